@@ -1,0 +1,118 @@
+/**
+ * Every failure of ours: a sentence for a person, a class and a stable `code` for a program, an exit code for a shell.
+ * Programs test `code` or the class; nothing matches message text.
+ */
+
+/** Exit codes of the command. 1 means "the answer is no" (`check` found faults), 130 "interrupted". */
+export type ExitCode = 2 | 3 | 4 | 5 | 6 | 70 | 130;
+
+export interface ErrorOptionsWithHint {
+  /** What the user can try; one line, no full stop. */
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+}
+
+export abstract class NydusError extends Error {
+  abstract readonly code: string;
+  abstract readonly exitCode: ExitCode;
+  readonly hint: string | undefined;
+
+  constructor(message: string, options: ErrorOptionsWithHint = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.hint = options.hint;
+  }
+}
+
+/** Flags or options are wrong, or contradict each other. */
+export class UsageError extends NydusError {
+  readonly code = 'USAGE';
+  readonly exitCode = 2;
+}
+
+/** A reference, platform or location does not parse. */
+export class InvalidReferenceError extends NydusError {
+  readonly code = 'REFERENCE';
+  readonly exitCode = 2;
+}
+
+export interface RegistryErrorDetails extends ErrorOptionsWithHint {
+  /** HTTP status, or undefined when no answer came. */
+  readonly status?: number | undefined;
+  /** Codes of the registry's error body, such as `MANIFEST_UNKNOWN`. */
+  readonly registryCodes?: readonly string[] | undefined;
+  /** Method and redacted URL, for example `GET https://host/v2/app/manifests/1`. */
+  readonly request?: string | undefined;
+  readonly retryable?: boolean | undefined;
+}
+
+/** A registry could not be reached, or did not do what was asked. */
+export class RegistryError extends NydusError {
+  readonly code = 'REGISTRY';
+  readonly exitCode = 3;
+  readonly status: number | undefined;
+  readonly registryCodes: readonly string[];
+  readonly request: string | undefined;
+  readonly retryable: boolean;
+
+  constructor(message: string, details: RegistryErrorDetails = {}) {
+    super(message, details);
+    this.status = details.status;
+    this.registryCodes = details.registryCodes ?? [];
+    this.request = details.request;
+    this.retryable = details.retryable ?? false;
+  }
+}
+
+/** No credentials, or refused ones. */
+export class AuthError extends NydusError {
+  readonly code = 'AUTH';
+  readonly exitCode = 4;
+}
+
+/** Size or digest of some content is not as promised. */
+export class ContentMismatchError extends NydusError {
+  readonly code = 'CONTENT';
+  readonly exitCode = 5;
+}
+
+export interface FormatErrorDetails extends ErrorOptionsWithHint {
+  /** Byte offset in the stream or file at which the fault lies. */
+  readonly offset?: number | undefined;
+}
+
+/** Tar, RAFS, manifest or config bytes make no sense. */
+export class FormatError extends NydusError {
+  readonly code = 'FORMAT';
+  readonly exitCode = 5;
+  readonly offset: number | undefined;
+
+  constructor(message: string, details: FormatErrorDetails = {}) {
+    super(message, details);
+    this.offset = details.offset;
+  }
+}
+
+/** Legal, but not done here. */
+export class UnsupportedError extends NydusError {
+  readonly code = 'UNSUPPORTED';
+  readonly exitCode = 5;
+}
+
+/** Disk full, no permission, missing path. */
+export class LocalIoError extends NydusError {
+  readonly code = 'IO';
+  readonly exitCode = 6;
+}
+
+/** Our bug, or a panic in the addon. */
+export class InternalError extends NydusError {
+  readonly code = 'INTERNAL';
+  readonly exitCode = 70;
+}
+
+/** The caller's signal fired. */
+export class InterruptedError extends NydusError {
+  readonly code = 'INTERRUPTED';
+  readonly exitCode = 130;
+}

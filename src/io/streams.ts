@@ -1,0 +1,72 @@
+/** Bytes in motion: async iterables of Uint8Array. Pull gives backpressure: nobody calls `.on('data')`. */
+import { createHash } from 'node:crypto';
+import { ContentMismatchError, FormatError } from '../errors.js';
+import { type Descriptor } from '../oci/descriptor.js';
+
+export type ByteStream = AsyncIterable<Uint8Array>;
+
+export interface ByteRange {
+  readonly start: number;
+  /** Exclusive. */
+  readonly end: number;
+}
+
+/** Content that can be read from its start again, so that a retry is simply the same call. */
+export interface ReplayableContent {
+  /** Bytes. */
+  readonly size: number;
+  open(range?: ByteRange): ByteStream;
+}
+
+export function contentOf(bytes: Uint8Array): ReplayableContent {
+  return {
+    size: bytes.length,
+    // eslint-disable-next-line @typescript-eslint/require-await -- a ByteStream is asynchronous by type
+    open: async function* (range) {
+      yield range === undefined ? bytes : bytes.subarray(range.start, range.end);
+    },
+  };
+}
+
+/** Passes bytes on and throws ContentMismatchError when they turn out long, short or wrong. `what` names the content and its side. */
+export async function* verified(stream: ByteStream, expected: Descriptor, what: string): ByteStream {
+  const hash = createHash('sha256');
+  let size = 0;
+  for await (const bytes of stream) {
+    size += bytes.length;
+    if (size > expected.size) {
+      throw new ContentMismatchError(`${what}: more than the ${expected.size} bytes promised`);
+    }
+    hash.update(bytes);
+    yield bytes;
+  }
+  if (size < expected.size) {
+    throw new ContentMismatchError(`${what}: ends after ${size} of ${expected.size} bytes`);
+  }
+  const actual = `sha256:${hash.digest('hex')}`;
+  if (actual !== expected.digest) {
+    throw new ContentMismatchError(`${what}: has digest ${actual}, not ${expected.digest}`);
+  }
+}
+
+/** All bytes of a stream that must not be longer than `limit`. */
+export async function collect(stream: ByteStream, limit: number, what: string): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const bytes of stream) {
+    size += bytes.length;
+    if (size > limit) throw new FormatError(`${what}: more than ${limit} bytes`);
+    parts.push(bytes);
+  }
+  return Buffer.concat(parts, size);
+}
+
+/** Passes bytes on and tells how many went by, in total. */
+export async function* counted(stream: ByteStream, onBytes: (total: number) => void): ByteStream {
+  let total = 0;
+  for await (const bytes of stream) {
+    total += bytes.length;
+    yield bytes;
+    onBytes(total);
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * File names are bytes, not text. A RawName holds one character per byte (latin1): it round-trips, keys a Map, and
+ * compares with `<` exactly as the kernel compares bytes, which is the order that directory entries need.
+ */
+import { type Branded } from './digest.js';
+
+/** One path component. */
+export type RawName = Branded<string, 'RawName'>;
+/** Components joined by `/`, without a leading slash; empty for the root. */
+export type RawPath = Branded<string, 'RawPath'>;
+
+export function rawNameFromBytes(bytes: Uint8Array): RawName {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice() as RawName; // latin1 is one character a byte
+}
+
+/** The name of text typed by a person: its UTF-8 bytes. */
+export function rawNameFromText(text: string): RawName {
+  return Buffer.from(text, 'utf8').latin1Slice() as RawName; // as above
+}
+
+export function rawNameBytes(name: RawName | RawPath): Buffer {
+  return Buffer.from(name, 'latin1');
+}
+
+/** Raw strings sort by code unit, that is by byte. */
+export function compareRaw(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** For people: UTF-8 where the bytes are UTF-8, `\xHH` for what is not, or not printable. */
+export function displayName(name: RawName | RawPath): string {
+  const text = rawNameBytes(name).toString('utf8');
+  // eslint-disable-next-line no-control-regex -- control characters are what this looks for
+  if (!text.includes('\uFFFD') && !/[\x00-\x1f\x7f-\x9f\\]/.test(text)) return text;
+  return name.replace(/[^\x21-\x5b\x5d-\x7e ]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}

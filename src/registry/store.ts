@@ -1,0 +1,50 @@
+/** Content stores as one-method interfaces, added up: a registry, a layout folder and an archive all speak these. */
+import { type Descriptor } from '../oci/descriptor.js';
+import { type ReplayableContent, type ByteStream } from '../io/streams.js';
+import { type CallOptions } from '../reporter.js';
+
+export interface FetchOptions extends CallOptions {
+  /** Half-open byte range; then the digest cannot be, and is not, verified. */
+  readonly range?: { readonly start: number; readonly end: number } | undefined;
+}
+
+export interface ContentSource {
+  /** Blob or manifest, told apart by media type. Lazy; size and digest are verified while it is read (but for ranges). */
+  fetch(descriptor: Descriptor, options?: FetchOptions): ByteStream;
+  /** True when the store holds it. Also false for a blob whose size differs from the descriptor's. */
+  exists(descriptor: Descriptor, options?: CallOptions): Promise<boolean>;
+}
+
+export type PushOutcome = 'pushed' | 'present' | 'mounted';
+
+export interface ContentSink {
+  /** Blob or manifest, told apart by media type. Asks first; present content is not sent. Manifests go by digest. */
+  push(descriptor: Descriptor, content: ReplayableContent, options?: CallOptions): Promise<PushOutcome>;
+}
+
+/** Where an image lies: what a person typed, normalised. `location` is printable and holds no secret. */
+export interface Located {
+  readonly location: string;
+}
+
+export interface ImageSource extends ContentSource, Located, AsyncDisposable {
+  /** What the location's tag or digest points to. */
+  resolve(options?: CallOptions): Promise<Descriptor>;
+}
+
+export interface ImageTarget extends ContentSource, ContentSink, Located, AsyncDisposable {
+  /** Makes the location's tag point to `manifest`, whose bytes are given (registries tag by pushing). The last write of a run. */
+  tag(manifest: Descriptor, bytes: Uint8Array, options?: CallOptions): Promise<void>;
+  /** What the tag points to now; undefined when there is none. */
+  resolve(options?: CallOptions): Promise<Descriptor | undefined>;
+}
+
+/** Asked for, not assumed: the target can take a blob of another repository of the same registry without a transfer. */
+export interface Mountable {
+  /** True when the blob is now in the target. `from` is the source's location. */
+  mount(descriptor: Descriptor, from: Located, options?: CallOptions): Promise<boolean>;
+}
+
+export function isMountable(store: object): store is Mountable {
+  return 'mount' in store && typeof store.mount === 'function';
+}

@@ -1,0 +1,45 @@
+/** How library code speaks while it works: events in, nothing out. It never prints. */
+import { type Descriptor } from './oci/descriptor.js';
+import { type Digest } from './oci/digest.js';
+
+/** What packing one layer did; bytes and counts. */
+export interface PackStats {
+  /** Compressed bytes of the source layer as read. */
+  readonly sourceBytes: number;
+  /** Bytes of the uncompressed tar. */
+  readonly tarBytes: number;
+  /** Bytes of the finished RAFS blob. */
+  readonly blobBytes: number;
+  readonly entries: number;
+  /** Chunks that the layer's files refer to. */
+  readonly chunks: number;
+  /** Chunks stored by this layer; the rest are duplicates. */
+  readonly newChunks: number;
+  /** Uncompressed bytes not stored again, thanks to an earlier chunk of this layer or of a lower one. */
+  readonly duplicateBytes: number;
+}
+
+export type Stage = 'pull' | 'pack' | 'push';
+
+/** What becomes of one source layer: `blob` is its converted half, `copy` the source layer itself in a merged index. */
+export type ConvertEvent =
+  | { readonly type: 'resolved'; readonly source: string; readonly manifest: Descriptor }
+  | { readonly type: 'image.start'; readonly platform: string; readonly manifest: Digest; readonly layers: readonly Descriptor[] }
+  | { readonly type: 'layer.progress'; readonly platform: string; readonly layer: number; readonly stage: Stage; readonly done: number; readonly total: number }
+  | { readonly type: 'layer.done'; readonly platform: string; readonly layer: number; readonly stats: PackStats; readonly outcome: 'pushed' | 'present' | 'mounted' }
+  | { readonly type: 'step'; readonly message: string }
+  | { readonly type: 'retry'; readonly what: string; readonly attempt: number; readonly delayMs: number; readonly cause: unknown }
+  | { readonly type: 'warning'; readonly code: string; readonly message: string };
+
+/** Never throws, never awaited. */
+export interface Reporter {
+  emit(event: ConvertEvent): void;
+}
+
+export const silentReporter: Reporter = { emit: () => undefined };
+
+/** What every call that waits takes. */
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly reporter?: Reporter | undefined;
+}
