@@ -1,0 +1,22 @@
+/** What a command may know of the process it runs in. Nothing below `src/cli` sees any of this. */
+
+/** The part of a Node writable that commands use. */
+export interface Output {
+  write(text: string): unknown;
+}
+
+export interface CliContext {
+  /** Results, and nothing else. */
+  readonly stdout: Output;
+  /** Progress, notes, warnings, errors. */
+  readonly stderr: Output;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** True when stderr is a terminal. */
+  readonly isTTY: boolean;
+  /** Width of that terminal in characters; 80 when there is none. */
+  readonly columns: number;
+  /** Fires on the first SIGINT or SIGTERM. */
+  readonly signal: AbortSignal;
+  /** What the command exits with unless it throws: 1 says that the answer is no. */
+  exitCode: 0 | 1;
+}
