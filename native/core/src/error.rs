@@ -1,0 +1,169 @@
+//! The one error type of the data plane. `code()` is the contract with TypeScript, where each code becomes a class.
+
+use std::path::{Path, PathBuf};
+
+/// What went wrong: a sentence (lower case, thing before reason, no full stop) and what a program needs to know.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Tar, gzip, zstd or chunk bytes make no sense.
+    #[error("{message}")]
+    Format {
+        /// The sentence.
+        message: String,
+        /// Name of the tar entry, as bytes, where one is to blame.
+        path: Option<Vec<u8>>,
+        /// Byte offset of the fault, in the uncompressed tar for entries.
+        offset: Option<u64>,
+    },
+    /// Legal, but not done here.
+    #[error("{message}")]
+    Unsupported {
+        /// The sentence.
+        message: String,
+        /// Name of the tar entry, as bytes, where one is to blame.
+        path: Option<Vec<u8>>,
+        /// Byte offset of the fault, in the uncompressed tar for entries.
+        offset: Option<u64>,
+    },
+    /// The spool could not be written or read.
+    #[error("{message}")]
+    Io {
+        /// The sentence, with the operating system's reason.
+        message: String,
+        /// The file.
+        path: Option<PathBuf>,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// Our bug: a broken invariant or a panic.
+    #[error("{0}")]
+    Internal(String),
+    /// The owner called `abort` or went away.
+    #[error("aborted")]
+    Aborted,
+}
+
+/// What most functions here return.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// A format error without entry or offset.
+    pub fn format(message: impl Into<String>) -> Self {
+        Self::Format {
+            message: message.into(),
+            path: None,
+            offset: None,
+        }
+    }
+
+    /// A format error about the entry `path` whose header starts at `offset` in the uncompressed tar.
+    pub fn format_at(message: impl Into<String>, path: &[u8], offset: u64) -> Self {
+        Self::Format {
+            message: message.into(),
+            path: Some(path.to_vec()),
+            offset: Some(offset),
+        }
+    }
+
+    /// An unsupported thing without entry or offset.
+    pub fn unsupported(message: impl Into<String>) -> Self {
+        Self::Unsupported {
+            message: message.into(),
+            path: None,
+            offset: None,
+        }
+    }
+
+    /// An unsupported entry `path` whose header starts at `offset` in the uncompressed tar.
+    pub fn unsupported_at(message: impl Into<String>, path: &[u8], offset: u64) -> Self {
+        Self::Unsupported {
+            message: message.into(),
+            path: Some(path.to_vec()),
+            offset: Some(offset),
+        }
+    }
+
+    /// The operating system refused to `verb` (such as `write`) the file `path`.
+    pub fn io(verb: &str, path: &Path, source: std::io::Error) -> Self {
+        Self::Io {
+            message: format!("cannot {verb} {}: {source}", path.display()),
+            path: Some(path.to_path_buf()),
+            source,
+        }
+    }
+
+    /// A broken invariant.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::Internal(message.into())
+    }
+
+    /// Stable name of the class, one for each variant.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Format { .. } => "FORMAT",
+            Self::Unsupported { .. } => "UNSUPPORTED",
+            Self::Io { .. } => "IO",
+            Self::Internal(_) => "INTERNAL",
+            Self::Aborted => "ABORTED",
+        }
+    }
+
+    /// The tar entry or file to blame, as bytes.
+    pub fn path(&self) -> Option<&[u8]> {
+        match self {
+            Self::Format { path, .. } | Self::Unsupported { path, .. } => path.as_deref(),
+            Self::Io { path, .. } => path.as_deref().map(|path| path.as_os_str().as_encoded_bytes()),
+            Self::Internal(_) | Self::Aborted => None,
+        }
+    }
+
+    /// Byte offset of the fault.
+    pub const fn offset(&self) -> Option<u64> {
+        match self {
+            Self::Format { offset, .. } | Self::Unsupported { offset, .. } => *offset,
+            Self::Io { .. } | Self::Internal(_) | Self::Aborted => None,
+        }
+    }
+
+    /// The same error once more, for a second waiter: sources that cannot be cloned keep their kind and text.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        match self {
+            Self::Format { message, path, offset } => Self::Format {
+                message: message.clone(),
+                path: path.clone(),
+                offset: *offset,
+            },
+            Self::Unsupported { message, path, offset } => Self::Unsupported {
+                message: message.clone(),
+                path: path.clone(),
+                offset: *offset,
+            },
+            Self::Io { message, path, source } => Self::Io {
+                message: message.clone(),
+                path: path.clone(),
+                source: std::io::Error::new(source.kind(), source.to_string()),
+            },
+            Self::Internal(message) => Self::Internal(message.clone()),
+            Self::Aborted => Self::Aborted,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_variant_has_a_code_and_says_where() {
+        let format = Error::format_at("bad", b"a/b", 512);
+        assert_eq!((format.code(), format.path(), format.offset()), ("FORMAT", Some(&b"a/b"[..]), Some(512)));
+        let io = Error::io("write", Path::new("/spool/x"), std::io::Error::from_raw_os_error(28));
+        assert_eq!((io.code(), io.path(), io.offset()), ("IO", Some(&b"/spool/x"[..]), None));
+        assert!(io.to_string().starts_with("cannot write /spool/x: "));
+        assert_eq!(io.duplicate().to_string(), io.to_string());
+        assert_eq!(Error::unsupported("x").code(), "UNSUPPORTED");
+        assert_eq!(Error::internal("x").code(), "INTERNAL");
+        assert_eq!(Error::Aborted.code(), "ABORTED");
+    }
+}

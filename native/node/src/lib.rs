@@ -1,0 +1,1 @@
+//! The whole napi surface: thin classes over `nydus-core`.
