@@ -1,0 +1,112 @@
+/**
+ * Brings a fresh clone to where it runs: npm packages, the native addon, the compiled TypeScript. Plain JavaScript with
+ * nothing but Node in it, since it runs before anything is installed. Each step is skipped when nothing has changed.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const stampFolder = join(root, '.cache', 'stamps');
+
+/** Runs a command in the project, its output shown only when it fails. Throws with one sentence. */
+export function run(title, command, args, { env = {}, quiet = true } = {}) {
+  const started = Date.now();
+  process.stderr.write(`  ${title} … `);
+  const result = spawnSync(command, args, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: quiet ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit'],
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  if (result.error !== undefined) {
+    process.stderr.write('failed\n');
+    throw new Error(`${title}: cannot run ${command}: ${result.error.message}`);
+  }
+  if (result.status !== 0) {
+    process.stderr.write(`failed after ${seconds} s\n${result.stdout ?? ''}${result.stderr ?? ''}\n`);
+    throw new Error(`${title} failed; to see it again: ${[command, ...args].join(' ')}`);
+  }
+  process.stderr.write(`${seconds} s\n`);
+  return result.stdout ?? '';
+}
+
+function checkTools() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 18)) {
+    throw new Error(`Node ${process.versions.node} is too old; 20.18.1 or newer is needed`);
+  }
+  if (spawnSync('cargo', ['--version'], { stdio: 'ignore' }).status !== 0) {
+    throw new Error('cargo is not there; install Rust 1.85 or newer (https://rustup.rs)');
+  }
+}
+
+/** npm packages, when the lock file is not the one installed last. */
+function installPackages() {
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
+  const stamp = join(stampFolder, 'npm');
+  const installed =
+    existsSync(join(root, 'node_modules')) && existsSync(stamp) && readFileSync(stamp, 'utf8') === lock;
+  if (installed) return;
+  run('npm packages', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  mkdirSync(stampFolder, { recursive: true });
+  writeFileSync(stamp, lock);
+}
+
+/** The addon. cargo itself knows what has changed, and takes a fraction of a second when nothing has. */
+export function buildNative() {
+  run('native addon', 'cargo', [
+    'build',
+    '--release',
+    '--locked',
+    '--manifest-path',
+    'native/Cargo.toml',
+    '-p',
+    'nydus-node',
+  ]);
+  const library = process.platform === 'darwin' ? 'libnydus_node.dylib' : 'libnydus_node.so';
+  const built = join(root, 'native', 'target', 'release', library);
+  const addon = join(root, 'native', 'nydusify.node');
+  if (existsSync(addon) && statSync(addon).mtimeMs >= statSync(built).mtimeMs) return;
+  // Renamed into place: a running process keeps the file that it has mapped.
+  copyFileSync(built, `${addon}.new`);
+  renameSync(`${addon}.new`, addon);
+}
+
+export function buildTypeScript() {
+  run('TypeScript', process.execPath, [
+    join('node_modules', 'typescript', 'bin', 'tsc'),
+    '-p',
+    'tsconfig.json',
+  ]);
+}
+
+export function setup() {
+  checkTools();
+  installPackages();
+  buildNative();
+  buildTypeScript();
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    setup();
+  } catch (error) {
+    process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}

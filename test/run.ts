@@ -1,0 +1,180 @@
+/**
+ * Runs everything: format, lint, Rust checks, and all test files, then sums them up.
+ *
+ *   node dist/test/run.js [--no-skips] [NAME…]
+ *
+ * A step such as the linter counts as one test. Skipped tests are listed at the end with their reason; `--no-skips`
+ * makes them failures. With NAMEs only test files whose path, or tests whose title, match are run.
+ */
+import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { run } from 'node:test';
+
+interface Tally {
+  passed: number;
+  failed: string[];
+  skipped: string[];
+}
+
+const root = join(import.meta.dirname, '..', '..');
+const tests = import.meta.dirname;
+const tally: Tally = { passed: 0, failed: [], skipped: [] };
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+interface StepOptions {
+  /** Counts taken from the output instead of one for the whole command. */
+  readonly count?: ((output: string) => number) | undefined;
+}
+
+/** Runs a command, quiet unless it fails. */
+async function step(
+  title: string,
+  command: string,
+  args: readonly string[],
+  options: StepOptions = {},
+): Promise<void> {
+  const started = Date.now();
+  const output: Buffer[] = [];
+  const status = await new Promise<number | null>((resolve) => {
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stdout.on('data', (bytes: Buffer) => output.push(bytes));
+    child.stderr.on('data', (bytes: Buffer) => output.push(bytes));
+    child.on('error', (error) => {
+      output.push(Buffer.from(error.message));
+      resolve(null);
+    });
+    child.on('close', resolve);
+  });
+  const text = Buffer.concat(output).toString('utf8');
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  if (status === 0) {
+    tally.passed += options.count?.(text) ?? 1;
+    print(`ok    ${title} (${seconds} s)`);
+  } else {
+    tally.failed.push(`${title}: ${[command, ...args].join(' ')}`);
+    print(`FAIL  ${title} (${seconds} s)\n${text}`);
+  }
+}
+
+/** Sum of `test result: ok. N passed` over all crates. */
+function cargoPassed(output: string): number {
+  let sum = 0;
+  for (const match of output.matchAll(/^test result: ok\. (\d+) passed/gm)) sum += Number(match[1]);
+  return sum;
+}
+
+function testFiles(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.js'))
+    .map((name) => join(folder, name))
+    .sort();
+}
+
+/** Compiled `dist/test/x.test.js` as the source file that a person opens. */
+function sourceOf(file: string): string {
+  return relative(join(root, 'dist'), file).replace(/\.js$/, '.ts');
+}
+
+interface NodeTestOptions {
+  readonly concurrency: number;
+  readonly namePattern?: string | undefined;
+}
+
+/** Runs test files with node:test, each in a process of its own. */
+async function nodeTests(title: string, files: readonly string[], options: NodeTestOptions): Promise<void> {
+  if (files.length === 0) return;
+  const started = Date.now();
+  const before = tally.passed;
+  let failures = 0;
+  const stream = run({
+    files: [...files],
+    concurrency: options.concurrency,
+    timeout: 20 * 60_000,
+    ...(options.namePattern === undefined ? {} : { testNamePatterns: [options.namePattern] }),
+  });
+  for await (const event of stream) {
+    if (event.type !== 'test:pass' && event.type !== 'test:fail') continue;
+    const { data } = event;
+    const file = data.file ?? '';
+    // A file's own process shows up as a test named by its path: only its failing to run is news.
+    const isFile = data.nesting === 0 && (data.name === file || data.name.endsWith('.test.js'));
+    const isSuite = data.details.type === 'suite';
+    const name = `${sourceOf(file)} › ${data.name}`;
+    if (data.skip !== undefined && data.skip !== false) {
+      tally.skipped.push(
+        `${name}: ${typeof data.skip === 'string' && data.skip !== '' ? data.skip : 'no reason given'}`,
+      );
+    } else if (event.type === 'test:fail') {
+      // A suite or file fails with its tests, which are listed themselves.
+      const cause: unknown = 'error' in data.details ? data.details.error : undefined;
+      const failureType: unknown =
+        cause instanceof Error && 'failureType' in cause ? cause.failureType : undefined;
+      if ((isSuite || isFile) && failureType === 'subtestsFailed') continue;
+      failures++;
+      const inner: unknown = cause instanceof Error ? (cause.cause ?? cause) : cause;
+      const text = inner instanceof Error ? (inner.stack ?? inner.message) : String(inner);
+      print(`FAIL  ${name}\n      ${text.split('\n').slice(0, 40).join('\n      ')}`);
+      print(
+        `      again: npm test -- ${sourceOf(file)
+          .replace(/^test\//, '')
+          .replace(/\.test\.ts$/, '')}`,
+      );
+      tally.failed.push(name);
+    } else if (!isSuite && !isFile) {
+      tally.passed++;
+    }
+  }
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  print(
+    `${failures === 0 ? 'ok  ' : 'FAIL'}  ${title}: ${tally.passed - before} tests in ${files.length} files (${seconds} s)`,
+  );
+}
+
+async function everything(): Promise<void> {
+  const bin = (name: string): string => join('node_modules', '.bin', name);
+  await step('format (prettier)', bin('prettier'), ['--check', '--log-level', 'warn', '.']);
+  await step('lint (eslint)', bin('eslint'), ['--max-warnings', '0', '.']);
+  await step('docs/format.md is up to date', process.execPath, ['dist/scripts/docs.js', '--check']);
+  const manifest = ['--manifest-path', 'native/Cargo.toml'];
+  await step('cargo fmt', 'cargo', ['fmt', '--all', ...manifest, '--', '--check']);
+  await step('clippy', 'cargo', ['clippy', '--locked', '--all-targets', ...manifest, '--', '-D', 'warnings']);
+  await step('cargo test', 'cargo', ['test', '--locked', ...manifest], { count: cargoPassed });
+  // Quick ones side by side; those that load the machine, or time things, one after another.
+  for (const [kind, concurrency] of [
+    ['unit', 2],
+    ['golden', 2],
+    ['property', 2],
+    ['differential', 1],
+    ['e2e', 1],
+  ] as const) {
+    await nodeTests(kind, testFiles(join(tests, kind)), { concurrency });
+  }
+}
+
+async function named(names: readonly string[]): Promise<void> {
+  const files = testFiles(tests);
+  for (const name of names) {
+    const matching = files.filter((file) => sourceOf(file).includes(name));
+    if (matching.length > 0) await nodeTests(name, matching, { concurrency: 1 });
+    else await nodeTests(`tests named "${name}"`, files, { concurrency: 2, namePattern: name });
+  }
+}
+
+const noSkips = process.argv.includes('--no-skips');
+const names = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
+await (names.length === 0 ? everything() : named(names));
+
+if (tally.failed.length > 0) print(`\nfailed:\n${tally.failed.map((name) => `  ${name}`).join('\n')}`);
+if (tally.skipped.length > 0)
+  print(
+    `\nskipped${noSkips ? ' (a failure here)' : ''}:\n${tally.skipped.map((name) => `  ${name}`).join('\n')}`,
+  );
+const failed = tally.failed.length + (noSkips ? tally.skipped.length : 0);
+const skipped = noSkips ? 0 : tally.skipped.length;
+if (tally.passed === 0 && failed === 0) print('\nno test matches');
+print(`\n${tally.passed} passed, ${failed} failed, ${skipped} skipped`);
+process.exitCode = failed > 0 || tally.passed === 0 ? 1 : 0;

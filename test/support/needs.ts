@@ -1,0 +1,54 @@
+/**
+ * What a test needs from the machine. A missing thing skips the test by name and reason; `npm test -- --no-skips`, as CI
+ * calls it, counts such a skip as a failure, so nothing is passed over silently.
+ */
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { type TestContext } from 'node:test';
+
+/** Debian packages that hold the commands our tests use. */
+export const PACKAGE_OF: Readonly<Record<string, string>> = {
+  skopeo: 'skopeo',
+  umoci: 'umoci',
+  'docker-registry': 'docker-registry',
+  'fsck.erofs': 'erofs-utils',
+  openssl: 'openssl',
+  python3: 'python3',
+  zstd: 'zstd',
+};
+
+export function findCommand(name: string): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  for (const folder of folders) {
+    const path = join(folder, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // not in this folder
+    }
+  }
+  return undefined;
+}
+
+export const isRoot = process.getuid?.() === 0;
+
+/** Why `requirement` is not met, or undefined. `root` means uid 0 with working mounts; anything else is a command. */
+export function missing(requirement: string): string | undefined {
+  if (requirement === 'root') return isRoot ? undefined : 'needs root';
+  if (findCommand(requirement) !== undefined) return undefined;
+  const pkg = PACKAGE_OF[requirement];
+  return `needs ${requirement}${pkg === undefined ? '' : ` (Debian package ${pkg})`}`;
+}
+
+/** True when all requirements are there; otherwise the test is marked skipped, with the reason, and should return. */
+export function needs(t: TestContext, ...requirements: readonly string[]): boolean {
+  for (const requirement of requirements) {
+    const reason = missing(requirement);
+    if (reason !== undefined) {
+      t.skip(reason);
+      return false;
+    }
+  }
+  return true;
+}
