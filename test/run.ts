@@ -9,6 +9,7 @@
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { finished } from 'node:stream/promises';
 import { run } from 'node:test';
 
 interface Tally {
@@ -79,6 +80,30 @@ function sourceOf(file: string): string {
   return relative(join(root, 'dist'), file).replace(/\.js$/, '.ts');
 }
 
+interface TestEvent {
+  readonly name: string;
+  readonly nesting: number;
+  readonly file?: string;
+  readonly skip?: string | boolean;
+}
+
+function titleOf(event: TestEvent): string {
+  return `${sourceOf(event.file ?? '')} › ${event.name}`;
+}
+
+/** A file's own process shows up as a test named by its path: only its failing to run is news. */
+function isFile(event: TestEvent): boolean {
+  return event.nesting === 0 && event.name.endsWith('.test.js');
+}
+
+/** Notes a skip, and says whether there was one. */
+function noteSkip(event: TestEvent): boolean {
+  if (event.skip === undefined || event.skip === false) return false;
+  const reason = typeof event.skip === 'string' && event.skip !== '' ? event.skip : 'no reason given';
+  tally.skipped.push(`${titleOf(event)}: ${reason}`);
+  return true;
+}
+
 interface NodeTestOptions {
   readonly concurrency: number;
   readonly namePattern?: string | undefined;
@@ -88,49 +113,37 @@ interface NodeTestOptions {
 async function nodeTests(title: string, files: readonly string[], options: NodeTestOptions): Promise<void> {
   if (files.length === 0) return;
   const started = Date.now();
-  const before = tally.passed;
-  let failures = 0;
+  const before = { passed: tally.passed, failed: tally.failed.length };
   const stream = run({
     files: [...files],
     concurrency: options.concurrency,
     timeout: 20 * 60_000,
     ...(options.namePattern === undefined ? {} : { testNamePatterns: [options.namePattern] }),
   });
-  for await (const event of stream) {
-    if (event.type !== 'test:pass' && event.type !== 'test:fail') continue;
-    const { data } = event;
-    const file = data.file ?? '';
-    // A file's own process shows up as a test named by its path: only its failing to run is news.
-    const isFile = data.nesting === 0 && (data.name === file || data.name.endsWith('.test.js'));
-    const isSuite = data.details.type === 'suite';
-    const name = `${sourceOf(file)} › ${data.name}`;
-    if (data.skip !== undefined && data.skip !== false) {
-      tally.skipped.push(
-        `${name}: ${typeof data.skip === 'string' && data.skip !== '' ? data.skip : 'no reason given'}`,
-      );
-    } else if (event.type === 'test:fail') {
-      // A suite or file fails with its tests, which are listed themselves.
-      const cause: unknown = 'error' in data.details ? data.details.error : undefined;
-      const failureType: unknown =
-        cause instanceof Error && 'failureType' in cause ? cause.failureType : undefined;
-      if ((isSuite || isFile) && failureType === 'subtestsFailed') continue;
-      failures++;
-      const inner: unknown = cause instanceof Error ? (cause.cause ?? cause) : cause;
-      const text = inner instanceof Error ? (inner.stack ?? inner.message) : String(inner);
-      print(`FAIL  ${name}\n      ${text.split('\n').slice(0, 40).join('\n      ')}`);
-      print(
-        `      again: npm test -- ${sourceOf(file)
-          .replace(/^test\//, '')
-          .replace(/\.test\.ts$/, '')}`,
-      );
-      tally.failed.push(name);
-    } else if (!isSuite && !isFile) {
-      tally.passed++;
-    }
-  }
+  stream.on('test:pass', (event) => {
+    if (!noteSkip(event) && event.details.type !== 'suite' && !isFile(event)) tally.passed++;
+  });
+  stream.on('test:fail', (event) => {
+    if (noteSkip(event)) return;
+    const { error } = event.details;
+    // A suite or file fails with its tests, which are listed themselves.
+    const ofSubtests = 'failureType' in error && error.failureType === 'subtestsFailed';
+    if (ofSubtests && (event.details.type === 'suite' || isFile(event))) return;
+    const cause: unknown = error.cause;
+    const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause ?? error.message);
+    const again = sourceOf(event.file ?? '')
+      .replace(/^test\//, '')
+      .replace(/\.test\.ts$/, '');
+    print(`FAIL  ${titleOf(event)}\n      ${text.split('\n').slice(0, 40).join('\n      ')}`);
+    print(`      again: npm test -- ${again}`);
+    tally.failed.push(titleOf(event));
+  });
+  stream.resume();
+  await finished(stream);
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  const verdict = tally.failed.length === before.failed ? 'ok  ' : 'FAIL';
   print(
-    `${failures === 0 ? 'ok  ' : 'FAIL'}  ${title}: ${tally.passed - before} tests in ${files.length} files (${seconds} s)`,
+    `${verdict}  ${title}: ${tally.passed - before.passed} passed in ${files.length} files (${seconds} s)`,
   );
 }
 
@@ -174,7 +187,7 @@ if (tally.skipped.length > 0)
     `\nskipped${noSkips ? ' (a failure here)' : ''}:\n${tally.skipped.map((name) => `  ${name}`).join('\n')}`,
   );
 const failed = tally.failed.length + (noSkips ? tally.skipped.length : 0);
-const skipped = noSkips ? 0 : tally.skipped.length;
+const skips = noSkips ? 0 : tally.skipped.length;
 if (tally.passed === 0 && failed === 0) print('\nno test matches');
-print(`\n${tally.passed} passed, ${failed} failed, ${skipped} skipped`);
+print(`\n${tally.passed} passed, ${failed} failed, ${skips} skipped`);
 process.exitCode = failed > 0 || tally.passed === 0 ? 1 : 0;
