@@ -130,7 +130,12 @@ async function nodeTests(title: string, files: readonly string[], options: NodeT
     const ofSubtests = 'failureType' in error && error.failureType === 'subtestsFailed';
     if (ofSubtests && (event.details.type === 'suite' || isFile(event))) return;
     const cause: unknown = error.cause;
-    const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause ?? error.message);
+    const text =
+      cause instanceof Error
+        ? (cause.stack ?? cause.message)
+        : typeof cause === 'string'
+          ? cause
+          : error.message;
     const again = sourceOf(event.file ?? '')
       .replace(/^test\//, '')
       .replace(/\.test\.ts$/, '');
