@@ -1,0 +1,121 @@
+/**
+ * Every finding that the rules of this folder can make: id, severity, and why it matters. Ids are part of the interface:
+ * they are added, never renamed. Findings about the inside of a bootstrap (`RAFS-…`) come from `rafs-builder/audit.ts`.
+ */
+
+export interface CatalogueEntry {
+  readonly severity: 'error' | 'warning';
+  /** What is wrong when this is found, and who stumbles over it. */
+  readonly meaning: string;
+}
+
+function error(meaning: string): CatalogueEntry {
+  return { severity: 'error', meaning };
+}
+function warning(meaning: string): CatalogueEntry {
+  return { severity: 'warning', meaning };
+}
+
+export const CATALOGUE = {
+  // What the reference leads to
+  'CONTENT-MISSING': error(
+    'a manifest, config or blob that is referred to is not in the registry, or has another size there',
+  ),
+  'CONTENT-DIGEST': error(
+    'bytes do not have the digest or size that the descriptor promises; clients refuse them',
+  ),
+  'DOCUMENT-INVALID': error('a manifest, index or config does not parse'),
+  'IMAGE-NOT-NYDUS': error('there is no Nydus image for this platform'),
+  'IMAGE-NO-PLATFORM': error('none of the platforms asked for is there'),
+  'SOURCE-NO-PLATFORM': error('the source has no image for a platform of the target'),
+
+  // Index
+  'INDEX-MEDIA-TYPE': error('the index has another media type than its descriptor says'),
+  'INDEX-MEDIA-TYPE-MISSING': warning('the index has no mediaType of its own; strict registries want it'),
+  'INDEX-SIZE': error('the index is larger than the 8 MiB that index detection reads'),
+  'INDEX-PLATFORM': error(
+    'an image entry has no platform, or an incomplete one; index detection stops there with a panic',
+  ),
+  'INDEX-ORDER': error(
+    'a Nydus entry stands before the OCI entry of its platform, so that ordinary clients take it',
+  ),
+  'INDEX-MARK-MISSING': error(
+    'a Nydus entry has neither artifactType nor os.features mark; index detection passes it by',
+  ),
+  'INDEX-MARK-FALSE': error('an entry is marked as Nydus, and its manifest does not end with a bootstrap'),
+  'INDEX-PAIR': warning(
+    'a Nydus entry has no OCI entry of the same platform; no ordinary client can use that platform',
+  ),
+  'INDEX-DUPLICATE': warning(
+    'two entries of one kind have the same platform; only the first one is ever used',
+  ),
+
+  // Manifest
+  'MANIFEST-MEDIA-TYPE': error('the manifest has another media type than its descriptor says'),
+  'MANIFEST-FAMILY': error('parts of the OCI and of the Docker family are mixed in one manifest'),
+  'MANIFEST-LAYER-ORDER': error('the bootstrap is not the last layer; every reader looks there'),
+  'MANIFEST-LAYER-TYPE': error('a layer has a media type that its place does not allow'),
+  'MANIFEST-LAYER-ANNOTATION': error('a layer lacks the annotation by which snapshotters know what it is'),
+  'MANIFEST-FS-VERSION': error(
+    'the RAFS version told by annotations is missing, unknown, or not the version of the bootstrap',
+  ),
+  'MANIFEST-EMPTY-LAYER': error('the empty layer below the OCI half is not exactly the known one'),
+  'MANIFEST-SOURCE-DIGEST': error(
+    'the digest of the source that the image was made from is not that of the source',
+  ),
+  'MANIFEST-SOURCE-UNKNOWN': warning(
+    'the image does not tell the digest of its source; converting again cannot find it',
+  ),
+  'MANIFEST-OCI-HALF': error('the OCI half of the merged index is not the source image'),
+  'MANIFEST-ANNOTATIONS': error('an annotation of the source manifest is lost or changed'),
+
+  // Config
+  'CONFIG-MEDIA-TYPE': error('the config has a media type that does not fit its manifest'),
+  'CONFIG-PLATFORM': error('the config names another platform than the index entry'),
+  'CONFIG-DIFF-ID-COUNT': error('the number of diffIDs is not the number of layers'),
+  'CONFIG-HISTORY-COUNT': error(
+    'the number of history entries with a layer is not the number of layers; Docker tools refuse that',
+  ),
+  'CONFIG-DIFF-ID': error('a diffID is not that of its layer'),
+  'CONFIG-FIELD': error('a field of the source config is lost, changed or new'),
+
+  // Blobs and bootstrap
+  'BOOTSTRAP-LAYER': error('the bootstrap layer cannot be unpacked'),
+  'BOOTSTRAP-MISSING': error('the bootstrap layer holds no image/image.boot'),
+  'BOOTSTRAP-READ': error('the bootstrap cannot be read'),
+  'BOOTSTRAP-BLOB-TABLE': error('a blob of the bootstrap is not among the layers, or stands there in vain'),
+  'BOOTSTRAP-BLOB-META': error(
+    'a blob.meta file beside the bootstrap is not that of the blob; reads through nydusd fail',
+  ),
+  'BOOTSTRAP-BLOB-META-MISSING': warning(
+    'the bootstrap layer lacks the blob.meta of a blob; every mount fetches it again',
+  ),
+  'BLOB-FRAME': error('the sections at the end of a blob cannot be found or read'),
+  'BLOB-TOC': error('the table of contents of a blob does not fit its sections'),
+  'BLOB-META': error('the chunk table of a blob contradicts itself or the bootstrap'),
+  'BLOB-BOOTSTRAP': error('the bootstrap inside a blob cannot be read, or contradicts the blob'),
+  'CHUNK-RECORD': error('a chunk is told differently by the bootstrap and by its blob'),
+  'CHUNK-DATA': error('a chunk does not decode to the bytes that its record promises'),
+
+  // Filesystem against the source
+  'FS-SOURCE': error(
+    'the source image cannot be read as a filesystem, so that there is nothing to compare with',
+  ),
+  'FS-DIGESTER': warning(
+    'contents were not compared with the source, since the image uses SHA-256 chunk digests',
+  ),
+  'FS-MISSING': error('a path of the source is not in the image'),
+  'FS-EXTRA': error('a path of the image is not in the source'),
+  'FS-TYPE': error('a path has another type'),
+  'FS-MODE': error('permission bits differ'),
+  'FS-OWNER': error('owner or group differ'),
+  'FS-MTIME': error('the time of modification differs'),
+  'FS-SIZE': error('the size of a file differs'),
+  'FS-CONTENT': error('the content of a file differs'),
+  'FS-RDEV': error('a device has other numbers'),
+  'FS-SYMLINK': error('a symbolic link leads elsewhere'),
+  'FS-XATTR': error('an extended attribute is missing, new or different'),
+  'FS-LINKS': error('names that were one file are not any more, or the other way round'),
+} as const satisfies Readonly<Record<string, CatalogueEntry>>;
+
+export type FindingId = keyof typeof CATALOGUE;

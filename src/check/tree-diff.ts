@@ -1,0 +1,253 @@
+/**
+ * Compares two filesystems name by name: what a source image unpacks to, and what a bootstrap shows. Contents are compared
+ * by the digests of their chunks, so both trees must be cut by the same chunk size and digested by the same algorithm.
+ */
+import { compareRaw, displayName, type RawName, type RawPath } from '../oci/raw-name.js';
+import { type ChunkRef, type Inode, type TreeNode, type Xattr } from '../rafs-builder/tree.js';
+import { type FindingDetails } from './finding.js';
+import { type FindingId } from './catalogue.js';
+
+export interface ComparableTree {
+  readonly root: TreeNode;
+  /** Digest and length of a chunk; undefined when the tree holds no such chunk. */
+  chunk(ref: ChunkRef): { readonly digest: Uint8Array; readonly uncompressedSize: number } | undefined;
+}
+
+export interface TreeDifference extends FindingDetails {
+  readonly id: FindingId;
+  readonly path: RawPath;
+}
+
+export interface TreeDiffOptions {
+  /** Bytes; of both trees. */
+  readonly chunkSize: number;
+  /** False when the digests of the two sides are of different kinds. */
+  readonly contents: boolean;
+}
+
+interface Pair {
+  readonly path: RawPath;
+  readonly expected: TreeNode;
+  readonly found: TreeNode;
+}
+
+/** Every difference, parents before children, in order of names. A missing or new directory is told once, without what is in it. */
+export function* diffTrees(
+  expected: ComparableTree,
+  found: ComparableTree,
+  options: TreeDiffOptions,
+): Generator<TreeDifference> {
+  const links = new LinkGroups();
+  const waiting: Pair[] = [{ path: '' as RawPath, expected: expected.root, found: found.root }]; // the root's path is empty
+  for (let pair = waiting.pop(); pair !== undefined; pair = waiting.pop()) {
+    const { path } = pair;
+    const left = pair.expected.inode;
+    const right = pair.found.inode;
+    if (left.kind !== right.kind) {
+      yield { id: 'FS-TYPE', path, message: 'is of another type', expected: left.kind, found: right.kind };
+      continue;
+    }
+    yield* diffAttributes(path, left, right);
+    yield* diffBody(path, left, right, expected, found, options);
+    if (left.kind !== 'directory') {
+      yield* links.add(path, left, right);
+      continue;
+    }
+    const names = new Set<RawName>([
+      ...(pair.expected.children?.keys() ?? []),
+      ...(pair.found.children?.keys() ?? []),
+    ]);
+    const below: Pair[] = [];
+    for (const name of [...names].sort(compareRaw)) {
+      const child = join(path, name);
+      const want = pair.expected.children?.get(name);
+      const have = pair.found.children?.get(name);
+      if (want !== undefined && have !== undefined) below.push({ path: child, expected: want, found: have });
+      else if (want !== undefined)
+        yield { id: 'FS-MISSING', path: child, message: describe(want, 'missing') };
+      else if (have !== undefined)
+        yield { id: 'FS-EXTRA', path: child, message: describe(have, 'not in the source') };
+    }
+    waiting.push(...below.reverse());
+  }
+}
+
+function* diffAttributes(path: RawPath, left: Inode, right: Inode): Generator<TreeDifference> {
+  // The permission bits of symbolic links mean nothing, but they are stored, and we promise to keep them.
+  if (left.mode !== right.mode) {
+    yield {
+      id: 'FS-MODE',
+      path,
+      message: 'mode differs',
+      expected: octal(left.mode),
+      found: octal(right.mode),
+    };
+  }
+  if (left.uid !== right.uid || left.gid !== right.gid) {
+    yield {
+      id: 'FS-OWNER',
+      path,
+      message: 'owner differs',
+      expected: `${left.uid}:${left.gid}`,
+      found: `${right.uid}:${right.gid}`,
+    };
+  }
+  if (left.mtime !== right.mtime || left.mtimeNsec !== right.mtimeNsec) {
+    yield {
+      id: 'FS-MTIME',
+      path,
+      message: 'time of modification differs',
+      expected: time(left),
+      found: time(right),
+    };
+  }
+  yield* diffXattrs(path, left.xattrs, right.xattrs);
+}
+
+function* diffXattrs(
+  path: RawPath,
+  left: readonly Xattr[],
+  right: readonly Xattr[],
+): Generator<TreeDifference> {
+  const wanted = new Map(left.map((xattr) => [xattr.name, xattr.value]));
+  const present = new Map(right.map((xattr) => [xattr.name, xattr.value]));
+  for (const name of [...new Set([...wanted.keys(), ...present.keys()])].sort(compareRaw)) {
+    const want = wanted.get(name);
+    const have = present.get(name);
+    if (want !== undefined && have !== undefined && Buffer.compare(want, have) === 0) continue;
+    yield {
+      id: 'FS-XATTR',
+      path,
+      message: `attribute ${displayName(name)} differs`,
+      expected: want === undefined ? 'none' : hex(want),
+      found: have === undefined ? 'none' : hex(have),
+    };
+  }
+}
+
+function* diffBody(
+  path: RawPath,
+  left: Inode,
+  right: Inode,
+  expected: ComparableTree,
+  found: ComparableTree,
+  options: TreeDiffOptions,
+): Generator<TreeDifference> {
+  if (left.kind === 'symlink' && right.kind === 'symlink') {
+    if (left.target !== right.target) {
+      yield {
+        id: 'FS-SYMLINK',
+        path,
+        message: 'link leads elsewhere',
+        expected: displayName(left.target),
+        found: displayName(right.target),
+      };
+    }
+  } else if (
+    (left.kind === 'char' || left.kind === 'block') &&
+    (right.kind === 'char' || right.kind === 'block')
+  ) {
+    if (left.major !== right.major || left.minor !== right.minor) {
+      yield {
+        id: 'FS-RDEV',
+        path,
+        message: 'device numbers differ',
+        expected: `${left.major}:${left.minor}`,
+        found: `${right.major}:${right.minor}`,
+      };
+    }
+  } else if (left.kind === 'file' && right.kind === 'file') {
+    if (left.size !== right.size) {
+      yield {
+        id: 'FS-SIZE',
+        path,
+        message: 'size differs',
+        expected: `${left.size}`,
+        found: `${right.size}`,
+      };
+    } else if (options.contents) {
+      const index = firstDifference(left.chunks, right.chunks, expected, found);
+      if (index !== undefined) {
+        yield {
+          id: 'FS-CONTENT',
+          path,
+          message: `content differs within the ${options.chunkSize} bytes from ${index * options.chunkSize}`,
+          expected: chunkText(left.chunks[index], expected),
+          found: chunkText(right.chunks[index], found),
+        };
+      }
+    }
+  }
+}
+
+function firstDifference(
+  left: readonly ChunkRef[],
+  right: readonly ChunkRef[],
+  expected: ComparableTree,
+  found: ComparableTree,
+): number | undefined {
+  for (let i = 0; i < Math.max(left.length, right.length); i++) {
+    const wantRef = left[i];
+    const haveRef = right[i];
+    if (wantRef === undefined || haveRef === undefined) return i;
+    const want = expected.chunk(wantRef);
+    const have = found.chunk(haveRef);
+    if (want === undefined || have === undefined) return i;
+    if (want.uncompressedSize !== have.uncompressedSize || Buffer.compare(want.digest, have.digest) !== 0)
+      return i;
+  }
+  return undefined;
+}
+
+/** Two partitions of the same names, compared by the first name of each set. */
+class LinkGroups {
+  readonly #expected = new Map<Inode, RawPath>();
+  readonly #found = new Map<Inode, RawPath>();
+
+  *add(path: RawPath, left: Inode, right: Inode): Generator<TreeDifference> {
+    const want = first(this.#expected, left, path);
+    const have = first(this.#found, right, path);
+    if (want === have) return;
+    yield {
+      id: 'FS-LINKS',
+      path,
+      message: 'hard links differ',
+      expected: want === path ? 'a file of its own' : `the same file as /${displayName(want)}`,
+      found: have === path ? 'a file of its own' : `the same file as /${displayName(have)}`,
+    };
+  }
+}
+
+function first(groups: Map<Inode, RawPath>, inode: Inode, path: RawPath): RawPath {
+  const known = groups.get(inode);
+  if (known !== undefined) return known;
+  groups.set(inode, path);
+  return path;
+}
+
+function join(path: RawPath, name: RawName): RawPath {
+  return (path === '' ? name : `${path}/${name}`) as RawPath; // components joined by `/`
+}
+
+function describe(node: TreeNode, what: string): string {
+  const count = node.children?.size ?? 0;
+  return `${node.inode.kind}${count === 0 ? '' : ` with ${count} ${count === 1 ? 'entry' : 'entries'}`} is ${what}`;
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, '0');
+}
+
+function time(inode: Inode): string {
+  return `${inode.mtime}${inode.mtimeNsec === 0 ? '' : `.${String(inode.mtimeNsec).padStart(9, '0')}`}`;
+}
+
+function hex(bytes: Uint8Array): string {
+  const text = Buffer.from(bytes.subarray(0, 32)).toString('hex');
+  return `0x${text}${bytes.length > 32 ? `… (${bytes.length} bytes)` : ''}`;
+}
+
+function chunkText(ref: ChunkRef | undefined, tree: ComparableTree): string {
+  const chunk = ref === undefined ? undefined : tree.chunk(ref);
+  return chunk === undefined ? 'no chunk' : Buffer.from(chunk.digest).toString('hex').slice(0, 16);
+}
