@@ -1,0 +1,96 @@
+/** The one place that tries again: exponential backoff with jitter, a server's wish honoured, every wait told to the reporter. */
+import { InterruptedError } from '../errors.js';
+import { type CallOptions, silentReporter } from '../reporter.js';
+
+export interface RetryPolicy {
+  /** In all, the first included. */
+  readonly attempts: number;
+  readonly baseMs: number;
+  readonly capMs: number;
+}
+
+/** About 0.5 + 1 + 2 + 4 seconds: rides out a registry's restart of its workers, does not hide that one is down. */
+export const DEFAULT_RETRY: RetryPolicy = { attempts: 5, baseMs: 500, capMs: 30_000 };
+
+/** What is to be done about a failure. */
+export type Verdict =
+  { readonly again: false } | { readonly again: true; readonly afterMs?: number | undefined };
+
+export interface RetryOptions extends CallOptions {
+  readonly policy?: RetryPolicy | undefined;
+  readonly judge: (error: unknown) => Verdict;
+  /** Between 0 and 1; tests give their own. */
+  readonly random?: (() => number) | undefined;
+  readonly sleep?: ((ms: number, signal?: AbortSignal) => Promise<void>) | undefined;
+}
+
+/** Runs `attempt` until it succeeds, fails for good, or the attempts are used up; then throws the last error. `what` is for the reporter. */
+export async function retry<T>(
+  what: string,
+  attempt: (n: number) => Promise<T>,
+  options: RetryOptions,
+): Promise<T> {
+  const {
+    policy = DEFAULT_RETRY,
+    judge,
+    signal,
+    reporter = silentReporter,
+    random = Math.random,
+    sleep = sleepFor,
+  } = options;
+  for (let n = 1; ; n++) {
+    throwIfAborted(signal);
+    try {
+      return await attempt(n);
+    } catch (cause) {
+      const verdict = judge(cause);
+      if (!verdict.again || n >= policy.attempts || signal?.aborted === true) throw cause;
+      const delayMs = verdict.afterMs ?? backoffMs(policy, n, random);
+      // A server that wants us back after the cap has in effect said no: waiting for minutes in silence helps nobody.
+      if (delayMs > policy.capMs) throw cause;
+      reporter.emit({ type: 'retry', what, attempt: n, delayMs, cause });
+      await sleep(delayMs, signal);
+    }
+  }
+}
+
+/** Full range from half of the step upwards: clients that failed together do not come back together. */
+export function backoffMs(policy: RetryPolicy, attempt: number, random: () => number): number {
+  const step = Math.min(policy.capMs, policy.baseMs * 2 ** (attempt - 1));
+  return Math.round(step * (0.5 + random() / 2));
+}
+
+/** `Retry-After`, RFC 9110 10.2.3: seconds or a date. Undefined when absent or senseless. */
+export function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^[0-9]+$/.test(value.trim())) return Number(value) * 1000;
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
+}
+
+/** Throws InterruptedError when the caller's signal has fired. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw interrupted(signal);
+}
+
+/** What an aborted signal means as an error of ours. */
+export function interrupted(signal: AbortSignal): InterruptedError {
+  const reason: unknown = signal.reason;
+  return reason instanceof InterruptedError ? reason : new InterruptedError('interrupted', { cause: reason });
+}
+
+/** A wait that ends early, with InterruptedError, when the signal fires. */
+export async function sleepFor(ms: number, signal?: AbortSignal): Promise<void> {
+  throwIfAborted(signal);
+  await new Promise<void>((resolve, reject) => {
+    const onAbort = (): void => {
+      clearTimeout(timer);
+      reject(signal === undefined ? new InterruptedError('interrupted') : interrupted(signal));
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    }, ms);
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}

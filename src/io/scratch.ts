@@ -1,0 +1,80 @@
+/** A temporary folder that disposes of itself, and of nothing that was there before. */
+import { mkdir, mkdtemp, rm, rmdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { LocalIoError } from '../errors.js';
+
+export interface Scratch extends AsyncDisposable {
+  readonly path: string;
+  /** Path of a file inside. The file is not created. */
+  file(name: string): string;
+}
+
+/**
+ * Opens a new folder inside `workDir`, which is created when it is absent and then removed again at the end, with those of its
+ * parents that were created too, unless something else is in them by then. Throws LocalIoError.
+ */
+export async function openScratch(workDir: string, prefix = 'nydusify-'): Promise<Scratch> {
+  const parent = resolve(workDir);
+  let firstCreated: string | undefined;
+  let path: string;
+  try {
+    firstCreated = await mkdir(parent, { recursive: true });
+    path = await mkdtemp(join(parent, prefix));
+  } catch (cause) {
+    throw localIoError(
+      `cannot create a temporary folder in ${parent}`,
+      cause,
+      'choose another place with --work-dir',
+    );
+  }
+  return {
+    path,
+    file: (name) => join(path, name),
+    [Symbol.asyncDispose]: async () => {
+      await rm(path, { recursive: true, force: true });
+      if (firstCreated !== undefined) await removeEmpty(parent, resolve(firstCreated));
+    },
+  };
+}
+
+/** An operating system's error as a sentence of ours: what could not be done, then why. */
+export function localIoError(what: string, cause: unknown, hint?: string): LocalIoError {
+  return new LocalIoError(`${what}: ${systemReason(cause)}`, { cause, hint });
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file or folder',
+  EACCES: 'permission denied',
+  EPERM: 'not permitted',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'no space left on the device',
+  EDQUOT: 'the disk quota is used up',
+  ENOTDIR: 'a part of the path is not a folder',
+  EISDIR: 'it is a folder',
+  EEXIST: 'it exists already',
+};
+
+/** Why a call of the operating system failed, in words where we have them. */
+export function systemReason(cause: unknown): string {
+  const code = errorCode(cause);
+  return (
+    (code === undefined ? undefined : REASONS[code]) ??
+    (cause instanceof Error ? cause.message : String(cause))
+  );
+}
+
+/** `ENOENT` and its kin; undefined for errors without a code. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** Removes `path` and its parents up to `last`, stopping at the first that is not empty. */
+async function removeEmpty(path: string, last: string): Promise<void> {
+  for (let folder = path; folder.startsWith(last); folder = dirname(folder)) {
+    try {
+      await rmdir(folder);
+    } catch {
+      return; // in use by another run, or gone: both are fine
+    }
+  }
+}

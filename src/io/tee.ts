@@ -1,0 +1,180 @@
+/**
+ * One stream, two readers. The bytes of a source layer go to the packer and to the target registry at the same time; they are
+ * read once. The slower reader holds the faster one back when the buffer between them is full. A reader that stops (by breaking
+ * out of its loop, by failing, by `close`) is forgotten, and the other goes on alone.
+ */
+import { type ByteRange, type ByteStream, type ReplayableContent } from './streams.js';
+
+/** Bytes by which one reader may be ahead of the other. */
+export const DEFAULT_TEE_BUFFER = 8 * 1024 * 1024;
+
+export interface TeeBranch extends ByteStream {
+  /** Wants no more bytes. A branch that is never read must be closed, or the other one waits for it. */
+  close(): void;
+}
+
+/** Both branches get every byte, and the error when the stream fails. When both are closed, so is the stream. */
+export function tee(
+  stream: ByteStream,
+  bufferBytes: number = DEFAULT_TEE_BUFFER,
+): readonly [TeeBranch, TeeBranch] {
+  const source = new TeeSource(stream, bufferBytes);
+  return [source.left, source.right];
+}
+
+/**
+ * `content`, of which the first whole read is shared: `main` is that read; `side.open()` joins it while it still can, and reads
+ * the content anew after that (a retry) or for a range. Call `release` when the side wants nothing any more.
+ */
+export function shareContent(
+  content: ReplayableContent,
+  bufferBytes: number = DEFAULT_TEE_BUFFER,
+): { readonly main: ByteStream; readonly side: ReplayableContent; release(): void } {
+  const [main, shared] = tee(content.open(), bufferBytes);
+  let joined = false;
+  return {
+    main,
+    side: {
+      size: content.size,
+      open: (range?: ByteRange) => {
+        if (joined || range !== undefined) return content.open(range);
+        joined = true;
+        return shared;
+      },
+    },
+    release: () => {
+      joined = true;
+      shared.close();
+    },
+  };
+}
+
+type End = { readonly error?: unknown };
+
+class TeeSource {
+  readonly left: Branch;
+  readonly right: Branch;
+  readonly #bufferBytes: number;
+  readonly #stream: ByteStream;
+  #iterator: AsyncIterator<Uint8Array> | undefined;
+  #end: End | undefined;
+  #reading = false;
+  #wake: (() => void)[] = [];
+
+  constructor(stream: ByteStream, bufferBytes: number) {
+    this.#stream = stream;
+    this.#bufferBytes = bufferBytes;
+    this.left = new Branch(this);
+    this.right = new Branch(this);
+  }
+
+  /** The next bytes of `branch`; undefined at the end. */
+  async next(branch: Branch): Promise<Uint8Array | undefined> {
+    for (;;) {
+      const bytes = branch.take();
+      if (bytes !== undefined) {
+        this.notify(); // the other branch may have waited for room
+        return bytes;
+      }
+      if (branch.closed) return undefined;
+      if (this.#end !== undefined) {
+        if ('error' in this.#end) throw this.#end.error;
+        return undefined;
+      }
+      if (this.#reading || this.#isFull(branch === this.left ? this.right : this.left)) {
+        await new Promise<void>((resolve) => this.#wake.push(resolve));
+      } else {
+        await this.#read();
+      }
+    }
+  }
+
+  notify(): void {
+    const wake = this.#wake;
+    this.#wake = [];
+    for (const resolve of wake) resolve();
+  }
+
+  /** Closes the stream once nobody reads any more. Its own failure to close interests nobody. */
+  release(): void {
+    this.notify();
+    if (!this.left.closed || !this.right.closed || this.#end !== undefined) return;
+    this.#end = {};
+    void this.#iterator?.return?.().catch(() => undefined);
+  }
+
+  #isFull(other: Branch): boolean {
+    return !other.closed && other.buffered >= this.#bufferBytes;
+  }
+
+  async #read(): Promise<void> {
+    this.#reading = true;
+    this.#iterator ??= this.#stream[Symbol.asyncIterator]();
+    try {
+      const result = await this.#iterator.next();
+      if (result.done === true) {
+        this.#end ??= {};
+      } else {
+        this.left.add(result.value);
+        this.right.add(result.value);
+      }
+    } catch (error) {
+      this.#end ??= { error };
+    } finally {
+      this.#reading = false;
+      this.notify();
+    }
+  }
+}
+
+class Branch implements TeeBranch {
+  readonly #source: TeeSource;
+  #queue: Uint8Array[] = [];
+  #buffered = 0;
+  #closed = false;
+
+  constructor(source: TeeSource) {
+    this.#source = source;
+  }
+
+  get buffered(): number {
+    return this.#buffered;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  add(bytes: Uint8Array): void {
+    if (this.#closed) return;
+    this.#queue.push(bytes);
+    this.#buffered += bytes.length;
+  }
+
+  take(): Uint8Array | undefined {
+    const bytes = this.#queue.shift();
+    if (bytes !== undefined) this.#buffered -= bytes.length;
+    return bytes;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#queue = [];
+    this.#buffered = 0;
+    this.#source.release();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    return {
+      next: async () => {
+        const value = await this.#source.next(this);
+        return value === undefined ? { done: true, value: undefined } : { done: false, value };
+      },
+      return: () => {
+        this.close();
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    };
+  }
+}

@@ -1,0 +1,360 @@
+/**
+ * Manifests, indexes and configs: bytes to checked values. A value holds what we understand; `raw` beside it is the JSON
+ * object as it came, with every field that we do not. A missing `mediaType` is legal in OCI documents (umoci writes such):
+ * then the fields decide what a document is.
+ */
+import * as v from 'valibot';
+import { FormatError, UnsupportedError } from '../errors.js';
+import { type Annotations, type Descriptor, type Document, type Platform } from './descriptor.js';
+import { type DiffId, isDigest, parseDigest, sha256 } from './digest.js';
+import { MEDIA } from './media-types.js';
+
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: JsonValue | undefined;
+}
+
+/** A descriptor inside a document, beside the JSON object that it was read from. */
+export interface ListedDescriptor extends Descriptor {
+  readonly raw: JsonObject;
+}
+
+export interface Manifest {
+  readonly kind: 'manifest';
+  readonly mediaType: string;
+  readonly config: ListedDescriptor;
+  /** Lowest first. */
+  readonly layers: readonly ListedDescriptor[];
+  readonly annotations?: Annotations | undefined;
+  readonly artifactType?: string | undefined;
+  readonly subject?: ListedDescriptor | undefined;
+  readonly raw: JsonObject;
+}
+
+export interface Index {
+  readonly kind: 'index';
+  readonly mediaType: string;
+  readonly manifests: readonly ListedDescriptor[];
+  readonly annotations?: Annotations | undefined;
+  readonly artifactType?: string | undefined;
+  readonly subject?: ListedDescriptor | undefined;
+  readonly raw: JsonObject;
+}
+
+export interface HistoryEntry {
+  readonly emptyLayer: boolean;
+  readonly raw: JsonObject;
+}
+
+export interface ImageConfig {
+  readonly platform: Platform;
+  /** Lowest first. */
+  readonly diffIds: readonly DiffId[];
+  readonly history: readonly HistoryEntry[];
+  readonly raw: JsonObject;
+}
+
+/** JSON documents of registries are small; a longer one is a fault or an attack. Same bound as containerd's. */
+export const MAX_DOCUMENT_SIZE = 8 * 1024 * 1024;
+
+const INDEX_TYPES: ReadonlySet<string> = new Set([MEDIA.ociIndex, MEDIA.dockerIndex]);
+const MANIFEST_TYPES: ReadonlySet<string> = new Set([MEDIA.ociManifest, MEDIA.dockerManifest]);
+const SCHEMA1_TYPES: ReadonlySet<string> = new Set([MEDIA.dockerSchema1, MEDIA.dockerSchema1Signed]);
+
+export function isIndexType(mediaType: string): boolean {
+  return INDEX_TYPES.has(mediaType);
+}
+
+export function isManifestType(mediaType: string): boolean {
+  return MANIFEST_TYPES.has(mediaType);
+}
+
+/** What registries serve under `/manifests/`; everything else is a blob. */
+export function isDocumentType(mediaType: string): boolean {
+  return INDEX_TYPES.has(mediaType) || MANIFEST_TYPES.has(mediaType) || SCHEMA1_TYPES.has(mediaType);
+}
+
+const annotationsSchema = v.record(v.string(), v.string());
+const digestSchema = v.pipe(v.string(), v.check(isDigest, 'not a sha256 digest'), v.transform(parseDigest));
+const platformSchema = v.looseObject({
+  os: v.optional(v.string(), ''),
+  architecture: v.optional(v.string(), ''),
+  variant: v.nullish(v.string()),
+  'os.version': v.nullish(v.string()),
+  'os.features': v.nullish(v.array(v.string())),
+});
+const descriptorSchema = v.looseObject({
+  mediaType: v.optional(v.string()),
+  digest: digestSchema,
+  size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  platform: v.nullish(platformSchema),
+  annotations: v.nullish(annotationsSchema),
+  artifactType: v.nullish(v.string()),
+});
+const commonFields = {
+  schemaVersion: v.literal(2),
+  mediaType: v.optional(v.string()),
+  annotations: v.nullish(annotationsSchema),
+  artifactType: v.nullish(v.string()),
+  subject: v.nullish(descriptorSchema),
+};
+const manifestSchema = v.looseObject({
+  ...commonFields,
+  config: descriptorSchema,
+  // Go encodes an empty slice that was never made as null.
+  layers: v.nullish(v.array(descriptorSchema)),
+});
+const indexSchema = v.looseObject({
+  ...commonFields,
+  manifests: v.nullish(v.array(descriptorSchema)),
+});
+const configSchema = v.looseObject({
+  os: v.optional(v.string(), ''),
+  architecture: v.optional(v.string(), ''),
+  variant: v.nullish(v.string()),
+  'os.version': v.nullish(v.string()),
+  'os.features': v.nullish(v.array(v.string())),
+  rootfs: v.looseObject({
+    diff_ids: v.nullish(v.array(v.pipe(v.string(), v.check(isDigest, 'not a sha256 digest')))),
+  }),
+  history: v.nullish(v.array(v.looseObject({ empty_layer: v.nullish(v.boolean()) }))),
+});
+
+type WireDescriptor = v.InferOutput<typeof descriptorSchema>;
+type WirePlatform = v.InferOutput<typeof platformSchema>;
+
+/** Throws FormatError when the bytes are no image manifest, UnsupportedError for Docker's schema 1. */
+export function parseManifest(bytes: Uint8Array, mediaType?: string): Manifest {
+  const document = parseDocument(bytes, mediaType);
+  if (document.kind === 'index')
+    throw new FormatError('this is an index, where an image manifest was expected');
+  return document;
+}
+
+/** Throws FormatError when the bytes are no index. */
+export function parseIndex(bytes: Uint8Array, mediaType?: string): Index {
+  const document = parseDocument(bytes, mediaType);
+  if (document.kind === 'manifest')
+    throw new FormatError('this is an image manifest, where an index was expected');
+  return document;
+}
+
+/**
+ * Manifest or index, decided by the document's own `mediaType`, else by its fields; `mediaType` (of the descriptor or the
+ * HTTP header) only chooses between the Docker and OCI families, and is no judge of what the bytes are.
+ */
+export function parseDocument(bytes: Uint8Array, mediaType?: string): Manifest | Index {
+  const json = parseJsonObject(bytes, 'manifest');
+  const own = typeof json['mediaType'] === 'string' ? json['mediaType'] : undefined;
+  refuseOldSchema(json, own ?? mediaType);
+  const isIndex = own === undefined ? looksLikeIndex(json) : isIndexType(own);
+  if (own !== undefined && !isIndex && !isManifestType(own)) {
+    throw new UnsupportedError(`manifest has media type "${own}"`, {
+      hint: 'image manifests and indexes of OCI and of Docker schema 2 are understood',
+    });
+  }
+  // A descriptor of the other kind, or of none: OCI is the family in which mediaType may be missing.
+  const hinted =
+    mediaType !== undefined && (isIndex ? isIndexType(mediaType) : isManifestType(mediaType))
+      ? mediaType
+      : undefined;
+  if (isIndex) return toIndex(json, own ?? hinted ?? MEDIA.ociIndex);
+  return toManifest(json, own ?? hinted ?? MEDIA.ociManifest);
+}
+
+/** Throws FormatError when the bytes are no image config. */
+export function parseConfig(bytes: Uint8Array): ImageConfig {
+  const json = parseJsonObject(bytes, 'image config');
+  const wire = check(configSchema, json, 'image config');
+  const history = Array.isArray(json['history']) ? json['history'] : [];
+  return {
+    platform: toPlatform(wire),
+    diffIds: (wire.rootfs.diff_ids ?? []).map(toDiffId),
+    history: (wire.history ?? []).map((entry, i) => ({
+      emptyLayer: entry.empty_layer === true,
+      raw: objectAt(history, i),
+    })),
+    raw: json,
+  };
+}
+
+/** Bytes, their meaning, and the descriptor that names them. */
+export function toDocument<T extends Manifest | Index>(bytes: Uint8Array, value: T): Document<T> {
+  return {
+    descriptor: { mediaType: value.mediaType, digest: sha256(bytes), size: bytes.length },
+    bytes,
+    value,
+  };
+}
+
+/** Bytes of a document of ours: fields in the order given, no blanks, absent ones left out. */
+export function serialise(json: JsonObject): Uint8Array {
+  return Buffer.from(JSON.stringify(json), 'utf8');
+}
+
+/** A descriptor as JSON: fields in the order of the specification, annotations sorted, so that equal input gives equal bytes. */
+export function descriptorToJson(descriptor: Descriptor): JsonObject {
+  const { mediaType, digest, size, platform, annotations, artifactType } = descriptor;
+  return {
+    mediaType,
+    digest,
+    size,
+    ...(annotations === undefined ? {} : { annotations: sortedRecord(annotations) }),
+    ...(platform === undefined ? {} : { platform: platformToJson(platform) }),
+    ...(artifactType === undefined ? {} : { artifactType }),
+  };
+}
+
+export function platformToJson(platform: Platform): JsonObject {
+  return {
+    architecture: platform.architecture,
+    os: platform.os,
+    ...(platform.osVersion === undefined ? {} : { 'os.version': platform.osVersion }),
+    ...(platform.osFeatures === undefined ? {} : { 'os.features': platform.osFeatures }),
+    ...(platform.variant === undefined ? {} : { variant: platform.variant }),
+  };
+}
+
+export function sortedRecord(record: Annotations): Record<string, string> {
+  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function toManifest(json: JsonObject, mediaType: string): Manifest {
+  const wire = check(manifestSchema, json, 'manifest');
+  const layers = Array.isArray(json['layers']) ? json['layers'] : [];
+  const docker = mediaType === MEDIA.dockerManifest;
+  return {
+    kind: 'manifest',
+    mediaType,
+    config: toDescriptor(
+      wire.config,
+      objectAt([json['config']], 0),
+      docker ? MEDIA.dockerConfig : MEDIA.ociConfig,
+    ),
+    layers: (wire.layers ?? []).map((layer, i) =>
+      toDescriptor(layer, objectAt(layers, i), docker ? MEDIA.dockerLayerGzip : MEDIA.ociLayerGzip),
+    ),
+    ...common(wire, json),
+    raw: json,
+  };
+}
+
+function toIndex(json: JsonObject, mediaType: string): Index {
+  const wire = check(indexSchema, json, 'index');
+  const manifests = Array.isArray(json['manifests']) ? json['manifests'] : [];
+  const childType = mediaType === MEDIA.dockerIndex ? MEDIA.dockerManifest : MEDIA.ociManifest;
+  return {
+    kind: 'index',
+    mediaType,
+    manifests: (wire.manifests ?? []).map((entry, i) =>
+      toDescriptor(entry, objectAt(manifests, i), childType),
+    ),
+    ...common(wire, json),
+    raw: json,
+  };
+}
+
+function common(
+  wire: {
+    annotations?: Annotations | null | undefined;
+    artifactType?: string | null | undefined;
+    subject?: WireDescriptor | null | undefined;
+  },
+  json: JsonObject,
+): Pick<Manifest, 'annotations' | 'artifactType' | 'subject'> {
+  return withoutAbsent({
+    annotations: wire.annotations,
+    artifactType: wire.artifactType,
+    subject: wire.subject && toDescriptor(wire.subject, objectAt([json['subject']], 0), MEDIA.ociManifest),
+  });
+}
+
+/** `fallback` stands in for a missing media type: a descriptor without one cannot be pushed. */
+function toDescriptor(wire: WireDescriptor, raw: JsonObject, fallback: string): ListedDescriptor {
+  return {
+    mediaType: wire.mediaType === undefined || wire.mediaType === '' ? fallback : wire.mediaType,
+    digest: wire.digest,
+    size: wire.size,
+    ...withoutAbsent({
+      platform: wire.platform && toPlatform(wire.platform),
+      annotations: wire.annotations,
+      artifactType: wire.artifactType,
+    }),
+    raw,
+  };
+}
+
+function toPlatform(
+  wire: Pick<WirePlatform, 'os' | 'architecture' | 'variant' | 'os.version' | 'os.features'>,
+): Platform {
+  const variant = wire.variant ?? '';
+  const osVersion = wire['os.version'] ?? '';
+  const osFeatures = wire['os.features'] ?? [];
+  return {
+    os: wire.os,
+    architecture: wire.architecture,
+    ...(variant === '' ? {} : { variant }),
+    ...(osVersion === '' ? {} : { osVersion }),
+    ...(osFeatures.length === 0 ? {} : { osFeatures }),
+  };
+}
+
+/** Go writes null where it means absent. */
+function withoutAbsent<T extends object>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  const present = Object.entries(fields).filter(([, value]) => value !== null && value !== undefined);
+  return Object.fromEntries(present) as { [K in keyof T]?: NonNullable<T[K]> }; // the same keys, less those just dropped
+}
+
+function looksLikeIndex(json: JsonObject): boolean {
+  const isIndex = Array.isArray(json['manifests']);
+  const isManifest = json['config'] !== undefined || Array.isArray(json['layers']);
+  if (isIndex && isManifest) {
+    // Read as one thing here and as another elsewhere: CVE-2021-41190.
+    throw new FormatError('manifest has no mediaType, and fields of both an index and an image manifest');
+  }
+  if (!isIndex && !isManifest) throw new FormatError('manifest is neither an index nor an image manifest');
+  return isIndex;
+}
+
+function refuseOldSchema(json: JsonObject, mediaType: string | undefined): void {
+  if (json['schemaVersion'] === 1 || (mediaType !== undefined && SCHEMA1_TYPES.has(mediaType))) {
+    throw new UnsupportedError('this image has a manifest of Docker schema 1, which is not supported', {
+      hint: 'push it again with a current client: OCI manifests and Docker schema 2 are understood',
+    });
+  }
+}
+
+function check<S extends v.GenericSchema>(schema: S, json: JsonObject, what: string): v.InferOutput<S> {
+  const result = v.safeParse(schema, json);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const path = v.getDotPath(issue);
+  throw new FormatError(`${what}: ${path === null ? '' : `${path}: `}${issue.message}`);
+}
+
+function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
+  if (bytes.length > MAX_DOCUMENT_SIZE)
+    throw new FormatError(`${what}: more than ${MAX_DOCUMENT_SIZE} bytes`);
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new FormatError(`${what}: not JSON`, { cause });
+  }
+  if (!isObject(json)) throw new FormatError(`${what}: not a JSON object`);
+  return json;
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function objectAt(list: readonly unknown[], index: number): JsonObject {
+  const value = list[index];
+  return isObject(value) ? value : {};
+}
+
+/** The schema has checked the grammar, which is what the brand promises. */
+function toDiffId(text: string): DiffId {
+  return text as DiffId; // see above
+}

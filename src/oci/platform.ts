@@ -1,0 +1,111 @@
+/**
+ * Platforms: `os/arch[/variant]`, lists of them, and `all`. Two platforms are the same when their normal forms are, after
+ * containerd's platforms package: `arm64/v8` is `arm64`, `x86_64` is `amd64`, `arm` is `arm/v7`.
+ */
+import { InvalidReferenceError } from '../errors.js';
+import { type Platform } from './descriptor.js';
+
+/** Which platforms of an index are wanted. */
+export type PlatformSelection =
+  { readonly kind: 'all' } | { readonly kind: 'list'; readonly platforms: readonly Platform[] };
+
+export const allPlatforms: PlatformSelection = { kind: 'all' };
+
+const PART = /^[A-Za-z0-9_.-]+$/;
+
+/** containerd platforms/database.go: other names of architectures, with the variant that they imply. */
+const ARCHITECTURES: Readonly<Record<string, readonly [architecture: string, variant?: string]>> = {
+  i386: ['386'],
+  x86_64: ['amd64'],
+  'x86-64': ['amd64'],
+  x64: ['amd64'],
+  aarch64: ['arm64'],
+  armhf: ['arm', 'v7'],
+  armel: ['arm', 'v6'],
+};
+
+/** The result is in normal form. Throws InvalidReferenceError. */
+export function parsePlatform(text: string): Platform {
+  const [os, architecture, variant, ...more] = text.trim().split('/');
+  const parts = [os, architecture, ...(variant === undefined ? [] : [variant])];
+  if (
+    os === undefined ||
+    architecture === undefined ||
+    more.length > 0 ||
+    !parts.every((part) => PART.test(part ?? ''))
+  ) {
+    throw new InvalidReferenceError(`invalid platform: "${text}"`, {
+      hint: 'a platform is os/arch or os/arch/variant, such as linux/amd64 or linux/arm/v7',
+    });
+  }
+  return normalizePlatform({ os, architecture, variant });
+}
+
+/** A comma list, or `all`. Duplicates are dropped, the order is kept. */
+export function parsePlatforms(text: string): PlatformSelection {
+  if (text.trim() === 'all') return allPlatforms;
+  const platforms = new Map<string, Platform>();
+  for (const item of text.split(',')) {
+    const platform = parsePlatform(item);
+    platforms.set(formatPlatform(platform), platform);
+  }
+  return { kind: 'list', platforms: [...platforms.values()] };
+}
+
+/** One spelling for platforms that are the same; other fields stay. */
+export function normalizePlatform(platform: Platform): Platform {
+  const os = platform.os.toLowerCase() === 'macos' ? 'darwin' : platform.os.toLowerCase();
+  const named = platform.architecture.toLowerCase();
+  const [architecture, implied] = ARCHITECTURES[named] ?? [named];
+  const variant = normalVariant(architecture, implied ?? platform.variant?.toLowerCase() ?? '');
+  const { osVersion, osFeatures } = platform;
+  return {
+    os,
+    architecture,
+    ...(variant === '' ? {} : { variant }),
+    ...(osVersion === undefined ? {} : { osVersion }),
+    ...(osFeatures === undefined ? {} : { osFeatures }),
+  };
+}
+
+/** `os/arch[/variant]` in normal form. */
+export function formatPlatform(platform: Platform): string {
+  const { os, architecture, variant } = normalizePlatform(platform);
+  return variant === undefined ? `${os}/${architecture}` : `${os}/${architecture}/${variant}`;
+}
+
+/** Same system, architecture and variant. The version of the system counts only when `wanted` names one. */
+export function platformMatches(wanted: Platform, actual: Platform): boolean {
+  if (formatPlatform(wanted) !== formatPlatform(actual)) return false;
+  return wanted.osVersion === undefined || wanted.osVersion === actual.osVersion;
+}
+
+/** An entry of an index that states no platform is always meant, as containerd has it. */
+export function isSelected(selection: PlatformSelection, actual: Platform | undefined): boolean {
+  if (selection.kind === 'all' || actual === undefined) return true;
+  return selection.platforms.some((wanted) => platformMatches(wanted, actual));
+}
+
+/** BuildKit's mark of attestations: the entry is no image. */
+export function isUnknownPlatform(platform: Platform | undefined): boolean {
+  return platform?.os === 'unknown' && platform.architecture === 'unknown';
+}
+
+/** For messages. */
+export function formatSelection(selection: PlatformSelection): string {
+  return selection.kind === 'all' ? 'all' : selection.platforms.map(formatPlatform).join(', ');
+}
+
+function normalVariant(architecture: string, variant: string): string {
+  switch (architecture) {
+    case 'amd64':
+      return variant === 'v1' || variant === '1' ? '' : variant;
+    case 'arm64':
+      return variant === 'v8' || variant === '8' ? '' : variant;
+    case 'arm':
+      if (variant === '') return 'v7';
+      return /^[0-9]$/.test(variant) ? `v${variant}` : variant;
+    default:
+      return variant;
+  }
+}
