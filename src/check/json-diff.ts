@@ -2,7 +2,7 @@
  * Compares JSON documents by what their text says: numbers by their digits, since a double would round them, and objects
  * without regard to the order of keys. Manifests and configs hold fields that no schema of ours knows; those count too.
  */
-import jsonc, { type Node } from 'jsonc-parser';
+import { getNodeValue, parseTree, type Node } from 'jsonc-parser';
 import { FormatError } from '../errors.js';
 
 export interface JsonDifference {
@@ -25,7 +25,7 @@ export function parseJson(bytes: Uint8Array, what: string): JsonValue {
   let node: Node | undefined;
   try {
     JSON.parse(text); // strict, where parseTree forgives
-    node = jsonc.parseTree(text);
+    node = parseTree(text);
   } catch (cause) {
     // A document of nothing but brackets exhausts the stack; that is its own fault, too.
     throw new FormatError(`${what} is not JSON`, { cause });
@@ -49,7 +49,7 @@ export function items(value: JsonValue | undefined): readonly JsonValue[] | unde
 
 /** The plain value, with the rounding of doubles that JSON.parse has. */
 export function plain(value: JsonValue): unknown {
-  return jsonc.getNodeValue(value.node);
+  return getNodeValue(value.node);
 }
 
 /** As it stands in the document, without the blanks between tokens. */

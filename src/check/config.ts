@@ -1,0 +1,176 @@
+/** Rules for the image config: it fits its manifest, and everything but the documented fields is as in the source. */
+import { ANNOTATION } from '../oci/media-types.js';
+import { digestHex } from '../oci/digest.js';
+import { formatPlatform, normalizePlatform } from '../oci/platform.js';
+import { finding, type Finding } from './finding.js';
+import { diffJson, items, member, plain, type JsonValue } from './json-diff.js';
+import { type Rule } from './rule.js';
+import { hasEmptyLayer, placeIn, type ImageSubject, type PairSubject } from './subject.js';
+
+export const configRules: readonly Rule<ImageSubject>[] = [
+  { name: 'config platform', check: checkPlatform },
+  { name: 'diffIDs and history', check: checkCounts },
+];
+
+export const configPairRules: readonly Rule<PairSubject>[] = [
+  { name: 'config fields', check: checkFields },
+  { name: 'OCI half', check: checkOciHalf },
+];
+
+function* checkPlatform(image: ImageSubject): Generator<Finding> {
+  const { config } = image;
+  const { platform } = image.entry;
+  if (config === undefined || platform === undefined) return;
+  const told = normalizePlatform(config.value.platform);
+  const listed = normalizePlatform(platform);
+  // Older builders left the variant out of the config.
+  const variants = config.value.platform.variant === undefined || told.variant === listed.variant;
+  if (told.os !== listed.os || told.architecture !== listed.architecture || !variants) {
+    yield finding('CONFIG-PLATFORM', placeIn(image, 'config'), {
+      message: 'config names another platform than the index entry',
+      expected: formatPlatform(listed),
+      found: formatPlatform(told),
+    });
+  }
+}
+
+function* checkCounts(image: ImageSubject): Generator<Finding> {
+  const { config } = image;
+  if (config === undefined) return;
+  const where = placeIn(image, 'config');
+  const { layers } = image.manifest.value;
+  const { diffIds } = config.value;
+  if (diffIds.length !== layers.length) {
+    yield finding('CONFIG-DIFF-ID-COUNT', where, {
+      message: 'number of diffIDs is not the number of layers',
+      expected: `${layers.length}`,
+      found: `${diffIds.length}`,
+    });
+  }
+  const history = items(member(image.configJson, 'history'));
+  const counted = history?.filter((entry) => !isEmptyLayer(entry)).length;
+  // An OCI image may do without any history.
+  if (counted !== undefined && counted !== 0 && counted !== layers.length) {
+    yield finding('CONFIG-HISTORY-COUNT', where, {
+      message: 'number of history entries with a layer is not the number of layers',
+      expected: `${layers.length}`,
+      found: `${counted}`,
+    });
+  }
+  if (image.kind !== 'nydus') return;
+  for (const [position, layer] of layers.slice(0, -1).entries()) {
+    const diffId = diffIds[position];
+    // A blob is its own diffID: nobody ever unpacks it.
+    if (diffId !== undefined && digestHex(diffId) !== digestHex(layer.digest)) {
+      yield finding('CONFIG-DIFF-ID', where, {
+        message: `diffID ${position + 1} is not the digest of its blob`,
+        expected: layer.digest,
+        found: diffId,
+      });
+    }
+  }
+}
+
+function isEmptyLayer(entry: JsonValue): boolean {
+  const flag = member(entry, 'empty_layer');
+  return flag !== undefined && plain(flag) === true;
+}
+
+/** Fields that a conversion rewrites; they have rules of their own. */
+function isRewritten(path: string): boolean {
+  return path === 'rootfs.diff_ids' || path === 'history';
+}
+
+function* checkFields({ target, source }: PairSubject): Generator<Finding> {
+  if (target.configJson === undefined || source.configJson === undefined) return;
+  const where = placeIn(target, 'config');
+  for (const { path, expected, found } of diffJson(source.configJson, target.configJson, isRewritten)) {
+    yield finding('CONFIG-FIELD', where, {
+      message: `field ${path} differs from the source`,
+      expected: expected ?? 'none',
+      found: found ?? 'none',
+    });
+  }
+  yield* checkHistory(target, source);
+}
+
+/** What is left of the history once the entries that a conversion adds are taken away. */
+function ownHistory(image: ImageSubject): readonly JsonValue[] {
+  const history = items(member(image.configJson, 'history')) ?? [];
+  const start = hasEmptyLayer(image) ? 1 : 0;
+  const end = image.kind === 'nydus' ? history.length - 1 : history.length;
+  return history.slice(start, Math.max(start, end));
+}
+
+function* checkHistory(target: ImageSubject, source: ImageSubject): Generator<Finding> {
+  const wanted = ownHistory(source);
+  const counted = wanted.filter((entry) => !isEmptyLayer(entry)).length;
+  const layers =
+    source.manifest.value.layers.length - (hasEmptyLayer(source) || source.kind === 'nydus' ? 1 : 0);
+  // A history that does not fit the layers is mended by a conversion, not kept.
+  if (counted !== layers) return;
+  const present = ownHistory(target);
+  for (let i = 0; i < Math.max(wanted.length, present.length); i++) {
+    for (const { path, expected, found } of diffJson(wanted[i], present[i], undefined, `history[${i}]`)) {
+      yield finding('CONFIG-FIELD', placeIn(target, 'config'), {
+        message: `field ${path} differs from the source`,
+        expected: expected ?? 'none',
+        found: found ?? 'none',
+      });
+    }
+  }
+}
+
+/** Layers and annotations of the OCI half, and the annotations of either half, against the source's manifest. */
+function* checkOciHalf({ target, source }: PairSubject): Generator<Finding> {
+  const where = placeIn(target, 'manifest');
+  const kept = diffJson(
+    member(source.manifestJson, 'annotations'),
+    member(target.manifestJson, 'annotations'),
+    (path) => path.startsWith('annotations.containerd.io/snapshot/nydus-'),
+    'annotations',
+  );
+  for (const { path, expected, found } of kept) {
+    if (expected === undefined) continue; // added ones take nothing away
+    yield finding('MANIFEST-ANNOTATIONS', where, {
+      message: `annotation ${path.slice('annotations.'.length)} differs from the source`,
+      expected,
+      found: found ?? 'none',
+    });
+  }
+  if (target.kind !== 'oci' || source.kind !== 'oci') return;
+  const left = source.manifest.value.layers.slice(hasEmptyLayer(source) ? 1 : 0);
+  const right = target.manifest.value.layers.slice(hasEmptyLayer(target) ? 1 : 0);
+  const wantedIds = source.config?.value.diffIds.slice(hasEmptyLayer(source) ? 1 : 0);
+  const presentIds = target.config?.value.diffIds.slice(hasEmptyLayer(target) ? 1 : 0);
+  for (let i = 0; i < Math.max(left.length, right.length); i++) {
+    const want = left[i];
+    const have = right[i];
+    if (want?.digest !== have?.digest || want?.size !== have?.size) {
+      yield finding('MANIFEST-OCI-HALF', where, {
+        message: `source layer ${i + 1} differs`,
+        expected: want?.digest ?? 'no layer',
+        found: have?.digest ?? 'no layer',
+      });
+    }
+    if (wantedIds !== undefined && presentIds !== undefined && wantedIds[i] !== presentIds[i]) {
+      yield finding('MANIFEST-OCI-HALF', placeIn(target, 'config'), {
+        message: `diffID of source layer ${i + 1} differs`,
+        expected: wantedIds[i] ?? 'none',
+        found: presentIds[i] ?? 'none',
+      });
+    }
+  }
+  if (
+    !hasEmptyLayer(target) &&
+    !hasEmptyLayer(source) &&
+    target.manifest.descriptor.digest !== source.manifest.descriptor.digest
+  ) {
+    yield finding('MANIFEST-OCI-HALF', where, {
+      message: 'OCI half without an empty layer must be the source manifest itself',
+      expected: source.manifest.descriptor.digest,
+      found: target.manifest.descriptor.digest,
+      hint: `an isolated half begins with a layer annotated ${ANNOTATION.nydusEmptyLayer}`,
+    });
+  }
+}

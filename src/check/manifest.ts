@@ -1,0 +1,237 @@
+/**
+ * Rules for one image's manifest, Nydus or OCI: media types of one family, annotations by which snapshotters find their
+ * way, the bootstrap last, and every blob in the registry with its right size. What a Nydus manifest must look like:
+ * nydus-snapshotter pkg/converter (convert_unix.go, constant.go) and goharbor/acceleration-service pkg/driver/nydus.
+ */
+import { type Descriptor } from '../oci/descriptor.js';
+import { ANNOTATION, MEDIA } from '../oci/media-types.js';
+import { EMPTY_LAYER_BYTES, EMPTY_LAYER_DIGEST, EMPTY_LAYER_DIFF_ID } from '../oci/nydus.js';
+import { mapOrdered } from '../io/concurrency.js';
+import { type CallOptions } from '../reporter.js';
+import { finding, type Finding } from './finding.js';
+import { type Rule } from './rule.js';
+import { hasEmptyLayer, placeIn, type ImageSubject, type NydusSubject } from './subject.js';
+
+/** HEAD requests at a time. */
+const CONCURRENCY = 4;
+
+/** For images of both kinds. */
+export const manifestRules: readonly Rule<ImageSubject>[] = [
+  { name: 'media types', check: checkMediaTypes },
+  { name: 'blobs', check: checkBlobs },
+];
+
+export const nydusManifestRules: readonly Rule<NydusSubject>[] = [
+  { name: 'layers', check: checkLayers },
+  { name: 'RAFS version', check: checkFsVersion },
+  { name: 'source digest', check: checkSourceDigest },
+];
+
+/** For the OCI half of a merged index. */
+export const ociManifestRules: readonly Rule<ImageSubject>[] = [
+  { name: 'empty layer', check: checkEmptyLayer },
+];
+
+export function isDockerFamily(manifestMediaType: string): boolean {
+  return manifestMediaType === MEDIA.dockerManifest;
+}
+
+function* checkMediaTypes(image: ImageSubject): Generator<Finding> {
+  const { manifest } = image;
+  const where = placeIn(image, 'manifest');
+  const own = manifest.value.raw['mediaType'];
+  if (typeof own === 'string' && own !== manifest.descriptor.mediaType) {
+    yield finding('MANIFEST-MEDIA-TYPE', where, {
+      message: 'mediaType of the manifest is not that of its descriptor',
+      expected: manifest.descriptor.mediaType,
+      found: own,
+    });
+  }
+  const docker = isDockerFamily(manifest.descriptor.mediaType);
+  const family = docker ? MEDIA.dockerConfig : MEDIA.ociConfig;
+  const other = docker ? MEDIA.ociConfig : MEDIA.dockerConfig;
+  const { mediaType: found } = manifest.value.config;
+  const expected = image.kind === 'nydus' && image.merged ? MEDIA.nydusConfig : family;
+  if (found === other) {
+    yield finding('MANIFEST-FAMILY', where, { message: 'config is of the other family', expected, found });
+  } else if (
+    found !== expected &&
+    !(image.kind === 'nydus' && !image.indexed && found === MEDIA.nydusConfig)
+  ) {
+    // A Nydus manifest that is checked by its digest may well be the half of an index that is not looked at.
+    yield finding('CONFIG-MEDIA-TYPE', where, {
+      message: 'config has a media type that does not fit',
+      expected,
+      found,
+      hint:
+        image.kind === 'nydus' && image.merged
+          ? 'without the Nydus config type containerd unpacks this half too'
+          : undefined,
+    });
+  }
+}
+
+function* checkLayers(image: NydusSubject): Generator<Finding> {
+  const { layers } = image.manifest.value;
+  const docker = isDockerFamily(image.manifest.descriptor.mediaType);
+  for (const [position, layer] of layers.entries()) {
+    const where = placeIn(image, `layer ${position + 1}`);
+    const last = position === layers.length - 1;
+    const bootstrap = layer.annotations?.[ANNOTATION.nydusBootstrap];
+    if (last) {
+      const expected = docker ? MEDIA.dockerLayerGzip : MEDIA.ociLayerGzip;
+      const other = docker ? MEDIA.ociLayerGzip : MEDIA.dockerLayerGzip;
+      if (bootstrap === undefined) {
+        yield finding('MANIFEST-LAYER-ORDER', where, {
+          message: 'last layer is not marked as the bootstrap',
+        });
+      } else if (bootstrap !== 'true') {
+        yield finding('MANIFEST-LAYER-ANNOTATION', where, {
+          message: `annotation ${ANNOTATION.nydusBootstrap} has another value`,
+          expected: '"true"',
+          found: JSON.stringify(bootstrap),
+        });
+      }
+      if (layer.mediaType === other) {
+        yield finding('MANIFEST-FAMILY', where, {
+          message: 'bootstrap layer is of the other family',
+          expected,
+          found: layer.mediaType,
+        });
+      } else if (layer.mediaType !== expected) {
+        yield finding('MANIFEST-LAYER-TYPE', where, {
+          message: 'bootstrap layer has another media type',
+          expected,
+          found: layer.mediaType,
+        });
+      }
+      continue;
+    }
+    if (bootstrap !== undefined) {
+      yield finding('MANIFEST-LAYER-ORDER', where, {
+        message: 'a layer before the last is marked as the bootstrap',
+        expected: `layer ${layers.length}`,
+        found: `layer ${position + 1}`,
+      });
+      continue;
+    }
+    if (layer.mediaType !== MEDIA.nydusBlob) {
+      yield finding('MANIFEST-LAYER-TYPE', where, {
+        message: 'data layer has another media type',
+        expected: MEDIA.nydusBlob,
+        found: layer.mediaType,
+      });
+    }
+    const mark = layer.annotations?.[ANNOTATION.nydusBlob];
+    if (mark !== 'true') {
+      yield finding('MANIFEST-LAYER-ANNOTATION', where, {
+        message: `annotation ${ANNOTATION.nydusBlob} is missing or has another value`,
+        expected: '"true"',
+        found: mark === undefined ? 'none' : JSON.stringify(mark),
+      });
+    }
+  }
+}
+
+function* checkFsVersion(image: NydusSubject): Generator<Finding> {
+  const version = image.manifest.value.layers.at(-1)?.annotations?.[ANNOTATION.nydusFsVersion];
+  if (version !== '5' && version !== '6') {
+    yield finding('MANIFEST-FS-VERSION', placeIn(image, `layer ${image.manifest.value.layers.length}`), {
+      message: `annotation ${ANNOTATION.nydusFsVersion} of the bootstrap layer is missing or unknown`,
+      expected: '"5" or "6"',
+      found: version === undefined ? 'none, which readers take for 5' : JSON.stringify(version),
+    });
+  }
+  const told = image.manifest.value.annotations?.[ANNOTATION.nydusFsVersion];
+  if (told !== undefined && told !== version) {
+    yield finding('MANIFEST-FS-VERSION', placeIn(image, 'manifest'), {
+      message: 'manifest and bootstrap layer tell different RAFS versions',
+      expected: version ?? 'none',
+      found: told,
+    });
+  }
+}
+
+function* checkSourceDigest(image: NydusSubject): Generator<Finding> {
+  const told = image.manifest.value.annotations?.[ANNOTATION.nydusSourceDigest];
+  const where = placeIn(image, 'manifest');
+  if (told === undefined) {
+    yield finding('MANIFEST-SOURCE-UNKNOWN', where, {
+      message: `there is no annotation ${ANNOTATION.nydusSourceDigest}`,
+    });
+    return;
+  }
+  if (image.ociHalf === undefined) return;
+  const expected = originalDigest(image.ociHalf);
+  if (told !== expected) {
+    yield finding('MANIFEST-SOURCE-DIGEST', where, {
+      message: 'both halves of the index come from different sources',
+      expected: `${expected}, as the OCI half has it`,
+      found: told,
+    });
+  }
+}
+
+/** The digest that the image had in its source: told by the annotation when an empty layer was put below it. */
+export function originalDigest(image: ImageSubject): string {
+  const told = image.manifest.value.annotations?.[ANNOTATION.nydusSourceDigest];
+  return hasEmptyLayer(image) && told !== undefined ? told : image.manifest.descriptor.digest;
+}
+
+function* checkEmptyLayer(image: ImageSubject): Generator<Finding> {
+  if (!hasEmptyLayer(image)) return;
+  const [layer] = image.manifest.value.layers;
+  if (layer === undefined) return;
+  const where = placeIn(image, 'layer 1');
+  const expected: readonly [what: string, expected: string, found: string][] = [
+    ['digest', EMPTY_LAYER_DIGEST, layer.digest],
+    ['size', `${EMPTY_LAYER_BYTES.length}`, `${layer.size}`],
+    [
+      'media type',
+      isDockerFamily(image.manifest.descriptor.mediaType) ? MEDIA.dockerLayerGzip : MEDIA.ociLayerGzip,
+      layer.mediaType,
+    ],
+    ['annotation', 'true', layer.annotations?.[ANNOTATION.nydusEmptyLayer] ?? 'none'],
+    ['diffID', EMPTY_LAYER_DIFF_ID, image.config?.value.diffIds[0] ?? EMPTY_LAYER_DIFF_ID],
+  ];
+  for (const [what, right, found] of expected) {
+    if (right === found) continue;
+    yield finding('MANIFEST-EMPTY-LAYER', where, {
+      message: `empty layer has another ${what}`,
+      expected: right,
+      found,
+    });
+  }
+  const inManifest = image.manifest.value.annotations?.[ANNOTATION.nydusSourceDigest];
+  const inEntry = image.entry.annotations?.[ANNOTATION.nydusSourceDigest];
+  if (inManifest === undefined || inEntry !== inManifest) {
+    yield finding('MANIFEST-SOURCE-DIGEST', placeIn(image, 'manifest'), {
+      message: 'manifest and index entry must both tell the digest of the source',
+      expected: inManifest ?? `annotation ${ANNOTATION.nydusSourceDigest}`,
+      found: inEntry ?? 'none in the index entry',
+    });
+  }
+}
+
+async function* checkBlobs(image: ImageSubject, call: CallOptions): AsyncGenerator<Finding> {
+  const { config, layers } = image.manifest.value;
+  const wanted = new Map<string, { readonly descriptor: Descriptor; readonly part: string }>();
+  for (const [position, layer] of layers.entries()) {
+    if (!wanted.has(layer.digest))
+      wanted.set(layer.digest, { descriptor: layer, part: `layer ${position + 1}` });
+  }
+  if (image.config === undefined) wanted.delete(config.digest); // its absence has been told
+  const answers = await mapOrdered(
+    [...wanted.values()],
+    CONCURRENCY,
+    async ({ descriptor, part }) => ({ descriptor, part, there: await image.store.exists(descriptor, call) }),
+    call.signal,
+  );
+  for (const { descriptor, part, there } of answers) {
+    if (there) continue;
+    yield finding('CONTENT-MISSING', placeIn(image, part), {
+      message: 'blob is not in the registry, or has another size there',
+      expected: `${descriptor.digest} of ${descriptor.size} bytes`,
+    });
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * A rule looks at a subject and yields findings; it throws only when it could not look (no network, no disk). Rules are lists,
+ * so that a new one is one more line.
+ */
+import { ContentMismatchError, FormatError, RegistryError } from '../errors.js';
+import { type CallOptions } from '../reporter.js';
+import { finding, type Finding, type Place } from './finding.js';
+import { type FindingId } from './catalogue.js';
+
+export interface Rule<Subject> {
+  /** As the command's progress shows it. */
+  readonly name: string;
+  check(subject: Subject, call: CallOptions): AsyncIterable<Finding> | Iterable<Finding>;
+}
+
+/** What came of an attempt to look: a value, or the finding that says why there is none. */
+export type Looked<T> =
+  | { readonly value: T; readonly finding?: undefined }
+  | { readonly value?: undefined; readonly finding: Finding };
+
+/**
+ * Runs `look` and turns what is the content's own fault into a finding: absent content, bytes that are not as promised, and
+ * bytes that make no sense (`invalid` names that finding). Everything else is thrown on: it says nothing about the image.
+ */
+export async function attempt<T>(
+  where: Place,
+  invalid: FindingId,
+  look: () => Promise<T> | T,
+): Promise<Looked<T>> {
+  try {
+    return { value: await look() };
+  } catch (cause) {
+    return { finding: faultOf(cause, where, invalid) };
+  }
+}
+
+/** The finding that an error amounts to; throws the error when it is not about content. */
+export function faultOf(cause: unknown, where: Place, invalid: FindingId): Finding {
+  if (cause instanceof ContentMismatchError) {
+    return finding('CONTENT-DIGEST', where, { message: cause.message, hint: cause.hint });
+  }
+  if (cause instanceof RegistryError && cause.status === 404) {
+    return finding('CONTENT-MISSING', where, { message: cause.message, hint: cause.hint });
+  }
+  if (cause instanceof FormatError) {
+    return finding(
+      invalid,
+      { ...where, offset: cause.offset ?? where.offset },
+      { message: cause.message, hint: cause.hint },
+    );
+  }
+  throw cause;
+}
