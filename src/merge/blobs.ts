@@ -1,0 +1,139 @@
+/**
+ * Which blobs a tree refers to, in what order, and chunk references renumbered to that order. Until here a blob is known
+ * by the number of its source layer; in a bootstrap it is known by its place in the blob table.
+ */
+import { InternalError } from '../errors.js';
+import {
+  type Blob,
+  type ChunkRef,
+  type Inode,
+  type TreeNode,
+  chunkBlob,
+  chunkIndex,
+  chunkRef,
+} from '../rafs-builder/tree.js';
+import { sortedChildren } from '../rafs-builder/walk.js';
+
+export interface NumberedBlobs {
+  /** The same tree with new numbers; names that shared an inode still do. */
+  readonly root: TreeNode;
+  /** The blob table: position is the new number. */
+  readonly blobs: readonly Blob[];
+  /** The old number of each. */
+  readonly order: readonly number[];
+  /** From old number to new, for all that the tree refers to. */
+  readonly newNumbers: ReadonlyMap<number, number>;
+}
+
+type File = Inode & { readonly kind: 'file' };
+
+/**
+ * Numbers blobs by first reference in walk order and leaves out those that nothing refers to (Nydus builder/src/merge.rs).
+ * `blobs` is indexed by the numbers in the tree's references; equal ids (one layer listed twice) become one blob.
+ *
+ * Throws InternalError when a file refers to a blob that is not there.
+ */
+export function numberBlobs(root: TreeNode, blobs: readonly (Blob | undefined)[]): NumberedBlobs {
+  const present = blobs.filter((blob) => blob !== undefined).length;
+  const newById = new Map<string, number>();
+  const newNumbers = new Map<number, number>();
+  const order: number[] = [];
+  visitFiles(root, ({ chunks }) => {
+    for (const ref of chunks) {
+      const old = chunkBlob(ref);
+      if (newNumbers.has(old)) continue;
+      const { id } = blobAt(blobs, old).record;
+      const known = newById.get(id);
+      newNumbers.set(old, known ?? order.length);
+      if (known !== undefined) continue;
+      newById.set(id, order.length);
+      order.push(old);
+    }
+    return newNumbers.size < present;
+  });
+  return {
+    root: renumber(root, newNumbers),
+    blobs: order.map((old) => blobAt(blobs, old)),
+    order,
+    newNumbers,
+  };
+}
+
+/** The tree with every reference's blob replaced; what does not change is shared with the tree given. */
+export function renumber(root: TreeNode, newNumbers: ReadonlyMap<number, number>): TreeNode {
+  if (Array.from(newNumbers).every(([from, to]) => from === to)) return root;
+  const renumbered = new Map<Inode, Inode>();
+  const inodeOf = (inode: Inode): Inode => {
+    if (inode.kind !== 'file' || inode.chunks.length === 0) return inode;
+    let next = renumbered.get(inode);
+    if (next === undefined) {
+      const chunks = inode.chunks.map((ref) =>
+        chunkRef(newNumber(newNumbers, chunkBlob(ref)), chunkIndex(ref)),
+      );
+      next = { ...inode, chunks };
+      renumbered.set(inode, next);
+    }
+    return next;
+  };
+  const nodeOf = (node: TreeNode): TreeNode => {
+    const { name, inode, children } = node;
+    if (children === undefined) {
+      const next = inodeOf(inode);
+      return next === inode ? node : { name, inode: next };
+    }
+    const next = new Map(children);
+    let changed = false;
+    for (const [key, child] of children) {
+      const nextChild = nodeOf(child);
+      if (nextChild === child) continue;
+      next.set(key, nextChild);
+      changed = true;
+    }
+    return changed ? { name, inode, children: next } : node;
+  };
+  return nodeOf(root);
+}
+
+/**
+ * The file offsets that a layer's own chunk table holds where they cannot be told from a file: one chunk at several
+ * positions of the layer's files is stored with the last of them in walk order (rafs-format 2.12).
+ */
+export function storedOffsets(layerRoot: TreeNode, chunkSize: number): ReadonlyMap<ChunkRef, number> {
+  const first = new Map<ChunkRef, number>();
+  const stored = new Map<ChunkRef, number>();
+  visitFiles(layerRoot, ({ chunks }) => {
+    chunks.forEach((ref, position) => {
+      const offset = position * chunkSize;
+      const known = first.get(ref);
+      if (known === undefined) first.set(ref, offset);
+      else if (known !== offset || stored.has(ref)) stored.set(ref, offset);
+    });
+    return true;
+  });
+  return stored;
+}
+
+/** Calls `visit` for every name of a file with chunks, in walk order, until it returns false. */
+function visitFiles(root: TreeNode, visit: (file: File) => boolean): void {
+  const pending: TreeNode[] = [root];
+  for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
+    const children = sortedChildren(directory);
+    for (const { inode } of children) {
+      if (inode.kind === 'file' && inode.chunks.length > 0 && !visit(inode)) return;
+    }
+    // The first directory in order is the next to be popped.
+    for (const child of children.reverse()) if (child.children !== undefined) pending.push(child);
+  }
+}
+
+function blobAt(blobs: readonly (Blob | undefined)[], number: number): Blob {
+  const blob = blobs[number];
+  if (blob === undefined) throw new InternalError(`a file refers to blob ${number}, which does not exist`);
+  return blob;
+}
+
+function newNumber(newNumbers: ReadonlyMap<number, number>, old: number): number {
+  const next = newNumbers.get(old);
+  if (next === undefined) throw new InternalError(`blob ${old} has no new number`);
+  return next;
+}

@@ -1,0 +1,108 @@
+/**
+ * What the writer is handed: the bootstrap inside one layer's blob, and the one of the whole image.
+ */
+import {
+  type Blob,
+  type Bootstrap,
+  type ChunkRef,
+  type CompressorName,
+  type DigesterName,
+  type LayerEntry,
+  chunkBlob,
+  chunkIndex,
+  chunkRef,
+} from '../rafs-builder/tree.js';
+import { blobFeatures } from '../rafs-builder/v6.js';
+import { numberBlobs, renumber, storedOffsets } from './blobs.js';
+import { type LayerTree } from './layer-tree.js';
+import { overlay } from './overlay.js';
+
+/** What all bootstraps of an image say of its chunks. */
+export interface ChunkSettings {
+  readonly chunkSize: number;
+  readonly compressor: CompressorName;
+  readonly digester: DigesterName;
+}
+
+export interface LayerBootstrapInput extends ChunkSettings {
+  readonly tree: LayerTree;
+  /** The layer's entries in tar order: the order in which its chunks came to be. */
+  readonly entries: readonly LayerEntry[];
+  /** By number of the layer, the tree's own among them (none: the layer stores no chunk). */
+  readonly blobs: readonly (Blob | undefined)[];
+}
+
+/**
+ * The bootstrap of one layer. Its blobs stand in the order in which packing first used them, its own among those of lower
+ * layers, which are what a chunk dictionary is to the reference (Nydus builder/src/core/node.rs).
+ */
+export function layerBootstrap({
+  tree,
+  entries,
+  blobs,
+  chunkSize,
+  compressor,
+  digester,
+}: LayerBootstrapInput): Bootstrap {
+  const numbers = new Map<number, number>();
+  const used: Blob[] = [];
+  for (const { body } of entries) {
+    if (body.kind !== 'file') continue;
+    for (const ref of body.chunks) {
+      const number = chunkBlob(ref);
+      const blob = blobs[number];
+      if (numbers.has(number) || blob === undefined) continue;
+      numbers.set(number, used.length);
+      used.push(number === tree.layer ? blob : withoutBootstrap(blob));
+    }
+  }
+  return { root: renumber(tree.root, numbers), blobs: used, chunkSize, compressor, digester };
+}
+
+export interface MergedBootstrapInput extends ChunkSettings {
+  /** Lowest first. */
+  readonly trees: readonly LayerTree[];
+  /** By number of the layer that stores them, with the ids of the finished blobs. */
+  readonly blobs: readonly (Blob | undefined)[];
+}
+
+/** The bootstrap of the image. Throws what `overlay` throws. */
+export function mergedBootstrap({
+  trees,
+  blobs,
+  chunkSize,
+  compressor,
+  digester,
+}: MergedBootstrapInput): Bootstrap {
+  const numbered = numberBlobs(overlay(trees), blobs);
+  const stored = new Map(
+    trees.map(({ root, layer }) => [layer, byNewNumber(storedOffsets(root, chunkSize), numbered.newNumbers)]),
+  );
+  return {
+    root: numbered.root,
+    blobs: numbered.blobs.map(withoutBootstrap),
+    chunkSize,
+    compressor,
+    digester,
+    storedFileOffset: (layer, ref) => stored.get(layer)?.get(ref),
+    forceXattrFlag: true,
+  };
+}
+
+function byNewNumber(
+  offsets: ReadonlyMap<ChunkRef, number>,
+  newNumbers: ReadonlyMap<number, number>,
+): ReadonlyMap<ChunkRef, number> {
+  const renumbered = new Map<ChunkRef, number>();
+  for (const [ref, offset] of offsets) {
+    const blob = newNumbers.get(chunkBlob(ref));
+    if (blob !== undefined) renumbered.set(chunkRef(blob, chunkIndex(ref)), offset);
+  }
+  return renumbered;
+}
+
+/** A blob as another bootstrap than its own tells it. */
+function withoutBootstrap({ record, chunks }: Blob): Blob {
+  const features = (record.features & ~blobFeatures.bits.INLINED_FS_META) >>> 0;
+  return { record: { ...record, features }, chunks };
+}

@@ -1,0 +1,127 @@
+/**
+ * The tree of one layer on its own, out of its tar entries in their order. Whiteouts are files here: what they hide lies
+ * in other layers, and the layer's own bootstrap keeps them as they are.
+ */
+import { FormatError } from '../errors.js';
+import { type RawName, type RawPath, displayName } from '../oci/raw-name.js';
+import { type Inode, type LayerEntry } from '../rafs-builder/tree.js';
+import {
+  type Directory,
+  type DraftDirectory,
+  type Place,
+  ROOT_NAME,
+  components,
+  descend,
+  impliedDirectory,
+} from './draft.js';
+
+export interface LayerTree {
+  readonly root: Directory;
+  /** False: the tar has no entry for the root, so the attributes of the root below hold. */
+  readonly rootExplicit: boolean;
+  /** Source layer, 0 the lowest; all inodes carry it. */
+  readonly layer: number;
+}
+
+/**
+ * Applies entries one after the other: the last one of a path wins, a directory keeps the children it has, a hard link is
+ * one more name of the inode that its target names at that moment. Parents without an entry become implied directories,
+ * parents that are symlinks are followed inside the root.
+ *
+ * Throws FormatError, with the entry and its offset in the tar, for what no file system could hold.
+ */
+export function buildLayerTree(entries: readonly LayerEntry[], layer: number): LayerTree {
+  const root = impliedDirectory(ROOT_NAME, layer);
+  const top: Place = { directory: root, parent: undefined, depth: 0 };
+  const parents = new ParentFinder(top, layer);
+  for (const entry of entries) {
+    const { path, body } = entry;
+    if (path === '') {
+      if (body.kind !== 'directory') throw refusal(entry, `the root must be a directory, not a ${body.kind}`);
+      root.inode = ofLayer(body, layer);
+      continue;
+    }
+    const cut = path.lastIndexOf('/');
+    const name = path.slice(cut + 1) as RawName; // a piece of raw text is raw text
+    const parent = parents.find(entry, path.slice(0, Math.max(0, cut)) as RawPath); // as above
+    const present = parent.children.get(name);
+    if (body.kind === 'directory') {
+      const inode = ofLayer(body, layer);
+      if (present?.children !== undefined) {
+        present.inode = inode;
+        continue;
+      }
+      parent.children.set(name, { name, inode, children: new Map() });
+    } else if (body.kind === 'hardlink') {
+      parent.children.set(name, { name, inode: linkedInode(entry, body.target, top, { parent, name }) });
+    } else {
+      parent.children.set(name, { name, inode: ofLayer(body, layer) });
+    }
+    // What stood here may have been on the way to the directory found last.
+    if (present !== undefined) parents.forget();
+  }
+  return { root, rootExplicit: !root.inode.implied, layer };
+}
+
+/** Entries of one directory mostly follow each other, so the directory found last is kept. */
+class ParentFinder {
+  readonly #top: Place;
+  readonly #layer: number;
+  #found: { readonly path: RawPath; readonly directory: DraftDirectory } | undefined;
+
+  constructor(top: Place, layer: number) {
+    this.#top = top;
+    this.#layer = layer;
+  }
+
+  find(entry: LayerEntry, path: RawPath): DraftDirectory {
+    if (path === this.#found?.path) return this.#found.directory;
+    const descent = descend(this.#top, components(path), this.#layer);
+    if (descent.kind !== 'found') {
+      throw refusal(entry, descent.kind === 'blocked' ? descent.reason : 'its directory is missing');
+    }
+    const { directory } = descent.place;
+    this.#found = { path, directory };
+    return directory;
+  }
+
+  forget(): void {
+    this.#found = undefined;
+  }
+}
+
+/** The inode that a hard link gives one more name to. */
+function linkedInode(
+  entry: LayerEntry,
+  target: RawPath,
+  top: Place,
+  link: { readonly parent: DraftDirectory; readonly name: RawName },
+): Inode {
+  const names = components(target);
+  const name = names.pop() ?? ROOT_NAME;
+  const descent = descend(top, names, undefined);
+  const shown = `a hard link to "${displayName(target)}"`;
+  if (descent.kind === 'blocked') throw refusal(entry, `${shown}: ${descent.reason}`);
+  const directory = descent.kind === 'found' ? descent.place.directory : undefined;
+  if (directory === link.parent && name === link.name) throw refusal(entry, `${shown}, which is itself`);
+  const node = name === ROOT_NAME ? top.directory : directory?.children.get(name);
+  if (node === undefined) {
+    throw refusal(
+      entry,
+      `${shown}, which has no entry before it in this layer`,
+      'a layer must hold every file that its hard links name; build the image again with another tool',
+    );
+  }
+  if (node.children !== undefined) throw refusal(entry, `${shown}, which is a directory`);
+  return node.inode;
+}
+
+/** One table of entries may serve several layers (the same layer listed twice); links never reach across them. */
+function ofLayer<T extends Inode>(inode: T, layer: number): T {
+  return inode.layer === layer ? inode : { ...inode, layer };
+}
+
+function refusal(entry: LayerEntry, reason: string, hint?: string): FormatError {
+  const message = `tar entry "${displayName(entry.path)}" at offset ${entry.offset}: ${reason}`;
+  return new FormatError(message, { offset: entry.offset, hint });
+}

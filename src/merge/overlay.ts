@@ -1,0 +1,104 @@
+/**
+ * Layers in order to one tree. Whiteouts hide what lies in lower layers, wherever they stand in their tar, so each layer
+ * is gone through twice: first all that it hides, then all that it adds. (OCI image-spec, layer.md, "Representing Changes")
+ *
+ * Nydus's merge differs in three places, on purpose ours does not: an implied directory or a missing root entry does not
+ * reset the attributes below, whiteouts of the lowest layer do not stay as files, and an implied directory over a symlink
+ * is that symlink's target.
+ */
+import { FormatError } from '../errors.js';
+import { type RawName, displayName } from '../oci/raw-name.js';
+import { type TreeNode } from '../rafs-builder/tree.js';
+import {
+  type Directory,
+  type DraftDirectory,
+  MAX_DEPTH,
+  type Place,
+  ROOT_NAME,
+  descend,
+  impliedDirectory,
+  pathIn,
+} from './draft.js';
+import { type LayerTree } from './layer-tree.js';
+
+const WHITEOUT = '.wh.';
+/** All names that start like this but the opaque marker belong to AUFS and vanish. */
+const RESERVED = '.wh..wh.';
+const OPAQUE = '.wh..wh..opq';
+
+/**
+ * The tree that a container sees, lowest layer first. The layer trees stay as they are; inodes are shared with them, so
+ * hard links stay hard links.
+ *
+ * Throws FormatError when symlinks of lower layers lead a file deeper than any path can be.
+ */
+export function overlay(layers: readonly LayerTree[]): TreeNode {
+  const root = impliedDirectory(ROOT_NAME, layers[0]?.layer ?? 0);
+  const top: Place = { directory: root, parent: undefined, depth: 0 };
+  for (const { root: upper, rootExplicit, layer } of layers) {
+    hide(top, upper);
+    if (rootExplicit) root.inode = upper.inode;
+    add(top, upper, layer);
+  }
+  return root;
+}
+
+/** Takes away all that the whiteouts in `upper` name: `upper` itself stands for the lower directory at `place`. */
+function hide(place: Place, upper: Directory): void {
+  const lower = place.directory.children;
+  if (lower.size === 0) return;
+  let hasDirectories = false;
+  for (const child of upper.children.values()) {
+    if (child.name.startsWith(WHITEOUT)) {
+      if (child.name === OPAQUE) lower.clear();
+      else if (!child.name.startsWith(RESERVED)) lower.delete(child.name.slice(WHITEOUT.length) as RawName); // rest of raw text
+    } else if (child.children !== undefined) {
+      hasDirectories = true;
+    }
+  }
+  if (!hasDirectories) return;
+  for (const child of upper.children.values()) {
+    if (child.children === undefined || child.name.startsWith(WHITEOUT)) continue;
+    const below = lowerDirectory(place, child, undefined);
+    if (below !== undefined) hide(below, child);
+  }
+}
+
+/** Puts the children of `upper` into the directory at `place`. */
+function add(place: Place, upper: Directory, layer: number): void {
+  const { children } = place.directory;
+  for (const child of upper.children.values()) {
+    if (child.name.startsWith(WHITEOUT)) continue;
+    if (child.children === undefined) {
+      children.set(child.name, child);
+      continue;
+    }
+    const below = lowerDirectory(place, child, layer) ?? freshDirectory(place, child, layer);
+    if (!child.inode.implied) below.directory.inode = child.inode;
+    add(below, child, layer);
+  }
+}
+
+/**
+ * The directory that an upper one is merged with: of the same name, or where a symlink of that name leads if the upper layer
+ * has no entry for the name itself. Undefined: there is none, and the upper directory replaces what is there.
+ */
+function lowerDirectory(place: Place, upper: Directory, makeFor: number | undefined): Place | undefined {
+  const present = place.directory.children.get(upper.name);
+  if (present === undefined) return undefined;
+  if (present.children !== undefined) return { directory: present, parent: place, depth: place.depth + 1 };
+  if (present.inode.kind !== 'symlink' || !upper.inode.implied) return undefined;
+  // A symlink that leads to no directory is replaced, as a file is.
+  const descent = descend(place, [upper.name], makeFor);
+  return descent.kind === 'found' ? descent.place : undefined;
+}
+
+function freshDirectory(place: Place, upper: Directory, layer: number): Place {
+  if (place.depth >= MAX_DEPTH) {
+    const path = displayName(pathIn(place, upper.name));
+    throw new FormatError(`"${path}" of layer ${layer}: it lies deeper than ${MAX_DEPTH} directories`);
+  }
+  const directory: DraftDirectory = { name: upper.name, inode: upper.inode, children: new Map() };
+  place.directory.children.set(upper.name, directory);
+  return { directory, parent: place, depth: place.depth + 1 };
+}
