@@ -1,0 +1,109 @@
+/**
+ * The manifest of a Nydus image out of the manifest of its source: blobs instead of layers, the bootstrap last (its place
+ * is the contract: every reader looks at the last layer), everything that we do not know kept.
+ */
+import { type Descriptor } from '../oci/descriptor.js';
+import { type Digest } from '../oci/digest.js';
+import { ANNOTATION, MEDIA } from '../oci/media-types.js';
+import {
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  jsonObject,
+  printJson,
+  withMembers,
+} from './json-value.js';
+import { BUILDER_VERSION } from './version.js';
+
+/** Media types that belong together. */
+export interface Family {
+  readonly manifest: string;
+  readonly config: string;
+  readonly layer: string;
+  readonly index: string;
+}
+
+const OCI: Family = {
+  manifest: MEDIA.ociManifest,
+  config: MEDIA.ociConfig,
+  layer: MEDIA.ociLayerGzip,
+  index: MEDIA.ociIndex,
+};
+const DOCKER: Family = {
+  manifest: MEDIA.dockerManifest,
+  config: MEDIA.dockerConfig,
+  layer: MEDIA.dockerLayerGzip,
+  index: MEDIA.dockerIndex,
+};
+
+/** `mediaType` is that of a manifest or index; an OCI source always gives OCI. */
+export function familyOf(mediaType: string, toOci: boolean): Family {
+  const docker = mediaType === MEDIA.dockerManifest || mediaType === MEDIA.dockerIndex;
+  return docker && !toOci ? DOCKER : OCI;
+}
+
+export interface NydusManifestParts {
+  /** The source manifest, with all its fields. */
+  readonly source: JsonObject;
+  readonly sourceDigest: Digest;
+  readonly sourceReference: string;
+  readonly family: Family;
+  /** In a merged index the config has a type of its own, which keeps containerd from unpacking the image. */
+  readonly merged: boolean;
+  readonly config: { readonly digest: Digest; readonly size: number };
+  /** One a source layer, in order; a layer listed twice is listed twice. */
+  readonly blobs: readonly { readonly digest: Digest; readonly size: number }[];
+  readonly bootstrap: { readonly digest: Digest; readonly size: number };
+  readonly fsVersion: number;
+}
+
+export function nydusManifest(parts: NydusManifestParts): Uint8Array {
+  const { source, family, fsVersion } = parts;
+  const config = descriptorJson({
+    ...parts.config,
+    mediaType: parts.merged ? MEDIA.nydusConfig : family.config,
+  });
+  const blobs = parts.blobs.map(({ digest, size }) =>
+    descriptorJson({
+      mediaType: MEDIA.nydusBlob,
+      digest,
+      size,
+      annotations: { [ANNOTATION.nydusBlob]: 'true' },
+    }),
+  );
+  const bootstrap = descriptorJson({
+    ...parts.bootstrap,
+    mediaType: family.layer,
+    annotations: { [ANNOTATION.nydusBootstrap]: 'true', [ANNOTATION.nydusFsVersion]: String(fsVersion) },
+  });
+  const known = source.get('annotations');
+  const annotations = withMembers(isJsonObject(known) ? known : jsonObject({}), {
+    [ANNOTATION.nydusBuilderVersion]: BUILDER_VERSION,
+    [ANNOTATION.nydusFsVersion]: String(fsVersion),
+    [ANNOTATION.nydusSourceDigest]: parts.sourceDigest,
+    [ANNOTATION.nydusSourceReference]: parts.sourceReference,
+  });
+  // Known fields in their usual order; others follow as the source has them.
+  const head = jsonObject({
+    schemaVersion: { digits: '2' },
+    mediaType: family.manifest,
+    config,
+    layers: [...blobs, bootstrap],
+  });
+  const rest = new Map(source);
+  for (const key of [...head.keys(), 'annotations']) rest.delete(key);
+  return printJson(new Map<string, Json>([...head, ...rest, ['annotations', annotations]]));
+}
+
+/** Members in the order of the OCI specification; platforms travel as JSON, so that unknown members of theirs survive. */
+export function descriptorJson(descriptor: Omit<Descriptor, 'platform'>, platform?: JsonObject): JsonObject {
+  const { annotations } = descriptor;
+  return jsonObject({
+    mediaType: descriptor.mediaType,
+    digest: descriptor.digest,
+    size: { digits: String(descriptor.size) },
+    annotations: annotations === undefined ? undefined : jsonObject(annotations),
+    platform,
+    artifactType: descriptor.artifactType,
+  });
+}

@@ -1,0 +1,116 @@
+/**
+ * The OCI half of a merged index: the source image with an empty layer below the others, so that its chain IDs are its own
+ * (with index detection the snapshotter commits hollow snapshots under them; an unrelated image that shares the layers must
+ * never find those).
+ *
+ * The layer is spliced into the source's own bytes, so that it can be taken out again and the original digest comes back:
+ * that is what makes converting a converted image harmless.
+ */
+import { FormatError } from '../errors.js';
+import { type Digest, sha256 } from '../oci/digest.js';
+import { ANNOTATION } from '../oci/media-types.js';
+import { EMPTY_LAYER_BYTES, EMPTY_LAYER_DIGEST } from '../oci/nydus.js';
+import { type Family } from './assemble.js';
+import { prependEmptyLayerToConfig, removeEmptyLayerFromConfig } from './config-edit.js';
+import {
+  appendChild,
+  applySplices,
+  childrenOf,
+  jsonSource,
+  type JsonText,
+  member,
+  memberSource,
+  parseJsonText,
+  prependChild,
+  propertyOf,
+  removeFirst,
+  removeLast,
+  replaceNode,
+  type Splice,
+  stringOf,
+} from './json-text.js';
+
+/** The bytes of a manifest and of the config it names. */
+export interface ImageBytes {
+  readonly manifest: Uint8Array;
+  readonly config: Uint8Array;
+}
+
+/** `what` names the source image, for messages. */
+export function prependEmptyLayer(source: ImageBytes, family: Family, what: string): ImageBytes {
+  const config = prependEmptyLayerToConfig(source.config, `config of ${what}`);
+  const doc = parseJsonText(source.manifest, what);
+  const layers = member(doc.root, 'layers');
+  if (layers?.type !== 'array') throw new FormatError(`${what} has no list of layers`);
+  const layer = jsonSource({
+    mediaType: family.layer,
+    digest: EMPTY_LAYER_DIGEST,
+    size: EMPTY_LAYER_BYTES.length,
+    annotations: { [ANNOTATION.nydusEmptyLayer]: 'true' },
+  });
+  return {
+    manifest: applySplices(doc, [
+      ...pointToConfig(doc, config),
+      prependChild(doc, layers, layer),
+      markSource(doc, sha256(source.manifest)),
+    ]),
+    config,
+  };
+}
+
+/**
+ * Takes the empty layer out again. Undefined when no way of doing so gives the bytes that the manifest's annotation
+ * promises: then another tool made it, and re-encoded it.
+ */
+export function removeEmptyLayer(derived: ImageBytes, what: string): ImageBytes | undefined {
+  const config = removeEmptyLayerFromConfig(derived.config, `config of ${what}`);
+  const doc = parseJsonText(derived.manifest, what);
+  const layers = member(doc.root, 'layers');
+  const original = sourceDigestOf(derived.manifest, what);
+  if (config === undefined || layers === undefined || original === undefined) return undefined;
+  const others = [...pointToConfig(doc, config), removeFirst(layers)];
+  for (const unmark of unmarkings(doc)) {
+    const manifest = applySplices(doc, [...others, unmark]);
+    if (sha256(manifest) === original) return { manifest, config };
+  }
+  return undefined;
+}
+
+/** The digest of the manifest that this one was made from, as its annotation has it. */
+export function sourceDigestOf(manifest: Uint8Array, what: string): Digest | undefined {
+  const doc = parseJsonText(manifest, what);
+  const value = stringOf(doc, member(member(doc.root, 'annotations'), ANNOTATION.nydusSourceDigest));
+  return value as Digest | undefined; // only ever compared with digests that we compute
+}
+
+function pointToConfig(doc: JsonText, config: Uint8Array): readonly Splice[] {
+  const descriptor = member(doc.root, 'config');
+  const digest = member(descriptor, 'digest');
+  const size = member(descriptor, 'size');
+  if (digest === undefined || size === undefined) throw new FormatError(`${doc.what} names no config`);
+  return [replaceNode(digest, jsonSource(sha256(config))), replaceNode(size, String(config.length))];
+}
+
+function markSource(doc: JsonText, source: Digest): Splice {
+  const annotations = member(doc.root, 'annotations');
+  const existing = member(annotations, ANNOTATION.nydusSourceDigest);
+  if (existing !== undefined) return replaceNode(existing, jsonSource(source));
+  const alone = jsonSource({ [ANNOTATION.nydusSourceDigest]: source });
+  if (annotations === undefined) {
+    return appendChild(doc, doc.root, memberSource(doc, doc.root, 'annotations', alone));
+  }
+  if (annotations.type !== 'object') return replaceNode(annotations, alone);
+  const mark = memberSource(doc, annotations, ANNOTATION.nydusSourceDigest, jsonSource(source));
+  return prependChild(doc, annotations, mark);
+}
+
+/** Every way in which `markSource` may have left its mark, undone. */
+function* unmarkings(doc: JsonText): Iterable<Splice> {
+  const annotations = member(doc.root, 'annotations');
+  if (annotations?.type !== 'object') return;
+  if (childrenOf(annotations)[0] === propertyOf(annotations, ANNOTATION.nydusSourceDigest)) {
+    yield removeFirst(annotations);
+  }
+  if (childrenOf(doc.root).at(-1) === propertyOf(doc.root, 'annotations')) yield removeLast(doc.root);
+  yield replaceNode(annotations, 'null');
+}

@@ -1,0 +1,139 @@
+/**
+ * JSON documents edited as text, so that what we do not understand survives byte for byte: unknown fields, numbers that
+ * no double holds, the order of keys, white space.
+ *
+ * The text is latin1, one character a byte: offsets of the parser are byte offsets, and no byte can be lost in decoding.
+ * Strings must therefore leave through `stringOf`, never through a node's own `value`.
+ */
+import { parseTree, type Node, type ParseError } from 'jsonc-parser';
+import { FormatError } from '../errors.js';
+
+export interface JsonText {
+  readonly text: string;
+  readonly root: Node;
+  /** What the document is, for messages. */
+  readonly what: string;
+}
+
+/** `length` characters at `offset` become `text`. */
+export interface Splice {
+  readonly offset: number;
+  readonly length: number;
+  readonly text: string;
+}
+
+/** Throws FormatError unless the bytes are one JSON object in UTF-8. */
+export function parseJsonText(bytes: Uint8Array, what: string): JsonText {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  try {
+    // The strict grammar is JSON.parse's: the tree parser also takes comments and the like.
+    JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+    const errors: ParseError[] = [];
+    const root = parseTree(text, errors, { disallowComments: true });
+    if (root?.type === 'object' && errors.length === 0) return { text, root, what };
+  } catch (cause) {
+    throw new FormatError(`${what} is not JSON`, { cause });
+  }
+  throw new FormatError(`${what} is not a JSON object`);
+}
+
+/** The value of `key`; of repeated keys the last counts, as everywhere. */
+export function member(node: Node | undefined, key: string): Node | undefined {
+  return propertyOf(node, key)?.children?.[1];
+}
+
+export function propertyOf(node: Node | undefined, key: string): Node | undefined {
+  if (node?.type !== 'object') return undefined;
+  return node.children?.findLast((property) => property.children?.[0]?.value === key);
+}
+
+/** Elements of an array, members of an object; none for anything else. */
+export function childrenOf(node: Node | undefined): readonly Node[] {
+  return node?.children ?? [];
+}
+
+export function rawOf(doc: JsonText, node: Node): string {
+  return doc.text.slice(node.offset, node.offset + node.length);
+}
+
+export function stringOf(doc: JsonText, node: Node | undefined): string | undefined {
+  if (node?.type !== 'string') return undefined;
+  const value: unknown = JSON.parse(Buffer.from(rawOf(doc, node), 'latin1').toString('utf8'));
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** A value of ours as text to be spliced in. */
+export function jsonSource(value: unknown): string {
+  return Buffer.from(JSON.stringify(value), 'utf8').toString('latin1');
+}
+
+export function applySplices(doc: JsonText, splices: readonly Splice[]): Uint8Array {
+  let text = doc.text;
+  for (const splice of splices.toSorted((a, b) => b.offset - a.offset)) {
+    text = text.slice(0, splice.offset) + splice.text + text.slice(splice.offset + splice.length);
+  }
+  return Buffer.from(text, 'latin1');
+}
+
+export function replaceNode(node: Node, text: string): Splice {
+  return { offset: node.offset, length: node.length, text };
+}
+
+/** White space before the first child: what separates children, in the style of the document. */
+function leadOf(doc: JsonText, container: Node): string {
+  const first = container.children?.[0];
+  if (first === undefined) return '';
+  const lead = doc.text.slice(container.offset + 1, first.offset);
+  return lead;
+}
+
+/** An array of other elements in the style (line breaks, indentation) of the one it replaces. */
+export function arrayLike(doc: JsonText, array: Node, elements: readonly string[]): string {
+  const last = array.children?.at(-1);
+  if (last === undefined || elements.length === 0) return `[${elements.join(',')}]`;
+  const lead = leadOf(doc, array);
+  const tail = doc.text.slice(last.offset + last.length, array.offset + array.length - 1);
+  return `[${lead}${elements.join(`,${lead}`)}${tail}]`;
+}
+
+/**
+ * Puts a child first in an array (`source` an element) or object (`source` a member). `removeFirst` undoes it exactly,
+ * whatever the style of the document.
+ */
+export function prependChild(doc: JsonText, container: Node, source: string): Splice {
+  const first = container.children?.[0];
+  if (first === undefined) return { offset: container.offset + 1, length: 0, text: source };
+  return { offset: first.offset, length: 0, text: `${source},${leadOf(doc, container)}` };
+}
+
+export function removeFirst(container: Node): Splice {
+  const [first, second] = container.children ?? [];
+  if (first === undefined) return { offset: container.offset, length: 0, text: '' };
+  const end = second === undefined ? first.offset + first.length : second.offset;
+  return { offset: first.offset, length: end - first.offset, text: '' };
+}
+
+/** Puts a child last. */
+export function appendChild(doc: JsonText, container: Node, source: string): Splice {
+  const last = container.children?.at(-1);
+  if (last === undefined) return { offset: container.offset + 1, length: 0, text: source };
+  return { offset: last.offset + last.length, length: 0, text: `,${leadOf(doc, container)}${source}` };
+}
+
+/** Takes the last member away, with the comma before it; undoes `appendChild`. */
+export function removeLast(container: Node): Splice {
+  const children = container.children ?? [];
+  const last = children.at(-1);
+  const before = children.at(-2);
+  if (last === undefined) return { offset: container.offset, length: 0, text: '' };
+  const start = before === undefined ? container.offset + 1 : before.offset + before.length;
+  return { offset: start, length: last.offset + last.length - start, text: '' };
+}
+
+/** `"key":` with a blank after the colon where the object's members have one. */
+export function memberSource(doc: JsonText, object: Node, key: string, value: string): string {
+  const sample = object.children?.[0];
+  const spaced =
+    sample?.colonOffset !== undefined && doc.text.startsWith(' ', sample.colonOffset + 1) ? ' ' : '';
+  return `${jsonSource(key)}:${spaced}${value}`;
+}

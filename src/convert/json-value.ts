@@ -1,0 +1,92 @@
+/**
+ * JSON as values that print again without loss: objects keep their order of keys, numbers their digits. For documents that
+ * we compose anew (manifests, indexes) out of parts that others wrote.
+ */
+import { type Node } from 'jsonc-parser';
+import { childrenOf, parseJsonText, rawOf, stringOf, type JsonText } from './json-text.js';
+
+/** A number as its digits stand in the document. */
+export interface JsonNumber {
+  readonly digits: string;
+}
+
+export type JsonObject = ReadonlyMap<string, Json>;
+export type Json = null | boolean | number | string | JsonNumber | readonly Json[] | JsonObject;
+
+export function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
+  const doc = parseJsonText(bytes, what);
+  return objectOf(doc, doc.root);
+}
+
+export function jsonOf(doc: JsonText, node: Node): Json {
+  switch (node.type) {
+    case 'object':
+      return objectOf(doc, node);
+    case 'array':
+      return childrenOf(node).map((child) => jsonOf(doc, child));
+    case 'string':
+      return stringOf(doc, node) ?? '';
+    case 'number':
+      return { digits: rawOf(doc, node) };
+    case 'boolean':
+      return rawOf(doc, node) === 'true';
+    case 'null':
+    case 'property':
+      return null;
+  }
+}
+
+function objectOf(doc: JsonText, node: Node): JsonObject {
+  const members = new Map<string, Json>();
+  for (const property of childrenOf(node)) {
+    const [key, value] = childrenOf(property);
+    if (value !== undefined) members.set(stringOf(doc, key) ?? '', jsonOf(doc, value));
+  }
+  return members;
+}
+
+export function isJsonObject(value: Json | undefined): value is JsonObject {
+  return value instanceof Map;
+}
+
+function isArray(value: Json): value is readonly Json[] {
+  return Array.isArray(value);
+}
+
+/** Members in the order given; those that are undefined are left out. */
+export function jsonObject(members: Readonly<Record<string, Json | undefined>>): JsonObject {
+  const map = new Map<string, Json>();
+  for (const [key, value] of Object.entries(members)) if (value !== undefined) map.set(key, value);
+  return map;
+}
+
+/** A copy with these members replaced in place or added at the end, and those that are undefined taken out. */
+export function withMembers(
+  object: JsonObject,
+  members: Readonly<Record<string, Json | undefined>>,
+): JsonObject {
+  const map = new Map(object);
+  for (const [key, value] of Object.entries(members)) {
+    if (value === undefined) map.delete(key);
+    else map.set(key, value);
+  }
+  return map;
+}
+
+/** Two blanks a level, as Go tools print manifests; UTF-8. */
+export function printJson(value: Json): Uint8Array {
+  return Buffer.from(print(value, '\n'), 'utf8');
+}
+
+function print(value: Json, newline: string): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  const inner = `${newline}  `;
+  if (isArray(value)) {
+    if (value.length === 0) return '[]';
+    return `[${inner}${value.map((item) => print(item, inner)).join(`,${inner}`)}${newline}]`;
+  }
+  if (!isJsonObject(value)) return value.digits;
+  if (value.size === 0) return '{}';
+  const members = Array.from(value, ([key, item]) => `${JSON.stringify(key)}: ${print(item, inner)}`);
+  return `{${inner}${members.join(`,${inner}`)}${newline}}`;
+}

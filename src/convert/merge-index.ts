@@ -1,0 +1,139 @@
+/**
+ * The index that a conversion ends in. Merged: all OCI entries, then all Nydus entries, then what we do not understand,
+ * unchanged. The order matters: between entries of one platform ordinary clients take the first.
+ *
+ * Entries are composed as JSON that prints again without loss, so that members which we do not know survive, and so that
+ * the index of a converted index is itself.
+ */
+import { FormatError } from '../errors.js';
+import { type Descriptor } from '../oci/descriptor.js';
+import { ANNOTATION, MEDIA, NYDUS_OS_FEATURE } from '../oci/media-types.js';
+import { type Family } from './assemble.js';
+import {
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  jsonObject,
+  printJson,
+  withMembers,
+} from './json-value.js';
+import { type IndexMarks } from './options.js';
+import { type ForeignEntry, type SourceImage } from './source-images.js';
+
+type Named = Pick<Descriptor, 'mediaType' | 'digest' | 'size'>;
+
+/** One source image and what became of it. */
+export interface ConvertedEntry {
+  readonly source: SourceImage;
+  readonly nydus: Named;
+  /** The OCI half; the source manifest itself when nothing isolates it. Undefined without merging. */
+  readonly oci?: Named | undefined;
+}
+
+/** `index` is the source's, or undefined when the source is a single manifest. */
+export function mergedIndex(
+  index: JsonObject | undefined,
+  entries: readonly ConvertedEntry[],
+  foreign: readonly ForeignEntry[],
+  marks: IndexMarks,
+): Uint8Array {
+  const oci = entries.flatMap(({ source, oci: named }) => {
+    if (named === undefined) return [];
+    const isolated = named.digest !== source.manifest.descriptor.digest;
+    const mark = { [ANNOTATION.nydusSourceDigest]: source.manifest.descriptor.digest };
+    return [entryJson(source, named, filledPlatform(source), isolated ? mark : {})];
+  });
+  const nydus = entries.flatMap(({ source, nydus: named }) => nydusEntries(source, named, marks));
+  return printIndex(index, MEDIA.ociIndex, [...oci, ...nydus, ...foreign.map(({ entry }) => entry)]);
+}
+
+/** Without merging: the source's index with the Nydus images in the places of their sources. */
+export function plainIndex(
+  index: JsonObject,
+  family: Family,
+  entries: readonly ConvertedEntry[],
+  foreign: readonly ForeignEntry[],
+): Uint8Array {
+  const nydus = entries.map(({ source, nydus: named }) =>
+    entryJson(source, named, filledPlatform(source), {}),
+  );
+  return printIndex(index, family.index, [...nydus, ...foreign.map(({ entry }) => entry)]);
+}
+
+function printIndex(
+  index: JsonObject | undefined,
+  mediaType: string,
+  manifests: readonly Json[],
+): Uint8Array {
+  const head = jsonObject({ schemaVersion: { digits: '2' }, mediaType, manifests });
+  const rest = new Map(index);
+  for (const key of head.keys()) rest.delete(key);
+  return printJson(new Map<string, Json>([...head, ...rest]));
+}
+
+function nydusEntries(source: SourceImage, named: Named, marks: IndexMarks): readonly JsonObject[] {
+  const plain = filledPlatform(source);
+  const entry = entryJson(source, named, plain, {});
+  const byType = withMembers(entry, { artifactType: MEDIA.nydusArtifact });
+  const feature = { platform: withFeature(plain) };
+  switch (marks) {
+    case 'both':
+      return [withMembers(byType, feature)];
+    case 'artifact-type':
+      return [byType];
+    case 'os-features':
+      return [withMembers(entry, feature)];
+    case 'dual':
+      return [byType, withMembers(byType, feature)];
+  }
+}
+
+/** The source's entry with another manifest in it; what tells of the old manifest's bytes goes. */
+function entryJson(
+  source: SourceImage,
+  named: Named,
+  platform: JsonObject,
+  marks: Readonly<Record<string, string>>,
+): JsonObject {
+  const old = source.entry ?? jsonObject({});
+  const known = old.get('annotations');
+  const annotations = withMembers(isJsonObject(known) ? known : jsonObject({}), marks);
+  const head = jsonObject({
+    mediaType: named.mediaType,
+    digest: named.digest,
+    size: { digits: String(named.size) },
+    annotations: annotations.size === 0 ? undefined : annotations,
+    platform,
+  });
+  const rest = new Map(old);
+  for (const key of ['mediaType', 'digest', 'size', 'annotations', 'platform', 'data', 'urls'])
+    rest.delete(key);
+  return new Map<string, Json>([...head, ...rest]);
+}
+
+/** Never empty: an entry without platform is refused by some registries, and crashes some readers. */
+function filledPlatform(source: SourceImage): JsonObject {
+  const { os, architecture, variant, osVersion, osFeatures } = source.platform;
+  if (os === '' || architecture === '') {
+    throw new FormatError(
+      `config of manifest ${source.manifest.descriptor.digest} names no os and architecture`,
+      {
+        hint: 'an index needs them; convert without --merge-platform, or rebuild the image',
+      },
+    );
+  }
+  const stated = source.entry?.get('platform');
+  return withMembers(isJsonObject(stated) ? stated : jsonObject({}), {
+    architecture,
+    os,
+    ...(variant === undefined ? {} : { variant }),
+    ...(osVersion === undefined ? {} : { 'os.version': osVersion }),
+    ...(osFeatures === undefined ? {} : { 'os.features': osFeatures }),
+  });
+}
+
+function withFeature(platform: JsonObject): JsonObject {
+  const features = platform.get('os.features');
+  const known = Array.isArray(features) ? (features as readonly Json[]) : []; // Array.isArray forgets the element type
+  return withMembers(platform, { 'os.features': [...known, NYDUS_OS_FEATURE] });
+}
