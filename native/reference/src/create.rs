@@ -1,0 +1,98 @@
+//! One layer tar to one RAFS v6 blob, with the options that the upstream converter gives for each layer.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use nydus_builder::attributes::Attributes;
+use nydus_builder::{
+    ArtifactStorage, BlobManager, BootstrapManager, BuildContext, Builder, ConversionType, Features, HashChunkDict,
+    Prefetch, PrefetchPolicy, TarballBuilder, WhiteoutSpec,
+};
+use nydus_rafs::metadata::{RafsSuperConfig, RafsVersion};
+use nydus_storage::meta::toc::TocEntryList;
+use nydus_utils::{compress, digest};
+use sha2::{Digest, Sha256};
+
+use crate::config::{self, Scratch};
+
+pub struct Options<'a> {
+    pub compressor: &'a str,
+    /// Bytes; a power of two.
+    pub chunk_size: u32,
+    /// A bootstrap whose chunks may be referred to.
+    pub chunk_dict: Option<&'a Path>,
+}
+
+/// Builds the blob and gives its SHA-256: the id that the builder reports is not that of an inlined blob.
+pub fn create(source: &Path, blob: &Path, options: &Options<'_>) -> Result<String> {
+    let compressor = compress::Algorithm::from_str(options.compressor).context("no such compressor")?;
+    let mut context = BuildContext::new(
+        String::new(),
+        // Version 6 has every chunk at a multiple of 4096; upstream's tool sets this by the version.
+        true,
+        0,
+        compressor,
+        digest::Algorithm::Blake3,
+        true,
+        WhiteoutSpec::None,
+        ConversionType::TarToRafs,
+        source.to_owned(),
+        Prefetch::new(PrefetchPolicy::Fs)?,
+        Some(ArtifactStorage::SingleFile(blob.to_owned())),
+        None,
+        true,
+        Features::try_from("blob-toc")?,
+        false,
+        Attributes::default(),
+    );
+    context.set_fs_version(RafsVersion::V6);
+    context.set_chunk_size(options.chunk_size);
+    let mut blobs = BlobManager::new(digest::Algorithm::Blake3, false);
+    if let Some(path) = options.chunk_dict {
+        let rafs = RafsSuperConfig {
+            version: RafsVersion::V6,
+            compressor,
+            digester: digest::Algorithm::Blake3,
+            chunk_size: options.chunk_size,
+            batch_size: 0,
+            explicit_uidgid: true,
+            is_tarfs_mode: false,
+        };
+        let dict = HashChunkDict::from_bootstrap_file(path, context.configuration.clone(), &rafs)?;
+        blobs.set_chunk_dict(Arc::new(dict));
+    }
+    let mut bootstraps = BootstrapManager::new(None, None);
+    TarballBuilder::new(ConversionType::TarToRafs)
+        .build(&mut context, &mut bootstraps, &mut blobs)
+        .with_context(|| format!("cannot build {}", source.display()))?;
+    sha256_of(blob)
+}
+
+/// Takes `image.boot` out of a blob, by way of the blob's table of contents.
+pub fn extract_bootstrap(blob: &Path, out: &Path) -> Result<()> {
+    let scratch = Scratch::new()?;
+    let blob = blob.canonicalize().with_context(|| format!("cannot find {}", blob.display()))?;
+    let folder = blob.parent().context("the blob is not in a folder")?;
+    let name = blob.file_name().and_then(|name| name.to_str()).context("the blob's name is not UTF-8")?;
+    let extracted: PathBuf = TocEntryList::extract_rafs_meta(name, config::local(folder, &scratch)?)
+        .with_context(|| format!("no bootstrap in {}", blob.display()))?;
+    std::fs::copy(extracted, out).with_context(|| format!("cannot write {}", out.display()))?;
+    Ok(())
+}
+
+fn sha256_of(path: &Path) -> Result<String> {
+    let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 0x10_0000];
+    loop {
+        let count = file.read(&mut buffer)?;
+        let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else {
+            return Ok(hex::encode(hasher.finalize()));
+        };
+        hasher.update(bytes);
+    }
+}

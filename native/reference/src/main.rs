@@ -1,0 +1,97 @@
+//! `nydus-reference`: the upstream project's published libraries as a command line, for tests only.
+//!
+//! It is a builder, merger, checker and reader that shares no code with ours. The libraries keep process-wide
+//! singletons, so a process runs one command. Prefetch patterns come on standard input, as with upstream's tool.
+
+mod check;
+mod config;
+mod create;
+mod line;
+mod list;
+mod logger;
+mod merge;
+mod read;
+mod sink;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+const USAGE: &str = "usage: nydus-reference create [--compressor zstd|none|lz4_block] [--chunk-size BYTES] [--chunk-dict BOOT] SOURCE.tar OUT.blob
+       nydus-reference bootstrap BLOB OUT.boot
+       nydus-reference merge [--chunk-dict BOOT] [--json] OUT.boot SRC.boot...
+       nydus-reference check BOOT
+       nydus-reference read [--devices DIR] BOOT BLOB-DIR
+       nydus-reference list DIR
+create and merge read prefetch patterns from standard input: give them \"/\" and a line break";
+
+/// Flags with a value, and whatever else stands on the command line.
+struct Arguments {
+    compressor: String,
+    chunk_size: u32,
+    chunk_dict: Option<PathBuf>,
+    devices: Option<PathBuf>,
+    json: bool,
+    rest: Vec<PathBuf>,
+}
+
+fn parse(mut raw: impl Iterator<Item = String>) -> Result<Arguments> {
+    let mut parsed = Arguments {
+        compressor: "zstd".to_owned(),
+        chunk_size: 0x10_0000,
+        chunk_dict: None,
+        devices: None,
+        json: false,
+        rest: Vec::new(),
+    };
+    while let Some(argument) = raw.next() {
+        let mut value = || raw.next().with_context(|| format!("{argument} needs a value"));
+        match argument.as_str() {
+            "--compressor" => parsed.compressor = value()?,
+            "--chunk-size" => parsed.chunk_size = value()?.parse().context("--chunk-size is not a number of bytes")?,
+            "--chunk-dict" => parsed.chunk_dict = Some(value()?.into()),
+            "--devices" => parsed.devices = Some(value()?.into()),
+            "--json" => parsed.json = true,
+            flag if flag.starts_with("--") => bail!("no such flag: {flag}\n{USAGE}"),
+            path => parsed.rest.push(path.into()),
+        }
+    }
+    Ok(parsed)
+}
+
+fn run() -> Result<()> {
+    let mut raw = std::env::args().skip(1);
+    let command = raw.next().context(USAGE)?;
+    let arguments = parse(raw)?;
+    let create = create::Options {
+        compressor: &arguments.compressor,
+        chunk_size: arguments.chunk_size,
+        chunk_dict: arguments.chunk_dict.as_deref(),
+    };
+    match (command.as_str(), arguments.rest.as_slice()) {
+        ("create", [source, blob]) => {
+            println!("{}", create::create(source, blob, &create)?);
+            Ok(())
+        }
+        ("bootstrap", [blob, out]) => create::extract_bootstrap(blob, out),
+        ("merge", [out, sources @ ..]) if !sources.is_empty() => {
+            merge::merge(out, sources, arguments.chunk_dict.as_deref(), arguments.json)
+        }
+        ("check", [bootstrap]) => check::check(bootstrap),
+        ("read", [bootstrap, blobs]) => read::read(bootstrap, blobs, arguments.devices.as_deref()),
+        ("list", [folder]) => list::list(folder),
+        _ => bail!("{USAGE}"),
+    }
+}
+
+fn main() -> ExitCode {
+    logger::install();
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("nydus-reference: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
