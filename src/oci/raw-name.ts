@@ -10,12 +10,12 @@ export type RawName = Branded<string, 'RawName'>;
 export type RawPath = Branded<string, 'RawPath'>;
 
 export function rawNameFromBytes(bytes: Uint8Array): RawName {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice() as RawName; // latin1 is one character a byte
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1') as RawName; // latin1 is one character a byte
 }
 
 /** The name of text typed by a person: its UTF-8 bytes. */
 export function rawNameFromText(text: string): RawName {
-  return Buffer.from(text, 'utf8').latin1Slice() as RawName; // as above
+  return Buffer.from(text, 'utf8').toString('latin1') as RawName; // as above
 }
 
 export function rawNameBytes(name: RawName | RawPath): Buffer {
