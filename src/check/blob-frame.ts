@@ -1,0 +1,206 @@
+/**
+ * The sections of a RAFS blob, found from its end, where the table of contents is. Reads two short ranges; chunk data, which
+ * may be of any size, is not read here. Sections are told twice, by their tar headers and by the table; both must agree.
+ */
+import { createHash } from 'node:crypto';
+import { FormatError, UnsupportedError } from '../errors.js';
+import { decompressZstd } from '../native.js';
+import { type Descriptor } from '../oci/descriptor.js';
+import { collect } from '../io/streams.js';
+import { decodeTarHeader, TAR_HEADER_SIZE } from '../rafs-builder/tar-header.js';
+import { SECTIONS, tocEntry, tocFlags, type TocEntry } from '../rafs-builder/toc.js';
+import { type ContentSource } from '../registry/store.js';
+import { type CallOptions } from '../reporter.js';
+
+/** Enough for the table of contents (28 entries at most, as Nydus reads it) and, mostly, for everything behind the data. */
+const FIRST_READ = 64 * 1024;
+const MAX_ENTRIES = 28;
+/** Of everything behind the data: 2^24 chunks take 0.75 GiB of records and digests. */
+const MAX_TAIL = 2 * 1024 ** 3;
+
+export interface Section {
+  readonly entry: TocEntry;
+  /** As stored; undefined for the chunk data. */
+  readonly stored: Buffer | undefined;
+}
+
+export interface BlobFrame {
+  /** Bytes of chunk data, from the start of the blob; 0 when it holds none. */
+  readonly dataSize: number;
+  /** All bytes behind the data. */
+  readonly tail: Buffer;
+  /** The 512 bytes behind the data, which its digest covers too. */
+  readonly dataHeader: Buffer;
+  /** By name, in the order of the table. */
+  readonly sections: ReadonlyMap<string, Section>;
+}
+
+/** Throws FormatError, with the offset in the blob, when sections cannot be found or the two ways to tell them differ. */
+export async function readBlobFrame(
+  store: ContentSource,
+  blob: Descriptor,
+  call: CallOptions,
+): Promise<BlobFrame> {
+  const start = Math.max(0, blob.size - FIRST_READ);
+  const end = new Window(await readRange(store, blob, { start, end: blob.size }, call), start);
+  const toc = readToc(end, blob.size);
+  const entries = new Map(toc.entries.map((entry) => [entry.name, entry]));
+  if (entries.size !== toc.entries.length) throw fault('a section is listed twice', toc.offset);
+  const dataSize = entries.get(SECTIONS.data)?.compressedSize ?? 0;
+  const tailSize = blob.size - dataSize;
+  if (tailSize < blob.size - toc.offset || tailSize > MAX_TAIL) {
+    throw fault(`${dataSize} bytes of chunk data do not leave room for the other sections`, toc.offset);
+  }
+  const tail =
+    dataSize >= start
+      ? end.slice(dataSize, blob.size)
+      : await readRange(store, blob, { start: dataSize, end: blob.size }, call);
+  const window = new Window(tail, dataSize);
+  const sections = walkBack(window, entries, toc.offset);
+  return { dataSize, tail, dataHeader: tail.subarray(0, TAR_HEADER_SIZE), sections };
+}
+
+/** The content of a section, decompressed and of the right digest. Throws FormatError, or UnsupportedError for lz4. */
+export async function contentOfSection(section: Section): Promise<Buffer> {
+  const { entry, stored } = section;
+  if (stored === undefined) throw fault(`${entry.name} is not read as a whole`, entry.offset);
+  const content = await decodeSection(entry, stored);
+  const digest = createHash('sha256').update(content).digest();
+  if (Buffer.compare(digest, entry.digest) !== 0) {
+    throw fault(`${entry.name} does not have the digest that the table of contents tells`, entry.offset);
+  }
+  return content;
+}
+
+async function decodeSection(entry: TocEntry, stored: Buffer): Promise<Buffer> {
+  switch (entry.flags) {
+    case tocFlags.bits.NONE:
+      if (entry.uncompressedSize !== stored.length) {
+        throw fault(
+          `${entry.name} is stored raw with ${stored.length} bytes, and told to have ${entry.uncompressedSize}`,
+          entry.offset,
+        );
+      }
+      return stored;
+    case tocFlags.bits.ZSTD:
+      if (entry.uncompressedSize > MAX_TAIL) throw fault(`${entry.name} is too large`, entry.offset);
+      return decompressZstd(stored, entry.uncompressedSize);
+    case tocFlags.bits.LZ4_BLOCK:
+      throw new UnsupportedError(`section ${entry.name} is compressed with lz4, which is not read yet`);
+    default:
+      throw fault(`${entry.name} has unknown flags 0x${entry.flags.toString(16)}`, entry.offset);
+  }
+}
+
+interface Toc {
+  readonly entries: readonly TocEntry[];
+  /** Where it starts in the blob. */
+  readonly offset: number;
+}
+
+function readToc(end: Window, size: number): Toc {
+  if (size < TAR_HEADER_SIZE) throw fault(`a blob of ${size} bytes has no table of contents`, 0);
+  const header = end.header(size - TAR_HEADER_SIZE);
+  if (header.name !== SECTIONS.toc)
+    throw fault(`last section is ${header.name}, not ${SECTIONS.toc}`, size - TAR_HEADER_SIZE);
+  const count = header.size / tocEntry.size;
+  if (!Number.isInteger(count) || count < 1 || count > MAX_ENTRIES) {
+    throw fault(`table of contents has ${header.size} bytes`, size - TAR_HEADER_SIZE);
+  }
+  const offset = size - TAR_HEADER_SIZE - header.size;
+  const bytes = end.slice(offset, size - TAR_HEADER_SIZE);
+  return {
+    entries: Array.from({ length: count }, (_, i) => tocEntry.read(bytes, i * tocEntry.size)),
+    offset,
+  };
+}
+
+/** Goes from header to header towards the start, and finds in each what the table says of it. */
+function walkBack(
+  window: Window,
+  entries: ReadonlyMap<string, TocEntry>,
+  tocOffset: number,
+): ReadonlyMap<string, Section> {
+  const found = new Map<string, Section>();
+  let end = tocOffset;
+  while (end > 0) {
+    const headerOffset = end - TAR_HEADER_SIZE;
+    const { name, size } = window.header(headerOffset);
+    const start = headerOffset - size;
+    const entry = entries.get(name);
+    if (start < 0) throw fault(`section ${name} of ${size} bytes would start before the blob`, headerOffset);
+    if (entry === undefined) throw fault(`section ${name} is not in the table of contents`, headerOffset);
+    if (found.has(name)) throw fault(`section ${name} is there twice`, headerOffset);
+    // The records of `blob.meta` and their header share one tar header, and have an entry each.
+    const tail = name === SECTIONS.meta ? entries.get(SECTIONS.metaHeader) : undefined;
+    if (name === SECTIONS.meta && tail === undefined)
+      throw fault(`${SECTIONS.metaHeader} is not in the table of contents`, headerOffset);
+    const told = entry.compressedSize + (tail?.compressedSize ?? 0);
+    if (entry.offset !== start || told !== size) {
+      throw fault(
+        `section ${name} has ${size} bytes from ${start}, and the table tells ${told} from ${entry.offset}`,
+        headerOffset,
+      );
+    }
+    if (tail !== undefined) {
+      const split = start + entry.compressedSize;
+      if (tail.offset !== split)
+        throw fault(
+          `${SECTIONS.metaHeader} is at ${split}, and the table tells ${tail.offset}`,
+          headerOffset,
+        );
+      found.set(SECTIONS.metaHeader, { entry: tail, stored: window.slice(split, headerOffset) });
+    }
+    const isData = name === SECTIONS.data;
+    if (isData && start !== 0) throw fault('chunk data does not start where the blob does', headerOffset);
+    found.set(name, { entry, stored: isData ? undefined : window.slice(start, split(entry, start)) });
+    end = start;
+  }
+  for (const name of entries.keys()) {
+    if (!found.has(name))
+      throw fault(`the table of contents lists ${name}, and there is no such section`, tocOffset);
+  }
+  return found;
+}
+
+function split(entry: TocEntry, start: number): number {
+  return start + entry.compressedSize;
+}
+
+/** Bytes of a part of the blob, addressed by their offset in the blob. */
+class Window {
+  readonly #bytes: Buffer;
+  readonly #start: number;
+
+  constructor(bytes: Buffer, start: number) {
+    this.#bytes = bytes;
+    this.#start = start;
+  }
+
+  slice(start: number, end: number): Buffer {
+    if (start < this.#start || end < start || end > this.#start + this.#bytes.length) {
+      throw fault(`bytes ${start} to ${end} lie outside of the sections behind the data`, start);
+    }
+    return this.#bytes.subarray(start - this.#start, end - this.#start);
+  }
+
+  header(offset: number): { readonly name: string; readonly size: number } {
+    return decodeTarHeader(this.slice(offset, offset + TAR_HEADER_SIZE), 0);
+  }
+}
+
+async function readRange(
+  store: ContentSource,
+  blob: Descriptor,
+  range: { readonly start: number; readonly end: number },
+  call: CallOptions,
+): Promise<Buffer> {
+  const size = range.end - range.start;
+  const bytes = await collect(store.fetch(blob, { ...call, range }), size, 'range of a blob');
+  if (bytes.length !== size) throw fault(`registry sent ${bytes.length} of ${size} bytes`, range.start);
+  return bytes;
+}
+
+function fault(message: string, offset: number): FormatError {
+  return new FormatError(message, { offset });
+}

@@ -1,0 +1,291 @@
+/**
+ * `checkImage`: is the target a sound Nydus image, and the one that the source asks for? Runs every rule on every platform
+ * and on both halves of a merged index, without root, mount or daemon, and collects all findings.
+ */
+import { mapOrdered } from '../io/concurrency.js';
+import { type Descriptor } from '../oci/descriptor.js';
+import { type Digest } from '../oci/digest.js';
+import { allPlatforms, formatSelection, type PlatformSelection } from '../oci/platform.js';
+import { type ImageSource } from '../registry/store.js';
+import { silentReporter, type CallOptions } from '../reporter.js';
+import { bootstrapRules } from './bootstrap.js';
+import { configPairRules, configRules } from './config.js';
+import { checkContent } from './content.js';
+import { checkFilesystem } from './filesystem.js';
+import { finding, type Finding } from './finding.js';
+import { indexRules } from './index-rule.js';
+import { manifestRules, nydusManifestRules, ociManifestRules } from './manifest.js';
+import { openImage, type OpenedImage, type Opening } from './opened.js';
+import { type Rule } from './rule.js';
+import {
+  loadReference,
+  placeIn,
+  refuseUnsupported,
+  type ImageSubject,
+  type NydusSubject,
+  type ReferenceSubject,
+} from './subject.js';
+
+export interface CheckOptions {
+  /** All by default. */
+  readonly platforms?: PlatformSelection | undefined;
+  /** For decoding and digesting, in the addon; 2 by default. */
+  readonly threads?: number | undefined;
+  /** Is given every document that was looked at, by the name that upstream's `check` has for it in its work directory. */
+  readonly keep?: ((path: string, bytes: Uint8Array) => Promise<void>) | undefined;
+}
+
+export interface CheckedPlatform {
+  readonly platform: string;
+  readonly nydus: Digest;
+  /** The image for clients without Nydus, in a merged index. */
+  readonly oci: Digest | undefined;
+  /** Data layers; the bootstrap comes on top. */
+  readonly layers: number;
+  /** Bytes of all data layers. */
+  readonly blobBytes: number;
+  /** It was compared with its source. */
+  readonly compared: boolean;
+}
+
+export interface CheckResult {
+  readonly target: string;
+  readonly source: string | undefined;
+  readonly root: Descriptor;
+  /** `bad` when any finding is an error. */
+  readonly verdict: 'good' | 'bad';
+  readonly platforms: readonly CheckedPlatform[];
+  readonly findings: readonly Finding[];
+}
+
+/** Throws only when it could not look: no network, no permission, a kind of image that is not read yet. */
+export async function checkImage(
+  target: ImageSource,
+  source: ImageSource | undefined,
+  options: CheckOptions = {},
+  call: CallOptions = {},
+): Promise<CheckResult> {
+  const run = new Run(options, call);
+  const platforms = options.platforms ?? allPlatforms;
+  const subject = await loadReference(target, 'target', platforms, call);
+  const sources = source === undefined ? undefined : await loadReference(source, 'source', platforms, call);
+  await run.reference(subject, sources, platforms);
+  return {
+    target: target.location,
+    source: source?.location,
+    root: subject.root,
+    verdict: run.findings.some(({ severity }) => severity === 'error') ? 'bad' : 'good',
+    platforms: run.platforms,
+    findings: run.findings,
+  };
+}
+
+class Run {
+  readonly findings: Finding[] = [];
+  readonly platforms: CheckedPlatform[] = [];
+  readonly #options: CheckOptions;
+  readonly #call: CallOptions;
+  readonly #threads: number;
+  readonly #verified = new Set<Digest>();
+
+  constructor(options: CheckOptions, call: CallOptions) {
+    this.#options = options;
+    this.#call = call;
+    this.#threads = options.threads ?? 2;
+  }
+
+  async reference(
+    target: ReferenceSubject,
+    sources: ReferenceSubject | undefined,
+    platforms: PlatformSelection,
+  ): Promise<void> {
+    this.findings.push(...target.findings, ...(sources?.findings ?? []));
+    if (target.index !== undefined) await this.#run(indexRules, target.index);
+    await this.#keepIndexes(target, sources);
+    if (target.images.length === 0 && target.findings.length === 0) {
+      this.findings.push(
+        finding(
+          'IMAGE-NO-PLATFORM',
+          {},
+          { message: 'none of the platforms asked for is there', expected: formatSelection(platforms) },
+        ),
+      );
+    }
+    const images = groupByPlatform(target.images);
+    for (const [platform, { nydus, oci }] of images) {
+      const source = sources === undefined ? undefined : this.#sourceOf(platform, images.size, sources);
+      for (const image of oci) await this.#image(image, source, ociManifestRules);
+      for (const image of nydus)
+        await this.#nydus({ ...image, kind: 'nydus', ociHalf: oci[0] }, source, sources);
+      if (nydus.length === 0) {
+        this.findings.push(
+          finding('IMAGE-NOT-NYDUS', { platform }, { message: 'there is no Nydus image for this platform' }),
+        );
+      }
+    }
+  }
+
+  /** The image of the source for a platform of the target: its OCI half, when it is a merged index itself. */
+  #sourceOf(platform: string, platforms: number, sources: ReferenceSubject): ImageSubject | undefined {
+    const same = sources.images.filter((image) => image.platformName === platform);
+    const found = same.find((image) => image.kind === 'oci') ?? same[0];
+    if (found !== undefined) return found;
+    const [only] = sources.images;
+    // A source that is one manifest is the source of a target that has one platform, whatever either calls it.
+    if (only !== undefined && sources.images.length === 1 && sources.index === undefined && platforms === 1)
+      return only;
+    if (sources.findings.length === 0) {
+      this.findings.push(
+        finding('SOURCE-NO-PLATFORM', { platform }, { message: 'the source has no image of this platform' }),
+      );
+    }
+    return undefined;
+  }
+
+  async #image<Subject extends ImageSubject>(
+    image: Subject,
+    source: ImageSubject | undefined,
+    rules: readonly Rule<Subject>[],
+  ): Promise<void> {
+    this.#step(`checking manifest and config of ${placeText(image)}`);
+    await this.#keepImage(image);
+    await this.#run(manifestRules, image);
+    await this.#run(rules, image);
+    await this.#run(configRules, image);
+    if (source !== undefined) await this.#run(configPairRules, { target: image, source });
+  }
+
+  async #nydus(
+    image: NydusSubject,
+    source: ImageSubject | undefined,
+    sources: ReferenceSubject | undefined,
+  ): Promise<void> {
+    refuseUnsupported(image);
+    await this.#image(image, source, nydusManifestRules);
+    this.#step(`checking bootstrap of ${placeText(image)}`);
+    const opening = await this.#open(image);
+    const layers = image.manifest.value.layers.slice(0, -1);
+    this.platforms.push({
+      platform: image.platformName,
+      nydus: image.manifest.descriptor.digest,
+      oci: image.ociHalf?.manifest.descriptor.digest,
+      layers: layers.length,
+      blobBytes: layers.reduce((sum, { size }) => sum + size, 0),
+      compared: opening.opened !== undefined && source !== undefined,
+    });
+    if (opening.opened === undefined) return;
+    await this.#run(bootstrapRules, opening.opened);
+    this.#step(`reading blobs${source === undefined ? '' : ' and source layers'} of ${placeText(image)}`);
+    await this.#runTogether(this.#heavy(opening.opened, source, sources));
+  }
+
+  /** What reads blobs and source layers; they have little to do with each other, so they go at once. */
+  #heavy(
+    opened: OpenedImage,
+    source: ImageSubject | undefined,
+    sources: ReferenceSubject | undefined,
+  ): ((call: CallOptions) => AsyncIterable<Finding>)[] {
+    const threads = this.#threads;
+    const content = { opened, verified: this.#verified, threads };
+    const rules = [(call: CallOptions) => checkContent(content, call)];
+    if (source === undefined || sources === undefined) return rules;
+    const { image: target, bootstrap } = opened;
+    rules.push((call) => this.#filesystem({ target, bootstrap, source }, call));
+    return rules;
+  }
+
+  async *#filesystem(
+    {
+      target,
+      bootstrap,
+      source,
+    }: { target: ImageSubject; bootstrap: OpenedImage['bootstrap']; source: ImageSubject },
+    call: CallOptions,
+  ): AsyncGenerator<Finding> {
+    let sourceBootstrap: OpenedImage['bootstrap'] | undefined;
+    if (source.kind === 'nydus') {
+      refuseUnsupported(source);
+      const opening = await openImage(source, call);
+      yield* opening.findings;
+      if (opening.opened === undefined) return;
+      sourceBootstrap = opening.opened.bootstrap;
+    }
+    yield* checkFilesystem({ target, bootstrap, source, sourceBootstrap, threads: this.#threads }, call);
+  }
+
+  async #open(image: ImageSubject): Promise<Opening> {
+    const opening = await openImage(image, this.#call);
+    this.findings.push(...opening.findings);
+    for (const [name, bytes] of opening.layer?.files ?? [])
+      await this.#keep(image.side, `nydus_bootstrap/${name}`, bytes);
+    return opening;
+  }
+
+  async #run<Subject>(rules: readonly Rule<Subject>[], subject: Subject): Promise<void> {
+    for (const rule of rules) {
+      for await (const found of rule.check(subject, this.#call)) this.findings.push(found);
+    }
+  }
+
+  async #runTogether(rules: readonly ((call: CallOptions) => AsyncIterable<Finding>)[]): Promise<void> {
+    const all = await mapOrdered(
+      rules,
+      rules.length,
+      async (rule, _, signal) => {
+        const findings: Finding[] = [];
+        for await (const found of rule({ ...this.#call, signal })) findings.push(found);
+        return findings;
+      },
+      this.#call.signal,
+    );
+    for (const findings of all) this.findings.push(...findings);
+  }
+
+  async #keepIndexes(target: ReferenceSubject, sources: ReferenceSubject | undefined): Promise<void> {
+    for (const [side, subject] of [
+      ['target', target],
+      ['source', sources],
+    ] as const) {
+      if (subject?.index === undefined) continue;
+      // Upstream writes the index once for each kind of image in it.
+      for (const kind of new Set(subject.images.map((image) => image.kind))) {
+        await this.#keep(side, `${kind}_index.json`, subject.index.index.bytes);
+      }
+    }
+    for (const image of sources?.images ?? []) await this.#keepImage(image);
+  }
+
+  async #keepImage(image: ImageSubject): Promise<void> {
+    await this.#keep(image.side, `${image.kind}_manifest.json`, image.manifest.bytes);
+    if (image.config !== undefined)
+      await this.#keep(image.side, `${image.kind}_config.json`, image.config.bytes);
+  }
+
+  async #keep(side: 'target' | 'source', path: string, bytes: Uint8Array): Promise<void> {
+    await this.#options.keep?.(`${side}/${path}`, bytes);
+  }
+
+  #step(message: string): void {
+    (this.#call.reporter ?? silentReporter).emit({ type: 'step', message });
+  }
+}
+
+interface Halves {
+  readonly nydus: ImageSubject[];
+  readonly oci: ImageSubject[];
+}
+
+function groupByPlatform(images: readonly ImageSubject[]): ReadonlyMap<string, Halves> {
+  const groups = new Map<string, Halves>();
+  for (const image of images) {
+    const group = groups.get(image.platformName) ?? { nydus: [], oci: [] };
+    group[image.kind].push(image);
+    groups.set(image.platformName, group);
+  }
+  return groups;
+}
+
+function placeText(image: ImageSubject): string {
+  const { platform, half } = placeIn(image, '');
+  return [platform, half].filter((part) => part !== undefined).join(' ');
+}

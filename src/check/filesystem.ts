@@ -1,0 +1,136 @@
+/**
+ * Rule: the filesystem of a Nydus image is that of its source image. The source's layers are read by the packer, which only
+ * looks and stores nothing, and laid over each other as a conversion does; the result is compared with the bootstrap.
+ */
+import { overlay } from '../merge/overlay.js';
+import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
+import { mapOrdered, DEFAULT_CONCURRENCY } from '../io/concurrency.js';
+import { openImagePacker, type ImagePacker } from '../native.js';
+import { type Descriptor } from '../oci/descriptor.js';
+import {
+  chunkBlob,
+  chunkIndex,
+  type Bootstrap,
+  type ChunkRef,
+  type ChunkTable,
+} from '../rafs-builder/tree.js';
+import { type CallOptions } from '../reporter.js';
+import { finding, type Finding } from './finding.js';
+import { attempt, type Looked } from './rule.js';
+import { placeIn, type ImageSubject } from './subject.js';
+import { diffTrees, type ComparableTree } from './tree-diff.js';
+
+export interface FilesystemSubject {
+  readonly target: ImageSubject;
+  readonly bootstrap: Bootstrap;
+  /** The image that `target` was made from, of the same platform. */
+  readonly source: ImageSubject;
+  /** The tree of the source, when it is a Nydus image itself. */
+  readonly sourceBootstrap: Bootstrap | undefined;
+  readonly threads: number;
+}
+
+export async function* checkFilesystem(
+  subject: FilesystemSubject,
+  call: CallOptions,
+): AsyncGenerator<Finding> {
+  const { target, source, bootstrap, sourceBootstrap } = subject;
+  const contents = bootstrap.digester === (sourceBootstrap?.digester ?? 'blake3');
+  if (!contents) {
+    yield finding('FS-DIGESTER', placeIn(target, 'bootstrap'), {
+      message: 'contents are compared by chunk digest, and source and image use different ones',
+      expected: sourceBootstrap?.digester ?? 'blake3',
+      found: bootstrap.digester,
+    });
+  }
+  const expected =
+    sourceBootstrap === undefined
+      ? await readSource(source, { chunkSize: bootstrap.chunkSize, threads: subject.threads }, call)
+      : { value: treeOf(sourceBootstrap) };
+  if (expected.finding !== undefined) {
+    yield expected.finding;
+    return;
+  }
+  for (const { id, path, ...details } of diffTrees(expected.value, treeOf(bootstrap), {
+    chunkSize: bootstrap.chunkSize,
+    contents,
+  })) {
+    yield finding(id, { ...placeIn(target, 'filesystem'), path }, details);
+  }
+}
+
+/** The tree that a bootstrap shows. */
+export function treeOf(bootstrap: Bootstrap): ComparableTree {
+  return { root: bootstrap.root, chunk: lookUp(bootstrap.blobs.map((blob) => blob.chunks)) };
+}
+
+interface ScanOptions {
+  readonly chunkSize: number;
+  readonly threads: number;
+}
+
+async function readSource(
+  source: ImageSubject,
+  options: ScanOptions,
+  call: CallOptions,
+): Promise<Looked<ComparableTree>> {
+  const { layers } = source.manifest.value;
+  using packer = openImagePacker({
+    chunkSize: options.chunkSize,
+    threads: options.threads,
+    compressor: 'none',
+    level: 0,
+    dedup: 'image',
+    scan: true,
+  });
+  const scanned = await mapOrdered(
+    layers,
+    DEFAULT_CONCURRENCY,
+    (descriptor, index, signal) =>
+      attempt(placeIn(source, `layer ${index + 1}`), 'FS-SOURCE', () =>
+        scanLayer(packer, source, { descriptor, index }, { ...call, signal }),
+      ),
+    call.signal,
+  );
+  const trees: LayerTree[] = [];
+  const tables: ChunkTable[] = [];
+  for (const layer of scanned) {
+    if (layer.finding !== undefined) return layer;
+    trees.push(layer.value.tree);
+    tables.push(layer.value.chunks);
+  }
+  return attempt(placeIn(source, 'filesystem'), 'FS-SOURCE', () => ({
+    root: overlay(trees),
+    chunk: lookUp(tables),
+  }));
+}
+
+interface ScannedLayer {
+  readonly tree: LayerTree;
+  readonly chunks: ChunkTable;
+}
+
+async function scanLayer(
+  images: ImagePacker,
+  source: ImageSubject,
+  { descriptor, index }: { readonly descriptor: Descriptor; readonly index: number },
+  call: CallOptions,
+): Promise<ScannedLayer> {
+  const packer = images.openLayer(index, '');
+  try {
+    for await (const bytes of source.store.fetch(descriptor, call)) await packer.write(bytes);
+    const table = await packer.finish();
+    return { tree: buildLayerTree(table.entries, index), chunks: table.chunks };
+  } catch (cause) {
+    packer.abort();
+    throw cause;
+  }
+}
+
+/** Chunks of a tree whose ChunkRefs number the tables given. */
+function lookUp(tables: readonly ChunkTable[]): ComparableTree['chunk'] {
+  return (ref: ChunkRef) => {
+    const table = tables[chunkBlob(ref)];
+    return table === undefined || chunkIndex(ref) >= table.length ? undefined : table.at(chunkIndex(ref));
+  };
+}
