@@ -1,0 +1,92 @@
+/** The upstream project's published libraries as a judge: `native/reference`, built apart from what ships. */
+import { existsSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { projectRoot, runTool, type Tool } from './tools.js';
+
+const program = join(projectRoot, 'native', 'reference', 'target', 'debug', 'nydus-reference');
+
+export function referenceTool(): Tool {
+  if (existsSync(program)) return { path: program };
+  return {
+    missing:
+      'needs the reference builder (OPENSSL_NO_VENDOR=1 cargo build --locked --manifest-path native/reference/Cargo.toml)',
+  };
+}
+
+export interface ReferenceOptions {
+  readonly compressor: 'zstd' | 'none';
+  readonly chunkSize: number;
+}
+
+/** "Read the whole image ahead", as the upstream converter says it on standard input. */
+const PREFETCH = '/\n';
+
+export interface ReferenceBlob {
+  /** SHA-256 of the blob, which is its id and file name. */
+  readonly id: string;
+  readonly blob: string;
+  /** Path of the layer's own bootstrap, named by the id. */
+  readonly bootstrap: string;
+}
+
+/** Builds a layer tar into `folder`. */
+export async function referenceLayer(
+  tar: string,
+  folder: string,
+  options: ReferenceOptions,
+): Promise<ReferenceBlob> {
+  const unnamed = `${tar}.blob`;
+  const create = [
+    'create',
+    '--compressor',
+    options.compressor,
+    '--chunk-size',
+    `${options.chunkSize}`,
+    tar,
+    unnamed,
+  ];
+  const id = (await runTool(program, create, { input: PREFETCH })).toString('utf8').trim();
+  const blob = join(folder, id);
+  await rename(unnamed, blob);
+  const bootstrap = `${blob}.boot`;
+  await runTool(program, ['bootstrap', blob, bootstrap]);
+  return { id, blob, bootstrap };
+}
+
+/** Merges layer bootstraps, lowest first; gives the ids of the blobs in the order of the image's blob table. */
+export async function referenceMerge(
+  out: string,
+  layers: readonly { readonly bootstrap: string }[],
+): Promise<readonly string[]> {
+  const sources = layers.map(({ bootstrap }) => bootstrap);
+  const stdout = await runTool(program, ['merge', '--json', out, ...sources], { input: PREFETCH });
+  const { blobs } = JSON.parse(stdout.toString('utf8')) as { blobs: string[] }; // written by merge.rs
+  return blobs;
+}
+
+export interface CheckReport {
+  readonly nodes: number;
+  readonly chunks: number;
+  readonly blobs: readonly string[];
+}
+
+/** Loads a bootstrap as `nydus-image check` does. Rejects when it is refused. */
+export async function referenceCheck(bootstrap: string): Promise<CheckReport> {
+  const stdout = await runTool(program, ['check', bootstrap]);
+  return JSON.parse(stdout.toString('utf8')) as CheckReport; // written by check.rs
+}
+
+/**
+ * Reads every file of an image with the digest of every chunk checked; gives the tree as canonical lines. `devices`: a
+ * folder that receives the uncompressed address space of each blob, named by its number. Rejects at the first wrong byte.
+ */
+export async function referenceRead(bootstrap: string, blobs: string, devices?: string): Promise<string> {
+  const flags = devices === undefined ? [] : ['--devices', devices];
+  return (await runTool(program, ['read', ...flags, bootstrap, blobs])).toString('latin1');
+}
+
+/** The tree of a folder as canonical lines. */
+export async function listTree(folder: string): Promise<string> {
+  return (await runTool(program, ['list', folder])).toString('latin1');
+}

@@ -1,0 +1,176 @@
+/**
+ * Programs of others that judge our images: run them, find them, or build them with Go at pinned versions into
+ * `.cache/tools`, which git ignores. A tool that cannot be had comes back as the reason why.
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type TestContext } from 'node:test';
+import { findCommand } from './needs.js';
+
+/** The folder of the project, wherever the compiled tests are. */
+export const projectRoot = findRoot(import.meta.dirname);
+const toolFolder = join(projectRoot, '.cache', 'tools');
+
+function findRoot(from: string): string {
+  const parent = dirname(from);
+  if (existsSync(join(from, 'native', 'Cargo.toml')) || parent === from) return from;
+  return findRoot(parent);
+}
+
+export interface RunOptions {
+  readonly input?: string | Uint8Array | undefined;
+  readonly cwd?: string | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface Ran {
+  readonly status: number | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+/** Runs a command to its end, whatever its status. Rejects only when it cannot be started. */
+export async function tryRun(
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: options.cwd,
+      env: { ...process.env, ...options.env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout.on('data', (bytes: Buffer) => stdout.push(bytes));
+    child.stderr.on('data', (bytes: Buffer) => stderr.push(bytes));
+    child.on('error', reject);
+    child.on('close', (status) => {
+      resolve({
+        status,
+        stdout: Buffer.concat(stdout),
+        stderr: Buffer.concat(stderr).toString('utf8').trim(),
+      });
+    });
+    // A command that ends without reading its input is judged by its status.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(options.input ?? '');
+  });
+}
+
+/** Runs a command that must succeed; gives what it printed. The error has the last lines of what it said. */
+export async function runTool(
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<Buffer> {
+  const { status, stdout, stderr } = await tryRun(command, args, options);
+  if (status === 0) return stdout;
+  const said = (stderr === '' ? stdout.toString('utf8') : stderr).split('\n').slice(-8).join('\n');
+  throw new Error(
+    `${command.slice(command.lastIndexOf('/') + 1)} ${args.join(' ')}: status ${status}\n${said}`,
+  );
+}
+
+export type Tool =
+  | { readonly path: string; readonly missing?: undefined }
+  | { readonly path?: undefined; readonly missing: string };
+
+/** The path, or undefined after the test was marked as skipped with the reason. */
+export function pathOrSkip(t: TestContext, tool: Tool): string | undefined {
+  if (tool.path === undefined) t.skip(tool.missing);
+  return tool.path;
+}
+
+/** A command of the system; `packageName` is the Debian package that has it. */
+export function systemTool(command: string, packageName: string): Tool {
+  const path = findCommand(command);
+  return path === undefined ? { missing: `needs ${command} (Debian package ${packageName})` } : { path };
+}
+
+/** Registry clients that no Debian package has, and the versions known to build with the module proxy. */
+const GO_CLIENTS = {
+  crane: 'github.com/google/go-containerregistry/cmd/crane@v0.22.1',
+  regctl: 'github.com/regclient/regclient/cmd/regctl@v0.11.7',
+  oras: 'oras.land/oras/cmd/oras@v1.3.6',
+} as const;
+
+export type GoClient = keyof typeof GO_CLIENTS;
+
+const building = new Map<string, Promise<Tool>>();
+
+/** One build at a time for each tool of this process. */
+function once(name: string, build: () => Promise<Tool>): Promise<Tool> {
+  const running = building.get(name) ?? build();
+  building.set(name, running);
+  return running;
+}
+
+function go(): Tool {
+  const path = findCommand('go') ?? (existsSync('/usr/local/go/bin/go') ? '/usr/local/go/bin/go' : undefined);
+  return path === undefined ? { missing: 'needs go 1.25 or newer' } : { path };
+}
+
+function firstLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replaceAll('\n', ' ').slice(0, 300);
+}
+
+/** Builds into a folder of its own first, so that an interrupted build leaves nothing that looks finished. */
+async function buildInto(
+  file: string,
+  build: (compiler: string, folder: string) => Promise<string>,
+): Promise<Tool> {
+  if (existsSync(file)) return { path: file };
+  const compiler = go();
+  if (compiler.path === undefined) return compiler;
+  const folder = join(toolFolder, `build-${process.pid}`);
+  await mkdir(folder, { recursive: true });
+  try {
+    await rename(await build(compiler.path, folder), file);
+    return { path: file };
+  } catch (error) {
+    return { missing: `needs a tool that does not build here: ${firstLine(error)}` };
+  }
+}
+
+/** A registry client: from the path when it is there, else built once (10–30 s) and kept. */
+export function goClient(name: GoClient): Promise<Tool> {
+  return once(name, async () => {
+    const installed = findCommand(name);
+    if (installed !== undefined) return { path: installed };
+    const source = GO_CLIENTS[name];
+    const version = source.slice(source.indexOf('@') + 1);
+    return buildInto(join(toolFolder, `${name}-${version}`), async (compiler, folder) => {
+      await runTool(compiler, ['install', source], { env: { GOBIN: folder } });
+      return join(folder, name);
+    });
+  });
+}
+
+/** nydus-snapshotter's index detection as a command, built from `test/judges/snapshotter` whenever that changes. */
+export function snapshotterTool(): Promise<Tool> {
+  return once('snapshotter', async () => {
+    const source = join(projectRoot, 'test', 'judges', 'snapshotter');
+    const hash = createHash('sha256');
+    for (const file of ['go.mod', 'go.sum', 'main.go']) hash.update(await readFile(join(source, file)));
+    const name = `snapshotter-${hash.digest('hex').slice(0, 12)}`;
+    return buildInto(join(toolFolder, name), async (compiler, folder) => {
+      const built = join(folder, name);
+      await runTool(compiler, ['build', '-o', built, '.'], { cwd: source });
+      return built;
+    });
+  });
+}
+
+/** Writes a file in a folder that is made when needed; gives its path. */
+export async function place(folder: string, name: string, content: string | Uint8Array): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  const path = join(folder, name);
+  await writeFile(path, content);
+  return path;
+}
