@@ -40,16 +40,22 @@ export async function kernelTree(bootstrap: string, devices: string, work: strin
   await using undo = new Undo();
   const mountPoint = join(work, 'mounted');
   await mkdir(mountPoint, { recursive: true });
-  const numbers = (await readdir(devices)).map(Number).sort((a, b) => a - b);
   const options = ['ro'];
-  for (const number of numbers) options.push(`device=${await attach(join(devices, String(number)), undo)}`);
+  for (const file of await deviceFiles(devices)) options.push(`device=${await attach(file, undo)}`);
   const image = await attach(bootstrap, undo);
   await runTool('mount', ['-t', 'erofs', '-o', options.join(','), image, mountPoint]);
   undo.add(() => runTool('umount', [mountPoint]));
   return await listTree(mountPoint);
 }
 
-/** The structure check of erofs-utils. Rejects with what it found. */
-export async function fsckErofs(bootstrap: string): Promise<void> {
-  await runTool('fsck.erofs', [bootstrap]);
+/** The structure check of erofs-utils, with the same devices as a mount. Rejects with what it found. */
+export async function fsckErofs(bootstrap: string, devices: string): Promise<void> {
+  const flags = (await deviceFiles(devices)).map((file) => `--device=${file}`);
+  await runTool('fsck.erofs', [...flags, bootstrap]);
+}
+
+/** In the order of the blob table. */
+async function deviceFiles(folder: string): Promise<string[]> {
+  const numbers = (await readdir(folder)).map(Number).sort((a, b) => a - b);
+  return numbers.map((number) => join(folder, String(number)));
 }

@@ -63,7 +63,7 @@ pub struct Entry {
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
-/// Bytes outside 0x21…0x7E and the backslash as `\xHH`; nothing at all as `-`.
+/// Bytes outside 0x21…0x7E and the backslash as `\xhh`; nothing at all as `-`.
 pub fn escape(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "-".to_owned();
@@ -74,7 +74,7 @@ pub fn escape(bytes: &[u8]) -> String {
             text.push(char::from(byte));
         } else {
             // Writing to a string cannot fail.
-            let _ = write!(text, "\\x{byte:02X}");
+            let _ = write!(text, "\\x{byte:02x}");
         }
     }
     text

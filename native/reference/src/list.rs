@@ -68,7 +68,10 @@ fn content(file: &Path, kind: Kind, metadata: &Metadata) -> Result<String> {
         Kind::Char | Kind::Block => {
             // The C library's 64-bit form: 12 and 8 bits below, the rest above.
             let number = metadata.rdev();
-            device(((number >> 8) & 0xFFF) | ((number >> 32) & !0xFFF), (number & 0xFF) | ((number >> 12) & 0xFFFF_FF00))
+            device(
+                ((number >> 8) & 0xFFF) | ((number >> 32) & !0xFFF),
+                (number & 0xFF) | ((number >> 12) & 0xFFFF_FF00),
+            )
         }
         Kind::Directory | Kind::Fifo | Kind::Socket => "-".to_owned(),
     })

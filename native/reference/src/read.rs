@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
-use nydus_rafs::metadata::{RafsInode, RafsInodeWalkAction, RafsSuper};
+use nydus_rafs::metadata::{RafsInodeExt, RafsInodeWalkAction, RafsSuper};
 use nydus_storage::device::BlobDevice;
 use sha2::{Digest, Sha256};
 
@@ -47,7 +47,7 @@ pub fn read(bootstrap: &Path, blobs: &Path, devices: Option<&Path>) -> Result<()
             files.push(file);
         }
     }
-    let root = image.get_inode(image.superblock.root_ino(), true)?;
+    let root = image.get_extended_inode(image.superblock.root_ino(), true)?;
     let mut reader = Reader {
         blobs: BlobDevice::new(&config, &infos).context("cannot open the blobs")?,
         image,
@@ -65,7 +65,7 @@ pub fn read(bootstrap: &Path, blobs: &Path, devices: Option<&Path>) -> Result<()
 
 impl<W: Write> Reader<W> {
     /// `path` has no slash at its end, and is empty for the root.
-    fn entry(&mut self, inode: &dyn RafsInode, path: &[u8]) -> Result<()> {
+    fn entry(&mut self, inode: &dyn RafsInodeExt, path: &[u8]) -> Result<()> {
         let shown = if path.is_empty() { b"/" } else { path };
         let attributes = inode.get_attr();
         let kind =
@@ -106,7 +106,7 @@ impl<W: Write> Reader<W> {
     }
 
     /// Reads a file to its end; gives the SHA-256 of its content.
-    fn file(&mut self, inode: &dyn RafsInode) -> Result<String> {
+    fn file(&mut self, inode: &dyn RafsInodeExt) -> Result<String> {
         let mut hasher = Sha256::new();
         let mut offset = 0;
         while offset < inode.size() {
@@ -128,8 +128,7 @@ impl<W: Write> Reader<W> {
     }
 
     /// Writes the chunks of the window at `offset` to where the chunk table says that the kernel will find them.
-    fn place(&self, inode: &dyn RafsInode, offset: u64) -> Result<()> {
-        let inode = self.image.get_extended_inode(inode.ino(), false)?;
+    fn place(&self, inode: &dyn RafsInodeExt, offset: u64) -> Result<()> {
         let chunk_size = u64::from(self.image.meta.chunk_size);
         for (number, bytes) in (offset / chunk_size..).zip(self.sink.bytes.chunks(usize::try_from(chunk_size)?)) {
             let chunk = inode.get_chunk_info(u32::try_from(number)?)?;
@@ -142,7 +141,7 @@ impl<W: Write> Reader<W> {
     }
 }
 
-fn xattrs(inode: &dyn RafsInode) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+fn xattrs(inode: &dyn RafsInodeExt) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
     let names = inode.get_xattrs()?;
     let pairs = names.into_iter().map(|name| {
         let value = inode.get_xattr(&OsString::from_vec(name.clone()))?;
@@ -152,14 +151,14 @@ fn xattrs(inode: &dyn RafsInode) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
 }
 
 /// In byte order of the names, whatever order the image has.
-fn children(inode: &dyn RafsInode) -> Result<Vec<(Vec<u8>, Arc<dyn RafsInode>)>> {
-    let mut found = Vec::new();
-    inode.walk_children_inodes(0, &mut |child, name, _, _| {
-        if let Some(child) = child.filter(|_| name != "." && name != "..") {
-            found.push((name.into_vec(), child));
+fn children(inode: &dyn RafsInodeExt) -> Result<Vec<(Vec<u8>, Arc<dyn RafsInodeExt>)>> {
+    let mut names = Vec::new();
+    inode.walk_children_inodes(0, &mut |_, name, _, _| {
+        if name != "." && name != ".." {
+            names.push(name);
         }
         Ok(RafsInodeWalkAction::Continue)
     })?;
-    found.sort_by(|left, right| left.0.cmp(&right.0));
-    Ok(found)
+    names.sort();
+    names.into_iter().map(|name| Ok((name.clone().into_vec(), inode.get_child_by_name(&name)?))).collect()
 }
