@@ -6,11 +6,12 @@
  * (nothing overlaps), and without that rule a few kilobytes could describe millions of names.
  */
 import { FormatError, InternalError } from '../errors.js';
-import { displayName, type RawName, type RawPath } from '../oci/raw-name.js';
-import { roundUp } from './layout.js';
+import { compareRaw, displayName, type RawName, type RawPath } from '../oci/raw-name.js';
 import {
   type Blob,
   type Bootstrap,
+  chunkBlob,
+  chunkIndex,
   chunkRef,
   type ChunkRecord,
   type ChunkRef,
@@ -20,20 +21,19 @@ import {
 } from './tree.js';
 import * as v6 from './v6.js';
 import { type LocatedRow, readDirectoryBlock } from './v6-directory.js';
+import {
+  chunkEntries,
+  dataBlocks,
+  dataRuns,
+  decodeDevice,
+  layoutOf,
+  type RawInode,
+  readInode,
+} from './v6-inode.js';
 import { readTables, type V6Tables } from './v6-tables.js';
-import { type LocatedXattr, readXattrs, xattrAreaSizeOf } from './v6-xattrs.js';
 
 /** One inode as stored, beside what it means. */
-export interface StoredInode {
-  readonly nid: number;
-  /** Bytes from the start of the file. */
-  readonly offset: number;
-  readonly compact: boolean;
-  readonly fields: v6.InodeExtended;
-  /** In the order of the file. */
-  readonly xattrs: readonly LocatedXattr[];
-  /** Where xattrs end: inline data starts here, chunk entries at the next multiple of 8. */
-  readonly bodyOffset: number;
+export interface StoredInode extends RawInode {
   readonly inode: Inode;
   /** Of directories: as stored, `.` and `..` included. */
   readonly rows: readonly LocatedRow[];
@@ -46,13 +46,14 @@ export interface SparseChunkTable extends ChunkTable {
   indexes(): Iterable<number>;
 }
 
+/** The tree and its blobs, and how the file told them. */
 export interface V6Image {
   readonly bytes: Buffer;
   readonly tables: V6Tables;
   readonly bootstrap: Bootstrap & {
     readonly blobs: readonly (Blob & { readonly chunks: SparseChunkTable })[];
   };
-  /** By nid, in walk order of their first names. */
+  /** By nid, in the order in which they were found. */
   readonly inodes: ReadonlyMap<number, StoredInode>;
   /** The stored form of an inode in the tree. */
   stored(inode: Inode): StoredInode;
@@ -68,28 +69,27 @@ export function readV6(bytes: Uint8Array): V6Image {
   const root = reader.readTree();
   const stored = new Map<Inode, StoredInode>();
   for (const one of reader.inodes.values()) stored.set(one.inode, one);
-  const chunkSize = tables.extended.chunkSize;
   return {
     bytes: buffer,
     tables,
-    inodes: reader.inodes,
-    stored: (inode) => {
-      const found = stored.get(inode);
-      if (found === undefined) throw new InternalError('this inode belongs to another image');
-      return found;
-    },
-    chunkInfo: (ref) => tables.chunkInfo(tables.findChunk(Math.floor(ref / 2 ** 24), ref % 2 ** 24)),
     bootstrap: {
       root,
       blobs: tables.blobs.map((record, blob) => ({
         record,
         chunks: sparseTable(tables, blob, record.chunkCount),
       })),
-      chunkSize,
+      chunkSize: tables.extended.chunkSize,
       compressor: tables.compressor,
       digester: tables.digester,
       forceXattrFlag: v6.superFlags.has(tables.extended.flags, 'HAS_XATTR'),
     },
+    inodes: reader.inodes,
+    stored: (inode) => {
+      const found = stored.get(inode);
+      if (found === undefined) throw new InternalError('this inode belongs to another image');
+      return found;
+    },
+    chunkInfo: (ref) => tables.chunkInfo(tables.findChunk(chunkBlob(ref), chunkIndex(ref))),
   };
 }
 
@@ -101,7 +101,7 @@ function sparseTable(tables: V6Tables, blob: number, length: number): SparseChun
     at: (index): ChunkRecord => {
       const info = tables.chunkInfo(tables.findChunk(blob, index));
       return {
-        digest: Buffer.from(info.digest),
+        digest: Buffer.from(info.digest.buffer, info.digest.byteOffset, info.digest.length),
         crc32: v6.chunkFlags.has(info.flags, 'HAS_CRC32') ? info.crc32 : undefined,
         compressed: v6.chunkFlags.has(info.flags, 'COMPRESSED'),
         compressedOffset: info.compressedOffset,
@@ -113,23 +113,18 @@ function sparseTable(tables: V6Tables, blob: number, length: number): SparseChun
   };
 }
 
-/** A directory that has been opened, and where it stands. */
+/** A directory whose rows are still to be read. */
 interface OpenDirectory {
   readonly stored: StoredInode;
   readonly children: Map<RawName, TreeNode>;
-  readonly path: RawPath;
   readonly depth: number;
 }
-
-const KIND_OF_MODE = new Map<number, Inode['kind']>(
-  Object.entries(v6.FILE_TYPES).map(([kind, type]) => [type.mode, kind as Inode['kind']]), // keys of FILE_TYPES are the kinds
-);
 
 class TreeReader {
   readonly inodes = new Map<number, StoredInode>();
   readonly #buffer: Buffer;
   readonly #tables: V6Tables;
-  /** Bytes of bodies read so far; see the head of this file. */
+  /** Bytes of inodes and bodies read so far; see the head of this file. */
   #claimed = 0;
 
   constructor(buffer: Buffer, tables: V6Tables) {
@@ -139,230 +134,185 @@ class TreeReader {
 
   readTree(): TreeNode {
     const { rootNid } = this.#tables.superBlock;
-    const stored = this.#readInode(rootNid, '' as RawPath); // the root's path is empty by definition
-    if (stored.inode.kind !== 'directory') {
+    const stored = this.#readStored(rootNid, '' as RawPath); // the root's path is empty by definition
+    if (stored.kind !== 'directory') {
       throw v6.superBlock.fault(
         'rootNid',
         v6.SUPER_OFFSET,
-        `inode ${rootNid} is a ${stored.inode.kind}, not a directory`,
+        `inode ${rootNid} is a ${stored.kind}, not a directory`,
       );
     }
     const children = new Map<RawName, TreeNode>();
-    const root: TreeNode = { name: '' as RawName, inode: stored.inode, children }; // the root has no name
-    const pending: OpenDirectory[] = [{ stored, children, path: '' as RawPath, depth: 0 }];
+    const pending: OpenDirectory[] = [{ stored, children, depth: 0 }];
     for (let open = pending.pop(); open !== undefined; open = pending.pop()) {
-      for (const row of open.stored.rows) this.#addChild(open, row, pending);
+      for (const row of open.stored.rows) {
+        if (row.name !== '.' && row.name !== '..') this.#addChild(open, row, pending);
+      }
     }
-    return root;
+    return { name: '' as RawName, inode: stored.inode, children }; // the root has no name
   }
 
   #addChild(open: OpenDirectory, row: LocatedRow, pending: OpenDirectory[]): void {
-    if (row.name === '.' || row.name === '..') return;
     const name = row.name as RawName; // read as latin1, checked by readDirectoryBlock
+    const above = open.stored.path;
+    const path = (above === '' ? name : `${above}/${name}`) as RawPath; // components joined by '/'
     if (open.children.has(name)) {
-      throw new FormatError(
-        `Dirent at offset ${row.offset}: ${displayName(name)} occurs twice in its directory`,
-        { offset: row.offset },
-      );
+      throw new FormatError(`Dirent at offset ${row.offset}: ${displayName(path)} occurs twice`, {
+        offset: row.offset,
+      });
     }
-    const path = (open.path === '' ? name : `${open.path}/${name}`) as RawPath; // components joined by '/'
     const known = this.inodes.get(row.nid);
-    if (known?.inode.kind === 'directory') {
+    if (known?.kind === 'directory') {
       throw v6.dirent.fault(
         'nid',
         row.offset,
-        `directory ${row.nid} stands in the tree twice (${displayName(path)})`,
+        `${displayName(path)} is a directory that stands elsewhere already`,
       );
     }
-    const stored = known ?? this.#readInode(row.nid, path);
-    if (stored.inode.kind !== 'directory') {
+    const stored = known ?? this.#readStored(row.nid, path);
+    if (stored.kind !== 'directory') {
       open.children.set(name, { name, inode: stored.inode });
       return;
     }
-    if (open.depth + 1 > v6.MAX_DEPTH) {
+    if (open.depth === v6.MAX_DEPTH) {
       throw v6.dirent.fault('nid', row.offset, `directories are nested more than ${v6.MAX_DEPTH} deep`);
     }
     const children = new Map<RawName, TreeNode>();
     open.children.set(name, { name, inode: stored.inode, children });
-    pending.push({ stored, children, path, depth: open.depth + 1 });
+    pending.push({ stored, children, depth: open.depth + 1 });
   }
 
-  /** `path` is for errors. */
-  #readInode(nid: number, path: RawPath): StoredInode {
-    const offset = this.#tables.metaOffset + nid * v6.SLOT_SIZE;
-    if (offset + v6.inodeCompact.size > this.#buffer.length) {
-      throw new FormatError(
-        `inode ${nid} of /${displayName(path)} would be at offset ${offset}, past the end of the file`,
-        { offset },
-      );
-    }
-    const compact = (this.#buffer.readUInt16LE(offset) & 1) === 0;
-    const fields = compact ? this.#readCompact(offset) : v6.inodeExtended.read(this.#buffer, offset);
-    const afterInode = offset + (compact ? v6.inodeCompact.size : v6.inodeExtended.size);
-    const bodyOffset = afterInode + xattrAreaSizeOf(fields.xattrCount);
-    if (bodyOffset > this.#buffer.length) {
-      throw v6.inodeExtended.fault('xattrCount', offset, `${fields.xattrCount}: the xattrs leave the file`);
-    }
-    this.#claim(bodyOffset - offset, offset);
-    const xattrs = readXattrs(this.#buffer, afterInode, bodyOffset);
-    const kind = KIND_OF_MODE.get(fields.mode & v6.MODE_TYPE_MASK);
-    if (kind === undefined)
-      throw v6.inodeExtended.fault('mode', offset, `0o${fields.mode.toString(8)} is of no known type`);
-    const draft = { nid, offset, compact, fields, xattrs, bodyOffset };
-    const rows = kind === 'directory' ? this.#readRows(draft) : [];
-    const stored = { ...draft, rows, inode: this.#toInode(kind, draft, path) };
+  #readStored(nid: number, path: RawPath): StoredInode {
+    const raw = readInode(this.#buffer, this.#tables.metaOffset, nid, path);
+    this.#claim(raw.bodyOffset - raw.offset, raw.offset);
+    const stored = {
+      ...raw,
+      rows: raw.kind === 'directory' ? this.#readRows(raw) : [],
+      inode: this.#toInode(raw),
+    };
     this.inodes.set(nid, stored);
     return stored;
   }
 
-  /** The small form in the terms of the big one; it has no times. */
-  #readCompact(offset: number): v6.InodeExtended {
-    return { ...v6.inodeCompact.read(this.#buffer, offset), mtime: 0, mtimeNsec: 0 };
-  }
-
-  #toInode(kind: Inode['kind'], draft: Omit<StoredInode, 'rows' | 'inode'>, path: RawPath): Inode {
-    const { fields } = draft;
+  #toInode(raw: RawInode): Inode {
+    const { fields, kind } = raw;
     const common = {
       mode: fields.mode & ~v6.MODE_TYPE_MASK,
       uid: fields.uid,
       gid: fields.gid,
       mtime: fields.mtime,
       mtimeNsec: fields.mtimeNsec,
-      xattrs: draft.xattrs
+      xattrs: raw.xattrs
         .map(({ name, value }) => ({ name, value }))
-        .sort((a, b) => (a.name < b.name ? -1 : 1)), // names are unique
+        .sort((a, b) => compareRaw(a.name, b.name)),
       layer: 0,
     };
     switch (kind) {
       case 'file':
-        return { ...common, kind, size: fields.size, chunks: this.#readChunks(draft, path) };
+        return { ...common, kind, size: fields.size, chunks: this.#readChunks(raw) };
       case 'directory':
         return { ...common, kind, implied: false };
       case 'symlink':
-        return { ...common, kind, target: this.#readTarget(draft) };
+        return { ...common, kind, target: this.#readTarget(raw) };
       case 'char':
       case 'block':
-        return { ...common, kind, ...(draft.compact ? { major: 0, minor: 0 } : decodeDevice(fields.union)) };
+        return { ...common, kind, ...(raw.compact ? { major: 0, minor: 0 } : decodeDevice(fields.union)) };
       case 'fifo':
       case 'socket':
         return { ...common, kind };
     }
   }
 
-  #readChunks(
-    { fields, offset, bodyOffset }: Omit<StoredInode, 'rows' | 'inode'>,
-    path: RawPath,
-  ): ChunkRef[] {
-    const { chunkSize } = this.#tables.extended;
-    if (fields.format >> 1 !== v6.LAYOUT_CHUNKS) {
-      throw v6.inodeExtended.fault(
-        'format',
-        offset,
-        `a regular file with data layout ${fields.format >> 1}, not ${v6.LAYOUT_CHUNKS}`,
-      );
+  #readChunks(raw: RawInode): ChunkRef[] {
+    const { fields, offset } = raw;
+    if (layoutOf(raw) !== v6.LAYOUT_CHUNKS) {
+      throw v6.inodeExtended.fault('format', offset, `a regular file with data layout ${layoutOf(raw)}`);
     }
-    const count = Math.ceil(fields.size / chunkSize);
-    const start = roundUp(bodyOffset, 8);
-    const size = count * v6.chunkIndexEntry.size;
-    if (start + size > this.#buffer.length) {
+    const entries = chunkEntries(raw, this.#tables.extended.chunkSize);
+    if (entries.offset + entries.size > this.#buffer.length) {
       throw v6.inodeExtended.fault(
         'size',
         offset,
-        `${fields.size} bytes are ${count} chunks, whose entries leave the file`,
+        `the chunk entries of ${fields.size} bytes leave the file`,
       );
     }
-    this.#claim(size, offset);
+    this.#claim(entries.size, offset);
     const chunks: ChunkRef[] = [];
-    for (let at = start; at < start + size; at += v6.chunkIndexEntry.size) {
-      const entry = v6.chunkIndexEntry.read(this.#buffer, at);
-      const blob = entry.device - 1;
-      const index = entry.indexLow | (entry.indexHigh << 16);
-      const positions = this.#tables.chunkPositions[blob];
-      if (positions === undefined)
-        throw v6.chunkIndexEntry.fault(
-          'device',
-          at,
-          `${entry.device} of ${this.#tables.blobs.length} blobs (/${displayName(path)})`,
-        );
-      const position = positions.get(index);
-      if (position === undefined) {
-        throw v6.chunkIndexEntry.fault(
-          'indexLow',
-          at,
-          `chunk ${index} of blob ${blob} is not in the chunk table (/${displayName(path)})`,
-        );
-      }
-      if (this.#tables.chunkInfo(position).uncompressedOffset !== entry.block * v6.BLOCK_SIZE) {
-        throw v6.chunkIndexEntry.fault(
-          'block',
-          at,
-          `chunk ${index} of blob ${blob} is not at block ${entry.block} by the chunk table (/${displayName(path)})`,
-        );
-      }
-      chunks.push(chunkRef(blob, index));
+    for (let at = entries.offset; at < entries.offset + entries.size; at += v6.chunkIndexEntry.size) {
+      chunks.push(this.#readChunk(at, raw.path));
     }
     return chunks;
   }
 
-  #readTarget(draft: Omit<StoredInode, 'rows' | 'inode'>): RawPath {
-    const { size } = draft.fields;
-    if (size === 0 || size > v6.BLOCK_SIZE) {
-      throw v6.inodeExtended.fault('size', draft.offset, `a symlink's target of ${size} bytes`);
+  #readChunk(offset: number, path: RawPath): ChunkRef {
+    const entry = v6.chunkIndexEntry.read(this.#buffer, offset);
+    const blob = entry.device - 1;
+    const index = entry.indexLow | (entry.indexHigh << 16);
+    const positions = this.#tables.chunkPositions[blob];
+    const chunk = `chunk ${index} of blob ${blob}, for ${displayName(path)},`;
+    if (positions === undefined) {
+      throw v6.chunkIndexEntry.fault(
+        'device',
+        offset,
+        `${entry.device} of ${this.#tables.blobs.length} blobs`,
+      );
     }
-    const parts = this.#extents(draft).map(({ offset, size: length }) =>
-      this.#buffer.toString('latin1', offset, offset + length),
-    );
-    return parts.join('') as RawPath; // latin1 is one character a byte
+    const position = positions.get(index);
+    if (position === undefined) {
+      throw v6.chunkIndexEntry.fault('indexLow', offset, `${chunk} is not in the chunk table`);
+    }
+    if (this.#tables.chunkInfo(position).uncompressedOffset !== entry.block * v6.BLOCK_SIZE) {
+      throw v6.chunkIndexEntry.fault(
+        'block',
+        offset,
+        `${chunk} is not at block ${entry.block} by the chunk table`,
+      );
+    }
+    return chunkRef(blob, index);
   }
 
-  #readRows(draft: Omit<StoredInode, 'rows' | 'inode'>): LocatedRow[] {
+  #readTarget(raw: RawInode): RawPath {
+    const { size } = raw.fields;
+    if (size === 0 || size > v6.BLOCK_SIZE) {
+      throw v6.inodeExtended.fault('size', raw.offset, `a symlink's target of ${size} bytes`);
+    }
+    this.#claimData(raw);
+    let target = '';
+    for (const { offset, size: length } of dataBlocks(raw)) {
+      target += this.#buffer.toString('latin1', offset, offset + length);
+    }
+    return target as RawPath; // latin1 is one character a byte
+  }
+
+  #readRows(raw: RawInode): LocatedRow[] {
+    if (raw.fields.size === 0)
+      throw v6.inodeExtended.fault('size', raw.offset, 'a directory without entries');
+    this.#claimData(raw);
     const rows: LocatedRow[] = [];
-    for (const { offset, size } of this.#extents(draft)) {
+    for (const { offset, size } of dataBlocks(raw)) {
       for (const row of readDirectoryBlock(this.#buffer, offset, size)) rows.push(row);
     }
     return rows;
   }
 
-  /** Where the bytes of a directory or symlink are, a block at a time. */
-  #extents({
-    fields,
-    offset,
-    bodyOffset,
-  }: Omit<StoredInode, 'rows' | 'inode'>): { readonly offset: number; readonly size: number }[] {
-    const layout = fields.format >> 1;
+  #claimData(raw: RawInode): void {
+    const layout = layoutOf(raw);
     if (layout !== v6.LAYOUT_PLAIN && layout !== v6.LAYOUT_INLINE) {
-      throw v6.inodeExtended.fault('format', offset, `a directory or symlink with data layout ${layout}`);
+      throw v6.inodeExtended.fault('format', raw.offset, `a ${raw.kind} with data layout ${layout}`);
     }
-    const { size } = fields;
-    const tail = layout === v6.LAYOUT_INLINE ? size % v6.BLOCK_SIZE : 0;
-    const start = fields.union * v6.BLOCK_SIZE;
-    if (
-      (size > tail && start + size - tail > this.#buffer.length) ||
-      bodyOffset + tail > this.#buffer.length
-    ) {
-      throw v6.inodeExtended.fault('size', offset, `${size} bytes at offset ${start} leave the file`);
+    const { blocks, tail } = dataRuns(raw);
+    if ([blocks, tail].some((run) => run.size > 0 && run.offset + run.size > this.#buffer.length)) {
+      throw v6.inodeExtended.fault('size', raw.offset, `${raw.fields.size} bytes of data leave the file`);
     }
-    this.#claim(size, offset);
-    const extents: { offset: number; size: number }[] = [];
-    for (let done = 0; done < size - tail; done += v6.BLOCK_SIZE) {
-      extents.push({ offset: start + done, size: Math.min(v6.BLOCK_SIZE, size - tail - done) });
-    }
-    if (tail > 0) extents.push({ offset: bodyOffset, size: tail });
-    return extents;
+    this.#claim(raw.fields.size, raw.offset);
   }
 
   #claim(size: number, offset: number): void {
     this.#claimed += size;
     if (this.#claimed > this.#buffer.length) {
-      throw new FormatError(
-        `inode at offset ${offset}: with it the inodes claim more bytes than the file has`,
-        { offset },
-      );
+      throw new FormatError(`inode at offset ${offset}: the inodes claim more bytes than the file has`, {
+        offset,
+      });
     }
   }
-}
-
-/** The inverse of `encodeDevice`. */
-function decodeDevice(rdev: number): { readonly major: number; readonly minor: number } {
-  return { major: (rdev >>> 8) & 0xfff, minor: (rdev & 0xff) | ((rdev >>> 12) & 0xf_ff00) };
 }

@@ -262,7 +262,8 @@ function blobEntryFault(
     return ['uncompressedSize', `${entry.uncompressedSize} bytes`];
   if (entry.compressedSize > v6.MAX_COMPRESSED_SIZE)
     return ['compressedSize', `${entry.compressedSize} bytes`];
-  if (entry.cipher > v6.CIPHER_AES_128_XTS) return ['cipher', `number ${entry.cipher} is not known`];
+  if (entry.cipher !== (has('ENCRYPTED') ? v6.CIPHER_AES_128_XTS : v6.CIPHER_NONE))
+    return ['cipher', `number ${entry.cipher}`];
   if (has('TARFS') || has('IS_CHUNKDICT_GENERATED')) return undefined;
   return metaSizeFault(entry);
 }

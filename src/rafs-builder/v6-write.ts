@@ -3,6 +3,7 @@ import { roundUp } from './layout.js';
 import { type Blob, type Bootstrap, chunkBlob, chunkIndex, type Inode } from './tree.js';
 import * as v6 from './v6.js';
 import { directoryBlocks, writeDirectoryBlock } from './v6-directory.js';
+import { encodeDevice } from './v6-inode.js';
 import { type BootstrapPlan, chunkFormat, type InodePlan, planBootstrap } from './v6-plan.js';
 import { writeXattrs, xattrCount } from './v6-xattrs.js';
 
@@ -180,11 +181,6 @@ function unionOf(plan: InodePlan, metaOffset: number, { chunkSize, blobs }: Boot
     case 'socket':
       return 0;
   }
-}
-
-/** 12 bits of major and 20 of minor, as Linux' new_encode_dev packs them. */
-export function encodeDevice(major: number, minor: number): number {
-  return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
 }
 
 function writeChunkIndex(
