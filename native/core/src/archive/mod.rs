@@ -1,0 +1,21 @@
+//! Tar archives as container layers have them, read by pushing bytes in.
+//!
+//! Understood: V7, ustar, old GNU (long names, base-256 numbers, sparse files) and pax (local and global records,
+//! extended attributes of star and libarchive, GNU.sparse 0.0, 0.1, 1.0). Names are bytes; nothing is decoded.
+//! Overlay rules (whiteouts), missing parents and duplicate paths are left to those who build the tree.
+//!
+//! Sources: POSIX.1-2017 pax "Interchange Format"; GNU tar manual, "Tar Internals"; libarchive's tar(5).
+
+mod entry;
+mod fault;
+mod header;
+mod interpret;
+mod parser;
+mod path;
+mod pax;
+mod sparse;
+mod steps;
+mod xattr;
+
+pub use entry::{Entry, EntryKind, EntrySink};
+pub use parser::Archive;

@@ -1,0 +1,307 @@
+//! Sparse files: where their stored bytes belong. Four formats (old GNU, GNU.sparse 0.0, 0.1, 1.0) end in one checked
+//! `Map`, so that a packed file is never taken for the file itself.
+
+use super::header::{BadNumber, number};
+use super::pax::{Field, Number, decimal};
+
+/// More pieces than any real file has; 16 bytes of memory each.
+const MAX_SEGMENTS: usize = 1 << 20;
+
+/// The `GNU.sparse.*` records of one pax header.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SparseRecords {
+    major: Option<Number>,
+    minor: Option<Number>,
+    real_size: Option<Number>,
+    count: Option<Number>,
+    /// Offsets and lengths in turn (0.0 and 0.1).
+    numbers: Vec<u64>,
+    /// The file's name; the header and `path` hold a made-up one.
+    pub(super) name: Field<Vec<u8>>,
+    used: bool,
+}
+
+/// Which version of `GNU.sparse` a file uses, if any.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Version {
+    /// Not sparse.
+    None,
+    /// 0.0 and 0.1: the map is in the records.
+    Records,
+    /// 1.0: the map is text before the data.
+    Data,
+}
+
+impl SparseRecords {
+    /// `key` without its `GNU.sparse.` prefix.
+    pub(super) fn apply(&mut self, key: &[u8], value: &[u8]) -> Result<(), String> {
+        self.used = true;
+        match key {
+            b"major" => self.major = Some(decimal(value)),
+            b"minor" => self.minor = Some(decimal(value)),
+            b"size" | b"realsize" => self.real_size = Some(decimal(value)),
+            b"numblocks" => self.count = Some(decimal(value)),
+            b"name" => {
+                self.name = if value.is_empty() { Field::Deleted } else { Field::Given(value.to_vec()) };
+            }
+            // 0.0 repeats the pair for each piece.
+            b"offset" if self.numbers.len().is_multiple_of(2) => self.number(value)?,
+            b"numbytes" if !self.numbers.len().is_multiple_of(2) => self.number(value)?,
+            b"offset" | b"numbytes" => return Err("sparse map records are out of order".to_owned()),
+            b"map" => {
+                self.numbers.clear();
+                for text in value.split(|&byte| byte == b',').filter(|_| !value.is_empty()) {
+                    self.number(text)?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_used(&self) -> bool {
+        self.used
+    }
+
+    pub(super) fn version(&self) -> Result<Version, String> {
+        match (&self.major, &self.minor) {
+            (None, None) | (Some(Ok(0)), Some(Ok(0 | 1))) => {
+                let mapped = self.real_size.is_some() || self.count.is_some() || !self.numbers.is_empty();
+                Ok(if mapped { Version::Records } else { Version::None })
+            }
+            (Some(Ok(1)), Some(Ok(0))) => Ok(Version::Data),
+            _ => Err("this version of GNU.sparse is not known".to_owned()),
+        }
+    }
+
+    /// Size of the file with its holes.
+    pub(super) fn real_size(&self) -> Result<u64, String> {
+        match &self.real_size {
+            Some(Ok(size)) => u64::try_from(*size).map_err(|_| format!("the sparse file's size is {size}")),
+            Some(Err(text)) => Err(format!("the sparse file's size is {text}")),
+            None => Err("the sparse file's size is missing".to_owned()),
+        }
+    }
+
+    /// The map of a 0.0 or 0.1 file.
+    pub(super) fn map(&self, stored: u64) -> Result<Map, String> {
+        let pieces = self.numbers.len() / 2;
+        if self.count.as_ref().is_some_and(|count| *count != i64::try_from(pieces).map_err(|_| String::new()))
+        {
+            return Err("the sparse map does not have as many pieces as it says".to_owned());
+        }
+        Map::new(&self.numbers, self.real_size()?, stored)
+    }
+
+    fn number(&mut self, text: &[u8]) -> Result<(), String> {
+        push_number(&mut self.numbers, decimal(text).ok())
+    }
+}
+
+fn push_number(numbers: &mut Vec<u64>, value: Option<i64>) -> Result<(), String> {
+    let value =
+        value.and_then(|value| u64::try_from(value).ok()).ok_or("the sparse map holds a bad number")?;
+    if numbers.len() >= 2 * MAX_SEGMENTS {
+        return Err(format!("the sparse map has more than {MAX_SEGMENTS} pieces"));
+    }
+    numbers.push(value);
+    Ok(())
+}
+
+/// Adds the used map slots of an old GNU header or extension block: 12 bytes of offset, 12 of length each.
+pub(super) fn read_slots(slots: &[u8], numbers: &mut Vec<u64>) -> Result<(), String> {
+    for slot in slots.chunks_exact(24) {
+        let (offset, length) = slot.split_at(12);
+        // The first empty slot ends the map, as in GNU and BSD tar.
+        if offset.first() == Some(&0) {
+            break;
+        }
+        for field in [offset, length] {
+            let value = number(field).map_err(|BadNumber| "the sparse map holds a bad number")?;
+            push_number(numbers, value)?;
+        }
+    }
+    Ok(())
+}
+
+/// The text before the data of a 1.0 file: count, then offset and length of each piece, every number on its own line.
+#[derive(Debug, Default)]
+pub(super) struct MapText {
+    numbers: Vec<u64>,
+    count: Option<u64>,
+    digits: Vec<u8>,
+}
+
+impl MapText {
+    /// Takes bytes up to the end of the map; returns how many, and whether it is complete.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(usize, bool), String> {
+        for (index, &byte) in bytes.iter().enumerate() {
+            if byte != b'\n' {
+                if self.digits.len() == 20 {
+                    return Err("the sparse map holds a bad number".to_owned());
+                }
+                self.digits.push(byte);
+                continue;
+            }
+            let value = decimal(&self.digits).ok();
+            self.digits.clear();
+            if let Some(count) = self.count {
+                push_number(&mut self.numbers, value)?;
+                if self.numbers.len() as u64 == 2 * count {
+                    return Ok((index + 1, true));
+                }
+                continue;
+            }
+            let count = value.and_then(|count| u64::try_from(count).ok());
+            match count.filter(|&count| count <= MAX_SEGMENTS as u64) {
+                Some(0) => return Ok((index + 1, true)),
+                Some(count) => self.count = Some(count),
+                None => return Err("the sparse map's number of pieces is bad".to_owned()),
+            }
+        }
+        Ok((bytes.len(), false))
+    }
+
+    pub(super) fn numbers(&self) -> &[u64] {
+        &self.numbers
+    }
+}
+
+/// What comes next in a sparse file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    Zeros(u64),
+    Data(u64),
+    End,
+}
+
+/// A checked map: pieces in order, without overlap, within the file, and together as long as the stored data.
+#[derive(Debug)]
+pub(super) struct Map {
+    /// Offset and length of pieces still to come.
+    segments: std::vec::IntoIter<(u64, u64)>,
+    /// The data after the hole that was handed out last.
+    data: u64,
+    /// How far into the file the pieces handed out reach.
+    position: u64,
+    real_size: u64,
+}
+
+impl Map {
+    /// `numbers`: offset and length in turn; `stored`: bytes in the archive.
+    pub(super) fn new(numbers: &[u64], real_size: u64, stored: u64) -> Result<Self, String> {
+        let mut segments = Vec::with_capacity(numbers.len() / 2);
+        let (mut end, mut sum) = (0u64, 0u64);
+        for pair in numbers.chunks(2) {
+            let &[offset, length] = pair else {
+                return Err("the sparse map has an offset without a length".to_owned());
+            };
+            if offset < end {
+                return Err("pieces of the sparse map overlap or are out of order".to_owned());
+            }
+            end = offset.checked_add(length).filter(|&end| end <= real_size).ok_or_else(|| {
+                format!("a piece of the sparse map ends beyond the file's {real_size} bytes")
+            })?;
+            // Cannot overflow: the pieces do not overlap and end within a u64.
+            sum += length;
+            if length > 0 {
+                segments.push((offset, length));
+            }
+        }
+        if sum != stored {
+            return Err(format!("the sparse map describes {sum} bytes, the archive holds {stored}"));
+        }
+        Ok(Self { segments: segments.into_iter(), data: 0, position: 0, real_size })
+    }
+
+    pub(super) fn real_size(&self) -> u64 {
+        self.real_size
+    }
+
+    /// Hands out the file from its start to its end. `Data` bytes must be consumed before the next call.
+    pub(super) fn next_piece(&mut self) -> Piece {
+        let data = std::mem::take(&mut self.data);
+        if data > 0 {
+            self.position += data;
+            return Piece::Data(data);
+        }
+        if let Some((offset, length)) = self.segments.next() {
+            let hole = offset - self.position;
+            if hole == 0 {
+                self.position += length;
+                return Piece::Data(length);
+            }
+            self.position = offset;
+            self.data = length;
+            return Piece::Zeros(hole);
+        }
+        let hole = self.real_size - self.position;
+        self.position = self.real_size;
+        if hole > 0 { Piece::Zeros(hole) } else { Piece::End }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pieces(mut map: Map) -> Vec<Piece> {
+        let mut all = Vec::new();
+        while all.last() != Some(&Piece::End) {
+            all.push(map.next_piece());
+        }
+        all
+    }
+
+    #[test]
+    fn a_map_is_holes_and_data_up_to_the_real_size() {
+        let map = Map::new(&[5, 3, 8, 2, 20, 1, 30, 0], 30, 6).unwrap();
+        assert_eq!(
+            pieces(map),
+            [
+                Piece::Zeros(5),
+                Piece::Data(3),
+                Piece::Data(2),
+                Piece::Zeros(10),
+                Piece::Data(1),
+                Piece::Zeros(9),
+                Piece::End
+            ]
+        );
+        assert_eq!(pieces(Map::new(&[], 7, 0).unwrap()), [Piece::Zeros(7), Piece::End]);
+        assert_eq!(pieces(Map::new(&[0, 7], 7, 7).unwrap()), [Piece::Data(7), Piece::End]);
+    }
+
+    #[test]
+    fn maps_that_lie_are_refused() {
+        for (numbers, real_size, stored) in [
+            (&[0, 4, 3, 1][..], 10, 5), // overlap
+            (&[5, 1, 0, 1], 10, 2),     // order
+            (&[8, 3], 10, 3),           // beyond the end
+            (&[u64::MAX, 2], 10, 2),    // overflow
+            (&[0, 4], 10, 5),           // more stored than mapped
+            (&[0, 4], 10, 3),           // less
+            (&[0], 10, 0),              // half a pair
+            (&[], 0, 2),                // nothing mapped
+        ] {
+            assert!(Map::new(numbers, real_size, stored).is_err(), "{numbers:?}");
+        }
+    }
+
+    #[test]
+    fn map_text_comes_in_any_pieces() {
+        let text = b"2\n0\n512\n1024\n5\n\0\0\0";
+        for split in 0..text.len() {
+            let mut map = MapText::default();
+            let (taken, done) = map.push(&text[..split]).unwrap();
+            if !done {
+                assert_eq!((taken, map.push(&text[split..]).unwrap()), (split, (15 - split, true)));
+            }
+            assert_eq!(map.numbers(), [0, 512, 1024, 5]);
+        }
+        assert_eq!(MapText::default().push(b"0\nrest").unwrap(), (2, true));
+        for bad in [&b"-1\n"[..], b"1\nx\n", b"\n", b"99999999999\n", b"1\n111111111111111111111"] {
+            assert!(MapText::default().push(bad).is_err(), "{}", bad.escape_ascii());
+        }
+    }
+}

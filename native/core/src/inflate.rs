@@ -1,0 +1,260 @@
+//! Decompression of a layer by pushing bytes in. What the bytes are is found by their magic, never by a media type:
+//! gzip of any number of members, zstd of any number of frames, else the bytes themselves.
+
+use flate2::{Decompress, FlushDecompress, Status};
+use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer};
+
+use crate::error::Error;
+
+/// Output is handed on in pieces of at most this many bytes. Larger ones fall out of the second-level cache.
+const OUTPUT: usize = 256 << 10;
+/// Enough bytes to know every format below.
+const MAGIC: usize = 6;
+/// Largest zstd window accepted, as a power of two: 128 MiB, what `zstd -d` takes without being asked.
+const WINDOW_LOG_MAX: u32 = 27;
+/// Window of gzip's deflate: 32 KiB.
+const GZIP_WINDOW_LOG: u8 = 15;
+
+/// How a layer is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// RFC 1952.
+    Gzip,
+    /// RFC 8878.
+    Zstd,
+}
+
+enum State {
+    /// The first bytes, too few to tell.
+    Unknown(Vec<u8>),
+    Plain,
+    /// Within a gzip member.
+    Gzip(Decompress),
+    /// After a member: another one, zeros up to the end, or the end.
+    GzipGap {
+        zeros: bool,
+    },
+    Zstd {
+        context: DCtx<'static>,
+        within_frame: bool,
+    },
+    /// An error was returned, or `finish` was called.
+    Done,
+}
+
+/// A push decompressor. Feed [`push`](Self::push) in pieces of any size, then call [`finish`](Self::finish) once.
+/// Nothing at all is valid input and gives nothing. After an error it is of no further use.
+pub struct Inflater {
+    state: State,
+    compression: Option<Compression>,
+    output: Vec<u8>,
+    /// Compressed bytes consumed.
+    offset: u64,
+}
+
+impl Default for Inflater {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Inflater {
+    /// A decompressor that has seen nothing yet.
+    pub fn new() -> Self {
+        Self {
+            state: State::Unknown(Vec::with_capacity(MAGIC)),
+            compression: None,
+            output: Vec::new(),
+            offset: 0,
+        }
+    }
+
+    /// What the input turned out to be, once enough of it was seen.
+    pub fn compression(&self) -> Option<Compression> {
+        self.compression
+    }
+
+    /// Takes compressed bytes and hands the uncompressed ones to `out`, in pieces that are never empty.
+    pub fn push(
+        &mut self,
+        input: &[u8],
+        out: &mut impl FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut rest = input;
+        while !rest.is_empty() {
+            let state = std::mem::replace(&mut self.state, State::Done);
+            self.state = self.step(state, &mut rest, out)?;
+        }
+        Ok(())
+    }
+
+    /// Says that the input ends here; an error when it must not.
+    pub fn finish(&mut self, out: &mut impl FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
+        if let State::Unknown(magic) = &self.state {
+            let magic = magic.clone();
+            self.begin(&magic)?;
+            self.offset = 0;
+            self.push(&magic, out)?;
+        }
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::Unknown(_)
+            | State::Plain
+            | State::GzipGap { .. }
+            | State::Zstd { within_frame: false, .. } => Ok(()),
+            State::Zstd { .. } => Err(self.fault("zstd", "the input ends within a frame")),
+            State::Gzip(_) => Err(self.fault("gzip", "the input ends within a member")),
+            State::Done => Err(used_after_end()),
+        }
+    }
+
+    fn step(
+        &mut self,
+        state: State,
+        rest: &mut &[u8],
+        out: &mut impl FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<State, Error> {
+        match state {
+            State::Unknown(mut magic) => {
+                magic.extend(self.take(rest, MAGIC - magic.len()));
+                if magic.len() < MAGIC {
+                    return Ok(State::Unknown(magic));
+                }
+                self.begin(&magic)?;
+                self.offset = 0;
+                self.push(&magic, out)?;
+                Ok(std::mem::replace(&mut self.state, State::Done))
+            }
+            State::Plain => {
+                out(self.take(rest, usize::MAX))?;
+                Ok(State::Plain)
+            }
+            State::Gzip(stream) => self.gzip(stream, rest, out),
+            State::GzipGap { zeros } => self.gzip_gap(zeros, rest),
+            State::Zstd { context, .. } => self.zstd(context, rest, out),
+            State::Done => Err(used_after_end()),
+        }
+    }
+
+    /// Chooses the state after `Unknown`.
+    fn begin(&mut self, magic: &[u8]) -> Result<(), Error> {
+        let (compression, state) = match magic {
+            [0x1F, 0x8B, ..] => (Compression::Gzip, State::GzipGap { zeros: false }),
+            // A frame, or a skippable frame in front of one.
+            [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => {
+                (Compression::Zstd, self.begin_zstd()?)
+            }
+            [0xFD, b'7', b'z', b'X', b'Z', 0] => return Err(refused("xz")),
+            [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41] => return Err(refused("bzip2")),
+            [0x04, 0x22, 0x4D, 0x18, ..] => return Err(refused("lz4")),
+            _ => (Compression::None, State::Plain),
+        };
+        if compression != Compression::None {
+            self.output.resize(OUTPUT, 0);
+        }
+        self.compression = Some(compression);
+        self.state = state;
+        Ok(())
+    }
+
+    fn begin_zstd(&self) -> Result<State, Error> {
+        let mut context =
+            DCtx::try_create().ok_or_else(|| Error::internal("no memory for a zstd context"))?;
+        let set = context.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX));
+        set.map_err(|code| self.fault("zstd", zstd_safe::get_error_name(code)))?;
+        Ok(State::Zstd { context, within_frame: false })
+    }
+
+    fn gzip(
+        &mut self,
+        mut stream: Decompress,
+        rest: &mut &[u8],
+        out: &mut impl FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<State, Error> {
+        loop {
+            let (before_in, before_out) = (stream.total_in(), stream.total_out());
+            // Checks the member's CRC-32 and length at its end.
+            let status = stream
+                .decompress(rest, &mut self.output, FlushDecompress::None)
+                .map_err(|error| self.fault("gzip", error.message().unwrap_or("the data is damaged")))?;
+            let used = usize::try_from(stream.total_in() - before_in).unwrap_or(usize::MAX);
+            let made = usize::try_from(stream.total_out() - before_out).unwrap_or(usize::MAX);
+            self.take(rest, used);
+            if made > 0 {
+                out(self.output.get(..made).unwrap_or_default())?;
+            }
+            match status {
+                Status::StreamEnd => return Ok(State::GzipGap { zeros: false }),
+                // A full output may hide more to come, even when all input is consumed.
+                _ if made == self.output.len() => {}
+                _ if rest.is_empty() => return Ok(State::Gzip(stream)),
+                _ if used == 0 && made == 0 => return Err(self.fault("gzip", "the data is damaged")),
+                _ => {}
+            }
+        }
+    }
+
+    /// Zeros after the last member are padding, as GNU gzip has it; anything else must be another member.
+    fn gzip_gap(&mut self, zeros: bool, rest: &mut &[u8]) -> Result<State, Error> {
+        match rest.first() {
+            Some(0x1F) if !zeros => Ok(State::Gzip(Decompress::new_gzip(GZIP_WINDOW_LOG))),
+            Some(0) => {
+                let count = rest.iter().take_while(|&&byte| byte == 0).count();
+                self.take(rest, count);
+                Ok(State::GzipGap { zeros: true })
+            }
+            _ => Err(self.fault("gzip", "bytes after the last member are neither a member nor zeros")),
+        }
+    }
+
+    fn zstd(
+        &mut self,
+        mut context: DCtx<'static>,
+        rest: &mut &[u8],
+        out: &mut impl FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<State, Error> {
+        loop {
+            let mut input = InBuffer::around(rest);
+            let mut output = OutBuffer::around(self.output.as_mut_slice());
+            let hint = context.decompress_stream(&mut output, &mut input);
+            let (used, made) = (input.pos(), output.pos());
+            let hint = hint.map_err(|code| self.fault("zstd", zstd_safe::get_error_name(code)))?;
+            self.take(rest, used);
+            if made > 0 {
+                out(self.output.get(..made).unwrap_or_default())?;
+            }
+            // 0: the frame ended and all of it is out. To ask again would begin the next frame.
+            if rest.is_empty() && (hint == 0 || made < self.output.len()) {
+                return Ok(State::Zstd { context, within_frame: hint != 0 });
+            }
+            if used == 0 && made == 0 {
+                return Err(self.fault("zstd", "the data is damaged"));
+            }
+        }
+    }
+
+    fn take<'a>(&mut self, rest: &mut &'a [u8], limit: usize) -> &'a [u8] {
+        let (taken, after) = rest.split_at(limit.min(rest.len()));
+        *rest = after;
+        self.offset += taken.len() as u64;
+        taken
+    }
+
+    fn fault(&self, format: &str, reason: &str) -> Error {
+        let offset = self.offset;
+        Error::Format {
+            message: format!("{format} layer at compressed offset {offset}: {reason}"),
+            path: None,
+            offset: Some(offset),
+        }
+    }
+}
+
+fn refused(format: &str) -> Error {
+    Error::unsupported(format!("the layer is compressed with {format}, which image layers may not be"))
+}
+
+fn used_after_end() -> Error {
+    Error::internal("the decompressor was used after its end")
+}
