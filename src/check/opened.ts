@@ -12,12 +12,19 @@ import { placeIn, type ImageSubject } from './subject.js';
 
 /** A blob of a bootstrap, with those of its chunks that files refer to. */
 export type UsedBlob = Blob & { readonly chunks: SparseChunkTable };
-export type ReadBootstrap = Omit<Bootstrap, 'blobs'> & { readonly blobs: readonly UsedBlob[] };
+
+export interface ReadBootstrap {
+  readonly bootstrap: Bootstrap;
+  /** By number. */
+  readonly blobs: readonly UsedBlob[];
+}
 
 export interface OpenedImage {
   readonly image: ImageSubject;
   readonly layer: BootstrapLayer;
-  readonly bootstrap: ReadBootstrap;
+  readonly bootstrap: Bootstrap;
+  /** The blobs of the bootstrap, by number. */
+  readonly blobs: readonly UsedBlob[];
 }
 
 /** What was found on the way, and the image unless that stood in the way. */
@@ -55,13 +62,19 @@ export async function openImage(image: ImageSubject, call: CallOptions): Promise
   const where = placeIn(image, 'bootstrap');
   const faults = auditBootstrap(bytes).map((found) => ({ ...found, where: { ...where, ...found.where } }));
   findings.push(...faults);
-  const read = await attempt(where, 'BOOTSTRAP-READ', () => rafsFormats[6].read(bytes).bootstrap);
+  const read = await attempt(where, 'BOOTSTRAP-READ', () => readBootstrap(bytes));
   if (read.finding !== undefined) {
     // The audit has told it better.
     if (!faults.some((found) => found.severity === 'error')) findings.push(read.finding);
     return { findings, opened: undefined, layer };
   }
-  return { findings, opened: { image, layer, bootstrap: read.value }, layer };
+  return { findings, opened: { image, layer, ...read.value }, layer };
+}
+
+/** Throws FormatError. */
+export function readBootstrap(bytes: Uint8Array): ReadBootstrap {
+  const { bootstrap } = rafsFormats[6].read(bytes);
+  return { bootstrap, blobs: bootstrap.blobs };
 }
 
 /** Everything that is wrong inside a bootstrap, with places inside it. */

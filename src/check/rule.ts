@@ -4,7 +4,7 @@
  */
 import { ContentMismatchError, FormatError, RegistryError } from '../errors.js';
 import { type CallOptions } from '../reporter.js';
-import { finding, type Finding, type Place } from './finding.js';
+import { finding, type Finding, type FindingDetails, type Place } from './finding.js';
 import { type FindingId } from './catalogue.js';
 
 export interface Rule<Subject> {
@@ -50,4 +50,37 @@ export function faultOf(cause: unknown, where: Place, invalid: FindingId): Findi
     );
   }
   throw cause;
+}
+
+/** Findings about one thing, gathered on the way. */
+export class Collector {
+  readonly findings: Finding[] = [];
+  readonly place: Place;
+
+  constructor(place: Place) {
+    this.place = place;
+  }
+
+  report(id: FindingId, details: FindingDetails, where: Place = this.place): void {
+    this.findings.push(finding(id, where, details));
+  }
+
+  /** As `attempt`, with the finding kept here: undefined says that there is one. */
+  async attempt<T>(invalid: FindingId, look: () => Promise<T> | T): Promise<T | undefined> {
+    const looked = await attempt(this.place, invalid, look);
+    if (looked.finding !== undefined) this.findings.push(looked.finding);
+    return looked.value;
+  }
+
+  /** One finding for each value that is not as expected. */
+  compare(
+    id: FindingId,
+    message: string,
+    values: readonly (readonly [what: string, expected: number, found: number])[],
+  ): void {
+    for (const [what, expected, found] of values) {
+      if (expected !== found)
+        this.report(id, { message: `${message} ${what}`, expected: `${expected}`, found: `${found}` });
+    }
+  }
 }

@@ -1,0 +1,236 @@
+/**
+ * What a blob's own sections say of its chunks, and whether it is the same everywhere: in the records, in their header, in
+ * the table of contents, in the copy beside the image's bootstrap, in that bootstrap, and in the one inside the blob.
+ */
+import { UnsupportedError } from '../errors.js';
+import { digestHex } from '../oci/digest.js';
+import {
+  blobMetaFile,
+  parseChunkMetas,
+  readBlobMetaHeader,
+  type BlobMetaHeader,
+  type ChunkExtent,
+} from '../rafs-builder/blob-meta.js';
+import { roundUp } from '../rafs-builder/layout.js';
+import { SECTIONS } from '../rafs-builder/toc.js';
+import { type ChunkRecord } from '../rafs-builder/tree.js';
+import { BLOCK_SIZE, blobFeatures, COMPRESSORS, OWN_BLOB_ID } from '../rafs-builder/v6.js';
+import { type Descriptor } from '../oci/descriptor.js';
+import { contentOfSection, type BlobFrame, type Section } from './blob-frame.js';
+import { blobMetaOf } from './bootstrap-layer.js';
+import { type Place } from './finding.js';
+import {
+  auditBootstrap,
+  readBootstrap,
+  type OpenedImage,
+  type ReadBootstrap,
+  type UsedBlob,
+} from './opened.js';
+import { type Collector } from './rule.js';
+import { placeIn } from './subject.js';
+
+const DIGEST_SIZE = 32;
+
+export interface StoredChunks {
+  readonly header: BlobMetaHeader;
+  readonly extents: readonly ChunkExtent[];
+  /** One after the other; undefined when the blob has no such section. */
+  readonly digests: Buffer | undefined;
+}
+
+/** The bootstrap inside the blob; undefined when there is none to read. */
+export async function readOwnBootstrap(
+  frame: BlobFrame,
+  collector: Collector,
+): Promise<ReadBootstrap | undefined> {
+  const section = frame.sections.get(SECTIONS.bootstrap);
+  if (section === undefined) {
+    collector.report('BLOB-BOOTSTRAP', { message: `blob has no section ${SECTIONS.bootstrap}` });
+    return undefined;
+  }
+  const bytes = await collector.attempt('BLOB-TOC', () => contentOfSection(section));
+  if (bytes === undefined) return undefined;
+  const { place } = collector;
+  const faults = auditBootstrap(bytes).map((found) => ({ ...found, where: within(place, found.where) }));
+  collector.findings.push(...faults);
+  // What the reader says first, the audit has told better.
+  if (faults.some(({ severity }) => severity === 'error')) return undefined;
+  return collector.attempt('BLOB-BOOTSTRAP', () => readBootstrap(bytes));
+}
+
+function within(place: Place, { path, offset }: Place): Place {
+  return { ...place, part: `${place.part ?? 'layer'} bootstrap`, path, offset };
+}
+
+/** The chunk table of a blob; undefined when it has none, or one that cannot be read. */
+export async function readStoredChunks(
+  frame: BlobFrame,
+  collector: Collector,
+): Promise<StoredChunks | undefined> {
+  const meta = frame.sections.get(SECTIONS.meta);
+  const header = frame.sections.get(SECTIONS.metaHeader);
+  if (meta === undefined || header === undefined) {
+    if (frame.dataSize > 0 || meta !== undefined || header !== undefined) {
+      collector.report('BLOB-META', { message: 'blob has chunk data, and no whole chunk table' });
+    }
+    return undefined;
+  }
+  const read = await collector.attempt('BLOB-META', () => readRecords(meta, header));
+  if (read === undefined) return undefined;
+  collector.compare('BLOB-META', 'chunk table header tells another', [
+    ['offset', meta.entry.offset, read.header.offset],
+    ['compressed size', meta.entry.compressedSize, read.header.compressedSize],
+    ['uncompressed size', meta.entry.uncompressedSize, read.header.uncompressedSize],
+  ]);
+  const digests = await readDigests(frame, read.extents.length, collector);
+  checkExtents(frame, read.extents, collector);
+  return { ...read, digests };
+}
+
+async function readRecords(
+  meta: Section,
+  header: Section,
+): Promise<Pick<StoredChunks, 'header' | 'extents'>> {
+  const values = readBlobMetaHeader(await contentOfSection(header), 0);
+  const later = blobFeatures.bits.CHUNK_INFO_V2 | blobFeatures.bits.BATCH | blobFeatures.bits.ZRAN;
+  if ((values.features & later) !== 0) {
+    throw new UnsupportedError('blobs with chunk records of version 2 (batch, zran) are not checked yet');
+  }
+  const records = await contentOfSection(meta);
+  return { header: values, extents: parseChunkMetas(records, values, header.entry.offset) };
+}
+
+async function readDigests(
+  frame: BlobFrame,
+  chunks: number,
+  collector: Collector,
+): Promise<Buffer | undefined> {
+  const section = frame.sections.get(SECTIONS.digests);
+  const digests =
+    section === undefined ? undefined : await collector.attempt('BLOB-TOC', () => contentOfSection(section));
+  if (digests === undefined || digests.length === chunks * DIGEST_SIZE) return digests;
+  collector.report('BLOB-META', {
+    message: `section ${SECTIONS.digests} does not hold one digest for each chunk`,
+    expected: `${chunks * DIGEST_SIZE} bytes`,
+    found: `${digests.length} bytes`,
+  });
+  return undefined;
+}
+
+/** Extents follow one another, inside the data. */
+function checkExtents(frame: BlobFrame, extents: readonly ChunkExtent[], collector: Collector): void {
+  let next = 0;
+  for (const [index, extent] of extents.entries()) {
+    if (extent.uncompressedOffset !== next) {
+      collector.report('BLOB-META', {
+        message: `chunk ${index} does not follow the one before`,
+        expected: `uncompressed offset ${next}`,
+        found: `${extent.uncompressedOffset}`,
+      });
+    }
+    next = spaceAfter(extent);
+    if (extent.compressedOffset + extent.compressedSize > frame.dataSize) {
+      collector.report('BLOB-META', {
+        message: `chunk ${index} ends behind the data`,
+        expected: `at most ${frame.dataSize}`,
+        found: `${extent.compressedOffset + extent.compressedSize}`,
+      });
+    }
+  }
+  const told = frame.sections.get(SECTIONS.data)?.entry.uncompressedSize;
+  if (told !== undefined)
+    collector.compare('BLOB-TOC', 'table of contents tells another', [['uncompressed size', next, told]]);
+}
+
+function spaceAfter(extent: ChunkExtent): number {
+  return roundUp(extent.uncompressedOffset + extent.uncompressedSize, BLOCK_SIZE);
+}
+
+/** The copy of the chunk table in the bootstrap layer, which nydusd takes instead of the blob's own. */
+export async function checkMetaCopy(
+  { image, layer }: OpenedImage,
+  blob: Descriptor,
+  frame: BlobFrame,
+  collector: Collector,
+): Promise<void> {
+  const id = digestHex(blob.digest);
+  const file = blobMetaOf(layer, id);
+  if (file === undefined) return; // a rule about the bootstrap layer says so
+  const meta = frame.sections.get(SECTIONS.meta);
+  const header = frame.sections.get(SECTIONS.metaHeader)?.stored;
+  const expected =
+    meta === undefined || header === undefined
+      ? Buffer.alloc(0)
+      : blobMetaFile(await contentOfSection(meta), header);
+  if (file.equals(expected)) return;
+  collector.report(
+    'BOOTSTRAP-BLOB-META',
+    {
+      message: `file image/${id}.blob.meta is not the chunk table of the blob`,
+      expected: `the ${expected.length} bytes of ${collector.place.part ?? 'the blob'}`,
+      found: `${file.length} bytes`,
+    },
+    placeIn(image, `layer ${image.manifest.value.layers.length}`),
+  );
+}
+
+/** What a bootstrap says of a blob and its chunks against what the blob says. `what` names the bootstrap. */
+export function checkUsedBlob(
+  what: string,
+  used: UsedBlob,
+  stored: StoredChunks | undefined,
+  collector: Collector,
+): void {
+  if (stored === undefined) {
+    collector.report('BLOB-META', {
+      message: `the ${what} refers to chunks of this blob, and it has no chunk table`,
+    });
+    return;
+  }
+  const { record, chunks } = used;
+  const { header, extents } = stored;
+  const last = extents.at(-1);
+  collector.compare('BLOB-META', `blob table of the ${what} tells another`, [
+    ['number of chunks', header.entries, record.chunkCount],
+    ['offset of the chunk table', header.offset, record.metaOffset],
+    ['compressed size of the chunk table', header.compressedSize, record.metaCompressedSize],
+    ['uncompressed size of the chunk table', header.uncompressedSize, record.metaUncompressedSize],
+    ['compressor of the chunk table', header.compressor, COMPRESSORS[record.metaCompressor]],
+    ['uncompressed size', last === undefined ? 0 : spaceAfter(last), record.uncompressedSize],
+  ]);
+  for (const index of chunks.indexes()) {
+    const difference = differenceOf(chunks.at(index), extents[index], digestAt(stored, index));
+    if (difference === undefined) continue;
+    collector.report('CHUNK-RECORD', {
+      message: `chunk ${index} is told differently by the ${what}: ${difference}`,
+    });
+  }
+}
+
+export function digestAt({ digests }: StoredChunks, index: number): Buffer | undefined {
+  return digests?.subarray(index * DIGEST_SIZE, (index + 1) * DIGEST_SIZE);
+}
+
+function differenceOf(
+  chunk: ChunkRecord,
+  extent: ChunkExtent | undefined,
+  digest: Buffer | undefined,
+): string | undefined {
+  if (extent === undefined) return 'there is no such chunk in the blob';
+  for (const field of [
+    'compressedOffset',
+    'compressedSize',
+    'uncompressedOffset',
+    'uncompressedSize',
+  ] as const) {
+    if (chunk[field] !== extent[field])
+      return `${field} is ${chunk[field]}, and ${extent[field]} in the blob`;
+  }
+  if (digest !== undefined && !chunk.digest.equals(digest)) return 'its digest is not that of the blob';
+  return undefined;
+}
+
+/** The blob that a layer's own bootstrap takes for its own; undefined when it uses nothing of it. */
+export function ownBlob(own: ReadBootstrap | undefined): UsedBlob | undefined {
+  return own?.blobs.find(({ record }) => record.id === OWN_BLOB_ID);
+}

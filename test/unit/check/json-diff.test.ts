@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { diffJson, parseJson, type JsonDifference } from '../../../src/check/json-diff.js';
+import { FormatError } from '../../../src/errors.js';
+
+function diff(expected: string, found: string, ignored?: (path: string) => boolean): JsonDifference[] {
+  return [
+    ...diffJson(parseJson(Buffer.from(expected), 'left'), parseJson(Buffer.from(found), 'right'), ignored),
+  ];
+}
+
+test('key order, blanks and escapes make no difference', () => {
+  assert.deepEqual(diff('{"a": 1, "b": ["\\u0041"]}', '{"b":["A"],"a":1}'), []);
+});
+
+test('numbers that one double would hold are told apart by their digits', () => {
+  assert.deepEqual(diff('{"n": 9007199254740993}', '{"n": 9007199254740992}'), [
+    { path: 'n', expected: '9007199254740993', found: '9007199254740992' },
+  ]);
+});
+
+test('missing, new and changed fields are told with their paths', () => {
+  assert.deepEqual(diff('{"a":{"b":[1,2]},"c":null}', '{"a":{"b":[1,{"x":1},3]},"d":0}'), [
+    { path: 'a.b[1]', expected: '2', found: '{"x":1}' },
+    { path: 'a.b[2]', expected: undefined, found: '3' },
+    { path: 'c', expected: 'null', found: undefined },
+    { path: 'd', expected: undefined, found: '0' },
+  ]);
+});
+
+test('what is ignored is passed over with all below it', () => {
+  assert.deepEqual(
+    diff('{"history":[1],"x":1}', '{"history":{"a":2},"x":1}', (path) => path === 'history'),
+    [],
+  );
+});
+
+test('a document of nothing but brackets is a FormatError', () => {
+  assert.throws(() => parseJson(Buffer.from('['.repeat(200_000) + ']'.repeat(200_000)), 'deep'), FormatError);
+  assert.throws(() => parseJson(Buffer.from('{"a":1,}'), 'comma'), FormatError);
+});
+
+test('any JSON equals itself printed another way, and differs from nothing else of its kind', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.jsonValue(), (left, right) => {
+      assert.deepEqual(diff(JSON.stringify(left), JSON.stringify(left, null, 2)), []);
+      const same = JSON.stringify(left) === JSON.stringify(right);
+      if (same) assert.deepEqual(diff(JSON.stringify(left), JSON.stringify(right)), []);
+    }),
+  );
+});

@@ -1,0 +1,159 @@
+/** Images as JSON in memory: what a registry would serve, easy to write and to break. */
+import { RegistryError } from '../../../src/errors.js';
+import { contentOf, verified, type ByteStream } from '../../../src/io/streams.js';
+import { type Descriptor } from '../../../src/oci/descriptor.js';
+import { sha256, type Digest } from '../../../src/oci/digest.js';
+import { ANNOTATION, MEDIA, NYDUS_OS_FEATURE } from '../../../src/oci/media-types.js';
+import { EMPTY_LAYER_BYTES, EMPTY_LAYER_DIFF_ID } from '../../../src/oci/nydus.js';
+import { type FetchOptions, type ImageSource } from '../../../src/registry/store.js';
+
+export type Json = Record<string, unknown>;
+
+export class MemoryStore implements ImageSource {
+  readonly location = 'memory';
+  readonly content = new Map<Digest, Uint8Array>();
+  root: Descriptor | undefined;
+
+  put(mediaType: string, bytes: Uint8Array): Descriptor {
+    const digest = sha256(bytes);
+    this.content.set(digest, bytes);
+    return { mediaType, digest, size: bytes.length };
+  }
+
+  putJson(mediaType: string, json: Json): Descriptor {
+    return this.put(mediaType, Buffer.from(JSON.stringify(json)));
+  }
+
+  fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
+    const bytes = this.content.get(descriptor.digest);
+    if (bytes === undefined) throw new RegistryError(`${descriptor.digest} is not there`, { status: 404 });
+    const { range } = options;
+    if (range !== undefined) return contentOf(bytes).open(range);
+    return verified(contentOf(bytes).open(), descriptor, `blob ${descriptor.digest}`);
+  }
+
+  exists(descriptor: Descriptor): Promise<boolean> {
+    return Promise.resolve(this.content.get(descriptor.digest)?.length === descriptor.size);
+  }
+
+  resolve(): Promise<Descriptor> {
+    if (this.root === undefined) throw new RegistryError('no such tag', { status: 404 });
+    return Promise.resolve(this.root);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+export const AMD64 = { architecture: 'amd64', os: 'linux' };
+
+/** A source image of two layers, with fields that no schema knows. Layers are bytes, not tars: rules here never unpack. */
+export function putSource(store: MemoryStore, layers = [Buffer.from('one'), Buffer.from('two')]): Descriptor {
+  const config = store.putJson(MEDIA.ociConfig, sourceConfig(layers));
+  return store.putJson(MEDIA.ociManifest, {
+    schemaVersion: 2,
+    mediaType: MEDIA.ociManifest,
+    config,
+    layers: layers.map((layer) => store.put(MEDIA.ociLayerGzip, layer)),
+    annotations: { 'org.example.kept': 'yes' },
+  });
+}
+
+export function sourceConfig(layers: readonly Uint8Array[]): Json {
+  return {
+    ...AMD64,
+    created: '2026-01-01T00:00:00Z',
+    config: { Env: ['A=b'], Healthcheck: { Interval: 30 } },
+    rootfs: {
+      type: 'layers',
+      diff_ids: layers.map((layer) => sha256(Buffer.concat([layer, Buffer.from('tar')]))),
+    },
+    history: layers.map((_, i) => ({ created_by: `step ${i}` })),
+    'x-unknown': 12,
+  };
+}
+
+export interface MergedParts {
+  readonly ociManifest: Json;
+  readonly ociConfig: Json;
+  readonly nydusManifest: Json;
+  readonly nydusConfig: Json;
+  readonly index: Json;
+  readonly ociEntry: Json;
+  readonly nydusEntry: Json;
+}
+
+/** A merged index over the source of `putSource`, as `convert --merge-platform` makes it; `change` spoils a part of it. */
+export function putMerged(
+  store: MemoryStore,
+  change: (parts: MergedParts) => void = () => undefined,
+): MemoryStore {
+  const layers = [Buffer.from('one'), Buffer.from('two')];
+  const source = putSource(store, layers);
+  const base = sourceConfig(layers);
+  const rootfs = base['rootfs'] as { diff_ids: string[] };
+  const history = base['history'] as Json[];
+  const annotations = { 'org.example.kept': 'yes', [ANNOTATION.nydusSourceDigest]: source.digest };
+  const blob = store.put(MEDIA.nydusBlob, Buffer.from('blob'));
+  const bootstrap = store.put(MEDIA.ociLayerGzip, Buffer.from('bootstrap'));
+  const parts: MergedParts = {
+    ociConfig: {
+      ...base,
+      rootfs: { type: 'layers', diff_ids: [EMPTY_LAYER_DIFF_ID, ...rootfs.diff_ids] },
+      history: [{ created_by: 'Nydus Converter', comment: 'Nydus Empty Layer' }, ...history],
+    },
+    nydusConfig: {
+      ...base,
+      rootfs: { type: 'layers', diff_ids: [blob.digest, blob.digest, sha256('boot tar')] },
+      history: [...history, { created_by: 'Nydus Converter', comment: 'Nydus Bootstrap Layer' }],
+    },
+    ociManifest: {
+      schemaVersion: 2,
+      mediaType: MEDIA.ociManifest,
+      layers: [
+        {
+          ...store.put(MEDIA.ociLayerGzip, EMPTY_LAYER_BYTES),
+          annotations: { [ANNOTATION.nydusEmptyLayer]: 'true' },
+        },
+        ...layers.map((layer) => store.put(MEDIA.ociLayerGzip, layer)),
+      ],
+      annotations,
+    },
+    nydusManifest: {
+      schemaVersion: 2,
+      mediaType: MEDIA.ociManifest,
+      layers: [
+        { ...blob, annotations: { [ANNOTATION.nydusBlob]: 'true' } },
+        { ...blob, annotations: { [ANNOTATION.nydusBlob]: 'true' } },
+        {
+          ...bootstrap,
+          annotations: { [ANNOTATION.nydusBootstrap]: 'true', [ANNOTATION.nydusFsVersion]: '6' },
+        },
+      ],
+      annotations: { ...annotations, [ANNOTATION.nydusFsVersion]: '6' },
+    },
+    ociEntry: { platform: { ...AMD64 }, annotations: { [ANNOTATION.nydusSourceDigest]: source.digest } },
+    nydusEntry: {
+      platform: { ...AMD64, 'os.features': [NYDUS_OS_FEATURE] },
+      artifactType: MEDIA.nydusArtifact,
+    },
+    index: { schemaVersion: 2, mediaType: MEDIA.ociIndex },
+  };
+  change(parts);
+  const putImage = (configType: string, config: Json, manifest: Json): Descriptor =>
+    store.putJson(MEDIA.ociManifest, {
+      ...manifest,
+      config: manifest['config'] ?? store.putJson(configType, config),
+    });
+  const oci = putImage(MEDIA.ociConfig, parts.ociConfig, parts.ociManifest);
+  const nydus = putImage(MEDIA.nydusConfig, parts.nydusConfig, parts.nydusManifest);
+  store.root = store.putJson(MEDIA.ociIndex, {
+    manifests: [
+      { ...oci, ...parts.ociEntry },
+      { ...nydus, ...parts.nydusEntry },
+    ],
+    ...parts.index,
+  });
+  return store;
+}
