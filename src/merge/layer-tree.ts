@@ -57,17 +57,17 @@ export function buildLayerTree(entries: readonly LayerEntry[], layer: number): L
     } else {
       parent.children.set(name, { name, inode: ofLayer(body, layer) });
     }
-    // What stood here may have been on the way to the directory found last.
-    if (present !== undefined) parents.forget();
+    // What stood here may have been on the way to directories found before.
+    if (present?.children !== undefined || present?.inode.kind === 'symlink') parents.forget();
   }
   return { root, rootExplicit: !root.inode.implied, layer };
 }
 
-/** Entries of one directory mostly follow each other, so the directory found last is kept. */
+/** Finds the directories of entries, each way once. */
 class ParentFinder {
   readonly #top: Place;
   readonly #layer: number;
-  #found: { readonly path: RawPath; readonly directory: DraftDirectory } | undefined;
+  readonly #found = new Map<RawPath, DraftDirectory>();
 
   constructor(top: Place, layer: number) {
     this.#top = top;
@@ -75,18 +75,19 @@ class ParentFinder {
   }
 
   find(entry: LayerEntry, path: RawPath): DraftDirectory {
-    if (path === this.#found?.path) return this.#found.directory;
+    const known = this.#found.get(path);
+    if (known !== undefined) return known;
     const descent = descend(this.#top, components(path), this.#layer);
     if (descent.kind !== 'found') {
       throw refusal(entry, descent.kind === 'blocked' ? descent.reason : 'its directory is missing');
     }
     const { directory } = descent.place;
-    this.#found = { path, directory };
+    this.#found.set(path, directory);
     return directory;
   }
 
   forget(): void {
-    this.#found = undefined;
+    this.#found.clear();
   }
 }
 
