@@ -44,6 +44,8 @@ export interface RegistryErrorDetails extends ErrorOptionsWithHint {
   /** Method and redacted URL, for example `GET https://host/v2/app/manifests/1`. */
   readonly request?: string | undefined;
   readonly retryable?: boolean | undefined;
+  /** What the server asked for by `Retry-After`. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** A registry could not be reached, or did not do what was asked. */
@@ -54,6 +56,7 @@ export class RegistryError extends NydusError {
   readonly registryCodes: readonly string[];
   readonly request: string | undefined;
   readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
 
   constructor(message: string, details: RegistryErrorDetails = {}) {
     super(message, details);
@@ -61,6 +64,7 @@ export class RegistryError extends NydusError {
     this.registryCodes = details.registryCodes ?? [];
     this.request = details.request;
     this.retryable = details.retryable ?? false;
+    this.retryAfterMs = details.retryAfterMs;
   }
 }
 

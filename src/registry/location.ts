@@ -1,0 +1,59 @@
+/** What a person types for an image: a registry reference, or a folder or file with a prefix that says which kind. */
+import { resolve } from 'node:path';
+import { InvalidReferenceError } from '../errors.js';
+import { type Digest, isDigest } from '../oci/digest.js';
+import { type Reference, formatReference, parseReference } from '../oci/reference.js';
+
+/** Which image of a folder or archive that can hold several. */
+export interface Selector {
+  /** Tag, or a whole name as `docker save` writes it. */
+  readonly name?: string | undefined;
+  readonly digest?: Digest | undefined;
+}
+
+export type Location =
+  | { readonly kind: 'registry'; readonly reference: Reference }
+  | ({ readonly kind: 'oci' | 'oci-archive' | 'docker-archive'; readonly path: string } & Selector);
+
+const PREFIX = /^(oci|oci-archive|docker-archive):/;
+
+/**
+ * `REGISTRY/REPO:TAG@DIGEST`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:REF]`; the last three also take
+ * `@DIGEST`. As in skopeo, the first colon after the prefix ends the path. Throws InvalidReferenceError.
+ */
+export function parseLocation(text: string): Location {
+  const prefix = PREFIX.exec(text);
+  if (prefix === null)
+    return { kind: 'registry', reference: parseReference(text.replace(/^docker:\/\//, '')) };
+  const kind = prefix[1] as 'oci' | 'oci-archive' | 'docker-archive'; // the three alternatives of the pattern
+  let rest = text.slice(prefix[0].length);
+  let digest: Digest | undefined;
+  const at = rest.lastIndexOf('@');
+  if (at >= 0 && isDigest(rest.slice(at + 1))) {
+    const digestText = rest.slice(at + 1);
+    if (isDigest(digestText)) digest = digestText;
+    rest = rest.slice(0, at);
+  }
+  const colon = rest.indexOf(':');
+  const path = colon < 0 ? rest : rest.slice(0, colon);
+  const name = colon < 0 ? '' : rest.slice(colon + 1);
+  if (path === '') {
+    throw new InvalidReferenceError(`"${text}" names no ${kind === 'oci' ? 'folder' : 'file'}`, {
+      hint: `write it as ${kind}:PATH or ${kind}:PATH:TAG`,
+    });
+  }
+  return {
+    kind,
+    path: resolve(path),
+    ...(name === '' ? {} : { name }),
+    ...(digest === undefined ? {} : { digest }),
+  };
+}
+
+/** The normal form; parses back to the same location. */
+export function formatLocation(location: Location): string {
+  if (location.kind === 'registry') return formatReference(location.reference);
+  const name = location.name === undefined ? '' : `:${location.name}`;
+  const digest = location.digest === undefined ? '' : `@${location.digest}`;
+  return `${location.kind}:${location.path}${name}${digest}`;
+}

@@ -1,0 +1,48 @@
+/** Nothing secret is ever printed: URLs lose what may sign them, texts lose every secret that this run has seen. */
+
+/** Query parameters that are fit to print; all others, such as the signatures of storage URLs, are not. */
+const PRINTABLE_PARAMETERS = new Set([
+  'artifactType',
+  'digest',
+  'from',
+  'mount',
+  'n',
+  'ns',
+  'scope',
+  'service',
+]);
+/** Shorter "secrets" would blank out ordinary words, and protect nothing. */
+const MIN_SECRET_LENGTH = 4;
+const HIDDEN = 'REDACTED';
+
+/** The URL without user, password, fragment, and the values of parameters that are not known to be harmless. */
+export function redactUrl(url: URL): string {
+  const shown = new URL(url);
+  shown.username = '';
+  shown.password = '';
+  shown.hash = '';
+  for (const name of new Set(shown.searchParams.keys())) {
+    if (!PRINTABLE_PARAMETERS.has(name)) shown.searchParams.set(name, HIDDEN);
+  }
+  return shown.href;
+}
+
+/** Remembers secrets, and takes them out of texts that others wrote: a server may well send back what it was sent. */
+export class Redactor {
+  readonly #secrets = new Set<string>();
+
+  add(secret: string | undefined): void {
+    if (secret === undefined || secret.length < MIN_SECRET_LENGTH) return;
+    this.#secrets.add(secret);
+    this.#secrets.add(encodeURIComponent(secret));
+  }
+
+  text(text: string): string {
+    let shown = text;
+    // Longest first: a secret may be part of another, as the password is of nothing but its base64 form is of a header.
+    for (const secret of [...this.#secrets].sort((a, b) => b.length - a.length)) {
+      shown = shown.replaceAll(secret, HIDDEN);
+    }
+    return shown.replace(/\b(Bearer|Basic) +[A-Za-z0-9._~+/=-]{8,}/gi, `$1 ${HIDDEN}`);
+  }
+}

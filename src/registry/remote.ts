@@ -1,0 +1,180 @@
+/** A repository of a registry, as a source and as a target. */
+import { InvalidReferenceError, RegistryError } from '../errors.js';
+import { type ByteStream, collect, type ReplayableContent, verified } from '../io/streams.js';
+import { type Descriptor } from '../oci/descriptor.js';
+import { isDocumentType, MAX_DOCUMENT_SIZE } from '../oci/manifest.js';
+import { formatReference, type Reference } from '../oci/reference.js';
+import { type CallOptions } from '../reporter.js';
+import { repositoryScope } from './auth.js';
+import { type ClientOptions, RegistryClient } from './client.js';
+import { download } from './download.js';
+import { parseLocation } from './location.js';
+import { MANIFEST_ACCEPT, manifestPath, type Pointer, putManifest, resolveManifest } from './manifests.js';
+import {
+  type ContentSource,
+  type FetchOptions,
+  type ImageSource,
+  type ImageTarget,
+  type Located,
+  type Mountable,
+  type PushOutcome,
+} from './store.js';
+import { Uploader } from './upload.js';
+
+export function openRemoteSource(reference: Reference, options: ClientOptions): ImageSource {
+  return new RemoteSource(reference, options);
+}
+
+export function openRemoteTarget(reference: Reference, options: ClientOptions): ImageTarget & Mountable {
+  return new RemoteTarget(reference, options);
+}
+
+/** What source and target have in common: reading. */
+abstract class RemoteRepository implements ContentSource, Located, AsyncDisposable {
+  readonly location: string;
+  protected readonly client: RegistryClient;
+  protected readonly reference: Reference;
+  protected readonly pointer: Pointer;
+  readonly #access: 'pull' | 'pull,push';
+
+  constructor(reference: Reference, access: 'pull' | 'pull,push', options: ClientOptions) {
+    this.reference = reference;
+    this.location = formatReference(reference);
+    this.client = new RegistryClient(reference, options);
+    this.#access = access;
+    this.pointer = { client: this.client, reference, access, location: this.location };
+  }
+
+  fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
+    const isDocument = isDocumentType(descriptor.mediaType);
+    const stream = download(this.client, {
+      path: this.path(descriptor),
+      headers: isDocument ? { accept: MANIFEST_ACCEPT } : {},
+      size: descriptor.size,
+      range: options.range,
+      what: `cannot read ${isDocument ? 'manifest' : 'blob'} ${descriptor.digest} of ${this.location}`,
+      scopes: this.scopes,
+      signal: options.signal,
+      reporter: options.reporter,
+    });
+    return options.range === undefined
+      ? verified(stream, descriptor, `${descriptor.digest} of ${this.location}`)
+      : stream;
+  }
+
+  async exists(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
+    const response = await this.client.request({
+      method: 'HEAD',
+      url: this.path(descriptor),
+      headers: isDocumentType(descriptor.mediaType) ? { accept: MANIFEST_ACCEPT } : {},
+      accept: [200, 404],
+      what: `cannot look for ${descriptor.digest} in ${this.location}`,
+      scopes: this.scopes,
+      signal: options.signal,
+      reporter: options.reporter,
+    });
+    await response.discard();
+    const size = response.headers['content-length'];
+    return response.status === 200 && (size === undefined || Number(size) === descriptor.size);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.client[Symbol.asyncDispose]();
+  }
+
+  protected get scopes(): readonly string[] {
+    return [repositoryScope(this.reference.repository, this.#access)];
+  }
+
+  protected path(descriptor: Descriptor): string {
+    return isDocumentType(descriptor.mediaType)
+      ? manifestPath(this.reference, descriptor.digest)
+      : `/v2/${this.reference.repository}/blobs/${descriptor.digest}`;
+  }
+}
+
+class RemoteSource extends RemoteRepository implements ImageSource {
+  constructor(reference: Reference, options: ClientOptions) {
+    super(reference, 'pull', options);
+  }
+
+  async resolve(options: CallOptions = {}): Promise<Descriptor> {
+    const descriptor = await resolveManifest(this.pointer, options);
+    if (descriptor !== undefined) return descriptor;
+    throw new RegistryError(`${this.location} does not exist`, {
+      status: 404,
+      hint: 'check repository and tag; a private repository may need a login',
+    });
+  }
+}
+
+class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable {
+  readonly #uploader: Uploader;
+  /** Uploads under way, by digest: who wants to push the same blob meanwhile waits for it. */
+  readonly #running = new Map<string, Promise<PushOutcome>>();
+
+  constructor(reference: Reference, options: ClientOptions) {
+    super(reference, 'pull,push', options);
+    if (reference.digest !== undefined) {
+      throw new InvalidReferenceError(
+        `"${this.location}" is no target: a push makes a tag, and its digest follows from the content`,
+        {
+          hint: 'give the target a tag instead of a digest',
+        },
+      );
+    }
+    this.#uploader = new Uploader(this.client, reference.repository, this.location);
+  }
+
+  async resolve(options: CallOptions = {}): Promise<Descriptor | undefined> {
+    return resolveManifest(this.pointer, options);
+  }
+
+  async push(
+    descriptor: Descriptor,
+    content: ReplayableContent,
+    options: CallOptions = {},
+  ): Promise<PushOutcome> {
+    for (;;) {
+      const running = this.#running.get(descriptor.digest);
+      if (running === undefined) break;
+      // The other's failure may be its own, such as its signal: then this push still has to be made.
+      const outcome = await running.catch(() => undefined);
+      if (outcome !== undefined) return 'present';
+    }
+    const own = this.#push(descriptor, content, options);
+    this.#running.set(descriptor.digest, own);
+    try {
+      return await own;
+    } finally {
+      this.#running.delete(descriptor.digest);
+    }
+  }
+
+  async mount(descriptor: Descriptor, from: Located, options: CallOptions = {}): Promise<boolean> {
+    const other = parseLocation(from.location);
+    if (other.kind !== 'registry' || other.reference.registry !== this.reference.registry) return false;
+    if (await this.exists(descriptor, options)) return true;
+    if (other.reference.repository === this.reference.repository) return false;
+    return this.#uploader.mount(descriptor, other.reference.repository, options);
+  }
+
+  async tag(manifest: Descriptor, bytes: Uint8Array, options: CallOptions = {}): Promise<void> {
+    await putManifest(this.pointer, manifest, bytes, this.reference.tag ?? 'latest', options);
+  }
+
+  async #push(
+    descriptor: Descriptor,
+    content: ReplayableContent,
+    options: CallOptions,
+  ): Promise<PushOutcome> {
+    if (await this.exists(descriptor, options)) return 'present';
+    if (isDocumentType(descriptor.mediaType)) {
+      const bytes = await collect(content.open(), MAX_DOCUMENT_SIZE, `manifest ${descriptor.digest}`);
+      await putManifest(this.pointer, descriptor, bytes, descriptor.digest, options);
+    } else {
+      await this.#uploader.push(descriptor, content, options);
+    }
+    return 'pushed';
+  }
+}
