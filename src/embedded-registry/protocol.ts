@@ -1,0 +1,80 @@
+/** Answers of the distribution API: statuses, headers and error bodies. OCI distribution-spec, "Error Codes". */
+import { type IncomingMessage, type ServerResponse } from 'node:http';
+
+export type ErrorCode =
+  | 'BLOB_UNKNOWN'
+  | 'BLOB_UPLOAD_INVALID'
+  | 'BLOB_UPLOAD_UNKNOWN'
+  | 'DIGEST_INVALID'
+  | 'MANIFEST_BLOB_UNKNOWN'
+  | 'MANIFEST_INVALID'
+  | 'MANIFEST_UNKNOWN'
+  | 'NAME_INVALID'
+  | 'NAME_UNKNOWN'
+  | 'SIZE_INVALID'
+  | 'UNKNOWN'
+  | 'UNSUPPORTED';
+
+/** Ends a request with an error body. */
+export class Refused extends Error {
+  readonly status: number;
+  readonly errorCode: ErrorCode;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    status: number,
+    code: ErrorCode,
+    message: string,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(message);
+    this.status = status;
+    this.errorCode = code;
+    this.headers = headers;
+  }
+}
+
+export function answer(
+  response: ServerResponse,
+  status: number,
+  headers: Readonly<Record<string, string | number>> = {},
+): void {
+  // 204 and 304 have no body by definition; a length would be wrong there.
+  response.writeHead(status, status === 204 ? headers : { 'content-length': 0, ...headers });
+  response.end();
+}
+
+export function answerJson(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  value: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const body = Buffer.from(JSON.stringify(value));
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': body.length,
+    ...headers,
+  });
+  response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+export function answerRefusal(request: IncomingMessage, response: ServerResponse, refused: Refused): void {
+  const { status, errorCode, message, headers } = refused;
+  answerJson(request, response, status, { errors: [{ code: errorCode, message }] }, headers);
+}
+
+/** `bytes=first-last`, `bytes=first-` or `bytes=-count`, RFC 9110 14.1.2, as a half-open range; `'invalid'` when it fits nothing. */
+export function parseRange(
+  header: string | undefined,
+  size: number,
+): { start: number; end: number } | 'invalid' | undefined {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? '');
+  if (match === null) return undefined; // several ranges, or another unit: the whole content is a right answer
+  const [, first = '', last = ''] = match;
+  if (first === '' && last === '') return undefined;
+  const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);
+  const end = first === '' || last === '' ? size : Math.min(size, Number(last) + 1);
+  return start >= end ? 'invalid' : { start, end };
+}

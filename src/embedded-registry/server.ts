@@ -1,0 +1,98 @@
+/**
+ * A registry of our own: the distribution API on a loopback port, blobs in a folder. It serves the first example, the tests, and
+ * whoever wants a registry without installing one. No authentication and no TLS: it is not meant to face a network.
+ */
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { type AddressInfo } from 'node:net';
+import { answerRefusal, Refused } from './protocol.js';
+import { serve } from './routes.js';
+import { Storage } from './storage.js';
+
+/** One request as it was answered. */
+export interface ObservedRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly status: number;
+}
+
+export interface RegistryOptions {
+  /** Folder that holds everything; created when absent. */
+  readonly root: string;
+  /** 0, the default, takes any free one. */
+  readonly port?: number | undefined;
+  readonly host?: string | undefined;
+  /** Told about every request when it has been answered or cut. */
+  readonly observe?: ((request: ObservedRequest) => void) | undefined;
+  /** Sees each request first; true when it has answered it itself. For logins, faults and redirects. */
+  readonly intercept?:
+    ((request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>) | undefined;
+}
+
+export interface RunningRegistry extends AsyncDisposable {
+  /** `http://127.0.0.1:PORT` */
+  readonly url: string;
+  /** `127.0.0.1:PORT`, as references begin with it. */
+  readonly host: string;
+  close(): Promise<void>;
+}
+
+/** Resolves when the port is open. */
+export async function startRegistry(options: RegistryOptions): Promise<RunningRegistry> {
+  const server = createServer(registryListener(options));
+  const address = await new Promise<AddressInfo>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? 0, options.host ?? '127.0.0.1', () => {
+      resolve(server.address() as AddressInfo); // a TCP server that listens has such an address
+    });
+  });
+  const host = `${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
+  const close = async (): Promise<void> => {
+    server.closeAllConnections();
+    await new Promise<void>((resolve) => {
+      server.close(() => {
+        resolve();
+      });
+    });
+  };
+  return { url: `http://${host}`, host, close, [Symbol.asyncDispose]: close };
+}
+
+/** The registry as a listener, for a server of the caller's own, such as one with TLS. */
+export function registryListener(
+  options: Pick<RegistryOptions, 'root' | 'observe' | 'intercept'>,
+): RequestListener {
+  const storage = new Storage(options.root);
+  return (request, response) => {
+    const path = request.url ?? '/';
+    response.once('close', () => {
+      options.observe?.({
+        method: request.method ?? '',
+        path,
+        headers: request.headers,
+        status: response.statusCode,
+      });
+    });
+    respond(request, response).catch(() => {
+      // The connection was cut, or the disk failed: either way this answer cannot be finished.
+      response.destroy();
+    });
+  };
+
+  async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if ((await options.intercept?.(request, response)) === true) return;
+    try {
+      await serve({
+        request,
+        response,
+        storage,
+        url: new URL(request.url ?? '/', 'http://registry.invalid'),
+      });
+    } catch (error) {
+      if (response.headersSent || request.destroyed) throw error;
+      const refused = error instanceof Refused ? error : new Refused(500, 'UNKNOWN', String(error), { connection: 'close' });
+      answerRefusal(request, response, refused);
+    }
+  }
+}
