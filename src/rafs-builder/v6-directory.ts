@@ -3,6 +3,7 @@
  * such as `+x` stands before them. Readers search by bisection; one entry out of order hides others.
  */
 import { FormatError } from '../errors.js';
+import { type RawName } from '../oci/raw-name.js';
 import { BLOCK_SIZE, dirent, MAX_NAME_LENGTH } from './v6.js';
 
 /** How many bytes the entries take: all blocks but the last count in full. */
@@ -52,6 +53,7 @@ export function writeDirectoryBlock(buffer: Buffer, offset: number, rows: readon
 }
 
 export interface LocatedRow extends DirectoryRow {
+  readonly name: RawName;
   /** Of the entry, and of the name, in the file. */
   readonly offset: number;
   readonly nameStart: number;
@@ -85,7 +87,7 @@ export function readDirectoryBlock(buffer: Buffer, offset: number, size: number)
     const raw = buffer.toString('latin1', offset + start, offset + stop);
     // Only the last name of a block may be followed by unused bytes, and then ends at the first NUL.
     const end = next === undefined ? raw.indexOf('\0') : -1;
-    const name = end < 0 ? raw : raw.slice(0, end);
+    const name = (end < 0 ? raw : raw.slice(0, end)) as RawName; // latin1 is one character a byte
     checkName(name, offset + start);
     rows.push({ name, nid: entry.nid, fileType: entry.fileType, offset: at, nameStart: offset + start });
     if (next !== undefined) entry = next;

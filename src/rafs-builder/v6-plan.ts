@@ -280,11 +280,12 @@ export function chunkFormat(
   chunkSize: number,
   blobs: readonly Blob[],
 ): number {
-  const unit = size > chunkSize && isContiguous(chunks, chunkSize, blobs) ? nextPowerOfTwo(size) : chunkSize;
+  const unit = size > chunkSize && contiguous(chunks, chunkSize, blobs) ? nextPowerOfTwo(size) : chunkSize;
   return v6.CHUNK_FORMAT_INDEXES | (Math.log2(unit) - Math.log2(v6.BLOCK_SIZE));
 }
 
-function isContiguous(chunks: readonly ChunkRef[], chunkSize: number, blobs: readonly Blob[]): boolean {
+/** True when the chunks lie in one blob, one behind the other without a gap. */
+export function contiguous(chunks: readonly ChunkRef[], chunkSize: number, blobs: readonly Blob[]): boolean {
   const [first] = chunks;
   if (first === undefined) return false;
   const blob = chunkBlob(first);

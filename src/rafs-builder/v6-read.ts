@@ -153,7 +153,7 @@ class TreeReader {
   }
 
   #addChild(open: OpenDirectory, row: LocatedRow, pending: OpenDirectory[]): void {
-    const name = row.name as RawName; // read as latin1, checked by readDirectoryBlock
+    const { name } = row;
     const above = open.stored.path;
     const path = (above === '' ? name : `${above}/${name}`) as RawPath; // components joined by '/'
     if (open.children.has(name)) {

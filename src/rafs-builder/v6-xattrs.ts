@@ -67,7 +67,10 @@ export function writeXattrs(buffer: Buffer, offset: number, xattrs: readonly Xat
 }
 
 export interface LocatedXattr extends Xattr {
+  /** Of the entry, in the file. */
   readonly offset: number;
+  /** Bytes of the name as stored, behind the entry; the value follows. */
+  readonly storedNameSize: number;
 }
 
 /**
@@ -108,7 +111,12 @@ export function readXattrs(buffer: Buffer, offset: number, end: number): Located
     if (seen.has(name))
       throw new FormatError(`XattrEntry at offset ${at}: xattr ${name} occurs twice`, { offset: at });
     seen.add(name);
-    found.push({ name, value: buffer.subarray(valueStart, stop), offset: at });
+    found.push({
+      name,
+      value: buffer.subarray(valueStart, stop),
+      offset: at,
+      storedNameSize: entry.nameLength,
+    });
     at = roundUp(stop, 4);
   }
   return found;

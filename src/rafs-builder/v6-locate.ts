@@ -1,0 +1,126 @@
+/**
+ * What lies where in a bootstrap: every structure with its place, for `inspect --at`, and for the rule that regions do
+ * not overlap. Regions are coarse (an inode's xattrs are one); each tells its structures when asked.
+ */
+import { displayName, type RawPath } from '../oci/raw-name.js';
+import { type AnyStruct } from './layout.js';
+import * as v6 from './v6.js';
+import { chunkEntries, dataBlocks, inodeSize } from './v6-inode.js';
+import { type StoredInode, type V6Image } from './v6-read.js';
+
+/** One structure, or a run of bytes without one (a name, a value). */
+export interface LocatedStruct {
+  readonly name: string;
+  readonly offset: number;
+  readonly size: number;
+  readonly struct: AnyStruct | undefined;
+}
+
+export interface Region {
+  readonly name: string;
+  /** Bytes from the start of the file. */
+  readonly offset: number;
+  readonly size: number;
+  /** Of the inode that it belongs to. */
+  readonly path: RawPath | undefined;
+  structs(): Iterable<LocatedStruct>;
+}
+
+/** All regions, in no particular order. */
+export function* locateV6(image: V6Image): Generator<Region> {
+  const { tables } = image;
+  const { extended } = tables;
+  yield one(v6.superBlock, v6.SUPER_OFFSET);
+  yield one(v6.extendedSuperBlock, v6.EXTENDED_SUPER_OFFSET);
+  yield array('device table', v6.deviceSlot, v6.DEVICE_TABLE_OFFSET, tables.devices.length);
+  yield array('blob table', v6.blobEntry, extended.blobTableOffset, tables.blobs.length);
+  yield array('prefetch table', v6.prefetchEntry, extended.prefetchTableOffset, tables.prefetch.length);
+  yield array('chunk table', v6.chunkInfo, extended.chunkTableOffset, tables.chunkCount);
+  for (const stored of image.inodes.values()) yield* inodeRegions(stored, extended.chunkSize);
+}
+
+function* inodeRegions(stored: StoredInode, chunkSize: number): Generator<Region> {
+  const { path } = stored;
+  yield one(stored.compact ? v6.inodeCompact : v6.inodeExtended, stored.offset, path);
+  const afterInode = stored.offset + inodeSize(stored.compact);
+  if (stored.xattrs.length > 0) {
+    const size = stored.bodyOffset - afterInode;
+    yield { name: 'xattrs', offset: afterInode, size, path, structs: () => xattrStructs(stored, afterInode) };
+  }
+  if (stored.kind === 'file') {
+    const { offset, size } = chunkEntries(stored, chunkSize);
+    yield array('chunk entries', v6.chunkIndexEntry, offset, size / v6.chunkIndexEntry.size, path);
+  } else if (stored.kind === 'symlink') {
+    for (const { offset, size } of dataBlocks(stored)) yield run('symlink target', offset, size, path);
+  } else if (stored.kind === 'directory') {
+    yield* directoryRegions(stored);
+  }
+}
+
+/** A block at a time, and only as far as it is used. */
+function* directoryRegions(stored: StoredInode): Generator<Region> {
+  const { path } = stored;
+  let first = 0;
+  for (const block of dataBlocks(stored)) {
+    let next = first;
+    while (next < stored.rows.length && isWithin(stored.rows[next]?.offset, block.offset, block.size))
+      next += 1;
+    const rows = stored.rows.slice(first, next);
+    const last = rows.at(-1);
+    first = next;
+    if (last === undefined) continue;
+    const size = last.nameStart + last.name.length - block.offset;
+    yield {
+      name: 'directory entries',
+      offset: block.offset,
+      size,
+      path,
+      structs: function* () {
+        for (const row of rows) yield located(v6.dirent, row.offset);
+        for (const row of rows) yield bytes(`name ${displayName(row.name)}`, row.nameStart, row.name.length);
+      },
+    };
+  }
+}
+
+function isWithin(offset: number | undefined, start: number, size: number): boolean {
+  return offset !== undefined && offset >= start && offset < start + size;
+}
+
+function* xattrStructs(stored: StoredInode, offset: number): Generator<LocatedStruct> {
+  yield located(v6.xattrHeader, offset);
+  for (const { name, value, offset: at, storedNameSize } of stored.xattrs) {
+    const nameStart = at + v6.xattrEntry.size;
+    yield located(v6.xattrEntry, at);
+    yield bytes(`name of xattr ${displayName(name)}`, nameStart, storedNameSize);
+    yield bytes(`value of xattr ${displayName(name)}`, nameStart + storedNameSize, value.length);
+  }
+}
+
+function one(struct: AnyStruct, offset: number, path?: RawPath): Region {
+  return { name: struct.name, offset, size: struct.size, path, structs: () => [located(struct, offset)] };
+}
+
+function array(name: string, struct: AnyStruct, offset: number, count: number, path?: RawPath): Region {
+  return {
+    name,
+    offset,
+    size: count * struct.size,
+    path,
+    structs: function* () {
+      for (let i = 0; i < count; i++) yield located(struct, offset + i * struct.size);
+    },
+  };
+}
+
+function run(name: string, offset: number, size: number, path: RawPath): Region {
+  return { name, offset, size, path, structs: () => [bytes(name, offset, size)] };
+}
+
+function located(struct: AnyStruct, offset: number): LocatedStruct {
+  return { name: struct.name, offset, size: struct.size, struct };
+}
+
+function bytes(name: string, offset: number, size: number): LocatedStruct {
+  return { name, offset, size, struct: undefined };
+}
