@@ -49,7 +49,7 @@ export function mergedIndex(
 
 /** Without merging: the source's index with the Nydus images in the places of their sources. */
 export function plainIndex(
-  index: JsonObject,
+  index: JsonObject | undefined,
   family: Family,
   entries: readonly ConvertedEntry[],
   foreign: readonly ForeignEntry[],

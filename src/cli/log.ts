@@ -1,0 +1,43 @@
+/** How much is said, and where: `--debug`, `--verbose`, `--log-level`, `--log-file`. */
+import { type CliContext } from './context.js';
+import { type ErrorDetail } from './errors.js';
+import { type Flag, type FlagValues } from './flags.js';
+
+export interface LogSettings extends ErrorDetail {
+  /** Only warnings and errors. */
+  readonly quiet: boolean;
+  readonly file: string | undefined;
+  readonly notes: readonly string[];
+}
+
+/** Loudest last. */
+const LEVELS = ['panic', 'fatal', 'error', 'warn', 'warning', 'info', 'debug', 'trace'] as const;
+
+export function logSettings(flags: FlagValues, context: Pick<CliContext, 'env'>): LogSettings {
+  const text = (flags.text('log-level') ?? 'info').toLowerCase();
+  const known = LEVELS.find((level) => level === text);
+  const notes = known === undefined ? [`log level "${text}" is not known; info is used`] : [];
+  const rank = LEVELS.indexOf(known ?? 'info');
+  // `--debug` wins, and does not close the log file as it does upstream.
+  const debug = flags.isOn('debug') || rank >= LEVELS.indexOf('debug');
+  return {
+    debug,
+    verbose: debug || flags.isOn('verbose'),
+    quiet: !debug && rank < LEVELS.indexOf('info'),
+    file: flags.text('log-file') ?? context.env['LOG_FILE'],
+    notes,
+  };
+}
+
+/** What the arguments say of the detail of errors, for errors that come up before they could be parsed. */
+export function detailOf(argv: readonly string[], flags: readonly Flag[]): ErrorDetail {
+  const has = (name: string): boolean => {
+    const flag = flags.find((candidate) => candidate.name === name);
+    return argv.includes(`--${name}`) || (flag?.short !== undefined && argv.includes(`-${flag.short}`));
+  };
+  const level = argv.findLast(
+    (token, i) => ['--log-level', '-l'].includes(argv[i - 1] ?? '') && token !== '',
+  );
+  const debug = has('debug') || level === 'debug' || level === 'trace';
+  return { debug, verbose: debug || has('verbose') };
+}

@@ -1,0 +1,147 @@
+/**
+ * An image to a Nydus image, from one place to another. Blobs go first, then configs, manifests, the index, and the tag
+ * last: nothing can be pulled before all of it is there, and an interrupted run leaves no name behind.
+ */
+import { tmpdir } from 'node:os';
+import { InterruptedError } from '../errors.js';
+import { openScratch } from '../io/scratch.js';
+import { contentOf } from '../io/streams.js';
+import { type Descriptor } from '../oci/descriptor.js';
+import { throwIfAborted } from '../io/retry.js';
+import { ANNOTATION, MEDIA } from '../oci/media-types.js';
+import { type ImageSource, type ImageTarget } from '../registry/store.js';
+import { type CallOptions } from '../reporter.js';
+import { familyOf } from './assemble.js';
+import { copyContent } from './copy-content.js';
+import {
+  convertOneImage,
+  type ConvertedImage,
+  type Run,
+  storedDocument,
+  type StoredDocument,
+} from './image.js';
+import { type ConvertedEntry, mergedIndex, plainIndex } from './merge-index.js';
+import { convertOptions, type ConvertOptions } from './options.js';
+import { readSourceImages, type SourceImages } from './source-images.js';
+import { stopwatch } from './stopwatch.js';
+import { Uploads } from './uploads.js';
+
+/** Milliseconds; the stages overlap. */
+export interface ConvertTimes {
+  readonly pull: number;
+  readonly conversion: number;
+  readonly push: number;
+  readonly total: number;
+}
+
+export interface ConvertResult {
+  /** What the target's tag now points to: a manifest, or an index. */
+  readonly root: Descriptor;
+  readonly target: string;
+  readonly images: readonly ConvertedImage[];
+  /** Entries that are no images, carried over. */
+  readonly kept: readonly Descriptor[];
+  /** Config and layers of all images, compressed bytes. */
+  readonly sourceBytes: number;
+  readonly targetBytes: number;
+  readonly times: ConvertTimes;
+}
+
+/** Throws a NydusError; then the target's tag is what it was. */
+export async function convertImage(
+  source: ImageSource,
+  target: ImageTarget,
+  given: Partial<ConvertOptions> = {},
+  call: CallOptions = {},
+): Promise<ConvertResult> {
+  const options = convertOptions(given);
+  const started = performance.now();
+  const watch = stopwatch(() => performance.now());
+  try {
+    await using scratch = await openScratch(options.workDir ?? tmpdir());
+    await using uploads = new Uploads(target, options.concurrency, watch.push, call);
+    const run: Run = { source, target, options, uploads, scratch, stopwatch: watch };
+    watch.pull.extend();
+    const found = await readSourceImages(source, options, uploads.call);
+    warnOfMerging(run, found);
+    watch.conversion.extend();
+    const images: ConvertedImage[] = [];
+    // One after the other: the layers of one image keep all cores busy.
+    for (const [index, image] of found.images.entries()) {
+      images.push(await convertOneImage(run, image, index));
+    }
+    for (const { descriptor } of found.foreign) await copyContent(run, descriptor);
+    await uploads.settle();
+    const root = rootOf(run, found, images);
+    const manifests = images.flatMap(({ nydus, oci }) => (oci === undefined ? [nydus] : [oci, nydus]));
+    for (const manifest of manifests) {
+      // A manifest that is the root goes with the tag.
+      if (manifest !== root) await target.push(manifest.descriptor, contentOf(manifest.bytes), uploads.call);
+    }
+    throwIfAborted(call.signal);
+    await target.tag(root.descriptor, root.bytes, uploads.call);
+    watch.push.extend();
+    return {
+      root: root.descriptor,
+      target: target.location,
+      images,
+      kept: found.foreign.map(({ descriptor }) => descriptor),
+      sourceBytes: sum(images.map((image) => image.sourceBytes)),
+      targetBytes: sum(images.map((image) => image.targetBytes)),
+      times: {
+        pull: watch.pull.ms,
+        conversion: watch.conversion.ms,
+        push: watch.push.ms,
+        total: performance.now() - started,
+      },
+    };
+  } catch (error) {
+    if (call.signal?.aborted === true) throw new InterruptedError('interrupted', { cause: error });
+    throw error;
+  }
+}
+
+/** A merged index always; else what the source was, and one image alone as its manifest. */
+function rootOf({ options }: Run, found: SourceImages, images: readonly ConvertedImage[]): StoredDocument {
+  const entries: readonly ConvertedEntry[] = images.map((image) => ({
+    source: image.source,
+    nydus: image.nydus.descriptor,
+    oci: image.oci?.descriptor,
+  }));
+  if (options.mergePlatform) {
+    return storedDocument(
+      MEDIA.ociIndex,
+      mergedIndex(found.index?.json, entries, found.foreign, options.indexMarks),
+    );
+  }
+  const [only] = images;
+  if (only !== undefined && images.length === 1 && found.foreign.length === 0) return only.nydus;
+  const family = familyOf(found.index?.mediaType ?? MEDIA.ociIndex, options.oci);
+  return storedDocument(family.index, plainIndex(found.index?.json, family, entries, found.foreign));
+}
+
+function warnOfMerging({ options, uploads }: Run, { foreign }: SourceImages): void {
+  const warn = (code: string, message: string): void => {
+    uploads.call.reporter?.emit({ type: 'warning', code, message });
+  };
+  const sourceStays = options.mergePlatform && options.mergeIsolation === 'none';
+  if (sourceStays) {
+    warn(
+      'NOT_ISOLATED',
+      'the OCI half shares its layers with other images: on a node that runs Nydus, an unrelated image with the same layers may start empty; --merge-isolation empty-layer avoids that',
+    );
+  }
+  if (
+    !sourceStays &&
+    foreign.some(({ descriptor }) => ANNOTATION.dockerReferenceDigest in (descriptor.annotations ?? {}))
+  ) {
+    warn(
+      'ATTESTATION_SUBJECT',
+      'attestations are kept, but speak of the source manifests, which the result does not hold; --merge-platform with --merge-isolation none keeps those',
+    );
+  }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,33 @@
+/** Content that is carried over as it is, with all that it names: entries of an index that are no images. */
+import { collect, contentOf } from '../io/streams.js';
+import { type Descriptor } from '../oci/descriptor.js';
+import { isDocumentType, MAX_DOCUMENT_SIZE, parseDocument } from '../oci/manifest.js';
+import { isMountable } from '../registry/store.js';
+import { type Run } from './image.js';
+
+/** Children first. Throws what fetching and pushing throw. */
+export async function copyContent(run: Run, descriptor: Descriptor): Promise<void> {
+  const { source, target, uploads } = run;
+  const { call } = uploads;
+  if (uploads.has(descriptor.digest)) return;
+  if (!isDocumentType(descriptor.mediaType)) {
+    await uploads.once(descriptor.digest, async () => {
+      if (await target.exists(descriptor, call)) return 'present';
+      if (isMountable(target) && (await target.mount(descriptor, source, call))) return 'mounted';
+      const { size } = descriptor;
+      return target.push(
+        descriptor,
+        { size, open: (range) => source.fetch(descriptor, { ...call, range }) },
+        call,
+      );
+    });
+    return;
+  }
+  const what = `manifest ${descriptor.digest}`;
+  const bytes = await collect(source.fetch(descriptor, call), MAX_DOCUMENT_SIZE, what);
+  const document = parseDocument(bytes, descriptor.mediaType);
+  const children = document.kind === 'index' ? document.manifests : [document.config, ...document.layers];
+  // An index may be deep, but never holds itself: a digest cannot be known before its content.
+  for (const child of children) await copyContent(run, child);
+  await uploads.push(descriptor, contentOf(bytes));
+}

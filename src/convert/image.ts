@@ -1,0 +1,311 @@
+/** One image of one platform: its layers to blobs, their trees to one bootstrap, and the manifest that names it all. */
+import { join } from 'node:path';
+import { FormatError } from '../errors.js';
+import { contentOf } from '../io/streams.js';
+import { mapOrdered } from '../io/concurrency.js';
+import { type Scratch } from '../io/scratch.js';
+import { mergedBootstrap } from '../merge/bootstraps.js';
+import { openImagePacker } from '../native.js';
+import { type Descriptor } from '../oci/descriptor.js';
+import { type DiffId, type Digest, sha256 } from '../oci/digest.js';
+import { type ListedDescriptor } from '../oci/manifest.js';
+import { MEDIA } from '../oci/media-types.js';
+import { EMPTY_LAYER_BYTES, EMPTY_LAYER_DIGEST } from '../oci/nydus.js';
+import { formatPlatform } from '../oci/platform.js';
+import { rafsFormats } from '../rafs-builder/index.js';
+import { type Blob } from '../rafs-builder/tree.js';
+import { type ImageSource, type ImageTarget, type PushOutcome } from '../registry/store.js';
+import { type PackStats } from '../reporter.js';
+import { familyOf, nydusManifest } from './assemble.js';
+import { bootstrapLayer } from './bootstrap-layer.js';
+import { nydusConfig } from './config-edit.js';
+import { prependEmptyLayer } from './empty-layer.js';
+import { parseJsonObject } from './json-value.js';
+import {
+  convertLayer,
+  type ConvertedLayer,
+  type LayerContext,
+  type LayerJob,
+  refuseForeignLayer,
+} from './layer.js';
+import { type ConvertOptions } from './options.js';
+import { type SourceImage } from './source-images.js';
+import { type Stopwatch } from './stopwatch.js';
+import { type Uploads } from './uploads.js';
+
+/** What all images of a run share. */
+export interface Run {
+  readonly source: ImageSource;
+  readonly target: ImageTarget;
+  readonly options: ConvertOptions;
+  readonly uploads: Uploads;
+  readonly scratch: Scratch;
+  readonly stopwatch: Stopwatch;
+}
+
+export interface LayerReport {
+  readonly source: Descriptor;
+  readonly blob: Descriptor;
+  readonly stats: PackStats;
+  readonly outcome: PushOutcome;
+}
+
+export interface ConvertedImage {
+  readonly source: SourceImage;
+  readonly platform: string;
+  readonly nydus: StoredDocument;
+  /** The OCI half of a merged index. */
+  readonly oci: StoredDocument | undefined;
+  /** One a source layer, in order; a layer listed twice is here twice. */
+  readonly layers: readonly LayerReport[];
+  /** Uncompressed bytes of the merged bootstrap. */
+  readonly bootstrapBytes: number;
+  /** Config and layers, compressed bytes. */
+  readonly sourceBytes: number;
+  /** The same of what was made: both oci of a merged index. */
+  readonly targetBytes: number;
+}
+
+/** A document of ours: its bytes and what names them. */
+export interface StoredDocument {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
+}
+
+/** All that the manifests name is in the target when this returns; the manifests themselves are not. `index` is a number that no other image of the run has. */
+export async function convertOneImage(run: Run, image: SourceImage, index: number): Promise<ConvertedImage> {
+  const { uploads, options, stopwatch } = run;
+  const { layers } = image.manifest.value;
+  const platform = formatPlatform(image.platform);
+  uploads.call.reporter?.emit({
+    type: 'image.start',
+    platform,
+    manifest: image.manifest.descriptor.digest,
+    layers,
+  });
+  const jobs = layerJobs(image);
+  const converted = await convertLayers(run, jobs, platform, layers.length, index);
+  const byPlace = layers.map(({ digest }) => layerOf(converted, jobs, digest));
+  const bootstrap = buildBootstrap(byPlace, options);
+  const { nydus, bootstrapLayerBytes } = await assembleNydus(run, image, byPlace, bootstrap);
+  stopwatch.conversion.extend();
+  const oci = options.mergePlatform ? assembleOci(run, image) : undefined;
+  await uploads.settle();
+  const reports: LayerReport[] = [];
+  for (const [place, layer] of byPlace.entries()) {
+    const source = layers[place];
+    const blob = { mediaType: MEDIA.nydusBlob, digest: layer.sealed.digest, size: layer.sealed.size };
+    if (source !== undefined) reports.push({ source, blob, stats: layer.stats, outcome: await layer.pushed });
+  }
+  const sourceBytes = sumOf([image.config.descriptor, ...layers]);
+  const blobBytes = sumOf(reports.map(({ blob }) => blob));
+  return {
+    source: image,
+    platform,
+    nydus: nydus.manifest,
+    oci: oci?.manifest,
+    layers: reports,
+    bootstrapBytes: bootstrap.length,
+    sourceBytes,
+    targetBytes:
+      blobBytes +
+      bootstrapLayerBytes +
+      nydus.config.descriptor.size +
+      (oci === undefined ? 0 : oci.addedBytes + sumOf([oci.config.descriptor, ...layers])),
+  };
+}
+
+/** A layer that the manifest lists twice is one job. */
+function layerJobs({ manifest, config }: SourceImage): readonly LayerJob[] {
+  const { layers } = manifest.value;
+  const { diffIds } = config.value;
+  if (layers.length !== diffIds.length) {
+    throw new FormatError(
+      `unmatched layers between manifest and config: ${layers.length} != ${diffIds.length}`,
+      {
+        hint: 'the image does not agree with itself; push it again from where it was built',
+      },
+    );
+  }
+  const jobs = new Map<Digest, { number: number; descriptor: ListedDescriptor; diffIds: DiffId[] }>();
+  for (const [number, descriptor] of layers.entries()) {
+    refuseForeignLayer(descriptor, `layer ${number + 1} of ${layers.length} (${descriptor.digest})`);
+    const diffId = diffIds[number];
+    const promised = diffId === undefined ? [] : [diffId];
+    const known = jobs.get(descriptor.digest);
+    if (known === undefined) jobs.set(descriptor.digest, { number, descriptor, diffIds: promised });
+    else known.diffIds.push(...promised);
+  }
+  return [...jobs.values()];
+}
+
+async function convertLayers(
+  run: Run,
+  jobs: readonly LayerJob[],
+  platform: string,
+  layerCount: number,
+  index: number,
+): Promise<readonly ConvertedLayer[]> {
+  const { source, target, options, uploads, scratch, stopwatch } = run;
+  const { chunkSize, compressor, compressionLevel, dedup, threads, concurrency } = options;
+  using packer = openImagePacker({ chunkSize, compressor, level: compressionLevel, dedup, threads });
+  const sealing = jobs.map((job) => ({ number: job.number, blob: deferred<Blob | undefined>() }));
+  const blobs: PromiseLike<Blob | undefined>[] = [];
+  for (const { number, blob } of sealing) blobs[number] = blob.promise;
+  const context: LayerContext = {
+    source,
+    target,
+    options,
+    packer,
+    uploads,
+    platform,
+    layerCount,
+    blobs,
+    blobPath: (layer) => join(scratch.path, `${index}-${layer}.blob`),
+  };
+  const { call } = uploads;
+  try {
+    return await mapOrdered(
+      jobs,
+      concurrency,
+      async (job, i, signal) => {
+        // Opened before anything is waited for: the order of opening is the order of layers.
+        const layerPacker = packer.openLayer(job.number, context.blobPath(job.number));
+        const sealed = sealing[i]?.blob;
+        try {
+          const layer = await convertLayer(context, job, layerPacker, { ...call, signal });
+          stopwatch.pull.extend();
+          sealed?.resolve(layer.blob);
+          return layer;
+        } catch (error) {
+          sealed?.reject(error);
+          throw error;
+        }
+      },
+      call.signal,
+    );
+  } catch (error) {
+    throw uploads.blame(error);
+  }
+}
+
+function buildBootstrap(layers: readonly ConvertedLayer[], options: ConvertOptions): Uint8Array {
+  const blobs: (Blob | undefined)[] = [];
+  for (const layer of layers) blobs[layer.number] = layer.blob;
+  const { chunkSize, compressor } = options;
+  const trees = layers.map(({ tree }) => tree);
+  return rafsFormats[6].write(mergedBootstrap({ trees, blobs, chunkSize, compressor, digester: 'blake3' }));
+}
+
+interface Half {
+  readonly manifest: StoredDocument;
+  readonly config: StoredDocument;
+}
+
+async function assembleNydus(
+  { options, uploads }: Run,
+  image: SourceImage,
+  layers: readonly ConvertedLayer[],
+  bootstrap: Uint8Array,
+): Promise<{ readonly nydus: Half; readonly bootstrapLayerBytes: number }> {
+  const metas = layers
+    .filter(({ blobMeta }) => blobMeta.length > 0)
+    .map(({ sealed, blobMeta }) => ({ blob: sealed.digest, bytes: blobMeta }));
+  const last = await bootstrapLayer(bootstrap, metas);
+  const source = image.manifest;
+  const family = familyOf(source.value.mediaType, options.oci);
+  const what = `manifest ${source.descriptor.digest}`;
+  const blobs = layers.map(({ sealed }) => sealed);
+  const config = storedDocument(
+    options.mergePlatform ? MEDIA.nydusConfig : family.config,
+    // A blob's diffID is its digest: nobody decompresses one.
+    nydusConfig(
+      image.config.bytes,
+      blobs.map(({ digest }) => digest as string as DiffId),
+      last.diffId,
+      `config of ${what}`,
+    ),
+  );
+  const manifest = storedDocument(
+    family.manifest,
+    nydusManifest({
+      source: parseJsonObject(source.bytes, what),
+      sourceDigest: source.descriptor.digest,
+      sourceReference: image.reference,
+      family,
+      merged: options.mergePlatform,
+      config: config.descriptor,
+      blobs,
+      bootstrap: { digest: last.digest, size: last.bytes.length },
+      fsVersion: options.fsVersion,
+    }),
+  );
+  start(uploads, { mediaType: family.layer, digest: last.digest, size: last.bytes.length }, last.bytes);
+  start(uploads, config.descriptor, config.bytes);
+  return { nydus: { manifest, config }, bootstrapLayerBytes: last.bytes.length };
+}
+
+/** The image for clients that know nothing of Nydus. Its layers are in the target, or on their way. */
+function assembleOci({ options, uploads }: Run, image: SourceImage): Half & { readonly addedBytes: number } {
+  const { manifest, config } = image;
+  if (options.mergeIsolation === 'none') {
+    start(uploads, config.descriptor, config.bytes);
+    return { manifest, config, addedBytes: 0 };
+  }
+  const family = familyOf(manifest.value.mediaType, false);
+  const bytes = prependEmptyLayer(
+    { manifest: manifest.bytes, config: config.bytes },
+    family,
+    `manifest ${manifest.descriptor.digest}`,
+  );
+  const added = { mediaType: family.layer, digest: EMPTY_LAYER_DIGEST, size: EMPTY_LAYER_BYTES.length };
+  const newConfig = storedDocument(config.descriptor.mediaType, bytes.config);
+  start(uploads, added, EMPTY_LAYER_BYTES);
+  start(uploads, newConfig.descriptor, newConfig.bytes);
+  return {
+    manifest: storedDocument(manifest.descriptor.mediaType, bytes.manifest),
+    config: newConfig,
+    addedBytes: added.size,
+  };
+}
+
+/** A push whose failure `settle` reports. */
+function start(uploads: Uploads, descriptor: Descriptor, bytes: Uint8Array): void {
+  uploads.push(descriptor, contentOf(bytes)).catch(() => undefined);
+}
+
+export function storedDocument(mediaType: string, bytes: Uint8Array): StoredDocument {
+  return { descriptor: { mediaType, digest: sha256(bytes), size: bytes.length }, bytes };
+}
+
+function layerOf(
+  converted: readonly ConvertedLayer[],
+  jobs: readonly LayerJob[],
+  digest: Digest,
+): ConvertedLayer {
+  const layer = converted[jobs.findIndex((job) => job.descriptor.digest === digest)];
+  if (layer === undefined) throw new FormatError(`layer ${digest} was not converted`);
+  return layer;
+}
+
+function sumOf(descriptors: readonly Pick<Descriptor, 'size'>[]): number {
+  return descriptors.reduce((sum, { size }) => sum + size, 0);
+}
+
+/** `Promise.withResolvers` of later Nodes. Its failure may go unseen: whoever fails throws as well. */
+function deferred<T>(): {
+  readonly promise: Promise<T>;
+  readonly resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+} {
+  let settle: { resolve: (value: T) => void; reject: (error: unknown) => void } | undefined;
+  const promise = new Promise<T>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  promise.catch(() => undefined);
+  return {
+    promise,
+    resolve: (value) => settle?.resolve(value),
+    reject: (error) => settle?.reject(error),
+  };
+}

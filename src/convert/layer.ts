@@ -1,0 +1,277 @@
+/**
+ * One source layer: fetched and verified, packed by the addon, its blob sealed and on its way to the target. Where the
+ * target also gets the source layer (merged indexes), the bytes of the one download go there as well.
+ */
+import { createReadStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { ContentMismatchError, UnsupportedError } from '../errors.js';
+import { counted, type ByteStream, type ReplayableContent } from '../io/streams.js';
+import { localIoError } from '../io/scratch.js';
+import { shareContent } from '../io/tee.js';
+import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
+import { layerBootstrap } from '../merge/bootstraps.js';
+import {
+  compressZstd,
+  type ImagePacker,
+  type LayerPacker,
+  type PackedLayerTable,
+  type SealedBlob,
+} from '../native.js';
+import { type DiffId } from '../oci/digest.js';
+import { type ListedDescriptor } from '../oci/manifest.js';
+import { MEDIA } from '../oci/media-types.js';
+import { type BlobTail, buildBlobTail, foreignBlobRecord } from '../rafs-builder/blob-tail.js';
+import { rafsFormats } from '../rafs-builder/index.js';
+import { type Blob, chunkBlob } from '../rafs-builder/tree.js';
+import { type ImageSource, type ImageTarget, isMountable, type PushOutcome } from '../registry/store.js';
+import { type CallOptions, type PackStats, type Stage } from '../reporter.js';
+import { type ConvertOptions } from './options.js';
+import { type Uploads } from './uploads.js';
+
+/** What the layers of one image share. */
+export interface LayerContext {
+  readonly source: ImageSource;
+  readonly target: ImageTarget;
+  readonly options: ConvertOptions;
+  readonly packer: ImagePacker;
+  readonly uploads: Uploads;
+  readonly platform: string;
+  /** Layers of the image, for messages. */
+  readonly layerCount: number;
+  /** By number: settles when the layer is sealed, to its blob, or undefined when it stores no chunk. */
+  readonly blobs: readonly PromiseLike<Blob | undefined>[];
+  blobPath(layer: number): string;
+}
+
+export interface LayerJob {
+  /** Its first place among the image's layers. */
+  readonly number: number;
+  readonly descriptor: ListedDescriptor;
+  /** As the config has it, at each place of the layer. */
+  readonly diffIds: readonly DiffId[];
+}
+
+export interface ConvertedLayer {
+  readonly number: number;
+  readonly tree: LayerTree;
+  readonly blob: Blob | undefined;
+  readonly sealed: SealedBlob;
+  /** Content of the blob's `.blob.meta` file; empty when it stores no chunk. */
+  readonly blobMeta: Uint8Array;
+  readonly stats: PackStats;
+  /** How the blob got into the target. */
+  readonly pushed: Promise<PushOutcome>;
+}
+
+/** Throws UnsupportedError for layers whose bytes are not to be had, or not to be read. */
+export function refuseForeignLayer(descriptor: ListedDescriptor, place: string): void {
+  const { mediaType, raw } = descriptor;
+  const urls = raw['urls'];
+  if (
+    mediaType === MEDIA.dockerForeignLayer ||
+    mediaType.includes('.nondistributable.') ||
+    (Array.isArray(urls) && urls.length > 0)
+  ) {
+    throw new UnsupportedError(`${place} lies outside of its registry (${mediaType})`, {
+      hint: 'images with foreign layers, such as those of Windows, cannot be converted',
+    });
+  }
+  if (mediaType.endsWith('+encrypted')) {
+    throw new UnsupportedError(`${place} is encrypted (${mediaType})`, { hint: 'decrypt the image first' });
+  }
+}
+
+/** `packer` is the layer's own, opened in the order of layers. */
+export async function convertLayer(
+  context: LayerContext,
+  job: LayerJob,
+  packer: LayerPacker,
+  call: CallOptions,
+): Promise<ConvertedLayer> {
+  const { number } = job;
+  const abort = (): void => {
+    packer.abort();
+  };
+  call.signal?.addEventListener('abort', abort, { once: true });
+  try {
+    await feed(context, job, packer, call);
+    const table = await packer.finish();
+    compareWithPromise(context, job, table);
+    for (const { code, message } of table.warnings) {
+      call.reporter?.emit({ type: 'warning', code, message: `layer ${number + 1}: ${message}` });
+    }
+    const tree = buildLayerTree(table.entries, number);
+    const tail = await layerTail(context, tree, table, packer);
+    const sealed = await packer.seal(tail.tail);
+    const stats = { ...table.stats, blobBytes: sealed.size };
+    const blob =
+      tail.record === undefined
+        ? undefined
+        : { record: foreignBlobRecord(tail.record, sealed.digest), chunks: table.chunks };
+    const pushed = pushBlob(context, number, sealed, stats, call);
+    return { number, tree, blob, sealed, blobMeta: tail.blobMeta, stats, pushed };
+  } catch (error) {
+    packer.abort();
+    throw error;
+  } finally {
+    call.signal?.removeEventListener('abort', abort);
+  }
+}
+
+/** Starts the upload of a sealed blob; its file goes when it is there. */
+function pushBlob(
+  context: LayerContext,
+  layer: number,
+  { digest, size }: SealedBlob,
+  stats: PackStats,
+  call: CallOptions,
+): Promise<PushOutcome> {
+  const path = context.blobPath(layer);
+  const content: ReplayableContent = {
+    size,
+    open: (range) =>
+      counted(fileBytes(path, range), (done) => {
+        progress(context, layer, 'push', done, size, call);
+      }),
+  };
+  const { platform, uploads } = context;
+  const pushed = uploads.push({ mediaType: MEDIA.nydusBlob, digest, size }, content).then(async (outcome) => {
+    await rm(path, { force: true });
+    call.reporter?.emit({ type: 'layer.done', platform, layer, stats, outcome });
+    return outcome;
+  });
+  pushed.catch(() => undefined); // `settle` reports it
+  return pushed;
+}
+
+/** All bytes of the layer into the packer, and into the target where they are wanted there. */
+async function feed(
+  context: LayerContext,
+  { number, descriptor }: LayerJob,
+  packer: LayerPacker,
+  call: CallOptions,
+): Promise<void> {
+  const content: ReplayableContent = {
+    size: descriptor.size,
+    open: (range) => context.source.fetch(descriptor, { ...call, range }),
+  };
+  let stream: ByteStream;
+  if (context.options.mergePlatform && !context.uploads.has(descriptor.digest)) {
+    const shared = shareContent(content);
+    stream = shared.main;
+    void context.uploads
+      .once(descriptor.digest, () => placeSourceLayer(context, descriptor, shared.side, call))
+      .catch(() => undefined) // `settle` reports it
+      .then(() => {
+        shared.release();
+      });
+  } else {
+    stream = content.open();
+  }
+  let packed = 0;
+  const pulled = counted(stream, (done) => {
+    progress(context, number, 'pull', done, descriptor.size, call);
+  });
+  for await (const bytes of pulled) {
+    const { length } = bytes;
+    await packer.write(bytes);
+    packed += length;
+    progress(context, number, 'pack', packed, descriptor.size, call);
+  }
+}
+
+/** Present, or mounted from the source's repository, or sent from the download that goes on anyway. */
+async function placeSourceLayer(
+  { source, target }: LayerContext,
+  descriptor: ListedDescriptor,
+  content: ReplayableContent,
+  call: CallOptions,
+): Promise<PushOutcome> {
+  if (await target.exists(descriptor, call)) return 'present';
+  if (isMountable(target) && (await target.mount(descriptor, source, call))) return 'mounted';
+  return target.push(descriptor, content, call);
+}
+
+function compareWithPromise(
+  { layerCount }: LayerContext,
+  { number, descriptor, diffIds }: LayerJob,
+  { source, diffId }: PackedLayerTable,
+): void {
+  const place = `layer ${number + 1} of ${layerCount} (${descriptor.digest})`;
+  if (source.digest !== descriptor.digest || source.size !== descriptor.size) {
+    throw new ContentMismatchError(`${place}: ${source.size} bytes with digest ${source.digest} were read`);
+  }
+  const wrong = diffIds.find((promised) => promised !== diffId);
+  if (wrong !== undefined) {
+    throw new ContentMismatchError(
+      `${place}: its content has diffID ${diffId}, the config promises ${wrong}`,
+      {
+        hint: 'the image does not agree with itself; push it again from where it was built',
+      },
+    );
+  }
+}
+
+/** What follows the chunk data in the blob. Waits for lower layers whose chunks the layer refers to: it names their blobs. */
+async function layerTail(
+  { options, blobs: sealing }: LayerContext,
+  tree: LayerTree,
+  table: PackedLayerTable,
+  packer: LayerPacker,
+): Promise<BlobTail> {
+  const { chunkSize, compressor, compressionLevel } = options;
+  const { layer } = tree;
+  const lower = new Set<number>();
+  for (const { body } of table.entries) {
+    if (body.kind === 'file') for (const ref of body.chunks) lower.add(chunkBlob(ref));
+  }
+  lower.delete(layer);
+  const blobs: (Blob | undefined)[] = [];
+  for (const number of lower) blobs[number] = await sealing[number];
+  return buildBlobTail({
+    chunks: table.chunks,
+    dataSize: table.dataSize,
+    uncompressedSize: table.uncompressedSize,
+    chunkSize,
+    compressor,
+    digester: 'blake3',
+    compress: (bytes) => compressZstd(bytes, compressionLevel),
+    dataDigestWith: (suffix) => packer.digestWith(suffix),
+    bootstrapFor: (record) => {
+      blobs[layer] = record === undefined ? undefined : { record, chunks: table.chunks };
+      const { entries } = table;
+      return rafsFormats[6].write(
+        layerBootstrap({ tree, entries, blobs, chunkSize, compressor, digester: 'blake3' }),
+      );
+    },
+  });
+}
+
+function progress(
+  { platform }: LayerContext,
+  layer: number,
+  stage: Stage,
+  done: number,
+  total: number,
+  call: CallOptions,
+): void {
+  call.reporter?.emit({ type: 'layer.progress', platform, layer, stage, done, total });
+}
+
+/** Large reads: the file goes to a socket, and each piece costs a turn of the event loop. */
+const READ_BYTES = 1024 * 1024;
+
+async function* fileBytes(
+  path: string,
+  range: { readonly start: number; readonly end: number } | undefined,
+): ByteStream {
+  // `end` of streams is inclusive; an empty range has no such form.
+  if (range !== undefined && range.end <= range.start) return;
+  const part = range === undefined ? {} : { start: range.start, end: range.end - 1 };
+  try {
+    const stream = createReadStream(path, { highWaterMark: READ_BYTES, ...part });
+    for await (const bytes of stream) if (bytes instanceof Uint8Array) yield bytes;
+  } catch (cause) {
+    throw localIoError(`cannot read ${path}`, cause);
+  }
+}

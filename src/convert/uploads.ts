@@ -1,0 +1,98 @@
+/**
+ * The pushes of a run. They go on beside everything else, at most so many at once, each digest once however many images
+ * want it. The first failure stops the run; whoever ends the run waits for what still goes on.
+ */
+import { type Descriptor } from '../oci/descriptor.js';
+import { type Digest } from '../oci/digest.js';
+import { type ReplayableContent } from '../io/streams.js';
+import { type ImageTarget, type PushOutcome } from '../registry/store.js';
+import { type CallOptions } from '../reporter.js';
+import { type Span } from './stopwatch.js';
+
+export class Uploads implements AsyncDisposable {
+  readonly #target: ImageTarget;
+  readonly #limit: number;
+  readonly #span: Span;
+  readonly #stop = new AbortController();
+  readonly #call: CallOptions;
+  readonly #started = new Map<Digest, Promise<PushOutcome>>();
+  readonly #waiting: (() => void)[] = [];
+  #running = 0;
+  #failure: { readonly error: unknown } | undefined;
+
+  /** `span` goes on while pushes do. */
+  constructor(target: ImageTarget, limit: number, span: Span, call: CallOptions) {
+    this.#span = span;
+    this.#target = target;
+    this.#limit = limit;
+    const { signal } = this.#stop;
+    this.#call = {
+      ...call,
+      signal: call.signal === undefined ? signal : AbortSignal.any([call.signal, signal]),
+    };
+  }
+
+  /** The call that all of a run should be made with: its signal also fires when an upload fails. */
+  get call(): CallOptions & { readonly signal: AbortSignal } {
+    return { ...this.#call, signal: this.#call.signal ?? this.#stop.signal };
+  }
+
+  /** Starts a push and returns at once; the promise may be left alone, `settle` reports its failure. */
+  push(descriptor: Descriptor, content: ReplayableContent): Promise<PushOutcome> {
+    return this.once(descriptor.digest, () =>
+      this.#limited(() => this.#target.push(descriptor, content, this.#call)),
+    );
+  }
+
+  /** As `push`, for content that gets into the target in some other way; not counted against the limit. */
+  once(digest: Digest, place: () => Promise<PushOutcome>): Promise<PushOutcome> {
+    const known = this.#started.get(digest);
+    if (known !== undefined) return known.then(() => 'present');
+    this.#span.extend();
+    const started = place();
+    this.#started.set(digest, started);
+    started.then(
+      () => {
+        this.#span.extend();
+      },
+      (error: unknown) => {
+        this.#failure ??= { error };
+        this.#stop.abort(error);
+      },
+    );
+    return started;
+  }
+
+  /** True when this run has placed the content, or is about to. */
+  has(digest: Digest): boolean {
+    return this.#started.has(digest);
+  }
+
+  /** Waits for all pushes so far; throws the first failure of any. */
+  async settle(): Promise<void> {
+    await Promise.allSettled(this.#started.values());
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** What stopped the run, if it was an upload; else `error` itself. */
+  blame(error: unknown): unknown {
+    return this.#failure === undefined ? error : this.#failure.error;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new Error('the conversion has ended'));
+    await Promise.allSettled(this.#started.values());
+  }
+
+  async #limited<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#running >= this.#limit) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#running++;
+    try {
+      return await run();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#running--;
+      else next(); // the place is handed over
+    }
+  }
+}

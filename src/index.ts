@@ -1,0 +1,55 @@
+/** The library: what the command does, as functions. It returns values, throws NydusErrors, emits events, and never prints. */
+
+export { convertImage, type ConvertResult, type ConvertTimes } from './convert/convert.js';
+export { type ConvertedImage, type LayerReport } from './convert/image.js';
+export {
+  type ConvertOptions,
+  convertOptions,
+  type IndexMarks,
+  type MergeIsolation,
+} from './convert/options.js';
+export { VERSION } from './convert/version.js';
+
+export { checkImage, type CheckOptions, type CheckResult } from './check/check.js';
+export { type Finding } from './check/finding.js';
+
+export { openSource, openTarget, type OpenOptions } from './registry/open.js';
+export {
+  anonymous,
+  type Credential,
+  type CredentialStore,
+  dockerCredentials,
+} from './registry/credentials.js';
+export {
+  type ContentSink,
+  type ContentSource,
+  type ImageSource,
+  type ImageTarget,
+  isMountable,
+  type Mountable,
+  type PushOutcome,
+} from './registry/store.js';
+
+export { rafsFormats, type RafsFormat } from './rafs-builder/index.js';
+export { type Bootstrap, type Inode, type TreeNode } from './rafs-builder/tree.js';
+
+export { type Annotations, type Descriptor, type Platform } from './oci/descriptor.js';
+export { type Digest, type DiffId, parseDigest, sha256 } from './oci/digest.js';
+export {
+  allPlatforms,
+  formatPlatform,
+  parsePlatform,
+  parsePlatforms,
+  type PlatformSelection,
+} from './oci/platform.js';
+export { formatReference, parseReference, type Reference } from './oci/reference.js';
+
+export {
+  type CallOptions,
+  type ConvertEvent,
+  type PackStats,
+  type Reporter,
+  silentReporter,
+} from './reporter.js';
+export { contentOf, type ByteStream, type ReplayableContent } from './io/streams.js';
+export * from './errors.js';
