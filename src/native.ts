@@ -1,9 +1,14 @@
 /**
  * The only importer of the addon: loads it, unwraps outcomes, maps to our types.
+ *
+ * Everything that waits settles from threads of the addon. Errors are FormatError, UnsupportedError, LocalIoError (spool,
+ * addon not built), InternalError (a panic, a call out of order) and, after `abort`, InterruptedError.
  */
-import { type PackStats } from './reporter.js';
+import { addon, asBuffer, unwrap, type NativeBlobVerifier, type NativeLayerPacker } from './native/addon.js';
+import { decodeEntries, PackedChunkTable } from './native/tables.js';
 import { type DiffId, type Digest } from './oci/digest.js';
 import { type ChunkTable, type CompressorName, type LayerEntry } from './rafs-builder/tree.js';
+import { type PackStats } from './reporter.js';
 
 export interface ImagePackerOptions {
   /** Bytes; power of two, 4 KiB … 16 MiB. */
@@ -83,6 +88,117 @@ export interface ChunkFault {
 export interface BlobVerifier {
   write(bytes: Uint8Array): Promise<void>;
   /** Digest and size of all bytes written; the faults found, in chunk order. */
-  finish(): Promise<{ readonly digest: Digest; readonly size: number; readonly faults: readonly ChunkFault[] }>;
+  finish(): Promise<{
+    readonly digest: Digest;
+    readonly size: number;
+    readonly faults: readonly ChunkFault[];
+  }>;
   abort(): void;
+}
+
+/** Starts the compression threads of one image. */
+export function openImagePacker(options: ImagePackerOptions): ImagePacker {
+  const packer = unwrap(addon().openImagePacker({ ...options, scan: options.scan ?? false }));
+  return {
+    openLayer: (layer, blobPath) => new NativeLayer(unwrap(packer.openLayer(layer, blobPath)), layer),
+    [Symbol.dispose]: () => {
+      packer.dispose();
+    },
+  };
+}
+
+/** Throws UnsupportedError for a compressor that is not decoded here. */
+export function openBlobVerifier(options: BlobVerifierOptions): BlobVerifier {
+  const { bytes } = PackedChunkTable.from(options.chunks);
+  const { compressor, digester, threads } = options;
+  return new NativeVerifier(
+    unwrap(addon().openBlobVerifier({ chunks: bytes, compressor, digester, threads })),
+  );
+}
+
+/** One zstd frame as chunks are stored; undefined when it would not be smaller than `bytes`. */
+export async function compress(bytes: Uint8Array, level: number): Promise<Buffer | undefined> {
+  return unwrap(await addon().compress(asBuffer(bytes), level)) ?? undefined;
+}
+
+/** Throws FormatError unless `bytes` decode to exactly `size` bytes. `size` is allocated: check it before. */
+export async function decompress(bytes: Uint8Array, encoding: CompressorName, size: number): Promise<Buffer> {
+  return unwrap(await addon().decompress(asBuffer(bytes), encoding, size));
+}
+
+/** Of the addon and of the codecs whose version decides about bytes: for `--version` and bug reports. */
+export function versions(): { readonly addon: string; readonly zstd: string } {
+  return addon().versions();
+}
+
+class NativeLayer implements LayerPacker {
+  readonly #native: NativeLayerPacker;
+  readonly #layer: number;
+
+  constructor(native: NativeLayerPacker, layer: number) {
+    this.#native = native;
+    this.#layer = layer;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (!unwrap(this.#native.write(asBuffer(bytes)))) unwrap(await this.#native.room());
+  }
+
+  async finish(): Promise<PackedLayerTable> {
+    const packed = unwrap(await this.#native.finish());
+    const { entries, references, entryCount, sourceDigest, sourceSize, diffId, dataSize } = packed;
+    return {
+      // The addon writes sha256 digests in their canonical form.
+      source: { digest: sourceDigest as Digest, size: sourceSize },
+      diffId: diffId as DiffId,
+      entries: decodeEntries(entries, references, entryCount, this.#layer),
+      chunks: new PackedChunkTable(packed.chunks),
+      dataSize,
+      uncompressedSize: packed.uncompressedSize,
+      warnings: packed.warnings,
+      stats: {
+        sourceBytes: sourceSize,
+        tarBytes: packed.tarSize,
+        blobBytes: dataSize,
+        entries: entryCount,
+        chunks: packed.chunkCount,
+        newChunks: packed.newChunkCount,
+        duplicateBytes: packed.duplicateBytes,
+      },
+    };
+  }
+
+  digestWith(suffix: Uint8Array): Digest {
+    return unwrap(this.#native.digestWith(asBuffer(suffix))) as Digest; // canonical, as above
+  }
+
+  async seal(tail: Uint8Array): Promise<SealedBlob> {
+    const { digest, size } = unwrap(await this.#native.seal(asBuffer(tail)));
+    return { digest: digest as Digest, size }; // canonical, as above
+  }
+
+  abort(): void {
+    this.#native.abort();
+  }
+}
+
+class NativeVerifier implements BlobVerifier {
+  readonly #native: NativeBlobVerifier;
+
+  constructor(native: NativeBlobVerifier) {
+    this.#native = native;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (!unwrap(this.#native.write(asBuffer(bytes)))) unwrap(await this.#native.room());
+  }
+
+  async finish(): ReturnType<BlobVerifier['finish']> {
+    const { digest, size, faults } = unwrap(await this.#native.finish());
+    return { digest: digest as Digest, size, faults }; // canonical, as above
+  }
+
+  abort(): void {
+    this.#native.abort();
+  }
 }

@@ -49,38 +49,22 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// A format error without entry or offset.
     pub fn format(message: impl Into<String>) -> Self {
-        Self::Format {
-            message: message.into(),
-            path: None,
-            offset: None,
-        }
+        Self::Format { message: message.into(), path: None, offset: None }
     }
 
     /// A format error about the entry `path` whose header starts at `offset` in the uncompressed tar.
     pub fn format_at(message: impl Into<String>, path: &[u8], offset: u64) -> Self {
-        Self::Format {
-            message: message.into(),
-            path: Some(path.to_vec()),
-            offset: Some(offset),
-        }
+        Self::Format { message: message.into(), path: Some(path.to_vec()), offset: Some(offset) }
     }
 
     /// An unsupported thing without entry or offset.
     pub fn unsupported(message: impl Into<String>) -> Self {
-        Self::Unsupported {
-            message: message.into(),
-            path: None,
-            offset: None,
-        }
+        Self::Unsupported { message: message.into(), path: None, offset: None }
     }
 
     /// An unsupported entry `path` whose header starts at `offset` in the uncompressed tar.
     pub fn unsupported_at(message: impl Into<String>, path: &[u8], offset: u64) -> Self {
-        Self::Unsupported {
-            message: message.into(),
-            path: Some(path.to_vec()),
-            offset: Some(offset),
-        }
+        Self::Unsupported { message: message.into(), path: Some(path.to_vec()), offset: Some(offset) }
     }
 
     /// The operating system refused to `verb` (such as `write`) the file `path`.
@@ -129,16 +113,12 @@ impl Error {
     #[must_use]
     pub fn duplicate(&self) -> Self {
         match self {
-            Self::Format { message, path, offset } => Self::Format {
-                message: message.clone(),
-                path: path.clone(),
-                offset: *offset,
-            },
-            Self::Unsupported { message, path, offset } => Self::Unsupported {
-                message: message.clone(),
-                path: path.clone(),
-                offset: *offset,
-            },
+            Self::Format { message, path, offset } => {
+                Self::Format { message: message.clone(), path: path.clone(), offset: *offset }
+            }
+            Self::Unsupported { message, path, offset } => {
+                Self::Unsupported { message: message.clone(), path: path.clone(), offset: *offset }
+            }
             Self::Io { message, path, source } => Self::Io {
                 message: message.clone(),
                 path: path.clone(),

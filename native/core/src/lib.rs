@@ -1,10 +1,27 @@
 //! The data plane of nydusify-ts: compressed layer bytes go in, the data part of a RAFS blob and a table of entries and
-//! chunks come out. Nothing here knows of Node; files and threads appear only where the module's name says so.
+//! chunks come out. Nothing here knows of Node.
+//!
+//! From the outside in: `pipeline` (threads and their ends), `inflate`, `archive` (tar), `chunk`, `decide` and `dict` (what
+//! is new), `unit` and `compress`, `blob`, `table` (what crosses the border). `verify` goes the other way.
 
 #![forbid(unsafe_code)]
 
 pub mod archive;
+mod blob;
+mod chunk;
+pub mod compress;
+mod decide;
+mod dict;
+pub mod digest;
 pub mod error;
 pub mod inflate;
+pub mod pipeline;
+pub mod pool;
+mod queue;
+mod sync;
+pub mod table;
+mod unit;
+pub mod verify;
 
+pub use chunk::Warning;
 pub use error::{Error, Result};

@@ -1,0 +1,116 @@
+//! The blob file: chunk data back to back, then a tail that the caller made of the table; its digest is its name.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::digest::{Digest, Sha256Stream};
+use crate::error::{Error, Result};
+use crate::table::ChunkRecords;
+use crate::unit::Finished;
+
+/// A file that is gone when it is dropped, unless it was finished.
+pub struct Spool {
+    path: PathBuf,
+    file: File,
+    settled: AtomicBool,
+}
+
+impl Spool {
+    /// Creates a file that was not there before.
+    pub fn create(path: &Path) -> Result<Self> {
+        let file = OpenOptions::new().write(true).create_new(true).open(path);
+        let file = file.map_err(|source| Error::io("create", path, source))?;
+        Ok(Self { path: path.to_path_buf(), file, settled: AtomicBool::new(false) })
+    }
+
+    /// Appends.
+    pub fn append(&self, bytes: &[u8]) -> Result<()> {
+        (&self.file).write_all(bytes).map_err(|source| Error::io("write", &self.path, source))
+    }
+
+    /// From now on the file stays; `Aborted` when it has been removed already.
+    pub fn keep(&self) -> Result<()> {
+        if self.settled.swap(true, Ordering::AcqRel) { Err(Error::Aborted) } else { Ok(()) }
+    }
+
+    /// Removes the file, unless it is to stay or is gone.
+    pub fn remove(&self) {
+        if !self.settled.swap(true, Ordering::AcqRel) {
+            // The folder is scratch space of our caller: what cannot be removed now goes with it.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+/// What is known of a blob while it grows.
+#[derive(Default)]
+pub struct Blob {
+    digest: Sha256Stream,
+    /// The chunks so far.
+    pub records: ChunkRecords,
+}
+
+impl Blob {
+    /// Appends the chunks of a unit.
+    pub fn append(&mut self, spool: &Spool, unit: &Finished) -> Result<()> {
+        for chunk in &unit.chunks {
+            self.records.push(&chunk.print, chunk.size, chunk.compressed)?;
+        }
+        self.append_tail(spool, unit.stored_bytes())
+    }
+
+    /// Appends what is not chunk data.
+    pub fn append_tail(&mut self, spool: &Spool, bytes: &[u8]) -> Result<()> {
+        self.digest.update(bytes);
+        spool.append(bytes)
+    }
+
+    /// SHA-256 of the file so far followed by `suffix`.
+    pub fn digest_with(&self, suffix: &[u8]) -> Digest {
+        self.digest.digest_with(suffix)
+    }
+
+    /// Bytes of the file so far.
+    pub const fn size(&self) -> u64 {
+        self.digest.size()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spool_is_removed_unless_kept_and_never_replaces_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("blob");
+        let spool = Spool::create(&path).unwrap();
+        assert_eq!(Spool::create(&path).err().map(|error| error.code()), Some("IO"));
+        spool.append(b"abc").unwrap();
+        drop(spool);
+        assert!(!path.exists());
+
+        let spool = Spool::create(&path).unwrap();
+        spool.append(b"abc").unwrap();
+        spool.keep().unwrap();
+        spool.remove();
+        drop(spool);
+        assert_eq!(std::fs::read(&path).unwrap(), b"abc");
+    }
+
+    #[test]
+    fn what_was_removed_cannot_be_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::create(&folder.path().join("blob")).unwrap();
+        spool.remove();
+        assert!(matches!(spool.keep(), Err(Error::Aborted)));
+    }
+}

@@ -1,0 +1,91 @@
+//! One layer's decisions: is this chunk new, and which place do the files that hold it refer to.
+
+use std::sync::Arc;
+
+use crate::dict::{Dictionary, Place, Turns};
+use crate::digest::Fingerprint;
+use crate::error::{Error, Result};
+use crate::table::{EntryTable, MAX_CHUNKS};
+
+/// The right to decide; a layer that stands alone has it always.
+pub struct Ticket {
+    line: Option<(Arc<Turns>, u64)>,
+}
+
+impl Ticket {
+    /// Stands in line behind everyone who did so before.
+    pub fn take(turns: &Arc<Turns>) -> Self {
+        Self { line: Some((Arc::clone(turns), turns.take_ticket())) }
+    }
+
+    /// For a layer whose dictionary is its own.
+    pub const fn always() -> Self {
+        Self { line: None }
+    }
+
+    /// Whether this layer decides now.
+    pub fn is_due(&self) -> bool {
+        self.line.as_ref().is_none_or(|(turns, number)| turns.is_turn_of(*number))
+    }
+
+    /// Waits until it does; `Aborted` when the ticket is given back meanwhile.
+    pub fn wait(&self) -> Result<()> {
+        self.line.as_ref().map_or(Ok(()), |(turns, number)| turns.wait_for(*number))
+    }
+
+    /// Lets the next layer decide; once more does nothing.
+    pub fn give_back(&self) {
+        if let Some((turns, number)) = &self.line {
+            turns.release(*number);
+        }
+    }
+}
+
+/// Counts for a person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Chunks that files refer to.
+    pub chunks: u64,
+    /// Chunks that this layer stores.
+    pub new_chunks: u32,
+    /// Uncompressed bytes not stored again.
+    pub duplicate_bytes: u64,
+}
+
+/// Takes the decisions of one layer.
+pub struct Decider {
+    dictionary: Arc<Dictionary>,
+    layer: u32,
+    counts: Counts,
+}
+
+impl Decider {
+    /// For the layer that references call `layer`.
+    pub fn new(dictionary: Arc<Dictionary>, layer: u32) -> Self {
+        Self { dictionary, layer, counts: Counts::default() }
+    }
+
+    /// Notes the next chunk of the layer in `table`; true when it is new and must be stored.
+    pub fn decide(&mut self, chunk: &Fingerprint, table: &mut EntryTable) -> Result<bool> {
+        let place = Place { layer: self.layer, index: self.counts.new_chunks };
+        let known = self.dictionary.find_or_insert(chunk, place);
+        table.push_reference(known.unwrap_or(place));
+        self.counts.chunks += 1;
+        if known.is_some() {
+            self.counts.duplicate_bytes += u64::from(chunk.len);
+            return Ok(false);
+        }
+        if place.index >= MAX_CHUNKS {
+            return Err(Error::unsupported(format!(
+                "layer holds more than {MAX_CHUNKS} different chunks; a larger chunk size would do"
+            )));
+        }
+        self.counts.new_chunks += 1;
+        Ok(true)
+    }
+
+    /// The counts so far.
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+}

@@ -1,0 +1,153 @@
+//! Which chunks are known already, and whose turn it is to decide.
+//!
+//! A chunk is new or a duplicate depending on everything that came before it in the image, so decisions are taken in the
+//! order of layers, whatever the order in which bytes arrive. A layer whose turn has not come may do all other work.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex};
+
+use crate::digest::{Digest, Fingerprint};
+use crate::error::{Error, Result};
+use crate::sync::{lock, wait};
+
+/// Where a chunk is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The number that the layer was opened with.
+    pub layer: u32,
+    /// Its index in the layer's blob.
+    pub index: u32,
+}
+
+/// First place of every chunk seen; the same digest with another length is another chunk.
+#[derive(Default)]
+pub struct Dictionary {
+    places: Mutex<HashMap<(Digest, u32), Place>>,
+}
+
+impl Dictionary {
+    /// The place of a chunk that is known, or `None` after noting that it is stored at `place`.
+    pub fn find_or_insert(&self, chunk: &Fingerprint, place: Place) -> Option<Place> {
+        use std::collections::hash_map::Entry;
+        match lock(&self.places).entry((chunk.digest, chunk.len)) {
+            Entry::Occupied(known) => Some(*known.get()),
+            Entry::Vacant(free) => {
+                free.insert(place);
+                None
+            }
+        }
+    }
+}
+
+/// Hands the right to decide from layer to layer, in the order in which they asked for a ticket.
+#[derive(Default)]
+pub struct Turns {
+    /// Lowest ticket that has not been given back: its holder decides.
+    current: AtomicU64,
+    state: Mutex<TurnState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct TurnState {
+    next_ticket: u64,
+    /// Tickets given back before their turn came.
+    early: BTreeSet<u64>,
+}
+
+impl Turns {
+    /// The next ticket in line.
+    pub fn take_ticket(&self) -> u64 {
+        let mut state = lock(&self.state);
+        let ticket = state.next_ticket;
+        state.next_ticket += 1;
+        ticket
+    }
+
+    /// Whether the holder of `ticket` decides now. Once true it stays true until the ticket is given back.
+    pub fn is_turn_of(&self, ticket: u64) -> bool {
+        self.current.load(Ordering::Acquire) == ticket
+    }
+
+    /// Waits for the turn of `ticket`; `Aborted` when it is given back by another thread meanwhile.
+    pub fn wait_for(&self, ticket: u64) -> Result<()> {
+        let mut state = lock(&self.state);
+        loop {
+            let current = self.current.load(Ordering::Acquire);
+            if state.early.contains(&ticket) || current > ticket {
+                return Err(Error::Aborted);
+            }
+            if current == ticket {
+                return Ok(());
+            }
+            state = wait(&self.changed, state);
+        }
+    }
+
+    /// Gives the ticket back, in or before its turn; once more does nothing.
+    pub fn release(&self, ticket: u64) {
+        let mut state = lock(&self.state);
+        let mut current = self.current.load(Ordering::Acquire);
+        if ticket < current {
+            return;
+        }
+        state.early.insert(ticket);
+        while state.early.remove(&current) {
+            current += 1;
+        }
+        self.current.store(current, Ordering::Release);
+        self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    #[test]
+    fn the_first_place_of_a_chunk_wins_and_length_counts() {
+        let dictionary = Dictionary::default();
+        let chunk = Fingerprint::of(b"abc");
+        let first = Place { layer: 0, index: 7 };
+        assert_eq!(dictionary.find_or_insert(&chunk, first), None);
+        assert_eq!(dictionary.find_or_insert(&chunk, Place { layer: 1, index: 0 }), Some(first));
+        let longer = Fingerprint { len: 4, ..chunk };
+        assert_eq!(dictionary.find_or_insert(&longer, Place { layer: 1, index: 0 }), None);
+    }
+
+    #[test]
+    fn turns_pass_in_order_even_when_given_back_early() {
+        let turns = Turns::default();
+        let [a, b, c] = [turns.take_ticket(), turns.take_ticket(), turns.take_ticket()];
+        assert!(turns.is_turn_of(a) && !turns.is_turn_of(b));
+        turns.release(b);
+        turns.release(b);
+        assert!(turns.is_turn_of(a));
+        turns.release(a);
+        assert!(turns.is_turn_of(c));
+        assert!(matches!(turns.wait_for(b), Err(Error::Aborted)));
+        turns.release(a);
+        assert!(turns.is_turn_of(c));
+    }
+
+    #[test]
+    fn a_waiter_is_woken_by_its_turn_and_by_its_own_release() {
+        let turns = Arc::new(Turns::default());
+        let [a, b, c] = [turns.take_ticket(), turns.take_ticket(), turns.take_ticket()];
+        let waiters: Vec<_> = [b, c]
+            .into_iter()
+            .map(|ticket| {
+                let turns = Arc::clone(&turns);
+                std::thread::spawn(move || turns.wait_for(ticket))
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(20));
+        turns.release(c);
+        turns.release(a);
+        let results: Vec<_> = waiters.into_iter().map(|waiter| waiter.join().unwrap()).collect();
+        assert!(matches!(results[..], [Ok(()), Err(Error::Aborted)]));
+    }
+}

@@ -1,0 +1,300 @@
+//! One layer: what its owner can do with it, and the state that its threads share.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex};
+
+use super::{PackOptions, stages};
+use crate::blob::{Blob, Spool};
+use crate::chunk::Warning;
+use crate::compress::Compressor;
+use crate::decide::{Counts, Decider, Ticket};
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::pool::{Buffers, Pool, guarded, spawn};
+use crate::queue::{Budget, ByteQueue};
+use crate::sync::lock;
+use crate::unit::{Finished, UNIT};
+
+/// Bytes handed over by the owner, whoever allocated them.
+pub type Input = Box<dyn AsRef<[u8]> + Send>;
+
+/// Called exactly once, from one of our threads or from the call itself.
+pub type Reply<T> = Box<dyn FnOnce(Result<T>) + Send>;
+
+/// Compressed bytes that wait for the inflater.
+const INPUT_BYTES: usize = 2 << 20;
+/// Inflated bytes go in blocks of this size: large enough for the locks, small enough for the cache.
+pub(super) const BLOCK: usize = 256 << 10;
+/// Inflated bytes that wait for the tar parser.
+const INFLATED_BYTES: usize = 4 * BLOCK;
+/// Bytes of chunks that are undecided, or decided and not in the blob yet.
+const IN_FLIGHT_BYTES: usize = 24 << 20;
+
+/// A layer whose data is in the blob file.
+#[derive(Debug)]
+pub struct PackedLayer {
+    /// SHA-256 of the bytes as written in.
+    pub source_digest: Digest,
+    /// Bytes as written in.
+    pub source_size: u64,
+    /// SHA-256 of the uncompressed tar.
+    pub diff_id: Digest,
+    /// Bytes of the uncompressed tar.
+    pub tar_size: u64,
+    /// Number of entries.
+    pub entry_count: u32,
+    /// Packed entries (see `table`).
+    pub entries: Vec<u8>,
+    /// Packed references.
+    pub references: Vec<u8>,
+    /// Packed chunk records.
+    pub chunks: Vec<u8>,
+    /// Bytes of chunk data in the blob file.
+    pub data_size: u64,
+    /// Bytes of the uncompressed address space.
+    pub uncompressed_size: u64,
+    /// Counts for a person.
+    pub counts: Counts,
+    /// What was dropped or mended.
+    pub warnings: Vec<Warning>,
+}
+
+/// A blob that is complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SealedBlob {
+    /// SHA-256 of the file.
+    pub digest: Digest,
+    /// Its bytes.
+    pub size: u64,
+}
+
+/// What the threads of a layer share.
+pub struct Layer {
+    pub(super) options: PackOptions,
+    pub(super) input: ByteQueue<Input>,
+    pub(super) inflated: ByteQueue<stages::Inflated>,
+    pub(super) blocks: Buffers,
+    pub(super) units: Buffers,
+    pub(super) stored: Buffers,
+    pub(super) budget: Budget,
+    pub(super) ticket: Ticket,
+    pub(super) spool: Option<Spool>,
+    pub(super) output: Mutex<Output>,
+    pub(super) written: Condvar,
+    pub(super) pool: Arc<Pool>,
+    state: Mutex<State>,
+    #[cfg(test)]
+    pub(super) fault: Mutex<Option<stages::Fault>>,
+}
+
+/// The blob, and the units that wait for those before them.
+#[derive(Default)]
+pub struct Output {
+    /// `None` while somebody appends.
+    pub(super) blob: Option<Blob>,
+    /// Number of the unit that the blob needs next.
+    pub(super) next: u64,
+    pub(super) ready: BTreeMap<u64, Finished>,
+}
+
+#[derive(Default)]
+struct State {
+    failure: Option<Error>,
+    finish_asked: bool,
+    finish: Option<Reply<PackedLayer>>,
+    packed: bool,
+    sealed: bool,
+}
+
+impl Layer {
+    pub(super) fn new(
+        options: &PackOptions,
+        path: Option<&Path>,
+        ticket: Ticket,
+        pool: Arc<Pool>,
+    ) -> Result<Arc<Self>> {
+        let spool = path.map(Spool::create).transpose().inspect_err(|_| ticket.give_back())?;
+        let unit = UNIT.max(options.chunk_size as usize);
+        Ok(Arc::new(Self {
+            options: options.clone(),
+            input: ByteQueue::new(INPUT_BYTES),
+            inflated: ByteQueue::new(INFLATED_BYTES),
+            blocks: Buffers::new(BLOCK, INFLATED_BYTES / BLOCK + 2),
+            units: Buffers::new(unit, 8),
+            stored: Buffers::new(Compressor::bound(unit), 4),
+            budget: Budget::new(IN_FLIGHT_BYTES.max(3 * unit)),
+            ticket,
+            spool,
+            output: Mutex::new(Output { blob: Some(Blob::default()), ..Output::default() }),
+            written: Condvar::new(),
+            pool,
+            state: Mutex::default(),
+            #[cfg(test)]
+            fault: Mutex::default(),
+        }))
+    }
+
+    /// Ends everything with `error`, unless it has failed before or is sealed.
+    pub(super) fn fail(&self, error: Error) {
+        let mut state = lock(&self.state);
+        if state.failure.is_some() || state.sealed {
+            return;
+        }
+        let asked = state.finish.take().map(|reply| (reply, error.duplicate()));
+        state.failure = Some(error);
+        drop(state);
+        self.input.kill();
+        self.inflated.kill();
+        self.budget.kill();
+        self.ticket.give_back();
+        // Under the lock, so that nobody is between his look at the failure and his wait.
+        drop(lock(&self.output));
+        self.written.notify_all();
+        if let Some(spool) = &self.spool {
+            spool.remove();
+        }
+        if let Some((reply, error)) = asked {
+            reply(Err(error));
+        }
+    }
+
+    /// The error that ended this layer.
+    pub(super) fn failure(&self) -> Option<Error> {
+        lock(&self.state).failure.as_ref().map(Error::duplicate)
+    }
+
+    /// Runs part of the pipeline; its error or panic is the layer's.
+    pub(super) fn run(&self, body: impl FnOnce() -> Result<()>) {
+        if let Err(error) = guarded(body) {
+            self.fail(error);
+        }
+    }
+
+    /// The answer to `finish`.
+    pub(super) fn deliver(&self, packed: PackedLayer) {
+        let mut state = lock(&self.state);
+        let reply = state.finish.take();
+        state.packed = state.failure.is_none();
+        drop(state);
+        if let Some(reply) = reply {
+            reply(Ok(packed));
+        }
+    }
+
+    fn check_packed(&self) -> Result<()> {
+        let state = lock(&self.state);
+        match &state.failure {
+            Some(error) => Err(error.duplicate()),
+            None if state.sealed => Err(Error::internal("blob is sealed already")),
+            None if state.packed => Ok(()),
+            None => Err(Error::internal("layer is not finished")),
+        }
+    }
+
+    fn seal(&self, tail: &[u8]) -> Result<SealedBlob> {
+        self.check_packed()?;
+        let spool = self.spool.as_ref().ok_or_else(|| Error::internal("a scan has no blob to seal"))?;
+        let mut blob =
+            lock(&self.output).blob.take().ok_or_else(|| Error::internal("blob is being sealed already"))?;
+        blob.append_tail(spool, tail)?;
+        let mut state = lock(&self.state);
+        spool.keep()?;
+        state.sealed = true;
+        Ok(SealedBlob { digest: blob.digest_with(&[]), size: blob.size() })
+    }
+}
+
+/// The owner's end of a layer. Dropping it before it is sealed aborts it.
+pub struct LayerPacker {
+    layer: Arc<Layer>,
+}
+
+impl LayerPacker {
+    pub(super) fn start(layer: Arc<Layer>, decider: Decider) -> Result<Self> {
+        let packer = Self { layer };
+        let inflating = Arc::clone(&packer.layer);
+        spawn("nydus-inflate", move || inflating.run(|| stages::inflate(&inflating)))?;
+        let packing = Arc::clone(&packer.layer);
+        spawn("nydus-tar", move || packing.run(|| stages::pack(&packing, decider)))?;
+        Ok(packer)
+    }
+
+    /// Takes the next compressed bytes without waiting; says whether there is room for more. When there is none the
+    /// owner should wait for `on_room`; what it writes all the same is taken.
+    pub fn write(&self, bytes: Input) -> Result<bool> {
+        let len = (*bytes).as_ref().len();
+        self.layer.input.push_now(bytes, len).map_err(|error| self.layer.failure().unwrap_or(error))
+    }
+
+    /// Calls back when there is room, or when the layer has failed.
+    pub fn on_room(&self, reply: Reply<()>) {
+        let layer = Arc::clone(&self.layer);
+        self.layer.input.on_room(Box::new(move |result| {
+            reply(result.map_err(|error| layer.failure().unwrap_or(error)));
+        }));
+    }
+
+    /// The layer has ended; calls back when all of its data is in the blob file, or when it has failed.
+    pub fn finish(&self, reply: Reply<PackedLayer>) {
+        let mut state = lock(&self.layer.state);
+        let refusal = match &state.failure {
+            Some(error) => Some(error.duplicate()),
+            None if state.finish_asked => Some(Error::internal("layer is finished already")),
+            None => None,
+        };
+        if let Some(error) = refusal {
+            drop(state);
+            return reply(Err(error));
+        }
+        state.finish_asked = true;
+        state.finish = Some(reply);
+        drop(state);
+        self.layer.input.close();
+    }
+
+    /// SHA-256 of the blob file so far followed by `suffix`; after `finish`.
+    pub fn digest_with(&self, suffix: &[u8]) -> Result<Digest> {
+        self.layer.check_packed()?;
+        let output = lock(&self.layer.output);
+        let blob = output.blob.as_ref().ok_or_else(|| Error::internal("blob is being sealed already"))?;
+        Ok(blob.digest_with(suffix))
+    }
+
+    /// Appends the tail and closes the blob; from then on the file stays.
+    pub fn seal(&self, tail: Input, reply: Reply<SealedBlob>) {
+        let layer = Arc::clone(&self.layer);
+        let slot = Arc::new(Mutex::new(Some(reply)));
+        let answer = Arc::clone(&slot);
+        let job = move |_: &mut _| {
+            let result = guarded(|| layer.seal((*tail).as_ref()));
+            if let Err(error) = &result {
+                layer.fail(error.duplicate());
+            }
+            if let Some(reply) = lock(&answer).take() {
+                reply(result);
+            }
+        };
+        if let Err(error) = self.layer.pool.run(Box::new(job))
+            && let Some(reply) = lock(&slot).take()
+        {
+            reply(Err(error));
+        }
+    }
+
+    /// Ends the layer's threads and removes the file unless it is sealed; whoever waits gets `Aborted`. Again: nothing.
+    pub fn abort(&self) {
+        self.layer.fail(Error::Aborted);
+    }
+
+    #[cfg(test)]
+    pub(super) fn inject(&self, fault: stages::Fault) {
+        *lock(&self.layer.fault) = Some(fault);
+    }
+}
+
+impl Drop for LayerPacker {
+    fn drop(&mut self) {
+        self.abort();
+    }
+}

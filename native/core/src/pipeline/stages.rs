@@ -1,0 +1,225 @@
+//! What the threads of a layer do.
+
+use std::sync::Arc;
+
+use super::layer::{BLOCK, Layer, PackedLayer};
+use crate::archive::Archive;
+use crate::chunk::{Chunker, ChunkerOptions, Units};
+use crate::decide::Decider;
+use crate::digest::{Digest, Sha256Stream};
+use crate::error::{Error, Result};
+use crate::inflate::Inflater;
+use crate::sync::{lock, wait};
+use crate::unit::{Finished, UNIT, Unit, finish};
+
+/// What the inflater tells the tar parser.
+pub enum Inflated {
+    /// The next bytes of the tar.
+    Block(Vec<u8>),
+    /// There are no more; digest and size of the bytes as written in.
+    End(Digest, u64),
+}
+
+/// Where a test wants a panic.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    Inflate,
+    Pack,
+    Compress,
+    Append,
+}
+
+#[cfg(test)]
+fn trip(layer: &Layer, here: Fault) {
+    assert!(*lock(&layer.fault) != Some(here), "injected");
+}
+
+/// Collects inflated bytes into blocks.
+struct Blocks<'a> {
+    layer: &'a Layer,
+    block: Vec<u8>,
+}
+
+impl Blocks<'_> {
+    fn put(&mut self, mut bytes: &[u8]) -> Result<()> {
+        while !bytes.is_empty() {
+            if self.block.len() >= BLOCK {
+                self.flush()?;
+            }
+            let (now, rest) = bytes.split_at(bytes.len().min(BLOCK - self.block.len()));
+            self.block.extend_from_slice(now);
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let mut next = self.layer.blocks.take();
+        next.clear();
+        let block = std::mem::replace(&mut self.block, next);
+        let len = block.len();
+        if len == 0 { Ok(()) } else { self.layer.inflated.push(Inflated::Block(block), len) }
+    }
+}
+
+/// First thread: bytes as written in to the bytes of the tar.
+pub fn inflate(layer: &Layer) -> Result<()> {
+    let mut source = Sha256Stream::default();
+    let mut inflater = Inflater::new();
+    let mut blocks = Blocks { layer, block: layer.blocks.take() };
+    while let Some(bytes) = layer.input.pop()? {
+        #[cfg(test)]
+        trip(layer, Fault::Inflate);
+        let bytes = (*bytes).as_ref();
+        source.update(bytes);
+        inflater.push(bytes, &mut |out| blocks.put(out))?;
+    }
+    inflater.finish(&mut |out| blocks.put(out))?;
+    blocks.flush()?;
+    layer.inflated.push(Inflated::End(source.digest(), source.size()), 0)
+}
+
+/// Second thread: the bytes of the tar to entries and units of new chunks, and the answer when all is stored.
+pub fn pack(layer: &Arc<Layer>, decider: Decider) -> Result<()> {
+    let mut tar = Sha256Stream::default();
+    let mut archive = Archive::new();
+    let options = ChunkerOptions { chunk_size: layer.options.chunk_size, scan: layer.options.scan };
+    let units = LayerUnits { layer: Arc::clone(layer), submitted: 0 };
+    let mut chunker = Chunker::new(options, units, &layer.ticket, decider);
+    let (source_digest, source_size) = loop {
+        match layer.inflated.pop()? {
+            Some(Inflated::Block(block)) => {
+                #[cfg(test)]
+                trip(layer, Fault::Pack);
+                tar.update(&block);
+                archive.push(&block, &mut chunker)?;
+                layer.blocks.give(block);
+            }
+            Some(Inflated::End(digest, size)) => break (digest, size),
+            None => return Err(Error::internal("the inflater ended without a word")),
+        }
+    };
+    archive.finish(&mut chunker)?;
+    let (mut chunked, units) = chunker.finish()?;
+    let stored = wait_written(layer, units.submitted)?;
+    // A scan has kept the records itself.
+    let records = if layer.options.scan { &mut chunked.records } else { &mut { stored } };
+    let (data_size, uncompressed_size) = (records.compressed_end(), records.uncompressed_end());
+    let chunks = records.take();
+    let entry_count = chunked.table.count();
+    let (entries, references) = chunked.table.into_parts();
+    layer.deliver(PackedLayer {
+        source_digest,
+        source_size,
+        diff_id: tar.digest(),
+        tar_size: tar.size(),
+        entry_count,
+        entries,
+        references,
+        chunks,
+        data_size,
+        uncompressed_size,
+        counts: chunked.counts,
+        warnings: chunked.warnings,
+    });
+    Ok(())
+}
+
+/// Waits until `units` units are in the blob; takes its chunk records.
+fn wait_written(layer: &Layer, units: u64) -> Result<crate::table::ChunkRecords> {
+    let mut output = lock(&layer.output);
+    loop {
+        if let Some(error) = layer.failure() {
+            return Err(error);
+        }
+        if output.next == units
+            && let Some(blob) = &mut output.blob
+        {
+            return Ok(std::mem::take(&mut blob.records));
+        }
+        output = wait(&layer.written, output);
+    }
+}
+
+/// The chunker's units: bought from the layer's budget, compressed by the pool.
+struct LayerUnits {
+    layer: Arc<Layer>,
+    submitted: u64,
+}
+
+impl LayerUnits {
+    fn price(&self) -> usize {
+        UNIT.max(self.layer.options.chunk_size as usize)
+    }
+}
+
+impl Units for LayerUnits {
+    fn open(&self, wait: bool) -> Result<Option<Unit>> {
+        if wait {
+            self.layer.budget.take(self.price())?;
+        } else if !self.layer.budget.try_take(self.price())? {
+            return Ok(None);
+        }
+        let mut bytes = self.layer.units.take();
+        bytes.clear();
+        Ok(Some(Unit { bytes, ..Unit::default() }))
+    }
+
+    fn submit(&mut self, unit: Unit) -> Result<()> {
+        let number = self.submitted;
+        self.submitted += 1;
+        let layer = Arc::clone(&self.layer);
+        let price = self.price();
+        self.layer.pool.run(Box::new(move |worker| {
+            layer.run(|| {
+                // After a failure the queue still holds our units: nobody wants them.
+                if let Some(error) = layer.failure() {
+                    return Err(error);
+                }
+                #[cfg(test)]
+                trip(&layer, Fault::Compress);
+                let (done, free) = finish(unit, layer.stored.take(), layer.options.compression, worker)?;
+                // A raw unit's own buffer went into the result, and the spare one comes back.
+                match layer.options.compression {
+                    crate::compress::Compression::None => layer.stored.give(free),
+                    crate::compress::Compression::Zstd { .. } => layer.units.give(free),
+                }
+                append_in_order(&layer, number, done, price)
+            });
+        }))
+    }
+
+    fn discard(&self, unit: Unit) {
+        self.layer.units.give(unit.bytes);
+        self.layer.budget.give(self.price());
+    }
+}
+
+/// Puts a finished unit where it belongs. Whoever brings the unit that the blob waits for appends it, and all that are
+/// ready behind it; the others leave theirs and go on.
+fn append_in_order(layer: &Layer, number: u64, unit: Finished, price: usize) -> Result<()> {
+    let mut output = lock(&layer.output);
+    output.ready.insert(number, unit);
+    let Some(mut blob) = output.blob.take() else { return Ok(()) };
+    let spool = layer.spool.as_ref().ok_or_else(|| Error::internal("a scan stores nothing"))?;
+    loop {
+        let next = output.next;
+        let Some(unit) = output.ready.remove(&next) else {
+            output.blob = Some(blob);
+            layer.written.notify_all();
+            return Ok(());
+        };
+        drop(output);
+        #[cfg(test)]
+        trip(layer, Fault::Append);
+        blob.append(spool, &unit)?;
+        match layer.options.compression {
+            crate::compress::Compression::None => layer.units.give(unit.bytes),
+            crate::compress::Compression::Zstd { .. } => layer.stored.give(unit.bytes),
+        }
+        layer.budget.give(price);
+        output = lock(&layer.output);
+        output.next += 1;
+    }
+}

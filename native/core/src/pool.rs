@@ -1,0 +1,173 @@
+//! The worker threads of one image packer, each with its own codec contexts, and buffers that go round.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use crate::compress::{Compressor, Decompressor};
+use crate::error::{Error, Result};
+use crate::sync::lock;
+
+/// Work for whichever worker is free. A job reports its own failures, panics too; one that does not is lost.
+pub type Job = Box<dyn FnOnce(&mut Worker) + Send>;
+
+/// What a worker thread owns.
+#[derive(Default)]
+pub struct Worker {
+    compressor: Option<Compressor>,
+    decompressor: Option<Decompressor>,
+}
+
+impl Worker {
+    /// This thread's compression context.
+    pub fn compressor(&mut self) -> Result<&mut Compressor> {
+        match &mut self.compressor {
+            Some(compressor) => Ok(compressor),
+            none => Ok(none.insert(Compressor::new()?)),
+        }
+    }
+
+    /// This thread's decompression context.
+    pub fn decompressor(&mut self) -> Result<&mut Decompressor> {
+        match &mut self.decompressor {
+            Some(decompressor) => Ok(decompressor),
+            none => Ok(none.insert(Decompressor::new()?)),
+        }
+    }
+}
+
+/// Threads that take jobs first come, first served. They end when the pool is dropped and no job is left.
+pub struct Pool {
+    jobs: Sender<Job>,
+}
+
+impl Pool {
+    /// Starts `threads` workers, at least one.
+    pub fn new(threads: usize) -> Result<Self> {
+        let (jobs, queue) = unbounded();
+        for number in 0..threads.max(1) {
+            let queue = queue.clone();
+            spawn(&format!("nydus-pack-{number}"), move || work(&queue))?;
+        }
+        Ok(Self { jobs })
+    }
+
+    /// Queues a job. What bounds the queue is the budget of those who put jobs in.
+    pub fn run(&self, job: Job) -> Result<()> {
+        self.jobs.send(job).map_err(|_| Error::internal("every worker thread has ended"))
+    }
+}
+
+fn work(queue: &Receiver<Job>) {
+    let mut worker = Worker::default();
+    for job in queue {
+        if catch_unwind(AssertUnwindSafe(|| job(&mut worker))).is_err() {
+            // A context that was left in the middle of something is not used again.
+            worker = Worker::default();
+        }
+    }
+}
+
+/// Starts a named thread that nobody joins.
+pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
+    let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(body);
+    spawned.map(drop).map_err(|source| Error::Io {
+        message: format!("cannot start a thread: {source}"),
+        path: None,
+        source,
+    })
+}
+
+/// Runs `body`; a panic inside becomes an internal error.
+pub fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(panic_error(&*panic)))
+}
+
+thread_local! {
+    /// Where this thread panicked last, for the error that tells of it.
+    static PANICKED_AT: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Makes panics silent and notes where they were, for a process in which all threads of this crate are guarded.
+pub fn note_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        PANICKED_AT.with(|at| at.replace(place));
+    }));
+}
+
+/// What a caught panic is told as.
+pub fn panic_error(panic: &(dyn Any + Send)) -> Error {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    let place = PANICKED_AT.with(RefCell::take).map(|place| format!(" at {place}")).unwrap_or_default();
+    Error::internal(format!("the addon panicked{place}: {text}"))
+}
+
+/// Buffers to use again, so that the pages stay warm and memory does not fragment.
+pub struct Buffers {
+    capacity: usize,
+    keep: usize,
+    free: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Buffers {
+    /// Buffers of `capacity` bytes, of which at most `keep` wait for their next use.
+    pub fn new(capacity: usize, keep: usize) -> Self {
+        Self { capacity, keep, free: Mutex::new(Vec::new()) }
+    }
+
+    /// A buffer, used or new; its length and content are whatever its last user left.
+    pub fn take(&self) -> Vec<u8> {
+        lock(&self.free).pop().unwrap_or_else(|| Vec::with_capacity(self.capacity))
+    }
+
+    /// Gives a buffer back. One that has grown far beyond the others is let go.
+    pub fn give(&self, buffer: Vec<u8>) {
+        let mut free = lock(&self.free);
+        if free.len() < self.keep && buffer.capacity() <= self.capacity.saturating_mul(2) {
+            free.push(buffer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn a_panicking_job_does_not_end_its_worker() {
+        let pool = Pool::new(1).unwrap();
+        let (tell, told) = mpsc::channel();
+        pool.run(Box::new(|_| panic!("on purpose"))).unwrap();
+        pool.run(Box::new(move |worker| tell.send(worker.compressor().is_ok()).unwrap())).unwrap();
+        assert_eq!(told.recv(), Ok(true));
+    }
+
+    #[test]
+    fn a_panic_becomes_an_internal_error_with_its_text() {
+        let error = guarded::<()>(|| panic!("number {}", 7)).unwrap_err();
+        assert_eq!(
+            (error.code(), error.to_string()),
+            ("INTERNAL", "the addon panicked: number 7".to_owned())
+        );
+    }
+
+    #[test]
+    fn buffers_are_used_again_unless_they_have_grown() {
+        let buffers = Buffers::new(16, 1);
+        let mut buffer = buffers.take();
+        buffer.push(1);
+        buffers.give(buffer);
+        assert_eq!(buffers.take(), [1]);
+        buffers.give(Vec::with_capacity(1000));
+        assert_eq!(buffers.take().capacity(), 16);
+    }
+}

@@ -1,0 +1,245 @@
+//! What bounds a pipeline: a queue and a budget, both counted in bytes, both of which end at once when killed.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex};
+
+use crate::error::{Error, Result};
+use crate::sync::{lock, wait};
+
+/// Called once from whichever thread makes room, or with `Aborted` when the queue is killed.
+pub type RoomCallback = Box<dyn FnOnce(Result<()>) + Send>;
+
+/// A first-in-first-out queue of byte blocks for one consumer.
+pub struct ByteQueue<T> {
+    limit: usize,
+    state: Mutex<QueueState<T>>,
+    changed: Condvar,
+}
+
+struct QueueState<T> {
+    items: VecDeque<(T, usize)>,
+    bytes: usize,
+    closed: bool,
+    killed: bool,
+    waiting: Vec<RoomCallback>,
+}
+
+impl<T> ByteQueue<T> {
+    /// A queue that has room while it holds fewer than `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        let state = QueueState {
+            items: VecDeque::new(),
+            bytes: 0,
+            closed: false,
+            killed: false,
+            waiting: Vec::new(),
+        };
+        Self { limit, state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// Puts an item in, full or not, without waiting; says whether there is room for more.
+    pub fn push_now(&self, item: T, bytes: usize) -> Result<bool> {
+        let mut state = lock(&self.state);
+        if state.killed {
+            return Err(Error::Aborted);
+        }
+        if state.closed {
+            return Err(Error::internal("write after finish"));
+        }
+        state.items.push_back((item, bytes));
+        state.bytes += bytes;
+        self.changed.notify_all();
+        Ok(state.bytes < self.limit)
+    }
+
+    /// Waits for room, then puts an item in.
+    pub fn push(&self, item: T, bytes: usize) -> Result<()> {
+        let mut state = lock(&self.state);
+        while !state.killed && state.bytes >= self.limit {
+            state = wait(&self.changed, state);
+        }
+        if state.killed {
+            return Err(Error::Aborted);
+        }
+        state.items.push_back((item, bytes));
+        state.bytes += bytes;
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// Waits for an item; `None` when the queue is closed and empty.
+    pub fn pop(&self) -> Result<Option<T>> {
+        let mut state = lock(&self.state);
+        loop {
+            if state.killed {
+                return Err(Error::Aborted);
+            }
+            if let Some((item, bytes)) = state.items.pop_front() {
+                state.bytes -= bytes;
+                let waiting =
+                    if state.bytes < self.limit { std::mem::take(&mut state.waiting) } else { Vec::new() };
+                self.changed.notify_all();
+                drop(state);
+                for callback in waiting {
+                    callback(Ok(()));
+                }
+                return Ok(Some(item));
+            }
+            if state.closed {
+                return Ok(None);
+            }
+            state = wait(&self.changed, state);
+        }
+    }
+
+    /// Calls back as soon as there is room: now, or from the consumer's thread.
+    pub fn on_room(&self, callback: RoomCallback) {
+        let mut state = lock(&self.state);
+        if state.killed {
+            drop(state);
+            callback(Err(Error::Aborted));
+        } else if state.bytes < self.limit {
+            drop(state);
+            callback(Ok(()));
+        } else {
+            state.waiting.push(callback);
+        }
+    }
+
+    /// Nothing more will come.
+    pub fn close(&self) {
+        lock(&self.state).closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Drops what is queued; everyone who waits or comes later gets `Aborted`.
+    pub fn kill(&self) {
+        let mut state = lock(&self.state);
+        state.killed = true;
+        state.bytes = 0;
+        let items = std::mem::take(&mut state.items);
+        let waiting = std::mem::take(&mut state.waiting);
+        self.changed.notify_all();
+        drop(state);
+        drop(items);
+        for callback in waiting {
+            callback(Err(Error::Aborted));
+        }
+    }
+}
+
+/// A number of bytes that may be in flight at once.
+pub struct Budget {
+    limit: usize,
+    state: Mutex<BudgetState>,
+    changed: Condvar,
+}
+
+struct BudgetState {
+    used: usize,
+    killed: bool,
+}
+
+impl Budget {
+    /// A budget of `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { limit, state: Mutex::new(BudgetState { used: 0, killed: false }), changed: Condvar::new() }
+    }
+
+    /// Takes bytes if they are there. Anything fits into a budget that nobody uses.
+    pub fn try_take(&self, bytes: usize) -> Result<bool> {
+        let mut state = lock(&self.state);
+        if state.killed {
+            return Err(Error::Aborted);
+        }
+        let fits = state.used == 0 || state.used + bytes <= self.limit;
+        if fits {
+            state.used += bytes;
+        }
+        Ok(fits)
+    }
+
+    /// Waits until the bytes are there, and takes them.
+    pub fn take(&self, bytes: usize) -> Result<()> {
+        let mut state = lock(&self.state);
+        while !state.killed && state.used != 0 && state.used + bytes > self.limit {
+            state = wait(&self.changed, state);
+        }
+        if state.killed {
+            return Err(Error::Aborted);
+        }
+        state.used += bytes;
+        Ok(())
+    }
+
+    /// Gives bytes back.
+    pub fn give(&self, bytes: usize) {
+        lock(&self.state).used -= bytes;
+        self.changed.notify_all();
+    }
+
+    /// Everyone who waits or comes later gets `Aborted`.
+    pub fn kill(&self) {
+        lock(&self.state).killed = true;
+        self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, mpsc};
+    use std::time::Duration;
+
+    #[test]
+    fn items_come_out_in_order_and_room_is_told() {
+        let queue = ByteQueue::new(10);
+        assert!(queue.push_now('a', 9).unwrap());
+        assert!(!queue.push_now('b', 9).unwrap());
+        let (tell, told) = mpsc::channel();
+        queue.on_room(Box::new(move |result| tell.send(result.is_ok()).unwrap()));
+        assert!(told.try_recv().is_err());
+        assert_eq!(queue.pop().unwrap(), Some('a'));
+        assert_eq!(told.try_recv(), Ok(true));
+        queue.close();
+        assert_eq!(queue.push_now('c', 1).unwrap_err().code(), "INTERNAL");
+        assert_eq!(queue.pop().unwrap(), Some('b'));
+        assert_eq!(queue.pop().unwrap(), None);
+    }
+
+    #[test]
+    fn killing_wakes_everyone() {
+        let queue = Arc::new(ByteQueue::new(1));
+        let budget = Arc::new(Budget::new(1));
+        queue.push_now((), 5).unwrap();
+        budget.take(5).unwrap();
+        let (tell, told) = mpsc::channel();
+        queue.on_room(Box::new(move |result| tell.send(result.is_err()).unwrap()));
+        let producer = std::thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || queue.push((), 1)
+        });
+        let taker = std::thread::spawn({
+            let budget = Arc::clone(&budget);
+            move || budget.take(1)
+        });
+        std::thread::sleep(Duration::from_millis(20));
+        queue.kill();
+        budget.kill();
+        assert_eq!(told.recv(), Ok(true));
+        assert!(matches!(producer.join().unwrap(), Err(Error::Aborted)));
+        assert!(matches!(taker.join().unwrap(), Err(Error::Aborted)));
+        assert!(matches!(queue.pop(), Err(Error::Aborted)));
+        assert!(matches!(budget.try_take(1), Err(Error::Aborted)));
+    }
+
+    #[test]
+    fn a_budget_lets_one_too_large_thing_through_alone() {
+        let budget = Budget::new(10);
+        assert!(budget.try_take(50).unwrap());
+        assert!(!budget.try_take(1).unwrap());
+        budget.give(50);
+        assert!(budget.try_take(6).unwrap());
+        assert!(!budget.try_take(5).unwrap());
+    }
+}

@@ -1,0 +1,152 @@
+/** Finds and loads the addon on first use, and turns its outcomes into values or errors of ours. */
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { FormatError, InternalError, InterruptedError, LocalIoError, UnsupportedError } from '../errors.js';
+import { type NydusError } from '../errors.js';
+
+interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly path?: Buffer;
+  readonly offset?: number;
+}
+
+/** What every fallible call of the addon gives: it throws only when arguments have the wrong type. */
+export type Outcome<T> =
+  | { readonly ok: T; readonly error?: undefined }
+  | { readonly ok?: undefined; readonly error: Failure };
+
+export interface NativePackedLayer {
+  readonly sourceDigest: string;
+  readonly sourceSize: number;
+  readonly diffId: string;
+  readonly tarSize: number;
+  readonly entryCount: number;
+  /** Layouts of these three: native/core/src/table.rs and src/native/tables.ts. */
+  readonly entries: Buffer;
+  readonly references: Buffer;
+  readonly chunks: Buffer;
+  readonly dataSize: number;
+  readonly uncompressedSize: number;
+  readonly chunkCount: number;
+  readonly newChunkCount: number;
+  readonly duplicateBytes: number;
+  readonly warnings: readonly { readonly code: string; readonly message: string }[];
+}
+
+export interface NativeLayerPacker {
+  /** True when there is room for more. */
+  write(bytes: Buffer): Outcome<boolean>;
+  room(): Promise<Outcome<undefined>>;
+  finish(): Promise<Outcome<NativePackedLayer>>;
+  digestWith(suffix: Buffer): Outcome<string>;
+  seal(tail: Buffer): Promise<Outcome<{ readonly digest: string; readonly size: number }>>;
+  abort(): void;
+}
+
+export interface NativeBlobVerifier {
+  /** True when there is room for more. */
+  write(bytes: Buffer): Outcome<boolean>;
+  room(): Promise<Outcome<undefined>>;
+  finish(): Promise<
+    Outcome<{
+      readonly digest: string;
+      readonly size: number;
+      readonly faults: readonly { readonly index: number; readonly message: string }[];
+    }>
+  >;
+  abort(): void;
+}
+
+export interface NativeImagePacker {
+  openLayer(layer: number, blobPath: string): Outcome<NativeLayerPacker>;
+  dispose(): void;
+}
+
+interface Addon {
+  openImagePacker(options: {
+    readonly chunkSize: number;
+    readonly compressor: string;
+    readonly level: number;
+    readonly dedup: string;
+    readonly threads: number;
+    readonly scan: boolean;
+  }): Outcome<NativeImagePacker>;
+  openBlobVerifier(options: {
+    readonly chunks: Buffer;
+    readonly compressor: string;
+    readonly digester: string;
+    readonly threads: number;
+  }): Outcome<NativeBlobVerifier>;
+  compress(bytes: Buffer, level: number): Promise<Outcome<Buffer | null>>;
+  decompress(bytes: Buffer, encoding: string, size: number): Promise<Outcome<Buffer>>;
+  versions(): { readonly addon: string; readonly zstd: string };
+}
+
+let loaded: Addon | undefined;
+
+/** The addon; loading it takes a few milliseconds, which `--help` need not pay. Throws LocalIoError when it is not built. */
+export function addon(): Addon {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): Addon {
+  const root = packageRoot(import.meta.dirname);
+  const path = join(root, 'native', 'nydusify.node');
+  const hint = 'run `npm run build:native`, which needs Rust';
+  if (!existsSync(path)) throw new LocalIoError(`${path}: the native addon is not built`, { hint });
+  try {
+    // The surface of native/node/src, which has no types of its own.
+    return createRequire(import.meta.url)(path) as Addon;
+  } catch (cause) {
+    throw new LocalIoError(`${path}: the native addon does not load`, { cause, hint });
+  }
+}
+
+/** The nearest folder upwards whose package.json is ours. */
+function packageRoot(start: string): string {
+  for (let folder = start; ; folder = dirname(folder)) {
+    if (isOurPackage(join(folder, 'package.json'))) return folder;
+    if (folder === dirname(folder)) {
+      throw new LocalIoError(`${start}: not inside the package nydusify-ts, so there is no native addon`, {
+        hint: 'install the package as a whole',
+      });
+    }
+  }
+}
+
+function isOurPackage(path: string): boolean {
+  try {
+    return /"name":\s*"nydusify-ts"/.test(readFileSync(path, 'utf8'));
+  } catch {
+    return false; // there is none
+  }
+}
+
+/** The value of an outcome; throws the error of ours that its code names. */
+export function unwrap<T>(outcome: Outcome<T>): T {
+  if (outcome.error !== undefined) throw toError(outcome.error);
+  return outcome.ok;
+}
+
+function toError({ code, message, offset }: Failure): NydusError {
+  switch (code) {
+    case 'FORMAT':
+      return new FormatError(message, { offset });
+    case 'UNSUPPORTED':
+      return new UnsupportedError(message);
+    case 'IO':
+      return new LocalIoError(message, { hint: 'see that the work folder (--work-dir) exists and has room' });
+    case 'ABORTED':
+      return new InterruptedError(message);
+    default:
+      return new InternalError(message, { hint: 'report it with the output of --version' });
+  }
+}
+
+/** The same bytes as a Buffer, which is what the addon takes. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

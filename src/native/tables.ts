@@ -1,0 +1,198 @@
+/** The packed tables that cross from the addon, little-endian. Their layout is written down in native/core/src/table.rs. */
+import { InternalError } from '../errors.js';
+import { type RawName, type RawPath } from '../oci/raw-name.js';
+import {
+  chunkRef,
+  type ChunkRecord,
+  type ChunkRef,
+  type ChunkTable,
+  type LayerEntry,
+  type Xattr,
+} from '../rafs-builder/tree.js';
+
+const ENTRY_HEAD = 64;
+const REFERENCE = 8;
+const CHUNK_RECORD = 64;
+const FLAG_COMPRESSED = 1;
+const FLAG_CRC = 2;
+const TWO_32 = 2 ** 32;
+
+/** Most entries have none. */
+const NO_XATTRS: readonly Xattr[] = [];
+const NO_CHUNKS: readonly ChunkRef[] = [];
+
+/** Entries of source layer `layer`, in tar order. */
+export function decodeEntries(
+  entries: Buffer,
+  references: Buffer,
+  count: number,
+  layer: number,
+): LayerEntry[] {
+  const decoder = new EntryDecoder(entries, references, layer);
+  const decoded = Array.from({ length: count }, () => decoder.next());
+  decoder.end();
+  return decoded;
+}
+
+class EntryDecoder {
+  readonly #bytes: Buffer;
+  readonly #references: Buffer;
+  readonly #layer: number;
+  #at = 0;
+  #reference = 0;
+
+  constructor(bytes: Buffer, references: Buffer, layer: number) {
+    this.#bytes = bytes;
+    this.#references = references;
+    this.#layer = layer;
+  }
+
+  next(): LayerEntry {
+    const bytes = this.#bytes;
+    const head = this.#at;
+    this.#at += ENTRY_HEAD;
+    // Latin1 is one character a byte, which is what RawPath promises.
+    const path = this.#text(bytes.readUInt32LE(head + 48)) as RawPath;
+    const link = this.#text(bytes.readUInt32LE(head + 52)) as RawPath;
+    const xattrs = this.#xattrs(bytes.readUInt32LE(head + 56));
+    const chunks = this.#chunks(bytes.readUInt32LE(head + 60));
+    const body = this.#body(head, { link, xattrs, chunks });
+    return { path, offset: readU64(bytes, head + 32), body };
+  }
+
+  /** Both buffers must have been used up: else the two sides disagree about the layout. */
+  end(): void {
+    if (this.#at !== this.#bytes.length || this.#reference !== this.#references.length) {
+      throw new InternalError('the table of entries from the addon has another length than its entries');
+    }
+  }
+
+  #body(
+    head: number,
+    { link, xattrs, chunks }: { link: RawPath; xattrs: readonly Xattr[]; chunks: readonly ChunkRef[] },
+  ): LayerEntry['body'] {
+    const bytes = this.#bytes;
+    const kind = bytes.readUInt8(head);
+    if (kind === 3) return { kind: 'hardlink', target: link };
+    const base = {
+      mode: bytes.readUInt16LE(head + 2),
+      uid: bytes.readUInt32LE(head + 4),
+      gid: bytes.readUInt32LE(head + 8),
+      mtime: readI64(bytes, head + 16),
+      mtimeNsec: bytes.readUInt32LE(head + 12),
+      xattrs,
+      layer: this.#layer,
+    };
+    switch (kind) {
+      case 0:
+        return { ...base, kind: 'file', size: readU64(bytes, head + 24), chunks };
+      case 1:
+        return { ...base, kind: 'directory', implied: false };
+      case 2:
+        return { ...base, kind: 'symlink', target: link };
+      case 4:
+      case 5: {
+        const major = bytes.readUInt32LE(head + 40);
+        const minor = bytes.readUInt32LE(head + 44);
+        return { ...base, kind: kind === 4 ? 'char' : 'block', major, minor };
+      }
+      case 6:
+        return { ...base, kind: 'fifo' };
+      default:
+        throw new InternalError(`entry kind ${kind} from the addon is unknown`);
+    }
+  }
+
+  #text(length: number): string {
+    const start = this.#at;
+    this.#at += length;
+    return this.#bytes.toString('latin1', start, this.#at);
+  }
+
+  #xattrs(count: number): readonly Xattr[] {
+    if (count === 0) return NO_XATTRS;
+    return Array.from({ length: count }, () => {
+      const nameLength = this.#bytes.readUInt32LE(this.#at);
+      const valueLength = this.#bytes.readUInt32LE(this.#at + 4);
+      this.#at += 8;
+      const name = this.#text(nameLength) as RawName; // as for paths
+      const start = this.#at;
+      this.#at += valueLength;
+      // A copy, so that the table can go.
+      return { name, value: new Uint8Array(this.#bytes.subarray(start, this.#at)) };
+    });
+  }
+
+  #chunks(count: number): readonly ChunkRef[] {
+    if (count === 0) return NO_CHUNKS;
+    const start = this.#reference;
+    this.#reference += count * REFERENCE;
+    return Array.from({ length: count }, (_, number) => {
+      const at = start + number * REFERENCE;
+      return chunkRef(this.#references.readUInt32LE(at), this.#references.readUInt32LE(at + 4));
+    });
+  }
+}
+
+/** The addon has checked that 64-bit numbers are whole numbers of JavaScript. */
+function readU64(bytes: Buffer, at: number): number {
+  return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * TWO_32;
+}
+function readI64(bytes: Buffer, at: number): number {
+  return bytes.readUInt32LE(at) + bytes.readInt32LE(at + 4) * TWO_32;
+}
+
+/** Chunk records as the addon packs them: 64 bytes a chunk, however many there are. */
+export class PackedChunkTable implements ChunkTable {
+  readonly bytes: Buffer;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+  }
+
+  get length(): number {
+    return this.bytes.length / CHUNK_RECORD;
+  }
+
+  at(index: number): ChunkRecord {
+    if (!Number.isInteger(index) || index < 0 || index >= this.length) {
+      throw new InternalError(`chunk ${index} of ${this.length} was asked for`);
+    }
+    const { bytes } = this;
+    const at = index * CHUNK_RECORD;
+    const flags = bytes.readUInt32LE(at + 44);
+    return {
+      digest: bytes.subarray(at, at + 32),
+      crc32: (flags & FLAG_CRC) === 0 ? undefined : bytes.readUInt32LE(at + 32),
+      compressed: (flags & FLAG_COMPRESSED) !== 0,
+      compressedOffset: readU64(bytes, at + 48),
+      compressedSize: bytes.readUInt32LE(at + 40),
+      uncompressedOffset: readU64(bytes, at + 56),
+      uncompressedSize: bytes.readUInt32LE(at + 36),
+    };
+  }
+
+  /** Any table in packed form. */
+  static from(table: ChunkTable): PackedChunkTable {
+    if (table instanceof PackedChunkTable) return table;
+    const bytes = Buffer.alloc(table.length * CHUNK_RECORD);
+    for (let index = 0; index < table.length; index++) writeRecord(bytes, index * CHUNK_RECORD, table.at(index));
+    return new PackedChunkTable(bytes);
+  }
+}
+
+function writeRecord(bytes: Buffer, at: number, chunk: ChunkRecord): void {
+  bytes.set(chunk.digest, at);
+  bytes.writeUInt32LE(chunk.crc32 ?? 0, at + 32);
+  bytes.writeUInt32LE(chunk.uncompressedSize, at + 36);
+  bytes.writeUInt32LE(chunk.compressedSize, at + 40);
+  const flags = (chunk.compressed ? FLAG_COMPRESSED : 0) | (chunk.crc32 === undefined ? 0 : FLAG_CRC);
+  bytes.writeUInt32LE(flags, at + 44);
+  writeU64(bytes, at + 48, chunk.compressedOffset);
+  writeU64(bytes, at + 56, chunk.uncompressedOffset);
+}
+
+function writeU64(bytes: Buffer, at: number, value: number): void {
+  bytes.writeUInt32LE(value % TWO_32, at);
+  bytes.writeUInt32LE(Math.floor(value / TWO_32), at + 4);
+}
