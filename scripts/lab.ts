@@ -3,9 +3,10 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeDemoImage } from '../fixtures/demo-image.js';
-import { startRegistry, type EmbeddedRegistry } from '../src/embedded-registry/index.js';
+import { startRegistry, type RunningRegistry } from '../src/embedded-registry/server.js';
 import { collect, contentOf } from '../src/io/streams.js';
 import { parseManifest } from '../src/oci/manifest.js';
+import { anonymous } from '../src/registry/credentials.js';
 import { openSource, openTarget } from '../src/registry/open.js';
 
 export const projectRoot = join(import.meta.dirname, '..', '..');
@@ -26,8 +27,8 @@ async function demoLayout(): Promise<string> {
 
 /** Copies one manifest and all that it names. */
 async function copyImage(from: string, to: string): Promise<void> {
-  await using source = openSource(from, {});
-  await using target = openTarget(to, {});
+  await using source = openSource(from, { credentials: anonymous });
+  await using target = openTarget(to, { credentials: anonymous });
   const descriptor = await source.resolve();
   const bytes = await collect(source.fetch(descriptor), descriptor.size, from);
   const manifest = parseManifest(bytes);
@@ -39,7 +40,7 @@ async function copyImage(from: string, to: string): Promise<void> {
 }
 
 export interface Lab extends AsyncDisposable {
-  readonly registry: EmbeddedRegistry;
+  readonly registry: RunningRegistry;
   /** Reference of the demonstration image. */
   readonly image: string;
 }
@@ -52,5 +53,5 @@ export async function openLab(port: number, say: (text: string) => void): Promis
   const image = `${registry.host}/${DEMO_REPOSITORY}:1.0`;
   say(`putting it into a registry on ${registry.host}`);
   await copyImage(`oci:${layout}:demo`, image);
-  return { registry, image, [Symbol.asyncDispose]: () => registry.close() };
+  return { registry, image, [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose]() };
 }
