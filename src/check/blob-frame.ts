@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { FormatError, UnsupportedError } from '../errors.js';
-import { decompressZstd } from '../native.js';
+import { decompress } from '../native.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { collect } from '../io/streams.js';
 import { decodeTarHeader, TAR_HEADER_SIZE } from '../rafs-builder/tar-header.js';
@@ -84,7 +84,7 @@ async function decodeSection(entry: TocEntry, stored: Buffer): Promise<Buffer> {
       return stored;
     case tocFlags.bits.ZSTD:
       if (entry.uncompressedSize > MAX_TAIL) throw fault(`${entry.name} is too large`, entry.offset);
-      return decompressZstd(stored, entry.uncompressedSize);
+      return decompress(stored, entry.uncompressedSize);
     case tocFlags.bits.LZ4_BLOCK:
       throw new UnsupportedError(`section ${entry.name} is compressed with lz4, which is not read yet`);
     default:

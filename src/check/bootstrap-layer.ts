@@ -36,7 +36,7 @@ export async function readBootstrapLayer(stream: ByteStream): Promise<BootstrapL
     for await (const entry of archive) {
       const bytes = await collect(entry as ByteStream, room, 'bootstrap layer'); // a Readable of Buffers
       room -= bytes.length;
-      if (entry.header.type === 'file') files.set(entry.header.name.replace(/^\.?\//, ''), bytes);
+      if (entry.header.type === 'file') files.set(pathOf(entry.header.name), bytes);
     }
   } catch (cause) {
     if (cause instanceof NydusError) throw cause;
@@ -55,6 +55,14 @@ export function bootstrapOf(layer: BootstrapLayer): Buffer | undefined {
 /** The cache file that nydusd takes for a blob: uncompressed chunk table, padded to 4096 bytes, and its header. */
 export function blobMetaOf(layer: BootstrapLayer, blobId: string): Buffer | undefined {
   return layer.files.get(`image/${blobId}.blob.meta`);
+}
+
+/** Paths may be written to disk, by those who ask for it: none leads out of the layer. */
+function pathOf(name: string): string {
+  const parts = name.split('/').filter((part) => part !== '' && part !== '.');
+  if (parts.includes('..') || name.includes('\0'))
+    throw new FormatError(`bootstrap layer holds a file named ${name}`);
+  return parts.join('/');
 }
 
 function gunzip(stream: ByteStream): AsyncIterable<Uint8Array> {

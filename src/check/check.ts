@@ -87,6 +87,7 @@ class Run {
   readonly #call: CallOptions;
   readonly #threads: number;
   readonly #verified = new Set<Digest>();
+  #severalPlatforms = false;
 
   constructor(options: CheckOptions, call: CallOptions) {
     this.#options = options;
@@ -100,6 +101,8 @@ class Run {
     platforms: PlatformSelection,
   ): Promise<void> {
     this.findings.push(...target.findings, ...(sources?.findings ?? []));
+    const images = groupByPlatform(target.images);
+    this.#severalPlatforms = images.size > 1;
     if (target.index !== undefined) await this.#run(indexRules, target.index);
     await this.#keepIndexes(target, sources);
     if (target.images.length === 0 && target.findings.length === 0) {
@@ -111,7 +114,6 @@ class Run {
         ),
       );
     }
-    const images = groupByPlatform(target.images);
     for (const [platform, { nydus, oci }] of images) {
       const source = sources === undefined ? undefined : this.#sourceOf(platform, images.size, sources);
       for (const image of oci) await this.#image(image, source, ociManifestRules);
@@ -256,13 +258,21 @@ class Run {
   }
 
   async #keepImage(image: ImageSubject): Promise<void> {
-    await this.#keep(image.side, `${image.kind}_manifest.json`, image.manifest.bytes);
+    await this.#keep(image.side, `${image.kind}_manifest.json`, image.manifest.bytes, image);
     if (image.config !== undefined)
-      await this.#keep(image.side, `${image.kind}_config.json`, image.config.bytes);
+      await this.#keep(image.side, `${image.kind}_config.json`, image.config.bytes, image);
   }
 
-  async #keep(side: 'target' | 'source', path: string, bytes: Uint8Array): Promise<void> {
-    await this.#options.keep?.(`${side}/${path}`, bytes);
+  /** Upstream looks at one platform; where there are several, each has a folder. */
+  async #keep(
+    side: 'target' | 'source',
+    path: string,
+    bytes: Uint8Array,
+    image?: ImageSubject,
+  ): Promise<void> {
+    const folder =
+      image === undefined || !this.#severalPlatforms ? '' : `${image.platformName.replaceAll('/', '-')}/`;
+    await this.#options.keep?.(`${side}/${folder}${path}`, bytes);
   }
 
   #step(message: string): void {

@@ -99,7 +99,7 @@ async function readSource(
     trees.push(layer.value.tree);
     tables.push(layer.value.chunks);
   }
-  return attempt(placeIn(source, 'filesystem'), 'FS-SOURCE', () => ({
+  return await attempt(placeIn(source, 'filesystem'), 'FS-SOURCE', () => ({
     root: overlay(trees),
     chunk: lookUp(tables),
   }));
