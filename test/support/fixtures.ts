@@ -1,0 +1,87 @@
+/**
+ * The layers and results of `fixtures/reference`. Layers are made by its Python script, once, into a folder for temporary
+ * files; results are read from where they lie.
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+export const REFERENCE_OPTIONS = ['v6-zstd', 'v6-none', 'v6-zstd-64k', 'v6-zstd-2m'] as const;
+export type ReferenceOption = (typeof REFERENCE_OPTIONS)[number];
+
+/** What the options of a result's folder mean for the packer. */
+export const PACKING: Readonly<
+  Record<ReferenceOption, { readonly compressor: 'zstd' | 'none'; readonly chunkSize: number }>
+> = {
+  'v6-zstd': { compressor: 'zstd', chunkSize: 0x10_0000 },
+  'v6-none': { compressor: 'none', chunkSize: 0x10_0000 },
+  'v6-zstd-64k': { compressor: 'zstd', chunkSize: 0x1_0000 },
+  'v6-zstd-2m': { compressor: 'zstd', chunkSize: 0x20_0000 },
+};
+
+/** One line of `digests.json`: hex SHA-256 of the bootstrap and of each layer's RAFS blob. */
+export interface ReferenceDigests {
+  readonly bootstrap: string;
+  readonly bootstrapSize: number;
+  readonly layers: readonly string[];
+}
+
+const folder = findFolder();
+
+export function referenceText(...path: readonly string[]): string {
+  return readFileSync(join(folder, ...path), 'utf8');
+}
+export function hasReference(...path: readonly string[]): boolean {
+  return existsSync(join(folder, ...path));
+}
+export function referenceJson(...path: readonly string[]): unknown {
+  return JSON.parse(referenceText(...path));
+}
+
+/** Cases with results; the odd ones have none. */
+export function referenceCases(): string[] {
+  return readdirSync(folder).filter((name) => existsSync(join(folder, name, 'expected.tree')));
+}
+
+export function referenceDigests(): Readonly<
+  Record<string, Readonly<Partial<Record<ReferenceOption, ReferenceDigests>>>>
+> {
+  // Our own file, written when the results were taken over.
+  return referenceJson('digests.json') as Record<string, Partial<Record<ReferenceOption, ReferenceDigests>>>;
+}
+
+/** The layers of a case, lowest first. Needs python3. */
+export function referenceLayers(name: string): Buffer[] {
+  const from = join(sourcesFolder(), name);
+  return readdirSync(from)
+    .sort()
+    .map((file) => readFileSync(join(from, file)));
+}
+
+/** Made at first use; test files that run side by side may both make it, and one of them wins. */
+function sourcesFolder(): string {
+  const script = join(folder, 'make-sources.py');
+  const version = createHash('sha256').update(readFileSync(script)).digest('hex').slice(0, 16);
+  const made = join(tmpdir(), `nydusify-ts-fixtures-${version}-${process.getuid?.() ?? 0}`);
+  if (existsSync(made)) return made;
+  const fresh = mkdtempSync(join(tmpdir(), 'nydusify-ts-fixtures-'));
+  execFileSync('python3', [script, '--check', fresh], { stdio: ['ignore', 'ignore', 'inherit'] });
+  try {
+    renameSync(fresh, made);
+  } catch (error) {
+    if (!existsSync(made)) throw error;
+    rmSync(fresh, { recursive: true });
+  }
+  return made;
+}
+
+/** Above the compiled test, wherever that lies. */
+function findFolder(): string {
+  for (let at = import.meta.dirname; ; at = dirname(at)) {
+    const here = join(at, 'fixtures', 'reference');
+    if (existsSync(join(here, 'sources.json'))) return here;
+    if (at === dirname(at)) throw new Error('no fixtures/reference above the tests');
+  }
+}
