@@ -282,9 +282,9 @@ export interface FlagSet<K extends string> {
   readonly bits: Readonly<Record<K, number>>;
   /** All bits that have a name. */
   readonly known: number;
-  has(value: number, flag: K): boolean;
+  readonly has: (value: number, flag: K) => boolean;
   /** `ALIGNED|HAS_TOC`; bits without a name in hexadecimal. */
-  show(value: number): string;
+  readonly show: (value: number) => string;
 }
 
 export function flags<const T extends Readonly<Record<string, readonly [value: number, meaning: string]>>>(

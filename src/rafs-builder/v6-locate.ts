@@ -39,6 +39,32 @@ export function* locateV6(image: V6Image): Generator<Region> {
   for (const stored of image.inodes.values()) yield* inodeRegions(stored, extended.chunkSize);
 }
 
+/** What can be told of an image that cannot be read: the tables that its super blocks announce, where they are in the file. */
+export function* fixedRegions(buffer: Buffer): Generator<Region> {
+  if (buffer.length < v6.DEVICE_TABLE_OFFSET) return;
+  yield one(v6.superBlock, v6.SUPER_OFFSET);
+  yield one(v6.extendedSuperBlock, v6.EXTENDED_SUPER_OFFSET);
+  const devices = buffer.readUInt16LE(v6.SUPER_OFFSET + fieldOffset(v6.superBlock, 'extraDevices'));
+  const wide = (field: string): number =>
+    Number(buffer.readBigUInt64LE(v6.EXTENDED_SUPER_OFFSET + fieldOffset(v6.extendedSuperBlock, field)));
+  const narrow = (field: string): number =>
+    buffer.readUInt32LE(v6.EXTENDED_SUPER_OFFSET + fieldOffset(v6.extendedSuperBlock, field));
+  const tables = [
+    ['device table', v6.deviceSlot, v6.DEVICE_TABLE_OFFSET, devices * v6.deviceSlot.size],
+    ['blob table', v6.blobEntry, wide('blobTableOffset'), narrow('blobTableSize')],
+    ['prefetch table', v6.prefetchEntry, wide('prefetchTableOffset'), narrow('prefetchTableSize')],
+    ['chunk table', v6.chunkInfo, wide('chunkTableOffset'), wide('chunkTableSize')],
+  ] as const;
+  for (const [name, struct, offset, size] of tables) {
+    const room = Math.max(0, Math.min(size, buffer.length - offset));
+    yield array(name, struct, offset, Math.floor(room / struct.size));
+  }
+}
+
+function fieldOffset(struct: AnyStruct, name: string): number {
+  return struct.fields.find((field) => field.name === name)?.offset ?? 0;
+}
+
 function* inodeRegions(stored: StoredInode, chunkSize: number): Generator<Region> {
   const { path } = stored;
   yield one(stored.compact ? v6.inodeCompact : v6.inodeExtended, stored.offset, path);
