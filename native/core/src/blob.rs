@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::digest::{Digest, Sha256Stream};
 use crate::error::{Error, Result};
@@ -14,15 +14,20 @@ use crate::unit::Finished;
 pub struct Spool {
     path: PathBuf,
     file: File,
-    settled: AtomicBool,
+    state: AtomicU8,
 }
+
+/// What is to become of the file; both ends are final.
+const TEMPORARY: u8 = 0;
+const KEPT: u8 = 1;
+const REMOVED: u8 = 2;
 
 impl Spool {
     /// Creates a file that was not there before.
     pub fn create(path: &Path) -> Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).open(path);
         let file = file.map_err(|source| Error::io("create", path, source))?;
-        Ok(Self { path: path.to_path_buf(), file, settled: AtomicBool::new(false) })
+        Ok(Self { path: path.to_path_buf(), file, state: AtomicU8::new(TEMPORARY) })
     }
 
     /// Appends.
@@ -32,15 +37,24 @@ impl Spool {
 
     /// From now on the file stays; `Aborted` when it has been removed already.
     pub fn keep(&self) -> Result<()> {
-        if self.settled.swap(true, Ordering::AcqRel) { Err(Error::Aborted) } else { Ok(()) }
+        if self.settle(KEPT) || self.is_kept() { Ok(()) } else { Err(Error::Aborted) }
+    }
+
+    /// Whether the file stays.
+    pub fn is_kept(&self) -> bool {
+        self.state.load(Ordering::Acquire) == KEPT
     }
 
     /// Removes the file, unless it is to stay or is gone.
     pub fn remove(&self) {
-        if !self.settled.swap(true, Ordering::AcqRel) {
+        if self.settle(REMOVED) {
             // The folder is scratch space of our caller: what cannot be removed now goes with it.
             let _ = std::fs::remove_file(&self.path);
         }
+    }
+
+    fn settle(&self, end: u8) -> bool {
+        self.state.compare_exchange(TEMPORARY, end, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 }
 

@@ -13,6 +13,7 @@ pub mod compress;
 mod decide;
 mod dict;
 pub mod digest;
+mod ending;
 pub mod error;
 pub mod inflate;
 pub mod pipeline;
@@ -24,4 +25,6 @@ mod unit;
 pub mod verify;
 
 pub use chunk::Warning;
+pub use ending::Reply;
 pub use error::{Error, Result};
+pub use queue::Input;

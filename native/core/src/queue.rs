@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex};
 
+use crate::ending::Reply;
 use crate::error::{Error, Result};
 use crate::sync::{lock, wait};
 
-/// Called once from whichever thread makes room, or with `Aborted` when the queue is killed.
-pub type RoomCallback = Box<dyn FnOnce(Result<()>) + Send>;
+/// Bytes handed over by their owner, whoever allocated them.
+pub type Input = Box<dyn AsRef<[u8]> + Send>;
 
 /// A first-in-first-out queue of byte blocks for one consumer.
 pub struct ByteQueue<T> {
@@ -21,7 +22,7 @@ struct QueueState<T> {
     bytes: usize,
     closed: bool,
     killed: bool,
-    waiting: Vec<RoomCallback>,
+    waiting: Vec<Reply<()>>,
 }
 
 impl<T> ByteQueue<T> {
@@ -92,8 +93,8 @@ impl<T> ByteQueue<T> {
         }
     }
 
-    /// Calls back as soon as there is room: now, or from the consumer's thread.
-    pub fn on_room(&self, callback: RoomCallback) {
+    /// Calls back as soon as there is room: now, or from the consumer's thread; with `Aborted` when killed.
+    pub fn on_room(&self, callback: Reply<()>) {
         let mut state = lock(&self.state);
         if state.killed {
             drop(state);
@@ -178,6 +179,15 @@ impl Budget {
         self.changed.notify_all();
     }
 
+    /// Waits until everything has been given back.
+    pub fn wait_idle(&self) -> Result<()> {
+        let mut state = lock(&self.state);
+        while !state.killed && state.used != 0 {
+            state = wait(&self.changed, state);
+        }
+        if state.killed { Err(Error::Aborted) } else { Ok(()) }
+    }
+
     /// Everyone who waits or comes later gets `Aborted`.
     pub fn kill(&self) {
         lock(&self.state).killed = true;
@@ -230,7 +240,7 @@ mod tests {
         assert!(matches!(producer.join().unwrap(), Err(Error::Aborted)));
         assert!(matches!(taker.join().unwrap(), Err(Error::Aborted)));
         assert!(matches!(queue.pop(), Err(Error::Aborted)));
-        assert!(matches!(budget.try_take(1), Err(Error::Aborted)));
+        assert!(matches!(budget.wait_idle(), Err(Error::Aborted)));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use napi::bindgen_prelude::{Buffer, Env, Object};
 use napi_derive::napi;
+use nydus_core::Reply;
 use nydus_core::compress::{Compressor, zstd_levels, zstd_version};
-use nydus_core::pipeline::Reply;
 use nydus_core::pool::{Pool, Worker, guarded};
 use nydus_core::{Error, Result};
 

@@ -6,6 +6,7 @@
 mod codec;
 mod outcome;
 mod packer;
+mod verifier;
 
 /// Panics become errors of the call or layer that they happen in; none is printed.
 #[napi_derive::module_init]

@@ -3,7 +3,7 @@
 
 use napi::bindgen_prelude::{Buffer, Env, JsObjectValue as _, Object, ToNapiValue};
 use napi::{JsDeferred, sys};
-use nydus_core::pipeline::Reply;
+use nydus_core::Reply;
 use nydus_core::{Error, Result};
 
 /// A result that becomes a JavaScript object.

@@ -10,17 +10,12 @@ use crate::chunk::Warning;
 use crate::compress::Compressor;
 use crate::decide::{Counts, Decider, Ticket};
 use crate::digest::Digest;
+use crate::ending::{Ending, Reply};
 use crate::error::{Error, Result};
 use crate::pool::{Buffers, Pool, guarded, spawn};
-use crate::queue::{Budget, ByteQueue};
+use crate::queue::{Budget, ByteQueue, Input};
 use crate::sync::lock;
 use crate::unit::{Finished, UNIT};
-
-/// Bytes handed over by the owner, whoever allocated them.
-pub type Input = Box<dyn AsRef<[u8]> + Send>;
-
-/// Called exactly once, from one of our threads or from the call itself.
-pub type Reply<T> = Box<dyn FnOnce(Result<T>) + Send>;
 
 /// Compressed bytes that wait for the inflater.
 const INPUT_BYTES: usize = 2 << 20;
@@ -83,7 +78,7 @@ pub struct Layer {
     pub(super) output: Mutex<Output>,
     pub(super) written: Condvar,
     pub(super) pool: Arc<Pool>,
-    state: Mutex<State>,
+    pub(super) ending: Ending<PackedLayer>,
     #[cfg(test)]
     pub(super) fault: Mutex<Option<stages::Fault>>,
 }
@@ -96,15 +91,6 @@ pub struct Output {
     /// Number of the unit that the blob needs next.
     pub(super) next: u64,
     pub(super) ready: BTreeMap<u64, Finished>,
-}
-
-#[derive(Default)]
-struct State {
-    failure: Option<Error>,
-    finish_asked: bool,
-    finish: Option<Reply<PackedLayer>>,
-    packed: bool,
-    sealed: bool,
 }
 
 impl Layer {
@@ -129,39 +115,26 @@ impl Layer {
             output: Mutex::new(Output { blob: Some(Blob::default()), ..Output::default() }),
             written: Condvar::new(),
             pool,
-            state: Mutex::default(),
+            ending: Ending::default(),
             #[cfg(test)]
             fault: Mutex::default(),
         }))
     }
 
-    /// Ends everything with `error`, unless it has failed before or is sealed.
+    /// Ends everything with `error`, unless it has failed before.
     pub(super) fn fail(&self, error: Error) {
-        let mut state = lock(&self.state);
-        if state.failure.is_some() || state.sealed {
-            return;
-        }
-        let asked = state.finish.take().map(|reply| (reply, error.duplicate()));
-        state.failure = Some(error);
-        drop(state);
-        self.input.kill();
-        self.inflated.kill();
-        self.budget.kill();
-        self.ticket.give_back();
-        // Under the lock, so that nobody is between his look at the failure and his wait.
-        drop(lock(&self.output));
-        self.written.notify_all();
-        if let Some(spool) = &self.spool {
-            spool.remove();
-        }
-        if let Some((reply, error)) = asked {
-            reply(Err(error));
-        }
-    }
-
-    /// The error that ended this layer.
-    pub(super) fn failure(&self) -> Option<Error> {
-        lock(&self.state).failure.as_ref().map(Error::duplicate)
+        self.ending.fail(error, || {
+            self.input.kill();
+            self.inflated.kill();
+            self.budget.kill();
+            self.ticket.give_back();
+            // Under the lock, so that nobody is between his look at the failure and his wait.
+            drop(lock(&self.output));
+            self.written.notify_all();
+            if let Some(spool) = &self.spool {
+                spool.remove();
+            }
+        });
     }
 
     /// Runs part of the pipeline; its error or panic is the layer's.
@@ -171,38 +144,19 @@ impl Layer {
         }
     }
 
-    /// The answer to `finish`.
-    pub(super) fn deliver(&self, packed: PackedLayer) {
-        let mut state = lock(&self.state);
-        let reply = state.finish.take();
-        state.packed = state.failure.is_none();
-        drop(state);
-        if let Some(reply) = reply {
-            reply(Ok(packed));
-        }
-    }
-
-    fn check_packed(&self) -> Result<()> {
-        let state = lock(&self.state);
-        match &state.failure {
-            Some(error) => Err(error.duplicate()),
-            None if state.sealed => Err(Error::internal("blob is sealed already")),
-            None if state.packed => Ok(()),
-            None => Err(Error::internal("layer is not finished")),
-        }
-    }
-
     fn seal(&self, tail: &[u8]) -> Result<SealedBlob> {
-        self.check_packed()?;
+        self.ending.check_delivered()?;
         let spool = self.spool.as_ref().ok_or_else(|| Error::internal("a scan has no blob to seal"))?;
-        let mut blob =
-            lock(&self.output).blob.take().ok_or_else(|| Error::internal("blob is being sealed already"))?;
+        // From here on nobody else can have the blob: sealing twice ends here.
+        let mut blob = lock(&self.output).blob.take().ok_or_else(sealed_already)?;
         blob.append_tail(spool, tail)?;
-        let mut state = lock(&self.state);
         spool.keep()?;
-        state.sealed = true;
         Ok(SealedBlob { digest: blob.digest_with(&[]), size: blob.size() })
     }
+}
+
+fn sealed_already() -> Error {
+    Error::internal("blob is sealed already")
 }
 
 /// The owner's end of a layer. Dropping it before it is sealed aborts it.
@@ -224,41 +178,29 @@ impl LayerPacker {
     /// owner should wait for `on_room`; what it writes all the same is taken.
     pub fn write(&self, bytes: Input) -> Result<bool> {
         let len = (*bytes).as_ref().len();
-        self.layer.input.push_now(bytes, len).map_err(|error| self.layer.failure().unwrap_or(error))
+        self.layer.input.push_now(bytes, len).map_err(|error| self.layer.ending.explain(error))
     }
 
     /// Calls back when there is room, or when the layer has failed.
     pub fn on_room(&self, reply: Reply<()>) {
         let layer = Arc::clone(&self.layer);
         self.layer.input.on_room(Box::new(move |result| {
-            reply(result.map_err(|error| layer.failure().unwrap_or(error)));
+            reply(result.map_err(|error| layer.ending.explain(error)));
         }));
     }
 
     /// The layer has ended; calls back when all of its data is in the blob file, or when it has failed.
     pub fn finish(&self, reply: Reply<PackedLayer>) {
-        let mut state = lock(&self.layer.state);
-        let refusal = match &state.failure {
-            Some(error) => Some(error.duplicate()),
-            None if state.finish_asked => Some(Error::internal("layer is finished already")),
-            None => None,
-        };
-        if let Some(error) = refusal {
-            drop(state);
-            return reply(Err(error));
+        if self.layer.ending.ask(reply) {
+            self.layer.input.close();
         }
-        state.finish_asked = true;
-        state.finish = Some(reply);
-        drop(state);
-        self.layer.input.close();
     }
 
     /// SHA-256 of the blob file so far followed by `suffix`; after `finish`.
     pub fn digest_with(&self, suffix: &[u8]) -> Result<Digest> {
-        self.layer.check_packed()?;
+        self.layer.ending.check_delivered()?;
         let output = lock(&self.layer.output);
-        let blob = output.blob.as_ref().ok_or_else(|| Error::internal("blob is being sealed already"))?;
-        Ok(blob.digest_with(suffix))
+        Ok(output.blob.as_ref().ok_or_else(sealed_already)?.digest_with(suffix))
     }
 
     /// Appends the tail and closes the blob; from then on the file stays.
@@ -268,7 +210,10 @@ impl LayerPacker {
         let answer = Arc::clone(&slot);
         let job = move |_: &mut _| {
             let result = guarded(|| layer.seal((*tail).as_ref()));
-            if let Err(error) = &result {
+            // A blob that could not be sealed is of no use; a second call on a sealed one changes nothing.
+            if let (Err(error), Some(spool)) = (&result, &layer.spool)
+                && !spool.is_kept()
+            {
                 layer.fail(error.duplicate());
             }
             if let Some(reply) = lock(&answer).take() {

@@ -19,7 +19,7 @@ mod tests;
 use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
 
-pub use layer::{Input, LayerPacker, PackedLayer, Reply, SealedBlob};
+pub use layer::{LayerPacker, PackedLayer, SealedBlob};
 
 use crate::compress::{Compression, MAX_CHUNK, zstd_levels};
 use crate::decide::{Decider, Ticket};

@@ -109,7 +109,7 @@ pub fn pack(layer: &Arc<Layer>, decider: Decider) -> Result<()> {
     let chunks = records.take();
     let entry_count = chunked.table.count();
     let (entries, references) = chunked.table.into_parts();
-    layer.deliver(PackedLayer {
+    layer.ending.deliver(PackedLayer {
         source_digest,
         source_size,
         diff_id: tar.digest(),
@@ -130,7 +130,7 @@ pub fn pack(layer: &Arc<Layer>, decider: Decider) -> Result<()> {
 fn wait_written(layer: &Layer, units: u64) -> Result<crate::table::ChunkRecords> {
     let mut output = lock(&layer.output);
     loop {
-        if let Some(error) = layer.failure() {
+        if let Some(error) = layer.ending.failure() {
             return Err(error);
         }
         if output.next == units
@@ -174,7 +174,7 @@ impl Units for LayerUnits {
         self.layer.pool.run(Box::new(move |worker| {
             layer.run(|| {
                 // After a failure the queue still holds our units: nobody wants them.
-                if let Some(error) = layer.failure() {
+                if let Some(error) = layer.ending.failure() {
                     return Err(error);
                 }
                 #[cfg(test)]

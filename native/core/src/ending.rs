@@ -1,0 +1,124 @@
+//! How a pipeline ends: with a value or with its first error, told exactly once to whoever asked.
+
+use std::sync::Mutex;
+
+use crate::error::{Error, Result};
+use crate::sync::lock;
+
+/// Called exactly once, from one of our threads or from the call itself.
+pub type Reply<T> = Box<dyn FnOnce(Result<T>) + Send>;
+
+/// The end of a pipeline that gives a `T`.
+pub struct Ending<T> {
+    state: Mutex<State<T>>,
+}
+
+struct State<T> {
+    failure: Option<Error>,
+    asked: bool,
+    delivered: bool,
+    reply: Option<Reply<T>>,
+}
+
+impl<T> Default for Ending<T> {
+    fn default() -> Self {
+        Self { state: Mutex::new(State { failure: None, asked: false, delivered: false, reply: None }) }
+    }
+}
+
+impl<T> Ending<T> {
+    /// Notes the first error. Then runs `release`, which wakes everyone who waits inside, and answers whoever asked.
+    pub fn fail(&self, error: Error, release: impl FnOnce()) {
+        let mut state = lock(&self.state);
+        if state.failure.is_some() {
+            return;
+        }
+        let asked = state.reply.take().map(|reply| (reply, error.duplicate()));
+        state.failure = Some(error);
+        drop(state);
+        release();
+        if let Some((reply, error)) = asked {
+            reply(Err(error));
+        }
+    }
+
+    /// The error that ended it.
+    pub fn failure(&self) -> Option<Error> {
+        lock(&self.state).failure.as_ref().map(Error::duplicate)
+    }
+
+    /// The error that ended it, for those who only see that it has ended.
+    pub fn explain(&self, error: Error) -> Error {
+        self.failure().unwrap_or(error)
+    }
+
+    /// Somebody wants the value; false when it will not come and he has been told why.
+    pub fn ask(&self, reply: Reply<T>) -> bool {
+        let mut state = lock(&self.state);
+        let refusal = match &state.failure {
+            Some(error) => Some(error.duplicate()),
+            None if state.asked => Some(Error::internal("finished already")),
+            None => None,
+        };
+        if let Some(error) = refusal {
+            drop(state);
+            reply(Err(error));
+            return false;
+        }
+        state.asked = true;
+        state.reply = Some(reply);
+        true
+    }
+
+    /// The answer, after `ask`.
+    pub fn deliver(&self, value: T) {
+        let mut state = lock(&self.state);
+        state.delivered = state.failure.is_none();
+        let reply = state.reply.take();
+        drop(state);
+        if let Some(reply) = reply {
+            reply(Ok(value));
+        }
+    }
+
+    /// Nothing when the answer was given; else why not.
+    pub fn check_delivered(&self) -> Result<()> {
+        let state = lock(&self.state);
+        match &state.failure {
+            Some(error) => Err(error.duplicate()),
+            None if state.delivered => Ok(()),
+            None => Err(Error::internal("not finished")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn the_first_error_is_the_one_that_is_told() {
+        let ending = Ending::<u32>::default();
+        let (tell, told) = mpsc::channel();
+        assert!(ending.ask(Box::new(move |result| tell.send(result.unwrap_err().code()).unwrap())));
+        let mut released = 0;
+        ending.fail(Error::format("bad"), || released += 1);
+        ending.fail(Error::Aborted, || released += 1);
+        assert_eq!((told.recv(), released), (Ok("FORMAT"), 1));
+        assert!(!ending.ask(Box::new(|result| assert_eq!(result.unwrap_err().code(), "FORMAT"))));
+        assert_eq!(ending.check_delivered().unwrap_err().code(), "FORMAT");
+    }
+
+    #[test]
+    fn the_value_is_told_once() {
+        let ending = Ending::<u32>::default();
+        assert_eq!(ending.check_delivered().unwrap_err().code(), "INTERNAL");
+        let (tell, told) = mpsc::channel();
+        assert!(ending.ask(Box::new(move |result| tell.send(result.ok()).unwrap())));
+        assert!(!ending.ask(Box::new(|result| assert_eq!(result.unwrap_err().code(), "INTERNAL"))));
+        ending.deliver(7);
+        assert_eq!(told.recv(), Ok(Some(7)));
+        ending.check_delivered().unwrap();
+    }
+}

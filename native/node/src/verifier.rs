@@ -1,0 +1,108 @@
+//! `BlobVerifier`: option structs, conversions, calls.
+
+use napi::bindgen_prelude::{Buffer, Env, Object};
+use napi_derive::napi;
+use nydus_core::verify::{self, Digester, VerifyOptions};
+use nydus_core::{Error, Result};
+
+use crate::outcome::{Outcome, promise};
+use crate::packer::{number, sha256_name};
+
+/// What `BlobVerifierOptions` of src/native.ts become.
+#[napi(object)]
+pub struct NativeVerifyOptions {
+    /// Packed chunk records.
+    pub chunks: Buffer,
+    /// Codec of compressed chunks.
+    pub compressor: String,
+    /// `blake3` or `sha256`.
+    pub digester: String,
+    /// Decoding threads.
+    pub threads: u32,
+}
+
+/// A chunk that is not what the table says.
+#[napi(object)]
+pub struct NativeChunkFault {
+    /// Position in the table.
+    pub index: u32,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// The result of a run.
+#[napi(object)]
+pub struct NativeVerified {
+    /// `sha256:…` of the whole blob.
+    pub digest: String,
+    /// Bytes.
+    pub size: i64,
+    /// By index.
+    pub faults: Vec<NativeChunkFault>,
+}
+
+impl From<verify::Verified> for NativeVerified {
+    fn from(verified: verify::Verified) -> Self {
+        let faults = verified.faults.into_iter();
+        Self {
+            digest: sha256_name(&verified.digest),
+            size: number(verified.size),
+            faults: faults
+                .map(|fault| NativeChunkFault { index: fault.index, message: fault.message })
+                .collect(),
+        }
+    }
+}
+
+/// See `BlobVerifier` in src/native.ts.
+#[napi]
+pub struct BlobVerifier(verify::BlobVerifier);
+
+/// A new verifier; not a constructor, so that a refusal is an outcome.
+#[napi(catch_unwind)]
+pub fn open_blob_verifier(options: NativeVerifyOptions) -> Outcome<BlobVerifier> {
+    Outcome(open(options))
+}
+
+fn open(options: NativeVerifyOptions) -> Result<BlobVerifier> {
+    let mut verifying = VerifyOptions::default();
+    verifying.compressor = options.compressor;
+    verifying.digester = match options.digester.as_str() {
+        "blake3" => Digester::Blake3,
+        "sha256" => Digester::Sha256,
+        other => return Err(Error::unsupported(format!("chunks cannot be digested with {other}"))),
+    };
+    verifying.threads = usize::try_from(options.threads).unwrap_or(1);
+    verify::BlobVerifier::new(&options.chunks, &verifying).map(BlobVerifier)
+}
+
+#[napi]
+impl BlobVerifier {
+    /// Takes bytes without waiting; true when there is room for more, else `room` tells when there is.
+    #[napi(catch_unwind)]
+    pub fn write(&self, bytes: Buffer) -> Outcome<bool> {
+        Outcome(self.0.write(Box::new(bytes)))
+    }
+
+    /// Settles when there is room.
+    #[napi(catch_unwind)]
+    pub fn room<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let (reply, promise) = promise::<()>(env)?;
+        self.0.on_room(reply);
+        Ok(promise)
+    }
+
+    /// The blob has ended.
+    #[napi(catch_unwind)]
+    pub fn finish<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
+        let (reply, promise) = promise::<NativeVerified>(env)?;
+        self.0.finish(Box::new(move |result| reply(result.map(Into::into))));
+        Ok(promise)
+    }
+
+    /// Ends the threads.
+    #[napi(catch_unwind)]
+    pub fn abort(&self) {
+        self.0.abort();
+    }
+}
