@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { InterruptedError } from '../../../src/errors.js';
+import { backoffMs, parseRetryAfter, retry, type Verdict } from '../../../src/io/retry.js';
+import { type ConvertEvent } from '../../../src/reporter.js';
+
+const policy = { attempts: 4, baseMs: 100, capMs: 1000 };
+const always = (): Verdict => ({ again: true });
+
+function recorder(): { sleep: (ms: number) => Promise<void>; waits: number[] } {
+  const waits: number[] = [];
+  return {
+    waits,
+    sleep: (ms) => {
+      waits.push(ms);
+      return Promise.resolve();
+    },
+  };
+}
+
+test('what fails for a while succeeds in the end, and every wait is reported', async () => {
+  const { sleep, waits } = recorder();
+  const events: ConvertEvent[] = [];
+  const result = await retry('it', async (n) => (n < 3 ? Promise.reject(new Error(`try ${n}`)) : n), {
+    policy,
+    judge: always,
+    sleep,
+    random: () => 1,
+    reporter: { emit: (event) => events.push(event) },
+  });
+  assert.equal(result, 3);
+  assert.deepEqual(waits, [100, 200]);
+  assert.deepEqual(
+    events.map((event) => event.type === 'retry' && [event.what, event.attempt, event.delayMs]),
+    [
+      ['it', 1, 100],
+      ['it', 2, 200],
+    ],
+  );
+});
+
+test('the last error is thrown when the attempts are used up', async () => {
+  const { sleep, waits } = recorder();
+  await assert.rejects(
+    retry('it', async (n) => Promise.reject(new Error(`try ${n}`)), { policy, judge: always, sleep }),
+    /try 4/,
+  );
+  assert.equal(waits.length, 3);
+});
+
+test('what is not worth another try is thrown at once', async () => {
+  let tries = 0;
+  const attempt = async (): Promise<never> => {
+    tries++;
+    throw new Error('no');
+  };
+  await assert.rejects(retry('it', attempt, { policy, judge: () => ({ again: false }) }), /no/);
+  assert.equal(tries, 1);
+});
+
+test("the server's wish is the wait, and one beyond the cap is a no", async () => {
+  const { sleep, waits } = recorder();
+  const after = (afterMs: number) => ({ policy, judge: (): Verdict => ({ again: true, afterMs }), sleep });
+  await assert.rejects(retry('it', async () => Promise.reject(new Error('x')), after(7)));
+  assert.deepEqual(waits, [7, 7, 7]);
+  await assert.rejects(retry('it', async () => Promise.reject(new Error('x')), after(1001)));
+  assert.equal(waits.length, 3);
+});
+
+test('an abort ends the wait', async () => {
+  const stop = new AbortController();
+  const slow = { policy: { attempts: 2, baseMs: 60_000, capMs: 60_000 }, judge: always, signal: stop.signal };
+  const run = retry('it', async () => Promise.reject(new Error('x')), slow);
+  setTimeout(() => {
+    stop.abort();
+  }, 5);
+  await assert.rejects(run, InterruptedError);
+});
+
+test('waits double up to the cap, with jitter from half of it', () => {
+  assert.deepEqual(
+    [1, 2, 3, 4, 5, 9].map((n) => backoffMs(policy, n, () => 1)),
+    [100, 200, 400, 800, 1000, 1000],
+  );
+  assert.equal(
+    backoffMs(policy, 1, () => 0),
+    50,
+  );
+});
+
+test('Retry-After is seconds or a date', () => {
+  assert.equal(parseRetryAfter('3', 0), 3000);
+  assert.equal(parseRetryAfter('Thu, 01 Jan 1970 00:00:10 GMT', 4000), 6000);
+  assert.equal(parseRetryAfter('Thu, 01 Jan 1970 00:00:01 GMT', 4000), 0);
+  assert.equal(parseRetryAfter('soon', 0), undefined);
+  assert.equal(parseRetryAfter(undefined, 0), undefined);
+});

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { LocalIoError } from '../../../src/errors.js';
+import { openScratch } from '../../../src/io/scratch.js';
+import { tempFolder } from '../../support/temp-folder.js';
+
+test('trap 55: a work dir that was there is kept with all that is in it', async (t) => {
+  const folder = await tempFolder(t);
+  await writeFile(join(folder, 'precious'), 'data');
+  const scratch = await openScratch(folder);
+  await writeFile(scratch.file('x'), 'y');
+  await scratch[Symbol.asyncDispose]();
+  assert.deepEqual(await readdir(folder), ['precious']);
+});
+
+test('trap 55: a work dir that was not there is gone afterwards, with the parents made for it', async (t) => {
+  const folder = await tempFolder(t);
+  const scratch = await openScratch(join(folder, 'a', 'b'));
+  assert.ok(existsSync(scratch.path));
+  await scratch[Symbol.asyncDispose]();
+  assert.deepEqual(await readdir(folder), []);
+});
+
+test('a work dir that another run uses by now is left to it', async (t) => {
+  const folder = await tempFolder(t);
+  const first = await openScratch(join(folder, 'a'));
+  const second = await openScratch(join(folder, 'a'));
+  await first[Symbol.asyncDispose]();
+  assert.ok(existsSync(second.path));
+  await second[Symbol.asyncDispose]();
+  await first[Symbol.asyncDispose]();
+});
+
+test('a work dir that cannot be made is an error that names it', async (t) => {
+  const folder = await tempFolder(t);
+  await writeFile(join(folder, 'file'), '');
+  await assert.rejects(openScratch(join(folder, 'file', 'x')), (error) => {
+    assert.ok(error instanceof LocalIoError);
+    assert.match(error.message, /file\/x: a part of the path is not a folder/);
+    assert.match(error.hint ?? '', /--work-dir/);
+    return true;
+  });
+  await mkdir(join(folder, 'ok'));
+});

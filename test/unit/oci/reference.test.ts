@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { InvalidReferenceError } from '../../../src/errors.js';
+import {
+  familiarName,
+  formatReference,
+  parseReference,
+  registryHost,
+  withTag,
+} from '../../../src/oci/reference.js';
+
+const HEX = 'ab'.repeat(32);
+
+/** From distribution's reference_test.go and normalize_test.go, and what people type. */
+const VALID: readonly (readonly [text: string, full: string])[] = [
+  ['nginx', 'docker.io/library/nginx:latest'],
+  ['nginx:1.27', 'docker.io/library/nginx:1.27'],
+  ['library/nginx', 'docker.io/library/nginx:latest'],
+  ['bitnami/redis:7', 'docker.io/bitnami/redis:7'],
+  ['docker.io/nginx', 'docker.io/library/nginx:latest'],
+  ['index.docker.io/nginx', 'docker.io/library/nginx:latest'],
+  ['registry-1.docker.io/library/nginx', 'docker.io/library/nginx:latest'],
+  ['docker.io/a/b/c', 'docker.io/a/b/c:latest'],
+  ['localhost/app', 'localhost/app:latest'],
+  ['localhost:5000', 'docker.io/library/localhost:5000'],
+  ['localhost:5000/app', 'localhost:5000/app:latest'],
+  ['127.0.0.1:5000/a/b:tag', '127.0.0.1:5000/a/b:tag'],
+  ['[::1]:5000/app', '[::1]:5000/app:latest'],
+  ['[2001:db8::1]/app:v1', '[2001:db8::1]/app:v1'],
+  ['ghcr.io/o/r:v1', 'ghcr.io/o/r:v1'],
+  ['xn--n3h.com/myimage:xn--n3h.com', 'xn--n3h.com/myimage:xn--n3h.com'],
+  ['Host/app', 'Host/app:latest'],
+  ['a.b/c__d-e---f.g_h', 'a.b/c__d-e---f.g_h:latest'],
+  [`nginx@sha256:${HEX}`, `docker.io/library/nginx@sha256:${HEX}`],
+  [`a.b:1/c:t@sha256:${HEX}`, `a.b:1/c:t@sha256:${HEX}`],
+  [`a.b/c:${'t'.repeat(128)}`, `a.b/c:${'t'.repeat(128)}`],
+];
+
+test('names are read as Docker reads them', () => {
+  for (const [text, full] of VALID) assert.equal(formatReference(parseReference(text)), full, text);
+});
+
+/** Each with the column that the caret must stand under, counted from 0. */
+const INVALID: readonly (readonly [text: string, column: number, reason: RegExp])[] = [
+  ['', 0, /empty/],
+  ['registry.example/Foo', 17, /lower case/],
+  ['Uppercase', 0, /lower case/],
+  ['a.b/c//d', 6, /between slashes is empty/],
+  ['a.b/', 4, /name is missing/],
+  ['/a', 0, /host before the slash/],
+  ['a.b/c:', 6, /tag/],
+  ['a.b/c:-x', 6, /tag/],
+  [`a.b/c:${'t'.repeat(129)}`, 6, /128/],
+  ['a.b/c@sha256:abc', 6, /64 hexadecimal/],
+  [`a.b/c@sha512:${'a'.repeat(128)}`, 6, /sha256/],
+  ['a.b/c d', 5, /blanks/],
+  ['https://a.b/c', 0, /scheme/],
+  ['a.b/c_', 6, /lower-case letters/],
+  ['a.b/c___d', 7, /lower-case letters/],
+  ['a.b/-c', 4, /lower-case letters/],
+  ['-a.b/c', 0, /not a host/],
+  ['[fe80::1%eth0]/c', 0, /not a host/],
+  [HEX, 0, /image id/],
+  [`a.b/${'x'.repeat(256)}`, 4, /255/],
+];
+
+test('a name that does not parse is shown with a caret under the wrong part', () => {
+  for (const [text, column, reason] of INVALID) {
+    assert.throws(
+      () => parseReference(text),
+      (error) => {
+        assert.ok(error instanceof InvalidReferenceError);
+        const [sentence = '', shown = '', caret = ''] = error.message.split('\n');
+        assert.match(sentence, reason, text);
+        assert.equal(shown, `  ${text}`);
+        assert.equal(caret.indexOf('^') - 2, column, text);
+        return true;
+      },
+    );
+  }
+});
+
+test('Docker Hub is spoken to at its API host', () => {
+  assert.equal(registryHost(parseReference('nginx')), 'registry-1.docker.io');
+  assert.equal(registryHost(parseReference('ghcr.io/a/b')), 'ghcr.io');
+});
+
+test('the familiar form leaves out what Docker adds', () => {
+  assert.equal(familiarName(parseReference('nginx')), 'nginx:latest');
+  assert.equal(familiarName(parseReference('a/b:1')), 'a/b:1');
+  assert.equal(familiarName(parseReference('a.b/c')), 'a.b/c:latest');
+});
+
+test('another tag takes the place of tag and digest', () => {
+  const reference = withTag(parseReference(`a.b/c:t@sha256:${HEX}`), 'u');
+  assert.equal(formatReference(reference), 'a.b/c:u');
+  assert.throws(() => withTag(reference, 'no/tag'), InvalidReferenceError);
+});
