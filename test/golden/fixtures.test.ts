@@ -1,0 +1,204 @@
+/**
+ * Our bytes against the reference builder's: RAFS blobs of all layers and the merged bootstrap, for every case and option.
+ * Where the reference strays from the image spec, DEVIATIONS says how, and the layer is first written anew as the reference
+ * reads it (support/reference-reading.ts): then the bytes must be the same again.
+ */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import { rafsFormats } from '../../src/rafs-builder/index.js';
+import { dumpV6 } from '../../src/rafs-builder/dump.js';
+import {
+  PACKING,
+  REFERENCE_OPTIONS,
+  type ReferenceDigests,
+  type ReferenceOption,
+  hasReference,
+  referenceDigests,
+  referenceJson,
+  referenceLayers,
+  referenceText,
+} from '../support/fixtures.js';
+import { type PackedImage, type PackedLayer, packImage } from '../support/image.js';
+import { needs } from '../support/needs.js';
+import { READINGS, type Reading, asTheReferenceReads } from '../support/reference-reading.js';
+
+interface Deviation {
+  /** Layers are rewritten so. */
+  readonly readings?: readonly Reading[];
+  /** What cannot be rewritten: where bytes differ, and why. */
+  readonly except?: {
+    /** Numbers of the layers whose own bootstrap differs, from 1; the merged one always does. */
+    readonly layers: readonly number[];
+    readonly why: string;
+    /** What dumps may differ in is replaced by this; without it, the bootstraps tell different trees. */
+    readonly alike?: (line: string) => string;
+  };
+}
+
+/** All cases in which the reference's output is not the image spec's. `expected-tree.test.ts` holds what is right. */
+const DEVIATIONS: Readonly<Record<string, Deviation>> = {
+  basic: { readings: ['pax-mtime'] },
+  hardlinks: { readings: ['links'] },
+  'xattrs-hardlinks': { readings: ['links'] },
+  overlay: { readings: ['root'] },
+  'opaque-orphan': { readings: ['parents'] },
+  pathological: { readings: ['lost-child', 'root'] },
+  xattrs: {
+    readings: ['root'],
+    except: {
+      layers: [1, 2],
+      why: 'xattrs of one inode are stored in a random order, ours by name',
+      alike: (line) => line, // dumps have them by name
+    },
+  },
+  devices: {
+    except: {
+      layers: [1],
+      why: 'a fifo keeps the device numbers of its header, which nobody can see',
+      alike: (line) => line.replace(/^(I \S+ p(?: \S+){9}) \d+/, '$1 0'),
+    },
+  },
+  'base-whiteouts': {
+    except: { layers: [], why: 'whiteouts of the lowest layer stay as empty files' },
+  },
+  'missing-parents': {
+    except: { layers: [1], why: 'what lies in a parent without an entry ends up in another directory' },
+  },
+  'opaque-misplaced': {
+    except: { layers: [2], why: 'whiteouts in a parent without an entry end up in another directory' },
+  },
+};
+
+/** One result of the reference builder. */
+interface Result {
+  readonly name: string;
+  readonly option: ReferenceOption;
+  readonly digests: ReferenceDigests;
+}
+
+const sha256Hex = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+const same = (line: string): string => line;
+/** The ids of blobs that hold bootstraps with other bytes. */
+const withoutId = (line: string): string =>
+  line.startsWith('B ') ? line.replace(/ id=[0-9a-f]+/, ' id=?') : line;
+
+/** Compares line by line: a difference is shown as the two lines that it is in. */
+function assertSameDump(bootstrap: Uint8Array, stored: string, alike: (line: string) => string): void {
+  const ours = Array.from(dumpV6(rafsFormats[6].read(bootstrap)), alike);
+  const theirs = stored.trimEnd().split('\n').map(alike);
+  for (const [i, line] of ours.entries()) assert.equal(line, theirs[i]);
+  assert.equal(ours.length, theirs.length);
+}
+
+/** Data, chunk records and digests: all that comes before the layer's bootstrap. */
+function assertSameSections(layer: PackedLayer, { name, option }: Result, number: number): void {
+  // As dump.py wrote it.
+  const { toc } = referenceJson(name, option, `layer-${number}.json`) as {
+    readonly toc: readonly {
+      readonly name: string;
+      readonly sha256: string;
+      readonly offset: number;
+      readonly csize: number;
+    }[];
+  };
+  for (const section of toc) {
+    if (section.name === 'image.boot') {
+      assert.equal(
+        layer.blob?.record.compressedSize ?? 0,
+        section.offset,
+        `where the bootstrap of layer ${number} starts`,
+      );
+    } else if (section.name === 'blob.meta') {
+      assert.equal(layer.blob?.record.metaCompressedSize, section.csize);
+    } else {
+      // The digest of the data covers its tar header as well.
+      const size = section.name === 'image.blob' ? section.csize + 512 : section.csize;
+      const ours = layer.bytes.subarray(section.offset, section.offset + size);
+      assert.equal(sha256Hex(ours), section.sha256, `${section.name} of layer ${number}`);
+    }
+  }
+}
+
+function assertLayer(layer: PackedLayer, number: number, result: Result): void {
+  const { name, option, digests } = result;
+  const except = DEVIATIONS[name]?.except;
+  const differs = except?.layers.includes(number) === true;
+  const stored = `layer-${number}.dump`;
+  if (hasReference(name, option, stored) && !(differs && except.alike === undefined)) {
+    assertSameDump(
+      layer.bootstrap,
+      referenceText(name, option, stored),
+      differs ? (except.alike ?? same) : same,
+    );
+  }
+  if (differs) assertSameSections(layer, result, number);
+  else assert.equal(sha256Hex(layer.bytes), digests.layers[number - 1], `blob of layer ${number}`);
+}
+
+function assertMerged(image: PackedImage, { name, option, digests }: Result): void {
+  const except = DEVIATIONS[name]?.except;
+  const stored = referenceText(name, option, 'merged.dump');
+  if (except === undefined) {
+    const { blobs } = referenceJson(name, option, 'merge.json') as { readonly blobs: readonly string[] }; // as merge wrote it
+    assert.deepEqual(
+      image.merged.blobs.map(({ record }) => record.id),
+      blobs,
+    );
+    assertSameDump(image.bootstrap, stored, same);
+    assert.equal(sha256Hex(image.bootstrap), digests.bootstrap);
+    return;
+  }
+  const { alike } = except;
+  if (alike !== undefined) {
+    assertSameDump(image.bootstrap, stored, (line) => alike(withoutId(line)));
+    assert.equal(image.bootstrap.length, digests.bootstrapSize);
+  }
+  assert.notEqual(
+    sha256Hex(image.bootstrap),
+    digests.bootstrap,
+    'the reference is said to differ, and does not',
+  );
+}
+
+const allDigests = referenceDigests();
+for (const [name, byOption] of Object.entries(allDigests)) {
+  const { readings = [], except } = DEVIATIONS[name] ?? {};
+  for (const option of REFERENCE_OPTIONS) {
+    const digests = byOption[option];
+    if (digests === undefined) continue;
+    const like =
+      readings.length === 0
+        ? ''
+        : `, read as the reference reads it (${readings.map((key) => READINGS[key]).join('; ')})`;
+    const but = except === undefined ? '' : `, but for this: ${except.why}`;
+    test(`${name} ${option} makes the reference's bytes${like}${but}`, async (t) => {
+      if (!needs(t, 'python3')) return;
+      const sources = referenceLayers(name);
+      const layers =
+        readings.length === 0 ? sources : sources.map((tar) => asTheReferenceReads(tar, readings));
+      const image = await packImage(layers, PACKING[option]);
+      const result = { name, option, digests };
+      assert.equal(image.layers.length, digests.layers.length);
+      for (const [i, layer] of image.layers.entries()) assertLayer(layer, i + 1, result);
+      assertMerged(image, result);
+    });
+  }
+
+  for (const reading of readings) {
+    test(`${name} shows that in the reference ${READINGS[reading]}`, async (t) => {
+      if (!needs(t, 'python3')) return;
+      const others = readings.filter((one) => one !== reading);
+      const layers = referenceLayers(name).map((tar) => asTheReferenceReads(tar, others));
+      const image = await packImage(layers, PACKING['v6-zstd']);
+      const theirs = referenceText(name, 'v6-zstd', 'merged.dump');
+      assert.throws(() => {
+        assertSameDump(image.bootstrap, theirs, withoutId);
+      }, assert.AssertionError);
+    });
+  }
+}
+
+test('every deviation is one of a case that exists', () => {
+  for (const name of Object.keys(DEVIATIONS)) assert.ok(allDigests[name] !== undefined, name);
+});
