@@ -94,6 +94,7 @@ class ImageWriter {
   readonly #lower = new Map<string, Own['kind']>();
   #own = new Map<string, Own>();
   #items: TarItem[] = [];
+  hasData = false;
 
   constructor(random: Random, chunkSize: number) {
     this.#random = random;
@@ -234,11 +235,13 @@ class ImageWriter {
     return `${random.pick(['a', 'b', 'file', 'lib', 'x.'])}${random.below(40)}`;
   }
 
-  /** Adds an entry; what it replaces in this layer goes, with all below it unless both are directories. */
+  /**
+   * Adds an entry, unless it would take a directory's place that this layer has put something into: the reference brings
+   * that back when the path becomes a directory once more.
+   */
   #emit(path: string, own: Own, make: (name: Buffer) => TarItem): void {
-    if (own.kind !== 'directory') {
-      for (const below of [...this.#own.keys()]) if (below.startsWith(`${path}/`)) this.#own.delete(below);
-    }
+    const below = `${path}/`;
+    if (own.kind !== 'directory' && [...this.#own.keys()].some((other) => other.startsWith(below))) return;
     this.#own.set(path, own);
     this.#items.push(make(bytesOf(path)));
   }
@@ -267,6 +270,7 @@ class ImageWriter {
     const random = this.#random;
     const edge = this.#chunkSize * random.pick([0, 1, 1, 2, 3]);
     const size = Math.max(0, random.chance(50) ? random.below(200) : edge + random.pick([-1, 0, 1, 100]));
+    this.hasData ||= size > 0;
     const piece = this.#pool[random.below(this.#pool.length)] ?? Buffer.alloc(1);
     if (size > 0 && random.chance(30)) this.#pool.push(random.bytes(Math.min(size, 5000)));
     return Buffer.alloc(size, piece);
@@ -297,5 +301,6 @@ export function randomImage(seed: number): RandomImage {
   const writer = new ImageWriter(random, chunkSize);
   const count = 1 + random.below(4);
   const layers = Array.from({ length: count }, (_, number) => writer.layer(number === 0));
-  return { chunkSize, compressor, layers };
+  // Without any chunk the reference's merge forgets what chunk size was asked for.
+  return { chunkSize: writer.hasData ? chunkSize : 0x10_0000, compressor, layers };
 }

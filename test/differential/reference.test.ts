@@ -1,0 +1,146 @@
+/**
+ * Random layers through our packer and through the upstream project's published libraries: every blob and every merged
+ * bootstrap must be the same, byte for byte. What comes out with duplicates found across layers, which the libraries
+ * cannot make, must be what they read.
+ *
+ * `NYDUS_DIFF_LAYERS` says how many layers at least (default 300), `NYDUS_DIFF_SEED` where to begin.
+ */
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { locatedDifferences } from './difference.js';
+import { type RandomImage, randomImage } from './random-layers.js';
+import { packImage, type PackedImage } from '../support/image.js';
+import {
+  type ReferenceBlob,
+  referenceCheck,
+  referenceLayer,
+  referenceMerge,
+  referenceRead,
+  referenceTool,
+} from '../support/reference.js';
+import { pathOrSkip } from '../support/tools.js';
+import { treeDifferences } from '../support/tree-lines.js';
+
+/** Processes of the reference side by side. */
+const LANES = 2;
+const DEFAULT_LAYERS = 300;
+
+function numberFrom(name: string, otherwise: number): number {
+  const text = process.env[name];
+  if (text === undefined || text === '') return otherwise;
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`${name} is not a whole number: ${text}`);
+  return value;
+}
+
+/** What the reference makes of an image, in a folder that holds its blobs by id. */
+interface Made {
+  readonly folder: string;
+  readonly layers: readonly ReferenceBlob[];
+  readonly bootstrap: string;
+}
+
+async function makeByReference(image: RandomImage, folder: string): Promise<Made> {
+  const layers: ReferenceBlob[] = [];
+  for (const [number, tar] of image.layers.entries()) {
+    const path = join(folder, `layer-${number}.tar`);
+    await writeFile(path, tar);
+    layers.push(await referenceLayer(path, folder, image));
+  }
+  const bootstrap = join(folder, 'merged.boot');
+  await referenceMerge(bootstrap, layers);
+  return { folder, layers, bootstrap };
+}
+
+async function compareBytes(ours: PackedImage, reference: Made): Promise<void> {
+  for (const [number, layer] of ours.layers.entries()) {
+    const theirs = reference.layers[number];
+    assert.ok(theirs !== undefined);
+    const bytes = await readFile(theirs.blob);
+    const bootstrap = await readFile(theirs.bootstrap);
+    assert.deepEqual(locatedDifferences(layer.bootstrap, bootstrap), [], `bootstrap of layer ${number}`);
+    assert.deepEqual(locatedDifferences(layer.bytes, bytes), [], `blob of layer ${number}`);
+  }
+  const merged = await readFile(reference.bootstrap);
+  assert.deepEqual(locatedDifferences(ours.bootstrap, merged), [], 'merged bootstrap');
+}
+
+/** Our image with duplicates found across layers: accepted, and the same tree as the reference's own image. */
+async function compareReading(image: RandomImage, reference: Made): Promise<void> {
+  const ours = await packImage(image.layers, { ...image, dedup: 'image' });
+  const folder = join(reference.folder, 'ours');
+  await mkdir(folder);
+  for (const { blob, bytes } of ours.layers) {
+    if (blob !== undefined) await writeFile(join(folder, blob.record.id), bytes);
+  }
+  const bootstrap = join(folder, 'image.boot');
+  await writeFile(bootstrap, ours.bootstrap);
+  await referenceCheck(bootstrap);
+  const tree = await referenceRead(bootstrap, folder);
+  const expected = await referenceRead(reference.bootstrap, reference.folder);
+  assert.deepEqual(treeDifferences(tree, expected), [], 'tree read back');
+}
+
+async function compareImage(seed: number): Promise<number> {
+  const image = randomImage(seed);
+  const folder = await mkdtemp(join(tmpdir(), 'nydus-diff-'));
+  try {
+    const [reference, ours] = await Promise.all([
+      makeByReference(image, folder),
+      packImage(image.layers, { ...image, dedup: 'layer' }),
+    ]);
+    await compareBytes(ours, reference);
+    await compareReading(image, reference);
+    return image.layers.length;
+  } catch (error) {
+    const { layers, chunkSize, compressor } = image;
+    const what = error instanceof Error ? error.message : String(error);
+    throw new Error(
+      `seed ${seed} (${layers.length} layers, ${compressor}, chunks of ${chunkSize}): ${what}
+again: NYDUS_DIFF_SEED=${seed} NYDUS_DIFF_LAYERS=1 npm test -- differential/reference`,
+      { cause: error },
+    );
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Calls `work` for one number after the other, `LANES` at a time, until `isEnough`. */
+async function inLanes(
+  first: number,
+  isEnough: () => boolean,
+  work: (number: number) => Promise<void>,
+): Promise<void> {
+  let next = first;
+  const lane = async (): Promise<void> => {
+    while (!isEnough()) await work(next++);
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+}
+
+test('random layers become the same blobs and bootstraps as with the reference', async (t: TestContext) => {
+  if (pathOrSkip(t, referenceTool()) === undefined) return;
+  const wanted = numberFrom('NYDUS_DIFF_LAYERS', DEFAULT_LAYERS);
+  const seed = numberFrom('NYDUS_DIFF_SEED', 1);
+  const failures: unknown[] = [];
+  let layers = 0;
+  let images = 0;
+  await inLanes(
+    seed,
+    () => layers >= wanted || failures.length > 0,
+    async (number) => {
+      try {
+        const compared = await compareImage(number);
+        layers += compared;
+        images++;
+      } catch (error) {
+        failures.push(error);
+      }
+    },
+  );
+  t.diagnostic(`${layers} layers of ${images} images equal, seeds from ${seed} on`);
+  if (failures.length > 0) throw failures[0];
+});
