@@ -86,7 +86,7 @@ pub(super) fn interpret<S: EntrySink>(
         .map_err(|fault| Place { path: &raw, offset }.format(format!("the path {fault}")))?;
     let place = Place { path: &path, offset };
     if path.is_empty() && kind != EntryKind::Directory {
-        return Err(place.format("the root is not a directory"));
+        return Err(Place { path: &raw, offset }.format("the root must be a directory"));
     }
     let stored = size(place, local.size.over(&global.size), header)?;
     let real_size = match layout {

@@ -10,6 +10,7 @@ mod entry;
 mod fault;
 mod header;
 mod interpret;
+mod map;
 mod parser;
 mod path;
 mod pax;

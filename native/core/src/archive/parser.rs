@@ -5,8 +5,9 @@ use super::entry::EntrySink;
 use super::fault::{Place, archive_fault};
 use super::header::BLOCK;
 use super::interpret::Extensions;
+use super::map::{Map, Piece};
 use super::pax::Records;
-use super::sparse::{Map, MapText, Piece};
+use super::sparse::MapText;
 use crate::error::Error;
 
 /// Zero blocks that end an archive.

@@ -2,11 +2,12 @@
 
 use super::entry::{Entry, EntryKind, EntrySink};
 use super::fault::{Place, archive_fault};
-use super::header::{BLOCK, Header, text};
+use super::header::{BLOCK, Dialect, Header, text};
 use super::interpret::{Extensions, Format, Interpreted, Layout, interpret};
+use super::map::Map;
 use super::parser::{Archive, Body, END_BLOCKS, State, advance, warn_trailing};
 use super::path::MAX_PATH;
-use super::sparse::{Map, MapText, read_slots};
+use super::sparse::{MapText, read_slots};
 use crate::error::Error;
 
 /// Longest body of a pax header: some 250 attributes of the greatest size.
@@ -52,9 +53,15 @@ impl Archive {
                 warn_trailing(offset, sink);
                 return Ok(State::Trailing);
             }
-            let reason =
-                if offset == 0 { "this is no tar archive: the" } else { "no header where one must be: its" };
-            return Err(archive_fault(offset, format!("{reason} checksum is wrong")));
+            if header.dialect() != Dialect::V7 {
+                return Err(Place { path: &header.path(), offset }.format("the header's checksum is wrong"));
+            }
+            let reason = if offset == 0 {
+                "the layer is no tar archive"
+            } else {
+                "there is no header where one must be"
+            };
+            return Err(archive_fault(offset, reason));
         }
         self.zero_blocks = 0;
         match header.typeflag() {
