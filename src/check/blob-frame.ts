@@ -84,7 +84,7 @@ async function decodeSection(entry: TocEntry, stored: Buffer): Promise<Buffer> {
       return stored;
     case tocFlags.bits.ZSTD:
       if (entry.uncompressedSize > MAX_TAIL) throw fault(`${entry.name} is too large`, entry.offset);
-      return decompress(stored, entry.uncompressedSize);
+      return decompress(stored, 'zstd', entry.uncompressedSize);
     case tocFlags.bits.LZ4_BLOCK:
       throw new UnsupportedError(`section ${entry.name} is compressed with lz4, which is not read yet`);
     default:

@@ -208,11 +208,7 @@ test('a blob that is not in the store is found once', async () => {
 
 test('a manifest that is not there, and one that is no JSON, are findings, and the rest is still checked', async () => {
   const store = putMerged(new MemoryStore());
-  const index = JSON.parse(
-    Buffer.from(store.content.get(store.root?.digest ?? ('' as never)) ?? []).toString(),
-  ) as {
-    manifests: { digest: never }[];
-  };
+  const index = indexOf(store);
   store.content.delete(digestOf(index.manifests[0]));
   const subject = await loadReference(store, 'target', allPlatforms, {});
   assert.deepEqual(
@@ -232,11 +228,7 @@ test('a manifest that is not there, and one that is no JSON, are findings, and t
 
 test('a Nydus entry before the OCI entry of its platform is out of order', async () => {
   const store = putMerged(new MemoryStore());
-  const index = JSON.parse(
-    Buffer.from(store.content.get(store.root?.digest ?? ('' as never)) ?? []).toString(),
-  ) as {
-    manifests: Json[];
-  };
+  const index = indexOf(store);
   store.root = store.putJson(MEDIA.ociIndex, { ...index, manifests: index.manifests.reverse() });
   const subject = await loadReference(store, 'target', allPlatforms, {});
   assert.ok(subject.index);
@@ -248,11 +240,7 @@ test('a Nydus entry before the OCI entry of its platform is out of order', async
 
 test('attestations are left alone', async () => {
   const store = putMerged(new MemoryStore());
-  const index = JSON.parse(
-    Buffer.from(store.content.get(store.root?.digest ?? ('' as never)) ?? []).toString(),
-  ) as {
-    manifests: Json[];
-  };
+  const index = indexOf(store);
   const attestation = {
     ...store.putJson(MEDIA.ociManifest, { schemaVersion: 2, config: {}, layers: [] }),
     annotations: { [ANNOTATION.dockerReferenceType]: 'attestation-manifest' },

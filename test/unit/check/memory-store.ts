@@ -1,18 +1,53 @@
 /** Images as JSON in memory: what a registry would serve, easy to write and to break. */
 import { RegistryError } from '../../../src/errors.js';
-import { contentOf, verified, type ByteStream } from '../../../src/io/streams.js';
+import {
+  collect,
+  contentOf,
+  verified,
+  type ByteStream,
+  type ReplayableContent,
+} from '../../../src/io/streams.js';
 import { type Descriptor } from '../../../src/oci/descriptor.js';
 import { sha256, type Digest } from '../../../src/oci/digest.js';
 import { ANNOTATION, MEDIA, NYDUS_OS_FEATURE } from '../../../src/oci/media-types.js';
 import { EMPTY_LAYER_BYTES, EMPTY_LAYER_DIFF_ID } from '../../../src/oci/nydus.js';
-import { type FetchOptions, type ImageSource } from '../../../src/registry/store.js';
+import {
+  type FetchOptions,
+  type ImageSource,
+  type ImageTarget,
+  type PushOutcome,
+} from '../../../src/registry/store.js';
 
 export type Json = Record<string, unknown>;
 
-export class MemoryStore implements ImageSource {
-  readonly location = 'memory';
+export class MemoryStore implements ImageSource, ImageTarget {
+  readonly location: string;
   readonly content = new Map<Digest, Uint8Array>();
   root: Descriptor | undefined;
+
+  constructor(location = 'memory.test/app:1') {
+    this.location = location;
+  }
+
+  /** All that is in another store, to be spoiled without harm to it. */
+  static copyOf(store: MemoryStore): MemoryStore {
+    const copy = new MemoryStore(store.location);
+    for (const [digest, bytes] of store.content) copy.content.set(digest, bytes);
+    copy.root = store.root;
+    return copy;
+  }
+
+  async push(descriptor: Descriptor, content: ReplayableContent): Promise<PushOutcome> {
+    if (this.content.has(descriptor.digest)) return 'present';
+    this.content.set(descriptor.digest, await collect(content.open(), descriptor.size, 'pushed blob'));
+    return 'pushed';
+  }
+
+  tag(manifest: Descriptor, bytes: Uint8Array): Promise<void> {
+    this.content.set(manifest.digest, bytes);
+    this.root = manifest;
+    return Promise.resolve();
+  }
 
   put(mediaType: string, bytes: Uint8Array): Descriptor {
     const digest = sha256(bytes);
