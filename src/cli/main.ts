@@ -2,20 +2,62 @@
 import { arch, platform } from 'node:os';
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../convert/version.js';
-import { addCheckCommand } from './check.js';
 import { type CliContext } from './context.js';
-import { addConvertCommand } from './convert.js';
 import { asNydusError, renderError } from './errors.js';
-import { addFlags, rewriteArgv } from './flags.js';
-import { addInspectCommand } from './inspect.js';
+import { addFlags, type Flag, rewriteArgv } from './flags.js';
 import { detailOf } from './log.js';
-import { CONVERT_FLAGS, GLOBAL_FLAGS, LATER_FLAGS } from './options.js';
+import { GLOBAL_FLAGS } from './options.js';
+
+interface LazyCommand {
+  readonly name: string;
+  readonly summary: string;
+  /** Adds the command to the program; gives the flags that it declares. */
+  add(program: Command, context: CliContext): Promise<readonly Flag[]>;
+}
+
+/** Only the one that is called is loaded: with its modules come HTTP, codecs and the rest. */
+const COMMANDS: readonly LazyCommand[] = [
+  {
+    name: 'convert',
+    summary: 'convert an image to a Nydus image',
+    add: async (program, context) => {
+      const { addConvertCommand } = await import('./convert.js');
+      const { CONVERT_FLAGS, LATER_FLAGS } = await import('./options.js');
+      addConvertCommand(program, context);
+      return [...CONVERT_FLAGS, ...LATER_FLAGS];
+    },
+  },
+  {
+    name: 'check',
+    summary: 'verify a Nydus image, without root, mount or daemon',
+    add: async (program, context) => {
+      const { addCheckCommand, CHECK_FLAGS } = await import('./check.js');
+      addCheckCommand(program, context);
+      return CHECK_FLAGS;
+    },
+  },
+  {
+    name: 'inspect',
+    summary: 'look inside a bootstrap or a RAFS blob',
+    add: async (program, context) => {
+      const { addInspectCommand } = await import('./inspect.js');
+      addInspectCommand(program, context);
+      return [];
+    },
+  },
+];
 
 /** Runs one command line; `argv` is without the program. Returns the exit code. */
 export async function main(argv: readonly string[], context: CliContext): Promise<number> {
   try {
     const program = buildProgram(context);
-    await program.parseAsync(rewriteArgv(argv, flagsOf(argv)), { from: 'user' });
+    const called = COMMANDS.find(({ name }) => name === argv.find((word) => isCommand(word)));
+    const flags: Flag[] = [...GLOBAL_FLAGS];
+    for (const command of COMMANDS) {
+      if (command === called) flags.push(...(await command.add(program, context)));
+      else program.command(command.name).summary(command.summary);
+    }
+    await program.parseAsync(rewriteArgv(argv, flags), { from: 'user' });
     return context.exitCode;
   } catch (error) {
     // Help and version arrive as errors, with code 0.
@@ -47,9 +89,6 @@ function buildProgram(context: CliContext): Command {
     program.outputHelp();
   });
   program.allowExcessArguments(false);
-  addConvertCommand(program, context);
-  addCheckCommand(program, context);
-  addInspectCommand(program, context);
   return program;
 }
 
@@ -61,9 +100,8 @@ Examples:
 
 Exit codes: 0 done, 1 check found faults, 2 wrong usage, 3 registry, 4 credentials, 5 content, 6 disk, 70 bug, 130 interrupted.`;
 
-/** Only `convert` has second names and the like; other commands take flags as commander does. */
-function flagsOf(argv: readonly string[]): Parameters<typeof rewriteArgv>[1] {
-  return argv.includes('convert') ? [...GLOBAL_FLAGS, ...CONVERT_FLAGS, ...LATER_FLAGS] : GLOBAL_FLAGS;
+function isCommand(word: string): boolean {
+  return COMMANDS.some(({ name }) => name === word);
 }
 
 function versionText(): string {

@@ -11,7 +11,7 @@ import { shareContent } from '../io/tee.js';
 import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
 import { layerBootstrap } from '../merge/bootstraps.js';
 import {
-  compressZstd,
+  compress,
   type ImagePacker,
   type LayerPacker,
   type PackedLayerTable,
@@ -235,7 +235,7 @@ async function layerTail(
     chunkSize,
     compressor,
     digester: 'blake3',
-    compress: (bytes) => compressZstd(bytes, compressionLevel),
+    compress: (bytes) => compress(bytes, compressionLevel),
     dataDigestWith: (suffix) => packer.digestWith(suffix),
     bootstrapFor: (record) => {
       blobs[layer] = record === undefined ? undefined : { record, chunks: table.chunks };
