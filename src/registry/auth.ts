@@ -125,9 +125,11 @@ export class Authenticator {
       const key = scopeKey(scopes);
       const named = bearer.parameters['scope'];
       if (named !== undefined) this.#named.set(key, named);
-      // Others may have renewed the token since: only the one that was refused is dropped.
-      const held = await this.#tokens.get(key)?.catch(() => undefined);
-      if (held === undefined || `Bearer ${held.value}` === used) this.#tokens.delete(key);
+      // Others may have renewed the token since, even while this waits: only the one that was refused is dropped.
+      const held = this.#tokens.get(key);
+      const token = await held?.catch(() => undefined);
+      if (token !== undefined && `Bearer ${token.value}` === used && this.#tokens.get(key) === held)
+        this.#tokens.delete(key);
       return (await this.header(scopes, call)) !== used;
     }
     if (challenges.some((challenge) => challenge.scheme === 'basic')) {
