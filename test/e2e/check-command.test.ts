@@ -1,0 +1,193 @@
+/** The command over two registries of ours on plain HTTP, each on a port of its own (trap 76). */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { main } from '../../src/cli/main.js';
+import { startRegistry, type RunningRegistry } from '../../src/embedded-registry/server.js';
+import { contentOf } from '../../src/io/streams.js';
+import { anonymous } from '../../src/registry/credentials.js';
+import { openTarget } from '../../src/registry/open.js';
+import { dir, file, hardlink, layer } from '../support/tar.js';
+import { type MemoryStore } from '../unit/check/memory-store.js';
+import { manifestOf, sourceImage, withBytes, flip, converted } from './check-lab.js';
+
+const LAYERS = [
+  layer(dir('etc'), file('etc/hosts', 'localhost'), hardlink('etc/copy', 'etc/hosts')),
+  layer(file('more', 'more')),
+];
+const OTHER = [
+  layer(dir('etc'), file('etc/hosts', 'localhosT'), file('etc/copy', 'localhost')),
+  layer(file('more', 'more')),
+];
+
+let folder = '';
+let left: RunningRegistry;
+let right: RunningRegistry;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'nydusify-check-'));
+  left = await startRegistry({ root: join(folder, 'left') });
+  right = await startRegistry({ root: join(folder, 'right') });
+});
+after(async () => {
+  await left.close();
+  await right.close();
+  await rm(folder, { recursive: true });
+});
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function run(...argv: readonly string[]): Promise<Outcome> {
+  const out: string[] = [];
+  const err: string[] = [];
+  const code = await main(['check', ...argv], {
+    stdout: { write: (text) => out.push(text) },
+    stderr: { write: (text) => err.push(text) },
+    env: {},
+    isTTY: false,
+    columns: 100,
+    signal: new AbortController().signal,
+    exitCode: 0,
+  });
+  return { code, stdout: out.join(''), stderr: err.join('') };
+}
+
+/** Puts an image of one manifest into a registry, under a tag. */
+async function push(store: MemoryStore, location: string): Promise<string> {
+  await using target = openTarget(location, { credentials: anonymous });
+  const manifest = manifestOf(store);
+  for (const descriptor of [...manifest.layers, manifest.config]) {
+    const bytes = store.content.get(descriptor.digest);
+    assert.ok(bytes);
+    await target.push(descriptor, contentOf(bytes));
+  }
+  assert.ok(store.root);
+  await target.tag(store.root, store.content.get(store.root.digest) ?? Buffer.alloc(0));
+  return location;
+}
+
+test('a good image exits 0 and ends with one line that says so', async () => {
+  const source = await push(sourceImage(LAYERS), `${left.host}/app:1`);
+  const target = await push(await converted(sourceImage(LAYERS)), `${right.host}/app:1`);
+  for (const argv of [
+    ['--target', target, '--source', source],
+    [target, source],
+    ['--target', target],
+  ]) {
+    const { code, stdout, stderr } = await run(...argv);
+    assert.equal(code, 0, stdout + stderr);
+    assert.match(stdout, /^linux\/amd64: 2 layers/);
+    assert.match(stdout, /\ngood: .*: 0 errors, 0 warnings\n$/);
+  }
+});
+
+test('a source that differs exits 1, one line a finding', async () => {
+  const source = await push(sourceImage(OTHER), `${left.host}/other:1`);
+  const target = await push(await converted(sourceImage(LAYERS)), `${right.host}/app:2`);
+  const { code, stdout } = await run(target, source);
+  assert.equal(code, 1);
+  assert.match(stdout, /^error {4}FS-CONTENT {2}linux\/amd64 filesystem \/etc\/hosts: content differs/m);
+  assert.match(stdout, /^error {4}FS-LINKS {2}linux\/amd64 filesystem \/etc\/hosts: /m);
+  assert.match(stdout, /\nbad: .*: [0-9]+ errors, 0 warnings\n$/);
+});
+
+test('--json prints the whole result and nothing else', async () => {
+  const source = await push(sourceImage(OTHER), `${left.host}/other:2`);
+  const target = await push(await converted(sourceImage(LAYERS)), `${right.host}/app:3`);
+  const { code, stdout, stderr } = await run('--json', target, source);
+  assert.equal(code, 1);
+  assert.equal(stderr, '');
+  const result = JSON.parse(stdout) as {
+    verdict: string;
+    findings: { id: string; where: { path?: string } }[];
+  };
+  assert.equal(result.verdict, 'bad');
+  assert.ok(result.findings.some(({ id, where }) => id === 'FS-CONTENT' && where.path === '/etc/hosts'));
+});
+
+test('a registry that sends other bytes is found out, and a blob that it lost', async () => {
+  const good = await converted(sourceImage(LAYERS));
+  const blob = manifestOf(good).layers[0];
+  assert.ok(blob);
+  const spoilt = withBytes(good, 0, flip(2)).content.get(blob.digest) ?? Buffer.alloc(0);
+  let answer: 'other' | 'none' = 'other';
+  await using liar = await startRegistry({
+    root: join(folder, 'liar'),
+    intercept: (request, response) => {
+      if (request.url?.endsWith(`/blobs/${blob.digest}`) !== true || request.method === 'POST') return false;
+      if (answer === 'none' || request.headers.range !== undefined) {
+        if (answer === 'other') return false;
+        response.writeHead(404).end();
+        return true;
+      }
+      response.writeHead(200, { 'content-length': spoilt.length });
+      response.end(request.method === 'HEAD' ? undefined : spoilt);
+      return true;
+    },
+  });
+  answer = 'none';
+  const target = await push(good, `${liar.host}/app:1`);
+  const missing = await run(target);
+  assert.equal(missing.code, 1);
+  assert.match(missing.stdout, /^error {4}CONTENT-MISSING {2}linux\/amd64 layer 1: /m);
+  answer = 'other';
+  const other = await run(target);
+  assert.equal(other.code, 1);
+  assert.match(other.stdout, /^error {4}CONTENT-DIGEST {2}linux\/amd64 layer 1: /m);
+  assert.match(other.stdout, /^error {4}CHUNK-DATA {2}linux\/amd64 layer 1 at 0x0: /m);
+});
+
+test('--work-dir keeps what was in it and gets the files that upstream writes (trap 55)', async () => {
+  const target = await push(await converted(sourceImage(LAYERS)), `${right.host}/app:4`);
+  const source = await push(sourceImage(LAYERS), `${left.host}/app:4`);
+  const work = join(folder, 'work');
+  await mkdir(work);
+  await writeFile(join(work, 'mine'), 'kept');
+  const { code } = await run('--work-dir', work, target, source);
+  assert.equal(code, 0);
+  assert.equal(await readFile(join(work, 'mine'), 'utf8'), 'kept');
+  for (const path of [
+    'target/nydus_manifest.json',
+    'target/nydus_config.json',
+    'target/nydus_bootstrap/image/image.boot',
+    'source/oci_manifest.json',
+    'source/oci_config.json',
+  ]) {
+    assert.ok(existsSync(join(work, path)), path);
+  }
+});
+
+test("upstream's flags are taken with a note, those for backends are refused with a sentence", async () => {
+  const target = await push(await converted(sourceImage(LAYERS)), `${right.host}/app:5`);
+  const noted = await run(
+    '--target',
+    target,
+    '--nydusd',
+    '/bin/nydusd',
+    '--nydus-image',
+    'x',
+    '--multi-platform',
+  );
+  assert.equal(noted.code, 0);
+  assert.match(noted.stderr, /note: --nydusd has no effect/);
+  const refused = await run('--target', target, '--target-backend-type', 'oss');
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /--target-backend-type is not supported yet/);
+  const none = await run();
+  assert.equal(none.code, 2);
+  assert.match(none.stderr, /Required flag "target" not set/);
+});
+
+test('a platform that is not there, and a tag that is not there, are told apart', async () => {
+  const target = await push(await converted(sourceImage(LAYERS)), `${right.host}/app:6`);
+  const { code, stderr } = await run(`${right.host}/app:never-pushed`);
+  assert.equal(code, 3, stderr);
+  assert.equal((await run('--platform', 'linux/amd64', target)).code, 0);
+});
