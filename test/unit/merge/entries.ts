@@ -4,6 +4,7 @@
  */
 import { rawNameFromText, type RawPath } from '../../../src/oci/raw-name.js';
 import {
+  type Blob,
   type Inode,
   type InodeKind,
   type LayerEntry,
@@ -32,6 +33,14 @@ function entry(name: string, body: Body): Unplaced {
 export function file(name: string, content = 0, attributes: Attributes = {}): Unplaced {
   const chunks = content === 0 ? [] : [chunkRef(0, content)];
   return entry(name, { ...base, kind: 'file', size: content, chunks, ...attributes });
+}
+/** Its chunks as [blob, index]. */
+export function chunked(
+  name: string,
+  ...chunks: readonly (readonly [blob: number, index: number])[]
+): Unplaced {
+  const refs = chunks.map(([number, index]) => chunkRef(number, index));
+  return entry(name, { ...base, kind: 'file', size: chunks.length * 4096, chunks: refs });
 }
 export function directory(name: string, attributes: Attributes = {}): Unplaced {
   return entry(name, { ...base, kind: 'directory', implied: false, mode: 0o755, ...attributes });
@@ -88,6 +97,32 @@ function describe(inode: Inode): string {
     case 'socket':
       return inode.kind;
   }
+}
+
+/** A blob whose id is one digit 64 times; nobody asks for its chunks. */
+export function blob(digit: string, features = 0): Blob {
+  return {
+    record: {
+      id: digit.repeat(64),
+      chunkCount: 1,
+      chunkSize: 4096,
+      compressor: 'zstd',
+      digester: 'blake3',
+      features,
+      compressedSize: 4096,
+      uncompressedSize: 4096,
+      metaCompressor: 'none',
+      metaOffset: 0,
+      metaCompressedSize: 16,
+      metaUncompressedSize: 16,
+    },
+    chunks: {
+      length: 1,
+      at: (index) => {
+        throw new Error(`chunk ${index} is not there`);
+      },
+    },
+  };
 }
 
 export function nodeAt(root: TreeNode, name: string): TreeNode | undefined {

@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { InternalError } from '../../../src/errors.js';
+import { numberBlobs, storedOffsets } from '../../../src/merge/blobs.js';
+import { layerBootstrap, mergedBootstrap } from '../../../src/merge/bootstraps.js';
+import { buildLayerTree } from '../../../src/merge/layer-tree.js';
+import { type ChunkRef, chunkBlob, chunkIndex, chunkRef } from '../../../src/rafs-builder/tree.js';
+import { blobFeatures } from '../../../src/rafs-builder/v6.js';
+import { type Unplaced, blob, chunked, entries, file, hardlink, inodeAt, tree } from './entries.js';
+
+const settings = { chunkSize: 4096, compressor: 'zstd', digester: 'blake3' } as const;
+
+function refsAt(root: Parameters<typeof inodeAt>[0], name: string): string[] {
+  const inode = inodeAt(root, name);
+  return inode.kind === 'file' ? inode.chunks.map((ref) => `${chunkBlob(ref)}:${chunkIndex(ref)}`) : [];
+}
+function offsets(list: readonly Unplaced[]): [string, number][] {
+  const stored = storedOffsets(tree(0, ...list).root, 4096);
+  return Array.from(stored, ([ref, offset]) => [`${chunkBlob(ref)}:${chunkIndex(ref)}`, offset]);
+}
+
+test('blobs are numbered as the walk meets them, names of a directory before what its directories hold', () => {
+  const { root } = tree(0, chunked('a/x', [3, 0]), chunked('b', [1, 5]), chunked('c', [0, 7], [1, 6]));
+  const numbered = numberBlobs(root, [blob('0'), blob('1'), blob('2'), blob('3')]);
+  assert.deepEqual(numbered.order, [1, 0, 3]);
+  assert.deepEqual(
+    numbered.blobs.map(({ record }) => record.id),
+    ['1', '0', '3'].map((digit) => digit.repeat(64)),
+  );
+  assert.deepEqual(refsAt(numbered.root, 'a/x'), ['2:0']);
+  assert.deepEqual(refsAt(numbered.root, 'b'), ['0:5']);
+  assert.deepEqual(refsAt(numbered.root, 'c'), ['1:7', '0:6']);
+});
+
+test('a tree whose numbers are right already is not copied', () => {
+  const { root } = tree(0, chunked('a', [0, 1]), chunked('b', [1, 0]), file('empty'));
+  assert.equal(numberBlobs(root, [blob('0'), blob('1')]).root, root);
+});
+
+test('trap 8: names of one inode still share it under new numbers', () => {
+  const { root } = tree(
+    0,
+    chunked('d/a', [2, 1]),
+    hardlink('d/b', 'd/a'),
+    hardlink('c', 'd/b'),
+    chunked('e', [2, 1]),
+  );
+  const numbered = numberBlobs(root, [undefined, undefined, blob('2')]).root;
+  assert.deepEqual(refsAt(numbered, 'c'), ['0:1']);
+  assert.equal(inodeAt(numbered, 'c'), inodeAt(numbered, 'd/a'));
+  assert.equal(inodeAt(numbered, 'c'), inodeAt(numbered, 'd/b'));
+  assert.notEqual(inodeAt(numbered, 'c'), inodeAt(numbered, 'e'));
+  assert.deepEqual(refsAt(root, 'c'), ['2:1'], 'the tree given is as it was');
+});
+
+test('trap 68: two layers with one blob have one place in the table', () => {
+  const { root } = tree(0, chunked('a', [2, 1]), chunked('b', [0, 1]), chunked('c', [1, 0]));
+  const numbered = numberBlobs(root, [blob('7'), blob('8'), blob('7')]);
+  assert.deepEqual(numbered.order, [2, 1]);
+  assert.deepEqual(
+    [refsAt(numbered.root, 'a'), refsAt(numbered.root, 'b'), refsAt(numbered.root, 'c')],
+    [['0:1'], ['0:1'], ['1:0']],
+  );
+});
+
+test('no file with data, no blob', () => {
+  const { root } = tree(0, file('empty'));
+  assert.deepEqual(numberBlobs(root, [blob('0')]).blobs, []);
+});
+
+test('a reference to a blob that is not there is our mistake', () => {
+  const { root } = tree(0, chunked('a', [1, 0]));
+  assert.throws(() => numberBlobs(root, [blob('0')]), InternalError);
+});
+
+test('a chunk at several positions is stored with the last of them in walk order', () => {
+  assert.deepEqual(
+    offsets([chunked('a', [0, 0], [0, 1]), chunked('b', [0, 0], [0, 1])]),
+    [],
+    'equal positions tell themselves',
+  );
+  assert.deepEqual(offsets([chunked('a', [0, 1], [0, 0]), chunked('b', [0, 0])]), [['0:0', 0]]);
+  assert.deepEqual(
+    offsets([chunked('b', [0, 0]), chunked('a', [0, 1], [0, 0])]),
+    [['0:0', 0]],
+    'the walk counts, not the tar',
+  );
+  assert.deepEqual(offsets([chunked('a', [0, 0]), chunked('z/b', [0, 1], [0, 0]), chunked('z/a', [0, 0])]), [
+    ['0:0', 4096],
+  ]);
+  assert.deepEqual(offsets([chunked('a', [0, 0], [0, 0], [0, 0])]), [['0:0', 8192]]);
+});
+
+test('a merge inherits the offset that the layer stored, under the new number of the blob', () => {
+  const low = tree(0, chunked('a', [0, 0]), chunked('z', [0, 1], [0, 0]));
+  const high = tree(1, file('.wh.z'), chunked('0', [1, 0]));
+  const { storedFileOffset, root } = mergedBootstrap({
+    ...settings,
+    trees: [low, high],
+    blobs: [blob('0'), blob('1')],
+  });
+  assert.deepEqual(refsAt(root, 'a'), ['1:0']);
+  assert.equal(storedFileOffset?.(0, chunkRef(1, 0)), 4096);
+  assert.equal(storedFileOffset(0, chunkRef(1, 1)), undefined);
+  assert.equal(storedFileOffset(1, chunkRef(0, 0)), undefined);
+});
+
+test('a merged bootstrap says that its blobs hold no bootstrap for it, and always that there may be xattrs', () => {
+  const { INLINED_FS_META, HAS_TOC } = blobFeatures.bits;
+  const { blobs, forceXattrFlag } = mergedBootstrap({
+    ...settings,
+    trees: [tree(0, chunked('a', [0, 0]))],
+    blobs: [blob('0', INLINED_FS_META | HAS_TOC)],
+  });
+  assert.deepEqual(
+    blobs.map(({ record }) => record.features),
+    [HAS_TOC],
+  );
+  assert.equal(forceXattrFlag, true);
+});
+
+test("a layer's blobs stand in the order in which packing used them, dead chunks included", () => {
+  const { INLINED_FS_META } = blobFeatures.bits;
+  const list = entries(
+    chunked('dead', [1, 0]),
+    chunked('z', [3, 0]),
+    chunked('a', [0, 4], [3, 1]),
+    file('dead'),
+  );
+  const layer = buildLayerTree(list, 3);
+  const all = ['0', '1', '2', '3'].map((digit) => blob(digit, INLINED_FS_META));
+  const { root, blobs, forceXattrFlag } = layerBootstrap({
+    ...settings,
+    tree: layer,
+    entries: list,
+    blobs: all,
+  });
+  assert.deepEqual(
+    blobs.map(({ record }) => [record.id[0], record.features]),
+    [
+      ['1', 0],
+      ['3', INLINED_FS_META],
+      ['0', 0],
+    ],
+  );
+  assert.deepEqual([refsAt(root, 'z'), refsAt(root, 'a')], [['1:0'], ['2:4', '1:1']]);
+  assert.equal(forceXattrFlag, undefined);
+});
+
+test('a layer that only repeats lower chunks has no blob of its own', () => {
+  const list = entries(chunked('copy', [0, 0]));
+  const { blobs } = layerBootstrap({
+    ...settings,
+    tree: buildLayerTree(list, 1),
+    entries: list,
+    blobs: [blob('0')],
+  });
+  assert.deepEqual(
+    blobs.map(({ record }) => record.id[0]),
+    ['0'],
+  );
+});
+
+test('references name blob and index beyond 32 bits', () => {
+  const ref: ChunkRef = chunkRef(253, 0xff_fffe);
+  assert.equal(chunkBlob(ref), 253);
+  assert.equal(chunkIndex(ref), 0xff_fffe);
+});
