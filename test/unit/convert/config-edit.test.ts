@@ -86,7 +86,9 @@ test('the empty layer goes into any config and comes out again without a trace',
       fc.dictionary(fc.string(), fc.jsonValue()),
       space,
       (ids, h, extra, indent) => {
-        const { history: _h, rootfs: _r, ...rest } = extra;
+        const rest = Object.fromEntries(
+          Object.entries(extra).filter(([key]) => key !== 'history' && key !== 'rootfs'),
+        );
         const source = bytes(
           JSON.stringify(
             { ...rest, rootfs: { diff_ids: ids, more: rest }, history: h, after: 1 },

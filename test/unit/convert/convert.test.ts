@@ -20,7 +20,13 @@ import { parsePlatforms } from '../../../src/oci/platform.js';
 import { anonymous } from '../../../src/registry/credentials.js';
 import { openSource, openTarget } from '../../../src/registry/open.js';
 import { convertImage } from '../../../src/convert/convert.js';
-import { buildAttestation, buildImage, buildIndex, part } from '../../support/built-image.js';
+import {
+  buildAttestation,
+  buildImage,
+  buildIndex,
+  type BuiltImage,
+  part,
+} from '../../support/built-image.js';
 import {
   convert,
   type ConfigJson,
@@ -154,8 +160,7 @@ test('trap 57: what a layer is follows from its bytes; a diffID that does not ho
   const [tar] = LAYERS;
   assert.ok(tar !== undefined);
   const plain = part(MEDIA.ociLayerGzip, tar);
-  const base = buildImage({ layers: [tar] });
-  const withLayer = (bytes: typeof plain, diffId: string): typeof base => {
+  const withLayer = (bytes: typeof plain, diffId: string): BuiltImage => {
     const built = buildImage({
       layers: [tar],
       config: { rootfs: { type: 'layers', diff_ids: [diffId] } },
