@@ -5,8 +5,16 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { fsckErofs, kernelTree } from './erofs.js';
-import { copyFaults, fetchImage, type JudgedImage, type Place, referenceOf } from './judged-image.js';
+import {
+  copyFaults,
+  fetchImage,
+  fetchManifest,
+  type JudgedImage,
+  type Place,
+  referenceOf,
+} from './judged-image.js';
 import { missing } from './needs.js';
 import { referenceCheck, referenceRead, referenceTool } from './reference.js';
 import { type GoClient, goClient, runTool, snapshotterTool, systemTool, tryRun } from './tools.js';
@@ -74,12 +82,40 @@ async function clientPath(name: keyof typeof COPY): Promise<string> {
   return tool.path;
 }
 
+function copyPlace({ place }: JudgedImage, name: string): Place {
+  return { ...place, repository: `${place.repository}-by-${name}` };
+}
+
 async function copyWith(name: keyof typeof COPY, image: JudgedImage): Promise<string> {
-  const copy = { ...image.place, repository: `${image.place.repository}-by-${name}` };
+  const copy = copyPlace(image, name);
   await runTool(await clientPath(name), COPY[name](image.place, copy));
   const faults = await copyFaults(image, copy);
   if (faults.length > 0) throw new Error(faults.join('\n'));
   return `${copy.repository} has ${image.top.digest.slice(0, 19)}`;
+}
+
+/**
+ * skopeo before 1.14 writes index entries again without the `artifactType` that it does not know, and refuses to when
+ * told to keep digests. Then all but that must be as it was.
+ */
+async function copyWithSkopeo(image: JudgedImage): Promise<string> {
+  try {
+    return await copyWith('skopeo', image);
+  } catch (error) {
+    const isOld = error instanceof Error && error.message.includes('Instructed to preserve digests');
+    if (!isOld || image.top.value.manifests?.some(({ artifactType }) => artifactType !== undefined) !== true)
+      throw error;
+  }
+  const copy = copyPlace(image, 'skopeo');
+  const args = COPY.skopeo(image.place, copy).filter((argument) => argument !== '--preserve-digests');
+  await runTool(await clientPath('skopeo'), args);
+  const { value } = await fetchManifest(copy, copy.tag);
+  const entries = image.top.value.manifests.map((entry) => ({ ...entry, artifactType: undefined }));
+  const expected: unknown = JSON.parse(JSON.stringify({ ...image.top.value, manifests: entries }));
+  if (!isDeepStrictEqual(value, expected)) throw new Error(`the index is now ${JSON.stringify(value)}`);
+  const faults = (await copyFaults(image, copy)).filter((fault) => !fault.startsWith('the tag is'));
+  if (faults.length > 0) throw new Error(faults.join('\n'));
+  return 'manifests and blobs unchanged; this skopeo drops artifactType from the index';
 }
 
 async function detect(image: JudgedImage): Promise<string> {
@@ -165,7 +201,7 @@ export async function judgeImage(
     );
     await judge('Linux EROFS mount = umoci', async () => compare(await kernel()));
     await judge('nydus-snapshotter', () => detect(image));
-    await judge('skopeo copies it unchanged', () => copyWith('skopeo', image));
+    await judge('skopeo copies it unchanged', () => copyWithSkopeo(image));
     await judge('crane copies it unchanged', () => copyWith('crane', image));
     await judge('regctl copies it unchanged', () => copyWith('regctl', image));
     await judge('oras copies it unchanged', () => copyWith('oras', image));
