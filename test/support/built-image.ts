@@ -1,4 +1,7 @@
-/** Whole images and indexes for tests of the conversion: layers from the tar language, documents as odd as a test wants them. */
+/**
+ * Whole images and indexes for tests of the conversion: layers from the tar language, documents as odd as a test wants them.
+ * Layers are gzip'd without compression, so that their digests are the same with every zlib.
+ */
 import { gzipSync } from 'node:zlib';
 import { contentOf } from '../../src/io/streams.js';
 import { type Descriptor } from '../../src/oci/descriptor.js';
@@ -44,7 +47,7 @@ export function buildImage(spec: ImageSpec): BuiltImage {
   const docker = spec.docker === true;
   const json = (value: object): Uint8Array => Buffer.from(JSON.stringify(value, null, spec.indent));
   const layerType = docker ? MEDIA.dockerLayerGzip : MEDIA.ociLayerGzip;
-  const layers = spec.layers.map((tar) => part(layerType, gzipSync(tar, { level: 1 })));
+  const layers = spec.layers.map((tar) => part(layerType, gzipSync(tar, { level: 0 })));
   const configBytes = json({
     created: '2026-01-01T00:00:00Z',
     ...(spec.platform ?? { architecture: 'amd64', os: 'linux' }),
