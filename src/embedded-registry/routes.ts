@@ -186,6 +186,9 @@ async function putManifest(
 ): Promise<void> {
   if (!isDigest(reference) && !isTag(reference))
     throw new Refused(400, 'MANIFEST_INVALID', 'neither a tag nor a sha256 digest');
+  if (Number(request.headers['content-length'] ?? 0) > MAX_DOCUMENT_SIZE) {
+    throw new Refused(413, 'SIZE_INVALID', `a manifest has at most ${MAX_DOCUMENT_SIZE} bytes`);
+  }
   const bytes = await collect(request, MAX_DOCUMENT_SIZE, 'manifest').catch((error: unknown) => {
     throw error instanceof FormatError ? new Refused(413, 'SIZE_INVALID', error.message) : error;
   });

@@ -90,8 +90,11 @@ export function registryListener(
         url: new URL(request.url ?? '/', 'http://registry.invalid'),
       });
     } catch (error) {
-      if (response.headersSent || request.destroyed) throw error;
-      const refused = error instanceof Refused ? error : new Refused(500, 'UNKNOWN', String(error), { connection: 'close' });
+      if (response.headersSent || request.socket.destroyed) throw error;
+      const refused =
+        error instanceof Refused
+          ? error
+          : new Refused(500, 'UNKNOWN', String(error), { connection: 'close' });
       answerRefusal(request, response, refused);
     }
   }
