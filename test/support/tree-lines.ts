@@ -8,8 +8,11 @@ export interface TreeComparison {
   readonly wholeSeconds?: boolean;
   /** umoci does not set attributes with an empty value: leave them out on both sides. */
   readonly dropEmptyXattrs?: boolean;
-  /** A directory with time 0 here may have any time from this one on there: it had no entry and was made by unpacking. */
-  readonly impliedSince?: number;
+  /**
+   * When unpacking began, in seconds: a directory that is no older there was touched by unpacking itself, for want of an
+   * entry or by a whiteout in it, and says nothing about the image.
+   */
+  readonly unpackedSince?: number;
 }
 
 interface Line {
@@ -27,17 +30,15 @@ function parse(text: string): Map<string, Line> {
   return lines;
 }
 
+function isTouched(mtime: string, { unpackedSince }: TreeComparison): boolean {
+  return unpackedSince !== undefined && Number(mtime) >= unpackedSince;
+}
+
 function sameTime(ours: Line, theirs: Line, options: TreeComparison): boolean {
-  const [type = '', , , , , mine = ''] = ours.fields;
+  const mine = ours.fields[5] ?? '';
   const other = theirs.fields[5] ?? '';
   if (mine === other || other === '-') return true;
-  if (
-    type === 'd' &&
-    mine === '0' &&
-    options.impliedSince !== undefined &&
-    Number(other) >= options.impliedSince
-  )
-    return true;
+  if (ours.fields[0] === 'd' && isTouched(other, options)) return true;
   return options.wholeSeconds === true && Math.floor(Number(mine)) === Math.floor(Number(other));
 }
 
@@ -69,6 +70,12 @@ export function treeDifferences(ours: string, expected: string, options: TreeCom
   }
   for (const path of other.keys()) if (!mine.has(path)) differences.push(`${path}: missing`);
   return differences;
+}
+
+/** How many directories have a time that comes from unpacking. */
+export function touchedDirectories(tree: string, options: TreeComparison): number {
+  const lines = [...parse(tree).values()];
+  return lines.filter(({ fields }) => fields[0] === 'd' && isTouched(fields[5] ?? '', options)).length;
 }
 
 /** How many entries a tree has. */
