@@ -26,6 +26,11 @@ export function* audit(bytes: Uint8Array): Generator<AuditFinding> {
     });
     return;
   }
+  yield* auditImage(image);
+}
+
+/** The rules beyond reading, for a bootstrap that has been read. */
+export function* auditImage(image: V6Image): Generator<AuditFinding> {
   yield* auditTables(image);
   yield* auditTree(image);
   yield* auditRegions(image);

@@ -18,6 +18,7 @@ import {
   type ChunkTable,
   type Inode,
   type TreeNode,
+  type Xattr,
 } from './tree.js';
 import * as v6 from './v6.js';
 import { type LocatedRow, readDirectoryBlock } from './v6-directory.js';
@@ -31,6 +32,7 @@ import {
   readInode,
 } from './v6-inode.js';
 import { readTables, type V6Tables } from './v6-tables.js';
+import { type LocatedXattr } from './v6-xattrs.js';
 
 /** One inode as stored, beside what it means. */
 export interface StoredInode extends RawInode {
@@ -46,13 +48,15 @@ export interface SparseChunkTable extends ChunkTable {
   indexes(): Iterable<number>;
 }
 
+export interface SparseBootstrap extends Bootstrap {
+  readonly blobs: readonly (Blob & { readonly chunks: SparseChunkTable })[];
+}
+
 /** The tree and its blobs, and how the file told them. */
 export interface V6Image {
   readonly bytes: Buffer;
   readonly tables: V6Tables;
-  readonly bootstrap: Bootstrap & {
-    readonly blobs: readonly (Blob & { readonly chunks: SparseChunkTable })[];
-  };
+  readonly bootstrap: SparseBootstrap;
   /** By nid, in the order in which they were found. */
   readonly inodes: ReadonlyMap<number, StoredInode>;
   /** The stored form of an inode in the tree. */
@@ -118,6 +122,13 @@ interface OpenDirectory {
   readonly stored: StoredInode;
   readonly children: Map<RawName, TreeNode>;
   readonly depth: number;
+}
+
+/** Most inodes have none. */
+const NO_XATTRS: readonly Xattr[] = [];
+
+function sortedXattrs(xattrs: readonly LocatedXattr[]): Xattr[] {
+  return xattrs.map(({ name, value }) => ({ name, value })).sort((a, b) => compareRaw(a.name, b.name));
 }
 
 class TreeReader {
@@ -202,9 +213,7 @@ class TreeReader {
       gid: fields.gid,
       mtime: fields.mtime,
       mtimeNsec: fields.mtimeNsec,
-      xattrs: raw.xattrs
-        .map(({ name, value }) => ({ name, value }))
-        .sort((a, b) => compareRaw(a.name, b.name)),
+      xattrs: raw.xattrs.length === 0 ? NO_XATTRS : sortedXattrs(raw.xattrs),
       layer: 0,
     };
     switch (kind) {

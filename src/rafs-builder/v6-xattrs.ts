@@ -66,6 +66,9 @@ export function writeXattrs(buffer: Buffer, offset: number, xattrs: readonly Xat
   }
 }
 
+/** Shared by all inodes without xattrs. */
+const NONE: readonly LocatedXattr[] = [];
+
 export interface LocatedXattr extends Xattr {
   /** Of the entry, in the file. */
   readonly offset: number;
@@ -77,9 +80,9 @@ export interface LocatedXattr extends Xattr {
  * The xattrs between `offset` and `end`, in the order of the file. Throws FormatError for an entry that leaves the
  * area, a prefix without a meaning, and a name that occurs twice.
  */
-export function readXattrs(buffer: Buffer, offset: number, end: number): LocatedXattr[] {
+export function readXattrs(buffer: Buffer, offset: number, end: number): readonly LocatedXattr[] {
+  if (offset === end) return NONE;
   const found: LocatedXattr[] = [];
-  if (offset === end) return found;
   const header = xattrHeader.read(buffer, offset);
   if (header.sharedCount !== 0)
     throw xattrHeader.fault(
