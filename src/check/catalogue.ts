@@ -82,7 +82,6 @@ export const CATALOGUE = {
   // Blobs and bootstrap
   'BOOTSTRAP-LAYER': error('the bootstrap layer cannot be unpacked'),
   'BOOTSTRAP-MISSING': error('the bootstrap layer holds no image/image.boot'),
-  'BOOTSTRAP-READ': error('the bootstrap cannot be read'),
   'BOOTSTRAP-BLOB-TABLE': error('a blob of the bootstrap is not among the layers, or stands there in vain'),
   'BOOTSTRAP-BLOB-META': error(
     'a blob.meta file beside the bootstrap is not that of the blob; reads through nydusd fail',

@@ -1,12 +1,13 @@
 /** A Nydus image with its bootstrap unpacked, audited and read. */
+import { FormatError, UnsupportedError } from '../errors.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import { digestHex } from '../oci/digest.js';
-import { audit } from '../rafs-builder/audit.js';
+import { audit, auditImage, type AuditFinding } from '../rafs-builder/audit.js';
 import { rafsFormats, type SparseChunkTable } from '../rafs-builder/index.js';
 import { type Blob, type Bootstrap } from '../rafs-builder/tree.js';
 import { type CallOptions } from '../reporter.js';
 import { bootstrapOf, readBootstrapLayer, type BootstrapLayer } from './bootstrap-layer.js';
-import { finding, type Finding } from './finding.js';
+import { finding, type Finding, type Place } from './finding.js';
 import { attempt } from './rule.js';
 import { placeIn, type ImageSubject } from './subject.js';
 
@@ -19,12 +20,9 @@ export interface ReadBootstrap {
   readonly blobs: readonly UsedBlob[];
 }
 
-export interface OpenedImage {
+export interface OpenedImage extends ReadBootstrap {
   readonly image: ImageSubject;
   readonly layer: BootstrapLayer;
-  readonly bootstrap: Bootstrap;
-  /** The blobs of the bootstrap, by number. */
-  readonly blobs: readonly UsedBlob[];
 }
 
 /** What was found on the way, and the image unless that stood in the way. */
@@ -59,34 +57,35 @@ export async function openImage(image: ImageSubject, call: CallOptions): Promise
     );
     return { findings, opened: undefined, layer };
   }
-  const where = placeIn(image, 'bootstrap');
-  const faults = auditBootstrap(bytes).map((found) => ({ ...found, where: { ...where, ...found.where } }));
-  findings.push(...faults);
-  const read = await attempt(where, 'BOOTSTRAP-READ', () => readBootstrap(bytes));
-  if (read.finding !== undefined) {
-    // The audit has told it better.
-    if (!faults.some((found) => found.severity === 'error')) findings.push(read.finding);
-    return { findings, opened: undefined, layer };
+  const inspected = inspectBootstrap(bytes, placeIn(image, 'bootstrap'));
+  findings.push(...inspected.findings);
+  return {
+    findings,
+    opened: inspected.read === undefined ? undefined : { image, layer, ...inspected.read },
+    layer,
+  };
+}
+
+/** A bootstrap's meaning, and everything that is wrong with it; `place` is where it lies. */
+export interface InspectedBootstrap {
+  readonly findings: readonly Finding[];
+  /** Undefined when it cannot be read; the findings say why. */
+  readonly read: ReadBootstrap | undefined;
+}
+
+export function inspectBootstrap(bytes: Uint8Array, place: Place): InspectedBootstrap {
+  const toFinding = ({ path, offset, ...rest }: AuditFinding): Finding => ({
+    ...rest,
+    where: { ...place, path, offset },
+  });
+  try {
+    const image = rafsFormats[6].read(bytes);
+    const read = { bootstrap: image.bootstrap, blobs: image.bootstrap.blobs };
+    return { findings: Array.from(auditImage(image), toFinding), read };
+  } catch (cause) {
+    if (!(cause instanceof FormatError || cause instanceof UnsupportedError)) throw cause;
+    return { findings: Array.from(audit(bytes), toFinding), read: undefined };
   }
-  return { findings, opened: { image, layer, ...read.value }, layer };
-}
-
-/** Throws FormatError. */
-export function readBootstrap(bytes: Uint8Array): ReadBootstrap {
-  const { bootstrap } = rafsFormats[6].read(bytes);
-  return { bootstrap, blobs: bootstrap.blobs };
-}
-
-/** Everything that is wrong inside a bootstrap, with places inside it. */
-export function auditBootstrap(bytes: Uint8Array): Finding[] {
-  return [...audit(bytes)].map(({ id, severity, message, path, offset, expected, found }) => ({
-    id,
-    severity,
-    where: { path, offset },
-    message,
-    expected,
-    found,
-  }));
 }
 
 function* checkDiffId(image: ImageSubject, layer: BootstrapLayer): Generator<Finding> {

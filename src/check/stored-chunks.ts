@@ -18,14 +18,7 @@ import { BLOCK_SIZE, blobFeatures, COMPRESSORS, OWN_BLOB_ID } from '../rafs-buil
 import { type Descriptor } from '../oci/descriptor.js';
 import { contentOfSection, type BlobFrame, type Section } from './blob-frame.js';
 import { blobMetaOf } from './bootstrap-layer.js';
-import { type Place } from './finding.js';
-import {
-  auditBootstrap,
-  readBootstrap,
-  type OpenedImage,
-  type ReadBootstrap,
-  type UsedBlob,
-} from './opened.js';
+import { inspectBootstrap, type OpenedImage, type ReadBootstrap, type UsedBlob } from './opened.js';
 import { type Collector } from './rule.js';
 import { placeIn } from './subject.js';
 
@@ -50,16 +43,10 @@ export async function readOwnBootstrap(
   }
   const bytes = await collector.attempt('BLOB-TOC', () => contentOfSection(section));
   if (bytes === undefined) return undefined;
-  const { place } = collector;
-  const faults = auditBootstrap(bytes).map((found) => ({ ...found, where: within(place, found.where) }));
-  collector.findings.push(...faults);
-  // What the reader says first, the audit has told better.
-  if (faults.some(({ severity }) => severity === 'error')) return undefined;
-  return collector.attempt('BLOB-BOOTSTRAP', () => readBootstrap(bytes));
-}
-
-function within(place: Place, { path, offset }: Place): Place {
-  return { ...place, part: `${place.part ?? 'layer'} bootstrap`, path, offset };
+  const part = `${collector.place.part ?? 'layer'} bootstrap`;
+  const { findings, read } = inspectBootstrap(bytes, { ...collector.place, part });
+  collector.findings.push(...findings);
+  return read;
 }
 
 /** The chunk table of a blob; undefined when it has none, or one that cannot be read. */

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { auditBootstrap } from '../../../src/check/opened.js';
+import { inspectBootstrap } from '../../../src/check/opened.js';
 import { rafsFormats } from '../../../src/rafs-builder/index.js';
 import { parseDump } from '../../support/bootstrap-dump.js';
 import { referenceDigests, referenceJson, referenceText } from '../../support/fixtures.js';
@@ -45,7 +45,7 @@ test('every damage of a v6 bootstrap gets the right verdict', (t) => {
   const wrong: string[] = [];
   for (const damage of damages) {
     const start = performance.now();
-    const found = auditBootstrap(damaged(bootstrap, damage));
+    const { findings: found } = inspectBootstrap(damaged(bootstrap, damage), {});
     const verdict = found.some(({ severity }) => severity === 'error') ? 'refuse' : 'accept';
     assert.ok(performance.now() - start < LIMIT_MS, `${damage.name} takes too long`);
     if (verdict !== damage.should) wrong.push(`${damage.name}: should ${damage.should}`);
