@@ -6,8 +6,9 @@ import { type ConvertResult } from '../convert/convert.js';
 import { systemReason } from '../io/scratch.js';
 import { type CliContext, type Output } from './context.js';
 import { openOptions } from './environment.js';
-import { addFlags, readFlags } from './flags.js';
-import { CONVERT_FLAGS, type ConvertRequest, convertRequest, GLOBAL_FLAGS, LATER_FLAGS } from './options.js';
+import { addFlags, addHelpFlag, readFlags } from './flags.js';
+import { CONVERT_FLAGS, GLOBAL_FLAGS, LATER_FLAGS, OUTPUT } from './convert-flags.js';
+import { type ConvertRequest, convertRequest } from './options.js';
 import { logSettings, type LogSettings } from './log.js';
 import { convertSummary } from './summary.js';
 
@@ -40,6 +41,7 @@ export function addConvertCommand(program: Command, context: CliContext): void {
     .usage('[options] SOURCE TARGET')
     .addHelpText('after', EXAMPLES);
   addFlags(command, [...CONVERT_FLAGS, ...LATER_FLAGS]);
+  addHelpFlag(command, OUTPUT);
   command.action(async (source: string | undefined, target: string | undefined) => {
     const flags = readFlags(command, [...GLOBAL_FLAGS, ...CONVERT_FLAGS, ...LATER_FLAGS], context.env);
     const request = convertRequest(flags, [source, target], {

@@ -89,6 +89,11 @@ export function addFlags(command: Command, flags: readonly Flag[]): void {
   }
 }
 
+/** Under the last heading, instead of one of its own in the middle. */
+export function addHelpFlag(command: Command, group: string): void {
+  command.addHelpOption(new Option('-h, --help', 'print help').helpGroup(group));
+}
+
 /** Reads values after parsing. Throws UsageError for words in the environment that are no booleans. */
 export function readFlags(
   command: Command,

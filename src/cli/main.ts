@@ -6,7 +6,7 @@ import { type CliContext } from './context.js';
 import { asNydusError, renderError } from './errors.js';
 import { addFlags, type Flag, rewriteArgv } from './flags.js';
 import { detailOf } from './log.js';
-import { GLOBAL_FLAGS } from './options.js';
+import { GLOBAL_FLAGS } from './convert-flags.js';
 
 interface LazyCommand {
   readonly name: string;
@@ -22,7 +22,7 @@ const COMMANDS: readonly LazyCommand[] = [
     summary: 'convert an image to a Nydus image',
     add: async (program, context) => {
       const { addConvertCommand } = await import('./convert.js');
-      const { CONVERT_FLAGS, LATER_FLAGS } = await import('./options.js');
+      const { CONVERT_FLAGS, LATER_FLAGS } = await import('./convert-flags.js');
       addConvertCommand(program, context);
       return [...CONVERT_FLAGS, ...LATER_FLAGS];
     },

@@ -13,13 +13,8 @@ import { type ImageSource, type ImageTarget } from '../registry/store.js';
 import { type CallOptions } from '../reporter.js';
 import { familyOf } from './assemble.js';
 import { copyContent } from './copy-content.js';
-import {
-  convertOneImage,
-  type ConvertedImage,
-  type Run,
-  storedDocument,
-  type StoredDocument,
-} from './image.js';
+import { storedDocument, type StoredDocument } from './halves.js';
+import { convertOneImage, type ConvertedImage, type Run } from './image.js';
 import { type ConvertedEntry, mergedIndex, plainIndex } from './merge-index.js';
 import { convertOptions, type ConvertOptions } from './options.js';
 import { readSourceImages, type SourceImages } from './source-images.js';

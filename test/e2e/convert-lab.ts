@@ -53,11 +53,15 @@ export async function nydusify(args: readonly string[], options: RunOptions = {}
 export interface TestRegistry {
   readonly host: string;
   readonly requests: readonly ObservedRequest[];
-  put(name: string, image: BuiltImage): Promise<string>;
-  get(
-    location: string,
-  ): Promise<{ readonly digest: string; readonly document: Manifest | Index; readonly bytes: Buffer }>;
-  hasTag(location: string): Promise<boolean>;
+  readonly put: (name: string, image: BuiltImage) => Promise<string>;
+  readonly get: (location: string) => Promise<StoredRoot>;
+  readonly hasTag: (location: string) => Promise<boolean>;
+}
+
+export interface StoredRoot {
+  readonly digest: string;
+  readonly document: Manifest | Index;
+  readonly bytes: Buffer;
 }
 
 export async function registry(

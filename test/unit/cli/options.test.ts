@@ -2,12 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Command } from 'commander';
 import { addFlags, readFlags, rewriteArgv } from '../../../src/cli/flags.js';
+import { CONVERT_FLAGS, GLOBAL_FLAGS, LATER_FLAGS } from '../../../src/cli/convert-flags.js';
 import {
-  CONVERT_FLAGS,
   convertRequest,
   type ConvertRequest,
-  GLOBAL_FLAGS,
-  LATER_FLAGS,
   parseByteSize,
   parseGoDuration,
 } from '../../../src/cli/options.js';

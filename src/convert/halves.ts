@@ -1,0 +1,105 @@
+/** The two halves of a converted image as documents: the Nydus one, and in a merged index the one for all other clients. */
+import { contentOf } from '../io/streams.js';
+import { type Descriptor } from '../oci/descriptor.js';
+import { type DiffId, sha256 } from '../oci/digest.js';
+import { MEDIA } from '../oci/media-types.js';
+import { EMPTY_LAYER_BYTES, EMPTY_LAYER_DIGEST } from '../oci/nydus.js';
+import { familyOf, nydusManifest } from './assemble.js';
+import { bootstrapLayer } from './bootstrap-layer.js';
+import { nydusConfig } from './config-edit.js';
+import { prependEmptyLayer } from './empty-layer.js';
+import { type Run } from './image.js';
+import { parseJsonObject } from './json-value.js';
+import { type ConvertedLayer } from './layer.js';
+import { type SourceImage } from './source-images.js';
+import { type Uploads } from './uploads.js';
+
+/** A document of ours: its bytes and what names them. */
+export interface StoredDocument {
+  readonly descriptor: Descriptor;
+  readonly bytes: Uint8Array;
+}
+
+export interface Half {
+  readonly manifest: StoredDocument;
+  readonly config: StoredDocument;
+}
+
+export async function assembleNydus(
+  { options, uploads }: Run,
+  image: SourceImage,
+  layers: readonly ConvertedLayer[],
+  bootstrap: Uint8Array,
+): Promise<{ readonly nydus: Half; readonly bootstrapLayerBytes: number }> {
+  const metas = layers
+    .filter(({ blobMeta }) => blobMeta.length > 0)
+    .map(({ sealed, blobMeta }) => ({ blob: sealed.digest, bytes: blobMeta }));
+  const last = await bootstrapLayer(bootstrap, metas);
+  const source = image.manifest;
+  const family = familyOf(source.value.mediaType, options.oci);
+  const what = `manifest ${source.descriptor.digest}`;
+  const blobs = layers.map(({ sealed }) => sealed);
+  const config = storedDocument(
+    options.mergePlatform ? MEDIA.nydusConfig : family.config,
+    // A blob's diffID is its digest: nobody decompresses one.
+    nydusConfig(
+      image.config.bytes,
+      blobs.map(({ digest }) => digest as string as DiffId),
+      last.diffId,
+      `config of ${what}`,
+    ),
+  );
+  const manifest = storedDocument(
+    family.manifest,
+    nydusManifest({
+      source: parseJsonObject(source.bytes, what),
+      sourceDigest: source.descriptor.digest,
+      sourceReference: image.reference,
+      family,
+      merged: options.mergePlatform,
+      config: config.descriptor,
+      blobs,
+      bootstrap: { digest: last.digest, size: last.bytes.length },
+      fsVersion: options.fsVersion,
+    }),
+  );
+  start(uploads, { mediaType: family.layer, digest: last.digest, size: last.bytes.length }, last.bytes);
+  start(uploads, config.descriptor, config.bytes);
+  return { nydus: { manifest, config }, bootstrapLayerBytes: last.bytes.length };
+}
+
+/** The image for clients that know nothing of Nydus. Its layers are in the target, or on their way. */
+export function assembleOci(
+  { options, uploads }: Run,
+  image: SourceImage,
+): Half & { readonly addedBytes: number } {
+  const { manifest, config } = image;
+  if (options.mergeIsolation === 'none') {
+    start(uploads, config.descriptor, config.bytes);
+    return { manifest, config, addedBytes: 0 };
+  }
+  const family = familyOf(manifest.value.mediaType, false);
+  const bytes = prependEmptyLayer(
+    { manifest: manifest.bytes, config: config.bytes },
+    family,
+    `manifest ${manifest.descriptor.digest}`,
+  );
+  const added = { mediaType: family.layer, digest: EMPTY_LAYER_DIGEST, size: EMPTY_LAYER_BYTES.length };
+  const newConfig = storedDocument(config.descriptor.mediaType, bytes.config);
+  start(uploads, added, EMPTY_LAYER_BYTES);
+  start(uploads, newConfig.descriptor, newConfig.bytes);
+  return {
+    manifest: storedDocument(manifest.descriptor.mediaType, bytes.manifest),
+    config: newConfig,
+    addedBytes: added.size,
+  };
+}
+
+/** A push whose failure `settle` reports. */
+function start(uploads: Uploads, descriptor: Descriptor, bytes: Uint8Array): void {
+  uploads.push(descriptor, contentOf(bytes)).catch(() => undefined);
+}
+
+export function storedDocument(mediaType: string, bytes: Uint8Array): StoredDocument {
+  return { descriptor: { mediaType, digest: sha256(bytes), size: bytes.length }, bytes };
+}
