@@ -4,6 +4,7 @@ import { digestHex } from '../oci/digest.js';
 import { formatPlatform, normalizePlatform } from '../oci/platform.js';
 import { finding, type Finding } from './finding.js';
 import { diffJson, items, member, plain, type JsonValue } from './json-diff.js';
+import { originalDigest } from './manifest.js';
 import { type Rule } from './rule.js';
 import { hasEmptyLayer, placeIn, type ImageSubject, type PairSubject } from './subject.js';
 
@@ -14,6 +15,7 @@ export const configRules: readonly Rule<ImageSubject>[] = [
 
 export const configPairRules: readonly Rule<PairSubject>[] = [
   { name: 'config fields', check: checkFields },
+  { name: 'source', check: checkSource },
   { name: 'OCI half', check: checkOciHalf },
 ];
 
@@ -119,6 +121,19 @@ function* checkHistory(target: ImageSubject, source: ImageSubject): Generator<Fi
       });
     }
   }
+}
+
+/** The Nydus image tells what it was made from; that is the source given. */
+function* checkSource({ target, source }: PairSubject): Generator<Finding> {
+  const told = target.manifest.value.annotations?.[ANNOTATION.nydusSourceDigest];
+  if (target.kind !== 'nydus' || source.kind !== 'oci' || told === undefined) return;
+  const expected = originalDigest(source);
+  if (told === expected) return;
+  yield finding('MANIFEST-SOURCE-DIGEST', placeIn(target, 'manifest'), {
+    message: 'the image says that it was made from another source',
+    expected,
+    found: told,
+  });
 }
 
 /** Layers and annotations of the OCI half, and the annotations of either half, against the source's manifest. */
