@@ -243,7 +243,9 @@ class ImageWriter {
     const below = `${path}/`;
     if (own.kind !== 'directory' && [...this.#own.keys()].some((other) => other.startsWith(below))) return;
     this.#own.set(path, own);
-    this.#items.push(make(bytesOf(path)));
+    const item = make(bytesOf(path));
+    this.hasData ||= 'data' in item && item.data.length > 0;
+    this.#items.push(item);
   }
 
   #attributes(): Attributes {
@@ -270,7 +272,6 @@ class ImageWriter {
     const random = this.#random;
     const edge = this.#chunkSize * random.pick([0, 1, 1, 2, 3]);
     const size = Math.max(0, random.chance(50) ? random.below(200) : edge + random.pick([-1, 0, 1, 100]));
-    this.hasData ||= size > 0;
     const piece = this.#pool[random.below(this.#pool.length)] ?? Buffer.alloc(1);
     if (size > 0 && random.chance(30)) this.#pool.push(random.bytes(Math.min(size, 5000)));
     return Buffer.alloc(size, piece);
