@@ -128,6 +128,13 @@ impl Buffers {
         lock(&self.free).pop().unwrap_or_else(|| Vec::with_capacity(self.capacity))
     }
 
+    /// A buffer without content.
+    pub fn take_empty(&self) -> Vec<u8> {
+        let mut buffer = self.take();
+        buffer.clear();
+        buffer
+    }
+
     /// Gives a buffer back. One that has grown far beyond the others is let go.
     pub fn give(&self, buffer: Vec<u8>) {
         let mut free = lock(&self.free);
@@ -166,7 +173,10 @@ mod tests {
         let mut buffer = buffers.take();
         buffer.push(1);
         buffers.give(buffer);
-        assert_eq!(buffers.take(), [1]);
+        let buffer = buffers.take();
+        assert_eq!(buffer, [1]);
+        buffers.give(buffer);
+        assert_eq!(buffers.take_empty(), []);
         buffers.give(Vec::with_capacity(1000));
         assert_eq!(buffers.take().capacity(), 16);
     }

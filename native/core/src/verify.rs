@@ -308,8 +308,7 @@ impl<'a> Cutter<'a> {
         if self.cut.price == 0 {
             let price = UNIT.max(size);
             self.shared.budget.take(price)?;
-            let mut bytes = self.shared.buffers.take();
-            bytes.clear();
+            let bytes = self.shared.buffers.take_empty();
             self.cut = Cut { bytes, pieces: Vec::new(), price };
         }
         Ok(())

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::pool::{Buffers, Pool, guarded, spawn};
 use crate::queue::{Budget, ByteQueue, Input};
 use crate::sync::lock;
-use crate::unit::{Finished, UNIT};
+use crate::unit::Finished;
 
 /// Compressed bytes that wait for the inflater.
 const INPUT_BYTES: usize = 2 << 20;
@@ -24,7 +24,7 @@ pub(super) const BLOCK: usize = 256 << 10;
 /// Inflated bytes that wait for the tar parser.
 const INFLATED_BYTES: usize = 4 * BLOCK;
 /// Bytes of chunks that are undecided, or decided and not in the blob yet.
-const IN_FLIGHT_BYTES: usize = 24 << 20;
+const IN_FLIGHT_BYTES: usize = 16 << 20;
 
 /// A layer whose data is in the blob file.
 #[derive(Debug)]
@@ -69,9 +69,7 @@ pub struct Layer {
     pub(super) options: PackOptions,
     pub(super) input: ByteQueue<Input>,
     pub(super) inflated: ByteQueue<stages::Inflated>,
-    pub(super) blocks: Buffers,
-    pub(super) units: Buffers,
-    pub(super) stored: Buffers,
+    pub(super) buffers: Arc<LayerBuffers>,
     pub(super) budget: Budget,
     pub(super) ticket: Ticket,
     pub(super) spool: Option<Spool>,
@@ -81,6 +79,27 @@ pub struct Layer {
     pub(super) ending: Ending<PackedLayer>,
     #[cfg(test)]
     pub(super) fault: Mutex<Option<stages::Fault>>,
+}
+
+/// Buffers that go round among the layers of an image.
+pub struct LayerBuffers {
+    /// For blocks of inflated bytes.
+    pub(super) blocks: Buffers,
+    /// For units.
+    pub(super) units: Buffers,
+    /// For compressed units.
+    pub(super) stored: Buffers,
+}
+
+impl LayerBuffers {
+    /// For layers with units of `unit` bytes.
+    pub(super) fn new(unit: usize) -> Self {
+        Self {
+            blocks: Buffers::new(BLOCK, 2 * INFLATED_BYTES / BLOCK),
+            units: Buffers::new(unit, IN_FLIGHT_BYTES / unit),
+            stored: Buffers::new(Compressor::bound(unit), 4),
+        }
+    }
 }
 
 /// The blob, and the units that wait for those before them.
@@ -99,16 +118,15 @@ impl Layer {
         path: Option<&Path>,
         ticket: Ticket,
         pool: Arc<Pool>,
+        buffers: Arc<LayerBuffers>,
     ) -> Result<Arc<Self>> {
         let spool = path.map(Spool::create).transpose().inspect_err(|_| ticket.give_back())?;
-        let unit = UNIT.max(options.chunk_size as usize);
+        let unit = options.unit_bytes();
         Ok(Arc::new(Self {
             options: options.clone(),
             input: ByteQueue::new(INPUT_BYTES),
             inflated: ByteQueue::new(INFLATED_BYTES),
-            blocks: Buffers::new(BLOCK, INFLATED_BYTES / BLOCK + 2),
-            units: Buffers::new(unit, 8),
-            stored: Buffers::new(Compressor::bound(unit), 4),
+            buffers,
             budget: Budget::new(IN_FLIGHT_BYTES.max(3 * unit)),
             ticket,
             spool,

@@ -27,7 +27,8 @@ use crate::dict::{Dictionary, Turns};
 use crate::error::{Error, Result};
 use crate::pool::Pool;
 use crate::sync::lock;
-use layer::Layer;
+use crate::unit::UNIT;
+use layer::{Layer, LayerBuffers};
 
 /// Which chunks count as known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,11 @@ impl Default for PackOptions {
 }
 
 impl PackOptions {
+    /// The most that a unit of chunks can have, and what each is counted as.
+    fn unit_bytes(&self) -> usize {
+        UNIT.max(self.chunk_size as usize)
+    }
+
     fn check(&self) -> Result<()> {
         let size = self.chunk_size as usize;
         if !size.is_power_of_two() || !(4096..=MAX_CHUNK).contains(&size) {
@@ -89,6 +95,7 @@ pub struct ImagePacker {
     dictionary: Arc<Dictionary>,
     turns: Arc<Turns>,
     pool: Arc<Pool>,
+    buffers: Arc<LayerBuffers>,
     layers: Mutex<Option<Vec<Weak<Layer>>>>,
 }
 
@@ -97,11 +104,13 @@ impl ImagePacker {
     pub fn new(options: PackOptions) -> Result<Self> {
         options.check()?;
         let pool = Arc::new(Pool::new(options.threads)?);
+        let buffers = Arc::new(LayerBuffers::new(options.unit_bytes()));
         Ok(Self {
             options,
             dictionary: Arc::default(),
             turns: Arc::default(),
             pool,
+            buffers,
             layers: Mutex::new(Some(Vec::new())),
         })
     }
@@ -121,7 +130,7 @@ impl ImagePacker {
             Dedup::Layer => (Ticket::always(), Arc::default()),
         };
         let path = (!self.options.scan).then_some(path);
-        let layer = Layer::new(&self.options, path, ticket, Arc::clone(&self.pool))?;
+        let layer = Layer::new(&self.options, path, ticket, Arc::clone(&self.pool), Arc::clone(&self.buffers))?;
         layers.retain(|layer| layer.strong_count() > 0);
         layers.push(Arc::downgrade(&layer));
         LayerPacker::start(layer, Decider::new(dictionary, number))

@@ -10,7 +10,7 @@ use crate::digest::{Digest, Sha256Stream};
 use crate::error::{Error, Result};
 use crate::inflate::Inflater;
 use crate::sync::{lock, wait};
-use crate::unit::{Finished, UNIT, Unit, finish};
+use crate::unit::{Finished, Unit, finish};
 
 /// What the inflater tells the tar parser.
 pub enum Inflated {
@@ -23,6 +23,7 @@ pub enum Inflated {
 /// Where a test wants a panic.
 #[cfg(test)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub enum Fault {
     Inflate,
     Pack,
@@ -55,9 +56,7 @@ impl Blocks<'_> {
     }
 
     fn flush(&mut self) -> Result<()> {
-        let mut next = self.layer.blocks.take();
-        next.clear();
-        let block = std::mem::replace(&mut self.block, next);
+        let block = std::mem::replace(&mut self.block, self.layer.buffers.blocks.take_empty());
         let len = block.len();
         if len == 0 { Ok(()) } else { self.layer.inflated.push(Inflated::Block(block), len) }
     }
@@ -67,7 +66,7 @@ impl Blocks<'_> {
 pub fn inflate(layer: &Layer) -> Result<()> {
     let mut source = Sha256Stream::default();
     let mut inflater = Inflater::new();
-    let mut blocks = Blocks { layer, block: layer.blocks.take() };
+    let mut blocks = Blocks { layer, block: layer.buffers.blocks.take_empty() };
     while let Some(bytes) = layer.input.pop()? {
         #[cfg(test)]
         trip(layer, Fault::Inflate);
@@ -94,7 +93,7 @@ pub fn pack(layer: &Arc<Layer>, decider: Decider) -> Result<()> {
                 trip(layer, Fault::Pack);
                 tar.update(&block);
                 archive.push(&block, &mut chunker)?;
-                layer.blocks.give(block);
+                layer.buffers.blocks.give(block);
             }
             Some(Inflated::End(digest, size)) => break (digest, size),
             None => return Err(Error::internal("the inflater ended without a word")),
@@ -148,21 +147,14 @@ struct LayerUnits {
     submitted: u64,
 }
 
-impl LayerUnits {
-    fn price(&self) -> usize {
-        UNIT.max(self.layer.options.chunk_size as usize)
-    }
-}
-
 impl Units for LayerUnits {
     fn open(&self, wait: bool) -> Result<Option<Unit>> {
         if wait {
-            self.layer.budget.take(self.price())?;
-        } else if !self.layer.budget.try_take(self.price())? {
+            self.layer.budget.take(self.layer.options.unit_bytes())?;
+        } else if !self.layer.budget.try_take(self.layer.options.unit_bytes())? {
             return Ok(None);
         }
-        let mut bytes = self.layer.units.take();
-        bytes.clear();
+        let bytes = self.layer.buffers.units.take_empty();
         Ok(Some(Unit { bytes, ..Unit::default() }))
     }
 
@@ -170,7 +162,7 @@ impl Units for LayerUnits {
         let number = self.submitted;
         self.submitted += 1;
         let layer = Arc::clone(&self.layer);
-        let price = self.price();
+        let price = self.layer.options.unit_bytes();
         self.layer.pool.run(Box::new(move |worker| {
             layer.run(|| {
                 // After a failure the queue still holds our units: nobody wants them.
@@ -179,11 +171,12 @@ impl Units for LayerUnits {
                 }
                 #[cfg(test)]
                 trip(&layer, Fault::Compress);
-                let (done, free) = finish(unit, layer.stored.take(), layer.options.compression, worker)?;
+                let (done, free) =
+                    finish(unit, layer.buffers.stored.take(), layer.options.compression, worker)?;
                 // A raw unit's own buffer went into the result, and the spare one comes back.
                 match layer.options.compression {
-                    crate::compress::Compression::None => layer.stored.give(free),
-                    crate::compress::Compression::Zstd { .. } => layer.units.give(free),
+                    crate::compress::Compression::None => layer.buffers.stored.give(free),
+                    crate::compress::Compression::Zstd { .. } => layer.buffers.units.give(free),
                 }
                 append_in_order(&layer, number, done, price)
             });
@@ -191,8 +184,8 @@ impl Units for LayerUnits {
     }
 
     fn discard(&self, unit: Unit) {
-        self.layer.units.give(unit.bytes);
-        self.layer.budget.give(self.price());
+        self.layer.buffers.units.give(unit.bytes);
+        self.layer.budget.give(self.layer.options.unit_bytes());
     }
 }
 
@@ -215,8 +208,8 @@ fn append_in_order(layer: &Layer, number: u64, unit: Finished, price: usize) -> 
         trip(layer, Fault::Append);
         blob.append(spool, &unit)?;
         match layer.options.compression {
-            crate::compress::Compression::None => layer.units.give(unit.bytes),
-            crate::compress::Compression::Zstd { .. } => layer.stored.give(unit.bytes),
+            crate::compress::Compression::None => layer.buffers.units.give(unit.bytes),
+            crate::compress::Compression::Zstd { .. } => layer.buffers.stored.give(unit.bytes),
         }
         layer.budget.give(price);
         output = lock(&layer.output);

@@ -1,1 +1,223 @@
+//! Every way in which a layer can end early: nobody may wait for ever, and nothing may stay behind.
 
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::stages::Fault;
+use super::{Dedup, ImagePacker, LayerPacker, PackOptions, PackedLayer};
+use crate::digest::sha256;
+use crate::error::{Error, Result};
+
+/// Far more than any of these takes, and far less than a person waits.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Bytes that no codec shrinks, different for each seed.
+fn noise(seed: usize, len: usize) -> Vec<u8> {
+    let mut bytes: Vec<u8> = Vec::with_capacity(len + 32);
+    for counter in 0.. {
+        if bytes.len() >= len {
+            break;
+        }
+        bytes.extend(sha256(format!("{seed}/{counter}").as_bytes()));
+    }
+    bytes.truncate(len);
+    bytes
+}
+
+fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for (path, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, path, *content).unwrap();
+    }
+    tar.into_inner().unwrap()
+}
+
+struct Bench {
+    folder: tempfile::TempDir,
+    packer: ImagePacker,
+}
+
+impl Bench {
+    fn new(options: PackOptions) -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), packer: ImagePacker::new(options).unwrap() }
+    }
+
+    fn blob(&self, layer: u32) -> PathBuf {
+        self.folder.path().join(layer.to_string())
+    }
+
+    fn open(&self, layer: u32) -> LayerPacker {
+        self.packer.open_layer(layer, &self.blob(layer)).unwrap()
+    }
+}
+
+fn asked<T: Send + 'static>(ask: impl FnOnce(crate::Reply<T>)) -> Receiver<Result<T>> {
+    let (tell, told) = channel();
+    ask(Box::new(move |result| {
+        // Nobody may be listening any more.
+        let _ = tell.send(result);
+    }));
+    told
+}
+
+fn write_all(layer: &LayerPacker, bytes: &[u8], piece: usize) -> Result<()> {
+    for piece in bytes.chunks(piece) {
+        if !layer.write(Box::new(piece.to_vec()))? {
+            asked(|reply| layer.on_room(reply)).recv_timeout(PATIENCE).expect("room or an error comes")?;
+        }
+    }
+    Ok(())
+}
+
+fn pack(layer: &LayerPacker, bytes: &[u8]) -> Result<PackedLayer> {
+    write_all(layer, bytes, 100_000)?;
+    asked(|reply| layer.finish(reply)).recv_timeout(PATIENCE).expect("an answer comes")
+}
+
+/// Removed, if not before the first error was told, then at once after it.
+fn gone(path: &Path) {
+    let start = Instant::now();
+    while path.exists() {
+        assert!(start.elapsed() < PATIENCE, "{} was left behind", path.display());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn a_panic_in_any_thread_is_an_internal_error_and_the_next_layer_goes_on() {
+    let tar = tar_of(&[("a", &noise(1, 3 << 20)), ("b", &noise(2, 100))]);
+    for fault in [Fault::Inflate, Fault::Pack, Fault::Compress, Fault::Append] {
+        let bench = Bench::new(PackOptions::default());
+        let broken = bench.open(0);
+        let sound = bench.open(1);
+        broken.inject(fault);
+        let error = pack(&broken, &tar).unwrap_err();
+        assert_eq!(error.code(), "INTERNAL", "{fault:?}");
+        assert!(error.to_string().contains("injected"), "{error}");
+        gone(&bench.blob(0));
+        assert_eq!(broken.write(Box::new(*b"more")).unwrap_err().to_string(), error.to_string());
+        let again = asked(|reply| broken.finish(reply)).recv_timeout(PATIENCE).unwrap();
+        assert_eq!(again.unwrap_err().code(), "INTERNAL");
+        pack(&sound, &tar).unwrap();
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_told_to_write_or_finish() {
+    let bench = Bench::new(PackOptions::default());
+    for (number, bytes) in [&b"\x1f\x8b\x08garbage that is no gzip at all"[..], &[1; 5000]].iter().enumerate()
+    {
+        let number = u32::try_from(number).unwrap();
+        let layer = bench.open(number);
+        assert_eq!(pack(&layer, bytes).unwrap_err().code(), "FORMAT");
+        gone(&bench.blob(number));
+    }
+}
+
+#[test]
+fn writing_never_hangs_after_a_failure() {
+    let bench = Bench::new(PackOptions::default());
+    let layer = bench.open(0);
+    let mut bytes = vec![1; 600];
+    bytes.extend(noise(3, 8 << 20));
+    assert_eq!(write_all(&layer, &bytes, 64 << 10).unwrap_err().code(), "FORMAT");
+}
+
+#[test]
+fn aborting_answers_everyone_and_removes_the_file() {
+    let bench = Bench::new(PackOptions::default());
+    let (first, second) = (bench.open(0), bench.open(1));
+    // The second layer has used up its budget and waits for the first, which gets nothing.
+    let tar = tar_of(&[("big", &noise(4, 40 << 20))]);
+    let mut full = false;
+    for piece in tar.chunks(1 << 20) {
+        full = !second.write(Box::new(piece.to_vec())).unwrap();
+    }
+    assert!(full);
+    let room = asked(|reply| second.on_room(reply));
+    let finished = asked(|reply| second.finish(reply));
+    second.abort();
+    second.abort();
+    assert!(matches!(room.recv_timeout(PATIENCE).unwrap(), Err(Error::Aborted)));
+    assert!(matches!(finished.recv_timeout(PATIENCE).unwrap(), Err(Error::Aborted)));
+    gone(&bench.blob(1));
+    pack(&first, &tar).unwrap();
+    drop(first);
+    gone(&bench.blob(0));
+}
+
+#[test]
+fn disposing_of_the_image_aborts_its_layers_but_keeps_sealed_ones() {
+    let bench = Bench::new(PackOptions::default());
+    let (sealed, open) = (bench.open(0), bench.open(1));
+    pack(&sealed, &tar_of(&[("a", b"a")])).unwrap();
+    let seal = |layer: &LayerPacker| {
+        asked(|reply| layer.seal(Box::new(*b"tail"), reply)).recv_timeout(PATIENCE).unwrap()
+    };
+    assert_eq!(seal(&open).unwrap_err().code(), "INTERNAL");
+    let blob = seal(&sealed).unwrap();
+    assert_eq!(blob.size, 5);
+    assert_eq!(seal(&sealed).unwrap_err().code(), "INTERNAL");
+    bench.packer.dispose();
+    assert_eq!(bench.packer.open_layer(2, &bench.blob(2)).err().unwrap().code(), "INTERNAL");
+    drop((sealed, open));
+    assert_eq!(std::fs::read(bench.blob(0)).unwrap(), b"atail");
+    gone(&bench.blob(1));
+}
+
+#[test]
+fn a_spool_that_cannot_be_created_shows_at_once_and_frees_its_turn() {
+    let bench = Bench::new(PackOptions::default());
+    let missing = bench.folder.path().join("missing").join("blob");
+    let error = bench.packer.open_layer(0, &missing).err().unwrap();
+    assert_eq!((error.code(), error.path().is_some()), ("IO", true));
+    pack(&bench.open(1), &tar_of(&[("a", b"a")])).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn aborting_at_any_moment_ends_soon(
+        layers in 1u32..4,
+        written in 0usize..6,
+        delay_us in 0u64..20_000,
+        finish in any::<bool>(),
+        by_drop in any::<bool>(),
+    ) {
+        let mut options = PackOptions::default();
+        options.chunk_size = 64 << 10;
+        options.dedup = Dedup::Image;
+        let bench = Bench::new(options);
+        let tar = tar_of(&[("a", &noise(5, 3 << 20)), ("b", &vec![7; 3 << 20])]);
+        let packers: Vec<_> = (0..layers).map(|number| bench.open(number)).collect();
+        let mut answers = Vec::new();
+        for packer in packers.iter().rev() {
+            for piece in tar.chunks(1 << 20).take(written) {
+                packer.write(Box::new(piece.to_vec())).unwrap();
+            }
+            if finish && written == 6 {
+                answers.push(asked(|reply| packer.finish(reply)));
+            }
+        }
+        let room: Vec<_> = packers.iter().map(|packer| asked(|reply| packer.on_room(reply))).collect();
+        std::thread::sleep(Duration::from_micros(delay_us));
+        let start = Instant::now();
+        if by_drop { drop(packers) } else { packers.iter().for_each(LayerPacker::abort) }
+        prop_assert!(start.elapsed() < Duration::from_secs(5), "abort must not wait for threads");
+        for answer in answers {
+            prop_assert!(answer.recv_timeout(PATIENCE).is_ok());
+        }
+        for answer in room {
+            prop_assert!(answer.recv_timeout(PATIENCE).is_ok());
+        }
+        for number in 0..layers {
+            prop_assert!(!bench.blob(number).exists());
+        }
+    }
+}
