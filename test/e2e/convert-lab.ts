@@ -6,7 +6,7 @@ import {
   type ObservedRequest,
   type RegistryOptions,
   startRegistry,
-} from '../../src/embedded-registry/index.js';
+} from '../../src/embedded-registry/server.js';
 import { collect } from '../../src/io/streams.js';
 import { type Index, type Manifest, parseDocument } from '../../src/oci/manifest.js';
 import { anonymous } from '../../src/registry/credentials.js';
