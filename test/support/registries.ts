@@ -22,19 +22,19 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-function configuration(folder: string, host: string): string {
+function configuration(folder: string, host: string, extra: string): string {
   return `version: 0.1
 log: { level: error, accesslog: { disabled: true } }
 storage: { filesystem: { rootdirectory: ${folder}/storage }, delete: { enabled: true } }
 http: { addr: '${host}' }
-`;
+${extra}`;
 }
 
-/** Starts Debian's docker-registry. Throws when it does not answer within ten seconds, with what it said. */
-export async function startDockerRegistry(): Promise<RealRegistry> {
+/** Starts Debian's docker-registry; `extra` is added to its configuration. Throws when it does not answer within ten seconds, with what it said. */
+export async function startDockerRegistry(extra = ''): Promise<RealRegistry> {
   const folder = await mkdtemp(join(tmpdir(), 'docker-registry-'));
   const host = `127.0.0.1:${await freePort()}`;
-  const config = await place(folder, 'config.yml', configuration(folder, host));
+  const config = await place(folder, 'config.yml', configuration(folder, host, extra));
   const child = spawn('docker-registry', ['serve', config], { stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = once(child, 'exit');
   let said = '';
@@ -54,7 +54,8 @@ export async function startDockerRegistry(): Promise<RealRegistry> {
     await sleep(100);
     const answer = await fetch(`http://${host}/v2/`).catch(() => undefined);
     await answer?.body?.cancel();
-    if (answer?.ok === true) return { host, [Symbol.asyncDispose]: close };
+    // 401 where a login is configured
+    if (answer?.ok === true || answer?.status === 401) return { host, [Symbol.asyncDispose]: close };
   }
   await close();
   throw new Error(`docker-registry does not answer on ${host}: ${said}`);

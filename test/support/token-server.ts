@@ -32,7 +32,7 @@ export interface TokenServer {
   /** All tokens are void from now on. */
   revoke(): void;
   /** For a registry's `intercept`: answers 401 unless the request bears a token for what it wants. */
-  guard(request: IncomingMessage, response: ServerResponse): boolean;
+  readonly guard: (request: IncomingMessage, response: ServerResponse) => boolean;
   close(): Promise<void>;
 }
 
