@@ -8,8 +8,8 @@ import { describeAt, listTree, summarize } from '../rafs-builder/describe.js';
 import { diffImages } from '../rafs-builder/diff.js';
 import { dumpV6 } from '../rafs-builder/dump.js';
 import { SECTIONS, parseToc, TOC_READ_SIZE, tocFlags } from '../rafs-builder/toc.js';
-import { SUPER_MAGIC, SUPER_OFFSET } from '../rafs-builder/v6.js';
-import { readV6 } from '../rafs-builder/v6-read.js';
+import { endsWithTarHeader } from '../rafs-builder/tar-header.js';
+import { readV6, type V6Image } from '../rafs-builder/v6-read.js';
 import { type CliContext, type Output } from './context.js';
 
 interface InspectOptions {
@@ -64,12 +64,14 @@ async function inspect(
   if (options.at !== undefined) {
     lines.write(describeAt(bytes, parseOffset(options.at, bytes.length)));
   } else if (options.dump === true) {
-    lines.write(dumpV6(readV6(bytes)));
+    lines.write(dumpV6(readImage(path, bytes)));
   } else if (other !== undefined) {
-    const found = lines.write(diffImages(readV6(bytes), readV6(await readBootstrap(other))));
+    const found = lines.write(
+      diffImages(readImage(path, bytes), readImage(other, await readBootstrap(other))),
+    );
     if (found > 0) context.exitCode = 1;
   } else {
-    const image = readV6(bytes);
+    const image = readImage(path, bytes);
     lines.write(summarize(image));
     const findings = Array.from(audit(bytes));
     lines.write([findings.length === 0 ? 'audit   nothing found' : `audit   ${findings.length} findings:`]);
@@ -91,33 +93,49 @@ function parseOffset(text: string, size: number): number {
   return offset;
 }
 
-/** The bytes of a bootstrap file, or of the bootstrap in a RAFS blob: the last section but one. */
+/** The bytes of a bootstrap file, or of the bootstrap in a RAFS blob, which is what ends with a tar header. */
 async function readBootstrap(path: string): Promise<Uint8Array> {
   try {
     await using file = await open(path, 'r');
     const { size } = await file.stat();
-    const head = await readRange(file, 0, Math.min(size, SUPER_OFFSET + 4));
-    if (head.length === SUPER_OFFSET + 4 && head.readUInt32LE(SUPER_OFFSET) === SUPER_MAGIC)
-      return await readFile(path);
     const end = await readRange(file, Math.max(0, size - TOC_READ_SIZE), size);
+    if (!endsWithTarHeader(end)) return await readFile(path);
     const entry = parseToc(end, size).find(({ name }) => name === SECTIONS.bootstrap);
-    if (entry === undefined) throw new FormatError(`${path}: the blob has no section ${SECTIONS.bootstrap}`);
-    if (entry.uncompressedSize > MAX_BOOTSTRAP_SIZE)
-      throw new FormatError(`${path}: a bootstrap of ${entry.uncompressedSize} bytes`);
+    if (entry === undefined) throw new FormatError(`the blob has no section ${SECTIONS.bootstrap}`);
+    if (entry.uncompressedSize > MAX_BOOTSTRAP_SIZE) {
+      throw new FormatError(`a bootstrap of ${entry.uncompressedSize} bytes`);
+    }
     const stored = await readRange(file, entry.offset, entry.offset + entry.compressedSize);
     return entry.flags === tocFlags.bits.NONE
       ? stored
       : await decompress(stored, 'zstd', entry.uncompressedSize);
   } catch (error) {
     if (error instanceof FormatError) {
-      throw new FormatError(`${path} is neither a RAFS v6 bootstrap nor a RAFS blob: ${error.message}`, {
+      throw new FormatError(`cannot read the RAFS blob ${path}: ${error.message}`, {
         cause: error,
         offset: error.offset,
       });
     }
-    if (error instanceof Error && 'syscall' in error)
+    if (error instanceof Error && 'syscall' in error) {
       throw new LocalIoError(`cannot read ${path}: ${error.message}`, { cause: error });
+    }
     throw error;
+  }
+}
+
+/** `readV6`, with the name of the file in its errors. */
+function readImage(path: string, bytes: Uint8Array): V6Image {
+  try {
+    return readV6(bytes);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    const hint =
+      error.offset === undefined ? undefined : `nydusify inspect --at 0x${error.offset.toString(16)} ${path}`;
+    throw new FormatError(`${path} is no sound bootstrap: ${error.message}`, {
+      cause: error,
+      offset: error.offset,
+      hint,
+    });
   }
 }
 

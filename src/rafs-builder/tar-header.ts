@@ -79,6 +79,12 @@ export function decodeTarHeader(
   return { name: values.name, size: decodeSize(Buffer.from(values.size), offset) };
 }
 
+/** True when the last 512 bytes look like the header of a section: then these are the last bytes of a RAFS blob. */
+export function endsWithTarHeader(end: Uint8Array): boolean {
+  const magic = end.subarray(end.length - TAR_HEADER_SIZE + 257).subarray(0, GNU_MAGIC.length);
+  return end.length >= TAR_HEADER_SIZE && Buffer.from(magic).toString('latin1') === GNU_MAGIC;
+}
+
 function decodeSize(field: Buffer, offset: number): number {
   if ((field[0] ?? 0) >= 0x80) {
     const size = field.readBigUInt64BE(4);

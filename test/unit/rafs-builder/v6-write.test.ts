@@ -165,6 +165,17 @@ test('hard links to symlinks and devices share their inode and count', () => {
   );
 });
 
+test('chunks of one blob with one digest keep a record each', () => {
+  const size = 4096;
+  const blob = blobOf('a', 2, size);
+  const twins: Blob = {
+    ...blob,
+    chunks: { length: 2, at: (index) => ({ ...blob.chunks.at(index), digest: Buffer.alloc(32, 7) }) },
+  };
+  const image = imageOf([fileNode('f', size, [[0, 0]]), fileNode('g', size, [[0, 1]])], [twins], size);
+  assert.equal(readV6(rafsFormats[6].write(image)).tables.chunkCount, 2);
+});
+
 const refused: readonly (readonly [string, readonly TreeNode[], new (...args: never[]) => Error, RegExp])[] =
   [
     ['a name of 256 bytes', [symlink('n'.repeat(256), 'x')], FormatError, /not 256/],

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { Command } from 'commander';
+import { type CliContext } from '../../../src/cli/context.js';
+import { addInspectCommand } from '../../../src/cli/inspect.js';
+import { FormatError, LocalIoError, UsageError } from '../../../src/errors.js';
+import { buildBlobTail } from '../../../src/rafs-builder/blob-tail.js';
+import { rafsFormats } from '../../../src/rafs-builder/index.js';
+import { parseDump } from '../../support/bootstrap-dump.js';
+import { referenceText } from '../../support/fixtures.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'nydusify-ts-inspect-'));
+after(() => {
+  rmSync(folder, { recursive: true });
+});
+
+function stored(name: string, bytes: Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, bytes);
+  return path;
+}
+
+const dump = referenceText('basic', 'v6-zstd', 'merged.dump');
+const basicBytes = rafsFormats[6].write(parseDump(dump));
+const basic = stored('basic.boot', basicBytes);
+const overlay = stored(
+  'overlay.boot',
+  rafsFormats[6].write(parseDump(referenceText('overlay', 'v6-zstd', 'merged.dump'))),
+);
+
+async function inspect(
+  ...args: readonly string[]
+): Promise<{ readonly text: string; readonly exitCode: number }> {
+  let text = '';
+  const context: CliContext = {
+    stdout: { write: (some) => (text += some) },
+    stderr: { write: () => assert.fail('nothing goes to stderr') },
+    env: {},
+    isTTY: false,
+    columns: 80,
+    signal: new AbortController().signal,
+    exitCode: 0,
+  };
+  const program = new Command('nydusify').exitOverride();
+  addInspectCommand(program, context);
+  await program.parseAsync(['inspect', ...args], { from: 'user' });
+  return { text, exitCode: context.exitCode };
+}
+
+test('inspect shows a summary, what the audit says, and every name', async () => {
+  const { text } = await inspect(basic);
+  assert.match(text, /^RAFS v6, 28672 bytes, chunks of 1048576 bytes, zstd, blake3\n/);
+  assert.match(text, /^audit {3}nothing found$/m);
+  assert.match(text, /^lrwxrwxrwx +1 0:0 +3 \S+ \/bin\/sh -> app$/m);
+});
+
+test('inspect --dump prints the dump that the goldens hold', async () => {
+  assert.equal((await inspect('--dump', basic)).text, dump);
+});
+
+test('inspect --at names structure and field, with offsets in either notation', async () => {
+  const first = (text: string): string => text.slice(0, text.indexOf('\n'));
+  assert.equal(
+    first((await inspect('--at', '0x40e', basic)).text),
+    '0x40e (1038): SuperBlock.rootNid = 128 (0x80)',
+  );
+  assert.equal(
+    first((await inspect('--at', '1038', basic)).text),
+    '0x40e (1038): SuperBlock.rootNid = 128 (0x80)',
+  );
+});
+
+test('inspect --diff is silent and 0 for the same, and 1 for another image', async () => {
+  assert.deepEqual(await inspect('--diff', basic, basic), { text: '', exitCode: 0 });
+  const { text, exitCode } = await inspect('--diff', basic, overlay);
+  assert.equal(exitCode, 1);
+  assert.match(text, /^- \/bin\/app$/m);
+});
+
+test('inspect takes the bootstrap out of a RAFS blob', async () => {
+  const { tail } = await buildBlobTail({
+    chunks: { length: 0, at: () => assert.fail() },
+    dataSize: 0,
+    uncompressedSize: 0,
+    chunkSize: 0x10_0000,
+    compressor: 'zstd',
+    digester: 'blake3',
+    compress: async () => undefined,
+    dataDigestWith: () => assert.fail(),
+    bootstrapFor: () => basicBytes,
+  });
+  assert.equal((await inspect('--dump', stored('blob', tail))).text, dump);
+});
+
+test('inspect of a broken bootstrap fails, and says where to look', async () => {
+  const broken = Buffer.from(basicBytes);
+  broken.writeUInt16LE(0, 0x580 + 0x40);
+  const path = stored('broken.boot', broken);
+  await assert.rejects(inspect(path), (error) => error instanceof FormatError && error.offset === 0x5c0);
+  assert.match((await inspect('--at', '0x5c0', path)).text, /DeviceSlot\.blocks = 0/);
+});
+
+test('inspect refuses what it cannot understand, each in its own way', async () => {
+  await assert.rejects(inspect('--dump', '--at', '0', basic), UsageError);
+  await assert.rejects(inspect('--diff', basic), UsageError);
+  await assert.rejects(inspect(basic, overlay), UsageError);
+  await assert.rejects(inspect('--at', '28672', basic), UsageError);
+  await assert.rejects(inspect('--at', 'x', basic), UsageError);
+  await assert.rejects(inspect(stored('noise', Buffer.alloc(5000, 'noise'))), FormatError);
+  await assert.rejects(inspect(stored('empty', Buffer.alloc(0))), FormatError);
+  await assert.rejects(inspect(join(folder, 'missing')), LocalIoError);
+});
