@@ -7,7 +7,7 @@ import * as v from 'valibot';
 import { AuthError, RegistryError } from '../errors.js';
 import { collect, contentOf } from '../io/streams.js';
 import { type CallOptions } from '../reporter.js';
-import { type Credential, type CredentialStore } from './credentials.js';
+import { type Credential, type CredentialStore, loginCommand } from './credentials.js';
 import { redactUrl } from './redact.js';
 import { type HttpRequest, type HttpResponse, type Transport } from './transport.js';
 
@@ -302,13 +302,13 @@ export class Authenticator {
         ? new AuthError(
             `registry ${host} gives no anonymous access (token server answered ${response.status})`,
             {
-              hint: `run: docker login ${host} (looked in ${credentials.description})`,
+              hint: `run: ${loginCommand(host)} (looked in ${credentials.description})`,
             },
           )
         : new AuthError(
             `registry ${host} refused the stored credentials (token server answered ${response.status})`,
             {
-              hint: `run: docker login ${host} (they come from ${credentials.description})`,
+              hint: `run: ${loginCommand(host)} (they come from ${credentials.description})`,
             },
           );
     }

@@ -43,6 +43,11 @@ export interface DockerCredentialsOptions {
 /** Where Docker keeps Docker Hub's entry, for reasons of its history. */
 const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
 const DOCKER_HUB_HOSTS = new Set(['registry-1.docker.io', 'docker.io', 'index.docker.io']);
+/** What to give `docker login` for a host. */
+export function loginCommand(host: string): string {
+  return `docker login ${DOCKER_HUB_HOSTS.has(host) ? 'docker.io' : host}`;
+}
+
 /** A helper that asks its user by a dialogue that nobody sees must not hang the run. */
 const HELPER_TIMEOUT_MS = 30_000;
 const HELPER_ANSWER_LIMIT = 1024 * 1024;
@@ -137,7 +142,7 @@ function fromEntry(entry: v.InferOutput<typeof entrySchema>, host: string): Cred
     const user = userOf(entry.auth);
     if (user === undefined) {
       throw new AuthError(`the credentials stored for ${host} are not "user:secret" in base64`, {
-        hint: `run: docker login ${host}`,
+        hint: `run: ${loginCommand(host)}`,
       });
     }
     return user;

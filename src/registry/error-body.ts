@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { AuthError, type NydusError, RegistryError } from '../errors.js';
 import { parseRetryAfter } from '../io/retry.js';
 import { collect } from '../io/streams.js';
+import { loginCommand } from './credentials.js';
 import { redactUrl, type Redactor } from './redact.js';
 import { type HttpResponse, type Method } from './transport.js';
 
@@ -84,7 +85,7 @@ export async function refusalError(response: HttpResponse, refusal: Refusal): Pr
     return new AuthError(`${refusal.what}: ${text} (${label})${reason}`, {
       hint: refusal.hasCredential
         ? `check that this user may do that; the credentials come from ${refusal.credentials}`
-        : `run: docker login ${refusal.host} (looked in ${refusal.credentials}); the repository may also not exist`,
+        : `run: ${loginCommand(refusal.host)} (looked in ${refusal.credentials}); the repository may also not exist`,
     });
   }
   const retryable = RETRYABLE.has(status);

@@ -76,7 +76,13 @@ async function probe(
     socket.once('error', (cause) => {
       settle(() => {
         if (errorCode(cause) === 'ECONNREFUSED') {
-          reject(new RegistryError(`registry ${host}: connection refused`, { cause, retryable: true }));
+          reject(
+            new RegistryError(`registry ${host}: connection refused`, {
+              cause,
+              retryable: true,
+              hint: 'nothing listens there: check the port, and that the registry runs',
+            }),
+          );
         } else {
           resolve('http:');
         }

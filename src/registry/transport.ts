@@ -267,13 +267,14 @@ export class Transport implements AsyncDisposable {
       return new RegistryError(`registry ${host}: ${reason.text}`, {
         ...details,
         retryable: reason.retryable,
-        hint: this.#portHint(code, url),
+        hint: this.#connectionHint(code, url),
       });
     }
     return new RegistryError(`registry ${host}: ${this.redactor.text(systemReason(cause))}`, details);
   }
 
-  #portHint(code: string, url: URL): string | undefined {
+  #connectionHint(code: string, url: URL): string | undefined {
+    if (code === 'ENOTFOUND') return 'check how the host is spelled';
     if (url.protocol !== 'https:' || (code !== 'ECONNREFUSED' && code !== 'UND_ERR_CONNECT_TIMEOUT'))
       return undefined;
     return `it was tried with HTTPS on port ${url.port === '' ? 443 : url.port}; for a registry without TLS add --plain-http`;

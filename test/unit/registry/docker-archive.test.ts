@@ -12,12 +12,12 @@ import {
   UnsupportedError,
 } from '../../../src/errors.js';
 import { collect } from '../../../src/io/streams.js';
-import { sha256 } from '../../../src/oci/digest.js';
+import { digestHex, sha256 } from '../../../src/oci/digest.js';
 import { parseManifest } from '../../../src/oci/manifest.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
 import { anonymous } from '../../../src/registry/credentials.js';
 import { openSource } from '../../../src/registry/open.js';
-import { noise, readAll, readImage } from '../../support/sample-image.js';
+import { noise, readAll, readImage, sampleImage } from '../../support/sample-image.js';
 import { tempFolder } from '../../support/temp-folder.js';
 
 const options = { credentials: anonymous };
@@ -97,6 +97,43 @@ test('an archive of docker save gives a Docker manifest with uncompressed layers
     assert.ok(piece.equals(top.subarray(60_000, 60_010)));
   }
   assert.equal(digests.size, 1);
+});
+
+test('an archive with an OCI layout inside gives the manifest that is in it, under any of its names', async (t) => {
+  const folder = await tempFolder(t);
+  const image = sampleImage([base, top]);
+  const blobs = image.parts.map(({ descriptor, bytes }): Member => [
+    `blobs/sha256/${digestHex(descriptor.digest)}`,
+    bytes,
+  ]);
+  const annotations = {
+    'io.containerd.image.name': 'docker.io/library/app:1',
+    'org.opencontainers.image.ref.name': '1',
+  };
+  const path = join(folder, 'x.tar');
+  await writeFile(
+    path,
+    await tarOf([
+      ...blobs,
+      ['oci-layout', '{"imageLayoutVersion":"1.0.0"}'],
+      ['index.json', JSON.stringify({ schemaVersion: 2, manifests: [{ ...image.manifest, annotations }] })],
+      [
+        'manifest.json',
+        JSON.stringify([
+          { Config: blobs[2]?.[0], RepoTags: ['app:1'], Layers: [blobs[0]?.[0], blobs[1]?.[0]] },
+        ]),
+      ],
+    ]),
+  );
+  for (const name of ['', ':app:1', ':1', ':docker.io/library/app:1', `@${image.manifest.digest}`]) {
+    await using source = openSource(`docker-archive:${path}${name}`, options);
+    assert.deepEqual(await source.resolve(), image.manifest, name);
+    assert.ok((await readImage(source)) > 75_000);
+  }
+  await assert.rejects(
+    openSource(`docker-archive:${path}:other:2`, options).resolve(),
+    /holds no such image/,
+  );
 });
 
 test('which image is meant must be said when there are several, and can be said wrong', async (t) => {
