@@ -24,11 +24,35 @@ export type Stage = 'pull' | 'pack' | 'push';
 /** What becomes of one source layer: `blob` is its converted half, `copy` the source layer itself in a merged index. */
 export type ConvertEvent =
   | { readonly type: 'resolved'; readonly source: string; readonly manifest: Descriptor }
-  | { readonly type: 'image.start'; readonly platform: string; readonly manifest: Digest; readonly layers: readonly Descriptor[] }
-  | { readonly type: 'layer.progress'; readonly platform: string; readonly layer: number; readonly stage: Stage; readonly done: number; readonly total: number }
-  | { readonly type: 'layer.done'; readonly platform: string; readonly layer: number; readonly stats: PackStats; readonly outcome: 'pushed' | 'present' | 'mounted' }
+  | {
+      readonly type: 'image.start';
+      readonly platform: string;
+      readonly manifest: Digest;
+      readonly layers: readonly Descriptor[];
+    }
+  | {
+      readonly type: 'layer.progress';
+      readonly platform: string;
+      readonly layer: number;
+      readonly stage: Stage;
+      readonly done: number;
+      readonly total: number;
+    }
+  | {
+      readonly type: 'layer.done';
+      readonly platform: string;
+      readonly layer: number;
+      readonly stats: PackStats;
+      readonly outcome: 'pushed' | 'present' | 'mounted';
+    }
   | { readonly type: 'step'; readonly message: string }
-  | { readonly type: 'retry'; readonly what: string; readonly attempt: number; readonly delayMs: number; readonly cause: unknown }
+  | {
+      readonly type: 'retry';
+      readonly what: string;
+      readonly attempt: number;
+      readonly delayMs: number;
+      readonly cause: unknown;
+    }
   | { readonly type: 'warning'; readonly code: string; readonly message: string };
 
 /** Never throws, never awaited. */

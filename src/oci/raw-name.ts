@@ -32,5 +32,8 @@ export function displayName(name: RawName | RawPath): string {
   const text = rawNameBytes(name).toString('utf8');
   // eslint-disable-next-line no-control-regex -- control characters are what this looks for
   if (!text.includes('\uFFFD') && !/[\x00-\x1f\x7f-\x9f\\]/.test(text)) return text;
-  return name.replace(/[^\x21-\x5b\x5d-\x7e ]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return name.replace(
+    /[^\x21-\x5b\x5d-\x7e ]/g,
+    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
 }

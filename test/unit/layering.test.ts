@@ -60,7 +60,7 @@ const src = join(root, 'src');
 
 function moduleOf(file: string): string {
   const [first = ''] = relative(src, file).split('/');
-  return first.replace(/\.ts$/, '');
+  return first.replace(/\.(?:ts|js)$/, '');
 }
 
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
