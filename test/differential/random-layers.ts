@@ -94,6 +94,11 @@ class ImageWriter {
   readonly #lower = new Map<string, Own['kind']>();
   #own = new Map<string, Own>();
   #items: TarItem[] = [];
+  /**
+   * What replaced a directory of a lower layer. It stays what it is: the published libraries, older than the fix, bring the
+   * directory's children back when a later layer makes it a directory again.
+   */
+  readonly #fallen = new Set<string>();
   hasData = false;
 
   constructor(random: Random, chunkSize: number) {
@@ -139,6 +144,7 @@ class ImageWriter {
   }
 
   #directory(path: string): void {
+    if (this.#isBelowFallen(path)) return;
     this.#emit(path, { kind: 'directory' }, (name) =>
       dir(name, { ...this.#attributes(), ...this.#xattrs() }),
     );
@@ -190,6 +196,7 @@ class ImageWriter {
     const path = known[this.#random.below(known.length)];
     if (path === undefined) return;
     const parent = path.slice(0, Math.max(path.lastIndexOf('/'), 0));
+    if (this.#isBelowFallen(parent)) return;
     this.#makeDirectory(parent);
     const marker = join(parent, `.wh.${nameOf(path)}`);
     const data = this.#random.chance(5) ? this.#content() : '';
@@ -202,8 +209,13 @@ class ImageWriter {
     const directories = known.flatMap(([path, { kind }]) => (kind === 'directory' ? [path] : []));
     let path = directories[this.#random.below(directories.length)] ?? '';
     if (this.#random.chance(25) && path.length < 600) path = this.#newPath(path);
+    if (this.#isBelowFallen(path)) return '';
     this.#makeDirectory(path);
     return path;
+  }
+
+  #isBelowFallen(path: string): boolean {
+    return [...this.#fallen].some((fallen) => path === fallen || path.startsWith(`${fallen}/`));
   }
 
   #makeDirectory(path: string): void {
@@ -242,6 +254,7 @@ class ImageWriter {
   #emit(path: string, own: Own, make: (name: Buffer) => TarItem): void {
     const below = `${path}/`;
     if (own.kind !== 'directory' && [...this.#own.keys()].some((other) => other.startsWith(below))) return;
+    if (own.kind !== 'directory' && this.#lower.get(path) === 'directory') this.#fallen.add(path);
     this.#own.set(path, own);
     const item = make(bytesOf(path));
     this.hasData ||= 'data' in item && item.data.length > 0;
