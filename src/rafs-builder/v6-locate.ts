@@ -103,7 +103,8 @@ function* directoryRegions(stored: StoredInode): Generator<Region> {
       path,
       structs: function* () {
         for (const row of rows) yield located(v6.dirent, row.offset);
-        for (const row of rows) yield bytes(`name ${displayName(row.name)}`, row.nameStart, row.name.length);
+        for (const row of rows)
+          yield bytes(() => `name ${displayName(row.name)}`, row.nameStart, row.name.length);
       },
     };
   }
@@ -118,8 +119,8 @@ function* xattrStructs(stored: StoredInode, offset: number): Generator<LocatedSt
   for (const { name, value, offset: at, storedNameSize } of stored.xattrs) {
     const nameStart = at + v6.xattrEntry.size;
     yield located(v6.xattrEntry, at);
-    yield bytes(`name of xattr ${displayName(name)}`, nameStart, storedNameSize);
-    yield bytes(`value of xattr ${displayName(name)}`, nameStart + storedNameSize, value.length);
+    yield bytes(() => `name of xattr ${displayName(name)}`, nameStart, storedNameSize);
+    yield bytes(() => `value of xattr ${displayName(name)}`, nameStart + storedNameSize, value.length);
   }
 }
 
@@ -140,13 +141,21 @@ function array(name: string, struct: AnyStruct, offset: number, count: number, p
 }
 
 function run(name: string, offset: number, size: number, path: RawPath): Region {
-  return { name, offset, size, path, structs: () => [bytes(name, offset, size)] };
+  return { name, offset, size, path, structs: () => [bytes(() => name, offset, size)] };
 }
 
 function located(struct: AnyStruct, offset: number): LocatedStruct {
   return { name: struct.name, offset, size: struct.size, struct };
 }
 
-function bytes(name: string, offset: number, size: number): LocatedStruct {
-  return { name, offset, size, struct: undefined };
+/** Names are made when somebody looks at them: an audit goes over all structures, and looks at none. */
+function bytes(name: () => string, offset: number, size: number): LocatedStruct {
+  return {
+    get name() {
+      return name();
+    },
+    offset,
+    size,
+    struct: undefined,
+  };
 }

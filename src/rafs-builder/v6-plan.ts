@@ -172,13 +172,16 @@ function depth(path: RawPath): number {
   return count;
 }
 
+/** Shared by all that are no directories. */
+const NO_NAMES: NamePlan[] = [];
+
 function newDraft(inode: Inode, ino: number, path: RawPath): Draft {
   checkInode(inode, path);
   return {
     inode,
     ino,
     xattrSize: xattrAreaSize(inode.xattrs),
-    names: [],
+    names: inode.kind === 'directory' ? [] : NO_NAMES,
     nlink: inode.kind === 'directory' ? 2 : 1,
     size: inode.kind === 'file' ? inode.size : inode.kind === 'symlink' ? inode.target.length : 0,
     layout: inode.kind === 'file' ? v6.LAYOUT_CHUNKS : v6.LAYOUT_PLAIN,
@@ -316,27 +319,33 @@ function checkName(node: TreeNode, path: RawPath): void {
 }
 
 function checkInode(inode: Inode, path: RawPath): void {
-  const where = path === '' ? '/' : displayName(path);
+  const fault = inodeFault(inode);
+  if (fault === undefined) return;
+  // Only now: making a path readable costs more than all the checks.
+  throw new FormatError(`${path === '' ? '/' : displayName(path)}: ${fault}`);
+}
+
+/** Why the format cannot hold this inode. */
+function inodeFault(inode: Inode): string | undefined {
   if (
     inode.kind === 'symlink' &&
     (inode.target.length === 0 || inode.target.length > v6.MAX_SYMLINK_LENGTH)
   ) {
-    throw new FormatError(
-      `${where}: a symlink's target has 1 to ${v6.MAX_SYMLINK_LENGTH} bytes, not ${inode.target.length}`,
-    );
+    return `a symlink's target has 1 to ${v6.MAX_SYMLINK_LENGTH} bytes, not ${inode.target.length}`;
   }
   if ((inode.kind === 'char' || inode.kind === 'block') && (inode.major > 0xfff || inode.minor > 0xf_ffff)) {
-    throw new FormatError(`${where}: device ${inode.major}:${inode.minor} does not fit 12 and 20 bits`);
+    return `device ${inode.major}:${inode.minor} does not fit 12 and 20 bits`;
   }
+  if (inode.xattrs.length === 0) return undefined;
   let last = '';
   for (const xattr of inode.xattrs) {
     const fault = xattrFault(xattr);
-    if (fault !== undefined)
-      throw new FormatError(`${where}: xattr ${displayName(xattr.name)} cannot be stored: ${fault}`);
-    if (xattr.name <= last) throw new InternalError(`${where}: its xattrs are not sorted`);
+    if (fault !== undefined) return `xattr ${displayName(xattr.name)} cannot be stored: ${fault}`;
+    if (xattr.name <= last)
+      throw new InternalError(`xattr ${displayName(xattr.name)} is not behind the one before it`);
     last = xattr.name;
   }
-  if (xattrCount(xattrAreaSize(inode.xattrs)) > 0xffff) {
-    throw new FormatError(`${where}: its xattrs take more than the 262 KB that RAFS v6 has for one file`);
-  }
+  return xattrCount(xattrAreaSize(inode.xattrs)) > 0xffff
+    ? 'its xattrs take more than the 262 KB that RAFS v6 has for one file'
+    : undefined;
 }

@@ -258,7 +258,8 @@ class TreeReader {
     const blob = entry.device - 1;
     const index = entry.indexLow | (entry.indexHigh << 16);
     const positions = this.#tables.chunkPositions[blob];
-    const chunk = `chunk ${index} of blob ${blob}, for ${displayName(path)},`;
+    // A function, since it is wanted in errors only.
+    const chunk = (): string => `chunk ${index} of blob ${blob}, for ${displayName(path)},`;
     if (positions === undefined) {
       throw v6.chunkIndexEntry.fault(
         'device',
@@ -268,13 +269,13 @@ class TreeReader {
     }
     const position = positions.get(index);
     if (position === undefined) {
-      throw v6.chunkIndexEntry.fault('indexLow', offset, `${chunk} is not in the chunk table`);
+      throw v6.chunkIndexEntry.fault('indexLow', offset, `${chunk()} is not in the chunk table`);
     }
     if (this.#tables.chunkInfo(position).uncompressedOffset !== entry.block * v6.BLOCK_SIZE) {
       throw v6.chunkIndexEntry.fault(
         'block',
         offset,
-        `${chunk} is not at block ${entry.block} by the chunk table`,
+        `${chunk()} is not at block ${entry.block} by the chunk table`,
       );
     }
     return chunkRef(blob, index);
