@@ -130,7 +130,8 @@ impl ImagePacker {
             Dedup::Layer => (Ticket::always(), Arc::default()),
         };
         let path = (!self.options.scan).then_some(path);
-        let layer = Layer::new(&self.options, path, ticket, Arc::clone(&self.pool), Arc::clone(&self.buffers))?;
+        let layer =
+            Layer::new(&self.options, path, ticket, Arc::clone(&self.pool), Arc::clone(&self.buffers))?;
         layers.retain(|layer| layer.strong_count() > 0);
         layers.push(Arc::downgrade(&layer));
         LayerPacker::start(layer, Decider::new(dictionary, number))

@@ -100,14 +100,14 @@ pub fn pack(layer: &Arc<Layer>, decider: Decider) -> Result<()> {
         }
     };
     archive.finish(&mut chunker)?;
-    let (mut chunked, units) = chunker.finish()?;
+    let (mut found, units) = chunker.finish()?;
     let stored = wait_written(layer, units.submitted)?;
     // A scan has kept the records itself.
-    let records = if layer.options.scan { &mut chunked.records } else { &mut { stored } };
+    let records = if layer.options.scan { &mut found.records } else { &mut { stored } };
     let (data_size, uncompressed_size) = (records.compressed_end(), records.uncompressed_end());
     let chunks = records.take();
-    let entry_count = chunked.table.count();
-    let (entries, references) = chunked.table.into_parts();
+    let entry_count = found.table.count();
+    let (entries, references) = found.table.into_parts();
     layer.ending.deliver(PackedLayer {
         source_digest,
         source_size,
@@ -119,8 +119,8 @@ pub fn pack(layer: &Arc<Layer>, decider: Decider) -> Result<()> {
         chunks,
         data_size,
         uncompressed_size,
-        counts: chunked.counts,
-        warnings: chunked.warnings,
+        counts: found.counts,
+        warnings: found.warnings,
     });
     Ok(())
 }
