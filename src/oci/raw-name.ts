@@ -30,7 +30,6 @@ export function compareRaw(a: string, b: string): number {
 /** For people: UTF-8 where the bytes are UTF-8, `\xHH` for what is not, or not printable. */
 export function displayName(name: RawName | RawPath): string {
   const text = rawNameBytes(name).toString('utf8');
-  // eslint-disable-next-line no-control-regex -- control characters are what this looks for
   if (!text.includes('\uFFFD') && !/[\x00-\x1f\x7f-\x9f\\]/.test(text)) return text;
   return name.replace(
     /[^\x21-\x5b\x5d-\x7e ]/g,
