@@ -121,6 +121,11 @@ export async function compress(bytes: Uint8Array, level: number): Promise<Buffer
   return unwrap(await addon().compress(asBuffer(bytes), level)) ?? undefined;
 }
 
+/** One gzip member: the same bytes on every machine, which zlib does not promise. */
+export async function gzip(bytes: Uint8Array): Promise<Buffer> {
+  return unwrap(await addon().gzip(asBuffer(bytes)));
+}
+
 /** Throws FormatError unless `bytes` decode to exactly `size` bytes. `size` is allocated: check it before. */
 export async function decompress(bytes: Uint8Array, encoding: CompressorName, size: number): Promise<Buffer> {
   return unwrap(await addon().decompress(asBuffer(bytes), encoding, size));
@@ -151,7 +156,7 @@ class NativeLayer implements LayerPacker {
       // The addon writes sha256 digests in their canonical form.
       source: { digest: sourceDigest as Digest, size: sourceSize },
       diffId: diffId as DiffId,
-      entries: decodeEntries(entries, references, entryCount, this.#layer),
+      entries: await decodeEntries(entries, references, entryCount, this.#layer),
       chunks: new PackedChunkTable(packed.chunks),
       dataSize,
       uncompressedSize: packed.uncompressedSize,

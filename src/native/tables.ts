@@ -1,4 +1,5 @@
 /** The packed tables that cross from the addon, little-endian. Their layout is written down in native/core/src/table.rs. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { InternalError } from '../errors.js';
 import { type RawName, type RawPath } from '../oci/raw-name.js';
 import {
@@ -21,15 +22,22 @@ const TWO_32 = 2 ** 32;
 const NO_XATTRS: readonly Xattr[] = [];
 const NO_CHUNKS: readonly ChunkRef[] = [];
 
+/** Between two of these many entries, others get their turn: a large layer has a hundred thousand. */
+const ENTRIES_AT_ONCE = 4096;
+
 /** Entries of source layer `layer`, in tar order. */
-export function decodeEntries(
+export async function decodeEntries(
   entries: Buffer,
   references: Buffer,
   count: number,
   layer: number,
-): LayerEntry[] {
+): Promise<LayerEntry[]> {
   const decoder = new EntryDecoder(entries, references, layer);
-  const decoded = Array.from({ length: count }, () => decoder.next());
+  const decoded: LayerEntry[] = [];
+  while (decoded.length < count) {
+    if (decoded.length % ENTRIES_AT_ONCE === ENTRIES_AT_ONCE - 1) await nextTurn();
+    decoded.push(decoder.next());
+  }
   decoder.end();
   return decoded;
 }
@@ -53,11 +61,7 @@ class EntryDecoder {
     this.#at += ENTRY_HEAD;
     // Latin1 is one character a byte, which is what RawPath promises.
     const path = this.#text(bytes.readUInt32LE(head + 48)) as RawPath;
-    const link = this.#text(bytes.readUInt32LE(head + 52)) as RawPath;
-    const xattrs = this.#xattrs(bytes.readUInt32LE(head + 56));
-    const chunks = this.#chunks(bytes.readUInt32LE(head + 60));
-    const body = this.#body(head, { link, xattrs, chunks });
-    return { path, offset: readU64(bytes, head + 32), body };
+    return { path, offset: readU64(bytes, head + 32), body: this.#body(head) };
   }
 
   /** Both buffers must have been used up: else the two sides disagree about the layout. */
@@ -67,37 +71,39 @@ class EntryDecoder {
     }
   }
 
-  #body(
-    head: number,
-    { link, xattrs, chunks }: { link: RawPath; xattrs: readonly Xattr[]; chunks: readonly ChunkRef[] },
-  ): LayerEntry['body'] {
+  /** Every kind is written out: spreading what they share costs more than all the rest of a conversion in JavaScript. */
+  #body(head: number): LayerEntry['body'] {
     const bytes = this.#bytes;
     const kind = bytes.readUInt8(head);
-    if (kind === 3) return { kind: 'hardlink', target: link };
-    const base = {
-      mode: bytes.readUInt16LE(head + 2),
-      uid: bytes.readUInt32LE(head + 4),
-      gid: bytes.readUInt32LE(head + 8),
-      mtime: readI64(bytes, head + 16),
-      mtimeNsec: bytes.readUInt32LE(head + 12),
-      xattrs,
-      layer: this.#layer,
-    };
+    const mode = bytes.readUInt16LE(head + 2);
+    const uid = bytes.readUInt32LE(head + 4);
+    const gid = bytes.readUInt32LE(head + 8);
+    const mtimeNsec = bytes.readUInt32LE(head + 12);
+    const mtime = readI64(bytes, head + 16);
+    const target = this.#text(bytes.readUInt32LE(head + 52)) as RawPath; // as for paths
+    const xattrs = this.#xattrs(bytes.readUInt32LE(head + 56));
+    const chunks = this.#chunks(bytes.readUInt32LE(head + 60));
+    const layer = this.#layer;
     switch (kind) {
-      case 0:
-        return { ...base, kind: 'file', size: readU64(bytes, head + 24), chunks };
+      case 0: {
+        const size = readU64(bytes, head + 24);
+        return { kind: 'file', mode, uid, gid, mtime, mtimeNsec, xattrs, layer, size, chunks };
+      }
       case 1:
-        return { ...base, kind: 'directory', implied: false };
+        return { kind: 'directory', mode, uid, gid, mtime, mtimeNsec, xattrs, layer, implied: false };
       case 2:
-        return { ...base, kind: 'symlink', target: link };
+        return { kind: 'symlink', mode, uid, gid, mtime, mtimeNsec, xattrs, layer, target };
+      case 3:
+        return { kind: 'hardlink', target };
       case 4:
       case 5: {
+        const device = kind === 4 ? 'char' : 'block';
         const major = bytes.readUInt32LE(head + 40);
         const minor = bytes.readUInt32LE(head + 44);
-        return { ...base, kind: kind === 4 ? 'char' : 'block', major, minor };
+        return { kind: device, mode, uid, gid, mtime, mtimeNsec, xattrs, layer, major, minor };
       }
       case 6:
-        return { ...base, kind: 'fifo' };
+        return { kind: 'fifo', mode, uid, gid, mtime, mtimeNsec, xattrs, layer };
       default:
         throw new InternalError(`entry kind ${kind} from the addon is unknown`);
     }
@@ -125,12 +131,17 @@ class EntryDecoder {
 
   #chunks(count: number): readonly ChunkRef[] {
     if (count === 0) return NO_CHUNKS;
-    const start = this.#reference;
-    this.#reference += count * REFERENCE;
-    return Array.from({ length: count }, (_, number) => {
-      const at = start + number * REFERENCE;
-      return chunkRef(this.#references.readUInt32LE(at), this.#references.readUInt32LE(at + 4));
-    });
+    // Most files have one chunk; a list that grows by push would hold room for seventeen.
+    if (count === 1) return [this.#nextReference()];
+    const chunks: ChunkRef[] = [];
+    while (chunks.length < count) chunks.push(this.#nextReference());
+    return chunks;
+  }
+
+  #nextReference(): ChunkRef {
+    const at = this.#reference;
+    this.#reference += REFERENCE;
+    return chunkRef(this.#references.readUInt32LE(at), this.#references.readUInt32LE(at + 4));
   }
 }
 

@@ -56,6 +56,14 @@ pub fn decompress(env: &Env, bytes: Buffer, encoding: String, size: u32) -> napi
     Ok(promise)
 }
 
+/// One gzip member, the same bytes on every machine.
+#[napi(catch_unwind)]
+pub fn gzip(env: &Env, bytes: Buffer) -> napi::Result<Object<'_>> {
+    let (reply, promise) = promise::<Buffer>(env)?;
+    run(reply, move |_| Ok(nydus_core::gzip::gzip(&bytes).into()));
+    Ok(promise)
+}
+
 /// Of the addon and the codecs whose output depends on their version.
 #[napi(object)]
 pub struct NativeVersions {
