@@ -2,11 +2,10 @@
  * The last layer of a Nydus image: a gzip'd tar with the merged bootstrap and, for each blob that holds chunks, the table
  * of them, as nydusd keeps it in its cache (design: nydus-snapshotter pkg/converter/convert_unix.go, `packToTar`).
  *
- * Nothing of the machine or the time gets in: owners and times are zero, and gzip's header says "unknown system".
+ * Nothing of the machine or the time gets in: owners and times are zero, and the gzip is one that does not vary.
  */
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import { type Header, pack } from 'tar-stream';
+import { gzip } from '../native.js';
 import { type DiffId, digestHex, sha256, type Digest } from '../oci/digest.js';
 
 /** The chunk table of one blob, padded and followed by its header: what a `.blob.meta` file holds. */
@@ -21,19 +20,13 @@ export interface BootstrapLayer {
   readonly diffId: DiffId;
 }
 
-const gzipAsync = promisify(gzip);
-/** RFC 1952, 2.3.1: the system that compressed; Node writes the one it runs on. */
-const GZIP_OS_OFFSET = 9;
-const GZIP_OS_UNKNOWN = 255;
-
 /** `metas` in layer order; a blob that is named twice is stored once. */
 export async function bootstrapLayer(
   bootstrap: Uint8Array,
   metas: readonly BlobMeta[],
 ): Promise<BootstrapLayer> {
   const tar = await bootstrapTar(bootstrap, metas);
-  const bytes = await gzipAsync(tar, { level: 6 });
-  bytes[GZIP_OS_OFFSET] = GZIP_OS_UNKNOWN;
+  const bytes = await gzip(tar);
   return {
     bytes,
     digest: sha256(bytes),

@@ -15,6 +15,7 @@ mod dict;
 pub mod digest;
 mod ending;
 pub mod error;
+pub mod gzip;
 pub mod inflate;
 pub mod pipeline;
 pub mod pool;
