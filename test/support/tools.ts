@@ -5,8 +5,8 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { type TestContext } from 'node:test';
 import { findCommand } from './needs.js';
 
@@ -128,13 +128,15 @@ async function buildInto(
   if (existsSync(file)) return { path: file };
   const compiler = go();
   if (compiler.path === undefined) return compiler;
-  const folder = join(toolFolder, `build-${process.pid}`);
+  const folder = join(toolFolder, `build-${process.pid}-${basename(file)}`);
   await mkdir(folder, { recursive: true });
   try {
     await rename(await build(compiler.path, folder), file);
     return { path: file };
   } catch (error) {
     return { missing: `needs a tool that does not build here: ${firstLine(error)}` };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 }
 
