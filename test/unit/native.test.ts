@@ -1,7 +1,8 @@
 /** The addon through its one importer: what goes in comes out, in bounded memory, without holding up the event loop. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createCipheriv, createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -30,6 +31,7 @@ import {
   type ChunkRecord,
   type ChunkTable,
 } from '../../src/rafs-builder/tree.js';
+import { needs } from '../support/needs.js';
 import { PACK_DEFAULTS, packImage, packLayer, type PackedForTest } from '../support/pack.js';
 import { block, char, dir, fifo, file, hardlink, layer, symlink, whiteout } from '../support/tar.js';
 
@@ -223,6 +225,48 @@ test('options that make no sense and folders that are not there show at once', (
       return true;
     },
   );
+});
+
+test('a full disk is a local error that names the blob file, and nothing hangs', async (t) => {
+  if (!needs(t, 'root', 'mount')) return;
+  const folder = scratch(t);
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder]);
+  if (mounted.status !== 0) {
+    t.skip('needs a mount of tmpfs');
+    return;
+  }
+  try {
+    using packer = openImagePacker(PACK_DEFAULTS);
+    const packing = packer.openLayer(0, join(folder, 'blob'));
+    const writing = (async () => {
+      await packing.write(layer(file('big', noise('big', 8 << 20))));
+      await packing.finish();
+    })();
+    await assert.rejects(writing, (error: unknown) => {
+      assert.ok(error instanceof LocalIoError);
+      assert.match(error.message, /cannot write .*blob: /);
+      return true;
+    });
+    packing.abort();
+  } finally {
+    spawnSync('umount', ['--lazy', folder]);
+  }
+});
+
+test('a process that leaves a layer open ends by itself and leaves no file', (t) => {
+  const folder = scratch(t);
+  const script = `
+    const { openImagePacker } = await import(${JSON.stringify(new URL('../../src/native.js', import.meta.url).href)});
+    globalThis.packer = openImagePacker(${JSON.stringify(PACK_DEFAULTS)});
+    globalThis.layer = packer.openLayer(0, ${JSON.stringify(join(folder, 'blob'))});
+    await layer.write(Buffer.alloc(100_000));
+  `;
+  const run = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    timeout: 60_000,
+    encoding: 'utf8',
+  });
+  assert.deepEqual([run.status, run.stderr], [0, '']);
+  assert.deepEqual(readdirSync(folder), []);
 });
 
 test('aborting rejects whoever waits, removes the file, and lets the next layer go on', async (t) => {

@@ -10,10 +10,9 @@ use crate::error::{Error, Result};
 use crate::table::ChunkRecords;
 use crate::unit::Finished;
 
-/// A file that is gone when it is dropped, unless it was finished.
+/// The name of a blob file, which is gone when this is dropped unless the blob was finished.
 pub struct Spool {
     path: PathBuf,
-    file: File,
     state: AtomicU8,
 }
 
@@ -23,16 +22,12 @@ const KEPT: u8 = 1;
 const REMOVED: u8 = 2;
 
 impl Spool {
-    /// Creates a file that was not there before.
-    pub fn create(path: &Path) -> Result<Self> {
+    /// Creates a file that was not there before, and the blob that writes to it.
+    pub fn create(path: &Path) -> Result<(Self, Blob)> {
         let file = OpenOptions::new().write(true).create_new(true).open(path);
         let file = file.map_err(|source| Error::io("create", path, source))?;
-        Ok(Self { path: path.to_path_buf(), file, state: AtomicU8::new(TEMPORARY) })
-    }
-
-    /// Appends.
-    pub fn append(&self, bytes: &[u8]) -> Result<()> {
-        (&self.file).write_all(bytes).map_err(|source| Error::io("write", &self.path, source))
+        let spool = Self { path: path.to_path_buf(), state: AtomicU8::new(TEMPORARY) };
+        Ok((spool, Blob { file, digest: Sha256Stream::default(), records: ChunkRecords::default() }))
     }
 
     /// From now on the file stays; `Aborted` when it has been removed already.
@@ -64,9 +59,9 @@ impl Drop for Spool {
     }
 }
 
-/// What is known of a blob while it grows.
-#[derive(Default)]
+/// A blob while it grows. Dropping it closes the file, which gives the space of a removed one back.
 pub struct Blob {
+    file: File,
     digest: Sha256Stream,
     /// The chunks so far.
     pub records: ChunkRecords,
@@ -84,7 +79,7 @@ impl Blob {
     /// Appends what is not chunk data.
     pub fn append_tail(&mut self, spool: &Spool, bytes: &[u8]) -> Result<()> {
         self.digest.update(bytes);
-        spool.append(bytes)
+        self.file.write_all(bytes).map_err(|source| Error::io("write", &spool.path, source))
     }
 
     /// SHA-256 of the file so far followed by `suffix`.
@@ -106,24 +101,25 @@ mod tests {
     fn a_spool_is_removed_unless_kept_and_never_replaces_a_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("blob");
-        let spool = Spool::create(&path).unwrap();
+        let (spool, mut blob) = Spool::create(&path).unwrap();
         assert_eq!(Spool::create(&path).err().map(|error| error.code()), Some("IO"));
-        spool.append(b"abc").unwrap();
+        blob.append_tail(&spool, b"abc").unwrap();
         drop(spool);
         assert!(!path.exists());
 
-        let spool = Spool::create(&path).unwrap();
-        spool.append(b"abc").unwrap();
+        let (spool, mut blob) = Spool::create(&path).unwrap();
+        blob.append_tail(&spool, b"abc").unwrap();
         spool.keep().unwrap();
         spool.remove();
         drop(spool);
         assert_eq!(std::fs::read(&path).unwrap(), b"abc");
+        assert_eq!((blob.size(), blob.digest_with(b"d")), (3, crate::digest::sha256(b"abcd")));
     }
 
     #[test]
     fn what_was_removed_cannot_be_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::create(&folder.path().join("blob")).unwrap();
+        let (spool, _) = Spool::create(&folder.path().join("blob")).unwrap();
         spool.remove();
         assert!(matches!(spool.keep(), Err(Error::Aborted)));
     }

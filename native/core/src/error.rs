@@ -39,7 +39,7 @@ pub enum Error {
     #[error("{0}")]
     Internal(String),
     /// The owner called `abort` or went away.
-    #[error("aborted")]
+    #[error("operation was aborted")]
     Aborted,
 }
 

@@ -105,7 +105,7 @@ impl LayerBuffers {
 /// The blob, and the units that wait for those before them.
 #[derive(Default)]
 pub struct Output {
-    /// `None` while somebody appends.
+    /// `None` while somebody appends, once it is sealed or has failed, and in a scan.
     pub(super) blob: Option<Blob>,
     /// Number of the unit that the blob needs next.
     pub(super) next: u64,
@@ -121,6 +121,7 @@ impl Layer {
         buffers: Arc<LayerBuffers>,
     ) -> Result<Arc<Self>> {
         let spool = path.map(Spool::create).transpose().inspect_err(|_| ticket.give_back())?;
+        let (spool, blob) = spool.unzip();
         let unit = options.unit_bytes();
         Ok(Arc::new(Self {
             options: options.clone(),
@@ -130,7 +131,7 @@ impl Layer {
             budget: Budget::new(IN_FLIGHT_BYTES.max(3 * unit)),
             ticket,
             spool,
-            output: Mutex::new(Output { blob: Some(Blob::default()), ..Output::default() }),
+            output: Mutex::new(Output { blob, ..Output::default() }),
             written: Condvar::new(),
             pool,
             ending: Ending::default(),
@@ -146,8 +147,10 @@ impl Layer {
             self.inflated.kill();
             self.budget.kill();
             self.ticket.give_back();
-            // Under the lock, so that nobody is between his look at the failure and his wait.
-            drop(lock(&self.output));
+            // Under the lock, so that nobody is between his look at the failure and his wait. Whoever appends just now
+            // drops the blob himself.
+            let blob = lock(&self.output).blob.take();
+            drop(blob);
             self.written.notify_all();
             if let Some(spool) = &self.spool {
                 spool.remove();
@@ -162,9 +165,13 @@ impl Layer {
         }
     }
 
+    pub(super) fn spool(&self) -> Result<&Spool> {
+        self.spool.as_ref().ok_or_else(|| Error::internal("a scan has no blob"))
+    }
+
     fn seal(&self, tail: &[u8]) -> Result<SealedBlob> {
         self.ending.check_delivered()?;
-        let spool = self.spool.as_ref().ok_or_else(|| Error::internal("a scan has no blob to seal"))?;
+        let spool = self.spool()?;
         // From here on nobody else can have the blob: sealing twice ends here.
         let mut blob = lock(&self.output).blob.take().ok_or_else(sealed_already)?;
         blob.append_tail(spool, tail)?;
@@ -217,6 +224,7 @@ impl LayerPacker {
     /// SHA-256 of the blob file so far followed by `suffix`; after `finish`.
     pub fn digest_with(&self, suffix: &[u8]) -> Result<Digest> {
         self.layer.ending.check_delivered()?;
+        self.layer.spool()?;
         let output = lock(&self.layer.output);
         Ok(output.blob.as_ref().ok_or_else(sealed_already)?.digest_with(suffix))
     }

@@ -10,6 +10,7 @@ use crate::digest::{Digest, Sha256Stream};
 use crate::error::{Error, Result};
 use crate::inflate::Inflater;
 use crate::sync::{lock, wait};
+use crate::table::ChunkRecords;
 use crate::unit::{Finished, Unit, finish};
 
 /// What the inflater tells the tar parser.
@@ -126,11 +127,14 @@ pub fn pack(layer: &Arc<Layer>, decider: Decider) -> Result<()> {
 }
 
 /// Waits until `units` units are in the blob; takes its chunk records.
-fn wait_written(layer: &Layer, units: u64) -> Result<crate::table::ChunkRecords> {
+fn wait_written(layer: &Layer, units: u64) -> Result<ChunkRecords> {
     let mut output = lock(&layer.output);
     loop {
         if let Some(error) = layer.ending.failure() {
             return Err(error);
+        }
+        if layer.options.scan {
+            return Ok(ChunkRecords::default());
         }
         if output.next == units
             && let Some(blob) = &mut output.blob
@@ -195,10 +199,13 @@ fn append_in_order(layer: &Layer, number: u64, unit: Finished, price: usize) -> 
     let mut output = lock(&layer.output);
     output.ready.insert(number, unit);
     let Some(mut blob) = output.blob.take() else { return Ok(()) };
-    let spool = layer.spool.as_ref().ok_or_else(|| Error::internal("a scan stores nothing"))?;
+    let spool = layer.spool()?;
     loop {
         let next = output.next;
         let Some(unit) = output.ready.remove(&next) else {
+            if let Some(error) = layer.ending.failure() {
+                return Err(error);
+            }
             output.blob = Some(blob);
             layer.written.notify_all();
             return Ok(());
