@@ -56,6 +56,16 @@ export const DEVIATIONS: readonly Deviation[] = [
     test: { file: GOLDEN, words: "overlay: { readings: ['root'] }" },
   },
   {
+    what: 'a directory that another entry replaces, and a directory again after that',
+    reference:
+      'the children of the first one come back, within a layer and across three (crates of one release before v2.4.4)',
+    ours: 'they stay gone',
+    test: {
+      file: LAYER_TREE,
+      words: 'a directory that became a file and a directory again has lost its children',
+    },
+  },
+  {
     what: 'parents without an entry',
     reference: 'what lies in them can end up in another directory, or be lost; whiteouts too',
     ours: 'the path as it is written',

@@ -59,6 +59,9 @@ export function layerBootstrap({
   return { root: renumber(tree.root, numbers), blobs: used, chunkSize, compressor, digester };
 }
 
+/** What the bootstrap of an image without any chunk says, whatever was asked for (Nydus builder/src/merge.rs). */
+const CHUNKLESS_CHUNK_SIZE = 0x10_0000;
+
 export interface MergedBootstrapInput extends ChunkSettings {
   /** Lowest first. */
   readonly trees: readonly LayerTree[];
@@ -81,7 +84,7 @@ export function mergedBootstrap({
   return {
     root: numbered.root,
     blobs: numbered.blobs.map(withoutBootstrap),
-    chunkSize,
+    chunkSize: blobs.some((blob) => blob !== undefined) ? chunkSize : CHUNKLESS_CHUNK_SIZE,
     compressor,
     digester,
     storedFileOffset: (layer, ref) => stored.get(layer)?.get(ref),

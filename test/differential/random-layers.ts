@@ -99,7 +99,6 @@ class ImageWriter {
    * directory's children back when a later layer makes it a directory again.
    */
   readonly #fallen = new Set<string>();
-  hasData = false;
 
   constructor(random: Random, chunkSize: number) {
     this.#random = random;
@@ -257,7 +256,6 @@ class ImageWriter {
     if (own.kind !== 'directory' && this.#lower.get(path) === 'directory') this.#fallen.add(path);
     this.#own.set(path, own);
     const item = make(bytesOf(path));
-    this.hasData ||= 'data' in item && item.data.length > 0;
     this.#items.push(item);
   }
 
@@ -315,6 +313,5 @@ export function randomImage(seed: number): RandomImage {
   const writer = new ImageWriter(random, chunkSize);
   const count = 1 + random.below(4);
   const layers = Array.from({ length: count }, (_, number) => writer.layer(number === 0));
-  // Without any chunk the reference's merge forgets what chunk size was asked for.
-  return { chunkSize: writer.hasData ? chunkSize : 0x10_0000, compressor, layers };
+  return { chunkSize, compressor, layers };
 }

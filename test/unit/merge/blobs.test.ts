@@ -119,6 +119,12 @@ test('a merged bootstrap says that its blobs hold no bootstrap for it, and alway
   assert.equal(forceXattrFlag, true);
 });
 
+test('an image without any chunk has the default chunk size', () => {
+  const input = { ...settings, trees: [tree(0, file('empty'))] };
+  assert.equal(mergedBootstrap({ ...input, blobs: [undefined] }).chunkSize, 0x10_0000);
+  assert.equal(mergedBootstrap({ ...input, blobs: [blob('0')] }).chunkSize, settings.chunkSize);
+});
+
 test("a layer's blobs stand in the order in which packing used them, dead chunks included", () => {
   const { INLINED_FS_META } = blobFeatures.bits;
   const list = entries(
