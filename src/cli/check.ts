@@ -15,6 +15,7 @@ import { type ConvertEvent } from '../reporter.js';
 import { type CliContext } from './context.js';
 import { credentialPaths, proxies } from './environment.js';
 import { addFlags, readFlags, requireFlags, type Flag, type FlagValues } from './flags.js';
+import { formatBytes, plural } from './units.js';
 
 const IMAGES = 'Images:';
 const REGISTRY = 'Registries:';
@@ -260,7 +261,7 @@ function render(result: CheckResult): string {
   const lines = [...findingLines(result.findings)];
   for (const { platform, layers, blobBytes, oci, compared } of result.platforms) {
     const what = [
-      `${layers} ${layers === 1 ? 'layer' : 'layers'}, ${mebibytes(blobBytes)} of blobs`,
+      `${plural(layers, 'layer')}, ${formatBytes(blobBytes)} of blobs`,
       oci === undefined ? undefined : 'both halves',
       compared ? 'filesystem compared with the source' : undefined,
     ].filter((part) => part !== undefined);
@@ -268,7 +269,7 @@ function render(result: CheckResult): string {
   }
   const errors = result.findings.filter(({ severity }) => severity === 'error').length;
   const warnings = result.findings.length - errors;
-  const counts = `${count(errors, 'error')}, ${count(warnings, 'warning')}`;
+  const counts = `${plural(errors, 'error')}, ${plural(warnings, 'warning')}`;
   lines.push(`${result.verdict}: ${result.target}@${result.root.digest}: ${counts}`);
   return `${lines.join('\n')}\n`;
 }
@@ -287,14 +288,6 @@ function* findingLines(findings: readonly Finding[]): Generator<string> {
   for (const [what, total] of shown) {
     if (total > SHOWN) yield `… and ${total - SHOWN} more of ${what.trim()}; --json lists them all`;
   }
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
-}
-
-function mebibytes(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }
 
 /** For machines; paths as a person would read them. */
