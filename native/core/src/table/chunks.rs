@@ -1,0 +1,132 @@
+//! Chunk records, packed and read back.
+
+use super::{CHUNK_RECORD, FLAG_COMPRESSED, FLAG_CRC, put_u32};
+use crate::digest::{Digest, Fingerprint};
+use crate::error::{Error, Result};
+
+/// Readers take no blob beyond these (2^40 stored, 2^44 of address space).
+const MAX_COMPRESSED: u64 = 1 << 40;
+const MAX_UNCOMPRESSED: u64 = 1 << 44;
+
+/// Every chunk starts at a multiple of this in the uncompressed address space.
+const ALIGNMENT: u64 = 4096;
+
+/// Collects the chunks that a layer stores and keeps the cursors of both address spaces.
+#[derive(Default)]
+pub struct ChunkRecords {
+    records: Vec<u8>,
+    compressed_end: u64,
+    uncompressed_end: u64,
+}
+
+impl ChunkRecords {
+    /// The next chunk in index order: `stored` bytes of it follow the chunk before.
+    pub fn push(&mut self, chunk: &Fingerprint, stored: u32, compressed: bool) -> Result<()> {
+        let flags = if compressed { FLAG_CRC | FLAG_COMPRESSED } else { FLAG_CRC };
+        self.records.extend(chunk.digest);
+        put_u32(&mut self.records, &[chunk.crc32, chunk.len, stored, flags]);
+        self.records.extend(self.compressed_end.to_le_bytes());
+        self.records.extend(self.uncompressed_end.to_le_bytes());
+        self.compressed_end += u64::from(stored);
+        self.uncompressed_end += u64::from(chunk.len).next_multiple_of(ALIGNMENT);
+        if self.compressed_end > MAX_COMPRESSED || self.uncompressed_end > MAX_UNCOMPRESSED {
+            return Err(Error::unsupported(
+                "layer holds more data than a blob can (2^40 bytes stored, 2^44 unpacked)",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Bytes of all stored chunks.
+    pub const fn compressed_end(&self) -> u64 {
+        self.compressed_end
+    }
+
+    /// Bytes of the uncompressed address space.
+    pub const fn uncompressed_end(&self) -> u64 {
+        self.uncompressed_end
+    }
+
+    /// Number of chunks.
+    pub const fn count(&self) -> usize {
+        self.records.len() / CHUNK_RECORD
+    }
+
+    /// The records as they cross, taken out.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.records)
+    }
+}
+
+/// A chunk record read back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkRecord {
+    /// BLAKE3 or SHA-256 of the uncompressed bytes.
+    pub digest: Digest,
+    /// CRC-32C of the same, where it is known.
+    pub crc32: Option<u32>,
+    /// Bytes when unpacked; 0 stands for "no such chunk".
+    pub uncompressed_size: u32,
+    /// Bytes as stored.
+    pub compressed_size: u32,
+    /// False: stored raw.
+    pub compressed: bool,
+    /// Where the stored bytes start in the blob.
+    pub compressed_offset: u64,
+    /// Where the chunk starts in the uncompressed address space.
+    pub uncompressed_offset: u64,
+}
+
+impl ChunkRecord {
+    /// All records of a packed table; what does not fill a record at its end is left out.
+    pub fn iter(table: &[u8]) -> impl Iterator<Item = Self> + '_ {
+        table.as_chunks::<CHUNK_RECORD>().0.iter().map(Self::decode)
+    }
+
+    fn decode(record: &[u8; CHUNK_RECORD]) -> Self {
+        let (words, _) = record.as_chunks::<4>();
+        let word = |at: usize| words.get(at).map_or(0, |word| u32::from_le_bytes(*word));
+        let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 1)) << 32;
+        let mut digest = Digest::default();
+        digest.copy_from_slice(record.split_at(32).0);
+        let flags = word(11);
+        Self {
+            digest,
+            crc32: (flags & FLAG_CRC != 0).then(|| word(8)),
+            uncompressed_size: word(9),
+            compressed_size: word(10),
+            compressed: flags & FLAG_COMPRESSED != 0,
+            compressed_offset: long(12),
+            uncompressed_offset: long(14),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunk_records_come_back_and_addresses_are_those_of_the_worked_example() {
+        let hosts = Fingerprint { digest: [1; 32], crc32: 7, len: 20 };
+        let app = Fingerprint { digest: [2; 32], crc32: 8, len: 5000 };
+        let mut records = ChunkRecords::default();
+        records.push(&hosts, 20, false).unwrap();
+        records.push(&app, 5000, false).unwrap();
+        records.push(&app, 100, true).unwrap();
+        assert_eq!((records.compressed_end(), records.uncompressed_end(), records.count()), (5120, 20480, 3));
+        let back: Vec<_> = ChunkRecord::iter(&records.take()).collect();
+        assert_eq!(back[0].uncompressed_offset, 0);
+        assert_eq!((back[1].compressed_offset, back[1].uncompressed_offset), (20, 4096));
+        let last = ChunkRecord {
+            digest: [2; 32],
+            crc32: Some(8),
+            uncompressed_size: 5000,
+            compressed_size: 100,
+            compressed: true,
+            compressed_offset: 5020,
+            uncompressed_offset: 12288,
+        };
+        assert_eq!(back[2], last);
+    }
+}

@@ -1,0 +1,194 @@
+//! Reads a blob's bytes in order and decodes, measures and digests every chunk of a table.
+//!
+//! One thread digests the blob and cuts it at the chunks' offsets; the pool decodes. A table may come from anywhere:
+//! ranges may be missing, overlap or claim sizes without end, and each of these is a fault of its chunk, not of the run.
+
+mod cut;
+mod piece;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use crate::digest::Digest;
+use crate::ending::{Ending, Reply};
+use crate::error::{Error, Result};
+use crate::pool::{Buffers, Pool, guarded, spawn};
+use crate::queue::{Budget, ByteQueue, Input};
+use crate::sync::lock;
+use crate::table::ChunkRecord;
+use crate::unit::UNIT;
+use cut::Cutter;
+
+const INPUT_BYTES: usize = 2 << 20;
+const IN_FLIGHT_BYTES: usize = 16 << 20;
+/// Of a blob that is wrong from end to end the first faults say enough; what comes behind is counted.
+const MAX_FAULTS: usize = 1000;
+
+/// What the digests of a table are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Digester {
+    /// BLAKE3-256.
+    Blake3,
+    /// SHA-256.
+    Sha256,
+}
+
+/// How a blob is verified.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct VerifyOptions {
+    /// What compressed chunks are: `zstd`, or `none` where there are no such chunks.
+    pub compressor: String,
+    /// What the digests are.
+    pub digester: Digester,
+    /// Workers that decode.
+    pub threads: usize,
+}
+
+impl Default for VerifyOptions {
+    fn default() -> Self {
+        Self { compressor: "zstd".to_owned(), digester: Digester::Blake3, threads: 2 }
+    }
+}
+
+/// A chunk that is not what the table says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChunkFault {
+    /// Its position in the table.
+    pub index: u32,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// What there was to see.
+#[derive(Debug)]
+pub struct Verified {
+    /// SHA-256 of all bytes.
+    pub digest: Digest,
+    /// Their number.
+    pub size: u64,
+    /// By index.
+    pub faults: Vec<ChunkFault>,
+}
+
+struct Shared {
+    records: Vec<ChunkRecord>,
+    digester: Digester,
+    input: ByteQueue<Input>,
+    budget: Budget,
+    buffers: Buffers,
+    faults: Mutex<Faults>,
+    ending: Ending<Verified>,
+}
+
+impl Shared {
+    fn fail(&self, error: Error) {
+        self.ending.fail(error, || {
+            self.input.kill();
+            self.budget.kill();
+        });
+    }
+
+    fn run(&self, body: impl FnOnce() -> Result<()>) {
+        if let Err(error) = guarded(body) {
+            self.fail(error);
+        }
+    }
+
+    fn fault(&self, index: u32, message: impl Into<String>) {
+        lock(&self.faults).add(index, message.into());
+    }
+
+    fn record(&self, index: u32) -> Result<&ChunkRecord> {
+        self.records.get(index as usize).ok_or_else(|| Error::internal("chunk is not in the table"))
+    }
+}
+
+/// The faults of lowest index, and how many more there were: the same set whichever worker comes first.
+#[derive(Default)]
+struct Faults {
+    first: BTreeMap<u32, String>,
+    more: u64,
+}
+
+impl Faults {
+    fn add(&mut self, index: u32, message: String) {
+        self.first.insert(index, message);
+        if self.first.len() > MAX_FAULTS {
+            self.first.pop_last();
+            self.more += 1;
+        }
+    }
+
+    fn into_list(self) -> Vec<ChunkFault> {
+        let mut faults: Vec<_> =
+            self.first.into_iter().map(|(index, message)| ChunkFault { index, message }).collect();
+        if let (1.., Some(last)) = (self.more, faults.last_mut()) {
+            last.message = format!("{} (and {} more chunks have faults)", last.message, self.more);
+        }
+        faults
+    }
+}
+
+/// The owner's end. Dropping it ends the run.
+pub struct BlobVerifier {
+    shared: Arc<Shared>,
+}
+
+impl BlobVerifier {
+    /// Starts threads that wait for the bytes of a blob with the chunks of `table` (packed, see `table`).
+    pub fn new(table: &[u8], options: &VerifyOptions) -> Result<Self> {
+        if !matches!(options.compressor.as_str(), "none" | "zstd") {
+            return Err(Error::unsupported(format!(
+                "chunks cannot be decompressed from {}",
+                options.compressor
+            )));
+        }
+        let shared = Arc::new(Shared {
+            records: ChunkRecord::iter(table).collect(),
+            digester: options.digester,
+            input: ByteQueue::new(INPUT_BYTES),
+            budget: Budget::new(IN_FLIGHT_BYTES),
+            buffers: Buffers::new(UNIT, 4),
+            faults: Mutex::default(),
+            ending: Ending::default(),
+        });
+        let pool = Pool::new(options.threads)?;
+        let verifier = Self { shared };
+        let cutting = Arc::clone(&verifier.shared);
+        spawn("nydus-verify", move || cutting.run(|| Cutter::new(&cutting, pool).run()))?;
+        Ok(verifier)
+    }
+
+    /// Takes the next bytes without waiting; says whether there is room for more.
+    pub fn write(&self, bytes: Input) -> Result<bool> {
+        let len = (*bytes).as_ref().len();
+        self.shared.input.push_now(bytes, len).map_err(|error| self.shared.ending.explain(error))
+    }
+
+    /// Calls back when there is room, or when the run has failed.
+    pub fn on_room(&self, reply: Reply<()>) {
+        let shared = Arc::clone(&self.shared);
+        self.shared.input.on_room(Box::new(move |result| {
+            reply(result.map_err(|error| shared.ending.explain(error)));
+        }));
+    }
+
+    /// The blob has ended; calls back when every chunk has been looked at.
+    pub fn finish(&self, reply: Reply<Verified>) {
+        if self.shared.ending.ask(reply) {
+            self.shared.input.close();
+        }
+    }
+
+    /// Ends the threads; whoever waits gets `Aborted`.
+    pub fn abort(&self) {
+        self.shared.fail(Error::Aborted);
+    }
+}
+
+impl Drop for BlobVerifier {
+    fn drop(&mut self) {
+        self.abort();
+    }
+}

@@ -1,0 +1,78 @@
+//! One chunk: what the table says of it, held against its stored bytes.
+
+use super::{Digester, Shared};
+use crate::compress::MAX_CHUNK;
+use crate::digest::sha256;
+use crate::error::{Error, Result};
+use crate::pool::Worker;
+use crate::table::ChunkRecord;
+
+/// Why no blob can hold such a chunk.
+pub fn impossible(record: &ChunkRecord) -> Option<String> {
+    let (stored, size) = (record.compressed_size, record.uncompressed_size);
+    if size == 0 || size as usize > MAX_CHUNK {
+        return Some(format!("has {size} bytes; chunks have 1 to {MAX_CHUNK}"));
+    }
+    if stored == 0 || stored > size {
+        return Some(format!("is stored in {stored} bytes for {size} uncompressed ones"));
+    }
+    if !record.compressed && stored != size {
+        return Some(format!("is not compressed, yet stored in {stored} bytes instead of {size}"));
+    }
+    if record.compressed_offset.checked_add(u64::from(stored)).is_none() {
+        return Some(format!("starts at {}, where no blob has bytes", record.compressed_offset));
+    }
+    None
+}
+
+/// Checks the chunks of a cut; faults go to `shared`.
+pub fn check_pieces(
+    shared: &Shared,
+    bytes: &[u8],
+    pieces: &[(usize, u32)],
+    worker: &mut Worker,
+) -> Result<()> {
+    let mut room = shared.buffers.take();
+    for &(start, index) in pieces {
+        let record = shared.record(index)?;
+        let stored = bytes.get(start..start + record.compressed_size as usize);
+        let stored = stored.ok_or_else(|| Error::internal("chunk lies outside of its cut"))?;
+        if let Some(message) = check_piece(record, stored, shared.digester, &mut room, worker)? {
+            shared.fault(index, message);
+        }
+    }
+    shared.buffers.give(room);
+    Ok(())
+}
+
+/// What is wrong with a chunk; an error only when it could not be looked at.
+fn check_piece(
+    record: &ChunkRecord,
+    stored: &[u8],
+    digester: Digester,
+    room: &mut Vec<u8>,
+    worker: &mut Worker,
+) -> Result<Option<String>> {
+    let size = record.uncompressed_size as usize;
+    let plain = if record.compressed {
+        if room.len() < size {
+            room.resize(size, 0);
+        }
+        let (to, _) = room.split_at_mut(size);
+        if let Err(error) = worker.decompressor()?.decompress(to, stored) {
+            return Ok(Some(error.to_string()));
+        }
+        to
+    } else {
+        stored
+    };
+    let digest = match digester {
+        Digester::Blake3 => *blake3::hash(plain).as_bytes(),
+        Digester::Sha256 => sha256(plain),
+    };
+    if digest != record.digest {
+        return Ok(Some("content does not have the chunk's digest".to_owned()));
+    }
+    let wrong = record.crc32.filter(|&crc32| crc32c::crc32c(plain) != crc32);
+    Ok(wrong.map(|crc32| format!("content does not have the chunk's checksum 0x{crc32:08x}")))
+}
