@@ -211,7 +211,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     value: 'n',
     default: String(DEFAULT_CONCURRENCY),
     group: MACHINE,
-    help: 'layers in flight',
+    help: 'layers in flight; 3, or as many as cores',
   },
   {
     name: 'threads',

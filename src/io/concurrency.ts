@@ -1,8 +1,9 @@
 /** Several things at once: bounded, results in order, the first failure stops the rest. */
+import { availableParallelism } from 'node:os';
 import { throwIfAborted, interrupted } from './retry.js';
 
-/** As dockerd, containerd and oras have it. */
-export const DEFAULT_CONCURRENCY = 3;
+/** As dockerd, containerd and oras have it, but no more than there are cores: layers in flight cost memory. */
+export const DEFAULT_CONCURRENCY = Math.min(3, availableParallelism());
 
 /**
  * Calls `fn` for every item, at most `limit` at a time, and returns the results in the items' order. When one call fails, the
