@@ -77,13 +77,23 @@ export async function readSourceImages(
   if (document.kind === 'manifest') {
     if (isNydusManifest(document)) throw alreadyNydus(source.location);
     const image = await reader.image(bytes, document, undefined);
-    if (image !== undefined) return { index: undefined, images: [image], foreign: [] };
+    if (image !== undefined) {
+      warnOfPlatform(image, options, call);
+      return { index: undefined, images: [image], foreign: [] };
+    }
     throw new UnsupportedError(
       `${source.location} is no container image: its config is of type ${document.config.mediaType}`,
     );
   }
   const json = parseJsonObject(bytes, `index of ${source.location}`);
   return { index: { mediaType: document.mediaType, json }, ...(await reader.entries(document, json)) };
+}
+
+/** Upstream filters entries of an index only; whoever asked for another platform should know what they get. */
+function warnOfPlatform({ platform }: SourceImage, { platforms }: ConvertOptions, call: CallOptions): void {
+  if (isSelected(platforms, platform)) return;
+  const message = `the image is for ${formatPlatform(platform)} and no other platform; ${formatSelection(platforms)} was asked for`;
+  call.reporter?.emit({ type: 'warning', code: 'PLATFORM', message });
 }
 
 export function isNydusManifest(manifest: Manifest): boolean {

@@ -228,6 +228,19 @@ test('of an index the platforms asked for are converted; one alone becomes a pla
   );
 });
 
+test('one image of another platform than the one asked for is converted, with a warning', async (t) => {
+  const from = await store(
+    t,
+    buildImage({ layers: [layer(file('f', 'x'))], platform: { os: 'linux', architecture: 's390x' } }),
+  );
+  const { events, result } = await convertFrom(t, from, { platforms: parsePlatforms('linux/amd64') });
+  assert.deepEqual(
+    events.flatMap((event) => (event.type === 'warning' ? [event.message] : [])),
+    ['the image is for linux/s390x and no other platform; linux/amd64 was asked for'],
+  );
+  assert.equal(result.images[0]?.platform, 'linux/s390x');
+});
+
 test('trap 60: attestations are no images: left out with a warning, kept on request', async (t) => {
   const index = buildIndex([
     { image, fields: { platform: { architecture: 'amd64', os: 'linux' } } },
