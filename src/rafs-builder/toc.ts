@@ -50,7 +50,7 @@ export function parseToc(end: Uint8Array, blobSize: number): TocEntry[] {
     throw new FormatError(`a blob of ${blobSize} bytes is too short for a table of contents`, { offset: 0 });
   const { name, size } = decodeTarHeader(buffer, headerStart);
   const start = headerStart - size;
-  if (name !== SECTIONS.toc || size % tocEntry.size !== 0 || start < 0) {
+  if (name !== SECTIONS.toc || size === 0 || size % tocEntry.size !== 0 || start < 0) {
     throw new FormatError(
       `the blob ends with a section ${JSON.stringify(name)} of ${size} bytes, not with a table of contents`,
       {

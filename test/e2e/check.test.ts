@@ -167,7 +167,7 @@ test('a flipped byte anywhere behind the data of a blob is found', async () => {
   }
 });
 
-test('another blob in place of one is found, and so is none', async () => {
+test('trap 28: another blob in place of one is found, and so is none', async () => {
   const good = await converted(sourceImage(layers()));
   const second = good.content.get(manifestOf(good).layers[1]?.digest ?? ('' as never)) ?? Buffer.alloc(0);
   assert.deepEqual(await idsOf(withBytes(good, 0, () => Buffer.from(second))), ['CONTENT-MISSING']);

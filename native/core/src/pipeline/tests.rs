@@ -89,6 +89,7 @@ fn gone(path: &Path) {
     }
 }
 
+/// Trap 54: what dies inside ends the layer with an error, at once.
 #[test]
 fn a_panic_in_any_thread_is_an_internal_error_and_the_next_layer_goes_on() {
     let tar = tar_of(&[("a", &noise(1, 3 << 20)), ("b", &noise(2, 100))]);
