@@ -15,10 +15,10 @@ import { type ConvertEvent } from '../reporter.js';
 import { type CliContext } from './context.js';
 import { credentialPaths, proxies } from './environment.js';
 import { addFlags, readFlags, requireFlags, type Flag, type FlagValues } from './flags.js';
+import { REGISTRY_FLAGS } from './registry-flags.js';
 import { formatBytes, plural } from './units.js';
 
 const IMAGES = 'Images:';
-const REGISTRY = 'Registries:';
 const OUTPUT = 'Output:';
 const ACCEPTED = 'Accepted without effect:';
 
@@ -94,27 +94,7 @@ export const CHECK_FLAGS: readonly Flag[] = [
     group: IMAGES,
     help: 'os/arch[/variant], or a comma list of them; default: every platform of the target',
   },
-  {
-    name: 'source-insecure',
-    type: 'boolean',
-    env: 'SOURCE_INSECURE',
-    group: REGISTRY,
-    help: "do not verify the source registry's certificate",
-  },
-  {
-    name: 'target-insecure',
-    type: 'boolean',
-    env: 'TARGET_INSECURE',
-    group: REGISTRY,
-    help: "do not verify the target registry's certificate",
-  },
-  {
-    name: 'plain-http',
-    type: 'boolean',
-    env: 'PLAIN_HTTP',
-    group: REGISTRY,
-    help: 'speak HTTP with both registries; needless for those on this machine',
-  },
+  ...REGISTRY_FLAGS,
   { name: 'json', type: 'boolean', group: OUTPUT, help: 'print the result as JSON' },
   {
     name: 'work-dir',

@@ -2,6 +2,7 @@
 import { DEFAULT_CHUNK_SIZE } from '../convert/options.js';
 import { DEFAULT_CONCURRENCY } from '../io/concurrency.js';
 import { type Flag } from './flags.js';
+import { REGISTRY, REGISTRY_FLAGS } from './registry-flags.js';
 
 export const OUTPUT = 'Output:';
 
@@ -37,7 +38,6 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
 ];
 
 const IMAGES = 'Images:';
-const REGISTRY = 'Registries:';
 const PLATFORMS = 'Platforms:';
 const RESULT = 'Result:';
 const MACHINE = 'Work:';
@@ -77,27 +77,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     group: IMAGES,
     help: 'write the result to an OCI archive; --target names the image',
   },
-  {
-    name: 'source-insecure',
-    type: 'boolean',
-    env: 'SOURCE_INSECURE',
-    group: REGISTRY,
-    help: "do not verify the source registry's certificate",
-  },
-  {
-    name: 'target-insecure',
-    type: 'boolean',
-    env: 'TARGET_INSECURE',
-    group: REGISTRY,
-    help: "do not verify the target registry's certificate",
-  },
-  {
-    name: 'plain-http',
-    type: 'boolean',
-    env: 'PLAIN_HTTP',
-    group: REGISTRY,
-    help: 'speak HTTP with both registries; needless for those on this machine',
-  },
+  ...REGISTRY_FLAGS,
   {
     name: 'push-retry-count',
     type: 'string',
