@@ -102,11 +102,25 @@ export function setup() {
   buildTypeScript();
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+/** Runs `work`; what it throws becomes one line and exit code 1. */
+export function orSay(work) {
   try {
-    setup();
+    work();
   } catch (error) {
     process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 1;
   }
 }
+
+/** Runs a compiled module of this project with `args`, in this terminal; its exit code becomes ours. */
+export function runCompiled(path, args) {
+  const options = { stdio: ['ignore', 'inherit', 'inherit'] };
+  const result = spawnSync(
+    process.execPath,
+    ['--enable-source-maps', join(root, 'dist', path), ...args],
+    options,
+  );
+  process.exitCode = result.status ?? 1;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) orSay(setup);

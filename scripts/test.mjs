@@ -2,10 +2,9 @@
  * `npm test [-- --no-skips] [-- NAME…]`: sets up, brings in the real parts that the tests use, runs everything.
  * With NAMEs only test files and titles that match are run, and no other checks.
  */
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { root, run, setup } from './setup.mjs';
+import { orSay, root, run, runCompiled, setup } from './setup.mjs';
 
 /** Command, and the Debian package it comes from. */
 const REAL_PARTS = [
@@ -61,24 +60,14 @@ function buildReference() {
   }
 }
 
-try {
-  const named = process.argv.slice(2).some((argument) => !argument.startsWith('-'));
+orSay(() => {
+  const args = process.argv.slice(2);
   process.stderr.write('setting up\n');
   setup();
-  if (!named) {
+  if (args.every((argument) => argument.startsWith('-'))) {
     installRealParts();
     buildReference();
   }
-  const runner = spawnSync(
-    process.execPath,
-    ['--enable-source-maps', 'dist/test/run.js', ...process.argv.slice(2)],
-    {
-      cwd: root,
-      stdio: ['ignore', 'inherit', 'inherit'],
-    },
-  );
-  process.exitCode = runner.status ?? 1;
-} catch (error) {
-  process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 1;
-}
+  process.chdir(root);
+  runCompiled('test/run.js', args);
+});

@@ -3,7 +3,7 @@ import { collect, contentOf } from '../io/streams.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { isDocumentType, MAX_DOCUMENT_SIZE, parseDocument } from '../oci/manifest.js';
 import { isMountable } from '../registry/store.js';
-import { type Run } from './image.js';
+import { type Run } from './run.js';
 
 /** Children first. Throws what fetching and pushing throw. */
 export async function copyContent(run: Run, descriptor: Descriptor): Promise<void> {

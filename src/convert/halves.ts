@@ -8,7 +8,7 @@ import { familyOf, nydusManifest } from './assemble.js';
 import { bootstrapLayer } from './bootstrap-layer.js';
 import { nydusConfig } from './config-edit.js';
 import { prependEmptyLayer } from './empty-layer.js';
-import { type Run } from './image.js';
+import { type Run } from './run.js';
 import { parseJsonObject } from './json-value.js';
 import { type ConvertedLayer } from './layer.js';
 import { type SourceImage } from './source-images.js';

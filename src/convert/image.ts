@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import { FormatError } from '../errors.js';
 import { mapOrdered } from '../io/concurrency.js';
-import { type Scratch } from '../io/scratch.js';
 import { mergedBootstrap } from '../merge/bootstraps.js';
 import { openImagePacker } from '../native.js';
 import { type Descriptor } from '../oci/descriptor.js';
@@ -12,7 +11,7 @@ import { MEDIA } from '../oci/media-types.js';
 import { formatPlatform } from '../oci/platform.js';
 import { rafsFormats } from '../rafs-builder/index.js';
 import { type Blob } from '../rafs-builder/tree.js';
-import { type ImageSource, type ImageTarget, type PushOutcome } from '../registry/store.js';
+import { type PushOutcome } from '../registry/store.js';
 import { type PackStats } from '../reporter.js';
 import {
   convertLayer,
@@ -23,19 +22,8 @@ import {
 } from './layer.js';
 import { assembleNydus, assembleOci, type StoredDocument } from './halves.js';
 import { type ConvertOptions } from './options.js';
+import { type Run } from './run.js';
 import { type SourceImage } from './source-images.js';
-import { type Stopwatch } from './stopwatch.js';
-import { type Uploads } from './uploads.js';
-
-/** What all images of a run share. */
-export interface Run {
-  readonly source: ImageSource;
-  readonly target: ImageTarget;
-  readonly options: ConvertOptions;
-  readonly uploads: Uploads;
-  readonly scratch: Scratch;
-  readonly stopwatch: Stopwatch;
-}
 
 export interface LayerReport {
   readonly source: Descriptor;

@@ -1,0 +1,16 @@
+/** A run of the conversion: what all of its parts are handed. */
+import { type Scratch } from '../io/scratch.js';
+import { type ImageSource, type ImageTarget } from '../registry/store.js';
+import { type ConvertOptions } from './options.js';
+import { type Stopwatch } from './stopwatch.js';
+import { type Uploads } from './uploads.js';
+
+/** What all images of a run share. */
+export interface Run {
+  readonly source: ImageSource;
+  readonly target: ImageTarget;
+  readonly options: ConvertOptions;
+  readonly uploads: Uploads;
+  readonly scratch: Scratch;
+  readonly stopwatch: Stopwatch;
+}
