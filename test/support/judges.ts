@@ -115,7 +115,7 @@ async function copyWithSkopeo(image: JudgedImage): Promise<string> {
   if (!isDeepStrictEqual(value, expected)) throw new Error(`the index is now ${JSON.stringify(value)}`);
   const faults = (await copyFaults(image, copy)).filter((fault) => !fault.startsWith('the tag is'));
   if (faults.length > 0) throw new Error(faults.join('\n'));
-  return 'manifests and blobs unchanged; this skopeo drops artifactType from the index';
+  return 'the index is another: this skopeo drops artifactType from it';
 }
 
 async function detect(image: JudgedImage): Promise<string> {
@@ -205,7 +205,7 @@ export async function judgeImage(
     );
     await judge('Linux EROFS mount = umoci', async () => compare(await kernel()));
     await judge('nydus-snapshotter', () => detect(image));
-    await judge('skopeo copies it unchanged', () => copyWithSkopeo(image));
+    await judge('skopeo copies manifests and blobs unchanged', () => copyWithSkopeo(image));
     await judge('crane copies it unchanged', () => copyWith('crane', image));
     await judge('regctl copies it unchanged', () => copyWith('regctl', image));
     await judge('oras copies it unchanged', () => copyWith('oras', image));
