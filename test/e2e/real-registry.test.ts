@@ -74,7 +74,7 @@ async function nydusify(...args: readonly string[]): Promise<void> {
   assert.equal(status, 0, `nydusify ${args.join(' ')}\n${stdout.toString('utf8')}\n${stderr}`);
 }
 
-/** skopeo before 1.14 knows no `artifactType` in an index; with the older mark alone it must copy every byte. */
+/** skopeo 1.9.3, as Debian has it, knows no `artifactType` in an index; with the older mark alone it must copy every byte. */
 const RUNS = [
   { title: 'with duplicates found across layers', flags: ['--dedup', 'image'] },
   { title: 'as the reference does it', flags: ['--dedup', 'layer', '--index-marks', 'os-features'] },
