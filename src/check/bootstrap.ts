@@ -1,7 +1,7 @@
 /** Rules that hold a bootstrap against its image: the blobs that it names are the layers, and their chunk tables lie beside it. */
 import { digestHex } from '../oci/digest.js';
 import { finding, type Finding } from './finding.js';
-import { blobMetaOf } from './bootstrap-layer.js';
+import { blobMetaOf } from '../look/bootstrap-layer.js';
 import { blobIdsOf, type OpenedImage } from './opened.js';
 import { type Rule } from './rule.js';
 import { placeIn } from './subject.js';

@@ -6,7 +6,7 @@ import { audit, auditImage, type AuditFinding } from '../rafs-builder/audit.js';
 import { rafsFormats, type SparseChunkTable } from '../rafs-builder/index.js';
 import { type Blob, type Bootstrap } from '../rafs-builder/tree.js';
 import { type CallOptions } from '../reporter.js';
-import { bootstrapOf, readBootstrapLayer, type BootstrapLayer } from './bootstrap-layer.js';
+import { bootstrapOf, readBootstrapLayer, type BootstrapLayer } from '../look/bootstrap-layer.js';
 import { finding, type Finding, type Place } from './finding.js';
 import { attempt } from './rule.js';
 import { placeIn, type ImageSubject } from './subject.js';

@@ -17,7 +17,7 @@ import { type ChunkRecord } from '../rafs-builder/tree.js';
 import { BLOCK_SIZE, blobFeatures, COMPRESSORS, OWN_BLOB_ID } from '../rafs-builder/v6.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { contentOfSection, type BlobFrame, type Section } from './blob-frame.js';
-import { blobMetaOf } from './bootstrap-layer.js';
+import { blobMetaOf } from '../look/bootstrap-layer.js';
 import { inspectBootstrap, type OpenedImage, type ReadBootstrap, type UsedBlob } from './opened.js';
 import { type Collector } from './rule.js';
 import { placeIn } from './subject.js';

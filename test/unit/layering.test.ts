@@ -8,6 +8,7 @@ import { test } from 'node:test';
 const EVERYTHING = [
   'convert',
   'check',
+  'look',
   'embedded-registry',
   'native',
   'merge',
@@ -31,7 +32,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   merge: ['rafs-builder', 'oci', 'errors'],
   native: ['rafs-builder', 'reporter', 'oci', 'errors'],
   convert: ['native', 'merge', 'registry', 'rafs-builder', 'io', 'reporter', 'oci', 'errors'],
-  check: ['native', 'merge', 'registry', 'rafs-builder', 'io', 'reporter', 'oci', 'errors'],
+  look: ['native', 'merge', 'registry', 'rafs-builder', 'io', 'reporter', 'oci', 'errors'],
+  check: ['look', 'native', 'merge', 'registry', 'rafs-builder', 'io', 'reporter', 'oci', 'errors'],
   cli: EVERYTHING,
   index: EVERYTHING,
 };
@@ -43,7 +45,7 @@ const HOME_OF: Readonly<Record<string, readonly string[]>> = {
   chalk: ['cli'],
   valibot: ['oci', 'registry'],
   'jsonc-parser': ['oci', 'convert', 'check'],
-  'tar-stream': ['convert', 'registry', 'check'],
+  'tar-stream': ['convert', 'registry', 'look'],
 };
 
 const root = join(import.meta.dirname, '..', '..', '..');
