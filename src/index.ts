@@ -27,8 +27,13 @@ export {
   type ImageTarget,
   isMountable,
   type Mountable,
+  isReferable,
   type PushOutcome,
+  type Referable,
+  type ReferrerList,
+  type ReferrerOptions,
 } from './registry/store.js';
+export { listReferrers } from './registry/referrers.js';
 
 export { rafsFormats, type RafsFormat } from './rafs-builder/index.js';
 export { type Bootstrap, type Inode, type TreeNode } from './rafs-builder/tree.js';

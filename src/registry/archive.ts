@@ -7,14 +7,23 @@ import { throwIfAborted } from '../io/retry.js';
 import { errorCode, localIoError, openScratch, type Scratch } from '../io/scratch.js';
 import { type ByteStream, type ReplayableContent, verified } from '../io/streams.js';
 import { type Descriptor } from '../oci/descriptor.js';
-import { digestHex } from '../oci/digest.js';
-import { MAX_DOCUMENT_SIZE, parseIndex } from '../oci/manifest.js';
+import { type Digest, digestHex } from '../oci/digest.js';
+import { type Index, MAX_DOCUMENT_SIZE, parseIndex } from '../oci/manifest.js';
 import { MEDIA } from '../oci/media-types.js';
 import { type CallOptions } from '../reporter.js';
 import { ArchiveFile } from './archive-file.js';
 import { entryNames, openLayoutTarget, readFileRange, selectEntry } from './layout.js';
 import { formatLocation, type Selector } from './location.js';
-import { type FetchOptions, type ImageSource, type ImageTarget, type PushOutcome } from './store.js';
+import { scanReferrers } from './referrer-scan.js';
+import {
+  type FetchOptions,
+  type ImageSource,
+  type ImageTarget,
+  type PushOutcome,
+  type Referable,
+  type ReferrerList,
+  type ReferrerOptions,
+} from './store.js';
 import { type TarFile, writeTar } from './tar-write.js';
 
 export interface ArchiveOptions {
@@ -35,15 +44,17 @@ export async function resolveInLayout(
   selector: Selector,
   location: string,
 ): Promise<Descriptor> {
-  const bytes = await archive.readAll('index.json', MAX_DOCUMENT_SIZE);
-  if (bytes === undefined) {
-    throw new RegistryError(`${location} is no OCI archive: it has no index.json`, {
-      hint: 'for the output of "docker save" write docker-archive:FILE',
-    });
-  }
-  const { manifests } = parseIndex(bytes, MEDIA.ociIndex);
+  const { manifests } = await indexOf(archive, location);
   const { mediaType, digest, size } = selectEntry(manifests, selector, location, entryNames);
   return { mediaType, digest, size };
+}
+
+async function indexOf(archive: ArchiveFile, location: string): Promise<Index> {
+  const bytes = await archive.readAll('index.json', MAX_DOCUMENT_SIZE);
+  if (bytes !== undefined) return parseIndex(bytes, MEDIA.ociIndex);
+  throw new RegistryError(`${location} is no OCI archive: it has no index.json`, {
+    hint: 'for the output of "docker save" write docker-archive:FILE',
+  });
 }
 
 /** A blob of an archive that holds an OCI layout. */
@@ -51,7 +62,7 @@ export function layoutMember(descriptor: Descriptor): string {
   return `blobs/sha256/${digestHex(descriptor.digest)}`;
 }
 
-class ArchiveSource implements ImageSource {
+class ArchiveSource implements ImageSource, Referable {
   readonly location: string;
   readonly #path: string;
   readonly #selector: Selector;
@@ -82,6 +93,13 @@ class ArchiveSource implements ImageSource {
 
   async exists(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
     return (await this.#open(options)).member(layoutMember(descriptor))?.size === descriptor.size;
+  }
+
+  async referrers(subject: Digest, options: ReferrerOptions = {}): Promise<ReferrerList> {
+    const { manifests } = await indexOf(await this.#open(options), this.location);
+    const read = async (descriptor: Descriptor): Promise<ByteStream | undefined> =>
+      (await this.exists(descriptor, options)) ? this.fetch(descriptor, options) : undefined;
+    return scanReferrers(manifests, read, subject, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -16,7 +16,7 @@ import {
   verified,
 } from '../io/streams.js';
 import { type Descriptor } from '../oci/descriptor.js';
-import { digestHex } from '../oci/digest.js';
+import { type Digest, digestHex } from '../oci/digest.js';
 import {
   descriptorToJson,
   type JsonObject,
@@ -27,6 +27,7 @@ import {
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
 import { type CallOptions } from '../reporter.js';
 import { formatLocation, type Selector } from './location.js';
+import { scanReferrers } from './referrer-scan.js';
 import {
   type ContentSource,
   type FetchOptions,
@@ -34,6 +35,9 @@ import {
   type ImageTarget,
   type Located,
   type PushOutcome,
+  type Referable,
+  type ReferrerList,
+  type ReferrerOptions,
 } from './store.js';
 
 /** Bytes per read of a file: large enough to make the calls cheap, small enough to stay in cache. */
@@ -106,7 +110,7 @@ export function entryNames(entry: ListedDescriptor): string[] {
   return [tag, name].filter((text) => text !== undefined);
 }
 
-abstract class Layout implements ContentSource, Located, AsyncDisposable {
+abstract class Layout implements ContentSource, Located, Referable, AsyncDisposable {
   readonly location: string;
   protected readonly path: string;
   protected readonly selector: Selector;
@@ -133,6 +137,13 @@ abstract class Layout implements ContentSource, Located, AsyncDisposable {
       if (errorCode(cause) === 'ENOENT' || errorCode(cause) === 'ENOTDIR') return false;
       throw localIoError(`cannot look into ${this.path}`, cause);
     }
+  }
+
+  async referrers(subject: Digest, options: ReferrerOptions = {}): Promise<ReferrerList> {
+    const index = await this.readIndex();
+    const read = async (descriptor: Descriptor): Promise<ByteStream | undefined> =>
+      (await this.exists(descriptor)) ? this.fetch(descriptor, options) : undefined;
+    return scanReferrers(index?.entries ?? [], read, subject, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

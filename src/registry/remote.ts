@@ -2,6 +2,7 @@
 import { InvalidReferenceError, RegistryError } from '../errors.js';
 import { type ByteStream, collect, type ReplayableContent, verified } from '../io/streams.js';
 import { type Descriptor } from '../oci/descriptor.js';
+import { type Digest } from '../oci/digest.js';
 import { isDocumentType, MAX_DOCUMENT_SIZE } from '../oci/manifest.js';
 import { formatReference, type Reference } from '../oci/reference.js';
 import { type CallOptions } from '../reporter.js';
@@ -10,6 +11,7 @@ import { type ClientOptions, RegistryClient } from './client.js';
 import { download } from './download.js';
 import { parseLocation } from './location.js';
 import { MANIFEST_ACCEPT, manifestPath, type Pointer, putManifest, resolveManifest } from './manifests.js';
+import { remoteReferrers } from './referrers.js';
 import {
   type ContentSource,
   type FetchOptions,
@@ -18,6 +20,9 @@ import {
   type Located,
   type Mountable,
   type PushOutcome,
+  type Referable,
+  type ReferrerList,
+  type ReferrerOptions,
 } from './store.js';
 import { Uploader } from './upload.js';
 
@@ -30,7 +35,7 @@ export function openRemoteTarget(reference: Reference, options: ClientOptions): 
 }
 
 /** What source and target have in common: reading. */
-abstract class RemoteRepository implements ContentSource, Located, AsyncDisposable {
+abstract class RemoteRepository implements ContentSource, Located, Referable, AsyncDisposable {
   readonly location: string;
   protected readonly client: RegistryClient;
   protected readonly reference: Reference;
@@ -76,6 +81,10 @@ abstract class RemoteRepository implements ContentSource, Located, AsyncDisposab
     await response.discard();
     const size = response.headers['content-length'];
     return response.status === 200 && (size === undefined || Number(size) === descriptor.size);
+  }
+
+  async referrers(subject: Digest, options: ReferrerOptions = {}): Promise<ReferrerList> {
+    return remoteReferrers(this.pointer, subject, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

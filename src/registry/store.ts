@@ -1,5 +1,6 @@
 /** Content stores as one-method interfaces, added up: a registry, a layout folder and an archive all speak these. */
 import { type Descriptor } from '../oci/descriptor.js';
+import { type Digest } from '../oci/digest.js';
 import { type ReplayableContent, type ByteStream } from '../io/streams.js';
 import { type CallOptions } from '../reporter.js';
 
@@ -47,4 +48,30 @@ export interface Mountable {
 
 export function isMountable(store: object): store is Mountable {
   return 'mount' in store && typeof store.mount === 'function';
+}
+
+export interface ReferrerOptions extends CallOptions {
+  /** Only those of this type; all by default. */
+  readonly artifactType?: string | undefined;
+}
+
+/** The manifests that name one manifest as their `subject`: signatures, attestations, Nydus images made from it. */
+export interface ReferrerList {
+  /**
+   * Who said so: the registry's referrers API, the index under the tag `sha256-…` that clients keep where there is no such
+   * API, or the store's own documents, each looked at.
+   */
+  readonly way: 'api' | 'tag' | 'scan';
+  /** In the order of that answer, which matters: some readers look at the first one alone. */
+  readonly referrers: readonly Descriptor[];
+}
+
+/** Asked for, not assumed: the store can say who refers to a manifest. */
+export interface Referable {
+  /** An empty list when nothing refers to it, also when the manifest itself is not there. */
+  referrers(subject: Digest, options?: ReferrerOptions): Promise<ReferrerList>;
+}
+
+export function isReferable(store: object): store is Referable {
+  return 'referrers' in store && typeof store.referrers === 'function';
 }
