@@ -1,5 +1,14 @@
 /** Answers of the distribution API: statuses, headers and error bodies. OCI distribution-spec, "Error Codes". */
 import { type IncomingMessage, type ServerResponse } from 'node:http';
+import { type ContentDigest, isContentDigest } from './content-digest.js';
+import { type Storage } from './storage.js';
+
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly storage: Storage;
+  readonly url: URL;
+}
 
 export type ErrorCode =
   | 'BLOB_UNKNOWN'
@@ -77,4 +86,18 @@ export function parseRange(
   const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);
   const end = first === '' || last === '' ? size : Math.min(size, Number(last) + 1);
   return start >= end ? 'invalid' : { start, end };
+}
+
+export function digestOf(text: string): ContentDigest {
+  if (!isContentDigest(text)) throw new Refused(400, 'DIGEST_INVALID', 'no sha256 or sha512 digest');
+  return text;
+}
+
+/** Throws Refused, 405, unless the request's method is one of these. */
+export function allow(request: IncomingMessage, ...methods: readonly string[]): void {
+  if (!methods.includes(request.method ?? '')) {
+    throw new Refused(405, 'UNSUPPORTED', `${request.method ?? ''} is not possible here`, {
+      allow: methods.join(', '),
+    });
+  }
 }

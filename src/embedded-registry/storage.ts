@@ -2,12 +2,20 @@
  * What the embedded registry keeps, on a folder: blobs once, and for each repository which of them it holds, its manifests and
  * its tags. Blobs stream to disk; a manifest is a blob with a name. Digests are verified before anything appears.
  */
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorCode } from '../io/scratch.js';
 import { type ByteStream } from '../io/streams.js';
-import { type Digest, digestFromHex, digestHex, isDigest } from '../oci/digest.js';
+import {
+  algorithmOf,
+  type ContentDigest,
+  contentDigestFromHex,
+  contentHex,
+  finishedDigest,
+  hasherFor,
+  isContentDigest,
+} from './content-digest.js';
 
 /** An upload in progress. */
 export interface Upload {
@@ -23,28 +31,33 @@ export class Storage {
     this.#root = root;
   }
 
-  blobPath(digest: Digest): string {
-    return join(this.#root, 'blobs', digestHex(digest));
+  blobPath(digest: ContentDigest): string {
+    return join(this.#root, 'blobs', contentHex(digest));
   }
 
   /** Bytes of a blob that the repository holds; undefined when it does not. */
-  async blobSize(repository: string, digest: Digest): Promise<number | undefined> {
-    const linked = await sizeOf(this.#link(repository, 'blobs', digestHex(digest)));
+  async blobSize(repository: string, digest: ContentDigest): Promise<number | undefined> {
+    const linked = await sizeOf(this.#link(repository, 'blobs', contentHex(digest)));
     return linked === undefined ? undefined : sizeOf(this.blobPath(digest));
   }
 
   /** Makes a blob that the store holds one of the repository's. */
-  async link(repository: string, digest: Digest): Promise<void> {
-    await this.#writeWhole(this.#link(repository, 'blobs', digestHex(digest)), '');
+  async link(repository: string, digest: ContentDigest): Promise<void> {
+    await this.#writeWhole(this.#link(repository, 'blobs', contentHex(digest)), '');
   }
 
-  /** Any repository that holds the blob, so that it can be mounted from there. */
-  async holds(repository: string, digest: Digest): Promise<boolean> {
+  /** True when the bytes are there, whichever repository they came with. */
+  async keeps(digest: ContentDigest): Promise<boolean> {
+    return (await sizeOf(this.blobPath(digest))) !== undefined;
+  }
+
+  /** True when this repository has the blob, so that it can be mounted from there. */
+  async holds(repository: string, digest: ContentDigest): Promise<boolean> {
     return (await this.blobSize(repository, digest)) !== undefined;
   }
 
-  async removeBlob(repository: string, digest: Digest): Promise<boolean> {
-    return removed(this.#link(repository, 'blobs', digestHex(digest)));
+  async removeBlob(repository: string, digest: ContentDigest): Promise<boolean> {
+    return removed(this.#link(repository, 'blobs', contentHex(digest)));
   }
 
   async startUpload(): Promise<Upload> {
@@ -71,12 +84,12 @@ export class Storage {
   }
 
   /** Turns a finished upload into a blob of the repository. False, and the upload gone, when its digest is another. */
-  async finishUpload(repository: string, id: string, digest: Digest): Promise<boolean> {
+  async finishUpload(repository: string, id: string, digest: ContentDigest): Promise<boolean> {
     const path = this.#uploadPath(id);
-    const hash = createHash('sha256');
+    const hash = hasherFor(digest);
     const file = await open(path, 'r');
     for await (const bytes of file.createReadStream() as AsyncIterable<Buffer>) hash.update(bytes); // no encoding is set
-    if (digestFromHex(hash.digest('hex')) !== digest) {
+    if (finishedDigest(hash, algorithmOf(digest)) !== digest) {
       await rm(path, { force: true });
       return false;
     }
@@ -91,35 +104,40 @@ export class Storage {
   }
 
   /** Media type of a manifest of the repository; undefined when it has none of this digest. */
-  async manifestType(repository: string, digest: Digest): Promise<string | undefined> {
-    return readText(this.#link(repository, 'manifests', digestHex(digest)));
+  async manifestType(repository: string, digest: ContentDigest): Promise<string | undefined> {
+    return readText(this.#link(repository, 'manifests', contentHex(digest)));
   }
 
-  async putManifest(repository: string, digest: Digest, mediaType: string, bytes: Uint8Array): Promise<void> {
+  async putManifest(
+    repository: string,
+    digest: ContentDigest,
+    mediaType: string,
+    bytes: Uint8Array,
+  ): Promise<void> {
     await this.#writeWhole(this.blobPath(digest), bytes);
-    await this.#writeWhole(this.#link(repository, 'manifests', digestHex(digest)), mediaType);
+    await this.#writeWhole(this.#link(repository, 'manifests', contentHex(digest)), mediaType);
   }
 
   /** Tags that point to it go too. */
-  async removeManifest(repository: string, digest: Digest): Promise<boolean> {
+  async removeManifest(repository: string, digest: ContentDigest): Promise<boolean> {
     for (const tag of await this.tags(repository)) {
       if ((await this.tagged(repository, tag)) === digest) await this.removeTag(repository, tag);
     }
-    return removed(this.#link(repository, 'manifests', digestHex(digest)));
+    return removed(this.#link(repository, 'manifests', contentHex(digest)));
   }
 
   /** All manifests of the repository, in order of their digests. */
-  async manifests(repository: string): Promise<Digest[]> {
-    return (await list(this.#folder(repository, 'manifests'))).map(digestFromHex);
+  async manifests(repository: string): Promise<ContentDigest[]> {
+    return (await list(this.#folder(repository, 'manifests'))).map(contentDigestFromHex);
   }
 
-  async tag(repository: string, tag: string, digest: Digest): Promise<void> {
+  async tag(repository: string, tag: string, digest: ContentDigest): Promise<void> {
     await this.#writeWhole(this.#link(repository, 'tags', tag), digest);
   }
 
-  async tagged(repository: string, tag: string): Promise<Digest | undefined> {
+  async tagged(repository: string, tag: string): Promise<ContentDigest | undefined> {
     const text = await readText(this.#link(repository, 'tags', tag));
-    return text !== undefined && isDigest(text) ? text : undefined;
+    return text !== undefined && isContentDigest(text) ? text : undefined;
   }
 
   async removeTag(repository: string, tag: string): Promise<boolean> {

@@ -92,14 +92,25 @@ export function systemTool(command: string, packageName: string): Tool {
   return path === undefined ? { missing: `needs ${command} (Debian package ${packageName})` } : { path };
 }
 
-/** Registry clients that no Debian package has, and the versions known to build with the module proxy. */
-const GO_CLIENTS = {
+/** Programs that no Debian package has, or not in this version, and versions known to build with the module proxy. */
+const GO_PROGRAMS = {
   crane: 'github.com/google/go-containerregistry/cmd/crane@v0.22.1',
   regctl: 'github.com/regclient/regclient/cmd/regctl@v0.11.7',
   oras: 'oras.land/oras/cmd/oras@v1.3.6',
+  /** distribution v3, the registry of today. */
+  registry: 'github.com/distribution/distribution/v3/cmd/registry@v3.1.2',
+  /** The OCI's own tests of a registry. It has no releases; this is the commit of 2026-08-31. */
+  conformance: 'github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111',
 } as const;
 
-export type GoClient = keyof typeof GO_CLIENTS;
+export type GoProgram = keyof typeof GO_PROGRAMS;
+export type GoClient = Extract<GoProgram, 'crane' | 'regctl' | 'oras'>;
+
+/** The version that is built when the program is not installed. */
+export function pinnedVersion(name: GoProgram): string {
+  const source = GO_PROGRAMS[name];
+  return source.slice(source.indexOf('@') + 1);
+}
 
 const building = new Map<string, Promise<Tool>>();
 
@@ -142,16 +153,18 @@ async function buildInto(
 
 /** A registry client: from the path when it is there, else built once (10–30 s) and kept. */
 export function goClient(name: GoClient): Promise<Tool> {
-  return once(name, async () => {
-    const installed = findCommand(name);
-    if (installed !== undefined) return { path: installed };
-    const source = GO_CLIENTS[name];
-    const version = source.slice(source.indexOf('@') + 1);
-    return buildInto(join(toolFolder, `${name}-${version}`), async (compiler, folder) => {
-      await runTool(compiler, ['install', source], { env: { GOBIN: folder } });
+  const installed = findCommand(name);
+  return installed === undefined ? goProgram(name) : Promise.resolve({ path: installed });
+}
+
+/** Built once at its pinned version (10–90 s) and kept. */
+export function goProgram(name: GoProgram): Promise<Tool> {
+  return once(name, async () =>
+    buildInto(join(toolFolder, `${name}-${pinnedVersion(name)}`), async (compiler, folder) => {
+      await runTool(compiler, ['install', GO_PROGRAMS[name]], { env: { GOBIN: folder } });
       return join(folder, name);
-    });
-  });
+    }),
+  );
 }
 
 /** nydus-snapshotter's index detection as a command, built from `test/judges/snapshotter` whenever that changes. */

@@ -1,0 +1,41 @@
+/**
+ * Digests as a registry must know them: sha256, and sha512 beside it (OCI image-spec, descriptor.md, "Registered
+ * algorithms"). The rest of the program reads and writes sha256 alone, whose digests are digests here, too.
+ */
+import { createHash, type Hash } from 'node:crypto';
+import { type Branded, type Digest } from '../oci/digest.js';
+
+export type ContentDigest = Digest | Branded<string, 'Sha512Digest'>;
+
+const FORMS = { sha256: /^sha256:[0-9a-f]{64}$/, sha512: /^sha512:[0-9a-f]{128}$/ } as const;
+type Algorithm = keyof typeof FORMS;
+
+export function isContentDigest(text: string): text is ContentDigest {
+  return FORMS.sha256.test(text) || FORMS.sha512.test(text);
+}
+
+export function algorithmOf(digest: ContentDigest): Algorithm {
+  return digest.startsWith('sha512:') ? 'sha512' : 'sha256';
+}
+
+/** A running hash of the kind that made `digest`. */
+export function hasherFor(digest: ContentDigest): Hash {
+  return createHash(algorithmOf(digest));
+}
+
+export function contentDigest(bytes: Uint8Array, algorithm: Algorithm): ContentDigest {
+  return finishedDigest(createHash(algorithm).update(bytes), algorithm);
+}
+
+export function finishedDigest(hash: Hash, algorithm: Algorithm): ContentDigest {
+  return `${algorithm}:${hash.digest('hex')}` as ContentDigest; // by construction
+}
+
+/** What follows the algorithm; its length tells which one it was. */
+export function contentHex(digest: ContentDigest): string {
+  return digest.slice(digest.indexOf(':') + 1);
+}
+
+export function contentDigestFromHex(hex: string): ContentDigest {
+  return `${hex.length === 128 ? 'sha512' : 'sha256'}:${hex}` as ContentDigest; // names that storage itself has written
+}
