@@ -84,7 +84,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     value: 'n',
     env: 'PUSH_RETRY_COUNT',
     group: REGISTRY,
-    help: 'attempts in all; default: five, ever further apart',
+    help: 'attempts in all for each request to the target; default: five, ever further apart',
   },
   {
     name: 'push-retry-delay',
@@ -92,7 +92,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     value: 'time',
     env: 'PUSH_RETRY_DELAY',
     group: REGISTRY,
-    help: 'pause after the first attempt; 5s when only a count is given',
+    help: 'pause between those attempts, always the same; 5s when only a count is given',
   },
   {
     name: 'platform',

@@ -64,11 +64,14 @@ async function run(request: ConvertRequest, log: LogSettings, context: CliContex
   ]);
   const { options, plainHttp, pushRetry } = request;
   const { workDir } = options;
-  const side = async (insecure: boolean): ReturnType<typeof openOptions> =>
-    openOptions(context.env, { insecure, plainHttp, retry: pushRetry, workDir });
+  const side = async (insecure: boolean, retry?: typeof pushRetry): ReturnType<typeof openOptions> =>
+    openOptions(context.env, { insecure, plainHttp, retry, workDir });
   const sourceOptions = await side(request.sourceInsecure);
   await using source = openSource(await locations.sourceLocation(request), sourceOptions);
-  await using target = openTarget(locations.targetLocation(request), await side(request.targetInsecure));
+  await using target = openTarget(
+    locations.targetLocation(request),
+    await side(request.targetInsecure, pushRetry),
+  );
   using logFile = log.file === undefined ? undefined : openLogFile(log.file, context);
   const progress = openProgress(log.quiet ? 'none' : request.progress, context, logFile);
   try {

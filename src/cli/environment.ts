@@ -49,6 +49,6 @@ export async function openOptions(env: Environment, flags: RegistryFlags): Promi
     retry:
       retry === undefined
         ? undefined
-        : { attempts: retry.attempts, baseMs: retry.delayMs, capMs: Math.max(30_000, retry.delayMs) },
+        : { attempts: retry.attempts, baseMs: retry.delayMs, capMs: retry.delayMs, fixed: true },
   };
 }

@@ -7,7 +7,12 @@ export interface RetryPolicy {
   readonly attempts: number;
   readonly baseMs: number;
   readonly capMs: number;
+  /** Every pause is `baseMs`, as upstream's flags have it; a server's `Retry-After` may make it longer. */
+  readonly fixed?: boolean | undefined;
 }
+
+/** A server that wants us back later than this has in effect said no: waiting for longer helps nobody. */
+export const MAX_RETRY_AFTER_MS = 120_000;
 
 /** About 0.5 + 1 + 2 + 4 seconds: rides out a registry's restart of its workers, does not hide that one is down. */
 export const DEFAULT_RETRY: RetryPolicy = { attempts: 5, baseMs: 500, capMs: 30_000 };
@@ -19,6 +24,8 @@ export type Verdict =
 export interface RetryOptions extends CallOptions {
   readonly policy?: RetryPolicy | undefined;
   readonly judge: (error: unknown) => Verdict;
+  /** Asked after a failure: true when the attempt has brought the whole further, so that the count begins anew. */
+  readonly progressed?: (() => boolean) | undefined;
   /** Between 0 and 1; tests give their own. */
   readonly random?: (() => number) | undefined;
   readonly sleep?: ((ms: number, signal?: AbortSignal) => Promise<void>) | undefined;
@@ -33,6 +40,7 @@ export async function retry<T>(
   const {
     policy = DEFAULT_RETRY,
     judge,
+    progressed = () => false,
     signal,
     reporter = silentReporter,
     random = Math.random,
@@ -44,18 +52,27 @@ export async function retry<T>(
       return await attempt(n);
     } catch (cause) {
       const verdict = judge(cause);
+      if (progressed()) n = 1;
       if (!verdict.again || n >= policy.attempts || signal?.aborted === true) throw cause;
-      const delayMs = verdict.afterMs ?? backoffMs(policy, n, random);
-      // A server that wants us back after the cap has in effect said no: waiting for minutes in silence helps nobody.
-      if (delayMs > policy.capMs) throw cause;
+      const { afterMs = 0 } = verdict;
+      if (afterMs > MAX_RETRY_AFTER_MS) throw cause;
+      const delayMs = pauseMs(policy, n, afterMs, random);
       reporter.emit({ type: 'retry', what, attempt: n, delayMs, cause });
       await sleep(delayMs, signal);
     }
   }
 }
 
+/** A server's wish, exactly; without one the policy's own pause. With fixed pauses the longer of the two. */
+function pauseMs(policy: RetryPolicy, attempt: number, afterMs: number, random: () => number): number {
+  const own = backoffMs(policy, attempt, random);
+  if (policy.fixed === true) return Math.max(own, afterMs);
+  return afterMs > 0 ? afterMs : own;
+}
+
 /** Full range from half of the step upwards: clients that failed together do not come back together. */
 export function backoffMs(policy: RetryPolicy, attempt: number, random: () => number): number {
+  if (policy.fixed === true) return policy.baseMs;
   const step = Math.min(policy.capMs, policy.baseMs * 2 ** (attempt - 1));
   return Math.round(step * (0.5 + random() / 2));
 }

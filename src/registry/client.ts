@@ -9,7 +9,7 @@ import { type Reference, registryHost } from '../oci/reference.js';
 import { type CallOptions } from '../reporter.js';
 import { Authenticator } from './auth.js';
 import { type CredentialStore } from './credentials.js';
-import { refusalError } from './error-body.js';
+import { type Refusal, refusalError } from './error-body.js';
 import { isLoopback, probeLoopback, type Scheme } from './hosts.js';
 import { Redactor } from './redact.js';
 import {
@@ -38,6 +38,7 @@ export interface ApiRequest extends CallOptions {
   readonly scopes: readonly string[];
   /** No second attempt after a failure; for steps that only make sense as a part of a longer whole, which retries as one. */
   readonly once?: boolean | undefined;
+  readonly explain?: Refusal['explain'];
 }
 
 /** 401, token, 401 again: then the answer is no. */
@@ -155,6 +156,7 @@ export class RegistryClient implements AsyncDisposable {
         host: this.host,
         method: request.method,
         redactor: this.#transport.redactor,
+        explain: request.explain,
         credentials: this.#options.credentials.description,
         hasCredential:
           response.status === 401 || response.status === 403 ? await this.#hasCredential() : false,

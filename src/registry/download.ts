@@ -16,8 +16,10 @@ export interface Download extends CallOptions {
   readonly scopes: readonly string[];
 }
 
-/** A connection may be cut as often as it likes, as long as it brings something; after this many without a byte it is over. */
+/** A connection may be cut as often as it likes, as long as it brings something; after this many that did not it is over. */
 const MAX_IDLE_CUTS = 3;
+/** Bytes: a connection that brought less than this has brought nothing, or a blob could take for ever, byte by byte. */
+const MIN_PROGRESS = 64 * 1024;
 
 /** The bytes of the range, or of all. Ends early only when the server says that there is no more; the caller verifies. */
 export async function* download(client: RegistryClient, options: Download): ByteStream {
@@ -25,24 +27,36 @@ export async function* download(client: RegistryClient, options: Download): Byte
   const end = options.range?.end ?? options.size;
   let at = start;
   let idleCuts = 0;
+  let byRange = true;
   while (at < end) {
     const before = at;
-    const response = await open(client, options, at, end);
-    if (response === undefined) return;
     let cause: unknown;
-    try {
-      for await (const bytes of cut(response, at, options)) {
-        const room = options.range === undefined ? bytes.length : Math.min(bytes.length, end - at);
-        at += room;
-        yield bytes.length === room ? bytes : bytes.subarray(0, room);
-        if (options.range !== undefined && at === end) return;
+    const response = await open(client, options, byRange ? { start: at, end } : undefined);
+    const answered = readAnswer(response, at, options);
+    if (answered.kind === 'end') {
+      await response.discard();
+      return;
+    }
+    if (answered.kind === 'wrong') {
+      // Some servers and caches get ranges wrong; all of it from the start is an answer that nobody can get wrong.
+      await response.discard();
+      byRange = false;
+      cause = answered.error;
+    } else {
+      try {
+        for await (const bytes of from(response.body, answered.skip)) {
+          const room = options.range === undefined ? bytes.length : Math.min(bytes.length, end - at);
+          at += room;
+          yield bytes.length === room ? bytes : bytes.subarray(0, room);
+          if (options.range !== undefined && at === end) return;
+        }
+      } catch (error) {
+        if (!(error instanceof RegistryError) || !error.retryable) throw error;
+        cause = error;
       }
-    } catch (error) {
-      if (!(error instanceof RegistryError) || !error.retryable) throw error;
-      cause = error;
     }
     if (at >= end) return;
-    idleCuts = at > before ? 1 : idleCuts + 1;
+    idleCuts = at - before >= MIN_PROGRESS ? 1 : idleCuts + 1;
     cause ??= new RegistryError(
       `${options.what}: the connection ended after ${at - start} of ${end - start} bytes`,
       { retryable: true },
@@ -60,50 +74,57 @@ export async function* download(client: RegistryClient, options: Download): Byte
   }
 }
 
-/** Undefined when nothing lies at `at`, which is where the content should go on. */
 async function open(
   client: RegistryClient,
   options: Download,
-  at: number,
-  end: number,
-): Promise<HttpResponse | undefined> {
-  const whole = at === 0 && options.range === undefined;
-  const response = await client.request({
+  range: ByteRange | undefined,
+): Promise<HttpResponse> {
+  const whole = range === undefined || (range.start === 0 && options.range === undefined);
+  return client.request({
     method: 'GET',
     url: options.path,
-    headers: { ...options.headers, ...(whole ? {} : { range: `bytes=${at}-${end - 1}` }) },
+    headers: { ...options.headers, ...(whole ? {} : { range: `bytes=${range.start}-${range.end - 1}` }) },
     accept: [200, 206, 416],
     what: options.what,
     scopes: options.scopes,
     signal: options.signal,
     reporter: options.reporter,
   });
-  if (response.status !== 416) return response;
-  await response.discard();
-  return undefined;
 }
 
-/** The body from offset `at` on. A server that ignores the range sends all of it: the start is read past. */
-async function* cut(response: HttpResponse, at: number, options: Download): ByteStream {
-  let skip = response.status === 206 ? 0 : at;
-  if (response.status === 206) {
-    const start = /^bytes (\d+)-/.exec(response.headers['content-range'] ?? '')?.[1];
-    if (start === undefined || Number(start) !== at) {
-      await response.discard();
-      throw new RegistryError(
-        `${options.what}: asked for bytes from ${at}, was given "${response.headers['content-range'] ?? ''}"`,
-        {
-          status: 206,
-        },
-      );
-    }
+type Answer =
+  /** The body goes on at the offset asked for, once `skip` bytes of it are read past. */
+  | { readonly kind: 'bytes'; readonly skip: number }
+  /** Nothing lies at that offset, which is where the content should go on. */
+  | { readonly kind: 'end' }
+  /** Not what was asked for. */
+  | { readonly kind: 'wrong'; readonly error: RegistryError };
+
+/** What an answer means for offset `at`. A server that ignores the range sends all from the start. */
+function readAnswer(response: HttpResponse, at: number, { what, size }: Download): Answer {
+  const { status } = response;
+  const said = response.headers['content-range'] ?? '';
+  const wrong = (): Answer => ({
+    kind: 'wrong',
+    error: new RegistryError(`${what}: asked for bytes from ${at}, was given "${said}"`, { status }),
+  });
+  if (status === 200) return { kind: 'bytes', skip: at };
+  if (status === 416) {
+    const total = /^bytes \*\/(\d+)$/.exec(said)?.[1];
+    return total !== undefined && Number(total) === size ? wrong() : { kind: 'end' };
   }
-  for await (const bytes of response.body) {
-    if (skip >= bytes.length) {
-      skip -= bytes.length;
+  const start = /^bytes (\d+)-/.exec(said)?.[1];
+  return start !== undefined && Number(start) <= at ? { kind: 'bytes', skip: at - Number(start) } : wrong();
+}
+
+async function* from(stream: ByteStream, skip: number): ByteStream {
+  let left = skip;
+  for await (const bytes of stream) {
+    if (left >= bytes.length) {
+      left -= bytes.length;
     } else {
-      yield skip === 0 ? bytes : bytes.subarray(skip);
-      skip = 0;
+      yield left === 0 ? bytes : bytes.subarray(left);
+      left = 0;
     }
   }
 }

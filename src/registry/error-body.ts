@@ -1,7 +1,7 @@
 /** What a registry says when it refuses, turned into one sentence and, where the user can do something, a hint. */
 import * as v from 'valibot';
 import { AuthError, type NydusError, RegistryError } from '../errors.js';
-import { parseRetryAfter } from '../io/retry.js';
+import { MAX_RETRY_AFTER_MS, parseRetryAfter } from '../io/retry.js';
 import { collect } from '../io/streams.js';
 import { loginCommand } from './credentials.js';
 import { redactUrl, type Redactor } from './redact.js';
@@ -16,6 +16,16 @@ export interface Refusal {
   /** What the credential store read, for hints. */
   readonly credentials: string;
   readonly hasCredential: boolean;
+  /** What the refusal means for this request in particular; undefined when it means nothing more than it says. */
+  readonly explain?: ((said: Said) => Known | undefined) | undefined;
+}
+
+/** What a refusal says. */
+export interface Said {
+  readonly status: number;
+  readonly codes: readonly string[];
+  /** One line; empty when there was none. */
+  readonly message: string;
 }
 
 const BODY_LIMIT = 64 * 1024;
@@ -33,10 +43,33 @@ const errorsSchema = v.object({
   ),
 });
 
-interface Known {
-  readonly text: string;
+/** Some registries and most proxies have forms of their own. */
+const otherErrorSchema = v.union([
+  v.pipe(
+    v.looseObject({ message: v.string() }),
+    v.transform(({ message }) => message),
+  ),
+  v.pipe(
+    v.looseObject({ error: v.string() }),
+    v.transform(({ error }) => error),
+  ),
+  v.pipe(
+    v.looseObject({ error: v.looseObject({ message: v.string() }) }),
+    v.transform(({ error }) => error.message),
+  ),
+]);
+
+export interface Known {
+  readonly text?: string;
   readonly hint?: string;
 }
+
+const QUOTA: Known = {
+  text: 'the space that the registry grants is used up',
+  hint: 'remove old images there, or ask for a larger quota',
+};
+/** Harbor says it with 403 or 412, GitLab with 403, Quay with 400, others with a code of their own. */
+const SPEAKS_OF_QUOTA = /\bquota\b|storage (?:limit|resource)|configured upper limit|insufficient storage/i;
 
 const KNOWN: Readonly<Record<string, Known>> = {
   NAME_UNKNOWN: {
@@ -64,7 +97,7 @@ const KNOWN: Readonly<Record<string, Known>> = {
     hint: 'wait a while; a login may raise the limit',
   },
   UNSUPPORTED: { text: 'the registry does not support this' },
-  QUOTA_EXCEEDED: { text: 'the quota of this repository is used up' },
+  QUOTA_EXCEEDED: QUOTA,
 };
 
 /** Reads the answer's body, as far as is decent, and makes an error of it. Never throws. */
@@ -73,12 +106,10 @@ export async function refusalError(response: HttpResponse, refusal: Refusal): Pr
   const request = `${refusal.method} ${redactUrl(response.url)}`;
   const { codes, message } = await readErrors(response, refusal);
   const reason = message === '' ? '' : `: ${refusal.redactor.text(message)}`;
-  const known = codes.map((code) => KNOWN[code]).find((entry) => entry !== undefined);
   const label = [status, ...codes].join(' ');
-  if (
-    status === 401 ||
-    (status === 403 && (codes.length === 0 || codes.includes('DENIED') || codes.includes('UNAUTHORIZED')))
-  ) {
+  const explained = refusal.explain?.({ status, codes, message });
+  const isQuota = status === 507 || (status < 500 && SPEAKS_OF_QUOTA.test(message));
+  if (!isQuota && explained === undefined && isDenial(status, codes)) {
     const text = refusal.hasCredential
       ? 'access was denied with the stored credentials'
       : 'access was denied without a login';
@@ -88,17 +119,29 @@ export async function refusalError(response: HttpResponse, refusal: Refusal): Pr
         : `run: ${loginCommand(refusal.host)} (looked in ${refusal.credentials}); the repository may also not exist`,
     });
   }
-  const retryable = RETRYABLE.has(status);
+  const byCode = codes.map((code) => KNOWN[code]).find((entry) => entry !== undefined);
+  const known: Known = { ...byCode, ...(isQuota ? QUOTA : {}), ...explained };
+  const retryAfterMs = parseRetryAfter(response.headers['retry-after'], Date.now());
+  const late = retryAfterMs !== undefined && retryAfterMs > MAX_RETRY_AFTER_MS;
   return new RegistryError(
-    `${refusal.what}: ${known?.text ?? plainText(status, refusal.host)} (${label})${reason}`,
+    `${refusal.what}: ${known.text ?? plainText(status, refusal.host)} (${label})${reason}`,
     {
       status,
       registryCodes: codes,
       request,
-      retryable,
-      hint: known?.hint,
-      retryAfterMs: parseRetryAfter(response.headers['retry-after'], Date.now()),
+      retryable: RETRYABLE.has(status),
+      hint: late
+        ? `it asks to be left alone for ${Math.ceil(retryAfterMs / 1000)} s: run it again then`
+        : known.hint,
+      retryAfterMs,
     },
+  );
+}
+
+function isDenial(status: number, codes: readonly string[]): boolean {
+  return (
+    status === 401 ||
+    (status === 403 && (codes.length === 0 || codes.includes('DENIED') || codes.includes('UNAUTHORIZED')))
   );
 }
 
@@ -118,20 +161,34 @@ async function readErrors(
     await response.discard();
     return { codes: [], message: '' };
   }
+  let text: string;
   try {
-    const text = (await collect(response.body, BODY_LIMIT, 'error body')).toString('utf8');
-    const result = v.safeParse(errorsSchema, JSON.parse(text));
-    if (!result.success) return { codes: [], message: '' };
-    const { errors } = result.output;
-    const codes = [
-      ...new Set(errors.map((error) => error.code).filter((code) => /^[A-Z_]{2,40}$/.test(code))),
-    ];
-    const message = errors.map((error) => error.message).find((said) => said !== '') ?? '';
-    return { codes, message: oneLine(message) };
+    text = (await collect(response.body, BODY_LIMIT, 'error body')).toString('utf8');
   } catch {
-    // Not JSON (a proxy's HTML page, nothing at all), too long, or cut: the status says what there is to say.
-    return { codes: [], message: '' };
+    return { codes: [], message: '' }; // too long, or cut: the status says what there is to say
   }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return { codes: [], message: oneLine(plainMessage(text)) };
+  }
+  const result = v.safeParse(errorsSchema, json);
+  if (!result.success) {
+    const other = v.safeParse(otherErrorSchema, json);
+    return { codes: [], message: other.success ? oneLine(other.output) : '' };
+  }
+  const { errors } = result.output;
+  const codes = [...new Set(errors.map((error) => error.code).filter((code) => /^[A-Z_]{2,40}$/.test(code)))];
+  const message = errors.map((error) => error.message).find((said) => said !== '') ?? '';
+  return { codes, message: oneLine(message) };
+}
+
+/** A proxy's page has a title; a text that is no page speaks for itself when it is short. */
+function plainMessage(text: string): string {
+  const title = /<title[^>]*>([^<]*)<\/title>/i.exec(text)?.[1];
+  if (title !== undefined) return title;
+  return /<[a-z!]/i.test(text) || text.length > MESSAGE_LENGTH ? '' : text;
 }
 
 function oneLine(text: string): string {

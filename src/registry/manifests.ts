@@ -8,6 +8,7 @@ import { MEDIA } from '../oci/media-types.js';
 import { type Reference } from '../oci/reference.js';
 import { type CallOptions } from '../reporter.js';
 import { repositoryScope } from './auth.js';
+import { explainManifestRefusal } from './manifest-refusal.js';
 import { type RegistryClient } from './client.js';
 import { type HttpResponse } from './transport.js';
 
@@ -90,6 +91,7 @@ export async function putManifest(
     body: contentOf(bytes),
     accept: [200, 201, 202, 204],
     what,
+    explain: (said) => explainManifestRefusal(said, manifest.mediaType, bytes),
     scopes: [repositoryScope(reference.repository, access)],
     ...call,
   });

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InterruptedError } from '../../../src/errors.js';
-import { backoffMs, parseRetryAfter, retry, type Verdict } from '../../../src/io/retry.js';
+import {
+  backoffMs,
+  MAX_RETRY_AFTER_MS,
+  parseRetryAfter,
+  retry,
+  type Verdict,
+} from '../../../src/io/retry.js';
 import { type ConvertEvent } from '../../../src/reporter.js';
 
 const policy = { attempts: 4, baseMs: 100, capMs: 1000 };
@@ -58,12 +64,14 @@ test('what is not worth another try is thrown at once', async () => {
   assert.equal(tries, 1);
 });
 
-test("the server's wish is the wait, and one beyond the cap is a no", async () => {
+test("the server's wish is the wait, and one of more than two minutes is a no", async () => {
   const { sleep, waits } = recorder();
   const after = (afterMs: number) => ({ policy, judge: (): Verdict => ({ again: true, afterMs }), sleep });
   await assert.rejects(retry('it', async () => Promise.reject(new Error('x')), after(7)));
   assert.deepEqual(waits, [7, 7, 7]);
-  await assert.rejects(retry('it', async () => Promise.reject(new Error('x')), after(1001)));
+  await assert.rejects(
+    retry('it', async () => Promise.reject(new Error('x')), after(MAX_RETRY_AFTER_MS + 1)),
+  );
   assert.equal(waits.length, 3);
 });
 
@@ -94,4 +102,30 @@ test('Retry-After is seconds or a date', () => {
   assert.equal(parseRetryAfter('Thu, 01 Jan 1970 00:00:01 GMT', 4000), 0);
   assert.equal(parseRetryAfter('soon', 0), undefined);
   assert.equal(parseRetryAfter(undefined, 0), undefined);
+});
+
+test('fixed pauses stay as they are, unless the server wants a longer one', async () => {
+  const { sleep, waits } = recorder();
+  const fixed = { attempts: 3, baseMs: 50, capMs: 50, fixed: true };
+  const run = async (afterMs: number | undefined): Promise<unknown> =>
+    retry('it', async () => Promise.reject(new Error('x')), {
+      policy: fixed,
+      judge: () => ({ again: true, afterMs }),
+      sleep,
+    });
+  await assert.rejects(run(undefined));
+  await assert.rejects(run(7));
+  await assert.rejects(run(70));
+  assert.deepEqual(waits, [50, 50, 50, 50, 70, 70]);
+});
+
+test('progress makes the count begin anew', async () => {
+  const { sleep } = recorder();
+  let tries = 0;
+  const attempt = async (): Promise<never> => {
+    tries++;
+    throw new Error('no');
+  };
+  await assert.rejects(retry('it', attempt, { policy, judge: always, sleep, progressed: () => tries < 10 }));
+  assert.equal(tries, 8 + policy.attempts);
 });

@@ -182,13 +182,13 @@ test('a registry that takes it in neither way says so once, with its first reaso
     return answer(
       response,
       request.method === 'PUT' ? 400 : 405,
-      '{"errors":[{"code":"BLOB_UPLOAD_INVALID","message":"quota"}]}',
+      '{"errors":[{"code":"BLOB_UPLOAD_INVALID","message":"not so"}]}',
     );
   };
   await using target = openTarget(`${r.host}/a:1`, options);
   await assert.rejects(
     target.push(blob.descriptor, contentOf(blob.bytes)),
-    /cannot push blob.*refuses the upload \(400 BLOB_UPLOAD_INVALID\): quota/,
+    /cannot push blob.*refuses the upload \(400 BLOB_UPLOAD_INVALID\): not so/,
   );
 });
 
@@ -317,14 +317,49 @@ test('short, long and wrong content is told apart from the right one', async (t)
   }
 });
 
-test('a wrong Content-Range is refused', async (t) => {
+test('a wrong Content-Range is refused, and the whole is asked for instead', async (t) => {
   const r = await rig(t);
   await using target = await pushedBlob(r);
-  r.intercept = (_request, response) => answer(response, 206, 'x', { 'content-range': 'bytes 5-6/10' });
+  const asked: (string | undefined)[] = [];
+  const range = { start: 10, end: 20 };
+  const read = async (): Promise<Buffer> => collect(target.fetch(blob.descriptor, { range }), 100, 'range');
+  for (const contentRange of ['bytes 50-51/200000', 'nonsense', '']) {
+    r.intercept = (request, response) => {
+      asked.push(request.headers.range);
+      return (
+        request.headers.range !== undefined && answer(response, 206, 'xx', { 'content-range': contentRange })
+      );
+    };
+    assert.ok((await read()).equals(blob.bytes.subarray(10, 20)), contentRange);
+  }
+  assert.deepEqual(asked.slice(0, 2), ['bytes=10-19', undefined]);
+  // One that begins earlier holds what is wanted.
+  r.intercept = (_request, response) => {
+    response.writeHead(206, { 'content-range': 'bytes 5-29/200000' }).end(blob.bytes.subarray(5, 30));
+    return true;
+  };
+  assert.ok((await read()).equals(blob.bytes.subarray(10, 20)));
+  r.intercept = (_request, response) => answer(response, 206, 'x', { 'content-range': 'bytes 50-51/60' });
+  await assert.rejects(read(), /asked for bytes from 10, was given "bytes 50-51\/60"/);
+});
+
+test('a blob that comes byte by byte, each by a connection of its own, is given up', async (t) => {
+  const r = await rig(t);
+  await using target = await pushedBlob(r);
+  r.intercept = (request, response) => {
+    const start = Number(/\d+/.exec(request.headers.range ?? '')?.[0] ?? 0);
+    response.writeHead(206, {
+      'content-range': `bytes ${start}-199999/200000`,
+      'content-length': 200_000 - start,
+    });
+    response.write(blob.bytes.subarray(start, start + 1), () => response.socket?.destroy());
+    return true;
+  };
   await assert.rejects(
-    collect(target.fetch(blob.descriptor, { range: { start: 10, end: 20 } }), 100, 'range'),
-    /asked for bytes from 10/,
+    readAll(target, blob.descriptor),
+    (error) => error instanceof RegistryError && error.retryable,
   );
+  assert.ok(r.seen.length <= 4, `${r.seen.length} requests`);
 });
 
 test('trap 53: a range is given in full, and no more, however the server cuts it', async (t) => {
