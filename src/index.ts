@@ -11,6 +11,15 @@ export {
 export { VERSION } from './convert/version.js';
 
 export { checkImage, type CheckOptions, type CheckResult } from './check/check.js';
+export { clientsOf, platformsOf, type ClientVerdict, type PlatformClients } from './check/clients.js';
+export { type PlatformMatcher } from './check/client-platforms.js';
+export {
+  detectAlternative,
+  type Detection,
+  type DetectionMode,
+  type DetectionOptions,
+  type DetectionStep,
+} from './check/detect.js';
 export { type Finding } from './check/finding.js';
 
 export { openSource, openTarget, type OpenOptions } from './registry/open.js';

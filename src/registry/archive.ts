@@ -86,7 +86,7 @@ class ArchiveSource implements ImageSource, Referable {
     if (member === undefined)
       throw new RegistryError(`${descriptor.digest} is not in ${this.location}`, { status: 404 });
     const stream = archive.read(member, options.range, options.signal);
-    yield* options.range === undefined
+    yield* options.range === undefined && options.unverified !== true
       ? verified(stream, descriptor, `${descriptor.digest} of ${this.location}`)
       : stream;
   }

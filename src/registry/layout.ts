@@ -124,6 +124,8 @@ abstract class Layout implements ContentSource, Located, Referable, AsyncDisposa
   fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
     const path = this.blobPath(descriptor);
     if (options.range !== undefined) return readFileRange(path, options.range, options.signal);
+    if (options.unverified === true)
+      return readFileRange(path, { start: 0, end: Number.MAX_SAFE_INTEGER }, options.signal);
     // One byte more than promised, so that a longer file is noticed.
     const stream = readFileRange(path, { start: 0, end: descriptor.size + 1 }, options.signal);
     return verified(stream, descriptor, `${descriptor.digest} of ${this.location}`);

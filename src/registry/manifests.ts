@@ -71,14 +71,14 @@ export async function resolveManifest(pointer: Pointer, call: CallOptions): Prom
   return checked(descriptor, pointer);
 }
 
-/** Puts a manifest under `name`, a digest or a tag. True when the registry lists it with its subject's referrers by itself. */
+/** Puts a manifest under `name`, a digest or a tag. */
 export async function putManifest(
   pointer: Pointer,
   manifest: Descriptor,
   bytes: Uint8Array,
   name: string,
   call: CallOptions,
-): Promise<boolean> {
+): Promise<void> {
   const { client, reference, access, location } = pointer;
   const what =
     name === manifest.digest
@@ -102,7 +102,6 @@ export async function putManifest(
       status: response.status,
     });
   }
-  return response.headers['oci-subject'] !== undefined;
 }
 
 function fromHeaders(response: HttpResponse): Descriptor | undefined {

@@ -7,6 +7,8 @@ import { type CallOptions } from '../reporter.js';
 export interface FetchOptions extends CallOptions {
   /** Half-open byte range; then the digest cannot be, and is not, verified. */
   readonly range?: { readonly start: number; readonly end: number } | undefined;
+  /** Bytes as they come, whatever size and digest the descriptor has: for replaying clients that do not look. */
+  readonly unverified?: boolean | undefined;
 }
 
 export interface ContentSource {

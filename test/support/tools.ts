@@ -167,16 +167,21 @@ export function goProgram(name: GoProgram): Promise<Tool> {
   );
 }
 
-/** nydus-snapshotter's index detection as a command, built from `test/judges/snapshotter` whenever that changes. */
-export function snapshotterTool(): Promise<Tool> {
-  return once('snapshotter', async () => {
+/** `released`: the modules that nydus-snapshotter is released with; `next`: with containerd's newer platform matcher. */
+export type SnapshotterBuild = 'released' | 'next';
+
+/** nydus-snapshotter's detection and the choices of others as a command, built from `test/judges/snapshotter` whenever that changes. */
+export function snapshotterTool(build: SnapshotterBuild = 'released'): Promise<Tool> {
+  return once(`snapshotter-${build}`, async () => {
     const source = join(projectRoot, 'test', 'judges', 'snapshotter');
+    const module = build === 'released' ? 'go' : 'next';
     const hash = createHash('sha256');
-    for (const file of ['go.mod', 'go.sum', 'main.go']) hash.update(await readFile(join(source, file)));
+    for (const file of [`${module}.mod`, `${module}.sum`, 'main.go', 'choice.go'])
+      hash.update(await readFile(join(source, file)));
     const name = `snapshotter-${hash.digest('hex').slice(0, 12)}`;
     return buildInto(join(toolFolder, name), async (compiler, folder) => {
       const built = join(folder, name);
-      await runTool(compiler, ['build', '-o', built, '.'], { cwd: source });
+      await runTool(compiler, ['build', `-modfile=${module}.mod`, '-o', built, '.'], { cwd: source });
       return built;
     });
   });

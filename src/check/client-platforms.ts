@@ -1,0 +1,188 @@
+/**
+ * Which entries of an index a client considers, and which of them it takes: each function does what one family of clients does
+ * with platforms, no better. Sources: containerd/platforms (platforms.go, compare.go, database.go) of 1.0.0-rc.1 and -rc.5,
+ * containerd core/images, go-containerregistry pkg/v1/remote/index.go, podman's image library internal/pkg/platform.
+ */
+import { type GoDescriptor, type GoPlatform } from './go-json.js';
+
+/**
+ * `legacy`: containerd/platforms up to 1.0.0-rc.2, which takes no notice of `os.features`; in containerd up to 2.2 and in every
+ * nydus-snapshotter so far. `subset`: from rc.3 on, in containerd from 2.3 on: an entry is passed by unless all of its features are wanted.
+ */
+export type PlatformMatcher = 'legacy' | 'subset';
+
+export const PLATFORM_MATCHERS: readonly PlatformMatcher[] = ['legacy', 'subset'];
+
+/** What `platforms.Normalize` makes of a platform; an empty system is that of the machine, which is Linux here. */
+export function normalized(platform: GoPlatform): GoPlatform {
+  const os = platform.os === '' ? 'linux' : platform.os.toLowerCase();
+  const [architecture, variant] = normalArchitecture(
+    platform.architecture.toLowerCase(),
+    platform.variant.toLowerCase(),
+  );
+  return {
+    os: os === 'macos' ? 'darwin' : os,
+    architecture,
+    variant,
+    osVersion: platform.osVersion,
+    osFeatures: [...new Set(platform.osFeatures)].sort(),
+  };
+}
+
+function normalArchitecture(
+  architecture: string,
+  variant: string,
+): readonly [architecture: string, variant: string] {
+  switch (architecture) {
+    case 'i386':
+      return ['386', ''];
+    case 'x86_64':
+    case 'x86-64':
+    case 'amd64':
+      return ['amd64', variant === 'v1' ? '' : variant];
+    case 'aarch64':
+    case 'arm64':
+      if (['8', 'v8', 'v8.0'].includes(variant)) return ['arm64', ''];
+      return ['arm64', ['9', '9.0', 'v9.0'].includes(variant) ? 'v9' : variant];
+    case 'armhf':
+      return ['arm', 'v7'];
+    case 'armel':
+      return ['arm', 'v6'];
+    case 'arm':
+      if (variant === '' || variant === '7') return ['arm', 'v7'];
+      return ['arm', ['5', '6', '8'].includes(variant) ? `v${variant}` : variant];
+    default:
+      return [architecture, variant];
+  }
+}
+
+/** `platforms.NewMatcher(wanted).Match(actual)`. Versions of Windows are not compared: no Nydus image runs there. */
+export function matches(wanted: GoPlatform, actual: GoPlatform, matcher: PlatformMatcher): boolean {
+  const left = normalized(wanted);
+  const right = normalized(actual);
+  if (left.os !== right.os || left.architecture !== right.architecture || left.variant !== right.variant)
+    return false;
+  return matcher === 'legacy' || right.osFeatures.every((feature) => left.osFeatures.includes(feature));
+}
+
+/** What a machine of a platform also runs, best first: `platforms.Only`. */
+export function runnable(platform: GoPlatform): readonly GoPlatform[] {
+  return vector(normalized(platform));
+}
+
+function vector(platform: GoPlatform): readonly GoPlatform[] {
+  const number = /^v?([0-9]{1,2})$/.exec(platform.variant)?.[1];
+  const version = number === undefined ? 0 : Number(number);
+  const below = (lowest: number): GoPlatform[] =>
+    Array.from({ length: Math.max(0, version - lowest) }, (_, i) => ({
+      ...platform,
+      variant: `v${version - 1 - i}`,
+    }));
+  switch (platform.architecture) {
+    case 'amd64':
+      return [platform, ...below(1), { ...platform, architecture: '386', variant: '' }];
+    case 'arm':
+      return [platform, ...below(5)];
+    case 'arm64': {
+      const variants = arm64Variants(platform.variant === '' ? 'v8' : platform.variant);
+      if (variants.length === 0) return [];
+      const own = variants.map((variant) => ({ ...platform, variant }));
+      return [...own, ...vector({ ...platform, architecture: 'arm', variant: 'v8' })];
+    }
+    default:
+      return [platform];
+  }
+}
+
+/** arm64 versions that a version contains, highest first: 9.N contains 8.(N+5), as far as that is known. */
+function arm64Variants(variant: string): readonly string[] {
+  const match = /^v([89])(?:\.([0-9]))?$/.exec(variant);
+  if (match === null) return [];
+  const minor = Number(match[2] ?? 0);
+  if (match[1] === '9' && minor > 7) return [];
+  const down = (major: number, from: number): string[] =>
+    Array.from({ length: from + 1 }, (_, i) => (i === from ? `v${major}` : `v${major}.${from - i}`));
+  return match[1] === '8' ? down(8, minor) : [...down(9, minor), ...down(8, Math.min(9, minor + 5))];
+}
+
+/** What `containerd` takes of an index for a machine of `platform`: core/images, Manifest. Undefined: nothing fits. */
+export function containerdChoice(
+  entries: readonly GoDescriptor[],
+  platform: GoPlatform,
+  matcher: PlatformMatcher,
+): GoDescriptor | undefined {
+  const wanted = runnable(platform);
+  let best: { readonly entry: GoDescriptor; readonly rank: number; readonly features: number } | undefined;
+  for (const entry of entries) {
+    const rank = rankOf(entry, wanted, matcher);
+    if (rank === undefined) continue;
+    // Of two that fit equally well the newer matcher prefers the one with more features.
+    const features = matcher === 'subset' ? (entry.platform?.osFeatures.length ?? 0) : 0;
+    if (best === undefined || rank < best.rank || (rank === best.rank && features > best.features)) {
+      best = { entry, rank, features };
+    }
+  }
+  return best?.entry;
+}
+
+/** Lower is better; an entry without a platform comes last, and is always considered. */
+function rankOf(
+  entry: GoDescriptor,
+  wanted: readonly GoPlatform[],
+  matcher: PlatformMatcher,
+): number | undefined {
+  const { platform } = entry;
+  if (platform === undefined) return wanted.length;
+  const rank = wanted.findIndex((candidate) => matches(candidate, platform, matcher));
+  return rank < 0 ? undefined : rank;
+}
+
+/** What crane and other users of go-containerregistry take: the first entry that has all that is asked for. */
+export function craneChoice(
+  entries: readonly GoDescriptor[],
+  platform: GoPlatform,
+): GoDescriptor | undefined {
+  return entries.find((entry) => {
+    const given = entry.platform ?? { ...platform, os: 'linux', architecture: 'amd64', variant: '' };
+    if (given.os !== platform.os || given.architecture !== platform.architecture) return false;
+    if (platform.osVersion !== '' && given.osVersion !== platform.osVersion) return false;
+    if (platform.variant !== '' && given.variant !== platform.variant) return false;
+    return platform.osFeatures.every((feature) => given.osFeatures.includes(feature));
+  });
+}
+
+/** Variants from most to least capable, as podman's library lists them. */
+const VARIANTS: Readonly<Record<string, readonly string[]>> = {
+  arm: ['v8', 'v7', 'v6', 'v5'],
+  arm64: ['v8'],
+};
+const ZSTD_ANNOTATION = 'io.github.containers.compression.zstd';
+
+/** What podman, skopeo, buildah and CRI-O take: the first entry of the best variant, one of zstd layers before others. */
+export function podmanChoice(
+  entries: readonly GoDescriptor[],
+  platform: GoPlatform,
+): GoDescriptor | undefined {
+  const variants = podmanVariants(platform);
+  let best: { readonly entry: GoDescriptor; readonly rank: number; readonly zstd: boolean } | undefined;
+  for (const entry of entries) {
+    const given = entry.platform;
+    let rank = variants.length;
+    if (given !== undefined) {
+      if (given.os !== platform.os || given.architecture !== platform.architecture) continue;
+      rank = variants.indexOf(given.variant);
+      if (rank < 0) continue;
+    }
+    const zstd = entry.annotations[ZSTD_ANNOTATION] === 'true';
+    if (best === undefined || rank < best.rank || (rank === best.rank && zstd && !best.zstd))
+      best = { entry, rank, zstd };
+  }
+  return best?.entry;
+}
+
+function podmanVariants({ architecture, variant }: GoPlatform): readonly string[] {
+  const known = VARIANTS[architecture] ?? [];
+  if (variant === '') return ['', ...known];
+  const start = known.indexOf(variant);
+  return [...(start < 0 ? [variant] : known.slice(start)), ''];
+}

@@ -1,0 +1,152 @@
+/**
+ * Manifests and indexes as Go's encoding/json gives them to the programs that we replay: only named fields count, keys match
+ * without regard to case, a value of another type is an error, null means absent, and nothing else is checked. That a digest
+ * is no digest, or a size is wrong, is found by whoever uses it. Source: encoding/json, opencontainers/image-spec specs-go/v1.
+ */
+
+/** As `ocispec.Platform`: absent strings are empty. */
+export interface GoPlatform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant: string;
+  readonly osVersion: string;
+  readonly osFeatures: readonly string[];
+}
+
+export interface GoDescriptor {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly size: number;
+  /** Keys and values; undefined when there is none. */
+  readonly annotations: Readonly<Record<string, string>>;
+  /** A nil pointer in Go, when undefined. */
+  readonly platform: GoPlatform | undefined;
+  readonly artifactType: string;
+}
+
+/** Thrown where `json.Unmarshal` returns an error; the message says which field. */
+export class GoJsonError extends Error {}
+
+type JsonMap = Readonly<Record<string, unknown>>;
+
+/** `json.Unmarshal(bytes, &ocispec.Index{})`. Throws GoJsonError. */
+export function decodeIndex(bytes: Uint8Array): { readonly manifests: readonly GoDescriptor[] } {
+  const json = topObject(bytes);
+  checkCommon(json);
+  return { manifests: list(json, 'manifests', descriptor) };
+}
+
+/** `json.Unmarshal(bytes, &ocispec.Manifest{})`. Throws GoJsonError. */
+export function decodeManifest(bytes: Uint8Array): {
+  readonly config: GoDescriptor;
+  readonly layers: readonly GoDescriptor[];
+} {
+  const json = topObject(bytes);
+  checkCommon(json);
+  const config = field(json, 'config');
+  return { config: descriptor(config ?? {}, 'config'), layers: list(json, 'layers', descriptor) };
+}
+
+function topObject(bytes: Uint8Array): JsonMap {
+  let json: unknown;
+  try {
+    json = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+  } catch {
+    throw new GoJsonError(bytes.length === 0 ? 'unexpected end of JSON input' : 'not JSON');
+  }
+  if (json === null) return {};
+  return object(json, 'the document');
+}
+
+/** Fields whose type is checked though nobody reads them. */
+function checkCommon(json: JsonMap): void {
+  number(json, 'schemaVersion');
+  text(json, 'mediaType');
+  text(json, 'artifactType');
+  strings(json, 'annotations');
+  const subject = field(json, 'subject');
+  if (subject !== undefined) descriptor(subject, 'subject');
+}
+
+function descriptor(value: unknown, what: string): GoDescriptor {
+  const json = object(value, what);
+  const platformValue = field(json, 'platform');
+  list(json, 'urls', stringItem);
+  const data = text(json, 'data');
+  if (!/^(?:[A-Za-z0-9+/\r\n]*={0,2}[\r\n]*)$/.test(data))
+    throw new GoJsonError(`${what}.data is not base64`);
+  return {
+    mediaType: text(json, 'mediaType'),
+    digest: text(json, 'digest'),
+    size: number(json, 'size'),
+    annotations: strings(json, 'annotations'),
+    platform: platformValue === undefined ? undefined : platform(platformValue, `${what}.platform`),
+    artifactType: text(json, 'artifactType'),
+  };
+}
+
+function platform(value: unknown, what: string): GoPlatform {
+  const json = object(value, what);
+  return {
+    os: text(json, 'os'),
+    architecture: text(json, 'architecture'),
+    variant: text(json, 'variant'),
+    osVersion: text(json, 'os.version'),
+    osFeatures: list(json, 'os.features', stringItem),
+  };
+}
+
+/** The last key that is the field's name but for case; null counts as absent. */
+function field(json: JsonMap, name: string): unknown {
+  let found: unknown;
+  for (const [key, value] of Object.entries(json)) {
+    if (key.toLowerCase() === name.toLowerCase() && value !== null) found = value;
+  }
+  return found;
+}
+
+function text(json: JsonMap, name: string): string {
+  const value = field(json, name);
+  if (value === undefined) return '';
+  return stringItem(value, name);
+}
+
+function stringItem(value: unknown, what: string): string {
+  if (value === null) return '';
+  if (typeof value !== 'string') throw new GoJsonError(`${what} is no string`);
+  return value;
+}
+
+function number(json: JsonMap, name: string): number {
+  const value = field(json, name);
+  if (value === undefined) return 0;
+  if (typeof value !== 'number' || !Number.isInteger(value)) throw new GoJsonError(`${name} is no integer`);
+  return value;
+}
+
+function strings(json: JsonMap, name: string): Readonly<Record<string, string>> {
+  const value = field(json, name);
+  if (value === undefined) return {};
+  return Object.fromEntries(
+    Object.entries(object(value, name)).map(([key, item]) => [key, stringItem(item, `${name}.${key}`)]),
+  );
+}
+
+function list<T>(json: JsonMap, name: string, item: (value: unknown, what: string) => T): readonly T[] {
+  const value = field(json, name);
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) throw new GoJsonError(`${name} is no array`);
+  // A null among descriptors is an empty one.
+  return value.map((entry: unknown, i) => item(entry === null ? emptyOf(item) : entry, `${name}[${i}]`));
+}
+
+function emptyOf(item: unknown): unknown {
+  return item === stringItem ? null : {};
+}
+
+function object(value: unknown, what: string): JsonMap {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new GoJsonError(`${what} is no object`);
+  }
+  return Object.fromEntries(Object.entries(value));
+}
