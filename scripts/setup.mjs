@@ -87,6 +87,21 @@ export function buildNative() {
   renameSync(`${addon}.new`, addon);
 }
 
+/** The yardstick of `npm run bench`: native/core/examples/bound. */
+export function buildBound() {
+  run('native yardstick', 'cargo', [
+    'build',
+    '--release',
+    '--locked',
+    '--manifest-path',
+    'native/Cargo.toml',
+    '-p',
+    'nydus-core',
+    '--example',
+    'bound',
+  ]);
+}
+
 export function buildTypeScript() {
   run('TypeScript', process.execPath, [
     join('node_modules', 'typescript', 'bin', 'tsc'),

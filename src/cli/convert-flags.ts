@@ -134,6 +134,13 @@ export const CONVERT_FLAGS: readonly Flag[] = [
   },
   { name: 'oci', type: 'boolean', env: 'OCI', group: RESULT, help: 'turn Docker media types into OCI ones' },
   {
+    name: 'with-referrer',
+    type: 'boolean',
+    env: 'WITH_REFERRER',
+    group: RESULT,
+    help: 'name the source manifest as the subject of the Nydus manifest, so that registries list it there; implies --oci',
+  },
+  {
     name: 'docker-v2-format',
     type: 'boolean',
     group: RESULT,
@@ -246,7 +253,6 @@ export const LATER_FLAGS: readonly Flag[] = (
     ['chunk-dict', 'string', 'CHUNK_DICT'],
     ['chunk-dict-insecure', 'boolean', 'CHUNK_DICT_INSECURE'],
     ['oci-ref', 'boolean', 'OCI_REF'],
-    ['with-referrer', 'boolean', 'WITH_REFERRER'],
     ['reverse', 'boolean', 'REVERSE'],
     ['fs-align-chunk', 'boolean', 'FS_ALIGN_CHUNK'],
     ['backend-aligned-chunk', 'boolean', 'BACKEND_ALIGNED_CHUNK'],

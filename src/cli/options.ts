@@ -74,6 +74,7 @@ export function convertRequest(
     keepAttestations: flags.choice('keep-attestations'),
     // As upstream has it: the deprecated flag switches `--oci` off.
     oci: flags.isOn('oci') && !flags.isOn('docker-v2-format'),
+    withReferrer: flags.isOn('with-referrer'),
     compressor,
     chunkSize: parseByteSize('fs-chunk-size', flags.text('fs-chunk-size') ?? ''),
     dedup: flags.oneOf('dedup', ['image', 'layer']),

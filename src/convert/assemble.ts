@@ -55,6 +55,8 @@ export interface NydusManifestParts {
   readonly blobs: readonly { readonly digest: Digest; readonly size: number }[];
   readonly bootstrap: { readonly digest: Digest; readonly size: number };
   readonly fsVersion: number;
+  /** What the manifest refers to, if anything; told by media type, digest and size alone, as some registries refuse more. */
+  readonly subject?: Pick<Descriptor, 'mediaType' | 'digest' | 'size'> | undefined;
 }
 
 export function nydusManifest(parts: NydusManifestParts): Uint8Array {
@@ -92,6 +94,10 @@ export function nydusManifest(parts: NydusManifestParts): Uint8Array {
   });
   const rest = new Map(source);
   for (const key of [...head.keys(), 'annotations']) rest.delete(key);
+  if (parts.subject !== undefined) {
+    const { mediaType, digest, size } = parts.subject;
+    rest.set('subject', descriptorJson({ mediaType, digest, size }));
+  }
   return printJson(new Map<string, Json>([...head, ...rest, ['annotations', annotations]]));
 }
 

@@ -9,6 +9,7 @@ import { contentOf } from '../io/streams.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { throwIfAborted } from '../io/retry.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
+import { parseLocation } from '../registry/location.js';
 import { type ImageSource, type ImageTarget } from '../registry/store.js';
 import { type CallOptions } from '../reporter.js';
 import { familyOf } from './assemble.js';
@@ -60,6 +61,7 @@ export async function convertImage(
     watch.pull.extend();
     const found = await readSourceImages(source, options, uploads.call);
     warnOfMerging(run, found);
+    warnOfReferring(run);
     watch.conversion.extend();
     const images: ConvertedImage[] = [];
     // One after the other: the layers of one image keep all cores busy.
@@ -136,6 +138,24 @@ function warnOfMerging({ options, uploads }: Run, { foreign }: SourceImages): vo
       'attestations are kept, but speak of the source manifests, which the result does not hold; --merge-platform with --merge-isolation none keeps those',
     );
   }
+}
+
+/** Registries list referrers by repository: one in another place is never found by asking for its subject. */
+function warnOfReferring({ options, source, target, uploads }: Run): void {
+  if (!options.withReferrer) return;
+  const [from, to] = [source.location, target.location].map(repositoryOf);
+  if (from === undefined || to === undefined || from === to) return;
+  uploads.call.reporter?.emit({
+    type: 'warning',
+    code: 'REFERRER_ELSEWHERE',
+    message: `the Nydus manifest refers to one of ${from}, but will lie in ${to}: registries list referrers by repository, so it is found only where both are`,
+  });
+}
+
+function repositoryOf(location: string): string | undefined {
+  const parsed = parseLocation(location);
+  if (parsed.kind !== 'registry') return undefined;
+  return `${parsed.reference.registry}/${parsed.reference.repository}`;
 }
 
 function sum(numbers: readonly number[]): number {

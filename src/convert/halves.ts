@@ -61,6 +61,7 @@ export async function assembleNydus(
       blobs,
       bootstrap: { digest: last.digest, size: last.bytes.length },
       fsVersion: options.fsVersion,
+      subject: options.withReferrer ? source.descriptor : undefined,
     }),
   );
   start(uploads, { mediaType: family.layer, digest: last.digest, size: last.bytes.length }, last.bytes);

@@ -21,6 +21,8 @@ export interface ConvertOptions {
   readonly keepAttestations: boolean | undefined;
   /** Docker media types become OCI ones. */
   readonly oci: boolean;
+  /** Each Nydus manifest names its source manifest as `subject`. Implies `oci`: Docker's manifests have no such member. */
+  readonly withReferrer: boolean;
   readonly fsVersion: 6;
   readonly compressor: 'zstd' | 'none';
   /** zstd level, 1 … 22. */
@@ -53,7 +55,8 @@ export function convertOptions(given: Partial<ConvertOptions> = {}): ConvertOpti
     indexMarks: given.indexMarks ?? 'both',
     mergeIsolation: given.mergeIsolation ?? 'empty-layer',
     keepAttestations: given.keepAttestations,
-    oci: given.oci ?? false,
+    oci: given.oci === true || given.withReferrer === true,
+    withReferrer: given.withReferrer ?? false,
     fsVersion: 6,
     compressor: given.compressor ?? 'zstd',
     compressionLevel: given.compressionLevel ?? 3,

@@ -174,6 +174,8 @@ export interface AnyStruct {
 }
 
 export interface Struct<F extends Fields> extends AnyStruct {
+  /** Where each field starts, for those who go over thousands of structures and want one field of each. */
+  readonly offset: { readonly [K in keyof F]: number };
   /** Throws FormatError when the structure leaves the buffer, or a 64-bit value is too big for a double. */
   read(buffer: Buffer, base: number): Values<F>;
   /** Reserved bytes are left alone (buffers come zeroed). Throws InternalError for values that do not fit. */
@@ -222,11 +224,13 @@ export function struct<const F extends Fields>(
       offset: base + (fields[field]?.offset ?? 0),
     });
 
+  const offsets = Object.fromEntries(list.map((f) => [f.key, f.offset]));
   return {
     name,
     purpose,
     size,
     fields: infos,
+    offset: offsets as { readonly [K in keyof F]: number }, // the keys of `fields`
     fault,
     read(buffer, base) {
       if (!(base >= 0 && base + size <= buffer.length)) {

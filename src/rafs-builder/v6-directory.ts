@@ -52,6 +52,7 @@ export function writeDirectoryBlock(buffer: Buffer, offset: number, rows: readon
   });
 }
 
+/** An entry as it was read. */
 export interface LocatedRow extends DirectoryRow {
   readonly name: RawName;
   /** Of the entry, and of the name, in the file. */
@@ -59,9 +60,16 @@ export interface LocatedRow extends DirectoryRow {
   readonly nameStart: number;
 }
 
-/** One block of `size` bytes at `offset`. Throws FormatError for whatever would make a reader leave it. */
-export function readDirectoryBlock(buffer: Buffer, offset: number, size: number): LocatedRow[] {
-  const first = dirent.read(buffer, offset).nameOffset;
+/** Where an entry stands in the file, and where its name does. */
+export type RowVisitor = (offset: number, nameStart: number, nameLength: number) => void;
+
+const { nid: NID, nameOffset: NAME_OFFSET } = dirent.offset;
+const MAX_HIGH = 0x1f_ffff;
+const SLASH = 0x2f;
+
+/** One block of `size` bytes at `offset`, in the file. Throws FormatError for whatever would make a reader leave it. */
+export function visitDirectoryBlock(buffer: Buffer, offset: number, size: number, visit: RowVisitor): void {
+  const first = nameOffsetAt(buffer, offset);
   const count = first / dirent.size;
   if (!Number.isInteger(count) || count < 1 || first > size) {
     throw dirent.fault(
@@ -70,13 +78,11 @@ export function readDirectoryBlock(buffer: Buffer, offset: number, size: number)
       `the first one is ${first}, in a directory block of ${size} bytes`,
     );
   }
-  const rows: LocatedRow[] = [];
-  let entry = dirent.read(buffer, offset);
+  let start = first;
   for (let i = 0; i < count; i++) {
     const at = offset + i * dirent.size;
-    const next = i + 1 < count ? dirent.read(buffer, at + dirent.size) : undefined;
-    const start = entry.nameOffset;
-    const stop = next === undefined ? size : next.nameOffset;
+    const isLast = i + 1 === count;
+    const stop = isLast ? size : nameOffsetAt(buffer, at + dirent.size);
     if (stop <= start || stop > size) {
       throw dirent.fault(
         'nameOffset',
@@ -84,25 +90,37 @@ export function readDirectoryBlock(buffer: Buffer, offset: number, size: number)
         `a name from ${start} to ${stop} in a directory block of ${size} bytes`,
       );
     }
-    const raw = buffer.toString('latin1', offset + start, offset + stop);
-    // Only the last name of a block may be followed by unused bytes, and then ends at the first NUL.
-    const end = next === undefined ? raw.indexOf('\0') : -1;
-    const name = (end < 0 ? raw : raw.slice(0, end)) as RawName; // latin1 is one character a byte
-    checkName(name, offset + start);
-    rows.push({ name, nid: entry.nid, fileType: entry.fileType, offset: at, nameStart: offset + start });
-    if (next !== undefined) entry = next;
+    visit(at, offset + start, nameLength(buffer, offset + start, offset + stop, isLast));
+    start = stop;
   }
-  return rows;
 }
 
-function checkName(name: string, offset: number): void {
-  const fault =
-    name.length === 0 || name.length > MAX_NAME_LENGTH
-      ? `a name of ${name.length} bytes`
-      : name.includes('/')
-        ? 'a name with a slash in it'
-        : name.includes('\0')
-          ? 'a name with a NUL in it'
-          : undefined;
-  if (fault !== undefined) throw new FormatError(`Dirent at offset ${offset}: ${fault}`, { offset });
+/** A nid that no double holds is an error of the whole entry. */
+function nameOffsetAt(buffer: Buffer, at: number): number {
+  if (at + dirent.size > buffer.length || buffer.readUInt32LE(at + NID + 4) > MAX_HIGH) {
+    return dirent.read(buffer, at).nameOffset; // throws
+  }
+  return buffer.readUInt16LE(at + NAME_OFFSET);
+}
+
+/** Only the last name of a block may be followed by unused bytes, and then ends at the first NUL. */
+function nameLength(buffer: Buffer, start: number, stop: number, isLast: boolean): number {
+  let end = stop;
+  let slash = false;
+  for (let i = start; i < stop; i++) {
+    const byte = buffer[i];
+    if (byte === SLASH) slash = true;
+    if (byte !== 0) continue;
+    if (!isLast) throw nameFault(start, slash ? 'a name with a slash in it' : 'a name with a NUL in it');
+    end = i;
+    break;
+  }
+  const length = end - start;
+  if (length === 0 || length > MAX_NAME_LENGTH) throw nameFault(start, `a name of ${length} bytes`);
+  if (slash) throw nameFault(start, 'a name with a slash in it');
+  return length;
+}
+
+function nameFault(offset: number, fault: string): FormatError {
+  return new FormatError(`Dirent at offset ${offset}: ${fault}`, { offset });
 }

@@ -5,6 +5,7 @@
 import { FormatError, UnsupportedError } from '../errors.js';
 import { type BlobRecord, type CompressorName, type DigesterName } from './tree.js';
 import * as v6 from './v6.js';
+import { ChunkInfos } from './v6-chunks.js';
 
 export interface V6Tables {
   readonly superBlock: v6.SuperBlock;
@@ -17,8 +18,7 @@ export interface V6Tables {
   readonly blobs: readonly BlobRecord[];
   readonly prefetch: readonly number[];
   readonly chunkCount: number;
-  /** A map a blob: chunk index to position in the chunk table. */
-  readonly chunkPositions: readonly ReadonlyMap<number, number>[];
+  readonly chunks: ChunkInfos;
   chunkInfo(position: number): v6.ChunkInfo;
   /** Position in the chunk table. Throws FormatError when it is not there. */
   findChunk(blob: number, index: number): number;
@@ -43,10 +43,8 @@ export function readTables(buffer: Buffer): V6Tables {
   checkRanges(buffer, superBlock, extended);
   const devices = readDevices(buffer, superBlock.extraDevices);
   const blobEntries = readBlobEntries(buffer, extended, devices.length);
-  const infoAt = (position: number): v6.ChunkInfo =>
-    v6.chunkInfo.read(buffer, extended.chunkTableOffset + position * v6.chunkInfo.size);
   const chunkCount = extended.chunkTableSize / v6.chunkInfo.size;
-  const chunkPositions = indexChunks(infoAt, chunkCount, extended.chunkTableOffset, blobEntries);
+  const chunks = new ChunkInfos(buffer, extended.chunkTableOffset, chunkCount, blobEntries);
   return {
     superBlock,
     extended,
@@ -58,10 +56,10 @@ export function readTables(buffer: Buffer): V6Tables {
     blobs: blobEntries.map((entry, i) => toRecord(entry, extended.blobTableOffset + i * v6.blobEntry.size)),
     prefetch: readPrefetch(buffer, extended),
     chunkCount,
-    chunkPositions,
-    chunkInfo: infoAt,
+    chunks,
+    chunkInfo: (position) => chunks.at(position),
     findChunk: (blob, index) => {
-      const position = chunkPositions[blob]?.get(index);
+      const position = chunks.find(blob, index);
       if (position === undefined)
         throw new FormatError(`chunk ${index} of blob ${blob} is not in the chunk table`);
       return position;
@@ -316,31 +314,4 @@ function readPrefetch(buffer: Buffer, extended: v6.ExtendedSuperBlock): number[]
     { length: extended.prefetchTableSize / v6.prefetchEntry.size },
     (_, i) => v6.prefetchEntry.read(buffer, extended.prefetchTableOffset + i * v6.prefetchEntry.size).nid,
   );
-}
-
-function indexChunks(
-  infoAt: (position: number) => v6.ChunkInfo,
-  count: number,
-  tableOffset: number,
-  blobs: readonly v6.BlobEntry[],
-): Map<number, number>[] {
-  const positions = blobs.map(() => new Map<number, number>());
-  for (let i = 0; i < count; i++) {
-    const info = infoAt(i);
-    const offset = tableOffset + i * v6.chunkInfo.size;
-    const ofBlob = positions[info.blobIndex];
-    const entry = blobs[info.blobIndex];
-    if (ofBlob === undefined || entry === undefined)
-      throw v6.chunkInfo.fault('blobIndex', offset, `${info.blobIndex} of ${blobs.length} blobs`);
-    if (info.index >= entry.chunkCount)
-      throw v6.chunkInfo.fault('index', offset, `${info.index}, but the blob has ${entry.chunkCount} chunks`);
-    if (ofBlob.has(info.index))
-      throw v6.chunkInfo.fault(
-        'index',
-        offset,
-        `chunk ${info.index} of blob ${info.blobIndex} is listed twice`,
-      );
-    ofBlob.set(info.index, i);
-  }
-  return positions;
 }

@@ -71,14 +71,14 @@ export async function resolveManifest(pointer: Pointer, call: CallOptions): Prom
   return checked(descriptor, pointer);
 }
 
-/** Puts a manifest under `name`, a digest or a tag. */
+/** Puts a manifest under `name`, a digest or a tag. True when the registry lists it with its subject's referrers by itself. */
 export async function putManifest(
   pointer: Pointer,
   manifest: Descriptor,
   bytes: Uint8Array,
   name: string,
   call: CallOptions,
-): Promise<void> {
+): Promise<boolean> {
   const { client, reference, access, location } = pointer;
   const what =
     name === manifest.digest
@@ -102,6 +102,7 @@ export async function putManifest(
       status: response.status,
     });
   }
+  return response.headers['oci-subject'] !== undefined;
 }
 
 function fromHeaders(response: HttpResponse): Descriptor | undefined {

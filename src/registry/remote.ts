@@ -1,9 +1,9 @@
 /** A repository of a registry, as a source and as a target. */
-import { InvalidReferenceError, RegistryError } from '../errors.js';
+import { InvalidReferenceError, NydusError, RegistryError } from '../errors.js';
 import { type ByteStream, collect, type ReplayableContent, verified } from '../io/streams.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { type Digest } from '../oci/digest.js';
-import { isDocumentType, MAX_DOCUMENT_SIZE } from '../oci/manifest.js';
+import { isDocumentType, MAX_DOCUMENT_SIZE, parseDocument } from '../oci/manifest.js';
 import { formatReference, type Reference } from '../oci/reference.js';
 import { type CallOptions } from '../reporter.js';
 import { repositoryScope } from './auth.js';
@@ -11,6 +11,8 @@ import { type ClientOptions, RegistryClient } from './client.js';
 import { download } from './download.js';
 import { parseLocation } from './location.js';
 import { MANIFEST_ACCEPT, manifestPath, type Pointer, putManifest, resolveManifest } from './manifests.js';
+import { referrerOf } from './referrer-scan.js';
+import { addReferrer } from './referrers-tag.js';
 import { remoteReferrers } from './referrers.js';
 import {
   type ContentSource,
@@ -170,6 +172,8 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable {
   }
 
   async tag(manifest: Descriptor, bytes: Uint8Array, options: CallOptions = {}): Promise<void> {
+    // Listed with its subject first: the tag is what makes it public.
+    if (referrerIn(manifest, bytes) !== undefined) await this.#putDocument(manifest, bytes, options);
     await putManifest(this.pointer, manifest, bytes, this.reference.tag ?? 'latest', options);
   }
 
@@ -178,13 +182,41 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable {
     content: ReplayableContent,
     options: CallOptions,
   ): Promise<PushOutcome> {
-    if (await this.exists(descriptor, options)) return 'present';
     if (isDocumentType(descriptor.mediaType)) {
       const bytes = await collect(content.open(), MAX_DOCUMENT_SIZE, `manifest ${descriptor.digest}`);
-      await putManifest(this.pointer, descriptor, bytes, descriptor.digest, options);
+      if (referrerIn(descriptor, bytes) === undefined && (await this.exists(descriptor, options)))
+        return 'present';
+      await this.#putDocument(descriptor, bytes, options);
     } else {
+      if (await this.exists(descriptor, options)) return 'present';
       await this.#uploader.push(descriptor, content, options);
     }
     return 'pushed';
+  }
+
+  /**
+   * By digest. One with a subject goes also when it is there: only the answer tells whether the registry keeps the list of
+   * referrers, and an earlier run may have been interrupted before it wrote that list.
+   */
+  async #putDocument(descriptor: Descriptor, bytes: Uint8Array, options: CallOptions): Promise<void> {
+    const known = await putManifest(this.pointer, descriptor, bytes, descriptor.digest, options);
+    const referring = referrerIn(descriptor, bytes);
+    if (known || referring === undefined) return;
+    await addReferrer(this.pointer, referring.subject, referring.referrer, options);
+  }
+}
+
+/** What a manifest refers to, and how it is listed there. What does not parse is for the registry to refuse. */
+function referrerIn(
+  descriptor: Descriptor,
+  bytes: Uint8Array,
+): { readonly subject: Digest; readonly referrer: Descriptor } | undefined {
+  try {
+    const document = parseDocument(bytes, descriptor.mediaType);
+    if (document.subject === undefined) return undefined;
+    return { subject: document.subject.digest, referrer: referrerOf(descriptor, document) };
+  } catch (error) {
+    if (error instanceof NydusError) return undefined;
+    throw error;
   }
 }

@@ -11,6 +11,8 @@ import { place } from './tools.js';
 export interface RealRegistry extends AsyncDisposable {
   /** `127.0.0.1:PORT`, plain HTTP. */
   readonly host: string;
+  /** Of the process, for those who want to know what it costs. */
+  readonly pid: number;
 }
 
 async function freePort(): Promise<number> {
@@ -55,7 +57,8 @@ export async function startDockerRegistry(extra = ''): Promise<RealRegistry> {
     const answer = await fetch(`http://${host}/v2/`).catch(() => undefined);
     await answer?.body?.cancel();
     // 401 where a login is configured
-    if (answer?.ok === true || answer?.status === 401) return { host, [Symbol.asyncDispose]: close };
+    if (answer?.ok === true || answer?.status === 401)
+      return { host, pid: child.pid ?? 0, [Symbol.asyncDispose]: close };
   }
   await close();
   throw new Error(`docker-registry does not answer on ${host}: ${said}`);

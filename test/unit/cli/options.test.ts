@@ -81,7 +81,6 @@ test('a suffix goes behind the tag, which is added where it is missing', () => {
 test('a flag whose feature does not exist yet is refused by name, from wherever it comes', () => {
   const cases: readonly (readonly string[])[] = [
     ['--oci-ref'],
-    ['--with-referrer'],
     ['--reverse'],
     ['--build-cache', 'x'],
     ['--build-cache-tag', 'x'],

@@ -20,6 +20,8 @@ const image = sampleImage([noise(100, 1)]);
 const empty = Buffer.from('{}');
 
 interface Artifact {
+  readonly artifactType: string;
+  readonly annotations: Record<string, string>;
   readonly descriptor: Descriptor;
   readonly bytes: Uint8Array;
 }
@@ -36,7 +38,7 @@ function artifact(artifactType: string, annotations: Record<string, string>): Ar
     subject: descriptorToJson(image.manifest),
     annotations,
   });
-  return { descriptor: describe(MEDIA.ociManifest, bytes), bytes };
+  return { artifactType, annotations, descriptor: describe(MEDIA.ociManifest, bytes), bytes };
 }
 
 async function pushArtifacts(target: ImageTarget, artifacts: readonly Artifact[]): Promise<void> {
@@ -49,7 +51,7 @@ const report = artifact('application/x-report', { by: 'you' });
 
 async function registry(
   t: TestContext,
-  intercept: (request: IncomingMessage, response: ServerResponse) => boolean = () => false,
+  intercept: (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean> = () => false,
 ): Promise<string> {
   const running = await startRegistry({ root: await tempFolder(t), intercept });
   t.after(() => running.close());
@@ -202,4 +204,99 @@ test('a store that knows no referrers says so', async () => {
     listReferrers({ location: 'docker-archive:/x' }, image.manifest.digest),
     UnsupportedError,
   );
+});
+
+/** A registry as there were before the API: it neither lists referrers nor says that it has seen a subject. */
+function withoutApi(request: IncomingMessage, response: ServerResponse): boolean {
+  if (request.url?.includes('/referrers/') === true) {
+    response.writeHead(404).end();
+    return true;
+  }
+  const write = response.writeHead.bind(response);
+  response.writeHead = ((status: number, headers: Record<string, string>) => {
+    delete headers['oci-subject'];
+    return write(status, headers);
+  }) as typeof response.writeHead; // the one form that our registry uses
+  return false;
+}
+
+test('where the registry keeps no list, a manifest with a subject is put on the one under the tag, once', async (t) => {
+  const host = await registry(t, withoutApi);
+  await using target = openTarget(`${host}/a:1`, options);
+  await pushImage(target, image);
+  for (const artifacts of [[signature], [signature, report]]) {
+    await pushArtifacts(target, artifacts);
+    const { way, referrers } = await listReferrers(target, image.manifest.digest);
+    assert.equal(way, 'tag');
+    assert.deepEqual(
+      referrers,
+      artifacts.map(({ descriptor, artifactType, annotations }) => ({
+        ...descriptor,
+        annotations,
+        artifactType,
+      })),
+    );
+  }
+});
+
+test('a manifest with a subject that is tagged is listed before the tag is there', async (t) => {
+  const seen: string[] = [];
+  const host = await registry(t, (request, response) => {
+    if (request.method === 'PUT' && request.url?.includes('/manifests/') === true)
+      seen.push(request.url.replace(/sha256[:-][0-9a-f]+/, (text) => text.slice(0, 7)));
+    return withoutApi(request, response);
+  });
+  await using target = openTarget(`${host}/a:1`, options);
+  await target.push(describe(MEDIA.ociEmpty, empty), contentOf(empty));
+  await target.tag(signature.descriptor, signature.bytes);
+  assert.deepEqual(
+    seen,
+    ['sha256:', 'sha256-', '1'].map((name) => `/v2/a/manifests/${name}`),
+  );
+});
+
+test('several writers at once lose no entry of the list under the tag', async (t) => {
+  const host = await registry(t, (request, response) => {
+    if (request.url?.includes('/manifests/sha256-') !== true) return withoutApi(request, response);
+    // Answers come late and at odd times, so that reading and writing of the writers mix.
+    return new Promise<boolean>((resolve) => {
+      setTimeout(() => {
+        resolve(withoutApi(request, response));
+      }, Math.random() * 80);
+    });
+  });
+  const artifacts = Array.from({ length: 5 }, (_, i) => artifact(`application/x-${i}`, { n: String(i) }));
+  await Promise.all(
+    artifacts.map(async (one) => {
+      await using target = openTarget(`${host}/a:1`, options);
+      await pushArtifacts(target, [one]);
+    }),
+  );
+  await using source = openSource(`${host}/a:1`, options);
+  const { referrers } = await listReferrers(source, image.manifest.digest);
+  assert.deepEqual(
+    referrers.map(({ artifactType }) => artifactType).sort(),
+    artifacts.map(({ artifactType }) => artifactType),
+  );
+});
+
+test('a conditional update that the registry refuses is made again on what is there now', async (t) => {
+  let refusals = 1;
+  const conditions: (string | undefined)[] = [];
+  const host = await registry(t, (request, response) => {
+    if (request.url?.includes('/manifests/sha256-') !== true) return withoutApi(request, response);
+    if (request.method === 'GET') response.setHeader('etag', '"v1"');
+    if (request.method === 'PUT') conditions.push(request.headers['if-match']);
+    if (request.method !== 'PUT' || request.headers['if-match'] === undefined || refusals-- === 0)
+      return withoutApi(request, response);
+    request.resume();
+    response.writeHead(412).end();
+    return true;
+  });
+  await using target = openTarget(`${host}/a:1`, options);
+  await pushArtifacts(target, [signature]);
+  await pushArtifacts(target, [report]);
+  assert.deepEqual(conditions, [undefined, '"v1"', '"v1"']);
+  await using source = openSource(`${host}/a:1`, options);
+  assert.equal((await listReferrers(source, image.manifest.digest)).referrers.length, 2);
 });

@@ -1,0 +1,135 @@
+/**
+ * `npm run bench`: the product beside its yardsticks on one machine, in turn (A B A B), from one loopback registry to a
+ * second, empty one. Prints medians, spread and ratios; `--write` puts the table into docs/performance.md.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type RealRegistry, startDockerRegistry } from '../../test/support/registries.js';
+import { projectRoot, runTool } from '../../test/support/tools.js';
+import { type Bound, madeBlobs, measureBound } from './bound.js';
+import { type BenchImage, benchImages } from './images.js';
+import { machine, type Measured, renderResults } from './report.js';
+import { type Cost, costOf, requireCommands, settleDisk } from './run.js';
+import { writeSection } from './document.js';
+
+const USAGE = `npm run bench -- [options]
+
+  --layout DIR         OCI layout with a tag an image; without one, images are generated (1.5 GB, once)
+  --registry HOST/P    plain-HTTP registry that has P/NAME:latest, instead of a layout
+  --images A,B,…       which of them; default: all
+  --runs N             runs of each, in turn; default 5
+  --merge              also convert with --merge-platform
+  --no-bound           leave out the bound
+  --write              put the table into docs/performance.md
+`;
+
+const { values: flags } = parseArgs({
+  options: {
+    layout: { type: 'string' },
+    registry: { type: 'string' },
+    images: { type: 'string' },
+    runs: { type: 'string', default: '5' },
+    merge: { type: 'boolean', default: false },
+    bound: { type: 'boolean', default: true },
+    write: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+  allowNegative: true,
+});
+
+function say(text: string): void {
+  process.stderr.write(`▸ ${text}\n`);
+}
+
+/** One way to bring an image from registry to registry. */
+interface Contestant {
+  readonly name: string;
+  command(source: string, target: string): readonly [string, ...string[]];
+}
+
+const product = join(projectRoot, 'bin', 'nydusify.js');
+const work = join(projectRoot, '.cache', 'bench');
+
+const SKOPEO: Contestant = {
+  name: 'skopeo',
+  command: (source, target) => [
+    'skopeo',
+    ...['copy', '-q', '--src-tls-verify=false', '--dest-tls-verify=false'],
+    ...[`docker://${source}`, `docker://${target}`],
+  ],
+};
+
+function converter(name: string, ...more: readonly string[]): Contestant {
+  return {
+    name,
+    command: (source, target) => [
+      process.execPath,
+      product,
+      ...['convert', '--progress', 'none', '--platform', 'all', '--work-dir', join(work, 'tmp'), ...more],
+      ...[source, target],
+    ],
+  };
+}
+
+const CONVERT = converter('convert');
+
+async function measureImage(image: BenchImage, source: RealRegistry, runs: number): Promise<Measured> {
+  const contestants = [SKOPEO, CONVERT, ...(flags.merge ? [converter('merge', '--merge-platform')] : [])];
+  const costs = new Map<string, Cost[]>(contestants.map(({ name }) => [name, []]));
+  const bounds: Bound[] = [];
+  let bytesOut = 0;
+  for (let run = 0; run < runs; run++) {
+    for (const contestant of contestants) {
+      await using target = await startDockerRegistry();
+      await settleDisk();
+      const from = `${source.host}/bench/${image.name}:latest`;
+      const [command, ...args] = contestant.command(from, `${target.host}/bench/${image.name}:made`);
+      const cost = await costOf(command, args);
+      costs.get(contestant.name)?.push(cost);
+      say(
+        `${image.name} ${run + 1}/${runs} ${contestant.name}: ${cost.wall.toFixed(2)} s, ${cost.cpu.toFixed(2)} CPU s`,
+      );
+      if (contestant !== CONVERT) continue;
+      const made = await madeBlobs(target.host, `bench/${image.name}`, 'made', join(work, 'blobs'));
+      bytesOut = made.bytes;
+      // Before and after the runs: a machine that changes its pace meanwhile shows it here.
+      if (!flags.bound || (run !== 0 && run !== runs - 1)) continue;
+      bounds.push(await measureBound(image, source, made, () => startDockerRegistry()));
+    }
+  }
+  return { image, costs, bounds, bytesOut };
+}
+
+async function main(): Promise<void> {
+  requireCommands({
+    skopeo: 'skopeo',
+    'docker-registry': 'docker-registry',
+    time: 'time',
+    sync: 'coreutils',
+  });
+  await mkdir(work, { recursive: true });
+  const names = flags.images?.split(',');
+  const { layout, images } = await benchImages({ ...flags, names }, work, say);
+  await using source = await startDockerRegistry();
+  for (const { name } of images) {
+    say(`putting ${name} into the source registry`);
+    const to = `docker://${source.host}/bench/${name}:latest`;
+    await runTool('skopeo', ['copy', '-q', '--dest-tls-verify=false', `oci:${layout}:${name}`, to]);
+  }
+  const measured: Measured[] = [];
+  for (const image of images) measured.push(await measureImage(image, source, Number(flags.runs)));
+  const text = renderResults(measured, await machine(), commandLine());
+  process.stdout.write(`${text}\n`);
+  if (flags.write) await writeSection('bench', text);
+}
+
+/** What was asked for, without what is particular to this machine. */
+function commandLine(): string {
+  const given = [flags.images === undefined ? '' : `--images ${flags.images}`, `--runs ${flags.runs}`];
+  const source = flags.layout !== undefined || flags.registry !== undefined ? '--layout DIR' : '';
+  return `npm run bench -- ${[source, ...given, flags.merge ? '--merge' : ''].filter((word) => word !== '').join(' ')}`;
+}
+
+if (flags.help) process.stdout.write(USAGE);
+else await main();

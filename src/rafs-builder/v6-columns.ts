@@ -1,0 +1,255 @@
+/** Fills the columns of an image: walks its directories from the root, and refuses what no reader could follow. */
+import { FormatError } from '../errors.js';
+import { displayName, type RawPath } from '../oci/raw-name.js';
+import * as v6 from './v6.js';
+import { visitDirectoryBlock } from './v6-directory.js';
+import { readInode } from './v6-inode.js';
+import { DIRECTORY, FILE, InodeColumns, kindOfMode, NO_INODE, SYMLINK } from './v6-inodes.js';
+import { type V6Tables } from './v6-tables.js';
+
+const {
+  format: FORMAT,
+  xattrCount: XATTR_COUNT,
+  mode: MODE,
+  size: SIZE,
+  mtime: MTIME,
+} = v6.inodeExtended.offset;
+const { block: BLOCK } = v6.chunkIndexEntry.offset;
+/** High words of 64-bit values that a double holds exactly. */
+const MAX_HIGH = 0x1f_ffff;
+/** Errors of one inode tell its offset only. */
+const NO_PATH = '' as RawPath; // an empty path is one
+
+/** Throws FormatError, with the offset. */
+export function readColumns(buffer: Buffer, tables: V6Tables): InodeColumns {
+  const reader = new ColumnReader(buffer, tables);
+  reader.readTree();
+  return reader.columns;
+}
+
+class ColumnReader {
+  readonly columns: InodeColumns;
+  readonly #buffer: Buffer;
+  readonly #tables: V6Tables;
+  /** Bytes of inodes and bodies read so far; see the head of `v6-read.ts`. */
+  #claimed = 0;
+
+  constructor(buffer: Buffer, tables: V6Tables) {
+    this.#buffer = buffer;
+    this.#tables = tables;
+    this.columns = new InodeColumns(buffer, tables.metaOffset, tables.extended.chunkSize);
+  }
+
+  readTree(): void {
+    const { columns } = this;
+    const { rootNid } = this.#tables.superBlock;
+    this.#readInode(rootNid, rootNid, 0);
+    if (columns.kindOf(rootNid) !== DIRECTORY) {
+      throw v6.superBlock.fault(
+        'rootNid',
+        v6.SUPER_OFFSET,
+        `inode ${rootNid} is a ${columns.kindName(rootNid) ?? 'hole'}, not a directory`,
+      );
+    }
+    const pending = [rootNid];
+    const depths = [0];
+    for (let nid = pending.pop(); nid !== undefined; nid = pending.pop()) {
+      this.#readNames(nid, depths.pop() ?? 0, pending, depths);
+    }
+  }
+
+  #readNames(directory: number, depth: number, pending: number[], depths: number[]): void {
+    const { columns } = this;
+    const names = new DistinctNames(columns, directory);
+    for (let row = columns.rowsFrom(directory); row < columns.rowsTo(directory); row++) {
+      if (columns.dots(row) !== 0) continue;
+      const offset = columns.rowOffset(row);
+      const path = (): string => displayName(columns.pathOfRow(directory, row));
+      if (!names.add(row))
+        throw new FormatError(`Dirent at offset ${offset}: ${path()} occurs twice`, { offset });
+      const nid = columns.rowNid(row);
+      const known = columns.kindOf(nid);
+      if (known === DIRECTORY) {
+        throw v6.dirent.fault('nid', offset, `${path()} is a directory that stands elsewhere already`);
+      }
+      if (known === NO_INODE) this.#readInode(nid, directory, row);
+      columns.addName(nid);
+      if (columns.kindOf(nid) !== DIRECTORY) continue;
+      if (depth === v6.MAX_DEPTH) {
+        throw v6.dirent.fault('nid', offset, `directories are nested more than ${v6.MAX_DEPTH} deep`);
+      }
+      pending.push(nid);
+      depths.push(depth + 1);
+    }
+  }
+
+  #readInode(nid: number, parent: number, row: number): void {
+    const { columns } = this;
+    const offset = columns.offsetOf(nid);
+    if (!this.#isPlain(offset)) {
+      readInode(this.#buffer, columns.metaOffset, nid, NO_PATH); // throws, or there is nothing wrong with it
+    }
+    const kind = kindOfMode(this.#buffer.readUInt16LE(offset + MODE));
+    this.#claim(columns.bodyOffset(nid) - offset, offset);
+    if (kind === DIRECTORY) this.#readRows(nid, offset);
+    else if (kind === FILE) this.#readChunks(nid, offset, parent, row);
+    else if (kind === SYMLINK) this.#readTarget(nid, offset);
+    columns.add(nid, kind, parent, row);
+  }
+
+  /** An extended inode without xattrs and of a known type, with numbers that a double holds: nearly all are. */
+  #isPlain(offset: number): boolean {
+    const buffer = this.#buffer;
+    if (offset + v6.inodeExtended.size > buffer.length) return false;
+    const mtimeHigh = buffer.readInt32LE(offset + MTIME + 4);
+    return (
+      (buffer.readUInt16LE(offset + FORMAT) & 1) === 1 &&
+      buffer.readUInt16LE(offset + XATTR_COUNT) === 0 &&
+      kindOfMode(buffer.readUInt16LE(offset + MODE)) !== NO_INODE &&
+      buffer.readUInt32LE(offset + SIZE + 4) <= MAX_HIGH &&
+      mtimeHigh <= MAX_HIGH &&
+      mtimeHigh >= -MAX_HIGH
+    );
+  }
+
+  #readRows(nid: number, offset: number): void {
+    const { columns } = this;
+    const size = columns.sizeOf(nid);
+    if (size === 0) throw v6.inodeExtended.fault('size', offset, 'a directory without entries');
+    this.#claimData(nid, offset);
+    const tail = columns.tailSize(nid);
+    const start = columns.union(nid) * v6.BLOCK_SIZE;
+    const visit = (at: number, nameStart: number, nameLength: number): void => {
+      columns.addRow(at, nameStart, nameLength);
+    };
+    columns.openDirectory(nid);
+    for (let done = 0; done < size - tail; done += v6.BLOCK_SIZE) {
+      visitDirectoryBlock(this.#buffer, start + done, Math.min(v6.BLOCK_SIZE, size - tail - done), visit);
+    }
+    if (tail > 0) visitDirectoryBlock(this.#buffer, columns.bodyOffset(nid), tail, visit);
+    columns.closeDirectory(nid);
+  }
+
+  #readTarget(nid: number, offset: number): void {
+    const size = this.columns.sizeOf(nid);
+    if (size === 0 || size > v6.BLOCK_SIZE) {
+      throw v6.inodeExtended.fault('size', offset, `a symlink's target of ${size} bytes`);
+    }
+    this.#claimData(nid, offset);
+  }
+
+  #readChunks(nid: number, offset: number, parent: number, row: number): void {
+    const { columns } = this;
+    const layout = columns.layoutOf(nid);
+    if (layout !== v6.LAYOUT_CHUNKS) {
+      throw v6.inodeExtended.fault('format', offset, `a regular file with data layout ${layout}`);
+    }
+    const first = columns.chunkEntries(nid);
+    const size = columns.chunkCount(nid) * v6.chunkIndexEntry.size;
+    if (first + size > this.#buffer.length) {
+      throw v6.inodeExtended.fault(
+        'size',
+        offset,
+        `the chunk entries of ${columns.sizeOf(nid)} bytes leave the file`,
+      );
+    }
+    this.#claim(size, offset);
+    for (let at = first; at < first + size; at += v6.chunkIndexEntry.size) {
+      const entry = this.#buffer.readUInt32LE(at);
+      const blob = ((entry >>> 16) & 0xff) - 1;
+      const position = this.#tables.chunks.find(blob, (entry & 0xffff) | ((entry >>> 24) << 16));
+      const block = this.#buffer.readUInt32LE(at + BLOCK);
+      if (
+        position === undefined ||
+        this.#tables.chunks.uncompressedOffset(position) !== block * v6.BLOCK_SIZE
+      ) {
+        throw this.#chunkFault(at, position, displayName(columns.pathOfRow(parent, row)));
+      }
+    }
+  }
+
+  #chunkFault(offset: number, position: number | undefined, path: string): FormatError {
+    const entry = v6.chunkIndexEntry.read(this.#buffer, offset);
+    const blob = entry.device - 1;
+    const blobs = this.#tables.blobs.length;
+    if (blob < 0 || blob >= blobs) {
+      return v6.chunkIndexEntry.fault('device', offset, `${entry.device} of ${blobs} blobs`);
+    }
+    const chunk = `chunk ${entry.indexLow | (entry.indexHigh << 16)} of blob ${blob}, for ${path},`;
+    return position === undefined
+      ? v6.chunkIndexEntry.fault('indexLow', offset, `${chunk} is not in the chunk table`)
+      : v6.chunkIndexEntry.fault(
+          'block',
+          offset,
+          `${chunk} is not at block ${entry.block} by the chunk table`,
+        );
+  }
+
+  /** Of directories and symlinks. */
+  #claimData(nid: number, offset: number): void {
+    const { columns } = this;
+    const layout = columns.layoutOf(nid);
+    const size = columns.sizeOf(nid);
+    if (layout !== v6.LAYOUT_PLAIN && layout !== v6.LAYOUT_INLINE) {
+      const kind = columns.buffer.readUInt16LE(offset + MODE);
+      throw v6.inodeExtended.fault(
+        'format',
+        offset,
+        `a ${kindOfMode(kind) === DIRECTORY ? 'directory' : 'symlink'} with data layout ${layout}`,
+      );
+    }
+    const tail = columns.tailSize(nid);
+    const end = columns.union(nid) * v6.BLOCK_SIZE + size - tail;
+    const { length } = this.#buffer;
+    if ((size > tail && end > length) || (tail > 0 && columns.bodyOffset(nid) + tail > length)) {
+      throw v6.inodeExtended.fault('size', offset, `${size} bytes of data leave the file`);
+    }
+    this.#claim(size, offset);
+  }
+
+  #claim(size: number, offset: number): void {
+    this.#claimed += size;
+    if (this.#claimed > this.#buffer.length) {
+      throw new FormatError(`inode at offset ${offset}: the inodes claim more bytes than the file has`, {
+        offset,
+      });
+    }
+  }
+}
+
+/** Names of one directory. While they come in order, none can be there already. */
+class DistinctNames {
+  readonly #columns: InodeColumns;
+  #last: number | undefined;
+  /** Once one is out of order: all of them. */
+  #seen: Set<string> | undefined;
+  readonly #from: number;
+
+  constructor(columns: InodeColumns, directory: number) {
+    this.#columns = columns;
+    this.#from = columns.rowsFrom(directory);
+  }
+
+  /** False when the name is there already. */
+  add(row: number): boolean {
+    const columns = this.#columns;
+    if (this.#seen === undefined) {
+      const isBehind = this.#last === undefined || columns.compareRows(this.#last, row) < 0;
+      this.#last = row;
+      if (isBehind) return true;
+      this.#seen = this.#namesBefore(row);
+    }
+    const name = columns.rowName(row);
+    if (this.#seen.has(name)) return false;
+    this.#seen.add(name);
+    return true;
+  }
+
+  #namesBefore(end: number): Set<string> {
+    const names = new Set<string>();
+    for (let row = this.#from; row < end; row++) {
+      if (this.#columns.dots(row) === 0) names.add(this.#columns.rowName(row));
+    }
+    return names;
+  }
+}
