@@ -2,6 +2,7 @@
 import { type AuditFinding, auditFinding } from './audit-rules.js';
 import { chunkBlob, chunkIndex } from './tree.js';
 import * as v6 from './v6.js';
+import { FILE } from './v6-inodes.js';
 import { type V6Image } from './v6-read.js';
 
 export function* auditTables(image: V6Image): Generator<AuditFinding> {
@@ -26,11 +27,11 @@ function* auditSuper(image: V6Image): Generator<AuditFinding> {
       offset: v6.EXTENDED_SUPER_OFFSET,
     });
   }
-  const withXattrs = Array.from(image.inodes.values()).find((stored) => stored.xattrs.length > 0);
-  if (!has(extended.flags, 'HAS_XATTR') && withXattrs !== undefined) {
+  const withXattrs = has(extended.flags, 'HAS_XATTR') ? undefined : firstWithXattrs(image);
+  if (withXattrs !== undefined) {
     yield auditFinding('RAFS-SUPER-FLAGS', {
       message: 'there are xattrs, but the flag HAS_XATTR is not set',
-      path: withXattrs.path,
+      path: image.columns.pathOf(withXattrs),
       offset: v6.EXTENDED_SUPER_OFFSET,
     });
   }
@@ -45,6 +46,14 @@ function* auditSuper(image: V6Image): Generator<AuditFinding> {
     const offset = extended.prefetchTableOffset + i * v6.prefetchEntry.size;
     yield auditFinding('RAFS-PREFETCH', { message: `nid ${nid} is no inode of the tree`, offset });
   }
+}
+
+/** Its nid. */
+function firstWithXattrs({ columns }: V6Image): number | undefined {
+  for (let i = 0; i < columns.count; i++) {
+    if (columns.xattrSize(columns.nidAt(i)) > 0) return columns.nidAt(i);
+  }
+  return undefined;
 }
 
 function* auditDevices({ bytes, tables }: V6Image): Generator<AuditFinding> {
@@ -125,35 +134,35 @@ function dataEnd(entry: v6.BlobEntry): number {
 }
 
 function* auditChunkTable(image: V6Image): Generator<AuditFinding> {
-  const { tables } = image;
+  const { chunks, blobEntries, extended } = image.tables;
   const used = usedChunks(image);
-  let last: v6.ChunkInfo | undefined;
-  for (let i = 0; i < tables.chunkCount; i++) {
-    const info = tables.chunkInfo(i);
-    const offset = tables.extended.chunkTableOffset + i * v6.chunkInfo.size;
+  for (let i = 0; i < chunks.length; i++) {
+    const info = chunks.numbers(i);
+    const entry = blobEntries[info.blobIndex];
+    const isBehind = i === 0 || chunks.compare(i - 1, i) < 0;
+    const fault = entry === undefined ? undefined : recordFault(info, entry, extended.chunkSize);
+    if (isBehind && fault === undefined && used[i] === 1) continue;
+    const offset = chunks.placeOf(i);
     const name = `chunk ${info.index} of blob ${info.blobIndex}`;
-    if (last !== undefined && compareRecords(last, info) >= 0) {
+    if (!isBehind) {
       yield auditFinding('RAFS-CHUNK-ORDER', {
         message: `${name} does not come behind the record before it`,
         offset,
       });
     }
-    last = info;
-    const entry = tables.blobEntries[info.blobIndex];
-    const fault = entry === undefined ? undefined : recordFault(info, entry, tables.extended.chunkSize);
     if (fault !== undefined)
       yield auditFinding('RAFS-CHUNK-RECORD', { message: `${name}: ${fault}`, offset });
-    if (used[info.blobIndex]?.has(info.index) !== true) {
+    if (used[i] !== 1) {
       yield auditFinding('RAFS-CHUNK-UNUSED', { message: `${name} is used by no file`, offset });
     }
   }
 }
 
-function compareRecords(a: v6.ChunkInfo, b: v6.ChunkInfo): number {
-  return Buffer.compare(a.digest, b.digest) || a.blobIndex - b.blobIndex || a.index - b.index;
-}
-
-function recordFault(info: v6.ChunkInfo, entry: v6.BlobEntry, chunkSize: number): string | undefined {
+function recordFault(
+  info: Omit<v6.ChunkInfo, 'digest'>,
+  entry: v6.BlobEntry,
+  chunkSize: number,
+): string | undefined {
   const { known, show } = v6.chunkFlags;
   const of = (flag: Parameters<typeof v6.blobFeatures.has>[1]): boolean =>
     v6.blobFeatures.has(entry.features, flag);
@@ -182,12 +191,17 @@ function recordFault(info: v6.ChunkInfo, entry: v6.BlobEntry, chunkSize: number)
   return undefined;
 }
 
-/** A set of chunk indexes a blob. */
-function usedChunks(image: V6Image): Set<number>[] {
-  const used = image.tables.blobs.map(() => new Set<number>());
-  for (const { inode } of image.inodes.values()) {
-    if (inode.kind !== 'file') continue;
-    for (const ref of inode.chunks) used[chunkBlob(ref)]?.add(chunkIndex(ref));
+/** By position in the chunk table: 1 for a chunk that a file refers to. */
+function usedChunks({ columns, tables }: V6Image): Uint8Array {
+  const used = new Uint8Array(tables.chunks.length);
+  for (let i = 0; i < columns.count; i++) {
+    const nid = columns.nidAt(i);
+    if (columns.kindOf(nid) !== FILE) continue;
+    for (let k = 0, count = columns.chunkCount(nid); k < count; k++) {
+      const ref = columns.chunkAt(nid, k);
+      const position = tables.chunks.find(chunkBlob(ref), chunkIndex(ref));
+      if (position !== undefined) used[position] = 1;
+    }
   }
   return used;
 }

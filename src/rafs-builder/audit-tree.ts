@@ -1,178 +1,229 @@
 /** Rules over inodes, directories, and the chunks of files. */
 import { displayName } from '../oci/raw-name.js';
-import { type AuditFinding, auditFinding } from './audit-rules.js';
-import { type Inode } from './tree.js';
+import { type AuditDetails, type AuditFinding, auditFinding, type AuditId } from './audit-rules.js';
+import { chunkBlob, chunkIndex } from './tree.js';
 import * as v6 from './v6.js';
-import { layoutOf } from './v6-inode.js';
+import { DIRECTORY, FILE, type InodeColumns, SYMLINK } from './v6-inodes.js';
 import { contiguous } from './v6-plan.js';
-import { type StoredInode, type V6Image } from './v6-read.js';
+import { type V6Image } from './v6-read.js';
 
-export function* auditTree(image: V6Image): Generator<AuditFinding> {
-  const links = new Map<number, number>();
-  const parents = new Map<number, number>([
-    [image.tables.superBlock.rootNid, image.tables.superBlock.rootNid],
-  ]);
-  let names = 1;
-  for (const stored of image.inodes.values()) {
-    for (const { name, nid } of stored.rows) {
-      if (name === '.' || name === '..') continue;
-      names += 1;
-      links.set(nid, (links.get(nid) ?? 0) + 1);
-      if (image.inodes.get(nid)?.kind !== 'directory') continue;
-      parents.set(nid, stored.nid);
-      links.set(stored.nid, (links.get(stored.nid) ?? 0) + 1);
+/** In the order in which inodes were found. */
+export function auditTree(image: V6Image): readonly AuditFinding[] {
+  const audit = new TreeAudit(image);
+  audit.run();
+  return audit.findings;
+}
+
+/** Findings are gathered, not yielded: a generator for each inode would cost more than all its rules. */
+class TreeAudit {
+  readonly findings: AuditFinding[] = [];
+  readonly #image: V6Image;
+  readonly #columns: InodeColumns;
+  #numbers = new InodeNumbers(0);
+
+  constructor(image: V6Image) {
+    this.#image = image;
+    this.#columns = image.columns;
+  }
+
+  run(): void {
+    const columns = this.#columns;
+    let names = 1;
+    for (let i = 0; i < columns.count; i++) names += columns.namesOf(columns.nidAt(i));
+    const { superBlock } = this.#image.tables;
+    if (superBlock.inos !== names) {
+      this.#report('RAFS-INOS', {
+        message: 'the super block counts another number of names than the tree has',
+        offset: v6.SUPER_OFFSET + 0x10,
+        expected: names,
+        found: superBlock.inos,
+      });
+    }
+    this.#numbers = new InodeNumbers(names);
+    for (let i = 0; i < columns.count; i++) {
+      const nid = columns.nidAt(i);
+      const kind = columns.kindOf(nid);
+      this.#inode(nid, kind);
+      this.#links(nid, kind);
+      if (kind === DIRECTORY) this.#directory(nid);
+      else if (kind === FILE) this.#file(nid);
+      else if (kind === SYMLINK) this.#symlink(nid);
     }
   }
-  const { superBlock } = image.tables;
-  if (superBlock.inos !== names) {
-    yield auditFinding('RAFS-INOS', {
-      message: 'the super block counts another number of names than the tree has',
-      offset: v6.SUPER_OFFSET + 0x10,
-      expected: names,
-      found: superBlock.inos,
-    });
-  }
-  const numbers = new Map<number, StoredInode>();
-  for (const stored of image.inodes.values()) {
-    yield* auditInode(stored, numbers);
-    // A directory's own name counts once in `links`, and so makes one of its two; the root has none.
-    const isRoot = stored.nid === superBlock.rootNid;
-    const base = stored.kind === 'directory' ? (isRoot ? 2 : 1) : 0;
-    const nlink = base + (links.get(stored.nid) ?? 0);
-    if (stored.fields.nlink !== nlink) {
-      yield auditFinding(
-        'RAFS-NLINK',
-        at(stored, { message: 'wrong number of links', expected: nlink, found: stored.fields.nlink }),
-      );
+
+  #inode(nid: number, kind: number): void {
+    const columns = this.#columns;
+    const ino = columns.ino(nid);
+    const other = this.#numbers.take(ino, nid);
+    if (ino === 0 || ino > 0x7fff_ffff) {
+      this.#reportAt(nid, 'RAFS-INODE', { message: `inode number ${ino}` });
+    } else if (other !== undefined) {
+      const path = displayName(columns.pathOf(other));
+      this.#reportAt(nid, 'RAFS-INODE', { message: `inode number ${ino} is also that of /${path}` });
     }
-    if (stored.kind === 'directory') yield* auditDirectory(image, stored, parents.get(stored.nid));
-    else if (stored.inode.kind === 'file') yield* auditFile(image, stored, stored.inode);
-    else if (stored.inode.kind === 'symlink') yield* auditSymlink(stored, stored.inode.target);
+    const layout = columns.layoutOf(nid);
+    if (kind !== FILE && kind !== DIRECTORY && kind !== SYMLINK && layout !== v6.LAYOUT_PLAIN) {
+      const message = `a ${columns.kindName(nid) ?? 'hole'} with data layout ${layout}`;
+      this.#reportAt(nid, 'RAFS-INODE', { message });
+    }
+    if (columns.mtimeNsec(nid) > 999_999_999) {
+      this.#reportAt(nid, 'RAFS-INODE', { message: `${columns.mtimeNsec(nid)} nanoseconds` });
+    }
+    const excess = (columns.bodyOffset(nid) % v6.BLOCK_SIZE) + columns.tailSize(nid) - v6.BLOCK_SIZE;
+    if (excess > 0) {
+      const message = `inline data that ends ${excess} bytes into the next block`;
+      this.#reportAt(nid, 'RAFS-INLINE', { message });
+    }
+    if (columns.xattrSize(nid) === 0) return;
+    for (const { name, offset } of this.#image.inodes.get(nid)?.xattrs ?? []) {
+      if (!name.includes('\0')) continue;
+      this.#report('RAFS-XATTR', {
+        message: `a NUL in the name of xattr ${displayName(name)}`,
+        path: columns.pathOf(nid),
+        offset,
+      });
+    }
   }
-}
 
-function at<T extends object>(stored: StoredInode, details: T): T & Pick<StoredInode, 'path' | 'offset'> {
-  return { ...details, path: stored.path, offset: stored.offset };
-}
+  #links(nid: number, kind: number): void {
+    const columns = this.#columns;
+    let expected = columns.namesOf(nid);
+    if (kind === DIRECTORY) {
+      expected = 2;
+      for (let row = columns.rowsFrom(nid); row < columns.rowsTo(nid); row++) {
+        if (columns.kindOf(columns.rowNid(row)) === DIRECTORY && columns.dots(row) === 0) expected += 1;
+      }
+    }
+    const found = columns.nlink(nid);
+    if (found !== expected) {
+      this.#reportAt(nid, 'RAFS-NLINK', { message: 'wrong number of links', expected, found });
+    }
+  }
 
-function* auditInode(stored: StoredInode, numbers: Map<number, StoredInode>): Generator<AuditFinding> {
-  const { fields } = stored;
-  const other = numbers.get(fields.ino);
-  if (fields.ino === 0 || fields.ino > 0x7fff_ffff) {
-    yield auditFinding('RAFS-INODE', at(stored, { message: `inode number ${fields.ino}` }));
-  } else if (other !== undefined) {
-    yield auditFinding(
-      'RAFS-INODE',
-      at(stored, { message: `inode number ${fields.ino} is also that of /${displayName(other.path)}` }),
-    );
+  #directory(nid: number): void {
+    const columns = this.#columns;
+    this.#dots(nid, '.', nid);
+    this.#dots(nid, '..', columns.parentOf(nid));
+    const first = columns.rowsFrom(nid);
+    for (let row = first; row < columns.rowsTo(nid); row++) {
+      if (row > first && columns.compareRows(row - 1, row) >= 0) {
+        this.#reportRow(nid, row, 'RAFS-DIRENT-ORDER', {
+          message: `${displayName(columns.rowName(row))} does not come behind the name before it`,
+        });
+      }
+      const target = columns.rowNid(row);
+      const expected = columns.fileTypeOf(target);
+      const found = columns.rowFileType(row);
+      if (found !== expected && columns.has(target)) {
+        this.#reportRow(nid, row, 'RAFS-DIRENT-TYPE', {
+          message: `file type of ${displayName(columns.rowName(row))} is not that of its inode`,
+          expected,
+          found,
+        });
+      }
+    }
   }
-  numbers.set(fields.ino, stored);
-  const special = stored.kind !== 'file' && stored.kind !== 'directory' && stored.kind !== 'symlink';
-  if (special && layoutOf(stored) !== v6.LAYOUT_PLAIN) {
-    yield auditFinding(
-      'RAFS-INODE',
-      at(stored, { message: `a ${stored.kind} with data layout ${layoutOf(stored)}` }),
-    );
-  }
-  if (fields.mtimeNsec > 999_999_999) {
-    yield auditFinding('RAFS-INODE', at(stored, { message: `${fields.mtimeNsec} nanoseconds` }));
-  }
-  const tail = layoutOf(stored) === v6.LAYOUT_INLINE ? fields.size % v6.BLOCK_SIZE : 0;
-  const excess = (stored.bodyOffset % v6.BLOCK_SIZE) + tail - v6.BLOCK_SIZE;
-  if (excess > 0) {
-    yield auditFinding(
-      'RAFS-INLINE',
-      at(stored, { message: `inline data that ends ${excess} bytes into the next block` }),
-    );
-  }
-  for (const { name, offset } of stored.xattrs) {
-    if (!name.includes('\0')) continue;
-    yield auditFinding('RAFS-XATTR', {
-      message: `a NUL in the name of xattr ${displayName(name)}`,
-      path: stored.path,
-      offset,
-    });
-  }
-}
 
-function* auditDirectory(
-  image: V6Image,
-  stored: StoredInode,
-  parent: number | undefined,
-): Generator<AuditFinding> {
-  const dots = { '.': stored.nid, '..': parent };
-  for (const [name, nid] of Object.entries(dots)) {
-    const rows = stored.rows.filter((row) => row.name === name);
+  #dots(nid: number, name: '.' | '..', target: number): void {
+    const columns = this.#columns;
+    const rows: number[] = [];
+    for (let row = columns.rowsFrom(nid); row < columns.rowsTo(nid); row++) {
+      if (columns.dots(row) === name.length) rows.push(row);
+    }
     if (rows.length !== 1) {
-      yield auditFinding('RAFS-DOTS', at(stored, { message: `${rows.length} entries named "${name}"` }));
+      this.#reportAt(nid, 'RAFS-DOTS', { message: `${rows.length} entries named "${name}"` });
     }
     for (const row of rows) {
-      if (row.nid === nid) continue;
-      yield auditFinding('RAFS-DOTS', {
-        message: `"${name}" leads elsewhere`,
-        path: stored.path,
-        offset: row.offset,
-        expected: nid,
-        found: row.nid,
-      });
+      const found = columns.rowNid(row);
+      if (found === target) continue;
+      const message = `"${name}" leads elsewhere`;
+      this.#reportRow(nid, row, 'RAFS-DOTS', { message, expected: target, found });
     }
   }
-  let last: string | undefined;
-  for (const row of stored.rows) {
-    const where = { path: stored.path, offset: row.offset };
-    if (last !== undefined && row.name <= last) {
-      yield auditFinding('RAFS-DIRENT-ORDER', {
-        ...where,
-        message: `${displayName(row.name)} does not come behind the name before it`,
-      });
+
+  #file(nid: number): void {
+    const columns = this.#columns;
+    const { chunks } = this.#image.tables;
+    const { chunkSize } = columns;
+    const size = columns.sizeOf(nid);
+    const count = columns.chunkCount(nid);
+    for (let k = 0; k < count; k++) {
+      const ref = columns.chunkAt(nid, k);
+      const position = chunks.find(chunkBlob(ref), chunkIndex(ref));
+      const expected = Math.min(chunkSize, size - k * chunkSize);
+      const found = position === undefined ? 0 : chunks.uncompressedSize(position);
+      if (found !== expected) {
+        const message = `chunk ${k} of the file has the wrong length`;
+        this.#reportAt(nid, 'RAFS-CHUNK-LENGTH', { message, expected, found });
+      }
     }
-    last = row.name;
-    const kind = image.inodes.get(row.nid)?.kind;
-    const fileType = kind === undefined ? undefined : v6.FILE_TYPES[kind].dirent;
-    if (fileType !== undefined && row.fileType !== fileType) {
-      yield auditFinding('RAFS-DIRENT-TYPE', {
-        ...where,
-        message: `file type of ${displayName(row.name)} is not that of its inode`,
-        expected: fileType,
-        found: row.fileType,
-      });
+    const word = columns.union(nid);
+    const unit = v6.BLOCK_SIZE * 2 ** (word & 0x1f);
+    if (
+      (word & ~0x1f) !== v6.CHUNK_FORMAT_INDEXES ||
+      (unit !== chunkSize && !(unit >= size && size > chunkSize && this.#isContiguous(nid, count)))
+    ) {
+      const message = `chunk format 0x${word.toString(16)} in an image with chunks of ${chunkSize} bytes`;
+      this.#reportAt(nid, 'RAFS-CHUNK-FORMAT', { message });
     }
+  }
+
+  #isContiguous(nid: number, count: number): boolean {
+    const refs = Array.from({ length: count }, (_, k) => this.#columns.chunkAt(nid, k));
+    return contiguous(refs, this.#columns.chunkSize, this.#image.bootstrap.blobs);
+  }
+
+  #symlink(nid: number): void {
+    const columns = this.#columns;
+    const size = columns.sizeOf(nid);
+    if (size > v6.MAX_SYMLINK_LENGTH) {
+      this.#reportAt(nid, 'RAFS-SYMLINK', { message: `a target of ${size} bytes` });
+    }
+    const tail = columns.tailSize(nid);
+    const start = columns.union(nid) * v6.BLOCK_SIZE;
+    const body = columns.bodyOffset(nid);
+    if (hasNul(columns.buffer, start, start + size - tail) || hasNul(columns.buffer, body, body + tail)) {
+      this.#reportAt(nid, 'RAFS-SYMLINK', { message: 'a NUL in the target' });
+    }
+  }
+
+  #report(id: AuditId, details: AuditDetails): void {
+    this.findings.push(auditFinding(id, details));
+  }
+
+  #reportAt(nid: number, id: AuditId, details: AuditDetails): void {
+    this.#report(id, { ...details, path: this.#columns.pathOf(nid), offset: this.#columns.offsetOf(nid) });
+  }
+
+  #reportRow(directory: number, row: number, id: AuditId, details: AuditDetails): void {
+    const offset = this.#columns.rowOffset(row);
+    this.#report(id, { ...details, path: this.#columns.pathOf(directory), offset });
   }
 }
 
-function* auditFile(
-  image: V6Image,
-  stored: StoredInode,
-  file: Inode & { readonly kind: 'file' },
-): Generator<AuditFinding> {
-  const { chunkSize, blobs } = image.bootstrap;
-  for (const [k, ref] of file.chunks.entries()) {
-    const expected = Math.min(chunkSize, file.size - k * chunkSize);
-    const found = image.chunkInfo(ref).uncompressedSize;
-    if (found !== expected) {
-      yield auditFinding(
-        'RAFS-CHUNK-LENGTH',
-        at(stored, { message: `chunk ${k} of the file has the wrong length`, expected, found }),
-      );
-    }
-  }
-  const word = stored.fields.union;
-  const unit = v6.BLOCK_SIZE * 2 ** (word & 0x1f);
-  const extent = unit >= file.size && file.size > chunkSize && contiguous(file.chunks, chunkSize, blobs);
-  if ((word & ~0x1f) !== v6.CHUNK_FORMAT_INDEXES || (unit !== chunkSize && !extent)) {
-    yield auditFinding(
-      'RAFS-CHUNK-FORMAT',
-      at(stored, {
-        message: `chunk format 0x${word.toString(16)} in an image with chunks of ${chunkSize} bytes`,
-      }),
-    );
-  }
+function hasNul(bytes: Buffer, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i] === 0) return true;
+  return false;
 }
 
-function* auditSymlink(stored: StoredInode, target: string): Generator<AuditFinding> {
-  if (target.length > v6.MAX_SYMLINK_LENGTH) {
-    yield auditFinding('RAFS-SYMLINK', at(stored, { message: `a target of ${target.length} bytes` }));
+/** Who has a number. A sound image uses no number beyond its count of names. */
+class InodeNumbers {
+  readonly #low: Uint32Array;
+  readonly #high = new Map<number, number>();
+
+  constructor(names: number) {
+    this.#low = new Uint32Array(names + 1);
   }
-  if (target.includes('\0'))
-    yield auditFinding('RAFS-SYMLINK', at(stored, { message: 'a NUL in the target' }));
+
+  /** Gives the number to `nid`, and tells who had it before. */
+  take(ino: number, nid: number): number | undefined {
+    if (ino >= this.#low.length) {
+      const before = this.#high.get(ino);
+      this.#high.set(ino, nid);
+      return before;
+    }
+    const before = this.#low[ino] ?? 0;
+    this.#low[ino] = nid + 1; // 0 is for nobody
+    return before === 0 ? undefined : before - 1;
+  }
 }

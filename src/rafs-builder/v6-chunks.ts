@@ -77,6 +77,33 @@ export class ChunkInfos {
     };
   }
 
+  /** A record without its digest, and without the cost of a view of it. */
+  numbers(position: number): Omit<v6.ChunkInfo, 'digest'> {
+    const place = this.placeOf(position);
+    const view = this.#view;
+    return {
+      blobIndex: view.getUint32(place + BLOB, true),
+      flags: view.getUint32(place + FLAGS, true),
+      compressedSize: view.getUint32(place + COMPRESSED_SIZE, true),
+      uncompressedSize: view.getUint32(place + UNCOMPRESSED_SIZE, true),
+      compressedOffset: this.#u64(place + COMPRESSED_OFFSET),
+      uncompressedOffset: this.#u64(place + UNCOMPRESSED_OFFSET),
+      fileOffset: this.#u64(place + FILE_OFFSET),
+      index: view.getUint32(place + INDEX, true),
+      crc32: view.getUint32(place + CRC32, true),
+    };
+  }
+
+  /** Negative when record `a` sorts before record `b`: by digest, then blob, then index. */
+  compare(a: number, b: number): number {
+    for (let i = 0; i < DIGEST_SIZE; i += 4) {
+      const left = this.#view.getUint32(this.placeOf(a) + DIGEST + i);
+      const right = this.#view.getUint32(this.placeOf(b) + DIGEST + i);
+      if (left !== right) return left - right;
+    }
+    return this.blobOf(a) - this.blobOf(b) || this.indexOf(a) - this.indexOf(b);
+  }
+
   blobOf(position: number): number {
     return this.#view.getUint32(this.placeOf(position) + BLOB, true);
   }
