@@ -14,6 +14,8 @@ export interface TokenServerOptions {
   readonly field?: 'token' | 'access_token';
   /** The GET form of the protocol is answered 404. */
   readonly postOnly?: boolean;
+  /** Sees each request first; true when it has answered it. For faults. */
+  readonly intercept?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
 
 interface Issued {
@@ -29,6 +31,8 @@ export interface TokenServer {
     readonly user: string;
   }[];
   readonly tokens: ReadonlyMap<string, Issued>;
+  /** All tokens that were ever given out. */
+  readonly issued: readonly string[];
   /** All tokens are void from now on. */
   revoke(): void;
   /** For a registry's `intercept`: answers 401 unless the request bears a token for what it wants. */
@@ -41,9 +45,11 @@ const SERVICE = 'test-registry';
 export async function startTokenServer(options: TokenServerOptions = {}): Promise<TokenServer> {
   const requests: { method: string; scopes: string[]; user: string }[] = [];
   const tokens = new Map<string, Issued>();
+  const issued: string[] = [];
 
   const issue = (response: ServerResponse, scopes: string[], user: string): void => {
     const value = randomBytes(24).toString('base64url');
+    issued.push(value);
     const lifetimeS = options.lifetimeS ?? 300;
     const granted = user === '' ? scopes.map((scope) => scope.replace(/:pull,push$/, ':pull')) : scopes;
     tokens.set(value, { scopes: granted, expiresAtMs: Date.now() + lifetimeS * 1000 });
@@ -57,6 +63,7 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
   };
 
   const server = createServer((request, response) => {
+    if (options.intercept?.(request, response) === true) return;
     const url = new URL(request.url ?? '/', 'http://token.invalid');
     if (request.method === 'GET') {
       const scopes = url.searchParams.getAll('scope');
@@ -90,6 +97,7 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
     realm,
     requests,
     tokens,
+    issued,
     revoke: () => {
       tokens.clear();
     },

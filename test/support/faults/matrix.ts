@@ -1,0 +1,153 @@
+/**
+ * The fault matrix: every request of a whole conversion × every fault. What a cell came to is judged here; which answer is the
+ * right one for a kind of request stands in expected.ts.
+ */
+import { type Fault, FAULTS, type FaultRule } from '../../../src/embedded-registry/faults.js';
+import { InternalError, NydusError, RegistryError } from '../../../src/errors.js';
+import {
+  type FaultLab,
+  type ForeignHeader,
+  type Host,
+  type Observation,
+  PASSWORD,
+  type SeenRequest,
+} from './lab.js';
+
+/** `once`: one request is struck. `for good`: every request of its kind and content from there on. */
+export type Mode = 'once' | 'for good';
+
+export interface Cell {
+  readonly host: Host;
+  readonly method: string;
+  readonly path: string;
+  /** Which of the requests with this method and path, from 1. */
+  readonly at: number;
+  /** What the request is for, as docs/reliability.md names it. */
+  readonly kind: string;
+  readonly fault: Fault;
+  readonly mode: Mode;
+}
+
+/** `same`: the result of the run without faults. Else the code of the error. */
+export type Outcome = 'same' | NydusError['code'];
+
+export interface CellResult {
+  readonly cell: Cell;
+  readonly outcome: Outcome;
+  /** The sentence that the user is shown. */
+  readonly message: string | undefined;
+  readonly retries: number;
+  readonly elapsedMs: number;
+  /** Promises that were broken; none, if all is well. */
+  readonly faults: readonly string[];
+  readonly foreign: readonly ForeignHeader[];
+}
+
+/** Longer than every wait that the laboratory's client may make in one run. */
+const TIME_LIMIT_MS = 60_000;
+
+/** Rows of the table, in the order in which a conversion makes the requests. */
+export function kindOf({ host, method, path, status }: SeenRequest, config: string): string {
+  if (host === 'tokens') return 'token';
+  if (status === 401) return 'first request, told to log in';
+  const from = host === 'source' ? 'source' : 'target';
+  if (path.includes('/manifests/')) {
+    const byDigest = path.includes('/manifests/sha256');
+    if (method === 'PUT') return byDigest ? 'push a manifest' : 'set the tag';
+    if (host === 'target') return byDigest ? 'look for a manifest' : 'look at the tag';
+    return method === 'HEAD' ? 'resolve the source' : 'read the manifest';
+  }
+  if (path.includes('mount=')) return 'mount a blob';
+  if (method === 'POST') return 'open an upload';
+  if (method === 'PATCH') return 'send a blob (PATCH)';
+  if (method === 'PUT') return 'finish an upload (PUT)';
+  if (method === 'GET' && path.includes('/uploads/')) return 'ask how far an upload is';
+  if (method === 'HEAD') return `look for a blob`;
+  return path.includes(config) ? 'read the config' : `read a layer of the ${from}`;
+}
+
+/** All cells for the requests that a run without faults makes. */
+export function cellsOf(requests: readonly SeenRequest[], config: string, mode: Mode): Cell[] {
+  const counts = new Map<string, number>();
+  return requests.flatMap((request) => {
+    const { host, method, path } = request;
+    const key = `${host} ${method} ${path}`;
+    const at = (counts.get(key) ?? 0) + 1;
+    counts.set(key, at);
+    const kind = kindOf(request, config);
+    return faultNames().map((fault) => ({ host, method, path, at, kind, fault, mode }));
+  });
+}
+
+export function faultNames(): Fault[] {
+  return Object.keys(FAULTS) as Fault[]; // the table's own keys
+}
+
+function ruleOf({ method, path, at, fault, mode }: Cell): FaultRule {
+  const text = path.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`).replace('SESSION', '[^/?]+');
+  return { method, path: new RegExp(`^${text}$`), at, times: mode === 'once' ? 1 : Infinity, fault };
+}
+
+/** One conversion with one fault. `reference` is the digest that a run without faults gives. */
+export async function runCell(lab: FaultLab, cell: Cell, reference: string): Promise<CellResult> {
+  let seen = await lab.run({ rules: { [cell.host]: [ruleOf(cell)] } });
+  // Which of two requests at the same time comes first is not decided: then the script may have missed.
+  for (let again = 0; seen.struck === 0 && again < 3; again++) {
+    seen = await lab.run({ rules: { [cell.host]: [ruleOf(cell)] } });
+  }
+  const { error } = seen;
+  return {
+    cell,
+    outcome: error === undefined ? 'same' : error instanceof NydusError ? error.code : 'INTERNAL',
+    message: error instanceof Error ? error.message : undefined,
+    retries: seen.events.filter(({ type }) => type === 'retry').length,
+    elapsedMs: seen.elapsedMs,
+    faults: brokenPromises(seen, reference),
+    foreign: seen.foreign,
+  };
+}
+
+function brokenPromises(seen: Observation, reference: string): string[] {
+  const { error, tagged, damage, left } = seen;
+  const broken: string[] = [];
+  if (seen.struck === 0) broken.push('the script struck nothing');
+  if (seen.elapsedMs > TIME_LIMIT_MS) broken.push(`took ${Math.round(seen.elapsedMs / 1000)} s`);
+  if (left.length > 0) broken.push(`left ${left.join(', ')}`);
+  if (error === undefined) {
+    if (tagged !== reference) broken.push(`the tag is ${tagged ?? 'absent'}, not ${reference}`);
+  } else {
+    // Only the answer to the very last request may be lost after it has been carried out.
+    if (tagged !== undefined && tagged !== reference) broken.push(`it failed, and the tag is ${tagged}`);
+    if (!(error instanceof NydusError) || error instanceof InternalError)
+      broken.push(`not an error of ours: ${String(error)}`);
+    else if (/\n|\.$/.test(error.message)) broken.push(`not one sentence: ${error.message}`);
+  }
+  broken.push(...damage);
+  const said = printed(seen);
+  for (const secret of secretsOf(seen.tokens)) if (said.includes(secret)) broken.push('a secret was printed');
+  for (const { name, value, method } of seen.foreign) {
+    if (secretsOf(seen.tokens).some((secret) => value.includes(secret)))
+      broken.push(`${method} told another origin a secret in ${name}`);
+  }
+  return broken;
+}
+
+/** Every way in which the password or a token may be written. */
+export function secretsOf(tokens: readonly string[]): string[] {
+  const basic = Buffer.from(`me:${PASSWORD}`).toString('base64');
+  return [PASSWORD, encodeURIComponent(PASSWORD), JSON.stringify(PASSWORD).slice(1, -1), basic, ...tokens];
+}
+
+/** All that a program could print of the run. */
+function printed({ error, events }: Observation): string {
+  return JSON.stringify([error, events], (_, value: unknown) =>
+    value instanceof Error
+      ? { ...value, message: value.message, stack: value.stack, cause: value.cause }
+      : value,
+  );
+}
+
+/** True for an error whose message says that trying again may help. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof RegistryError && error.retryable;
+}
