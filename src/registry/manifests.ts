@@ -2,7 +2,7 @@
 import { ContentMismatchError, RegistryError } from '../errors.js';
 import { collect, contentOf } from '../io/streams.js';
 import { type Descriptor } from '../oci/descriptor.js';
-import { isDigest, sha256 } from '../oci/digest.js';
+import { type Digest, isDigest, sha256 } from '../oci/digest.js';
 import { isDocumentType, MAX_DOCUMENT_SIZE, parseDocument } from '../oci/manifest.js';
 import { MEDIA } from '../oci/media-types.js';
 import { type Reference } from '../oci/reference.js';
@@ -84,25 +84,82 @@ export async function putManifest(
     name === manifest.digest
       ? `cannot push manifest ${manifest.digest} to ${location}`
       : `cannot tag ${location}`;
-  const response = await client.request({
-    method: 'PUT',
-    url: manifestPath(reference, name),
-    headers: { 'content-type': manifest.mediaType },
-    body: contentOf(bytes),
-    accept: [200, 201, 202, 204],
-    what,
-    explain: (said) => explainManifestRefusal(said, manifest.mediaType, bytes),
-    scopes: [repositoryScope(reference.repository, access)],
-    ...call,
-  });
-  await response.discard();
-  const stored = response.headers['docker-content-digest'];
-  if (stored !== undefined && isDigest(stored) && stored !== manifest.digest) {
-    throw new RegistryError(`${what}: the registry stored it as ${stored}, which is not ${manifest.digest}`, {
-      status: response.status,
+  const last: { stored?: Digest | undefined } = {};
+  const attempt = async (): Promise<boolean> => {
+    last.stored = undefined;
+    const response = await client.request({
+      method: 'PUT',
+      url: manifestPath(reference, name),
+      headers: { 'content-type': manifest.mediaType },
+      body: contentOf(bytes),
+      accept: [200, 201, 202, 204],
+      what,
+      explain: (said) => explainManifestRefusal(said, manifest.mediaType, bytes),
+      scopes: [repositoryScope(reference.repository, access)],
+      once: true,
+      ...call,
     });
+    await response.discard();
+    const said = response.headers['docker-content-digest'] ?? '';
+    // Anything but 201 may be the answer of something that is no registry: then it is looked at what the name means now.
+    const stored = isDigest(said)
+      ? said
+      : response.status === 201
+        ? manifest.digest
+        : await digestAt(pointer, name, call);
+    if (stored === undefined)
+      throw new RegistryError(`${what}: the registry answered ${response.status}, and does not hold it`, {
+        status: response.status,
+        retryable: true,
+      });
+    last.stored = stored;
+    if (stored !== manifest.digest)
+      throw new RegistryError(
+        `${what}: the registry stored it as ${stored}, which is not ${manifest.digest}`,
+        {
+          status: response.status,
+          retryable: true,
+        },
+      );
+    return response.headers['oci-subject'] !== undefined;
+  };
+  try {
+    return await client.retry(what, attempt, call);
+  } catch (error) {
+    // No answer came: it may have been done all the same.
+    const unanswered = error instanceof RegistryError && error.retryable && error.status === undefined;
+    if (unanswered && (await digestAt(pointer, name, call).catch(() => undefined)) === manifest.digest)
+      return false;
+    // A name that means something else than it should is worse than none.
+    if (last.stored !== undefined && !isDigest(name)) await removeTag(pointer, name, call);
+    throw error;
   }
-  return response.headers['oci-subject'] !== undefined;
+}
+
+/** As far as the registry lets us; whatever it says, the error to tell is another. */
+async function removeTag(
+  { client, reference, access }: Pointer,
+  name: string,
+  call: CallOptions,
+): Promise<void> {
+  await client
+    .request({
+      method: 'DELETE',
+      url: manifestPath(reference, name),
+      accept: [200, 202, 204],
+      what: `cannot remove the tag ${name}`,
+      scopes: [repositoryScope(reference.repository, access)],
+      ...call,
+    })
+    .then(async (response) => response.discard())
+    .catch(() => undefined);
+}
+
+/** What a tag or digest means at this moment. */
+async function digestAt(pointer: Pointer, name: string, call: CallOptions): Promise<Digest | undefined> {
+  const { registry, repository } = pointer.reference;
+  const reference = { registry, repository, ...(isDigest(name) ? { digest: name } : { tag: name }) };
+  return (await resolveManifest({ ...pointer, reference }, call))?.digest;
 }
 
 function fromHeaders(response: HttpResponse): Descriptor | undefined {

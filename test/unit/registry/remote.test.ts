@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
+import { type Fault, faultScript } from '../../../src/embedded-registry/faults.js';
 import { type ObservedRequest, startRegistry } from '../../../src/embedded-registry/server.js';
 import { AuthError, ContentMismatchError, RegistryError, UnsupportedError } from '../../../src/errors.js';
 import { collect, contentOf } from '../../../src/io/streams.js';
@@ -531,4 +532,43 @@ test('a refusal to push names the login', async (t) => {
     target.push(blob.descriptor, contentOf(blob.bytes)),
     (error) => error instanceof AuthError && /denied without a login \(403 DENIED\): no/.test(error.message),
   );
+});
+
+/** The image pushed with its last request, the tag's, spoiled: what came of it, and what the tag means after. */
+async function tagSpoiledBy(
+  t: TestContext,
+  fault: Fault,
+  times: number,
+): Promise<{ error: unknown; tag: string | undefined }> {
+  const script = faultScript([{ fault, times, method: 'PUT', path: /manifests\/1$/ }]);
+  const r = await startRegistry({ root: await tempFolder(t), intercept: script.intercept });
+  t.after(() => r.close());
+  await using target = openTarget(`${r.host}/a:1`, options);
+  const error = await pushImage(target, image).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  return { error, tag: (await target.resolve())?.digest };
+}
+
+test('a tag counts as set when it is: not when a portal answers 200, and also when the answer is lost', async (t) => {
+  assert.deepEqual(await tagSpoiledBy(t, 'html-200', 1), { error: undefined, tag: image.manifest.digest });
+  assert.deepEqual(await tagSpoiledBy(t, 'lost-answer', 99), {
+    error: undefined,
+    tag: image.manifest.digest,
+  });
+  const { error, tag } = await tagSpoiledBy(t, 'html-200', 99);
+  assert.ok(error instanceof RegistryError);
+  assert.match(error.message, /answered 200, and does not hold it/);
+  assert.equal(tag, undefined);
+});
+
+test('a tag that received other bytes is set again, and taken away when that does not help', async (t) => {
+  assert.deepEqual(await tagSpoiledBy(t, 'wrong-digest', 1), {
+    error: undefined,
+    tag: image.manifest.digest,
+  });
+  const { error, tag } = await tagSpoiledBy(t, 'wrong-digest', 99);
+  assert.ok(error instanceof RegistryError);
+  assert.equal(tag, undefined);
 });
