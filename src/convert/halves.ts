@@ -6,8 +6,8 @@ import { MEDIA } from '../oci/media-types.js';
 import { EMPTY_LAYER_BYTES, EMPTY_LAYER_DIGEST } from '../oci/nydus.js';
 import { familyOf, nydusManifest } from './assemble.js';
 import { bootstrapLayer } from './bootstrap-layer.js';
-import { nydusConfig } from './config-edit.js';
-import { prependEmptyLayer } from './empty-layer.js';
+import { nydusConfig } from '../oci/config-edit.js';
+import { prependEmptyLayer } from '../oci/empty-layer.js';
 import { type Run } from './run.js';
 import { parseJsonObject } from './json-value.js';
 import { type ConvertedLayer } from './layer.js';
@@ -82,7 +82,7 @@ export function assembleOci(
   const family = familyOf(manifest.value.mediaType, false);
   const bytes = prependEmptyLayer(
     { manifest: manifest.bytes, config: config.bytes },
-    family,
+    family.layer,
     `manifest ${manifest.descriptor.digest}`,
   );
   const added = { mediaType: family.layer, digest: EMPTY_LAYER_DIGEST, size: EMPTY_LAYER_BYTES.length };

@@ -23,7 +23,7 @@ import { formatPlatform, formatSelection, isSelected, isUnknownPlatform } from '
 import { formatReference, parseReference } from '../oci/reference.js';
 import { type ImageSource } from '../registry/store.js';
 import { type CallOptions } from '../reporter.js';
-import { removeEmptyLayer, sourceDigestOf, type ImageBytes } from './empty-layer.js';
+import { removeEmptyLayer, sourceDigestOf, type ImageBytes } from '../oci/empty-layer.js';
 import { isJsonObject, type JsonObject, parseJsonObject, withMembers } from './json-value.js';
 import { type ConvertOptions, keepsAttestations } from './options.js';
 

@@ -4,7 +4,7 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { sourceDigestOf } from '../../../src/convert/empty-layer.js';
+import { sourceDigestOf } from '../../../src/oci/empty-layer.js';
 import { BUILDER_VERSION } from '../../../src/convert/version.js';
 import {
   ContentMismatchError,

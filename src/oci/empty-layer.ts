@@ -7,10 +7,9 @@
  * that is what makes converting a converted image harmless.
  */
 import { FormatError } from '../errors.js';
-import { type Digest, sha256 } from '../oci/digest.js';
-import { ANNOTATION } from '../oci/media-types.js';
-import { EMPTY_LAYER_BYTES, EMPTY_LAYER_DIGEST } from '../oci/nydus.js';
-import { type Family } from './assemble.js';
+import { type Digest, sha256 } from './digest.js';
+import { ANNOTATION } from './media-types.js';
+import { EMPTY_LAYER_BYTES, EMPTY_LAYER_DIGEST } from './nydus.js';
 import { prependEmptyLayerToConfig, removeEmptyLayerFromConfig } from './config-edit.js';
 import {
   appendChild,
@@ -36,14 +35,14 @@ export interface ImageBytes {
   readonly config: Uint8Array;
 }
 
-/** `what` names the source image, for messages. */
-export function prependEmptyLayer(source: ImageBytes, family: Family, what: string): ImageBytes {
+/** `layerType` is that of the manifest's family; `what` names the source image, for messages. */
+export function prependEmptyLayer(source: ImageBytes, layerType: string, what: string): ImageBytes {
   const config = prependEmptyLayerToConfig(source.config, `config of ${what}`);
   const doc = parseJsonText(source.manifest, what);
   const layers = member(doc.root, 'layers');
   if (layers?.type !== 'array') throw new FormatError(`${what} has no list of layers`);
   const layer = jsonSource({
-    mediaType: family.layer,
+    mediaType: layerType,
     digest: EMPTY_LAYER_DIGEST,
     size: EMPTY_LAYER_BYTES.length,
     annotations: { [ANNOTATION.nydusEmptyLayer]: 'true' },

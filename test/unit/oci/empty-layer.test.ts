@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { familyOf } from '../../../src/convert/assemble.js';
-import { prependEmptyLayer, removeEmptyLayer } from '../../../src/convert/empty-layer.js';
+import { prependEmptyLayer, removeEmptyLayer } from '../../../src/oci/empty-layer.js';
 import { sha256 } from '../../../src/oci/digest.js';
 import { parseManifest } from '../../../src/oci/manifest.js';
 import { ANNOTATION, MEDIA } from '../../../src/oci/media-types.js';
@@ -33,7 +32,7 @@ test('the constants of the empty layer hold for its bytes', () => {
 
 test('trap 43: the OCI half starts with an empty layer, and its config agrees', () => {
   const source = image({ mediaType: MEDIA.ociManifest });
-  const derived = prependEmptyLayer(source, familyOf(MEDIA.ociManifest, false), 'app');
+  const derived = prependEmptyLayer(source, MEDIA.ociLayerGzip, 'app');
   const manifest = parseManifest(derived.manifest);
   assert.equal(manifest.layers.length, 2);
   assert.equal(manifest.layers[0]?.digest, EMPTY_LAYER_DIGEST);
@@ -44,7 +43,7 @@ test('trap 43: the OCI half starts with an empty layer, and its config agrees', 
 });
 
 test('a Docker image keeps Docker types', () => {
-  const derived = prependEmptyLayer(image({}), familyOf(MEDIA.dockerManifest, false), 'app');
+  const derived = prependEmptyLayer(image({}), MEDIA.dockerLayerGzip, 'app');
   assert.equal(parseManifest(derived.manifest).layers[0]?.mediaType, MEDIA.dockerLayerGzip);
 });
 
@@ -59,7 +58,7 @@ test('taking the empty layer out gives the original bytes, whatever their style 
   fc.assert(
     fc.property(annotations, fc.constantFrom(undefined, '\t', '  ', '   '), (extra, indent) => {
       const source = image(extra, indent);
-      const derived = prependEmptyLayer(source, familyOf(MEDIA.ociManifest, false), 'app');
+      const derived = prependEmptyLayer(source, MEDIA.ociLayerGzip, 'app');
       assert.notEqual(sha256(derived.manifest), sha256(source.manifest));
       const back = removeEmptyLayer(derived, 'app');
       assert.equal(back === undefined ? '' : sha256(back.manifest), sha256(source.manifest));
@@ -69,7 +68,7 @@ test('taking the empty layer out gives the original bytes, whatever their style 
 });
 
 test('what another tool has encoded anew is not taken for the original', () => {
-  const derived = prependEmptyLayer(image({}), familyOf(MEDIA.ociManifest, false), 'app');
+  const derived = prependEmptyLayer(image({}), MEDIA.ociLayerGzip, 'app');
   const manifest = bytes(JSON.parse(Buffer.from(derived.manifest).toString('utf8')), '    ');
   assert.equal(removeEmptyLayer({ manifest, config: derived.config }, 'app'), undefined);
 });

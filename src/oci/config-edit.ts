@@ -6,8 +6,8 @@
  */
 import { type Node } from 'jsonc-parser';
 import { FormatError } from '../errors.js';
-import { type DiffId } from '../oci/digest.js';
-import { EMPTY_LAYER_DIFF_ID } from '../oci/nydus.js';
+import { type DiffId } from './digest.js';
+import { EMPTY_LAYER_DIFF_ID } from './nydus.js';
 import {
   appendChild,
   applySplices,

@@ -5,7 +5,7 @@ import {
   nydusConfig,
   prependEmptyLayerToConfig,
   removeEmptyLayerFromConfig,
-} from '../../../src/convert/config-edit.js';
+} from '../../../src/oci/config-edit.js';
 import { FormatError } from '../../../src/errors.js';
 import { type DiffId, sha256 } from '../../../src/oci/digest.js';
 
