@@ -13,6 +13,7 @@ import { rafsFormats } from '../rafs-builder/index.js';
 import { type Blob } from '../rafs-builder/tree.js';
 import { type PushOutcome } from '../registry/store.js';
 import { type PackStats } from '../reporter.js';
+import { EarlyPushes } from './early.js';
 import {
   convertLayer,
   type ConvertedLayer,
@@ -134,6 +135,9 @@ async function convertLayers(
     options,
     packer,
     uploads,
+    early: new EarlyPushes(source, target, (layer, done, total) => {
+      uploads.call.reporter?.emit({ type: 'layer.progress', platform, layer, stage: 'push', done, total });
+    }),
     platform,
     layerCount,
     blobs,

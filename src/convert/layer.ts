@@ -25,6 +25,7 @@ import { rafsFormats } from '../rafs-builder/index.js';
 import { type Blob, chunkBlob } from '../rafs-builder/tree.js';
 import { type ImageSource, type ImageTarget, isMountable, type PushOutcome } from '../registry/store.js';
 import { type CallOptions, type PackStats, type Stage } from '../reporter.js';
+import { type EarlyBlob, type EarlyPushes } from './early.js';
 import { type ConvertOptions } from './options.js';
 import { type Uploads } from './uploads.js';
 
@@ -35,6 +36,7 @@ export interface LayerContext {
   readonly options: ConvertOptions;
   readonly packer: ImagePacker;
   readonly uploads: Uploads;
+  readonly early: EarlyPushes;
   readonly platform: string;
   /** Layers of the image, for messages. */
   readonly layerCount: number;
@@ -93,6 +95,7 @@ export async function convertLayer(
     packer.abort();
   };
   call.signal?.addEventListener('abort', abort, { once: true });
+  const early = context.early.watch(number, context.blobPath(number), call);
   try {
     await feed(context, job, packer, call);
     const table = await packer.finish();
@@ -108,10 +111,11 @@ export async function convertLayer(
       tail.record === undefined
         ? undefined
         : { record: foreignBlobRecord(tail.record, sealed.digest), chunks: table.chunks };
-    const pushed = pushBlob(context, number, sealed, stats, call);
+    const pushed = pushBlob(context, number, sealed, early, stats, call);
     return { number, tree, blob, sealed, blobMeta: tail.blobMeta, stats, pushed };
   } catch (error) {
     packer.abort();
+    early.close();
     throw error;
   } finally {
     call.signal?.removeEventListener('abort', abort);
@@ -123,6 +127,7 @@ function pushBlob(
   context: LayerContext,
   layer: number,
   { digest, size }: SealedBlob,
+  early: EarlyBlob,
   stats: PackStats,
   call: CallOptions,
 ): Promise<PushOutcome> {
@@ -131,16 +136,25 @@ function pushBlob(
     size,
     open: (range) =>
       counted(fileBytes(path, range), (done) => {
-        progress(context, layer, 'push', done, size, call);
+        progress(context, layer, 'push', (range?.start ?? 0) + done, size, call);
       }),
   };
   const { platform, uploads } = context;
-  const pushed = uploads.push({ mediaType: MEDIA.nydusBlob, digest, size }, content).then(async (outcome) => {
+  const descriptor = { mediaType: MEDIA.nydusBlob, digest, size };
+  early.complete(size);
+  const sending = uploads.push(descriptor, content, (own) => early.push(descriptor, content, own));
+  const pushed = sending.then(async (outcome) => {
+    context.early.learn(layer, outcome);
     await rm(path, { force: true });
     call.reporter?.emit({ type: 'layer.done', platform, layer, stats, outcome });
     return outcome;
   });
-  pushed.catch(() => undefined); // `settle` reports it
+  // `settle` reports a failure. A blob that another layer sends is not finished here.
+  pushed
+    .catch(() => undefined)
+    .finally(() => {
+      early.close();
+    });
   return pushed;
 }
 
@@ -161,6 +175,9 @@ async function feed(
     stream = shared.main;
     void context.uploads
       .once(descriptor.digest, () => placeSourceLayer(context, descriptor, shared.side, call))
+      .then((outcome) => {
+        context.early.learnSource(number, outcome);
+      })
       .catch(() => undefined) // `settle` reports it
       .then(() => {
         shared.release();

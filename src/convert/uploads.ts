@@ -37,11 +37,17 @@ export class Uploads implements AsyncDisposable {
     return { ...this.#call, signal: this.#call.signal ?? this.#stop.signal };
   }
 
-  /** Starts a push and returns at once; the promise may be left alone, `settle` reports its failure. */
-  push(descriptor: Descriptor, content: ReplayableContent): Promise<PushOutcome> {
-    return this.once(descriptor.digest, () =>
-      this.#limited(() => this.#target.push(descriptor, content, this.#call)),
-    );
+  /**
+   * Starts a push and returns at once; the promise may be left alone, `settle` reports its failure. `push` is how it is made,
+   * if not in the target's ordinary way.
+   */
+  push(
+    descriptor: Descriptor,
+    content: ReplayableContent,
+    push: (call: CallOptions) => Promise<PushOutcome> = (call) =>
+      this.#target.push(descriptor, content, call),
+  ): Promise<PushOutcome> {
+    return this.once(descriptor.digest, () => this.#limited(() => push(this.#call)));
   }
 
   /** As `push`, for content that gets into the target in some other way; not counted against the limit. */

@@ -13,7 +13,7 @@ export interface ByteRange {
 
 /** Content that can be read from its start again, so that a retry is simply the same call. */
 export interface ReplayableContent {
-  /** Bytes. */
+  /** Bytes; Infinity while the end is not known. */
   readonly size: number;
   open(range?: ByteRange): ByteStream;
 }

@@ -3,7 +3,7 @@
  * manifests.ts, download.ts and upload.ts.
  */
 import { AuthError, RegistryError } from '../errors.js';
-import { DEFAULT_RETRY, retry, type RetryPolicy } from '../io/retry.js';
+import { DEFAULT_RETRY, retry, type RetryOptions, type RetryPolicy } from '../io/retry.js';
 import { type ReplayableContent } from '../io/streams.js';
 import { type Reference, registryHost } from '../oci/reference.js';
 import { type CallOptions } from '../reporter.js';
@@ -23,6 +23,8 @@ import {
 export interface ClientOptions extends TransportOptions {
   readonly credentials: CredentialStore;
   readonly retry?: RetryPolicy | undefined;
+  /** Bytes: blobs are pushed in chunks of this size; 0, the default, sends them whole. */
+  readonly chunkSize?: number | undefined;
 }
 
 export interface ApiRequest extends CallOptions {
@@ -75,7 +77,11 @@ export class RegistryClient implements AsyncDisposable {
   }
 
   /** Runs `attempt` again after failures that may pass. */
-  async retry<T>(what: string, attempt: (n: number) => Promise<T>, call: CallOptions): Promise<T> {
+  async retry<T>(
+    what: string,
+    attempt: (n: number) => Promise<T>,
+    call: CallOptions & Pick<RetryOptions, 'progressed'>,
+  ): Promise<T> {
     return retry(what, attempt, {
       ...call,
       policy: this.retryPolicy,

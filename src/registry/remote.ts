@@ -1,5 +1,6 @@
 /** A repository of a registry, as a source and as a target. */
 import { InvalidReferenceError, NydusError, RegistryError } from '../errors.js';
+import { type GrowingContent } from '../io/growing-file.js';
 import { type ByteStream, collect, type ReplayableContent, verified } from '../io/streams.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { type Digest } from '../oci/digest.js';
@@ -16,6 +17,8 @@ import { addReferrer } from './referrers-tag.js';
 import { remoteReferrers } from './referrers.js';
 import {
   type ContentSource,
+  type EarlyPush,
+  type EarlySink,
   type FetchOptions,
   type ImageSource,
   type ImageTarget,
@@ -120,7 +123,7 @@ class RemoteSource extends RemoteRepository implements ImageSource {
   }
 }
 
-class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable {
+class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, EarlySink {
   readonly #uploader: Uploader;
   /** Uploads under way, by digest: who wants to push the same blob meanwhile waits for it. */
   readonly #running = new Map<string, Promise<PushOutcome>>();
@@ -135,7 +138,13 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable {
         },
       );
     }
-    this.#uploader = new Uploader(this.client, reference.repository, this.location);
+    this.#uploader = new Uploader({
+      client: this.client,
+      repository: reference.repository,
+      location: this.location,
+      chunkSize: options.chunkSize,
+      exists: (descriptor, call) => this.exists(descriptor, call),
+    });
   }
 
   async resolve(options: CallOptions = {}): Promise<Descriptor | undefined> {
@@ -147,20 +156,26 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable {
     content: ReplayableContent,
     options: CallOptions = {},
   ): Promise<PushOutcome> {
-    for (;;) {
-      const running = this.#running.get(descriptor.digest);
-      if (running === undefined) break;
-      // The other's failure may be its own, such as its signal: then this push still has to be made.
-      const outcome = await running.catch(() => undefined);
-      if (outcome !== undefined) return 'present';
-    }
-    const own = this.#push(descriptor, content, options);
-    this.#running.set(descriptor.digest, own);
-    try {
-      return await own;
-    } finally {
-      this.#running.delete(descriptor.digest);
-    }
+    return this.#once(descriptor, () => this.#push(descriptor, content, options));
+  }
+
+  pushEarly(content: GrowingContent, options: CallOptions = {}): EarlyPush | undefined {
+    const early = this.#uploader.early(content, options);
+    if (early === undefined) return undefined;
+    return {
+      finish: (descriptor, whole, call = {}) =>
+        this.#once(descriptor, async () => {
+          if (await this.exists(descriptor, call)) {
+            early.cancel();
+            return 'present';
+          }
+          await this.#uploader.push(descriptor, whole, call, await early.session());
+          return 'pushed';
+        }),
+      cancel: () => {
+        early.cancel();
+      },
+    };
   }
 
   async mount(descriptor: Descriptor, from: Located, options: CallOptions = {}): Promise<boolean> {
@@ -175,6 +190,24 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable {
     // Listed with its subject first: the tag is what makes it public.
     if (referrerIn(manifest, bytes) !== undefined) await this.#putDocument(manifest, bytes, options);
     await putManifest(this.pointer, manifest, bytes, this.reference.tag ?? 'latest', options);
+  }
+
+  /** One push at a time of one digest; whoever comes while it goes on waits for it. */
+  async #once(descriptor: Descriptor, push: () => Promise<PushOutcome>): Promise<PushOutcome> {
+    for (;;) {
+      const running = this.#running.get(descriptor.digest);
+      if (running === undefined) break;
+      // The other's failure may be its own, such as its signal: then this push still has to be made.
+      const outcome = await running.catch(() => undefined);
+      if (outcome !== undefined) return 'present';
+    }
+    const own = push();
+    this.#running.set(descriptor.digest, own);
+    try {
+      return await own;
+    } finally {
+      this.#running.delete(descriptor.digest);
+    }
   }
 
   async #push(

@@ -1,6 +1,7 @@
 /** Content stores as one-method interfaces, added up: a registry, a layout folder and an archive all speak these. */
 import { type Descriptor } from '../oci/descriptor.js';
 import { type Digest } from '../oci/digest.js';
+import { type GrowingContent } from '../io/growing-file.js';
 import { type ReplayableContent, type ByteStream } from '../io/streams.js';
 import { type CallOptions } from '../reporter.js';
 
@@ -40,6 +41,27 @@ export interface ImageTarget extends ContentSource, ContentSink, Located, AsyncD
   tag(manifest: Descriptor, bytes: Uint8Array, options?: CallOptions): Promise<void>;
   /** What the tag points to now; undefined when there is none. */
   resolve(options?: CallOptions): Promise<Descriptor | undefined>;
+}
+
+/** A blob on its way while it is still being written. */
+export interface EarlyPush {
+  /**
+   * The content is complete and this is what it is. Returns when the target has it; what did not work early is done now, as
+   * `push` does it. Throws what `push` throws.
+   */
+  finish(descriptor: Descriptor, content: ReplayableContent, options?: CallOptions): Promise<PushOutcome>;
+  /** It is not wanted any more, or not early. Idempotent; after it, `finish` is an ordinary push. */
+  cancel(): void;
+}
+
+/** Asked for, not assumed: the target can begin to take a blob before its end, and with it its digest, are known. */
+export interface EarlySink {
+  /** Undefined when the target turned out not to be able to. Never throws: whatever fails is made good by `finish`. */
+  pushEarly(content: GrowingContent, options?: CallOptions): EarlyPush | undefined;
+}
+
+export function takesEarly(store: object): store is EarlySink {
+  return 'pushEarly' in store && typeof store.pushEarly === 'function';
 }
 
 /** Asked for, not assumed: the target can take a blob of another repository of the same registry without a transfer. */

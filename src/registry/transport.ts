@@ -185,7 +185,10 @@ export class Transport implements AsyncDisposable {
         method,
         headers: {
           ...(userAgent === undefined ? {} : { 'user-agent': userAgent }),
-          ...(body === undefined ? {} : { 'content-length': String(body.size) }),
+          // Of a body without a known end nothing is said; it then goes in HTTP's own chunks.
+          ...(body !== undefined && Number.isFinite(body.size)
+            ? { 'content-length': String(body.size) }
+            : {}),
           ...headers,
         },
         body: body === undefined || body.size === 0 ? null : nodeBody(body),

@@ -1,0 +1,71 @@
+/** Content in parts of a known size, taken from one read of it as long as they follow one another. */
+import { type ByteRange, type ByteStream, type ReplayableContent } from './streams.js';
+
+/**
+ * `part` gives a piece of the content, as content of its own. Parts that follow one another share one read, so that a shared
+ * download is not made again for each of them; a part that is opened again, or out of order, is read by range.
+ */
+export class ContentParts {
+  readonly #content: ReplayableContent;
+  #read: SharedRead | undefined;
+
+  constructor(content: ReplayableContent) {
+    this.#content = content;
+  }
+
+  part({ start, end }: ByteRange): ReplayableContent {
+    return { size: end - start, open: () => this.#open(start, end) };
+  }
+
+  /** Ends the read that the parts share. */
+  async close(): Promise<void> {
+    const read = this.#read;
+    this.#read = undefined;
+    await read?.close();
+  }
+
+  async *#open(start: number, end: number): ByteStream {
+    if (this.#read?.at !== start) {
+      await this.close();
+      const whole = start === 0;
+      const { size } = this.#content;
+      this.#read = new SharedRead(this.#content.open(whole ? undefined : { start, end: size }), start);
+    }
+    yield* this.#read.until(end);
+  }
+}
+
+class SharedRead {
+  /** Of the next byte within the content; NaN once the read is of no more use. */
+  at: number;
+  readonly #iterator: AsyncIterator<Uint8Array>;
+  #rest: Uint8Array | undefined;
+
+  constructor(stream: ByteStream, at: number) {
+    this.at = at;
+    this.#iterator = stream[Symbol.asyncIterator]();
+  }
+
+  async *until(end: number): ByteStream {
+    let at = this.at;
+    this.at = NaN; // until the part is taken whole, nobody can go on here
+    while (at < end) {
+      const bytes = this.#rest ?? (await this.#next());
+      if (bytes === undefined) return;
+      const piece = bytes.subarray(0, end - at);
+      this.#rest = piece.length < bytes.length ? bytes.subarray(piece.length) : undefined;
+      at += piece.length;
+      yield piece;
+    }
+    this.at = at;
+  }
+
+  async close(): Promise<void> {
+    await this.#iterator.return?.();
+  }
+
+  async #next(): Promise<Uint8Array | undefined> {
+    const { done, value } = await this.#iterator.next();
+    return done === true ? undefined : value;
+  }
+}

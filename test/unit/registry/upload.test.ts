@@ -1,0 +1,388 @@
+/** Uploads that go wrong in the middle, against a registry that does as the specification says, but for the fault. */
+import assert from 'node:assert/strict';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { type AddressInfo } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { startRegistry } from '../../../src/embedded-registry/server.js';
+import { RegistryError } from '../../../src/errors.js';
+import { type GrowingContent } from '../../../src/io/growing-file.js';
+import { contentOf, type ReplayableContent } from '../../../src/io/streams.js';
+import { MEDIA } from '../../../src/oci/media-types.js';
+import { openTarget, type OpenOptions } from '../../../src/registry/open.js';
+import { type ImageTarget, takesEarly } from '../../../src/registry/store.js';
+import { anonymous } from '../../../src/registry/credentials.js';
+import { describe, noise, readAll } from '../../support/sample-image.js';
+import { tempFolder } from '../../support/temp-folder.js';
+
+const bytes = noise(700_000, 3);
+const descriptor = describe(MEDIA.ociLayerTar, bytes);
+
+interface Seen {
+  /** `METHOD` of a request that belongs to an upload. */
+  readonly method: string;
+  readonly range: string | undefined;
+  readonly status: number;
+}
+
+interface Rig {
+  readonly host: string;
+  readonly seen: readonly Seen[];
+  readonly methods: () => string;
+  open(options?: Partial<OpenOptions>): ImageTarget;
+  intercept: (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>;
+}
+
+async function rig(t: TestContext): Promise<Rig> {
+  const seen: Seen[] = [];
+  const registry = await startRegistry({
+    root: await tempFolder(t),
+    observe: ({ method, path, headers, status }) => {
+      if (!path.includes('/uploads/')) return;
+      const range = headers['content-range'];
+      seen.push({ method, range: typeof range === 'string' ? range : undefined, status });
+    },
+    intercept: (request, response) => result.intercept(request, response),
+  });
+  t.after(() => registry.close());
+  const result: Rig = {
+    host: registry.host,
+    seen,
+    methods: () => seen.map(({ method }) => method).join(' '),
+    open: (options = {}) =>
+      openTarget(`${registry.host}/a:1`, {
+        credentials: anonymous,
+        retry: { attempts: 4, baseMs: 1, capMs: 100 },
+        ...options,
+      }),
+    intercept: () => false,
+  };
+  return result;
+}
+
+const isUpload = (request: IncomingMessage, method: string): boolean =>
+  request.method === method && request.url?.includes('/uploads/') === true;
+
+/** Lets `size` bytes of the body through to the registry, then cuts the connection. Once. */
+function cutAfter(method: string, size: number): Rig['intercept'] {
+  let done = false;
+  return (request) => {
+    if (done || !isUpload(request, method)) return false;
+    done = true;
+    observeBody(request, (received) => {
+      if (received >= size) request.socket.destroy();
+    });
+    return false;
+  };
+}
+
+/** Told how much of a request's body the registry has read. A listener for `data` would take it away. */
+function observeBody(request: IncomingMessage, onBytes: (received: number) => void): void {
+  const read = request[Symbol.asyncIterator].bind(request);
+  request[Symbol.asyncIterator] = async function* () {
+    let received = 0;
+    for await (const piece of { [Symbol.asyncIterator]: read } as AsyncIterable<Buffer>) {
+      yield piece;
+      received += piece.length;
+      onBytes(received);
+    }
+  } as typeof read; // a generator is an iterator, but for what nobody calls
+}
+
+/** What was read of the content, by offset, in the order of opening. */
+function watched(content: ReplayableContent): { content: ReplayableContent; starts: number[] } {
+  const starts: number[] = [];
+  return {
+    starts,
+    content: {
+      size: content.size,
+      open: (range) => {
+        starts.push(range?.start ?? 0);
+        return content.open(range);
+      },
+    },
+  };
+}
+
+test('an upload that is cut goes on where the registry is', async (t) => {
+  for (const method of ['PUT', 'PATCH']) {
+    const r = await rig(t);
+    await using target = r.open();
+    if (method === 'PATCH') {
+      // Learned from another blob: this registry takes no PUT with a body.
+      r.intercept = (request, response) => {
+        if (!isUpload(request, 'PUT') || request.headers['content-length'] === '0') return false;
+        request.resume();
+        response.writeHead(405).end();
+        return true;
+      };
+      await target.push(describe(MEDIA.ociLayerTar, noise(10, 1)), contentOf(noise(10, 1)));
+    }
+    r.intercept = cutAfter(method, 300_000);
+    const { content, starts } = watched(contentOf(bytes));
+    assert.equal(await target.push(descriptor, content), 'pushed');
+    assert.equal(starts.length, 2);
+    assert.ok((starts[1] ?? 0) >= 100_000, `${method}: went on at ${starts[1]}`);
+    assert.ok((await readAll(target, descriptor)).equals(bytes));
+  }
+});
+
+test('cuts that bring the upload further do not use up the attempts', async (t) => {
+  const r = await rig(t);
+  await using target = r.open({ retry: { attempts: 2, baseMs: 1, capMs: 10 } });
+  let cut = cutAfter('PUT', 100_000);
+  let cuts = 0;
+  r.intercept = (request, response) => {
+    if (isUpload(request, 'PATCH') && cuts++ < 4) cut = cutAfter('PATCH', 100_000);
+    return cut(request, response);
+  };
+  assert.equal(await target.push(descriptor, contentOf(bytes)), 'pushed');
+  assert.ok(cuts >= 2); // three attempts, where two were allowed without progress
+  assert.ok((await readAll(target, descriptor)).equals(bytes));
+});
+
+test('with a chunk size a blob goes in chunks, each with its range, by one read of the content', async (t) => {
+  const r = await rig(t);
+  await using target = r.open({ chunkSize: 300_000 });
+  const { content, starts } = watched(contentOf(bytes));
+  assert.equal(await target.push(descriptor, content), 'pushed');
+  assert.deepEqual(
+    r.seen.map(({ method, range }) => [method, range]),
+    [
+      ['POST', undefined],
+      ['PATCH', '0-299999'],
+      ['PATCH', '300000-599999'],
+      ['PATCH', '600000-699999'],
+      ['PUT', undefined],
+    ],
+  );
+  assert.deepEqual(starts, [0]);
+  const one = noise(1, 5);
+  assert.equal(await target.push(describe(MEDIA.ociLayerTar, one), contentOf(one)), 'pushed');
+  const none = new Uint8Array();
+  assert.equal(await target.push(describe(MEDIA.ociLayerTar, none), contentOf(none)), 'pushed');
+});
+
+test('OCI-Chunk-Min-Length makes chunks larger than asked for', async (t) => {
+  const r = await rig(t);
+  await using target = r.open({ chunkSize: 1000 });
+  r.intercept = (request, response) => {
+    if (isUpload(request, 'POST')) response.setHeader('oci-chunk-min-length', '400000');
+    return false;
+  };
+  await target.push(descriptor, contentOf(bytes));
+  assert.deepEqual(
+    r.seen.filter(({ method }) => method === 'PATCH').map(({ range }) => range),
+    ['0-399999', '400000-699999'],
+  );
+});
+
+test('416: the registry is asked where it is, and the upload goes on there', async (t) => {
+  const r = await rig(t);
+  await using target = r.open({ chunkSize: 300_000 });
+  let patches = 0;
+  r.intercept = (request, response) => {
+    // The second chunk is taken, but its answer says that it was out of step.
+    if (!isUpload(request, 'PATCH') || ++patches !== 2) return false;
+    const end = response.writeHead.bind(response);
+    response.writeHead = ((_status: number, headers: Record<string, string>) =>
+      end(416, headers)) as typeof response.writeHead; // the one form that our registry uses
+    return false;
+  };
+  assert.equal(await target.push(descriptor, contentOf(bytes)), 'pushed');
+  assert.equal(r.methods(), 'POST PATCH PATCH GET PATCH PUT');
+  assert.ok((await readAll(target, descriptor)).equals(bytes));
+});
+
+test('416 for ever is an error, not a loop', async (t) => {
+  const r = await rig(t);
+  await using target = r.open({ chunkSize: 300_000 });
+  r.intercept = (request, response) => {
+    if (!isUpload(request, 'PATCH')) return false;
+    request.resume();
+    response.writeHead(416).end();
+    return true;
+  };
+  await assert.rejects(
+    target.push(descriptor, contentOf(bytes)),
+    (error) => error instanceof RegistryError && error.status === 416,
+  );
+  assert.ok(r.seen.length < 8, r.methods());
+});
+
+test('a lost session is begun anew', async (t) => {
+  const r = await rig(t);
+  await using target = r.open({ chunkSize: 300_000 });
+  let patches = 0;
+  r.intercept = (request, response) => {
+    if (!isUpload(request, 'PATCH') || ++patches !== 2) return false;
+    request.resume();
+    response.writeHead(404).end('{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN"}]}');
+    return true;
+  };
+  assert.equal(await target.push(descriptor, contentOf(bytes)), 'pushed');
+  assert.equal(r.methods(), 'POST PATCH PATCH POST PATCH PATCH PATCH PUT');
+});
+
+test('what a registry wrongly claims to have is sent again from the start', async (t) => {
+  const r = await rig(t);
+  await using target = r.open();
+  const cut = cutAfter('PUT', 300_000);
+  r.intercept = (request, response) => {
+    if (isUpload(request, 'GET')) {
+      response.writeHead(204, { range: '0-499999', location: request.url ?? '' }).end();
+      return true;
+    }
+    if (isUpload(request, 'PATCH')) delete request.headers['content-range']; // it does not even look
+    return cut(request, response);
+  };
+  assert.equal(await target.push(descriptor, contentOf(bytes)), 'pushed');
+  assert.ok((await readAll(target, descriptor)).equals(bytes));
+});
+
+test('a blob whose last answer was lost is found, not sent again', async (t) => {
+  const r = await rig(t);
+  await using target = r.open();
+  let cuts = 0;
+  r.intercept = (request, response) => {
+    if (!isUpload(request, 'PUT') || cuts++ > 0) return false;
+    response.writeHead = (() => {
+      request.socket.destroy();
+      return response;
+    }) as typeof response.writeHead; // done, but never said
+    return false;
+  };
+  const { content, starts } = watched(contentOf(bytes));
+  assert.equal(await target.push(descriptor, content), 'pushed');
+  assert.equal(starts.length, 1);
+});
+
+test('an upload may go on at another host, which is told no secret', async (t) => {
+  const r = await rig(t);
+  const foreign: IncomingMessage[] = [];
+  const other = createServer((request, response) => {
+    foreign.push(request);
+    request.resume();
+    request.once('end', () => {
+      response.writeHead(request.method === 'PUT' ? 201 : 202, { location: '/session?more=1' }).end();
+    });
+  });
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  t.after(() => other.close());
+  const host = `127.0.0.1:${(other.address() as AddressInfo).port}`; // a TCP server that listens has such an address
+  r.intercept = (request, response) => {
+    if (request.headers.authorization === undefined) {
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+      return true;
+    }
+    if (!isUpload(request, 'POST')) return false;
+    response.writeHead(202, { location: `http://${host}/session` }).end();
+    return true;
+  };
+  const credentials = { description: 'a test', get: async () => ({ username: 'me', password: 'hunter22' }) };
+  for (const chunkSize of [0, 300_000]) {
+    await using target = r.open({ credentials, chunkSize });
+    assert.equal(await target.push(descriptor, contentOf(bytes)), 'pushed');
+  }
+  assert.deepEqual(
+    foreign.map(({ method }) => method),
+    ['PUT', 'PATCH', 'PATCH', 'PATCH', 'PUT'],
+  );
+  for (const request of foreign) assert.equal(request.headers.authorization, undefined);
+});
+
+/** Bytes that become there by and by. */
+class Growing implements GrowingContent {
+  #size = 0;
+  #isComplete = false;
+
+  grow(size: number, isComplete = false): void {
+    this.#size = size;
+    this.#isComplete = isComplete;
+  }
+
+  async moreThan(size: number, signal?: AbortSignal): ReturnType<GrowingContent['moreThan']> {
+    while (this.#size <= size && !this.#isComplete) {
+      signal?.throwIfAborted();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    return { size: this.#size, isComplete: this.#isComplete };
+  }
+
+  async *read({ start, end }: { start: number; end: number }): AsyncIterable<Uint8Array> {
+    yield bytes.subarray(start, end);
+  }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
+}
+
+test('a blob goes out while it is being made, and only its end waits for the digest', async (t) => {
+  for (const chunkSize of [0, 300_000]) {
+    const r = await rig(t);
+    let received = 0;
+    r.intercept = (request) => {
+      const before = received;
+      if (isUpload(request, 'PATCH')) observeBody(request, (size) => (received = before + size));
+      return false;
+    };
+    await using target = r.open({ chunkSize });
+    assert.ok(takesEarly(target));
+    const growing = new Growing();
+    const early = target.pushEarly(growing);
+    growing.grow(400_000);
+    await until(() => received >= (chunkSize === 0 ? 400_000 : 300_000));
+    growing.grow(bytes.length, true);
+    const { content, starts } = watched(contentOf(bytes));
+    assert.equal(await early?.finish(descriptor, content), 'pushed');
+    assert.deepEqual(starts, chunkSize === 0 ? [] : [600_000]);
+    assert.ok((await readAll(target, descriptor)).equals(bytes));
+    assert.equal(received, bytes.length);
+  }
+});
+
+test('what was cut while the blob was being made goes on where the registry is', async (t) => {
+  const r = await rig(t);
+  r.intercept = cutAfter('PATCH', 200_000);
+  await using target = r.open();
+  assert.ok(takesEarly(target));
+  const growing = new Growing();
+  const early = target.pushEarly(growing);
+  growing.grow(400_000);
+  await until(() => r.seen.some(({ method }) => method === 'PATCH'));
+  growing.grow(bytes.length, true);
+  const { content, starts } = watched(contentOf(bytes));
+  assert.equal(await early?.finish(descriptor, content), 'pushed');
+  assert.ok((starts[0] ?? 0) > 0, 'from the middle');
+  assert.ok((await readAll(target, descriptor)).equals(bytes));
+});
+
+test('a registry that takes no stream gets the blob when it is finished, and no stream again', async (t) => {
+  const r = await rig(t);
+  r.intercept = (request, response) => {
+    if (!isUpload(request, 'PATCH')) return false;
+    request.resume();
+    response.writeHead(411).end();
+    return true;
+  };
+  await using target = r.open();
+  assert.ok(takesEarly(target));
+  const growing = new Growing();
+  const early = target.pushEarly(growing);
+  growing.grow(bytes.length, true);
+  assert.equal(await early?.finish(descriptor, contentOf(bytes)), 'pushed');
+  assert.equal(target.pushEarly(growing), undefined);
+});
+
+test('a blob that turns out to be there is not sent to its end', async (t) => {
+  const r = await rig(t);
+  await using target = r.open();
+  await target.push(descriptor, contentOf(bytes));
+  assert.ok(takesEarly(target));
+  const growing = new Growing();
+  const early = target.pushEarly(growing);
+  growing.grow(100_000);
+  await until(() => r.methods().includes('POST PUT POST'));
+  assert.equal(await early?.finish(descriptor, contentOf(bytes)), 'present');
+  await until(() => r.methods().endsWith('DELETE'));
+});
