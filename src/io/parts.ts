@@ -65,7 +65,7 @@ class SharedRead {
   }
 
   async #next(): Promise<Uint8Array | undefined> {
-    const { done, value } = await this.#iterator.next();
-    return done === true ? undefined : value;
+    const result = await this.#iterator.next();
+    return result.done === true ? undefined : result.value;
   }
 }
