@@ -9,6 +9,7 @@ import { blobMetaHeader, chunkMeta } from '../src/rafs-builder/blob-meta.js';
 import { type AnyStruct, type FlagInfo } from '../src/rafs-builder/layout.js';
 import { tarHeader } from '../src/rafs-builder/tar-header.js';
 import { tocEntry, tocFlags } from '../src/rafs-builder/toc.js';
+import * as v5 from '../src/rafs-builder/v5.js';
 import * as v6 from '../src/rafs-builder/v6.js';
 import { DEVIATIONS } from './deviations.js';
 
@@ -79,6 +80,18 @@ function render(): string {
     '## Flags and numbers',
     ...[v6.superFlags, v6.blobFeatures, v6.chunkFlags].map(flagTable),
     numbers(),
+    V5,
+    ...[
+      v5.superBlock,
+      v5.inodeTableEntry,
+      v5.prefetchEntry,
+      v5.blobPrefix,
+      v5.extendedBlob,
+      v5.inode,
+      v5.xattrTotal,
+      v5.xattrPair,
+    ].map(structure),
+    flagTable(v5.inodeFlags),
     LIMITS,
     rules(),
     deviations(),
@@ -123,7 +136,7 @@ const HEAD = `<!-- Written by scripts/docs.ts from the tables in src/rafs-builde
 
 # The format
 
-What nydusify-ts writes and reads: RAFS v6 bootstraps and RAFS blobs, as Nydus defines them. All integers are little-endian,
+What nydusify-ts writes and reads: RAFS v6 bootstraps and RAFS blobs, as Nydus defines them; and what it reads of RAFS v5. All integers are little-endian,
 sizes and offsets in bytes unless a unit is given.
 
 - **Bootstrap**: the metadata of an image. A valid EROFS file system that holds no file data.
@@ -186,6 +199,25 @@ const CHUNK_TABLE = `## Chunk table
 
 One record for each chunk that some file refers to, sorted by digest, then by blob. Nydus' tools find the chunks of an inode in it
 by blob, index and block; the kernel ignores it.`;
+
+const V5 = `## RAFS v5
+
+Read, checked and shown, not written. A format of its own: an inode table by number, and for each *name* a record with everything
+in it: inode, name, target, xattrs, and the chunk records of a file (\`ChunkInfo\`, as above, with the true file offset). Tables and
+records are padded to 8 bytes with zeros.
+
+\`\`\`
+0x0000  SuperBlockV5
+0x2000  InodeTableEntry × names
+        PrefetchEntryV5
+        BlobPrefix, id, NUL between entries
+        ExtendedBlob × N
+        InodeV5, name, target, xattrs, ChunkInfo × chunks     for each name, depth first
+\`\`\`
+
+Entries of a directory have numbers in a row, sorted by name. Hard links have a record each, with the number of the first in \`ino\`. An
+inode's digest is that of its chunks' digests, one behind the other; of a symlink's target; of the digests of a directory's entries; of
+nothing for anything else. A v5 blob has two sections, \`image.blob\` and \`image.boot\`, and no table of contents.`;
 
 const LIMITS = `## Limits
 

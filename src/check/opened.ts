@@ -3,7 +3,7 @@ import { FormatError, UnsupportedError } from '../errors.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import { digestHex } from '../oci/digest.js';
 import { audit, auditImage, type AuditFinding } from '../rafs-builder/audit.js';
-import { rafsFormats, type SparseChunkTable } from '../rafs-builder/index.js';
+import { readBootstrap, type SparseChunkTable } from '../rafs-builder/index.js';
 import { type Blob, type Bootstrap } from '../rafs-builder/tree.js';
 import { type CallOptions } from '../reporter.js';
 import { bootstrapOf, readBootstrapLayer, type BootstrapLayer } from '../look/bootstrap-layer.js';
@@ -79,7 +79,7 @@ export function inspectBootstrap(bytes: Uint8Array, place: Place): InspectedBoot
     where: { ...place, path, offset },
   });
   try {
-    const image = rafsFormats[6].read(bytes);
+    const image = readBootstrap(bytes);
     const read = { bootstrap: image.bootstrap, blobs: image.bootstrap.blobs };
     return { findings: Array.from(auditImage(image), toFinding), read };
   } catch (cause) {

@@ -6,10 +6,10 @@ import { decompress } from '../native.js';
 import { audit } from '../rafs-builder/audit.js';
 import { describeAt, listTree, summarize } from '../rafs-builder/describe.js';
 import { diffImages } from '../rafs-builder/diff.js';
-import { dumpV6 } from '../rafs-builder/dump.js';
+import { dump } from '../rafs-builder/dump.js';
 import { SECTIONS, parseToc, TOC_READ_SIZE, tocFlags } from '../rafs-builder/toc.js';
 import { endsWithTarHeader } from '../rafs-builder/tar-header.js';
-import { readV6, type V6Image } from '../rafs-builder/v6-read.js';
+import { type RafsImage, readBootstrap } from '../rafs-builder/image.js';
 import { type CliContext, type Output } from './context.js';
 
 interface InspectOptions {
@@ -60,14 +60,14 @@ async function inspect(
     });
   }
   const lines = new LineWriter(context.stdout);
-  const bytes = await readBootstrap(path);
+  const bytes = await readFileOrBlob(path);
   if (options.at !== undefined) {
     lines.write(describeAt(bytes, parseOffset(options.at, bytes.length)));
   } else if (options.dump === true) {
-    lines.write(dumpV6(readImage(path, bytes)));
+    lines.write(dump(readImage(path, bytes)));
   } else if (other !== undefined) {
     const found = lines.write(
-      diffImages(readImage(path, bytes), readImage(other, await readBootstrap(other))),
+      diffImages(readImage(path, bytes), readImage(other, await readFileOrBlob(other))),
     );
     if (found > 0) context.exitCode = 1;
   } else {
@@ -94,7 +94,7 @@ function parseOffset(text: string, size: number): number {
 }
 
 /** The bytes of a bootstrap file, or of the bootstrap in a RAFS blob, which is what ends with a tar header. */
-async function readBootstrap(path: string): Promise<Uint8Array> {
+async function readFileOrBlob(path: string): Promise<Uint8Array> {
   try {
     await using file = await open(path, 'r');
     const { size } = await file.stat();
@@ -123,10 +123,10 @@ async function readBootstrap(path: string): Promise<Uint8Array> {
   }
 }
 
-/** `readV6`, with the name of the file in its errors. */
-function readImage(path: string, bytes: Uint8Array): V6Image {
+/** `readBootstrap`, with the name of the file in its errors. */
+function readImage(path: string, bytes: Uint8Array): RafsImage {
   try {
-    return readV6(bytes);
+    return readBootstrap(bytes);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     const hint =

@@ -4,8 +4,13 @@ import { displayName } from '../oci/raw-name.js';
 import { type AnyStruct } from './layout.js';
 import { type Inode } from './tree.js';
 import * as v6 from './v6.js';
-import { fixedRegions, type LocatedStruct, locateV6, type Region } from './v6-locate.js';
-import { readV6, type StoredInode, type V6Image } from './v6-read.js';
+import { type RafsImage, readBootstrap } from './image.js';
+import { type LocatedStruct, type Region } from './regions.js';
+import { locateV5 } from './v5-locate.js';
+import { isV5 } from './v5-tables.js';
+import { type V5Image } from './v5-read.js';
+import { fixedRegions, locateV6 } from './v6-locate.js';
+import { type V6Image } from './v6-read.js';
 import { walk } from './walk.js';
 
 const LETTERS = {
@@ -19,27 +24,44 @@ const LETTERS = {
 } as const;
 
 /** What the image is and holds, and its blobs. */
-export function* summarize(image: V6Image): Generator<string> {
-  const { tables, bootstrap } = image;
+export function* summarize(image: RafsImage): Generator<string> {
+  const { bootstrap } = image;
+  const inodes = new Set(Array.from(walk(bootstrap.root), ({ node }) => node.inode));
   const count = new Map<Inode['kind'], number>();
   let bytes = 0;
-  for (const { inode } of image.inodes.values()) {
+  for (const inode of inodes) {
     count.set(inode.kind, (count.get(inode.kind) ?? 0) + 1);
     if (inode.kind === 'file') bytes += inode.size;
   }
   const kinds = Array.from(count, ([kind, n]) => `${n} ${kind}`).join(', ');
-  yield `RAFS v6, ${image.bytes.length} bytes, chunks of ${bootstrap.chunkSize} bytes, ${bootstrap.compressor}, ${bootstrap.digester}`;
-  yield `flags   ${v6.superFlags.show(tables.extended.flags)}`;
-  yield `inodes  ${image.inodes.size} (${kinds}) under ${tables.superBlock.inos} names; files hold ${bytes} bytes`;
-  yield `chunks  ${tables.chunkCount} in use`;
+  const { flags, names, chunks } = image.version === 6 ? factsV6(image) : factsV5(image);
+  yield `RAFS v${image.version}, ${image.bytes.length} bytes, chunks of ${bootstrap.chunkSize} bytes, ${bootstrap.compressor}, ${bootstrap.digester}`;
+  yield `flags   ${v6.superFlags.show(flags)}`;
+  yield `inodes  ${inodes.size} (${kinds}) under ${names} names; files hold ${bytes} bytes`;
+  yield `chunks  ${chunks} in use`;
   for (const [i, { record }] of bootstrap.blobs.entries()) {
     yield `blob ${i}  ${record.id}`;
     yield `        ${record.chunkCount} chunks, ${record.uncompressedSize} bytes uncompressed, ${record.compressor}, ${record.digester}, ${v6.blobFeatures.show(record.features)}`;
   }
 }
 
+interface Facts {
+  readonly flags: number;
+  readonly names: number;
+  readonly chunks: number;
+}
+
+function factsV6({ tables }: V6Image): Facts {
+  return { flags: tables.extended.flags, names: tables.superBlock.inos, chunks: tables.chunkCount };
+}
+
+function factsV5({ tables, inodes, bootstrap }: V5Image): Facts {
+  const chunks = bootstrap.blobs.reduce((sum, blob) => sum + Array.from(blob.chunks.indexes()).length, 0);
+  return { flags: tables.superBlock.flags, names: inodes.size, chunks };
+}
+
 /** One line a name in walk order, as `ls -l` has it; times in UTC. */
-export function* listTree(image: V6Image): Generator<string> {
+export function* listTree(image: RafsImage): Generator<string> {
   for (const { node, path } of walk(image.bootstrap.root)) {
     const { inode } = node;
     const size =
@@ -77,14 +99,13 @@ function formatTime({ mtime }: Inode): string {
 export function* describeAt(bytes: Uint8Array, offset: number): Generator<string> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   let regions: Iterable<Region>;
-  let image: V6Image | undefined;
   try {
-    image = readV6(buffer);
-    regions = locateV6(image);
+    const image = readBootstrap(buffer);
+    regions = image.version === 6 ? locateV6(image) : locateV5(image);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     yield `the image cannot be read, so only its tables are known: ${error.message}`;
-    regions = fixedRegions(buffer);
+    regions = isV5(buffer) ? [] : fixedRegions(buffer);
   }
   let found = false;
   for (const region of regions) {
@@ -139,8 +160,7 @@ function at(offset: number): string {
 }
 
 /** Attributes of an inode as they are compared and shown. */
-export function attributesOf(image: V6Image, stored: StoredInode): ReadonlyMap<string, string> {
-  const { inode } = stored;
+export function attributesOf(image: RafsImage, inode: Inode): ReadonlyMap<string, string> {
   const facts = new Map<string, string>([
     ['type', inode.kind],
     ['mode', inode.mode.toString(8).padStart(4, '0')],

@@ -4,12 +4,12 @@
  */
 import { displayName, type RawPath } from '../oci/raw-name.js';
 import { attributesOf } from './describe.js';
+import { type RafsImage } from './image.js';
 import { type Inode } from './tree.js';
-import { type StoredInode, type V6Image } from './v6-read.js';
 import { walk } from './walk.js';
 
 /** Lines: `- path` only in the first, `+ path` only in the second, `~ path: what first → second`. None: the same. */
-export function* diffImages(first: V6Image, second: V6Image): Generator<string> {
+export function* diffImages(first: RafsImage, second: RafsImage): Generator<string> {
   for (const what of ['chunkSize', 'digester'] as const) {
     const [a, b] = [first.bootstrap[what], second.bootstrap[what]];
     if (a !== b) yield `~ ${what}: ${a} → ${b}`;
@@ -17,14 +17,14 @@ export function* diffImages(first: V6Image, second: V6Image): Generator<string> 
   yield* diffBlobs(first, second);
   const before = new Names(first);
   const after = new Names(second);
-  for (const [path, stored] of before.paths) {
+  for (const [path, inode] of before.paths) {
     const other = after.paths.get(path);
     if (other === undefined) {
       yield `- ${show(path)}`;
       continue;
     }
-    yield* diffAttributes(show(path), attributesOf(first, stored), attributesOf(second, other));
-    const [a, b] = [before.firstName(stored.inode), after.firstName(other.inode)];
+    yield* diffAttributes(show(path), attributesOf(first, inode), attributesOf(second, other));
+    const [a, b] = [before.firstName(inode), after.firstName(other)];
     if (a !== b) yield `~ ${show(path)}: linked to ${show(a)} → ${show(b)}`;
   }
   for (const path of after.paths.keys()) {
@@ -32,7 +32,7 @@ export function* diffImages(first: V6Image, second: V6Image): Generator<string> 
   }
 }
 
-function* diffBlobs(first: V6Image, second: V6Image): Generator<string> {
+function* diffBlobs(first: RafsImage, second: RafsImage): Generator<string> {
   const before = new Set(first.bootstrap.blobs.map(({ record }) => record.id));
   const after = new Set(second.bootstrap.blobs.map(({ record }) => record.id));
   for (const id of before) if (!after.has(id)) yield `- blob ${id}`;
@@ -59,12 +59,12 @@ function show(path: RawPath): string {
 
 /** All paths of an image; hard links by the first of their names. */
 class Names {
-  readonly paths = new Map<RawPath, StoredInode>();
+  readonly paths = new Map<RawPath, Inode>();
   readonly #first = new Map<Inode, RawPath>();
 
-  constructor(image: V6Image) {
+  constructor(image: RafsImage) {
     for (const { node, path } of walk(image.bootstrap.root)) {
-      this.paths.set(path, image.stored(node.inode));
+      this.paths.set(path, node.inode);
       if (!this.#first.has(node.inode)) this.#first.set(node.inode, path);
     }
   }

@@ -4,30 +4,20 @@
  *
  * | line | what it tells |
  * | S | super blocks | B | one blob | P | prefetched nids | I | one name and its inode | L | symlink target |
- * | X | xattr | C | chunk of the file above | T | chunk table in stored order |
+ * | X | xattr | C | chunk of the file above | T | chunk table in stored order (v6) | D | inode digest, blocks (v5) |
  */
-import { type RawName, type RawPath } from '../oci/raw-name.js';
 import { type TreeNode } from './tree.js';
-import type * as v6 from './v6.js';
+import { type RafsImage } from './image.js';
+import { chunkFields, escapeRaw, hex8, KIND_LETTERS, toHex } from './dump-fields.js';
+import { dumpV5 } from './dump-v5.js';
 import { type StoredInode, type V6Image } from './v6-read.js';
 import { sortedChildren } from './walk.js';
 
-const KIND_LETTERS = {
-  file: 'f',
-  directory: 'd',
-  symlink: 'l',
-  char: 'c',
-  block: 'b',
-  fifo: 'p',
-  socket: 's',
-} as const;
-
-export function escapeRaw(raw: RawName | RawPath | string): string {
-  if (raw === '') return '-';
-  return raw.replace(/[^\x21-\x5b\x5d-\x7e]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+/** Lines without line ends. Inodes come depth first, children in byte order of their names. */
+export function dump(image: RafsImage): Generator<string> {
+  return image.version === 6 ? dumpV6(image) : dumpV5(image);
 }
 
-/** Lines without line ends. Inodes come depth first, children in byte order of their names. */
 export function* dumpV6(image: V6Image): Generator<string> {
   yield superLine(image);
   yield* blobLines(image);
@@ -116,27 +106,4 @@ function* inodeLines(image: V6Image, path: string, stored: StoredInode): Generat
   for (const [k, ref] of inode.chunks.entries()) {
     yield `C ${chunkFields(image.chunkInfo(ref), k * image.bootstrap.chunkSize)}`;
   }
-}
-
-function chunkFields(info: v6.ChunkInfo, fileOffset: number): string {
-  return [
-    info.blobIndex,
-    info.index,
-    toHex(info.digest),
-    fileOffset,
-    info.compressedOffset,
-    info.compressedSize,
-    info.uncompressedOffset,
-    info.uncompressedSize,
-    `0x${info.flags.toString(16)}`,
-    info.crc32.toString(16).padStart(8, '0'),
-  ].join(' ');
-}
-
-function hex8(value: number): string {
-  return `0x${value.toString(16).padStart(8, '0')}`;
-}
-
-function toHex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
 }

@@ -31,6 +31,11 @@ const KIND_OF_MODE = new Map<number, Inode['kind']>(
   Object.entries(v6.FILE_TYPES).map(([kind, type]) => [type.mode, kind as Inode['kind']]), // keys of FILE_TYPES are the kinds
 );
 
+/** By the file type in a mode; undefined when it has none, or bits that no mode has. */
+export function kindOfMode(mode: number): Inode['kind'] | undefined {
+  return mode > 0xffff ? undefined : KIND_OF_MODE.get(mode & v6.MODE_TYPE_MASK);
+}
+
 /** Throws FormatError, with the offset. `path` is for people. */
 export function readInode(buffer: Buffer, metaOffset: number, nid: number, path: RawPath): RawInode {
   const offset = metaOffset + nid * v6.SLOT_SIZE;
@@ -50,7 +55,7 @@ export function readInode(buffer: Buffer, metaOffset: number, nid: number, path:
       `an area of ${bodyOffset - afterInode} bytes for xattrs`,
     );
   }
-  const kind = KIND_OF_MODE.get(fields.mode & v6.MODE_TYPE_MASK);
+  const kind = kindOfMode(fields.mode);
   if (kind === undefined) {
     throw v6.inodeExtended.fault('mode', offset, `0o${fields.mode.toString(8)} is of no known type`);
   }

@@ -1,30 +1,10 @@
-/**
- * What lies where in a bootstrap: every structure with its place, for `inspect --at`, and for the rule that regions do
- * not overlap. Regions are coarse (an inode's xattrs are one); each tells its structures when asked.
- */
-import { displayName, type RawPath } from '../oci/raw-name.js';
+/** What lies where in a v6 bootstrap. */
+import { displayName } from '../oci/raw-name.js';
 import { type AnyStruct } from './layout.js';
+import { array, bytes, located, type LocatedStruct, one, type Region, run } from './regions.js';
 import * as v6 from './v6.js';
 import { chunkEntries, dataBlocks, inodeSize } from './v6-inode.js';
 import { type StoredInode, type V6Image } from './v6-read.js';
-
-/** One structure, or a run of bytes without one (a name, a value). */
-export interface LocatedStruct {
-  readonly name: string;
-  readonly offset: number;
-  readonly size: number;
-  readonly struct: AnyStruct | undefined;
-}
-
-export interface Region {
-  readonly name: string;
-  /** Bytes from the start of the file. */
-  readonly offset: number;
-  readonly size: number;
-  /** Of the inode that it belongs to. */
-  readonly path: RawPath | undefined;
-  structs(): Iterable<LocatedStruct>;
-}
 
 /** All regions, in no particular order. */
 export function* locateV6(image: V6Image): Generator<Region> {
@@ -122,40 +102,4 @@ function* xattrStructs(stored: StoredInode, offset: number): Generator<LocatedSt
     yield bytes(() => `name of xattr ${displayName(name)}`, nameStart, storedNameSize);
     yield bytes(() => `value of xattr ${displayName(name)}`, nameStart + storedNameSize, value.length);
   }
-}
-
-function one(struct: AnyStruct, offset: number, path?: RawPath): Region {
-  return { name: struct.name, offset, size: struct.size, path, structs: () => [located(struct, offset)] };
-}
-
-function array(name: string, struct: AnyStruct, offset: number, count: number, path?: RawPath): Region {
-  return {
-    name,
-    offset,
-    size: count * struct.size,
-    path,
-    structs: function* () {
-      for (let i = 0; i < count; i++) yield located(struct, offset + i * struct.size);
-    },
-  };
-}
-
-function run(name: string, offset: number, size: number, path: RawPath): Region {
-  return { name, offset, size, path, structs: () => [bytes(() => name, offset, size)] };
-}
-
-function located(struct: AnyStruct, offset: number): LocatedStruct {
-  return { name: struct.name, offset, size: struct.size, struct };
-}
-
-/** Names are made when somebody looks at them: an audit goes over all structures, and looks at none. */
-function bytes(name: () => string, offset: number, size: number): LocatedStruct {
-  return {
-    get name() {
-      return name();
-    },
-    offset,
-    size,
-    struct: undefined,
-  };
 }

@@ -9,16 +9,8 @@
  */
 import { InternalError } from '../errors.js';
 import { type RawName } from '../oci/raw-name.js';
-import {
-  type Blob,
-  type Bootstrap,
-  chunkBlob,
-  chunkIndex,
-  type ChunkRef,
-  type ChunkTable,
-  type Inode,
-  type TreeNode,
-} from './tree.js';
+import { type SparseBootstrap, type SparseChunkTable } from './sparse.js';
+import { type Bootstrap, chunkBlob, chunkIndex, type ChunkRef, type Inode, type TreeNode } from './tree.js';
 import * as v6 from './v6.js';
 import { DIRECTORY, type InodeColumns } from './v6-inodes.js';
 import { readColumns } from './v6-columns.js';
@@ -27,19 +19,9 @@ import { readTables, type V6Tables } from './v6-tables.js';
 
 export { type StoredInode } from './v6-stored.js';
 
-/** A table with gaps: the chunk table of an image lists only chunks that its files use. */
-export interface SparseChunkTable extends ChunkTable {
-  has(index: number): boolean;
-  /** Those that are there, in no particular order. */
-  indexes(): Iterable<number>;
-}
-
-export interface SparseBootstrap extends Bootstrap {
-  readonly blobs: readonly (Blob & { readonly chunks: SparseChunkTable })[];
-}
-
 /** The tree and its blobs, and how the file told them. */
 export interface V6Image {
+  readonly version: 6;
   readonly bytes: Buffer;
   readonly tables: V6Tables;
   /** Its tree is made when it is first asked for. */
@@ -61,6 +43,7 @@ export function readV6(bytes: Uint8Array): V6Image {
   const columns = readColumns(buffer, tables);
   const inodes = new StoredInodes(columns);
   return {
+    version: 6,
     bytes: buffer,
     tables,
     bootstrap: new ReadBootstrap(tables, columns, inodes),

@@ -39,7 +39,9 @@ export function readTables(buffer: Buffer): V6Tables {
   }
   const superBlock = readSuperBlock(buffer);
   const extended = v6.extendedSuperBlock.read(buffer, v6.EXTENDED_SUPER_OFFSET);
-  const { compressor, digester } = readFlags(extended);
+  const { compressor, digester } = readSuperFlags(extended.flags, (reason) =>
+    v6.extendedSuperBlock.fault('flags', v6.EXTENDED_SUPER_OFFSET, reason),
+  );
   checkRanges(buffer, superBlock, extended);
   const devices = readDevices(buffer, superBlock.extraDevices);
   const blobEntries = readBlobEntries(buffer, extended, devices.length);
@@ -123,13 +125,11 @@ function readSuperBlock(buffer: Buffer): v6.SuperBlock {
   return sb;
 }
 
-function readFlags(extended: v6.ExtendedSuperBlock): {
-  readonly compressor: CompressorName;
-  readonly digester: DigesterName;
-} {
-  const { flags } = extended;
-  const fault = (reason: string): FormatError =>
-    v6.extendedSuperBlock.fault('flags', v6.EXTENDED_SUPER_OFFSET, reason);
+/** The one compressor and the one digester that super flags tell, of v5 as of v6. `fault` makes the error of another. */
+export function readSuperFlags(
+  flags: number,
+  fault: (reason: string) => FormatError,
+): { readonly compressor: CompressorName; readonly digester: DigesterName } {
   const known = (v6.superFlags.known | v6.SUPER_FLAGS_RESERVED) >>> 0;
   if (flags > 0xffff_ffff || (flags & ~known) !== 0) throw fault(`unknown bits in 0x${flags.toString(16)}`);
   const compressor = only(v6.COMPRESSOR_FLAG, (flag) => v6.superFlags.has(flags, flag));
@@ -197,7 +197,7 @@ function checkRanges(buffer: Buffer, sb: v6.SuperBlock, extended: v6.ExtendedSup
   });
 }
 
-function isChunkSize(size: number): boolean {
+export function isChunkSize(size: number): boolean {
   return size >= v6.MIN_CHUNK_SIZE && size <= v6.MAX_CHUNK_SIZE && Number.isInteger(Math.log2(size));
 }
 
@@ -214,7 +214,7 @@ function readDevices(buffer: Buffer, count: number): v6.DeviceSlot[] {
   });
 }
 
-function isBlobId(id: string): boolean {
+export function isBlobId(id: string): boolean {
   return /^[\x21-\x7e]+$/.test(id);
 }
 

@@ -1,51 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { audit, AUDIT_RULES, type AuditId } from '../../../src/rafs-builder/audit.js';
-import { rafsFormats } from '../../../src/rafs-builder/index.js';
 import { type Inode } from '../../../src/rafs-builder/tree.js';
 import * as v6 from '../../../src/rafs-builder/v6.js';
 import { readV6 } from '../../../src/rafs-builder/v6-read.js';
-import { parseDump } from '../../support/bootstrap-dump.js';
-import { referenceJson, referenceText } from '../../support/fixtures.js';
+import { referenceBootstrap } from '../../support/reference-bootstraps.js';
 
-interface Damage {
-  readonly name: string;
-  /** Bytes at an offset, or a new size: cut or filled up with zeros. */
-  readonly edits: readonly (readonly [number, string] | readonly ['size', number])[];
-  readonly should: 'accept' | 'refuse';
-}
-
-const damages = referenceJson('damage.json') as Readonly<Record<string, readonly Damage[]>>; // our own file
-
-function bootstrapOf(name: string): Buffer {
-  return Buffer.from(rafsFormats[6].write(parseDump(referenceText(name, 'merged.dump'))));
-}
-
-function damaged(sound: Buffer, edits: Damage['edits']): Buffer {
-  let bytes = Buffer.from(sound);
-  for (const [where, what] of edits) {
-    if (where === 'size') {
-      const resized = Buffer.alloc(what);
-      bytes.copy(resized);
-      bytes = resized;
-    } else {
-      Buffer.from(what, 'hex').copy(bytes, where);
-    }
-  }
-  return bytes;
-}
-
-for (const [name, cases] of Object.entries(damages)) {
-  const sound = bootstrapOf(name);
-  for (const { name: damage, edits, should } of cases) {
-    test(`${name}, ${damage}: the audit ${should === 'accept' ? 'finds nothing wrong' : 'finds an error'}`, () => {
-      const errors = Array.from(audit(damaged(sound, edits))).filter(({ severity }) => severity === 'error');
-      assert.equal(errors.length > 0 ? 'refuse' : 'accept', should, errors[0]?.message);
-    });
-  }
-}
-
-const basic = bootstrapOf('basic/v6-zstd');
+const basic = referenceBootstrap('basic', 'v6-zstd');
 const image = readV6(basic);
 
 /** Ids of the findings after `edit` had its way with a sound image. */
