@@ -8,7 +8,7 @@ import { addon, asBuffer, unwrap, type NativeBlobVerifier, type NativeLayerPacke
 import { decodeEntries, PackedChunkTable } from './native/tables.js';
 import { type DiffId, type Digest } from './oci/digest.js';
 import { type ChunkTable, type CompressorName, type LayerEntry } from './rafs-builder/tree.js';
-import { type PackStats } from './reporter.js';
+import { type PackStats, type StageTimes } from './reporter.js';
 
 export interface ImagePackerOptions {
   /** Bytes; power of two, 4 KiB … 16 MiB. */
@@ -31,6 +31,8 @@ export interface ImagePacker extends Disposable {
    * overlaps, decisions about duplicates are taken in order of opening.
    */
   openLayer(layer: number, blobPath: string): LayerPacker;
+  /** What the addon's threads have done with their time so far. */
+  stages(): readonly StageTimes[];
 }
 
 export interface LayerPacker {
@@ -101,6 +103,7 @@ export function openImagePacker(options: ImagePackerOptions): ImagePacker {
   const packer = unwrap(addon().openImagePacker({ ...options, scan: options.scan ?? false }));
   return {
     openLayer: (layer, blobPath) => new NativeLayer(unwrap(packer.openLayer(layer, blobPath)), layer),
+    stages: () => packer.stages(),
     [Symbol.dispose]: () => {
       packer.dispose();
     },

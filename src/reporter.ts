@@ -19,6 +19,22 @@ export interface PackStats {
   readonly duplicateBytes: number;
 }
 
+/** The threads of one kind, added up; seconds. Where one waits much and none of the others is busy all the time, look there. */
+export interface StageTimes {
+  readonly name: string;
+  readonly threads: number;
+  /** From start to end. */
+  readonly alive: number;
+  /** On a core; 0 where the system does not tell, as for `ready`. */
+  readonly busy: number;
+  /** Ready to go on, but all cores were taken. */
+  readonly ready: number;
+  /** Had nothing to do: what comes before is slower. */
+  readonly starved: number;
+  /** Had no room for what was done: what comes after is slower. */
+  readonly blocked: number;
+}
+
 export type Stage = 'pull' | 'pack' | 'push';
 
 /** What becomes of one source layer: `blob` is its converted half, `copy` the source layer itself in a merged index. */
@@ -45,6 +61,7 @@ export type ConvertEvent =
       readonly stats: PackStats;
       readonly outcome: 'pushed' | 'present' | 'mounted';
     }
+  | { readonly type: 'image.stages'; readonly platform: string; readonly stages: readonly StageTimes[] }
   | { readonly type: 'step'; readonly message: string }
   | {
       readonly type: 'retry';

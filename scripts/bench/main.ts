@@ -3,12 +3,13 @@
  * second, empty one. Prints medians, spread and ratios; `--write` puts the table into docs/performance.md.
  */
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type RealRegistry, startDockerRegistry } from '../../test/support/registries.js';
 import { projectRoot, runTool } from '../../test/support/tools.js';
 import { type Bound, madeBlobs, measureBound } from './bound.js';
 import { type BenchImage, benchImages } from './images.js';
+import { type Profile, profileOf } from './profile.js';
 import { machine, type Measured, renderResults } from './report.js';
 import { type Cost, costOf, requireCommands, settleDisk } from './run.js';
 import { writeSection } from './document.js';
@@ -21,6 +22,7 @@ const USAGE = `npm run bench -- [options]
   --runs N             runs of each, in turn; default 5
   --merge              also convert with --merge-platform
   --no-bound           leave out the bound
+  --profile            one more run of each: what every stage did with its time, and a .cpuprofile
   --write              put the table into docs/performance.md
 `;
 
@@ -32,6 +34,7 @@ const { values: flags } = parseArgs({
     runs: { type: 'string', default: '5' },
     merge: { type: 'boolean', default: false },
     bound: { type: 'boolean', default: true },
+    profile: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -98,7 +101,28 @@ async function measureImage(image: BenchImage, source: RealRegistry, runs: numbe
       bounds.push(await measureBound(image, source, made, () => startDockerRegistry()));
     }
   }
-  return { image, costs, bounds, bytesOut };
+  const profile = flags.profile ? await profiled(image, source) : undefined;
+  return { image, costs, bounds, bytesOut, profile };
+}
+
+/** One run that tells of its stages, and leaves V8's profile for a flame graph (DevTools, speedscope). */
+async function profiled(image: BenchImage, source: RealRegistry): Promise<Profile> {
+  await using target = await startDockerRegistry();
+  const from = `${source.host}/bench/${image.name}:latest`;
+  const [node, ...args] = converter('convert', '--progress', 'json').command(
+    from,
+    `${target.host}/bench/x:made`,
+  );
+  const folder = join(work, 'profiles');
+  const plain = profileOf(await costOf(node, args));
+  await costOf(node, [
+    '--cpu-prof',
+    `--cpu-prof-dir=${folder}`,
+    `--cpu-prof-name=${image.name}.cpuprofile`,
+    ...args,
+  ]);
+  say(`${image.name}: V8's profile is in ${relative(process.cwd(), folder)}`);
+  return plain;
 }
 
 async function main(): Promise<void> {

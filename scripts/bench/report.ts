@@ -5,6 +5,7 @@ import { runTool } from '../../test/support/tools.js';
 import { type Bound, boundWall, clientCpu } from './bound.js';
 import { table } from './document.js';
 import { type BenchImage } from './images.js';
+import { type Profile, profileTable } from './profile.js';
 import { type Cost, median, spread } from './run.js';
 
 export interface Measured {
@@ -15,6 +16,7 @@ export interface Measured {
   readonly bounds: readonly Bound[];
   /** Compressed bytes of all layers that were made. */
   readonly bytesOut: number;
+  readonly profile: Profile | undefined;
 }
 
 /** One line on what the figures were measured with. */
@@ -58,6 +60,9 @@ export function renderResults(measured: readonly Measured[], where: string, comm
     table(HEAD, measured.map(row)),
     ...mergeTable(measured),
     ...stepTable(measured),
+    ...measured.flatMap(({ image, profile }) =>
+      profile === undefined ? [] : [profileTable(image.name, profile)],
+    ),
     'Inputs, by digest of the manifest:',
     measured.map(({ image }) => `- ${image.name} ${image.digest}`).join('\n'),
   ].join('\n\n');

@@ -13,6 +13,8 @@ export interface Cost {
   readonly cpu: number;
   /** Bytes, of the largest process. */
   readonly memory: number;
+  /** What it wrote to stderr. */
+  readonly said: string;
 }
 
 /** Throws when a command that the bench needs is not there. */
@@ -43,7 +45,7 @@ export async function costOf(
   if (status !== 0 || match === null) {
     throw new Error(`${command} ${args.join(' ')}: status ${status ?? 'none'}\n${said.slice(-2000)}`);
   }
-  return { wall, cpu: Number(match[2]) + Number(match[3]), memory: Number(match[4]) * 1024 };
+  return { wall, cpu: Number(match[2]) + Number(match[3]), memory: Number(match[4]) * 1024, said };
 }
 
 /** Lets the disk finish what earlier runs wrote, so that a run pays for itself alone. */

@@ -233,6 +233,7 @@ function eventLine(event: ConvertEvent): string {
     case 'image.start':
     case 'layer.progress':
     case 'layer.done':
+    case 'image.stages':
       return event.type; // not emitted by a check
   }
 }

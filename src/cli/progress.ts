@@ -121,6 +121,7 @@ export function describeEvent(event: ConvertEvent, layerCount: number): string |
     case 'warning':
       return `warning: ${event.message}`;
     case 'layer.progress':
+    case 'image.stages':
       return undefined;
   }
 }

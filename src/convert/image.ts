@@ -145,7 +145,7 @@ async function convertLayers(
   };
   const { call } = uploads;
   try {
-    return await mapOrdered(
+    const converted = await mapOrdered(
       jobs,
       concurrency,
       async (job, i, signal) => {
@@ -164,6 +164,8 @@ async function convertLayers(
       },
       call.signal,
     );
+    call.reporter?.emit({ type: 'image.stages', platform, stages: packer.stages() });
+    return converted;
   } catch (error) {
     throw uploads.blame(error);
   }

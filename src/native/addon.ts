@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { FormatError, InternalError, InterruptedError, LocalIoError, UnsupportedError } from '../errors.js';
 import { type NydusError } from '../errors.js';
+import { type StageTimes } from '../reporter.js';
 
 interface Failure {
   readonly code: string;
@@ -61,6 +62,7 @@ export interface NativeBlobVerifier {
 
 export interface NativeImagePacker {
   openLayer(layer: number, blobPath: string): Outcome<NativeLayerPacker>;
+  stages(): readonly StageTimes[];
   dispose(): void;
 }
 

@@ -9,6 +9,7 @@ use std::sync::{Condvar, Mutex};
 
 use crate::digest::{Digest, Fingerprint};
 use crate::error::{Error, Result};
+use crate::meter::{Wait, waiting};
 use crate::sync::{lock, wait};
 
 /// Where a chunk is stored.
@@ -81,7 +82,7 @@ impl Turns {
             if current == ticket {
                 return Ok(());
             }
-            state = wait(&self.changed, state);
+            state = waiting(Wait::Blocked, || wait(&self.changed, state));
         }
     }
 

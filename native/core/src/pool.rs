@@ -3,12 +3,13 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::compress::{Compressor, Decompressor};
 use crate::error::{Error, Result};
+use crate::meter::{Meter, Wait, waiting};
 use crate::sync::lock;
 
 /// Work for whichever worker is free. A job reports its own failures, panics too; one that does not is lost.
@@ -46,11 +47,14 @@ pub struct Pool {
 
 impl Pool {
     /// Starts `threads` workers, at least one.
-    pub fn new(threads: usize) -> Result<Self> {
+    pub fn new(threads: usize, meter: &Arc<Meter>) -> Result<Self> {
         let (jobs, queue) = unbounded();
         for number in 0..threads.max(1) {
-            let queue = queue.clone();
-            spawn(&format!("nydus-pack-{number}"), move || work(&queue))?;
+            let (queue, meter) = (queue.clone(), Arc::clone(meter));
+            spawn(&format!("nydus-pack-{number}"), move || {
+                let _counted = meter.enter("compress");
+                work(&queue);
+            })?;
         }
         Ok(Self { jobs })
     }
@@ -63,7 +67,7 @@ impl Pool {
 
 fn work(queue: &Receiver<Job>) {
     let mut worker = Worker::default();
-    for job in queue {
+    while let Ok(job) = queue.try_recv().or_else(|_| waiting(Wait::Starved, || queue.recv())) {
         if catch_unwind(AssertUnwindSafe(|| job(&mut worker))).is_err() {
             // A context that was left in the middle of something is not used again.
             worker = Worker::default();
@@ -151,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_panicking_job_does_not_end_its_worker() {
-        let pool = Pool::new(1).unwrap();
+        let pool = Pool::new(1, &Arc::default()).unwrap();
         let (tell, told) = mpsc::channel();
         pool.run(Box::new(|_| panic!("on purpose"))).unwrap();
         pool.run(Box::new(move |worker| tell.send(worker.compressor().is_ok()).unwrap())).unwrap();

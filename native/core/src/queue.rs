@@ -5,6 +5,7 @@ use std::sync::{Condvar, Mutex};
 
 use crate::ending::Reply;
 use crate::error::{Error, Result};
+use crate::meter::{Wait, waiting};
 use crate::sync::{lock, wait};
 
 /// Bytes handed over by their owner, whoever allocated them.
@@ -56,8 +57,13 @@ impl<T> ByteQueue<T> {
     /// Waits for room, then puts an item in.
     pub fn push(&self, item: T, bytes: usize) -> Result<()> {
         let mut state = lock(&self.state);
-        while !state.killed && state.bytes >= self.limit {
-            state = wait(&self.changed, state);
+        if !state.killed && state.bytes >= self.limit {
+            state = waiting(Wait::Blocked, || {
+                while !state.killed && state.bytes >= self.limit {
+                    state = wait(&self.changed, state);
+                }
+                state
+            });
         }
         if state.killed {
             return Err(Error::Aborted);
@@ -89,7 +95,7 @@ impl<T> ByteQueue<T> {
             if state.closed {
                 return Ok(None);
             }
-            state = wait(&self.changed, state);
+            state = waiting(Wait::Starved, || wait(&self.changed, state));
         }
     }
 
@@ -163,8 +169,14 @@ impl Budget {
     /// Waits until the bytes are there, and takes them.
     pub fn take(&self, bytes: usize) -> Result<()> {
         let mut state = lock(&self.state);
-        while !state.killed && state.used != 0 && state.used + bytes > self.limit {
-            state = wait(&self.changed, state);
+        let full = |state: &BudgetState| !state.killed && state.used != 0 && state.used + bytes > self.limit;
+        if full(&state) {
+            state = waiting(Wait::Blocked, || {
+                while full(&state) {
+                    state = wait(&self.changed, state);
+                }
+                state
+            });
         }
         if state.killed {
             return Err(Error::Aborted);

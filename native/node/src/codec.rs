@@ -1,6 +1,6 @@
 //! One-shot codecs, on threads of our own: libuv's four also serve files and DNS.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use napi::bindgen_prelude::{Buffer, Env, Object};
 use napi_derive::napi;
@@ -14,8 +14,9 @@ use crate::outcome::promise;
 /// Threads for these calls, for the whole process; they start with the first call.
 fn run<T: 'static>(reply: Reply<T>, work: impl FnOnce(&mut Worker) -> Result<T> + Send + 'static) {
     static POOL: OnceLock<Option<Pool>> = OnceLock::new();
-    let pool =
-        POOL.get_or_init(|| Pool::new(std::thread::available_parallelism().map_or(1, usize::from)).ok());
+    let pool = POOL.get_or_init(|| {
+        Pool::new(std::thread::available_parallelism().map_or(1, usize::from), &Arc::default()).ok()
+    });
     // When the pool cannot take the job, dropping it settles the promise with an error.
     if let Some(pool) = pool {
         let _ = pool.run(Box::new(move |worker| reply(guarded(|| work(worker)))));

@@ -114,6 +114,19 @@ pub struct NativeSealedBlob {
     pub size: i64,
 }
 
+/// The threads of one kind, added up; seconds.
+#[napi(object)]
+#[allow(missing_docs)] // Field for field what `meter::StageTimes` says.
+pub struct NativeStage {
+    pub name: String,
+    pub threads: u32,
+    pub alive: f64,
+    pub busy: f64,
+    pub ready: f64,
+    pub starved: f64,
+    pub blocked: f64,
+}
+
 /// A digest as OCI writes it.
 pub fn sha256_name(digest: &[u8; 32]) -> String {
     format!("sha256:{}", hex(digest))
@@ -141,6 +154,23 @@ impl ImagePacker {
     #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
     pub fn open_layer(&self, layer: u32, blob_path: String) -> Outcome<LayerPacker> {
         Outcome(self.0.open_layer(layer, Path::new(&blob_path)).map(LayerPacker))
+    }
+
+    /// What the threads have done so far.
+    #[napi(catch_unwind)]
+    pub fn stages(&self) -> Vec<NativeStage> {
+        let stages = self.0.stages().into_iter();
+        stages
+            .map(|(name, times)| NativeStage {
+                name: name.to_owned(),
+                threads: times.threads,
+                alive: times.alive,
+                busy: times.busy,
+                ready: times.ready,
+                starved: times.starved,
+                blocked: times.blocked,
+            })
+            .collect()
     }
 
     /// Aborts the layers that are not sealed.

@@ -12,6 +12,7 @@ use crate::decide::{Counts, Decider, Ticket};
 use crate::digest::Digest;
 use crate::ending::{Ending, Reply};
 use crate::error::{Error, Result};
+use crate::meter::Meter;
 use crate::pool::{Buffers, Pool, guarded, spawn};
 use crate::queue::{Budget, ByteQueue, Input};
 use crate::sync::lock;
@@ -190,12 +191,18 @@ pub struct LayerPacker {
 }
 
 impl LayerPacker {
-    pub(super) fn start(layer: Arc<Layer>, decider: Decider) -> Result<Self> {
+    pub(super) fn start(layer: Arc<Layer>, decider: Decider, meter: &Arc<Meter>) -> Result<Self> {
         let packer = Self { layer };
-        let inflating = Arc::clone(&packer.layer);
-        spawn("nydus-inflate", move || inflating.run(|| stages::inflate(&inflating)))?;
-        let packing = Arc::clone(&packer.layer);
-        spawn("nydus-tar", move || packing.run(|| stages::pack(&packing, decider)))?;
+        let (inflating, clocks) = (Arc::clone(&packer.layer), Arc::clone(meter));
+        spawn("nydus-inflate", move || {
+            let _counted = clocks.enter("inflate");
+            inflating.run(|| stages::inflate(&inflating));
+        })?;
+        let (packing, clocks) = (Arc::clone(&packer.layer), Arc::clone(meter));
+        spawn("nydus-tar", move || {
+            let _counted = clocks.enter("tar");
+            packing.run(|| stages::pack(&packing, decider));
+        })?;
         Ok(packer)
     }
 

@@ -25,6 +25,7 @@ use crate::compress::{Compression, MAX_CHUNK, zstd_levels};
 use crate::decide::{Decider, Ticket};
 use crate::dict::{Dictionary, Turns};
 use crate::error::{Error, Result};
+use crate::meter::{Meter, StageTimes};
 use crate::pool::Pool;
 use crate::sync::lock;
 use crate::unit::UNIT;
@@ -95,6 +96,7 @@ pub struct ImagePacker {
     dictionary: Arc<Dictionary>,
     turns: Arc<Turns>,
     pool: Arc<Pool>,
+    meter: Arc<Meter>,
     buffers: Arc<LayerBuffers>,
     layers: Mutex<Option<Vec<Weak<Layer>>>>,
 }
@@ -103,13 +105,15 @@ impl ImagePacker {
     /// Starts the workers.
     pub fn new(options: PackOptions) -> Result<Self> {
         options.check()?;
-        let pool = Arc::new(Pool::new(options.threads)?);
+        let meter = Arc::new(Meter::default());
+        let pool = Arc::new(Pool::new(options.threads, &meter)?);
         let buffers = Arc::new(LayerBuffers::new(options.unit_bytes()));
         Ok(Self {
             options,
             dictionary: Arc::default(),
             turns: Arc::default(),
             pool,
+            meter,
             buffers,
             layers: Mutex::new(Some(Vec::new())),
         })
@@ -134,7 +138,12 @@ impl ImagePacker {
             Layer::new(&self.options, path, ticket, Arc::clone(&self.pool), Arc::clone(&self.buffers))?;
         layers.retain(|layer| layer.strong_count() > 0);
         layers.push(Arc::downgrade(&layer));
-        LayerPacker::start(layer, Decider::new(dictionary, number))
+        LayerPacker::start(layer, Decider::new(dictionary, number), &self.meter)
+    }
+
+    /// What the threads of all layers have done so far.
+    pub fn stages(&self) -> Vec<(&'static str, StageTimes)> {
+        self.meter.stages()
     }
 
     /// Aborts the layers that are not sealed; no more can be opened.

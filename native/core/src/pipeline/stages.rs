@@ -9,6 +9,7 @@ use crate::decide::Decider;
 use crate::digest::{Digest, Sha256Stream};
 use crate::error::{Error, Result};
 use crate::inflate::Inflater;
+use crate::meter::{Wait, waiting};
 use crate::sync::{lock, wait};
 use crate::table::ChunkRecords;
 use crate::unit::{Finished, Unit, finish};
@@ -141,7 +142,7 @@ fn wait_written(layer: &Layer, units: u64) -> Result<ChunkRecords> {
         {
             return Ok(std::mem::take(&mut blob.records));
         }
-        output = wait(&layer.written, output);
+        output = waiting(Wait::Blocked, || wait(&layer.written, output));
     }
 }
 

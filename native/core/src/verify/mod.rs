@@ -153,7 +153,7 @@ impl BlobVerifier {
             faults: Mutex::default(),
             ending: Ending::default(),
         });
-        let pool = Pool::new(options.threads)?;
+        let pool = Pool::new(options.threads, &Arc::default())?;
         let verifier = Self { shared };
         let cutting = Arc::clone(&verifier.shared);
         spawn("nydus-verify", move || cutting.run(|| Cutter::new(&cutting, pool).run()))?;
