@@ -4,6 +4,7 @@
  */
 import { type Fault, FAULTS, type FaultRule } from '../../../src/embedded-registry/faults.js';
 import { InternalError, NydusError } from '../../../src/errors.js';
+import { allowed } from './expected.js';
 import {
   type FaultLab,
   type ForeignHeader,
@@ -41,6 +42,8 @@ export interface CellResult {
   /** Promises that were broken; none, if all is well. */
   readonly faults: readonly string[];
   readonly foreign: readonly ForeignHeader[];
+  /** Tokens that were given out in this run, to be searched for. */
+  readonly tokens: readonly string[];
 }
 
 /** Longer than every wait that the laboratory's client may make in one run. */
@@ -96,14 +99,19 @@ export async function runCell(lab: FaultLab, cell: Cell, reference: string): Pro
     seen = await lab.run({ rules: { [cell.host]: [ruleOf(cell)] } });
   }
   const { error } = seen;
+  const outcome = error === undefined ? 'same' : error instanceof NydusError ? error.code : 'INTERNAL';
+  const faults = brokenPromises(seen, reference);
+  if (!allowed(cell).includes(outcome))
+    faults.push(`ended with ${outcome}; may be ${allowed(cell).join(' or ')}`);
   return {
     cell,
-    outcome: error === undefined ? 'same' : error instanceof NydusError ? error.code : 'INTERNAL',
+    outcome,
     message: error instanceof Error ? error.message : undefined,
     retries: seen.events.filter(({ type }) => type === 'retry').length,
     elapsedMs: seen.elapsedMs,
-    faults: brokenPromises(seen, reference),
+    faults,
     foreign: seen.foreign,
+    tokens: seen.tokens,
   };
 }
 

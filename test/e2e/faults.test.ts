@@ -1,0 +1,27 @@
+/** A slice of the fault matrix; `npm run faults` makes all of it. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { faultNames } from '../support/faults/matrix.js';
+import { runMatrix } from '../support/faults/workers.js';
+
+/** Primes that do not divide the number of faults, so that the slice meets all of them, at all kinds of requests. */
+const EVERY_ONCE = 11;
+const EVERY_FOR_GOOD = 5;
+
+test('a slice of the fault matrix: the same result or a documented error, and nothing left behind', async (t) => {
+  const run = await runMatrix(
+    [
+      { mode: 'once', every: EVERY_ONCE },
+      { mode: 'for good', every: EVERY_FOR_GOOD },
+    ],
+    2,
+  );
+  const broken = run.results.flatMap(({ cell, faults, message = '' }) =>
+    faults.map((fault) => `${cell.kind} × ${cell.fault}, ${cell.mode}: ${fault} (${message})`),
+  );
+  assert.deepEqual(broken, []);
+  assert.deepEqual(run.leaks, []);
+  assert.ok(run.debugLines > 1000, `${run.debugLines} lines of debug log`);
+  assert.deepEqual([...new Set(run.results.map(({ cell }) => cell.fault))].sort(), faultNames().sort());
+  t.diagnostic(`${run.results.length} cells`);
+});

@@ -1,0 +1,125 @@
+/**
+ * The matrix over several processes. Each runs with every debug log of the client switched on; what they print is kept, and
+ * searched for secrets like all else.
+ */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { mapOrdered } from '../../../src/io/concurrency.js';
+import { openFaultLab, type SeenRequest } from './lab.js';
+import { type Cell, type CellResult, cellsOf, type Mode, runCell, secretsOf } from './matrix.js';
+
+/** Conversions at a time in one process: most of a cell is waiting. */
+const AT_ONCE = 6;
+
+/** What one process is to do. */
+export interface Share {
+  /** Digest that the run without faults gives. */
+  readonly reference: string;
+  readonly cells: readonly Cell[];
+}
+
+/** Cells of a mode, in an order that does not depend on timing; of `every` so many the first. */
+export interface Slice {
+  readonly mode: Mode;
+  readonly every: number;
+}
+
+export interface MatrixRun {
+  readonly results: readonly CellResult[];
+  /** Lines of debug log that were searched. */
+  readonly debugLines: number;
+  /** Cells whose secrets stood in the debug log. */
+  readonly leaks: readonly string[];
+}
+
+/** Runs the cells of one share; each result is handed out when it is there. */
+export async function runShare(
+  { reference, cells }: Share,
+  found: (result: CellResult) => void,
+): Promise<void> {
+  await using lab = await openFaultLab();
+  await mapOrdered(cells, AT_ONCE, async (cell) => {
+    found(await runCell(lab, cell, reference));
+  });
+}
+
+/** The requests of a run without faults, times the faults. */
+async function plan(slices: readonly Slice[]): Promise<Share> {
+  await using lab = await openFaultLab();
+  const { error, tagged, requests } = await lab.run({ rules: {} });
+  if (error !== undefined || tagged === undefined)
+    throw new Error('the run without faults failed', { cause: error });
+  const ordered = [...requests].sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
+  const cells = slices.flatMap(({ mode, every }) =>
+    distinct(cellsOf(ordered, lab.config, mode), mode).filter((_, number) => number % every === 0),
+  );
+  return { reference: tagged, cells };
+}
+
+function orderOf({ host, method, path, status }: SeenRequest): string {
+  // The one told to log in comes before the same request with a token.
+  return [host, method, path, status === 401 ? 0 : 1].join(' ');
+}
+
+/** What goes wrong for good is the same for all blobs: one of each kind will do. */
+function distinct(cells: readonly Cell[], mode: Mode): readonly Cell[] {
+  if (mode === 'once') return cells;
+  const seen = new Set<string>();
+  return cells.filter(({ host, kind, fault }) => {
+    const key = `${host} ${kind} ${fault}`;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
+
+/** Runs the slices' cells over `processes` processes. */
+export async function runMatrix(
+  slices: readonly Slice[],
+  processes: number,
+  progress: (result: CellResult) => void = () => undefined,
+): Promise<MatrixRun> {
+  const { reference, cells } = await plan(slices);
+  const shares = Array.from({ length: processes }, (_, number) => ({
+    reference,
+    cells: cells.filter((_, index) => index % processes === number),
+  }));
+  const runs = await Promise.all(shares.map(async (share) => runInProcess(share, progress)));
+  const results = runs.flatMap((run) => run.results);
+  const log = runs.map((run) => run.log).join('\n');
+  const secrets = new Set(results.flatMap(({ tokens }) => secretsOf(tokens)));
+  return {
+    results,
+    debugLines: log.split('\n').length - 1,
+    leaks: [...secrets].filter((secret) => log.includes(secret)),
+  };
+}
+
+async function runInProcess(
+  share: Share,
+  progress: (result: CellResult) => void,
+): Promise<{ readonly results: readonly CellResult[]; readonly log: string }> {
+  const entry = join(import.meta.dirname, 'share.js');
+  const child = spawn(process.execPath, ['--enable-source-maps', entry], {
+    env: { ...process.env, NODE_DEBUG: 'nydus:*' },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  child.stdin.end(JSON.stringify(share));
+  const log: string[] = [];
+  child.stderr.on('data', (bytes: Buffer) => log.push(bytes.toString('utf8')));
+  const closed = new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', resolve);
+  });
+  const results: CellResult[] = [];
+  for await (const line of createInterface({ input: child.stdout })) {
+    const result = JSON.parse(line) as CellResult; // our own share.ts has written it
+    results.push(result);
+    progress(result);
+  }
+  const status = await closed;
+  if (status !== 0)
+    throw new Error(`a share of the matrix ended with ${status}: ${log.join('').slice(-2000)}`);
+  return { results, log: log.join('') };
+}
