@@ -8,14 +8,13 @@ import { formatFinding, type Finding } from '../check/finding.js';
 import { LocalIoError, UsageError } from '../errors.js';
 import { displayName } from '../oci/raw-name.js';
 import { parsePlatforms } from '../oci/platform.js';
-import { dockerCredentials } from '../registry/credentials.js';
 import { openSource, type OpenOptions } from '../registry/open.js';
 import { type ImageSource } from '../registry/store.js';
 import { type ConvertEvent } from '../reporter.js';
 import { type CliContext } from './context.js';
-import { credentialPaths, proxies } from './environment.js';
+import { openOptions } from './environment.js';
 import { addFlags, readFlags, requireFlags, type Flag, type FlagValues } from './flags.js';
-import { REGISTRY_FLAGS } from './registry-flags.js';
+import { REGISTRY_FLAGS, registryFlags } from './registry-flags.js';
 import { formatBytes, plural } from './units.js';
 
 const IMAGES = 'Images:';
@@ -160,10 +159,13 @@ async function runCheck(flags: FlagValues, positional: Positional, context: CliC
     if (flags.isGiven(name)) say(`note: --${name} has no effect: ${note}`);
 
   await using target = openSource(location ?? '', {
-    ...openOptions(flags, 'target', context),
+    ...(await openOptions(context.env, registryFlags(flags, 'target'))),
     side: 'target',
   });
-  await using source = openOptional(sourceLocation, openOptions(flags, 'source', context));
+  await using source = openOptional(
+    sourceLocation,
+    await openOptions(context.env, registryFlags(flags, 'source')),
+  );
   const platform = flags.text('platform');
   const workDir = flags.text('work-dir');
   const result = await checkImage(
@@ -197,15 +199,6 @@ function refuseBackends(flags: FlagValues): void {
       hint: `leave it out; it can also come from the environment variable ${env ?? ''}`,
     });
   }
-}
-
-function openOptions(flags: FlagValues, side: 'source' | 'target', { env }: CliContext): OpenOptions {
-  return {
-    credentials: dockerCredentials({ paths: credentialPaths(env), env }),
-    proxies: proxies(env),
-    insecure: flags.isOn(`${side}-insecure`),
-    plainHttp: flags.isOn('plain-http'),
-  };
 }
 
 function openOptional(location: string | undefined, options: OpenOptions): ImageSource | undefined {

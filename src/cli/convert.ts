@@ -62,15 +62,13 @@ async function run(request: ConvertRequest, log: LogSettings, context: CliContex
     import('./progress.js'),
     import('./locations.js'),
   ]);
-  const { options, plainHttp, pushRetry } = request;
+  const { options, registries, pushRetry } = request;
   const { workDir } = options;
-  const side = async (insecure: boolean, retry?: typeof pushRetry): ReturnType<typeof openOptions> =>
-    openOptions(context.env, { insecure, plainHttp, retry, workDir });
-  const sourceOptions = await side(request.sourceInsecure);
+  const sourceOptions = await openOptions(context.env, registries.source, { workDir });
   await using source = openSource(await locations.sourceLocation(request), sourceOptions);
   await using target = openTarget(
     locations.targetLocation(request),
-    await side(request.targetInsecure, pushRetry),
+    await openOptions(context.env, registries.target, { retry: pushRetry, workDir }),
   );
   using logFile = log.file === undefined ? undefined : openLogFile(log.file, context);
   const progress = openProgress(log.quiet ? 'none' : request.progress, context, logFile);

@@ -1,9 +1,11 @@
 /** The environment as options: the library below reads none of it. */
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { VERSION } from '../convert/version.js';
 import { type OpenOptions } from '../registry/open.js';
+import { type TrustOptions } from '../registry/trust.js';
 import { type CliContext } from './context.js';
+import { type RegistryFlags } from './registry-flags.js';
 
 type Environment = CliContext['env'];
 
@@ -28,27 +30,64 @@ export function proxies(env: Environment): {
   return { http: either('HTTP_PROXY'), https: either('HTTPS_PROXY'), no: either('NO_PROXY') };
 }
 
-export interface RegistryFlags {
-  readonly insecure: boolean;
-  readonly plainHttp: boolean;
+/** PEM bundles of the usual systems, as Go's crypto/x509 looks for them. */
+const SYSTEM_AUTHORITIES: readonly string[] = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+  '/etc/pki/tls/cacert.pem',
+  '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
+  '/etc/ssl/cert.pem',
+];
+
+/** Whose certificates are believed: `SSL_CERT_FILE` and `SSL_CERT_DIR` take the place of the usual authorities, as with Go and OpenSSL. */
+export function trust(env: Environment, ca: readonly string[]): TrustOptions {
+  const config = join(env['XDG_CONFIG_HOME'] ?? join(env['HOME'] ?? homedir(), '.config'));
+  const file = given(env['SSL_CERT_FILE']);
+  const folders = given(env['SSL_CERT_DIR'])?.split(delimiter) ?? [];
+  const extra = given(env['NODE_EXTRA_CA_CERTS']);
+  return {
+    ca: [...ca, ...(extra === undefined ? [] : [extra])],
+    roots: file === undefined && folders.length === 0 ? undefined : { file, folders },
+    systemFiles: SYSTEM_AUTHORITIES,
+    certDirs: [
+      join(config, 'docker', 'certs.d'),
+      '/etc/docker/certs.d',
+      join(config, 'containers', 'certs.d'),
+      '/etc/containers/certs.d',
+    ],
+  };
+}
+
+function given(value: string | undefined): string | undefined {
+  return value === '' ? undefined : value;
+}
+
+export interface RunSettings {
   readonly retry?: { readonly attempts: number; readonly delayMs: number } | undefined;
   readonly workDir?: string | undefined;
 }
 
 /** What opening a source or target takes. Loads the credentials' code, so not for `--help`. */
-export async function openOptions(env: Environment, flags: RegistryFlags): Promise<OpenOptions> {
+export async function openOptions(
+  env: Environment,
+  flags: RegistryFlags,
+  { retry, workDir }: RunSettings = {},
+): Promise<OpenOptions> {
   const { dockerCredentials } = await import('../registry/credentials.js');
-  const { insecure, plainHttp, retry, workDir } = flags;
+  const { insecure, plainHttp, ca = [], hostsDir } = flags;
   return {
     credentials: dockerCredentials({ paths: credentialPaths(env), env }),
     insecure,
     plainHttp,
+    hostsDir,
     proxies: proxies(env),
+    trust: trust(env, ca),
     userAgent: `nydusify-ts/${VERSION}`,
     workDir,
     retry:
       retry === undefined
         ? undefined
-        : { attempts: retry.attempts, baseMs: retry.delayMs, capMs: retry.delayMs, fixed: true },
+        : { attempts: retry.attempts, baseMs: retry.delayMs, capMs: Math.max(30_000, retry.delayMs) },
   };
 }

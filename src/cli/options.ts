@@ -6,6 +6,7 @@ import { allPlatforms, parsePlatforms, type PlatformSelection } from '../oci/pla
 import { formatReference, parseReference } from '../oci/reference.js';
 import { LATER_FLAGS } from './convert-flags.js';
 import { type FlagValues, requireFlags } from './flags.js';
+import { registryFlags, type RegistryFlags } from './registry-flags.js';
 
 /** Values of those flags that ask for nothing. */
 const ASKS_FOR_NOTHING: Readonly<Record<string, (text: string) => boolean>> = {
@@ -24,9 +25,7 @@ export interface ConvertRequest {
   /** What `--source` names, when the bytes come from an archive. */
   readonly sourceArchive: string | undefined;
   readonly targetArchive: string | undefined;
-  readonly sourceInsecure: boolean;
-  readonly targetInsecure: boolean;
-  readonly plainHttp: boolean;
+  readonly registries: { readonly source: RegistryFlags; readonly target: RegistryFlags };
   readonly pushRetry: { readonly attempts: number; readonly delayMs: number } | undefined;
   readonly outputJson: string | undefined;
   readonly progress: ProgressMode;
@@ -88,9 +87,7 @@ export function convertRequest(
     target,
     sourceArchive,
     targetArchive,
-    sourceInsecure: flags.isOn('source-insecure'),
-    targetInsecure: flags.isOn('target-insecure'),
-    plainHttp: flags.isOn('plain-http'),
+    registries: { source: registryFlags(flags, 'source'), target: registryFlags(flags, 'target') },
     pushRetry: pushRetryOf(flags),
     outputJson: flags.text('output-json'),
     progress: flags.oneOf('progress', ['auto', 'tty', 'plain', 'json', 'none']) ?? 'auto',

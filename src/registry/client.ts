@@ -1,16 +1,17 @@
 /**
- * One registry host: its address, who we are to it, retries, and refusals as errors. What the requests mean is for
+ * One registry with its mirrors: which of them is asked, retries, refusals as errors, warnings. What the requests mean is for
  * manifests.ts, download.ts and upload.ts.
  */
-import { AuthError, RegistryError } from '../errors.js';
+import { AuthError, RegistryError, UsageError } from '../errors.js';
 import { DEFAULT_RETRY, retry, type RetryOptions, type RetryPolicy } from '../io/retry.js';
 import { type ReplayableContent } from '../io/streams.js';
 import { type Reference, registryHost } from '../oci/reference.js';
 import { type CallOptions } from '../reporter.js';
-import { Authenticator } from './auth.js';
 import { type CredentialStore } from './credentials.js';
-import { type Refusal, refusalError } from './error-body.js';
-import { isLoopback, probeLoopback, type Scheme } from './hosts.js';
+import { EndpointSession } from './endpoint-session.js';
+import { type Endpoint, endpointsOf } from './endpoints.js';
+import { oneLine, type Refusal, refusalError } from './error-body.js';
+import { type Capability } from './hosts-toml.js';
 import { Redactor } from './redact.js';
 import {
   type Headers,
@@ -19,12 +20,15 @@ import {
   Transport,
   type TransportOptions,
 } from './transport.js';
+import { type HostTls } from './trust.js';
 
 export interface ClientOptions extends TransportOptions {
   readonly credentials: CredentialStore;
   readonly retry?: RetryPolicy | undefined;
   /** Bytes: blobs are pushed in chunks of this size; 0, the default, sends them whole. */
   readonly chunkSize?: number | undefined;
+  /** Folder, or several as in `PATH`, with a folder for each registry that holds a `hosts.toml` or certificates. */
+  readonly hostsDir?: string | undefined;
 }
 
 export interface ApiRequest extends CallOptions {
@@ -43,27 +47,25 @@ export interface ApiRequest extends CallOptions {
   readonly explain?: Refusal['explain'];
 }
 
-/** 401, token, 401 again: then the answer is no. */
-const AUTH_ROUNDS = 2;
-
 export class RegistryClient implements AsyncDisposable {
-  /** Host and port that serve the API. */
+  /** Host and port of the registry itself. */
   readonly host: string;
   readonly #transport: Transport;
-  readonly #auth: Authenticator;
   readonly #options: ClientOptions;
-  #base: Promise<URL> | undefined;
+  readonly #reference: Reference;
+  readonly #access: 'pull' | 'pull,push';
+  #found: Promise<readonly Endpoint[]> | undefined;
+  #sessions: Promise<readonly EndpointSession[]> | undefined;
+  /** Mirrors that could not be reached: not tried again in this run. */
+  readonly #down = new Set<EndpointSession>();
+  readonly #warned = new Set<string>();
 
-  constructor(reference: Reference, options: ClientOptions) {
+  constructor(reference: Reference, access: 'pull' | 'pull,push', options: ClientOptions) {
     this.host = registryHost(reference);
     this.#options = options;
-    this.#transport = new Transport(options, new Redactor());
-    this.#auth = new Authenticator({
-      transport: this.#transport,
-      credentials: options.credentials,
-      host: this.host,
-      repository: reference.repository,
-    });
+    this.#reference = reference;
+    this.#access = access;
+    this.#transport = new Transport({ ...options, tlsByHost: (host) => this.#tlsOf(host) }, new Redactor());
   }
 
   get retryPolicy(): RetryPolicy {
@@ -129,70 +131,119 @@ export class RegistryClient implements AsyncDisposable {
     await this.#transport[Symbol.asyncDispose]();
   }
 
+  /** From the first of the endpoints that has it; only what the last one says is final. */
   async #attempt(request: ApiRequest): Promise<HttpResponse> {
-    const base = await this.#baseUrl(request.signal);
-    const url = new URL(request.url, base);
-    // An upload may continue on another host, which is told nothing about us.
-    const trusted = url.origin === base.origin;
-    for (let round = 0; ; round++) {
-      const authorization = trusted ? await this.#auth.header(request.scopes, request) : undefined;
-      const response = await this.#transport.send({
-        method: request.method,
-        url,
-        headers: { ...request.headers, ...(authorization === undefined ? {} : { authorization }) },
-        body: request.body,
-        signal: request.signal,
-      });
-      const asked = response.status === 401 && trusted && response.url.origin === base.origin;
-      if (asked && round < AUTH_ROUNDS) {
-        const again = await this.#auth.challenged(
-          response.headers['www-authenticate'],
-          request.scopes,
-          authorization,
-          request,
-        );
-        if (again) {
-          await response.discard();
-          continue;
-        }
-      }
-      if (request.accept.includes(response.status)) return response;
-      throw await refusalError(response, {
-        what: request.what,
-        host: this.host,
-        method: request.method,
-        redactor: this.#transport.redactor,
-        explain: request.explain,
-        credentials: this.#options.credentials.description,
-        hasCredential:
-          response.status === 401 || response.status === 403 ? await this.#hasCredential() : false,
-      });
+    const sessions = await this.#sessionsFor(request);
+    for (const mirror of sessions.slice(0, -1)) {
+      if (this.#down.has(mirror)) continue;
+      const response = await this.#fromMirror(mirror, request);
+      if (response !== undefined) return response;
     }
+    const last = sessions.at(-1);
+    if (last === undefined) {
+      throw new UsageError(
+        `hosts.toml names no host that may ${capabilityFor(request, this.#access)} images of ${this.#reference.registry}`,
+        {
+          hint: 'a host is given that by capabilities = ["pull", "resolve", "push"]',
+        },
+      );
+    }
+    const response = await last.send(request);
+    this.#warn(response, last, request);
+    if (request.accept.includes(response.status)) return response;
+    throw await refusalError(response, {
+      what: request.what,
+      host: last.endpoint.host,
+      method: request.method,
+      redactor: this.#transport.redactor,
+      explain: request.explain,
+      credentials: this.#options.credentials.description,
+      hasCredential: response.status === 401 || response.status === 403 ? await last.hasCredential() : false,
+    });
   }
 
-  async #hasCredential(): Promise<boolean> {
+  /** Undefined when it has not what was asked for, or is of no use. */
+  async #fromMirror(mirror: EndpointSession, request: ApiRequest): Promise<HttpResponse | undefined> {
     try {
-      return await this.#auth.hasCredential();
+      const response = await mirror.send(request);
+      if (response.status < 400 && request.accept.includes(response.status)) return response;
+      await response.discard();
     } catch (error) {
-      if (error instanceof AuthError) return false;
-      throw error;
+      if (!(error instanceof RegistryError || error instanceof AuthError)) throw error;
+      this.#down.add(mirror);
+      request.reporter?.emit({
+        type: 'warning',
+        code: 'MIRROR',
+        message: `mirror ${mirror.endpoint.host} is left out from now on: ${error.message}`,
+      });
     }
+    return undefined;
   }
 
-  /** Decided once; forgotten when it failed, so that the next attempt asks again. */
-  async #baseUrl(signal: AbortSignal | undefined): Promise<URL> {
-    this.#base ??= this.#scheme(signal).then((scheme) => new URL(`${scheme}//${this.host}/`));
-    const asked = this.#base;
-    try {
-      return await asked;
-    } catch (error) {
-      if (this.#base === asked) this.#base = undefined;
-      throw error;
+  async #sessionsFor(request: ApiRequest): Promise<readonly EndpointSession[]> {
+    const all = await this.#allSessions();
+    const { url } = request;
+    if (url instanceof URL) {
+      const origins = await Promise.all(all.map((session) => session.origin()));
+      const own = all.find((_, i) => origins[i] === url.origin);
+      if (own !== undefined) return [own];
     }
+    const capability = capabilityFor(request, this.#access);
+    const capable = all.filter(({ endpoint }) => endpoint.capabilities.includes(capability));
+    // What is pushed goes to one place, and is looked for there.
+    return capability === 'push' || url instanceof URL ? capable.slice(0, 1) : capable;
   }
 
-  async #scheme(signal: AbortSignal | undefined): Promise<Scheme> {
-    if (this.#options.plainHttp === true) return 'http:';
-    return isLoopback(this.host) ? probeLoopback(this.host, signal) : 'https:';
+  async #allSessions(): Promise<readonly EndpointSession[]> {
+    this.#sessions ??= this.#endpoints().then((endpoints) =>
+      endpoints.map(
+        (endpoint) =>
+          new EndpointSession(endpoint, {
+            transport: this.#transport,
+            credentials: this.#options.credentials,
+            repository: this.#reference.repository,
+            plainHttp: this.#options.plainHttp === true,
+          }),
+      ),
+    );
+    return this.#sessions;
   }
+
+  #endpoints(): Promise<readonly Endpoint[]> {
+    this.#found ??= endpointsOf(this.#reference, this.#options.hostsDir);
+    return this.#found;
+  }
+
+  async #tlsOf(host: string): Promise<HostTls | undefined> {
+    const known = (endpoint: Endpoint): boolean =>
+      host === (endpoint.root?.host ?? endpoint.host.replace(/:443$/, ''));
+    return (await this.#endpoints()).find(known)?.tls;
+  }
+
+  /** `Warning: 299 - "text"`, distribution-spec, "Warnings": each text once. */
+  #warn({ headers }: HttpResponse, { endpoint }: EndpointSession, { reporter }: CallOptions): void {
+    for (const [, quoted = ''] of (headers['warning'] ?? '').matchAll(
+      /(?:^|,)\s*299\s+\S+\s+"((?:[^"\\]|\\.)*)"/g,
+    )) {
+      const text = this.#transport.redactor.text(oneLine(quoted.replace(/\\(.)/g, '$1')));
+      if (this.#warned.has(text) || this.#warned.size >= MAX_WARNINGS) continue;
+      this.#warned.add(text);
+      reporter?.emit({
+        type: 'warning',
+        code: 'REGISTRY',
+        message: `registry ${endpoint.host} says: ${text}`,
+      });
+    }
+  }
+}
+
+/** A registry that finds a new text for each answer is not listened to for ever. */
+const MAX_WARNINGS = 20;
+
+/** What a host must be allowed to do; containerd, core/remotes/docker/registry.go. */
+function capabilityFor({ url }: ApiRequest, access: 'pull' | 'pull,push'): Capability {
+  if (access === 'pull,push') return 'push';
+  // A tag means what the registry says that it means; a digest is the same everywhere.
+  const byTag = typeof url === 'string' && /\/manifests\/(?!sha\d+:)/.test(url);
+  return byTag ? 'resolve' : 'pull';
 }

@@ -191,7 +191,7 @@ function plainMessage(text: string): string {
   return /<[a-z!]/i.test(text) || text.length > MESSAGE_LENGTH ? '' : text;
 }
 
-function oneLine(text: string): string {
+export function oneLine(text: string): string {
   const line = text.replace(/[\x00-\x1f\x7f-\x9f]+/g, ' ').trim();
   return line.length > MESSAGE_LENGTH ? `${line.slice(0, MESSAGE_LENGTH)}…` : line;
 }

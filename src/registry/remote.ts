@@ -50,7 +50,7 @@ abstract class RemoteRepository implements ContentSource, Located, Referable, As
   constructor(reference: Reference, access: 'pull' | 'pull,push', options: ClientOptions) {
     this.reference = reference;
     this.location = formatReference(reference);
-    this.client = new RegistryClient(reference, options);
+    this.client = new RegistryClient(reference, access, options);
     this.#access = access;
     this.pointer = { client: this.client, reference, access, location: this.location };
   }

@@ -4,26 +4,22 @@
  */
 import { type Readable } from 'node:stream';
 import { debuglog } from 'node:util';
-import { Agent, type Dispatcher, EnvHttpProxyAgent, request as send } from 'undici';
-import { InterruptedError, NydusError, RegistryError } from '../errors.js';
-import { interrupted } from '../io/retry.js';
-import { errorCode, systemReason } from '../io/scratch.js';
+import { type Dispatcher, request as send } from 'undici';
+import { type NydusError, RegistryError } from '../errors.js';
+import { systemReason } from '../io/scratch.js';
 import { type ByteStream, type ReplayableContent } from '../io/streams.js';
+import { connectionFailure, isUnknownAuthority } from './connection-failure.js';
 import { isLoopback } from './hosts.js';
+import { type Proxies } from './proxies.js';
 import { type Redactor, redactUrl } from './redact.js';
+import { decoded, proxyCredentials, Routes } from './routes.js';
+import { type TlsByHost, Trust, type TrustOptions } from './trust.js';
 
 const debug = debuglog('nydus:registry');
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 /** Names in lower case. */
 export type Headers = Readonly<Record<string, string>>;
-
-/** Where the user wants traffic to go through; values as in the environment variables of these names. */
-export interface Proxies {
-  readonly http?: string | undefined;
-  readonly https?: string | undefined;
-  readonly no?: string | undefined;
-}
 
 export type Side = 'source' | 'target';
 
@@ -35,6 +31,9 @@ export interface TransportOptions {
   /** Plain HTTP is fine for every host of this side. */
   readonly plainHttp?: boolean | undefined;
   readonly proxies?: Proxies | undefined;
+  /** Whose certificates are believed; those that come with Node by default. */
+  readonly trust?: TrustOptions | undefined;
+  readonly tlsByHost?: TlsByHost | undefined;
   readonly userAgent?: string | undefined;
   /** Milliseconds without a sign of life before an exchange is given up. */
   readonly timeouts?: Partial<Timeouts> | undefined;
@@ -80,37 +79,30 @@ const CONNECTIONS_PER_ORIGIN = 16;
 export class Transport implements AsyncDisposable {
   readonly redactor: Redactor;
   readonly #options: TransportOptions;
-  readonly #direct: Agent;
-  readonly #proxied: Dispatcher | undefined;
+  readonly #timeouts: Timeouts;
+  readonly #routes: Routes;
+  readonly #inClearText = new Set<string>();
 
   constructor(options: TransportOptions, redactor: Redactor) {
     this.#options = options;
     this.redactor = redactor;
-    const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
-    const agentOptions: Agent.Options = {
-      connect: { timeout: timeouts.connectMs, rejectUnauthorized: options.insecure !== true },
+    this.#timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
+    this.#routes = new Routes({
+      trust: new Trust(options.trust ?? {}, options.insecure === true, options.tlsByHost),
+      proxies: options.proxies ?? {},
+      connectMs: this.#timeouts.connectMs,
       connections: CONNECTIONS_PER_ORIGIN,
-      headersTimeout: timeouts.headersMs,
-      bodyTimeout: timeouts.idleMs,
-      pipelining: 1,
-    };
-    this.#direct = new Agent(agentOptions);
-    const { http, https, no } = options.proxies ?? {};
-    if (http !== undefined || https !== undefined) {
-      // Empty strings, not undefined: the agent would otherwise look into the environment, which is not ours to read here.
-      this.#proxied = new EnvHttpProxyAgent({
-        ...agentOptions,
-        requestTls: { timeout: timeouts.connectMs, rejectUnauthorized: options.insecure !== true },
-        httpProxy: http ?? '',
-        httpsProxy: https ?? '',
-        noProxy: no ?? '',
-      });
-    }
+    });
   }
 
   /** True when this host may be spoken to in clear text. */
   allowsPlainHttp(host: string): boolean {
-    return this.#options.plainHttp === true || isLoopback(host);
+    return this.#options.plainHttp === true || isLoopback(host) || this.#inClearText.has(host);
+  }
+
+  /** For hosts that the user has written down with `http://`. */
+  allowPlainHttp(host: string): void {
+    this.#inClearText.add(host);
   }
 
   /** Any status is an answer. Throws RegistryError when there is none, InterruptedError when the signal fires. */
@@ -141,8 +133,7 @@ export class Transport implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#direct.destroy();
-    await this.#proxied?.destroy();
+    await this.#routes[Symbol.asyncDispose]();
   }
 
   #redirectTarget(location: string, from: URL, hops: number): URL {
@@ -180,6 +171,21 @@ export class Transport implements AsyncDisposable {
     const log = (outcome: string): void => {
       debug('%s %s %d ms', label, outcome, Math.round(performance.now() - startMs));
     };
+    const route = await this.#routes.to(url);
+    const { dispatcher, proxy } = route;
+    if (proxy !== undefined) {
+      this.redactor.add(decoded(proxy.password));
+      this.redactor.add(proxyCredentials(proxy));
+    }
+    const fail = (cause: unknown): NydusError =>
+      connectionFailure(cause, {
+        label,
+        url,
+        proxy,
+        redactor: this.redactor,
+        side: this.#options.side,
+        signal,
+      });
     try {
       const response = await send(url, {
         method,
@@ -192,117 +198,57 @@ export class Transport implements AsyncDisposable {
           ...headers,
         },
         body: body === undefined || body.size === 0 ? null : nodeBody(body),
-        dispatcher: isLoopback(url.host) ? this.#direct : (this.#proxied ?? this.#direct),
+        dispatcher,
+        headersTimeout: this.#timeouts.headersMs,
+        bodyTimeout: this.#timeouts.idleMs,
         ...(signal === undefined ? {} : { signal }),
       });
-      return this.#response(response, url, log, label, signal);
+      return toResponse(response, url, log, fail);
     } catch (cause) {
       log(`failed: ${this.redactor.text(systemReason(cause))}`);
-      throw this.#failure(cause, label, url, signal);
+      // Nothing has been sent yet, nor has the body been opened.
+      if (isUnknownAuthority(cause) && (await this.#routes.widen(url, route)))
+        return this.#exchange(method, url, headers, body, signal);
+      throw fail(cause);
     }
-  }
-
-  #response(
-    response: Dispatcher.ResponseData,
-    url: URL,
-    log: (outcome: string) => void,
-    label: string,
-    signal: AbortSignal | undefined,
-  ): HttpResponse {
-    const fail = (cause: unknown): NydusError => this.#failure(cause, label, url, signal);
-    const { statusCode, body } = response;
-    const headers: Record<string, string> = {};
-    for (const [name, value] of Object.entries(response.headers)) {
-      if (value !== undefined) headers[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
-    }
-    return {
-      status: statusCode,
-      headers,
-      url,
-      body: (async function* (): ByteStream {
-        let size = 0;
-        try {
-          for await (const bytes of body as AsyncIterable<Uint8Array>) {
-            // a Readable without an encoding yields Buffers
-            size += bytes.length;
-            yield bytes;
-          }
-        } catch (cause) {
-          throw fail(cause);
-        } finally {
-          log(`${statusCode} ${size} bytes`);
-        }
-      })(),
-      discard: async () => {
-        log(`${statusCode} body not read`);
-        // Short bodies are read to keep the connection; long ones are cut off.
-        await body.dump({ limit: 16 * 1024 }).catch(() => undefined);
-      },
-    };
-  }
-
-  /** What went wrong below HTTP, as a sentence. Errors of ours, thrown by a request's body, pass as they are. */
-  #failure(cause: unknown, label: string, url: URL, signal: AbortSignal | undefined): NydusError {
-    if (cause instanceof NydusError) return cause;
-    if (signal?.aborted === true) return interrupted(signal);
-    if (cause instanceof Error && cause.name === 'AbortError')
-      return new InterruptedError('interrupted', { cause });
-    const code = errorCode(cause) ?? '';
-    const details = { cause, request: label };
-    const host = url.host;
-    if (
-      code === 'EPROTO' ||
-      /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)/.test(code)
-    ) {
-      return new RegistryError(`registry ${host} does not speak TLS`, {
-        ...details,
-        hint: `if it is meant to be reached without encryption, add --plain-http`,
-      });
-    }
-    if (isCertificateError(code)) {
-      return new RegistryError(`registry ${host}: its TLS certificate is not trusted (${code})`, {
-        ...details,
-        hint: `to trust it all the same, add --${this.#options.side}-insecure`,
-      });
-    }
-    const reason = CONNECTION_REASONS[code];
-    if (reason !== undefined) {
-      return new RegistryError(`registry ${host}: ${reason.text}`, {
-        ...details,
-        retryable: reason.retryable,
-        hint: this.#connectionHint(code, url),
-      });
-    }
-    return new RegistryError(`registry ${host}: ${this.redactor.text(systemReason(cause))}`, details);
-  }
-
-  #connectionHint(code: string, url: URL): string | undefined {
-    if (code === 'ENOTFOUND') return 'check how the host is spelled';
-    if (url.protocol !== 'https:' || (code !== 'ECONNREFUSED' && code !== 'UND_ERR_CONNECT_TIMEOUT'))
-      return undefined;
-    return `it was tried with HTTPS on port ${url.port === '' ? 443 : url.port}; for a registry without TLS add --plain-http`;
   }
 }
 
-const CONNECTION_REASONS: Readonly<Record<string, { readonly text: string; readonly retryable: boolean }>> = {
-  ECONNREFUSED: { text: 'connection refused', retryable: true },
-  ECONNRESET: { text: 'the connection was reset', retryable: true },
-  EPIPE: { text: 'the connection was closed while sending', retryable: true },
-  ETIMEDOUT: { text: 'the connection timed out', retryable: true },
-  EHOSTUNREACH: { text: 'the host cannot be reached', retryable: true },
-  ENETUNREACH: { text: 'the network cannot be reached', retryable: true },
-  EAI_AGAIN: { text: 'its name cannot be looked up at the moment', retryable: true },
-  ENOTFOUND: { text: 'no host has this name', retryable: false },
-  UND_ERR_CONNECT_TIMEOUT: { text: 'the connection timed out', retryable: true },
-  UND_ERR_HEADERS_TIMEOUT: { text: 'no answer in time', retryable: true },
-  UND_ERR_BODY_TIMEOUT: { text: 'it stopped sending', retryable: true },
-  UND_ERR_SOCKET: { text: 'the connection was closed', retryable: true },
-  UND_ERR_HEADERS_OVERFLOW: { text: 'its answer has too many headers', retryable: false },
-};
-
-/** Codes of OpenSSL's verification, as Node names them. */
-function isCertificateError(code: string): boolean {
-  return /CERT|SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)/.test(code);
+function toResponse(
+  response: Dispatcher.ResponseData,
+  url: URL,
+  log: (outcome: string) => void,
+  fail: (cause: unknown) => NydusError,
+): HttpResponse {
+  const { statusCode, body } = response;
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(response.headers)) {
+    if (value !== undefined) headers[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return {
+    status: statusCode,
+    headers,
+    url,
+    body: (async function* (): ByteStream {
+      let size = 0;
+      try {
+        for await (const bytes of body as AsyncIterable<Uint8Array>) {
+          // a Readable without an encoding yields Buffers
+          size += bytes.length;
+          yield bytes;
+        }
+      } catch (cause) {
+        throw fail(cause);
+      } finally {
+        log(`${statusCode} ${size} bytes`);
+      }
+    })(),
+    discard: async () => {
+      log(`${statusCode} body not read`);
+      // Short bodies are read to keep the connection; long ones are cut off.
+      await body.dump({ limit: 16 * 1024 }).catch(() => undefined);
+    },
+  };
 }
 
 /** A new read of the content for each attempt. */

@@ -45,6 +45,7 @@ const HOME_OF: Readonly<Record<string, readonly string[]>> = {
   chalk: ['cli'],
   valibot: ['oci', 'registry'],
   'jsonc-parser': ['oci', 'convert', 'check'],
+  'smol-toml': ['registry'],
   'tar-stream': ['convert', 'registry', 'look'],
 };
 

@@ -36,7 +36,7 @@ async function rig(listener: RequestListener, credentials: CredentialStore = ano
     seen.push(request);
     listener(request, response);
   });
-  const client = new RegistryClient(parseReference(`${host}/a`), {
+  const client = new RegistryClient(parseReference(`${host}/a`), 'pull', {
     side: 'source',
     credentials,
     retry: QUICK,
@@ -249,7 +249,7 @@ test('trap 50: a host that is not loopback is never spoken to in clear text', as
   });
   const port = host.split(':')[1] ?? '';
   try {
-    await using client = new RegistryClient(parseReference(`0.0.0.0:${port}/a`), {
+    await using client = new RegistryClient(parseReference(`0.0.0.0:${port}/a`), 'pull', {
       side: 'target',
       credentials: anonymous,
       retry: QUICK,
@@ -263,7 +263,7 @@ test('trap 50: a host that is not loopback is never spoken to in clear text', as
         return true;
       },
     );
-    await using told = new RegistryClient(parseReference(`0.0.0.0:${port}/a`), {
+    await using told = new RegistryClient(parseReference(`0.0.0.0:${port}/a`), 'pull', {
       side: 'target',
       credentials: anonymous,
       plainHttp: true,
@@ -279,7 +279,7 @@ test('a port where nothing listens is named, with what was tried', async () => {
   const { host, close } = await serverOf(inTurn(ok));
   close();
   const port = host.split(':')[1] ?? '';
-  await using client = new RegistryClient(parseReference(`0.0.0.0:${port}/a`), {
+  await using client = new RegistryClient(parseReference(`0.0.0.0:${port}/a`), 'pull', {
     side: 'source',
     credentials: anonymous,
     retry: QUICK,

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { UsageError } from '../../../src/errors.js';
+import { isExcepted, type Proxies, proxyFor } from '../../../src/registry/proxies.js';
+
+test('a proxy is for its own scheme, never for loopback', () => {
+  const proxies: Proxies = { http: 'proxy.lan:3128', https: 'https://me:s@secure.lan' };
+  const via = (url: string): string | undefined => proxyFor(new URL(url), proxies)?.href;
+  assert.equal(via('http://registry.example/'), 'http://proxy.lan:3128/');
+  assert.equal(via('https://registry.example/'), 'https://me:s@secure.lan/');
+  assert.equal(via('https://localhost:5000/'), undefined);
+  assert.equal(via('http://[::1]:5000/'), undefined);
+  assert.equal(proxyFor(new URL('https://a.b'), { http: 'http://p' }), undefined);
+  assert.equal(proxyFor(new URL('https://a.b'), { https: '' }), undefined);
+});
+
+test('a proxy that cannot be used is named, its password is not', () => {
+  for (const https of ['socks5://me:s3cret@p:1080', 'http://me:s3cret@']) {
+    assert.throws(
+      () => proxyFor(new URL('https://a.b'), { https }),
+      (error) =>
+        error instanceof UsageError && /HTTPS_PROXY/.test(error.message) && !/s3cret/.test(error.message),
+    );
+  }
+});
+
+test('NO_PROXY excepts names, what is below them, addresses, networks and ports', () => {
+  const cases: readonly (readonly [string, string, boolean])[] = [
+    ['*', 'https://a.b', true],
+    ['', 'https://a.b', false],
+    ['a.b', 'https://a.b', true],
+    ['A.B', 'https://x.a.b', true],
+    ['a.b', 'https://xa.b', false],
+    ['.a.b', 'https://a.b', false],
+    ['.a.b', 'https://x.a.b', true],
+    ['*.a.b', 'https://x.a.b', true],
+    ['*.a.b', 'https://a.b', false],
+    ['a.b:443', 'https://a.b', true],
+    ['a.b:5000', 'https://a.b', false],
+    ['a.b:5000', 'http://a.b:5000', true],
+    ['x, a.b  y', 'https://a.b', true],
+    ['10.0.0.0/8', 'http://10.1.2.3:5000', true],
+    ['10.0.0.0/8', 'http://11.1.2.3', false],
+    ['10.0.0.0/8', 'http://10.example', false],
+    ['10.1.2.3', 'http://10.1.2.3', true],
+    ['10.1.2.3:80', 'http://10.1.2.3', true],
+    ['fd00::/8', 'https://[fd12::1]', true],
+    ['fd00::0:1', 'https://[fd00::1]:5000', true],
+    ['[fd00::1]:5000', 'https://[fd00::1]:5000', true],
+    ['[fd00::1]:5001', 'https://[fd00::1]:5000', false],
+    ['10.0.0.0/99', 'http://10.1.2.3', false],
+    ['.', 'https://a.b', false],
+  ];
+  for (const [list, url, expected] of cases)
+    assert.equal(isExcepted(new URL(url), list), expected, `${list} ${url}`);
+});
