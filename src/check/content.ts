@@ -4,15 +4,17 @@
  */
 import { InternalError } from '../errors.js';
 import { mapOrdered } from '../io/concurrency.js';
+import { compareDigest } from '../io/streams.js';
 import { openBlobVerifier, type BlobVerifierOptions } from '../native.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { digestHex, type Digest } from '../oci/digest.js';
 import { type ChunkRecord, type ChunkTable } from '../rafs-builder/tree.js';
+import { nameOf } from '../registry/store.js';
 import { type CallOptions } from '../reporter.js';
 import { readBlobFrame, type BlobFrame } from './blob-frame.js';
 import { type Finding, type Place } from './finding.js';
 import { type OpenedImage, type UsedBlob } from './opened.js';
-import { Collector, faultOf } from './rule.js';
+import { Collector } from './rule.js';
 import {
   checkMetaCopy,
   checkUsedBlob,
@@ -73,7 +75,7 @@ async function checkBlob(
   if (!(await store.exists(blob, call))) return [];
   const frame = await collector.attempt('BLOB-FRAME', () => readBlobFrame(store, blob, call));
   const own = frame === undefined ? undefined : ownBlob(await readOwnBootstrap(frame, collector));
-  let chunks: readonly NumberedChunk[] = [];
+  let chunks = NO_CHUNKS;
   if (frame !== undefined) {
     const stored = await readStoredChunks(frame, collector);
     await collector.attempt('BLOB-META', () => checkMetaCopy(subject.opened, blob, frame, collector));
@@ -89,34 +91,48 @@ async function checkBlob(
   return collector.findings;
 }
 
-interface NumberedChunk {
-  readonly index: number;
-  readonly record: ChunkRecord;
+/** Chunks to verify: a table of its own, whose positions stand for these numbers of the blob. */
+interface NumberedChunks {
+  readonly indexes: readonly number[];
+  readonly table: ChunkTable;
 }
 
+const NO_CHUNKS: NumberedChunks = { indexes: [], table: tableOf([], () => undefined) };
+
 /** Extents from the blob, digests and checksums from wherever they are told. */
-function chunksToVerify(
-  stored: StoredChunks,
-  bootstraps: readonly (UsedBlob | undefined)[],
-): NumberedChunk[] {
-  const chunks: NumberedChunk[] = [];
-  for (const [index, extent] of stored.extents.entries()) {
-    const known = bootstraps.find((blob) => blob?.chunks.has(index) === true)?.chunks.at(index);
-    const digest = digestAt(stored, index) ?? known?.digest;
-    if (digest === undefined) continue; // no file refers to it, and nothing tells its digest
-    const compressed = extent.compressedSize !== extent.uncompressedSize;
-    chunks.push({
-      index,
-      record: { ...extent, digest, crc32: known?.crc32, compressed: known?.compressed ?? compressed },
-    });
+function chunksToVerify(stored: StoredChunks, bootstraps: readonly (UsedBlob | undefined)[]): NumberedChunks {
+  const knows = (index: number): UsedBlob | undefined =>
+    bootstraps.find((blob) => blob?.chunks.has(index) === true);
+  const indexes: number[] = [];
+  for (let index = 0; index < stored.extents.length; index++) {
+    // No file refers to the rest, and nothing tells their digests.
+    if (stored.digests !== undefined || knows(index) !== undefined) indexes.push(index);
   }
-  return chunks;
+  const recordOf = (index: number): ChunkRecord | undefined => {
+    const extent = stored.extents[index];
+    const known = knows(index)?.chunks.at(index);
+    const digest = digestAt(stored, index) ?? known?.digest;
+    if (extent === undefined || digest === undefined) return undefined;
+    const { compressedOffset, compressedSize, uncompressedOffset, uncompressedSize } = extent;
+    const compressed = known?.compressed ?? compressedSize !== uncompressedSize;
+    const crc32 = known?.crc32;
+    return {
+      digest,
+      crc32,
+      compressed,
+      compressedOffset,
+      compressedSize,
+      uncompressedOffset,
+      uncompressedSize,
+    };
+  };
+  return { indexes, table: tableOf(indexes, recordOf) };
 }
 
 interface StreamedBlob extends Pick<BlobVerifierOptions, 'compressor' | 'digester'> {
   readonly blob: Descriptor;
   readonly frame: BlobFrame | undefined;
-  readonly chunks: readonly NumberedChunk[];
+  readonly chunks: NumberedChunks;
 }
 
 async function streamBlob(
@@ -125,26 +141,32 @@ async function streamBlob(
   collector: Collector,
   call: CallOptions,
 ): Promise<void> {
-  const verifier = openBlobVerifier({ chunks: tableOf(chunks), compressor, digester, threads });
+  const { indexes, table } = chunks;
+  const verifier = openBlobVerifier({ chunks: table, compressor, digester, threads });
   const tail = new TailComparison(frame);
   try {
-    try {
-      for await (const bytes of opened.image.store.fetch(blob, call)) {
+    const { store } = opened.image;
+    const whole = await collector.attempt('BLOB-FRAME', async () => {
+      for await (const bytes of store.fetch(blob, { ...call, digestedByCaller: true })) {
         tail.add(bytes);
         await verifier.write(bytes);
       }
-    } catch (cause) {
-      collector.findings.push(faultOf(cause, collector.place, 'BLOB-FRAME'));
+      return true;
+    });
+    const { digest, faults } = await verifier.finish();
+    if (whole === true) {
+      await collector.attempt('BLOB-FRAME', () => {
+        compareDigest(digest, blob, nameOf(blob, store.location));
+      });
     }
     if (!tail.same) {
       collector.report('CONTENT-DIGEST', {
         message: 'registry sends other bytes for a range than for the whole blob',
       });
     }
-    for (const { index, message } of (await verifier.finish()).faults) {
-      const chunk = chunks[index];
-      const where = { ...collector.place, offset: chunk?.record.compressedOffset };
-      collector.report('CHUNK-DATA', { message: `chunk ${chunk?.index ?? index}: ${message}` }, where);
+    for (const { index, message } of faults) {
+      const where = { ...collector.place, offset: table.at(index).compressedOffset };
+      collector.report('CHUNK-DATA', { message: `chunk ${indexes[index] ?? index}: ${message}` }, where);
     }
   } catch (cause) {
     verifier.abort();
@@ -152,13 +174,17 @@ async function streamBlob(
   }
 }
 
-function tableOf(chunks: readonly NumberedChunk[]): ChunkTable {
+/** Records are made when they are asked for, which is once, when the table is packed. */
+function tableOf(
+  indexes: readonly number[],
+  recordOf: (index: number) => ChunkRecord | undefined,
+): ChunkTable {
   return {
-    length: chunks.length,
+    length: indexes.length,
     at: (position) => {
-      const chunk = chunks[position];
-      if (chunk === undefined) throw new InternalError(`there is no chunk ${position} to verify`);
-      return chunk.record;
+      const record = recordOf(indexes[position] ?? -1);
+      if (record === undefined) throw new InternalError(`there is no chunk ${position} to verify`);
+      return record;
     },
   };
 }

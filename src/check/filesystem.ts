@@ -5,6 +5,7 @@
 import { overlay } from '../merge/overlay.js';
 import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
 import { mapOrdered, DEFAULT_CONCURRENCY } from '../io/concurrency.js';
+import { compareDigest } from '../io/streams.js';
 import { openImagePacker, type ImagePacker } from '../native.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import {
@@ -14,6 +15,7 @@ import {
   type ChunkRef,
   type ChunkTable,
 } from '../rafs-builder/tree.js';
+import { nameOf } from '../registry/store.js';
 import { type CallOptions } from '../reporter.js';
 import { finding, type Finding } from './finding.js';
 import { attempt, type Looked } from './rule.js';
@@ -118,8 +120,10 @@ async function scanLayer(
 ): Promise<ScannedLayer> {
   const packer = images.openLayer(index, '');
   try {
-    for await (const bytes of source.store.fetch(descriptor, call)) await packer.write(bytes);
+    const stream = source.store.fetch(descriptor, { ...call, digestedByCaller: true });
+    for await (const bytes of stream) await packer.write(bytes);
     const table = await packer.finish();
+    compareDigest(table.source.digest, descriptor, nameOf(descriptor, source.store.location));
     return { tree: buildLayerTree(table.entries, index), chunks: table.chunks };
   } catch (cause) {
     packer.abort();

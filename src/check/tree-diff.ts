@@ -53,12 +53,8 @@ export function* diffTrees(
       yield* links.add(path, left, right);
       continue;
     }
-    const names = new Set<RawName>([
-      ...(pair.expected.children?.keys() ?? []),
-      ...(pair.found.children?.keys() ?? []),
-    ]);
     const below: Pair[] = [];
-    for (const name of [...names].sort(compareRaw)) {
+    for (const name of namesOf(pair)) {
       const child = join(path, name);
       const want = pair.expected.children?.get(name);
       const have = pair.found.children?.get(name);
@@ -70,6 +66,15 @@ export function* diffTrees(
     }
     waiting.push(...below.reverse());
   }
+}
+
+/** All names of either side, in order. */
+function namesOf({ expected, found }: Pair): readonly RawName[] {
+  const names = Array.from(expected.children?.keys() ?? []);
+  for (const name of found.children?.keys() ?? []) {
+    if (expected.children?.has(name) !== true) names.push(name);
+  }
+  return names.sort(); // by code unit, which is by byte
 }
 
 function* diffAttributes(path: RawPath, left: Inode, right: Inode): Generator<TreeDifference> {
@@ -101,7 +106,7 @@ function* diffAttributes(path: RawPath, left: Inode, right: Inode): Generator<Tr
       found: time(right),
     };
   }
-  yield* diffXattrs(path, left.xattrs, right.xattrs);
+  if (left.xattrs.length > 0 || right.xattrs.length > 0) yield* diffXattrs(path, left.xattrs, right.xattrs);
 }
 
 function* diffXattrs(

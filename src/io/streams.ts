@@ -31,19 +31,30 @@ export function contentOf(bytes: Uint8Array): ReplayableContent {
 /** Passes bytes on and throws ContentMismatchError when they turn out long, short or wrong. `what` names the content and its side. */
 export async function* verified(stream: ByteStream, expected: Descriptor, what: string): ByteStream {
   const hash = createHash('sha256');
+  for await (const bytes of sized(stream, expected, what)) {
+    hash.update(bytes);
+    yield bytes;
+  }
+  compareDigest(`sha256:${hash.digest('hex')}`, expected, what);
+}
+
+/** The same for the size alone, where somebody digests the bytes further on and calls `compareDigest`. */
+export async function* sized(stream: ByteStream, expected: Descriptor, what: string): ByteStream {
   let size = 0;
   for await (const bytes of stream) {
     size += bytes.length;
     if (size > expected.size) {
       throw new ContentMismatchError(`${what}: more than the ${expected.size} bytes promised`);
     }
-    hash.update(bytes);
     yield bytes;
   }
   if (size < expected.size) {
     throw new ContentMismatchError(`${what}: ends after ${size} of ${expected.size} bytes`);
   }
-  const actual = `sha256:${hash.digest('hex')}`;
+}
+
+/** Throws ContentMismatchError unless the digest is the expected one. */
+export function compareDigest(actual: string, expected: Descriptor, what: string): void {
   if (actual !== expected.digest) {
     throw new ContentMismatchError(`${what}: has digest ${actual}, not ${expected.digest}`);
   }

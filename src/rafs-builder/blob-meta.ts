@@ -75,8 +75,19 @@ export function writeChunkMeta(buffer: Buffer, offset: number, chunk: ChunkExten
   });
 }
 
+const {
+  uncompressedLow: UNCOMPRESSED_LOW,
+  uncompressedHigh: UNCOMPRESSED_HIGH,
+  compressedLow: COMPRESSED_LOW,
+  compressedHigh: COMPRESSED_HIGH,
+} = chunkMeta.offset;
+
+/** Field by field: a blob has a hundred thousand of them. */
 export function readChunkMeta(buffer: Buffer, offset: number): ChunkExtent {
-  const { uncompressedLow, uncompressedHigh, compressedLow, compressedHigh } = chunkMeta.read(buffer, offset);
+  const uncompressedLow = buffer.readUInt32LE(offset + UNCOMPRESSED_LOW);
+  const uncompressedHigh = buffer.readUInt32LE(offset + UNCOMPRESSED_HIGH);
+  const compressedLow = buffer.readUInt32LE(offset + COMPRESSED_LOW);
+  const compressedHigh = buffer.readUInt32LE(offset + COMPRESSED_HIGH);
   return {
     uncompressedOffset: (uncompressedHigh & 0xfff) * TWO_32 + ((uncompressedLow & 0xffff_f000) >>> 0),
     uncompressedSize: ((uncompressedHigh >>> 12) | ((uncompressedLow & 0xf00) << 12)) + 1,

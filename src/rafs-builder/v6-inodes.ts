@@ -15,8 +15,15 @@ const {
   union: UNION,
   ino: INO,
 } = v6.inodeExtended.offset;
-const { mtimeNsec: MTIME_NSEC, nlink: NLINK } = v6.inodeExtended.offset;
-const { nlink: COMPACT_NLINK } = v6.inodeCompact.offset;
+const {
+  mode: MODE,
+  uid: UID,
+  gid: GID,
+  mtime: MTIME,
+  mtimeNsec: MTIME_NSEC,
+  nlink: NLINK,
+} = v6.inodeExtended.offset;
+const { nlink: COMPACT_NLINK, uid: COMPACT_UID, gid: COMPACT_GID } = v6.inodeCompact.offset;
 const { fileType: FILE_TYPE } = v6.dirent.offset;
 const { indexLow: INDEX_LOW, device: DEVICE, indexHigh: INDEX_HIGH } = v6.chunkIndexEntry.offset;
 const TWO_32 = 2 ** 32;
@@ -248,6 +255,28 @@ export class InodeColumns {
       ? this.#view.getUint16(at + COMPACT_NLINK, true)
       : this.#view.getUint32(at + NLINK, true);
   }
+  /** Permission bits, without the type. */
+  mode(nid: number): number {
+    return this.#view.getUint16(this.offsetOf(nid) + MODE, true) & ~v6.MODE_TYPE_MASK;
+  }
+  uid(nid: number): number {
+    const at = this.offsetOf(nid);
+    return this.isCompact(nid)
+      ? this.#view.getUint16(at + COMPACT_UID, true)
+      : this.#view.getUint32(at + UID, true);
+  }
+  gid(nid: number): number {
+    const at = this.offsetOf(nid);
+    return this.isCompact(nid)
+      ? this.#view.getUint16(at + COMPACT_GID, true)
+      : this.#view.getUint32(at + GID, true);
+  }
+  mtime(nid: number): number {
+    const at = this.offsetOf(nid) + MTIME;
+    return this.isCompact(nid)
+      ? 0
+      : this.#view.getUint32(at, true) + this.#view.getInt32(at + 4, true) * TWO_32;
+  }
   mtimeNsec(nid: number): number {
     return this.isCompact(nid) ? 0 : this.#view.getUint32(this.offsetOf(nid) + MTIME_NSEC, true);
   }
@@ -269,6 +298,17 @@ export class InodeColumns {
   /** Of directories and symlinks: bytes of the last, inline block. */
   tailSize(nid: number): number {
     return this.layoutOf(nid) === v6.LAYOUT_INLINE ? this.sizeOf(nid) % v6.BLOCK_SIZE : 0;
+  }
+
+  /** Of symlinks. */
+  targetOf(nid: number): RawPath {
+    const { buffer } = this;
+    const tail = this.tailSize(nid);
+    const start = this.union(nid) * v6.BLOCK_SIZE;
+    const body = this.bodyOffset(nid);
+    const blocks =
+      tail === this.sizeOf(nid) ? '' : buffer.toString('latin1', start, start + this.sizeOf(nid) - tail);
+    return (blocks + buffer.toString('latin1', body, body + tail)) as RawPath; // as for names
   }
 
   #u64(at: number): number {

@@ -1,9 +1,10 @@
 /** Inodes of a bootstrap as objects, made from the file when somebody asks for them. */
+import { InternalError } from '../errors.js';
 import { compareRaw, type RawPath } from '../oci/raw-name.js';
 import { type ChunkRef, type Inode, type InodeKind, type Xattr } from './tree.js';
-import * as v6 from './v6.js';
+import type * as v6 from './v6.js';
 import { type LocatedRow } from './v6-directory.js';
-import { dataBlocks, decodeDevice, type RawInode, readInode } from './v6-inode.js';
+import { decodeDevice, type RawInode, readInode } from './v6-inode.js';
 import { type InodeColumns } from './v6-inodes.js';
 import { type LocatedXattr } from './v6-xattrs.js';
 
@@ -21,7 +22,8 @@ export interface StoredInode extends RawInode {
 export class StoredInodes implements ReadonlyMap<number, StoredInode> {
   readonly #columns: InodeColumns;
   readonly #inodes = new Map<number, Inode>();
-  readonly #nids = new Map<Inode, number>();
+  /** Only dumps ask for it. */
+  #nids: Map<Inode, number> | undefined;
 
   constructor(columns: InodeColumns) {
     this.#columns = columns;
@@ -65,13 +67,14 @@ export class StoredInodes implements ReadonlyMap<number, StoredInode> {
     if (inode === undefined) {
       inode = makeInode(this.#columns, nid);
       this.#inodes.set(nid, inode);
-      this.#nids.set(inode, nid);
+      this.#nids?.set(inode, nid);
     }
     return inode;
   }
 
   /** Undefined for an inode of another image. */
   nidOf(inode: Inode): number | undefined {
+    this.#nids ??= new Map(Array.from(this.#inodes, ([at, one]) => [one, at]));
     return this.#nids.get(inode);
   }
 }
@@ -132,6 +135,7 @@ class Stored implements StoredInode {
 
 const NO_LOCATED_XATTRS: readonly LocatedXattr[] = [];
 const NO_XATTRS: readonly Xattr[] = [];
+const NO_CHUNKS: readonly ChunkRef[] = [];
 
 function rawOf(columns: InodeColumns, nid: number): RawInode {
   return readInode(columns.buffer, columns.metaOffset, nid, columns.pathOf(nid));
@@ -139,30 +143,35 @@ function rawOf(columns: InodeColumns, nid: number): RawInode {
 
 /** What an inode means, as a new object. */
 export function makeInode(columns: InodeColumns, nid: number): Inode {
-  const raw = rawOf(columns, nid);
-  const { fields, kind } = raw;
-  const mode = fields.mode & ~v6.MODE_TYPE_MASK;
-  const { uid, gid, mtime, mtimeNsec } = fields;
-  const xattrs = raw.xattrs.length === 0 ? NO_XATTRS : sortedXattrs(raw.xattrs);
+  const kind = columns.kindName(nid);
+  const mode = columns.mode(nid);
+  const uid = columns.uid(nid);
+  const gid = columns.gid(nid);
+  const mtime = columns.mtime(nid);
+  const mtimeNsec = columns.mtimeNsec(nid);
+  const xattrs = columns.xattrSize(nid) === 0 ? NO_XATTRS : sortedXattrs(rawOf(columns, nid).xattrs);
   const layer = 0;
   // Written out for each kind: spreading what they share costs more than the rest.
   switch (kind) {
     case 'file': {
-      const { size } = fields;
+      const size = columns.sizeOf(nid);
       return { kind, mode, uid, gid, mtime, mtimeNsec, xattrs, layer, size, chunks: chunksOf(columns, nid) };
     }
     case 'directory':
       return { kind, mode, uid, gid, mtime, mtimeNsec, xattrs, layer, implied: false };
     case 'symlink':
-      return { kind, mode, uid, gid, mtime, mtimeNsec, xattrs, layer, target: targetOf(columns, raw) };
+      return { kind, mode, uid, gid, mtime, mtimeNsec, xattrs, layer, target: columns.targetOf(nid) };
     case 'char':
     case 'block': {
-      const { major, minor } = raw.compact ? { major: 0, minor: 0 } : decodeDevice(fields.union);
+      const compact = columns.isCompact(nid);
+      const { major, minor } = compact ? { major: 0, minor: 0 } : decodeDevice(columns.union(nid));
       return { kind, mode, uid, gid, mtime, mtimeNsec, xattrs, layer, major, minor };
     }
     case 'fifo':
     case 'socket':
       return { kind, mode, uid, gid, mtime, mtimeNsec, xattrs, layer };
+    case undefined:
+      throw new InternalError(`there is no inode ${nid}`);
   }
 }
 
@@ -170,12 +179,11 @@ function sortedXattrs(xattrs: readonly LocatedXattr[]): Xattr[] {
   return xattrs.map(({ name, value }) => ({ name, value })).sort((a, b) => compareRaw(a.name, b.name));
 }
 
-function chunksOf(columns: InodeColumns, nid: number): ChunkRef[] {
-  return Array.from({ length: columns.chunkCount(nid) }, (_, k) => columns.chunkAt(nid, k));
-}
-
-function targetOf({ buffer }: InodeColumns, raw: RawInode): RawPath {
-  let target = '';
-  for (const { offset, size } of dataBlocks(raw)) target += buffer.toString('latin1', offset, offset + size);
-  return target as RawPath; // latin1 is one character a byte
+function chunksOf(columns: InodeColumns, nid: number): readonly ChunkRef[] {
+  const count = columns.chunkCount(nid);
+  if (count === 0) return NO_CHUNKS;
+  // Most files have one chunk; a list that grows by push would hold room for seventeen.
+  const chunks = [columns.chunkAt(nid, 0)];
+  for (let k = 1; k < count; k++) chunks.push(columns.chunkAt(nid, k));
+  return chunks;
 }

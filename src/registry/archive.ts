@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { LocalIoError, RegistryError } from '../errors.js';
 import { throwIfAborted } from '../io/retry.js';
 import { errorCode, localIoError, openScratch, type Scratch } from '../io/scratch.js';
-import { type ByteStream, type ReplayableContent, verified } from '../io/streams.js';
+import { type ByteStream, type ReplayableContent } from '../io/streams.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { type Digest, digestHex } from '../oci/digest.js';
 import { type Index, MAX_DOCUMENT_SIZE, parseIndex } from '../oci/manifest.js';
@@ -23,6 +23,7 @@ import {
   type Referable,
   type ReferrerList,
   type ReferrerOptions,
+  verifiedFor,
 } from './store.js';
 import { type TarFile, writeTar } from './tar-write.js';
 
@@ -86,9 +87,7 @@ class ArchiveSource implements ImageSource, Referable {
     if (member === undefined)
       throw new RegistryError(`${descriptor.digest} is not in ${this.location}`, { status: 404 });
     const stream = archive.read(member, options.range, options.signal);
-    yield* options.range === undefined && options.unverified !== true
-      ? verified(stream, descriptor, `${descriptor.digest} of ${this.location}`)
-      : stream;
+    yield* verifiedFor(options, stream, descriptor, this.location);
   }
 
   async exists(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {

@@ -5,7 +5,7 @@
  */
 import * as v from 'valibot';
 import { FormatError, InvalidReferenceError, RegistryError } from '../errors.js';
-import { type ByteRange, type ByteStream, contentOf, verified } from '../io/streams.js';
+import { type ByteRange, type ByteStream, contentOf } from '../io/streams.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { type Digest, digestFromHex, parseDigest, sha256 } from '../oci/digest.js';
 import { descriptorToJson, MAX_DOCUMENT_SIZE, parseConfig, serialise } from '../oci/manifest.js';
@@ -16,7 +16,7 @@ import { ArchiveFile, sniffCompression } from './archive-file.js';
 import { layoutMember, resolveInLayout, type ArchiveOptions } from './archive.js';
 import { measure } from './layout.js';
 import { formatLocation, type Selector } from './location.js';
-import { type FetchOptions, type ImageSource } from './store.js';
+import { type FetchOptions, type ImageSource, verifiedFor } from './store.js';
 
 export function openDockerArchiveSource(
   path: string,
@@ -72,9 +72,7 @@ class DockerArchiveSource implements ImageSource {
     if (content === undefined)
       throw new RegistryError(`${descriptor.digest} is not in ${this.location}`, { status: 404 });
     const stream = content.open(options.range, options.signal);
-    yield* options.range === undefined && options.unverified !== true
-      ? verified(stream, descriptor, `${descriptor.digest} of ${this.location}`)
-      : stream;
+    yield* verifiedFor(options, stream, descriptor, this.location);
   }
 
   async exists(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {

@@ -38,6 +38,7 @@ import {
   type Referable,
   type ReferrerList,
   type ReferrerOptions,
+  verifiedFor,
 } from './store.js';
 
 /** Bytes per read of a file: large enough to make the calls cheap, small enough to stay in cache. */
@@ -128,7 +129,7 @@ abstract class Layout implements ContentSource, Located, Referable, AsyncDisposa
       return readFileRange(path, { start: 0, end: Number.MAX_SAFE_INTEGER }, options.signal);
     // One byte more than promised, so that a longer file is noticed.
     const stream = readFileRange(path, { start: 0, end: descriptor.size + 1 }, options.signal);
-    return verified(stream, descriptor, `${descriptor.digest} of ${this.location}`);
+    return verifiedFor(options, stream, descriptor, this.location);
   }
 
   async exists(descriptor: Descriptor): Promise<boolean> {

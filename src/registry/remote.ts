@@ -1,7 +1,7 @@
 /** A repository of a registry, as a source and as a target. */
 import { InvalidReferenceError, NydusError, RegistryError } from '../errors.js';
 import { type GrowingContent } from '../io/growing-file.js';
-import { type ByteStream, collect, type ReplayableContent, verified } from '../io/streams.js';
+import { type ByteStream, collect, type ReplayableContent } from '../io/streams.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { type Digest } from '../oci/digest.js';
 import { isDocumentType, MAX_DOCUMENT_SIZE, parseDocument } from '../oci/manifest.js';
@@ -28,6 +28,7 @@ import {
   type Referable,
   type ReferrerList,
   type ReferrerOptions,
+  verifiedFor,
 } from './store.js';
 import { Uploader } from './upload.js';
 
@@ -68,9 +69,7 @@ abstract class RemoteRepository implements ContentSource, Located, Referable, As
       signal: options.signal,
       reporter: options.reporter,
     });
-    return options.range === undefined && options.unverified !== true
-      ? verified(stream, descriptor, `${descriptor.digest} of ${this.location}`)
-      : stream;
+    return verifiedFor(options, stream, descriptor, this.location);
   }
 
   async exists(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {

@@ -2,7 +2,7 @@
 import { type Descriptor } from '../oci/descriptor.js';
 import { type Digest } from '../oci/digest.js';
 import { type GrowingContent } from '../io/growing-file.js';
-import { type ReplayableContent, type ByteStream } from '../io/streams.js';
+import { type ReplayableContent, type ByteStream, sized, verified } from '../io/streams.js';
 import { type CallOptions } from '../reporter.js';
 
 export interface FetchOptions extends CallOptions {
@@ -10,6 +10,25 @@ export interface FetchOptions extends CallOptions {
   readonly range?: { readonly start: number; readonly end: number } | undefined;
   /** Bytes as they come, whatever size and digest the descriptor has: for replaying clients that do not look. */
   readonly unverified?: boolean | undefined;
+  /** Only the size is verified: the caller has all bytes digested anyway, and compares. */
+  readonly digestedByCaller?: boolean | undefined;
+}
+
+/** The bytes as `options` want them verified; `location` is where they come from. */
+export function verifiedFor(
+  { range, unverified, digestedByCaller }: FetchOptions,
+  stream: ByteStream,
+  descriptor: Descriptor,
+  location: string,
+): ByteStream {
+  if (range !== undefined || unverified === true) return stream;
+  const what = nameOf(descriptor, location);
+  return digestedByCaller === true ? sized(stream, descriptor, what) : verified(stream, descriptor, what);
+}
+
+/** Content and its side, for errors. */
+export function nameOf(descriptor: Descriptor, location: string): string {
+  return `${descriptor.digest} of ${location}`;
 }
 
 export interface ContentSource {
