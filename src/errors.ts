@@ -3,8 +3,8 @@
  * Programs test `code` or the class; nothing matches message text.
  */
 
-/** Exit codes of the command. 1 means "the answer is no" (`check` found faults), 130 "interrupted". */
-export type ExitCode = 2 | 3 | 4 | 5 | 6 | 70 | 130;
+/** Exit codes of the command. 1 means "the answer is no" (faults found, no such path), 130 "interrupted". */
+export type ExitCode = 1 | 2 | 3 | 4 | 5 | 6 | 70 | 130;
 
 export interface ErrorOptionsWithHint {
   /** What the user can try; one line, no full stop. */
@@ -107,6 +107,12 @@ export class UnsupportedError extends NydusError {
 export class LocalIoError extends NydusError {
   readonly code = 'IO';
   readonly exitCode = 6;
+}
+
+/** The image holds no such path. */
+export class NoSuchPathError extends NydusError {
+  readonly code = 'PATH';
+  readonly exitCode = 1;
 }
 
 /** Our bug, or a panic in the addon. */

@@ -8,6 +8,8 @@ export interface Output {
 export interface CliContext {
   /** Results, and nothing else. */
   readonly stdout: Output;
+  /** Results that are no text, such as files; settles when there is room for more. */
+  readonly writeBytes?: (bytes: Uint8Array) => Promise<void>;
   /** Progress, notes, warnings, errors. */
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -15,6 +17,8 @@ export interface CliContext {
   readonly isTTY: boolean;
   /** Width of that terminal in characters; 80 when there is none. */
   readonly columns: number;
+  /** True when stdout is a terminal: columns and colours. */
+  readonly stdoutIsTTY?: boolean;
   /** Fires on the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
   /** What the command exits with unless it throws: 1 says that the answer is no. */

@@ -152,6 +152,22 @@ export function rewriteArgv(argv: readonly string[], flags: readonly Flag[]): st
     if (flag.alias !== undefined) byName.set(flag.alias, flag);
     if (flag.short !== undefined) byName.set(flag.short, flag);
   }
+  const end = argv.indexOf('--');
+  const words = argv.flatMap((token, i) => (end >= 0 && i > end ? [token] : separate(token, byName)));
+  return rewriteWords(words, byName);
+}
+
+/** `-lR` as `-l -R`, where all letters are flags without a value. */
+function separate(token: string, byName: ReadonlyMap<string, Flag>): readonly string[] {
+  const letters = /^-([A-Za-z0-9]{2,})$/.exec(token)?.[1];
+  if (letters === undefined || byName.has(letters)) return [token];
+  const all = Array.from(letters);
+  return all.every((letter) => byName.get(letter)?.type === 'boolean')
+    ? all.map((letter) => `-${letter}`)
+    : [token];
+}
+
+function rewriteWords(argv: readonly string[], byName: ReadonlyMap<string, Flag>): string[] {
   const out: string[] = [];
   for (let i = 0; i < argv.length; i++) {
     const token = argv[i] ?? '';

@@ -1,89 +1,149 @@
-/** `nydusify inspect`: looks into a bootstrap, or into the one inside a RAFS blob. Local files only; nothing is changed. */
-import { open, readFile } from 'node:fs/promises';
+/**
+ * `nydusify inspect`: what an image is, by its manifests and bootstraps; and what is inside a bootstrap: of an image in its
+ * registry, in a file of its own, or in a RAFS blob. Nothing is changed, no data is read.
+ */
 import { type Command } from 'commander';
-import { FormatError, LocalIoError, UsageError } from '../errors.js';
-import { decompress } from '../native.js';
+import { FormatError, UsageError } from '../errors.js';
+import { fetchBootstrap } from '../look/nydus.js';
+import { chooseImage, platformName, readReference } from '../look/images.js';
+import { summarizeReference } from '../look/summary.js';
+import { platformMatches } from '../oci/platform.js';
 import { audit } from '../rafs-builder/audit.js';
 import { describeAt, listTree, summarize } from '../rafs-builder/describe.js';
 import { diffImages } from '../rafs-builder/diff.js';
-import { dump } from '../rafs-builder/dump.js';
-import { SECTIONS, parseToc, TOC_READ_SIZE, tocFlags } from '../rafs-builder/toc.js';
-import { endsWithTarHeader } from '../rafs-builder/tar-header.js';
+import { dump as dumpImage } from '../rafs-builder/dump.js';
 import { type RafsImage, readBootstrap } from '../rafs-builder/image.js';
-import { type CliContext, type Output } from './context.js';
+import { readBootstrapFile } from './bootstrap-file.js';
+import { type CliContext } from './context.js';
+import { addFlags, addHelpFlag, type Flag } from './flags.js';
+import { summaryJson, summaryLines } from './inspect-summary.js';
+import { hostPlatform, isLocalFile, LineWriter, Looking, LOOK_FLAGS, OUTPUT } from './look.js';
 
-interface InspectOptions {
-  readonly dump?: boolean;
-  readonly at?: string;
-  readonly diff?: boolean;
-}
+const BOOTSTRAP = 'Bootstrap:';
 
-/** The constant that Nydus puts on metadata it reads into memory (RAFS_MAX_METADATA_SIZE). */
-const MAX_BOOTSTRAP_SIZE = 2 ** 31;
+export const INSPECT_FLAGS: readonly Flag[] = [
+  {
+    name: 'dump',
+    type: 'boolean',
+    group: BOOTSTRAP,
+    help: 'print every inode, chunk and table, one fact a line',
+  },
+  {
+    name: 'at',
+    type: 'string',
+    value: 'offset',
+    group: BOOTSTRAP,
+    help: 'name structure, field and value at this byte of the bootstrap',
+  },
+  {
+    name: 'diff',
+    type: 'boolean',
+    group: BOOTSTRAP,
+    help: 'compare two bootstraps by what they mean; exit 1 when they differ',
+  },
+  ...LOOK_FLAGS,
+];
 
 const EXAMPLES = `
+IMAGE is a reference, oci:FOLDER[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:REFERENCE]; FILE a bootstrap or a RAFS
+blob, whose own bootstrap is shown. Of images only manifests and bootstraps are fetched.
+
 Examples:
-  $ nydusify inspect image.boot
-  $ nydusify inspect --dump blob            a RAFS blob works too: its own bootstrap is shown
+  $ nydusify inspect registry.example/app:1.0-nydus              platforms, layers, chunks, what deduplication saved
+  $ nydusify inspect image.boot                                  summary and files of a bootstrap
+  $ nydusify inspect --dump registry.example/app:1.0-nydus       as text, to be searched and compared
   $ nydusify inspect --at 0x3040 image.boot
-  $ nydusify inspect --diff old.boot new.boot`;
+  $ nydusify inspect --diff old.boot registry.example/app:1.0-nydus`;
 
 export function addInspectCommand(program: Command, context: CliContext): void {
-  program
+  const command = program
     .command('inspect')
-    .summary('look into a bootstrap or a RAFS blob')
-    .description('Shows what a local bootstrap, or the bootstrap inside a RAFS blob, holds.')
-    .argument('<bootstrap>', 'file to look into')
+    .summary('what an image, a bootstrap or a RAFS blob holds')
+    .description('Shows what an image, a bootstrap or a RAFS blob holds.')
+    .argument('<image>', 'what to look into: an image or a file')
     .argument('[other]', 'with --diff: what to compare it with')
-    .option('--dump', 'print every inode, chunk and table, one fact a line')
-    .option('--at <offset>', 'name structure, field and value at this byte of the bootstrap')
-    .option('--diff', 'compare two bootstraps by what they mean; exit 1 when they differ')
-    .addHelpText('after', EXAMPLES)
-    .action(async (path: string, other: string | undefined, options: InspectOptions) => {
-      await inspect(path, other, options, context);
-    });
+    .usage('[options] IMAGE|FILE')
+    .addHelpText('after', EXAMPLES);
+  addFlags(command, INSPECT_FLAGS);
+  addHelpFlag(command, OUTPUT);
+  command.action(async (location: string, other: string | undefined) => {
+    await using looking = new Looking(command, INSPECT_FLAGS, context);
+    await inspect(looking, location, other);
+    looking.stats();
+  });
 }
 
-async function inspect(
-  path: string,
-  other: string | undefined,
-  options: InspectOptions,
-  context: CliContext,
-): Promise<void> {
-  const chosen = [options.dump === true, options.at !== undefined, options.diff === true].filter(
-    Boolean,
-  ).length;
-  if (chosen > 1) throw new UsageError('--dump, --at and --diff exclude each other');
-  if ((options.diff === true) !== (other !== undefined)) {
-    throw new UsageError('--diff takes two files, everything else one', {
-      hint: 'nydusify inspect --diff OLD NEW',
+async function inspect(looking: Looking, location: string, other: string | undefined): Promise<void> {
+  const { flags, context } = looking;
+  const [dump, diff, at] = [flags.isOn('dump'), flags.isOn('diff'), flags.text('at')];
+  if ([dump, at !== undefined, diff].filter(Boolean).length > 1)
+    throw new UsageError('--dump, --at and --diff exclude each other');
+  if (diff !== (other !== undefined)) {
+    throw new UsageError('--diff takes two bootstraps, everything else one', {
+      hint: 'nydusify inspect --diff OLD NEW; nydusify diff compares whole images',
     });
   }
-  const lines = new LineWriter(context.stdout);
-  const bytes = await readFileOrBlob(path);
-  if (options.at !== undefined) {
-    lines.write(describeAt(bytes, parseOffset(options.at, bytes.length)));
-  } else if (options.dump === true) {
-    lines.write(dump(readImage(path, bytes)));
+  const local = await isLocalFile(location);
+  const plain = !dump && !diff && at === undefined;
+  if (looking.json && (!plain || local))
+    throw new UsageError('--json is for the summary of an image; a bootstrap is shown as text');
+  if (plain && !local) {
+    await showImages(looking, location);
+    return;
+  }
+  const lines = new LineWriter(context);
+  const bytes = await bootstrapAt(looking, location);
+  if (at !== undefined) {
+    lines.all(describeAt(bytes, parseOffset(at, bytes.length)));
+  } else if (dump) {
+    lines.all(dumpImage(readImage(location, bytes)));
   } else if (other !== undefined) {
-    const found = lines.write(
-      diffImages(readImage(path, bytes), readImage(other, await readFileOrBlob(other))),
-    );
+    const second = readImage(other, await bootstrapAt(looking, other));
+    const found = lines.all(diffImages(readImage(location, bytes), second));
     if (found > 0) context.exitCode = 1;
   } else {
-    const image = readImage(path, bytes);
-    lines.write(summarize(image));
-    const findings = Array.from(audit(bytes));
-    lines.write([findings.length === 0 ? 'audit   nothing found' : `audit   ${findings.length} findings:`]);
-    lines.write(
-      findings.map(
-        ({ id, message, offset }) =>
-          `        ${id}${offset === undefined ? '' : ` at 0x${offset.toString(16)}`}: ${message}`,
-      ),
-    );
-    lines.write(['', ...listTree(image)]);
+    lines.all(bootstrapLines(bytes, readImage(location, bytes)));
   }
   lines.flush();
+}
+
+async function showImages(looking: Looking, location: string): Promise<void> {
+  const { platform, half } = looking;
+  const source = await looking.source(location);
+  const summary = await summarizeReference(
+    source,
+    (entry) =>
+      platform === undefined || entry.platform === undefined || platformMatches(platform, entry.platform),
+    looking.call,
+  );
+  const images = summary.images.filter(({ kind }) => half === undefined || kind === half);
+  if (images.length === 0) {
+    const { entries } = await readReference(source, looking.call);
+    throw new UsageError('there is no such image', {
+      hint: `there is ${[...new Set(entries.map(platformName))].join(', ')}`,
+    });
+  }
+  const shown = { ...summary, images };
+  if (looking.json) looking.printJson(summaryJson(shown));
+  else looking.print(summaryLines(shown));
+}
+
+/** The bootstrap in a file, in a RAFS blob, or of an image. */
+async function bootstrapAt(looking: Looking, location: string): Promise<Uint8Array> {
+  if (await isLocalFile(location)) return readBootstrapFile(location);
+  const reference = await readReference(await looking.source(location), looking.call);
+  const choice = { platform: looking.platform, preferred: hostPlatform(), half: 'nydus' as const };
+  return (await fetchBootstrap(await chooseImage(reference, choice, looking.call), looking.call)).bytes;
+}
+
+function* bootstrapLines(bytes: Uint8Array, image: RafsImage): Generator<string> {
+  yield* summarize(image);
+  const findings = Array.from(audit(bytes));
+  yield findings.length === 0 ? 'audit   nothing found' : `audit   ${findings.length} findings:`;
+  for (const { id, message, offset } of findings)
+    yield `        ${id}${offset === undefined ? '' : ` at 0x${offset.toString(16)}`}: ${message}`;
+  yield '';
+  yield* listTree(image);
 }
 
 function parseOffset(text: string, size: number): number {
@@ -91,36 +151,6 @@ function parseOffset(text: string, size: number): number {
   if (!(offset < size))
     throw new UsageError(`--at ${text}: it takes an offset below ${size}, decimal or with 0x`);
   return offset;
-}
-
-/** The bytes of a bootstrap file, or of the bootstrap in a RAFS blob, which is what ends with a tar header. */
-async function readFileOrBlob(path: string): Promise<Uint8Array> {
-  try {
-    await using file = await open(path, 'r');
-    const { size } = await file.stat();
-    const end = await readRange(file, Math.max(0, size - TOC_READ_SIZE), size);
-    if (!endsWithTarHeader(end)) return await readFile(path);
-    const entry = parseToc(end, size).find(({ name }) => name === SECTIONS.bootstrap);
-    if (entry === undefined) throw new FormatError(`the blob has no section ${SECTIONS.bootstrap}`);
-    if (entry.uncompressedSize > MAX_BOOTSTRAP_SIZE) {
-      throw new FormatError(`a bootstrap of ${entry.uncompressedSize} bytes`);
-    }
-    const stored = await readRange(file, entry.offset, entry.offset + entry.compressedSize);
-    return entry.flags === tocFlags.bits.NONE
-      ? stored
-      : await decompress(stored, 'zstd', entry.uncompressedSize);
-  } catch (error) {
-    if (error instanceof FormatError) {
-      throw new FormatError(`cannot read the RAFS blob ${path}: ${error.message}`, {
-        cause: error,
-        offset: error.offset,
-      });
-    }
-    if (error instanceof Error && 'syscall' in error) {
-      throw new LocalIoError(`cannot read ${path}: ${error.message}`, { cause: error });
-    }
-    throw error;
-  }
 }
 
 /** `readBootstrap`, with the name of the file in its errors. */
@@ -136,41 +166,5 @@ function readImage(path: string, bytes: Uint8Array): RafsImage {
       offset: error.offset,
       hint,
     });
-  }
-}
-
-async function readRange(
-  file: Awaited<ReturnType<typeof open>>,
-  start: number,
-  end: number,
-): Promise<Buffer> {
-  const bytes = Buffer.alloc(Math.max(0, end - start));
-  const { bytesRead } = await file.read(bytes, 0, bytes.length, start);
-  return bytes.subarray(0, bytesRead);
-}
-
-/** Collects lines, so that a big dump is not a million writes. */
-class LineWriter {
-  readonly #output: Output;
-  #pending = '';
-
-  constructor(output: Output) {
-    this.#output = output;
-  }
-
-  /** Returns how many lines there were. */
-  write(lines: Iterable<string>): number {
-    let count = 0;
-    for (const line of lines) {
-      count += 1;
-      this.#pending += `${line}\n`;
-      if (this.#pending.length > 0x1_0000) this.flush();
-    }
-    return count;
-  }
-
-  flush(): void {
-    if (this.#pending !== '') this.#output.write(this.#pending);
-    this.#pending = '';
   }
 }

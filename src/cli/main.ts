@@ -38,11 +38,65 @@ const COMMANDS: readonly LazyCommand[] = [
   },
   {
     name: 'inspect',
-    summary: 'look inside a bootstrap or a RAFS blob',
+    summary: 'what an image, a bootstrap or a RAFS blob holds',
     add: async (program, context) => {
-      const { addInspectCommand } = await import('./inspect.js');
+      const { addInspectCommand, INSPECT_FLAGS } = await import('./inspect.js');
       addInspectCommand(program, context);
-      return [];
+      return INSPECT_FLAGS;
+    },
+  },
+  {
+    name: 'ls',
+    summary: 'list files of an image in its registry',
+    add: async (program, context) => {
+      const { addLsCommand, LS_FLAGS } = await import('./ls.js');
+      addLsCommand(program, context);
+      return LS_FLAGS;
+    },
+  },
+  {
+    name: 'cat',
+    summary: 'print files of an image in its registry',
+    add: async (program, context) => {
+      const { addCatCommand, CAT_FLAGS } = await import('./cat.js');
+      addCatCommand(program, context);
+      return CAT_FLAGS;
+    },
+  },
+  {
+    name: 'stat',
+    summary: 'all that an image knows of a file',
+    add: async (program, context) => {
+      const { addStatCommand, STAT_FLAGS } = await import('./stat.js');
+      addStatCommand(program, context);
+      return STAT_FLAGS;
+    },
+  },
+  {
+    name: 'tree',
+    summary: 'draw the directories of an image',
+    add: async (program, context) => {
+      const { addTreeCommand, TREE_FLAGS } = await import('./tree.js');
+      addTreeCommand(program, context);
+      return TREE_FLAGS;
+    },
+  },
+  {
+    name: 'du',
+    summary: 'what the directories of an image weigh',
+    add: async (program, context) => {
+      const { addDuCommand, DU_FLAGS } = await import('./du.js');
+      addDuCommand(program, context);
+      return DU_FLAGS;
+    },
+  },
+  {
+    name: 'diff',
+    summary: 'compare two images: files, and what is to be downloaded',
+    add: async (program, context) => {
+      const { addDiffCommand, DIFF_FLAGS } = await import('./diff.js');
+      addDiffCommand(program, context);
+      return DIFF_FLAGS;
     },
   },
 ];
@@ -96,9 +150,10 @@ const PROGRAM_EXAMPLES = `
 Examples:
   $ nydusify convert --merge-platform registry.example/app:1.0 registry.example/app:1.0-nydus
   $ nydusify check --source registry.example/app:1.0 --target registry.example/app:1.0-nydus
-  $ nydusify inspect image.boot
+  $ nydusify ls registry.example/app:1.0-nydus /etc
+  $ nydusify cat registry.example/app:1.0-nydus /etc/os-release
 
-Exit codes: 0 done, 1 check found faults, 2 wrong usage, 3 registry, 4 credentials, 5 content, 6 disk, 70 bug, 130 interrupted.`;
+Exit codes: 0 done, 1 the answer is no (faults found, no such path, images differ), 2 wrong usage, 3 registry, 4 credentials, 5 content, 6 disk, 70 bug, 130 interrupted.`;
 
 function isCommand(word: string): boolean {
   return COMMANDS.some(({ name }) => name === word);
@@ -116,6 +171,15 @@ function versionText(): string {
 /** Whoever read our output has seen enough. */
 function isBrokenPipe(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EPIPE';
+}
+
+async function writeBytes(bytes: Uint8Array): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    process.stdout.write(bytes, (error) => {
+      if (error === undefined || error === null) resolve();
+      else reject(error);
+    });
+  });
 }
 
 const FIRST_SIGNAL = 'interrupted; once more to quit at once';
@@ -138,10 +202,12 @@ export async function runProcess(): Promise<void> {
   }
   process.exitCode = await main(process.argv.slice(2), {
     stdout: process.stdout,
+    writeBytes,
     stderr: process.stderr,
     env: process.env,
     isTTY: process.stderr.isTTY,
     columns: process.stderr.columns || 80,
+    stdoutIsTTY: process.stdout.isTTY,
     signal: stop.signal,
     exitCode: 0,
   });

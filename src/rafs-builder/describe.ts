@@ -13,7 +13,8 @@ import { fixedRegions, locateV6 } from './v6-locate.js';
 import { type V6Image } from './v6-read.js';
 import { walk } from './walk.js';
 
-const LETTERS = {
+/** First letter of a line of `ls -l`. */
+export const TYPE_LETTERS = {
   file: '-',
   directory: 'd',
   symlink: 'l',
@@ -69,7 +70,7 @@ export function* listTree(image: RafsImage): Generator<string> {
         ? `${inode.major},${inode.minor}`
         : String(image.stored(inode).fields.size);
     const target = inode.kind === 'symlink' ? ` -> ${displayName(inode.target)}` : '';
-    yield `${LETTERS[inode.kind]}${permissions(inode.mode)} ${String(image.stored(inode).fields.nlink).padStart(3)} ${`${inode.uid}:${inode.gid}`.padEnd(9)} ${size.padStart(10)} ${formatTime(inode)} /${displayName(path)}${target}`;
+    yield `${TYPE_LETTERS[inode.kind]}${permissions(inode.mode)} ${String(image.stored(inode).fields.nlink).padStart(3)} ${`${inode.uid}:${inode.gid}`.padEnd(9)} ${size.padStart(10)} ${formatTime(inode)} /${displayName(path)}${target}`;
   }
 }
 
@@ -87,7 +88,8 @@ export function permissions(mode: number): string {
   return letters.join('');
 }
 
-function formatTime({ mtime }: Inode): string {
+/** UTC, to the second; as a number where it is beyond what dates can say. */
+export function formatTime({ mtime }: Pick<Inode, 'mtime'>): string {
   const date = new Date(mtime * 1000);
   return Number.isNaN(date.getTime()) ? `@${mtime}` : date.toISOString().slice(0, 19);
 }

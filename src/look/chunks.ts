@@ -1,0 +1,229 @@
+/**
+ * Reads chunks out of blobs by range: neighbours in one request, a stretch of chunks at a time, several requests at once, and
+ * the next stretch on its way while the one before is used. Every chunk is measured and digested before anybody sees it.
+ */
+import { ContentMismatchError, FormatError, UnsupportedError } from '../errors.js';
+import { mapOrdered } from '../io/concurrency.js';
+import { collect } from '../io/streams.js';
+import { decompress, openBlobVerifier } from '../native.js';
+import { type Descriptor } from '../oci/descriptor.js';
+import { blobFeatures, MAX_CHUNK_SIZE } from '../rafs-builder/v6.js';
+import {
+  type BlobRecord,
+  type ChunkRecord,
+  type ChunkTable,
+  type DigesterName,
+} from '../rafs-builder/tree.js';
+import { type ContentSource } from '../registry/store.js';
+import { type CallOptions } from '../reporter.js';
+
+/** One chunk and where it lies. */
+export interface LocatedChunk {
+  readonly record: ChunkRecord;
+  /** As the bootstrap tells of it. */
+  readonly blob: BlobRecord;
+  /** As the manifest does. */
+  readonly layer: Descriptor;
+}
+
+/** Uncompressed bytes that are read ahead as one. */
+const STRETCH = 8 * 1024 * 1024;
+/** Bytes between two chunks that are cheaper to read past than a request of their own. */
+const GAP = 16 * 1024;
+/** Longest range in one request. */
+const MAX_RANGE = 8 * 1024 * 1024;
+/** Requests at once. */
+const CONCURRENCY = 4;
+
+/** The uncompressed bytes of each chunk, in order. Throws ContentMismatchError for a chunk that is not what its digest says. */
+export async function* readChunks(
+  store: ContentSource,
+  chunks: readonly LocatedChunk[],
+  call: CallOptions,
+): AsyncGenerator<Buffer> {
+  let ahead: Promise<Buffer[]> | undefined;
+  try {
+    for (const stretch of stretchesOf(chunks)) {
+      const next = readStretch(store, stretch, call);
+      // It is awaited one round later; a failure until then is no unhandled one.
+      next.catch(() => undefined);
+      if (ahead !== undefined) yield* await ahead;
+      ahead = next;
+    }
+    if (ahead !== undefined) yield* await ahead;
+  } finally {
+    await ahead?.catch(() => undefined);
+  }
+}
+
+function* stretchesOf(chunks: readonly LocatedChunk[]): Generator<readonly LocatedChunk[]> {
+  let stretch: LocatedChunk[] = [];
+  let size = 0;
+  for (const chunk of chunks) {
+    if (stretch.length > 0 && size + chunk.record.uncompressedSize > STRETCH) {
+      yield stretch;
+      [stretch, size] = [[], 0];
+    }
+    stretch.push(chunk);
+    size += chunk.record.uncompressedSize;
+  }
+  if (stretch.length > 0) yield stretch;
+}
+
+async function readStretch(
+  store: ContentSource,
+  stretch: readonly LocatedChunk[],
+  call: CallOptions,
+): Promise<Buffer[]> {
+  for (const chunk of stretch) checkPlace(chunk);
+  const ranges = planRanges(stretch);
+  const stored = new Map<LocatedChunk, Buffer>();
+  await mapOrdered(
+    ranges,
+    CONCURRENCY,
+    async ({ layer, start, end, chunks }, _, signal) => {
+      const bytes = await collect(
+        store.fetch(layer, { ...call, signal, range: { start, end } }),
+        end - start,
+        `range of blob ${layer.digest}`,
+      );
+      if (bytes.length !== end - start) {
+        throw new ContentMismatchError(
+          `blob ${layer.digest}: ${bytes.length} bytes came for the range of ${end - start} at ${start}`,
+        );
+      }
+      for (const chunk of chunks) {
+        const at = chunk.record.compressedOffset - start;
+        stored.set(chunk, bytes.subarray(at, at + chunk.record.compressedSize));
+      }
+    },
+    call.signal,
+  );
+  const decoded = await Promise.all(stretch.map((chunk) => decode(chunk, stored.get(chunk))));
+  await verify(stretch, decoded);
+  return decoded;
+}
+
+/** One request: chunks of one blob, in order of their offsets. */
+export interface RangePlan {
+  readonly layer: Descriptor;
+  readonly start: number;
+  readonly end: number;
+  readonly chunks: readonly LocatedChunk[];
+}
+
+/** As few requests as the gaps between the chunks allow; a chunk that comes up twice is read once. */
+export function planRanges(chunks: readonly LocatedChunk[]): RangePlan[] {
+  const sorted = [...chunks].sort(
+    (a, b) =>
+      (a.layer.digest < b.layer.digest ? -1 : a.layer.digest > b.layer.digest ? 1 : 0) ||
+      a.record.compressedOffset - b.record.compressedOffset,
+  );
+  const plans: { layer: Descriptor; start: number; end: number; chunks: LocatedChunk[] }[] = [];
+  for (const chunk of sorted) {
+    const start = chunk.record.compressedOffset;
+    const end = start + chunk.record.compressedSize;
+    const last = plans.at(-1);
+    const joins =
+      last !== undefined &&
+      last.layer.digest === chunk.layer.digest &&
+      start - last.end <= GAP &&
+      Math.max(end, last.end) - last.start <= MAX_RANGE;
+    if (joins) {
+      last.end = Math.max(last.end, end);
+      last.chunks.push(chunk);
+    } else {
+      plans.push({ layer: chunk.layer, start, end, chunks: [chunk] });
+    }
+  }
+  return plans;
+}
+
+/** What is refused before anything is asked for or allocated. */
+function checkPlace({ record, blob, layer }: LocatedChunk): void {
+  for (const feature of ['BATCH', 'ZRAN', 'ENCRYPTED', 'SEPARATE', 'EXTERNAL', 'TARFS'] as const) {
+    if (blobFeatures.has(blob.features, feature)) {
+      throw new UnsupportedError(`blob ${layer.digest}: chunks of blobs marked ${feature} are not read yet`);
+    }
+  }
+  const { compressedOffset, compressedSize, uncompressedSize } = record;
+  if (uncompressedSize > MAX_CHUNK_SIZE || compressedSize > 2 * MAX_CHUNK_SIZE) {
+    throw new FormatError(
+      `blob ${layer.digest}: a chunk of ${uncompressedSize} bytes, stored in ${compressedSize}`,
+    );
+  }
+  if (compressedOffset + compressedSize > layer.size) {
+    throw new FormatError(
+      `blob ${layer.digest}: the chunk at ${compressedOffset} ends behind the blob, which has ${layer.size} bytes`,
+    );
+  }
+}
+
+async function decode({ record, blob, layer }: LocatedChunk, stored: Buffer | undefined): Promise<Buffer> {
+  const { uncompressedSize, compressedOffset } = record;
+  if (stored === undefined) return Buffer.alloc(0); // a chunk of no bytes
+  const compressor = record.compressed ? blob.compressor : 'none';
+  try {
+    return await decompress(stored, compressor, uncompressedSize);
+  } catch (cause) {
+    if (!(cause instanceof FormatError)) throw cause;
+    throw new ContentMismatchError(
+      `blob ${layer.digest}: the chunk at ${compressedOffset} does not decompress: ${cause.message}`,
+      { cause },
+    );
+  }
+}
+
+/** The addon digests several chunks at a time; they are given to it as a blob that is stored raw. */
+async function verify(stretch: readonly LocatedChunk[], decoded: readonly Buffer[]): Promise<void> {
+  const faults = await digestFaults(
+    stretch.map(({ record }) => record),
+    decoded,
+    stretch[0]?.blob.digester ?? 'blake3',
+  );
+  const [first] = faults;
+  const chunk = first === undefined ? undefined : stretch[first.index];
+  if (first === undefined || chunk === undefined) return;
+  throw new ContentMismatchError(
+    `blob ${chunk.layer.digest}: the chunk at ${chunk.record.compressedOffset}: ${first.message}`,
+    {
+      hint: 'the registry holds other bytes than the image promises; nydusify check tells how much is damaged',
+    },
+  );
+}
+
+export interface DigestFault {
+  readonly index: number;
+  readonly message: string;
+}
+
+/** Which pieces do not have the digest, the checksum or the length that their records say. */
+export async function digestFaults(
+  records: readonly ChunkRecord[],
+  pieces: readonly Buffer[],
+  digester: DigesterName,
+): Promise<readonly DigestFault[]> {
+  let offset = 0;
+  const raw = records.map((record, i): ChunkRecord => {
+    const size = pieces[i]?.length ?? 0;
+    const start = offset;
+    offset += size;
+    return { ...record, compressed: false, compressedOffset: start, compressedSize: size };
+  });
+  const table: ChunkTable = {
+    length: raw.length,
+    at: (index) => {
+      const record = raw[index];
+      if (record === undefined) throw new RangeError(`chunk ${index} of ${raw.length}`);
+      return record;
+    },
+  };
+  const verifier = openBlobVerifier({ chunks: table, compressor: 'none', digester, threads: 1 });
+  try {
+    for (const piece of pieces) await verifier.write(piece);
+    return (await verifier.finish()).faults;
+  } catch (cause) {
+    verifier.abort();
+    throw cause;
+  }
+}

@@ -1,0 +1,283 @@
+/**
+ * Two images compared: their files name by name, and what a machine that holds the first must download for the second.
+ * Contents are compared by chunk digests, which needs chunks of the same size and digests of the same kind.
+ */
+import { compareRaw, type RawName, type RawPath } from '../oci/raw-name.js';
+import { displayName } from '../oci/raw-name.js';
+import { type Digest } from '../oci/digest.js';
+import { ANNOTATION } from '../oci/media-types.js';
+import { walk } from '../rafs-builder/index.js';
+import { type ChunkRef, type Inode, type TreeNode } from '../rafs-builder/tree.js';
+import { type Filesystem } from './filesystem.js';
+import { showPath } from './lookup.js';
+
+/** One attribute of a path that is in both images. */
+export interface AttributeChange {
+  readonly what:
+    'type' | 'mode' | 'owner' | 'time' | 'size' | 'content' | 'target' | 'device' | 'xattr' | 'link';
+  readonly before: string;
+  readonly after: string;
+}
+
+export interface FileChange {
+  readonly path: RawPath;
+  readonly change: 'added' | 'removed' | 'changed';
+  readonly before: Inode | undefined;
+  readonly after: Inode | undefined;
+  /** Empty unless `changed`. */
+  readonly attributes: readonly AttributeChange[];
+}
+
+export interface FileDiffOptions {
+  /** False: a path whose time of modification alone differs is the same. */
+  readonly times: boolean;
+}
+
+/** False: whether files of the same size have the same content cannot be told without reading them. */
+export function contentsComparable(first: Filesystem, second: Filesystem): boolean {
+  return first.chunkSize === second.chunkSize && first.digester === second.digester;
+}
+
+interface Pair {
+  readonly path: RawPath;
+  readonly before: TreeNode;
+  readonly after: TreeNode;
+}
+
+/** Every path that differs, in order of paths, parents before children; below an added or removed directory each path too. */
+export function* diffFiles(
+  first: Filesystem,
+  second: Filesystem,
+  options: FileDiffOptions,
+): Generator<FileChange> {
+  const comparison = new Comparison(first, second, options);
+  const waiting: (Pair | FileChange)[] = [{ path: '' as RawPath, before: first.root, after: second.root }]; // the root's path
+  for (let step = waiting.pop(); step !== undefined; step = waiting.pop()) {
+    if ('change' in step) {
+      yield step;
+      continue;
+    }
+    const { path, before, after } = step;
+    const attributes = [...comparison.attributes(path, before.inode, after.inode)];
+    if (attributes.length > 0) {
+      yield { path, change: 'changed', before: before.inode, after: after.inode, attributes };
+    }
+    const below: (Pair | FileChange)[] = [];
+    const names = new Set([...(before.children?.keys() ?? []), ...(after.children?.keys() ?? [])]);
+    for (const name of [...names].sort(compareRaw)) {
+      const child = join(path, name);
+      const [was, is] = [before.children?.get(name), after.children?.get(name)];
+      if (was !== undefined && is !== undefined) below.push({ path: child, before: was, after: is });
+      else if (was !== undefined) below.push(...whole(child, was, 'removed'));
+      else if (is !== undefined) below.push(...whole(child, is, 'added'));
+    }
+    for (const one of below.reverse()) waiting.push(one);
+  }
+}
+
+/** A node and all that is below it. */
+function* whole(path: RawPath, root: TreeNode, change: 'added' | 'removed'): Generator<FileChange> {
+  for (const { node, path: below } of walk(root)) {
+    const { inode } = node;
+    yield {
+      path: (below === '' ? path : `${path}/${below}`) as RawPath, // components joined by `/`
+      change,
+      before: change === 'removed' ? inode : undefined,
+      after: change === 'added' ? inode : undefined,
+      attributes: [],
+    };
+  }
+}
+
+class Comparison {
+  readonly #first: Filesystem;
+  readonly #second: Filesystem;
+  readonly #options: FileDiffOptions;
+  readonly #contents: boolean;
+  readonly #linksBefore: ReadonlyMap<Inode, RawPath>;
+  readonly #linksAfter: ReadonlyMap<Inode, RawPath>;
+
+  constructor(first: Filesystem, second: Filesystem, options: FileDiffOptions) {
+    this.#first = first;
+    this.#second = second;
+    this.#options = options;
+    this.#contents = contentsComparable(first, second);
+    this.#linksBefore = firstNames(first.root);
+    this.#linksAfter = firstNames(second.root);
+  }
+
+  *attributes(path: RawPath, before: Inode, after: Inode): Generator<AttributeChange> {
+    if (before.kind !== after.kind) {
+      yield { what: 'type', before: before.kind, after: after.kind };
+      return;
+    }
+    const time: [AttributeChange['what'], string, string] = ['time', timeText(before), timeText(after)];
+    const pairs: readonly [AttributeChange['what'], string, string][] = [
+      ['mode', octal(before), octal(after)],
+      ['owner', `${before.uid}:${before.gid}`, `${after.uid}:${after.gid}`],
+      ...(this.#options.times ? [time] : []),
+      ...bodyPairs(before, after),
+      ['link', this.#link(this.#linksBefore, before, path), this.#link(this.#linksAfter, after, path)],
+    ];
+    for (const [what, was, is] of pairs) if (was !== is) yield { what, before: was, after: is };
+    yield* xattrChanges(before, after);
+    if (before.kind === 'file' && after.kind === 'file' && before.size === after.size && this.#contents) {
+      const at = this.#firstDifference(before.chunks, after.chunks);
+      if (at !== undefined) {
+        yield {
+          what: 'content',
+          before: digestText(this.#first, before.chunks[at]),
+          after: digestText(this.#second, after.chunks[at]),
+        };
+      }
+    }
+  }
+
+  #link(names: ReadonlyMap<Inode, RawPath>, inode: Inode, path: RawPath): string {
+    const first = names.get(inode) ?? path;
+    return first === path ? '' : showPath(first);
+  }
+
+  #firstDifference(before: readonly ChunkRef[], after: readonly ChunkRef[]): number | undefined {
+    for (let i = 0; i < Math.max(before.length, after.length); i++) {
+      const [was, is] = [before[i], after[i]];
+      if (was === undefined || is === undefined) return i;
+      const [left, right] = [this.#first.chunk(was).record, this.#second.chunk(is).record];
+      if (left.uncompressedSize !== right.uncompressedSize || !left.digest.equals(right.digest)) return i;
+    }
+    return undefined;
+  }
+}
+
+/** Of inodes that have several names the first; directories have one. */
+function firstNames(root: TreeNode): ReadonlyMap<Inode, RawPath> {
+  const first = new Map<Inode, RawPath>();
+  for (const { node, path } of walk(root)) {
+    if (node.inode.kind !== 'directory' && !first.has(node.inode)) first.set(node.inode, path);
+  }
+  return first;
+}
+
+function* bodyPairs(before: Inode, after: Inode): Generator<[AttributeChange['what'], string, string]> {
+  if (before.kind === 'symlink' && after.kind === 'symlink')
+    yield ['target', displayName(before.target), displayName(after.target)];
+  if (before.kind === 'file' && after.kind === 'file')
+    yield ['size', String(before.size), String(after.size)];
+  const isDevice = (inode: Inode): inode is Extract<Inode, { kind: 'char' | 'block' }> =>
+    inode.kind === 'char' || inode.kind === 'block';
+  if (isDevice(before) && isDevice(after))
+    yield ['device', `${before.major}:${before.minor}`, `${after.major}:${after.minor}`];
+}
+
+function* xattrChanges(before: Inode, after: Inode): Generator<AttributeChange> {
+  const was = new Map(before.xattrs.map(({ name, value }) => [name, hex(value)]));
+  const is = new Map(after.xattrs.map(({ name, value }) => [name, hex(value)]));
+  for (const name of [...new Set([...was.keys(), ...is.keys()])].sort(compareRaw)) {
+    const [left, right] = [was.get(name), is.get(name)];
+    if (left !== right) {
+      const show = (value: string | undefined): string =>
+        value === undefined ? `no ${displayName(name)}` : `${displayName(name)}=0x${value}`;
+      yield { what: 'xattr', before: show(left), after: show(right) };
+    }
+  }
+}
+
+function digestText(filesystem: Filesystem, ref: ChunkRef | undefined): string {
+  return ref === undefined ? 'nothing' : hex(filesystem.chunk(ref).record.digest).slice(0, 16);
+}
+
+function octal({ mode }: Inode): string {
+  return mode.toString(8).padStart(4, '0');
+}
+
+function timeText({ mtime, mtimeNsec }: Inode): string {
+  return mtimeNsec === 0 ? `${mtime}` : `${mtime}.${String(mtimeNsec).padStart(9, '0')}`;
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+}
+
+function join(path: RawPath, name: RawName): RawPath {
+  return (path === '' ? name : `${path}/${name}`) as RawPath; // components joined by `/`
+}
+
+/** Bytes as they are transferred, and how many pieces that is. */
+export interface Pieces {
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** What the second image needs on a machine that holds all of the first. */
+export interface DownloadCost {
+  /** `chunk`: read on demand, out of blobs; `layer`: pulled whole. */
+  readonly unit: 'chunk' | 'layer';
+  /** All that the second image consists of. */
+  readonly total: Pieces;
+  /** Not there yet. */
+  readonly download: Pieces;
+  /** Of these, chunks whose bytes are there in another blob, where no client looks for them. */
+  readonly elsewhere: Pieces;
+  /** Bytes of the bootstrap layer that must come first; 0 when it is there already, and for images without one. */
+  readonly bootstrap: number;
+}
+
+/** Both must be images, not bootstraps from files, when `unit` is to be `layer` or the bootstrap is to be counted. */
+export function downloadCost(first: Filesystem, second: Filesystem): DownloadCost {
+  const present = new Set<Digest>(first.image?.manifest.value.layers.map(({ digest }) => digest));
+  const layers = second.image?.manifest.value.layers ?? [];
+  if (second.kind === 'oci') {
+    const different = [...new Map(layers.map((layer) => [layer.digest, layer])).values()];
+    const missing = different.filter(({ digest }) => !present.has(digest));
+    const sum = (all: typeof different): Pieces => ({
+      count: all.length,
+      bytes: all.reduce((total, { size }) => total + size, 0),
+    });
+    return { unit: 'layer', total: sum(different), download: sum(missing), elsewhere: NONE, bootstrap: 0 };
+  }
+  const keys = new Set<string>();
+  const digests = new Set<string>();
+  if (first.kind === 'nydus') {
+    for (const ref of chunksOf(first)) {
+      keys.add(first.chunkKey(ref));
+      digests.add(first.chunk(ref).record.digest.toString('latin1'));
+    }
+  }
+  const [total, download, elsewhere] = [new Sum(), new Sum(), new Sum()];
+  for (const ref of chunksOf(second)) {
+    const { record } = second.chunk(ref);
+    total.add(record.compressedSize);
+    if (keys.has(second.chunkKey(ref))) continue;
+    download.add(record.compressedSize);
+    if (digests.has(record.digest.toString('latin1'))) elsewhere.add(record.compressedSize);
+  }
+  const bootstrap = layers.find((one) => one.annotations?.[ANNOTATION.nydusBootstrap] !== undefined);
+  return {
+    unit: 'chunk',
+    total,
+    download,
+    elsewhere,
+    bootstrap: bootstrap === undefined || present.has(bootstrap.digest) ? 0 : bootstrap.size,
+  };
+}
+
+const NONE: Pieces = { count: 0, bytes: 0 };
+
+class Sum implements Pieces {
+  count = 0;
+  bytes = 0;
+
+  add(bytes: number): void {
+    this.count += 1;
+    this.bytes += bytes;
+  }
+}
+
+/** Every chunk that a file uses, once. */
+function chunksOf({ root }: Filesystem): ReadonlySet<ChunkRef> {
+  const refs = new Set<ChunkRef>();
+  for (const { node } of walk(root)) {
+    if (node.inode.kind === 'file') for (const ref of node.inode.chunks) refs.add(ref);
+  }
+  return refs;
+}

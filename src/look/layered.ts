@@ -1,0 +1,173 @@
+/**
+ * The filesystem of an ordinary image: its layers laid over each other. Layers are compressed tars without a directory, so
+ * looking means pulling: from the top down, and no further down than the question needs.
+ */
+import { UnsupportedError, FormatError } from '../errors.js';
+import { DEFAULT_CONCURRENCY, mapOrdered } from '../io/concurrency.js';
+import { type ByteStream } from '../io/streams.js';
+import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
+import { overlay } from '../merge/overlay.js';
+import { openImagePacker, type PackedLayerTable } from '../native.js';
+import { type Descriptor } from '../oci/descriptor.js';
+import { MEDIA } from '../oci/media-types.js';
+import { type RawPath } from '../oci/raw-name.js';
+import { walk } from '../rafs-builder/index.js';
+import { chunkBlob, chunkIndex, type ChunkRef, type TreeNode } from '../rafs-builder/tree.js';
+import { type CallOptions } from '../reporter.js';
+import { type FileChunk, type FileInode, type Filesystem } from './filesystem.js';
+import { type LookedImage } from './images.js';
+import { readTarMember } from './tar-member.js';
+import { lookup, showPath } from './lookup.js';
+
+/** The chunk size that Nydus images have unless told otherwise: digests can then be compared. */
+const CHUNK_SIZE = 0x10_0000;
+
+export interface LayeredOptions {
+  /** When only this path is asked for, layers below the one that decides about it are not pulled. */
+  readonly path?: RawPath | undefined;
+  readonly follow?: boolean | undefined;
+  /** Bytes; for digests that are to be compared with those of another image. */
+  readonly chunkSize?: number | undefined;
+}
+
+interface ScannedLayer {
+  /** 0 the lowest. */
+  readonly number: number;
+  readonly descriptor: Descriptor;
+  readonly tree: LayerTree;
+  readonly table: PackedLayerTable;
+}
+
+/** Throws UnsupportedError for manifests whose layers are no tars, and what reading from the store throws. */
+export async function openLayered(
+  image: LookedImage,
+  options: LayeredOptions,
+  call: CallOptions,
+): Promise<LayeredFilesystem> {
+  refuseArtifacts(image);
+  const chunkSize = options.chunkSize ?? CHUNK_SIZE;
+  const numbered = [...image.manifest.value.layers.entries()].reverse();
+  const scan = ([number, descriptor]: [number, Descriptor], signal?: AbortSignal): Promise<ScannedLayer> =>
+    scanLayer(image, { number, descriptor, chunkSize }, { ...call, signal: signal ?? call.signal });
+  const { path } = options;
+  if (path === undefined) {
+    const layers = await mapOrdered(
+      numbered,
+      DEFAULT_CONCURRENCY,
+      (layer, _, signal) => scan(layer, signal),
+      call.signal,
+    );
+    return new LayeredFilesystem(image, layers, chunkSize);
+  }
+  const layers: ScannedLayer[] = [];
+  for (const layer of numbered) {
+    layers.push(await scan(layer));
+    if (isSettled(layers, path, options.follow ?? true)) break;
+  }
+  return new LayeredFilesystem(image, layers, chunkSize);
+}
+
+function refuseArtifacts({ manifest }: LookedImage): void {
+  const { config, layers } = manifest.value;
+  const known: readonly string[] = [MEDIA.ociConfig, MEDIA.dockerConfig, 'application/octet-stream'];
+  if (!known.includes(config.mediaType)) {
+    throw new UnsupportedError(`this is no container image: its config is of type ${config.mediaType}`);
+  }
+  for (const { mediaType } of layers) {
+    if (/encrypted$/.test(mediaType)) throw new UnsupportedError(`a layer is encrypted (${mediaType})`);
+  }
+}
+
+async function scanLayer(
+  image: LookedImage,
+  {
+    number,
+    descriptor,
+    chunkSize,
+  }: { readonly number: number; readonly descriptor: Descriptor; readonly chunkSize: number },
+  call: CallOptions,
+): Promise<ScannedLayer> {
+  // Each layer for itself: they are read from the top, and duplicates between layers do not matter here.
+  using packer = openImagePacker({
+    chunkSize,
+    compressor: 'none',
+    level: 0,
+    dedup: 'layer',
+    threads: 1,
+    scan: true,
+  });
+  const layer = packer.openLayer(number, '');
+  try {
+    for await (const bytes of image.store.fetch(descriptor, call)) await layer.write(bytes);
+    const table = await layer.finish();
+    return { number, descriptor, tree: buildLayerTree(table.entries, number), table };
+  } catch (cause) {
+    layer.abort();
+    throw cause;
+  }
+}
+
+/**
+ * Whether no lower layer can change the answer: the path leads to something that is no directory, over directories that all
+ * have entries of their own. (One without might be a symbolic link further down, and then its files lie elsewhere.)
+ */
+function isSettled(layers: readonly ScannedLayer[], path: RawPath, follow: boolean): boolean {
+  if (layers.some(({ tree }) => hasImplied(tree.root))) return false;
+  try {
+    return lookup(treeOf(layers), path, { follow }).node.children === undefined;
+  } catch {
+    return false; // not there yet
+  }
+}
+
+function hasImplied(root: TreeNode): boolean {
+  for (const { node, parent } of walk(root)) {
+    if (parent !== undefined && node.inode.kind === 'directory' && node.inode.implied) return true;
+  }
+  return false;
+}
+
+function treeOf(layers: readonly ScannedLayer[]): TreeNode {
+  return overlay([...layers].sort((a, b) => a.number - b.number).map(({ tree }) => tree));
+}
+
+export class LayeredFilesystem implements Filesystem {
+  readonly kind = 'oci';
+  readonly image: LookedImage;
+  readonly root: TreeNode;
+  readonly chunkSize: number;
+  readonly digester = 'blake3';
+  readonly #layers: ReadonlyMap<number, ScannedLayer>;
+
+  constructor(image: LookedImage, layers: readonly ScannedLayer[], chunkSize: number) {
+    this.image = image;
+    this.chunkSize = chunkSize;
+    this.root = treeOf(layers);
+    this.#layers = new Map(layers.map((layer) => [layer.number, layer]));
+  }
+
+  chunk(ref: ChunkRef): FileChunk {
+    return { record: this.#layerOf(chunkBlob(ref)).table.chunks.at(chunkIndex(ref)), layer: undefined };
+  }
+
+  chunkKey(ref: ChunkRef): string {
+    return `${this.#layerOf(chunkBlob(ref)).descriptor.digest} ${chunkIndex(ref)}`;
+  }
+
+  async *open(file: FileInode, path: RawPath, call: CallOptions): ByteStream {
+    if (file.size === 0) return;
+    const { descriptor, table } = this.#layerOf(file.layer);
+    const entry = table.entries.find(({ body }) => body === file);
+    if (entry === undefined)
+      throw new FormatError(`${showPath(path)} has no entry in layer ${descriptor.digest}`);
+    const member = { offset: entry.offset, size: file.size, chunkSize: this.chunkSize };
+    const records = file.chunks.map((ref) => table.chunks.at(chunkIndex(ref)));
+    yield* readTarMember({ store: this.image.store, layer: descriptor, path, member, records }, call);
+  }
+
+  #layerOf(number: number): ScannedLayer {
+    const layer = this.#layers.get(number);
+    if (layer === undefined) throw new FormatError(`layer ${number} was not read`);
+    return layer;
+  }
+}

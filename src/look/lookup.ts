@@ -1,0 +1,123 @@
+/** Paths as a person types them, followed through symbolic links inside the image and never out of it. */
+import { NoSuchPathError } from '../errors.js';
+import { displayName, rawNameFromText, type RawName, type RawPath } from '../oci/raw-name.js';
+import { type TreeNode } from '../rafs-builder/tree.js';
+
+export interface Found {
+  readonly node: TreeNode;
+  /** Where the node is, without links on the way; empty for the root. */
+  readonly path: RawPath;
+}
+
+export interface LookupOptions {
+  /** Whether a link that is the last component stands for what it leads to; one on the way always does. */
+  readonly follow: boolean;
+}
+
+/** As many as Linux follows (MAXSYMLINKS). */
+const MAX_LINKS = 40;
+
+/**
+ * A typed path as bytes: UTF-8, and `\xHH` for a byte, which is how names that are not text are printed. Leading slash or
+ * not: every path starts at the root of the image.
+ */
+export function pathFromText(text: string): RawPath {
+  const bytes = rawNameFromText(text).replace(/\\x([0-9a-fA-F]{2})/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  return bytes as RawPath; // one character a byte, before and after
+}
+
+/** For people. */
+export function showPath(path: RawPath): string {
+  return `/${displayName(path)}`;
+}
+
+/** Throws NoSuchPathError, which names what there is instead. */
+export function lookup(root: TreeNode, path: RawPath, { follow }: LookupOptions): Found {
+  const stack: TreeNode[] = [root];
+  let rest = path.split('/');
+  let links = 0;
+  const here = (): RawPath =>
+    stack
+      .slice(1)
+      .map(({ name }) => name)
+      .join('/') as RawPath; // components joined by `/`
+  const missing = (reason: string, hint?: string): NoSuchPathError =>
+    new NoSuchPathError(`${shown(path)}: ${reason}`, { hint });
+  while (rest.length > 0) {
+    const [component = '', ...behind] = rest;
+    rest = behind;
+    const directory = stack.at(-1) ?? root;
+    if (directory.children === undefined) {
+      // A file with a slash behind it, or with something below it.
+      throw missing(`${showPath(here())} is a ${directory.inode.kind}, not a directory`);
+    }
+    if (component === '' || component === '.') continue;
+    if (component === '..') {
+      // The root is its own parent.
+      if (stack.length > 1) stack.pop();
+      continue;
+    }
+    const name = component as RawName; // a piece of raw text is raw text
+    const node = directory.children.get(name);
+    if (node === undefined) {
+      throw missing(
+        `there is no ${displayName(name)} in ${showPath(here())}`,
+        nearest(name, directory.children.keys()),
+      );
+    }
+    const { inode } = node;
+    if (inode.kind !== 'symlink' || (rest.length === 0 && !follow)) {
+      stack.push(node);
+      continue;
+    }
+    links += 1;
+    if (links > MAX_LINKS) throw missing(`more than ${MAX_LINKS} symbolic links on the way`);
+    if (inode.target.startsWith('/')) stack.length = 1;
+    rest = [...inode.target.split('/'), ...rest];
+  }
+  return { node: stack.at(-1) ?? root, path: here() };
+}
+
+function shown(path: RawPath): string {
+  return showPath(path.replace(/^\/+/, '') as RawPath); // raw text without its slashes
+}
+
+/** How many names a hint lists. */
+const SUGGESTIONS = 3;
+
+/** A hint that names the names most like `name`; undefined when none is. */
+function nearest(name: RawName, names: Iterable<RawName>): string | undefined {
+  const reach = Math.max(1, Math.floor(name.length / 3));
+  const near: { readonly name: RawName; readonly distance: number }[] = [];
+  for (const candidate of names) {
+    const distance = likeness(name, candidate, reach);
+    if (distance <= reach) near.push({ name: candidate, distance });
+  }
+  near.sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1));
+  const listed = near.slice(0, SUGGESTIONS).map((one) => displayName(one.name));
+  return listed.length === 0 ? undefined : `did you mean ${listed.join(' or ')}?`;
+}
+
+/** 0 for another case, 1 for a beginning of the other, else how many letters are to be changed; beyond `reach` any larger number. */
+function likeness(a: string, b: string, reach: number): number {
+  const [left, right] = [a.toLowerCase(), b.toLowerCase()];
+  if (left === right) return 0;
+  if (left.length >= 2 && right.startsWith(left)) return 1;
+  return Math.abs(left.length - right.length) > reach ? reach + 1 : editDistance(left, right);
+}
+
+/** Levenshtein: insertions, deletions and substitutions. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

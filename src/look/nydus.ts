@@ -1,0 +1,112 @@
+/** The filesystem of a Nydus image: its bootstrap is fetched and read; file contents come by range, when they are asked for. */
+import { FormatError, UnsupportedError } from '../errors.js';
+import { type ByteStream } from '../io/streams.js';
+import { digestHex } from '../oci/digest.js';
+import { type Descriptor } from '../oci/descriptor.js';
+import { ANNOTATION } from '../oci/media-types.js';
+import { displayName, type RawPath } from '../oci/raw-name.js';
+import { readBootstrap } from '../rafs-builder/index.js';
+import {
+  type BlobRecord,
+  chunkBlob,
+  chunkIndex,
+  type ChunkRecord,
+  type ChunkRef,
+  type DigesterName,
+  type TreeNode,
+} from '../rafs-builder/tree.js';
+import { type SparseBootstrap } from '../rafs-builder/sparse.js';
+import { type CallOptions } from '../reporter.js';
+import { bootstrapOf, readBootstrapLayer, type BootstrapLayer } from './bootstrap-layer.js';
+import { readChunks, type LocatedChunk } from './chunks.js';
+import { type FileChunk, type FileInode, type Filesystem } from './filesystem.js';
+import { type LookedImage } from './images.js';
+
+/** The bootstrap layer of an image, fetched whole: it is one gzip stream. Throws FormatError when there is no bootstrap in it. */
+export async function fetchBootstrap(
+  image: LookedImage,
+  call: CallOptions,
+): Promise<{ readonly layer: BootstrapLayer; readonly bytes: Buffer; readonly descriptor: Descriptor }> {
+  const { layers } = image.manifest.value;
+  const descriptor = layers.find((one) => one.annotations?.[ANNOTATION.nydusBootstrap] !== undefined);
+  if (descriptor === undefined)
+    throw new FormatError(`manifest ${image.entry.digest} has no bootstrap layer`);
+  for (const layer of layers) {
+    if (layer.annotations?.[ANNOTATION.nydusEncryptedBlob] !== undefined)
+      throw new UnsupportedError(`blob ${layer.digest} is encrypted, which is not read yet`);
+  }
+  const layer = await readBootstrapLayer(image.store.fetch(descriptor, call));
+  const bytes = bootstrapOf(layer);
+  if (bytes === undefined)
+    throw new FormatError(`there is no image/image.boot in the bootstrap layer ${descriptor.digest}`);
+  return { layer, bytes, descriptor };
+}
+
+export async function openNydus(image: LookedImage, call: CallOptions): Promise<NydusFilesystem> {
+  const { bytes } = await fetchBootstrap(image, call);
+  return new NydusFilesystem(readBootstrap(bytes).bootstrap, image);
+}
+
+export class NydusFilesystem implements Filesystem {
+  readonly kind = 'nydus';
+  readonly image: LookedImage | undefined;
+  readonly bootstrap: SparseBootstrap;
+  readonly #layers: ReadonlyMap<string, Descriptor>;
+
+  /** Without an image nothing but metadata can be read. */
+  constructor(bootstrap: SparseBootstrap, image: LookedImage | undefined) {
+    this.bootstrap = bootstrap;
+    this.image = image;
+    const layers = image?.manifest.value.layers ?? [];
+    this.#layers = new Map(layers.map((layer) => [digestHex(layer.digest), layer]));
+  }
+
+  get root(): TreeNode {
+    return this.bootstrap.root;
+  }
+  get chunkSize(): number {
+    return this.bootstrap.chunkSize;
+  }
+  get digester(): DigesterName {
+    return this.bootstrap.digester;
+  }
+
+  chunk(ref: ChunkRef): FileChunk {
+    return { record: this.#record(ref), layer: this.#layers.get(this.#blob(ref).id) };
+  }
+
+  chunkKey(ref: ChunkRef): string {
+    return `${this.#blob(ref).id} ${chunkIndex(ref)}`;
+  }
+
+  async *open(file: FileInode, path: RawPath, call: CallOptions): ByteStream {
+    const store = this.image?.store;
+    if (store === undefined)
+      throw new UnsupportedError('a bootstrap alone holds no file contents', {
+        hint: 'name the image instead: its blobs are read by range',
+      });
+    const chunks = file.chunks.map((ref): LocatedChunk => {
+      const blob = this.#blob(ref);
+      const layer = this.#layers.get(blob.id);
+      if (layer === undefined)
+        throw new FormatError(`/${displayName(path)} needs blob ${blob.id}, which is not in the manifest`);
+      return { record: this.#record(ref), blob, layer };
+    });
+    const sum = chunks.reduce((total, { record }) => total + record.uncompressedSize, 0);
+    if (sum !== file.size)
+      throw new FormatError(`/${displayName(path)} has ${file.size} bytes, and its chunks have ${sum}`);
+    yield* readChunks(store, chunks, call);
+  }
+
+  #blob(ref: ChunkRef): BlobRecord {
+    const blob = this.bootstrap.blobs[chunkBlob(ref)];
+    if (blob === undefined) throw new FormatError(`there is no blob ${chunkBlob(ref)} in the blob table`);
+    return blob.record;
+  }
+
+  #record(ref: ChunkRef): ChunkRecord {
+    const blob = this.bootstrap.blobs[chunkBlob(ref)];
+    if (blob === undefined) throw new FormatError(`there is no blob ${chunkBlob(ref)} in the blob table`);
+    return blob.chunks.at(chunkIndex(ref));
+  }
+}

@@ -1,0 +1,179 @@
+/** What an image is, as numbers: platforms, halves, layers and blobs, chunks, what deduplication saved, the bootstrap. */
+import { digestHex, type Digest } from '../oci/digest.js';
+import { type Descriptor } from '../oci/descriptor.js';
+import { ANNOTATION } from '../oci/media-types.js';
+import { formatPlatform } from '../oci/platform.js';
+import { readBootstrap, superFlags, blobFeatures, walk } from '../rafs-builder/index.js';
+import { type CompressorName, type DigesterName, type Inode } from '../rafs-builder/tree.js';
+import { type SparseBootstrap } from '../rafs-builder/sparse.js';
+import { type ImageSource } from '../registry/store.js';
+import { type CallOptions } from '../reporter.js';
+import {
+  platformName,
+  readConfig,
+  readReference,
+  type Half,
+  type LookedImage,
+  type LookedReference,
+} from './images.js';
+import { fetchBootstrap } from './nydus.js';
+
+/** What a bootstrap says of one blob; sizes in bytes. */
+export interface BlobSummary {
+  /** Chunks that the blob stores, used by this image or not. */
+  readonly chunks: number;
+  readonly used: { readonly chunks: number; readonly uncompressed: number; readonly stored: number };
+  readonly compressor: CompressorName;
+  readonly features: string;
+}
+
+export interface LayerSummary {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly size: number;
+  readonly kind: 'blob' | 'bootstrap' | 'tar';
+  /** Undefined for what is no blob, and for a blob that no file of the image uses. */
+  readonly blob: BlobSummary | undefined;
+}
+
+/** Sizes in bytes. */
+export interface BootstrapSummary {
+  /** Of RAFS. */
+  readonly version: number;
+  readonly flags: string;
+  readonly size: number;
+  readonly chunkSize: number;
+  readonly compressor: CompressorName;
+  readonly digester: DigesterName;
+  readonly inodes: Readonly<Partial<Record<Inode['kind'], number>>>;
+  /** Of regular files together, hard links once. */
+  readonly fileBytes: number;
+  /** Chunks of all files, one after the other … */
+  readonly references: number;
+  /** … and how many different ones they come to. */
+  readonly unique: { readonly count: number; readonly bytes: number; readonly stored: number };
+}
+
+export interface ImageSummary {
+  readonly platform: string;
+  readonly kind: Half;
+  readonly digest: Digest;
+  /** Bytes of all layers, each digest once. */
+  readonly size: number;
+  readonly layers: readonly LayerSummary[];
+  /** Of Nydus images. */
+  readonly bootstrap: BootstrapSummary | undefined;
+  /** What it was converted from, as its annotations say. */
+  readonly source:
+    { readonly digest: string | undefined; readonly reference: string | undefined } | undefined;
+}
+
+export interface ReferenceSummary {
+  readonly location: string;
+  readonly root: Descriptor;
+  readonly isIndex: boolean;
+  readonly images: readonly ImageSummary[];
+  /** Attestations and what else is no image. */
+  readonly foreign: readonly Descriptor[];
+}
+
+/** `wanted` picks the entries of an index that are looked at. Reads manifests and bootstraps, no data. */
+export async function summarizeReference(
+  source: ImageSource,
+  wanted: (entry: Descriptor) => boolean,
+  call: CallOptions,
+): Promise<ReferenceSummary> {
+  const reference: LookedReference = await readReference(source, call);
+  const images: ImageSummary[] = [];
+  for (const entry of reference.entries) {
+    if (reference.index === undefined || wanted(entry))
+      images.push(await summarizeImage(await reference.image(entry), call));
+  }
+  return {
+    location: source.location,
+    root: reference.root,
+    isIndex: reference.index !== undefined,
+    images,
+    foreign: reference.foreign,
+  };
+}
+
+async function summarizeImage(image: LookedImage, call: CallOptions): Promise<ImageSummary> {
+  const { layers, annotations } = image.manifest.value;
+  const platform =
+    image.platform === undefined
+      ? formatPlatform((await readConfig(image, call)).value.platform)
+      : platformName(image.entry);
+  const bootstrap = image.kind === 'nydus' ? await fetchBootstrap(image, call) : undefined;
+  const read = bootstrap === undefined ? undefined : readBootstrap(bootstrap.bytes);
+  const blobs = read === undefined ? new Map<string, BlobSummary>() : blobSummaries(read.bootstrap);
+  const digest = annotations?.[ANNOTATION.nydusSourceDigest];
+  const reference = annotations?.[ANNOTATION.nydusSourceReference];
+  return {
+    platform,
+    kind: image.kind,
+    digest: image.entry.digest,
+    size: [...new Map(layers.map((layer) => [layer.digest, layer.size])).values()].reduce((a, b) => a + b, 0),
+    layers: layers.map((layer) => ({
+      digest: layer.digest,
+      mediaType: layer.mediaType,
+      size: layer.size,
+      kind: layer === bootstrap?.descriptor ? 'bootstrap' : image.kind === 'nydus' ? 'blob' : 'tar',
+      blob: blobs.get(digestHex(layer.digest)),
+    })),
+    bootstrap:
+      read === undefined
+        ? undefined
+        : {
+            version: read.version,
+            flags: superFlags.show(
+              read.version === 6 ? read.tables.extended.flags : read.tables.superBlock.flags,
+            ),
+            size: read.bytes.length,
+            ...summarizeTree(read.bootstrap),
+          },
+    source: digest === undefined && reference === undefined ? undefined : { digest, reference },
+  };
+}
+
+function blobSummaries({ blobs }: SparseBootstrap): Map<string, BlobSummary> {
+  return new Map(
+    blobs.map(({ record, chunks }) => {
+      const used = { chunks: 0, uncompressed: 0, stored: 0 };
+      for (const index of chunks.indexes()) {
+        const chunk = chunks.at(index);
+        used.chunks += 1;
+        used.uncompressed += chunk.uncompressedSize;
+        used.stored += chunk.compressedSize;
+      }
+      const { chunkCount, compressor, features } = record;
+      return [record.id, { chunks: chunkCount, used, compressor, features: blobFeatures.show(features) }];
+    }),
+  );
+}
+
+type TreeSummary = Omit<BootstrapSummary, 'version' | 'flags' | 'size'>;
+
+function summarizeTree(bootstrap: SparseBootstrap): TreeSummary {
+  const inodes: Partial<Record<Inode['kind'], number>> = {};
+  const seen = new Set<Inode>();
+  let references = 0;
+  let fileBytes = 0;
+  for (const { node } of walk(bootstrap.root)) {
+    const { inode } = node;
+    if (seen.has(inode)) continue;
+    seen.add(inode);
+    inodes[inode.kind] = (inodes[inode.kind] ?? 0) + 1;
+    if (inode.kind !== 'file') continue;
+    fileBytes += inode.size;
+    references += inode.chunks.length;
+  }
+  const unique = { count: 0, bytes: 0, stored: 0 };
+  for (const { used } of blobSummaries(bootstrap).values()) {
+    unique.count += used.chunks;
+    unique.bytes += used.uncompressed;
+    unique.stored += used.stored;
+  }
+  const { chunkSize, compressor, digester } = bootstrap;
+  return { chunkSize, compressor, digester, inodes, fileBytes, references, unique };
+}

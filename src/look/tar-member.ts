@@ -1,0 +1,190 @@
+/**
+ * One file out of a layer whose entries are known: the layer is pulled once more, up to the end of the file and no further.
+ * What comes is held against the digests of the first reading.
+ */
+import { tmpdir } from 'node:os';
+import { pipeline, Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { ContentMismatchError, FormatError } from '../errors.js';
+import { openScratch } from '../io/scratch.js';
+import { type ByteStream } from '../io/streams.js';
+import { openImagePacker } from '../native.js';
+import { type Descriptor } from '../oci/descriptor.js';
+import { type RawPath } from '../oci/raw-name.js';
+import { TAR_HEADER_SIZE } from '../rafs-builder/tar-header.js';
+import { type ChunkRecord } from '../rafs-builder/tree.js';
+import { sniffCompression } from '../registry/archive-file.js';
+import { readFileRange } from '../registry/layout.js';
+import { type ContentSource } from '../registry/store.js';
+import { type CallOptions } from '../reporter.js';
+import { digestFaults } from './chunks.js';
+import { showPath } from './lookup.js';
+
+export interface TarMember {
+  readonly store: ContentSource;
+  readonly layer: Descriptor;
+  readonly path: RawPath;
+  readonly member: {
+    /** Of its header in the uncompressed tar. */
+    readonly offset: number;
+    /** Bytes of content. */
+    readonly size: number;
+    readonly chunkSize: number;
+  };
+  /** Of its content, cut by the chunk size. */
+  readonly records: readonly ChunkRecord[];
+}
+
+/** Uncompressed bytes that are verified as one. */
+const STRETCH = 8 * 1024 * 1024;
+
+export async function* readTarMember(wanted: TarMember, call: CallOptions): ByteStream {
+  yield* verifiedPieces(wanted, contentOf(wanted, call));
+}
+
+async function* contentOf(wanted: TarMember, call: CallOptions): ByteStream {
+  const { store, layer, member } = wanted;
+  const start = member.offset;
+  const end = start + TAR_HEADER_SIZE + member.size;
+  const compression = await sniff(store, layer, call);
+  if (compression === 'zstd') {
+    yield* viaSpool(wanted, call);
+    return;
+  }
+  const stream =
+    compression === 'none'
+      ? store.fetch(layer, { ...call, range: { start, end } })
+      : between(gunzip(store.fetch(layer, { ...call, range: { start: 0, end: layer.size } })), start, end);
+  let header: Buffer | undefined = Buffer.alloc(0);
+  for await (const bytes of stream) {
+    if (header === undefined) {
+      yield bytes;
+      continue;
+    }
+    header = Buffer.concat([header, bytes]);
+    if (header.length < TAR_HEADER_SIZE) continue;
+    if (!holdsContent(header, member.size)) {
+      yield* viaSpool(wanted, call);
+      return;
+    }
+    yield header.subarray(TAR_HEADER_SIZE);
+    header = undefined;
+  }
+}
+
+/** False for sparse files, whose content is not what lies behind the header, and for sizes that are told elsewhere. */
+function holdsContent(header: Buffer, size: number): boolean {
+  const type = String.fromCharCode(header[156] ?? 0);
+  const digits = /^ *([0-7]+)/.exec(header.toString('latin1', 124, 136))?.[1] ?? '';
+  return '0\0'.includes(type) && Number.parseInt(digits, 8) === size;
+}
+
+async function sniff(
+  store: ContentSource,
+  layer: Descriptor,
+  call: CallOptions,
+): Promise<ReturnType<typeof sniffCompression>> {
+  let start = Buffer.alloc(0);
+  for await (const bytes of store.fetch(layer, {
+    ...call,
+    range: { start: 0, end: Math.min(4, layer.size) },
+  }))
+    start = Buffer.concat([start, bytes]);
+  return sniffCompression(start);
+}
+
+function gunzip(stream: ByteStream): ByteStream {
+  // A failure reaches the reader of the result; the callback has nothing to add.
+  return pipeline(Readable.from(stream), createGunzip(), () => undefined);
+}
+
+/** Bytes `start` to `end` of a stream, which is left as soon as they have come. */
+async function* between(stream: ByteStream, start: number, end: number): ByteStream {
+  let at = 0;
+  for await (const bytes of stream) {
+    const from = Math.max(0, start - at);
+    const to = Math.min(bytes.length, end - at);
+    if (from < to) yield bytes.subarray(from, to);
+    at += bytes.length;
+    if (at >= end) return;
+  }
+}
+
+/** What only the packer reads (zstd, sparse files): the layer's content is put down in a folder, and taken from there. */
+async function* viaSpool({ store, layer, member, records }: TarMember, call: CallOptions): ByteStream {
+  await using scratch = await openScratch(tmpdir());
+  const blob = scratch.file('layer');
+  using packer = openImagePacker({
+    chunkSize: member.chunkSize,
+    compressor: 'none',
+    level: 0,
+    dedup: 'layer',
+    threads: 1,
+  });
+  const pack = packer.openLayer(0, blob);
+  try {
+    for await (const bytes of store.fetch(layer, call)) await pack.write(bytes);
+    const { chunks } = await pack.finish();
+    const places = new Map<string, ChunkRecord>();
+    for (let i = 0; i < chunks.length; i++) {
+      const record = chunks.at(i);
+      places.set(record.digest.toString('hex'), record);
+    }
+    for (const { digest } of records) {
+      const place = places.get(digest.toString('hex'));
+      if (place === undefined)
+        throw new FormatError(`layer ${layer.digest} does not hold what it held before`);
+      const { compressedOffset: start, compressedSize } = place;
+      yield* readFileRange(blob, { start, end: start + compressedSize }, call.signal);
+    }
+  } finally {
+    pack.abort();
+  }
+}
+
+/** The stream cut into chunks, each as long and with the digest that its record says. */
+async function* verifiedPieces({ layer, path, records }: TarMember, stream: ByteStream): ByteStream {
+  const fault = (message: string): ContentMismatchError =>
+    new ContentMismatchError(`${showPath(path)} in layer ${layer.digest}: ${message}`);
+  let done = 0;
+  let pieces: Buffer[] = [];
+  let held = 0;
+  const flush = async (): Promise<readonly Buffer[]> => {
+    const flushed = pieces;
+    const [found] = await digestFaults(records.slice(done, done + flushed.length), flushed, 'blake3');
+    if (found !== undefined) throw fault(found.message);
+    done += flushed.length;
+    [pieces, held] = [[], 0];
+    return flushed;
+  };
+  for await (const piece of cut(
+    stream,
+    records.map(({ uncompressedSize }) => uncompressedSize),
+  )) {
+    pieces.push(piece);
+    held += piece.length;
+    if (held >= STRETCH) yield* await flush();
+  }
+  yield* await flush();
+  if (done !== records.length) throw fault('it ends early');
+}
+
+/** The stream in pieces of these sizes; what is behind the last one is left out. */
+async function* cut(stream: ByteStream, sizes: readonly number[]): AsyncGenerator<Buffer> {
+  let next = 0;
+  let parts: Uint8Array[] = [];
+  let waiting = 0;
+  for await (const bytes of stream) {
+    parts.push(bytes);
+    waiting += bytes.length;
+    if (waiting < (sizes[next] ?? 0)) continue;
+    let joined = Buffer.concat(parts);
+    for (let size = sizes[next]; size !== undefined && size <= joined.length; size = sizes[next]) {
+      yield joined.subarray(0, size);
+      joined = joined.subarray(size);
+      next += 1;
+    }
+    parts = [joined];
+    waiting = joined.length;
+  }
+}
