@@ -160,15 +160,15 @@ function checkPlace({ record, blob, layer }: LocatedChunk): void {
 }
 
 async function decode({ record, blob, layer }: LocatedChunk, stored: Buffer | undefined): Promise<Buffer> {
-  const { uncompressedSize, compressedOffset } = record;
-  if (stored === undefined) return Buffer.alloc(0); // a chunk of no bytes
-  const compressor = record.compressed ? blob.compressor : 'none';
+  if (stored === undefined) throw new FormatError(`blob ${layer.digest}: a chunk was not read`);
+  // A raw one of the wrong length is found by its digest, as any other damage.
+  if (!record.compressed || blob.compressor === 'none') return stored;
   try {
-    return await decompress(stored, compressor, uncompressedSize);
+    return await decompress(stored, blob.compressor, record.uncompressedSize);
   } catch (cause) {
     if (!(cause instanceof FormatError)) throw cause;
     throw new ContentMismatchError(
-      `blob ${layer.digest}: the chunk at ${compressedOffset} does not decompress: ${cause.message}`,
+      `blob ${layer.digest}: the chunk at ${record.compressedOffset} does not decompress: ${cause.message}`,
       { cause },
     );
   }
