@@ -14,7 +14,7 @@ import { type ConvertEvent } from '../reporter.js';
 import { type CliContext } from './context.js';
 import { openOptions } from './environment.js';
 import { addFlags, readFlags, requireFlags, type Flag, type FlagValues } from './flags.js';
-import { REGISTRY_FLAGS, registryFlags } from './registry-flags.js';
+import { REGISTRY_FLAGS, registryFlags, transferOptions } from './registry-flags.js';
 import { formatBytes, plural } from './units.js';
 
 const IMAGES = 'Images:';
@@ -158,13 +158,14 @@ async function runCheck(flags: FlagValues, positional: Positional, context: CliC
   for (const { name, note } of ACCEPTED_FLAGS)
     if (flags.isGiven(name)) say(`note: --${name} has no effect: ${note}`);
 
+  const transfer = transferOptions(flags);
   await using target = openSource(location ?? '', {
-    ...(await openOptions(context.env, registryFlags(flags, 'target'))),
+    ...(await openOptions(context.env, registryFlags(flags, 'target'), { transfer })),
     side: 'target',
   });
   await using source = openOptional(
     sourceLocation,
-    await openOptions(context.env, registryFlags(flags, 'source')),
+    await openOptions(context.env, registryFlags(flags, 'source'), { transfer }),
   );
   const platform = flags.text('platform');
   const workDir = flags.text('work-dir');

@@ -95,6 +95,15 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     help: 'pause between those attempts, always the same; 5s when only a count is given',
   },
   {
+    name: 'push-chunk-size',
+    type: 'string',
+    value: 'size',
+    default: '0MB',
+    env: 'PUSH_CHUNK_SIZE',
+    group: REGISTRY,
+    help: 'push blobs in chunks of this size, for registries or proxies that bound requests; 0: each blob whole',
+  },
+  {
     name: 'platform',
     type: 'string',
     value: 'list',

@@ -64,11 +64,12 @@ async function run(request: ConvertRequest, log: LogSettings, context: CliContex
   ]);
   const { options, registries, pushRetry } = request;
   const { workDir } = options;
-  const sourceOptions = await openOptions(context.env, registries.source, { workDir });
+  const transfer = { ...request.transfer, chunkSize: request.pushChunkSize };
+  const sourceOptions = await openOptions(context.env, registries.source, { workDir, transfer });
   await using source = openSource(await locations.sourceLocation(request), sourceOptions);
   await using target = openTarget(
     locations.targetLocation(request),
-    await openOptions(context.env, registries.target, { retry: pushRetry, workDir }),
+    await openOptions(context.env, registries.target, { retry: pushRetry, workDir, transfer }),
   );
   using logFile = log.file === undefined ? undefined : openLogFile(log.file, context);
   const progress = openProgress(log.quiet ? 'none' : request.progress, context, logFile);

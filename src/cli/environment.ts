@@ -66,17 +66,19 @@ function given(value: string | undefined): string | undefined {
 export interface RunSettings {
   readonly retry?: { readonly attempts: number; readonly delayMs: number } | undefined;
   readonly workDir?: string | undefined;
+  readonly transfer?: Pick<OpenOptions, 'rate' | 'connections' | 'chunkSize'> | undefined;
 }
 
 /** What opening a source or target takes. Loads the credentials' code, so not for `--help`. */
 export async function openOptions(
   env: Environment,
   flags: RegistryFlags,
-  { retry, workDir }: RunSettings = {},
+  { retry, workDir, transfer }: RunSettings = {},
 ): Promise<OpenOptions> {
   const { dockerCredentials } = await import('../registry/credentials.js');
   const { insecure, plainHttp, ca = [], hostsDir } = flags;
   return {
+    ...transfer,
     credentials: dockerCredentials({ paths: credentialPaths(env), env }),
     insecure,
     plainHttp,
@@ -88,6 +90,6 @@ export async function openOptions(
     retry:
       retry === undefined
         ? undefined
-        : { attempts: retry.attempts, baseMs: retry.delayMs, capMs: Math.max(30_000, retry.delayMs) },
+        : { attempts: retry.attempts, baseMs: retry.delayMs, capMs: retry.delayMs, fixed: true },
   };
 }

@@ -2,11 +2,12 @@
 import { availableParallelism } from 'node:os';
 import { UsageError } from '../errors.js';
 import { type ConvertOptions } from '../convert/options.js';
+import { DEFAULT_CONCURRENCY, DEFAULT_CONNECTIONS } from '../io/concurrency.js';
 import { allPlatforms, parsePlatforms, type PlatformSelection } from '../oci/platform.js';
 import { formatReference, parseReference } from '../oci/reference.js';
 import { LATER_FLAGS } from './convert-flags.js';
 import { type FlagValues, requireFlags } from './flags.js';
-import { registryFlags, type RegistryFlags } from './registry-flags.js';
+import { registryFlags, type RegistryFlags, transferOptions } from './registry-flags.js';
 
 /** Values of those flags that ask for nothing. */
 const ASKS_FOR_NOTHING: Readonly<Record<string, (text: string) => boolean>> = {
@@ -27,6 +28,9 @@ export interface ConvertRequest {
   readonly targetArchive: string | undefined;
   readonly registries: { readonly source: RegistryFlags; readonly target: RegistryFlags };
   readonly pushRetry: { readonly attempts: number; readonly delayMs: number } | undefined;
+  /** Bytes of a chunk; 0 sends blobs whole. */
+  readonly pushChunkSize: number;
+  readonly transfer: ReturnType<typeof transferOptions>;
   readonly outputJson: string | undefined;
   readonly progress: ProgressMode;
   /** To be told to the user before the work starts. */
@@ -65,6 +69,8 @@ export function convertRequest(
     notes.push('--docker-v2-format is deprecated: Docker media types are kept unless --oci is given');
   }
   const compressor = flags.oneOf('compressor', ['zstd', 'none']);
+  const transfer = transferOptions(flags);
+  const concurrency = layersFor(flags.number('concurrency') ?? DEFAULT_CONCURRENCY, transfer.connections);
   const options: Partial<ConvertOptions> = withoutAbsent({
     platforms: platformsOf(flags),
     mergePlatform: flags.isOn('merge-platform'),
@@ -77,7 +83,7 @@ export function convertRequest(
     compressor,
     chunkSize: parseByteSize('fs-chunk-size', flags.text('fs-chunk-size') ?? ''),
     dedup: flags.oneOf('dedup', ['image', 'layer']),
-    concurrency: flags.number('concurrency'),
+    concurrency,
     threads: flags.number('threads') ?? availableParallelism(),
     workDir: flags.text('work-dir'),
     sourceReference: sourceArchive === undefined ? undefined : formatReference(parseReference(source ?? '')),
@@ -89,11 +95,29 @@ export function convertRequest(
     targetArchive,
     registries: { source: registryFlags(flags, 'source'), target: registryFlags(flags, 'target') },
     pushRetry: pushRetryOf(flags),
+    pushChunkSize: parseByteSize('push-chunk-size', flags.text('push-chunk-size') ?? '0'),
+    transfer: { ...transfer, connections: connectionsFor(concurrency, transfer.connections) },
     outputJson: flags.text('output-json'),
     progress: flags.oneOf('progress', ['auto', 'tty', 'plain', 'json', 'none']) ?? 'auto',
     notes,
     options,
   };
+}
+
+/** Connections of one side that a layer in flight may hold: its transfer, and the same once more while that is tried again. */
+const CONNECTIONS_PER_LAYER = 2;
+/** For small requests, which must not wait for large ones that wait for them. */
+const SPARE_CONNECTIONS = 2;
+
+/** A download that feeds an upload must never wait for a connection that waits for it: fewer connections, fewer layers. */
+function layersFor(concurrency: number, connections: number | undefined): number {
+  if (connections === undefined) return concurrency;
+  return Math.min(concurrency, Math.floor((connections - SPARE_CONNECTIONS) / CONNECTIONS_PER_LAYER));
+}
+
+function connectionsFor(concurrency: number, connections: number | undefined): number | undefined {
+  const needed = concurrency * CONNECTIONS_PER_LAYER + SPARE_CONNECTIONS;
+  return connections ?? (needed > DEFAULT_CONNECTIONS ? needed : undefined);
 }
 
 function positionalOr(flags: FlagValues, name: string, positional: string | undefined): string | undefined {

@@ -1,5 +1,8 @@
 /** How to speak with registries: the same flags for every command that does. */
+import { UsageError } from '../errors.js';
+import { RateLimit } from '../io/rate.js';
 import { type Flag, type FlagValues } from './flags.js';
+import { parseRate } from './units.js';
 
 export const REGISTRY = 'Registries:';
 
@@ -39,7 +42,38 @@ export const REGISTRY_FLAGS: readonly Flag[] = [
     group: REGISTRY,
     help: "mirrors and certificates as in containerd's certs.d: FOLDER/HOST/hosts.toml",
   },
+  {
+    name: 'limit-rate',
+    type: 'string',
+    value: 'rate',
+    env: 'LIMIT_RATE',
+    group: REGISTRY,
+    help: 'bytes a second over all transfers, as 10MB/s or 512KiB/s; default: as fast as it goes',
+  },
+  {
+    name: 'max-connections',
+    type: 'string',
+    value: 'n',
+    env: 'MAX_CONNECTIONS',
+    group: REGISTRY,
+    help: 'connections to each host, of either side, at most; 4 or more; default: 16',
+  },
 ];
+
+const MIN_CONNECTIONS = 4;
+
+/** Shared by both sides of a run. Throws UsageError. */
+export function transferOptions(flags: FlagValues): {
+  readonly rate: RateLimit | undefined;
+  readonly connections: number | undefined;
+} {
+  const rate = flags.text('limit-rate');
+  const connections = flags.number('max-connections');
+  if (connections !== undefined && connections < MIN_CONNECTIONS) {
+    throw new UsageError(`--max-connections should be ${MIN_CONNECTIONS} or more, not ${connections}`);
+  }
+  return { rate: rate === undefined ? undefined : new RateLimit(parseRate('limit-rate', rate)), connections };
+}
 
 /** What the flags say of how to speak with a registry. */
 export interface RegistryFlags {

@@ -5,6 +5,9 @@ import { throwIfAborted, interrupted } from './retry.js';
 /** As dockerd, containerd and oras have it, but no more than there are cores: layers in flight cost memory. */
 export const DEFAULT_CONCURRENCY = Math.min(3, availableParallelism());
 
+/** To one host, of one side. Enough for seven layers at a time, each with a download that feeds an upload, and small requests. */
+export const DEFAULT_CONNECTIONS = 16;
+
 /**
  * Calls `fn` for every item, at most `limit` at a time, and returns the results in the items' order. When one call fails, the
  * signal given to the others fires, no further call starts, all that run are waited for, and the first failure is thrown.

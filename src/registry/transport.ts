@@ -6,10 +6,13 @@ import { type Readable } from 'node:stream';
 import { debuglog } from 'node:util';
 import { type Dispatcher, request as send } from 'undici';
 import { type NydusError, RegistryError } from '../errors.js';
+import { DEFAULT_CONNECTIONS } from '../io/concurrency.js';
+import { paced, type RateLimit } from '../io/rate.js';
 import { systemReason } from '../io/scratch.js';
 import { type ByteStream, type ReplayableContent } from '../io/streams.js';
 import { connectionFailure, isUnknownAuthority } from './connection-failure.js';
 import { isLoopback } from './hosts.js';
+import { lively } from './liveness.js';
 import { type Proxies } from './proxies.js';
 import { type Redactor, redactUrl } from './redact.js';
 import { decoded, proxyCredentials, Routes } from './routes.js';
@@ -37,17 +40,28 @@ export interface TransportOptions {
   readonly userAgent?: string | undefined;
   /** Milliseconds without a sign of life before an exchange is given up. */
   readonly timeouts?: Partial<Timeouts> | undefined;
+  /** Connections to each host at most; further requests wait for one. */
+  readonly connections?: number | undefined;
+  /** Bodies go no faster than this, in and out; whoever else is given it shares it. */
+  readonly rate?: RateLimit | undefined;
 }
 
 export interface Timeouts {
   readonly connectMs: number;
-  /** From the last byte sent to the answer's headers: a registry may work long on a blob that it has just received. */
+  /** To the answer's headers, for requests that only ask. */
+  readonly answerMs: number;
+  /** The same from the last byte sent, for requests that change something: a registry may work long on a blob that it has just received. */
   readonly headersMs: number;
   /** Between two pieces of a body. */
   readonly idleMs: number;
 }
 
-const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 30_000, headersMs: 300_000, idleMs: 120_000 };
+const DEFAULT_TIMEOUTS: Timeouts = {
+  connectMs: 30_000,
+  answerMs: 60_000,
+  headersMs: 300_000,
+  idleMs: 120_000,
+};
 
 export interface HttpRequest {
   readonly method: Method;
@@ -73,8 +87,6 @@ const MAX_REDIRECTS = 10;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** What may be told to any origin. All else, above all `authorization` and `cookie`, stays with the origin it was meant for. */
 const HEADERS_FOR_ANY_ORIGIN = new Set(['accept', 'content-length', 'content-type', 'range', 'user-agent']);
-/** More than any one conversion needs; enough for a stuck server not to be asked twice. */
-const CONNECTIONS_PER_ORIGIN = 16;
 
 export class Transport implements AsyncDisposable {
   readonly redactor: Redactor;
@@ -91,7 +103,7 @@ export class Transport implements AsyncDisposable {
       trust: new Trust(options.trust ?? {}, options.insecure === true, options.tlsByHost),
       proxies: options.proxies ?? {},
       connectMs: this.#timeouts.connectMs,
-      connections: CONNECTIONS_PER_ORIGIN,
+      connections: options.connections ?? DEFAULT_CONNECTIONS,
     });
   }
 
@@ -165,7 +177,8 @@ export class Transport implements AsyncDisposable {
     body: ReplayableContent | undefined,
     signal: AbortSignal | undefined,
   ): Promise<HttpResponse> {
-    const { userAgent } = this.#options;
+    const { userAgent, rate } = this.#options;
+    const { answerMs, headersMs, idleMs } = this.#timeouts;
     const startMs = performance.now();
     const label = `${method} ${redactUrl(url)}`;
     const log = (outcome: string): void => {
@@ -197,13 +210,15 @@ export class Transport implements AsyncDisposable {
             : {}),
           ...headers,
         },
-        body: body === undefined || body.size === 0 ? null : nodeBody(body),
+        body: body === undefined || body.size === 0 ? null : nodeBody(paced(body.open(), rate, signal)),
         dispatcher,
-        headersTimeout: this.#timeouts.headersMs,
-        bodyTimeout: this.#timeouts.idleMs,
+        headersTimeout: method === 'GET' || method === 'HEAD' ? answerMs : headersMs,
+        bodyTimeout: idleMs,
         ...(signal === undefined ? {} : { signal }),
       });
-      return toResponse(response, url, log, fail);
+      return toResponse(response, url, log, fail, (stream) =>
+        paced(lively(stream, idleMs, url.host), rate, signal),
+      );
     } catch (cause) {
       log(`failed: ${this.redactor.text(systemReason(cause))}`);
       // Nothing has been sent yet, nor has the body been opened.
@@ -219,6 +234,7 @@ function toResponse(
   url: URL,
   log: (outcome: string) => void,
   fail: (cause: unknown) => NydusError,
+  pass: (stream: ByteStream) => ByteStream,
 ): HttpResponse {
   const { statusCode, body } = response;
   const headers: Record<string, string> = {};
@@ -232,8 +248,8 @@ function toResponse(
     body: (async function* (): ByteStream {
       let size = 0;
       try {
-        for await (const bytes of body as AsyncIterable<Uint8Array>) {
-          // a Readable without an encoding yields Buffers
+        // a Readable without an encoding yields Buffers
+        for await (const bytes of pass(body as AsyncIterable<Uint8Array>)) {
           size += bytes.length;
           yield bytes;
         }
@@ -251,7 +267,6 @@ function toResponse(
   };
 }
 
-/** A new read of the content for each attempt. */
-function nodeBody(content: ReplayableContent): Readable {
-  return content.open() as unknown as Readable; // undici sends any asynchronous iterable as it comes; only its types lag behind
+function nodeBody(stream: ByteStream): Readable {
+  return stream as unknown as Readable; // undici sends any asynchronous iterable as it comes; only its types lag behind
 }

@@ -162,3 +162,21 @@ test('retries are as asked for, and as the registry client has them otherwise', 
     delayMs: 5000,
   });
 });
+
+test('fewer connections mean fewer layers at a time, and many layers mean more connections', () => {
+  const of = (...args: string[]): [number | undefined, number | undefined] => {
+    const { options, transfer } = request(['a', 'b', ...args]);
+    return [options.concurrency, transfer.connections];
+  };
+  assert.deepEqual(of('--concurrency', '3'), [3, undefined]);
+  assert.deepEqual(of('--concurrency', '3', '--max-connections', '4'), [1, 4]);
+  assert.deepEqual(of('--concurrency', '3', '--max-connections', '6'), [2, 6]);
+  assert.deepEqual(of('--concurrency', '20'), [20, 42]);
+  assert.match(refusal(['a', 'b', '--max-connections', '3']), /4 or more/);
+});
+
+test('--push-chunk-size is a size, and 0 asks for nothing', () => {
+  assert.equal(request(['a', 'b']).pushChunkSize, 0);
+  assert.equal(request(['a', 'b', '--push-chunk-size', '16MiB']).pushChunkSize, 16 * 2 ** 20);
+  assert.match(refusal(['a', 'b', '--push-chunk-size', 'big']), /not a size/);
+});

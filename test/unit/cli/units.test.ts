@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatBytes, formatMs, plural, table } from '../../../src/cli/units.js';
+import { UsageError } from '../../../src/errors.js';
+import { formatBytes, formatMs, parseRate, plural, table } from '../../../src/cli/units.js';
 
 test('bytes have three digits', () => {
   const cases: readonly (readonly [number, string])[] = [
@@ -35,4 +36,20 @@ test('tables align text left and numbers right', () => {
     ),
     ['a      1  x', 'bcd  100'],
   );
+});
+
+test('a rate is bytes a second, decimal unless it says otherwise', () => {
+  const cases: readonly (readonly [string, number])[] = [
+    ['10MB/s', 1e7],
+    ['10M', 1e7],
+    ['1.5GB', 1.5e9],
+    ['512KiB/s', 512 * 1024],
+    ['500 kB/s', 5e5],
+    ['1000000', 1e6],
+    ['1B/s', 1],
+  ];
+  for (const [text, rate] of cases) assert.equal(parseRate('limit-rate', text), rate, text);
+  for (const text of ['', 'fast', '0', '-1MB/s', '10 apples', '10iB', '1MB/h']) {
+    assert.throws(() => parseRate('limit-rate', text), UsageError, text);
+  }
 });

@@ -1,0 +1,45 @@
+/** One allowance of bytes per second, over all that share it. */
+import { sleepFor } from './retry.js';
+import { type ByteStream } from './streams.js';
+
+/** Milliseconds that may be used ahead: lets short transfers pass at once, and timers be late. */
+const BURST_MS = 100;
+/** Bytes that are paid for at once: small enough that several transfers take turns. */
+const PIECE = 64 * 1024;
+
+export class RateLimit {
+  readonly bytesPerSecond: number;
+  /** When all that was taken will have been paid for; milliseconds. */
+  #paidAt = 0;
+
+  constructor(bytesPerSecond: number) {
+    this.bytesPerSecond = bytesPerSecond;
+  }
+
+  /** Waits until `bytes` may go. First come, first served. */
+  async take(bytes: number, signal?: AbortSignal): Promise<void> {
+    const now = performance.now();
+    this.#paidAt = Math.max(now, this.#paidAt) + (bytes / this.bytesPerSecond) * 1000;
+    const waitMs = this.#paidAt - now - BURST_MS;
+    if (waitMs > 0) await sleepFor(waitMs, signal);
+  }
+}
+
+/** Passes bytes on, as fast as the limit allows. */
+export async function* paced(
+  stream: ByteStream,
+  rate: RateLimit | undefined,
+  signal: AbortSignal | undefined,
+): ByteStream {
+  if (rate === undefined) {
+    yield* stream;
+    return;
+  }
+  for await (const bytes of stream) {
+    for (let at = 0; at < bytes.length; at += PIECE) {
+      const piece = bytes.subarray(at, at + PIECE);
+      await rate.take(piece.length, signal);
+      yield piece;
+    }
+  }
+}
