@@ -5,6 +5,7 @@ import { VERSION } from '../convert/version.js';
 import { type CliContext } from './context.js';
 import { asNydusError, renderError } from './errors.js';
 import { addFlags, type Flag, rewriteArgv } from './flags.js';
+import { redactUrls } from '../registry/redact.js';
 import { detailOf } from './log.js';
 import { GLOBAL_FLAGS } from './convert-flags.js';
 
@@ -185,8 +186,19 @@ async function writeBytes(bytes: Uint8Array): Promise<void> {
 const FIRST_SIGNAL = 'interrupted; once more to quit at once';
 const INTERRUPTED_EXIT = 130;
 
+/**
+ * `NODE_DEBUG` makes Node's HTTP client print URLs as they are, with the signatures of storage URLs, at times and places that are
+ * not ours: they are taken out where all of it goes through.
+ */
+function hideSignatures(stream: NodeJS.WriteStream): void {
+  const write = stream.write.bind(stream) as (...args: readonly unknown[]) => boolean; // whichever of its three forms is called
+  stream.write = (chunk: Uint8Array | string, ...rest: readonly unknown[]): boolean =>
+    write(typeof chunk === 'string' ? redactUrls(chunk) : chunk, ...rest);
+}
+
 /** The process as a context, and the outcome as its exit code. */
 export async function runProcess(): Promise<void> {
+  if ((process.env['NODE_DEBUG'] ?? '') !== '') hideSignatures(process.stderr);
   const stop = new AbortController();
   const onSignal = (): void => {
     if (stop.signal.aborted) process.exit(INTERRUPTED_EXIT);

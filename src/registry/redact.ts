@@ -27,6 +27,17 @@ export function redactUrl(url: URL): string {
   return shown.href;
 }
 
+/** Texts that others wrote, with the URLs in them as `redactUrl` shows them. */
+export function redactUrls(text: string): string {
+  return text.replace(/\bhttps?:\/\/[^\s"'<>]+/g, (found) => {
+    try {
+      return redactUrl(new URL(found));
+    } catch {
+      return found.replace(/[?#].*$/, '');
+    }
+  });
+}
+
 /** Remembers secrets, and takes them out of texts that others wrote: a server may well send back what it was sent. */
 export class Redactor {
   readonly #secrets = new Set<string>();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Redactor, redactUrl } from '../../../src/registry/redact.js';
+import { Redactor, redactUrl, redactUrls } from '../../../src/registry/redact.js';
 
 test('a URL is printed without user, password and signatures', () => {
   assert.equal(
@@ -8,6 +8,13 @@ test('a URL is printed without user, password and signatures', () => {
     'https://store.example/b?X-Amz-Signature=REDACTED&digest=sha256%3A1&sig=REDACTED',
   );
   assert.equal(redactUrl(new URL('https://a.b/v2/c/manifests/1')), 'https://a.b/v2/c/manifests/1');
+});
+
+test('URLs in a text of others are printed in the same way', () => {
+  assert.equal(
+    redactUrls('FETCH 1: GET http://a.b//v2/x?X-Amz-Signature=abc - HTTP 200 <https://[oops?sig=1>'),
+    'FETCH 1: GET http://a.b//v2/x?X-Amz-Signature=REDACTED - HTTP 200 <https://[oops>',
+  );
 });
 
 test('secrets that have been seen are taken out of any text', () => {
