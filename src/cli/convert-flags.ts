@@ -172,7 +172,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     default: 'zstd',
     env: 'COMPRESSOR',
     group: RESULT,
-    help: 'zstd or none',
+    help: 'zstd, zstd:LEVEL (1 to 22, 3 when not given; higher is smaller and slower) or none',
   },
   {
     name: 'fs-chunk-size',

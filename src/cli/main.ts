@@ -29,6 +29,15 @@ const COMMANDS: readonly LazyCommand[] = [
     },
   },
   {
+    name: 'plan',
+    summary: 'say what a conversion would pull, reuse and push, without doing it',
+    add: async (program, context) => {
+      const { addPlanCommand, PLAN_FLAGS } = await import('./plan.js');
+      addPlanCommand(program, context);
+      return PLAN_FLAGS;
+    },
+  },
+  {
     name: 'check',
     summary: 'verify a Nydus image, without root, mount or daemon',
     add: async (program, context) => {

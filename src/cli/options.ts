@@ -68,7 +68,7 @@ export function convertRequest(
   if (flags.isOn('docker-v2-format')) {
     notes.push('--docker-v2-format is deprecated: Docker media types are kept unless --oci is given');
   }
-  const compressor = flags.oneOf('compressor', ['zstd', 'none']);
+  const { compressor, compressionLevel } = compressorOf(flags);
   const transfer = transferOptions(flags);
   const concurrency = layersFor(flags.number('concurrency') ?? DEFAULT_CONCURRENCY, transfer.connections);
   const options: Partial<ConvertOptions> = withoutAbsent({
@@ -81,6 +81,7 @@ export function convertRequest(
     oci: flags.isOn('oci') && !flags.isOn('docker-v2-format'),
     withReferrer: flags.isOn('with-referrer'),
     compressor,
+    compressionLevel,
     chunkSize: parseByteSize('fs-chunk-size', flags.text('fs-chunk-size') ?? ''),
     dedup: flags.oneOf('dedup', ['image', 'layer']),
     concurrency,
@@ -168,9 +169,19 @@ function refuseUnsupportedValues(flags: FlagValues): void {
   const compressor = flags.text('compressor');
   if (compressor === 'lz4_block' || compressor === 'gzip') {
     throw new UsageError(`--compressor ${compressor} is not supported yet`, {
-      hint: 'zstd (the default) or none',
+      hint: 'zstd (the default), zstd:LEVEL or none',
     });
   }
+}
+
+/** `zstd`, `zstd:LEVEL` or `none`; the level's range is checked with the other options'. */
+function compressorOf(flags: FlagValues): {
+  readonly compressor: 'zstd' | 'none' | undefined;
+  readonly compressionLevel?: number;
+} {
+  const level = /^zstd:(-?\d+)$/.exec(flags.text('compressor') ?? '')?.[1];
+  if (level !== undefined) return { compressor: 'zstd', compressionLevel: Number(level) };
+  return { compressor: flags.oneOf('compressor', ['zstd', 'none']) };
 }
 
 /** `--all-platforms` wins over `--platform`, as it does upstream. */

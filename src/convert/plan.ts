@@ -1,0 +1,180 @@
+/**
+ * A conversion without doing it: what would be pulled, converted, pushed, and what is there already. Manifests and configs
+ * are read, and the target is asked what it holds; nothing is written anywhere.
+ */
+import { RegistryError } from '../errors.js';
+import { collect } from '../io/streams.js';
+import { type Digest } from '../oci/digest.js';
+import {
+  isDocumentType,
+  type ListedDescriptor,
+  type Manifest,
+  MAX_DOCUMENT_SIZE,
+  parseDocument,
+  parseManifest,
+} from '../oci/manifest.js';
+import { ANNOTATION } from '../oci/media-types.js';
+import { formatPlatform } from '../oci/platform.js';
+import { parseLocation } from '../registry/location.js';
+import { type ImageSource } from '../registry/store.js';
+import { type CallOptions } from '../reporter.js';
+import { estimateBlobBytes, type Estimate, estimateTime } from './estimate.js';
+import { refuseForeignLayer } from './layer.js';
+import { convertOptions, type ConvertOptions } from './options.js';
+import { isNydusManifest, readSourceImages, type SourceImage } from './source-images.js';
+
+/** How the source layer gets into the target, where a merged index needs it there. */
+export type CopyPlan = 'push' | 'mount' | 'present';
+
+export interface PlannedLayer {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** Compressed bytes, as they would be pulled. */
+  readonly pull: number;
+  /** Bytes of the blob: those of an earlier conversion when `blob` is `present`, else an estimate. */
+  readonly blobBytes: number;
+  /** `present`: an earlier conversion of this very image lies in the target, and equal options make equal blobs. */
+  readonly blob: 'push' | 'present';
+  /** Undefined without a merged index. */
+  readonly copy: CopyPlan | undefined;
+}
+
+export interface PlannedImage {
+  readonly platform: string;
+  readonly manifest: Digest;
+  /** One for each distinct layer. */
+  readonly layers: readonly PlannedLayer[];
+}
+
+/** Bytes of layers; manifests and bootstraps come on top. */
+export interface PlanTotals {
+  /** Read from the source, to be converted. */
+  readonly pull: number;
+  /** Compressed bytes that go through the packer: all that are pulled. */
+  readonly convert: number;
+  /** Sent to the target; blobs as estimated. */
+  readonly push: number;
+  /** Already in the target, or mounted there: not sent. */
+  readonly reuse: number;
+}
+
+export interface ConversionPlan {
+  readonly source: string;
+  readonly target: string;
+  readonly images: readonly PlannedImage[];
+  /** Entries of the index that are no images and would be carried over. */
+  readonly kept: number;
+  readonly totals: PlanTotals;
+  readonly estimate: Estimate;
+}
+
+/** `target` is where it would go, opened for reading; undefined when nothing can be there yet. Throws what `convertImage` throws before it converts. */
+export async function planConversion(
+  source: ImageSource,
+  targetLocation: string,
+  target: ImageSource | undefined,
+  given: Partial<ConvertOptions> = {},
+  call: CallOptions = {},
+): Promise<ConversionPlan> {
+  const options = convertOptions(given);
+  const found = await readSourceImages(source, options, call);
+  const earlier = target === undefined ? [] : await nydusManifests(target, call);
+  const images: PlannedImage[] = [];
+  for (const image of found.images) {
+    const blobs = earlier.find((manifest) => isMadeFrom(manifest, image))?.layers;
+    images.push(await planImage({ source, target, options, call }, image, blobs));
+  }
+  const layers = images.flatMap((image) => image.layers);
+  const pull = sum(layers, (layer) => layer.pull);
+  const totals: PlanTotals = {
+    pull,
+    convert: pull,
+    push:
+      sum(layers, ({ blob, blobBytes }) => (blob === 'push' ? blobBytes : 0)) +
+      sum(layers, (layer) => (layer.copy === 'push' ? layer.pull : 0)),
+    reuse:
+      sum(layers, ({ blob, blobBytes }) => (blob === 'present' ? blobBytes : 0)) +
+      sum(layers, ({ copy, pull: bytes }) => (copy === 'present' || copy === 'mount' ? bytes : 0)),
+  };
+  return {
+    source: source.location,
+    target: targetLocation,
+    images,
+    kept: found.foreign.length,
+    totals,
+    estimate: estimateTime(layers, options),
+  };
+}
+
+interface Context {
+  readonly source: ImageSource;
+  readonly target: ImageSource | undefined;
+  readonly options: ConvertOptions;
+  readonly call: CallOptions;
+}
+
+/** `blobs` are the layers of an earlier conversion of the image, whose last is the bootstrap's. */
+async function planImage(
+  context: Context,
+  { manifest, platform }: SourceImage,
+  blobs: readonly ListedDescriptor[] | undefined,
+): Promise<PlannedImage> {
+  const all = manifest.value.layers;
+  const layers: PlannedLayer[] = [];
+  const seen = new Set<Digest>();
+  for (const [i, layer] of all.entries()) {
+    refuseForeignLayer(layer, `layer ${i + 1} of ${all.length} (${layer.digest})`);
+    if (seen.has(layer.digest)) continue;
+    seen.add(layer.digest);
+    const made = blobs?.length === all.length + 1 ? blobs[i] : undefined;
+    layers.push({
+      digest: layer.digest,
+      mediaType: layer.mediaType,
+      pull: layer.size,
+      blobBytes: made?.size ?? estimateBlobBytes(layer, context.options),
+      blob: made === undefined ? 'push' : 'present',
+      copy: context.options.mergePlatform ? await copyOf(context, layer) : undefined,
+    });
+  }
+  return { platform: formatPlatform(platform), manifest: manifest.descriptor.digest, layers };
+}
+
+async function copyOf({ source, target, call }: Context, layer: ListedDescriptor): Promise<CopyPlan> {
+  if (target === undefined) return 'push';
+  if (await target.exists(layer, call)) return 'present';
+  const [from, to] = [parseLocation(source.location), parseLocation(target.location)];
+  const together =
+    from.kind === 'registry' && to.kind === 'registry' && from.reference.registry === to.reference.registry;
+  return together ? 'mount' : 'push';
+}
+
+/** The manifests of Nydus images that the target's tag leads to; none when there is no such tag. */
+async function nydusManifests(target: ImageSource, call: CallOptions): Promise<readonly Manifest[]> {
+  const read = async (descriptor: Parameters<ImageSource['fetch']>[0]): Promise<Uint8Array> =>
+    collect(target.fetch(descriptor, call), MAX_DOCUMENT_SIZE, `manifest ${descriptor.digest}`);
+  try {
+    const root = await target.resolve(call);
+    const document = parseDocument(await read(root), root.mediaType);
+    if (document.kind === 'manifest') return [document];
+    const manifests: Manifest[] = [];
+    for (const entry of document.manifests) {
+      if (!isDocumentType(entry.mediaType)) continue;
+      manifests.push(parseManifest(await read(entry), entry.mediaType));
+    }
+    return manifests;
+  } catch (error) {
+    if (error instanceof RegistryError && error.status === 404) return [];
+    throw error;
+  }
+}
+
+function isMadeFrom(made: Manifest, { manifest }: SourceImage): boolean {
+  // The OCI half of a merged index names its source too.
+  return (
+    isNydusManifest(made) && made.annotations?.[ANNOTATION.nydusSourceDigest] === manifest.descriptor.digest
+  );
+}
+
+function sum(layers: readonly PlannedLayer[], pick: (layer: PlannedLayer) => number): number {
+  return layers.reduce((total, layer) => total + pick(layer), 0);
+}

@@ -1,0 +1,83 @@
+/** `nydusify plan` and the flags whose effect it foretells. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ConversionPlan } from '../../src/convert/plan.js';
+import { buildImage } from '../support/built-image.js';
+import { dir, file, layer } from '../support/tar.js';
+import { nydusify, registry } from './convert-lab.js';
+
+const image = buildImage({
+  layers: [
+    layer(dir('etc'), file('etc/motd', 'hello '.repeat(4000))),
+    layer(file('etc/issue', 'words and words '.repeat(2000))),
+  ],
+});
+
+async function planOf(args: readonly string[]): Promise<ConversionPlan> {
+  const { status, stdout, stderr } = await nydusify(['plan', '--json', ...args]);
+  assert.equal(status, 0, stderr);
+  return JSON.parse(stdout) as ConversionPlan; // the command's own schema
+}
+
+test('a plan tells bytes to pull and push, and writes nothing', async (t) => {
+  const lab = await registry(t);
+  const source = await lab.put('library/app:1.0', image);
+  const target = `${lab.host}/library/app:1.0-nydus`;
+  const before = lab.requests.length;
+  const plan = await planOf([source, target]);
+  const made = lab.requests.slice(before);
+  assert.ok(made.length > 0);
+  assert.ok(made.every(({ method }) => method === 'GET' || method === 'HEAD'));
+  assert.equal(await lab.hasTag(target), false);
+  const pull = plan.images.flatMap(({ layers }) => layers).reduce((sum, layer) => sum + layer.pull, 0);
+  assert.equal(plan.totals.pull, pull);
+  assert.equal(plan.totals.reuse, 0);
+  assert.ok(plan.totals.push > 0 && plan.estimate.seconds > 0);
+});
+
+test('what an earlier conversion left in the target counts as reused, and a merged index as copies', async (t) => {
+  const lab = await registry(t);
+  const source = await lab.put('library/app:1.0', image);
+  const target = `${lab.host}/library/other:1.0-nydus`;
+  const first = await planOf(['--merge-platform', source, target]);
+  assert.deepEqual(
+    first.images[0]?.layers.map(({ blob, copy }) => [blob, copy]),
+    [
+      ['push', 'mount'],
+      ['push', 'mount'],
+    ],
+  );
+  assert.equal((await nydusify(['convert', '--merge-platform', source, target])).status, 0);
+  const again = await planOf(['--merge-platform', source, target]);
+  assert.deepEqual(
+    again.images[0]?.layers.map(({ blob, copy }) => [blob, copy]),
+    [
+      ['present', 'present'],
+      ['present', 'present'],
+    ],
+  );
+  assert.equal(again.totals.push, 0);
+  const { stdout } = await nydusify(['plan', '--merge-platform', source, target]);
+  assert.match(stdout, /^linux\/amd64, sha256:[0-9a-f]{64}: 2 layers$/m);
+  assert.match(stdout, /^to push +about 0 B$/m);
+});
+
+test('a higher level of zstd makes other, smaller blobs; one that there is not is refused', async (t) => {
+  const lab = await registry(t);
+  const words = Array.from({ length: 60_000 }, (_, n) => `${(n * 2654435761) % 9973} `).join('');
+  const source = await lab.put('library/app:2.0', buildImage({ layers: [layer(file('words', words))] }));
+  const sizes: number[] = [];
+  for (const compressor of ['zstd:1', 'zstd:19']) {
+    const target = `${lab.host}/library/app:${compressor.replace(':', '-')}`;
+    const { status, stderr } = await nydusify(['convert', '--compressor', compressor, source, target]);
+    assert.equal(status, 0, stderr);
+    const { document } = await lab.get(target);
+    assert.equal(document.kind, 'manifest');
+    sizes.push(document.layers[0]?.size ?? 0);
+  }
+  const [fast = 0, small = 0] = sizes;
+  assert.ok(small > 0 && small < fast, `${small} < ${fast}`);
+  const { status, stderr } = await nydusify(['convert', '--compressor', 'zstd:23', source, `${source}-n`]);
+  assert.equal(status, 2);
+  assert.match(stderr, /compression level 23 is not a whole number from 1 to 22/);
+});
