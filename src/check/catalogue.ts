@@ -4,7 +4,7 @@
  */
 
 export interface CatalogueEntry {
-  readonly severity: 'error' | 'warning';
+  readonly severity: 'error' | 'warning' | 'note';
   /** What is wrong when this is found, and who stumbles over it. */
   readonly meaning: string;
 }
@@ -14,6 +14,9 @@ function error(meaning: string): CatalogueEntry {
 }
 function warning(meaning: string): CatalogueEntry {
   return { severity: 'warning', meaning };
+}
+function note(meaning: string): CatalogueEntry {
+  return { severity: 'note', meaning };
 }
 
 export const CATALOGUE = {
@@ -50,6 +53,17 @@ export const CATALOGUE = {
     'two entries of one kind have the same platform; only the first one is ever used',
   ),
 
+  // What nydus-snapshotter makes of it; `check --clients` tells it for all clients
+  'DETECT-INDEX': error(
+    'index detection of nydus-snapshotter does not lead from the OCI entry to the Nydus image of its platform',
+  ),
+  'DETECT-INDEX-NEXT': note(
+    'the platform matcher of containerd 2.3 passes by an entry with os.features; a snapshotter that takes it no longer finds this image',
+  ),
+  'DETECT-REFERRER': warning(
+    'a Nydus image refers to the manifest, and referrer detection, which looks at the first referrer alone, does not find it',
+  ),
+
   // Manifest
   'MANIFEST-MEDIA-TYPE': error('the manifest has another media type than its descriptor says'),
   'MANIFEST-FAMILY': error('parts of the OCI and of the Docker family are mixed in one manifest'),
@@ -66,12 +80,27 @@ export const CATALOGUE = {
   'MANIFEST-SOURCE-UNKNOWN': warning(
     'the image does not tell the digest of its source; converting again cannot find it',
   ),
+  'MANIFEST-ORIGINAL': warning(
+    'the source manifest cannot be had back from the OCI half; converting it again needs the source itself',
+  ),
+  'MANIFEST-DESCRIPTOR': error(
+    'descriptors of one manifest contradict each other, or the bytes embedded in them',
+  ),
+  'MANIFEST-FAMILY-LAYER': warning('an ordinary image mixes layers of the OCI and of the Docker family'),
+  'MANIFEST-SUBJECT': error('the image refers to another subject than the source that it was made from'),
+  'MANIFEST-SUBJECT-MISSING': warning('the image refers to a subject that is not in its repository'),
   'MANIFEST-OCI-HALF': error('the OCI half of the merged index is not the source image'),
   'MANIFEST-ANNOTATIONS': error('an annotation of the source manifest is lost or changed'),
 
   // Config
   'CONFIG-MEDIA-TYPE': error('the config has a media type that does not fit its manifest'),
   'CONFIG-PLATFORM': error('the config names another platform than the index entry'),
+  'CONFIG-PLATFORM-MISSING': warning(
+    'the config names no os or no architecture; upstream refuses such an image',
+  ),
+  'CONFIG-ROOTFS-TYPE': error(
+    'rootfs of the config has another type than "layers"; containerd refuses to unpack it',
+  ),
   'CONFIG-DIFF-ID-COUNT': error('the number of diffIDs is not the number of layers'),
   'CONFIG-HISTORY-COUNT': error(
     'the number of history entries with a layer is not the number of layers; Docker tools refuse that',

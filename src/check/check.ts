@@ -10,11 +10,17 @@ import { type ImageSource } from '../registry/store.js';
 import { silentReporter, type CallOptions } from '../reporter.js';
 import { bootstrapRules } from './bootstrap.js';
 import { configPairRules, configRules } from './config.js';
+import { clientsOf, platformsOf, type PlatformClients, type Wanted } from './clients.js';
 import { checkContent } from './content.js';
+import { checkedLayers, contentsOf, type CheckedLayer, type ImageContents } from './contents.js';
+import { descriptorRules } from './descriptors.js';
+import { Detector } from './detect.js';
+import { checkIndexDetection, checkReferrerDetection } from './detection.js';
 import { checkFilesystem } from './filesystem.js';
 import { finding, type Finding } from './finding.js';
 import { indexRules } from './index-rule.js';
 import { manifestRules, nydusManifestRules, ociManifestRules } from './manifest.js';
+import { originalRules } from './original.js';
 import { openImage, type OpenedImage, type Opening } from './opened.js';
 import { type Rule } from './rule.js';
 import {
@@ -31,6 +37,12 @@ export interface CheckOptions {
   readonly platforms?: PlatformSelection | undefined;
   /** For decoding and digesting, in the addon; 2 by default. */
   readonly threads?: number | undefined;
+  /** Percent of the chunk data that is read and digested; all of it by default. */
+  readonly sample?: number | undefined;
+  /** Tell what every client makes of the target. */
+  readonly clients?: boolean | undefined;
+  /** Tell what the images hold, by layer and by directory. */
+  readonly details?: boolean | undefined;
   /** Is given every document that was looked at, by the name that upstream's `check` has for it in its work directory. */
   readonly keep?: ((path: string, bytes: Uint8Array) => Promise<void>) | undefined;
 }
@@ -46,6 +58,12 @@ export interface CheckedPlatform {
   readonly blobBytes: number;
   /** It was compared with its source. */
   readonly compared: boolean;
+  /** Data layers in order, lowest first. */
+  readonly layerSizes: readonly CheckedLayer[];
+  /** Bytes of the bootstrap layer as it is pulled. */
+  readonly bootstrapBytes: number;
+  /** When details were asked for, and the bootstrap could be read. */
+  readonly contents: ImageContents | undefined;
 }
 
 export interface CheckResult {
@@ -55,6 +73,10 @@ export interface CheckResult {
   /** `bad` when any finding is an error. */
   readonly verdict: 'good' | 'bad';
   readonly platforms: readonly CheckedPlatform[];
+  /** When they were asked for. */
+  readonly clients: readonly PlatformClients[] | undefined;
+  /** Percent of chunk data that was looked at; undefined: all of it. */
+  readonly sample: number | undefined;
   readonly findings: readonly Finding[];
 }
 
@@ -70,12 +92,15 @@ export async function checkImage(
   const subject = await loadReference(target, 'target', platforms, call);
   const sources = source === undefined ? undefined : await loadReference(source, 'source', platforms, call);
   await run.reference(subject, sources, platforms);
+  if (options.clients === true) await run.clients(target, subject);
   return {
     target: target.location,
     source: source?.location,
     root: subject.root,
     verdict: run.findings.some(({ severity }) => severity === 'error') ? 'bad' : 'good',
     platforms: run.platforms,
+    clients: run.tables,
+    sample: options.sample,
     findings: run.findings,
   };
 }
@@ -83,6 +108,7 @@ export async function checkImage(
 class Run {
   readonly findings: Finding[] = [];
   readonly platforms: CheckedPlatform[] = [];
+  tables: readonly PlatformClients[] | undefined;
   readonly #options: CheckOptions;
   readonly #call: CallOptions;
   readonly #threads: number;
@@ -116,15 +142,40 @@ class Run {
     }
     for (const [platform, { nydus, oci }] of images) {
       const source = sources === undefined ? undefined : this.#sourceOf(platform, images.size, sources);
-      for (const image of oci) await this.#image(image, source, ociManifestRules);
+      for (const image of oci) await this.#image(image, source, [...ociManifestRules, ...originalRules]);
       for (const image of nydus)
         await this.#nydus({ ...image, kind: 'nydus', ociHalf: oci[0] }, source, sources);
+      await this.#detection(target, oci[0], nydus[0]);
       if (nydus.length === 0) {
         this.findings.push(
           finding('IMAGE-NOT-NYDUS', { platform }, { message: 'there is no Nydus image for this platform' }),
         );
       }
     }
+  }
+
+  /** What every client makes of the target, whatever was found. */
+  async clients(target: ImageSource, { images }: ReferenceSubject): Promise<void> {
+    this.#step('replaying what clients do');
+    const entries = (await new Detector(target, this.#call).entries()) ?? [];
+    const known = images.map(({ manifest, kind }) => ({
+      digest: manifest.descriptor.digest,
+      kind,
+      configType: manifest.value.config.mediaType,
+    }));
+    const wanted = entries.length === 0 ? images.flatMap(wantedBy) : platformsOf(entries);
+    this.tables = await clientsOf(target, wanted, known, this.#call);
+    for (const image of images.filter(({ kind }) => kind === 'oci'))
+      await this.#gather(checkReferrerDetection(image, this.#call));
+  }
+
+  async #detection(
+    { index }: ReferenceSubject,
+    oci: ImageSubject | undefined,
+    nydus: ImageSubject | undefined,
+  ): Promise<void> {
+    if (index === undefined || oci === undefined || nydus === undefined) return;
+    await this.#gather(checkIndexDetection({ store: oci.store, oci, nydus }, this.#call));
   }
 
   /** The image of the source for a platform of the target: its OCI half, when it is a merged index itself. */
@@ -152,6 +203,7 @@ class Run {
     this.#step(`checking manifest and config of ${placeText(image)}`);
     await this.#keepImage(image);
     await this.#run(manifestRules, image);
+    await this.#run(descriptorRules, image);
     await this.#run(rules, image);
     await this.#run(configRules, image);
     if (source !== undefined) await this.#run(configPairRules, { target: image, source });
@@ -174,6 +226,12 @@ class Run {
       layers: layers.length,
       blobBytes: layers.reduce((sum, { size }) => sum + size, 0),
       compared: opening.opened !== undefined && source !== undefined,
+      layerSizes: checkedLayers(image, source),
+      bootstrapBytes: image.manifest.value.layers.at(-1)?.size ?? 0,
+      contents:
+        this.#options.details === true && opening.opened !== undefined
+          ? contentsOf(opening.opened.bootstrap)
+          : undefined,
     });
     if (opening.opened === undefined) return;
     await this.#run(bootstrapRules, opening.opened);
@@ -224,9 +282,11 @@ class Run {
   }
 
   async #run<Subject>(rules: readonly Rule<Subject>[], subject: Subject): Promise<void> {
-    for (const rule of rules) {
-      for await (const found of rule.check(subject, this.#call)) this.findings.push(found);
-    }
+    for (const rule of rules) await this.#gather(rule.check(subject, this.#call));
+  }
+
+  async #gather(findings: AsyncIterable<Finding> | Iterable<Finding>): Promise<void> {
+    for await (const found of findings) this.findings.push(found);
   }
 
   async #runTogether(rules: readonly ((call: CallOptions) => AsyncIterable<Finding>)[]): Promise<void> {
@@ -283,6 +343,13 @@ class Run {
 interface Halves {
   readonly nydus: ImageSubject[];
   readonly oci: ImageSubject[];
+}
+
+/** The platform of a reference that is one manifest: whoever asks for an image gets it. */
+function wantedBy({ platformName, config }: ImageSubject): readonly Wanted[] {
+  if (config === undefined) return [];
+  const { os, architecture, variant = '' } = config.value.platform;
+  return [{ name: platformName, platform: { os, architecture, variant, osVersion: '', osFeatures: [] } }];
 }
 
 function groupByPlatform(images: readonly ImageSubject[]): ReadonlyMap<string, Halves> {

@@ -104,9 +104,10 @@ const GENERATIONS: readonly {
 }[] = [
   { versions: 'containerd to 2.2', containerd: 'legacy', snapshotter: 'legacy' },
   { versions: 'containerd from 2.3', containerd: 'subset', snapshotter: 'legacy' },
-  { versions: 'when it takes the matcher of containerd 2.3', containerd: 'subset', snapshotter: 'subset' },
+  { versions: 'coming, with the matcher of 2.3', containerd: 'subset', snapshotter: 'subset' },
 ];
 
+/** Docker takes its matcher, and mostly its store, from containerd. */
 const MATCHER_OF_VERSIONS: readonly (readonly [versions: string, matcher: PlatformMatcher])[] = [
   ['containerd to 2.2', 'legacy'],
   ['containerd from 2.3', 'subset'],
@@ -128,7 +129,8 @@ async function verdictsOf(
     for (const [versions, matcher] of MATCHER_OF_VERSIONS) {
       const picks = pick(reference, (entries) => containerdChoice(entries, platform, matcher));
       const outcome = unpacking(reference, picks, client);
-      verdicts.push({ client, detection: undefined, versions, picks, ...outcome, trace: undefined });
+      const of = client === 'Docker' ? `with ${versions}` : versions.replace('containerd ', '');
+      verdicts.push({ client, detection: undefined, versions: of, picks, ...outcome, trace: undefined });
     }
   }
   const byPodman = pick(reference, (entries) => podmanChoice(entries, platform));

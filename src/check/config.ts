@@ -22,7 +22,15 @@ export const configPairRules: readonly Rule<PairSubject>[] = [
 function* checkPlatform(image: ImageSubject): Generator<Finding> {
   const { config } = image;
   const { platform } = image.entry;
-  if (config === undefined || platform === undefined) return;
+  if (config === undefined) return;
+  const { os, architecture } = config.value.platform;
+  if (os === '' || architecture === '') {
+    yield finding('CONFIG-PLATFORM-MISSING', placeIn(image, 'config'), {
+      message: `config names no ${os === '' ? 'os' : 'architecture'}`,
+    });
+    return;
+  }
+  if (platform === undefined) return;
   const told = normalizePlatform(config.value.platform);
   const listed = normalizePlatform(platform);
   // Older builders left the variant out of the config.
@@ -40,6 +48,16 @@ function* checkCounts(image: ImageSubject): Generator<Finding> {
   const { config } = image;
   if (config === undefined) return;
   const where = placeIn(image, 'config');
+  const type = member(member(image.configJson, 'rootfs'), 'type');
+  // Absent or empty passes everywhere.
+  const typeText = type === undefined ? '' : plain(type);
+  if (typeText !== '' && typeText !== 'layers') {
+    yield finding('CONFIG-ROOTFS-TYPE', where, {
+      message: 'rootfs has another type',
+      expected: '"layers"',
+      found: JSON.stringify(typeText),
+    });
+  }
   const { layers } = image.manifest.value;
   const { diffIds } = config.value;
   if (diffIds.length !== layers.length) {

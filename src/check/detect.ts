@@ -191,7 +191,7 @@ export class Detector {
         if (cause instanceof UnsupportedError) throw new Ended(cause.message);
         return refuse(cause);
       });
-      if (found.referrers.length === 0) throw new Ended(`nothing refers to ${manifest}`);
+      if (found.referrers.length === 0) throw new Ended('nothing refers to this manifest');
       return [found.referrers, `${found.referrers.length} by ${wayText(found.way)}`];
     });
     return trace.step('take first referrer', () => {

@@ -5,8 +5,11 @@
 import { displayName, type RawPath } from '../oci/raw-name.js';
 import { CATALOGUE, type FindingId } from './catalogue.js';
 
-/** `error`: some client will fail or read something else than the source holds. `warning`: legal and works, but not as it should be. */
-export type Severity = 'error' | 'warning';
+/**
+ * `error`: some client will fail or read something else than the source holds. `warning`: legal and works, but not as it
+ * should be. `note`: as it should be, and worth knowing.
+ */
+export type Severity = 'error' | 'warning' | 'note';
 
 export type Half = 'oci' | 'nydus';
 

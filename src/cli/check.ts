@@ -3,10 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Command } from 'commander';
-import { checkImage, type CheckResult } from '../check/check.js';
-import { formatFinding, type Finding } from '../check/finding.js';
+import { checkImage } from '../check/check.js';
 import { LocalIoError, UsageError } from '../errors.js';
-import { displayName } from '../oci/raw-name.js';
 import { parsePlatforms } from '../oci/platform.js';
 import { openSource, type OpenOptions } from '../registry/open.js';
 import { type ImageSource } from '../registry/store.js';
@@ -15,7 +13,8 @@ import { type CliContext } from './context.js';
 import { openOptions } from './environment.js';
 import { addFlags, readFlags, requireFlags, type Flag, type FlagValues } from './flags.js';
 import { REGISTRY_FLAGS, registryFlags, transferOptions } from './registry-flags.js';
-import { formatBytes, plural } from './units.js';
+import { checkText } from './check-text.js';
+import { isReportFormat, REPORTS, type ReportFormat } from './report/report.js';
 
 const IMAGES = 'Images:';
 const OUTPUT = 'Output:';
@@ -87,6 +86,13 @@ export const CHECK_FLAGS: readonly Flag[] = [
     help: 'image that it was made from: every file is compared',
   },
   {
+    name: 'sample',
+    type: 'string',
+    value: 'percent',
+    group: IMAGES,
+    help: 'read only so much of the chunk data, always the same pieces: a quick look, as in --sample 5%',
+  },
+  {
     name: 'platform',
     type: 'string',
     value: 'list',
@@ -94,6 +100,20 @@ export const CHECK_FLAGS: readonly Flag[] = [
     help: 'os/arch[/variant], or a comma list of them; default: every platform of the target',
   },
   ...REGISTRY_FLAGS,
+  {
+    name: 'clients',
+    type: 'boolean',
+    group: OUTPUT,
+    help: 'tell what each client makes of the target: nydus-snapshotter, containerd, Docker, podman, skopeo, crane',
+  },
+  {
+    name: 'report',
+    type: 'string',
+    value: 'format> <file',
+    pair: true,
+    group: OUTPUT,
+    help: 'write a report, json, html, markdown or junit, to a file (- is standard output); may be given several times',
+  },
   { name: 'json', type: 'boolean', group: OUTPUT, help: 'print the result as JSON' },
   {
     name: 'work-dir',
@@ -120,11 +140,10 @@ Examples:
       manifest, bootstrap and every chunk of every platform
   nydusify check registry.example.org/app:nydus registry.example.org/app:1.0
       and the whole filesystem, file by file, against the image that it was made from
+  nydusify check --clients --report html check.html --report junit check.xml registry.example.org/app:nydus
+      what every client makes of it, as a page and for the CI server too
   nydusify check --json --target app:nydus | jq '.findings[].id'
 `;
-
-/** Findings of one kind and platform that are shown; the rest is counted. */
-const SHOWN = 50;
 
 export function addCheckCommand(program: Command, context: CliContext): void {
   const command = program
@@ -154,6 +173,8 @@ async function runCheck(flags: FlagValues, positional: Positional, context: CliC
   const sourceLocation = locationOf(flags, 'source', positional.source);
   refuseBackends(flags);
   const json = flags.isOn('json');
+  const reports = reportsOf(flags);
+  const sample = sampleOf(flags);
   const say = (line: string): unknown => (json ? undefined : context.stderr.write(`${line}\n`));
   for (const { name, note } of ACCEPTED_FLAGS)
     if (flags.isGiven(name)) say(`note: --${name} has no effect: ${note}`);
@@ -175,11 +196,20 @@ async function runCheck(flags: FlagValues, positional: Positional, context: CliC
     {
       ...(platform === undefined ? {} : { platforms: parsePlatforms(platform) }),
       threads: flags.number('threads') ?? availableParallelism(),
+      ...(sample === undefined ? {} : { sample }),
+      clients: flags.isOn('clients') || reports.length > 0,
+      details: reports.length > 0,
       ...(workDir === undefined ? {} : { keep: (path, bytes) => keep(join(workDir, path), bytes) }),
     },
     { signal: context.signal, reporter: { emit: (event) => say(eventLine(event)) } },
   );
-  context.stdout.write(json ? `${JSON.stringify(jsonOf(result), null, 2)}\n` : render(result));
+  for (const { format, path } of reports) {
+    const text = REPORTS[format](result);
+    if (path === '-') context.stdout.write(text);
+    else await keep(path, Buffer.from(text));
+  }
+  if (json) context.stdout.write(REPORTS.json(result));
+  else if (!reports.some(({ path }) => path === '-')) context.stdout.write(checkText(result, context));
   if (result.verdict === 'bad') context.exitCode = 1;
 }
 
@@ -191,6 +221,34 @@ function locationOf(
   const flag = flags.text(name);
   if (positional === undefined || flag === undefined || positional === flag) return positional ?? flag;
   throw new UsageError(`the ${name} is given twice: "${positional}" and --${name} "${flag}"`);
+}
+
+interface WantedReport {
+  readonly format: ReportFormat;
+  /** `-` is standard output. */
+  readonly path: string;
+}
+
+function reportsOf(flags: FlagValues): readonly WantedReport[] {
+  return flags.pairs('report').map(([format, path]) => {
+    if (!isReportFormat(format))
+      throw new UsageError(`--report should be one of [${Object.keys(REPORTS).join(' ')}], not "${format}"`, {
+        hint: '--report html check.html',
+      });
+    return { format, path };
+  });
+}
+
+/** Percent; undefined for all. */
+function sampleOf(flags: FlagValues): number | undefined {
+  const text = flags.text('sample');
+  if (text === undefined) return undefined;
+  const percent = /^([0-9]+(?:\.[0-9]+)?)%?$/.exec(text)?.[1];
+  if (percent === undefined || Number(percent) <= 0 || Number(percent) > 100)
+    throw new UsageError(`--sample "${text}" is no percentage above 0 and up to 100`, {
+      hint: '--sample 5%',
+    });
+  return Number(percent) === 100 ? undefined : Number(percent);
 }
 
 function refuseBackends(flags: FlagValues): void {
@@ -211,7 +269,10 @@ async function keep(path: string, bytes: Uint8Array): Promise<void> {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, bytes);
   } catch (cause) {
-    throw new LocalIoError(`cannot write ${path}`, { cause, hint: 'give another folder with --work-dir' });
+    throw new LocalIoError(`cannot write ${path}`, {
+      cause,
+      hint: 'give another place with --work-dir or --report',
+    });
   }
 }
 
@@ -230,51 +291,4 @@ function eventLine(event: ConvertEvent): string {
     case 'image.stages':
       return event.type; // not emitted by a check
   }
-}
-
-function render(result: CheckResult): string {
-  const lines = [...findingLines(result.findings)];
-  for (const { platform, layers, blobBytes, oci, compared } of result.platforms) {
-    const what = [
-      `${plural(layers, 'layer')}, ${formatBytes(blobBytes)} of blobs`,
-      oci === undefined ? undefined : 'both halves',
-      compared ? 'filesystem compared with the source' : undefined,
-    ].filter((part) => part !== undefined);
-    lines.push(`${platform}: ${what.join(', ')}`);
-  }
-  const errors = result.findings.filter(({ severity }) => severity === 'error').length;
-  const warnings = result.findings.length - errors;
-  const counts = `${plural(errors, 'error')}, ${plural(warnings, 'warning')}`;
-  lines.push(`${result.verdict}: ${result.target}@${result.root.digest}: ${counts}`);
-  return `${lines.join('\n')}\n`;
-}
-
-function* findingLines(findings: readonly Finding[]): Generator<string> {
-  const shown = new Map<string, number>();
-  const key = (found: Finding): string =>
-    `${found.id} ${found.where.platform ?? ''} ${found.where.half ?? ''}`;
-  for (const found of findings) {
-    const before = shown.get(key(found)) ?? 0;
-    shown.set(key(found), before + 1);
-    if (before >= SHOWN) continue;
-    yield formatFinding(found);
-    if (before === 0 && found.hint !== undefined) yield `         hint: ${found.hint}`;
-  }
-  for (const [what, total] of shown) {
-    if (total > SHOWN) yield `… and ${total - SHOWN} more of ${what.trim()}; --json lists them all`;
-  }
-}
-
-/** For machines; paths as a person would read them. */
-function jsonOf(result: CheckResult): unknown {
-  return {
-    ...result,
-    findings: result.findings.map((found) => ({
-      ...found,
-      where: {
-        ...found.where,
-        ...(found.where.path === undefined ? {} : { path: `/${displayName(found.where.path)}` }),
-      },
-    })),
-  };
 }

@@ -18,6 +18,8 @@ export interface Flag {
   /** How the value is called in the help; for strings. */
   readonly value?: string;
   readonly env?: string;
+  /** Takes two words, as in `--report html FILE`, and may be given several times; `value` names both. */
+  readonly pair?: boolean;
   readonly help: string;
   /** Heading that it stands under in the help. */
   readonly group: string;
@@ -54,6 +56,16 @@ export class FlagValues {
     return typeof value === 'boolean' ? value : undefined;
   }
 
+  /** What was given for a flag that takes two words, in order. Throws UsageError when a second word is missing. */
+  pairs(name: string): readonly (readonly [first: string, second: string])[] {
+    return (this.text(name)?.split('\n') ?? []).map((given) => {
+      const blank = given.indexOf(' ');
+      if (blank <= 0 || blank === given.length - 1)
+        throw new UsageError(`--${name} takes two words, and was given "${given.trim()}"`);
+      return [given.slice(0, blank), given.slice(blank + 1)] as const;
+    });
+  }
+
   /** A whole number. Throws UsageError. */
   number(name: string): number | undefined {
     const text = this.text(name);
@@ -84,6 +96,10 @@ export function addFlags(command: Command, flags: readonly Flag[]): void {
     ].filter((note) => note !== '');
     const help = notes.length === 0 ? flag.help : `${flag.help} (${notes.join('; ')})`;
     const option = new Option(`${short}${long}`, help).helpGroup(flag.group);
+    if (flag.pair === true)
+      option.argParser((given: string, before: string | undefined) =>
+        before === undefined ? given : `${before}\n${given}`,
+      );
     command.addOption(flag.hidden === true ? option.hideHelp() : option);
     if (flag.type === 'boolean') command.addOption(new Option(`--no-${flag.name}`).hideHelp());
   }
@@ -180,6 +196,13 @@ function rewriteWords(argv: readonly string[], byName: ReadonlyMap<string, Flag>
       continue;
     }
     const value = match?.[3];
+    if (flag.pair === true) {
+      // Two words become one value; a file that is missing is told by whoever reads the pair.
+      const words = [...(value === undefined ? [] : [value]), ...argv.slice(i + 1)].slice(0, 2);
+      out.push(`--${flag.name}=${words.join(' ')}`);
+      i += words.length - (value === undefined ? 0 : 1);
+      continue;
+    }
     if (flag.type === 'string') {
       out.push(value === undefined ? `--${flag.name}` : `--${flag.name}=${value}`);
       const next = argv[i + 1];

@@ -1,0 +1,89 @@
+/** What a Nydus image holds, in numbers for people: layers against their sources, and directories by size. */
+import { type Digest } from '../oci/digest.js';
+import { displayName } from '../oci/raw-name.js';
+import { usageByDirectory, type DirectoryUsage } from '../look/usage.js';
+import { chunkBlob, chunkIndex, type Bootstrap } from '../rafs-builder/tree.js';
+import { hasEmptyLayer, type ImageSubject, type NydusSubject } from './subject.js';
+
+export interface CheckedLayer {
+  readonly blob: Digest;
+  /** Bytes of the blob. */
+  readonly blobBytes: number;
+  /** The source layer that it was made from, and its bytes as pulled; undefined when that is not known. */
+  readonly source: { readonly digest: Digest; readonly bytes: number } | undefined;
+}
+
+export interface ImageContents {
+  /** Regular files, each once however many names it has. */
+  readonly files: number;
+  /** What they hold, in bytes. */
+  readonly bytes: number;
+  /** Bytes of their different chunks: what is left of `bytes` when equal pieces are stored once. */
+  readonly uniqueBytes: number;
+  /** The same as they lie in the blobs, compressed. */
+  readonly storedBytes: number;
+  /** The largest directories, a directory before those in it. */
+  readonly directories: readonly SizedDirectory[];
+}
+
+export interface SizedDirectory {
+  /** With a leading slash. */
+  readonly path: string;
+  /** 1 for those of the root. */
+  readonly depth: number;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+const SHOWN = 16;
+/** Of the whole image: below that a directory of the second level is not worth a line of its own. */
+const WORTH_SHOWING = 0.03;
+
+export function contentsOf(bootstrap: Bootstrap): ImageContents {
+  const usage = usageByDirectory(bootstrap.root, (ref) => {
+    const chunk = bootstrap.blobs[chunkBlob(ref)]?.chunks.at(chunkIndex(ref));
+    return {
+      uncompressedSize: chunk?.uncompressedSize ?? 0,
+      compressedSize: chunk?.compressedSize ?? 0,
+    };
+  });
+  const root = usage[0];
+  return {
+    files: root?.files ?? 0,
+    bytes: root?.bytes ?? 0,
+    uniqueBytes: root?.unique.uncompressed ?? 0,
+    storedBytes: root?.unique.stored ?? 0,
+    directories: largest(usage, root?.bytes ?? 0),
+  };
+}
+
+function largest(usage: readonly DirectoryUsage[], total: number): SizedDirectory[] {
+  const byBytes = (a: DirectoryUsage, b: DirectoryUsage): number => b.bytes - a.bytes;
+  const rows: SizedDirectory[] = [];
+  for (const top of usage.filter(({ depth, bytes }) => depth === 1 && bytes > 0).sort(byBytes)) {
+    const below = usage.filter(
+      ({ depth, path, bytes }) =>
+        depth === 2 && path.startsWith(`${top.path}/`) && bytes >= total * WORTH_SHOWING,
+    );
+    for (const { path, depth, files, bytes } of [top, ...below.sort(byBytes)])
+      rows.push({ path: `/${displayName(path)}`, depth, files, bytes });
+  }
+  return rows.slice(0, SHOWN);
+}
+
+/** Blobs beside their source layers: those of the source when it is given, else those of the OCI half. */
+export function checkedLayers(image: NydusSubject, source: ImageSubject | undefined): CheckedLayer[] {
+  const blobs = image.manifest.value.layers.slice(0, -1);
+  const from = source?.kind === 'oci' ? source : image.ociHalf;
+  const sources = from?.manifest.value.layers.slice(hasEmptyLayer(from) ? 1 : 0) ?? [];
+  // A builder that drops layers without data leaves nothing to pair them by.
+  const paired = sources.length === blobs.length;
+  return blobs.map(({ digest, size }, i) => {
+    const layer = paired ? sources[i] : undefined;
+    return {
+      blob: digest,
+      blobBytes: size,
+      source: layer === undefined ? undefined : { digest: layer.digest, bytes: layer.size },
+    };
+  });
+}

@@ -1,0 +1,85 @@
+/** Rules for what a manifest's descriptors say beside the content: one story for one digest, one family, a subject that is the source. */
+import { sha256 } from '../oci/digest.js';
+import { ANNOTATION, MEDIA } from '../oci/media-types.js';
+import { type CallOptions } from '../reporter.js';
+import { finding, type Finding } from './finding.js';
+import { isDockerFamily } from './manifest.js';
+import { type Rule } from './rule.js';
+import { placeIn, type ImageSubject } from './subject.js';
+
+/** For images of both kinds. */
+export const descriptorRules: readonly Rule<ImageSubject>[] = [
+  { name: 'descriptors', check: checkDescriptors },
+  { name: 'layer family', check: checkLayerFamily },
+  { name: 'subject', check: checkSubject },
+];
+
+function* checkDescriptors(image: ImageSubject): Generator<Finding> {
+  const { config, layers } = image.manifest.value;
+  const known = new Map<string, { readonly size: number; readonly part: string }>();
+  for (const [position, descriptor] of [config, ...layers].entries()) {
+    const part = position === 0 ? 'config' : `layer ${position}`;
+    const first = known.get(descriptor.digest);
+    if (first === undefined) {
+      known.set(descriptor.digest, { size: descriptor.size, part });
+    } else if (first.size !== descriptor.size) {
+      yield finding('MANIFEST-DESCRIPTOR', placeIn(image, part), {
+        message: `has the digest of ${first.part}, and another size`,
+        expected: `${first.size}`,
+        found: `${descriptor.size}`,
+      });
+    }
+    const { data } = descriptor.raw;
+    if (typeof data !== 'string') continue;
+    const bytes = Buffer.from(data, 'base64');
+    if (bytes.length !== descriptor.size || sha256(bytes) !== descriptor.digest) {
+      yield finding('MANIFEST-DESCRIPTOR', placeIn(image, part), {
+        message: 'bytes embedded in the descriptor are not those that it describes',
+        expected: `${descriptor.digest} of ${descriptor.size} bytes`,
+        found: `${sha256(bytes)} of ${bytes.length} bytes`,
+        hint: 'clients that use embedded bytes read something else than the others',
+      });
+    }
+  }
+}
+
+const DOCKER_LAYERS: ReadonlySet<string> = new Set([
+  MEDIA.dockerLayerGzip,
+  MEDIA.dockerLayerTar,
+  MEDIA.dockerForeignLayer,
+]);
+const OCI_LAYERS: ReadonlySet<string> = new Set([MEDIA.ociLayerGzip, MEDIA.ociLayerTar, MEDIA.ociLayerZstd]);
+
+/** Of ordinary images; layers of a Nydus image have a stricter rule. */
+function* checkLayerFamily(image: ImageSubject): Generator<Finding> {
+  if (image.kind !== 'oci') return;
+  const docker = isDockerFamily(image.manifest.descriptor.mediaType);
+  const others = docker ? OCI_LAYERS : DOCKER_LAYERS;
+  for (const [position, { mediaType }] of image.manifest.value.layers.entries()) {
+    if (!others.has(mediaType)) continue;
+    yield finding('MANIFEST-FAMILY-LAYER', placeIn(image, `layer ${position + 1}`), {
+      message: `layer of the ${docker ? 'OCI' : 'Docker'} family in a manifest of the other`,
+      found: mediaType,
+    });
+  }
+}
+
+async function* checkSubject(image: ImageSubject, call: CallOptions): AsyncGenerator<Finding> {
+  const { subject, annotations } = image.manifest.value;
+  if (subject === undefined) return;
+  const where = placeIn(image, 'manifest');
+  const told = annotations?.[ANNOTATION.nydusSourceDigest];
+  if (image.kind === 'nydus' && told !== undefined && told !== subject.digest) {
+    yield finding('MANIFEST-SUBJECT', where, {
+      message: 'subject is not the source that the annotation names',
+      expected: told,
+      found: subject.digest,
+    });
+  }
+  if (await image.store.exists(subject, call)) return;
+  yield finding('MANIFEST-SUBJECT-MISSING', where, {
+    message: 'subject is not in this repository',
+    expected: `${subject.digest} of ${subject.size} bytes`,
+    hint: 'referrer detection starts from the subject: push it to this repository too',
+  });
+}

@@ -1,0 +1,77 @@
+/**
+ * Findings out of replays: does nydus-snapshotter get from the OCI half of each platform to its Nydus half, today and with
+ * the platform matcher that containerd already has?
+ */
+import { isReferable, type ImageSource } from '../registry/store.js';
+import { listReferrers } from '../registry/referrers.js';
+import { MEDIA } from '../oci/media-types.js';
+import { type CallOptions } from '../reporter.js';
+import { Detector, type Detection } from './detect.js';
+import { finding, type Finding } from './finding.js';
+import { placeIn, type ImageSubject } from './subject.js';
+
+/** Both halves of one platform, as a merged index has them. */
+export interface HalvesSubject {
+  readonly store: ImageSource;
+  readonly oci: ImageSubject;
+  readonly nydus: ImageSubject;
+}
+
+export async function* checkIndexDetection(
+  { store, oci, nydus }: HalvesSubject,
+  call: CallOptions,
+): AsyncGenerator<Finding> {
+  const detector = new Detector(store, call);
+  const where = placeIn(oci, 'index');
+  const expected = nydus.manifest.value.layers.at(-1)?.digest;
+  const today = await detector.detect(oci.manifest.descriptor.digest, 'index', 'legacy');
+  if (today.outcome !== 'found') {
+    yield finding('DETECT-INDEX', where, {
+      message: `index detection ${today.outcome === 'panic' ? 'panics' : 'ends'} at the step "${endOf(today).step}"`,
+      expected: `bootstrap layer ${expected ?? 'of the Nydus image'}`,
+      found: endOf(today).detail,
+      hint: 'nydusify check --clients shows every step',
+    });
+    return;
+  }
+  if (today.bootstrap?.digest !== expected) {
+    yield finding('DETECT-INDEX', where, {
+      message: 'index detection leads to another bootstrap',
+      expected: expected ?? 'a bootstrap layer',
+      found: today.bootstrap?.digest ?? 'none',
+    });
+    return;
+  }
+  const coming = await detector.detect(oci.manifest.descriptor.digest, 'index', 'subset');
+  if (coming.outcome === 'found') return;
+  yield finding('DETECT-INDEX-NEXT', where, {
+    message: 'found today, and passed by once the snapshotter takes the platform matcher of containerd 2.3',
+    hint: '--index-marks dual is found by both, and by old readers',
+  });
+}
+
+/** A Nydus image that refers to `image`, and is hidden by another referrer before it. */
+export async function* checkReferrerDetection(
+  image: ImageSubject,
+  call: CallOptions,
+): AsyncGenerator<Finding> {
+  if (!isReferable(image.store)) return;
+  const { digest } = image.manifest.descriptor;
+  const { referrers } = await listReferrers(image.store, digest, call);
+  const [first] = referrers;
+  const nydus = referrers.findIndex(
+    ({ artifactType }) => artifactType === MEDIA.nydusArtifact || artifactType === MEDIA.nydusConfig,
+  );
+  if (first === undefined || nydus <= 0) return;
+  yield finding('DETECT-REFERRER', placeIn(image, 'manifest'), {
+    message: `the Nydus image is referrer ${nydus + 1}, and only the first is looked at`,
+    expected: `${referrers[nydus]?.digest ?? ''} first`,
+    found: `${first.artifactType ?? first.mediaType} first`,
+    hint: 'use index detection, which does not depend on the order of referrers',
+  });
+}
+
+function endOf({ steps }: Detection): { readonly step: string; readonly detail: string } {
+  const last = steps.at(-1);
+  return { step: last?.step ?? '', detail: last?.detail.at(-1) ?? '' };
+}

@@ -1,0 +1,48 @@
+/**
+ * Rule: the marks that make a second conversion harmless are true. Taking the empty layer out of the OCI half again gives the
+ * very manifest that the annotation names; where nothing was put in, the annotation names no other manifest than this one.
+ */
+import { FormatError } from '../errors.js';
+import { ANNOTATION } from '../oci/media-types.js';
+import { removeEmptyLayer } from '../oci/empty-layer.js';
+import { finding, type Finding } from './finding.js';
+import { type Rule } from './rule.js';
+import { hasEmptyLayer, placeIn, type ImageSubject } from './subject.js';
+
+/** For the OCI half of a merged index. */
+export const originalRules: readonly Rule<ImageSubject>[] = [{ name: 'original', check: checkOriginal }];
+
+function* checkOriginal(image: ImageSubject): Generator<Finding> {
+  const told = image.manifest.value.annotations?.[ANNOTATION.nydusSourceDigest];
+  if (told === undefined || image.config === undefined) return;
+  const where = placeIn(image, 'manifest');
+  if (!hasEmptyLayer(image)) {
+    if (image.merged && told !== image.manifest.descriptor.digest) {
+      yield finding('MANIFEST-ORIGINAL', where, {
+        message: 'the half has no empty layer, and says that it was made from another manifest',
+        expected: image.manifest.descriptor.digest,
+        found: told,
+      });
+    }
+    return;
+  }
+  if (original(image) === undefined) {
+    yield finding('MANIFEST-ORIGINAL', where, {
+      message: 'without its empty layer this is not the manifest that it names as its source',
+      expected: told,
+      hint: 'a tool that writes JSON anew made it; converting it again needs the source itself',
+    });
+  }
+}
+
+function original({ manifest, config }: ImageSubject): unknown {
+  try {
+    return removeEmptyLayer(
+      { manifest: manifest.bytes, config: config?.bytes ?? Buffer.alloc(0) },
+      manifest.descriptor.digest,
+    );
+  } catch (cause) {
+    if (cause instanceof FormatError) return undefined;
+    throw cause;
+  }
+}

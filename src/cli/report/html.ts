@@ -1,0 +1,291 @@
+/** One page, in one file, that a person likes to read: verdict, findings, platforms, clients, layers, directories. */
+import { type CheckedPlatform, type CheckResult } from '../../check/check.js';
+import { type ClientVerdict, type PlatformClients } from '../../check/clients.js';
+import { type Detection } from '../../check/detect.js';
+import { type Finding } from '../../check/finding.js';
+import { VERSION } from '../../convert/version.js';
+import { formatBytes, plural } from '../units.js';
+import { type Content, html, Html } from './html-escape.js';
+import { STYLE } from './html-style.js';
+import {
+  clientName,
+  countsText,
+  groupFindings,
+  limitsText,
+  OUTCOMES,
+  pickText,
+  placeText,
+  type FindingGroup,
+} from './model.js';
+
+/** Findings of one id that are listed; the rest is counted, and in the JSON report. */
+const SHOWN = 200;
+const OPEN = 8;
+
+export function htmlReport(result: CheckResult): string {
+  const page = html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'" />
+        <title>${result.verdict}: ${result.target}</title>
+        <style>
+          ${STYLE_MARKUP}
+        </style>
+      </head>
+      <body>
+        <main>
+          ${hero(result)} ${findings(result)}
+          ${section('Platforms', result.platforms.length === 0 ? undefined : html`<div class="grid">${result.platforms.map(platform)}</div>`)}
+          ${section('Clients', result.clients?.map(clientTable))}
+          ${section('Layers', result.platforms.filter(({ layerSizes }) => layerSizes.length > 0).map(layers))}
+          ${section('Size by directory', result.platforms.flatMap(directories))}
+          <footer>Written by nydusify-ts ${VERSION}. This page loads nothing and sends nothing.</footer>
+        </main>
+      </body>
+    </html> `;
+  return page.markup;
+}
+
+const STYLE_MARKUP = new Html(STYLE);
+
+function section(title: string, body: Content): Html | undefined {
+  if (body === undefined || (Array.isArray(body) && body.length === 0)) return undefined;
+  return html`<section>
+    <h2>${title}</h2>
+    ${body}
+  </section>`;
+}
+
+function hero(result: CheckResult): Html {
+  const limits = limitsText(result);
+  const good = result.verdict === 'good';
+  return html`<header class="card hero ${good ? 'good' : 'bad'}">
+    <div class="badge">${good ? '✓ good' : '✗ bad'}</div>
+    <div>
+      <h1>${result.target}</h1>
+      <p class="soft">${countsText(result.findings)}</p>
+      <dl>
+        <dt>digest</dt>
+        <dd><code>${result.root.digest}</code></dd>
+        ${
+          result.source === undefined
+            ? undefined
+            : html`<dt>source</dt>
+                <dd><code>${result.source}</code></dd>`
+        }
+        ${
+          limits === undefined
+            ? undefined
+            : html`<dt>not looked at</dt>
+                <dd>${limits}</dd>`
+        }
+      </dl>
+    </div>
+  </header>`;
+}
+
+function findings(result: CheckResult): Html {
+  const groups = groupFindings(result.findings);
+  const none = html`<div class="card">
+    <p>Nothing is wrong with ${plural(result.platforms.length, 'platform')}.</p>
+  </div>`;
+  return html`<section>
+    <h2>Findings</h2>
+    ${groups.length === 0 ? none : groups.map(findingGroup)}
+  </section>`;
+}
+
+function findingGroup({ id, severity, meaning, findings: list }: FindingGroup): Html {
+  const first = list.slice(0, OPEN);
+  const rest = list.slice(OPEN, SHOWN);
+  const hidden = list.length - OPEN - rest.length;
+  const hint = list.find((found) => found.hint !== undefined)?.hint;
+  const more = html`<details>
+    <summary>
+      ${rest.length} more${hidden > 0 ? `, and ${hidden} that are only in the JSON report` : ''}
+    </summary>
+    <ul>
+      ${rest.map(findingItem)}
+    </ul>
+  </details>`;
+  return html`<article class="card finding ${severity}">
+    <header>
+      <span class="pill ${severity}">${severity}</span>
+      <h3 class="mono">${id}</h3>
+      ${list.length === 1 ? undefined : html`<span class="soft">× ${list.length}</span>`}
+    </header>
+    ${meaning === undefined ? undefined : html`<p class="soft">${meaning}</p>`}
+    <ul>
+      ${first.map(findingItem)}
+    </ul>
+    ${rest.length === 0 ? undefined : more}
+    ${hint === undefined ? undefined : html`<p class="hint"><b>Try:</b> ${hint}</p>`}
+  </article>`;
+}
+
+function findingItem(found: Finding): Html {
+  const sums = [
+    ['expected', found.expected],
+    ['found', found.found],
+  ].filter(([, value]) => value !== undefined);
+  return html`<li>
+    <code class="place">${placeText(found)}</code> ${found.message}
+    ${
+      sums.length === 0
+        ? undefined
+        : html`<dl class="sums">
+            ${sums.map(
+              ([name, value]) =>
+                html`<dt>${name}</dt>
+                  <dd><code>${value}</code></dd>`,
+            )}
+          </dl>`
+    }
+  </li>`;
+}
+
+function platform(image: CheckedPlatform): Html {
+  const { contents } = image;
+  const sourceBytes = sumOf(image, ({ source }) => source?.bytes);
+  return html`<article class="card">
+    <h3>${image.platform}</h3>
+    <p class="soft">
+      <code>${image.nydus.slice(0, 19)}</code>
+      ${image.oci === undefined ? 'Nydus image alone' : 'with an ordinary image for other clients'}
+    </p>
+    <div class="facts">
+      ${fact(`${image.layers}`, image.layers === 1 ? 'layer' : 'layers')}
+      ${sourceBytes === undefined ? undefined : fact(formatBytes(sourceBytes), 'source layers')}
+      ${fact(formatBytes(image.blobBytes), 'blobs')} ${fact(formatBytes(image.bootstrapBytes), 'bootstrap')}
+      ${contents === undefined ? undefined : [fact(contents.files.toLocaleString('en'), 'files'), fact(formatBytes(contents.bytes), 'in files'), fact(formatBytes(contents.bytes - contents.uniqueBytes), 'saved by deduplication')]}
+    </div>
+    <p style="margin-top:12px">
+      ${image.compared ? html`<span class="pill good">every file compared with the source</span>` : html`<span class="pill plain">not compared with a source</span>`}
+    </p>
+  </article>`;
+}
+
+function fact(value: string, name: string): Html {
+  return html`<div class="fact"><b>${value}</b><span>${name}</span></div>`;
+}
+
+function sumOf(
+  { layerSizes }: CheckedPlatform,
+  pick: (layer: CheckedPlatform['layerSizes'][number]) => number | undefined,
+): number | undefined {
+  let sum = 0;
+  for (const layer of layerSizes) {
+    const value = pick(layer);
+    if (value === undefined) return undefined;
+    sum += value;
+  }
+  return sum;
+}
+
+const PILLS = { lazily: 'good', unpacked: 'plain', copied: 'plain', fails: 'bad' } as const;
+
+function clientTable({ platform: name, clients }: PlatformClients): Html {
+  return html`<article class="card">
+    <h3>${name}</h3>
+    <div class="scroll">
+      <table>
+        <thead>
+          <tr>
+            <th>client</th>
+            <th>takes</th>
+            <th>result</th>
+            <th>why</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${clients.map(clientRow)}
+        </tbody>
+      </table>
+    </div>
+  </article>`;
+}
+
+function clientRow(verdict: ClientVerdict): Html {
+  const versions =
+    verdict.versions === '' ? undefined : html`<br /><span class="soft">${verdict.versions}</span>`;
+  return html`<tr>
+    <td>${clientName(verdict)}${versions}</td>
+    <td>${pickText(verdict)}</td>
+    <td><span class="pill ${PILLS[verdict.outcome]}">${OUTCOMES[verdict.outcome]}</span></td>
+    <td>${verdict.why}${verdict.trace === undefined ? undefined : trace(verdict.trace)}</td>
+  </tr>`;
+}
+
+function trace({ steps }: Detection): Html {
+  const items = steps.map(({ step, ok, detail }) =>
+    ok
+      ? html`<li>${step}<br /><span class="soft mono">${detail.join(' · ')}</span></li>`
+      : html`<li>
+          <span class="stop">${step}: ends here</span><br /><span class="soft mono"
+            >${detail.join(' · ')}</span
+          >
+        </li>`,
+  );
+  return html`<details>
+    <summary>every step</summary>
+    <ol class="trace">
+      ${items}
+    </ol>
+  </details>`;
+}
+
+function layers(image: CheckedPlatform): Html {
+  const largest = Math.max(
+    1,
+    ...image.layerSizes.map(({ blobBytes, source }) => Math.max(blobBytes, source?.bytes ?? 0)),
+  );
+  const rows = image.layerSizes.map(({ blob, blobBytes, source }, i) => {
+    const saved = source === undefined ? undefined : source.bytes - blobBytes;
+    return html`<div class="label"><b>${i + 1}</b> <code class="soft">${blob.slice(7, 19)}</code></div>
+      <div class="room">
+        ${source === undefined ? undefined : bar(source.bytes / largest, '')}${bar(blobBytes / largest, 'nydus')}
+      </div>
+      <div class="amount">
+        ${source === undefined ? undefined : `${formatBytes(source.bytes)} → `}${formatBytes(blobBytes)}${saved === undefined ? undefined : difference(saved)}
+      </div>`;
+  });
+  return html`<article class="card">
+    <h3>${image.platform}</h3>
+    <div class="legend">
+      <span><i></i>source layer, as pulled</span><span><i class="nydus"></i>blob</span>
+    </div>
+    <div class="bars">${rows}</div>
+  </article>`;
+}
+
+function difference(saved: number): Html {
+  return saved >= 0
+    ? html` <span class="saved">${formatBytes(saved)} saved</span>`
+    : html` <span class="grown">${formatBytes(-saved)} more</span>`;
+}
+
+function bar(share: number, kind: string): Html {
+  const width = (Math.max(0, Math.min(1, share)) * 100).toFixed(2);
+  return html`<div class="track"><div class="fill ${kind}" style="width:${width}%"></div></div>`;
+}
+
+function directories({ platform: name, contents }: CheckedPlatform): readonly Html[] {
+  if (contents === undefined || contents.directories.length === 0) return [];
+  const rows = contents.directories.map(
+    ({ path, depth, files, bytes }) =>
+      html`<div class="label mono${depth > 1 ? ' deep' : ''}">${path}</div>
+        <div class="room">${bar(bytes / Math.max(1, contents.bytes), 'nydus')}</div>
+        <div class="amount">${formatBytes(bytes)} <span class="soft">${plural(files, 'file')}</span></div>`,
+  );
+  return [
+    html`<article class="card">
+      <h3>${name}</h3>
+      <p class="soft" style="margin-bottom:12px">
+        ${formatBytes(contents.bytes)} in ${contents.files.toLocaleString('en')} files
+      </p>
+      <div class="bars">${rows}</div>
+    </article>`,
+  ];
+}

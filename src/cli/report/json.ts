@@ -1,0 +1,17 @@
+/** The result for programs: all of it, with paths as a person would read them. Fields are added, never renamed. */
+import { type CheckResult } from '../../check/check.js';
+import { displayName } from '../../oci/raw-name.js';
+
+export function jsonReport(result: CheckResult): string {
+  const json = {
+    ...result,
+    findings: result.findings.map((found) => ({
+      ...found,
+      where: {
+        ...found.where,
+        ...(found.where.path === undefined ? {} : { path: `/${displayName(found.where.path)}` }),
+      },
+    })),
+  };
+  return `${JSON.stringify(json, null, 2)}\n`;
+}

@@ -1,0 +1,94 @@
+/** What all reports of a check have in common: counts, sentences, and findings gathered by what they say. */
+import { type CheckResult } from '../../check/check.js';
+import { type ClientVerdict } from '../../check/clients.js';
+import { CATALOGUE } from '../../check/catalogue.js';
+import { formatPlace, type Finding, type Severity } from '../../check/finding.js';
+import { AUDIT_RULES } from '../../rafs-builder/audit.js';
+import { plural } from '../units.js';
+
+export const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note'];
+
+export function countOf(findings: readonly Finding[], severity: Severity): number {
+  return findings.filter((found) => found.severity === severity).length;
+}
+
+/** As in `2 errors, 1 warning`; notes are told only when there are some. */
+export function countsText(findings: readonly Finding[]): string {
+  const notes = countOf(findings, 'note');
+  return [
+    plural(countOf(findings, 'error'), 'error'),
+    plural(countOf(findings, 'warning'), 'warning'),
+    ...(notes === 0 ? [] : [plural(notes, 'note')]),
+  ].join(', ');
+}
+
+/** What was not looked at; undefined when all was. */
+export function limitsText({ sample, source }: CheckResult): string | undefined {
+  const limits = [
+    sample === undefined ? undefined : `a sample: ${sample} % of the chunk data was read`,
+    source === undefined ? 'no source was given: files were not compared with the original image' : undefined,
+  ].filter((limit) => limit !== undefined);
+  return limits.length === 0 ? undefined : limits.join('; ');
+}
+
+/** Findings with one id, worst first, then in the order in which they were found. */
+export interface FindingGroup {
+  readonly id: string;
+  readonly severity: Severity;
+  /** What it means when this is found; undefined for an id that no table has. */
+  readonly meaning: string | undefined;
+  readonly findings: readonly Finding[];
+}
+
+export function groupFindings(findings: readonly Finding[]): readonly FindingGroup[] {
+  const groups = new Map<string, Finding[]>();
+  for (const found of findings) {
+    const group = groups.get(found.id);
+    if (group === undefined) groups.set(found.id, [found]);
+    else group.push(found);
+  }
+  const all = [...groups].map(([id, list]) => ({
+    id,
+    severity: list[0]?.severity ?? ('error' as const),
+    meaning: meaningOf(id),
+    findings: list,
+  }));
+  return all.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
+}
+
+export function meaningOf(id: string): string | undefined {
+  const own: Readonly<Record<string, { readonly meaning: string } | undefined>> = CATALOGUE;
+  const audit: Readonly<Record<string, { readonly holds: string } | undefined>> = AUDIT_RULES;
+  const rule = audit[id];
+  return own[id]?.meaning ?? (rule === undefined ? undefined : `broken rule: ${rule.holds}`);
+}
+
+/** As in `linux/amd64 layer 3 at 0x1480`, or `the reference`. */
+export function placeText(found: Finding): string {
+  const place = formatPlace(found.where);
+  return place === '' ? 'the reference' : place;
+}
+
+const DETECTIONS = {
+  index: 'index detection',
+  referrer: 'referrer detection',
+  none: 'no detection',
+} as const;
+
+/** As in `nydus-snapshotter, index detection`. */
+export function clientName({ client, detection }: ClientVerdict): string {
+  return detection === undefined ? client : `${client}, ${DETECTIONS[detection]}`;
+}
+
+export function pickText({ picks }: ClientVerdict): string {
+  if (picks === undefined) return 'nothing';
+  const kind = { oci: 'OCI image', nydus: 'Nydus image', other: 'no image' }[picks.kind];
+  return picks.entry === undefined ? kind : `entry ${picks.entry}, ${kind}`;
+}
+
+export const OUTCOMES = {
+  lazily: 'runs, lazily',
+  unpacked: 'runs, unpacked',
+  copied: 'copies',
+  fails: 'cannot run it',
+} as const;

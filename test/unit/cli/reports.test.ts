@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { Chalk } from 'chalk';
+import { type CheckResult } from '../../../src/check/check.js';
+import { finding } from '../../../src/check/finding.js';
+import { plainText, terminalText } from '../../../src/cli/check-text.js';
+import { html } from '../../../src/cli/report/html-escape.js';
+import { isReportFormat, REPORTS } from '../../../src/cli/report/report.js';
+import { sha256 } from '../../../src/oci/digest.js';
+import { MEDIA } from '../../../src/oci/media-types.js';
+import { rawNameFromText, type RawPath } from '../../../src/oci/raw-name.js';
+import { needs } from '../../support/needs.js';
+import { runTool } from '../../support/tools.js';
+
+/** Everything that an image can say is hostile. */
+const EVIL = '<script>alert("x")</script>&\'`|]]>\u0000\u202e@everyone [a](b) **b**\nnext';
+
+function result(change: Partial<CheckResult> = {}): CheckResult {
+  const digest = sha256('x');
+  const where = {
+    platform: 'linux/amd64',
+    part: 'filesystem',
+    path: rawNameFromText(`etc/${EVIL}`) as string as RawPath,
+  }; // one name is a path
+  return {
+    target: 'registry.example/app:1',
+    source: undefined,
+    root: { mediaType: MEDIA.ociIndex, digest, size: 100 },
+    verdict: 'bad',
+    sample: 5,
+    platforms: [
+      {
+        platform: 'linux/amd64',
+        nydus: digest,
+        oci: digest,
+        layers: 2,
+        blobBytes: 3_000_000,
+        compared: false,
+        layerSizes: [
+          { blob: digest, blobBytes: 1_000_000, source: { digest, bytes: 2_000_000 } },
+          { blob: digest, blobBytes: 2_000_000, source: undefined },
+        ],
+        bootstrapBytes: 4096,
+        contents: {
+          files: 3,
+          bytes: 5000,
+          uniqueBytes: 4000,
+          storedBytes: 3000,
+          directories: [{ path: `/usr/${EVIL}`, depth: 1, files: 3, bytes: 5000 }],
+        },
+      },
+    ],
+    clients: [
+      {
+        platform: 'linux/amd64',
+        clients: [
+          {
+            client: 'containerd',
+            detection: undefined,
+            versions: '',
+            picks: { entry: 1, digest, kind: 'oci' },
+            outcome: 'unpacked',
+            why: EVIL,
+            trace: undefined,
+          },
+        ],
+      },
+    ],
+    findings: [
+      finding('FS-CONTENT', where, { message: EVIL, expected: EVIL, found: EVIL, hint: EVIL }),
+      finding('INDEX-PAIR', { part: 'index' }, { message: 'no pair' }),
+      ...Array.from({ length: 300 }, (_, i) => finding('FS-MODE', where, { message: `mode ${i}` })),
+    ],
+    ...change,
+  };
+}
+
+test('the page holds no markup but its own, loads nothing and names every kind of finding', () => {
+  const page = REPORTS.html(result());
+  assert.ok(!page.includes('<script'));
+  assert.ok(!/\ssrc=|<link|@import|url\(|https?:\/\//.test(page));
+  assert.ok(!page.includes('\u202e') && !page.includes('\u0000'));
+  for (const id of ['FS-CONTENT', 'INDEX-PAIR', 'FS-MODE']) assert.ok(page.includes(id));
+  assert.match(page, /100 that are only in the JSON report/);
+  assert.match(page, /a sample: 5 % of the chunk data was read/);
+  assert.equal((page.match(/<div/g) ?? []).length, (page.match(/<\/div>/g) ?? []).length);
+});
+
+test('a template escapes text, lists too, and leaves markup of its own', () => {
+  assert.equal(html`<b>${['<', html`<i></i>`, 1, undefined]}</b>`.markup, '<b>&lt;<i></i>1</b>');
+});
+
+test('the Markdown report has no line and no markup of an image in it', () => {
+  const text = REPORTS.markdown(result());
+  assert.match(text, /^## ❌ bad: `registry.example\/app:1`\n/);
+  // Outside of code, where it is text, nothing is left of markup.
+  const prose = text.replaceAll('\\`', '').replaceAll(/(`+)(?!`).*?(?<!`)\1(?!`)/g, '');
+  assert.ok(!prose.includes('<script') && !prose.includes('@everyone') && !/[^\\]\*\*b/.test(prose));
+  assert.ok(!text.includes('\nnext'));
+  assert.ok(text.includes('… and 280 more'));
+  assert.match(REPORTS.markdown(result({ verdict: 'good', findings: [] })), /^## ✅ good/);
+});
+
+/** Elements and attributes of the JUnit format as Jenkins, GitLab and GitHub's actions read it. */
+const SCHEMA = `
+import sys, xml.etree.ElementTree as tree
+allowed = {
+  'testsuites': ({'name', 'tests', 'failures', 'errors', 'time'}, {'testsuite'}),
+  'testsuite': ({'name', 'tests', 'failures', 'errors', 'skipped', 'time'}, {'properties', 'testcase'}),
+  'properties': (set(), {'property'}), 'property': ({'name', 'value'}, set()),
+  'testcase': ({'name', 'classname', 'time'}, {'failure', 'system-out'}),
+  'failure': ({'message', 'type'}, set()), 'system-out': (set(), set()),
+}
+root = tree.fromstring(sys.stdin.buffer.read())
+assert root.tag == 'testsuites'
+def check(element):
+  attributes, children = allowed[element.tag]
+  assert set(element.attrib) == attributes, (element.tag, element.attrib)
+  for child in element:
+    assert child.tag in children, (element.tag, child.tag)
+    check(child)
+check(root)
+for suite in root:
+  cases = suite.findall('testcase')
+  assert int(suite.get('tests')) == len(cases) > 0
+  assert int(suite.get('failures')) == sum(case.find('failure') is not None for case in cases)
+print(root.get('tests'), root.get('failures'))
+`;
+
+test('the JUnit report is what CI servers read', async (t: TestContext) => {
+  if (!needs(t, 'python3')) return;
+  const judge = async (text: string): Promise<string> =>
+    (await runTool('python3', ['-c', SCHEMA], { input: text })).toString('utf8').trim();
+  const [tests, failures] = (await judge(REPORTS.junit(result()))).split(' ').map(Number);
+  assert.ok(tests !== undefined && tests > 5);
+  assert.equal(failures, 2); // FS-CONTENT and FS-MODE; INDEX-PAIR is a warning
+  assert.match(await judge(REPORTS.junit(result({ verdict: 'good', findings: [] }))), /^[0-9]+ 0$/);
+});
+
+test('the JSON report parses, and paths are as a person reads them', () => {
+  const { findings } = JSON.parse(REPORTS.json(result())) as { findings: { where: { path?: string } }[] };
+  assert.equal(findings.length, 302);
+  assert.match(findings[0]?.where.path ?? '', /^\/etc\/<script>.*\\x00/);
+  assert.ok(isReportFormat('junit') && !isReportFormat('toString'));
+});
+
+test('text for programs has one line a finding, and tells a sample', () => {
+  const text = plainText(result({ findings: [finding('INDEX-PAIR', {}, { message: 'no pair' })] }));
+  assert.match(text, /^warning {2}INDEX-PAIR {2}no pair\nlinux\/amd64: 2 layers/);
+  assert.match(text, /: 0 errors, 1 warning \(a sample: 5 % of the chunk data\)\n$/);
+});
+
+test('text for a terminal keeps to its width, and ends with the verdict', () => {
+  const findings = [finding('INDEX-PAIR', {}, { message: 'word '.repeat(60).trim() })];
+  const text = terminalText(result({ findings, clients: undefined }), new Chalk({ level: 0 }), 60);
+  const wide = text.split('\n').filter((line) => line.length > 75);
+  assert.deepEqual(wide, []);
+  assert.match(text, / bad {2}registry.example\/app:1 {2}0 errors, 1 warning\nsha256:/);
+});
