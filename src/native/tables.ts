@@ -183,6 +183,10 @@ export class PackedChunkTable implements ChunkTable {
     };
   }
 
+  uncompressedOffset(index: number): number {
+    return readU64(this.bytes, index * CHUNK_RECORD + 56);
+  }
+
   /** Any table in packed form. */
   static from(table: ChunkTable): PackedChunkTable {
     if (table instanceof PackedChunkTable) return table;

@@ -94,6 +94,12 @@ export interface ChunkTable {
   readonly length: number;
   /** Throws InternalError when there is no such chunk. */
   at(index: number): ChunkRecord;
+  /** The same of one field, for tables that can tell it without making a record. */
+  uncompressedOffset?(index: number): number;
+}
+
+export function uncompressedOffset(table: ChunkTable, index: number): number {
+  return table.uncompressedOffset?.(index) ?? table.at(index).uncompressedOffset;
 }
 
 /** One data blob as blob table and device table tell it. All sizes and offsets in bytes. */

@@ -6,12 +6,12 @@ import { FormatError } from '../errors.js';
 import { type RawName } from '../oci/raw-name.js';
 import { BLOCK_SIZE, dirent, MAX_NAME_LENGTH } from './v6.js';
 
-/** How many bytes the entries take: all blocks but the last count in full. */
-export function directorySize(names: Iterable<{ readonly name: string }>): number {
+/** How many bytes the entries of names `from` to `to` take: all blocks but the last count in full. */
+export function directorySize(names: readonly string[], from = 0, to = names.length): number {
   let size = 0;
-  for (const { name } of names) {
+  for (let i = from; i < to; i++) {
     const used = size % BLOCK_SIZE;
-    const needed = dirent.size + name.length;
+    const needed = dirent.size + (names[i] ?? '').length;
     size += used + needed > BLOCK_SIZE ? BLOCK_SIZE - used + needed : needed;
   }
   return size;
@@ -24,32 +24,14 @@ export interface DirectoryRow {
   readonly fileType: number;
 }
 
-/** Rows in order, cut where a block is full: what `directorySize` counted. */
-export function directoryBlocks<T extends { readonly name: string }>(rows: readonly T[]): T[][] {
-  const blocks: T[][] = [];
-  let block: T[] = [];
+/** Rows `from` to `to`, as columns, and the first one that does not fit the block any more. */
+export function blockEnd(names: readonly string[], from: number, to: number): number {
   let used = 0;
-  for (const row of rows) {
-    const needed = dirent.size + row.name.length;
-    if (used + needed > BLOCK_SIZE) {
-      blocks.push(block);
-      block = [];
-      used = 0;
-    }
-    block.push(row);
-    used += needed;
+  for (let i = from; i < to; i++) {
+    used += dirent.size + (names[i] ?? '').length;
+    if (used > BLOCK_SIZE) return i;
   }
-  if (block.length > 0) blocks.push(block);
-  return blocks;
-}
-
-export function writeDirectoryBlock(buffer: Buffer, offset: number, rows: readonly DirectoryRow[]): void {
-  let nameOffset = dirent.size * rows.length;
-  rows.forEach((row, i) => {
-    dirent.write(buffer, offset + i * dirent.size, { nid: row.nid, nameOffset, fileType: row.fileType });
-    buffer.write(row.name, offset + nameOffset, 'latin1');
-    nameOffset += row.name.length;
-  });
+  return to;
 }
 
 /** An entry as it was read. */

@@ -1,63 +1,57 @@
 /**
  * Plan of a bootstrap: which number, place and layout each inode gets, and where the tables stand. Everything is
  * decided here; `v6-write.ts` only writes it down.
+ *
+ * A plan is columns of numbers, about 60 bytes an inode, and refers to the tree for everything else: a layer may hold a
+ * million files. One pass over the tree, in walk order (`walk.ts`), numbers and places at once.
  */
 import { FormatError, InternalError, UnsupportedError } from '../errors.js';
-import { compareRaw, displayName, type RawPath } from '../oci/raw-name.js';
+import { displayName, type RawPath } from '../oci/raw-name.js';
 import { roundUp } from './layout.js';
 import {
   type Blob,
   type Bootstrap,
   chunkBlob,
   chunkIndex,
-  type ChunkRecord,
   type ChunkRef,
   type Inode,
   type TreeNode,
+  uncompressedOffset,
 } from './tree.js';
 import * as v6 from './v6.js';
 import { directorySize } from './v6-directory.js';
 import { Placement } from './v6-placement.js';
+import { UsedChunks, type UsedChunkRows } from './v6-used-chunks.js';
 import { xattrAreaSize, xattrCount, xattrFault } from './v6-xattrs.js';
-import { reverseFrom, walk } from './walk.js';
+import { reverseFrom, sortedChildren } from './walk.js';
 
-/** A name in a directory, `.` and `..` included. */
-export interface NamePlan {
-  readonly name: string;
-  readonly inode: InodePlan;
-}
-
-export interface InodePlan {
-  readonly inode: Inode;
+/** Inodes by number, in the order of their first names; rows by number, a directory's one behind the other. */
+export interface InodePlans {
+  readonly count: number;
+  readonly inodes: readonly Inode[];
   /** i_ino: the number of its first name in walk order. */
-  readonly ino: number;
-  readonly xattrSize: number;
-  /** Of directories: sorted by name. */
-  readonly names: readonly NamePlan[];
-  readonly nlink: number;
-  /** i_size, bytes. */
-  readonly size: number;
-  readonly layout: number;
+  readonly ino: Uint32Array;
+  readonly nlink: Uint32Array;
   /** Bytes from the start of the metadata area. */
-  readonly offset: number;
+  readonly offset: Float64Array;
   /** Bytes from the start of the metadata area; 0 for what has no data. */
-  readonly dataOffset: number;
-}
-
-export interface ChunkTableRow {
-  readonly blob: number;
-  readonly index: number;
-  readonly record: ChunkRecord;
-  readonly fileOffset: number;
+  readonly dataOffset: Float64Array;
+  readonly layout: Uint8Array;
+  /** Of directories: bytes of their entries, and their rows, from and to. */
+  readonly directorySize: Uint32Array;
+  readonly rowsFrom: Uint32Array;
+  readonly rowsTo: Uint32Array;
+  /** A name in a directory, `.` and `..` included, sorted within it; and the inode that it leads to. */
+  readonly rowNames: readonly string[];
+  readonly rowInodes: Uint32Array;
 }
 
 export interface BootstrapPlan {
-  /** Each inode once, in the order of their first names. */
-  readonly inodes: readonly InodePlan[];
+  readonly inodes: InodePlans;
   /** Names handed out: `inos` of the super block. */
   readonly nameCount: number;
   readonly hasXattrs: boolean;
-  readonly chunkTable: readonly ChunkTableRow[];
+  readonly chunkTable: UsedChunkRows;
   /** Byte offsets in the file. */
   readonly blobTableOffset: number;
   /** 0 without blobs: then there is no such table. */
@@ -66,8 +60,6 @@ export interface BootstrapPlan {
   readonly chunkTableOffset: number;
   readonly fileSize: number;
 }
-
-type Draft = { -readonly [K in keyof InodePlan]: InodePlan[K] } & { names: NamePlan[] };
 
 /** `path` names the inode in errors. Throws FormatError for what the format cannot hold, UnsupportedError for too many blobs. */
 export function planBootstrap(bootstrap: Bootstrap): BootstrapPlan {
@@ -81,9 +73,9 @@ export function planBootstrap(bootstrap: Bootstrap): BootstrapPlan {
       },
     );
   }
-  const { inodes, nameCount, rootPlan, rows } = number(bootstrap);
-  const placement = new Placement(v6.ROOT_NID * v6.SLOT_SIZE);
-  place(rootPlan, placement, bootstrap.chunkSize);
+  const planner = new Planner(bootstrap);
+  planner.run();
+  const chunkTable = planner.used.rows();
 
   const prefetchSize = v6.prefetchEntry.size;
   const blobTableOffset =
@@ -92,185 +84,195 @@ export function planBootstrap(bootstrap: Bootstrap): BootstrapPlan {
       : roundUp(v6.DEVICE_TABLE_OFFSET + v6.deviceSlot.size * blobs.length, v6.BLOCK_SIZE);
   const blobTableEnd = blobTableOffset + v6.blobEntry.size * blobs.length;
   const metaOffset = blobs.length === 0 ? 0 : roundUp(blobTableEnd + prefetchSize, v6.BLOCK_SIZE);
-  const chunkTableOffset = roundUp(metaOffset + placement.end, v6.BLOCK_SIZE);
+  const chunkTableOffset = roundUp(metaOffset + planner.placement.end, v6.BLOCK_SIZE);
   return {
-    inodes,
-    nameCount,
-    hasXattrs: inodes.some((plan) => plan.xattrSize > 0),
-    chunkTable: rows,
+    inodes: planner.plans,
+    nameCount: planner.names,
+    hasXattrs: planner.hasXattrs,
+    chunkTable,
     blobTableOffset,
     prefetchOffset: blobs.length === 0 ? 0 : blobTableEnd,
     metaOffset,
     chunkTableOffset,
-    fileSize: roundUp(chunkTableOffset + v6.chunkInfo.size * rows.length, v6.BLOCK_SIZE),
+    fileSize: roundUp(chunkTableOffset + v6.chunkInfo.size * chunkTable.length, v6.BLOCK_SIZE),
   };
 }
 
-/** First pass, in walk order: numbers, links, directory entries, and which chunks are referred to. */
-function number(bootstrap: Bootstrap): {
-  inodes: Draft[];
-  nameCount: number;
-  rootPlan: Draft;
-  rows: ChunkTableRow[];
-} {
-  const drafts = new Map<Inode, Draft>();
-  const directories = new Map<TreeNode, Draft>();
-  const used = new UsedChunks(bootstrap);
-  let nameCount = 0;
-  let rootPlan: Draft | undefined;
-  for (const { node, parent, path } of walk(bootstrap.root)) {
-    nameCount += 1;
-    let draft = drafts.get(node.inode);
-    if (draft === undefined) {
-      draft = newDraft(node.inode, nameCount, path);
-      drafts.set(node.inode, draft);
-    } else {
-      draft.nlink += 1;
-    }
-    if (node.inode.kind === 'directory') openDirectory(directories, node, draft, path);
-    else if (node.inode.kind === 'file') used.add(node.inode, path);
-    if (parent === undefined) {
-      rootPlan = draft;
-      draft.names.push({ name: '.', inode: draft }, { name: '..', inode: draft });
-    } else {
-      const above = directories.get(parent);
-      if (above === undefined)
-        throw new InternalError(`${displayName(path)}: the walk came to a name before its directory`);
-      checkName(node, path);
-      above.names.push({ name: node.name, inode: draft });
-      if (node.inode.kind === 'directory') {
-        above.nlink += 1;
-        draft.names.push({ name: '.', inode: draft }, { name: '..', inode: above });
-      }
-    }
-  }
-  if (rootPlan === undefined) throw new InternalError('the tree has no root');
-  for (const draft of directories.values()) {
-    // Names come sorted; only `.` and `..` may have to move.
-    if (draft.names.slice(2, 3).some((first) => first.name < '..'))
-      draft.names.sort((a, b) => compareRaw(a.name, b.name));
-    draft.size = directorySize(draft.names);
-  }
-  return { inodes: Array.from(drafts.values()), nameCount, rootPlan, rows: used.rows() };
+/** A directory that has its number, and whose names come next. */
+interface OpenDirectory {
+  readonly node: TreeNode;
+  readonly number: number;
+  /** That of the directory above; the root's is its own. */
+  readonly parent: number;
+  /** Undefined for the root. */
+  readonly above: OpenDirectory | undefined;
+  readonly depth: number;
 }
 
-function openDirectory(directories: Map<TreeNode, Draft>, node: TreeNode, draft: Draft, path: RawPath): void {
-  if (directories.has(node) || draft.names.length > 0 || draft.nlink !== 2) {
-    throw new InternalError(`${displayName(path)}: a directory stands in the tree twice`);
-  }
-  directories.set(node, draft);
-  if (path.length > 0 && directories.size > v6.MAX_DEPTH && depth(path) > v6.MAX_DEPTH) {
-    throw new FormatError(
-      `${displayName(path).slice(0, 64)}…: directories are nested more than ${v6.MAX_DEPTH} deep`,
-    );
-  }
-}
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-function depth(path: RawPath): number {
-  let count = 1;
-  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) count += 1;
-  return count;
-}
-
-/** Shared by all that are no directories. */
-const NO_NAMES: NamePlan[] = [];
-
-function newDraft(inode: Inode, ino: number, path: RawPath): Draft {
-  checkInode(inode, path);
-  return {
-    inode,
-    ino,
-    xattrSize: xattrAreaSize(inode.xattrs),
-    names: inode.kind === 'directory' ? [] : NO_NAMES,
-    nlink: inode.kind === 'directory' ? 2 : 1,
-    size: inode.kind === 'file' ? inode.size : inode.kind === 'symlink' ? inode.target.length : 0,
-    layout: inode.kind === 'file' ? v6.LAYOUT_CHUNKS : v6.LAYOUT_PLAIN,
-    offset: 0,
-    dataOffset: 0,
-  };
-}
-
-/** Second pass: a directory, then what is not a directory in it, then the directories in it. */
-function place(root: Draft, placement: Placement, chunkSize: number): void {
-  const pending: Draft[] = [root];
-  for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
-    placeOne(directory, placement, chunkSize);
-    const below = pending.length;
-    for (const { name, inode } of directory.names) {
-      if (name === '.' || name === '..') continue;
-      const draft = inode as Draft; // plans are drafts until this function returns
-      if (draft.inode.kind === 'directory') pending.push(draft);
-      else if (draft.offset === 0) placeOne(draft, placement, chunkSize);
-    }
-    reverseFrom(pending, below);
-  }
-}
-
-function placeOne(draft: Draft, placement: Placement, chunkSize: number): void {
-  const inodeSize = v6.inodeExtended.size + draft.xattrSize;
-  switch (draft.inode.kind) {
-    case 'file':
-      draft.offset = placement.placeFile(
-        roundUp(inodeSize, 8) + v6.chunkIndexEntry.size * Math.ceil(draft.size / chunkSize),
-      );
-      return;
-    case 'directory':
-    case 'symlink':
-      Object.assign(draft, placement.placeWithData(inodeSize, draft.size));
-      return;
-    case 'char':
-    case 'block':
-    case 'fifo':
-    case 'socket':
-      draft.offset = placement.placeSpecial(inodeSize);
-  }
-}
-
-/** Collects the chunk table: every chunk that a file refers to, with the offset in the file seen last. */
-class UsedChunks {
-  readonly #bootstrap: Bootstrap;
-  /** A map a blob: chunk index to file offset. */
-  readonly #fileOffsets: readonly Map<number, number>[];
+class Planner {
+  readonly plans: Writable<InodePlans> & { readonly inodes: Inode[]; readonly rowNames: string[] };
+  readonly placement = new Placement(v6.ROOT_NID * v6.SLOT_SIZE);
+  readonly used: UsedChunks;
+  names = 0;
+  hasXattrs = false;
+  readonly #root: TreeNode;
+  readonly #chunkSize: number;
+  /** Names that share an inode are links of each other. */
+  readonly #numbers = new Map<Inode, number>();
 
   constructor(bootstrap: Bootstrap) {
-    this.#bootstrap = bootstrap;
-    this.#fileOffsets = bootstrap.blobs.map(() => new Map<number, number>());
+    this.#root = bootstrap.root;
+    this.#chunkSize = bootstrap.chunkSize;
+    this.used = new UsedChunks(bootstrap);
+    const { names, directories } = count(bootstrap.root);
+    const rows = names + 2 * directories - 1;
+    this.plans = {
+      count: 0,
+      inodes: [],
+      ino: new Uint32Array(names),
+      nlink: new Uint32Array(names),
+      offset: new Float64Array(names),
+      dataOffset: new Float64Array(names),
+      layout: new Uint8Array(names),
+      directorySize: new Uint32Array(names),
+      rowsFrom: new Uint32Array(names),
+      rowsTo: new Uint32Array(names),
+      rowNames: [],
+      rowInodes: new Uint32Array(rows),
+    };
   }
 
-  add(file: Inode & { readonly kind: 'file' }, path: RawPath): void {
-    const { chunkSize, storedFileOffset } = this.#bootstrap;
-    if (file.chunks.length !== Math.ceil(file.size / chunkSize)) {
-      throw new InternalError(`${displayName(path)}: ${file.chunks.length} chunks for ${file.size} bytes`);
+  run(): void {
+    const number = this.#addName(this.#root, undefined);
+    const pending: OpenDirectory[] = [
+      { node: this.#root, number, parent: number, above: undefined, depth: 0 },
+    ];
+    for (let open = pending.pop(); open !== undefined; open = pending.pop()) {
+      const below = pending.length;
+      this.#addDirectory(open, pending);
+      reverseFrom(pending, below);
     }
-    file.chunks.forEach((ref, k) => {
-      const offsets = this.#fileOffsets[chunkBlob(ref)];
-      if (offsets === undefined)
-        throw new InternalError(
-          `${displayName(path)}: it refers to blob ${chunkBlob(ref)}, which the image does not have`,
-        );
-      offsets.set(chunkIndex(ref), storedFileOffset?.(file.layer, ref) ?? k * chunkSize);
-    });
   }
 
-  /** Sorted by digest, then blob. */
-  rows(): ChunkTableRow[] {
-    const keyed: { readonly key: number; readonly row: ChunkTableRow }[] = [];
-    this.#fileOffsets.forEach((offsets, blob) => {
-      const table = this.#bootstrap.blobs[blob]?.chunks;
-      if (table === undefined) return;
-      for (const [index, fileOffset] of offsets) {
-        const record = table.at(index);
-        // The first 48 bits decide nearly always, and numbers compare much faster than buffers.
-        keyed.push({ key: record.digest.readUIntBE(0, 6), row: { blob, index, record, fileOffset } });
+  /** All names of a directory; it is placed, and then what is no directory in it. */
+  #addDirectory(open: OpenDirectory, pending: OpenDirectory[]): void {
+    const { plans } = this;
+    const { number, parent } = open;
+    const children = sortedChildren(open.node);
+    const dots = ['.', '..'] as const;
+    let dot = 0;
+    plans.rowsFrom[number] = plans.rowNames.length;
+    for (const child of children) {
+      for (; dot < 2 && child.name > (dots[dot] ?? ''); dot++)
+        this.#addRow(dots[dot] ?? '', dot === 0 ? number : parent);
+      const found = this.#addName(child, open);
+      checkName(child, open);
+      this.#addRow(child.name, found);
+      if (child.inode.kind !== 'directory') continue;
+      plans.nlink[number] = (plans.nlink[number] ?? 0) + 1;
+      pending.push({ node: child, number: found, parent: number, above: open, depth: open.depth + 1 });
+    }
+    for (; dot < 2; dot++) this.#addRow(dots[dot] ?? '', dot === 0 ? number : parent);
+    const from = plans.rowsFrom[number] ?? 0;
+    const to = plans.rowNames.length;
+    plans.rowsTo[number] = to;
+    plans.directorySize[number] = directorySize(plans.rowNames, from, to);
+    this.#place(number);
+    for (let row = from; row < to; row++) {
+      const inode = plans.rowInodes[row] ?? 0;
+      if (plans.inodes[inode]?.kind !== 'directory' && plans.offset[inode] === 0) this.#place(inode);
+    }
+  }
+
+  #addRow(name: string, inode: number): void {
+    this.plans.rowInodes[this.plans.rowNames.length] = inode;
+    this.plans.rowNames.push(name);
+  }
+
+  /** The number of the name's inode. `above` is the directory that it stands in. */
+  #addName(node: TreeNode, above: OpenDirectory | undefined): number {
+    const { plans } = this;
+    const { inode } = node;
+    this.names += 1;
+    let number = this.#numbers.get(inode);
+    if (number === undefined) {
+      checkInode(node, above);
+      number = plans.count++;
+      plans.inodes.push(inode);
+      plans.ino[number] = this.names;
+      plans.nlink[number] = inode.kind === 'directory' ? 2 : 1;
+      if (inode.xattrs.length > 0) this.hasXattrs = true;
+      this.#numbers.set(inode, number);
+    } else {
+      if (inode.kind === 'directory') {
+        throw new InternalError(`${displayName(pathOf(node, above))}: a directory stands in the tree twice`);
       }
-    });
-    keyed.sort((a, b) => a.key - b.key || compareRows(a.row, b.row));
-    return keyed.map(({ row }) => row);
+      plans.nlink[number] = (plans.nlink[number] ?? 0) + 1;
+    }
+    if (inode.kind === 'directory') checkDepth(node, above);
+    else if (inode.kind === 'file') this.used.add(inode, () => displayName(pathOf(node, above)));
+    return number;
+  }
+
+  #place(number: number): void {
+    const { plans, placement } = this;
+    const inode = plans.inodes[number];
+    if (inode === undefined) throw new InternalError(`there is no inode ${number} to place`);
+    const inodeSize = v6.inodeExtended.size + xattrAreaSize(inode.xattrs);
+    switch (inode.kind) {
+      case 'file':
+        plans.layout[number] = v6.LAYOUT_CHUNKS;
+        plans.offset[number] = placement.placeFile(
+          roundUp(inodeSize, 8) + v6.chunkIndexEntry.size * Math.ceil(inode.size / this.#chunkSize),
+        );
+        return;
+      case 'directory':
+      case 'symlink': {
+        const size = inode.kind === 'symlink' ? inode.target.length : (plans.directorySize[number] ?? 0);
+        const place = placement.placeWithData(inodeSize, size);
+        plans.offset[number] = place.offset;
+        plans.dataOffset[number] = place.dataOffset;
+        plans.layout[number] = place.layout;
+        return;
+      }
+      case 'char':
+      case 'block':
+      case 'fifo':
+      case 'socket':
+        plans.layout[number] = v6.LAYOUT_PLAIN;
+        plans.offset[number] = placement.placeSpecial(inodeSize);
+    }
   }
 }
 
-function compareRows(a: ChunkTableRow, b: ChunkTableRow): number {
-  return Buffer.compare(a.record.digest, b.record.digest) || a.blob - b.blob || a.index - b.index;
+/** Names of a tree, the root among them, and how many of them are directories. */
+function count(root: TreeNode): { readonly names: number; readonly directories: number } {
+  let names = 1;
+  let directories = 1;
+  const pending = [root];
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    for (const child of node.children?.values() ?? []) {
+      names += 1;
+      if (child.inode.kind === 'directory') directories += 1;
+      if (child.children !== undefined) pending.push(child);
+    }
+  }
+  return { names, directories };
+}
+
+function pathOf(node: TreeNode, above: OpenDirectory | undefined): RawPath {
+  const names: string[] = [node.name];
+  for (let at = above; at?.above !== undefined; at = at.above) names.push(at.node.name);
+  return names.reverse().join('/') as RawPath; // components joined by `/`
+}
+
+function checkDepth(node: TreeNode, above: OpenDirectory | undefined): void {
+  if (above === undefined || above.depth < v6.MAX_DEPTH) return;
+  throw new FormatError(
+    `${displayName(pathOf(node, above)).slice(0, 64)}…: directories are nested more than ${v6.MAX_DEPTH} deep`,
+  );
 }
 
 /**
@@ -294,10 +296,10 @@ export function contiguous(chunks: readonly ChunkRef[], chunkSize: number, blobs
   const blob = chunkBlob(first);
   const table = blobs[blob]?.chunks;
   if (table === undefined) return false;
-  const start = table.at(chunkIndex(first)).uncompressedOffset;
+  const start = uncompressedOffset(table, chunkIndex(first));
   return chunks.every(
     (ref, k) =>
-      chunkBlob(ref) === blob && table.at(chunkIndex(ref)).uncompressedOffset === start + k * chunkSize,
+      chunkBlob(ref) === blob && uncompressedOffset(table, chunkIndex(ref)) === start + k * chunkSize,
   );
 }
 
@@ -307,7 +309,7 @@ function nextPowerOfTwo(value: number): number {
   return power;
 }
 
-function checkName(node: TreeNode, path: RawPath): void {
+function checkName(node: TreeNode, above: OpenDirectory): void {
   const { name } = node;
   const fault =
     name.length === 0 || name.length > v6.MAX_NAME_LENGTH
@@ -315,13 +317,14 @@ function checkName(node: TreeNode, path: RawPath): void {
       : name === '.' || name === '..' || name.includes('/') || name.includes('\0')
         ? 'no file can have this name'
         : undefined;
-  if (fault !== undefined) throw new FormatError(`${displayName(path)}: ${fault}`);
+  if (fault !== undefined) throw new FormatError(`${displayName(pathOf(node, above))}: ${fault}`);
 }
 
-function checkInode(inode: Inode, path: RawPath): void {
-  const fault = inodeFault(inode);
+function checkInode(node: TreeNode, above: OpenDirectory | undefined): void {
+  const fault = inodeFault(node.inode);
   if (fault === undefined) return;
   // Only now: making a path readable costs more than all the checks.
+  const path = pathOf(node, above);
   throw new FormatError(`${path === '' ? '/' : displayName(path)}: ${fault}`);
 }
 

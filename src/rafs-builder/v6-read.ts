@@ -89,16 +89,18 @@ class ReadBootstrap implements SparseBootstrap {
 }
 
 function sparseTable({ chunks }: V6Tables, blob: number, length: number): SparseChunkTable {
+  const positionOf = (index: number): number => {
+    const position = chunks.find(blob, index);
+    if (position === undefined)
+      throw new InternalError(`chunk ${index} of blob ${blob} is not in the chunk table`);
+    return position;
+  };
   return {
     length,
     has: (index) => chunks.find(blob, index) !== undefined,
     indexes: () => chunks.indexes(blob),
-    at: (index) => {
-      const position = chunks.find(blob, index);
-      if (position === undefined)
-        throw new InternalError(`chunk ${index} of blob ${blob} is not in the chunk table`);
-      return chunks.record(position);
-    },
+    at: (index) => chunks.record(positionOf(index)),
+    uncompressedOffset: (index) => chunks.uncompressedOffset(positionOf(index)),
   };
 }
 

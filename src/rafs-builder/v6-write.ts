@@ -1,11 +1,29 @@
 /** Writes a planned bootstrap down: one buffer, every byte at its place, nothing left to decide. */
+import { InternalError } from '../errors.js';
 import { roundUp } from './layout.js';
-import { type Blob, type Bootstrap, chunkBlob, chunkIndex, type Inode } from './tree.js';
+import {
+  type Blob,
+  type Bootstrap,
+  chunkBlob,
+  chunkIndex,
+  type ChunkRef,
+  type Inode,
+  uncompressedOffset,
+} from './tree.js';
 import * as v6 from './v6.js';
-import { directoryBlocks, writeDirectoryBlock } from './v6-directory.js';
+import { blockEnd } from './v6-directory.js';
 import { encodeDevice } from './v6-inode.js';
-import { type BootstrapPlan, chunkFormat, type InodePlan, planBootstrap } from './v6-plan.js';
-import { writeXattrs, xattrCount } from './v6-xattrs.js';
+import { type BootstrapPlan, chunkFormat, planBootstrap } from './v6-plan.js';
+import { writeXattrs, xattrAreaSize, xattrCount } from './v6-xattrs.js';
+
+const { nid: NID, nameOffset: NAME_OFFSET, fileType: FILE_TYPE } = v6.dirent.offset;
+const {
+  indexLow: INDEX_LOW,
+  device: DEVICE,
+  indexHigh: INDEX_HIGH,
+  block: BLOCK,
+} = v6.chunkIndexEntry.offset;
+const TWO_32 = 2 ** 32;
 
 /** Uncompressed data of blobs put behind the bootstrap on one device starts at multiples of this. */
 const DEVICE_ALIGNMENT = 0x8_0000;
@@ -19,8 +37,9 @@ export function writeV6(bootstrap: Bootstrap): Buffer {
   const out = Buffer.alloc(plan.fileSize);
   writeSuperBlocks(out, bootstrap, plan);
   writeBlobTables(out, bootstrap, plan);
-  for (const inode of plan.inodes) writeInode(out, inode, plan.metaOffset, bootstrap);
-  plan.chunkTable.forEach((row, i) => {
+  for (let number = 0; number < plan.inodes.count; number++) writeInode(out, number, plan, bootstrap);
+  for (let i = 0; i < plan.chunkTable.length; i++) {
+    const row = plan.chunkTable.at(i);
     const { record } = row;
     v6.chunkInfo.write(out, plan.chunkTableOffset + i * v6.chunkInfo.size, {
       digest: record.digest,
@@ -36,7 +55,7 @@ export function writeV6(bootstrap: Bootstrap): Buffer {
       index: row.index,
       crc32: record.crc32 ?? 0,
     });
-  });
+  }
   return out;
 }
 
@@ -126,38 +145,39 @@ function writeBlobTables(out: Buffer, bootstrap: Bootstrap, plan: BootstrapPlan)
   });
 }
 
-function writeInode(out: Buffer, plan: InodePlan, metaOffset: number, bootstrap: Bootstrap): void {
-  const { inode } = plan;
-  const offset = metaOffset + plan.offset;
+function writeInode(out: Buffer, number: number, plan: BootstrapPlan, bootstrap: Bootstrap): void {
+  const { metaOffset, inodes: plans } = plan;
+  const inode = plans.inodes[number];
+  if (inode === undefined) throw new InternalError(`there is no inode ${number} in the plan`);
+  const offset = metaOffset + (plans.offset[number] ?? 0);
+  const layout = plans.layout[number] ?? 0;
+  const data = metaOffset + (plans.dataOffset[number] ?? 0);
+  const xattrSize = xattrAreaSize(inode.xattrs);
   v6.inodeExtended.write(out, offset, {
-    format: 1 | (plan.layout << 1),
-    xattrCount: xattrCount(plan.xattrSize),
+    format: 1 | (layout << 1),
+    xattrCount: xattrCount(xattrSize),
     mode: v6.FILE_TYPES[inode.kind].mode | inode.mode,
-    size: plan.size,
-    union: unionOf(plan, metaOffset, bootstrap),
-    ino: plan.ino,
+    size: sizeOf(inode, plans.directorySize[number] ?? 0),
+    union: unionOf(inode, data, bootstrap),
+    ino: plans.ino[number] ?? 0,
     uid: inode.uid,
     gid: inode.gid,
     mtime: inode.mtime,
     mtimeNsec: inode.mtimeNsec,
-    nlink: plan.nlink,
+    nlink: plans.nlink[number] ?? 0,
   });
   writeXattrs(out, offset + v6.inodeExtended.size, inode.xattrs);
-  const body = offset + v6.inodeExtended.size + plan.xattrSize;
+  const body = offset + v6.inodeExtended.size + xattrSize;
   switch (inode.kind) {
     case 'file':
-      writeChunkIndex(out, roundUp(body, 8), inode, bootstrap.blobs);
+      writeChunkIndex(out, roundUp(body, 8), inode.chunks, bootstrap.blobs);
       return;
     case 'symlink':
       // A target is shorter than a block: inline, or at the start of its block.
-      out.write(
-        inode.target,
-        plan.layout === v6.LAYOUT_INLINE ? body : metaOffset + plan.dataOffset,
-        'latin1',
-      );
+      out.write(inode.target, layout === v6.LAYOUT_INLINE ? body : data, 'latin1');
       return;
     case 'directory':
-      writeDirectory(out, plan, body, metaOffset);
+      writeDirectory(out, plan, number, layout === v6.LAYOUT_INLINE ? body : undefined);
       return;
     case 'char':
     case 'block':
@@ -166,14 +186,29 @@ function writeInode(out: Buffer, plan: InodePlan, metaOffset: number, bootstrap:
   }
 }
 
-function unionOf(plan: InodePlan, metaOffset: number, { chunkSize, blobs }: Bootstrap): number {
-  const { inode } = plan;
+function sizeOf(inode: Inode, directorySize: number): number {
+  switch (inode.kind) {
+    case 'file':
+      return inode.size;
+    case 'directory':
+      return directorySize;
+    case 'symlink':
+      return inode.target.length;
+    case 'char':
+    case 'block':
+    case 'fifo':
+    case 'socket':
+      return 0;
+  }
+}
+
+function unionOf(inode: Inode, data: number, { chunkSize, blobs }: Bootstrap): number {
   switch (inode.kind) {
     case 'file':
       return chunkFormat(inode.size, inode.chunks, chunkSize, blobs);
     case 'directory':
     case 'symlink':
-      return Math.floor((metaOffset + plan.dataOffset) / v6.BLOCK_SIZE);
+      return Math.floor(data / v6.BLOCK_SIZE);
     case 'char':
     case 'block':
       return encodeDevice(inode.major, inode.minor);
@@ -183,34 +218,53 @@ function unionOf(plan: InodePlan, metaOffset: number, { chunkSize, blobs }: Boot
   }
 }
 
+/** Fields one by one: there is an entry for every chunk of every file. */
 function writeChunkIndex(
   out: Buffer,
   offset: number,
-  file: Inode & { readonly kind: 'file' },
+  chunks: readonly ChunkRef[],
   blobs: readonly Blob[],
 ): void {
-  file.chunks.forEach((ref, k) => {
+  let at = offset;
+  for (const ref of chunks) {
     const blob = chunkBlob(ref);
     const index = chunkIndex(ref);
-    const record = blobs[blob]?.chunks.at(index);
-    v6.chunkIndexEntry.write(out, offset + k * v6.chunkIndexEntry.size, {
-      indexLow: index & 0xffff,
-      device: blob + 1,
-      indexHigh: index >>> 16,
-      block: (record?.uncompressedOffset ?? 0) / v6.BLOCK_SIZE,
-    });
-  });
+    const table = blobs[blob]?.chunks;
+    const start = table === undefined ? 0 : uncompressedOffset(table, index);
+    out.writeUInt16LE(index & 0xffff, at + INDEX_LOW);
+    out.writeUInt8(blob + 1, at + DEVICE);
+    out.writeUInt8(index >>> 16, at + INDEX_HIGH);
+    out.writeUInt32LE(start / v6.BLOCK_SIZE, at + BLOCK);
+    at += v6.chunkIndexEntry.size;
+  }
 }
 
-function writeDirectory(out: Buffer, plan: InodePlan, body: number, metaOffset: number): void {
-  const rows = plan.names.map(({ name, inode }) => ({
-    name,
-    nid: inode.offset / v6.SLOT_SIZE,
-    fileType: v6.FILE_TYPES[inode.inode.kind].dirent,
-  }));
-  const blocks = directoryBlocks(rows);
-  blocks.forEach((block, i) => {
-    const inline = plan.layout === v6.LAYOUT_INLINE && i === blocks.length - 1;
-    writeDirectoryBlock(out, inline ? body : metaOffset + plan.dataOffset + i * v6.BLOCK_SIZE, block);
-  });
+/** Block by block; `inline` is where the last one goes when it does not go to a block. */
+function writeDirectory(
+  out: Buffer,
+  { metaOffset, inodes: plans }: BootstrapPlan,
+  number: number,
+  inline: number | undefined,
+): void {
+  const { rowNames, rowInodes, inodes, offset } = plans;
+  const to = plans.rowsTo[number] ?? 0;
+  let block = metaOffset + (plans.dataOffset[number] ?? 0);
+  for (let from = plans.rowsFrom[number] ?? 0; from < to; block += v6.BLOCK_SIZE) {
+    const end = blockEnd(rowNames, from, to);
+    let entry = end === to && inline !== undefined ? inline : block;
+    const base = entry;
+    let name = base + v6.dirent.size * (end - from);
+    for (; from < end; from++) {
+      const inode = rowInodes[from] ?? 0;
+      const text = rowNames[from] ?? '';
+      const slot = (offset[inode] ?? 0) / v6.SLOT_SIZE;
+      out.writeUInt32LE(slot % TWO_32, entry + NID);
+      out.writeUInt32LE(Math.floor(slot / TWO_32), entry + NID + 4);
+      out.writeUInt16LE(name - base, entry + NAME_OFFSET);
+      out.writeUInt8(v6.FILE_TYPES[inodes[inode]?.kind ?? 'file'].dirent, entry + FILE_TYPE);
+      out.write(text, name, 'latin1');
+      name += text.length;
+      entry += v6.dirent.size;
+    }
+  }
 }
