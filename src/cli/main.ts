@@ -126,7 +126,8 @@ export async function main(argv: readonly string[], context: CliContext): Promis
   } catch (error) {
     // Help and version arrive as errors, with code 0.
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    if (isBrokenPipe(error)) return 0;
+    // Whoever read our output has seen enough.
+    if (isBrokenPipe(error) || isBrokenPipe(context.signal.reason)) return 0;
     const ours = asNydusError(error);
     context.stderr.write(renderError(ours, detailOf(argv, GLOBAL_FLAGS)));
     return ours.exitCode;
@@ -178,9 +179,12 @@ function versionText(): string {
   ].join('\n');
 }
 
-/** Whoever read our output has seen enough. */
 function isBrokenPipe(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EPIPE';
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED')
+  );
 }
 
 async function writeBytes(bytes: Uint8Array): Promise<void> {
@@ -192,8 +196,9 @@ async function writeBytes(bytes: Uint8Array): Promise<void> {
   });
 }
 
-const FIRST_SIGNAL = 'interrupted; once more to quit at once';
 const INTERRUPTED_EXIT = 130;
+/** The last one comes when a terminal is closed. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * `NODE_DEBUG` makes Node's HTTP client print URLs as they are, with the signatures of storage URLs, at times and places that are
@@ -211,16 +216,18 @@ export async function runProcess(): Promise<void> {
   const stop = new AbortController();
   const onSignal = (): void => {
     if (stop.signal.aborted) process.exit(INTERRUPTED_EXIT);
-    stop.abort(new Error(FIRST_SIGNAL));
+    stop.abort(new Error('a signal came'));
+    process.stderr.write('note: stopping; once more to quit at once\n');
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error) => {
-      if (isBrokenPipe(error)) process.exit(0);
-      throw error;
-    });
-  }
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  process.stdout.on('error', (error) => {
+    if (!isBrokenPipe(error)) throw error;
+    stop.abort(error);
+  });
+  process.stderr.on('error', (error) => {
+    // Nobody watches: no reason to leave the work undone.
+    if (!isBrokenPipe(error)) throw error;
+  });
   process.exitCode = await main(process.argv.slice(2), {
     stdout: process.stdout,
     writeBytes,
@@ -232,6 +239,5 @@ export async function runProcess(): Promise<void> {
     signal: stop.signal,
     exitCode: 0,
   });
-  process.off('SIGINT', onSignal);
-  process.off('SIGTERM', onSignal);
+  for (const signal of SIGNALS) process.off(signal, onSignal);
 }

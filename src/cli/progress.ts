@@ -188,6 +188,8 @@ function liveProgress(stream: Writable, context: CliContext): Progress {
   spinner.start();
   let image: ImageState | undefined;
   let drawn = 0;
+  /** When requests that failed are made again. */
+  let waits: readonly number[] = [];
   /** Says something that stays, above the live area. */
   const say = (line: string): void => {
     spinner.clear();
@@ -200,12 +202,16 @@ function liveProgress(stream: Writable, context: CliContext): Progress {
         if (event.type === 'image.start') image = new ImageState(event);
         else image?.add(event);
         if (event.type === 'warning') say(`${colour.yellow('warning:')} ${event.message}`);
-        if (event.type === 'retry') say(colour.yellow(describeEvent(event, 0) ?? ''));
+        if (event.type === 'retry') {
+          say(colour.yellow(describeEvent(event, 0) ?? ''));
+          waits = [...waits, performance.now() + event.delayMs];
+        }
         if (event.type === 'step') spinner.text = event.message;
         const now = performance.now();
         if (image === undefined || (event.type === 'layer.progress' && now - drawn < REDRAW_MS)) return;
         drawn = now;
-        spinner.text = liveText(image, context.columns, colour);
+        waits = waits.filter((until) => until > now);
+        spinner.text = liveText(image, waits.length, context.columns, colour);
       },
     },
     stop: () => {
@@ -214,9 +220,10 @@ function liveProgress(stream: Writable, context: CliContext): Progress {
   };
 }
 
-function liveText(image: ImageState, columns: number, colour: ChalkInstance): string {
+function liveText(image: ImageState, waiting: number, columns: number, colour: ChalkInstance): string {
   const count = image.layers.length;
-  const head = `${image.platform}: ${image.finished} of ${plural(count, 'layer')} done, pulled ${formatBytes(image.pulled)} of ${formatBytes(image.total)}`;
+  const waits = waiting === 0 ? '' : `, ${plural(waiting, 'request')} waiting to be tried again`;
+  const head = `${image.platform}: ${image.finished} of ${plural(count, 'layer')} done, pulled ${formatBytes(image.pulled)} of ${formatBytes(image.total)}${waits}`;
   const active = image.layers
     .map((layer, i) => ({ layer, place: i + 1 }))
     .filter(({ layer }) => !layer.finished && layer.done.size > 0)

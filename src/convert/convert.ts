@@ -12,6 +12,7 @@ import { ANNOTATION, MEDIA } from '../oci/media-types.js';
 import { parseLocation } from '../registry/location.js';
 import { type ImageSource, type ImageTarget } from '../registry/store.js';
 import { type CallOptions } from '../reporter.js';
+import { refuseMovedTag, tagOf } from './moved-tag.js';
 import { familyOf } from './assemble.js';
 import { copyContent } from './copy-content.js';
 import { storedDocument, type StoredDocument } from './halves.js';
@@ -59,7 +60,10 @@ export async function convertImage(
     await using uploads = new Uploads(target, options.concurrency, watch.push, call);
     const run: Run = { source, target, options, uploads, scratch, stopwatch: watch };
     watch.pull.extend();
+    const asked = tagOf(target, uploads.call);
+    asked.catch(() => undefined); // seen when it is awaited
     const found = await readSourceImages(source, options, uploads.call);
+    const before = await asked;
     warnOfMerging(run, found);
     warnOfReferring(run);
     watch.conversion.extend();
@@ -77,6 +81,7 @@ export async function convertImage(
       if (manifest !== root) await target.push(manifest.descriptor, contentOf(manifest.bytes), uploads.call);
     }
     throwIfAborted(call.signal);
+    await refuseMovedTag(target, before, root.descriptor.digest, uploads.call);
     await target.tag(root.descriptor, root.bytes, uploads.call);
     watch.push.extend();
     return {

@@ -1,7 +1,8 @@
 /** A temporary folder that disposes of itself, and of nothing that was there before. */
-import { mkdir, mkdtemp, rm, rmdir } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { LocalIoError } from '../errors.js';
+import { isAbandoned, ownerMark } from './owner.js';
 
 export interface Scratch extends AsyncDisposable {
   readonly path: string;
@@ -11,15 +12,18 @@ export interface Scratch extends AsyncDisposable {
 
 /**
  * Opens a new folder inside `workDir`, which is created when it is absent and then removed again at the end, with those of its
- * parents that were created too, unless something else is in them by then. Throws LocalIoError.
+ * parents that were created too, unless something else is in them by then. What runs that were killed have left in `workDir` is
+ * removed first. Throws LocalIoError.
  */
 export async function openScratch(workDir: string, prefix = 'nydusify-'): Promise<Scratch> {
+  const mark = await ownerMark();
   const parent = resolve(workDir);
   let firstCreated: string | undefined;
   let path: string;
   try {
     firstCreated = await mkdir(parent, { recursive: true });
-    path = await mkdtemp(join(parent, prefix));
+    await removeAbandoned(parent, prefix);
+    path = await mkdtemp(join(parent, prefix + mark));
   } catch (cause) {
     throw localIoError(
       `cannot create a temporary folder in ${parent}`,
@@ -35,6 +39,17 @@ export async function openScratch(workDir: string, prefix = 'nydusify-'): Promis
       if (firstCreated !== undefined) await removeEmpty(parent, resolve(firstCreated));
     },
   };
+}
+
+/** Removes what has this prefix and whose owner has ended. What cannot be removed stays: it is in nobody's way. */
+export async function removeAbandoned(folder: string, prefix: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(prefix)) continue;
+    const path = join(folder, name);
+    if (await isAbandoned(name.slice(prefix.length), path)) {
+      await rm(path, { recursive: true, force: true }).catch(() => undefined);
+    }
+  }
 }
 
 /** An operating system's error as a sentence of ours: what could not be done, then why. */

@@ -4,7 +4,8 @@ import { readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LocalIoError, RegistryError } from '../errors.js';
 import { throwIfAborted } from '../io/retry.js';
-import { errorCode, localIoError, openScratch, type Scratch } from '../io/scratch.js';
+import { ownerMark } from '../io/owner.js';
+import { errorCode, localIoError, openScratch, removeAbandoned, type Scratch } from '../io/scratch.js';
 import { type ByteStream, type ReplayableContent } from '../io/streams.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { type Digest, digestHex } from '../oci/digest.js';
@@ -166,7 +167,8 @@ class ArchiveTarget implements ImageTarget {
   async tag(manifest: Descriptor, bytes: Uint8Array, options: CallOptions = {}): Promise<void> {
     const { scratch, layout } = await this.#open();
     await layout.tag(manifest, bytes, options);
-    const part = join(dirname(this.#path), `.part-${randomBytes(8).toString('hex')}.tar`);
+    await removeAbandoned(dirname(this.#path), '.part-');
+    const part = join(dirname(this.#path), `.part-${await ownerMark()}${randomBytes(8).toString('hex')}.tar`);
     try {
       const files = await listFiles(scratch.file('layout'));
       await writeFile(part, writeTar(files), options.signal === undefined ? {} : { signal: options.signal });

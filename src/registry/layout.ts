@@ -7,7 +7,9 @@ import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/prom
 import { dirname, join } from 'node:path';
 import { RegistryError } from '../errors.js';
 import { throwIfAborted } from '../io/retry.js';
-import { errorCode, localIoError } from '../io/scratch.js';
+import { withFileLock } from '../io/file-lock.js';
+import { ownerMark } from '../io/owner.js';
+import { errorCode, localIoError, removeAbandoned } from '../io/scratch.js';
 import {
   type ByteRange,
   type ByteStream,
@@ -43,6 +45,11 @@ import {
 
 /** Bytes per read of a file: large enough to make the calls cheap, small enough to stay in cache. */
 const READ_SIZE = 256 * 1024;
+
+/** Of files that are not whole yet; a killed run leaves them. */
+const PART_PREFIX = '.part-';
+/** There while `index.json` is being changed. */
+const LOCK = '.nydusify.lock';
 
 export function openLayoutSource(path: string, selector: Selector): ImageSource {
   return new LayoutSource(path, selector);
@@ -208,6 +215,12 @@ class LayoutTarget extends Layout implements ImageTarget {
 
   async tag(manifest: Descriptor, bytes: Uint8Array, options: CallOptions = {}): Promise<void> {
     await this.push(manifest, contentOf(bytes), options);
+    await removeAbandoned(this.path, PART_PREFIX);
+    // Others may tag in the same folder: what one of them has added must not be lost.
+    await withFileLock(join(this.path, LOCK), () => this.#list(manifest, options), options.signal);
+  }
+
+  async #list(manifest: Descriptor, options: CallOptions): Promise<void> {
     const old = await this.readIndex();
     const kept = (old?.entries ?? []).filter((entry) => !this.#isOurs(entry)).map((entry) => entry.raw);
     const { name } = this.selector;
@@ -238,7 +251,7 @@ class LayoutTarget extends Layout implements ImageTarget {
 
   async #writeWhole(path: string, stream: ByteStream, signal: AbortSignal | undefined): Promise<void> {
     const folder = dirname(path);
-    const part = join(this.path, `.part-${randomBytes(8).toString('hex')}`);
+    const part = join(this.path, `${PART_PREFIX}${await ownerMark()}${randomBytes(8).toString('hex')}`);
     try {
       await mkdir(folder, { recursive: true });
       await writeFile(part, stream, { ...(signal === undefined ? {} : { signal }) });

@@ -1,0 +1,72 @@
+/**
+ * One at a time, over several processes: a lock file, made where none may be. For steps of milliseconds; who finds it waits,
+ * and takes away what a dead process left.
+ */
+import { randomBytes } from 'node:crypto';
+import { link, open, readFile, rename, rm } from 'node:fs/promises';
+import { LocalIoError } from '../errors.js';
+import { isAbandoned, ownerMark } from './owner.js';
+import { sleepFor } from './retry.js';
+import { errorCode, localIoError } from './scratch.js';
+
+const LOOK_AGAIN_MS = 20;
+/** Far more than the step takes on any disk. */
+const GIVE_UP_MS = 60_000;
+
+/** Runs `step` while `path` is ours. Throws LocalIoError when another holds it for a minute, or it cannot be made. */
+export async function withFileLock<T>(
+  path: string,
+  step: () => Promise<T>,
+  signal?: AbortSignal,
+  giveUpMs: number = GIVE_UP_MS,
+): Promise<T> {
+  const since = performance.now();
+  const mark = await ownerMark();
+  while (!(await tryLock(path, mark))) {
+    if (await removeLeftBehind(path)) continue;
+    if (performance.now() - since > giveUpMs) {
+      throw new LocalIoError(`${path}: another run holds this lock`, {
+        hint: 'if none runs, remove that file',
+      });
+    }
+    await sleepFor(LOOK_AGAIN_MS, signal);
+  }
+  try {
+    return await step();
+  } finally {
+    await rm(path, { force: true });
+  }
+}
+
+async function tryLock(path: string, mark: string): Promise<boolean> {
+  let file;
+  try {
+    file = await open(path, 'wx');
+  } catch (cause) {
+    if (errorCode(cause) === 'EEXIST') return false;
+    throw localIoError(`cannot lock ${path}`, cause);
+  }
+  try {
+    await file.writeFile(mark);
+  } finally {
+    await file.close();
+  }
+  return true;
+}
+
+/** True when the lock was a dead process's, and is gone. Two may come to this at once: a lock that one of them has made since is put back. */
+async function removeLeftBehind(path: string): Promise<boolean> {
+  const aside = `${path}.${randomBytes(6).toString('hex')}`;
+  try {
+    const owner = await readFile(path, 'utf8');
+    if (!(await isAbandoned(owner, path))) return false;
+    await rename(path, aside);
+    if ((await readFile(aside, 'utf8')) === owner) return true;
+    await link(aside, path);
+    return false;
+  } catch {
+    return false; // gone by now, or taken by another
+  } finally {
+    await rm(aside, { force: true });
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * Whose a temporary file or folder is, written in its name, so that what a killed run left behind can be told from what a
+ * running one uses. A process number alone does not do: numbers come back, and containers that share a folder count each
+ * for itself. So the name holds the number, when that process started, and a mark of the machine and its process namespace.
+ */
+import { createHash } from 'node:crypto';
+import { readFile, readlink, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
+
+/** `PID-START-PLACE`; what follows in a name is random. Without /proc it says nothing, and age alone decides. */
+const PATTERN = /^(\d+)-(\d+)-([0-9a-f]{8})-/;
+/** Milliseconds. What another machine or container left is taken for dead when it has not changed for this long. */
+const FOREIGN_AGE_MS = 24 * 3600 * 1000;
+
+/** For the beginning of a name, with the dash that ends it. */
+export async function ownerMark(): Promise<string> {
+  const self = await readSelf();
+  return `${self.pid}-${self.start}-${self.place}-`;
+}
+
+/** True when `name`, less its prefix, says that its owner has ended. `path` is looked at when that cannot be known. */
+export async function isAbandoned(name: string, path: string): Promise<boolean> {
+  const match = PATTERN.exec(name);
+  if (match === null) return false;
+  const [, pid = '', start = '', place = ''] = match;
+  if (place !== (await readSelf()).place) return isOld(path);
+  return (await startOf(pid)) !== start;
+}
+
+async function isOld(path: string): Promise<boolean> {
+  try {
+    return Date.now() - (await stat(path)).mtimeMs > FOREIGN_AGE_MS;
+  } catch {
+    return false; // gone, or not ours to look at
+  }
+}
+
+interface Self {
+  readonly pid: string;
+  readonly start: string;
+  readonly place: string;
+}
+
+let self: Promise<Self> | undefined;
+
+function readSelf(): Promise<Self> {
+  self ??= (async () => {
+    const [pid, namespace, boot] = await Promise.all([
+      orNothing(readlink('/proc/self')),
+      orNothing(readlink('/proc/self/ns/pid')),
+      orNothing(readFile('/proc/sys/kernel/random/boot_id', 'utf8')),
+    ]);
+    const place = createHash('sha256')
+      .update(`${hostname()}\n${boot}\n${namespace}`)
+      .digest('hex')
+      .slice(0, 8);
+    return { pid: pid === '' ? '0' : pid, start: (await startOf(pid)) ?? '0', place };
+  })();
+  return self;
+}
+
+/** When a process started, in ticks since the machine did: field 22 of `/proc/PID/stat`, proc(5). Undefined when there is none. */
+async function startOf(pid: string): Promise<string | undefined> {
+  const text = await orNothing(readFile(`/proc/${pid}/stat`, 'utf8'));
+  // The second field is a name in brackets, which may hold blanks and brackets itself.
+  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19];
+}
+
+async function orNothing(read: Promise<string>): Promise<string> {
+  return read.catch(() => '');
+}
