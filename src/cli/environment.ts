@@ -17,6 +17,7 @@ export function credentialPaths(env: Environment): readonly string[] {
     join(env['DOCKER_CONFIG'] ?? join(home, '.docker'), 'config.json'),
     ...(env['REGISTRY_AUTH_FILE'] === undefined ? [] : [env['REGISTRY_AUTH_FILE']]),
     ...(runtime === undefined ? [] : [join(runtime, 'containers', 'auth.json')]),
+    join(env['XDG_CONFIG_HOME'] ?? join(home, '.config'), 'containers', 'auth.json'),
   ];
 }
 
@@ -42,7 +43,7 @@ const SYSTEM_AUTHORITIES: readonly string[] = [
 
 /** Whose certificates are believed: `SSL_CERT_FILE` and `SSL_CERT_DIR` take the place of the usual authorities, as with Go and OpenSSL. */
 export function trust(env: Environment, ca: readonly string[]): TrustOptions {
-  const config = join(env['XDG_CONFIG_HOME'] ?? join(env['HOME'] ?? homedir(), '.config'));
+  const config = env['XDG_CONFIG_HOME'] ?? join(env['HOME'] ?? homedir(), '.config');
   const file = given(env['SSL_CERT_FILE']);
   const folders = given(env['SSL_CERT_DIR'])?.split(delimiter) ?? [];
   const extra = given(env['NODE_EXTRA_CA_CERTS']);

@@ -19,7 +19,7 @@ import { GLOBAL_FLAGS } from './convert-flags.js';
 import { openOptions } from './environment.js';
 import { readFlags, type Flag, type FlagValues } from './flags.js';
 import { logSettings } from './log.js';
-import { REGISTRY } from './registry-flags.js';
+import { REGISTRY, registryFlags, TRUST_FLAGS } from './registry-flags.js';
 import { formatBytes, plural } from './units.js';
 
 const IMAGE = 'Image:';
@@ -61,6 +61,7 @@ export const LOOK_FLAGS: readonly Flag[] = [
     group: REGISTRY,
     help: 'speak HTTP with the registry; needless for those on this machine',
   },
+  ...TRUST_FLAGS,
 ];
 
 /** What `REF` can be, for the help of every command. */
@@ -102,10 +103,7 @@ export class Looking implements AsyncDisposable {
 
   /** The image's store, which counts; closed together with this. */
   async source(location: string): Promise<ImageSource> {
-    const options = await openOptions(this.context.env, {
-      insecure: this.flags.isOn('insecure'),
-      plainHttp: this.flags.isOn('plain-http'),
-    });
+    const options = await openOptions(this.context.env, registryFlags(this.flags));
     const source = countTraffic(openSource(location, options), this.traffic);
     this.#sources.push(source);
     return source;

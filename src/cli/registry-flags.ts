@@ -6,6 +6,24 @@ import { parseRate } from './units.js';
 
 export const REGISTRY = 'Registries:';
 
+/** Whom to believe, and whom to ask; the same for commands with one side and with two. */
+export const TRUST_FLAGS: readonly Flag[] = [
+  {
+    name: 'ca',
+    type: 'string',
+    value: 'files',
+    group: REGISTRY,
+    help: 'trust the authorities in these PEM files too (comma list)',
+  },
+  {
+    name: 'hosts-dir',
+    type: 'string',
+    value: 'folder',
+    group: REGISTRY,
+    help: "mirrors and certificates as in containerd's certs.d: FOLDER/HOST/hosts.toml",
+  },
+];
+
 export const REGISTRY_FLAGS: readonly Flag[] = [
   {
     name: 'source-insecure',
@@ -28,20 +46,7 @@ export const REGISTRY_FLAGS: readonly Flag[] = [
     group: REGISTRY,
     help: 'speak HTTP with both registries; needless for those on this machine',
   },
-  {
-    name: 'ca',
-    type: 'string',
-    value: 'files',
-    group: REGISTRY,
-    help: 'trust the authorities in these PEM files too (comma list)',
-  },
-  {
-    name: 'hosts-dir',
-    type: 'string',
-    value: 'folder',
-    group: REGISTRY,
-    help: "mirrors and certificates as in containerd's certs.d: FOLDER/HOST/hosts.toml",
-  },
+  ...TRUST_FLAGS,
   {
     name: 'limit-rate',
     type: 'string',
@@ -84,11 +89,11 @@ export interface RegistryFlags {
   readonly hostsDir?: string | undefined;
 }
 
-/** What the flags say of one side. */
-export function registryFlags(flags: FlagValues, side: 'source' | 'target'): RegistryFlags {
+/** What the flags say of one side, or of the only one. */
+export function registryFlags(flags: FlagValues, side?: 'source' | 'target'): RegistryFlags {
   const ca = flags.text('ca');
   return {
-    insecure: flags.isOn(`${side}-insecure`),
+    insecure: flags.isOn(side === undefined ? 'insecure' : `${side}-insecure`),
     plainHttp: flags.isOn('plain-http'),
     ca: ca === undefined ? [] : ca.split(',').filter((path) => path !== ''),
     hostsDir: flags.text('hosts-dir'),

@@ -1,12 +1,16 @@
 /** Content that is carried over as it is, with all that it names: entries of an index that are no images. */
+import { UnsupportedError } from '../errors.js';
 import { collect, contentOf } from '../io/streams.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { isDocumentType, MAX_DOCUMENT_SIZE, parseDocument } from '../oci/manifest.js';
 import { isMountable } from '../registry/store.js';
 import { type Run } from './run.js';
 
+/** Indexes in indexes; nobody has been seen to need more than two. */
+const MAX_DEPTH = 8;
+
 /** Children first. Throws what fetching and pushing throw. */
-export async function copyContent(run: Run, descriptor: Descriptor): Promise<void> {
+export async function copyContent(run: Run, descriptor: Descriptor, depth = 0): Promise<void> {
   const { source, target, uploads } = run;
   const { call } = uploads;
   if (uploads.has(descriptor.digest)) return;
@@ -27,7 +31,9 @@ export async function copyContent(run: Run, descriptor: Descriptor): Promise<voi
   const bytes = await collect(source.fetch(descriptor, call), MAX_DOCUMENT_SIZE, what);
   const document = parseDocument(bytes, descriptor.mediaType);
   const children = document.kind === 'index' ? document.manifests : [document.config, ...document.layers];
-  // An index may be deep, but never holds itself: a digest cannot be known before its content.
-  for (const child of children) await copyContent(run, child);
+  // An index never holds itself, as a digest cannot be known before its content; but it can be made as deep as one likes.
+  if (depth >= MAX_DEPTH)
+    throw new UnsupportedError(`${what} of ${source.location}: indexes nested more than ${MAX_DEPTH} deep`);
+  for (const child of children) await copyContent(run, child, depth + 1);
   await uploads.push(descriptor, contentOf(bytes));
 }

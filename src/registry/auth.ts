@@ -90,6 +90,8 @@ export class Authenticator {
   readonly #tokens = new Map<string, Promise<Token>>();
   /** Scopes that the registry itself named when we asked for those of the key. */
   readonly #named = new Map<string, string>();
+  /** Given by the token server for our password, and used instead of it from then on. */
+  #refreshToken: string | undefined;
 
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
@@ -175,7 +177,9 @@ export class Authenticator {
         cause,
       });
     }
-    if (url.protocol !== 'https:' && !(url.protocol === 'http:' && transport.allowsPlainHttp(url.host))) {
+    // A registry elsewhere has no business with what listens on this machine: for it, loopback is no exception.
+    const inClearText = transport.allowsPlainHttp(url.host) && transport.allowsPlainHttp(host);
+    if (url.protocol !== 'https:' && !(url.protocol === 'http:' && inClearText)) {
       throw new AuthError(`registry ${host} asks for credentials to be sent in clear text to ${url.host}`, {
         hint: 'if that is meant, add --plain-http',
       });
@@ -220,14 +224,11 @@ export class Authenticator {
     const startedMs = this.#now();
     if (credential?.registryToken !== undefined)
       return { value: credential.registryToken, expiresAtMs: Infinity };
+    const renewed = await this.#renew(method, scopes, credential, startedMs, call);
+    if (renewed !== undefined) return renewed;
     let response: HttpResponse;
     if (credential?.identityToken !== undefined) {
-      response = await this.#post(
-        method,
-        scopes,
-        { grant_type: 'refresh_token', refresh_token: credential.identityToken },
-        call,
-      );
+      response = await this.#post(method, scopes, refreshGrant(credential.identityToken), call);
     } else {
       response = await this.#get(method, scopes, credential, call);
       const { username, password } = credential ?? {};
@@ -241,6 +242,22 @@ export class Authenticator {
       }
     }
     return this.#read(response, credential, startedMs);
+  }
+
+  /** By the refresh token that an earlier answer brought; undefined when there is none, or it is no longer taken. */
+  async #renew(
+    method: Extract<Method, { kind: 'bearer' }>,
+    scopes: readonly string[],
+    credential: Credential | undefined,
+    startedMs: number,
+    call: CallOptions,
+  ): Promise<Token | undefined> {
+    if (this.#refreshToken === undefined) return undefined;
+    const response = await this.#post(method, scopes, refreshGrant(this.#refreshToken), call);
+    if (response.status === 200) return this.#read(response, credential, startedMs);
+    await response.discard();
+    this.#refreshToken = undefined;
+    return undefined;
   }
 
   async #get(
@@ -331,12 +348,20 @@ export class Authenticator {
     if (!result.success || value === '')
       throw new RegistryError(`token server ${server} gave an answer without a token`);
     transport.redactor.add(value);
-    transport.redactor.add(result.output.refresh_token ?? undefined);
+    const refreshToken = result.output.refresh_token ?? undefined;
+    transport.redactor.add(refreshToken);
+    // An identity token that is stored stays in use: what it is exchanged for would be lost with this run.
+    if (refreshToken !== undefined && credential?.identityToken === undefined)
+      this.#refreshToken = refreshToken;
     const seconds = result.output.expires_in ?? DEFAULT_LIFETIME_S;
     const lifetimeMs = (seconds > 0 ? seconds : DEFAULT_LIFETIME_S) * 1000;
     // Counted from before the question, so that clocks need not agree: `issued_at` is the server's clock.
     return { value, expiresAtMs: startedMs + lifetimeMs * (1 - RENEW_EARLY) };
   }
+}
+
+function refreshGrant(token: string): Readonly<Record<string, string>> {
+  return { grant_type: 'refresh_token', refresh_token: token };
 }
 
 function basicValue(credential: Credential | undefined): string | undefined {

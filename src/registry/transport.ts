@@ -160,7 +160,8 @@ export class Transport implements AsyncDisposable {
     if (next.protocol !== 'https:' && next.protocol !== 'http:') {
       throw new RegistryError(`${where}: redirect to ${next.protocol} is refused`);
     }
-    if (from.protocol === 'https:' && next.protocol === 'http:' && !this.allowsPlainHttp(next.host)) {
+    const inClearText = this.allowsPlainHttp(next.host) && this.allowsPlainHttp(from.host);
+    if (from.protocol === 'https:' && next.protocol === 'http:' && !inClearText) {
       throw new RegistryError(`${where}: redirect to plain HTTP at ${next.host} is refused`, {
         hint: 'if that is meant, add --plain-http',
       });

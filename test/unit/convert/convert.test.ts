@@ -318,3 +318,28 @@ test('I2: an interruption at any event leaves no tag and no temporary file', asy
     await assert.rejects(readdir(workDir), `at event ${stopAt}`);
   }
 });
+
+test('an index of ten thousand entries is converted, one nested without end is given up', async (t) => {
+  const other = { os: 'plan9', architecture: 'mips' };
+  const many = Array.from({ length: 9_999 }, (_, i) => ({
+    mediaType: MEDIA.ociManifest,
+    digest: sha256(Buffer.from(String(i))),
+    size: 1000,
+    platform: other,
+  }));
+  const { mediaType, digest, size } = image.root.descriptor;
+  const platform = { os: 'linux', architecture: 'amd64' };
+  const big = buildIndex([{ image }], { manifests: [...many, { mediaType, digest, size, platform }] });
+  const started = performance.now();
+  const converted = await convert(t, big, { platforms: parsePlatforms('linux/amd64') });
+  assert.ok(performance.now() - started < 20_000);
+  assert.equal(converted.root.kind, 'manifest');
+
+  let nested = buildIndex([], {});
+  for (let depth = 0; depth < 12; depth++) nested = buildIndex([{ image: nested }]);
+  const deep = buildIndex([{ image, fields: { platform } }, { image: nested }]);
+  await assert.rejects(
+    convert(t, deep),
+    (error) => error instanceof UnsupportedError && /nested more than/.test(error.message),
+  );
+});

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { type AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { AuthError, RegistryError } from '../../../src/errors.js';
 import { Authenticator, parseChallenges } from '../../../src/registry/auth.js';
@@ -44,7 +47,7 @@ async function rig(options: TokenServerOptions, credential?: Credential): Promis
     auth: new Authenticator({
       transport,
       credentials: { get: async () => credential, description: 'the test' },
-      host: 'a.b',
+      host: 'localhost:1',
       repository: 'a',
       now: () => result.now,
     }),
@@ -141,7 +144,7 @@ test('a refusal says whether anything was stored, and never what', async () => {
   await assert.rejects(wrong.auth.challenged(wrong.challenge, PULL, undefined), (error) => {
     assert.ok(error instanceof AuthError);
     assert.match(error.message, /refused the stored credentials/);
-    assert.match(error.hint ?? '', /docker login a\.b.*the test/);
+    assert.match(error.hint ?? '', /docker login localhost:1.*the test/);
     assert.doesNotMatch(`${error.message}${String(error.hint)}`, /s3:cret/);
     return true;
   });
@@ -173,4 +176,88 @@ test('credentials are not sent to a realm in clear text, nor to what is no URL',
   await assert.rejects(r.auth.challenged('Bearer realm="file:///etc"', PULL, undefined), AuthError);
   await assert.rejects(r.auth.challenged('Bearer service="x"', PULL, undefined), RegistryError);
   assert.equal(r.tokens.requests.length, 0);
+});
+
+test('a registry elsewhere does not get credentials sent to what listens on this machine', async () => {
+  const tokens = await startTokenServer({ users });
+  await using transport = new Transport({ side: 'source' }, new Redactor());
+  const auth = new Authenticator({
+    transport,
+    credentials: { get: async () => user, description: 'the test' },
+    host: 'registry.example',
+    repository: 'a',
+  });
+  await assert.rejects(auth.challenged(`Bearer realm="${tokens.realm}"`, PULL, undefined), AuthError);
+  assert.equal(tokens.requests.length, 0);
+  await tokens.close();
+});
+
+test('a refresh token that the token server gives takes the place of the password, while it is taken', async () => {
+  const grants: string[] = [];
+  let taken = true;
+  const server = createServer((request, response) => {
+    if (request.method === 'GET') {
+      response.writeHead(405).end();
+      return;
+    }
+    void text(request).then((body) => {
+      const grant = new URLSearchParams(body).get('grant_type') ?? '';
+      grants.push(grant);
+      if (grant === 'refresh_token' && !taken) response.writeHead(401).end();
+      else
+        response.end(
+          JSON.stringify({
+            access_token: `token-${grants.length}`,
+            expires_in: 60,
+            refresh_token: 'r3fresh',
+          }),
+        );
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo; // a TCP server that listens has such an address
+  await using transport = new Transport({ side: 'source' }, new Redactor());
+  let now = 0;
+  const auth = new Authenticator({
+    transport,
+    credentials: { get: async () => user, description: 'the test' },
+    host: 'localhost:1',
+    repository: 'a',
+    now: () => now,
+  });
+  await auth.challenged(`Bearer realm="http://127.0.0.1:${port}/"`, PULL, undefined);
+  now += 61_000;
+  assert.equal(await auth.header(PULL), 'Bearer token-2');
+  taken = false;
+  now += 61_000;
+  assert.equal(await auth.header(PULL), 'Bearer token-4');
+  assert.deepEqual(grants, ['password', 'refresh_token', 'refresh_token', 'password']);
+  server.closeAllConnections();
+  server.close();
+});
+
+test('an answer of the token server without end is not read to its end', async () => {
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    const more = (): void => {
+      while (!response.destroyed && response.write(Buffer.alloc(65_536, 0x20)));
+    };
+    response.on('drain', more);
+    more();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo; // as above
+  await using transport = new Transport({ side: 'source' }, new Redactor());
+  const auth = new Authenticator({
+    transport,
+    credentials: { get: async () => undefined, description: 'the test' },
+    host: 'localhost:1',
+    repository: 'a',
+  });
+  await assert.rejects(
+    auth.challenged(`Bearer realm="http://127.0.0.1:${port}/"`, PULL, undefined),
+    /answer of token server .*: more than 1048576 bytes/,
+  );
+  server.closeAllConnections();
+  server.close();
 });
