@@ -3,7 +3,9 @@
  * docs/reliability.md. Without an argument the fault matrix; `--kill`, `--hostile`, `--clients`, `--link` the others.
  */
 import { availableParallelism } from 'node:os';
+import { killReport, runKillMatrix } from '../test/support/faults/kill-matrix.js';
 import { matrixReport } from '../test/support/faults/report.js';
+import { meetAll, meetingsReport } from '../test/support/interop-table.js';
 import { runMatrix } from '../test/support/faults/workers.js';
 import { writeSection } from './reliability-page.js';
 
@@ -38,10 +40,36 @@ async function matrix(): Promise<boolean> {
   return broken === 0 && run.leaks.length === 0;
 }
 
+/** Both signals, at moments spread evenly over a conversion. */
+async function kill(): Promise<boolean> {
+  const { durationMs, results } = await runKillMatrix(50, (result, done) => {
+    if (done % 10 === 0) say(`  ${done} kills`);
+    for (const fault of result.faults)
+      say(`BROKEN ${result.signal} at ${Math.round(result.atMs)} ms: ${fault}`);
+  });
+  await writeSection('kill', killReport(durationMs, results));
+  const broken = results.filter(({ faults }) => faults.length > 0).length;
+  say(`${results.length} kills over ${Math.round(durationMs)} ms, ${broken} broken`);
+  return broken === 0;
+}
+
+/** Registries and clients of others. */
+async function clients(): Promise<boolean> {
+  const meetings = await meetAll(({ registry, client, outcome, detail }) => {
+    say(`  ${client} at ${registry}: ${outcome} (${detail})`);
+  });
+  await writeSection('clients', meetingsReport(meetings));
+  return meetings.every(({ outcome }) => outcome === 'equal');
+}
+
 async function main(args: readonly string[]): Promise<boolean> {
   switch (args[0]) {
     case undefined:
       return matrix();
+    case '--kill':
+      return kill();
+    case '--clients':
+      return clients();
     default:
       throw new Error(`unknown argument ${args[0]}`);
   }

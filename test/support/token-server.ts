@@ -14,6 +14,8 @@ export interface TokenServerOptions {
   readonly field?: 'token' | 'access_token';
   /** The GET form of the protocol is answered 404. */
   readonly postOnly?: boolean;
+  /** Where clients are sent instead: some take no realm on loopback other than the registry's own. Must lead here. */
+  readonly realm?: string;
   /** Sees each request first; true when it has answered it. For faults. */
   readonly intercept?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
@@ -25,6 +27,7 @@ interface Issued {
 
 export interface TokenServer {
   readonly realm: string;
+  readonly url: string;
   readonly requests: readonly {
     readonly method: string;
     readonly scopes: readonly string[];
@@ -91,10 +94,12 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const realm = `http://127.0.0.1:${(server.address() as AddressInfo).port}/token`;
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/token`;
+  const realm = options.realm ?? url;
 
   return {
     realm,
+    url,
     requests,
     tokens,
     issued,
