@@ -7,7 +7,9 @@ import { FormatError, UnsupportedError } from '../errors.js';
 import { decompress } from '../native.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { collect } from '../io/streams.js';
-import { decodeTarHeader, TAR_HEADER_SIZE } from '../rafs-builder/tar-header.js';
+import { blobMetaHeader } from '../rafs-builder/blob-meta.js';
+import { type AnyStruct } from '../rafs-builder/layout.js';
+import { decodeTarHeader, TAR_HEADER_SIZE, tarHeader } from '../rafs-builder/tar-header.js';
 import { SECTIONS, tocEntry, tocFlags, type TocEntry } from '../rafs-builder/toc.js';
 import { type ContentSource } from '../registry/store.js';
 import { type CallOptions } from '../reporter.js';
@@ -24,13 +26,20 @@ export interface Section {
   readonly stored: Buffer | undefined;
 }
 
+export interface FrameStructure {
+  readonly struct: AnyStruct;
+  readonly bytes: Buffer;
+  /** From the start of the blob. */
+  readonly offset: number;
+}
+
 export interface BlobFrame {
   /** Bytes of chunk data, from the start of the blob; 0 when it holds none. */
   readonly dataSize: number;
   /** All bytes behind the data. */
   readonly tail: Buffer;
-  /** The 512 bytes behind the data, which its digest covers too. */
-  readonly dataHeader: Buffer;
+  /** What the frame is made of: tar headers, entries of the table of contents, the header of the chunk records. */
+  readonly structures: readonly FrameStructure[];
   /** By name, in the order of the table. */
   readonly sections: ReadonlyMap<string, Section>;
 }
@@ -57,7 +66,8 @@ export async function readBlobFrame(
       : await readRange(store, blob, { start: dataSize, end: blob.size }, call);
   const window = new Window(tail, dataSize);
   const sections = walkBack(window, entries, toc.offset);
-  return { dataSize, tail, dataHeader: tail.subarray(0, TAR_HEADER_SIZE), sections };
+  const structures = Array.from(structuresOf(window, sections, blob.size, toc));
+  return { dataSize, tail, structures, sections };
 }
 
 /** The content of a section, decompressed and of the right digest. Throws FormatError, or UnsupportedError for lz4. */
@@ -152,6 +162,11 @@ function walkBack(
       found.set(SECTIONS.metaHeader, { entry: tail, stored: window.slice(split, headerOffset) });
     }
     const isData = name === SECTIONS.data;
+    if (isData && entry.flags !== tocFlags.bits.NONE)
+      throw fault(
+        `${name} has flags 0x${entry.flags.toString(16)}, and chunks are compressed each on its own`,
+        tocOffset,
+      );
     if (isData && start !== 0) throw fault('chunk data does not start where the blob does', headerOffset);
     found.set(name, { entry, stored: isData ? undefined : window.slice(start, split(entry, start)) });
     end = start;
@@ -161,6 +176,28 @@ function walkBack(
       throw fault(`the table of contents lists ${name}, and there is no such section`, tocOffset);
   }
   return found;
+}
+
+function* structuresOf(
+  window: Window,
+  sections: ReadonlyMap<string, Section>,
+  size: number,
+  toc: Toc,
+): Generator<FrameStructure> {
+  const at = (struct: AnyStruct, offset: number): FrameStructure => ({
+    struct,
+    bytes: window.slice(offset, offset + struct.size),
+    offset,
+  });
+  for (const [name, { entry }] of sections) {
+    const end = entry.offset + entry.compressedSize;
+    if (name === SECTIONS.metaHeader && entry.compressedSize === blobMetaHeader.size)
+      yield at(blobMetaHeader, entry.offset);
+    // The tar header of the chunk records stands behind their own header.
+    if (name !== SECTIONS.meta) yield at(tarHeader, end);
+  }
+  for (let i = 0; i < toc.entries.length; i++) yield at(tocEntry, toc.offset + i * tocEntry.size);
+  yield at(tarHeader, size - TAR_HEADER_SIZE);
 }
 
 function split(entry: TocEntry, start: number): number {

@@ -120,6 +120,9 @@ export const CATALOGUE = {
   ),
   'BLOB-FRAME': error('the sections at the end of a blob cannot be found or read'),
   'BLOB-TOC': error('the table of contents of a blob does not fit its sections'),
+  'BLOB-RESERVED': warning(
+    'bytes without a meaning in the structures of a blob are not zero; readers do not look, old builders left garbage',
+  ),
   'BLOB-META': error('the chunk table of a blob contradicts itself or the bootstrap'),
   'BLOB-BOOTSTRAP': error('the bootstrap inside a blob cannot be read, or contradicts the blob'),
   'CHUNK-RECORD': error('a chunk is told differently by the bootstrap and by its blob'),

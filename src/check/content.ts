@@ -16,7 +16,9 @@ import { type Finding, type Place } from './finding.js';
 import { type OpenedImage, type UsedBlob } from './opened.js';
 import { Collector } from './rule.js';
 import {
+  checkBlobSize,
   checkMetaCopy,
+  checkReserved,
   checkUsedBlob,
   digestAt,
   ownBlob,
@@ -69,26 +71,52 @@ async function checkBlob(
   { blob, place, used }: BlobSubject,
   call: CallOptions,
 ): Promise<readonly Finding[]> {
-  const { store } = subject.opened.image;
+  const { opened } = subject;
   const collector = new Collector(place);
   // A blob that is absent has been told by the manifest's rules.
-  if (!(await store.exists(blob, call))) return [];
-  const frame = await collector.attempt('BLOB-FRAME', () => readBlobFrame(store, blob, call));
-  const own = frame === undefined ? undefined : ownBlob(await readOwnBootstrap(frame, collector));
-  let chunks = NO_CHUNKS;
-  if (frame !== undefined) {
-    const stored = await readStoredChunks(frame, collector);
-    await collector.attempt('BLOB-META', () => checkMetaCopy(subject.opened, blob, frame, collector));
-    if (own !== undefined) checkUsedBlob('bootstrap in the blob', own, stored, collector);
-    if (used !== undefined) checkUsedBlob('bootstrap', used, stored, collector);
-    // Only a bootstrap tells how chunks are compressed; a blob that none uses holds nothing that is ever read.
-    if (stored !== undefined && (used ?? own) !== undefined) chunks = chunksToVerify(stored, [used, own]);
-  }
+  if (!(await opened.image.store.exists(blob, call))) return [];
+  const { frame, own, stored } = await checkSections(opened, { blob, used }, collector, call);
   if (subject.verified.has(blob.digest)) return collector.findings;
   subject.verified.add(blob.digest);
+  // Only a bootstrap tells how chunks are compressed; a blob that none uses holds nothing that is ever read.
+  const chunks =
+    stored === undefined || (used ?? own) === undefined ? NO_CHUNKS : chunksToVerify(stored, [used, own]);
   const { compressor, digester } = used?.record ?? own?.record ?? { compressor: 'none', digester: 'blake3' };
   await streamBlob(subject, { blob, frame, chunks, compressor, digester }, collector, call);
   return collector.findings;
+}
+
+/** What was found behind the data of a blob; undefined for what cannot be read. */
+export interface StoredSections {
+  readonly frame: BlobFrame | undefined;
+  /** As the bootstrap in the blob tells it. */
+  readonly own: UsedBlob | undefined;
+  readonly stored: StoredChunks | undefined;
+}
+
+/** The sections behind the data, held against each other and against the bootstraps. Reads no chunk, and trusts no digest. */
+export async function checkSections(
+  opened: OpenedImage,
+  { blob, used }: { readonly blob: Descriptor; readonly used: UsedBlob | undefined },
+  collector: Collector,
+  call: CallOptions,
+): Promise<StoredSections> {
+  const { store } = opened.image;
+  const frame = await collector.attempt('BLOB-FRAME', () => readBlobFrame(store, blob, call));
+  if (frame === undefined) return { frame, own: undefined, stored: undefined };
+  const own = ownBlob(await readOwnBootstrap(frame, collector));
+  const stored = await readStoredChunks(frame, collector);
+  checkReserved(frame, collector);
+  await collector.attempt('BLOB-META', () => checkMetaCopy(opened, blob, frame, collector));
+  for (const [what, told] of [
+    ['bootstrap in the blob', own],
+    ['bootstrap', used],
+  ] as const) {
+    if (told === undefined) continue;
+    checkUsedBlob(what, told, stored, collector);
+    checkBlobSize(what, told.record, { frame, size: blob.size }, collector);
+  }
+  return { frame, own, stored };
 }
 
 /** Chunks to verify: a table of its own, whose positions stand for these numbers of the blob. */

@@ -13,7 +13,7 @@ import {
 } from '../rafs-builder/blob-meta.js';
 import { roundUp } from '../rafs-builder/layout.js';
 import { SECTIONS } from '../rafs-builder/toc.js';
-import { type ChunkRecord } from '../rafs-builder/tree.js';
+import { type BlobRecord, type ChunkRecord } from '../rafs-builder/tree.js';
 import { BLOCK_SIZE, blobFeatures, COMPRESSORS, OWN_BLOB_ID } from '../rafs-builder/v6.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { contentOfSection, type BlobFrame, type Section } from './blob-frame.js';
@@ -220,4 +220,31 @@ function differenceOf(
 /** The blob that a layer's own bootstrap takes for its own; undefined when it uses nothing of it. */
 export function ownBlob(own: ReadBootstrap | undefined): UsedBlob | undefined {
   return own?.blobs.find(({ record }) => record.id === OWN_BLOB_ID);
+}
+
+/** What a bootstrap calls the size of a blob: where the bootstrap in it starts, or all of it. */
+export function checkBlobSize(
+  what: string,
+  { compressedSize }: BlobRecord,
+  { frame, size }: { readonly frame: BlobFrame; readonly size: number },
+  collector: Collector,
+): void {
+  const start = frame.sections.get(SECTIONS.bootstrap)?.entry.offset;
+  if (compressedSize === start || compressedSize === size) return;
+  collector.report('BLOB-META', {
+    message: `blob table of the ${what} tells another compressed size`,
+    expected: `${start ?? size}`,
+    found: `${compressedSize}`,
+  });
+}
+
+/** Bytes without a meaning in the blob's own structures. Old builders left garbage in some, and readers do not look. */
+export function checkReserved(frame: BlobFrame, collector: Collector): void {
+  const { place } = collector;
+  for (const { struct, bytes, offset } of frame.structures) {
+    const field = struct.dirty(bytes, 0);
+    if (field === undefined) continue;
+    const where = { ...place, offset: offset + field.offset };
+    collector.report('BLOB-RESERVED', { message: `${struct.name}.${field.name} is not zero` }, where);
+  }
 }

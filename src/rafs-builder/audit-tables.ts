@@ -41,6 +41,13 @@ function* auditSuper(image: V6Image): Generator<AuditFinding> {
       offset: v6.EXTENDED_SUPER_OFFSET + 0x28,
     });
   }
+  const table = extended.chunkTableOffset;
+  if (extended.chunkTableSize === 0 && (table % v6.BLOCK_SIZE !== 0 || table > image.bytes.length)) {
+    yield auditFinding('RAFS-TABLE', {
+      message: `an empty chunk table at ${table}`,
+      offset: v6.EXTENDED_SUPER_OFFSET + 0x18,
+    });
+  }
   for (const [i, nid] of prefetch.entries()) {
     if (image.inodes.has(nid)) continue;
     const offset = extended.prefetchTableOffset + i * v6.prefetchEntry.size;
@@ -55,6 +62,9 @@ function firstWithXattrs({ columns }: V6Image): number | undefined {
   }
   return undefined;
 }
+
+/** Blocks: 512 KiB; older builders have 2 MiB. */
+const MAPPED_UNIT = 128;
 
 function* auditDevices({ bytes, tables }: V6Image): Generator<AuditFinding> {
   const blocks = tables.devices.reduce((sum, slot) => sum + slot.blocks, 0);
@@ -95,6 +105,14 @@ function* auditDevices({ bytes, tables }: V6Image): Generator<AuditFinding> {
         found: slot.mappedBlock,
       });
     }
+    if (slot.mappedBlock % MAPPED_UNIT !== 0 || slot.mappedBlock + slot.blocks > 0xffff_ffff) {
+      yield auditFinding('RAFS-MAPPED', {
+        message: `device ${i} is mapped to block ${slot.mappedBlock}, which no writer does`,
+        offset: offset + 0x44,
+        expected: `a multiple of ${MAPPED_UNIT}, and an end below 2^32`,
+        found: slot.mappedBlock,
+      });
+    }
     free = slot.mappedBlock + slot.blocks;
   }
 }
@@ -120,11 +138,22 @@ function* auditBlob(image: V6Image, entry: v6.BlobEntry, i: number): Generator<A
   if (entry.tocSize !== 0 && (entry.tocSize % 128 !== 0 || entry.tocSize < 640 || entry.tocSize > 0x1_0000)) {
     yield report(`a table of contents of ${entry.tocSize} bytes`);
   }
+  const foreign = has(entry.features, 'SEPARATE') || has(entry.features, 'ENCRYPTED');
+  if (!foreign && (!isZero(entry.metaDigest) || entry.metaSize !== 0 || !isZero(entry.cipherIv)))
+    yield report('it is neither encrypted nor of a reference type, and tells keys or digests of one');
+  if (!foreign && isZero(entry.tocDigest) !== (entry.tocSize === 0))
+    yield report(
+      `a table of contents of ${entry.tocSize} bytes, and its digest is ${isZero(entry.tocDigest) ? '' : 'not '}zero`,
+    );
   if (!has(entry.features, 'SEPARATE')) {
     const end = entry.metaOffset + entry.metaCompressedSize + v6.BLOCK_SIZE;
     if (entry.compressedSize < end)
       yield report(`its sections reach to ${end}, its size is ${entry.compressedSize}`);
   }
+}
+
+function isZero(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0);
 }
 
 /** Where chunk data ends: at the tar header before the chunk records, when there is one. */
@@ -177,6 +206,8 @@ function recordFault(
     return `an uncompressed offset of ${info.uncompressedOffset}`;
   if (info.uncompressedOffset + info.uncompressedSize > entry.uncompressedSize)
     return 'its uncompressed end is behind that of the blob';
+  if (info.fileOffset % chunkSize !== 0) return `a file offset of ${info.fileOffset}, within a chunk`;
+  if (info.crc32 !== 0 && !v6.chunkFlags.has(info.flags, 'HAS_CRC32')) return 'a checksum without its flag';
   if (compressed && entry.compressor === v6.COMPRESSORS.none)
     return 'compressed, in a blob without a compressor';
   if (of('BATCH') || of('ZRAN') || of('ENCRYPTED')) return undefined; // sizes are told by blob.meta alone

@@ -61,8 +61,14 @@ class TreeAudit {
       const path = displayName(columns.pathOf(other));
       this.#reportAt(nid, 'RAFS-INODE', { message: `inode number ${ino} is also that of /${path}` });
     }
+    const { inos } = this.#image.tables.superBlock;
+    if (ino > inos && ino <= 0x7fff_ffff)
+      this.#reportAt(nid, 'RAFS-INODE', { message: `inode number ${ino}, where ${inos} are handed out` });
     const layout = columns.layoutOf(nid);
-    if (kind !== FILE && kind !== DIRECTORY && kind !== SYMLINK && layout !== v6.LAYOUT_PLAIN) {
+    const special = kind !== FILE && kind !== DIRECTORY && kind !== SYMLINK;
+    if (special && columns.sizeOf(nid) !== 0)
+      this.#reportAt(nid, 'RAFS-INODE', { message: `a size of ${columns.sizeOf(nid)} without content` });
+    if (special && layout !== v6.LAYOUT_PLAIN) {
       const message = `a ${columns.kindName(nid) ?? 'hole'} with data layout ${layout}`;
       this.#reportAt(nid, 'RAFS-INODE', { message });
     }

@@ -21,22 +21,15 @@ const IV = Uint32Array.of(
   0x5be0cd19,
 );
 const PERMUTATION = [2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8] as const;
-/** Word order of the message in each of the seven rounds. */
-const SCHEDULE = Array.from({ length: 6 }).reduce<number[][]>(
-  (rounds) => [...rounds, PERMUTATION.map((from) => rounds.at(-1)?.[from] ?? 0)],
-  [PERMUTATION.map((_, i) => i)],
+/** Word order of the message in each of the seven rounds, one behind the other. */
+const SCHEDULE = Uint8Array.from(
+  Array.from({ length: 6 })
+    .reduce<number[][]>(
+      (rounds) => [...rounds, PERMUTATION.map((from) => rounds.at(-1)?.[from] ?? 0)],
+      [PERMUTATION.map((_, i) => i)],
+    )
+    .flat(),
 );
-/** Columns, then diagonals: the state words that one step mixes. */
-const STEPS = [
-  [0, 4, 8, 12],
-  [1, 5, 9, 13],
-  [2, 6, 10, 14],
-  [3, 7, 11, 15],
-  [0, 5, 10, 15],
-  [1, 6, 11, 12],
-  [2, 7, 8, 13],
-  [3, 4, 9, 14],
-] as const;
 
 /** A node of the tree, before it is known whether it is the root. */
 interface Node {
@@ -81,7 +74,8 @@ function chunkNode(chunk: Uint8Array, counter: number): Node {
 
 function wordsOf(bytes: Uint8Array): Uint32Array {
   const words = new Uint32Array(16);
-  for (const [i, byte] of bytes.entries()) words[i >>> 2] = (words[i >>> 2] ?? 0) | (byte << (8 * (i & 3)));
+  for (let i = 0; i < bytes.length; i++)
+    words[i >>> 2] = (words[i >>> 2] ?? 0) | ((bytes[i] ?? 0) << (8 * (i & 3)));
   return words;
 }
 
@@ -94,17 +88,32 @@ function compress({ chaining, block, counter, length, flags }: Node, extra: numb
   state[13] = Math.floor(counter / 2 ** 32);
   state[14] = length;
   state[15] = flags | extra;
-  for (const order of SCHEDULE) {
-    for (const [step, [a, b, c, d]] of STEPS.entries()) {
-      const first = block[order[2 * step] ?? 0] ?? 0;
-      const second = block[order[2 * step + 1] ?? 0] ?? 0;
-      mix(state, a, b, c, d, first, second);
-    }
+  for (let at = 0; at < SCHEDULE.length;) {
+    // Columns, then diagonals.
+    at = mix(state, 0, 4, 8, 12, block, at);
+    at = mix(state, 1, 5, 9, 13, block, at);
+    at = mix(state, 2, 6, 10, 14, block, at);
+    at = mix(state, 3, 7, 11, 15, block, at);
+    at = mix(state, 0, 5, 10, 15, block, at);
+    at = mix(state, 1, 6, 11, 12, block, at);
+    at = mix(state, 2, 7, 8, 13, block, at);
+    at = mix(state, 3, 4, 9, 14, block, at);
   }
   return state.subarray(0, 8).map((word, i) => word ^ (state[i + 8] ?? 0));
 }
 
-function mix(v: Uint32Array, a: number, b: number, c: number, d: number, x: number, y: number): void {
+/** Mixes two words of the block, those that the schedule has at `at`, into four of the state. Returns what comes next. */
+function mix(
+  v: Uint32Array,
+  a: number,
+  b: number,
+  c: number,
+  d: number,
+  block: Uint32Array,
+  at: number,
+): number {
+  const x = block[SCHEDULE[at] ?? 0] ?? 0;
+  const y = block[SCHEDULE[at + 1] ?? 0] ?? 0;
   let va = v[a] ?? 0;
   let vb = v[b] ?? 0;
   let vc = v[c] ?? 0;
@@ -121,6 +130,7 @@ function mix(v: Uint32Array, a: number, b: number, c: number, d: number, x: numb
   v[b] = vb;
   v[c] = vc;
   v[d] = vd;
+  return at + 2;
 }
 
 function rotate(word: number, by: number): number {

@@ -3,6 +3,7 @@
 //! It is a builder, merger, checker and reader that shares no code with ours. The libraries keep process-wide
 //! singletons, so a process runs one command. Prefetch patterns come on standard input, as with upstream's tool.
 
+mod batch;
 mod check;
 mod config;
 mod create;
@@ -22,6 +23,7 @@ const USAGE: &str = "usage: nydus-reference create [--compressor zstd|none|lz4_b
        nydus-reference bootstrap BLOB OUT.boot
        nydus-reference merge [--chunk-dict BOOT] [--json] OUT.boot SRC.boot...
        nydus-reference check BOOT
+       nydus-reference check-batch BOOT
        nydus-reference read [--devices DIR] BOOT BLOB-DIR
        nydus-reference list DIR
 create and merge read prefetch patterns from standard input: give them \"/\" and a line break";
@@ -79,6 +81,7 @@ fn run() -> Result<()> {
             merge::merge(out, sources, arguments.chunk_dict.as_deref(), arguments.json)
         }
         ("check", [bootstrap]) => check::check(bootstrap),
+        ("check-batch", [bootstrap]) => batch::check_batch(bootstrap),
         ("read", [bootstrap, blobs]) => read::read(bootstrap, blobs, arguments.devices.as_deref()),
         ("list", [folder]) => list::list(folder),
         _ => bail!("{USAGE}"),

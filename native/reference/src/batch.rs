@@ -1,0 +1,64 @@
+//! `check` for many variants of one bootstrap in one process: a process for each would take longer than the check.
+//!
+//! Each line of standard input is one variant: words `OFFSET:HEX` (bytes to write) and `size:BYTES` (cut, or longer with
+//! zeros). For each, one line goes out at once: `accepted`, `refused`, or `panic`. A variant that ends the process (upstream
+//! overflows its stack on a directory loop) has no line; whoever called begins again behind it.
+
+use std::io::{BufRead, Write};
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use nydus_api::ConfigV2;
+use nydus_builder::Tree;
+use nydus_rafs::metadata::RafsSuper;
+
+use crate::config::Scratch;
+
+pub fn check_batch(base: &Path) -> Result<()> {
+    let base = std::fs::read(base).with_context(|| format!("cannot read {}", base.display()))?;
+    let scratch = Scratch::new()?;
+    let path = scratch.path().join("variant.boot");
+    panic::set_hook(Box::new(|_| ()));
+    log::set_max_level(log::LevelFilter::Off);
+    let mut out = std::io::stdout().lock();
+    for line in std::io::stdin().lock().lines() {
+        std::fs::write(&path, variant(&base, &line?)?)?;
+        let verdict = match panic::catch_unwind(AssertUnwindSafe(|| load(&path))) {
+            Ok(Ok(())) => "accepted",
+            Ok(Err(_)) => "refused",
+            Err(_) => "panic",
+        };
+        writeln!(out, "{verdict}")?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+fn variant(base: &[u8], line: &str) -> Result<Vec<u8>> {
+    let mut bytes = base.to_vec();
+    for word in line.split_whitespace() {
+        let (place, value) = word.split_once(':').with_context(|| format!("an edit without a colon: {word}"))?;
+        if place == "size" {
+            bytes.resize(value.parse()?, 0);
+            continue;
+        }
+        let (start, value) = (place.parse::<usize>()?, hex::decode(value)?);
+        let end = start + value.len();
+        ensure!(end <= bytes.len(), "an edit behind the end: {word}");
+        bytes[start..end].copy_from_slice(&value);
+    }
+    Ok(bytes)
+}
+
+/// As `check`, without what it prints.
+fn load(path: &Path) -> Result<()> {
+    let (image, _) = RafsSuper::load_from_file(path, Arc::new(ConfigV2::default()), false)?;
+    let tree = Tree::from_bootstrap(&image, &mut ())?;
+    tree.walk_dfs_pre(&mut |tree| {
+        let _ = tree.borrow_mut_node().chunks.len();
+        Ok(())
+    })?;
+    Ok(())
+}

@@ -1,0 +1,30 @@
+/**
+ * Bootstraps of both formats, made wrong at random: every outcome is a finding, none takes long, and what the upstream
+ * project's reader refuses (or falls over) we refuse. The whole run is `npm run mutations`.
+ */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { disagreements, MUTATED, runMutations } from '../support/mutation-run.js';
+import { referenceVerdicts } from '../support/reference-batch.js';
+import { referenceTool } from '../support/reference.js';
+import { tempFolder } from '../support/temp-folder.js';
+import { pathOrSkip } from '../support/tools.js';
+
+/** Of each base. */
+const COUNT = 200;
+const SEED = 20_240_101;
+
+for (const [i, base] of MUTATED.entries()) {
+  test(`${COUNT} mutations of ${base.join('/')}: what the reference refuses, we refuse`, async (t) => {
+    const { run, bytes } = runMutations(base, COUNT, SEED + i);
+    const path = pathOrSkip(t, referenceTool());
+    if (path === undefined) return;
+    const file = join(await tempFolder(t), 'base.boot');
+    const verdicts = await referenceVerdicts({ path }, bytes, run.variants, file);
+    const refused = run.refused.filter(Boolean).length;
+    const theirs = verdicts.filter((verdict) => verdict !== 'accepted').length;
+    t.diagnostic(`we refuse ${refused}, the reference ${theirs}; slowest ${run.slowestMs.toFixed(0)} ms`);
+    assert.deepEqual(disagreements(run, verdicts), []);
+  });
+}

@@ -1,0 +1,33 @@
+/**
+ * Every byte counts: of two small images all changes and all cuts. What `check` does not find is in a field with a reason.
+ * All cases: `npm run every-byte`.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { everyByteOfBootstrap, everyByteOfCase, type FileReport } from '../support/every-byte.js';
+import { REASONS } from '../support/every-byte-reasons.js';
+import { referenceBootstrap } from '../support/reference-bootstraps.js';
+
+/** Under all of the images here. */
+const SHARE = 0.985;
+
+function hold({ file, flips, missed, missedCuts }: FileReport): string {
+  const unseen = Array.from(missed.values()).reduce((sum, count) => sum + count, 0);
+  assert.deepEqual(missedCuts, [], `${file}: lengths at which a cut is not seen`);
+  assert.deepEqual(
+    Array.from(missed.keys()).filter((field) => REASONS[field] === undefined),
+    [],
+    `${file}: fields without a reason`,
+  );
+  const share = 1 - unseen / flips;
+  assert.ok(share >= SHARE, `${file}: only ${share} found`);
+  return `${file}: ${(share * 100).toFixed(2)} % of ${flips} changes found`;
+}
+
+test('changes and cuts of the metadata of a v6 image are found', async (t) => {
+  for (const report of await everyByteOfCase('all-deleted')) t.diagnostic(hold(report));
+});
+
+test('changes and cuts of a v5 bootstrap are found', async (t) => {
+  t.diagnostic(hold(await everyByteOfBootstrap(referenceBootstrap('all-deleted', 'v5-zstd'))));
+});
