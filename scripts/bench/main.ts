@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { type RealRegistry, startDockerRegistry } from '../../test/support/registries.js';
 import { projectRoot, runTool } from '../../test/support/tools.js';
 import { type Bound, madeBlobs, measureBound } from './bound.js';
+import { measureGrowth } from './growth.js';
 import { type BenchImage, benchImages } from './images.js';
 import { type Profile, profileOf } from './profile.js';
 import { machine, type Measured, renderResults } from './report.js';
@@ -23,7 +24,9 @@ const USAGE = `npm run bench -- [options]
   --merge              also convert with --merge-platform
   --no-bound           leave out the bound
   --profile            one more run of each: what every stage did with its time, and a .cpuprofile
-  --write              put the table into docs/performance.md
+  --growth [--images files,layers,bytes,one-file]
+                       instead: how time and memory grow, over generated images up to 20 GB
+  --write              put tables into docs/performance.md, and plots into docs/images
 `;
 
 const { values: flags } = parseArgs({
@@ -35,6 +38,7 @@ const { values: flags } = parseArgs({
     merge: { type: 'boolean', default: false },
     bound: { type: 'boolean', default: true },
     profile: { type: 'boolean', default: false },
+    growth: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -134,6 +138,12 @@ async function main(): Promise<void> {
   });
   await mkdir(work, { recursive: true });
   const names = flags.images?.split(',');
+  if (flags.growth) {
+    const text = `${await measureGrowth(names, flags.write, say)}\n\nOn ${await machine()}.`;
+    process.stdout.write(`${text}\n`);
+    if (flags.write) await writeSection('growth', text);
+    return;
+  }
   const { layout, images } = await benchImages({ ...flags, names }, work, say);
   await using source = await startDockerRegistry();
   for (const { name } of images) {

@@ -183,7 +183,8 @@ async function feed(
         shared.release();
       });
   } else {
-    stream = content.open();
+    // The packer digests them anyway, and `compareWithPromise` looks at it before anything gets a name.
+    stream = context.source.fetch(descriptor, { ...call, digestedByCaller: true });
   }
   let packed = 0;
   const pulled = counted(stream, (done) => {
