@@ -77,11 +77,12 @@ export async function openOptions(
   { retry, workDir, transfer }: RunSettings = {},
 ): Promise<OpenOptions> {
   const { dockerCredentials } = await import('../registry/credentials.js');
-  const { insecure, plainHttp, ca = [], hostsDir } = flags;
+  const { insecure, insecureFlag, plainHttp, ca = [], hostsDir } = flags;
   return {
     ...transfer,
     credentials: dockerCredentials({ paths: credentialPaths(env), env }),
     insecure,
+    insecureFlag,
     plainHttp,
     hostsDir,
     proxies: proxies(env),

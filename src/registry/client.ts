@@ -6,7 +6,7 @@ import { AuthError, RegistryError, UsageError } from '../errors.js';
 import { DEFAULT_RETRY, retry, type RetryOptions, type RetryPolicy } from '../io/retry.js';
 import { type ReplayableContent } from '../io/streams.js';
 import { type Reference, registryHost } from '../oci/reference.js';
-import { type CallOptions } from '../reporter.js';
+import { type CallOptions, type Reporter } from '../reporter.js';
 import { type CredentialStore } from './credentials.js';
 import { EndpointSession } from './endpoint-session.js';
 import { type Endpoint, endpointsOf } from './endpoints.js';
@@ -58,7 +58,6 @@ export class RegistryClient implements AsyncDisposable {
   #sessions: Promise<readonly EndpointSession[]> | undefined;
   /** Mirrors that could not be reached: not tried again in this run. */
   readonly #down = new Set<EndpointSession>();
-  readonly #warned = new Set<string>();
 
   constructor(reference: Reference, access: 'pull' | 'pull,push', options: ClientOptions) {
     this.host = registryHost(reference);
@@ -222,20 +221,22 @@ export class RegistryClient implements AsyncDisposable {
 
   /** `Warning: 299 - "text"`, distribution-spec, "Warnings": each text once. */
   #warn({ headers }: HttpResponse, { endpoint }: EndpointSession, { reporter }: CallOptions): void {
-    for (const [, quoted = ''] of (headers['warning'] ?? '').matchAll(
-      /(?:^|,)\s*299\s+\S+\s+"((?:[^"\\]|\\.)*)"/g,
-    )) {
+    const header = headers['warning'];
+    if (header === undefined || reporter === undefined) return;
+    const told = warnings.get(reporter) ?? new Set();
+    warnings.set(reporter, told);
+    for (const [, quoted = ''] of header.matchAll(/(?:^|,)\s*299\s+\S+\s+"((?:[^"\\]|\\.)*)"/g)) {
       const text = this.#transport.redactor.text(oneLine(quoted.replace(/\\(.)/g, '$1')));
-      if (this.#warned.has(text) || this.#warned.size >= MAX_WARNINGS) continue;
-      this.#warned.add(text);
-      reporter?.emit({
-        type: 'warning',
-        code: 'REGISTRY',
-        message: `registry ${endpoint.host} says: ${text}`,
-      });
+      const message = `registry ${endpoint.host} says: ${text}`;
+      if (told.has(message) || told.size >= MAX_WARNINGS) continue;
+      told.add(message);
+      reporter.emit({ type: 'warning', code: 'REGISTRY', message });
     }
   }
 }
+
+/** What each reporter has been told: source and target of a run may be the same registry. */
+const warnings = new WeakMap<Reporter, Set<string>>();
 
 /** A registry that finds a new text for each answer is not listened to for ever. */
 const MAX_WARNINGS = 20;

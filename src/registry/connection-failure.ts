@@ -10,14 +10,14 @@ export interface FailedExchange {
   readonly url: URL;
   readonly proxy: URL | undefined;
   readonly redactor: Redactor;
-  /** For hints: the flags are `--source-insecure` and `--target-insecure`. */
-  readonly side: 'source' | 'target';
+  /** For hints: the flag that does without verification. */
+  readonly insecureFlag: string;
   readonly signal: AbortSignal | undefined;
 }
 
 /** Errors of ours, thrown by a request's body, pass as they are. */
 export function connectionFailure(cause: unknown, failed: FailedExchange): NydusError {
-  const { url, proxy, redactor, side, signal } = failed;
+  const { url, proxy, redactor, insecureFlag, signal } = failed;
   if (cause instanceof NydusError) return cause;
   if (signal?.aborted === true) return interrupted(signal);
   const details = { cause, request: failed.label };
@@ -53,7 +53,7 @@ export function connectionFailure(cause: unknown, failed: FailedExchange): Nydus
   if (isCertificateError(code)) {
     return new RegistryError(`registry ${host}: its TLS certificate is not trusted (${code})`, {
       ...details,
-      hint: `name the authority that signed it with --ca FILE; to trust it all the same, add --${side}-insecure`,
+      hint: `name the authority that signed it with --ca FILE; to trust it all the same, add ${insecureFlag}`,
     });
   }
   const reason = CONNECTION_REASONS[code];

@@ -29,6 +29,8 @@ export type Side = 'source' | 'target';
 export interface TransportOptions {
   /** For hints: the flags are `--source-insecure` and `--target-insecure`. */
   readonly side: Side;
+  /** For hints, where that flag has another name. */
+  readonly insecureFlag?: string | undefined;
   /** Do not verify certificates. */
   readonly insecure?: boolean | undefined;
   /** Plain HTTP is fine for every host of this side. */
@@ -197,7 +199,7 @@ export class Transport implements AsyncDisposable {
         url,
         proxy,
         redactor: this.redactor,
-        side: this.#options.side,
+        insecureFlag: this.#options.insecureFlag ?? `--${this.#options.side}-insecure`,
         signal,
       });
     try {

@@ -8,6 +8,7 @@ import { parseReference } from '../../../src/oci/reference.js';
 import { type ApiRequest, RegistryClient } from '../../../src/registry/client.js';
 import { anonymous, type CredentialStore } from '../../../src/registry/credentials.js';
 import { type HttpResponse } from '../../../src/registry/transport.js';
+import { type ConvertEvent } from '../../../src/reporter.js';
 
 const QUICK = { attempts: 4, baseMs: 1, capMs: 2000 };
 
@@ -307,4 +308,32 @@ test('a Location is made absolute, and is not led down to clear text', async () 
   assert.equal(at('https://store.example/u'), 'https://store.example/u');
   assert.throws(() => at('http://store.example/u'), /refused/);
   assert.throws(() => r.client.resolveLocation({ ...secure, headers: {} }, 'x'), /no Location/);
+});
+
+test('warnings of a registry are passed on once, whoever gets them, and not without end', async () => {
+  let n = 0;
+  const listener: RequestListener = (_request, response) => {
+    n++;
+    response.setHeader('warning', [
+      '299 - "moves \\"soon\\""',
+      `299 - "number ${n > 2 ? n : 0}", 110 - "stale"`,
+    ]);
+    response.end();
+  };
+  await using r = await rig(listener);
+  const said: string[] = [];
+  const reporter = {
+    emit: (event: ConvertEvent) => said.push(event.type === 'warning' ? event.message : event.type),
+  };
+  const ask = async (): Promise<void> => {
+    await (await r.ask({ reporter })).discard();
+  };
+  await ask();
+  await ask();
+  assert.deepEqual(
+    said.map((text) => text.replace(/127\S+/, 'H')),
+    ['registry H says: moves "soon"', 'registry H says: number 0'],
+  );
+  for (let i = 0; i < 40; i++) await ask();
+  assert.equal(said.length, 20);
 });
