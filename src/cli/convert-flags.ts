@@ -1,41 +1,11 @@
-/** The flags of the program and of `convert`, after upstream's (design: nydusify `convert`, its names, defaults, environment). */
+/** The flags of `convert`, after upstream's (design: nydusify `convert`, its names, defaults, environment). */
 import { DEFAULT_CHUNK_SIZE } from '../convert/options.js';
 import { DEFAULT_CONCURRENCY } from '../io/concurrency.js';
 import { type Flag } from './flags.js';
+import { GLOBAL_FLAGS, OUTPUT } from './global-flags.js';
 import { REGISTRY, REGISTRY_FLAGS } from './registry-flags.js';
 
-export const OUTPUT = 'Output:';
-
-/** Taken before and after the command. */
-export const GLOBAL_FLAGS: readonly Flag[] = [
-  {
-    name: 'debug',
-    short: 'D',
-    type: 'boolean',
-    env: 'DEBUG_LOG_LEVEL',
-    group: OUTPUT,
-    help: 'show causes and stacks of errors',
-  },
-  { name: 'verbose', type: 'boolean', group: OUTPUT, help: 'show causes of errors' },
-  {
-    name: 'log-level',
-    short: 'l',
-    type: 'string',
-    value: 'level',
-    default: 'info',
-    env: 'LOG_LEVEL',
-    group: OUTPUT,
-    help: 'panic, fatal, error, warn, info, debug or trace',
-  },
-  {
-    name: 'log-file',
-    type: 'string',
-    value: 'path',
-    env: 'LOG_FILE',
-    group: OUTPUT,
-    help: 'append progress and messages to a file instead of showing them',
-  },
-];
+export { GLOBAL_FLAGS, OUTPUT };
 
 const IMAGES = 'Images:';
 const PLATFORMS = 'Platforms:';

@@ -7,7 +7,7 @@ import { asNydusError, renderError } from './errors.js';
 import { addFlags, type Flag, rewriteArgv } from './flags.js';
 import { redactUrls } from '../registry/redact.js';
 import { detailOf } from './log.js';
-import { GLOBAL_FLAGS } from './convert-flags.js';
+import { GLOBAL_FLAGS } from './global-flags.js';
 
 interface LazyCommand {
   readonly name: string;
