@@ -1,9 +1,16 @@
 /**
  * `npm run faults`: what a run does when the network, the registry or the machine fails, tried out in full and written into
- * docs/reliability.md. Without an argument the fault matrix; `--kill`, `--hostile`, `--clients`, `--link` the others.
+ * docs/reliability.md. Without an argument the fault matrix; `--kill`, `--hostile` and `--clients` the others.
  */
 import { availableParallelism } from 'node:os';
 import { killReport, runKillMatrix } from '../test/support/faults/kill-matrix.js';
+import {
+  attack,
+  ATTACKS,
+  hostileFaults,
+  hostileReport,
+  type HostileResult,
+} from '../test/support/faults/hostile.js';
 import { matrixReport } from '../test/support/faults/report.js';
 import { meetAll, meetingsReport } from '../test/support/interop-table.js';
 import { runMatrix } from '../test/support/faults/workers.js';
@@ -62,6 +69,18 @@ async function clients(): Promise<boolean> {
   return meetings.every(({ outcome }) => outcome === 'equal');
 }
 
+/** A registry that means harm. */
+async function hostile(): Promise<boolean> {
+  const results: HostileResult[] = [];
+  for (const each of ATTACKS) {
+    const result = await attack(each);
+    results.push(result);
+    say(`  ${each.name}: ${result.sentence} ${hostileFaults(result).join(', ')}`);
+  }
+  await writeSection('hostile', hostileReport(results));
+  return results.every((result) => hostileFaults(result).length === 0);
+}
+
 async function main(args: readonly string[]): Promise<boolean> {
   switch (args[0]) {
     case undefined:
@@ -70,6 +89,8 @@ async function main(args: readonly string[]): Promise<boolean> {
       return kill();
     case '--clients':
       return clients();
+    case '--hostile':
+      return hostile();
     default:
       throw new Error(`unknown argument ${args[0]}`);
   }
