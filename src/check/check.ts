@@ -43,6 +43,11 @@ export interface CheckOptions {
   readonly clients?: boolean | undefined;
   /** Tell what the images hold, by layer and by directory. */
   readonly details?: boolean | undefined;
+  /**
+   * True: no chunk data is read. Manifests, bootstraps, and by range requests each blob's table of contents, chunk table and
+   * own bootstrap are still verified against each other.
+   */
+  readonly bootstrapOnly?: boolean | undefined;
   /** Is given every document that was looked at, by the name that upstream's `check` has for it in its work directory. */
   readonly keep?: ((path: string, bytes: Uint8Array) => Promise<void>) | undefined;
 }
@@ -56,6 +61,8 @@ export interface CheckedPlatform {
   readonly layers: number;
   /** Bytes of all data layers. */
   readonly blobBytes: number;
+  /** Chunk data was read: all of it, or the sample that was asked for. */
+  readonly dataRead: boolean;
   /** It was compared with its source. */
   readonly compared: boolean;
   /** Data layers in order, lowest first. */
@@ -225,6 +232,7 @@ class Run {
       oci: image.ociHalf?.manifest.descriptor.digest,
       layers: layers.length,
       blobBytes: layers.reduce((sum, { size }) => sum + size, 0),
+      dataRead: opening.opened !== undefined && this.#options.bootstrapOnly !== true,
       compared: opening.opened !== undefined && source !== undefined,
       layerSizes: checkedLayers(image, source),
       bootstrapBytes: image.manifest.value.layers.at(-1)?.size ?? 0,
@@ -235,7 +243,9 @@ class Run {
     });
     if (opening.opened === undefined) return;
     await this.#run(bootstrapRules, opening.opened);
-    this.#step(`reading blobs${source === undefined ? '' : ' and source layers'} of ${placeText(image)}`);
+    this.#step(
+      `reading ${this.#options.bootstrapOnly === true ? 'ends of blobs' : 'blobs'}${source === undefined ? '' : ' and source layers'} of ${placeText(image)}`,
+    );
     await this.#runTogether(this.#heavy(opening.opened, source, sources));
   }
 
@@ -246,7 +256,8 @@ class Run {
     sources: ReferenceSubject | undefined,
   ): ((call: CallOptions) => AsyncIterable<Finding>)[] {
     const threads = this.#threads;
-    const content = { opened, verified: this.#verified, threads };
+    const bootstrapOnly = this.#options.bootstrapOnly === true;
+    const content = { opened, verified: this.#verified, threads, bootstrapOnly };
     const rules = [(call: CallOptions) => checkContent(content, call)];
     if (source === undefined || sources === undefined) return rules;
     const { image: target, bootstrap } = opened;

@@ -42,10 +42,11 @@ function platformLine(image: CheckedPlatform): string {
   return `${image.platform}: ${platformFacts(image).join(', ')}`;
 }
 
-function platformFacts({ layers, blobBytes, oci, compared }: CheckedPlatform): readonly string[] {
+function platformFacts({ layers, blobBytes, oci, dataRead, compared }: CheckedPlatform): readonly string[] {
   return [
     `${plural(layers, 'layer')}, ${formatBytes(blobBytes)} of blobs`,
     ...(oci === undefined ? [] : ['both halves']),
+    ...(dataRead ? [] : ['chunk data not read']),
     ...(compared ? ['filesystem compared with the source'] : []),
   ];
 }

@@ -99,6 +99,12 @@ export const CHECK_FLAGS: readonly Flag[] = [
     group: IMAGES,
     help: 'os/arch[/variant], or a comma list of them; default: every platform of the target',
   },
+  {
+    name: 'bootstrap-only',
+    type: 'boolean',
+    group: IMAGES,
+    help: 'read no chunk data: manifests, bootstraps and, by range, what blobs say of themselves',
+  },
   ...REGISTRY_FLAGS,
   {
     name: 'clients',
@@ -199,6 +205,7 @@ async function runCheck(flags: FlagValues, positional: Positional, context: CliC
       ...(sample === undefined ? {} : { sample }),
       clients: flags.isOn('clients') || reports.length > 0,
       details: reports.length > 0,
+      bootstrapOnly: flags.isOn('bootstrap-only'),
       ...(workDir === undefined ? {} : { keep: (path, bytes) => keep(join(workDir, path), bytes) }),
     },
     { signal: context.signal, reporter: { emit: (event) => say(eventLine(event)) } },

@@ -35,6 +35,7 @@ function result(change: Partial<CheckResult> = {}): CheckResult {
         oci: digest,
         layers: 2,
         blobBytes: 3_000_000,
+        dataRead: true,
         compared: false,
         layerSizes: [
           { blob: digest, blobBytes: 1_000_000, source: { digest, bytes: 2_000_000 } },
