@@ -1,0 +1,178 @@
+/** Looking inside: what is shown is what other people's readers see in the image, for both kinds of images. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import { ContentMismatchError } from '../../src/errors.js';
+import { collect } from '../../src/io/streams.js';
+import { diffFiles, downloadCost } from '../../src/look/diff.js';
+import { type Filesystem } from '../../src/look/filesystem.js';
+import { lookup, pathFromText } from '../../src/look/lookup.js';
+import { openFilesystem, type LookOptions } from '../../src/look/open.js';
+import { countTraffic, type Traffic } from '../../src/look/traffic.js';
+import { compress } from '../../src/native.js';
+import { type RawPath } from '../../src/oci/raw-name.js';
+import { expectedTreeLines } from '../support/expected-tree.js';
+import { referenceCases, referenceLayers, referenceText } from '../support/fixtures.js';
+import { needs } from '../support/needs.js';
+import { noise } from '../support/sample-image.js';
+import { dir, file, hardlink, layer, symlink, whiteout } from '../support/tar.js';
+import { treeDifferences } from '../support/tree-lines.js';
+import { MemoryStore } from '../unit/check/memory-store.js';
+import { converted, flip, manifestOf, sourceImage, withBytes } from './check-lab.js';
+
+async function look(
+  store: MemoryStore,
+  options: LookOptions = {},
+): Promise<{ readonly filesystem: Filesystem; readonly traffic: Traffic }> {
+  const traffic: Traffic = { requests: 0, bytes: 0 };
+  return { filesystem: await openFilesystem(countTraffic(store, traffic), options), traffic };
+}
+
+async function read(filesystem: Filesystem, text: string): Promise<Buffer> {
+  const { node, path } = lookup(filesystem.root, pathFromText(text), { follow: true });
+  assert.equal(node.inode.kind, 'file');
+  return collect(filesystem.open(node.inode, path, {}), 1e9, text);
+}
+
+async function treeText(filesystem: Filesystem): Promise<string> {
+  const lines = await expectedTreeLines(filesystem.root, async (inode) => {
+    const hash = createHash('sha256');
+    for await (const bytes of filesystem.open(inode, '' as RawPath, {})) hash.update(bytes); // only for messages
+    return hash.digest('hex');
+  });
+  return `${lines.join('\n')}\n`;
+}
+
+/** Every Nydus builder leaves out these files of eStargz. */
+const ESTARGZ = /^\/(?:stargz\.index\.json|\.prefetch\.landmark|\.no\.prefetch\.landmark) .*\n/gm;
+
+for (const name of referenceCases()) {
+  test(`the tree and every file of ${name} are those of an unpacked image, source and Nydus alike`, async (t) => {
+    if (!needs(t, 'python3')) return;
+    const source = sourceImage(referenceLayers(name));
+    const expected = referenceText(name, 'expected.tree').replace(ESTARGZ, '');
+    for (const store of [source, await converted(source), await converted(source, { mergePlatform: true })]) {
+      const { filesystem } = await look(store);
+      assert.deepEqual(treeDifferences(await treeText(filesystem), expected), []);
+    }
+  });
+}
+
+const LARGE = 24 * 1024 * 1024;
+const base = layer(
+  dir('etc'),
+  file('etc/os-release', 'NAME=base\n'),
+  file('etc/gone', 'x'),
+  file('large', noise(LARGE, 1)),
+);
+const top = layer(
+  dir('etc'),
+  whiteout('etc/gone'),
+  file('etc/motd', 'hello\n'),
+  hardlink('etc/motd.link', 'etc/motd'),
+  symlink('motd', '/etc/motd'),
+);
+
+test('a listing takes less than 3 % of the image, and a file its own chunks', async () => {
+  const store = await converted(sourceImage([base, top]));
+  const bytes = manifestOf(store).layers.reduce((sum, { size }) => sum + size, 0);
+  const { filesystem, traffic } = await look(store);
+  assert.equal(traffic.requests, 3, 'the name, the manifest, the bootstrap layer');
+  assert.ok(traffic.bytes < bytes * 0.03, `${traffic.bytes} of ${bytes}`);
+
+  const before = { ...traffic };
+  assert.equal((await read(filesystem, '/motd')).toString(), 'hello\n');
+  assert.deepEqual(
+    { requests: traffic.requests - before.requests, bytes: traffic.bytes - before.bytes },
+    { requests: 1, bytes: 6 },
+  );
+  assert.ok((await read(filesystem, '/large')).equals(noise(LARGE, 1)));
+  assert.equal(traffic.requests - before.requests, 1 + 3, 'neighbouring chunks go together, 8 MiB at a time');
+});
+
+test('a damaged chunk is refused before a byte of it comes out', async () => {
+  const store = await converted(sourceImage([base, top]));
+  const damaged = withBytes(store, 0, flip(9_000_000));
+  const { filesystem } = await look(damaged);
+  const { node, path } = lookup(filesystem.root, pathFromText('/large'), { follow: true });
+  assert.equal(node.inode.kind, 'file');
+  let good = 0;
+  await assert.rejects(async () => {
+    for await (const bytes of filesystem.open(node.inode as typeof node.inode & { kind: 'file' }, path, {}))
+      // asserted above
+      good += bytes.length;
+  }, ContentMismatchError);
+  assert.equal(good, 8 * 1024 * 1024, 'what came before was sound');
+  assert.equal((await read(filesystem, '/etc/motd')).toString(), 'hello\n');
+});
+
+test('of an ordinary image only the layers down to the one that decides are pulled', async () => {
+  const source = sourceImage([base, top]);
+  const sizes = manifestOf(source).layers.map(({ size }) => size);
+  const path = pathFromText('/motd');
+  const { filesystem, traffic } = await look(source, { path });
+  assert.ok(traffic.bytes < (sizes[0] ?? 0), `${traffic.bytes} bytes, and the lower layer has ${sizes[0]}`);
+  assert.equal((await read(filesystem, '/motd')).toString(), 'hello\n');
+  // A name that the upper layer does not have takes all of them.
+  const all = await look(source, { path: pathFromText('/etc/os-release') });
+  assert.ok(all.traffic.bytes > (sizes[0] ?? 0));
+  assert.equal((await read(all.filesystem, '/etc/os-release')).toString(), 'NAME=base\n');
+});
+
+test('files of ordinary images are read whatever their layers are compressed with', async () => {
+  const zstd = await compress(base, 3);
+  assert.ok(zstd !== undefined);
+  for (const [type, bytes] of [
+    ['application/vnd.oci.image.layer.v1.tar', base],
+    ['application/vnd.oci.image.layer.v1.tar+zstd', zstd],
+  ] as const) {
+    const store = new MemoryStore();
+    const config = store.putJson('application/vnd.oci.image.config.v1+json', {
+      os: 'linux',
+      architecture: 'amd64',
+      rootfs: { type: 'layers', diff_ids: [] },
+    });
+    const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+    store.root = store.putJson(mediaType, {
+      schemaVersion: 2,
+      mediaType,
+      config,
+      layers: [store.put(type, bytes)],
+    });
+    const { filesystem } = await look(store);
+    assert.ok((await read(filesystem, '/large')).equals(noise(LARGE, 1)), type);
+    assert.equal((await read(filesystem, '/etc/os-release')).toString(), 'NAME=base\n');
+  }
+});
+
+test('an image and the Nydus image made from it have the same files; another version tells what differs', async () => {
+  const source = sourceImage([base, top]);
+  const [old, plain] = [await look(await converted(source)), await look(source)];
+  assert.deepEqual([...diffFiles(plain.filesystem, old.filesystem, { times: true })], []);
+
+  const next = sourceImage([
+    base,
+    layer(dir('etc'), file('etc/motd', 'goodbye\n'), file('etc/new', 'n'), file('copy', noise(1_000_000, 2))),
+  ]);
+  const second = await look(await converted(next));
+  const changes = [...diffFiles(old.filesystem, second.filesystem, { times: true })].map(
+    ({ path, change, attributes }) => [change, path, ...attributes.map(({ what }) => what)],
+  );
+  assert.deepEqual(changes, [
+    ['added', 'copy'],
+    ['added', 'etc/gone'],
+    ['changed', 'etc/motd', 'size'],
+    ['removed', 'etc/motd.link'],
+    ['added', 'etc/new'],
+    ['removed', 'motd'],
+  ]);
+  const cost = downloadCost(old.filesystem, second.filesystem);
+  assert.equal(cost.unit, 'chunk');
+  // The base's blob is there already, but for the byte of a file that the first image had deleted.
+  assert.equal(cost.download.count, 1 + 3);
+  assert.equal(cost.download.bytes, 1 + 1_000_000 + 8 + 1);
+  assert.ok(cost.total.bytes > LARGE);
+  const layers = downloadCost(second.filesystem, plain.filesystem);
+  assert.equal(layers.unit, 'layer');
+  assert.equal(layers.download.bytes, layers.total.bytes);
+});
