@@ -22,6 +22,13 @@ export {
 } from './check/detect.js';
 export { type Finding } from './check/finding.js';
 
+export { diffFiles, downloadCost, type DownloadCost, type FileChange } from './look/diff.js';
+export { type Filesystem } from './look/filesystem.js';
+export { lookup, pathFromText } from './look/lookup.js';
+export { openFilesystem, type LookOptions } from './look/open.js';
+export { summarizeReference, type ImageSummary, type ReferenceSummary } from './look/summary.js';
+export { type DirectoryUsage, usageByDirectory } from './look/usage.js';
+
 export { openSource, openTarget, type OpenOptions } from './registry/open.js';
 export {
   anonymous,
