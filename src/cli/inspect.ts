@@ -123,6 +123,9 @@ async function showImages(looking: Looking, location: string): Promise<void> {
       hint: `there is ${[...new Set(entries.map(platformName))].join(', ')}`,
     });
   }
+  const layers = images.flatMap((image) => image.layers);
+  const sizes = new Map(layers.map(({ digest, size }) => [digest, size]));
+  looking.countImage([...sizes.values()].reduce((sum, size) => sum + size, 0));
   const shown = { ...summary, images };
   if (looking.json) looking.printJson(summaryJson(shown));
   else looking.print(summaryLines(shown));

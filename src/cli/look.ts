@@ -65,9 +65,10 @@ export const LOOK_FLAGS: readonly Flag[] = [
 ];
 
 /** What `REF` can be, for the help of every command. */
-export const LOCATIONS = `REF is an image reference, oci:FOLDER[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:REFERENCE], or the file of a bootstrap.
-Of a Nydus image only the bootstrap is fetched, and chunks of files that are printed. An ordinary image has no such
-directory: its layers are pulled.`;
+export const LOCATIONS =
+  'REF is an image reference, oci:FOLDER[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:REFERENCE], or the file of a bootstrap.\n' +
+  'Of a Nydus image only the bootstrap is fetched, and the chunks of files that are printed. An ordinary image has no directory of ' +
+  'its own, so its layers are pulled.';
 
 type FilesystemOptions = Pick<LookOptions, 'path' | 'follow' | 'chunkSize'>;
 
@@ -115,7 +116,7 @@ export class Looking implements AsyncDisposable {
       return new NydusFilesystem(readBootstrap(await readBootstrapFile(location)).bootstrap, undefined);
     }
     const onImage = (image: LookedImage): void => {
-      this.#imageBytes += imageBytes(image);
+      this.countImage(imageBytes(image));
       this.#noteLayers(image, options.path !== undefined);
     };
     const choice = { platform: this.platform, preferred: hostPlatform(), half: this.half };
@@ -133,6 +134,11 @@ export class Looking implements AsyncDisposable {
 
   get half(): Half | undefined {
     return this.flags.oneOf('half', ['nydus', 'oci']);
+  }
+
+  /** For shares: what the images that were looked at weigh. */
+  countImage(bytes: number): void {
+    this.#imageBytes += bytes;
   }
 
   note(text: string): void {
