@@ -37,7 +37,7 @@ export interface ContentSubject {
   readonly verified: Set<Digest>;
   readonly threads: number;
   /** Chunk data is not read; only what blobs say of themselves. */
-  readonly bootstrapOnly: boolean;
+  readonly bootstrapOnly?: boolean | undefined;
 }
 
 interface BlobSubject {
@@ -78,7 +78,7 @@ async function checkBlob(
   // A blob that is absent has been told by the manifest's rules.
   if (!(await opened.image.store.exists(blob, call))) return [];
   const { frame, own, stored } = await checkSections(opened, { blob, used }, collector, call);
-  if (subject.bootstrapOnly || subject.verified.has(blob.digest)) return collector.findings;
+  if (subject.bootstrapOnly === true || subject.verified.has(blob.digest)) return collector.findings;
   subject.verified.add(blob.digest);
   // Only a bootstrap tells how chunks are compressed; a blob that none uses holds nothing that is ever read.
   const chunks =
