@@ -257,7 +257,8 @@ class Run {
   ): ((call: CallOptions) => AsyncIterable<Finding>)[] {
     const threads = this.#threads;
     const bootstrapOnly = this.#options.bootstrapOnly === true;
-    const content = { opened, verified: this.#verified, threads, bootstrapOnly };
+    const { sample } = this.#options;
+    const content = { opened, verified: this.#verified, threads, bootstrapOnly, sample };
     const rules = [(call: CallOptions) => checkContent(content, call)];
     if (source === undefined || sources === undefined) return rules;
     const { image: target, bootstrap } = opened;

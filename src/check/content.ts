@@ -15,6 +15,7 @@ import { readBlobFrame, type BlobFrame } from './blob-frame.js';
 import { type Finding, type Place } from './finding.js';
 import { type OpenedImage, type UsedBlob } from './opened.js';
 import { Collector } from './rule.js';
+import { sampleBlob } from './sample.js';
 import {
   checkBlobSize,
   checkMetaCopy,
@@ -38,6 +39,8 @@ export interface ContentSubject {
   readonly threads: number;
   /** Chunk data is not read; only what blobs say of themselves. */
   readonly bootstrapOnly?: boolean | undefined;
+  /** Percent of the chunk data to look at; all of it by default. */
+  readonly sample?: number | undefined;
 }
 
 interface BlobSubject {
@@ -84,6 +87,17 @@ async function checkBlob(
   const chunks =
     stored === undefined || (used ?? own) === undefined ? NO_CHUNKS : chunksToVerify(stored, [used, own]);
   const { compressor, digester } = used?.record ?? own?.record ?? { compressor: 'none', digester: 'blake3' };
+  if (subject.sample !== undefined && frame !== undefined) {
+    const { threads, sample } = subject;
+    const { dataSize } = frame;
+    await sampleBlob(
+      { store, blob, dataSize, ...chunks, compressor, digester, threads },
+      sample,
+      collector,
+      call,
+    );
+    return collector.findings;
+  }
   await streamBlob(subject, { blob, frame, chunks, compressor, digester }, collector, call);
   return collector.findings;
 }

@@ -191,3 +191,71 @@ test('a platform that is not there, and a tag that is not there, are told apart'
   assert.equal(code, 3, stderr);
   assert.equal((await run('--platform', 'linux/amd64', target)).code, 0);
 });
+
+test('--sample looks at the same few pieces each time, says so, and finds what lies in them', async () => {
+  const good = await converted(sourceImage(LAYERS));
+  const blob = manifestOf(good).layers[0];
+  assert.ok(blob);
+  let bytes = 0;
+  let flipped = false;
+  const content = good.content.get(blob.digest) ?? Buffer.alloc(0);
+  await using registry = await startRegistry({
+    root: join(folder, 'sampled'),
+    intercept: (request, response) => {
+      const range = /^bytes=0-(\d+)$/.exec(request.headers.range ?? '')?.[1];
+      if (request.url?.endsWith(`/blobs/${blob.digest}`) !== true || request.method !== 'GET') return false;
+      if (range === undefined) {
+        bytes += request.headers.range === undefined ? content.length : 0;
+        return false;
+      }
+      const part = Buffer.from(content.subarray(0, Number(range) + 1));
+      if (flipped) part[2] = (part[2] ?? 0) ^ 1;
+      response.writeHead(206, {
+        'content-length': part.length,
+        'content-range': `bytes 0-${part.length - 1}/${content.length}`,
+      });
+      response.end(part);
+      return true;
+    },
+  });
+  const target = await push(good, `${registry.host}/app:1`);
+  const fine = await run('--sample', '10%', target);
+  assert.equal(fine.code, 0, fine.stdout);
+  assert.match(fine.stdout, /\ngood: .*: 0 errors, 0 warnings \(a sample: 10 % of the chunk data\)\n$/);
+  assert.equal(bytes, 0, 'no blob was read as a whole');
+  flipped = true;
+  const bad = await run('--sample', '10', target);
+  assert.equal(bad.code, 1);
+  assert.match(bad.stdout, /^error {4}CHUNK-DATA {2}linux\/amd64 layer 1 at 0x0: chunk 0: /m);
+  for (const wrong of ['0', '101%', 'few']) assert.equal((await run('--sample', wrong, target)).code, 2);
+});
+
+test('--report writes every format asked for, - is standard output, and the exit code stays', async () => {
+  const target = await push(await converted(sourceImage(LAYERS)), `${right.host}/app:9`);
+  const page = join(folder, 'reports', 'check.html');
+  const suite = join(folder, 'reports', 'check.xml');
+  const { code, stdout } = await run(
+    '--report',
+    'html',
+    page,
+    '--report=junit',
+    suite,
+    '--report',
+    'markdown',
+    '-',
+    target,
+  );
+  assert.equal(code, 0);
+  assert.match(stdout, /^## ✅ good/);
+  assert.match(await readFile(page, 'utf8'), /nydus-snapshotter, index detection/);
+  assert.match(await readFile(suite, 'utf8'), /^<\?xml /);
+  assert.equal((await run('--report', 'pdf', page, target)).code, 2);
+});
+
+test('--clients tells what each client makes of the image', async () => {
+  const target = await push(await converted(sourceImage(LAYERS)), `${right.host}/app:10`);
+  const { code, stdout } = await run('--clients', target);
+  assert.equal(code, 0);
+  assert.match(stdout, /\n {2}nydus-snapshotter, index detection +all +Nydus image +runs, lazily\n/);
+  assert.match(stdout, /\n {2}podman +all +Nydus image +cannot run it\n/);
+});

@@ -1,0 +1,110 @@
+/**
+ * A quick look at a blob: some pieces of its chunk data are read by range, decoded and digested. Which ones is decided by the
+ * blob's digest alone, so that two runs look at the same; a blob with data gives one piece at least.
+ */
+import { createHash } from 'node:crypto';
+import { openBlobVerifier, type BlobVerifierOptions } from '../native.js';
+import { type Descriptor } from '../oci/descriptor.js';
+import { type ChunkTable } from '../rafs-builder/tree.js';
+import { type ContentSource } from '../registry/store.js';
+import { type CallOptions } from '../reporter.js';
+import { type Collector } from './rule.js';
+
+/** Bytes of a piece, unless one chunk is larger: worth a request. */
+const PIECE_SIZE = 0x10_0000;
+
+export interface SampledBlob extends Omit<BlobVerifierOptions, 'chunks'> {
+  readonly store: ContentSource;
+  readonly blob: Descriptor;
+  /** Bytes of chunk data. */
+  readonly dataSize: number;
+  /** Those that can be verified, by position; `indexes` has their numbers in the blob. */
+  readonly table: ChunkTable;
+  readonly indexes: readonly number[];
+}
+
+interface Piece {
+  /** Positions in the table, the second exclusive. */
+  readonly from: number;
+  readonly to: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+export async function sampleBlob(
+  sampled: SampledBlob,
+  percent: number,
+  collector: Collector,
+  call: CallOptions,
+): Promise<void> {
+  for (const piece of chosenPieces(piecesOf(sampled), sampled.blob, percent)) {
+    await collector.attempt('BLOB-FRAME', () => verifyPiece(sampled, piece, collector, call));
+  }
+}
+
+/** Runs of chunks that follow each other; those that do not are told by a rule about the chunk table. */
+function piecesOf({ table, dataSize }: SampledBlob): readonly Piece[] {
+  const pieces: Piece[] = [];
+  let open: Piece | undefined;
+  for (let position = 0; position < table.length; position++) {
+    const { compressedOffset: start, compressedSize } = table.at(position);
+    const end = start + compressedSize;
+    if (end > dataSize || start < (open?.end ?? 0)) continue;
+    if (open !== undefined && open.to === position && end - open.start <= PIECE_SIZE) {
+      open = { ...open, to: position + 1, end };
+      pieces[pieces.length - 1] = open;
+    } else {
+      open = { from: position, to: position + 1, start, end };
+      pieces.push(open);
+    }
+  }
+  return pieces;
+}
+
+function chosenPieces(pieces: readonly Piece[], blob: Descriptor, percent: number): readonly Piece[] {
+  const drawn = pieces
+    .map((piece) => ({ piece, lot: lotOf(blob, piece.start) }))
+    .sort((a, b) => a.lot - b.lot);
+  const count = Math.max(1, Math.round((pieces.length * percent) / 100));
+  return drawn
+    .slice(0, count)
+    .map(({ piece }) => piece)
+    .sort((a, b) => a.start - b.start);
+}
+
+function lotOf({ digest }: Descriptor, offset: number): number {
+  return createHash('sha256').update(`${digest} ${offset}`).digest().readUIntBE(0, 6);
+}
+
+async function verifyPiece(
+  { store, blob, table, indexes, ...options }: SampledBlob,
+  piece: Piece,
+  collector: Collector,
+  call: CallOptions,
+): Promise<void> {
+  const { from, to, start, end } = piece;
+  const chunks: ChunkTable = {
+    length: to - from,
+    at: (position) => {
+      const record = table.at(from + position);
+      return { ...record, compressedOffset: record.compressedOffset - start };
+    },
+  };
+  const { compressor, digester, threads } = options;
+  const verifier = openBlobVerifier({ chunks, compressor, digester, threads });
+  try {
+    for await (const bytes of store.fetch(blob, { ...call, range: { start, end } }))
+      await verifier.write(bytes);
+    for (const { index, message } of (await verifier.finish()).faults) {
+      const where = { ...collector.place, offset: start + chunks.at(index).compressedOffset };
+      collector.report(
+        'CHUNK-DATA',
+        { message: `chunk ${indexes[from + index] ?? index}: ${message}` },
+        where,
+      );
+    }
+  } catch (cause) {
+    verifier.abort();
+    throw cause;
+  }
+}
