@@ -1,6 +1,6 @@
 /**
- * Writes docs/format.md from the tables that the codecs run on. `--check` writes nothing, and fails when the file is not
- * what would be written, or when the test that a deviation names is not there. Run from the root of the project.
+ * Writes docs/format.md, docs/checks.md and docs/clients.md from the tables that the code runs on. `--check` writes nothing, and
+ * fails when a file is not what would be written, or when the test that a deviation names is not there. Run from the root of the project.
  */
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,20 +12,29 @@ import { tocEntry, tocFlags } from '../src/rafs-builder/toc.js';
 import * as v5 from '../src/rafs-builder/v5.js';
 import * as v6 from '../src/rafs-builder/v6.js';
 import { DEVIATIONS } from './deviations.js';
+import { checksPage } from './docs-checks.js';
+import { clientsPage } from './docs-clients.js';
+import { markdownTable } from './docs-table.js';
 
-const FILE = join('docs', 'format.md');
+const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
+  'format.md': render,
+  'checks.md': checksPage,
+  'clients.md': clientsPage,
+};
 
-function main(args: readonly string[]): number {
-  const text = render();
-  if (!args.includes('--check')) {
-    writeFileSync(FILE, text);
-    return 0;
-  }
+async function main(args: readonly string[]): Promise<number> {
+  const check = args.includes('--check');
   const faults = DEVIATIONS.filter(({ test }) => !stands(test.file, test.words)).map(
     ({ test }) => `${test.file} does not hold: ${test.words}`,
   );
-  if (!existsSync(FILE) || readFileSync(FILE, 'utf8') !== text)
-    faults.push(`${FILE} is not up to date: npm run docs`);
+  for (const [name, page] of Object.entries(PAGES)) {
+    const file = join('docs', name);
+    const text = await page();
+    if (!check) writeFileSync(file, text);
+    else if (!existsSync(file) || readFileSync(file, 'utf8') !== text)
+      faults.push(`${file} is not up to date: npm run docs`);
+  }
+  if (!check) return 0;
   for (const fault of faults) console.error(fault);
   return faults.length === 0 ? 0 : 1;
 }
@@ -35,12 +44,6 @@ function stands(path: string, words: string): boolean {
   if (!existsSync(path)) return false;
   if (statSync(path).isFile()) return readFileSync(path, 'utf8').includes(words);
   return readdirSync(path).some((name) => stands(join(path, name), words));
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(head), line(head.map(() => '-')), ...rows.map(line)].join('\n');
 }
 
 function hex(value: number): string {
@@ -54,12 +57,12 @@ function structure(struct: AnyStruct): string {
     `\`${name}\``,
     meaning,
   ]);
-  return `### ${struct.name}, ${struct.size} bytes\n\n${struct.purpose}\n\n${table(['at', 'type', 'field', 'meaning'], rows)}`;
+  return `### ${struct.name}, ${struct.size} bytes\n\n${struct.purpose}\n\n${markdownTable(['at', 'type', 'field', 'meaning'], rows)}`;
 }
 
 function flagTable(set: { readonly name: string; readonly rows: readonly FlagInfo[] }): string {
   const rows = set.rows.map(({ name, value, meaning }) => [hex(value), `\`${name}\``, meaning]);
-  return `### ${set.name}\n\n${table(['bit', 'name', 'meaning'], rows)}`;
+  return `### ${set.name}\n\n${markdownTable(['bit', 'name', 'meaning'], rows)}`;
 }
 
 function render(): string {
@@ -114,7 +117,7 @@ function rules(): string {
 \`nydusify check\` and \`nydusify inspect\` hold every bootstrap to these. The reference's readers check the first; the kernel
 relies on some of the others without looking.
 
-${table(['id', 'severity', 'rule'], rows)}`;
+${markdownTable(['id', 'severity', 'rule'], rows)}`;
 }
 
 function deviations(): string {
@@ -129,7 +132,7 @@ function deviations(): string {
 With \`--dedup layer\`, layer blobs and merged bootstraps are those of nydus-image (v2.4.4), byte for byte, but for these rows. In
 each of them the reference contradicts the image spec, does not repeat itself, or gives up.
 
-${table(['what', 'reference', 'ours', 'test'], rows)}`;
+${markdownTable(['what', 'reference', 'ours', 'test'], rows)}`;
 }
 
 const HEAD = `<!-- Written by scripts/docs.ts from the tables in src/rafs-builder. Do not edit: npm run docs. -->
@@ -233,4 +236,4 @@ const LIMITS = `## Limits
 | device | major 12 bits, minor 20 bits |
 | directories below each other | ${v6.MAX_DEPTH}; more cannot be named by a path |`;
 
-process.exitCode = main(process.argv.slice(2));
+process.exitCode = await main(process.argv.slice(2));

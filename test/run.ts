@@ -156,7 +156,10 @@ async function everything(): Promise<void> {
   const bin = (name: string): string => join('node_modules', '.bin', name);
   await step('format (prettier)', bin('prettier'), ['--check', '--log-level', 'warn', '.']);
   await step('lint (eslint)', bin('eslint'), ['--max-warnings', '0', '.']);
-  await step('docs/format.md is up to date', process.execPath, ['dist/scripts/docs.js', '--check']);
+  await step('docs/format.md, checks.md and clients.md are up to date', process.execPath, [
+    'dist/scripts/docs.js',
+    '--check',
+  ]);
   const manifest = ['--manifest-path', 'native/Cargo.toml'];
   await step('cargo fmt', 'cargo', ['fmt', '--all', ...manifest, '--', '--check']);
   await step('clippy', 'cargo', ['clippy', '--locked', '--all-targets', ...manifest, '--', '-D', 'warnings']);

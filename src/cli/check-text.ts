@@ -22,7 +22,10 @@ const SHOWN = 50;
 /** Ends with a line break. */
 export function checkText(result: CheckResult, { stdout, columns }: CliContext): string {
   const terminal = stdout instanceof Writable && 'isTTY' in stdout && stdout.isTTY === true;
-  return terminal ? terminalText(result, new Chalk(), columns) : plainText(result);
+  if (!terminal) return plainText(result);
+  // stderr, which `columns` is of, may go elsewhere.
+  const width = 'columns' in stdout && typeof stdout.columns === 'number' ? stdout.columns : columns;
+  return terminalText(result, new Chalk(), width);
 }
 
 export function plainText(result: CheckResult): string {

@@ -13,6 +13,8 @@ import {
   podmanChoice,
   type PlatformMatcher,
 } from '../../src/check/client-platforms.js';
+import { checkImage } from '../../src/check/check.js';
+import { clientsTable, MARKS } from '../../scripts/docs-clients.js';
 import { detectAlternative, Detector, type Detection } from '../../src/check/detect.js';
 import { type GoPlatform } from '../../src/check/go-json.js';
 import { type IndexMarks } from '../../src/convert/options.js';
@@ -25,7 +27,7 @@ import { CaseBuilder, indexCases, type IndexCase } from '../support/index-cases.
 import { needs } from '../support/needs.js';
 import { type RawRegistry, type RawRepository, startRawRegistry } from '../support/raw-registry.js';
 import { file, layer } from '../support/tar.js';
-import { pathOrSkip, runTool, snapshotterTool } from '../support/tools.js';
+import { pathOrSkip, projectRoot, runTool, snapshotterTool } from '../support/tools.js';
 import { MemoryStore } from '../unit/check/memory-store.js';
 
 const MATCHERS: readonly (readonly [PlatformMatcher, 'released' | 'next'])[] = [
@@ -246,6 +248,18 @@ test('go-containerregistry takes the entry that is told for crane', async (t) =>
   }
   t.diagnostic(`${indexes.length - differ.length} of ${indexes.length} choices agree`);
   assert.deepEqual(differ, []);
+});
+
+test('docs/clients.md has the tables of what we really write', async () => {
+  const page = await readFile(join(projectRoot, 'docs', 'clients.md'), 'utf8');
+  for (const indexMarks of MARKS) {
+    const source = sourceImage([layer(file('etc/motd', 'hello'))]);
+    const store = await converted(source, { mergePlatform: true, indexMarks });
+    const { clients = [] } = await checkImage(store, undefined, { clients: true });
+    const [table] = clients;
+    assert.ok(table);
+    assert.ok(page.includes(`\n\n${clientsTable(table.clients)}\n`), `--index-marks ${indexMarks}`);
+  }
 });
 
 test('skopeo copies the entry that is told for podman and its kin', async (t) => {

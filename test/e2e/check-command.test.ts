@@ -256,6 +256,6 @@ test('--clients tells what each client makes of the image', async () => {
   const target = await push(await converted(sourceImage(LAYERS)), `${right.host}/app:10`);
   const { code, stdout } = await run('--clients', target);
   assert.equal(code, 0);
-  assert.match(stdout, /\n {2}nydus-snapshotter, index detection +all +Nydus image +runs, lazily\n/);
-  assert.match(stdout, /\n {2}podman +all +Nydus image +cannot run it\n/);
+  assert.match(stdout, /\n {2}nydus-snapshotter, index detection +all +Nydus +runs, lazily\n/);
+  assert.match(stdout, /\n {2}podman +all +Nydus +cannot run it\n/);
 });

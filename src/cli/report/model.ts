@@ -82,7 +82,7 @@ export function clientName({ client, detection }: ClientVerdict): string {
 
 export function pickText({ picks }: ClientVerdict): string {
   if (picks === undefined) return 'nothing';
-  const kind = { oci: 'OCI image', nydus: 'Nydus image', other: 'no image' }[picks.kind];
+  const kind = { oci: 'OCI', nydus: 'Nydus', other: 'no image' }[picks.kind];
   return picks.entry === undefined ? kind : `entry ${picks.entry}, ${kind}`;
 }
 

@@ -94,8 +94,8 @@ function lines(tables: readonly PlatformClients[]): string[] {
 
 test('the clients of a merged index: versions that do the same are one row', async () => {
   assert.deepEqual(lines(await clients(putMerged(new MemoryStore()))), [
-    'linux/amd64 nydus-snapshotter index [containerd to 2.2; containerd from 2.3] 1 oci lazily',
-    'linux/amd64 nydus-snapshotter index [coming, with the matcher of 2.3] 1 oci unpacked',
+    'linux/amd64 nydus-snapshotter index [as released] 1 oci lazily',
+    'linux/amd64 nydus-snapshotter index [coming] 1 oci unpacked',
     'linux/amd64 nydus-snapshotter referrer [] 1 oci unpacked',
     'linux/amd64 nydus-snapshotter none [] 1 oci unpacked',
     'linux/amd64 containerd - [] 1 oci unpacked',
