@@ -90,6 +90,7 @@ async function checkBlob(
   if (subject.sample !== undefined && frame !== undefined) {
     const { threads, sample } = subject;
     const { dataSize } = frame;
+    const { store } = opened.image;
     await sampleBlob(
       { store, blob, dataSize, ...chunks, compressor, digester, threads },
       sample,
