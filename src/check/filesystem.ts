@@ -8,6 +8,7 @@ import { mapOrdered, DEFAULT_CONCURRENCY } from '../io/concurrency.js';
 import { compareDigest } from '../io/streams.js';
 import { openImagePacker, type ImagePacker } from '../native.js';
 import { type Descriptor } from '../oci/descriptor.js';
+import { type DiffId } from '../oci/digest.js';
 import {
   chunkBlob,
   chunkIndex,
@@ -48,11 +49,12 @@ export async function* checkFilesystem(
   const expected =
     sourceBootstrap === undefined
       ? await readSource(source, { chunkSize: bootstrap.chunkSize, threads: subject.threads }, call)
-      : { value: treeOf(sourceBootstrap) };
+      : { value: { ...treeOf(sourceBootstrap), diffIds: [] } };
   if (expected.finding !== undefined) {
     yield expected.finding;
     return;
   }
+  yield* diffIdFindings(source, expected.value.diffIds);
   for (const { id, path, ...details } of diffTrees(expected.value, treeOf(bootstrap), {
     chunkSize: bootstrap.chunkSize,
     contents,
@@ -66,6 +68,21 @@ export function treeOf(bootstrap: Bootstrap): ComparableTree {
   return { root: bootstrap.root, chunk: lookUp(bootstrap.blobs.map((blob) => blob.chunks)) };
 }
 
+/** A config that promises other layers than the image has: container engines refuse to unpack such an image. */
+function* diffIdFindings(source: ImageSubject, diffIds: readonly DiffId[]): Generator<Finding> {
+  const promised = source.config?.value.diffIds;
+  if (promised?.length !== diffIds.length) return; // told by the rule that counts them
+  for (const [position, found] of diffIds.entries()) {
+    const expected = promised[position];
+    if (expected === found) continue;
+    yield finding('CONFIG-DIFF-ID', placeIn(source, `layer ${position + 1}`), {
+      message: 'the content of the layer has another digest than the config promises',
+      expected: expected ?? '',
+      found,
+    });
+  }
+}
+
 interface ScanOptions {
   readonly chunkSize: number;
   readonly threads: number;
@@ -75,7 +92,7 @@ async function readSource(
   source: ImageSubject,
   options: ScanOptions,
   call: CallOptions,
-): Promise<Looked<ComparableTree>> {
+): Promise<Looked<ScannedImage>> {
   const { layers } = source.manifest.value;
   using packer = openImagePacker({
     chunkSize: options.chunkSize,
@@ -96,18 +113,28 @@ async function readSource(
   );
   const trees: LayerTree[] = [];
   const tables: ChunkTable[] = [];
+  const diffIds: DiffId[] = [];
   for (const layer of scanned) {
     if (layer.finding !== undefined) return layer;
     trees.push(layer.value.tree);
     tables.push(layer.value.chunks);
+    diffIds.push(layer.value.diffId);
   }
   return await attempt(placeIn(source, 'filesystem'), 'FS-SOURCE', () => ({
     root: overlay(trees),
     chunk: lookUp(tables),
+    diffIds,
   }));
 }
 
+/** What the layers of a source hold. */
+interface ScannedImage extends ComparableTree {
+  /** Of the uncompressed layers, lowest first. */
+  readonly diffIds: readonly DiffId[];
+}
+
 interface ScannedLayer {
+  readonly diffId: DiffId;
   readonly tree: LayerTree;
   readonly chunks: ChunkTable;
 }
@@ -124,7 +151,7 @@ async function scanLayer(
     for await (const bytes of stream) await packer.write(bytes);
     const table = await packer.finish();
     compareDigest(table.source.digest, descriptor, nameOf(descriptor, source.store.location));
-    return { tree: buildLayerTree(table.entries, index), chunks: table.chunks };
+    return { diffId: table.diffId, tree: buildLayerTree(table.entries, index), chunks: table.chunks };
   } catch (cause) {
     packer.abort();
     throw cause;

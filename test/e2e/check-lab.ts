@@ -29,23 +29,31 @@ export const DOCKER: SourceFamily = {
 /** An image of one platform, its layers gzip'd. */
 export function sourceImage(
   tars: readonly Uint8Array[],
-  { family = OCI, architecture = 'amd64' }: { family?: SourceFamily; architecture?: string } = {},
+  {
+    family = OCI,
+    architecture = 'amd64',
+    diffIds,
+  }: { family?: SourceFamily; architecture?: string; diffIds?: readonly string[] } = {},
 ): MemoryStore {
   const store = new MemoryStore('memory.test/source:1');
-  store.root = putImage(store, tars, { family, architecture });
+  store.root = putImage(store, tars, { family, architecture, diffIds });
   return store;
 }
 
 export function putImage(
   store: MemoryStore,
   tars: readonly Uint8Array[],
-  { family, architecture }: { family: SourceFamily; architecture: string },
+  {
+    family,
+    architecture,
+    diffIds = tars.map((tar) => sha256(tar)),
+  }: { family: SourceFamily; architecture: string; diffIds?: readonly string[] | undefined },
 ): Descriptor {
   const config = store.putJson(family.config, {
     os: 'linux',
     architecture,
     config: { Env: ['A=b'], Healthcheck: { Test: ['CMD', 'true'], Interval: 30000000000 } },
-    rootfs: { type: 'layers', diff_ids: tars.map((tar) => sha256(tar)) },
+    rootfs: { type: 'layers', diff_ids: diffIds },
     history: tars.map((_, i) => ({ created_by: `step ${i}` })),
     'x-number': 1,
   });

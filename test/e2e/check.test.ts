@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { formatFinding } from '../../src/check/finding.js';
 import { allPlatforms } from '../../src/oci/platform.js';
+import { sha256 } from '../../src/oci/digest.js';
 import { MEDIA } from '../../src/oci/media-types.js';
 import { char, dir, fifo, file, hardlink, layer, symlink, whiteout } from '../support/tar.js';
 import { MemoryStore, type Json } from '../unit/check/memory-store.js';
@@ -234,4 +235,16 @@ test('a source layer that is no tar is told as a fault of the source', async () 
   ]);
   const ids = await idsOf(target, broken);
   assert.ok(ids.includes('FS-SOURCE'), ids.join());
+});
+
+test('a source whose config promises other layers is told, by layer', async () => {
+  const target = await converted(sourceImage(layers()));
+  const promised = layers().map((tar) => sha256(tar));
+  const source = sourceImage(layers(), { diffIds: [sha256(Buffer.from('another')), ...promised.slice(1)] });
+  const { findings } = await check(target, source);
+  const found = findings.filter(({ id }) => id === 'CONFIG-DIFF-ID');
+  assert.deepEqual(
+    found.map(({ where }) => where.part),
+    ['source layer 1'],
+  );
 });
