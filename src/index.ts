@@ -22,6 +22,7 @@ export {
 } from './check/detect.js';
 export { type Finding } from './check/finding.js';
 
+export { contentsComparable, readContents, type ReadContents } from './look/contents.js';
 export { diffFiles, downloadCost, type DownloadCost, type FileChange } from './look/diff.js';
 export { type Filesystem } from './look/filesystem.js';
 export { lookup, pathFromText } from './look/lookup.js';

@@ -1,12 +1,7 @@
 /** `nydusify diff`: two images by their files, and what a machine that has the one must download for the other. */
 import { type Command } from 'commander';
-import {
-  contentsComparable,
-  diffFiles,
-  downloadCost,
-  type DownloadCost,
-  type FileChange,
-} from '../look/diff.js';
+import { contentsComparable, readContents } from '../look/contents.js';
+import { diffFiles, downloadCost, type DownloadCost, type FileChange } from '../look/diff.js';
 import { type Filesystem } from '../look/filesystem.js';
 import { showPath } from '../look/lookup.js';
 import { type Inode } from '../rafs-builder/tree.js';
@@ -37,7 +32,8 @@ export const DIFF_FLAGS: readonly Flag[] = [
 
 const EXAMPLES = `
 Contents are compared by chunk digests, so that an image is compared with another of which little is fetched. An ordinary
-image can be compared with the Nydus image made from it.
+image can be compared with the Nydus image made from it. Of images with chunks of other sizes, or digested otherwise, files
+of the same size are read, from NEW if it is a Nydus image.
 
 + added   - removed   ~ changed; what is in an added or removed directory is counted, and listed with --json
 
@@ -70,22 +66,25 @@ export function addDiffCommand(program: Command, context: CliContext): void {
 async function compare(looking: Looking, before: string, after: string): Promise<void> {
   const [first, second] = await openBoth(looking, before, after);
   const comparable = contentsComparable(first, second);
-  if (!comparable) {
-    looking.warn(
-      `contents of files of the same size are not compared: the images have chunks of ${first.chunkSize} and ${second.chunkSize} bytes, ` +
-        `digested with ${first.digester} and ${second.digester}`,
-    );
-  }
-  const changes = [...diffFiles(first, second, { times: !looking.flags.isOn('ignore-times') })];
+  if (!comparable) looking.note(`${chunkingText(first, second)}, so files of the same size are read`);
+  const contents = comparable ? undefined : await readContents(first, second, looking.call);
+  const times = !looking.flags.isOn('ignore-times');
+  const changes = [...diffFiles(first, second, { times, contents })];
   const cost = downloadCost(first, second);
   if (changes.length > 0) looking.context.exitCode = 1;
   if (looking.json) {
-    const answer = { contentsCompared: comparable, changes: changes.map(changeJson), download: cost };
+    const answer = { contentsRead: !comparable, changes: changes.map(changeJson), download: cost };
     looking.printJson(answer, first, second);
     return;
   }
   if (!looking.flags.isOn('brief')) looking.print(changeLines(changes));
   looking.print(sumLines(changes, cost));
+}
+
+function chunkingText(first: Filesystem, second: Filesystem): string {
+  return first.chunkSize === second.chunkSize
+    ? `chunks are digested with ${first.digester} here and ${second.digester} there`
+    : `chunks have ${first.chunkSize} bytes here and ${second.chunkSize} there`;
 }
 
 /** A Nydus image first: by its chunk size the files of an ordinary one are cut, so that digests can be compared. */

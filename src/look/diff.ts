@@ -1,14 +1,17 @@
 /**
  * Two images compared: their files name by name, and what a machine that holds the first must download for the second.
- * Contents are compared by chunk digests, which needs chunks of the same size and digests of the same kind.
+ * Contents are compared by chunk digests, which needs chunks of the same size and digests of the same kind; else files are
+ * read before (`readContents`).
  */
 import { compareRaw, type RawName, type RawPath } from '../oci/raw-name.js';
 import { displayName } from '../oci/raw-name.js';
 import { type Digest } from '../oci/digest.js';
+import { UsageError } from '../errors.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import { walk } from '../rafs-builder/index.js';
 import { type ChunkRef, type Inode, type TreeNode } from '../rafs-builder/tree.js';
-import { type Filesystem } from './filesystem.js';
+import { contentsComparable, type ContentDifference, type ReadContents } from './contents.js';
+import { type FileInode, type Filesystem } from './filesystem.js';
 import { showPath } from './lookup.js';
 
 /** One attribute of a path that is in both images. */
@@ -31,12 +34,12 @@ export interface FileChange {
 export interface FileDiffOptions {
   /** False: a path whose time of modification alone differs is the same. */
   readonly times: boolean;
+  /** Needed when digests tell nothing: chunks of other sizes, or digested with another function. */
+  readonly contents?: ReadContents | undefined;
 }
 
-/** False: whether files of the same size have the same content cannot be told without reading them. */
-export function contentsComparable(first: Filesystem, second: Filesystem): boolean {
-  return first.chunkSize === second.chunkSize && first.digester === second.digester;
-}
+/** Of a digest, for people. */
+const SHOWN_DIGITS = 16;
 
 interface Pair {
   readonly path: RawPath;
@@ -44,7 +47,10 @@ interface Pair {
   readonly after: TreeNode;
 }
 
-/** Every path that differs, in order of paths, parents before children; below an added or removed directory each path too. */
+/**
+ * Every path that differs, in order of paths, parents before children; below an added or removed directory each path too.
+ * Throws UsageError when contents had to be read for the answer, and were not.
+ */
 export function* diffFiles(
   first: Filesystem,
   second: Filesystem,
@@ -93,7 +99,8 @@ class Comparison {
   readonly #first: Filesystem;
   readonly #second: Filesystem;
   readonly #options: FileDiffOptions;
-  readonly #contents: boolean;
+  /** Undefined when chunk digests tell. */
+  readonly #contents: ReadContents | undefined;
   readonly #linksBefore: ReadonlyMap<Inode, RawPath>;
   readonly #linksAfter: ReadonlyMap<Inode, RawPath>;
 
@@ -101,7 +108,10 @@ class Comparison {
     this.#first = first;
     this.#second = second;
     this.#options = options;
-    this.#contents = contentsComparable(first, second);
+    const comparable = contentsComparable(first, second);
+    if (!comparable && options.contents === undefined)
+      throw new UsageError('chunks of the two images cannot be compared: read their contents first');
+    this.#contents = comparable ? undefined : options.contents;
     this.#linksBefore = firstNames(first.root);
     this.#linksAfter = firstNames(second.root);
   }
@@ -121,16 +131,26 @@ class Comparison {
     ];
     for (const [what, was, is] of pairs) if (was !== is) yield { what, before: was, after: is };
     yield* xattrChanges(before, after);
-    if (before.kind === 'file' && after.kind === 'file' && before.size === after.size && this.#contents) {
-      const at = this.#firstDifference(before.chunks, after.chunks);
-      if (at !== undefined) {
-        yield {
-          what: 'content',
+    if (before.kind === 'file' && after.kind === 'file' && before.size === after.size) {
+      const difference = this.#difference(before, after);
+      if (difference !== undefined) yield { what: 'content', ...difference };
+    }
+  }
+
+  #difference(before: FileInode, after: FileInode): ContentDifference | undefined {
+    if (this.#contents !== undefined) {
+      const read = this.#contents.difference(before, after);
+      return read === undefined
+        ? undefined
+        : { before: read.before.slice(0, SHOWN_DIGITS), after: read.after.slice(0, SHOWN_DIGITS) };
+    }
+    const at = this.#firstDifference(before.chunks, after.chunks);
+    return at === undefined
+      ? undefined
+      : {
           before: digestText(this.#first, before.chunks[at]),
           after: digestText(this.#second, after.chunks[at]),
         };
-      }
-    }
   }
 
   #link(names: ReadonlyMap<Inode, RawPath>, inode: Inode, path: RawPath): string {
@@ -183,7 +203,7 @@ function* xattrChanges(before: Inode, after: Inode): Generator<AttributeChange> 
 }
 
 function digestText(filesystem: Filesystem, ref: ChunkRef | undefined): string {
-  return ref === undefined ? 'nothing' : hex(filesystem.chunk(ref).record.digest).slice(0, 16);
+  return ref === undefined ? 'nothing' : hex(filesystem.chunk(ref).record.digest).slice(0, SHOWN_DIGITS);
 }
 
 function octal({ mode }: Inode): string {

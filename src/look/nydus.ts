@@ -79,12 +79,25 @@ export class NydusFilesystem implements Filesystem {
     return `${this.#blob(ref).id} ${chunkIndex(ref)}`;
   }
 
-  async *open(file: FileInode, path: RawPath, call: CallOptions): ByteStream {
+  open(file: FileInode, path: RawPath, call: CallOptions): ByteStream {
+    return this.openAll([{ file, path }], call);
+  }
+
+  /** The bytes of these files, one behind the other: chunks that lie together are asked for together. */
+  async *openAll(
+    files: readonly { readonly file: FileInode; readonly path: RawPath }[],
+    call: CallOptions,
+  ): ByteStream {
     const store = this.image?.store;
     if (store === undefined)
       throw new UnsupportedError('a bootstrap alone holds no file contents', {
         hint: 'name the image instead: its blobs are read by range',
       });
+    const chunks = files.flatMap(({ file, path }) => this.#chunksOf(file, path));
+    yield* readChunks(store, chunks, call);
+  }
+
+  #chunksOf(file: FileInode, path: RawPath): readonly LocatedChunk[] {
     const chunks = file.chunks.map((ref): LocatedChunk => {
       const blob = this.#blob(ref);
       const layer = this.#layers.get(blob.id);
@@ -95,7 +108,7 @@ export class NydusFilesystem implements Filesystem {
     const sum = chunks.reduce((total, { record }) => total + record.uncompressedSize, 0);
     if (sum !== file.size)
       throw new FormatError(`/${displayName(path)} has ${file.size} bytes, and its chunks have ${sum}`);
-    yield* readChunks(store, chunks, call);
+    return chunks;
   }
 
   #blob(ref: ChunkRef): BlobRecord {

@@ -19,6 +19,7 @@ import { type ContentSource } from '../registry/store.js';
 import { type CallOptions } from '../reporter.js';
 import { digestFaults } from './chunks.js';
 import { showPath } from './lookup.js';
+import { cut } from './pieces.js';
 
 export interface TarMember {
   readonly store: ContentSource;
@@ -167,24 +168,4 @@ async function* verifiedPieces({ layer, path, records }: TarMember, stream: Byte
   }
   yield* await flush();
   if (done !== records.length) throw fault('it ends early');
-}
-
-/** The stream in pieces of these sizes; what is behind the last one is left out. */
-async function* cut(stream: ByteStream, sizes: readonly number[]): AsyncGenerator<Buffer> {
-  let next = 0;
-  let parts: Uint8Array[] = [];
-  let waiting = 0;
-  for await (const bytes of stream) {
-    parts.push(bytes);
-    waiting += bytes.length;
-    if (waiting < (sizes[next] ?? 0)) continue;
-    let joined = Buffer.concat(parts);
-    for (let size = sizes[next]; size !== undefined && size <= joined.length; size = sizes[next]) {
-      yield joined.subarray(0, size);
-      joined = joined.subarray(size);
-      next += 1;
-    }
-    parts = [joined];
-    waiting = joined.length;
-  }
 }

@@ -170,6 +170,14 @@ test('looking inside', async (t) => {
     assert.equal(same.status, 0, same.stderr);
     assert.match(same.stdout, /^the files are the same\nto download: 6 chunks, /);
     assert.match(same.stderr, /^note: this is no Nydus image: its 2 layers \([\d.]+ MB\) must be pulled/);
+    const small = `${lab.host}/library/app:1-small-chunks`;
+    assert.equal((await nydusify(['convert', '--chunk-size', '0x10000', source, small])).status, 0);
+    const read = await nydusify(['diff', '-q', target, small]);
+    assert.deepEqual(
+      [read.status, read.stderr],
+      [0, 'note: chunks have 1048576 bytes here and 65536 there, so files of the same size are read\n'],
+    );
+    assert.match(read.stdout, /^the files are the same\n/);
     const next = await lab.put(
       'library/app:2',
       buildImage({

@@ -2,15 +2,19 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { ContentMismatchError } from '../../src/errors.js';
+import { ContentMismatchError, UsageError } from '../../src/errors.js';
 import { collect } from '../../src/io/streams.js';
+import { contentsComparable, readContents } from '../../src/look/contents.js';
 import { diffFiles, downloadCost } from '../../src/look/diff.js';
 import { type Filesystem } from '../../src/look/filesystem.js';
 import { lookup, pathFromText } from '../../src/look/lookup.js';
+import { NydusFilesystem } from '../../src/look/nydus.js';
 import { openFilesystem, type LookOptions } from '../../src/look/open.js';
 import { countTraffic, type Traffic } from '../../src/look/traffic.js';
 import { compress } from '../../src/native.js';
 import { type RawPath } from '../../src/oci/raw-name.js';
+import { walk } from '../../src/rafs-builder/index.js';
+import { type ChunkRef } from '../../src/rafs-builder/tree.js';
 import { expectedTreeLines } from '../support/expected-tree.js';
 import { referenceCases, referenceLayers, referenceText } from '../support/fixtures.js';
 import { needs } from '../support/needs.js';
@@ -176,3 +180,82 @@ test('an image and the Nydus image made from it have the same files; another ver
   assert.equal(layers.unit, 'layer');
   assert.equal(layers.download.bytes, layers.total.bytes);
 });
+
+test('images with other chunk sizes, or digested otherwise, are compared by reading their files', async () => {
+  const odd = (seed: number): Buffer => Buffer.from(noise(200_001, seed));
+  const changed = odd(4);
+  changed[150_000] = (changed[150_000] ?? 0) ^ 1;
+  const files = (last: Buffer): Buffer =>
+    layer(
+      file('same', odd(3)),
+      file('empty', ''),
+      file('odd', last),
+      hardlink('other-name', 'odd'),
+      ...Array.from({ length: 50 }, (_, i) => file(`small${i}`, noise(100 + i, i))),
+    );
+  const source = sourceImage([files(odd(4))]);
+  const old = await look(await converted(source));
+  for (const [image, expected] of [
+    [source, []],
+    [sourceImage([files(changed)]), ['odd', 'other-name']],
+  ] as const) {
+    const { filesystem, traffic } = await look(await converted(image, { chunkSize: 0x1_0000 }));
+    const before = traffic.requests;
+    assert.equal(contentsComparable(old.filesystem, filesystem), false);
+    assert.throws(() => [...diffFiles(old.filesystem, filesystem, { times: true })], UsageError);
+    for (const [first, second] of [
+      [old.filesystem, filesystem],
+      [filesystem, old.filesystem],
+      [await digestedWithSha256(old.filesystem), filesystem],
+    ] as const) {
+      const contents = await readContents(first, second, {});
+      const changes = [...diffFiles(first, second, { times: true, contents })];
+      assert.deepEqual(
+        changes.map(({ path, attributes }) => [path, ...attributes.map(({ what }) => what)]),
+        expected.map((path) => [path, 'content']),
+      );
+    }
+    assert.ok(
+      traffic.requests - before <= 4,
+      `${traffic.requests - before}: files that lie together go together`,
+    );
+  }
+  assert.ok(old.filesystem instanceof NydusFilesystem);
+  const alone = new NydusFilesystem(old.filesystem.bootstrap, undefined);
+  const other = await digestedWithSha256(old.filesystem, alone);
+  await assert.rejects(readContents(alone, other, {}), UsageError);
+});
+
+/** The same files as `filesystem`, whose contents it reads, with other digests of the same chunks. */
+async function digestedWithSha256(
+  filesystem: Filesystem,
+  base: Filesystem = filesystem,
+): Promise<Filesystem> {
+  const digests = new Map<ChunkRef, Buffer>();
+  for (const { node } of walk(filesystem.root)) {
+    if (node.inode.kind !== 'file') continue;
+    const bytes = await collect(filesystem.open(node.inode, '' as RawPath, {}), 1e9, 'file'); // only for messages
+    let at = 0;
+    for (const ref of node.inode.chunks) {
+      const end = at + filesystem.chunk(ref).record.uncompressedSize;
+      digests.set(ref, createHash('sha256').update(bytes.subarray(at, end)).digest());
+      at = end;
+    }
+  }
+  return {
+    kind: base.kind,
+    image: undefined,
+    root: base.root,
+    chunkSize: base.chunkSize,
+    digester: 'sha256',
+    chunk: (ref) => {
+      const { record } = base.chunk(ref);
+      return {
+        record: { ...record, crc32: undefined, digest: digests.get(ref) ?? record.digest },
+        layer: undefined,
+      };
+    },
+    chunkKey: (ref) => base.chunkKey(ref),
+    open: (inode, path, call) => base.open(inode, path, call),
+  };
+}

@@ -1,0 +1,151 @@
+/**
+ * File contents of two images whose chunks cannot be compared: cut into other sizes, or digested with another function. The
+ * files of one image are read by range, all of them as one stream; cut as the other image cuts them, they must have the
+ * digests that the other image tells.
+ */
+import { createHash } from 'node:crypto';
+import { FormatError, UsageError } from '../errors.js';
+import { type RawName, type RawPath } from '../oci/raw-name.js';
+import { blake3 } from '../rafs-builder/blake3.js';
+import { type ChunkRecord, type TreeNode } from '../rafs-builder/tree.js';
+import { type CallOptions } from '../reporter.js';
+import { digestFaults } from './chunks.js';
+import { type FileInode, type Filesystem } from './filesystem.js';
+import { showPath } from './lookup.js';
+import { NydusFilesystem } from './nydus.js';
+import { cut } from './pieces.js';
+
+/** Digests, in hex, of the first piece that differs; cut and digested as in the image that was not read. */
+export interface ContentDifference {
+  readonly before: string;
+  readonly after: string;
+}
+
+/** What reading showed. */
+export interface ReadContents {
+  /** Undefined when both files have the same bytes. Throws RangeError for a pair that was not compared. */
+  difference(before: FileInode, after: FileInode): ContentDifference | undefined;
+}
+
+/** False: whether files of the same size have the same content cannot be told without reading them. */
+export function contentsComparable(first: Filesystem, second: Filesystem): boolean {
+  return first.chunkSize === second.chunkSize && first.digester === second.digester;
+}
+
+interface Pair {
+  readonly path: RawPath;
+  readonly before: FileInode;
+  readonly after: FileInode;
+}
+
+/** Uncompressed bytes that are digested as one. */
+const STRETCH = 8 * 1024 * 1024;
+
+/**
+ * Compares every two files of the same path and size. Throws UsageError when neither image can be read by range, and
+ * what reading throws.
+ */
+export async function readContents(
+  first: Filesystem,
+  second: Filesystem,
+  call: CallOptions,
+): Promise<ReadContents> {
+  const pairs = new PairMap(pairsOf(first.root, second.root));
+  const read = [second, first].find((one) => one instanceof NydusFilesystem && one.image !== undefined);
+  if (!(read instanceof NydusFilesystem)) {
+    throw new UsageError(
+      `contents cannot be compared: the images have chunks of ${first.chunkSize} and ${second.chunkSize} bytes, ` +
+        `digested with ${first.digester} and ${second.digester}, and neither can be read by range`,
+      { hint: 'name a Nydus image instead of its bootstrap' },
+    );
+  }
+  const told = read === second ? first : second;
+  const side = (pair: Pair, which: Filesystem): FileInode => (which === first ? pair.before : pair.after);
+  const pieces: { readonly pair: Pair; readonly record: ChunkRecord }[] = [];
+  for (const pair of pairs.all) {
+    const file = side(pair, told);
+    const records = file.chunks.map((ref) => told.chunk(ref).record);
+    const sum = records.reduce((total, { uncompressedSize }) => total + uncompressedSize, 0);
+    if (sum !== file.size)
+      throw new FormatError(`${showPath(pair.path)} has ${file.size} bytes, and its chunks have ${sum}`);
+    for (const record of records) pieces.push({ pair, record });
+  }
+  const differences = new Map<Pair, ContentDifference>();
+  const check = async (from: number, buffers: readonly Buffer[]): Promise<void> => {
+    const held = pieces.slice(from, from + buffers.length);
+    const records = held.map(({ record }) => record);
+    for (const { index } of await digestFaults(records, buffers, told.digester)) {
+      const [piece, bytes] = [held[index], buffers[index]];
+      if (piece === undefined || bytes === undefined || differences.has(piece.pair)) continue;
+      const found = digestOf(bytes, told);
+      const promised = piece.record.digest.toString('hex');
+      const [before, after] = told === first ? [promised, found] : [found, promised];
+      if (before !== after) differences.set(piece.pair, { before, after });
+    }
+  };
+  const files = pairs.all.map((pair) => ({ file: side(pair, read), path: pair.path }));
+  let done = 0;
+  let waiting: Buffer[] = [];
+  let held = 0;
+  const sizes = pieces.map(({ record }) => record.uncompressedSize);
+  for await (const piece of cut(read.openAll(files, call), sizes)) {
+    waiting.push(piece);
+    held += piece.length;
+    if (held < STRETCH) continue;
+    await check(done, waiting);
+    done += waiting.length;
+    [waiting, held] = [[], 0];
+  }
+  await check(done, waiting);
+  if (done + waiting.length !== pieces.length) throw new FormatError('contents end early');
+  return {
+    difference: (before, after) => differences.get(pairs.get(before, after)),
+  };
+}
+
+function digestOf(bytes: Buffer, { digester }: Filesystem): string {
+  return digester === 'sha256'
+    ? createHash('sha256').update(bytes).digest('hex')
+    : blake3(bytes).toString('hex');
+}
+
+/** Files that have the same path in both trees, and the same size. */
+function* pairsOf(first: TreeNode, second: TreeNode): Generator<Pair> {
+  const waiting: { readonly path: string; readonly before: TreeNode; readonly after: TreeNode }[] = [
+    { path: '', before: first, after: second },
+  ];
+  for (let step = waiting.pop(); step !== undefined; step = waiting.pop()) {
+    const { path, before, after } = step;
+    if (before.inode.kind === 'file' && after.inode.kind === 'file' && before.inode.size === after.inode.size)
+      yield { path: path as RawPath, before: before.inode, after: after.inode }; // components joined by `/`
+    const below = (name: RawName): string => (path === '' ? name : `${path}/${name}`);
+    for (const [name, was] of before.children ?? []) {
+      const is = after.children?.get(name);
+      if (is !== undefined) waiting.push({ path: below(name), before: was, after: is });
+    }
+  }
+}
+
+/** Each two inodes once, however many names they share. */
+class PairMap {
+  readonly all: readonly Pair[];
+  readonly #pairs = new Map<FileInode, Map<FileInode, Pair>>();
+
+  constructor(pairs: Iterable<Pair>) {
+    const all: Pair[] = [];
+    for (const pair of pairs) {
+      const known = this.#pairs.get(pair.before) ?? new Map<FileInode, Pair>();
+      this.#pairs.set(pair.before, known);
+      if (known.has(pair.after)) continue;
+      known.set(pair.after, pair);
+      all.push(pair);
+    }
+    this.all = all;
+  }
+
+  get(before: FileInode, after: FileInode): Pair {
+    const pair = this.#pairs.get(before)?.get(after);
+    if (pair === undefined) throw new RangeError('these two files were not compared');
+    return pair;
+  }
+}
