@@ -6,8 +6,9 @@ use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer};
 
 use crate::error::Error;
 
-/// Output is handed on in pieces of at most this many bytes. Larger ones fall out of the second-level cache.
-const OUTPUT: usize = 256 << 10;
+/// Output is handed on in pieces of at most this many bytes. Larger ones fall out of the second-level cache. A fuzzer has
+/// small inputs and wants many seams.
+const OUTPUT: usize = if cfg!(fuzzing) { 1 << 10 } else { 256 << 10 };
 /// Enough bytes to know every format below.
 const MAGIC: usize = 6;
 /// Largest zstd window accepted, as a power of two: 128 MiB, what `zstd -d` takes without being asked.
