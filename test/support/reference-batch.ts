@@ -5,10 +5,10 @@ import { createInterface } from 'node:readline';
 import { type Edit } from './mutations.js';
 import { type Tool } from './tools.js';
 
-/** `crash`: a panic, or the end of the process; `hang`: nothing for five seconds. */
+/** `crash`: a panic, or the end of the process; `hang`: nothing for twenty seconds. */
 export type ReferenceVerdict = 'accepted' | 'refused' | 'crash' | 'hang';
 
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 20_000;
 
 /** `file`: where the base may be written. The verdicts come in the order of the variants. */
 export async function referenceVerdicts(

@@ -141,7 +141,8 @@ impl<W: Write> Reader<W> {
     }
 }
 
-fn xattrs(inode: &dyn RafsInodeExt) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+/// Of an inode, in the order it lists them.
+pub fn xattrs(inode: &dyn RafsInodeExt) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
     let names = inode.get_xattrs()?;
     let pairs = names.into_iter().map(|name| {
         let value = inode.get_xattr(&OsString::from_vec(name.clone()))?;
@@ -150,8 +151,8 @@ fn xattrs(inode: &dyn RafsInodeExt) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
     pairs.collect()
 }
 
-/// In byte order of the names, whatever order the image has.
-fn children(inode: &dyn RafsInodeExt) -> Result<Vec<(Vec<u8>, Arc<dyn RafsInodeExt>)>> {
+/// Of a directory, in byte order of the names, whatever order the image has.
+pub fn children(inode: &dyn RafsInodeExt) -> Result<Vec<(Vec<u8>, Arc<dyn RafsInodeExt>)>> {
     let mut names = Vec::new();
     inode.walk_children_inodes(0, &mut |_, name, _, _| {
         if name != "." && name != ".." {
