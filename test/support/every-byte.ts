@@ -26,8 +26,8 @@ import { cpuMs } from './mutation-run.js';
 
 /** One change must not take longer, in processor time. */
 const LIMIT_MS = 1000;
-/** All bits of a byte, and its lowest. */
-const FLIPS = [0xff, 0x01] as const;
+/** Bits to turn over in each byte, one change each: all, and the lowest. */
+const FLIPS: readonly number[] = [0xff, 0x01];
 
 export interface FileReport {
   /** `bootstrap`, `blob 1`, … */
@@ -56,33 +56,50 @@ interface Subject {
 }
 
 /** A case of the fixtures, converted by us. */
-export async function everyByteOfCase(name: string): Promise<FileReport[]> {
+export async function everyByteOfCase(name: string, flips = FLIPS): Promise<FileReport[]> {
   const target = await converted(sourceImage(referenceLayers(name)));
   const { images } = await loadReference(target, 'target', allPlatforms, {});
   const [image] = images;
   if (image === undefined) throw new Error(`case ${name} has no image`);
   const { opened } = await openImage(image, {});
   if (opened === undefined) throw new Error(`the image of case ${name} cannot be opened`);
-  const reports = [await report(bootstrapSubject(opened))];
+  const reports = [await report(bootstrapSubject(opened), flips)];
   for (const [number, blob] of image.manifest.value.layers.slice(0, -1).entries()) {
-    reports.push(await report(blobSubject(opened, target, blob, number + 1)));
+    reports.push(await report(blobSubject(opened, target, blob, number + 1), flips));
   }
   return reports;
 }
 
 /** A bootstrap alone: what its own rules see. */
-export function everyByteOfBootstrap(bytes: Buffer): Promise<FileReport> {
+export function everyByteOfBootstrap(bytes: Buffer, flips = FLIPS): Promise<FileReport> {
   const look: Look = (changed) => inspectBootstrap(changed, {}).findings;
-  return report({
-    file: 'bootstrap',
-    bytes,
-    start: 0,
-    looks: [['bootstrap', look]],
-    nameOf: structNames(readBootstrap(bytes)),
-  });
+  return report(
+    {
+      file: 'bootstrap',
+      bytes,
+      start: 0,
+      looks: [['bootstrap', look]],
+      nameOf: structNames(readBootstrap(bytes)),
+    },
+    flips,
+  );
 }
 
-async function report({ file, bytes, start, looks, nameOf }: Subject): Promise<FileReport> {
+async function report(subject: Subject, flips: readonly number[]): Promise<FileReport> {
+  // Nobody reads the stack of an error that becomes a finding, and taking it costs more than most looks.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return await changeAll(subject, flips);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+async function changeAll(
+  { file, bytes, start, looks, nameOf }: Subject,
+  flips: readonly number[],
+): Promise<FileReport> {
   const found = new Map<string, number>();
   const missed = new Map<string, number>();
   const missedCuts: number[] = [];
@@ -91,32 +108,30 @@ async function report({ file, bytes, start, looks, nameOf }: Subject): Promise<F
   const known = new Map<string, ReadonlySet<string>>();
   for (const [name, look] of looks)
     known.set(name, new Set((await look(Buffer.from(bytes))).map(formatFinding)));
-  const ask = async (changed: Buffer): Promise<string | undefined> => {
-    const began = process.cpuUsage();
-    let by: string | undefined;
+  const seenBy = async (changed: Buffer): Promise<string | undefined> => {
     for (const [name, look] of looks) {
-      const fresh = (await look(changed)).some(
-        (finding) => known.get(name)?.has(formatFinding(finding)) !== true,
-      );
-      if (!fresh) continue;
-      by = name;
-      break;
+      const findings = await look(changed);
+      if (findings.some((finding) => known.get(name)?.has(formatFinding(finding)) !== true)) return name;
     }
-    const elapsed = cpuMs(began);
-    if (elapsed > LIMIT_MS) throw new Error(`${file}: a change takes ${elapsed} ms`);
+    return undefined;
+  };
+  const ask = async (changed: Buffer): Promise<string | undefined> => {
+    const began = performance.now();
+    const by = await seenBy(changed);
+    const elapsed = performance.now() - began;
     slowestMs = Math.max(slowestMs, elapsed);
+    // A busy machine is not our fault. Processor time is asked for only then: asking takes as long as a look.
+    if (elapsed > LIMIT_MS) await insist(file, () => seenBy(changed));
     return by;
   };
-  let flips = 0;
-  // Changed in place and put back: a copy for each change would be garbage faster than it is collected.
   const changed = Buffer.from(bytes);
+  // Changed in place and put back: a copy for each change would be garbage faster than it is collected.
   for (let offset = start; offset < bytes.length; offset++) {
-    for (const flip of FLIPS) {
+    for (const flip of flips) {
       const sound = bytes[offset] ?? 0;
       changed[offset] = sound ^ flip;
       const by = await ask(changed);
       changed[offset] = sound;
-      flips += 1;
       if (by === undefined) count(missed, nameOf(offset));
       else count(found, by);
     }
@@ -124,7 +139,15 @@ async function report({ file, bytes, start, looks, nameOf }: Subject): Promise<F
   for (let length = start; length < bytes.length; length++) {
     if ((await ask(changed.subarray(0, length))) === undefined) missedCuts.push(length);
   }
-  return { file, flips, found, missed, cuts: bytes.length - start, missedCuts, slowestMs };
+  const cuts = bytes.length - start;
+  return { file, flips: cuts * flips.length, found, missed, cuts, missedCuts, slowestMs };
+}
+
+async function insist(file: string, look: () => Promise<unknown>): Promise<void> {
+  const began = process.cpuUsage();
+  await look();
+  const elapsed = cpuMs(began);
+  if (elapsed > LIMIT_MS) throw new Error(`${file}: a change takes ${elapsed} ms`);
 }
 
 function count(counts: Map<string, number>, key: string): void {
