@@ -12,6 +12,10 @@ pub struct Scratch(PathBuf);
 impl Scratch {
     pub fn new() -> Result<Self> {
         let path = std::env::temp_dir().join(format!("nydus-reference-{}", std::process::id()));
+        // One of our number that crashed has left its folder behind; no other process has the number now.
+        if path.exists() {
+            std::fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
         std::fs::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
         Ok(Self(path))
     }
