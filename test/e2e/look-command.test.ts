@@ -1,11 +1,15 @@
 /** The commands that look inside, as a person calls them, against a registry that watches. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { sha256 } from '../../src/oci/digest.js';
 import { buildImage, buildIndex } from '../support/built-image.js';
+import { writeLayout } from '../support/oci-layout.js';
 import { noise } from '../support/sample-image.js';
 import { dir, file, layer, symlink, whiteout } from '../support/tar.js';
+import { tempFolder } from '../support/temp-folder.js';
 import { projectRoot } from '../support/tools.js';
 import { nydusify, registry, type TestRegistry } from './convert-lab.js';
 
@@ -241,4 +245,55 @@ test('looking inside', async (t) => {
     assert.equal(whole.length, 3);
     assert.ok(asked().includes('GET blobs by range'));
   });
+});
+
+test('archives of docker save and of OCI layouts are looked into as they lie', async (t) => {
+  const folder = await tempFolder(t);
+  const [first, second] = layers.map((tar) => Buffer.from(tar));
+  assert.ok(first !== undefined && second !== undefined);
+  const docker = join(folder, 'docker.tar');
+  const config = {
+    os: 'linux',
+    architecture: 'amd64',
+    rootfs: { type: 'layers', diff_ids: [sha256(first), sha256(second)] },
+  };
+  const manifest = [{ Config: 'c.json', RepoTags: ['app:1'], Layers: ['1/layer.tar', '2/layer.tar'] }];
+  await writeFile(
+    docker,
+    layer(
+      file('c.json', JSON.stringify(config)),
+      file('1/layer.tar', first),
+      file('2/layer.tar', second),
+      file('manifest.json', JSON.stringify(manifest)),
+    ),
+  );
+  const layout = join(folder, 'layout');
+  await writeLayout(layout, '1', [
+    { tar: first, compression: 'gzip' },
+    { tar: second, compression: 'none' },
+  ]);
+  const oci = join(folder, 'oci.tar');
+  const blobs = await readdir(join(layout, 'blobs', 'sha256'));
+  const members = ['oci-layout', 'index.json', ...blobs.map((name) => `blobs/sha256/${name}`)];
+  await writeFile(
+    oci,
+    layer(
+      ...(await Promise.all(members.map(async (name) => file(name, await readFile(join(layout, name)))))),
+    ),
+  );
+  for (const location of [
+    `docker-archive:${docker}`,
+    `docker-archive:${docker}:app:1`,
+    `oci-archive:${oci}:1`,
+  ]) {
+    const { status, stdout, stderr } = await nydusify(['ls', location, '/etc']);
+    assert.deepEqual([status, stdout], [0, 'a\\x0ab\nos-release\n'], `${location}: ${stderr}`);
+    assert.ok(
+      (await bytesOf('cat', location, '/bin/tool')).equals(Buffer.from(noise(3_000_000, 7))),
+      location,
+    );
+    assert.equal((await nydusify(['ls', location, '/etc/gone'])).status, 1);
+  }
+  const same = await nydusify(['diff', '-q', `docker-archive:${docker}`, `oci-archive:${oci}`]);
+  assert.deepEqual([same.status, same.stdout.split('\n')[0]], [0, 'the files are the same']);
 });

@@ -19,7 +19,7 @@ import { expectedTreeLines } from '../support/expected-tree.js';
 import { referenceCases, referenceLayers, referenceText } from '../support/fixtures.js';
 import { needs } from '../support/needs.js';
 import { noise } from '../support/sample-image.js';
-import { dir, file, hardlink, layer, symlink, whiteout } from '../support/tar.js';
+import { dir, entry, file, hardlink, layer, symlink, whiteout, type TarEntry } from '../support/tar.js';
 import { treeDifferences } from '../support/tree-lines.js';
 import { MemoryStore } from '../unit/check/memory-store.js';
 import { converted, flip, manifestOf, sourceImage, withBytes } from './check-lab.js';
@@ -146,6 +146,34 @@ test('files of ordinary images are read whatever their layers are compressed wit
     const { filesystem } = await look(store);
     assert.ok((await read(filesystem, '/large')).equals(noise(LARGE, 1)), type);
     assert.equal((await read(filesystem, '/etc/os-release')).toString(), 'NAME=base\n');
+  }
+});
+
+test('sparse files of GNU tar are read with their holes, whatever their headers look like', async () => {
+  // Format 1.0 of GNU tar: a map of the data, padded to 512 bytes, and then the data.
+  const sparse = (name: string, data: Uint8Array, realSize: number): TarEntry => {
+    const map = Buffer.alloc(512);
+    map.write(`1\n${realSize - data.length}\n${data.length}\n`);
+    return entry('0', `GNUSparseFile.0/${name}`, {
+      data: Buffer.concat([map, data]),
+      pax: [
+        ['GNU.sparse.major', '1'],
+        ['GNU.sparse.minor', '0'],
+        ['GNU.sparse.name', name],
+        ['GNU.sparse.realsize', String(realSize)],
+      ],
+    });
+  };
+  const data = Buffer.from(noise(1024, 5));
+  const holes = (realSize: number): Buffer => Buffer.concat([Buffer.alloc(realSize - data.length), data]);
+  // The second takes as many bytes in the archive as in the file.
+  const tar = layer(file('before', 'b'), sparse('long', data, 3_000_000), sparse('same', data, 512 + 1024));
+  const source = sourceImage([tar]);
+  for (const store of [source, await converted(source)]) {
+    const { filesystem } = await look(store);
+    assert.ok((await read(filesystem, '/long')).equals(holes(3_000_000)));
+    assert.ok((await read(filesystem, '/same')).equals(holes(512 + 1024)));
+    assert.equal((await read(filesystem, '/before')).toString(), 'b');
   }
 });
 
