@@ -9,7 +9,7 @@ import { counted, type ByteStream, type ReplayableContent } from '../io/streams.
 import { localIoError } from '../io/scratch.js';
 import { shareContent } from '../io/tee.js';
 import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
-import { layerBootstrap } from '../merge/bootstraps.js';
+import { blobOrder, layerBootstrap } from '../merge/bootstraps.js';
 import {
   compress,
   type ImagePacker,
@@ -22,7 +22,7 @@ import { type ListedDescriptor } from '../oci/manifest.js';
 import { MEDIA } from '../oci/media-types.js';
 import { type BlobTail, buildBlobTail, foreignBlobRecord } from '../rafs-builder/blob-tail.js';
 import { rafsFormats } from '../rafs-builder/index.js';
-import { type Blob, chunkBlob } from '../rafs-builder/tree.js';
+import { type Blob } from '../rafs-builder/tree.js';
 import { type ImageSource, type ImageTarget, isMountable, type PushOutcome } from '../registry/store.js';
 import { type CallOptions, type PackStats, type Stage } from '../reporter.js';
 import { type EarlyBlob, type EarlyPushes } from './early.js';
@@ -98,13 +98,9 @@ export async function convertLayer(
   const early = context.early.watch(number, context.blobPath(number), call);
   try {
     await feed(context, job, packer, call);
-    const table = await packer.finish();
-    compareWithPromise(context, job, table);
-    for (const { code, message } of table.warnings) {
-      call.reporter?.emit({ type: 'warning', code, message: `layer ${number + 1}: ${message}` });
-    }
-    const tree = buildLayerTree(table.entries, number);
-    const tail = await layerTail(context, tree, table, packer);
+    const table = withTree(context, job, await packer.finish(), call);
+    const { tree } = table;
+    const tail = await layerTail(context, table, packer);
     const sealed = await packer.seal(tail.tail);
     const stats = { ...table.stats, blobBytes: sealed.size };
     const blob =
@@ -120,6 +116,28 @@ export async function convertLayer(
   } finally {
     call.signal?.removeEventListener('abort', abort);
   }
+}
+
+/** What is kept of a packed layer: its entries, a good part of its memory, go when they have become a tree. */
+interface LayerTable extends Omit<PackedLayerTable, 'entries'> {
+  readonly tree: LayerTree;
+  /** As `blobOrder` has it. */
+  readonly order: readonly number[];
+}
+
+function withTree(
+  context: LayerContext,
+  job: LayerJob,
+  packed: PackedLayerTable,
+  call: CallOptions,
+): LayerTable {
+  compareWithPromise(context, job, packed);
+  const { number } = job;
+  const { entries, ...table } = packed;
+  for (const { code, message } of table.warnings) {
+    call.reporter?.emit({ type: 'warning', code, message: `layer ${number + 1}: ${message}` });
+  }
+  return { ...table, tree: buildLayerTree(entries, number), order: blobOrder(entries) };
 }
 
 /** Starts the upload of a sealed blob; its file goes when it is there. */
@@ -233,19 +251,14 @@ function compareWithPromise(
 /** What follows the chunk data in the blob. Waits for lower layers whose chunks the layer refers to: it names their blobs. */
 async function layerTail(
   { options, blobs: sealing }: LayerContext,
-  tree: LayerTree,
-  table: PackedLayerTable,
+  table: LayerTable,
   packer: LayerPacker,
 ): Promise<BlobTail> {
   const { chunkSize, compressor, compressionLevel } = options;
+  const { tree, order } = table;
   const { layer } = tree;
-  const lower = new Set<number>();
-  for (const { body } of table.entries) {
-    if (body.kind === 'file') for (const ref of body.chunks) lower.add(chunkBlob(ref));
-  }
-  lower.delete(layer);
   const blobs: (Blob | undefined)[] = [];
-  for (const number of lower) blobs[number] = await sealing[number];
+  for (const number of order) if (number !== layer) blobs[number] = await sealing[number];
   return buildBlobTail({
     chunks: table.chunks,
     dataSize: table.dataSize,
@@ -257,9 +270,8 @@ async function layerTail(
     dataDigestWith: (suffix) => packer.digestWith(suffix),
     bootstrapFor: (record) => {
       blobs[layer] = record === undefined ? undefined : { record, chunks: table.chunks };
-      const { entries } = table;
       return rafsFormats[6].write(
-        layerBootstrap({ tree, entries, blobs, chunkSize, compressor, digester: 'blake3' }),
+        layerBootstrap({ tree, order, blobs, chunkSize, compressor, digester: 'blake3' }),
       );
     },
   });

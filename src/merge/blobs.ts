@@ -99,10 +99,14 @@ export function renumber(root: TreeNode, newNumbers: ReadonlyMap<number, number>
  * positions of the layer's files is stored with the last of them in walk order (rafs-format 2.12).
  */
 export function storedOffsets(layerRoot: TreeNode, chunkSize: number): ReadonlyMap<ChunkRef, number> {
-  const first = new Map<ChunkRef, number>();
+  // Most chunks are the first of their one file: only what stands elsewhere too can stand at several positions.
+  const moved = chunksBehindTheFirst(layerRoot);
   const stored = new Map<ChunkRef, number>();
+  if (moved.size === 0) return stored;
+  const first = new Map<ChunkRef, number>();
   visitFiles(layerRoot, ({ chunks }) => {
     chunks.forEach((ref, position) => {
+      if (!moved.has(ref)) return;
       const offset = position * chunkSize;
       const known = first.get(ref);
       if (known === undefined) first.set(ref, offset);
@@ -111,6 +115,22 @@ export function storedOffsets(layerRoot: TreeNode, chunkSize: number): ReadonlyM
     return true;
   });
   return stored;
+}
+
+/** Chunks that some file has anywhere but at its start. */
+function chunksBehindTheFirst(root: TreeNode): ReadonlySet<ChunkRef> {
+  const found = new Set<ChunkRef>();
+  const pending: TreeNode[] = [root];
+  for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
+    for (const child of directory.children?.values() ?? []) {
+      if (child.children !== undefined) pending.push(child);
+      if (child.inode.kind !== 'file') continue;
+      child.inode.chunks.forEach((ref, position) => {
+        if (position > 0) found.add(ref);
+      });
+    }
+  }
+  return found;
 }
 
 /** Calls `visit` for every name of a file with chunks, in walk order, until it returns false. */

@@ -26,10 +26,19 @@ export interface ChunkSettings {
 
 export interface LayerBootstrapInput extends ChunkSettings {
   readonly tree: LayerTree;
-  /** The layer's entries in tar order: the order in which its chunks came to be. */
-  readonly entries: readonly LayerEntry[];
+  /** Layers whose chunks the tree refers to, in the order in which packing first used them (`blobOrder`). */
+  readonly order: readonly number[];
   /** By number of the layer, the tree's own among them (none: the layer stores no chunk). */
   readonly blobs: readonly (Blob | undefined)[];
+}
+
+/** Numbers of the layers whose chunks these entries, in tar order, refer to: the first one used is the first. */
+export function blobOrder(entries: readonly LayerEntry[]): readonly number[] {
+  const order = new Set<number>();
+  for (const { body } of entries) {
+    if (body.kind === 'file') for (const ref of body.chunks) order.add(chunkBlob(ref));
+  }
+  return Array.from(order);
 }
 
 /**
@@ -38,7 +47,7 @@ export interface LayerBootstrapInput extends ChunkSettings {
  */
 export function layerBootstrap({
   tree,
-  entries,
+  order,
   blobs,
   chunkSize,
   compressor,
@@ -46,15 +55,11 @@ export function layerBootstrap({
 }: LayerBootstrapInput): Bootstrap {
   const numbers = new Map<number, number>();
   const used: Blob[] = [];
-  for (const { body } of entries) {
-    if (body.kind !== 'file') continue;
-    for (const ref of body.chunks) {
-      const number = chunkBlob(ref);
-      const blob = blobs[number];
-      if (numbers.has(number) || blob === undefined) continue;
-      numbers.set(number, used.length);
-      used.push(number === tree.layer ? blob : withoutBootstrap(blob));
-    }
+  for (const number of order) {
+    const blob = blobs[number];
+    if (blob === undefined) continue;
+    numbers.set(number, used.length);
+    used.push(number === tree.layer ? blob : withoutBootstrap(blob));
   }
   return { root: renumber(tree.root, numbers), blobs: used, chunkSize, compressor, digester };
 }

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { mergedBootstrap, layerBootstrap } from '../../src/merge/bootstraps.js';
+import { blobOrder, layerBootstrap, mergedBootstrap } from '../../src/merge/bootstraps.js';
 import { type LayerTree, buildLayerTree } from '../../src/merge/layer-tree.js';
 import {
   type ImagePacker,
@@ -102,7 +102,9 @@ async function packLayer(
       bootstrapFor: (ownRecord) => {
         const blobs = [...lower];
         blobs[number] = ownRecord === undefined ? undefined : { record: ownRecord, chunks: table.chunks };
-        return rafsFormats[6].write(layerBootstrap({ ...settings, tree, entries: table.entries, blobs }));
+        return rafsFormats[6].write(
+          layerBootstrap({ ...settings, tree, order: blobOrder(table.entries), blobs }),
+        );
       },
     });
     const sealed = await own.seal(tail);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InternalError } from '../../../src/errors.js';
 import { numberBlobs, storedOffsets } from '../../../src/merge/blobs.js';
-import { layerBootstrap, mergedBootstrap } from '../../../src/merge/bootstraps.js';
+import { blobOrder, layerBootstrap, mergedBootstrap } from '../../../src/merge/bootstraps.js';
 import { buildLayerTree } from '../../../src/merge/layer-tree.js';
 import { type ChunkRef, chunkBlob, chunkIndex, chunkRef } from '../../../src/rafs-builder/tree.js';
 import { blobFeatures } from '../../../src/rafs-builder/v6.js';
@@ -138,7 +138,7 @@ test("a layer's blobs stand in the order in which packing used them, dead chunks
   const { root, blobs, forceXattrFlag } = layerBootstrap({
     ...settings,
     tree: layer,
-    entries: list,
+    order: blobOrder(list),
     blobs: all,
   });
   assert.deepEqual(
@@ -158,7 +158,7 @@ test('a layer that only repeats lower chunks has no blob of its own', () => {
   const { blobs } = layerBootstrap({
     ...settings,
     tree: buildLayerTree(list, 1),
-    entries: list,
+    order: blobOrder(list),
     blobs: [blob('0')],
   });
   assert.deepEqual(
