@@ -1,21 +1,16 @@
 /**
- * Which blobs go out while they are still being made. A blob that the target has already is sent for nothing then, since only
- * its end tells what it is; so it is guessed: what an earlier run has brought there, it has brought from the bottom up.
+ * Which blobs go out while they are still being made. A blob that the target has already would be sent for nothing then, since
+ * only its end tells what it is: so it waits for its end where the note of an earlier run says that it may be there.
  */
 import { type GrowingContent, GrowingFile } from '../io/growing-file.js';
 import { type ReplayableContent } from '../io/streams.js';
 import { type Descriptor } from '../oci/descriptor.js';
-import { parseLocation } from '../registry/location.js';
-import {
-  type EarlyPush,
-  type ImageSource,
-  type ImageTarget,
-  type PushOutcome,
-  takesEarly,
-} from '../registry/store.js';
+import { type EarlyPush, type ImageTarget, type PushOutcome, takesEarly } from '../registry/store.js';
 import { type CallOptions } from '../reporter.js';
+import { type ConvertOptions } from './options.js';
+import { SentNote } from './sent-note.js';
 
-/** Bytes: below this a blob is not worth a guess, it is sent in one go when it is finished. */
+/** Bytes: a smaller blob is sent in one go when it is finished, and needs no note. */
 export const EARLY_BYTES = 4 * 1024 * 1024;
 
 /** Told how much of a layer's blob has been read for sending, of how much as far as is known. */
@@ -24,139 +19,113 @@ type OnProgress = (layer: number, done: number, total: number) => void;
 /** Of one image. */
 export class EarlyPushes {
   readonly #target: ImageTarget;
+  readonly #options: ConvertOptions;
   readonly #onProgress: OnProgress;
-  /** In one repository the source's layers are always there, which says nothing about blobs. */
-  readonly #sameRepository: boolean;
-  /** By layer: whether its blob was in the target already, as far as is known. */
-  readonly #present: (boolean | undefined)[] = [];
-  readonly #active = new Set<EarlyBlob>();
 
-  constructor(source: ImageSource, target: ImageTarget, onProgress: OnProgress) {
+  constructor(target: ImageTarget, options: ConvertOptions, onProgress: OnProgress) {
     this.#target = target;
+    this.#options = options;
     this.#onProgress = onProgress;
-    this.#sameRepository = repositoryOf(source.location) === repositoryOf(target.location);
   }
 
-  /** Follows a blob's file as it grows, and begins to send it when that seems worth it. `close` it in any case. */
-  watch(layer: number, path: string, call: CallOptions): EarlyBlob {
+  /** Follows the file of a source layer's blob as it grows, and begins to send it when that is worth it. `close` it in any case. */
+  watch(layer: number, source: Descriptor, path: string, call: CallOptions): EarlyBlob {
     const target = this.#target;
-    const begin = (content: GrowingContent): EarlyPush | undefined => {
-      if (!takesEarly(target) || this.#isLikelyPresent(layer)) return undefined;
-      return target.pushEarly(this.#observed(layer, content), call);
-    };
-    const blob: EarlyBlob = new EarlyBlob(layer, path, target, begin, call, () => this.#active.delete(blob));
-    this.#active.add(blob);
-    return blob;
-  }
-
-  /** How a layer's blob got into the target: a hint for the layers above it. */
-  learn(layer: number, outcome: PushOutcome): void {
-    this.#present[layer] = outcome === 'present';
-    this.#stopGuessing();
-  }
-
-  /** How the source layer itself got there, for a merged index: where that was found, the blob may be, too. */
-  learnSource(layer: number, outcome: PushOutcome): void {
-    if (this.#sameRepository || outcome !== 'present') return;
-    this.#present[layer] ??= true;
-    this.#stopGuessing();
-  }
-
-  /** As the nearest layer that is known, from this one down. */
-  #isLikelyPresent(layer: number): boolean {
-    for (let lower = layer; lower >= 0; lower--) {
-      const present = this.#present[lower];
-      if (present !== undefined) return present;
-    }
-    return false;
-  }
-
-  #stopGuessing(): void {
-    for (const blob of this.#active) if (this.#isLikelyPresent(blob.layer)) blob.giveUp();
-  }
-
-  #observed(layer: number, content: GrowingContent): GrowingContent {
-    const report = this.#onProgress;
-    let total = 0;
-    return {
-      moreThan: async (size, signal) => {
-        const growth = await content.moreThan(size, signal);
-        total = growth.size;
-        return growth;
+    if (!takesEarly(target)) return new EarlyBlob(path, target, undefined, call);
+    return new EarlyBlob(
+      path,
+      target,
+      {
+        note: new SentNote(target, source.digest, this.#options),
+        begin: (content) => target.pushEarly(observed(content, layer, this.#onProgress), call),
       },
-      read: async function* (range, signal) {
-        let { start: done } = range;
-        for await (const bytes of content.read(range, signal)) {
-          done += bytes.length;
-          yield bytes;
-          report(layer, done, total);
-        }
-      },
-    };
+      call,
+    );
   }
 }
 
+function observed(content: GrowingContent, layer: number, report: OnProgress): GrowingContent {
+  let total = 0;
+  return {
+    moreThan: async (size, signal) => {
+      const growth = await content.moreThan(size, signal);
+      total = growth.size;
+      return growth;
+    },
+    read: async function* (range, signal) {
+      let { start: done } = range;
+      for await (const bytes of content.read(range, signal)) {
+        done += bytes.length;
+        yield bytes;
+        report(layer, done, total);
+      }
+    },
+  };
+}
+
+/** How a target takes a blob before its end. */
+interface EarlyWay {
+  readonly note: SentNote;
+  readonly begin: (content: GrowingContent) => EarlyPush | undefined;
+}
+
 export class EarlyBlob {
-  readonly layer: number;
   readonly #target: ImageTarget;
   readonly #file: GrowingFile;
-  readonly #closed: () => void;
+  readonly #way: EarlyWay | undefined;
   readonly #stop = new AbortController();
+  readonly #watching: Promise<void>;
+  #isComplete = false;
   #early: EarlyPush | undefined;
+  /** The note on its way, while the blob is. */
+  #noted: Promise<void> | undefined;
 
-  constructor(
-    layer: number,
-    path: string,
-    target: ImageTarget,
-    begin: (content: GrowingContent) => EarlyPush | undefined,
-    call: CallOptions,
-    closed: () => void,
-  ) {
-    this.layer = layer;
+  /** Without a way it is sent when it is finished. */
+  constructor(path: string, target: ImageTarget, way: EarlyWay | undefined, call: CallOptions) {
     this.#target = target;
     this.#file = new GrowingFile(path);
-    this.#closed = closed;
-    void this.#watch(begin, call);
+    this.#way = way;
+    const { signal } = this.#stop;
+    const own = {
+      ...call,
+      signal: call.signal === undefined ? signal : AbortSignal.any([call.signal, signal]),
+    };
+    this.#watching = way === undefined ? Promise.resolve() : this.#watch(way, own);
   }
 
   /** The blob's file now has all its bytes. */
   complete(size: number): void {
+    this.#isComplete = true;
     this.#file.complete(size);
   }
 
   /** Brings the blob, which is complete, into the target. */
-  push(descriptor: Descriptor, content: ReplayableContent, call: CallOptions): Promise<PushOutcome> {
+  async push(descriptor: Descriptor, content: ReplayableContent, call: CallOptions): Promise<PushOutcome> {
+    await this.#watching;
+    if (descriptor.size >= EARLY_BYTES) this.#noted ??= this.#way?.note.place(call);
+    await this.#noted;
     return this.#early === undefined
       ? this.#target.push(descriptor, content, call)
       : this.#early.finish(descriptor, content, call);
   }
 
-  /** It is to be sent when it is finished, if at all. */
-  giveUp(): void {
+  close(): void {
     this.#stop.abort();
     this.#early?.cancel();
-  }
-
-  close(): void {
-    this.giveUp();
-    this.#closed();
     void this.#file[Symbol.asyncDispose]();
   }
 
-  async #watch(begin: (content: GrowingContent) => EarlyPush | undefined, call: CallOptions): Promise<void> {
-    const { signal } = this.#stop;
+  async #watch(
+    { note, begin }: EarlyWay,
+    call: CallOptions & { readonly signal: AbortSignal },
+  ): Promise<void> {
     try {
-      const { isComplete } = await this.#file.moreThan(EARLY_BYTES - 1, signal);
-      if (!isComplete && call.signal?.aborted !== true && !signal.aborted) this.#early = begin(this.#file);
+      const { isComplete } = await this.#file.moreThan(EARLY_BYTES - 1, call.signal);
+      if (isComplete || (await note.isThere(call)) || this.#isComplete || call.signal.aborted) return;
+      this.#early = begin(this.#file);
+      this.#noted = note.place(call);
     } catch {
-      // Given up, or the file is gone: then there is nothing to send early.
+      // Given up, or the file is gone, or the target does not answer: then nothing is sent early.
     }
   }
-}
-
-/** Of a registry; undefined for files and folders. */
-function repositoryOf(location: string): string | undefined {
-  const parsed = parseLocation(location);
-  if (parsed.kind !== 'registry') return undefined;
-  return `${parsed.reference.registry}/${parsed.reference.repository}`;
 }

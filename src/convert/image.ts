@@ -135,7 +135,7 @@ async function convertLayers(
     options,
     packer,
     uploads,
-    early: new EarlyPushes(source, target, (layer, done, total) => {
+    early: new EarlyPushes(target, options, (layer, done, total) => {
       uploads.call.reporter?.emit({ type: 'layer.progress', platform, layer, stage: 'push', done, total });
     }),
     platform,

@@ -90,12 +90,12 @@ export async function convertLayer(
   packer: LayerPacker,
   call: CallOptions,
 ): Promise<ConvertedLayer> {
-  const { number } = job;
+  const { number, descriptor } = job;
   const abort = (): void => {
     packer.abort();
   };
   call.signal?.addEventListener('abort', abort, { once: true });
-  const early = context.early.watch(number, context.blobPath(number), call);
+  const early = context.early.watch(number, descriptor, context.blobPath(number), call);
   try {
     await feed(context, job, packer, call);
     const table = withTree(context, job, await packer.finish(), call);
@@ -162,7 +162,6 @@ function pushBlob(
   early.complete(size);
   const sending = uploads.push(descriptor, content, (own) => early.push(descriptor, content, own));
   const pushed = sending.then(async (outcome) => {
-    context.early.learn(layer, outcome);
     await rm(path, { force: true });
     call.reporter?.emit({ type: 'layer.done', platform, layer, stats, outcome });
     return outcome;
@@ -193,9 +192,6 @@ async function feed(
     stream = shared.main;
     void context.uploads
       .once(descriptor.digest, () => placeSourceLayer(context, descriptor, shared.side, call))
-      .then((outcome) => {
-        context.early.learnSource(number, outcome);
-      })
       .catch(() => undefined) // `settle` reports it
       .then(() => {
         shared.release();

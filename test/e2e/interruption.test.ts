@@ -1,11 +1,12 @@
 /** Runs that are stopped, run out of space, or meet one another: each ends in one of the ways of docs/reliability.md. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { buildImage } from '../support/built-image.js';
-import { needs } from '../support/needs.js';
+import { isRoot } from '../support/needs.js';
 import { noise } from '../support/sample-image.js';
 import { dir, file, layer } from '../support/tar.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -57,6 +58,51 @@ test('a killed run leaves no tag; the next one removes its files and sends only 
   assert.deepEqual(await readdir(join(cwd, 'tmp')), ['precious']);
 });
 
+test('a large blob that an interrupted run has sent while it was made is not sent again, from a fresh machine either', async (t) => {
+  const large = layer(file('large', noise(6 * 1024 * 1024, 5)));
+  const last = layer(file('last', noise(50_000, 6)));
+  const built = buildImage({ layers: [large, last] });
+  const [first, second] = built.parts;
+  assert.ok(first !== undefined && second !== undefined);
+  let isStuck = true;
+  const source = await registry(t, {
+    intercept: async (request, response) => {
+      const { method, url = '' } = request;
+      if (method !== 'GET') return false;
+      if (url.endsWith(second.descriptor.digest)) return isStuck;
+      if (!url.endsWith(first.descriptor.digest)) return false;
+      response.writeHead(200, { 'content-length': first.bytes.length });
+      for (let at = 0; at < first.bytes.length; at += 256 * 1024) {
+        response.write(first.bytes.subarray(at, at + 256 * 1024));
+        await sleep(20);
+      }
+      response.end();
+      return true;
+    },
+  });
+  const target = await registry(t);
+  const from = await source.put('app:1', built);
+  const count = (method: string): number =>
+    target.requests.filter((request) => request.method === method && request.path.includes('/uploads/'))
+      .length;
+  const killed = await nydusify(['convert', from, `${target.host}/app:1`], {
+    cwd: await tempFolder(t),
+    onStderr: (seen, kill) => {
+      if (/layer \d of 2: /.test(seen)) kill('SIGKILL');
+    },
+  });
+  assert.equal(killed.status, null);
+  assert.equal(count('PATCH'), 1, 'sent while it was made');
+  const before = count('PUT');
+  assert.equal(before, 2, 'the blob and its note');
+  isStuck = false;
+  const again = await nydusify(['convert', from, `${target.host}/app:1`], { cwd: await tempFolder(t) });
+  assert.equal(again.status, 0, again.stderr);
+  assert.equal(count('PATCH'), 1);
+  // The second blob, the bootstrap layer, the config.
+  assert.equal(count('PUT') - before, 3);
+});
+
 test('a second signal ends the run at once, whatever it waits for', async (t) => {
   const source = await registry(t, {
     intercept: (request) => request.method === 'GET' && (request.url ?? '').endsWith(lastLayer),
@@ -94,17 +140,33 @@ test('nobody reads the progress: the conversion is done all the same', async (t)
   assert.equal(await target.hasTag(`${target.host}/out:1`), true);
 });
 
+/** A command that runs its arguments where a file system may be mounted; where none works the test is skipped by name. */
+function mountNamespace(t: TestContext): readonly string[] | undefined {
+  const ways = [
+    ...(isRoot ? [['unshare', '--mount']] : []),
+    ['unshare', '--user', '--map-root-user', '--mount'],
+    ...(isRoot ? [] : [['sudo', '-n', '--preserve-env', 'unshare', '--mount']]),
+  ];
+  const works = ways.find(([command = '', ...args]) => {
+    const probe = ['sh', '-c', 'mount -t tmpfs -o size=128k none /mnt'];
+    return spawnSync(command, [...args, ...probe], { stdio: 'ignore' }).status === 0;
+  });
+  if (works === undefined)
+    t.skip('needs the right to mount: root, user namespaces or sudo without a password');
+  return works;
+}
+
 test('a full disk is a sentence that names the file, exit code 6, and nothing left', async (t) => {
-  if (!needs(t, 'unshare')) return;
+  const namespace = mountNamespace(t);
+  if (namespace === undefined) return;
   const target = await registry(t);
   const from = await target.put('app:1', image);
   const folder = await tempFolder(t);
+  const [command = '', ...args] = namespace;
   const child = spawn(
-    'unshare',
+    command,
     [
-      '--user',
-      '--map-root-user',
-      '--mount',
+      ...args,
       'sh',
       '-c',
       'mount -t tmpfs -o size=128k none "$1" && shift && "$@"; status=$?; ls -A "$WORK"; exit $status',
