@@ -126,14 +126,14 @@ export class UploadSession {
     this.#isSettled = true;
   }
 
-  /** Sends all of the blob in the request that ends the session. */
-  async putWhole(digest: Digest, content: ReplayableContent, call: CallOptions): Promise<void> {
-    await this.#put(digest, content, call);
+  /** Sends all of the blob in the request that ends the session. True when the registry says that it has made the blob. */
+  async putWhole(digest: Digest, content: ReplayableContent, call: CallOptions): Promise<boolean> {
+    return this.#put(digest, content, call);
   }
 
-  /** Ends the session: what was sent becomes the blob. */
-  async close(digest: Digest, call: CallOptions): Promise<void> {
-    await this.#put(digest, undefined, call);
+  /** Ends the session: what was sent becomes the blob. True as for `putWhole`. */
+  async close(digest: Digest, call: CallOptions): Promise<boolean> {
+    return this.#put(digest, undefined, call);
   }
 
   /** Asks how much is there. False when the registry does not know, or no longer knows, the session. */
@@ -168,7 +168,7 @@ export class UploadSession {
     }
   }
 
-  async #put(digest: Digest, content: ReplayableContent | undefined, call: CallOptions): Promise<void> {
+  async #put(digest: Digest, content: ReplayableContent | undefined, call: CallOptions): Promise<boolean> {
     this.#isSettled = false;
     const response = await this.#request(
       {
@@ -181,6 +181,7 @@ export class UploadSession {
       call,
     );
     await response.discard();
+    return response.status === 201;
   }
 
   async #request(

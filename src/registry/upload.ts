@@ -209,7 +209,7 @@ class Upload {
   async #whole(): Promise<'put' | 'patch'> {
     const session = await this.#open();
     try {
-      await session.putWhole(this.#descriptor.digest, this.#content, this.#call);
+      await this.#confirm(await session.putWhole(this.#descriptor.digest, this.#content, this.#call));
       return 'put';
     } catch (refused) {
       if (!wantsPatch(refused)) throw refused;
@@ -253,7 +253,7 @@ class Upload {
   async #close(session: UploadSession, digest: Descriptor['digest']): Promise<void> {
     const wasResumed = session.wasQueried;
     try {
-      await session.close(digest, this.#call);
+      await this.#confirm(await session.close(digest, this.#call));
     } catch (error) {
       if (!wasResumed || !(error instanceof RegistryError) || error.retryable || isLostSession(error))
         throw error;
@@ -267,6 +267,14 @@ class Upload {
         retryable: true,
       });
     }
+  }
+
+  /** Only 201 means that the blob was made. Some registries say 200 or 204; so do login pages and proxies. */
+  async #confirm(isCreated: boolean): Promise<void> {
+    if (isCreated || (await this.#options.exists(this.#descriptor, this.#call))) return;
+    throw new RegistryError(`${this.what}: it was answered with success, but the blob is not there`, {
+      hint: 'something else may have answered, such as a proxy or a login page',
+    });
   }
 
   #overfull(acknowledged: number): RegistryError {

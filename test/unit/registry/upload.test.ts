@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
+import { holdAnswer } from '../../../src/embedded-registry/held-answer.js';
 import { startRegistry } from '../../../src/embedded-registry/server.js';
 import { RegistryError } from '../../../src/errors.js';
 import { type GrowingContent } from '../../../src/io/growing-file.js';
@@ -254,6 +255,37 @@ test('a blob whose last answer was lost is found, not sent again', async (t) => 
   const { content, starts } = watched(contentOf(bytes));
   assert.equal(await target.push(descriptor, content), 'pushed');
   assert.equal(starts.length, 1);
+});
+
+test('a login page in place of the last answer is told at once, and 200 of a registry that has the blob is enough', async (t) => {
+  const r = await rig(t);
+  let carriesOut = false;
+  r.intercept = (request, response) => {
+    if (!isUpload(request, 'PUT')) return false;
+    if (carriesOut) {
+      holdAnswer(response, (answer, line) => {
+        line.send({ ...answer, status: 200 });
+      });
+      return false;
+    }
+    request.resume();
+    response.writeHead(200, { 'content-type': 'text/html' }).end('<html>please sign in</html>');
+    return true;
+  };
+  for (const chunkSize of [0, 300_000]) {
+    await using target = r.open({ chunkSize });
+    await assert.rejects(target.push(descriptor, contentOf(bytes)), (error: unknown) => {
+      assert.ok(error instanceof RegistryError);
+      assert.match(error.message, /^cannot push blob sha256:\w+ to \S+: it was answered with success, but/);
+      assert.match(error.hint ?? '', /login page/);
+      return true;
+    });
+    assert.equal(r.seen.filter(({ method }) => method === 'PUT').length, chunkSize === 0 ? 1 : 2);
+  }
+  carriesOut = true;
+  await using target = r.open();
+  assert.equal(await target.push(descriptor, contentOf(bytes)), 'pushed');
+  assert.ok((await readAll(target, descriptor)).equals(bytes));
 });
 
 test('an upload may go on at another host, which is told no secret', async (t) => {
