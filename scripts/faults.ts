@@ -49,14 +49,14 @@ async function matrix(): Promise<boolean> {
 
 /** Both signals, at moments spread evenly over a conversion. */
 async function kill(): Promise<boolean> {
-  const { durationMs, results } = await runKillMatrix(50, (result, done) => {
+  const { requests, results } = await runKillMatrix(50, (result, done) => {
     if (done % 10 === 0) say(`  ${done} kills`);
     for (const fault of result.faults)
-      say(`BROKEN ${result.signal} at ${Math.round(result.atMs)} ms: ${fault}`);
+      say(`BROKEN ${result.signal} at request ${result.moment.request} (${result.moment.phase}): ${fault}`);
   });
-  await writeSection('kill', killReport(durationMs, results));
+  await writeSection('kill', killReport(requests, results));
   const broken = results.filter(({ faults }) => faults.length > 0).length;
-  say(`${results.length} kills over ${Math.round(durationMs)} ms, ${broken} broken`);
+  say(`${results.length} kills over ${requests} requests, ${broken} broken`);
   return broken === 0;
 }
 

@@ -5,15 +5,17 @@ import { runKillMatrix } from '../support/faults/kill-matrix.js';
 
 test('killed at any moment, the tag is absent or whole, and the next run sends what is missing and leaves nothing', async (t) => {
   const { results } = await runKillMatrix(4);
-  for (const { signal, atMs, tag, heldBytes, sentBytes, totalBytes } of results) {
+  for (const { signal, moment, kind, tag, heldBytes, sentBytes, totalBytes } of results) {
     t.diagnostic(
-      `${signal} ${Math.round(atMs)} ms: tag ${tag}, held ${heldBytes}, sent ${sentBytes} of ${totalBytes}`,
+      `${signal} at request ${moment.request} (${kind}, ${moment.phase}): tag ${tag}, held ${heldBytes}, sent ${sentBytes} of ${totalBytes}`,
     );
   }
   assert.deepEqual(
-    results.flatMap(({ signal, atMs, faults }) =>
-      faults.map((fault) => `${signal} at ${Math.round(atMs)} ms: ${fault}`),
+    results.flatMap(({ signal, moment, faults }) =>
+      faults.map((fault) => `${signal} at request ${moment.request} (${moment.phase}): ${fault}`),
     ),
     [],
   );
+  assert.equal(results.at(-1)?.tag, 'whole');
+  assert.equal(results[0]?.heldBytes, 0);
 });

@@ -1,82 +1,71 @@
 /** Many kills, and the table of them for docs/reliability.md. */
 import { mapOrdered } from '../../../src/io/concurrency.js';
-import { type KillResult, openKillLab } from './kill.js';
+import { type KillResult, type Moment, openKillLab } from './kill.js';
 import { table } from './report.js';
 
-/** Runs at a time: more would stretch every run, and move the moments. */
-const AT_ONCE = 2;
-/** Kills in a row of the table. */
-const BAND = 5;
-
 export interface KillRun {
-  /** What a run that nobody disturbs took. */
-  readonly durationMs: number;
+  /** Requests of a run that nobody disturbs. */
+  readonly requests: number;
   readonly results: readonly KillResult[];
 }
 
-/** SIGTERM and SIGKILL, each at `moments` moments from the start of the command to its end. */
+/** SIGTERM and SIGKILL, each at `moments` moments, from the first request's arrival to the last one's answer. */
 export async function runKillMatrix(
   moments: number,
   progress: (result: KillResult, done: number) => void = () => undefined,
 ): Promise<KillRun> {
-  await using lab = await openKillLab();
-  const { durationMs } = lab;
+  // Three runs at a time: most of a run is waiting.
+  await using first = await openKillLab();
+  await using second = await openKillLab();
+  await using third = await openKillLab();
+  const free = [first, second, third];
+  const requests = Math.max(...free.map((lab) => lab.requests));
   const kills = (['SIGTERM', 'SIGKILL'] as const).flatMap((signal) =>
-    Array.from({ length: moments }, (_, number) => ({
-      signal,
-      atMs: (durationMs * (number + 0.5)) / moments,
-    })),
+    Array.from({ length: moments }, (_, number) => ({ signal, part: number / (moments - 1) })),
   );
   let done = 0;
-  const results = await mapOrdered(kills, AT_ONCE, async ({ signal, atMs }) => {
-    const result = await lab.run(signal, atMs);
+  const results = await mapOrdered(kills, free.length, async ({ signal, part }) => {
+    const lab = free.pop();
+    if (lab === undefined) throw new Error('more runs at a time than laboratories');
+    const result = await lab.run(signal, momentAt(part, lab.requests));
+    free.push(lab);
     progress(result, ++done);
     return result;
   });
-  return { durationMs, results };
+  return { requests, results };
 }
 
-export function killReport(durationMs: number, results: readonly KillResult[]): string {
+/** `part` from 0, the first request has come, to 1, the last one is answered. */
+function momentAt(part: number, requests: number): Moment {
+  const point = Math.round(part * (2 * requests - 1));
+  return { request: Math.floor(point / 2) + 1, phase: point % 2 === 0 ? 'come' : 'answered' };
+}
+
+export function killReport(requests: number, results: readonly KillResult[]): string {
   const broken = results.filter(({ faults }) => faults.length > 0).length;
-  const rows: string[][] = [];
-  for (let from = 0; from < results.length; from += BAND) {
-    const band = results.slice(from, from + BAND);
-    const [first, last] = [band[0], band.at(-1)];
-    if (first === undefined || last === undefined) continue;
-    rows.push([
-      first.signal,
-      `${Math.round(first.atMs)}–${Math.round(last.atMs)}`,
-      [...new Set(band.map(({ status }) => String(status ?? 'killed')))].join(', '),
-      count(band.map(({ tag }) => tag)),
-      range(band.map(({ heldBytes }) => heldBytes)),
-      range(band.map(({ sentBytes }) => sentBytes)),
-      range(band.map(({ totalBytes, heldBytes }) => totalBytes - heldBytes)),
-    ]);
-  }
   return [
-    `${results.length} kills, spread over a conversion of ${Math.round(durationMs)} ms (${String(results[0]?.totalBytes ?? 0)} bytes of blobs in the result); ${broken} broke a promise.`,
+    `${results.length} kills, spread over the ${requests} requests of a conversion (${String(results[0]?.totalBytes ?? 0)} bytes of blobs); ${broken} broke a promise.`,
     table(
       [
         'signal',
-        'after ms',
+        'when request',
+        'for',
         'exit code',
         'tag',
         'bytes held after the kill',
         'bytes sent by the next run',
         'bytes that were missing',
       ],
-      rows,
+      results.map((result) => [
+        result.signal,
+        `${result.moment.request} ${result.moment.phase === 'come' ? 'had come' : 'was answered'}`,
+        result.kind,
+        String(result.status ?? 'killed'),
+        result.tag,
+        String(result.heldBytes),
+        String(result.sentBytes),
+        String(result.totalBytes - result.heldBytes),
+      ]),
     ),
   ].join('\n\n');
-}
-
-function count(values: readonly string[]): string {
-  return [...new Set(values)]
-    .map((value) => `${value} ${values.filter((other) => other === value).length}`)
-    .join(', ');
-}
-
-function range(values: readonly number[]): string {
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  return low === high ? String(low) : `${low}–${high}`;
 }

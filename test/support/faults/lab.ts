@@ -77,7 +77,7 @@ export interface FaultLab extends AsyncDisposable {
 }
 
 /** Bytes without a pattern that a compressor would find. */
-function noise(length: number, seed: number): Buffer {
+export function noise(length: number, seed: number): Buffer {
   let state = seed;
   return Buffer.from(
     Array.from({ length }, () => (state = (state * 1_103_515_245 + 12_345) & 0x7fffffff) >> 16),
