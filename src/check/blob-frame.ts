@@ -15,10 +15,10 @@ import { type ContentSource } from '../registry/store.js';
 import { type CallOptions } from '../reporter.js';
 
 /** Enough for the table of contents (28 entries at most, as Nydus reads it) and, mostly, for everything behind the data. */
-const FIRST_READ = 64 * 1024;
+export const FIRST_READ = 64 * 1024;
 const MAX_ENTRIES = 28;
 /** Of everything behind the data: 2^24 chunks take 0.75 GiB of records and digests. */
-const MAX_TAIL = 2 * 1024 ** 3;
+export const MAX_TAIL = 2 * 1024 ** 3;
 
 export interface Section {
   readonly entry: TocEntry;
@@ -54,11 +54,11 @@ export async function readBlobFrame(
   const end = new Window(await readRange(store, blob, { start, end: blob.size }, call), start);
   const toc = readToc(end, blob.size);
   const entries = new Map(toc.entries.map((entry) => [entry.name, entry]));
-  if (entries.size !== toc.entries.length) throw fault('a section is listed twice', toc.offset);
+  if (entries.size !== toc.entries.length) throw frameFault('a section is listed twice', toc.offset);
   const dataSize = entries.get(SECTIONS.data)?.compressedSize ?? 0;
   const tailSize = blob.size - dataSize;
   if (tailSize < blob.size - toc.offset || tailSize > MAX_TAIL) {
-    throw fault(`${dataSize} bytes of chunk data do not leave room for the other sections`, toc.offset);
+    throw frameFault(`${dataSize} bytes of chunk data do not leave room for the other sections`, toc.offset);
   }
   const tail =
     dataSize >= start
@@ -73,11 +73,11 @@ export async function readBlobFrame(
 /** The content of a section, decompressed and of the right digest. Throws FormatError, or UnsupportedError for lz4. */
 export async function contentOfSection(section: Section): Promise<Buffer> {
   const { entry, stored } = section;
-  if (stored === undefined) throw fault(`${entry.name} is not read as a whole`, entry.offset);
+  if (stored === undefined) throw frameFault(`${entry.name} is not read as a whole`, entry.offset);
   const content = await decodeSection(entry, stored);
   const digest = createHash('sha256').update(content).digest();
   if (Buffer.compare(digest, entry.digest) !== 0) {
-    throw fault(`${entry.name} does not have the digest that the table of contents tells`, entry.offset);
+    throw frameFault(`${entry.name} does not have the digest that the table of contents tells`, entry.offset);
   }
   return content;
 }
@@ -86,19 +86,19 @@ async function decodeSection(entry: TocEntry, stored: Buffer): Promise<Buffer> {
   switch (entry.flags) {
     case tocFlags.bits.NONE:
       if (entry.uncompressedSize !== stored.length) {
-        throw fault(
+        throw frameFault(
           `${entry.name} is stored raw with ${stored.length} bytes, and told to have ${entry.uncompressedSize}`,
           entry.offset,
         );
       }
       return stored;
     case tocFlags.bits.ZSTD:
-      if (entry.uncompressedSize > MAX_TAIL) throw fault(`${entry.name} is too large`, entry.offset);
+      if (entry.uncompressedSize > MAX_TAIL) throw frameFault(`${entry.name} is too large`, entry.offset);
       return decompress(stored, 'zstd', entry.uncompressedSize);
     case tocFlags.bits.LZ4_BLOCK:
       throw new UnsupportedError(`section ${entry.name} is compressed with lz4, which is not read yet`);
     default:
-      throw fault(`${entry.name} has unknown flags 0x${entry.flags.toString(16)}`, entry.offset);
+      throw frameFault(`${entry.name} has unknown flags 0x${entry.flags.toString(16)}`, entry.offset);
   }
 }
 
@@ -109,13 +109,13 @@ interface Toc {
 }
 
 function readToc(end: Window, size: number): Toc {
-  if (size < TAR_HEADER_SIZE) throw fault(`a blob of ${size} bytes has no table of contents`, 0);
+  if (size < TAR_HEADER_SIZE) throw frameFault(`a blob of ${size} bytes has no table of contents`, 0);
   const header = end.header(size - TAR_HEADER_SIZE);
   if (header.name !== SECTIONS.toc)
-    throw fault(`last section is ${header.name}, not ${SECTIONS.toc}`, size - TAR_HEADER_SIZE);
+    throw frameFault(`last section is ${header.name}, not ${SECTIONS.toc}`, size - TAR_HEADER_SIZE);
   const count = header.size / tocEntry.size;
   if (!Number.isInteger(count) || count < 1 || count > MAX_ENTRIES) {
-    throw fault(`table of contents has ${header.size} bytes`, size - TAR_HEADER_SIZE);
+    throw frameFault(`table of contents has ${header.size} bytes`, size - TAR_HEADER_SIZE);
   }
   const offset = size - TAR_HEADER_SIZE - header.size;
   const bytes = end.slice(offset, size - TAR_HEADER_SIZE);
@@ -138,16 +138,18 @@ function walkBack(
     const { name, size } = window.header(headerOffset);
     const start = headerOffset - size;
     const entry = entries.get(name);
-    if (start < 0) throw fault(`section ${name} of ${size} bytes would start before the blob`, headerOffset);
-    if (entry === undefined) throw fault(`section ${name} is not in the table of contents`, headerOffset);
-    if (found.has(name)) throw fault(`section ${name} is there twice`, headerOffset);
+    if (start < 0)
+      throw frameFault(`section ${name} of ${size} bytes would start before the blob`, headerOffset);
+    if (entry === undefined)
+      throw frameFault(`section ${name} is not in the table of contents`, headerOffset);
+    if (found.has(name)) throw frameFault(`section ${name} is there twice`, headerOffset);
     // The records of `blob.meta` and their header share one tar header, and have an entry each.
     const tail = name === SECTIONS.meta ? entries.get(SECTIONS.metaHeader) : undefined;
     if (name === SECTIONS.meta && tail === undefined)
-      throw fault(`${SECTIONS.metaHeader} is not in the table of contents`, headerOffset);
+      throw frameFault(`${SECTIONS.metaHeader} is not in the table of contents`, headerOffset);
     const told = entry.compressedSize + (tail?.compressedSize ?? 0);
     if (entry.offset !== start || told !== size) {
-      throw fault(
+      throw frameFault(
         `section ${name} has ${size} bytes from ${start}, and the table tells ${told} from ${entry.offset}`,
         headerOffset,
       );
@@ -155,7 +157,7 @@ function walkBack(
     if (tail !== undefined) {
       const split = start + entry.compressedSize;
       if (tail.offset !== split)
-        throw fault(
+        throw frameFault(
           `${SECTIONS.metaHeader} is at ${split}, and the table tells ${tail.offset}`,
           headerOffset,
         );
@@ -163,17 +165,18 @@ function walkBack(
     }
     const isData = name === SECTIONS.data;
     if (isData && entry.flags !== tocFlags.bits.NONE)
-      throw fault(
+      throw frameFault(
         `${name} has flags 0x${entry.flags.toString(16)}, and chunks are compressed each on its own`,
         tocOffset,
       );
-    if (isData && start !== 0) throw fault('chunk data does not start where the blob does', headerOffset);
+    if (isData && start !== 0)
+      throw frameFault('chunk data does not start where the blob does', headerOffset);
     found.set(name, { entry, stored: isData ? undefined : window.slice(start, split(entry, start)) });
     end = start;
   }
   for (const name of entries.keys()) {
     if (!found.has(name))
-      throw fault(`the table of contents lists ${name}, and there is no such section`, tocOffset);
+      throw frameFault(`the table of contents lists ${name}, and there is no such section`, tocOffset);
   }
   return found;
 }
@@ -205,7 +208,7 @@ function split(entry: TocEntry, start: number): number {
 }
 
 /** Bytes of a part of the blob, addressed by their offset in the blob. */
-class Window {
+export class Window {
   readonly #bytes: Buffer;
   readonly #start: number;
 
@@ -216,7 +219,7 @@ class Window {
 
   slice(start: number, end: number): Buffer {
     if (start < this.#start || end < start || end > this.#start + this.#bytes.length) {
-      throw fault(`bytes ${start} to ${end} lie outside of the sections behind the data`, start);
+      throw frameFault(`bytes ${start} to ${end} lie outside of the sections behind the data`, start);
     }
     return this.#bytes.subarray(start - this.#start, end - this.#start);
   }
@@ -226,7 +229,8 @@ class Window {
   }
 }
 
-async function readRange(
+/** Throws FormatError when fewer bytes come than were asked for. */
+export async function readRange(
   store: ContentSource,
   blob: Descriptor,
   range: { readonly start: number; readonly end: number },
@@ -234,10 +238,11 @@ async function readRange(
 ): Promise<Buffer> {
   const size = range.end - range.start;
   const bytes = await collect(store.fetch(blob, { ...call, range }), size, 'range of a blob');
-  if (bytes.length !== size) throw fault(`registry sent ${bytes.length} of ${size} bytes`, range.start);
+  if (bytes.length !== size) throw frameFault(`registry sent ${bytes.length} of ${size} bytes`, range.start);
   return bytes;
 }
 
-function fault(message: string, offset: number): FormatError {
+/** A fault of a blob's frame, at an offset in the blob. */
+export function frameFault(message: string, offset: number): FormatError {
   return new FormatError(message, { offset });
 }

@@ -1,5 +1,6 @@
 /** Rules that hold a bootstrap against its image: the blobs that it names are the layers, and their chunk tables lie beside it. */
 import { digestHex } from '../oci/digest.js';
+import { ANNOTATION } from '../oci/media-types.js';
 import { finding, type Finding } from './finding.js';
 import { blobMetaOf } from '../look/bootstrap-layer.js';
 import { blobIdsOf, type OpenedImage } from './opened.js';
@@ -9,6 +10,7 @@ import { placeIn } from './subject.js';
 export const bootstrapRules: readonly Rule<OpenedImage>[] = [
   { name: 'blob table', check: checkBlobTable },
   { name: 'chunk tables', check: checkBlobMetas },
+  { name: 'RAFS version of the bootstrap', check: checkVersion },
 ];
 
 const BLOB_META = /^image\/([^/]*)\.blob\.meta$/;
@@ -34,7 +36,7 @@ function* checkBlobTable({ image, bootstrap }: OpenedImage): Generator<Finding> 
   }
 }
 
-function* checkBlobMetas({ image, layer, bootstrap }: OpenedImage): Generator<Finding> {
+function* checkBlobMetas({ image, layer, bootstrap, version }: OpenedImage): Generator<Finding> {
   const where = placeIn(image, `layer ${image.manifest.value.layers.length}`);
   const layers = blobIdsOf(image);
   for (const name of layer.files.keys()) {
@@ -43,6 +45,8 @@ function* checkBlobMetas({ image, layer, bootstrap }: OpenedImage): Generator<Fi
       yield finding('BOOTSTRAP-BLOB-META', where, { message: `file ${name} belongs to no layer` });
     }
   }
+  // v5 has no chunk tables: its inodes hold the records.
+  if (version === 5) return;
   for (const { record } of bootstrap.blobs) {
     if (blobMetaOf(layer, record.id) !== undefined || !layers.has(record.id)) continue;
     const position = image.manifest.value.layers.findIndex(({ digest }) => digestHex(digest) === record.id);
@@ -50,4 +54,15 @@ function* checkBlobMetas({ image, layer, bootstrap }: OpenedImage): Generator<Fi
       message: `there is no image/${record.id}.blob.meta for layer ${position + 1}`,
     });
   }
+}
+
+function* checkVersion({ image, version }: OpenedImage): Generator<Finding> {
+  const { layers } = image.manifest.value;
+  const told = layers.at(-1)?.annotations?.[ANNOTATION.nydusFsVersion];
+  if (told === undefined || told === String(version)) return; // a rule about the manifest says that it is missing
+  yield finding('MANIFEST-FS-VERSION', placeIn(image, `layer ${layers.length}`), {
+    message: `annotation ${ANNOTATION.nydusFsVersion} tells another version than the bootstrap`,
+    expected: String(version),
+    found: told,
+  });
 }

@@ -2,17 +2,18 @@
  * Rule: every blob holds what bootstraps say of it. Its sections are read from its end; then the blob is streamed once, and
  * each chunk is decoded, measured and digested. Nothing of the size of a blob is ever in memory.
  */
-import { InternalError } from '../errors.js';
 import { mapOrdered } from '../io/concurrency.js';
 import { compareDigest } from '../io/streams.js';
 import { openBlobVerifier, type BlobVerifierOptions } from '../native.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { digestHex, type Digest } from '../oci/digest.js';
-import { type ChunkRecord, type ChunkTable } from '../rafs-builder/tree.js';
+import { type ChunkRecord } from '../rafs-builder/tree.js';
 import { nameOf } from '../registry/store.js';
 import { type CallOptions } from '../reporter.js';
 import { readBlobFrame, type BlobFrame } from './blob-frame.js';
+import { checkSectionsV5, type LookedBlob } from './blob-v5.js';
 import { type Finding, type Place } from './finding.js';
+import { NO_CHUNKS, tableOf, type NumberedChunks } from './numbered-chunks.js';
 import { type OpenedImage, type UsedBlob } from './opened.js';
 import { Collector } from './rule.js';
 import { sampleBlob } from './sample.js';
@@ -80,12 +81,14 @@ async function checkBlob(
   const collector = new Collector(place);
   // A blob that is absent has been told by the manifest's rules.
   if (!(await opened.image.store.exists(blob, call))) return [];
-  const { frame, own, stored } = await checkSections(opened, { blob, used }, collector, call);
+  const { frame, own, chunks } = await (opened.version === 5 ? checkSectionsV5 : sectionsAndChunks)(
+    opened,
+    { blob, used },
+    collector,
+    call,
+  );
   if (subject.bootstrapOnly === true || subject.verified.has(blob.digest)) return collector.findings;
   subject.verified.add(blob.digest);
-  // Only a bootstrap tells how chunks are compressed; a blob that none uses holds nothing that is ever read.
-  const chunks =
-    stored === undefined || (used ?? own) === undefined ? NO_CHUNKS : chunksToVerify(stored, [used, own]);
   const { compressor, digester } = used?.record ?? own?.record ?? { compressor: 'none', digester: 'blake3' };
   if (subject.sample !== undefined && frame !== undefined) {
     const { threads, sample } = subject;
@@ -101,6 +104,18 @@ async function checkBlob(
   }
   await streamBlob(subject, { blob, frame, chunks, compressor, digester }, collector, call);
   return collector.findings;
+}
+
+async function sectionsAndChunks(
+  opened: OpenedImage,
+  { blob, used }: { readonly blob: Descriptor; readonly used: UsedBlob | undefined },
+  collector: Collector,
+  call: CallOptions,
+): Promise<LookedBlob> {
+  const { frame, own, stored } = await checkSections(opened, { blob, used }, collector, call);
+  // Only a bootstrap tells how chunks are compressed; a blob that none uses holds nothing that is ever read.
+  const unused = stored === undefined || (used ?? own) === undefined;
+  return { frame, own, chunks: unused ? NO_CHUNKS : chunksToVerify(stored, [used, own]) };
 }
 
 /** What was found behind the data of a blob; undefined for what cannot be read. */
@@ -135,14 +150,6 @@ export async function checkSections(
   }
   return { frame, own, stored };
 }
-
-/** Chunks to verify: a table of its own, whose positions stand for these numbers of the blob. */
-interface NumberedChunks {
-  readonly indexes: readonly number[];
-  readonly table: ChunkTable;
-}
-
-const NO_CHUNKS: NumberedChunks = { indexes: [], table: tableOf([], () => undefined) };
 
 /** Extents from the blob, digests and checksums from wherever they are told. */
 function chunksToVerify(stored: StoredChunks, bootstraps: readonly (UsedBlob | undefined)[]): NumberedChunks {
@@ -217,21 +224,6 @@ async function streamBlob(
     verifier.abort();
     throw cause;
   }
-}
-
-/** Records are made when they are asked for, which is once, when the table is packed. */
-function tableOf(
-  indexes: readonly number[],
-  recordOf: (index: number) => ChunkRecord | undefined,
-): ChunkTable {
-  return {
-    length: indexes.length,
-    at: (position) => {
-      const record = recordOf(indexes[position] ?? -1);
-      if (record === undefined) throw new InternalError(`there is no chunk ${position} to verify`);
-      return record;
-    },
-  };
 }
 
 /** The sections were read by range, which no digest covers: they must be what the whole blob, which has one, ends with. */

@@ -15,6 +15,8 @@ import { placeIn, type ImageSubject } from './subject.js';
 export type UsedBlob = Blob & { readonly chunks: SparseChunkTable };
 
 export interface ReadBootstrap {
+  /** Of RAFS. */
+  readonly version: 5 | 6;
   readonly bootstrap: Bootstrap;
   /** By number. */
   readonly blobs: readonly UsedBlob[];
@@ -80,7 +82,7 @@ export function inspectBootstrap(bytes: Uint8Array, place: Place): InspectedBoot
   });
   try {
     const image = readBootstrap(bytes);
-    const read = { bootstrap: image.bootstrap, blobs: image.bootstrap.blobs };
+    const read = { version: image.version, bootstrap: image.bootstrap, blobs: image.bootstrap.blobs };
     return { findings: Array.from(auditImage(image), toFinding), read };
   } catch (cause) {
     if (!(cause instanceof FormatError || cause instanceof UnsupportedError)) throw cause;

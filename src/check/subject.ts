@@ -262,7 +262,4 @@ export function refuseUnsupported(image: ImageSubject): void {
       throw new UnsupportedError(`${image.platformName}: encrypted images are not checked yet`);
     }
   }
-  if (image.manifest.value.layers.at(-1)?.annotations?.[ANNOTATION.nydusFsVersion] === '5') {
-    throw new UnsupportedError(`${image.platformName}: RAFS v5 images are not checked yet`);
-  }
 }

@@ -1,0 +1,197 @@
+/**
+ * Blobs of RAFS v5: chunk data and the layer's bootstrap, raw, each with a tar header behind it. There is no table of
+ * contents and no chunk table; what chunks there are, bootstraps tell, and the blob's own must tell the same as the image's.
+ * Blobs whose bootstrap was written to a file of its own are chunk data and nothing else.
+ */
+import { createHash } from 'node:crypto';
+import { type Descriptor } from '../oci/descriptor.js';
+import { TAR_HEADER_SIZE, tarHeader } from '../rafs-builder/tar-header.js';
+import { SECTIONS, tocFlags } from '../rafs-builder/toc.js';
+import { blobFeatures } from '../rafs-builder/v6.js';
+import { type ChunkRecord } from '../rafs-builder/tree.js';
+import { type ContentSource } from '../registry/store.js';
+import { type CallOptions } from '../reporter.js';
+import {
+  FIRST_READ,
+  frameFault,
+  MAX_TAIL,
+  readRange,
+  Window,
+  type BlobFrame,
+  type Section,
+} from './blob-frame.js';
+import { NO_CHUNKS, tableOf, type NumberedChunks } from './numbered-chunks.js';
+import { type OpenedImage, type UsedBlob } from './opened.js';
+import { type Collector } from './rule.js';
+import { checkBlobSize, checkReserved, ownBlob, readOwnBootstrap } from './stored-chunks.js';
+
+/** What a blob says of itself; undefined for what cannot be read. */
+export interface LookedBlob {
+  readonly frame: BlobFrame | undefined;
+  /** As the bootstrap in the blob tells it. */
+  readonly own: UsedBlob | undefined;
+  /** Those that can be verified. */
+  readonly chunks: NumberedChunks;
+}
+
+/** The sections held against each other and against the image's bootstrap. Reads no chunk, and trusts no digest. */
+export async function checkSectionsV5(
+  opened: OpenedImage,
+  { blob, used }: { readonly blob: Descriptor; readonly used: UsedBlob | undefined },
+  collector: Collector,
+  call: CallOptions,
+): Promise<LookedBlob> {
+  const { store } = opened.image;
+  if (used !== undefined && !blobFeatures.has(used.record.features, 'HAS_TAR_HEADER')) {
+    const frame = { dataSize: blob.size, tail: Buffer.alloc(0), structures: [], sections: new Map() };
+    checkBlobSize('bootstrap', used.record, { frame, size: blob.size }, collector);
+    return { frame, own: undefined, chunks: chunksInside(frame, [used], collector) };
+  }
+  const frame = await collector.attempt('BLOB-FRAME', () => readBlobFrameV5(store, blob, call));
+  if (frame === undefined) return { frame, own: undefined, chunks: NO_CHUNKS };
+  const read = await readOwnBootstrap(frame, collector);
+  if (read !== undefined && read.version !== 5)
+    collector.report('BLOB-BOOTSTRAP', {
+      message: 'the bootstrap in the blob is of another RAFS version than that of the image',
+      expected: 'v5',
+      found: `v${read.version}`,
+    });
+  const own = ownBlob(read);
+  checkReserved(frame, collector);
+  for (const [what, told] of [
+    ['bootstrap in the blob', own],
+    ['bootstrap', used],
+  ] as const) {
+    if (told !== undefined) checkBlobSize(what, told.record, { frame, size: blob.size }, collector);
+  }
+  if (used !== undefined) checkAgreement(used, own, read !== undefined, collector);
+  return { frame, own, chunks: chunksInside(frame, [own, used], collector) };
+}
+
+/** Throws FormatError, with the offset in the blob, when the two sections cannot be found. */
+async function readBlobFrameV5(
+  store: ContentSource,
+  blob: Descriptor,
+  call: CallOptions,
+): Promise<BlobFrame> {
+  const start = Math.max(0, blob.size - FIRST_READ);
+  const end = new Window(await readRange(store, blob, { start, end: blob.size }, call), start);
+  const last = blob.size - TAR_HEADER_SIZE;
+  if (last < 0) throw frameFault(`a blob of ${blob.size} bytes has no sections`, 0);
+  const { name, size } = end.header(last);
+  if (name !== SECTIONS.bootstrap)
+    throw frameFault(`last section is ${name}, not ${SECTIONS.bootstrap}`, last);
+  const boot = last - size;
+  const dataSize = boot === 0 ? 0 : boot - TAR_HEADER_SIZE;
+  if (dataSize < 0 || blob.size - dataSize > MAX_TAIL)
+    throw frameFault(`section ${name} of ${size} bytes leaves no room for the data before it`, last);
+  const tail =
+    dataSize >= start
+      ? end.slice(dataSize, blob.size)
+      : await readRange(store, blob, { start: dataSize, end: blob.size }, call);
+  const window = new Window(tail, dataSize);
+  const sections = new Map<string, Section>();
+  const headers = [last];
+  if (boot > 0) {
+    const data = window.header(dataSize);
+    if (data.name !== SECTIONS.data || data.size !== dataSize)
+      throw frameFault(
+        `${dataSize} bytes of ${SECTIONS.data} are expected, and the header tells ${data.size} of ${data.name}`,
+        dataSize,
+      );
+    sections.set(SECTIONS.data, section(SECTIONS.data, 0, dataSize, undefined));
+    headers.unshift(dataSize);
+  }
+  sections.set(SECTIONS.bootstrap, section(SECTIONS.bootstrap, boot, size, window.slice(boot, last)));
+  const structures = headers.map((offset) => ({
+    struct: tarHeader,
+    bytes: window.slice(offset, offset + TAR_HEADER_SIZE),
+    offset,
+  }));
+  return { dataSize, tail, structures, sections };
+}
+
+/** As a table of contents would list it. Of the data no digest is told. */
+function section(name: string, offset: number, size: number, stored: Buffer | undefined): Section {
+  const digest = createHash('sha256')
+    .update(stored ?? '')
+    .digest();
+  const entry = {
+    flags: tocFlags.bits.NONE,
+    name,
+    digest,
+    offset,
+    compressedSize: size,
+    uncompressedSize: size,
+  };
+  return { entry, stored };
+}
+
+const FIELDS = [
+  'compressed',
+  'compressedOffset',
+  'compressedSize',
+  'uncompressedOffset',
+  'uncompressedSize',
+] as const;
+
+function checkAgreement(
+  used: UsedBlob,
+  own: UsedBlob | undefined,
+  read: boolean,
+  collector: Collector,
+): void {
+  if (own === undefined) {
+    // One that cannot be read has been told already.
+    if (read)
+      collector.report('BLOB-BOOTSTRAP', {
+        message: 'the bootstrap refers to chunks of this blob, and the bootstrap in the blob to none',
+      });
+    return;
+  }
+  collector.compare('BLOB-BOOTSTRAP', 'bootstrap and the bootstrap in the blob tell another', [
+    ['number of chunks', own.record.chunkCount, used.record.chunkCount],
+    ['uncompressed size', own.record.uncompressedSize, used.record.uncompressedSize],
+  ]);
+  for (const index of used.chunks.indexes()) {
+    // A file that shares a chunk may be in the image, and not in the layer that stored it.
+    if (!own.chunks.has(index)) continue;
+    const [told, stored] = [used.chunks.at(index), own.chunks.at(index)];
+    const field = told.digest.equals(stored.digest)
+      ? FIELDS.find((one) => told[one] !== stored[one])
+      : 'digest';
+    if (field !== undefined)
+      collector.report('CHUNK-RECORD', {
+        message: `chunk ${index} is told differently by the bootstrap and by the one in the blob: ${field}`,
+      });
+  }
+}
+
+/** Every chunk that a file refers to, there or in the image, and that lies inside the data. */
+function chunksInside(
+  { dataSize }: BlobFrame,
+  bootstraps: readonly (UsedBlob | undefined)[],
+  collector: Collector,
+): NumberedChunks {
+  const known = new Map<number, UsedBlob>();
+  for (const told of bootstraps) {
+    for (const index of told?.chunks.indexes() ?? []) {
+      if (told === undefined || known.has(index)) continue;
+      const { compressedOffset, compressedSize } = told.chunks.at(index);
+      known.set(index, told);
+      if (compressedOffset + compressedSize <= dataSize) continue;
+      collector.report('CHUNK-RECORD', {
+        message: `chunk ${index} ends behind the data`,
+        expected: `at most ${dataSize}`,
+        found: `${compressedOffset + compressedSize}`,
+      });
+    }
+  }
+  const recordOf = (index: number): ChunkRecord | undefined => known.get(index)?.chunks.at(index);
+  const inside = (index: number): boolean => {
+    const record = recordOf(index);
+    return record !== undefined && record.compressedOffset + record.compressedSize <= dataSize;
+  };
+  const indexes = [...known.keys()].filter(inside).sort((a, b) => a - b);
+  return { indexes, table: tableOf(indexes, recordOf) };
+}

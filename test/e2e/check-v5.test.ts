@@ -1,0 +1,63 @@
+/** RAFS v5 images, which others write: checked, and looked into, as those of v6 are. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import { checkImage } from '../../src/check/check.js';
+import { openFilesystem } from '../../src/look/open.js';
+import { type RawPath } from '../../src/oci/raw-name.js';
+import { expectedTreeLines } from '../support/expected-tree.js';
+import { referenceText } from '../support/fixtures.js';
+import { needs } from '../support/needs.js';
+import { treeDifferences } from '../support/tree-lines.js';
+import { bareV5Parts, V5_CASES, v5Image, v5Parts } from '../support/v5-image.js';
+import { flip, idsOf, withBytes } from './check-lab.js';
+
+for (const name of V5_CASES) {
+  test(`the reference's v5 image of ${name} is sound, and has the files of its source`, async (t) => {
+    if (!needs(t, 'python3')) return;
+    const { source, target } = await v5Image(name, await v5Parts(name));
+    const { findings, verdict } = await checkImage(target, source);
+    assert.deepEqual(findings, []);
+    assert.equal(verdict, 'good');
+    for (const options of [{ bootstrapOnly: true }, { sample: 5 }])
+      assert.deepEqual((await checkImage(target, source, options)).findings, []);
+
+    const filesystem = await openFilesystem(target);
+    const lines = await expectedTreeLines(filesystem.root, async (inode) => {
+      const hash = createHash('sha256');
+      for await (const bytes of filesystem.open(inode, '' as RawPath, {})) hash.update(bytes); // only for messages
+      return hash.digest('hex');
+    });
+    assert.deepEqual(treeDifferences(`${lines.join('\n')}\n`, referenceText(name, 'expected.tree')), []);
+  });
+}
+
+test('a v5 blob that is data and nothing else is sound', async (t) => {
+  if (!needs(t, 'python3')) return;
+  const { source, target } = await v5Image('smallfiles', await bareV5Parts('smallfiles'));
+  assert.deepEqual(await idsOf(target, source), []);
+});
+
+test('damage of v5 data, sections, bootstraps and versions is found', async (t) => {
+  if (!needs(t, 'python3')) return;
+  const parts = await v5Parts('smallfiles');
+  const { target } = await v5Image('smallfiles', parts);
+  const { blob, bootstrap } = parts;
+  const changed = (change: (bytes: Buffer) => Buffer): Buffer => change(Buffer.from(blob));
+  assert.deepEqual(await idsOf(withBytes(target, 0, flip(1000))), ['CHUNK-DATA', 'CONTENT-DIGEST']);
+  const image = async (other: Partial<typeof parts>): Promise<string[]> =>
+    idsOf((await v5Image('smallfiles', { ...parts, ...other })).target);
+
+  // Another blob is another id, which the bootstrap does not name.
+  const unnamed = ['BOOTSTRAP-BLOB-TABLE'];
+  assert.deepEqual(await image({ blob: changed(flip(blob.length - 512)) }), ['BLOB-FRAME', ...unnamed]);
+  assert.deepEqual(await image({ blob: changed((bytes) => bytes.subarray(0, -1)) }), [
+    'BLOB-FRAME',
+    ...unnamed,
+  ]);
+  assert.deepEqual(await image({ blob: blob.subarray(512) }), ['BLOB-FRAME', ...unnamed]);
+  // The first chunk's bytes; the digest of the blob is right for them.
+  assert.deepEqual(await image({ blob: changed(flip(5)) }), [...unnamed, 'CHUNK-DATA'].sort());
+  const cut = await image({ bootstrap: bootstrap.subarray(0, -8) });
+  assert.deepEqual(cut, ['RAFS-READ']);
+});
