@@ -21,7 +21,12 @@ for (const [i, base] of MUTATED.entries()) {
     const path = pathOrSkip(t, referenceTool());
     if (path === undefined) return;
     const file = join(await tempFolder(t), 'base.boot');
-    const verdicts = await referenceVerdicts({ path }, bytes, run.variants, file);
+    const verdicts = await referenceVerdicts(
+      { path },
+      bytes,
+      { variants: run.variants, accepted: (index) => run.refused[index] === false },
+      file,
+    );
     const refused = run.refused.filter(Boolean).length;
     const theirs = verdicts.filter((verdict) => verdict !== 'accepted').length;
     t.diagnostic(`we refuse ${refused}, the reference ${theirs}; slowest ${run.slowestMs.toFixed(0)} ms`);

@@ -65,15 +65,11 @@ fn load(path: &Path) -> Result<()> {
     visit(image.get_extended_inode(image.superblock.root_ino(), true)?.as_ref())
 }
 
-/// As `read`, without the data of files.
+/// As `read`, without the data of files: their chunks are part of the tree.
 fn visit(inode: &dyn RafsInodeExt) -> Result<()> {
     xattrs(inode)?;
     if inode.is_symlink() {
         inode.get_symlink()?;
-    } else if inode.is_reg() {
-        for number in 0..inode.get_chunk_count() {
-            inode.get_chunk_info(number)?;
-        }
     } else if inode.is_dir() {
         for (_, child) in children(inode)? {
             visit(child.as_ref())?;
