@@ -1,8 +1,12 @@
 /**
  * `npm run faults`: what a run does when the network, the registry or the machine fails, tried out in full and written into
- * docs/reliability.md. Without an argument the fault matrix; `--kill`, `--hostile` and `--clients` the others.
+ * docs/reliability.md. Without an argument the fault matrix; `--kill`, `--hostile`, `--clients` and
+ * `--link [--layout FOLDER --image TAG]` the others.
  */
-import { availableParallelism } from 'node:os';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { killReport, runKillMatrix } from '../test/support/faults/kill-matrix.js';
 import {
   attack,
@@ -11,9 +15,11 @@ import {
   hostileReport,
   type HostileResult,
 } from '../test/support/faults/hostile.js';
+import { linkRatio, linkText, MAX_RATIO, studyLink } from '../test/support/faults/link-run.js';
 import { matrixReport } from '../test/support/faults/report.js';
 import { meetAll, meetingsReport } from '../test/support/interop-table.js';
 import { runMatrix } from '../test/support/faults/workers.js';
+import { benchImages } from './bench/images.js';
 import { writeSection } from './reliability-page.js';
 
 function say(text: string): void {
@@ -81,6 +87,39 @@ async function hostile(): Promise<boolean> {
   return results.every((result) => hostileFaults(result).length === 0);
 }
 
+/** 50 Mbit/s. */
+const LINK_BYTES_PER_SECOND = 50e6 / 8;
+const LINK_ROUND_TRIP_MS = 80;
+const LINK_SEED = 1;
+
+/** A slow link, and one that breaks: the image of a layout, or one made here. */
+async function link(args: readonly string[]): Promise<boolean> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { layout: { type: 'string' }, image: { type: 'string', default: 'app' } },
+  });
+  const folder = await mkdtemp(join(tmpdir(), 'nydusify-link-image-'));
+  try {
+    const { layout } = await benchImages({ layout: values.layout, names: [values.image] }, folder, say);
+    const study = {
+      image: `oci:${layout}:${values.image}`,
+      name: values.image,
+      bytesPerSecond: LINK_BYTES_PER_SECOND,
+      roundTripMs: LINK_ROUND_TRIP_MS,
+      resets: [
+        { of: 'connections', share: 0.01, seed: LINK_SEED },
+        { of: 'requests', share: 0.1, seed: LINK_SEED },
+      ],
+    } as const;
+    const report = await studyLink(study, say);
+    await writeSection('link', linkText(report));
+    say(`ratio ${linkRatio(report).toFixed(3)}, ${report.areEqual ? 'equal' : 'DIFFERENT'} results`);
+    return report.areEqual && linkRatio(report) <= MAX_RATIO;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
 async function main(args: readonly string[]): Promise<boolean> {
   switch (args[0]) {
     case undefined:
@@ -91,6 +130,8 @@ async function main(args: readonly string[]): Promise<boolean> {
       return clients();
     case '--hostile':
       return hostile();
+    case '--link':
+      return link(args.slice(1));
     default:
       throw new Error(`unknown argument ${args[0]}`);
   }
