@@ -42,9 +42,9 @@ export async function checkSectionsV5(
   call: CallOptions,
 ): Promise<LookedBlob> {
   const { store } = opened.image;
-  if (used !== undefined && !blobFeatures.has(used.record.features, 'HAS_TAR_HEADER')) {
+  if (isBare(opened, used)) {
     const frame = { dataSize: blob.size, tail: Buffer.alloc(0), structures: [], sections: new Map() };
-    checkBlobSize('bootstrap', used.record, { frame, size: blob.size }, collector);
+    if (used !== undefined) checkBlobSize('bootstrap', used.record, { frame, size: blob.size }, collector);
     return { frame, own: undefined, chunks: chunksInside(frame, [used], collector) };
   }
   const frame = await collector.attempt('BLOB-FRAME', () => readBlobFrameV5(store, blob, call));
@@ -66,6 +66,12 @@ export async function checkSectionsV5(
   }
   if (used !== undefined) checkAgreement(used, own, read !== undefined, collector);
   return { frame, own, chunks: chunksInside(frame, [own, used], collector) };
+}
+
+/** Nothing but data. One that the bootstrap does not tell of has the form of the others. */
+function isBare({ blobs }: OpenedImage, used: UsedBlob | undefined): boolean {
+  const told = used === undefined ? blobs : [used];
+  return told.some(({ record }) => !blobFeatures.has(record.features, 'HAS_TAR_HEADER'));
 }
 
 /** Throws FormatError, with the offset in the blob, when the two sections cannot be found. */

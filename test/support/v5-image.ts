@@ -1,9 +1,9 @@
-/** Images of RAFS v5, of cases with one layer: blob and bootstrap are those of the reference, byte for byte. */
+/** Images of RAFS v5. Of cases with one layer, blob and bootstrap are those of the reference, byte for byte. */
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { sha256 } from '../../src/oci/digest.js';
-import { ANNOTATION } from '../../src/oci/media-types.js';
-import { encodeTarHeader } from '../../src/rafs-builder/tar-header.js';
+import { ANNOTATION, MEDIA } from '../../src/oci/media-types.js';
+import { encodeTarHeader, TAR_HEADER_SIZE } from '../../src/rafs-builder/tar-header.js';
 import { OWN_BLOB_ID } from '../../src/rafs-builder/v6.js';
 import { converted, respelled, sourceImage } from '../e2e/check-lab.js';
 import { type MemoryStore } from '../unit/check/memory-store.js';
@@ -17,7 +17,8 @@ export const V5_CASES = ['smallfiles', 'concatenated', 'tree-order', 'symlinks']
 export type V5Case = (typeof V5_CASES)[number];
 
 export interface V5Parts {
-  readonly blob: Buffer;
+  /** Lowest first. */
+  readonly blobs: readonly Buffer[];
   readonly bootstrap: Buffer;
 }
 
@@ -25,7 +26,7 @@ export interface V5Parts {
 export async function v5Parts(name: V5Case): Promise<V5Parts> {
   const dump = referenceText(name, 'v5-zstd', 'merged.dump');
   const id = blobId(dump);
-  const data = await chunkData(name);
+  const [data = Buffer.alloc(0)] = await chunkData(name);
   const inside =
     id === undefined
       ? dump
@@ -38,33 +39,39 @@ export async function v5Parts(name: V5Case): Promise<V5Parts> {
   ]);
   if (id !== undefined && sha256(blob) !== `sha256:${id}`)
     throw new Error(`the blob of ${name} is not the reference's`);
-  return { blob, bootstrap: v5FromDump(dump) };
+  return { blobs: [blob], bootstrap: v5FromDump(dump) };
 }
 
-/** The form of builders that write the bootstrap to a file: the blob is nothing but data. */
-export async function bareV5Parts(name: V5Case): Promise<V5Parts> {
-  const dump = referenceText(name, 'v5-zstd', 'merged.dump');
-  const blob = await chunkData(name);
-  const facts = dump
-    .replace(blobId(dump) ?? '', sha256(blob).slice('sha256:'.length))
-    .replace('features=0x50000000', 'features=0x40000000') // no HAS_TAR_HEADER
-    .replace(/ csize=\d+ /, ` csize=${blob.length} `);
-  return { blob, bootstrap: v5FromDump(facts) };
+/** The form of builders that write the bootstrap to a file: blobs are nothing but data. Any case, of any number of layers. */
+export async function bareV5Parts(name: string): Promise<V5Parts> {
+  const blobs = await chunkData(name);
+  const left = [...blobs];
+  const dump = referenceText(name, 'v5-zstd', 'merged.dump').replace(/^B .*$/gm, (line) => {
+    const inline = Number(/ csize=(\d+) /.exec(line)?.[1]);
+    const at = left.findIndex(({ length }) => length + TAR_HEADER_SIZE === inline);
+    const [blob] = at < 0 ? [] : left.splice(at, 1);
+    if (blob === undefined) throw new Error(`no layer of ${name} has the data of ${line}`);
+    return line
+      .replace(/ id=[0-9a-f]+ /, ` id=${sha256(blob).slice('sha256:'.length)} `)
+      .replace('features=0x50000000', 'features=0x40000000') // no HAS_TAR_HEADER
+      .replace(` csize=${inline} `, ` csize=${blob.length} `);
+  });
+  return { blobs, bootstrap: v5FromDump(dump) };
 }
 
 /** A whole image: what we make of the case, with these parts in place of ours. */
 export async function v5Image(
-  name: V5Case,
-  { blob, bootstrap }: V5Parts,
+  name: string,
+  { blobs, bootstrap }: V5Parts,
 ): Promise<{ readonly source: MemoryStore; readonly target: MemoryStore }> {
   const source = sourceImage(referenceLayers(name));
   const target = respelled(await converted(source), (manifest, config, copy) => {
     const tar = layer(dir('image'), file('image/image.boot', bootstrap));
-    const [data, last] = manifest.layers;
-    if (data === undefined || last === undefined) throw new Error('an image of one blob was expected');
+    const last = manifest.layers.at(-1);
+    if (last === undefined) throw new Error('there are no layers');
     const version = { [ANNOTATION.nydusFsVersion]: '5' };
     manifest.layers = [
-      { ...data, ...copy.put(data.mediaType, blob) },
+      ...blobs.map((blob, i) => ({ ...manifest.layers[i], ...copy.put(MEDIA.nydusBlob, blob) })),
       {
         ...last,
         ...copy.put(last.mediaType, gzipSync(tar)),
@@ -72,7 +79,7 @@ export async function v5Image(
       },
     ];
     manifest['annotations'] = { ...(manifest['annotations'] as object), ...version };
-    config['rootfs'] = { type: 'layers', diff_ids: [sha256(blob), sha256(tar)] };
+    config['rootfs'] = { type: 'layers', diff_ids: [...blobs, tar].map((bytes) => sha256(bytes)) };
   });
   return { source, target };
 }
@@ -81,10 +88,12 @@ function blobId(dump: string): string | undefined {
   return / id=([0-9a-f]{64}) /.exec(dump)?.[1];
 }
 
-/** Chunks of v5 lie behind each other as those of v6 do. */
-async function chunkData(name: V5Case): Promise<Buffer> {
-  const [tar] = referenceLayers(name);
-  if (tar === undefined) throw new Error(`${name} has no layer`);
-  using packed = await packLayer(tar);
-  return readFileSync(packed.blobPath);
+/** By layer. Chunks of v5 lie behind each other as those of v6 do. */
+async function chunkData(name: string): Promise<Buffer[]> {
+  const data: Buffer[] = [];
+  for (const tar of referenceLayers(name)) {
+    using packed = await packLayer(tar);
+    data.push(readFileSync(packed.blobPath));
+  }
+  return data;
 }
