@@ -75,9 +75,11 @@ function testFiles(folder: string): string[] {
     .sort();
 }
 
-/** Compiled `dist/test/x.test.js` as the source file that a person opens. */
+/** Compiled `dist/test/x.test.js` as the source file that a person opens; with source maps Node names that itself. */
 function sourceOf(file: string): string {
-  return relative(join(root, 'dist'), file).replace(/\.js$/, '.ts');
+  return relative(root, file)
+    .replace(/^dist\//, '')
+    .replace(/\.js$/, '.ts');
 }
 
 interface TestEvent {
