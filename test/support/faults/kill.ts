@@ -14,9 +14,10 @@ import { type RegistryOptions, startRegistry } from '../../../src/embedded-regis
 import { anonymous } from '../../../src/registry/credentials.js';
 import { openTarget } from '../../../src/registry/open.js';
 import { buildImage, putImage } from '../built-image.js';
+import { noise } from '../sample-image.js';
 import { projectRoot } from '../tools.js';
 import { file, layer } from '../tar.js';
-import { inspectTarget, noise, SOURCE_NAME, sampleLayers, TARGET_NAME, TARGET_TAG } from './lab.js';
+import { inspectTarget, SOURCE_NAME, sampleLayers, TARGET_NAME, TARGET_TAG } from './lab.js';
 import { kindOf } from './matrix.js';
 
 /** Of one request at either registry: when it has come, or when its answer has gone. */
@@ -46,6 +47,8 @@ export interface KillResult {
 
 /** Each answer waits so long: what belongs to different phases does not fall together. */
 const ANSWER_DELAY_MS = 15;
+/** Longer than a busy registry takes for a blob that has arrived. */
+const SETTLE_MS = 400;
 /** Bytes of the large layer: its blob is sent while it is made. */
 const LARGE = 6 * 1024 * 1024;
 /** The large layer comes in pieces, so that there is a while in which its blob is being made. */
@@ -202,8 +205,7 @@ async function killOnce(
   const faults: string[] = [];
   const killed = await command(folder, fixed.from, stage, { signal, moment });
   if (killed.kind === undefined) faults.push(`there was no request ${moment.request}`);
-  // What the killed run had sent may still be on its way through the registry.
-  await sleep(4 * ANSWER_DELAY_MS);
+  await settled(target);
   const after = await inspectTarget(target, TARGET_NAME, TARGET_TAG);
   const isWhole = after.tagged === reference && after.damage.length === 0;
   const tag = after.tagged === undefined ? 'absent' : isWhole ? 'whole' : 'broken';
@@ -228,6 +230,15 @@ async function killOnce(
     faults.push(`the next run sent ${sentBytes} bytes of ${totalBytes - heldBytes} that were missing`);
   const { kind = '', status } = killed;
   return { signal, moment, kind, status, tag, heldBytes, sentBytes, totalBytes, faults };
+}
+
+/** What the killed run had sent may still be on its way through the registry: waits until no more of it comes to be a blob. */
+async function settled(target: string): Promise<void> {
+  let held = -1;
+  for (let now = await heldBlobs(target); now !== held; now = await heldBlobs(target)) {
+    held = now;
+    await sleep(SETTLE_MS);
+  }
 }
 
 async function* counted(

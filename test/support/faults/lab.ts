@@ -4,10 +4,11 @@
  * without any code of the client.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { type IncomingHttpHeaders } from 'node:http';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { convertImage } from '../../../src/convert/convert.js';
 import { type ContentDigest } from '../../../src/embedded-registry/content-digest.js';
 import { type FaultRule, faultScript } from '../../../src/embedded-registry/faults.js';
@@ -17,6 +18,7 @@ import { anonymous, type CredentialStore } from '../../../src/registry/credentia
 import { openSource, openTarget } from '../../../src/registry/open.js';
 import { type ConvertEvent } from '../../../src/reporter.js';
 import { buildImage, putImage } from '../built-image.js';
+import { noise as incompressible } from '../sample-image.js';
 import { dir, file, layer, symlink, whiteout } from '../tar.js';
 import { startTokenServer } from '../token-server.js';
 
@@ -29,6 +31,17 @@ const SOURCE_TAG = '1';
 export const TARGET_TAG = '1-nydus';
 
 export type Host = 'source' | 'target' | 'tokens';
+
+/**
+ * `usual`: three small layers, from one registry into another. `chunks`: the same with `--push-chunk-size`. `large`: one layer whose
+ * blob is sent while it is made. `mount`: both repositories in one registry.
+ */
+export type Scenario = 'usual' | 'chunks' | 'large' | 'mount';
+
+/** Bytes, of `chunks`: some for each blob. */
+const CHUNK_BYTES = 16_000;
+/** Bytes of the layer of `large`, and the pause near its end, so that there is a while in which its blob is being made. */
+const LARGE = { bytes: 8 * 1024 * 1024, lastBytes: 1024 * 1024, pauseMs: 600 };
 
 /** One request as it arrived at one of the three hosts. */
 export interface SeenRequest {
@@ -76,8 +89,8 @@ export interface FaultLab extends AsyncDisposable {
   run(experiment: Experiment): Promise<Observation>;
 }
 
-/** Bytes without a pattern that a compressor would find. */
-export function noise(length: number, seed: number): Buffer {
+/** Bytes without a short pattern; enough for the small files here. */
+function noise(length: number, seed: number): Buffer {
   let state = seed;
   return Buffer.from(
     Array.from({ length }, () => (state = (state * 1_103_515_245 + 12_345) & 0x7fffffff) >> 16),
@@ -109,10 +122,12 @@ const QUICK = {
   timeouts: { connectMs: 5000, headersMs: 1500, idleMs: 1500 },
 };
 
-export async function openFaultLab(): Promise<FaultLab> {
+export async function openFaultLab(scenario: Scenario = 'usual'): Promise<FaultLab> {
   const root = await mkdtemp(join(tmpdir(), 'nydusify-faults-'));
   const sourceRoot = join(root, 'source');
-  const image = buildImage({ layers: sampleLayers() });
+  const layers =
+    scenario === 'large' ? [layer(file('large', incompressible(LARGE.bytes, 9)))] : sampleLayers();
+  const image = buildImage({ layers });
   await using seeding = await startRegistry({ root: sourceRoot });
   await using seed = openTarget(`${seeding.host}/${SOURCE_NAME}:${SOURCE_TAG}`, { credentials: anonymous });
   await putImage(seed, image);
@@ -125,7 +140,7 @@ export async function openFaultLab(): Promise<FaultLab> {
       const folder = join(root, `run-${number++}`);
       await mkdir(folder);
       try {
-        return await observe(folder, sourceRoot, experiment);
+        return await observe(folder, sourceRoot, scenario, experiment);
       } finally {
         await rm(folder, { recursive: true, force: true });
       }
@@ -134,8 +149,15 @@ export async function openFaultLab(): Promise<FaultLab> {
   };
 }
 
-async function observe(folder: string, sourceRoot: string, { rules }: Experiment): Promise<Observation> {
+async function observe(
+  folder: string,
+  seededRoot: string,
+  scenario: Scenario,
+  { rules }: Experiment,
+): Promise<Observation> {
   const targetRoot = join(folder, 'target');
+  const sourceRoot = scenario === 'mount' ? targetRoot : seededRoot;
+  if (scenario === 'mount') await cp(seededRoot, targetRoot, { recursive: true });
   const workDir = join(folder, 'work');
   const requests: SeenRequest[] = [];
   const foreign: ForeignHeader[] = [];
@@ -185,24 +207,36 @@ async function observe(folder: string, sourceRoot: string, { rules }: Experiment
   const sourceScript = faultScript(rules.source ?? [], { otherOrigin: sourceElsewhere.url, challenge });
   const targetScript = faultScript(rules.target ?? [], { otherOrigin: targetElsewhere.url, challenge });
   const guarded = async (
-    host: Host,
+    hostOf: (path: string) => 'source' | 'target',
     root: string,
-    script: typeof sourceScript,
   ): ReturnType<typeof startRegistry> =>
     startRegistry({
       root,
-      observe: seen(host),
-      intercept: (request, response) =>
-        script.intercept(request, response) || tokens.guard(request, response),
+      observe: (request) => {
+        seen(hostOf(request.path))(request);
+      },
+      intercept: (request, response) => {
+        const script = hostOf(request.url ?? '') === 'source' ? sourceScript : targetScript;
+        if (script.intercept(request, response) || tokens.guard(request, response)) return true;
+        return scenario === 'large' && sendWithPause(request, response, root);
+      },
     });
-  await using from = await guarded('source', sourceRoot, sourceScript);
-  await using to = await guarded('target', targetRoot, targetScript);
+  const isTarget = (path: string): boolean => path.startsWith(`/v2/${TARGET_NAME}/`);
+  await using to = await guarded(
+    (path) => (scenario !== 'mount' || isTarget(path) ? 'target' : 'source'),
+    targetRoot,
+  );
+  await using apart = scenario === 'mount' ? undefined : await guarded(() => 'source', sourceRoot);
+  const from = apart ?? to;
   const started = performance.now();
   let error: unknown;
   try {
     const options = { ...QUICK, plainHttp: true, credentials: login(from.host, to.host), workDir };
     await using source = openSource(`${from.host}/${SOURCE_NAME}:${SOURCE_TAG}`, options);
-    await using target = openTarget(`${to.host}/${TARGET_NAME}:${TARGET_TAG}`, options);
+    await using target = openTarget(`${to.host}/${TARGET_NAME}:${TARGET_TAG}`, {
+      ...options,
+      chunkSize: scenario === 'chunks' ? CHUNK_BYTES : undefined,
+    });
     await convertImage(
       source,
       target,
@@ -227,6 +261,23 @@ async function observe(folder: string, sourceRoot: string, { rules }: Experiment
     left: await readdir(workDir, { recursive: true }).catch(() => []),
     tokens: [...tokens.issued],
   };
+}
+
+/** Sends a large blob with a pause near its end; false for every other request. */
+async function sendWithPause(
+  { method, url = '', headers }: IncomingMessage,
+  response: ServerResponse,
+  root: string,
+): Promise<boolean> {
+  const hex = /\/blobs\/sha256:([0-9a-f]{64})$/.exec(url)?.[1];
+  if (method !== 'GET' || hex === undefined || headers.range !== undefined) return false;
+  const bytes = await readFile(join(root, 'blobs', hex));
+  if (bytes.length < LARGE.bytes) return false;
+  response.writeHead(200, { 'content-length': bytes.length });
+  response.write(bytes.subarray(0, -LARGE.lastBytes));
+  await sleep(LARGE.pauseMs);
+  response.end(bytes.subarray(-LARGE.lastBytes));
+  return true;
 }
 
 /** Credentials for exactly these hosts, so that a question about any other one shows. */

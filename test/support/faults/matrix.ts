@@ -11,6 +11,7 @@ import {
   type Host,
   type Observation,
   PASSWORD,
+  type Scenario,
   type SeenRequest,
 } from './lab.js';
 
@@ -18,6 +19,7 @@ import {
 export type Mode = 'once' | 'for good';
 
 export interface Cell {
+  readonly scenario: Scenario;
   readonly host: Host;
   readonly method: string;
   readonly path: string;
@@ -69,16 +71,38 @@ export function kindOf({ host, method, path, status }: SeenRequest, config: stri
   return path.includes(config) ? 'read the config' : `read a layer of the ${from}`;
 }
 
-/** All cells for the requests that a run without faults makes. */
-export function cellsOf(requests: readonly SeenRequest[], config: string, mode: Mode): Cell[] {
+/** Of the scenarios that differ from the usual one in some requests only: which these are, and their rows of the table. */
+const ROWS: Readonly<Record<Scenario, Readonly<Record<string, string>> | undefined>> = {
+  usual: undefined,
+  chunks: {
+    'send a blob (PATCH)': 'send a chunk (PATCH)',
+    'finish an upload (PUT)': 'finish an upload in chunks (PUT)',
+  },
+  large: {
+    'send a blob (PATCH)': 'send a blob while it is made (PATCH)',
+    'finish an upload (PUT)': 'finish an upload, a large blob among them (PUT)',
+  },
+  mount: { 'mount a blob': 'mount a blob' },
+};
+
+/** All cells for the requests that a run of the scenario makes without faults. */
+export function cellsOf(
+  scenario: Scenario,
+  requests: readonly SeenRequest[],
+  config: string,
+  mode: Mode,
+): Cell[] {
   const counts = new Map<string, number>();
   return requests.flatMap((request) => {
     const { host, method, path } = request;
     const key = `${host} ${method} ${path}`;
     const at = (counts.get(key) ?? 0) + 1;
     counts.set(key, at);
-    const kind = kindOf(request, config);
-    return faultNames().map((fault) => ({ host, method, path, at, kind, fault, mode }));
+    const plain = kindOf(request, config);
+    const rows = ROWS[scenario];
+    const kind = rows === undefined ? plain : rows[plain];
+    if (kind === undefined) return [];
+    return faultNames().map((fault) => ({ scenario, host, method, path, at, kind, fault, mode }));
   });
 }
 

@@ -6,16 +6,17 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { mapOrdered } from '../../../src/io/concurrency.js';
-import { openFaultLab, type SeenRequest } from './lab.js';
+import { openFaultLab, type Scenario, type SeenRequest } from './lab.js';
 import { type Cell, type CellResult, cellsOf, type Mode, runCell, secretsOf } from './matrix.js';
 
 /** Conversions at a time in one process: most of a cell is waiting. */
 const AT_ONCE = 6;
+const SCENARIOS: readonly Scenario[] = ['usual', 'chunks', 'large', 'mount'];
 
 /** What one process is to do. */
 export interface Share {
-  /** Digest that the run without faults gives. */
-  readonly reference: string;
+  /** Digests that the runs without faults give. */
+  readonly references: Readonly<Record<Scenario, string>>;
   readonly cells: readonly Cell[];
 }
 
@@ -35,26 +36,36 @@ export interface MatrixRun {
 
 /** Runs the cells of one share; each result is handed out when it is there. */
 export async function runShare(
-  { reference, cells }: Share,
+  { references, cells }: Share,
   found: (result: CellResult) => void,
 ): Promise<void> {
-  await using lab = await openFaultLab();
-  await mapOrdered(cells, AT_ONCE, async (cell) => {
-    found(await runCell(lab, cell, reference));
-  });
+  for (const scenario of SCENARIOS) {
+    await using lab = await openFaultLab(scenario);
+    const own = cells.filter((cell) => cell.scenario === scenario);
+    await mapOrdered(own, AT_ONCE, async (cell) => {
+      found(await runCell(lab, cell, references[scenario]));
+    });
+  }
 }
 
-/** The requests of a run without faults, times the faults. */
+/** The requests of the runs without faults, times the faults. */
 async function plan(slices: readonly Slice[]): Promise<Share> {
-  await using lab = await openFaultLab();
-  const { error, tagged, requests } = await lab.run({ rules: {} });
-  if (error !== undefined || tagged === undefined)
-    throw new Error('the run without faults failed', { cause: error });
-  const ordered = [...requests].sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
-  const cells = slices.flatMap(({ mode, every }) =>
-    distinct(cellsOf(ordered, lab.config, mode), mode).filter((_, number) => number % every === 0),
+  const references = { usual: '', chunks: '', large: '', mount: '' };
+  const cells: Cell[][] = slices.map(() => []);
+  for (const scenario of SCENARIOS) {
+    await using lab = await openFaultLab(scenario);
+    const { error, tagged, requests } = await lab.run({ rules: {} });
+    if (error !== undefined || tagged === undefined)
+      throw new Error(`the run without faults failed (${scenario})`, { cause: error });
+    references[scenario] = tagged;
+    const ordered = [...requests].sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
+    for (const [number, { mode }] of slices.entries())
+      cells[number]?.push(...distinct(cellsOf(scenario, ordered, lab.config, mode), mode));
+  }
+  const chosen = slices.flatMap(
+    ({ every }, number) => cells[number]?.filter((_, index) => index % every === 0) ?? [],
   );
-  return { reference: tagged, cells };
+  return { references, cells: chosen };
 }
 
 function orderOf({ host, method, path, status }: SeenRequest): string {
@@ -80,9 +91,9 @@ export async function runMatrix(
   processes: number,
   progress: (result: CellResult) => void = () => undefined,
 ): Promise<MatrixRun> {
-  const { reference, cells } = await plan(slices);
+  const { references, cells } = await plan(slices);
   const shares = Array.from({ length: processes }, (_, number) => ({
-    reference,
+    references,
     cells: cells.filter((_, index) => index % processes === number),
   }));
   const runs = await Promise.all(shares.map(async (share) => runInProcess(share, progress)));
