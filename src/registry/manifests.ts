@@ -59,6 +59,13 @@ export async function resolveManifest(pointer: Pointer, call: CallOptions): Prom
     await got.discard();
     return undefined;
   }
+  if (bareType(got.headers['content-type']) === 'text/html') {
+    await got.discard();
+    throw new RegistryError(`${request.what}: the answer is a web page, not a manifest`, {
+      status: got.status,
+      hint: 'a portal or proxy may stand before the registry, or the address is that of its web site',
+    });
+  }
   const bytes = await collect(got.body, MAX_DOCUMENT_SIZE, `manifest of ${location}`);
   const { mediaType } = parseDocument(bytes, bareType(got.headers['content-type']));
   const descriptor = { mediaType, digest: sha256(bytes), size: bytes.length };

@@ -119,7 +119,7 @@ export function sampleLayers(scale = 1): Uint8Array[] {
 /** What the client is told of waiting, in a laboratory where nothing is ever slow for an honest reason. */
 const QUICK = {
   retry: { attempts: 4, baseMs: 5, capMs: 2000 },
-  timeouts: { connectMs: 5000, headersMs: 1500, idleMs: 1500 },
+  timeouts: { connectMs: 5000, answerMs: 1500, headersMs: 1500, idleMs: 1500 },
 };
 
 export async function openFaultLab(scenario: Scenario = 'usual'): Promise<FaultLab> {
