@@ -1,6 +1,6 @@
 /** A registry that means harm: what it sends, and how the command ends, with time and memory. */
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile } from 'node:fs/promises';
 import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { openTarget } from '../../../src/registry/open.js';
 import { type BuiltImage, buildImage, part, putImage } from '../built-image.js';
 import { file, layer } from '../tar.js';
 import { projectRoot } from '../tools.js';
+import { removeFolder } from '../temp-folder.js';
 import { table } from './report.js';
 
 /** Far more than any of these errors takes on a busy machine; without bounds they would never end. */
@@ -175,7 +176,7 @@ export async function attack({ name, image, flags = [], answer }: Attack): Promi
     });
     return { name, ...(await measured(folder, [`${registry.host}/app:1`, `oci:${folder}/out:1`, ...flags])) };
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await removeFolder(folder);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, stat } from 'node:fs/promises';
 import { type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ import { buildImage, putImage } from '../built-image.js';
 import { noise } from '../sample-image.js';
 import { projectRoot } from '../tools.js';
 import { file, layer } from '../tar.js';
+import { removeFolder } from '../temp-folder.js';
 import { inspectTarget, SOURCE_NAME, sampleLayers, TARGET_NAME, TARGET_TAG } from './lab.js';
 import { kindOf } from './matrix.js';
 
@@ -97,12 +98,12 @@ export async function openKillLab(): Promise<KillLab> {
       try {
         return await killOnce(folder, fixed, plain, signal, moment);
       } finally {
-        await rm(folder, { recursive: true, force: true });
+        await removeFolder(folder);
       }
     },
     [Symbol.asyncDispose]: async () => {
       await source.close();
-      await rm(root, { recursive: true, force: true });
+      await removeFolder(root);
     },
   };
 }

@@ -4,7 +4,7 @@
  * without any code of the client.
  */
 import { createHash } from 'node:crypto';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile } from 'node:fs/promises';
 import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,6 +21,7 @@ import { buildImage, putImage } from '../built-image.js';
 import { noise as incompressible } from '../sample-image.js';
 import { dir, file, layer, symlink, whiteout } from '../tar.js';
 import { startTokenServer } from '../token-server.js';
+import { removeFolder } from '../temp-folder.js';
 
 const USER = 'me';
 /** With a colon, a letter beyond ASCII and characters that URLs encode: in whatever way it is written, it must not show. */
@@ -142,10 +143,10 @@ export async function openFaultLab(scenario: Scenario = 'usual'): Promise<FaultL
       try {
         return await observe(folder, sourceRoot, scenario, experiment);
       } finally {
-        await rm(folder, { recursive: true, force: true });
+        await removeFolder(folder);
       }
     },
-    [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),
+    [Symbol.asyncDispose]: () => removeFolder(root),
   };
 }
 
