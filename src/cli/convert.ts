@@ -1,11 +1,11 @@
 /** `nydusify convert`: flags in, the library called, the result shown. What it needs is loaded when it runs, not before. */
-import { appendFileSync, closeSync, openSync, statSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { appendFileSync, closeSync, openSync, writeFileSync } from 'node:fs';
 import { type Command } from 'commander';
 import { type ConvertResult } from '../convert/convert.js';
 import { systemReason } from '../io/scratch.js';
 import { type CliContext, type Output } from './context.js';
 import { openOptions } from './environment.js';
+import { FILE_PROBLEMS } from './file-problems.js';
 import { addFlags, addHelpFlag, readFlags } from './flags.js';
 import { CONVERT_FLAGS, GLOBAL_FLAGS, LATER_FLAGS, OUTPUT } from './convert-flags.js';
 import { type ConvertRequest, convertRequest } from './options.js';
@@ -45,8 +45,7 @@ export function addConvertCommand(program: Command, context: CliContext): void {
   command.action(async (source: string | undefined, target: string | undefined) => {
     const flags = readFlags(command, [...GLOBAL_FLAGS, ...CONVERT_FLAGS, ...LATER_FLAGS], context.env);
     const request = convertRequest(flags, [source, target], {
-      fileProblem: (path) => problem(() => statSync(path)),
-      parentProblem: (path) => problem(() => statSync(dirname(path))),
+      ...FILE_PROBLEMS,
     });
     const log = logSettings(flags, context);
     for (const note of [...log.notes, ...request.notes]) context.stderr.write(`note: ${note}\n`);
@@ -147,14 +146,5 @@ function openLogFile(path: string, context: CliContext): (Output & Disposable) |
   } catch (error) {
     context.stderr.write(`warning: cannot open log file ${path}: ${systemReason(error)}\n`);
     return undefined;
-  }
-}
-
-function problem(look: () => unknown): string | undefined {
-  try {
-    look();
-    return undefined;
-  } catch (error) {
-    return systemReason(error);
   }
 }

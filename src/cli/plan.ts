@@ -1,11 +1,9 @@
 /** `nydusify plan`: what `convert` with the same flags would do, as a table or as JSON. */
-import { statSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { type Command } from 'commander';
 import { type ConversionPlan, type PlannedImage, type PlannedLayer } from '../convert/plan.js';
 import { digestHex } from '../oci/digest.js';
-import { systemReason } from '../io/scratch.js';
 import { type CliContext } from './context.js';
+import { FILE_PROBLEMS } from './file-problems.js';
 import { CONVERT_FLAGS, GLOBAL_FLAGS, LATER_FLAGS, OUTPUT } from './convert-flags.js';
 import { openOptions } from './environment.js';
 import { addFlags, addHelpFlag, type Flag, readFlags } from './flags.js';
@@ -42,8 +40,7 @@ export function addPlanCommand(program: Command, context: CliContext): void {
   command.action(async (source: string | undefined, target: string | undefined) => {
     const flags = readFlags(command, [...GLOBAL_FLAGS, ...PLAN_FLAGS], context.env);
     const request = convertRequest(flags, [source, target], {
-      fileProblem: (path) => problem(() => statSync(path)),
-      parentProblem: (path) => problem(() => statSync(dirname(path))),
+      ...FILE_PROBLEMS,
     });
     const log = logSettings(flags, context);
     for (const note of [...log.notes, ...request.notes]) context.stderr.write(`note: ${note}\n`);
@@ -86,15 +83,6 @@ async function run(request: ConvertRequest, context: CliContext): Promise<Conver
       },
     },
   );
-}
-
-function problem(look: () => unknown): string | undefined {
-  try {
-    look();
-    return undefined;
-  } catch (error) {
-    return systemReason(error);
-  }
 }
 
 const TO_BE_PUSHED = { push: 'pushed', mount: 'mounted', present: 'present' } as const;

@@ -9,31 +9,17 @@ import { test } from 'node:test';
 import { inspectBootstrap } from '../../../src/check/opened.js';
 import { referenceBootstrap, referenceBootstrapDigest } from '../../support/reference-bootstraps.js';
 import { referenceJson } from '../../support/fixtures.js';
+import { applyEdits, type Edit } from '../../support/mutations.js';
 
 interface Damage {
   readonly name: string;
-  /** Bytes in hex at an offset, or a new size: cut, or made longer with zeros. */
-  readonly edits: readonly (readonly [offset: number, hex: string] | readonly ['size', bytes: number])[];
+  readonly edits: readonly Edit[];
   readonly reference: 'accepted' | 'refused' | 'crash';
   readonly should: 'accept' | 'refuse';
 }
 
 /** A verdict must not take longer, whatever the bytes are. */
 const LIMIT_MS = 1000;
-
-function damaged(base: Uint8Array, { edits }: Damage): Buffer {
-  let bytes = Buffer.from(base);
-  for (const edit of edits) {
-    if (edit[0] === 'size') {
-      const resized = Buffer.alloc(edit[1]);
-      bytes.copy(resized, 0, 0, Math.min(bytes.length, resized.length));
-      bytes = resized;
-    } else {
-      bytes.write(edit[1], edit[0], 'hex');
-    }
-  }
-  return bytes;
-}
 
 const all = referenceJson('damage.json') as Record<string, readonly Damage[]>; // our own file
 
@@ -55,7 +41,7 @@ for (const [base, damages] of Object.entries(all)) {
     const wrong: string[] = [];
     for (const damage of damages) {
       const start = performance.now();
-      const { findings: found } = inspectBootstrap(damaged(bootstrap, damage), {});
+      const { findings: found } = inspectBootstrap(applyEdits(bootstrap, damage.edits), {});
       const verdict = found.some(({ severity }) => severity === 'error') ? 'refuse' : 'accept';
       assert.ok(performance.now() - start < LIMIT_MS, `${damage.name} takes too long`);
       if (verdict !== damage.should) wrong.push(`${damage.name}: should ${damage.should}`);
