@@ -3,6 +3,7 @@
  * registries but this: what is secret does not follow a redirect to another origin, and nothing goes from HTTPS down to HTTP.
  */
 import { type Readable } from 'node:stream';
+import { setImmediate as turn } from 'node:timers/promises';
 import { debuglog } from 'node:util';
 import { type Dispatcher, request as send } from 'undici';
 import { type NydusError, RegistryError } from '../errors.js';
@@ -202,6 +203,8 @@ export class Transport implements AsyncDisposable {
         insecureFlag: this.#options.insecureFlag ?? `--${this.#options.side}-insecure`,
         signal,
       });
+    // A connection whose answer has just been read to its end is free in the next turn of the event loop.
+    await turn();
     try {
       const response = await send(url, {
         method,
@@ -215,6 +218,9 @@ export class Transport implements AsyncDisposable {
         },
         body: body === undefined || body.size === 0 ? null : nodeBody(paced(body.open(), rate, signal)),
         dispatcher,
+        // undici closes a connection that a HEAD went by, lest a body follow that no HEAD has. One that does is not taken for an
+        // answer: bytes on a connection that waits for none end it.
+        reset: false,
         headersTimeout: method === 'GET' || method === 'HEAD' ? answerMs : headersMs,
         bodyTimeout: idleMs,
         ...(signal === undefined ? {} : { signal }),
