@@ -4,8 +4,10 @@
  */
 import { tmpdir } from 'node:os';
 import { InterruptedError } from '../errors.js';
+import { ByteBudget } from '../io/byte-budget.js';
 import { openScratch } from '../io/scratch.js';
 import { contentOf } from '../io/streams.js';
+import { DEFAULT_TEE_BUFFER } from '../io/tee.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { throwIfAborted } from '../io/retry.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
@@ -58,7 +60,9 @@ export async function convertImage(
   try {
     await using scratch = await openScratch(options.workDir ?? tmpdir());
     await using uploads = new Uploads(target, options.concurrency, watch.push, call);
-    const run: Run = { source, target, options, uploads, scratch, stopwatch: watch };
+    // As much as the layers in flight may hold; those that are done but for their copy have a part in it.
+    const copying = new ByteBudget(options.concurrency * DEFAULT_TEE_BUFFER);
+    const run: Run = { source, target, options, uploads, scratch, stopwatch: watch, copying };
     watch.pull.extend();
     const asked = tagOf(target, uploads.call);
     asked.catch(() => undefined); // seen when it is awaited

@@ -123,7 +123,7 @@ async function convertLayers(
   layerCount: number,
   index: number,
 ): Promise<readonly ConvertedLayer[]> {
-  const { source, target, options, uploads, scratch, stopwatch } = run;
+  const { source, target, options, uploads, scratch, stopwatch, copying } = run;
   const { chunkSize, compressor, compressionLevel, dedup, threads, concurrency } = options;
   using packer = openImagePacker({ chunkSize, compressor, level: compressionLevel, dedup, threads });
   const sealing = jobs.map((job) => ({ number: job.number, blob: deferred<Blob | undefined>() }));
@@ -135,6 +135,7 @@ async function convertLayers(
     options,
     packer,
     uploads,
+    copying,
     early: new EarlyPushes(target, options, (layer, done, total) => {
       uploads.call.reporter?.emit({ type: 'layer.progress', platform, layer, stage: 'push', done, total });
     }),

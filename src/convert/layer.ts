@@ -5,6 +5,7 @@
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { ContentMismatchError, UnsupportedError } from '../errors.js';
+import { type ByteBudget } from '../io/byte-budget.js';
 import { counted, type ByteStream, type ReplayableContent } from '../io/streams.js';
 import { localIoError } from '../io/scratch.js';
 import { shareContent } from '../io/tee.js';
@@ -37,6 +38,8 @@ export interface LayerContext {
   readonly packer: ImagePacker;
   readonly uploads: Uploads;
   readonly early: EarlyPushes;
+  /** See `Run`. */
+  readonly copying: ByteBudget;
   readonly platform: string;
   /** Layers of the image, for messages. */
   readonly layerCount: number;
@@ -188,7 +191,7 @@ async function feed(
   };
   let stream: ByteStream;
   if (context.options.mergePlatform && !context.uploads.has(descriptor.digest)) {
-    const shared = shareContent(content);
+    const shared = shareContent(content, { budget: context.copying });
     stream = shared.main;
     void context.uploads
       .once(descriptor.digest, () => placeSourceLayer(context, descriptor, shared.side, call))

@@ -1,4 +1,5 @@
 /** A run of the conversion: what all of its parts are handed. */
+import { type ByteBudget } from '../io/byte-budget.js';
 import { type Scratch } from '../io/scratch.js';
 import { type ImageSource, type ImageTarget } from '../registry/store.js';
 import { type ConvertOptions } from './options.js';
@@ -13,4 +14,6 @@ export interface Run {
   readonly uploads: Uploads;
   readonly scratch: Scratch;
   readonly stopwatch: Stopwatch;
+  /** Bytes of source layers that are held because the target takes them later than the packer, or sooner. */
+  readonly copying: ByteBudget;
 }

@@ -1,6 +1,6 @@
 /** Several things at once: bounded, results in order, the first failure stops the rest. */
 import { availableParallelism } from 'node:os';
-import { throwIfAborted, interrupted } from './retry.js';
+import { throwIfAborted } from './retry.js';
 
 /** As dockerd, containerd and oras have it, but no more than there are cores: layers in flight cost memory. */
 export const DEFAULT_CONCURRENCY = Math.min(3, availableParallelism());
@@ -41,83 +41,4 @@ export async function mapOrdered<T, R>(
   if (failures.length > 0) throw failures[0];
   throwIfAborted(signal);
   return results;
-}
-
-interface Waiter {
-  readonly bytes: number;
-  readonly grant: () => void;
-}
-
-/** A share of a byte budget; given back by disposing of it, once. */
-export interface Reservation extends Disposable {
-  readonly bytes: number;
-}
-
-/**
- * Bounds the bytes in flight over everything that shares the budget. First come, first served; a wish larger than the whole
- * budget is granted alone, so that nothing waits for ever.
- */
-export class ByteBudget {
-  readonly limit: number;
-  #used = 0;
-  readonly #waiting: Waiter[] = [];
-
-  constructor(limit: number) {
-    this.limit = limit;
-  }
-
-  /** Bytes reserved now. */
-  get used(): number {
-    return this.#used;
-  }
-
-  async reserve(bytes: number, signal?: AbortSignal): Promise<Reservation> {
-    throwIfAborted(signal);
-    if (this.#waiting.length === 0 && this.#fits(bytes)) {
-      this.#used += bytes;
-    } else {
-      await this.#wait(bytes, signal);
-    }
-    let open = true;
-    return {
-      bytes,
-      [Symbol.dispose]: () => {
-        if (!open) return;
-        open = false;
-        this.#used -= bytes;
-        this.#grantNext();
-      },
-    };
-  }
-
-  #fits(bytes: number): boolean {
-    return this.#used === 0 || this.#used + bytes <= this.limit;
-  }
-
-  #grantNext(): void {
-    for (let next = this.#waiting[0]; next !== undefined && this.#fits(next.bytes); next = this.#waiting[0]) {
-      this.#waiting.shift();
-      this.#used += next.bytes;
-      next.grant();
-    }
-  }
-
-  async #wait(bytes: number, signal?: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      const waiter: Waiter = {
-        bytes,
-        grant: () => {
-          signal?.removeEventListener('abort', onAbort);
-          resolve();
-        },
-      };
-      const onAbort = (): void => {
-        this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
-        if (signal !== undefined) reject(interrupted(signal));
-        this.#grantNext();
-      };
-      signal?.addEventListener('abort', onAbort, { once: true });
-      this.#waiting.push(waiter);
-    });
-  }
 }

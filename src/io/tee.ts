@@ -3,10 +3,20 @@
  * read once. The slower reader holds the faster one back when the buffer between them is full. A reader that stops (by breaking
  * out of its loop, by failing, by `close`) is forgotten, and the other goes on alone.
  */
+import { ByteBudget } from './byte-budget.js';
 import { type ByteRange, type ByteStream, type ReplayableContent } from './streams.js';
 
 /** Bytes by which one reader may be ahead of the other. */
 export const DEFAULT_TEE_BUFFER = 8 * 1024 * 1024;
+
+export interface TeeOptions {
+  readonly bufferBytes?: number | undefined;
+  /**
+   * For the buffers of several: while it is spent, the readers of each go in step, so that what is held beyond it is one piece
+   * of each stream.
+   */
+  readonly budget?: ByteBudget | undefined;
+}
 
 export interface TeeBranch extends ByteStream {
   /** Wants no more bytes. A branch that is never read must be closed, or the other one waits for it. */
@@ -14,11 +24,8 @@ export interface TeeBranch extends ByteStream {
 }
 
 /** Both branches get every byte, and the error when the stream fails. When both are closed, so is the stream. */
-export function tee(
-  stream: ByteStream,
-  bufferBytes: number = DEFAULT_TEE_BUFFER,
-): readonly [TeeBranch, TeeBranch] {
-  const source = new TeeSource(stream, bufferBytes);
+export function tee(stream: ByteStream, options: TeeOptions = {}): readonly [TeeBranch, TeeBranch] {
+  const source = new TeeSource(stream, options);
   return [source.left, source.right];
 }
 
@@ -28,9 +35,9 @@ export function tee(
  */
 export function shareContent(
   content: ReplayableContent,
-  bufferBytes: number = DEFAULT_TEE_BUFFER,
+  options: TeeOptions = {},
 ): { readonly main: ByteStream; readonly side: ReplayableContent; release(): void } {
-  const [main, shared] = tee(content.open(), bufferBytes);
+  const [main, shared] = tee(content.open(), options);
   let joined = false;
   return {
     main,
@@ -55,17 +62,19 @@ class TeeSource {
   readonly left: Branch;
   readonly right: Branch;
   readonly #bufferBytes: number;
+  readonly #budget: ByteBudget;
   readonly #stream: ByteStream;
   #iterator: AsyncIterator<Uint8Array> | undefined;
   #end: End | undefined;
   #reading = false;
   #wake: (() => void)[] = [];
 
-  constructor(stream: ByteStream, bufferBytes: number) {
+  constructor(stream: ByteStream, options: TeeOptions) {
     this.#stream = stream;
-    this.#bufferBytes = bufferBytes;
-    this.left = new Branch(this);
-    this.right = new Branch(this);
+    this.#bufferBytes = options.bufferBytes ?? DEFAULT_TEE_BUFFER;
+    this.#budget = options.budget ?? new ByteBudget(Infinity);
+    this.left = new Branch(this, this.#budget);
+    this.right = new Branch(this, this.#budget);
   }
 
   /** The next bytes of `branch`; undefined at the end. */
@@ -82,6 +91,7 @@ class TeeSource {
         return undefined;
       }
       if (this.#reading || this.#isFull(branch === this.left ? this.right : this.left)) {
+        if (this.#budget.isSpent) this.#budget.whenRoom(this.notify);
         await new Promise<void>((resolve) => this.#wake.push(resolve));
       } else {
         await this.#read();
@@ -89,11 +99,11 @@ class TeeSource {
     }
   }
 
-  notify(): void {
+  readonly notify = (): void => {
     const wake = this.#wake;
     this.#wake = [];
     for (const resolve of wake) resolve();
-  }
+  };
 
   /** Closes the stream once nobody reads any more. Its own failure to close interests nobody. */
   release(): void {
@@ -103,8 +113,10 @@ class TeeSource {
     void this.#iterator?.return?.().catch(() => undefined);
   }
 
+  /** A reader that has taken everything is never waited for, spent budget or not: or nothing would go on. */
   #isFull(other: Branch): boolean {
-    return !other.closed && other.buffered >= this.#bufferBytes;
+    if (other.closed || other.buffered === 0) return false;
+    return other.buffered >= this.#bufferBytes || this.#budget.isSpent;
   }
 
   async #read(): Promise<void> {
@@ -129,12 +141,14 @@ class TeeSource {
 
 class Branch implements TeeBranch {
   readonly #source: TeeSource;
+  readonly #budget: ByteBudget;
   #queue: Uint8Array[] = [];
   #buffered = 0;
   #closed = false;
 
-  constructor(source: TeeSource) {
+  constructor(source: TeeSource, budget: ByteBudget) {
     this.#source = source;
+    this.#budget = budget;
   }
 
   get buffered(): number {
@@ -149,11 +163,14 @@ class Branch implements TeeBranch {
     if (this.#closed) return;
     this.#queue.push(bytes);
     this.#buffered += bytes.length;
+    this.#budget.take(bytes.length);
   }
 
   take(): Uint8Array | undefined {
     const bytes = this.#queue.shift();
-    if (bytes !== undefined) this.#buffered -= bytes.length;
+    if (bytes === undefined) return undefined;
+    this.#buffered -= bytes.length;
+    this.#budget.giveBack(bytes.length);
     return bytes;
   }
 
@@ -161,6 +178,7 @@ class Branch implements TeeBranch {
     if (this.#closed) return;
     this.#closed = true;
     this.#queue = [];
+    this.#budget.giveBack(this.#buffered);
     this.#buffered = 0;
     this.#source.release();
   }

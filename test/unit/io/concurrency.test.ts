@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 import { InterruptedError } from '../../../src/errors.js';
-import { ByteBudget, mapOrdered } from '../../../src/io/concurrency.js';
+import { mapOrdered } from '../../../src/io/concurrency.js';
 
 test('results are in order, and never more than the limit run at once', async () => {
   let running = 0;
@@ -51,49 +51,4 @@ test("the caller's signal stops everything", async () => {
 
 test('nothing to do is done at once', async () => {
   assert.deepEqual(await mapOrdered([], 3, async () => 1), []);
-});
-
-test('a budget admits what fits, in the order of asking', async () => {
-  const budget = new ByteBudget(10);
-  const order: string[] = [];
-  const a = await budget.reserve(6);
-  const b = budget.reserve(6).then((share) => {
-    order.push('b');
-    return share;
-  });
-  const c = budget.reserve(1).then((share) => {
-    order.push('c');
-    return share;
-  });
-  await sleep(1);
-  assert.deepEqual(order, []); // c would fit, but b was first
-  a[Symbol.dispose]();
-  a[Symbol.dispose](); // giving back twice gives back once
-  (await b)[Symbol.dispose]();
-  (await c)[Symbol.dispose]();
-  assert.deepEqual(order, ['b', 'c']);
-  assert.equal(budget.used, 0);
-});
-
-test('a wish larger than the budget is granted alone', async () => {
-  const budget = new ByteBudget(10);
-  const small = await budget.reserve(1);
-  const large = budget.reserve(100);
-  await sleep(1);
-  assert.equal(budget.used, 1);
-  small[Symbol.dispose]();
-  (await large)[Symbol.dispose]();
-});
-
-test('who gives up waiting leaves the queue', async () => {
-  const budget = new ByteBudget(10);
-  const first = await budget.reserve(10);
-  const stop = new AbortController();
-  const second = budget.reserve(10, stop.signal);
-  const third = budget.reserve(1);
-  stop.abort();
-  await assert.rejects(second, InterruptedError);
-  first[Symbol.dispose]();
-  (await third)[Symbol.dispose]();
-  assert.equal(budget.used, 0);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { setImmediate as tick, setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
+import { ByteBudget } from '../../../src/io/byte-budget.js';
 import { type ByteStream, contentOf } from '../../../src/io/streams.js';
 import { shareContent, tee } from '../../../src/io/tee.js';
 
@@ -32,7 +33,7 @@ function source(count: number): { stream: ByteStream; taken: () => number; close
 
 test('both readers get every byte of a stream that is read once', async () => {
   const { stream, taken } = source(100);
-  const [left, right] = tee(stream, 4);
+  const [left, right] = tee(stream, { bufferBytes: 4 });
   const texts = await Promise.all([read(left), read(right)]);
   assert.equal(texts[0].length, 100);
   assert.equal(texts[0], texts[1]);
@@ -41,7 +42,7 @@ test('both readers get every byte of a stream that is read once', async () => {
 
 test('the faster reader waits when the buffer is full', async () => {
   const { stream, taken } = source(100);
-  const [left, right] = tee(stream, 5);
+  const [left, right] = tee(stream, { bufferBytes: 5 });
   const leftText = read(left);
   for (let i = 0; i < 200; i++) await tick();
   assert.ok(taken() <= 6, `${taken()} pieces were taken`);
@@ -49,9 +50,41 @@ test('the faster reader waits when the buffer is full', async () => {
   assert.equal((await leftText).length, 100);
 });
 
+test('several share one budget: what is held for all is bounded, and nobody stands still', async () => {
+  const budget = new ByteBudget(10);
+  const sources = Array.from({ length: 20 }, () => source(50));
+  const pairs = sources.map(({ stream }) => tee(stream, { bufferBytes: 8, budget }));
+  const ahead = pairs.map(([left]) => read(left));
+  for (let i = 0; i < 500; i++) await tick();
+  // Each stream may hold a piece beyond what all may hold.
+  assert.ok(budget.used >= 10 && budget.used <= 10 + 20, `${budget.used} bytes are held`);
+  const behind = [];
+  for (const [, right] of pairs) behind.push(await read(right));
+  assert.deepEqual([...(await Promise.all(ahead)), ...behind], Array(40).fill('0123456789'.repeat(5)));
+  assert.equal(budget.used, 0);
+});
+
+test('a stream that waits for room goes on when another one gives it up', async () => {
+  const budget = new ByteBudget(10);
+  const [slow, quick] = tee(source(20).stream, { bufferBytes: 20, budget });
+  const [left, right] = tee(source(6).stream, { bufferBytes: 8, budget });
+  const pieces = quick[Symbol.asyncIterator]();
+  for (let i = 0; i < 10; i++) await pieces.next();
+  assert.equal(budget.used, 10);
+  const reading = read(left);
+  for (let i = 0; i < 50; i++) await tick();
+  assert.equal(budget.used, 11);
+  // Nobody touches the second stream, neither reads of it.
+  slow.close();
+  assert.equal(await reading, '012345');
+  assert.equal(budget.used, 6);
+  right.close();
+  assert.equal(budget.used, 0);
+});
+
 test('when one reader breaks off, the other goes on alone', async () => {
   const { stream } = source(50);
-  const [left, right] = tee(stream, 3);
+  const [left, right] = tee(stream, { bufferBytes: 3 });
   const stopped = (async () => {
     for await (const bytes of left) {
       assert.equal(bytes.length, 1);
@@ -64,7 +97,7 @@ test('when one reader breaks off, the other goes on alone', async () => {
 
 test('a branch that is never read does not hold the other one back once it is closed', async () => {
   const { stream } = source(50);
-  const [left, right] = tee(stream, 3);
+  const [left, right] = tee(stream, { bufferBytes: 3 });
   const text = read(right);
   await sleep(5);
   left.close();
@@ -73,7 +106,7 @@ test('a branch that is never read does not hold the other one back once it is cl
 
 test('when nobody reads any more the stream is closed', async () => {
   const { stream, closed, taken } = source(50);
-  const [left, right] = tee(stream, 10);
+  const [left, right] = tee(stream, { bufferBytes: 10 });
   for await (const bytes of left) {
     assert.ok(bytes);
     break;
@@ -121,7 +154,7 @@ test('shared content is read once for main and side, and anew for a retry or a r
 });
 
 test('content that the side does not want after all is released, and main ends', async () => {
-  const shared = shareContent(contentOf(Buffer.alloc(100)), 10);
+  const shared = shareContent(contentOf(Buffer.alloc(100)), { bufferBytes: 10 });
   shared.release();
   assert.equal((await read(shared.main)).length, 100);
 });
