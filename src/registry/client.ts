@@ -158,6 +158,7 @@ export class RegistryClient implements AsyncDisposable {
       explain: request.explain,
       credentials: this.#options.credentials.description,
       hasCredential: response.status === 401 || response.status === 403 ? await last.hasCredential() : false,
+      isElsewhere: response.url.origin !== (await last.origin()),
     });
   }
 

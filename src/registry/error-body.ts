@@ -16,6 +16,8 @@ export interface Refusal {
   /** What the credential store read, for hints. */
   readonly credentials: string;
   readonly hasCredential: boolean;
+  /** The answer is that of another origin, to which the registry has led us, and which is told nothing about us. */
+  readonly isElsewhere: boolean;
   /** What the refusal means for this request in particular; undefined when it means nothing more than it says. */
   readonly explain?: ((said: Said) => Known | undefined) | undefined;
 }
@@ -110,6 +112,13 @@ export async function refusalError(response: HttpResponse, refusal: Refusal): Pr
   const explained = refusal.explain?.({ status, codes, message });
   const isQuota = status === 507 || (status < 500 && SPEAKS_OF_QUOTA.test(message));
   if (!isQuota && explained === undefined && isDenial(status, codes)) {
+    if (refusal.isElsewhere) {
+      // Its URLs carry a permission that runs out: the registry can give another one.
+      return new RegistryError(
+        `${refusal.what}: ${response.url.host}, where the registry leads, denies access (${label})${reason}`,
+        { status, registryCodes: codes, request, retryable: true },
+      );
+    }
     const text = refusal.hasCredential
       ? 'access was denied with the stored credentials'
       : 'access was denied without a login';

@@ -89,7 +89,14 @@ export interface HttpResponse {
 const MAX_REDIRECTS = 10;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** What may be told to any origin. All else, above all `authorization` and `cookie`, stays with the origin it was meant for. */
-const HEADERS_FOR_ANY_ORIGIN = new Set(['accept', 'content-length', 'content-type', 'range', 'user-agent']);
+const HEADERS_FOR_ANY_ORIGIN = new Set([
+  'accept',
+  'content-length',
+  'content-range',
+  'content-type',
+  'range',
+  'user-agent',
+]);
 
 export class Transport implements AsyncDisposable {
   readonly redactor: Redactor;

@@ -202,9 +202,12 @@ export class UploadSession {
   }
 }
 
-/** True when a failed request of a session tells that the registry has lost it. */
+/** True when a failed request of a session tells that the registry has lost it, or that another host takes it no longer. */
 export function isLostSession(error: unknown): boolean {
-  return error instanceof RegistryError && error.registryCodes.includes('BLOB_UPLOAD_UNKNOWN');
+  if (!(error instanceof RegistryError)) return false;
+  // A denial that may pass is another host's: see `refusalError`.
+  const isClosed = error.retryable && (error.status === 401 || error.status === 403);
+  return isClosed || error.registryCodes.includes('BLOB_UPLOAD_UNKNOWN');
 }
 
 /**

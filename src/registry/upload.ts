@@ -182,6 +182,7 @@ class Upload {
       if (this.session === undefined || !isLostSession(error)) throw error;
       // Begun anew by the next attempt, with nothing of what was sent.
       this.session = undefined;
+      if (error instanceof RegistryError && error.retryable) throw error;
       throw new RegistryError(`${this.what}: the registry has lost the upload`, {
         cause: error,
         retryable: true,

@@ -109,9 +109,16 @@ async function lab(t: TestContext, refuse: (path: string) => boolean): Promise<L
   };
 }
 
-const MODES: readonly { readonly flags: readonly string[]; readonly debug: string }[] = [
+/** With `--log-file`, `isLogged`: then what is shown otherwise stands there. */
+const MODES: readonly {
+  readonly flags: readonly string[];
+  readonly debug: string;
+  readonly isLogged?: boolean;
+}[] = [
   { flags: ['--debug'], debug: '' },
   { flags: ['--progress', 'json', '--log-level', 'trace'], debug: 'nydus:registry' },
+  { flags: ['--debug', '--progress', 'json'], debug: 'nydus:registry', isLogged: true },
+  { flags: ['--verbose'], debug: 'nydus:registry', isLogged: true },
   { flags: ['--verbose'], debug: 'http,https,undici,fetch,net,tls,stream' },
   { flags: [], debug: '*' },
 ];
@@ -123,8 +130,8 @@ for (const [title, refuse] of [
 ] as const) {
   test(`a conversion ${title} prints and writes no secret, with any debug log`, async (t) => {
     const { host, folder, foreign, secrets, env, args } = await lab(t, refuse);
-    const modes = title === 'that succeeds' ? MODES : MODES.slice(-2);
-    for (const [i, { flags, debug }] of modes.entries()) {
+    const modes = title === 'that succeeds' ? MODES : MODES.slice(-3);
+    for (const [i, { flags, debug, isLogged = false }] of modes.entries()) {
       const out = (name: string): string => join(folder, `${name}-${i}`);
       const outcome = await nydusify(
         [
@@ -134,6 +141,7 @@ for (const [title, refuse] of [
           '--push-retry-count=1',
           '--output-json',
           out('report'),
+          ...(isLogged ? ['--log-file', out('log')] : []),
           `${host}/a:1`,
           `${host}/a:nydus-${i}`,
         ],
@@ -143,7 +151,8 @@ for (const [title, refuse] of [
         env: { ...env, NODE_DEBUG: debug },
       });
       assert.equal(outcome.status === 0, title === 'that succeeds', outcome.stderr.slice(-2000));
-      const written = await readFile(out('report'), 'utf8');
+      const log = isLogged ? await readFile(out('log'), 'utf8') : '';
+      const written = (await readFile(out('report'), 'utf8')) + log;
       const all = [outcome, logged].map(({ stdout, stderr }) => stdout + stderr).join('\n') + written;
       for (const secret of secrets()) {
         const at = all.indexOf(secret);
@@ -153,7 +162,7 @@ for (const [title, refuse] of [
           `"${secret}" with ${flags.join(' ')} NODE_DEBUG=${debug}:\n${all.slice(at - 600, at + 200)}`,
         );
       }
-      assert.match(outcome.stderr, /says: you said Bearer REDACTED/);
+      assert.match(isLogged ? log : outcome.stderr, /says: you said Bearer REDACTED/);
     }
     assert.ok(title !== 'that succeeds' || foreign.length > 0, 'blobs came from another host');
     const names = new Set(foreign.flatMap(({ headers }) => Object.keys(headers)));

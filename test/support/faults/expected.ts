@@ -18,13 +18,14 @@ const PASSING: ReadonlySet<Fault> = new Set([
 const SPOILING: ReadonlySet<Fault> = new Set(['wrong-digest', 'truncated', 'html-200']);
 
 /** `same` is always right; what else may be is decided by the fault, and by whom it strikes. */
-export function allowed({ fault, host, mode }: Cell): readonly Outcome[] {
+export function allowed({ fault, host, mode, scenario }: Cell): readonly Outcome[] {
   if (mode === 'once') {
     if (PASSING.has(fault)) return ['same'];
     // Elsewhere a void token is renewed, and a redirect followed without it.
     if (host !== 'tokens' && (fault === '401' || fault === 'redirect')) return ['same'];
   }
-  if (fault === '401') return ['same', 'AUTH'];
+  // A host that only takes the uploads gets no credentials, and so has none to refuse.
+  if (fault === '401') return scenario === 'elsewhere' ? ['same', 'AUTH', 'REGISTRY'] : ['same', 'AUTH'];
   // A spoiled token is a token that the registry does not accept.
   if (fault === 'wrong-digest' && host === 'tokens') return ['same', 'AUTH'];
   if (SPOILING.has(fault)) return ['same', 'REGISTRY', 'CONTENT'];

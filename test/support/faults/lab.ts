@@ -5,10 +5,17 @@
  */
 import { createHash } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readdir, readFile } from 'node:fs/promises';
-import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type ServerResponse,
+} from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { asNydusError, renderError } from '../../../src/cli/errors.js';
+import { jsonLines, plainLines } from '../../../src/cli/progress.js';
 import { convertImage } from '../../../src/convert/convert.js';
 import { type ContentDigest } from '../../../src/embedded-registry/content-digest.js';
 import { type FaultRule, faultScript } from '../../../src/embedded-registry/faults.js';
@@ -35,9 +42,9 @@ export type Host = 'source' | 'target' | 'tokens';
 
 /**
  * `usual`: three small layers, from one registry into another. `chunks`: the same with `--push-chunk-size`. `large`: one layer whose
- * blob is sent while it is made. `mount`: both repositories in one registry.
+ * blob is sent while it is made. `mount`: both repositories in one registry. `elsewhere`: the target opens its uploads at another origin.
  */
-export type Scenario = 'usual' | 'chunks' | 'large' | 'mount';
+export type Scenario = 'usual' | 'chunks' | 'large' | 'mount' | 'elsewhere';
 
 /** Bytes, of `chunks`: some for each blob. */
 const CHUNK_BYTES = 16_000;
@@ -56,6 +63,8 @@ export interface SeenRequest {
 /** A header that reached an origin that is none of the three. */
 export interface ForeignHeader {
   readonly host: Host;
+  /** What led the client there. */
+  readonly way: 'redirect' | 'upload location';
   readonly method: string;
   readonly name: string;
   readonly value: string;
@@ -70,6 +79,8 @@ export interface Observation {
   readonly error: unknown;
   readonly elapsedMs: number;
   readonly events: readonly ConvertEvent[];
+  /** What `--log-file` holds of the run, with both forms of progress, and the error with all that `--debug` shows of it. */
+  readonly log: string;
   readonly requests: readonly SeenRequest[];
   readonly foreign: readonly ForeignHeader[];
   /** Requests that were struck. */
@@ -181,12 +192,15 @@ async function observe(
         status,
       });
     };
+  const note = (host: Host, way: ForeignHeader['way'], { method = '', headers }: IncomingMessage): void => {
+    for (const [name, value] of Object.entries(headers satisfies IncomingHttpHeaders))
+      foreign.push({ host, way, method, name, value: String(value) });
+  };
   const elsewhere = async (host: Host, root: string): ReturnType<typeof startRegistry> =>
     startRegistry({
       root,
-      intercept: ({ method = '', headers }) => {
-        for (const [name, value] of Object.entries(headers satisfies IncomingHttpHeaders))
-          foreign.push({ host, method, name, value: String(value) });
+      intercept: (request) => {
+        note(host, 'redirect', request);
         return false;
       },
     });
@@ -207,6 +221,15 @@ async function observe(
   const challenge = `Bearer realm="${tokens.realm}",service="test-registry",error="invalid_token"`;
   const sourceScript = faultScript(rules.source ?? [], { otherOrigin: sourceElsewhere.url, challenge });
   const targetScript = faultScript(rules.target ?? [], { otherOrigin: targetElsewhere.url, challenge });
+  const uploadScript = faultScript(rules.target ?? [], { otherOrigin: targetElsewhere.url, challenge });
+  await using uploads = await startRegistry({
+    root: targetRoot,
+    observe: seen('target'),
+    intercept: (request, response) => {
+      note('target', 'upload location', request);
+      return uploadScript.intercept(request, response);
+    },
+  });
   const guarded = async (
     hostOf: (path: string) => 'source' | 'target',
     root: string,
@@ -218,6 +241,7 @@ async function observe(
       },
       intercept: (request, response) => {
         const script = hostOf(request.url ?? '') === 'source' ? sourceScript : targetScript;
+        if (scenario === 'elsewhere') moveLocation(response, uploads.url);
         if (script.intercept(request, response) || tokens.guard(request, response)) return true;
         return scenario === 'large' && sendWithPause(request, response, root);
       },
@@ -229,6 +253,13 @@ async function observe(
   );
   await using apart = scenario === 'mount' ? undefined : await guarded(() => 'source', sourceRoot);
   const from = apart ?? to;
+  let log = '';
+  const logFile = { write: (text: string) => (log += text) };
+  const writers = [plainLines(logFile, () => performance.now()), jsonLines(logFile)];
+  const emit = (event: ConvertEvent): void => {
+    events.push(event);
+    for (const writer of writers) writer.emit(event);
+  };
   const started = performance.now();
   let error: unknown;
   try {
@@ -242,10 +273,11 @@ async function observe(
       source,
       target,
       { mergePlatform: true, workDir, sourceReference: 'example.com/library/app:1', threads: 1 },
-      { reporter: { emit: (event) => void events.push(event) } },
+      { reporter: { emit } },
     );
   } catch (thrown) {
     error = thrown;
+    logFile.write(renderError(asNydusError(thrown), { verbose: true, debug: true }));
   }
   const elapsedMs = performance.now() - started;
   await tokens.close();
@@ -254,14 +286,30 @@ async function observe(
     error,
     elapsedMs,
     events,
+    log,
     requests,
     foreign,
-    struck: sourceScript.struck() + targetScript.struck() + tokenScript.struck(),
+    struck: [sourceScript, targetScript, uploadScript, tokenScript].reduce(
+      (sum, each) => sum + each.struck(),
+      0,
+    ),
     tagged,
     damage,
     left: await readdir(workDir, { recursive: true }).catch(() => []),
     tokens: [...tokens.issued],
   };
+}
+
+/** Uploads that the answer opens go on at `origin`. */
+function moveLocation(response: ServerResponse, origin: string): void {
+  const writeHead = response.writeHead.bind(response);
+  Object.assign(response, {
+    writeHead: (status: number, headers: OutgoingHttpHeaders = {}) => {
+      const { location } = headers;
+      const isUpload = typeof location === 'string' && /^\/v2\/.*\/uploads\//.test(location);
+      return writeHead(status, isUpload ? { ...headers, location: `${origin}${location}` } : headers);
+    },
+  });
 }
 
 /** Sends a large blob with a pause near its end; false for every other request. */

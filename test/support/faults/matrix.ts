@@ -44,6 +44,8 @@ export interface CellResult {
   /** Promises that were broken; none, if all is well. */
   readonly faults: readonly string[];
   readonly foreign: readonly ForeignHeader[];
+  /** Lines of log file that were searched. */
+  readonly logLines: number;
   /** Tokens that were given out in this run, to be searched for. */
   readonly tokens: readonly string[];
 }
@@ -83,6 +85,10 @@ const ROWS: Readonly<Record<Scenario, Readonly<Record<string, string>> | undefin
     'finish an upload (PUT)': 'finish an upload, a large blob among them (PUT)',
   },
   mount: { 'mount a blob': 'mount a blob' },
+  elsewhere: {
+    'open an upload': 'open an upload that goes on at another host',
+    'finish an upload (PUT)': 'finish an upload at another host (PUT)',
+  },
 };
 
 /** All cells for the requests that a run of the scenario makes without faults. */
@@ -135,9 +141,23 @@ export async function runCell(lab: FaultLab, cell: Cell, reference: string): Pro
     elapsedMs: seen.elapsedMs,
     faults,
     foreign: seen.foreign,
+    logLines: seen.log.split('\n').length - 1,
     tokens: seen.tokens,
   };
 }
+
+/** Of a request to an origin that is none of the three: the client's own, and HTTP's. docs/registries.md lists them. */
+const FIT_FOR_ANYBODY: ReadonlySet<string> = new Set([
+  'accept',
+  'content-length',
+  'content-range',
+  'content-type',
+  'range',
+  'user-agent',
+  'connection',
+  'host',
+  'transfer-encoding',
+]);
 
 function brokenPromises(seen: Observation, reference: string): string[] {
   const { error, tagged, damage, left } = seen;
@@ -162,6 +182,7 @@ function brokenPromises(seen: Observation, reference: string): string[] {
   for (const { name, value, method } of seen.foreign) {
     if (secretsOf(seen.tokens).some((secret) => value.includes(secret)))
       broken.push(`${method} told another origin a secret in ${name}`);
+    if (!FIT_FOR_ANYBODY.has(name)) broken.push(`${method} told another origin ${name}`);
   }
   return broken;
 }
@@ -172,9 +193,9 @@ export function secretsOf(tokens: readonly string[]): string[] {
   return [PASSWORD, encodeURIComponent(PASSWORD), JSON.stringify(PASSWORD).slice(1, -1), basic, ...tokens];
 }
 
-/** All that a program could print of the run. */
-function printed({ error, events }: Observation): string {
-  return JSON.stringify([error, events], (_, value: unknown) =>
+/** All that a program could print of the run, and what ours does. */
+function printed({ error, events, log }: Observation): string {
+  const values = JSON.stringify([error, events], (_, value: unknown) =>
     value instanceof Error
       ? {
           ...Object.fromEntries(Object.entries(value)),
@@ -184,4 +205,5 @@ function printed({ error, events }: Observation): string {
         }
       : value,
   );
+  return `${values}\n${log}`;
 }

@@ -16,7 +16,7 @@ export function matrixReport(run: MatrixRun): string {
   return [
     `${results.length} cells, none skipped: ${results.length - ended} gave the result of the run without faults, ${ended} ended with a documented error, ${broken} broke a promise. ` +
       `Requests that were tried again: ${sum(results.map(({ retries }) => retries))}. Of the cells that ended with an error, ${tagged(results)} left a tag. ` +
-      `${run.debugLines} lines of debug log, and all errors and events, were searched for the password and for every token: ${run.leaks.length} hits.`,
+      `${run.debugLines} lines of debug log, ${sum(results.map(({ logLines }) => logLines))} lines as \`--log-file\` has them (plain and JSON, errors with all causes), and all errors and events as a library sees them, were searched for the password and for every token: ${run.leaks.length} hits.`,
     table(
       ['fault', 'what happens'],
       Object.entries(FAULTS).map(([name, what]) => [`\`${name}\``, what]),
@@ -27,7 +27,7 @@ export function matrixReport(run: MatrixRun): string {
     modeTable(results, 'for good'),
     'The sentences of the errors:',
     sentences(results),
-    'All headers that reached an origin other than the two registries and the token server, in all cells with `redirect`:',
+    'All headers that reached an origin other than the two registries and the token server, in all cells: after a redirect, and where the `Location` of an upload led:',
     foreignHeaders(results),
   ].join('\n\n');
 }
@@ -90,10 +90,10 @@ function sentences(results: readonly CellResult[]): string {
 function foreignHeaders(results: readonly CellResult[]): string {
   const rows = new Map<string, Set<string>>();
   for (const { foreign } of results) {
-    for (const { name, method, value } of foreign) {
+    for (const { name, method, value, way } of foreign) {
       const shown = /^(host|content-length|range)$/.test(name) ? value.replaceAll(/\d+/g, 'N') : value;
       const key = `\`${name}\`\t\`${shown}\``;
-      rows.set(key, (rows.get(key) ?? new Set()).add(method));
+      rows.set(key, (rows.get(key) ?? new Set()).add(`${method} (${way})`));
     }
   }
   return table(

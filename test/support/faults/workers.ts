@@ -11,7 +11,7 @@ import { type Cell, type CellResult, cellsOf, type Mode, runCell, secretsOf } fr
 
 /** Conversions at a time in one process: most of a cell is waiting. */
 const AT_ONCE = 6;
-const SCENARIOS: readonly Scenario[] = ['usual', 'chunks', 'large', 'mount'];
+const SCENARIOS: readonly Scenario[] = ['usual', 'chunks', 'large', 'mount', 'elsewhere'];
 
 /** What one process is to do. */
 export interface Share {
@@ -50,7 +50,7 @@ export async function runShare(
 
 /** The requests of the runs without faults, times the faults. */
 async function plan(slices: readonly Slice[]): Promise<Share> {
-  const references = { usual: '', chunks: '', large: '', mount: '' };
+  const references = { usual: '', chunks: '', large: '', mount: '', elsewhere: '' };
   const cells: Cell[][] = slices.map(() => []);
   for (const scenario of SCENARIOS) {
     await using lab = await openFaultLab(scenario);

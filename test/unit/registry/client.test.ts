@@ -215,6 +215,25 @@ test('trap 51: a redirect to another origin carries no credentials, one to the s
   }
 });
 
+test('a storage host that denies access is no question of credentials: the registry leads there anew', async () => {
+  let denied = 0;
+  const storage = await serverOf((request, response) => {
+    const isGood = request.url?.endsWith('?signature=2') === true;
+    if (!isGood) denied++;
+    response.writeHead(isGood ? 200 : 403).end(isGood ? 'blob' : '<Error/>');
+  });
+  try {
+    let signatures = 0;
+    await using r = await rig((_request, response) => {
+      response.writeHead(307, { location: `http://${storage.host}/x?signature=${++signatures}` }).end();
+    });
+    assert.equal(await text(await r.ask()), 'blob');
+    assert.equal(denied, 1);
+  } finally {
+    storage.close();
+  }
+});
+
 test('redirects end after ten, and never lead to another scheme', async () => {
   await using loop = await rig(inTurn(status(302, { location: '/again' })));
   await assert.rejects(loop.ask(), /more than 10 redirects/);

@@ -29,6 +29,7 @@ async function refused(
       redactor: new Redactor(),
       credentials: 'a file',
       hasCredential: false,
+      isElsewhere: false,
       ...more,
     },
   );

@@ -322,6 +322,38 @@ test('an upload may go on at another host, which is told no secret', async (t) =
   for (const request of foreign) assert.equal(request.headers.authorization, undefined);
 });
 
+test('another host that denies access, as when the permission in its URL has run out, is left for a new session', async (t) => {
+  const r = await rig(t);
+  let denials = 0;
+  const other = createServer((request, response) => {
+    denials++;
+    request.resume();
+    response.writeHead(403).end('<Error><Code>AccessDenied</Code></Error>');
+  });
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  t.after(() => other.close());
+  const host = `127.0.0.1:${(other.address() as AddressInfo).port}`; // a TCP server that listens has such an address
+  let isElsewhere = (n: number): boolean => n === 1;
+  let opened = 0;
+  r.intercept = (request, response) => {
+    if (!isUpload(request, 'POST') || !isElsewhere(++opened)) return false;
+    response.writeHead(202, { location: `http://${host}/session?signature=abc` }).end();
+    return true;
+  };
+  await using target = r.open();
+  assert.equal(await target.push(descriptor, contentOf(bytes)), 'pushed');
+  assert.equal(denials, 1);
+  assert.ok((await readAll(target, descriptor)).equals(bytes));
+
+  isElsewhere = () => true;
+  const small = noise(100, 4);
+  await assert.rejects(target.push(describe(MEDIA.ociLayerTar, small), contentOf(small)), (error) => {
+    assert.ok(error instanceof RegistryError);
+    assert.match(error.message, new RegExp(`${host}, where the registry leads, denies access \\(403\\)`));
+    return true;
+  });
+});
+
 /** Bytes that become there by and by. */
 class Growing implements GrowingContent {
   #size = 0;
