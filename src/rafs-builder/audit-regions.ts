@@ -27,7 +27,7 @@ export function* auditRegions(image: RegionsSubject): Generator<AuditFinding> {
       yield auditFinding('RAFS-OVERLAP', { message: `${region.name} overlaps ${other}`, offset, path });
     }
     yield* auditGap(image.bytes, end, offset);
-    yield* auditReserved(image.bytes, region);
+    yield* auditInside(image.bytes, region);
     if (offset + region.size > end) {
       end = offset + region.size;
       last = region;
@@ -55,8 +55,12 @@ function* auditGap(bytes: Buffer, start: number, end: number): Generator<AuditFi
   }
 }
 
-function* auditReserved(bytes: Buffer, region: Region): Generator<AuditFinding> {
-  for (const { struct, offset } of region.structs()) {
+/** Reserved fields of its structures, and what lies between them. */
+function* auditInside(bytes: Buffer, region: Region): Generator<AuditFinding> {
+  let end = region.offset;
+  for (const { struct, offset, size } of region.structs()) {
+    yield* auditGap(bytes, end, offset);
+    end = offset + size;
     const field = struct?.dirty(bytes, offset);
     if (struct === undefined || field === undefined) continue;
     yield auditFinding('RAFS-RESERVED', {
@@ -65,4 +69,5 @@ function* auditReserved(bytes: Buffer, region: Region): Generator<AuditFinding> 
       path: region.path,
     });
   }
+  yield* auditGap(bytes, end, region.offset + region.size);
 }

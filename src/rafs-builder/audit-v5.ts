@@ -90,13 +90,21 @@ function* auditBlob({ bootstrap, tables }: V5Image, entry: V5BlobEntry, i: numbe
   let uncompressed = 0;
   let highest = -1;
   const { chunks } = bootstrap.blobs[i] ?? {};
+  const spaces: Space[] = [];
   for (const index of chunks?.indexes() ?? []) {
     const chunk = chunks?.at(index);
     if (chunk === undefined) continue;
+    const { uncompressedOffset, uncompressedSize } = chunk;
+    spaces.push({ index, start: uncompressedOffset, end: uncompressedOffset + uncompressedSize });
     compressed = Math.max(compressed, chunk.compressedOffset + chunk.compressedSize);
-    uncompressed = Math.max(uncompressed, chunk.uncompressedOffset + chunk.uncompressedSize);
+    uncompressed = Math.max(uncompressed, uncompressedOffset + uncompressedSize);
     highest = Math.max(highest, index);
   }
+  const shared = firstShared(spaces);
+  if (shared !== undefined)
+    yield report(
+      `chunks ${shared[0]} and ${shared[1]} have the same uncompressed bytes, where clients keep what they have read`,
+    );
   if (compressed > dataEnd(extended))
     yield report(`its chunks reach to ${compressed}, its data to ${dataEnd(extended)}`);
   if (uncompressed > extended.uncompressedSize)
@@ -109,6 +117,23 @@ function* auditBlob({ bootstrap, tables }: V5Image, entry: V5BlobEntry, i: numbe
     if (compressed < dataEnd(extended))
       yield report(`its last chunk ends at ${compressed}, its data at ${dataEnd(extended)}`);
   }
+}
+
+/** Bytes of the uncompressed address space of a blob. */
+interface Space {
+  readonly index: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The first two chunks that overlap. */
+function firstShared(spaces: readonly Space[]): readonly [number, number] | undefined {
+  const inOrder = spaces.toSorted((a, b) => a.start - b.start);
+  for (const [i, { index, start }] of inOrder.entries()) {
+    const before = inOrder[i - 1];
+    if (before !== undefined && start < before.end) return [before.index, index];
+  }
+  return undefined;
 }
 
 /** Where chunk data ends: v5 blobs have no chunk records behind it. */

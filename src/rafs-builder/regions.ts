@@ -20,6 +20,7 @@ export interface Region {
   readonly size: number;
   /** Of the inode that it belongs to. */
   readonly path: RawPath | undefined;
+  /** In the order of the file. */
   structs(): Iterable<LocatedStruct>;
 }
 

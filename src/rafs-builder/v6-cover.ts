@@ -6,6 +6,7 @@ import { roundUp } from './layout.js';
 import * as v6 from './v6.js';
 import { DIRECTORY, FILE, type InodeColumns, SYMLINK } from './v6-inodes.js';
 import { type V6Image } from './v6-read.js';
+import { isXattrPaddingZero } from './v6-xattrs.js';
 
 const INODE_RESERVED = v6.inodeExtended.offset.reserved;
 const INODE_RESERVED2 = v6.inodeExtended.offset.reserved2;
@@ -110,6 +111,7 @@ function isTreeClean({ bytes, columns }: V6Image): boolean {
     if (columns.xattrSize(nid) > 0) {
       const xattrs = offset + columns.inodeSize(nid);
       if (v6.xattrHeader.dirty(bytes, xattrs) !== undefined) return false;
+      if (!isXattrPaddingZero(bytes, xattrs, columns.bodyOffset(nid))) return false;
     }
     for (let row = columns.rowsFrom(nid); row < columns.rowsTo(nid); row++) {
       if (bytes[columns.rowOffset(row) + DIRENT_RESERVED] !== 0) return false;

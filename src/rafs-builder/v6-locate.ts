@@ -65,13 +65,13 @@ function* inodeRegions(stored: StoredInode, chunkSize: number): Generator<Region
 
 /** A block at a time, and only as far as it is used. */
 function* directoryRegions(stored: StoredInode): Generator<Region> {
-  const { path } = stored;
+  // Taken once: rows are made anew whenever somebody asks for them.
+  const { path, rows: all } = stored;
   let first = 0;
   for (const block of dataBlocks(stored)) {
     let next = first;
-    while (next < stored.rows.length && isWithin(stored.rows[next]?.offset, block.offset, block.size))
-      next += 1;
-    const rows = stored.rows.slice(first, next);
+    while (next < all.length && isWithin(all[next]?.offset, block.offset, block.size)) next += 1;
+    const rows = all.slice(first, next);
     const last = rows.at(-1);
     first = next;
     if (last === undefined) continue;

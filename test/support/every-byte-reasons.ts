@@ -21,6 +21,8 @@ export const REASONS: Readonly<Record<string, string>> = {
   'TocEntry.digest':
     'of the chunk data as a whole: no reader looks, the digests of chunks and of the blob cover the data',
   'image.boot': 'bits of the zstd frame that do not change what it decompresses to',
+  'image.boot of a v5 blob':
+    'names and attributes of the layer, which nobody reads once layers are merged; what it says of chunks is held',
   'blob.meta': 'bits of the zstd frame that do not change what it decompresses to',
   'InodeV5.mode': 'what the image says of a file: only its source can tell',
   'InodeV5.uid': 'what the image says of a file: only its source can tell',

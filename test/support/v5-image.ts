@@ -8,13 +8,18 @@ import { OWN_BLOB_ID } from '../../src/rafs-builder/v6.js';
 import { converted, respelled, sourceImage } from '../e2e/check-lab.js';
 import { type MemoryStore } from '../unit/check/memory-store.js';
 import { referenceLayers, referenceText } from './fixtures.js';
-import { packLayer } from './pack.js';
+import { packImage } from './pack.js';
 import { dir, file, layer } from './tar.js';
 import { v5FromDump } from './v5-from-dump.js';
 
 /** Of these the bootstrap in the blob is the image's but for the blob's id, so that its dump gives both. */
 export const V5_CASES = ['smallfiles', 'concatenated', 'tree-order', 'symlinks'] as const;
 export type V5Case = (typeof V5_CASES)[number];
+
+/** Whether `v5Parts` can make it. */
+export function isFramedV5(name: string): name is V5Case {
+  return V5_CASES.some((one) => one === name);
+}
 
 export interface V5Parts {
   /** Lowest first. */
@@ -26,7 +31,7 @@ export interface V5Parts {
 export async function v5Parts(name: V5Case): Promise<V5Parts> {
   const dump = referenceText(name, 'v5-zstd', 'merged.dump');
   const id = blobId(dump);
-  const [data = Buffer.alloc(0)] = await chunkData(name);
+  const [data = Buffer.alloc(0)] = await chunkData(name, 'zstd');
   const inside =
     id === undefined
       ? dump
@@ -42,11 +47,22 @@ export async function v5Parts(name: V5Case): Promise<V5Parts> {
   return { blobs: [blob], bootstrap: v5FromDump(dump) };
 }
 
-/** The form of builders that write the bootstrap to a file: blobs are nothing but data. Any case, of any number of layers. */
-export async function bareV5Parts(name: string): Promise<V5Parts> {
-  const blobs = await chunkData(name);
+/** The case whose blobs are a dictionary. */
+const DICTIONARIES: Readonly<Record<string, string>> = { 'dedup-next': 'dedup' };
+
+/**
+ * The form of builders that write the bootstrap to a file: blobs are nothing but data. Any case, of any number of layers;
+ * blobs are left out where no file needs any. `option`: which of the reference's results.
+ */
+export async function bareV5Parts(name: string, option = 'v5-zstd'): Promise<V5Parts> {
+  const compressor = option === 'v5-none' ? 'none' : 'zstd';
+  const dictionary = DICTIONARIES[name];
+  const blobs =
+    dictionary === undefined
+      ? await chunkData(name, compressor)
+      : [...(await chunkData(dictionary, compressor)), ...(await chunkData(name, compressor, dictionary))];
   const left = [...blobs];
-  const dump = referenceText(name, 'v5-zstd', 'merged.dump').replace(/^B .*$/gm, (line) => {
+  const dump = referenceText(name, option, 'merged.dump').replace(/^B .*$/gm, (line) => {
     const inline = Number(/ csize=(\d+) /.exec(line)?.[1]);
     const at = left.findIndex(({ length }) => length + TAR_HEADER_SIZE === inline);
     const [blob] = at < 0 ? [] : left.splice(at, 1);
@@ -56,7 +72,7 @@ export async function bareV5Parts(name: string): Promise<V5Parts> {
       .replace('features=0x50000000', 'features=0x40000000') // no HAS_TAR_HEADER
       .replace(` csize=${inline} `, ` csize=${blob.length} `);
   });
-  return { blobs, bootstrap: v5FromDump(dump) };
+  return { blobs: left.length === blobs.length ? [] : blobs, bootstrap: v5FromDump(dump) };
 }
 
 /** A whole image: what we make of the case, with these parts in place of ours. */
@@ -71,7 +87,8 @@ export async function v5Image(
     if (last === undefined) throw new Error('there are no layers');
     const version = { [ANNOTATION.nydusFsVersion]: '5' };
     manifest.layers = [
-      ...blobs.map((blob, i) => ({ ...manifest.layers[i], ...copy.put(MEDIA.nydusBlob, blob) })),
+      // There may be more blobs than layers were converted: those of a dictionary.
+      ...blobs.map((blob) => ({ ...manifest.layers[0], ...copy.put(MEDIA.nydusBlob, blob) })),
       {
         ...last,
         ...copy.put(last.mediaType, gzipSync(tar)),
@@ -88,12 +105,14 @@ function blobId(dump: string): string | undefined {
   return / id=([0-9a-f]{64}) /.exec(dump)?.[1];
 }
 
-/** By layer. Chunks of v5 lie behind each other as those of v6 do. */
-async function chunkData(name: string): Promise<Buffer[]> {
+/** By layer, without what the layers of another case hold. Chunks of v5 lie behind each other as those of v6 do. */
+async function chunkData(name: string, compressor: 'zstd' | 'none', dictionary?: string): Promise<Buffer[]> {
+  const below = dictionary === undefined ? [] : referenceLayers(dictionary);
   const data: Buffer[] = [];
   for (const tar of referenceLayers(name)) {
-    using packed = await packLayer(tar);
-    data.push(readFileSync(packed.blobPath));
+    using packed = await packImage([...below, tar], { compressor });
+    const layer = packed.layers.at(-1);
+    if (layer !== undefined) data.push(readFileSync(layer.blobPath));
   }
   return data;
 }

@@ -13,7 +13,9 @@ function find(what: (stored: StoredV5Inode) => boolean): StoredV5Inode {
   return Array.from(image.inodes.values()).find(what) ?? assert.fail();
 }
 
-const file = find(({ kind, chunkCount, fields }) => kind === 'file' && chunkCount > 0 && fields.nlink === 1);
+const file = find(
+  ({ kind, chunks, fields }) => kind === 'file' && (chunks[0] ?? 0) > 0 && fields.nlink === 1,
+);
 const link = find(({ fields, number, kind }) => kind === 'file' && fields.ino !== number);
 const symlink = find(({ kind }) => kind === 'symlink');
 const named = find(({ path }) => path === 'bin');
@@ -31,6 +33,11 @@ const BROKEN: readonly (readonly [AuditId, string, Edit])[] = [
   ['RAFS-INOS', 'another number of inodes', set(0x18, superBlock.inodes - 1)],
   ['RAFS-BLOB', 'an unknown feature', set(superBlock.extendedOffset + 4, 0x5010_0000)],
   ['RAFS-BLOB', 'a larger blob', set(superBlock.extendedOffset + 16, 0xff_ffff)],
+  [
+    'RAFS-BLOB',
+    'a chunk in the place of another',
+    set(file.chunksOffset + 0x38, image.bootstrap.blobs[0]?.chunks.at(0).uncompressedOffset ?? 0),
+  ],
   ['RAFS-PREFETCH', 'an inode that is not there', set(superBlock.prefetchTableOffset, 9999)],
   ['RAFS-CHUNK-RECORD', 'an unknown flag', set(file.chunksOffset + 0x24, 0x20)],
   ['RAFS-CHUNK-RECORD', 'another file offset', set(file.chunksOffset + 0x40, 5)],

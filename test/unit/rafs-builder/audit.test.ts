@@ -4,6 +4,7 @@ import { audit, AUDIT_RULES, type AuditId } from '../../../src/rafs-builder/audi
 import { type Inode } from '../../../src/rafs-builder/tree.js';
 import * as v6 from '../../../src/rafs-builder/v6.js';
 import { readV6 } from '../../../src/rafs-builder/v6-read.js';
+import { cpuMs } from '../../support/mutation-run.js';
 import { referenceBootstrap } from '../../support/reference-bootstraps.js';
 
 const basic = referenceBootstrap('basic', 'v6-zstd');
@@ -68,6 +69,31 @@ test('inodes that share bytes are found', () => {
 test('a file that is longer than its structures is found', () => {
   const found = Array.from(audit(Buffer.concat([basic, Buffer.alloc(4096)])), ({ id }) => id);
   assert.deepEqual(found, ['RAFS-SIZE']);
+});
+
+test('padding behind the value of an xattr is RAFS-GAP', () => {
+  const bytes = referenceBootstrap('xattrs-hardlinks', 'v6-zstd');
+  const xattrs = Array.from(readV6(bytes).inodes.values()).flatMap((stored) => stored.xattrs);
+  const ends = xattrs.map(
+    ({ offset, storedNameSize, value }) => offset + v6.xattrEntry.size + storedNameSize + value.length,
+  );
+  const padded = ends.find((end) => end % 4 !== 0) ?? assert.fail();
+  bytes[padded] = 1;
+  assert.deepEqual(
+    Array.from(audit(bytes), ({ id, offset }) => [id, offset]),
+    [['RAFS-GAP', padded]],
+  );
+});
+
+test('damage of a folder of thousands of names is told in a time that grows as the folder does', () => {
+  const bytes = referenceBootstrap('bigdir', 'v6-zstd');
+  bytes[100] = 1;
+  const began = process.cpuUsage();
+  assert.deepEqual(
+    Array.from(audit(bytes), ({ id }) => id),
+    ['RAFS-GAP'],
+  );
+  assert.ok(cpuMs(began) < 1000, `${cpuMs(began)} ms of processor time`);
 });
 
 test('findings tell the place: path, offset, what is expected and what is found', () => {
