@@ -79,6 +79,8 @@ export interface BlobVerifierOptions {
   readonly compressor: CompressorName;
   readonly digester: 'blake3' | 'sha256';
   readonly threads: number;
+  /** Bytes from the start of the blob whose digest is wanted besides that of all. */
+  readonly prefix?: number | undefined;
 }
 
 export interface ChunkFault {
@@ -92,6 +94,8 @@ export interface BlobVerifier {
   /** Digest and size of all bytes written; the faults found, in chunk order. */
   finish(): Promise<{
     readonly digest: Digest;
+    /** SHA-256 of the prefix; undefined when none was asked for, or the blob ends before it does. */
+    readonly prefixDigest: Digest | undefined;
     readonly size: number;
     readonly faults: readonly ChunkFault[];
   }>;
@@ -113,9 +117,9 @@ export function openImagePacker(options: ImagePackerOptions): ImagePacker {
 /** Throws UnsupportedError for a compressor that is not decoded here. */
 export function openBlobVerifier(options: BlobVerifierOptions): BlobVerifier {
   const { bytes } = PackedChunkTable.from(options.chunks);
-  const { compressor, digester, threads } = options;
+  const { compressor, digester, threads, prefix } = options;
   return new NativeVerifier(
-    unwrap(addon().openBlobVerifier({ chunks: bytes, compressor, digester, threads })),
+    unwrap(addon().openBlobVerifier({ chunks: bytes, compressor, digester, threads, prefix })),
   );
 }
 
@@ -202,8 +206,8 @@ class NativeVerifier implements BlobVerifier {
   }
 
   async finish(): ReturnType<BlobVerifier['finish']> {
-    const { digest, size, faults } = unwrap(await this.#native.finish());
-    return { digest: digest as Digest, size, faults }; // canonical, as above
+    const { digest, prefixDigest, size, faults } = unwrap(await this.#native.finish());
+    return { digest: digest as Digest, prefixDigest: prefixDigest as Digest | undefined, size, faults }; // canonical, as above
   }
 
   abort(): void {

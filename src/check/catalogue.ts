@@ -120,6 +120,9 @@ export const CATALOGUE = {
   ),
   'BLOB-FRAME': error('the sections at the end of a blob cannot be found or read'),
   'BLOB-TOC': error('the table of contents of a blob does not fit its sections'),
+  'BLOB-DATA-DIGEST': warning(
+    'the table of contents tells another digest of the chunk data; readers do not look, chunks have their own',
+  ),
   'BLOB-RESERVED': warning(
     'bytes without a meaning in the structures of a blob are not zero; readers do not look, old builders left garbage',
   ),

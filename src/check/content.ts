@@ -7,6 +7,8 @@ import { compareDigest } from '../io/streams.js';
 import { openBlobVerifier, type BlobVerifierOptions } from '../native.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { digestHex, type Digest } from '../oci/digest.js';
+import { TAR_HEADER_SIZE } from '../rafs-builder/tar-header.js';
+import { SECTIONS, type TocEntry } from '../rafs-builder/toc.js';
 import { type ChunkRecord } from '../rafs-builder/tree.js';
 import { nameOf } from '../registry/store.js';
 import { type CallOptions } from '../reporter.js';
@@ -194,7 +196,11 @@ async function streamBlob(
   call: CallOptions,
 ): Promise<void> {
   const { indexes, table } = chunks;
-  const verifier = openBlobVerifier({ chunks: table, compressor, digester, threads });
+  const data = frame?.sections.get(SECTIONS.data)?.entry;
+  // Of v5 nothing is told, and what stands there was computed from nothing.
+  const promised = opened.version === 5 ? undefined : data;
+  const prefix = promised === undefined ? undefined : promised.compressedSize + TAR_HEADER_SIZE;
+  const verifier = openBlobVerifier({ chunks: table, compressor, digester, threads, prefix });
   const tail = new TailComparison(frame);
   try {
     const { store } = opened.image;
@@ -205,12 +211,15 @@ async function streamBlob(
       }
       return true;
     });
-    const { digest, faults } = await verifier.finish();
-    if (whole === true) {
-      await collector.attempt('BLOB-FRAME', () => {
+    const { digest, prefixDigest, faults } = await verifier.finish();
+    const right =
+      whole === true &&
+      (await collector.attempt('BLOB-FRAME', () => {
         compareDigest(digest, blob, nameOf(blob, store.location));
-      });
-    }
+        return true;
+      })) === true;
+    // Of bytes that are not the blob's this would only say so again.
+    if (right && promised !== undefined) checkDataDigest(promised, prefixDigest, collector);
     if (!tail.same) {
       collector.report('CONTENT-DIGEST', {
         message: 'registry sends other bytes for a range than for the whole blob',
@@ -224,6 +233,14 @@ async function streamBlob(
     verifier.abort();
     throw cause;
   }
+}
+
+/** Chunks have digests of their own; this one is of what lies between them too, and of the tar header behind them. */
+function checkDataDigest({ name, digest }: TocEntry, found: Digest | undefined, collector: Collector): void {
+  const expected = `sha256:${Buffer.from(digest).toString('hex')}`;
+  if (expected === found) return;
+  const message = `table of contents tells another digest of ${name}`;
+  collector.report('BLOB-DATA-DIGEST', { message, expected, found });
 }
 
 /** The sections were read by range, which no digest covers: they must be what the whole blob, which has one, ends with. */

@@ -53,6 +53,7 @@ export interface NativeBlobVerifier {
   finish(): Promise<
     Outcome<{
       readonly digest: string;
+      readonly prefixDigest?: string | undefined;
       readonly size: number;
       readonly faults: readonly { readonly index: number; readonly message: string }[];
     }>
@@ -80,6 +81,7 @@ interface Addon {
     readonly compressor: string;
     readonly digester: string;
     readonly threads: number;
+    readonly prefix?: number | undefined;
   }): Outcome<NativeBlobVerifier>;
   compress(bytes: Buffer, level: number): Promise<Outcome<Buffer | null>>;
   gzip(bytes: Buffer): Promise<Outcome<Buffer>>;

@@ -5,6 +5,8 @@ import { formatFinding } from '../../src/check/finding.js';
 import { allPlatforms } from '../../src/oci/platform.js';
 import { sha256 } from '../../src/oci/digest.js';
 import { MEDIA } from '../../src/oci/media-types.js';
+import { TAR_HEADER_SIZE } from '../../src/rafs-builder/tar-header.js';
+import { parseToc, SECTIONS, TOC_READ_SIZE, tocEntry } from '../../src/rafs-builder/toc.js';
 import { char, dir, fifo, file, hardlink, layer, symlink, whiteout } from '../support/tar.js';
 import { MemoryStore, type Json } from '../unit/check/memory-store.js';
 import {
@@ -169,6 +171,27 @@ test('a flipped byte anywhere behind the data of a blob is found', async () => {
     const ids = await idsOf(withBytes(good, 0, flip(offset)));
     assert.ok(ids.includes('CONTENT-DIGEST'), `offset ${offset}: ${ids.join()}`);
   }
+});
+
+test('another digest of the chunk data in the table of contents is a warning, where the blob is as promised', async () => {
+  const good = await converted(sourceImage(layers()));
+  const first = manifestOf(good).layers[0] ?? assert.fail();
+  const bytes = Buffer.from(good.content.get(first.digest) ?? assert.fail());
+  const toc = parseToc(bytes.subarray(-TOC_READ_SIZE), bytes.length);
+  const entry = toc.findIndex(({ name }) => name === SECTIONS.data);
+  const start = bytes.length - TAR_HEADER_SIZE - toc.length * tocEntry.size;
+  const changed = flip(start + entry * tocEntry.size + tocEntry.offset.digest)(bytes);
+  const target = respelled(good, (manifest, config, copy) => {
+    manifest.layers[0] = { ...first, ...copy.put(first.mediaType, changed) };
+    (config['rootfs'] as { diff_ids: string[] }).diff_ids[0] = sha256(changed);
+  });
+  const { findings } = await check(target);
+  const warning = findings.find(({ id }) => id === 'BLOB-DATA-DIGEST') ?? assert.fail();
+  assert.equal(warning.severity, 'warning');
+  assert.equal(warning.where.part, 'layer 1');
+  assert.match(warning.found ?? '', /^sha256:[0-9a-f]{64}$/);
+  // Under the digest of the sound blob only that is told.
+  assert.ok(!(await idsOf(withBytes(good, 0, () => changed))).includes('BLOB-DATA-DIGEST'));
 });
 
 test('trap 28: another blob in place of one is found, and so is none', async () => {

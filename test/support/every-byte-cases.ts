@@ -1,7 +1,7 @@
 /** The fixture cases as subjects of "every byte counts": the bootstrap of a small image, and the end of each of its blobs. */
 import { bootstrapRules } from '../../src/check/bootstrap.js';
 import { checkSectionsV5 } from '../../src/check/blob-v5.js';
-import { checkContent, checkSections } from '../../src/check/content.js';
+import { checkContent, checkSections, type ContentSubject } from '../../src/check/content.js';
 import { checkFilesystem } from '../../src/check/filesystem.js';
 import { type Finding } from '../../src/check/finding.js';
 import { inspectBootstrap, openImage, type OpenedImage, type UsedBlob } from '../../src/check/opened.js';
@@ -108,7 +108,10 @@ function blobSubject(opened: OpenedImage, target: MemoryStore, blob: Descriptor,
     file: `blob ${number}`,
     bytes,
     start,
-    looks: [['sections', (changed) => lookAtSections(opened, target, { blob, used }, changed)]],
+    looks: [
+      ['sections', (changed) => lookAtSections(opened, target, { blob, used }, changed)],
+      ['content', (changed) => all(checkContent(withBlob(opened, target, blob, changed), {}))],
+    ],
     nameOf,
   };
 }
@@ -144,6 +147,28 @@ async function lookAtSections(
   const look = opened.version === 5 ? checkSectionsV5 : checkSections;
   await look({ ...opened, image }, { blob: { ...blob, size: changed.length }, used }, collector, {});
   return collector.findings;
+}
+
+/** The image with other bytes for a blob, and the digest right for them: what a rule says of them is its own. */
+function withBlob(
+  opened: OpenedImage,
+  target: MemoryStore,
+  blob: Descriptor,
+  changed: Buffer,
+): ContentSubject {
+  const store = MemoryStore.copyOf(target);
+  const put = store.put(blob.mediaType, changed);
+  const id = digestHex(blob.digest);
+  const blobs = opened.blobs.map(({ record, chunks }) => ({
+    chunks,
+    record: record.id === id ? { ...record, id: digestHex(put.digest) } : record,
+  }));
+  const { manifest } = opened.image;
+  const layers = manifest.value.layers.map((layer) =>
+    layer.digest === blob.digest ? { ...layer, ...put } : layer,
+  );
+  const image = { ...opened.image, store, manifest: { ...manifest, value: { ...manifest.value, layers } } };
+  return { opened: { ...opened, image, blobs }, verified: new Set(), threads: 1 };
 }
 
 async function all(findings: AsyncIterable<Finding>): Promise<Finding[]> {

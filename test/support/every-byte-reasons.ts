@@ -18,18 +18,10 @@ export const REASONS: Readonly<Record<string, string>> = {
   'InodeExtended.ino': 'another number that no inode has; readers count by nid',
   'ChunkInfo.fileOffset':
     'the place in any of the files that use the chunk, at a multiple of the chunk size; readers must not rely on it',
-  'TocEntry.digest':
-    'of the chunk data as a whole: no reader looks, the digests of chunks and of the blob cover the data',
   'image.boot': 'bits of the zstd frame that do not change what it decompresses to',
   'image.boot of a v5 blob':
     'names and attributes of the layer, which nobody reads once layers are merged; what it says of chunks is held',
   'blob.meta': 'bits of the zstd frame that do not change what it decompresses to',
-  'InodeV5.mode': 'what the image says of a file: only its source can tell',
-  'InodeV5.uid': 'what the image says of a file: only its source can tell',
-  'InodeV5.gid': 'what the image says of a file: only its source can tell',
-  'InodeV5.mtime': 'what the image says of a file: only its source can tell',
-  'InodeV5.mtimeNsec': 'what the image says of a file: only its source can tell',
-  'InodeV5.rdev': 'what the image says of a device: only its source can tell',
   'InodeV5.childIndex': 'an empty directory: the number of entries that it does not have',
   'InodeV5.flags': 'a link whose other names a higher layer took away keeps the flag',
   'SuperBlockV5.flags': 'reserved flags, and flags that may be set without need or missing in old images',
@@ -49,9 +41,4 @@ export const REASONS: Readonly<Record<string, string>> = {
   'ChunkInfo.index': 'v5: the blob alone can tell',
   'ChunkInfo.blobIndex': 'v5: the blob alone can tell',
   'ChunkInfo.flags': 'v5: the blob alone can tell',
-  'blob id': 'v5 alone: the manifest tells',
-  name: 'v5 alone: a name that keeps its place among the others; only the source can tell',
-  'name of xattr': 'v5 alone: only the source can tell',
-  'value of xattr': 'v5 alone: only the source can tell',
-  'XattrPair.size': 'v5 alone: where a name ends, only the source can tell',
 };

@@ -19,6 +19,8 @@ pub struct NativeVerifyOptions {
     pub digester: String,
     /// Decoding threads.
     pub threads: u32,
+    /// Bytes from the start whose digest is wanted too.
+    pub prefix: Option<i64>,
 }
 
 /// A chunk that is not what the table says.
@@ -35,6 +37,8 @@ pub struct NativeChunkFault {
 pub struct NativeVerified {
     /// `sha256:…` of the whole blob.
     pub digest: String,
+    /// `sha256:…` of the prefix, when it was asked for and is there.
+    pub prefix_digest: Option<String>,
     /// Bytes.
     pub size: i64,
     /// By index.
@@ -46,6 +50,7 @@ impl From<verify::Verified> for NativeVerified {
         let faults = verified.faults.into_iter();
         Self {
             digest: sha256_name(&verified.digest),
+            prefix_digest: verified.prefix_digest.map(|digest| sha256_name(&digest)),
             size: number(verified.size),
             faults: faults
                 .map(|fault| NativeChunkFault { index: fault.index, message: fault.message })
@@ -72,6 +77,7 @@ fn open(options: NativeVerifyOptions) -> Result<BlobVerifier> {
         "sha256" => Digester::Sha256,
         other => return Err(Error::unsupported(format!("chunks cannot be digested with {other}"))),
     };
+    verifying.prefix = options.prefix.and_then(|prefix| u64::try_from(prefix).ok());
     verifying.threads = usize::try_from(options.threads).unwrap_or(1);
     verify::BlobVerifier::new(&options.chunks, &verifying).map(BlobVerifier)
 }

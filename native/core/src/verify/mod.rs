@@ -43,11 +43,13 @@ pub struct VerifyOptions {
     pub digester: Digester,
     /// Workers that decode.
     pub threads: usize,
+    /// Bytes from the start of the blob whose digest is wanted besides that of all.
+    pub prefix: Option<u64>,
 }
 
 impl Default for VerifyOptions {
     fn default() -> Self {
-        Self { compressor: "zstd".to_owned(), digester: Digester::Blake3, threads: 2 }
+        Self { compressor: "zstd".to_owned(), digester: Digester::Blake3, threads: 2, prefix: None }
     }
 }
 
@@ -65,6 +67,8 @@ pub struct ChunkFault {
 pub struct Verified {
     /// SHA-256 of all bytes.
     pub digest: Digest,
+    /// SHA-256 of the prefix; none when it was not asked for, or the blob ends before it does.
+    pub prefix_digest: Option<Digest>,
     /// Their number.
     pub size: u64,
     /// By index.
@@ -74,6 +78,7 @@ pub struct Verified {
 struct Shared {
     records: Vec<ChunkRecord>,
     digester: Digester,
+    prefix: Option<u64>,
     input: ByteQueue<Input>,
     budget: Budget,
     buffers: Buffers,
@@ -147,6 +152,7 @@ impl BlobVerifier {
         let shared = Arc::new(Shared {
             records: ChunkRecord::iter(table).collect(),
             digester: options.digester,
+            prefix: options.prefix,
             input: ByteQueue::new(INPUT_BYTES),
             budget: Budget::new(IN_FLIGHT_BYTES),
             buffers: Buffers::new(UNIT, 4),
