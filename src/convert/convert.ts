@@ -12,7 +12,7 @@ import { type Descriptor } from '../oci/descriptor.js';
 import { throwIfAborted } from '../io/retry.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
 import { parseLocation } from '../registry/location.js';
-import { type ImageSource, type ImageTarget } from '../registry/store.js';
+import { type ImageSource, type ImageTarget, isMirrored } from '../registry/store.js';
 import { type CallOptions } from '../reporter.js';
 import { refuseMovedTag, tagOf } from './moved-tag.js';
 import { familyOf } from './assemble.js';
@@ -56,6 +56,30 @@ export async function convertImage(
 ): Promise<ConvertResult> {
   const options = convertOptions(given);
   const started = performance.now();
+  for (;;) {
+    const before = distrustedBy(source);
+    try {
+      return await convertOnce(source, target, options, started, call);
+    } catch (error) {
+      // From the start, as a second run would: each time with one mirror less, so that it ends.
+      const isMirrors = distrustedBy(source) > before;
+      if (!isMirrors || error instanceof InterruptedError) throw error;
+      call.reporter?.emit({ type: 'step', message: 'starting over, without the mirror' });
+    }
+  }
+}
+
+function distrustedBy(source: ImageSource): number {
+  return isMirrored(source) ? source.distrusted : 0;
+}
+
+async function convertOnce(
+  source: ImageSource,
+  target: ImageTarget,
+  options: ConvertOptions,
+  started: number,
+  call: CallOptions,
+): Promise<ConvertResult> {
   const watch = stopwatch(() => performance.now());
   try {
     await using scratch = await openScratch(options.workDir ?? tmpdir());

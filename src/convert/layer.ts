@@ -4,7 +4,7 @@
  */
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { ContentMismatchError, UnsupportedError } from '../errors.js';
+import { ContentMismatchError, FormatError, UnsupportedError } from '../errors.js';
 import { type ByteBudget } from '../io/byte-budget.js';
 import { counted, type ByteStream, type ReplayableContent } from '../io/streams.js';
 import { localIoError } from '../io/scratch.js';
@@ -24,7 +24,13 @@ import { MEDIA } from '../oci/media-types.js';
 import { type BlobTail, buildBlobTail, foreignBlobRecord } from '../rafs-builder/blob-tail.js';
 import { rafsFormats } from '../rafs-builder/index.js';
 import { type Blob } from '../rafs-builder/tree.js';
-import { type ImageSource, type ImageTarget, isMountable, type PushOutcome } from '../registry/store.js';
+import {
+  type ImageSource,
+  type ImageTarget,
+  isMirrored,
+  isMountable,
+  type PushOutcome,
+} from '../registry/store.js';
 import { type CallOptions, type PackStats, type Stage } from '../reporter.js';
 import { type EarlyBlob, type EarlyPushes } from './early.js';
 import { type ConvertOptions } from './options.js';
@@ -115,6 +121,9 @@ export async function convertLayer(
   } catch (error) {
     packer.abort();
     early.close();
+    // Wrong bytes may make no sense before their end, and with it their digest, is reached.
+    if (error instanceof FormatError && isMirrored(context.source))
+      context.source.distrust(descriptor, error.message, call);
     throw error;
   } finally {
     call.signal?.removeEventListener('abort', abort);

@@ -56,8 +56,11 @@ export class RegistryClient implements AsyncDisposable {
   readonly #access: 'pull' | 'pull,push';
   #found: Promise<readonly Endpoint[]> | undefined;
   #sessions: Promise<readonly EndpointSession[]> | undefined;
-  /** Mirrors that could not be reached: not tried again in this run. */
+  /** Mirrors that could not be reached, or gave wrong content: not tried again in this run. */
   readonly #down = new Set<EndpointSession>();
+  /** By path: the mirror that gave it last. */
+  readonly #givenBy = new Map<string, EndpointSession>();
+  #distrusted = 0;
 
   constructor(reference: Reference, access: 'pull' | 'pull,push', options: ClientOptions) {
     this.host = registryHost(reference);
@@ -69,6 +72,31 @@ export class RegistryClient implements AsyncDisposable {
 
   get retryPolicy(): RetryPolicy {
     return this.#options.retry ?? DEFAULT_RETRY;
+  }
+
+  /** False when the registry alone can answer. */
+  get mayHaveMirrors(): boolean {
+    return this.#options.hostsDir !== undefined;
+  }
+
+  /** Mirrors that were left out because of what they gave. */
+  get distrusted(): number {
+    return this.#distrusted;
+  }
+
+  /**
+   * What the last answer for `path` gave is of no use, for the reason `why`. True when that was a mirror's: it is left out from
+   * now on, and whoever asks again is answered by somebody else.
+   */
+  distrust(path: string, why: string, call: CallOptions): boolean {
+    const mirror = this.#givenBy.get(path);
+    if (mirror === undefined) return false;
+    this.#givenBy.delete(path);
+    if (!this.#down.has(mirror)) {
+      this.#distrusted++;
+      this.#leaveOut(mirror, why, call);
+    }
+    return true;
   }
 
   /** Retries what may pass, unless `once`. Throws RegistryError, AuthError, InterruptedError. */
@@ -147,6 +175,7 @@ export class RegistryClient implements AsyncDisposable {
         },
       );
     }
+    if (typeof request.url === 'string') this.#givenBy.delete(request.url);
     const response = await last.send(request);
     this.#warn(response, last, request);
     if (request.accept.includes(response.status)) return response;
@@ -166,18 +195,25 @@ export class RegistryClient implements AsyncDisposable {
   async #fromMirror(mirror: EndpointSession, request: ApiRequest): Promise<HttpResponse | undefined> {
     try {
       const response = await mirror.send(request);
-      if (response.status < 400 && request.accept.includes(response.status)) return response;
+      if (response.status < 400 && request.accept.includes(response.status)) {
+        if (typeof request.url === 'string') this.#givenBy.set(request.url, mirror);
+        return response;
+      }
       await response.discard();
     } catch (error) {
       if (!(error instanceof RegistryError || error instanceof AuthError)) throw error;
-      this.#down.add(mirror);
-      request.reporter?.emit({
-        type: 'warning',
-        code: 'MIRROR',
-        message: `mirror ${mirror.endpoint.host} is left out from now on: ${error.message}`,
-      });
+      this.#leaveOut(mirror, error.message, request);
     }
     return undefined;
+  }
+
+  #leaveOut(mirror: EndpointSession, why: string, { reporter }: CallOptions): void {
+    this.#down.add(mirror);
+    reporter?.emit({
+      type: 'warning',
+      code: 'MIRROR',
+      message: `mirror ${mirror.endpoint.host} is left out from now on: ${why}`,
+    });
   }
 
   async #sessionsFor(request: ApiRequest): Promise<readonly EndpointSession[]> {

@@ -35,6 +35,7 @@ export async function* download(client: RegistryClient, options: Download): Byte
     const answered = readAnswer(response, at, options);
     if (answered.kind === 'end') {
       await response.discard();
+      if (client.distrust(options.path, `${options.what}: it ends after ${at} bytes`, options)) continue;
       return;
     }
     if (answered.kind === 'wrong') {
@@ -61,7 +62,13 @@ export async function* download(client: RegistryClient, options: Download): Byte
       `${options.what}: the connection ended after ${at - start} of ${end - start} bytes`,
       { retryable: true },
     );
-    if (idleCuts > MAX_IDLE_CUTS) throw cause;
+    if (idleCuts > MAX_IDLE_CUTS) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      if (!client.distrust(options.path, why, options)) throw cause;
+      idleCuts = 0;
+      byRange = true;
+      continue;
+    }
     const delayMs = backoffMs(client.retryPolicy, idleCuts, Math.random);
     (options.reporter ?? silentReporter).emit({
       type: 'retry',

@@ -1,5 +1,5 @@
 /** A repository of a registry, as a source and as a target. */
-import { InvalidReferenceError, NydusError, RegistryError } from '../errors.js';
+import { ContentMismatchError, InvalidReferenceError, NydusError, RegistryError } from '../errors.js';
 import { type GrowingContent } from '../io/growing-file.js';
 import { type ByteStream, collect, type ReplayableContent } from '../io/streams.js';
 import { type Descriptor } from '../oci/descriptor.js';
@@ -23,7 +23,9 @@ import {
   type ImageSource,
   type ImageTarget,
   type Located,
+  type Mirrored,
   type Mountable,
+  nameOf,
   type PushOutcome,
   type Referable,
   type ReferrerList,
@@ -41,7 +43,7 @@ export function openRemoteTarget(reference: Reference, options: ClientOptions): 
 }
 
 /** What source and target have in common: reading. */
-abstract class RemoteRepository implements ContentSource, Located, Referable, AsyncDisposable {
+abstract class RemoteRepository implements ContentSource, Located, Mirrored, Referable, AsyncDisposable {
   readonly location: string;
   protected readonly client: RegistryClient;
   protected readonly reference: Reference;
@@ -57,6 +59,41 @@ abstract class RemoteRepository implements ContentSource, Located, Referable, As
   }
 
   fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
+    const isPlain = options.range === undefined && options.unverified !== true;
+    return isPlain && this.client.mayHaveMirrors
+      ? this.#fetchFromMirrors(descriptor, options)
+      : this.#fetch(descriptor, options);
+  }
+
+  get distrusted(): number {
+    return this.client.distrusted;
+  }
+
+  distrust(descriptor: Descriptor, why: string, options: CallOptions = {}): void {
+    this.client.distrust(this.path(descriptor), why, options);
+  }
+
+  /**
+   * Always verified, and small content before any of it is handed out: then the next host is asked, and nobody notices. What is
+   * larger has been passed on when its end shows that it is wrong: that is an error, but the mirror is asked no more.
+   */
+  async *#fetchFromMirrors(descriptor: Descriptor, options: FetchOptions): ByteStream {
+    const isHeld = descriptor.size <= MAX_DOCUMENT_SIZE;
+    for (;;) {
+      const stream = this.#fetch(descriptor, { ...options, digestedByCaller: false });
+      try {
+        if (!isHeld) yield* stream;
+        else yield await collect(stream, MAX_DOCUMENT_SIZE, nameOf(descriptor, this.location));
+        return;
+      } catch (error) {
+        if (!(error instanceof ContentMismatchError)) throw error;
+        const isMirrors = this.client.distrust(this.path(descriptor), error.message, options);
+        if (!isMirrors || !isHeld) throw error;
+      }
+    }
+  }
+
+  #fetch(descriptor: Descriptor, options: FetchOptions): ByteStream {
     const isDocument = isDocumentType(descriptor.mediaType);
     const stream = download(this.client, {
       path: this.path(descriptor),

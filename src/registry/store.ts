@@ -118,3 +118,15 @@ export interface Referable {
 export function isReferable(store: object): store is Referable {
   return 'referrers' in store && typeof store.referrers === 'function';
 }
+
+/** Asked for, not assumed: content may come from mirrors, which may be wrong. */
+export interface Mirrored {
+  /** Mirrors that were left out because of what they gave: when it grows, reading again may give another result. */
+  readonly distrusted: number;
+  /** The content made no sense, for the reason `why`. If a mirror gave it, that mirror is left out from now on. */
+  distrust(descriptor: Descriptor, why: string, options?: CallOptions): void;
+}
+
+export function isMirrored(store: object): store is Mirrored {
+  return 'distrust' in store && typeof store.distrust === 'function';
+}
