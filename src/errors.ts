@@ -78,6 +78,24 @@ export class AuthError extends NydusError {
 export class ContentMismatchError extends NydusError {
   readonly code = 'CONTENT';
   readonly exitCode = 5;
+  /** The message in parts, where two values were compared. */
+  readonly mismatch: Mismatch | undefined;
+
+  constructor(
+    message: string,
+    { mismatch, ...options }: ErrorOptionsWithHint & { readonly mismatch?: Mismatch } = {},
+  ) {
+    super(message, options);
+    this.mismatch = mismatch;
+  }
+}
+
+/** Two values that should have been the same. */
+export interface Mismatch {
+  /** A sentence without them. */
+  readonly message: string;
+  readonly expected: string;
+  readonly found: string;
 }
 
 export interface FormatErrorDetails extends ErrorOptionsWithHint {

@@ -31,6 +31,7 @@ import {
   type NydusSubject,
   type ReferenceSubject,
 } from './subject.js';
+import { bootstrapFiles } from './work-files.js';
 
 export interface CheckOptions {
   /** All by default. */
@@ -82,6 +83,8 @@ export interface CheckResult {
   readonly platforms: readonly CheckedPlatform[];
   /** When they were asked for. */
   readonly clients: readonly PlatformClients[] | undefined;
+  /** No chunk data was read, as was asked for. */
+  readonly bootstrapOnly: boolean;
   /** Percent of chunk data that was looked at; undefined: all of it. */
   readonly sample: number | undefined;
   readonly findings: readonly Finding[];
@@ -107,6 +110,7 @@ export async function checkImage(
     verdict: run.findings.some(({ severity }) => severity === 'error') ? 'bad' : 'good',
     platforms: run.platforms,
     clients: run.tables,
+    bootstrapOnly: options.bootstrapOnly === true,
     sample: options.sample,
     findings: run.findings,
   };
@@ -288,8 +292,10 @@ class Run {
   async #open(image: ImageSubject): Promise<Opening> {
     const opening = await openImage(image, this.#call);
     this.findings.push(...opening.findings);
-    for (const [name, bytes] of opening.layer?.files ?? [])
-      await this.#keep(image.side, `nydus_bootstrap/${name}`, bytes);
+    if (opening.layer !== undefined) {
+      for (const [path, bytes] of bootstrapFiles(opening.layer, opening.opened))
+        await this.#keep(image.side, path, bytes, image);
+    }
     return opening;
   }
 

@@ -37,7 +37,7 @@ export async function attempt<T>(
 /** The finding that an error amounts to; throws the error when it is not about content. */
 export function faultOf(cause: unknown, where: Place, invalid: FindingId): Finding {
   if (cause instanceof ContentMismatchError) {
-    return finding('CONTENT-DIGEST', where, { message: cause.message, hint: cause.hint });
+    return finding('CONTENT-DIGEST', where, { message: cause.message, ...cause.mismatch, hint: cause.hint });
   }
   if (cause instanceof RegistryError && cause.status === 404) {
     return finding('CONTENT-MISSING', where, { message: cause.message, hint: cause.hint });

@@ -38,7 +38,8 @@ export function plainText(result: CheckResult): string {
 function verdictLine(result: CheckResult): string {
   const { verdict, target, root, findings, sample } = result;
   const sampled = sample === undefined ? '' : ` (a sample: ${sample} % of the chunk data)`;
-  return `${verdict}: ${target}@${root.digest}: ${countsText(findings)}${sampled}`;
+  const only = result.bootstrapOnly ? ' (bootstraps only)' : '';
+  return `${verdict}: ${target}@${root.digest}: ${countsText(findings)}${sampled}${only}`;
 }
 
 function platformLine(image: CheckedPlatform): string {

@@ -44,19 +44,33 @@ export async function* sized(stream: ByteStream, expected: Descriptor, what: str
   for await (const bytes of stream) {
     size += bytes.length;
     if (size > expected.size) {
-      throw new ContentMismatchError(`${what}: more than the ${expected.size} bytes promised`);
+      throw new ContentMismatchError(`${what}: more than the ${expected.size} bytes promised`, {
+        mismatch: {
+          message: `${what}: has more bytes than promised`,
+          expected: `${expected.size} bytes`,
+          found: `${size} bytes or more`,
+        },
+      });
     }
     yield bytes;
   }
   if (size < expected.size) {
-    throw new ContentMismatchError(`${what}: ends after ${size} of ${expected.size} bytes`);
+    throw new ContentMismatchError(`${what}: ends after ${size} of ${expected.size} bytes`, {
+      mismatch: {
+        message: `${what}: ends too early`,
+        expected: `${expected.size} bytes`,
+        found: `${size} bytes`,
+      },
+    });
   }
 }
 
 /** Throws ContentMismatchError unless the digest is the expected one. */
 export function compareDigest(actual: string, expected: Descriptor, what: string): void {
   if (actual !== expected.digest) {
-    throw new ContentMismatchError(`${what}: has digest ${actual}, not ${expected.digest}`);
+    throw new ContentMismatchError(`${what}: has digest ${actual}, not ${expected.digest}`, {
+      mismatch: { message: `${what}: has another digest`, expected: expected.digest, found: actual },
+    });
   }
 }
 

@@ -49,7 +49,12 @@ export async function readBootstrapLayer(stream: ByteStream): Promise<BootstrapL
 
 /** The bootstrap among the files of the layer; undefined when there is none. */
 export function bootstrapOf(layer: BootstrapLayer): Buffer | undefined {
-  return layer.files.get(BOOTSTRAP_PATH) ?? layer.files.get(LEGACY_BOOTSTRAP_PATH);
+  return layer.files.get(bootstrapPathOf(layer) ?? '');
+}
+
+/** Where it is among the files. */
+export function bootstrapPathOf({ files }: BootstrapLayer): string | undefined {
+  return [BOOTSTRAP_PATH, LEGACY_BOOTSTRAP_PATH].find((path) => files.has(path));
 }
 
 /** The cache file that nydusd takes for a blob: uncompressed chunk table, padded to 4096 bytes, and its header. */

@@ -162,6 +162,28 @@ test('--work-dir keeps what was in it and gets the files that upstream writes (t
   ]) {
     assert.ok(existsSync(join(work, path)), path);
   }
+  const output = JSON.parse(await readFile(join(work, 'target/nydus_output.json'), 'utf8')) as {
+    blobs: string[];
+  };
+  output.blobs.sort(); // the blob table has an order of its own
+  const { layers } = JSON.parse(await readFile(join(work, 'target/nydus_manifest.json'), 'utf8')) as {
+    layers: { digest: string }[];
+  };
+  assert.deepEqual(Object.entries(output).slice(1), [
+    ['bootstrap', 'nydus_bootstrap/image/image.boot'],
+    [
+      'blobs',
+      layers
+        .slice(0, -1)
+        .map(({ digest }) => digest.slice('sha256:'.length))
+        .sort(),
+    ],
+    ['external_bootstrap', ''],
+    ['external_blobs', []],
+    ['trace', {}],
+    ['fs_version', '6'],
+    ['compressor', 'zstd'],
+  ]);
 });
 
 test("upstream's flags are taken with a note, those for backends are refused with a sentence", async () => {

@@ -156,6 +156,10 @@ test('a flipped byte of chunk data is found, with the chunk', async () => {
   const target = withBytes(await converted(sourceImage(layers())), 0, flip(3));
   const { findings } = await check(target);
   assert.deepEqual([...new Set(findings.map(({ id }) => id))].sort(), ['CHUNK-DATA', 'CONTENT-DIGEST']);
+  const { message, expected, found } = findings.find(({ id }) => id === 'CONTENT-DIGEST') ?? assert.fail();
+  assert.match(message, /: has another digest$/);
+  assert.equal(expected, manifestOf(target).layers[0]?.digest);
+  assert.match(found ?? '', /^sha256:[0-9a-f]{64}$/);
   assert.deepEqual(findings.find(({ id }) => id === 'CHUNK-DATA')?.where, {
     platform: 'linux/amd64',
     half: undefined,

@@ -23,8 +23,9 @@ export function countsText(findings: readonly Finding[]): string {
 }
 
 /** What was not looked at; undefined when all was. */
-export function limitsText({ sample, source }: CheckResult): string | undefined {
+export function limitsText({ sample, source, bootstrapOnly }: CheckResult): string | undefined {
   const limits = [
+    bootstrapOnly ? '--bootstrap-only: no chunk data was read' : undefined,
     sample === undefined ? undefined : `a sample: ${sample} % of the chunk data was read`,
     source === undefined ? 'no source was given: files were not compared with the original image' : undefined,
   ].filter((limit) => limit !== undefined);

