@@ -3,22 +3,19 @@
  * may be of any size, is not read here. Sections are told twice, by their tar headers and by the table; both must agree.
  */
 import { createHash } from 'node:crypto';
-import { FormatError, UnsupportedError } from '../errors.js';
+import { UnsupportedError } from '../errors.js';
 import { decompress } from '../native.js';
 import { type Descriptor } from '../oci/descriptor.js';
-import { collect } from '../io/streams.js';
 import { blobMetaHeader } from '../rafs-builder/blob-meta.js';
 import { type AnyStruct } from '../rafs-builder/layout.js';
-import { decodeTarHeader, TAR_HEADER_SIZE, tarHeader } from '../rafs-builder/tar-header.js';
+import { TAR_HEADER_SIZE, tarHeader } from '../rafs-builder/tar-header.js';
 import { SECTIONS, tocEntry, tocFlags, type TocEntry } from '../rafs-builder/toc.js';
 import { type ContentSource } from '../registry/store.js';
 import { type CallOptions } from '../reporter.js';
+import { BlobEnd, frameFault, MAX_TAIL, Window } from './blob-end.js';
 
-/** Enough for the table of contents (28 entries at most, as Nydus reads it) and, mostly, for everything behind the data. */
-export const FIRST_READ = 64 * 1024;
+/** As Nydus reads it. */
 const MAX_ENTRIES = 28;
-/** Of everything behind the data: 2^24 chunks take 0.75 GiB of records and digests. */
-export const MAX_TAIL = 2 * 1024 ** 3;
 
 export interface Section {
   readonly entry: TocEntry;
@@ -50,9 +47,8 @@ export async function readBlobFrame(
   blob: Descriptor,
   call: CallOptions,
 ): Promise<BlobFrame> {
-  const start = Math.max(0, blob.size - FIRST_READ);
-  const end = new Window(await readRange(store, blob, { start, end: blob.size }, call), start);
-  const toc = readToc(end, blob.size);
+  const end = await BlobEnd.read(store, blob, call);
+  const toc = readToc(end.window, blob.size);
   const entries = new Map(toc.entries.map((entry) => [entry.name, entry]));
   if (entries.size !== toc.entries.length) throw frameFault('a section is listed twice', toc.offset);
   const dataSize = entries.get(SECTIONS.data)?.compressedSize ?? 0;
@@ -60,10 +56,7 @@ export async function readBlobFrame(
   if (tailSize < blob.size - toc.offset || tailSize > MAX_TAIL) {
     throw frameFault(`${dataSize} bytes of chunk data do not leave room for the other sections`, toc.offset);
   }
-  const tail =
-    dataSize >= start
-      ? end.slice(dataSize, blob.size)
-      : await readRange(store, blob, { start: dataSize, end: blob.size }, call);
+  const tail = await end.from(dataSize);
   const window = new Window(tail, dataSize);
   const sections = walkBack(window, entries, toc.offset);
   const structures = Array.from(structuresOf(window, sections, blob.size, toc));
@@ -205,44 +198,4 @@ function* structuresOf(
 
 function split(entry: TocEntry, start: number): number {
   return start + entry.compressedSize;
-}
-
-/** Bytes of a part of the blob, addressed by their offset in the blob. */
-export class Window {
-  readonly #bytes: Buffer;
-  readonly #start: number;
-
-  constructor(bytes: Buffer, start: number) {
-    this.#bytes = bytes;
-    this.#start = start;
-  }
-
-  slice(start: number, end: number): Buffer {
-    if (start < this.#start || end < start || end > this.#start + this.#bytes.length) {
-      throw frameFault(`bytes ${start} to ${end} lie outside of the sections behind the data`, start);
-    }
-    return this.#bytes.subarray(start - this.#start, end - this.#start);
-  }
-
-  header(offset: number): { readonly name: string; readonly size: number } {
-    return decodeTarHeader(this.slice(offset, offset + TAR_HEADER_SIZE), 0);
-  }
-}
-
-/** Throws FormatError when fewer bytes come than were asked for. */
-export async function readRange(
-  store: ContentSource,
-  blob: Descriptor,
-  range: { readonly start: number; readonly end: number },
-  call: CallOptions,
-): Promise<Buffer> {
-  const size = range.end - range.start;
-  const bytes = await collect(store.fetch(blob, { ...call, range }), size, 'range of a blob');
-  if (bytes.length !== size) throw frameFault(`registry sent ${bytes.length} of ${size} bytes`, range.start);
-  return bytes;
-}
-
-/** A fault of a blob's frame, at an offset in the blob. */
-export function frameFault(message: string, offset: number): FormatError {
-  return new FormatError(message, { offset });
 }

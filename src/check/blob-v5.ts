@@ -11,15 +11,8 @@ import { blobFeatures } from '../rafs-builder/v6.js';
 import { type ChunkRecord } from '../rafs-builder/tree.js';
 import { type ContentSource } from '../registry/store.js';
 import { type CallOptions } from '../reporter.js';
-import {
-  FIRST_READ,
-  frameFault,
-  MAX_TAIL,
-  readRange,
-  Window,
-  type BlobFrame,
-  type Section,
-} from './blob-frame.js';
+import { BlobEnd, frameFault, MAX_TAIL, Window } from './blob-end.js';
+import { type BlobFrame, type Section } from './blob-frame.js';
 import { NO_CHUNKS, tableOf, type NumberedChunks } from './numbered-chunks.js';
 import { type OpenedImage, type UsedBlob } from './opened.js';
 import { type Collector } from './rule.js';
@@ -80,21 +73,17 @@ async function readBlobFrameV5(
   blob: Descriptor,
   call: CallOptions,
 ): Promise<BlobFrame> {
-  const start = Math.max(0, blob.size - FIRST_READ);
-  const end = new Window(await readRange(store, blob, { start, end: blob.size }, call), start);
+  const end = await BlobEnd.read(store, blob, call);
   const last = blob.size - TAR_HEADER_SIZE;
   if (last < 0) throw frameFault(`a blob of ${blob.size} bytes has no sections`, 0);
-  const { name, size } = end.header(last);
+  const { name, size } = end.window.header(last);
   if (name !== SECTIONS.bootstrap)
     throw frameFault(`last section is ${name}, not ${SECTIONS.bootstrap}`, last);
   const boot = last - size;
   const dataSize = boot === 0 ? 0 : boot - TAR_HEADER_SIZE;
   if (dataSize < 0 || blob.size - dataSize > MAX_TAIL)
     throw frameFault(`section ${name} of ${size} bytes leaves no room for the data before it`, last);
-  const tail =
-    dataSize >= start
-      ? end.slice(dataSize, blob.size)
-      : await readRange(store, blob, { start: dataSize, end: blob.size }, call);
+  const tail = await end.from(dataSize);
   const window = new Window(tail, dataSize);
   const sections = new Map<string, Section>();
   const headers = [last];
