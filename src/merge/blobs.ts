@@ -1,6 +1,6 @@
 /**
- * Which blobs a tree refers to, in what order, and chunk references renumbered to that order. Until here a blob is known
- * by the number of its source layer; in a bootstrap it is known by its place in the blob table.
+ * Which blobs a tree refers to, and in what order. In a tree a blob is known by the number of its source layer; in a
+ * bootstrap it is known by its place in the blob table.
  */
 import { InternalError } from '../errors.js';
 import {
@@ -9,20 +9,16 @@ import {
   type Inode,
   type TreeNode,
   chunkBlob,
-  chunkIndex,
-  chunkRef,
 } from '../rafs-builder/tree.js';
 import { sortedChildren } from '../rafs-builder/walk.js';
 
 export interface NumberedBlobs {
-  /** The same tree with new numbers; names that shared an inode still do. */
-  readonly root: TreeNode;
-  /** The blob table: position is the new number. */
+  /** The blob table. */
   readonly blobs: readonly Blob[];
-  /** The old number of each. */
+  /** The number of each in the tree. */
   readonly order: readonly number[];
-  /** From old number to new, for all that the tree refers to. */
-  readonly newNumbers: ReadonlyMap<number, number>;
+  /** Positions in `blobs` by number, for all that the tree refers to. */
+  readonly positions: ReadonlyMap<number, number>;
 }
 
 type File = Inode & { readonly kind: 'file' };
@@ -35,63 +31,23 @@ type File = Inode & { readonly kind: 'file' };
  */
 export function numberBlobs(root: TreeNode, blobs: readonly (Blob | undefined)[]): NumberedBlobs {
   const present = blobs.filter((blob) => blob !== undefined).length;
-  const newById = new Map<string, number>();
-  const newNumbers = new Map<number, number>();
+  const positionOf = new Map<string, number>();
+  const positions = new Map<number, number>();
   const order: number[] = [];
   visitFiles(root, ({ chunks }) => {
     for (const ref of chunks) {
-      const old = chunkBlob(ref);
-      if (newNumbers.has(old)) continue;
-      const { id } = blobAt(blobs, old).record;
-      const known = newById.get(id);
-      newNumbers.set(old, known ?? order.length);
+      const number = chunkBlob(ref);
+      if (positions.has(number)) continue;
+      const { id } = blobAt(blobs, number).record;
+      const known = positionOf.get(id);
+      positions.set(number, known ?? order.length);
       if (known !== undefined) continue;
-      newById.set(id, order.length);
-      order.push(old);
+      positionOf.set(id, order.length);
+      order.push(number);
     }
-    return newNumbers.size < present;
+    return positions.size < present;
   });
-  return {
-    root: renumber(root, newNumbers),
-    blobs: order.map((old) => blobAt(blobs, old)),
-    order,
-    newNumbers,
-  };
-}
-
-/** The tree with every reference's blob replaced; what does not change is shared with the tree given. */
-export function renumber(root: TreeNode, newNumbers: ReadonlyMap<number, number>): TreeNode {
-  if (Array.from(newNumbers).every(([from, to]) => from === to)) return root;
-  const renumbered = new Map<Inode, Inode>();
-  const inodeOf = (inode: Inode): Inode => {
-    if (inode.kind !== 'file' || inode.chunks.length === 0) return inode;
-    let next = renumbered.get(inode);
-    if (next === undefined) {
-      const chunks = inode.chunks.map((ref) =>
-        chunkRef(newNumber(newNumbers, chunkBlob(ref)), chunkIndex(ref)),
-      );
-      next = { ...inode, chunks };
-      renumbered.set(inode, next);
-    }
-    return next;
-  };
-  const nodeOf = (node: TreeNode): TreeNode => {
-    const { name, inode, children } = node;
-    if (children === undefined) {
-      const next = inodeOf(inode);
-      return next === inode ? node : { name, inode: next };
-    }
-    const next = new Map(children);
-    let changed = false;
-    for (const [key, child] of children) {
-      const nextChild = nodeOf(child);
-      if (nextChild === child) continue;
-      next.set(key, nextChild);
-      changed = true;
-    }
-    return changed ? { name, inode, children: next } : node;
-  };
-  return nodeOf(root);
+  return { blobs: order.map((number) => blobAt(blobs, number)), order, positions };
 }
 
 /**
@@ -150,10 +106,4 @@ function blobAt(blobs: readonly (Blob | undefined)[], number: number): Blob {
   const blob = blobs[number];
   if (blob === undefined) throw new InternalError(`a file refers to blob ${number}, which does not exist`);
   return blob;
-}
-
-function newNumber(newNumbers: ReadonlyMap<number, number>, old: number): number {
-  const next = newNumbers.get(old);
-  if (next === undefined) throw new InternalError(`blob ${old} has no new number`);
-  return next;
 }

@@ -3,17 +3,14 @@
  */
 import {
   type Blob,
-  type Bootstrap,
-  type ChunkRef,
+  type BootstrapInput,
   type CompressorName,
   type DigesterName,
   type LayerEntry,
   chunkBlob,
-  chunkIndex,
-  chunkRef,
 } from '../rafs-builder/tree.js';
 import { blobFeatures } from '../rafs-builder/v6.js';
-import { numberBlobs, renumber, storedOffsets } from './blobs.js';
+import { numberBlobs, storedOffsets } from './blobs.js';
 import { type LayerTree } from './layer-tree.js';
 import { overlay } from './overlay.js';
 
@@ -52,16 +49,16 @@ export function layerBootstrap({
   chunkSize,
   compressor,
   digester,
-}: LayerBootstrapInput): Bootstrap {
-  const numbers = new Map<number, number>();
+}: LayerBootstrapInput): BootstrapInput {
+  const positions = new Map<number, number>();
   const used: Blob[] = [];
   for (const number of order) {
     const blob = blobs[number];
     if (blob === undefined) continue;
-    numbers.set(number, used.length);
+    positions.set(number, used.length);
     used.push(number === tree.layer ? blob : withoutBootstrap(blob));
   }
-  return { root: renumber(tree.root, numbers), blobs: used, chunkSize, compressor, digester };
+  return { root: tree.root, blobs: used, positions, chunkSize, compressor, digester };
 }
 
 /** What the bootstrap of an image without any chunk says, whatever was asked for (Nydus builder/src/merge.rs). */
@@ -81,32 +78,20 @@ export function mergedBootstrap({
   chunkSize,
   compressor,
   digester,
-}: MergedBootstrapInput): Bootstrap {
-  const numbered = numberBlobs(overlay(trees), blobs);
-  const stored = new Map(
-    trees.map(({ root, layer }) => [layer, byNewNumber(storedOffsets(root, chunkSize), numbered.newNumbers)]),
-  );
+}: MergedBootstrapInput): BootstrapInput {
+  const root = overlay(trees);
+  const numbered = numberBlobs(root, blobs);
+  const stored = new Map(trees.map((tree) => [tree.layer, storedOffsets(tree.root, chunkSize)]));
   return {
-    root: numbered.root,
+    root,
     blobs: numbered.blobs.map(withoutBootstrap),
+    positions: numbered.positions,
     chunkSize: blobs.some((blob) => blob !== undefined) ? chunkSize : CHUNKLESS_CHUNK_SIZE,
     compressor,
     digester,
     storedFileOffset: (layer, ref) => stored.get(layer)?.get(ref),
     forceXattrFlag: true,
   };
-}
-
-function byNewNumber(
-  offsets: ReadonlyMap<ChunkRef, number>,
-  newNumbers: ReadonlyMap<number, number>,
-): ReadonlyMap<ChunkRef, number> {
-  const renumbered = new Map<ChunkRef, number>();
-  for (const [ref, offset] of offsets) {
-    const blob = newNumbers.get(chunkBlob(ref));
-    if (blob !== undefined) renumbered.set(chunkRef(blob, chunkIndex(ref)), offset);
-  }
-  return renumbered;
 }
 
 /** A blob as another bootstrap than its own tells it. */

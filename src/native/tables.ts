@@ -4,6 +4,7 @@ import { InternalError } from '../errors.js';
 import { type RawName, type RawPath } from '../oci/raw-name.js';
 import {
   chunkRef,
+  type ChunkNumbers,
   type ChunkRecord,
   type ChunkRef,
   type ChunkTable,
@@ -14,6 +15,7 @@ import {
 const ENTRY_HEAD = 64;
 const REFERENCE = 8;
 const CHUNK_RECORD = 64;
+const DIGEST = 32;
 const FLAG_COMPRESSED = 1;
 const FLAG_CRC = 2;
 const TWO_32 = 2 ** 32;
@@ -169,11 +171,15 @@ export class PackedChunkTable implements ChunkTable {
     if (!Number.isInteger(index) || index < 0 || index >= this.length) {
       throw new InternalError(`chunk ${index} of ${this.length} was asked for`);
     }
+    const at = index * CHUNK_RECORD;
+    return { digest: this.bytes.subarray(at, at + DIGEST), ...this.numbers(index) };
+  }
+
+  numbers(index: number): ChunkNumbers {
     const { bytes } = this;
     const at = index * CHUNK_RECORD;
     const flags = bytes.readUInt32LE(at + 44);
     return {
-      digest: bytes.subarray(at, at + 32),
       crc32: (flags & FLAG_CRC) === 0 ? undefined : bytes.readUInt32LE(at + 32),
       compressed: (flags & FLAG_COMPRESSED) !== 0,
       compressedOffset: readU64(bytes, at + 48),
@@ -185,6 +191,17 @@ export class PackedChunkTable implements ChunkTable {
 
   uncompressedOffset(index: number): number {
     return readU64(this.bytes, index * CHUNK_RECORD + 56);
+  }
+
+  digestPrefix(index: number): number {
+    return this.bytes.readUIntBE(index * CHUNK_RECORD, 6);
+  }
+
+  /** Byte by byte: for so few, a call into the engine takes longer. */
+  copyDigest(index: number, to: Buffer, offset: number): void {
+    const { bytes } = this;
+    const from = index * CHUNK_RECORD;
+    for (let i = 0; i < DIGEST; i++) to[offset + i] = bytes[from + i] ?? 0;
   }
 
   /** Any table in packed form. */

@@ -4,7 +4,7 @@ import { type AuditDetails, type AuditFinding, auditFinding, type AuditId } from
 import { chunkBlob, chunkIndex } from './tree.js';
 import * as v6 from './v6.js';
 import { DIRECTORY, FILE, type InodeColumns, SYMLINK } from './v6-inodes.js';
-import { contiguous } from './v6-plan.js';
+import { type ChunkTables, contiguous } from './v6-plan.js';
 import { type V6Image } from './v6-read.js';
 
 /** In the order in which inodes were found. */
@@ -19,11 +19,13 @@ class TreeAudit {
   readonly findings: AuditFinding[] = [];
   readonly #image: V6Image;
   readonly #columns: InodeColumns;
+  readonly #tables: ChunkTables;
   #numbers = new InodeNumbers(0);
 
   constructor(image: V6Image) {
     this.#image = image;
     this.#columns = image.columns;
+    this.#tables = image.bootstrap.blobs.map(({ chunks }) => chunks);
   }
 
   run(): void {
@@ -176,7 +178,7 @@ class TreeAudit {
 
   #isContiguous(nid: number, count: number): boolean {
     const refs = Array.from({ length: count }, (_, k) => this.#columns.chunkAt(nid, k));
-    return contiguous(refs, this.#columns.chunkSize, this.#image.bootstrap.blobs);
+    return contiguous(refs, this.#columns.chunkSize, this.#tables);
   }
 
   #symlink(nid: number): void {

@@ -4,7 +4,7 @@
  */
 import { FormatError } from '../errors.js';
 import { at, reserved, roundUp, struct, u32, u64, type StructOf } from './layout.js';
-import { type ChunkRecord, type ChunkTable } from './tree.js';
+import { chunkNumbers, type ChunkRecord, type ChunkTable } from './tree.js';
 import { BLOCK_SIZE, MAX_COMPRESSED_SIZE, MAX_UNCOMPRESSED_SIZE } from './v6.js';
 
 const TWO_32 = 2 ** 32;
@@ -55,6 +55,14 @@ export const blobMetaHeader = struct(
 );
 export type BlobMetaHeader = StructOf<typeof blobMetaHeader>;
 
+/** Reading and writing go field by field: a blob has a hundred thousand records. */
+const {
+  uncompressedLow: UNCOMPRESSED_LOW,
+  uncompressedHigh: UNCOMPRESSED_HIGH,
+  compressedLow: COMPRESSED_LOW,
+  compressedHigh: COMPRESSED_HIGH,
+} = chunkMeta.offset;
+
 /** Where a chunk is, and how big; a record does not say more. Bytes. */
 export type ChunkExtent = Pick<
   ChunkRecord,
@@ -66,23 +74,15 @@ export function writeChunkMeta(buffer: Buffer, offset: number, chunk: ChunkExten
   const stored = chunk.compressedSize - 1;
   const high = Math.floor(chunk.uncompressedOffset / TWO_32);
   const storedHigh = Math.floor(chunk.compressedOffset / TWO_32);
-  chunkMeta.write(buffer, offset, {
-    // The offset is a multiple of 4096, so the bits below are free.
-    uncompressedLow: ((chunk.uncompressedOffset - high * TWO_32) | ((size >>> 20) << 8)) >>> 0,
-    uncompressedHigh: (high | ((size & 0xf_ffff) << 12)) >>> 0,
-    compressedLow: chunk.compressedOffset - storedHigh * TWO_32,
-    compressedHigh: (storedHigh | ((stored >>> 20) << 8) | ((stored & 0xf_ffff) << 12)) >>> 0,
-  });
+  // The offset is a multiple of 4096, so the bits below are free.
+  const uncompressedLow = (chunk.uncompressedOffset - high * TWO_32) | ((size >>> 20) << 8);
+  buffer.writeUInt32LE(uncompressedLow >>> 0, offset + UNCOMPRESSED_LOW);
+  buffer.writeUInt32LE((high | ((size & 0xf_ffff) << 12)) >>> 0, offset + UNCOMPRESSED_HIGH);
+  buffer.writeUInt32LE(chunk.compressedOffset - storedHigh * TWO_32, offset + COMPRESSED_LOW);
+  const compressedHigh = storedHigh | ((stored >>> 20) << 8) | ((stored & 0xf_ffff) << 12);
+  buffer.writeUInt32LE(compressedHigh >>> 0, offset + COMPRESSED_HIGH);
 }
 
-const {
-  uncompressedLow: UNCOMPRESSED_LOW,
-  uncompressedHigh: UNCOMPRESSED_HIGH,
-  compressedLow: COMPRESSED_LOW,
-  compressedHigh: COMPRESSED_HIGH,
-} = chunkMeta.offset;
-
-/** Field by field: a blob has a hundred thousand of them. */
 export function readChunkMeta(buffer: Buffer, offset: number): ChunkExtent {
   const uncompressedLow = buffer.readUInt32LE(offset + UNCOMPRESSED_LOW);
   const uncompressedHigh = buffer.readUInt32LE(offset + UNCOMPRESSED_HIGH);
@@ -100,7 +100,7 @@ export function readChunkMeta(buffer: Buffer, offset: number): ChunkExtent {
 export function encodeChunkMetas(chunks: ChunkTable): Buffer {
   const out = Buffer.alloc(chunks.length * chunkMeta.size);
   for (let i = 0; i < chunks.length; i++) {
-    const chunk = chunks.at(i);
+    const chunk = chunkNumbers(chunks, i);
     if (
       chunk.uncompressedOffset >= MAX_UNCOMPRESSED_SIZE ||
       chunk.compressedOffset + chunk.compressedSize > MAX_COMPRESSED_SIZE

@@ -7,7 +7,13 @@ import { type Digest, digestHex } from '../oci/digest.js';
 import { blobMetaFile, encodeBlobMetaHeader, encodeChunkMetas } from './blob-meta.js';
 import { encodeTarHeader } from './tar-header.js';
 import { SECTIONS, type TocEntry, tocEntry, tocFlags } from './toc.js';
-import { type BlobRecord, type ChunkTable, type CompressorName, type DigesterName } from './tree.js';
+import {
+  type BlobRecord,
+  type ChunkTable,
+  type CompressorName,
+  copyDigest,
+  type DigesterName,
+} from './tree.js';
 import { BLOCK_SIZE, blobFeatures, COMPRESSORS, OWN_BLOB_ID } from './v6.js';
 
 export interface BlobTailInput {
@@ -109,7 +115,7 @@ async function addChunkSections(
 
 function encodeDigests(chunks: ChunkTable): Buffer {
   const out = Buffer.alloc(chunks.length * 32);
-  for (let i = 0; i < chunks.length; i++) out.set(chunks.at(i).digest, i * 32);
+  for (let i = 0; i < chunks.length; i++) copyDigest(chunks, i, out, i * 32);
   return out;
 }
 

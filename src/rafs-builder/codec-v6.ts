@@ -1,5 +1,5 @@
 /** RAFS v6, both ways. */
-import { type Bootstrap } from './tree.js';
+import { type BootstrapInput } from './tree.js';
 import { readV6, type V6Image } from './v6-read.js';
 import { writeV6 } from './v6-write.js';
 
@@ -13,7 +13,7 @@ export interface RafsReader<Version extends 5 | 6, Image> {
 /** A version that is written too. */
 export interface RafsFormat extends RafsReader<6, V6Image> {
   /** Throws FormatError or UnsupportedError for what the format cannot hold. */
-  write(bootstrap: Bootstrap): Uint8Array;
+  write(bootstrap: BootstrapInput): Uint8Array;
 }
 
 export const formatV6: RafsFormat = { version: 6, write: writeV6, read: readV6 };

@@ -7,7 +7,7 @@
 import { type Branded } from '../oci/digest.js';
 import { type RawName, type RawPath } from '../oci/raw-name.js';
 
-/** `blob * 2^24 + index`: which chunk of which blob. Blobs are numbered by source layer until the writer renumbers them. */
+/** `blob * 2^24 + index`: which chunk of which blob. What is written numbers blobs by source layer (`BootstrapInput`). */
 export type ChunkRef = Branded<number, 'ChunkRef'>;
 
 /** RAFS v6 has 24 bits for the index of a chunk in its blob (0 … 0xFFFFFE; Nydus builder/src/core/context.rs). */
@@ -94,12 +94,32 @@ export interface ChunkTable {
   readonly length: number;
   /** Throws InternalError when there is no such chunk. */
   at(index: number): ChunkRecord;
-  /** The same of one field, for tables that can tell it without making a record. */
+  /**
+   * Parts of the same, for tables that can tell them without making a view of the digest, which costs more than all the rest.
+   * Callers use the functions below, and only for chunks that are there.
+   */
+  numbers?(index: number): ChunkNumbers;
   uncompressedOffset?(index: number): number;
+  /** The first 48 bits of the digest. */
+  digestPrefix?(index: number): number;
+  copyDigest?(index: number, to: Buffer, offset: number): void;
 }
 
+/** A record but for its digest. */
+export type ChunkNumbers = Omit<ChunkRecord, 'digest'>;
+
+export function chunkNumbers(table: ChunkTable, index: number): ChunkNumbers {
+  return table.numbers?.(index) ?? table.at(index);
+}
 export function uncompressedOffset(table: ChunkTable, index: number): number {
   return table.uncompressedOffset?.(index) ?? table.at(index).uncompressedOffset;
+}
+export function digestPrefix(table: ChunkTable, index: number): number {
+  return table.digestPrefix?.(index) ?? table.at(index).digest.readUIntBE(0, 6);
+}
+export function copyDigest(table: ChunkTable, index: number, to: Buffer, offset: number): void {
+  if (table.copyDigest === undefined) to.set(table.at(index).digest, offset);
+  else table.copyDigest(index, to, offset);
 }
 
 /** One data blob as blob table and device table tell it. All sizes and offsets in bytes. */
@@ -128,14 +148,23 @@ export interface Blob {
   readonly chunks: ChunkTable;
 }
 
-/** What a bootstrap is written from, and what reading one gives. */
+/** A filesystem and the blobs that hold its data: what reading a bootstrap gives. */
 export interface Bootstrap {
   readonly root: TreeNode;
-  /** The number in a ChunkRef is the position here. The writer keeps the order and writes all of them. */
+  /** The number in a ChunkRef is the position here. */
   readonly blobs: readonly Blob[];
   readonly chunkSize: number;
   readonly compressor: CompressorName;
   readonly digester: DigesterName;
+}
+
+/** What a bootstrap is written from. The writer keeps the order of `blobs` and writes all of them. */
+export interface BootstrapInput extends Bootstrap {
+  /**
+   * Positions in `blobs` by the number in a ChunkRef, where these differ: trees of layers number blobs by layer, and are
+   * written as they are.
+   */
+  readonly positions?: ReadonlyMap<number, number> | undefined;
   /**
    * The file offset that the chunk table shows for a chunk, where it is not the chunk's position in the file last seen
    * in walk order: a merge inherits what each layer's own table stored. `layer` is the inode's. (Nydus builder/src/merge.rs
@@ -144,4 +173,12 @@ export interface Bootstrap {
   readonly storedFileOffset?: ((layer: number, ref: ChunkRef) => number | undefined) | undefined;
   /** A merge of the reference always sets HAS_XATTR; a layer only when there is one. */
   readonly forceXattrFlag?: boolean | undefined;
+}
+
+/** `positions` as a list by number, which is quick to ask; -1 for a number without a blob. */
+export function blobPositions({ blobs, positions }: BootstrapInput): readonly number[] {
+  if (positions === undefined) return blobs.map((_, position) => position);
+  const list = new Array<number>(Math.max(-1, ...positions.keys()) + 1).fill(-1);
+  for (const [number, position] of positions) list[number] = position;
+  return list;
 }

@@ -9,11 +9,11 @@ import { FormatError, InternalError, UnsupportedError } from '../errors.js';
 import { displayName, type RawPath } from '../oci/raw-name.js';
 import { roundUp } from './layout.js';
 import {
-  type Blob,
-  type Bootstrap,
+  type BootstrapInput,
   chunkBlob,
   chunkIndex,
   type ChunkRef,
+  type ChunkTable,
   type Inode,
   type TreeNode,
   uncompressedOffset,
@@ -62,7 +62,7 @@ export interface BootstrapPlan {
 }
 
 /** `path` names the inode in errors. Throws FormatError for what the format cannot hold, UnsupportedError for too many blobs. */
-export function planBootstrap(bootstrap: Bootstrap): BootstrapPlan {
+export function planBootstrap(bootstrap: BootstrapInput): BootstrapPlan {
   const { root, blobs } = bootstrap;
   if (root.inode.kind !== 'directory') throw new FormatError('the root of an image must be a directory');
   if (blobs.length > v6.MAX_BLOBS) {
@@ -122,7 +122,7 @@ class Planner {
   /** Names that share an inode are links of each other. */
   readonly #numbers = new Map<Inode, number>();
 
-  constructor(bootstrap: Bootstrap) {
+  constructor(bootstrap: BootstrapInput) {
     this.#root = bootstrap.root;
     this.#chunkSize = bootstrap.chunkSize;
     this.used = new UsedChunks(bootstrap);
@@ -283,18 +283,21 @@ export function chunkFormat(
   size: number,
   chunks: readonly ChunkRef[],
   chunkSize: number,
-  blobs: readonly Blob[],
+  tables: ChunkTables,
 ): number {
-  const unit = size > chunkSize && contiguous(chunks, chunkSize, blobs) ? nextPowerOfTwo(size) : chunkSize;
+  const unit = size > chunkSize && contiguous(chunks, chunkSize, tables) ? nextPowerOfTwo(size) : chunkSize;
   return v6.CHUNK_FORMAT_INDEXES | (Math.log2(unit) - Math.log2(v6.BLOCK_SIZE));
 }
 
+/** The chunks of blobs, by the number in a ChunkRef. */
+export type ChunkTables = readonly (ChunkTable | undefined)[];
+
 /** True when the chunks lie in one blob, one behind the other without a gap. */
-export function contiguous(chunks: readonly ChunkRef[], chunkSize: number, blobs: readonly Blob[]): boolean {
+export function contiguous(chunks: readonly ChunkRef[], chunkSize: number, tables: ChunkTables): boolean {
   const [first] = chunks;
   if (first === undefined) return false;
   const blob = chunkBlob(first);
-  const table = blobs[blob]?.chunks;
+  const table = tables[blob];
   if (table === undefined) return false;
   const start = uncompressedOffset(table, chunkIndex(first));
   return chunks.every(

@@ -1,11 +1,21 @@
 /** The chunk table of a bootstrap to be written: which chunks files refer to, in the order of the table. */
 import { InternalError } from '../errors.js';
-import { type Bootstrap, chunkBlob, chunkIndex, type ChunkRecord, type Inode } from './tree.js';
+import {
+  type BootstrapInput,
+  blobPositions,
+  chunkBlob,
+  chunkIndex,
+  type ChunkTable,
+  digestPrefix,
+  type Inode,
+} from './tree.js';
 
 export interface UsedChunkRow {
+  /** Position of its blob. */
   readonly blob: number;
+  /** Its number in `chunks`, the table of that blob. */
   readonly index: number;
-  readonly record: ChunkRecord;
+  readonly chunks: ChunkTable;
   readonly fileOffset: number;
 }
 
@@ -17,16 +27,19 @@ export interface UsedChunkRows {
 
 /** Digests are cut to what a double holds beside the row's number. */
 const DOUBLE_BITS = 53;
+/** Of `digestPrefix`. */
 const DIGEST_BITS = 48;
 
 export class UsedChunks {
-  readonly #bootstrap: Bootstrap;
+  readonly #bootstrap: BootstrapInput;
+  readonly #positions: readonly number[];
   /** A column a blob, by chunk index: one more than the offset in the file seen last; 0 for chunks that none uses. */
   readonly #fileOffsets: readonly Float64Array[];
   #count = 0;
 
-  constructor(bootstrap: Bootstrap) {
+  constructor(bootstrap: BootstrapInput) {
     this.#bootstrap = bootstrap;
+    this.#positions = blobPositions(bootstrap);
     this.#fileOffsets = bootstrap.blobs.map(({ chunks }) => new Float64Array(chunks.length));
   }
 
@@ -40,7 +53,7 @@ export class UsedChunks {
     for (let k = 0; k < chunks.length; k++) {
       const ref = chunks[k];
       if (ref === undefined) continue;
-      const offsets = this.#fileOffsets[chunkBlob(ref)];
+      const offsets = this.#fileOffsets[this.#positions[chunkBlob(ref)] ?? -1];
       if (offsets === undefined) {
         throw new InternalError(
           `${name()}: it refers to blob ${chunkBlob(ref)}, which the image does not have`,
@@ -66,12 +79,13 @@ export class UsedChunks {
     const dropped = 2 ** Math.max(0, DIGEST_BITS - (DOUBLE_BITS - rowBits));
     let row = 0;
     for (const [blob, offsets] of this.#fileOffsets.entries()) {
+      const chunks = blobs[blob]?.chunks;
+      if (chunks === undefined) continue;
       for (let index = 0; index < offsets.length; index++) {
         if (offsets[index] === 0) continue;
         blobOf[row] = blob;
         indexOf[row] = index;
-        const digest = blobs[blob]?.chunks.at(index).digest.readUIntBE(0, DIGEST_BITS / 8) ?? 0;
-        keys[row] = Math.floor(digest / dropped) * scale + row;
+        keys[row] = Math.floor(digestPrefix(chunks, index) / dropped) * scale + row;
         row += 1;
       }
     }
@@ -80,9 +94,9 @@ export class UsedChunks {
       const number = (keys[position] ?? 0) % scale;
       const blob = blobOf[number] ?? 0;
       const index = indexOf[number] ?? 0;
-      const record = blobs[blob]?.chunks.at(index);
-      if (record === undefined) throw new InternalError(`there is no row ${position} in the chunk table`);
-      return { blob, index, record, fileOffset: (this.#fileOffsets[blob]?.[index] ?? 1) - 1 };
+      const chunks = blobs[blob]?.chunks;
+      if (chunks === undefined) throw new InternalError(`there is no row ${position} in the chunk table`);
+      return { blob, index, chunks, fileOffset: (this.#fileOffsets[blob]?.[index] ?? 1) - 1 };
     };
     sortTies(keys, scale, at);
     return { length: this.#count, at };
@@ -108,5 +122,6 @@ function sortTies(keys: Float64Array, scale: number, at: (position: number) => U
 }
 
 function compareRows(a: UsedChunkRow, b: UsedChunkRow): number {
-  return Buffer.compare(a.record.digest, b.record.digest) || a.blob - b.blob || a.index - b.index;
+  const digests = Buffer.compare(a.chunks.at(a.index).digest, b.chunks.at(b.index).digest);
+  return digests || a.blob - b.blob || a.index - b.index;
 }

@@ -2,18 +2,21 @@
 import { InternalError } from '../errors.js';
 import { roundUp } from './layout.js';
 import {
-  type Blob,
-  type Bootstrap,
+  type BootstrapInput,
+  blobPositions,
   chunkBlob,
   chunkIndex,
+  chunkNumbers,
   type ChunkRef,
+  copyDigest,
   type Inode,
   uncompressedOffset,
 } from './tree.js';
 import * as v6 from './v6.js';
 import { blockEnd } from './v6-directory.js';
 import { encodeDevice } from './v6-inode.js';
-import { type BootstrapPlan, chunkFormat, planBootstrap } from './v6-plan.js';
+import { type BootstrapPlan, chunkFormat, type ChunkTables, planBootstrap } from './v6-plan.js';
+import { type UsedChunkRow } from './v6-used-chunks.js';
 import { writeXattrs, xattrAreaSize, xattrCount } from './v6-xattrs.js';
 
 const { nid: NID, nameOffset: NAME_OFFSET, fileType: FILE_TYPE } = v6.dirent.offset;
@@ -23,6 +26,8 @@ const {
   indexHigh: INDEX_HIGH,
   block: BLOCK,
 } = v6.chunkIndexEntry.offset;
+const INODE = v6.inodeExtended.offset;
+const CHUNK = v6.chunkInfo.offset;
 const TWO_32 = 2 ** 32;
 
 /** Uncompressed data of blobs put behind the bootstrap on one device starts at multiples of this. */
@@ -32,34 +37,34 @@ const DEVICE_ALIGNMENT = 0x8_0000;
  * The image as bytes; the same for the same input. Throws FormatError when the format cannot hold it, UnsupportedError
  * for too many blobs.
  */
-export function writeV6(bootstrap: Bootstrap): Buffer {
+export function writeV6(bootstrap: BootstrapInput): Buffer {
   const plan = planBootstrap(bootstrap);
   const out = Buffer.alloc(plan.fileSize);
   writeSuperBlocks(out, bootstrap, plan);
   writeBlobTables(out, bootstrap, plan);
-  for (let number = 0; number < plan.inodes.count; number++) writeInode(out, number, plan, bootstrap);
+  const blobs = blobNumbers(bootstrap);
+  for (let number = 0; number < plan.inodes.count; number++) writeInode(out, number, plan, blobs);
   for (let i = 0; i < plan.chunkTable.length; i++) {
-    const row = plan.chunkTable.at(i);
-    const { record } = row;
-    v6.chunkInfo.write(out, plan.chunkTableOffset + i * v6.chunkInfo.size, {
-      digest: record.digest,
-      blobIndex: row.blob,
-      flags:
-        (record.compressed ? v6.chunkFlags.bits.COMPRESSED : 0) |
-        (record.crc32 === undefined ? 0 : v6.chunkFlags.bits.HAS_CRC32),
-      compressedSize: record.compressedSize,
-      uncompressedSize: record.uncompressedSize,
-      compressedOffset: record.compressedOffset,
-      uncompressedOffset: record.uncompressedOffset,
-      fileOffset: row.fileOffset,
-      index: row.index,
-      crc32: record.crc32 ?? 0,
-    });
+    writeChunkInfo(out, plan.chunkTableOffset + i * v6.chunkInfo.size, plan.chunkTable.at(i));
   }
   return out;
 }
 
-function writeSuperBlocks(out: Buffer, bootstrap: Bootstrap, plan: BootstrapPlan): void {
+/** What the number in a ChunkRef stands for. */
+interface BlobNumbers {
+  readonly chunkSize: number;
+  readonly tables: ChunkTables;
+  /** In the blob table. */
+  readonly positions: readonly number[];
+}
+
+function blobNumbers(bootstrap: BootstrapInput): BlobNumbers {
+  const { blobs, chunkSize } = bootstrap;
+  const positions = blobPositions(bootstrap);
+  return { chunkSize, positions, tables: positions.map((position) => blobs[position]?.chunks) };
+}
+
+function writeSuperBlocks(out: Buffer, bootstrap: BootstrapInput, plan: BootstrapPlan): void {
   const { blobs } = bootstrap;
   v6.superBlock.write(out, v6.SUPER_OFFSET, {
     magic: v6.SUPER_MAGIC,
@@ -95,7 +100,7 @@ function writeSuperBlocks(out: Buffer, bootstrap: Bootstrap, plan: BootstrapPlan
   if (plan.prefetchOffset !== 0) v6.prefetchEntry.write(out, plan.prefetchOffset, { nid: v6.ROOT_NID });
 }
 
-function superFlagsOf(bootstrap: Bootstrap, plan: BootstrapPlan): number {
+function superFlagsOf(bootstrap: BootstrapInput, plan: BootstrapPlan): number {
   const { bits } = v6.superFlags;
   const digests = bootstrap.blobs.every(({ record }) =>
     v6.blobFeatures.has(record.features, 'INLINED_CHUNK_DIGEST'),
@@ -110,7 +115,7 @@ function superFlagsOf(bootstrap: Bootstrap, plan: BootstrapPlan): number {
   );
 }
 
-function writeBlobTables(out: Buffer, bootstrap: Bootstrap, plan: BootstrapPlan): void {
+function writeBlobTables(out: Buffer, bootstrap: BootstrapInput, plan: BootstrapPlan): void {
   let position = plan.fileSize;
   bootstrap.blobs.forEach(({ record }, i) => {
     const blocks = record.uncompressedSize / v6.BLOCK_SIZE;
@@ -145,7 +150,8 @@ function writeBlobTables(out: Buffer, bootstrap: Bootstrap, plan: BootstrapPlan)
   });
 }
 
-function writeInode(out: Buffer, number: number, plan: BootstrapPlan, bootstrap: Bootstrap): void {
+/** Fields one by one, as there is one of these for every file. */
+function writeInode(out: Buffer, number: number, plan: BootstrapPlan, blobs: BlobNumbers): void {
   const { metaOffset, inodes: plans } = plan;
   const inode = plans.inodes[number];
   if (inode === undefined) throw new InternalError(`there is no inode ${number} in the plan`);
@@ -153,24 +159,22 @@ function writeInode(out: Buffer, number: number, plan: BootstrapPlan, bootstrap:
   const layout = plans.layout[number] ?? 0;
   const data = metaOffset + (plans.dataOffset[number] ?? 0);
   const xattrSize = xattrAreaSize(inode.xattrs);
-  v6.inodeExtended.write(out, offset, {
-    format: 1 | (layout << 1),
-    xattrCount: xattrCount(xattrSize),
-    mode: v6.FILE_TYPES[inode.kind].mode | inode.mode,
-    size: sizeOf(inode, plans.directorySize[number] ?? 0),
-    union: unionOf(inode, data, bootstrap),
-    ino: plans.ino[number] ?? 0,
-    uid: inode.uid,
-    gid: inode.gid,
-    mtime: inode.mtime,
-    mtimeNsec: inode.mtimeNsec,
-    nlink: plans.nlink[number] ?? 0,
-  });
+  out.writeUInt16LE(1 | (layout << 1), offset + INODE.format);
+  out.writeUInt16LE(xattrCount(xattrSize), offset + INODE.xattrCount);
+  out.writeUInt16LE(v6.FILE_TYPES[inode.kind].mode | inode.mode, offset + INODE.mode);
+  writeU64(out, sizeOf(inode, plans.directorySize[number] ?? 0), offset + INODE.size);
+  out.writeUInt32LE(unionOf(inode, data, blobs), offset + INODE.union);
+  out.writeUInt32LE(plans.ino[number] ?? 0, offset + INODE.ino);
+  out.writeUInt32LE(inode.uid, offset + INODE.uid);
+  out.writeUInt32LE(inode.gid, offset + INODE.gid);
+  writeI64(out, inode.mtime, offset + INODE.mtime);
+  out.writeUInt32LE(inode.mtimeNsec, offset + INODE.mtimeNsec);
+  out.writeUInt32LE(plans.nlink[number] ?? 0, offset + INODE.nlink);
   writeXattrs(out, offset + v6.inodeExtended.size, inode.xattrs);
   const body = offset + v6.inodeExtended.size + xattrSize;
   switch (inode.kind) {
     case 'file':
-      writeChunkIndex(out, roundUp(body, 8), inode.chunks, bootstrap.blobs);
+      writeChunkIndex(out, roundUp(body, 8), inode.chunks, blobs);
       return;
     case 'symlink':
       // A target is shorter than a block: inline, or at the start of its block.
@@ -202,10 +206,10 @@ function sizeOf(inode: Inode, directorySize: number): number {
   }
 }
 
-function unionOf(inode: Inode, data: number, { chunkSize, blobs }: Bootstrap): number {
+function unionOf(inode: Inode, data: number, { chunkSize, tables }: BlobNumbers): number {
   switch (inode.kind) {
     case 'file':
-      return chunkFormat(inode.size, inode.chunks, chunkSize, blobs);
+      return chunkFormat(inode.size, inode.chunks, chunkSize, tables);
     case 'directory':
     case 'symlink':
       return Math.floor(data / v6.BLOCK_SIZE);
@@ -218,21 +222,39 @@ function unionOf(inode: Inode, data: number, { chunkSize, blobs }: Bootstrap): n
   }
 }
 
-/** Fields one by one: there is an entry for every chunk of every file. */
+function writeChunkInfo(out: Buffer, offset: number, row: UsedChunkRow): void {
+  const { chunks, index } = row;
+  const chunk = chunkNumbers(chunks, index);
+  copyDigest(chunks, index, out, offset + CHUNK.digest);
+  out.writeUInt32LE(row.blob, offset + CHUNK.blobIndex);
+  const flags =
+    (chunk.compressed ? v6.chunkFlags.bits.COMPRESSED : 0) |
+    (chunk.crc32 === undefined ? 0 : v6.chunkFlags.bits.HAS_CRC32);
+  out.writeUInt32LE(flags, offset + CHUNK.flags);
+  out.writeUInt32LE(chunk.compressedSize, offset + CHUNK.compressedSize);
+  out.writeUInt32LE(chunk.uncompressedSize, offset + CHUNK.uncompressedSize);
+  writeU64(out, chunk.compressedOffset, offset + CHUNK.compressedOffset);
+  writeU64(out, chunk.uncompressedOffset, offset + CHUNK.uncompressedOffset);
+  writeU64(out, row.fileOffset, offset + CHUNK.fileOffset);
+  out.writeUInt32LE(index, offset + CHUNK.index);
+  out.writeUInt32LE(chunk.crc32 ?? 0, offset + CHUNK.crc32);
+}
+
+/** An entry for every chunk of every file. */
 function writeChunkIndex(
   out: Buffer,
   offset: number,
   chunks: readonly ChunkRef[],
-  blobs: readonly Blob[],
+  { tables, positions }: BlobNumbers,
 ): void {
   let at = offset;
   for (const ref of chunks) {
     const blob = chunkBlob(ref);
     const index = chunkIndex(ref);
-    const table = blobs[blob]?.chunks;
+    const table = tables[blob];
     const start = table === undefined ? 0 : uncompressedOffset(table, index);
     out.writeUInt16LE(index & 0xffff, at + INDEX_LOW);
-    out.writeUInt8(blob + 1, at + DEVICE);
+    out.writeUInt8((positions[blob] ?? -1) + 1, at + DEVICE);
     out.writeUInt8(index >>> 16, at + INDEX_HIGH);
     out.writeUInt32LE(start / v6.BLOCK_SIZE, at + BLOCK);
     at += v6.chunkIndexEntry.size;
@@ -257,9 +279,7 @@ function writeDirectory(
     for (; from < end; from++) {
       const inode = rowInodes[from] ?? 0;
       const text = rowNames[from] ?? '';
-      const slot = (offset[inode] ?? 0) / v6.SLOT_SIZE;
-      out.writeUInt32LE(slot % TWO_32, entry + NID);
-      out.writeUInt32LE(Math.floor(slot / TWO_32), entry + NID + 4);
+      writeU64(out, (offset[inode] ?? 0) / v6.SLOT_SIZE, entry + NID);
       out.writeUInt16LE(name - base, entry + NAME_OFFSET);
       out.writeUInt8(v6.FILE_TYPES[inodes[inode]?.kind ?? 'file'].dirent, entry + FILE_TYPE);
       out.write(text, name, 'latin1');
@@ -267,4 +287,16 @@ function writeDirectory(
       entry += v6.dirent.size;
     }
   }
+}
+
+/** Whole numbers that a double holds; others are a RangeError of Node's. */
+function writeU64(out: Buffer, value: number, at: number): void {
+  const high = Math.floor(value / TWO_32);
+  out.writeUInt32LE(value - high * TWO_32, at);
+  out.writeUInt32LE(high, at + 4);
+}
+function writeI64(out: Buffer, value: number, at: number): void {
+  const high = Math.floor(value / TWO_32); // floor, not truncation: that is two's complement
+  out.writeUInt32LE(value - high * TWO_32, at);
+  out.writeInt32LE(high, at + 4);
 }

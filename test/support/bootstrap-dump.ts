@@ -6,7 +6,7 @@ import { type RawName, type RawPath } from '../../src/oci/raw-name.js';
 import {
   type Blob,
   type BlobRecord,
-  type Bootstrap,
+  type BootstrapInput,
   type ChunkRecord,
   type ChunkRef,
   chunkRef,
@@ -54,7 +54,7 @@ interface OpenInode {
 }
 
 /** What `text` says. `layer` is 0 everywhere; file offsets of the chunk table are those of the T lines. */
-export function parseDump(text: string): Bootstrap {
+export function parseDump(text: string): BootstrapInput {
   const lines = text.split('\n').filter((line) => line !== '');
   const of = (letter: string): Fields[] =>
     lines.filter((line) => line.startsWith(`${letter} `)).map((line) => new Fields(line.split(' ')));

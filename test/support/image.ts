@@ -16,7 +16,14 @@ import {
   openImagePacker,
 } from '../../src/native.js';
 import { buildBlobTail, foreignBlobRecord, rafsFormats } from '../../src/rafs-builder/index.js';
-import { type Blob, type Bootstrap, type Inode, chunkBlob, chunkIndex } from '../../src/rafs-builder/tree.js';
+import {
+  type Blob,
+  type BootstrapInput,
+  type ChunkRef,
+  type Inode,
+  chunkBlob,
+  chunkIndex,
+} from '../../src/rafs-builder/tree.js';
 
 export interface PackingOptions {
   readonly compressor?: 'zstd' | 'none';
@@ -38,7 +45,7 @@ export interface PackedLayer {
 
 export interface PackedImage {
   readonly layers: readonly PackedLayer[];
-  readonly merged: Bootstrap;
+  readonly merged: BootstrapInput;
   /** `merged` as bytes. */
   readonly bootstrap: Uint8Array;
 }
@@ -118,6 +125,11 @@ async function packLayer(
   }
 }
 
+/** The blob that a chunk of the merged tree lies in. */
+function blobOf({ merged }: PackedImage, ref: ChunkRef): Blob | undefined {
+  return merged.blobs[merged.positions?.get(chunkBlob(ref)) ?? -1];
+}
+
 /** Hex SHA-256 of a file's content, decoded out of the blobs. `inode` is one of the merged tree. */
 export async function contentDigest(
   image: PackedImage,
@@ -125,7 +137,7 @@ export async function contentDigest(
 ): Promise<string> {
   const hash = createHash('sha256');
   for (const ref of inode.chunks) {
-    const blob = image.merged.blobs[chunkBlob(ref)];
+    const blob = blobOf(image, ref);
     const bytes = image.layers.find(
       (layer) => layer.blob !== undefined && layer.blob.record.id === blob?.record.id,
     )?.bytes;

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { compareRaw, type RawName, type RawPath } from '../../src/oci/raw-name.js';
 import {
   type Blob,
-  type Bootstrap,
+  type BootstrapInput,
   chunkRef,
   type ChunkRecord,
   type Inode,
@@ -126,7 +126,7 @@ const rootShape = fc.record({
 });
 
 /** A bootstrap of one to three blobs with full chunks and short ones; files, links and directories of all kinds. */
-export const bootstrapArbitrary: fc.Arbitrary<Bootstrap> = fc
+export const bootstrapArbitrary: fc.Arbitrary<BootstrapInput> = fc
   .record({ root: rootShape, blobCount: fc.integer({ min: 1, max: 3 }), seed: fc.nat() })
   .map(({ root, blobCount, seed }) => new Builder(blobCount, seed).build(root));
 
@@ -141,7 +141,7 @@ class Builder {
     this.#blobs = Array.from({ length: blobCount }, (_, i) => randomBlob(i, seed));
   }
 
-  build(root: Extract<Shape, { children: unknown }>): Bootstrap {
+  build(root: Extract<Shape, { children: unknown }>): BootstrapInput {
     const tree = this.#node('' as RawName, root);
     return {
       root: tree,

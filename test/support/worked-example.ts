@@ -7,7 +7,7 @@ import { type Digest } from '../../src/oci/digest.js';
 import { type RawName, type RawPath } from '../../src/oci/raw-name.js';
 import {
   type BlobRecord,
-  type Bootstrap,
+  type BootstrapInput,
   chunkRef,
   type ChunkRecord,
   type ChunkTable,
@@ -110,13 +110,13 @@ const ROOT_MERGED = directory('', [
 
 const SETTINGS = { chunkSize: 0x10_0000, compressor: 'zstd', digester: 'blake3' } as const;
 
-export function layer1(record: BlobRecord): Bootstrap {
+export function layer1(record: BlobRecord): BootstrapInput {
   return { ...SETTINGS, root: ROOT_1, blobs: [{ record, chunks: CHUNKS_1 }] };
 }
-export function layer2(record: BlobRecord): Bootstrap {
+export function layer2(record: BlobRecord): BootstrapInput {
   return { ...SETTINGS, root: ROOT_2, blobs: [{ record, chunks: CHUNKS_2 }] };
 }
-export function merged(first: BlobRecord, second: BlobRecord): Bootstrap {
+export function merged(first: BlobRecord, second: BlobRecord): BootstrapInput {
   return {
     ...SETTINGS,
     root: ROOT_MERGED,

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import {
   type Blob,
   type Bootstrap,
+  type BootstrapInput,
   chunkRef,
   type ChunkRecord,
   type Inode,
@@ -61,7 +62,7 @@ function rowsOf(
   bootstrap: Pick<Bootstrap, 'blobs' | 'chunkSize'>,
   ...files: ReturnType<typeof file>[]
 ): number[][] {
-  const used = new UsedChunks(bootstrap as Bootstrap); // no other field is looked at
+  const used = new UsedChunks(bootstrap as BootstrapInput); // no other field is looked at
   for (const one of files) used.add(one, () => 'a file');
   const rows = used.rows();
   return Array.from({ length: rows.length }, (_, i) => {

@@ -4,7 +4,7 @@ import { FormatError, InternalError, UnsupportedError } from '../../../src/error
 import { rafsFormats } from '../../../src/rafs-builder/index.js';
 import {
   type Blob,
-  type Bootstrap,
+  type BootstrapInput,
   chunkRef,
   type ChunkRecord,
   type Inode,
@@ -57,7 +57,7 @@ function imageOf(
   children: readonly TreeNode[],
   blobs: readonly Blob[] = [],
   chunkSize = 0x10_0000,
-): Bootstrap {
+): BootstrapInput {
   return { root: directory('', children), blobs, chunkSize, compressor: 'zstd', digester: 'blake3' };
 }
 
