@@ -128,9 +128,9 @@ export async function compress(bytes: Uint8Array, level: number): Promise<Buffer
   return unwrap(await addon().compress(asBuffer(bytes), level)) ?? undefined;
 }
 
-/** One gzip member: the same bytes on every machine, which zlib does not promise. */
-export async function gzip(bytes: Uint8Array): Promise<Buffer> {
-  return unwrap(await addon().gzip(asBuffer(bytes)));
+/** One gzip member of all parts together: the same bytes on every machine, which zlib does not promise. */
+export async function gzip(parts: readonly Uint8Array[]): Promise<Buffer> {
+  return unwrap(await addon().gzip(parts.map(asBuffer)));
 }
 
 /** Throws FormatError unless `bytes` decode to exactly `size` bytes. `size` is allocated: check it before. */

@@ -26,15 +26,15 @@ export async function bootstrapLayer(
   metas: readonly BlobMeta[],
 ): Promise<BootstrapLayer> {
   const tar = await bootstrapTar(bootstrap, metas);
-  const bytes = await gzip(tar);
-  return {
-    bytes,
-    digest: sha256(bytes),
-    diffId: sha256(tar) as string as DiffId, // of the uncompressed tar, which is what a diffID is
-  };
+  // Compressed by a thread of the addon, and digested here meanwhile.
+  const compressed = gzip(tar);
+  const diffId = sha256(...tar) as string as DiffId; // of the uncompressed tar, which is what a diffID is
+  const bytes = await compressed;
+  return { bytes, digest: sha256(bytes), diffId };
 }
 
-export async function bootstrapTar(bootstrap: Uint8Array, metas: readonly BlobMeta[]): Promise<Buffer> {
+/** The tar in parts: the bootstrap is large, and stays the one copy of itself. */
+async function bootstrapTar(bootstrap: Uint8Array, metas: readonly BlobMeta[]): Promise<Uint8Array[]> {
   const tar = pack();
   const add = (header: Pick<Header, 'name' | 'mode'> & Partial<Header>, bytes?: Uint8Array): void => {
     const full = { uid: 0, gid: 0, mtime: new Date(0), ...header };
@@ -52,5 +52,5 @@ export async function bootstrapTar(bootstrap: Uint8Array, metas: readonly BlobMe
   tar.finalize();
   const parts: Uint8Array[] = [];
   for await (const part of tar) if (part instanceof Uint8Array) parts.push(part);
-  return Buffer.concat(parts);
+  return parts;
 }

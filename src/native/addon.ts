@@ -84,7 +84,7 @@ interface Addon {
     readonly prefix?: number | undefined;
   }): Outcome<NativeBlobVerifier>;
   compress(bytes: Buffer, level: number): Promise<Outcome<Buffer | null>>;
-  gzip(bytes: Buffer): Promise<Outcome<Buffer>>;
+  gzip(parts: readonly Buffer[]): Promise<Outcome<Buffer>>;
   decompress(bytes: Buffer, encoding: string, size: number): Promise<Outcome<Buffer>>;
   versions(): { readonly addon: string; readonly zstd: string };
 }

@@ -25,8 +25,11 @@ export function isDigest(text: string): text is Digest {
   return SHA256.test(text);
 }
 
-export function sha256(bytes: Uint8Array | string): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest; // by construction
+/** Of all parts, one behind the other. */
+export function sha256(...parts: readonly (Uint8Array | string)[]): Digest {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return `sha256:${hash.digest('hex')}` as Digest; // by construction
 }
 
 export function digestFromHex(hex: string): Digest {

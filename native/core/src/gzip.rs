@@ -1,25 +1,45 @@
 //! Gzip for the small layer that holds the bootstrap. Its digest is part of the image's, so it must be the same on every
 //! machine: zlib and its faster kin choose matches by what the processor can do, `miniz_oxide` does not.
 
-use miniz_oxide::deflate::compress_to_vec;
+use miniz_oxide::deflate::core::{
+    CompressorOxide, TDEFLFlush, TDEFLStatus, compress_to_output, create_comp_flags_from_zip_params,
+};
+
+use crate::error::{Error, Result};
 
 /// RFC 1952, 2.3: magic, deflate, no flags, no time, no hint, system unknown.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
 /// zlib's own default: smaller costs far more time.
-const LEVEL: u8 = 6;
+const LEVEL: i32 = 6;
 
-/// One gzip member; a function of `bytes` alone.
-#[must_use]
-pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+/// One gzip member of all parts, one behind the other: a function of their bytes alone, however they are cut. They are not
+/// copied together, as the bootstrap among them may be large.
+pub fn gzip<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<u8>> {
     let mut crc = flate2::Crc::new();
-    crc.update(bytes);
     let mut member = HEADER.to_vec();
-    member.extend_from_slice(&compress_to_vec(bytes, LEVEL));
+    // No window bits: bare deflate.
+    let mut deflate = CompressorOxide::new(create_comp_flags_from_zip_params(LEVEL, 0, 0));
+    let mut feed = |bytes: &[u8], flush| {
+        let (status, _) = compress_to_output(&mut deflate, bytes, flush, |out| {
+            member.extend_from_slice(out);
+            true
+        });
+        status
+    };
+    for part in parts {
+        crc.update(part);
+        if feed(part, TDEFLFlush::None) != TDEFLStatus::Okay {
+            return Err(Error::internal("deflate refused its input"));
+        }
+    }
+    if feed(&[], TDEFLFlush::Finish) != TDEFLStatus::Done {
+        return Err(Error::internal("deflate did not end"));
+    }
     member.extend_from_slice(&crc.sum().to_le_bytes());
     // The length counts modulo 2^32, which is what flate2's counter does.
     member.extend_from_slice(&crc.amount().to_le_bytes());
-    member
+    Ok(member)
 }
 
 #[cfg(test)]
@@ -33,17 +53,30 @@ mod tests {
         let bytes: Vec<u8> = (0..200_000_u32).flat_map(|i| (i / 7 % 251).to_le_bytes()).collect();
         for input in [&bytes[..], &[], b"x"] {
             let mut back = Vec::new();
-            flate2::read::GzDecoder::new(&gzip(input)[..]).read_to_end(&mut back).unwrap();
+            flate2::read::GzDecoder::new(&gzip([input]).unwrap()[..]).read_to_end(&mut back).unwrap();
             assert_eq!(back, input);
         }
-        assert!(gzip(&bytes).len() < bytes.len() / 10);
+        assert!(gzip([&bytes[..]]).unwrap().len() < bytes.len() / 10);
+    }
+
+    #[test]
+    fn its_bytes_do_not_depend_on_how_the_input_is_cut() {
+        let bytes: Vec<u8> =
+            (0..300_000_u32).flat_map(|i| (i.wrapping_mul(2_654_435_761) >> 20).to_le_bytes()).collect();
+        let whole = [&HEADER[..], &miniz_oxide::deflate::compress_to_vec(&bytes, 6)].concat();
+        for size in [1, 511, 512, 65_537, bytes.len()] {
+            // Pieces of one byte for a while only: they are slow.
+            let (first, rest) = bytes.split_at(bytes.len().min(size * 10_000));
+            let member = gzip(first.chunks(size).chain(rest.chunks(1 << 20))).unwrap();
+            assert_eq!(member[..whole.len()], whole[..], "pieces of {size} bytes");
+        }
     }
 
     #[test]
     fn its_bytes_are_a_promise() {
         // Manifest digests follow from them: a change here is a change of format output.
         assert_eq!(
-            gzip(b"nydus nydus nydus nydus\n"),
+            gzip([&b"nydus nydus nydus nydus\n"[..]]).unwrap(),
             [
                 &HEADER[..],
                 &[0xcb, 0xab, 0x4c, 0x29, 0x2d, 0x56, 0xc8, 0x43, 0x27, 0xb9, 0x00],

@@ -57,11 +57,11 @@ pub fn decompress(env: &Env, bytes: Buffer, encoding: String, size: u32) -> napi
     Ok(promise)
 }
 
-/// One gzip member, the same bytes on every machine.
+/// One gzip member of all parts together, the same bytes on every machine.
 #[napi(catch_unwind)]
-pub fn gzip(env: &Env, bytes: Buffer) -> napi::Result<Object<'_>> {
+pub fn gzip(env: &Env, parts: Vec<Buffer>) -> napi::Result<Object<'_>> {
     let (reply, promise) = promise::<Buffer>(env)?;
-    run(reply, move |_| Ok(nydus_core::gzip::gzip(&bytes).into()));
+    run(reply, move |_| Ok(nydus_core::gzip::gzip(parts.iter().map(|part| &part[..]))?.into()));
     Ok(promise)
 }
 
