@@ -2,6 +2,7 @@
  * Rule: every blob holds what bootstraps say of it. Its sections are read from its end; then the blob is streamed once, and
  * each chunk is decoded, measured and digested. Nothing of the size of a blob is ever in memory.
  */
+import { InternalError } from '../errors.js';
 import { mapOrdered } from '../io/concurrency.js';
 import { compareDigest } from '../io/streams.js';
 import { openBlobVerifier, type BlobVerifierOptions } from '../native.js';
@@ -9,7 +10,7 @@ import { type Descriptor } from '../oci/descriptor.js';
 import { digestHex, type Digest } from '../oci/digest.js';
 import { TAR_HEADER_SIZE } from '../rafs-builder/tar-header.js';
 import { SECTIONS, type TocEntry } from '../rafs-builder/toc.js';
-import { type ChunkRecord } from '../rafs-builder/tree.js';
+import { type ChunkNumbers, chunkNumbers, type ChunkRecord, DIGEST_SIZE } from '../rafs-builder/tree.js';
 import { nameOf } from '../registry/store.js';
 import { type CallOptions } from '../reporter.js';
 import { readBlobFrame, type BlobFrame } from './blob-frame.js';
@@ -24,7 +25,6 @@ import {
   checkMetaCopy,
   checkReserved,
   checkUsedBlob,
-  digestAt,
   ownBlob,
   readOwnBootstrap,
   readStoredChunks,
@@ -154,33 +154,42 @@ export async function checkSections(
 }
 
 /** Extents from the blob, digests and checksums from wherever they are told. */
-function chunksToVerify(stored: StoredChunks, bootstraps: readonly (UsedBlob | undefined)[]): NumberedChunks {
-  const knows = (index: number): UsedBlob | undefined =>
-    bootstraps.find((blob) => blob?.chunks.has(index) === true);
-  const indexes: number[] = [];
-  for (let index = 0; index < stored.extents.length; index++) {
-    // No file refers to the rest, and nothing tells their digests.
-    if (stored.digests !== undefined || knows(index) !== undefined) indexes.push(index);
-  }
-  const recordOf = (index: number): ChunkRecord | undefined => {
-    const extent = stored.extents[index];
-    const known = knows(index)?.chunks.at(index);
-    const digest = digestAt(stored, index) ?? known?.digest;
-    if (extent === undefined || digest === undefined) return undefined;
+function chunksToVerify(
+  { extents, digests }: StoredChunks,
+  bootstraps: readonly (UsedBlob | undefined)[],
+): NumberedChunks {
+  const tellerOf = (index: number): UsedBlob['chunks'] | undefined =>
+    bootstraps.find((blob) => blob?.chunks.has(index) === true)?.chunks;
+  const numbersOf = (index: number, teller = tellerOf(index)): ChunkNumbers => {
+    const extent = extents[index];
+    if (extent === undefined) throw new InternalError(`there is no chunk ${index} to verify`);
     const { compressedOffset, compressedSize, uncompressedOffset, uncompressedSize } = extent;
-    const compressed = known?.compressed ?? compressedSize !== uncompressedSize;
-    const crc32 = known?.crc32;
+    const told = teller === undefined ? undefined : chunkNumbers(teller, index);
     return {
-      digest,
-      crc32,
-      compressed,
+      crc32: told?.crc32,
+      compressed: told?.compressed ?? compressedSize !== uncompressedSize,
       compressedOffset,
       compressedSize,
       uncompressedOffset,
       uncompressedSize,
     };
   };
-  return { indexes, table: tableOf(indexes, recordOf) };
+  const indexes = Array.from(extents.keys());
+  if (digests !== undefined) {
+    const digestOf = (index: number): Buffer => {
+      const start = digests.offset(index);
+      return digests.bytes.subarray(start, start + DIGEST_SIZE);
+    };
+    const at = (index: number): ChunkRecord => ({ digest: digestOf(index), ...numbersOf(index) });
+    return { indexes, table: { length: extents.length, at, numbers: numbersOf, digests } };
+  }
+  // No file refers to the rest, and nothing tells their digests.
+  const told = indexes.filter((index) => tellerOf(index) !== undefined);
+  const recordOf = (index: number): ChunkRecord | undefined => {
+    const teller = tellerOf(index);
+    return teller && { digest: teller.at(index).digest, ...numbersOf(index, teller) };
+  };
+  return { indexes: told, table: tableOf(told, recordOf) };
 }
 
 interface StreamedBlob extends Pick<BlobVerifierOptions, 'compressor' | 'digester'> {

@@ -9,13 +9,7 @@ import { compareDigest } from '../io/streams.js';
 import { openImagePacker, type ImagePacker } from '../native.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { type DiffId } from '../oci/digest.js';
-import {
-  chunkBlob,
-  chunkIndex,
-  type Bootstrap,
-  type ChunkRef,
-  type ChunkTable,
-} from '../rafs-builder/tree.js';
+import { type Bootstrap, type ChunkTable } from '../rafs-builder/tree.js';
 import { nameOf } from '../registry/store.js';
 import { type CallOptions } from '../reporter.js';
 import { finding, type Finding } from './finding.js';
@@ -65,7 +59,7 @@ export async function* checkFilesystem(
 
 /** The tree that a bootstrap shows. */
 export function treeOf(bootstrap: Bootstrap): ComparableTree {
-  return { root: bootstrap.root, chunk: lookUp(bootstrap.blobs.map((blob) => blob.chunks)) };
+  return { root: bootstrap.root, tables: bootstrap.blobs.map((blob) => blob.chunks) };
 }
 
 /** A config that promises other layers than the image has: container engines refuse to unpack such an image. */
@@ -122,7 +116,7 @@ async function readSource(
   }
   return await attempt(placeIn(source, 'filesystem'), 'FS-SOURCE', () => ({
     root: overlay(trees),
-    chunk: lookUp(tables),
+    tables,
     diffIds,
   }));
 }
@@ -156,12 +150,4 @@ async function scanLayer(
     packer.abort();
     throw cause;
   }
-}
-
-/** Chunks of a tree whose ChunkRefs number the tables given. */
-function lookUp(tables: readonly ChunkTable[]): ComparableTree['chunk'] {
-  return (ref: ChunkRef) => {
-    const table = tables[chunkBlob(ref)];
-    return table === undefined || chunkIndex(ref) >= table.length ? undefined : table.at(chunkIndex(ref));
-  };
 }

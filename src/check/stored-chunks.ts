@@ -13,7 +13,14 @@ import {
 } from '../rafs-builder/blob-meta.js';
 import { roundUp } from '../rafs-builder/layout.js';
 import { SECTIONS } from '../rafs-builder/toc.js';
-import { type BlobRecord, type ChunkRecord } from '../rafs-builder/tree.js';
+import {
+  type BlobRecord,
+  type ChunkNumbers,
+  chunkNumbers,
+  DIGEST_SIZE,
+  hasDigest,
+  type PackedDigests,
+} from '../rafs-builder/tree.js';
 import { BLOCK_SIZE, blobFeatures, COMPRESSORS, OWN_BLOB_ID } from '../rafs-builder/v6.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { contentOfSection, type BlobFrame, type Section } from './blob-frame.js';
@@ -22,13 +29,11 @@ import { inspectBootstrap, type OpenedImage, type ReadBootstrap, type UsedBlob }
 import { type Collector } from './rule.js';
 import { placeIn } from './subject.js';
 
-const DIGEST_SIZE = 32;
-
 export interface StoredChunks {
   readonly header: BlobMetaHeader;
   readonly extents: readonly ChunkExtent[];
-  /** One after the other; undefined when the blob has no such section. */
-  readonly digests: Buffer | undefined;
+  /** Undefined when the blob has no such section. */
+  readonly digests: PackedDigests | undefined;
 }
 
 /** The bootstrap inside the blob; undefined when there is none to read. */
@@ -91,15 +96,16 @@ async function readDigests(
   frame: BlobFrame,
   chunks: number,
   collector: Collector,
-): Promise<Buffer | undefined> {
+): Promise<PackedDigests | undefined> {
   const section = frame.sections.get(SECTIONS.digests);
-  const digests =
+  const bytes =
     section === undefined ? undefined : await collector.attempt('BLOB-TOC', () => contentOfSection(section));
-  if (digests === undefined || digests.length === chunks * DIGEST_SIZE) return digests;
+  if (bytes === undefined) return undefined;
+  if (bytes.length === chunks * DIGEST_SIZE) return { bytes, offset: (index) => index * DIGEST_SIZE };
   collector.report('BLOB-META', {
     message: `section ${SECTIONS.digests} does not hold one digest for each chunk`,
     expected: `${chunks * DIGEST_SIZE} bytes`,
-    found: `${digests.length} bytes`,
+    found: `${bytes.length} bytes`,
   });
   return undefined;
 }
@@ -175,7 +181,7 @@ export function checkUsedBlob(
     return;
   }
   const { record, chunks } = used;
-  const { header, extents } = stored;
+  const { header, extents, digests } = stored;
   const last = extents.at(-1);
   collector.compare('BLOB-META', `blob table of the ${what} tells another`, [
     ['number of chunks', header.entries, record.chunkCount],
@@ -186,7 +192,11 @@ export function checkUsedBlob(
     ['uncompressed size', last === undefined ? 0 : spaceAfter(last), record.uncompressedSize],
   ]);
   for (const index of chunks.indexes()) {
-    const difference = differenceOf(chunks.at(index), extents[index], digestAt(stored, index));
+    const difference =
+      differenceOf(chunkNumbers(chunks, index), extents[index]) ??
+      (digests === undefined || hasDigest(chunks, index, digests, index)
+        ? undefined
+        : 'its digest is not that of the blob');
     if (difference === undefined) continue;
     collector.report('CHUNK-RECORD', {
       message: `chunk ${index} is told differently by the ${what}: ${difference}`,
@@ -194,27 +204,26 @@ export function checkUsedBlob(
   }
 }
 
-export function digestAt({ digests }: StoredChunks, index: number): Buffer | undefined {
-  return digests?.subarray(index * DIGEST_SIZE, (index + 1) * DIGEST_SIZE);
-}
+const EXTENT_FIELDS = [
+  'compressedOffset',
+  'compressedSize',
+  'uncompressedOffset',
+  'uncompressedSize',
+] as const;
 
-function differenceOf(
-  chunk: ChunkRecord,
-  extent: ChunkExtent | undefined,
-  digest: Buffer | undefined,
-): string | undefined {
+/** A field by name is slow to ask for, and hardly ever differs. */
+function differenceOf(chunk: ChunkNumbers, extent: ChunkExtent | undefined): string | undefined {
   if (extent === undefined) return 'there is no such chunk in the blob';
-  for (const field of [
-    'compressedOffset',
-    'compressedSize',
-    'uncompressedOffset',
-    'uncompressedSize',
-  ] as const) {
-    if (chunk[field] !== extent[field])
-      return `${field} is ${chunk[field]}, and ${extent[field]} in the blob`;
+  if (
+    chunk.compressedOffset === extent.compressedOffset &&
+    chunk.compressedSize === extent.compressedSize &&
+    chunk.uncompressedOffset === extent.uncompressedOffset &&
+    chunk.uncompressedSize === extent.uncompressedSize
+  ) {
+    return undefined;
   }
-  if (digest !== undefined && !chunk.digest.equals(digest)) return 'its digest is not that of the blob';
-  return undefined;
+  const field = EXTENT_FIELDS.find((name) => chunk[name] !== extent[name]) ?? 'uncompressedSize';
+  return `${field} is ${chunk[field]}, and ${extent[field]} in the blob`;
 }
 
 /** The blob that a layer's own bootstrap takes for its own; undefined when it uses nothing of it. */

@@ -3,13 +3,7 @@
  * bootstrap it is known by its place in the blob table.
  */
 import { InternalError } from '../errors.js';
-import {
-  type Blob,
-  type ChunkRef,
-  type Inode,
-  type TreeNode,
-  chunkBlob,
-} from '../rafs-builder/tree.js';
+import { type Blob, type ChunkRef, type Inode, type TreeNode, chunkBlob } from '../rafs-builder/tree.js';
 import { sortedChildren } from '../rafs-builder/walk.js';
 
 export interface NumberedBlobs {

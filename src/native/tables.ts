@@ -3,19 +3,22 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { InternalError } from '../errors.js';
 import { type RawName, type RawPath } from '../oci/raw-name.js';
 import {
-  chunkRef,
   type ChunkNumbers,
+  chunkNumbers,
+  chunkRef,
   type ChunkRecord,
   type ChunkRef,
   type ChunkTable,
+  copyDigest,
+  DIGEST_SIZE,
   type LayerEntry,
+  type PackedDigests,
   type Xattr,
 } from '../rafs-builder/tree.js';
 
 const ENTRY_HEAD = 64;
 const REFERENCE = 8;
 const CHUNK_RECORD = 64;
-const DIGEST = 32;
 const FLAG_COMPRESSED = 1;
 const FLAG_CRC = 2;
 const TWO_32 = 2 ** 32;
@@ -158,9 +161,11 @@ function readI64(bytes: Buffer, at: number): number {
 /** Chunk records as the addon packs them: 64 bytes a chunk, however many there are. */
 export class PackedChunkTable implements ChunkTable {
   readonly bytes: Buffer;
+  readonly digests: PackedDigests;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
+    this.digests = { bytes, offset: (index) => index * CHUNK_RECORD };
   }
 
   get length(): number {
@@ -172,7 +177,7 @@ export class PackedChunkTable implements ChunkTable {
       throw new InternalError(`chunk ${index} of ${this.length} was asked for`);
     }
     const at = index * CHUNK_RECORD;
-    return { digest: this.bytes.subarray(at, at + DIGEST), ...this.numbers(index) };
+    return { digest: this.bytes.subarray(at, at + DIGEST_SIZE), ...this.numbers(index) };
   }
 
   numbers(index: number): ChunkNumbers {
@@ -193,28 +198,20 @@ export class PackedChunkTable implements ChunkTable {
     return readU64(this.bytes, index * CHUNK_RECORD + 56);
   }
 
-  digestPrefix(index: number): number {
-    return this.bytes.readUIntBE(index * CHUNK_RECORD, 6);
-  }
-
-  /** Byte by byte: for so few, a call into the engine takes longer. */
-  copyDigest(index: number, to: Buffer, offset: number): void {
-    const { bytes } = this;
-    const from = index * CHUNK_RECORD;
-    for (let i = 0; i < DIGEST; i++) to[offset + i] = bytes[from + i] ?? 0;
-  }
-
   /** Any table in packed form. */
   static from(table: ChunkTable): PackedChunkTable {
     if (table instanceof PackedChunkTable) return table;
     const bytes = Buffer.alloc(table.length * CHUNK_RECORD);
-    for (let index = 0; index < table.length; index++) writeRecord(bytes, index * CHUNK_RECORD, table.at(index));
+    for (let index = 0; index < table.length; index++) {
+      const at = index * CHUNK_RECORD;
+      copyDigest(table, index, bytes, at);
+      writeNumbers(bytes, at, chunkNumbers(table, index));
+    }
     return new PackedChunkTable(bytes);
   }
 }
 
-function writeRecord(bytes: Buffer, at: number, chunk: ChunkRecord): void {
-  bytes.set(chunk.digest, at);
+function writeNumbers(bytes: Buffer, at: number, chunk: ChunkNumbers): void {
   bytes.writeUInt32LE(chunk.crc32 ?? 0, at + 32);
   bytes.writeUInt32LE(chunk.uncompressedSize, at + 36);
   bytes.writeUInt32LE(chunk.compressedSize, at + 40);

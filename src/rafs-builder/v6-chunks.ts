@@ -2,7 +2,7 @@
  * The chunk table of a bootstrap, read in place: a chunk is found by blob and index without an object or a hash entry for
  * each, so that a table of a million chunks costs eight bytes a chunk beside the file.
  */
-import { type ChunkRecord } from './tree.js';
+import { type ChunkNumbers, type ChunkRecord, DIGEST_SIZE } from './tree.js';
 import * as v6 from './v6.js';
 
 /** A table position fits below this (2^31 bytes of file, 80 a record), a chunk index takes the 24 bits above. */
@@ -23,11 +23,11 @@ const {
   index: INDEX,
   crc32: CRC32,
 } = v6.chunkInfo.offset;
-const DIGEST_SIZE = 32;
 
 export class ChunkInfos {
   readonly length: number;
-  readonly #buffer: Buffer;
+  /** The file. */
+  readonly bytes: Buffer;
   readonly #view: DataView;
   readonly #offset: number;
   /** A list a blob, ascending: index × POSITIONS + position. */
@@ -36,7 +36,7 @@ export class ChunkInfos {
   /** `offset` and `length` must lie in the file. Throws FormatError for the first record that no reader can use. */
   constructor(buffer: Buffer, offset: number, length: number, blobs: readonly v6.BlobEntry[]) {
     this.length = length;
-    this.#buffer = buffer;
+    this.bytes = buffer;
     this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
     this.#offset = offset;
     const usable = this.#countUsable(blobs);
@@ -59,15 +59,21 @@ export class ChunkInfos {
   }
 
   at(position: number): v6.ChunkInfo {
-    return v6.chunkInfo.read(this.#buffer, this.placeOf(position));
+    return v6.chunkInfo.read(this.bytes, this.placeOf(position));
   }
 
   /** The same in the terms of the model; its digest is a view of the file. */
   record(position: number): ChunkRecord {
+    const { bytes } = this;
+    const place = this.digestPlace(position);
+    return { digest: bytes.subarray(place, place + DIGEST_SIZE), ...this.recordNumbers(position) };
+  }
+
+  /** A record without its digest, and without the cost of a view of it. */
+  recordNumbers(position: number): ChunkNumbers {
     const place = this.placeOf(position);
     const flags = this.#view.getUint32(place + FLAGS, true);
     return {
-      digest: this.#buffer.subarray(place + DIGEST, place + DIGEST + DIGEST_SIZE),
       crc32: v6.chunkFlags.has(flags, 'HAS_CRC32') ? this.#view.getUint32(place + CRC32, true) : undefined,
       compressed: v6.chunkFlags.has(flags, 'COMPRESSED'),
       compressedOffset: this.#u64(place + COMPRESSED_OFFSET),
@@ -77,7 +83,12 @@ export class ChunkInfos {
     };
   }
 
-  /** A record without its digest, and without the cost of a view of it. */
+  /** Where the digest of a record starts in `bytes`. */
+  digestPlace(position: number): number {
+    return this.placeOf(position) + DIGEST;
+  }
+
+  /** As stored, without the digest. */
   numbers(position: number): Omit<v6.ChunkInfo, 'digest'> {
     const place = this.placeOf(position);
     const view = this.#view;

@@ -100,6 +100,8 @@ function sparseTable({ chunks }: V6Tables, blob: number, length: number): Sparse
     has: (index) => chunks.find(blob, index) !== undefined,
     indexes: () => chunks.indexes(blob),
     at: (index) => chunks.record(positionOf(index)),
+    numbers: (index) => chunks.recordNumbers(positionOf(index)),
+    digests: { bytes: chunks.bytes, offset: (index) => chunks.digestPlace(positionOf(index)) },
     uncompressedOffset: (index) => chunks.uncompressedOffset(positionOf(index)),
   };
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { diffTrees, type ComparableTree } from '../../../src/check/tree-diff.js';
 import { type RawName, type RawPath } from '../../../src/oci/raw-name.js';
-import { chunkIndex, chunkRef, type Inode, type TreeNode } from '../../../src/rafs-builder/tree.js';
+import { chunkRef, type Inode, type TreeNode } from '../../../src/rafs-builder/tree.js';
 
 const BASE = { mode: 0o644, uid: 0, gid: 0, mtime: 1, mtimeNsec: 0, xattrs: [], layer: 0 } as const;
 
@@ -30,7 +30,20 @@ function file(...chunks: readonly number[]): Inode {
 function tree(...children: readonly TreeNode[]): ComparableTree {
   return {
     root: directory('', ...children),
-    chunk: (ref) => ({ digest: Buffer.alloc(32, chunkIndex(ref)), uncompressedSize: 10 }),
+    tables: [
+      {
+        length: 100,
+        at: (index) => ({
+          digest: Buffer.alloc(32, index),
+          crc32: undefined,
+          compressed: false,
+          compressedOffset: 0,
+          compressedSize: 10,
+          uncompressedOffset: 0,
+          uncompressedSize: 10,
+        }),
+      },
+    ],
   };
 }
 function differences(expected: ComparableTree, found: ComparableTree): string[] {
