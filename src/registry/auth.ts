@@ -43,8 +43,8 @@ export function parseChallenges(header: string): Challenge[] {
   }
 }
 
-/** `repository:NAME:pull` or `repository:NAME:pull,push`. */
-export function repositoryScope(repository: string, access: 'pull' | 'pull,push'): string {
+/** `repository:NAME:pull` and the like. */
+export function repositoryScope(repository: string, access: 'pull' | 'pull,push' | 'delete'): string {
   return `repository:${repository}:${access}`;
 }
 

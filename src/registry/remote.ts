@@ -187,6 +187,11 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, E
     return resolveManifest(this.pointer, options);
   }
 
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await this.#uploader[Symbol.asyncDispose]();
+    await super[Symbol.asyncDispose]();
+  }
+
   async push(
     descriptor: Descriptor,
     content: ReplayableContent,

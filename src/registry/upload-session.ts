@@ -6,6 +6,7 @@ import { RegistryError } from '../errors.js';
 import { counted, type ReplayableContent } from '../io/streams.js';
 import { type Digest } from '../oci/digest.js';
 import { type CallOptions } from '../reporter.js';
+import { repositoryScope } from './auth.js';
 import { type ApiRequest, type RegistryClient } from './client.js';
 import { type HttpResponse } from './transport.js';
 
@@ -18,6 +19,8 @@ export interface UploadContext {
   readonly scopes: readonly string[];
   /** What is being tried, for messages. */
   readonly what: string;
+  /** Those that the registry has opened for us and that have not been ended: whoever gives up cancels them. */
+  readonly sessions: Set<UploadSession>;
 }
 
 /** A part of a blob. */
@@ -35,6 +38,7 @@ export class UploadSession {
   #acknowledged = 0;
   #isSettled = true;
   #wasQueried = false;
+  #cancelled: Promise<void> | undefined;
 
   private constructor(context: UploadContext, url: URL, minChunk: number) {
     this.#context = context;
@@ -61,11 +65,10 @@ export class UploadSession {
   /** The session that an answer, 202 with a `Location`, has opened. */
   static async from(context: UploadContext, response: HttpResponse): Promise<UploadSession> {
     await response.discard();
-    return new UploadSession(
-      context,
-      context.client.resolveLocation(response, context.what),
-      minChunkOf(response),
-    );
+    const url = context.client.resolveLocation(response, context.what);
+    const session = new UploadSession(context, url, minChunkOf(response));
+    context.sessions.add(session);
+    return session;
   }
 
   /** Bytes that the registry is known to have, from the start. */
@@ -155,16 +158,30 @@ export class UploadSession {
     return true;
   }
 
-  /** Gives the registry its space back. It need not be able to: nothing comes of a failure. */
+  /** Gives the registry its space back, once. It need not be able to: nothing comes of a failure. */
   async cancel(call: CallOptions): Promise<void> {
+    this.#cancelled ??= this.#cancel(call);
+    await this.#cancelled;
+  }
+
+  async #cancel(call: CallOptions): Promise<void> {
+    const { client, repository, scopes, what } = this.#context;
     try {
-      const response = await this.#request(
-        { method: 'DELETE', url: this.#url, accept: [200, 202, 204] },
-        call,
-      );
+      const response = await client.request({
+        method: 'DELETE',
+        url: this.#url,
+        accept: [200, 202, 204],
+        what,
+        // Some ask for the right to delete; asked for apart, since it need not be granted, nor a token with it be good for more.
+        scopes: [...scopes, repositoryScope(repository, 'delete')],
+        once: true,
+        ...call,
+      });
       await response.discard();
     } catch {
       // It is dropped in time by the registry itself.
+    } finally {
+      this.#context.sessions.delete(this);
     }
   }
 
@@ -181,6 +198,7 @@ export class UploadSession {
       call,
     );
     await response.discard();
+    this.#context.sessions.delete(this);
     return response.status === 201;
   }
 

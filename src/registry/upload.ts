@@ -19,6 +19,8 @@ import { isLostSession, type UploadContext, UploadSession } from './upload-sessi
 const WANTS_PATCH = new Set([400, 404, 405, 411, 415, 416, 501]);
 /** Bytes: an attempt that brought less has brought the upload no further. */
 const MIN_PROGRESS = 64 * 1024;
+/** Whoever stops the command waits for this: registries drop what is left of uploads by themselves, only later. */
+const CANCEL_MS = 1000;
 
 export interface UploaderOptions {
   readonly client: RegistryClient;
@@ -31,8 +33,10 @@ export interface UploaderOptions {
   readonly exists: (descriptor: Descriptor, call: CallOptions) => Promise<boolean>;
 }
 
-export class Uploader {
+export class Uploader implements AsyncDisposable {
   readonly #options: UploaderOptions;
+  /** Not ended yet. */
+  readonly #sessions = new Set<UploadSession>();
   /** Sessions that mount requests opened because there was nothing to mount. */
   readonly #opened = new Map<string, UploadSession>();
   #style: 'put' | 'patch' = 'put';
@@ -118,6 +122,18 @@ export class Uploader {
     );
   }
 
+  /** Cancels what has been begun and not ended, as far as that is done in `CANCEL_MS`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#sessions.size === 0) return;
+    const signal = AbortSignal.timeout(CANCEL_MS);
+    const over = new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => {
+        resolve();
+      });
+    });
+    await Promise.race([over, Promise.all([...this.#sessions].map((session) => session.cancel({ signal })))]);
+  }
+
   #context(blob: string): UploadContext {
     const { client, repository, location } = this.#options;
     return {
@@ -125,6 +141,7 @@ export class Uploader {
       repository,
       scopes: [repositoryScope(repository, 'pull,push')],
       what: `cannot push blob ${blob} to ${location}`,
+      sessions: this.#sessions,
     };
   }
 
@@ -180,6 +197,7 @@ class Upload {
       return await this.#whole();
     } catch (error) {
       if (this.session === undefined || !isLostSession(error)) throw error;
+      this.#context.sessions.delete(this.session);
       // Begun anew by the next attempt, with nothing of what was sent.
       this.session = undefined;
       if (error instanceof RegistryError && error.retryable) throw error;

@@ -103,6 +103,45 @@ test('a large blob that an interrupted run has sent while it was made is not sen
   assert.equal(count('PUT') - before, 3);
 });
 
+test('a run that is stopped in the middle of uploads cancels them, and soon ends where nobody answers that', async (t) => {
+  const source = await registry(t);
+  const from = await source.put('app:1', image);
+  for (const isAnswered of [true, false]) {
+    let stop = (): void => undefined;
+    let cancelled = 0;
+    const target = await registry(t, {
+      intercept: ({ method, url = '', headers }) => {
+        if (method === 'DELETE') {
+          cancelled++;
+          return !isAnswered;
+        }
+        // The large blobs are not taken.
+        const isStuck =
+          method === 'PUT' && url.includes('/uploads/') && Number(headers['content-length']) > 50_000;
+        if (isStuck) stop();
+        return isStuck;
+      },
+    });
+    const child = spawn(
+      process.execPath,
+      [join(root, 'bin', 'nydusify.js'), 'convert', from, `${target.host}/app:1`],
+      { cwd: await tempFolder(t), env: { PATH: process.env['PATH'], HOME: '/nonexistent' }, stdio: 'ignore' },
+    );
+    let stoppedAt = 0;
+    stop = () => {
+      if (stoppedAt > 0) return;
+      stoppedAt = performance.now();
+      child.kill('SIGTERM');
+    };
+    const status = await new Promise<number | null>((resolve) => child.on('close', resolve));
+    const elapsed = performance.now() - stoppedAt;
+    assert.equal(status, 130);
+    assert.ok(cancelled > 0);
+    // One second for the answers, and what a busy machine needs to end a process.
+    assert.ok(elapsed < 4000, `${elapsed} ms`);
+  }
+});
+
 test('a second signal ends the run at once, whatever it waits for', async (t) => {
   const source = await registry(t, {
     intercept: (request) => request.method === 'GET' && (request.url ?? '').endsWith(lastLayer),

@@ -23,6 +23,8 @@ export interface Seen {
 
 export interface Rig {
   readonly host: string;
+  /** The registry's folder. */
+  readonly root: string;
   readonly seen: readonly Seen[];
   readonly methods: () => string;
   open(options?: Partial<OpenOptions>): ImageTarget;
@@ -31,8 +33,9 @@ export interface Rig {
 
 export async function rig(t: TestContext): Promise<Rig> {
   const seen: Seen[] = [];
+  const root = await tempFolder(t);
   const registry = await startRegistry({
-    root: await tempFolder(t),
+    root,
     observe: ({ method, path, headers, status }) => {
       if (!path.includes('/uploads/')) return;
       const range = headers['content-range'];
@@ -43,6 +46,7 @@ export async function rig(t: TestContext): Promise<Rig> {
   t.after(() => registry.close());
   const result: Rig = {
     host: registry.host,
+    root,
     seen,
     methods: () => seen.map(({ method }) => method).join(' '),
     open: (options = {}) =>

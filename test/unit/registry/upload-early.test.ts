@@ -5,8 +5,9 @@ import { test } from 'node:test';
 import { holdAnswer } from '../../../src/embedded-registry/held-answer.js';
 import { type GrowingContent } from '../../../src/io/growing-file.js';
 import { contentOf } from '../../../src/io/streams.js';
+import { MEDIA } from '../../../src/oci/media-types.js';
 import { takesEarly } from '../../../src/registry/store.js';
-import { readAll } from '../../support/sample-image.js';
+import { describe, noise, readAll } from '../../support/sample-image.js';
 import { startTokenServer } from '../../support/token-server.js';
 import {
   bytes,
@@ -184,3 +185,34 @@ for (const [title, spoil] of Object.entries(EXPIRIES)) {
     assert.equal(tokens.issued.length, 2);
   });
 }
+
+test('the right to cancel uploads is asked for apart, and need not be granted', async (t) => {
+  const tokens = await startTokenServer({ users: { me: 'hunter22' } });
+  t.after(() => tokens.close());
+  const r = await rig(t);
+  r.intercept = (request, response) => {
+    if (!isUpload(request, 'DELETE')) return tokens.guard(request, response);
+    const scope = 'repository:a:delete';
+    const challenge = `Bearer realm="${tokens.realm}",service="test-registry",scope="${scope}"`;
+    response.writeHead(401, { 'www-authenticate': challenge }).end();
+    return true;
+  };
+  const credentials = { description: 'a test', get: async () => ({ username: 'me', password: 'hunter22' }) };
+  await using target = r.open({ credentials });
+  await target.push(descriptor, contentOf(bytes));
+  assert.ok(takesEarly(target));
+  const growing = new Growing();
+  const early = target.pushEarly(growing);
+  growing.grow(100_000);
+  await until(() => r.methods().endsWith('POST'));
+  assert.equal(await early?.finish(descriptor, contentOf(bytes)), 'present');
+  await until(() => r.methods().endsWith('DELETE DELETE'));
+  const more = noise(1000, 8);
+  await target.push(describe(MEDIA.ociLayerTar, more), contentOf(more));
+  const asked = tokens.requests.map(({ scopes }) => scopes.join(' '));
+  assert.equal(asked[0]?.includes('delete'), false);
+  assert.ok(
+    asked.slice(1).every((scopes) => scopes.includes('repository:a:delete')),
+    asked.join('\n'),
+  );
+});

@@ -1,14 +1,26 @@
 /** Uploads that go wrong in the middle, against a registry that does as the specification says, but for the fault. */
 import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
 import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { holdAnswer } from '../../../src/embedded-registry/held-answer.js';
-import { RegistryError } from '../../../src/errors.js';
-import { contentOf } from '../../../src/io/streams.js';
+import { InterruptedError, RegistryError } from '../../../src/errors.js';
+import { contentOf, type ReplayableContent } from '../../../src/io/streams.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
 import { describe, noise, readAll } from '../../support/sample-image.js';
-import { bytes, cutAfter, descriptor, isUpload, rig, watched } from '../../support/upload-rig.js';
+import {
+  bytes,
+  cutAfter,
+  descriptor,
+  isUpload,
+  observeBody,
+  type Rig,
+  rig,
+  watched,
+} from '../../support/upload-rig.js';
 
 test('an upload that is cut goes on where the registry is', async (t) => {
   for (const method of ['PUT', 'PATCH']) {
@@ -258,4 +270,67 @@ test('another host that denies access, as when the permission in its URL has run
     assert.match(error.message, new RegExp(`${host}, where the registry leads, denies access \\(403\\)`));
     return true;
   });
+});
+
+/** Pushes a blob whose upload is interrupted in the middle, and gives the target up; how long that took, in milliseconds. */
+async function interrupted(r: Rig, answer: Rig['intercept']): Promise<number> {
+  const stop = new AbortController();
+  let received = 0;
+  r.intercept = (request, response) => {
+    if (isUpload(request, 'PUT')) observeBody(request, (size) => (received = size));
+    return isUpload(request, 'DELETE') && answer(request, response);
+  };
+  const halting: ReplayableContent = {
+    size: bytes.length,
+    open: async function* () {
+      yield bytes.subarray(0, 300_000);
+      while (received < 300_000) await sleep(2);
+      stop.abort(new Error('enough'));
+      await sleep(5);
+      yield bytes.subarray(300_000);
+    },
+  };
+  let started = 0;
+  {
+    await using target = r.open();
+    await assert.rejects(target.push(descriptor, halting, { signal: stop.signal }), InterruptedError);
+    started = performance.now();
+  }
+  return performance.now() - started;
+}
+
+test('an upload that is given up is cancelled', async (t) => {
+  const r = await rig(t);
+  await interrupted(r, () => false);
+  assert.deepEqual(r.seen.at(-1), { method: 'DELETE', range: undefined, status: 204 });
+  assert.deepEqual(await readdir(join(r.root, 'uploads')), []);
+});
+
+test('a registry that cannot cancel uploads, or does not answer, costs a second at most and no error', async (t) => {
+  const r = await rig(t);
+  for (const status of [404, 405, 500]) {
+    const answer: Rig['intercept'] = (_request, response) => {
+      response.writeHead(status).end();
+      return true;
+    };
+    assert.ok((await interrupted(r, answer)) < 1000, `with ${status}`);
+  }
+  const elapsed = await interrupted(r, () => true);
+  assert.ok(elapsed >= 900 && elapsed < 2000, `${elapsed} ms`);
+});
+
+test('a session that was not needed in the end is cancelled, and one that was ended is not', async (t) => {
+  const r = await rig(t);
+  r.intercept = (request, response) => {
+    if (!isUpload(request, 'PUT') || request.headers['content-length'] === '0') return false;
+    request.resume();
+    response.writeHead(405).end();
+    return true;
+  };
+  {
+    await using target = r.open();
+    assert.equal(await target.push(descriptor, contentOf(bytes)), 'pushed');
+  }
+  assert.equal(r.methods(), 'POST PUT POST PATCH PUT DELETE');
+  assert.deepEqual(await readdir(join(r.root, 'uploads')), []);
 });
