@@ -5,7 +5,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { fsckRun } from '../support/fsck-verdicts.js';
 import { disagreements, MUTATED, runMutations } from '../support/mutation-run.js';
+import { needs } from '../support/needs.js';
 import { referenceVerdicts } from '../support/reference-batch.js';
 import { referenceTool } from '../support/reference.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -14,6 +16,17 @@ import { pathOrSkip } from '../support/tools.js';
 /** Of each base. */
 const COUNT = 200;
 const SEED = 20_240_101;
+
+test('what fsck.erofs refuses of damaged v6 bootstraps, we refuse', async (t) => {
+  if (!needs(t, 'fsck.erofs')) return;
+  for (const [i, base] of MUTATED.entries()) {
+    if (!base[1].startsWith('v6')) continue;
+    const { run, bytes } = runMutations(base, COUNT, SEED + i);
+    const { asked, disagreements: differ } = await fsckRun('fsck.erofs', bytes, run, await tempFolder(t));
+    t.diagnostic(`${run.base}: asked about ${asked}`);
+    assert.deepEqual(differ, []);
+  }
+});
 
 for (const [i, base] of MUTATED.entries()) {
   test(`${COUNT} mutations of ${base.join('/')}: what the reference refuses, we refuse`, async (t) => {
