@@ -14,7 +14,7 @@ const cache = join(projectRoot, '.cache', 'demo');
 export const DEMO_REPOSITORY = 'demo/app';
 
 /** The demonstration image as an OCI layout; made once. */
-async function demoLayout(): Promise<string> {
+export async function demoLayout(): Promise<string> {
   const layout = join(cache, 'layout');
   if (existsSync(layout)) return layout;
   const unfinished = `${layout}.new`;
@@ -26,7 +26,7 @@ async function demoLayout(): Promise<string> {
 }
 
 /** Copies one manifest and all that it names. */
-async function copyImage(from: string, to: string): Promise<void> {
+export async function copyImage(from: string, to: string): Promise<void> {
   await using source = openSource(from, { credentials: anonymous });
   await using target = openTarget(to, { credentials: anonymous });
   const descriptor = await source.resolve();
