@@ -25,10 +25,16 @@ export function credentialPaths(env: Environment): readonly string[] {
 export function proxies(env: Environment): {
   readonly http?: string | undefined;
   readonly https?: string | undefined;
+  readonly all?: string | undefined;
   readonly no?: string | undefined;
 } {
   const either = (name: string): string | undefined => env[name.toLowerCase()] ?? env[name];
-  return { http: either('HTTP_PROXY'), https: either('HTTPS_PROXY'), no: either('NO_PROXY') };
+  return {
+    http: either('HTTP_PROXY'),
+    https: either('HTTPS_PROXY'),
+    all: either('ALL_PROXY'),
+    no: either('NO_PROXY'),
+  };
 }
 
 /** PEM bundles of the usual systems, as Go's crypto/x509 looks for them. */

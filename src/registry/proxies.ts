@@ -1,6 +1,6 @@
 /**
  * Which proxy a request goes through, by the rules of Go's httpproxy package, which every other registry client follows:
- * `HTTP_PROXY` for http, `HTTPS_PROXY` for https, loopback never, exceptions in `NO_PROXY`.
+ * `HTTP_PROXY` for http, `HTTPS_PROXY` for https, loopback never, exceptions in `NO_PROXY`. Beside them `ALL_PROXY`, as curl has it.
  */
 import { BlockList, isIP } from 'node:net';
 import { UsageError } from '../errors.js';
@@ -10,12 +10,15 @@ import { isLoopback } from './hosts.js';
 export interface Proxies {
   readonly http?: string | undefined;
   readonly https?: string | undefined;
+  /** Where the one for the scheme is not given, or empty. */
+  readonly all?: string | undefined;
   readonly no?: string | undefined;
 }
 
 /** Undefined: directly. Throws UsageError for a proxy that is no URL, or of a kind that is not spoken here. */
-export function proxyFor(url: URL, { http, https, no }: Proxies): URL | undefined {
-  const [text, name] = url.protocol === 'https:' ? [https, 'HTTPS_PROXY'] : [http, 'HTTP_PROXY'];
+export function proxyFor(url: URL, { http, https, all, no }: Proxies): URL | undefined {
+  const [own, ownName] = url.protocol === 'https:' ? [https, 'HTTPS_PROXY'] : [http, 'HTTP_PROXY'];
+  const [text, name] = own === undefined || own === '' ? [all, 'ALL_PROXY'] : [own, ownName];
   if (text === undefined || text === '' || isLoopback(url.host) || isExcepted(url, no ?? ''))
     return undefined;
   // `proxy.example:3128`, as many write it: a host with a port is no scheme.
@@ -26,12 +29,19 @@ export function proxyFor(url: URL, { http, https, no }: Proxies): URL | undefine
   } catch {
     throw new UsageError(`${name} is no URL`); // and may hold a password: not shown
   }
-  if (proxy.protocol !== 'http:' && proxy.protocol !== 'https:') {
+  if (!KINDS.has(proxy.protocol)) {
     throw new UsageError(`${name}: a proxy of kind ${proxy.protocol} is not supported`, {
-      hint: 'http:// and https:// proxies are',
+      hint: 'http://, https://, socks5:// and socks5h:// proxies are',
     });
   }
+  if (proxy.hostname === '') throw new UsageError(`${name} names no host`);
   return proxy;
+}
+
+const KINDS: ReadonlySet<string> = new Set(['http:', 'https:', 'socks5:', 'socks5h:']);
+
+export function isSocks({ protocol }: URL): boolean {
+  return protocol.startsWith('socks5');
 }
 
 /** `*`; `host` with all below it; `.host` for what is below alone; addresses; networks as `10.0.0.0/8`; each with a port or without. */

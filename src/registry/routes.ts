@@ -1,7 +1,8 @@
 /** How each origin is reached: a pool of connections with the TLS settings and the proxy that hold for it. */
 import { InternalError } from '../errors.js';
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
-import { type Proxies, proxyFor } from './proxies.js';
+import { isSocks, type Proxies, proxyFor } from './proxies.js';
+import { socksConnector } from './socks.js';
 import { type TlsSettings, type Trust } from './trust.js';
 
 export interface Route {
@@ -74,6 +75,11 @@ export class Routes implements AsyncDisposable {
     const common = { connections, pipelining: 1 };
     if (proxy === undefined || ofProxy === undefined)
       return { dispatcher: new Agent({ ...common, connect }), proxy, stage };
+    if (isSocks(proxy)) {
+      const [username, password] = [decoded(proxy.username), decoded(proxy.password)];
+      const socks = socksConnector({ proxy, username, password, timeoutMs: connectMs, tls: own.tls });
+      return { dispatcher: new Agent({ ...common, connect: socks }), proxy, stage };
+    }
     const dispatcher = new ProxyAgent({
       ...common,
       uri: proxy.origin,

@@ -13,6 +13,7 @@ import { buildImage, putImage } from '../support/built-image.js';
 import { type Authority, authority } from '../support/certificate.js';
 import { needs } from '../support/needs.js';
 import { dir, file, layer } from '../support/tar.js';
+import { startSocksServer } from '../support/socks-server.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { nydusify, registry } from './convert-lab.js';
 
@@ -217,6 +218,10 @@ test('a proxy from the environment is used with its login, but not for what NO_P
     refused.stderr,
     /proxy 127\.0\.0\.1:\d+ refused the way to registry\.invalid \(407\)\nhint: it asks for a login/,
   );
+  await using socks = await startSocksServer({ login: 'me:s#cret', lead: () => origin.host });
+  const bySocks = await convert({ ALL_PROXY: `socks5://me:s%23cret@${socks.host}` });
+  assert.equal(bySocks.status, 0, bySocks.stderr);
+  assert.ok(socks.asked.length > 0 && socks.asked.every((name) => name === 'registry.invalid:80'));
   const count = asked.length;
   const direct = await convert({ HTTP_PROXY: `http://me:x@${at}`, NO_PROXY: '.invalid' });
   assert.equal(direct.status, 3);

@@ -34,7 +34,7 @@ export async function selfSigned(folder: string): Promise<Certificate> {
 export interface Authority {
   /** PEM file of its certificate. */
   readonly file: string;
-  /** A certificate and its key as PEM files, good for a server on loopback and for a client. */
+  /** A certificate and its key as PEM files, good for a server on loopback or called `registry.test`, and for a client. */
   issue(name: string): Promise<{ readonly cert: string; readonly key: string }>;
 }
 
@@ -58,7 +58,7 @@ export async function authority(folder: string): Promise<Authority> {
       const [request, cert, own] = [at(`${name}.csr`), at(`${name}.cert`), at(`${name}.key`)];
       await openssl('req', ...CURVE, '-subj', `/CN=${name}`, '-keyout', own, '-out', request);
       const names = at(`${name}.names`);
-      await writeFile(names, 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1\n');
+      await writeFile(names, 'subjectAltName=DNS:localhost,DNS:registry.test,IP:127.0.0.1,IP:::1\n');
       const signed = ['-CA', file, '-CAkey', key, '-CAcreateserial', '-extfile', names];
       await openssl('x509', '-req', '-days', '2', '-in', request, ...signed, '-out', cert);
       return { cert, key: own };

@@ -14,8 +14,21 @@ test('a proxy is for its own scheme, never for loopback', () => {
   assert.equal(proxyFor(new URL('https://a.b'), { https: '' }), undefined);
 });
 
+test('ALL_PROXY is for what has no proxy of its own', () => {
+  const all = 'socks5h://proxy.lan';
+  const via = (url: string, proxies: Proxies): string | undefined =>
+    proxyFor(new URL(url), { all, ...proxies })?.href;
+  assert.equal(via('https://registry.example/', {}), 'socks5h://proxy.lan');
+  assert.equal(via('https://registry.example/', { https: 'http://p:1' }), 'http://p:1/');
+  assert.equal(via('http://registry.example/', { https: 'http://p:1', http: '' }), 'socks5h://proxy.lan');
+  assert.equal(via('https://registry.example/', { no: 'example' }), undefined);
+  assert.equal(via('https://127.0.0.1/', {}), undefined);
+  for (const wrong of ['socks5://', 'socks5://:1080'])
+    assert.throws(() => via('https://a.b', { all: wrong }), UsageError);
+});
+
 test('a proxy that cannot be used is named, its password is not', () => {
-  for (const https of ['socks5://me:s3cret@p:1080', 'http://me:s3cret@']) {
+  for (const https of ['socks4://me:s3cret@p:1080', 'http://me:s3cret@']) {
     assert.throws(
       () => proxyFor(new URL('https://a.b'), { https }),
       (error) =>

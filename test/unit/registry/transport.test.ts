@@ -68,7 +68,7 @@ test('a server that stalls is given up, before its answer and in the middle of i
       }
     }),
   );
-  const timeouts = { headersMs: 300, idleMs: 300 };
+  const timeouts = { answerMs: 300, headersMs: 300, idleMs: 300 };
   await using transport = new Transport({ side: 'source', timeouts }, new Redactor());
   const get = (path: string): ReturnType<Transport['send']> =>
     transport.send({ method: 'GET', url: new URL(`http://${host}${path}`), headers: {} });
