@@ -138,6 +138,14 @@ export async function decompress(bytes: Uint8Array, encoding: CompressorName, si
   return unwrap(await addon().decompress(asBuffer(bytes), encoding, size));
 }
 
+/**
+ * From now on the process gives freed memory back to the system at once, where its allocator can be told to: for programs
+ * that do nothing else. Others may hold other views of speed and memory.
+ */
+export function returnFreedMemory(): void {
+  addon().returnFreedMemory();
+}
+
 /** Of the addon and of the codecs whose version decides about bytes: for `--version` and bug reports. */
 export function versions(): { readonly addon: string; readonly zstd: string } {
   return addon().versions();

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { type Command } from 'commander';
 import { checkImage } from '../check/check.js';
 import { LocalIoError, UsageError } from '../errors.js';
+import { returnFreedMemory } from '../native.js';
 import { parsePlatforms } from '../oci/platform.js';
 import { openSource, type OpenOptions } from '../registry/open.js';
 import { type ImageSource } from '../registry/store.js';
@@ -185,6 +186,7 @@ async function runCheck(flags: FlagValues, positional: Positional, context: CliC
   for (const { name, note } of ACCEPTED_FLAGS)
     if (flags.isGiven(name)) say(`note: --${name} has no effect: ${note}`);
 
+  returnFreedMemory();
   const transfer = transferOptions(flags);
   await using target = openSource(location ?? '', {
     ...(await openOptions(context.env, registryFlags(flags, 'target'), { transfer })),

@@ -86,6 +86,7 @@ interface Addon {
   compress(bytes: Buffer, level: number): Promise<Outcome<Buffer | null>>;
   gzip(parts: readonly Buffer[]): Promise<Outcome<Buffer>>;
   decompress(bytes: Buffer, encoding: string, size: number): Promise<Outcome<Buffer>>;
+  returnFreedMemory(): void;
   versions(): { readonly addon: string; readonly zstd: string };
 }
 
