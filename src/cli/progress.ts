@@ -196,6 +196,13 @@ function liveProgress(stream: Writable, context: CliContext): Progress {
     stream.write(`${line}\n`);
     spinner.render();
   };
+  const redraw = (): void => {
+    if (image === undefined) return;
+    drawn = performance.now();
+    waits = waits.filter((until) => until > drawn);
+    spinner.text = liveText(image, waits.length, context.columns, colour);
+  };
+  const timers = new Set<NodeJS.Timeout>();
   return {
     reporter: {
       emit: (event) => {
@@ -205,16 +212,16 @@ function liveProgress(stream: Writable, context: CliContext): Progress {
         if (event.type === 'retry') {
           say(colour.yellow(describeEvent(event, 0) ?? ''));
           waits = [...waits, performance.now() + event.delayMs];
+          // When the wait is over it is said no more, also when nothing else happens.
+          timers.add(setTimeout(redraw, event.delayMs + 1).unref());
         }
         if (event.type === 'step') spinner.text = event.message;
-        const now = performance.now();
-        if (image === undefined || (event.type === 'layer.progress' && now - drawn < REDRAW_MS)) return;
-        drawn = now;
-        waits = waits.filter((until) => until > now);
-        spinner.text = liveText(image, waits.length, context.columns, colour);
+        if (event.type === 'layer.progress' && performance.now() - drawn < REDRAW_MS) return;
+        redraw();
       },
     },
     stop: () => {
+      for (const timer of timers) clearTimeout(timer);
       spinner.stop();
     },
   };

@@ -232,6 +232,21 @@ test('a full disk is a sentence that names the file, exit code 6, and nothing le
   assert.equal(await target.hasTag(`${target.host}/out:1`), false);
 });
 
+test('a work folder that cannot be made is a sentence that names it, exit code 6, before anything is read', async (t) => {
+  const target = await registry(t);
+  const from = await target.put('app:1', image);
+  const cwd = await tempFolder(t);
+  await writeFile(join(cwd, 'file'), '');
+  const before = target.requests.length;
+  // Not by its mode: root may write everywhere.
+  for (const folder of ['file', 'file/below']) {
+    const run = await nydusify(['convert', '--work-dir', folder, from, `${target.host}/out:1`], { cwd });
+    assert.equal(run.status, 6, run.stderr);
+    assert.match(run.stderr, new RegExp(`^error: .*${folder}.*\\n`, 'm'));
+  }
+  assert.equal(target.requests.length, before);
+});
+
 test('a target tag that somebody else moves during the run is left to him', async (t) => {
   let move: (() => Promise<unknown>) | undefined;
   const source = await registry(t, {

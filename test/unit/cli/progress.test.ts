@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type CliContext } from '../../../src/cli/context.js';
 import { jsonLines, openProgress, plainLines } from '../../../src/cli/progress.js';
 import { type ProgressMode } from '../../../src/cli/options.js';
@@ -97,6 +98,28 @@ test('on a terminal there is a live area with a line of bars for each layer unde
   progress.stop();
   progress.stop();
   assert.match(stripVTControlCharacters(shown), /mind the gap/);
+});
+
+test('a request that waits to be made again is counted while it waits, and not longer', async () => {
+  let shown = '';
+  const stderr = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      shown += stripVTControlCharacters(chunk.toString());
+      done();
+    },
+  });
+  const until = async (condition: () => boolean): Promise<void> => {
+    while (!condition()) await sleep(20);
+  };
+  const progress = openProgress('auto', context(stderr, true));
+  for (const event of EVENTS.slice(0, 4)) progress.reporter.emit(event);
+  for (const delayMs of [300, 1200])
+    progress.reporter.emit({ type: 'retry', what: 'push', attempt: 1, delayMs, cause: new Error('cut') });
+  await until(() => shown.includes('pulled 1.00 kB of 4.00 kB, 2 requests waiting to be tried again'));
+  await until(() => shown.includes('of 4.00 kB, 1 request waiting to be tried again'));
+  shown = '';
+  await until(() => shown.includes('of 4.00 kB\n'));
+  progress.stop();
 });
 
 test('without a terminal there are plain lines, and none on request but warnings', () => {

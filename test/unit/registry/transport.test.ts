@@ -1,16 +1,26 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import {
+  type AddressInfo,
+  connect,
+  createServer as createTcpServer,
+  type Server as TcpServer,
+  type Socket,
+} from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { RegistryError } from '../../../src/errors.js';
-import { collect } from '../../../src/io/streams.js';
+import { RateLimit } from '../../../src/io/rate.js';
+import { collect, contentOf } from '../../../src/io/streams.js';
 import { Redactor } from '../../../src/registry/redact.js';
 import { Transport } from '../../../src/registry/transport.js';
+import { noise } from '../../support/sample-image.js';
 
-async function listen(t: TestContext, server: Server): Promise<string> {
+async function listen(t: TestContext, server: Server | TcpServer): Promise<string> {
+  const open = new Set<Socket>();
+  server.on('connection', (socket: Socket) => open.add(socket));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.after(() => {
-    server.closeAllConnections();
+    for (const socket of open) socket.destroy();
     server.close();
   });
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -111,4 +121,41 @@ test('a name that nobody has is an error that stays', async () => {
     assert.doesNotMatch(`${error.message} ${String(error.request)}`, /secret/);
     return true;
   });
+});
+
+test('a server that takes connections and says nothing of TLS is given up in time', async (t) => {
+  const silent = createTcpServer(() => undefined);
+  const host = await listen(t, silent);
+  await using transport = new Transport({ side: 'source', timeouts: { connectMs: 300 } }, new Redactor());
+  const started = performance.now();
+  await assert.rejects(
+    transport.send({ method: 'GET', url: new URL(`https://${host}/v2/`), headers: {} }),
+    (error) => error instanceof RegistryError && error.retryable && /timed out/.test(error.message),
+  );
+  // undici looks at such timers every half second.
+  assert.ok(performance.now() - started < 4000);
+});
+
+test('a limit of bytes per second holds for what is received and what is sent together', async (t) => {
+  const bytes = noise(300_000, 1);
+  const host = await listen(
+    t,
+    createServer((request, response) => {
+      request.resume().on('end', () => response.end(request.method === 'GET' ? bytes : ''));
+    }),
+  );
+  await using transport = new Transport({ side: 'source', rate: new RateLimit(1_000_000) }, new Redactor());
+  const url = new URL(`http://${host}/`);
+  const down = async (): Promise<void> => {
+    const response = await transport.send({ method: 'GET', url, headers: {} });
+    assert.ok((await collect(response.body, bytes.length, 'body')).equals(bytes));
+  };
+  const up = async (): Promise<void> => {
+    await (await transport.send({ method: 'PUT', url, headers: {}, body: contentOf(bytes) })).discard();
+  };
+  const started = performance.now();
+  await Promise.all([down(), up()]);
+  const ms = performance.now() - started;
+  // 600 kB at 1 MB/s, of which the first tenth of a second is ahead.
+  assert.ok(ms >= 480 && ms < 5000, `${ms} ms`);
 });
