@@ -8,11 +8,13 @@ import { parseArgs } from 'node:util';
 import { type RealRegistry, startDockerRegistry } from '../../test/support/registries.js';
 import { projectRoot, runTool } from '../../test/support/tools.js';
 import { type Bound, madeBlobs, measureBound } from './bound.js';
+import { onCores, withCores } from './cores.js';
 import { measureGrowth } from './growth.js';
 import { type BenchImage, benchImages } from './images.js';
 import { type Profile, profileOf } from './profile.js';
 import { machine, type Measured, renderResults } from './report.js';
 import { type Cost, costOf, requireCommands, settleDisk } from './run.js';
+import { measureStartup } from './startup.js';
 import { writeSection } from './document.js';
 
 const USAGE = `npm run bench -- [options]
@@ -22,6 +24,9 @@ const USAGE = `npm run bench -- [options]
   --images A,B,…       which of them; default: all
   --runs N             runs of each, in turn; default 5
   --merge              also convert with --merge-platform
+  --check              also check what was made, against its source
+  --one-core           also convert with everything, registries too, on one core
+  --start-up           also how long the command takes to start
   --no-bound           leave out the bound
   --profile            one more run of each: what every stage did with its time, and a .cpuprofile
   --growth [--images files,layers,bytes,one-file]
@@ -36,6 +41,9 @@ const { values: flags } = parseArgs({
     images: { type: 'string' },
     runs: { type: 'string', default: '5' },
     merge: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
+    'one-core': { type: 'boolean', default: false },
+    'start-up': { type: 'boolean', default: false },
     bound: { type: 'boolean', default: true },
     profile: { type: 'boolean', default: false },
     growth: { type: 'boolean', default: false },
@@ -81,9 +89,20 @@ function converter(name: string, ...more: readonly string[]): Contestant {
 
 const CONVERT = converter('convert');
 
+function split([command, ...args]: readonly [string, ...string[]]): [string, readonly string[]] {
+  return [command, args];
+}
+
 async function measureImage(image: BenchImage, source: RealRegistry, runs: number): Promise<Measured> {
-  const contestants = [SKOPEO, CONVERT, ...(flags.merge ? [converter('merge', '--merge-platform')] : [])];
-  const costs = new Map<string, Cost[]>(contestants.map(({ name }) => [name, []]));
+  const contestants = [
+    SKOPEO,
+    CONVERT,
+    ...(flags.merge ? [converter('merge', '--merge-platform')] : []),
+    ...(flags['one-core'] ? [converter('one-core')] : []),
+  ];
+  const costs = new Map<string, Cost[]>(
+    [...contestants.map(({ name }) => name), 'check'].map((name) => [name, []]),
+  );
   const bounds: Bound[] = [];
   let bytesOut = 0;
   for (let run = 0; run < runs; run++) {
@@ -92,12 +111,22 @@ async function measureImage(image: BenchImage, source: RealRegistry, runs: numbe
       await settleDisk();
       const from = `${source.host}/bench/${image.name}:latest`;
       const [command, ...args] = contestant.command(from, `${target.host}/bench/${image.name}:made`);
-      const cost = await costOf(command, args);
-      costs.get(contestant.name)?.push(cost);
-      say(
-        `${image.name} ${run + 1}/${runs} ${contestant.name}: ${cost.wall.toFixed(2)} s, ${cost.cpu.toFixed(2)} CPU s`,
-      );
+      const note = (name: string, cost: Cost): void => {
+        costs.get(name)?.push(cost);
+        const figures = `${cost.wall.toFixed(2)} s, ${cost.cpu.toFixed(2)} CPU s, ${(cost.memory / 1e6).toFixed(0)} MB`;
+        say(`${image.name} ${run + 1}/${runs} ${name}: ${figures}`);
+      };
+      if (contestant.name === 'one-core') {
+        const alone = split(onCores(1, [command, ...args]));
+        note(contestant.name, await withCores(1, [source, target], () => costOf(...alone)));
+        continue;
+      }
+      note(contestant.name, await costOf(command, args));
       if (contestant !== CONVERT) continue;
+      if (flags.check) {
+        const check = ['check', '--source', from, '--target', `${target.host}/bench/${image.name}:made`];
+        note('check', await costOf(process.execPath, [product, ...check]));
+      }
       const made = await madeBlobs(target.host, `bench/${image.name}`, 'made', join(work, 'blobs'));
       bytesOut = made.bytes;
       // Before and after the runs: a machine that changes its pace meanwhile shows it here.
@@ -135,6 +164,7 @@ async function main(): Promise<void> {
     'docker-registry': 'docker-registry',
     time: 'time',
     sync: 'coreutils',
+    ...(flags['one-core'] ? { taskset: 'util-linux' } : {}),
   });
   await mkdir(work, { recursive: true });
   const names = flags.images?.split(',');
@@ -153,7 +183,8 @@ async function main(): Promise<void> {
   }
   const measured: Measured[] = [];
   for (const image of images) measured.push(await measureImage(image, source, Number(flags.runs)));
-  const text = renderResults(measured, await machine(), commandLine());
+  const startup = flags['start-up'] ? [await measureStartup()] : [];
+  const text = [renderResults(measured, await machine(), commandLine()), ...startup].join('\n\n');
   process.stdout.write(`${text}\n`);
   if (flags.write) await writeSection('bench', text);
 }
@@ -162,7 +193,9 @@ async function main(): Promise<void> {
 function commandLine(): string {
   const given = [flags.images === undefined ? '' : `--images ${flags.images}`, `--runs ${flags.runs}`];
   const source = flags.layout !== undefined || flags.registry !== undefined ? '--layout DIR' : '';
-  return `npm run bench -- ${[source, ...given, flags.merge ? '--merge' : ''].filter((word) => word !== '').join(' ')}`;
+  const more = (['merge', 'check', 'one-core', 'start-up', 'profile'] as const).filter((flag) => flags[flag]);
+  const words = [source, ...given, ...more.map((flag) => `--${flag}`)];
+  return `npm run bench -- ${words.filter((word) => word !== '').join(' ')}`;
 }
 
 if (flags.help) process.stdout.write(USAGE);

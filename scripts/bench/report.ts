@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 import { runTool } from '../../test/support/tools.js';
 import { type Bound, boundWall, clientCpu } from './bound.js';
+import { serialPart } from './cores.js';
 import { table } from './document.js';
 import { type BenchImage } from './images.js';
 import { type Profile, profileTable } from './profile.js';
@@ -59,6 +60,8 @@ export function renderResults(measured: readonly Measured[], where: string, comm
     `\`${command}\` on ${where}. Medians of the runs; ± is half of their range.`,
     table(HEAD, measured.map(row)),
     ...mergeTable(measured),
+    ...checkTable(measured),
+    ...coresTable(measured),
     ...stepTable(measured),
     ...measured.flatMap(({ image, profile }) =>
       profile === undefined ? [] : [profileTable(image.name, profile)],
@@ -105,6 +108,47 @@ function mergeTable(measured: readonly Measured[]): string[] {
   return [
     'With `--merge-platform`, which also copies the source layers:',
     table(['image', 'convert s', '÷ skopeo', 'CPU s', 'peak MB'], rows),
+  ];
+}
+
+function checkTable(measured: readonly Measured[]): string[] {
+  const rows = measured.flatMap(({ image, costs }) => {
+    const check = costs.get('check') ?? [];
+    if (check.length === 0) return [];
+    const walls = check.map(({ wall }) => wall);
+    const convert = median((costs.get('convert') ?? []).map(({ wall }) => wall));
+    const cpu = median(check.map((cost) => cost.cpu)).toFixed(2);
+    const memory = (median(check.map((cost) => cost.memory)) / 1e6).toFixed(0);
+    return [[image.name, withSpread(walls), (median(walls) / convert).toFixed(2), cpu, memory]];
+  });
+  if (rows.length === 0) return [];
+  return [
+    '`check --source --target` of what was made, every chunk and the whole tree:',
+    table(['image', 'check s', '÷ convert', 'CPU s', 'peak MB'], rows),
+  ];
+}
+
+function coresTable(measured: readonly Measured[]): string[] {
+  const rows = measured.flatMap(({ image, costs }) => {
+    const walls = (costs.get('one-core') ?? []).map(({ wall }) => wall);
+    if (walls.length === 0) return [];
+    const one = median(walls);
+    const all = median((costs.get('convert') ?? []).map(({ wall }) => wall));
+    return [
+      [
+        image.name,
+        withSpread(walls),
+        all.toFixed(2),
+        (one / all).toFixed(2),
+        serialPart(one, all).toFixed(2),
+      ],
+    ];
+  });
+  if (rows.length === 0) return [];
+  const cores = availableParallelism();
+  return [
+    `The same with command and registries on one core of the ${cores}. The serial part is what more cores do not shorten:`,
+    table(['image', 'one core s', `${cores} cores s`, 'times faster', 'serial part'], rows),
   ];
 }
 
