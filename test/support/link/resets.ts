@@ -8,7 +8,7 @@ export interface ResetPlan {
 }
 
 /** The first one struck is among so many: a run has few connections, and one without any reset would measure nothing. */
-const FIRST_WITHIN = 8;
+const FIRST_WITHIN = 4;
 /** Bytes in both directions after which a reset comes; the exponents of two are drawn evenly. */
 const MIN_EXPONENT = 4;
 const MAX_EXPONENT = 24;
