@@ -74,7 +74,7 @@ async function run(request: ConvertRequest, log: LogSettings, context: CliContex
     await openOptions(context.env, registries.target, { retry: pushRetry, workDir, transfer }),
   );
   using logFile = log.file === undefined ? undefined : openLogFile(log.file, context);
-  const progress = openProgress(log.quiet ? 'none' : request.progress, context, logFile);
+  const progress = await openProgress(log.quiet ? 'none' : request.progress, context, logFile);
   try {
     const result = await convertImage(
       source,

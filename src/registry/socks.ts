@@ -3,8 +3,9 @@
  * as for `socks5h:`, as Go has it. (undici's own agent for it is experimental, says so on stderr, and has no bound of connections.)
  */
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { buildConnector } from 'undici';
+import { type buildConnector as BuildConnector } from 'undici';
 import { RegistryError } from '../errors.js';
+import { buildConnector } from './undici.js';
 
 const VERSION = 5;
 const LOGIN_VERSION = 1;
@@ -38,7 +39,7 @@ export interface SocksOptions {
 }
 
 /** For undici's `connect`. Errors are RegistryErrors, and the system's for a proxy that cannot be reached. */
-export function socksConnector(options: SocksOptions): buildConnector.connector {
+export function socksConnector(options: SocksOptions): BuildConnector.connector {
   const overTls = buildConnector({ timeout: options.timeoutMs, ...options.tls });
   return (asked, callback) => {
     const isTls = asked.protocol === 'https:';

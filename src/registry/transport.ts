@@ -5,7 +5,7 @@
 import { type Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { debuglog } from 'node:util';
-import { type Dispatcher, request as send } from 'undici';
+import { type Dispatcher } from 'undici';
 import { type NydusError, RegistryError } from '../errors.js';
 import { DEFAULT_CONNECTIONS } from '../io/concurrency.js';
 import { paced, type RateLimit } from '../io/rate.js';
@@ -18,6 +18,7 @@ import { type Proxies } from './proxies.js';
 import { type Redactor, redactUrl } from './redact.js';
 import { decoded, proxyCredentials, Routes } from './routes.js';
 import { type TlsByHost, Trust, type TrustOptions } from './trust.js';
+import { send } from './undici.js';
 
 const debug = debuglog('nydus:registry');
 
@@ -213,7 +214,7 @@ export class Transport implements AsyncDisposable {
     // A connection whose answer has just been read to its end is free in the next turn of the event loop.
     await turn();
     try {
-      const response = await send(url, {
+      const response = await send(url, dispatcher, {
         method,
         headers: {
           ...(userAgent === undefined ? {} : { 'user-agent': userAgent }),
@@ -224,7 +225,6 @@ export class Transport implements AsyncDisposable {
           ...headers,
         },
         body: body === undefined || body.size === 0 ? null : nodeBody(paced(body.open(), rate, signal)),
-        dispatcher,
         // undici closes a connection that a HEAD went by, lest a body follow that no HEAD has. One that does is not taken for an
         // answer: bytes on a connection that waits for none end it.
         reset: false,

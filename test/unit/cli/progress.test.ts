@@ -84,7 +84,7 @@ function context(stderr: CliContext['stderr'], isTTY: boolean): CliContext {
   return { stdout: collector(), stderr, env: { NO_COLOR: '1' }, isTTY, columns: 100, signal, exitCode: 0 };
 }
 
-test('on a terminal there is a live area with a line of bars for each layer under way', () => {
+test('on a terminal there is a live area with a line of bars for each layer under way', async () => {
   let shown = '';
   const stderr = new Writable({
     write: (chunk: Buffer, _encoding, done) => {
@@ -92,7 +92,7 @@ test('on a terminal there is a live area with a line of bars for each layer unde
       done();
     },
   });
-  const progress = openProgress('auto', context(stderr, true));
+  const progress = await openProgress('auto', context(stderr, true));
   for (const event of EVENTS.slice(0, 6)) progress.reporter.emit(event);
   progress.reporter.emit({ type: 'step', message: 'building the bootstrap' });
   progress.stop();
@@ -111,7 +111,7 @@ test('a request that waits to be made again is counted while it waits, and not l
   const until = async (condition: () => boolean): Promise<void> => {
     while (!condition()) await sleep(20);
   };
-  const progress = openProgress('auto', context(stderr, true));
+  const progress = await openProgress('auto', context(stderr, true));
   for (const event of EVENTS.slice(0, 4)) progress.reporter.emit(event);
   for (const delayMs of [300, 1200])
     progress.reporter.emit({ type: 'retry', what: 'push', attempt: 1, delayMs, cause: new Error('cut') });
@@ -122,16 +122,16 @@ test('a request that waits to be made again is counted while it waits, and not l
   progress.stop();
 });
 
-test('without a terminal there are plain lines, and none on request but warnings', () => {
-  const shown = (mode: ProgressMode): string => {
+test('without a terminal there are plain lines, and none on request but warnings', async () => {
+  const shown = async (mode: ProgressMode): Promise<string> => {
     const output = collector();
-    const progress = openProgress(mode, context(output, false));
+    const progress = await openProgress(mode, context(output, false));
     for (const event of EVENTS) progress.reporter.emit(event);
     progress.stop();
     return output.lines.join('');
   };
-  assert.match(shown('auto'), /^source h\/a:1/);
-  assert.equal(shown('none'), 'warning: mind the gap\n');
-  assert.match(shown('json'), /^\{"time"/);
-  assert.match(shown('tty'), /^source h\/a:1/);
+  assert.match(await shown('auto'), /^source h\/a:1/);
+  assert.equal(await shown('none'), 'warning: mind the gap\n');
+  assert.match(await shown('json'), /^\{"time"/);
+  assert.match(await shown('tty'), /^source h\/a:1/);
 });
