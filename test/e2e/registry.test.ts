@@ -1,18 +1,20 @@
 /** Sources and targets against Debian's docker-registry and our own, with logins, TLS and a search for the secret. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer, request as forward } from 'node:http';
 import { createServer } from 'node:https';
 import { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { registryListener, type RegistryOptions, startRegistry } from '../../src/embedded-registry/server.js';
 import { AuthError, type NydusError, RegistryError } from '../../src/errors.js';
+import { GrowingFile } from '../../src/io/growing-file.js';
 import { contentOf } from '../../src/io/streams.js';
 import { anonymous, type CredentialStore, dockerCredentials } from '../../src/registry/credentials.js';
 import { openSource, openTarget } from '../../src/registry/open.js';
-import { isMountable } from '../../src/registry/store.js';
+import { isMountable, takesEarly } from '../../src/registry/store.js';
 import { selfSigned } from '../support/certificate.js';
 import { needs } from '../support/needs.js';
 import { startDockerRegistry } from '../support/registries.js';
@@ -70,6 +72,34 @@ test('docker-registry: an upload that breaks off is made again, with the content
   };
   assert.equal(await target.push(part.descriptor, breaking), 'pushed');
   assert.equal(opened, 2);
+});
+
+// distribution knows a session only by a URL that says how much of it is there: in the middle of a request it cannot be cancelled.
+test('docker-registry: an upload that is given up between two chunks leaves no bytes there', async (t) => {
+  if (!needs(t, 'docker-registry')) return;
+  await using registry = await startDockerRegistry();
+  const uploads = join(registry.folder, 'storage/docker/registry/v2/repositories/app/_uploads');
+  const path = join(await tempFolder(t), 'blob');
+  await writeFile(path, noise(150_000, 3));
+  await using growing = new GrowingFile(path);
+  {
+    await using target = openTarget(`${registry.host}/app:1`, { ...open, chunkSize: 100_000 });
+    assert.ok(takesEarly(target));
+    const early = target.pushEarly(growing);
+    // One chunk is there, the next one is not complete.
+    let isSent = false;
+    while (!isSent) {
+      await sleep(100);
+      const names = await readdir(uploads, { recursive: true }).catch(() => []);
+      isSent = names.some((name) => name.endsWith('hashstates/sha256/100000'));
+    }
+    early?.cancel();
+  }
+  const left = await readdir(uploads, { recursive: true });
+  assert.deepEqual(
+    left.filter((name) => name.endsWith('/data')),
+    [],
+  );
 });
 
 test('docker-registry: where a PUT with a body is refused, one PATCH brings every blob', async (t) => {

@@ -21,6 +21,8 @@ export interface RealRegistry extends AsyncDisposable {
   readonly host: string;
   /** Of the process, for those who want to know what it costs. */
   readonly pid: number;
+  /** Of its configuration, and of its storage where it has one. */
+  readonly folder: string;
 }
 
 async function freePort(): Promise<number> {
@@ -68,7 +70,7 @@ async function startProgram(
   };
   for (let attempt = 0; attempt < 100 && child.exitCode === null; attempt++) {
     await sleep(100);
-    if (await listens(host)) return { host, pid: child.pid ?? 0, [Symbol.asyncDispose]: close };
+    if (await listens(host)) return { host, pid: child.pid ?? 0, folder, [Symbol.asyncDispose]: close };
   }
   await close();
   throw new Error(`${command} does not answer on ${host}: ${said}`);
@@ -142,6 +144,7 @@ export async function startGuarded(
   return {
     host,
     pid: behind.pid,
+    folder: behind.folder,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       server.close();
