@@ -58,7 +58,7 @@ export function layerBootstrap({
     positions.set(number, used.length);
     used.push(number === tree.layer ? blob : withoutBootstrap(blob));
   }
-  return { root: tree.root, blobs: used, positions, chunkSize, compressor, digester };
+  return { root: tree.root, linked: tree.linked, blobs: used, positions, chunkSize, compressor, digester };
 }
 
 /** What the bootstrap of an image without any chunk says, whatever was asked for (Nydus builder/src/merge.rs). */
@@ -84,6 +84,7 @@ export function mergedBootstrap({
   const stored = new Map(trees.map((tree) => [tree.layer, storedOffsets(tree.root, chunkSize)]));
   return {
     root,
+    linked: new Set(trees.flatMap(({ linked }) => Array.from(linked))),
     blobs: numbered.blobs.map(withoutBootstrap),
     positions: numbered.positions,
     chunkSize: blobs.some((blob) => blob !== undefined) ? chunkSize : CHUNKLESS_CHUNK_SIZE,

@@ -21,6 +21,8 @@ export interface LayerTree {
   readonly rootExplicit: boolean;
   /** Source layer, 0 the lowest; all inodes carry it. */
   readonly layer: number;
+  /** Inodes that hard links name, some of them perhaps by names that are gone again. */
+  readonly linked: ReadonlySet<Inode>;
 }
 
 /**
@@ -34,6 +36,7 @@ export function buildLayerTree(entries: readonly LayerEntry[], layer: number): L
   const root = impliedDirectory(ROOT_NAME, layer);
   const top: Place = { directory: root, parent: undefined, depth: 0 };
   const parents = new ParentFinder(top, layer);
+  const linked = new Set<Inode>();
   for (const entry of entries) {
     const { path, body } = entry;
     if (path === '') {
@@ -53,14 +56,16 @@ export function buildLayerTree(entries: readonly LayerEntry[], layer: number): L
       }
       parent.children.set(name, { name, inode, children: new Map() });
     } else if (body.kind === 'hardlink') {
-      parent.children.set(name, { name, inode: linkedInode(entry, body.target, top, { parent, name }) });
+      const inode = linkedInode(entry, body.target, top, { parent, name });
+      linked.add(inode);
+      parent.children.set(name, { name, inode });
     } else {
       parent.children.set(name, { name, inode: ofLayer(body, layer) });
     }
     // What stood here may have been on the way to directories found before.
     if (present?.children !== undefined || present?.inode.kind === 'symlink') parents.forget();
   }
-  return { root, rootExplicit: !root.inode.implied, layer };
+  return { root, rootExplicit: !root.inode.implied, layer, linked };
 }
 
 /** Finds the directories of entries, each way once. */

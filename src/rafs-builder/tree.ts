@@ -196,6 +196,8 @@ export interface BootstrapInput extends Bootstrap {
    * written as they are.
    */
   readonly positions?: ReadonlyMap<number, number> | undefined;
+  /** Inodes that may have more than one name, where it is known; else any may. Asking a set for each file takes time and memory. */
+  readonly linked?: ReadonlySet<Inode> | undefined;
   /**
    * The file offset that the chunk table shows for a chunk, where it is not the chunk's position in the file last seen
    * in walk order: a merge inherits what each layer's own table stored. `layer` is the inode's. (Nydus builder/src/merge.rs

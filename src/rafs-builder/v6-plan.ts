@@ -119,12 +119,14 @@ class Planner {
   hasXattrs = false;
   readonly #root: TreeNode;
   readonly #chunkSize: number;
-  /** Names that share an inode are links of each other. */
+  /** Names that share an inode are links of each other. Holds directories and what may have more names. */
   readonly #numbers = new Map<Inode, number>();
+  readonly #linked: ReadonlySet<Inode> | undefined;
 
   constructor(bootstrap: BootstrapInput) {
     this.#root = bootstrap.root;
     this.#chunkSize = bootstrap.chunkSize;
+    this.#linked = bootstrap.linked;
     this.used = new UsedChunks(bootstrap);
     const { names, directories } = count(bootstrap.root);
     const rows = names + 2 * directories - 1;
@@ -196,7 +198,8 @@ class Planner {
     const { plans } = this;
     const { inode } = node;
     this.names += 1;
-    let number = this.#numbers.get(inode);
+    const mayRepeat = inode.kind === 'directory' || (this.#linked?.has(inode) ?? true);
+    let number = mayRepeat ? this.#numbers.get(inode) : undefined;
     if (number === undefined) {
       checkInode(node, above);
       number = plans.count++;
@@ -204,7 +207,7 @@ class Planner {
       plans.ino[number] = this.names;
       plans.nlink[number] = inode.kind === 'directory' ? 2 : 1;
       if (inode.xattrs.length > 0) this.hasXattrs = true;
-      this.#numbers.set(inode, number);
+      if (mayRepeat) this.#numbers.set(inode, number);
     } else {
       if (inode.kind === 'directory') {
         throw new InternalError(`${displayName(pathOf(node, above))}: a directory stands in the tree twice`);

@@ -35,11 +35,16 @@ test('trap 8: names of one inode share it in the merged tree, whatever its blob 
     tree(0, chunked('z', [0, 0])),
     tree(1, chunked('d/a', [1, 1]), hardlink('d/b', 'd/a'), hardlink('c', 'd/b'), chunked('e', [1, 1])),
   ];
-  const { root, positions } = mergedBootstrap({ ...settings, trees: layers, blobs: [blob('0'), blob('1')] });
+  const { root, positions, linked } = mergedBootstrap({
+    ...settings,
+    trees: layers,
+    blobs: [blob('0'), blob('1')],
+  });
   assert.equal(positions?.get(1), 0);
   assert.equal(inodeAt(root, 'c'), inodeAt(root, 'd/a'));
   assert.equal(inodeAt(root, 'c'), inodeAt(root, 'd/b'));
   assert.notEqual(inodeAt(root, 'c'), inodeAt(root, 'e'));
+  assert.deepEqual(linked, new Set([inodeAt(root, 'c')]));
 });
 
 test('trap 68: two layers with one blob have one place in the table', () => {

@@ -165,6 +165,24 @@ test('hard links to symlinks and devices share their inode and count', () => {
   );
 });
 
+test('names share an inode only where the writer is told that they may, or is told nothing', () => {
+  const inode = fileNode('a', 0, []).inode;
+  const image = imageOf([
+    { name: raw('a'), inode },
+    { name: raw('b'), inode },
+  ]);
+  const nlinks = (linked: BootstrapInput['linked']): number[] => {
+    const bytes = rafsFormats[6].write({ ...image, linked });
+    return ['a', 'b'].map((name) => storedAt(bytes, name).fields.nlink);
+  };
+  assert.deepEqual(nlinks(undefined), nlinks(new Set([inode])));
+  assert.deepEqual(
+    nlinks(new Set()),
+    [1, 1],
+    'one layer twice in an image: a file at two places is two files',
+  );
+});
+
 test('chunks of one blob with one digest keep a record each', () => {
   const size = 4096;
   const blob = blobOf('a', 2, size);
