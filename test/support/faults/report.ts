@@ -91,7 +91,9 @@ function foreignHeaders(results: readonly CellResult[]): string {
   const rows = new Map<string, Set<string>>();
   for (const { foreign } of results) {
     for (const { name, method, value, way } of foreign) {
-      const shown = /^(host|content-length|range)$/.test(name) ? value.replaceAll(/\d+/g, 'N') : value;
+      const shown = /^(host|content-length|content-range|range)$/.test(name)
+        ? value.replaceAll(/\d+/g, 'N')
+        : value;
       const key = `\`${name}\`\t\`${shown}\``;
       rows.set(key, (rows.get(key) ?? new Set()).add(`${method} (${way})`));
     }
