@@ -3,7 +3,6 @@
  * may be of any size, is not read here. Sections are told twice, by their tar headers and by the table; both must agree.
  */
 import { createHash } from 'node:crypto';
-import { UnsupportedError } from '../errors.js';
 import { decompress } from '../native.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { blobMetaHeader } from '../rafs-builder/blob-meta.js';
@@ -63,7 +62,7 @@ export async function readBlobFrame(
   return { dataSize, tail, structures, sections };
 }
 
-/** The content of a section, decompressed and of the right digest. Throws FormatError, or UnsupportedError for lz4. */
+/** The content of a section, decompressed and of the right digest. Throws FormatError. */
 export async function contentOfSection(section: Section): Promise<Buffer> {
   const { entry, stored } = section;
   if (stored === undefined) throw frameFault(`${entry.name} is not read as a whole`, entry.offset);
@@ -86,10 +85,13 @@ async function decodeSection(entry: TocEntry, stored: Buffer): Promise<Buffer> {
       }
       return stored;
     case tocFlags.bits.ZSTD:
-      if (entry.uncompressedSize > MAX_TAIL) throw frameFault(`${entry.name} is too large`, entry.offset);
-      return decompress(stored, 'zstd', entry.uncompressedSize);
     case tocFlags.bits.LZ4_BLOCK:
-      throw new UnsupportedError(`section ${entry.name} is compressed with lz4, which is not read yet`);
+      if (entry.uncompressedSize > MAX_TAIL) throw frameFault(`${entry.name} is too large`, entry.offset);
+      return decompress(
+        stored,
+        entry.flags === tocFlags.bits.ZSTD ? 'zstd' : 'lz4_block',
+        entry.uncompressedSize,
+      );
     default:
       throw frameFault(`${entry.name} has unknown flags 0x${entry.flags.toString(16)}`, entry.offset);
   }

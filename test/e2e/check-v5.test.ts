@@ -9,7 +9,7 @@ import { expectedTreeLines } from '../support/expected-tree.js';
 import { referenceText } from '../support/fixtures.js';
 import { needs } from '../support/needs.js';
 import { treeDifferences } from '../support/tree-lines.js';
-import { bareV5Parts, V5_CASES, v5Image, v5Parts } from '../support/v5-image.js';
+import { bareV5Parts, recompressedV5Parts, V5_CASES, v5Image, v5Parts } from '../support/v5-image.js';
 import { flip, idsOf, withBytes } from './check-lab.js';
 
 for (const name of V5_CASES) {
@@ -55,6 +55,28 @@ for (const [name, expected] of Object.entries(BARE)) {
       damaged.filter((id) => id !== 'CHUNK-DATA'),
       [...expected, 'CONTENT-DIGEST'].sort(),
     );
+  });
+}
+
+for (const compressor of ['lz4_block', 'gzip'] as const) {
+  test(`a v5 image whose chunks are ${compressor} is checked and read, and damage of it is found`, async (t) => {
+    if (!needs(t, 'python3')) return;
+    const { source, target } = await v5Image(
+      'smallfiles',
+      await recompressedV5Parts('smallfiles', compressor),
+    );
+    assert.deepEqual((await checkImage(target, source)).findings, []);
+    const filesystem = await openFilesystem(target);
+    const lines = await expectedTreeLines(filesystem.root, async (inode) => {
+      const hash = createHash('sha256');
+      for await (const bytes of filesystem.open(inode, '' as RawPath, {})) hash.update(bytes); // only for messages
+      return hash.digest('hex');
+    });
+    assert.deepEqual(
+      treeDifferences(`${lines.join('\n')}\n`, referenceText('smallfiles', 'expected.tree')),
+      [],
+    );
+    assert.deepEqual(await idsOf(withBytes(target, 0, flip(1000))), ['CHUNK-DATA', 'CONTENT-DIGEST']);
   });
 }
 

@@ -1,6 +1,8 @@
 /** Images of RAFS v5. Of cases with one layer, blob and bootstrap are those of the reference, byte for byte. */
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
+import { compressSync } from 'lz4-napi';
+import { decompress } from '../../src/native.js';
 import { sha256 } from '../../src/oci/digest.js';
 import { ANNOTATION, MEDIA } from '../../src/oci/media-types.js';
 import { encodeTarHeader, TAR_HEADER_SIZE } from '../../src/rafs-builder/tar-header.js';
@@ -73,6 +75,62 @@ export async function bareV5Parts(name: string, option = 'v5-zstd'): Promise<V5P
       .replace(` csize=${inline} `, ` csize=${blob.length} `);
   });
   return { blobs: left.length === blobs.length ? [] : blobs, bootstrap: v5FromDump(dump) };
+}
+
+const COMPRESSOR_FLAGS = { lz4_block: 0x02, gzip: 0x40, zstd: 0x80 } as const;
+
+/** The same with chunks that another compressor stored, as older builders did; records and sizes fit them. */
+export async function recompressedV5Parts(name: string, compressor: 'lz4_block' | 'gzip'): Promise<V5Parts> {
+  const compress = (bytes: Buffer): Buffer =>
+    // The package puts the size in front, which blobs do not have.
+    compressor === 'gzip' ? gzipSync(bytes) : compressSync(bytes).subarray(4);
+  const data = await chunkData(name, 'zstd');
+  const parts = data.map((): Buffer[] => []);
+  const lines = referenceText(name, 'v5-zstd', 'merged.dump').split('\n');
+  const records = new Map<string, readonly [offset: number, size: number, flags: number]>();
+  // In the order of the blob, so that chunks lie behind each other again.
+  const chunks = lines.map((line) => line.split(' ')).filter(([letter]) => letter === 'C');
+  const number = (words: readonly string[], i: number): number => Number(words[i]);
+  for (const words of chunks.sort((a, b) => number(a, 5) - number(b, 5))) {
+    const key = `${words[1] ?? ''} ${words[2] ?? ''}`;
+    const part = parts[number(words, 1)];
+    if (part === undefined || records.has(key)) continue;
+    const flags = number(words, 9);
+    const stored = data[number(words, 1)]?.subarray(number(words, 5), number(words, 5) + number(words, 6));
+    const plain = await plainOf(stored ?? Buffer.alloc(0), (flags & 1) !== 0, number(words, 8));
+    const smaller = compress(plain);
+    const isSmaller = smaller.length < plain.length;
+    const chosen = isSmaller ? smaller : plain;
+    const offset = part.reduce((sum, { length }) => sum + length, 0);
+    part.push(chosen);
+    records.set(key, [offset, chosen.length, isSmaller ? flags | 1 : flags & ~1]);
+  }
+  const blobs = parts.map((part) => Buffer.concat(part));
+  const dump = lines.map((line) => {
+    const words = line.split(' ');
+    if (words[0] === 'C') {
+      const [offset, size, flags] = records.get(`${words[1] ?? ''} ${words[2] ?? ''}`) ?? [0, 0, 0];
+      words.splice(5, 2, String(offset), String(size));
+      words[9] = `0x${flags.toString(16)}`;
+      return words.join(' ');
+    }
+    if (words[0] === 'B') {
+      const blob = blobs[number(words, 1)] ?? Buffer.alloc(0);
+      return line
+        .replace(/ id=[0-9a-f]+ /, ` id=${sha256(blob).slice('sha256:'.length)} `)
+        .replace('features=0x50000000', 'features=0x40000000')
+        .replace(/ csize=\d+ /, ` csize=${blob.length} `);
+    }
+    return line.replace(/^(S .*)flags=(0x[0-9a-f]+)/, (_, start: string, flags: string) => {
+      const other = (Number(flags) & ~COMPRESSOR_FLAGS.zstd) | COMPRESSOR_FLAGS[compressor];
+      return `${start}flags=0x${other.toString(16)}`;
+    });
+  });
+  return { blobs, bootstrap: v5FromDump(dump.join('\n')) };
+}
+
+async function plainOf(stored: Buffer, compressed: boolean, size: number): Promise<Buffer> {
+  return compressed ? decompress(stored, 'zstd', size) : stored;
 }
 
 /** A whole image: what we make of the case, with these parts in place of ours. */

@@ -1,7 +1,10 @@
 //! The chunk codecs. One context a worker, reused: on small chunks a fresh one halves the speed. What comes out is that
 //! of `ZSTD_compress`: one frame, content size present, no checksum; a new libzstd may change it, so it is pinned.
 
+use std::io::Read;
+
 use crate::error::{Error, Result};
+use crate::lz4;
 
 /// How new chunks are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +16,29 @@ pub enum Compression {
         /// libzstd's level; 3 is the reference's.
         level: i32,
     },
+}
+
+/// How stored chunks are decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codec {
+    /// Frames of zstd.
+    Zstd,
+    /// One LZ4 block, without size or frame.
+    Lz4Block,
+    /// One member of gzip.
+    Gzip,
+}
+
+impl Codec {
+    /// By its name in the format; `None` for one that is not decoded here.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "zstd" => Some(Self::Zstd),
+            "lz4_block" => Some(Self::Lz4Block),
+            "gzip" => Some(Self::Gzip),
+            _ => None,
+        }
+    }
 }
 
 /// The largest chunk of the format, and so the largest thing that one call decodes.
@@ -67,8 +93,16 @@ impl Decompressor {
         Ok(Self { context })
     }
 
-    /// Decodes zstd frames that must fill `to` exactly.
-    pub fn decompress(&mut self, to: &mut [u8], from: &[u8]) -> Result<()> {
+    /// Decodes what must fill `to` exactly.
+    pub fn decompress(&mut self, codec: Codec, to: &mut [u8], from: &[u8]) -> Result<()> {
+        match codec {
+            Codec::Zstd => self.zstd(to, from),
+            Codec::Lz4Block => lz4::decompress(to, from),
+            Codec::Gzip => gunzip(to, from),
+        }
+    }
+
+    fn zstd(&mut self, to: &mut [u8], from: &[u8]) -> Result<()> {
         let expected = to.len();
         let len = self.context.decompress(to, from).map_err(|code| {
             Error::format(format!("zstd data does not decode: {}", zstd_safe::get_error_name(code)))
@@ -78,6 +112,16 @@ impl Decompressor {
         } else {
             Err(Error::format(format!("zstd data decodes to {len} bytes instead of {expected}")))
         }
+    }
+}
+
+fn gunzip(to: &mut [u8], from: &[u8]) -> Result<()> {
+    let mut member = flate2::read::GzDecoder::new(from);
+    let wrong = |error| Error::format(format!("gzip data does not decode: {error}"));
+    member.read_exact(to).map_err(wrong)?;
+    match member.read(&mut [0]).map_err(wrong)? {
+        0 => Ok(()),
+        _ => Err(Error::format(format!("gzip data decodes to more than {} bytes", to.len()))),
     }
 }
 
@@ -130,7 +174,7 @@ mod tests {
                 prop_assert_eq!(&to, &once(level, &from));
                 if let Some(to) = to {
                     let mut back = vec![0; from.len()];
-                    decompressor.decompress(&mut back, &to).unwrap();
+                    decompressor.decompress(Codec::Zstd, &mut back, &to).unwrap();
                     prop_assert_eq!(back, from);
                 }
             }
@@ -152,10 +196,27 @@ mod tests {
         let mut decompressor = Decompressor::new().unwrap();
         let frame = reused(&mut compressor, 3, &[7; 1000]).unwrap();
         for len in [0, 999, 1001] {
-            let error = decompressor.decompress(&mut vec![0; len], &frame).unwrap_err();
+            let error = decompressor.decompress(Codec::Zstd, &mut vec![0; len], &frame).unwrap_err();
             assert_eq!(error.code(), "FORMAT");
         }
-        assert_eq!(decompressor.decompress(&mut [0; 1000], &frame[..9]).unwrap_err().code(), "FORMAT");
-        decompressor.decompress(&mut [0; 1000], &frame).unwrap();
+        let cut = decompressor.decompress(Codec::Zstd, &mut [0; 1000], &frame[..9]);
+        assert_eq!(cut.unwrap_err().code(), "FORMAT");
+        decompressor.decompress(Codec::Zstd, &mut [0; 1000], &frame).unwrap();
+    }
+
+    #[test]
+    fn a_gzip_member_of_another_length_or_checksum_is_a_format_error() {
+        let mut decompressor = Decompressor::new().unwrap();
+        let from = [7; 1000];
+        let member = crate::gzip::gzip([&from[..]]).unwrap();
+        let mut to = [0; 1000];
+        decompressor.decompress(Codec::Gzip, &mut to, &member).unwrap();
+        assert_eq!(to, from);
+        let mut wrong = member.clone();
+        wrong[member.len() - 5] ^= 1;
+        for (len, bytes) in [(999, &member[..]), (1001, &member), (1000, &member[..20]), (1000, &wrong)] {
+            let error = decompressor.decompress(Codec::Gzip, &mut vec![0; len], bytes).unwrap_err();
+            assert_eq!(error.code(), "FORMAT");
+        }
     }
 }

@@ -17,6 +17,7 @@ mod ending;
 pub mod error;
 pub mod gzip;
 pub mod inflate;
+mod lz4;
 pub mod meter;
 pub mod pipeline;
 pub mod pool;

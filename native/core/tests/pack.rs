@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use nydus_core::compress::{Compression, Decompressor};
+use nydus_core::compress::{Codec, Compression, Decompressor};
 use nydus_core::digest::{Fingerprint, hex, sha256};
 use nydus_core::pipeline::{Dedup, ImagePacker, PackOptions, PackedLayer};
 use nydus_core::table::ChunkRecord;
@@ -98,7 +98,7 @@ fn chunk(image: &[Packed], (layer, index): (u32, u32)) -> Vec<u8> {
     let mut plain = vec![0; record.uncompressed_size as usize];
     if record.compressed {
         assert!(record.compressed_size < record.uncompressed_size);
-        Decompressor::new().unwrap().decompress(&mut plain, stored).unwrap();
+        Decompressor::new().unwrap().decompress(Codec::Zstd, &mut plain, stored).unwrap();
     } else {
         plain.copy_from_slice(stored);
     }

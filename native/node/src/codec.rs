@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use napi::bindgen_prelude::{Buffer, Env, Object};
 use napi_derive::napi;
 use nydus_core::Reply;
-use nydus_core::compress::{Compressor, zstd_levels, zstd_version};
+use nydus_core::compress::{Codec, Compressor, zstd_levels, zstd_version};
 use nydus_core::pool::{Pool, Worker, guarded};
 use nydus_core::{Error, Result};
 
@@ -47,11 +47,10 @@ pub fn compress(env: &Env, bytes: Buffer, level: i32) -> napi::Result<Object<'_>
 pub fn decompress(env: &Env, bytes: Buffer, encoding: String, size: u32) -> napi::Result<Object<'_>> {
     let (reply, promise) = promise::<Buffer>(env)?;
     run(reply, move |worker| {
-        if encoding != "zstd" {
-            return Err(Error::unsupported(format!("data cannot be decompressed from {encoding}")));
-        }
+        let codec = Codec::named(&encoding)
+            .ok_or_else(|| Error::unsupported(format!("data cannot be decompressed from {encoding}")))?;
         let mut to = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
-        worker.decompressor()?.decompress(&mut to, &bytes)?;
+        worker.decompressor()?.decompress(codec, &mut to, &bytes)?;
         Ok(to.into())
     });
     Ok(promise)

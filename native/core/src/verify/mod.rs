@@ -9,6 +9,7 @@ mod piece;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use crate::compress::Codec;
 use crate::digest::Digest;
 use crate::ending::{Ending, Reply};
 use crate::error::{Error, Result};
@@ -37,7 +38,7 @@ pub enum Digester {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct VerifyOptions {
-    /// What compressed chunks are: `zstd`, or `none` where there are no such chunks.
+    /// What compressed chunks are, by the name of the codec, or `none` where there are no such chunks.
     pub compressor: String,
     /// What the digests are.
     pub digester: Digester,
@@ -77,6 +78,8 @@ pub struct Verified {
 
 struct Shared {
     records: Vec<ChunkRecord>,
+    /// None where no chunk is compressed.
+    codec: Option<Codec>,
     digester: Digester,
     prefix: Option<u64>,
     input: ByteQueue<Input>,
@@ -143,7 +146,8 @@ pub struct BlobVerifier {
 impl BlobVerifier {
     /// Starts threads that wait for the bytes of a blob with the chunks of `table` (packed, see `table`).
     pub fn new(table: &[u8], options: &VerifyOptions) -> Result<Self> {
-        if !matches!(options.compressor.as_str(), "none" | "zstd") {
+        let codec = Codec::named(&options.compressor);
+        if codec.is_none() && options.compressor != "none" {
             return Err(Error::unsupported(format!(
                 "chunks cannot be decompressed from {}",
                 options.compressor
@@ -151,6 +155,7 @@ impl BlobVerifier {
         }
         let shared = Arc::new(Shared {
             records: ChunkRecord::iter(table).collect(),
+            codec,
             digester: options.digester,
             prefix: options.prefix,
             input: ByteQueue::new(INPUT_BYTES),

@@ -37,7 +37,7 @@ pub fn check_pieces(
         let record = shared.record(index)?;
         let stored = bytes.get(start..start + record.compressed_size as usize);
         let stored = stored.ok_or_else(|| Error::internal("chunk lies outside of its cut"))?;
-        if let Some(message) = check_piece(record, stored, shared.digester, &mut room, worker)? {
+        if let Some(message) = check_piece(record, stored, shared, &mut room, worker)? {
             shared.fault(index, message);
         }
     }
@@ -49,24 +49,27 @@ pub fn check_pieces(
 fn check_piece(
     record: &ChunkRecord,
     stored: &[u8],
-    digester: Digester,
+    shared: &Shared,
     room: &mut Vec<u8>,
     worker: &mut Worker,
 ) -> Result<Option<String>> {
     let size = record.uncompressed_size as usize;
     let plain = if record.compressed {
+        let Some(codec) = shared.codec else {
+            return Ok(Some("is compressed, in a blob whose chunks are not".to_owned()));
+        };
         if room.len() < size {
             room.resize(size, 0);
         }
         let (to, _) = room.split_at_mut(size);
-        if let Err(error) = worker.decompressor()?.decompress(to, stored) {
+        if let Err(error) = worker.decompressor()?.decompress(codec, to, stored) {
             return Ok(Some(error.to_string()));
         }
         to
     } else {
         stored
     };
-    let digest = match digester {
+    let digest = match shared.digester {
         Digester::Blake3 => *blake3::hash(plain).as_bytes(),
         Digester::Sha256 => sha256(plain),
     };
