@@ -152,14 +152,20 @@ function checkAgreement(
     // A file that shares a chunk may be in the image, and not in the layer that stored it.
     if (!own.chunks.has(index)) continue;
     const [told, stored] = [used.chunks.at(index), own.chunks.at(index)];
-    const field = told.digest.equals(stored.digest)
-      ? FIELDS.find((one) => told[one] !== stored[one])
-      : 'digest';
+    const field = differentField(told, stored);
     if (field !== undefined)
       collector.report('CHUNK-RECORD', {
         message: `chunk ${index} is told differently by the bootstrap and by the one in the blob: ${field}`,
       });
   }
+}
+
+function differentField(told: ChunkRecord, stored: ChunkRecord): string | undefined {
+  if (!told.digest.equals(stored.digest)) return 'digest';
+  // One without a checksum says nothing of it.
+  const both = told.crc32 !== undefined && stored.crc32 !== undefined;
+  if (both && told.crc32 !== stored.crc32) return 'crc32';
+  return FIELDS.find((one) => told[one] !== stored[one]);
 }
 
 /** Every chunk that a file refers to, there or in the image, and that lies inside the data. */

@@ -55,15 +55,15 @@ export function addConvertCommand(program: Command, context: CliContext): void {
 }
 
 async function run(request: ConvertRequest, log: LogSettings, context: CliContext): Promise<ConvertResult> {
-  const [native, { convertImage }, { openSource, openTarget }, { openProgress }, locations] =
+  const [{ prepareMemory }, { convertImage }, { openSource, openTarget }, { openProgress }, locations] =
     await Promise.all([
-      import('../native.js'),
+      import('./memory.js'),
       import('../convert/convert.js'),
       import('../registry/open.js'),
       import('./progress.js'),
       import('./locations.js'),
     ]);
-  native.returnFreedMemory();
+  prepareMemory();
   const { options, registries, pushRetry } = request;
   const { workDir } = options;
   const transfer = { ...request.transfer, chunkSize: request.pushChunkSize };

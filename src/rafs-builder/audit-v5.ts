@@ -240,10 +240,14 @@ function* auditLink(first: StoredV5Inode, stored: StoredV5Inode): Generator<Audi
   const fields = ['mode', 'uid', 'gid', 'mtime', 'mtimeNsec'] as const;
   const different = fields.filter((field) => first.fields[field] !== stored.fields[field]);
   if (different.length > 0) {
-    yield auditFinding(
-      'RAFS-LINK-ATTRIBUTES',
-      at(stored, 'ino', { message: `a hard link to ${name} with another ${different.join(', ')}` }),
-    );
+    const told = ({ fields: values }: StoredV5Inode): string =>
+      different.map((field) => `${field} ${values[field]}`).join(', ');
+    const details = {
+      message: `a hard link to ${name} with another ${different.join(', ')}`,
+      expected: told(first),
+      found: told(stored),
+    };
+    yield auditFinding('RAFS-LINK-ATTRIBUTES', at(stored, 'ino', details));
   }
 }
 
