@@ -95,37 +95,43 @@ function row({ image, costs, bounds, bytesOut }: Measured): string[] {
 }
 
 function mergeTable(measured: readonly Measured[]): string[] {
-  const rows = measured.flatMap(({ image, costs }) => {
-    const merge = costs.get('merge');
-    if (merge === undefined) return [];
-    const walls = merge.map(({ wall }) => wall);
-    const skopeo = median((costs.get('skopeo') ?? []).map(({ wall }) => wall));
-    const cpu = median(merge.map((cost) => cost.cpu)).toFixed(2);
-    const memory = (median(merge.map((cost) => cost.memory)) / 1e6).toFixed(0);
-    return [[image.name, withSpread(walls), (median(walls) / skopeo).toFixed(2), cpu, memory]];
+  return besideTable(measured, {
+    name: 'merge',
+    yardstick: 'skopeo',
+    title: 'With `--merge-platform`, which also copies the source layers:',
+    head: ['image', 'convert s', '÷ skopeo', 'CPU s', 'peak MB'],
   });
-  if (rows.length === 0) return [];
-  return [
-    'With `--merge-platform`, which also copies the source layers:',
-    table(['image', 'convert s', '÷ skopeo', 'CPU s', 'peak MB'], rows),
-  ];
 }
 
 function checkTable(measured: readonly Measured[]): string[] {
-  const rows = measured.flatMap(({ image, costs }) => {
-    const check = costs.get('check') ?? [];
-    if (check.length === 0) return [];
-    const walls = check.map(({ wall }) => wall);
-    const convert = median((costs.get('convert') ?? []).map(({ wall }) => wall));
-    const cpu = median(check.map((cost) => cost.cpu)).toFixed(2);
-    const memory = (median(check.map((cost) => cost.memory)) / 1e6).toFixed(0);
-    return [[image.name, withSpread(walls), (median(walls) / convert).toFixed(2), cpu, memory]];
+  return besideTable(measured, {
+    name: 'check',
+    yardstick: 'convert',
+    title: '`check --source --target` of what was made, every chunk and the whole tree:',
+    head: ['image', 'check s', '÷ convert', 'CPU s', 'peak MB'],
   });
-  if (rows.length === 0) return [];
-  return [
-    '`check --source --target` of what was made, every chunk and the whole tree:',
-    table(['image', 'check s', '÷ convert', 'CPU s', 'peak MB'], rows),
-  ];
+}
+
+interface Beside {
+  readonly name: string;
+  /** The contestant whose wall time is the measure. */
+  readonly yardstick: string;
+  readonly title: string;
+  readonly head: readonly string[];
+}
+
+/** One contestant beside another; nothing when it did not run. */
+function besideTable(measured: readonly Measured[], { name, yardstick, title, head }: Beside): string[] {
+  const rows = measured.flatMap(({ image, costs }) => {
+    const own = costs.get(name) ?? [];
+    if (own.length === 0) return [];
+    const walls = own.map(({ wall }) => wall);
+    const by = median((costs.get(yardstick) ?? []).map(({ wall }) => wall));
+    const cpu = median(own.map((cost) => cost.cpu)).toFixed(2);
+    const memory = (median(own.map((cost) => cost.memory)) / 1e6).toFixed(0);
+    return [[image.name, withSpread(walls), (median(walls) / by).toFixed(2), cpu, memory]];
+  });
+  return rows.length === 0 ? [] : [title, table(head, rows)];
 }
 
 function coresTable(measured: readonly Measured[]): string[] {
