@@ -5,7 +5,7 @@
 
 use nydus_core::Error;
 use nydus_core::archive::{Archive, Entry, EntrySink};
-use nydus_core::inflate::Inflater;
+use nydus_core::inflate::{Inflater, Pieces};
 
 /// Enough for any seed; a bomb is not what we look for here.
 const MAX_OUTPUT: u64 = 1 << 20;
@@ -54,14 +54,15 @@ impl EntrySink for Check {
 fn read(pieces: usize, layer: &[u8]) -> Result<bool, Error> {
     let (mut inflater, mut archive, mut check) = (Inflater::new(), Archive::new(), Check::default());
     let mut total = 0;
-    let mut out = |bytes: &[u8]| {
+    let mut out = Pieces::new(|bytes: &[u8]| {
         total += bytes.len() as u64;
         if total > MAX_OUTPUT { Err(Error::Aborted) } else { archive.push(bytes, &mut check) }
-    };
+    });
     for piece in layer.chunks(pieces) {
         inflater.push(piece, &mut out)?;
     }
     inflater.finish(&mut out)?;
+    drop(out);
     archive.finish(&mut check)?;
     Ok(!check.open)
 }

@@ -6,9 +6,40 @@ use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer};
 
 use crate::error::Error;
 
-/// Output is handed on in pieces of at most this many bytes. Larger ones fall out of the second-level cache. A fuzzer has
-/// small inputs and wants many seams.
-const OUTPUT: usize = if cfg!(fuzzing) { 1 << 10 } else { 256 << 10 };
+/// Where uncompressed bytes go: straight into memory of the taker's, since a copy of every byte costs a tenth of inflating.
+pub trait Output {
+    /// Room for the next bytes, of any content; never empty.
+    fn room(&mut self) -> Result<&mut [u8], Error>;
+    /// The first `len` bytes of the room are now the next bytes; `len` is never 0.
+    fn filled(&mut self, len: usize) -> Result<(), Error>;
+}
+
+/// An output that hands on what there is, as it comes, in pieces of at most 256 KiB.
+pub struct Pieces<F> {
+    buffer: Vec<u8>,
+    take: F,
+}
+
+/// Larger pieces fall out of the second-level cache. A fuzzer has small inputs and wants many seams.
+const PIECE: usize = if cfg!(fuzzing) { 1 << 10 } else { 256 << 10 };
+
+impl<F: FnMut(&[u8]) -> Result<(), Error>> Pieces<F> {
+    /// Calls `take` with every piece.
+    pub fn new(take: F) -> Self {
+        Self { buffer: vec![0; PIECE], take }
+    }
+}
+
+impl<F: FnMut(&[u8]) -> Result<(), Error>> Output for Pieces<F> {
+    fn room(&mut self) -> Result<&mut [u8], Error> {
+        Ok(&mut self.buffer)
+    }
+
+    fn filled(&mut self, len: usize) -> Result<(), Error> {
+        (self.take)(self.buffer.get(..len).unwrap_or_default())
+    }
+}
+
 /// Enough bytes to know every format below.
 const MAGIC: usize = 6;
 /// Largest zstd window accepted, as a power of two: 128 MiB, what `zstd -d` takes without being asked.
@@ -50,7 +81,6 @@ enum State {
 pub struct Inflater {
     state: State,
     compression: Option<Compression>,
-    output: Vec<u8>,
     /// Compressed bytes consumed.
     offset: u64,
 }
@@ -64,12 +94,7 @@ impl Default for Inflater {
 impl Inflater {
     /// A decompressor that has seen nothing yet.
     pub fn new() -> Self {
-        Self {
-            state: State::Unknown(Vec::with_capacity(MAGIC)),
-            compression: None,
-            output: Vec::new(),
-            offset: 0,
-        }
+        Self { state: State::Unknown(Vec::with_capacity(MAGIC)), compression: None, offset: 0 }
     }
 
     /// What the input turned out to be, once enough of it was seen.
@@ -77,12 +102,8 @@ impl Inflater {
         self.compression
     }
 
-    /// Takes compressed bytes and hands the uncompressed ones to `out`, in pieces that are never empty.
-    pub fn push(
-        &mut self,
-        input: &[u8],
-        out: &mut impl FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    /// Takes compressed bytes and puts the uncompressed ones into `out`.
+    pub fn push(&mut self, input: &[u8], out: &mut impl Output) -> Result<(), Error> {
         let mut rest = input;
         while !rest.is_empty() {
             let state = std::mem::replace(&mut self.state, State::Done);
@@ -92,7 +113,7 @@ impl Inflater {
     }
 
     /// Says that the input ends here; an error when it must not.
-    pub fn finish(&mut self, out: &mut impl FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
+    pub fn finish(&mut self, out: &mut impl Output) -> Result<(), Error> {
         if let State::Unknown(magic) = &self.state {
             let magic = magic.clone();
             self.begin(&magic)?;
@@ -110,12 +131,7 @@ impl Inflater {
         }
     }
 
-    fn step(
-        &mut self,
-        state: State,
-        rest: &mut &[u8],
-        out: &mut impl FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<State, Error> {
+    fn step(&mut self, state: State, rest: &mut &[u8], out: &mut impl Output) -> Result<State, Error> {
         match state {
             State::Unknown(mut magic) => {
                 magic.extend(self.take(rest, MAGIC - magic.len()));
@@ -128,7 +144,12 @@ impl Inflater {
                 Ok(std::mem::replace(&mut self.state, State::Done))
             }
             State::Plain => {
-                out(self.take(rest, usize::MAX))?;
+                let room = out.room()?;
+                let bytes = self.take(rest, room.len());
+                if let Some(to) = room.get_mut(..bytes.len()) {
+                    to.copy_from_slice(bytes);
+                }
+                out.filled(bytes.len())?;
                 Ok(State::Plain)
             }
             State::Gzip(stream) => self.gzip(stream, rest, out),
@@ -151,9 +172,6 @@ impl Inflater {
             [0x04, 0x22, 0x4D, 0x18, ..] => return Err(refused("lz4")),
             _ => (Compression::None, State::Plain),
         };
-        if compression != Compression::None {
-            self.output.resize(OUTPUT, 0);
-        }
         self.compression = Some(compression);
         self.state = state;
         Ok(())
@@ -171,24 +189,26 @@ impl Inflater {
         &mut self,
         mut stream: Decompress,
         rest: &mut &[u8],
-        out: &mut impl FnMut(&[u8]) -> Result<(), Error>,
+        out: &mut impl Output,
     ) -> Result<State, Error> {
         loop {
             let (before_in, before_out) = (stream.total_in(), stream.total_out());
+            let room = out.room()?;
+            let space = room.len();
             // Checks the member's CRC-32 and length at its end.
             let status = stream
-                .decompress(rest, &mut self.output, FlushDecompress::None)
+                .decompress(rest, room, FlushDecompress::None)
                 .map_err(|error| self.fault("gzip", error.message().unwrap_or("the data is damaged")))?;
             let used = usize::try_from(stream.total_in() - before_in).unwrap_or(usize::MAX);
             let made = usize::try_from(stream.total_out() - before_out).unwrap_or(usize::MAX);
             self.take(rest, used);
             if made > 0 {
-                out(self.output.get(..made).unwrap_or_default())?;
+                out.filled(made)?;
             }
             match status {
                 Status::StreamEnd => return Ok(State::GzipGap { zeros: false }),
                 // A full output may hide more to come, even when all input is consumed.
-                _ if made == self.output.len() => {}
+                _ if made == space => {}
                 _ if rest.is_empty() => return Ok(State::Gzip(stream)),
                 _ if used == 0 && made == 0 => return Err(self.fault("gzip", "the data is damaged")),
                 _ => {}
@@ -213,20 +233,22 @@ impl Inflater {
         &mut self,
         mut context: DCtx<'static>,
         rest: &mut &[u8],
-        out: &mut impl FnMut(&[u8]) -> Result<(), Error>,
+        out: &mut impl Output,
     ) -> Result<State, Error> {
         loop {
             let mut input = InBuffer::around(rest);
-            let mut output = OutBuffer::around(self.output.as_mut_slice());
+            let room = out.room()?;
+            let space = room.len();
+            let mut output = OutBuffer::around(room);
             let hint = context.decompress_stream(&mut output, &mut input);
             let (used, made) = (input.pos(), output.pos());
             let hint = hint.map_err(|code| self.fault("zstd", zstd_safe::get_error_name(code)))?;
             self.take(rest, used);
             if made > 0 {
-                out(self.output.get(..made).unwrap_or_default())?;
+                out.filled(made)?;
             }
             // 0: the frame ended and all of it is out. To ask again would begin the next frame.
-            if rest.is_empty() && (hint == 0 || made < self.output.len()) {
+            if rest.is_empty() && (hint == 0 || made < space) {
                 return Ok(State::Zstd { context, within_frame: hint != 0 });
             }
             if used == 0 && made == 0 {

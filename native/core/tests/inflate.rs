@@ -5,7 +5,7 @@
 use std::io::Write;
 
 use nydus_core::Error;
-use nydus_core::inflate::{Compression, Inflater};
+use nydus_core::inflate::{Compression, Inflater, Pieces};
 use proptest::prelude::*;
 
 fn inflate<'a>(
@@ -13,16 +13,17 @@ fn inflate<'a>(
 ) -> (Vec<u8>, Option<Compression>, Result<(), Error>) {
     let mut output = Vec::new();
     let mut inflater = Inflater::new();
-    let mut out = |bytes: &[u8]| {
+    let mut out = Pieces::new(|bytes: &[u8]| {
         assert!(!bytes.is_empty());
         output.extend(bytes);
         Ok(())
-    };
+    });
     let mut result = Ok(());
     for piece in pieces {
         result = result.and_then(|()| inflater.push(piece, &mut out));
     }
     result = result.and_then(|()| inflater.finish(&mut out));
+    drop(out);
     (output, inflater.compression(), result)
 }
 
@@ -186,7 +187,7 @@ fn other_compressions_are_refused_by_name() {
 #[test]
 fn a_refusing_receiver_ends_it_and_use_after_an_error_is_a_bug() {
     let mut inflater = Inflater::new();
-    let mut refuse = |_: &[u8]| Err(Error::Aborted);
+    let mut refuse = Pieces::new(|_: &[u8]| Err(Error::Aborted));
     assert_eq!(inflater.push(&gzip(&sample(1000)), &mut refuse).unwrap_err().code(), "ABORTED");
     assert_eq!(inflater.push(b"x", &mut refuse).unwrap_err().code(), "INTERNAL");
     assert_eq!(inflater.finish(&mut refuse).unwrap_err().code(), "INTERNAL");

@@ -8,7 +8,7 @@ use nydus_core::Result;
 use nydus_core::archive::{Archive, Entry, EntryKind, EntrySink};
 use nydus_core::compress::Compressor;
 use nydus_core::digest::{Digest, Fingerprint, Sha256Stream};
-use nydus_core::inflate::Inflater;
+use nydus_core::inflate::{Inflater, Pieces};
 
 use crate::Failure;
 use crate::clock::timed;
@@ -78,18 +78,18 @@ impl Bench {
         let (mut timed_archive, mut archive) = (Archive::new(), Archive::new());
         let mut cutter = Cutter { chunk_size: self.chunk_size, ..Cutter::default() };
         let mut input = vec![0; WINDOW];
+        let mut nowhere = Pieces::new(|_: &[u8]| Ok(()));
         let mut tar = Vec::new();
         loop {
             let read = file.read(&mut input)?;
             let bytes = input.get(..read).unwrap_or_default();
             let seconds = &mut self.seconds;
             timed(&mut seconds.source, || source.update(bytes));
-            let mut nowhere = |_: &[u8]| Ok(());
             tar.clear();
-            let mut collect = |out: &[u8]| {
+            let mut collect = Pieces::new(|out: &[u8]| {
                 tar.extend_from_slice(out);
                 Ok(())
-            };
+            });
             if read > 0 {
                 timed(&mut seconds.inflate, || timed_inflater.push(bytes, &mut nowhere))?;
                 inflater.push(bytes, &mut collect)?;
@@ -97,6 +97,7 @@ impl Bench {
                 timed(&mut seconds.inflate, || timed_inflater.finish(&mut nowhere))?;
                 inflater.finish(&mut collect)?;
             }
+            drop(collect);
             timed(&mut seconds.diff_id, || diff_id.update(&tar));
             timed(&mut seconds.tar, || timed_archive.push(&tar, &mut Nothing))?;
             archive.push(&tar, &mut cutter)?;

@@ -8,7 +8,7 @@ use crate::chunk::{Chunker, ChunkerOptions, Units};
 use crate::decide::Decider;
 use crate::digest::{Digest, Sha256Stream};
 use crate::error::{Error, Result};
-use crate::inflate::Inflater;
+use crate::inflate::{Inflater, Output};
 use crate::meter::{Wait, waiting};
 use crate::sync::{lock, wait};
 use crate::table::ChunkRecords;
@@ -38,29 +38,48 @@ fn trip(layer: &Layer, here: Fault) {
     assert!(*lock(&layer.fault) != Some(here), "injected");
 }
 
-/// Collects inflated bytes into blocks.
+/// Blocks that the inflater writes into.
 struct Blocks<'a> {
     layer: &'a Layer,
+    /// Of `BLOCK` bytes.
     block: Vec<u8>,
+    filled: usize,
 }
 
-impl Blocks<'_> {
-    fn put(&mut self, mut bytes: &[u8]) -> Result<()> {
-        while !bytes.is_empty() {
-            if self.block.len() >= BLOCK {
-                self.flush()?;
-            }
-            let (now, rest) = bytes.split_at(bytes.len().min(BLOCK - self.block.len()));
-            self.block.extend_from_slice(now);
-            bytes = rest;
-        }
-        Ok(())
+impl<'a> Blocks<'a> {
+    fn new(layer: &'a Layer) -> Self {
+        Self { layer, block: Self::whole(layer), filled: 0 }
+    }
+
+    /// A block of any content. Only one that was passed on half empty is filled up.
+    fn whole(layer: &Layer) -> Vec<u8> {
+        let mut block = layer.buffers.blocks.take();
+        block.resize(BLOCK, 0);
+        block
     }
 
     fn flush(&mut self) -> Result<()> {
-        let block = std::mem::replace(&mut self.block, self.layer.buffers.blocks.take_empty());
-        let len = block.len();
-        if len == 0 { Ok(()) } else { self.layer.inflated.push(Inflated::Block(block), len) }
+        let len = std::mem::take(&mut self.filled);
+        if len == 0 {
+            return Ok(());
+        }
+        let mut block = std::mem::replace(&mut self.block, Self::whole(self.layer));
+        block.truncate(len);
+        self.layer.inflated.push(Inflated::Block(block), len)
+    }
+}
+
+impl Output for Blocks<'_> {
+    fn room(&mut self) -> Result<&mut [u8]> {
+        if self.filled == self.block.len() {
+            self.flush()?;
+        }
+        Ok(self.block.get_mut(self.filled..).unwrap_or_default())
+    }
+
+    fn filled(&mut self, len: usize) -> Result<()> {
+        self.filled += len;
+        Ok(())
     }
 }
 
@@ -68,15 +87,15 @@ impl Blocks<'_> {
 pub fn inflate(layer: &Layer) -> Result<()> {
     let mut source = Sha256Stream::default();
     let mut inflater = Inflater::new();
-    let mut blocks = Blocks { layer, block: layer.buffers.blocks.take_empty() };
+    let mut blocks = Blocks::new(layer);
     while let Some(bytes) = layer.input.pop()? {
         #[cfg(test)]
         trip(layer, Fault::Inflate);
         let bytes = (*bytes).as_ref();
         source.update(bytes);
-        inflater.push(bytes, &mut |out| blocks.put(out))?;
+        inflater.push(bytes, &mut blocks)?;
     }
-    inflater.finish(&mut |out| blocks.put(out))?;
+    inflater.finish(&mut blocks)?;
     blocks.flush()?;
     layer.inflated.push(Inflated::End(source.digest(), source.size()), 0)
 }
