@@ -6,6 +6,10 @@ use napi_derive::napi;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const KEPT: libc::c_int = 1 << 20;
 
+/// Bytes: larger blocks are mapped one by one, and every page of them is a fault; the buffers of connections and files are not.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const MAPPED: libc::c_int = 2 << 20;
+
 /// Gives memory back to the system as soon as it is free, where the allocator can be told so. glibc otherwise takes the
 /// sizes of freed blocks for a habit and keeps up to 64 MiB a heap, of which threads have their own.
 #[napi(catch_unwind)]
@@ -14,5 +18,6 @@ pub fn return_freed_memory() {
     // SAFETY: takes two numbers, locks for itself, and may be called at any time.
     unsafe {
         libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED);
     }
 }
