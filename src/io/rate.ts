@@ -26,15 +26,19 @@ export class RateLimit {
 }
 
 /** Passes bytes on, as fast as the limit allows. */
-export async function* paced(
+export function paced(
   stream: ByteStream,
   rate: RateLimit | undefined,
   signal: AbortSignal | undefined,
 ): ByteStream {
-  if (rate === undefined) {
-    yield* stream;
-    return;
-  }
+  return rate === undefined ? stream : pieceByPiece(stream, rate, signal);
+}
+
+async function* pieceByPiece(
+  stream: ByteStream,
+  rate: RateLimit,
+  signal: AbortSignal | undefined,
+): ByteStream {
   for await (const bytes of stream) {
     for (let at = 0; at < bytes.length; at += PIECE) {
       const piece = bytes.subarray(at, at + PIECE);

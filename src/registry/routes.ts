@@ -1,6 +1,7 @@
 /** How each origin is reached: a pool of connections with the TLS settings and the proxy that hold for it. */
 import { InternalError } from '../errors.js';
 import { type Dispatcher } from 'undici';
+import { connectorFor } from './connector.js';
 import { isSocks, type Proxies, proxyFor } from './proxies.js';
 import { socksConnector } from './socks.js';
 import { type TlsSettings, type Trust } from './trust.js';
@@ -75,7 +76,7 @@ export class Routes implements AsyncDisposable {
     const connect = { timeout: connectMs, ...own.tls };
     const common = { connections, pipelining: 1 };
     if (proxy === undefined || ofProxy === undefined)
-      return { dispatcher: new Agent({ ...common, connect }), proxy, stage };
+      return { dispatcher: new Agent({ ...common, connect: connectorFor(connect) }), proxy, stage };
     if (isSocks(proxy)) {
       const [username, password] = [decoded(proxy.username), decoded(proxy.password)];
       const socks = socksConnector({ proxy, username, password, timeoutMs: connectMs, tls: own.tls });

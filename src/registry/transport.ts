@@ -5,20 +5,19 @@
 import { type Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { debuglog } from 'node:util';
-import { type Dispatcher } from 'undici';
 import { type NydusError, RegistryError } from '../errors.js';
 import { DEFAULT_CONNECTIONS } from '../io/concurrency.js';
 import { paced, type RateLimit } from '../io/rate.js';
 import { systemReason } from '../io/scratch.js';
 import { type ByteStream, type ReplayableContent } from '../io/streams.js';
 import { connectionFailure, isUnknownAuthority } from './connection-failure.js';
+import { type Answer, exchange } from './exchange.js';
 import { isLoopback } from './hosts.js';
 import { lively } from './liveness.js';
 import { type Proxies } from './proxies.js';
 import { type Redactor, redactUrl } from './redact.js';
 import { decoded, proxyCredentials, Routes } from './routes.js';
 import { type TlsByHost, Trust, type TrustOptions } from './trust.js';
-import { send } from './undici.js';
 
 const debug = debuglog('nydus:registry');
 
@@ -214,7 +213,7 @@ export class Transport implements AsyncDisposable {
     // A connection whose answer has just been read to its end is free in the next turn of the event loop.
     await turn();
     try {
-      const response = await send(url, dispatcher, {
+      const answer = await exchange(url, dispatcher, {
         method,
         headers: {
           ...(userAgent === undefined ? {} : { 'user-agent': userAgent }),
@@ -232,7 +231,7 @@ export class Transport implements AsyncDisposable {
         bodyTimeout: idleMs,
         ...(signal === undefined ? {} : { signal }),
       });
-      return toResponse(response, url, log, fail, (stream) =>
+      return toResponse(answer, url, log, fail, (stream) =>
         paced(lively(stream, idleMs, url.host), rate, signal),
       );
     } catch (cause) {
@@ -246,39 +245,39 @@ export class Transport implements AsyncDisposable {
 }
 
 function toResponse(
-  response: Dispatcher.ResponseData,
+  answer: Answer,
   url: URL,
   log: (outcome: string) => void,
   fail: (cause: unknown) => NydusError,
   pass: (stream: ByteStream) => ByteStream,
 ): HttpResponse {
-  const { statusCode, body } = response;
+  const { status, body } = answer;
   const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(response.headers)) {
-    if (value !== undefined) headers[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
+  for (const [name, value] of Object.entries(answer.headers)) {
+    if (value !== undefined)
+      headers[name.toLowerCase()] = typeof value === 'string' ? value : value.join(', ');
   }
   return {
-    status: statusCode,
+    status,
     headers,
     url,
     body: (async function* (): ByteStream {
       let size = 0;
       try {
-        // a Readable without an encoding yields Buffers
-        for await (const bytes of pass(body as AsyncIterable<Uint8Array>)) {
+        for await (const bytes of pass(body)) {
           size += bytes.length;
           yield bytes;
         }
       } catch (cause) {
         throw fail(cause);
       } finally {
-        log(`${statusCode} ${size} bytes`);
+        log(`${status} ${size} bytes`);
       }
     })(),
     discard: async () => {
-      log(`${statusCode} body not read`);
+      log(`${status} body not read`);
       // Short bodies are read to keep the connection; long ones are cut off.
-      await body.dump({ limit: 16 * 1024 }).catch(() => undefined);
+      await answer.discard(16 * 1024);
     },
   };
 }

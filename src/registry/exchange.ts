@@ -1,0 +1,103 @@
+/** One request by undici, whose answer's body is gathered. */
+import { type Dispatcher } from 'undici';
+import { GatheredBody } from './gathered-body.js';
+
+export type ExchangeOptions = Omit<Dispatcher.DispatchOptions, 'origin' | 'path'> & {
+  readonly signal?: AbortSignal | undefined;
+};
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** Fails with the signal's reason, or with what undici or the system say. */
+  readonly body: GatheredBody;
+  /** Reads a body of at most so many bytes to its end, which keeps the connection; cuts a longer one off. Never fails. */
+  discard(limit: number): Promise<void>;
+}
+
+/** Settles when the headers of the answer are there. */
+export function exchange(url: URL, dispatcher: Dispatcher, options: ExchangeOptions): Promise<Answer> {
+  const { signal, ...request } = options;
+  return new Promise((resolve, reject) => {
+    const handler = new Exchange(signal, options.method === 'HEAD', resolve, reject);
+    dispatcher.dispatch({ ...request, origin: url.origin, path: url.pathname + url.search }, handler);
+  });
+}
+
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly #signal: AbortSignal | undefined;
+  readonly #isHead: boolean;
+  readonly #resolve: (answer: Answer) => void;
+  readonly #reject: (error: Error) => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #body: GatheredBody | undefined;
+
+  constructor(
+    signal: AbortSignal | undefined,
+    isHead: boolean,
+    resolve: (answer: Answer) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.#signal = signal;
+    this.#isHead = isHead;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    signal?.addEventListener('abort', this.#onAbort);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#signal?.aborted === true) controller.abort(reasonOf(this.#signal));
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Answer['headers'],
+  ): void {
+    if (status < 200) return;
+    const body = new GatheredBody(controller);
+    this.#body = body;
+    const size = this.#isHead ? 0 : Number(headers['content-length'] ?? 0);
+    this.#resolve({ status, headers, body, discard: (limit) => discard(body, size, limit) });
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, bytes: Uint8Array): void {
+    this.#body?.push(bytes);
+  }
+
+  onResponseEnd(): void {
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#body?.end();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#body === undefined) this.#reject(error);
+    else this.#body.fail(error);
+  }
+
+  readonly #onAbort = (): void => {
+    const reason = reasonOf(this.#signal);
+    if (this.#body === undefined) this.#controller?.abort(reason);
+    else this.#body.cut(reason);
+  };
+}
+
+async function discard(body: GatheredBody, size: number, limit: number): Promise<void> {
+  try {
+    for (let left = limit - size; left >= 0;) {
+      const { done, value } = await body.next();
+      if (done === true) return;
+      left -= value.length;
+    }
+    await body.return();
+  } catch {
+    // It has ended, which is what was wanted.
+  }
+}
+
+function reasonOf(signal: AbortSignal | undefined): Error {
+  const reason: unknown = signal?.reason;
+  return reason instanceof Error ? reason : new Error('interrupted');
+}
