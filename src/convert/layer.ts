@@ -297,7 +297,7 @@ function progress(
 }
 
 /** Large reads: the file goes to a socket, and each piece costs a turn of the event loop. */
-const READ_BYTES = 1024 * 1024;
+const READ_BYTES = 512 * 1024;
 
 async function* fileBytes(
   path: string,

@@ -19,7 +19,7 @@ export interface Growth {
 }
 
 /** Large reads: the file goes to a socket, and each piece costs a turn of the event loop. */
-const READ_BYTES = 1024 * 1024;
+const READ_BYTES = 512 * 1024;
 /** Nobody tells when the file has grown: its writers are threads of the addon. Short for a network, long for a disk. */
 const LOOK_AGAIN_MS = 50;
 

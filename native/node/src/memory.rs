@@ -6,9 +6,9 @@ use napi_derive::napi;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const KEPT: libc::c_int = 1 << 20;
 
-/// Bytes: larger blocks are mapped one by one, and every page of them is a fault; the buffers of connections and files are not.
+/// Bytes: larger blocks are mapped one by one, and every page of them is a fault. Buffers of connections and files are smaller.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const MAPPED: libc::c_int = 2 << 20;
+const MAPPED: libc::c_int = 640 << 10;
 
 /// Gives memory back to the system as soon as it is free, where the allocator can be told so. glibc otherwise takes the
 /// sizes of freed blocks for a habit and keeps up to 64 MiB a heap, of which threads have their own.
