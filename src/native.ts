@@ -10,6 +10,8 @@ import { type DiffId, type Digest } from './oci/digest.js';
 import { type ChunkTable, type CompressorName, type LayerEntry } from './rafs-builder/tree.js';
 import { type PackStats, type StageTimes } from './reporter.js';
 
+export { PackedChunkTable } from './native/tables.js';
+
 export interface ImagePackerOptions {
   /** Bytes; power of two, 4 KiB … 16 MiB. */
   readonly chunkSize: number;
@@ -20,7 +22,7 @@ export interface ImagePackerOptions {
   readonly dedup: 'image' | 'layer';
   /** Compression threads; the output does not depend on it. */
   readonly threads: number;
-  /** True: only read (entries, chunk digests, diffID); nothing is compressed or stored, and blobPath is not used. */
+  /** True: only read (entries, chunk digests, diffID); nothing is compressed, checksummed or stored, and blobPath is not used. */
   readonly scan?: boolean | undefined;
 }
 

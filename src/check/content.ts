@@ -2,21 +2,20 @@
  * Rule: every blob holds what bootstraps say of it. Its sections are read from its end; then the blob is streamed once, and
  * each chunk is decoded, measured and digested. Nothing of the size of a blob is ever in memory.
  */
-import { InternalError } from '../errors.js';
 import { mapOrdered } from '../io/concurrency.js';
 import { compareDigest } from '../io/streams.js';
-import { openBlobVerifier, type BlobVerifierOptions } from '../native.js';
+import { openBlobVerifier, PackedChunkTable, type BlobVerifierOptions } from '../native.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { digestHex, type Digest } from '../oci/digest.js';
 import { TAR_HEADER_SIZE } from '../rafs-builder/tar-header.js';
 import { SECTIONS, type TocEntry } from '../rafs-builder/toc.js';
-import { type ChunkNumbers, chunkNumbers, type ChunkRecord, DIGEST_SIZE } from '../rafs-builder/tree.js';
+import { type ChunkRecord } from '../rafs-builder/tree.js';
 import { nameOf } from '../registry/store.js';
 import { type CallOptions } from '../reporter.js';
 import { readBlobFrame, type BlobFrame } from './blob-frame.js';
 import { checkSectionsV5, type LookedBlob } from './blob-v5.js';
 import { type Finding, type Place } from './finding.js';
-import { NO_CHUNKS, tableOf, type NumberedChunks } from './numbered-chunks.js';
+import { NO_CHUNKS, noteChunks, tableOf, type NumberedChunks } from './numbered-chunks.js';
 import { type OpenedImage, type UsedBlob } from './opened.js';
 import { Collector } from './rule.js';
 import { sampleBlob } from './sample.js';
@@ -158,37 +157,24 @@ function chunksToVerify(
   { extents, digests }: StoredChunks,
   bootstraps: readonly (UsedBlob | undefined)[],
 ): NumberedChunks {
-  const tellerOf = (index: number): UsedBlob['chunks'] | undefined =>
-    bootstraps.find((blob) => blob?.chunks.has(index) === true)?.chunks;
-  const numbersOf = (index: number, teller = tellerOf(index)): ChunkNumbers => {
-    const extent = extents[index];
-    if (extent === undefined) throw new InternalError(`there is no chunk ${index} to verify`);
-    const { compressedOffset, compressedSize, uncompressedOffset, uncompressedSize } = extent;
-    const told = teller === undefined ? undefined : chunkNumbers(teller, index);
-    return {
-      crc32: told?.crc32,
-      compressed: told?.compressed ?? compressedSize !== uncompressedSize,
-      compressedOffset,
-      compressedSize,
-      uncompressedOffset,
-      uncompressedSize,
-    };
-  };
-  const indexes = Array.from(extents.keys());
+  const { length } = extents;
   if (digests !== undefined) {
-    const digestOf = (index: number): Buffer => {
-      const start = digests.offset(index);
-      return digests.bytes.subarray(start, start + DIGEST_SIZE);
-    };
-    const at = (index: number): ChunkRecord => ({ digest: digestOf(index), ...numbersOf(index) });
-    return { indexes, table: { length: extents.length, at, numbers: numbersOf, digests } };
+    const notes = { flags: new Uint8Array(length), crc32: new Uint32Array(length) };
+    for (const blob of bootstraps) if (blob !== undefined) noteChunks(blob.chunks, notes);
+    const indexes = Array.from({ length }, (_, index) => index);
+    return { indexes, table: PackedChunkTable.of(extents, digests, notes) };
   }
   // No file refers to the rest, and nothing tells their digests.
-  const told = indexes.filter((index) => tellerOf(index) !== undefined);
+  const tellerOf = (index: number): UsedBlob['chunks'] | undefined =>
+    bootstraps.find((blob) => blob?.chunks.has(index) === true)?.chunks;
   const recordOf = (index: number): ChunkRecord | undefined => {
-    const teller = tellerOf(index);
-    return teller && { digest: teller.at(index).digest, ...numbersOf(index, teller) };
+    const told = tellerOf(index)?.at(index);
+    const extent = extents.at(index);
+    return (
+      told && extent && { ...extent, digest: told.digest, crc32: told.crc32, compressed: told.compressed }
+    );
   };
+  const told = Array.from({ length }, (_, index) => index).filter((index) => tellerOf(index) !== undefined);
   return { indexes: told, table: tableOf(told, recordOf) };
 }
 

@@ -1,6 +1,7 @@
 /** Chunks picked out of a blob for the verifier, which knows them by their position in a table. */
 import { InternalError } from '../errors.js';
-import { type ChunkRecord, type ChunkTable } from '../rafs-builder/tree.js';
+import { CHUNK_NOTE, type ChunkNotes, type SparseChunkTable } from '../rafs-builder/sparse.js';
+import { chunkNumbers, type ChunkRecord, type ChunkTable } from '../rafs-builder/tree.js';
 
 /** A table of its own, whose positions stand for these numbers of the blob. */
 export interface NumberedChunks {
@@ -23,4 +24,21 @@ export function tableOf(
       return record;
     },
   };
+}
+
+/** Notes what a bootstrap tells of a blob's chunks, where nothing is noted yet. */
+export function noteChunks(chunks: SparseChunkTable, notes: ChunkNotes): void {
+  if (chunks.note !== undefined) {
+    chunks.note(notes);
+    return;
+  }
+  for (const index of chunks.indexes()) {
+    if (notes.flags[index] !== 0) continue;
+    const { compressed, crc32 } = chunkNumbers(chunks, index);
+    notes.flags[index] =
+      CHUNK_NOTE.told |
+      (compressed ? CHUNK_NOTE.compressed : 0) |
+      (crc32 === undefined ? 0 : CHUNK_NOTE.crc32);
+    notes.crc32[index] = crc32 ?? 0;
+  }
 }

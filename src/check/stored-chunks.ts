@@ -11,6 +11,7 @@ import {
   type BlobMetaHeader,
   type ChunkExtent,
 } from '../rafs-builder/blob-meta.js';
+import { type ChunkExtents } from '../rafs-builder/chunk-extents.js';
 import { roundUp } from '../rafs-builder/layout.js';
 import { SECTIONS } from '../rafs-builder/toc.js';
 import {
@@ -31,7 +32,7 @@ import { placeIn } from './subject.js';
 
 export interface StoredChunks {
   readonly header: BlobMetaHeader;
-  readonly extents: readonly ChunkExtent[];
+  readonly extents: ChunkExtents;
   /** Undefined when the blob has no such section. */
   readonly digests: PackedDigests | undefined;
 }
@@ -111,22 +112,24 @@ async function readDigests(
 }
 
 /** Extents follow one another, inside the data. */
-function checkExtents(frame: BlobFrame, extents: readonly ChunkExtent[], collector: Collector): void {
+function checkExtents(frame: BlobFrame, extents: ChunkExtents, collector: Collector): void {
   let next = 0;
-  for (const [index, extent] of extents.entries()) {
-    if (extent.uncompressedOffset !== next) {
+  for (let index = 0; index < extents.length; index++) {
+    const start = extents.uncompressedOffset[index] ?? 0;
+    if (start !== next) {
       collector.report('BLOB-META', {
         message: `chunk ${index} does not follow the one before`,
         expected: `uncompressed offset ${next}`,
-        found: `${extent.uncompressedOffset}`,
+        found: `${start}`,
       });
     }
-    next = spaceAfter(extent);
-    if (extent.compressedOffset + extent.compressedSize > frame.dataSize) {
+    next = roundUp(start + (extents.uncompressedSize[index] ?? 0), BLOCK_SIZE);
+    const end = (extents.compressedOffset[index] ?? 0) + (extents.compressedSize[index] ?? 0);
+    if (end > frame.dataSize) {
       collector.report('BLOB-META', {
         message: `chunk ${index} ends behind the data`,
         expected: `at most ${frame.dataSize}`,
-        found: `${extent.compressedOffset + extent.compressedSize}`,
+        found: `${end}`,
       });
     }
   }
@@ -182,7 +185,7 @@ export function checkUsedBlob(
   }
   const { record, chunks } = used;
   const { header, extents, digests } = stored;
-  const last = extents.at(-1);
+  const last = extents.at(extents.length - 1);
   collector.compare('BLOB-META', `blob table of the ${what} tells another`, [
     ['number of chunks', header.entries, record.chunkCount],
     ['offset of the chunk table', header.offset, record.metaOffset],
@@ -191,9 +194,10 @@ export function checkUsedBlob(
     ['compressor of the chunk table', header.compressor, COMPRESSORS[record.metaCompressor]],
     ['uncompressed size', last === undefined ? 0 : spaceAfter(last), record.uncompressedSize],
   ]);
+  if (chunks.agrees?.(extents, digests) === true) return;
   for (const index of chunks.indexes()) {
     const difference =
-      differenceOf(chunkNumbers(chunks, index), extents[index]) ??
+      differenceOf(chunkNumbers(chunks, index), extents.at(index)) ??
       (digests === undefined || hasDigest(chunks, index, digests, index)
         ? undefined
         : 'its digest is not that of the blob');

@@ -10,6 +10,9 @@ import { digestFromHex, type DiffId } from '../oci/digest.js';
 /** Nydus's RAFS_MAX_METADATA_SIZE. Also keeps a gzip bomb from filling the memory. */
 const MAX_SIZE = 2 * 1024 ** 3;
 
+/** Of the tar at a time, bytes: a bootstrap may have many megabytes, and zlib's own 16 KiB are a turn of the event loop each. */
+const PIECE = 0x4_0000;
+
 const BOOTSTRAP_PATH = 'image/image.boot';
 /** Where old images have it; nydus-snapshotter still looks there (pkg/layout/layout.go). */
 const LEGACY_BOOTSTRAP_PATH = 'image.boot';
@@ -72,7 +75,7 @@ function pathOf(name: string): string {
 
 function gunzip(stream: ByteStream): AsyncIterable<Uint8Array> {
   // A failure of either reaches the reader of the result; the callback has nothing to add.
-  return pipeline(Readable.from(stream), createGunzip(), () => undefined);
+  return pipeline(Readable.from(stream), createGunzip({ chunkSize: PIECE }), () => undefined);
 }
 
 async function* hashed(

@@ -2,6 +2,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { InternalError } from '../errors.js';
 import { type RawName, type RawPath } from '../oci/raw-name.js';
+import { type ChunkExtents } from '../rafs-builder/chunk-extents.js';
+import { CHUNK_NOTE, type ChunkNotes } from '../rafs-builder/sparse.js';
 import {
   type ChunkNumbers,
   chunkNumbers,
@@ -198,6 +200,30 @@ export class PackedChunkTable implements ChunkTable {
     return readU64(this.bytes, index * CHUNK_RECORD + 56);
   }
 
+  /** What a blob tells of its chunks, with what bootstraps alone do. Of a chunk that none tells of, sizes tell how it is stored. */
+  static of(extents: ChunkExtents, digests: PackedDigests, notes: ChunkNotes): PackedChunkTable {
+    const bytes = Buffer.alloc(extents.length * CHUNK_RECORD);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const { compressedSize, uncompressedSize } = extents;
+    for (let index = 0; index < extents.length; index++) {
+      const at = index * CHUNK_RECORD;
+      const from = digests.offset(index);
+      for (let i = 0; i < DIGEST_SIZE; i++) bytes[at + i] = digests.bytes[from + i] ?? 0;
+      const stored = compressedSize[index] ?? 0;
+      const size = uncompressedSize[index] ?? 0;
+      const note = notes.flags[index] ?? 0;
+      const compressed = note === 0 ? stored !== size : (note & CHUNK_NOTE.compressed) !== 0;
+      const hasCrc = (note & CHUNK_NOTE.crc32) !== 0;
+      view.setUint32(at + 32, hasCrc ? (notes.crc32[index] ?? 0) : 0, true);
+      view.setUint32(at + 36, size, true);
+      view.setUint32(at + 40, stored, true);
+      view.setUint32(at + 44, (compressed ? FLAG_COMPRESSED : 0) | (hasCrc ? FLAG_CRC : 0), true);
+      setU64(view, at + 48, extents.compressedOffset[index] ?? 0);
+      setU64(view, at + 56, extents.uncompressedOffset[index] ?? 0);
+    }
+    return new PackedChunkTable(bytes);
+  }
+
   /** Any table in packed form. */
   static from(table: ChunkTable): PackedChunkTable {
     if (table instanceof PackedChunkTable) return table;
@@ -224,4 +250,9 @@ function writeNumbers(bytes: Buffer, at: number, chunk: ChunkNumbers): void {
 function writeU64(bytes: Buffer, at: number, value: number): void {
   bytes.writeUInt32LE(value % TWO_32, at);
   bytes.writeUInt32LE(Math.floor(value / TWO_32), at + 4);
+}
+
+function setU64(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value % TWO_32, true);
+  view.setUint32(at + 4, Math.floor(value / TWO_32), true);
 }

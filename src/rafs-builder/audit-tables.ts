@@ -1,8 +1,7 @@
 /** Rules over super blocks, blob and device tables, and the chunk table. */
 import { type AuditFinding, auditFinding } from './audit-rules.js';
-import { chunkBlob, chunkIndex } from './tree.js';
 import * as v6 from './v6.js';
-import { FILE } from './v6-inodes.js';
+import { type RecordLimits } from './v6-chunks.js';
 import { type V6Image } from './v6-read.js';
 
 export function* auditTables(image: V6Image): Generator<AuditFinding> {
@@ -164,13 +163,24 @@ function dataEnd(entry: v6.BlobEntry): number {
 
 function* auditChunkTable(image: V6Image): Generator<AuditFinding> {
   const { chunks, blobEntries, extended } = image.tables;
-  const used = usedChunks(image);
+  const { usedChunks } = image.columns;
+  const limits = blobEntries.map((entry) => limitsOf(entry, extended.chunkSize));
   for (let i = 0; i < chunks.length; i++) {
+    const ofBlob = limits[chunks.blobOf(i)];
+    // Nearly all records are right, and an object for each would cost more than the look.
+    if (
+      usedChunks[i] === 1 &&
+      (i === 0 || chunks.compare(i - 1, i) < 0) &&
+      ofBlob !== undefined &&
+      chunks.keeps(i, ofBlob)
+    ) {
+      continue;
+    }
     const info = chunks.numbers(i);
     const entry = blobEntries[info.blobIndex];
     const isBehind = i === 0 || chunks.compare(i - 1, i) < 0;
     const fault = entry === undefined ? undefined : recordFault(info, entry, extended.chunkSize);
-    if (isBehind && fault === undefined && used[i] === 1) continue;
+    if (isBehind && fault === undefined && usedChunks[i] === 1) continue;
     const offset = chunks.placeOf(i);
     const name = `chunk ${info.index} of blob ${info.blobIndex}`;
     if (!isBehind) {
@@ -181,10 +191,23 @@ function* auditChunkTable(image: V6Image): Generator<AuditFinding> {
     }
     if (fault !== undefined)
       yield auditFinding('RAFS-CHUNK-RECORD', { message: `${name}: ${fault}`, offset });
-    if (used[i] !== 1) {
+    if (usedChunks[i] !== 1) {
       yield auditFinding('RAFS-CHUNK-UNUSED', { message: `${name} is used by no file`, offset });
     }
   }
+}
+
+/** Undefined for blobs whose records are looked at one by one. */
+function limitsOf(entry: v6.BlobEntry, chunkSize: number): RecordLimits | undefined {
+  const { has } = v6.blobFeatures;
+  if ((['ENCRYPTED', 'BATCH', 'ZRAN'] as const).some((flag) => has(entry.features, flag))) return undefined;
+  const { compressor, uncompressedSize } = entry;
+  return {
+    chunkSize,
+    compresses: compressor !== v6.COMPRESSORS.none,
+    uncompressedSize,
+    dataEnd: dataEnd(entry),
+  };
 }
 
 function recordFault(
@@ -220,19 +243,4 @@ function recordFault(
   if (info.compressedOffset + info.compressedSize > dataEnd(entry))
     return 'its end is behind the chunk data of the blob';
   return undefined;
-}
-
-/** By position in the chunk table: 1 for a chunk that a file refers to. */
-function usedChunks({ columns, tables }: V6Image): Uint8Array {
-  const used = new Uint8Array(tables.chunks.length);
-  for (let i = 0; i < columns.count; i++) {
-    const nid = columns.nidAt(i);
-    if (columns.kindOf(nid) !== FILE) continue;
-    for (let k = 0, count = columns.chunkCount(nid); k < count; k++) {
-      const ref = columns.chunkAt(nid, k);
-      const position = tables.chunks.find(chunkBlob(ref), chunkIndex(ref));
-      if (position !== undefined) used[position] = 1;
-    }
-  }
-  return used;
 }

@@ -3,6 +3,7 @@
  * file `<blob id>.blob.meta` is the same with the records uncompressed and padded to 4096.
  */
 import { FormatError } from '../errors.js';
+import { ChunkExtents } from './chunk-extents.js';
 import { at, reserved, roundUp, struct, u32, u64, type StructOf } from './layout.js';
 import { chunkNumbers, type ChunkRecord, type ChunkTable } from './tree.js';
 import { BLOCK_SIZE, MAX_COMPRESSED_SIZE, MAX_UNCOMPRESSED_SIZE } from './v6.js';
@@ -160,11 +161,19 @@ export function parseBlobMetaFile(file: Uint8Array): {
       `${header.uncompressedSize} bytes of records in a file of ${buffer.length}`,
     );
   }
-  return { header, chunks: parseChunkMetas(buffer.subarray(0, header.uncompressedSize), header, base) };
+  const records = buffer.subarray(0, header.uncompressedSize);
+  checkRecords(records, header, base);
+  const chunks = Array.from({ length: header.entries }, (_, i) => readChunkMeta(records, i * chunkMeta.size));
+  return { header, chunks };
 }
 
 /** Records as extents; `base` is where the header stands, for errors. */
-export function parseChunkMetas(records: Buffer, header: BlobMetaHeader, base: number): ChunkExtent[] {
+export function parseChunkMetas(records: Buffer, header: BlobMetaHeader, base: number): ChunkExtents {
+  checkRecords(records, header, base);
+  return new ChunkExtents(header.entries, (index) => readChunkMeta(records, index * chunkMeta.size));
+}
+
+function checkRecords(records: Buffer, header: BlobMetaHeader, base: number): void {
   if (records.length !== header.entries * chunkMeta.size) {
     throw blobMetaHeader.fault(
       'entries',
@@ -172,5 +181,4 @@ export function parseChunkMetas(records: Buffer, header: BlobMetaHeader, base: n
       `${header.entries} records of ${chunkMeta.size} bytes in ${records.length} bytes`,
     );
   }
-  return Array.from({ length: header.entries }, (_, i) => readChunkMeta(records, i * chunkMeta.size));
 }

@@ -2,12 +2,14 @@
  * The chunk table of a bootstrap, read in place: a chunk is found by blob and index without an object or a hash entry for
  * each, so that a table of a million chunks costs eight bytes a chunk beside the file.
  */
-import { type ChunkNumbers, type ChunkRecord, DIGEST_SIZE } from './tree.js';
+import { type ChunkExtents } from './chunk-extents.js';
+import { CHUNK_NOTE, type ChunkNotes } from './sparse.js';
+import { type ChunkNumbers, type ChunkRecord, DIGEST_SIZE, type PackedDigests } from './tree.js';
 import * as v6 from './v6.js';
+import { type BlobChunks, ChunkPlaces } from './v6-places.js';
 
-/** A table position fits below this (2^31 bytes of file, 80 a record), a chunk index takes the 24 bits above. */
-const POSITIONS = 2 ** 25;
 const TWO_32 = 2 ** 32;
+const { COMPRESSED, HAS_CRC32 } = v6.chunkFlags.bits;
 /** High words of 64-bit values that a double holds exactly. */
 const MAX_HIGH = 0x1f_ffff;
 
@@ -24,14 +26,26 @@ const {
   crc32: CRC32,
 } = v6.chunkInfo.offset;
 
+/** What holds of all records of a blob that is neither encrypted nor of a reference type; bytes. */
+export interface RecordLimits {
+  readonly chunkSize: number;
+  /** Its compressor is one. */
+  readonly compresses: boolean;
+  readonly uncompressedSize: number;
+  /** Where its chunk data ends. */
+  readonly dataEnd: number;
+}
+
+const NO_CHUNKS: BlobChunks = { indexes: new Uint32Array(0), positions: new Uint32Array(0) };
+
 export class ChunkInfos {
   readonly length: number;
   /** The file. */
   readonly bytes: Buffer;
   readonly #view: DataView;
   readonly #offset: number;
-  /** A list a blob, ascending: index × POSITIONS + position. */
-  readonly #keys: readonly Float64Array[];
+  /** By blob. */
+  readonly #places: readonly ChunkPlaces[];
 
   /** `offset` and `length` must lie in the file. Throws FormatError for the first record that no reader can use. */
   constructor(buffer: Buffer, offset: number, length: number, blobs: readonly v6.BlobEntry[]) {
@@ -40,7 +54,7 @@ export class ChunkInfos {
     this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
     this.#offset = offset;
     const usable = this.#countUsable(blobs);
-    this.#keys = this.#sortedKeys(blobs.length, usable);
+    this.#places = this.#placesOf(blobs, usable);
     const twice = this.#firstRepeated();
     if (twice !== undefined) {
       const { index, blobIndex } = this.at(twice);
@@ -130,24 +144,80 @@ export class ChunkInfos {
 
   /** Position of a chunk in the table; undefined when it is not there, or there is no such blob. */
   find(blob: number, index: number): number | undefined {
-    const keys = this.#keys[blob];
-    if (keys === undefined) return undefined;
-    const wanted = index * POSITIONS;
-    // Mostly every chunk of a blob is there, and stands where its index says.
-    let low = 0;
-    let high = keys.length;
-    if (index < high && isOf(keys[index], wanted)) return (keys[index] ?? 0) - wanted;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((keys[middle] ?? 0) < wanted) low = middle + 1;
-      else high = middle;
-    }
-    return isOf(keys[low], wanted) ? (keys[low] ?? 0) - wanted : undefined;
+    return this.#places[blob]?.find(index);
   }
 
-  /** Indexes of the chunks of a blob, ascending. */
-  *indexes(blob: number): Generator<number> {
-    for (const key of this.#keys[blob] ?? []) yield Math.floor(key / POSITIONS);
+  /** The same by the first word of a chunk index entry. */
+  findEntry(entry: number): number | undefined {
+    return this.#places[((entry >>> 16) & 0xff) - 1]?.find((entry & 0xffff) | ((entry >>> 24) << 16));
+  }
+
+  /** The chunks of a blob: indexes, ascending, and positions. */
+  ofBlob(blob: number): BlobChunks {
+    return this.#places[blob]?.list() ?? NO_CHUNKS;
+  }
+
+  /** True: each chunk of the blob has this extent, and this digest where there are any. */
+  agrees(blob: number, extents: ChunkExtents, digests: PackedDigests | undefined): boolean {
+    const { indexes, positions } = this.ofBlob(blob);
+    const view = this.#view;
+    const theirs = digests?.bytes;
+    for (let k = 0; k < indexes.length; k++) {
+      const index = indexes[k] ?? 0;
+      const place = this.placeOf(positions[k] ?? 0);
+      if (
+        extents.compressedOffset[index] !== this.#u64(place + COMPRESSED_OFFSET) ||
+        extents.compressedSize[index] !== view.getUint32(place + COMPRESSED_SIZE, true) ||
+        extents.uncompressedOffset[index] !== this.#u64(place + UNCOMPRESSED_OFFSET) ||
+        extents.uncompressedSize[index] !== view.getUint32(place + UNCOMPRESSED_SIZE, true)
+      ) {
+        return false;
+      }
+      if (theirs === undefined || digests === undefined) continue;
+      const at = digests.offset(index);
+      for (let i = 0; i < DIGEST_SIZE; i++) {
+        if (this.bytes[place + DIGEST + i] !== theirs[at + i]) return false;
+      }
+    }
+    return true;
+  }
+
+  /** Notes what is told of the chunks of the blob, where nothing is noted. */
+  note(blob: number, { flags, crc32 }: ChunkNotes): void {
+    const { indexes, positions } = this.ofBlob(blob);
+    for (let k = 0; k < indexes.length; k++) {
+      const index = indexes[k] ?? 0;
+      if (flags[index] !== 0) continue;
+      const place = this.placeOf(positions[k] ?? 0);
+      const stored = this.#view.getUint32(place + FLAGS, true);
+      flags[index] =
+        CHUNK_NOTE.told |
+        ((stored & COMPRESSED) === 0 ? 0 : CHUNK_NOTE.compressed) |
+        ((stored & HAS_CRC32) === 0 ? 0 : CHUNK_NOTE.crc32);
+      crc32[index] = this.#view.getUint32(place + CRC32, true);
+    }
+  }
+
+  /** True for a record that breaks no rule of its blob; false for what takes a second look. */
+  keeps(position: number, limits: RecordLimits): boolean {
+    const view = this.#view;
+    const place = this.placeOf(position);
+    const flags = view.getUint32(place + FLAGS, true);
+    const size = view.getUint32(place + UNCOMPRESSED_SIZE, true);
+    const stored = view.getUint32(place + COMPRESSED_SIZE, true);
+    const start = this.#u64(place + UNCOMPRESSED_OFFSET);
+    const compressed = (flags & COMPRESSED) !== 0;
+    return (
+      (flags & ~(COMPRESSED | HAS_CRC32)) === 0 &&
+      ((flags & HAS_CRC32) !== 0 || view.getUint32(place + CRC32, true) === 0) &&
+      size > 0 &&
+      size <= limits.chunkSize &&
+      start % v6.BLOCK_SIZE === 0 &&
+      start + size <= limits.uncompressedSize &&
+      this.#u64(place + FILE_OFFSET) % limits.chunkSize === 0 &&
+      (compressed ? limits.compresses && stored > 0 && stored < size : stored === size) &&
+      this.#u64(place + COMPRESSED_OFFSET) + stored <= limits.dataEnd
+    );
   }
 
   /** How many records come before the first one that no reader can use. */
@@ -179,44 +249,27 @@ export class ChunkInfos {
       : v6.chunkInfo.fault('index', place, `${info.index}, but the blob has ${entry.chunkCount} chunks`);
   }
 
-  #sortedKeys(blobs: number, usable: number): Float64Array[] {
-    const counts = new Uint32Array(blobs);
+  #placesOf(blobs: readonly v6.BlobEntry[], usable: number): readonly ChunkPlaces[] {
+    const counts = new Uint32Array(blobs.length);
     for (let i = 0; i < usable; i++) {
       const blob = this.blobOf(i);
       counts[blob] = (counts[blob] ?? 0) + 1;
     }
-    const keys = Array.from(counts, (count) => new Float64Array(count));
-    counts.fill(0);
-    for (let i = 0; i < usable; i++) {
-      const blob = this.blobOf(i);
-      const filled = counts[blob] ?? 0;
-      counts[blob] = filled + 1;
-      const ofBlob = keys[blob];
-      if (ofBlob !== undefined) ofBlob[filled] = this.indexOf(i) * POSITIONS + i;
-    }
-    for (const ofBlob of keys) ofBlob.sort();
-    return keys;
+    const places = blobs.map(({ chunkCount }, blob) => new ChunkPlaces(counts[blob] ?? 0, chunkCount));
+    for (let i = 0; i < usable; i++) places[this.blobOf(i)]?.add(this.indexOf(i), i);
+    for (const ofBlob of places) ofBlob.close();
+    return places;
   }
 
   /** The first position in the table whose chunk stands at an earlier one, too. */
   #firstRepeated(): number | undefined {
-    let found: number | undefined;
-    for (const keys of this.#keys) {
-      for (let k = 1; k < keys.length; k++) {
-        const wanted = Math.floor((keys[k - 1] ?? 0) / POSITIONS) * POSITIONS;
-        if (!isOf(keys[k], wanted)) continue;
-        const position = (keys[k] ?? 0) - wanted;
-        if (found === undefined || position < found) found = position;
-      }
-    }
-    return found;
+    const repeated = this.#places
+      .map((ofBlob) => ofBlob.repeated)
+      .filter((position) => position !== undefined);
+    return repeated.length === 0 ? undefined : Math.min(...repeated);
   }
 
   #u64(place: number): number {
     return this.#view.getUint32(place, true) + this.#view.getUint32(place + 4, true) * TWO_32;
   }
-}
-
-function isOf(key: number | undefined, wanted: number): boolean {
-  return key !== undefined && key >= wanted && key < wanted + POSITIONS;
 }

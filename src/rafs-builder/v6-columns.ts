@@ -37,7 +37,8 @@ class ColumnReader {
   constructor(buffer: Buffer, tables: V6Tables) {
     this.#buffer = buffer;
     this.#tables = tables;
-    this.columns = new InodeColumns(buffer, tables.metaOffset, tables.extended.chunkSize);
+    const { metaOffset, extended, chunkCount } = tables;
+    this.columns = new InodeColumns(buffer, metaOffset, extended.chunkSize, chunkCount);
   }
 
   readTree(): void {
@@ -154,17 +155,15 @@ class ColumnReader {
       );
     }
     this.#claim(size, offset);
+    const { view, usedChunks } = columns;
+    const { chunks } = this.#tables;
     for (let at = first; at < first + size; at += v6.chunkIndexEntry.size) {
-      const entry = this.#buffer.readUInt32LE(at);
-      const blob = ((entry >>> 16) & 0xff) - 1;
-      const position = this.#tables.chunks.find(blob, (entry & 0xffff) | ((entry >>> 24) << 16));
-      const block = this.#buffer.readUInt32LE(at + BLOCK);
-      if (
-        position === undefined ||
-        this.#tables.chunks.uncompressedOffset(position) !== block * v6.BLOCK_SIZE
-      ) {
+      const position = chunks.findEntry(view.getUint32(at, true));
+      const start = view.getUint32(at + BLOCK, true) * v6.BLOCK_SIZE;
+      if (position === undefined || chunks.uncompressedOffset(position) !== start) {
         throw this.#chunkFault(at, position, displayName(columns.pathOfRow(parent, row)));
       }
+      usedChunks[position] = 1;
     }
   }
 

@@ -1,10 +1,10 @@
 /**
  * Whether the structures of a bootstrap lie side by side: none over another, only zeroes between them and in what is
- * reserved. It tells yes or no, in one pass over numbers; where the answer is no, the rules over regions tell what is wrong.
+ * reserved. It tells yes or no, in one pass over the file; where the answer is no, the rules over regions tell what is wrong.
  */
 import { roundUp } from './layout.js';
 import * as v6 from './v6.js';
-import { DIRECTORY, FILE, type InodeColumns, SYMLINK } from './v6-inodes.js';
+import { DIRECTORY, FILE, type InodeColumns, NO_INODE, SYMLINK } from './v6-inodes.js';
 import { type V6Image } from './v6-read.js';
 import { isXattrPaddingZero } from './v6-xattrs.js';
 
@@ -14,71 +14,129 @@ const DIRENT_RESERVED = v6.dirent.offset.reserved;
 
 /** True only when the rules over regions would find nothing in the tree of this image; tables are theirs to look at. */
 export function isCovered(image: V6Image): boolean {
-  const { tables, columns, bytes } = image;
-  const { extended } = tables;
-  const extents = new Extents();
-  extents.add(v6.SUPER_OFFSET, v6.superBlock.size);
-  extents.add(v6.EXTENDED_SUPER_OFFSET, v6.extendedSuperBlock.size);
-  extents.add(v6.DEVICE_TABLE_OFFSET, v6.deviceSlot.size * tables.devices.length);
-  extents.add(extended.blobTableOffset, v6.blobEntry.size * tables.blobs.length);
-  extents.add(extended.prefetchTableOffset, v6.prefetchEntry.size * tables.prefetch.length);
-  extents.add(extended.chunkTableOffset, v6.chunkInfo.size * tables.chunkCount);
-  for (let i = 0; i < columns.count; i++) addInode(extents, columns, columns.nidAt(i));
-  const end = extents.endWhenApart(bytes);
-  if (end === undefined || bytes.length > roundUp(Math.max(end, extended.chunkTableOffset), v6.BLOCK_SIZE)) {
-    return false;
-  }
-  return areTablesClean(image) && isTreeClean(image);
+  const { tables, bytes } = image;
+  if (!areTablesClean(image)) return false;
+  const end = new Cover(image).end();
+  if (end === undefined) return false;
+  const reach = Math.max(end, tables.extended.chunkTableOffset);
+  return bytes.length <= roundUp(reach, v6.BLOCK_SIZE) && isZero(bytes, end, bytes.length);
 }
 
-/** An inode, its xattrs, and its chunk entries or data. */
-function addInode(extents: Extents, columns: InodeColumns, nid: number): void {
-  const offset = columns.offsetOf(nid);
-  const body = columns.bodyOffset(nid);
-  extents.add(offset, body - offset);
-  const kind = columns.kindOf(nid);
-  if (kind === FILE) {
-    extents.add(columns.chunkEntries(nid), columns.chunkCount(nid) * v6.chunkIndexEntry.size);
-  } else if (kind === SYMLINK) {
-    const tail = columns.tailSize(nid);
-    extents.add(columns.union(nid) * v6.BLOCK_SIZE, columns.sizeOf(nid) - tail);
-    extents.add(body, tail);
-  } else if (kind === DIRECTORY) {
-    addBlocks(extents, columns, nid);
+/**
+ * Goes over the file from its start. Inodes are in order by their nid, each with its xattrs and, directly behind, its chunk
+ * entries or inline data; what lies elsewhere (tables, blocks of directories and symlinks) is little, and sorted before.
+ */
+class Cover {
+  readonly #image: V6Image;
+  readonly #columns: InodeColumns;
+  readonly #bytes: Buffer;
+  readonly #elsewhere: readonly Extent[];
+  /** Of `#elsewhere`, those that are covered. */
+  #taken = 0;
+  /** Where the last structure ends. */
+  #end = 0;
+
+  constructor(image: V6Image) {
+    this.#image = image;
+    this.#columns = image.columns;
+    this.#bytes = image.bytes;
+    this.#elsewhere = extentsElsewhere(image);
   }
+
+  /** Undefined when two structures share a byte, or a byte that should be zero is not. */
+  end(): number | undefined {
+    const { metaOffset, kinds } = this.#columns;
+    for (let nid = 0; nid < kinds.length; nid++) {
+      const kind = kinds[nid] ?? NO_INODE;
+      if (kind === NO_INODE) continue;
+      const offset = metaOffset + nid * v6.SLOT_SIZE;
+      if (!this.#takeBefore(offset) || !this.#take(offset, this.#columns.bodyOffset(nid))) return undefined;
+      if (!this.#takeBody(nid, kind) || !isInodeClean(this.#image, nid, offset)) return undefined;
+    }
+    return this.#takeBefore(Infinity) ? this.#end : undefined;
+  }
+
+  #take(start: number, end: number): boolean {
+    if (start < this.#end || !isZero(this.#bytes, this.#end, start)) return false;
+    this.#end = end;
+    return true;
+  }
+
+  /** What lies elsewhere, as far as it starts before `offset`. */
+  #takeBefore(offset: number): boolean {
+    for (;;) {
+      const next = this.#elsewhere[this.#taken];
+      if (next === undefined || next.start >= offset) return true;
+      if (!this.#take(next.start, next.end)) return false;
+      this.#taken += 1;
+    }
+  }
+
+  /** Chunk entries, or inline data. */
+  #takeBody(nid: number, kind: number): boolean {
+    const columns = this.#columns;
+    if (kind === FILE) {
+      const count = columns.chunkCount(nid);
+      if (count === 0) return true;
+      const start = columns.chunkEntries(nid);
+      return this.#take(start, start + count * v6.chunkIndexEntry.size);
+    }
+    const tail = kind === SYMLINK || kind === DIRECTORY ? columns.tailSize(nid) : 0;
+    if (tail === 0) return true;
+    const body = columns.bodyOffset(nid);
+    if (kind === SYMLINK) return this.#take(body, body + tail);
+    // Entries are in the order of the file, and the inline block is the last one.
+    const last = columns.rowsTo(nid) - 1;
+    if (last < columns.rowsFrom(nid) || !isWithin(columns.rowOffset(last), body, tail)) return true;
+    return this.#take(body, columns.rowNameStart(last) + columns.rowNameLength(last));
+  }
+}
+
+interface Extent {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** By start: tables, and the blocks of directories and symlinks. */
+function extentsElsewhere({ tables, columns }: V6Image): readonly Extent[] {
+  const { extended } = tables;
+  const extents: Extent[] = [];
+  const add = (start: number, size: number): void => {
+    if (size > 0) extents.push({ start, end: start + size });
+  };
+  add(v6.SUPER_OFFSET, v6.superBlock.size);
+  add(v6.EXTENDED_SUPER_OFFSET, v6.extendedSuperBlock.size);
+  add(v6.DEVICE_TABLE_OFFSET, v6.deviceSlot.size * tables.devices.length);
+  add(extended.blobTableOffset, v6.blobEntry.size * tables.blobs.length);
+  add(extended.prefetchTableOffset, v6.prefetchEntry.size * tables.prefetch.length);
+  add(extended.chunkTableOffset, v6.chunkInfo.size * tables.chunkCount);
+  for (let i = 0; i < columns.count; i++) {
+    const nid = columns.nidAt(i);
+    const kind = columns.kindOf(nid);
+    if (kind !== SYMLINK && kind !== DIRECTORY) continue;
+    const size = columns.sizeOf(nid) - columns.tailSize(nid);
+    if (size === 0) continue;
+    const start = columns.union(nid) * v6.BLOCK_SIZE;
+    if (kind === SYMLINK) add(start, size);
+    else addBlocks(add, columns, nid, { start, end: start + size });
+  }
+  return extents.sort((a, b) => a.start - b.start);
 }
 
 /** Directory blocks, each as far as it is used: its entries, then their names. */
-function addBlocks(extents: Extents, columns: InodeColumns, nid: number): void {
-  const tail = columns.tailSize(nid);
-  const start = columns.union(nid) * v6.BLOCK_SIZE;
-  const end = start + columns.sizeOf(nid) - tail;
+function addBlocks(
+  add: (start: number, size: number) => void,
+  columns: InodeColumns,
+  nid: number,
+  { start, end }: Extent,
+): void {
   let row = columns.rowsFrom(nid);
   for (let block = start; block < end; block += v6.BLOCK_SIZE) {
-    row = addBlock(extents, columns, { nid, row, block, size: Math.min(v6.BLOCK_SIZE, end - block) });
+    const size = Math.min(v6.BLOCK_SIZE, end - block);
+    const first = row;
+    while (row < columns.rowsTo(nid) && isWithin(columns.rowOffset(row), block, size)) row += 1;
+    if (row > first) add(block, columns.rowNameStart(row - 1) + columns.rowNameLength(row - 1) - block);
   }
-  if (tail > 0) addBlock(extents, columns, { nid, row, block: columns.bodyOffset(nid), size: tail });
-}
-
-interface DirectoryBlock {
-  readonly nid: number;
-  /** Its first one. */
-  readonly row: number;
-  readonly block: number;
-  readonly size: number;
-}
-
-/** The first row behind the block. */
-function addBlock(
-  extents: Extents,
-  columns: InodeColumns,
-  { nid, row, block, size }: DirectoryBlock,
-): number {
-  let next = row;
-  while (next < columns.rowsTo(nid) && isWithin(columns.rowOffset(next), block, size)) next += 1;
-  if (next === row) return row;
-  extents.add(block, columns.rowNameStart(next - 1) + columns.rowNameLength(next - 1) - block);
-  return next;
 }
 
 function isWithin(offset: number, start: number, size: number): boolean {
@@ -96,26 +154,23 @@ function areTablesClean({ bytes, tables }: V6Image): boolean {
   );
 }
 
-function isTreeClean({ bytes, columns }: V6Image): boolean {
-  for (let i = 0; i < columns.count; i++) {
-    const nid = columns.nidAt(i);
-    const offset = columns.offsetOf(nid);
-    if (columns.isCompact(nid)) {
-      if (v6.inodeCompact.dirty(bytes, offset) !== undefined) return false;
-    } else if (
-      !isZero(bytes, offset + INODE_RESERVED, offset + INODE_RESERVED + 2) ||
-      !isZero(bytes, offset + INODE_RESERVED2, offset + v6.inodeExtended.size)
-    ) {
-      return false;
-    }
-    if (columns.xattrSize(nid) > 0) {
-      const xattrs = offset + columns.inodeSize(nid);
-      if (v6.xattrHeader.dirty(bytes, xattrs) !== undefined) return false;
-      if (!isXattrPaddingZero(bytes, xattrs, columns.bodyOffset(nid))) return false;
-    }
-    for (let row = columns.rowsFrom(nid); row < columns.rowsTo(nid); row++) {
-      if (bytes[columns.rowOffset(row) + DIRENT_RESERVED] !== 0) return false;
-    }
+/** What is reserved in it, in its xattrs and in its entries. */
+function isInodeClean({ bytes, columns }: V6Image, nid: number, offset: number): boolean {
+  if (columns.isCompact(nid)) {
+    if (v6.inodeCompact.dirty(bytes, offset) !== undefined) return false;
+  } else if (
+    columns.view.getUint16(offset + INODE_RESERVED) !== 0 ||
+    !isZero(bytes, offset + INODE_RESERVED2, offset + v6.inodeExtended.size)
+  ) {
+    return false;
+  }
+  if (columns.xattrSize(nid) > 0) {
+    const xattrs = offset + columns.inodeSize(nid);
+    if (v6.xattrHeader.dirty(bytes, xattrs) !== undefined) return false;
+    if (!isXattrPaddingZero(bytes, xattrs, columns.bodyOffset(nid))) return false;
+  }
+  for (let row = columns.rowsFrom(nid); row < columns.rowsTo(nid); row++) {
+    if (bytes[columns.rowOffset(row) + DIRENT_RESERVED] !== 0) return false;
   }
   return true;
 }
@@ -123,50 +178,4 @@ function isTreeClean({ bytes, columns }: V6Image): boolean {
 function isZero(bytes: Buffer, start: number, end: number): boolean {
   for (let i = start; i < end; i++) if (bytes[i] !== 0) return false;
   return true;
-}
-
-/** A file has less than 2^31 bytes, and extents, which have to lie apart, at least 4 each: both fit one double. */
-const EXTENT_LIMIT = 2 ** 21;
-
-class Extents {
-  #starts = new Float64Array(1024);
-  #sizes = new Float64Array(1024);
-  #count = 0;
-
-  add(offset: number, size: number): void {
-    if (size <= 0) return;
-    if (this.#count === this.#starts.length) this.#grow();
-    this.#starts[this.#count] = offset;
-    this.#sizes[this.#count++] = size;
-  }
-
-  /** Where the last one ends, when no two share a byte and all bytes that belong to none are zero. */
-  endWhenApart(bytes: Buffer): number | undefined {
-    const order = this.#order();
-    let end = 0;
-    for (const i of order) {
-      const start = this.#starts[i] ?? 0;
-      if (start < end || !isZero(bytes, end, start)) return undefined;
-      end = start + (this.#sizes[i] ?? 0);
-    }
-    return isZero(bytes, end, bytes.length) ? end : undefined;
-  }
-
-  /** Numbers of extents by start. Doubles sort without a function to compare them. */
-  #order(): Iterable<number> {
-    const starts = this.#starts;
-    const numbers = Uint32Array.from({ length: this.#count }, (_, i) => i);
-    if (this.#count > EXTENT_LIMIT) return numbers.sort((a, b) => (starts[a] ?? 0) - (starts[b] ?? 0));
-    const keys = Float64Array.from(numbers, (i) => (starts[i] ?? 0) * EXTENT_LIMIT + i).sort();
-    return Uint32Array.from(keys, (key) => key % EXTENT_LIMIT);
-  }
-
-  #grow(): void {
-    const starts = new Float64Array(this.#count * 2);
-    starts.set(this.#starts);
-    this.#starts = starts;
-    const sizes = new Float64Array(this.#count * 2);
-    sizes.set(this.#sizes);
-    this.#sizes = sizes;
-  }
 }

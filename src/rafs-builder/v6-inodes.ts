@@ -57,7 +57,8 @@ export class InodeColumns {
   readonly chunkSize: number;
   /** Nids in the order in which they were found, `count` of them. */
   readonly #order: Uint32Array;
-  readonly #kinds: Uint8Array;
+  /** By nid: a number in KINDS. */
+  readonly kinds: Uint8Array;
   /** The entry under which an inode was found first, and the directory that it stands in. */
   readonly #firstRow: Uint32Array;
   readonly #parent: Uint32Array;
@@ -69,19 +70,23 @@ export class InodeColumns {
   readonly #rowOffset: Uint32Array;
   readonly #rowName: Uint32Array;
   readonly #rowLength: Uint8Array;
-  readonly #view: DataView;
+  /** By position in the chunk table: 1 for a chunk that a file refers to. */
+  readonly usedChunks: Uint8Array;
+  /** Of the file. */
+  readonly view: DataView;
   #count = 0;
   #rows = 0;
 
   /** Room for all that a file of this length can hold; memory that is never used is never there. */
-  constructor(buffer: Buffer, metaOffset: number, chunkSize: number) {
+  constructor(buffer: Buffer, metaOffset: number, chunkSize: number, chunkCount: number) {
     this.buffer = buffer;
     this.metaOffset = metaOffset;
     this.chunkSize = chunkSize;
-    this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
+    this.view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
+    this.usedChunks = new Uint8Array(chunkCount);
     const slots = Math.max(0, Math.ceil((buffer.length - metaOffset) / v6.SLOT_SIZE));
     this.#order = new Uint32Array(slots);
-    this.#kinds = new Uint8Array(slots);
+    this.kinds = new Uint8Array(slots);
     this.#firstRow = new Uint32Array(slots);
     this.#parent = new Uint32Array(slots);
     this.#names = new Uint32Array(slots);
@@ -109,7 +114,7 @@ export class InodeColumns {
 
   /** A number in the order of KINDS; NO_INODE when none was found at `nid`. */
   kindOf(nid: number): number {
-    return this.#kinds[nid] ?? NO_INODE;
+    return this.kinds[nid] ?? NO_INODE;
   }
 
   kindName(nid: number): InodeKind | undefined {
@@ -129,7 +134,7 @@ export class InodeColumns {
   /** For filling: an inode that was found under `row` in directory `parent`. */
   add(nid: number, kind: number, parent: number, row: number): void {
     this.#order[this.#count++] = nid;
-    this.#kinds[nid] = kind;
+    this.kinds[nid] = kind;
     this.#parent[nid] = parent;
     this.#firstRow[nid] = row;
   }
@@ -171,7 +176,7 @@ export class InodeColumns {
     return this.#u64(this.rowOffset(row));
   }
   rowFileType(row: number): number {
-    return this.#view.getUint8(this.rowOffset(row) + FILE_TYPE);
+    return this.view.getUint8(this.rowOffset(row) + FILE_TYPE);
   }
   /** The file type that an entry for this inode should have. */
   fileTypeOf(nid: number): number {
@@ -221,10 +226,10 @@ export class InodeColumns {
     return this.metaOffset + nid * v6.SLOT_SIZE;
   }
   isCompact(nid: number): boolean {
-    return (this.#view.getUint16(this.offsetOf(nid) + FORMAT, true) & 1) === 0;
+    return (this.view.getUint16(this.offsetOf(nid) + FORMAT, true) & 1) === 0;
   }
   format(nid: number): number {
-    return this.#view.getUint16(this.offsetOf(nid) + FORMAT, true);
+    return this.view.getUint16(this.offsetOf(nid) + FORMAT, true);
   }
   layoutOf(nid: number): number {
     return this.format(nid) >> 1;
@@ -233,7 +238,7 @@ export class InodeColumns {
     return this.isCompact(nid) ? v6.inodeCompact.size : v6.inodeExtended.size;
   }
   xattrSize(nid: number): number {
-    return xattrAreaSizeOf(this.#view.getUint16(this.offsetOf(nid) + XATTR_COUNT, true));
+    return xattrAreaSizeOf(this.view.getUint16(this.offsetOf(nid) + XATTR_COUNT, true));
   }
   /** Where xattrs end: inline data starts here, chunk entries at the next multiple of 8. */
   bodyOffset(nid: number): number {
@@ -241,44 +246,44 @@ export class InodeColumns {
   }
   sizeOf(nid: number): number {
     const at = this.offsetOf(nid) + SIZE;
-    return this.isCompact(nid) ? this.#view.getUint32(at, true) : this.#u64(at);
+    return this.isCompact(nid) ? this.view.getUint32(at, true) : this.#u64(at);
   }
   union(nid: number): number {
-    return this.#view.getUint32(this.offsetOf(nid) + UNION, true);
+    return this.view.getUint32(this.offsetOf(nid) + UNION, true);
   }
   ino(nid: number): number {
-    return this.#view.getUint32(this.offsetOf(nid) + INO, true);
+    return this.view.getUint32(this.offsetOf(nid) + INO, true);
   }
   nlink(nid: number): number {
     const at = this.offsetOf(nid);
     return this.isCompact(nid)
-      ? this.#view.getUint16(at + COMPACT_NLINK, true)
-      : this.#view.getUint32(at + NLINK, true);
+      ? this.view.getUint16(at + COMPACT_NLINK, true)
+      : this.view.getUint32(at + NLINK, true);
   }
   /** Permission bits, without the type. */
   mode(nid: number): number {
-    return this.#view.getUint16(this.offsetOf(nid) + MODE, true) & ~v6.MODE_TYPE_MASK;
+    return this.view.getUint16(this.offsetOf(nid) + MODE, true) & ~v6.MODE_TYPE_MASK;
   }
   uid(nid: number): number {
     const at = this.offsetOf(nid);
     return this.isCompact(nid)
-      ? this.#view.getUint16(at + COMPACT_UID, true)
-      : this.#view.getUint32(at + UID, true);
+      ? this.view.getUint16(at + COMPACT_UID, true)
+      : this.view.getUint32(at + UID, true);
   }
   gid(nid: number): number {
     const at = this.offsetOf(nid);
     return this.isCompact(nid)
-      ? this.#view.getUint16(at + COMPACT_GID, true)
-      : this.#view.getUint32(at + GID, true);
+      ? this.view.getUint16(at + COMPACT_GID, true)
+      : this.view.getUint32(at + GID, true);
   }
   mtime(nid: number): number {
     const at = this.offsetOf(nid) + MTIME;
     return this.isCompact(nid)
       ? 0
-      : this.#view.getUint32(at, true) + this.#view.getInt32(at + 4, true) * TWO_32;
+      : this.view.getUint32(at, true) + this.view.getInt32(at + 4, true) * TWO_32;
   }
   mtimeNsec(nid: number): number {
-    return this.isCompact(nid) ? 0 : this.#view.getUint32(this.offsetOf(nid) + MTIME_NSEC, true);
+    return this.isCompact(nid) ? 0 : this.view.getUint32(this.offsetOf(nid) + MTIME_NSEC, true);
   }
 
   /** Of files. */
@@ -292,8 +297,8 @@ export class InodeColumns {
   /** Of files: chunk `k`. */
   chunkAt(nid: number, k: number): ChunkRef {
     const at = this.chunkEntries(nid) + k * v6.chunkIndexEntry.size;
-    const index = this.#view.getUint16(at + INDEX_LOW, true) | (this.#view.getUint8(at + INDEX_HIGH) << 16);
-    return chunkRef(this.#view.getUint8(at + DEVICE) - 1, index);
+    const index = this.view.getUint16(at + INDEX_LOW, true) | (this.view.getUint8(at + INDEX_HIGH) << 16);
+    return chunkRef(this.view.getUint8(at + DEVICE) - 1, index);
   }
   /** Of directories and symlinks: bytes of the last, inline block. */
   tailSize(nid: number): number {
@@ -312,6 +317,6 @@ export class InodeColumns {
   }
 
   #u64(at: number): number {
-    return this.#view.getUint32(at, true) + this.#view.getUint32(at + 4, true) * TWO_32;
+    return this.view.getUint32(at, true) + this.view.getUint32(at + 4, true) * TWO_32;
   }
 }

@@ -98,7 +98,11 @@ function sparseTable({ chunks }: V6Tables, blob: number, length: number): Sparse
   return {
     length,
     has: (index) => chunks.find(blob, index) !== undefined,
-    indexes: () => chunks.indexes(blob),
+    indexes: () => chunks.ofBlob(blob).indexes,
+    agrees: (extents, digests) => chunks.agrees(blob, extents, digests),
+    note: (to) => {
+      chunks.note(blob, to);
+    },
     at: (index) => chunks.record(positionOf(index)),
     numbers: (index) => chunks.recordNumbers(positionOf(index)),
     digests: { bytes: chunks.bytes, offset: (index) => chunks.digestPlace(positionOf(index)) },

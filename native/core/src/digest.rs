@@ -19,9 +19,14 @@ pub struct Fingerprint {
 impl Fingerprint {
     /// Of one whole chunk. Chunks are at most 16 MiB, so the length always fits.
     pub fn of(bytes: &[u8]) -> Self {
+        Self { crc32: crc32c::crc32c(bytes), ..Self::unchecked(bytes) }
+    }
+
+    /// The same with 0 for the checksum, which is computed for what is stored only.
+    pub fn unchecked(bytes: &[u8]) -> Self {
         Self {
             digest: *blake3::hash(bytes).as_bytes(),
-            crc32: crc32c::crc32c(bytes),
+            crc32: 0,
             len: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
         }
     }

@@ -67,6 +67,13 @@ pub struct ChunkerOptions {
     pub scan: bool,
 }
 
+impl ChunkerOptions {
+    /// Of a whole chunk.
+    fn print(self, bytes: &[u8]) -> Fingerprint {
+        if self.scan { Fingerprint::unchecked(bytes) } else { Fingerprint::of(bytes) }
+    }
+}
+
 /// See the module.
 pub struct Chunker<'a, U: Units> {
     options: ChunkerOptions,
@@ -157,7 +164,7 @@ impl<'a, U: Units> Chunker<'a, U> {
         if self.options.scan {
             self.drop_tail(print, bytes);
             if due {
-                return self.records.push(&print, 0, false);
+                return self.records.push_scanned(&print);
             }
         }
         self.store(print, bytes, due)
@@ -213,7 +220,7 @@ impl<'a, U: Units> Chunker<'a, U> {
         for piece in unit.pieces.split_off(unit.decided) {
             if self.decider.decide(&piece.print, &mut self.table)? {
                 if self.options.scan {
-                    self.records.push(&piece.print, 0, false)?;
+                    self.records.push_scanned(&piece.print)?;
                 } else {
                     unit.pieces.push(piece);
                 }

@@ -23,7 +23,7 @@ impl<U: Units> Chunker<'_, U> {
         if let Some(print) = self.zeros.filter(|print| print.len as usize == len) {
             return print;
         }
-        let print = Fingerprint::of(&vec![0; len]);
+        let print = self.options.print(&vec![0; len]);
         if len == self.options.chunk_size as usize {
             self.zeros = Some(print);
         }
@@ -43,7 +43,8 @@ impl<U: Units> Chunker<'_, U> {
             return Ok(());
         }
         let tail = unit.bytes.len().checked_sub(len).and_then(|start| unit.bytes.get(start..));
-        let print = Fingerprint::of(tail.ok_or_else(lost)?);
+        let tail = tail.ok_or_else(lost)?;
+        let print = self.options.print(tail);
         self.complete(print, &Bytes::Tail)?;
         self.filled = 0;
         self.file_left -= len as u64;
@@ -69,7 +70,7 @@ impl<U: Units> EntrySink for Chunker<'_, U> {
             let len = self.chunk_len();
             let (now, rest) = bytes.split_at(bytes.len().min(len - self.filled));
             if now.len() == len {
-                self.complete(Fingerprint::of(now), &Bytes::Slice(now))?;
+                self.complete(self.options.print(now), &Bytes::Slice(now))?;
                 self.file_left -= len as u64;
             } else {
                 self.grow(len, now.len(), |tail| tail.extend_from_slice(now))?;

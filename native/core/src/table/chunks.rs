@@ -22,7 +22,15 @@ pub struct ChunkRecords {
 impl ChunkRecords {
     /// The next chunk in index order: `stored` bytes of it follow the chunk before.
     pub fn push(&mut self, chunk: &Fingerprint, stored: u32, compressed: bool) -> Result<()> {
-        let flags = if compressed { FLAG_CRC | FLAG_COMPRESSED } else { FLAG_CRC };
+        self.add(chunk, stored, if compressed { FLAG_CRC | FLAG_COMPRESSED } else { FLAG_CRC })
+    }
+
+    /// The next chunk of a scan, which stores nothing and computes no checksum.
+    pub fn push_scanned(&mut self, chunk: &Fingerprint) -> Result<()> {
+        self.add(chunk, 0, 0)
+    }
+
+    fn add(&mut self, chunk: &Fingerprint, stored: u32, flags: u32) -> Result<()> {
         self.records.extend(chunk.digest);
         put_u32(&mut self.records, &[chunk.crc32, chunk.len, stored, flags]);
         self.records.extend(self.compressed_end.to_le_bytes());
