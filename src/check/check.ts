@@ -21,7 +21,7 @@ import { finding, type Finding } from './finding.js';
 import { indexRules } from './index-rule.js';
 import { manifestRules, nydusManifestRules, ociManifestRules } from './manifest.js';
 import { originalRules } from './original.js';
-import { openImage, type OpenedImage, type Opening } from './opened.js';
+import { auditOpened, openImage, type OpenedImage, type Opening } from './opened.js';
 import { type Rule } from './rule.js';
 import {
   loadReference,
@@ -115,6 +115,8 @@ export async function checkImage(
     findings: run.findings,
   };
 }
+
+type Check = (call: CallOptions) => AsyncIterable<Finding> | Iterable<Finding>;
 
 class Run {
   readonly findings: Finding[] = [];
@@ -246,36 +248,36 @@ class Run {
           : undefined,
     });
     if (opening.opened === undefined) return;
-    await this.#run(bootstrapRules, opening.opened);
+    const { opened } = opening;
     this.#step(
       `reading ${this.#options.bootstrapOnly === true ? 'ends of blobs' : 'blobs'}${source === undefined ? '' : ' and source layers'} of ${placeText(image)}`,
     );
-    await this.#runTogether(this.#heavy(opening.opened, source, sources));
+    await this.#runTogether(this.#heavy(opened, source, sources));
   }
 
-  /** What reads blobs and source layers; they have little to do with each other, so they go at once. */
+  /** The rules of a bootstrap, and what reads blobs and source layers; they need nothing of each other, so they go at once. */
   #heavy(
     opened: OpenedImage,
     source: ImageSubject | undefined,
     sources: ReferenceSubject | undefined,
-  ): ((call: CallOptions) => AsyncIterable<Finding>)[] {
+  ): Check[] {
     const threads = this.#threads;
     const bootstrapOnly = this.#options.bootstrapOnly === true;
     const { sample } = this.#options;
     const content = { opened, verified: this.#verified, threads, bootstrapOnly, sample };
-    const rules = [(call: CallOptions) => checkContent(content, call)];
+    const rules: Check[] = [
+      () => auditOpened(opened),
+      ...bootstrapRules.map((rule): Check => (call) => rule.check(opened, call)),
+      (call) => checkContent(content, call),
+    ];
     if (source === undefined || sources === undefined) return rules;
-    const { image: target, bootstrap } = opened;
-    rules.push((call) => this.#filesystem({ target, bootstrap, source }, call));
+    rules.push((call) => this.#filesystem(opened, source, call));
     return rules;
   }
 
   async *#filesystem(
-    {
-      target,
-      bootstrap,
-      source,
-    }: { target: ImageSubject; bootstrap: OpenedImage['bootstrap']; source: ImageSubject },
+    { image: target, bootstrap, stored }: OpenedImage,
+    source: ImageSubject,
     call: CallOptions,
   ): AsyncGenerator<Finding> {
     let sourceBootstrap: OpenedImage['bootstrap'] | undefined;
@@ -284,9 +286,11 @@ class Run {
       const opening = await openImage(source, call);
       yield* opening.findings;
       if (opening.opened === undefined) return;
+      yield* auditOpened(opening.opened);
       sourceBootstrap = opening.opened.bootstrap;
     }
-    yield* checkFilesystem({ target, bootstrap, source, sourceBootstrap, threads: this.#threads }, call);
+    const threads = this.#threads;
+    yield* checkFilesystem({ target, bootstrap, stored, source, sourceBootstrap, threads }, call);
   }
 
   async #open(image: ImageSubject): Promise<Opening> {
@@ -307,7 +311,7 @@ class Run {
     for await (const found of findings) this.findings.push(found);
   }
 
-  async #runTogether(rules: readonly ((call: CallOptions) => AsyncIterable<Finding>)[]): Promise<void> {
+  async #runTogether(rules: readonly Check[]): Promise<void> {
     const all = await mapOrdered(
       rules,
       rules.length,

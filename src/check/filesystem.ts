@@ -9,17 +9,21 @@ import { compareDigest } from '../io/streams.js';
 import { openImagePacker, type ImagePacker } from '../native.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { type DiffId } from '../oci/digest.js';
-import { type Bootstrap, type ChunkTable } from '../rafs-builder/tree.js';
+import { type RafsImage } from '../rafs-builder/image.js';
+import { type Bootstrap, type ChunkTable, type Inode } from '../rafs-builder/tree.js';
 import { nameOf } from '../registry/store.js';
 import { type CallOptions } from '../reporter.js';
 import { finding, type Finding } from './finding.js';
 import { attempt, type Looked } from './rule.js';
 import { placeIn, type ImageSubject } from './subject.js';
 import { diffTrees, type ComparableTree } from './tree-diff.js';
+import { isSameTree } from './tree-same.js';
 
 export interface FilesystemSubject {
   readonly target: ImageSubject;
   readonly bootstrap: Bootstrap;
+  /** What the bootstrap was read from, which is quicker to compare; where it is not told, the tree is. */
+  readonly stored?: RafsImage | undefined;
   /** The image that `target` was made from, of the same platform. */
   readonly source: ImageSubject;
   /** The tree of the source, when it is a Nydus image itself. */
@@ -43,18 +47,24 @@ export async function* checkFilesystem(
   const expected =
     sourceBootstrap === undefined
       ? await readSource(source, { chunkSize: bootstrap.chunkSize, threads: subject.threads }, call)
-      : { value: { ...treeOf(sourceBootstrap), diffIds: [] } };
+      : { value: { ...treeOf(sourceBootstrap), linked: undefined, diffIds: [] } };
   if (expected.finding !== undefined) {
     yield expected.finding;
     return;
   }
   yield* diffIdFindings(source, expected.value.diffIds);
+  if (contents && isSame(expected.value, subject)) return;
   for (const { id, path, ...details } of diffTrees(expected.value, treeOf(bootstrap), {
     chunkSize: bootstrap.chunkSize,
     contents,
   })) {
     yield finding(id, { ...placeIn(target, 'filesystem'), path }, details);
   }
+}
+
+/** Most images are right, and to see only that is much cheaper. */
+function isSame({ root, tables, linked }: ScannedImage, { stored }: FilesystemSubject): boolean {
+  return linked !== undefined && stored?.version === 6 && isSameTree({ root, tables, linked }, stored);
 }
 
 /** The tree that a bootstrap shows. */
@@ -116,6 +126,7 @@ async function readSource(
   }
   return await attempt(placeIn(source, 'filesystem'), 'FS-SOURCE', () => ({
     root: overlay(trees),
+    linked: new Set(trees.flatMap(({ linked }) => Array.from(linked))),
     tables,
     diffIds,
   }));
@@ -123,6 +134,8 @@ async function readSource(
 
 /** What the layers of a source hold. */
 interface ScannedImage extends ComparableTree {
+  /** See LinkedTree; undefined when nobody knows. */
+  readonly linked: ReadonlySet<Inode> | undefined;
   /** Of the uncompressed layers, lowest first. */
   readonly diffIds: readonly DiffId[];
 }

@@ -1,8 +1,10 @@
-/** A Nydus image with its bootstrap unpacked, audited and read. */
+/** A Nydus image with its bootstrap unpacked, read and audited. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FormatError, UnsupportedError } from '../errors.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import { digestHex } from '../oci/digest.js';
-import { audit, auditImage, type AuditFinding } from '../rafs-builder/audit.js';
+import { audit, auditImage, auditSteps, type AuditFinding } from '../rafs-builder/audit.js';
+import { type RafsImage } from '../rafs-builder/image.js';
 import { readBootstrap, type SparseChunkTable } from '../rafs-builder/index.js';
 import { type Blob, type Bootstrap } from '../rafs-builder/tree.js';
 import { type CallOptions } from '../reporter.js';
@@ -18,6 +20,8 @@ export interface ReadBootstrap {
   /** Of RAFS. */
   readonly version: 5 | 6;
   readonly bootstrap: Bootstrap;
+  /** As it is stored. */
+  readonly stored: RafsImage;
   /** By number. */
   readonly blobs: readonly UsedBlob[];
 }
@@ -35,6 +39,7 @@ export interface Opening {
   readonly layer: BootstrapLayer | undefined;
 }
 
+/** Reads the bootstrap, and leaves its rules to `auditOpened`. */
 export async function openImage(image: ImageSubject, call: CallOptions): Promise<Opening> {
   const { layers } = image.manifest.value;
   const descriptor = layers.at(-1);
@@ -59,13 +64,14 @@ export async function openImage(image: ImageSubject, call: CallOptions): Promise
     );
     return { findings, opened: undefined, layer };
   }
-  const inspected = inspectBootstrap(bytes, placeIn(image, 'bootstrap'));
-  findings.push(...inspected.findings);
-  return {
-    findings,
-    opened: inspected.read === undefined ? undefined : { image, layer, ...inspected.read },
-    layer,
-  };
+  const { findings: faults, read } = readChecked(bytes, placeIn(image, 'bootstrap'));
+  findings.push(...faults);
+  return { findings, opened: read === undefined ? undefined : { image, layer, ...read }, layer };
+}
+
+/** Everything that is wrong with the bootstrap of an opened image; others get their turn in between. */
+export async function* auditOpened({ image, stored }: OpenedImage): AsyncGenerator<Finding> {
+  yield* auditInTurns(stored, placeIn(image, 'bootstrap'));
 }
 
 /** A bootstrap's meaning, and everything that is wrong with it; `place` is where it lies. */
@@ -76,18 +82,41 @@ export interface InspectedBootstrap {
 }
 
 export function inspectBootstrap(bytes: Uint8Array, place: Place): InspectedBootstrap {
-  const toFinding = ({ path, offset, ...rest }: AuditFinding): Finding => ({
-    ...rest,
-    where: { ...place, path, offset },
-  });
+  const { findings, read } = readChecked(bytes, place);
+  if (read === undefined) return { findings, read };
+  return { findings: Array.from(auditImage(read.stored), (found) => toFinding(found, place)), read };
+}
+
+/** The same, where others are to get their turn in between. */
+export async function inspectInTurns(bytes: Uint8Array, place: Place): Promise<InspectedBootstrap> {
+  const { findings, read } = readChecked(bytes, place);
+  if (read === undefined) return { findings, read };
+  const audited: Finding[] = [];
+  for await (const found of auditInTurns(read.stored, place)) audited.push(found);
+  return { findings: audited, read };
+}
+
+/** What a bootstrap says, or why it cannot be read. */
+function readChecked(bytes: Uint8Array, place: Place): InspectedBootstrap {
   try {
-    const image = readBootstrap(bytes);
-    const read = { version: image.version, bootstrap: image.bootstrap, blobs: image.bootstrap.blobs };
-    return { findings: Array.from(auditImage(image), toFinding), read };
+    const stored = readBootstrap(bytes);
+    const { version, bootstrap } = stored;
+    return { findings: [], read: { version, bootstrap, stored, blobs: bootstrap.blobs } };
   } catch (cause) {
     if (!(cause instanceof FormatError || cause instanceof UnsupportedError)) throw cause;
-    return { findings: Array.from(audit(bytes), toFinding), read: undefined };
+    return { findings: Array.from(audit(bytes), (found) => toFinding(found, place)), read: undefined };
   }
+}
+
+async function* auditInTurns(image: RafsImage, place: Place): AsyncGenerator<Finding> {
+  for (const step of auditSteps(image)) {
+    await nextTurn();
+    for (const found of step()) yield toFinding(found, place);
+  }
+}
+
+function toFinding({ path, offset, ...rest }: AuditFinding, place: Place): Finding {
+  return { ...rest, where: { ...place, path, offset } };
 }
 
 function* checkDiffId(image: ImageSubject, layer: BootstrapLayer): Generator<Finding> {

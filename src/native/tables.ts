@@ -200,6 +200,10 @@ export class PackedChunkTable implements ChunkTable {
     return readU64(this.bytes, index * CHUNK_RECORD + 56);
   }
 
+  uncompressedSize(index: number): number {
+    return this.bytes.readUInt32LE(index * CHUNK_RECORD + 36);
+  }
+
   /** What a blob tells of its chunks, with what bootstraps alone do. Of a chunk that none tells of, sizes tell how it is stored. */
   static of(extents: ChunkExtents, digests: PackedDigests, notes: ChunkNotes): PackedChunkTable {
     const bytes = Buffer.alloc(extents.length * CHUNK_RECORD);

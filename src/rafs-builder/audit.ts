@@ -14,6 +14,7 @@ import { locateV5 } from './v5-locate.js';
 import { BLOCK_SIZE } from './v6.js';
 import { isCovered } from './v6-cover.js';
 import { locateV6 } from './v6-locate.js';
+import { type V6Image } from './v6-read.js';
 
 export { AUDIT_RULES, type AuditFinding, type AuditId } from './audit-rules.js';
 
@@ -35,17 +36,24 @@ export function* audit(bytes: Uint8Array): Generator<AuditFinding> {
 
 /** The rules beyond reading, for a bootstrap that has been read. */
 export function* auditImage(image: RafsImage): Generator<AuditFinding> {
+  for (const step of auditSteps(image)) yield* step();
+}
+
+/** The same in pieces, for those who have other things to do: each takes as long as the image is large. */
+export function auditSteps(image: RafsImage): readonly (() => Iterable<AuditFinding>)[] {
+  if (image.version === 6) return [() => auditTables(image), () => auditTree(image), () => auditPlaces(image)];
   const { bytes } = image;
-  if (image.version === 5) {
-    yield* auditV5(image);
-    yield* auditRegions({ bytes, regions: locateV5(image), reach: 0, unit: ALIGNMENT });
-    return;
-  }
-  yield* auditTables(image);
-  yield* auditTree(image);
+  return [
+    () => auditV5(image),
+    () => auditRegions({ bytes, regions: locateV5(image), reach: 0, unit: ALIGNMENT }),
+  ];
+}
+
+function auditPlaces(image: V6Image): Iterable<AuditFinding> {
   // Most images are sound, and to see only that is much cheaper.
-  if (isCovered(image)) return;
+  if (isCovered(image)) return [];
+  const { bytes } = image;
   // An empty chunk table may stand in a block of its own.
   const reach = image.tables.extended.chunkTableOffset;
-  yield* auditRegions({ bytes, regions: locateV6(image), reach, unit: BLOCK_SIZE });
+  return auditRegions({ bytes, regions: locateV6(image), reach, unit: BLOCK_SIZE });
 }

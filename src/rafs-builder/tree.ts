@@ -100,6 +100,7 @@ export interface ChunkTable {
    */
   numbers?(index: number): ChunkNumbers;
   uncompressedOffset?(index: number): number;
+  uncompressedSize?(index: number): number;
   readonly digests?: PackedDigests | undefined;
 }
 
@@ -120,6 +121,9 @@ export function chunkNumbers(table: ChunkTable, index: number): ChunkNumbers {
 }
 export function uncompressedOffset(table: ChunkTable, index: number): number {
   return table.uncompressedOffset?.(index) ?? table.at(index).uncompressedOffset;
+}
+export function uncompressedSize(table: ChunkTable, index: number): number {
+  return table.uncompressedSize?.(index) ?? table.at(index).uncompressedSize;
 }
 /** The first 48 bits of a digest. */
 export function digestPrefix(table: ChunkTable, index: number): number {

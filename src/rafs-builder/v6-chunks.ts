@@ -42,6 +42,8 @@ export class ChunkInfos {
   readonly length: number;
   /** The file. */
   readonly bytes: Buffer;
+  /** By position. */
+  readonly digests: PackedDigests;
   readonly #view: DataView;
   readonly #offset: number;
   /** By blob. */
@@ -51,6 +53,7 @@ export class ChunkInfos {
   constructor(buffer: Buffer, offset: number, length: number, blobs: readonly v6.BlobEntry[]) {
     this.length = length;
     this.bytes = buffer;
+    this.digests = { bytes: buffer, offset: (position) => this.digestPlace(position) };
     this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
     this.#offset = offset;
     const usable = this.#countUsable(blobs);
@@ -149,7 +152,7 @@ export class ChunkInfos {
 
   /** The same by the first word of a chunk index entry. */
   findEntry(entry: number): number | undefined {
-    return this.#places[((entry >>> 16) & 0xff) - 1]?.find((entry & 0xffff) | ((entry >>> 24) << 16));
+    return this.#places[entryBlob(entry)]?.find(entryIndex(entry));
   }
 
   /** The chunks of a blob: indexes, ascending, and positions. */
@@ -272,4 +275,13 @@ export class ChunkInfos {
   #u64(place: number): number {
     return this.#view.getUint32(place, true) + this.#view.getUint32(place + 4, true) * TWO_32;
   }
+}
+
+/** Of the first word of a chunk index entry: bits 0–15 and 24–31 are the index of the chunk, those between the device. */
+export function entryIndex(entry: number): number {
+  return (entry & 0xffff) | ((entry >>> 24) << 16);
+}
+/** Devices are counted from 1. */
+export function entryBlob(entry: number): number {
+  return ((entry >>> 16) & 0xff) - 1;
 }

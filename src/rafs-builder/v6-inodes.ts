@@ -6,6 +6,8 @@ import { roundUp } from './layout.js';
 import { type RawName, type RawPath } from '../oci/raw-name.js';
 import { type ChunkRef, chunkRef, type InodeKind } from './tree.js';
 import * as v6 from './v6.js';
+import { entryBlob, entryIndex } from './v6-chunks.js';
+import { decodeDevice } from './v6-inode.js';
 import { xattrAreaSizeOf } from './v6-xattrs.js';
 
 const {
@@ -25,7 +27,6 @@ const {
 } = v6.inodeExtended.offset;
 const { nlink: COMPACT_NLINK, uid: COMPACT_UID, gid: COMPACT_GID } = v6.inodeCompact.offset;
 const { fileType: FILE_TYPE } = v6.dirent.offset;
-const { indexLow: INDEX_LOW, device: DEVICE, indexHigh: INDEX_HIGH } = v6.chunkIndexEntry.offset;
 const TWO_32 = 2 ** 32;
 const DOT = 0x2e;
 
@@ -186,6 +187,12 @@ export class InodeColumns {
     const start = this.rowNameStart(row);
     return this.buffer.toString('latin1', start, start + this.rowNameLength(row)) as RawName; // latin1 is one character a byte
   }
+  isRowName(row: number, name: RawName): boolean {
+    if (this.rowNameLength(row) !== name.length) return false;
+    const start = this.rowNameStart(row);
+    for (let i = 0; i < name.length; i++) if (this.buffer[start + i] !== name.charCodeAt(i)) return false;
+    return true;
+  }
   /** 1 for `.`, 2 for `..`, 0 for all others. */
   dots(row: number): number {
     const length = this.rowNameLength(row);
@@ -296,9 +303,16 @@ export class InodeColumns {
   }
   /** Of files: chunk `k`. */
   chunkAt(nid: number, k: number): ChunkRef {
-    const at = this.chunkEntries(nid) + k * v6.chunkIndexEntry.size;
-    const index = this.view.getUint16(at + INDEX_LOW, true) | (this.view.getUint8(at + INDEX_HIGH) << 16);
-    return chunkRef(this.view.getUint8(at + DEVICE) - 1, index);
+    const entry = this.chunkEntry(nid, k);
+    return chunkRef(entryBlob(entry), entryIndex(entry));
+  }
+  /** Of files: the first word of the entry of chunk `k`. */
+  chunkEntry(nid: number, k: number): number {
+    return this.view.getUint32(this.chunkEntries(nid) + k * v6.chunkIndexEntry.size, true);
+  }
+  /** Of devices; a compact inode has no room for numbers. */
+  deviceOf(nid: number): { readonly major: number; readonly minor: number } {
+    return this.isCompact(nid) ? { major: 0, minor: 0 } : decodeDevice(this.union(nid));
   }
   /** Of directories and symlinks: bytes of the last, inline block. */
   tailSize(nid: number): number {

@@ -4,7 +4,7 @@ import { compareRaw, type RawPath } from '../oci/raw-name.js';
 import { type ChunkRef, type Inode, type InodeKind, type Xattr } from './tree.js';
 import type * as v6 from './v6.js';
 import { type LocatedRow } from './v6-directory.js';
-import { decodeDevice, type RawInode, readInode } from './v6-inode.js';
+import { type RawInode, readInode } from './v6-inode.js';
 import { type InodeColumns } from './v6-inodes.js';
 import { type LocatedXattr } from './v6-xattrs.js';
 
@@ -163,8 +163,7 @@ export function makeInode(columns: InodeColumns, nid: number): Inode {
       return { kind, mode, uid, gid, mtime, mtimeNsec, xattrs, layer, target: columns.targetOf(nid) };
     case 'char':
     case 'block': {
-      const compact = columns.isCompact(nid);
-      const { major, minor } = compact ? { major: 0, minor: 0 } : decodeDevice(columns.union(nid));
+      const { major, minor } = columns.deviceOf(nid);
       return { kind, mode, uid, gid, mtime, mtimeNsec, xattrs, layer, major, minor };
     }
     case 'fifo':
