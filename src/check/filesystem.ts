@@ -4,7 +4,7 @@
  */
 import { overlay } from '../merge/overlay.js';
 import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
-import { mapOrdered, DEFAULT_CONCURRENCY } from '../io/concurrency.js';
+import { mapOrdered } from '../io/concurrency.js';
 import { compareDigest } from '../io/streams.js';
 import { openImagePacker, type ImagePacker } from '../native.js';
 import { type Descriptor } from '../oci/descriptor.js';
@@ -18,6 +18,9 @@ import { attempt, type Looked } from './rule.js';
 import { placeIn, type ImageSubject } from './subject.js';
 import { diffTrees, type ComparableTree } from './tree-diff.js';
 import { isSameTree } from './tree-same.js';
+
+/** Source layers in flight; their threads have little to keep. */
+const CONCURRENCY = 3;
 
 export interface FilesystemSubject {
   readonly target: ImageSubject;
@@ -103,16 +106,19 @@ async function readSource(
     threads: options.threads,
     compressor: 'none',
     level: 0,
-    dedup: 'image',
+    // Every layer by itself, whatever order they come in: only digests are compared.
+    dedup: 'layer',
     scan: true,
   });
-  const scanned = await mapOrdered(
-    layers,
-    DEFAULT_CONCURRENCY,
-    (descriptor, index, signal) =>
-      attempt(placeIn(source, `layer ${index + 1}`), 'FS-SOURCE', () =>
+  const scanned: Looked<ScannedLayer>[] = [];
+  await mapOrdered(
+    largestFirst(layers),
+    CONCURRENCY,
+    async ([index, descriptor], _, signal) => {
+      scanned[index] = await attempt(placeIn(source, `layer ${index + 1}`), 'FS-SOURCE', () =>
         scanLayer(packer, source, { descriptor, index }, { ...call, signal }),
-      ),
+      );
+    },
     call.signal,
   );
   const trees: LayerTree[] = [];
@@ -130,6 +136,11 @@ async function readSource(
     tables,
     diffIds,
   }));
+}
+
+/** With positions. One layer is inflated by one thread, and the longest is not to be the last to begin. */
+function largestFirst(layers: readonly Descriptor[]): readonly [position: number, layer: Descriptor][] {
+  return [...layers.entries()].sort(([, a], [, b]) => b.size - a.size);
 }
 
 /** What the layers of a source hold. */

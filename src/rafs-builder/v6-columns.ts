@@ -155,8 +155,9 @@ class ColumnReader {
       );
     }
     this.#claim(size, offset);
-    const { view, usedChunks } = columns;
+    const { view, usedChunks, chunkSize } = columns;
     const { chunks } = this.#tables;
+    let left = columns.sizeOf(nid);
     for (let at = first; at < first + size; at += v6.chunkIndexEntry.size) {
       const position = chunks.findEntry(view.getUint32(at, true));
       const start = view.getUint32(at + BLOCK, true) * v6.BLOCK_SIZE;
@@ -164,6 +165,8 @@ class ColumnReader {
         throw this.#chunkFault(at, position, displayName(columns.pathOfRow(parent, row)));
       }
       usedChunks[position] = 1;
+      if (chunks.uncompressedSize(position) !== Math.min(chunkSize, left)) columns.hasOddChunks = true;
+      left -= chunkSize;
     }
   }
 

@@ -14,12 +14,12 @@ const DIRENT_RESERVED = v6.dirent.offset.reserved;
 
 /** True only when the rules over regions would find nothing in the tree of this image; tables are theirs to look at. */
 export function isCovered(image: V6Image): boolean {
-  const { tables, bytes } = image;
+  const { tables, columns, bytes } = image;
   if (!areTablesClean(image)) return false;
   const end = new Cover(image).end();
   if (end === undefined) return false;
   const reach = Math.max(end, tables.extended.chunkTableOffset);
-  return bytes.length <= roundUp(reach, v6.BLOCK_SIZE) && isZero(bytes, end, bytes.length);
+  return bytes.length <= roundUp(reach, v6.BLOCK_SIZE) && isZero(columns.view, end, bytes.length);
 }
 
 /**
@@ -29,7 +29,6 @@ export function isCovered(image: V6Image): boolean {
 class Cover {
   readonly #image: V6Image;
   readonly #columns: InodeColumns;
-  readonly #bytes: Buffer;
   readonly #elsewhere: readonly Extent[];
   /** Of `#elsewhere`, those that are covered. */
   #taken = 0;
@@ -39,7 +38,6 @@ class Cover {
   constructor(image: V6Image) {
     this.#image = image;
     this.#columns = image.columns;
-    this.#bytes = image.bytes;
     this.#elsewhere = extentsElsewhere(image);
   }
 
@@ -57,7 +55,7 @@ class Cover {
   }
 
   #take(start: number, end: number): boolean {
-    if (start < this.#end || !isZero(this.#bytes, this.#end, start)) return false;
+    if (start < this.#end || !isZero(this.#columns.view, this.#end, start)) return false;
     this.#end = end;
     return true;
   }
@@ -160,7 +158,7 @@ function isInodeClean({ bytes, columns }: V6Image, nid: number, offset: number):
     if (v6.inodeCompact.dirty(bytes, offset) !== undefined) return false;
   } else if (
     columns.view.getUint16(offset + INODE_RESERVED) !== 0 ||
-    !isZero(bytes, offset + INODE_RESERVED2, offset + v6.inodeExtended.size)
+    !isZero(columns.view, offset + INODE_RESERVED2, offset + v6.inodeExtended.size)
   ) {
     return false;
   }
@@ -175,7 +173,9 @@ function isInodeClean({ bytes, columns }: V6Image, nid: number, offset: number):
   return true;
 }
 
-function isZero(bytes: Buffer, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) if (bytes[i] !== 0) return false;
+function isZero(view: DataView, start: number, end: number): boolean {
+  let i = start;
+  for (; i + 4 <= end; i += 4) if (view.getUint32(i) !== 0) return false;
+  for (; i < end; i++) if (view.getUint8(i) !== 0) return false;
   return true;
 }

@@ -73,6 +73,8 @@ export class InodeColumns {
   readonly #rowLength: Uint8Array;
   /** By position in the chunk table: 1 for a chunk that a file refers to. */
   readonly usedChunks: Uint8Array;
+  /** For filling: some chunk of a file is not as long as its place in the file asks for. */
+  hasOddChunks = false;
   /** Of the file. */
   readonly view: DataView;
   #count = 0;

@@ -12,7 +12,7 @@ export function isTreeSound(image: V6Image): boolean {
   const { inos } = image.tables.superBlock;
   let names = 1;
   for (let i = 0; i < columns.count; i++) names += columns.namesOf(columns.nidAt(i));
-  if (inos !== names) return false;
+  if (inos !== names || columns.hasOddChunks) return false;
   const numbers = new Uint8Array(names + 1);
   for (let i = 0; i < columns.count; i++) {
     const nid = columns.nidAt(i);
@@ -43,19 +43,28 @@ function hasNulInXattrs({ inodes }: V6Image, nid: number): boolean {
   return inodes.get(nid)?.xattrs.some(({ name }) => name.includes('\0')) === true;
 }
 
-/** Its chunks are as long as they should be, and told in pieces of the chunk size. */
-function isFileSound({ columns, tables }: V6Image, nid: number): boolean {
-  const { chunkSize, view } = columns;
-  const { chunks } = tables;
+/** Its chunks are told in pieces of the chunk size, or as one run. Their lengths have been looked at. */
+function isFileSound(image: V6Image, nid: number): boolean {
+  const { columns } = image;
+  const { chunkSize } = columns;
   const word = columns.union(nid);
-  if ((word & ~0x1f) !== v6.CHUNK_FORMAT_INDEXES || v6.BLOCK_SIZE * 2 ** (word & 0x1f) !== chunkSize)
-    return false;
-  let at = columns.chunkEntries(nid);
-  for (let left = columns.sizeOf(nid); left > 0; left -= chunkSize) {
-    const position = chunks.findEntry(view.getUint32(at, true));
-    if (position === undefined || chunks.uncompressedSize(position) !== Math.min(chunkSize, left))
-      return false;
-    at += v6.chunkIndexEntry.size;
+  if ((word & ~0x1f) !== v6.CHUNK_FORMAT_INDEXES) return false;
+  const unit = v6.BLOCK_SIZE * ((1 << (word & 0x1f)) >>> 0);
+  if (unit === chunkSize) return true;
+  const size = columns.sizeOf(nid);
+  return unit >= size && size > chunkSize && isOneRun(image, nid);
+}
+
+/** The chunks of a file lie in one blob, one behind the other without a gap. */
+function isOneRun({ columns, tables }: V6Image, nid: number): boolean {
+  const { chunks } = tables;
+  const first = chunks.findEntry(columns.chunkEntry(nid, 0));
+  if (first === undefined) return false;
+  const start = chunks.uncompressedOffset(first);
+  for (let k = 1, count = columns.chunkCount(nid); k < count; k++) {
+    const position = chunks.findEntry(columns.chunkEntry(nid, k));
+    if (position === undefined || chunks.blobOf(position) !== chunks.blobOf(first)) return false;
+    if (chunks.uncompressedOffset(position) !== start + k * columns.chunkSize) return false;
   }
   return true;
 }
