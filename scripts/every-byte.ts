@@ -14,6 +14,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { mapOrdered } from '../src/io/concurrency.js';
+import { returnFreedMemory } from '../src/native.js';
 import { ONCE, type Thoroughness } from '../test/support/every-byte.js';
 import { everyByteCases, everyByteOfCase } from '../test/support/every-byte-cases.js';
 import { type CaseReport, pageSection, totalsOf } from './every-byte-page.js';
@@ -39,6 +40,7 @@ const HOW: Thoroughness = {
 };
 
 async function caseReport(name: string): Promise<CaseReport> {
+  returnFreedMemory(); // as the command does
   const began = process.cpuUsage();
   const reports = await everyByteOfCase(name, HOW);
   const { user, system } = process.cpuUsage(began);

@@ -11,7 +11,11 @@ import { isTreeSound } from './v6-sound.js';
 /** In the order in which inodes were found. */
 export function auditTree(image: V6Image): readonly AuditFinding[] {
   // Most trees are, and to see only that is much cheaper.
-  if (isTreeSound(image)) return [];
+  return isTreeSound(image) ? [] : treeFindings(image);
+}
+
+/** The same without the quick look. */
+export function treeFindings(image: V6Image): readonly AuditFinding[] {
   const audit = new TreeAudit(image);
   audit.run();
   return audit.findings;
