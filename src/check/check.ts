@@ -267,7 +267,11 @@ class Run {
     const content = { opened, verified: this.#verified, threads, bootstrapOnly, sample };
     const rules: Check[] = [
       () => auditOpened(opened),
-      ...bootstrapRules.map((rule): Check => (call) => rule.check(opened, call)),
+      ...bootstrapRules.map(
+        (rule): Check =>
+          (call) =>
+            rule.check(opened, call),
+      ),
       (call) => checkContent(content, call),
     ];
     if (source === undefined || sources === undefined) return rules;

@@ -111,7 +111,9 @@ class Comparison {
         const device = columns.deviceOf(nid);
         return inode.major === device.major && inode.minor === device.minor;
       }
-      default:
+      case 'directory':
+      case 'fifo':
+      case 'socket':
         return true;
     }
   }
@@ -137,7 +139,8 @@ class Comparison {
       if (ref === undefined || position === undefined) return false;
       const table = this.#expected.tables[chunkBlob(ref)];
       const index = chunkIndex(ref);
-      if (table === undefined || index >= table.length || !this.#isSameChunk(table, index, position)) return false;
+      if (table === undefined || index >= table.length || !this.#isSameChunk(table, index, position))
+        return false;
     }
     return true;
   }

@@ -41,7 +41,8 @@ export function* auditImage(image: RafsImage): Generator<AuditFinding> {
 
 /** The same in pieces, for those who have other things to do: each takes as long as the image is large. */
 export function auditSteps(image: RafsImage): readonly (() => Iterable<AuditFinding>)[] {
-  if (image.version === 6) return [() => auditTables(image), () => auditTree(image), () => auditPlaces(image)];
+  if (image.version === 6)
+    return [() => auditTables(image), () => auditTree(image), () => auditPlaces(image)];
   const { bytes } = image;
   return [
     () => auditV5(image),
