@@ -1,5 +1,5 @@
 /**
- * Writes docs/format.md, docs/checks.md and docs/clients.md from the tables that the code runs on. `--check` writes nothing, and
+ * Writes docs/format.md, docs/checks.md, docs/clients.md and the addon's layout.rs from the tables that the code runs on. `--check` writes nothing, and
  * fails when a file is not what would be written, or when the test that a deviation names is not there. Run from the root of the project.
  */
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -14,12 +14,14 @@ import * as v6 from '../src/rafs-builder/v6.js';
 import { DEVIATIONS } from './deviations.js';
 import { checksPage } from './docs-checks.js';
 import { clientsPage } from './docs-clients.js';
+import { layoutSource } from './docs-layout.js';
 import { markdownTable } from './docs-table.js';
 
 const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
-  'format.md': render,
-  'checks.md': checksPage,
-  'clients.md': clientsPage,
+  'docs/format.md': render,
+  'docs/checks.md': checksPage,
+  'docs/clients.md': clientsPage,
+  'native/core/src/rafs/layout.rs': layoutSource,
 };
 
 async function main(args: readonly string[]): Promise<number> {
@@ -27,8 +29,7 @@ async function main(args: readonly string[]): Promise<number> {
   const faults = DEVIATIONS.filter(({ test }) => !stands(test.file, test.words)).map(
     ({ test }) => `${test.file} does not hold: ${test.words}`,
   );
-  for (const [name, page] of Object.entries(PAGES)) {
-    const file = join('docs', name);
+  for (const [file, page] of Object.entries(PAGES)) {
     const text = await page();
     if (!check) writeFileSync(file, text);
     else if (!existsSync(file) || readFileSync(file, 'utf8') !== text)

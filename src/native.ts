@@ -4,8 +4,17 @@
  * Everything that waits settles from threads of the addon. Errors are FormatError, UnsupportedError, LocalIoError (spool,
  * addon not built), InternalError (a panic, a call out of order) and, after `abort`, InterruptedError.
  */
-import { addon, asBuffer, unwrap, type NativeBlobVerifier, type NativeLayerPacker } from './native/addon.js';
+import {
+  addon,
+  asBuffer,
+  unwrap,
+  type NativeBlobVerifier,
+  type NativeImagePacker,
+  type NativeLayerPacker,
+  type NativePackedLayer,
+} from './native/addon.js';
 import { decodeEntries, PackedChunkTable } from './native/tables.js';
+import { InternalError } from './errors.js';
 import { type DiffId, type Digest } from './oci/digest.js';
 import { type ChunkTable, type CompressorName, type LayerEntry } from './rafs-builder/tree.js';
 import { type PackStats, type StageTimes } from './reporter.js';
@@ -22,8 +31,14 @@ export interface ImagePackerOptions {
   readonly dedup: 'image' | 'layer';
   /** Compression threads; the output does not depend on it. */
   readonly threads: number;
-  /** True: only read (entries, chunk digests, diffID); nothing is compressed, checksummed or stored, and blobPath is not used. */
-  readonly scan?: boolean | undefined;
+  /** Layers that will be opened, where that is known: behind the last one the dictionary of chunks goes. */
+  readonly layers?: number | undefined;
+}
+
+/** As of `ImagePackerOptions`. */
+export interface ImageScannerOptions extends Pick<ImagePackerOptions, 'chunkSize' | 'dedup' | 'threads'> {
+  /** True: new chunks are stored, as they are, at the layers' paths. */
+  readonly keep?: boolean | undefined;
 }
 
 /** The packing of one image: one dictionary of chunks, one pool of compression threads. */
@@ -33,21 +48,44 @@ export interface ImagePacker extends Disposable {
    * overlaps, decisions about duplicates are taken in order of opening.
    */
   openLayer(layer: number, blobPath: string): LayerPacker;
+  /**
+   * The image's bootstrap, out of all layers; `places` are their numbers, lowest first, and one may occur several times. Settles
+   * when all of them are sealed and it is written; no second one can be had. Throws FormatError and UnsupportedError for what
+   * the format cannot hold.
+   */
+  bootstrap(places: readonly number[]): Promise<Buffer>;
   /** What the addon's threads have done with their time so far. */
   stages(): readonly StageTimes[];
 }
 
-export interface LayerPacker {
+/** The reading of one image, for those who look at what its layers hold. */
+export interface ImageScanner extends Disposable {
+  /** As of `ImagePacker`; a path only where chunks are kept. */
+  openLayer(layer: number, blobPath?: string): LayerScanner;
+}
+
+/** Takes the bytes of a layer. */
+interface LayerFeed {
   /** Hands compressed layer bytes over (the caller does not touch them again); settles when there is room for more. */
   write(bytes: Uint8Array): Promise<void>;
-  /** The layer has ended. Settles when all of its data is in the blob file. */
-  finish(): Promise<PackedLayerTable>;
-  /** SHA-256 of the blob file so far followed by `suffix`; after `finish`. */
-  digestWith(suffix: Uint8Array): Digest;
-  /** Appends the tail (meta, digests, bootstrap, ToC) and closes the file. */
-  seal(tail: Uint8Array): Promise<SealedBlob>;
   /** Idempotent; ends the layer's threads and removes the file unless it is sealed. */
   abort(): void;
+}
+
+export interface LayerPacker extends LayerFeed {
+  /** The layer has ended. Settles when all of its data is in the blob file. */
+  finish(): Promise<PackedLayer>;
+  /**
+   * After `finish`: appends the tail (chunk records, digests, the layer's own bootstrap, table of contents) and closes the file.
+   * Waits for lower layers whose chunks the layer refers to, since it names their blobs; fails when one of them does. Throws
+   * FormatError and UnsupportedError for what no file system, or not the format, could hold.
+   */
+  seal(): Promise<SealedBlob>;
+}
+
+export interface LayerScanner extends LayerFeed {
+  /** The layer has ended. */
+  finish(): Promise<ScannedLayer>;
 }
 
 export interface PackWarning {
@@ -55,13 +93,10 @@ export interface PackWarning {
   readonly message: string;
 }
 
-export interface PackedLayerTable {
+export interface PackedLayer {
   /** Of the compressed bytes as written: to be compared with the descriptor. */
   readonly source: { readonly digest: Digest; readonly size: number };
   readonly diffId: DiffId;
-  readonly entries: readonly LayerEntry[];
-  /** The chunks that this layer stores. */
-  readonly chunks: ChunkTable;
   /** Bytes of chunk data in the blob file. */
   readonly dataSize: number;
   /** Of the uncompressed address space; every chunk starts at a multiple of 4096. */
@@ -71,9 +106,19 @@ export interface PackedLayerTable {
   readonly stats: PackStats;
 }
 
+/** A layer that was only read. */
+export interface ScannedLayer extends PackedLayer {
+  /** In tar order. */
+  readonly entries: readonly LayerEntry[];
+  /** The chunks that are new; stored sizes and offsets mean something only where they are kept. */
+  readonly chunks: ChunkTable;
+}
+
 export interface SealedBlob {
   readonly digest: Digest;
   readonly size: number;
+  /** Content of its `.blob.meta` file; empty when the layer stores no chunk. */
+  readonly blobMeta: Uint8Array;
 }
 
 export interface BlobVerifierOptions {
@@ -106,10 +151,26 @@ export interface BlobVerifier {
 
 /** Starts the compression threads of one image. */
 export function openImagePacker(options: ImagePackerOptions): ImagePacker {
-  const packer = unwrap(addon().openImagePacker({ ...options, scan: options.scan ?? false }));
+  const packer: NativeImagePacker = unwrap(
+    addon().openImagePacker({ ...options, tables: false, scan: false }),
+  );
   return {
-    openLayer: (layer, blobPath) => new NativeLayer(unwrap(packer.openLayer(layer, blobPath)), layer),
+    openLayer: (layer, blobPath) => new NativePacker(unwrap(packer.openLayer(layer, blobPath))),
+    bootstrap: async (places) => unwrap(await packer.bootstrap(places)),
     stages: () => packer.stages(),
+    [Symbol.dispose]: () => {
+      packer.dispose();
+    },
+  };
+}
+
+/** For those who look at layers as they are. */
+export function openImageScanner(options: ImageScannerOptions): ImageScanner {
+  const { chunkSize, dedup, threads, keep = false } = options;
+  const how = { compressor: 'none', level: 0, tables: true, scan: !keep };
+  const packer = unwrap(addon().openImagePacker({ chunkSize, dedup, threads, ...how }));
+  return {
+    openLayer: (layer, blobPath = '') => new NativeScanner(unwrap(packer.openLayer(layer, blobPath)), layer),
     [Symbol.dispose]: () => {
       packer.dispose();
     },
@@ -153,55 +214,73 @@ export function versions(): { readonly addon: string; readonly zstd: string } {
   return addon().versions();
 }
 
-class NativeLayer implements LayerPacker {
-  readonly #native: NativeLayerPacker;
-  readonly #layer: number;
+class NativeFeed {
+  protected readonly native: NativeLayerPacker;
 
-  constructor(native: NativeLayerPacker, layer: number) {
-    this.#native = native;
-    this.#layer = layer;
+  constructor(native: NativeLayerPacker) {
+    this.native = native;
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    if (!unwrap(this.#native.write(asBuffer(bytes)))) unwrap(await this.#native.room());
-  }
-
-  async finish(): Promise<PackedLayerTable> {
-    const packed = unwrap(await this.#native.finish());
-    const { entries, references, entryCount, sourceDigest, sourceSize, diffId, dataSize } = packed;
-    return {
-      // The addon writes sha256 digests in their canonical form.
-      source: { digest: sourceDigest as Digest, size: sourceSize },
-      diffId: diffId as DiffId,
-      entries: await decodeEntries(entries, references, entryCount, this.#layer),
-      chunks: new PackedChunkTable(packed.chunks),
-      dataSize,
-      uncompressedSize: packed.uncompressedSize,
-      warnings: packed.warnings,
-      stats: {
-        sourceBytes: sourceSize,
-        tarBytes: packed.tarSize,
-        blobBytes: dataSize,
-        entries: entryCount,
-        chunks: packed.chunkCount,
-        newChunks: packed.newChunkCount,
-        duplicateBytes: packed.duplicateBytes,
-      },
-    };
-  }
-
-  digestWith(suffix: Uint8Array): Digest {
-    return unwrap(this.#native.digestWith(asBuffer(suffix))) as Digest; // canonical, as above
-  }
-
-  async seal(tail: Uint8Array): Promise<SealedBlob> {
-    const { digest, size } = unwrap(await this.#native.seal(asBuffer(tail)));
-    return { digest: digest as Digest, size }; // canonical, as above
+    if (!unwrap(this.native.write(asBuffer(bytes)))) unwrap(await this.native.room());
   }
 
   abort(): void {
-    this.#native.abort();
+    this.native.abort();
   }
+}
+
+class NativePacker extends NativeFeed implements LayerPacker {
+  async finish(): Promise<PackedLayer> {
+    return packedLayer(unwrap(await this.native.finish()));
+  }
+
+  async seal(): Promise<SealedBlob> {
+    const { digest, size, blobMeta } = unwrap(await this.native.seal());
+    return { digest: digest as Digest, size, blobMeta }; // the addon writes digests in their canonical form
+  }
+}
+
+class NativeScanner extends NativeFeed implements LayerScanner {
+  readonly #layer: number;
+
+  constructor(native: NativeLayerPacker, layer: number) {
+    super(native);
+    this.#layer = layer;
+  }
+
+  async finish(): Promise<ScannedLayer> {
+    const packed = unwrap(await this.native.finish());
+    const { tables, entryCount } = packed;
+    if (tables === undefined)
+      throw new InternalError('the addon has read a layer and does not tell what is in it');
+    return {
+      ...packedLayer(packed),
+      entries: await decodeEntries(tables.entries, tables.references, entryCount, this.#layer),
+      chunks: new PackedChunkTable(tables.chunks),
+    };
+  }
+}
+
+function packedLayer(packed: NativePackedLayer): PackedLayer {
+  const { sourceDigest, sourceSize, dataSize } = packed;
+  return {
+    // The addon writes sha256 digests in their canonical form.
+    source: { digest: sourceDigest as Digest, size: sourceSize },
+    diffId: packed.diffId as DiffId,
+    dataSize,
+    uncompressedSize: packed.uncompressedSize,
+    warnings: packed.warnings,
+    stats: {
+      sourceBytes: sourceSize,
+      tarBytes: packed.tarSize,
+      blobBytes: dataSize,
+      entries: packed.entryCount,
+      chunks: packed.chunkCount,
+      newChunks: packed.newChunkCount,
+      duplicateBytes: packed.duplicateBytes,
+    },
+  };
 }
 
 class NativeVerifier implements BlobVerifier {

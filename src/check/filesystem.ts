@@ -6,7 +6,7 @@ import { overlay } from '../merge/overlay.js';
 import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
 import { mapOrdered } from '../io/concurrency.js';
 import { compareDigest } from '../io/streams.js';
-import { openImagePacker, type ImagePacker } from '../native.js';
+import { openImageScanner, type ImageScanner } from '../native.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { type DiffId } from '../oci/digest.js';
 import { type RafsImage } from '../rafs-builder/image.js';
@@ -101,15 +101,8 @@ async function readSource(
   call: CallOptions,
 ): Promise<Looked<ScannedImage>> {
   const { layers } = source.manifest.value;
-  using packer = openImagePacker({
-    chunkSize: options.chunkSize,
-    threads: options.threads,
-    compressor: 'none',
-    level: 0,
-    // Every layer by itself, whatever order they come in: only digests are compared.
-    dedup: 'layer',
-    scan: true,
-  });
+  // Every layer by itself, whatever order they come in: only digests are compared.
+  using packer = openImageScanner({ ...options, dedup: 'layer' });
   const scanned: Looked<ScannedLayer>[] = [];
   await mapOrdered(
     largestFirst(layers),
@@ -158,12 +151,12 @@ interface ScannedLayer {
 }
 
 async function scanLayer(
-  images: ImagePacker,
+  images: ImageScanner,
   source: ImageSubject,
   { descriptor, index }: { readonly descriptor: Descriptor; readonly index: number },
   call: CallOptions,
 ): Promise<ScannedLayer> {
-  const packer = images.openLayer(index, '');
+  const packer = images.openLayer(index);
   try {
     const stream = source.store.fetch(descriptor, { ...call, digestedByCaller: true });
     for await (const bytes of stream) await packer.write(bytes);

@@ -32,8 +32,8 @@ export async function assembleNydus(
   bootstrap: Uint8Array,
 ): Promise<{ readonly nydus: Half; readonly bootstrapLayerBytes: number }> {
   const metas = layers
-    .filter(({ blobMeta }) => blobMeta.length > 0)
-    .map(({ sealed, blobMeta }) => ({ blob: sealed.digest, bytes: blobMeta }));
+    .filter(({ sealed }) => sealed.blobMeta.length > 0)
+    .map(({ sealed }) => ({ blob: sealed.digest, bytes: sealed.blobMeta }));
   const last = await bootstrapLayer(bootstrap, metas);
   const source = image.manifest;
   const family = familyOf(source.value.mediaType, options.oci);

@@ -1,16 +1,13 @@
-/** One image of one platform: its layers to blobs, their trees to one bootstrap, and the manifest that names it all. */
+/** One image of one platform: its layers to blobs and one bootstrap, and the manifest that names it all. */
 import { join } from 'node:path';
 import { FormatError } from '../errors.js';
 import { mapOrdered } from '../io/concurrency.js';
-import { mergedBootstrap } from '../merge/bootstraps.js';
 import { openImagePacker } from '../native.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { type DiffId, type Digest } from '../oci/digest.js';
 import { type ListedDescriptor } from '../oci/manifest.js';
 import { MEDIA } from '../oci/media-types.js';
 import { formatPlatform } from '../oci/platform.js';
-import { rafsFormats } from '../rafs-builder/index.js';
-import { type Blob } from '../rafs-builder/tree.js';
 import { type PushOutcome } from '../registry/store.js';
 import { type PackStats } from '../reporter.js';
 import { EarlyPushes } from './early.js';
@@ -22,7 +19,6 @@ import {
   refuseForeignLayer,
 } from './layer.js';
 import { assembleNydus, assembleOci, type StoredDocument } from './halves.js';
-import { type ConvertOptions } from './options.js';
 import { type Run } from './run.js';
 import { type SourceImage } from './source-images.js';
 
@@ -61,9 +57,8 @@ export async function convertOneImage(run: Run, image: SourceImage, index: numbe
     layers,
   });
   const jobs = layerJobs(image);
-  const converted = await convertLayers(run, jobs, platform, layers.length, index);
+  const { converted, bootstrap } = await convertLayers(run, image, { jobs, platform, index });
   const byPlace = layers.map(({ digest }) => layerOf(converted, jobs, digest));
-  const bootstrap = buildBootstrap(byPlace, options);
   const { nydus, bootstrapLayerBytes } = await assembleNydus(run, image, byPlace, bootstrap);
   stopwatch.conversion.extend();
   const oci = options.mergePlatform ? assembleOci(run, image) : undefined;
@@ -116,19 +111,24 @@ function layerJobs({ manifest, config }: SourceImage): readonly LayerJob[] {
   return [...jobs.values()];
 }
 
+interface LayerJobs {
+  readonly jobs: readonly LayerJob[];
+  readonly platform: string;
+  /** As of `convertOneImage`. */
+  readonly index: number;
+}
+
+/** The layers, in the order of their jobs, and the bootstrap of them all. */
 async function convertLayers(
   run: Run,
-  jobs: readonly LayerJob[],
-  platform: string,
-  layerCount: number,
-  index: number,
-): Promise<readonly ConvertedLayer[]> {
+  image: SourceImage,
+  { jobs, platform, index }: LayerJobs,
+): Promise<{ readonly converted: readonly ConvertedLayer[]; readonly bootstrap: Uint8Array }> {
+  const { layers } = image.manifest.value;
   const { source, target, options, uploads, scratch, stopwatch, copying } = run;
   const { chunkSize, compressor, compressionLevel, dedup, threads, concurrency } = options;
-  using packer = openImagePacker({ chunkSize, compressor, level: compressionLevel, dedup, threads });
-  const sealing = jobs.map((job) => ({ number: job.number, blob: deferred<Blob | undefined>() }));
-  const blobs: PromiseLike<Blob | undefined>[] = [];
-  for (const { number, blob } of sealing) blobs[number] = blob.promise;
+  const packing = { chunkSize, compressor, level: compressionLevel, dedup, threads };
+  using packer = openImagePacker({ ...packing, layers: jobs.length });
   const context: LayerContext = {
     source,
     target,
@@ -140,8 +140,7 @@ async function convertLayers(
       uploads.call.reporter?.emit({ type: 'layer.progress', platform, layer, stage: 'push', done, total });
     }),
     platform,
-    layerCount,
-    blobs,
+    layerCount: layers.length,
     blobPath: (layer) => join(scratch.path, `${index}-${layer}.blob`),
   };
   const { call } = uploads;
@@ -149,35 +148,28 @@ async function convertLayers(
     const converted = await mapOrdered(
       jobs,
       concurrency,
-      async (job, i, signal) => {
+      async (job, _, signal) => {
         // Opened before anything is waited for: the order of opening is the order of layers.
         const layerPacker = packer.openLayer(job.number, context.blobPath(job.number));
-        const sealed = sealing[i]?.blob;
-        try {
-          const layer = await convertLayer(context, job, layerPacker, { ...call, signal });
-          stopwatch.pull.extend();
-          sealed?.resolve(layer.blob);
-          return layer;
-        } catch (error) {
-          sealed?.reject(error);
-          throw error;
-        }
+        const layer = await convertLayer(context, job, layerPacker, { ...call, signal });
+        stopwatch.pull.extend();
+        return layer;
       },
       call.signal,
     );
+    const bootstrap = await packer.bootstrap(layers.map(({ digest }) => numberOf(jobs, digest)));
     call.reporter?.emit({ type: 'image.stages', platform, stages: packer.stages() });
-    return converted;
+    return { converted, bootstrap };
   } catch (error) {
     throw uploads.blame(error);
   }
 }
 
-function buildBootstrap(layers: readonly ConvertedLayer[], options: ConvertOptions): Uint8Array {
-  const blobs: (Blob | undefined)[] = [];
-  for (const layer of layers) blobs[layer.number] = layer.blob;
-  const { chunkSize, compressor } = options;
-  const trees = layers.map(({ tree }) => tree);
-  return rafsFormats[6].write(mergedBootstrap({ trees, blobs, chunkSize, compressor, digester: 'blake3' }));
+/** A layer that the manifest lists twice is packed where it stands first. */
+function numberOf(jobs: readonly LayerJob[], digest: Digest): number {
+  const job = jobs.find(({ descriptor }) => descriptor.digest === digest);
+  if (job === undefined) throw new FormatError(`layer ${digest} was not converted`);
+  return job.number;
 }
 
 function layerOf(
@@ -192,22 +184,4 @@ function layerOf(
 
 function sumOf(descriptors: readonly Pick<Descriptor, 'size'>[]): number {
   return descriptors.reduce((sum, { size }) => sum + size, 0);
-}
-
-/** `Promise.withResolvers` of later Nodes. Its failure may go unseen: whoever fails throws as well. */
-function deferred<T>(): {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
-  readonly reject: (error: unknown) => void;
-} {
-  let settle: { resolve: (value: T) => void; reject: (error: unknown) => void } | undefined;
-  const promise = new Promise<T>((resolve, reject) => {
-    settle = { resolve, reject };
-  });
-  promise.catch(() => undefined);
-  return {
-    promise,
-    resolve: (value) => settle?.resolve(value),
-    reject: (error) => settle?.reject(error),
-  };
 }

@@ -9,21 +9,10 @@ import { type ByteBudget } from '../io/byte-budget.js';
 import { counted, type ByteStream, type ReplayableContent } from '../io/streams.js';
 import { localIoError } from '../io/scratch.js';
 import { shareContent } from '../io/tee.js';
-import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
-import { blobOrder, layerBootstrap } from '../merge/bootstraps.js';
-import {
-  compress,
-  type ImagePacker,
-  type LayerPacker,
-  type PackedLayerTable,
-  type SealedBlob,
-} from '../native.js';
+import { type ImagePacker, type LayerPacker, type PackedLayer, type SealedBlob } from '../native.js';
 import { type DiffId } from '../oci/digest.js';
 import { type ListedDescriptor } from '../oci/manifest.js';
 import { MEDIA } from '../oci/media-types.js';
-import { type BlobTail, buildBlobTail, foreignBlobRecord } from '../rafs-builder/blob-tail.js';
-import { rafsFormats } from '../rafs-builder/index.js';
-import { type Blob } from '../rafs-builder/tree.js';
 import {
   type ImageSource,
   type ImageTarget,
@@ -49,8 +38,6 @@ export interface LayerContext {
   readonly platform: string;
   /** Layers of the image, for messages. */
   readonly layerCount: number;
-  /** By number: settles when the layer is sealed, to its blob, or undefined when it stores no chunk. */
-  readonly blobs: readonly PromiseLike<Blob | undefined>[];
   blobPath(layer: number): string;
 }
 
@@ -64,11 +51,7 @@ export interface LayerJob {
 
 export interface ConvertedLayer {
   readonly number: number;
-  readonly tree: LayerTree;
-  readonly blob: Blob | undefined;
   readonly sealed: SealedBlob;
-  /** Content of the blob's `.blob.meta` file; empty when it stores no chunk. */
-  readonly blobMeta: Uint8Array;
   readonly stats: PackStats;
   /** How the blob got into the target. */
   readonly pushed: Promise<PushOutcome>;
@@ -107,17 +90,15 @@ export async function convertLayer(
   const early = context.early.watch(number, descriptor, context.blobPath(number), call);
   try {
     await feed(context, job, packer, call);
-    const table = withTree(context, job, await packer.finish(), call);
-    const { tree } = table;
-    const tail = await layerTail(context, table, packer);
-    const sealed = await packer.seal(tail.tail);
-    const stats = { ...table.stats, blobBytes: sealed.size };
-    const blob =
-      tail.record === undefined
-        ? undefined
-        : { record: foreignBlobRecord(tail.record, sealed.digest), chunks: table.chunks };
+    const packed = await packer.finish();
+    compareWithPromise(context, job, packed);
+    for (const { code, message } of packed.warnings) {
+      call.reporter?.emit({ type: 'warning', code, message: `layer ${number + 1}: ${message}` });
+    }
+    const sealed = await packer.seal();
+    const stats = { ...packed.stats, blobBytes: sealed.size };
     const pushed = pushBlob(context, number, sealed, early, stats, call);
-    return { number, tree, blob, sealed, blobMeta: tail.blobMeta, stats, pushed };
+    return { number, sealed, stats, pushed };
   } catch (error) {
     packer.abort();
     early.close();
@@ -128,28 +109,6 @@ export async function convertLayer(
   } finally {
     call.signal?.removeEventListener('abort', abort);
   }
-}
-
-/** What is kept of a packed layer: its entries, a good part of its memory, go when they have become a tree. */
-interface LayerTable extends Omit<PackedLayerTable, 'entries'> {
-  readonly tree: LayerTree;
-  /** As `blobOrder` has it. */
-  readonly order: readonly number[];
-}
-
-function withTree(
-  context: LayerContext,
-  job: LayerJob,
-  packed: PackedLayerTable,
-  call: CallOptions,
-): LayerTable {
-  compareWithPromise(context, job, packed);
-  const { number } = job;
-  const { entries, ...table } = packed;
-  for (const { code, message } of table.warnings) {
-    call.reporter?.emit({ type: 'warning', code, message: `layer ${number + 1}: ${message}` });
-  }
-  return { ...table, tree: buildLayerTree(entries, number), order: blobOrder(entries) };
 }
 
 /** Starts the upload of a sealed blob; its file goes when it is there. */
@@ -239,7 +198,7 @@ async function placeSourceLayer(
 function compareWithPromise(
   { layerCount }: LayerContext,
   { number, descriptor, diffIds }: LayerJob,
-  { source, diffId }: PackedLayerTable,
+  { source, diffId }: PackedLayer,
 ): void {
   const place = `layer ${number + 1} of ${layerCount} (${descriptor.digest})`;
   if (source.digest !== descriptor.digest || source.size !== descriptor.size) {
@@ -254,35 +213,6 @@ function compareWithPromise(
       },
     );
   }
-}
-
-/** What follows the chunk data in the blob. Waits for lower layers whose chunks the layer refers to: it names their blobs. */
-async function layerTail(
-  { options, blobs: sealing }: LayerContext,
-  table: LayerTable,
-  packer: LayerPacker,
-): Promise<BlobTail> {
-  const { chunkSize, compressor, compressionLevel } = options;
-  const { tree, order } = table;
-  const { layer } = tree;
-  const blobs: (Blob | undefined)[] = [];
-  for (const number of order) if (number !== layer) blobs[number] = await sealing[number];
-  return buildBlobTail({
-    chunks: table.chunks,
-    dataSize: table.dataSize,
-    uncompressedSize: table.uncompressedSize,
-    chunkSize,
-    compressor,
-    digester: 'blake3',
-    compress: (bytes) => compress(bytes, compressionLevel),
-    dataDigestWith: (suffix) => packer.digestWith(suffix),
-    bootstrapFor: (record) => {
-      blobs[layer] = record === undefined ? undefined : { record, chunks: table.chunks };
-      return rafsFormats[6].write(
-        layerBootstrap({ tree, order, blobs, chunkSize, compressor, digester: 'blake3' }),
-      );
-    },
-  });
 }
 
 function progress(

@@ -7,7 +7,7 @@ import { DEFAULT_CONCURRENCY, mapOrdered } from '../io/concurrency.js';
 import { type ByteStream } from '../io/streams.js';
 import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
 import { overlay } from '../merge/overlay.js';
-import { openImagePacker, type PackedLayerTable } from '../native.js';
+import { openImageScanner, type ScannedLayer as ScannedTable } from '../native.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { MEDIA } from '../oci/media-types.js';
 import { type RawPath } from '../oci/raw-name.js';
@@ -35,7 +35,7 @@ interface ScannedLayer {
   readonly number: number;
   readonly descriptor: Descriptor;
   readonly tree: LayerTree;
-  readonly table: PackedLayerTable;
+  readonly table: ScannedTable;
 }
 
 /** Throws UnsupportedError for manifests whose layers are no tars, and what reading from the store throws. */
@@ -88,15 +88,8 @@ async function scanLayer(
   call: CallOptions,
 ): Promise<ScannedLayer> {
   // Each layer for itself: they are read from the top, and duplicates between layers do not matter here.
-  using packer = openImagePacker({
-    chunkSize,
-    compressor: 'none',
-    level: 0,
-    dedup: 'layer',
-    threads: 1,
-    scan: true,
-  });
-  const layer = packer.openLayer(number, '');
+  using scanner = openImageScanner({ chunkSize, dedup: 'layer', threads: 1 });
+  const layer = scanner.openLayer(number);
   try {
     for await (const bytes of image.store.fetch(descriptor, call)) await layer.write(bytes);
     const table = await layer.finish();

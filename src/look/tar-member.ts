@@ -8,7 +8,7 @@ import { createGunzip } from 'node:zlib';
 import { ContentMismatchError, FormatError } from '../errors.js';
 import { openScratch } from '../io/scratch.js';
 import { type ByteStream } from '../io/streams.js';
-import { openImagePacker } from '../native.js';
+import { openImageScanner } from '../native.js';
 import { type Descriptor } from '../oci/descriptor.js';
 import { type RawPath } from '../oci/raw-name.js';
 import { TAR_HEADER_SIZE } from '../rafs-builder/tar-header.js';
@@ -126,13 +126,7 @@ async function* between(stream: ByteStream, start: number, end: number): ByteStr
 async function* viaSpool({ store, layer, member, records }: TarMember, call: CallOptions): ByteStream {
   await using scratch = await openScratch(tmpdir());
   const blob = scratch.file('layer');
-  using packer = openImagePacker({
-    chunkSize: member.chunkSize,
-    compressor: 'none',
-    level: 0,
-    dedup: 'layer',
-    threads: 1,
-  });
+  using packer = openImageScanner({ chunkSize: member.chunkSize, dedup: 'layer', threads: 1, keep: true });
   const pack = packer.openLayer(0, blob);
   try {
     for await (const bytes of store.fetch(layer, call)) await pack.write(bytes);

@@ -11,6 +11,7 @@ interface Failure {
   readonly message: string;
   readonly path?: Buffer;
   readonly offset?: number;
+  readonly hint?: string;
 }
 
 /** What every fallible call of the addon gives: it throws only when arguments have the wrong type. */
@@ -18,16 +19,26 @@ export type Outcome<T> =
   | { readonly ok: T; readonly error?: undefined }
   | { readonly ok?: undefined; readonly error: Failure };
 
+/** Of a layer that is only read. Layouts: native/core/src/table and src/native/tables.ts. */
+export interface NativeTables {
+  readonly entries: Buffer;
+  readonly references: Buffer;
+  readonly chunks: Buffer;
+}
+
+export interface NativeSealedBlob {
+  readonly digest: string;
+  readonly size: number;
+  readonly blobMeta: Buffer;
+}
+
 export interface NativePackedLayer {
   readonly sourceDigest: string;
   readonly sourceSize: number;
   readonly diffId: string;
   readonly tarSize: number;
   readonly entryCount: number;
-  /** Layouts of these three: native/core/src/table.rs and src/native/tables.ts. */
-  readonly entries: Buffer;
-  readonly references: Buffer;
-  readonly chunks: Buffer;
+  readonly tables?: NativeTables;
   readonly dataSize: number;
   readonly uncompressedSize: number;
   readonly chunkCount: number;
@@ -41,8 +52,7 @@ export interface NativeLayerPacker {
   write(bytes: Buffer): Outcome<boolean>;
   room(): Promise<Outcome<undefined>>;
   finish(): Promise<Outcome<NativePackedLayer>>;
-  digestWith(suffix: Buffer): Outcome<string>;
-  seal(tail: Buffer): Promise<Outcome<{ readonly digest: string; readonly size: number }>>;
+  seal(): Promise<Outcome<NativeSealedBlob>>;
   abort(): void;
 }
 
@@ -63,6 +73,7 @@ export interface NativeBlobVerifier {
 
 export interface NativeImagePacker {
   openLayer(layer: number, blobPath: string): Outcome<NativeLayerPacker>;
+  bootstrap(places: readonly number[]): Promise<Outcome<Buffer>>;
   stages(): readonly StageTimes[];
   dispose(): void;
 }
@@ -74,7 +85,9 @@ interface Addon {
     readonly level: number;
     readonly dedup: string;
     readonly threads: number;
+    readonly tables: boolean;
     readonly scan: boolean;
+    readonly layers?: number | undefined;
   }): Outcome<NativeImagePacker>;
   openBlobVerifier(options: {
     readonly chunks: Buffer;
@@ -137,12 +150,12 @@ export function unwrap<T>(outcome: Outcome<T>): T {
   return outcome.ok;
 }
 
-function toError({ code, message, offset }: Failure): NydusError {
+function toError({ code, message, offset, hint }: Failure): NydusError {
   switch (code) {
     case 'FORMAT':
-      return new FormatError(message, { offset });
+      return new FormatError(message, { offset, hint });
     case 'UNSUPPORTED':
-      return new UnsupportedError(message);
+      return new UnsupportedError(message, { hint });
     case 'IO':
       return new LocalIoError(message, { hint: 'see that the work folder (--work-dir) exists and has room' });
     case 'ABORTED':

@@ -9,7 +9,7 @@ import { chunkNumbers, type ChunkRecord, type ChunkTable } from './tree.js';
 import { BLOCK_SIZE, MAX_COMPRESSED_SIZE, MAX_UNCOMPRESSED_SIZE } from './v6.js';
 
 const TWO_32 = 2 ** 32;
-const META_MAGIC = 0xb10b_b10b;
+export const META_MAGIC = 0xb10b_b10b;
 
 export const chunkMeta = struct(
   'ChunkMeta',

@@ -8,7 +8,6 @@ export const rafsFormats = { 5: formatV5, 6: formatV6 } as const;
 export { type RafsFormat, type RafsReader } from './codec-v6.js';
 export { type RafsImage, readBootstrap } from './image.js';
 export { blobMetaFile, type ChunkExtent, parseBlobMetaFile } from './blob-meta.js';
-export { type BlobTail, type BlobTailInput, buildBlobTail, foreignBlobRecord } from './blob-tail.js';
 export { sortedChildren, walk, type WalkStep } from './walk.js';
 export { type SparseChunkTable } from './sparse.js';
 export { type StoredV5Inode, type V5Image } from './v5-read.js';

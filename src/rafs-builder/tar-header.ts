@@ -6,8 +6,8 @@ import { FormatError } from '../errors.js';
 import { at, bytes, reserved, struct, text, u8 } from './layout.js';
 
 export const TAR_HEADER_SIZE = 512;
-const GNU_MAGIC = 'ustar  ';
-const REGULAR = 0x30;
+export const GNU_MAGIC = 'ustar  ';
+export const REGULAR = 0x30;
 /** Eleven octal digits hold less than this; bigger sizes are binary, big-endian, with the top bit of the field set. */
 const OCTAL_LIMIT = 8 ** 11;
 

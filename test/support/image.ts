@@ -1,21 +1,23 @@
 /**
- * Layers through the whole pipeline without a registry: packed by the addon, their blobs finished, merged to one bootstrap.
- * What `convert` does, less everything around it.
+ * Layers through the whole pipeline without a registry, twice: by the addon, as `convert` does it, and from a scan of the same
+ * layers by the writer in TypeScript. Both must give the same bytes, or fail with the same error.
  */
+import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { blobOrder, layerBootstrap, mergedBootstrap } from '../../src/merge/bootstraps.js';
+import { NydusError } from '../../src/errors.js';
 import { type LayerTree, buildLayerTree } from '../../src/merge/layer-tree.js';
 import {
-  type ImagePacker,
-  type PackedLayerTable,
   compress,
   decompress,
+  type ImageScanner,
   openImagePacker,
+  openImageScanner,
+  type ScannedLayer,
 } from '../../src/native.js';
-import { buildBlobTail, foreignBlobRecord, rafsFormats } from '../../src/rafs-builder/index.js';
+import { rafsFormats } from '../../src/rafs-builder/index.js';
 import {
   type Blob,
   type BootstrapInput,
@@ -24,6 +26,10 @@ import {
   chunkBlob,
   chunkIndex,
 } from '../../src/rafs-builder/tree.js';
+import { buildBlobTail, foreignBlobRecord } from './blob-tail.js';
+import { blobOrder, layerBootstrap, mergedBootstrap } from './bootstraps.js';
+import { rawChunks, storedChunks } from './stored-chunks.js';
+import { digestWith } from './worked-example.js';
 
 export interface PackingOptions {
   readonly compressor?: 'zstd' | 'none';
@@ -33,7 +39,7 @@ export interface PackingOptions {
 }
 
 export interface PackedLayer {
-  readonly table: PackedLayerTable;
+  readonly table: ScannedLayer;
   readonly tree: LayerTree;
   /** The RAFS blob. */
   readonly bytes: Buffer;
@@ -50,79 +56,155 @@ export interface PackedImage {
   readonly bootstrap: Uint8Array;
 }
 
-/** Packs layers as they would be pulled (tar, gzip or zstd), lowest first. */
+type Settings = Required<PackingOptions>;
+
+/**
+ * Packs layers as they would be pulled (tar, gzip or zstd), lowest first. `places` are the numbers of the layers to be merged,
+ * lowest first, when they are not just all of them.
+ */
 export async function packImage(
   layers: readonly Uint8Array[],
   options: PackingOptions = {},
+  places: readonly number[] = layers.map((_, number) => number),
 ): Promise<PackedImage> {
-  const { compressor = 'zstd', chunkSize = 0x10_0000, dedup = 'layer', threads = 2 } = options;
-  const settings = { compressor, chunkSize, digester: 'blake3' } as const;
+  const settings = {
+    compressor: 'zstd',
+    chunkSize: 0x10_0000,
+    dedup: 'layer',
+    threads: 2,
+    ...options,
+  } as const;
+  const converted: ConvertedLayer[] = [];
+  const byAddon = await outcome(convert(layers, settings, places, converted));
+  const byWriter = await outcome(write(layers, settings, places, converted));
+  if (byAddon.error !== undefined) {
+    assert.deepEqual(byWriter.error, byAddon.error, 'the writer fails as the addon does');
+    throw byAddon.thrown;
+  }
+  if (byWriter.error !== undefined)
+    throw new Error('the addon makes what the writer refuses', { cause: byWriter.thrown });
+  for (const [number, layer] of byWriter.value.layers.entries()) {
+    assert.ok(byAddon.value.layers[number]?.bytes.equals(layer.bytes), `the blobs of layer ${number} differ`);
+  }
+  assert.ok(byAddon.value.bootstrap.equals(byWriter.value.bootstrap), 'the merged bootstraps differ');
+  return byWriter.value;
+}
+
+type Outcome<T> =
+  { readonly value: T; readonly error?: undefined } | { readonly error: object; readonly thrown: unknown };
+
+async function outcome<T>(work: Promise<T>): Promise<Outcome<T>> {
+  try {
+    return { value: await work };
+  } catch (thrown) {
+    if (!(thrown instanceof NydusError)) throw thrown;
+    const { name, code, message, hint } = thrown;
+    return { error: { name, code, message, hint }, thrown };
+  }
+}
+
+interface ConvertedLayer {
+  readonly bytes: Buffer;
+  readonly dataSize: number;
+  readonly blobMeta: Uint8Array;
+}
+
+/** What `convert` does, less everything around it. Layers that are complete are there even when a later one fails. */
+async function convert(
+  sources: readonly Uint8Array[],
+  settings: Settings,
+  places: readonly number[],
+  layers: ConvertedLayer[],
+): Promise<{ readonly layers: readonly ConvertedLayer[]; readonly bootstrap: Buffer }> {
   const spool = await mkdtemp(join(tmpdir(), 'nydusify-ts-image-'));
   try {
-    using packer = openImagePacker({ compressor, chunkSize, level: 3, dedup, threads });
-    const packed: PackedLayer[] = [];
-    for (const [number, layer] of layers.entries()) {
-      const lower = packed.map(({ blob }) => blob);
-      packed.push(
-        await packLayer(packer, { number, layer, lower, path: join(spool, String(number)), settings }),
-      );
+    using packer = openImagePacker({ ...settings, level: 3, layers: sources.length });
+    for (const [number, source] of sources.entries()) {
+      const path = join(spool, String(number));
+      const own = packer.openLayer(number, path);
+      try {
+        if (source.length > 0) await own.write(Buffer.from(source));
+        const { dataSize } = await own.finish();
+        const { blobMeta, digest, size } = await own.seal();
+        const bytes = await readFile(path);
+        assert.deepEqual([digest, size], [digestWith(bytes)(Buffer.alloc(0)), bytes.length]);
+        layers.push({ bytes, dataSize, blobMeta });
+      } finally {
+        own.abort();
+      }
     }
-    const merged = mergedBootstrap({
-      ...settings,
-      trees: packed.map(({ tree }) => tree),
-      blobs: packed.map(({ blob }) => blob),
-    });
-    return { layers: packed, merged, bootstrap: rafsFormats[6].write(merged) };
+    return { layers, bootstrap: await packer.bootstrap(places) };
   } finally {
     await rm(spool, { recursive: true });
   }
 }
 
-interface LayerJob {
-  readonly number: number;
-  readonly layer: Uint8Array;
-  readonly lower: readonly (Blob | undefined)[];
-  readonly path: string;
-  readonly settings: {
-    readonly compressor: 'zstd' | 'none';
-    readonly chunkSize: number;
-    readonly digester: 'blake3';
-  };
+/** The same without the addon's metadata: it scans, and compresses what it is given. `converted` has the chunk data. */
+async function write(
+  sources: readonly Uint8Array[],
+  settings: Settings,
+  places: readonly number[],
+  converted: readonly ConvertedLayer[],
+): Promise<PackedImage & { readonly bootstrap: Buffer }> {
+  using scanner = openImageScanner(settings);
+  const layers: PackedLayer[] = [];
+  for (const [number, source] of sources.entries()) {
+    const lower = layers.map(({ blob }) => blob);
+    layers.push(await writeLayer(scanner, { number, source, lower, made: converted[number], settings }));
+  }
+  const { compressor, chunkSize } = settings;
+  const merged = mergedBootstrap({
+    compressor,
+    chunkSize,
+    digester: 'blake3',
+    trees: places.flatMap((place) => layers[place]?.tree ?? []),
+    blobs: layers.map(({ blob }) => blob),
+  });
+  return { layers, merged, bootstrap: Buffer.from(rafsFormats[6].write(merged)) };
 }
 
-async function packLayer(
-  packer: ImagePacker,
-  { number, layer, lower, path, settings }: LayerJob,
+interface LayerJob {
+  readonly number: number;
+  readonly source: Uint8Array;
+  readonly lower: readonly (Blob | undefined)[];
+  /** Undefined: it was not completed. */
+  readonly made: ConvertedLayer | undefined;
+  readonly settings: Settings;
+}
+
+async function writeLayer(
+  scanner: ImageScanner,
+  { number, source, lower, made, settings }: LayerJob,
 ): Promise<PackedLayer> {
-  const own = packer.openLayer(number, path);
-  try {
-    if (layer.length > 0) await own.write(layer);
-    const table = await own.finish();
-    const tree = buildLayerTree(table.entries, number);
-    const { tail, record, bootstrap } = await buildBlobTail({
-      ...settings,
-      chunks: table.chunks,
-      dataSize: table.dataSize,
-      uncompressedSize: table.uncompressedSize,
-      compress: (bytes) => compress(bytes, 3),
-      dataDigestWith: (suffix) => own.digestWith(suffix),
-      bootstrapFor: (ownRecord) => {
-        const blobs = [...lower];
-        blobs[number] = ownRecord === undefined ? undefined : { record: ownRecord, chunks: table.chunks };
-        return rafsFormats[6].write(
-          layerBootstrap({ ...settings, tree, order: blobOrder(table.entries), blobs }),
-        );
-      },
-    });
-    const sealed = await own.seal(tail);
-    const blob =
-      record === undefined
-        ? undefined
-        : { record: foreignBlobRecord(record, sealed.digest), chunks: table.chunks };
-    return { table, tree, bytes: await readFile(path), blob, bootstrap };
-  } finally {
-    own.abort();
-  }
+  const own = scanner.openLayer(number);
+  if (source.length > 0) await own.write(Buffer.from(source));
+  const scanned = await own.finish();
+  const { compressor, chunkSize } = settings;
+  const common = { compressor, chunkSize, digester: 'blake3' } as const;
+  const chunks = made === undefined ? rawChunks(scanned) : storedChunks(scanned, made.blobMeta);
+  const data = made?.bytes.subarray(0, made.dataSize) ?? Buffer.alloc(0);
+  const tree = buildLayerTree(scanned.entries, number);
+  const { tail, record, bootstrap, blobMeta } = await buildBlobTail({
+    ...common,
+    chunks,
+    dataSize: data.length,
+    uncompressedSize: scanned.uncompressedSize,
+    compress: (bytes) => compress(bytes, 3),
+    dataDigestWith: digestWith(data),
+    bootstrapFor: (ownRecord) => {
+      const blobs = [...lower];
+      blobs[number] = ownRecord === undefined ? undefined : { record: ownRecord, chunks };
+      return rafsFormats[6].write(
+        layerBootstrap({ ...common, tree, order: blobOrder(scanned.entries), blobs }),
+      );
+    },
+  });
+  if (made !== undefined)
+    assert.ok(Buffer.from(blobMeta).equals(made.blobMeta), `the records of layer ${number} differ`);
+  const bytes = Buffer.concat([data, tail]);
+  const id = digestWith(bytes)(Buffer.alloc(0));
+  const blob = record === undefined ? undefined : { record: foreignBlobRecord(record, id), chunks };
+  return { table: { ...scanned, chunks }, tree, bytes, blob, bootstrap };
 }
 
 /** The blob that a chunk of the merged tree lies in. */

@@ -1,13 +1,20 @@
-/** Packs layers of a test with the addon, all of them at the same time, into a folder that disposes of itself. */
-import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
+/**
+ * Packs layers of a test with the addon, all of them at the same time, into a folder that disposes of itself. What they hold is
+ * told by a scan of the same layers.
+ */
+import { createReadStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   openImagePacker,
+  openImageScanner,
   type ImagePackerOptions,
   type LayerPacker,
-  type PackedLayerTable,
+  type LayerScanner,
+  type ScannedLayer,
+  type SealedBlob,
 } from '../../src/native.js';
+import { storedChunks } from './stored-chunks.js';
 
 /** Bytes of a layer (tar, gzip or zstd), or the path of a file that holds them. */
 export type LayerSource = Uint8Array | string;
@@ -18,8 +25,10 @@ export interface PackForTestOptions extends Partial<ImagePackerOptions> {
 }
 
 export interface PackedForTest {
-  readonly table: PackedLayerTable;
-  /** Chunk data alone until `packer.seal`. */
+  readonly table: ScannedLayer;
+  readonly sealed: SealedBlob;
+  /** The chunk data, which the blob begins with. */
+  readonly data: Buffer;
   readonly blobPath: string;
   readonly packer: LayerPacker;
 }
@@ -43,7 +52,8 @@ export async function packImage(
   { pieceSize = 256 * 1024, ...options }: PackForTestOptions = {},
 ): Promise<PackedImageForTest> {
   const folder = mkdtempSync(join(tmpdir(), 'nydusify-pack-'));
-  const packer = openImagePacker({ ...PACK_DEFAULTS, ...options });
+  const settings = { ...PACK_DEFAULTS, ...options };
+  const packer = openImagePacker(settings);
   const dispose = (): void => {
     packer[Symbol.dispose]();
     rmSync(folder, { recursive: true, force: true });
@@ -53,10 +63,18 @@ export async function packImage(
       const blobPath = join(folder, `layer-${layer}.blob`);
       return { source, blobPath, packer: packer.openLayer(layer, blobPath) };
     });
+    const scanned = await scanImage(sources, { ...settings, pieceSize });
     const layers = await Promise.all(
-      opened.map(async ({ source, ...layer }) => {
+      opened.map(async ({ source, ...layer }, number) => {
         for await (const bytes of piecesOf(source, pieceSize)) await layer.packer.write(bytes);
-        return { ...layer, table: await layer.packer.finish() };
+        const packed = await layer.packer.finish();
+        const sealed = await layer.packer.seal();
+        const scan = scanned[number];
+        if (scan === undefined) throw new Error(`layer ${number} was not scanned`);
+        const { entries } = scan;
+        const table = { ...packed, entries, chunks: storedChunks(scan, sealed.blobMeta) };
+        const data = readFileSync(layer.blobPath).subarray(0, packed.dataSize);
+        return { ...layer, table, sealed, data };
       }),
     );
     return { layers, [Symbol.dispose]: dispose };
@@ -64,6 +82,24 @@ export async function packImage(
     dispose();
     throw cause;
   }
+}
+
+/** What layers hold, without packing them. */
+export async function scanImage(
+  sources: readonly LayerSource[],
+  { pieceSize = 256 * 1024, ...options }: PackForTestOptions = {},
+): Promise<readonly ScannedLayer[]> {
+  using scanner = openImageScanner({ ...PACK_DEFAULTS, ...options });
+  const opened = sources.map((source, number): [LayerSource, LayerScanner] => [
+    source,
+    scanner.openLayer(number),
+  ]);
+  return await Promise.all(
+    opened.map(async ([source, layer]) => {
+      for await (const bytes of piecesOf(source, pieceSize)) await layer.write(bytes);
+      return layer.finish();
+    }),
+  );
 }
 
 /** One layer on its own. */
@@ -87,5 +123,5 @@ async function* piecesOf(source: LayerSource, size: number): AsyncGenerator<Uint
     yield* createReadStream(source, { highWaterMark: size }) as AsyncIterable<Buffer>; // without an encoding, it reads Buffers
     return;
   }
-  for (let at = 0; at < source.length; at += size) yield source.subarray(at, at + size);
+  for (let at = 0; at < source.length; at += size) yield Buffer.from(source.subarray(at, at + size));
 }

@@ -1,5 +1,4 @@
 /** Images of RAFS v5. Of cases with one layer, blob and bootstrap are those of the reference, byte for byte. */
-import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { compressSync } from 'lz4-napi';
 import { decompress } from '../../src/native.js';
@@ -170,7 +169,7 @@ async function chunkData(name: string, compressor: 'zstd' | 'none', dictionary?:
   for (const tar of referenceLayers(name)) {
     using packed = await packImage([...below, tar], { compressor });
     const layer = packed.layers.at(-1);
-    if (layer !== undefined) data.push(readFileSync(layer.blobPath));
+    if (layer !== undefined) data.push(layer.data);
   }
   return data;
 }

@@ -20,10 +20,13 @@ import {
   decompress,
   openBlobVerifier,
   openImagePacker,
+  openImageScanner,
   versions,
+  type ImageScanner,
   type LayerPacker,
 } from '../../src/native.js';
 import { sha256 } from '../../src/oci/digest.js';
+import { parseToc, TOC_READ_SIZE } from '../../src/rafs-builder/toc.js';
 import {
   chunkBlob,
   chunkIndex,
@@ -32,7 +35,7 @@ import {
   type ChunkTable,
 } from '../../src/rafs-builder/tree.js';
 import { needs } from '../support/needs.js';
-import { PACK_DEFAULTS, packImage, packLayer, type PackedForTest } from '../support/pack.js';
+import { PACK_DEFAULTS, packImage, packLayer, type PackedForTest, scanImage } from '../support/pack.js';
 import { block, char, dir, fifo, file, hardlink, layer, symlink, whiteout } from '../support/tar.js';
 
 /** Bytes that no codec shrinks, the same in each run. */
@@ -42,12 +45,9 @@ function noise(seed: string, length: number): Buffer {
 }
 
 /** As a reader would: by the table, with a decoder that is not ours. */
-function readChunk({ table, blobPath }: PackedForTest, index: number): Buffer {
+function readChunk({ table, data }: PackedForTest, index: number): Buffer {
   const chunk = table.chunks.at(index);
-  const stored = readFileSync(blobPath).subarray(
-    chunk.compressedOffset,
-    chunk.compressedOffset + chunk.compressedSize,
-  );
+  const stored = data.subarray(chunk.compressedOffset, chunk.compressedOffset + chunk.compressedSize);
   return Buffer.from(chunk.compressed ? fzstd.decompress(stored) : stored);
 }
 
@@ -155,36 +155,58 @@ test('with dedup in the layer alone, each layer stands for itself', async () => 
 
 test('sealing appends the tail, and the digest is that of the file', async () => {
   using packed = await packLayer(layer(file('a', 'abc')));
-  const tail = Buffer.from('tail');
-  const expected = sha256('abctail');
-  assert.equal(packed.packer.digestWith(tail), expected);
+  const blob = readFileSync(packed.blobPath);
+  assert.equal(blob.toString('latin1', 0, 3), 'abc');
+  assert.deepEqual(
+    parseToc(blob.subarray(-TOC_READ_SIZE), blob.length).map(({ name }) => name),
+    ['image.blob', 'blob.meta', 'blob.meta.header', 'blob.digest', 'image.boot'],
+  );
+  const { digest, size, blobMeta } = packed.sealed;
+  assert.deepEqual([digest, size], [sha256(blob), blob.length]);
+  assert.equal(blobMeta.length, 2 * 4096);
   await assert.rejects(packed.packer.finish(), InternalError);
-  assert.deepEqual(await packed.packer.seal(tail), { digest: expected, size: 7 });
-  await assert.rejects(packed.packer.seal(tail), InternalError);
+  await assert.rejects(packed.packer.seal(), InternalError);
   packed.packer.abort();
-  assert.equal(readFileSync(packed.blobPath, 'utf8'), 'abctail');
+  assert.deepEqual(readFileSync(packed.blobPath), blob);
 });
 
-test('an empty layer and one without data have empty blobs', async () => {
+test('an empty layer and one without data have blobs without data', async () => {
   using image = await packImage([new Uint8Array(0), gzipSync(layer(dir('only')))]);
-  for (const { table, blobPath } of image.layers) {
-    assert.deepEqual([table.chunks.length, table.dataSize, statSync(blobPath).size], [0, 0, 0]);
-    assert.throws(() => table.chunks.at(0), InternalError);
+  for (const { table, data, sealed, blobPath } of image.layers) {
+    assert.deepEqual([table.chunks.length, table.dataSize, data.length], [0, 0, 0]);
+    assert.equal(sealed.blobMeta.length, 0);
+    const blob = readFileSync(blobPath);
+    assert.deepEqual(
+      parseToc(blob.subarray(-TOC_READ_SIZE), blob.length).map(({ name, offset }) => [name, offset]),
+      [['image.boot', 0]],
+    );
   }
+  const [empty] = await scanImage([new Uint8Array(0)]);
+  assert.throws(() => empty?.chunks.at(0), InternalError);
 });
 
-test('a scan gives the same table without compressing or storing anything', async () => {
+test('a scan gives the same table without compressing or storing anything', async (t) => {
   const tars = [layer(file('a', noise('a', 100_000))), layer(file('b', noise('a', 100_000)), file('c', 'c'))];
-  using stored = await packImage(tars, { chunkSize: 4096 });
-  using scanned = await packImage(tars, { chunkSize: 4096, scan: true });
-  for (const [number, { table, blobPath }] of scanned.layers.entries()) {
-    const other = stored.layers[number]?.table;
-    assert.ok(other !== undefined);
+  const folder = scratch(t);
+  const scanner = (keep: boolean): ImageScanner =>
+    openImageScanner({ ...PACK_DEFAULTS, chunkSize: 4096, keep });
+  using keeping = scanner(true);
+  using scanning = scanner(false);
+  for (const [number, tar] of tars.entries()) {
+    const [kept, scanned] = [join(folder, `kept-${number}`), join(folder, `scanned-${number}`)];
+    const both = [keeping.openLayer(number, kept), scanning.openLayer(number, scanned)];
+    const [other, table] = await Promise.all(
+      both.map(async (own) => {
+        await own.write(Buffer.from(tar));
+        return own.finish();
+      }),
+    );
+    assert.ok(other !== undefined && table !== undefined);
     assert.deepEqual(table.entries, other.entries);
     assert.equal(table.chunks.length, other.chunks.length);
     assert.deepEqual(table.chunks.at(0).digest, other.chunks.at(0).digest);
-    assert.equal(table.dataSize, 0);
-    assert.ok(!existsSync(blobPath));
+    assert.deepEqual([table.dataSize, statSync(kept).size], [0, other.dataSize]);
+    assert.ok(!existsSync(scanned));
   }
 });
 
@@ -281,7 +303,7 @@ test('aborting rejects whoever waits, removes the file, and lets the next layer 
   first.abort();
   first.abort();
   await refused;
-  assert.equal((await waiting).chunks.length, 3);
+  assert.equal((await waiting).stats.newChunks, 3);
   assert.ok(!existsSync(join(folder, '0')));
   const third = packer.openLayer(2, join(folder, '2'));
   const ended = assert.rejects(writeEndlessly(third), InterruptedError);
@@ -356,7 +378,7 @@ test('trap 37: the verifier names chunks that are damaged, and no others', async
   using packed = await packLayer(layer(file('a', noise('a', 20_000)), file('b', 'b'.repeat(9000))), {
     chunkSize: 4096,
   });
-  const blob = readFileSync(packed.blobPath);
+  const blob = packed.data;
   const run = async (bytes: Buffer, chunks: ChunkTable) => {
     const verifier = openBlobVerifier({ chunks, compressor: 'zstd', digester: 'blake3', threads: 2 });
     for (let at = 0; at < bytes.length; at += 777) await verifier.write(bytes.subarray(at, at + 777));

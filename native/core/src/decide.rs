@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::chunk::Contents;
 use crate::dict::{Dictionary, Place, Turns};
 use crate::digest::Fingerprint;
 use crate::error::{Error, Result};
-use crate::table::{EntryTable, MAX_CHUNKS};
+use crate::table::MAX_CHUNKS;
 
 /// The right to decide; a layer that stands alone has it always.
 pub struct Ticket {
@@ -65,11 +66,11 @@ impl Decider {
         Self { dictionary, layer, counts: Counts::default() }
     }
 
-    /// Notes the next chunk of the layer in `table`; true when it is new and must be stored.
-    pub fn decide(&mut self, chunk: &Fingerprint, table: &mut EntryTable) -> Result<bool> {
+    /// Notes the next chunk of the layer in `contents`; true when it is new and must be stored.
+    pub fn decide(&mut self, chunk: &Fingerprint, contents: &mut Contents) -> Result<bool> {
         let place = Place { layer: self.layer, index: self.counts.new_chunks };
-        let known = self.dictionary.find_or_insert(chunk, place);
-        table.push_reference(known.unwrap_or(place));
+        let known = self.dictionary.find_or_insert(chunk, place)?;
+        contents.push_reference(known.unwrap_or(place));
         self.counts.chunks += 1;
         if known.is_some() {
             self.counts.duplicate_bytes += u64::from(chunk.len);

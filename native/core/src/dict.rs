@@ -3,17 +3,19 @@
 //! A chunk is new or a duplicate depending on everything that came before it in the image, so decisions are taken in the
 //! order of layers, whatever the order in which bytes arrive. A layer whose turn has not come may do all other work.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
 
 use crate::digest::{Digest, Fingerprint};
 use crate::error::{Error, Result};
 use crate::meter::{Wait, waiting};
+use crate::slots::Slots;
 use crate::sync::{lock, wait};
 
 /// Where a chunk is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
     /// The number that the layer was opened with.
     pub layer: u32,
@@ -24,20 +26,40 @@ pub struct Place {
 /// First place of every chunk seen; the same digest with another length is another chunk.
 #[derive(Default)]
 pub struct Dictionary {
-    places: Mutex<HashMap<(Digest, u32), Place>>,
+    known: Mutex<Known>,
+}
+
+/// Chunks in the order in which they came, and a table to find them: half of what a map of them takes.
+#[derive(Default)]
+struct Known {
+    chunks: Vec<(Digest, u32, Place)>,
+    index: Slots,
+    hasher: RandomState,
 }
 
 impl Dictionary {
     /// The place of a chunk that is known, or `None` after noting that it is stored at `place`.
-    pub fn find_or_insert(&self, chunk: &Fingerprint, place: Place) -> Option<Place> {
-        use std::collections::hash_map::Entry;
-        match lock(&self.places).entry((chunk.digest, chunk.len)) {
-            Entry::Occupied(known) => Some(*known.get()),
-            Entry::Vacant(free) => {
-                free.insert(place);
-                None
-            }
+    pub fn find_or_insert(&self, chunk: &Fingerprint, place: Place) -> Result<Option<Place>> {
+        let Known { chunks, index, hasher } = &mut *lock(&self.known);
+        let hash = hasher.hash_one((chunk.digest, chunk.len));
+        let mut found = None;
+        let here = |number: u32| chunks.get(number as usize);
+        index.find(hash, |number| {
+            found = here(number)
+                .filter(|(digest, len, _)| *digest == chunk.digest && *len == chunk.len)
+                .map(|(.., place)| *place);
+            found.is_some()
+        });
+        if found.is_some() {
+            return Ok(found);
         }
+        let number = u32::try_from(chunks.len()).ok().filter(|&number| number < Slots::LIMIT);
+        let number = number.ok_or_else(|| Error::unsupported("image has more than 2^32 different chunks"))?;
+        index.insert(hash, number, |other| {
+            here(other).map_or(0, |(digest, len, _)| hasher.hash_one((digest, len)))
+        });
+        chunks.push((chunk.digest, chunk.len, place));
+        Ok(None)
     }
 }
 
@@ -113,10 +135,10 @@ mod tests {
         let dictionary = Dictionary::default();
         let chunk = Fingerprint::of(b"abc");
         let first = Place { layer: 0, index: 7 };
-        assert_eq!(dictionary.find_or_insert(&chunk, first), None);
-        assert_eq!(dictionary.find_or_insert(&chunk, Place { layer: 1, index: 0 }), Some(first));
+        assert_eq!(dictionary.find_or_insert(&chunk, first).unwrap(), None);
+        assert_eq!(dictionary.find_or_insert(&chunk, Place { layer: 1, index: 0 }).unwrap(), Some(first));
         let longer = Fingerprint { len: 4, ..chunk };
-        assert_eq!(dictionary.find_or_insert(&longer, Place { layer: 1, index: 0 }), None);
+        assert_eq!(dictionary.find_or_insert(&longer, Place { layer: 1, index: 0 }).unwrap(), None);
     }
 
     #[test]

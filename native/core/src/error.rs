@@ -14,6 +14,8 @@ pub enum Error {
         path: Option<Vec<u8>>,
         /// Byte offset of the fault, in the uncompressed tar for entries.
         offset: Option<u64>,
+        /// What to do about it, where that is known.
+        hint: Option<&'static str>,
     },
     /// Legal, but not done here.
     #[error("{message}")]
@@ -24,6 +26,8 @@ pub enum Error {
         path: Option<Vec<u8>>,
         /// Byte offset of the fault, in the uncompressed tar for entries.
         offset: Option<u64>,
+        /// What to do about it, where that is known.
+        hint: Option<&'static str>,
     },
     /// The spool could not be written or read.
     #[error("{message}")]
@@ -49,22 +53,27 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// A format error without entry or offset.
     pub fn format(message: impl Into<String>) -> Self {
-        Self::Format { message: message.into(), path: None, offset: None }
+        Self::Format { message: message.into(), path: None, offset: None, hint: None }
     }
 
     /// A format error about the entry `path` whose header starts at `offset` in the uncompressed tar.
     pub fn format_at(message: impl Into<String>, path: &[u8], offset: u64) -> Self {
-        Self::Format { message: message.into(), path: Some(path.to_vec()), offset: Some(offset) }
+        Self::Format { message: message.into(), path: Some(path.to_vec()), offset: Some(offset), hint: None }
     }
 
     /// An unsupported thing without entry or offset.
     pub fn unsupported(message: impl Into<String>) -> Self {
-        Self::Unsupported { message: message.into(), path: None, offset: None }
+        Self::Unsupported { message: message.into(), path: None, offset: None, hint: None }
     }
 
     /// An unsupported entry `path` whose header starts at `offset` in the uncompressed tar.
     pub fn unsupported_at(message: impl Into<String>, path: &[u8], offset: u64) -> Self {
-        Self::Unsupported { message: message.into(), path: Some(path.to_vec()), offset: Some(offset) }
+        Self::Unsupported {
+            message: message.into(),
+            path: Some(path.to_vec()),
+            offset: Some(offset),
+            hint: None,
+        }
     }
 
     /// The operating system refused to `verb` (such as `write`) the file `path`.
@@ -79,6 +88,23 @@ impl Error {
     /// A broken invariant.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::Internal(message.into())
+    }
+
+    /// The same error with advice for a person.
+    #[must_use]
+    pub fn with_hint(mut self, advice: &'static str) -> Self {
+        if let Self::Format { hint, .. } | Self::Unsupported { hint, .. } = &mut self {
+            *hint = Some(advice);
+        }
+        self
+    }
+
+    /// What to do about it, where that is known.
+    pub const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Format { hint, .. } | Self::Unsupported { hint, .. } => *hint,
+            Self::Io { .. } | Self::Internal(_) | Self::Aborted => None,
+        }
     }
 
     /// Stable name of the class, one for each variant.
@@ -113,12 +139,15 @@ impl Error {
     #[must_use]
     pub fn duplicate(&self) -> Self {
         match self {
-            Self::Format { message, path, offset } => {
-                Self::Format { message: message.clone(), path: path.clone(), offset: *offset }
+            Self::Format { message, path, offset, hint } => {
+                Self::Format { message: message.clone(), path: path.clone(), offset: *offset, hint: *hint }
             }
-            Self::Unsupported { message, path, offset } => {
-                Self::Unsupported { message: message.clone(), path: path.clone(), offset: *offset }
-            }
+            Self::Unsupported { message, path, offset, hint } => Self::Unsupported {
+                message: message.clone(),
+                path: path.clone(),
+                offset: *offset,
+                hint: *hint,
+            },
             Self::Io { message, path, source } => Self::Io {
                 message: message.clone(),
                 path: path.clone(),

@@ -270,6 +270,7 @@ impl Inflater {
             message: format!("{format} layer at compressed offset {offset}: {reason}"),
             path: None,
             offset: Some(offset),
+            hint: None,
         }
     }
 }

@@ -1,8 +1,9 @@
-//! The data plane of nydusify-ts: compressed layer bytes go in, the data part of a RAFS blob and a table of entries and
-//! chunks come out. Nothing here knows of Node.
+//! The data plane of nydusify-ts: compressed layers go in, RAFS blobs and the bootstrap of the image come out; or, for those
+//! who only look, tables of entries and chunks. Nothing here knows of Node.
 //!
 //! From the outside in: `pipeline` (threads and their ends), `inflate`, `archive` (tar), `chunk`, `decide` and `dict` (what
-//! is new), `unit` and `compress`, `blob`, `table` (what crosses the border). `verify` goes the other way.
+//! is new), `unit` and `compress`, `blob`, `rafs` (trees and bootstraps), `table` (what crosses the border for those who look).
+//! `verify` goes the other way.
 
 #![forbid(unsafe_code)]
 
@@ -22,6 +23,8 @@ pub mod meter;
 pub mod pipeline;
 pub mod pool;
 mod queue;
+mod rafs;
+mod slots;
 mod sync;
 pub mod table;
 mod unit;

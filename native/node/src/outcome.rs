@@ -1,4 +1,4 @@
-//! How results cross: as values `{ ok }` or `{ error: { code, message, path?, offset? } }`, and promises that are settled
+//! How results cross: as values `{ ok }` or `{ error: { code, message, path?, offset?, hint? } }`, and promises that are settled
 //! from our own threads. A deferred that is dropped unsettled would keep Node alive for ever, so here none can be.
 
 use napi::bindgen_prelude::{Buffer, Env, JsObjectValue as _, Object, ToNapiValue};
@@ -24,6 +24,9 @@ impl<T: ToNapiValue> ToNapiValue for Outcome<T> {
                 }
                 if let Some(offset) = error.offset().and_then(|offset| i64::try_from(offset).ok()) {
                     told.set_named_property("offset", offset)?;
+                }
+                if let Some(hint) = error.hint() {
+                    told.set_named_property("hint", hint)?;
                 }
                 object.set_named_property("error", told)?;
             }

@@ -24,8 +24,12 @@ pub struct NativePackOptions {
     pub dedup: String,
     /// Compression threads.
     pub threads: u32,
-    /// Only read.
+    /// Hand out what layers hold.
+    pub tables: bool,
+    /// Store nothing.
     pub scan: bool,
+    /// How many will be opened, where that is known.
+    pub layers: Option<u32>,
 }
 
 impl TryFrom<NativePackOptions> for PackOptions {
@@ -45,8 +49,11 @@ impl TryFrom<NativePackOptions> for PackOptions {
         let mut packing = Self::default();
         packing.chunk_size = options.chunk_size;
         packing.compression = compression;
+        packing.level = options.level;
+        packing.layers = options.layers;
         packing.dedup = dedup;
         packing.threads = usize::try_from(options.threads).unwrap_or(1);
+        packing.tables = options.tables;
         packing.scan = options.scan;
         Ok(packing)
     }
@@ -61,6 +68,15 @@ pub struct NativeWarning {
     pub message: String,
 }
 
+/// What a layer holds, packed; crosses only when it was only read.
+#[napi(object)]
+#[allow(missing_docs)] // Layouts: `nydus_core::table`.
+pub struct NativeTables {
+    pub entries: Buffer,
+    pub references: Buffer,
+    pub chunks: Buffer,
+}
+
 /// `pipeline::PackedLayer` as it crosses; sizes were checked to be below 2^53 where they can be large.
 #[napi(object)]
 #[allow(missing_docs)] // Field for field what `pipeline::PackedLayer` says.
@@ -70,9 +86,7 @@ pub struct NativePackedLayer {
     pub diff_id: String,
     pub tar_size: i64,
     pub entry_count: u32,
-    pub entries: Buffer,
-    pub references: Buffer,
-    pub chunks: Buffer,
+    pub tables: Option<NativeTables>,
     pub data_size: i64,
     pub uncompressed_size: i64,
     pub chunk_count: i64,
@@ -84,15 +98,19 @@ pub struct NativePackedLayer {
 impl From<pipeline::PackedLayer> for NativePackedLayer {
     fn from(packed: pipeline::PackedLayer) -> Self {
         let warnings = packed.warnings.into_iter();
+        let tables = packed.scanned.map(|scanned| NativeTables {
+            entries: scanned.entries.into(),
+            references: scanned.references.into(),
+            // Nobody else has the records of a scan.
+            chunks: std::sync::Arc::unwrap_or_clone(packed.chunks).into(),
+        });
         Self {
             source_digest: sha256_name(&packed.source_digest),
             source_size: number(packed.source_size),
             diff_id: sha256_name(&packed.diff_id),
             tar_size: number(packed.tar_size),
             entry_count: packed.entry_count,
-            entries: packed.entries.into(),
-            references: packed.references.into(),
-            chunks: packed.chunks.into(),
+            tables,
             data_size: number(packed.data_size),
             uncompressed_size: number(packed.uncompressed_size),
             chunk_count: number(packed.counts.chunks),
@@ -105,13 +123,15 @@ impl From<pipeline::PackedLayer> for NativePackedLayer {
     }
 }
 
-/// A blob's digest and size.
+/// A complete blob.
 #[napi(object)]
 pub struct NativeSealedBlob {
     /// `sha256:…`.
     pub digest: String,
     /// Bytes.
     pub size: i64,
+    /// Content of its `.blob.meta` file.
+    pub blob_meta: Buffer,
 }
 
 /// The threads of one kind, added up; seconds.
@@ -173,6 +193,14 @@ impl ImagePacker {
             .collect()
     }
 
+    /// The merged bootstrap of the layers with these numbers, lowest first.
+    #[napi(catch_unwind)]
+    pub fn bootstrap<'env>(&self, env: &'env Env, places: Vec<u32>) -> napi::Result<Object<'env>> {
+        let (reply, promise) = promise::<Buffer>(env)?;
+        self.0.bootstrap(places, Box::new(move |result| reply(result.map(Into::into))));
+        Ok(promise)
+    }
+
     /// Aborts the layers that are not sealed.
     #[napi(catch_unwind)]
     pub fn dispose(&self) {
@@ -208,26 +236,17 @@ impl LayerPacker {
         Ok(promise)
     }
 
-    /// Digest of the blob so far followed by `suffix`.
+    /// Completes the blob.
     #[napi(catch_unwind)]
-    #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
-    pub fn digest_with(&self, suffix: Buffer) -> Outcome<String> {
-        Outcome(self.0.digest_with(&suffix).map(|digest| sha256_name(&digest)))
-    }
-
-    /// Appends the tail and closes the blob.
-    #[napi(catch_unwind)]
-    pub fn seal<'env>(&self, env: &'env Env, tail: Buffer) -> napi::Result<Object<'env>> {
+    pub fn seal<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let (reply, promise) = promise::<NativeSealedBlob>(env)?;
-        self.0.seal(
-            Box::new(tail),
-            Box::new(move |result| {
-                reply(result.map(|blob| NativeSealedBlob {
-                    digest: sha256_name(&blob.digest),
-                    size: number(blob.size),
-                }));
-            }),
-        );
+        self.0.seal(Box::new(move |result| {
+            reply(result.map(|blob| NativeSealedBlob {
+                digest: sha256_name(&blob.digest),
+                size: number(blob.size),
+                blob_meta: blob.blob_meta.into(),
+            }));
+        }));
         Ok(promise)
     }
 

@@ -7,7 +7,7 @@ import { Command } from 'commander';
 import { type CliContext } from '../../../src/cli/context.js';
 import { addInspectCommand } from '../../../src/cli/inspect.js';
 import { FormatError, LocalIoError, UsageError } from '../../../src/errors.js';
-import { buildBlobTail } from '../../../src/rafs-builder/blob-tail.js';
+import { buildBlobTail } from '../../support/blob-tail.js';
 import { rafsFormats } from '../../../src/rafs-builder/index.js';
 import { parseDump } from '../../support/bootstrap-dump.js';
 import { referenceText } from '../../support/fixtures.js';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InternalError } from '../../../src/errors.js';
-import { numberBlobs, storedOffsets } from '../../../src/merge/blobs.js';
-import { blobOrder, layerBootstrap, mergedBootstrap } from '../../../src/merge/bootstraps.js';
+import { numberBlobs, storedOffsets } from '../../support/blobs.js';
+import { blobOrder, layerBootstrap, mergedBootstrap } from '../../support/bootstraps.js';
 import { buildLayerTree } from '../../../src/merge/layer-tree.js';
 import { type ChunkRef, chunkBlob, chunkIndex, chunkRef } from '../../../src/rafs-builder/tree.js';
 import { blobFeatures } from '../../../src/rafs-builder/v6.js';

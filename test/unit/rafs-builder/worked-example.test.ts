@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { type BlobTail, buildBlobTail } from '../../../src/rafs-builder/blob-tail.js';
+import { type BlobTail, buildBlobTail } from '../../support/blob-tail.js';
 import { rafsFormats } from '../../../src/rafs-builder/index.js';
 import { type BlobRecord, type Bootstrap, type ChunkTable } from '../../../src/rafs-builder/tree.js';
 import { parseToc } from '../../../src/rafs-builder/toc.js';

@@ -34,5 +34,6 @@ pub(super) fn archive_fault(offset: u64, reason: impl Display) -> Error {
         message: format!("tar archive at offset {offset}: {reason}"),
         path: None,
         offset: Some(offset),
+        hint: None,
     }
 }

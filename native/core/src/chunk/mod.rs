@@ -4,14 +4,17 @@
 //! whole in the parser's piece is fingerprinted there and copied only if it is to be stored; one that spans several
 //! pieces grows in the place in its unit where it will stay.
 
+mod contents;
 mod sink;
 
 use std::collections::VecDeque;
 
+pub use contents::Contents;
+
 use crate::decide::{Counts, Decider, Ticket};
 use crate::digest::Fingerprint;
 use crate::error::{Error, Result};
-use crate::table::{ChunkRecords, EntryTable};
+use crate::table::ChunkRecords;
 use crate::unit::{Piece, UNIT, Unit};
 
 /// Where units come from and go to.
@@ -38,8 +41,8 @@ const MAX_WARNINGS: usize = 1000;
 
 /// What the chunker knows at the end.
 pub struct Chunked {
-    /// Entries and references.
-    pub table: EntryTable,
+    /// What the layer holds.
+    pub contents: Contents,
     /// In a scan, the chunks that would be stored; else none, since the blob keeps them.
     pub records: ChunkRecords,
     /// Counts for a person.
@@ -80,7 +83,7 @@ pub struct Chunker<'a, U: Units> {
     units: U,
     ticket: &'a Ticket,
     decider: Decider,
-    table: EntryTable,
+    contents: Contents,
     records: ChunkRecords,
     warnings: Vec<Warning>,
     /// The unit being filled.
@@ -97,13 +100,19 @@ pub struct Chunker<'a, U: Units> {
 
 impl<'a, U: Units> Chunker<'a, U> {
     /// A chunker at the start of a layer.
-    pub fn new(options: ChunkerOptions, units: U, ticket: &'a Ticket, decider: Decider) -> Self {
+    pub fn new(
+        options: ChunkerOptions,
+        contents: Contents,
+        units: U,
+        ticket: &'a Ticket,
+        decider: Decider,
+    ) -> Self {
         Self {
             options,
             units,
             ticket,
             decider,
-            table: EntryTable::default(),
+            contents,
             records: ChunkRecords::default(),
             warnings: Vec::new(),
             open: None,
@@ -121,7 +130,8 @@ impl<'a, U: Units> Chunker<'a, U> {
         self.ticket.give_back();
         self.close_unit()?;
         let counts = self.decider.counts();
-        let chunked = Chunked { table: self.table, records: self.records, counts, warnings: self.warnings };
+        let chunked =
+            Chunked { contents: self.contents, records: self.records, counts, warnings: self.warnings };
         Ok((chunked, self.units))
     }
 
@@ -156,7 +166,7 @@ impl<'a, U: Units> Chunker<'a, U> {
         let due = self.ticket.is_due();
         if due {
             self.settle()?;
-            if !self.decider.decide(&print, &mut self.table)? {
+            if !self.decider.decide(&print, &mut self.contents)? {
                 self.drop_tail(print, bytes);
                 return Ok(());
             }
@@ -218,7 +228,7 @@ impl<'a, U: Units> Chunker<'a, U> {
             return Ok(());
         }
         for piece in unit.pieces.split_off(unit.decided) {
-            if self.decider.decide(&piece.print, &mut self.table)? {
+            if self.decider.decide(&piece.print, &mut self.contents)? {
                 if self.options.scan {
                     self.records.push_scanned(&piece.print)?;
                 } else {

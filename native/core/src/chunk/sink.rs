@@ -57,7 +57,7 @@ impl<U: Units> EntrySink for Chunker<'_, U> {
         if self.file_left != 0 {
             return Err(Error::internal("the tar parser went on before the file was complete"));
         }
-        self.table.push(&entry, self.options.chunk_size)?;
+        self.contents.push(&entry, self.options.chunk_size)?;
         if entry.kind == EntryKind::File {
             self.file_left = entry.size;
         }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 
+use super::sealing::Sealing;
 use super::{PackOptions, stages};
 use crate::blob::{Blob, Spool};
 use crate::chunk::Warning;
@@ -15,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::meter::Meter;
 use crate::pool::{Buffers, Pool, guarded, spawn};
 use crate::queue::{Budget, ByteQueue, Input};
+use crate::rafs::{self, LayerTree, StoredChunks};
 use crate::sync::lock;
 use crate::unit::Finished;
 
@@ -40,12 +42,10 @@ pub struct PackedLayer {
     pub tar_size: u64,
     /// Number of entries.
     pub entry_count: u32,
-    /// Packed entries (see `table`).
-    pub entries: Vec<u8>,
-    /// Packed references.
-    pub references: Vec<u8>,
-    /// Packed chunk records.
-    pub chunks: Vec<u8>,
+    /// Packed chunk records (see `table`).
+    pub chunks: Arc<Vec<u8>>,
+    /// Only where they are handed out.
+    pub scanned: Option<ScannedTables>,
     /// Bytes of chunk data in the blob file.
     pub data_size: u64,
     /// Bytes of the uncompressed address space.
@@ -56,13 +56,30 @@ pub struct PackedLayer {
     pub warnings: Vec<Warning>,
 }
 
+/// What a layer holds, for those who only look (see `table`).
+#[derive(Debug)]
+pub struct ScannedTables {
+    /// Packed entries.
+    pub entries: Vec<u8>,
+    /// Packed references.
+    pub references: Vec<u8>,
+}
+
 /// A blob that is complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedBlob {
     /// SHA-256 of the file.
     pub digest: Digest,
     /// Its bytes.
     pub size: u64,
+    /// Content of its `.blob.meta` file; empty when it stores no chunk.
+    pub blob_meta: Vec<u8>,
+}
+
+/// What a packed layer has for its blob's tail.
+pub struct Packed {
+    pub(super) tree: Box<LayerTree>,
+    pub(super) chunks: StoredChunks,
 }
 
 /// What the threads of a layer share.
@@ -78,6 +95,10 @@ pub struct Layer {
     pub(super) written: Condvar,
     pub(super) pool: Arc<Pool>,
     pub(super) ending: Ending<PackedLayer>,
+    /// From the end of packing to sealing.
+    pub(super) packed: Mutex<Option<Packed>>,
+    /// The other layers, and this one's number among them; not where tables are handed out.
+    sealing: OnceLock<(Arc<Sealing>, u32)>,
     #[cfg(test)]
     pub(super) fault: Mutex<Option<stages::Fault>>,
 }
@@ -136,13 +157,23 @@ impl Layer {
             written: Condvar::new(),
             pool,
             ending: Ending::default(),
+            packed: Mutex::default(),
+            sealing: OnceLock::new(),
             #[cfg(test)]
             fault: Mutex::default(),
         }))
     }
 
+    /// Lets other layers wait for this one.
+    pub(super) fn join(&self, sealing: &Arc<Sealing>, number: u32) {
+        sealing.open(number);
+        // Once: a layer is opened once.
+        let _ = self.sealing.set((Arc::clone(sealing), number));
+    }
+
     /// Ends everything with `error`, unless it has failed before.
     pub(super) fn fail(&self, error: Error) {
+        let told = error.duplicate();
         self.ending.fail(error, || {
             self.input.kill();
             self.inflated.kill();
@@ -153,6 +184,11 @@ impl Layer {
             let blob = lock(&self.output).blob.take();
             drop(blob);
             self.written.notify_all();
+            let packed = lock(&self.packed).take();
+            drop(packed);
+            if let Some((sealing, number)) = self.sealing.get() {
+                sealing.end(*number, told);
+            }
             if let Some(spool) = &self.spool {
                 spool.remove();
             }
@@ -170,29 +206,37 @@ impl Layer {
         self.spool.as_ref().ok_or_else(|| Error::internal("a scan has no blob"))
     }
 
-    fn seal(&self, tail: &[u8]) -> Result<SealedBlob> {
+    fn seal(&self) -> Result<SealedBlob> {
         self.ending.check_delivered()?;
         let spool = self.spool()?;
-        // From here on nobody else can have the blob: sealing twice ends here.
-        let mut blob = lock(&self.output).blob.take().ok_or_else(sealed_already)?;
-        blob.append_tail(spool, tail)?;
+        let already = || Error::internal("blob is sealed already");
+        let only_read = || Error::internal("a layer that is only read has no tail");
+        let (sealing, number) = self.sealing.get().ok_or_else(only_read)?;
+        // From here on nobody else can have these: sealing twice ends here.
+        let Packed { tree, chunks } = lock(&self.packed).take().ok_or_else(already)?;
+        tree.check()?;
+        let lower: Vec<u32> = tree.order.iter().copied().filter(|other| other != number).collect();
+        let lower = sealing.lower(self, &lower)?;
+        let mut blob = lock(&self.output).blob.take().ok_or_else(already)?;
+        let settings = self.options.settings();
+        let mut sealed = rafs::seal((&mut blob, spool), *number, *tree, &chunks, &lower, settings)?;
         spool.keep()?;
-        Ok(SealedBlob { digest: blob.digest_with(&[]), size: blob.size() })
+        let blob_meta = std::mem::take(&mut sealed.blob_meta);
+        let done = SealedBlob { digest: blob.digest_with(&[]), size: blob.size(), blob_meta };
+        sealing.seal(sealed);
+        Ok(done)
     }
-}
-
-fn sealed_already() -> Error {
-    Error::internal("blob is sealed already")
 }
 
 /// The owner's end of a layer. Dropping it before it is sealed aborts it.
 pub struct LayerPacker {
     layer: Arc<Layer>,
+    meter: Arc<Meter>,
 }
 
 impl LayerPacker {
     pub(super) fn start(layer: Arc<Layer>, decider: Decider, meter: &Arc<Meter>) -> Result<Self> {
-        let packer = Self { layer };
+        let packer = Self { layer, meter: Arc::clone(meter) };
         let (inflating, clocks) = (Arc::clone(&packer.layer), Arc::clone(meter));
         spawn("nydus-inflate", move || {
             let _counted = clocks.enter("inflate");
@@ -228,21 +272,15 @@ impl LayerPacker {
         }
     }
 
-    /// SHA-256 of the blob file so far followed by `suffix`; after `finish`.
-    pub fn digest_with(&self, suffix: &[u8]) -> Result<Digest> {
-        self.layer.ending.check_delivered()?;
-        self.layer.spool()?;
-        let output = lock(&self.layer.output);
-        Ok(output.blob.as_ref().ok_or_else(sealed_already)?.digest_with(suffix))
-    }
-
-    /// Appends the tail and closes the blob; from then on the file stays.
-    pub fn seal(&self, tail: Input, reply: Reply<SealedBlob>) {
-        let layer = Arc::clone(&self.layer);
+    /// Completes the blob, the layer's own bootstrap in it; from then on the file stays. Calls back when that is done, or when
+    /// it cannot be: a layer that this one refers to may have ended early.
+    pub fn seal(&self, reply: Reply<SealedBlob>) {
+        let (layer, meter) = (Arc::clone(&self.layer), Arc::clone(&self.meter));
         let slot = Arc::new(Mutex::new(Some(reply)));
         let answer = Arc::clone(&slot);
-        let job = move |_: &mut _| {
-            let result = guarded(|| layer.seal((*tail).as_ref()));
+        let spawned = spawn("nydus-seal", move || {
+            let _counted = meter.enter("metadata");
+            let result = guarded(|| layer.seal());
             // A blob that could not be sealed is of no use; a second call on a sealed one changes nothing.
             if let (Err(error), Some(spool)) = (&result, &layer.spool)
                 && !spool.is_kept()
@@ -252,8 +290,8 @@ impl LayerPacker {
             if let Some(reply) = lock(&answer).take() {
                 reply(result);
             }
-        };
-        if let Err(error) = self.layer.pool.run(Box::new(job))
+        });
+        if let Err(error) = spawned
             && let Some(reply) = lock(&slot).take()
         {
             reply(Err(error));

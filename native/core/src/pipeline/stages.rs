@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use super::layer::{BLOCK, Layer, PackedLayer};
+use super::layer::{BLOCK, Layer, Packed, PackedLayer, ScannedTables};
 use crate::archive::Archive;
-use crate::chunk::{Chunker, ChunkerOptions, Units};
+use crate::chunk::{Chunker, ChunkerOptions, Contents, Units};
 use crate::decide::Decider;
 use crate::digest::{Digest, Sha256Stream};
 use crate::error::{Error, Result};
 use crate::inflate::{Inflater, Output};
 use crate::meter::{Wait, waiting};
+use crate::rafs::StoredChunks;
 use crate::sync::{lock, wait};
 use crate::table::ChunkRecords;
 use crate::unit::{Finished, Unit, finish};
@@ -106,7 +107,8 @@ pub fn pack(layer: &Arc<Layer>, decider: Decider) -> Result<()> {
     let mut archive = Archive::new();
     let options = ChunkerOptions { chunk_size: layer.options.chunk_size, scan: layer.options.scan };
     let units = LayerUnits { layer: Arc::clone(layer), submitted: 0 };
-    let mut chunker = Chunker::new(options, units, &layer.ticket, decider);
+    let contents = if layer.options.hands_out() { Contents::table() } else { Contents::tree()? };
+    let mut chunker = Chunker::new(options, contents, units, &layer.ticket, decider);
     let (source_digest, source_size) = loop {
         match layer.inflated.pop()? {
             Some(Inflated::Block(block)) => {
@@ -126,18 +128,25 @@ pub fn pack(layer: &Arc<Layer>, decider: Decider) -> Result<()> {
     // A scan has kept the records itself.
     let records = if layer.options.scan { &mut found.records } else { &mut { stored } };
     let (data_size, uncompressed_size) = (records.compressed_end(), records.uncompressed_end());
-    let chunks = records.take();
-    let entry_count = found.table.count();
-    let (entries, references) = found.table.into_parts();
+    let chunks = Arc::new(records.take());
+    let entry_count = found.contents.count();
+    let (table, tree) = found.contents.into_parts();
+    if let Some(tree) = tree {
+        let chunks = StoredChunks { records: Arc::clone(&chunks), data_size, uncompressed_size };
+        *lock(&layer.packed) = Some(Packed { tree, chunks });
+    }
+    let scanned = table.map(|table| {
+        let (entries, references) = table.into_parts();
+        ScannedTables { entries, references }
+    });
     layer.ending.deliver(PackedLayer {
         source_digest,
         source_size,
         diff_id: tar.digest(),
         tar_size: tar.size(),
         entry_count,
-        entries,
-        references,
         chunks,
+        scanned,
         data_size,
         uncompressed_size,
         counts: found.counts,

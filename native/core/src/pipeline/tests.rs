@@ -158,18 +158,90 @@ fn disposing_of_the_image_aborts_its_layers_but_keeps_sealed_ones() {
     let bench = Bench::new(PackOptions::default());
     let (sealed, open) = (bench.open(0), bench.open(1));
     pack(&sealed, &tar_of(&[("a", b"a")])).unwrap();
-    let seal = |layer: &LayerPacker| {
-        asked(|reply| layer.seal(Box::new(*b"tail"), reply)).recv_timeout(PATIENCE).unwrap()
-    };
+    let seal = |layer: &LayerPacker| asked(|reply| layer.seal(reply)).recv_timeout(PATIENCE).unwrap();
     assert_eq!(seal(&open).unwrap_err().code(), "INTERNAL");
     let blob = seal(&sealed).unwrap();
-    assert_eq!(blob.size, 5);
+    let bytes = std::fs::read(bench.blob(0)).unwrap();
+    assert_eq!((blob.size, blob.digest), (bytes.len() as u64, sha256(&bytes)));
+    assert!(bytes.starts_with(b"a") && blob.blob_meta.len() == 8192);
     assert_eq!(seal(&sealed).unwrap_err().code(), "INTERNAL");
     bench.packer.dispose();
     assert_eq!(bench.packer.open_layer(2, &bench.blob(2)).err().unwrap().code(), "INTERNAL");
     drop((sealed, open));
-    assert_eq!(std::fs::read(bench.blob(0)).unwrap(), b"atail");
+    assert_eq!(std::fs::read(bench.blob(0)).unwrap(), bytes);
     gone(&bench.blob(1));
+}
+
+/// Three layers, of which each refers to all below.
+fn stack(bench: &Bench) -> Vec<LayerPacker> {
+    let files: Vec<_> = (0..3usize).map(|number| (format!("f{number}"), noise(10 + number, 5000))).collect();
+    let opened: Vec<_> = (0..3).map(|number| bench.open(number)).collect();
+    for (number, layer) in opened.iter().enumerate() {
+        let files: Vec<_> =
+            files[..=number].iter().map(|(path, bytes)| (path.as_str(), &bytes[..])).collect();
+        pack(layer, &tar_of(&files)).unwrap();
+    }
+    opened
+}
+
+#[test]
+fn sealing_waits_for_lower_layers_in_whatever_order_it_is_asked() {
+    let bench = Bench::new(PackOptions { threads: 1, ..PackOptions::default() });
+    let layers = stack(&bench);
+    let merged = asked(|reply| bench.packer.bootstrap(vec![0, 1, 2, 1], reply));
+    let sealed: Vec<_> = layers.iter().rev().map(|layer| asked(|reply| layer.seal(reply))).collect();
+    for blob in sealed {
+        let blob = blob.recv_timeout(PATIENCE).unwrap().unwrap();
+        assert!(blob.size > 5000);
+    }
+    let merged = merged.recv_timeout(PATIENCE).unwrap().unwrap();
+    assert_eq!(merged.len() % 4096, 0);
+    let again = asked(|reply| bench.packer.bootstrap(vec![0], reply)).recv_timeout(PATIENCE).unwrap();
+    assert_eq!(again.unwrap_err().code(), "INTERNAL");
+}
+
+#[test]
+fn whoever_waits_for_a_layer_ends_with_it() {
+    for by_dispose in [false, true] {
+        let bench = Bench::new(PackOptions::default());
+        let layers = stack(&bench);
+        let merged = asked(|reply| bench.packer.bootstrap(vec![0, 1, 2], reply));
+        let waiting: Vec<_> = layers[1..].iter().map(|layer| asked(|reply| layer.seal(reply))).collect();
+        assert!(merged.recv_timeout(Duration::from_millis(50)).is_err());
+        if by_dispose {
+            bench.packer.dispose();
+        } else {
+            layers[0].abort();
+        }
+        for layer in waiting {
+            assert!(matches!(layer.recv_timeout(PATIENCE).unwrap(), Err(Error::Aborted)));
+        }
+        assert!(matches!(merged.recv_timeout(PATIENCE).unwrap(), Err(Error::Aborted)));
+        for number in 0..3 {
+            gone(&bench.blob(number));
+        }
+    }
+}
+
+#[test]
+fn what_no_file_system_holds_is_told_when_the_layer_is_sealed() {
+    let bench = Bench::new(PackOptions::default());
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Link);
+    header.set_size(0);
+    tar.append_link(&mut header, "a", "b").unwrap();
+    let layer = bench.open(0);
+    pack(&layer, &tar.into_inner().unwrap()).unwrap();
+    let error = asked(|reply| layer.seal(reply)).recv_timeout(PATIENCE).unwrap().unwrap_err();
+    assert_eq!((error.code(), error.offset()), ("FORMAT", Some(0)));
+    assert!(
+        error
+            .to_string()
+            .starts_with("tar entry \"a\" at offset 0: a hard link to \"b\", which has no entry")
+    );
+    assert!(error.hint().is_some());
+    gone(&bench.blob(0));
 }
 
 #[test]

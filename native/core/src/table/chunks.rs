@@ -91,7 +91,13 @@ impl ChunkRecord {
         table.as_chunks::<CHUNK_RECORD>().0.iter().map(Self::decode)
     }
 
-    fn decode(record: &[u8; CHUNK_RECORD]) -> Self {
+    /// Where a packed record says that its chunk starts in the uncompressed address space.
+    pub fn uncompressed_offset_of(record: &[u8; CHUNK_RECORD]) -> u64 {
+        record.last_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    }
+
+    /// One record.
+    pub fn decode(record: &[u8; CHUNK_RECORD]) -> Self {
         let (words, _) = record.as_chunks::<4>();
         let word = |at: usize| words.get(at).map_or(0, |word| u32::from_le_bytes(*word));
         let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 1)) << 32;

@@ -1,4 +1,5 @@
-//! The packed tables that cross to TypeScript, little-endian; `src/native.ts` decodes them. Three buffers a layer:
+//! The packed tables that cross to TypeScript when layers are only read, little-endian; `src/native/tables.ts` decodes them.
+//! Three buffers a layer:
 //!
 //! *Entries*, in tar order, one record after another without padding:
 //!
@@ -25,9 +26,11 @@
 
 mod chunks;
 mod entries;
+mod limits;
 
 pub use chunks::{ChunkRecord, ChunkRecords};
 pub use entries::EntryTable;
+pub use limits::{EntryLimits, Promised};
 
 /// Bytes of an entry before its names.
 pub const ENTRY_HEAD: usize = 64;

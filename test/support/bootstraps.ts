@@ -8,11 +8,11 @@ import {
   type DigesterName,
   type LayerEntry,
   chunkBlob,
-} from '../rafs-builder/tree.js';
-import { blobFeatures } from '../rafs-builder/v6.js';
+} from '../../src/rafs-builder/tree.js';
+import { blobFeatures } from '../../src/rafs-builder/v6.js';
 import { numberBlobs, storedOffsets } from './blobs.js';
-import { type LayerTree } from './layer-tree.js';
-import { overlay } from './overlay.js';
+import { type LayerTree } from '../../src/merge/layer-tree.js';
+import { overlay } from '../../src/merge/overlay.js';
 
 /** What all bootstraps of an image say of its chunks. */
 export interface ChunkSettings {

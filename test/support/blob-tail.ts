@@ -3,18 +3,18 @@
  * each with a tar header behind it. A layer that stores no chunk has the last two alone.
  */
 import { createHash } from 'node:crypto';
-import { type Digest, digestHex } from '../oci/digest.js';
-import { blobMetaFile, encodeBlobMetaHeader, encodeChunkMetas } from './blob-meta.js';
-import { encodeTarHeader } from './tar-header.js';
-import { SECTIONS, type TocEntry, tocEntry, tocFlags } from './toc.js';
+import { type Digest, digestHex } from '../../src/oci/digest.js';
+import { blobMetaFile, encodeBlobMetaHeader, encodeChunkMetas } from '../../src/rafs-builder/blob-meta.js';
+import { encodeTarHeader } from '../../src/rafs-builder/tar-header.js';
+import { SECTIONS, type TocEntry, tocEntry, tocFlags } from '../../src/rafs-builder/toc.js';
 import {
   type BlobRecord,
   type ChunkTable,
   type CompressorName,
   copyDigest,
   type DigesterName,
-} from './tree.js';
-import { BLOCK_SIZE, blobFeatures, COMPRESSORS, OWN_BLOB_ID } from './v6.js';
+} from '../../src/rafs-builder/tree.js';
+import { BLOCK_SIZE, blobFeatures, COMPRESSORS, OWN_BLOB_ID } from '../../src/rafs-builder/v6.js';
 
 export interface BlobTailInput {
   /** The chunks that the layer stores. */

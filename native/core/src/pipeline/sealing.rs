@@ -1,0 +1,107 @@
+//! What layers of an image know of each other when their blobs are completed.
+//!
+//! A layer's own bootstrap names the blobs of lower layers that it refers to, and these have names only when they are sealed.
+//! Sealing therefore waits, on a thread of its own, so that it never holds up one that compresses. A layer that ends early
+//! wakes all who wait, and whoever waits for it ends with its error.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex};
+
+use super::layer::Layer;
+use crate::error::{Error, Result};
+use crate::meter::{Wait, waiting};
+use crate::rafs::{SealedChunks, SealedLayer};
+use crate::sync::{lock, wait};
+
+/// How far a layer is.
+enum State {
+    /// Not sealed yet.
+    Open,
+    /// Its blob is complete.
+    Sealed(Box<SealedLayer>),
+    /// It never will be.
+    Ended(Error),
+}
+
+/// The layers of one image by number.
+#[derive(Default)]
+pub struct Sealing {
+    layers: Mutex<BTreeMap<u32, State>>,
+    changed: Condvar,
+}
+
+impl Sealing {
+    /// A layer is open: others may wait for it.
+    pub fn open(&self, number: u32) {
+        lock(&self.layers).insert(number, State::Open);
+    }
+
+    /// A layer has ended early. One that is sealed stays so.
+    pub fn end(&self, number: u32, error: Error) {
+        let mut layers = lock(&self.layers);
+        if let Some(state @ State::Open) = layers.get_mut(&number) {
+            *state = State::Ended(error);
+        }
+        self.changed.notify_all();
+    }
+
+    /// A layer is sealed.
+    pub fn seal(&self, layer: SealedLayer) {
+        lock(&self.layers).insert(layer.number, State::Sealed(Box::new(layer)));
+        self.changed.notify_all();
+    }
+
+    /// The blobs of lower layers, for a layer that refers to them; waits until they are sealed.
+    pub fn lower(&self, layer: &Layer, numbers: &[u32]) -> Result<Vec<(u32, Option<SealedChunks>)>> {
+        let mut layers = lock(&self.layers);
+        loop {
+            if let Some(error) = layer.ending.failure() {
+                return Err(error);
+            }
+            if are_sealed(&layers, numbers)? {
+                let blob = |number: &u32| match layers.get(number) {
+                    Some(State::Sealed(layer)) => (*number, layer.blob()),
+                    _ => (*number, None),
+                };
+                return Ok(numbers.iter().map(blob).collect());
+            }
+            layers = waiting(Wait::Blocked, || wait(&self.changed, layers));
+        }
+    }
+
+    /// Takes layers out when all of them are sealed.
+    pub fn take(&self, numbers: &[u32]) -> Result<Vec<SealedLayer>> {
+        let mut layers = lock(&self.layers);
+        while !are_sealed(&layers, numbers)? {
+            layers = waiting(Wait::Blocked, || wait(&self.changed, layers));
+        }
+        let mut taken = Vec::with_capacity(layers.len());
+        for number in numbers {
+            if let Some(State::Sealed(layer)) = layers.remove(number) {
+                taken.push(*layer);
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Nobody wants the layers any more.
+    pub fn abort(&self) {
+        for state in lock(&self.layers).values_mut() {
+            *state = State::Ended(Error::Aborted);
+        }
+        self.changed.notify_all();
+    }
+}
+
+fn are_sealed(layers: &BTreeMap<u32, State>, numbers: &[u32]) -> Result<bool> {
+    let mut all = true;
+    for number in numbers {
+        match layers.get(number) {
+            Some(State::Sealed(_)) => {}
+            Some(State::Open) => all = false,
+            Some(State::Ended(error)) => return Err(error.duplicate()),
+            None => return Err(Error::internal(format!("layer {number} is not there to be sealed"))),
+        }
+    }
+    Ok(all)
+}

@@ -1,0 +1,153 @@
+//! Which blobs a bootstrap names, and in what order. In a tree a blob is known by the number of its source layer; in a
+//! bootstrap it is known by its place in the blob table.
+
+use std::sync::Arc;
+
+use super::layout::{OWN_BLOB_ID, blob_features};
+use super::store::{Kind, Store};
+use super::tree::Tree;
+use super::walk::Walk;
+use crate::dict::Place;
+use crate::error::{Error, Result};
+use crate::table::{CHUNK_RECORD, ChunkRecord};
+
+/// One data blob as blob table and device table tell it. Sizes and offsets in bytes.
+#[derive(Clone, Debug)]
+pub struct BlobRecord {
+    /// SHA-256 of the RAFS blob in hex; 64 times `x` inside the blob's own bootstrap, where it is not known yet.
+    pub id: [u8; 64],
+    /// Of its chunks.
+    pub chunk_size: u32,
+    /// Number of the codec of its chunks.
+    pub compressor: u32,
+    /// `blob_features`.
+    pub features: u32,
+    /// Where the bootstrap section starts in the RAFS blob.
+    pub compressed_size: u64,
+    /// Of the uncompressed address space; a multiple of 4096.
+    pub uncompressed_size: u64,
+    /// Number of the codec of the chunk records.
+    pub meta_compressor: u32,
+    /// Where these are in the RAFS blob.
+    pub meta_offset: u64,
+    /// As stored.
+    pub meta_compressed_size: u64,
+    /// As they are.
+    pub meta_uncompressed_size: u64,
+}
+
+impl BlobRecord {
+    /// For bootstraps that are not part of the blob, now that its id is known.
+    pub fn foreign(&self, id: [u8; 64]) -> Self {
+        Self { id, features: self.features & !blob_features::INLINED_FS_META, ..self.clone() }
+    }
+}
+
+/// A blob and the chunks that files may refer to.
+#[derive(Clone)]
+pub struct Blob {
+    /// What tables say of it.
+    pub record: BlobRecord,
+    /// Packed chunk records, by index.
+    pub chunks: Arc<Vec<u8>>,
+}
+
+impl Blob {
+    /// Chunks that it stores.
+    pub fn chunk_count(&self) -> usize {
+        self.chunks.len() / CHUNK_RECORD
+    }
+
+    /// One of them.
+    pub fn chunk(&self, index: u32) -> Option<ChunkRecord> {
+        self.packed(index).map(ChunkRecord::decode)
+    }
+
+    /// Where one starts in the uncompressed address space.
+    pub fn uncompressed_offset(&self, index: u32) -> Option<u64> {
+        self.packed(index).map(ChunkRecord::uncompressed_offset_of)
+    }
+
+    /// The digest of one.
+    pub fn digest(&self, index: u32) -> Option<&[u8]> {
+        self.packed(index)?.get(..32)
+    }
+
+    fn packed(&self, index: u32) -> Option<&[u8; CHUNK_RECORD]> {
+        self.chunks.as_chunks::<CHUNK_RECORD>().0.get(index as usize)
+    }
+}
+
+/// The blob table of a bootstrap, and where layers are in it.
+#[derive(Default)]
+pub struct BlobTable {
+    /// In order.
+    pub blobs: Vec<Blob>,
+    /// Positions by number of the layer.
+    positions: Vec<Option<u32>>,
+}
+
+impl BlobTable {
+    /// Where the blob of a layer is in the table.
+    pub fn position(&self, layer: u32) -> Option<u32> {
+        self.positions.get(layer as usize).copied().flatten()
+    }
+
+    /// The blob of a layer.
+    pub fn blob(&self, layer: u32) -> Option<&Blob> {
+        self.blobs.get(self.position(layer)? as usize)
+    }
+
+    /// Puts the blob of a layer behind the others.
+    pub fn add(&mut self, layer: u32, blob: Blob) {
+        let position = u32::try_from(self.blobs.len()).unwrap_or(u32::MAX);
+        self.set(layer, position);
+        self.blobs.push(blob);
+    }
+
+    fn set(&mut self, layer: u32, position: u32) {
+        let layer = layer as usize;
+        if layer >= self.positions.len() {
+            self.positions.resize(layer + 1, None);
+        }
+        if let Some(slot) = self.positions.get_mut(layer) {
+            *slot = Some(position);
+        }
+    }
+
+    /// Numbers blobs by first reference in walk order and leaves out those that nothing refers to (Nydus
+    /// builder/src/merge.rs). Equal ids become one blob. `of_layer` tells the blob of a layer.
+    pub fn of_merged(
+        walk: &Walk,
+        tree: &Tree,
+        stores: &[Store],
+        chunk_size: u32,
+        of_layer: impl Fn(u32) -> Option<Blob>,
+    ) -> Result<Self> {
+        let mut table = Self::default();
+        for (store, inode) in walk.inodes(tree, stores) {
+            if inode.kind != Kind::File {
+                continue;
+            }
+            let store = stores.get(usize::from(store));
+            for &Place { layer, .. } in store.map_or(&[][..], |store| store.chunks(inode, chunk_size)) {
+                if table.position(layer).is_some() {
+                    continue;
+                }
+                let blob = of_layer(layer).ok_or_else(|| {
+                    Error::internal(format!("a file refers to blob {layer}, which does not exist"))
+                })?;
+                match table.blobs.iter().position(|known| known.record.id == blob.record.id) {
+                    Some(known) => table.set(layer, u32::try_from(known).unwrap_or(u32::MAX)),
+                    None => table.add(layer, blob),
+                }
+            }
+        }
+        Ok(table)
+    }
+}
+
+/// The id of a blob that is not known yet.
+pub const fn own_id() -> [u8; 64] {
+    *OWN_BLOB_ID
+}

@@ -1,0 +1,56 @@
+//! Numbers into a buffer, at offsets that a plan has promised to be inside.
+
+/// A buffer that is written in any order.
+pub struct Bytes {
+    bytes: Vec<u8>,
+    left: bool,
+}
+
+impl Bytes {
+    /// Zeros.
+    pub fn new(size: usize) -> Self {
+        Self { bytes: vec![0; size], left: false }
+    }
+
+    /// Bytes at an offset.
+    pub fn put(&mut self, at: usize, bytes: &[u8]) {
+        match self.bytes.get_mut(at..).and_then(|rest| rest.get_mut(..bytes.len())) {
+            Some(place) => place.copy_from_slice(bytes),
+            None => self.left = true,
+        }
+    }
+
+    /// One byte.
+    pub fn u8(&mut self, at: usize, value: u8) {
+        self.put(at, &[value]);
+    }
+
+    /// Little-endian, as all of these.
+    pub fn u16(&mut self, at: usize, value: u16) {
+        self.put(at, &value.to_le_bytes());
+    }
+
+    /// See `u16`.
+    pub fn u32(&mut self, at: usize, value: u32) {
+        self.put(at, &value.to_le_bytes());
+    }
+
+    /// See `u16`.
+    pub fn u64(&mut self, at: usize, value: u64) {
+        self.put(at, &value.to_le_bytes());
+    }
+
+    /// What stands there.
+    pub fn get(&self, range: std::ops::RangeTo<usize>) -> &[u8] {
+        self.bytes.get(range).unwrap_or_default()
+    }
+
+    /// What was written; an internal error when something did not fit.
+    pub fn finish(self) -> crate::Result<Vec<u8>> {
+        if self.left {
+            Err(crate::Error::internal("a structure lies outside of its file"))
+        } else {
+            Ok(self.bytes)
+        }
+    }
+}

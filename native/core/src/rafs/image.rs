@@ -1,0 +1,159 @@
+//! The two bootstraps: the one inside a layer's blob, and the one of the whole image.
+
+use std::sync::Arc;
+
+use super::blob_table::{Blob, BlobRecord, BlobTable};
+use super::layer_tree::LayerTree;
+use super::layout::super_flags;
+use super::overlay::Overlay;
+use super::plan::Bootstrap;
+use super::tail::{StoredChunks, TailOptions, TailWriter};
+use super::used_chunks::Moved;
+use super::walk::Walk;
+use super::write::write;
+use crate::blob::{Blob as BlobFile, Spool};
+use crate::compress::Compression;
+use crate::digest::hex;
+use crate::error::{Error, Result};
+
+/// What the bootstrap of an image without any chunk says, whatever was asked for (Nydus builder/src/merge.rs).
+const CHUNKLESS_CHUNK_SIZE: u32 = 0x10_0000;
+
+/// What all bootstraps of an image say of its chunks.
+#[derive(Clone, Copy)]
+pub struct ChunkSettings {
+    /// Bytes.
+    pub chunk_size: u32,
+    /// Of the chunks.
+    pub compression: Compression,
+    /// zstd level of bootstraps inside of blobs.
+    pub level: i32,
+}
+
+impl ChunkSettings {
+    const fn flag(&self) -> u32 {
+        match self.compression {
+            Compression::None => super_flags::COMPRESSION_NONE,
+            Compression::Zstd { .. } => super_flags::COMPRESSION_ZSTD,
+        }
+    }
+}
+
+/// A layer whose blob is complete: what upper layers and the merged bootstrap need of it.
+pub struct SealedLayer {
+    /// As references call it.
+    pub number: u32,
+    /// `None`: it stores no chunk.
+    blob: Option<Blob>,
+    tree: LayerTree,
+    moved: Moved,
+    /// Content of the blob's `.blob.meta` file; empty when it stores no chunk.
+    pub blob_meta: Vec<u8>,
+}
+
+impl SealedLayer {
+    /// What upper layers refer to.
+    pub fn blob(&self) -> Option<SealedChunks> {
+        self.blob.clone().map(SealedChunks)
+    }
+}
+
+/// The chunks of a sealed layer.
+#[derive(Clone)]
+pub struct SealedChunks(Blob);
+
+/// Appends the tail to the blob of layer `number`; `lower` are the blobs of the other layers that its tree refers to, by
+/// number. The blobs of its bootstrap stand in the order in which packing first used them, its own among those of lower
+/// layers, which are what a chunk dictionary is to the reference (Nydus builder/src/core/node.rs).
+pub fn seal(
+    file: (&mut BlobFile, &Spool),
+    number: u32,
+    tree: LayerTree,
+    chunks: &StoredChunks,
+    lower: &[(u32, Option<SealedChunks>)],
+    settings: ChunkSettings,
+) -> Result<SealedLayer> {
+    let ChunkSettings { chunk_size, compression, level } = settings;
+    let (file, spool) = file;
+    let mut tail = TailWriter::new(file, spool, TailOptions { chunk_size, compression, level })?;
+    let (record, blob_meta) = tail.chunks(chunks)?.unzip();
+    let mut table = BlobTable::default();
+    for &layer in &tree.order {
+        if layer == number {
+            let own = record.clone().map(|record: BlobRecord| (record, Arc::clone(&chunks.records)));
+            if let Some((record, chunks)) = own {
+                table.add(layer, Blob { record, chunks });
+            }
+        } else if let Some((_, Some(SealedChunks(blob)))) = lower.iter().find(|(other, _)| *other == layer) {
+            table.add(layer, blob.clone());
+        }
+    }
+    let walk = Walk::new(&tree.tree, tree.stores());
+    let (bootstrap, moved) = write(&Bootstrap {
+        tree: &tree.tree,
+        stores: tree.stores(),
+        walk: &walk,
+        table: &table,
+        chunk_size,
+        compressor_flag: settings.flag(),
+        moved: &[],
+        force_xattr_flag: false,
+    })?;
+    drop(walk);
+    tail.finish(bootstrap)?;
+    // Only now the blob has a name.
+    let id = hex(&file.digest_with(&[]));
+    let id = id.as_bytes().try_into().map_err(|_| Error::internal("a digest is not 64 digits"))?;
+    let blob = record.map(|record| Blob { record: record.foreign(id), chunks: Arc::clone(&chunks.records) });
+    Ok(SealedLayer { number, blob, tree, moved, blob_meta: blob_meta.unwrap_or_default() })
+}
+
+/// The bootstrap of the image; `places` are the numbers of its layers, lowest first, and one may occur several times. Frees
+/// each layer's tree when it has been laid over those below.
+pub fn merged_bootstrap(
+    layers: Vec<SealedLayer>,
+    places: &[u32],
+    settings: ChunkSettings,
+) -> Result<Vec<u8>> {
+    let mut numbers = Vec::with_capacity(layers.len());
+    let (mut blobs, mut moved) = (Vec::new(), Vec::new());
+    let (mut trees, mut stores) = (Vec::new(), Vec::new());
+    for layer in layers {
+        let (tree, store) = layer.tree.into_parts();
+        numbers.push(layer.number);
+        blobs.push(layer.blob);
+        moved.push(layer.moved);
+        trees.push(Some(tree));
+        stores.push(store.unwrap_or_default());
+    }
+    let mut overlay = Overlay::new(stores)?;
+    for (position, &number) in places.iter().enumerate() {
+        let missing = || Error::internal(format!("layer {number} is not there to be merged"));
+        let store = numbers.iter().position(|&other| other == number).ok_or_else(missing)?;
+        let tree = trees.get_mut(store).ok_or_else(missing)?;
+        overlay.add(tree.as_ref().ok_or_else(missing)?, u16::try_from(store).unwrap_or(u16::MAX), number)?;
+        if !places.get(position + 1..).unwrap_or_default().contains(&number) {
+            *tree = None;
+        }
+    }
+    let Overlay { mut tree, stores, .. } = overlay;
+    tree.freeze();
+    let walk = Walk::new(&tree, &stores);
+    let has_chunks = blobs.iter().any(Option::is_some);
+    let chunk_size = if has_chunks { settings.chunk_size } else { CHUNKLESS_CHUNK_SIZE };
+    let table = BlobTable::of_merged(&walk, &tree, &stores, chunk_size, |number| {
+        let position = numbers.iter().position(|&other| other == number)?;
+        blobs.get(position)?.clone()
+    })?;
+    let (bootstrap, _) = write(&Bootstrap {
+        tree: &tree,
+        stores: &stores,
+        walk: &walk,
+        table: &table,
+        chunk_size,
+        compressor_flag: settings.flag(),
+        moved: &moved,
+        force_xattr_flag: true,
+    })?;
+    Ok(bootstrap)
+}

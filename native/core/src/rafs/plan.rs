@@ -1,0 +1,307 @@
+//! Plan of a bootstrap: which number, place and layout each inode gets, and where the tables stand. Everything is decided
+//! here; `write` only writes it down.
+//!
+//! A plan is columns of numbers, a few bytes a name, and refers to the tree for everything else: a layer may hold a million
+//! files.
+
+use std::collections::HashMap;
+
+use super::blob_table::BlobTable;
+use super::descend::path_of;
+use super::directory::{Row, size_of, with_dots};
+use super::layout::{self, BLOCK_SIZE, SLOT_SIZE, blob_entry, chunk_index_entry, chunk_info, device_slot};
+use super::layout::{inode_extended, prefetch_entry};
+use super::names::display_name;
+use super::placement::Placement;
+use super::store::{Inode, Kind, Mark, NONE, Store};
+use super::tree::{At, Tree, inode_at};
+use super::used_chunks::{Moved, UsedChunks, UsedRows};
+use super::walk::{Span, Walk};
+use super::xattrs;
+use crate::error::{Error, Result};
+
+/// What a bootstrap is written from.
+pub struct Bootstrap<'a> {
+    /// Names and directories.
+    pub tree: &'a Tree,
+    /// What they are made of.
+    pub stores: &'a [Store],
+    /// The tree in order.
+    pub walk: &'a Walk,
+    /// All of these are written.
+    pub table: &'a BlobTable,
+    /// Bytes.
+    pub chunk_size: u32,
+    /// What the image as a whole says.
+    pub compressor_flag: u32,
+    /// For each store what its layer's own table says of chunks; empty: this is that table.
+    pub moved: &'a [Moved],
+    /// A merge of the reference always sets `HAS_XATTR`; a layer only when there is one.
+    pub force_xattr_flag: bool,
+}
+
+impl<'a> Bootstrap<'a> {
+    /// Where the inode of a row is, and itself.
+    pub fn inode(&self, row: u32) -> (At, &'a Inode) {
+        let at = self.tree.node(self.walk.node(row)).inode();
+        (at, inode_at(self.stores, at))
+    }
+
+    /// The store that an inode lies in.
+    pub fn store(&self, at: At) -> Option<&'a Store> {
+        self.stores.get(usize::from(at.store))
+    }
+
+    /// What an inode takes before its body.
+    pub fn inode_size(&self, at: At, inode: &Inode) -> u64 {
+        let xattrs = self.store(at).map_or(0, |store| store.xattrs(inode).len());
+        (inode_extended::SIZE + xattrs) as u64
+    }
+
+    fn name(&self, row: u32) -> &'a [u8] {
+        self.tree.name(self.stores, self.walk.node(row))
+    }
+}
+
+/// An inode that hard links name.
+#[derive(Clone, Copy)]
+pub struct Linked {
+    /// Its first row.
+    pub row: u32,
+    /// How many.
+    pub names: u32,
+    nid: u32,
+}
+
+/// See the module.
+pub struct Plan {
+    /// Where the inode of each row is.
+    nids: Vec<u32>,
+    /// By span: the block of a directory's data.
+    pub directory_data: Vec<u32>,
+    /// The blocks of symlinks' data, in the order in which they are placed.
+    pub symlink_data: Vec<u32>,
+    linked: HashMap<(u16, u32), Linked>,
+    /// Some inode has extended attributes.
+    pub has_xattrs: bool,
+    /// In order.
+    pub chunks: UsedRows,
+    /// Byte offsets in the file.
+    pub blob_table: u64,
+    /// 0 without blobs: then there is no such table.
+    pub prefetch: u64,
+    /// See `blob_table`.
+    pub meta: u64,
+    /// See `blob_table`.
+    pub chunk_table: u64,
+    /// Bytes of the whole.
+    pub file_size: u64,
+}
+
+impl Plan {
+    /// `Format` for what the format cannot hold, `Unsupported` for too many blobs. The second is what a merge has to know of
+    /// a layer whose own bootstrap this is.
+    pub fn new(bootstrap: &Bootstrap<'_>) -> Result<(Self, Moved)> {
+        let blobs = bootstrap.table.blobs.len();
+        if blobs > layout::MAX_BLOBS {
+            let limit = layout::MAX_BLOBS;
+            let message = format!("the image has {blobs} blobs with data; RAFS v6 holds {limit}");
+            return Err(Error::unsupported(message).with_hint("squash some layers of the source image"));
+        }
+        let mut planner = Planner::new(bootstrap);
+        planner.number()?;
+        planner.place()?;
+        let moved = planner.used.moved(bootstrap.table);
+        let chunks = planner.used.into_rows(bootstrap.table);
+        let block = BLOCK_SIZE as u64;
+        let blob_table = if blobs == 0 {
+            block
+        } else {
+            ((layout::DEVICE_TABLE_OFFSET + device_slot::SIZE * blobs) as u64).next_multiple_of(block)
+        };
+        let prefetch = blob_table + (blob_entry::SIZE * blobs) as u64;
+        let meta =
+            if blobs == 0 { 0 } else { (prefetch + prefetch_entry::SIZE as u64).next_multiple_of(block) };
+        let chunk_table = (meta + planner.placement.end()).next_multiple_of(block);
+        let plan = Self {
+            nids: planner.nids,
+            directory_data: planner.directory_data,
+            symlink_data: planner.symlink_data,
+            linked: planner.linked,
+            has_xattrs: planner.has_xattrs,
+            blob_table,
+            prefetch: if blobs == 0 { 0 } else { prefetch },
+            meta,
+            chunk_table,
+            file_size: (chunk_table + (chunk_info::SIZE * chunks.len()) as u64).next_multiple_of(block),
+            chunks,
+        };
+        Ok((plan, moved))
+    }
+
+    /// Where the inode of a row is.
+    pub fn nid(&self, row: u32) -> u32 {
+        self.nids.get(row as usize).copied().unwrap_or(0)
+    }
+
+    /// What there is to know of an inode that hard links name.
+    pub fn linked(&self, at: At) -> Option<Linked> {
+        self.linked.get(&(at.store, at.number)).copied()
+    }
+
+    /// The rows of a directory, with both dots, into `rows`.
+    pub fn directory<'a>(&self, bootstrap: &Bootstrap<'a>, span: &Span, rows: &mut Vec<Row<'a>>) {
+        rows.clear();
+        let dot = |name, row| Row { name, nid: self.nid(row), file_type: layout::dirent_type::DIRECTORY };
+        let children = (span.first..span.first + span.count).map(|row| Row {
+            name: bootstrap.name(row),
+            nid: self.nid(row),
+            file_type: file_type(bootstrap.inode(row).1.kind),
+        });
+        with_dots(rows, children, [dot(b".", span.row), dot(b"..", span.parent)]);
+    }
+}
+
+struct Planner<'a> {
+    bootstrap: &'a Bootstrap<'a>,
+    nids: Vec<u32>,
+    directory_data: Vec<u32>,
+    symlink_data: Vec<u32>,
+    linked: HashMap<(u16, u32), Linked>,
+    used: UsedChunks,
+    placement: Placement,
+    has_xattrs: bool,
+}
+
+impl<'a> Planner<'a> {
+    fn new(bootstrap: &'a Bootstrap<'a>) -> Self {
+        Self {
+            bootstrap,
+            nids: vec![0; bootstrap.walk.rows.len()],
+            directory_data: Vec::with_capacity(bootstrap.walk.spans.len()),
+            symlink_data: Vec::new(),
+            linked: HashMap::new(),
+            used: UsedChunks::new(bootstrap.table),
+            placement: Placement::new(u64::from(layout::ROOT_NID) * SLOT_SIZE as u64),
+            has_xattrs: false,
+        }
+    }
+
+    /// Goes through all names: links, chunks, faults.
+    fn number(&mut self) -> Result<()> {
+        let bootstrap = self.bootstrap;
+        for row in (0u32..).take(bootstrap.walk.rows.len()) {
+            let (at, inode) = bootstrap.inode(row);
+            if inode.xattrs != NONE {
+                self.has_xattrs = true;
+                self.check_xattrs(row, at, inode)?;
+            }
+            if inode.mark == Mark::Linked {
+                let first = Linked { row, names: 0, nid: 0 };
+                self.linked.entry((at.store, at.number)).or_insert(first).names += 1;
+            }
+            if inode.kind == Kind::File && inode.size > 0 {
+                let chunks =
+                    bootstrap.store(at).map_or(&[][..], |store| store.chunks(inode, bootstrap.chunk_size));
+                if chunks.is_empty() {
+                    return Err(Error::internal(format!("a file of {} bytes has no chunks", inode.size)));
+                }
+                let moved = bootstrap.moved.get(usize::from(at.store)).filter(|moved| !moved.is_empty());
+                self.used.add(bootstrap.table, chunks, moved)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_xattrs(&self, row: u32, at: At, inode: &Inode) -> Result<()> {
+        let size = self.bootstrap.store(at).map_or(0, |store| store.xattrs(inode).len());
+        if u16::try_from(xattrs::count(size)).is_ok() {
+            return Ok(());
+        }
+        let path = path_of(self.bootstrap.tree, self.bootstrap.stores, self.bootstrap.walk.node(row));
+        let path = if path.is_empty() { "/".to_owned() } else { display_name(&path) };
+        Err(Error::format(format!(
+            "{path}: its xattrs take more than the 262 KB that RAFS v6 has for one file"
+        )))
+    }
+
+    /// Directories in order, each followed by what is no directory in it.
+    fn place(&mut self) -> Result<()> {
+        let bootstrap = self.bootstrap;
+        let mut names = Vec::new();
+        for span in &bootstrap.walk.spans {
+            let rows = span.first..span.first + span.count;
+            names.clear();
+            let dot = |name| Row { name, nid: 0, file_type: 0 };
+            let children = rows.clone().map(|row| dot(bootstrap.name(row)));
+            with_dots(&mut names, children, [dot(b"."), dot(b"..")]);
+            let size = size_of(names.iter().map(|row| row.name));
+            let (at, inode) = bootstrap.inode(span.row);
+            let place = self.placement.place_with_data(bootstrap.inode_size(at, inode), size);
+            self.directory_data.push(block_of(place.data)?);
+            self.set_nid(span.row, place.offset)?;
+            for row in rows {
+                self.place_row(row)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn place_row(&mut self, row: u32) -> Result<()> {
+        let bootstrap = self.bootstrap;
+        let (at, inode) = bootstrap.inode(row);
+        let known = self.linked.get(&(at.store, at.number)).map_or(0, |linked| linked.nid);
+        if known != 0 && inode.mark == Mark::Linked {
+            return self.set_nid(row, u64::from(known) * SLOT_SIZE as u64);
+        }
+        let size = bootstrap.inode_size(at, inode);
+        let offset = match inode.kind {
+            Kind::Directory => return Ok(()),
+            Kind::File => {
+                let chunks = inode.size.div_ceil(u64::from(bootstrap.chunk_size));
+                self.placement.place_file(size.next_multiple_of(8) + chunk_index_entry::SIZE as u64 * chunks)
+            }
+            Kind::Symlink => {
+                let place = self.placement.place_with_data(size, inode.size);
+                self.symlink_data.push(block_of(place.data)?);
+                place.offset
+            }
+            Kind::Char | Kind::Block | Kind::Fifo => self.placement.place_special(size),
+        };
+        self.set_nid(row, offset)?;
+        if inode.mark == Mark::Linked
+            && let Some(linked) = self.linked.get_mut(&(at.store, at.number))
+        {
+            linked.nid = self.nids.get(row as usize).copied().unwrap_or(0);
+        }
+        Ok(())
+    }
+
+    fn set_nid(&mut self, row: u32, offset: u64) -> Result<()> {
+        let nid = u32::try_from(offset / SLOT_SIZE as u64).map_err(|_| too_large())?;
+        if let Some(slot) = self.nids.get_mut(row as usize) {
+            *slot = nid;
+        }
+        Ok(())
+    }
+}
+
+fn block_of(offset: u64) -> Result<u32> {
+    u32::try_from(offset / BLOCK_SIZE as u64).map_err(|_| too_large())
+}
+
+fn too_large() -> Error {
+    Error::unsupported("the metadata of the image takes more than 128 GiB")
+}
+
+/// As directory entries tell it.
+const fn file_type(kind: Kind) -> u8 {
+    match kind {
+        Kind::File => layout::dirent_type::FILE,
+        Kind::Directory => layout::dirent_type::DIRECTORY,
+        Kind::Symlink => layout::dirent_type::SYMLINK,
+        Kind::Char => layout::dirent_type::CHAR,
+        Kind::Block => layout::dirent_type::BLOCK,
+        Kind::Fifo => layout::dirent_type::FIFO,
+    }
+}

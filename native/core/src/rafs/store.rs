@@ -1,0 +1,191 @@
+//! What one layer's tree is made of, packed: inodes as numbers, and one array of bytes for names, targets and extended
+//! attributes. A million inodes are a handful of allocations.
+
+use super::xattrs;
+use crate::dict::Place;
+use crate::error::{Error, Result};
+
+/// No number: no inode, node, directory or attribute.
+pub const NONE: u32 = u32::MAX;
+
+/// What an inode is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file; whiteouts too.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A character device.
+    Char,
+    /// A block device.
+    Block,
+    /// A named pipe.
+    Fifo,
+}
+
+impl Kind {
+    /// The word for it in sentences.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Directory => "directory",
+            Self::Symlink => "symlink",
+            Self::Char => "char",
+            Self::Block => "block",
+            Self::Fifo => "fifo",
+        }
+    }
+}
+
+/// What few inodes are; none is two of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Nothing of these.
+    None,
+    /// A directory without an entry of its own, which is not to overwrite what lies below.
+    Implied,
+    /// A hard link names it: it may have more than one name.
+    Linked,
+}
+
+/// An inode without its names.
+#[derive(Clone, Copy, Debug)]
+pub struct Inode {
+    /// Seconds since 1970.
+    pub mtime: i64,
+    /// Bytes of a file, or of a symlink's target.
+    pub size: u64,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Below 10^9.
+    pub mtime_nsec: u32,
+    /// File: its first reference. Symlink: where its target is. Device: its number as it is stored.
+    pub start: u32,
+    /// Where its extended attributes are; `NONE` without any.
+    pub xattrs: u32,
+    /// Permission bits.
+    pub mode: u16,
+    /// What it is.
+    pub kind: Kind,
+    /// What else there is to know.
+    pub mark: Mark,
+}
+
+impl Inode {
+    /// A directory without an entry of its own: 0755, 0:0, time 0 (Nydus builder/src/tarball.rs makes the same).
+    pub const fn implied_directory() -> Self {
+        Self {
+            mtime: 0,
+            size: 0,
+            uid: 0,
+            gid: 0,
+            mtime_nsec: 0,
+            start: NONE,
+            xattrs: NONE,
+            mode: 0o755,
+            kind: Kind::Directory,
+            mark: Mark::Implied,
+        }
+    }
+}
+
+/// Stands for what is not there; only a bug leads here.
+const NO_INODE: Inode = Inode::implied_directory();
+
+/// The inodes and bytes of one layer.
+#[derive(Default)]
+pub struct Store {
+    inodes: Vec<Inode>,
+    bytes: Vec<u8>,
+    /// Places of the files' chunks, file after file, in tar order.
+    pub references: Vec<Place>,
+}
+
+impl Store {
+    /// Adds an inode.
+    pub fn push(&mut self, inode: Inode) -> Result<u32> {
+        let number = number_of(self.inodes.len())?;
+        self.inodes.push(inode);
+        Ok(number)
+    }
+
+    /// An inode that is there.
+    pub fn inode(&self, number: u32) -> &Inode {
+        self.inodes.get(number as usize).unwrap_or(&NO_INODE)
+    }
+
+    /// The same, to be changed.
+    pub fn inode_mut(&mut self, number: u32) -> Option<&mut Inode> {
+        self.inodes.get_mut(number as usize)
+    }
+
+    /// Keeps a name of at most 255 bytes: its length, then itself.
+    pub fn put_name(&mut self, name: &[u8]) -> Result<u32> {
+        let at = number_of(self.bytes.len())?;
+        self.bytes
+            .push(u8::try_from(name.len()).map_err(|_| Error::internal("a name has more than 255 bytes"))?);
+        self.bytes.extend_from_slice(name);
+        Ok(at)
+    }
+
+    /// A name that was kept.
+    pub fn name(&self, at: u32) -> &[u8] {
+        let rest = self.bytes.get(at as usize..).unwrap_or_default();
+        rest.split_first().and_then(|(length, rest)| rest.get(..usize::from(*length))).unwrap_or_default()
+    }
+
+    /// Keeps the target of a symlink.
+    pub fn put_target(&mut self, target: &[u8]) -> Result<u32> {
+        let at = number_of(self.bytes.len())?;
+        self.bytes.extend_from_slice(target);
+        Ok(at)
+    }
+
+    /// The target of a symlink.
+    pub fn target(&self, inode: &Inode) -> &[u8] {
+        self.bytes_at(inode.start, usize::try_from(inode.size).unwrap_or(usize::MAX))
+    }
+
+    /// Keeps extended attributes, sorted by name, as they are stored in an image; `NONE` for none.
+    pub fn put_xattrs(&mut self, list: &[(Vec<u8>, Vec<u8>)]) -> Result<u32> {
+        if list.is_empty() {
+            return Ok(NONE);
+        }
+        let at = number_of(self.bytes.len())?;
+        let size =
+            u32::try_from(xattrs::area_size(list)).map_err(|_| Error::internal("xattrs without end"))?;
+        self.bytes.extend_from_slice(&size.to_le_bytes());
+        xattrs::encode(&mut self.bytes, list)?;
+        Ok(at)
+    }
+
+    /// The extended attributes of an inode as they are stored in an image; empty without any.
+    pub fn xattrs(&self, inode: &Inode) -> &[u8] {
+        if inode.xattrs == NONE {
+            return &[];
+        }
+        let size = self.bytes_at(inode.xattrs, 4).try_into().map_or(0, u32::from_le_bytes);
+        self.bytes_at(inode.xattrs.saturating_add(4), size as usize)
+    }
+
+    /// The places of a file's chunks.
+    pub fn chunks(&self, inode: &Inode, chunk_size: u32) -> &[Place] {
+        let count = usize::try_from(inode.size.div_ceil(u64::from(chunk_size))).unwrap_or(usize::MAX);
+        let start = inode.start as usize;
+        self.references.get(start..start.saturating_add(count)).unwrap_or_default()
+    }
+
+    pub(super) fn bytes_at(&self, at: u32, len: usize) -> &[u8] {
+        self.bytes.get(at as usize..).and_then(|rest| rest.get(..len)).unwrap_or_default()
+    }
+}
+
+/// A length as the next number.
+pub fn number_of(len: usize) -> Result<u32> {
+    let number = u32::try_from(len).ok().filter(|&number| number < crate::slots::Slots::LIMIT);
+    number.ok_or_else(|| Error::unsupported("a layer's names, links and attributes take more than 4 GiB"))
+}

@@ -1,0 +1,48 @@
+//! The 512 bytes behind each section of a RAFS blob. A tar header by its looks, but it follows its payload, which is not
+//! padded: a blob is read from its end. (Nydus builder/src/core/blob.rs, `write_tar_header`.)
+
+use super::layout::{GNU_MAGIC, REGULAR, tar_header};
+
+/// Eleven octal digits hold less than this; bigger sizes are binary, big-endian, with the top bit of the field set.
+const OCTAL_LIMIT: u64 = 1 << 33;
+
+/// The header that follows a section of `size` bytes.
+pub fn tar_header(name: &[u8], size: u64) -> [u8; tar_header::SIZE] {
+    let mut header = [0; tar_header::SIZE];
+    let mut put = |at: usize, bytes: &[u8]| {
+        for (to, from) in header.iter_mut().skip(at).zip(bytes) {
+            *to = *from;
+        }
+    };
+    put(tar_header::NAME, name);
+    if size < OCTAL_LIMIT {
+        put(tar_header::SIZE_FIELD, format!("{size:011o}").as_bytes());
+    } else {
+        put(tar_header::SIZE_FIELD, &[0x80]);
+        put(tar_header::SIZE_FIELD + 4, &size.to_be_bytes());
+    }
+    put(tar_header::MTIME, b"00000000000");
+    put(tar_header::CHECKSUM, b"        ");
+    put(tar_header::TYPE, &[REGULAR]);
+    put(tar_header::MAGIC, GNU_MAGIC);
+    let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
+    let digits = format!("{sum:07o}\0");
+    for (to, from) in header.iter_mut().skip(tar_header::CHECKSUM).zip(digits.as_bytes()) {
+        *to = *from;
+    }
+    header
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_sizes_are_binary() {
+        let small = tar_header(b"image.blob", OCTAL_LIMIT - 1);
+        assert_eq!(&small[124..136], b"77777777777\0");
+        let large = tar_header(b"image.blob", OCTAL_LIMIT);
+        assert_eq!(large[124..136], [0x80, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0]);
+        assert_eq!(&small[148..156], b"0005734\0");
+    }
+}

@@ -1,0 +1,238 @@
+//! Names in directories, in numbers: an arena of nodes, found by directory and name, and listed in the order in which they
+//! came. What a node is called and what it leads to lies in stores; the tree of one layer has one, a merged tree many.
+
+use std::hash::{BuildHasher as _, RandomState};
+
+use super::store::{Inode, NONE, Store, number_of};
+use crate::error::Result;
+use crate::slots::Slots;
+
+/// The directory that everything lies in.
+pub const ROOT: u32 = 0;
+
+/// Something in one of the stores: a name or an inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct At {
+    /// Which store.
+    pub store: u16,
+    /// Where in it.
+    pub number: u32,
+}
+
+/// A name in a directory.
+#[derive(Clone, Copy, Debug)]
+pub struct Node {
+    name: u32,
+    inode: u32,
+    /// The name after this one; the last one's is the first.
+    next: u32,
+    /// Its number as a directory; `NONE` for everything else.
+    pub dir: u32,
+    /// The directory that it lies in.
+    pub parent: u32,
+    name_store: u16,
+    inode_store: u16,
+}
+
+impl Node {
+    /// Where its name is.
+    pub const fn name(&self) -> At {
+        At { store: self.name_store, number: self.name }
+    }
+
+    /// Where its inode is.
+    pub const fn inode(&self) -> At {
+        At { store: self.inode_store, number: self.inode }
+    }
+
+    /// False for a name that was taken out.
+    pub const fn is_there(&self) -> bool {
+        self.inode != NONE
+    }
+}
+
+/// Stands for what is not there; only a bug leads here.
+const NO_NODE: Node =
+    Node { name: NONE, inode: NONE, next: NONE, dir: NONE, parent: NONE, name_store: 0, inode_store: 0 };
+
+/// A directory: its names, and the way back to the root.
+#[derive(Clone, Copy, Debug)]
+pub struct Dir {
+    /// The name that came last; `NONE` when there is none.
+    last: u32,
+    /// Its own name.
+    pub node: u32,
+    /// The directory above; the root's is itself.
+    pub parent: u32,
+    /// 0 for the root.
+    pub depth: u32,
+}
+
+const NO_DIR: Dir = Dir { last: NONE, node: NONE, parent: ROOT, depth: 0 };
+
+/// See the module.
+pub struct Tree {
+    nodes: Vec<Node>,
+    dirs: Vec<Dir>,
+    index: Slots,
+    hasher: RandomState,
+}
+
+impl Tree {
+    /// A root without a name, and nothing in it.
+    pub fn new(root: At) -> Self {
+        let node = Node { inode: root.number, inode_store: root.store, dir: ROOT, ..NO_NODE };
+        let dir = Dir { node: 0, ..NO_DIR };
+        Self { nodes: vec![node], dirs: vec![dir], index: Slots::default(), hasher: RandomState::new() }
+    }
+
+    /// Names there have been.
+    pub const fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// A node.
+    pub fn node(&self, number: u32) -> &Node {
+        self.nodes.get(number as usize).unwrap_or(&NO_NODE)
+    }
+
+    /// A directory.
+    pub fn dir(&self, number: u32) -> &Dir {
+        self.dirs.get(number as usize).unwrap_or(&NO_DIR)
+    }
+
+    /// A node's name; the root's is empty.
+    pub fn name<'a>(&self, stores: &'a [Store], number: u32) -> &'a [u8] {
+        let at = self.node(number).name();
+        if at.number == NONE {
+            &[]
+        } else {
+            stores.get(usize::from(at.store)).map_or(&[], |store| store.name(at.number))
+        }
+    }
+
+    /// What a directory knows by this name.
+    pub fn find(&self, stores: &[Store], dir: u32, name: &[u8]) -> Option<u32> {
+        self.index.find(self.hash(dir, name), |number| {
+            let node = self.node(number);
+            node.parent == dir && self.name(stores, number) == name
+        })
+    }
+
+    /// Adds a name that is not there, behind all others.
+    pub fn add(&mut self, stores: &[Store], dir: u32, name: At, inode: At) -> Result<u32> {
+        let number = number_of(self.nodes.len())?;
+        let last = self.dir(dir).last;
+        // The list is a ring: the last one's next is the first.
+        let next = if last == NONE { number } else { self.node(last).next };
+        if let Some(last) = self.nodes.get_mut(last as usize) {
+            last.next = number;
+        }
+        if let Some(dir) = self.dirs.get_mut(dir as usize) {
+            dir.last = number;
+        }
+        let (name_store, inode_store) = (name.store, inode.store);
+        self.nodes.push(Node {
+            name: name.number,
+            inode: inode.number,
+            next,
+            dir: NONE,
+            parent: dir,
+            name_store,
+            inode_store,
+        });
+        let hash = self.hash(dir, self.name(stores, number));
+        let (nodes, hasher) = (&self.nodes, &self.hasher);
+        self.index.insert(hash, number, |other| {
+            let node = nodes.get(other as usize).unwrap_or(&NO_NODE);
+            let name =
+                stores.get(usize::from(node.name_store)).map_or(&[][..], |store| store.name(node.name));
+            hasher.hash_one((node.parent, name))
+        });
+        Ok(number)
+    }
+
+    /// Lets a name lead to another inode, which is no directory yet.
+    pub fn replace(&mut self, number: u32, inode: At) {
+        if let Some(node) = self.nodes.get_mut(number as usize) {
+            (node.inode, node.inode_store, node.dir) = (inode.number, inode.store, NONE);
+        }
+    }
+
+    /// Lets a directory have another inode.
+    pub fn set_inode(&mut self, number: u32, inode: At) {
+        if let Some(node) = self.nodes.get_mut(number as usize) {
+            (node.inode, node.inode_store) = (inode.number, inode.store);
+        }
+    }
+
+    /// Makes a node a directory, an empty one.
+    pub fn make_dir(&mut self, number: u32) -> Result<u32> {
+        let made = number_of(self.dirs.len())?;
+        let parent = self.node(number).parent;
+        self.dirs.push(Dir { last: NONE, node: number, parent, depth: self.dir(parent).depth + 1 });
+        if let Some(node) = self.nodes.get_mut(number as usize) {
+            node.dir = made;
+        }
+        Ok(made)
+    }
+
+    /// Takes a name out of its directory.
+    pub fn remove(&mut self, stores: &[Store], dir: u32, name: &[u8]) {
+        if let Some(number) = self.find(stores, dir, name) {
+            self.index.remove(self.hash(dir, name), |other| other == number);
+            self.replace(number, At { store: 0, number: NONE });
+        }
+    }
+
+    /// Takes all names out of a directory.
+    pub fn clear(&mut self, stores: &[Store], dir: u32) {
+        let mut cursor = self.first(dir);
+        while let Some(number) = cursor {
+            cursor = self.after(dir, number);
+            if self.node(number).is_there() {
+                self.index.remove(self.hash(dir, self.name(stores, number)), |other| other == number);
+                self.replace(number, At { store: 0, number: NONE });
+            }
+        }
+        if let Some(dir) = self.dirs.get_mut(dir as usize) {
+            dir.last = NONE;
+        }
+    }
+
+    /// True when nothing was ever put into the directory, or all was taken out at once.
+    pub fn is_empty(&self, dir: u32) -> bool {
+        self.dir(dir).last == NONE
+    }
+
+    /// The names of a directory in the order in which they came.
+    pub fn children(&self, dir: u32) -> impl Iterator<Item = u32> + '_ {
+        std::iter::successors(self.first(dir), move |&number| self.after(dir, number))
+            .filter(|&number| self.node(number).is_there())
+    }
+
+    /// Frees what only those need who look for names or add any.
+    pub fn freeze(&mut self) {
+        self.index = Slots::default();
+        self.nodes.shrink_to_fit();
+    }
+
+    fn first(&self, dir: u32) -> Option<u32> {
+        let last = self.dir(dir).last;
+        (last != NONE).then(|| self.node(last).next)
+    }
+
+    fn after(&self, dir: u32, number: u32) -> Option<u32> {
+        (self.dir(dir).last != number).then(|| self.node(number).next)
+    }
+
+    fn hash(&self, dir: u32, name: &[u8]) -> u64 {
+        self.hasher.hash_one((dir, name))
+    }
+}
+
+/// The inode at a place in one of the stores.
+pub fn inode_at(stores: &[Store], at: At) -> &Inode {
+    static NO_INODE: Inode = Inode::implied_directory();
+    stores.get(usize::from(at.store)).map_or(&NO_INODE, |store| store.inode(at.number))
+}
