@@ -12,7 +12,7 @@ import { type LayerTree, buildLayerTree } from '../../src/merge/layer-tree.js';
 import {
   compress,
   decompress,
-  type ImageScanner,
+  type LayerScanner,
   openImagePacker,
   openImageScanner,
   type ScannedLayer,
@@ -146,11 +146,18 @@ async function write(
   places: readonly number[],
   converted: readonly ConvertedLayer[],
 ): Promise<PackedImage & { readonly bootstrap: Buffer }> {
-  using scanner = openImageScanner(settings);
+  const spool = await mkdtemp(join(tmpdir(), 'nydusify-ts-scan-'));
   const layers: PackedLayer[] = [];
-  for (const [number, source] of sources.entries()) {
-    const lower = layers.map(({ blob }) => blob);
-    layers.push(await writeLayer(scanner, { number, source, lower, made: converted[number], settings }));
+  try {
+    // Chunks are kept for their checksums, which a mere scan has none of.
+    using scanner = openImageScanner({ ...settings, keep: true });
+    for (const [number, source] of sources.entries()) {
+      const lower = layers.map(({ blob }) => blob);
+      const own = scanner.openLayer(number, join(spool, String(number)));
+      layers.push(await writeLayer(own, { number, source, lower, made: converted[number], settings }));
+    }
+  } finally {
+    await rm(spool, { recursive: true });
   }
   const { compressor, chunkSize } = settings;
   const merged = mergedBootstrap({
@@ -173,10 +180,9 @@ interface LayerJob {
 }
 
 async function writeLayer(
-  scanner: ImageScanner,
+  own: LayerScanner,
   { number, source, lower, made, settings }: LayerJob,
 ): Promise<PackedLayer> {
-  const own = scanner.openLayer(number);
   if (source.length > 0) await own.write(Buffer.from(source));
   const scanned = await own.finish();
   const { compressor, chunkSize } = settings;

@@ -89,17 +89,23 @@ export async function scanImage(
   sources: readonly LayerSource[],
   { pieceSize = 256 * 1024, ...options }: PackForTestOptions = {},
 ): Promise<readonly ScannedLayer[]> {
-  using scanner = openImageScanner({ ...PACK_DEFAULTS, ...options });
-  const opened = sources.map((source, number): [LayerSource, LayerScanner] => [
-    source,
-    scanner.openLayer(number),
-  ]);
-  return await Promise.all(
-    opened.map(async ([source, layer]) => {
-      for await (const bytes of piecesOf(source, pieceSize)) await layer.write(bytes);
-      return layer.finish();
-    }),
-  );
+  const folder = mkdtempSync(join(tmpdir(), 'nydusify-scan-'));
+  try {
+    // Chunks are kept for their checksums, which a mere scan has none of.
+    using scanner = openImageScanner({ ...PACK_DEFAULTS, ...options, keep: true });
+    const opened = sources.map((source, number): [LayerSource, LayerScanner] => [
+      source,
+      scanner.openLayer(number, join(folder, String(number))),
+    ]);
+    return await Promise.all(
+      opened.map(async ([source, layer]) => {
+        for await (const bytes of piecesOf(source, pieceSize)) await layer.write(bytes);
+        return layer.finish();
+      }),
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** One layer on its own. */
