@@ -8,6 +8,8 @@ export default tseslint.config(
     rules: {
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      // `import { type A } from 'b'` leaves `import {} from 'b'` behind, which loads b: two thirds of a start.
+      '@typescript-eslint/no-import-type-side-effects': 'error',
       '@typescript-eslint/no-non-null-assertion': 'error',
       // Numbers are what our messages are made of.
       '@typescript-eslint/restrict-template-expressions': [

@@ -3,15 +3,15 @@ import { clientsOf, platformsOf, type ClientVerdict } from '../src/check/clients
 import { Detector } from '../src/check/detect.js';
 import { clientName, OUTCOMES, pickText } from '../src/cli/report/model.js';
 import { mergedIndex } from '../src/convert/merge-index.js';
-import { type IndexMarks } from '../src/convert/options.js';
-import { type SourceImage } from '../src/convert/source-images.js';
+import type { IndexMarks } from '../src/convert/options.js';
+import type { SourceImage } from '../src/convert/source-images.js';
 import { RegistryError } from '../src/errors.js';
 import { contentOf } from '../src/io/streams.js';
-import { type Descriptor } from '../src/oci/descriptor.js';
+import type { Descriptor } from '../src/oci/descriptor.js';
 import { sha256, type Digest } from '../src/oci/digest.js';
 import { parseConfig, parseManifest, serialise, toDocument, type JsonObject } from '../src/oci/manifest.js';
 import { ANNOTATION, MEDIA } from '../src/oci/media-types.js';
-import { type ImageSource } from '../src/registry/store.js';
+import type { ImageSource } from '../src/registry/store.js';
 import { markdownTable } from './docs-table.js';
 
 export const MARKS: readonly IndexMarks[] = ['both', 'artifact-type', 'os-features', 'dual'];

@@ -1,6 +1,6 @@
 /** native/core/src/rafs/layout.rs: what the addon's writer needs of the layout tables, as constants. */
 import { blobMetaHeader, chunkMeta, META_MAGIC } from '../src/rafs-builder/blob-meta.js';
-import { type AnyStruct, type FlagInfo } from '../src/rafs-builder/layout.js';
+import type { AnyStruct, FlagInfo } from '../src/rafs-builder/layout.js';
 import { GNU_MAGIC, REGULAR, tarHeader } from '../src/rafs-builder/tar-header.js';
 import { SECTIONS, tocEntry, tocFlags } from '../src/rafs-builder/toc.js';
 import * as v6 from '../src/rafs-builder/v6.js';

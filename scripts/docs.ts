@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join } from 'node:path';
 import { AUDIT_RULES } from '../src/rafs-builder/audit.js';
 import { blobMetaHeader, chunkMeta } from '../src/rafs-builder/blob-meta.js';
-import { type AnyStruct, type FlagInfo } from '../src/rafs-builder/layout.js';
+import type { AnyStruct, FlagInfo } from '../src/rafs-builder/layout.js';
 import { tarHeader } from '../src/rafs-builder/tar-header.js';
 import { tocEntry, tocFlags } from '../src/rafs-builder/toc.js';
 import * as v5 from '../src/rafs-builder/v5.js';

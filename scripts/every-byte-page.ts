@@ -1,6 +1,6 @@
 /** What `every-byte.ts` measured, as Markdown: a summary, a row a file, and the fields that nothing sees, with the reason. */
 import { REASONS } from '../test/support/every-byte-reasons.js';
-import { type FileReport, type Missed } from '../test/support/every-byte.js';
+import type { FileReport, Missed } from '../test/support/every-byte.js';
 
 /** As a message from a process: maps become lists. */
 export interface CaseReport {

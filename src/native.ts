@@ -15,9 +15,9 @@ import {
 } from './native/addon.js';
 import { decodeEntries, PackedChunkTable } from './native/tables.js';
 import { InternalError } from './errors.js';
-import { type DiffId, type Digest } from './oci/digest.js';
-import { type ChunkTable, type CompressorName, type LayerEntry } from './rafs-builder/tree.js';
-import { type PackStats, type StageTimes } from './reporter.js';
+import type { DiffId, Digest } from './oci/digest.js';
+import type { ChunkTable, CompressorName, LayerEntry } from './rafs-builder/tree.js';
+import type { PackStats, StageTimes } from './reporter.js';
 
 export { PackedChunkTable } from './native/tables.js';
 

@@ -1,6 +1,6 @@
 /** How library code speaks while it works: events in, nothing out. It never prints. */
-import { type Descriptor } from './oci/descriptor.js';
-import { type Digest } from './oci/digest.js';
+import type { Descriptor } from './oci/descriptor.js';
+import type { Digest } from './oci/digest.js';
 
 /** What packing one layer did; bytes and counts. */
 export interface PackStats {

@@ -9,9 +9,9 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type RealRegistry } from '../../test/support/registries.js';
+import type { RealRegistry } from '../../test/support/registries.js';
 import { projectRoot, runTool } from '../../test/support/tools.js';
-import { type BenchImage } from './images.js';
+import type { BenchImage } from './images.js';
 import { cpuSecondsOf } from './run.js';
 
 export interface Bound {

@@ -1,5 +1,5 @@
 /** Two curves over logarithmic axes, as an SVG that needs nothing else. */
-import { type Point } from './growth.js';
+import type { Point } from './growth.js';
 
 const WIDTH = 640;
 const HEIGHT = 300;

@@ -1,7 +1,7 @@
 /** Who waited for whom: the stages of one conversion, from the events that it wrote. */
-import { type StageTimes } from '../../src/reporter.js';
+import type { StageTimes } from '../../src/reporter.js';
 import { table } from './document.js';
-import { type Cost } from './run.js';
+import type { Cost } from './run.js';
 
 export interface Profile {
   readonly cost: Cost;

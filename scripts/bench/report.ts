@@ -5,7 +5,7 @@ import { runTool } from '../../test/support/tools.js';
 import { type Bound, boundWall, clientCpu } from './bound.js';
 import { serialPart } from './cores.js';
 import { table } from './document.js';
-import { type BenchImage } from './images.js';
+import type { BenchImage } from './images.js';
 import { type Profile, profileTable } from './profile.js';
 import { type Cost, median, spread } from './run.js';
 

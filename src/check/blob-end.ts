@@ -1,10 +1,10 @@
 /** The end of a blob, where its sections are told: read once, and again only when what is asked for begins before that. */
 import { FormatError } from '../errors.js';
 import { collect } from '../io/streams.js';
-import { type Descriptor } from '../oci/descriptor.js';
+import type { Descriptor } from '../oci/descriptor.js';
 import { decodeTarHeader, TAR_HEADER_SIZE } from '../rafs-builder/tar-header.js';
-import { type ContentSource } from '../registry/store.js';
-import { type CallOptions } from '../reporter.js';
+import type { ContentSource } from '../registry/store.js';
+import type { CallOptions } from '../reporter.js';
 
 /** Enough for a table of contents and, mostly, for everything behind the data; bytes. */
 const FIRST_READ = 64 * 1024;

@@ -4,13 +4,13 @@
  */
 import { createHash } from 'node:crypto';
 import { decompress } from '../native.js';
-import { type Descriptor } from '../oci/descriptor.js';
+import type { Descriptor } from '../oci/descriptor.js';
 import { blobMetaHeader } from '../rafs-builder/blob-meta.js';
-import { type AnyStruct } from '../rafs-builder/layout.js';
+import type { AnyStruct } from '../rafs-builder/layout.js';
 import { TAR_HEADER_SIZE, tarHeader } from '../rafs-builder/tar-header.js';
 import { SECTIONS, tocEntry, tocFlags, type TocEntry } from '../rafs-builder/toc.js';
-import { type ContentSource } from '../registry/store.js';
-import { type CallOptions } from '../reporter.js';
+import type { ContentSource } from '../registry/store.js';
+import type { CallOptions } from '../reporter.js';
 import { BlobEnd, frameFault, MAX_TAIL, Window } from './blob-end.js';
 
 /** As Nydus reads it. */

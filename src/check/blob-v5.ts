@@ -4,18 +4,18 @@
  * Blobs whose bootstrap was written to a file of its own are chunk data and nothing else.
  */
 import { createHash } from 'node:crypto';
-import { type Descriptor } from '../oci/descriptor.js';
+import type { Descriptor } from '../oci/descriptor.js';
 import { TAR_HEADER_SIZE, tarHeader } from '../rafs-builder/tar-header.js';
 import { SECTIONS, tocFlags } from '../rafs-builder/toc.js';
 import { blobFeatures } from '../rafs-builder/v6.js';
-import { type ChunkRecord } from '../rafs-builder/tree.js';
-import { type ContentSource } from '../registry/store.js';
-import { type CallOptions } from '../reporter.js';
+import type { ChunkRecord } from '../rafs-builder/tree.js';
+import type { ContentSource } from '../registry/store.js';
+import type { CallOptions } from '../reporter.js';
 import { BlobEnd, frameFault, MAX_TAIL, Window } from './blob-end.js';
-import { type BlobFrame, type Section } from './blob-frame.js';
+import type { BlobFrame, Section } from './blob-frame.js';
 import { NO_CHUNKS, tableOf, type NumberedChunks } from './numbered-chunks.js';
-import { type OpenedImage, type UsedBlob } from './opened.js';
-import { type Collector } from './rule.js';
+import type { OpenedImage, UsedBlob } from './opened.js';
+import type { Collector } from './rule.js';
 import { checkBlobSize, checkReserved, ownBlob, readOwnBootstrap } from './stored-chunks.js';
 
 /** What a blob says of itself; undefined for what cannot be read. */

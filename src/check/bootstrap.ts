@@ -4,7 +4,7 @@ import { ANNOTATION } from '../oci/media-types.js';
 import { finding, type Finding } from './finding.js';
 import { blobMetaOf } from '../look/bootstrap-layer.js';
 import { blobIdsOf, type OpenedImage } from './opened.js';
-import { type Rule } from './rule.js';
+import type { Rule } from './rule.js';
 import { placeIn } from './subject.js';
 
 export const bootstrapRules: readonly Rule<OpenedImage>[] = [

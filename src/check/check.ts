@@ -3,10 +3,10 @@
  * and on both halves of a merged index, without root, mount or daemon, and collects all findings.
  */
 import { mapOrdered } from '../io/concurrency.js';
-import { type Descriptor } from '../oci/descriptor.js';
-import { type Digest } from '../oci/digest.js';
+import type { Descriptor } from '../oci/descriptor.js';
+import type { Digest } from '../oci/digest.js';
 import { allPlatforms, formatSelection, type PlatformSelection } from '../oci/platform.js';
-import { type ImageSource } from '../registry/store.js';
+import type { ImageSource } from '../registry/store.js';
 import { silentReporter, type CallOptions } from '../reporter.js';
 import { bootstrapRules } from './bootstrap.js';
 import { configPairRules, configRules } from './config.js';
@@ -22,7 +22,7 @@ import { indexRules } from './index-rule.js';
 import { manifestRules, nydusManifestRules, ociManifestRules } from './manifest.js';
 import { originalRules } from './original.js';
 import { auditOpened, openImage, type OpenedImage, type Opening } from './opened.js';
-import { type Rule } from './rule.js';
+import type { Rule } from './rule.js';
 import {
   loadReference,
   placeIn,

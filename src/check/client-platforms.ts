@@ -3,7 +3,7 @@
  * with platforms, no better. Sources: containerd/platforms (platforms.go, compare.go, database.go) of 1.0.0-rc.1 and -rc.5,
  * containerd core/images, go-containerregistry pkg/v1/remote/index.go, podman's image library internal/pkg/platform.
  */
-import { type GoDescriptor, type GoPlatform } from './go-json.js';
+import type { GoDescriptor, GoPlatform } from './go-json.js';
 
 /**
  * `legacy`: containerd/platforms up to 1.0.0-rc.2, which takes no notice of `os.features`; in containerd up to 2.2 and in every

@@ -4,8 +4,8 @@
  */
 import { type Digest, isDigest } from '../oci/digest.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
-import { type ImageSource } from '../registry/store.js';
-import { type CallOptions } from '../reporter.js';
+import type { ImageSource } from '../registry/store.js';
+import type { CallOptions } from '../reporter.js';
 import {
   containerdChoice,
   craneChoice,
@@ -14,7 +14,7 @@ import {
   type PlatformMatcher,
 } from './client-platforms.js';
 import { Detector, nameOf, type Detection, type DetectionMode } from './detect.js';
-import { type GoDescriptor, type GoPlatform } from './go-json.js';
+import type { GoDescriptor, GoPlatform } from './go-json.js';
 
 export type Client = 'nydus-snapshotter' | 'containerd' | 'Docker' | 'podman' | 'skopeo' | 'crane';
 

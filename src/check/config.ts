@@ -5,7 +5,7 @@ import { formatPlatform, normalizePlatform } from '../oci/platform.js';
 import { finding, type Finding } from './finding.js';
 import { diffJson, items, member, plain, type JsonValue } from './json-diff.js';
 import { originalDigest } from './manifest.js';
-import { type Rule } from './rule.js';
+import type { Rule } from './rule.js';
 import { hasEmptyLayer, placeIn, type ImageSubject, type PairSubject } from './subject.js';
 
 export const configRules: readonly Rule<ImageSubject>[] = [

@@ -5,18 +5,18 @@
 import { mapOrdered } from '../io/concurrency.js';
 import { compareDigest } from '../io/streams.js';
 import { openBlobVerifier, PackedChunkTable, type BlobVerifierOptions } from '../native.js';
-import { type Descriptor } from '../oci/descriptor.js';
+import type { Descriptor } from '../oci/descriptor.js';
 import { digestHex, type Digest } from '../oci/digest.js';
 import { TAR_HEADER_SIZE } from '../rafs-builder/tar-header.js';
 import { SECTIONS, type TocEntry } from '../rafs-builder/toc.js';
-import { type ChunkRecord } from '../rafs-builder/tree.js';
+import type { ChunkRecord } from '../rafs-builder/tree.js';
 import { nameOf } from '../registry/store.js';
-import { type CallOptions } from '../reporter.js';
+import type { CallOptions } from '../reporter.js';
 import { readBlobFrame, type BlobFrame } from './blob-frame.js';
 import { checkSectionsV5, type LookedBlob } from './blob-v5.js';
-import { type Finding, type Place } from './finding.js';
+import type { Finding, Place } from './finding.js';
 import { NO_CHUNKS, noteChunks, tableOf, type NumberedChunks } from './numbered-chunks.js';
-import { type OpenedImage, type UsedBlob } from './opened.js';
+import type { OpenedImage, UsedBlob } from './opened.js';
 import { Collector } from './rule.js';
 import { sampleBlob } from './sample.js';
 import {

@@ -1,5 +1,5 @@
 /** What a Nydus image holds, in numbers for people: layers against their sources, and directories by size. */
-import { type Digest } from '../oci/digest.js';
+import type { Digest } from '../oci/digest.js';
 import { displayName } from '../oci/raw-name.js';
 import { usageByDirectory, type DirectoryUsage } from '../look/usage.js';
 import { chunkBlob, chunkIndex, type Bootstrap } from '../rafs-builder/tree.js';

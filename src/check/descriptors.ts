@@ -1,10 +1,10 @@
 /** Rules for what a manifest's descriptors say beside the content: one story for one digest, one family, a subject that is the source. */
 import { sha256 } from '../oci/digest.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
-import { type CallOptions } from '../reporter.js';
+import type { CallOptions } from '../reporter.js';
 import { finding, type Finding } from './finding.js';
 import { isDockerFamily } from './manifest.js';
-import { type Rule } from './rule.js';
+import type { Rule } from './rule.js';
 import { placeIn, type ImageSubject } from './subject.js';
 
 /** For images of both kinds. */

@@ -5,13 +5,13 @@
  * Source: nydus-snapshotter v0.16.1, pkg/index/detector.go, pkg/referrer/referrer.go, pkg/remote/remotes/docker.
  */
 import { ContentMismatchError, FormatError, RegistryError, UnsupportedError } from '../errors.js';
-import { type ByteStream } from '../io/streams.js';
-import { type Descriptor } from '../oci/descriptor.js';
+import type { ByteStream } from '../io/streams.js';
+import type { Descriptor } from '../oci/descriptor.js';
 import { type Digest, isDigest } from '../oci/digest.js';
 import { ANNOTATION, MEDIA, NYDUS_OS_FEATURE } from '../oci/media-types.js';
 import { listReferrers } from '../registry/referrers.js';
-import { type ImageSource, type ReferrerList } from '../registry/store.js';
-import { type CallOptions } from '../reporter.js';
+import type { ImageSource, ReferrerList } from '../registry/store.js';
+import type { CallOptions } from '../reporter.js';
 import { matches, type PlatformMatcher } from './client-platforms.js';
 import { decodeIndex, decodeManifest, GoJsonError, type GoDescriptor, type GoPlatform } from './go-json.js';
 

@@ -5,7 +5,7 @@
 import { isReferable, type ImageSource } from '../registry/store.js';
 import { listReferrers } from '../registry/referrers.js';
 import { MEDIA } from '../oci/media-types.js';
-import { type CallOptions } from '../reporter.js';
+import type { CallOptions } from '../reporter.js';
 import { Detector, type Detection } from './detect.js';
 import { finding, type Finding } from './finding.js';
 import { placeIn, type ImageSubject } from './subject.js';

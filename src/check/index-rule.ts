@@ -3,11 +3,11 @@
  * Source: containerd/nydus-snapshotter pkg/index/detector.go.
  */
 import { MEDIA, NYDUS_OS_FEATURE } from '../oci/media-types.js';
-import { type Platform } from '../oci/descriptor.js';
+import type { Platform } from '../oci/descriptor.js';
 import { formatPlatform } from '../oci/platform.js';
 import { finding, type Finding, type Place } from './finding.js';
-import { type Rule } from './rule.js';
-import { type EntrySubject, type IndexSubject } from './subject.js';
+import type { Rule } from './rule.js';
+import type { EntrySubject, IndexSubject } from './subject.js';
 
 const PLACE: Place = { part: 'index' };
 

@@ -3,13 +3,13 @@
  * way, the bootstrap last, and every blob in the registry with its right size. What a Nydus manifest must look like:
  * nydus-snapshotter pkg/converter (convert_unix.go, constant.go) and goharbor/acceleration-service pkg/driver/nydus.
  */
-import { type Descriptor } from '../oci/descriptor.js';
+import type { Descriptor } from '../oci/descriptor.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
 import { EMPTY_LAYER_BYTES, EMPTY_LAYER_DIGEST, EMPTY_LAYER_DIFF_ID } from '../oci/nydus.js';
 import { mapOrdered } from '../io/concurrency.js';
-import { type CallOptions } from '../reporter.js';
+import type { CallOptions } from '../reporter.js';
 import { finding, type Finding } from './finding.js';
-import { type Rule } from './rule.js';
+import type { Rule } from './rule.js';
 import { hasEmptyLayer, placeIn, type ImageSubject, type NydusSubject } from './subject.js';
 
 /** HEAD requests at a time. */

@@ -6,7 +6,7 @@ import { FormatError } from '../errors.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import { removeEmptyLayer } from '../oci/empty-layer.js';
 import { finding, type Finding } from './finding.js';
-import { type Rule } from './rule.js';
+import type { Rule } from './rule.js';
 import { hasEmptyLayer, placeIn, type ImageSubject } from './subject.js';
 
 /** For the OCI half of a merged index. */

@@ -3,9 +3,9 @@
  * so that a new one is one more line.
  */
 import { ContentMismatchError, FormatError, RegistryError } from '../errors.js';
-import { type CallOptions } from '../reporter.js';
+import type { CallOptions } from '../reporter.js';
 import { finding, type Finding, type FindingDetails, type Place } from './finding.js';
-import { type FindingId } from './catalogue.js';
+import type { FindingId } from './catalogue.js';
 
 export interface Rule<Subject> {
   /** As the command's progress shows it. */

@@ -4,11 +4,11 @@
  */
 import { createHash } from 'node:crypto';
 import { openBlobVerifier, type BlobVerifierOptions } from '../native.js';
-import { type Descriptor } from '../oci/descriptor.js';
-import { type ChunkTable } from '../rafs-builder/tree.js';
-import { type ContentSource } from '../registry/store.js';
-import { type CallOptions } from '../reporter.js';
-import { type Collector } from './rule.js';
+import type { Descriptor } from '../oci/descriptor.js';
+import type { ChunkTable } from '../rafs-builder/tree.js';
+import type { ContentSource } from '../registry/store.js';
+import type { CallOptions } from '../reporter.js';
+import type { Collector } from './rule.js';
 
 /** Bytes of a piece, unless one chunk is larger: worth a request. */
 const PIECE_SIZE = 0x10_0000;

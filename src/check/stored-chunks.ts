@@ -11,7 +11,7 @@ import {
   type BlobMetaHeader,
   type ChunkExtent,
 } from '../rafs-builder/blob-meta.js';
-import { type ChunkExtents } from '../rafs-builder/chunk-extents.js';
+import type { ChunkExtents } from '../rafs-builder/chunk-extents.js';
 import { roundUp } from '../rafs-builder/layout.js';
 import { SECTIONS } from '../rafs-builder/toc.js';
 import {
@@ -23,11 +23,11 @@ import {
   type PackedDigests,
 } from '../rafs-builder/tree.js';
 import { BLOCK_SIZE, blobFeatures, COMPRESSORS, OWN_BLOB_ID } from '../rafs-builder/v6.js';
-import { type Descriptor } from '../oci/descriptor.js';
+import type { Descriptor } from '../oci/descriptor.js';
 import { contentOfSection, type BlobFrame, type Section } from './blob-frame.js';
 import { blobMetaOf } from '../look/bootstrap-layer.js';
 import { inspectInTurns, type OpenedImage, type ReadBootstrap, type UsedBlob } from './opened.js';
-import { type Collector } from './rule.js';
+import type { Collector } from './rule.js';
 import { placeIn } from './subject.js';
 
 export interface StoredChunks {

@@ -4,7 +4,7 @@
  */
 import { UnsupportedError } from '../errors.js';
 import { collect } from '../io/streams.js';
-import { type Descriptor, type Document } from '../oci/descriptor.js';
+import type { Descriptor, Document } from '../oci/descriptor.js';
 import {
   isIndexType,
   isManifestType,
@@ -18,8 +18,8 @@ import {
 import { ANNOTATION, MEDIA, NYDUS_OS_FEATURE } from '../oci/media-types.js';
 import { EMPTY_LAYER_DIGEST } from '../oci/nydus.js';
 import { formatPlatform, isSelected, isUnknownPlatform, type PlatformSelection } from '../oci/platform.js';
-import { type ImageSource } from '../registry/store.js';
-import { type CallOptions } from '../reporter.js';
+import type { ImageSource } from '../registry/store.js';
+import type { CallOptions } from '../reporter.js';
 import { finding, type Finding, type Half, type Place } from './finding.js';
 import { parseJson, type JsonValue } from './json-diff.js';
 import { attempt } from './rule.js';

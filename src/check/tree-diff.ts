@@ -14,8 +14,8 @@ import {
   type TreeNode,
   type Xattr,
 } from '../rafs-builder/tree.js';
-import { type FindingDetails } from './finding.js';
-import { type FindingId } from './catalogue.js';
+import type { FindingDetails } from './finding.js';
+import type { FindingId } from './catalogue.js';
 
 export interface ComparableTree {
   readonly root: TreeNode;

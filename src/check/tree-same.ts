@@ -2,7 +2,7 @@
  * Whether a bootstrap shows the very tree that a source unpacks to. It tells yes or no, without an object for anything in the
  * bootstrap; where the answer is no, `diffTrees` tells what differs.
  */
-import { type RawName } from '../oci/raw-name.js';
+import type { RawName } from '../oci/raw-name.js';
 import {
   chunkBlob,
   chunkIndex,
@@ -14,9 +14,9 @@ import {
   uncompressedSize,
   type Xattr,
 } from '../rafs-builder/tree.js';
-import { type V6Image } from '../rafs-builder/v6-read.js';
-import { type InodeColumns } from '../rafs-builder/v6-inodes.js';
-import { type ComparableTree } from './tree-diff.js';
+import type { V6Image } from '../rafs-builder/v6-read.js';
+import type { InodeColumns } from '../rafs-builder/v6-inodes.js';
+import type { ComparableTree } from './tree-diff.js';
 
 /** A source's tree. */
 export interface LinkedTree extends ComparableTree {

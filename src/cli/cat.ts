@@ -1,8 +1,8 @@
 /** `nydusify cat`: contents of files, byte for byte; of a Nydus image only their chunks are fetched. */
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 import { NoSuchPathError } from '../errors.js';
 import { lookup, pathFromText, showPath } from '../look/lookup.js';
-import { type CliContext } from './context.js';
+import type { CliContext } from './context.js';
 import { addFlags, addHelpFlag, type Flag } from './flags.js';
 import { Looking, LOCATIONS, LOOK_FLAGS, OUTPUT } from './look.js';
 

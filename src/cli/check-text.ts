@@ -1,10 +1,10 @@
 /** The outcome of a check as text: one line a finding where it is read by programs, blocks with colour on a terminal. */
 import { Writable } from 'node:stream';
 import { Chalk, type ChalkInstance } from 'chalk';
-import { type CheckedPlatform, type CheckResult } from '../check/check.js';
-import { type ClientVerdict, type PlatformClients } from '../check/clients.js';
+import type { CheckedPlatform, CheckResult } from '../check/check.js';
+import type { ClientVerdict, PlatformClients } from '../check/clients.js';
 import { formatFinding, type Finding } from '../check/finding.js';
-import { type CliContext } from './context.js';
+import type { CliContext } from './context.js';
 import {
   clientName,
   countsText,

@@ -2,14 +2,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 import { checkImage } from '../check/check.js';
 import { LocalIoError, UsageError } from '../errors.js';
 import { parsePlatforms } from '../oci/platform.js';
 import { openSource, type OpenOptions } from '../registry/open.js';
-import { type ImageSource } from '../registry/store.js';
-import { type ConvertEvent } from '../reporter.js';
-import { type CliContext } from './context.js';
+import type { ImageSource } from '../registry/store.js';
+import type { ConvertEvent } from '../reporter.js';
+import type { CliContext } from './context.js';
 import { openOptions } from './environment.js';
 import { addFlags, readFlags, requireFlags, type Flag, type FlagValues } from './flags.js';
 import { prepareMemory } from './memory.js';

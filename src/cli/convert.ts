@@ -1,9 +1,9 @@
 /** `nydusify convert`: flags in, the library called, the result shown. What it needs is loaded when it runs, not before. */
 import { appendFileSync, closeSync, openSync, writeFileSync } from 'node:fs';
-import { type Command } from 'commander';
-import { type ConvertResult } from '../convert/convert.js';
+import type { Command } from 'commander';
+import type { ConvertResult } from '../convert/convert.js';
 import { systemReason } from '../io/scratch.js';
-import { type CliContext, type Output } from './context.js';
+import type { CliContext, Output } from './context.js';
 import { openOptions } from './environment.js';
 import { FILE_PROBLEMS } from './file-problems.js';
 import { addFlags, addHelpFlag, readFlags } from './flags.js';

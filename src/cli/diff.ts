@@ -1,11 +1,11 @@
 /** `nydusify diff`: two images by their files, and what a machine that has the one must download for the other. */
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 import { contentsComparable, readContents } from '../look/contents.js';
 import { diffFiles, downloadCost, type DownloadCost, type FileChange } from '../look/diff.js';
-import { type Filesystem } from '../look/filesystem.js';
+import type { Filesystem } from '../look/filesystem.js';
 import { showPath } from '../look/lookup.js';
-import { type Inode } from '../rafs-builder/tree.js';
-import { type CliContext } from './context.js';
+import type { Inode } from '../rafs-builder/tree.js';
+import type { CliContext } from './context.js';
 import { addFlags, addHelpFlag, type Flag } from './flags.js';
 import { pathJson } from './look-text.js';
 import { Looking, LOCATIONS, LOOK_FLAGS, OUTPUT } from './look.js';

@@ -1,10 +1,10 @@
 /** `nydusify du`: what directories weigh, in files and in the chunks that must be fetched for them. */
-import { type Command } from 'commander';
-import { type Filesystem } from '../look/filesystem.js';
+import type { Command } from 'commander';
+import type { Filesystem } from '../look/filesystem.js';
 import { lookup, pathFromText, showPath } from '../look/lookup.js';
 import { usageByDirectory, type ChunkSizes, type DirectoryUsage } from '../look/usage.js';
-import { type RawPath } from '../oci/raw-name.js';
-import { type CliContext } from './context.js';
+import type { RawPath } from '../oci/raw-name.js';
+import type { CliContext } from './context.js';
 import { addFlags, addHelpFlag, type Flag } from './flags.js';
 import { pathJson } from './look-text.js';
 import { Looking, LOCATIONS, LOOK_FLAGS, OUTPUT } from './look.js';

@@ -2,10 +2,10 @@
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { VERSION } from '../convert/version.js';
-import { type OpenOptions } from '../registry/open.js';
-import { type TrustOptions } from '../registry/trust.js';
-import { type CliContext } from './context.js';
-import { type RegistryFlags } from './registry-flags.js';
+import type { OpenOptions } from '../registry/open.js';
+import type { TrustOptions } from '../registry/trust.js';
+import type { CliContext } from './context.js';
+import type { RegistryFlags } from './registry-flags.js';
 
 type Environment = CliContext['env'];
 

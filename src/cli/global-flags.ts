@@ -1,5 +1,5 @@
 /** The flags of the program. Apart from the commands' own, whose defaults live in modules that `--help` need not load. */
-import { type Flag } from './flags.js';
+import type { Flag } from './flags.js';
 
 export const OUTPUT = 'Output:';
 

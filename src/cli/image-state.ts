@@ -1,6 +1,6 @@
 /** What the events of an image add up to, and what they are in words. */
 import { digestHex } from '../oci/digest.js';
-import { type ConvertEvent, type Stage } from '../reporter.js';
+import type { ConvertEvent, Stage } from '../reporter.js';
 import { formatBytes, formatMs, plural } from './units.js';
 
 /** How far a layer is. */

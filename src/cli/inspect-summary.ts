@@ -1,11 +1,6 @@
 /** The summary of an image for people and for programs. */
 import { digestHex, type Digest } from '../oci/digest.js';
-import {
-  type BootstrapSummary,
-  type ImageSummary,
-  type LayerSummary,
-  type ReferenceSummary,
-} from '../look/summary.js';
+import type { BootstrapSummary, ImageSummary, LayerSummary, ReferenceSummary } from '../look/summary.js';
 import { formatBytes, plural, table } from './units.js';
 
 export function* summaryLines(summary: ReferenceSummary): Generator<string> {

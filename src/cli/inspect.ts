@@ -2,7 +2,7 @@
  * `nydusify inspect`: what an image is, by its manifests and bootstraps; and what is inside a bootstrap: of an image in its
  * registry, in a file of its own, or in a RAFS blob. Nothing is changed, no data is read.
  */
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 import { FormatError, UsageError } from '../errors.js';
 import { fetchBootstrap } from '../look/nydus.js';
 import { chooseImage, platformName, readReference } from '../look/images.js';
@@ -14,7 +14,7 @@ import { diffImages } from '../rafs-builder/diff.js';
 import { dump as dumpImage } from '../rafs-builder/dump.js';
 import { type RafsImage, readBootstrap } from '../rafs-builder/image.js';
 import { readBootstrapFile } from './bootstrap-file.js';
-import { type CliContext } from './context.js';
+import type { CliContext } from './context.js';
 import { addFlags, addHelpFlag, type Flag } from './flags.js';
 import { summaryJson, summaryLines } from './inspect-summary.js';
 import { hostPlatform, isLocalFile, LineWriter, Looking, LOOK_FLAGS, OUTPUT } from './look.js';

@@ -1,10 +1,10 @@
 /** The live area of a terminal. Loaded where there is a terminal: elsewhere nobody needs its libraries. */
-import { type Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { Chalk, chalkStderr, type ChalkInstance } from 'chalk';
 import ora, { type Ora } from 'ora';
-import { type CliContext } from './context.js';
+import type { CliContext } from './context.js';
 import { describeEvent, ImageState, type LayerState } from './image-state.js';
-import { type Progress } from './progress.js';
+import type { Progress } from './progress.js';
 import { formatBytes, plural } from './units.js';
 
 /** ora redraws by itself; more text than that a second is work for nobody. */

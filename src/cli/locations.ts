@@ -1,6 +1,6 @@
 /** Upstream's archive flags as locations. */
 import { parseReference } from '../oci/reference.js';
-import { type ConvertRequest } from './options.js';
+import type { ConvertRequest } from './options.js';
 
 /** `--source-archive` may hold either kind; its content tells. Throws what opening an archive throws. */
 export async function sourceLocation(request: ConvertRequest): Promise<string> {

@@ -4,8 +4,8 @@ import { formatTime, permissions, TYPE_LETTERS } from '../rafs-builder/describe.
 import { displayName, rawNameBytes, type RawPath } from '../oci/raw-name.js';
 import { showPath } from '../look/lookup.js';
 import { walk } from '../rafs-builder/index.js';
-import { type Inode, type TreeNode } from '../rafs-builder/tree.js';
-import { type CliContext } from './context.js';
+import type { Inode, TreeNode } from '../rafs-builder/tree.js';
+import type { CliContext } from './context.js';
 import { table } from './units.js';
 
 /** A name as it is to be shown. */

@@ -1,20 +1,20 @@
 /** What all commands that look inside images share: flags, opening, notes, and what looking cost. */
 import { stat } from 'node:fs/promises';
 import { arch } from 'node:os';
-import { type Command } from 'commander';
-import { type Filesystem } from '../look/filesystem.js';
-import { type Half, type LookedImage } from '../look/images.js';
+import type { Command } from 'commander';
+import type { Filesystem } from '../look/filesystem.js';
+import type { Half, LookedImage } from '../look/images.js';
 import { imageBytes, openFilesystem, type LookOptions } from '../look/open.js';
 import { countTraffic, type Traffic } from '../look/traffic.js';
 import { NydusFilesystem } from '../look/nydus.js';
 import { readBootstrap } from '../rafs-builder/index.js';
 import { formatPlatform, normalizePlatform, parsePlatform } from '../oci/platform.js';
-import { type Platform } from '../oci/descriptor.js';
+import type { Platform } from '../oci/descriptor.js';
 import { openSource } from '../registry/open.js';
-import { type ImageSource } from '../registry/store.js';
-import { type CallOptions, type ConvertEvent } from '../reporter.js';
+import type { ImageSource } from '../registry/store.js';
+import type { CallOptions, ConvertEvent } from '../reporter.js';
 import { readBootstrapFile } from './bootstrap-file.js';
-import { type CliContext } from './context.js';
+import type { CliContext } from './context.js';
 import { GLOBAL_FLAGS } from './convert-flags.js';
 import { openOptions } from './environment.js';
 import { readFlags, type Flag, type FlagValues } from './flags.js';

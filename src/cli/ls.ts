@@ -1,12 +1,12 @@
 /** `nydusify ls`: names of an image, as `ls` shows those of a folder. */
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 import { NoSuchPathError } from '../errors.js';
-import { type Filesystem } from '../look/filesystem.js';
+import type { Filesystem } from '../look/filesystem.js';
 import { lookup, pathFromText, showPath, type Found } from '../look/lookup.js';
 import { displayName, type RawPath } from '../oci/raw-name.js';
 import { sortedChildren, walk } from '../rafs-builder/index.js';
-import { type TreeNode } from '../rafs-builder/tree.js';
-import { type CliContext } from './context.js';
+import type { TreeNode } from '../rafs-builder/tree.js';
+import type { CliContext } from './context.js';
 import { addFlags, addHelpFlag, type Flag } from './flags.js';
 import { entryJson, inColumns, LinkCounts, longLines, nameColours } from './look-text.js';
 import { Looking, LOCATIONS, LOOK_FLAGS, OUTPUT } from './look.js';

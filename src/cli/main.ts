@@ -2,7 +2,7 @@
 import { arch, platform } from 'node:os';
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../convert/version.js';
-import { type CliContext } from './context.js';
+import type { CliContext } from './context.js';
 import { asNydusError, renderError } from './errors.js';
 import { addFlags, type Flag, rewriteArgv } from './flags.js';
 import { redactUrls } from '../registry/redact.js';

@@ -1,7 +1,7 @@
 /** What the flags of `convert` come to. Order and texts of validation are upstream's. */
 import { availableParallelism } from 'node:os';
 import { UsageError } from '../errors.js';
-import { type ConvertOptions } from '../convert/options.js';
+import type { ConvertOptions } from '../convert/options.js';
 import { DEFAULT_CONCURRENCY, DEFAULT_CONNECTIONS } from '../io/concurrency.js';
 import { allPlatforms, parsePlatforms, type PlatformSelection } from '../oci/platform.js';
 import { formatReference, parseReference } from '../oci/reference.js';

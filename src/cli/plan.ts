@@ -1,8 +1,8 @@
 /** `nydusify plan`: what `convert` with the same flags would do, as a table or as JSON. */
-import { type Command } from 'commander';
-import { type ConversionPlan, type PlannedImage, type PlannedLayer } from '../convert/plan.js';
+import type { Command } from 'commander';
+import type { ConversionPlan, PlannedImage, PlannedLayer } from '../convert/plan.js';
 import { digestHex } from '../oci/digest.js';
-import { type CliContext } from './context.js';
+import type { CliContext } from './context.js';
 import { FILE_PROBLEMS } from './file-problems.js';
 import { CONVERT_FLAGS, GLOBAL_FLAGS, LATER_FLAGS, OUTPUT } from './convert-flags.js';
 import { openOptions } from './environment.js';

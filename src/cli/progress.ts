@@ -3,10 +3,10 @@
  * All of it goes to stderr or a log file; results are none of its business. Loaded when a command starts to work.
  */
 import { Writable } from 'node:stream';
-import { type Reporter } from '../reporter.js';
-import { type CliContext, type Output } from './context.js';
+import type { Reporter } from '../reporter.js';
+import type { CliContext, Output } from './context.js';
 import { describeEvent, ImageState } from './image-state.js';
-import { type ProgressMode } from './options.js';
+import type { ProgressMode } from './options.js';
 import { formatBytes } from './units.js';
 
 export interface Progress {

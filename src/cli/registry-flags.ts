@@ -1,7 +1,7 @@
 /** How to speak with registries: the same flags for every command that does. */
 import { UsageError } from '../errors.js';
 import { RateLimit } from '../io/rate.js';
-import { type Flag, type FlagValues } from './flags.js';
+import type { Flag, FlagValues } from './flags.js';
 import { parseRate } from './units.js';
 
 export const REGISTRY = 'Registries:';

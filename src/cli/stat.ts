@@ -1,11 +1,11 @@
 /** `nydusify stat`: all that an image knows of a path: attributes, names, where its bytes lie. */
-import { type Command } from 'commander';
-import { type Filesystem } from '../look/filesystem.js';
+import type { Command } from 'commander';
+import type { Filesystem } from '../look/filesystem.js';
 import { lookup, pathFromText, showPath, type Found } from '../look/lookup.js';
 import { displayName, rawNameBytes } from '../oci/raw-name.js';
 import { digestHex } from '../oci/digest.js';
 import { formatTime, permissions, TYPE_LETTERS } from '../rafs-builder/describe.js';
-import { type CliContext } from './context.js';
+import type { CliContext } from './context.js';
 import { addFlags, addHelpFlag, type Flag } from './flags.js';
 import { entryJson, LinkCounts, rawJson } from './look-text.js';
 import { Looking, LOCATIONS, LOOK_FLAGS, OUTPUT } from './look.js';

@@ -1,6 +1,6 @@
 /** What a conversion did, as the last table a person sees. */
-import { type ConvertResult } from '../convert/convert.js';
-import { type ConvertedImage } from '../convert/image.js';
+import type { ConvertResult } from '../convert/convert.js';
+import type { ConvertedImage } from '../convert/image.js';
 import { digestHex } from '../oci/digest.js';
 import { formatBytes, formatMs, plural, table } from './units.js';
 

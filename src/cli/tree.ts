@@ -1,11 +1,11 @@
 /** `nydusify tree`: the directories of an image, drawn. */
-import { type Command } from 'commander';
+import type { Command } from 'commander';
 import { UsageError } from '../errors.js';
 import { lookup, pathFromText, showPath } from '../look/lookup.js';
 import { displayName, type RawPath } from '../oci/raw-name.js';
 import { sortedChildren } from '../rafs-builder/index.js';
-import { type TreeNode } from '../rafs-builder/tree.js';
-import { type CliContext } from './context.js';
+import type { TreeNode } from '../rafs-builder/tree.js';
+import type { CliContext } from './context.js';
 import { addFlags, addHelpFlag, type Flag, type FlagValues } from './flags.js';
 import { entryJson, LinkCounts, nameColours, type NameColours } from './look-text.js';
 import { Looking, LOCATIONS, LOOK_FLAGS, OUTPUT } from './look.js';

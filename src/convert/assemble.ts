@@ -2,8 +2,8 @@
  * The manifest of a Nydus image out of the manifest of its source: blobs instead of layers, the bootstrap last (its place
  * is the contract: every reader looks at the last layer), everything that we do not know kept.
  */
-import { type Descriptor } from '../oci/descriptor.js';
-import { type Digest } from '../oci/digest.js';
+import type { Descriptor } from '../oci/descriptor.js';
+import type { Digest } from '../oci/digest.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
 import {
   isJsonObject,

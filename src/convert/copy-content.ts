@@ -1,10 +1,10 @@
 /** Content that is carried over as it is, with all that it names: entries of an index that are no images. */
 import { UnsupportedError } from '../errors.js';
 import { collect, contentOf } from '../io/streams.js';
-import { type Descriptor } from '../oci/descriptor.js';
+import type { Descriptor } from '../oci/descriptor.js';
 import { isDocumentType, MAX_DOCUMENT_SIZE, parseDocument } from '../oci/manifest.js';
 import { isMountable } from '../registry/store.js';
-import { type Run } from './run.js';
+import type { Run } from './run.js';
 
 /** Indexes in indexes; nobody has been seen to need more than two. */
 const MAX_DEPTH = 8;

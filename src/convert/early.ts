@@ -3,11 +3,11 @@
  * only its end tells what it is: so it waits for its end where the note of an earlier run says that it may be there.
  */
 import { type GrowingContent, GrowingFile } from '../io/growing-file.js';
-import { type ReplayableContent } from '../io/streams.js';
-import { type Descriptor } from '../oci/descriptor.js';
+import type { ReplayableContent } from '../io/streams.js';
+import type { Descriptor } from '../oci/descriptor.js';
 import { type EarlyPush, type ImageTarget, type PushOutcome, takesEarly } from '../registry/store.js';
-import { type CallOptions } from '../reporter.js';
-import { type ConvertOptions } from './options.js';
+import type { CallOptions } from '../reporter.js';
+import type { ConvertOptions } from './options.js';
 import { SentNote } from './sent-note.js';
 
 /** Bytes: a smaller blob is sent in one go when it is finished, and needs no note. */

@@ -1,6 +1,6 @@
 /** How large blobs become and how long a conversion takes, before any of it is known: rough, and with its basis stated. */
-import { type Descriptor } from '../oci/descriptor.js';
-import { type ConvertOptions } from './options.js';
+import type { Descriptor } from '../oci/descriptor.js';
+import type { ConvertOptions } from './options.js';
 
 export interface Estimate {
   /** Seconds of computing, all cores together busy; a network slower than that decides instead. */

@@ -1,6 +1,6 @@
 /** The two halves of a converted image as documents: the Nydus one, and in a merged index the one for all other clients. */
 import { contentOf } from '../io/streams.js';
-import { type Descriptor } from '../oci/descriptor.js';
+import type { Descriptor } from '../oci/descriptor.js';
 import { type DiffId, sha256 } from '../oci/digest.js';
 import { MEDIA } from '../oci/media-types.js';
 import { EMPTY_LAYER_BYTES, EMPTY_LAYER_DIGEST } from '../oci/nydus.js';
@@ -8,11 +8,11 @@ import { familyOf, nydusManifest } from './assemble.js';
 import { bootstrapLayer } from './bootstrap-layer.js';
 import { nydusConfig } from '../oci/config-edit.js';
 import { prependEmptyLayer } from '../oci/empty-layer.js';
-import { type Run } from './run.js';
+import type { Run } from './run.js';
 import { parseJsonObject } from './json-value.js';
-import { type ConvertedLayer } from './layer.js';
-import { type SourceImage } from './source-images.js';
-import { type Uploads } from './uploads.js';
+import type { ConvertedLayer } from './layer.js';
+import type { SourceImage } from './source-images.js';
+import type { Uploads } from './uploads.js';
 
 /** A document of ours: its bytes and what names them. */
 export interface StoredDocument {

@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { FormatError } from '../errors.js';
 import { mapOrdered } from '../io/concurrency.js';
 import { openImagePacker } from '../native.js';
-import { type Descriptor } from '../oci/descriptor.js';
-import { type DiffId, type Digest } from '../oci/digest.js';
-import { type ListedDescriptor } from '../oci/manifest.js';
+import type { Descriptor } from '../oci/descriptor.js';
+import type { DiffId, Digest } from '../oci/digest.js';
+import type { ListedDescriptor } from '../oci/manifest.js';
 import { MEDIA } from '../oci/media-types.js';
 import { formatPlatform } from '../oci/platform.js';
-import { type PushOutcome } from '../registry/store.js';
-import { type PackStats } from '../reporter.js';
+import type { PushOutcome } from '../registry/store.js';
+import type { PackStats } from '../reporter.js';
 import { EarlyPushes } from './early.js';
 import {
   convertLayer,
@@ -19,8 +19,8 @@ import {
   refuseForeignLayer,
 } from './layer.js';
 import { assembleNydus, assembleOci, type StoredDocument } from './halves.js';
-import { type Run } from './run.js';
-import { type SourceImage } from './source-images.js';
+import type { Run } from './run.js';
+import type { SourceImage } from './source-images.js';
 
 export interface LayerReport {
   readonly source: Descriptor;

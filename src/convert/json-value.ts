@@ -2,7 +2,7 @@
  * JSON as values that print again without loss: objects keep their order of keys, numbers their digits. For documents that
  * we compose anew (manifests, indexes) out of parts that others wrote.
  */
-import { type Node } from 'jsonc-parser';
+import type { Node } from 'jsonc-parser';
 import { childrenOf, parseJsonText, rawOf, stringOf, type JsonText } from '../oci/json-text.js';
 
 /** A number as its digits stand in the document. */

@@ -5,13 +5,13 @@
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { ContentMismatchError, FormatError, UnsupportedError } from '../errors.js';
-import { type ByteBudget } from '../io/byte-budget.js';
+import type { ByteBudget } from '../io/byte-budget.js';
 import { counted, type ByteStream, type ReplayableContent } from '../io/streams.js';
 import { localIoError } from '../io/scratch.js';
 import { shareContent } from '../io/tee.js';
-import { type ImagePacker, type LayerPacker, type PackedLayer, type SealedBlob } from '../native.js';
-import { type DiffId } from '../oci/digest.js';
-import { type ListedDescriptor } from '../oci/manifest.js';
+import type { ImagePacker, LayerPacker, PackedLayer, SealedBlob } from '../native.js';
+import type { DiffId } from '../oci/digest.js';
+import type { ListedDescriptor } from '../oci/manifest.js';
 import { MEDIA } from '../oci/media-types.js';
 import {
   type ImageSource,
@@ -20,10 +20,10 @@ import {
   isMountable,
   type PushOutcome,
 } from '../registry/store.js';
-import { type CallOptions, type PackStats, type Stage } from '../reporter.js';
-import { type EarlyBlob, type EarlyPushes } from './early.js';
-import { type ConvertOptions } from './options.js';
-import { type Uploads } from './uploads.js';
+import type { CallOptions, PackStats, Stage } from '../reporter.js';
+import type { EarlyBlob, EarlyPushes } from './early.js';
+import type { ConvertOptions } from './options.js';
+import type { Uploads } from './uploads.js';
 
 /** What the layers of one image share. */
 export interface LayerContext {

@@ -6,9 +6,9 @@
  * the index of a converted index is itself.
  */
 import { FormatError } from '../errors.js';
-import { type Descriptor } from '../oci/descriptor.js';
+import type { Descriptor } from '../oci/descriptor.js';
 import { ANNOTATION, MEDIA, NYDUS_OS_FEATURE } from '../oci/media-types.js';
-import { type Family } from './assemble.js';
+import type { Family } from './assemble.js';
 import {
   isJsonObject,
   type Json,
@@ -17,8 +17,8 @@ import {
   printJson,
   withMembers,
 } from './json-value.js';
-import { type IndexMarks } from './options.js';
-import { type ForeignEntry, type SourceImage } from './source-images.js';
+import type { IndexMarks } from './options.js';
+import type { ForeignEntry, SourceImage } from './source-images.js';
 
 type Named = Pick<Descriptor, 'mediaType' | 'digest' | 'size'>;
 

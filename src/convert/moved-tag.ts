@@ -3,9 +3,9 @@
  * replaced by an older one. A look and a push are two steps, so this is a guard against mistakes, not a lock.
  */
 import { AuthError, RegistryError } from '../errors.js';
-import { type Digest } from '../oci/digest.js';
-import { type ImageTarget } from '../registry/store.js';
-import { type CallOptions } from '../reporter.js';
+import type { Digest } from '../oci/digest.js';
+import type { ImageTarget } from '../registry/store.js';
+import type { CallOptions } from '../reporter.js';
 
 /** What a tag points to; `unknown` where we may push but not look. */
 export type TagState = Digest | 'absent' | 'unknown';

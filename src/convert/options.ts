@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { UsageError } from '../errors.js';
 import { DEFAULT_CONCURRENCY } from '../io/concurrency.js';
 import { allPlatforms, type PlatformSelection } from '../oci/platform.js';
-import { type ImageSource } from '../registry/store.js';
+import type { ImageSource } from '../registry/store.js';
 
 /** How the Nydus entries of a merged index are told from the OCI ones. `dual`: two entries, without and with the feature. */
 export type IndexMarks = 'both' | 'artifact-type' | 'os-features' | 'dual';

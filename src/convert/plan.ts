@@ -4,7 +4,7 @@
  */
 import { RegistryError } from '../errors.js';
 import { collect } from '../io/streams.js';
-import { type Digest } from '../oci/digest.js';
+import type { Digest } from '../oci/digest.js';
 import {
   isDocumentType,
   type ListedDescriptor,
@@ -16,8 +16,8 @@ import {
 import { ANNOTATION } from '../oci/media-types.js';
 import { formatPlatform } from '../oci/platform.js';
 import { parseLocation } from '../registry/location.js';
-import { type ImageSource } from '../registry/store.js';
-import { type CallOptions } from '../reporter.js';
+import type { ImageSource } from '../registry/store.js';
+import type { CallOptions } from '../reporter.js';
 import { estimateBlobBytes, type Estimate, estimateTime } from './estimate.js';
 import { refuseForeignLayer } from './layer.js';
 import { convertOptions, type ConvertOptions } from './options.js';

@@ -1,10 +1,10 @@
 /** A run of the conversion: what all of its parts are handed. */
-import { type ByteBudget } from '../io/byte-budget.js';
-import { type Scratch } from '../io/scratch.js';
-import { type ImageSource, type ImageTarget } from '../registry/store.js';
-import { type ConvertOptions } from './options.js';
-import { type Stopwatch } from './stopwatch.js';
-import { type Uploads } from './uploads.js';
+import type { ByteBudget } from '../io/byte-budget.js';
+import type { Scratch } from '../io/scratch.js';
+import type { ImageSource, ImageTarget } from '../registry/store.js';
+import type { ConvertOptions } from './options.js';
+import type { Stopwatch } from './stopwatch.js';
+import type { Uploads } from './uploads.js';
 
 /** What all images of a run share. */
 export interface Run {

@@ -4,11 +4,11 @@
  * the settings. It is placed before the blob gets its name: where the note is not, the blob is not.
  */
 import { contentOf, type ReplayableContent } from '../io/streams.js';
-import { type Descriptor } from '../oci/descriptor.js';
+import type { Descriptor } from '../oci/descriptor.js';
 import { type Digest, sha256 } from '../oci/digest.js';
-import { type ImageTarget } from '../registry/store.js';
-import { type CallOptions } from '../reporter.js';
-import { type ConvertOptions } from './options.js';
+import type { ImageTarget } from '../registry/store.js';
+import type { CallOptions } from '../reporter.js';
+import type { ConvertOptions } from './options.js';
 
 /** Of the options, those that decide what a blob is made of. */
 type BlobSettings = Pick<

@@ -4,7 +4,7 @@
  */
 import { FormatError, RegistryError, UnsupportedError, UsageError } from '../errors.js';
 import { collect } from '../io/streams.js';
-import { type Descriptor, type Document, type Platform } from '../oci/descriptor.js';
+import type { Descriptor, Document, Platform } from '../oci/descriptor.js';
 import { sha256 } from '../oci/digest.js';
 import {
   type ImageConfig,
@@ -21,8 +21,8 @@ import {
 import { ANNOTATION, MEDIA, NYDUS_OS_FEATURE } from '../oci/media-types.js';
 import { formatPlatform, formatSelection, isSelected, isUnknownPlatform } from '../oci/platform.js';
 import { formatReference, parseReference } from '../oci/reference.js';
-import { type ImageSource } from '../registry/store.js';
-import { type CallOptions } from '../reporter.js';
+import type { ImageSource } from '../registry/store.js';
+import type { CallOptions } from '../reporter.js';
 import { removeEmptyLayer, sourceDigestOf, type ImageBytes } from '../oci/empty-layer.js';
 import { isJsonObject, type JsonObject, parseJsonObject, withMembers } from './json-value.js';
 import { type ConvertOptions, keepsAttestations } from './options.js';

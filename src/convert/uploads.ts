@@ -2,12 +2,12 @@
  * The pushes of a run. They go on beside everything else, at most so many at once, each digest once however many images
  * want it. The first failure stops the run; whoever ends the run waits for what still goes on.
  */
-import { type Descriptor } from '../oci/descriptor.js';
-import { type Digest } from '../oci/digest.js';
-import { type ReplayableContent } from '../io/streams.js';
-import { type ImageTarget, type PushOutcome } from '../registry/store.js';
-import { type CallOptions } from '../reporter.js';
-import { type Span } from './stopwatch.js';
+import type { Descriptor } from '../oci/descriptor.js';
+import type { Digest } from '../oci/digest.js';
+import type { ReplayableContent } from '../io/streams.js';
+import type { ImageTarget, PushOutcome } from '../registry/store.js';
+import type { CallOptions } from '../reporter.js';
+import type { Span } from './stopwatch.js';
 
 export class Uploads implements AsyncDisposable {
   readonly #target: ImageTarget;

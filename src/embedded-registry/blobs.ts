@@ -1,10 +1,10 @@
 /** Blobs and their uploads. OCI distribution-spec, "Pulling blobs", "Pushing blobs", "Deleting blobs". */
 import { createReadStream } from 'node:fs';
-import { type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { type ContentDigest, isContentDigest } from './content-digest.js';
 import { allow, answer, digestOf, type Exchange, parseRange, Refused } from './protocol.js';
-import { type Storage } from './storage.js';
+import type { Storage } from './storage.js';
 
 export async function serveBlob(exchange: Exchange, name: string, text: string): Promise<void> {
   const { request, response, storage } = exchange;

@@ -3,7 +3,7 @@
  * algorithms"). The rest of the program reads and writes sha256 alone, whose digests are digests here, too.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { type Branded, type Digest } from '../oci/digest.js';
+import type { Branded, Digest } from '../oci/digest.js';
 
 export type ContentDigest = Digest | Branded<string, 'Sha512Digest'>;
 

@@ -2,7 +2,7 @@
  * A fault script: what goes wrong at which request. It stands before a registry (or a token server) as its `intercept`, and
  * either answers in its place or lets it answer and spoils the answer on the way.
  */
-import { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { changeBody, type HeldAnswer, holdAnswer, type Line } from './held-answer.js';
 
 /** Every kind of fault, and what it does. */

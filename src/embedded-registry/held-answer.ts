@@ -1,5 +1,5 @@
 /** An answer that is kept back until it is whole, so that something else can be sent in its place. */
-import { type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
 export interface HeldAnswer {
   readonly status: number;

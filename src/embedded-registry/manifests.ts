@@ -8,7 +8,7 @@ import { isTag } from '../oci/reference.js';
 import { algorithmOf, contentDigest, type ContentDigest, isContentDigest } from './content-digest.js';
 import { allow, answer, answerJson, digestOf, type Exchange, Refused } from './protocol.js';
 import { type PushedManifest, readPushed } from './pushed-manifest.js';
-import { type Storage } from './storage.js';
+import type { Storage } from './storage.js';
 
 export async function serveManifest(exchange: Exchange, name: string, reference: string): Promise<void> {
   const { request, response, storage } = exchange;

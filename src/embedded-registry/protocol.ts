@@ -1,7 +1,7 @@
 /** Answers of the distribution API: statuses, headers and error bodies. OCI distribution-spec, "Error Codes". */
-import { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ContentDigest, isContentDigest } from './content-digest.js';
-import { type Storage } from './storage.js';
+import type { Storage } from './storage.js';
 
 export interface Exchange {
   readonly request: IncomingMessage;

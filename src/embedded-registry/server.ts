@@ -3,7 +3,7 @@
  * whoever wants a registry without installing one. No authentication and no TLS: it is not meant to face a network.
  */
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
-import { type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { answerRefusal, Refused } from './protocol.js';
 import { serve } from './routes.js';
 import { Storage } from './storage.js';

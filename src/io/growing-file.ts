@@ -2,7 +2,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { throwIfAborted } from './retry.js';
 import { localIoError } from './scratch.js';
-import { type ByteRange, type ByteStream } from './streams.js';
+import type { ByteRange, ByteStream } from './streams.js';
 
 /** Content of which more comes: what is there can be read, in any order and again. */
 export interface GrowingContent {

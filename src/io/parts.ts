@@ -1,5 +1,5 @@
 /** Content in parts of a known size, taken from one read of it as long as they follow one another. */
-import { type ByteRange, type ByteStream, type ReplayableContent } from './streams.js';
+import type { ByteRange, ByteStream, ReplayableContent } from './streams.js';
 
 /**
  * `part` gives a piece of the content, as content of its own. Parts that follow one another share one read, so that a shared

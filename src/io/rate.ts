@@ -1,6 +1,6 @@
 /** One allowance of bytes per second, over all that share it. */
 import { sleepFor } from './retry.js';
-import { type ByteStream } from './streams.js';
+import type { ByteStream } from './streams.js';
 
 /** Milliseconds that may be used ahead: lets short transfers pass at once, and timers be late. */
 const BURST_MS = 100;

@@ -1,7 +1,7 @@
 /** Bytes in motion: async iterables of Uint8Array. Pull gives backpressure: nobody calls `.on('data')`. */
 import { createHash } from 'node:crypto';
 import { ContentMismatchError, FormatError } from '../errors.js';
-import { type Descriptor } from '../oci/descriptor.js';
+import type { Descriptor } from '../oci/descriptor.js';
 
 export type ByteStream = AsyncIterable<Uint8Array>;
 

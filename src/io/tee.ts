@@ -4,7 +4,7 @@
  * out of its loop, by failing, by `close`) is forgotten, and the other goes on alone.
  */
 import { ByteBudget } from './byte-budget.js';
-import { type ByteRange, type ByteStream, type ReplayableContent } from './streams.js';
+import type { ByteRange, ByteStream, ReplayableContent } from './streams.js';
 
 /** Bytes by which one reader may be ahead of the other. */
 export const DEFAULT_TEE_BUFFER = 8 * 1024 * 1024;

@@ -5,12 +5,12 @@
  */
 import { createHash } from 'node:crypto';
 import { FormatError, UsageError } from '../errors.js';
-import { type RawName, type RawPath } from '../oci/raw-name.js';
+import type { RawName, RawPath } from '../oci/raw-name.js';
 import { blake3 } from '../rafs-builder/blake3.js';
-import { type ChunkRecord, type TreeNode } from '../rafs-builder/tree.js';
-import { type CallOptions } from '../reporter.js';
+import type { ChunkRecord, TreeNode } from '../rafs-builder/tree.js';
+import type { CallOptions } from '../reporter.js';
 import { digestFaults } from './chunks.js';
-import { type FileInode, type Filesystem } from './filesystem.js';
+import type { FileInode, Filesystem } from './filesystem.js';
 import { showPath } from './lookup.js';
 import { NydusFilesystem } from './nydus.js';
 import { cut } from './pieces.js';

@@ -5,13 +5,13 @@
  */
 import { compareRaw, type RawName, type RawPath } from '../oci/raw-name.js';
 import { displayName } from '../oci/raw-name.js';
-import { type Digest } from '../oci/digest.js';
+import type { Digest } from '../oci/digest.js';
 import { UsageError } from '../errors.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import { walk } from '../rafs-builder/index.js';
-import { type ChunkRef, type Inode, type TreeNode } from '../rafs-builder/tree.js';
+import type { ChunkRef, Inode, TreeNode } from '../rafs-builder/tree.js';
 import { contentsComparable, type ContentDifference, type ReadContents } from './contents.js';
-import { type FileInode, type Filesystem } from './filesystem.js';
+import type { FileInode, Filesystem } from './filesystem.js';
 import { showPath } from './lookup.js';
 
 /** One attribute of a path that is in both images. */

@@ -1,16 +1,10 @@
 /** The filesystem of an image, whichever kind the image is: a tree, the chunks of its files, and their contents. */
-import { type ByteStream } from '../io/streams.js';
-import { type Descriptor } from '../oci/descriptor.js';
-import { type RawPath } from '../oci/raw-name.js';
-import {
-  type ChunkRecord,
-  type ChunkRef,
-  type DigesterName,
-  type Inode,
-  type TreeNode,
-} from '../rafs-builder/tree.js';
-import { type CallOptions } from '../reporter.js';
-import { type LookedImage } from './images.js';
+import type { ByteStream } from '../io/streams.js';
+import type { Descriptor } from '../oci/descriptor.js';
+import type { RawPath } from '../oci/raw-name.js';
+import type { ChunkRecord, ChunkRef, DigesterName, Inode, TreeNode } from '../rafs-builder/tree.js';
+import type { CallOptions } from '../reporter.js';
+import type { LookedImage } from './images.js';
 
 export type FileInode = Extract<Inode, { readonly kind: 'file' }>;
 

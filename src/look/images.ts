@@ -4,7 +4,7 @@
  */
 import { FormatError, UnsupportedError, UsageError } from '../errors.js';
 import { collect } from '../io/streams.js';
-import { type Descriptor, type Document, type Platform } from '../oci/descriptor.js';
+import type { Descriptor, Document, Platform } from '../oci/descriptor.js';
 import {
   isManifestType,
   MAX_DOCUMENT_SIZE,
@@ -16,8 +16,8 @@ import {
 } from '../oci/manifest.js';
 import { ANNOTATION, MEDIA, NYDUS_OS_FEATURE } from '../oci/media-types.js';
 import { formatPlatform, isUnknownPlatform, platformMatches } from '../oci/platform.js';
-import { type ImageSource } from '../registry/store.js';
-import { type CallOptions } from '../reporter.js';
+import type { ImageSource } from '../registry/store.js';
+import type { CallOptions } from '../reporter.js';
 
 export type Half = 'nydus' | 'oci';
 

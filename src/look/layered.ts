@@ -4,18 +4,18 @@
  */
 import { UnsupportedError, FormatError } from '../errors.js';
 import { DEFAULT_CONCURRENCY, mapOrdered } from '../io/concurrency.js';
-import { type ByteStream } from '../io/streams.js';
+import type { ByteStream } from '../io/streams.js';
 import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
 import { overlay } from '../merge/overlay.js';
 import { openImageScanner, type ScannedLayer as ScannedTable } from '../native.js';
-import { type Descriptor } from '../oci/descriptor.js';
+import type { Descriptor } from '../oci/descriptor.js';
 import { MEDIA } from '../oci/media-types.js';
-import { type RawPath } from '../oci/raw-name.js';
+import type { RawPath } from '../oci/raw-name.js';
 import { walk } from '../rafs-builder/index.js';
 import { chunkBlob, chunkIndex, type ChunkRef, type TreeNode } from '../rafs-builder/tree.js';
-import { type CallOptions } from '../reporter.js';
-import { type FileChunk, type FileInode, type Filesystem } from './filesystem.js';
-import { type LookedImage } from './images.js';
+import type { CallOptions } from '../reporter.js';
+import type { FileChunk, FileInode, Filesystem } from './filesystem.js';
+import type { LookedImage } from './images.js';
 import { readTarMember } from './tar-member.js';
 import { lookup, showPath } from './lookup.js';
 

@@ -1,8 +1,8 @@
 /** The filesystem of a Nydus image: its bootstrap is fetched and read; file contents come by range, when they are asked for. */
 import { FormatError, UnsupportedError } from '../errors.js';
-import { type ByteStream } from '../io/streams.js';
+import type { ByteStream } from '../io/streams.js';
 import { digestHex } from '../oci/digest.js';
-import { type Descriptor } from '../oci/descriptor.js';
+import type { Descriptor } from '../oci/descriptor.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import { displayName, type RawPath } from '../oci/raw-name.js';
 import { readBootstrap } from '../rafs-builder/index.js';
@@ -15,12 +15,12 @@ import {
   type DigesterName,
   type TreeNode,
 } from '../rafs-builder/tree.js';
-import { type SparseBootstrap } from '../rafs-builder/sparse.js';
-import { type CallOptions } from '../reporter.js';
+import type { SparseBootstrap } from '../rafs-builder/sparse.js';
+import type { CallOptions } from '../reporter.js';
 import { bootstrapOf, readBootstrapLayer, type BootstrapLayer } from './bootstrap-layer.js';
 import { readChunks, type LocatedChunk } from './chunks.js';
-import { type FileChunk, type FileInode, type Filesystem } from './filesystem.js';
-import { type LookedImage } from './images.js';
+import type { FileChunk, FileInode, Filesystem } from './filesystem.js';
+import type { LookedImage } from './images.js';
 
 /** The bootstrap layer of an image, fetched whole: it is one gzip stream. Throws FormatError when there is no bootstrap in it. */
 export async function fetchBootstrap(

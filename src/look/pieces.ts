@@ -1,5 +1,5 @@
 /** A stream of bytes cut into pieces of given sizes. */
-import { type ByteStream } from '../io/streams.js';
+import type { ByteStream } from '../io/streams.js';
 
 /** The stream in pieces of these sizes; what is behind the last one is left out. */
 export async function* cut(stream: ByteStream, sizes: readonly number[]): AsyncGenerator<Buffer> {

@@ -1,13 +1,13 @@
 /** What an image is, as numbers: platforms, halves, layers and blobs, chunks, what deduplication saved, the bootstrap. */
 import { digestHex, type Digest } from '../oci/digest.js';
-import { type Descriptor } from '../oci/descriptor.js';
+import type { Descriptor } from '../oci/descriptor.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import { formatPlatform } from '../oci/platform.js';
 import { readBootstrap, superFlags, blobFeatures, walk } from '../rafs-builder/index.js';
-import { type CompressorName, type DigesterName, type Inode } from '../rafs-builder/tree.js';
-import { type SparseBootstrap } from '../rafs-builder/sparse.js';
-import { type ImageSource } from '../registry/store.js';
-import { type CallOptions } from '../reporter.js';
+import type { CompressorName, DigesterName, Inode } from '../rafs-builder/tree.js';
+import type { SparseBootstrap } from '../rafs-builder/sparse.js';
+import type { ImageSource } from '../registry/store.js';
+import type { CallOptions } from '../reporter.js';
 import {
   platformName,
   readConfig,

@@ -1,8 +1,8 @@
 /** Counts what looking costs: an image source that passes everything on and keeps the sum. */
-import { type ByteStream } from '../io/streams.js';
-import { type Descriptor } from '../oci/descriptor.js';
-import { type FetchOptions, type ImageSource } from '../registry/store.js';
-import { type CallOptions } from '../reporter.js';
+import type { ByteStream } from '../io/streams.js';
+import type { Descriptor } from '../oci/descriptor.js';
+import type { FetchOptions, ImageSource } from '../registry/store.js';
+import type { CallOptions } from '../reporter.js';
 
 export interface Traffic {
   /** Questions put to the store: the name resolved, content asked for whole or by range. Logins and redirects are not counted. */

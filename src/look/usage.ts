@@ -6,8 +6,8 @@
  * this and the place before: summed upwards, every directory then counts it once. What the places of a chunk have in common
  * in the end, their nearest common directory, is where the chunk is owned: only removing that one frees its bytes.
  */
-import { type RawPath } from '../oci/raw-name.js';
-import { type ChunkRef, type Inode, type TreeNode } from '../rafs-builder/tree.js';
+import type { RawPath } from '../oci/raw-name.js';
+import type { ChunkRef, Inode, TreeNode } from '../rafs-builder/tree.js';
 import { walk } from '../rafs-builder/walk.js';
 
 /** Bytes of chunks. */

@@ -8,7 +8,7 @@
  */
 import { FormatError } from '../errors.js';
 import { type RawName, displayName } from '../oci/raw-name.js';
-import { type TreeNode } from '../rafs-builder/tree.js';
+import type { TreeNode } from '../rafs-builder/tree.js';
 import {
   type Directory,
   type DraftDirectory,
@@ -19,7 +19,7 @@ import {
   impliedDirectory,
   pathIn,
 } from './draft.js';
-import { type LayerTree } from './layer-tree.js';
+import type { LayerTree } from './layer-tree.js';
 
 const WHITEOUT = '.wh.';
 /** All names that start like this but the opaque marker belong to AUFS and vanish. */

@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { FormatError, InternalError, InterruptedError, LocalIoError, UnsupportedError } from '../errors.js';
-import { type NydusError } from '../errors.js';
-import { type StageTimes } from '../reporter.js';
+import type { NydusError } from '../errors.js';
+import type { StageTimes } from '../reporter.js';
 
 interface Failure {
   readonly code: string;

@@ -1,8 +1,8 @@
 /** The packed tables that cross from the addon, little-endian. Their layout is written down in native/core/src/table.rs. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { InternalError } from '../errors.js';
-import { type RawName, type RawPath } from '../oci/raw-name.js';
-import { type ChunkExtents } from '../rafs-builder/chunk-extents.js';
+import type { RawName, RawPath } from '../oci/raw-name.js';
+import type { ChunkExtents } from '../rafs-builder/chunk-extents.js';
 import { CHUNK_NOTE, type ChunkNotes } from '../rafs-builder/sparse.js';
 import {
   type ChunkNumbers,

@@ -4,9 +4,9 @@
  *
  * OCI image-spec, config.md: one diffID a layer; history entries without `empty_layer` are as many as layers.
  */
-import { type Node } from 'jsonc-parser';
+import type { Node } from 'jsonc-parser';
 import { FormatError } from '../errors.js';
-import { type DiffId } from './digest.js';
+import type { DiffId } from './digest.js';
 import { EMPTY_LAYER_DIFF_ID } from './nydus.js';
 import {
   appendChild,

@@ -1,5 +1,5 @@
 /** Descriptor: media type, digest and size of some content; the only way content is referred to. OCI image-spec, descriptor.md. */
-import { type Digest } from './digest.js';
+import type { Digest } from './digest.js';
 
 export interface Platform {
   readonly os: string;

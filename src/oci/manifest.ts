@@ -5,7 +5,7 @@
  */
 import * as v from 'valibot';
 import { FormatError, UnsupportedError } from '../errors.js';
-import { type Annotations, type Descriptor, type Document, type Platform } from './descriptor.js';
+import type { Annotations, Descriptor, Document, Platform } from './descriptor.js';
 import { type DiffId, isDigest, parseDigest, sha256 } from './digest.js';
 import { MEDIA } from './media-types.js';
 

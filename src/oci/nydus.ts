@@ -1,5 +1,5 @@
 /** Small facts of Nydus images that both the writer and the checker of manifests need. */
-import { type Digest, type DiffId } from './digest.js';
+import type { Digest, DiffId } from './digest.js';
 
 /**
  * The empty layer put below the source layers of the OCI half when source and target repository differ

@@ -3,7 +3,7 @@
  * containerd's platforms package: `arm64/v8` is `arm64`, `x86_64` is `amd64`, `arm` is `arm/v7`.
  */
 import { InvalidReferenceError } from '../errors.js';
-import { type Platform } from './descriptor.js';
+import type { Platform } from './descriptor.js';
 
 /** Which platforms of an index are wanted. */
 export type PlatformSelection =

@@ -2,7 +2,7 @@
  * File names are bytes, not text. A RawName holds one character per byte (latin1): it round-trips, keys a Map, and
  * compares with `<` exactly as the kernel compares bytes, which is the order that directory entries need.
  */
-import { type Branded } from './digest.js';
+import type { Branded } from './digest.js';
 
 /** One path component. */
 export type RawName = Branded<string, 'RawName'>;

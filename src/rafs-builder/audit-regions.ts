@@ -1,7 +1,7 @@
 /** Nothing overlaps, nothing reserved is used, and what belongs to nothing is zero. */
 import { type AuditFinding, auditFinding } from './audit-rules.js';
 import { roundUp } from './layout.js';
-import { type Region } from './regions.js';
+import type { Region } from './regions.js';
 
 export interface RegionsSubject {
   readonly bytes: Buffer;

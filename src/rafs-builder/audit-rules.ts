@@ -1,5 +1,5 @@
 /** What `audit` looks for: stable ids, and in one line each what holds in a sound bootstrap. `docs/format.md` lists them. */
-import { type RawPath } from '../oci/raw-name.js';
+import type { RawPath } from '../oci/raw-name.js';
 
 export interface AuditRule {
   /** `error`: some reader will refuse it or see something else; `warning`: legal, but not as a writer should leave it. */

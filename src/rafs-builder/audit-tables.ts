@@ -1,8 +1,8 @@
 /** Rules over super blocks, blob and device tables, and the chunk table. */
 import { type AuditFinding, auditFinding } from './audit-rules.js';
 import * as v6 from './v6.js';
-import { type RecordLimits } from './v6-chunks.js';
-import { type V6Image } from './v6-read.js';
+import type { RecordLimits } from './v6-chunks.js';
+import type { V6Image } from './v6-read.js';
 
 export function* auditTables(image: V6Image): Generator<AuditFinding> {
   yield* auditSuper(image);

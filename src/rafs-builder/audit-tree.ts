@@ -5,7 +5,7 @@ import { chunkBlob, chunkIndex } from './tree.js';
 import * as v6 from './v6.js';
 import { DIRECTORY, FILE, type InodeColumns, SYMLINK } from './v6-inodes.js';
 import { type ChunkTables, contiguous } from './v6-plan.js';
-import { type V6Image } from './v6-read.js';
+import type { V6Image } from './v6-read.js';
 import { isTreeSound } from './v6-sound.js';
 
 /** In the order in which inodes were found. */

@@ -6,9 +6,9 @@ import { blake3 } from './blake3.js';
 import { roundUp } from './layout.js';
 import { OWN_BLOB_ID } from './v6.js';
 import * as v5 from './v5.js';
-import { type StoredV5Inode, type V5Image } from './v5-read.js';
+import type { StoredV5Inode, V5Image } from './v5-read.js';
 import { blobFeatures, chunkFlags, chunkInfo, type ChunkInfo, superFlags } from './v6.js';
-import { type V5BlobEntry } from './v5-tables.js';
+import type { V5BlobEntry } from './v5-tables.js';
 
 export function* auditV5(image: V5Image): Generator<AuditFinding> {
   yield* auditSuper(image);

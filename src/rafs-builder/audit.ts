@@ -14,7 +14,7 @@ import { locateV5 } from './v5-locate.js';
 import { BLOCK_SIZE } from './v6.js';
 import { isCovered } from './v6-cover.js';
 import { locateV6 } from './v6-locate.js';
-import { type V6Image } from './v6-read.js';
+import type { V6Image } from './v6-read.js';
 
 export { AUDIT_RULES, type AuditFinding, type AuditId } from './audit-rules.js';
 

@@ -1,5 +1,5 @@
 /** The records of a chunk table (`blob-meta.ts`) as columns: a blob may have a million chunks. */
-import { type ChunkExtent } from './blob-meta.js';
+import type { ChunkExtent } from './blob-meta.js';
 
 /** By index of the chunk; bytes. */
 export class ChunkExtents {

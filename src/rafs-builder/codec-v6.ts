@@ -1,5 +1,5 @@
 /** RAFS v6, both ways. */
-import { type BootstrapInput } from './tree.js';
+import type { BootstrapInput } from './tree.js';
 import { readV6, type V6Image } from './v6-read.js';
 import { writeV6 } from './v6-write.js';
 

@@ -1,16 +1,16 @@
 /** Bootstraps for people: a summary, a listing, and what lies at one offset. Lines without line ends. */
 import { FormatError } from '../errors.js';
 import { displayName } from '../oci/raw-name.js';
-import { type AnyStruct } from './layout.js';
-import { type Inode } from './tree.js';
+import type { AnyStruct } from './layout.js';
+import type { Inode } from './tree.js';
 import * as v6 from './v6.js';
 import { type RafsImage, readBootstrap } from './image.js';
-import { type LocatedStruct, type Region } from './regions.js';
+import type { LocatedStruct, Region } from './regions.js';
 import { locateV5 } from './v5-locate.js';
 import { isV5 } from './v5-tables.js';
-import { type V5Image } from './v5-read.js';
+import type { V5Image } from './v5-read.js';
 import { fixedRegions, locateV6 } from './v6-locate.js';
-import { type V6Image } from './v6-read.js';
+import type { V6Image } from './v6-read.js';
 import { walk } from './walk.js';
 
 /** First letter of a line of `ls -l`. */

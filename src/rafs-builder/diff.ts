@@ -4,8 +4,8 @@
  */
 import { displayName, type RawPath } from '../oci/raw-name.js';
 import { attributesOf } from './describe.js';
-import { type RafsImage } from './image.js';
-import { type Inode } from './tree.js';
+import type { RafsImage } from './image.js';
+import type { Inode } from './tree.js';
 import { walk } from './walk.js';
 
 /** Lines: `- path` only in the first, `+ path` only in the second, `~ path: what first → second`. None: the same. */

@@ -1,5 +1,5 @@
 /** The words of a dump's lines, the same for both versions of RAFS. */
-import { type RawName, type RawPath } from '../oci/raw-name.js';
+import type { RawName, RawPath } from '../oci/raw-name.js';
 import type * as v6 from './v6.js';
 
 export const KIND_LETTERS = {

@@ -1,7 +1,7 @@
 /** A v5 bootstrap as text; lines as in `dump.ts`. Every name has its own attributes here, hard links too. */
 import { chunkFields, escapeRaw, hex8, KIND_LETTERS, toHex } from './dump-fields.js';
 import { compareRaw } from '../oci/raw-name.js';
-import { type StoredV5Inode, type V5Image } from './v5-read.js';
+import type { StoredV5Inode, V5Image } from './v5-read.js';
 import { ROOT_INO } from './v5.js';
 import { chunkInfo } from './v6.js';
 

@@ -6,11 +6,11 @@
  * | S | super blocks | B | one blob | P | prefetched nids | I | one name and its inode | L | symlink target |
  * | X | xattr | C | chunk of the file above | T | chunk table in stored order (v6) | D | inode digest, blocks (v5) |
  */
-import { type TreeNode } from './tree.js';
-import { type RafsImage } from './image.js';
+import type { TreeNode } from './tree.js';
+import type { RafsImage } from './image.js';
 import { chunkFields, escapeRaw, hex8, KIND_LETTERS, toHex } from './dump-fields.js';
 import { dumpV5 } from './dump-v5.js';
-import { type StoredInode, type V6Image } from './v6-read.js';
+import type { StoredInode, V6Image } from './v6-read.js';
 import { sortedChildren } from './walk.js';
 
 /** Lines without line ends. Inodes come depth first, children in byte order of their names. */

@@ -2,8 +2,8 @@
 import { formatV5 } from './codec-v5.js';
 import { formatV6 } from './codec-v6.js';
 import { isV5 } from './v5-tables.js';
-import { type V5Image } from './v5-read.js';
-import { type V6Image } from './v6-read.js';
+import type { V5Image } from './v5-read.js';
+import type { V6Image } from './v6-read.js';
 
 export type RafsImage = V5Image | V6Image;
 

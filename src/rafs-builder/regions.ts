@@ -2,8 +2,8 @@
  * What a bootstrap is made of, as runs of bytes: for `inspect --at`, and for the rules that nothing overlaps and nothing
  * is left over. Regions are coarse (an inode's xattrs are one); each tells its structures when asked.
  */
-import { type RawPath } from '../oci/raw-name.js';
-import { type AnyStruct } from './layout.js';
+import type { RawPath } from '../oci/raw-name.js';
+import type { AnyStruct } from './layout.js';
 
 /** One structure, or a run of bytes without one (a name, a value). */
 export interface LocatedStruct {

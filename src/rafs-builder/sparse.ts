@@ -1,6 +1,6 @@
 /** Blobs of a bootstrap that was read: it tells only those chunks that its files use. */
-import { type ChunkExtents } from './chunk-extents.js';
-import { type Blob, type Bootstrap, type ChunkTable, type PackedDigests } from './tree.js';
+import type { ChunkExtents } from './chunk-extents.js';
+import type { Blob, Bootstrap, ChunkTable, PackedDigests } from './tree.js';
 
 /** A table with gaps. */
 export interface SparseChunkTable extends ChunkTable {

@@ -4,8 +4,8 @@
  * Chunks are not objects. A blob's chunks lie in one packed ChunkTable; a file holds ChunkRefs, plain numbers that name
  * blob and index. An image of a million files stays small that way.
  */
-import { type Branded } from '../oci/digest.js';
-import { type RawName, type RawPath } from '../oci/raw-name.js';
+import type { Branded } from '../oci/digest.js';
+import type { RawName, RawPath } from '../oci/raw-name.js';
 
 /** `blob * 2^24 + index`: which chunk of which blob. What is written numbers blobs by source layer (`BootstrapInput`). */
 export type ChunkRef = Branded<number, 'ChunkRef'>;

@@ -1,8 +1,8 @@
 /** One stored inode of v5: its fields, name, target, xattrs, and where its chunk records are. Knows nothing of the tree. */
 import type { FormatError } from '../errors.js';
-import { type RawName, type RawPath } from '../oci/raw-name.js';
+import type { RawName, RawPath } from '../oci/raw-name.js';
 import { roundUp } from './layout.js';
-import { type InodeKind, type Xattr } from './tree.js';
+import type { InodeKind, Xattr } from './tree.js';
 import * as v5 from './v5.js';
 import { chunkInfo, MAX_NAME_LENGTH, MAX_SYMLINK_LENGTH } from './v6.js';
 import { kindOfMode } from './v6-inode.js';

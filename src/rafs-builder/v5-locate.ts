@@ -2,8 +2,8 @@
 import { displayName } from '../oci/raw-name.js';
 import { array, bytes, located, type LocatedStruct, one, type Region, run } from './regions.js';
 import * as v5 from './v5.js';
-import { type StoredV5Inode, type V5Image } from './v5-read.js';
-import { type V5BlobEntry } from './v5-tables.js';
+import type { StoredV5Inode, V5Image } from './v5-read.js';
+import type { V5BlobEntry } from './v5-tables.js';
 import { chunkInfo } from './v6.js';
 
 /** All regions, in no particular order. */

@@ -4,7 +4,7 @@
  */
 import { FormatError, InternalError } from '../errors.js';
 import { compareRaw, displayName, type RawName, type RawPath } from '../oci/raw-name.js';
-import { type SparseBootstrap, type SparseChunkTable } from './sparse.js';
+import type { SparseBootstrap, SparseChunkTable } from './sparse.js';
 import { type ChunkRef, chunkBlob, chunkIndex, chunkRef, type Inode, type TreeNode } from './tree.js';
 import * as v5 from './v5.js';
 import { type RawV5Inode, readV5Inode } from './v5-inode.js';

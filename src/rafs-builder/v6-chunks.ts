@@ -2,7 +2,7 @@
  * The chunk table of a bootstrap, read in place: a chunk is found by blob and index without an object or a hash entry for
  * each, so that a table of a million chunks costs eight bytes a chunk beside the file.
  */
-import { type ChunkExtents } from './chunk-extents.js';
+import type { ChunkExtents } from './chunk-extents.js';
 import { CHUNK_NOTE, type ChunkNotes } from './sparse.js';
 import { type ChunkNumbers, type ChunkRecord, DIGEST_SIZE, type PackedDigests } from './tree.js';
 import * as v6 from './v6.js';

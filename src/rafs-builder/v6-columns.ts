@@ -5,7 +5,7 @@ import * as v6 from './v6.js';
 import { visitDirectoryBlock } from './v6-directory.js';
 import { readInode } from './v6-inode.js';
 import { DIRECTORY, FILE, InodeColumns, kindOfMode, NO_INODE, SYMLINK } from './v6-inodes.js';
-import { type V6Tables } from './v6-tables.js';
+import type { V6Tables } from './v6-tables.js';
 
 const {
   format: FORMAT,

@@ -5,7 +5,7 @@
 import { roundUp } from './layout.js';
 import * as v6 from './v6.js';
 import { DIRECTORY, FILE, type InodeColumns, NO_INODE, SYMLINK } from './v6-inodes.js';
-import { type V6Image } from './v6-read.js';
+import type { V6Image } from './v6-read.js';
 import { isXattrPaddingZero } from './v6-xattrs.js';
 
 const INODE_RESERVED = v6.inodeExtended.offset.reserved;

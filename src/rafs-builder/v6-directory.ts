@@ -3,7 +3,7 @@
  * such as `+x` stands before them. Readers search by bisection; one entry out of order hides others.
  */
 import { FormatError } from '../errors.js';
-import { type RawName } from '../oci/raw-name.js';
+import type { RawName } from '../oci/raw-name.js';
 import { BLOCK_SIZE, dirent, MAX_NAME_LENGTH } from './v6.js';
 
 /** How many bytes the entries of names `from` to `to` take: all blocks but the last count in full. */

@@ -1,8 +1,8 @@
 /** One stored inode: its fields, its xattrs, and where its body is. Knows nothing of the tree around it. */
 import { FormatError } from '../errors.js';
-import { type RawPath } from '../oci/raw-name.js';
+import type { RawPath } from '../oci/raw-name.js';
 import { roundUp } from './layout.js';
-import { type Inode } from './tree.js';
+import type { Inode } from './tree.js';
 import * as v6 from './v6.js';
 import { type LocatedXattr, readXattrs, xattrAreaSizeOf } from './v6-xattrs.js';
 

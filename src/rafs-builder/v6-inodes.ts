@@ -3,7 +3,7 @@
  * targets and fields stay in the file and are looked up there: an image of a million files is told by a few typed arrays.
  */
 import { roundUp } from './layout.js';
-import { type RawName, type RawPath } from '../oci/raw-name.js';
+import type { RawName, RawPath } from '../oci/raw-name.js';
 import { type ChunkRef, chunkRef, type InodeKind } from './tree.js';
 import * as v6 from './v6.js';
 import { entryBlob, entryIndex } from './v6-chunks.js';

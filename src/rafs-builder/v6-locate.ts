@@ -1,10 +1,10 @@
 /** What lies where in a v6 bootstrap. */
 import { displayName } from '../oci/raw-name.js';
-import { type AnyStruct } from './layout.js';
+import type { AnyStruct } from './layout.js';
 import { array, bytes, located, type LocatedStruct, one, type Region, run } from './regions.js';
 import * as v6 from './v6.js';
 import { chunkEntries, dataBlocks, inodeSize } from './v6-inode.js';
-import { type StoredInode, type V6Image } from './v6-read.js';
+import type { StoredInode, V6Image } from './v6-read.js';
 
 /** All regions, in no particular order. */
 export function* locateV6(image: V6Image): Generator<Region> {

@@ -8,8 +8,8 @@
  * Reading fills columns (`v6-inodes.ts`) and makes no objects; the tree and the inodes of it are made when they are asked for.
  */
 import { InternalError } from '../errors.js';
-import { type RawName } from '../oci/raw-name.js';
-import { type SparseBootstrap, type SparseChunkTable } from './sparse.js';
+import type { RawName } from '../oci/raw-name.js';
+import type { SparseBootstrap, SparseChunkTable } from './sparse.js';
 import { type Bootstrap, chunkBlob, chunkIndex, type ChunkRef, type Inode, type TreeNode } from './tree.js';
 import * as v6 from './v6.js';
 import { DIRECTORY, type InodeColumns } from './v6-inodes.js';

@@ -4,7 +4,7 @@
  */
 import * as v6 from './v6.js';
 import { DIRECTORY, FILE, type InodeColumns, SYMLINK } from './v6-inodes.js';
-import { type V6Image } from './v6-read.js';
+import type { V6Image } from './v6-read.js';
 
 /** True only when `auditTree` would find nothing. */
 export function isTreeSound(image: V6Image): boolean {

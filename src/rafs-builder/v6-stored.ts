@@ -1,12 +1,12 @@
 /** Inodes of a bootstrap as objects, made from the file when somebody asks for them. */
 import { InternalError } from '../errors.js';
 import { compareRaw, type RawPath } from '../oci/raw-name.js';
-import { type ChunkRef, type Inode, type InodeKind, type Xattr } from './tree.js';
+import type { ChunkRef, Inode, InodeKind, Xattr } from './tree.js';
 import type * as v6 from './v6.js';
-import { type LocatedRow } from './v6-directory.js';
+import type { LocatedRow } from './v6-directory.js';
 import { type RawInode, readInode } from './v6-inode.js';
-import { type InodeColumns } from './v6-inodes.js';
-import { type LocatedXattr } from './v6-xattrs.js';
+import type { InodeColumns } from './v6-inodes.js';
+import type { LocatedXattr } from './v6-xattrs.js';
 
 /** One inode as stored, beside what it means. */
 export interface StoredInode extends RawInode {

@@ -3,7 +3,7 @@
  * checked as Nydus' own readers do, a little more strictly where they forget to.
  */
 import { FormatError, UnsupportedError } from '../errors.js';
-import { type BlobRecord, type CompressorName, type DigesterName } from './tree.js';
+import type { BlobRecord, CompressorName, DigesterName } from './tree.js';
 import * as v6 from './v6.js';
 import { ChunkInfos } from './v6-chunks.js';
 

@@ -16,7 +16,7 @@ import * as v6 from './v6.js';
 import { blockEnd } from './v6-directory.js';
 import { encodeDevice } from './v6-inode.js';
 import { type BootstrapPlan, chunkFormat, type ChunkTables, planBootstrap } from './v6-plan.js';
-import { type UsedChunkRow } from './v6-used-chunks.js';
+import type { UsedChunkRow } from './v6-used-chunks.js';
 import { writeXattrs, xattrAreaSize, xattrCount } from './v6-xattrs.js';
 
 const { nid: NID, nameOffset: NAME_OFFSET, fileType: FILE_TYPE } = v6.dirent.offset;

@@ -3,9 +3,9 @@
  * Rules: Nydus rafs/src/metadata/layout/v6.rs (RafsXAttrs), kernel fs/erofs/xattr.c.
  */
 import { FormatError, InternalError } from '../errors.js';
-import { type RawName } from '../oci/raw-name.js';
+import type { RawName } from '../oci/raw-name.js';
 import { roundUp } from './layout.js';
-import { type Xattr } from './tree.js';
+import type { Xattr } from './tree.js';
 import { XATTR_PREFIXES, xattrEntry, xattrHeader } from './v6.js';
 
 export const MAX_XATTR_NAME_LENGTH = 255;

@@ -5,7 +5,7 @@
  * are those of Nydus (rafs/src/metadata/layout/v6.rs, storage/src/device.rs) and of the kernel's erofs_fs.h.
  */
 import { at, bytes, flags, i64, reserved, struct, text, u16, u32, u64, u8, type StructOf } from './layout.js';
-import { type CompressorName, type DigesterName } from './tree.js';
+import type { CompressorName, DigesterName } from './tree.js';
 
 export const BLOCK_SIZE = 4096;
 /** Inodes stand at multiples of this from the start of the metadata area; a nid counts them. */

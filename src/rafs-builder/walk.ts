@@ -3,7 +3,7 @@
  * among them, each with all that is below it. (Nydus calls it breadth-first; it is not.)
  */
 import { compareRaw, type RawPath } from '../oci/raw-name.js';
-import { type TreeNode } from './tree.js';
+import type { TreeNode } from './tree.js';
 
 export interface WalkStep {
   readonly node: TreeNode;

@@ -6,10 +6,10 @@
 import * as v from 'valibot';
 import { AuthError, RegistryError } from '../errors.js';
 import { collect, contentOf } from '../io/streams.js';
-import { type CallOptions } from '../reporter.js';
+import type { CallOptions } from '../reporter.js';
 import { type Credential, type CredentialStore, loginCommand } from './credentials.js';
 import { redactUrl } from './redact.js';
-import { type HttpRequest, type HttpResponse, type Transport } from './transport.js';
+import type { HttpRequest, HttpResponse, Transport } from './transport.js';
 
 export interface Challenge {
   /** In lower case: `basic`, `bearer`. */

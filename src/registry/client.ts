@@ -4,14 +4,14 @@
  */
 import { AuthError, RegistryError, UsageError } from '../errors.js';
 import { DEFAULT_RETRY, retry, type RetryOptions, type RetryPolicy } from '../io/retry.js';
-import { type ReplayableContent } from '../io/streams.js';
+import type { ReplayableContent } from '../io/streams.js';
 import { type Reference, registryHost } from '../oci/reference.js';
-import { type CallOptions, type Reporter } from '../reporter.js';
-import { type CredentialStore } from './credentials.js';
+import type { CallOptions, Reporter } from '../reporter.js';
+import type { CredentialStore } from './credentials.js';
 import { EndpointSession } from './endpoint-session.js';
 import { type Endpoint, endpointsOf } from './endpoints.js';
 import { oneLine, type Refusal, refusalError } from './error-body.js';
-import { type Capability } from './hosts-toml.js';
+import type { Capability } from './hosts-toml.js';
 import { Redactor } from './redact.js';
 import {
   type Headers,
@@ -20,7 +20,7 @@ import {
   Transport,
   type TransportOptions,
 } from './transport.js';
-import { type HostTls } from './trust.js';
+import type { HostTls } from './trust.js';
 
 export interface ClientOptions extends TransportOptions {
   readonly credentials: CredentialStore;

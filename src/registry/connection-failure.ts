@@ -2,7 +2,7 @@
 import { InterruptedError, NydusError, RegistryError } from '../errors.js';
 import { interrupted } from '../io/retry.js';
 import { errorCode, systemReason } from '../io/scratch.js';
-import { type Redactor } from './redact.js';
+import type { Redactor } from './redact.js';
 
 export interface FailedExchange {
   /** Method and redacted URL. */

@@ -1,6 +1,6 @@
 /** Connections without TLS that are read in large pieces which lie next to each other in memory. */
-import { type OnReadOpts, type Socket } from 'node:net';
-import { type buildConnector as BuildConnector } from 'undici';
+import type { OnReadOpts, Socket } from 'node:net';
+import type { buildConnector as BuildConnector } from 'undici';
 import { buildConnector } from './undici.js';
 
 /** Bytes that are read into, one read behind the other; Node reads 64 KiB at most by itself. */

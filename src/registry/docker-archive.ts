@@ -6,12 +6,12 @@
 import * as v from 'valibot';
 import { FormatError, InvalidReferenceError, RegistryError } from '../errors.js';
 import { type ByteRange, type ByteStream, contentOf } from '../io/streams.js';
-import { type Descriptor } from '../oci/descriptor.js';
+import type { Descriptor } from '../oci/descriptor.js';
 import { type Digest, digestFromHex, parseDigest, sha256 } from '../oci/digest.js';
 import { descriptorToJson, MAX_DOCUMENT_SIZE, parseConfig, serialise } from '../oci/manifest.js';
 import { MEDIA } from '../oci/media-types.js';
 import { formatReference, parseReference } from '../oci/reference.js';
-import { type CallOptions } from '../reporter.js';
+import type { CallOptions } from '../reporter.js';
 import { ArchiveFile, sniffCompression } from './archive-file.js';
 import { layoutMember, resolveInLayout, type ArchiveOptions } from './archive.js';
 import { measure } from './layout.js';

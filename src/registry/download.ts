@@ -1,10 +1,10 @@
 /** A blob or a manifest as a stream that survives cut connections: what is missing is asked for by range. */
 import { RegistryError } from '../errors.js';
 import { sleepFor, backoffMs } from '../io/retry.js';
-import { type ByteRange, type ByteStream } from '../io/streams.js';
+import type { ByteRange, ByteStream } from '../io/streams.js';
 import { silentReporter, type CallOptions } from '../reporter.js';
-import { type RegistryClient } from './client.js';
-import { type Headers, type HttpResponse } from './transport.js';
+import type { RegistryClient } from './client.js';
+import type { Headers, HttpResponse } from './transport.js';
 
 export interface Download extends CallOptions {
   readonly path: string;

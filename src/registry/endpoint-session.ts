@@ -1,12 +1,12 @@
 /** One endpoint during a run: where exactly it is, who we are to it, and the 401 that asks for a login. */
 import { AuthError } from '../errors.js';
-import { type ReplayableContent } from '../io/streams.js';
-import { type CallOptions } from '../reporter.js';
+import type { ReplayableContent } from '../io/streams.js';
+import type { CallOptions } from '../reporter.js';
 import { Authenticator } from './auth.js';
-import { type CredentialStore } from './credentials.js';
-import { type Endpoint } from './endpoints.js';
+import type { CredentialStore } from './credentials.js';
+import type { Endpoint } from './endpoints.js';
 import { isLoopback, probeLoopback } from './hosts.js';
-import { type Headers, type HttpResponse, type Method, type Transport } from './transport.js';
+import type { Headers, HttpResponse, Method, Transport } from './transport.js';
 
 export interface EndpointRequest extends CallOptions {
   readonly method: Method;

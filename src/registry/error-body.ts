@@ -5,7 +5,7 @@ import { MAX_RETRY_AFTER_MS, parseRetryAfter } from '../io/retry.js';
 import { collect } from '../io/streams.js';
 import { loginCommand } from './credentials.js';
 import { redactUrl, type Redactor } from './redact.js';
-import { type HttpResponse, type Method } from './transport.js';
+import type { HttpResponse, Method } from './transport.js';
 
 export interface Refusal {
   /** What was tried: `cannot read the manifest of registry/repo:tag`. */

@@ -1,5 +1,5 @@
 /** One request by undici, whose answer's body is gathered. */
-import { type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { GatheredBody } from './gathered-body.js';
 
 export type ExchangeOptions = Omit<Dispatcher.DispatchOptions, 'origin' | 'path'> & {

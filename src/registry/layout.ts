@@ -17,7 +17,7 @@ import {
   type ReplayableContent,
   verified,
 } from '../io/streams.js';
-import { type Descriptor } from '../oci/descriptor.js';
+import type { Descriptor } from '../oci/descriptor.js';
 import { type Digest, digestHex } from '../oci/digest.js';
 import {
   descriptorToJson,
@@ -27,7 +27,7 @@ import {
   serialise,
 } from '../oci/manifest.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
-import { type CallOptions } from '../reporter.js';
+import type { CallOptions } from '../reporter.js';
 import { formatLocation, type Selector } from './location.js';
 import { scanReferrers } from './referrer-scan.js';
 import {

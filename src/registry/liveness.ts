@@ -1,6 +1,6 @@
 /** A body that comes drop by drop keeps every timer from firing, and a run from ending. */
 import { RegistryError } from '../errors.js';
-import { type ByteStream } from '../io/streams.js';
+import type { ByteStream } from '../io/streams.js';
 
 /** Bytes that must come in the time that a silent server is given: some 140 a second. */
 export const MIN_BYTES_PER_WAIT = 16 * 1024;

@@ -1,16 +1,16 @@
 /** Manifests by tag and digest: what a name points to, and making it point there. Distribution-spec, "Pulling" and "Pushing manifests". */
 import { ContentMismatchError, RegistryError } from '../errors.js';
 import { collect, contentOf } from '../io/streams.js';
-import { type Descriptor } from '../oci/descriptor.js';
+import type { Descriptor } from '../oci/descriptor.js';
 import { type Digest, isDigest, sha256 } from '../oci/digest.js';
 import { isDocumentType, MAX_DOCUMENT_SIZE, parseDocument } from '../oci/manifest.js';
 import { MEDIA } from '../oci/media-types.js';
-import { type Reference } from '../oci/reference.js';
-import { type CallOptions } from '../reporter.js';
+import type { Reference } from '../oci/reference.js';
+import type { CallOptions } from '../reporter.js';
 import { repositoryScope } from './auth.js';
 import { explainManifestRefusal } from './manifest-refusal.js';
-import { type RegistryClient } from './client.js';
-import { type HttpResponse } from './transport.js';
+import type { RegistryClient } from './client.js';
+import type { HttpResponse } from './transport.js';
 
 /** What we can read. The last one makes old registries send what they have, so that the message can say what it is. */
 export const MANIFEST_ACCEPT = [

@@ -4,8 +4,8 @@
  */
 import { FormatError } from '../errors.js';
 import { type ByteStream, collect } from '../io/streams.js';
-import { type Descriptor } from '../oci/descriptor.js';
-import { type Digest } from '../oci/digest.js';
+import type { Descriptor } from '../oci/descriptor.js';
+import type { Digest } from '../oci/digest.js';
 import {
   type Index,
   isDocumentType,
@@ -14,7 +14,7 @@ import {
   parseDocument,
 } from '../oci/manifest.js';
 import { matching } from './referrers.js';
-import { type ReferrerList, type ReferrerOptions } from './store.js';
+import type { ReferrerList, ReferrerOptions } from './store.js';
 
 /** Documents that are looked at before the folder counts as broken or hostile. */
 const MAX_DOCUMENTS = 100_000;

@@ -7,11 +7,11 @@
 import { RegistryError } from '../errors.js';
 import { sleepFor } from '../io/retry.js';
 import { contentOf } from '../io/streams.js';
-import { type Descriptor } from '../oci/descriptor.js';
+import type { Descriptor } from '../oci/descriptor.js';
 import { type Digest, sha256 } from '../oci/digest.js';
 import { descriptorToJson, type JsonObject, serialise } from '../oci/manifest.js';
 import { MEDIA } from '../oci/media-types.js';
-import { type CallOptions } from '../reporter.js';
+import type { CallOptions } from '../reporter.js';
 import { repositoryScope } from './auth.js';
 import { manifestPath, type Pointer } from './manifests.js';
 import { fetchReferrersTag, referrersTag } from './referrers.js';

@@ -4,15 +4,15 @@
  */
 import { FormatError, NydusError, RegistryError, UnsupportedError } from '../errors.js';
 import { collect } from '../io/streams.js';
-import { type Descriptor } from '../oci/descriptor.js';
-import { type Digest } from '../oci/digest.js';
+import type { Descriptor } from '../oci/descriptor.js';
+import type { Digest } from '../oci/digest.js';
 import { type Index, MAX_DOCUMENT_SIZE, parseIndex } from '../oci/manifest.js';
 import { MEDIA } from '../oci/media-types.js';
-import { type CallOptions } from '../reporter.js';
+import type { CallOptions } from '../reporter.js';
 import { repositoryScope } from './auth.js';
 import { MANIFEST_ACCEPT, manifestPath, type Pointer } from './manifests.js';
 import { type Located, isReferable, type ReferrerList, type ReferrerOptions } from './store.js';
-import { type HttpResponse } from './transport.js';
+import type { HttpResponse } from './transport.js';
 
 /** A list that goes on longer than this goes on for ever. */
 const MAX_PAGES = 200;

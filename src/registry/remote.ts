@@ -1,12 +1,12 @@
 /** A repository of a registry, as a source and as a target. */
 import { ContentMismatchError, InvalidReferenceError, NydusError, RegistryError } from '../errors.js';
-import { type GrowingContent } from '../io/growing-file.js';
+import type { GrowingContent } from '../io/growing-file.js';
 import { type ByteStream, collect, type ReplayableContent } from '../io/streams.js';
-import { type Descriptor } from '../oci/descriptor.js';
-import { type Digest } from '../oci/digest.js';
+import type { Descriptor } from '../oci/descriptor.js';
+import type { Digest } from '../oci/digest.js';
 import { isDocumentType, MAX_DOCUMENT_SIZE, parseDocument } from '../oci/manifest.js';
 import { formatReference, type Reference } from '../oci/reference.js';
-import { type CallOptions } from '../reporter.js';
+import type { CallOptions } from '../reporter.js';
 import { repositoryScope } from './auth.js';
 import { type ClientOptions, RegistryClient } from './client.js';
 import { download } from './download.js';

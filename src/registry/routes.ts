@@ -1,10 +1,10 @@
 /** How each origin is reached: a pool of connections with the TLS settings and the proxy that hold for it. */
 import { InternalError } from '../errors.js';
-import { type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { connectorFor } from './connector.js';
 import { isSocks, type Proxies, proxyFor } from './proxies.js';
 import { socksConnector } from './socks.js';
-import { type TlsSettings, type Trust } from './trust.js';
+import type { TlsSettings, Trust } from './trust.js';
 import { Agent, ProxyAgent } from './undici.js';
 
 export interface Route {

@@ -3,7 +3,7 @@
  * as for `socks5h:`, as Go has it. (undici's own agent for it is experimental, says so on stderr, and has no bound of connections.)
  */
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { type buildConnector as BuildConnector } from 'undici';
+import type { buildConnector as BuildConnector } from 'undici';
 import { RegistryError } from '../errors.js';
 import { buildConnector } from './undici.js';
 

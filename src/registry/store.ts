@@ -1,9 +1,9 @@
 /** Content stores as one-method interfaces, added up: a registry, a layout folder and an archive all speak these. */
-import { type Descriptor } from '../oci/descriptor.js';
-import { type Digest } from '../oci/digest.js';
-import { type GrowingContent } from '../io/growing-file.js';
+import type { Descriptor } from '../oci/descriptor.js';
+import type { Digest } from '../oci/digest.js';
+import type { GrowingContent } from '../io/growing-file.js';
 import { type ReplayableContent, type ByteStream, sized, verified } from '../io/streams.js';
-import { type CallOptions } from '../reporter.js';
+import type { CallOptions } from '../reporter.js';
 
 export interface FetchOptions extends CallOptions {
   /** Half-open byte range; then the digest cannot be, and is not, verified. */

@@ -1,5 +1,5 @@
 /** A tar of plain files, for archives of images: same members, same bytes. */
-import { type ByteStream } from '../io/streams.js';
+import type { ByteStream } from '../io/streams.js';
 
 export interface TarFile {
   /** At most 100 bytes of ASCII, as all paths of an OCI layout are. */

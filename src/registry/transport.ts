@@ -2,19 +2,19 @@
  * One HTTP exchange after another: connections, TLS, proxies, timeouts, redirects, redaction, the debug log. It knows nothing of
  * registries but this: what is secret does not follow a redirect to another origin, and nothing goes from HTTPS down to HTTP.
  */
-import { type Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { debuglog } from 'node:util';
 import { type NydusError, RegistryError } from '../errors.js';
 import { DEFAULT_CONNECTIONS } from '../io/concurrency.js';
 import { paced, type RateLimit } from '../io/rate.js';
 import { systemReason } from '../io/scratch.js';
-import { type ByteStream, type ReplayableContent } from '../io/streams.js';
+import type { ByteStream, ReplayableContent } from '../io/streams.js';
 import { connectionFailure, isUnknownAuthority } from './connection-failure.js';
 import { type Answer, exchange } from './exchange.js';
 import { isLoopback } from './hosts.js';
 import { lively } from './liveness.js';
-import { type Proxies } from './proxies.js';
+import type { Proxies } from './proxies.js';
 import { type Redactor, redactUrl } from './redact.js';
 import { decoded, proxyCredentials, Routes } from './routes.js';
 import { type TlsByHost, Trust, type TrustOptions } from './trust.js';

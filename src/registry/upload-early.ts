@@ -4,9 +4,9 @@
  * whoever takes the session over. It is a try: what fails here is made good later, so nothing here throws or retries.
  */
 import { RegistryError } from '../errors.js';
-import { type GrowingContent } from '../io/growing-file.js';
-import { type ByteStream } from '../io/streams.js';
-import { type CallOptions } from '../reporter.js';
+import type { GrowingContent } from '../io/growing-file.js';
+import type { ByteStream } from '../io/streams.js';
+import type { CallOptions } from '../reporter.js';
 import { type UploadContext, UploadSession } from './upload-session.js';
 
 export class EarlyUpload {

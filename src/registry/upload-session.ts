@@ -4,11 +4,11 @@
  */
 import { RegistryError } from '../errors.js';
 import { counted, type ReplayableContent } from '../io/streams.js';
-import { type Digest } from '../oci/digest.js';
-import { type CallOptions } from '../reporter.js';
+import type { Digest } from '../oci/digest.js';
+import type { CallOptions } from '../reporter.js';
 import { repositoryScope } from './auth.js';
-import { type ApiRequest, type RegistryClient } from './client.js';
-import { type HttpResponse } from './transport.js';
+import type { ApiRequest, RegistryClient } from './client.js';
+import type { HttpResponse } from './transport.js';
 
 const OCTETS = 'application/octet-stream';
 

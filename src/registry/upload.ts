@@ -4,14 +4,14 @@
  * What breaks off goes on from where the registry says it is.
  */
 import { AuthError, RegistryError } from '../errors.js';
-import { type GrowingContent } from '../io/growing-file.js';
+import type { GrowingContent } from '../io/growing-file.js';
 import { ContentParts } from '../io/parts.js';
-import { type ReplayableContent } from '../io/streams.js';
-import { type Descriptor } from '../oci/descriptor.js';
-import { type CallOptions } from '../reporter.js';
+import type { ReplayableContent } from '../io/streams.js';
+import type { Descriptor } from '../oci/descriptor.js';
+import type { CallOptions } from '../reporter.js';
 import { repositoryScope } from './auth.js';
-import { type ApiRequest, type RegistryClient } from './client.js';
-import { type HttpResponse } from './transport.js';
+import type { ApiRequest, RegistryClient } from './client.js';
+import type { HttpResponse } from './transport.js';
 import { EarlyUpload } from './upload-early.js';
 import { isLostSession, type UploadContext, UploadSession } from './upload-session.js';
 

@@ -16,8 +16,8 @@ import {
 import { checkImage } from '../../src/check/check.js';
 import { clientsTable, MARKS } from '../../scripts/docs-clients.js';
 import { detectAlternative, Detector, type Detection } from '../../src/check/detect.js';
-import { type GoPlatform } from '../../src/check/go-json.js';
-import { type IndexMarks } from '../../src/convert/options.js';
+import type { GoPlatform } from '../../src/check/go-json.js';
+import type { IndexMarks } from '../../src/convert/options.js';
 import { parseDigest, sha256 } from '../../src/oci/digest.js';
 import { parsePlatform } from '../../src/oci/platform.js';
 import { anonymous } from '../../src/registry/credentials.js';

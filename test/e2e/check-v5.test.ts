@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { checkImage } from '../../src/check/check.js';
 import { openFilesystem } from '../../src/look/open.js';
-import { type RawPath } from '../../src/oci/raw-name.js';
+import type { RawPath } from '../../src/oci/raw-name.js';
 import { expectedTreeLines } from '../support/expected-tree.js';
 import { referenceText } from '../support/fixtures.js';
 import { needs } from '../support/needs.js';

@@ -1,7 +1,7 @@
 /** The built command, spawned, and registries of ours for it to talk to. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { type TestContext } from 'node:test';
+import type { TestContext } from 'node:test';
 import {
   type ObservedRequest,
   type RegistryOptions,

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { buildAttestation, buildImage, buildIndex } from '../support/built-image.js';
 import { dir, file, layer, whiteout } from '../support/tar.js';
 import { tempFolder } from '../support/temp-folder.js';
-import { type ObservedRequest } from '../../src/embedded-registry/server.js';
+import type { ObservedRequest } from '../../src/embedded-registry/server.js';
 import { nydusify, registry } from './convert-lab.js';
 
 const text = (seed: number): string =>

@@ -9,7 +9,7 @@ import { ContentMismatchError } from '../../src/errors.js';
 import { sha256 } from '../../src/oci/digest.js';
 import { anonymous } from '../../src/registry/credentials.js';
 import { openSource, openTarget } from '../../src/registry/open.js';
-import { type ConvertEvent } from '../../src/reporter.js';
+import type { ConvertEvent } from '../../src/reporter.js';
 import { buildImage } from '../support/built-image.js';
 import { noise, readAll } from '../support/sample-image.js';
 import { dir, file, layer } from '../support/tar.js';

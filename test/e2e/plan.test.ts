@@ -1,7 +1,7 @@
 /** `nydusify plan` and the flags whose effect it foretells. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ConversionPlan } from '../../src/convert/plan.js';
+import type { ConversionPlan } from '../../src/convert/plan.js';
 import { buildImage } from '../support/built-image.js';
 import { dir, file, layer } from '../support/tar.js';
 import { nydusify, registry } from './convert-lab.js';

@@ -9,7 +9,7 @@ import { audit } from '../../src/rafs-builder/audit.js';
 import { diffImages } from '../../src/rafs-builder/diff.js';
 import { dumpV6 } from '../../src/rafs-builder/dump.js';
 import { rafsFormats } from '../../src/rafs-builder/index.js';
-import { type Inode, type TreeNode } from '../../src/rafs-builder/tree.js';
+import type { Inode, TreeNode } from '../../src/rafs-builder/tree.js';
 import { walk } from '../../src/rafs-builder/walk.js';
 import { needs } from '../support/needs.js';
 import { bootstrapArbitrary } from '../support/tree-arbitrary.js';

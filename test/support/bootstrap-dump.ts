@@ -2,7 +2,7 @@
  * A dump (dumpV6, or the reference's through dump.py) back to what a bootstrap is written from. So the stored dumps are
  * golden both ways: read gives the dump, and writing what the dump says gives the reference's bytes.
  */
-import { type RawName, type RawPath } from '../../src/oci/raw-name.js';
+import type { RawName, RawPath } from '../../src/oci/raw-name.js';
 import {
   type Blob,
   type BlobRecord,

@@ -11,7 +11,7 @@ import {
 } from '../../src/rafs-builder/tree.js';
 import { blobFeatures } from '../../src/rafs-builder/v6.js';
 import { numberBlobs, storedOffsets } from './blobs.js';
-import { type LayerTree } from '../../src/merge/layer-tree.js';
+import type { LayerTree } from '../../src/merge/layer-tree.js';
 import { overlay } from '../../src/merge/overlay.js';
 
 /** What all bootstraps of an image say of its chunks. */

@@ -4,10 +4,10 @@
  */
 import { gzipSync } from 'node:zlib';
 import { contentOf } from '../../src/io/streams.js';
-import { type Descriptor } from '../../src/oci/descriptor.js';
+import type { Descriptor } from '../../src/oci/descriptor.js';
 import { sha256 } from '../../src/oci/digest.js';
 import { MEDIA } from '../../src/oci/media-types.js';
-import { type ContentSink, type ImageTarget } from '../../src/registry/store.js';
+import type { ContentSink, ImageTarget } from '../../src/registry/store.js';
 
 export interface Part {
   readonly descriptor: Descriptor;

@@ -1,10 +1,10 @@
 /** Conversions between folders, as the library does them: for tests that need no registry and no command. */
 import { join } from 'node:path';
-import { type TestContext } from 'node:test';
+import type { TestContext } from 'node:test';
 import { convertImage, type ConvertResult } from '../../src/convert/convert.js';
-import { type ConvertOptions } from '../../src/convert/options.js';
+import type { ConvertOptions } from '../../src/convert/options.js';
 import { collect } from '../../src/io/streams.js';
-import { type Descriptor } from '../../src/oci/descriptor.js';
+import type { Descriptor } from '../../src/oci/descriptor.js';
 import {
   type Index,
   type Manifest,
@@ -14,7 +14,7 @@ import {
 } from '../../src/oci/manifest.js';
 import { anonymous } from '../../src/registry/credentials.js';
 import { openSource, openTarget } from '../../src/registry/open.js';
-import { type ConvertEvent } from '../../src/reporter.js';
+import type { ConvertEvent } from '../../src/reporter.js';
 import { type BuiltImage, putImage } from './built-image.js';
 import { tempFolder } from './temp-folder.js';
 

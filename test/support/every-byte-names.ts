@@ -1,7 +1,7 @@
 /** What each byte of a bootstrap and of the end of a blob belongs to: the field of a structure, or a run of bytes by name. */
 import { blobMetaHeader, chunkMeta } from '../../src/rafs-builder/blob-meta.js';
-import { type RafsImage } from '../../src/rafs-builder/index.js';
-import { type AnyStruct } from '../../src/rafs-builder/layout.js';
+import type { RafsImage } from '../../src/rafs-builder/index.js';
+import type { AnyStruct } from '../../src/rafs-builder/layout.js';
 import { decodeTarHeader, TAR_HEADER_SIZE, tarHeader } from '../../src/rafs-builder/tar-header.js';
 import { parseToc, SECTIONS, tocEntry } from '../../src/rafs-builder/toc.js';
 import { locateV5 } from '../../src/rafs-builder/v5-locate.js';

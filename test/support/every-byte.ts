@@ -3,7 +3,7 @@
  * file counts here: a registry's content digests would see everything, and say nothing of rules.
  */
 import { type Finding, formatFinding } from '../../src/check/finding.js';
-import { type NameOf } from './every-byte-names.js';
+import type { NameOf } from './every-byte-names.js';
 import { cpuMs } from './mutation-run.js';
 
 /** One change must not take longer, in processor time. */

@@ -1,7 +1,7 @@
 /** A merged tree in the form of the fixtures' `expected.tree`; fixtures/reference/README.md tells the fields. */
-import { type RawPath } from '../../src/oci/raw-name.js';
+import type { RawPath } from '../../src/oci/raw-name.js';
 import { escapeRaw } from '../../src/rafs-builder/dump-fields.js';
-import { type Inode, type TreeNode } from '../../src/rafs-builder/tree.js';
+import type { Inode, TreeNode } from '../../src/rafs-builder/tree.js';
 import { sortedChildren } from '../../src/rafs-builder/walk.js';
 
 type File = Inode & { readonly kind: 'file' };

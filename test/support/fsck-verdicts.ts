@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { mapOrdered } from '../../src/io/concurrency.js';
 import { readBootstrap } from '../../src/rafs-builder/index.js';
-import { type MutationRun } from './mutation-run.js';
+import type { MutationRun } from './mutation-run.js';
 import { applyEdits } from './mutations.js';
 
 export interface FsckRun {

@@ -1,7 +1,7 @@
 /** Indexes to try clients on: as upstream's tools write them, odd ones, and broken ones. */
 import { MEDIA, NYDUS_OS_FEATURE } from '../../src/oci/media-types.js';
 import { sha256 } from '../../src/oci/digest.js';
-import { type RawRepository } from './raw-registry.js';
+import type { RawRepository } from './raw-registry.js';
 
 type Json = Record<string, unknown>;
 

@@ -7,14 +7,14 @@ import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { convertImage } from '../../src/convert/convert.js';
-import { type IndexMarks } from '../../src/convert/options.js';
+import type { IndexMarks } from '../../src/convert/options.js';
 import { startRegistry } from '../../src/embedded-registry/server.js';
 import { collect } from '../../src/io/streams.js';
-import { type Descriptor } from '../../src/oci/descriptor.js';
+import type { Descriptor } from '../../src/oci/descriptor.js';
 import { parseDocument } from '../../src/oci/manifest.js';
 import { anonymous, type CredentialStore } from '../../src/registry/credentials.js';
 import { openSource, openTarget } from '../../src/registry/open.js';
-import { type ImageSource } from '../../src/registry/store.js';
+import type { ImageSource } from '../../src/registry/store.js';
 import { sampleLayers } from './faults/lab.js';
 import { writeLayout } from './oci-layout.js';
 import {

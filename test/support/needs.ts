@@ -4,7 +4,7 @@
  */
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { type TestContext } from 'node:test';
+import type { TestContext } from 'node:test';
 
 /** Debian packages that hold the commands our tests use. */
 export const PACKAGE_OF: Readonly<Record<string, string>> = {

@@ -2,8 +2,8 @@
 import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { type Edit } from './mutations.js';
-import { type Tool } from './tools.js';
+import type { Edit } from './mutations.js';
+import type { Tool } from './tools.js';
 
 /** `crash`: a panic, or the end of the process; `hang`: nothing for a while. */
 export type ReferenceVerdict = 'accepted' | 'refused' | 'crash' | 'hang';

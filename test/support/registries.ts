@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { selfSigned } from './certificate.js';
-import { type TokenServer } from './token-server.js';
+import type { TokenServer } from './token-server.js';
 import { place } from './tools.js';
 
 export interface RealRegistry extends AsyncDisposable {

@@ -1,6 +1,6 @@
 /** A registry of ours with a repository, and what is asked of it. */
-import { type IncomingMessage, type ServerResponse } from 'node:http';
-import { type TestContext } from 'node:test';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TestContext } from 'node:test';
 import { type ObservedRequest, startRegistry } from '../../src/embedded-registry/server.js';
 import { MEDIA } from '../../src/oci/media-types.js';
 import { anonymous } from '../../src/registry/credentials.js';

@@ -1,10 +1,10 @@
 /** Small images for tests of stores: the layers are bytes, what is in them does not matter. */
 import { collect, contentOf } from '../../src/io/streams.js';
-import { type Descriptor } from '../../src/oci/descriptor.js';
+import type { Descriptor } from '../../src/oci/descriptor.js';
 import { sha256 } from '../../src/oci/digest.js';
 import { descriptorToJson, type JsonObject, parseDocument, serialise } from '../../src/oci/manifest.js';
 import { MEDIA } from '../../src/oci/media-types.js';
-import { type ImageSource, type ImageTarget } from '../../src/registry/store.js';
+import type { ImageSource, ImageTarget } from '../../src/registry/store.js';
 
 export interface SampleImage {
   readonly manifest: Descriptor;

@@ -1,7 +1,7 @@
 /** The chunk table of a packed layer, put together from what others may see of it: a scan of the layer, and the blob's records. */
-import { type ScannedLayer } from '../../src/native.js';
+import type { ScannedLayer } from '../../src/native.js';
 import { parseBlobMetaFile } from '../../src/rafs-builder/index.js';
-import { type ChunkTable } from '../../src/rafs-builder/tree.js';
+import type { ChunkTable } from '../../src/rafs-builder/tree.js';
 import { tableOf } from './worked-example.js';
 
 /** `blobMeta` is the content of the layer's `.blob.meta` file. */

@@ -1,7 +1,7 @@
 /** A token server as registries have one (distribution, docs/spec/auth), and the check of its tokens at the registry. */
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
 export interface TokenServerOptions {

@@ -1,12 +1,12 @@
 /** A registry that does as the specification says, but for the fault, and what is seen of uploads there. */
-import { type IncomingMessage, type ServerResponse } from 'node:http';
-import { type TestContext } from 'node:test';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TestContext } from 'node:test';
 import { startRegistry } from '../../src/embedded-registry/server.js';
-import { type ReplayableContent } from '../../src/io/streams.js';
+import type { ReplayableContent } from '../../src/io/streams.js';
 import { MEDIA } from '../../src/oci/media-types.js';
 import { anonymous } from '../../src/registry/credentials.js';
 import { openTarget, type OpenOptions } from '../../src/registry/open.js';
-import { type ImageTarget } from '../../src/registry/store.js';
+import type { ImageTarget } from '../../src/registry/store.js';
 import { describe, noise } from './sample-image.js';
 import { tempFolder } from './temp-folder.js';
 

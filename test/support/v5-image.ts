@@ -7,7 +7,7 @@ import { ANNOTATION, MEDIA } from '../../src/oci/media-types.js';
 import { encodeTarHeader, TAR_HEADER_SIZE } from '../../src/rafs-builder/tar-header.js';
 import { OWN_BLOB_ID } from '../../src/rafs-builder/v6.js';
 import { converted, respelled, sourceImage } from '../e2e/check-lab.js';
-import { type MemoryStore } from '../unit/check/memory-store.js';
+import type { MemoryStore } from '../unit/check/memory-store.js';
 import { referenceLayers, referenceText } from './fixtures.js';
 import { packImage } from './pack.js';
 import { dir, file, layer } from './tar.js';

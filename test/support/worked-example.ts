@@ -3,8 +3,8 @@
  * symlink; then a whiteout and a new file. All numbers were confirmed with the real nydus-image.
  */
 import { createHash } from 'node:crypto';
-import { type Digest } from '../../src/oci/digest.js';
-import { type RawName, type RawPath } from '../../src/oci/raw-name.js';
+import type { Digest } from '../../src/oci/digest.js';
+import type { RawName, RawPath } from '../../src/oci/raw-name.js';
 import {
   type BlobRecord,
   type BootstrapInput,

@@ -1,8 +1,8 @@
 /** One page, in one file, that a person likes to read: verdict, findings, platforms, clients, layers, directories. */
-import { type CheckedPlatform, type CheckResult } from '../../check/check.js';
-import { type ClientVerdict, type PlatformClients } from '../../check/clients.js';
-import { type Detection } from '../../check/detect.js';
-import { type Finding } from '../../check/finding.js';
+import type { CheckedPlatform, CheckResult } from '../../check/check.js';
+import type { ClientVerdict, PlatformClients } from '../../check/clients.js';
+import type { Detection } from '../../check/detect.js';
+import type { Finding } from '../../check/finding.js';
 import { VERSION } from '../../convert/version.js';
 import { formatBytes, plural } from '../units.js';
 import { type Content, html, Html } from './html-escape.js';

@@ -1,6 +1,6 @@
 /** What all reports of a check have in common: counts, sentences, and findings gathered by what they say. */
-import { type CheckResult } from '../../check/check.js';
-import { type ClientVerdict } from '../../check/clients.js';
+import type { CheckResult } from '../../check/check.js';
+import type { ClientVerdict } from '../../check/clients.js';
 import { CATALOGUE } from '../../check/catalogue.js';
 import { formatPlace, type Finding, type Severity } from '../../check/finding.js';
 import { AUDIT_RULES } from '../../rafs-builder/audit.js';

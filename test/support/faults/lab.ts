@@ -5,25 +5,20 @@
  */
 import { createHash } from 'node:crypto';
 import { cp, mkdir, mkdtemp, readdir, readFile } from 'node:fs/promises';
-import {
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type OutgoingHttpHeaders,
-  type ServerResponse,
-} from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asNydusError, renderError } from '../../../src/cli/errors.js';
 import { jsonLines, plainLines } from '../../../src/cli/progress.js';
 import { convertImage } from '../../../src/convert/convert.js';
-import { type ContentDigest } from '../../../src/embedded-registry/content-digest.js';
+import type { ContentDigest } from '../../../src/embedded-registry/content-digest.js';
 import { type FaultRule, faultScript } from '../../../src/embedded-registry/faults.js';
 import { startRegistry } from '../../../src/embedded-registry/server.js';
 import { Storage } from '../../../src/embedded-registry/storage.js';
 import { anonymous, type CredentialStore } from '../../../src/registry/credentials.js';
 import { openSource, openTarget } from '../../../src/registry/open.js';
-import { type ConvertEvent } from '../../../src/reporter.js';
+import type { ConvertEvent } from '../../../src/reporter.js';
 import { buildImage, putImage } from '../built-image.js';
 import { noise as incompressible } from '../sample-image.js';
 import { dir, file, layer, symlink, whiteout } from '../tar.js';

@@ -1,7 +1,7 @@
 /** The matrix as text for docs/reliability.md. */
 import { FAULTS } from '../../../src/embedded-registry/faults.js';
 import { type CellResult, faultNames, type Mode } from './matrix.js';
-import { type MatrixRun } from './workers.js';
+import type { MatrixRun } from './workers.js';
 
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string =>

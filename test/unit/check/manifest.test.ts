@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { configPairRules, configRules } from '../../../src/check/config.js';
-import { type Finding } from '../../../src/check/finding.js';
+import type { Finding } from '../../../src/check/finding.js';
 import { indexRules } from '../../../src/check/index-rule.js';
 import { manifestRules, nydusManifestRules, ociManifestRules } from '../../../src/check/manifest.js';
-import { type Rule } from '../../../src/check/rule.js';
+import type { Rule } from '../../../src/check/rule.js';
 import { loadReference, type NydusSubject } from '../../../src/check/subject.js';
 import { parseDigest, type Digest } from '../../../src/oci/digest.js';
 import { ANNOTATION, MEDIA } from '../../../src/oci/media-types.js';

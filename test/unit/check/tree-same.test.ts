@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { FormatError, UnsupportedError } from '../../../src/errors.js';
 import { diffTrees } from '../../../src/check/tree-diff.js';
 import { isSameTree, type LinkedTree } from '../../../src/check/tree-same.js';
-import { type Inode, type TreeNode } from '../../../src/rafs-builder/tree.js';
+import type { Inode, TreeNode } from '../../../src/rafs-builder/tree.js';
 import { readV6, type V6Image } from '../../../src/rafs-builder/v6-read.js';
 import { referenceBootstrap } from '../../support/reference-bootstraps.js';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Command } from 'commander';
-import { type CliContext } from '../../../src/cli/context.js';
+import type { CliContext } from '../../../src/cli/context.js';
 import { addInspectCommand } from '../../../src/cli/inspect.js';
 import { FormatError, LocalIoError, UsageError } from '../../../src/errors.js';
 import { buildBlobTail } from '../../support/blob-tail.js';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { type CliContext } from '../../../src/cli/context.js';
+import type { CliContext } from '../../../src/cli/context.js';
 import { main } from '../../../src/cli/main.js';
 import { writeLayout } from '../../support/oci-layout.js';
 import { char, dir, file, layer, symlink } from '../../support/tar.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { test } from 'node:test';
-import { type CliContext } from '../../../src/cli/context.js';
+import type { CliContext } from '../../../src/cli/context.js';
 import { main } from '../../../src/cli/main.js';
 import { VERSION } from '../../../src/convert/version.js';
 

@@ -3,11 +3,11 @@ import { Writable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type CliContext } from '../../../src/cli/context.js';
+import type { CliContext } from '../../../src/cli/context.js';
 import { jsonLines, openProgress, plainLines } from '../../../src/cli/progress.js';
-import { type ProgressMode } from '../../../src/cli/options.js';
+import type { ProgressMode } from '../../../src/cli/options.js';
 import { sha256 } from '../../../src/oci/digest.js';
-import { type ConvertEvent } from '../../../src/reporter.js';
+import type { ConvertEvent } from '../../../src/reporter.js';
 
 const layers = [
   { mediaType: 'x', digest: sha256('1'), size: 1000 },

@@ -14,7 +14,7 @@ import {
   UsageError,
 } from '../../../src/errors.js';
 import { sha256 } from '../../../src/oci/digest.js';
-import { type Manifest } from '../../../src/oci/manifest.js';
+import type { Manifest } from '../../../src/oci/manifest.js';
 import { ANNOTATION, MEDIA } from '../../../src/oci/media-types.js';
 import { parsePlatforms } from '../../../src/oci/platform.js';
 import { anonymous } from '../../../src/registry/credentials.js';

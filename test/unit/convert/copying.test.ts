@@ -8,7 +8,7 @@ import { counted } from '../../../src/io/streams.js';
 import { DEFAULT_TEE_BUFFER } from '../../../src/io/tee.js';
 import { anonymous } from '../../../src/registry/credentials.js';
 import { openSource, openTarget } from '../../../src/registry/open.js';
-import { type ImageSource, type ImageTarget } from '../../../src/registry/store.js';
+import type { ImageSource, ImageTarget } from '../../../src/registry/store.js';
 import { buildImage } from '../../support/built-image.js';
 import { store } from '../../support/conversion.js';
 import { noise } from '../../support/sample-image.js';

@@ -6,7 +6,7 @@ import { UnsupportedError } from '../../../src/errors.js';
 import { sha256 } from '../../../src/oci/digest.js';
 import { ANNOTATION, MEDIA, NYDUS_OS_FEATURE } from '../../../src/oci/media-types.js';
 import { parsePlatforms } from '../../../src/oci/platform.js';
-import { type ImageSource } from '../../../src/registry/store.js';
+import type { ImageSource } from '../../../src/registry/store.js';
 import { anonymous } from '../../../src/registry/credentials.js';
 import { openSource } from '../../../src/registry/open.js';
 import {

@@ -1,7 +1,7 @@
 /** `--with-referrer`: the Nydus manifest names the manifest it was made from. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type JsonObject } from '../../../src/oci/manifest.js';
+import type { JsonObject } from '../../../src/oci/manifest.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
 import { openSource } from '../../../src/registry/open.js';
 import { anonymous } from '../../../src/registry/credentials.js';

@@ -8,7 +8,7 @@ import {
   retry,
   type Verdict,
 } from '../../../src/io/retry.js';
-import { type ConvertEvent } from '../../../src/reporter.js';
+import type { ConvertEvent } from '../../../src/reporter.js';
 
 const policy = { attempts: 4, baseMs: 100, capMs: 1000 };
 const always = (): Verdict => ({ again: true });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { audit, AUDIT_RULES, type AuditId } from '../../../src/rafs-builder/audit.js';
-import { type Inode } from '../../../src/rafs-builder/tree.js';
+import type { Inode } from '../../../src/rafs-builder/tree.js';
 import * as v6 from '../../../src/rafs-builder/v6.js';
 import { readV6 } from '../../../src/rafs-builder/v6-read.js';
 import { cpuMs } from '../../support/mutation-run.js';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { describeAt, listTree, permissions, summarize } from '../../../src/rafs-builder/describe.js';
 import { diffImages } from '../../../src/rafs-builder/diff.js';
 import { rafsFormats } from '../../../src/rafs-builder/index.js';
-import { type TreeNode } from '../../../src/rafs-builder/tree.js';
+import type { TreeNode } from '../../../src/rafs-builder/tree.js';
 import { readV6, type V6Image } from '../../../src/rafs-builder/v6-read.js';
 import { parseDump } from '../../support/bootstrap-dump.js';
 import { referenceText } from '../../support/fixtures.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FormatError, UnsupportedError } from '../../../src/errors.js';
-import { type RawName } from '../../../src/oci/raw-name.js';
+import type { RawName } from '../../../src/oci/raw-name.js';
 import { dumpV6 } from '../../../src/rafs-builder/dump.js';
 import { rafsFormats } from '../../../src/rafs-builder/index.js';
 import * as v6 from '../../../src/rafs-builder/v6.js';

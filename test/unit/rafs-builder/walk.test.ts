@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Inode, type TreeNode } from '../../../src/rafs-builder/tree.js';
+import type { Inode, TreeNode } from '../../../src/rafs-builder/tree.js';
 import { walk } from '../../../src/rafs-builder/walk.js';
 import { directory, raw, rawPath } from '../../support/worked-example.js';
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { type BlobTail, buildBlobTail } from '../../support/blob-tail.js';
 import { rafsFormats } from '../../../src/rafs-builder/index.js';
-import { type BlobRecord, type Bootstrap, type ChunkTable } from '../../../src/rafs-builder/tree.js';
+import type { BlobRecord, Bootstrap, ChunkTable } from '../../../src/rafs-builder/tree.js';
 import { parseToc } from '../../../src/rafs-builder/toc.js';
 import { readV6 } from '../../../src/rafs-builder/v6-read.js';
 import {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
-import { type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { AuthError, RegistryError } from '../../../src/errors.js';
 import { Authenticator, parseChallenges } from '../../../src/registry/auth.js';
-import { type Credential } from '../../../src/registry/credentials.js';
+import type { Credential } from '../../../src/registry/credentials.js';
 import { Redactor } from '../../../src/registry/redact.js';
 import { Transport } from '../../../src/registry/transport.js';
 import { startTokenServer, type TokenServer, type TokenServerOptions } from '../../support/token-server.js';

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
-import { type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { AuthError, InterruptedError, type NydusError, RegistryError } from '../../../src/errors.js';
 import { contentOf, collect } from '../../../src/io/streams.js';
 import { parseReference } from '../../../src/oci/reference.js';
 import { type ApiRequest, RegistryClient } from '../../../src/registry/client.js';
 import { anonymous, type CredentialStore } from '../../../src/registry/credentials.js';
-import { type HttpResponse } from '../../../src/registry/transport.js';
-import { type ConvertEvent } from '../../../src/reporter.js';
+import type { HttpResponse } from '../../../src/registry/transport.js';
+import type { ConvertEvent } from '../../../src/reporter.js';
 
 const QUICK = { attempts: 4, baseMs: 1, capMs: 2000 };
 

@@ -1,7 +1,7 @@
 /** How many connections are opened, counted at the server. */
 import assert from 'node:assert/strict';
 import { createServer, type RequestListener } from 'node:http';
-import { type AddressInfo, type Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
 import { startRegistry } from '../../../src/embedded-registry/server.js';

@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import { ContentMismatchError, RegistryError } from '../../../src/errors.js';
 import { collect, contentOf } from '../../../src/io/streams.js';
 import { openTarget } from '../../../src/registry/open.js';
-import { type ImageTarget } from '../../../src/registry/store.js';
-import { type ConvertEvent } from '../../../src/reporter.js';
+import type { ImageTarget } from '../../../src/registry/store.js';
+import type { ConvertEvent } from '../../../src/reporter.js';
 import { answer, blob, options, type Rig, rig } from '../../support/remote-rig.js';
 import { noise, readAll } from '../../support/sample-image.js';
 

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
-import { type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { startRegistry } from '../../../src/embedded-registry/server.js';
 import { RegistryError, UnsupportedError } from '../../../src/errors.js';
 import { contentOf } from '../../../src/io/streams.js';
-import { type Descriptor } from '../../../src/oci/descriptor.js';
+import type { Descriptor } from '../../../src/oci/descriptor.js';
 import { descriptorToJson, serialise } from '../../../src/oci/manifest.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
 import { anonymous } from '../../../src/registry/credentials.js';
 import { openSource, openTarget } from '../../../src/registry/open.js';
 import { listReferrers, nextPage, referrersTag } from '../../../src/registry/referrers.js';
-import { type ImageTarget } from '../../../src/registry/store.js';
+import type { ImageTarget } from '../../../src/registry/store.js';
 import { describe, noise, pushImage, sampleImage } from '../../support/sample-image.js';
 import { tempFolder } from '../../support/temp-folder.js';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { readFile } from 'node:fs/promises';
-import { type AddressInfo, type Server } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { RegistryError } from '../../../src/errors.js';
 import { collect } from '../../../src/io/streams.js';

@@ -1,9 +1,9 @@
 /** Uploads of blobs that are still being made. */
 import assert from 'node:assert/strict';
-import { type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { holdAnswer } from '../../../src/embedded-registry/held-answer.js';
-import { type GrowingContent } from '../../../src/io/growing-file.js';
+import type { GrowingContent } from '../../../src/io/growing-file.js';
 import { contentOf } from '../../../src/io/streams.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
 import { takesEarly } from '../../../src/registry/store.js';
