@@ -12,7 +12,7 @@ import type { ConvertEvent } from '../reporter.js';
 import type { CliContext } from './context.js';
 import { openOptions } from './environment.js';
 import { addFlags, readFlags, requireFlags, type Flag, type FlagValues } from './flags.js';
-import { prepareMemory } from './memory.js';
+import { returnFreedMemory } from '../native.js';
 import { REGISTRY_FLAGS, registryFlags, transferOptions } from './registry-flags.js';
 import { checkText } from './check-text.js';
 import { isReportFormat, REPORTS, type ReportFormat } from './report/report.js';
@@ -186,7 +186,7 @@ async function runCheck(flags: FlagValues, positional: Positional, context: CliC
   for (const { name, note } of ACCEPTED_FLAGS)
     if (flags.isGiven(name)) say(`note: --${name} has no effect: ${note}`);
 
-  prepareMemory();
+  returnFreedMemory();
   const transfer = transferOptions(flags);
   await using target = openSource(location ?? '', {
     ...(await openOptions(context.env, registryFlags(flags, 'target'), { transfer })),

@@ -55,15 +55,15 @@ export function addConvertCommand(program: Command, context: CliContext): void {
 }
 
 async function run(request: ConvertRequest, log: LogSettings, context: CliContext): Promise<ConvertResult> {
-  const [{ prepareMemory }, { convertImage }, { openSource, openTarget }, { openProgress }, locations] =
+  const [{ returnFreedMemory }, { convertImage }, { openSource, openTarget }, { openProgress }, locations] =
     await Promise.all([
-      import('./memory.js'),
+      import('../native.js'),
       import('../convert/convert.js'),
       import('../registry/open.js'),
       import('./progress.js'),
       import('./locations.js'),
     ]);
-  prepareMemory();
+  returnFreedMemory();
   const { options, registries, pushRetry } = request;
   const { workDir } = options;
   const transfer = { ...request.transfer, chunkSize: request.pushChunkSize };
