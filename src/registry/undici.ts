@@ -11,3 +11,8 @@ const require = createRequire(import.meta.url);
 export const Agent = require('undici/lib/dispatcher/agent.js') as typeof Undici.Agent;
 export const ProxyAgent = require('undici/lib/dispatcher/proxy-agent.js') as typeof Undici.ProxyAgent;
 export const buildConnector = require('undici/lib/core/connect.js') as typeof Undici.buildConnector;
+
+// The index gives every dispatcher its methods; of these, ProxyAgent calls this one.
+const Dispatcher = require('undici/lib/dispatcher/dispatcher.js') as typeof Undici.Dispatcher;
+Dispatcher.prototype.connect =
+  require('undici/lib/api/api-connect.js') as typeof Undici.Dispatcher.prototype.connect;
