@@ -3,6 +3,7 @@
  * the table of contents, in the copy beside the image's bootstrap, in that bootstrap, and in the one inside the blob.
  */
 import { UnsupportedError } from '../errors.js';
+import { inPieces } from '../rafs-builder/hot-code.js';
 import { digestHex } from '../oci/digest.js';
 import {
   blobMetaFile,
@@ -21,6 +22,7 @@ import {
   DIGEST_SIZE,
   hasDigest,
   type PackedDigests,
+  StridedDigests,
 } from '../rafs-builder/tree.js';
 import { BLOCK_SIZE, blobFeatures, COMPRESSORS, OWN_BLOB_ID } from '../rafs-builder/v6.js';
 import type { Descriptor } from '../oci/descriptor.js';
@@ -102,7 +104,7 @@ async function readDigests(
   const bytes =
     section === undefined ? undefined : await collector.attempt('BLOB-TOC', () => contentOfSection(section));
   if (bytes === undefined) return undefined;
-  if (bytes.length === chunks * DIGEST_SIZE) return { bytes, offset: (index) => index * DIGEST_SIZE };
+  if (bytes.length === chunks * DIGEST_SIZE) return new StridedDigests(bytes, 0, DIGEST_SIZE);
   collector.report('BLOB-META', {
     message: `section ${SECTIONS.digests} does not hold one digest for each chunk`,
     expected: `${chunks * DIGEST_SIZE} bytes`,
@@ -113,8 +115,24 @@ async function readDigests(
 
 /** Extents follow one another, inside the data. */
 function checkExtents(frame: BlobFrame, extents: ChunkExtents, collector: Collector): void {
-  let next = 0;
-  for (let index = 0; index < extents.length; index++) {
+  inPieces(extents.length, (from, to) => {
+    checkSome(frame, extents, collector, from, to);
+  });
+  const told = frame.sections.get(SECTIONS.data)?.entry.uncompressedSize;
+  if (told === undefined) return;
+  const space = spaceBefore(extents, extents.length);
+  collector.compare('BLOB-TOC', 'table of contents tells another', [['uncompressed size', space, told]]);
+}
+
+function checkSome(
+  frame: BlobFrame,
+  extents: ChunkExtents,
+  collector: Collector,
+  from: number,
+  to: number,
+): void {
+  let next = spaceBefore(extents, from);
+  for (let index = from; index < to; index++) {
     const start = extents.uncompressedOffset[index] ?? 0;
     if (start !== next) {
       collector.report('BLOB-META', {
@@ -123,7 +141,7 @@ function checkExtents(frame: BlobFrame, extents: ChunkExtents, collector: Collec
         found: `${start}`,
       });
     }
-    next = roundUp(start + (extents.uncompressedSize[index] ?? 0), BLOCK_SIZE);
+    next = spaceBefore(extents, index + 1);
     const end = (extents.compressedOffset[index] ?? 0) + (extents.compressedSize[index] ?? 0);
     if (end > frame.dataSize) {
       collector.report('BLOB-META', {
@@ -133,9 +151,12 @@ function checkExtents(frame: BlobFrame, extents: ChunkExtents, collector: Collec
       });
     }
   }
-  const told = frame.sections.get(SECTIONS.data)?.entry.uncompressedSize;
-  if (told !== undefined)
-    collector.compare('BLOB-TOC', 'table of contents tells another', [['uncompressed size', next, told]]);
+}
+
+/** Where the space of the chunk before ends; 0 for the first. */
+function spaceBefore({ uncompressedOffset, uncompressedSize }: ChunkExtents, index: number): number {
+  if (index === 0) return 0;
+  return roundUp((uncompressedOffset[index - 1] ?? 0) + (uncompressedSize[index - 1] ?? 0), BLOCK_SIZE);
 }
 
 function spaceAfter(extent: ChunkExtent): number {

@@ -3,6 +3,7 @@
  * in other layers, and the layer's own bootstrap keeps them as they are.
  */
 import { FormatError } from '../errors.js';
+import { inPieces, keepShape } from '../rafs-builder/hot-code.js';
 import { type RawName, type RawPath, displayName } from '../oci/raw-name.js';
 import type { Inode, LayerEntry } from '../rafs-builder/tree.js';
 import {
@@ -37,35 +38,45 @@ export function buildLayerTree(entries: readonly LayerEntry[], layer: number): L
   const top: Place = { directory: root, parent: undefined, depth: 0 };
   const parents = new ParentFinder(top, layer);
   const linked = new Set<Inode>();
-  for (const entry of entries) {
-    const { path, body } = entry;
-    if (path === '') {
-      if (body.kind !== 'directory') throw refusal(entry, `the root must be a directory, not a ${body.kind}`);
-      root.inode = ofLayer(body, layer);
-      continue;
-    }
-    const cut = path.lastIndexOf('/');
-    const name = path.slice(cut + 1) as RawName; // a piece of raw text is raw text
-    const parent = parents.find(entry, path.slice(0, Math.max(0, cut)) as RawPath); // as above
-    const present = parent.children.get(name);
-    if (body.kind === 'directory') {
-      const inode = ofLayer(body, layer);
-      if (present?.children !== undefined) {
-        present.inode = inode;
-        continue;
-      }
-      parent.children.set(name, { name, inode, children: new Map() });
-    } else if (body.kind === 'hardlink') {
-      const inode = linkedInode(entry, body.target, top, { parent, name });
-      linked.add(inode);
-      parent.children.set(name, { name, inode });
-    } else {
-      parent.children.set(name, { name, inode: ofLayer(body, layer) });
-    }
-    // What stood here may have been on the way to directories found before.
-    if (present?.children !== undefined || present?.inode.kind === 'symlink') parents.forget();
-  }
+  inPieces(entries.length, (from, to) => {
+    for (const entry of entries.slice(from, to)) addEntry(entry, top, parents, linked, layer);
+  });
   return { root, rootExplicit: !root.inode.implied, layer, linked };
+}
+
+function addEntry(
+  entry: LayerEntry,
+  top: Place,
+  parents: ParentFinder,
+  linked: Set<Inode>,
+  layer: number,
+): void {
+  const { path, body } = entry;
+  if (path === '') {
+    if (body.kind !== 'directory') throw refusal(entry, `the root must be a directory, not a ${body.kind}`);
+    top.directory.inode = ofLayer(body, layer);
+    return;
+  }
+  const cut = path.lastIndexOf('/');
+  const name = path.slice(cut + 1) as RawName; // a piece of raw text is raw text
+  const parent = parents.find(entry, path.slice(0, Math.max(0, cut)) as RawPath); // as above
+  const present = parent.children.get(name);
+  if (body.kind === 'directory') {
+    const inode = ofLayer(body, layer);
+    if (present?.children !== undefined) {
+      present.inode = inode;
+      return;
+    }
+    parent.children.set(name, { name, inode, children: new Map() });
+  } else if (body.kind === 'hardlink') {
+    const inode = linkedInode(entry, body.target, top, { parent, name });
+    linked.add(inode);
+    parent.children.set(name, { name, inode });
+  } else {
+    parent.children.set(name, { name, inode: ofLayer(body, layer) });
+  }
+  // What stood here may have been on the way to directories found before.
+  if (present?.children !== undefined || present?.inode.kind === 'symlink') parents.forget();
 }
 
 /** Finds the directories of entries, each way once. */
@@ -95,6 +106,8 @@ class ParentFinder {
     this.#found.clear();
   }
 }
+
+keepShape(new ParentFinder({ directory: impliedDirectory(ROOT_NAME, 0), parent: undefined, depth: 0 }, 0));
 
 /** The inode that a hard link gives one more name to. */
 function linkedInode(

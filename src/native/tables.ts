@@ -1,6 +1,7 @@
 /** The packed tables that cross from the addon, little-endian. Their layout is written down in native/core/src/table.rs. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { InternalError } from '../errors.js';
+import { inPieces, keepShape } from '../rafs-builder/hot-code.js';
 import type { RawName, RawPath } from '../oci/raw-name.js';
 import type { ChunkExtents } from '../rafs-builder/chunk-extents.js';
 import { CHUNK_NOTE, type ChunkNotes } from '../rafs-builder/sparse.js';
@@ -15,6 +16,7 @@ import {
   DIGEST_SIZE,
   type LayerEntry,
   type PackedDigests,
+  StridedDigests,
   type Xattr,
 } from '../rafs-builder/tree.js';
 
@@ -42,8 +44,10 @@ export async function decodeEntries(
   const decoder = new EntryDecoder(entries, references, layer);
   const decoded: LayerEntry[] = [];
   while (decoded.length < count) {
-    if (decoded.length % ENTRIES_AT_ONCE === ENTRIES_AT_ONCE - 1) await nextTurn();
-    decoded.push(decoder.next());
+    if (decoded.length > 0) await nextTurn();
+    inPieces(Math.min(ENTRIES_AT_ONCE, count - decoded.length), (from, to) => {
+      decoder.decode(decoded, to - from);
+    });
   }
   decoder.end();
   return decoded;
@@ -62,7 +66,11 @@ class EntryDecoder {
     this.#layer = layer;
   }
 
-  next(): LayerEntry {
+  decode(into: LayerEntry[], count: number): void {
+    for (let i = 0; i < count; i++) into.push(this.#next());
+  }
+
+  #next(): LayerEntry {
     const bytes = this.#bytes;
     const head = this.#at;
     this.#at += ENTRY_HEAD;
@@ -152,12 +160,18 @@ class EntryDecoder {
   }
 }
 
+keepShape(new EntryDecoder(Buffer.alloc(0), Buffer.alloc(0), 0));
+
 /** The addon has checked that 64-bit numbers are whole numbers of JavaScript. */
 function readU64(bytes: Buffer, at: number): number {
-  return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * TWO_32;
+  return whole(bytes.readUInt32LE(at), bytes.readUInt32LE(at + 4));
 }
 function readI64(bytes: Buffer, at: number): number {
-  return bytes.readUInt32LE(at) + bytes.readInt32LE(at + 4) * TWO_32;
+  return whole(bytes.readUInt32LE(at), bytes.readInt32LE(at + 4));
+}
+/** Nearly all are small; by the sum, V8 would store each as a double in an object of its own. */
+function whole(low: number, high: number): number {
+  return high === 0 ? low : low + high * TWO_32;
 }
 
 /** Chunk records as the addon packs them: 64 bytes a chunk, however many there are. */
@@ -167,7 +181,7 @@ export class PackedChunkTable implements ChunkTable {
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
-    this.digests = { bytes, offset: (index) => index * CHUNK_RECORD };
+    this.digests = new StridedDigests(bytes, 0, CHUNK_RECORD);
   }
 
   get length(): number {
@@ -208,23 +222,12 @@ export class PackedChunkTable implements ChunkTable {
   static of(extents: ChunkExtents, digests: PackedDigests, notes: ChunkNotes): PackedChunkTable {
     const bytes = Buffer.alloc(extents.length * CHUNK_RECORD);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    const { compressedSize, uncompressedSize } = extents;
-    for (let index = 0; index < extents.length; index++) {
-      const at = index * CHUNK_RECORD;
-      const from = digests.offset(index);
-      for (let i = 0; i < DIGEST_SIZE; i++) bytes[at + i] = digests.bytes[from + i] ?? 0;
-      const stored = compressedSize[index] ?? 0;
-      const size = uncompressedSize[index] ?? 0;
-      const note = notes.flags[index] ?? 0;
-      const compressed = note === 0 ? stored !== size : (note & CHUNK_NOTE.compressed) !== 0;
-      const hasCrc = (note & CHUNK_NOTE.crc32) !== 0;
-      view.setUint32(at + 32, hasCrc ? (notes.crc32[index] ?? 0) : 0, true);
-      view.setUint32(at + 36, size, true);
-      view.setUint32(at + 40, stored, true);
-      view.setUint32(at + 44, (compressed ? FLAG_COMPRESSED : 0) | (hasCrc ? FLAG_CRC : 0), true);
-      setU64(view, at + 48, extents.compressedOffset[index] ?? 0);
-      setU64(view, at + 56, extents.uncompressedOffset[index] ?? 0);
-    }
+    inPieces(extents.length, (from, to) => {
+      for (let index = from; index < to; index++) {
+        copyPacked(digests, index, bytes, index * CHUNK_RECORD);
+        writeExtent(view, extents, notes, index);
+      }
+    });
     return new PackedChunkTable(bytes);
   }
 
@@ -239,6 +242,29 @@ export class PackedChunkTable implements ChunkTable {
     }
     return new PackedChunkTable(bytes);
   }
+}
+
+keepShape(new PackedChunkTable(Buffer.alloc(0)));
+
+function copyPacked(digests: PackedDigests, index: number, to: Buffer, offset: number): void {
+  const from = digests.offset(index);
+  for (let i = 0; i < DIGEST_SIZE; i++) to[offset + i] = digests.bytes[from + i] ?? 0;
+}
+
+/** All but the digest. */
+function writeExtent(view: DataView, extents: ChunkExtents, notes: ChunkNotes, index: number): void {
+  const at = index * CHUNK_RECORD;
+  const stored = extents.compressedSize[index] ?? 0;
+  const size = extents.uncompressedSize[index] ?? 0;
+  const note = notes.flags[index] ?? 0;
+  const compressed = note === 0 ? stored !== size : (note & CHUNK_NOTE.compressed) !== 0;
+  const hasCrc = (note & CHUNK_NOTE.crc32) !== 0;
+  view.setUint32(at + 32, hasCrc ? (notes.crc32[index] ?? 0) : 0, true);
+  view.setUint32(at + 36, size, true);
+  view.setUint32(at + 40, stored, true);
+  view.setUint32(at + 44, (compressed ? FLAG_COMPRESSED : 0) | (hasCrc ? FLAG_CRC : 0), true);
+  setU64(view, at + 48, extents.compressedOffset[index] ?? 0);
+  setU64(view, at + 56, extents.uncompressedOffset[index] ?? 0);
 }
 
 function writeNumbers(bytes: Buffer, at: number, chunk: ChunkNumbers): void {

@@ -1,7 +1,9 @@
 /** Rules over super blocks, blob and device tables, and the chunk table. */
 import { type AuditFinding, auditFinding } from './audit-rules.js';
+import { findInPieces } from './hot-code.js';
 import * as v6 from './v6.js';
 import type { RecordLimits } from './v6-chunks.js';
+import type { InodeColumns } from './v6-inodes.js';
 import type { V6Image } from './v6-read.js';
 
 export function* auditTables(image: V6Image): Generator<AuditFinding> {
@@ -56,10 +58,14 @@ function* auditSuper(image: V6Image): Generator<AuditFinding> {
 
 /** Its nid. */
 function firstWithXattrs({ columns }: V6Image): number | undefined {
-  for (let i = 0; i < columns.count; i++) {
-    if (columns.xattrSize(columns.nidAt(i)) > 0) return columns.nidAt(i);
-  }
-  return undefined;
+  const { count } = columns;
+  const found = findInPieces(count, (from, to) => withXattrs(columns, from, to));
+  return found < count ? columns.nidAt(found) : undefined;
+}
+
+function withXattrs(columns: InodeColumns, from: number, to: number): number {
+  for (let i = from; i < to; i++) if (columns.xattrSize(columns.nidAt(i)) > 0) return i;
+  return to;
 }
 
 /** Blocks: 512 KiB; older builders have 2 MiB. */
@@ -165,17 +171,14 @@ function* auditChunkTable(image: V6Image): Generator<AuditFinding> {
   const { chunks, blobEntries, extended } = image.tables;
   const { usedChunks } = image.columns;
   const limits = blobEntries.map((entry) => limitsOf(entry, extended.chunkSize));
-  for (let i = 0; i < chunks.length; i++) {
-    const ofBlob = limits[chunks.blobOf(i)];
-    // Nearly all records are right, and an object for each would cost more than the look.
-    if (
-      usedChunks[i] === 1 &&
-      (i === 0 || chunks.compare(i - 1, i) < 0) &&
-      ofBlob !== undefined &&
-      chunks.keeps(i, ofBlob)
-    ) {
-      continue;
-    }
+  // Nearly all records are right, and an object for each would cost more than the look.
+  const nextDoubtful = (start: number): number =>
+    start +
+    findInPieces(
+      chunks.length - start,
+      (from, to) => firstDoubtful(image, limits, start + from, start + to) - start,
+    );
+  for (let i = nextDoubtful(0); i < chunks.length; i = nextDoubtful(i + 1)) {
     const info = chunks.numbers(i);
     const entry = blobEntries[info.blobIndex];
     const isBehind = i === 0 || chunks.compare(i - 1, i) < 0;
@@ -195,6 +198,27 @@ function* auditChunkTable(image: V6Image): Generator<AuditFinding> {
       yield auditFinding('RAFS-CHUNK-UNUSED', { message: `${name} is used by no file`, offset });
     }
   }
+}
+
+/** The first record, from `from` on, that takes a second look; `to` when there is none. */
+function firstDoubtful(
+  { tables, columns }: V6Image,
+  limits: readonly (RecordLimits | undefined)[],
+  from: number,
+  to: number,
+): number {
+  const { chunks } = tables;
+  const { usedChunks } = columns;
+  for (let i = from; i < to; i++) {
+    const ofBlob = limits[chunks.blobOf(i)];
+    const isRight =
+      usedChunks[i] === 1 &&
+      (i === 0 || chunks.compare(i - 1, i) < 0) &&
+      ofBlob !== undefined &&
+      chunks.keeps(i, ofBlob);
+    if (!isRight) return i;
+  }
+  return to;
 }
 
 /** Undefined for blobs whose records are looked at one by one. */

@@ -3,6 +3,7 @@
  * file `<blob id>.blob.meta` is the same with the records uncompressed and padded to 4096.
  */
 import { FormatError } from '../errors.js';
+import { inPieces } from './hot-code.js';
 import { ChunkExtents } from './chunk-extents.js';
 import { at, reserved, roundUp, struct, u32, u64, type StructOf } from './layout.js';
 import { chunkNumbers, type ChunkRecord, type ChunkTable } from './tree.js';
@@ -170,7 +171,21 @@ export function parseBlobMetaFile(file: Uint8Array): {
 /** Records as extents; `base` is where the header stands, for errors. */
 export function parseChunkMetas(records: Buffer, header: BlobMetaHeader, base: number): ChunkExtents {
   checkRecords(records, header, base);
-  return new ChunkExtents(header.entries, (index) => readChunkMeta(records, index * chunkMeta.size));
+  const extents = new ChunkExtents(header.entries);
+  inPieces(header.entries, (from, to) => {
+    readExtents(records, extents, from, to);
+  });
+  return extents;
+}
+
+function readExtents(records: Buffer, extents: ChunkExtents, from: number, to: number): void {
+  for (let index = from; index < to; index++) {
+    const extent = readChunkMeta(records, index * chunkMeta.size);
+    extents.compressedOffset[index] = extent.compressedOffset;
+    extents.compressedSize[index] = extent.compressedSize;
+    extents.uncompressedOffset[index] = extent.uncompressedOffset;
+    extents.uncompressedSize[index] = extent.uncompressedSize;
+  }
 }
 
 function checkRecords(records: Buffer, header: BlobMetaHeader, base: number): void {

@@ -1,4 +1,5 @@
 /** The records of a chunk table (`blob-meta.ts`) as columns: a blob may have a million chunks. */
+import { keepShape } from './hot-code.js';
 import type { ChunkExtent } from './blob-meta.js';
 
 /** By index of the chunk; bytes. */
@@ -9,19 +10,13 @@ export class ChunkExtents {
   readonly uncompressedOffset: Float64Array;
   readonly uncompressedSize: Uint32Array;
 
-  constructor(length: number, extentAt: (index: number) => ChunkExtent) {
+  /** Their columns are to be filled. */
+  constructor(length: number) {
     this.length = length;
     this.compressedOffset = new Float64Array(length);
     this.compressedSize = new Uint32Array(length);
     this.uncompressedOffset = new Float64Array(length);
     this.uncompressedSize = new Uint32Array(length);
-    for (let index = 0; index < length; index++) {
-      const extent = extentAt(index);
-      this.compressedOffset[index] = extent.compressedOffset;
-      this.compressedSize[index] = extent.compressedSize;
-      this.uncompressedOffset[index] = extent.uncompressedOffset;
-      this.uncompressedSize[index] = extent.uncompressedSize;
-    }
   }
 
   /** Undefined when there is no such chunk. */
@@ -41,3 +36,5 @@ export class ChunkExtents {
     return { compressedOffset, compressedSize, uncompressedOffset, uncompressedSize };
   }
 }
+
+keepShape(new ChunkExtents(0));

@@ -4,6 +4,7 @@
  * Chunks are not objects. A blob's chunks lie in one packed ChunkTable; a file holds ChunkRefs, plain numbers that name
  * blob and index. An image of a million files stays small that way.
  */
+import { keepShape } from './hot-code.js';
 import type { Branded } from '../oci/digest.js';
 import type { RawName, RawPath } from '../oci/raw-name.js';
 
@@ -113,6 +114,25 @@ export interface PackedDigests {
   /** Where the one of a chunk starts. */
   offset(index: number): number;
 }
+
+/** One behind the other, with what else there is in a record. */
+export class StridedDigests implements PackedDigests {
+  readonly bytes: Buffer;
+  readonly #start: number;
+  readonly #stride: number;
+
+  constructor(bytes: Buffer, start: number, stride: number) {
+    this.bytes = bytes;
+    this.#start = start;
+    this.#stride = stride;
+  }
+
+  offset(index: number): number {
+    return this.#start + index * this.#stride;
+  }
+}
+
+keepShape(new StridedDigests(Buffer.alloc(0), 0, 0));
 
 export const DIGEST_SIZE = 32;
 

@@ -2,9 +2,16 @@
  * The chunk table of a bootstrap, read in place: a chunk is found by blob and index without an object or a hash entry for
  * each, so that a table of a million chunks costs eight bytes a chunk beside the file.
  */
+import { findInPieces, inPieces } from './hot-code.js';
 import type { ChunkExtents } from './chunk-extents.js';
 import { CHUNK_NOTE, type ChunkNotes } from './sparse.js';
-import { type ChunkNumbers, type ChunkRecord, DIGEST_SIZE, type PackedDigests } from './tree.js';
+import {
+  type ChunkNumbers,
+  type ChunkRecord,
+  DIGEST_SIZE,
+  type PackedDigests,
+  StridedDigests,
+} from './tree.js';
 import * as v6 from './v6.js';
 import { type BlobChunks, ChunkPlaces } from './v6-places.js';
 
@@ -53,7 +60,7 @@ export class ChunkInfos {
   constructor(buffer: Buffer, offset: number, length: number, blobs: readonly v6.BlobEntry[]) {
     this.length = length;
     this.bytes = buffer;
-    this.digests = { bytes: buffer, offset: (position) => this.digestPlace(position) };
+    this.digests = new StridedDigests(buffer, offset + DIGEST, v6.chunkInfo.size);
     this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
     this.#offset = offset;
     const usable = this.#countUsable(blobs);
@@ -162,10 +169,21 @@ export class ChunkInfos {
 
   /** True: each chunk of the blob has this extent, and this digest where there are any. */
   agrees(blob: number, extents: ChunkExtents, digests: PackedDigests | undefined): boolean {
-    const { indexes, positions } = this.ofBlob(blob);
+    const told = this.ofBlob(blob);
+    const { length } = told.indexes;
+    return findInPieces(length, (from, to) => this.#differing(told, extents, digests, from, to)) === length;
+  }
+
+  #differing(
+    { indexes, positions }: BlobChunks,
+    extents: ChunkExtents,
+    digests: PackedDigests | undefined,
+    from: number,
+    to: number,
+  ): number {
     const view = this.#view;
     const theirs = digests?.bytes;
-    for (let k = 0; k < indexes.length; k++) {
+    for (let k = from; k < to; k++) {
       const index = indexes[k] ?? 0;
       const place = this.placeOf(positions[k] ?? 0);
       if (
@@ -174,21 +192,27 @@ export class ChunkInfos {
         extents.uncompressedOffset[index] !== this.#u64(place + UNCOMPRESSED_OFFSET) ||
         extents.uncompressedSize[index] !== view.getUint32(place + UNCOMPRESSED_SIZE, true)
       ) {
-        return false;
+        return k;
       }
       if (theirs === undefined || digests === undefined) continue;
       const at = digests.offset(index);
       for (let i = 0; i < DIGEST_SIZE; i++) {
-        if (this.bytes[place + DIGEST + i] !== theirs[at + i]) return false;
+        if (this.bytes[place + DIGEST + i] !== theirs[at + i]) return k;
       }
     }
-    return true;
+    return to;
   }
 
   /** Notes what is told of the chunks of the blob, where nothing is noted. */
-  note(blob: number, { flags, crc32 }: ChunkNotes): void {
-    const { indexes, positions } = this.ofBlob(blob);
-    for (let k = 0; k < indexes.length; k++) {
+  note(blob: number, notes: ChunkNotes): void {
+    const told = this.ofBlob(blob);
+    inPieces(told.indexes.length, (from, to) => {
+      this.#note(told, notes, from, to);
+    });
+  }
+
+  #note({ indexes, positions }: BlobChunks, { flags, crc32 }: ChunkNotes, from: number, to: number): void {
+    for (let k = from; k < to; k++) {
       const index = indexes[k] ?? 0;
       if (flags[index] !== 0) continue;
       const place = this.placeOf(positions[k] ?? 0);
@@ -225,9 +249,13 @@ export class ChunkInfos {
 
   /** How many records come before the first one that no reader can use. */
   #countUsable(blobs: readonly v6.BlobEntry[]): number {
+    const counts = Uint32Array.from(blobs, ({ chunkCount }) => chunkCount);
+    return findInPieces(this.length, (from, to) => this.#unusable(counts, from, to));
+  }
+
+  #unusable(counts: Uint32Array, from: number, to: number): number {
     const view = this.#view;
-    const counts = blobs.map(({ chunkCount }) => chunkCount);
-    for (let i = 0; i < this.length; i++) {
+    for (let i = from; i < to; i++) {
       const place = this.placeOf(i);
       const count = counts[view.getUint32(place + BLOB, true)];
       if (
@@ -240,7 +268,7 @@ export class ChunkInfos {
         return i;
       }
     }
-    return this.length;
+    return to;
   }
 
   #fault(position: number, blobs: readonly v6.BlobEntry[]): Error {
@@ -254,14 +282,26 @@ export class ChunkInfos {
 
   #placesOf(blobs: readonly v6.BlobEntry[], usable: number): readonly ChunkPlaces[] {
     const counts = new Uint32Array(blobs.length);
-    for (let i = 0; i < usable; i++) {
+    inPieces(usable, (from, to) => {
+      this.#count(counts, from, to);
+    });
+    const places = blobs.map(({ chunkCount }, blob) => new ChunkPlaces(counts[blob] ?? 0, chunkCount));
+    inPieces(usable, (from, to) => {
+      this.#place(places, from, to);
+    });
+    for (const ofBlob of places) ofBlob.close();
+    return places;
+  }
+
+  #count(counts: Uint32Array, from: number, to: number): void {
+    for (let i = from; i < to; i++) {
       const blob = this.blobOf(i);
       counts[blob] = (counts[blob] ?? 0) + 1;
     }
-    const places = blobs.map(({ chunkCount }, blob) => new ChunkPlaces(counts[blob] ?? 0, chunkCount));
-    for (let i = 0; i < usable; i++) places[this.blobOf(i)]?.add(this.indexOf(i), i);
-    for (const ofBlob of places) ofBlob.close();
-    return places;
+  }
+
+  #place(places: readonly ChunkPlaces[], from: number, to: number): void {
+    for (let i = from; i < to; i++) places[this.blobOf(i)]?.add(this.indexOf(i), i);
   }
 
   /** The first position in the table whose chunk stands at an earlier one, too. */
@@ -273,7 +313,9 @@ export class ChunkInfos {
   }
 
   #u64(place: number): number {
-    return this.#view.getUint32(place, true) + this.#view.getUint32(place + 4, true) * TWO_32;
+    const high = this.#view.getUint32(place + 4, true);
+    const low = this.#view.getUint32(place, true);
+    return high === 0 ? low : low + high * TWO_32;
   }
 }
 

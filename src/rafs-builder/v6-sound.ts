@@ -2,6 +2,7 @@
  * Whether a tree keeps all rules over inodes, directories and the chunks of files. It tells yes or no, in one pass and
  * without an object for an inode; where the answer is no, the rules over the tree tell what is wrong.
  */
+import { findInPieces, inPieces } from './hot-code.js';
 import * as v6 from './v6.js';
 import { DIRECTORY, FILE, type InodeColumns, SYMLINK } from './v6-inodes.js';
 import type { V6Image } from './v6-read.js';
@@ -10,18 +11,33 @@ import type { V6Image } from './v6-read.js';
 export function isTreeSound(image: V6Image): boolean {
   const { columns } = image;
   const { inos } = image.tables.superBlock;
+  const { count } = columns;
   let names = 1;
-  for (let i = 0; i < columns.count; i++) names += columns.namesOf(columns.nidAt(i));
+  inPieces(count, (from, to) => {
+    names += countNames(columns, from, to);
+  });
   if (inos !== names || columns.hasOddChunks) return false;
   const numbers = new Uint8Array(names + 1);
-  for (let i = 0; i < columns.count; i++) {
+  return findInPieces(count, (from, to) => firstUnsound(image, numbers, from, to)) === count;
+}
+
+function countNames(columns: InodeColumns, from: number, to: number): number {
+  let names = 0;
+  for (let i = from; i < to; i++) names += columns.namesOf(columns.nidAt(i));
+  return names;
+}
+
+/** `numbers`: 1 for each inode number that was seen. */
+function firstUnsound(image: V6Image, numbers: Uint8Array, from: number, to: number): number {
+  const { columns } = image;
+  for (let i = from; i < to; i++) {
     const nid = columns.nidAt(i);
     const ino = columns.ino(nid);
-    if (ino === 0 || ino > 0x7fff_ffff || numbers[ino] !== 0) return false;
+    if (ino === 0 || ino > 0x7fff_ffff || numbers[ino] !== 0) return i;
     numbers[ino] = 1;
-    if (!isInodeSound(image, nid)) return false;
+    if (!isInodeSound(image, nid)) return i;
   }
-  return true;
+  return to;
 }
 
 function isInodeSound(image: V6Image, nid: number): boolean {
