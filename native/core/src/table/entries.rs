@@ -63,24 +63,7 @@ fn len_u32(bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn file(size: u64) -> Entry {
-        Entry {
-            path: b"a/b".to_vec(),
-            offset: 1024,
-            kind: EntryKind::File,
-            mode: 0o644,
-            uid: 1,
-            gid: 2,
-            mtime: -1,
-            mtime_nsec: 5,
-            size,
-            major: 0,
-            minor: 0,
-            link: Vec::new(),
-            xattrs: vec![(b"user.x".to_vec(), b"\0v".to_vec())],
-        }
-    }
+    use crate::table::tests::file;
 
     #[test]
     fn an_entry_lies_where_the_layout_says() {

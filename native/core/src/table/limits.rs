@@ -76,24 +76,7 @@ fn too_much(entry: &Entry, reason: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn file(size: u64) -> Entry {
-        Entry {
-            path: b"a/b".to_vec(),
-            offset: 1024,
-            kind: EntryKind::File,
-            mode: 0o644,
-            uid: 1,
-            gid: 2,
-            mtime: -1,
-            mtime_nsec: 5,
-            size,
-            major: 0,
-            minor: 0,
-            link: Vec::new(),
-            xattrs: vec![(b"user.x".to_vec(), b"\0v".to_vec())],
-        }
-    }
+    use crate::table::tests::file;
 
     #[test]
     fn holes_without_end_are_refused() {

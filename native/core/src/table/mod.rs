@@ -49,3 +49,27 @@ fn put_u32(out: &mut Vec<u8>, values: &[u32]) {
         out.extend(value.to_le_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::archive::{Entry, EntryKind};
+
+    /// A regular file of `size` bytes.
+    pub fn file(size: u64) -> Entry {
+        Entry {
+            path: b"a/b".to_vec(),
+            offset: 1024,
+            kind: EntryKind::File,
+            mode: 0o644,
+            uid: 1,
+            gid: 2,
+            mtime: -1,
+            mtime_nsec: 5,
+            size,
+            major: 0,
+            minor: 0,
+            link: Vec::new(),
+            xattrs: vec![(b"user.x".to_vec(), b"\0v".to_vec())],
+        }
+    }
+}
