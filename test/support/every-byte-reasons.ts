@@ -22,6 +22,8 @@ export const REASONS: Readonly<Record<string, string>> = {
   'image.boot of a v5 blob':
     'names and attributes of the layer, which nobody reads once layers are merged; what it says of chunks is held',
   'blob.meta': 'bits of the zstd frame that do not change what it decompresses to',
+  'InodeV5.rdev':
+    'a fifo: the reference stores the numbers of its tar header there, and no reader takes them for anything',
   'InodeV5.childIndex': 'an empty directory: the number of entries that it does not have',
   'InodeV5.flags': 'a link whose other names a higher layer took away keeps the flag',
   'SuperBlockV5.flags': 'reserved flags, and flags that may be set without need or missing in old images',
