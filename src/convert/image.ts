@@ -157,19 +157,14 @@ async function convertLayers(
       },
       call.signal,
     );
-    const bootstrap = await packer.bootstrap(layers.map(({ digest }) => numberOf(jobs, digest)));
+    const bootstrap = await packer.bootstrap(
+      layers.map(({ digest }) => layerOf(converted, jobs, digest).number),
+    );
     call.reporter?.emit({ type: 'image.stages', platform, stages: packer.stages() });
     return { converted, bootstrap };
   } catch (error) {
     throw uploads.blame(error);
   }
-}
-
-/** A layer that the manifest lists twice is packed where it stands first. */
-function numberOf(jobs: readonly LayerJob[], digest: Digest): number {
-  const job = jobs.find(({ descriptor }) => descriptor.digest === digest);
-  if (job === undefined) throw new FormatError(`layer ${digest} was not converted`);
-  return job.number;
 }
 
 function layerOf(

@@ -1,5 +1,11 @@
 //! Numbers into a buffer, at offsets that a plan has promised to be inside.
 
+/// Puts bytes at an offset; false, and nothing, when they do not fit.
+pub fn put(to: &mut [u8], at: usize, bytes: &[u8]) -> bool {
+    let place = to.get_mut(at..).and_then(|rest| rest.get_mut(..bytes.len()));
+    place.map(|place| place.copy_from_slice(bytes)).is_some()
+}
+
 /// A buffer that is written in any order.
 pub struct Bytes {
     bytes: Vec<u8>,
@@ -14,10 +20,7 @@ impl Bytes {
 
     /// Bytes at an offset.
     pub fn put(&mut self, at: usize, bytes: &[u8]) {
-        match self.bytes.get_mut(at..).and_then(|rest| rest.get_mut(..bytes.len())) {
-            Some(place) => place.copy_from_slice(bytes),
-            None => self.left = true,
-        }
+        self.left |= !put(&mut self.bytes, at, bytes);
     }
 
     /// One byte.

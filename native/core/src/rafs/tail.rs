@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::blob_meta::{self, MetaHeader};
 use super::blob_table::{BlobRecord, own_id};
+use super::bytes::put as put_at;
 use super::layout::{blob_features, blob_meta_header, compressor, section, toc_entry, toc_flags};
 use super::tar_header::tar_header;
 use crate::blob::{Blob, Spool};
@@ -179,11 +180,7 @@ impl<'a> TailWriter<'a> {
         let base = self.toc.len();
         self.toc.resize(base + toc_entry::SIZE, 0);
         let flags = if compressed { toc_flags::ZSTD } else { toc_flags::NONE };
-        let mut put = |at: usize, bytes: &[u8]| {
-            for (to, from) in self.toc.iter_mut().skip(base + at).zip(bytes) {
-                *to = *from;
-            }
-        };
+        let mut put = |at: usize, bytes: &[u8]| put_at(&mut self.toc, base + at, bytes);
         put(toc_entry::FLAGS, &flags.to_le_bytes());
         put(toc_entry::NAME, name);
         put(toc_entry::DIGEST, digest);

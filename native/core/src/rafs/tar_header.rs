@@ -1,6 +1,7 @@
 //! The 512 bytes behind each section of a RAFS blob. A tar header by its looks, but it follows its payload, which is not
 //! padded: a blob is read from its end. (Nydus builder/src/core/blob.rs, `write_tar_header`.)
 
+use super::bytes::put as put_at;
 use super::layout::{GNU_MAGIC, REGULAR, tar_header};
 
 /// Eleven octal digits hold less than this; bigger sizes are binary, big-endian, with the top bit of the field set.
@@ -9,11 +10,7 @@ const OCTAL_LIMIT: u64 = 1 << 33;
 /// The header that follows a section of `size` bytes.
 pub fn tar_header(name: &[u8], size: u64) -> [u8; tar_header::SIZE] {
     let mut header = [0; tar_header::SIZE];
-    let mut put = |at: usize, bytes: &[u8]| {
-        for (to, from) in header.iter_mut().skip(at).zip(bytes) {
-            *to = *from;
-        }
-    };
+    let mut put = |at: usize, bytes: &[u8]| put_at(&mut header, at, bytes);
     put(tar_header::NAME, name);
     if size < OCTAL_LIMIT {
         put(tar_header::SIZE_FIELD, format!("{size:011o}").as_bytes());
@@ -27,9 +24,7 @@ pub fn tar_header(name: &[u8], size: u64) -> [u8; tar_header::SIZE] {
     put(tar_header::MAGIC, GNU_MAGIC);
     let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
     let digits = format!("{sum:07o}\0");
-    for (to, from) in header.iter_mut().skip(tar_header::CHECKSUM).zip(digits.as_bytes()) {
-        *to = *from;
-    }
+    put_at(&mut header, tar_header::CHECKSUM, digits.as_bytes());
     header
 }
 
