@@ -1,4 +1,4 @@
-/** native/core/src/rafs/layout.rs: what the addon's writer needs of the layout tables, as constants. */
+/** layout.rs of the addon's writer and of its judge: what they need of the layout tables, as constants. */
 import { blobMetaHeader, chunkMeta, META_MAGIC } from '../src/rafs-builder/blob-meta.js';
 import type { AnyStruct, FlagInfo } from '../src/rafs-builder/layout.js';
 import { GNU_MAGIC, REGULAR, tarHeader } from '../src/rafs-builder/tar-header.js';
@@ -12,6 +12,7 @@ const STRUCTS: readonly AnyStruct[] = [
   v6.blobEntry,
   v6.prefetchEntry,
   v6.inodeExtended,
+  v6.inodeCompact,
   v6.xattrHeader,
   v6.xattrEntry,
   v6.chunkIndexEntry,
@@ -37,6 +38,9 @@ const NUMBERS: readonly (readonly [name: string, type: string, value: number])[]
   ['FEATURE_COMPAT_RAFS_V6', 'u32', v6.FEATURE_COMPAT_RAFS_V6],
   ['FEATURE_INCOMPAT', 'u32', v6.FEATURE_INCOMPAT],
   ['MAX_BLOBS', 'usize', v6.MAX_BLOBS],
+  ['MAX_NAME_LENGTH', 'usize', v6.MAX_NAME_LENGTH],
+  ['MAX_SYMLINK_LENGTH', 'usize', v6.MAX_SYMLINK_LENGTH],
+  ['MAX_DEPTH', 'usize', v6.MAX_DEPTH],
   ['LAYOUT_PLAIN', 'u16', v6.LAYOUT_PLAIN],
   ['LAYOUT_INLINE', 'u16', v6.LAYOUT_INLINE],
   ['LAYOUT_CHUNKS', 'u16', v6.LAYOUT_CHUNKS],

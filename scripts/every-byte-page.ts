@@ -69,8 +69,8 @@ export function pageSection(cases: readonly CaseReport[], command: string): stri
   const files = cases.flatMap((one) => one.files);
   const whole = files.filter(({ step }) => step === 1).length;
   return [
-    `\`${command}\`: ${cases.length} cases, ${files.length} files, ${whole} of them whole and of the others the share that the` +
-      ` table tells; ${(seconds / 60).toFixed(0)} minutes of one core.`,
+    `\`${command}\`: ${cases.length} cases, ${files.length} files, ${whole === files.length ? 'all of them whole' : `${whole} of them whole and of the others the share that the table tells`};` +
+      ` ${(seconds / 60).toFixed(0)} minutes of one core.`,
     `**${number(changes)} changes, ${percent(changes - unseen, changes)} found. ${number(cuts)} cuts,` +
       ` ${unseenCuts === 0 ? 'all' : number(cuts - unseenCuts)} found.** Nothing crashed or took a second of processor time;` +
       ` a process had at most ${memory} MiB, Node itself included.`,

@@ -13,12 +13,13 @@ import {
   type NativeLayerPacker,
   type NativePackedLayer,
 } from './native/addon.js';
-import { decodeEntries, PackedChunkTable } from './native/tables.js';
+import { decodeEntries, PackedChunkTable, type ScannedTables } from './native/tables.js';
 import { InternalError } from './errors.js';
 import type { DiffId, Digest } from './oci/digest.js';
 import type { ChunkTable, CompressorName, LayerEntry } from './rafs-builder/tree.js';
 import type { PackStats, StageTimes } from './reporter.js';
 
+export { judgeBootstrap, type SoundBootstrap } from './native/judge.js';
 export { PackedChunkTable } from './native/tables.js';
 
 export interface ImagePackerOptions {
@@ -108,8 +109,10 @@ export interface PackedLayer {
 
 /** A layer that was only read. */
 export interface ScannedLayer extends PackedLayer {
-  /** In tar order. */
-  readonly entries: readonly LayerEntry[];
+  /** As they have crossed, for `SoundBootstrap`. */
+  readonly tables: ScannedTables;
+  /** In tar order; made anew each time. */
+  entries(): Promise<LayerEntry[]>;
   /** The chunks that are new; stored sizes and offsets mean something only where they are kept. */
   readonly chunks: ChunkTable;
 }
@@ -256,7 +259,8 @@ class NativeScanner extends NativeFeed implements LayerScanner {
       throw new InternalError('the addon has read a layer and does not tell what is in it');
     return {
       ...packedLayer(packed),
-      entries: await decodeEntries(tables.entries, tables.references, entryCount, this.#layer),
+      tables,
+      entries: () => decodeEntries(tables, entryCount, this.#layer),
       chunks: new PackedChunkTable(tables.chunks),
     };
   }

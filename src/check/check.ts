@@ -23,6 +23,7 @@ import { manifestRules, nydusManifestRules, ociManifestRules } from './manifest.
 import { originalRules } from './original.js';
 import { auditOpened, openImage, type OpenedImage, type Opening } from './opened.js';
 import type { Rule } from './rule.js';
+import { SourceScan } from './source-scan.js';
 import {
   loadReference,
   placeIn,
@@ -156,8 +157,7 @@ class Run {
     for (const [platform, { nydus, oci }] of images) {
       const source = sources === undefined ? undefined : this.#sourceOf(platform, images.size, sources);
       for (const image of oci) await this.#image(image, source, [...ociManifestRules, ...originalRules]);
-      for (const image of nydus)
-        await this.#nydus({ ...image, kind: 'nydus', ociHalf: oci[0] }, source, sources);
+      for (const image of nydus) await this.#nydus({ ...image, kind: 'nydus', ociHalf: oci[0] }, source);
       await this.#detection(target, oci[0], nydus[0]);
       if (nydus.length === 0) {
         this.findings.push(
@@ -222,12 +222,9 @@ class Run {
     if (source !== undefined) await this.#run(configPairRules, { target: image, source });
   }
 
-  async #nydus(
-    image: NydusSubject,
-    source: ImageSubject | undefined,
-    sources: ReferenceSubject | undefined,
-  ): Promise<void> {
+  async #nydus(image: NydusSubject, source: ImageSubject | undefined): Promise<void> {
     refuseUnsupported(image);
+    await using scan = source?.kind === 'oci' ? new SourceScan(source, this.#threads, this.#call) : undefined;
     await this.#image(image, source, nydusManifestRules);
     this.#step(`checking bootstrap of ${placeText(image)}`);
     const opening = await this.#open(image);
@@ -252,15 +249,11 @@ class Run {
     this.#step(
       `reading ${this.#options.bootstrapOnly === true ? 'ends of blobs' : 'blobs'}${source === undefined ? '' : ' and source layers'} of ${placeText(image)}`,
     );
-    await this.#runTogether(this.#heavy(opened, source, sources));
+    await this.#runTogether(this.#heavy(opened, source, scan));
   }
 
   /** The rules of a bootstrap, and what reads blobs and source layers; they need nothing of each other, so they go at once. */
-  #heavy(
-    opened: OpenedImage,
-    source: ImageSubject | undefined,
-    sources: ReferenceSubject | undefined,
-  ): Check[] {
+  #heavy(opened: OpenedImage, source: ImageSubject | undefined, scan: SourceScan | undefined): Check[] {
     const threads = this.#threads;
     const bootstrapOnly = this.#options.bootstrapOnly === true;
     const { sample } = this.#options;
@@ -274,27 +267,26 @@ class Run {
       ),
       (call) => checkContent(content, call),
     ];
-    if (source === undefined || sources === undefined) return rules;
-    rules.push((call) => this.#filesystem(opened, source, call));
+    if (source !== undefined) rules.push((call) => this.#filesystem(opened, source, scan, call));
     return rules;
   }
 
   async *#filesystem(
-    { image: target, bootstrap, stored }: OpenedImage,
+    { image: target, bootstrap, sound }: OpenedImage,
     source: ImageSubject,
+    scan: SourceScan | undefined,
     call: CallOptions,
   ): AsyncGenerator<Finding> {
-    let sourceBootstrap: OpenedImage['bootstrap'] | undefined;
-    if (source.kind === 'nydus') {
-      refuseUnsupported(source);
-      const opening = await openImage(source, call);
-      yield* opening.findings;
-      if (opening.opened === undefined) return;
-      yield* auditOpened(opening.opened);
-      sourceBootstrap = opening.opened.bootstrap;
+    if (scan !== undefined) {
+      yield* checkFilesystem({ target, bootstrap, sound, source, content: scan }, call);
+      return;
     }
-    const threads = this.#threads;
-    yield* checkFilesystem({ target, bootstrap, stored, source, sourceBootstrap, threads }, call);
+    refuseUnsupported(source);
+    const { findings, opened } = await openImage(source, call);
+    yield* findings;
+    if (opened === undefined) return;
+    yield* auditOpened(opened);
+    yield* checkFilesystem({ target, bootstrap, sound, source, content: opened.bootstrap }, call);
   }
 
   async #open(image: ImageSubject): Promise<Opening> {

@@ -1,73 +1,73 @@
 /**
- * Rule: the filesystem of a Nydus image is that of its source image. The source's layers are read by the packer, which only
- * looks and stores nothing, and laid over each other as a conversion does; the result is compared with the bootstrap.
+ * Rule: the filesystem of a Nydus image is that of its source image. The source's layers, laid over each other, are compared with
+ * the bootstrap.
  */
 import { overlay } from '../merge/overlay.js';
 import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
-import { mapOrdered } from '../io/concurrency.js';
-import { compareDigest } from '../io/streams.js';
-import { openImageScanner, type ImageScanner } from '../native.js';
-import type { Descriptor } from '../oci/descriptor.js';
+import type { ScannedLayer, SoundBootstrap } from '../native.js';
 import type { DiffId } from '../oci/digest.js';
-import type { RafsImage } from '../rafs-builder/image.js';
-import type { Bootstrap, ChunkTable, Inode } from '../rafs-builder/tree.js';
-import { nameOf } from '../registry/store.js';
+import type { Bootstrap } from '../rafs-builder/tree.js';
 import type { CallOptions } from '../reporter.js';
 import { finding, type Finding } from './finding.js';
 import { attempt, type Looked } from './rule.js';
+import { SourceScan } from './source-scan.js';
 import { placeIn, type ImageSubject } from './subject.js';
 import { diffTrees, type ComparableTree } from './tree-diff.js';
-import { isSameTree } from './tree-same.js';
-
-/** Source layers in flight; their threads have little to keep. */
-const CONCURRENCY = 3;
 
 export interface FilesystemSubject {
   readonly target: ImageSubject;
   readonly bootstrap: Bootstrap;
-  /** What the bootstrap was read from, which is quicker to compare; where it is not told, the tree is. */
-  readonly stored?: RafsImage | undefined;
+  /** Tells at once that all is right; where it is not there, or in doubt, trees are compared. */
+  readonly sound?: SoundBootstrap | undefined;
   /** The image that `target` was made from, of the same platform. */
   readonly source: ImageSubject;
-  /** The tree of the source, when it is a Nydus image itself. */
-  readonly sourceBootstrap: Bootstrap | undefined;
-  readonly threads: number;
+  /** What the source holds: the bootstrap of a Nydus image, or layers. */
+  readonly content: Bootstrap | SourceScan;
 }
 
 export async function* checkFilesystem(
   subject: FilesystemSubject,
   call: CallOptions,
 ): AsyncGenerator<Finding> {
-  const { target, source, bootstrap, sourceBootstrap } = subject;
-  const contents = bootstrap.digester === (sourceBootstrap?.digester ?? 'blake3');
+  const { target, source, bootstrap, content } = subject;
+  const digester = content instanceof SourceScan ? 'blake3' : content.digester;
+  const contents = bootstrap.digester === digester;
   if (!contents) {
     yield finding('FS-DIGESTER', placeIn(target, 'bootstrap'), {
       message: 'contents are compared by chunk digest, and source and image use different ones',
-      expected: sourceBootstrap?.digester ?? 'blake3',
+      expected: digester,
       found: bootstrap.digester,
     });
   }
-  const expected =
-    sourceBootstrap === undefined
-      ? await readSource(source, { chunkSize: bootstrap.chunkSize, threads: subject.threads }, call)
-      : { value: { ...treeOf(sourceBootstrap), linked: undefined, diffIds: [] } };
-  if (expected.finding !== undefined) {
-    yield expected.finding;
-    return;
+  let expected: ComparableTree;
+  if (content instanceof SourceScan) {
+    const scanned = await content.layers(bootstrap.chunkSize, call.signal);
+    if (scanned.finding !== undefined) {
+      yield scanned.finding;
+      return;
+    }
+    const layers = scanned.value;
+    const tables = layers.map((layer) => layer.tables);
+    // Most images are right, and to see only that is much cheaper.
+    const isSame = contents && subject.sound?.isSameAs(tables) === true;
+    const unpacked = isSame ? undefined : await unpackSource(source, layers);
+    if (unpacked?.finding !== undefined) {
+      yield unpacked.finding;
+      return;
+    }
+    const diffIds = layers.map(({ diffId }) => diffId);
+    yield* diffIdFindings(source, diffIds);
+    if (unpacked === undefined) return;
+    expected = unpacked.value;
+  } else {
+    expected = treeOf(content);
   }
-  yield* diffIdFindings(source, expected.value.diffIds);
-  if (contents && isSame(expected.value, subject)) return;
-  for (const { id, path, ...details } of diffTrees(expected.value, treeOf(bootstrap), {
+  for (const { id, path, ...details } of diffTrees(expected, treeOf(bootstrap), {
     chunkSize: bootstrap.chunkSize,
     contents,
   })) {
     yield finding(id, { ...placeIn(target, 'filesystem'), path }, details);
   }
-}
-
-/** Most images are right, and to see only that is much cheaper. */
-function isSame({ root, tables, linked }: ScannedImage, { stored }: FilesystemSubject): boolean {
-  return linked !== undefined && stored?.version === 6 && isSameTree({ root, tables, linked }, stored);
 }
 
 /** The tree that a bootstrap shows. */
@@ -90,81 +90,21 @@ function* diffIdFindings(source: ImageSubject, diffIds: readonly DiffId[]): Gene
   }
 }
 
-interface ScanOptions {
-  readonly chunkSize: number;
-  readonly threads: number;
-}
-
-async function readSource(
+/** The tree that the layers make together. */
+async function unpackSource(
   source: ImageSubject,
-  options: ScanOptions,
-  call: CallOptions,
-): Promise<Looked<ScannedImage>> {
-  const { layers } = source.manifest.value;
-  // Every layer by itself, whatever order they come in: only digests are compared.
-  using packer = openImageScanner({ ...options, dedup: 'layer' });
-  const scanned: Looked<ScannedLayer>[] = [];
-  await mapOrdered(
-    largestFirst(layers),
-    CONCURRENCY,
-    async ([index, descriptor], _, signal) => {
-      scanned[index] = await attempt(placeIn(source, `layer ${index + 1}`), 'FS-SOURCE', () =>
-        scanLayer(packer, source, { descriptor, index }, { ...call, signal }),
-      );
-    },
-    call.signal,
-  );
+  layers: readonly ScannedLayer[],
+): Promise<Looked<ComparableTree>> {
   const trees: LayerTree[] = [];
-  const tables: ChunkTable[] = [];
-  const diffIds: DiffId[] = [];
-  for (const layer of scanned) {
-    if (layer.finding !== undefined) return layer;
-    trees.push(layer.value.tree);
-    tables.push(layer.value.chunks);
-    diffIds.push(layer.value.diffId);
+  for (const [index, layer] of layers.entries()) {
+    const tree = await attempt(placeIn(source, `layer ${index + 1}`), 'FS-SOURCE', async () =>
+      buildLayerTree(await layer.entries(), index),
+    );
+    if (tree.finding !== undefined) return tree;
+    trees.push(tree.value);
   }
   return await attempt(placeIn(source, 'filesystem'), 'FS-SOURCE', () => ({
     root: overlay(trees),
-    linked: new Set(trees.flatMap(({ linked }) => Array.from(linked))),
-    tables,
-    diffIds,
+    tables: layers.map(({ chunks }) => chunks),
   }));
-}
-
-/** With positions. One layer is inflated by one thread, and the longest is not to be the last to begin. */
-function largestFirst(layers: readonly Descriptor[]): readonly [position: number, layer: Descriptor][] {
-  return [...layers.entries()].sort(([, a], [, b]) => b.size - a.size);
-}
-
-/** What the layers of a source hold. */
-interface ScannedImage extends ComparableTree {
-  /** See LinkedTree; undefined when nobody knows. */
-  readonly linked: ReadonlySet<Inode> | undefined;
-  /** Of the uncompressed layers, lowest first. */
-  readonly diffIds: readonly DiffId[];
-}
-
-interface ScannedLayer {
-  readonly diffId: DiffId;
-  readonly tree: LayerTree;
-  readonly chunks: ChunkTable;
-}
-
-async function scanLayer(
-  images: ImageScanner,
-  source: ImageSubject,
-  { descriptor, index }: { readonly descriptor: Descriptor; readonly index: number },
-  call: CallOptions,
-): Promise<ScannedLayer> {
-  const packer = images.openLayer(index);
-  try {
-    const stream = source.store.fetch(descriptor, { ...call, digestedByCaller: true });
-    for await (const bytes of stream) await packer.write(bytes);
-    const table = await packer.finish();
-    compareDigest(table.source.digest, descriptor, nameOf(descriptor, source.store.location));
-    return { diffId: table.diffId, tree: buildLayerTree(table.entries, index), chunks: table.chunks };
-  } catch (cause) {
-    packer.abort();
-    throw cause;
-  }
 }

@@ -1,6 +1,7 @@
 /** A Nydus image with its bootstrap unpacked, read and audited. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FormatError, UnsupportedError } from '../errors.js';
+import { judgeBootstrap, type SoundBootstrap } from '../native.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import { digestHex } from '../oci/digest.js';
 import { audit, auditImage, auditSteps, type AuditFinding } from '../rafs-builder/audit.js';
@@ -22,6 +23,8 @@ export interface ReadBootstrap {
   readonly bootstrap: Bootstrap;
   /** As it is stored. */
   readonly stored: RafsImage;
+  /** Undefined when it is of v5, or in doubt: the rules then tell why. */
+  readonly sound: SoundBootstrap | undefined;
   /** By number. */
   readonly blobs: readonly UsedBlob[];
 }
@@ -99,9 +102,13 @@ export async function inspectInTurns(bytes: Uint8Array, place: Place): Promise<I
 /** What a bootstrap says, or why it cannot be read. */
 function readChecked(bytes: Uint8Array, place: Place): InspectedBootstrap {
   try {
-    const stored = readBootstrap(bytes);
+    let sound: SoundBootstrap | undefined;
+    const stored = readBootstrap(bytes, (buffer, tables) => {
+      sound = judgeBootstrap(buffer, tables);
+      return sound !== undefined;
+    });
     const { version, bootstrap } = stored;
-    return { findings: [], read: { version, bootstrap, stored, blobs: bootstrap.blobs } };
+    return { findings: [], read: { version, bootstrap, stored, sound, blobs: bootstrap.blobs } };
   } catch (cause) {
     if (!(cause instanceof FormatError || cause instanceof UnsupportedError)) throw cause;
     return { findings: Array.from(audit(bytes), (found) => toFinding(found, place)), read: undefined };

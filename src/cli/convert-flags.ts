@@ -1,5 +1,5 @@
 /** The flags of `convert`, after upstream's (design: nydusify `convert`, its names, defaults, environment). */
-import { DEFAULT_CHUNK_SIZE } from '../convert/options.js';
+import { DEFAULT_CHUNK_SIZE } from '../rafs-builder/v6.js';
 import { DEFAULT_CONCURRENCY } from '../io/concurrency.js';
 import type { Flag } from './flags.js';
 import { GLOBAL_FLAGS, OUTPUT } from './global-flags.js';

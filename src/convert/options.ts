@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { UsageError } from '../errors.js';
 import { DEFAULT_CONCURRENCY } from '../io/concurrency.js';
 import { allPlatforms, type PlatformSelection } from '../oci/platform.js';
+import { DEFAULT_CHUNK_SIZE, MAX_CHUNK_SIZE, MIN_CHUNK_SIZE } from '../rafs-builder/v6.js';
 import type { ImageSource } from '../registry/store.js';
 
 /** How the Nydus entries of a merged index are told from the OCI ones. `dual`: two entries, without and with the feature. */
@@ -42,10 +43,6 @@ export interface ConvertOptions {
   /** Opens the place an earlier conversion was made from, when only it can say what the original was. */
   readonly openOriginal: ((location: string) => ImageSource) | undefined;
 }
-
-export const DEFAULT_CHUNK_SIZE = 0x10_0000;
-const MIN_CHUNK_SIZE = 0x1000;
-const MAX_CHUNK_SIZE = 0x100_0000;
 
 /** Fills in defaults; throws UsageError for values out of range. */
 export function convertOptions(given: Partial<ConvertOptions> = {}): ConvertOptions {

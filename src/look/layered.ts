@@ -7,26 +7,31 @@ import { DEFAULT_CONCURRENCY, mapOrdered } from '../io/concurrency.js';
 import type { ByteStream } from '../io/streams.js';
 import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
 import { overlay } from '../merge/overlay.js';
-import { openImageScanner, type ScannedLayer as ScannedTable } from '../native.js';
+import { openImageScanner } from '../native.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { MEDIA } from '../oci/media-types.js';
 import type { RawPath } from '../oci/raw-name.js';
 import { walk } from '../rafs-builder/index.js';
-import { chunkBlob, chunkIndex, type ChunkRef, type TreeNode } from '../rafs-builder/tree.js';
+import {
+  chunkBlob,
+  chunkIndex,
+  type ChunkRef,
+  type ChunkTable,
+  type LayerEntry,
+  type TreeNode,
+} from '../rafs-builder/tree.js';
+import { DEFAULT_CHUNK_SIZE } from '../rafs-builder/v6.js';
 import type { CallOptions } from '../reporter.js';
 import type { FileChunk, FileInode, Filesystem } from './filesystem.js';
 import type { LookedImage } from './images.js';
 import { readTarMember } from './tar-member.js';
 import { lookup, showPath } from './lookup.js';
 
-/** The chunk size that Nydus images have unless told otherwise: digests can then be compared. */
-const CHUNK_SIZE = 0x10_0000;
-
 export interface LayeredOptions {
   /** When only this path is asked for, layers below the one that decides about it are not pulled. */
   readonly path?: RawPath | undefined;
   readonly follow?: boolean | undefined;
-  /** Bytes; for digests that are to be compared with those of another image. */
+  /** Bytes; for digests that are to be compared with those of another image. That of most images by default. */
   readonly chunkSize?: number | undefined;
 }
 
@@ -35,7 +40,8 @@ interface ScannedLayer {
   readonly number: number;
   readonly descriptor: Descriptor;
   readonly tree: LayerTree;
-  readonly table: ScannedTable;
+  readonly entries: readonly LayerEntry[];
+  readonly chunks: ChunkTable;
 }
 
 /** Throws UnsupportedError for manifests whose layers are no tars, and what reading from the store throws. */
@@ -45,7 +51,7 @@ export async function openLayered(
   call: CallOptions,
 ): Promise<LayeredFilesystem> {
   refuseArtifacts(image);
-  const chunkSize = options.chunkSize ?? CHUNK_SIZE;
+  const chunkSize = options.chunkSize ?? DEFAULT_CHUNK_SIZE;
   const numbered = [...image.manifest.value.layers.entries()].reverse();
   const scan = ([number, descriptor]: [number, Descriptor], signal?: AbortSignal): Promise<ScannedLayer> =>
     scanLayer(image, { number, descriptor, chunkSize }, { ...call, signal: signal ?? call.signal });
@@ -92,8 +98,9 @@ async function scanLayer(
   const layer = scanner.openLayer(number);
   try {
     for await (const bytes of image.store.fetch(descriptor, call)) await layer.write(bytes);
-    const table = await layer.finish();
-    return { number, descriptor, tree: buildLayerTree(table.entries, number), table };
+    const scanned = await layer.finish();
+    const entries = await scanned.entries();
+    return { number, descriptor, tree: buildLayerTree(entries, number), entries, chunks: scanned.chunks };
   } catch (cause) {
     layer.abort();
     throw cause;
@@ -140,7 +147,7 @@ export class LayeredFilesystem implements Filesystem {
   }
 
   chunk(ref: ChunkRef): FileChunk {
-    return { record: this.#layerOf(chunkBlob(ref)).table.chunks.at(chunkIndex(ref)), layer: undefined };
+    return { record: this.#layerOf(chunkBlob(ref)).chunks.at(chunkIndex(ref)), layer: undefined };
   }
 
   chunkKey(ref: ChunkRef): string {
@@ -149,12 +156,12 @@ export class LayeredFilesystem implements Filesystem {
 
   async *open(file: FileInode, path: RawPath, call: CallOptions): ByteStream {
     if (file.size === 0) return;
-    const { descriptor, table } = this.#layerOf(file.layer);
-    const entry = table.entries.find(({ body }) => body === file);
+    const { descriptor, entries, chunks } = this.#layerOf(file.layer);
+    const entry = entries.find(({ body }) => body === file);
     if (entry === undefined)
       throw new FormatError(`${showPath(path)} has no entry in layer ${descriptor.digest}`);
     const member = { offset: entry.offset, size: file.size, chunkSize: this.chunkSize };
-    const records = file.chunks.map((ref) => table.chunks.at(chunkIndex(ref)));
+    const records = file.chunks.map((ref) => chunks.at(chunkIndex(ref)));
     yield* readTarMember({ store: this.image.store, layer: descriptor, path, member, records }, call);
   }
 

@@ -3,7 +3,6 @@
  * in other layers, and the layer's own bootstrap keeps them as they are.
  */
 import { FormatError } from '../errors.js';
-import { inPieces, keepShape } from '../rafs-builder/hot-code.js';
 import { type RawName, type RawPath, displayName } from '../oci/raw-name.js';
 import type { Inode, LayerEntry } from '../rafs-builder/tree.js';
 import {
@@ -38,9 +37,7 @@ export function buildLayerTree(entries: readonly LayerEntry[], layer: number): L
   const top: Place = { directory: root, parent: undefined, depth: 0 };
   const parents = new ParentFinder(top, layer);
   const linked = new Set<Inode>();
-  inPieces(entries.length, (from, to) => {
-    for (const entry of entries.slice(from, to)) addEntry(entry, top, parents, linked, layer);
-  });
+  for (const entry of entries) addEntry(entry, top, parents, linked, layer);
   return { root, rootExplicit: !root.inode.implied, layer, linked };
 }
 
@@ -106,8 +103,6 @@ class ParentFinder {
     this.#found.clear();
   }
 }
-
-keepShape(new ParentFinder({ directory: impliedDirectory(ROOT_NAME, 0), parent: undefined, depth: 0 }, 0));
 
 /** The inode that a hard link gives one more name to. */
 function linkedInode(

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { FormatError, InternalError, InterruptedError, LocalIoError, UnsupportedError } from '../errors.js';
 import type { NydusError } from '../errors.js';
 import type { StageTimes } from '../reporter.js';
+import type { ScannedTables } from './tables.js';
 
 interface Failure {
   readonly code: string;
@@ -19,13 +20,6 @@ export type Outcome<T> =
   | { readonly ok: T; readonly error?: undefined }
   | { readonly ok?: undefined; readonly error: Failure };
 
-/** Of a layer that is only read. Layouts: native/core/src/table and src/native/tables.ts. */
-export interface NativeTables {
-  readonly entries: Buffer;
-  readonly references: Buffer;
-  readonly chunks: Buffer;
-}
-
 export interface NativeSealedBlob {
   readonly digest: string;
   readonly size: number;
@@ -38,7 +32,7 @@ export interface NativePackedLayer {
   readonly diffId: string;
   readonly tarSize: number;
   readonly entryCount: number;
-  readonly tables?: NativeTables;
+  readonly tables?: ScannedTables;
   readonly dataSize: number;
   readonly uncompressedSize: number;
   readonly chunkCount: number;
@@ -78,6 +72,35 @@ export interface NativeImagePacker {
   dispose(): void;
 }
 
+/** Bytes of a file. */
+export interface NativeExtent {
+  readonly start: number;
+  /** The first one behind it. */
+  readonly end: number;
+}
+
+/** What the tables of a bootstrap say; see `Facts` of native/judge. */
+export interface NativeFacts {
+  readonly metaOffset: number;
+  readonly rootNid: number;
+  readonly names: number;
+  readonly chunkSize: number;
+  readonly withXattrs: boolean;
+  readonly tables: readonly NativeExtent[];
+  readonly reach: number;
+  readonly prefetch: readonly number[];
+  readonly chunkOffset: number;
+  readonly chunkCount: number;
+  readonly limits: readonly (
+    | { readonly compresses: boolean; readonly uncompressedSize: number; readonly dataEnd: number }
+    | undefined
+  )[];
+}
+
+export interface NativeSoundBootstrap {
+  isSameAs(layers: readonly ScannedTables[]): Outcome<boolean>;
+}
+
 interface Addon {
   openImagePacker(options: {
     readonly chunkSize: number;
@@ -96,6 +119,7 @@ interface Addon {
     readonly threads: number;
     readonly prefix?: number | undefined;
   }): Outcome<NativeBlobVerifier>;
+  judgeBootstrap(bytes: Buffer, facts: NativeFacts): Outcome<NativeSoundBootstrap | null>;
   compress(bytes: Buffer, level: number): Promise<Outcome<Buffer | null>>;
   gzip(parts: readonly Buffer[]): Promise<Outcome<Buffer>>;
   decompress(bytes: Buffer, encoding: string, size: number): Promise<Outcome<Buffer>>;

@@ -34,10 +34,16 @@ const NO_CHUNKS: readonly ChunkRef[] = [];
 /** Between two of these many entries, others get their turn: a large layer has a hundred thousand. */
 const ENTRIES_AT_ONCE = 4096;
 
+/** What a layer holds, packed. */
+export interface ScannedTables {
+  readonly entries: Buffer;
+  readonly references: Buffer;
+  readonly chunks: Buffer;
+}
+
 /** Entries of source layer `layer`, in tar order. */
 export async function decodeEntries(
-  entries: Buffer,
-  references: Buffer,
+  { entries, references }: ScannedTables,
   count: number,
   layer: number,
 ): Promise<LayerEntry[]> {
@@ -45,9 +51,7 @@ export async function decodeEntries(
   const decoded: LayerEntry[] = [];
   while (decoded.length < count) {
     if (decoded.length > 0) await nextTurn();
-    inPieces(Math.min(ENTRIES_AT_ONCE, count - decoded.length), (from, to) => {
-      decoder.decode(decoded, to - from);
-    });
+    decoder.decode(decoded, Math.min(ENTRIES_AT_ONCE, count - decoded.length));
   }
   decoder.end();
   return decoded;
@@ -159,8 +163,6 @@ class EntryDecoder {
     return chunkRef(this.#references.readUInt32LE(at), this.#references.readUInt32LE(at + 4));
   }
 }
-
-keepShape(new EntryDecoder(Buffer.alloc(0), Buffer.alloc(0), 0));
 
 /** The addon has checked that 64-bit numbers are whole numbers of JavaScript. */
 function readU64(bytes: Buffer, at: number): number {

@@ -1,16 +1,13 @@
 /** Rules over super blocks, blob and device tables, and the chunk table. */
 import { type AuditFinding, auditFinding } from './audit-rules.js';
-import { findInPieces } from './hot-code.js';
 import * as v6 from './v6.js';
-import type { RecordLimits } from './v6-chunks.js';
-import type { InodeColumns } from './v6-inodes.js';
 import type { V6Image } from './v6-read.js';
 
 export function* auditTables(image: V6Image): Generator<AuditFinding> {
   yield* auditSuper(image);
   yield* auditDevices(image);
   for (const [i, entry] of image.tables.blobEntries.entries()) yield* auditBlob(image, entry, i);
-  yield* auditChunkTable(image);
+  if (!image.vouched) yield* auditChunkTable(image);
 }
 
 function* auditSuper(image: V6Image): Generator<AuditFinding> {
@@ -28,7 +25,8 @@ function* auditSuper(image: V6Image): Generator<AuditFinding> {
       offset: v6.EXTENDED_SUPER_OFFSET,
     });
   }
-  const withXattrs = has(extended.flags, 'HAS_XATTR') ? undefined : firstWithXattrs(image);
+  const { vouched } = image;
+  const withXattrs = vouched || has(extended.flags, 'HAS_XATTR') ? undefined : firstWithXattrs(image);
   if (withXattrs !== undefined) {
     yield auditFinding('RAFS-SUPER-FLAGS', {
       message: 'there are xattrs, but the flag HAS_XATTR is not set',
@@ -50,22 +48,16 @@ function* auditSuper(image: V6Image): Generator<AuditFinding> {
     });
   }
   for (const [i, nid] of prefetch.entries()) {
-    if (image.inodes.has(nid)) continue;
+    if (vouched || image.inodes.has(nid)) continue;
     const offset = extended.prefetchTableOffset + i * v6.prefetchEntry.size;
     yield auditFinding('RAFS-PREFETCH', { message: `nid ${nid} is no inode of the tree`, offset });
   }
 }
 
 /** Its nid. */
-function firstWithXattrs({ columns }: V6Image): number | undefined {
-  const { count } = columns;
-  const found = findInPieces(count, (from, to) => withXattrs(columns, from, to));
-  return found < count ? columns.nidAt(found) : undefined;
-}
-
-function withXattrs(columns: InodeColumns, from: number, to: number): number {
-  for (let i = from; i < to; i++) if (columns.xattrSize(columns.nidAt(i)) > 0) return i;
-  return to;
+function firstWithXattrs({ columns, inodes }: V6Image): number | undefined {
+  for (const nid of inodes.keys()) if (columns.xattrSize(nid) > 0) return nid;
+  return undefined;
 }
 
 /** Blocks: 512 KiB; older builders have 2 MiB. */
@@ -170,15 +162,7 @@ function dataEnd(entry: v6.BlobEntry): number {
 function* auditChunkTable(image: V6Image): Generator<AuditFinding> {
   const { chunks, blobEntries, extended } = image.tables;
   const { usedChunks } = image.columns;
-  const limits = blobEntries.map((entry) => limitsOf(entry, extended.chunkSize));
-  // Nearly all records are right, and an object for each would cost more than the look.
-  const nextDoubtful = (start: number): number =>
-    start +
-    findInPieces(
-      chunks.length - start,
-      (from, to) => firstDoubtful(image, limits, start + from, start + to) - start,
-    );
-  for (let i = nextDoubtful(0); i < chunks.length; i = nextDoubtful(i + 1)) {
+  for (let i = 0; i < chunks.length; i++) {
     const info = chunks.numbers(i);
     const entry = blobEntries[info.blobIndex];
     const isBehind = i === 0 || chunks.compare(i - 1, i) < 0;
@@ -200,38 +184,21 @@ function* auditChunkTable(image: V6Image): Generator<AuditFinding> {
   }
 }
 
-/** The first record, from `from` on, that takes a second look; `to` when there is none. */
-function firstDoubtful(
-  { tables, columns }: V6Image,
-  limits: readonly (RecordLimits | undefined)[],
-  from: number,
-  to: number,
-): number {
-  const { chunks } = tables;
-  const { usedChunks } = columns;
-  for (let i = from; i < to; i++) {
-    const ofBlob = limits[chunks.blobOf(i)];
-    const isRight =
-      usedChunks[i] === 1 &&
-      (i === 0 || chunks.compare(i - 1, i) < 0) &&
-      ofBlob !== undefined &&
-      chunks.keeps(i, ofBlob);
-    if (!isRight) return i;
-  }
-  return to;
+/** What holds of all records of a blob that is neither encrypted nor of a reference type; bytes. */
+export interface RecordLimits {
+  /** Its compressor is one. */
+  readonly compresses: boolean;
+  readonly uncompressedSize: number;
+  /** Where its chunk data ends. */
+  readonly dataEnd: number;
 }
 
-/** Undefined for blobs whose records are looked at one by one. */
-function limitsOf(entry: v6.BlobEntry, chunkSize: number): RecordLimits | undefined {
+/** Undefined for blobs whose records have more to them. */
+export function recordLimits(entry: v6.BlobEntry): RecordLimits | undefined {
   const { has } = v6.blobFeatures;
   if ((['ENCRYPTED', 'BATCH', 'ZRAN'] as const).some((flag) => has(entry.features, flag))) return undefined;
   const { compressor, uncompressedSize } = entry;
-  return {
-    chunkSize,
-    compresses: compressor !== v6.COMPRESSORS.none,
-    uncompressedSize,
-    dataEnd: dataEnd(entry),
-  };
+  return { compresses: compressor !== v6.COMPRESSORS.none, uncompressedSize, dataEnd: dataEnd(entry) };
 }
 
 function recordFault(

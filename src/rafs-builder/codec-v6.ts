@@ -16,4 +16,4 @@ export interface RafsFormat extends RafsReader<6, V6Image> {
   write(bootstrap: BootstrapInput): Uint8Array;
 }
 
-export const formatV6: RafsFormat = { version: 6, write: writeV6, read: readV6 };
+export const formatV6: RafsFormat = { version: 6, write: writeV6, read: (bytes) => readV6(bytes) };

@@ -33,16 +33,6 @@ const {
   crc32: CRC32,
 } = v6.chunkInfo.offset;
 
-/** What holds of all records of a blob that is neither encrypted nor of a reference type; bytes. */
-export interface RecordLimits {
-  readonly chunkSize: number;
-  /** Its compressor is one. */
-  readonly compresses: boolean;
-  readonly uncompressedSize: number;
-  /** Where its chunk data ends. */
-  readonly dataEnd: number;
-}
-
 const NO_CHUNKS: BlobChunks = { indexes: new Uint32Array(0), positions: new Uint32Array(0) };
 
 export class ChunkInfos {
@@ -223,28 +213,6 @@ export class ChunkInfos {
         ((stored & HAS_CRC32) === 0 ? 0 : CHUNK_NOTE.crc32);
       crc32[index] = this.#view.getUint32(place + CRC32, true);
     }
-  }
-
-  /** True for a record that breaks no rule of its blob; false for what takes a second look. */
-  keeps(position: number, limits: RecordLimits): boolean {
-    const view = this.#view;
-    const place = this.placeOf(position);
-    const flags = view.getUint32(place + FLAGS, true);
-    const size = view.getUint32(place + UNCOMPRESSED_SIZE, true);
-    const stored = view.getUint32(place + COMPRESSED_SIZE, true);
-    const start = this.#u64(place + UNCOMPRESSED_OFFSET);
-    const compressed = (flags & COMPRESSED) !== 0;
-    return (
-      (flags & ~(COMPRESSED | HAS_CRC32)) === 0 &&
-      ((flags & HAS_CRC32) !== 0 || view.getUint32(place + CRC32, true) === 0) &&
-      size > 0 &&
-      size <= limits.chunkSize &&
-      start % v6.BLOCK_SIZE === 0 &&
-      start + size <= limits.uncompressedSize &&
-      this.#u64(place + FILE_OFFSET) % limits.chunkSize === 0 &&
-      (compressed ? limits.compresses && stored > 0 && stored < size : stored === size) &&
-      this.#u64(place + COMPRESSED_OFFSET) + stored <= limits.dataEnd
-    );
   }
 
   /** How many records come before the first one that no reader can use. */

@@ -28,9 +28,6 @@ export function readColumns(buffer: Buffer, tables: V6Tables): InodeColumns {
   return columns;
 }
 
-// No class of readers: a reader would be gone before the next bootstrap, and with it what was compiled for it (`hot-code.ts`).
-// The columns stay as long as the image does.
-
 function readTree(columns: InodeColumns, tables: V6Tables): void {
   const { rootNid } = tables.superBlock;
   addInode(columns, tables, rootNid, rootNid, 0);
@@ -156,9 +153,8 @@ function readChunks(
     );
   }
   claim(columns, size, offset);
-  const { view, usedChunks, chunkSize } = columns;
+  const { view, usedChunks } = columns;
   const { chunks } = tables;
-  let left = columns.sizeOf(nid);
   for (let at = first; at < first + size; at += v6.chunkIndexEntry.size) {
     const position = chunks.findEntry(view.getUint32(at, true));
     const start = view.getUint32(at + BLOCK, true) * v6.BLOCK_SIZE;
@@ -166,8 +162,6 @@ function readChunks(
       throw chunkFault(columns, tables, at, position, displayName(columns.pathOfRow(parent, row)));
     }
     usedChunks[position] = 1;
-    if (chunks.uncompressedSize(position) !== Math.min(chunkSize, left)) columns.hasOddChunks = true;
-    left -= chunkSize;
   }
 }
 

@@ -59,7 +59,7 @@ export class InodeColumns {
   /** Nids in the order in which they were found, `count` of them. */
   readonly #order: Uint32Array;
   /** By nid: a number in KINDS. */
-  readonly kinds: Uint8Array;
+  readonly #kinds: Uint8Array;
   /** The entry under which an inode was found first, and the directory that it stands in. */
   readonly #firstRow: Uint32Array;
   readonly #parent: Uint32Array;
@@ -73,8 +73,6 @@ export class InodeColumns {
   readonly #rowLength: Uint8Array;
   /** By position in the chunk table: 1 for a chunk that a file refers to. */
   readonly usedChunks: Uint8Array;
-  /** For filling: some chunk of a file is not as long as its place in the file asks for. */
-  hasOddChunks = false;
   /** For filling: bytes of inodes and bodies that were read so far; see the head of `v6-read.ts`. */
   claimed = 0;
   /** Of the file. */
@@ -91,7 +89,7 @@ export class InodeColumns {
     this.usedChunks = new Uint8Array(chunkCount);
     const slots = Math.max(0, Math.ceil((buffer.length - metaOffset) / v6.SLOT_SIZE));
     this.#order = new Uint32Array(slots);
-    this.kinds = new Uint8Array(slots);
+    this.#kinds = new Uint8Array(slots);
     this.#firstRow = new Uint32Array(slots);
     this.#parent = new Uint32Array(slots);
     this.#names = new Uint32Array(slots);
@@ -119,7 +117,7 @@ export class InodeColumns {
 
   /** A number in the order of KINDS; NO_INODE when none was found at `nid`. */
   kindOf(nid: number): number {
-    return this.kinds[nid] ?? NO_INODE;
+    return this.#kinds[nid] ?? NO_INODE;
   }
 
   kindName(nid: number): InodeKind | undefined {
@@ -139,7 +137,7 @@ export class InodeColumns {
   /** For filling: an inode that was found under `row` in directory `parent`. */
   add(nid: number, kind: number, parent: number, row: number): void {
     this.#order[this.#count++] = nid;
-    this.kinds[nid] = kind;
+    this.#kinds[nid] = kind;
     this.#parent[nid] = parent;
     this.#firstRow[nid] = row;
   }
@@ -190,12 +188,6 @@ export class InodeColumns {
   rowName(row: number): RawName {
     const start = this.rowNameStart(row);
     return this.buffer.toString('latin1', start, start + this.rowNameLength(row)) as RawName; // latin1 is one character a byte
-  }
-  isRowName(row: number, name: RawName): boolean {
-    if (this.rowNameLength(row) !== name.length) return false;
-    const start = this.rowNameStart(row);
-    for (let i = 0; i < name.length; i++) if (this.buffer[start + i] !== name.charCodeAt(i)) return false;
-    return true;
   }
   /** 1 for `.`, 2 for `..`, 0 for all others. */
   dots(row: number): number {

@@ -24,9 +24,11 @@ export interface V6Image {
   readonly version: 6;
   readonly bytes: Buffer;
   readonly tables: V6Tables;
+  /** Somebody has looked at the tree already: see `Vouch`. */
+  readonly vouched: boolean;
   /** Its tree is made when it is first asked for. */
   readonly bootstrap: SparseBootstrap;
-  /** Inodes and names without an object for each. */
+  /** Inodes and names without an object for each. Of an image that is vouched for, read when they are first asked for. */
   readonly columns: InodeColumns;
   /** By nid, in the order in which they were found. */
   readonly inodes: ReadonlyMap<number, StoredInode>;
@@ -36,27 +38,67 @@ export interface V6Image {
   chunkInfo(ref: ChunkRef): v6.ChunkInfo;
 }
 
+/**
+ * Whether the tree of a bootstrap, whose tables are these, can be read, and keeps all rules over inodes, directories, chunk
+ * records and places: somebody who knows at less cost may say so, and it need not be gone through. False: in doubt.
+ */
+export type Vouch = (buffer: Buffer, tables: V6Tables) => boolean;
+
 /** Throws FormatError (with the offset) for bytes that make no sense, UnsupportedError for kinds of images not read here. */
-export function readV6(bytes: Uint8Array): V6Image {
+export function readV6(bytes: Uint8Array, vouch: Vouch = () => false): V6Image {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const tables = readTables(buffer);
-  const columns = readColumns(buffer, tables);
-  const inodes = new StoredInodes(columns);
-  return {
-    version: 6,
-    bytes: buffer,
-    tables,
-    bootstrap: new ReadBootstrap(tables, columns, inodes),
-    columns,
-    inodes,
-    stored: (inode) => {
-      const nid = inodes.nidOf(inode);
-      const stored = nid === undefined ? undefined : inodes.get(nid);
-      if (stored === undefined) throw new InternalError('this inode belongs to another image');
-      return stored;
-    },
-    chunkInfo: (ref) => tables.chunkInfo(tables.findChunk(chunkBlob(ref), chunkIndex(ref))),
-  };
+  const image = new ReadImage(buffer, tables, vouch(buffer, tables));
+  if (!image.vouched) image.readTree();
+  return image;
+}
+
+interface ReadTree {
+  readonly columns: InodeColumns;
+  readonly inodes: StoredInodes;
+}
+
+class ReadImage implements V6Image {
+  readonly version = 6;
+  readonly bytes: Buffer;
+  readonly tables: V6Tables;
+  readonly vouched: boolean;
+  readonly bootstrap: SparseBootstrap;
+  #tree: ReadTree | undefined;
+
+  constructor(bytes: Buffer, tables: V6Tables, vouched: boolean) {
+    this.bytes = bytes;
+    this.tables = tables;
+    this.vouched = vouched;
+    this.bootstrap = new ReadBootstrap(tables, () => this.readTree());
+  }
+
+  get columns(): InodeColumns {
+    return this.readTree().columns;
+  }
+
+  get inodes(): StoredInodes {
+    return this.readTree().inodes;
+  }
+
+  readTree(): ReadTree {
+    if (this.#tree === undefined) {
+      const columns = readColumns(this.bytes, this.tables);
+      this.#tree = { columns, inodes: new StoredInodes(columns) };
+    }
+    return this.#tree;
+  }
+
+  stored(inode: Inode): StoredInode {
+    const nid = this.inodes.nidOf(inode);
+    const stored = nid === undefined ? undefined : this.inodes.get(nid);
+    if (stored === undefined) throw new InternalError('this inode belongs to another image');
+    return stored;
+  }
+
+  chunkInfo(ref: ChunkRef): v6.ChunkInfo {
+    return this.tables.chunkInfo(this.tables.findChunk(chunkBlob(ref), chunkIndex(ref)));
+  }
 }
 
 class ReadBootstrap implements SparseBootstrap {
@@ -65,11 +107,10 @@ class ReadBootstrap implements SparseBootstrap {
   readonly compressor: Bootstrap['compressor'];
   readonly digester: Bootstrap['digester'];
   readonly forceXattrFlag: boolean;
-  readonly #columns: InodeColumns;
-  readonly #inodes: StoredInodes;
+  readonly #tree: () => ReadTree;
   #root: TreeNode | undefined;
 
-  constructor(tables: V6Tables, columns: InodeColumns, inodes: StoredInodes) {
+  constructor(tables: V6Tables, tree: () => ReadTree) {
     this.blobs = tables.blobs.map((record, blob) => ({
       record,
       chunks: sparseTable(tables, blob, record.chunkCount),
@@ -78,12 +119,11 @@ class ReadBootstrap implements SparseBootstrap {
     this.compressor = tables.compressor;
     this.digester = tables.digester;
     this.forceXattrFlag = v6.superFlags.has(tables.extended.flags, 'HAS_XATTR');
-    this.#columns = columns;
-    this.#inodes = inodes;
+    this.#tree = tree;
   }
 
   get root(): TreeNode {
-    this.#root ??= makeTree(this.#columns, this.#inodes);
+    this.#root ??= makeTree(this.#tree());
     return this.#root;
   }
 }
@@ -111,7 +151,7 @@ function sparseTable({ chunks }: V6Tables, blob: number, length: number): Sparse
 }
 
 /** The whole tree as objects; names of one nid share one inode. */
-function makeTree(columns: InodeColumns, inodes: StoredInodes): TreeNode {
+function makeTree({ columns, inodes }: ReadTree): TreeNode {
   const root = columns.nidAt(0);
   const children = new Map<RawName, TreeNode>();
   const pending: { readonly nid: number; readonly children: Map<RawName, TreeNode> }[] = [

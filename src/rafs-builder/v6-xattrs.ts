@@ -124,14 +124,3 @@ export function readXattrs(buffer: Buffer, offset: number, end: number): readonl
   }
   return found;
 }
-
-/** True when nothing but zeros is behind each value, up to the next multiple of 4. Of an area that can be read. */
-export function isXattrPaddingZero(buffer: Buffer, offset: number, end: number): boolean {
-  for (let at = offset + xattrHeader.size; at < end;) {
-    const { nameLength, valueSize } = xattrEntry.read(buffer, at);
-    const stop = at + xattrEntry.size + nameLength + valueSize;
-    at = roundUp(stop, 4);
-    for (let i = stop; i < at; i++) if (buffer[i] !== 0) return false;
-  }
-  return true;
-}

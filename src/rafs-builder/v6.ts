@@ -21,6 +21,8 @@ export const FEATURE_COMPAT_RAFS_V6 = 0x4000_0000;
 export const FEATURE_INCOMPAT = 0xc;
 export const MIN_CHUNK_SIZE = 0x1000;
 export const MAX_CHUNK_SIZE = 0x100_0000;
+/** What images have unless told otherwise. */
+export const DEFAULT_CHUNK_SIZE = 0x10_0000;
 /** Chunk index entries hold the blob's number plus one in 8 bits, and the kernel masks by the next power of two. */
 export const MAX_BLOBS = 254;
 export const MAX_UNCOMPRESSED_SIZE = 2 ** 44;

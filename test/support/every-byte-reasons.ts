@@ -22,6 +22,7 @@ export const REASONS: Readonly<Record<string, string>> = {
   'image.boot of a v5 blob':
     'names and attributes of the layer, which nobody reads once layers are merged; what it says of chunks is held',
   'blob.meta': 'bits of the zstd frame that do not change what it decompresses to',
+  'PrefetchEntryV5.ino': 'which inode of the tree to load early is a wish; that it is one is held',
   'InodeV5.rdev':
     'a fifo: the reference stores the numbers of its tar header there, and no reader takes them for anything',
   'InodeV5.childIndex': 'an empty directory: the number of entries that it does not have',

@@ -189,7 +189,8 @@ async function writeLayer(
   const common = { compressor, chunkSize, digester: 'blake3' } as const;
   const chunks = made === undefined ? rawChunks(scanned) : storedChunks(scanned, made.blobMeta);
   const data = made?.bytes.subarray(0, made.dataSize) ?? Buffer.alloc(0);
-  const tree = buildLayerTree(scanned.entries, number);
+  const entries = await scanned.entries();
+  const tree = buildLayerTree(entries, number);
   const { tail, record, bootstrap, blobMeta } = await buildBlobTail({
     ...common,
     chunks,
@@ -200,9 +201,7 @@ async function writeLayer(
     bootstrapFor: (ownRecord) => {
       const blobs = [...lower];
       blobs[number] = ownRecord === undefined ? undefined : { record: ownRecord, chunks };
-      return rafsFormats[6].write(
-        layerBootstrap({ ...common, tree, order: blobOrder(scanned.entries), blobs }),
-      );
+      return rafsFormats[6].write(layerBootstrap({ ...common, tree, order: blobOrder(entries), blobs }));
     },
   });
   if (made !== undefined)

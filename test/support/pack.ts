@@ -11,9 +11,11 @@ import {
   type ImagePackerOptions,
   type LayerPacker,
   type LayerScanner,
+  type PackedLayer,
   type ScannedLayer,
   type SealedBlob,
 } from '../../src/native.js';
+import type { LayerEntry } from '../../src/rafs-builder/tree.js';
 import { storedChunks } from './stored-chunks.js';
 
 /** Bytes of a layer (tar, gzip or zstd), or the path of a file that holds them. */
@@ -25,7 +27,7 @@ export interface PackForTestOptions extends Partial<ImagePackerOptions> {
 }
 
 export interface PackedForTest {
-  readonly table: ScannedLayer;
+  readonly table: PackedLayer & Pick<ScannedLayer, 'chunks'> & { readonly entries: readonly LayerEntry[] };
   readonly sealed: SealedBlob;
   /** The chunk data, which the blob begins with. */
   readonly data: Buffer;
@@ -71,7 +73,7 @@ export async function packImage(
         const sealed = await layer.packer.seal();
         const scan = scanned[number];
         if (scan === undefined) throw new Error(`layer ${number} was not scanned`);
-        const { entries } = scan;
+        const entries = await scan.entries();
         const table = { ...packed, entries, chunks: storedChunks(scan, sealed.blobMeta) };
         const data = readFileSync(layer.blobPath).subarray(0, packed.dataSize);
         return { ...layer, table, sealed, data };

@@ -14,6 +14,9 @@ pub const SUPER_MAGIC: u32 = 0xE0F5_E1E2;
 pub const FEATURE_COMPAT_RAFS_V6: u32 = 0x4000_0000;
 pub const FEATURE_INCOMPAT: u32 = 0xC;
 pub const MAX_BLOBS: usize = 0xFE;
+pub const MAX_NAME_LENGTH: usize = 0xFF;
+pub const MAX_SYMLINK_LENGTH: usize = 0xFFF;
+pub const MAX_DEPTH: usize = 0x1000;
 pub const LAYOUT_PLAIN: u16 = 0x0;
 pub const LAYOUT_INLINE: u16 = 0x2;
 pub const LAYOUT_CHUNKS: u16 = 0x4;
@@ -111,6 +114,20 @@ pub mod inode_extended {
     pub const MTIME: usize = 0x20;
     pub const MTIME_NSEC: usize = 0x28;
     pub const NLINK: usize = 0x2C;
+}
+
+/// `InodeCompact`.
+pub mod inode_compact {
+    pub const SIZE: usize = 32;
+    pub const FORMAT: usize = 0x0;
+    pub const XATTR_COUNT: usize = 0x2;
+    pub const MODE: usize = 0x4;
+    pub const NLINK: usize = 0x6;
+    pub const SIZE_FIELD: usize = 0x8;
+    pub const UNION: usize = 0x10;
+    pub const INO: usize = 0x14;
+    pub const UID: usize = 0x18;
+    pub const GID: usize = 0x1A;
 }
 
 /// `XattrHeader`.

@@ -1,0 +1,221 @@
+//! Trees under construction, and the tree of one layer out of its entries in their order: the last entry of a path wins, a
+//! directory keeps the children it has, a hard link is one more name of the inode that its target names at that moment.
+//! Parents without an entry become implied directories; parents that are symlinks are followed inside the root.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::bytes::holds;
+use crate::inode::Kind;
+use crate::source::{Entry, EntryKind, ScannedLayer};
+
+/// Deeper than any path that Linux can name.
+pub const MAX_DEPTH: usize = 2048;
+/// As the kernel has it (MAXSYMLINKS).
+const MAX_LINKS: usize = 40;
+const MAX_NAME: usize = 255;
+
+/// What a name leads to: the entry of its inode, none for a directory that no entry names.
+pub type InodeOf = Option<u32>;
+
+/// A name's end in a tree.
+#[derive(Debug, Clone, Copy)]
+pub enum Node {
+    /// By number in `Forest::directories`.
+    Directory(u32),
+    /// By number in `Forest::entries`.
+    Leaf(u32),
+}
+
+#[derive(Debug, Default)]
+pub struct Directory<'a> {
+    pub inode: InodeOf,
+    pub children: BTreeMap<&'a [u8], Node>,
+}
+
+/// The trees of all layers, and the one that they make together.
+pub struct Forest<'a, 'b> {
+    pub layers: &'b [ScannedLayer<'a>],
+    /// Of all layers.
+    pub entries: Vec<Entry>,
+    /// By number of the entry: some hard link names it.
+    pub linked: Vec<bool>,
+    pub directories: Vec<Directory<'a>>,
+}
+
+/// The way from the root to a directory.
+pub type Way = Vec<u32>;
+
+pub enum Descent {
+    Found(Way),
+    /// Only where nothing may be made.
+    Missing,
+    /// The way does not lead to a directory.
+    Blocked,
+}
+
+impl<'a, 'b> Forest<'a, 'b> {
+    pub fn new(layers: &'b [ScannedLayer<'a>]) -> Self {
+        Self { layers, entries: Vec::new(), linked: Vec::new(), directories: Vec::new() }
+    }
+
+    pub fn directory(&self, number: u32) -> Option<&Directory<'a>> {
+        self.directories.get(usize::try_from(number).ok()?)
+    }
+
+    pub fn directory_mut(&mut self, number: u32) -> Option<&mut Directory<'a>> {
+        self.directories.get_mut(usize::try_from(number).ok()?)
+    }
+
+    pub fn add_directory(&mut self, inode: InodeOf) -> Option<u32> {
+        let number = u32::try_from(self.directories.len()).ok()?;
+        self.directories.push(Directory { inode, children: BTreeMap::new() });
+        Some(number)
+    }
+
+    pub fn entry(&self, number: u32) -> Option<Entry> {
+        self.entries.get(usize::try_from(number).ok()?).copied()
+    }
+
+    /// The target when it is a symlink.
+    pub fn symlink(&self, entry: u32) -> Option<&'a [u8]> {
+        let told = self.entry(entry)?.told(self.layers)?;
+        if told.kind()? == EntryKind::Inode(Kind::Symlink) { told.target() } else { None }
+    }
+
+    /// Walks on from the end of `way` as `names` lead. Missing directories are made where `make` says so. `..` occurs in
+    /// targets of symlinks and never leads above the root. None is an error of ours.
+    pub fn descend(&mut self, mut way: Way, names: &[&'a [u8]], make: bool) -> Option<Descent> {
+        let mut links = 0;
+        // The next name is at the end, so that a symlink's target can be put before what is left.
+        let mut ahead: Vec<&'a [u8]> = names.iter().rev().copied().collect();
+        while let Some(name) = ahead.pop() {
+            match name {
+                b"" | b"." => continue,
+                b".." => {
+                    if way.len() > 1 {
+                        way.pop();
+                    }
+                    continue;
+                }
+                _ => {}
+            }
+            let here = *way.last()?;
+            let child = match self.directory(here)?.children.get(name) {
+                Some(&child) => child,
+                None if !make => return Some(Descent::Missing),
+                None if name.len() > MAX_NAME => return Some(Descent::Blocked),
+                None => {
+                    let implied = Node::Directory(self.add_directory(None)?);
+                    self.directory_mut(here)?.children.insert(name, implied);
+                    implied
+                }
+            };
+            match child {
+                Node::Directory(_) if way.len() > MAX_DEPTH => return Some(Descent::Blocked),
+                Node::Directory(number) => way.push(number),
+                Node::Leaf(entry) => match self.symlink(entry) {
+                    Some(target) if links < MAX_LINKS => {
+                        links += 1;
+                        if target.first() == Some(&b'/') {
+                            way.truncate(1);
+                        }
+                        ahead.extend(target.rsplit(|&byte| byte == b'/'));
+                    }
+                    _ => return Some(Descent::Blocked),
+                },
+            }
+        }
+        Some(Descent::Found(way))
+    }
+
+    /// Adds the tree of a layer; the number of its root. None for what no file system could hold.
+    pub fn add_layer(&mut self, number: u32) -> Option<u32> {
+        let root = self.add_directory(None)?;
+        let first = u32::try_from(self.entries.len()).ok()?;
+        let entries = Entry::all(number, self.layers.get(usize::try_from(number).ok()?)?)?;
+        self.linked.resize(self.linked.len() + entries.len(), false);
+        self.entries.extend_from_slice(&entries);
+        // Where paths of directories lead, each found once.
+        let mut known = HashMap::new();
+        for (at, entry) in (first..).zip(entries) {
+            if self.add_entry(root, at, entry, &mut known)? {
+                known.clear();
+            }
+        }
+        Some(root)
+    }
+
+    /// Tells whether something went that may have been on the way to directories found before.
+    fn add_entry(
+        &mut self,
+        root: u32,
+        number: u32,
+        entry: Entry,
+        known: &mut HashMap<&'a [u8], u32>,
+    ) -> Option<bool> {
+        let told = entry.told(self.layers)?;
+        let path = told.path()?;
+        let kind = told.kind()?;
+        if path.is_empty() {
+            holds(kind == EntryKind::Inode(Kind::Directory))?;
+            self.directory_mut(root)?.inode = Some(number);
+            return Some(false);
+        }
+        let (above, name) = split(path);
+        let parent = if let Some(&parent) = known.get(above) {
+            parent
+        } else {
+            let Descent::Found(way) = self.descend(vec![root], &components(above), true)? else {
+                return None;
+            };
+            let parent = *way.last()?;
+            known.insert(above, parent);
+            parent
+        };
+        let present = self.directory(parent)?.children.get(name).copied();
+        let node = match kind {
+            EntryKind::Inode(Kind::Directory) => {
+                if let Some(Node::Directory(there)) = present {
+                    self.directory_mut(there)?.inode = Some(number);
+                    return Some(false);
+                }
+                Node::Directory(self.add_directory(Some(number))?)
+            }
+            EntryKind::Inode(_) => Node::Leaf(number),
+            EntryKind::Hardlink => Node::Leaf(self.linked_entry(root, told.target()?, (parent, name))?),
+        };
+        self.directory_mut(parent)?.children.insert(name, node);
+        Some(match present {
+            None => false,
+            Some(Node::Directory(_)) => true,
+            Some(Node::Leaf(entry)) => self.symlink(entry).is_some(),
+        })
+    }
+
+    /// The inode that a hard link at `link` gives one more name to.
+    fn linked_entry(&mut self, root: u32, target: &'a [u8], link: (u32, &[u8])) -> Option<u32> {
+        let (above, name) = split(target);
+        let Descent::Found(way) = self.descend(vec![root], &components(above), false)? else { return None };
+        let directory = *way.last()?;
+        holds((directory, name) != link)?;
+        let Node::Leaf(entry) = *self.directory(directory)?.children.get(name)? else { return None };
+        *self.linked.get_mut(usize::try_from(entry).ok()?)? = true;
+        Some(entry)
+    }
+}
+
+/// What stands before the last slash, and the name behind it.
+fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    match path.iter().rposition(|&byte| byte == b'/') {
+        Some(cut) => {
+            let (above, name) = path.split_at(cut);
+            (above, name.get(1..).unwrap_or_default())
+        }
+        None => (&[], path),
+    }
+}
+
+/// Empty ones lead nowhere.
+fn components(path: &[u8]) -> Vec<&[u8]> {
+    path.split(|&byte| byte == b'/').collect()
+}

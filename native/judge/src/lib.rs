@@ -1,0 +1,73 @@
+//! The quick verdicts of `check`: whether a v6 bootstrap keeps every rule, and whether it shows the tree that the layers of its
+//! source unpack to. Each answer is "yes" or "in doubt"; in doubt the rules in TypeScript look again and tell what is wrong.
+//!
+//! Who judges shares no code with who writes: this crate depends on no other of ours, and has the overlay and the layout of
+//! inodes once more. Only `layout` comes from where the writers' comes from, the tables in src/rafs-builder.
+//!
+//! `tree` reads, `sound` and `cover` hold to rules, `source` lays layers over each other, `same` compares. Doubt is `None`
+//! all the way up: no offset is trusted, nothing panics.
+
+#![forbid(unsafe_code)]
+
+mod bytes;
+mod chunks;
+mod cover;
+mod inode;
+mod layer;
+mod layout;
+mod overlay;
+mod same;
+mod sound;
+mod source;
+mod tree;
+
+use std::ops::Range;
+
+pub use chunks::{ChunkTable, RecordLimits};
+pub use source::ScannedLayer;
+use tree::Tree;
+
+/// What the tables of a bootstrap say, which have been read and judged already.
+#[derive(Debug)]
+pub struct Facts {
+    /// Where nid 0 would be; bytes from the start of the file, as all places here.
+    pub meta_offset: usize,
+    /// Of the root directory.
+    pub root_nid: u32,
+    /// How many names the super block counts.
+    pub names: u64,
+    /// Bytes.
+    pub chunk_size: u64,
+    /// Inodes may have extended attributes.
+    pub with_xattrs: bool,
+    /// Super blocks and tables.
+    pub tables: Vec<Range<usize>>,
+    /// The file may go on to the end of the block of this place, though nothing stands there.
+    pub reach: usize,
+    /// Nids to read early.
+    pub prefetch: Vec<u32>,
+    /// The chunk table.
+    pub chunks: ChunkTable,
+}
+
+/// A bootstrap that keeps every rule over inodes, directories, chunks and places.
+pub struct SoundBootstrap {
+    facts: Facts,
+    tree: Tree,
+}
+
+impl SoundBootstrap {
+    /// None when anything is wrong with the bootstrap, or looks as if it might be.
+    pub fn judge(bytes: &[u8], facts: Facts) -> Option<Self> {
+        let tree = Tree::read(bytes, &facts)?;
+        sound::is_sound(bytes, &facts, &tree)?;
+        cover::is_covered(bytes, &facts, &tree)?;
+        Some(Self { facts, tree })
+    }
+
+    /// Whether the layers, lowest first, unpack to the very tree that the bootstrap shows, contents included (by digest).
+    /// `bytes` are those that it was judged by.
+    pub fn is_same_as(&self, bytes: &[u8], layers: &[ScannedLayer<'_>]) -> bool {
+        same::is_same(bytes, &self.facts, &self.tree, layers).is_some()
+    }
+}

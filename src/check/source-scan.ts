@@ -1,0 +1,115 @@
+/** The layers of a source image, read by the packer, which only looks and stores nothing. */
+import { InterruptedError } from '../errors.js';
+import { mapOrdered } from '../io/concurrency.js';
+import { compareDigest } from '../io/streams.js';
+import { openImageScanner, type ImageScanner, type ScannedLayer } from '../native.js';
+import type { Descriptor } from '../oci/descriptor.js';
+import { DEFAULT_CHUNK_SIZE } from '../rafs-builder/v6.js';
+import { nameOf } from '../registry/store.js';
+import type { CallOptions } from '../reporter.js';
+import { attempt, type Looked } from './rule.js';
+import { placeIn, type ImageSubject } from './subject.js';
+
+/** Source layers in flight; their threads have little to keep. */
+const CONCURRENCY = 3;
+
+/**
+ * A scan that has begun. It does not wait for the bootstrap that tells in chunks of what size a source is to be read, since
+ * until then there would be nothing to do for one processor and the network: nearly all images have chunks of the usual size.
+ */
+export class SourceScan implements AsyncDisposable {
+  readonly #source: ImageSubject;
+  readonly #threads: number;
+  readonly #call: CallOptions;
+  readonly #cancelled = new AbortController();
+  readonly #usual: Promise<Looked<ScannedLayer[]>>;
+
+  constructor(source: ImageSubject, threads: number, call: CallOptions) {
+    this.#source = source;
+    this.#threads = threads;
+    this.#call = call;
+    const signals = [this.#cancelled.signal, ...(call.signal === undefined ? [] : [call.signal])];
+    this.#usual = this.#scan(DEFAULT_CHUNK_SIZE, { ...call, signal: AbortSignal.any(signals) });
+    this.#usual.catch(() => undefined); // whoever asks is told
+  }
+
+  /** Lowest first. `signal` ends the scan, too. */
+  async layers(chunkSize: number, signal: AbortSignal | undefined): Promise<Looked<ScannedLayer[]>> {
+    const cancel = (): void => {
+      this.#cancelled.abort(signal?.reason);
+    };
+    signal?.addEventListener('abort', cancel, { once: true });
+    try {
+      if (chunkSize === DEFAULT_CHUNK_SIZE) return await this.#usual;
+      await this[Symbol.asyncDispose]();
+      return await this.#scan(chunkSize, { ...this.#call, signal: signal ?? this.#call.signal });
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#cancelled.abort(new InterruptedError('the layers of the source are not needed'));
+    await this.#usual.catch(() => undefined);
+  }
+
+  #scan(chunkSize: number, call: CallOptions): Promise<Looked<ScannedLayer[]>> {
+    return scanSource(this.#source, { chunkSize, threads: this.#threads }, call);
+  }
+}
+
+interface ScanOptions {
+  readonly chunkSize: number;
+  readonly threads: number;
+}
+
+async function scanSource(
+  source: ImageSubject,
+  options: ScanOptions,
+  call: CallOptions,
+): Promise<Looked<ScannedLayer[]>> {
+  const { layers } = source.manifest.value;
+  // Every layer by itself, whatever order they come in: only digests are compared.
+  using packer = openImageScanner({ ...options, dedup: 'layer' });
+  const scanned: Looked<ScannedLayer>[] = [];
+  await mapOrdered(
+    largestFirst(layers),
+    CONCURRENCY,
+    async ([index, descriptor], _, signal) => {
+      scanned[index] = await attempt(placeIn(source, `layer ${index + 1}`), 'FS-SOURCE', () =>
+        scanLayer(packer, source, { descriptor, index }, { ...call, signal }),
+      );
+    },
+    call.signal,
+  );
+  const values: ScannedLayer[] = [];
+  for (const layer of scanned) {
+    if (layer.finding !== undefined) return layer;
+    values.push(layer.value);
+  }
+  return { value: values, finding: undefined };
+}
+
+/** With positions. One layer is inflated by one thread, and the longest is not to be the last to begin. */
+function largestFirst(layers: readonly Descriptor[]): readonly [position: number, layer: Descriptor][] {
+  return [...layers.entries()].sort(([, a], [, b]) => b.size - a.size);
+}
+
+async function scanLayer(
+  images: ImageScanner,
+  source: ImageSubject,
+  { descriptor, index }: { readonly descriptor: Descriptor; readonly index: number },
+  call: CallOptions,
+): Promise<ScannedLayer> {
+  const packer = images.openLayer(index);
+  try {
+    const stream = source.store.fetch(descriptor, { ...call, digestedByCaller: true });
+    for await (const bytes of stream) await packer.write(bytes);
+    const scanned = await packer.finish();
+    compareDigest(scanned.source.digest, descriptor, nameOf(descriptor, source.store.location));
+    return scanned;
+  } catch (cause) {
+    packer.abort();
+    throw cause;
+  }
+}

@@ -1,0 +1,120 @@
+/** The addon's quick verdicts against the rules that they stand in for. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { inspectBootstrap, openImage, type ReadBootstrap } from '../../../src/check/opened.js';
+import { treeOf } from '../../../src/check/filesystem.js';
+import { loadReference } from '../../../src/check/subject.js';
+import { diffTrees, type ComparableTree } from '../../../src/check/tree-diff.js';
+import { bootstrapOf } from '../../../src/look/bootstrap-layer.js';
+import { buildLayerTree } from '../../../src/merge/layer-tree.js';
+import { overlay } from '../../../src/merge/overlay.js';
+import type { ScannedLayer } from '../../../src/native.js';
+import { allPlatforms } from '../../../src/oci/platform.js';
+import { audit } from '../../../src/rafs-builder/audit.js';
+import { converted, sourceImage } from '../../e2e/check-lab.js';
+import { referenceDigests, referenceLayers } from '../../support/fixtures.js';
+import { flipped } from '../../support/flipped.js';
+import { scanImage } from '../../support/pack.js';
+import { referenceBootstrap } from '../../support/reference-bootstraps.js';
+import { dir, file, hardlink, layer } from '../../support/tar.js';
+
+for (const name of ['basic', 'xattrs-hardlinks', 'devices', 'chunks', 'symlinks', 'no-data', 'zran']) {
+  test(`check finds in ${name} what the rules find alone, whichever byte is changed`, () => {
+    const original = referenceBootstrap(name, 'v6-zstd');
+    assert.ok(inspectBootstrap(original, {}).read?.sound !== undefined);
+    let looked = 0;
+    let sound = 0;
+    let doubted = 0;
+    for (const { at, bytes } of flipped(original, 7)) {
+      const { findings, read } = inspectBootstrap(bytes, {});
+      const expected = Array.from(audit(bytes), ({ path, offset, ...rest }) => ({
+        ...rest,
+        where: { path, offset },
+      }));
+      assert.deepEqual(findings, expected, `byte ${at}`);
+      looked += 1;
+      if (read?.sound !== undefined) sound += 1;
+      else if (findings.length === 0) doubted += 1;
+    }
+    assert.ok(sound > 0 && sound < looked, `${sound} of ${looked}`);
+    assert.equal(doubted, 0, 'without a reason');
+  });
+}
+
+test('bytes behind the last structure, and a file that is cut, are in doubt', () => {
+  const original = referenceBootstrap('basic', 'v6-zstd');
+  const longer = inspectBootstrap(Buffer.concat([original, Buffer.alloc(4096)]), {});
+  assert.deepEqual([longer.read?.sound, longer.findings.length > 0], [undefined, true]);
+  for (let length = 0; length < original.length; length += 512) {
+    const { findings, read } = inspectBootstrap(original.subarray(0, length), {});
+    assert.deepEqual([read?.sound, findings.length > 0], [undefined, true], `cut at ${length}`);
+  }
+});
+
+interface Sample {
+  readonly layers: readonly ScannedLayer[];
+  readonly expected: ComparableTree;
+  /** Of the image that a conversion makes of the layers. */
+  readonly bootstrap: Buffer;
+}
+
+async function sampleOf(tars: readonly Uint8Array[]): Promise<Sample> {
+  const target = await converted(sourceImage(tars));
+  const { images } = await loadReference(target, 'target', allPlatforms, {});
+  const { opened } = await openImage(images[0] ?? assert.fail(), {});
+  const layers = await scanImage(tars);
+  const trees = await Promise.all(
+    layers.map(async (scanned, number) => buildLayerTree(await scanned.entries(), number)),
+  );
+  const expected = { root: overlay(trees), tables: layers.map(({ chunks }) => chunks) };
+  return { layers, expected, bootstrap: bootstrapOf(opened?.layer ?? assert.fail()) ?? assert.fail() };
+}
+
+function isSame({ sound }: ReadBootstrap, { layers }: Sample): boolean | undefined {
+  return sound?.isSameAs(layers.map(({ tables }) => tables));
+}
+
+for (const name of Object.keys(referenceDigests())) {
+  test(`the tree of ${name} is that of its layers`, async () => {
+    const sample = await sampleOf(referenceLayers(name));
+    const { read } = inspectBootstrap(sample.bootstrap, {});
+    assert.equal(isSame(read ?? assert.fail(), sample), true);
+  });
+}
+
+for (const name of [
+  'basic',
+  'xattrs-hardlinks',
+  'devices',
+  'chunks',
+  'symlinks',
+  'overlay',
+  'missing-parents',
+]) {
+  test(`the quick comparison with ${name} agrees with the long one, whichever byte is changed`, async () => {
+    const sample = await sampleOf(referenceLayers(name));
+    let same = 0;
+    let different = 0;
+    for (const { at, bytes } of flipped(sample.bootstrap, 3)) {
+      const { read } = inspectBootstrap(bytes, {});
+      if (read?.sound === undefined) continue; // the long one then is the only one
+      const { chunkSize } = read.bootstrap;
+      const [difference] = diffTrees(sample.expected, treeOf(read.bootstrap), { chunkSize, contents: true });
+      assert.equal(isSame(read, sample), difference === undefined, `byte ${at}`);
+      if (difference === undefined) same += 1;
+      else different += 1;
+    }
+    assert.ok(same > 0 && different > 0, `${same} the same, ${different} different`);
+  });
+}
+
+test('links of the source that are files of their own are seen, and the other way round', async () => {
+  const linked = await sampleOf([layer(dir('d'), file('d/a', 'x'), hardlink('d/b', 'd/a'), file('c', 'x'))]);
+  const apart = await sampleOf([layer(dir('d'), file('d/a', 'x'), file('d/b', 'x'), file('c', 'x'))]);
+  const other = await sampleOf([layer(dir('d'), file('d/a', 'x'), file('d/b', 'x'), hardlink('c', 'd/a'))]);
+  const samples = [linked, apart, other];
+  for (const one of samples) {
+    const read = inspectBootstrap(one.bootstrap, {}).read ?? assert.fail();
+    for (const another of samples) assert.equal(isSame(read, another), one === another);
+  }
+});
