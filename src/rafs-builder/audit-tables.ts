@@ -198,7 +198,9 @@ export function recordLimits(entry: v6.BlobEntry): RecordLimits | undefined {
   const { has } = v6.blobFeatures;
   if ((['ENCRYPTED', 'BATCH', 'ZRAN'] as const).some((flag) => has(entry.features, flag))) return undefined;
   const { compressor, uncompressedSize } = entry;
-  return { compresses: compressor !== v6.COMPRESSORS.none, uncompressedSize, dataEnd: dataEnd(entry) };
+  // Where the records would stand before the file begins, nothing is within their reach.
+  const end = Math.max(0, dataEnd(entry));
+  return { compresses: compressor !== v6.COMPRESSORS.none, uncompressedSize, dataEnd: end };
 }
 
 function recordFault(

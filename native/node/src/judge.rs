@@ -35,8 +35,8 @@ pub struct NativeFacts {
     pub meta_offset: i64,
     /// Of the root directory.
     pub root_nid: u32,
-    /// As the super block counts them.
-    pub names: u32,
+    /// As the super block counts them, in 64 bits.
+    pub names: i64,
     /// Bytes.
     pub chunk_size: u32,
     /// Inodes may have extended attributes.
@@ -66,7 +66,7 @@ impl NativeFacts {
         Ok(Facts {
             meta_offset: place(self.meta_offset)?,
             root_nid: self.root_nid,
-            names: self.names.into(),
+            names: place(self.names)? as u64,
             chunk_size: self.chunk_size.into(),
             with_xattrs: self.with_xattrs,
             tables: self

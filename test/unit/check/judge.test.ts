@@ -11,6 +11,7 @@ import { overlay } from '../../../src/merge/overlay.js';
 import type { ScannedLayer } from '../../../src/native.js';
 import { allPlatforms } from '../../../src/oci/platform.js';
 import { audit } from '../../../src/rafs-builder/audit.js';
+import { SUPER_OFFSET, superBlock } from '../../../src/rafs-builder/v6.js';
 import { converted, sourceImage } from '../../e2e/check-lab.js';
 import { referenceDigests, referenceLayers } from '../../support/fixtures.js';
 import { flipped } from '../../support/flipped.js';
@@ -40,6 +41,16 @@ for (const name of ['basic', 'xattrs-hardlinks', 'devices', 'chunks', 'symlinks'
     assert.equal(doubted, 0, 'without a reason');
   });
 }
+
+test('the high bytes of the count of names are looked at', () => {
+  const changed = Buffer.from(referenceBootstrap('basic', 'v6-zstd'));
+  for (const at of [4, 5, 6]) {
+    changed[SUPER_OFFSET + superBlock.offset.inos + at] = 1;
+    const { findings, read } = inspectBootstrap(changed, {});
+    assert.deepEqual([findings.map(({ id }) => id), read?.sound], [['RAFS-INOS'], undefined]);
+    changed[SUPER_OFFSET + superBlock.offset.inos + at] = 0;
+  }
+});
 
 test('bytes behind the last structure, and a file that is cut, are in doubt', () => {
   const original = referenceBootstrap('basic', 'v6-zstd');
