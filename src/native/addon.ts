@@ -97,10 +97,6 @@ export interface NativeFacts {
   )[];
 }
 
-export interface NativeSoundBootstrap {
-  isSameAs(layers: readonly ScannedTables[]): Outcome<boolean>;
-}
-
 interface Addon {
   openImagePacker(options: {
     readonly chunkSize: number;
@@ -119,7 +115,8 @@ interface Addon {
     readonly threads: number;
     readonly prefix?: number | undefined;
   }): Outcome<NativeBlobVerifier>;
-  judgeBootstrap(bytes: Buffer, facts: NativeFacts): Outcome<NativeSoundBootstrap | null>;
+  isBootstrapSound(bytes: Buffer, facts: NativeFacts): Outcome<boolean>;
+  isTreeOfLayers(bytes: Buffer, facts: NativeFacts, layers: readonly ScannedTables[]): Outcome<boolean>;
   compress(bytes: Buffer, level: number): Promise<Outcome<Buffer | null>>;
   gzip(parts: readonly Buffer[]): Promise<Outcome<Buffer>>;
   decompress(bytes: Buffer, encoding: string, size: number): Promise<Outcome<Buffer>>;

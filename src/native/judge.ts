@@ -2,7 +2,7 @@
 import { recordLimits } from '../rafs-builder/audit-tables.js';
 import * as v6 from '../rafs-builder/v6.js';
 import type { V6Tables } from '../rafs-builder/v6-tables.js';
-import { addon, type NativeExtent, type NativeFacts, type NativeSoundBootstrap, unwrap } from './addon.js';
+import { addon, type NativeExtent, type NativeFacts, unwrap } from './addon.js';
 import type { ScannedTables } from './tables.js';
 
 /** A bootstrap that keeps every rule over inodes, directories, chunk records and places. */
@@ -13,20 +13,9 @@ export interface SoundBootstrap {
 
 /** Undefined when something is wrong with the bootstrap, or looks as if it might be. Its tables have been judged. */
 export function judgeBootstrap(buffer: Buffer, tables: V6Tables): SoundBootstrap | undefined {
-  const judged = unwrap(addon().judgeBootstrap(buffer, factsOf(tables)));
-  return judged === null ? undefined : new NativeJudged(judged);
-}
-
-class NativeJudged implements SoundBootstrap {
-  readonly #native: NativeSoundBootstrap;
-
-  constructor(native: NativeSoundBootstrap) {
-    this.#native = native;
-  }
-
-  isSameAs(layers: readonly ScannedTables[]): boolean {
-    return unwrap(this.#native.isSameAs(layers));
-  }
+  const facts = factsOf(tables);
+  if (!unwrap(addon().isBootstrapSound(buffer, facts))) return undefined;
+  return { isSameAs: (layers) => unwrap(addon().isTreeOfLayers(buffer, facts, layers)) };
 }
 
 function factsOf({ superBlock, extended, ...tables }: V6Tables): NativeFacts {

@@ -50,24 +50,17 @@ pub struct Facts {
     pub chunks: ChunkTable,
 }
 
-/// A bootstrap that keeps every rule over inodes, directories, chunks and places.
-pub struct SoundBootstrap {
-    facts: Facts,
-    tree: Tree,
+/// Whether a bootstrap keeps every rule over inodes, directories, chunks and places; false, too, when it looks as if it might not.
+pub fn is_sound(bytes: &[u8], facts: &Facts) -> bool {
+    let judge = || {
+        let tree = Tree::read(bytes, facts)?;
+        sound::is_sound(bytes, facts, &tree)?;
+        cover::is_covered(bytes, facts, &tree)
+    };
+    judge().is_some()
 }
 
-impl SoundBootstrap {
-    /// None when anything is wrong with the bootstrap, or looks as if it might be.
-    pub fn judge(bytes: &[u8], facts: Facts) -> Option<Self> {
-        let tree = Tree::read(bytes, &facts)?;
-        sound::is_sound(bytes, &facts, &tree)?;
-        cover::is_covered(bytes, &facts, &tree)?;
-        Some(Self { facts, tree })
-    }
-
-    /// Whether the layers, lowest first, unpack to the very tree that the bootstrap shows, contents included (by digest).
-    /// `bytes` are those that it was judged by.
-    pub fn is_same_as(&self, bytes: &[u8], layers: &[ScannedLayer<'_>]) -> bool {
-        same::is_same(bytes, &self.facts, &self.tree, layers).is_some()
-    }
+/// Whether the layers, lowest first, unpack to the very tree that a sound bootstrap shows, contents included (by digest).
+pub fn is_same(bytes: &[u8], facts: &Facts, layers: &[ScannedLayer<'_>]) -> bool {
+    Tree::read(bytes, facts).and_then(|tree| same::is_same(bytes, facts, &tree, layers)).is_some()
 }

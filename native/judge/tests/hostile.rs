@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code: a panic is a failed test")]
 
-use nydus_judge::{ChunkTable, Facts, RecordLimits, ScannedLayer, SoundBootstrap};
+use nydus_judge::{ChunkTable, Facts, RecordLimits, ScannedLayer, is_same, is_sound};
 use proptest::prelude::*;
 
 /// Bytes, many of them small, so that counts and offsets lead somewhere.
@@ -64,24 +64,24 @@ fn smallest() -> (Vec<u8>, Facts) {
 #[test]
 fn the_smallest_image_is_sound_and_that_of_no_layers() {
     let (image, facts) = smallest();
-    let sound = SoundBootstrap::judge(&image, facts).unwrap();
-    assert!(sound.is_same_as(&image, &[]));
+    assert!(is_sound(&image, &facts));
+    assert!(is_same(&image, &facts, &[]));
     let empty = ScannedLayer { entries: &[], references: &[], chunks: &[] };
-    assert!(sound.is_same_as(&image, &[empty]));
+    assert!(is_same(&image, &facts, &[empty]));
 }
 
 proptest! {
     #[test]
     fn any_bytes_are_in_doubt_or_not(image in bytes(0..12_288), facts in facts()) {
-        let _ = SoundBootstrap::judge(&image, facts);
+        is_sound(&image, &facts);
+        is_same(&image, &facts, &[]);
     }
 
     #[test]
     fn any_layer_is_the_same_or_not(entries in bytes(0..2048), references in bytes(0..64), chunks in bytes(0..256)) {
         let (image, facts) = smallest();
-        let sound = SoundBootstrap::judge(&image, facts).unwrap();
         let layer = || ScannedLayer { entries: &entries, references: &references, chunks: &chunks };
-        let _ = sound.is_same_as(&image, &[layer(), layer()]);
+        is_same(&image, &facts, &[layer(), layer()]);
     }
 
     #[test]
@@ -91,6 +91,6 @@ proptest! {
         // Fields without a rule: permissions, zeros behind the last name, data block of what is all inline, owners, times.
         let free = matches!(at, 4 | 8..=9 | 16..=19 | 24..=43) || (at == 5 && bit < 4);
         prop_assume!(!free);
-        prop_assert!(SoundBootstrap::judge(&image, facts).is_none(), "byte {at}, bit {bit}");
+        prop_assert!(!is_sound(&image, &facts), "byte {at}, bit {bit}");
     }
 }

@@ -1,4 +1,4 @@
-//! `SoundBootstrap`: option structs, conversions, calls.
+//! Verdicts on bootstraps: option structs, conversions, calls.
 
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
@@ -89,32 +89,22 @@ fn place(number: i64) -> Result<usize> {
     usize::try_from(number).map_err(|_| Error::internal(format!("{number} is no place in a file")))
 }
 
-/// See `SoundBootstrap` in src/native/judge.ts.
-#[napi]
-pub struct SoundBootstrap {
-    bytes: Buffer,
-    judged: nydus_judge::SoundBootstrap,
-}
+// No object holds what was read: V8 does not see such memory, and would keep it until it collects for other reasons.
 
-/// Nothing when the bootstrap is in doubt.
+/// False when the bootstrap is in doubt.
 #[napi(catch_unwind)]
-pub fn judge_bootstrap(bytes: Buffer, facts: NativeFacts) -> Outcome<Option<SoundBootstrap>> {
-    Outcome(facts.read().map(|facts| {
-        let judged = nydus_judge::SoundBootstrap::judge(&bytes, facts)?;
-        Some(SoundBootstrap { bytes, judged })
-    }))
+#[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
+pub fn is_bootstrap_sound(bytes: Buffer, facts: NativeFacts) -> Outcome<bool> {
+    Outcome(facts.read().map(|facts| nydus_judge::is_sound(&bytes, &facts)))
 }
 
-#[napi]
-impl SoundBootstrap {
-    /// Whether layers unpack to the tree that it shows.
-    #[napi(catch_unwind)]
-    #[allow(clippy::needless_pass_by_value)] // napi hands values over
-    pub fn is_same_as(&self, layers: Vec<NativeTables>) -> Outcome<bool> {
-        let layers: Vec<_> = layers
-            .iter()
-            .map(|NativeTables { entries, references, chunks }| ScannedLayer { entries, references, chunks })
-            .collect();
-        Outcome(Ok(self.judged.is_same_as(&self.bytes, &layers)))
-    }
+/// Whether layers unpack to the tree that a sound bootstrap shows; false when that is in doubt.
+#[napi(catch_unwind)]
+#[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
+pub fn is_tree_of_layers(bytes: Buffer, facts: NativeFacts, layers: Vec<NativeTables>) -> Outcome<bool> {
+    let layers: Vec<_> = layers
+        .iter()
+        .map(|NativeTables { entries, references, chunks }| ScannedLayer { entries, references, chunks })
+        .collect();
+    Outcome(facts.read().map(|facts| nydus_judge::is_same(&bytes, &facts, &layers)))
 }
