@@ -48,10 +48,20 @@ pub struct Pool {
 impl Pool {
     /// Starts `threads` workers, at least one.
     pub fn new(threads: usize, meter: &Arc<Meter>) -> Result<Self> {
+        Self::start(threads, meter, || {})
+    }
+
+    /// The same, with threads that give way.
+    pub fn giving_way(threads: usize, meter: &Arc<Meter>) -> Result<Self> {
+        Self::start(threads, meter, give_way)
+    }
+
+    fn start(threads: usize, meter: &Arc<Meter>, prepare: fn()) -> Result<Self> {
         let (jobs, queue) = unbounded();
         for number in 0..threads.max(1) {
             let (queue, meter) = (queue.clone(), Arc::clone(meter));
             spawn(&format!("nydus-pack-{number}"), move || {
+                prepare();
                 let _counted = meter.enter("compress");
                 work(&queue);
             })?;
@@ -83,6 +93,17 @@ pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
         path: None,
         source,
     })
+}
+
+/// How much later than others a thread has its turn that gives way, as `nice` counts: a third of the share.
+#[cfg(target_os = "linux")]
+const NICER: i32 = 5;
+
+/// From now on this thread has its turn after others of the process, where priorities are of threads.
+pub fn give_way() {
+    // Nothing depends on it.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::nice(NICER);
 }
 
 /// Runs `body`; a panic inside becomes an internal error.

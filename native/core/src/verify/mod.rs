@@ -13,7 +13,7 @@ use crate::compress::Codec;
 use crate::digest::Digest;
 use crate::ending::{Ending, Reply};
 use crate::error::{Error, Result};
-use crate::pool::{Buffers, Pool, guarded, spawn};
+use crate::pool::{Buffers, Pool, give_way, guarded, spawn};
 use crate::queue::{Budget, ByteQueue, Input};
 use crate::sync::lock;
 use crate::table::ChunkRecord;
@@ -164,10 +164,15 @@ impl BlobVerifier {
             faults: Mutex::default(),
             ending: Ending::default(),
         });
-        let pool = Pool::new(options.threads, &Arc::default())?;
+        // Chunks are decoded by as many threads as there are, and at any time; a source layer that is read beside them is inflated by
+        // one, from its start to its end, and is what is waited for.
+        let pool = Pool::giving_way(options.threads, &Arc::default())?;
         let verifier = Self { shared };
         let cutting = Arc::clone(&verifier.shared);
-        spawn("nydus-verify", move || cutting.run(|| Cutter::new(&cutting, pool).run()))?;
+        spawn("nydus-verify", move || {
+            give_way();
+            cutting.run(|| Cutter::new(&cutting, pool).run());
+        })?;
         Ok(verifier)
     }
 
