@@ -1,5 +1,5 @@
 /**
- * Writes docs/format.md, docs/checks.md, docs/clients.md and layout.rs of the addon's writer and judge from the tables that the code runs on. `--check` writes nothing, and
+ * Writes docs/format.md, docs/checks.md, docs/clients.md and native/layout from the tables that the code runs on. `--check` writes nothing, and
  * fails when a file is not what would be written, or when the test that a deviation names is not there. Run from the root of the project.
  */
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -21,8 +21,7 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/format.md': render,
   'docs/checks.md': checksPage,
   'docs/clients.md': clientsPage,
-  'native/core/src/rafs/layout.rs': layoutSource,
-  'native/judge/src/layout.rs': layoutSource,
+  'native/layout/src/lib.rs': layoutSource,
 };
 
 async function main(args: readonly string[]): Promise<number> {

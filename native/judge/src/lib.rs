@@ -1,8 +1,8 @@
 //! The quick verdicts of `check`: whether a v6 bootstrap keeps every rule, and whether it shows the tree that the layers of its
 //! source unpack to. Each answer is "yes" or "in doubt"; in doubt the rules in TypeScript look again and tell what is wrong.
 //!
-//! Who judges shares no code with who writes: this crate depends on no other of ours, and has the overlay and the layout of
-//! inodes once more. Only `layout` comes from where the writers' comes from, the tables in src/rafs-builder.
+//! Who judges shares no code with who writes: this crate has the overlay and the reading of inodes once more. Only offsets and flags
+//! are the writer's: `nydus-layout`, generated from the tables in src/rafs-builder.
 //!
 //! `tree` reads, `sound` and `cover` hold to rules, `source` lays layers over each other, `same` compares. Doubt is `None`
 //! all the way up: no offset is trusted, nothing panics.
@@ -14,7 +14,6 @@ mod chunks;
 mod cover;
 mod inode;
 mod layer;
-mod layout;
 mod overlay;
 mod same;
 mod sound;
@@ -22,6 +21,8 @@ mod source;
 mod tree;
 
 use std::ops::Range;
+
+use nydus_layout as layout;
 
 pub use chunks::{ChunkTable, RecordLimits};
 pub use source::ScannedLayer;

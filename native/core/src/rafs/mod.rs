@@ -12,7 +12,6 @@ mod descend;
 mod directory;
 mod image;
 mod layer_tree;
-mod layout;
 mod names;
 mod overlay;
 mod placement;
@@ -25,6 +24,8 @@ mod used_chunks;
 mod walk;
 mod write;
 mod xattrs;
+
+use nydus_layout as layout;
 
 pub use image::{ChunkSettings, SealedChunks, SealedLayer, merged_bootstrap, seal};
 pub use layer_tree::LayerTree;

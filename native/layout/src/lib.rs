@@ -2,7 +2,7 @@
 //!
 //! Where fields stand and what numbers mean on disk. Every table is here whole, used or not.
 
-#![allow(dead_code)]
+#![allow(missing_docs)]
 
 pub const BLOCK_SIZE: usize = 0x1000;
 pub const SLOT_SIZE: usize = 0x20;
