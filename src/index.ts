@@ -36,7 +36,7 @@ export {
   type Credential,
   type CredentialStore,
   dockerCredentials,
-} from './registry/credentials.js';
+} from './registry/auth/credentials.js';
 export {
   type ContentSink,
   type ContentSource,
@@ -49,11 +49,11 @@ export {
   type Referable,
   type ReferrerList,
   type ReferrerOptions,
-} from './registry/store.js';
-export { listReferrers } from './registry/referrers.js';
+} from './registry/stores/store.js';
+export { listReferrers } from './registry/stores/referrers.js';
 
-export { rafsFormats, type RafsFormat } from './rafs-builder/index.js';
-export { type Bootstrap, type Inode, type TreeNode } from './rafs-builder/tree.js';
+export { type RafsImage, readBootstrap } from './rafs-builder/index.js';
+export { type Bootstrap, type Inode, type TreeNode } from './rafs-builder/model/tree.js';
 
 export { type Annotations, type Descriptor, type Platform } from './oci/descriptor.js';
 export { type Digest, type DiffId, parseDigest, sha256 } from './oci/digest.js';

@@ -159,7 +159,7 @@ async function everything(): Promise<void> {
   await step('format (prettier)', bin('prettier'), ['--check', '--log-level', 'warn', '.']);
   await step('lint (eslint)', bin('eslint'), ['--max-warnings', '0', '.']);
   await step('docs/format.md, checks.md and clients.md are up to date', process.execPath, [
-    'dist/scripts/docs.js',
+    'dist/tools/docs/main.js',
     '--check',
   ]);
   const manifest = ['--manifest-path', 'native/Cargo.toml'];

@@ -2,8 +2,8 @@
 import { FormatError } from '../errors.js';
 import { collect } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import { decodeTarHeader, TAR_HEADER_SIZE } from '../rafs-builder/tar-header.js';
-import type { ContentSource } from '../registry/store.js';
+import { decodeTarHeader, TAR_HEADER_SIZE } from '../rafs-builder/blob/section-header.js';
+import type { ContentSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 
 /** Enough for a table of contents and, mostly, for everything behind the data; bytes. */

@@ -3,13 +3,13 @@
  * may be of any size, is not read here. Sections are told twice, by their tar headers and by the table; both must agree.
  */
 import { createHash } from 'node:crypto';
-import { decompress } from '../native.js';
+import { decompress } from '../native/index.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import { blobMetaHeader } from '../rafs-builder/blob-meta.js';
-import type { AnyStruct } from '../rafs-builder/layout.js';
-import { TAR_HEADER_SIZE, tarHeader } from '../rafs-builder/tar-header.js';
-import { SECTIONS, tocEntry, tocFlags, type TocEntry } from '../rafs-builder/toc.js';
-import type { ContentSource } from '../registry/store.js';
+import { blobMetaHeader } from '../rafs-builder/blob/meta.js';
+import type { AnyStruct } from '../rafs-builder/layout/struct.js';
+import { TAR_HEADER_SIZE, tarHeader } from '../rafs-builder/blob/section-header.js';
+import { SECTIONS, tocEntry, tocFlags, type TocEntry } from '../rafs-builder/blob/toc.js';
+import type { ContentSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { BlobEnd, frameFault, MAX_TAIL, Window } from './blob-end.js';
 

@@ -5,11 +5,11 @@
  */
 import { createHash } from 'node:crypto';
 import type { Descriptor } from '../oci/descriptor.js';
-import { TAR_HEADER_SIZE, tarHeader } from '../rafs-builder/tar-header.js';
-import { SECTIONS, tocFlags } from '../rafs-builder/toc.js';
-import { blobFeatures } from '../rafs-builder/v6.js';
-import type { ChunkRecord } from '../rafs-builder/tree.js';
-import type { ContentSource } from '../registry/store.js';
+import { TAR_HEADER_SIZE, tarHeader } from '../rafs-builder/blob/section-header.js';
+import { SECTIONS, tocFlags } from '../rafs-builder/blob/toc.js';
+import { blobFeatures } from '../rafs-builder/layout/v6.js';
+import type { ChunkRecord } from '../rafs-builder/model/tree.js';
+import type { ContentSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { BlobEnd, frameFault, MAX_TAIL, Window } from './blob-end.js';
 import type { BlobFrame, Section } from './blob-frame.js';

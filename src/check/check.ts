@@ -6,7 +6,7 @@ import { mapOrdered } from '../io/concurrency.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import { allPlatforms, formatSelection, type PlatformSelection } from '../oci/platform.js';
-import type { ImageSource } from '../registry/store.js';
+import type { ImageSource } from '../registry/stores/store.js';
 import { silentReporter, type CallOptions } from '../reporter.js';
 import { bootstrapRules } from './bootstrap.js';
 import { configPairRules, configRules } from './config.js';

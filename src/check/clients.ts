@@ -4,7 +4,7 @@
  */
 import { type Digest, isDigest } from '../oci/digest.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
-import type { ImageSource } from '../registry/store.js';
+import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import {
   containerdChoice,

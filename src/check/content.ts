@@ -4,13 +4,13 @@
  */
 import { mapOrdered } from '../io/concurrency.js';
 import { compareDigest } from '../io/streams.js';
-import { openBlobVerifier, PackedChunkTable, type BlobVerifierOptions } from '../native.js';
+import { openBlobVerifier, PackedChunkTable, type BlobVerifierOptions } from '../native/index.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { digestHex, type Digest } from '../oci/digest.js';
-import { TAR_HEADER_SIZE } from '../rafs-builder/tar-header.js';
-import { SECTIONS, type TocEntry } from '../rafs-builder/toc.js';
-import type { ChunkRecord } from '../rafs-builder/tree.js';
-import { nameOf } from '../registry/store.js';
+import { TAR_HEADER_SIZE } from '../rafs-builder/blob/section-header.js';
+import { SECTIONS, type TocEntry } from '../rafs-builder/blob/toc.js';
+import type { ChunkRecord } from '../rafs-builder/model/tree.js';
+import { nameOf } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { readBlobFrame, type BlobFrame } from './blob-frame.js';
 import { checkSectionsV5, type LookedBlob } from './blob-v5.js';

@@ -2,7 +2,7 @@
 import type { Digest } from '../oci/digest.js';
 import { displayName } from '../oci/raw-name.js';
 import { usageByDirectory, type DirectoryUsage } from '../look/usage.js';
-import { chunkBlob, chunkIndex, type Bootstrap } from '../rafs-builder/tree.js';
+import { chunkBlob, chunkIndex, type Bootstrap } from '../rafs-builder/model/tree.js';
 import { hasEmptyLayer, type ImageSubject, type NydusSubject } from './subject.js';
 
 export interface CheckedLayer {

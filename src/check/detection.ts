@@ -2,8 +2,8 @@
  * Findings out of replays: does nydus-snapshotter get from the OCI half of each platform to its Nydus half, today and with
  * the platform matcher that containerd already has?
  */
-import { isReferable, type ImageSource } from '../registry/store.js';
-import { listReferrers } from '../registry/referrers.js';
+import { isReferable, type ImageSource } from '../registry/stores/store.js';
+import { listReferrers } from '../registry/stores/referrers.js';
 import { MEDIA } from '../oci/media-types.js';
 import type { CallOptions } from '../reporter.js';
 import { Detector, type Detection } from './detect.js';

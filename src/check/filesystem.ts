@@ -4,9 +4,9 @@
  */
 import { overlay } from '../merge/overlay.js';
 import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
-import type { ScannedLayer, SoundBootstrap } from '../native.js';
+import type { ScannedLayer, SoundBootstrap } from '../native/index.js';
 import type { DiffId } from '../oci/digest.js';
-import type { Bootstrap } from '../rafs-builder/tree.js';
+import type { Bootstrap } from '../rafs-builder/model/tree.js';
 import type { CallOptions } from '../reporter.js';
 import { finding, type Finding } from './finding.js';
 import { attempt, type Looked } from './rule.js';

@@ -1,7 +1,7 @@
 /** Chunks picked out of a blob for the verifier, which knows them by their position in a table. */
 import { InternalError } from '../errors.js';
-import { CHUNK_NOTE, type ChunkNotes, type SparseChunkTable } from '../rafs-builder/sparse.js';
-import { chunkNumbers, type ChunkRecord, type ChunkTable } from '../rafs-builder/tree.js';
+import { CHUNK_NOTE, type ChunkNotes, type SparseChunkTable } from '../rafs-builder/model/sparse.js';
+import { chunkNumbers, type ChunkRecord, type ChunkTable } from '../rafs-builder/model/tree.js';
 
 /** A table of its own, whose positions stand for these numbers of the blob. */
 export interface NumberedChunks {

@@ -1,13 +1,13 @@
 /** A Nydus image with its bootstrap unpacked, read and audited. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FormatError, UnsupportedError } from '../errors.js';
-import { judgeBootstrap, type SoundBootstrap } from '../native.js';
+import { judgeBootstrap, type SoundBootstrap } from '../native/index.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import { digestHex } from '../oci/digest.js';
-import { audit, auditImage, auditSteps, type AuditFinding } from '../rafs-builder/audit.js';
-import type { RafsImage } from '../rafs-builder/image.js';
+import { audit, auditImage, auditSteps, type AuditFinding } from '../rafs-builder/rules/audit.js';
+import type { RafsImage } from '../rafs-builder/versions.js';
 import { readBootstrap, type SparseChunkTable } from '../rafs-builder/index.js';
-import type { Blob, Bootstrap } from '../rafs-builder/tree.js';
+import type { Blob, Bootstrap } from '../rafs-builder/model/tree.js';
 import type { CallOptions } from '../reporter.js';
 import { bootstrapOf, readBootstrapLayer, type BootstrapLayer } from '../look/bootstrap-layer.js';
 import { finding, type Finding, type Place } from './finding.js';

@@ -3,10 +3,10 @@
  * blob's digest alone, so that two runs look at the same; a blob with data gives one piece at least.
  */
 import { createHash } from 'node:crypto';
-import { openBlobVerifier, type BlobVerifierOptions } from '../native.js';
+import { openBlobVerifier, type BlobVerifierOptions } from '../native/index.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import type { ChunkTable } from '../rafs-builder/tree.js';
-import type { ContentSource } from '../registry/store.js';
+import type { ChunkTable } from '../rafs-builder/model/tree.js';
+import type { ContentSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import type { Collector } from './rule.js';
 

@@ -2,10 +2,10 @@
 import { InterruptedError } from '../errors.js';
 import { mapOrdered } from '../io/concurrency.js';
 import { compareDigest } from '../io/streams.js';
-import { openImageScanner, type ImageScanner, type ScannedLayer } from '../native.js';
+import { openImageScanner, type ImageScanner, type ScannedLayer } from '../native/index.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import { DEFAULT_CHUNK_SIZE } from '../rafs-builder/v6.js';
-import { nameOf } from '../registry/store.js';
+import { DEFAULT_CHUNK_SIZE } from '../rafs-builder/layout/v6.js';
+import { nameOf } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { attempt, type Looked } from './rule.js';
 import { placeIn, type ImageSubject } from './subject.js';

@@ -3,7 +3,7 @@
  * the table of contents, in the copy beside the image's bootstrap, in that bootstrap, and in the one inside the blob.
  */
 import { UnsupportedError } from '../errors.js';
-import { inPieces } from '../rafs-builder/hot-code.js';
+import { inPieces } from '../rafs-builder/read/v6/hot-code.js';
 import { digestHex } from '../oci/digest.js';
 import {
   blobMetaFile,
@@ -11,10 +11,10 @@ import {
   readBlobMetaHeader,
   type BlobMetaHeader,
   type ChunkExtent,
-} from '../rafs-builder/blob-meta.js';
-import type { ChunkExtents } from '../rafs-builder/chunk-extents.js';
-import { roundUp } from '../rafs-builder/layout.js';
-import { SECTIONS } from '../rafs-builder/toc.js';
+} from '../rafs-builder/blob/meta.js';
+import type { ChunkExtents } from '../rafs-builder/blob/chunk-extents.js';
+import { roundUp } from '../rafs-builder/layout/struct.js';
+import { SECTIONS } from '../rafs-builder/blob/toc.js';
 import {
   type BlobRecord,
   type ChunkNumbers,
@@ -23,8 +23,8 @@ import {
   hasDigest,
   type PackedDigests,
   StridedDigests,
-} from '../rafs-builder/tree.js';
-import { BLOCK_SIZE, blobFeatures, COMPRESSORS, OWN_BLOB_ID } from '../rafs-builder/v6.js';
+} from '../rafs-builder/model/tree.js';
+import { BLOCK_SIZE, blobFeatures, COMPRESSORS, OWN_BLOB_ID } from '../rafs-builder/layout/v6.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { contentOfSection, type BlobFrame, type Section } from './blob-frame.js';
 import { blobMetaOf } from '../look/bootstrap-layer.js';

@@ -18,7 +18,7 @@ import {
 import { ANNOTATION, MEDIA, NYDUS_OS_FEATURE } from '../oci/media-types.js';
 import { EMPTY_LAYER_DIGEST } from '../oci/nydus.js';
 import { formatPlatform, isSelected, isUnknownPlatform, type PlatformSelection } from '../oci/platform.js';
-import type { ImageSource } from '../registry/store.js';
+import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { finding, type Finding, type Half, type Place } from './finding.js';
 import { parseJson, type JsonValue } from './json-diff.js';

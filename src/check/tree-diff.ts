@@ -13,7 +13,7 @@ import {
   sameDigest,
   type TreeNode,
   type Xattr,
-} from '../rafs-builder/tree.js';
+} from '../rafs-builder/model/tree.js';
 import type { FindingDetails } from './finding.js';
 import type { FindingId } from './catalogue.js';
 

@@ -1,6 +1,6 @@
 /** What upstream's `check` leaves of a bootstrap in its work directory: the unpacked layer, and what the builder says of it. */
 import { bootstrapPathOf, type BootstrapLayer } from '../look/bootstrap-layer.js';
-import { versions } from '../native.js';
+import { versions } from '../native/index.js';
 import type { ReadBootstrap } from './opened.js';
 
 /** Paths in the folder of the image, and their content. `read`: undefined when the bootstrap cannot be read. */

@@ -1,9 +1,9 @@
 /** Bootstraps on disk: files of their own, or sections of RAFS blobs. */
 import { open, readFile } from 'node:fs/promises';
 import { FormatError, LocalIoError } from '../errors.js';
-import { decompress } from '../native.js';
-import { endsWithTarHeader } from '../rafs-builder/tar-header.js';
-import { SECTIONS, parseToc, TOC_READ_SIZE, tocFlags } from '../rafs-builder/toc.js';
+import { decompress } from '../native/index.js';
+import { endsWithTarHeader } from '../rafs-builder/blob/section-header.js';
+import { SECTIONS, parseToc, TOC_READ_SIZE, tocFlags } from '../rafs-builder/blob/toc.js';
 
 /** The constant that Nydus puts on metadata it reads into memory (RAFS_MAX_METADATA_SIZE). */
 const MAX_BOOTSTRAP_SIZE = 2 ** 31;

@@ -1,7 +1,7 @@
 /** How much is said, and where: `--debug`, `--verbose`, `--log-level`, `--log-file`. */
 import type { CliContext } from './context.js';
-import type { ErrorDetail } from './errors.js';
-import type { Flag, FlagValues } from './flags.js';
+import type { ErrorDetail } from './text/errors.js';
+import type { Flag, FlagValues } from './flags/flags.js';
 
 export interface LogSettings extends ErrorDetail {
   /** Only warnings and errors. */

@@ -3,11 +3,11 @@ import { arch, platform } from 'node:os';
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../convert/version.js';
 import type { CliContext } from './context.js';
-import { asNydusError, renderError } from './errors.js';
-import { addFlags, type Flag, rewriteArgv } from './flags.js';
-import { redactUrls } from '../registry/redact.js';
+import { asNydusError, renderError } from './text/errors.js';
+import { addFlags, type Flag, rewriteArgv } from './flags/flags.js';
+import { redactUrls } from '../registry/http/redact.js';
 import { detailOf } from './log.js';
-import { GLOBAL_FLAGS } from './global-flags.js';
+import { GLOBAL_FLAGS } from './flags/global.js';
 
 interface LazyCommand {
   readonly name: string;
@@ -22,8 +22,8 @@ const COMMANDS: readonly LazyCommand[] = [
     name: 'convert',
     summary: 'convert an image to a Nydus image',
     add: async (program, context) => {
-      const { addConvertCommand } = await import('./convert.js');
-      const { CONVERT_FLAGS, LATER_FLAGS } = await import('./convert-flags.js');
+      const { addConvertCommand } = await import('./commands/convert.js');
+      const { CONVERT_FLAGS, LATER_FLAGS } = await import('./flags/convert.js');
       addConvertCommand(program, context);
       return [...CONVERT_FLAGS, ...LATER_FLAGS];
     },
@@ -32,7 +32,7 @@ const COMMANDS: readonly LazyCommand[] = [
     name: 'plan',
     summary: 'say what a conversion would pull, reuse and push, without doing it',
     add: async (program, context) => {
-      const { addPlanCommand, PLAN_FLAGS } = await import('./plan.js');
+      const { addPlanCommand, PLAN_FLAGS } = await import('./commands/plan.js');
       addPlanCommand(program, context);
       return PLAN_FLAGS;
     },
@@ -41,7 +41,7 @@ const COMMANDS: readonly LazyCommand[] = [
     name: 'check',
     summary: 'verify a Nydus image, without root, mount or daemon',
     add: async (program, context) => {
-      const { addCheckCommand, CHECK_FLAGS } = await import('./check.js');
+      const { addCheckCommand, CHECK_FLAGS } = await import('./commands/check.js');
       addCheckCommand(program, context);
       return CHECK_FLAGS;
     },
@@ -50,7 +50,7 @@ const COMMANDS: readonly LazyCommand[] = [
     name: 'inspect',
     summary: 'what an image, a bootstrap or a RAFS blob holds',
     add: async (program, context) => {
-      const { addInspectCommand, INSPECT_FLAGS } = await import('./inspect.js');
+      const { addInspectCommand, INSPECT_FLAGS } = await import('./commands/inspect.js');
       addInspectCommand(program, context);
       return INSPECT_FLAGS;
     },
@@ -59,7 +59,7 @@ const COMMANDS: readonly LazyCommand[] = [
     name: 'ls',
     summary: 'list files of an image in its registry',
     add: async (program, context) => {
-      const { addLsCommand, LS_FLAGS } = await import('./ls.js');
+      const { addLsCommand, LS_FLAGS } = await import('./commands/ls.js');
       addLsCommand(program, context);
       return LS_FLAGS;
     },
@@ -68,7 +68,7 @@ const COMMANDS: readonly LazyCommand[] = [
     name: 'cat',
     summary: 'print files of an image in its registry',
     add: async (program, context) => {
-      const { addCatCommand, CAT_FLAGS } = await import('./cat.js');
+      const { addCatCommand, CAT_FLAGS } = await import('./commands/cat.js');
       addCatCommand(program, context);
       return CAT_FLAGS;
     },
@@ -77,7 +77,7 @@ const COMMANDS: readonly LazyCommand[] = [
     name: 'stat',
     summary: 'all that an image knows of a file',
     add: async (program, context) => {
-      const { addStatCommand, STAT_FLAGS } = await import('./stat.js');
+      const { addStatCommand, STAT_FLAGS } = await import('./commands/stat.js');
       addStatCommand(program, context);
       return STAT_FLAGS;
     },
@@ -86,7 +86,7 @@ const COMMANDS: readonly LazyCommand[] = [
     name: 'tree',
     summary: 'draw the directories of an image',
     add: async (program, context) => {
-      const { addTreeCommand, TREE_FLAGS } = await import('./tree.js');
+      const { addTreeCommand, TREE_FLAGS } = await import('./commands/tree.js');
       addTreeCommand(program, context);
       return TREE_FLAGS;
     },
@@ -95,7 +95,7 @@ const COMMANDS: readonly LazyCommand[] = [
     name: 'du',
     summary: 'what the directories of an image weigh',
     add: async (program, context) => {
-      const { addDuCommand, DU_FLAGS } = await import('./du.js');
+      const { addDuCommand, DU_FLAGS } = await import('./commands/du.js');
       addDuCommand(program, context);
       return DU_FLAGS;
     },
@@ -104,7 +104,7 @@ const COMMANDS: readonly LazyCommand[] = [
     name: 'diff',
     summary: 'compare two images: files, and what is to be downloaded',
     add: async (program, context) => {
-      const { addDiffCommand, DIFF_FLAGS } = await import('./diff.js');
+      const { addDiffCommand, DIFF_FLAGS } = await import('./commands/diff.js');
       addDiffCommand(program, context);
       return DIFF_FLAGS;
     },

@@ -5,7 +5,7 @@
  * Nothing of the machine or the time gets in: owners and times are zero, and the gzip is one that does not vary.
  */
 import { type Header, pack } from 'tar-stream';
-import { gzip } from '../native.js';
+import { gzip } from '../native/index.js';
 import { type DiffId, digestHex, sha256, type Digest } from '../oci/digest.js';
 
 /** The chunk table of one blob, padded and followed by its header: what a `.blob.meta` file holds. */

@@ -12,7 +12,7 @@ import type { Descriptor } from '../oci/descriptor.js';
 import { throwIfAborted } from '../io/retry.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
 import { parseLocation } from '../registry/location.js';
-import { type ImageSource, type ImageTarget, isMirrored } from '../registry/store.js';
+import { type ImageSource, type ImageTarget, isMirrored } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { refuseMovedTag, tagOf } from './moved-tag.js';
 import { familyOf } from './assemble.js';

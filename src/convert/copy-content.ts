@@ -3,7 +3,7 @@ import { UnsupportedError } from '../errors.js';
 import { collect, contentOf } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { isDocumentType, MAX_DOCUMENT_SIZE, parseDocument } from '../oci/manifest.js';
-import { isMountable } from '../registry/store.js';
+import { isMountable } from '../registry/stores/store.js';
 import type { Run } from './run.js';
 
 /** Indexes in indexes; nobody has been seen to need more than two. */

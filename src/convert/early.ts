@@ -5,7 +5,7 @@
 import { type GrowingContent, GrowingFile } from '../io/growing-file.js';
 import type { ReplayableContent } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import { type EarlyPush, type ImageTarget, type PushOutcome, takesEarly } from '../registry/store.js';
+import { type EarlyPush, type ImageTarget, type PushOutcome, takesEarly } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import type { ConvertOptions } from './options.js';
 import { SentNote } from './sent-note.js';

@@ -2,13 +2,13 @@
 import { join } from 'node:path';
 import { FormatError } from '../errors.js';
 import { mapOrdered } from '../io/concurrency.js';
-import { openImagePacker } from '../native.js';
+import { openImagePacker } from '../native/index.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { DiffId, Digest } from '../oci/digest.js';
 import type { ListedDescriptor } from '../oci/manifest.js';
 import { MEDIA } from '../oci/media-types.js';
 import { formatPlatform } from '../oci/platform.js';
-import type { PushOutcome } from '../registry/store.js';
+import type { PushOutcome } from '../registry/stores/store.js';
 import type { PackStats } from '../reporter.js';
 import { EarlyPushes } from './early.js';
 import {

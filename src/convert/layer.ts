@@ -9,7 +9,7 @@ import type { ByteBudget } from '../io/byte-budget.js';
 import { counted, type ByteStream, type ReplayableContent } from '../io/streams.js';
 import { localIoError } from '../io/scratch.js';
 import { shareContent } from '../io/tee.js';
-import type { ImagePacker, LayerPacker, PackedLayer, SealedBlob } from '../native.js';
+import type { ImagePacker, LayerPacker, PackedLayer, SealedBlob } from '../native/index.js';
 import type { DiffId } from '../oci/digest.js';
 import type { ListedDescriptor } from '../oci/manifest.js';
 import { MEDIA } from '../oci/media-types.js';
@@ -19,7 +19,7 @@ import {
   isMirrored,
   isMountable,
   type PushOutcome,
-} from '../registry/store.js';
+} from '../registry/stores/store.js';
 import type { CallOptions, PackStats, Stage } from '../reporter.js';
 import type { EarlyBlob, EarlyPushes } from './early.js';
 import type { ConvertOptions } from './options.js';

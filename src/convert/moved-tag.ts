@@ -4,7 +4,7 @@
  */
 import { AuthError, RegistryError } from '../errors.js';
 import type { Digest } from '../oci/digest.js';
-import type { ImageTarget } from '../registry/store.js';
+import type { ImageTarget } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 
 /** What a tag points to; `unknown` where we may push but not look. */

@@ -3,8 +3,8 @@ import { availableParallelism } from 'node:os';
 import { UsageError } from '../errors.js';
 import { DEFAULT_CONCURRENCY } from '../io/concurrency.js';
 import { allPlatforms, type PlatformSelection } from '../oci/platform.js';
-import { DEFAULT_CHUNK_SIZE, MAX_CHUNK_SIZE, MIN_CHUNK_SIZE } from '../rafs-builder/v6.js';
-import type { ImageSource } from '../registry/store.js';
+import { DEFAULT_CHUNK_SIZE, MAX_CHUNK_SIZE, MIN_CHUNK_SIZE } from '../rafs-builder/layout/v6.js';
+import type { ImageSource } from '../registry/stores/store.js';
 
 /** How the Nydus entries of a merged index are told from the OCI ones. `dual`: two entries, without and with the feature. */
 export type IndexMarks = 'both' | 'artifact-type' | 'os-features' | 'dual';

@@ -16,7 +16,7 @@ import {
 import { ANNOTATION } from '../oci/media-types.js';
 import { formatPlatform } from '../oci/platform.js';
 import { parseLocation } from '../registry/location.js';
-import type { ImageSource } from '../registry/store.js';
+import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { estimateBlobBytes, type Estimate, estimateTime } from './estimate.js';
 import { refuseForeignLayer } from './layer.js';

@@ -1,7 +1,7 @@
 /** A run of the conversion: what all of its parts are handed. */
 import type { ByteBudget } from '../io/byte-budget.js';
 import type { Scratch } from '../io/scratch.js';
-import type { ImageSource, ImageTarget } from '../registry/store.js';
+import type { ImageSource, ImageTarget } from '../registry/stores/store.js';
 import type { ConvertOptions } from './options.js';
 import type { Stopwatch } from './stopwatch.js';
 import type { Uploads } from './uploads.js';

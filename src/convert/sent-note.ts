@@ -6,7 +6,7 @@
 import { contentOf, type ReplayableContent } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { type Digest, sha256 } from '../oci/digest.js';
-import type { ImageTarget } from '../registry/store.js';
+import type { ImageTarget } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import type { ConvertOptions } from './options.js';
 

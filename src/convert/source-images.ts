@@ -21,7 +21,7 @@ import {
 import { ANNOTATION, MEDIA, NYDUS_OS_FEATURE } from '../oci/media-types.js';
 import { formatPlatform, formatSelection, isSelected, isUnknownPlatform } from '../oci/platform.js';
 import { formatReference, parseReference } from '../oci/reference.js';
-import type { ImageSource } from '../registry/store.js';
+import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { removeEmptyLayer, sourceDigestOf, type ImageBytes } from '../oci/empty-layer.js';
 import { isJsonObject, type JsonObject, parseJsonObject, withMembers } from './json-value.js';

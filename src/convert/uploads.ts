@@ -5,7 +5,7 @@
 import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import type { ReplayableContent } from '../io/streams.js';
-import type { ImageTarget, PushOutcome } from '../registry/store.js';
+import type { ImageTarget, PushOutcome } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import type { Span } from './stopwatch.js';
 

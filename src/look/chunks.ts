@@ -5,11 +5,11 @@
 import { ContentMismatchError, FormatError, UnsupportedError } from '../errors.js';
 import { mapOrdered } from '../io/concurrency.js';
 import { collect } from '../io/streams.js';
-import { decompress, openBlobVerifier } from '../native.js';
+import { decompress, openBlobVerifier } from '../native/index.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import { blobFeatures, MAX_CHUNK_SIZE } from '../rafs-builder/v6.js';
-import type { BlobRecord, ChunkRecord, ChunkTable, DigesterName } from '../rafs-builder/tree.js';
-import type { ContentSource } from '../registry/store.js';
+import { blobFeatures, MAX_CHUNK_SIZE } from '../rafs-builder/layout/v6.js';
+import type { BlobRecord, ChunkRecord, ChunkTable, DigesterName } from '../rafs-builder/model/tree.js';
+import type { ContentSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 
 /** One chunk and where it lies. */

@@ -9,7 +9,7 @@ import type { Digest } from '../oci/digest.js';
 import { UsageError } from '../errors.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import { walk } from '../rafs-builder/index.js';
-import type { ChunkRef, Inode, TreeNode } from '../rafs-builder/tree.js';
+import type { ChunkRef, Inode, TreeNode } from '../rafs-builder/model/tree.js';
 import { contentsComparable, type ContentDifference, type ReadContents } from './contents.js';
 import type { FileInode, Filesystem } from './filesystem.js';
 import { showPath } from './lookup.js';

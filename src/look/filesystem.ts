@@ -2,7 +2,7 @@
 import type { ByteStream } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { RawPath } from '../oci/raw-name.js';
-import type { ChunkRecord, ChunkRef, DigesterName, Inode, TreeNode } from '../rafs-builder/tree.js';
+import type { ChunkRecord, ChunkRef, DigesterName, Inode, TreeNode } from '../rafs-builder/model/tree.js';
 import type { CallOptions } from '../reporter.js';
 import type { LookedImage } from './images.js';
 

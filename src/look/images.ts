@@ -16,7 +16,7 @@ import {
 } from '../oci/manifest.js';
 import { ANNOTATION, MEDIA, NYDUS_OS_FEATURE } from '../oci/media-types.js';
 import { formatPlatform, isUnknownPlatform, platformMatches } from '../oci/platform.js';
-import type { ImageSource } from '../registry/store.js';
+import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 
 export type Half = 'nydus' | 'oci';

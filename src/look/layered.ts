@@ -7,7 +7,7 @@ import { DEFAULT_CONCURRENCY, mapOrdered } from '../io/concurrency.js';
 import type { ByteStream } from '../io/streams.js';
 import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
 import { overlay } from '../merge/overlay.js';
-import { openImageScanner } from '../native.js';
+import { openImageScanner } from '../native/index.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { MEDIA } from '../oci/media-types.js';
 import type { RawPath } from '../oci/raw-name.js';
@@ -19,8 +19,8 @@ import {
   type ChunkTable,
   type LayerEntry,
   type TreeNode,
-} from '../rafs-builder/tree.js';
-import { DEFAULT_CHUNK_SIZE } from '../rafs-builder/v6.js';
+} from '../rafs-builder/model/tree.js';
+import { DEFAULT_CHUNK_SIZE } from '../rafs-builder/layout/v6.js';
 import type { CallOptions } from '../reporter.js';
 import type { FileChunk, FileInode, Filesystem } from './filesystem.js';
 import type { LookedImage } from './images.js';

@@ -1,7 +1,7 @@
 /** Paths as a person types them, followed through symbolic links inside the image and never out of it. */
 import { NoSuchPathError } from '../errors.js';
 import { displayName, rawNameFromText, type RawName, type RawPath } from '../oci/raw-name.js';
-import type { TreeNode } from '../rafs-builder/tree.js';
+import type { TreeNode } from '../rafs-builder/model/tree.js';
 
 export interface Found {
   readonly node: TreeNode;

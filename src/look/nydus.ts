@@ -14,8 +14,8 @@ import {
   type ChunkRef,
   type DigesterName,
   type TreeNode,
-} from '../rafs-builder/tree.js';
-import type { SparseBootstrap } from '../rafs-builder/sparse.js';
+} from '../rafs-builder/model/tree.js';
+import type { SparseBootstrap } from '../rafs-builder/model/sparse.js';
 import type { CallOptions } from '../reporter.js';
 import { bootstrapOf, readBootstrapLayer, type BootstrapLayer } from './bootstrap-layer.js';
 import { readChunks, type LocatedChunk } from './chunks.js';

@@ -1,6 +1,6 @@
 /** From a location to a filesystem: the right image of an index, its bootstrap or its layers. */
 import type { RawPath } from '../oci/raw-name.js';
-import type { ImageSource } from '../registry/store.js';
+import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import type { Filesystem } from './filesystem.js';
 import { chooseImage, readReference, type ImageChoice, type LookedImage } from './images.js';

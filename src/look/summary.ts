@@ -4,9 +4,9 @@ import type { Descriptor } from '../oci/descriptor.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import { formatPlatform } from '../oci/platform.js';
 import { readBootstrap, superFlags, blobFeatures, walk } from '../rafs-builder/index.js';
-import type { CompressorName, DigesterName, Inode } from '../rafs-builder/tree.js';
-import type { SparseBootstrap } from '../rafs-builder/sparse.js';
-import type { ImageSource } from '../registry/store.js';
+import type { CompressorName, DigesterName, Inode } from '../rafs-builder/model/tree.js';
+import type { SparseBootstrap } from '../rafs-builder/model/sparse.js';
+import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import {
   platformName,

@@ -1,7 +1,7 @@
 /** Counts what looking costs: an image source that passes everything on and keeps the sum. */
 import type { ByteStream } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import type { FetchOptions, ImageSource } from '../registry/store.js';
+import type { FetchOptions, ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 
 export interface Traffic {

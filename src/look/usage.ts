@@ -7,8 +7,8 @@
  * in the end, their nearest common directory, is where the chunk is owned: only removing that one frees its bytes.
  */
 import type { RawPath } from '../oci/raw-name.js';
-import type { ChunkRef, Inode, TreeNode } from '../rafs-builder/tree.js';
-import { walk } from '../rafs-builder/walk.js';
+import type { ChunkRef, Inode, TreeNode } from '../rafs-builder/model/tree.js';
+import { walk } from '../rafs-builder/model/walk.js';
 
 /** Bytes of chunks. */
 export interface ChunkBytes {

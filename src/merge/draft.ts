@@ -3,7 +3,7 @@
  * root, as container runtimes do when they unpack, and directories that nobody named are made on the way.
  */
 import { type RawName, type RawPath, displayName } from '../oci/raw-name.js';
-import type { Inode, TreeNode } from '../rafs-builder/tree.js';
+import type { Inode, TreeNode } from '../rafs-builder/model/tree.js';
 
 export type DirectoryInode = Inode & { readonly kind: 'directory' };
 

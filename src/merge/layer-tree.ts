@@ -4,7 +4,7 @@
  */
 import { FormatError } from '../errors.js';
 import { type RawName, type RawPath, displayName } from '../oci/raw-name.js';
-import type { Inode, LayerEntry } from '../rafs-builder/tree.js';
+import type { Inode, LayerEntry } from '../rafs-builder/model/tree.js';
 import {
   type Directory,
   type DraftDirectory,

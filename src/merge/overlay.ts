@@ -8,7 +8,7 @@
  */
 import { FormatError } from '../errors.js';
 import { type RawName, displayName } from '../oci/raw-name.js';
-import type { TreeNode } from '../rafs-builder/tree.js';
+import type { TreeNode } from '../rafs-builder/model/tree.js';
 import {
   type Directory,
   type DraftDirectory,

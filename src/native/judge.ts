@@ -1,7 +1,7 @@
 /** The addon's quick verdicts on v6 bootstraps (native/judge): yes, or in doubt. What is wrong then, the rules tell. */
-import { recordLimits } from '../rafs-builder/audit-tables.js';
-import * as v6 from '../rafs-builder/v6.js';
-import type { V6Tables } from '../rafs-builder/v6-tables.js';
+import { recordLimits } from '../rafs-builder/rules/tables.js';
+import * as v6 from '../rafs-builder/layout/v6.js';
+import type { V6Tables } from '../rafs-builder/read/v6/tables.js';
 import { addon, type NativeExtent, type NativeFacts, unwrap } from './addon.js';
 import type { ScannedTables } from './tables.js';
 

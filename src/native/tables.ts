@@ -1,10 +1,10 @@
 /** The packed tables that cross from the addon, little-endian. Their layout is written down in native/core/src/table.rs. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { InternalError } from '../errors.js';
-import { inPieces, keepShape } from '../rafs-builder/hot-code.js';
+import { inPieces, keepShape } from '../rafs-builder/read/v6/hot-code.js';
 import type { RawName, RawPath } from '../oci/raw-name.js';
-import type { ChunkExtents } from '../rafs-builder/chunk-extents.js';
-import { CHUNK_NOTE, type ChunkNotes } from '../rafs-builder/sparse.js';
+import type { ChunkExtents } from '../rafs-builder/blob/chunk-extents.js';
+import { CHUNK_NOTE, type ChunkNotes } from '../rafs-builder/model/sparse.js';
 import {
   type ChunkNumbers,
   chunkNumbers,
@@ -18,7 +18,7 @@ import {
   type PackedDigests,
   StridedDigests,
   type Xattr,
-} from '../rafs-builder/tree.js';
+} from '../rafs-builder/model/tree.js';
 
 const ENTRY_HEAD = 64;
 const REFERENCE = 8;

@@ -1,13 +1,13 @@
 /** A location as typed, opened: the one door to every kind of store. */
 import { UsageError } from '../errors.js';
-import { openArchiveSource, openArchiveTarget } from './archive.js';
-import type { ClientOptions } from './client.js';
-import type { CredentialStore } from './credentials.js';
-import { openDockerArchiveSource } from './docker-archive.js';
-import { openLayoutSource, openLayoutTarget } from './layout.js';
+import { openArchiveSource, openArchiveTarget } from './stores/archive.js';
+import type { ClientOptions } from './http/client.js';
+import type { CredentialStore } from './auth/credentials.js';
+import { openDockerArchiveSource } from './stores/docker-archive.js';
+import { openLayoutSource, openLayoutTarget } from './stores/layout.js';
 import { parseLocation, type Selector } from './location.js';
-import { openRemoteSource, openRemoteTarget } from './remote.js';
-import type { ImageSource, ImageTarget } from './store.js';
+import { openRemoteSource, openRemoteTarget } from './stores/remote.js';
+import type { ImageSource, ImageTarget } from './stores/store.js';
 
 /** All that is read from the environment or from flags arrives here as values. */
 export interface OpenOptions extends Partial<Omit<ClientOptions, 'credentials'>> {

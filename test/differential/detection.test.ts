@@ -14,20 +14,24 @@ import {
   type PlatformMatcher,
 } from '../../src/check/client-platforms.js';
 import { checkImage } from '../../src/check/check.js';
-import { clientsTable, MARKS } from '../../scripts/docs-clients.js';
+import { clientsTable, MARKS } from '../../tools/docs/clients.js';
 import { detectAlternative, Detector, type Detection } from '../../src/check/detect.js';
 import type { GoPlatform } from '../../src/check/go-json.js';
 import type { IndexMarks } from '../../src/convert/options.js';
 import { parseDigest, sha256 } from '../../src/oci/digest.js';
 import { parsePlatform } from '../../src/oci/platform.js';
-import { anonymous } from '../../src/registry/credentials.js';
+import { anonymous } from '../../src/registry/auth/credentials.js';
 import { openSource } from '../../src/registry/open.js';
-import { converted, DOCKER, putImage, OCI, sourceImage } from '../e2e/check-lab.js';
-import { CaseBuilder, indexCases, type IndexCase } from '../support/index-cases.js';
+import { converted, DOCKER, putImage, OCI, sourceImage } from '../support/images/check-lab.js';
+import { CaseBuilder, indexCases, type IndexCase } from '../support/images/index-cases.js';
 import { needs } from '../support/needs.js';
-import { type RawRegistry, type RawRepository, startRawRegistry } from '../support/raw-registry.js';
-import { file, layer } from '../support/tar.js';
-import { pathOrSkip, projectRoot, runTool, snapshotterTool } from '../support/tools.js';
+import {
+  type RawRegistry,
+  type RawRepository,
+  startRawRegistry,
+} from '../support/registries/raw-registry.js';
+import { file, layer } from '../support/images/tar.js';
+import { pathOrSkip, projectRoot, runTool, snapshotterTool } from '../support/references/tools.js';
 import { MemoryStore } from '../unit/check/memory-store.js';
 
 const MATCHERS: readonly (readonly [PlatformMatcher, 'released' | 'next'])[] = [

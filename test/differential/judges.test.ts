@@ -4,13 +4,13 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fsckErofs, kernelTree } from '../support/erofs.js';
-import { packImage } from '../support/image.js';
+import { fsckErofs, kernelTree } from '../support/references/erofs.js';
+import { packImage } from '../support/images/image.js';
 import { needs } from '../support/needs.js';
-import { referenceCheck, referenceRead, referenceTool } from '../support/reference.js';
-import { dir, file, hardlink, layer } from '../support/tar.js';
-import { pathOrSkip } from '../support/tools.js';
-import { countEntries, touchedDirectories, treeDifferences } from '../support/tree-lines.js';
+import { referenceCheck, referenceRead, referenceTool } from '../support/references/reference.js';
+import { dir, file, hardlink, layer } from '../support/images/tar.js';
+import { pathOrSkip } from '../support/references/tools.js';
+import { countEntries, touchedDirectories, treeDifferences } from '../support/references/tree-lines.js';
 
 const TREE = `/ d 0755 0 0 0 5 - -
 /a f 0644 1 2 3 7.5 abc - user.x=00 user.y=

@@ -5,13 +5,13 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fsckRun } from '../support/fsck-verdicts.js';
-import { disagreements, MUTATED, runMutations } from '../support/mutation-run.js';
+import { fsckRun } from '../support/references/fsck-verdicts.js';
+import { disagreements, MUTATED, runMutations } from '../support/damage/mutation-run.js';
 import { needs } from '../support/needs.js';
-import { referenceVerdicts } from '../support/reference-batch.js';
-import { referenceTool } from '../support/reference.js';
+import { referenceVerdicts } from '../support/references/reference-batch.js';
+import { referenceTool } from '../support/references/reference.js';
 import { tempFolder } from '../support/temp-folder.js';
-import { pathOrSkip } from '../support/tools.js';
+import { pathOrSkip } from '../support/references/tools.js';
 
 /** Of each base. */
 const COUNT = 200;

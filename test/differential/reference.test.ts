@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { locatedDifferences } from './difference.js';
 import { type RandomImage, randomImage } from './random-layers.js';
-import { packImage, type PackedImage } from '../support/image.js';
+import { packImage, type PackedImage } from '../support/images/image.js';
 import {
   type ReferenceBlob,
   referenceCheck,
@@ -20,9 +20,9 @@ import {
   referenceMerge,
   referenceRead,
   referenceTool,
-} from '../support/reference.js';
-import { pathOrSkip } from '../support/tools.js';
-import { treeDifferences } from '../support/tree-lines.js';
+} from '../support/references/reference.js';
+import { pathOrSkip } from '../support/references/tools.js';
+import { treeDifferences } from '../support/references/tree-lines.js';
 
 /** Processes of the reference side by side. */
 const LANES = 2;

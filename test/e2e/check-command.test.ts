@@ -8,11 +8,11 @@ import { after, before, test } from 'node:test';
 import { main } from '../../src/cli/main.js';
 import { startRegistry, type RunningRegistry } from '../../src/embedded-registry/server.js';
 import { contentOf } from '../../src/io/streams.js';
-import { anonymous } from '../../src/registry/credentials.js';
+import { anonymous } from '../../src/registry/auth/credentials.js';
 import { openTarget } from '../../src/registry/open.js';
-import { dir, file, hardlink, layer } from '../support/tar.js';
+import { dir, file, hardlink, layer } from '../support/images/tar.js';
 import type { MemoryStore } from '../unit/check/memory-store.js';
-import { manifestOf, sourceImage, withBytes, flip, converted } from './check-lab.js';
+import { manifestOf, sourceImage, withBytes, flip, converted } from '../support/images/check-lab.js';
 
 const LAYERS = [
   layer(dir('etc'), file('etc/hosts', 'localhost'), hardlink('etc/copy', 'etc/hosts')),

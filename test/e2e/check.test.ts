@@ -5,9 +5,9 @@ import { formatFinding } from '../../src/check/finding.js';
 import { allPlatforms } from '../../src/oci/platform.js';
 import { sha256 } from '../../src/oci/digest.js';
 import { MEDIA } from '../../src/oci/media-types.js';
-import { TAR_HEADER_SIZE } from '../../src/rafs-builder/tar-header.js';
-import { parseToc, SECTIONS, TOC_READ_SIZE, tocEntry } from '../../src/rafs-builder/toc.js';
-import { char, dir, fifo, file, hardlink, layer, symlink, whiteout } from '../support/tar.js';
+import { TAR_HEADER_SIZE } from '../../src/rafs-builder/blob/section-header.js';
+import { parseToc, SECTIONS, TOC_READ_SIZE, tocEntry } from '../../src/rafs-builder/blob/toc.js';
+import { char, dir, fifo, file, hardlink, layer, symlink, whiteout } from '../support/images/tar.js';
 import { MemoryStore, type Json } from '../unit/check/memory-store.js';
 import {
   check,
@@ -22,7 +22,7 @@ import {
   sourceImage,
   withBootstrapTar,
   withBytes,
-} from './check-lab.js';
+} from '../support/images/check-lab.js';
 
 const BIG = Buffer.alloc(3 * 1024 * 1024 + 17, 'content of more than one chunk ');
 const NOISE = Buffer.from(Array.from({ length: 9000 }, (_, i) => (i * i * 31 + (i >> 3)) & 0xff));

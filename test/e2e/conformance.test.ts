@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { startRegistry } from '../../src/embedded-registry/server.js';
 import { tempFolder } from '../support/temp-folder.js';
-import { goProgram, pathOrSkip, tryRun } from '../support/tools.js';
+import { goProgram, pathOrSkip, tryRun } from '../support/references/tools.js';
 
 /** All that the released specification knows, and what it leaves open where our registry has it. */
 const SETTINGS = {

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { buildAttestation, buildImage, buildIndex } from '../support/built-image.js';
-import { dir, file, layer, whiteout } from '../support/tar.js';
+import { buildAttestation, buildImage, buildIndex } from '../support/images/built-image.js';
+import { dir, file, layer, whiteout } from '../support/images/tar.js';
 import { tempFolder } from '../support/temp-folder.js';
 import type { ObservedRequest } from '../../src/embedded-registry/server.js';
-import { nydusify, registry } from './convert-lab.js';
+import { nydusify, registry } from '../support/command.js';
 
 const text = (seed: number): string =>
   Array.from({ length: 4000 }, (_, i) => String((i * seed) % 9973)).join(' ');

@@ -5,12 +5,12 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { buildImage } from '../support/built-image.js';
+import { buildImage } from '../support/images/built-image.js';
 import { isRoot } from '../support/needs.js';
-import { noise } from '../support/sample-image.js';
-import { dir, file, layer } from '../support/tar.js';
+import { noise } from '../support/images/sample-image.js';
+import { dir, file, layer } from '../support/images/tar.js';
 import { tempFolder } from '../support/temp-folder.js';
-import { type TestRegistry, nydusify, registry } from './convert-lab.js';
+import { type TestRegistry, nydusify, registry } from '../support/command.js';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 const LAYERS = [

@@ -1,9 +1,9 @@
 /** A conversion over a slow link that breaks, in small; `npm run faults -- --link` measures it in full. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { anonymous } from '../../src/registry/credentials.js';
+import { anonymous } from '../../src/registry/auth/credentials.js';
 import { openTarget } from '../../src/registry/open.js';
-import { buildImage, putImage } from '../support/built-image.js';
+import { buildImage, putImage } from '../support/images/built-image.js';
 import { sampleLayers } from '../support/faults/lab.js';
 import { linkText, studyLink } from '../support/faults/link-run.js';
 import { needs } from '../support/needs.js';

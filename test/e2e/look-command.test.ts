@@ -5,13 +5,13 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { sha256 } from '../../src/oci/digest.js';
-import { buildImage, buildIndex } from '../support/built-image.js';
-import { writeLayout } from '../support/oci-layout.js';
-import { noise } from '../support/sample-image.js';
-import { dir, file, layer, symlink, whiteout } from '../support/tar.js';
+import { buildImage, buildIndex } from '../support/images/built-image.js';
+import { writeLayout } from '../support/images/oci-layout.js';
+import { noise } from '../support/images/sample-image.js';
+import { dir, file, layer, symlink, whiteout } from '../support/images/tar.js';
 import { tempFolder } from '../support/temp-folder.js';
-import { projectRoot } from '../support/tools.js';
-import { nydusify, registry, type TestRegistry } from './convert-lab.js';
+import { projectRoot } from '../support/references/tools.js';
+import { nydusify, registry, type TestRegistry } from '../support/command.js';
 
 const layers = [
   layer(

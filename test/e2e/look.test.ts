@@ -11,18 +11,27 @@ import { lookup, pathFromText } from '../../src/look/lookup.js';
 import { NydusFilesystem } from '../../src/look/nydus.js';
 import { openFilesystem, type LookOptions } from '../../src/look/open.js';
 import { countTraffic, type Traffic } from '../../src/look/traffic.js';
-import { compress } from '../../src/native.js';
+import { compress } from '../../src/native/index.js';
 import type { RawPath } from '../../src/oci/raw-name.js';
 import { walk } from '../../src/rafs-builder/index.js';
-import type { ChunkRef } from '../../src/rafs-builder/tree.js';
-import { expectedTreeLines } from '../support/expected-tree.js';
-import { referenceCases, referenceLayers, referenceText } from '../support/fixtures.js';
+import type { ChunkRef } from '../../src/rafs-builder/model/tree.js';
+import { expectedTreeLines } from '../support/images/expected-tree.js';
+import { referenceCases, referenceLayers, referenceText } from '../support/images/fixtures.js';
 import { needs } from '../support/needs.js';
-import { noise } from '../support/sample-image.js';
-import { dir, entry, file, hardlink, layer, symlink, whiteout, type TarEntry } from '../support/tar.js';
-import { treeDifferences } from '../support/tree-lines.js';
+import { noise } from '../support/images/sample-image.js';
+import {
+  dir,
+  entry,
+  file,
+  hardlink,
+  layer,
+  symlink,
+  whiteout,
+  type TarEntry,
+} from '../support/images/tar.js';
+import { treeDifferences } from '../support/references/tree-lines.js';
 import { MemoryStore } from '../unit/check/memory-store.js';
-import { converted, flip, manifestOf, sourceImage, withBytes } from './check-lab.js';
+import { converted, flip, manifestOf, sourceImage, withBytes } from '../support/images/check-lab.js';
 
 async function look(
   store: MemoryStore,

@@ -7,14 +7,14 @@ import { convertImage } from '../../src/convert/convert.js';
 import { type Fault, type FaultRule, faultScript } from '../../src/embedded-registry/faults.js';
 import { ContentMismatchError } from '../../src/errors.js';
 import { sha256 } from '../../src/oci/digest.js';
-import { anonymous } from '../../src/registry/credentials.js';
+import { anonymous } from '../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../src/registry/open.js';
 import type { ConvertEvent } from '../../src/reporter.js';
-import { buildImage } from '../support/built-image.js';
-import { noise, readAll } from '../support/sample-image.js';
-import { dir, file, layer } from '../support/tar.js';
+import { buildImage } from '../support/images/built-image.js';
+import { noise, readAll } from '../support/images/sample-image.js';
+import { dir, file, layer } from '../support/images/tar.js';
 import { tempFolder } from '../support/temp-folder.js';
-import { nydusify, registry, type TestRegistry } from './convert-lab.js';
+import { nydusify, registry, type TestRegistry } from '../support/command.js';
 
 /** The second layer is larger than what is held back until its digest is known. */
 const layers = [

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ConversionPlan } from '../../src/convert/plan.js';
-import { buildImage } from '../support/built-image.js';
-import { dir, file, layer } from '../support/tar.js';
-import { nydusify, registry } from './convert-lab.js';
+import { buildImage } from '../support/images/built-image.js';
+import { dir, file, layer } from '../support/images/tar.js';
+import { nydusify, registry } from '../support/command.js';
 
 const image = buildImage({
   layers: [

@@ -7,12 +7,12 @@ import { gunzipSync } from 'node:zlib';
 import { extract } from 'tar-stream';
 import { parseManifest } from '../../src/oci/manifest.js';
 import { collect } from '../../src/io/streams.js';
-import { anonymous } from '../../src/registry/credentials.js';
+import { anonymous } from '../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../src/registry/open.js';
-import { buildImage, putImage } from '../support/built-image.js';
-import { dir, file, layer, whiteout } from '../support/tar.js';
+import { buildImage, putImage } from '../support/images/built-image.js';
+import { dir, file, layer, whiteout } from '../support/images/tar.js';
 import { tempFolder } from '../support/temp-folder.js';
-import { nydusify, registry } from './convert-lab.js';
+import { nydusify, registry } from '../support/command.js';
 
 const readme = join(import.meta.dirname, '..', '..', '..', 'README.md');
 

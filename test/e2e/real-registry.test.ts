@@ -7,12 +7,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { judgeImage } from '../support/judges.js';
+import { judgeImage } from '../support/references/judges.js';
 import { needs } from '../support/needs.js';
-import { writeLayout, type LayoutLayer } from '../support/oci-layout.js';
-import { startDockerRegistry } from '../support/registries.js';
-import { char, dir, fifo, file, hardlink, layer, opaque, symlink, whiteout } from '../support/tar.js';
-import { runTool, tryRun } from '../support/tools.js';
+import { writeLayout, type LayoutLayer } from '../support/images/oci-layout.js';
+import { startDockerRegistry } from '../support/registries/registries.js';
+import { char, dir, fifo, file, hardlink, layer, opaque, symlink, whiteout } from '../support/images/tar.js';
+import { runTool, tryRun } from '../support/references/tools.js';
 
 const noise = (length: number, step: number): Buffer =>
   Buffer.from(Array.from({ length }, (_, i) => (i * i * step + (i >> 7)) & 0xff));

@@ -1,15 +1,15 @@
 /** `--with-referrer` as a registry without the referrers API and another client see it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { anonymous } from '../../src/registry/credentials.js';
+import { anonymous } from '../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../src/registry/open.js';
-import { listReferrers } from '../../src/registry/referrers.js';
-import { buildImage, putImage } from '../support/built-image.js';
+import { listReferrers } from '../../src/registry/stores/referrers.js';
+import { buildImage, putImage } from '../support/images/built-image.js';
 import { needs } from '../support/needs.js';
-import { startDockerRegistry } from '../support/registries.js';
-import { dir, file, layer } from '../support/tar.js';
-import { goClient, pathOrSkip, runTool } from '../support/tools.js';
-import { nydusify } from './convert-lab.js';
+import { startDockerRegistry } from '../support/registries/registries.js';
+import { dir, file, layer } from '../support/images/tar.js';
+import { goClient, pathOrSkip, runTool } from '../support/references/tools.js';
+import { nydusify } from '../support/command.js';
 
 const image = buildImage({ layers: [layer(dir('etc'), file('etc/motd', 'hello'))] });
 const open = { credentials: anonymous };

@@ -12,16 +12,16 @@ import { registryListener, type RegistryOptions, startRegistry } from '../../src
 import { AuthError, type NydusError, RegistryError } from '../../src/errors.js';
 import { GrowingFile } from '../../src/io/growing-file.js';
 import { contentOf } from '../../src/io/streams.js';
-import { anonymous, type CredentialStore, dockerCredentials } from '../../src/registry/credentials.js';
+import { anonymous, type CredentialStore, dockerCredentials } from '../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../src/registry/open.js';
-import { isMountable, takesEarly } from '../../src/registry/store.js';
-import { selfSigned } from '../support/certificate.js';
+import { isMountable, takesEarly } from '../../src/registry/stores/store.js';
+import { selfSigned } from '../support/registries/certificate.js';
 import { needs } from '../support/needs.js';
-import { startDockerRegistry } from '../support/registries.js';
-import { noise, pushImage, readImage, sampleImage } from '../support/sample-image.js';
+import { startDockerRegistry } from '../support/registries/registries.js';
+import { noise, pushImage, readImage, sampleImage } from '../support/images/sample-image.js';
 import { tempFolder } from '../support/temp-folder.js';
-import { startTokenServer } from '../support/token-server.js';
-import { tryRun } from '../support/tools.js';
+import { startTokenServer } from '../support/registries/token-server.js';
+import { tryRun } from '../support/references/tools.js';
 
 const SECRET = 'p4ss:wörd';
 /** bcrypt of the secret, with the lowest cost there is. */
@@ -341,7 +341,7 @@ test('trap 51: no secret is ever printed: not in errors, events or the debug log
   );
   const modules = [
     '../../src/registry/open.js',
-    '../../src/registry/credentials.js',
+    '../../src/registry/auth/credentials.js',
     '../../src/io/streams.js',
   ].map((path) => new URL(path, import.meta.url).href);
   const child = await run(['--input-type=module', '-e', TALK, ...modules, `${host}/a:1`], {

@@ -9,11 +9,11 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { buildImage } from '../support/built-image.js';
-import { dir, file, layer } from '../support/tar.js';
+import { buildImage } from '../support/images/built-image.js';
+import { dir, file, layer } from '../support/images/tar.js';
 import { tempFolder } from '../support/temp-folder.js';
-import { startTokenServer } from '../support/token-server.js';
-import { nydusify, registry } from './convert-lab.js';
+import { startTokenServer } from '../support/registries/token-server.js';
+import { nydusify, registry } from '../support/command.js';
 
 const PASSWORD = 'c0rrect:h0rse/battery';
 const SIGNATURE = 'S1gnatureOfTheStorage';

@@ -7,15 +7,15 @@ import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { registryListener } from '../../src/embedded-registry/server.js';
-import { anonymous } from '../../src/registry/credentials.js';
+import { anonymous } from '../../src/registry/auth/credentials.js';
 import { openTarget } from '../../src/registry/open.js';
-import { buildImage, putImage } from '../support/built-image.js';
-import { type Authority, authority } from '../support/certificate.js';
+import { buildImage, putImage } from '../support/images/built-image.js';
+import { type Authority, authority } from '../support/registries/certificate.js';
 import { needs } from '../support/needs.js';
-import { dir, file, layer } from '../support/tar.js';
-import { startSocksServer } from '../support/socks-server.js';
+import { dir, file, layer } from '../support/images/tar.js';
+import { startSocksServer } from '../support/registries/socks-server.js';
 import { tempFolder } from '../support/temp-folder.js';
-import { nydusify, registry } from './convert-lab.js';
+import { nydusify, registry } from '../support/command.js';
 
 const image = buildImage({ layers: [layer(dir('etc'), file('etc/motd', 'hello'))] });
 

@@ -2,17 +2,18 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { rafsFormats } from '../../src/rafs-builder/index.js';
-import { audit } from '../../src/rafs-builder/audit.js';
-import { dumpV6 } from '../../src/rafs-builder/dump.js';
-import { parseDump } from '../support/bootstrap-dump.js';
+import { readV6 } from '../../src/rafs-builder/index.js';
+import { writeV6 } from '../second-opinion/write.js';
+import { audit } from '../../src/rafs-builder/rules/audit.js';
+import { dumpV6 } from '../../src/rafs-builder/show/dump.js';
+import { parseDump } from '../support/images/bootstrap-dump.js';
 import {
   hasReference,
   REFERENCE_OPTIONS,
   referenceCases,
   referenceDigests,
   referenceText,
-} from '../support/fixtures.js';
+} from '../support/images/fixtures.js';
 
 /** Two or more xattrs on an inode are stored in an order that is new at every run of the reference. */
 const RANDOM_ORDER = new Set(['xattrs']);
@@ -26,8 +27,8 @@ for (const name of referenceCases()) {
     if (!hasReference(name, option, 'merged.dump')) continue;
     test(`${name}/${option}: what the dump of the merged bootstrap says is written as the reference's bytes`, () => {
       const dump = referenceText(name, option, 'merged.dump');
-      const bytes = rafsFormats[6].write(parseDump(dump));
-      const again = Array.from(dumpV6(rafsFormats[6].read(bytes))).join('\n') + '\n';
+      const bytes = writeV6(parseDump(dump));
+      const again = Array.from(dumpV6(readV6(bytes))).join('\n') + '\n';
       assert.equal(again, FIFO_NUMBERS.has(name) ? withoutFifoNumbers(dump) : dump);
       assert.deepEqual(Array.from(audit(bytes)), []);
       if (RANDOM_ORDER.has(name) || FIFO_NUMBERS.has(name)) return;
@@ -37,8 +38,8 @@ for (const name of referenceCases()) {
     for (let layer = 1; hasReference(name, option, `layer-${layer}.dump`); layer++) {
       test(`${name}/${option}: the bootstrap inside the blob of layer ${layer} comes back from its dump`, () => {
         const dump = referenceText(name, option, `layer-${layer}.dump`);
-        const bytes = rafsFormats[6].write(parseDump(dump));
-        const again = Array.from(dumpV6(rafsFormats[6].read(bytes))).join('\n') + '\n';
+        const bytes = writeV6(parseDump(dump));
+        const again = Array.from(dumpV6(readV6(bytes))).join('\n') + '\n';
         assert.equal(again, FIFO_NUMBERS.has(name) ? withoutFifoNumbers(dump) : dump);
         assert.deepEqual(Array.from(audit(bytes)), []);
       });

@@ -1,14 +1,14 @@
 /** Chunks of lower layers referred to (`--dedup image`): what a chunk dictionary is to the reference builder. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { OWN_BLOB_ID, blobFeatures, rafsFormats } from '../../src/rafs-builder/index.js';
-import { packImage } from '../support/image.js';
-import { file, layer, whiteout } from '../support/tar.js';
+import { OWN_BLOB_ID, blobFeatures, readV6 } from '../../src/rafs-builder/index.js';
+import { packImage } from '../support/images/image.js';
+import { file, layer, whiteout } from '../support/images/tar.js';
 
 const shared = 'held by several layers\n'.repeat(300);
 
 function blobTable(bootstrap: Uint8Array): { readonly id: string; readonly inlined: boolean }[] {
-  return rafsFormats[6].read(bootstrap).bootstrap.blobs.map(({ record }) => ({
+  return readV6(bootstrap).bootstrap.blobs.map(({ record }) => ({
     id: record.id,
     inlined: blobFeatures.has(record.features, 'INLINED_FS_META'),
   }));

@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type FileReport, ONCE } from '../support/every-byte.js';
-import { everyByteOfCase } from '../support/every-byte-cases.js';
-import { REASONS } from '../support/every-byte-reasons.js';
+import { type FileReport, ONCE } from '../support/damage/every-byte.js';
+import { everyByteOfCase } from '../support/damage/every-byte-cases.js';
+import { REASONS } from '../support/damage/every-byte-reasons.js';
 
 /** Under all of the images here. */
 const SHARE = 0.985;

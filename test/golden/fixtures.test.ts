@@ -6,8 +6,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { rafsFormats } from '../../src/rafs-builder/index.js';
-import { dumpV6 } from '../../src/rafs-builder/dump.js';
+import { readV6 } from '../../src/rafs-builder/index.js';
+import { dumpV6 } from '../../src/rafs-builder/show/dump.js';
 import {
   PACKING,
   REFERENCE_OPTIONS,
@@ -18,10 +18,10 @@ import {
   referenceJson,
   referenceLayers,
   referenceText,
-} from '../support/fixtures.js';
-import { type PackedImage, type PackedLayer, packImage } from '../support/image.js';
+} from '../support/images/fixtures.js';
+import { type PackedImage, type PackedLayer, packImage } from '../support/images/image.js';
 import { needs } from '../support/needs.js';
-import { READINGS, type Reading, asTheReferenceReads } from '../support/reference-reading.js';
+import { READINGS, type Reading, asTheReferenceReads } from '../support/references/reference-reading.js';
 
 interface Deviation {
   /** Layers are rewritten so. */
@@ -85,7 +85,7 @@ const withoutId = (line: string): string =>
 
 /** Compares line by line: a difference is shown as the two lines that it is in. */
 function assertSameDump(bootstrap: Uint8Array, stored: string, alike: (line: string) => string): void {
-  const ours = Array.from(dumpV6(rafsFormats[6].read(bootstrap)), alike);
+  const ours = Array.from(dumpV6(readV6(bootstrap)), alike);
   const theirs = stored.trimEnd().split('\n').map(alike);
   for (const [i, line] of ours.entries()) assert.equal(line, theirs[i]);
   assert.equal(ours.length, theirs.length);

@@ -7,9 +7,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { MEDIA } from '../../src/oci/media-types.js';
-import { buildAttestation, buildImage, buildIndex, type BuiltImage } from '../support/built-image.js';
-import { convert, type Converted } from '../support/conversion.js';
-import { dir, file, layer, symlink, whiteout } from '../support/tar.js';
+import { buildAttestation, buildImage, buildIndex, type BuiltImage } from '../support/images/built-image.js';
+import { convert, type Converted } from '../support/images/conversion.js';
+import { dir, file, layer, symlink, whiteout } from '../support/images/tar.js';
 
 const folder = join(import.meta.dirname, '..', '..', '..', 'test', 'golden', 'manifests');
 

@@ -6,11 +6,11 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { NydusError } from '../../src/errors.js';
-import { dumpV6 } from '../../src/rafs-builder/dump.js';
-import { rafsFormats } from '../../src/rafs-builder/index.js';
-import { expectedTreeLines } from '../support/expected-tree.js';
-import { referenceJson, referenceLayers } from '../support/fixtures.js';
-import { contentDigest, packImage } from '../support/image.js';
+import { dumpV6 } from '../../src/rafs-builder/show/dump.js';
+import { readV6 } from '../../src/rafs-builder/index.js';
+import { expectedTreeLines } from '../support/images/expected-tree.js';
+import { referenceJson, referenceLayers } from '../support/images/fixtures.js';
+import { contentDigest, packImage } from '../support/images/image.js';
 import { needs } from '../support/needs.js';
 
 interface Refused {
@@ -167,9 +167,7 @@ for (const [name, expected] of Object.entries(ODD)) {
     const warnings = image.layers.flatMap(({ table }) => table.warnings.map(({ code }) => code));
     assert.deepEqual(warnings, expected.warnings ?? []);
     if (expected.asReference === true) {
-      const dump = Array.from(dumpV6(rafsFormats[6].read(image.bootstrap))).filter((line) =>
-        /^[ILXC] /.test(line),
-      );
+      const dump = Array.from(dumpV6(readV6(image.bootstrap))).filter((line) => /^[ILXC] /.test(line));
       assert.ok(Array.isArray(verdict?.v6));
       assert.deepEqual(dump.map(comparable), verdict.v6.map(comparable));
     }

@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { displayName } from '../../src/oci/raw-name.js';
-import { audit } from '../../src/rafs-builder/audit.js';
-import { rafsFormats, walk } from '../../src/rafs-builder/index.js';
-import { chunkBlob, chunkIndex, type Inode } from '../../src/rafs-builder/tree.js';
-import { type PackedImage, packImage, type PackingOptions } from '../support/image.js';
+import { audit } from '../../src/rafs-builder/rules/audit.js';
+import { walk, readV6 } from '../../src/rafs-builder/index.js';
+import { chunkBlob, chunkIndex, type Inode } from '../../src/rafs-builder/model/tree.js';
+import { type PackedImage, packImage, type PackingOptions } from '../support/images/image.js';
 import {
   block,
   char,
@@ -21,7 +21,7 @@ import {
   raw,
   symlink,
   tarBytes,
-} from '../support/tar.js';
+} from '../support/images/tar.js';
 
 interface ReadBack extends PackedImage {
   /** Inodes of the merged image by path, as its bytes have them. */
@@ -32,7 +32,7 @@ interface ReadBack extends PackedImage {
 async function convert(layers: readonly Uint8Array[], options?: PackingOptions): Promise<ReadBack> {
   const image = await packImage(layers, options);
   assert.deepEqual([...audit(image.bootstrap)], []);
-  const { bootstrap } = rafsFormats[6].read(image.bootstrap);
+  const { bootstrap } = readV6(image.bootstrap);
   const inodes = new Map<string, Inode>();
   for (const { node, path } of walk(bootstrap.root)) inodes.set(displayName(path), node.inode);
   return { ...image, inodes };
@@ -123,7 +123,7 @@ test('traps 16 and 17: names that sort before "." do, and ".." is always there',
     [...image.inodes.keys()].filter((path) => path.startsWith('d/')),
     names.map((name) => `d/${name}`),
   );
-  const { tables } = rafsFormats[6].read(image.bootstrap);
+  const { tables } = readV6(image.bootstrap);
   assert.equal(tables.superBlock.rootNid, 128);
 });
 
@@ -177,7 +177,7 @@ test('traps 21 and 74: the same layer gives the same bytes, in whatever order it
 test('trap 25: super block and blob agree about the chunk size, whatever it is', async () => {
   for (const chunkSize of [0x1000, 0x4_0000, 0x20_0000, 0x100_0000]) {
     const image = await convert([layer(file('f', Buffer.alloc(3 * 1024 * 1024 + 5, 7)))], { chunkSize });
-    const { tables } = rafsFormats[6].read(image.bootstrap);
+    const { tables } = readV6(image.bootstrap);
     assert.deepEqual(
       [tables.extended.chunkSize, ...tables.blobs.map((blob) => blob.chunkSize)],
       [chunkSize, chunkSize],
@@ -202,7 +202,7 @@ test('trap 33: what stands behind the end of an archive, or in the middle of it,
 
 test('trap 58: an image says nothing that nydusd 2.2 does not know', async () => {
   const image = await convert([layer(file('f', 'x'.repeat(5000), { xattrs: { 'user.a': '1' } }))]);
-  const { tables } = rafsFormats[6].read(image.bootstrap);
+  const { tables } = readV6(image.bootstrap);
   // zstd, BLAKE3, owners, xattrs, digests in the blob, no encryption; ALIGNED and the three of a tar-like blob with a ToC.
   assert.equal(tables.extended.flags, 0x0100_01b4);
   assert.deepEqual(

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { audit } from '../../src/rafs-builder/audit.js';
-import { dump } from '../../src/rafs-builder/dump.js';
-import { rafsFormats } from '../../src/rafs-builder/index.js';
-import { referenceJson, referenceText } from '../support/fixtures.js';
-import { referenceBootstrap } from '../support/reference-bootstraps.js';
+import { audit } from '../../src/rafs-builder/rules/audit.js';
+import { dump } from '../../src/rafs-builder/show/dump.js';
+import { readV5 } from '../../src/rafs-builder/index.js';
+import { referenceJson, referenceText } from '../support/images/fixtures.js';
+import { referenceBootstrap } from '../support/references/reference-bootstraps.js';
 
 const digests = referenceJson('v5-digests.json') as Record<string, Record<string, string>>; // our own file
 /** The reference gives each name of a file its own attributes. */
@@ -18,7 +18,7 @@ for (const [name, options] of Object.entries(digests)) {
       const bytes = referenceBootstrap(name, option);
       // Several xattrs of one inode: the reference's order is random, and the dump does not tell it.
       if (name !== 'xattrs') assert.equal(createHash('sha256').update(bytes).digest('hex'), digest);
-      const lines = Array.from(dump(rafsFormats[5].read(bytes)));
+      const lines = Array.from(dump(readV5(bytes)));
       assert.deepEqual(lines, referenceText(name, option, 'merged.dump').trimEnd().split('\n'));
       const found = Array.from(audit(bytes), ({ id }) => id);
       assert.deepEqual(found, WARNINGS[name] ?? []);

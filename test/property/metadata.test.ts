@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { NydusError } from '../../src/errors.js';
 import { randomImage } from '../differential/random-layers.js';
-import { packImage } from '../support/image.js';
+import { packImage } from '../support/images/image.js';
 import {
   block,
   char,
@@ -20,7 +20,7 @@ import {
   type TarFields,
   type TarItem,
   whiteout,
-} from '../support/tar.js';
+} from '../support/images/tar.js';
 
 /** Few names, so that paths meet; some sort around the dots, one is long, one is no text. */
 const name = fc.oneof(

@@ -1,4 +1,4 @@
-//! Written by scripts/docs.ts from the tables in src/rafs-builder. Do not edit: npm run docs.
+//! Written by tools/docs/main.ts from the tables in src/rafs-builder. Do not edit: npm run docs.
 //!
 //! Where fields stand and what numbers mean on disk. Every table is here whole, used or not.
 

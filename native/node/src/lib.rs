@@ -1,4 +1,4 @@
-//! The whole napi surface: thin classes over `nydus-core`. `src/native.ts` is its only caller and its documentation.
+//! The whole napi surface: thin classes over `nydus-core`. `src/native/index.ts` is its only caller and its documentation.
 
 // napi's macros and `ToNapiValue` are unsafe by nature; what is ours lies in `nydus-core`, which forbids it.
 #![allow(unsafe_code)]

@@ -11,7 +11,7 @@ use nydus_core::{Error, Result};
 
 use crate::outcome::{Outcome, promise};
 
-/// What `ImagePackerOptions` of src/native.ts become.
+/// What `ImagePackerOptions` of src/native/index.ts become.
 #[napi(object)]
 pub struct NativePackOptions {
     /// Bytes.
@@ -157,7 +157,7 @@ pub fn number(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// See `ImagePacker` in src/native.ts.
+/// See `ImagePacker` in src/native/index.ts.
 #[napi]
 pub struct ImagePacker(pipeline::ImagePacker);
 
@@ -208,7 +208,7 @@ impl ImagePacker {
     }
 }
 
-/// See `LayerPacker` in src/native.ts.
+/// See `LayerPacker` in src/native/index.ts.
 #[napi]
 pub struct LayerPacker(pipeline::LayerPacker);
 

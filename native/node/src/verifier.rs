@@ -8,7 +8,7 @@ use nydus_core::{Error, Result};
 use crate::outcome::{Outcome, promise};
 use crate::packer::{number, sha256_name};
 
-/// What `BlobVerifierOptions` of src/native.ts become.
+/// What `BlobVerifierOptions` of src/native/index.ts become.
 #[napi(object)]
 pub struct NativeVerifyOptions {
     /// Packed chunk records.
@@ -59,7 +59,7 @@ impl From<verify::Verified> for NativeVerified {
     }
 }
 
-/// See `BlobVerifier` in src/native.ts.
+/// See `BlobVerifier` in src/native/index.ts.
 #[napi]
 pub struct BlobVerifier(verify::BlobVerifier);
 

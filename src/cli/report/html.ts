@@ -4,7 +4,7 @@ import type { ClientVerdict, PlatformClients } from '../../check/clients.js';
 import type { Detection } from '../../check/detect.js';
 import type { Finding } from '../../check/finding.js';
 import { VERSION } from '../../convert/version.js';
-import { formatBytes, plural } from '../units.js';
+import { formatBytes, plural } from '../text/units.js';
 import { type Content, html, Html } from './html-escape.js';
 import { STYLE } from './html-style.js';
 import {

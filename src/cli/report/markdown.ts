@@ -1,6 +1,6 @@
 /** A report that fits the summary of a CI job: GitHub's Markdown, short where nothing is wrong. */
 import type { CheckResult } from '../../check/check.js';
-import { formatBytes, plural } from '../units.js';
+import { formatBytes, plural } from '../text/units.js';
 import {
   clientName,
   countsText,

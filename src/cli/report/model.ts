@@ -3,8 +3,8 @@ import type { CheckResult } from '../../check/check.js';
 import type { ClientVerdict } from '../../check/clients.js';
 import { CATALOGUE } from '../../check/catalogue.js';
 import { formatPlace, type Finding, type Severity } from '../../check/finding.js';
-import { AUDIT_RULES } from '../../rafs-builder/audit.js';
-import { plural } from '../units.js';
+import { AUDIT_RULES } from '../../rafs-builder/rules/audit.js';
+import { plural } from '../text/units.js';
 
 export const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note'];
 

@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { startRegistry } from '../../../src/embedded-registry/server.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
-import { anonymous } from '../../../src/registry/credentials.js';
+import { anonymous } from '../../../src/registry/auth/credentials.js';
 import { openTarget } from '../../../src/registry/open.js';
-import { type BuiltImage, buildImage, part, putImage } from '../built-image.js';
-import { file, layer } from '../tar.js';
-import { projectRoot } from '../tools.js';
+import { type BuiltImage, buildImage, part, putImage } from '../images/built-image.js';
+import { file, layer } from '../images/tar.js';
+import { projectRoot } from '../references/tools.js';
 import { removeFolder } from '../temp-folder.js';
 import { table } from './report.js';
 

@@ -9,20 +9,20 @@ import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerR
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { asNydusError, renderError } from '../../../src/cli/errors.js';
-import { jsonLines, plainLines } from '../../../src/cli/progress.js';
+import { asNydusError, renderError } from '../../../src/cli/text/errors.js';
+import { jsonLines, plainLines } from '../../../src/cli/text/progress.js';
 import { convertImage } from '../../../src/convert/convert.js';
 import type { ContentDigest } from '../../../src/embedded-registry/content-digest.js';
 import { type FaultRule, faultScript } from '../../../src/embedded-registry/faults.js';
 import { startRegistry } from '../../../src/embedded-registry/server.js';
 import { Storage } from '../../../src/embedded-registry/storage.js';
-import { anonymous, type CredentialStore } from '../../../src/registry/credentials.js';
+import { anonymous, type CredentialStore } from '../../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../../src/registry/open.js';
 import type { ConvertEvent } from '../../../src/reporter.js';
-import { buildImage, putImage } from '../built-image.js';
-import { noise as incompressible } from '../sample-image.js';
-import { dir, file, layer, symlink, whiteout } from '../tar.js';
-import { startTokenServer } from '../token-server.js';
+import { buildImage, putImage } from '../images/built-image.js';
+import { noise as incompressible } from '../images/sample-image.js';
+import { dir, file, layer, symlink, whiteout } from '../images/tar.js';
+import { startTokenServer } from '../registries/token-server.js';
 import { removeFolder } from '../temp-folder.js';
 
 const USER = 'me';

@@ -12,13 +12,13 @@ import { pipeline } from 'node:stream/promises';
 import { DEFAULT_CONCURRENCY, mapOrdered } from '../../../src/io/concurrency.js';
 import { collect, contentOf } from '../../../src/io/streams.js';
 import { type Manifest, parseManifest } from '../../../src/oci/manifest.js';
-import { anonymous } from '../../../src/registry/credentials.js';
+import { anonymous } from '../../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../../src/registry/open.js';
-import type { ImageSource, ImageTarget } from '../../../src/registry/store.js';
-import { type LinkTraffic, openLink, type Link } from '../link/link.js';
-import type { ResetPlan } from '../link/resets.js';
-import { startDockerRegistry } from '../registries.js';
-import { projectRoot } from '../tools.js';
+import type { ImageSource, ImageTarget } from '../../../src/registry/stores/store.js';
+import { type LinkTraffic, openLink, type Link } from '../registries/link/link.js';
+import type { ResetPlan } from '../registries/link/resets.js';
+import { startDockerRegistry } from '../registries/registries.js';
+import { projectRoot } from '../references/tools.js';
 import { table } from './report.js';
 
 export interface LinkStudy {

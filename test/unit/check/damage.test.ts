@@ -7,9 +7,12 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { inspectBootstrap } from '../../../src/check/opened.js';
-import { referenceBootstrap, referenceBootstrapDigest } from '../../support/reference-bootstraps.js';
-import { referenceJson } from '../../support/fixtures.js';
-import { applyEdits, type Edit } from '../../support/mutations.js';
+import {
+  referenceBootstrap,
+  referenceBootstrapDigest,
+} from '../../support/references/reference-bootstraps.js';
+import { referenceJson } from '../../support/images/fixtures.js';
+import { applyEdits, type Edit } from '../../support/damage/mutations.js';
 
 interface Damage {
   readonly name: string;

@@ -8,16 +8,16 @@ import { diffTrees, type ComparableTree } from '../../../src/check/tree-diff.js'
 import { bootstrapOf } from '../../../src/look/bootstrap-layer.js';
 import { buildLayerTree } from '../../../src/merge/layer-tree.js';
 import { overlay } from '../../../src/merge/overlay.js';
-import type { ScannedLayer } from '../../../src/native.js';
+import type { ScannedLayer } from '../../../src/native/index.js';
 import { allPlatforms } from '../../../src/oci/platform.js';
-import { audit } from '../../../src/rafs-builder/audit.js';
-import { SUPER_OFFSET, superBlock } from '../../../src/rafs-builder/v6.js';
-import { converted, sourceImage } from '../../e2e/check-lab.js';
-import { referenceDigests, referenceLayers } from '../../support/fixtures.js';
-import { flipped } from '../../support/flipped.js';
-import { scanImage } from '../../support/pack.js';
-import { referenceBootstrap } from '../../support/reference-bootstraps.js';
-import { dir, file, hardlink, layer } from '../../support/tar.js';
+import { audit } from '../../../src/rafs-builder/rules/audit.js';
+import { SUPER_OFFSET, superBlock } from '../../../src/rafs-builder/layout/v6.js';
+import { converted, sourceImage } from '../../support/images/check-lab.js';
+import { referenceDigests, referenceLayers } from '../../support/images/fixtures.js';
+import { flipped } from '../../support/damage/flipped.js';
+import { scanImage } from '../../support/images/pack.js';
+import { referenceBootstrap } from '../../support/references/reference-bootstraps.js';
+import { dir, file, hardlink, layer } from '../../support/images/tar.js';
 
 for (const name of ['basic', 'xattrs-hardlinks', 'devices', 'chunks', 'symlinks', 'no-data', 'zran']) {
   test(`check finds in ${name} what the rules find alone, whichever byte is changed`, () => {

@@ -11,7 +11,12 @@ import type { Descriptor } from '../../../src/oci/descriptor.js';
 import { sha256, type Digest } from '../../../src/oci/digest.js';
 import { ANNOTATION, MEDIA, NYDUS_OS_FEATURE } from '../../../src/oci/media-types.js';
 import { EMPTY_LAYER_BYTES, EMPTY_LAYER_DIFF_ID } from '../../../src/oci/nydus.js';
-import type { FetchOptions, ImageSource, ImageTarget, PushOutcome } from '../../../src/registry/store.js';
+import type {
+  FetchOptions,
+  ImageSource,
+  ImageTarget,
+  PushOutcome,
+} from '../../../src/registry/stores/store.js';
 
 export type Json = Record<string, unknown>;
 

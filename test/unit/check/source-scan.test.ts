@@ -9,9 +9,9 @@ import type { ByteStream } from '../../../src/io/streams.js';
 import type { Descriptor } from '../../../src/oci/descriptor.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
 import { allPlatforms } from '../../../src/oci/platform.js';
-import type { FetchOptions } from '../../../src/registry/store.js';
-import { converted, OCI, putImage, sourceImage } from '../../e2e/check-lab.js';
-import { file, layer } from '../../support/tar.js';
+import type { FetchOptions } from '../../../src/registry/stores/store.js';
+import { converted, OCI, putImage, sourceImage } from '../../support/images/check-lab.js';
+import { file, layer } from '../../support/images/tar.js';
 import { MemoryStore } from './memory-store.js';
 
 const LAYERS = [layer(file('a', 'lower')), layer(file('b', 'upper'))];

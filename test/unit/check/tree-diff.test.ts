@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { diffTrees, type ComparableTree } from '../../../src/check/tree-diff.js';
 import type { RawName, RawPath } from '../../../src/oci/raw-name.js';
-import { chunkRef, type Inode, type TreeNode } from '../../../src/rafs-builder/tree.js';
+import { chunkRef, type Inode, type TreeNode } from '../../../src/rafs-builder/model/tree.js';
 
 const BASE = { mode: 0o644, uid: 0, gid: 0, mtime: 1, mtimeNsec: 0, xattrs: [], layer: 0 } as const;
 

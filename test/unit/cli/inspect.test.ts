@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Command } from 'commander';
 import type { CliContext } from '../../../src/cli/context.js';
-import { addInspectCommand } from '../../../src/cli/inspect.js';
+import { addInspectCommand } from '../../../src/cli/commands/inspect.js';
 import { FormatError, LocalIoError, UsageError } from '../../../src/errors.js';
-import { buildBlobTail } from '../../support/blob-tail.js';
-import { rafsFormats } from '../../../src/rafs-builder/index.js';
-import { parseDump } from '../../support/bootstrap-dump.js';
-import { referenceText } from '../../support/fixtures.js';
+import { buildBlobTail } from '../../second-opinion/blob-tail.js';
+import { writeV6 } from '../../second-opinion/write.js';
+import { parseDump } from '../../support/images/bootstrap-dump.js';
+import { referenceText } from '../../support/images/fixtures.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'nydusify-ts-inspect-'));
 after(() => {
@@ -24,11 +24,11 @@ function stored(name: string, bytes: Uint8Array): string {
 }
 
 const dump = referenceText('basic', 'v6-zstd', 'merged.dump');
-const basicBytes = rafsFormats[6].write(parseDump(dump));
+const basicBytes = writeV6(parseDump(dump));
 const basic = stored('basic.boot', basicBytes);
 const overlay = stored(
   'overlay.boot',
-  rafsFormats[6].write(parseDump(referenceText('overlay', 'v6-zstd', 'merged.dump'))),
+  writeV6(parseDump(referenceText('overlay', 'v6-zstd', 'merged.dump'))),
 );
 
 async function inspect(

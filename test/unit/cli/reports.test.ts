@@ -3,14 +3,14 @@ import { test, type TestContext } from 'node:test';
 import { Chalk } from 'chalk';
 import type { CheckResult } from '../../../src/check/check.js';
 import { finding } from '../../../src/check/finding.js';
-import { plainText, terminalText } from '../../../src/cli/check-text.js';
+import { plainText, terminalText } from '../../../src/cli/text/check.js';
 import { html } from '../../../src/cli/report/html-escape.js';
 import { isReportFormat, REPORTS } from '../../../src/cli/report/report.js';
 import { sha256 } from '../../../src/oci/digest.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
 import { rawNameFromText, type RawPath } from '../../../src/oci/raw-name.js';
 import { needs } from '../../support/needs.js';
-import { runTool } from '../../support/tools.js';
+import { runTool } from '../../support/references/tools.js';
 
 /** Everything that an image can say is hostile. */
 const EVIL = '<script>alert("x")</script>&\'`|]]>\u0000\u202e@everyone [a](b) **b**\nnext';

@@ -17,7 +17,7 @@ import { sha256 } from '../../../src/oci/digest.js';
 import type { Manifest } from '../../../src/oci/manifest.js';
 import { ANNOTATION, MEDIA } from '../../../src/oci/media-types.js';
 import { parsePlatforms } from '../../../src/oci/platform.js';
-import { anonymous } from '../../../src/registry/credentials.js';
+import { anonymous } from '../../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../../src/registry/open.js';
 import { convertImage } from '../../../src/convert/convert.js';
 import {
@@ -26,7 +26,7 @@ import {
   buildIndex,
   type BuiltImage,
   part,
-} from '../../support/built-image.js';
+} from '../../support/images/built-image.js';
 import {
   convert,
   type ConfigJson,
@@ -34,8 +34,8 @@ import {
   type Converted,
   indexOf,
   store,
-} from '../../support/conversion.js';
-import { dir, file, layer, symlink, whiteout } from '../../support/tar.js';
+} from '../../support/images/conversion.js';
+import { dir, file, layer, symlink, whiteout } from '../../support/images/tar.js';
 import { tempFolder } from '../../support/temp-folder.js';
 
 const LAYERS = [

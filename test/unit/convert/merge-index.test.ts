@@ -6,8 +6,8 @@ import { UnsupportedError } from '../../../src/errors.js';
 import { sha256 } from '../../../src/oci/digest.js';
 import { ANNOTATION, MEDIA, NYDUS_OS_FEATURE } from '../../../src/oci/media-types.js';
 import { parsePlatforms } from '../../../src/oci/platform.js';
-import type { ImageSource } from '../../../src/registry/store.js';
-import { anonymous } from '../../../src/registry/credentials.js';
+import type { ImageSource } from '../../../src/registry/stores/store.js';
+import { anonymous } from '../../../src/registry/auth/credentials.js';
 import { openSource } from '../../../src/registry/open.js';
 import {
   buildAttestation,
@@ -16,9 +16,9 @@ import {
   type BuiltImage,
   type IndexEntry,
   part,
-} from '../../support/built-image.js';
-import { convert, convertFrom, indexOf, store } from '../../support/conversion.js';
-import { file, layer } from '../../support/tar.js';
+} from '../../support/images/built-image.js';
+import { convert, convertFrom, indexOf, store } from '../../support/images/conversion.js';
+import { file, layer } from '../../support/images/tar.js';
 
 const LAYERS = [layer(file('a', 'a'.repeat(5000))), layer(file('b', 'b'.repeat(7000)))];
 const MERGE = { mergePlatform: true } as const;

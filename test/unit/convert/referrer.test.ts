@@ -4,11 +4,11 @@ import { test } from 'node:test';
 import type { JsonObject } from '../../../src/oci/manifest.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
 import { openSource } from '../../../src/registry/open.js';
-import { anonymous } from '../../../src/registry/credentials.js';
-import { listReferrers } from '../../../src/registry/referrers.js';
-import { buildImage, buildIndex, type BuiltImage } from '../../support/built-image.js';
-import { convert, indexOf } from '../../support/conversion.js';
-import { dir, file, layer } from '../../support/tar.js';
+import { anonymous } from '../../../src/registry/auth/credentials.js';
+import { listReferrers } from '../../../src/registry/stores/referrers.js';
+import { buildImage, buildIndex, type BuiltImage } from '../../support/images/built-image.js';
+import { convert, indexOf } from '../../support/images/conversion.js';
+import { dir, file, layer } from '../../support/images/tar.js';
 
 const LAYERS = [layer(dir('etc'), file('etc/motd', 'hello'))];
 const image = buildImage({ layers: LAYERS });

@@ -9,7 +9,7 @@ import {
 import { startRegistry } from '../../../src/embedded-registry/server.js';
 import { contentOf } from '../../../src/io/streams.js';
 import { sha256 } from '../../../src/oci/digest.js';
-import { anonymous } from '../../../src/registry/credentials.js';
+import { anonymous } from '../../../src/registry/auth/credentials.js';
 import { openTarget } from '../../../src/registry/open.js';
 import { tempFolder } from '../../support/temp-folder.js';
 

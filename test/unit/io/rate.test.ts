@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { InterruptedError } from '../../../src/errors.js';
 import { paced, RateLimit } from '../../../src/io/rate.js';
 import { collect, contentOf } from '../../../src/io/streams.js';
-import { noise } from '../../support/sample-image.js';
+import { noise } from '../../support/images/sample-image.js';
 
 test('all that share a limit stay below it together, and lose nothing', async () => {
   const bytes = noise(300_000, 1);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { planRanges, type LocatedChunk } from '../../../src/look/chunks.js';
 import { sha256 } from '../../../src/oci/digest.js';
-import type { BlobRecord } from '../../../src/rafs-builder/tree.js';
+import type { BlobRecord } from '../../../src/rafs-builder/model/tree.js';
 
 function blobNamed(name: string): Pick<LocatedChunk, 'blob' | 'layer'> {
   const digest = sha256(Buffer.from(name));

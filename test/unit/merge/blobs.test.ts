@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InternalError } from '../../../src/errors.js';
-import { numberBlobs, storedOffsets } from '../../support/blobs.js';
-import { blobOrder, layerBootstrap, mergedBootstrap } from '../../support/bootstraps.js';
+import { numberBlobs, storedOffsets } from '../../support/images/blobs.js';
+import { blobOrder, layerBootstrap, mergedBootstrap } from '../../second-opinion/bootstraps.js';
 import { buildLayerTree } from '../../../src/merge/layer-tree.js';
-import { type ChunkRef, chunkBlob, chunkIndex, chunkRef } from '../../../src/rafs-builder/tree.js';
-import { blobFeatures } from '../../../src/rafs-builder/v6.js';
+import { type ChunkRef, chunkBlob, chunkIndex, chunkRef } from '../../../src/rafs-builder/model/tree.js';
+import { blobFeatures } from '../../../src/rafs-builder/layout/v6.js';
 import { type Unplaced, blob, chunked, entries, file, hardlink, inodeAt, tree } from './entries.js';
 
 const settings = { chunkSize: 4096, compressor: 'zstd', digester: 'blake3' } as const;

@@ -11,7 +11,7 @@ import {
   type TreeNode,
   chunkIndex,
   chunkRef,
-} from '../../../src/rafs-builder/tree.js';
+} from '../../../src/rafs-builder/model/tree.js';
 import { type LayerTree, buildLayerTree } from '../../../src/merge/layer-tree.js';
 
 export interface Attributes {

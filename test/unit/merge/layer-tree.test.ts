@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FormatError } from '../../../src/errors.js';
 import { type RawPath, rawNameBytes, rawNameFromBytes } from '../../../src/oci/raw-name.js';
-import type { LayerEntry } from '../../../src/rafs-builder/tree.js';
+import type { LayerEntry } from '../../../src/rafs-builder/model/tree.js';
 import { buildLayerTree } from '../../../src/merge/layer-tree.js';
 import {
   cpuMs,

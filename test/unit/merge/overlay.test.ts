@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { FormatError } from '../../../src/errors.js';
-import type { TreeNode } from '../../../src/rafs-builder/tree.js';
+import type { TreeNode } from '../../../src/rafs-builder/model/tree.js';
 import { overlay } from '../../../src/merge/overlay.js';
 import {
   type Unplaced,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { InvalidReferenceError, UsageError } from '../../../src/errors.js';
-import { anonymous } from '../../../src/registry/credentials.js';
+import { anonymous } from '../../../src/registry/auth/credentials.js';
 import { formatLocation, parseLocation } from '../../../src/registry/location.js';
 import { openSource, openTarget } from '../../../src/registry/open.js';
 

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type LinkOptions, openLink, type Link } from '../../support/link/link.js';
-import { type ResetPlan, Resets } from '../../support/link/resets.js';
+import { type LinkOptions, openLink, type Link } from '../../support/registries/link/link.js';
+import { type ResetPlan, Resets } from '../../support/registries/link/resets.js';
 
 /** A server behind a link, and a way to connect to it. */
 async function setUp(

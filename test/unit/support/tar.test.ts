@@ -16,7 +16,7 @@ import {
   symlink,
   tarBytes,
   whiteout,
-} from '../../support/tar.js';
+} from '../../support/images/tar.js';
 
 /** What Python's tarfile, which nobody here wrote, reads in a tar. */
 function readByPython(tar: Buffer): unknown {

@@ -1,8 +1,0 @@
-/** `npm run bench`: sets up what has changed, builds the native yardstick, then runs scripts/bench/main.ts. */
-import { buildBound, orSay, runCompiled, setup } from './setup.mjs';
-
-orSay(() => {
-  setup();
-  buildBound();
-  runCompiled('scripts/bench/main.js', process.argv.slice(2));
-});

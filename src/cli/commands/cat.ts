@@ -1,0 +1,61 @@
+/** `nydusify cat`: contents of files, byte for byte; of a Nydus image only their chunks are fetched. */
+import type { Command } from 'commander';
+import { NoSuchPathError } from '../../errors.js';
+import { lookup, pathFromText, showPath } from '../../look/lookup.js';
+import type { CliContext } from '../context.js';
+import { addFlags, addHelpFlag, type Flag } from '../flags/flags.js';
+import { Looking, LOCATIONS, LOOK_FLAGS, OUTPUT } from './look.js';
+
+export const CAT_FLAGS: readonly Flag[] = LOOK_FLAGS.filter(({ name }) => name !== 'json');
+
+const EXAMPLES = `
+Symbolic links are followed inside the image. Every chunk is verified before it is printed: what comes out is what the image
+promises, or the exit code is 5.
+
+Examples:
+  $ nydusify cat registry.example/app:1.0-nydus /etc/os-release
+  $ nydusify cat registry.example/app:1.0-nydus /usr/bin/app > app
+  $ nydusify cat --stats registry.example/app:1.0-nydus /etc/passwd /etc/group`;
+
+export function addCatCommand(program: Command, context: CliContext): void {
+  const command = program
+    .command('cat')
+    .summary('print files of an image in its registry')
+    .description(`Prints files of an image without pulling it.\n\n${LOCATIONS}`)
+    .argument('<ref>', 'the image')
+    .argument('<path...>', 'files to print, one after the other')
+    .usage('[options] REF PATH…')
+    .addHelpText('after', EXAMPLES);
+  addFlags(command, CAT_FLAGS);
+  addHelpFlag(command, OUTPUT);
+  command.action(async (location: string, paths: readonly string[]) => {
+    await using looking = new Looking(command, CAT_FLAGS, context);
+    await print(looking, location, paths);
+    looking.stats();
+  });
+}
+
+async function print(looking: Looking, location: string, paths: readonly string[]): Promise<void> {
+  const [first = '', ...more] = paths;
+  const onePath = more.length === 0 ? { path: pathFromText(first) } : {};
+  const filesystem = await looking.filesystem(location, onePath);
+  for (const text of paths) {
+    try {
+      const { node, path } = lookup(filesystem.root, pathFromText(text), { follow: true });
+      const { inode } = node;
+      if (inode.kind !== 'file') {
+        throw new NoSuchPathError(`${showPath(path)} is a ${inode.kind}, not a file`, {
+          hint: inode.kind === 'directory' ? `nydusify ls ${location} ${showPath(path)}` : undefined,
+        });
+      }
+      for await (const bytes of filesystem.open(inode, path, looking.call)) {
+        await looking.context.writeBytes?.(bytes);
+      }
+    } catch (error) {
+      // The other files are printed all the same.
+      if (!(error instanceof NoSuchPathError) || paths.length === 1) throw error;
+      looking.context.stderr.write(`error: ${error.message}\n`);
+      looking.context.exitCode = 1;
+    }
+  }
+}

@@ -1,0 +1,303 @@
+/** `nydusify check`: flags in, `checkImage`, findings out. Exit 0 when nothing is wrong, 1 when something is. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Command } from 'commander';
+import { checkImage } from '../../check/check.js';
+import { LocalIoError, UsageError } from '../../errors.js';
+import { parsePlatforms } from '../../oci/platform.js';
+import { openSource, type OpenOptions } from '../../registry/open.js';
+import type { ImageSource } from '../../registry/stores/store.js';
+import type { ConvertEvent } from '../../reporter.js';
+import type { CliContext } from '../context.js';
+import { openOptions } from '../flags/environment.js';
+import { addFlags, readFlags, requireFlags, type Flag, type FlagValues } from '../flags/flags.js';
+import { returnFreedMemory } from '../../native/index.js';
+import { REGISTRY_FLAGS, registryFlags, transferOptions } from '../flags/registry.js';
+import { checkText } from '../text/check.js';
+import { isReportFormat, REPORTS, type ReportFormat } from '../report/report.js';
+
+const IMAGES = 'Images:';
+const OUTPUT = 'Output:';
+const ACCEPTED = 'Accepted without effect:';
+
+const BACKEND_FLAGS: readonly Flag[] = ['source', 'target'].flatMap((side) =>
+  (
+    [
+      ['type', 'BACKEND_TYPE'],
+      ['config', 'BACKEND_CONFIG'],
+      ['config-file', 'BACKEND_CONFIG_FILE'],
+    ] as const
+  ).map(([name, env]): Flag => ({
+    name: `${side}-backend-${name}`,
+    type: 'string',
+    env,
+    group: ACCEPTED,
+    hidden: true,
+    help: 'not supported yet',
+  })),
+);
+
+/** What upstream needs and this does not. */
+const ACCEPTED_FLAGS: readonly (Flag & { readonly note: string })[] = [
+  {
+    name: 'multi-platform',
+    type: 'boolean',
+    env: 'MULTI_PLATFORM',
+    group: ACCEPTED,
+    help: 'every platform is checked anyway',
+    note: 'every platform of the target is checked anyway',
+  },
+  {
+    name: 'nydus-image',
+    type: 'string',
+    value: 'path',
+    env: 'NYDUS_IMAGE',
+    group: ACCEPTED,
+    help: 'no second binary is needed',
+    note: 'no second binary is needed',
+  },
+  {
+    name: 'nydusd',
+    type: 'string',
+    value: 'path',
+    env: 'NYDUSD',
+    group: ACCEPTED,
+    help: 'nothing is mounted',
+    note: 'nothing is mounted',
+  },
+];
+
+/** All flags of `check`, in the order of its help. */
+export const CHECK_FLAGS: readonly Flag[] = [
+  {
+    name: 'target',
+    type: 'string',
+    value: 'image',
+    env: 'TARGET',
+    group: IMAGES,
+    help: 'Nydus image to check',
+  },
+  {
+    name: 'source',
+    type: 'string',
+    value: 'image',
+    env: 'SOURCE',
+    group: IMAGES,
+    help: 'image that it was made from: every file is compared',
+  },
+  {
+    name: 'sample',
+    type: 'string',
+    value: 'percent',
+    group: IMAGES,
+    help: 'read only so much of the chunk data, always the same pieces: a quick look, as in --sample 5%',
+  },
+  {
+    name: 'platform',
+    type: 'string',
+    value: 'list',
+    group: IMAGES,
+    help: 'os/arch[/variant], or a comma list of them; default: every platform of the target',
+  },
+  {
+    name: 'bootstrap-only',
+    type: 'boolean',
+    group: IMAGES,
+    help: 'read no chunk data: manifests, bootstraps and, by range, what blobs say of themselves',
+  },
+  ...REGISTRY_FLAGS,
+  {
+    name: 'clients',
+    type: 'boolean',
+    group: OUTPUT,
+    help: 'tell what each client makes of the target: nydus-snapshotter, containerd, Docker, podman, skopeo, crane',
+  },
+  {
+    name: 'report',
+    type: 'string',
+    value: 'format> <file',
+    pair: true,
+    group: OUTPUT,
+    help: 'write a report, json, html, markdown or junit, to a file (- is standard output); may be given several times',
+  },
+  { name: 'json', type: 'boolean', group: OUTPUT, help: 'print the result as JSON' },
+  {
+    name: 'work-dir',
+    type: 'string',
+    value: 'path',
+    env: 'WORK_DIR',
+    group: OUTPUT,
+    help: 'write manifests, configs and unpacked bootstraps there; what was in it stays',
+  },
+  {
+    name: 'threads',
+    type: 'string',
+    value: 'n',
+    group: OUTPUT,
+    help: 'threads that decode; default: one a core',
+  },
+  ...ACCEPTED_FLAGS,
+  ...BACKEND_FLAGS,
+];
+
+const EXAMPLES = `
+Examples:
+  nydusify check registry.example.org/app:nydus
+      manifest, bootstrap and every chunk of every platform
+  nydusify check registry.example.org/app:nydus registry.example.org/app:1.0
+      and the whole filesystem, file by file, against the image that it was made from
+  nydusify check --clients --report html check.html --report junit check.xml registry.example.org/app:nydus
+      what every client makes of it, as a page and for the CI server too
+  nydusify check --json --target app:nydus | jq '.findings[].id'
+`;
+
+export function addCheckCommand(program: Command, context: CliContext): void {
+  const command = program
+    .command('check')
+    .summary('verify a Nydus image, without root, mount or daemon')
+    .description(
+      'Verifies a Nydus image: manifest, config, bootstrap and the digest of every chunk, and with a source the whole\n' +
+        'filesystem. Every platform and both halves of a merged index are looked at. Exit status 1 says that faults were found.',
+    )
+    .argument('[target]', 'Nydus image to check, as --target')
+    .argument('[source]', 'image that it was made from, as --source')
+    .addHelpText('after', EXAMPLES);
+  addFlags(command, CHECK_FLAGS);
+  command.action(async (target: string | undefined, source: string | undefined) => {
+    await runCheck(readFlags(command, CHECK_FLAGS, context.env), { target, source }, context);
+  });
+}
+
+interface Positional {
+  readonly target: string | undefined;
+  readonly source: string | undefined;
+}
+
+async function runCheck(flags: FlagValues, positional: Positional, context: CliContext): Promise<void> {
+  const location = locationOf(flags, 'target', positional.target);
+  if (location === undefined) requireFlags(['target']);
+  const sourceLocation = locationOf(flags, 'source', positional.source);
+  refuseBackends(flags);
+  const json = flags.isOn('json');
+  const reports = reportsOf(flags);
+  const sample = sampleOf(flags);
+  const say = (line: string): unknown => (json ? undefined : context.stderr.write(`${line}\n`));
+  for (const { name, note } of ACCEPTED_FLAGS)
+    if (flags.isGiven(name)) say(`note: --${name} has no effect: ${note}`);
+
+  returnFreedMemory();
+  const transfer = transferOptions(flags);
+  await using target = openSource(location ?? '', {
+    ...(await openOptions(context.env, registryFlags(flags, 'target'), { transfer })),
+    side: 'target',
+  });
+  await using source = openOptional(
+    sourceLocation,
+    await openOptions(context.env, registryFlags(flags, 'source'), { transfer }),
+  );
+  const platform = flags.text('platform');
+  const workDir = flags.text('work-dir');
+  const result = await checkImage(
+    target,
+    source,
+    {
+      ...(platform === undefined ? {} : { platforms: parsePlatforms(platform) }),
+      threads: flags.number('threads') ?? availableParallelism(),
+      ...(sample === undefined ? {} : { sample }),
+      clients: flags.isOn('clients') || reports.length > 0,
+      details: reports.length > 0,
+      bootstrapOnly: flags.isOn('bootstrap-only'),
+      ...(workDir === undefined ? {} : { keep: (path, bytes) => keep(join(workDir, path), bytes) }),
+    },
+    { signal: context.signal, reporter: { emit: (event) => say(eventLine(event)) } },
+  );
+  for (const { format, path } of reports) {
+    const text = REPORTS[format](result);
+    if (path === '-') context.stdout.write(text);
+    else await keep(path, Buffer.from(text));
+  }
+  if (json) context.stdout.write(REPORTS.json(result));
+  else if (!reports.some(({ path }) => path === '-')) context.stdout.write(checkText(result, context));
+  if (result.verdict === 'bad') context.exitCode = 1;
+}
+
+function locationOf(
+  flags: FlagValues,
+  name: 'target' | 'source',
+  positional: string | undefined,
+): string | undefined {
+  const flag = flags.text(name);
+  if (positional === undefined || flag === undefined || positional === flag) return positional ?? flag;
+  throw new UsageError(`the ${name} is given twice: "${positional}" and --${name} "${flag}"`);
+}
+
+interface WantedReport {
+  readonly format: ReportFormat;
+  /** `-` is standard output. */
+  readonly path: string;
+}
+
+function reportsOf(flags: FlagValues): readonly WantedReport[] {
+  return flags.pairs('report').map(([format, path]) => {
+    if (!isReportFormat(format))
+      throw new UsageError(`--report should be one of [${Object.keys(REPORTS).join(' ')}], not "${format}"`, {
+        hint: '--report html check.html',
+      });
+    return { format, path };
+  });
+}
+
+/** Percent; undefined for all. */
+function sampleOf(flags: FlagValues): number | undefined {
+  const text = flags.text('sample');
+  if (text === undefined) return undefined;
+  const percent = /^([0-9]+(?:\.[0-9]+)?)%?$/.exec(text)?.[1];
+  if (percent === undefined || Number(percent) <= 0 || Number(percent) > 100)
+    throw new UsageError(`--sample "${text}" is no percentage above 0 and up to 100`, {
+      hint: '--sample 5%',
+    });
+  return Number(percent) === 100 ? undefined : Number(percent);
+}
+
+function refuseBackends(flags: FlagValues): void {
+  for (const { name, env } of BACKEND_FLAGS) {
+    if (flags.text(name) === undefined) continue;
+    throw new UsageError(`--${name} is not supported yet: blobs are read from the registry`, {
+      hint: `leave it out; it can also come from the environment variable ${env ?? ''}`,
+    });
+  }
+}
+
+function openOptional(location: string | undefined, options: OpenOptions): ImageSource | undefined {
+  return location === undefined ? undefined : openSource(location, options);
+}
+
+async function keep(path: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, bytes);
+  } catch (cause) {
+    throw new LocalIoError(`cannot write ${path}`, {
+      cause,
+      hint: 'give another place with --work-dir or --report',
+    });
+  }
+}
+
+function eventLine(event: ConvertEvent): string {
+  switch (event.type) {
+    case 'step':
+      return event.message;
+    case 'warning':
+      return `warning: ${event.message}`;
+    case 'retry':
+      return `${event.what}: trying again in ${Math.round(event.delayMs)} ms (attempt ${event.attempt})`;
+    case 'resolved':
+    case 'image.start':
+    case 'layer.progress':
+    case 'layer.done':
+    case 'image.stages':
+      return event.type; // not emitted by a check
+  }
+}

@@ -1,0 +1,153 @@
+/** `nydusify convert`: flags in, the library called, the result shown. What it needs is loaded when it runs, not before. */
+import { appendFileSync, closeSync, openSync, writeFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import type { ConvertResult } from '../../convert/convert.js';
+import { systemReason } from '../../io/scratch.js';
+import type { CliContext, Output } from '../context.js';
+import { openOptions } from '../flags/environment.js';
+import { FILE_PROBLEMS } from '../flags/file-problems.js';
+import { addFlags, addHelpFlag, readFlags } from '../flags/flags.js';
+import { CONVERT_FLAGS, GLOBAL_FLAGS, LATER_FLAGS, OUTPUT } from '../flags/convert.js';
+import { type ConvertRequest, convertRequest } from '../flags/options.js';
+import { logSettings, type LogSettings } from '../log.js';
+import { convertSummary } from '../text/summary.js';
+
+const EXAMPLES = `
+Examples:
+  A Nydus image beside the original:
+    $ nydusify convert registry.example/app:1.0 registry.example/app:1.0-nydus
+  One index for every client, old and new (recommended), for all platforms:
+    $ nydusify convert --merge-platform --all-platforms registry.example/app:1.0 registry.example/app:1.0-nydus
+  As upstream's nydusify is called:
+    $ nydusify convert --source registry.example/app:1.0 --target-suffix -nydus
+  Out of a build's folder, or an archive, into one:
+    $ nydusify convert oci:build/image:v1 registry.example/app:v1-nydus
+    $ nydusify convert docker-archive:app.tar oci-archive:app-nydus.tar:v1
+  A registry of one's own without TLS, sizes and times into a file:
+    $ nydusify convert --plain-http --output-json run.json registry.lan:5000/app:1.0 registry.lan:5000/app:1.0-nydus
+
+The last line on standard output says what to deploy: registry.example/app@sha256:…`;
+
+export function addConvertCommand(program: Command, context: CliContext): void {
+  const command = program
+    .command('convert')
+    .summary('convert an image to a Nydus image')
+    .description(
+      'Converts an OCI or Docker image to a Nydus (RAFS v6) image.\n\n' +
+        'SOURCE and TARGET are image references, or oci:FOLDER[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REFERENCE] (source only).',
+    )
+    .argument('[source]', 'image to convert; the same as --source')
+    .argument('[target]', 'where the result goes; the same as --target')
+    .usage('[options] SOURCE TARGET')
+    .addHelpText('after', EXAMPLES);
+  addFlags(command, [...CONVERT_FLAGS, ...LATER_FLAGS]);
+  addHelpFlag(command, OUTPUT);
+  command.action(async (source: string | undefined, target: string | undefined) => {
+    const flags = readFlags(command, [...GLOBAL_FLAGS, ...CONVERT_FLAGS, ...LATER_FLAGS], context.env);
+    const request = convertRequest(flags, [source, target], {
+      ...FILE_PROBLEMS,
+    });
+    const log = logSettings(flags, context);
+    for (const note of [...log.notes, ...request.notes]) context.stderr.write(`note: ${note}\n`);
+    const result = await run(request, log, context);
+    context.stdout.write(`${await deployName(result)}\n`);
+  });
+}
+
+async function run(request: ConvertRequest, log: LogSettings, context: CliContext): Promise<ConvertResult> {
+  const [{ returnFreedMemory }, { convertImage }, { openSource, openTarget }, { openProgress }, locations] =
+    await Promise.all([
+      import('../../native/index.js'),
+      import('../../convert/convert.js'),
+      import('../../registry/open.js'),
+      import('../text/progress.js'),
+      import('../flags/locations.js'),
+    ]);
+  returnFreedMemory();
+  const { options, registries, pushRetry } = request;
+  const { workDir } = options;
+  const transfer = { ...request.transfer, chunkSize: request.pushChunkSize };
+  const sourceOptions = await openOptions(context.env, registries.source, { workDir, transfer });
+  await using source = openSource(await locations.sourceLocation(request), sourceOptions);
+  await using target = openTarget(
+    locations.targetLocation(request),
+    await openOptions(context.env, registries.target, { retry: pushRetry, workDir, transfer }),
+  );
+  using logFile = log.file === undefined ? undefined : openLogFile(log.file, context);
+  const progress = await openProgress(log.quiet ? 'none' : request.progress, context, logFile);
+  try {
+    const result = await convertImage(
+      source,
+      target,
+      { ...options, openOriginal: (location) => openSource(location, sourceOptions) },
+      { signal: context.signal, reporter: progress.reporter },
+    );
+    progress.stop();
+    if (!log.quiet && request.progress !== 'json' && request.progress !== 'none') {
+      (logFile ?? context.stderr).write(`${convertSummary(result)}\n`);
+    }
+    writeReport(request.outputJson, report(result), context);
+    return result;
+  } catch (error) {
+    progress.stop();
+    writeReport(request.outputJson, null, context);
+    throw error;
+  }
+}
+
+/** `repository@digest` for a registry; for files the location with the digest behind it. */
+async function deployName({ target, root }: ConvertResult): Promise<string> {
+  const [{ formatLocation, parseLocation }, { formatReference }] = await Promise.all([
+    import('../../registry/location.js'),
+    import('../../oci/reference.js'),
+  ]);
+  const location = parseLocation(target);
+  if (location.kind !== 'registry') return formatLocation({ ...location, digest: root.digest });
+  const { registry, repository } = location.reference;
+  return formatReference({ registry, repository, digest: root.digest });
+}
+
+const NS_PER_MS = 1e6;
+
+/** Upstream's schema: whole numbers and nothing else, since its readers decode into a map of them. */
+export function report({ sourceBytes, targetBytes, times }: ConvertResult): Readonly<Record<string, number>> {
+  return {
+    SourceImageSize: sourceBytes,
+    TargetImageSize: targetBytes,
+    SourcePullElapsed: Math.round(times.pull * NS_PER_MS),
+    ConversionElapsed: Math.round(times.conversion * NS_PER_MS),
+    TargetPushElapsed: Math.round(times.push * NS_PER_MS),
+  };
+}
+
+/** A report that cannot be written is no reason to fail a conversion that has succeeded. */
+function writeReport(
+  path: string | undefined,
+  content: Readonly<Record<string, number>> | null,
+  context: CliContext,
+): void {
+  if (path === undefined) return;
+  try {
+    writeFileSync(path, JSON.stringify(content));
+  } catch (error) {
+    context.stderr.write(`warning: cannot write ${path}: ${systemReason(error)}\n`);
+  }
+}
+
+/** A log file that cannot be opened costs the log, not the conversion. */
+function openLogFile(path: string, context: CliContext): (Output & Disposable) | undefined {
+  try {
+    const file = openSync(path, 'a');
+    return {
+      write: (text) => {
+        appendFileSync(file, text);
+      },
+      [Symbol.dispose]: () => {
+        closeSync(file);
+      },
+    };
+  } catch (error) {
+    context.stderr.write(`warning: cannot open log file ${path}: ${systemReason(error)}\n`);
+    return undefined;
+  }
+}

@@ -1,0 +1,100 @@
+/** `nydusify du`: what directories weigh, in files and in the chunks that must be fetched for them. */
+import type { Command } from 'commander';
+import type { Filesystem } from '../../look/filesystem.js';
+import { lookup, pathFromText, showPath } from '../../look/lookup.js';
+import { usageByDirectory, type ChunkSizes, type DirectoryUsage } from '../../look/usage.js';
+import type { RawPath } from '../../oci/raw-name.js';
+import type { CliContext } from '../context.js';
+import { addFlags, addHelpFlag, type Flag } from '../flags/flags.js';
+import { pathJson } from '../text/look.js';
+import { Looking, LOCATIONS, LOOK_FLAGS, OUTPUT } from './look.js';
+import { depthOf } from './tree.js';
+import { formatBytes, table } from '../text/units.js';
+
+const COUNTING = 'Counting:';
+
+export const DU_FLAGS: readonly Flag[] = [
+  {
+    name: 'depth',
+    alias: 'max-depth',
+    short: 'd',
+    type: 'string',
+    value: 'n',
+    default: '1',
+    group: COUNTING,
+    help: 'directories this many levels below PATH',
+  },
+  { name: 'bytes', short: 'b', type: 'boolean', group: COUNTING, help: 'whole bytes instead of kB and MB' },
+  ...LOOK_FLAGS,
+];
+
+const EXAMPLES = `
+size    bytes of the files in the directory, and below it; a file with several names counts once
+chunks  what these files come to when equal chunks count once
+stored  the same, compressed as it lies in the blobs: what a client fetches to read all of it
+own     the part of stored that nothing outside of the directory uses: what goes when it goes
+shared  the part that files elsewhere use too
+
+Largest first. Ordinary images have no chunks; for them only sizes are shown.
+
+Examples:
+  $ nydusify du registry.example/app:1.0-nydus
+  $ nydusify du -d 3 registry.example/app:1.0-nydus /usr
+  $ nydusify du --json registry.example/app:1.0-nydus | jq '.directories[] | select(.own.stored > 1e6)'`;
+
+export function addDuCommand(program: Command, context: CliContext): void {
+  const command = program
+    .command('du')
+    .summary('what the directories of an image weigh')
+    .description(`Counts the bytes of directories of an image without pulling it.\n\n${LOCATIONS}`)
+    .argument('<ref>', 'the image')
+    .argument('[path]', 'where to begin; / by default')
+    .usage('[options] REF [PATH]')
+    .addHelpText('after', EXAMPLES);
+  addFlags(command, DU_FLAGS);
+  addHelpFlag(command, OUTPUT);
+  command.action(async (location: string, path: string | undefined) => {
+    await using looking = new Looking(command, DU_FLAGS, context);
+    const depth = depthOf(looking.flags) ?? 1;
+    const filesystem = await looking.filesystem(location);
+    const start = lookup(filesystem.root, pathFromText(path ?? '/'), { follow: true }).path;
+    const usages = below(usageByDirectory(filesystem.root, chunkSizes(filesystem)), start, depth);
+    if (looking.json) {
+      looking.printJson(
+        { directories: usages.map((usage) => ({ ...usage, ...pathJson('path', usage.path) })) },
+        filesystem,
+      );
+    } else {
+      looking.print(usageTable(usages, filesystem.kind === 'nydus', looking.flags.isOn('bytes')));
+    }
+    looking.stats();
+  });
+}
+
+/** Undefined for plain layers: nothing in them is stored by chunk. */
+export function chunkSizes(filesystem: Filesystem): ChunkSizes | undefined {
+  return filesystem.kind === 'nydus' ? (ref) => filesystem.chunk(ref).record : undefined;
+}
+
+/** The directory itself and those at most `depth` levels below it, largest first. */
+function below(usages: readonly DirectoryUsage[], start: RawPath, depth: number): DirectoryUsage[] {
+  const inside = usages.filter(({ path }) => path === start || start === '' || path.startsWith(`${start}/`));
+  const top = inside.find(({ path }) => path === start)?.depth ?? 0;
+  return inside
+    .filter((usage) => usage.depth - top <= depth)
+    .sort((a, b) => b.unique.stored - a.unique.stored || b.bytes - a.bytes);
+}
+
+function* usageTable(usages: readonly DirectoryUsage[], chunks: boolean, exact: boolean): Generator<string> {
+  const size = exact ? String : formatBytes;
+  const head = ['files', 'size', ...(chunks ? ['chunks', 'stored', 'own', 'shared'] : []), 'path'];
+  const rows = usages.map((usage) => [
+    String(usage.files),
+    size(usage.bytes),
+    ...(chunks
+      ? [usage.unique.uncompressed, usage.unique.stored, usage.own.stored, usage.shared.stored].map(size)
+      : []),
+    showPath(usage.path),
+  ]);
+  yield* table([head, ...rows], new Set([head.length - 1]));
+}

@@ -1,0 +1,173 @@
+/**
+ * `nydusify inspect`: what an image is, by its manifests and bootstraps; and what is inside a bootstrap: of an image in its
+ * registry, in a file of its own, or in a RAFS blob. Nothing is changed, no data is read.
+ */
+import type { Command } from 'commander';
+import { FormatError, UsageError } from '../../errors.js';
+import { fetchBootstrap } from '../../look/nydus.js';
+import { chooseImage, platformName, readReference } from '../../look/images.js';
+import { summarizeReference } from '../../look/summary.js';
+import { platformMatches } from '../../oci/platform.js';
+import { audit } from '../../rafs-builder/rules/audit.js';
+import { describeAt, listTree, summarize } from '../../rafs-builder/show/describe.js';
+import { diffImages } from '../../rafs-builder/show/diff.js';
+import { dump as dumpImage } from '../../rafs-builder/show/dump.js';
+import { type RafsImage, readBootstrap } from '../../rafs-builder/versions.js';
+import { readBootstrapFile } from '../bootstrap-file.js';
+import type { CliContext } from '../context.js';
+import { addFlags, addHelpFlag, type Flag } from '../flags/flags.js';
+import { summaryJson, summaryLines } from '../text/inspect-summary.js';
+import { hostPlatform, isLocalFile, LineWriter, Looking, LOOK_FLAGS, OUTPUT } from './look.js';
+
+const BOOTSTRAP = 'Bootstrap:';
+
+export const INSPECT_FLAGS: readonly Flag[] = [
+  {
+    name: 'dump',
+    type: 'boolean',
+    group: BOOTSTRAP,
+    help: 'print every inode, chunk and table, one fact a line',
+  },
+  {
+    name: 'at',
+    type: 'string',
+    value: 'offset',
+    group: BOOTSTRAP,
+    help: 'name structure, field and value at this byte of the bootstrap',
+  },
+  {
+    name: 'diff',
+    type: 'boolean',
+    group: BOOTSTRAP,
+    help: 'compare two bootstraps by what they mean; exit 1 when they differ',
+  },
+  ...LOOK_FLAGS,
+];
+
+const EXAMPLES = `
+IMAGE is a reference, oci:FOLDER[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:REFERENCE]; FILE a bootstrap or a RAFS
+blob, whose own bootstrap is shown. Of images only manifests and bootstraps are fetched.
+
+Examples:
+  $ nydusify inspect registry.example/app:1.0-nydus              platforms, layers, chunks, what deduplication saved
+  $ nydusify inspect image.boot                                  summary and files of a bootstrap
+  $ nydusify inspect --dump registry.example/app:1.0-nydus       as text, to be searched and compared
+  $ nydusify inspect --at 0x3040 image.boot
+  $ nydusify inspect --diff old.boot registry.example/app:1.0-nydus`;
+
+export function addInspectCommand(program: Command, context: CliContext): void {
+  const command = program
+    .command('inspect')
+    .summary('what an image, a bootstrap or a RAFS blob holds')
+    .description('Shows what an image, a bootstrap or a RAFS blob holds.')
+    .argument('<image>', 'what to look into: an image or a file')
+    .argument('[other]', 'with --diff: what to compare it with')
+    .usage('[options] IMAGE|FILE')
+    .addHelpText('after', EXAMPLES);
+  addFlags(command, INSPECT_FLAGS);
+  addHelpFlag(command, OUTPUT);
+  command.action(async (location: string, other: string | undefined) => {
+    await using looking = new Looking(command, INSPECT_FLAGS, context);
+    await inspect(looking, location, other);
+    looking.stats();
+  });
+}
+
+async function inspect(looking: Looking, location: string, other: string | undefined): Promise<void> {
+  const { flags, context } = looking;
+  const [dump, diff, at] = [flags.isOn('dump'), flags.isOn('diff'), flags.text('at')];
+  if ([dump, at !== undefined, diff].filter(Boolean).length > 1)
+    throw new UsageError('--dump, --at and --diff exclude each other');
+  if (diff !== (other !== undefined)) {
+    throw new UsageError('--diff takes two bootstraps, everything else one', {
+      hint: 'nydusify inspect --diff OLD NEW; nydusify diff compares whole images',
+    });
+  }
+  const local = await isLocalFile(location);
+  const plain = !dump && !diff && at === undefined;
+  if (looking.json && (!plain || local))
+    throw new UsageError('--json is for the summary of an image; a bootstrap is shown as text');
+  if (plain && !local) {
+    await showImages(looking, location);
+    return;
+  }
+  const lines = new LineWriter(context);
+  const bytes = await bootstrapAt(looking, location);
+  if (at !== undefined) {
+    lines.all(describeAt(bytes, parseOffset(at, bytes.length)));
+  } else if (dump) {
+    lines.all(dumpImage(readImage(location, bytes)));
+  } else if (other !== undefined) {
+    const second = readImage(other, await bootstrapAt(looking, other));
+    const found = lines.all(diffImages(readImage(location, bytes), second));
+    if (found > 0) context.exitCode = 1;
+  } else {
+    lines.all(bootstrapLines(bytes, readImage(location, bytes)));
+  }
+  lines.flush();
+}
+
+async function showImages(looking: Looking, location: string): Promise<void> {
+  const { platform, half } = looking;
+  const source = await looking.source(location);
+  const summary = await summarizeReference(
+    source,
+    (entry) =>
+      platform === undefined || entry.platform === undefined || platformMatches(platform, entry.platform),
+    looking.call,
+  );
+  const images = summary.images.filter(({ kind }) => half === undefined || kind === half);
+  if (images.length === 0) {
+    const { entries } = await readReference(source, looking.call);
+    throw new UsageError('there is no such image', {
+      hint: `there is ${[...new Set(entries.map(platformName))].join(', ')}`,
+    });
+  }
+  const layers = images.flatMap((image) => image.layers);
+  const sizes = new Map(layers.map(({ digest, size }) => [digest, size]));
+  looking.countImage([...sizes.values()].reduce((sum, size) => sum + size, 0));
+  const shown = { ...summary, images };
+  if (looking.json) looking.printJson(summaryJson(shown));
+  else looking.print(summaryLines(shown));
+}
+
+/** The bootstrap in a file, in a RAFS blob, or of an image. */
+async function bootstrapAt(looking: Looking, location: string): Promise<Uint8Array> {
+  if (await isLocalFile(location)) return readBootstrapFile(location);
+  const reference = await readReference(await looking.source(location), looking.call);
+  const choice = { platform: looking.platform, preferred: hostPlatform(), half: 'nydus' as const };
+  return (await fetchBootstrap(await chooseImage(reference, choice, looking.call), looking.call)).bytes;
+}
+
+function* bootstrapLines(bytes: Uint8Array, image: RafsImage): Generator<string> {
+  yield* summarize(image);
+  const findings = Array.from(audit(bytes));
+  yield findings.length === 0 ? 'audit   nothing found' : `audit   ${findings.length} findings:`;
+  for (const { id, message, offset } of findings)
+    yield `        ${id}${offset === undefined ? '' : ` at 0x${offset.toString(16)}`}: ${message}`;
+  yield '';
+  yield* listTree(image);
+}
+
+function parseOffset(text: string, size: number): number {
+  const offset = /^(0x[0-9a-f]+|\d+)$/i.test(text) ? Number(text) : Number.NaN;
+  if (!(offset < size))
+    throw new UsageError(`--at ${text}: it takes an offset below ${size}, decimal or with 0x`);
+  return offset;
+}
+
+/** `readBootstrap`, with the name of the file in its errors. */
+function readImage(path: string, bytes: Uint8Array): RafsImage {
+  try {
+    return readBootstrap(bytes);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    const hint =
+      error.offset === undefined ? undefined : `nydusify inspect --at 0x${error.offset.toString(16)} ${path}`;
+    throw new FormatError(`${path} is no sound bootstrap: ${error.message}`, {
+      cause: error,
+      offset: error.offset,
+      hint,
+    });
+  }
+}

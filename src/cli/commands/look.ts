@@ -1,0 +1,240 @@
+/** What all commands that look inside images share: flags, opening, notes, and what looking cost. */
+import { stat } from 'node:fs/promises';
+import { arch } from 'node:os';
+import type { Command } from 'commander';
+import type { Filesystem } from '../../look/filesystem.js';
+import type { Half, LookedImage } from '../../look/images.js';
+import { imageBytes, openFilesystem, type LookOptions } from '../../look/open.js';
+import { countTraffic, type Traffic } from '../../look/traffic.js';
+import { NydusFilesystem } from '../../look/nydus.js';
+import { readBootstrap } from '../../rafs-builder/index.js';
+import { formatPlatform, normalizePlatform, parsePlatform } from '../../oci/platform.js';
+import type { Platform } from '../../oci/descriptor.js';
+import { openSource } from '../../registry/open.js';
+import type { ImageSource } from '../../registry/stores/store.js';
+import type { CallOptions, ConvertEvent } from '../../reporter.js';
+import { readBootstrapFile } from '../bootstrap-file.js';
+import type { CliContext } from '../context.js';
+import { GLOBAL_FLAGS } from '../flags/convert.js';
+import { openOptions } from '../flags/environment.js';
+import { readFlags, type Flag, type FlagValues } from '../flags/flags.js';
+import { logSettings } from '../log.js';
+import { REGISTRY, registryFlags, TRUST_FLAGS } from '../flags/registry.js';
+import { formatBytes, plural } from '../text/units.js';
+
+const IMAGE = 'Image:';
+export const OUTPUT = 'Output:';
+
+/** After the flags of each command. */
+export const LOOK_FLAGS: readonly Flag[] = [
+  {
+    name: 'platform',
+    type: 'string',
+    value: 'os/arch',
+    group: IMAGE,
+    help: 'which image of an index; default: the only one, else the one for this machine',
+  },
+  {
+    name: 'half',
+    type: 'string',
+    value: 'nydus|oci',
+    group: IMAGE,
+    help: 'which of the two images of a merged index; default: the Nydus one',
+  },
+  { name: 'json', type: 'boolean', group: OUTPUT, help: 'print the answer as JSON' },
+  {
+    name: 'stats',
+    type: 'boolean',
+    group: OUTPUT,
+    help: 'tell on standard error how many requests and bytes the answer took',
+  },
+  {
+    name: 'insecure',
+    type: 'boolean',
+    group: REGISTRY,
+    help: "do not verify the registry's certificate",
+  },
+  {
+    name: 'plain-http',
+    type: 'boolean',
+    env: 'PLAIN_HTTP',
+    group: REGISTRY,
+    help: 'speak HTTP with the registry; needless for those on this machine',
+  },
+  ...TRUST_FLAGS,
+];
+
+/** What `REF` can be, for the help of every command. */
+export const LOCATIONS =
+  'REF is an image reference, oci:FOLDER[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:REFERENCE], or the file of a bootstrap.\n' +
+  'Of a Nydus image only the bootstrap is fetched, and the chunks of files that are printed. An ordinary image has no directory of ' +
+  'its own, so its layers are pulled.';
+
+type FilesystemOptions = Pick<LookOptions, 'path' | 'follow' | 'chunkSize'>;
+
+/** Everything that a command needs to look at one or two images. */
+export class Looking implements AsyncDisposable {
+  readonly flags: FlagValues;
+  readonly json: boolean;
+  readonly context: CliContext;
+  readonly traffic: Traffic = { requests: 0, bytes: 0 };
+  readonly #quiet: boolean;
+  readonly #sources: ImageSource[] = [];
+  #imageBytes = 0;
+
+  constructor(command: Command, flags: readonly Flag[], context: CliContext) {
+    this.flags = readFlags(command, [...GLOBAL_FLAGS, ...flags], context.env);
+    this.json = this.flags.isOn('json');
+    this.context = context;
+    const log = logSettings(this.flags, context);
+    this.#quiet = log.quiet;
+    for (const note of log.notes) this.note(note);
+  }
+
+  get call(): CallOptions {
+    return {
+      signal: this.context.signal,
+      reporter: {
+        emit: (event) => {
+          this.#say(event);
+        },
+      },
+    };
+  }
+
+  /** The image's store, which counts; closed together with this. */
+  async source(location: string): Promise<ImageSource> {
+    const options = await openOptions(this.context.env, registryFlags(this.flags));
+    const source = countTraffic(openSource(location, options), this.traffic);
+    this.#sources.push(source);
+    return source;
+  }
+
+  /** The filesystem behind a location, or of a bootstrap in a file. */
+  async filesystem(location: string, options: FilesystemOptions = {}): Promise<Filesystem> {
+    if (await isLocalFile(location)) {
+      return new NydusFilesystem(readBootstrap(await readBootstrapFile(location)).bootstrap, undefined);
+    }
+    const onImage = (image: LookedImage): void => {
+      this.countImage(imageBytes(image));
+      this.#noteLayers(image, options.path !== undefined);
+    };
+    const choice = { platform: this.platform, preferred: hostPlatform(), half: this.half };
+    return openFilesystem(await this.source(location), { ...choice, onImage, ...options }, this.call);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const source of this.#sources.splice(0)) await source[Symbol.asyncDispose]();
+  }
+
+  get platform(): Platform | undefined {
+    const text = this.flags.text('platform');
+    return text === undefined ? undefined : parsePlatform(text);
+  }
+
+  get half(): Half | undefined {
+    return this.flags.oneOf('half', ['nydus', 'oci']);
+  }
+
+  /** For shares: what the images that were looked at weigh. */
+  countImage(bytes: number): void {
+    this.#imageBytes += bytes;
+  }
+
+  note(text: string): void {
+    if (!this.#quiet && !this.json) this.context.stderr.write(`note: ${text}\n`);
+  }
+
+  warn(text: string): void {
+    this.context.stderr.write(`warning: ${text}\n`);
+  }
+
+  print(lines: Iterable<string>): void {
+    const writer = new LineWriter(this.context);
+    writer.all(lines);
+    writer.flush();
+  }
+
+  /** One JSON document: the answer, which image gave it, and what it took. */
+  printJson(answer: object, ...filesystems: readonly Filesystem[]): void {
+    const images = filesystems.map(({ image, kind }) => ({
+      location: image?.store.location ?? null,
+      kind,
+      platform: image?.platform === undefined ? null : formatPlatform(image.platform),
+      digest: image?.entry.digest ?? null,
+    }));
+    const { requests, bytes } = this.traffic;
+    const traffic = { requests, bytes, imageBytes: this.#imageBytes };
+    const document = { ...(images.length === 0 ? {} : { images }), ...answer, traffic };
+    this.context.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+  }
+
+  /** For `--stats`: the last line on standard error. */
+  stats(): void {
+    if (!this.flags.isOn('stats')) return;
+    const { requests, bytes } = this.traffic;
+    const share =
+      this.#imageBytes === 0
+        ? ''
+        : `, ${((bytes / this.#imageBytes) * 100).toFixed(2)} % of the ${formatBytes(this.#imageBytes)} of the image`;
+    this.context.stderr.write(`${plural(requests, 'request')}, ${formatBytes(bytes)}${share}\n`);
+  }
+
+  #noteLayers({ kind, manifest }: LookedImage, onePath: boolean): void {
+    if (kind === 'nydus') return;
+    const layers = [...new Map(manifest.value.layers.map((layer) => [layer.digest, layer.size])).values()];
+    const size = formatBytes(layers.reduce((sum, bytes) => sum + bytes, 0));
+    this.note(
+      `this is no Nydus image: its ${plural(layers.length, 'layer')} (${size}) must be pulled to look inside` +
+        (onePath ? ', from the top down until the path is found' : ''),
+    );
+  }
+
+  #say(event: ConvertEvent): void {
+    if (event.type === 'warning') this.warn(event.message);
+    if (event.type === 'retry') this.note(`${event.what}: trying again (attempt ${event.attempt})`);
+  }
+}
+
+const ARCHITECTURES: Readonly<Record<string, string>> = { ia32: '386', x64: 'amd64' };
+
+/** What a container engine on this machine would take. */
+export function hostPlatform(): Platform {
+  return normalizePlatform({ os: 'linux', architecture: ARCHITECTURES[arch()] ?? arch() });
+}
+
+/** A bootstrap or blob on disk; anything else is a location of an image. */
+export async function isLocalFile(location: string): Promise<boolean> {
+  if (/^\.{0,2}\//.test(location)) return true; // no reference starts like this; if there is no such file, that is the error
+  try {
+    return (await stat(location)).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** Collects lines, so that a long answer is not a million writes. */
+export class LineWriter {
+  readonly #context: CliContext;
+  #pending = '';
+
+  constructor(context: CliContext) {
+    this.#context = context;
+  }
+
+  /** Returns how many lines there were. */
+  all(lines: Iterable<string>): number {
+    let count = 0;
+    for (const line of lines) {
+      count += 1;
+      this.#pending += `${line}\n`;
+      if (this.#pending.length > 0x1_0000) this.flush();
+    }
+    return count;
+  }
+
+  flush(): void {
+    if (this.#pending !== '') this.#context.stdout.write(this.#pending);
+    this.#pending = '';
+  }
+}

@@ -1,0 +1,126 @@
+/** `nydusify plan`: what `convert` with the same flags would do, as a table or as JSON. */
+import type { Command } from 'commander';
+import type { ConversionPlan, PlannedImage, PlannedLayer } from '../../convert/plan.js';
+import { digestHex } from '../../oci/digest.js';
+import type { CliContext } from '../context.js';
+import { FILE_PROBLEMS } from '../flags/file-problems.js';
+import { CONVERT_FLAGS, GLOBAL_FLAGS, LATER_FLAGS, OUTPUT } from '../flags/convert.js';
+import { openOptions } from '../flags/environment.js';
+import { addFlags, addHelpFlag, type Flag, readFlags } from '../flags/flags.js';
+import { logSettings } from '../log.js';
+import { type ConvertRequest, convertRequest } from '../flags/options.js';
+import { formatBytes, formatMs, plural, table } from '../text/units.js';
+
+const JSON_FLAG: Flag = { name: 'json', type: 'boolean', group: OUTPUT, help: 'print the plan as JSON' };
+export const PLAN_FLAGS: readonly Flag[] = [...CONVERT_FLAGS, JSON_FLAG, ...LATER_FLAGS];
+
+const EXAMPLES = `
+Examples:
+  What a conversion would move, and how long it might take:
+    $ nydusify plan --merge-platform registry.example/app:1.0 registry.example/app:1.0-nydus
+  For a program:
+    $ nydusify plan --json --all-platforms registry.example/app:1.0 registry.example/app:1.0-nydus
+
+Sizes of blobs are estimates until an image has been converted once; nothing is written anywhere.`;
+
+export function addPlanCommand(program: Command, context: CliContext): void {
+  const command = program
+    .command('plan')
+    .summary('say what a conversion would pull, reuse and push, without doing it')
+    .description(
+      'Says what `convert` with the same flags would pull, convert, reuse and push, in bytes, and about how long it takes.\n\n' +
+        'Reads manifests and asks the target what it holds; writes nothing.',
+    )
+    .argument('[source]', 'image to convert; the same as --source')
+    .argument('[target]', 'where the result would go; the same as --target')
+    .usage('[options] SOURCE TARGET')
+    .addHelpText('after', EXAMPLES);
+  addFlags(command, PLAN_FLAGS);
+  addHelpFlag(command, OUTPUT);
+  command.action(async (source: string | undefined, target: string | undefined) => {
+    const flags = readFlags(command, [...GLOBAL_FLAGS, ...PLAN_FLAGS], context.env);
+    const request = convertRequest(flags, [source, target], {
+      ...FILE_PROBLEMS,
+    });
+    const log = logSettings(flags, context);
+    for (const note of [...log.notes, ...request.notes]) context.stderr.write(`note: ${note}\n`);
+    const plan = await run(request, context);
+    const text = flags.isOn('json') ? JSON.stringify(plan, undefined, 2) : planText(plan);
+    context.stdout.write(`${text}\n`);
+  });
+}
+
+async function run(request: ConvertRequest, context: CliContext): Promise<ConversionPlan> {
+  const [{ planConversion }, { openSource }, locations, { formatLocation, parseLocation }] =
+    await Promise.all([
+      import('../../convert/plan.js'),
+      import('../../registry/open.js'),
+      import('../flags/locations.js'),
+      import('../../registry/location.js'),
+    ]);
+  const { options, registries } = request;
+  const { workDir } = options;
+  const sourceOptions = await openOptions(context.env, registries.source, { workDir });
+  await using source = openSource(await locations.sourceLocation(request), sourceOptions);
+  const location = parseLocation(locations.targetLocation(request));
+  // What lies in files is not looked into: they are rewritten or made anew.
+  const name = formatLocation(location);
+  await using target =
+    location.kind === 'registry'
+      ? openSource(name, await openOptions(context.env, registries.target, { workDir }))
+      : undefined;
+  return await planConversion(
+    source,
+    name,
+    target,
+    { ...options, openOriginal: (place) => openSource(place, sourceOptions) },
+    {
+      signal: context.signal,
+      reporter: {
+        emit: (event) => {
+          if (event.type === 'warning') context.stderr.write(`warning: ${event.message}\n`);
+        },
+      },
+    },
+  );
+}
+
+const TO_BE_PUSHED = { push: 'pushed', mount: 'mounted', present: 'present' } as const;
+
+/** The plan for a person. */
+export function planText(plan: ConversionPlan): string {
+  const { totals, estimate, kept } = plan;
+  const keptText = kept === 0 ? [] : [`kept as they are  ${kept} other ${kept === 1 ? 'entry' : 'entries'}`];
+  return [
+    ...plan.images.flatMap((image) => [...imageLines(image), '']),
+    ...table(
+      [
+        ['to pull', formatBytes(totals.pull)],
+        ['to convert', formatBytes(totals.convert)],
+        ['to push', `about ${formatBytes(totals.push)}`],
+        ['reused', formatBytes(totals.reuse)],
+        ['time', `about ${formatMs(estimate.seconds * 1000)}`],
+      ],
+      new Set([0, 1]),
+    ),
+    ...keptText,
+    `The time rests on ${estimate.basis}.`,
+  ].join('\n');
+}
+
+function imageLines({ platform, manifest, layers }: PlannedImage): readonly string[] {
+  const withCopy = layers.some(({ copy }) => copy !== undefined);
+  const head = ['layer', 'digest', 'pull', 'blob', 'blob is', ...(withCopy ? ['original is'] : [])];
+  const row = ({ digest, pull, blobBytes, blob, copy }: PlannedLayer, i: number): string[] => [
+    String(i + 1),
+    digestHex(digest).slice(0, 12),
+    formatBytes(pull),
+    `${blob === 'push' ? '~' : ''}${formatBytes(blobBytes)}`,
+    TO_BE_PUSHED[blob],
+    ...(copy === undefined ? [] : [TO_BE_PUSHED[copy]]),
+  ];
+  return [
+    `${platform}, ${manifest}: ${plural(layers.length, 'layer')}`,
+    ...table([head, ...layers.map(row)], new Set([0, 1, 4, 5])).map((line) => `  ${line}`),
+  ];
+}

@@ -1,0 +1,142 @@
+/** `nydusify stat`: all that an image knows of a path: attributes, names, where its bytes lie. */
+import type { Command } from 'commander';
+import type { Filesystem } from '../../look/filesystem.js';
+import { lookup, pathFromText, showPath, type Found } from '../../look/lookup.js';
+import { displayName, rawNameBytes } from '../../oci/raw-name.js';
+import { digestHex } from '../../oci/digest.js';
+import { formatTime, permissions, TYPE_LETTERS } from '../../rafs-builder/show/describe.js';
+import type { CliContext } from '../context.js';
+import { addFlags, addHelpFlag, type Flag } from '../flags/flags.js';
+import { entryJson, LinkCounts, rawJson } from '../text/look.js';
+import { Looking, LOCATIONS, LOOK_FLAGS, OUTPUT } from './look.js';
+import { formatBytes, table } from '../text/units.js';
+
+export const STAT_FLAGS: readonly Flag[] = [
+  {
+    name: 'dereference',
+    short: 'L',
+    type: 'boolean',
+    group: 'Path:',
+    help: 'of a symbolic link, what it leads to',
+  },
+  ...LOOK_FLAGS,
+];
+
+const EXAMPLES = `
+Examples:
+  $ nydusify stat registry.example/app:1.0-nydus /usr/bin/app
+  $ nydusify stat -L --json registry.example/app:1.0-nydus /bin/sh | jq '.chunks | length'`;
+
+export function addStatCommand(program: Command, context: CliContext): void {
+  const command = program
+    .command('stat')
+    .summary('all that an image knows of a file')
+    .description(
+      `Shows attributes, extended attributes, hard links and chunks of a path, without pulling the image.\n\n${LOCATIONS}`,
+    )
+    .argument('<ref>', 'the image')
+    .argument('<path>', 'what to look at')
+    .usage('[options] REF PATH')
+    .addHelpText('after', EXAMPLES);
+  addFlags(command, STAT_FLAGS);
+  addHelpFlag(command, OUTPUT);
+  command.action(async (location: string, text: string) => {
+    await using looking = new Looking(command, STAT_FLAGS, context);
+    const follow = looking.flags.isOn('dereference');
+    const path = pathFromText(text);
+    const filesystem = await looking.filesystem(location, { path, follow });
+    const found = lookup(filesystem.root, path, { follow });
+    const links = new LinkCounts(filesystem.root);
+    if (looking.json) looking.printJson(statJson(filesystem, found, links), filesystem);
+    else looking.print(statLines(filesystem, found, links));
+    looking.stats();
+  });
+}
+
+interface ShownChunk {
+  /** Of the file, in bytes. */
+  readonly offset: number;
+  readonly size: number;
+  readonly digest: string;
+  /** Where it lies; not for plain layers, which have no place for it. */
+  readonly stored: { readonly blob: string; readonly offset: number; readonly size: number } | undefined;
+}
+
+function chunksOf(filesystem: Filesystem, { node: { inode } }: Found): readonly ShownChunk[] {
+  if (inode.kind !== 'file') return [];
+  return inode.chunks.map((ref, i) => {
+    const { record, layer } = filesystem.chunk(ref);
+    return {
+      offset: i * filesystem.chunkSize,
+      size: record.uncompressedSize,
+      digest: record.digest.toString('hex'),
+      stored:
+        layer === undefined
+          ? undefined
+          : { blob: digestHex(layer.digest), offset: record.compressedOffset, size: record.compressedSize },
+    };
+  });
+}
+
+function* statLines(filesystem: Filesystem, found: Found, links: LinkCounts): Generator<string> {
+  const { node, path } = found;
+  const { inode } = node;
+  const mode = inode.mode.toString(8).padStart(4, '0');
+  const names = links.namesOf(inode).filter((name) => name !== path);
+  const facts: [string, string][] = [
+    ['path', showPath(path)],
+    ['type', inode.kind],
+    ['mode', `${mode} (${TYPE_LETTERS[inode.kind]}${permissions(inode.mode)})`],
+    ['owner', `${inode.uid}:${inode.gid}`],
+    ['modified', `${formatTime(inode)}${fraction(inode.mtimeNsec)}Z`],
+    ['links', String(links.of(node))],
+  ];
+  if (inode.kind === 'symlink') facts.push(['target', displayName(inode.target)]);
+  if (inode.kind === 'char' || inode.kind === 'block')
+    facts.push(['device', `${inode.major},${inode.minor}`]);
+  if (inode.kind === 'directory') facts.push(['entries', String(node.children?.size ?? 0)]);
+  if (inode.kind === 'file') facts.push(['size', `${inode.size} (${formatBytes(inode.size)})`]);
+  for (const name of names) facts.push(['also', showPath(name)]);
+  for (const { name, value } of inode.xattrs)
+    facts.push(['xattr', `${displayName(name)} = ${valueText(value)}`]);
+  yield* table(facts, new Set([0, 1]));
+  const chunks = chunksOf(filesystem, found);
+  if (chunks.length === 0) return;
+  const rows = chunks.map(({ offset, size, digest, stored }, i) => [
+    String(i),
+    String(offset),
+    String(size),
+    digest.slice(0, 16),
+    ...(stored === undefined ? [] : [stored.blob.slice(0, 12), String(stored.offset), String(stored.size)]),
+  ]);
+  const head = ['chunk', 'offset', 'bytes', filesystem.digester];
+  if (chunks[0]?.stored !== undefined) head.push('blob', 'at', 'stored');
+  yield '';
+  yield* table([head, ...rows], new Set([3, 4]));
+}
+
+function fraction(nanoseconds: number): string {
+  return nanoseconds === 0 ? '' : `.${String(nanoseconds).padStart(9, '0')}`;
+}
+
+/** Text where it is text, else hexadecimal digits. */
+function valueText(value: Uint8Array): string {
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.length);
+  const text = bytes.toString('utf8');
+  return /^[\x20-\x7e]*$/.test(text) ? `"${text}"` : `0x${bytes.toString('hex')}`;
+}
+
+function statJson(filesystem: Filesystem, found: Found, links: LinkCounts): object {
+  const { node, path } = found;
+  const { inode } = node;
+  return {
+    ...entryJson(path, node, links),
+    names: links.namesOf(inode).map(showPath),
+    xattrs: inode.xattrs.map(({ name, value }) => ({
+      ...rawJson('name', rawNameBytes(name).toString('latin1') as typeof path), // the same raw text
+      valueBase64: Buffer.from(value).toString('base64'),
+    })),
+    digester: filesystem.digester,
+    chunks: chunksOf(filesystem, found),
+  };
+}

@@ -1,0 +1,123 @@
+/** `nydusify tree`: the directories of an image, drawn. */
+import type { Command } from 'commander';
+import { UsageError } from '../../errors.js';
+import { lookup, pathFromText, showPath } from '../../look/lookup.js';
+import { displayName, type RawPath } from '../../oci/raw-name.js';
+import { sortedChildren } from '../../rafs-builder/index.js';
+import type { TreeNode } from '../../rafs-builder/model/tree.js';
+import type { CliContext } from '../context.js';
+import { addFlags, addHelpFlag, type Flag, type FlagValues } from '../flags/flags.js';
+import { entryJson, LinkCounts, nameColours, type NameColours } from '../text/look.js';
+import { Looking, LOCATIONS, LOOK_FLAGS, OUTPUT } from './look.js';
+import { plural } from '../text/units.js';
+
+const DRAWING = 'Drawing:';
+
+export const TREE_FLAGS: readonly Flag[] = [
+  {
+    name: 'depth',
+    alias: 'level',
+    short: 'L',
+    type: 'string',
+    value: 'n',
+    group: DRAWING,
+    help: 'no deeper than this many levels; default: all',
+  },
+  { name: 'dirs-only', short: 'd', type: 'boolean', group: DRAWING, help: 'directories only' },
+  ...LOOK_FLAGS,
+];
+
+const EXAMPLES = `
+Examples:
+  $ nydusify tree -L 2 registry.example/app:1.0-nydus
+  $ nydusify tree -d registry.example/app:1.0-nydus /usr/share`;
+
+export function addTreeCommand(program: Command, context: CliContext): void {
+  const command = program
+    .command('tree')
+    .summary('draw the directories of an image')
+    .description(`Draws the directories of an image without pulling it.\n\n${LOCATIONS}`)
+    .argument('<ref>', 'the image')
+    .argument('[path]', 'where to begin; / by default')
+    .usage('[options] REF [PATH]')
+    .addHelpText('after', EXAMPLES);
+  addFlags(command, TREE_FLAGS);
+  addHelpFlag(command, OUTPUT);
+  command.action(async (location: string, path: string | undefined) => {
+    await using looking = new Looking(command, TREE_FLAGS, context);
+    const depth = depthOf(looking.flags) ?? Infinity;
+    const filesystem = await looking.filesystem(location);
+    const found = lookup(filesystem.root, pathFromText(path ?? '/'), { follow: true });
+    const drawing = new Drawing(depth, looking.flags.isOn('dirs-only'), nameColours(context));
+    if (looking.json) {
+      const links = new LinkCounts(filesystem.root);
+      looking.printJson({ tree: drawing.json(found.node, found.path, links, 0) }, filesystem);
+    } else {
+      looking.print(drawing.lines(found.node, showPath(found.path)));
+    }
+    looking.stats();
+  });
+}
+
+/** `--depth`. Throws UsageError for what is no number from 0. */
+export function depthOf(flags: FlagValues): number | undefined {
+  const depth = flags.number('depth');
+  if (depth !== undefined && depth < 0) throw new UsageError(`--depth ${depth}: it cannot be negative`);
+  return depth;
+}
+
+class Drawing {
+  readonly #depth: number;
+  readonly #directoriesOnly: boolean;
+  readonly #colours: NameColours;
+  #directories = 0;
+  #others = 0;
+
+  constructor(depth: number, directoriesOnly: boolean, colours: NameColours) {
+    this.#depth = depth;
+    this.#directoriesOnly = directoriesOnly;
+    this.#colours = colours;
+  }
+
+  *lines(root: TreeNode, name: string): Generator<string> {
+    yield this.#label(root, name);
+    // Deep trees would be too much for recursion.
+    const open = [{ children: this.#children(root, 0), at: 0, indent: '' }];
+    for (let level = open.at(-1); level !== undefined; level = open.at(-1)) {
+      const child = level.children[level.at];
+      if (child === undefined) {
+        open.pop();
+        continue;
+      }
+      level.at += 1;
+      const last = level.at === level.children.length;
+      if (child.children === undefined) this.#others += 1;
+      else this.#directories += 1;
+      yield `${level.indent}${last ? '└── ' : '├── '}${this.#label(child, displayName(child.name))}`;
+      const indent = `${level.indent}${last ? '    ' : '│   '}`;
+      open.push({ children: this.#children(child, open.length), at: 0, indent });
+    }
+    yield '';
+    const directories = plural(this.#directories, 'directory').replace('directorys', 'directories');
+    yield this.#directoriesOnly ? directories : `${directories}, ${plural(this.#others, 'file')}`;
+  }
+
+  json(node: TreeNode, path: RawPath, links: LinkCounts, depth: number): object {
+    const facts = entryJson(path, node, links);
+    if (node.children === undefined || depth >= this.#depth) return facts;
+    const children = this.#children(node, depth).map((child) =>
+      this.json(child, (path === '' ? child.name : `${path}/${child.name}`) as RawPath, links, depth + 1),
+    ); // components joined by `/`
+    return { ...facts, children };
+  }
+
+  #children(node: TreeNode, depth: number): readonly TreeNode[] {
+    if (depth >= this.#depth) return [];
+    return sortedChildren(node).filter(({ children }) => children !== undefined || !this.#directoriesOnly);
+  }
+
+  #label({ inode }: TreeNode, name: string): string {
+    const target = inode.kind === 'symlink' ? ` -> ${displayName(inode.target)}` : '';
+    return `${this.#colours(name, inode)}${target}`;
+  }
+}

@@ -1,0 +1,234 @@
+/**
+ * Flags as upstream's users know them, declared once: names, environment variables, defaults, help. A value comes from the
+ * command line, else from the environment, else from the default. Commander does the parsing; before it, `rewriteArgv` turns
+ * what Go programs also take (`--flag=false`, `-flag`, second names) into what commander knows.
+ */
+import { type Command, Option } from 'commander';
+import { UsageError } from '../../errors.js';
+
+export interface Flag {
+  /** Without dashes. */
+  readonly name: string;
+  /** Second name, without dashes. */
+  readonly alias?: string;
+  readonly short?: string;
+  readonly type: 'boolean' | 'string';
+  /** Shown in the help; what holds when nothing is given. */
+  readonly default?: string;
+  /** How the value is called in the help; for strings. */
+  readonly value?: string;
+  readonly env?: string;
+  /** Takes two words, as in `--report html FILE`, and may be given several times; `value` names both. */
+  readonly pair?: boolean;
+  readonly help: string;
+  /** Heading that it stands under in the help. */
+  readonly group: string;
+  readonly hidden?: boolean;
+}
+
+/** What was given for flags, by name; flags that were not given and have no default are absent. */
+export class FlagValues {
+  readonly #values: ReadonlyMap<string, string | boolean>;
+  readonly #given: ReadonlySet<string>;
+
+  constructor(values: ReadonlyMap<string, string | boolean>, given: ReadonlySet<string>) {
+    this.#values = values;
+    this.#given = given;
+  }
+
+  /** True when the flag stands on the command line or in the environment. */
+  isGiven(name: string): boolean {
+    return this.#given.has(name);
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#values.get(name);
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  }
+
+  isOn(name: string): boolean {
+    return this.#values.get(name) === true;
+  }
+
+  /** Undefined when the flag is neither given nor has a default. */
+  choice(name: string): boolean | undefined {
+    const value = this.#values.get(name);
+    return typeof value === 'boolean' ? value : undefined;
+  }
+
+  /** What was given for a flag that takes two words, in order. Throws UsageError when a second word is missing. */
+  pairs(name: string): readonly (readonly [first: string, second: string])[] {
+    return (this.text(name)?.split('\n') ?? []).map((given) => {
+      const blank = given.indexOf(' ');
+      if (blank <= 0 || blank === given.length - 1)
+        throw new UsageError(`--${name} takes two words, and was given "${given.trim()}"`);
+      return [given.slice(0, blank), given.slice(blank + 1)] as const;
+    });
+  }
+
+  /** A whole number. Throws UsageError. */
+  number(name: string): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    if (!/^-?[0-9]+$/.test(text)) throw new UsageError(`--${name} "${text}" is not a whole number`);
+    return Number(text);
+  }
+
+  /** One of `choices`. Throws UsageError. */
+  oneOf<T extends string>(name: string, choices: readonly T[]): T | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const choice = choices.find((candidate) => candidate === text);
+    if (choice === undefined)
+      throw new UsageError(`--${name} should be one of [${choices.join(' ')}], not "${text}"`);
+    return choice;
+  }
+}
+
+export function addFlags(command: Command, flags: readonly Flag[]): void {
+  for (const flag of flags) {
+    const long = `--${flag.name}${flag.type === 'boolean' ? '' : ` <${flag.value ?? 'value'}>`}`;
+    const short = flag.short === undefined ? '' : `-${flag.short}, `;
+    const notes = [
+      flag.alias === undefined ? '' : `also --${flag.alias}`,
+      flag.env === undefined ? '' : `$${flag.env}`,
+      flag.default === undefined ? '' : `default ${flag.default}`,
+    ].filter((note) => note !== '');
+    const help = notes.length === 0 ? flag.help : `${flag.help} (${notes.join('; ')})`;
+    const option = new Option(`${short}${long}`, help).helpGroup(flag.group);
+    if (flag.pair === true)
+      option.argParser((given: string, before: string | undefined) =>
+        before === undefined ? given : `${before}\n${given}`,
+      );
+    command.addOption(flag.hidden === true ? option.hideHelp() : option);
+    if (flag.type === 'boolean') command.addOption(new Option(`--no-${flag.name}`).hideHelp());
+  }
+}
+
+/** Under the last heading, instead of one of its own in the middle. */
+export function addHelpFlag(command: Command, group: string): void {
+  command.addHelpOption(new Option('-h, --help', 'print help').helpGroup(group));
+}
+
+/** Reads values after parsing. Throws UsageError for words in the environment that are no booleans. */
+export function readFlags(
+  command: Command,
+  flags: readonly Flag[],
+  env: Readonly<Record<string, string | undefined>>,
+): FlagValues {
+  const parsed = command.optsWithGlobals<Record<string, unknown>>();
+  const values = new Map<string, string | boolean>();
+  const given = new Set<string>();
+  for (const flag of flags) {
+    const typed = parsed[camelCase(flag.name)];
+    const fromEnv = flag.env === undefined ? undefined : env[flag.env];
+    if (typeof typed === 'string' || typeof typed === 'boolean') {
+      values.set(flag.name, typed);
+      given.add(flag.name);
+    } else if (fromEnv !== undefined && fromEnv !== '') {
+      values.set(flag.name, flag.type === 'string' ? fromEnv : envBoolean(fromEnv, flag));
+      given.add(flag.name);
+    } else if (flag.default !== undefined) {
+      values.set(flag.name, flag.type === 'string' ? flag.default : flag.default === 'true');
+    }
+  }
+  return new FlagValues(values, given);
+}
+
+/** The words of Go's `strconv.ParseBool`. */
+const TRUE = new Set(['1', 't', 'T', 'TRUE', 'true', 'True']);
+const FALSE = new Set(['0', 'f', 'F', 'FALSE', 'false', 'False']);
+
+export function parseGoBool(text: string): boolean | undefined {
+  if (TRUE.has(text)) return true;
+  return FALSE.has(text) ? false : undefined;
+}
+
+function envBoolean(text: string, flag: Flag): boolean {
+  const value = parseGoBool(text);
+  if (value === undefined) {
+    throw new UsageError(
+      `environment variable ${flag.env ?? ''}: "${text}" is no boolean for --${flag.name}`,
+      {
+        hint: 'true and false are understood, and 1, 0, t, f',
+      },
+    );
+  }
+  return value;
+}
+
+/**
+ * Second names become first ones, `-name` becomes `--name`, `--name=false` becomes `--no-name`. What follows a flag that takes
+ * a value is left alone, and so is everything behind `--`.
+ */
+export function rewriteArgv(argv: readonly string[], flags: readonly Flag[]): string[] {
+  const byName = new Map<string, Flag>();
+  for (const flag of flags) {
+    byName.set(flag.name, flag);
+    if (flag.alias !== undefined) byName.set(flag.alias, flag);
+    if (flag.short !== undefined) byName.set(flag.short, flag);
+  }
+  const end = argv.indexOf('--');
+  const words = argv.flatMap((token, i) => (end >= 0 && i > end ? [token] : separate(token, byName)));
+  return rewriteWords(words, byName);
+}
+
+/** `-lR` as `-l -R`, where all letters are flags without a value. */
+function separate(token: string, byName: ReadonlyMap<string, Flag>): readonly string[] {
+  const letters = /^-([A-Za-z0-9]{2,})$/.exec(token)?.[1];
+  if (letters === undefined || byName.has(letters)) return [token];
+  const all = Array.from(letters);
+  return all.every((letter) => byName.get(letter)?.type === 'boolean')
+    ? all.map((letter) => `-${letter}`)
+    : [token];
+}
+
+function rewriteWords(argv: readonly string[], byName: ReadonlyMap<string, Flag>): string[] {
+  const out: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const token = argv[i] ?? '';
+    if (token === '--') return [...out, ...argv.slice(i)];
+    const match = /^(-{1,2})([A-Za-z][A-Za-z0-9-]*)(?:=([^]*))?$/.exec(token);
+    const flag = match?.[2] === undefined ? undefined : byName.get(match[2]);
+    // `-D` and `-l` are commander's own business but for the value behind them.
+    if (flag === undefined) {
+      out.push(token);
+      continue;
+    }
+    const value = match?.[3];
+    if (flag.pair === true) {
+      // Two words become one value; a file that is missing is told by whoever reads the pair.
+      const words = [...(value === undefined ? [] : [value]), ...argv.slice(i + 1)].slice(0, 2);
+      out.push(`--${flag.name}=${words.join(' ')}`);
+      i += words.length - (value === undefined ? 0 : 1);
+      continue;
+    }
+    if (flag.type === 'string') {
+      out.push(value === undefined ? `--${flag.name}` : `--${flag.name}=${value}`);
+      const next = argv[i + 1];
+      if (value === undefined && next !== undefined) {
+        out.push(next);
+        i++;
+      }
+      continue;
+    }
+    const on = value === undefined ? true : parseGoBool(value);
+    if (on === undefined) throw new UsageError(`--${flag.name}: "${value ?? ''}" is no boolean`);
+    out.push(on ? `--${flag.name}` : `--no-${flag.name}`);
+  }
+  return out;
+}
+
+function camelCase(name: string): string {
+  return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** Upstream's text for flags that must be there. */
+export function requireFlags(missing: readonly string[]): void {
+  if (missing.length === 0) return;
+  throw new UsageError(
+    missing.length === 1
+      ? `Required flag "${missing.join('')}" not set`
+      : `Required flags "${missing.join(', ')}" not set`,
+  );
+}

@@ -1,0 +1,254 @@
+/** What the flags of `convert` come to. Order and texts of validation are upstream's. */
+import { availableParallelism } from 'node:os';
+import { UsageError } from '../../errors.js';
+import type { ConvertOptions } from '../../convert/options.js';
+import { DEFAULT_CONCURRENCY, DEFAULT_CONNECTIONS } from '../../io/concurrency.js';
+import { allPlatforms, parsePlatforms, type PlatformSelection } from '../../oci/platform.js';
+import { formatReference, parseReference } from '../../oci/reference.js';
+import { LATER_FLAGS } from './convert.js';
+import { type FlagValues, requireFlags } from './flags.js';
+import { registryFlags, type RegistryFlags, transferOptions } from './registry.js';
+
+/** Values of those flags that ask for nothing. */
+const ASKS_FOR_NOTHING: Readonly<Record<string, (text: string) => boolean>> = {
+  'batch-size': (text) => /^(0x)?0+$/i.test(text),
+  // All of the image, without a list: what happens anyway.
+  'prefetch-dir': (text) => text === '/',
+};
+
+export type ProgressMode = 'auto' | 'tty' | 'plain' | 'json' | 'none';
+
+/** One conversion as the command line asks for it. */
+export interface ConvertRequest {
+  /** Location of the source, as `openSource` takes it. */
+  readonly source: string;
+  readonly target: string;
+  /** What `--source` names, when the bytes come from an archive. */
+  readonly sourceArchive: string | undefined;
+  readonly targetArchive: string | undefined;
+  readonly registries: { readonly source: RegistryFlags; readonly target: RegistryFlags };
+  readonly pushRetry: { readonly attempts: number; readonly delayMs: number } | undefined;
+  /** Bytes of a chunk; 0 sends blobs whole. */
+  readonly pushChunkSize: number;
+  readonly transfer: ReturnType<typeof transferOptions>;
+  readonly outputJson: string | undefined;
+  readonly progress: ProgressMode;
+  /** To be told to the user before the work starts. */
+  readonly notes: readonly string[];
+  readonly options: Partial<ConvertOptions>;
+}
+
+/** What validation asks of the file system. */
+export interface FileChecks {
+  /** The error's text, or undefined when the path can be had. */
+  fileProblem(path: string): string | undefined;
+  parentProblem(path: string): string | undefined;
+}
+
+/** Throws UsageError and InvalidReferenceError. */
+export function convertRequest(
+  flags: FlagValues,
+  positional: readonly (string | undefined)[],
+  files: FileChecks,
+): ConvertRequest {
+  const source = positionalOr(flags, 'source', positional[0]);
+  if (source === undefined) requireFlags(['source']);
+  const sourceArchive = flags.text('source-archive');
+  const targetArchive = flags.text('target-archive');
+  const sourceProblem = sourceArchive === undefined ? undefined : files.fileProblem(sourceArchive);
+  if (sourceProblem !== undefined) throw new UsageError(`source archive not accessible: ${sourceProblem}`);
+  const targetProblem = targetArchive === undefined ? undefined : files.parentProblem(targetArchive);
+  if (targetProblem !== undefined)
+    throw new UsageError(`target archive directory not accessible: ${targetProblem}`);
+  const target = targetOf(flags, source ?? '', positional[1]);
+  refuseLater(flags);
+  refuseUnsupportedValues(flags);
+  const notes: string[] = [];
+  if (flags.isGiven('nydus-image')) notes.push('--nydus-image has no effect: no second binary is needed');
+  if (flags.isOn('docker-v2-format')) {
+    notes.push('--docker-v2-format is deprecated: Docker media types are kept unless --oci is given');
+  }
+  const { compressor, compressionLevel } = compressorOf(flags);
+  const transfer = transferOptions(flags);
+  const concurrency = layersFor(flags.number('concurrency') ?? DEFAULT_CONCURRENCY, transfer.connections);
+  const options: Partial<ConvertOptions> = withoutAbsent({
+    platforms: platformsOf(flags),
+    mergePlatform: flags.isOn('merge-platform'),
+    indexMarks: flags.oneOf('index-marks', ['both', 'artifact-type', 'os-features', 'dual']),
+    mergeIsolation: flags.oneOf('merge-isolation', ['empty-layer', 'none']),
+    keepAttestations: flags.choice('keep-attestations'),
+    // As upstream has it: the deprecated flag switches `--oci` off.
+    oci: flags.isOn('oci') && !flags.isOn('docker-v2-format'),
+    withReferrer: flags.isOn('with-referrer'),
+    compressor,
+    compressionLevel,
+    chunkSize: parseByteSize('fs-chunk-size', flags.text('fs-chunk-size') ?? ''),
+    dedup: flags.oneOf('dedup', ['image', 'layer']),
+    concurrency,
+    threads: flags.number('threads') ?? availableParallelism(),
+    workDir: flags.text('work-dir'),
+    sourceReference: sourceArchive === undefined ? undefined : formatReference(parseReference(source ?? '')),
+  });
+  return {
+    source: source ?? '',
+    target,
+    sourceArchive,
+    targetArchive,
+    registries: { source: registryFlags(flags, 'source'), target: registryFlags(flags, 'target') },
+    pushRetry: pushRetryOf(flags),
+    pushChunkSize: parseByteSize('push-chunk-size', flags.text('push-chunk-size') ?? '0'),
+    transfer: { ...transfer, connections: connectionsFor(concurrency, transfer.connections) },
+    outputJson: flags.text('output-json'),
+    progress: flags.oneOf('progress', ['auto', 'tty', 'plain', 'json', 'none']) ?? 'auto',
+    notes,
+    options,
+  };
+}
+
+/** Connections of one side that a layer in flight may hold: its transfer, and the same once more while that is tried again. */
+const CONNECTIONS_PER_LAYER = 2;
+/** For small requests, which must not wait for large ones that wait for them. */
+const SPARE_CONNECTIONS = 2;
+
+/** A download that feeds an upload must never wait for a connection that waits for it: fewer connections, fewer layers. */
+function layersFor(concurrency: number, connections: number | undefined): number {
+  if (connections === undefined) return concurrency;
+  return Math.min(concurrency, Math.floor((connections - SPARE_CONNECTIONS) / CONNECTIONS_PER_LAYER));
+}
+
+function connectionsFor(concurrency: number, connections: number | undefined): number | undefined {
+  const needed = concurrency * CONNECTIONS_PER_LAYER + SPARE_CONNECTIONS;
+  return connections ?? (needed > DEFAULT_CONNECTIONS ? needed : undefined);
+}
+
+function positionalOr(flags: FlagValues, name: string, positional: string | undefined): string | undefined {
+  const flag = flags.text(name);
+  if (positional === undefined || flag === undefined || positional === flag) return positional ?? flag;
+  throw new UsageError(`the ${name} is given twice: "${positional}" and --${name} "${flag}"`);
+}
+
+function targetOf(flags: FlagValues, source: string, positional: string | undefined): string {
+  const target = positionalOr(flags, 'target', positional);
+  const suffix = flags.text('target-suffix');
+  if (target !== undefined && suffix !== undefined) {
+    throw new UsageError('--target conflicts with --target-suffix');
+  }
+  if (target !== undefined) return target;
+  if (suffix === undefined) {
+    throw new UsageError('--target or --target-suffix is required', {
+      hint: 'nydusify convert SOURCE TARGET',
+    });
+  }
+  const reference = parseReference(source);
+  if (reference.digest !== undefined) {
+    throw new UsageError(`unsupported digested image reference: ${formatReference(reference)}`, {
+      hint: 'a suffix goes behind a tag; name the target with --target',
+    });
+  }
+  return formatReference(parseReference(`${formatReference(reference)}${suffix}`));
+}
+
+function refuseLater(flags: FlagValues): void {
+  for (const { name, type, env } of LATER_FLAGS) {
+    if (!flags.isGiven(name)) continue;
+    const text = flags.text(name);
+    const asked = type === 'boolean' ? flags.isOn(name) : text !== undefined;
+    if (!asked || (text !== undefined && ASKS_FOR_NOTHING[name]?.(text) === true)) continue;
+    throw new UsageError(`--${name} is not supported yet`, {
+      hint:
+        env === undefined ? undefined : `leave it out; it can also come from the environment variable ${env}`,
+    });
+  }
+}
+
+function refuseUnsupportedValues(flags: FlagValues): void {
+  const version = flags.text('fs-version');
+  if (version === '5')
+    throw new UsageError('--fs-version 5 is not supported yet', { hint: 'RAFS v6 is the default' });
+  if (version !== '6') throw new UsageError(`--fs-version should be one of [5 6], not "${version ?? ''}"`);
+  const compressor = flags.text('compressor');
+  if (compressor === 'lz4_block' || compressor === 'gzip') {
+    throw new UsageError(`--compressor ${compressor} is not supported yet`, {
+      hint: 'zstd (the default), zstd:LEVEL or none',
+    });
+  }
+}
+
+/** `zstd`, `zstd:LEVEL` or `none`; the level's range is checked with the other options'. */
+function compressorOf(flags: FlagValues): {
+  readonly compressor: 'zstd' | 'none' | undefined;
+  readonly compressionLevel?: number;
+} {
+  const level = /^zstd:(-?\d+)$/.exec(flags.text('compressor') ?? '')?.[1];
+  if (level !== undefined) return { compressor: 'zstd', compressionLevel: Number(level) };
+  return { compressor: flags.oneOf('compressor', ['zstd', 'none']) };
+}
+
+/** `--all-platforms` wins over `--platform`, as it does upstream. */
+function platformsOf(flags: FlagValues): PlatformSelection {
+  if (flags.isOn('all-platforms')) return allPlatforms;
+  const text = flags.text('platform');
+  if (text !== undefined) return parsePlatforms(text);
+  const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
+  return { kind: 'list', platforms: [{ os: 'linux', architecture }] };
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20 };
+
+/** `0x100000`, `1048576`, `1024K`, `1M`, `1MiB`. Throws UsageError. */
+export function parseByteSize(name: string, text: string): number {
+  if (/^0x[0-9a-f]+$/i.test(text)) return Number(text);
+  const match = /^([0-9]+)([KM]?)(?:i?B)?$/i.exec(text);
+  const unit = UNITS[match?.[2]?.toUpperCase() ?? ''];
+  if (match === null || unit === undefined) {
+    throw new UsageError(`--${name} "${text}" is not a size`, {
+      hint: 'write it as 0x100000, 1048576 or 1M',
+    });
+  }
+  return Number(match[1]) * unit;
+}
+
+/** Undefined: nothing was asked for, the registry client's own backoff holds. */
+function pushRetryOf(flags: FlagValues): ConvertRequest['pushRetry'] {
+  const count = flags.number('push-retry-count') ?? 0;
+  const delayMs = parseGoDuration(flags.text('push-retry-delay') ?? '0');
+  if (!flags.isGiven('push-retry-count') && !flags.isGiven('push-retry-delay')) return undefined;
+  return { attempts: count <= 0 ? 3 : count, delayMs: delayMs <= 0 ? 5000 : delayMs };
+}
+
+const DURATION_MS: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
+/** Go's time.ParseDuration: `5s`, `1m30s`, `1.5h`; milliseconds. Throws UsageError. */
+export function parseGoDuration(text: string): number {
+  const sign = text.startsWith('-') ? -1 : 1;
+  const body = text.replace(/^[-+]/, '');
+  if (body === '0') return 0;
+  const part = /([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)/y;
+  let total = 0;
+  while (part.lastIndex < body.length) {
+    const match = part.exec(body);
+    if (match === null) throw badDuration(text);
+    total += Number(match[1]) * (DURATION_MS[match[2] ?? ''] ?? 0);
+  }
+  if (body === '') throw badDuration(text);
+  return sign * total;
+}
+
+function badDuration(text: string): UsageError {
+  return new UsageError(`parse push retry delay: "${text}" is not a duration`, {
+    hint: 'write it as 5s, 500ms or 1m30s',
+  });
+}
+
+function withoutAbsent<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const present = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(present) as { [K in keyof T]?: Exclude<T[K], undefined> }; // the same keys, less those just dropped
+}

@@ -1,0 +1,105 @@
+/** How to speak with registries: the same flags for every command that does. */
+import { UsageError } from '../../errors.js';
+import { RateLimit } from '../../io/rate.js';
+import type { Flag, FlagValues } from './flags.js';
+import { parseRate } from '../text/units.js';
+
+export const REGISTRY = 'Registries:';
+
+/** Whom to believe, and whom to ask; the same for commands with one side and with two. */
+export const TRUST_FLAGS: readonly Flag[] = [
+  {
+    name: 'ca',
+    type: 'string',
+    value: 'files',
+    group: REGISTRY,
+    help: 'trust the authorities in these PEM files too (comma list)',
+  },
+  {
+    name: 'hosts-dir',
+    type: 'string',
+    value: 'folder',
+    group: REGISTRY,
+    help: "mirrors and certificates as in containerd's certs.d: FOLDER/HOST/hosts.toml",
+  },
+];
+
+export const REGISTRY_FLAGS: readonly Flag[] = [
+  {
+    name: 'source-insecure',
+    type: 'boolean',
+    env: 'SOURCE_INSECURE',
+    group: REGISTRY,
+    help: "do not verify the source registry's certificate",
+  },
+  {
+    name: 'target-insecure',
+    type: 'boolean',
+    env: 'TARGET_INSECURE',
+    group: REGISTRY,
+    help: "do not verify the target registry's certificate",
+  },
+  {
+    name: 'plain-http',
+    type: 'boolean',
+    env: 'PLAIN_HTTP',
+    group: REGISTRY,
+    help: 'speak HTTP with both registries; needless for those on this machine',
+  },
+  ...TRUST_FLAGS,
+  {
+    name: 'limit-rate',
+    type: 'string',
+    value: 'rate',
+    env: 'LIMIT_RATE',
+    group: REGISTRY,
+    help: 'bytes a second over all transfers, as 10MB/s or 512KiB/s; default: as fast as it goes',
+  },
+  {
+    name: 'max-connections',
+    type: 'string',
+    value: 'n',
+    env: 'MAX_CONNECTIONS',
+    group: REGISTRY,
+    help: 'connections to each host, of either side, at most; 4 or more; default: 16',
+  },
+];
+
+const MIN_CONNECTIONS = 4;
+
+/** Shared by both sides of a run. Throws UsageError. */
+export function transferOptions(flags: FlagValues): {
+  readonly rate: RateLimit | undefined;
+  readonly connections: number | undefined;
+} {
+  const rate = flags.text('limit-rate');
+  const connections = flags.number('max-connections');
+  if (connections !== undefined && connections < MIN_CONNECTIONS) {
+    throw new UsageError(`--max-connections should be ${MIN_CONNECTIONS} or more, not ${connections}`);
+  }
+  return { rate: rate === undefined ? undefined : new RateLimit(parseRate('limit-rate', rate)), connections };
+}
+
+/** What the flags say of how to speak with a registry. */
+export interface RegistryFlags {
+  readonly insecure: boolean;
+  /** How the flag for that is called. */
+  readonly insecureFlag: string;
+  readonly plainHttp: boolean;
+  /** PEM files. */
+  readonly ca?: readonly string[] | undefined;
+  readonly hostsDir?: string | undefined;
+}
+
+/** What the flags say of one side, or of the only one. */
+export function registryFlags(flags: FlagValues, side?: 'source' | 'target'): RegistryFlags {
+  const ca = flags.text('ca');
+  const insecureFlag = side === undefined ? 'insecure' : `${side}-insecure`;
+  return {
+    insecure: flags.isOn(insecureFlag),
+    insecureFlag: `--${insecureFlag}`,
+    plainHttp: flags.isOn('plain-http'),
+    ca: ca === undefined ? [] : ca.split(',').filter((path) => path !== ''),
+    hostsDir: flags.text('hosts-dir'),
+  };
+}

@@ -1,0 +1,168 @@
+/** The outcome of a check as text: one line a finding where it is read by programs, blocks with colour on a terminal. */
+import { Writable } from 'node:stream';
+import { Chalk, type ChalkInstance } from 'chalk';
+import type { CheckedPlatform, CheckResult } from '../../check/check.js';
+import type { ClientVerdict, PlatformClients } from '../../check/clients.js';
+import { formatFinding, type Finding } from '../../check/finding.js';
+import type { CliContext } from '../context.js';
+import {
+  clientName,
+  countsText,
+  groupFindings,
+  limitsText,
+  OUTCOMES,
+  pickText,
+  placeText,
+} from '../report/model.js';
+import { formatBytes, plural, table } from './units.js';
+
+/** Findings of one kind and platform that are shown; the rest is counted. */
+const SHOWN = 50;
+
+/** Ends with a line break. */
+export function checkText(result: CheckResult, { stdout, columns }: CliContext): string {
+  const terminal = stdout instanceof Writable && 'isTTY' in stdout && stdout.isTTY === true;
+  if (!terminal) return plainText(result);
+  // stderr, which `columns` is of, may go elsewhere.
+  const width = 'columns' in stdout && typeof stdout.columns === 'number' ? stdout.columns : columns;
+  return terminalText(result, new Chalk(), width);
+}
+
+export function plainText(result: CheckResult): string {
+  const lines = [...findingLines(result.findings), ...result.platforms.map(platformLine)];
+  for (const tables of result.clients ?? []) lines.push(...clientLines(tables));
+  lines.push(verdictLine(result));
+  return `${lines.join('\n')}\n`;
+}
+
+function verdictLine(result: CheckResult): string {
+  const { verdict, target, root, findings, sample } = result;
+  const sampled = sample === undefined ? '' : ` (a sample: ${sample} % of the chunk data)`;
+  const only = result.bootstrapOnly ? ' (bootstraps only)' : '';
+  return `${verdict}: ${target}@${root.digest}: ${countsText(findings)}${sampled}${only}`;
+}
+
+function platformLine(image: CheckedPlatform): string {
+  return `${image.platform}: ${platformFacts(image).join(', ')}`;
+}
+
+function platformFacts({ layers, blobBytes, oci, dataRead, compared }: CheckedPlatform): readonly string[] {
+  return [
+    `${plural(layers, 'layer')}, ${formatBytes(blobBytes)} of blobs`,
+    ...(oci === undefined ? [] : ['both halves']),
+    ...(dataRead ? [] : ['chunk data not read']),
+    ...(compared ? ['filesystem compared with the source'] : []),
+  ];
+}
+
+function* findingLines(findings: readonly Finding[]): Generator<string> {
+  const shown = new Map<string, number>();
+  const key = (found: Finding): string =>
+    `${found.id} ${found.where.platform ?? ''} ${found.where.half ?? ''}`;
+  for (const found of findings) {
+    const before = shown.get(key(found)) ?? 0;
+    shown.set(key(found), before + 1);
+    if (before >= SHOWN) continue;
+    yield formatFinding(found);
+    if (before === 0 && found.hint !== undefined) yield `         hint: ${found.hint}`;
+  }
+  for (const [what, total] of shown) {
+    if (total > SHOWN) yield `… and ${total - SHOWN} more of ${what.trim()}; --json lists them all`;
+  }
+}
+
+const CLIENT_HEAD = ['client', 'versions', 'takes', 'result'];
+const LEFT = new Set([0, 1, 2, 3]);
+
+function clientCells(verdict: ClientVerdict): string[] {
+  return [
+    clientName(verdict),
+    verdict.versions === '' ? 'all' : verdict.versions,
+    pickText(verdict),
+    OUTCOMES[verdict.outcome],
+  ];
+}
+
+function clientLines({ platform, clients }: PlatformClients): string[] {
+  return [
+    `${platform}, by client:`,
+    ...table([CLIENT_HEAD, ...clients.map(clientCells)], LEFT).map((line) => `  ${line}`),
+  ];
+}
+
+/** On a terminal: what is wrong first, in blocks; then what was looked at; the verdict last, where the eye is. */
+export function terminalText(result: CheckResult, chalk: ChalkInstance, columns: number): string {
+  const paint = { error: chalk.red, warning: chalk.yellow, note: chalk.blue };
+  const lines: string[] = [];
+  for (const { id, severity, findings } of groupFindings(result.findings)) {
+    const times = findings.length === 1 ? '' : chalk.dim(` × ${findings.length}`);
+    lines.push(`${paint[severity].bold(severity.padEnd(7))} ${chalk.bold(id)}${times}`);
+    for (const found of findings.slice(0, SHOWN)) lines.push(...findingBlock(found, chalk, columns));
+    if (findings.length > SHOWN)
+      lines.push(chalk.dim(`  … and ${findings.length - SHOWN} more; --report html FILE has them`));
+    const hint = findings.find((found) => found.hint !== undefined)?.hint;
+    if (hint !== undefined)
+      lines.push(...wrapped(`hint: ${hint}`, columns, 2).map((line) => chalk.blue(line)));
+    lines.push('');
+  }
+  for (const image of result.platforms) {
+    const bad = result.findings.some(
+      ({ severity, where }) => severity === 'error' && where.platform === image.platform,
+    );
+    const mark = bad ? chalk.red('✗') : chalk.green('✓');
+    lines.push(`${mark} ${chalk.bold(image.platform)}  ${platformFacts(image).join(chalk.dim(' · '))}`);
+  }
+  for (const tables of result.clients ?? []) lines.push('', ...clientTable(tables, chalk));
+  const limits = limitsText(result);
+  lines.push('');
+  if (limits !== undefined) lines.push(...wrapped(limits, columns, 0).map((line) => chalk.dim(line)));
+  const good = result.verdict === 'good';
+  const badge = good ? chalk.black.bgGreen(' good ') : chalk.white.bgRed(' bad ');
+  lines.push(`${badge} ${chalk.bold(result.target)}  ${countsText(result.findings)}`);
+  lines.push(chalk.dim(result.root.digest));
+  return `${lines.join('\n')}\n`;
+}
+
+function findingBlock(found: Finding, chalk: ChalkInstance, columns: number): string[] {
+  const lines = wrapped(`${placeText(found)}: ${found.message}`, columns, 2);
+  const place = placeText(found);
+  const painted = lines.map((line, i) => (i === 0 ? line.replace(place, chalk.cyan(place)) : line));
+  for (const [name, value] of [
+    ['expected', found.expected],
+    ['found', found.found],
+  ] as const) {
+    if (value !== undefined) painted.push(`    ${chalk.dim(name.padEnd(8))} ${value}`);
+  }
+  return painted;
+}
+
+function clientTable({ platform, clients }: PlatformClients, chalk: ChalkInstance): string[] {
+  const [head = '', ...rows] = table([CLIENT_HEAD, ...clients.map(clientCells)], LEFT);
+  const paint = { lazily: chalk.green, unpacked: chalk.white, copied: chalk.white, fails: chalk.red };
+  return [
+    chalk.bold(platform),
+    chalk.dim(`  ${head}`),
+    ...rows.map((row, i) => {
+      const outcome = clients[i]?.outcome ?? 'copied';
+      const words = OUTCOMES[outcome];
+      return `  ${row.slice(0, row.length - words.length)}${paint[outcome](words)}`;
+    }),
+  ];
+}
+
+/** Lines of words, `indent` blanks before each and two more from the second on. */
+function wrapped(text: string, columns: number, indent: number): string[] {
+  const lines: string[] = [];
+  let line = ' '.repeat(indent);
+  let empty = true;
+  for (const word of text.split(' ')) {
+    if (!empty && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = ' '.repeat(indent + 2);
+      empty = true;
+    }
+    line += empty ? word : ` ${word}`;
+    empty = false;
+  }
+  return [...lines, line];
+}

@@ -1,0 +1,64 @@
+/** Errors as a person sees them: what failed, and what to try. Causes and stacks only for those who ask. */
+import { CommanderError } from 'commander';
+import { InternalError, InterruptedError, LocalIoError, NydusError, UsageError } from '../../errors.js';
+
+export interface ErrorDetail {
+  readonly verbose: boolean;
+  readonly debug: boolean;
+}
+
+/** Any thrown value as one of ours. Commander's errors are faults of usage; what nobody expected is a bug of ours. */
+export function asNydusError(error: unknown): NydusError {
+  if (error instanceof NydusError) return error;
+  if (error instanceof CommanderError) {
+    return new UsageError(error.message.replace(/^error: /, ''), {
+      hint: 'nydusify --help, or nydusify COMMAND --help',
+    });
+  }
+  if (error instanceof Error && error.name === 'AbortError') {
+    return new InterruptedError('interrupted', { cause: error });
+  }
+  if (error instanceof Error && isSystemError(error))
+    return new LocalIoError(error.message, { cause: error });
+  const message = error instanceof Error ? error.message : String(error);
+  return new InternalError(`this is a bug of nydusify: ${message}`, {
+    cause: error,
+    hint: 'please report it, with the output of nydusify --version and of this command with --debug',
+  });
+}
+
+function isSystemError(error: Error): boolean {
+  return 'syscall' in error && 'code' in error && typeof error.code === 'string' && 'errno' in error;
+}
+
+/** At most three lines, but for causes and stacks. Ends with a line feed. */
+export function renderError(error: NydusError, detail: ErrorDetail): string {
+  const lines = [`error: ${error.message}`];
+  if (error.hint !== undefined) lines.push(`hint: ${error.hint}`);
+  if (detail.debug) {
+    lines.push(...stacksOf(error));
+  } else if (detail.verbose) {
+    for (const cause of causesOf(error))
+      lines.push(`caused by: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function stacksOf(error: NydusError): readonly string[] {
+  return [error, ...causesOf(error)].map((one) =>
+    one instanceof Error ? (one.stack ?? one.message) : String(one),
+  );
+}
+
+/** Outermost first; an AggregateError's errors each with their own causes. */
+function causesOf(error: Error): readonly unknown[] {
+  const causes: unknown[] = [];
+  if (error instanceof AggregateError) {
+    for (const one of error.errors as readonly unknown[])
+      causes.push(one, ...(one instanceof Error ? causesOf(one) : [])); // typed any[]
+  }
+  if (error.cause !== undefined) {
+    causes.push(error.cause, ...(error.cause instanceof Error ? causesOf(error.cause) : []));
+  }
+  return causes;
+}

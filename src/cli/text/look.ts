@@ -1,0 +1,164 @@
+/** Files of images for people and for programs: the long form, columns, colours, JSON. */
+import { Chalk } from 'chalk';
+import { formatTime, permissions, TYPE_LETTERS } from '../../rafs-builder/show/describe.js';
+import { displayName, rawNameBytes, type RawPath } from '../../oci/raw-name.js';
+import { showPath } from '../../look/lookup.js';
+import { walk } from '../../rafs-builder/index.js';
+import type { Inode, TreeNode } from '../../rafs-builder/model/tree.js';
+import type { CliContext } from '../context.js';
+import { table } from './units.js';
+
+/** A name as it is to be shown. */
+export interface ShownEntry {
+  readonly name: string;
+  readonly node: TreeNode;
+}
+
+/** How many names the inodes of a tree have; a directory counts itself and its subdirectories, as file systems do. */
+export class LinkCounts {
+  readonly #names = new Map<Inode, RawPath[]>();
+
+  constructor(root: TreeNode) {
+    for (const { node, path } of walk(root)) {
+      if (node.inode.kind === 'directory') continue;
+      const names = this.#names.get(node.inode);
+      if (names === undefined) this.#names.set(node.inode, [path]);
+      else names.push(path);
+    }
+  }
+
+  of(node: TreeNode): number {
+    if (node.children === undefined) return this.namesOf(node.inode).length;
+    let count = 2;
+    for (const child of node.children.values()) if (child.children !== undefined) count += 1;
+    return count;
+  }
+
+  namesOf(inode: Inode): readonly RawPath[] {
+    return this.#names.get(inode) ?? [];
+  }
+}
+
+export type NameColours = (name: string, inode: Inode) => string;
+
+/** As `ls` colours names; plain unless standard output is a terminal. */
+export function nameColours(context: CliContext): NameColours {
+  const plain = context.stdoutIsTTY !== true || (context.env['NO_COLOR'] ?? '') !== '';
+  if (plain) return (name) => name;
+  const chalk = new Chalk({ level: 1 });
+  return (name, { kind, mode }) => {
+    switch (kind) {
+      case 'directory':
+        return chalk.blue.bold(name);
+      case 'symlink':
+        return chalk.cyan(name);
+      case 'char':
+      case 'block':
+      case 'fifo':
+      case 'socket':
+        return chalk.yellow(name);
+      case 'file':
+        return (mode & 0o111) === 0 ? name : chalk.green(name);
+    }
+  };
+}
+
+/** `ls -l`: mode, links, owner, size or device, time in UTC, name, target. */
+export function* longLines(
+  entries: readonly ShownEntry[],
+  links: LinkCounts,
+  colours: NameColours,
+): Generator<string> {
+  const rows = entries.map(({ node }) => [
+    `${TYPE_LETTERS[node.inode.kind]}${permissions(node.inode.mode)}`,
+    String(links.of(node)),
+    `${node.inode.uid}:${node.inode.gid}`,
+    sizeText(node),
+    formatTime(node.inode),
+  ]);
+  for (const [i, line] of table(rows, new Set([0, 2])).entries()) {
+    const entry = entries[i];
+    if (entry === undefined) continue;
+    const { inode } = entry.node;
+    const target = inode.kind === 'symlink' ? ` -> ${displayName(inode.target)}` : '';
+    yield `${line}  ${colours(entry.name, inode)}${target}`;
+  }
+}
+
+function sizeText({ inode, children }: TreeNode): string {
+  switch (inode.kind) {
+    case 'file':
+      return String(inode.size);
+    case 'symlink':
+      return String(inode.target.length);
+    case 'char':
+    case 'block':
+      return `${inode.major},${inode.minor}`;
+    case 'directory':
+      // How large a directory is, is a matter of how it is stored; how much is in it, is not.
+      return `(${children?.size ?? 0})`;
+    case 'fifo':
+    case 'socket':
+      return '0';
+  }
+}
+
+/** Down, then across, as many columns as `width` characters hold. */
+export function* inColumns(
+  entries: readonly ShownEntry[],
+  width: number,
+  colours: NameColours,
+): Generator<string> {
+  const cell = Math.max(0, ...entries.map(({ name }) => name.length)) + 2;
+  const columns = Math.max(1, Math.floor((width + 2) / cell));
+  const height = Math.ceil(entries.length / columns);
+  for (let row = 0; row < height; row++) {
+    const cells: string[] = [];
+    for (let i = row; i < entries.length; i += height) {
+      const entry = entries[i];
+      if (entry === undefined) continue;
+      const last = i + height >= entries.length;
+      cells.push(colours(entry.name, entry.node.inode) + (last ? '' : ' '.repeat(cell - entry.name.length)));
+    }
+    yield cells.join('');
+  }
+}
+
+/** For programs. Names that are no UTF-8 come twice: as shown, and as bytes in base64. */
+export function entryJson(
+  path: RawPath,
+  node: TreeNode,
+  links: LinkCounts,
+): Readonly<Record<string, unknown>> {
+  const { inode } = node;
+  return {
+    ...pathJson('path', path),
+    type: inode.kind,
+    mode: inode.mode.toString(8).padStart(4, '0'),
+    uid: inode.uid,
+    gid: inode.gid,
+    mtime: inode.mtime,
+    ...(inode.mtimeNsec === 0 ? {} : { mtimeNsec: inode.mtimeNsec }),
+    links: links.of(node),
+    ...(inode.kind === 'file' ? { size: inode.size } : {}),
+    ...(inode.kind === 'symlink' ? rawJson('target', inode.target) : {}),
+    ...(inode.kind === 'char' || inode.kind === 'block' ? { major: inode.major, minor: inode.minor } : {}),
+    ...(inode.kind === 'directory' ? { entries: node.children?.size ?? 0 } : {}),
+  };
+}
+
+export function pathJson(key: string, path: RawPath): Readonly<Record<string, string>> {
+  return textJson(key, showPath(path), `/${path}` as RawPath);
+}
+
+export function rawJson(key: string, raw: RawPath): Readonly<Record<string, string>> {
+  return textJson(key, displayName(raw), raw);
+}
+
+/** The text alone when it is the raw bytes exactly. */
+function textJson(key: string, text: string, raw: RawPath): Readonly<Record<string, string>> {
+  const bytes = rawNameBytes(raw);
+  return bytes.equals(Buffer.from(text, 'utf8'))
+    ? { [key]: text }
+    : { [key]: text, [`${key}Base64`]: bytes.toString('base64') };
+}

@@ -1,0 +1,95 @@
+/**
+ * Events as a person or a program wants to see them: a live area on a terminal, plain lines elsewhere, JSON lines on request.
+ * All of it goes to stderr or a log file; results are none of its business. Loaded when a command starts to work.
+ */
+import { Writable } from 'node:stream';
+import type { Reporter } from '../../reporter.js';
+import type { CliContext, Output } from '../context.js';
+import { describeEvent, ImageState } from './image-state.js';
+import type { ProgressMode } from '../flags/options.js';
+import { formatBytes } from './units.js';
+
+export interface Progress {
+  readonly reporter: Reporter;
+  /** Leaves the terminal as it was; idempotent. */
+  stop(): void;
+}
+
+/** `output` is where lines go: stderr, or a log file, which is no terminal. */
+export async function openProgress(
+  mode: ProgressMode,
+  context: CliContext,
+  output: Output = context.stderr,
+): Promise<Progress> {
+  const terminal = output === context.stderr && context.isTTY && context.stderr instanceof Writable;
+  const effective = mode === 'auto' ? (terminal ? 'tty' : 'plain') : mode;
+  switch (effective) {
+    case 'none':
+      // What the user must know is no progress.
+      return { reporter: warningsOnly(output), stop: () => undefined };
+    case 'json':
+      return { reporter: jsonLines(output), stop: () => undefined };
+    case 'tty':
+      if (context.stderr instanceof Writable) {
+        const { liveProgress } = await import('./live-progress.js');
+        return liveProgress(context.stderr, context);
+      }
+      return plainProgress(output);
+    case 'plain':
+      return plainProgress(output);
+  }
+}
+
+function plainProgress(output: Output): Progress {
+  return { reporter: plainLines(output, () => performance.now()), stop: () => undefined };
+}
+
+function warningsOnly(output: Output): Reporter {
+  return {
+    emit: (event) => {
+      if (event.type === 'warning') output.write(`warning: ${event.message}\n`);
+    },
+  };
+}
+
+/** A sign of life for whoever reads the log of a long run. */
+const QUIET_MS = 10_000;
+
+export function plainLines(output: Output, now: () => number): Reporter {
+  let image: ImageState | undefined;
+  let last = now();
+  return {
+    emit: (event) => {
+      if (event.type === 'image.start') image = new ImageState(event);
+      else image?.add(event);
+      let line = describeEvent(event, image?.layers.length ?? 0);
+      if (line === undefined && image !== undefined && now() - last >= QUIET_MS) {
+        line = `pulled ${formatBytes(image.pulled)} of ${formatBytes(image.total)}`;
+      }
+      if (line === undefined) return;
+      last = now();
+      output.write(`${line}\n`);
+    },
+  };
+}
+
+/** Often enough for a bar. */
+const JSON_INTERVAL_MS = 200;
+
+export function jsonLines(output: Output, now: () => number = () => Date.now()): Reporter {
+  const last = new Map<string, number>();
+  return {
+    emit: (event) => {
+      if (event.type === 'layer.progress' && event.done < event.total) {
+        const key = `${event.platform} ${event.layer} ${event.stage}`;
+        if (now() - (last.get(key) ?? 0) < JSON_INTERVAL_MS) return;
+        last.set(key, now());
+      }
+      const plain =
+        event.type === 'retry'
+          ? { ...event, cause: event.cause instanceof Error ? event.cause.message : String(event.cause) }
+          : event;
+      output.write(`${JSON.stringify({ time: new Date(now()).toISOString(), ...plain })}\n`);
+    },
+  };
+}

@@ -1,0 +1,51 @@
+/** What a conversion did, as the last table a person sees. */
+import type { ConvertResult } from '../../convert/convert.js';
+import type { ConvertedImage } from '../../convert/image.js';
+import { digestHex } from '../../oci/digest.js';
+import { formatBytes, formatMs, plural, table } from './units.js';
+
+export function convertSummary(result: ConvertResult): string {
+  const images = result.images.flatMap((image) => [...imageTable(image), '']);
+  const { sourceBytes, targetBytes, times, kept } = result;
+  const keptText =
+    kept.length === 0 ? '' : `, ${plural(kept.length, 'other entry').replace('entrys', 'entries')} kept`;
+  return [
+    ...images,
+    `converted ${plural(result.images.length, 'image')}${keptText} in ${formatMs(times.total)}: ` +
+      `${formatBytes(sourceBytes)} became ${formatBytes(targetBytes)}${result.images.some(({ oci }) => oci !== undefined) ? ' (original images included)' : ''}`,
+    `pushed to ${result.target}`,
+  ].join('\n');
+}
+
+function imageTable({ platform, layers, bootstrapBytes }: ConvertedImage): readonly string[] {
+  const rows = layers.map(({ source, stats, outcome }, i) => [
+    String(i + 1),
+    digestHex(source.digest).slice(0, 12),
+    formatBytes(stats.sourceBytes),
+    formatBytes(stats.blobBytes),
+    String(stats.chunks),
+    stats.chunks === stats.newChunks
+      ? '-'
+      : `${stats.chunks - stats.newChunks} (${formatBytes(stats.duplicateBytes)})`,
+    outcome,
+  ]);
+  const sum = (pick: (layer: ConvertedImage['layers'][number]) => number): number =>
+    layers.reduce((total, layer) => total + pick(layer), 0);
+  const duplicates = sum(({ stats }) => stats.chunks - stats.newChunks);
+  const total = [
+    'all',
+    '',
+    formatBytes(sum(({ stats }) => stats.sourceBytes)),
+    formatBytes(sum(({ stats }) => stats.blobBytes)),
+    String(sum(({ stats }) => stats.chunks)),
+    duplicates === 0 ? '-' : `${duplicates} (${formatBytes(sum(({ stats }) => stats.duplicateBytes))})`,
+    '',
+  ];
+  return [
+    `${platform}, bootstrap ${formatBytes(bootstrapBytes)}`,
+    ...table(
+      [['layer', 'digest', 'source', 'blob', 'chunks', 'duplicates saved', 'blob was'], ...rows, total],
+      new Set([0, 1, 6]),
+    ).map((line) => `  ${line}`),
+  ];
+}

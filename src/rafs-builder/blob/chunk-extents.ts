@@ -1,0 +1,40 @@
+/** The records of a chunk table (`blob-meta.ts`) as columns: a blob may have a million chunks. */
+import { keepShape } from '../read/v6/hot-code.js';
+import type { ChunkExtent } from './meta.js';
+
+/** By index of the chunk; bytes. */
+export class ChunkExtents {
+  readonly length: number;
+  readonly compressedOffset: Float64Array;
+  readonly compressedSize: Uint32Array;
+  readonly uncompressedOffset: Float64Array;
+  readonly uncompressedSize: Uint32Array;
+
+  /** Their columns are to be filled. */
+  constructor(length: number) {
+    this.length = length;
+    this.compressedOffset = new Float64Array(length);
+    this.compressedSize = new Uint32Array(length);
+    this.uncompressedOffset = new Float64Array(length);
+    this.uncompressedSize = new Uint32Array(length);
+  }
+
+  /** Undefined when there is no such chunk. */
+  at(index: number): ChunkExtent | undefined {
+    const compressedOffset = this.compressedOffset[index];
+    const compressedSize = this.compressedSize[index];
+    const uncompressedOffset = this.uncompressedOffset[index];
+    const uncompressedSize = this.uncompressedSize[index];
+    if (
+      compressedOffset === undefined ||
+      compressedSize === undefined ||
+      uncompressedOffset === undefined ||
+      uncompressedSize === undefined
+    ) {
+      return undefined;
+    }
+    return { compressedOffset, compressedSize, uncompressedOffset, uncompressedSize };
+  }
+}
+
+keepShape(new ChunkExtents(0));

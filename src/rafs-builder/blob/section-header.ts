@@ -1,0 +1,97 @@
+/**
+ * The 512 bytes behind each section of a RAFS blob. A tar header by its looks, but it follows its payload, which is not
+ * padded: a blob is read from its end. (Nydus builder/src/core/blob.rs, write_tar_header.)
+ */
+import { FormatError } from '../../errors.js';
+import { at, bytes, reserved, struct, text, u8 } from '../layout/struct.js';
+
+export const TAR_HEADER_SIZE = 512;
+export const GNU_MAGIC = 'ustar  ';
+export const REGULAR = 0x30;
+/** Eleven octal digits hold less than this; bigger sizes are binary, big-endian, with the top bit of the field set. */
+const OCTAL_LIMIT = 8 ** 11;
+
+export const tarHeader = struct(
+  'TarHeader',
+  TAR_HEADER_SIZE,
+  'Follows each section of a RAFS blob and tells its name and size.',
+  {
+    name: at(0, text(100), 'name of the section before it'),
+    owner: at(100, reserved(24), 'mode, uid and gid: NUL bytes, not digits'),
+    size: at(
+      124,
+      bytes(12),
+      'size of the section: 11 octal digits and NUL; from 8 GiB on binary, big-endian, top bit set',
+    ),
+    mtime: at(136, text(12), '00000000000'),
+    checksum: at(148, text(8), '7 octal digits: sum of the 512 bytes, these 8 taken as blanks'),
+    type: at(156, u8, '0x30: a regular file'),
+    linkName: at(157, reserved(100), 'zero'),
+    magic: at(257, text(8), '"ustar", two blanks, NUL'),
+    reserved: at(265, reserved(247), 'zero'),
+  },
+);
+
+/** The header that follows a section of `size` bytes. */
+export function encodeTarHeader(name: string, size: number): Buffer {
+  const header = Buffer.alloc(TAR_HEADER_SIZE);
+  const values = { name, size: encodeSize(size), mtime: '0'.repeat(11), type: REGULAR, magic: GNU_MAGIC };
+  tarHeader.write(header, 0, { ...values, checksum: ' '.repeat(8) });
+  tarHeader.write(header, 0, { ...values, checksum: checksum(header) });
+  header[155] = 0; // the eighth byte of the checksum field, a blank until now
+  return header;
+}
+
+function encodeSize(size: number): Buffer {
+  const field = Buffer.alloc(12);
+  if (size < OCTAL_LIMIT) {
+    field.write(size.toString(8).padStart(11, '0'), 'latin1');
+  } else {
+    field.writeBigUInt64BE(BigInt(size), 4);
+    field[0] = 0x80;
+  }
+  return field;
+}
+
+function checksum(header: Buffer): string {
+  let sum = 0;
+  for (const byte of header) sum += byte;
+  return sum.toString(8).padStart(7, '0');
+}
+
+/**
+ * Name and payload size of the header at `offset`. Throws FormatError unless it is one of ours: regular, GNU magic, right
+ * checksum.
+ */
+export function decodeTarHeader(
+  buffer: Buffer,
+  offset: number,
+): { readonly name: string; readonly size: number } {
+  const values = tarHeader.read(buffer, offset);
+  if (values.magic !== GNU_MAGIC || values.type !== REGULAR) {
+    throw new FormatError(`TarHeader at offset ${offset}: this is not the header of a RAFS blob section`, {
+      offset,
+    });
+  }
+  const copy = Buffer.from(buffer.subarray(offset, offset + TAR_HEADER_SIZE)).fill(' ', 148, 156);
+  if (values.checksum !== checksum(copy))
+    throw tarHeader.fault('checksum', offset, `it is ${values.checksum}, not ${checksum(copy)}`);
+  return { name: values.name, size: decodeSize(Buffer.from(values.size), offset) };
+}
+
+/** True when the last 512 bytes look like the header of a section: then these are the last bytes of a RAFS blob. */
+export function endsWithTarHeader(end: Uint8Array): boolean {
+  const magic = end.subarray(end.length - TAR_HEADER_SIZE + 257).subarray(0, GNU_MAGIC.length);
+  return end.length >= TAR_HEADER_SIZE && Buffer.from(magic).toString('latin1') === GNU_MAGIC;
+}
+
+function decodeSize(field: Buffer, offset: number): number {
+  if ((field[0] ?? 0) >= 0x80) {
+    const size = field.readBigUInt64BE(4);
+    if (size > BigInt(Number.MAX_SAFE_INTEGER)) throw tarHeader.fault('size', offset, `${size} bytes`);
+    return Number(size);
+  }
+  const digits = field.toString('latin1', 0, 11);
+  if (!/^[0-7]{11}$/.test(digits)) throw tarHeader.fault('size', offset, 'it is no octal number');
+  return Number.parseInt(digits, 8);
+}

@@ -1,0 +1,241 @@
+/**
+ * A filesystem in memory: nodes, inodes, and references to the chunks that blobs hold.
+ *
+ * Chunks are not objects. A blob's chunks lie in one packed ChunkTable; a file holds ChunkRefs, plain numbers that name
+ * blob and index. An image of a million files stays small that way.
+ */
+import { keepShape } from '../read/v6/hot-code.js';
+import type { Branded } from '../../oci/digest.js';
+import type { RawName, RawPath } from '../../oci/raw-name.js';
+
+/** `blob * 2^24 + index`: which chunk of which blob. What is written numbers blobs by source layer (`BootstrapInput`). */
+export type ChunkRef = Branded<number, 'ChunkRef'>;
+
+/** RAFS v6 has 24 bits for the index of a chunk in its blob (0 … 0xFFFFFE; Nydus builder/src/core/context.rs). */
+const INDEX_RANGE = 2 ** 24;
+export const MAX_CHUNKS_PER_BLOB = 0xff_ffff;
+
+export function chunkRef(blob: number, index: number): ChunkRef {
+  return (blob * INDEX_RANGE + index) as ChunkRef; // by construction
+}
+export function chunkBlob(ref: ChunkRef): number {
+  return Math.floor(ref / INDEX_RANGE);
+}
+export function chunkIndex(ref: ChunkRef): number {
+  return ref % INDEX_RANGE;
+}
+
+export interface Xattr {
+  /** Whole name with its prefix, bytes: `user.mime_type`. */
+  readonly name: RawName;
+  readonly value: Uint8Array;
+}
+
+interface InodeBase {
+  /** Permission bits with setuid, setgid and sticky: 0 … 0o7777. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Seconds since 1970, negative before; whole. */
+  readonly mtime: number;
+  readonly mtimeNsec: number;
+  /** Sorted by name, unique. */
+  readonly xattrs: readonly Xattr[];
+  /** Source layer that the inode comes from, 0 the lowest. */
+  readonly layer: number;
+}
+
+export type Inode = InodeBase &
+  (
+    | { readonly kind: 'file'; readonly size: number; readonly chunks: readonly ChunkRef[] }
+    /** `implied`: no entry of its own in its layer; 0755, 0:0, time 0 and not to overwrite what lies below. */
+    | { readonly kind: 'directory'; readonly implied: boolean }
+    | { readonly kind: 'symlink'; readonly target: RawPath }
+    | { readonly kind: 'fifo' | 'socket' }
+    | { readonly kind: 'char' | 'block'; readonly major: number; readonly minor: number }
+  );
+
+export type InodeKind = Inode['kind'];
+
+/** A name for an inode. Names that share one Inode object are hard links of each other. */
+export interface TreeNode {
+  readonly name: RawName;
+  readonly inode: Inode;
+  /** Present exactly for directories; in no particular order. */
+  readonly children?: ReadonlyMap<RawName, TreeNode> | undefined;
+}
+
+/** One entry of a layer's tar, in tar order; paths are normalised (no `.`, no empty components, never `..`). */
+export interface LayerEntry {
+  readonly path: RawPath;
+  /** Where its header starts in the uncompressed tar. */
+  readonly offset: number;
+  /** A hard link's own attributes do not count; `target` is the normalised path that it links to. */
+  readonly body: Inode | { readonly kind: 'hardlink'; readonly target: RawPath };
+}
+
+export type CompressorName = 'none' | 'lz4_block' | 'gzip' | 'zstd';
+export type DigesterName = 'blake3' | 'sha256';
+
+export interface ChunkRecord {
+  /** Of the uncompressed bytes, 32 bytes. */
+  readonly digest: Buffer;
+  /** CRC-32C of the uncompressed bytes; undefined when the image does not hold it. */
+  readonly crc32: number | undefined;
+  /** False: stored raw, since compression did not shrink it. */
+  readonly compressed: boolean;
+  readonly compressedOffset: number;
+  readonly compressedSize: number;
+  readonly uncompressedOffset: number;
+  readonly uncompressedSize: number;
+}
+
+/** The chunks that one blob stores, in index order; packed, so that a million of them are one allocation. */
+export interface ChunkTable {
+  readonly length: number;
+  /** Throws InternalError when there is no such chunk. */
+  at(index: number): ChunkRecord;
+  /**
+   * Parts of the same, for tables that can tell them without making a view of the digest, which costs more than all the rest.
+   * Callers use the functions below, and only for chunks that are there.
+   */
+  numbers?(index: number): ChunkNumbers;
+  uncompressedOffset?(index: number): number;
+  uncompressedSize?(index: number): number;
+  readonly digests?: PackedDigests | undefined;
+}
+
+/** A record but for its digest. */
+export type ChunkNumbers = Omit<ChunkRecord, 'digest'>;
+
+/** Digests in a buffer, 32 bytes each. */
+export interface PackedDigests {
+  readonly bytes: Buffer;
+  /** Where the one of a chunk starts. */
+  offset(index: number): number;
+}
+
+/** One behind the other, with what else there is in a record. */
+export class StridedDigests implements PackedDigests {
+  readonly bytes: Buffer;
+  readonly #start: number;
+  readonly #stride: number;
+
+  constructor(bytes: Buffer, start: number, stride: number) {
+    this.bytes = bytes;
+    this.#start = start;
+    this.#stride = stride;
+  }
+
+  offset(index: number): number {
+    return this.#start + index * this.#stride;
+  }
+}
+
+keepShape(new StridedDigests(Buffer.alloc(0), 0, 0));
+
+export const DIGEST_SIZE = 32;
+
+export function chunkNumbers(table: ChunkTable, index: number): ChunkNumbers {
+  return table.numbers?.(index) ?? table.at(index);
+}
+export function uncompressedOffset(table: ChunkTable, index: number): number {
+  return table.uncompressedOffset?.(index) ?? table.at(index).uncompressedOffset;
+}
+export function uncompressedSize(table: ChunkTable, index: number): number {
+  return table.uncompressedSize?.(index) ?? table.at(index).uncompressedSize;
+}
+/** The first 48 bits of a digest. */
+export function digestPrefix(table: ChunkTable, index: number): number {
+  const { digests } = table;
+  return digests === undefined
+    ? table.at(index).digest.readUIntBE(0, 6)
+    : digests.bytes.readUIntBE(digests.offset(index), 6);
+}
+/** Byte by byte: for so few, a call into the engine takes longer. */
+export function copyDigest(table: ChunkTable, index: number, to: Buffer, offset: number): void {
+  const { digests } = table;
+  if (digests === undefined) {
+    to.set(table.at(index).digest, offset);
+    return;
+  }
+  const from = digests.offset(index);
+  for (let i = 0; i < DIGEST_SIZE; i++) to[offset + i] = digests.bytes[from + i] ?? 0;
+}
+export function sameDigest(a: ChunkTable, i: number, b: ChunkTable, j: number): boolean {
+  return b.digests === undefined ? a.at(i).digest.equals(b.at(j).digest) : hasDigest(a, i, b.digests, j);
+}
+/** Whether a chunk's digest is number `j` of `digests`. */
+export function hasDigest(table: ChunkTable, index: number, digests: PackedDigests, j: number): boolean {
+  const theirs = digests.offset(j);
+  if (table.digests === undefined) {
+    return table.at(index).digest.equals(digests.bytes.subarray(theirs, theirs + DIGEST_SIZE));
+  }
+  const { bytes } = table.digests;
+  const ours = table.digests.offset(index);
+  for (let k = 0; k < DIGEST_SIZE; k++) if (bytes[ours + k] !== digests.bytes[theirs + k]) return false;
+  return true;
+}
+
+/** One data blob as blob table and device table tell it. All sizes and offsets in bytes. */
+export interface BlobRecord {
+  /** 64 hex characters: SHA-256 of the RAFS blob; 64 times `x` inside the blob's own bootstrap, where it is not known yet. */
+  readonly id: string;
+  readonly chunkCount: number;
+  readonly chunkSize: number;
+  readonly compressor: CompressorName;
+  readonly digester: DigesterName;
+  /** Bits of BlobFeatures (rafs-builder/v6.ts). */
+  readonly features: number;
+  /** Where the bootstrap section starts in the RAFS blob. */
+  readonly compressedSize: number;
+  /** Of the uncompressed address space; a multiple of 4096. */
+  readonly uncompressedSize: number;
+  readonly metaCompressor: CompressorName;
+  readonly metaOffset: number;
+  readonly metaCompressedSize: number;
+  readonly metaUncompressedSize: number;
+}
+
+/** A blob and the chunks that files may refer to. */
+export interface Blob {
+  readonly record: BlobRecord;
+  readonly chunks: ChunkTable;
+}
+
+/** A filesystem and the blobs that hold its data: what reading a bootstrap gives. */
+export interface Bootstrap {
+  readonly root: TreeNode;
+  /** The number in a ChunkRef is the position here. */
+  readonly blobs: readonly Blob[];
+  readonly chunkSize: number;
+  readonly compressor: CompressorName;
+  readonly digester: DigesterName;
+}
+
+/** What a bootstrap is written from. The writer keeps the order of `blobs` and writes all of them. */
+export interface BootstrapInput extends Bootstrap {
+  /**
+   * Positions in `blobs` by the number in a ChunkRef, where these differ: trees of layers number blobs by layer, and are
+   * written as they are.
+   */
+  readonly positions?: ReadonlyMap<number, number> | undefined;
+  /** Inodes that may have more than one name, where it is known; else any may. Asking a set for each file takes time and memory. */
+  readonly linked?: ReadonlySet<Inode> | undefined;
+  /**
+   * The file offset that the chunk table shows for a chunk, where it is not the chunk's position in the file last seen
+   * in walk order: a merge inherits what each layer's own table stored. `layer` is the inode's. (Nydus builder/src/merge.rs
+   * loads chunks from the layer's chunk table.)
+   */
+  readonly storedFileOffset?: ((layer: number, ref: ChunkRef) => number | undefined) | undefined;
+  /** A merge of the reference always sets HAS_XATTR; a layer only when there is one. */
+  readonly forceXattrFlag?: boolean | undefined;
+}
+
+/** `positions` as a list by number, which is quick to ask; -1 for a number without a blob. */
+export function blobPositions({ blobs, positions }: BootstrapInput): readonly number[] {
+  if (positions === undefined) return blobs.map((_, position) => position);
+  const list = new Array<number>(Math.max(-1, ...positions.keys()) + 1).fill(-1);
+  for (const [number, position] of positions) list[number] = position;
+  return list;
+}

@@ -1,0 +1,42 @@
+/**
+ * The order in which RAFS numbers, stores and merges: all names of one directory sorted by bytes, then the directories
+ * among them, each with all that is below it. (Nydus calls it breadth-first; it is not.)
+ */
+import { compareRaw, type RawPath } from '../../oci/raw-name.js';
+import type { TreeNode } from './tree.js';
+
+export interface WalkStep {
+  readonly node: TreeNode;
+  /** Undefined for the root. */
+  readonly parent: TreeNode | undefined;
+  /** Empty for the root. */
+  readonly path: RawPath;
+}
+
+/** Children in byte order of their names: the order of directory entries. */
+export function sortedChildren(node: TreeNode): TreeNode[] {
+  if (node.children === undefined) return [];
+  return Array.from(node.children.values()).sort((a, b) => compareRaw(a.name, b.name));
+}
+
+/** Every name once, the root first; as deep as the tree is, without recursion. */
+export function* walk(root: TreeNode): Generator<WalkStep> {
+  yield { node: root, parent: undefined, path: '' as RawPath }; // the root's path is empty by definition
+  const pending: { readonly node: TreeNode; readonly path: RawPath }[] = [
+    { node: root, path: '' as RawPath },
+  ];
+  for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
+    const below = pending.length;
+    for (const child of sortedChildren(directory.node)) {
+      const path = (directory.path === '' ? child.name : `${directory.path}/${child.name}`) as RawPath; // components joined by '/'
+      yield { node: child, parent: directory.node, path };
+      if (child.children !== undefined) pending.push({ node: child, path });
+    }
+    reverseFrom(pending, below);
+  }
+}
+
+/** The first directory in order is the next to be popped. */
+export function reverseFrom(stack: unknown[], start: number): void {
+  for (let i = start, j = stack.length - 1; i < j; i++, j--) [stack[i], stack[j]] = [stack[j], stack[i]];
+}

@@ -1,0 +1,95 @@
+/** What `audit` looks for: stable ids, and in one line each what holds in a sound bootstrap. `docs/format.md` lists them. */
+import type { RawPath } from '../../oci/raw-name.js';
+
+export interface AuditRule {
+  /** `error`: some reader will refuse it or see something else; `warning`: legal, but not as a writer should leave it. */
+  readonly severity: 'error' | 'warning';
+  readonly holds: string;
+}
+
+const error = (holds: string): AuditRule => ({ severity: 'error', holds });
+const warning = (holds: string): AuditRule => ({ severity: 'warning', holds });
+
+export const AUDIT_RULES = {
+  'RAFS-READ': error(
+    'super blocks, tables and the whole tree can be read: everything that Nydus itself checks',
+  ),
+  'RAFS-RESERVED': error('reserved bytes are zero; newer kernels give them a meaning'),
+  'RAFS-SUPER-FLAGS': error(
+    'no checksum is announced, at most one encryption flag is set, and HAS_XATTR is, where there are xattrs',
+  ),
+  'RAFS-INOS': error('the super block counts every name of the tree'),
+  'RAFS-BLOCKS': error('the super block’s blocks are those of all blobs'),
+  'RAFS-DEVICE': error(
+    'device table and blob table tell the same blobs in the same order, with the same size',
+  ),
+  'RAFS-MAPPED': error('mapped block addresses lie behind the bootstrap and do not overlap'),
+  'RAFS-BLOB': error('a blob’s compressor, digester, features and sizes fit its image and each other'),
+  'RAFS-PREFETCH': error('prefetch entries are inodes of the tree'),
+  'RAFS-CHUNK-RECORD': error('a chunk’s sizes, offsets and flags fit its blob'),
+  'RAFS-CHUNK-ORDER': error('the chunk table is sorted by digest, then by blob, without repetition'),
+  'RAFS-CHUNK-LENGTH': error(
+    'every chunk of a file but the last has the full chunk size, the last one the rest',
+  ),
+  'RAFS-CHUNK-FORMAT': error('a file’s chunk format is that of its chunk size, or of one contiguous extent'),
+  'RAFS-CHUNK-UNUSED': warning('every chunk of the chunk table is used by a file'),
+  'RAFS-INODE': error(
+    'numbers are unique, 1 to 2^31 − 1; formats have no unknown bits; nanoseconds are below 10^9',
+  ),
+  'RAFS-NLINK': error(
+    'a directory has 2 links and one for each directory in it, anything else one for each name',
+  ),
+  'RAFS-DIRENT-ORDER': error('names of a directory are sorted by bytes; readers search by bisection'),
+  'RAFS-DIRENT-TYPE': error('the file type of a name is that of its inode'),
+  'RAFS-DOTS': error('every directory has exactly one “.”, itself, and one “..”, its parent'),
+  'RAFS-SYMLINK': error('targets have 1 to 4095 bytes, none of them NUL'),
+  'RAFS-XATTR': error('names have no NUL'),
+  'RAFS-INLINE': error('an inode and its inline data lie in one block'),
+  'RAFS-TABLE': error('an empty table has no place, or one where a table may be'),
+  'RAFS-DIGEST': error('v5: an inode has the digest of its content, a directory that of the digests in it'),
+  'RAFS-LINK-CONTENT': error('v5: every name of a file tells the same size and chunks'),
+  'RAFS-LINK-ATTRIBUTES': warning('v5: every name of a file tells the same mode, owner and time'),
+  'RAFS-OVERLAP': error('no two structures share bytes'),
+  'RAFS-GAP': error('bytes that belong to nothing are zero'),
+  'RAFS-SIZE': error('the file ends with the block in which its last structure ends'),
+} as const satisfies Record<string, AuditRule>;
+
+export type AuditId = keyof typeof AUDIT_RULES;
+
+export interface AuditFinding {
+  readonly id: AuditId;
+  readonly severity: 'error' | 'warning';
+  /** What is wrong; a sentence without full stop. */
+  readonly message: string;
+  /** A file in the image; empty for the root. */
+  readonly path: RawPath | undefined;
+  /** Bytes from the start of the bootstrap. */
+  readonly offset: number | undefined;
+  readonly expected: string | undefined;
+  readonly found: string | undefined;
+}
+
+export interface AuditDetails {
+  readonly message: string;
+  readonly path?: RawPath | undefined;
+  readonly offset?: number | undefined;
+  readonly expected?: string | number | undefined;
+  readonly found?: string | number | undefined;
+}
+
+export function auditFinding(
+  id: AuditId,
+  { message, path, offset, expected, found }: AuditDetails,
+): AuditFinding {
+  const show = (value: string | number | undefined): string | undefined =>
+    value === undefined ? undefined : String(value);
+  return {
+    id,
+    severity: AUDIT_RULES[id].severity,
+    message,
+    path,
+    offset,
+    expected: show(expected),
+    found: show(found),
+  };
+}

@@ -1,0 +1,247 @@
+/**
+ * Credentials as Docker keeps them: `auths`, `credHelpers` and `credsStore` of its configuration. A host matches only itself,
+ * port included: with anything looser, `evil-registry.example` would be given the password of `registry.example`.
+ */
+import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import * as v from 'valibot';
+import { AuthError, FormatError } from '../../errors.js';
+import { collect } from '../../io/streams.js';
+import { errorCode, localIoError } from '../../io/scratch.js';
+
+export interface Credential {
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  /** OAuth2 refresh token, as `docker login` stores it for some registries. */
+  readonly identityToken?: string | undefined;
+  /** Bearer token, used as it is. */
+  readonly registryToken?: string | undefined;
+}
+
+export interface CredentialStore {
+  /** What is stored for exactly this host; undefined when there is nothing. `repository` picks among podman's longer keys. */
+  get(host: string, repository?: string): Promise<Credential | undefined>;
+  /** What was read, for hints, for example `/home/me/.docker/config.json`. */
+  readonly description: string;
+}
+
+/** For everything that needs no login. */
+export const anonymous: CredentialStore = {
+  get: () => Promise.resolve(undefined),
+  description: 'no credentials',
+};
+
+export interface DockerCredentialsOptions {
+  /** Configuration files in order of preference; absent ones are skipped. */
+  readonly paths: readonly string[];
+  /** For credential helpers, which are found by its `PATH`. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds that a helper may take. */
+  readonly helperTimeoutMs?: number | undefined;
+}
+
+/** Where Docker keeps Docker Hub's entry, for reasons of its history. */
+const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
+const DOCKER_HUB_HOSTS = new Set(['registry-1.docker.io', 'docker.io', 'index.docker.io']);
+/** What to give `docker login` for a host. */
+export function loginCommand(host: string): string {
+  return `docker login ${DOCKER_HUB_HOSTS.has(host) ? 'docker.io' : host}`;
+}
+
+/** A helper that asks its user by a dialogue that nobody sees must not hang the run. */
+const HELPER_TIMEOUT_MS = 30_000;
+const HELPER_ANSWER_LIMIT = 1024 * 1024;
+/** What helpers say when they know no such host; docker/docker-credential-helpers, credentials/error.go. */
+const NOT_FOUND = /credentials not found/i;
+/** A helper answers this user name when its secret is an identity token. */
+const TOKEN_USER = '<token>';
+
+const entrySchema = v.looseObject({
+  auth: v.nullish(v.string()),
+  username: v.nullish(v.string()),
+  password: v.nullish(v.string()),
+  identitytoken: v.nullish(v.string()),
+  registrytoken: v.nullish(v.string()),
+});
+const configSchema = v.looseObject({
+  auths: v.nullish(v.record(v.string(), v.nullish(entrySchema))),
+  credHelpers: v.nullish(v.record(v.string(), v.string())),
+  credsStore: v.nullish(v.string()),
+});
+const helperSchema = v.looseObject({
+  Username: v.optional(v.string(), ''),
+  Secret: v.optional(v.string(), ''),
+});
+type DockerConfig = v.InferOutput<typeof configSchema>;
+
+/** Files are read when the first registry asks for a login, and once. Throws what is wrong with them then. */
+export function dockerCredentials(options: DockerCredentialsOptions): CredentialStore {
+  let configs: Promise<readonly DockerConfig[]> | undefined;
+  const load = async (): Promise<readonly DockerConfig[]> => {
+    const loaded: DockerConfig[] = [];
+    for (const path of options.paths) {
+      const config = await readConfig(path);
+      if (config !== undefined) loaded.push(config);
+    }
+    return loaded;
+  };
+  return {
+    description: options.paths.length === 0 ? 'no configuration' : options.paths.join(', '),
+    get: async (host, repository) => {
+      configs ??= load();
+      for (const config of await configs) {
+        const credential = await lookUp(config, host, repository, options);
+        if (credential !== undefined) return credential;
+      }
+      return undefined;
+    },
+  };
+}
+
+async function lookUp(
+  config: DockerConfig,
+  host: string,
+  repository: string | undefined,
+  options: DockerCredentialsOptions,
+): Promise<Credential | undefined> {
+  const helper = entryFor(config.credHelpers ?? {}, host, undefined) ?? config.credsStore;
+  if (present(helper)) {
+    const credential = await askHelper(helper, DOCKER_HUB_HOSTS.has(host) ? DOCKER_HUB_KEY : host, options);
+    if (credential !== undefined) return credential;
+  }
+  const entry = entryFor(config.auths ?? {}, host, repository);
+  return entry === undefined || entry === null ? undefined : fromEntry(entry, host);
+}
+
+/** The value whose key is this host, or, longest first, `host/part/of/the/repository`. */
+function entryFor<T>(
+  entries: Readonly<Record<string, T>>,
+  host: string,
+  repository: string | undefined,
+): T | undefined {
+  const byKey = new Map(Object.entries(entries).map(([key, value]) => [normalKey(key), value]));
+  const wanted = DOCKER_HUB_HOSTS.has(host) ? 'docker.io' : host;
+  const parts = repository === undefined ? [] : repository.split('/');
+  for (let count = parts.length; count >= 0; count--) {
+    const value = byKey.get([wanted, ...parts.slice(0, count)].join('/'));
+    if (value !== undefined) return value;
+  }
+  return undefined;
+}
+
+/** Old clients stored `https://host/v1/` where new ones store `host`. */
+function normalKey(key: string): string {
+  const bare = key.replace(/^https?:\/\//, '').replace(/\/(v[12]\/?)?$/, '');
+  return DOCKER_HUB_HOSTS.has(bare) ? 'docker.io' : bare;
+}
+
+function fromEntry(entry: v.InferOutput<typeof entrySchema>, host: string): Credential | undefined {
+  if (present(entry.registrytoken)) return { registryToken: entry.registrytoken };
+  if (present(entry.identitytoken)) return { identityToken: entry.identitytoken, ...userOf(entry.auth) };
+  if (present(entry.auth)) {
+    const user = userOf(entry.auth);
+    if (user === undefined) {
+      throw new AuthError(`the credentials stored for ${host} are not "user:secret" in base64`, {
+        hint: `run: ${loginCommand(host)}`,
+      });
+    }
+    return user;
+  }
+  if (present(entry.username) && present(entry.password))
+    return { username: entry.username, password: entry.password };
+  return undefined;
+}
+
+/** The first colon parts user and secret: secrets may hold more of them. */
+function userOf(auth: string | null | undefined): { username: string; password: string } | undefined {
+  if (!present(auth)) return undefined;
+  const text = Buffer.from(auth, 'base64').toString('utf8').replace(/\0+$/, '');
+  const colon = text.indexOf(':');
+  return colon <= 0 ? undefined : { username: text.slice(0, colon), password: text.slice(colon + 1) };
+}
+
+function present(text: string | null | undefined): text is string {
+  return text !== null && text !== undefined && text !== '';
+}
+
+async function readConfig(path: string): Promise<DockerConfig | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    if (errorCode(cause) === 'ENOENT' || errorCode(cause) === 'ENOTDIR') return undefined;
+    throw localIoError(`cannot read ${path}`, cause);
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new FormatError(`${path}: not JSON`); // no cause: the parser's message quotes the text, which holds secrets
+  }
+  const result = v.safeParse(configSchema, json);
+  if (result.success) return result.output;
+  const where = v.getDotPath(result.issues[0]);
+  throw new FormatError(`${path}: ${where ?? 'the file'} is not as Docker writes it`);
+}
+
+/** docker-credential-NAME get: the host on stdin, JSON on stdout. */
+async function askHelper(
+  name: string,
+  key: string,
+  options: DockerCredentialsOptions,
+): Promise<Credential | undefined> {
+  const program = `docker-credential-${name}`;
+  const timeoutMs = options.helperTimeoutMs ?? HELPER_TIMEOUT_MS;
+  if (!/^[A-Za-z0-9._-]+$/.test(name)) throw new AuthError(`"${name}" is no name of a credential helper`);
+  const child = spawn(program, ['get'], {
+    env: { ...options.env },
+    stdio: ['pipe', 'pipe', 'ignore'],
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
+  });
+  const ended = new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => {
+      resolve(signal ?? code);
+    });
+  });
+  child.stdin.on('error', () => undefined); // a helper need not read what it is told
+  child.stdin.end(`${key}\n`);
+  let text: string;
+  let status: number | NodeJS.Signals | null;
+  try {
+    const [bytes, end] = await Promise.all([collect(child.stdout, HELPER_ANSWER_LIMIT, program), ended]);
+    text = bytes.toString('utf8');
+    status = end;
+  } catch (cause) {
+    child.kill('SIGKILL');
+    if (errorCode(cause) !== 'ENOENT') throw new AuthError(`${program} failed`, { cause });
+    throw new AuthError(`credential helper ${program} is not installed`, {
+      hint: `install it, or remove it from ${options.paths.join(', ')}`,
+    });
+  }
+  if (status === 'SIGKILL') {
+    throw new AuthError(`${program} gave no answer for ${key} within ${Math.round(timeoutMs / 1000)} s`, {
+      hint: 'it may be waiting for a person: run docker login in a terminal first',
+    });
+  }
+  if (status !== 0) {
+    if (NOT_FOUND.test(text)) return undefined;
+    throw new AuthError(`${program} failed for ${key} with status ${String(status)}`);
+  }
+  return fromHelper(text, program);
+}
+
+function fromHelper(text: string, program: string): Credential | undefined {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new AuthError(`${program} gave an answer that is not JSON`); // which may hold a secret, so it is not shown
+  }
+  const result = v.safeParse(helperSchema, json);
+  if (!result.success) throw new AuthError(`${program} gave an answer without Username and Secret`);
+  const { Username, Secret } = result.output;
+  if (Secret === '') return undefined;
+  return Username === TOKEN_USER ? { identityToken: Secret } : { username: Username, password: Secret };
+}

@@ -1,0 +1,287 @@
+/**
+ * One registry with its mirrors: which of them is asked, retries, refusals as errors, warnings. What the requests mean is for
+ * manifests.ts, download.ts and upload.ts.
+ */
+import { AuthError, RegistryError, UsageError } from '../../errors.js';
+import { DEFAULT_RETRY, retry, type RetryOptions, type RetryPolicy } from '../../io/retry.js';
+import type { ReplayableContent } from '../../io/streams.js';
+import { type Reference, registryHost } from '../../oci/reference.js';
+import type { CallOptions, Reporter } from '../../reporter.js';
+import type { CredentialStore } from '../auth/credentials.js';
+import { EndpointSession } from './endpoint-session.js';
+import { type Endpoint, endpointsOf } from './endpoints.js';
+import { oneLine, type Refusal, refusalError } from './error-body.js';
+import type { Capability } from './hosts-toml.js';
+import { Redactor } from './redact.js';
+import {
+  type Headers,
+  type HttpResponse,
+  type Method,
+  Transport,
+  type TransportOptions,
+} from './transport.js';
+import type { HostTls } from './trust.js';
+
+export interface ClientOptions extends TransportOptions {
+  readonly credentials: CredentialStore;
+  readonly retry?: RetryPolicy | undefined;
+  /** Bytes: blobs are pushed in chunks of this size; 0, the default, sends them whole. */
+  readonly chunkSize?: number | undefined;
+  /** Folder, or several as in `PATH`, with a folder for each registry that holds a `hosts.toml` or certificates. */
+  readonly hostsDir?: string | undefined;
+}
+
+export interface ApiRequest extends CallOptions {
+  readonly method: Method;
+  /** Absolute, or a path below the registry's root. */
+  readonly url: URL | string;
+  readonly headers?: Headers | undefined;
+  readonly body?: ReplayableContent | undefined;
+  /** Statuses that are answers; every other one is thrown as an error. */
+  readonly accept: readonly number[];
+  /** What is being tried, for messages: `cannot push to …`. */
+  readonly what: string;
+  readonly scopes: readonly string[];
+  /** No second attempt after a failure; for steps that only make sense as a part of a longer whole, which retries as one. */
+  readonly once?: boolean | undefined;
+  readonly explain?: Refusal['explain'];
+}
+
+export class RegistryClient implements AsyncDisposable {
+  /** Host and port of the registry itself. */
+  readonly host: string;
+  readonly #transport: Transport;
+  readonly #options: ClientOptions;
+  readonly #reference: Reference;
+  readonly #access: 'pull' | 'pull,push';
+  #found: Promise<readonly Endpoint[]> | undefined;
+  #sessions: Promise<readonly EndpointSession[]> | undefined;
+  /** Mirrors that could not be reached, or gave wrong content: not tried again in this run. */
+  readonly #down = new Set<EndpointSession>();
+  /** By path: the mirror that gave it last. */
+  readonly #givenBy = new Map<string, EndpointSession>();
+  #distrusted = 0;
+
+  constructor(reference: Reference, access: 'pull' | 'pull,push', options: ClientOptions) {
+    this.host = registryHost(reference);
+    this.#options = options;
+    this.#reference = reference;
+    this.#access = access;
+    this.#transport = new Transport({ ...options, tlsByHost: (host) => this.#tlsOf(host) }, new Redactor());
+  }
+
+  get retryPolicy(): RetryPolicy {
+    return this.#options.retry ?? DEFAULT_RETRY;
+  }
+
+  /** False when the registry alone can answer. */
+  get mayHaveMirrors(): boolean {
+    return this.#options.hostsDir !== undefined;
+  }
+
+  /** Mirrors that were left out because of what they gave. */
+  get distrusted(): number {
+    return this.#distrusted;
+  }
+
+  /**
+   * What the last answer for `path` gave is of no use, for the reason `why`. True when that was a mirror's: it is left out from
+   * now on, and whoever asks again is answered by somebody else.
+   */
+  distrust(path: string, why: string, call: CallOptions): boolean {
+    const mirror = this.#givenBy.get(path);
+    if (mirror === undefined) return false;
+    this.#givenBy.delete(path);
+    if (!this.#down.has(mirror)) {
+      this.#distrusted++;
+      this.#leaveOut(mirror, why, call);
+    }
+    return true;
+  }
+
+  /** Retries what may pass, unless `once`. Throws RegistryError, AuthError, InterruptedError. */
+  async request(request: ApiRequest): Promise<HttpResponse> {
+    if (request.once === true) return this.#attempt(request);
+    return this.retry(request.what, () => this.#attempt(request), request);
+  }
+
+  /** Runs `attempt` again after failures that may pass. */
+  async retry<T>(
+    what: string,
+    attempt: (n: number) => Promise<T>,
+    call: CallOptions & Pick<RetryOptions, 'progressed'>,
+  ): Promise<T> {
+    return retry(what, attempt, {
+      ...call,
+      policy: this.retryPolicy,
+      judge: (error) =>
+        error instanceof RegistryError && error.retryable
+          ? { again: true, afterMs: error.retryAfterMs }
+          : { again: false },
+    });
+  }
+
+  /**
+   * An upload's `Location`, made absolute. Registries behind a proxy that ends TLS often say `http:` for themselves; that is
+   * put right. Any other way from HTTPS down to HTTP is refused.
+   */
+  resolveLocation(response: HttpResponse, what: string): URL {
+    const location = response.headers['location'];
+    if (location === undefined)
+      throw new RegistryError(`${what}: the answer has no Location`, { status: response.status });
+    let url: URL;
+    try {
+      url = new URL(location, response.url);
+    } catch (cause) {
+      throw new RegistryError(`${what}: the answer's Location is no URL`, { cause });
+    }
+    if (
+      url.protocol === 'http:' &&
+      response.url.protocol === 'https:' &&
+      !this.#transport.allowsPlainHttp(url.host)
+    ) {
+      if (url.hostname !== response.url.hostname) {
+        throw new RegistryError(
+          `${what}: the upload is sent on to plain HTTP at ${url.host}, which is refused`,
+          {
+            hint: 'if that is meant, add --plain-http',
+          },
+        );
+      }
+      url.protocol = 'https:';
+      url.port = response.url.port;
+    }
+    return url;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#transport[Symbol.asyncDispose]();
+  }
+
+  /** From the first of the endpoints that has it; only what the last one says is final. */
+  async #attempt(request: ApiRequest): Promise<HttpResponse> {
+    const sessions = await this.#sessionsFor(request);
+    for (const mirror of sessions.slice(0, -1)) {
+      if (this.#down.has(mirror)) continue;
+      const response = await this.#fromMirror(mirror, request);
+      if (response !== undefined) return response;
+    }
+    const last = sessions.at(-1);
+    if (last === undefined) {
+      throw new UsageError(
+        `hosts.toml names no host that may ${capabilityFor(request, this.#access)} images of ${this.#reference.registry}`,
+        {
+          hint: 'a host is given that by capabilities = ["pull", "resolve", "push"]',
+        },
+      );
+    }
+    if (typeof request.url === 'string') this.#givenBy.delete(request.url);
+    const response = await last.send(request);
+    this.#warn(response, last, request);
+    if (request.accept.includes(response.status)) return response;
+    throw await refusalError(response, {
+      what: request.what,
+      host: last.endpoint.host,
+      method: request.method,
+      redactor: this.#transport.redactor,
+      explain: request.explain,
+      credentials: this.#options.credentials.description,
+      hasCredential: response.status === 401 || response.status === 403 ? await last.hasCredential() : false,
+      isElsewhere: response.url.origin !== (await last.origin()),
+    });
+  }
+
+  /** Undefined when it has not what was asked for, or is of no use. */
+  async #fromMirror(mirror: EndpointSession, request: ApiRequest): Promise<HttpResponse | undefined> {
+    try {
+      const response = await mirror.send(request);
+      if (response.status < 400 && request.accept.includes(response.status)) {
+        if (typeof request.url === 'string') this.#givenBy.set(request.url, mirror);
+        return response;
+      }
+      await response.discard();
+    } catch (error) {
+      if (!(error instanceof RegistryError || error instanceof AuthError)) throw error;
+      this.#leaveOut(mirror, error.message, request);
+    }
+    return undefined;
+  }
+
+  #leaveOut(mirror: EndpointSession, why: string, { reporter }: CallOptions): void {
+    this.#down.add(mirror);
+    reporter?.emit({
+      type: 'warning',
+      code: 'MIRROR',
+      message: `mirror ${mirror.endpoint.host} is left out from now on: ${why}`,
+    });
+  }
+
+  async #sessionsFor(request: ApiRequest): Promise<readonly EndpointSession[]> {
+    const all = await this.#allSessions();
+    const { url } = request;
+    if (url instanceof URL) {
+      const origins = await Promise.all(all.map((session) => session.origin()));
+      const own = all.find((_, i) => origins[i] === url.origin);
+      if (own !== undefined) return [own];
+    }
+    const capability = capabilityFor(request, this.#access);
+    const capable = all.filter(({ endpoint }) => endpoint.capabilities.includes(capability));
+    // What is pushed goes to one place, and is looked for there.
+    return capability === 'push' || url instanceof URL ? capable.slice(0, 1) : capable;
+  }
+
+  async #allSessions(): Promise<readonly EndpointSession[]> {
+    this.#sessions ??= this.#endpoints().then((endpoints) =>
+      endpoints.map(
+        (endpoint) =>
+          new EndpointSession(endpoint, {
+            transport: this.#transport,
+            credentials: this.#options.credentials,
+            repository: this.#reference.repository,
+            plainHttp: this.#options.plainHttp === true,
+          }),
+      ),
+    );
+    return this.#sessions;
+  }
+
+  #endpoints(): Promise<readonly Endpoint[]> {
+    this.#found ??= endpointsOf(this.#reference, this.#options.hostsDir);
+    return this.#found;
+  }
+
+  async #tlsOf(host: string): Promise<HostTls | undefined> {
+    const known = (endpoint: Endpoint): boolean =>
+      host === (endpoint.root?.host ?? endpoint.host.replace(/:443$/, ''));
+    return (await this.#endpoints()).find(known)?.tls;
+  }
+
+  /** `Warning: 299 - "text"`, distribution-spec, "Warnings": each text once. */
+  #warn({ headers }: HttpResponse, { endpoint }: EndpointSession, { reporter }: CallOptions): void {
+    const header = headers['warning'];
+    if (header === undefined || reporter === undefined) return;
+    const told = warnings.get(reporter) ?? new Set();
+    warnings.set(reporter, told);
+    for (const [, quoted = ''] of header.matchAll(/(?:^|,)\s*299\s+\S+\s+"((?:[^"\\]|\\.)*)"/g)) {
+      const text = this.#transport.redactor.text(oneLine(quoted.replace(/\\(.)/g, '$1')));
+      const message = `registry ${endpoint.host} says: ${text}`;
+      if (told.has(message) || told.size >= MAX_WARNINGS) continue;
+      told.add(message);
+      reporter.emit({ type: 'warning', code: 'REGISTRY', message });
+    }
+  }
+}
+
+/** What each reporter has been told: source and target of a run may be the same registry. */
+const warnings = new WeakMap<Reporter, Set<string>>();
+
+/** A registry that finds a new text for each answer is not listened to for ever. */
+const MAX_WARNINGS = 20;
+
+/** What a host must be allowed to do; containerd, core/remotes/docker/registry.go. */
+function capabilityFor({ url }: ApiRequest, access: 'pull' | 'pull,push'): Capability {
+  if (access === 'pull,push') return 'push';
+  // A tag means what the registry says that it means; a digest is the same everywhere.
+  const byTag = typeof url === 'string' && /\/manifests\/(?!sha\d+:)/.test(url);
+  return byTag ? 'resolve' : 'pull';
+}

@@ -1,0 +1,121 @@
+/** One endpoint during a run: where exactly it is, who we are to it, and the 401 that asks for a login. */
+import { AuthError } from '../../errors.js';
+import type { ReplayableContent } from '../../io/streams.js';
+import type { CallOptions } from '../../reporter.js';
+import { Authenticator } from '../auth/challenge.js';
+import type { CredentialStore } from '../auth/credentials.js';
+import type { Endpoint } from './endpoints.js';
+import { isLoopback, probeLoopback } from './hosts.js';
+import type { Headers, HttpResponse, Method, Transport } from './transport.js';
+
+export interface EndpointRequest extends CallOptions {
+  readonly method: Method;
+  /** Absolute, or a path that begins with `/v2/`. */
+  readonly url: URL | string;
+  readonly headers?: Headers | undefined;
+  readonly body?: ReplayableContent | undefined;
+  readonly scopes: readonly string[];
+}
+
+export interface SessionOptions {
+  readonly transport: Transport;
+  readonly credentials: CredentialStore;
+  readonly repository: string;
+  readonly plainHttp: boolean;
+}
+
+/** 401, token, 401 again: then the answer is no. */
+const AUTH_ROUNDS = 2;
+
+export class EndpointSession {
+  readonly endpoint: Endpoint;
+  readonly #options: SessionOptions;
+  readonly #auth: Authenticator;
+  #root: Promise<URL> | undefined;
+
+  constructor(endpoint: Endpoint, options: SessionOptions) {
+    this.endpoint = endpoint;
+    this.#options = options;
+    this.#auth = new Authenticator({
+      transport: options.transport,
+      credentials: options.credentials,
+      host: endpoint.host,
+      repository: options.repository,
+    });
+    for (const value of Object.values(endpoint.headers)) options.transport.redactor.add(value);
+    if (endpoint.root?.protocol === 'http:') options.transport.allowPlainHttp(endpoint.root.host);
+  }
+
+  /** Any status is an answer. Throws RegistryError, AuthError, InterruptedError. */
+  async send(request: EndpointRequest): Promise<HttpResponse> {
+    const root = await this.#rootUrl(request.signal);
+    const url = this.#urlOf(request.url, root);
+    // An upload may continue on another host, which is told nothing about us.
+    const trusted = url.origin === root.origin;
+    for (let round = 0; ; round++) {
+      const authorization = trusted ? await this.#auth.header(request.scopes, request) : undefined;
+      const response = await this.#options.transport.send({
+        method: request.method,
+        url,
+        headers: {
+          ...(trusted ? this.endpoint.headers : {}),
+          ...request.headers,
+          ...(authorization === undefined ? {} : { authorization }),
+        },
+        body: request.body,
+        signal: request.signal,
+      });
+      const asked = response.status === 401 && trusted && response.url.origin === root.origin;
+      if (!asked || round >= AUTH_ROUNDS) return response;
+      const again = await this.#auth.challenged(
+        response.headers['www-authenticate'],
+        request.scopes,
+        authorization,
+        request,
+      );
+      if (!again) return response;
+      await response.discard();
+    }
+  }
+
+  /** For hints: whether a login is stored for this endpoint. */
+  async hasCredential(): Promise<boolean> {
+    try {
+      return await this.#auth.hasCredential();
+    } catch (error) {
+      if (error instanceof AuthError) return false;
+      throw error;
+    }
+  }
+
+  /** Undefined while nothing has been asked of it. */
+  async origin(): Promise<string | undefined> {
+    return (await this.#root?.catch(() => undefined))?.origin;
+  }
+
+  #urlOf(asked: URL | string, root: URL): URL {
+    if (asked instanceof URL) return asked;
+    const url = new URL(`${root.pathname.replace(/\/$/, '')}${asked.replace(/^\/v2/, '')}`, root);
+    if (this.endpoint.namespace !== undefined) url.searchParams.set('ns', this.endpoint.namespace);
+    return url;
+  }
+
+  /** Decided once; forgotten when it failed, so that the next attempt asks again. */
+  async #rootUrl(signal: AbortSignal | undefined): Promise<URL> {
+    this.#root ??= this.#findRoot(signal);
+    const asked = this.#root;
+    try {
+      return await asked;
+    } catch (error) {
+      if (this.#root === asked) this.#root = undefined;
+      throw error;
+    }
+  }
+
+  async #findRoot(signal: AbortSignal | undefined): Promise<URL> {
+    const { root, host } = this.endpoint;
+    if (root !== undefined) return root;
+    if (this.#options.plainHttp) return new URL(`http://${host}/v2`);
+    return new URL(`${isLoopback(host) ? await probeLoopback(host, signal) : 'https:'}//${host}/v2`);
+  }
+}

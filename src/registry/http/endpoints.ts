@@ -1,0 +1,81 @@
+/** Which hosts serve a registry's images: the registry itself, and before it the mirrors that `hosts.toml` names. */
+import { readFile, stat } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { errorCode, localIoError } from '../../io/scratch.js';
+import { type Reference, registryHost } from '../../oci/reference.js';
+import { ALL_CAPABILITIES, type Capability, type HostEntry, parseHostsToml } from './hosts-toml.js';
+import { certificateFiles, type HostTls } from './trust.js';
+
+export interface Endpoint {
+  /** Host, with port, as credentials are stored for it. */
+  readonly host: string;
+  /** Where its API begins, `https://host/v2`; undefined: at `/v2`, by a scheme that must be found out. */
+  readonly root: URL | undefined;
+  readonly capabilities: readonly Capability[];
+  readonly headers: Readonly<Record<string, string>>;
+  readonly tls: HostTls | undefined;
+  /** The registry that this host stands in for, which it is told as `?ns=`; undefined for the registry itself. */
+  readonly namespace: string | undefined;
+}
+
+/** In the order in which they are to be tried. `hostsDir` is a folder as containerd's `certs.d`, or several, as in `PATH`. */
+export async function endpointsOf(
+  reference: Reference,
+  hostsDir: string | undefined,
+): Promise<readonly Endpoint[]> {
+  const host = registryHost(reference);
+  const itself: Endpoint = {
+    host,
+    root: undefined,
+    capabilities: ALL_CAPABILITIES,
+    headers: {},
+    tls: undefined,
+    namespace: undefined,
+  };
+  const folder = hostsDir === undefined ? undefined : await hostFolder(hostsDir, reference.registry);
+  if (folder === undefined) return [itself];
+  const path = join(folder, 'hosts.toml');
+  const text = await readIfThere(path);
+  // Then it is a folder of certificates, as Docker has it.
+  if (text === undefined || text === '') return [{ ...itself, tls: await certificateFiles(folder) }];
+  return parseHostsToml(text, path, folder).map((entry) => toEndpoint(entry, itself, reference.registry));
+}
+
+function toEndpoint(entry: HostEntry, itself: Endpoint, registry: string): Endpoint {
+  const { root, capabilities, headers, tls } = entry;
+  const host = root?.host ?? itself.host;
+  return {
+    host,
+    root,
+    capabilities,
+    headers,
+    tls,
+    namespace: host === itself.host || host === registry ? undefined : registry,
+  };
+}
+
+/** A folder for the host, by `host_port_` or `host:port`, else the one for all. */
+async function hostFolder(hostsDir: string, registry: string): Promise<string | undefined> {
+  const names = [registry.replace(/:([0-9]+)$/, '_$1_'), registry, '_default'];
+  for (const path of hostsDir
+    .split(delimiter)
+    .filter((root) => root !== '')
+    .flatMap((root) => names.map((name) => join(root, name)))) {
+    try {
+      if ((await stat(path)).isDirectory()) return path;
+    } catch (cause) {
+      if (errorCode(cause) !== 'ENOENT' && errorCode(cause) !== 'ENOTDIR')
+        throw localIoError(`cannot read ${path}`, cause);
+    }
+  }
+  return undefined;
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    if (errorCode(cause) === 'ENOENT') return undefined;
+    throw localIoError(`cannot read ${path}`, cause);
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * containerd's `hosts.toml`: which hosts stand in for a registry, in which order, for what, and how they are spoken to.
+ * containerd docs/hosts.md; core/remotes/docker/config/hosts.go.
+ */
+import { isAbsolute, join } from 'node:path';
+import { parse, TomlError } from 'smol-toml';
+import * as v from 'valibot';
+import { FormatError } from '../../errors.js';
+import type { HostTls } from './trust.js';
+
+export type Capability = 'pull' | 'resolve' | 'push';
+export const ALL_CAPABILITIES: readonly Capability[] = ['pull', 'resolve', 'push'];
+
+/** One host as the file describes it. */
+export interface HostEntry {
+  /** With the path under which the API lies, `/v2` as a rule; undefined: the registry itself, wherever it is. */
+  readonly root: URL | undefined;
+  readonly capabilities: readonly Capability[];
+  readonly tls: HostTls;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const oneOrMore = v.union([v.string(), v.array(v.string())]);
+const hostFields = {
+  capabilities: v.optional(v.array(v.string())),
+  ca: v.optional(oneOrMore),
+  client: v.optional(
+    v.union([v.string(), v.array(v.union([v.string(), v.tuple([v.string(), v.string()])]))]),
+  ),
+  skip_verify: v.optional(v.boolean()),
+  header: v.optional(v.record(v.string(), oneOrMore)),
+  override_path: v.optional(v.boolean(), false),
+  dial_timeout: v.optional(v.string()),
+};
+const hostSchema = v.looseObject(hostFields);
+const fileSchema = v.looseObject({
+  ...hostFields,
+  server: v.optional(v.string()),
+  host: v.optional(v.record(v.string(), hostSchema), {}),
+});
+type HostFields = v.InferOutput<typeof hostSchema>;
+
+/** In the order in which they are to be tried; the registry itself, or the `server` that stands in for it, is the last. */
+export function parseHostsToml(text: string, path: string, folder: string): readonly HostEntry[] {
+  let toml: unknown;
+  try {
+    toml = parse(text);
+  } catch (cause) {
+    // Without the text that the error quotes: headers may hold secrets.
+    const where = cause instanceof TomlError ? `: line ${cause.line}, column ${cause.column}` : '';
+    throw new FormatError(`${path} is no TOML${where}`);
+  }
+  const result = v.safeParse(fileSchema, toml);
+  if (!result.success) {
+    const [issue] = result.issues;
+    throw new FormatError(`${path}: ${v.getDotPath(issue) ?? 'the file'} is not as containerd has it`);
+  }
+  const file = { path, folder };
+  // An object keeps its keys in the order of the file, which is the order that counts.
+  const mirrors = Object.entries(result.output.host).map(([name, fields]) => entryOf(name, fields, file));
+  return [...mirrors, entryOf(result.output.server, result.output, file)];
+}
+
+interface File {
+  readonly path: string;
+  /** Relative names in the file start here. */
+  readonly folder: string;
+}
+
+function entryOf(name: string | undefined, fields: HostFields, file: File): HostEntry {
+  const { ca, client, skip_verify: skipVerify } = fields;
+  const at = (path: string): string => (isAbsolute(path) ? path : join(file.folder, path));
+  return {
+    root: name === undefined || name === '' ? undefined : rootOf(name, fields.override_path, file),
+    capabilities: capabilitiesOf(fields.capabilities, file),
+    tls: {
+      ca: listOf(ca).map(at),
+      client: (typeof client === 'string' ? [client] : (client ?? [])).map((pair) =>
+        typeof pair === 'string'
+          ? { cert: at(pair), key: undefined }
+          : { cert: at(pair[0]), key: at(pair[1]) },
+      ),
+      // What the flags say of the registry says nothing of its mirrors.
+      skipVerify: name === undefined || name === '' ? skipVerify : (skipVerify ?? false),
+      dialTimeoutMs: fields.dial_timeout === undefined ? undefined : durationMs(fields.dial_timeout, file),
+    },
+    headers: Object.fromEntries(
+      Object.entries(fields.header ?? {}).map(([key, value]) => [
+        key.toLowerCase(),
+        listOf(value).join(', '),
+      ]),
+    ),
+  };
+}
+
+function listOf(value: string | string[] | undefined): string[] {
+  return typeof value === 'string' ? [value] : (value ?? []);
+}
+
+function rootOf(name: string, overridePath: boolean, { path }: File): URL {
+  let url: URL;
+  try {
+    url = new URL(/^[a-z]+:\/\//i.test(name) ? name : `https://${name}`);
+  } catch {
+    throw new FormatError(`${path}: "${name}" is no host`);
+  }
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    throw new FormatError(`${path}: "${name}" is neither http nor https`);
+  const below = url.pathname.replace(/\/+$/, '');
+  url.pathname = overridePath || below.endsWith('/v2') ? below : `${below}/v2`;
+  return url;
+}
+
+function capabilitiesOf(names: readonly string[] | undefined, { path }: File): readonly Capability[] {
+  if (names === undefined || names.length === 0) return ALL_CAPABILITIES;
+  return names.map((name) => {
+    const known = ALL_CAPABILITIES.find((capability) => capability === name.toLowerCase());
+    if (known === undefined)
+      throw new FormatError(`${path}: capability "${name}" is none of ${ALL_CAPABILITIES.join(', ')}`);
+    return known;
+  });
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** As far as anybody writes Go's durations here: `500ms`, `5s`, `1m`. */
+function durationMs(text: string, { path }: File): number {
+  const match = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)$/.exec(text);
+  const ms = Number(match?.[1]) * (UNIT_MS[match?.[2] ?? ''] ?? Number.NaN);
+  if (Number.isNaN(ms)) throw new FormatError(`${path}: dial_timeout "${text}" is no duration such as 5s`);
+  return ms;
+}

@@ -1,0 +1,88 @@
+/**
+ * Which proxy a request goes through, by the rules of Go's httpproxy package, which every other registry client follows:
+ * `HTTP_PROXY` for http, `HTTPS_PROXY` for https, loopback never, exceptions in `NO_PROXY`. Beside them `ALL_PROXY`, as curl has it.
+ */
+import { BlockList, isIP } from 'node:net';
+import { UsageError } from '../../errors.js';
+import { isLoopback } from './hosts.js';
+
+/** Where the user wants traffic to go through; values as in the environment variables of these names. */
+export interface Proxies {
+  readonly http?: string | undefined;
+  readonly https?: string | undefined;
+  /** Where the one for the scheme is not given, or empty. */
+  readonly all?: string | undefined;
+  readonly no?: string | undefined;
+}
+
+/** Undefined: directly. Throws UsageError for a proxy that is no URL, or of a kind that is not spoken here. */
+export function proxyFor(url: URL, { http, https, all, no }: Proxies): URL | undefined {
+  const [own, ownName] = url.protocol === 'https:' ? [https, 'HTTPS_PROXY'] : [http, 'HTTP_PROXY'];
+  const [text, name] = own === undefined || own === '' ? [all, 'ALL_PROXY'] : [own, ownName];
+  if (text === undefined || text === '' || isLoopback(url.host) || isExcepted(url, no ?? ''))
+    return undefined;
+  // `proxy.example:3128`, as many write it: a host with a port is no scheme.
+  const whole = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
+  let proxy: URL;
+  try {
+    proxy = new URL(whole);
+  } catch {
+    throw new UsageError(`${name} is no URL`); // and may hold a password: not shown
+  }
+  if (!KINDS.has(proxy.protocol)) {
+    throw new UsageError(`${name}: a proxy of kind ${proxy.protocol} is not supported`, {
+      hint: 'http://, https://, socks5:// and socks5h:// proxies are',
+    });
+  }
+  if (proxy.hostname === '') throw new UsageError(`${name} names no host`);
+  return proxy;
+}
+
+const KINDS: ReadonlySet<string> = new Set(['http:', 'https:', 'socks5:', 'socks5h:']);
+
+export function isSocks({ protocol }: URL): boolean {
+  return protocol.startsWith('socks5');
+}
+
+/** `*`; `host` with all below it; `.host` for what is below alone; addresses; networks as `10.0.0.0/8`; each with a port or without. */
+export function isExcepted(url: URL, list: string): boolean {
+  const name = url.hostname.replace(/^\[|\]$/g, '').toLowerCase();
+  const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;
+  return list
+    .split(/[\s,]+/)
+    .filter((entry) => entry !== '')
+    .some((entry) => entry === '*' || matches(entry.toLowerCase(), name, port));
+}
+
+function matches(entry: string, name: string, port: string): boolean {
+  if (entry.includes('/')) return isInNetwork(entry, name);
+  const { host, port: wanted } = splitEntry(entry);
+  if (wanted !== undefined && wanted !== port) return false;
+  if (isIP(host) !== 0) return isIP(name) !== 0 && canonical(host) === canonical(name);
+  const bare = host.replace(/^\*?\./, '');
+  if (bare === '') return false;
+  return name.endsWith(`.${bare}`) || (bare === host && name === bare);
+}
+
+/** `host:port`, `[v6]:port`, or `v6` as it is, whose colons are its own. */
+function splitEntry(entry: string): { readonly host: string; readonly port: string | undefined } {
+  if (isIP(entry) === 6) return { host: entry, port: undefined };
+  const match = /^(?:\[([^\]]*)\]|([^:]*))(?::([0-9]+))?$/.exec(entry);
+  return { host: match?.[1] ?? match?.[2] ?? entry, port: match?.[3] };
+}
+
+function isInNetwork(network: string, address: string): boolean {
+  const [base = '', bits = ''] = network.split('/');
+  const family = isIP(base);
+  if (family === 0 || isIP(address) !== family || !/^[0-9]{1,3}$/.test(bits)) return false;
+  if (Number(bits) > (family === 4 ? 32 : 128)) return false;
+  const type = family === 4 ? 'ipv4' : 'ipv6';
+  const block = new BlockList();
+  block.addSubnet(base, Number(bits), type);
+  return block.check(address, type);
+}
+
+/** One spelling for each address. */
+function canonical(address: string): string {
+  return new URL(isIP(address) === 6 ? `http://[${address}]/` : `http://${address}/`).hostname;
+}

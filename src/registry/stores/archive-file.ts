@@ -1,0 +1,112 @@
+/** An image archive on disk, as named members that are read in place. A compressed one is unpacked into a scratch folder first. */
+import { createReadStream, createWriteStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { FormatError, NydusError, UnsupportedError } from '../../errors.js';
+import { throwIfAborted } from '../../io/retry.js';
+import { errorCode, localIoError, openScratch, type Scratch } from '../../io/scratch.js';
+import { type ByteRange, type ByteStream, collect } from '../../io/streams.js';
+import { readFileRange } from './layout.js';
+import { indexTar, type TarMember } from '../../io/tar/index.js';
+
+export type Compression = 'gzip' | 'zstd' | 'none';
+
+/** By the first bytes, not by what a name or media type says. */
+export function sniffCompression(start: Uint8Array): Compression {
+  if (start[0] === 0x1f && start[1] === 0x8b) return 'gzip';
+  if (start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd) return 'zstd';
+  return 'none';
+}
+
+export class ArchiveFile implements AsyncDisposable {
+  readonly #path: string;
+  readonly #members: ReadonlyMap<string, TarMember>;
+  readonly #scratch: Scratch | undefined;
+
+  private constructor(path: string, members: ReadonlyMap<string, TarMember>, scratch: Scratch | undefined) {
+    this.#path = path;
+    this.#members = members;
+    this.#scratch = scratch;
+  }
+
+  /** `workDir` takes the unpacked form of a compressed archive; without it the archive's own folder does. */
+  static async open(
+    path: string,
+    workDir: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<ArchiveFile> {
+    const compression = sniffCompression(await firstBytes(path));
+    switch (compression) {
+      case 'none':
+        return new ArchiveFile(path, await indexTar(path), undefined);
+      case 'zstd':
+        throw new UnsupportedError(`${path} is compressed with zstd`, {
+          hint: `unpack it first: zstd -d ${path}`,
+        });
+      case 'gzip': {
+        const scratch = await openScratch(workDir ?? dirname(path));
+        try {
+          const unpacked = scratch.file('archive.tar');
+          await gunzip(path, unpacked, signal);
+          return new ArchiveFile(unpacked, await indexTar(unpacked), scratch);
+        } catch (error) {
+          await scratch[Symbol.asyncDispose]();
+          throw error;
+        }
+      }
+    }
+  }
+
+  member(name: string): TarMember | undefined {
+    return this.#members.get(name.replace(/^(\.?\/)+/, ''));
+  }
+
+  /** Bytes of a member, or of a range of it. */
+  read(
+    member: TarMember,
+    range: ByteRange = { start: 0, end: member.size },
+    signal?: AbortSignal,
+  ): ByteStream {
+    const end = Math.min(range.end, member.size);
+    return readFileRange(this.#path, { start: member.start + range.start, end: member.start + end }, signal);
+  }
+
+  /** A small member whole. */
+  async readAll(name: string, limit: number): Promise<Buffer | undefined> {
+    const member = this.member(name);
+    return member === undefined ? undefined : collect(this.read(member), limit, `${name} of ${this.#path}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#scratch?.[Symbol.asyncDispose]();
+  }
+}
+
+async function firstBytes(path: string): Promise<Uint8Array> {
+  try {
+    const file = await open(path, 'r');
+    try {
+      const { bytesRead, buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    throw localIoError(`cannot read ${path}`, cause);
+  }
+}
+
+async function gunzip(from: string, to: string, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    const options = signal === undefined ? {} : { signal };
+    await pipeline(createReadStream(from), createGunzip(), createWriteStream(to), options);
+  } catch (cause) {
+    throwIfAborted(signal);
+    if (cause instanceof NydusError) throw cause;
+    if (errorCode(cause)?.startsWith('Z_') === true)
+      throw new FormatError(`${from}: damaged gzip data`, { cause });
+    throw localIoError(`cannot unpack ${from}`, cause, 'choose another place with --work-dir');
+  }
+}

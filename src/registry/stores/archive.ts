@@ -1,0 +1,208 @@
+/** An OCI layout in a tar file: read in place; written whole when its tag is set. */
+import { randomBytes } from 'node:crypto';
+import { readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { LocalIoError, RegistryError } from '../../errors.js';
+import { throwIfAborted } from '../../io/retry.js';
+import { ownerMark } from '../../io/owner.js';
+import { errorCode, localIoError, openScratch, removeAbandoned, type Scratch } from '../../io/scratch.js';
+import type { ByteStream, ReplayableContent } from '../../io/streams.js';
+import type { Descriptor } from '../../oci/descriptor.js';
+import { type Digest, digestHex } from '../../oci/digest.js';
+import { type Index, MAX_DOCUMENT_SIZE, parseIndex } from '../../oci/manifest.js';
+import { MEDIA } from '../../oci/media-types.js';
+import type { CallOptions } from '../../reporter.js';
+import { ArchiveFile } from './archive-file.js';
+import { entryNames, openLayoutTarget, readFileRange, selectEntry } from './layout.js';
+import { formatLocation, type Selector } from '../location.js';
+import { scanReferrers } from './referrer-scan.js';
+import {
+  type FetchOptions,
+  type ImageSource,
+  type ImageTarget,
+  type PushOutcome,
+  type Referable,
+  type ReferrerList,
+  type ReferrerOptions,
+  verifiedFor,
+} from './store.js';
+import { type TarFile, writeTar } from '../../io/tar/write.js';
+
+export interface ArchiveOptions {
+  readonly workDir?: string | undefined;
+}
+
+export function openArchiveSource(path: string, selector: Selector, options: ArchiveOptions): ImageSource {
+  return new ArchiveSource(path, selector, options);
+}
+
+export function openArchiveTarget(path: string, selector: Selector, options: ArchiveOptions): ImageTarget {
+  return new ArchiveTarget(path, selector, options);
+}
+
+/** What `archive`, known to hold an OCI layout, says about the selected image. */
+export async function resolveInLayout(
+  archive: ArchiveFile,
+  selector: Selector,
+  location: string,
+): Promise<Descriptor> {
+  const { manifests } = await indexOf(archive, location);
+  const { mediaType, digest, size } = selectEntry(manifests, selector, location, entryNames);
+  return { mediaType, digest, size };
+}
+
+async function indexOf(archive: ArchiveFile, location: string): Promise<Index> {
+  const bytes = await archive.readAll('index.json', MAX_DOCUMENT_SIZE);
+  if (bytes !== undefined) return parseIndex(bytes, MEDIA.ociIndex);
+  throw new RegistryError(`${location} is no OCI archive: it has no index.json`, {
+    hint: 'for the output of "docker save" write docker-archive:FILE',
+  });
+}
+
+/** A blob of an archive that holds an OCI layout. */
+export function layoutMember(descriptor: Descriptor): string {
+  return `blobs/sha256/${digestHex(descriptor.digest)}`;
+}
+
+class ArchiveSource implements ImageSource, Referable {
+  readonly location: string;
+  readonly #path: string;
+  readonly #selector: Selector;
+  readonly #options: ArchiveOptions;
+  #archive: Promise<ArchiveFile> | undefined;
+
+  constructor(path: string, selector: Selector, options: ArchiveOptions) {
+    this.location = formatLocation({ kind: 'oci-archive', path, ...selector });
+    this.#path = path;
+    this.#selector = selector;
+    this.#options = options;
+  }
+
+  async resolve(options: CallOptions = {}): Promise<Descriptor> {
+    return resolveInLayout(await this.#open(options), this.#selector, `oci-archive:${this.#path}`);
+  }
+
+  async *fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
+    const archive = await this.#open(options);
+    const member = archive.member(layoutMember(descriptor));
+    if (member === undefined)
+      throw new RegistryError(`${descriptor.digest} is not in ${this.location}`, { status: 404 });
+    const stream = archive.read(member, options.range, options.signal);
+    yield* verifiedFor(options, stream, descriptor, this.location);
+  }
+
+  async exists(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
+    return (await this.#open(options)).member(layoutMember(descriptor))?.size === descriptor.size;
+  }
+
+  async referrers(subject: Digest, options: ReferrerOptions = {}): Promise<ReferrerList> {
+    const { manifests } = await indexOf(await this.#open(options), this.location);
+    const read = async (descriptor: Descriptor): Promise<ByteStream | undefined> =>
+      (await this.exists(descriptor, options)) ? this.fetch(descriptor, options) : undefined;
+    return scanReferrers(manifests, read, subject, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const archive = await this.#archive?.catch(() => undefined);
+    await archive?.[Symbol.asyncDispose]();
+  }
+
+  #open(options: CallOptions): Promise<ArchiveFile> {
+    this.#archive ??= ArchiveFile.open(this.#path, this.#options.workDir, options.signal);
+    return this.#archive;
+  }
+}
+
+/**
+ * Blobs are collected in a layout folder beside the archive and become one tar when the tag is set: members of a tar lie one
+ * after another, while layers are finished several at a time. An archive that was there is replaced, in one step.
+ */
+class ArchiveTarget implements ImageTarget {
+  readonly location: string;
+  readonly #path: string;
+  readonly #selector: Selector;
+  readonly #options: ArchiveOptions;
+  #opened: Promise<{ readonly scratch: Scratch; readonly layout: ImageTarget }> | undefined;
+
+  constructor(path: string, selector: Selector, options: ArchiveOptions) {
+    this.location = formatLocation({ kind: 'oci-archive', path, ...selector });
+    this.#path = path;
+    this.#selector = selector;
+    this.#options = options;
+  }
+
+  async *fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
+    yield* (await this.#open()).layout.fetch(descriptor, options);
+  }
+
+  async exists(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
+    return (await this.#open()).layout.exists(descriptor, options);
+  }
+
+  async push(
+    descriptor: Descriptor,
+    content: ReplayableContent,
+    options: CallOptions = {},
+  ): Promise<PushOutcome> {
+    return (await this.#open()).layout.push(descriptor, content, options);
+  }
+
+  async resolve(options: CallOptions = {}): Promise<Descriptor | undefined> {
+    const source = openArchiveSource(this.#path, this.#selector, this.#options);
+    try {
+      return await source.resolve(options);
+    } catch (error) {
+      // No file, or no such image in it: then the tag points to nothing yet.
+      if (
+        error instanceof RegistryError ||
+        (error instanceof LocalIoError && errorCode(error.cause) === 'ENOENT')
+      )
+        return undefined;
+      throw error;
+    } finally {
+      await source[Symbol.asyncDispose]();
+    }
+  }
+
+  async tag(manifest: Descriptor, bytes: Uint8Array, options: CallOptions = {}): Promise<void> {
+    const { scratch, layout } = await this.#open();
+    await layout.tag(manifest, bytes, options);
+    await removeAbandoned(dirname(this.#path), '.part-');
+    const part = join(dirname(this.#path), `.part-${await ownerMark()}${randomBytes(8).toString('hex')}.tar`);
+    try {
+      const files = await listFiles(scratch.file('layout'));
+      await writeFile(part, writeTar(files), options.signal === undefined ? {} : { signal: options.signal });
+      await rename(part, this.#path);
+    } catch (cause) {
+      await rm(part, { force: true });
+      throwIfAborted(options.signal);
+      throw localIoError(`cannot write ${this.#path}`, cause);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const opened = await this.#opened?.catch(() => undefined);
+    await opened?.scratch[Symbol.asyncDispose]();
+  }
+
+  async #open(): Promise<{ readonly scratch: Scratch; readonly layout: ImageTarget }> {
+    this.#opened ??= openScratch(this.#options.workDir ?? dirname(this.#path)).then((scratch) => ({
+      scratch,
+      layout: openLayoutTarget(scratch.file('layout'), this.#selector),
+    }));
+    return this.#opened;
+  }
+}
+
+/** What says what it is comes first, then the blobs by name. */
+async function listFiles(layout: string): Promise<TarFile[]> {
+  const blobs = (await readdir(join(layout, 'blobs', 'sha256'))).sort();
+  const names = ['oci-layout', 'index.json', ...blobs.map((name) => `blobs/sha256/${name}`)];
+  return Promise.all(
+    names.map(async (name) => {
+      const path = join(layout, name);
+      const { size } = await stat(path);
+      return { name, size, open: () => readFileRange(path, { start: 0, end: size }) };
+    }),
+  );
+}

@@ -1,0 +1,247 @@
+/**
+ * The output of `docker save`, as a source. Docker 25 and later put an OCI layout into it, which is then what counts; older
+ * archives know only configs and layer tars, and a manifest is made for them: Docker schema 2 with uncompressed layers, the
+ * same for the same archive. moby/moby image/tarexport, image/spec/spec.md.
+ */
+import * as v from 'valibot';
+import { FormatError, InvalidReferenceError, RegistryError } from '../../errors.js';
+import { type ByteRange, type ByteStream, contentOf } from '../../io/streams.js';
+import type { Descriptor } from '../../oci/descriptor.js';
+import { type Digest, digestFromHex, parseDigest, sha256 } from '../../oci/digest.js';
+import { descriptorToJson, MAX_DOCUMENT_SIZE, parseConfig, serialise } from '../../oci/manifest.js';
+import { MEDIA } from '../../oci/media-types.js';
+import { formatReference, parseReference } from '../../oci/reference.js';
+import type { CallOptions } from '../../reporter.js';
+import { ArchiveFile, sniffCompression } from './archive-file.js';
+import { layoutMember, resolveInLayout, type ArchiveOptions } from './archive.js';
+import { measure } from './layout.js';
+import { formatLocation, type Selector } from '../location.js';
+import { type FetchOptions, type ImageSource, verifiedFor } from './store.js';
+
+export function openDockerArchiveSource(
+  path: string,
+  selector: Selector,
+  options: ArchiveOptions,
+): ImageSource {
+  return new DockerArchiveSource(path, selector, options);
+}
+
+const listSchema = v.array(
+  v.looseObject({
+    Config: v.string(),
+    RepoTags: v.nullish(v.array(v.string())),
+    Layers: v.nullish(v.array(v.string())),
+  }),
+);
+type SavedImage = v.InferOutput<typeof listSchema>[number];
+
+/** Some content of the archive, opened from its start or at a range. */
+interface Content {
+  readonly size: number;
+  open(range: ByteRange | undefined, signal: AbortSignal | undefined): ByteStream;
+}
+
+interface Opened {
+  readonly archive: ArchiveFile;
+  readonly manifest: Descriptor;
+  /** Of an archive without an OCI layout: what the made manifest names, and itself. */
+  readonly contents: ReadonlyMap<Digest, Content>;
+}
+
+class DockerArchiveSource implements ImageSource {
+  readonly location: string;
+  readonly #path: string;
+  readonly #selector: Selector;
+  readonly #options: ArchiveOptions;
+  #opened: Promise<Opened> | undefined;
+  #archive: ArchiveFile | undefined;
+
+  constructor(path: string, selector: Selector, options: ArchiveOptions) {
+    this.location = formatLocation({ kind: 'docker-archive', path, ...selector });
+    this.#path = path;
+    this.#selector = selector;
+    this.#options = options;
+  }
+
+  async resolve(options: CallOptions = {}): Promise<Descriptor> {
+    return (await this.#open(options)).manifest;
+  }
+
+  async *fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
+    const content = find(await this.#open(options), descriptor);
+    if (content === undefined)
+      throw new RegistryError(`${descriptor.digest} is not in ${this.location}`, { status: 404 });
+    const stream = content.open(options.range, options.signal);
+    yield* verifiedFor(options, stream, descriptor, this.location);
+  }
+
+  async exists(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
+    return find(await this.#open(options), descriptor)?.size === descriptor.size;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#opened?.catch(() => undefined);
+    await this.#archive?.[Symbol.asyncDispose]();
+  }
+
+  #open(options: CallOptions): Promise<Opened> {
+    this.#opened ??= this.#read(options);
+    return this.#opened;
+  }
+
+  async #read(options: CallOptions): Promise<Opened> {
+    const archive = await ArchiveFile.open(this.#path, this.#options.workDir, options.signal);
+    this.#archive = archive;
+    const where = `docker-archive:${this.#path}`;
+    const list = await archive.readAll('manifest.json', MAX_DOCUMENT_SIZE);
+    if (archive.member('oci-layout') !== undefined && archive.member('index.json') !== undefined) {
+      return { archive, manifest: await this.#resolveLayout(archive, list, where), contents: new Map() };
+    }
+    if (list === undefined) {
+      throw new RegistryError(`${where} is no docker archive: it has no manifest.json`, {
+        hint: 'for an OCI layout in a tar write oci-archive:FILE',
+      });
+    }
+    const saved = selectSaved(parseList(list, where), this.#selector, where);
+    return makeManifest(archive, saved, where, options.signal);
+  }
+
+  /** A name that the layout's index does not know may still be one of `manifest.json`, written otherwise. */
+  async #resolveLayout(archive: ArchiveFile, list: Buffer | undefined, where: string): Promise<Descriptor> {
+    const { name } = this.#selector;
+    if (name === undefined || list === undefined) return resolveInLayout(archive, this.#selector, where);
+    const full = fullName(name);
+    for (const candidate of [name, full, full.slice(full.lastIndexOf(':') + 1)]) {
+      try {
+        return await resolveInLayout(archive, { ...this.#selector, name: candidate }, where);
+      } catch (error) {
+        if (!(error instanceof RegistryError) || error.status !== 404) throw error;
+      }
+    }
+    return resolveInLayout(archive, this.#selector, where);
+  }
+}
+
+function find(opened: Opened, descriptor: Descriptor): Content | undefined {
+  const { archive, contents } = opened;
+  const made = contents.get(descriptor.digest);
+  if (made !== undefined) return made;
+  const member = archive.member(layoutMember(descriptor));
+  return member === undefined
+    ? undefined
+    : { size: member.size, open: (range, signal) => archive.read(member, range, signal) };
+}
+
+function parseList(bytes: Buffer, where: string): readonly SavedImage[] {
+  let json: unknown;
+  try {
+    json = JSON.parse(bytes.toString('utf8'));
+  } catch (cause) {
+    throw new FormatError(`${where}: manifest.json is not JSON`, { cause });
+  }
+  const result = v.safeParse(listSchema, json);
+  if (!result.success) throw new FormatError(`${where}: manifest.json is not as "docker save" writes it`);
+  return result.output;
+}
+
+function selectSaved(images: readonly SavedImage[], selector: Selector, where: string): SavedImage {
+  if (selector.digest !== undefined) {
+    throw new InvalidReferenceError(`${where} keeps no manifests, so no digest names an image in it`, {
+      hint: 'name the image by its tag, as docker images shows it',
+    });
+  }
+  const wanted = selector.name === undefined ? undefined : fullName(selector.name);
+  const candidates =
+    wanted === undefined
+      ? images
+      : images.filter((image) => (image.RepoTags ?? []).some((tag) => fullName(tag) === wanted));
+  const listed = images.flatMap((image) => image.RepoTags ?? []).join(', ');
+  const [image, ...others] = candidates;
+  if (image === undefined) {
+    throw new RegistryError(`${where} holds no such image`, {
+      status: 404,
+      hint: listed === '' ? 'it holds no named one' : `it holds ${listed}`,
+    });
+  }
+  if (others.length > 0)
+    throw new RegistryError(`${where} holds several images`, {
+      hint: `say which one, by :NAME:TAG: ${listed}`,
+    });
+  return image;
+}
+
+/** Docker's rules for short names; what is no name stays as it is. */
+function fullName(name: string): string {
+  try {
+    return formatReference(parseReference(name));
+  } catch (error) {
+    if (error instanceof InvalidReferenceError) return name;
+    throw error;
+  }
+}
+
+async function makeManifest(
+  archive: ArchiveFile,
+  image: SavedImage,
+  where: string,
+  signal: AbortSignal | undefined,
+): Promise<Opened> {
+  const contents = new Map<Digest, Content>();
+  const configBytes = await archive.readAll(image.Config, MAX_DOCUMENT_SIZE);
+  if (configBytes === undefined) throw new FormatError(`${where}: config ${image.Config} is missing`);
+  const { diffIds } = parseConfig(configBytes);
+  const names = image.Layers ?? [];
+  if (diffIds.length !== names.length) {
+    throw new FormatError(
+      `${where}: unmatched layers between manifest and config: ${names.length} != ${diffIds.length}`,
+    );
+  }
+  const layers: Descriptor[] = [];
+  for (const [i, name] of names.entries()) {
+    const member = archive.member(name);
+    if (member === undefined) throw new FormatError(`${where}: layer ${name} is missing`);
+    const start = await firstPiece(archive.read(member, { start: 0, end: 4 }, signal));
+    const compression = sniffCompression(start);
+    // An uncompressed layer's digest is its diffID: reading it will tell whether that is true. Others have to be read now.
+    const digest =
+      compression === 'none'
+        ? parseDigest(diffIds[i] ?? '')
+        : digestFromHex((await measure(archive.read(member, undefined, signal))).sha256Hex);
+    layers.push({ mediaType: LAYER_TYPES[compression], digest, size: member.size });
+    contents.set(digest, { size: member.size, open: (range, open) => archive.read(member, range, open) });
+  }
+  const config: Descriptor = {
+    mediaType: MEDIA.dockerConfig,
+    digest: sha256(configBytes),
+    size: configBytes.length,
+  };
+  const bytes = serialise({
+    schemaVersion: 2,
+    mediaType: MEDIA.dockerManifest,
+    config: descriptorToJson(config),
+    layers: layers.map(descriptorToJson),
+  });
+  const manifest: Descriptor = { mediaType: MEDIA.dockerManifest, digest: sha256(bytes), size: bytes.length };
+  for (const [descriptor, content] of [
+    [config, configBytes],
+    [manifest, bytes],
+  ] as const) {
+    contents.set(descriptor.digest, {
+      size: content.length,
+      open: (range) => contentOf(content).open(range),
+    });
+  }
+  return { archive, manifest, contents };
+}
+
+const LAYER_TYPES = {
+  none: MEDIA.dockerLayerTar,
+  gzip: MEDIA.dockerLayerGzip,
+  // Docker has no type of its own for it.
+  zstd: MEDIA.ociLayerZstd,
+} as const;
+
+async function firstPiece(stream: ByteStream): Promise<Uint8Array> {
+  for await (const bytes of stream) return bytes;
+  return new Uint8Array();
+}

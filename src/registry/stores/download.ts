@@ -1,0 +1,137 @@
+/** A blob or a manifest as a stream that survives cut connections: what is missing is asked for by range. */
+import { RegistryError } from '../../errors.js';
+import { sleepFor, backoffMs } from '../../io/retry.js';
+import type { ByteRange, ByteStream } from '../../io/streams.js';
+import { silentReporter, type CallOptions } from '../../reporter.js';
+import type { RegistryClient } from '../http/client.js';
+import type { Headers, HttpResponse } from '../http/transport.js';
+
+export interface Download extends CallOptions {
+  readonly path: string;
+  readonly headers?: Headers | undefined;
+  /** Of the whole content, as its descriptor says. */
+  readonly size: number;
+  readonly range?: ByteRange | undefined;
+  readonly what: string;
+  readonly scopes: readonly string[];
+}
+
+/** A connection may be cut as often as it likes, as long as it brings something; after this many that did not it is over. */
+const MAX_IDLE_CUTS = 3;
+/** Bytes: a connection that brought less than this has brought nothing, or a blob could take for ever, byte by byte. */
+const MIN_PROGRESS = 64 * 1024;
+
+/** The bytes of the range, or of all. Ends early only when the server says that there is no more; the caller verifies. */
+export async function* download(client: RegistryClient, options: Download): ByteStream {
+  const start = options.range?.start ?? 0;
+  const end = options.range?.end ?? options.size;
+  let at = start;
+  let idleCuts = 0;
+  let byRange = true;
+  while (at < end) {
+    const before = at;
+    let cause: unknown;
+    const response = await open(client, options, byRange ? { start: at, end } : undefined);
+    const answered = readAnswer(response, at, options);
+    if (answered.kind === 'end') {
+      await response.discard();
+      if (client.distrust(options.path, `${options.what}: it ends after ${at} bytes`, options)) continue;
+      return;
+    }
+    if (answered.kind === 'wrong') {
+      // Some servers and caches get ranges wrong; all of it from the start is an answer that nobody can get wrong.
+      await response.discard();
+      byRange = false;
+      cause = answered.error;
+    } else {
+      try {
+        for await (const bytes of from(response.body, answered.skip)) {
+          const room = options.range === undefined ? bytes.length : Math.min(bytes.length, end - at);
+          at += room;
+          yield bytes.length === room ? bytes : bytes.subarray(0, room);
+          if (options.range !== undefined && at === end) return;
+        }
+      } catch (error) {
+        if (!(error instanceof RegistryError) || !error.retryable) throw error;
+        cause = error;
+      }
+    }
+    if (at >= end) return;
+    idleCuts = at - before >= MIN_PROGRESS ? 1 : idleCuts + 1;
+    cause ??= new RegistryError(
+      `${options.what}: the connection ended after ${at - start} of ${end - start} bytes`,
+      { retryable: true },
+    );
+    if (idleCuts > MAX_IDLE_CUTS) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      if (!client.distrust(options.path, why, options)) throw cause;
+      idleCuts = 0;
+      byRange = true;
+      continue;
+    }
+    const delayMs = backoffMs(client.retryPolicy, idleCuts, Math.random);
+    (options.reporter ?? silentReporter).emit({
+      type: 'retry',
+      what: options.what,
+      attempt: idleCuts,
+      delayMs,
+      cause,
+    });
+    await sleepFor(delayMs, options.signal);
+  }
+}
+
+async function open(
+  client: RegistryClient,
+  options: Download,
+  range: ByteRange | undefined,
+): Promise<HttpResponse> {
+  const whole = range === undefined || (range.start === 0 && options.range === undefined);
+  return client.request({
+    method: 'GET',
+    url: options.path,
+    headers: { ...options.headers, ...(whole ? {} : { range: `bytes=${range.start}-${range.end - 1}` }) },
+    accept: [200, 206, 416],
+    what: options.what,
+    scopes: options.scopes,
+    signal: options.signal,
+    reporter: options.reporter,
+  });
+}
+
+type Answer =
+  /** The body goes on at the offset asked for, once `skip` bytes of it are read past. */
+  | { readonly kind: 'bytes'; readonly skip: number }
+  /** Nothing lies at that offset, which is where the content should go on. */
+  | { readonly kind: 'end' }
+  /** Not what was asked for. */
+  | { readonly kind: 'wrong'; readonly error: RegistryError };
+
+/** What an answer means for offset `at`. A server that ignores the range sends all from the start. */
+function readAnswer(response: HttpResponse, at: number, { what, size }: Download): Answer {
+  const { status } = response;
+  const said = response.headers['content-range'] ?? '';
+  const wrong = (): Answer => ({
+    kind: 'wrong',
+    error: new RegistryError(`${what}: asked for bytes from ${at}, was given "${said}"`, { status }),
+  });
+  if (status === 200) return { kind: 'bytes', skip: at };
+  if (status === 416) {
+    const total = /^bytes \*\/(\d+)$/.exec(said)?.[1];
+    return total !== undefined && Number(total) === size ? wrong() : { kind: 'end' };
+  }
+  const start = /^bytes (\d+)-/.exec(said)?.[1];
+  return start !== undefined && Number(start) <= at ? { kind: 'bytes', skip: at - Number(start) } : wrong();
+}
+
+async function* from(stream: ByteStream, skip: number): ByteStream {
+  let left = skip;
+  for await (const bytes of stream) {
+    if (left >= bytes.length) {
+      left -= bytes.length;
+    } else {
+      yield left === 0 ? bytes : bytes.subarray(left);
+      left = 0;
+    }
+  }
+}

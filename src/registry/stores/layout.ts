@@ -1,0 +1,284 @@
+/**
+ * The same verbs over an OCI layout folder: `oci-layout`, `index.json`, `blobs/sha256/…`. OCI image-spec, image-layout.md.
+ * Every file appears whole or not at all: it is written beside its place and renamed.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { RegistryError } from '../../errors.js';
+import { throwIfAborted } from '../../io/retry.js';
+import { withFileLock } from '../../io/file-lock.js';
+import { ownerMark } from '../../io/owner.js';
+import { errorCode, localIoError, removeAbandoned } from '../../io/scratch.js';
+import {
+  type ByteRange,
+  type ByteStream,
+  contentOf,
+  type ReplayableContent,
+  verified,
+} from '../../io/streams.js';
+import type { Descriptor } from '../../oci/descriptor.js';
+import { type Digest, digestHex } from '../../oci/digest.js';
+import {
+  descriptorToJson,
+  type JsonObject,
+  type ListedDescriptor,
+  parseIndex,
+  serialise,
+} from '../../oci/manifest.js';
+import { ANNOTATION, MEDIA } from '../../oci/media-types.js';
+import type { CallOptions } from '../../reporter.js';
+import { formatLocation, type Selector } from '../location.js';
+import { scanReferrers } from './referrer-scan.js';
+import {
+  type ContentSource,
+  type FetchOptions,
+  type ImageSource,
+  type ImageTarget,
+  type Located,
+  type PushOutcome,
+  type Referable,
+  type ReferrerList,
+  type ReferrerOptions,
+  verifiedFor,
+} from './store.js';
+
+/** Bytes per read of a file: large enough to make the calls cheap, small enough to stay in cache. */
+const READ_SIZE = 256 * 1024;
+
+/** Of files that are not whole yet; a killed run leaves them. */
+const PART_PREFIX = '.part-';
+/** There while `index.json` is being changed. */
+const LOCK = '.nydusify.lock';
+
+export function openLayoutSource(path: string, selector: Selector): ImageSource {
+  return new LayoutSource(path, selector);
+}
+
+export function openLayoutTarget(path: string, selector: Selector): ImageTarget {
+  return new LayoutTarget(path, selector);
+}
+
+/** Bytes of a part of a file. Throws LocalIoError. */
+export async function* readFileRange(path: string, range: ByteRange, signal?: AbortSignal): ByteStream {
+  let file;
+  try {
+    file = await open(path, 'r');
+  } catch (cause) {
+    throw localIoError(`cannot read ${path}`, cause);
+  }
+  try {
+    for (let at = range.start; at < range.end;) {
+      throwIfAborted(signal);
+      const length = Math.min(READ_SIZE, range.end - at);
+      // A new buffer each time: whoever takes the bytes may keep them.
+      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, at);
+      if (bytesRead === 0) return;
+      at += bytesRead;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * The entry that the selector means; throws RegistryError when there is none or more than one could be meant. `names` gives
+ * what an entry is called.
+ */
+export function selectEntry(
+  entries: readonly ListedDescriptor[],
+  selector: Selector,
+  where: string,
+  names: (entry: ListedDescriptor) => readonly string[],
+): ListedDescriptor {
+  const listed = entries.map((entry) => names(entry)[0] ?? entry.digest).join(', ');
+  const candidates = entries.filter(
+    (entry) =>
+      (selector.digest === undefined || entry.digest === selector.digest) &&
+      (selector.name === undefined || names(entry).includes(selector.name)),
+  );
+  // One image under two names is one image.
+  if (new Set(candidates.map((entry) => entry.digest)).size > 1) {
+    throw new RegistryError(`${where} holds several images`, {
+      hint: `say which one, by :TAG or @DIGEST: ${listed}`,
+    });
+  }
+  const [entry] = candidates;
+  if (entry !== undefined) return entry;
+  throw new RegistryError(`${where} holds no such image`, {
+    status: 404,
+    hint: entries.length === 0 ? 'its index is empty' : `it holds ${listed}`,
+  });
+}
+
+/** The names of an entry of `index.json`: its tag, and the whole name that containerd and Docker add. */
+export function entryNames(entry: ListedDescriptor): string[] {
+  const { [ANNOTATION.ociRefName]: tag, [ANNOTATION.containerdImageName]: name } = entry.annotations ?? {};
+  return [tag, name].filter((text) => text !== undefined);
+}
+
+abstract class Layout implements ContentSource, Located, Referable, AsyncDisposable {
+  readonly location: string;
+  protected readonly path: string;
+  protected readonly selector: Selector;
+
+  constructor(path: string, selector: Selector) {
+    this.path = path;
+    this.selector = selector;
+    this.location = formatLocation({ kind: 'oci', path, ...selector });
+  }
+
+  fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
+    const path = this.blobPath(descriptor);
+    if (options.range !== undefined) return readFileRange(path, options.range, options.signal);
+    if (options.unverified === true)
+      return readFileRange(path, { start: 0, end: Number.MAX_SAFE_INTEGER }, options.signal);
+    // One byte more than promised, so that a longer file is noticed.
+    const stream = readFileRange(path, { start: 0, end: descriptor.size + 1 }, options.signal);
+    return verifiedFor(options, stream, descriptor, this.location);
+  }
+
+  async exists(descriptor: Descriptor): Promise<boolean> {
+    try {
+      const found = await stat(this.blobPath(descriptor));
+      return found.isFile() && found.size === descriptor.size;
+    } catch (cause) {
+      if (errorCode(cause) === 'ENOENT' || errorCode(cause) === 'ENOTDIR') return false;
+      throw localIoError(`cannot look into ${this.path}`, cause);
+    }
+  }
+
+  async referrers(subject: Digest, options: ReferrerOptions = {}): Promise<ReferrerList> {
+    const index = await this.readIndex();
+    const read = async (descriptor: Descriptor): Promise<ByteStream | undefined> =>
+      (await this.exists(descriptor)) ? this.fetch(descriptor, options) : undefined;
+    return scanReferrers(index?.entries ?? [], read, subject, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Nothing is held open.
+  }
+
+  protected blobPath(descriptor: Descriptor): string {
+    return join(this.path, 'blobs', 'sha256', digestHex(descriptor.digest));
+  }
+
+  /** `index.json`; undefined when there is no such file. */
+  protected async readIndex(): Promise<
+    { readonly entries: readonly ListedDescriptor[]; readonly raw: JsonObject } | undefined
+  > {
+    let bytes: Buffer;
+    try {
+      bytes = await readFile(join(this.path, 'index.json'));
+    } catch (cause) {
+      if (errorCode(cause) === 'ENOENT' || errorCode(cause) === 'ENOTDIR') return undefined;
+      throw localIoError(`cannot read the index of ${this.path}`, cause);
+    }
+    const index = parseIndex(bytes, MEDIA.ociIndex);
+    return { entries: index.manifests, raw: index.raw };
+  }
+}
+
+class LayoutSource extends Layout implements ImageSource {
+  async resolve(): Promise<Descriptor> {
+    const index = await this.readIndex();
+    if (index === undefined) {
+      throw new RegistryError(`${this.path} is no OCI layout: it has no index.json`, {
+        hint: 'an OCI layout is a folder, as "skopeo copy … oci:DIR:TAG" makes it',
+      });
+    }
+    return plainDescriptor(selectEntry(index.entries, this.selector, `oci:${this.path}`, entryNames));
+  }
+}
+
+class LayoutTarget extends Layout implements ImageTarget {
+  async resolve(): Promise<Descriptor | undefined> {
+    const entry = (await this.readIndex())?.entries.find((listed) => this.#isOurs(listed));
+    return entry === undefined ? undefined : plainDescriptor(entry);
+  }
+
+  async push(
+    descriptor: Descriptor,
+    content: ReplayableContent,
+    options: CallOptions = {},
+  ): Promise<PushOutcome> {
+    if (await this.exists(descriptor)) return 'present';
+    const what = `${descriptor.digest} for ${this.location}`;
+    await this.#writeWhole(
+      this.blobPath(descriptor),
+      verified(content.open(), descriptor, what),
+      options.signal,
+    );
+    return 'pushed';
+  }
+
+  async tag(manifest: Descriptor, bytes: Uint8Array, options: CallOptions = {}): Promise<void> {
+    await this.push(manifest, contentOf(bytes), options);
+    await removeAbandoned(this.path, PART_PREFIX);
+    // Others may tag in the same folder: what one of them has added must not be lost.
+    await withFileLock(join(this.path, LOCK), () => this.#list(manifest, options), options.signal);
+  }
+
+  async #list(manifest: Descriptor, options: CallOptions): Promise<void> {
+    const old = await this.readIndex();
+    const kept = (old?.entries ?? []).filter((entry) => !this.#isOurs(entry)).map((entry) => entry.raw);
+    const { name } = this.selector;
+    const annotations = {
+      ...manifest.annotations,
+      ...(name === undefined ? {} : { [ANNOTATION.ociRefName]: name }),
+    };
+    const entry: Descriptor = {
+      ...manifest,
+      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+    };
+    const index = {
+      ...(old?.raw ?? { schemaVersion: 2, mediaType: MEDIA.ociIndex }),
+      manifests: [...kept, descriptorToJson(entry)],
+    };
+    await this.#writeWhole(
+      join(this.path, 'oci-layout'),
+      contentOf(serialise({ imageLayoutVersion: '1.0.0' })).open(),
+      options.signal,
+    );
+    await this.#writeWhole(join(this.path, 'index.json'), contentOf(serialise(index)).open(), options.signal);
+  }
+
+  /** The entry that our tag replaces: the one of this name, or the one without any. */
+  #isOurs(entry: ListedDescriptor): boolean {
+    return entry.annotations?.[ANNOTATION.ociRefName] === this.selector.name;
+  }
+
+  async #writeWhole(path: string, stream: ByteStream, signal: AbortSignal | undefined): Promise<void> {
+    const folder = dirname(path);
+    const part = join(this.path, `${PART_PREFIX}${await ownerMark()}${randomBytes(8).toString('hex')}`);
+    try {
+      await mkdir(folder, { recursive: true });
+      await writeFile(part, stream, { ...(signal === undefined ? {} : { signal }) });
+      await rename(part, path);
+    } catch (cause) {
+      await rm(part, { force: true });
+      throwIfAborted(signal);
+      throw errorCode(cause)?.startsWith('E') === true ? localIoError(`cannot write ${path}`, cause) : cause;
+    }
+  }
+}
+
+/** Without the entry's annotations and raw form: what a registry would say. */
+function plainDescriptor(entry: ListedDescriptor): Descriptor {
+  const { mediaType, digest, size } = entry;
+  return { mediaType, digest, size };
+}
+
+/** Digest and size of a stream. */
+export async function measure(
+  stream: ByteStream,
+): Promise<{ readonly sha256Hex: string; readonly size: number }> {
+  const hash = createHash('sha256');
+  let size = 0;
+  for await (const bytes of stream) {
+    hash.update(bytes);
+    size += bytes.length;
+  }
+  return { sha256Hex: hash.digest('hex'), size };
+}

@@ -1,0 +1,61 @@
+/**
+ * Who refers to a manifest, in a store that keeps no account of it: every document that its index leads to is read. OCI
+ * image-spec, image-layout.md, leaves this to readers.
+ */
+import { FormatError } from '../../errors.js';
+import { type ByteStream, collect } from '../../io/streams.js';
+import type { Descriptor } from '../../oci/descriptor.js';
+import type { Digest } from '../../oci/digest.js';
+import {
+  type Index,
+  isDocumentType,
+  type Manifest,
+  MAX_DOCUMENT_SIZE,
+  parseDocument,
+} from '../../oci/manifest.js';
+import { matching } from './referrers.js';
+import type { ReferrerList, ReferrerOptions } from './store.js';
+
+/** Documents that are looked at before the folder counts as broken or hostile. */
+const MAX_DOCUMENTS = 100_000;
+
+/** `roots` are the entries of `index.json`; entries whose content is not there are passed over, as layouts may be partial. */
+export async function scanReferrers(
+  roots: readonly Descriptor[],
+  read: (descriptor: Descriptor) => Promise<ByteStream | undefined>,
+  subject: Digest,
+  options: ReferrerOptions,
+): Promise<ReferrerList> {
+  const found: Descriptor[] = [];
+  const seen = new Set<Digest>();
+  const waiting = [...roots];
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    if (seen.has(next.digest) || !isDocumentType(next.mediaType)) continue;
+    seen.add(next.digest);
+    if (seen.size > MAX_DOCUMENTS)
+      throw new FormatError(`the index leads to more than ${MAX_DOCUMENTS} documents`);
+    const stream = await read(next);
+    if (stream === undefined) continue;
+    const bytes = await collect(stream, MAX_DOCUMENT_SIZE, `manifest ${next.digest}`);
+    const document = parseDocument(bytes, next.mediaType);
+    if (document.kind === 'index') waiting.push(...document.manifests);
+    if (document.subject?.digest === subject) found.push(referrerOf(next, document));
+  }
+  return { way: 'scan', referrers: matching(found, options) };
+}
+
+/** A referrer as lists of referrers have it: with the type and the annotations of its own document. */
+export function referrerOf(
+  { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
+  document: Manifest | Index,
+): Descriptor {
+  const artifactType =
+    document.artifactType ?? (document.kind === 'manifest' ? document.config.mediaType : undefined);
+  return {
+    mediaType: document.mediaType,
+    digest,
+    size,
+    ...(document.annotations === undefined ? {} : { annotations: document.annotations }),
+    ...(artifactType === undefined ? {} : { artifactType }),
+  };
+}

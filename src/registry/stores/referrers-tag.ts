@@ -1,0 +1,78 @@
+/**
+ * The list of referrers that clients keep for a registry that keeps none: an index under the tag `sha256-…`. Distribution-spec,
+ * "Pushing Manifests with Subject". Nothing locks it: whoever reads, adds and writes may wipe out what another one wrote
+ * in between. So the list is read again after a while that is long against reading and writing, and written again when
+ * our entry is gone.
+ */
+import { RegistryError } from '../../errors.js';
+import { sleepFor } from '../../io/retry.js';
+import { contentOf } from '../../io/streams.js';
+import type { Descriptor } from '../../oci/descriptor.js';
+import { type Digest, sha256 } from '../../oci/digest.js';
+import { descriptorToJson, type JsonObject, serialise } from '../../oci/manifest.js';
+import { MEDIA } from '../../oci/media-types.js';
+import type { CallOptions } from '../../reporter.js';
+import { repositoryScope } from '../auth/challenge.js';
+import { manifestPath, type Pointer } from './manifests.js';
+import { fetchReferrersTag, referrersTag } from './referrers.js';
+
+/** Writers that come between us again and again: more than this is no accident. */
+const MAX_ROUNDS = 12;
+/** Milliseconds until the list is read again, at least; and against the time from reading to having written. */
+const MIN_SETTLE_MS = 250;
+const SETTLE_FACTOR = 3;
+/** What an update may be answered that another reading may mend: conflict, and a condition that no longer holds. */
+const CHANGED_MEANWHILE: readonly number[] = [409, 412];
+
+/** Puts `referrer` on the list of `subject`, unless it is there. */
+export async function addReferrer(
+  pointer: Pointer,
+  subject: Digest,
+  referrer: Descriptor,
+  call: CallOptions,
+): Promise<void> {
+  for (let round = 1; round <= MAX_ROUNDS; round++) {
+    const started = performance.now();
+    const held = await fetchReferrersTag(pointer, subject, call);
+    if (held?.index.manifests.some(({ digest }) => digest === referrer.digest) === true) return;
+    const manifests = [...(held?.index.manifests ?? []).map(({ raw }) => raw), descriptorToJson(referrer)];
+    const index = { ...(held?.index.raw ?? EMPTY_INDEX), manifests };
+    if (!(await putList(pointer, subject, index, held?.etag, call))) continue;
+    const settleMs = Math.max(MIN_SETTLE_MS, SETTLE_FACTOR * (performance.now() - started));
+    // Not all for the same while: writers that collided would collide again.
+    await sleepFor(settleMs * (1 + Math.random() / 2), call.signal);
+  }
+  throw new RegistryError(
+    `cannot list ${referrer.digest} as a referrer in ${pointer.location}: others keep changing ${referrersTag(subject)}`,
+    { hint: 'run it again: what has been sent is kept' },
+  );
+}
+
+const EMPTY_INDEX: JsonObject = { schemaVersion: 2, mediaType: MEDIA.ociIndex };
+
+/** False when the list has changed since it was read, as far as the registry looks after that. */
+async function putList(
+  { client, reference, access, location }: Pointer,
+  subject: Digest,
+  index: JsonObject,
+  etag: string | undefined,
+  call: CallOptions,
+): Promise<boolean> {
+  const bytes = serialise(index);
+  const tag = referrersTag(subject);
+  const response = await client.request({
+    method: 'PUT',
+    url: manifestPath(reference, tag),
+    headers: {
+      'content-type': MEDIA.ociIndex,
+      ...(etag === undefined ? {} : { 'if-match': etag }),
+    },
+    body: contentOf(bytes),
+    accept: [200, 201, 202, 204, ...CHANGED_MEANWHILE],
+    what: `cannot write the list of referrers ${tag} of ${location} (${sha256(bytes)})`,
+    scopes: [repositoryScope(reference.repository, access)],
+    ...call,
+  });
+  await response.discard();
+  return !CHANGED_MEANWHILE.includes(response.status);
+}

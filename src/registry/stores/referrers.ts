@@ -1,0 +1,165 @@
+/**
+ * Who refers to a manifest, as a registry tells it: by its referrers API, or by the index that clients keep under the tag
+ * `sha256-…` where there is no such API. Distribution-spec, "Listing Referrers" and "Referrers Tag Schema".
+ */
+import { FormatError, NydusError, RegistryError, UnsupportedError } from '../../errors.js';
+import { collect } from '../../io/streams.js';
+import type { Descriptor } from '../../oci/descriptor.js';
+import type { Digest } from '../../oci/digest.js';
+import { type Index, MAX_DOCUMENT_SIZE, parseIndex } from '../../oci/manifest.js';
+import { MEDIA } from '../../oci/media-types.js';
+import type { CallOptions } from '../../reporter.js';
+import { repositoryScope } from '../auth/challenge.js';
+import { MANIFEST_ACCEPT, manifestPath, type Pointer } from './manifests.js';
+import { type Located, isReferable, type ReferrerList, type ReferrerOptions } from './store.js';
+import type { HttpResponse } from '../http/transport.js';
+
+/** A list that goes on longer than this goes on for ever. */
+const MAX_PAGES = 200;
+const MAX_REFERRERS = 100_000;
+/** What registries without the API answer, one way or another. */
+const NO_API: readonly number[] = [400, 404, 405, 406, 501];
+
+/** Throws UnsupportedError for stores that cannot say. */
+export async function listReferrers(
+  store: Located,
+  subject: Digest,
+  options: ReferrerOptions = {},
+): Promise<ReferrerList> {
+  if (isReferable(store)) return store.referrers(subject, options);
+  throw new UnsupportedError(`${store.location}: this kind of store knows no referrers`);
+}
+
+/** The tag under which clients list a manifest's referrers where the registry does not. */
+export function referrersTag(subject: Digest): string {
+  return subject.replace(':', '-');
+}
+
+export async function remoteReferrers(
+  pointer: Pointer,
+  subject: Digest,
+  options: ReferrerOptions,
+): Promise<ReferrerList> {
+  const ofApi = await fromApi(pointer, subject, options);
+  if (ofApi !== undefined) return { way: 'api', referrers: matching(ofApi, options) };
+  const listed = await fetchReferrersTag(pointer, subject, options);
+  return { way: 'tag', referrers: matching(listed?.index.manifests ?? [], options) };
+}
+
+/** Registries may filter, and need not: the list is filtered here in any case. */
+export function matching(
+  referrers: readonly Descriptor[],
+  { artifactType }: ReferrerOptions,
+): readonly Descriptor[] {
+  return referrers
+    .filter((referrer) => artifactType === undefined || referrer.artifactType === artifactType)
+    .map(({ mediaType, digest, size, platform, annotations, artifactType: type }) => ({
+      mediaType,
+      digest,
+      size,
+      ...(platform === undefined ? {} : { platform }),
+      ...(annotations === undefined ? {} : { annotations }),
+      ...(type === undefined ? {} : { artifactType: type }),
+    }));
+}
+
+/** Undefined when the registry has no such API. */
+async function fromApi(
+  pointer: Pointer,
+  subject: Digest,
+  options: ReferrerOptions,
+): Promise<readonly Descriptor[] | undefined> {
+  const { reference, location } = pointer;
+  const query =
+    options.artifactType === undefined ? '' : `?artifactType=${encodeURIComponent(options.artifactType)}`;
+  let url: URL | string = `/v2/${reference.repository}/referrers/${subject}${query}`;
+  const what = `cannot list what refers to ${subject} in ${location}`;
+  const found: Descriptor[] = [];
+  const seen = new Set<string>();
+  for (let page = 0; ; page++) {
+    if (page >= MAX_PAGES || found.length > MAX_REFERRERS)
+      throw new RegistryError(`${what}: the list does not end`);
+    const response = await pointer.client.request({
+      method: 'GET',
+      url,
+      headers: { accept: MEDIA.ociIndex },
+      accept: page === 0 ? [200, ...NO_API] : [200],
+      what,
+      scopes: [repositoryScope(reference.repository, pointer.access)],
+      signal: options.signal,
+      reporter: options.reporter,
+    });
+    // Some answer 200 with a web page to whatever they do not know.
+    if (response.status !== 200 || mediaTypeOf(response) !== MEDIA.ociIndex) {
+      await response.discard();
+      if (page === 0) return undefined;
+      throw new RegistryError(`${what}: page ${page + 1} is no index`, { status: response.status });
+    }
+    const bytes = await collect(response.body, MAX_DOCUMENT_SIZE, `list of what refers to ${subject}`);
+    found.push(...parseIndex(bytes, MEDIA.ociIndex).manifests);
+    const next = nextPage(response);
+    if (next === undefined) return found;
+    if (next.origin !== response.url.origin)
+      throw new RegistryError(`${what}: its next page is on another host, ${next.host}`);
+    if (seen.has(next.href)) throw new RegistryError(`${what}: the list goes round in a circle`);
+    seen.add(next.href);
+    url = next;
+  }
+}
+
+/** The list that clients keep; undefined when there is none. `etag` is what a conditional update would name. */
+export async function fetchReferrersTag(
+  { client, reference, access, location }: Pointer,
+  subject: Digest,
+  call: CallOptions,
+): Promise<{ readonly index: Index; readonly bytes: Uint8Array; readonly etag?: string } | undefined> {
+  const tag = referrersTag(subject);
+  const response = await client.request({
+    method: 'GET',
+    url: manifestPath(reference, tag),
+    headers: { accept: MANIFEST_ACCEPT },
+    accept: [200, 404],
+    what: `cannot read the list of referrers ${tag} of ${location}`,
+    scopes: [repositoryScope(reference.repository, access)],
+    signal: call.signal,
+    reporter: call.reporter,
+  });
+  if (response.status === 404) {
+    await response.discard();
+    return undefined;
+  }
+  const what = `list of referrers ${tag} of ${location}`;
+  const bytes = await collect(response.body, MAX_DOCUMENT_SIZE, what);
+  const { etag } = response.headers;
+  try {
+    const index = parseIndex(bytes, mediaTypeOf(response));
+    return { index, bytes, ...(etag === undefined ? {} : { etag }) };
+  } catch (cause) {
+    if (!(cause instanceof NydusError)) throw cause;
+    throw new FormatError(`${what}: ${cause.message}`, {
+      cause,
+      hint: `something else has taken this tag; remove it from ${reference.repository}`,
+    });
+  }
+}
+
+function mediaTypeOf({ headers }: HttpResponse): string | undefined {
+  return headers['content-type']?.split(';', 1)[0]?.trim();
+}
+
+/** `Link: <…>; rel="next"`, RFC 8288, as far as registries use it. */
+export function nextPage({ headers, url }: Pick<HttpResponse, 'headers' | 'url'>): URL | undefined {
+  for (const match of (headers['link'] ?? '').matchAll(
+    /<([^>]*)>((?:\s*;\s*[\w*-]+\s*=\s*(?:"[^"]*"|[^\s;,"]+))*)/g,
+  )) {
+    const [, target = '', parameters = ''] = match;
+    const relation = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))/i.exec(parameters);
+    if (!(relation?.[1] ?? relation?.[2] ?? '').split(/\s+/).includes('next')) continue;
+    try {
+      return new URL(target, url);
+    } catch (cause) {
+      throw new RegistryError('the link to the next page is no URL', { cause });
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,296 @@
+/** A repository of a registry, as a source and as a target. */
+import { ContentMismatchError, InvalidReferenceError, NydusError, RegistryError } from '../../errors.js';
+import type { GrowingContent } from '../../io/growing-file.js';
+import { type ByteStream, collect, type ReplayableContent } from '../../io/streams.js';
+import type { Descriptor } from '../../oci/descriptor.js';
+import type { Digest } from '../../oci/digest.js';
+import { isDocumentType, MAX_DOCUMENT_SIZE, parseDocument } from '../../oci/manifest.js';
+import { formatReference, type Reference } from '../../oci/reference.js';
+import type { CallOptions } from '../../reporter.js';
+import { repositoryScope } from '../auth/challenge.js';
+import { type ClientOptions, RegistryClient } from '../http/client.js';
+import { download } from './download.js';
+import { parseLocation } from '../location.js';
+import { MANIFEST_ACCEPT, manifestPath, type Pointer, putManifest, resolveManifest } from './manifests.js';
+import { referrerOf } from './referrer-scan.js';
+import { addReferrer } from './referrers-tag.js';
+import { remoteReferrers } from './referrers.js';
+import {
+  type ContentSource,
+  type EarlyPush,
+  type EarlySink,
+  type FetchOptions,
+  type ImageSource,
+  type ImageTarget,
+  type Located,
+  type Mirrored,
+  type Mountable,
+  nameOf,
+  type PushOutcome,
+  type Referable,
+  type ReferrerList,
+  type ReferrerOptions,
+  verifiedFor,
+} from './store.js';
+import { Uploader } from '../upload/upload.js';
+
+export function openRemoteSource(reference: Reference, options: ClientOptions): ImageSource {
+  return new RemoteSource(reference, options);
+}
+
+export function openRemoteTarget(reference: Reference, options: ClientOptions): ImageTarget & Mountable {
+  return new RemoteTarget(reference, options);
+}
+
+/** What source and target have in common: reading. */
+abstract class RemoteRepository implements ContentSource, Located, Mirrored, Referable, AsyncDisposable {
+  readonly location: string;
+  protected readonly client: RegistryClient;
+  protected readonly reference: Reference;
+  protected readonly pointer: Pointer;
+  readonly #access: 'pull' | 'pull,push';
+
+  constructor(reference: Reference, access: 'pull' | 'pull,push', options: ClientOptions) {
+    this.reference = reference;
+    this.location = formatReference(reference);
+    this.client = new RegistryClient(reference, access, options);
+    this.#access = access;
+    this.pointer = { client: this.client, reference, access, location: this.location };
+  }
+
+  fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
+    const isPlain = options.range === undefined && options.unverified !== true;
+    return isPlain && this.client.mayHaveMirrors
+      ? this.#fetchFromMirrors(descriptor, options)
+      : this.#fetch(descriptor, options);
+  }
+
+  get distrusted(): number {
+    return this.client.distrusted;
+  }
+
+  distrust(descriptor: Descriptor, why: string, options: CallOptions = {}): void {
+    this.client.distrust(this.path(descriptor), why, options);
+  }
+
+  /**
+   * Always verified, and small content before any of it is handed out: then the next host is asked, and nobody notices. What is
+   * larger has been passed on when its end shows that it is wrong: that is an error, but the mirror is asked no more.
+   */
+  async *#fetchFromMirrors(descriptor: Descriptor, options: FetchOptions): ByteStream {
+    const isHeld = descriptor.size <= MAX_DOCUMENT_SIZE;
+    for (;;) {
+      const stream = this.#fetch(descriptor, { ...options, digestedByCaller: false });
+      try {
+        if (!isHeld) yield* stream;
+        else yield await collect(stream, MAX_DOCUMENT_SIZE, nameOf(descriptor, this.location));
+        return;
+      } catch (error) {
+        if (!(error instanceof ContentMismatchError)) throw error;
+        const isMirrors = this.client.distrust(this.path(descriptor), error.message, options);
+        if (!isMirrors || !isHeld) throw error;
+      }
+    }
+  }
+
+  #fetch(descriptor: Descriptor, options: FetchOptions): ByteStream {
+    const isDocument = isDocumentType(descriptor.mediaType);
+    const stream = download(this.client, {
+      path: this.path(descriptor),
+      headers: isDocument ? { accept: MANIFEST_ACCEPT } : {},
+      // Unverified content may have another size: the first answer is all of it.
+      size: options.unverified === true ? Math.min(descriptor.size, 1) : descriptor.size,
+      range: options.range,
+      what: `cannot read ${isDocument ? 'manifest' : 'blob'} ${descriptor.digest} of ${this.location}`,
+      scopes: this.scopes,
+      signal: options.signal,
+      reporter: options.reporter,
+    });
+    return verifiedFor(options, stream, descriptor, this.location);
+  }
+
+  async exists(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
+    const response = await this.client.request({
+      method: 'HEAD',
+      url: this.path(descriptor),
+      headers: isDocumentType(descriptor.mediaType) ? { accept: MANIFEST_ACCEPT } : {},
+      accept: [200, 404],
+      what: `cannot look for ${descriptor.digest} in ${this.location}`,
+      scopes: this.scopes,
+      signal: options.signal,
+      reporter: options.reporter,
+    });
+    await response.discard();
+    const size = response.headers['content-length'];
+    return response.status === 200 && (size === undefined || Number(size) === descriptor.size);
+  }
+
+  async referrers(subject: Digest, options: ReferrerOptions = {}): Promise<ReferrerList> {
+    return remoteReferrers(this.pointer, subject, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.client[Symbol.asyncDispose]();
+  }
+
+  protected get scopes(): readonly string[] {
+    return [repositoryScope(this.reference.repository, this.#access)];
+  }
+
+  protected path(descriptor: Descriptor): string {
+    return isDocumentType(descriptor.mediaType)
+      ? manifestPath(this.reference, descriptor.digest)
+      : `/v2/${this.reference.repository}/blobs/${descriptor.digest}`;
+  }
+}
+
+class RemoteSource extends RemoteRepository implements ImageSource {
+  constructor(reference: Reference, options: ClientOptions) {
+    super(reference, 'pull', options);
+  }
+
+  async resolve(options: CallOptions = {}): Promise<Descriptor> {
+    const descriptor = await resolveManifest(this.pointer, options);
+    if (descriptor !== undefined) return descriptor;
+    throw new RegistryError(`${this.location} does not exist`, {
+      status: 404,
+      hint: 'check repository and tag; a private repository may need a login',
+    });
+  }
+}
+
+class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, EarlySink {
+  readonly #uploader: Uploader;
+  /** Uploads under way, by digest: who wants to push the same blob meanwhile waits for it. */
+  readonly #running = new Map<string, Promise<PushOutcome>>();
+
+  constructor(reference: Reference, options: ClientOptions) {
+    super(reference, 'pull,push', options);
+    if (reference.digest !== undefined) {
+      throw new InvalidReferenceError(
+        `"${this.location}" is no target: a push makes a tag, and its digest follows from the content`,
+        {
+          hint: 'give the target a tag instead of a digest',
+        },
+      );
+    }
+    this.#uploader = new Uploader({
+      client: this.client,
+      repository: reference.repository,
+      location: this.location,
+      chunkSize: options.chunkSize,
+      exists: (descriptor, call) => this.exists(descriptor, call),
+    });
+  }
+
+  async resolve(options: CallOptions = {}): Promise<Descriptor | undefined> {
+    return resolveManifest(this.pointer, options);
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await this.#uploader[Symbol.asyncDispose]();
+    await super[Symbol.asyncDispose]();
+  }
+
+  async push(
+    descriptor: Descriptor,
+    content: ReplayableContent,
+    options: CallOptions = {},
+  ): Promise<PushOutcome> {
+    return this.#once(descriptor, () => this.#push(descriptor, content, options));
+  }
+
+  pushEarly(content: GrowingContent, options: CallOptions = {}): EarlyPush | undefined {
+    const early = this.#uploader.early(content, options);
+    if (early === undefined) return undefined;
+    return {
+      finish: (descriptor, whole, call = {}) =>
+        this.#once(descriptor, async () => {
+          if (await this.exists(descriptor, call)) {
+            early.cancel();
+            return 'present';
+          }
+          await this.#uploader.push(descriptor, whole, call, await early.session());
+          return 'pushed';
+        }),
+      cancel: () => {
+        early.cancel();
+      },
+    };
+  }
+
+  async mount(descriptor: Descriptor, from: Located, options: CallOptions = {}): Promise<boolean> {
+    const other = parseLocation(from.location);
+    if (other.kind !== 'registry' || other.reference.registry !== this.reference.registry) return false;
+    if (await this.exists(descriptor, options)) return true;
+    if (other.reference.repository === this.reference.repository) return false;
+    return this.#uploader.mount(descriptor, other.reference.repository, options);
+  }
+
+  async tag(manifest: Descriptor, bytes: Uint8Array, options: CallOptions = {}): Promise<void> {
+    // Listed with its subject first: the tag is what makes it public.
+    if (referrerIn(manifest, bytes) !== undefined) await this.#putDocument(manifest, bytes, options);
+    await putManifest(this.pointer, manifest, bytes, this.reference.tag ?? 'latest', options);
+  }
+
+  /** One push at a time of one digest; whoever comes while it goes on waits for it. */
+  async #once(descriptor: Descriptor, push: () => Promise<PushOutcome>): Promise<PushOutcome> {
+    for (;;) {
+      const running = this.#running.get(descriptor.digest);
+      if (running === undefined) break;
+      // The other's failure may be its own, such as its signal: then this push still has to be made.
+      const outcome = await running.catch(() => undefined);
+      if (outcome !== undefined) return 'present';
+    }
+    const own = push();
+    this.#running.set(descriptor.digest, own);
+    try {
+      return await own;
+    } finally {
+      this.#running.delete(descriptor.digest);
+    }
+  }
+
+  async #push(
+    descriptor: Descriptor,
+    content: ReplayableContent,
+    options: CallOptions,
+  ): Promise<PushOutcome> {
+    if (isDocumentType(descriptor.mediaType)) {
+      const bytes = await collect(content.open(), MAX_DOCUMENT_SIZE, `manifest ${descriptor.digest}`);
+      if (referrerIn(descriptor, bytes) === undefined && (await this.exists(descriptor, options)))
+        return 'present';
+      await this.#putDocument(descriptor, bytes, options);
+    } else {
+      if (await this.exists(descriptor, options)) return 'present';
+      await this.#uploader.push(descriptor, content, options);
+    }
+    return 'pushed';
+  }
+
+  /**
+   * By digest. One with a subject goes also when it is there: only the answer tells whether the registry keeps the list of
+   * referrers, and an earlier run may have been interrupted before it wrote that list.
+   */
+  async #putDocument(descriptor: Descriptor, bytes: Uint8Array, options: CallOptions): Promise<void> {
+    const known = await putManifest(this.pointer, descriptor, bytes, descriptor.digest, options);
+    const referring = referrerIn(descriptor, bytes);
+    if (known || referring === undefined) return;
+    await addReferrer(this.pointer, referring.subject, referring.referrer, options);
+  }
+}
+
+/** What a manifest refers to, and how it is listed there. What does not parse is for the registry to refuse. */
+function referrerIn(
+  descriptor: Descriptor,
+  bytes: Uint8Array,
+): { readonly subject: Digest; readonly referrer: Descriptor } | undefined {
+  try {
+    const document = parseDocument(bytes, descriptor.mediaType);
+    if (document.subject === undefined) return undefined;
+    return { subject: document.subject.digest, referrer: referrerOf(descriptor, document) };
+  } catch (error) {
+    if (error instanceof NydusError) return undefined;
+    throw error;
+  }
+}

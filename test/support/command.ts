@@ -1,0 +1,99 @@
+/** The built command, spawned, and registries of ours for it to talk to. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import {
+  type ObservedRequest,
+  type RegistryOptions,
+  startRegistry,
+} from '../../src/embedded-registry/server.js';
+import { collect } from '../../src/io/streams.js';
+import { type Index, type Manifest, parseDocument } from '../../src/oci/manifest.js';
+import { anonymous } from '../../src/registry/auth/credentials.js';
+import { openSource, openTarget } from '../../src/registry/open.js';
+import { type BuiltImage, putImage } from './images/built-image.js';
+import { tempFolder } from './temp-folder.js';
+
+const root = join(import.meta.dirname, '..', '..', '..');
+
+export interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Called with every piece of stderr; may send signals. */
+  readonly onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
+}
+
+export async function nydusify(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const child = spawn(process.execPath, [join(root, 'bin', 'nydusify.js'), ...args], {
+    cwd: options.cwd,
+    // Nothing of the machine's own configuration takes part.
+    env: { PATH: process.env['PATH'], HOME: '/nonexistent', ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (data: Buffer) => (stdout += data.toString()));
+  child.stderr.on('data', (data: Buffer) => {
+    stderr += data.toString();
+    options.onStderr?.(stderr, (signal) => child.kill(signal));
+  });
+  const status = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', resolve);
+  });
+  return { status, stdout, stderr };
+}
+
+export interface TestRegistry {
+  readonly host: string;
+  readonly requests: readonly ObservedRequest[];
+  readonly put: (name: string, image: BuiltImage) => Promise<string>;
+  readonly get: (location: string) => Promise<StoredRoot>;
+  readonly hasTag: (location: string) => Promise<boolean>;
+}
+
+export interface StoredRoot {
+  readonly digest: string;
+  readonly document: Manifest | Index;
+  readonly bytes: Buffer;
+}
+
+export async function registry(
+  t: TestContext,
+  options: Partial<Pick<RegistryOptions, 'intercept'>> = {},
+): Promise<TestRegistry> {
+  const requests: ObservedRequest[] = [];
+  const running = await startRegistry({
+    root: await tempFolder(t),
+    observe: (request) => void requests.push(request),
+    ...options,
+  });
+  t.after(() => running.close());
+  const open = { credentials: anonymous };
+  return {
+    host: running.host,
+    requests,
+    put: async (name, image) => {
+      const location = `${running.host}/${name}`;
+      await using target = openTarget(location, open);
+      await putImage(target, image);
+      return location;
+    },
+    get: async (location) => {
+      await using source = openSource(location, open);
+      const descriptor = await source.resolve();
+      const bytes = await collect(source.fetch(descriptor), 1e8, location);
+      return { digest: descriptor.digest, document: parseDocument(bytes, descriptor.mediaType), bytes };
+    },
+    hasTag: async (location) => {
+      await using target = openTarget(location, open);
+      return (await target.resolve()) !== undefined;
+    },
+  };
+}

@@ -1,0 +1,177 @@
+/** The fixture cases as subjects of "every byte counts": the bootstrap of a small image, and the end of each of its blobs. */
+import { bootstrapRules } from '../../../src/check/bootstrap.js';
+import { checkSectionsV5 } from '../../../src/check/blob-v5.js';
+import { checkContent, checkSections, type ContentSubject } from '../../../src/check/content.js';
+import { checkFilesystem } from '../../../src/check/filesystem.js';
+import type { Finding } from '../../../src/check/finding.js';
+import { inspectBootstrap, openImage, type OpenedImage, type UsedBlob } from '../../../src/check/opened.js';
+import { Collector } from '../../../src/check/rule.js';
+import { type ImageSubject, loadReference } from '../../../src/check/subject.js';
+import { bootstrapOf } from '../../../src/look/bootstrap-layer.js';
+import type { Descriptor } from '../../../src/oci/descriptor.js';
+import { digestHex } from '../../../src/oci/digest.js';
+import { allPlatforms } from '../../../src/oci/platform.js';
+import { readBootstrap } from '../../../src/rafs-builder/index.js';
+import { decodeTarHeader, TAR_HEADER_SIZE } from '../../../src/rafs-builder/blob/section-header.js';
+import { parseToc, SECTIONS } from '../../../src/rafs-builder/blob/toc.js';
+import { converted, sourceImage } from '../images/check-lab.js';
+import { MemoryStore } from '../../unit/check/memory-store.js';
+import { everyByteOf, type FileReport, type Subject, type Thoroughness } from './every-byte.js';
+import { sectionNames, sectionNamesV5, structNames } from './every-byte-names.js';
+import { referenceDigests, referenceJson, referenceLayers } from '../images/fixtures.js';
+import { bareV5Parts, isFramedV5, v5Image, v5Parts } from '../images/v5-image.js';
+
+/** `CASE`: converted by us; `CASE/v5-…`: a v5 image with the reference's bootstrap. */
+export function everyByteCases(): string[] {
+  const v5 = referenceJson('v5-digests.json') as Record<string, Record<string, string>>; // our own file
+  return [
+    ...Object.keys(referenceDigests()),
+    ...Object.entries(v5).map(([name, options]) => `${name}/${Object.keys(options)[0] ?? ''}`),
+  ];
+}
+
+/** The bootstrap first, then the blobs in the order of layers. */
+export async function everyByteOfCase(name: string, how: Thoroughness): Promise<FileReport[]> {
+  const target = await targetOf(name);
+  const { images } = await loadReference(target, 'target', allPlatforms, {});
+  const [image] = images;
+  if (image === undefined) throw new Error(`case ${name} has no image`);
+  const { opened } = await openImage(image, {});
+  if (opened === undefined) throw new Error(`the image of case ${name} cannot be opened`);
+  const reports = [await everyByteOf(bootstrapSubject(opened), how)];
+  for (const [number, blob] of image.manifest.value.layers.slice(0, -1).entries()) {
+    const subject = blobSubject(opened, target, blob, number + 1);
+    if (subject.start < subject.bytes.length) reports.push(await everyByteOf(subject, how));
+  }
+  return reports;
+}
+
+async function targetOf(name: string): Promise<MemoryStore> {
+  const [first = '', option] = name.split('/');
+  if (option === undefined) return converted(sourceImage(referenceLayers(first)));
+  const parts = isFramedV5(first) ? await v5Parts(first) : await bareV5Parts(first, option);
+  const { target } = await v5Image(first, parts);
+  return target;
+}
+
+function bootstrapSubject(opened: OpenedImage): Subject {
+  const { image, layer } = opened;
+  const bytes = bootstrapOf(layer) ?? Buffer.alloc(0);
+  // Each look reads again what the one before could read: only what nobody has seen yet comes that far.
+  const read = (changed: Buffer): OpenedImage => {
+    const { read: values } = inspectBootstrap(changed, {});
+    if (values === undefined) throw new Error('a bootstrap that cannot be read had no finding');
+    return { image, layer, ...values };
+  };
+  return {
+    file: 'bootstrap',
+    bytes,
+    start: 0,
+    looks: [
+      ['bootstrap', (changed) => inspectBootstrap(changed, {}).findings],
+      // The tree of the sound bootstrap stands for that of the source, which it was made from.
+      [
+        'filesystem (--source)',
+        (changed) =>
+          all(
+            checkFilesystem(
+              {
+                target: image,
+                bootstrap: read(changed).bootstrap,
+                source: image,
+                content: opened.bootstrap,
+              },
+              {},
+            ),
+          ),
+      ],
+      ['manifest', (changed) => all(againstManifest(read(changed)))],
+      [
+        'content',
+        (changed) => all(checkContent({ opened: read(changed), verified: new Set(), threads: 1 }, {})),
+      ],
+    ],
+    nameOf: structNames(readBootstrap(bytes)),
+  };
+}
+
+async function* againstManifest(opened: OpenedImage): AsyncGenerator<Finding> {
+  for (const rule of bootstrapRules) yield* rule.check(opened, {});
+}
+
+function blobSubject(opened: OpenedImage, target: MemoryStore, blob: Descriptor, number: number): Subject {
+  const bytes = Buffer.from(target.content.get(blob.digest) ?? []);
+  const used = opened.blobs.find(({ record }) => record.id === digestHex(blob.digest));
+  const { start, nameOf } = opened.version === 5 ? endOfV5(bytes) : endOfV6(bytes);
+  return {
+    file: `blob ${number}`,
+    bytes,
+    start,
+    looks: [
+      ['sections', (changed) => lookAtSections(opened, target, { blob, used }, changed)],
+      ['content', (changed) => all(checkContent(withBlob(opened, target, blob, changed), {}))],
+    ],
+    nameOf,
+  };
+}
+
+type End = Pick<Subject, 'start' | 'nameOf'>;
+
+function endOfV6(bytes: Buffer): End {
+  const toc = parseToc(bytes.subarray(-4096), bytes.length);
+  const start = toc.find(({ name }) => name === SECTIONS.data)?.compressedSize ?? 0;
+  return { start, nameOf: sectionNames(bytes) };
+}
+
+/** Nothing is behind the data of a bare one. */
+function endOfV5(bytes: Buffer): End {
+  const last = bytes.length - TAR_HEADER_SIZE;
+  const tail = last < 0 ? '' : bytes.toString('latin1', last, last + SECTIONS.bootstrap.length);
+  if (tail !== SECTIONS.bootstrap) return { start: bytes.length, nameOf: () => SECTIONS.data };
+  const boot = last - decodeTarHeader(bytes, last).size;
+  const start = boot === 0 ? 0 : boot - TAR_HEADER_SIZE;
+  return { start, nameOf: sectionNamesV5(bytes, start) };
+}
+
+async function lookAtSections(
+  opened: OpenedImage,
+  target: MemoryStore,
+  { blob, used }: { readonly blob: Descriptor; readonly used: UsedBlob | undefined },
+  changed: Buffer,
+): Promise<readonly Finding[]> {
+  const store = MemoryStore.copyOf(target);
+  store.content.set(blob.digest, changed);
+  const image: ImageSubject = { ...opened.image, store };
+  const collector = new Collector({});
+  const look = opened.version === 5 ? checkSectionsV5 : checkSections;
+  await look({ ...opened, image }, { blob: { ...blob, size: changed.length }, used }, collector, {});
+  return collector.findings;
+}
+
+/** The image with other bytes for a blob, and the digest right for them: what a rule says of them is its own. */
+function withBlob(
+  opened: OpenedImage,
+  target: MemoryStore,
+  blob: Descriptor,
+  changed: Buffer,
+): ContentSubject {
+  const store = MemoryStore.copyOf(target);
+  const put = store.put(blob.mediaType, changed);
+  const id = digestHex(blob.digest);
+  const blobs = opened.blobs.map(({ record, chunks }) => ({
+    chunks,
+    record: record.id === id ? { ...record, id: digestHex(put.digest) } : record,
+  }));
+  const { manifest } = opened.image;
+  const layers = manifest.value.layers.map((layer) =>
+    layer.digest === blob.digest ? { ...layer, ...put } : layer,
+  );
+  const image = { ...opened.image, store, manifest: { ...manifest, value: { ...manifest.value, layers } } };
+  return { opened: { ...opened, image, blobs }, verified: new Set(), threads: 1 };
+}
+
+async function all(findings: AsyncIterable<Finding>): Promise<Finding[]> {
+  const list: Finding[] = [];
+  for await (const finding of findings) list.push(finding);
+  return list;
+}

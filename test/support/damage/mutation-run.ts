@@ -1,0 +1,81 @@
+/** Mutations of stored bootstraps against our verdict, and that of the upstream reader: what it refuses, we refuse. */
+import { inspectBootstrap } from '../../../src/check/opened.js';
+import { applyEdits, type Edit, mutations } from './mutations.js';
+import { referenceBootstrap } from '../references/reference-bootstraps.js';
+import type { ReferenceVerdict } from '../references/reference-batch.js';
+
+/** Small ones that have, together, every structure of both formats. */
+export const MUTATED: readonly (readonly [name: string, option: string])[] = [
+  ['basic', 'v6-zstd'],
+  ['devices', 'v6-zstd'],
+  ['symlinks', 'v6-none'],
+  ['hardlinks', 'v6-zstd'],
+  ['chunks', 'v6-zstd-64k'],
+  ['no-data', 'v6-zstd'],
+  ['basic', 'v5-zstd'],
+  ['devices', 'v5-zstd'],
+  ['hardlinks', 'v5-zstd'],
+  ['chunks', 'v5-zstd'],
+];
+
+/** A verdict must not take longer, whatever the bytes are. Of processor time: a busy machine is not our fault. */
+const LIMIT_MS = 1000;
+
+/** Milliseconds of processor time since `start`. */
+export function cpuMs(start: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / 1000;
+}
+
+export interface MutationRun {
+  readonly base: string;
+  readonly variants: readonly (readonly Edit[])[];
+  /** Ours, in the same order. */
+  readonly refused: readonly boolean[];
+  /** Findings of the rule that reading is, against all. */
+  readonly unreadable: number;
+  readonly slowestMs: number;
+}
+
+/** Throws whatever our rules throw, with the mutation that did it: they must find, never fail. */
+export function runMutations(
+  [name, option]: readonly [name: string, option: string],
+  count: number,
+  seed: number,
+): { readonly run: MutationRun; readonly bytes: Buffer } {
+  const bytes = referenceBootstrap(name, option);
+  const base = `${name}/${option}`;
+  const variants: (readonly Edit[])[] = [];
+  const refused: boolean[] = [];
+  let unreadable = 0;
+  let slowestMs = 0;
+  for (const edits of mutations(bytes, seed)) {
+    if (variants.length === count) break;
+    // An edit behind a cut is none for the reference's batch.
+    const cut = Math.min(
+      ...edits.map(([what, value]) => (what === 'size' ? value : Number.POSITIVE_INFINITY)),
+    );
+    if (edits.some(([at, value]) => at !== 'size' && at + value.length / 2 > cut)) continue;
+    const start = process.cpuUsage();
+    let findings;
+    try {
+      ({ findings } = inspectBootstrap(applyEdits(bytes, edits), {}));
+    } catch (cause) {
+      throw new Error(`${base}: ${JSON.stringify(edits)} is not a finding but an exception`, { cause });
+    }
+    const elapsed = cpuMs(start);
+    if (elapsed > LIMIT_MS) throw new Error(`${base}: ${JSON.stringify(edits)} takes ${elapsed} ms`);
+    slowestMs = Math.max(slowestMs, elapsed);
+    variants.push(edits);
+    refused.push(findings.some(({ severity }) => severity === 'error'));
+    if (findings[0]?.id === 'RAFS-READ') unreadable += 1;
+  }
+  return { run: { base, variants, refused, unreadable, slowestMs }, bytes };
+}
+
+/** Mutations that the reference refuses and we accept. A crash of it counts as refusing. */
+export function disagreements(run: MutationRun, verdicts: readonly ReferenceVerdict[]): string[] {
+  return run.variants
+    .filter((_, i) => verdicts[i] !== 'accepted' && run.refused[i] === false)
+    .map((edits) => `${run.base}: ${JSON.stringify(edits)}`);
+}

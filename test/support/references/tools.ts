@@ -1,0 +1,196 @@
+/**
+ * Programs of others that judge our images: run them, find them, or build them with Go at pinned versions into
+ * `.cache/tools`, which git ignores. A tool that cannot be had comes back as the reason why.
+ */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { findCommand } from '../needs.js';
+
+/** The folder of the project, wherever the compiled tests are. */
+export const projectRoot = findRoot(import.meta.dirname);
+const toolFolder = join(projectRoot, '.cache', 'tools');
+
+function findRoot(from: string): string {
+  const parent = dirname(from);
+  if (existsSync(join(from, 'native', 'Cargo.toml')) || parent === from) return from;
+  return findRoot(parent);
+}
+
+export interface RunOptions {
+  readonly input?: string | Uint8Array | undefined;
+  readonly cwd?: string | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface Ran {
+  readonly status: number | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+/** Runs a command to its end, whatever its status. Rejects only when it cannot be started. */
+export async function tryRun(
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: options.cwd,
+      env: { ...process.env, ...options.env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout.on('data', (bytes: Buffer) => stdout.push(bytes));
+    child.stderr.on('data', (bytes: Buffer) => stderr.push(bytes));
+    child.on('error', reject);
+    child.on('close', (status) => {
+      resolve({
+        status,
+        stdout: Buffer.concat(stdout),
+        stderr: Buffer.concat(stderr).toString('utf8').trim(),
+      });
+    });
+    // A command that ends without reading its input is judged by its status.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(options.input ?? '');
+  });
+}
+
+/** Runs a command that must succeed; gives what it printed. The error has the last lines of what it said. */
+export async function runTool(
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<Buffer> {
+  const { status, stdout, stderr } = await tryRun(command, args, options);
+  if (status === 0) return stdout;
+  const said = (stderr === '' ? stdout.toString('utf8') : stderr).split('\n').slice(-8).join('\n');
+  throw new Error(
+    `${command.slice(command.lastIndexOf('/') + 1)} ${args.join(' ')}: status ${status}\n${said}`,
+  );
+}
+
+export type Tool =
+  | { readonly path: string; readonly missing?: undefined }
+  | { readonly path?: undefined; readonly missing: string };
+
+/** The path, or undefined after the test was marked as skipped with the reason. */
+export function pathOrSkip(t: TestContext, tool: Tool): string | undefined {
+  if (tool.path === undefined) t.skip(tool.missing);
+  return tool.path;
+}
+
+/** A command of the system; `packageName` is the Debian package that has it. */
+export function systemTool(command: string, packageName: string): Tool {
+  const path = findCommand(command);
+  return path === undefined ? { missing: `needs ${command} (Debian package ${packageName})` } : { path };
+}
+
+/** Programs that no Debian package has, or not in this version, and versions known to build with the module proxy. */
+const GO_PROGRAMS = {
+  crane: 'github.com/google/go-containerregistry/cmd/crane@v0.22.1',
+  regctl: 'github.com/regclient/regclient/cmd/regctl@v0.11.7',
+  oras: 'oras.land/oras/cmd/oras@v1.3.6',
+  /** distribution v3, the registry of today. */
+  registry: 'github.com/distribution/distribution/v3/cmd/registry@v3.1.2',
+  /** The OCI's own tests of a registry. It has no releases; this is the commit of 2026-08-31. */
+  conformance: 'github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111',
+} as const;
+
+export type GoProgram = keyof typeof GO_PROGRAMS;
+export type GoClient = Extract<GoProgram, 'crane' | 'regctl' | 'oras'>;
+
+/** The version that is built when the program is not installed. */
+export function pinnedVersion(name: GoProgram): string {
+  const source = GO_PROGRAMS[name];
+  return source.slice(source.indexOf('@') + 1);
+}
+
+const building = new Map<string, Promise<Tool>>();
+
+/** One build at a time for each tool of this process. */
+function once(name: string, build: () => Promise<Tool>): Promise<Tool> {
+  const running = building.get(name) ?? build();
+  building.set(name, running);
+  return running;
+}
+
+function go(): Tool {
+  const path = findCommand('go') ?? (existsSync('/usr/local/go/bin/go') ? '/usr/local/go/bin/go' : undefined);
+  return path === undefined ? { missing: 'needs go 1.25 or newer' } : { path };
+}
+
+function firstLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replaceAll('\n', ' ').slice(0, 300);
+}
+
+/** Builds into a folder of its own first, so that an interrupted build leaves nothing that looks finished. */
+async function buildInto(
+  file: string,
+  build: (compiler: string, folder: string) => Promise<string>,
+): Promise<Tool> {
+  if (existsSync(file)) return { path: file };
+  const compiler = go();
+  if (compiler.path === undefined) return compiler;
+  const folder = join(toolFolder, `build-${process.pid}-${basename(file)}`);
+  await mkdir(folder, { recursive: true });
+  try {
+    await rename(await build(compiler.path, folder), file);
+    return { path: file };
+  } catch (error) {
+    return { missing: `needs a tool that does not build here: ${firstLine(error)}` };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A registry client: from the path when it is there, else built once (10–30 s) and kept. */
+export function goClient(name: GoClient): Promise<Tool> {
+  const installed = findCommand(name);
+  return installed === undefined ? goProgram(name) : Promise.resolve({ path: installed });
+}
+
+/** Built once at its pinned version (10–90 s) and kept. */
+export function goProgram(name: GoProgram): Promise<Tool> {
+  return once(name, async () =>
+    buildInto(join(toolFolder, `${name}-${pinnedVersion(name)}`), async (compiler, folder) => {
+      await runTool(compiler, ['install', GO_PROGRAMS[name]], { env: { GOBIN: folder } });
+      return join(folder, name);
+    }),
+  );
+}
+
+/** `released`: the modules that nydus-snapshotter is released with; `next`: with containerd's newer platform matcher. */
+export type SnapshotterBuild = 'released' | 'next';
+
+/** nydus-snapshotter's detection and the choices of others as a command, built from `test/judges/snapshotter` whenever that changes. */
+export function snapshotterTool(build: SnapshotterBuild = 'released'): Promise<Tool> {
+  return once(`snapshotter-${build}`, async () => {
+    const source = join(projectRoot, 'test', 'judges', 'snapshotter');
+    const module = build === 'released' ? 'go' : 'next';
+    const hash = createHash('sha256');
+    for (const file of [`${module}.mod`, `${module}.sum`, 'main.go', 'choice.go'])
+      hash.update(await readFile(join(source, file)));
+    const name = `snapshotter-${hash.digest('hex').slice(0, 12)}`;
+    return buildInto(join(toolFolder, name), async (compiler, folder) => {
+      const built = join(folder, name);
+      await runTool(compiler, ['build', `-modfile=${module}.mod`, '-o', built, '.'], { cwd: source });
+      return built;
+    });
+  });
+}
+
+/** Writes a file in a folder that is made when needed; gives its path. */
+export async function place(folder: string, name: string, content: string | Uint8Array): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  const path = join(folder, name);
+  await writeFile(path, content);
+  return path;
+}

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Command } from 'commander';
+import { addFlags, readFlags, rewriteArgv } from '../../../../src/cli/flags/flags.js';
+import { CONVERT_FLAGS, GLOBAL_FLAGS, LATER_FLAGS } from '../../../../src/cli/flags/convert.js';
+import {
+  convertRequest,
+  type ConvertRequest,
+  parseByteSize,
+  parseGoDuration,
+} from '../../../../src/cli/flags/options.js';
+import { NydusError, UsageError } from '../../../../src/errors.js';
+import { allPlatforms } from '../../../../src/oci/platform.js';
+
+const ALL = [...GLOBAL_FLAGS, ...CONVERT_FLAGS, ...LATER_FLAGS];
+const FILES = {
+  fileProblem: (path: string): string | undefined =>
+    path.includes('missing') ? 'no such file or folder' : undefined,
+  parentProblem: (path: string): string | undefined =>
+    path.includes('missing') ? 'no such file or folder' : undefined,
+};
+
+function request(argv: readonly string[], env: Record<string, string> = {}): ConvertRequest {
+  const command = new Command('convert').exitOverride().argument('[source]').argument('[target]');
+  command.configureOutput({ outputError: () => undefined }).action(() => undefined);
+  addFlags(command, ALL);
+  command.parse(rewriteArgv(argv, ALL), { from: 'user' });
+  return convertRequest(readFlags(command, ALL, env), command.args, FILES);
+}
+
+function refusal(argv: readonly string[], env: Record<string, string> = {}): string {
+  try {
+    request(argv, env);
+  } catch (error) {
+    assert.ok(error instanceof NydusError, String(error));
+    assert.equal(error.exitCode, 2);
+    return error.message;
+  }
+  return 'accepted';
+}
+
+test('source and target are flags or arguments', () => {
+  for (const argv of [
+    ['app', 'app:n'],
+    ['--source', 'app', '--target', 'app:n'],
+    ['--target', 'app:n', 'app'],
+  ]) {
+    const { source, target } = request(argv);
+    assert.deepEqual([source, target], ['app', 'app:n']);
+  }
+  assert.match(refusal(['app', 'b', '--source', 'c']), /given twice/);
+});
+
+test('upstream texts for what is missing or in conflict, in its order of validation', () => {
+  assert.equal(refusal([]), 'Required flag "source" not set');
+  assert.equal(refusal(['app']), '--target or --target-suffix is required');
+  assert.equal(refusal(['app', 'b', '--target-suffix', '-n']), '--target conflicts with --target-suffix');
+  const archive = ['--source-archive', '/missing/a.tar'];
+  assert.equal(refusal(['app', ...archive]), 'source archive not accessible: no such file or folder');
+  assert.equal(
+    refusal(['app', '--target-archive', '/missing/a.tar']),
+    'target archive directory not accessible: no such file or folder',
+  );
+  assert.equal(refusal(['app', 'b', '--platform', 'linux']), 'invalid platform: "linux"');
+  assert.match(refusal(['app', 'b', '--fs-version', '7']), /^--fs-version should be one of \[5 6\]/);
+});
+
+test('a suffix goes behind the tag, which is added where it is missing', () => {
+  assert.equal(
+    request(['nginx', '--target-suffix', '-nydus']).target,
+    'docker.io/library/nginx:latest-nydus',
+  );
+  assert.equal(request(['h:5000/a:1', '--target-suffix', '-n']).target, 'h:5000/a:1-n');
+  const digested = `app@sha256:${'0'.repeat(64)}`;
+  assert.match(
+    refusal([digested, '--target-suffix', '-n']),
+    /^unsupported digested image reference: docker.io/,
+  );
+});
+
+test('a flag whose feature does not exist yet is refused by name, from wherever it comes', () => {
+  const cases: readonly (readonly string[])[] = [
+    ['--oci-ref'],
+    ['--reverse'],
+    ['--build-cache', 'x'],
+    ['--build-cache-tag', 'x'],
+    ['--chunk-dict', 'bootstrap:registry:x'],
+    ['--backend-type', 'oss'],
+    ['--source-backend-type', 'modelfile'],
+    ['--prefetch-dir', '/bin'],
+    ['--prefetch-patterns'],
+    ['--fs-align-chunk'],
+    ['--batch-size', '0x100000'],
+    ['--encrypt'],
+  ];
+  for (const argv of cases)
+    assert.equal(refusal(['a', 'b', ...argv]), `${argv[0] ?? ''} is not supported yet`);
+  assert.equal(refusal(['a', 'b'], { OCI_REF: 'true' }), '--oci-ref is not supported yet');
+  assert.equal(refusal(['a', 'b', '--fs-version', '5']), '--fs-version 5 is not supported yet');
+  assert.equal(
+    refusal(['a', 'b', '--compressor', 'lz4_block']),
+    '--compressor lz4_block is not supported yet',
+  );
+});
+
+test('values that ask for nothing are fine', () => {
+  assert.equal(
+    refusal(['a', 'b', '--batch-size', '0', '--prefetch-dir', '/', '--oci-ref=false']),
+    'accepted',
+  );
+  assert.equal(refusal(['a', 'b'], { BATCH_SIZE: '0x0', REVERSE: 'false', BUILD_CACHE: '' }), 'accepted');
+});
+
+test('flags that lost their meaning are accepted with a note', () => {
+  assert.equal(request(['a', 'b', '--nydus-image', '/usr/bin/nydus-image']).notes.length, 1);
+  const old = request(['a', 'b', '--oci', '--docker-v2-format']);
+  assert.equal(old.options.oci, false);
+  assert.equal(old.notes.length, 1);
+});
+
+test('--all-platforms wins over --platform; without both it is linux on this machine', () => {
+  assert.deepEqual(
+    request(['a', 'b', '--all-platforms', '--platform', 'linux/arm64']).options.platforms,
+    allPlatforms,
+  );
+  assert.deepEqual(request(['a', 'b', '--platform', 'all']).options.platforms, allPlatforms);
+  const { platforms } = request(['a', 'b']).options;
+  assert.equal(platforms?.kind, 'list');
+  assert.equal(request(['a', 'b', '--platform', 'linux/amd64,linux/arm64']).options.platforms?.kind, 'list');
+});
+
+test('--multi-platform is --merge-platform', () => {
+  assert.equal(request(['a', 'b', '--multi-platform']).options.mergePlatform, true);
+  assert.equal(request(['a', 'b'], { MERGE_PLATFORM: '1' }).options.mergePlatform, true);
+});
+
+test('sizes are hexadecimal, decimal, or have a unit', () => {
+  for (const text of ['0x100000', '1048576', '1M', '1MiB', '1mb', '1024K']) {
+    assert.equal(parseByteSize('fs-chunk-size', text), 1048576, text);
+  }
+  for (const text of ['', 'x', '1G', '1.5M', '-1'])
+    assert.throws(() => parseByteSize('fs-chunk-size', text), UsageError, text);
+  assert.equal(request(['a', 'b', '--chunk-size', '64K']).options.chunkSize, 65536);
+});
+
+test('durations are those of Go', () => {
+  assert.equal(parseGoDuration('5s'), 5000);
+  assert.equal(parseGoDuration('1m30s'), 90_000);
+  assert.equal(parseGoDuration('1.5h'), 5_400_000);
+  assert.equal(parseGoDuration('-2s'), -2000);
+  assert.equal(parseGoDuration('0'), 0);
+  for (const text of ['', '5', 's', '5 s', '1m x'])
+    assert.throws(() => parseGoDuration(text), UsageError, text);
+  assert.match(refusal(['a', 'b', '--push-retry-delay', 'soon']), /^parse push retry delay/);
+});
+
+test('retries are as asked for, and as the registry client has them otherwise', () => {
+  assert.equal(request(['a', 'b']).pushRetry, undefined);
+  assert.deepEqual(request(['a', 'b', '--push-retry-count', '7']).pushRetry, { attempts: 7, delayMs: 5000 });
+  assert.deepEqual(request(['a', 'b', '--push-retry-count', '0', '--push-retry-delay', '-1s']).pushRetry, {
+    attempts: 3,
+    delayMs: 5000,
+  });
+});
+
+test('fewer connections mean fewer layers at a time, and many layers mean more connections', () => {
+  const of = (...args: string[]): [number | undefined, number | undefined] => {
+    const { options, transfer } = request(['a', 'b', ...args]);
+    return [options.concurrency, transfer.connections];
+  };
+  assert.deepEqual(of('--concurrency', '3'), [3, undefined]);
+  assert.deepEqual(of('--concurrency', '3', '--max-connections', '4'), [1, 4]);
+  assert.deepEqual(of('--concurrency', '3', '--max-connections', '6'), [2, 6]);
+  assert.deepEqual(of('--concurrency', '20'), [20, 42]);
+  assert.match(refusal(['a', 'b', '--max-connections', '3']), /4 or more/);
+});
+
+test('--push-chunk-size is a size, and 0 asks for nothing', () => {
+  assert.equal(request(['a', 'b']).pushChunkSize, 0);
+  assert.equal(request(['a', 'b', '--push-chunk-size', '16MiB']).pushChunkSize, 16 * 2 ** 20);
+  assert.match(refusal(['a', 'b', '--push-chunk-size', 'big']), /not a size/);
+});

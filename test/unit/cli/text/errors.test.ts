@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CommanderError } from 'commander';
+import { asNydusError, renderError } from '../../../../src/cli/text/errors.js';
+import { AuthError, RegistryError } from '../../../../src/errors.js';
+
+const quiet = { verbose: false, debug: false };
+
+test('an error is what failed and what to try', () => {
+  const error = new AuthError('cannot pull h/a: no credentials', {
+    hint: 'docker login h',
+    cause: new Error('401'),
+  });
+  assert.equal(renderError(error, quiet), 'error: cannot pull h/a: no credentials\nhint: docker login h\n');
+  assert.equal(renderError(new RegistryError('gone'), quiet), 'error: gone\n');
+});
+
+test('--verbose adds causes, --debug stacks', () => {
+  const root = new Error('reset');
+  const error = new RegistryError('cannot pull', {
+    cause: new AggregateError([new Error('one'), new Error('two', { cause: root })], 'both'),
+  });
+  assert.equal(
+    renderError(error, { verbose: true, debug: false }),
+    'error: cannot pull\ncaused by: both\ncaused by: one\ncaused by: two\ncaused by: reset\n',
+  );
+  assert.match(renderError(error, { verbose: true, debug: true }), /errors\.test/);
+});
+
+test('whatever is thrown has an exit code of ours', () => {
+  assert.equal(
+    asNydusError(new CommanderError(1, 'commander.unknownOption', "error: unknown option '--x'")).exitCode,
+    2,
+  );
+  assert.equal(
+    asNydusError(new CommanderError(1, 'x', "error: unknown option '--x'")).message,
+    "unknown option '--x'",
+  );
+  assert.equal(
+    asNydusError(Object.assign(new Error('ENOSPC: full'), { code: 'ENOSPC', syscall: 'write', errno: -28 }))
+      .exitCode,
+    6,
+  );
+  assert.equal(asNydusError(new DOMException('stop', 'AbortError')).exitCode, 130);
+  assert.equal(asNydusError(new TypeError('x is not a function')).exitCode, 70);
+  assert.equal(asNydusError('text').exitCode, 70);
+  assert.match(asNydusError(new TypeError('x')).hint ?? '', /--version/);
+});

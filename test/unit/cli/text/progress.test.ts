@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { Writable } from 'node:stream';
+import { stripVTControlCharacters } from 'node:util';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CliContext } from '../../../../src/cli/context.js';
+import { jsonLines, openProgress, plainLines } from '../../../../src/cli/text/progress.js';
+import type { ProgressMode } from '../../../../src/cli/flags/options.js';
+import { sha256 } from '../../../../src/oci/digest.js';
+import type { ConvertEvent } from '../../../../src/reporter.js';
+
+const layers = [
+  { mediaType: 'x', digest: sha256('1'), size: 1000 },
+  { mediaType: 'x', digest: sha256('2'), size: 3000 },
+];
+const stats = {
+  sourceBytes: 1000,
+  tarBytes: 4000,
+  blobBytes: 900,
+  entries: 3,
+  chunks: 5,
+  newChunks: 3,
+  duplicateBytes: 77,
+};
+const EVENTS: readonly ConvertEvent[] = [
+  { type: 'resolved', source: 'h/a:1', manifest: { mediaType: 'x', digest: sha256('m'), size: 1 } },
+  { type: 'image.start', platform: 'linux/amd64', manifest: sha256('m'), layers },
+  { type: 'layer.progress', platform: 'linux/amd64', layer: 0, stage: 'pull', done: 500, total: 1000 },
+  { type: 'layer.progress', platform: 'linux/amd64', layer: 0, stage: 'pull', done: 1000, total: 1000 },
+  { type: 'warning', code: 'X', message: 'mind the gap' },
+  { type: 'retry', what: 'push', attempt: 1, delayMs: 500, cause: new Error('cut') },
+  { type: 'layer.done', platform: 'linux/amd64', layer: 0, stats, outcome: 'pushed' },
+];
+
+function collector(): { readonly lines: string[]; write(text: string): void } {
+  const lines: string[] = [];
+  return { lines, write: (text) => void lines.push(text) };
+}
+
+test('plain lines tell what is worth a line', () => {
+  const output = collector();
+  const reporter = plainLines(output, () => 0);
+  for (const event of EVENTS) reporter.emit(event);
+  assert.deepEqual(output.lines, [
+    `source h/a:1 is ${sha256('m')}\n`,
+    'converting linux/amd64: 2 layers, 4.00 kB\n',
+    'warning: mind the gap\n',
+    'push: attempt 1 failed (cut); again in 500 ms\n',
+    'layer 1 of 2: 1.00 kB to a blob of 900 B, 5 chunks, 2 duplicates (pushed)\n',
+  ]);
+});
+
+test('a long silence ends in a sign of life', () => {
+  const output = collector();
+  let now = 0;
+  const reporter = plainLines(output, () => now);
+  for (const event of EVENTS.slice(1, 3)) reporter.emit(event);
+  now = 11_000;
+  reporter.emit({
+    type: 'layer.progress',
+    platform: 'linux/amd64',
+    layer: 1,
+    stage: 'pull',
+    done: 1500,
+    total: 3000,
+  });
+  assert.equal(output.lines.at(-1), 'pulled 2.00 kB of 4.00 kB\n');
+});
+
+test('JSON lines are events, with their time, and not too many of them', () => {
+  const output = collector();
+  const reporter = jsonLines(output, () => 1000);
+  for (const event of [...EVENTS, ...EVENTS.slice(2, 3), ...EVENTS.slice(2, 3)]) reporter.emit(event);
+  const events = output.lines.map(
+    (line) => JSON.parse(line) as { type: string; time: string; cause?: string },
+  );
+  assert.equal(events.filter(({ type }) => type === 'layer.progress').length, 2);
+  assert.equal(events[0]?.time, '1970-01-01T00:00:01.000Z');
+  assert.equal(events.find(({ type }) => type === 'retry')?.cause, 'cut');
+});
+
+function context(stderr: CliContext['stderr'], isTTY: boolean): CliContext {
+  const { signal } = new AbortController();
+  return { stdout: collector(), stderr, env: { NO_COLOR: '1' }, isTTY, columns: 100, signal, exitCode: 0 };
+}
+
+test('on a terminal there is a live area with a line of bars for each layer under way', async () => {
+  let shown = '';
+  const stderr = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      shown += chunk.toString();
+      done();
+    },
+  });
+  const progress = await openProgress('auto', context(stderr, true));
+  for (const event of EVENTS.slice(0, 6)) progress.reporter.emit(event);
+  progress.reporter.emit({ type: 'step', message: 'building the bootstrap' });
+  progress.stop();
+  progress.stop();
+  assert.match(stripVTControlCharacters(shown), /mind the gap/);
+});
+
+test('a request that waits to be made again is counted while it waits, and not longer', async () => {
+  let shown = '';
+  const stderr = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      shown += stripVTControlCharacters(chunk.toString());
+      done();
+    },
+  });
+  const until = async (condition: () => boolean): Promise<void> => {
+    while (!condition()) await sleep(20);
+  };
+  const progress = await openProgress('auto', context(stderr, true));
+  for (const event of EVENTS.slice(0, 4)) progress.reporter.emit(event);
+  for (const delayMs of [300, 1200])
+    progress.reporter.emit({ type: 'retry', what: 'push', attempt: 1, delayMs, cause: new Error('cut') });
+  await until(() => shown.includes('pulled 1.00 kB of 4.00 kB, 2 requests waiting to be tried again'));
+  await until(() => shown.includes('of 4.00 kB, 1 request waiting to be tried again'));
+  shown = '';
+  await until(() => shown.includes('of 4.00 kB\n'));
+  progress.stop();
+});
+
+test('without a terminal there are plain lines, and none on request but warnings', async () => {
+  const shown = async (mode: ProgressMode): Promise<string> => {
+    const output = collector();
+    const progress = await openProgress(mode, context(output, false));
+    for (const event of EVENTS) progress.reporter.emit(event);
+    progress.stop();
+    return output.lines.join('');
+  };
+  assert.match(await shown('auto'), /^source h\/a:1/);
+  assert.equal(await shown('none'), 'warning: mind the gap\n');
+  assert.match(await shown('json'), /^\{"time"/);
+  assert.match(await shown('tty'), /^source h\/a:1/);
+});

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { createServer as createHttp } from 'node:http';
+import { type AddressInfo, createServer as createTcp, type Server } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { RegistryError } from '../../../../src/errors.js';
+import { isLoopback, probeLoopback, splitHost } from '../../../../src/registry/http/hosts.js';
+
+async function listen(t: TestContext, server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.close();
+  });
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+test('loopback is a matter of the name alone', () => {
+  for (const host of [
+    'localhost',
+    'localhost:5000',
+    'a.localhost',
+    'LOCALHOST',
+    '127.0.0.1',
+    '127.9.8.7:1',
+    '[::1]',
+    '[::1]:5000',
+    '[0:0:0:0:0:0:0:1]:2',
+  ]) {
+    assert.ok(isLoopback(host), host);
+  }
+  for (const host of [
+    'registry.example',
+    'localhost.evil.example',
+    '128.0.0.1',
+    '10.0.0.1:5000',
+    '[::2]',
+    '127.0.0.1.evil.example',
+    'notlocalhost',
+  ]) {
+    assert.ok(!isLoopback(host), host);
+  }
+});
+
+test('host and port are parted, with IPv6 in brackets', () => {
+  assert.deepEqual(splitHost('a.b:5000'), { name: 'a.b', port: 5000 });
+  assert.deepEqual(splitHost('a.b'), { name: 'a.b', port: undefined });
+  assert.deepEqual(splitHost('[::1]:80'), { name: '::1', port: 80 });
+  assert.deepEqual(splitHost('[::1]'), { name: '::1', port: undefined });
+});
+
+test('a plain HTTP registry on loopback is found out at once', async (t) => {
+  const host = await listen(t, createHttp());
+  const started = performance.now();
+  assert.equal(await probeLoopback(host), 'http:');
+  assert.ok(performance.now() - started < 1000);
+});
+
+test('a server that waits for more of what it takes for a request does not hang the probe', async (t) => {
+  const silent = createTcp((socket) => {
+    socket.on('error', () => undefined);
+    socket.resume();
+  });
+  assert.equal(await probeLoopback(await listen(t, silent)), 'http:');
+});
+
+test('nothing listening is an error that may pass', async (t) => {
+  const server = createTcp();
+  const host = await listen(t, server);
+  await new Promise((resolve) => server.close(resolve));
+  await assert.rejects(
+    probeLoopback(host),
+    (error) => error instanceof RegistryError && error.retryable && /connection refused/.test(error.message),
+  );
+});

@@ -1,0 +1,218 @@
+/** Uploads of blobs that are still being made. */
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { test } from 'node:test';
+import { holdAnswer } from '../../../../src/embedded-registry/held-answer.js';
+import type { GrowingContent } from '../../../../src/io/growing-file.js';
+import { contentOf } from '../../../../src/io/streams.js';
+import { MEDIA } from '../../../../src/oci/media-types.js';
+import { takesEarly } from '../../../../src/registry/stores/store.js';
+import { describe, noise, readAll } from '../../../support/images/sample-image.js';
+import { startTokenServer } from '../../../support/registries/token-server.js';
+import {
+  bytes,
+  cutAfter,
+  descriptor,
+  isUpload,
+  observeBody,
+  rig,
+  type Rig,
+  watched,
+} from '../../../support/registries/upload-rig.js';
+
+/** Bytes that become there by and by. */
+class Growing implements GrowingContent {
+  #size = 0;
+  #isComplete = false;
+
+  grow(size: number, isComplete = false): void {
+    this.#size = size;
+    this.#isComplete = isComplete;
+  }
+
+  async moreThan(size: number, signal?: AbortSignal): ReturnType<GrowingContent['moreThan']> {
+    while (this.#size <= size && !this.#isComplete) {
+      signal?.throwIfAborted();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    return { size: this.#size, isComplete: this.#isComplete };
+  }
+
+  async *read({ start, end }: { start: number; end: number }): AsyncIterable<Uint8Array> {
+    yield bytes.subarray(start, end);
+  }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
+}
+
+test('a blob goes out while it is being made, and only its end waits for the digest', async (t) => {
+  for (const chunkSize of [0, 300_000]) {
+    const r = await rig(t);
+    let received = 0;
+    r.intercept = (request) => {
+      const before = received;
+      if (isUpload(request, 'PATCH')) observeBody(request, (size) => (received = before + size));
+      return false;
+    };
+    await using target = r.open({ chunkSize });
+    assert.ok(takesEarly(target));
+    const growing = new Growing();
+    const early = target.pushEarly(growing);
+    growing.grow(400_000);
+    await until(() => received >= (chunkSize === 0 ? 400_000 : 300_000));
+    growing.grow(bytes.length, true);
+    const { content, starts } = watched(contentOf(bytes));
+    assert.equal(await early?.finish(descriptor, content), 'pushed');
+    assert.deepEqual(starts, chunkSize === 0 ? [] : [600_000]);
+    assert.ok((await readAll(target, descriptor)).equals(bytes));
+    assert.equal(received, bytes.length);
+  }
+});
+
+test('what was cut while the blob was being made goes on where the registry is', async (t) => {
+  const r = await rig(t);
+  r.intercept = cutAfter('PATCH', 200_000);
+  await using target = r.open();
+  assert.ok(takesEarly(target));
+  const growing = new Growing();
+  const early = target.pushEarly(growing);
+  growing.grow(400_000);
+  await until(() => r.seen.some(({ method }) => method === 'PATCH'));
+  growing.grow(bytes.length, true);
+  const { content, starts } = watched(contentOf(bytes));
+  assert.equal(await early?.finish(descriptor, content), 'pushed');
+  assert.ok((starts[0] ?? 0) > 0, 'from the middle');
+  assert.ok((await readAll(target, descriptor)).equals(bytes));
+});
+
+test('a registry that takes no stream gets the blob when it is finished, and no stream again', async (t) => {
+  const r = await rig(t);
+  r.intercept = (request, response) => {
+    if (!isUpload(request, 'PATCH')) return false;
+    request.resume();
+    response.writeHead(411).end();
+    return true;
+  };
+  await using target = r.open();
+  assert.ok(takesEarly(target));
+  const growing = new Growing();
+  const early = target.pushEarly(growing);
+  growing.grow(bytes.length, true);
+  assert.equal(await early?.finish(descriptor, contentOf(bytes)), 'pushed');
+  assert.equal(target.pushEarly(growing), undefined);
+});
+
+test('a blob that turns out to be there is not sent to its end', async (t) => {
+  const r = await rig(t);
+  await using target = r.open();
+  await target.push(descriptor, contentOf(bytes));
+  assert.ok(takesEarly(target));
+  const growing = new Growing();
+  const early = target.pushEarly(growing);
+  growing.grow(100_000);
+  await until(() => r.methods().includes('POST PUT POST'));
+  assert.equal(await early?.finish(descriptor, contentOf(bytes)), 'present');
+  await until(() => r.methods().endsWith('DELETE'));
+});
+
+/** When a registry finds out that the token which the stream began with has run out, and what it makes of the bytes. */
+const EXPIRIES: Readonly<Record<string, (refuse: Refuse) => Rig['intercept']>> = {
+  'which shows at the next request': () => () => false,
+  'which shows in the middle of the stream': (refuse) => (request, response) => {
+    let received = 0;
+    request.on('data', (piece: Buffer) => {
+      const before = received;
+      received += piece.length;
+      // The rest is not read: the answer comes before the request has ended.
+      if (before < 450_000 && received >= 450_000) refuse(response);
+    });
+    return true;
+  },
+  'which shows at its end, and nothing is kept': (refuse) => (request, response) => {
+    request.resume().on('end', () => {
+      refuse(response);
+    });
+    return true;
+  },
+  'which shows at its end, and all is kept': (refuse) => (_request, response) => {
+    holdAnswer(response, () => {
+      refuse(response);
+    });
+    return false;
+  },
+};
+
+type Refuse = (response: ServerResponse) => void;
+
+for (const [title, spoil] of Object.entries(EXPIRIES)) {
+  test(`a token runs out while a blob is sent as it is made, ${title}`, async (t) => {
+    const tokens = await startTokenServer({ users: { me: 'hunter22' } });
+    t.after(() => tokens.close());
+    const r = await rig(t);
+    let received = 0;
+    let streams = 0;
+    const refuse: Refuse = (response) => {
+      const challenge = `Bearer realm="${tokens.realm}",service="test-registry",error="invalid_token"`;
+      response.writeHead(401, { 'www-authenticate': challenge }).end('{"errors":[{"code":"UNAUTHORIZED"}]}');
+    };
+    const spoiled = spoil(refuse);
+    r.intercept = (request, response) => {
+      if (tokens.guard(request, response)) return true;
+      if (!isUpload(request, 'PATCH') || ++streams > 1) return false;
+      if (spoiled(request, response)) {
+        request.on('data', (piece: Buffer) => (received += piece.length));
+        return true;
+      }
+      observeBody(request, (size) => (received = size));
+      return false;
+    };
+    const credentials = {
+      description: 'a test',
+      get: async () => ({ username: 'me', password: 'hunter22' }),
+    };
+    await using target = r.open({ credentials });
+    assert.ok(takesEarly(target));
+    const growing = new Growing();
+    const early = target.pushEarly(growing);
+    growing.grow(400_000);
+    await until(() => received >= 400_000);
+    tokens.revoke();
+    growing.grow(bytes.length, true);
+    assert.equal(await early?.finish(descriptor, contentOf(bytes)), 'pushed');
+    assert.ok((await readAll(target, descriptor)).equals(bytes));
+    assert.equal(tokens.issued.length, 2);
+  });
+}
+
+test('the right to cancel uploads is asked for apart, and need not be granted', async (t) => {
+  const tokens = await startTokenServer({ users: { me: 'hunter22' } });
+  t.after(() => tokens.close());
+  const r = await rig(t);
+  r.intercept = (request, response) => {
+    if (!isUpload(request, 'DELETE')) return tokens.guard(request, response);
+    const scope = 'repository:a:delete';
+    const challenge = `Bearer realm="${tokens.realm}",service="test-registry",scope="${scope}"`;
+    response.writeHead(401, { 'www-authenticate': challenge }).end();
+    return true;
+  };
+  const credentials = { description: 'a test', get: async () => ({ username: 'me', password: 'hunter22' }) };
+  await using target = r.open({ credentials });
+  await target.push(descriptor, contentOf(bytes));
+  assert.ok(takesEarly(target));
+  const growing = new Growing();
+  const early = target.pushEarly(growing);
+  growing.grow(100_000);
+  await until(() => r.methods().endsWith('POST'));
+  assert.equal(await early?.finish(descriptor, contentOf(bytes)), 'present');
+  await until(() => r.methods().endsWith('DELETE DELETE'));
+  const more = noise(1000, 8);
+  await target.push(describe(MEDIA.ociLayerTar, more), contentOf(more));
+  const asked = tokens.requests.map(({ scopes }) => scopes.join(' '));
+  assert.equal(asked[0]?.includes('delete'), false);
+  assert.ok(
+    asked.slice(1).every((scopes) => scopes.includes('repository:a:delete')),
+    asked.join('\n'),
+  );
+});

@@ -1,0 +1,34 @@
+/** How long the command takes to start: what it takes longer than Node itself. */
+import { join } from 'node:path';
+import { projectRoot } from '../../test/support/references/tools.js';
+import { table } from './document.js';
+import { costOf, median } from './run.js';
+
+const RUNS = 15;
+const product = join(projectRoot, 'bin', 'nydusify.js');
+
+const COMMANDS: readonly (readonly [name: string, args: readonly string[], promised: string])[] = [
+  ['node -e 0', ['-e', '0'], '–'],
+  ['nydusify --version', [product, '--version'], '60'],
+  ['nydusify --help', [product, '--help'], '80'],
+  ['nydusify convert --help', [product, 'convert', '--help'], '–'],
+];
+
+/** Medians, the commands in turn; Markdown. */
+export async function measureStartup(): Promise<string> {
+  const walls = COMMANDS.map((): number[] => []);
+  for (let run = 0; run < RUNS; run++) {
+    for (const [at, [, args]] of COMMANDS.entries()) {
+      walls[at]?.push((await costOf(process.execPath, args)).wall * 1000);
+    }
+  }
+  const [bare = 0] = walls.map(median);
+  const rows = COMMANDS.map(([name, , promised], at) => {
+    const wall = median(walls[at] ?? []);
+    return [`\`${name}\``, wall.toFixed(0), at === 0 ? '–' : (wall - bare).toFixed(0), promised];
+  });
+  return [
+    `Start-up, milliseconds, medians of ${RUNS} (under GNU time, which adds the same to each):`,
+    table(['command', 'wall', 'more than Node', 'at most'], rows),
+  ].join('\n\n');
+}

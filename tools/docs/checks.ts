@@ -1,0 +1,51 @@
+/** docs/checks.md: every finding that `check` can make, out of the tables that it runs on. */
+import { CATALOGUE } from '../../src/check/catalogue.js';
+import { AUDIT_RULES } from '../../src/rafs-builder/rules/audit.js';
+import { markdownTable } from './table.js';
+
+const AREAS: readonly (readonly [prefix: RegExp, title: string])[] = [
+  [/^(?:CONTENT|DOCUMENT|IMAGE|SOURCE)-/, 'What the reference leads to'],
+  [/^INDEX-/, 'Index'],
+  [/^DETECT-/, 'What nydus-snapshotter makes of it'],
+  [/^MANIFEST-/, 'Manifest'],
+  [/^CONFIG-/, 'Config'],
+  [/^(?:BOOTSTRAP|BLOB|CHUNK)-/, 'Blobs, and what belongs to them'],
+  [/^FS-/, 'Filesystem against the source'],
+];
+
+export function checksPage(): string {
+  const entries = Object.entries(CATALOGUE);
+  const sections = AREAS.map(([prefix, title]) => {
+    const rows = entries
+      .filter(([id]) => prefix.test(id))
+      .map(([id, { severity, meaning }]) => [`\`${id}\``, severity, meaning]);
+    return `## ${title}\n\n${markdownTable(['id', 'severity', 'found when'], rows)}`;
+  });
+  const left = entries.filter(([id]) => !AREAS.some(([prefix]) => prefix.test(id)));
+  if (left.length > 0) throw new Error(`findings without an area: ${left.map(([id]) => id).join(', ')}`);
+  const audit = Object.entries(AUDIT_RULES).map(([id, { severity, holds }]) => [
+    `\`${id}\``,
+    severity,
+    holds,
+  ]);
+  return [
+    HEAD,
+    ...sections,
+    `## Inside a bootstrap\n\nOf the image's bootstrap and of the one in each blob. The place has the path of the file and the offset in the bootstrap;\n\`nydusify inspect --at OFFSET\` names the structure there.\n\n${markdownTable(['id', 'severity', 'found when this does not hold'], audit)}`,
+    '',
+  ].join('\n\n');
+}
+
+const HEAD = `<!-- Written by tools/docs/main.ts from src/check/catalogue.ts and src/rafs-builder/rules/rules.ts. Do not edit: npm run docs. -->
+
+# Checks
+
+Every finding of \`nydusify check\` has an id that stays, a severity, a place (platform, half of a merged index, document or layer, path,
+offset), a sentence, where it makes sense what was expected and what was found, and often a hint. All of them are reported.
+
+- **error**: some client fails, or reads something else than the source holds. The verdict is *bad*, the exit code 1.
+- **warning**: legal and works, but not as it should be.
+- **note**: as it should be, and worth knowing.
+
+\`--report json|html|markdown|junit FILE\` writes them for programs, people, job summaries and CI servers; \`--clients\` adds what each
+client makes of the image ([clients.md](clients.md)).`;

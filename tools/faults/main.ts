@@ -1,0 +1,145 @@
+/**
+ * `npm run faults`: what a run does when the network, the registry or the machine fails, tried out in full and written into
+ * docs/reliability.md. Without an argument the fault matrix; `--kill`, `--hostile`, `--clients` and
+ * `--link [--layout FOLDER --image TAG]` the others.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { killReport, runKillMatrix } from '../../test/support/faults/kill-matrix.js';
+import {
+  attack,
+  ATTACKS,
+  hostileFaults,
+  hostileReport,
+  type HostileResult,
+} from '../../test/support/faults/hostile.js';
+import { linkRatio, linkText, MAX_RATIO, studyLink } from '../../test/support/faults/link-run.js';
+import { matrixReport } from '../../test/support/faults/report.js';
+import { meetAll, meetingsReport } from '../../test/support/references/interop-table.js';
+import { runMatrix } from '../../test/support/faults/workers.js';
+import { benchImages } from '../bench/images.js';
+import { writeSection } from './reliability-page.js';
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** All requests × all faults, once and for good. */
+async function matrix(): Promise<boolean> {
+  const processes = Math.max(2, Math.min(8, availableParallelism()));
+  const started = performance.now();
+  let cells = 0;
+  const run = await runMatrix(
+    [
+      { mode: 'once', every: 1 },
+      { mode: 'for good', every: 1 },
+    ],
+    processes,
+    ({ cell, faults, message }) => {
+      if (++cells % 50 === 0) say(`  ${cells} cells, ${Math.round((performance.now() - started) / 1000)} s`);
+      for (const fault of faults)
+        say(
+          `BROKEN ${cell.kind} × ${cell.fault}, ${cell.mode}: ${fault}${message === undefined ? '' : ` (${message})`}`,
+        );
+    },
+  );
+  await writeSection('matrix', matrixReport(run));
+  const broken = run.results.filter(({ faults }) => faults.length > 0).length;
+  say(
+    `${run.results.length} cells in ${Math.round((performance.now() - started) / 1000)} s, ${broken} broken, ${run.leaks.length} secrets printed`,
+  );
+  return broken === 0 && run.leaks.length === 0;
+}
+
+/** Both signals, at moments spread evenly over a conversion. */
+async function kill(): Promise<boolean> {
+  const { requests, results } = await runKillMatrix(50, (result, done) => {
+    if (done % 10 === 0) say(`  ${done} kills`);
+    for (const fault of result.faults)
+      say(`BROKEN ${result.signal} at request ${result.moment.request} (${result.moment.phase}): ${fault}`);
+  });
+  await writeSection('kill', killReport(requests, results));
+  const broken = results.filter(({ faults }) => faults.length > 0).length;
+  say(`${results.length} kills over ${requests} requests, ${broken} broken`);
+  return broken === 0;
+}
+
+/** Registries and clients of others. */
+async function clients(): Promise<boolean> {
+  const meetings = await meetAll(({ registry, client, outcome, detail }) => {
+    say(`  ${client} at ${registry}: ${outcome} (${detail})`);
+  });
+  await writeSection('clients', meetingsReport(meetings));
+  return meetings.every(({ outcome }) => outcome === 'equal');
+}
+
+/** A registry that means harm. */
+async function hostile(): Promise<boolean> {
+  const results: HostileResult[] = [];
+  for (const each of ATTACKS) {
+    const result = await attack(each);
+    results.push(result);
+    say(`  ${each.name}: ${result.sentence} ${hostileFaults(result).join(', ')}`);
+  }
+  await writeSection('hostile', hostileReport(results));
+  return results.every((result) => hostileFaults(result).length === 0);
+}
+
+/** 50 Mbit/s. */
+const LINK_BYTES_PER_SECOND = 50e6 / 8;
+const LINK_ROUND_TRIP_MS = 80;
+const LINK_SEED = 1;
+
+/** A slow link, and one that breaks: the image of a layout, or one made here. */
+async function link(args: readonly string[]): Promise<boolean> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { layout: { type: 'string' }, image: { type: 'string', default: 'app' } },
+  });
+  const folder = await mkdtemp(join(tmpdir(), 'nydusify-link-image-'));
+  try {
+    const { layout } = await benchImages({ layout: values.layout, names: [values.image] }, folder, say);
+    const study = {
+      image: `oci:${layout}:${values.image}`,
+      name: values.image,
+      bytesPerSecond: LINK_BYTES_PER_SECOND,
+      roundTripMs: LINK_ROUND_TRIP_MS,
+      resets: [
+        { of: 'connections', share: 0.01, seed: LINK_SEED },
+        { of: 'requests', share: 0.1, seed: LINK_SEED },
+      ],
+    } as const;
+    const report = await studyLink(study, say);
+    await writeSection('link', linkText(report));
+    say(`ratio ${linkRatio(report).toFixed(3)}, ${report.areEqual ? 'equal' : 'DIFFERENT'} results`);
+    return report.areEqual && linkRatio(report) <= MAX_RATIO;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function main(args: readonly string[]): Promise<boolean> {
+  switch (args[0]) {
+    case undefined:
+      return matrix();
+    case '--kill':
+      return kill();
+    case '--clients':
+      return clients();
+    case '--hostile':
+      return hostile();
+    case '--link':
+      return link(args.slice(1));
+    default:
+      throw new Error(`unknown argument ${args[0]}`);
+  }
+}
+
+try {
+  process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;
+} catch (error) {
+  say(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  process.exitCode = 1;
+}
