@@ -9,12 +9,7 @@ import { type ChunkTables, contiguous } from '../../src/rafs-builder/model/conti
 import { FormatError, InternalError, UnsupportedError } from '../../src/errors.js';
 import { displayName, type RawPath } from '../../src/oci/raw-name.js';
 import { roundUp } from '../../src/rafs-builder/layout/struct.js';
-import type {
-  BootstrapInput,
-  ChunkRef,
-  Inode,
-  TreeNode,
-} from '../../src/rafs-builder/model/tree.js';
+import type { BootstrapInput, ChunkRef, Inode, TreeNode } from '../../src/rafs-builder/model/tree.js';
 import * as v6 from '../../src/rafs-builder/layout/v6.js';
 import { directorySize } from '../../src/rafs-builder/read/v6/directory.js';
 import { Placement } from './placement.js';
