@@ -30,20 +30,25 @@ export function everyByteCases(): string[] {
   ];
 }
 
-/** The bootstrap first, then the blobs in the order of layers. */
+/** Changes the bootstrap first, then the blobs in the order of layers. */
 export async function everyByteOfCase(name: string, how: Thoroughness): Promise<FileReport[]> {
+  const reports: FileReport[] = [];
+  for (const subject of await subjectsOfCase(name)) reports.push(await everyByteOf(subject, how));
+  return reports;
+}
+
+/** The bootstrap of a case's image, then its blobs in the order of layers. */
+export async function subjectsOfCase(name: string): Promise<Subject[]> {
   const target = await targetOf(name);
   const { images } = await loadReference(target, 'target', allPlatforms, {});
   const [image] = images;
   if (image === undefined) throw new Error(`case ${name} has no image`);
   const { opened } = await openImage(image, {});
   if (opened === undefined) throw new Error(`the image of case ${name} cannot be opened`);
-  const reports = [await everyByteOf(bootstrapSubject(opened), how)];
-  for (const [number, blob] of image.manifest.value.layers.slice(0, -1).entries()) {
-    const subject = blobSubject(opened, target, blob, number + 1);
-    if (subject.start < subject.bytes.length) reports.push(await everyByteOf(subject, how));
-  }
-  return reports;
+  const blobs = image.manifest.value.layers
+    .slice(0, -1)
+    .map((blob, number) => blobSubject(opened, target, blob, number + 1));
+  return [bootstrapSubject(opened), ...blobs.filter(({ start, bytes }) => start < bytes.length)];
 }
 
 async function targetOf(name: string): Promise<MemoryStore> {

@@ -37,6 +37,16 @@ export interface MutationRun {
   readonly slowestMs: number;
 }
 
+/** Mutations without edits behind a cut, which the reference's batch cannot make. An endless supply. */
+export function* usableMutations(bytes: Buffer, seed: number): Generator<readonly Edit[]> {
+  for (const edits of mutations(bytes, seed)) {
+    const cut = Math.min(
+      ...edits.map(([what, value]) => (what === 'size' ? value : Number.POSITIVE_INFINITY)),
+    );
+    if (edits.every(([at, value]) => at === 'size' || at + value.length / 2 <= cut)) yield edits;
+  }
+}
+
 /** Throws whatever our rules throw, with the mutation that did it: they must find, never fail. */
 export function runMutations(
   [name, option]: readonly [name: string, option: string],
@@ -49,13 +59,8 @@ export function runMutations(
   const refused: boolean[] = [];
   let unreadable = 0;
   let slowestMs = 0;
-  for (const edits of mutations(bytes, seed)) {
+  for (const edits of usableMutations(bytes, seed)) {
     if (variants.length === count) break;
-    // An edit behind a cut is none for the reference's batch.
-    const cut = Math.min(
-      ...edits.map(([what, value]) => (what === 'size' ? value : Number.POSITIVE_INFINITY)),
-    );
-    if (edits.some(([at, value]) => at !== 'size' && at + value.length / 2 > cut)) continue;
     const start = process.cpuUsage();
     let findings;
     try {

@@ -29,6 +29,7 @@ export interface ReferenceDigests {
 }
 
 const folder = findFolder();
+export const fixturesFolder = dirname(folder);
 
 export function referenceText(...path: readonly string[]): string {
   return readFileSync(join(folder, ...path), 'utf8');
