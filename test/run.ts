@@ -11,6 +11,7 @@ import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { run } from 'node:test';
+import { projectRoot } from './support/project.js';
 
 interface Tally {
   passed: number;
@@ -18,7 +19,6 @@ interface Tally {
   skipped: string[];
 }
 
-const root = join(import.meta.dirname, '..', '..');
 const tests = import.meta.dirname;
 const tally: Tally = { passed: 0, failed: [], skipped: [] };
 
@@ -41,7 +41,7 @@ async function step(
   const started = Date.now();
   const output: Buffer[] = [];
   const status = await new Promise<number | null>((resolve) => {
-    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { cwd: projectRoot, stdio: ['ignore', 'pipe', 'pipe'] });
     child.stdout.on('data', (bytes: Buffer) => output.push(bytes));
     child.stderr.on('data', (bytes: Buffer) => output.push(bytes));
     child.on('error', (error) => {
@@ -77,7 +77,7 @@ function testFiles(folder: string): string[] {
 
 /** Compiled `dist/test/x.test.js` as the source file that a person opens; with source maps Node names that itself. */
 function sourceOf(file: string): string {
-  return relative(root, file)
+  return relative(projectRoot, file)
     .replace(/^dist\//, '')
     .replace(/\.js$/, '.ts');
 }

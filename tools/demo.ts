@@ -3,8 +3,8 @@
  * SOURCE and TARGET, the user's own image.
  */
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
-import { DEMO_REPOSITORY, openLab, projectRoot } from './lab.js';
+import { DEMO_REPOSITORY, openLab } from './lab.js';
+import { productCommand } from '../test/support/project.js';
 
 function say(text: string): void {
   process.stderr.write(`\n▸ ${text}\n`);
@@ -14,7 +14,7 @@ function say(text: string): void {
 async function nydusify(...args: string[]): Promise<void> {
   say(`nydusify ${args.join(' ')}`);
   const status = await new Promise<number | null>((resolve, reject) => {
-    const child = spawn(process.execPath, [join(projectRoot, 'bin', 'nydusify.js'), ...args], {
+    const child = spawn(process.execPath, [productCommand, ...args], {
       stdio: 'inherit',
     });
     child.on('error', reject);

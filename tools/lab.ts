@@ -8,8 +8,8 @@ import { collect, contentOf } from '../src/io/streams.js';
 import { parseManifest } from '../src/oci/manifest.js';
 import { anonymous } from '../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../src/registry/open.js';
+import { projectRoot } from '../test/support/project.js';
 
-export const projectRoot = join(import.meta.dirname, '..', '..');
 const cache = join(projectRoot, '.cache', 'demo');
 export const DEMO_REPOSITORY = 'demo/app';
 

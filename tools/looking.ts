@@ -22,8 +22,9 @@ import type { TreeNode } from '../src/rafs-builder/model/tree.js';
 import { anonymous } from '../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../src/registry/open.js';
 import { file, layer } from '../test/support/images/tar.js';
-import { copyImage, demoLayout, projectRoot } from './lab.js';
+import { copyImage, demoLayout } from './lab.js';
 import { writePageSection } from './docs/page-section.js';
+import { productCommand } from '../test/support/project.js';
 
 /** Of the next version. */
 const CHANGED_FILES = 20;
@@ -99,7 +100,7 @@ async function pushNextVersion(from: string, to: string, tar: Buffer): Promise<v
 
 /** Runs the built command, and gives its last line on standard error. Throws when it fails; 1 says that images differ. */
 async function nydusify(...args: readonly string[]): Promise<string> {
-  const child = spawn(process.execPath, [join(projectRoot, 'bin', 'nydusify.js'), ...args], {
+  const child = spawn(process.execPath, [productCommand, ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const parts: Buffer[] = [];

@@ -15,6 +15,8 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { checkRequirements } from './setup/requirements.mjs';
+import { removeStaleOutputs } from './setup/stale-outputs.mjs';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stampFolder = join(root, '.cache', 'stamps');
@@ -41,16 +43,6 @@ export function run(title, command, args, { env = {}, quiet = true } = {}) {
   }
   process.stderr.write(`${seconds} s\n`);
   return result.stdout ?? '';
-}
-
-function checkTools() {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  if (major < 20 || (major === 20 && minor < 18)) {
-    throw new Error(`Node ${process.versions.node} is too old; 20.18.1 or newer is needed`);
-  }
-  if (spawnSync('cargo', ['--version'], { stdio: 'ignore' }).status !== 0) {
-    throw new Error('cargo is not there; install Rust 1.85 or newer (https://rustup.rs)');
-  }
 }
 
 /** npm packages, when the lock file is not the one installed last. */
@@ -103,6 +95,7 @@ export function buildBound() {
 }
 
 export function buildTypeScript() {
+  removeStaleOutputs(root);
   run('TypeScript', process.execPath, [
     join('node_modules', 'typescript', 'bin', 'tsc'),
     '-p',
@@ -111,7 +104,7 @@ export function buildTypeScript() {
 }
 
 export function setup() {
-  checkTools();
+  checkRequirements(root);
   installPackages();
   buildNative();
   buildTypeScript();

@@ -31,8 +31,9 @@ import {
   startRawRegistry,
 } from '../support/registries/raw-registry.js';
 import { file, layer } from '../support/images/tar.js';
-import { pathOrSkip, projectRoot, runTool, snapshotterTool } from '../support/references/tools.js';
-import { MemoryStore } from '../unit/check/memory-store.js';
+import { pathOrSkip, runTool, snapshotterTool } from '../support/references/tools.js';
+import { MemoryStore } from '../support/registries/memory-store.js';
+import { projectRoot } from '../support/project.js';
 
 const MATCHERS: readonly (readonly [PlatformMatcher, 'released' | 'next'])[] = [
   ['legacy', 'released'],

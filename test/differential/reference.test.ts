@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { locatedDifferences } from './difference.js';
-import { type RandomImage, randomImage } from './random-layers.js';
+import { type RandomImage, randomImage } from '../support/images/random-layers.js';
 import { packImage, type PackedImage } from '../support/images/image.js';
 import {
   type ReferenceBlob,

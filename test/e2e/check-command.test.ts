@@ -11,7 +11,7 @@ import { contentOf } from '../../src/io/streams.js';
 import { anonymous } from '../../src/registry/auth/credentials.js';
 import { openTarget } from '../../src/registry/open.js';
 import { dir, file, hardlink, layer } from '../support/images/tar.js';
-import type { MemoryStore } from '../unit/check/memory-store.js';
+import type { MemoryStore } from '../support/registries/memory-store.js';
 import { manifestOf, sourceImage, withBytes, flip, converted } from '../support/images/check-lab.js';
 
 const LAYERS = [

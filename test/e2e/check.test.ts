@@ -8,7 +8,7 @@ import { MEDIA } from '../../src/oci/media-types.js';
 import { TAR_HEADER_SIZE } from '../../src/rafs-builder/blob/section-header.js';
 import { parseToc, SECTIONS, TOC_READ_SIZE, tocEntry } from '../../src/rafs-builder/blob/toc.js';
 import { char, dir, fifo, file, hardlink, layer, symlink, whiteout } from '../support/images/tar.js';
-import { MemoryStore, type Json } from '../unit/check/memory-store.js';
+import { MemoryStore, type Json } from '../support/registries/memory-store.js';
 import {
   check,
   converted,

@@ -11,8 +11,8 @@ import { noise } from '../support/images/sample-image.js';
 import { dir, file, layer } from '../support/images/tar.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { type TestRegistry, nydusify, registry } from '../support/command.js';
+import { productCommand } from '../support/project.js';
 
-const root = join(import.meta.dirname, '..', '..', '..');
 const LAYERS = [
   layer(dir('etc'), file('etc/motd', 'hello'), file('etc/noise', noise(300_000, 1))),
   layer(file('lib', noise(200_000, 2))),
@@ -122,11 +122,11 @@ test('a run that is stopped in the middle of uploads cancels them, and soon ends
         return isStuck;
       },
     });
-    const child = spawn(
-      process.execPath,
-      [join(root, 'bin', 'nydusify.js'), 'convert', from, `${target.host}/app:1`],
-      { cwd: await tempFolder(t), env: { PATH: process.env['PATH'], HOME: '/nonexistent' }, stdio: 'ignore' },
-    );
+    const child = spawn(process.execPath, [productCommand, 'convert', from, `${target.host}/app:1`], {
+      cwd: await tempFolder(t),
+      env: { PATH: process.env['PATH'], HOME: '/nonexistent' },
+      stdio: 'ignore',
+    });
     let stoppedAt = 0;
     stop = () => {
       if (stoppedAt > 0) return;
@@ -167,11 +167,10 @@ test('a second signal ends the run at once, whatever it waits for', async (t) =>
 test('nobody reads the progress: the conversion is done all the same', async (t) => {
   const target = await registry(t);
   const from = await target.put('app:1', image);
-  const child = spawn(
-    process.execPath,
-    [join(root, 'bin', 'nydusify.js'), 'convert', from, `${target.host}/out:1`],
-    { cwd: await tempFolder(t), env: { PATH: process.env['PATH'], HOME: '/nonexistent' } },
-  );
+  const child = spawn(process.execPath, [productCommand, 'convert', from, `${target.host}/out:1`], {
+    cwd: await tempFolder(t),
+    env: { PATH: process.env['PATH'], HOME: '/nonexistent' },
+  });
   child.stderr.destroy();
   child.stdout.destroy();
   const status = await new Promise<number | null>((resolve) => child.on('close', resolve));
@@ -212,7 +211,7 @@ test('a full disk is a sentence that names the file, exit code 6, and nothing le
       'sh',
       folder,
       process.execPath,
-      join(root, 'bin', 'nydusify.js'),
+      productCommand,
       'convert',
       '--work-dir',
       folder,

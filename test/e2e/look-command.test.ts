@@ -10,8 +10,8 @@ import { writeLayout } from '../support/images/oci-layout.js';
 import { noise } from '../support/images/sample-image.js';
 import { dir, file, layer, symlink, whiteout } from '../support/images/tar.js';
 import { tempFolder } from '../support/temp-folder.js';
-import { projectRoot } from '../support/references/tools.js';
 import { nydusify, registry, type TestRegistry } from '../support/command.js';
+import { productCommand } from '../support/project.js';
 
 const layers = [
   layer(
@@ -42,7 +42,7 @@ async function prepare(t: TestContext): Promise<Lab> {
 
 /** Standard output as bytes. */
 async function bytesOf(...args: readonly string[]): Promise<Buffer> {
-  const child = spawn(process.execPath, [join(projectRoot, 'bin', 'nydusify.js'), ...args], {
+  const child = spawn(process.execPath, [productCommand, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const parts: Buffer[] = [];

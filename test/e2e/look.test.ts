@@ -30,7 +30,7 @@ import {
   type TarEntry,
 } from '../support/images/tar.js';
 import { treeDifferences } from '../support/references/tree-lines.js';
-import { MemoryStore } from '../unit/check/memory-store.js';
+import { MemoryStore } from '../support/registries/memory-store.js';
 import { converted, flip, manifestOf, sourceImage, withBytes } from '../support/images/check-lab.js';
 
 async function look(

@@ -13,8 +13,9 @@ import { buildImage, putImage } from '../support/images/built-image.js';
 import { dir, file, layer, whiteout } from '../support/images/tar.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { nydusify, registry } from '../support/command.js';
+import { projectRoot } from '../support/project.js';
 
-const readme = join(import.meta.dirname, '..', '..', '..', 'README.md');
+const readme = join(projectRoot, 'README.md');
 
 /** Commands after `$ nydusify`, without comments. */
 async function examples(): Promise<string[]> {

@@ -10,8 +10,9 @@ import { MEDIA } from '../../src/oci/media-types.js';
 import { buildAttestation, buildImage, buildIndex, type BuiltImage } from '../support/images/built-image.js';
 import { convert, type Converted } from '../support/images/conversion.js';
 import { dir, file, layer, symlink, whiteout } from '../support/images/tar.js';
+import { projectRoot } from '../support/project.js';
 
-const folder = join(import.meta.dirname, '..', '..', '..', 'test', 'golden', 'manifests');
+const folder = join(projectRoot, 'test', 'golden', 'manifests');
 
 const LAYERS = [
   layer(dir('etc'), file('etc/motd', 'hello\n'), file('etc/old', 'gone')),

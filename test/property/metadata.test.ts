@@ -5,7 +5,7 @@
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { NydusError } from '../../src/errors.js';
-import { randomImage } from '../differential/random-layers.js';
+import { randomImage } from '../support/images/random-layers.js';
 import { packImage } from '../support/images/image.js';
 import {
   block,

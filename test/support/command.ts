@@ -1,6 +1,5 @@
 /** The built command, spawned, and registries of ours for it to talk to. */
 import { spawn } from 'node:child_process';
-import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import {
   type ObservedRequest,
@@ -13,8 +12,7 @@ import { anonymous } from '../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../src/registry/open.js';
 import { type BuiltImage, putImage } from './images/built-image.js';
 import { tempFolder } from './temp-folder.js';
-
-const root = join(import.meta.dirname, '..', '..', '..');
+import { productCommand } from './project.js';
 
 export interface Outcome {
   readonly status: number | null;
@@ -30,7 +28,7 @@ export interface RunOptions {
 }
 
 export async function nydusify(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
-  const child = spawn(process.execPath, [join(root, 'bin', 'nydusify.js'), ...args], {
+  const child = spawn(process.execPath, [productCommand, ...args], {
     cwd: options.cwd,
     // Nothing of the machine's own configuration takes part.
     env: { PATH: process.env['PATH'], HOME: '/nonexistent', ...options.env },

@@ -1,65 +1,39 @@
-/** Who may import whom: the table of docs/ARCHITECTURE.md, held against the real imports. */
+/** Holds the imports of the project to test/support/layering.ts, and the rooms of `test` and `tools` to theirs. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { test } from 'node:test';
+import { MODULES } from '../support/layering.js';
+import { projectRoot } from '../support/project.js';
 
-/** What stands on top of all else may use all of it. */
-const EVERYTHING = [
-  'convert',
-  'check',
-  'look',
-  'embedded-registry',
-  'native',
-  'merge',
-  'registry',
-  'rafs-builder',
-  'io',
-  'reporter',
-  'oci',
-  'errors',
-];
-
-/** Module → modules whose code it may import. Types may also come from where the note says. */
-const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  errors: [],
-  oci: ['errors'],
-  reporter: ['oci'],
-  io: ['reporter', 'oci', 'errors'],
-  'rafs-builder': ['oci', 'errors'],
-  registry: ['io', 'reporter', 'oci', 'errors'],
-  'embedded-registry': ['io', 'oci', 'errors'],
-  merge: ['rafs-builder', 'oci', 'errors'],
-  native: ['rafs-builder', 'reporter', 'oci', 'errors'],
-  convert: ['native', 'merge', 'registry', 'rafs-builder', 'io', 'reporter', 'oci', 'errors'],
-  look: ['native', 'merge', 'registry', 'rafs-builder', 'io', 'reporter', 'oci', 'errors'],
-  check: ['look', 'native', 'merge', 'registry', 'rafs-builder', 'io', 'reporter', 'oci', 'errors'],
-  cli: EVERYTHING,
-  index: EVERYTHING,
-};
-/** Packages that one module alone may import, so that leaving one is local. */
-const HOME_OF: Readonly<Record<string, readonly string[]>> = {
-  undici: ['registry'],
-  commander: ['cli'],
-  ora: ['cli'],
-  chalk: ['cli'],
-  valibot: ['oci', 'registry'],
-  'jsonc-parser': ['oci', 'convert', 'check'],
-  'smol-toml': ['registry'],
-  'tar-stream': ['convert', 'registry', 'look'],
+/** Folders beside `src`, and the folders of the project that each may import. Tests of one kind share code through test/support. */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  src: ['src'],
+  fixtures: ['src', 'fixtures'],
+  'test/support': ['src', 'fixtures', 'test/support', 'test/second-opinion'],
+  'test/second-opinion': ['src', 'test/support', 'test/second-opinion'],
+  tools: ['src', 'fixtures', 'test/support', 'test/second-opinion', 'tools'],
+  ...Object.fromEntries(
+    ['unit', 'golden', 'property', 'differential', 'e2e'].map((kind) => [
+      `test/${kind}`,
+      ['src', 'fixtures', 'test/support', 'test/second-opinion', 'tools', `test/${kind}`],
+    ]),
+  ),
 };
 
-const root = join(import.meta.dirname, '..', '..', '..');
-const src = join(root, 'src');
+const src = join(projectRoot, 'src');
+const files = sourcesIn('src');
+
+function sourcesIn(folder: string): string[] {
+  return readdirSync(join(projectRoot, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(projectRoot, folder, name));
+}
 
 function moduleOf(file: string): string {
   const [first = ''] = relative(src, file).split('/');
   return first.replace(/\.(?:ts|js)$/, '');
 }
-
-const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.ts'))
-  .map((name) => join(src, name));
 
 /** Specifiers of static and dynamic imports. */
 function importsOf(file: string): string[] {
@@ -73,28 +47,34 @@ function importsOf(file: string): string[] {
   return specifiers;
 }
 
+function* localImports(file: string): Generator<{ readonly specifier: string; readonly target: string }> {
+  for (const specifier of importsOf(file)) {
+    if (specifier.startsWith('.')) yield { specifier, target: resolve(dirname(file), specifier) };
+  }
+}
+
 test('modules import only what lies below them', () => {
   const faults: string[] = [];
   for (const file of files) {
     const from = moduleOf(file);
-    const allowed = MAY_IMPORT[from];
-    assert.ok(allowed !== undefined, `${relative(root, file)}: module "${from}" is not in the table`);
-    for (const specifier of importsOf(file)) {
-      if (!specifier.startsWith('.')) continue;
-      const to = moduleOf(resolve(dirname(file), specifier));
-      if (to !== from && !allowed.includes(to)) faults.push(`${relative(root, file)} imports ${specifier}`);
+    const allowed = MODULES.find(({ name }) => name === from)?.mayImport;
+    assert.ok(allowed !== undefined, `${relative(projectRoot, file)}: module "${from}" is not in the table`);
+    for (const { specifier, target } of localImports(file)) {
+      const to = moduleOf(target);
+      if (to !== from && !allowed.includes(to))
+        faults.push(`${relative(projectRoot, file)} imports ${specifier}`);
     }
   }
   assert.deepEqual(faults, []);
 });
 
-test('each package is imported from one place', () => {
+test('a package is imported only by the modules that the table names', () => {
   const faults: string[] = [];
   for (const file of files) {
+    const packages = MODULES.find(({ name }) => name === moduleOf(file))?.packages ?? [];
     for (const specifier of importsOf(file)) {
       if (specifier.startsWith('.') || specifier.startsWith('node:')) continue;
-      if (!(HOME_OF[specifier] ?? []).includes(moduleOf(file)))
-        faults.push(`${relative(root, file)} imports ${specifier}`);
+      if (!packages.includes(specifier)) faults.push(`${relative(projectRoot, file)} imports ${specifier}`);
     }
   }
   assert.deepEqual(faults, []);
@@ -108,14 +88,28 @@ test('only the command line touches the process, its environment and the console
         readFileSync(file, 'utf8'),
       ),
     )
-    .map((file) => relative(root, file));
+    .map((file) => relative(projectRoot, file));
   assert.deepEqual(faults, []);
 });
 
-test('the dependency graph has no unknown module left in the table', () => {
+test('the table names no module that is gone', () => {
   const present = new Set(files.map(moduleOf));
   assert.deepEqual(
-    Object.keys(MAY_IMPORT).filter((name) => !present.has(name)),
+    MODULES.map(({ name }) => name).filter((name) => !present.has(name)),
     [],
   );
+});
+
+test('src imports no test, and tests of one kind import none of another kind', () => {
+  const faults: string[] = [];
+  for (const [room, allowed] of Object.entries(ROOMS)) {
+    for (const file of sourcesIn(room)) {
+      for (const { specifier, target } of localImports(file)) {
+        const path = relative(projectRoot, target);
+        if (!allowed.some((folder) => path.startsWith(`${folder}/`)))
+          faults.push(`${relative(projectRoot, file)} imports ${specifier}`);
+      }
+    }
+  }
+  assert.deepEqual(faults, []);
 });

@@ -10,9 +10,10 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { RealRegistry } from '../../test/support/registries/registries.js';
-import { projectRoot, runTool } from '../../test/support/references/tools.js';
+import { runTool } from '../../test/support/references/tools.js';
 import type { BenchImage } from './images.js';
 import { cpuSecondsOf } from './run.js';
+import { projectRoot } from '../../test/support/project.js';
 
 export interface Bound {
   /** CPU seconds by step, on one thread each. */

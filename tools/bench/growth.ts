@@ -2,11 +2,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startDockerRegistry } from '../../test/support/registries/registries.js';
-import { projectRoot } from '../../test/support/references/tools.js';
-import { table } from './document.js';
+import { markdownTable } from '../../test/support/markdown-table.js';
 import { type GeneratedLayer, GeneratedRegistry } from './generated.js';
 import { plot } from './plot.js';
 import { type Cost, costOf, settleDisk } from './run.js';
+import { productCommand, projectRoot } from '../../test/support/project.js';
 
 interface Series {
   readonly name: string;
@@ -84,7 +84,7 @@ async function measure(layers: readonly GeneratedLayer[]): Promise<Cost> {
   const from = source.add('image', layers);
   await settleDisk();
   return await costOf(process.execPath, [
-    join(projectRoot, 'bin', 'nydusify.js'),
+    productCommand,
     ...['convert', '--progress', 'none', '--platform', 'linux/amd64'],
     ...['--work-dir', join(projectRoot, '.cache', 'bench', 'tmp')],
     ...[from, `${target.host}/growth/image:made`],
@@ -99,7 +99,11 @@ async function section(series: Series, points: readonly Point[], write: boolean)
     cost.cpu.toFixed(2),
     (cost.memory / 1e6).toFixed(0),
   ]);
-  const parts = [`**${title}**`, table([unit, 'wall s', 'CPU s', 'peak MB'], rows), slopes(points, unit)];
+  const parts = [
+    `**${title}**`,
+    markdownTable([unit, 'wall s', 'CPU s', 'peak MB'], rows, 'numbers'),
+    slopes(points, unit),
+  ];
   if (write) {
     const folder = join(projectRoot, 'docs', 'images');
     await mkdir(folder, { recursive: true });

@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type RealRegistry, startDockerRegistry } from '../../test/support/registries/registries.js';
-import { projectRoot, runTool } from '../../test/support/references/tools.js';
+import { runTool } from '../../test/support/references/tools.js';
 import { type Bound, madeBlobs, measureBound } from './bound.js';
 import { onCores, withCores } from './cores.js';
 import { measureGrowth } from './growth.js';
@@ -15,7 +15,8 @@ import { type Profile, profileOf } from './profile.js';
 import { machine, type Measured, renderResults } from './report.js';
 import { type Cost, costOf, requireCommands, settleDisk } from './run.js';
 import { measureStartup } from './startup.js';
-import { writeSection } from './document.js';
+import { writePageSection } from '../docs/page-section.js';
+import { productCommand, projectRoot } from '../../test/support/project.js';
 
 const USAGE = `npm run bench -- [options]
 
@@ -63,7 +64,7 @@ interface Contestant {
   command(source: string, target: string): readonly [string, ...string[]];
 }
 
-const product = join(projectRoot, 'bin', 'nydusify.js');
+const product = productCommand;
 const work = join(projectRoot, '.cache', 'bench');
 
 const SKOPEO: Contestant = {
@@ -171,7 +172,7 @@ async function main(): Promise<void> {
   if (flags.growth) {
     const text = `${await measureGrowth(names, flags.write, say)}\n\nOn ${await machine()}.`;
     process.stdout.write(`${text}\n`);
-    if (flags.write) await writeSection('growth', text);
+    if (flags.write) await writePageSection('performance.md', 'growth', text);
     return;
   }
   const { layout, images } = await benchImages({ ...flags, names }, work, say);
@@ -186,7 +187,7 @@ async function main(): Promise<void> {
   const startup = flags['start-up'] ? [await measureStartup()] : [];
   const text = [renderResults(measured, await machine(), commandLine()), ...startup].join('\n\n');
   process.stdout.write(`${text}\n`);
-  if (flags.write) await writeSection('bench', text);
+  if (flags.write) await writePageSection('performance.md', 'bench', text);
 }
 
 /** What was asked for, without what is particular to this machine. */

@@ -1,6 +1,6 @@
 /** Who waited for whom: the stages of one conversion, from the events that it wrote. */
 import type { StageTimes } from '../../src/reporter.js';
-import { table } from './document.js';
+import { markdownTable } from '../../test/support/markdown-table.js';
 import type { Cost } from './run.js';
 
 export interface Profile {
@@ -50,9 +50,10 @@ export function profileTable(name: string, { cost, stages }: Profile): string {
   const node = ['Node: sockets, files, metadata', '–', ...cells(cost.wall, cost.cpu - native), '–', '–', '–'];
   return [
     `What the threads did in one conversion of ${name} that took ${cost.wall.toFixed(2)} s, in seconds:`,
-    table(
+    markdownTable(
       ['stage', 'threads', 'alive', 'computing', 'ready, no core free', 'nothing to do', 'no room'],
       [...rows, node],
+      'numbers',
     ),
   ].join('\n\n');
 }

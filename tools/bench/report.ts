@@ -4,7 +4,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { runTool } from '../../test/support/references/tools.js';
 import { type Bound, boundWall, clientCpu } from './bound.js';
 import { serialPart } from './cores.js';
-import { table } from './document.js';
+import { markdownTable } from '../../test/support/markdown-table.js';
 import type { BenchImage } from './images.js';
 import { type Profile, profileTable } from './profile.js';
 import { type Cost, median, spread } from './run.js';
@@ -58,7 +58,7 @@ const HEAD = [
 export function renderResults(measured: readonly Measured[], where: string, command: string): string {
   return [
     `\`${command}\` on ${where}. Medians of the runs; ± is half of their range.`,
-    table(HEAD, measured.map(row)),
+    markdownTable(HEAD, measured.map(row), 'numbers'),
     ...mergeTable(measured),
     ...checkTable(measured),
     ...coresTable(measured),
@@ -131,7 +131,7 @@ function besideTable(measured: readonly Measured[], { name, yardstick, title, he
     const memory = (median(own.map((cost) => cost.memory)) / 1e6).toFixed(0);
     return [[image.name, withSpread(walls), (median(walls) / by).toFixed(2), cpu, memory]];
   });
-  return rows.length === 0 ? [] : [title, table(head, rows)];
+  return rows.length === 0 ? [] : [title, markdownTable(head, rows, 'numbers')];
 }
 
 function coresTable(measured: readonly Measured[]): string[] {
@@ -154,7 +154,11 @@ function coresTable(measured: readonly Measured[]): string[] {
   const cores = availableParallelism();
   return [
     `The same with command and registries on one core of the ${cores}. The serial part is what more cores do not shorten:`,
-    table(['image', 'one core s', `${cores} cores s`, 'times faster', 'serial part'], rows),
+    markdownTable(
+      ['image', 'one core s', `${cores} cores s`, 'times faster', 'serial part'],
+      rows,
+      'numbers',
+    ),
   ];
 }
 
@@ -175,7 +179,7 @@ function stepTable(measured: readonly Measured[]): string[] {
   ]);
   return [
     'The bound, in CPU seconds of one thread; their sum divided by the cores is the wall time:',
-    table(['image', ...names, 'socket', 'registries'], rows),
+    markdownTable(['image', ...names, 'socket', 'registries'], rows, 'numbers'),
   ];
 }
 

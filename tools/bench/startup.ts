@@ -1,11 +1,10 @@
 /** How long the command takes to start: what it takes longer than Node itself. */
-import { join } from 'node:path';
-import { projectRoot } from '../../test/support/references/tools.js';
-import { table } from './document.js';
+import { markdownTable } from '../../test/support/markdown-table.js';
 import { costOf, median } from './run.js';
+import { productCommand } from '../../test/support/project.js';
 
 const RUNS = 15;
-const product = join(projectRoot, 'bin', 'nydusify.js');
+const product = productCommand;
 
 const COMMANDS: readonly (readonly [name: string, args: readonly string[], promised: string])[] = [
   ['node -e 0', ['-e', '0'], '–'],
@@ -29,6 +28,6 @@ export async function measureStartup(): Promise<string> {
   });
   return [
     `Start-up, milliseconds, medians of ${RUNS} (under GNU time, which adds the same to each):`,
-    table(['command', 'wall', 'more than Node', 'at most'], rows),
+    markdownTable(['command', 'wall', 'more than Node', 'at most'], rows, 'numbers'),
   ].join('\n\n');
 }

@@ -1,4 +1,5 @@
 /** What `every-byte.ts` measured, as Markdown: a summary, a row a file, and the fields that nothing sees, with the reason. */
+import { markdownTable } from '../../test/support/markdown-table.js';
 import { REASONS } from '../../test/support/damage/every-byte-reasons.js';
 import type { FileReport, Missed } from '../../test/support/damage/every-byte.js';
 
@@ -76,7 +77,7 @@ export function pageSection(cases: readonly CaseReport[], command: string): stri
       ` a process had at most ${memory} MiB, Node itself included.`,
     '### What no rule sees',
     'Each field in which a change stayed unseen, how many did, and why no rule can, or should, tell.',
-    table(
+    markdownTable(
       ['field', 'unseen', 'why'],
       fields.map(({ field, count, reason, first }) => [
         `\`${field}\``,
@@ -104,15 +105,11 @@ function caseTable(cases: readonly CaseReport[]): string {
       `${memory} MiB`,
     ]),
   );
-  return table(head, rows);
+  return markdownTable(head, rows);
 }
 
 function unseenIn({ missed }: CaseReport['files'][number]): number {
   return missed.reduce((all, [, { count }]) => all + count, 0);
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [head, head.map(() => '-'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
 function number(value: number): string {

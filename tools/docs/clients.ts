@@ -18,7 +18,7 @@ import {
 } from '../../src/oci/manifest.js';
 import { ANNOTATION, MEDIA } from '../../src/oci/media-types.js';
 import type { ImageSource } from '../../src/registry/stores/store.js';
-import { markdownTable } from './table.js';
+import { markdownTable } from '../../test/support/markdown-table.js';
 
 export const MARKS: readonly IndexMarks[] = ['both', 'artifact-type', 'os-features', 'dual'];
 

@@ -1,6 +1,7 @@
 /**
- * Writes docs/format.md, docs/checks.md, docs/clients.md and native/layout from the tables that the code runs on. `--check` writes nothing, and
- * fails when a file is not what would be written, or when the test that a deviation names is not there. Run from the root of the project.
+ * Writes docs/format.md, docs/checks.md, docs/clients.md, a section of docs/ARCHITECTURE.md and native/layout from the tables that the code
+ * runs on. `--check` writes nothing, and fails when a file differs from what would be written, or when the test that a deviation names
+ * does not exist. Run it from the root of the project.
  */
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,15 +13,19 @@ import { tocEntry, tocFlags } from '../../src/rafs-builder/blob/toc.js';
 import * as v5 from '../../src/rafs-builder/layout/v5.js';
 import * as v6 from '../../src/rafs-builder/layout/v6.js';
 import { DEVIATIONS } from '../deviations.js';
+import { layeringSection } from './architecture.js';
 import { checksPage } from './checks.js';
 import { clientsPage } from './clients.js';
 import { layoutSource } from './layout.js';
-import { markdownTable } from './table.js';
+import { withSection } from './page-section.js';
+import { markdownTable } from '../../test/support/markdown-table.js';
 
 const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/format.md': render,
   'docs/checks.md': checksPage,
   'docs/clients.md': clientsPage,
+  'docs/ARCHITECTURE.md': () =>
+    withSection(readFileSync('docs/ARCHITECTURE.md', 'utf8'), 'layering', layeringSection()),
   'native/layout/src/lib.rs': layoutSource,
 };
 

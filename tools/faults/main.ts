@@ -20,7 +20,9 @@ import { matrixReport } from '../../test/support/faults/report.js';
 import { meetAll, meetingsReport } from '../../test/support/references/interop-table.js';
 import { runMatrix } from '../../test/support/faults/workers.js';
 import { benchImages } from '../bench/images.js';
-import { writeSection } from './reliability-page.js';
+import { writePageSection } from '../docs/page-section.js';
+
+const PAGE = 'reliability.md';
 
 function say(text: string): void {
   process.stderr.write(`${text}\n`);
@@ -45,7 +47,7 @@ async function matrix(): Promise<boolean> {
         );
     },
   );
-  await writeSection('matrix', matrixReport(run));
+  await writePageSection(PAGE, 'matrix', matrixReport(run));
   const broken = run.results.filter(({ faults }) => faults.length > 0).length;
   say(
     `${run.results.length} cells in ${Math.round((performance.now() - started) / 1000)} s, ${broken} broken, ${run.leaks.length} secrets printed`,
@@ -60,7 +62,7 @@ async function kill(): Promise<boolean> {
     for (const fault of result.faults)
       say(`BROKEN ${result.signal} at request ${result.moment.request} (${result.moment.phase}): ${fault}`);
   });
-  await writeSection('kill', killReport(requests, results));
+  await writePageSection(PAGE, 'kill', killReport(requests, results));
   const broken = results.filter(({ faults }) => faults.length > 0).length;
   say(`${results.length} kills over ${requests} requests, ${broken} broken`);
   return broken === 0;
@@ -71,7 +73,7 @@ async function clients(): Promise<boolean> {
   const meetings = await meetAll(({ registry, client, outcome, detail }) => {
     say(`  ${client} at ${registry}: ${outcome} (${detail})`);
   });
-  await writeSection('clients', meetingsReport(meetings));
+  await writePageSection(PAGE, 'clients', meetingsReport(meetings));
   return meetings.every(({ outcome }) => outcome === 'equal');
 }
 
@@ -83,7 +85,7 @@ async function hostile(): Promise<boolean> {
     results.push(result);
     say(`  ${each.name}: ${result.sentence} ${hostileFaults(result).join(', ')}`);
   }
-  await writeSection('hostile', hostileReport(results));
+  await writePageSection(PAGE, 'hostile', hostileReport(results));
   return results.every((result) => hostileFaults(result).length === 0);
 }
 
@@ -112,7 +114,7 @@ async function link(args: readonly string[]): Promise<boolean> {
       ],
     } as const;
     const report = await studyLink(study, say);
-    await writeSection('link', linkText(report));
+    await writePageSection(PAGE, 'link', linkText(report));
     say(`ratio ${linkRatio(report).toFixed(3)}, ${report.areEqual ? 'equal' : 'DIFFERENT'} results`);
     return report.areEqual && linkRatio(report) <= MAX_RATIO;
   } finally {

@@ -11,9 +11,9 @@ import { anonymous } from '../../../src/registry/auth/credentials.js';
 import { openTarget } from '../../../src/registry/open.js';
 import { type BuiltImage, buildImage, part, putImage } from '../images/built-image.js';
 import { file, layer } from '../images/tar.js';
-import { projectRoot } from '../references/tools.js';
 import { removeFolder } from '../temp-folder.js';
-import { table } from './report.js';
+import { markdownTable } from '../markdown-table.js';
+import { productCommand } from '../project.js';
 
 /** Far more than any of these errors takes on a busy machine; without bounds they would never end. */
 export const TIME_LIMIT_MS = 60_000;
@@ -182,7 +182,7 @@ export async function attack({ name, image, flags = [], answer }: Attack): Promi
 
 async function measured(folder: string, args: readonly string[]): Promise<Omit<HostileResult, 'name'>> {
   const started = performance.now();
-  const child = spawn(process.execPath, [join(projectRoot, 'bin', 'nydusify.js'), 'convert', ...args], {
+  const child = spawn(process.execPath, [productCommand, 'convert', ...args], {
     env: { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder },
     stdio: ['ignore', 'ignore', 'pipe'],
     timeout: TIME_LIMIT_MS,
@@ -215,7 +215,7 @@ export function hostileFaults({ status, elapsedMs, peakBytes }: HostileResult): 
 }
 
 export function hostileReport(results: readonly HostileResult[]): string {
-  return table(
+  return markdownTable(
     ['the registry sends', 'exit code', 'sentence', 'seconds', 'peak memory, MiB'],
     results.map(({ name, status, sentence, elapsedMs, peakBytes }) => [
       name,

@@ -1,7 +1,7 @@
 /** Many kills, and the table of them for docs/reliability.md. */
 import { mapOrdered } from '../../../src/io/concurrency.js';
 import { type KillResult, type Moment, openKillLab } from './kill.js';
-import { table } from './report.js';
+import { markdownTable } from '../markdown-table.js';
 
 export interface KillRun {
   /** Requests of a run that nobody disturbs. */
@@ -45,7 +45,7 @@ export function killReport(requests: number, results: readonly KillResult[]): st
   const broken = results.filter(({ faults }) => faults.length > 0).length;
   return [
     `${results.length} kills, spread over the ${requests} requests of a conversion (${String(results[0]?.totalBytes ?? 0)} bytes of blobs); ${broken} broke a promise.`,
-    table(
+    markdownTable(
       [
         'signal',
         'when request',

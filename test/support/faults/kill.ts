@@ -15,11 +15,11 @@ import { anonymous } from '../../../src/registry/auth/credentials.js';
 import { openTarget } from '../../../src/registry/open.js';
 import { buildImage, putImage } from '../images/built-image.js';
 import { noise } from '../images/sample-image.js';
-import { projectRoot } from '../references/tools.js';
 import { file, layer } from '../images/tar.js';
 import { removeFolder } from '../temp-folder.js';
 import { inspectTarget, SOURCE_NAME, sampleLayers, TARGET_NAME, TARGET_TAG } from './lab.js';
 import { kindOf } from './matrix.js';
+import { productCommand } from '../project.js';
 
 /** Of one request at either registry: when it has come, or when its answer has gone. */
 export interface Moment {
@@ -271,7 +271,7 @@ async function command(
   const tmp = join(folder, 'tmp');
   await mkdir(tmp, { recursive: true });
   const args = ['convert', '--merge-platform', '--work-dir', join(folder, 'work'), '--progress', 'plain'];
-  const child = spawn(process.execPath, [join(projectRoot, 'bin', 'nydusify.js'), ...args, from, stage.to], {
+  const child = spawn(process.execPath, [productCommand, ...args, from, stage.to], {
     env: { PATH: process.env['PATH'], HOME: tmp, TMPDIR: tmp },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

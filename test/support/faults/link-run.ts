@@ -18,8 +18,8 @@ import type { ImageSource, ImageTarget } from '../../../src/registry/stores/stor
 import { type LinkTraffic, openLink, type Link } from '../registries/link/link.js';
 import type { ResetPlan } from '../registries/link/resets.js';
 import { startDockerRegistry } from '../registries/registries.js';
-import { projectRoot } from '../references/tools.js';
-import { table } from './report.js';
+import { markdownTable } from '../markdown-table.js';
+import { productCommand } from '../project.js';
 
 export interface LinkStudy {
   /** The image, as a location. */
@@ -143,7 +143,7 @@ export function linkText(report: LinkReport): string {
     `${name} over ${(bytesPerSecond * 8) / 1e6} Mbit/s in each direction with a round trip of ${roundTripMs} ms: ` +
       `**${linkRatio(report).toFixed(2)} times** the longest of download, upload and conversion without the link (promised: ${MAX_RATIO}). ` +
       `All conversions gave ${areEqual ? 'the same layers' : 'DIFFERENT layers'}.`,
-    table(['what', 'seconds', 'MB down', 'MB up', 'connections', 'requests', 'resets'], rows),
+    markdownTable(['what', 'seconds', 'MB down', 'MB up', 'connections', 'requests', 'resets'], rows),
     `What resets cost: ${costs.join('; ')}.`,
   ].join('\n\n');
 }
@@ -231,7 +231,7 @@ async function pushLayers(from: string, to: string): Promise<void> {
 async function convert(from: string, to: string, folder: string): Promise<void> {
   const child = spawn(
     process.execPath,
-    [join(projectRoot, 'bin', 'nydusify.js'), 'convert', '--work-dir', join(folder, 'work'), from, to],
+    [productCommand, 'convert', '--work-dir', join(folder, 'work'), from, to],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
   let said = '';

@@ -1,13 +1,8 @@
 /** The matrix as text for docs/reliability.md. */
 import { FAULTS } from '../../../src/embedded-registry/faults.js';
+import { markdownTable } from '../markdown-table.js';
 import { type CellResult, faultNames, type Mode } from './matrix.js';
 import type { MatrixRun } from './workers.js';
-
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(head), line(head.map(() => '-')), ...rows.map(line)].join('\n');
-}
 
 export function matrixReport(run: MatrixRun): string {
   const { results } = run;
@@ -17,7 +12,7 @@ export function matrixReport(run: MatrixRun): string {
     `${results.length} cells, none skipped: ${results.length - ended} gave the result of the run without faults, ${ended} ended with a documented error, ${broken} broke a promise. ` +
       `Requests that were tried again: ${sum(results.map(({ retries }) => retries))}. Of the cells that ended with an error, ${tagged(results)} left a tag. ` +
       `${run.debugLines} lines of debug log, ${sum(results.map(({ logLines }) => logLines))} lines as \`--log-file\` has them (plain and JSON, errors with all causes), and all errors and events as a library sees them, were searched for the password and for every token: ${run.leaks.length} hits.`,
-    table(
+    markdownTable(
       ['fault', 'what happens'],
       Object.entries(FAULTS).map(([name, what]) => [`\`${name}\``, what]),
     ),
@@ -45,7 +40,7 @@ function sum(numbers: readonly number[]): number {
 function modeTable(results: readonly CellResult[], mode: Mode): string {
   const of = results.filter(({ cell }) => cell.mode === mode);
   const kinds = [...new Set(of.map(({ cell }) => cell.kind))];
-  return table(
+  return markdownTable(
     ['request', ...faultNames().map((name) => `\`${name}\``)],
     kinds.map((kind) => [
       kind,
@@ -79,7 +74,7 @@ function sentences(results: readonly CellResult[]): string {
     const key = `${outcome}\t${general(message ?? '')}`;
     rows.set(key, (rows.get(key) ?? new Set()).add(`\`${cell.fault}\``));
   }
-  return table(
+  return markdownTable(
     ['code', 'sentence', 'faults'],
     [...rows]
       .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -98,7 +93,7 @@ function foreignHeaders(results: readonly CellResult[]): string {
       rows.set(key, (rows.get(key) ?? new Set()).add(`${method} (${way})`));
     }
   }
-  return table(
+  return markdownTable(
     ['header', 'value', 'with'],
     [...rows]
       .sort(([a], [b]) => (a < b ? -1 : 1))

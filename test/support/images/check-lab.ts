@@ -7,7 +7,7 @@ import type { ConvertOptions } from '../../../src/convert/options.js';
 import type { Descriptor } from '../../../src/oci/descriptor.js';
 import { parseDigest, sha256 } from '../../../src/oci/digest.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
-import { MemoryStore, type Json } from '../../unit/check/memory-store.js';
+import { MemoryStore, type Json } from '../registries/memory-store.js';
 
 export interface SourceFamily {
   readonly manifest: string;

@@ -6,7 +6,8 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { projectRoot } from '../project.js';
 
 export const REFERENCE_OPTIONS = ['v6-zstd', 'v6-none', 'v6-zstd-64k', 'v6-zstd-2m'] as const;
 export type ReferenceOption = (typeof REFERENCE_OPTIONS)[number];
@@ -28,8 +29,8 @@ export interface ReferenceDigests {
   readonly layers: readonly string[];
 }
 
-const folder = findFolder();
-export const fixturesFolder = dirname(folder);
+export const fixturesFolder = join(projectRoot, 'fixtures');
+const folder = join(fixturesFolder, 'reference');
 
 export function referenceText(...path: readonly string[]): string {
   return readFileSync(join(folder, ...path), 'utf8');
@@ -76,13 +77,4 @@ function sourcesFolder(): string {
     rmSync(fresh, { recursive: true });
   }
   return made;
-}
-
-/** Above the compiled test, wherever that lies. */
-function findFolder(): string {
-  for (let at = import.meta.dirname; ; at = dirname(at)) {
-    const here = join(at, 'fixtures', 'reference');
-    if (existsSync(join(here, 'sources.json'))) return here;
-    if (at === dirname(at)) throw new Error('no fixtures/reference above the tests');
-  }
 }

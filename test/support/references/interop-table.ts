@@ -1,5 +1,5 @@
 /** All registries × all clients, and the table of them for docs/reliability.md. */
-import { table } from '../faults/report.js';
+import { markdownTable } from '../markdown-table.js';
 import { CLIENTS, exchange, REGISTRIES } from './interop.js';
 
 export interface Meeting {
@@ -53,7 +53,7 @@ export async function meetAll(
 export function meetingsReport(meetings: readonly Meeting[]): string {
   const clients = [...new Set(meetings.map(({ client }) => client))];
   const registries = [...new Set(meetings.map(({ registry }) => registry))];
-  return table(
+  return markdownTable(
     ['registry', ...clients],
     registries.map((registry) => [
       registry,

@@ -6,19 +6,12 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { findCommand } from '../needs.js';
+import { projectRoot } from '../project.js';
 
-/** The folder of the project, wherever the compiled tests are. */
-export const projectRoot = findRoot(import.meta.dirname);
 const toolFolder = join(projectRoot, '.cache', 'tools');
-
-function findRoot(from: string): string {
-  const parent = dirname(from);
-  if (existsSync(join(from, 'native', 'Cargo.toml')) || parent === from) return from;
-  return findRoot(parent);
-}
 
 export interface RunOptions {
   readonly input?: string | Uint8Array | undefined;

@@ -5,7 +5,7 @@ import { detectAlternative, Detector } from '../../../src/check/detect.js';
 import { decodeIndex, GoJsonError } from '../../../src/check/go-json.js';
 import { parseDigest, sha256, type Digest } from '../../../src/oci/digest.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
-import { MemoryStore, putMerged, type Json } from './memory-store.js';
+import { MemoryStore, putMerged, type Json } from '../../support/registries/memory-store.js';
 
 function digestsOf(store: MemoryStore): readonly [oci: Digest, nydus: Digest] {
   const bytes = store.root === undefined ? undefined : store.content.get(store.root.digest);

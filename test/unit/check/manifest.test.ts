@@ -9,7 +9,13 @@ import { loadReference, type NydusSubject } from '../../../src/check/subject.js'
 import { parseDigest, type Digest } from '../../../src/oci/digest.js';
 import { ANNOTATION, MEDIA } from '../../../src/oci/media-types.js';
 import { allPlatforms } from '../../../src/oci/platform.js';
-import { MemoryStore, putMerged, putSource, type Json, type MergedParts } from './memory-store.js';
+import {
+  MemoryStore,
+  putMerged,
+  putSource,
+  type Json,
+  type MergedParts,
+} from '../../support/registries/memory-store.js';
 
 async function run<S>(rules: readonly Rule<S>[], subject: S): Promise<Finding[]> {
   const found: Finding[] = [];

@@ -3,7 +3,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkImage } from '../../../src/check/check.js';
 import { ANNOTATION, MEDIA } from '../../../src/oci/media-types.js';
-import { MemoryStore, putMerged, type Json, type MergedParts } from './memory-store.js';
+import {
+  MemoryStore,
+  putMerged,
+  type Json,
+  type MergedParts,
+} from '../../support/registries/memory-store.js';
 
 /** Only these: the images of the memory store have no bootstrap to read. */
 const LOOKED_AT = /^(?:MANIFEST|CONFIG|DETECT|INDEX)-/;

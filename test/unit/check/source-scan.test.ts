@@ -12,7 +12,7 @@ import { allPlatforms } from '../../../src/oci/platform.js';
 import type { FetchOptions } from '../../../src/registry/stores/store.js';
 import { converted, OCI, putImage, sourceImage } from '../../support/images/check-lab.js';
 import { file, layer } from '../../support/images/tar.js';
-import { MemoryStore } from './memory-store.js';
+import { MemoryStore } from '../../support/registries/memory-store.js';
 
 const LAYERS = [layer(file('a', 'lower')), layer(file('b', 'upper'))];
 

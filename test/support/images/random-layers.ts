@@ -15,7 +15,7 @@ import {
   symlink,
   type TarFields,
   type TarItem,
-} from '../support/images/tar.js';
+} from './tar.js';
 
 /** Numbers that look random (mulberry32), the same for the same seed. */
 export class Random {

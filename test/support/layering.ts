@@ -1,0 +1,67 @@
+/**
+ * The modules of `src`, each with the modules and packages that it may import. `test/unit/layering.test.ts` holds the
+ * imports to this table, and `npm run docs` writes it into docs/ARCHITECTURE.md.
+ */
+export interface Module {
+  readonly name: string;
+  /** What the module does, for the table in docs/ARCHITECTURE.md. */
+  readonly purpose: string;
+  readonly mayImport: readonly string[];
+  /** Packages of npm. Few modules share one, so that replacing a package stays a local change. */
+  readonly packages: readonly string[];
+}
+
+const BASE = ['oci', 'errors'];
+const CONTENT = ['native', 'merge', 'registry', 'rafs-builder', 'io', 'reporter', ...BASE];
+const EVERYTHING = ['convert', 'check', 'look', 'embedded-registry', ...CONTENT];
+
+export const MODULES: readonly Module[] = [
+  module('errors', 'every failure as a class, with a sentence and a hint', []),
+  module(
+    'oci',
+    'references, digests, descriptors, manifests and configs',
+    ['errors'],
+    ['valibot', 'jsonc-parser'],
+  ),
+  module('reporter', 'the events of a running conversion, as types', ['oci']),
+  module('io', 'streams, files, tar, retries and byte budgets', ['reporter', ...BASE]),
+  module(
+    'rafs-builder',
+    'RAFS structures: layouts, readers, rules and dumps; it knows no HTTP and no addon',
+    BASE,
+  ),
+  module('merge', 'layers to one tree, for looking and comparing', ['rafs-builder', ...BASE]),
+  module('native', 'the border to the Rust addon', ['rafs-builder', 'reporter', ...BASE]),
+  module(
+    'registry',
+    'images in registries, layouts and archives; it knows no RAFS',
+    ['io', 'reporter', ...BASE],
+    ['undici', 'valibot', 'smol-toml', 'tar-stream'],
+  ),
+  module('embedded-registry', 'a registry of our own, for demonstrations and tests', ['io', ...BASE]),
+  module('look', 'lists and reads inside an image', CONTENT, ['tar-stream']),
+  module('convert', 'plans and makes a Nydus image', CONTENT, ['jsonc-parser', 'tar-stream']),
+  module('check', 'judges an image, alone or beside its source', ['look', ...CONTENT], ['jsonc-parser']),
+  module(
+    'cli',
+    'the command line: the only module that knows flags, the environment and the terminal',
+    EVERYTHING,
+    ['commander', 'ora', 'chalk'],
+  ),
+  module('index', 'the surface of the library', EVERYTHING),
+];
+
+function module(
+  name: string,
+  purpose: string,
+  mayImport: readonly string[],
+  packages: readonly string[] = [],
+): Module {
+  return { name, purpose, mayImport, packages };
+}
+
+/** How far above the ground a module stands: one more than the highest module that it may import. */
+export function heightOf(name: string): number {
+  const below = MODULES.find((module) => module.name === name)?.mayImport ?? [];
+  return below.length === 0 ? 0 : 1 + Math.max(...below.map(heightOf));
+}
