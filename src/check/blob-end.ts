@@ -2,7 +2,8 @@
 import { FormatError } from '../errors.js';
 import { collect } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import { decodeTarHeader, TAR_HEADER_SIZE } from '../rafs-builder/blob/section-header.js';
+import { TAR_HEADER_SIZE } from '../rafs-builder/layout/blob.js';
+import { decodeTarHeader } from '../rafs-builder/blob/section-header.js';
 import type { ContentSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 

@@ -5,10 +5,16 @@
 import { createHash } from 'node:crypto';
 import { decompress } from '../native/index.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import { blobMetaHeader } from '../rafs-builder/blob/meta.js';
+import {
+  blobMetaHeader,
+  SECTIONS,
+  TAR_HEADER_SIZE,
+  tarHeader,
+  tocEntry,
+  tocFlags,
+  type TocEntry,
+} from '../rafs-builder/layout/blob.js';
 import type { AnyStruct } from '../rafs-builder/layout/struct.js';
-import { TAR_HEADER_SIZE, tarHeader } from '../rafs-builder/blob/section-header.js';
-import { SECTIONS, tocEntry, tocFlags, type TocEntry } from '../rafs-builder/blob/toc.js';
 import type { ContentSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { BlobEnd, frameFault, MAX_TAIL, Window } from './blob-end.js';

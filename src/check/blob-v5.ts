@@ -5,8 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Descriptor } from '../oci/descriptor.js';
-import { TAR_HEADER_SIZE, tarHeader } from '../rafs-builder/blob/section-header.js';
-import { SECTIONS, tocFlags } from '../rafs-builder/blob/toc.js';
+import { SECTIONS, TAR_HEADER_SIZE, tarHeader, tocFlags } from '../rafs-builder/layout/blob.js';
 import { blobFeatures } from '../rafs-builder/layout/v6.js';
 import type { ChunkRecord } from '../rafs-builder/model/tree.js';
 import type { ContentSource } from '../registry/stores/store.js';

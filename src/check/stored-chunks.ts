@@ -5,16 +5,15 @@
 import { UnsupportedError } from '../errors.js';
 import { inPieces } from '../rafs-builder/read/v6/hot-code.js';
 import { digestHex } from '../oci/digest.js';
+import { SECTIONS, type BlobMetaHeader } from '../rafs-builder/layout/blob.js';
 import {
   blobMetaFile,
   parseChunkMetas,
   readBlobMetaHeader,
-  type BlobMetaHeader,
   type ChunkExtent,
 } from '../rafs-builder/blob/meta.js';
 import type { ChunkExtents } from '../rafs-builder/blob/chunk-extents.js';
 import { roundUp } from '../rafs-builder/layout/struct.js';
-import { SECTIONS } from '../rafs-builder/blob/toc.js';
 import {
   type BlobRecord,
   type ChunkNumbers,

@@ -2,8 +2,9 @@
 import { open, readFile } from 'node:fs/promises';
 import { FormatError, LocalIoError } from '../errors.js';
 import { decompress } from '../native/index.js';
+import { SECTIONS, tocFlags } from '../rafs-builder/layout/blob.js';
 import { endsWithTarHeader } from '../rafs-builder/blob/section-header.js';
-import { SECTIONS, parseToc, TOC_READ_SIZE, tocFlags } from '../rafs-builder/blob/toc.js';
+import { parseToc, TOC_READ_SIZE } from '../rafs-builder/blob/toc.js';
 
 /** The constant that Nydus puts on metadata it reads into memory (RAFS_MAX_METADATA_SIZE). */
 const MAX_BOOTSTRAP_SIZE = 2 ** 31;

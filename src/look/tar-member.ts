@@ -11,7 +11,7 @@ import type { ByteStream } from '../io/streams.js';
 import { openImageScanner } from '../native/index.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { RawPath } from '../oci/raw-name.js';
-import { TAR_HEADER_SIZE } from '../rafs-builder/blob/section-header.js';
+import { TAR_HEADER_SIZE } from '../rafs-builder/layout/blob.js';
 import type { ChunkRecord } from '../rafs-builder/model/tree.js';
 import { sniffCompression } from '../registry/stores/archive-file.js';
 import { readFileRange } from '../registry/stores/layout.js';

@@ -1,9 +1,17 @@
-/** The packed tables that cross from the addon, little-endian. Their layout is written down in native/core/src/table.rs. */
+/** Decodes the packed tables that cross from the addon, and packs chunk records for it: rafs-builder/layout/wire.ts. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { InternalError } from '../errors.js';
 import { inPieces, keepShape } from '../rafs-builder/read/v6/hot-code.js';
 import type { RawName, RawPath } from '../oci/raw-name.js';
 import type { ChunkExtents } from '../rafs-builder/blob/chunk-extents.js';
+import {
+  chunkRecord,
+  chunkRecordFlags,
+  ENTRY_KINDS,
+  entryHead,
+  reference,
+  xattrHead,
+} from '../rafs-builder/layout/wire.js';
 import { CHUNK_NOTE, type ChunkNotes } from '../rafs-builder/model/sparse.js';
 import {
   type ChunkNumbers,
@@ -20,11 +28,40 @@ import {
   type Xattr,
 } from '../rafs-builder/model/tree.js';
 
-const ENTRY_HEAD = 64;
-const REFERENCE = 8;
-const CHUNK_RECORD = 64;
-const FLAG_COMPRESSED = 1;
-const FLAG_CRC = 2;
+// Offsets are constants of the module: a layer has a hundred thousand entries and chunks, and each is read field by field.
+const {
+  kind: KIND,
+  mode: MODE,
+  uid: UID,
+  gid: GID,
+  mtimeNsec: MTIME_NSEC,
+  mtime: MTIME,
+  size: SIZE,
+  offset: OFFSET,
+  major: MAJOR,
+  minor: MINOR,
+  pathLength: PATH_LENGTH,
+  linkLength: LINK_LENGTH,
+  xattrCount: XATTR_COUNT,
+  referenceCount: REFERENCE_COUNT,
+} = entryHead.offset;
+const { nameLength: NAME_LENGTH, valueLength: VALUE_LENGTH } = xattrHead.offset;
+const { layer: LAYER, index: INDEX } = reference.offset;
+const {
+  digest: DIGEST,
+  crc32: CRC32,
+  uncompressedSize: UNCOMPRESSED_SIZE,
+  compressedSize: COMPRESSED_SIZE,
+  flags: FLAGS,
+  compressedOffset: COMPRESSED_OFFSET,
+  uncompressedOffset: UNCOMPRESSED_OFFSET,
+} = chunkRecord.offset;
+const ENTRY_HEAD = entryHead.size;
+const XATTR_HEAD = xattrHead.size;
+const REFERENCE = reference.size;
+const CHUNK_RECORD = chunkRecord.size;
+const { COMPRESSED: FLAG_COMPRESSED, HAS_CRC32: FLAG_CRC } = chunkRecordFlags.bits;
+
 const TWO_32 = 2 ** 32;
 
 /** Most entries have none. */
@@ -79,8 +116,8 @@ class EntryDecoder {
     const head = this.#at;
     this.#at += ENTRY_HEAD;
     // Latin1 is one character a byte, which is what RawPath promises.
-    const path = this.#text(bytes.readUInt32LE(head + 48)) as RawPath;
-    return { path, offset: readU64(bytes, head + 32), body: this.#body(head) };
+    const path = this.#text(bytes.readUInt32LE(head + PATH_LENGTH)) as RawPath;
+    return { path, offset: readU64(bytes, head + OFFSET), body: this.#body(head) };
   }
 
   /** Both buffers must have been used up: else the two sides disagree about the layout. */
@@ -93,35 +130,35 @@ class EntryDecoder {
   /** Every kind is written out: spreading what they share costs more than all the rest of a conversion in JavaScript. */
   #body(head: number): LayerEntry['body'] {
     const bytes = this.#bytes;
-    const kind = bytes.readUInt8(head);
-    const mode = bytes.readUInt16LE(head + 2);
-    const uid = bytes.readUInt32LE(head + 4);
-    const gid = bytes.readUInt32LE(head + 8);
-    const mtimeNsec = bytes.readUInt32LE(head + 12);
-    const mtime = readI64(bytes, head + 16);
-    const target = this.#text(bytes.readUInt32LE(head + 52)) as RawPath; // as for paths
-    const xattrs = this.#xattrs(bytes.readUInt32LE(head + 56));
-    const chunks = this.#chunks(bytes.readUInt32LE(head + 60));
+    const kind = bytes.readUInt8(head + KIND);
+    const mode = bytes.readUInt16LE(head + MODE);
+    const uid = bytes.readUInt32LE(head + UID);
+    const gid = bytes.readUInt32LE(head + GID);
+    const mtimeNsec = bytes.readUInt32LE(head + MTIME_NSEC);
+    const mtime = readI64(bytes, head + MTIME);
+    const target = this.#text(bytes.readUInt32LE(head + LINK_LENGTH)) as RawPath; // as for paths
+    const xattrs = this.#xattrs(bytes.readUInt32LE(head + XATTR_COUNT));
+    const chunks = this.#chunks(bytes.readUInt32LE(head + REFERENCE_COUNT));
     const layer = this.#layer;
     switch (kind) {
-      case 0: {
-        const size = readU64(bytes, head + 24);
+      case ENTRY_KINDS.file: {
+        const size = readU64(bytes, head + SIZE);
         return { kind: 'file', mode, uid, gid, mtime, mtimeNsec, xattrs, layer, size, chunks };
       }
-      case 1:
+      case ENTRY_KINDS.directory:
         return { kind: 'directory', mode, uid, gid, mtime, mtimeNsec, xattrs, layer, implied: false };
-      case 2:
+      case ENTRY_KINDS.symlink:
         return { kind: 'symlink', mode, uid, gid, mtime, mtimeNsec, xattrs, layer, target };
-      case 3:
+      case ENTRY_KINDS.hardlink:
         return { kind: 'hardlink', target };
-      case 4:
-      case 5: {
-        const device = kind === 4 ? 'char' : 'block';
-        const major = bytes.readUInt32LE(head + 40);
-        const minor = bytes.readUInt32LE(head + 44);
+      case ENTRY_KINDS.char:
+      case ENTRY_KINDS.block: {
+        const device = kind === ENTRY_KINDS.char ? 'char' : 'block';
+        const major = bytes.readUInt32LE(head + MAJOR);
+        const minor = bytes.readUInt32LE(head + MINOR);
         return { kind: device, mode, uid, gid, mtime, mtimeNsec, xattrs, layer, major, minor };
       }
-      case 6:
+      case ENTRY_KINDS.fifo:
         return { kind: 'fifo', mode, uid, gid, mtime, mtimeNsec, xattrs, layer };
       default:
         throw new InternalError(`entry kind ${kind} from the addon is unknown`);
@@ -137,9 +174,9 @@ class EntryDecoder {
   #xattrs(count: number): readonly Xattr[] {
     if (count === 0) return NO_XATTRS;
     return Array.from({ length: count }, () => {
-      const nameLength = this.#bytes.readUInt32LE(this.#at);
-      const valueLength = this.#bytes.readUInt32LE(this.#at + 4);
-      this.#at += 8;
+      const nameLength = this.#bytes.readUInt32LE(this.#at + NAME_LENGTH);
+      const valueLength = this.#bytes.readUInt32LE(this.#at + VALUE_LENGTH);
+      this.#at += XATTR_HEAD;
       const name = this.#text(nameLength) as RawName; // as for paths
       const start = this.#at;
       this.#at += valueLength;
@@ -160,7 +197,8 @@ class EntryDecoder {
   #nextReference(): ChunkRef {
     const at = this.#reference;
     this.#reference += REFERENCE;
-    return chunkRef(this.#references.readUInt32LE(at), this.#references.readUInt32LE(at + 4));
+    const references = this.#references;
+    return chunkRef(references.readUInt32LE(at + LAYER), references.readUInt32LE(at + INDEX));
   }
 }
 
@@ -183,7 +221,7 @@ export class PackedChunkTable implements ChunkTable {
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
-    this.digests = new StridedDigests(bytes, 0, CHUNK_RECORD);
+    this.digests = new StridedDigests(bytes, DIGEST, CHUNK_RECORD);
   }
 
   get length(): number {
@@ -194,30 +232,30 @@ export class PackedChunkTable implements ChunkTable {
     if (!Number.isInteger(index) || index < 0 || index >= this.length) {
       throw new InternalError(`chunk ${index} of ${this.length} was asked for`);
     }
-    const at = index * CHUNK_RECORD;
+    const at = index * CHUNK_RECORD + DIGEST;
     return { digest: this.bytes.subarray(at, at + DIGEST_SIZE), ...this.numbers(index) };
   }
 
   numbers(index: number): ChunkNumbers {
     const { bytes } = this;
     const at = index * CHUNK_RECORD;
-    const flags = bytes.readUInt32LE(at + 44);
+    const flags = bytes.readUInt32LE(at + FLAGS);
     return {
-      crc32: (flags & FLAG_CRC) === 0 ? undefined : bytes.readUInt32LE(at + 32),
+      crc32: (flags & FLAG_CRC) === 0 ? undefined : bytes.readUInt32LE(at + CRC32),
       compressed: (flags & FLAG_COMPRESSED) !== 0,
-      compressedOffset: readU64(bytes, at + 48),
-      compressedSize: bytes.readUInt32LE(at + 40),
-      uncompressedOffset: readU64(bytes, at + 56),
-      uncompressedSize: bytes.readUInt32LE(at + 36),
+      compressedOffset: readU64(bytes, at + COMPRESSED_OFFSET),
+      compressedSize: bytes.readUInt32LE(at + COMPRESSED_SIZE),
+      uncompressedOffset: readU64(bytes, at + UNCOMPRESSED_OFFSET),
+      uncompressedSize: bytes.readUInt32LE(at + UNCOMPRESSED_SIZE),
     };
   }
 
   uncompressedOffset(index: number): number {
-    return readU64(this.bytes, index * CHUNK_RECORD + 56);
+    return readU64(this.bytes, index * CHUNK_RECORD + UNCOMPRESSED_OFFSET);
   }
 
   uncompressedSize(index: number): number {
-    return this.bytes.readUInt32LE(index * CHUNK_RECORD + 36);
+    return this.bytes.readUInt32LE(index * CHUNK_RECORD + UNCOMPRESSED_SIZE);
   }
 
   /** What a blob tells of its chunks, with what bootstraps alone do. Of a chunk that none tells of, sizes tell how it is stored. */
@@ -226,7 +264,7 @@ export class PackedChunkTable implements ChunkTable {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     inPieces(extents.length, (from, to) => {
       for (let index = from; index < to; index++) {
-        copyPacked(digests, index, bytes, index * CHUNK_RECORD);
+        copyPacked(digests, index, bytes, index * CHUNK_RECORD + DIGEST);
         writeExtent(view, extents, notes, index);
       }
     });
@@ -239,7 +277,7 @@ export class PackedChunkTable implements ChunkTable {
     const bytes = Buffer.alloc(table.length * CHUNK_RECORD);
     for (let index = 0; index < table.length; index++) {
       const at = index * CHUNK_RECORD;
-      copyDigest(table, index, bytes, at);
+      copyDigest(table, index, bytes, at + DIGEST);
       writeNumbers(bytes, at, chunkNumbers(table, index));
     }
     return new PackedChunkTable(bytes);
@@ -261,22 +299,22 @@ function writeExtent(view: DataView, extents: ChunkExtents, notes: ChunkNotes, i
   const note = notes.flags[index] ?? 0;
   const compressed = note === 0 ? stored !== size : (note & CHUNK_NOTE.compressed) !== 0;
   const hasCrc = (note & CHUNK_NOTE.crc32) !== 0;
-  view.setUint32(at + 32, hasCrc ? (notes.crc32[index] ?? 0) : 0, true);
-  view.setUint32(at + 36, size, true);
-  view.setUint32(at + 40, stored, true);
-  view.setUint32(at + 44, (compressed ? FLAG_COMPRESSED : 0) | (hasCrc ? FLAG_CRC : 0), true);
-  setU64(view, at + 48, extents.compressedOffset[index] ?? 0);
-  setU64(view, at + 56, extents.uncompressedOffset[index] ?? 0);
+  view.setUint32(at + CRC32, hasCrc ? (notes.crc32[index] ?? 0) : 0, true);
+  view.setUint32(at + UNCOMPRESSED_SIZE, size, true);
+  view.setUint32(at + COMPRESSED_SIZE, stored, true);
+  view.setUint32(at + FLAGS, (compressed ? FLAG_COMPRESSED : 0) | (hasCrc ? FLAG_CRC : 0), true);
+  setU64(view, at + COMPRESSED_OFFSET, extents.compressedOffset[index] ?? 0);
+  setU64(view, at + UNCOMPRESSED_OFFSET, extents.uncompressedOffset[index] ?? 0);
 }
 
 function writeNumbers(bytes: Buffer, at: number, chunk: ChunkNumbers): void {
-  bytes.writeUInt32LE(chunk.crc32 ?? 0, at + 32);
-  bytes.writeUInt32LE(chunk.uncompressedSize, at + 36);
-  bytes.writeUInt32LE(chunk.compressedSize, at + 40);
+  bytes.writeUInt32LE(chunk.crc32 ?? 0, at + CRC32);
+  bytes.writeUInt32LE(chunk.uncompressedSize, at + UNCOMPRESSED_SIZE);
+  bytes.writeUInt32LE(chunk.compressedSize, at + COMPRESSED_SIZE);
   const flags = (chunk.compressed ? FLAG_COMPRESSED : 0) | (chunk.crc32 === undefined ? 0 : FLAG_CRC);
-  bytes.writeUInt32LE(flags, at + 44);
-  writeU64(bytes, at + 48, chunk.compressedOffset);
-  writeU64(bytes, at + 56, chunk.uncompressedOffset);
+  bytes.writeUInt32LE(flags, at + FLAGS);
+  writeU64(bytes, at + COMPRESSED_OFFSET, chunk.compressedOffset);
+  writeU64(bytes, at + UNCOMPRESSED_OFFSET, chunk.uncompressedOffset);
 }
 
 function writeU64(bytes: Buffer, at: number, value: number): void {

@@ -5,8 +5,8 @@ import { formatFinding } from '../../src/check/finding.js';
 import { allPlatforms } from '../../src/oci/platform.js';
 import { sha256 } from '../../src/oci/digest.js';
 import { MEDIA } from '../../src/oci/media-types.js';
-import { TAR_HEADER_SIZE } from '../../src/rafs-builder/blob/section-header.js';
-import { parseToc, SECTIONS, TOC_READ_SIZE, tocEntry } from '../../src/rafs-builder/blob/toc.js';
+import { SECTIONS, TAR_HEADER_SIZE, tocEntry } from '../../src/rafs-builder/layout/blob.js';
+import { parseToc, TOC_READ_SIZE } from '../../src/rafs-builder/blob/toc.js';
 import { char, dir, fifo, file, hardlink, layer, symlink, whiteout } from '../support/images/tar.js';
 import { MemoryStore, type Json } from '../support/registries/memory-store.js';
 import {

@@ -4,9 +4,9 @@
  */
 import { createHash } from 'node:crypto';
 import { type Digest, digestHex } from '../../src/oci/digest.js';
+import { SECTIONS, tocEntry, tocFlags, type TocEntry } from '../../src/rafs-builder/layout/blob.js';
 import { blobMetaFile, encodeBlobMetaHeader, encodeChunkMetas } from '../../src/rafs-builder/blob/meta.js';
 import { encodeTarHeader } from '../../src/rafs-builder/blob/section-header.js';
-import { SECTIONS, type TocEntry, tocEntry, tocFlags } from '../../src/rafs-builder/blob/toc.js';
 import {
   type BlobRecord,
   type ChunkTable,

@@ -1,92 +1,127 @@
-/** native/layout: what the addon's writer and its judge need of the layout tables, as constants. */
-import { blobMetaHeader, chunkMeta, META_MAGIC } from '../../src/rafs-builder/blob/meta.js';
-import type { AnyStruct, FlagInfo } from '../../src/rafs-builder/layout/struct.js';
-import { GNU_MAGIC, REGULAR, tarHeader } from '../../src/rafs-builder/blob/section-header.js';
-import { SECTIONS, tocEntry, tocFlags } from '../../src/rafs-builder/blob/toc.js';
+/**
+ * native/layout: every table of src/rafs-builder/layout as Rust constants, a file for each module of tables. The writer
+ * and the judge in the addon take their offsets from it, so a number is written down in TypeScript and nowhere else.
+ */
+import * as blob from '../../src/rafs-builder/layout/blob.js';
+import type { AnyStruct, FlagSet } from '../../src/rafs-builder/layout/struct.js';
+import * as v5 from '../../src/rafs-builder/layout/v5.js';
 import * as v6 from '../../src/rafs-builder/layout/v6.js';
+import * as wire from '../../src/rafs-builder/layout/wire.js';
 
-const STRUCTS: readonly AnyStruct[] = [
-  v6.superBlock,
-  v6.extendedSuperBlock,
-  v6.deviceSlot,
-  v6.blobEntry,
-  v6.prefetchEntry,
-  v6.inodeExtended,
-  v6.inodeCompact,
-  v6.xattrHeader,
-  v6.xattrEntry,
-  v6.chunkIndexEntry,
-  v6.dirent,
-  v6.chunkInfo,
-  chunkMeta,
-  blobMetaHeader,
-  tarHeader,
-  tocEntry,
-];
+/** The files of native/layout/src by name. */
+export const LAYOUT_FILES: Readonly<Record<string, () => string>> = {
+  'v6.rs': () =>
+    source('The bootstrap of RAFS v6, an EROFS image.', v6, [
+      ...numbers(v6, {
+        BLOCK_SIZE: 'usize',
+        SLOT_SIZE: 'usize',
+        SUPER_OFFSET: 'usize',
+        EXTENDED_SUPER_OFFSET: 'usize',
+        DEVICE_TABLE_OFFSET: 'usize',
+        ROOT_NID: 'u32',
+        SUPER_MAGIC: 'u32',
+        FEATURE_COMPAT_RAFS_V6: 'u32',
+        FEATURE_INCOMPAT: 'u32',
+        MAX_BLOBS: 'usize',
+        MAX_NAME_LENGTH: 'usize',
+        MAX_SYMLINK_LENGTH: 'usize',
+        MAX_DEPTH: 'usize',
+        LAYOUT_PLAIN: 'u16',
+        LAYOUT_INLINE: 'u16',
+        LAYOUT_CHUNKS: 'u16',
+        CHUNK_FORMAT_INDEXES: 'u32',
+      }),
+      `/// The id by which a bootstrap names the blob that it is a section of.`,
+      `pub const OWN_BLOB_ID: &[u8; 64] = b"${v6.OWN_BLOB_ID}";`,
+      '',
+      ...numberModule('compressor', 'Numbers of compressors.', v6.COMPRESSORS, 'u32'),
+      ...numberModule('digester', 'Numbers of digesters.', v6.DIGESTERS, 'u32'),
+      ...typeModule('mode', 'File types in the mode of an inode.', (type) => v6.FILE_TYPES[type].mode, 'u16'),
+      ...typeModule(
+        'dirent_type',
+        'File types in directory entries.',
+        (type) => v6.FILE_TYPES[type].dirent,
+        'u8',
+      ),
+      '/// Number, prefix, and whether it is a whole name.',
+      `pub const XATTR_PREFIXES: [(u8, &[u8], bool); ${v6.XATTR_PREFIXES.length}] = [`,
+      ...v6.XATTR_PREFIXES.map(({ index, prefix, whole }) => `    (${index}, b"${prefix}", ${whole}),`),
+      '];',
+      '',
+    ]),
+  'v5.rs': () =>
+    source('The bootstrap of RAFS v5; its chunk records are those of v6.', v5, [
+      ...numbers(v5, {
+        SUPER_SIZE: 'usize',
+        SUPER_MAGIC: 'u32',
+        VERSION: 'u32',
+        ALIGNMENT: 'usize',
+        ROOT_INO: 'u64',
+        INODE_UNIT: 'usize',
+        COUNTED_BLOCK: 'u64',
+        NO_DEVICE: 'u32',
+      }),
+      `/// The only name of an inode with a slash in it.`,
+      `pub const ROOT_NAME: &[u8] = b"${v5.ROOT_NAME}";`,
+      '',
+    ]),
+  'blob.rs': () =>
+    source('The sections of a RAFS blob, of either version.', blob, [
+      ...numbers(blob, { META_MAGIC: 'u32', REGULAR: 'u8' }),
+      `/// In the header behind each section.`,
+      `pub const GNU_MAGIC: &[u8] = b"${blob.GNU_MAGIC}";`,
+      '',
+      '/// Names of the sections.',
+      'pub mod section {',
+      ...Object.entries(blob.SECTIONS).flatMap(([name, text]) => [
+        `    /// \`${text}\`.`,
+        `    pub const ${shout(name)}: &[u8] = b"${text}";`,
+      ]),
+      '}',
+      '',
+    ]),
+  'wire.rs': () =>
+    source(
+      'The packed records of a scanned layer, which cross to TypeScript and from there to the judge.',
+      wire,
+      numberModule('entry_kind', 'Kinds of entries.', wire.ENTRY_KINDS, 'u8'),
+    ),
+};
 
-const FLAGS = [v6.superFlags, v6.blobFeatures, v6.chunkFlags, tocFlags];
-
-/** Numbers without a table of their own, by Rust type. */
-const NUMBERS: readonly (readonly [name: string, type: string, value: number])[] = [
-  ['BLOCK_SIZE', 'usize', v6.BLOCK_SIZE],
-  ['SLOT_SIZE', 'usize', v6.SLOT_SIZE],
-  ['SUPER_OFFSET', 'usize', v6.SUPER_OFFSET],
-  ['EXTENDED_SUPER_OFFSET', 'usize', v6.EXTENDED_SUPER_OFFSET],
-  ['DEVICE_TABLE_OFFSET', 'usize', v6.DEVICE_TABLE_OFFSET],
-  ['ROOT_NID', 'u32', v6.ROOT_NID],
-  ['SUPER_MAGIC', 'u32', v6.SUPER_MAGIC],
-  ['FEATURE_COMPAT_RAFS_V6', 'u32', v6.FEATURE_COMPAT_RAFS_V6],
-  ['FEATURE_INCOMPAT', 'u32', v6.FEATURE_INCOMPAT],
-  ['MAX_BLOBS', 'usize', v6.MAX_BLOBS],
-  ['MAX_NAME_LENGTH', 'usize', v6.MAX_NAME_LENGTH],
-  ['MAX_SYMLINK_LENGTH', 'usize', v6.MAX_SYMLINK_LENGTH],
-  ['MAX_DEPTH', 'usize', v6.MAX_DEPTH],
-  ['LAYOUT_PLAIN', 'u16', v6.LAYOUT_PLAIN],
-  ['LAYOUT_INLINE', 'u16', v6.LAYOUT_INLINE],
-  ['LAYOUT_CHUNKS', 'u16', v6.LAYOUT_CHUNKS],
-  ['CHUNK_FORMAT_INDEXES', 'u32', v6.CHUNK_FORMAT_INDEXES],
-  ['META_MAGIC', 'u32', META_MAGIC],
-  ['REGULAR', 'u8', REGULAR],
-];
-
-export function layoutSource(): string {
+/** A file: numbers and names as given, then every structure and every set of flags that the module of tables exports. */
+function source(about: string, tables: object, constants: readonly string[]): string {
+  const exported = Object.entries(tables);
   return [
-    '//! Written by tools/docs/main.ts from the tables in src/rafs-builder. Do not edit: npm run docs.',
+    `//! ${about}`,
     '//!',
-    '//! Where fields stand and what numbers mean on disk. Every table is here whole, used or not.',
+    '//! Written by tools/docs/main.ts from the tables in src/rafs-builder/layout. Do not edit: npm run docs.',
     '',
-    '#![allow(missing_docs)]',
-    '',
-    ...NUMBERS.map(([name, type, value]) => `pub const ${name}: ${type} = ${hex(value)};`),
-    `pub const OWN_BLOB_ID: &[u8; 64] = b"${v6.OWN_BLOB_ID}";`,
-    `pub const GNU_MAGIC: &[u8] = b"${GNU_MAGIC}";`,
-    '',
-    ...STRUCTS.flatMap(structModule),
-    ...FLAGS.flatMap(flagModule),
-    ...numberModule('compressor', v6.COMPRESSORS),
-    ...numberModule('digester', v6.DIGESTERS),
-    ...typeModule('mode', (type) => v6.FILE_TYPES[type].mode, 'u16'),
-    ...typeModule('dirent_type', (type) => v6.FILE_TYPES[type].dirent, 'u8'),
-    '/// Names of a blob’s sections.',
-    'pub mod section {',
-    ...Object.entries(SECTIONS).map(([name, text]) => `    pub const ${shout(name)}: &[u8] = b"${text}";`),
-    '}',
-    '',
-    '/// Number, prefix, and whether it is a whole name.',
-    `pub const XATTR_PREFIXES: [(u8, &[u8], bool); ${v6.XATTR_PREFIXES.length}] = [`,
-    ...v6.XATTR_PREFIXES.map(({ index, prefix, whole }) => `    (${index}, b"${prefix}", ${whole}),`),
-    '];',
-    '',
+    ...constants,
+    ...exported.flatMap(([name, table]) => (isStruct(table) ? structModule(name, table) : [])),
+    ...exported.flatMap(([name, table]) => (isFlagSet(table) ? flagModule(name, table) : [])),
   ].join('\n');
 }
 
-function structModule({ name, size, fields }: AnyStruct): string[] {
+function isStruct(table: unknown): table is AnyStruct {
+  return typeof table === 'object' && table !== null && 'fields' in table && 'purpose' in table;
+}
+
+function isFlagSet(table: unknown): table is FlagSet<string> {
+  return typeof table === 'object' && table !== null && 'rows' in table && 'bits' in table;
+}
+
+/** Reserved bytes get no constant: nothing reads or writes them. */
+function structModule(name: string, { purpose, size, fields }: AnyStruct): string[] {
   const offsets = fields
-    .filter(({ name: field }) => !/^reserved|^padding/.test(field))
-    .map(({ name: field, offset }) => `    pub const ${fieldName(field)}: usize = ${hex(offset)};`);
+    .filter(({ reserved }) => !reserved)
+    .flatMap(({ name: field, offset, type, meaning }) => [
+      `    /// ${type}: ${meaning}`,
+      `    pub const ${fieldName(field)}: usize = ${hex(offset)};`,
+    ]);
   return [
-    `/// \`${name}\`.`,
+    `/// ${purpose}`,
     `pub mod ${snake(name)} {`,
+    '    /// Bytes of the whole structure.',
     `    pub const SIZE: usize = ${size};`,
     ...offsets,
     '}',
@@ -99,25 +134,43 @@ function fieldName(field: string): string {
   return field === 'size' ? 'SIZE_FIELD' : shout(field);
 }
 
-function flagModule({ name, rows }: { readonly name: string; readonly rows: readonly FlagInfo[] }): string[] {
-  const bits = rows.map((row) => `    pub const ${row.name}: u32 = ${hex(row.value)};`);
-  return [`/// \`${name}\`.`, `pub mod ${snake(name)} {`, ...bits, '}', ''];
+function flagModule(name: string, { name: title, rows }: FlagSet<string>): string[] {
+  const bits = rows.flatMap((row) => [
+    `    /// ${row.meaning}`,
+    `    pub const ${row.name}: u32 = ${hex(row.value)};`,
+  ]);
+  return [`/// ${title}.`, `pub mod ${snake(name)} {`, ...bits, '}', ''];
 }
 
-function numberModule(name: string, table: Readonly<Record<string, number>>): string[] {
-  const rows = Object.entries(table).map(([key, value]) => `    pub const ${shout(key)}: u32 = ${value};`);
-  return [`pub mod ${name} {`, ...rows, '}', ''];
+/** Constants of a module of tables, by the Rust type that the Rust code wants. */
+function numbers<T extends object>(tables: T, types: Readonly<Partial<Record<keyof T, string>>>): string[] {
+  const values = new Map<string, unknown>(Object.entries(tables));
+  return Object.entries(types).map(
+    ([name, type]) => `pub const ${name}: ${String(type)} = ${hex(Number(values.get(name)))};`,
+  );
+}
+
+function numberModule(
+  name: string,
+  about: string,
+  table: Readonly<Record<string, number>>,
+  type: string,
+): string[] {
+  const rows = Object.entries(table).map(
+    ([key, value]) => `    pub const ${shout(key)}: ${type} = ${value};`,
+  );
+  return [`/// ${about}`, `pub mod ${name} {`, ...rows, '}', ''];
 }
 
 type FileType = keyof typeof v6.FILE_TYPES;
 
-function typeModule(name: string, number: (type: FileType) => number, type: string): string[] {
+function typeModule(name: string, about: string, number: (type: FileType) => number, type: string): string[] {
   const types = Object.keys(v6.FILE_TYPES) as FileType[]; // its own keys
   const rows = types.map((key) => `    pub const ${shout(key)}: ${type} = ${hex(number(key))};`);
-  return [`pub mod ${name} {`, ...rows, '}', ''];
+  return [`/// ${about}`, `pub mod ${name} {`, ...rows, '}', ''];
 }
 
-/** As rustc’s lints want long literals. */
+/** Long literals grouped as rustc's lints demand. */
 function hex(value: number): string {
   const digits = value.toString(16).toUpperCase();
   const groups = digits.length <= 4 ? [digits] : (digits.padStart(8, '0').match(/.{4}/g) ?? []);

@@ -6,17 +6,15 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AUDIT_RULES } from '../../src/rafs-builder/rules/audit.js';
-import { blobMetaHeader, chunkMeta } from '../../src/rafs-builder/blob/meta.js';
+import * as blob from '../../src/rafs-builder/layout/blob.js';
 import type { AnyStruct, FlagInfo } from '../../src/rafs-builder/layout/struct.js';
-import { tarHeader } from '../../src/rafs-builder/blob/section-header.js';
-import { tocEntry, tocFlags } from '../../src/rafs-builder/blob/toc.js';
 import * as v5 from '../../src/rafs-builder/layout/v5.js';
 import * as v6 from '../../src/rafs-builder/layout/v6.js';
 import { DEVIATIONS } from '../deviations.js';
 import { layeringSection } from './architecture.js';
 import { checksPage } from './checks.js';
 import { clientsPage } from './clients.js';
-import { layoutSource } from './layout.js';
+import { LAYOUT_FILES } from './layout.js';
 import { withSection } from './page-section.js';
 import { markdownTable } from '../../test/support/markdown-table.js';
 
@@ -26,7 +24,9 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/clients.md': clientsPage,
   'docs/ARCHITECTURE.md': () =>
     withSection(readFileSync('docs/ARCHITECTURE.md', 'utf8'), 'layering', layeringSection()),
-  'native/layout/src/lib.rs': layoutSource,
+  ...Object.fromEntries(
+    Object.entries(LAYOUT_FILES).map(([name, page]) => [`native/layout/src/${name}`, page]),
+  ),
 };
 
 async function main(args: readonly string[]): Promise<number> {
@@ -75,9 +75,13 @@ function render(): string {
   return [
     HEAD,
     BLOB,
-    ...[tarHeader, tocEntry].map(structure),
-    flagTable(tocFlags),
-    ...[chunkMeta, blobMetaHeader].map(structure),
+    ...[blob.tarHeader, blob.tocEntry].map(structure),
+    flagTable(blob.tocFlags),
+    ...[blob.chunkMeta, blob.blobMetaHeader].map(structure),
+    BLOB_META_V2,
+    structure(blob.chunkMetaV2),
+    flagTable(blob.chunkMetaV2Flags),
+    ...[blob.batchContext, blob.zranContext].map(structure),
     BOOTSTRAP,
     ...[v6.superBlock, v6.extendedSuperBlock, v6.deviceSlot, v6.blobEntry, v6.prefetchEntry].map(structure),
     INODES,
@@ -170,6 +174,12 @@ the digest of \`image.blob\` covers its tar header too, and its uncompressed siz
 the SHA-256 of the whole file, so its own bootstrap cannot know it and says 64 × \`x\`; its \`compressedSize\` there is the offset of
 \`image.boot\`, and stays so in the merged bootstrap. The image's bootstrap layer carries, for each blob with chunks, the file
 \`<id>.blob.meta\`: the records uncompressed, zero padded to 4096, and the header, exactly nydusd's cache file.`;
+
+const BLOB_META_V2 = `### Records of version 2
+
+Not written, and read only by their layout. Blobs with the feature CHUNK_INFO_V2 (batches of small chunks, inflate contexts of an
+original layer, encryption) have records of 24 bytes, and the contexts follow them: \`BatchContext\` or \`ZranContext\`, then the
+dictionaries of the latter. All of it is compressed as one.`;
 
 const BOOTSTRAP = `## Bootstrap
 

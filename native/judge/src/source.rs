@@ -1,7 +1,8 @@
-//! The entries of source layers as the scanner packs them (native/core/src/table), read in place.
+//! The entries of source layers as the scanner packs them (`nydus_layout::wire`), read in place.
 
 use crate::bytes::{array, holds, i64_at, slice, u16_at, u32_at, u64_at};
 use crate::inode::{Kind, Xattr};
+use crate::layout::wire::{chunk_record, entry_head, entry_kind, reference, xattr_head};
 
 /// What a scan of one layer gave.
 pub struct ScannedLayer<'a> {
@@ -12,11 +13,6 @@ pub struct ScannedLayer<'a> {
     /// Records of chunks.
     pub chunks: &'a [u8],
 }
-
-const HEAD: usize = 64;
-const REFERENCE: usize = 8;
-const CHUNK_RECORD: usize = 64;
-const CHUNK_SIZE: usize = 36;
 
 /// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +45,7 @@ impl Entry {
             };
             let told = Told { bytes, head };
             head = told.xattrs()?.1;
-            references += told.count(60)? * REFERENCE;
+            references += told.count(entry_head::REFERENCE_COUNT)? * reference::SIZE;
             all.push(entry);
         }
         holds(references == layer.references.len())?;
@@ -64,15 +60,16 @@ impl Entry {
 
     /// Digest and length of every chunk of a file.
     pub fn chunks<'a>(self, layers: &[ScannedLayer<'a>]) -> Option<Vec<(&'a [u8], u32)>> {
-        let count = self.told(layers)?.count(60)?;
+        let count = self.told(layers)?.count(entry_head::REFERENCE_COUNT)?;
         let layer = layers.get(usize::try_from(self.layer).ok()?)?;
         let first = usize::try_from(self.references).ok()?;
-        slice(layer.references, first, count * REFERENCE)?
-            .chunks_exact(REFERENCE)
-            .map(|reference| {
-                let of = layers.get(usize::try_from(u32_at(reference, 0)?).ok()?)?;
-                let record = usize::try_from(u32_at(reference, 4)?).ok()? * CHUNK_RECORD;
-                Some((slice(of.chunks, record, 32)?, u32_at(of.chunks, record + CHUNK_SIZE)?))
+        slice(layer.references, first, count * reference::SIZE)?
+            .chunks_exact(reference::SIZE)
+            .map(|packed| {
+                let of = layers.get(usize::try_from(u32_at(packed, reference::LAYER)?).ok()?)?;
+                let record = usize::try_from(u32_at(packed, reference::INDEX)?).ok()? * chunk_record::SIZE;
+                let digest = slice(of.chunks, record + chunk_record::DIGEST, 32)?;
+                Some((digest, u32_at(of.chunks, record + chunk_record::UNCOMPRESSED_SIZE)?))
             })
             .collect()
     }
@@ -87,14 +84,14 @@ pub struct Told<'a> {
 
 impl<'a> Told<'a> {
     pub fn kind(&self) -> Option<EntryKind> {
-        let kind = match array::<1>(self.bytes, self.head)?[0] {
-            0 => Kind::File,
-            1 => Kind::Directory,
-            2 => Kind::Symlink,
-            3 => return Some(EntryKind::Hardlink),
-            4 => Kind::Char,
-            5 => Kind::Block,
-            6 => Kind::Fifo,
+        let kind = match array::<1>(self.bytes, self.head + entry_head::KIND)?[0] {
+            entry_kind::FILE => Kind::File,
+            entry_kind::DIRECTORY => Kind::Directory,
+            entry_kind::SYMLINK => Kind::Symlink,
+            entry_kind::HARDLINK => return Some(EntryKind::Hardlink),
+            entry_kind::CHAR => Kind::Char,
+            entry_kind::BLOCK => Kind::Block,
+            entry_kind::FIFO => Kind::Fifo,
             _ => return None,
         };
         Some(EntryKind::Inode(kind))
@@ -102,42 +99,50 @@ impl<'a> Told<'a> {
 
     /// Permission bits.
     pub fn mode(&self) -> Option<u16> {
-        u16_at(self.bytes, self.head + 2)
+        u16_at(self.bytes, self.head + entry_head::MODE)
     }
 
     pub fn owner(&self) -> Option<(u32, u32)> {
-        Some((self.word(4)?, self.word(8)?))
+        Some((self.word(entry_head::UID)?, self.word(entry_head::GID)?))
     }
 
     pub fn mtime(&self) -> Option<(i64, u32)> {
-        Some((i64_at(self.bytes, self.head + 16)?, self.word(12)?))
+        Some((i64_at(self.bytes, self.head + entry_head::MTIME)?, self.word(entry_head::MTIME_NSEC)?))
     }
 
     pub fn size(&self) -> Option<u64> {
-        u64_at(self.bytes, self.head + 24)
+        u64_at(self.bytes, self.head + entry_head::SIZE_FIELD)
     }
 
     pub fn device(&self) -> Option<(u32, u32)> {
-        Some((self.word(40)?, self.word(44)?))
+        Some((self.word(entry_head::MAJOR)?, self.word(entry_head::MINOR)?))
     }
 
     pub fn path(&self) -> Option<&'a [u8]> {
-        slice(self.bytes, self.head + HEAD, self.count(48)?)
+        slice(self.bytes, self.head + entry_head::SIZE, self.count(entry_head::PATH_LENGTH)?)
     }
 
     /// Of symlinks, and the path that a hard link names.
     pub fn target(&self) -> Option<&'a [u8]> {
-        slice(self.bytes, self.head + HEAD + self.count(48)?, self.count(52)?)
+        slice(
+            self.bytes,
+            self.head + entry_head::SIZE + self.count(entry_head::PATH_LENGTH)?,
+            self.count(entry_head::LINK_LENGTH)?,
+        )
     }
 
     /// By name, and where the entry ends.
     pub fn xattrs(&self) -> Option<(Vec<Xattr<'a>>, usize)> {
         let mut found = Vec::new();
-        let mut at = self.head + HEAD + self.count(48)? + self.count(52)?;
+        let mut at = self.head
+            + entry_head::SIZE
+            + self.count(entry_head::PATH_LENGTH)?
+            + self.count(entry_head::LINK_LENGTH)?;
         holds(at <= self.bytes.len())?;
-        for _ in 0..self.count(56)? {
-            let (name, value) = (count_at(self.bytes, at)?, count_at(self.bytes, at + 4)?);
-            at += 8;
+        for _ in 0..self.count(entry_head::XATTR_COUNT)? {
+            let name = count_at(self.bytes, at + xattr_head::NAME_LENGTH)?;
+            let value = count_at(self.bytes, at + xattr_head::VALUE_LENGTH)?;
+            at += xattr_head::SIZE;
             found.push((slice(self.bytes, at, name)?.to_vec(), slice(self.bytes, at + name, value)?));
             at += name + value;
         }

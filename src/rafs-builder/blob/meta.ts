@@ -5,57 +5,12 @@
 import { FormatError } from '../../errors.js';
 import { inPieces } from '../read/v6/hot-code.js';
 import { ChunkExtents } from './chunk-extents.js';
-import { at, reserved, roundUp, struct, u32, u64, type StructOf } from '../layout/struct.js';
+import { blobMetaHeader, type BlobMetaHeader, chunkMeta, META_MAGIC } from '../layout/blob.js';
+import { roundUp } from '../layout/struct.js';
 import { chunkNumbers, type ChunkRecord, type ChunkTable } from '../model/tree.js';
 import { BLOCK_SIZE, MAX_COMPRESSED_SIZE, MAX_UNCOMPRESSED_SIZE } from '../layout/v6.js';
 
 const TWO_32 = 2 ** 32;
-export const META_MAGIC = 0xb10b_b10b;
-
-export const chunkMeta = struct(
-  'ChunkMeta',
-  16,
-  'One chunk in `blob.meta` (version 1); bits of two 64-bit words.',
-  {
-    uncompressedLow: at(
-      0,
-      u32,
-      'bits 8–11: bits 20–23 of uncompressed size − 1; bits 12–31: those of the uncompressed offset',
-    ),
-    uncompressedHigh: at(
-      4,
-      u32,
-      'bits 0–11: bits 32–43 of the uncompressed offset; bits 12–31: low 20 bits of uncompressed size − 1',
-    ),
-    compressedLow: at(8, u32, 'bits 0–31 of the compressed offset'),
-    compressedHigh: at(
-      12,
-      u32,
-      'bits 0–7: bits 32–39 of the compressed offset; bits 8–11: bits 20–23 of compressed size − 1; bits 12–31: its low 20 bits',
-    ),
-  },
-);
-
-export const blobMetaHeader = struct(
-  'BlobMetaHeader',
-  4096,
-  'Behind the chunk records in `blob.meta`, never compressed.',
-  {
-    magic: at(0x000, u32, '0xB10BB10B'),
-    features: at(0x004, u32, 'BlobFeatures, as in the blob’s own bootstrap'),
-    compressor: at(0x008, u32, 'of the records: 0 when compression did not shrink them'),
-    entries: at(0x00c, u32, 'number of records'),
-    offset: at(0x010, u64, 'of the records in the blob'),
-    compressedSize: at(0x018, u64, 'of the records as stored'),
-    uncompressedSize: at(0x020, u64, '16 a record'),
-    tableOffset: at(0x028, u64, '0: no table of contexts'),
-    tableSize: at(0x030, u64, '0'),
-    tableCount: at(0x038, u32, '0'),
-    reserved: at(0x03c, reserved(4032), 'zero'),
-    magic2: at(0xffc, u32, '0xB10BB10B'),
-  },
-);
-export type BlobMetaHeader = StructOf<typeof blobMetaHeader>;
 
 /** Reading and writing go field by field: a blob has a hundred thousand records. */
 const {

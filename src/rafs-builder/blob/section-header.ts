@@ -3,34 +3,10 @@
  * padded: a blob is read from its end. (Nydus builder/src/core/blob.rs, write_tar_header.)
  */
 import { FormatError } from '../../errors.js';
-import { at, bytes, reserved, struct, text, u8 } from '../layout/struct.js';
+import { GNU_MAGIC, REGULAR, TAR_HEADER_SIZE, tarHeader } from '../layout/blob.js';
 
-export const TAR_HEADER_SIZE = 512;
-export const GNU_MAGIC = 'ustar  ';
-export const REGULAR = 0x30;
 /** Eleven octal digits hold less than this; bigger sizes are binary, big-endian, with the top bit of the field set. */
 const OCTAL_LIMIT = 8 ** 11;
-
-export const tarHeader = struct(
-  'TarHeader',
-  TAR_HEADER_SIZE,
-  'Follows each section of a RAFS blob and tells its name and size.',
-  {
-    name: at(0, text(100), 'name of the section before it'),
-    owner: at(100, reserved(24), 'mode, uid and gid: NUL bytes, not digits'),
-    size: at(
-      124,
-      bytes(12),
-      'size of the section: 11 octal digits and NUL; from 8 GiB on binary, big-endian, top bit set',
-    ),
-    mtime: at(136, text(12), '00000000000'),
-    checksum: at(148, text(8), '7 octal digits: sum of the 512 bytes, these 8 taken as blanks'),
-    type: at(156, u8, '0x30: a regular file'),
-    linkName: at(157, reserved(100), 'zero'),
-    magic: at(257, text(8), '"ustar", two blanks, NUL'),
-    reserved: at(265, reserved(247), 'zero'),
-  },
-);
 
 /** The header that follows a section of `size` bytes. */
 export function encodeTarHeader(name: string, size: number): Buffer {

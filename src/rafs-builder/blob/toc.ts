@@ -1,39 +1,7 @@
 /** Table of contents of a RAFS blob, its last section: where the others are and what they digest to. */
 import { FormatError } from '../../errors.js';
-import { at, bytes, flags, reserved, struct, text, u32, u64, type StructOf } from '../layout/struct.js';
-import { decodeTarHeader, TAR_HEADER_SIZE } from './section-header.js';
-
-export const tocEntry = struct('TocEntry', 128, 'One section in `rafs.blob.toc`.', {
-  flags: at(0x00, u32, 'TocFlags: exactly one'),
-  reserved: at(0x04, reserved(4), 'zero'),
-  name: at(0x08, text(16), 'may use all 16 characters'),
-  digest: at(
-    0x18,
-    bytes(32),
-    'SHA-256 of the uncompressed content; of image.blob: of the data and the tar header behind it',
-  ),
-  offset: at(0x38, u64, 'from the start of the blob'),
-  compressedSize: at(0x40, u64, 'as stored'),
-  uncompressedSize: at(0x48, u64, 'image.blob: of the uncompressed address space'),
-  reserved2: at(0x50, reserved(48), 'zero; old builders left garbage, readers must not look'),
-});
-export type TocEntry = StructOf<typeof tocEntry>;
-
-export const tocFlags = flags('TocFlags', {
-  NONE: [1, 'stored as it is'],
-  ZSTD: [2, 'zstd'],
-  LZ4_BLOCK: [4, 'lz4 block'],
-});
-
-/** Names of the sections, in the order of the blob; `blob.meta.header` is the end of the section `blob.meta`. */
-export const SECTIONS = {
-  data: 'image.blob',
-  meta: 'blob.meta',
-  metaHeader: 'blob.meta.header',
-  digests: 'blob.digest',
-  bootstrap: 'image.boot',
-  toc: 'rafs.blob.toc',
-} as const;
+import { SECTIONS, TAR_HEADER_SIZE, tocEntry, tocFlags, type TocEntry } from '../layout/blob.js';
+import { decodeTarHeader } from './section-header.js';
 
 /** Nydus' readers look no farther back than this. */
 export const TOC_READ_SIZE = 4096;

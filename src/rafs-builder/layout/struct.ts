@@ -157,6 +157,8 @@ export interface FieldInfo {
   readonly offset: number;
   readonly size: number;
   readonly type: string;
+  /** True for bytes without meaning. */
+  readonly reserved: boolean;
   readonly meaning: string;
 }
 
@@ -215,6 +217,7 @@ export function struct<const F extends Fields>(
     offset: f.offset,
     size: f.type.size,
     type: f.type.label,
+    reserved: f.type.reserved,
     meaning: f.meaning,
   }));
   const valued = list.filter((f) => !f.type.reserved);

@@ -1,13 +1,16 @@
 /** What each byte of a bootstrap and of the end of a blob belongs to: the field of a structure, or a run of bytes by name. */
-import { blobMetaHeader, chunkMeta } from '../../../src/rafs-builder/blob/meta.js';
-import type { RafsImage } from '../../../src/rafs-builder/index.js';
-import type { AnyStruct } from '../../../src/rafs-builder/layout/struct.js';
 import {
-  decodeTarHeader,
+  blobMetaHeader,
+  chunkMeta,
+  SECTIONS,
   TAR_HEADER_SIZE,
   tarHeader,
-} from '../../../src/rafs-builder/blob/section-header.js';
-import { parseToc, SECTIONS, tocEntry } from '../../../src/rafs-builder/blob/toc.js';
+  tocEntry,
+} from '../../../src/rafs-builder/layout/blob.js';
+import type { RafsImage } from '../../../src/rafs-builder/index.js';
+import type { AnyStruct } from '../../../src/rafs-builder/layout/struct.js';
+import { decodeTarHeader } from '../../../src/rafs-builder/blob/section-header.js';
+import { parseToc } from '../../../src/rafs-builder/blob/toc.js';
 import { locateV5 } from '../../../src/rafs-builder/show/locate-v5.js';
 import { locateV6 } from '../../../src/rafs-builder/show/locate-v6.js';
 

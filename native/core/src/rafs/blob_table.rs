@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
+use super::layout::wire::chunk_record;
 use super::layout::{OWN_BLOB_ID, blob_features};
 use super::store::{Kind, Store};
 use super::tree::Tree;
 use super::walk::Walk;
 use crate::dict::Place;
 use crate::error::{Error, Result};
-use crate::table::{CHUNK_RECORD, ChunkRecord};
+use crate::table::{ChunkRecord, PackedChunk};
 
 /// One data blob as blob table and device table tell it. Sizes and offsets in bytes.
 #[derive(Clone, Debug)]
@@ -55,7 +56,7 @@ pub struct Blob {
 impl Blob {
     /// Chunks that it stores.
     pub fn chunk_count(&self) -> usize {
-        self.chunks.len() / CHUNK_RECORD
+        self.chunks.len() / chunk_record::SIZE
     }
 
     /// One of them.
@@ -73,8 +74,8 @@ impl Blob {
         self.packed(index)?.get(..32)
     }
 
-    fn packed(&self, index: u32) -> Option<&[u8; CHUNK_RECORD]> {
-        self.chunks.as_chunks::<CHUNK_RECORD>().0.get(index as usize)
+    fn packed(&self, index: u32) -> Option<&PackedChunk> {
+        self.chunks.as_chunks().0.get(index as usize)
     }
 }
 

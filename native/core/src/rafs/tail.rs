@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::blob_meta::{self, MetaHeader};
 use super::blob_table::{BlobRecord, own_id};
 use super::bytes::put as put_at;
+use super::layout::wire::chunk_record;
 use super::layout::{blob_features, blob_meta_header, compressor, section, toc_entry, toc_flags};
 use super::tar_header::tar_header;
 use crate::blob::{Blob, Spool};
 use crate::compress::{Compression, Compressor};
 use crate::digest::{Digest, Sha256Stream, sha256};
 use crate::error::Result;
-use crate::table::CHUNK_RECORD;
 
 /// Features of a blob with its bootstrap inside, digests and table of contents.
 const OWN_FEATURES: u32 = blob_features::ALIGNED
@@ -152,9 +152,9 @@ impl<'a> TailWriter<'a> {
         let offset = self.blob.size();
         let mut hash = Sha256Stream::default();
         let mut piece = Vec::with_capacity(CHUNKS_AT_ONCE * 32);
-        for chunks in records.chunks(CHUNKS_AT_ONCE * CHUNK_RECORD) {
+        for chunks in records.chunks(CHUNKS_AT_ONCE * chunk_record::SIZE) {
             piece.clear();
-            for record in chunks.as_chunks::<CHUNK_RECORD>().0 {
+            for record in chunks.as_chunks::<{ chunk_record::SIZE }>().0 {
                 piece.extend_from_slice(record.split_at(32).0);
             }
             hash.update(&piece);

@@ -1,8 +1,13 @@
 //! Chunk records, packed and read back.
 
-use super::{CHUNK_RECORD, FLAG_COMPRESSED, FLAG_CRC, put_u32};
+use nydus_layout::wire::{chunk_record, chunk_record_flags};
+
+use super::set;
 use crate::digest::{Digest, Fingerprint};
 use crate::error::{Error, Result};
+
+/// A chunk record as it crosses.
+pub type PackedChunk = [u8; chunk_record::SIZE];
 
 /// Readers take no blob beyond these (2^40 stored, 2^44 of address space).
 const MAX_COMPRESSED: u64 = 1 << 40;
@@ -22,7 +27,8 @@ pub struct ChunkRecords {
 impl ChunkRecords {
     /// The next chunk in index order: `stored` bytes of it follow the chunk before.
     pub fn push(&mut self, chunk: &Fingerprint, stored: u32, compressed: bool) -> Result<()> {
-        self.add(chunk, stored, if compressed { FLAG_CRC | FLAG_COMPRESSED } else { FLAG_CRC })
+        let kind = if compressed { chunk_record_flags::COMPRESSED } else { 0 };
+        self.add(chunk, stored, chunk_record_flags::HAS_CRC32 | kind)
     }
 
     /// The next chunk of a scan, which stores nothing and computes no checksum.
@@ -31,10 +37,15 @@ impl ChunkRecords {
     }
 
     fn add(&mut self, chunk: &Fingerprint, stored: u32, flags: u32) -> Result<()> {
-        self.records.extend(chunk.digest);
-        put_u32(&mut self.records, &[chunk.crc32, chunk.len, stored, flags]);
-        self.records.extend(self.compressed_end.to_le_bytes());
-        self.records.extend(self.uncompressed_end.to_le_bytes());
+        let mut record: PackedChunk = [0; chunk_record::SIZE];
+        set(&mut record, chunk_record::DIGEST, chunk.digest);
+        set(&mut record, chunk_record::CRC32, chunk.crc32.to_le_bytes());
+        set(&mut record, chunk_record::UNCOMPRESSED_SIZE, chunk.len.to_le_bytes());
+        set(&mut record, chunk_record::COMPRESSED_SIZE, stored.to_le_bytes());
+        set(&mut record, chunk_record::FLAGS, flags.to_le_bytes());
+        set(&mut record, chunk_record::COMPRESSED_OFFSET, self.compressed_end.to_le_bytes());
+        set(&mut record, chunk_record::UNCOMPRESSED_OFFSET, self.uncompressed_end.to_le_bytes());
+        self.records.extend_from_slice(&record);
         self.compressed_end += u64::from(stored);
         self.uncompressed_end += u64::from(chunk.len).next_multiple_of(ALIGNMENT);
         if self.compressed_end > MAX_COMPRESSED || self.uncompressed_end > MAX_UNCOMPRESSED {
@@ -57,7 +68,7 @@ impl ChunkRecords {
 
     /// Number of chunks.
     pub const fn count(&self) -> usize {
-        self.records.len() / CHUNK_RECORD
+        self.records.len() / chunk_record::SIZE
     }
 
     /// The records as they cross, taken out.
@@ -88,32 +99,35 @@ pub struct ChunkRecord {
 impl ChunkRecord {
     /// All records of a packed table; what does not fill a record at its end is left out.
     pub fn iter(table: &[u8]) -> impl Iterator<Item = Self> + '_ {
-        table.as_chunks::<CHUNK_RECORD>().0.iter().map(Self::decode)
+        table.as_chunks().0.iter().map(Self::decode)
     }
 
     /// Where a packed record says that its chunk starts in the uncompressed address space.
-    pub fn uncompressed_offset_of(record: &[u8; CHUNK_RECORD]) -> u64 {
-        record.last_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    pub fn uncompressed_offset_of(record: &PackedChunk) -> u64 {
+        u64::from_le_bytes(get(record, chunk_record::UNCOMPRESSED_OFFSET))
     }
 
     /// One record.
-    pub fn decode(record: &[u8; CHUNK_RECORD]) -> Self {
-        let (words, _) = record.as_chunks::<4>();
-        let word = |at: usize| words.get(at).map_or(0, |word| u32::from_le_bytes(*word));
-        let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 1)) << 32;
-        let mut digest = Digest::default();
-        digest.copy_from_slice(record.split_at(32).0);
-        let flags = word(11);
+    pub fn decode(record: &PackedChunk) -> Self {
+        let word = |at: usize| u32::from_le_bytes(get(record, at));
+        let long = |at: usize| u64::from_le_bytes(get(record, at));
+        let flags = word(chunk_record::FLAGS);
         Self {
-            digest,
-            crc32: (flags & FLAG_CRC != 0).then(|| word(8)),
-            uncompressed_size: word(9),
-            compressed_size: word(10),
-            compressed: flags & FLAG_COMPRESSED != 0,
-            compressed_offset: long(12),
-            uncompressed_offset: long(14),
+            digest: get(record, chunk_record::DIGEST),
+            crc32: (flags & chunk_record_flags::HAS_CRC32 != 0).then(|| word(chunk_record::CRC32)),
+            uncompressed_size: word(chunk_record::UNCOMPRESSED_SIZE),
+            compressed_size: word(chunk_record::COMPRESSED_SIZE),
+            compressed: flags & chunk_record_flags::COMPRESSED != 0,
+            compressed_offset: long(chunk_record::COMPRESSED_OFFSET),
+            uncompressed_offset: long(chunk_record::UNCOMPRESSED_OFFSET),
         }
     }
+}
+
+/// Bytes of a field at its offset; zeros outside of the record, where no table has a field.
+#[inline]
+fn get<const N: usize>(record: &PackedChunk, at: usize) -> [u8; N] {
+    record.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0; N])
 }
 
 #[cfg(test)]

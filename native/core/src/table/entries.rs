@@ -1,6 +1,8 @@
 //! Entries and references of a layer, packed.
 
-use super::{Promised, put_u32};
+use nydus_layout::wire::{entry_head, entry_kind, reference, xattr_head};
+
+use super::{Promised, set};
 use crate::archive::{Entry, EntryKind};
 use crate::dict::Place;
 
@@ -14,27 +16,42 @@ pub struct EntryTable {
 impl EntryTable {
     /// Appends an entry that has been let in; its references follow by `push_reference`, file after file.
     pub fn push(&mut self, entry: &Entry, promised: Promised) {
+        let mut head = [0; entry_head::SIZE];
+        set(&mut head, entry_head::KIND, [kind_number(entry.kind)]);
+        set(&mut head, entry_head::MODE, entry.mode.to_le_bytes());
+        set(&mut head, entry_head::UID, entry.uid.to_le_bytes());
+        set(&mut head, entry_head::GID, entry.gid.to_le_bytes());
+        set(&mut head, entry_head::MTIME_NSEC, entry.mtime_nsec.to_le_bytes());
+        set(&mut head, entry_head::MTIME, entry.mtime.to_le_bytes());
+        set(&mut head, entry_head::SIZE_FIELD, entry.size.to_le_bytes());
+        set(&mut head, entry_head::OFFSET, entry.offset.to_le_bytes());
+        set(&mut head, entry_head::MAJOR, entry.major.to_le_bytes());
+        set(&mut head, entry_head::MINOR, entry.minor.to_le_bytes());
+        set(&mut head, entry_head::PATH_LENGTH, len_bytes(&entry.path));
+        set(&mut head, entry_head::LINK_LENGTH, len_bytes(&entry.link));
+        let xattrs = u32::try_from(entry.xattrs.len()).unwrap_or(u32::MAX);
+        set(&mut head, entry_head::XATTR_COUNT, xattrs.to_le_bytes());
+        set(&mut head, entry_head::REFERENCE_COUNT, promised.count.to_le_bytes());
         let out = &mut self.entries;
-        out.extend([kind_number(entry.kind), 0]);
-        out.extend(entry.mode.to_le_bytes());
-        put_u32(out, &[entry.uid, entry.gid, entry.mtime_nsec]);
-        out.extend(entry.mtime.to_le_bytes());
-        out.extend(entry.size.to_le_bytes());
-        out.extend(entry.offset.to_le_bytes());
-        put_u32(out, &[entry.major, entry.minor, len_u32(&entry.path), len_u32(&entry.link)]);
-        put_u32(out, &[u32::try_from(entry.xattrs.len()).unwrap_or(u32::MAX), promised.count]);
-        out.extend(&entry.path);
-        out.extend(&entry.link);
+        out.extend_from_slice(&head);
+        out.extend_from_slice(&entry.path);
+        out.extend_from_slice(&entry.link);
         for (name, value) in &entry.xattrs {
-            put_u32(out, &[len_u32(name), len_u32(value)]);
-            out.extend(name);
-            out.extend(value);
+            let mut head = [0; xattr_head::SIZE];
+            set(&mut head, xattr_head::NAME_LENGTH, len_bytes(name));
+            set(&mut head, xattr_head::VALUE_LENGTH, len_bytes(value));
+            out.extend_from_slice(&head);
+            out.extend_from_slice(name);
+            out.extend_from_slice(value);
         }
     }
 
     /// The next reference, in file order.
     pub fn push_reference(&mut self, place: Place) {
-        put_u32(&mut self.references, &[place.layer, place.index]);
+        let mut packed = [0; reference::SIZE];
+        set(&mut packed, reference::LAYER, place.layer.to_le_bytes());
+        set(&mut packed, reference::INDEX, place.index.to_le_bytes());
+        self.references.extend_from_slice(&packed);
     }
 
     /// Entries and references as they cross.
@@ -45,19 +62,19 @@ impl EntryTable {
 
 const fn kind_number(kind: EntryKind) -> u8 {
     match kind {
-        EntryKind::File => 0,
-        EntryKind::Directory => 1,
-        EntryKind::Symlink => 2,
-        EntryKind::Hardlink => 3,
-        EntryKind::Char => 4,
-        EntryKind::Block => 5,
-        EntryKind::Fifo => 6,
+        EntryKind::File => entry_kind::FILE,
+        EntryKind::Directory => entry_kind::DIRECTORY,
+        EntryKind::Symlink => entry_kind::SYMLINK,
+        EntryKind::Hardlink => entry_kind::HARDLINK,
+        EntryKind::Char => entry_kind::CHAR,
+        EntryKind::Block => entry_kind::BLOCK,
+        EntryKind::Fifo => entry_kind::FIFO,
     }
 }
 
-/// The entry's total was checked against 2 GiB before.
-fn len_u32(bytes: &[u8]) -> u32 {
-    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+/// `EntryLimits` has bounded an entry's bytes together at 2 GiB, so each length fits.
+fn len_bytes(bytes: &[u8]) -> [u8; 4] {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes()
 }
 
 #[cfg(test)]

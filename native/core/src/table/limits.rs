@@ -1,6 +1,8 @@
 //! What one layer may hold, whoever keeps it.
 
-use super::{ENTRY_HEAD, MAX_CHUNKS};
+use nydus_layout::wire::{entry_head, xattr_head};
+
+use super::MAX_CHUNKS;
 use crate::archive::{Entry, EntryKind};
 use crate::error::{Error, Result};
 
@@ -46,8 +48,9 @@ impl EntryLimits {
             let message = format!("{}: modification time {} is out of range", place(entry), entry.mtime);
             return Err(Error::format_at(message, &entry.path, entry.offset));
         }
-        let names: usize = entry.xattrs.iter().map(|(name, value)| 8 + name.len() + value.len()).sum();
-        self.bytes += ENTRY_HEAD + entry.path.len() + entry.link.len() + names;
+        let names: usize =
+            entry.xattrs.iter().map(|(name, value)| xattr_head::SIZE + name.len() + value.len()).sum();
+        self.bytes += entry_head::SIZE + entry.path.len() + entry.link.len() + names;
         if self.bytes > MAX_ENTRY_BYTES {
             let reason = format!("layer's names and attributes exceed {MAX_ENTRY_BYTES} bytes");
             return Err(too_much(entry, &reason));

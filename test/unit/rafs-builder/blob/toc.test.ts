@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FormatError } from '../../../../src/errors.js';
+import { tocEntry } from '../../../../src/rafs-builder/layout/blob.js';
 import { encodeTarHeader } from '../../../../src/rafs-builder/blob/section-header.js';
-import { parseToc, tocEntry } from '../../../../src/rafs-builder/blob/toc.js';
+import { parseToc } from '../../../../src/rafs-builder/blob/toc.js';
 
 const NAME = 'rafs.blob.toc';
 
