@@ -1,14 +1,19 @@
 /**
- * Every failure of ours: a sentence for a person, a class and a stable `code` for a program, an exit code for a shell.
- * Programs test `code` or the class; nothing matches message text.
+ * The failures that this package throws: a sentence for a person, a class and a stable `code` for a program, an exit code for a
+ * shell. Programs test `code` or the class; nothing matches message text. No message names a command-line flag, since most
+ * programs have none: what can be done is a `remedy`.
  */
+import type { Remedy, Side } from './remedy.js';
 
-/** Exit codes of the command. 1 means "the answer is no" (faults found, no such path), 130 "interrupted". */
+/** Exit codes of the command. 1 means that the answer is no (faults found, no such path), 130 that the run was interrupted. */
 export type ExitCode = 1 | 2 | 3 | 4 | 5 | 6 | 70 | 130;
 
-export interface ErrorOptionsWithHint {
-  /** What the user can try; one line, no full stop. */
+export interface NydusErrorOptions {
+  /** Advice that holds in every program; one line, no full stop. */
   readonly hint?: string | undefined;
+  /** Advice that each program words in its own way. */
+  readonly remedy?: Remedy | undefined;
+  readonly side?: Side | undefined;
   readonly cause?: unknown;
 }
 
@@ -16,15 +21,20 @@ export abstract class NydusError extends Error {
   abstract readonly code: string;
   abstract readonly exitCode: ExitCode;
   readonly hint: string | undefined;
+  readonly remedy: Remedy | undefined;
+  /** The registry that the failure is about, when a run speaks with two. */
+  readonly side: Side | undefined;
 
-  constructor(message: string, options: ErrorOptionsWithHint = {}) {
+  constructor(message: string, options: NydusErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
     this.hint = options.hint;
+    this.remedy = options.remedy;
+    this.side = options.side;
   }
 }
 
-/** Flags or options are wrong, or contradict each other. */
+/** Options are wrong, or contradict each other. */
 export class UsageError extends NydusError {
   readonly code = 'USAGE';
   readonly exitCode = 2;
@@ -36,19 +46,19 @@ export class InvalidReferenceError extends NydusError {
   readonly exitCode = 2;
 }
 
-export interface RegistryErrorDetails extends ErrorOptionsWithHint {
-  /** HTTP status, or undefined when no answer came. */
+export interface RegistryErrorDetails extends NydusErrorOptions {
+  /** HTTP status; undefined when no answer came. */
   readonly status?: number | undefined;
   /** Codes of the registry's error body, such as `MANIFEST_UNKNOWN`. */
   readonly registryCodes?: readonly string[] | undefined;
   /** Method and redacted URL, for example `GET https://host/v2/app/manifests/1`. */
   readonly request?: string | undefined;
   readonly retryable?: boolean | undefined;
-  /** What the server asked for by `Retry-After`. */
+  /** Milliseconds to wait, from the server's `Retry-After`. */
   readonly retryAfterMs?: number | undefined;
 }
 
-/** A registry could not be reached, or did not do what was asked. */
+/** A registry could not be reached, or refused. */
 export class RegistryError extends NydusError {
   readonly code = 'REGISTRY';
   readonly exitCode = 3;
@@ -68,22 +78,22 @@ export class RegistryError extends NydusError {
   }
 }
 
-/** No credentials, or refused ones. */
+/** Credentials are missing, or were refused. */
 export class AuthError extends NydusError {
   readonly code = 'AUTH';
   readonly exitCode = 4;
 }
 
-/** Size or digest of some content is not as promised. */
+/** Content has another size or digest than its descriptor promises. */
 export class ContentMismatchError extends NydusError {
   readonly code = 'CONTENT';
   readonly exitCode = 5;
-  /** The message in parts, where two values were compared. */
+  /** The message in parts, when two values were compared. */
   readonly mismatch: Mismatch | undefined;
 
   constructor(
     message: string,
-    { mismatch, ...options }: ErrorOptionsWithHint & { readonly mismatch?: Mismatch } = {},
+    { mismatch, ...options }: NydusErrorOptions & { readonly mismatch?: Mismatch } = {},
   ) {
     super(message, options);
     this.mismatch = mismatch;
@@ -92,18 +102,18 @@ export class ContentMismatchError extends NydusError {
 
 /** Two values that should have been the same. */
 export interface Mismatch {
-  /** A sentence without them. */
+  /** A sentence without the two values. */
   readonly message: string;
   readonly expected: string;
   readonly found: string;
 }
 
-export interface FormatErrorDetails extends ErrorOptionsWithHint {
+export interface FormatErrorDetails extends NydusErrorOptions {
   /** Byte offset in the stream or file at which the fault lies. */
   readonly offset?: number | undefined;
 }
 
-/** Tar, RAFS, manifest or config bytes make no sense. */
+/** Bytes of a tar, RAFS image, manifest or config make no sense. */
 export class FormatError extends NydusError {
   readonly code = 'FORMAT';
   readonly exitCode = 5;
@@ -115,13 +125,13 @@ export class FormatError extends NydusError {
   }
 }
 
-/** Legal, but not done here. */
+/** The input is legal, but this package does not handle it. */
 export class UnsupportedError extends NydusError {
   readonly code = 'UNSUPPORTED';
   readonly exitCode = 5;
 }
 
-/** Disk full, no permission, missing path. */
+/** The disk is full, a path is missing, or permission is denied. */
 export class LocalIoError extends NydusError {
   readonly code = 'IO';
   readonly exitCode = 6;
@@ -133,13 +143,13 @@ export class NoSuchPathError extends NydusError {
   readonly exitCode = 1;
 }
 
-/** Our bug, or a panic in the addon. */
+/** A bug of this package, or a panic in the addon. */
 export class InternalError extends NydusError {
   readonly code = 'INTERNAL';
   readonly exitCode = 70;
 }
 
-/** The caller's signal fired. */
+/** The work was stopped, and no reason was given for it. When the caller's signal stops it, its `reason` is thrown instead. */
 export class InterruptedError extends NydusError {
   readonly code = 'INTERRUPTED';
   readonly exitCode = 130;

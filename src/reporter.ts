@@ -1,6 +1,7 @@
 /** How library code speaks while it works: events in, nothing out. It never prints. */
 import type { Descriptor } from './oci/descriptor.js';
 import type { Digest } from './oci/digest.js';
+import type { Remedy } from './remedy.js';
 
 /** What packing one layer did; bytes and counts. */
 export interface PackStats {
@@ -70,7 +71,12 @@ export type ConvertEvent =
       readonly delayMs: number;
       readonly cause: unknown;
     }
-  | { readonly type: 'warning'; readonly code: string; readonly message: string };
+  | {
+      readonly type: 'warning';
+      readonly code: string;
+      readonly message: string;
+      readonly remedy?: Remedy | undefined;
+    };
 
 /** Never throws, never awaited. */
 export interface Reporter {

@@ -30,7 +30,7 @@ export async function* checkIndexDetection(
       message: `index detection ${today.outcome === 'panic' ? 'panics' : 'ends'} at the step "${endOf(today).step}"`,
       expected: `bootstrap layer ${expected ?? 'of the Nydus image'}`,
       found: endOf(today).detail,
-      hint: 'nydusify check --clients shows every step',
+      remedy: { kind: 'replay-clients' },
     });
     return;
   }
@@ -46,7 +46,7 @@ export async function* checkIndexDetection(
   if (coming.outcome === 'found') return;
   yield finding('DETECT-INDEX-NEXT', where, {
     message: 'found today, and passed by once the snapshotter takes the platform matcher of containerd 2.3',
-    hint: '--index-marks dual is found by both, and by old readers',
+    remedy: { kind: 'index-marks', marks: 'dual' },
   });
 }
 

@@ -2,6 +2,7 @@
  * What `check` says: findings with a stable id, so that a program can tell them apart, and a place, so that a person can go
  * and look. A finding is not an exception: rules go on after one, and all of them are reported.
  */
+import type { Remedy } from '../remedy.js';
 import { displayName, type RawPath } from '../oci/raw-name.js';
 import { CATALOGUE, type FindingId } from './catalogue.js';
 
@@ -37,6 +38,7 @@ export interface Finding {
   readonly expected?: string | undefined;
   readonly found?: string | undefined;
   readonly hint?: string | undefined;
+  readonly remedy?: Remedy | undefined;
 }
 
 export interface FindingDetails {
@@ -44,6 +46,7 @@ export interface FindingDetails {
   readonly expected?: string | undefined;
   readonly found?: string | undefined;
   readonly hint?: string | undefined;
+  readonly remedy?: Remedy | undefined;
 }
 
 /** A finding of the catalogue, which gives its severity. */

@@ -2,7 +2,7 @@
  * A rule looks at a subject and yields findings; it throws only when it could not look (no network, no disk). Rules are lists,
  * so that a new one is one more line.
  */
-import { ContentMismatchError, FormatError, RegistryError } from '../errors.js';
+import { ContentMismatchError, FormatError, type NydusError, RegistryError } from '../errors.js';
 import type { CallOptions } from '../reporter.js';
 import { finding, type Finding, type FindingDetails, type Place } from './finding.js';
 import type { FindingId } from './catalogue.js';
@@ -37,19 +37,27 @@ export async function attempt<T>(
 /** The finding that an error amounts to; throws the error when it is not about content. */
 export function faultOf(cause: unknown, where: Place, invalid: FindingId): Finding {
   if (cause instanceof ContentMismatchError) {
-    return finding('CONTENT-DIGEST', where, { message: cause.message, ...cause.mismatch, hint: cause.hint });
+    return finding('CONTENT-DIGEST', where, {
+      message: cause.message,
+      ...cause.mismatch,
+      ...adviceOf(cause),
+    });
   }
   if (cause instanceof RegistryError && cause.status === 404) {
-    return finding('CONTENT-MISSING', where, { message: cause.message, hint: cause.hint });
+    return finding('CONTENT-MISSING', where, { message: cause.message, ...adviceOf(cause) });
   }
   if (cause instanceof FormatError) {
     return finding(
       invalid,
       { ...where, offset: cause.offset ?? where.offset },
-      { message: cause.message, hint: cause.hint },
+      { message: cause.message, ...adviceOf(cause) },
     );
   }
   throw cause;
+}
+
+function adviceOf({ hint, remedy }: NydusError): Pick<FindingDetails, 'hint' | 'remedy'> {
+  return { hint, remedy };
 }
 
 /** Findings about one thing, gathered on the way. */

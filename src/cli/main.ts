@@ -1,6 +1,7 @@
 /** Parses, runs, and turns the outcome into an exit code. The one place that knows the process. */
 import { arch, platform } from 'node:os';
 import { Command, CommanderError } from 'commander';
+import { InterruptedError } from '../errors.js';
 import { VERSION } from '../convert/version.js';
 import type { CliContext } from './context.js';
 import { asNydusError, renderError } from './text/errors.js';
@@ -113,10 +114,10 @@ const COMMANDS: readonly LazyCommand[] = [
 
 /** Runs one command line; `argv` is without the program. Returns the exit code. */
 export async function main(argv: readonly string[], context: CliContext): Promise<number> {
+  const called = COMMANDS.find(({ name }) => name === argv.find((word) => isCommand(word)));
+  const flags: Flag[] = [...GLOBAL_FLAGS];
   try {
     const program = buildProgram(context);
-    const called = COMMANDS.find(({ name }) => name === argv.find((word) => isCommand(word)));
-    const flags: Flag[] = [...GLOBAL_FLAGS];
     for (const command of COMMANDS) {
       if (command === called) flags.push(...(await command.add(program, context)));
       else program.command(command.name).summary(command.summary);
@@ -129,7 +130,9 @@ export async function main(argv: readonly string[], context: CliContext): Promis
     // Whoever read our output has seen enough.
     if (isBrokenPipe(error) || isBrokenPipe(context.signal.reason)) return 0;
     const ours = asNydusError(error);
-    context.stderr.write(renderError(ours, detailOf(argv, GLOBAL_FLAGS)));
+    context.stderr.write(
+      renderError(ours, detailOf(argv, GLOBAL_FLAGS), { name: called?.name ?? '', flags }),
+    );
     return ours.exitCode;
   }
 }
@@ -216,7 +219,7 @@ export async function runProcess(): Promise<void> {
   const stop = new AbortController();
   const onSignal = (): void => {
     if (stop.signal.aborted) process.exit(INTERRUPTED_EXIT);
-    stop.abort(new Error('a signal came'));
+    stop.abort(new InterruptedError('interrupted'));
     process.stderr.write('note: stopping; once more to quit at once\n');
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);

@@ -3,16 +3,15 @@
  * last: nothing can be pulled before all of it is there, and an interrupted run leaves no name behind.
  */
 import { tmpdir } from 'node:os';
-import { InterruptedError } from '../errors.js';
 import { ByteBudget } from '../io/byte-budget.js';
 import { openScratch } from '../io/scratch.js';
 import { contentOf } from '../io/streams.js';
 import { DEFAULT_TEE_BUFFER } from '../io/tee.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import { throwIfAborted } from '../io/retry.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
 import { parseLocation } from '../registry/location.js';
 import { type ImageSource, type ImageTarget, isMirrored } from '../registry/stores/store.js';
+import type { Remedy } from '../remedy.js';
 import type { CallOptions } from '../reporter.js';
 import { refuseMovedTag, tagOf } from './moved-tag.js';
 import { familyOf } from './assemble.js';
@@ -47,7 +46,7 @@ export interface ConvertResult {
   readonly times: ConvertTimes;
 }
 
-/** Throws a NydusError; then the target's tag is what it was. */
+/** Throws a NydusError, or the signal's reason once it has fired; then the target's tag is what it was. */
 export async function convertImage(
   source: ImageSource,
   target: ImageTarget,
@@ -61,9 +60,9 @@ export async function convertImage(
     try {
       return await convertOnce(source, target, options, started, call);
     } catch (error) {
-      // From the start, as a second run would: each time with one mirror less, so that it ends.
-      const isMirrors = distrustedBy(source) > before;
-      if (!isMirrors || error instanceof InterruptedError) throw error;
+      call.signal?.throwIfAborted();
+      // A mirror is at fault, and is left out from now on. Each new start has one mirror less, so that this ends.
+      if (distrustedBy(source) === before) throw error;
       call.reporter?.emit({ type: 'step', message: 'starting over, without the mirror' });
     }
   }
@@ -108,7 +107,7 @@ async function convertOnce(
       // A manifest that is the root goes with the tag.
       if (manifest !== root) await target.push(manifest.descriptor, contentOf(manifest.bytes), uploads.call);
     }
-    throwIfAborted(call.signal);
+    call.signal?.throwIfAborted();
     await refuseMovedTag(target, before, root.descriptor.digest, uploads.call);
     await target.tag(root.descriptor, root.bytes, uploads.call);
     watch.push.extend();
@@ -127,7 +126,7 @@ async function convertOnce(
       },
     };
   } catch (error) {
-    if (call.signal?.aborted === true) throw new InterruptedError('interrupted', { cause: error });
+    call.signal?.throwIfAborted();
     throw error;
   }
 }
@@ -152,14 +151,15 @@ function rootOf({ options }: Run, found: SourceImages, images: readonly Converte
 }
 
 function warnOfMerging({ options, uploads }: Run, { foreign }: SourceImages): void {
-  const warn = (code: string, message: string): void => {
-    uploads.call.reporter?.emit({ type: 'warning', code, message });
+  const warn = (code: string, message: string, remedy: Remedy): void => {
+    uploads.call.reporter?.emit({ type: 'warning', code, message, remedy });
   };
   const sourceStays = options.mergePlatform && options.mergeIsolation === 'none';
   if (sourceStays) {
     warn(
       'NOT_ISOLATED',
-      'the OCI half shares its layers with other images: on a node that runs Nydus, an unrelated image with the same layers may start empty; --merge-isolation empty-layer avoids that',
+      'the OCI half shares its layers with other images: on a node that runs Nydus, an unrelated image with the same layers may start empty',
+      { kind: 'isolate-half' },
     );
   }
   if (
@@ -168,7 +168,8 @@ function warnOfMerging({ options, uploads }: Run, { foreign }: SourceImages): vo
   ) {
     warn(
       'ATTESTATION_SUBJECT',
-      'attestations are kept, but speak of the source manifests, which the result does not hold; --merge-platform with --merge-isolation none keeps those',
+      'attestations are kept, but speak of the source manifests, which the result does not hold',
+      { kind: 'keep-manifests' },
     );
   }
 }

@@ -2,6 +2,7 @@
  * Which blobs go out while they are still being made. A blob that the target has already would be sent for nothing then, since
  * only its end tells what it is: so it waits for its end where the note of an earlier run says that it may be there.
  */
+import { InterruptedError } from '../errors.js';
 import { type GrowingContent, GrowingFile } from '../io/growing-file.js';
 import type { ReplayableContent } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
@@ -110,7 +111,7 @@ export class EarlyBlob {
   }
 
   close(): void {
-    this.#stop.abort();
+    this.#stop.abort(new InterruptedError('the blob is not sent early after all'));
     this.#early?.cancel();
     void this.#file[Symbol.asyncDispose]();
   }

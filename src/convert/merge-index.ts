@@ -116,9 +116,10 @@ function filledPlatform(source: SourceImage): JsonObject {
   const { os, architecture, variant, osVersion, osFeatures } = source.platform;
   if (os === '' || architecture === '') {
     throw new FormatError(
-      `config of manifest ${source.manifest.descriptor.digest} names no os and architecture`,
+      `config of manifest ${source.manifest.descriptor.digest} names no os and architecture, which an index needs`,
       {
-        hint: 'an index needs them; convert without --merge-platform, or rebuild the image',
+        hint: 'or rebuild the image',
+        remedy: { kind: 'omit-merging' },
       },
     );
   }

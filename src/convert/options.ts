@@ -69,14 +69,14 @@ export function convertOptions(given: Partial<ConvertOptions> = {}): ConvertOpti
   const powerOfTwo = Number.isSafeInteger(chunkSize) && 2 ** Math.round(Math.log2(chunkSize)) === chunkSize;
   if (!powerOfTwo || chunkSize < MIN_CHUNK_SIZE || chunkSize > MAX_CHUNK_SIZE) {
     throw new UsageError(`chunk size ${chunkSize} is not a power of two from 4096 to 16777216`, {
-      hint: '--fs-chunk-size 0x100000 is the default',
+      remedy: { kind: 'chunk-size', usual: DEFAULT_CHUNK_SIZE },
     });
   }
   within('compression level', options.compressionLevel, 1, 22);
   within('concurrency', options.concurrency, 1, 64);
   within('threads', options.threads, 1, 256);
   if (options.platforms.kind === 'list' && options.platforms.platforms.length === 0) {
-    throw new UsageError('no platform is asked for', { hint: '--platform linux/amd64, or --all-platforms' });
+    throw new UsageError('no platform is asked for', { remedy: { kind: 'choose-platform', available: [] } });
   }
   return Object.freeze(options);
 }

@@ -122,7 +122,7 @@ function isForeignEntry(entry: Descriptor): boolean {
 
 function alreadyNydus(location: string): UnsupportedError {
   return new UnsupportedError(`${location} is already a Nydus image`, {
-    hint: 'convert the image that it was made from; an index made with --merge-platform can be converted again',
+    remedy: { kind: 'convert-original' },
   });
 }
 
@@ -271,7 +271,8 @@ class SourceReader {
     this.#call.reporter?.emit({
       type: 'warning',
       code: 'ENTRIES_LEFT_OUT',
-      message: `${foreign.length === 1 ? 'one entry that is' : `${foreign.length} entries that are`} no image (attestations or artifacts) left out; --keep-attestations keeps them`,
+      message: `${foreign.length === 1 ? 'one entry that is' : `${foreign.length} entries that are`} no image (attestations or artifacts) left out`,
+      remedy: { kind: 'keep-attestations' },
     });
     return [];
   }

@@ -2,6 +2,7 @@
  * The pushes of a run. They go on beside everything else, at most so many at once, each digest once however many images
  * want it. The first failure stops the run; whoever ends the run waits for what still goes on.
  */
+import { InterruptedError } from '../errors.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import type { ReplayableContent } from '../io/streams.js';
@@ -63,7 +64,7 @@ export class Uploads implements AsyncDisposable {
       },
       (error: unknown) => {
         this.#failure ??= { error };
-        this.#stop.abort(error);
+        this.#stop.abort(new InterruptedError('an upload has failed', { cause: error }));
       },
     );
     return started;
@@ -86,7 +87,7 @@ export class Uploads implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort(new Error('the conversion has ended'));
+    this.#stop.abort(new InterruptedError('the conversion has ended'));
     await Promise.allSettled(this.#started.values());
   }
 

@@ -1,6 +1,6 @@
 /** Several things at once: bounded, results in order, the first failure stops the rest. */
 import { availableParallelism } from 'node:os';
-import { throwIfAborted } from './retry.js';
+import { InterruptedError } from '../errors.js';
 
 /** As dockerd, containerd and oras have it, but no more than there are cores: layers in flight cost memory. */
 export const DEFAULT_CONCURRENCY = Math.min(3, availableParallelism());
@@ -18,7 +18,7 @@ export async function mapOrdered<T, R>(
   fn: (item: T, index: number, signal: AbortSignal) => Promise<R>,
   signal?: AbortSignal,
 ): Promise<R[]> {
-  throwIfAborted(signal);
+  signal?.throwIfAborted();
   const stop = new AbortController();
   const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
   const queue = [...items].entries();
@@ -32,13 +32,13 @@ export async function mapOrdered<T, R>(
         results[index] = await fn(item, index, both);
       } catch (error) {
         failures.push(error);
-        stop.abort(error);
+        stop.abort(new InterruptedError('another of the calls has failed', { cause: error }));
         return;
       }
     }
   };
   await Promise.all(Array.from({ length: Math.max(1, limit) }, worker));
   if (failures.length > 0) throw failures[0];
-  throwIfAborted(signal);
+  signal?.throwIfAborted();
   return results;
 }

@@ -1,6 +1,5 @@
 /** A file that is read while it is being written, from its start to an end that comes later. */
 import { type FileHandle, open } from 'node:fs/promises';
-import { throwIfAborted } from './retry.js';
 import { localIoError } from './scratch.js';
 import type { ByteRange, ByteStream } from './streams.js';
 
@@ -42,7 +41,7 @@ export class GrowingFile implements GrowingContent, AsyncDisposable {
 
   async moreThan(size: number, signal?: AbortSignal): Promise<Growth> {
     for (;;) {
-      throwIfAborted(signal);
+      signal?.throwIfAborted();
       if (this.#completeSize !== undefined) return { size: this.#completeSize, isComplete: true };
       const now = await this.#size();
       if (now > size) return { size: now, isComplete: false };
@@ -53,7 +52,7 @@ export class GrowingFile implements GrowingContent, AsyncDisposable {
   async *read({ start, end }: ByteRange, signal?: AbortSignal): ByteStream {
     const file = await this.#open();
     for (let at = start; at < end;) {
-      throwIfAborted(signal);
+      signal?.throwIfAborted();
       const length = Math.min(READ_BYTES, end - at);
       // A new buffer each time: whoever takes the bytes may keep them.
       const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, at);

@@ -1,5 +1,5 @@
 /** The one place that tries again: exponential backoff with jitter, a server's wish honoured, every wait told to the reporter. */
-import { InterruptedError } from '../errors.js';
+import { setTimeout } from 'node:timers/promises';
 import { type CallOptions, silentReporter } from '../reporter.js';
 
 export interface RetryPolicy {
@@ -47,13 +47,14 @@ export async function retry<T>(
     sleep = sleepFor,
   } = options;
   for (let n = 1; ; n++) {
-    throwIfAborted(signal);
+    signal?.throwIfAborted();
     try {
       return await attempt(n);
     } catch (cause) {
+      signal?.throwIfAborted();
       const verdict = judge(cause);
       if (progressed()) n = 1;
-      if (!verdict.again || n >= policy.attempts || signal?.aborted === true) throw cause;
+      if (!verdict.again || n >= policy.attempts) throw cause;
       const { afterMs = 0 } = verdict;
       if (afterMs > MAX_RETRY_AFTER_MS) throw cause;
       const delayMs = pauseMs(policy, n, afterMs, random);
@@ -85,29 +86,12 @@ export function parseRetryAfter(value: string | undefined, nowMs: number): numbe
   return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
 }
 
-/** Throws InterruptedError when the caller's signal has fired. */
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw interrupted(signal);
-}
-
-/** What an aborted signal means as an error of ours. */
-export function interrupted(signal: AbortSignal): InterruptedError {
-  const reason: unknown = signal.reason;
-  return reason instanceof InterruptedError ? reason : new InterruptedError('interrupted', { cause: reason });
-}
-
-/** A wait that ends early, with InterruptedError, when the signal fires. */
+/** Waits; when the signal fires, rejects with its reason at once. */
 export async function sleepFor(ms: number, signal?: AbortSignal): Promise<void> {
-  throwIfAborted(signal);
-  await new Promise<void>((resolve, reject) => {
-    const onAbort = (): void => {
-      clearTimeout(timer);
-      reject(signal === undefined ? new InterruptedError('interrupted') : interrupted(signal));
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', onAbort);
-      resolve();
-    }, ms);
-    signal?.addEventListener('abort', onAbort, { once: true });
-  });
+  try {
+    await setTimeout(ms, undefined, signal === undefined ? {} : { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
 }

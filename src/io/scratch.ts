@@ -1,7 +1,7 @@
 /** A temporary folder that disposes of itself, and of nothing that was there before. */
 import { mkdir, mkdtemp, readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { LocalIoError } from '../errors.js';
+import { LocalIoError, type NydusErrorOptions } from '../errors.js';
 import { isAbandoned, ownerMark } from './owner.js';
 
 export interface Scratch extends AsyncDisposable {
@@ -25,11 +25,9 @@ export async function openScratch(workDir: string, prefix = 'nydusify-'): Promis
     await removeAbandoned(parent, prefix);
     path = await mkdtemp(join(parent, prefix + mark));
   } catch (cause) {
-    throw localIoError(
-      `cannot create a temporary folder in ${parent}`,
-      cause,
-      'choose another place with --work-dir',
-    );
+    throw localIoError(`cannot create a temporary folder in ${parent}`, cause, {
+      remedy: { kind: 'work-dir' },
+    });
   }
   return {
     path,
@@ -52,9 +50,13 @@ export async function removeAbandoned(folder: string, prefix: string): Promise<v
   }
 }
 
-/** An operating system's error as a sentence of ours: what could not be done, then why. */
-export function localIoError(what: string, cause: unknown, hint?: string): LocalIoError {
-  return new LocalIoError(`${what}: ${systemReason(cause)}`, { cause, hint });
+/** Turns an operating system's error into a sentence: first what could not be done, then why. */
+export function localIoError(
+  what: string,
+  cause: unknown,
+  advice: Pick<NydusErrorOptions, 'hint' | 'remedy'> = {},
+): LocalIoError {
+  return new LocalIoError(`${what}: ${systemReason(cause)}`, { cause, ...advice });
 }
 
 const REASONS: Readonly<Record<string, string>> = {

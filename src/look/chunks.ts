@@ -182,7 +182,7 @@ async function verify(stretch: readonly LocatedChunk[], decoded: readonly Buffer
   throw new ContentMismatchError(
     `blob ${chunk.layer.digest}: the chunk at ${chunk.record.compressedOffset}: ${first.message}`,
     {
-      hint: 'the registry holds other bytes than the image promises; nydusify check tells how much is damaged',
+      remedy: { kind: 'check-image' },
     },
   );
 }

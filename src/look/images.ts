@@ -92,10 +92,9 @@ export async function chooseImage(
   if (only === undefined) throw new FormatError('the index holds no image');
   const wanted =
     choice.platform ?? (there.size > 1 ? choice.preferred : undefined) ?? (there.size > 1 ? null : undefined);
-  const listed = [...there].join(', ');
   if (wanted === null) {
     throw new UsageError('the index holds images of several platforms', {
-      hint: `say which one with --platform: ${listed}`,
+      remedy: { kind: 'choose-platform', available: [...there] },
     });
   }
   const matching =
@@ -105,7 +104,7 @@ export async function chooseImage(
   if (matching.length === 0) {
     throw new UsageError(
       `there is no image for ${wanted === undefined ? 'any platform' : formatPlatform(wanted)}`,
-      { hint: `say which one with --platform: ${listed}` },
+      { remedy: { kind: 'choose-platform', available: [...there] } },
     );
   }
   const image = await ofHalf(reference, matching, choice.half);
@@ -134,10 +133,7 @@ async function ofHalf(
     if (half === undefined || image.kind === half) return image;
   }
   throw new UsageError(`there is no ${half === 'oci' ? 'OCI' : 'Nydus'} image`, {
-    hint:
-      half === 'oci'
-        ? 'leave --half out to look at the Nydus image'
-        : 'leave --half out to look at the OCI image, or convert it: nydusify convert SOURCE TARGET',
+    remedy: { kind: 'choose-half', missing: half === 'oci' ? 'oci' : 'nydus' },
   });
 }
 

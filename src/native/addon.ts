@@ -126,7 +126,7 @@ interface Addon {
 
 let loaded: Addon | undefined;
 
-/** The addon; loading it takes a few milliseconds, which `--help` need not pay. Throws LocalIoError when it is not built. */
+/** The addon. It is loaded when it is first asked for, which takes a few milliseconds. Throws LocalIoError when it is not built. */
 export function addon(): Addon {
   loaded ??= load();
   return loaded;
@@ -178,11 +178,11 @@ function toError({ code, message, offset, hint }: Failure): NydusError {
     case 'UNSUPPORTED':
       return new UnsupportedError(message, { hint });
     case 'IO':
-      return new LocalIoError(message, { hint: 'see that the work folder (--work-dir) exists and has room' });
+      return new LocalIoError(message, { remedy: { kind: 'work-dir' } });
     case 'ABORTED':
       return new InterruptedError(message);
     default:
-      return new InternalError(message, { hint: 'report it with the output of --version' });
+      return new InternalError(message, { remedy: { kind: 'report-bug' } });
   }
 }
 

@@ -12,18 +12,19 @@ export interface Module {
 }
 
 const BASE = ['oci', 'errors'];
-const CONTENT = ['native', 'merge', 'registry', 'rafs-builder', 'io', 'reporter', ...BASE];
+const CONTENT = ['native', 'merge', 'registry', 'rafs-builder', 'io', 'reporter', ...BASE, 'remedy'];
 const EVERYTHING = ['convert', 'check', 'look', 'embedded-registry', ...CONTENT];
 
 export const MODULES: readonly Module[] = [
-  module('errors', 'every failure as a class, with a sentence and a hint', []),
+  module('remedy', 'what can be done about a failure, as data', []),
+  module('errors', 'every failure as a class, with a sentence, a hint and a remedy', ['remedy']),
   module(
     'oci',
     'references, digests, descriptors, manifests and configs',
     ['errors'],
     ['valibot', 'jsonc-parser'],
   ),
-  module('reporter', 'the events of a running conversion, as types', ['oci']),
+  module('reporter', 'the events of a running conversion, as types', ['oci', 'remedy']),
   module('io', 'streams, files, tar, retries and byte budgets', ['reporter', ...BASE]),
   module(
     'rafs-builder',
@@ -35,7 +36,7 @@ export const MODULES: readonly Module[] = [
   module(
     'registry',
     'images in registries, layouts and archives; it knows no RAFS',
-    ['io', 'reporter', ...BASE],
+    ['io', 'reporter', ...BASE, 'remedy'],
     ['undici', 'valibot', 'smol-toml', 'tar-stream'],
   ),
   module('embedded-registry', 'a registry of our own, for demonstrations and tests', ['io', ...BASE]),

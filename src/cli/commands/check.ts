@@ -15,6 +15,7 @@ import { addFlags, readFlags, requireFlags, type Flag, type FlagValues } from '.
 import { returnFreedMemory } from '../../native/index.js';
 import { REGISTRY_FLAGS, registryFlags, transferOptions } from '../flags/registry.js';
 import { checkText } from '../text/check.js';
+import { withAdvice, withHints } from '../text/remedies.js';
 import { isReportFormat, REPORTS, type ReportFormat } from '../report/report.js';
 
 const IMAGES = 'Images:';
@@ -141,6 +142,8 @@ export const CHECK_FLAGS: readonly Flag[] = [
   ...BACKEND_FLAGS,
 ];
 
+const CHECK = { name: 'check', flags: CHECK_FLAGS };
+
 const EXAMPLES = `
 Examples:
   nydusify check registry.example.org/app:nydus
@@ -198,7 +201,7 @@ async function runCheck(flags: FlagValues, positional: Positional, context: CliC
   );
   const platform = flags.text('platform');
   const workDir = flags.text('work-dir');
-  const result = await checkImage(
+  const found = await checkImage(
     target,
     source,
     {
@@ -210,8 +213,12 @@ async function runCheck(flags: FlagValues, positional: Positional, context: CliC
       bootstrapOnly: flags.isOn('bootstrap-only'),
       ...(workDir === undefined ? {} : { keep: (path, bytes) => keep(join(workDir, path), bytes) }),
     },
-    { signal: context.signal, reporter: { emit: (event) => say(eventLine(event)) } },
+    {
+      signal: context.signal,
+      reporter: withAdvice({ emit: (event) => say(eventLine(event)) }, CHECK),
+    },
   );
+  const result = { ...found, findings: withHints(found.findings, CHECK) };
   for (const { format, path } of reports) {
     const text = REPORTS[format](result);
     if (path === '-') context.stdout.write(text);

@@ -10,6 +10,7 @@ import { addFlags, addHelpFlag, readFlags } from '../flags/flags.js';
 import { CONVERT_FLAGS, GLOBAL_FLAGS, LATER_FLAGS, OUTPUT } from '../flags/convert.js';
 import { type ConvertRequest, convertRequest } from '../flags/options.js';
 import { logSettings, type LogSettings } from '../log.js';
+import { withAdvice } from '../text/remedies.js';
 import { convertSummary } from '../text/summary.js';
 
 const EXAMPLES = `
@@ -80,7 +81,7 @@ async function run(request: ConvertRequest, log: LogSettings, context: CliContex
       source,
       target,
       { ...options, openOriginal: (location) => openSource(location, sourceOptions) },
-      { signal: context.signal, reporter: progress.reporter },
+      { signal: context.signal, reporter: withAdvice(progress.reporter, CONVERT) },
     );
     progress.stop();
     if (!log.quiet && request.progress !== 'json' && request.progress !== 'none') {
@@ -119,6 +120,8 @@ export function report({ sourceBytes, targetBytes, times }: ConvertResult): Read
     TargetPushElapsed: Math.round(times.push * NS_PER_MS),
   };
 }
+
+const CONVERT = { name: 'convert', flags: CONVERT_FLAGS };
 
 /** A report that cannot be written is no reason to fail a conversion that has succeeded. */
 function writeReport(

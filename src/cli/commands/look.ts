@@ -20,6 +20,7 @@ import { openOptions } from '../flags/environment.js';
 import { readFlags, type Flag, type FlagValues } from '../flags/flags.js';
 import { logSettings } from '../log.js';
 import { REGISTRY, registryFlags, TRUST_FLAGS } from '../flags/registry.js';
+import { type RunningCommand, withAdvice } from '../text/remedies.js';
 import { formatBytes, plural } from '../text/units.js';
 
 const IMAGE = 'Image:';
@@ -78,6 +79,7 @@ export class Looking implements AsyncDisposable {
   readonly json: boolean;
   readonly context: CliContext;
   readonly traffic: Traffic = { requests: 0, bytes: 0 };
+  readonly #command: RunningCommand;
   readonly #quiet: boolean;
   readonly #sources: ImageSource[] = [];
   #imageBytes = 0;
@@ -86,6 +88,7 @@ export class Looking implements AsyncDisposable {
     this.flags = readFlags(command, [...GLOBAL_FLAGS, ...flags], context.env);
     this.json = this.flags.isOn('json');
     this.context = context;
+    this.#command = { name: command.name(), flags };
     const log = logSettings(this.flags, context);
     this.#quiet = log.quiet;
     for (const note of log.notes) this.note(note);
@@ -94,11 +97,14 @@ export class Looking implements AsyncDisposable {
   get call(): CallOptions {
     return {
       signal: this.context.signal,
-      reporter: {
-        emit: (event) => {
-          this.#say(event);
+      reporter: withAdvice(
+        {
+          emit: (event) => {
+            this.#say(event);
+          },
         },
-      },
+        this.#command,
+      ),
     };
   }
 

@@ -9,6 +9,7 @@ import { openOptions } from '../flags/environment.js';
 import { addFlags, addHelpFlag, type Flag, readFlags } from '../flags/flags.js';
 import { logSettings } from '../log.js';
 import { type ConvertRequest, convertRequest } from '../flags/options.js';
+import { withAdvice } from '../text/remedies.js';
 import { formatBytes, formatMs, plural, table } from '../text/units.js';
 
 const JSON_FLAG: Flag = { name: 'json', type: 'boolean', group: OUTPUT, help: 'print the plan as JSON' };
@@ -76,11 +77,14 @@ async function run(request: ConvertRequest, context: CliContext): Promise<Conver
     { ...options, openOriginal: (place) => openSource(place, sourceOptions) },
     {
       signal: context.signal,
-      reporter: {
-        emit: (event) => {
-          if (event.type === 'warning') context.stderr.write(`warning: ${event.message}\n`);
+      reporter: withAdvice(
+        {
+          emit: (event) => {
+            if (event.type === 'warning') context.stderr.write(`warning: ${event.message}\n`);
+          },
         },
-      },
+        { name: 'plan', flags: PLAN_FLAGS },
+      ),
     },
   );
 }

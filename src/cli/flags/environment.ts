@@ -83,12 +83,11 @@ export async function openOptions(
   { retry, workDir, transfer }: RunSettings = {},
 ): Promise<OpenOptions> {
   const { dockerCredentials } = await import('../../registry/auth/credentials.js');
-  const { insecure, insecureFlag, plainHttp, ca = [], hostsDir } = flags;
+  const { insecure, plainHttp, ca = [], hostsDir } = flags;
   return {
     ...transfer,
     credentials: dockerCredentials({ paths: credentialPaths(env), env }),
     insecure,
-    insecureFlag,
     plainHttp,
     hostsDir,
     proxies: proxies(env),

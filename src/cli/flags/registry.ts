@@ -83,8 +83,6 @@ export function transferOptions(flags: FlagValues): {
 /** What the flags say of how to speak with a registry. */
 export interface RegistryFlags {
   readonly insecure: boolean;
-  /** How the flag for that is called. */
-  readonly insecureFlag: string;
   readonly plainHttp: boolean;
   /** PEM files. */
   readonly ca?: readonly string[] | undefined;
@@ -94,10 +92,8 @@ export interface RegistryFlags {
 /** What the flags say of one side, or of the only one. */
 export function registryFlags(flags: FlagValues, side?: 'source' | 'target'): RegistryFlags {
   const ca = flags.text('ca');
-  const insecureFlag = side === undefined ? 'insecure' : `${side}-insecure`;
   return {
-    insecure: flags.isOn(insecureFlag),
-    insecureFlag: `--${insecureFlag}`,
+    insecure: flags.isOn(side === undefined ? 'insecure' : `${side}-insecure`),
     plainHttp: flags.isOn('plain-http'),
     ca: ca === undefined ? [] : ca.split(',').filter((path) => path !== ''),
     hostsDir: flags.text('hosts-dir'),

@@ -1,5 +1,6 @@
-/** Errors as a person sees them: what failed, and what to try. Causes and stacks only for those who ask. */
+/** Errors for a terminal: what failed, and what to try. Causes and stacks are shown on request. */
 import { CommanderError } from 'commander';
+import { adviceText, type RunningCommand } from './remedies.js';
 import { InternalError, InterruptedError, LocalIoError, NydusError, UsageError } from '../../errors.js';
 
 export interface ErrorDetail {
@@ -7,7 +8,7 @@ export interface ErrorDetail {
   readonly debug: boolean;
 }
 
-/** Any thrown value as one of ours. Commander's errors are faults of usage; what nobody expected is a bug of ours. */
+/** Turns any thrown value into an error of ours. Commander's errors are faults of usage; an unexpected one is a bug of ours. */
 export function asNydusError(error: unknown): NydusError {
   if (error instanceof NydusError) return error;
   if (error instanceof CommanderError) {
@@ -23,7 +24,7 @@ export function asNydusError(error: unknown): NydusError {
   const message = error instanceof Error ? error.message : String(error);
   return new InternalError(`this is a bug of nydusify: ${message}`, {
     cause: error,
-    hint: 'please report it, with the output of nydusify --version and of this command with --debug',
+    remedy: { kind: 'report-bug' },
   });
 }
 
@@ -32,9 +33,10 @@ function isSystemError(error: Error): boolean {
 }
 
 /** At most three lines, but for causes and stacks. Ends with a line feed. */
-export function renderError(error: NydusError, detail: ErrorDetail): string {
+export function renderError(error: NydusError, detail: ErrorDetail, command: RunningCommand): string {
   const lines = [`error: ${error.message}`];
-  if (error.hint !== undefined) lines.push(`hint: ${error.hint}`);
+  const advice = adviceText(error, command);
+  if (advice !== undefined) lines.push(`hint: ${advice}`);
   if (detail.debug) {
     lines.push(...stacksOf(error));
   } else if (detail.verbose) {

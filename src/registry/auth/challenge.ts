@@ -7,7 +7,7 @@ import * as v from 'valibot';
 import { AuthError, RegistryError } from '../../errors.js';
 import { collect, contentOf } from '../../io/streams.js';
 import type { CallOptions } from '../../reporter.js';
-import { type Credential, type CredentialStore, loginCommand } from './credentials.js';
+import { type Credential, type CredentialStore, loginHost } from './credentials.js';
 import { redactUrl } from '../http/redact.js';
 import type { HttpRequest, HttpResponse, Transport } from '../http/transport.js';
 
@@ -181,7 +181,8 @@ export class Authenticator {
     const inClearText = transport.allowsPlainHttp(url.host) && transport.allowsPlainHttp(host);
     if (url.protocol !== 'https:' && !(url.protocol === 'http:' && inClearText)) {
       throw new AuthError(`registry ${host} asks for credentials to be sent in clear text to ${url.host}`, {
-        hint: 'if that is meant, add --plain-http',
+        remedy: { kind: 'plain-http' },
+        side: transport.side,
       });
     }
     return { kind: 'bearer', realm: url, service };
@@ -307,6 +308,7 @@ export class Authenticator {
 
   async #read(response: HttpResponse, credential: Credential | undefined, startedMs: number): Promise<Token> {
     const { host, credentials, transport } = this.#options;
+    const { side } = transport;
     const server = redactUrl(new URL(response.url.pathname, response.url));
     if (
       response.status >= 400 &&
@@ -319,13 +321,25 @@ export class Authenticator {
         ? new AuthError(
             `registry ${host} gives no anonymous access (token server answered ${response.status})`,
             {
-              hint: `run: ${loginCommand(host)} (looked in ${credentials.description})`,
+              remedy: {
+                kind: 'login',
+                host: loginHost(host),
+                searched: credentials.description,
+                stored: false,
+              },
+              side,
             },
           )
         : new AuthError(
             `registry ${host} refused the stored credentials (token server answered ${response.status})`,
             {
-              hint: `run: ${loginCommand(host)} (they come from ${credentials.description})`,
+              remedy: {
+                kind: 'login',
+                host: loginHost(host),
+                searched: credentials.description,
+                stored: true,
+              },
+              side,
             },
           );
     }

@@ -43,9 +43,9 @@ export interface DockerCredentialsOptions {
 /** Where Docker keeps Docker Hub's entry, for reasons of its history. */
 const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
 const DOCKER_HUB_HOSTS = new Set(['registry-1.docker.io', 'docker.io', 'index.docker.io']);
-/** What to give `docker login` for a host. */
-export function loginCommand(host: string): string {
-  return `docker login ${DOCKER_HUB_HOSTS.has(host) ? 'docker.io' : host}`;
+/** The name by which `docker login` knows a host: one for all of Docker Hub's. */
+export function loginHost(host: string): string {
+  return DOCKER_HUB_HOSTS.has(host) ? 'docker.io' : host;
 }
 
 /** A helper that asks its user by a dialogue that nobody sees must not hang the run. */
@@ -110,7 +110,7 @@ async function lookUp(
     if (credential !== undefined) return credential;
   }
   const entry = entryFor(config.auths ?? {}, host, repository);
-  return entry === undefined || entry === null ? undefined : fromEntry(entry, host);
+  return entry === undefined || entry === null ? undefined : fromEntry(entry, host, options.paths.join(', '));
 }
 
 /** The value whose key is this host, or, longest first, `host/part/of/the/repository`. */
@@ -120,7 +120,7 @@ function entryFor<T>(
   repository: string | undefined,
 ): T | undefined {
   const byKey = new Map(Object.entries(entries).map(([key, value]) => [normalKey(key), value]));
-  const wanted = DOCKER_HUB_HOSTS.has(host) ? 'docker.io' : host;
+  const wanted = loginHost(host);
   const parts = repository === undefined ? [] : repository.split('/');
   for (let count = parts.length; count >= 0; count--) {
     const value = byKey.get([wanted, ...parts.slice(0, count)].join('/'));
@@ -135,14 +135,18 @@ function normalKey(key: string): string {
   return DOCKER_HUB_HOSTS.has(bare) ? 'docker.io' : bare;
 }
 
-function fromEntry(entry: v.InferOutput<typeof entrySchema>, host: string): Credential | undefined {
+function fromEntry(
+  entry: v.InferOutput<typeof entrySchema>,
+  host: string,
+  searched: string,
+): Credential | undefined {
   if (present(entry.registrytoken)) return { registryToken: entry.registrytoken };
   if (present(entry.identitytoken)) return { identityToken: entry.identitytoken, ...userOf(entry.auth) };
   if (present(entry.auth)) {
     const user = userOf(entry.auth);
     if (user === undefined) {
       throw new AuthError(`the credentials stored for ${host} are not "user:secret" in base64`, {
-        hint: `run: ${loginCommand(host)}`,
+        remedy: { kind: 'login', host: loginHost(host), searched, stored: true },
       });
     }
     return user;
@@ -222,7 +226,7 @@ async function askHelper(
   }
   if (status === 'SIGKILL') {
     throw new AuthError(`${program} gave no answer for ${key} within ${Math.round(timeoutMs / 1000)} s`, {
-      hint: 'it may be waiting for a person: run docker login in a terminal first',
+      hint: 'it may be waiting for an answer in a window: log in from a terminal first',
     });
   }
   if (status !== 0) {

@@ -99,7 +99,7 @@ export class RegistryClient implements AsyncDisposable {
     return true;
   }
 
-  /** Retries what may pass, unless `once`. Throws RegistryError, AuthError, InterruptedError. */
+  /** Retries what may pass, unless `once`. Throws RegistryError, AuthError, and the signal's reason once it has fired. */
   async request(request: ApiRequest): Promise<HttpResponse> {
     if (request.once === true) return this.#attempt(request);
     return this.retry(request.what, () => this.#attempt(request), request);
@@ -143,9 +143,7 @@ export class RegistryClient implements AsyncDisposable {
       if (url.hostname !== response.url.hostname) {
         throw new RegistryError(
           `${what}: the upload is sent on to plain HTTP at ${url.host}, which is refused`,
-          {
-            hint: 'if that is meant, add --plain-http',
-          },
+          { remedy: { kind: 'plain-http' }, side: this.#transport.side },
         );
       }
       url.protocol = 'https:';
@@ -187,6 +185,7 @@ export class RegistryClient implements AsyncDisposable {
       explain: request.explain,
       credentials: this.#options.credentials.description,
       hasCredential: response.status === 401 || response.status === 403 ? await last.hasCredential() : false,
+      side: this.#transport.side,
       isElsewhere: response.url.origin !== (await last.origin()),
     });
   }

@@ -1,7 +1,7 @@
-/** What went wrong below HTTP, as a sentence and, where the user can do something, a hint. */
-import { InterruptedError, NydusError, RegistryError } from '../../errors.js';
-import { interrupted } from '../../io/retry.js';
+/** Turns a failure below HTTP into a sentence and, where something can be done about it, a remedy. */
+import { InterruptedError, NydusError, type NydusErrorOptions, RegistryError } from '../../errors.js';
 import { errorCode, systemReason } from '../../io/scratch.js';
+import type { Side } from '../../remedy.js';
 import type { Redactor } from './redact.js';
 
 export interface FailedExchange {
@@ -10,26 +10,22 @@ export interface FailedExchange {
   readonly url: URL;
   readonly proxy: URL | undefined;
   readonly redactor: Redactor;
-  /** For hints: the flag that does without verification. */
-  readonly insecureFlag: string;
+  readonly side: Side;
   readonly signal: AbortSignal | undefined;
 }
 
-/** Errors of ours, thrown by a request's body, pass as they are. */
+/** Errors of ours, which a request's body throws, pass as they are. Throws the signal's reason once it has fired. */
 export function connectionFailure(cause: unknown, failed: FailedExchange): NydusError {
-  const { url, proxy, redactor, insecureFlag, signal } = failed;
+  const { url, proxy, redactor, side, signal } = failed;
+  signal?.throwIfAborted();
   if (cause instanceof NydusError) return cause;
-  if (signal?.aborted === true) return interrupted(signal);
-  const details = { cause, request: failed.label };
+  const details = { cause, request: failed.label, side };
   const refusedByProxy = proxyRefusal(cause);
   if (proxy !== undefined && refusedByProxy !== undefined) {
     return new RegistryError(`proxy ${proxy.host} refused the way to ${url.host} (${refusedByProxy})`, {
       ...details,
       retryable: refusedByProxy >= 500,
-      hint:
-        refusedByProxy === 407
-          ? 'it asks for a login: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT'
-          : `to go without it, add ${url.hostname} to NO_PROXY`,
+      remedy: refusedByProxy === 407 ? { kind: 'proxy-login' } : { kind: 'bypass-proxy', host: url.hostname },
     });
   }
   if (cause instanceof Error && cause.name === 'AbortError')
@@ -39,21 +35,21 @@ export function connectionFailure(cause: unknown, failed: FailedExchange): Nydus
   if (code === 'EPROTO' || /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)/.test(code)) {
     return new RegistryError(`registry ${host} does not speak TLS`, {
       ...details,
-      hint: 'if it is meant to be reached without encryption, add --plain-http',
+      remedy: { kind: 'plain-http' },
     });
   }
   if (/^ERR_SSL_|^ERR_TLS_(?!CERT)/.test(code)) {
     return new RegistryError(`registry ${host}: no TLS connection comes about (${code})`, {
       ...details,
-      hint: /CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|BAD_CERTIFICATE/.test(code)
-        ? `it may ask for a client certificate: put NAME.cert and NAME.key into certs.d/${url.host}`
+      remedy: /CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|BAD_CERTIFICATE/.test(code)
+        ? { kind: 'client-certificate', host: url.host }
         : undefined,
     });
   }
   if (isCertificateError(code)) {
     return new RegistryError(`registry ${host}: its TLS certificate is not trusted (${code})`, {
       ...details,
-      hint: `name the authority that signed it with --ca FILE; to trust it all the same, add ${insecureFlag}`,
+      remedy: { kind: 'trust-ca' },
     });
   }
   const reason = CONNECTION_REASONS[code];
@@ -61,18 +57,21 @@ export function connectionFailure(cause: unknown, failed: FailedExchange): Nydus
     return new RegistryError(`registry ${host}: ${reason.text}`, {
       ...details,
       retryable: reason.retryable,
-      hint: connectionHint(code, url, proxy),
+      ...connectionAdvice(code, url, proxy),
     });
   }
   return new RegistryError(`registry ${host}: ${redactor.text(systemReason(cause))}`, details);
 }
 
-function connectionHint(code: string, url: URL, proxy: URL | undefined): string | undefined {
-  if (proxy !== undefined) return `to go without the proxy, add ${url.hostname} to NO_PROXY`;
-  if (code === 'ENOTFOUND') return 'check how the host is spelled';
-  if (url.protocol !== 'https:' || (code !== 'ECONNREFUSED' && code !== 'UND_ERR_CONNECT_TIMEOUT'))
-    return undefined;
-  return `it was tried with HTTPS on port ${url.port === '' ? 443 : url.port}; for a registry without TLS add --plain-http`;
+function connectionAdvice(
+  code: string,
+  url: URL,
+  proxy: URL | undefined,
+): Pick<NydusErrorOptions, 'hint' | 'remedy'> {
+  if (proxy !== undefined) return { remedy: { kind: 'bypass-proxy', host: url.hostname } };
+  if (code === 'ENOTFOUND') return { hint: 'check how the host is spelled' };
+  if (url.protocol !== 'https:' || (code !== 'ECONNREFUSED' && code !== 'UND_ERR_CONNECT_TIMEOUT')) return {};
+  return { remedy: { kind: 'plain-http', triedPort: url.port === '' ? 443 : Number(url.port) } };
 }
 
 /** The status by which a proxy refused a tunnel: undici has it in the text of an error that else means an interruption. */

@@ -46,7 +46,7 @@ export class EndpointSession {
     if (endpoint.root?.protocol === 'http:') options.transport.allowPlainHttp(endpoint.root.host);
   }
 
-  /** Any status is an answer. Throws RegistryError, AuthError, InterruptedError. */
+  /** Any status is an answer. Throws RegistryError, AuthError, and the signal's reason once it has fired. */
   async send(request: EndpointRequest): Promise<HttpResponse> {
     const root = await this.#rootUrl(request.signal);
     const url = this.#urlOf(request.url, root);

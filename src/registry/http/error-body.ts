@@ -1,9 +1,10 @@
-/** What a registry says when it refuses, turned into one sentence and, where the user can do something, a hint. */
+/** Turns a registry's refusal into one sentence and, where something can be done about it, a hint or a remedy. */
 import * as v from 'valibot';
 import { AuthError, type NydusError, RegistryError } from '../../errors.js';
 import { MAX_RETRY_AFTER_MS, parseRetryAfter } from '../../io/retry.js';
 import { collect } from '../../io/streams.js';
-import { loginCommand } from '../auth/credentials.js';
+import { loginHost } from '../auth/credentials.js';
+import type { Remedy, Side } from '../../remedy.js';
 import { redactUrl, type Redactor } from './redact.js';
 import type { HttpResponse, Method } from './transport.js';
 
@@ -13,7 +14,8 @@ export interface Refusal {
   readonly host: string;
   readonly method: Method;
   readonly redactor: Redactor;
-  /** What the credential store read, for hints. */
+  readonly side: Side;
+  /** Where the credential store looked, for remedies. */
   readonly credentials: string;
   readonly hasCredential: boolean;
   /** The answer is that of another origin, to which the registry has led us, and which is told nothing about us. */
@@ -64,6 +66,7 @@ const otherErrorSchema = v.union([
 export interface Known {
   readonly text?: string;
   readonly hint?: string;
+  readonly remedy?: Remedy;
 }
 
 const QUOTA: Known = {
@@ -105,6 +108,7 @@ const KNOWN: Readonly<Record<string, Known>> = {
 /** Reads the answer's body, as far as is decent, and makes an error of it. Never throws. */
 export async function refusalError(response: HttpResponse, refusal: Refusal): Promise<NydusError> {
   const { status } = response;
+  const { side } = refusal;
   const request = `${refusal.method} ${redactUrl(response.url)}`;
   const { codes, message } = await readErrors(response, refusal);
   const reason = message === '' ? '' : `: ${refusal.redactor.text(message)}`;
@@ -116,7 +120,7 @@ export async function refusalError(response: HttpResponse, refusal: Refusal): Pr
       // Its URLs carry a permission that runs out: the registry can give another one.
       return new RegistryError(
         `${refusal.what}: ${response.url.host}, where the registry leads, denies access (${label})${reason}`,
-        { status, registryCodes: codes, request, retryable: true },
+        { status, registryCodes: codes, request, side, retryable: true },
       );
     }
     const text = refusal.hasCredential
@@ -125,7 +129,11 @@ export async function refusalError(response: HttpResponse, refusal: Refusal): Pr
     return new AuthError(`${refusal.what}: ${text} (${label})${reason}`, {
       hint: refusal.hasCredential
         ? `check that this user may do that; the credentials come from ${refusal.credentials}`
-        : `run: ${loginCommand(refusal.host)} (looked in ${refusal.credentials}); the repository may also not exist`,
+        : 'the repository may also not exist',
+      remedy: refusal.hasCredential
+        ? undefined
+        : { kind: 'login', host: loginHost(refusal.host), searched: refusal.credentials, stored: false },
+      side,
     });
   }
   const byCode = codes.map((code) => KNOWN[code]).find((entry) => entry !== undefined);
@@ -142,6 +150,8 @@ export async function refusalError(response: HttpResponse, refusal: Refusal): Pr
       hint: late
         ? `it asks to be left alone for ${Math.ceil(retryAfterMs / 1000)} s: run it again then`
         : known.hint,
+      remedy: late ? undefined : known.remedy,
+      side,
       retryAfterMs,
     },
   );

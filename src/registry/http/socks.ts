@@ -105,7 +105,7 @@ async function ask(socket: Socket, proxy: URL, host: string, port: number): Prom
     const [text, retryable] = REPLIES[reply] ?? [`its answer is ${reply}`, false];
     throw new RegistryError(`proxy ${proxy.host} refused the way to ${host}:${port}: ${text}`, {
       retryable,
-      hint: `to go without the proxy, add ${host} to NO_PROXY`,
+      remedy: { kind: 'bypass-proxy', host },
     });
   }
   // Where the proxy has connected from: nothing for us, but to be read past.

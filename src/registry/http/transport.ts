@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { debuglog } from 'node:util';
 import { type NydusError, RegistryError } from '../../errors.js';
+import type { Side } from '../../remedy.js';
 import { DEFAULT_CONNECTIONS } from '../../io/concurrency.js';
 import { paced, type RateLimit } from '../../io/rate.js';
 import { systemReason } from '../../io/scratch.js';
@@ -25,13 +26,9 @@ export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 /** Names in lower case. */
 export type Headers = Readonly<Record<string, string>>;
 
-export type Side = 'source' | 'target';
-
 export interface TransportOptions {
-  /** For hints: the flags are `--source-insecure` and `--target-insecure`. */
+  /** Errors name it. */
   readonly side: Side;
-  /** For hints, where that flag has another name. */
-  readonly insecureFlag?: string | undefined;
   /** Do not verify certificates. */
   readonly insecure?: boolean | undefined;
   /** Plain HTTP is fine for every host of this side. */
@@ -117,6 +114,10 @@ export class Transport implements AsyncDisposable {
     });
   }
 
+  get side(): Side {
+    return this.#options.side;
+  }
+
   /** True when this host may be spoken to in clear text. */
   allowsPlainHttp(host: string): boolean {
     return this.#options.plainHttp === true || isLoopback(host) || this.#inClearText.has(host);
@@ -127,7 +128,7 @@ export class Transport implements AsyncDisposable {
     this.#inClearText.add(host);
   }
 
-  /** Any status is an answer. Throws RegistryError when there is none, InterruptedError when the signal fires. */
+  /** Any status is an answer. Throws RegistryError when there is none, and the signal's reason once it has fired. */
   async send(request: HttpRequest): Promise<HttpResponse> {
     let { method, url, headers, body } = request;
     for (let hops = 0; ; hops++) {
@@ -173,7 +174,8 @@ export class Transport implements AsyncDisposable {
     const inClearText = this.allowsPlainHttp(next.host) && this.allowsPlainHttp(from.host);
     if (from.protocol === 'https:' && next.protocol === 'http:' && !inClearText) {
       throw new RegistryError(`${where}: redirect to plain HTTP at ${next.host} is refused`, {
-        hint: 'if that is meant, add --plain-http',
+        remedy: { kind: 'plain-http' },
+        side: this.side,
       });
     }
     next.username = '';
@@ -207,7 +209,7 @@ export class Transport implements AsyncDisposable {
         url,
         proxy,
         redactor: this.redactor,
-        insecureFlag: this.#options.insecureFlag ?? `--${this.#options.side}-insecure`,
+        side: this.side,
         signal,
       });
     // A connection whose answer has just been read to its end is free in the next turn of the event loop.

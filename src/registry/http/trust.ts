@@ -5,7 +5,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
-import { FormatError } from '../../errors.js';
+import { FormatError, type NydusErrorOptions } from '../../errors.js';
 import { errorCode, localIoError } from '../../io/scratch.js';
 
 /** PEM files of one host. */
@@ -190,11 +190,11 @@ async function contextOf(
 
 async function readRoots(roots: Roots): Promise<readonly string[]> {
   const found: string[] = [];
-  if (roots.file !== undefined) found.push(await readCertificates(roots.file, ROOTS_HINT));
+  if (roots.file !== undefined) found.push(await readCertificates(roots.file, ROOTS_ADVICE));
   for (const folder of roots.folders) {
     const names = await namesIn(folder);
     if (names === undefined)
-      throw localIoError(`cannot read ${folder}`, new Error('no such folder'), ROOTS_HINT);
+      throw localIoError(`cannot read ${folder}`, new Error('no such folder'), ROOTS_ADVICE);
     for (const name of names) {
       const text = await readFile(join(folder, name), 'utf8').catch(() => ''); // a folder, or a link to nowhere
       if (CERTIFICATE.test(text)) found.push(text);
@@ -203,7 +203,7 @@ async function readRoots(roots: Roots): Promise<readonly string[]> {
   return found;
 }
 
-const ROOTS_HINT = 'the environment variables SSL_CERT_FILE and SSL_CERT_DIR say so';
+const ROOTS_ADVICE = { remedy: { kind: 'trust-roots' } } as const;
 
 /** The first of the files that can be read, if any. */
 async function readFirst(paths: readonly string[]): Promise<string | undefined> {
@@ -228,18 +228,18 @@ async function namesIn(folder: string): Promise<string[] | undefined> {
   }
 }
 
-async function readCertificates(path: string, hint?: string): Promise<string> {
-  const text = await readPem(path, hint);
+async function readCertificates(path: string, advice?: Pick<NydusErrorOptions, 'remedy'>): Promise<string> {
+  const text = await readPem(path, advice);
   if (CERTIFICATE.test(text)) return text;
   throw new FormatError(`${path}: no certificate in PEM form`, {
     hint: 'convert DER with: openssl x509 -inform der -in FILE -out FILE.pem',
   });
 }
 
-async function readPem(path: string, hint?: string): Promise<string> {
+async function readPem(path: string, advice?: Pick<NydusErrorOptions, 'remedy'>): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    throw localIoError(`cannot read ${path}`, cause, hint);
+    throw localIoError(`cannot read ${path}`, cause, advice);
   }
 }

@@ -5,7 +5,6 @@ import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { FormatError, NydusError, UnsupportedError } from '../../errors.js';
-import { throwIfAborted } from '../../io/retry.js';
 import { errorCode, localIoError, openScratch, type Scratch } from '../../io/scratch.js';
 import { type ByteRange, type ByteStream, collect } from '../../io/streams.js';
 import { readFileRange } from './layout.js';
@@ -103,10 +102,10 @@ async function gunzip(from: string, to: string, signal: AbortSignal | undefined)
     const options = signal === undefined ? {} : { signal };
     await pipeline(createReadStream(from), createGunzip(), createWriteStream(to), options);
   } catch (cause) {
-    throwIfAborted(signal);
+    signal?.throwIfAborted();
     if (cause instanceof NydusError) throw cause;
     if (errorCode(cause)?.startsWith('Z_') === true)
       throw new FormatError(`${from}: damaged gzip data`, { cause });
-    throw localIoError(`cannot unpack ${from}`, cause, 'choose another place with --work-dir');
+    throw localIoError(`cannot unpack ${from}`, cause, { remedy: { kind: 'work-dir' } });
   }
 }

@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import { readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LocalIoError, RegistryError } from '../../errors.js';
-import { throwIfAborted } from '../../io/retry.js';
 import { ownerMark } from '../../io/owner.js';
 import { errorCode, localIoError, openScratch, removeAbandoned, type Scratch } from '../../io/scratch.js';
 import type { ByteStream, ReplayableContent } from '../../io/streams.js';
@@ -175,7 +174,7 @@ class ArchiveTarget implements ImageTarget {
       await rename(part, this.#path);
     } catch (cause) {
       await rm(part, { force: true });
-      throwIfAborted(options.signal);
+      options.signal?.throwIfAborted();
       throw localIoError(`cannot write ${this.#path}`, cause);
     }
   }

@@ -6,7 +6,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { RegistryError } from '../../errors.js';
-import { throwIfAborted } from '../../io/retry.js';
 import { withFileLock } from '../../io/file-lock.js';
 import { ownerMark } from '../../io/owner.js';
 import { errorCode, localIoError, removeAbandoned } from '../../io/scratch.js';
@@ -69,7 +68,7 @@ export async function* readFileRange(path: string, range: ByteRange, signal?: Ab
   }
   try {
     for (let at = range.start; at < range.end;) {
-      throwIfAborted(signal);
+      signal?.throwIfAborted();
       const length = Math.min(READ_SIZE, range.end - at);
       // A new buffer each time: whoever takes the bytes may keep them.
       const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, at);
@@ -258,7 +257,7 @@ class LayoutTarget extends Layout implements ImageTarget {
       await rename(part, path);
     } catch (cause) {
       await rm(part, { force: true });
-      throwIfAborted(signal);
+      signal?.throwIfAborted();
       throw errorCode(cause)?.startsWith('E') === true ? localIoError(`cannot write ${path}`, cause) : cause;
     }
   }

@@ -24,11 +24,11 @@ export function explainManifestRefusal(said: Said, mediaType: string, bytes: Uin
   const text = Buffer.from(bytes).toString('utf8');
   const features = text.includes('"os.features"');
   const subject = /"subject"\s*:/.test(text);
-  if (features && /os\.?features/i.test(message)) return { hint: FEATURES_HINT };
-  if (subject && /subject/i.test(message)) return { hint: SUBJECT_HINT };
+  if (features && /os\.?features/i.test(message)) return { remedy: OTHER_MARKS };
+  if (subject && /subject/i.test(message)) return { remedy: NO_SUBJECT };
   // Some give no reason, or one that misleads, such as ECR's "Invalid JSON syntax".
-  if (features) return { hint: `if this registry does not know "os.features": ${FEATURES_HINT}` };
-  if (subject) return { hint: `if this registry does not know "subject": ${SUBJECT_HINT}` };
+  if (features) return { remedy: { ...OTHER_MARKS, unlessKnown: true } };
+  if (subject) return { remedy: { ...NO_SUBJECT, unlessKnown: true } };
   if (isIndex && status === 400 && codes.length === 0) {
     return {
       hint: 'often this means that the registry does not yet have all that the index names; run it again',
@@ -37,5 +37,5 @@ export function explainManifestRefusal(said: Said, mediaType: string, bytes: Uin
   return undefined;
 }
 
-const FEATURES_HINT = 'mark the Nydus images in another way, by --index-marks artifact-type';
-const SUBJECT_HINT = 'leave out --with-referrer';
+const OTHER_MARKS = { kind: 'index-marks', marks: 'artifact-type' } as const;
+const NO_SUBJECT = { kind: 'omit-subject' } as const;

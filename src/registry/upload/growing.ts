@@ -3,7 +3,7 @@
  * already there. One streamed PATCH, as Docker sends layers, or PATCHes of whole chunks; the PUT with the digest is for
  * whoever takes the session over. It is a try: what fails here is made good later, so nothing here throws or retries.
  */
-import { RegistryError } from '../../errors.js';
+import { InterruptedError, RegistryError } from '../../errors.js';
 import type { GrowingContent } from '../../io/growing-file.js';
 import type { ByteStream } from '../../io/streams.js';
 import type { CallOptions } from '../../reporter.js';
@@ -49,7 +49,7 @@ export class EarlyUpload {
 
   cancel(): void {
     if (this.#isTaken || this.#stop.signal.aborted) return;
-    this.#stop.abort(new Error('not wanted any more'));
+    this.#stop.abort(new InterruptedError('the blob is not sent early after all'));
     void this.#running.then(() => this.#session?.cancel({}));
   }
 

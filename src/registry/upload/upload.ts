@@ -282,6 +282,8 @@ class Upload {
         status: error.status,
         registryCodes: error.registryCodes,
         hint: error.hint,
+        remedy: error.remedy,
+        side: error.side,
         cause: error,
         retryable: true,
       });

@@ -9,6 +9,7 @@ import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerR
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CONVERT_FLAGS } from '../../../src/cli/flags/convert.js';
 import { asNydusError, renderError } from '../../../src/cli/text/errors.js';
 import { jsonLines, plainLines } from '../../../src/cli/text/progress.js';
 import { convertImage } from '../../../src/convert/convert.js';
@@ -272,7 +273,13 @@ async function observe(
     );
   } catch (thrown) {
     error = thrown;
-    logFile.write(renderError(asNydusError(thrown), { verbose: true, debug: true }));
+    logFile.write(
+      renderError(
+        asNydusError(thrown),
+        { verbose: true, debug: true },
+        { name: 'convert', flags: CONVERT_FLAGS },
+      ),
+    );
   }
   const elapsedMs = performance.now() - started;
   await tokens.close();

@@ -98,8 +98,8 @@ async function outcome<T>(work: Promise<T>): Promise<Outcome<T>> {
     return { value: await work };
   } catch (thrown) {
     if (!(thrown instanceof NydusError)) throw thrown;
-    const { name, code, message, hint } = thrown;
-    return { error: { name, code, message, hint }, thrown };
+    const { name, code, message, hint, remedy } = thrown;
+    return { error: { name, code, message, hint, remedy }, thrown };
   }
 }
 

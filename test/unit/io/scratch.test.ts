@@ -40,7 +40,7 @@ test('a work dir that cannot be made is an error that names it', async (t) => {
   await assert.rejects(openScratch(join(folder, 'file', 'x')), (error) => {
     assert.ok(error instanceof LocalIoError);
     assert.match(error.message, /file\/x: a part of the path is not a folder/);
-    assert.match(error.hint ?? '', /--work-dir/);
+    assert.deepEqual(error.remedy, { kind: 'work-dir' });
     return true;
   });
   await mkdir(join(folder, 'ok'));

@@ -243,7 +243,7 @@ test('options that make no sense and folders that are not there show at once', (
     (error: unknown) => {
       assert.ok(error instanceof LocalIoError);
       assert.match(error.message, /missing/);
-      assert.ok(error.hint !== undefined);
+      assert.deepEqual(error.remedy, { kind: 'work-dir' });
       return true;
     },
   );

@@ -4,6 +4,7 @@ import { CommanderError } from 'commander';
 import { asNydusError, renderError } from '../../../../src/cli/text/errors.js';
 import { AuthError, RegistryError } from '../../../../src/errors.js';
 
+const NOTHING = { name: '', flags: [] };
 const quiet = { verbose: false, debug: false };
 
 test('an error is what failed and what to try', () => {
@@ -11,8 +12,11 @@ test('an error is what failed and what to try', () => {
     hint: 'docker login h',
     cause: new Error('401'),
   });
-  assert.equal(renderError(error, quiet), 'error: cannot pull h/a: no credentials\nhint: docker login h\n');
-  assert.equal(renderError(new RegistryError('gone'), quiet), 'error: gone\n');
+  assert.equal(
+    renderError(error, quiet, NOTHING),
+    'error: cannot pull h/a: no credentials\nhint: docker login h\n',
+  );
+  assert.equal(renderError(new RegistryError('gone'), quiet, NOTHING), 'error: gone\n');
 });
 
 test('--verbose adds causes, --debug stacks', () => {
@@ -21,10 +25,10 @@ test('--verbose adds causes, --debug stacks', () => {
     cause: new AggregateError([new Error('one'), new Error('two', { cause: root })], 'both'),
   });
   assert.equal(
-    renderError(error, { verbose: true, debug: false }),
+    renderError(error, { verbose: true, debug: false }, NOTHING),
     'error: cannot pull\ncaused by: both\ncaused by: one\ncaused by: two\ncaused by: reset\n',
   );
-  assert.match(renderError(error, { verbose: true, debug: true }), /errors\.test/);
+  assert.match(renderError(error, { verbose: true, debug: true }, NOTHING), /errors\.test/);
 });
 
 test('whatever is thrown has an exit code of ours', () => {
@@ -44,5 +48,5 @@ test('whatever is thrown has an exit code of ours', () => {
   assert.equal(asNydusError(new DOMException('stop', 'AbortError')).exitCode, 130);
   assert.equal(asNydusError(new TypeError('x is not a function')).exitCode, 70);
   assert.equal(asNydusError('text').exitCode, 70);
-  assert.match(asNydusError(new TypeError('x')).hint ?? '', /--version/);
+  assert.deepEqual(asNydusError(new TypeError('x')).remedy, { kind: 'report-bug' });
 });

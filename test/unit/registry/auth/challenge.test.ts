@@ -148,8 +148,13 @@ test('a refusal says whether anything was stored, and never what', async () => {
   await assert.rejects(wrong.auth.challenged(wrong.challenge, PULL, undefined), (error) => {
     assert.ok(error instanceof AuthError);
     assert.match(error.message, /refused the stored credentials/);
-    assert.match(error.hint ?? '', /docker login localhost:1.*the test/);
-    assert.doesNotMatch(`${error.message}${String(error.hint)}`, /s3:cret/);
+    assert.deepEqual(error.remedy, {
+      kind: 'login',
+      host: 'localhost:1',
+      searched: 'the test',
+      stored: true,
+    });
+    assert.doesNotMatch(`${error.message}${JSON.stringify(error)}`, /s3:cret/);
     return true;
   });
   await using none = await rig({});
@@ -173,7 +178,7 @@ test('credentials are not sent to a realm in clear text, nor to what is no URL',
     r.auth.challenged('Bearer realm="http://token.example/t"', PULL, undefined),
     (error) => {
       assert.ok(error instanceof AuthError);
-      assert.match(error.hint ?? '', /--plain-http/);
+      assert.deepEqual([error.remedy, error.side], [{ kind: 'plain-http' }, 'source']);
       return true;
     },
   );

@@ -25,6 +25,7 @@ async function refused(
     {
       what: 'cannot do it',
       host: 'r.example',
+      side: 'target',
       method: 'PUT',
       redactor: new Redactor(),
       credentials: 'a file',
@@ -96,6 +97,8 @@ test('a denial is about credentials, unless it speaks of the quota', async () =>
   const error = await refused(403, errors('DENIED', 'no'));
   assert.ok(error instanceof AuthError);
   assert.match(error.message, /denied without a login \(403 DENIED\): no/);
+  assert.deepEqual(error.remedy, { kind: 'login', host: 'r.example', searched: 'a file', stored: false });
+  assert.equal(error.side, 'target');
 });
 
 test('a registry that wants to be left alone for long says for how long', async () => {
@@ -109,28 +112,25 @@ const plain = index({ os: 'linux' });
 const features = index({ os: 'linux', 'os.features': ['nydus.remoteimage.v1'] });
 const subject = serialise({ schemaVersion: 2, subject: { digest: 'x' } });
 
-test('trap 40: a registry that does not take os.features is told apart, and the way round it named', () => {
+test('a refusal of os.features names other marks as the remedy, also when its reason misleads', () => {
   const said = { status: 405, codes: ['UNSUPPORTED'], message: 'Invalid parameter: os.features' };
-  assert.match(
-    explainManifestRefusal(said, MEDIA.ociIndex, features)?.hint ?? '',
-    /^mark .*--index-marks artifact-type/,
-  );
-  assert.match(
-    explainManifestRefusal({ ...said, message: 'Invalid JSON syntax' }, MEDIA.ociIndex, features)?.hint ?? '',
-    /^if .*--index-marks artifact-type/,
-  );
+  const otherMarks = { kind: 'index-marks', marks: 'artifact-type' } as const;
+  assert.deepEqual(explainManifestRefusal(said, MEDIA.ociIndex, features), { remedy: otherMarks });
+  const misleading = { ...said, message: 'Invalid JSON syntax' };
+  assert.deepEqual(explainManifestRefusal(misleading, MEDIA.ociIndex, features), {
+    remedy: { ...otherMarks, unlessKnown: true },
+  });
   assert.equal(explainManifestRefusal(said, MEDIA.ociIndex, plain), undefined);
 });
 
-test('a registry that does not take subject is told apart', () => {
+test('a refusal of subject names a conversion without it as the remedy', () => {
   const said = { status: 400, codes: ['MANIFEST_INVALID'], message: 'unknown field subject' };
-  assert.match(
-    explainManifestRefusal(said, MEDIA.ociManifest, subject)?.hint ?? '',
-    /^leave out --with-referrer/,
-  );
+  assert.deepEqual(explainManifestRefusal(said, MEDIA.ociManifest, subject), {
+    remedy: { kind: 'omit-subject' },
+  });
 });
 
-test('an index before its parts is told apart, by code or by silence', () => {
+test('a registry that misses the parts of an index is recognised by its code, and by a 400 without one', () => {
   for (const code of ['MANIFEST_BLOB_UNKNOWN', 'MANIFEST_UNKNOWN', 'BLOB_UNKNOWN']) {
     const known = explainManifestRefusal(
       { status: 404, codes: [code], message: '' },
