@@ -72,6 +72,18 @@ export interface NativeImagePacker {
   dispose(): void;
 }
 
+/** See `Finding` of native/judge. */
+export interface NativeFinding {
+  /** Position in the table of sentences. */
+  readonly sentence: number;
+  readonly args: readonly string[];
+  /** One character a byte. */
+  readonly path?: string | undefined;
+  readonly offset?: number | undefined;
+  readonly expected?: string | undefined;
+  readonly found?: string | undefined;
+}
+
 /** Bytes of a file. */
 export interface NativeExtent {
   readonly start: number;
@@ -115,6 +127,7 @@ interface Addon {
     readonly threads: number;
     readonly prefix?: number | undefined;
   }): Outcome<NativeBlobVerifier>;
+  judgeBootstrap(bytes: Buffer): Outcome<readonly NativeFinding[]>;
   isBootstrapSound(bytes: Buffer, facts: NativeFacts): Outcome<boolean>;
   isTreeOfLayers(bytes: Buffer, facts: NativeFacts, layers: readonly ScannedTables[]): Outcome<boolean>;
   compress(bytes: Buffer, level: number): Promise<Outcome<Buffer | null>>;

@@ -2,8 +2,34 @@
 import { recordLimits } from '../rafs-builder/rules/tables.js';
 import * as v6 from '../rafs-builder/layout/v6.js';
 import type { V6Tables } from '../rafs-builder/read/v6/tables.js';
-import { addon, type NativeExtent, type NativeFacts, unwrap } from './addon.js';
+import { InternalError } from '../errors.js';
+import type { RawPath } from '../oci/raw-name.js';
+import { AUDIT_RULES, type AuditFinding, type Sentences } from '../rafs-builder/rules/rules.js';
+import { SENTENCES, sentenceText } from '../rafs-builder/rules/sentences.js';
+import { addon, asBuffer, type NativeExtent, type NativeFacts, type NativeFinding, unwrap } from './addon.js';
 import type { ScannedTables } from './tables.js';
+
+const BY_NUMBER = Object.values<Sentences[string]>(SENTENCES);
+
+/** Everything that is wrong with a bootstrap, in the order of the rules. What cannot be read is one finding. */
+export function findingsOf(bytes: Uint8Array): readonly AuditFinding[] {
+  return unwrap(addon().judgeBootstrap(asBuffer(bytes))).map(toFinding);
+}
+
+function toFinding({ sentence, args, path, offset, expected, found }: NativeFinding): AuditFinding {
+  const known = BY_NUMBER[sentence];
+  if (known === undefined) throw new InternalError(`the judge names sentence ${sentence}, which is not there`);
+  const [id, template] = known;
+  return {
+    id,
+    severity: AUDIT_RULES[id].severity,
+    message: sentenceText(template, args, offset),
+    path: path as RawPath | undefined, // the addon writes one character a byte
+    offset,
+    expected,
+    found,
+  };
+}
 
 /** A bootstrap that keeps every rule over inodes, directories, chunk records and places. */
 export interface SoundBootstrap {

@@ -96,6 +96,8 @@ function source(about: string, tables: object, constants: readonly string[]): st
     '//!',
     '//! Written by tools/docs/main.ts from the tables in src/rafs-builder/layout. Do not edit: npm run docs.',
     '',
+    'use crate::table::{Field, Table, Type};',
+    '',
     ...constants,
     ...exported.flatMap(([name, table]) => (isStruct(table) ? structModule(name, table) : [])),
     ...exported.flatMap(([name, table]) => (isFlagSet(table) ? flagModule(name, table) : [])),
@@ -111,7 +113,7 @@ function isFlagSet(table: unknown): table is FlagSet<string> {
 }
 
 /** Reserved bytes get no constant: nothing reads or writes them. */
-function structModule(name: string, { purpose, size, fields }: AnyStruct): string[] {
+function structModule(name: string, { name: title, purpose, size, fields }: AnyStruct): string[] {
   const offsets = fields
     .filter(({ reserved }) => !reserved)
     .flatMap(({ name: field, offset, type, meaning }) => [
@@ -121,12 +123,41 @@ function structModule(name: string, { purpose, size, fields }: AnyStruct): strin
   return [
     `/// ${purpose}`,
     `pub mod ${snake(name)} {`,
+    '    use super::{Field, Table, Type};',
+    '',
     '    /// Bytes of the whole structure.',
     `    pub const SIZE: usize = ${size};`,
     ...offsets,
+    ...tableOf({ name: title, size, fields }),
     '}',
     '',
   ];
+}
+
+/** Names and types of all fields, for a reader that says what is wrong with one. */
+function tableOf({ name, size, fields }: Pick<AnyStruct, 'name' | 'size' | 'fields'>): string[] {
+  const rows = fields.map(
+    (field) =>
+      `Field { name: "${field.name}", offset: ${hex(field.offset)}, size: ${field.size}, kind: Type::${typeOf(field)} }`,
+  );
+  // rustfmt puts a list of one on one line.
+  const list =
+    rows.length === 1
+      ? [`        fields: &[${rows.join('')}],`]
+      : ['        fields: &[', ...rows.map((row) => `            ${row},`), '        ],'];
+  return [
+    '    /// The whole structure.',
+    '    pub static TABLE: Table = Table {',
+    `        name: "${name}",`,
+    `        size: ${size},`,
+    ...list,
+    '    };',
+  ];
+}
+
+function typeOf({ reserved, type }: AnyStruct['fields'][number]): string {
+  if (reserved) return 'Reserved';
+  return type === 'u64' ? 'U64' : type === 'i64' ? 'I64' : 'Plain';
 }
 
 /** `SIZE` is that of the whole structure. */

@@ -16,6 +16,7 @@ import { checksPage } from './checks.js';
 import { clientsPage } from './clients.js';
 import { LAYOUT_FILES } from './layout.js';
 import { withSection } from './page-section.js';
+import { rulesSource } from './rules.js';
 import { markdownTable } from '../../test/support/markdown-table.js';
 
 const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
@@ -27,6 +28,7 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   ...Object.fromEntries(
     Object.entries(LAYOUT_FILES).map(([name, page]) => [`native/layout/src/${name}`, page]),
   ),
+  'native/layout/src/rules.rs': rulesSource,
 };
 
 async function main(args: readonly string[]): Promise<number> {

@@ -12,6 +12,7 @@
 mod bytes;
 mod chunks;
 mod cover;
+mod finding;
 mod inode;
 mod layer;
 mod overlay;
@@ -25,6 +26,7 @@ use std::ops::Range;
 use nydus_layout as layout;
 
 pub use chunks::{ChunkTable, RecordLimits};
+pub use finding::{Finding, latin1};
 pub use source::ScannedLayer;
 use tree::Tree;
 
@@ -49,6 +51,17 @@ pub struct Facts {
     pub prefetch: Vec<u32>,
     /// The chunk table.
     pub chunks: ChunkTable,
+}
+
+/// Everything that is wrong with a bootstrap, in the order of the rules. What cannot be read is one finding.
+pub fn judge(bytes: &[u8]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if bytes.len() < layout::BLOCK_SIZE || !bytes.len().is_multiple_of(layout::BLOCK_SIZE) {
+        findings.push(
+            Finding::new(layout::rules::Sentence::ReadSize).arg(layout::BLOCK_SIZE).arg(bytes.len()).at(0),
+        );
+    }
+    findings
 }
 
 /// Whether a bootstrap keeps every rule over inodes, directories, chunks and places; false, too, when it looks as if it might not.

@@ -10,6 +10,8 @@
 #![allow(clippy::doc_markdown, missing_docs)]
 
 pub mod blob;
+pub mod rules;
+pub mod table;
 pub mod v5;
 pub mod v6;
 pub mod wire;

@@ -2,6 +2,8 @@
 //!
 //! Written by tools/docs/main.ts from the tables in src/rafs-builder/layout. Do not edit: npm run docs.
 
+use crate::table::{Field, Table, Type};
+
 pub const BLOCK_SIZE: usize = 0x1000;
 pub const SLOT_SIZE: usize = 0x20;
 pub const SUPER_OFFSET: usize = 0x400;
@@ -69,6 +71,8 @@ pub const XATTR_PREFIXES: [(u8, &[u8], bool); 5] = [
 
 /// One blob in the blob table.
 pub mod blob_entry {
+    use super::{Field, Table, Type};
+
     /// Bytes of the whole structure.
     pub const SIZE: usize = 256;
     /// 64 chars: SHA-256 of the RAFS blob in hex; 64 × "x" in the blob’s own bootstrap
@@ -109,10 +113,39 @@ pub mod blob_entry {
     pub const CIPHER_IV: usize = 0xD0;
     /// u32: 0 none, 1 aes-128-xts
     pub const CIPHER: usize = 0xD8;
+    /// The whole structure.
+    pub static TABLE: Table = Table {
+        name: "BlobEntry",
+        size: 256,
+        fields: &[
+            Field { name: "blobId", offset: 0x0, size: 64, kind: Type::Plain },
+            Field { name: "blobIndex", offset: 0x40, size: 4, kind: Type::Plain },
+            Field { name: "chunkSize", offset: 0x44, size: 4, kind: Type::Plain },
+            Field { name: "chunkCount", offset: 0x48, size: 4, kind: Type::Plain },
+            Field { name: "compressor", offset: 0x4C, size: 4, kind: Type::Plain },
+            Field { name: "digester", offset: 0x50, size: 4, kind: Type::Plain },
+            Field { name: "features", offset: 0x54, size: 4, kind: Type::Plain },
+            Field { name: "compressedSize", offset: 0x58, size: 8, kind: Type::U64 },
+            Field { name: "uncompressedSize", offset: 0x60, size: 8, kind: Type::U64 },
+            Field { name: "tocSize", offset: 0x68, size: 4, kind: Type::Plain },
+            Field { name: "metaCompressor", offset: 0x6C, size: 4, kind: Type::Plain },
+            Field { name: "metaOffset", offset: 0x70, size: 8, kind: Type::U64 },
+            Field { name: "metaCompressedSize", offset: 0x78, size: 8, kind: Type::U64 },
+            Field { name: "metaUncompressedSize", offset: 0x80, size: 8, kind: Type::U64 },
+            Field { name: "tocDigest", offset: 0x88, size: 32, kind: Type::Plain },
+            Field { name: "metaDigest", offset: 0xA8, size: 32, kind: Type::Plain },
+            Field { name: "metaSize", offset: 0xC8, size: 8, kind: Type::U64 },
+            Field { name: "cipherIv", offset: 0xD0, size: 8, kind: Type::Plain },
+            Field { name: "cipher", offset: 0xD8, size: 4, kind: Type::Plain },
+            Field { name: "reserved", offset: 0xDC, size: 36, kind: Type::Reserved },
+        ],
+    };
 }
 
 /// One chunk of a file, behind inode and xattrs, 8-byte aligned.
 pub mod chunk_index_entry {
+    use super::{Field, Table, Type};
+
     /// Bytes of the whole structure.
     pub const SIZE: usize = 8;
     /// u16: chunk index, bits 0–15
@@ -123,10 +156,23 @@ pub mod chunk_index_entry {
     pub const INDEX_HIGH: usize = 0x3;
     /// u32: uncompressed offset in the blob, in blocks
     pub const BLOCK: usize = 0x4;
+    /// The whole structure.
+    pub static TABLE: Table = Table {
+        name: "ChunkIndexEntry",
+        size: 8,
+        fields: &[
+            Field { name: "indexLow", offset: 0x0, size: 2, kind: Type::Plain },
+            Field { name: "device", offset: 0x2, size: 1, kind: Type::Plain },
+            Field { name: "indexHigh", offset: 0x3, size: 1, kind: Type::Plain },
+            Field { name: "block", offset: 0x4, size: 4, kind: Type::Plain },
+        ],
+    };
 }
 
 /// One chunk in the chunk table, sorted by digest, then blob.
 pub mod chunk_info {
+    use super::{Field, Table, Type};
+
     /// Bytes of the whole structure.
     pub const SIZE: usize = 80;
     /// 32 bytes: of the uncompressed bytes
@@ -149,10 +195,29 @@ pub mod chunk_info {
     pub const INDEX: usize = 0x48;
     /// u32: CRC-32C of the uncompressed bytes; 0 without the flag
     pub const CRC32: usize = 0x4C;
+    /// The whole structure.
+    pub static TABLE: Table = Table {
+        name: "ChunkInfo",
+        size: 80,
+        fields: &[
+            Field { name: "digest", offset: 0x0, size: 32, kind: Type::Plain },
+            Field { name: "blobIndex", offset: 0x20, size: 4, kind: Type::Plain },
+            Field { name: "flags", offset: 0x24, size: 4, kind: Type::Plain },
+            Field { name: "compressedSize", offset: 0x28, size: 4, kind: Type::Plain },
+            Field { name: "uncompressedSize", offset: 0x2C, size: 4, kind: Type::Plain },
+            Field { name: "compressedOffset", offset: 0x30, size: 8, kind: Type::U64 },
+            Field { name: "uncompressedOffset", offset: 0x38, size: 8, kind: Type::U64 },
+            Field { name: "fileOffset", offset: 0x40, size: 8, kind: Type::U64 },
+            Field { name: "index", offset: 0x48, size: 4, kind: Type::Plain },
+            Field { name: "crc32", offset: 0x4C, size: 4, kind: Type::Plain },
+        ],
+    };
 }
 
 /// EROFS device of one blob; the table starts at offset 1408.
 pub mod device_slot {
+    use super::{Field, Table, Type};
+
     /// Bytes of the whole structure.
     pub const SIZE: usize = 128;
     /// 64 chars: as in the blob table
@@ -161,10 +226,23 @@ pub mod device_slot {
     pub const BLOCKS: usize = 0x40;
     /// u32: where the blob’s uncompressed data starts when all is put on one device; 512 KiB aligned
     pub const MAPPED_BLOCK: usize = 0x44;
+    /// The whole structure.
+    pub static TABLE: Table = Table {
+        name: "DeviceSlot",
+        size: 128,
+        fields: &[
+            Field { name: "blobId", offset: 0x0, size: 64, kind: Type::Plain },
+            Field { name: "blocks", offset: 0x40, size: 4, kind: Type::Plain },
+            Field { name: "mappedBlock", offset: 0x44, size: 4, kind: Type::Plain },
+            Field { name: "reserved", offset: 0x48, size: 56, kind: Type::Reserved },
+        ],
+    };
 }
 
 /// Directory entry. A block holds its entries first, then their names.
 pub mod dirent {
+    use super::{Field, Table, Type};
+
     /// Bytes of the whole structure.
     pub const SIZE: usize = 12;
     /// u64: inode that this name leads to
@@ -173,10 +251,23 @@ pub mod dirent {
     pub const NAME_OFFSET: usize = 0x8;
     /// u8: 1 file, 2 directory, 3 char, 4 block, 5 fifo, 6 socket, 7 symlink
     pub const FILE_TYPE: usize = 0xA;
+    /// The whole structure.
+    pub static TABLE: Table = Table {
+        name: "Dirent",
+        size: 12,
+        fields: &[
+            Field { name: "nid", offset: 0x0, size: 8, kind: Type::U64 },
+            Field { name: "nameOffset", offset: 0x8, size: 2, kind: Type::Plain },
+            Field { name: "fileType", offset: 0xA, size: 1, kind: Type::Plain },
+            Field { name: "reserved", offset: 0xB, size: 1, kind: Type::Reserved },
+        ],
+    };
 }
 
 /// RAFS super block, at offset 1152.
 pub mod extended_super_block {
+    use super::{Field, Table, Type};
+
     /// Bytes of the whole structure.
     pub const SIZE: usize = 256;
     /// u64: SuperFlags
@@ -195,10 +286,29 @@ pub mod extended_super_block {
     pub const PREFETCH_TABLE_OFFSET: usize = 0x28;
     /// u32: bytes, 4 an entry
     pub const PREFETCH_TABLE_SIZE: usize = 0x30;
+    /// The whole structure.
+    pub static TABLE: Table = Table {
+        name: "ExtendedSuperBlock",
+        size: 256,
+        fields: &[
+            Field { name: "flags", offset: 0x0, size: 8, kind: Type::U64 },
+            Field { name: "blobTableOffset", offset: 0x8, size: 8, kind: Type::U64 },
+            Field { name: "blobTableSize", offset: 0x10, size: 4, kind: Type::Plain },
+            Field { name: "chunkSize", offset: 0x14, size: 4, kind: Type::Plain },
+            Field { name: "chunkTableOffset", offset: 0x18, size: 8, kind: Type::U64 },
+            Field { name: "chunkTableSize", offset: 0x20, size: 8, kind: Type::U64 },
+            Field { name: "prefetchTableOffset", offset: 0x28, size: 8, kind: Type::U64 },
+            Field { name: "prefetchTableSize", offset: 0x30, size: 4, kind: Type::Plain },
+            Field { name: "padding", offset: 0x34, size: 4, kind: Type::Reserved },
+            Field { name: "reserved", offset: 0x38, size: 200, kind: Type::Reserved },
+        ],
+    };
 }
 
 /// Inode with 32 bytes; read, never written. It has no times.
 pub mod inode_compact {
+    use super::{Field, Table, Type};
+
     /// Bytes of the whole structure.
     pub const SIZE: usize = 32;
     /// u16: bit 0: 0; otherwise as in InodeExtended
@@ -219,10 +329,30 @@ pub mod inode_compact {
     pub const UID: usize = 0x18;
     /// u16: group
     pub const GID: usize = 0x1A;
+    /// The whole structure.
+    pub static TABLE: Table = Table {
+        name: "InodeCompact",
+        size: 32,
+        fields: &[
+            Field { name: "format", offset: 0x0, size: 2, kind: Type::Plain },
+            Field { name: "xattrCount", offset: 0x2, size: 2, kind: Type::Plain },
+            Field { name: "mode", offset: 0x4, size: 2, kind: Type::Plain },
+            Field { name: "nlink", offset: 0x6, size: 2, kind: Type::Plain },
+            Field { name: "size", offset: 0x8, size: 4, kind: Type::Plain },
+            Field { name: "reserved", offset: 0xC, size: 4, kind: Type::Reserved },
+            Field { name: "union", offset: 0x10, size: 4, kind: Type::Plain },
+            Field { name: "ino", offset: 0x14, size: 4, kind: Type::Plain },
+            Field { name: "uid", offset: 0x18, size: 2, kind: Type::Plain },
+            Field { name: "gid", offset: 0x1A, size: 2, kind: Type::Plain },
+            Field { name: "reserved2", offset: 0x1C, size: 4, kind: Type::Reserved },
+        ],
+    };
 }
 
 /// Inode with 64 bytes, the only form written. Its place is its nid.
 pub mod inode_extended {
+    use super::{Field, Table, Type};
+
     /// Bytes of the whole structure.
     pub const SIZE: usize = 64;
     /// u16: bit 0: 1; bits 1–3: data layout (0 plain, 2 inline, 4 chunks); the rest 0
@@ -247,18 +377,48 @@ pub mod inode_extended {
     pub const MTIME_NSEC: usize = 0x28;
     /// u32: directory: 2 + directories in it; else names that lead here
     pub const NLINK: usize = 0x2C;
+    /// The whole structure.
+    pub static TABLE: Table = Table {
+        name: "InodeExtended",
+        size: 64,
+        fields: &[
+            Field { name: "format", offset: 0x0, size: 2, kind: Type::Plain },
+            Field { name: "xattrCount", offset: 0x2, size: 2, kind: Type::Plain },
+            Field { name: "mode", offset: 0x4, size: 2, kind: Type::Plain },
+            Field { name: "reserved", offset: 0x6, size: 2, kind: Type::Reserved },
+            Field { name: "size", offset: 0x8, size: 8, kind: Type::U64 },
+            Field { name: "union", offset: 0x10, size: 4, kind: Type::Plain },
+            Field { name: "ino", offset: 0x14, size: 4, kind: Type::Plain },
+            Field { name: "uid", offset: 0x18, size: 4, kind: Type::Plain },
+            Field { name: "gid", offset: 0x1C, size: 4, kind: Type::Plain },
+            Field { name: "mtime", offset: 0x20, size: 8, kind: Type::I64 },
+            Field { name: "mtimeNsec", offset: 0x28, size: 4, kind: Type::Plain },
+            Field { name: "nlink", offset: 0x2C, size: 4, kind: Type::Plain },
+            Field { name: "reserved2", offset: 0x30, size: 16, kind: Type::Reserved },
+        ],
+    };
 }
 
 /// Right behind the blob table.
 pub mod prefetch_entry {
+    use super::{Field, Table, Type};
+
     /// Bytes of the whole structure.
     pub const SIZE: usize = 4;
     /// u32: inode to load early; the root’s alone means everything
     pub const NID: usize = 0x0;
+    /// The whole structure.
+    pub static TABLE: Table = Table {
+        name: "PrefetchEntry",
+        size: 4,
+        fields: &[Field { name: "nid", offset: 0x0, size: 4, kind: Type::Plain }],
+    };
 }
 
 /// EROFS super block, at offset 1024.
 pub mod super_block {
+    use super::{Field, Table, Type};
+
     /// Bytes of the whole structure.
     pub const SIZE: usize = 128;
     /// u32: 0xE0F5E1E2
@@ -297,10 +457,38 @@ pub mod super_block {
     pub const EXTRA_DEVICES: usize = 0x56;
     /// u16: 11: the device table starts at 11 × 128
     pub const DEVICE_SLOT_OFFSET: usize = 0x58;
+    /// The whole structure.
+    pub static TABLE: Table = Table {
+        name: "SuperBlock",
+        size: 128,
+        fields: &[
+            Field { name: "magic", offset: 0x0, size: 4, kind: Type::Plain },
+            Field { name: "checksum", offset: 0x4, size: 4, kind: Type::Plain },
+            Field { name: "featureCompat", offset: 0x8, size: 4, kind: Type::Plain },
+            Field { name: "blockBits", offset: 0xC, size: 1, kind: Type::Plain },
+            Field { name: "extSlots", offset: 0xD, size: 1, kind: Type::Plain },
+            Field { name: "rootNid", offset: 0xE, size: 2, kind: Type::Plain },
+            Field { name: "inos", offset: 0x10, size: 8, kind: Type::U64 },
+            Field { name: "buildTime", offset: 0x18, size: 8, kind: Type::U64 },
+            Field { name: "buildTimeNsec", offset: 0x20, size: 4, kind: Type::Plain },
+            Field { name: "blocks", offset: 0x24, size: 4, kind: Type::Plain },
+            Field { name: "metaBlock", offset: 0x28, size: 4, kind: Type::Plain },
+            Field { name: "xattrBlock", offset: 0x2C, size: 4, kind: Type::Plain },
+            Field { name: "uuid", offset: 0x30, size: 16, kind: Type::Plain },
+            Field { name: "volumeName", offset: 0x40, size: 16, kind: Type::Plain },
+            Field { name: "featureIncompat", offset: 0x50, size: 4, kind: Type::Plain },
+            Field { name: "union", offset: 0x54, size: 2, kind: Type::Plain },
+            Field { name: "extraDevices", offset: 0x56, size: 2, kind: Type::Plain },
+            Field { name: "deviceSlotOffset", offset: 0x58, size: 2, kind: Type::Plain },
+            Field { name: "reserved", offset: 0x5A, size: 38, kind: Type::Reserved },
+        ],
+    };
 }
 
 /// Followed by name and value, zero padded to 4 bytes.
 pub mod xattr_entry {
+    use super::{Field, Table, Type};
+
     /// Bytes of the whole structure.
     pub const SIZE: usize = 4;
     /// u8: without the prefix
@@ -309,14 +497,36 @@ pub mod xattr_entry {
     pub const NAME_INDEX: usize = 0x1;
     /// u16: bytes
     pub const VALUE_SIZE: usize = 0x2;
+    /// The whole structure.
+    pub static TABLE: Table = Table {
+        name: "XattrEntry",
+        size: 4,
+        fields: &[
+            Field { name: "nameLength", offset: 0x0, size: 1, kind: Type::Plain },
+            Field { name: "nameIndex", offset: 0x1, size: 1, kind: Type::Plain },
+            Field { name: "valueSize", offset: 0x2, size: 2, kind: Type::Plain },
+        ],
+    };
 }
 
 /// Right behind an inode that has xattrs.
 pub mod xattr_header {
+    use super::{Field, Table, Type};
+
     /// Bytes of the whole structure.
     pub const SIZE: usize = 12;
     /// u8: 0: shared xattrs are not used
     pub const SHARED_COUNT: usize = 0x4;
+    /// The whole structure.
+    pub static TABLE: Table = Table {
+        name: "XattrHeader",
+        size: 12,
+        fields: &[
+            Field { name: "nameFilter", offset: 0x0, size: 4, kind: Type::Reserved },
+            Field { name: "sharedCount", offset: 0x4, size: 1, kind: Type::Plain },
+            Field { name: "reserved", offset: 0x5, size: 7, kind: Type::Reserved },
+        ],
+    };
 }
 
 /// BlobFeatures.

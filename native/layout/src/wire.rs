@@ -2,6 +2,8 @@
 //!
 //! Written by tools/docs/main.ts from the tables in src/rafs-builder/layout. Do not edit: npm run docs.
 
+use crate::table::{Field, Table, Type};
+
 /// Kinds of entries.
 pub mod entry_kind {
     pub const FILE: u8 = 0;
@@ -15,6 +17,8 @@ pub mod entry_kind {
 
 /// One chunk that a layer stores.
 pub mod chunk_record {
+    use super::{Field, Table, Type};
+
     /// Bytes of the whole structure.
     pub const SIZE: usize = 64;
     /// 32 bytes: BLAKE3 or SHA-256 of the uncompressed bytes
@@ -31,10 +35,26 @@ pub mod chunk_record {
     pub const COMPRESSED_OFFSET: usize = 0x30;
     /// u64: in the uncompressed address space of the blob
     pub const UNCOMPRESSED_OFFSET: usize = 0x38;
+    /// The whole structure.
+    pub static TABLE: Table = Table {
+        name: "ChunkRecord",
+        size: 64,
+        fields: &[
+            Field { name: "digest", offset: 0x0, size: 32, kind: Type::Plain },
+            Field { name: "crc32", offset: 0x20, size: 4, kind: Type::Plain },
+            Field { name: "uncompressedSize", offset: 0x24, size: 4, kind: Type::Plain },
+            Field { name: "compressedSize", offset: 0x28, size: 4, kind: Type::Plain },
+            Field { name: "flags", offset: 0x2C, size: 4, kind: Type::Plain },
+            Field { name: "compressedOffset", offset: 0x30, size: 8, kind: Type::U64 },
+            Field { name: "uncompressedOffset", offset: 0x38, size: 8, kind: Type::U64 },
+        ],
+    };
 }
 
 /// One entry of a layer; path, link and xattrs follow it.
 pub mod entry_head {
+    use super::{Field, Table, Type};
+
     /// Bytes of the whole structure.
     pub const SIZE: usize = 64;
     /// u8: entry_kind
@@ -65,26 +85,70 @@ pub mod entry_head {
     pub const XATTR_COUNT: usize = 0x38;
     /// u32: number of references that a file takes from the buffer of references
     pub const REFERENCE_COUNT: usize = 0x3C;
+    /// The whole structure.
+    pub static TABLE: Table = Table {
+        name: "EntryHead",
+        size: 64,
+        fields: &[
+            Field { name: "kind", offset: 0x0, size: 1, kind: Type::Plain },
+            Field { name: "reserved", offset: 0x1, size: 1, kind: Type::Reserved },
+            Field { name: "mode", offset: 0x2, size: 2, kind: Type::Plain },
+            Field { name: "uid", offset: 0x4, size: 4, kind: Type::Plain },
+            Field { name: "gid", offset: 0x8, size: 4, kind: Type::Plain },
+            Field { name: "mtimeNsec", offset: 0xC, size: 4, kind: Type::Plain },
+            Field { name: "mtime", offset: 0x10, size: 8, kind: Type::I64 },
+            Field { name: "size", offset: 0x18, size: 8, kind: Type::U64 },
+            Field { name: "offset", offset: 0x20, size: 8, kind: Type::U64 },
+            Field { name: "major", offset: 0x28, size: 4, kind: Type::Plain },
+            Field { name: "minor", offset: 0x2C, size: 4, kind: Type::Plain },
+            Field { name: "pathLength", offset: 0x30, size: 4, kind: Type::Plain },
+            Field { name: "linkLength", offset: 0x34, size: 4, kind: Type::Plain },
+            Field { name: "xattrCount", offset: 0x38, size: 4, kind: Type::Plain },
+            Field { name: "referenceCount", offset: 0x3C, size: 4, kind: Type::Plain },
+        ],
+    };
 }
 
 /// One chunk of a file.
 pub mod reference {
+    use super::{Field, Table, Type};
+
     /// Bytes of the whole structure.
     pub const SIZE: usize = 8;
     /// u32: number of the layer that stores the chunk
     pub const LAYER: usize = 0x0;
     /// u32: of the chunk in that layer
     pub const INDEX: usize = 0x4;
+    /// The whole structure.
+    pub static TABLE: Table = Table {
+        name: "Reference",
+        size: 8,
+        fields: &[
+            Field { name: "layer", offset: 0x0, size: 4, kind: Type::Plain },
+            Field { name: "index", offset: 0x4, size: 4, kind: Type::Plain },
+        ],
+    };
 }
 
 /// In front of one xattr of an entry: name, value.
 pub mod xattr_head {
+    use super::{Field, Table, Type};
+
     /// Bytes of the whole structure.
     pub const SIZE: usize = 8;
     /// u32: bytes
     pub const NAME_LENGTH: usize = 0x0;
     /// u32: bytes
     pub const VALUE_LENGTH: usize = 0x4;
+    /// The whole structure.
+    pub static TABLE: Table = Table {
+        name: "XattrHead",
+        size: 8,
+        fields: &[
+            Field { name: "nameLength", offset: 0x0, size: 4, kind: Type::Plain },
+            Field { name: "valueLength", offset: 0x4, size: 4, kind: Type::Plain },
+        ],
+    };
 }
 
 /// ChunkRecordFlags.

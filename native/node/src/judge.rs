@@ -3,10 +3,10 @@
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 use nydus_core::{Error, Result};
-use nydus_judge::{ChunkTable, Facts, RecordLimits, ScannedLayer};
+use nydus_judge::{ChunkTable, Facts, Finding, RecordLimits, ScannedLayer, latin1};
 
 use crate::outcome::Outcome;
-use crate::packer::NativeTables;
+use crate::packer::{NativeTables, number};
 
 /// Bytes of a file, from and to.
 #[napi(object)]
@@ -90,6 +90,43 @@ fn place(number: i64) -> Result<usize> {
 }
 
 // No object holds what was read: V8 does not see such memory, and would keep it until it collects for other reasons.
+
+/// See `Finding` of `nydus-judge`.
+#[napi(object)]
+pub struct NativeFinding {
+    /// Position in the table of sentences.
+    pub sentence: u32,
+    /// For its placeholders, in their order.
+    pub args: Vec<String>,
+    /// One character a byte.
+    pub path: Option<String>,
+    /// Bytes from the start of the bootstrap.
+    pub offset: Option<i64>,
+    /// For people.
+    pub expected: Option<String>,
+    /// For people.
+    pub found: Option<String>,
+}
+
+impl From<Finding> for NativeFinding {
+    fn from(finding: Finding) -> Self {
+        Self {
+            sentence: finding.sentence as u32,
+            args: finding.args,
+            path: finding.path.map(|path| latin1(&path)),
+            offset: finding.offset.map(number),
+            expected: finding.expected,
+            found: finding.found,
+        }
+    }
+}
+
+/// Everything that is wrong with a bootstrap.
+#[napi(catch_unwind)]
+#[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
+pub fn judge_bootstrap(bytes: Buffer) -> Outcome<Vec<NativeFinding>> {
+    Outcome(Ok(nydus_judge::judge(&bytes).into_iter().map(Into::into).collect()))
+}
 
 /// False when the bootstrap is in doubt.
 #[napi(catch_unwind)]

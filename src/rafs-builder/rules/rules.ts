@@ -56,6 +56,9 @@ export const AUDIT_RULES = {
 
 export type AuditId = keyof typeof AUDIT_RULES;
 
+/** Sentences by key: the rule that one belongs to, and its words with placeholders. */
+export type Sentences = Readonly<Record<string, readonly [id: AuditId, template: string]>>;
+
 export interface AuditFinding {
   readonly id: AuditId;
   readonly severity: 'error' | 'warning';

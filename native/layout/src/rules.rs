@@ -1,0 +1,253 @@
+//! Written by tools/docs/main.ts from src/rafs-builder/rules. Do not edit: npm run docs.
+
+/// What a finding says: a rule and a sentence of it. TypeScript knows the words by the number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u16)]
+pub enum Sentence {
+    /// RAFS-READ: `a RAFS v6 bootstrap has a multiple of {block} bytes, not {size}`
+    ReadSize,
+    /// RAFS-READ: `{struct} at offset {@}: it ends past the {size} bytes that there are`
+    ReadStructEnd,
+    /// RAFS-READ: `{field} at offset {@}: {value} ({hex:bits}) is out of range`
+    ReadRange,
+    /// RAFS-READ: `{field} at offset {@}: it is {hex:found}, not {hex:wanted}`
+    ReadNot,
+    /// RAFS-READ: `{field} at offset {@}: bit 30 is not set: an EROFS image, but not of RAFS`
+    ReadNotRafs,
+    /// RAFS-READ: `tarfs images (blocks of 512 bytes) are not supported`
+    ReadTarfs,
+    /// RAFS-READ: `{field} at offset {@}: an image without inodes`
+    ReadNoInodes,
+    /// RAFS-READ: `{field} at offset {@}: it is 0`
+    ReadRootZero,
+    /// RAFS-READ: `{field} at offset {@}: block {block} is past the end of the file`
+    ReadMetaBlock,
+    /// RAFS-READ: `{field} at offset {@}: {blocks} blocks of data without a blob`
+    ReadBlocksWithoutBlob,
+    /// RAFS-READ: `{field} at offset {@}: {count} blobs, more than {most}`
+    ReadTooManyBlobs,
+    /// RAFS-READ: `{field} at offset {@}: {count} device slots leave the file`
+    ReadDeviceSlots,
+    /// RAFS-READ: `{field} at offset {@}: unknown bits in {hex:flags}`
+    ReadFlagsUnknown,
+    /// RAFS-READ: `{field} at offset {@}: not exactly one compressor is set`
+    ReadFlagsCompressor,
+    /// RAFS-READ: `{field} at offset {@}: not exactly one digester is set`
+    ReadFlagsDigester,
+    /// RAFS-READ: `{field} at offset {@}: {hex:size} is no power of two from 0x1000 to 0x1000000`
+    ReadChunkSize,
+    /// RAFS-READ: `{field} at offset {@}: a table cannot start at {start}`
+    ReadTableStart,
+    /// RAFS-READ: `{field} at offset {@}: a table of {size} bytes at {start} leaves the file of {file}`
+    ReadTableEnd,
+    /// RAFS-READ: `{field} at offset {@}: {size} is no multiple of {record}`
+    ReadTableMultiple,
+    /// RAFS-READ: `{field} at offset {@}: the {table} overlaps the {other}`
+    ReadTableOverlap,
+    /// RAFS-READ: `{field} at offset {@}: a blob without data`
+    ReadDeviceEmpty,
+    /// RAFS-READ: `{field} at offset {@}: it is not printable text`
+    ReadIdText,
+    /// RAFS-READ: `{field} at offset {@}: {id} has two slots`
+    ReadIdTwice,
+    /// RAFS-READ: `{field} at offset {@}: {blobs} blobs, but {devices} devices`
+    ReadBlobsDevices,
+    /// RAFS-READ: `{field} at offset {@}: {index} at position {position}`
+    ReadBlobIndex,
+    /// RAFS-READ: `{field} at offset {@}: {size}, but the image has {wanted}`
+    ReadBlobChunkSize,
+    /// RAFS-READ: `{field} at offset {@}: {count} chunks`
+    ReadBlobChunkCount,
+    /// RAFS-READ: `{field} at offset {@}: refused bits in {hex:features}`
+    ReadBlobRefused,
+    /// RAFS-READ: `{field} at offset {@}: exactly one of ALIGNED and TARFS must be set`
+    ReadBlobAligned,
+    /// RAFS-READ: `{field} at offset {@}: BATCH, ZRAN and ENCRYPTED need CHUNK_INFO_V2`
+    ReadBlobInfoV2,
+    /// RAFS-READ: `{field} at offset {@}: {size} bytes`
+    ReadBlobBytes,
+    /// RAFS-READ: `{field} at offset {@}: number {number}`
+    ReadBlobNumber,
+    /// RAFS-READ: `{field} at offset {@}: number {number} is not known`
+    ReadBlobUnknown,
+    /// RAFS-READ: `{field} at offset {@}: {size} bytes for {count} chunks`
+    ReadMetaSize,
+    /// RAFS-READ: `{field} at offset {@}: {compressed} is more than {size} uncompressed`
+    ReadMetaCompressed,
+    /// RAFS-READ: `{field} at offset {@}: its end is out of range`
+    ReadMetaEnd,
+    /// RAFS-READ: `{field} at offset {@}: {blob} of {blobs} blobs`
+    ReadChunkBlob,
+    /// RAFS-READ: `{field} at offset {@}: {index}, but the blob has {count} chunks`
+    ReadChunkIndex,
+    /// RAFS-READ: `{field} at offset {@}: chunk {index} of blob {blob} is listed twice`
+    ReadChunkTwice,
+    /// RAFS-READ: `inode {nid} would be at offset {@}, past the end of the file`
+    ReadInodePast,
+    /// RAFS-READ: `{field} at offset {@}: an area of {size} bytes for xattrs`
+    ReadXattrArea,
+    /// RAFS-READ: `{field} at offset {@}: {octal:mode} is of no known type`
+    ReadMode,
+    /// RAFS-READ: `{field} at offset {@}: {count} shared xattrs, but there is no area for them`
+    ReadXattrShared,
+    /// RAFS-READ: `{field} at offset {@}: the xattr ends {excess} bytes behind its area`
+    ReadXattrEnd,
+    /// RAFS-READ: `{field} at offset {@}: no prefix has the number {number}`
+    ReadXattrPrefix,
+    /// RAFS-READ: `{field} at offset {@}: a name of {size} bytes behind "{prefix}"`
+    ReadXattrWhole,
+    /// RAFS-READ: `{field} at offset {@}: a name of {size} bytes`
+    ReadXattrName,
+    /// RAFS-READ: `XattrEntry at offset {@}: xattr {raw:name} occurs twice`
+    ReadXattrTwice,
+    /// RAFS-READ: `{field} at offset {@}: inode {nid} is a {kind}, not a directory`
+    ReadRootKind,
+    /// RAFS-READ: `Dirent at offset {@}: {raw:path} occurs twice`
+    ReadNameTwice,
+    /// RAFS-READ: `{field} at offset {@}: {raw:path} is a directory that stands elsewhere already`
+    ReadDirectoryTwice,
+    /// RAFS-READ: `{field} at offset {@}: directories are nested more than {most} deep`
+    ReadTooDeep,
+    /// RAFS-READ: `{field} at offset {@}: a directory without entries`
+    ReadDirectoryEmpty,
+    /// RAFS-READ: `{field} at offset {@}: a symlink's target of {size} bytes`
+    ReadTargetSize,
+    /// RAFS-READ: `{field} at offset {@}: a regular file with data layout {layout}`
+    ReadFileLayout,
+    /// RAFS-READ: `{field} at offset {@}: a {kind} with data layout {layout}`
+    ReadDataLayout,
+    /// RAFS-READ: `{field} at offset {@}: the chunk entries of {size} bytes leave the file`
+    ReadChunkEntries,
+    /// RAFS-READ: `{field} at offset {@}: {size} bytes of data leave the file`
+    ReadDataEnd,
+    /// RAFS-READ: `inode at offset {@}: the inodes claim more bytes than the file has`
+    ReadClaims,
+    /// RAFS-READ: `{field} at offset {@}: {device} of {blobs} blobs`
+    ReadEntryDevice,
+    /// RAFS-READ: `{field} at offset {@}: chunk {index} of blob {blob}, for {raw:path}, is not in the chunk table`
+    ReadEntryMissing,
+    /// RAFS-READ: `{field} at offset {@}: chunk {index} of blob {blob}, for {raw:path}, is not at block {block} by the chunk table`
+    ReadEntryBlock,
+    /// RAFS-READ: `{field} at offset {@}: the first one is {first}, in a directory block of {size} bytes`
+    ReadFirstName,
+    /// RAFS-READ: `{field} at offset {@}: a name from {start} to {stop} in a directory block of {size} bytes`
+    ReadNamePlace,
+    /// RAFS-READ: `Dirent at offset {@}: a name with a NUL in it`
+    ReadNameNul,
+    /// RAFS-READ: `Dirent at offset {@}: a name with a slash in it`
+    ReadNameSlash,
+    /// RAFS-READ: `Dirent at offset {@}: a name of {size} bytes`
+    ReadNameSize,
+    /// RAFS-SUPER-FLAGS: `bit 0 of feature_compat announces a checksum, which is not there`
+    SuperChecksum,
+    /// RAFS-SUPER-FLAGS: `both encryption flags are set`
+    SuperEncryption,
+    /// RAFS-SUPER-FLAGS: `there are xattrs, but the flag HAS_XATTR is not set`
+    SuperXattrs,
+    /// RAFS-PREFETCH: `a prefetch table of {size} bytes at offset {offset}`
+    PrefetchTable,
+    /// RAFS-PREFETCH: `nid {nid} is no inode of the tree`
+    PrefetchNid,
+    /// RAFS-TABLE: `an empty chunk table at {offset}`
+    TableEmpty,
+    /// RAFS-BLOCKS: `blocks of the super block are not those of all blobs`
+    SuperBlocks,
+    /// RAFS-DEVICE: `device {position} has another id than blob {position}`
+    DeviceId,
+    /// RAFS-DEVICE: `device {position} has another size than blob {position}`
+    DeviceSize,
+    /// RAFS-MAPPED: `device {position} is mapped to blocks that are taken`
+    MappedTaken,
+    /// RAFS-MAPPED: `device {position} is mapped to block {block}, which no writer does`
+    MappedOdd,
+    /// RAFS-BLOB: `blob {position}: unknown features {blobFeatures:features}`
+    BlobFeatures,
+    /// RAFS-BLOB: `blob {position}: INLINED_FS_META belongs to the blob that holds this bootstrap, whose id is 64 × x, and to no other`
+    BlobInlined,
+    /// RAFS-BLOB: `blob {position}: its compressor is not that of the super block`
+    BlobCompressor,
+    /// RAFS-BLOB: `blob {position}: its digester is not that of the super block`
+    BlobDigester,
+    /// RAFS-BLOB: `blob {position}: an uncompressed size of {size} is no multiple of 4096`
+    BlobUncompressedSize,
+    /// RAFS-BLOB: `blob {position}: a table of contents of {size} bytes`
+    BlobTocSize,
+    /// RAFS-BLOB: `blob {position}: it is neither encrypted nor of a reference type, and tells keys or digests of one`
+    BlobKeys,
+    /// RAFS-BLOB: `blob {position}: a table of contents of {size} bytes, and its digest is zero`
+    BlobTocDigestZero,
+    /// RAFS-BLOB: `blob {position}: a table of contents of {size} bytes, and its digest is not zero`
+    BlobTocDigest,
+    /// RAFS-BLOB: `blob {position}: its sections reach to {end}, its size is {size}`
+    BlobSections,
+    /// RAFS-CHUNK-ORDER: `chunk {chunk} of blob {blob} does not come behind the record before it`
+    ChunkOrder,
+    /// RAFS-CHUNK-UNUSED: `chunk {chunk} of blob {blob} is used by no file`
+    ChunkUnused,
+    /// RAFS-CHUNK-RECORD: `chunk {chunk} of blob {blob}: flags {chunkFlags:flags}`
+    ChunkFlags,
+    /// RAFS-CHUNK-RECORD: `chunk {chunk} of blob {blob}: encrypted, or not, unlike its blob`
+    ChunkEncrypted,
+    /// RAFS-CHUNK-RECORD: `chunk {chunk} of blob {blob}: {size} bytes`
+    ChunkSize,
+    /// RAFS-CHUNK-RECORD: `chunk {chunk} of blob {blob}: an uncompressed offset of {offset}`
+    ChunkUnaligned,
+    /// RAFS-CHUNK-RECORD: `chunk {chunk} of blob {blob}: its uncompressed end is behind that of the blob`
+    ChunkUncompressedEnd,
+    /// RAFS-CHUNK-RECORD: `chunk {chunk} of blob {blob}: a file offset of {offset}, within a chunk`
+    ChunkFileOffset,
+    /// RAFS-CHUNK-RECORD: `chunk {chunk} of blob {blob}: a checksum without its flag`
+    ChunkCrc,
+    /// RAFS-CHUNK-RECORD: `chunk {chunk} of blob {blob}: compressed, in a blob without a compressor`
+    ChunkCompressor,
+    /// RAFS-CHUNK-RECORD: `chunk {chunk} of blob {blob}: a compressed size of 0`
+    ChunkNothingStored,
+    /// RAFS-CHUNK-RECORD: `chunk {chunk} of blob {blob}: {stored} bytes for {size}, {way}`
+    ChunkStoredSize,
+    /// RAFS-CHUNK-RECORD: `chunk {chunk} of blob {blob}: its end is behind the chunk data of the blob`
+    ChunkEnd,
+    /// RAFS-INOS: `the super block counts another number of names than the tree has`
+    Names,
+    /// RAFS-INODE: `inode number {ino}`
+    InodeNumber,
+    /// RAFS-INODE: `inode number {ino} is also that of /{raw:path}`
+    InodeNumberTwice,
+    /// RAFS-INODE: `inode number {ino}, where {names} are handed out`
+    InodeNumberHigh,
+    /// RAFS-INODE: `a size of {size} without content`
+    InodeSize,
+    /// RAFS-INODE: `a {kind} with data layout {layout}`
+    InodeLayout,
+    /// RAFS-INODE: `{count} nanoseconds`
+    InodeNanoseconds,
+    /// RAFS-INLINE: `inline data that ends {excess} bytes into the next block`
+    InlineEnd,
+    /// RAFS-XATTR: `a NUL in the name of xattr {raw:name}`
+    XattrNul,
+    /// RAFS-NLINK: `wrong number of links`
+    Links,
+    /// RAFS-DOTS: `{count} entries named "{name}"`
+    DotsCount,
+    /// RAFS-DOTS: `"{name}" leads elsewhere`
+    DotsTarget,
+    /// RAFS-DIRENT-ORDER: `{raw:name} does not come behind the name before it`
+    DirentOrder,
+    /// RAFS-DIRENT-TYPE: `file type of {raw:name} is not that of its inode`
+    DirentType,
+    /// RAFS-CHUNK-LENGTH: `chunk {position} of the file has the wrong length`
+    ChunkLength,
+    /// RAFS-CHUNK-FORMAT: `chunk format {hex:format} in an image with chunks of {size} bytes`
+    ChunkFormat,
+    /// RAFS-SYMLINK: `a target of {size} bytes`
+    SymlinkSize,
+    /// RAFS-SYMLINK: `a NUL in the target`
+    SymlinkNul,
+    /// RAFS-OVERLAP: `{region} overlaps {other}`
+    Overlap,
+    /// RAFS-GAP: `bytes from {start} to {end} belong to nothing, and are not zero`
+    Gap,
+    /// RAFS-SIZE: `the file is longer than its structures`
+    FileSize,
+    /// RAFS-RESERVED: `{field} is not zero`
+    Reserved,
+}
