@@ -22,7 +22,7 @@ import { parseDigest, sha256 } from '../../src/oci/digest.js';
 import { parsePlatform } from '../../src/oci/platform.js';
 import { anonymous } from '../../src/registry/auth/credentials.js';
 import { openSource } from '../../src/registry/open.js';
-import { converted, DOCKER, putImage, OCI, sourceImage } from '../support/images/check-lab.js';
+import { converted, DOCKER, putImage, OCI, sourceImage } from '../support/images/memory-conversion.js';
 import { CaseBuilder, indexCases, type IndexCase } from '../support/images/index-cases.js';
 import { needs } from '../support/needs.js';
 import {
@@ -31,7 +31,8 @@ import {
   startRawRegistry,
 } from '../support/registries/raw-registry.js';
 import { file, layer } from '../support/images/tar.js';
-import { pathOrSkip, runTool, snapshotterTool } from '../support/references/tools.js';
+import { pathOrSkip, snapshotterTool } from '../support/references/tools.js';
+import { runTool } from '../support/run-tool.js';
 import { MemoryStore } from '../support/registries/memory-store.js';
 import { projectRoot } from '../support/project.js';
 

@@ -7,10 +7,10 @@ import { test } from 'node:test';
 import { fsckErofs, kernelTree } from '../support/references/erofs.js';
 import { packImage } from '../support/images/image.js';
 import { needs } from '../support/needs.js';
-import { referenceCheck, referenceRead, referenceTool } from '../support/references/reference.js';
+import { referenceCheck, referenceRead, referenceTool } from '../support/references/reference-builder.js';
 import { dir, file, hardlink, layer } from '../support/images/tar.js';
 import { pathOrSkip } from '../support/references/tools.js';
-import { countEntries, touchedDirectories, treeDifferences } from '../support/references/tree-lines.js';
+import { countEntries, touchedDirectories, treeDifferences } from '../support/images/tree-differences.js';
 
 const TREE = `/ d 0755 0 0 0 5 - -
 /a f 0644 1 2 3 7.5 abc - user.x=00 user.y=

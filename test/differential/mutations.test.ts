@@ -8,8 +8,8 @@ import { test } from 'node:test';
 import { fsckRun } from '../support/references/fsck-verdicts.js';
 import { disagreements, MUTATED, runMutations } from '../support/damage/mutation-run.js';
 import { needs } from '../support/needs.js';
-import { referenceVerdicts } from '../support/references/reference-batch.js';
-import { referenceTool } from '../support/references/reference.js';
+import { referenceVerdicts } from '../support/references/reference-verdicts.js';
+import { referenceTool } from '../support/references/reference-builder.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { pathOrSkip } from '../support/references/tools.js';
 

@@ -20,9 +20,9 @@ import {
   referenceMerge,
   referenceRead,
   referenceTool,
-} from '../support/references/reference.js';
+} from '../support/references/reference-builder.js';
 import { pathOrSkip } from '../support/references/tools.js';
-import { treeDifferences } from '../support/references/tree-lines.js';
+import { treeDifferences } from '../support/images/tree-differences.js';
 
 /** Processes of the reference side by side. */
 const LANES = 2;

@@ -12,7 +12,7 @@ import { anonymous } from '../../src/registry/auth/credentials.js';
 import { openTarget } from '../../src/registry/open.js';
 import { dir, file, hardlink, layer } from '../support/images/tar.js';
 import type { MemoryStore } from '../support/registries/memory-store.js';
-import { manifestOf, sourceImage, withBytes, flip, converted } from '../support/images/check-lab.js';
+import { manifestOf, sourceImage, withBytes, flip, converted } from '../support/images/memory-conversion.js';
 
 const LAYERS = [
   layer(dir('etc'), file('etc/hosts', 'localhost'), hardlink('etc/copy', 'etc/hosts')),

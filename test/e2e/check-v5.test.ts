@@ -5,12 +5,12 @@ import { test } from 'node:test';
 import { checkImage } from '../../src/check/check.js';
 import { openFilesystem } from '../../src/look/open.js';
 import type { RawPath } from '../../src/oci/raw-name.js';
-import { expectedTreeLines } from '../support/images/expected-tree.js';
+import { expectedTreeLines } from '../support/images/tree-lines.js';
 import { referenceText } from '../support/images/fixtures.js';
 import { needs } from '../support/needs.js';
-import { treeDifferences } from '../support/references/tree-lines.js';
+import { treeDifferences } from '../support/images/tree-differences.js';
 import { bareV5Parts, recompressedV5Parts, V5_CASES, v5Image, v5Parts } from '../support/images/v5-image.js';
-import { flip, idsOf, withBytes } from '../support/images/check-lab.js';
+import { flip, idsOf, withBytes } from '../support/images/memory-conversion.js';
 
 for (const name of V5_CASES) {
   test(`the reference's v5 image of ${name} is sound, and has the files of its source`, async (t) => {

@@ -22,7 +22,7 @@ import {
   sourceImage,
   withBootstrapTar,
   withBytes,
-} from '../support/images/check-lab.js';
+} from '../support/images/memory-conversion.js';
 
 const BIG = Buffer.alloc(3 * 1024 * 1024 + 17, 'content of more than one chunk ');
 const NOISE = Buffer.from(Array.from({ length: 9000 }, (_, i) => (i * i * 31 + (i >> 3)) & 0xff));

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { startRegistry } from '../../src/embedded-registry/server.js';
 import { tempFolder } from '../support/temp-folder.js';
-import { goProgram, pathOrSkip, tryRun } from '../support/references/tools.js';
+import { goProgram, pathOrSkip } from '../support/references/tools.js';
+import { tryRun } from '../support/run-tool.js';
 
 /** All that the released specification knows, and what it leaves open where our registry has it. */
 const SETTINGS = {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { buildAttestation, buildImage, buildIndex } from '../support/images/built-image.js';
+import { buildAttestation, buildImage, buildIndex } from '../support/images/image-builder.js';
 import { dir, file, layer, whiteout } from '../support/images/tar.js';
 import { tempFolder } from '../support/temp-folder.js';
 import type { ObservedRequest } from '../../src/embedded-registry/server.js';

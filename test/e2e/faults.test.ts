@@ -1,8 +1,8 @@
 /** A slice of the fault matrix; `npm run faults` makes all of it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { faultNames } from '../support/faults/matrix.js';
-import { runMatrix } from '../support/faults/workers.js';
+import { faultNames } from '../support/faults/fault-matrix.js';
+import { runMatrix } from '../support/faults/matrix-run.js';
 
 /** Primes that do not divide the number of faults, so that the slice meets all of them, at all kinds of requests. */
 const EVERY_ONCE = 11;

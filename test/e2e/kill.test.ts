@@ -1,7 +1,7 @@
 /** A few moments of the kill matrix; `npm run faults -- --kill` makes all of it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ENDED_BEFORE } from '../support/faults/kill.js';
+import { ENDED_BEFORE } from '../support/faults/kill-lab.js';
 import { runKillMatrix } from '../support/faults/kill-matrix.js';
 
 test('killed at any moment, the tag is absent or whole, and the next run sends what is missing and leaves nothing', async (t) => {

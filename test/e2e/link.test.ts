@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anonymous } from '../../src/registry/auth/credentials.js';
 import { openTarget } from '../../src/registry/open.js';
-import { buildImage, putImage } from '../support/images/built-image.js';
-import { sampleLayers } from '../support/faults/lab.js';
-import { linkText, studyLink } from '../support/faults/link-run.js';
+import { linkText } from '../../tools/faults/link-report.js';
+import { buildImage, putImage } from '../support/images/image-builder.js';
+import { sampleLayers } from '../support/faults/fault-lab.js';
+import { studyLink } from '../support/faults/link-study.js';
 import { needs } from '../support/needs.js';
 import { tempFolder } from '../support/temp-folder.js';
 

@@ -15,10 +15,10 @@ import { compress } from '../../src/native/index.js';
 import type { RawPath } from '../../src/oci/raw-name.js';
 import { walk } from '../../src/rafs-builder/index.js';
 import type { ChunkRef } from '../../src/rafs-builder/model/tree.js';
-import { expectedTreeLines } from '../support/images/expected-tree.js';
+import { expectedTreeLines } from '../support/images/tree-lines.js';
 import { referenceCases, referenceLayers, referenceText } from '../support/images/fixtures.js';
 import { needs } from '../support/needs.js';
-import { noise } from '../support/images/sample-image.js';
+import { noise } from '../support/images/opaque-image.js';
 import {
   dir,
   entry,
@@ -29,9 +29,9 @@ import {
   whiteout,
   type TarEntry,
 } from '../support/images/tar.js';
-import { treeDifferences } from '../support/references/tree-lines.js';
+import { treeDifferences } from '../support/images/tree-differences.js';
 import { MemoryStore } from '../support/registries/memory-store.js';
-import { converted, flip, manifestOf, sourceImage, withBytes } from '../support/images/check-lab.js';
+import { converted, flip, manifestOf, sourceImage, withBytes } from '../support/images/memory-conversion.js';
 
 async function look(
   store: MemoryStore,

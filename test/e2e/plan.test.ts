@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ConversionPlan } from '../../src/convert/plan.js';
-import { buildImage } from '../support/images/built-image.js';
+import { buildImage } from '../support/images/image-builder.js';
 import { dir, file, layer } from '../support/images/tar.js';
 import { nydusify, registry } from '../support/command.js';
 

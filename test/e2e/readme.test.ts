@@ -9,7 +9,7 @@ import { parseManifest } from '../../src/oci/manifest.js';
 import { collect } from '../../src/io/streams.js';
 import { anonymous } from '../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../src/registry/open.js';
-import { buildImage, putImage } from '../support/images/built-image.js';
+import { buildImage, putImage } from '../support/images/image-builder.js';
 import { dir, file, layer, whiteout } from '../support/images/tar.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { nydusify, registry } from '../support/command.js';

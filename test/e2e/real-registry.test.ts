@@ -10,9 +10,9 @@ import { test } from 'node:test';
 import { judgeImage } from '../support/references/judges.js';
 import { needs } from '../support/needs.js';
 import { writeLayout, type LayoutLayer } from '../support/images/oci-layout.js';
-import { startDockerRegistry } from '../support/registries/registries.js';
+import { startDockerRegistry } from '../support/registries/real-registries.js';
 import { char, dir, fifo, file, hardlink, layer, opaque, symlink, whiteout } from '../support/images/tar.js';
-import { runTool, tryRun } from '../support/references/tools.js';
+import { runTool, tryRun } from '../support/run-tool.js';
 
 const noise = (length: number, step: number): Buffer =>
   Buffer.from(Array.from({ length }, (_, i) => (i * i * step + (i >> 7)) & 0xff));

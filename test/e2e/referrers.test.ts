@@ -4,11 +4,12 @@ import { test } from 'node:test';
 import { anonymous } from '../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../src/registry/open.js';
 import { listReferrers } from '../../src/registry/stores/referrers.js';
-import { buildImage, putImage } from '../support/images/built-image.js';
+import { buildImage, putImage } from '../support/images/image-builder.js';
 import { needs } from '../support/needs.js';
-import { startDockerRegistry } from '../support/registries/registries.js';
+import { startDockerRegistry } from '../support/registries/real-registries.js';
 import { dir, file, layer } from '../support/images/tar.js';
-import { goClient, pathOrSkip, runTool } from '../support/references/tools.js';
+import { goClient, pathOrSkip } from '../support/references/tools.js';
+import { runTool } from '../support/run-tool.js';
 import { nydusify } from '../support/command.js';
 
 const image = buildImage({ layers: [layer(dir('etc'), file('etc/motd', 'hello'))] });

@@ -17,11 +17,11 @@ import { openSource, openTarget } from '../../src/registry/open.js';
 import { isMountable, takesEarly } from '../../src/registry/stores/store.js';
 import { selfSigned } from '../support/registries/certificate.js';
 import { needs } from '../support/needs.js';
-import { startDockerRegistry } from '../support/registries/registries.js';
-import { noise, pushImage, readImage, sampleImage } from '../support/images/sample-image.js';
+import { startDockerRegistry } from '../support/registries/real-registries.js';
+import { noise, pushImage, readImage, sampleImage } from '../support/images/opaque-image.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { startTokenServer } from '../support/registries/token-server.js';
-import { tryRun } from '../support/references/tools.js';
+import { tryRun } from '../support/run-tool.js';
 
 const SECRET = 'p4ss:wörd';
 /** bcrypt of the secret, with the lowest cost there is. */

@@ -9,7 +9,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { buildImage } from '../support/images/built-image.js';
+import { buildImage } from '../support/images/image-builder.js';
 import { dir, file, layer } from '../support/images/tar.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { startTokenServer } from '../support/registries/token-server.js';

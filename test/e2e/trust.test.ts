@@ -9,7 +9,7 @@ import { test, type TestContext } from 'node:test';
 import { registryListener } from '../../src/embedded-registry/server.js';
 import { anonymous } from '../../src/registry/auth/credentials.js';
 import { openTarget } from '../../src/registry/open.js';
-import { buildImage, putImage } from '../support/images/built-image.js';
+import { buildImage, putImage } from '../support/images/image-builder.js';
 import { type Authority, authority } from '../support/registries/certificate.js';
 import { needs } from '../support/needs.js';
 import { dir, file, layer } from '../support/images/tar.js';

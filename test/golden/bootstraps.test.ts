@@ -6,7 +6,7 @@ import { readV6 } from '../../src/rafs-builder/index.js';
 import { writeV6 } from '../second-opinion/write.js';
 import { audit } from '../../src/rafs-builder/rules/audit.js';
 import { dumpV6 } from '../../src/rafs-builder/show/dump.js';
-import { parseDump } from '../support/images/bootstrap-dump.js';
+import { parseDump } from '../support/images/dump-parser.js';
 import {
   hasReference,
   REFERENCE_OPTIONS,

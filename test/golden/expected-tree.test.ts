@@ -1,7 +1,7 @@
 /** What containers see: the merged tree of every case, with the content read back out of our blobs. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { expectedTreeLines } from '../support/images/expected-tree.js';
+import { expectedTreeLines } from '../support/images/tree-lines.js';
 import { referenceCases, referenceLayers, referenceText } from '../support/images/fixtures.js';
 import { contentDigest, packImage } from '../support/images/image.js';
 import { needs } from '../support/needs.js';

@@ -7,8 +7,13 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { MEDIA } from '../../src/oci/media-types.js';
-import { buildAttestation, buildImage, buildIndex, type BuiltImage } from '../support/images/built-image.js';
-import { convert, type Converted } from '../support/images/conversion.js';
+import {
+  buildAttestation,
+  buildImage,
+  buildIndex,
+  type BuiltImage,
+} from '../support/images/image-builder.js';
+import { convert, type Converted } from '../support/images/folder-conversion.js';
 import { dir, file, layer, symlink, whiteout } from '../support/images/tar.js';
 import { projectRoot } from '../support/project.js';
 

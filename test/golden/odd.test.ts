@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { NydusError } from '../../src/errors.js';
 import { dumpV6 } from '../../src/rafs-builder/show/dump.js';
 import { readV6 } from '../../src/rafs-builder/index.js';
-import { expectedTreeLines } from '../support/images/expected-tree.js';
+import { expectedTreeLines } from '../support/images/tree-lines.js';
 import { referenceJson, referenceLayers } from '../support/images/fixtures.js';
 import { contentDigest, packImage } from '../support/images/image.js';
 import { needs } from '../support/needs.js';

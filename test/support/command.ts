@@ -10,7 +10,7 @@ import { collect } from '../../src/io/streams.js';
 import { type Index, type Manifest, parseDocument } from '../../src/oci/manifest.js';
 import { anonymous } from '../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../src/registry/open.js';
-import { type BuiltImage, putImage } from './images/built-image.js';
+import { type BuiltImage, putImage } from './images/image-builder.js';
 import { tempFolder } from './temp-folder.js';
 import { productCommand } from './project.js';
 

@@ -1,7 +1,7 @@
 /** The same conversion on fewer cores: how much of it does not run beside the rest. */
 import { availableParallelism } from 'node:os';
-import { runTool } from '../../test/support/references/tools.js';
-import type { RealRegistry } from '../../test/support/registries/registries.js';
+import { runTool } from '../../test/support/run-tool.js';
+import type { RealRegistry } from '../../test/support/registries/real-registries.js';
 
 /** The first `count` processors, as taskset names them. */
 function firstCores(count: number): string {

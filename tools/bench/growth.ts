@@ -1,7 +1,7 @@
 /** How time and memory grow with files, layers and bytes: generated images through the command, a table and a plot each. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startDockerRegistry } from '../../test/support/registries/registries.js';
+import { startDockerRegistry } from '../../test/support/registries/real-registries.js';
 import { markdownTable } from '../../test/support/markdown-table.js';
 import { type GeneratedLayer, GeneratedRegistry } from './generated.js';
 import { plot } from './plot.js';

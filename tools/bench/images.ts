@@ -1,7 +1,7 @@
 /** The images that are measured: given as an OCI layout or in a registry, or made here. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runTool } from '../../test/support/references/tools.js';
+import { runTool } from '../../test/support/run-tool.js';
 import { writeBenchLayout } from './make.js';
 
 export interface BenchLayer {

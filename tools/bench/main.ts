@@ -5,8 +5,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type RealRegistry, startDockerRegistry } from '../../test/support/registries/registries.js';
-import { runTool } from '../../test/support/references/tools.js';
+import { type RealRegistry, startDockerRegistry } from '../../test/support/registries/real-registries.js';
+import { runTool } from '../../test/support/run-tool.js';
 import { type Bound, madeBlobs, measureBound } from './bound.js';
 import { onCores, withCores } from './cores.js';
 import { measureGrowth } from './growth.js';

@@ -1,7 +1,7 @@
 /** Measurements as tables. */
 import { readFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
-import { runTool } from '../../test/support/references/tools.js';
+import { runTool } from '../../test/support/run-tool.js';
 import { type Bound, boundWall, clientCpu } from './bound.js';
 import { serialPart } from './cores.js';
 import { markdownTable } from '../../test/support/markdown-table.js';

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { findCommand } from '../../test/support/needs.js';
-import { runTool } from '../../test/support/references/tools.js';
+import { runTool } from '../../test/support/run-tool.js';
 
 /** What one run of a command cost. */
 export interface Cost {

@@ -16,8 +16,11 @@ import {
   runMutations,
 } from '../../test/support/damage/mutation-run.js';
 import { findCommand, missing } from '../../test/support/needs.js';
-import { type ReferenceVerdict, referenceVerdicts } from '../../test/support/references/reference-batch.js';
-import { referenceTool } from '../../test/support/references/reference.js';
+import {
+  type ReferenceVerdict,
+  referenceVerdicts,
+} from '../../test/support/references/reference-verdicts.js';
+import { referenceTool } from '../../test/support/references/reference-builder.js';
 import { writePageSection } from '../docs/page-section.js';
 
 const { values, positionals } = parseArgs({

@@ -10,7 +10,7 @@ import * as blob from '../../src/rafs-builder/layout/blob.js';
 import type { AnyStruct, FlagInfo } from '../../src/rafs-builder/layout/struct.js';
 import * as v5 from '../../src/rafs-builder/layout/v5.js';
 import * as v6 from '../../src/rafs-builder/layout/v6.js';
-import { DEVIATIONS } from '../deviations.js';
+import { DEVIATIONS } from './deviations.js';
 import { layeringSection } from './architecture.js';
 import { checksPage } from './checks.js';
 import { clientsPage } from './clients.js';

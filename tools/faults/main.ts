@@ -7,20 +7,21 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { killReport, runKillMatrix } from '../../test/support/faults/kill-matrix.js';
+import { runKillMatrix } from '../../test/support/faults/kill-matrix.js';
 import {
   attack,
   ATTACKS,
   hostileFaults,
-  hostileReport,
   type HostileResult,
-} from '../../test/support/faults/hostile.js';
-import { linkRatio, linkText, MAX_RATIO, studyLink } from '../../test/support/faults/link-run.js';
-import { matrixReport } from '../../test/support/faults/report.js';
-import { meetAll, meetingsReport } from '../../test/support/references/interop-table.js';
-import { runMatrix } from '../../test/support/faults/workers.js';
+} from '../../test/support/faults/hostile-registry.js';
+import { linkRatio, MAX_RATIO, studyLink } from '../../test/support/faults/link-study.js';
+import { matrixReport } from './matrix-report.js';
+import { meetAll } from '../../test/support/references/interop-table.js';
+import { runMatrix } from '../../test/support/faults/matrix-run.js';
 import { benchImages } from '../bench/images.js';
 import { writePageSection } from '../docs/page-section.js';
+import { linkText } from './link-report.js';
+import { hostileReport, killReport, meetingsReport } from './small-reports.js';
 
 const PAGE = 'reliability.md';
 

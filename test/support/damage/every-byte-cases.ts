@@ -15,7 +15,7 @@ import { readBootstrap } from '../../../src/rafs-builder/index.js';
 import { SECTIONS, TAR_HEADER_SIZE } from '../../../src/rafs-builder/layout/blob.js';
 import { decodeTarHeader } from '../../../src/rafs-builder/blob/section-header.js';
 import { parseToc } from '../../../src/rafs-builder/blob/toc.js';
-import { converted, sourceImage } from '../images/check-lab.js';
+import { converted, sourceImage } from '../images/memory-conversion.js';
 import { MemoryStore } from '../registries/memory-store.js';
 import { everyByteOf, type FileReport, type Subject, type Thoroughness } from './every-byte.js';
 import { sectionNames, sectionNamesV5, structNames } from './every-byte-names.js';

@@ -2,7 +2,7 @@
 import { inspectBootstrap } from '../../../src/check/opened.js';
 import { applyEdits, type Edit, mutations } from './mutations.js';
 import { referenceBootstrap } from '../references/reference-bootstraps.js';
-import type { ReferenceVerdict } from '../references/reference-batch.js';
+import type { ReferenceVerdict } from '../references/reference-verdicts.js';
 
 /** Small ones that have, together, every structure of both formats. */
 export const MUTATED: readonly (readonly [name: string, option: string])[] = [

@@ -1,7 +1,6 @@
-/** Many kills, and the table of them for docs/reliability.md. */
+/** Kills of the command at many moments of a conversion. */
 import { mapOrdered } from '../../../src/io/concurrency.js';
-import { type KillResult, type Moment, openKillLab } from './kill.js';
-import { markdownTable } from '../markdown-table.js';
+import { type KillResult, type Moment, openKillLab } from './kill-lab.js';
 
 export interface KillRun {
   /** Requests of a run that nobody disturbs. */
@@ -39,33 +38,4 @@ export async function runKillMatrix(
 function momentAt(part: number, requests: number): Moment {
   const point = Math.round(part * (2 * requests - 1));
   return { request: Math.floor(point / 2) + 1, phase: point % 2 === 0 ? 'come' : 'answered' };
-}
-
-export function killReport(requests: number, results: readonly KillResult[]): string {
-  const broken = results.filter(({ faults }) => faults.length > 0).length;
-  return [
-    `${results.length} kills, spread over the ${requests} requests of a conversion (${String(results[0]?.totalBytes ?? 0)} bytes of blobs); ${broken} broke a promise.`,
-    markdownTable(
-      [
-        'signal',
-        'when request',
-        'for',
-        'exit code',
-        'tag',
-        'bytes held after the kill',
-        'bytes sent by the next run',
-        'bytes that were missing',
-      ],
-      results.map((result) => [
-        result.signal,
-        `${result.moment.request} ${result.moment.phase === 'come' ? 'had come' : 'was answered'}`,
-        result.kind,
-        String(result.status ?? 'killed'),
-        result.tag,
-        String(result.heldBytes),
-        String(result.sentBytes),
-        String(result.totalBytes - result.heldBytes),
-      ]),
-    ),
-  ].join('\n\n');
 }

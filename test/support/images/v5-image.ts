@@ -7,7 +7,7 @@ import { ANNOTATION, MEDIA } from '../../../src/oci/media-types.js';
 import { TAR_HEADER_SIZE } from '../../../src/rafs-builder/layout/blob.js';
 import { encodeTarHeader } from '../../../src/rafs-builder/blob/section-header.js';
 import { OWN_BLOB_ID } from '../../../src/rafs-builder/layout/v6.js';
-import { converted, respelled, sourceImage } from './check-lab.js';
+import { converted, respelled, sourceImage } from './memory-conversion.js';
 import type { MemoryStore } from '../registries/memory-store.js';
 import { referenceLayers, referenceText } from './fixtures.js';
 import { packImage } from './pack.js';

@@ -1,8 +1,8 @@
 /** Linux' own EROFS driver as a judge: mounts a bootstrap with one device for each blob. */
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { listTree } from './reference.js';
-import { runTool } from './tools.js';
+import { listTree } from './reference-builder.js';
+import { runTool } from '../run-tool.js';
 
 /** Undoes what was done so far, last first, and goes on when one step fails; the first failure is thrown at the end. */
 class Undo implements AsyncDisposable {

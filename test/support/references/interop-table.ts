@@ -1,5 +1,4 @@
-/** All registries × all clients, and the table of them for docs/reliability.md. */
-import { markdownTable } from '../markdown-table.js';
+/** Every registry that others wrote, met by every client that others wrote. */
 import { CLIENTS, exchange, REGISTRIES } from './interop.js';
 
 export interface Meeting {
@@ -48,19 +47,4 @@ export async function meetAll(
     }
   }
   return meetings;
-}
-
-export function meetingsReport(meetings: readonly Meeting[]): string {
-  const clients = [...new Set(meetings.map(({ client }) => client))];
-  const registries = [...new Set(meetings.map(({ registry }) => registry))];
-  return markdownTable(
-    ['registry', ...clients],
-    registries.map((registry) => [
-      registry,
-      ...clients.map((client) => {
-        const meeting = meetings.find((found) => found.registry === registry && found.client === client);
-        return meeting === undefined ? '' : `${meeting.outcome}: ${meeting.detail}`;
-      }),
-    ]),
-  );
 }

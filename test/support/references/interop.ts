@@ -15,7 +15,7 @@ import { parseDocument } from '../../../src/oci/manifest.js';
 import { anonymous, type CredentialStore } from '../../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../../src/registry/open.js';
 import type { ImageSource } from '../../../src/registry/stores/store.js';
-import { sampleLayers } from '../faults/lab.js';
+import { sampleLayers } from '../faults/fault-lab.js';
 import { writeLayout } from '../images/oci-layout.js';
 import {
   type RealRegistry,
@@ -23,9 +23,11 @@ import {
   startDistribution,
   startGuarded,
   startSecureDockerRegistry,
-} from '../registries/registries.js';
+} from '../registries/real-registries.js';
 import { startTokenServer } from '../registries/token-server.js';
-import { goClient, goProgram, place, runTool, systemTool, type Tool } from './tools.js';
+import { goClient, goProgram, systemTool, type Tool } from './tools.js';
+import { runTool } from '../run-tool.js';
+import { place } from '../temp-folder.js';
 
 const USER = 'me';
 const PASSWORD = 'p4ss:wörd';

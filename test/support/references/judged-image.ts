@@ -7,7 +7,7 @@ import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { runTool } from './tools.js';
+import { runTool } from '../run-tool.js';
 
 export interface Part {
   readonly mediaType?: string;

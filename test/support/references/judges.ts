@@ -16,9 +16,10 @@ import {
   referenceOf,
 } from './judged-image.js';
 import { missing } from '../needs.js';
-import { referenceCheck, referenceRead, referenceTool } from './reference.js';
-import { type GoClient, goClient, runTool, snapshotterTool, systemTool, tryRun } from './tools.js';
-import { countEntries, touchedDirectories, treeDifferences } from './tree-lines.js';
+import { referenceCheck, referenceRead, referenceTool } from './reference-builder.js';
+import { type GoClient, goClient, snapshotterTool, systemTool } from './tools.js';
+import { runTool, tryRun } from '../run-tool.js';
+import { countEntries, touchedDirectories, treeDifferences } from '../images/tree-differences.js';
 import { umociTree } from './umoci.js';
 
 export interface Verdict {

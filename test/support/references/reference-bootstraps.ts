@@ -2,7 +2,7 @@
 import { readV6 } from '../../../src/rafs-builder/index.js';
 import { writeV6 } from '../../second-opinion/write.js';
 import { writeXattrs, xattrAreaSize } from '../../../src/rafs-builder/read/v6/xattrs.js';
-import { parseDump } from '../images/bootstrap-dump.js';
+import { parseDump } from '../images/dump-parser.js';
 import {
   hasReference,
   referenceDigests,

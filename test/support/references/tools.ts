@@ -1,73 +1,17 @@
 /**
- * Programs of others that judge our images: run them, find them, or build them with Go at pinned versions into
- * `.cache/tools`, which git ignores. A tool that cannot be had comes back as the reason why.
+ * Programs of others that judge our images: they are found on the machine, or built with Go at pinned versions into
+ * `.cache/tools`, which git ignores. A missing tool is returned as the reason for which it is missing.
  */
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { findCommand } from '../needs.js';
 import { projectRoot } from '../project.js';
+import { runTool } from '../run-tool.js';
 
 const toolFolder = join(projectRoot, '.cache', 'tools');
-
-export interface RunOptions {
-  readonly input?: string | Uint8Array | undefined;
-  readonly cwd?: string | undefined;
-  readonly env?: Readonly<Record<string, string>> | undefined;
-}
-
-export interface Ran {
-  readonly status: number | null;
-  readonly stdout: Buffer;
-  readonly stderr: string;
-}
-
-/** Runs a command to its end, whatever its status. Rejects only when it cannot be started. */
-export async function tryRun(
-  command: string,
-  args: readonly string[],
-  options: RunOptions = {},
-): Promise<Ran> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
-      cwd: options.cwd,
-      env: { ...process.env, ...options.env },
-      stdio: ['pipe', 'pipe', 'pipe'],
-    });
-    const stdout: Buffer[] = [];
-    const stderr: Buffer[] = [];
-    child.stdout.on('data', (bytes: Buffer) => stdout.push(bytes));
-    child.stderr.on('data', (bytes: Buffer) => stderr.push(bytes));
-    child.on('error', reject);
-    child.on('close', (status) => {
-      resolve({
-        status,
-        stdout: Buffer.concat(stdout),
-        stderr: Buffer.concat(stderr).toString('utf8').trim(),
-      });
-    });
-    // A command that ends without reading its input is judged by its status.
-    child.stdin.on('error', () => undefined);
-    child.stdin.end(options.input ?? '');
-  });
-}
-
-/** Runs a command that must succeed; gives what it printed. The error has the last lines of what it said. */
-export async function runTool(
-  command: string,
-  args: readonly string[],
-  options: RunOptions = {},
-): Promise<Buffer> {
-  const { status, stdout, stderr } = await tryRun(command, args, options);
-  if (status === 0) return stdout;
-  const said = (stderr === '' ? stdout.toString('utf8') : stderr).split('\n').slice(-8).join('\n');
-  throw new Error(
-    `${command.slice(command.lastIndexOf('/') + 1)} ${args.join(' ')}: status ${status}\n${said}`,
-  );
-}
 
 export type Tool =
   | { readonly path: string; readonly missing?: undefined }
@@ -178,12 +122,4 @@ export function snapshotterTool(build: SnapshotterBuild = 'released'): Promise<T
       return built;
     });
   });
-}
-
-/** Writes a file in a folder that is made when needed; gives its path. */
-export async function place(folder: string, name: string, content: string | Uint8Array): Promise<string> {
-  await mkdir(folder, { recursive: true });
-  const path = join(folder, name);
-  await writeFile(path, content);
-  return path;
 }

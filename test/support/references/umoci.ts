@@ -1,8 +1,8 @@
 /** umoci as a judge: what an OCI image unpacks to, by someone else's reading of the specification. */
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { listTree } from './reference.js';
-import { runTool, tryRun } from './tools.js';
+import { listTree } from './reference-builder.js';
+import { runTool, tryRun } from '../run-tool.js';
 
 interface Unpacked {
   /** The tree as canonical lines. */

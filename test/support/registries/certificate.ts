@@ -1,7 +1,7 @@
 /** A certificate that signs itself, for a TLS server of a test. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { tryRun } from '../references/tools.js';
+import { tryRun } from '../run-tool.js';
 
 export interface Certificate {
   readonly key: Buffer;

@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test';
 import { type ObservedRequest, startRegistry } from '../../../src/embedded-registry/server.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
 import { anonymous } from '../../../src/registry/auth/credentials.js';
-import { describe, noise, sampleImage } from '../images/sample-image.js';
+import { describe, noise, sampleImage } from '../images/opaque-image.js';
 import { tempFolder } from '../temp-folder.js';
 
 export const options = { credentials: anonymous, retry: { attempts: 4, baseMs: 1, capMs: 100 } };

@@ -7,7 +7,7 @@ import { MEDIA } from '../../../src/oci/media-types.js';
 import { anonymous } from '../../../src/registry/auth/credentials.js';
 import { openTarget, type OpenOptions } from '../../../src/registry/open.js';
 import type { ImageTarget } from '../../../src/registry/stores/store.js';
-import { describe, noise } from '../images/sample-image.js';
+import { describe, noise } from '../images/opaque-image.js';
 import { tempFolder } from '../temp-folder.js';
 
 /** A blob to send, of some pieces. */

@@ -12,7 +12,7 @@ import type { ScannedLayer } from '../../../src/native/index.js';
 import { allPlatforms } from '../../../src/oci/platform.js';
 import { audit } from '../../../src/rafs-builder/rules/audit.js';
 import { SUPER_OFFSET, superBlock } from '../../../src/rafs-builder/layout/v6.js';
-import { converted, sourceImage } from '../../support/images/check-lab.js';
+import { converted, sourceImage } from '../../support/images/memory-conversion.js';
 import { referenceDigests, referenceLayers } from '../../support/images/fixtures.js';
 import { flipped } from '../../support/damage/flipped.js';
 import { scanImage } from '../../support/images/pack.js';

@@ -10,7 +10,7 @@ import type { Descriptor } from '../../../src/oci/descriptor.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
 import { allPlatforms } from '../../../src/oci/platform.js';
 import type { FetchOptions } from '../../../src/registry/stores/store.js';
-import { converted, OCI, putImage, sourceImage } from '../../support/images/check-lab.js';
+import { converted, OCI, putImage, sourceImage } from '../../support/images/memory-conversion.js';
 import { file, layer } from '../../support/images/tar.js';
 import { MemoryStore } from '../../support/registries/memory-store.js';
 

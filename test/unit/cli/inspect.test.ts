@@ -9,7 +9,7 @@ import { addInspectCommand } from '../../../src/cli/commands/inspect.js';
 import { FormatError, LocalIoError, UsageError } from '../../../src/errors.js';
 import { buildBlobTail } from '../../second-opinion/blob-tail.js';
 import { writeV6 } from '../../second-opinion/write.js';
-import { parseDump } from '../../support/images/bootstrap-dump.js';
+import { parseDump } from '../../support/images/dump-parser.js';
 import { referenceText } from '../../support/images/fixtures.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'nydusify-ts-inspect-'));

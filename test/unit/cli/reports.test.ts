@@ -10,7 +10,7 @@ import { sha256 } from '../../../src/oci/digest.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
 import { rawNameFromText, type RawPath } from '../../../src/oci/raw-name.js';
 import { needs } from '../../support/needs.js';
-import { runTool } from '../../support/references/tools.js';
+import { runTool } from '../../support/run-tool.js';
 
 /** Everything that an image can say is hostile. */
 const EVIL = '<script>alert("x")</script>&\'`|]]>\u0000\u202e@everyone [a](b) **b**\nnext';

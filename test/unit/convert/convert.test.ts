@@ -20,7 +20,7 @@ import {
   buildIndex,
   type BuiltImage,
   part,
-} from '../../support/images/built-image.js';
+} from '../../support/images/image-builder.js';
 import {
   convert,
   type ConfigJson,
@@ -28,7 +28,7 @@ import {
   type Converted,
   indexOf,
   store,
-} from '../../support/images/conversion.js';
+} from '../../support/images/folder-conversion.js';
 import { dir, file, layer, symlink, whiteout } from '../../support/images/tar.js';
 import { tempFolder } from '../../support/temp-folder.js';
 

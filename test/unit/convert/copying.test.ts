@@ -9,9 +9,9 @@ import { DEFAULT_TEE_BUFFER } from '../../../src/io/tee.js';
 import { anonymous } from '../../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../../src/registry/open.js';
 import type { ImageSource, ImageTarget } from '../../../src/registry/stores/store.js';
-import { buildImage } from '../../support/images/built-image.js';
-import { store } from '../../support/images/conversion.js';
-import { noise } from '../../support/images/sample-image.js';
+import { buildImage } from '../../support/images/image-builder.js';
+import { store } from '../../support/images/folder-conversion.js';
+import { noise } from '../../support/images/opaque-image.js';
 import { file, layer } from '../../support/images/tar.js';
 import { tempFolder } from '../../support/temp-folder.js';
 

@@ -16,8 +16,8 @@ import {
   type BuiltImage,
   type IndexEntry,
   part,
-} from '../../support/images/built-image.js';
-import { convert, convertFrom, indexOf, store } from '../../support/images/conversion.js';
+} from '../../support/images/image-builder.js';
+import { convert, convertFrom, indexOf, store } from '../../support/images/folder-conversion.js';
 import { file, layer } from '../../support/images/tar.js';
 
 const LAYERS = [layer(file('a', 'a'.repeat(5000))), layer(file('b', 'b'.repeat(7000)))];

@@ -6,8 +6,8 @@ import { MEDIA } from '../../../src/oci/media-types.js';
 import { openSource } from '../../../src/registry/open.js';
 import { anonymous } from '../../../src/registry/auth/credentials.js';
 import { listReferrers } from '../../../src/registry/stores/referrers.js';
-import { buildImage, buildIndex, type BuiltImage } from '../../support/images/built-image.js';
-import { convert, indexOf } from '../../support/images/conversion.js';
+import { buildImage, buildIndex, type BuiltImage } from '../../support/images/image-builder.js';
+import { convert, indexOf } from '../../support/images/folder-conversion.js';
 import { dir, file, layer } from '../../support/images/tar.js';
 
 const LAYERS = [layer(dir('etc'), file('etc/motd', 'hello'))];

@@ -4,7 +4,7 @@ import { startRegistry } from '../../../src/embedded-registry/server.js';
 import { sha256 } from '../../../src/oci/digest.js';
 import { descriptorToJson, serialise } from '../../../src/oci/manifest.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
-import { sampleImage, type SampleImage } from '../../support/images/sample-image.js';
+import { sampleImage, type SampleImage } from '../../support/images/opaque-image.js';
 import { tempFolder } from '../../support/temp-folder.js';
 
 async function start(t: TestContext): Promise<string> {

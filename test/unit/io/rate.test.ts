@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { paced, RateLimit } from '../../../src/io/rate.js';
 import { collect, contentOf } from '../../../src/io/streams.js';
-import { noise } from '../../support/images/sample-image.js';
+import { noise } from '../../support/images/opaque-image.js';
 
 test('all that share a limit stay below it together, and lose nothing', async () => {
   const bytes = noise(300_000, 1);

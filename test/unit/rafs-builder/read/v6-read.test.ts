@@ -6,7 +6,7 @@ import { dumpV6 } from '../../../../src/rafs-builder/show/dump.js';
 import { writeV6 } from '../../../second-opinion/write.js';
 import * as v6 from '../../../../src/rafs-builder/layout/v6.js';
 import { readV6 } from '../../../../src/rafs-builder/read/v6/read.js';
-import { parseDump } from '../../../support/images/bootstrap-dump.js';
+import { parseDump } from '../../../support/images/dump-parser.js';
 import { referenceText } from '../../../support/images/fixtures.js';
 import { directory, layer1, raw } from '../../../support/images/worked-example.js';
 

@@ -5,7 +5,7 @@ import { diffImages } from '../../../../src/rafs-builder/show/diff.js';
 import { writeV6 } from '../../../second-opinion/write.js';
 import type { TreeNode } from '../../../../src/rafs-builder/model/tree.js';
 import { readV6, type V6Image } from '../../../../src/rafs-builder/read/v6/read.js';
-import { parseDump } from '../../../support/images/bootstrap-dump.js';
+import { parseDump } from '../../../support/images/dump-parser.js';
 import { referenceText } from '../../../support/images/fixtures.js';
 import { directory, raw, rawPath } from '../../../support/images/worked-example.js';
 

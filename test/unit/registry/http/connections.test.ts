@@ -11,7 +11,7 @@ import { anonymous } from '../../../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../../../src/registry/open.js';
 import { Redactor } from '../../../../src/registry/http/redact.js';
 import { type HttpRequest, type HttpResponse, Transport } from '../../../../src/registry/http/transport.js';
-import { noise, pushImage, readAll, readImage, sampleImage } from '../../../support/images/sample-image.js';
+import { noise, pushImage, readAll, readImage, sampleImage } from '../../../support/images/opaque-image.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 
 interface Counted {

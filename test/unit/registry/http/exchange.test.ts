@@ -7,7 +7,7 @@ import { collect } from '../../../../src/io/streams.js';
 import { connectorFor } from '../../../../src/registry/http/connector.js';
 import { type Answer, exchange } from '../../../../src/registry/http/exchange.js';
 import { Agent } from '../../../../src/registry/http/undici.js';
-import { noise } from '../../../support/images/sample-image.js';
+import { noise } from '../../../support/images/opaque-image.js';
 
 interface Rig {
   readonly agent: InstanceType<typeof Agent>;

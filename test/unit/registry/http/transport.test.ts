@@ -13,7 +13,7 @@ import { RateLimit } from '../../../../src/io/rate.js';
 import { collect, contentOf } from '../../../../src/io/streams.js';
 import { Redactor } from '../../../../src/registry/http/redact.js';
 import { Transport } from '../../../../src/registry/http/transport.js';
-import { noise } from '../../../support/images/sample-image.js';
+import { noise } from '../../../support/images/opaque-image.js';
 
 async function listen(t: TestContext, server: Server | TcpServer): Promise<string> {
   const open = new Set<Socket>();

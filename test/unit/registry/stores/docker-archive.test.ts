@@ -17,7 +17,7 @@ import { parseManifest } from '../../../../src/oci/manifest.js';
 import { MEDIA } from '../../../../src/oci/media-types.js';
 import { anonymous } from '../../../../src/registry/auth/credentials.js';
 import { openSource } from '../../../../src/registry/open.js';
-import { noise, readAll, readImage, sampleImage } from '../../../support/images/sample-image.js';
+import { noise, readAll, readImage, sampleImage } from '../../../support/images/opaque-image.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 
 const options = { credentials: anonymous };

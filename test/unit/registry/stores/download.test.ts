@@ -7,7 +7,7 @@ import { openTarget } from '../../../../src/registry/open.js';
 import type { ImageTarget } from '../../../../src/registry/stores/store.js';
 import type { ConvertEvent } from '../../../../src/reporter.js';
 import { answer, blob, options, type Rig, rig } from '../../../support/registries/remote-rig.js';
-import { noise, readAll } from '../../../support/images/sample-image.js';
+import { noise, readAll } from '../../../support/images/opaque-image.js';
 
 async function pushedBlob(r: Rig): Promise<ImageTarget> {
   const target = openTarget(`${r.host}/a:1`, options);

@@ -16,7 +16,7 @@ import {
   readAll,
   readImage,
   sampleImage,
-} from '../../../support/images/sample-image.js';
+} from '../../../support/images/opaque-image.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 
 const options = { credentials: anonymous };

@@ -8,7 +8,7 @@ import { descriptorToJson, serialise } from '../../../../src/oci/manifest.js';
 import { MEDIA } from '../../../../src/oci/media-types.js';
 import { openSource, openTarget } from '../../../../src/registry/open.js';
 import { answer, blob, image, options, rig } from '../../../support/registries/remote-rig.js';
-import { describe, noise, pushImage, readAll, sampleImage } from '../../../support/images/sample-image.js';
+import { describe, noise, pushImage, readAll, sampleImage } from '../../../support/images/opaque-image.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 
 test('resolve asks for the manifest itself when HEAD does not say enough', async (t) => {

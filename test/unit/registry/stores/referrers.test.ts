@@ -12,7 +12,7 @@ import { anonymous } from '../../../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../../../src/registry/open.js';
 import { listReferrers, nextPage, referrersTag } from '../../../../src/registry/stores/referrers.js';
 import type { ImageTarget } from '../../../../src/registry/stores/store.js';
-import { describe, noise, pushImage, sampleImage } from '../../../support/images/sample-image.js';
+import { describe, noise, pushImage, sampleImage } from '../../../support/images/opaque-image.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 
 const options = { credentials: anonymous, retry: { attempts: 2, baseMs: 1, capMs: 10 } };

@@ -7,7 +7,7 @@ import type { GrowingContent } from '../../../../src/io/growing-file.js';
 import { contentOf } from '../../../../src/io/streams.js';
 import { MEDIA } from '../../../../src/oci/media-types.js';
 import { takesEarly } from '../../../../src/registry/stores/store.js';
-import { describe, noise, readAll } from '../../../support/images/sample-image.js';
+import { describe, noise, readAll } from '../../../support/images/opaque-image.js';
 import { startTokenServer } from '../../../support/registries/token-server.js';
 import {
   bytes,

@@ -7,7 +7,7 @@ import { MEDIA } from '../../../../src/oci/media-types.js';
 import { openSource, openTarget } from '../../../../src/registry/open.js';
 import { isMountable } from '../../../../src/registry/stores/store.js';
 import { answer, blob, image, options, rig } from '../../../support/registries/remote-rig.js';
-import { describe, noise, pushImage, readAll, readImage } from '../../../support/images/sample-image.js';
+import { describe, noise, pushImage, readAll, readImage } from '../../../support/images/opaque-image.js';
 
 test('an image goes into a registry and comes back: blobs, config, manifest, tag last', async (t) => {
   const r = await rig(t);

@@ -10,7 +10,7 @@ import { holdAnswer } from '../../../../src/embedded-registry/held-answer.js';
 import { RegistryError } from '../../../../src/errors.js';
 import { contentOf, type ReplayableContent } from '../../../../src/io/streams.js';
 import { MEDIA } from '../../../../src/oci/media-types.js';
-import { describe, noise, readAll } from '../../../support/images/sample-image.js';
+import { describe, noise, readAll } from '../../../support/images/opaque-image.js';
 import {
   bytes,
   cutAfter,

@@ -9,10 +9,9 @@ import { startRegistry } from '../../../src/embedded-registry/server.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
 import { anonymous } from '../../../src/registry/auth/credentials.js';
 import { openTarget } from '../../../src/registry/open.js';
-import { type BuiltImage, buildImage, part, putImage } from '../images/built-image.js';
+import { type BuiltImage, buildImage, part, putImage } from '../images/image-builder.js';
 import { file, layer } from '../images/tar.js';
 import { removeFolder } from '../temp-folder.js';
-import { markdownTable } from '../markdown-table.js';
 import { productCommand } from '../project.js';
 
 /** Far more than any of these errors takes on a busy machine; without bounds they would never end. */
@@ -212,20 +211,4 @@ export function hostileFaults({ status, elapsedMs, peakBytes }: HostileResult): 
     ...(elapsedMs < TIME_LIMIT_MS ? [] : ['took too long']),
     ...(peakBytes < MEMORY_LIMIT ? [] : ['took too much memory']),
   ];
-}
-
-export function hostileReport(results: readonly HostileResult[]): string {
-  return markdownTable(
-    ['the registry sends', 'exit code', 'sentence', 'seconds', 'peak memory, MiB'],
-    results.map(({ name, status, sentence, elapsedMs, peakBytes }) => [
-      name,
-      String(status),
-      sentence
-        .replaceAll(/sha256:[0-9a-f]{64}/g, 'DIGEST')
-        .replaceAll(/127\.0\.0\.1:\d+/g, 'HOST')
-        .replaceAll(/\S*\/hostile-\w+/g, '…'),
-      (elapsedMs / 1000).toFixed(1),
-      String(Math.round(peakBytes / MIB)),
-    ]),
-  );
 }

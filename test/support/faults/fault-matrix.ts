@@ -1,10 +1,10 @@
 /**
  * The fault matrix: every request of a whole conversion × every fault. What a cell came to is judged here; which answer is the
- * right one for a kind of request stands in expected.ts.
+ * right one for a kind of request stands in allowed-outcomes.ts.
  */
 import { type Fault, FAULTS, type FaultRule } from '../../../src/embedded-registry/faults.js';
 import { InternalError, NydusError } from '../../../src/errors.js';
-import { allowed } from './expected.js';
+import { allowed } from './allowed-outcomes.js';
 import {
   type FaultLab,
   type ForeignHeader,
@@ -13,7 +13,7 @@ import {
   PASSWORD,
   type Scenario,
   type SeenRequest,
-} from './lab.js';
+} from './fault-lab.js';
 
 /** `once`: one request is struck. `for good`: every request of its kind and content from there on. */
 export type Mode = 'once' | 'for good';

@@ -15,7 +15,7 @@ import {
 import { anonymous } from '../../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../../src/registry/open.js';
 import type { ConvertEvent } from '../../../src/reporter.js';
-import { type BuiltImage, putImage } from './built-image.js';
+import { type BuiltImage, putImage } from './image-builder.js';
 import { tempFolder } from '../temp-folder.js';
 
 const open = { credentials: anonymous };

@@ -3,8 +3,8 @@
  * SOURCE and TARGET, the user's own image.
  */
 import { spawn } from 'node:child_process';
-import { DEMO_REPOSITORY, openLab } from './lab.js';
-import { productCommand } from '../test/support/project.js';
+import { DEMO_REPOSITORY, openLab } from './demo-registry.js';
+import { productCommand } from '../../test/support/project.js';
 
 function say(text: string): void {
   process.stderr.write(`\n▸ ${text}\n`);

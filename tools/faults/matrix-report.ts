@@ -1,8 +1,8 @@
 /** The matrix as text for docs/reliability.md. */
-import { FAULTS } from '../../../src/embedded-registry/faults.js';
-import { markdownTable } from '../markdown-table.js';
-import { type CellResult, faultNames, type Mode } from './matrix.js';
-import type { MatrixRun } from './workers.js';
+import { FAULTS } from '../../src/embedded-registry/faults.js';
+import { markdownTable } from '../../test/support/markdown-table.js';
+import { type CellResult, faultNames, type Mode } from '../../test/support/faults/fault-matrix.js';
+import type { MatrixRun } from '../../test/support/faults/matrix-run.js';
 
 export function matrixReport(run: MatrixRun): string {
   const { results } = run;

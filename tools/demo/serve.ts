@@ -1,5 +1,5 @@
 /** What `npm run registry` does: leaves the laboratory's registry running and prints commands to try on it. */
-import { DEMO_REPOSITORY, openLab } from './lab.js';
+import { DEMO_REPOSITORY, openLab } from './demo-registry.js';
 
 const PORT = 5080;
 

@@ -17,8 +17,7 @@ import { openSource, openTarget } from '../../../src/registry/open.js';
 import type { ImageSource, ImageTarget } from '../../../src/registry/stores/store.js';
 import { type LinkTraffic, openLink, type Link } from '../registries/link/link.js';
 import type { ResetPlan } from '../registries/link/resets.js';
-import { startDockerRegistry } from '../registries/registries.js';
-import { markdownTable } from '../markdown-table.js';
+import { startDockerRegistry } from '../registries/real-registries.js';
 import { productCommand } from '../project.js';
 
 export interface LinkStudy {
@@ -118,52 +117,18 @@ export function linkRatio({ download, upload, direct, linked }: LinkReport): num
   return linked.wall / Math.max(download.wall, upload.wall, direct.wall);
 }
 
-export function linkText(report: LinkReport): string {
-  const { study, download, upload, direct, linked, broken, areEqual } = report;
-  const { name, bytesPerSecond, roundTripMs } = study;
-  const rows = [direct, download, upload, linked, ...broken].map(({ what, wall, traffic }) => [
-    what,
-    wall.toFixed(1),
-    ...(traffic === undefined
-      ? ['', '', '', '', '']
-      : [
-          megabytes(traffic.down),
-          megabytes(traffic.up),
-          String(traffic.connections),
-          String(traffic.requests),
-          String(traffic.resets),
-        ]),
-  ]);
-  const costs = broken.map(({ what, wall, traffic }) => {
-    const more = wall - linked.wall;
-    const each = traffic === undefined || traffic.resets === 0 ? 0 : more / traffic.resets;
-    return `${what.replace('the same, ', '')}: ${signed(more)} s (${signed((more / linked.wall) * 100)} %), ${signed(each)} s a reset`;
-  });
-  return [
-    `${name} over ${(bytesPerSecond * 8) / 1e6} Mbit/s in each direction with a round trip of ${roundTripMs} ms: ` +
-      `**${linkRatio(report).toFixed(2)} times** the longest of download, upload and conversion without the link (promised: ${MAX_RATIO}). ` +
-      `All conversions gave ${areEqual ? 'the same layers' : 'DIFFERENT layers'}.`,
-    markdownTable(['what', 'seconds', 'MB down', 'MB up', 'connections', 'requests', 'resets'], rows),
-    `What resets cost: ${costs.join('; ')}.`,
-  ].join('\n\n');
-}
-
 function counts(traffic: LinkTraffic | undefined): string {
   if (traffic === undefined) return '';
   const { down, up, connections, requests, resets } = traffic;
   return ` (${megabytes(down)} MB down, ${megabytes(up)} MB up, ${connections} connections, ${requests} requests, ${resets} resets)`;
 }
 
-function megabytes(bytes: number): string {
+export function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(1);
 }
 
 function percent(share: number): string {
   return `${share * 100} %`;
-}
-
-function signed(number: number): string {
-  return `${number < 0 ? '−' : '+'}${Math.abs(number).toFixed(1)}`;
 }
 
 async function manifestOf(

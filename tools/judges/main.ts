@@ -3,7 +3,7 @@
  * plain-HTTP registry, against the OCI layout that it was made from. Exit status 1 when a judge finds a difference,
  * and with `--no-skips` also when one is missing.
  */
-import { judgeImage, type Verdict } from '../test/support/references/judges.js';
+import { judgeImage, type Verdict } from '../../test/support/references/judges.js';
 
 const MARK = { ok: 'ok     ', failed: 'FAILED ', skipped: 'skipped' } as const;
 

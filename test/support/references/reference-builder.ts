@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runTool, type Tool } from './tools.js';
+import type { Tool } from './tools.js';
+import { runTool } from '../run-tool.js';
 import { projectRoot } from '../project.js';
 
 const program = join(projectRoot, 'native', 'reference', 'target', 'debug', 'nydus-reference');

@@ -6,8 +6,8 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { mapOrdered } from '../../../src/io/concurrency.js';
-import { openFaultLab, type Scenario, type SeenRequest } from './lab.js';
-import { type Cell, type CellResult, cellsOf, type Mode, runCell, secretsOf } from './matrix.js';
+import { openFaultLab, type Scenario, type SeenRequest } from './fault-lab.js';
+import { type Cell, type CellResult, cellsOf, type Mode, runCell, secretsOf } from './fault-matrix.js';
 
 /** Conversions at a time in one process: most of a cell is waiting. */
 const AT_ONCE = 6;
@@ -111,7 +111,7 @@ async function runInProcess(
   share: Share,
   progress: (result: CellResult) => void,
 ): Promise<{ readonly results: readonly CellResult[]; readonly log: string }> {
-  const entry = join(import.meta.dirname, 'share.js');
+  const entry = join(import.meta.dirname, 'matrix-process.js');
   const child = spawn(process.execPath, ['--enable-source-maps', entry], {
     env: { ...process.env, NODE_DEBUG: 'nydus:*' },
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -125,7 +125,7 @@ async function runInProcess(
   });
   const results: CellResult[] = [];
   for await (const line of createInterface({ input: child.stdout })) {
-    const result = JSON.parse(line) as CellResult; // our own share.ts has written it
+    const result = JSON.parse(line) as CellResult; // matrix-process.ts wrote it
     results.push(result);
     progress(result);
   }

@@ -13,12 +13,12 @@ import { changeBody } from '../../../src/embedded-registry/held-answer.js';
 import { type RegistryOptions, startRegistry } from '../../../src/embedded-registry/server.js';
 import { anonymous } from '../../../src/registry/auth/credentials.js';
 import { openTarget } from '../../../src/registry/open.js';
-import { buildImage, putImage } from '../images/built-image.js';
-import { noise } from '../images/sample-image.js';
+import { buildImage, putImage } from '../images/image-builder.js';
+import { noise } from '../images/opaque-image.js';
 import { file, layer } from '../images/tar.js';
 import { removeFolder } from '../temp-folder.js';
-import { inspectTarget, SOURCE_NAME, sampleLayers, TARGET_NAME, TARGET_TAG } from './lab.js';
-import { kindOf } from './matrix.js';
+import { inspectTarget, SOURCE_NAME, sampleLayers, TARGET_NAME, TARGET_TAG } from './fault-lab.js';
+import { kindOf } from './fault-matrix.js';
 import { productCommand } from '../project.js';
 
 /** Of one request at either registry: when it has come, or when its answer has gone. */

@@ -1,6 +1,6 @@
 /** Which outcomes a cell may have. `docs/reliability.md` says the same in words, above the table of what came. */
 import type { Fault } from '../../../src/embedded-registry/faults.js';
-import type { Cell, Outcome } from './matrix.js';
+import type { Cell, Outcome } from './fault-matrix.js';
 
 /** Where trying once more is all that is needed. */
 const PASSING: ReadonlySet<Fault> = new Set([

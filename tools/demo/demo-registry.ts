@@ -2,13 +2,13 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeDemoImage } from '../fixtures/demo-image.js';
-import { startRegistry, type RunningRegistry } from '../src/embedded-registry/server.js';
-import { collect, contentOf } from '../src/io/streams.js';
-import { parseManifest } from '../src/oci/manifest.js';
-import { anonymous } from '../src/registry/auth/credentials.js';
-import { openSource, openTarget } from '../src/registry/open.js';
-import { projectRoot } from '../test/support/project.js';
+import { writeDemoImage } from '../../fixtures/demo-image.js';
+import { startRegistry, type RunningRegistry } from '../../src/embedded-registry/server.js';
+import { collect, contentOf } from '../../src/io/streams.js';
+import { parseManifest } from '../../src/oci/manifest.js';
+import { anonymous } from '../../src/registry/auth/credentials.js';
+import { openSource, openTarget } from '../../src/registry/open.js';
+import { projectRoot } from '../../test/support/project.js';
 
 const cache = join(projectRoot, '.cache', 'demo');
 export const DEMO_REPOSITORY = 'demo/app';

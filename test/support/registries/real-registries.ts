@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { selfSigned } from './certificate.js';
 import type { TokenServer } from './token-server.js';
-import { place } from '../references/tools.js';
+import { place } from '../temp-folder.js';
 
 export interface RealRegistry extends AsyncDisposable {
   /** `127.0.0.1:PORT`; plain HTTP unless it says otherwise. */
