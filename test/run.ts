@@ -158,7 +158,8 @@ async function everything(): Promise<void> {
   const bin = (name: string): string => join('node_modules', '.bin', name);
   await step('format (prettier)', bin('prettier'), ['--check', '--log-level', 'warn', '.']);
   await step('lint (eslint)', bin('eslint'), ['--max-warnings', '0', '.']);
-  await step('docs/format.md, checks.md and clients.md are up to date', process.execPath, [
+  await step('nothing unused (knip)', bin('knip'), ['--no-progress']);
+  await step('generated pages and layouts are up to date', process.execPath, [
     'dist/tools/docs/main.js',
     '--check',
   ]);

@@ -11,8 +11,6 @@ import type { GoDescriptor, GoPlatform } from './go-json.js';
  */
 export type PlatformMatcher = 'legacy' | 'subset';
 
-export const PLATFORM_MATCHERS: readonly PlatformMatcher[] = ['legacy', 'subset'];
-
 /** What `platforms.Normalize` makes of a platform; an empty system is that of the machine, which is Linux here. */
 export function normalized(platform: GoPlatform): GoPlatform {
   const os = platform.os === '' ? 'linux' : platform.os.toLowerCase();
@@ -66,7 +64,7 @@ export function matches(wanted: GoPlatform, actual: GoPlatform, matcher: Platfor
 }
 
 /** What a machine of a platform also runs, best first: `platforms.Only`. */
-export function runnable(platform: GoPlatform): readonly GoPlatform[] {
+function runnable(platform: GoPlatform): readonly GoPlatform[] {
   return vector(normalized(platform));
 }
 

@@ -57,7 +57,7 @@ export interface DetectionOptions extends CallOptions {
 }
 
 /** The snapshotter's resolver: MaxManifestSize, 4 * 1048 * 1048. Larger ones end detection. */
-export const MAX_RESOLVED_SIZE = 4_393_216;
+const MAX_RESOLVED_SIZE = 4_393_216;
 /** maxManifestIndexSize: what is behind it is cut off. */
 const MAX_INDEX_SIZE = 0x80_0000;
 /** The snapshotter has no limit for a manifest; a replay needs one. */

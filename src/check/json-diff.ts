@@ -53,7 +53,7 @@ export function plain(value: JsonValue): unknown {
 }
 
 /** As it stands in the document, without the blanks between tokens. */
-export function compactText(value: JsonValue): string {
+function compactText(value: JsonValue): string {
   const { node } = value;
   switch (node.type) {
     case 'object':

@@ -102,7 +102,7 @@ export function nydusManifest(parts: NydusManifestParts): Uint8Array {
 }
 
 /** Members in the order of the OCI specification; platforms travel as JSON, so that unknown members of theirs survive. */
-export function descriptorJson(descriptor: Omit<Descriptor, 'platform'>, platform?: JsonObject): JsonObject {
+function descriptorJson(descriptor: Omit<Descriptor, 'platform'>, platform?: JsonObject): JsonObject {
   const { annotations } = descriptor;
   return jsonObject({
     mediaType: descriptor.mediaType,

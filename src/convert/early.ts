@@ -12,7 +12,7 @@ import type { ConvertOptions } from './options.js';
 import { SentNote } from './sent-note.js';
 
 /** Bytes: a smaller blob is sent in one go when it is finished, and needs no note. */
-export const EARLY_BYTES = 4 * 1024 * 1024;
+const EARLY_BYTES = 4 * 1024 * 1024;
 
 /** Told how much of a layer's blob has been read for sending, of how much as far as is known. */
 type OnProgress = (layer: number, done: number, total: number) => void;

@@ -18,7 +18,7 @@ export function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
   return objectOf(doc, doc.root);
 }
 
-export function jsonOf(doc: JsonText, node: Node): Json {
+function jsonOf(doc: JsonText, node: Node): Json {
   switch (node.type) {
     case 'object':
       return objectOf(doc, node);

@@ -205,7 +205,7 @@ export function descriptorToJson(descriptor: Descriptor): JsonObject {
   };
 }
 
-export function platformToJson(platform: Platform): JsonObject {
+function platformToJson(platform: Platform): JsonObject {
   return {
     architecture: platform.architecture,
     os: platform.os,
@@ -215,7 +215,7 @@ export function platformToJson(platform: Platform): JsonObject {
   };
 }
 
-export function sortedRecord(record: Annotations): Record<string, string> {
+function sortedRecord(record: Annotations): Record<string, string> {
   return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 

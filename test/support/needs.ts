@@ -7,7 +7,7 @@ import { delimiter, join } from 'node:path';
 import type { TestContext } from 'node:test';
 
 /** Debian packages that hold the commands our tests use. */
-export const PACKAGE_OF: Readonly<Record<string, string>> = {
+const PACKAGE_OF: Readonly<Record<string, string>> = {
   skopeo: 'skopeo',
   umoci: 'umoci',
   'docker-registry': 'docker-registry',

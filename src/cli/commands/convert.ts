@@ -111,7 +111,7 @@ async function deployName({ target, root }: ConvertResult): Promise<string> {
 const NS_PER_MS = 1e6;
 
 /** Upstream's schema: whole numbers and nothing else, since its readers decode into a map of them. */
-export function report({ sourceBytes, targetBytes, times }: ConvertResult): Readonly<Record<string, number>> {
+function report({ sourceBytes, targetBytes, times }: ConvertResult): Readonly<Record<string, number>> {
   return {
     SourceImageSize: sourceBytes,
     TargetImageSize: targetBytes,

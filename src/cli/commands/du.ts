@@ -72,7 +72,7 @@ export function addDuCommand(program: Command, context: CliContext): void {
 }
 
 /** Undefined for plain layers: nothing in them is stored by chunk. */
-export function chunkSizes(filesystem: Filesystem): ChunkSizes | undefined {
+function chunkSizes(filesystem: Filesystem): ChunkSizes | undefined {
   return filesystem.kind === 'nydus' ? (ref) => filesystem.chunk(ref).record : undefined;
 }
 

@@ -92,7 +92,7 @@ async function run(request: ConvertRequest, context: CliContext): Promise<Conver
 const TO_BE_PUSHED = { push: 'pushed', mount: 'mounted', present: 'present' } as const;
 
 /** The plan for a person. */
-export function planText(plan: ConversionPlan): string {
+function planText(plan: ConversionPlan): string {
   const { totals, estimate, kept } = plan;
   const keptText = kept === 0 ? [] : [`kept as they are  ${kept} other ${kept === 1 ? 'entry' : 'entries'}`];
   return [

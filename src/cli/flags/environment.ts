@@ -10,7 +10,7 @@ import type { RegistryFlags } from './registry.js';
 type Environment = CliContext['env'];
 
 /** Where registry passwords may lie, the first file that knows a host wins: Docker's configuration, then podman's. */
-export function credentialPaths(env: Environment): readonly string[] {
+function credentialPaths(env: Environment): readonly string[] {
   const home = env['HOME'] ?? homedir();
   const runtime = env['XDG_RUNTIME_DIR'];
   return [
@@ -22,7 +22,7 @@ export function credentialPaths(env: Environment): readonly string[] {
 }
 
 /** Lower case wins, as curl and Go have it. */
-export function proxies(env: Environment): {
+function proxies(env: Environment): {
   readonly http?: string | undefined;
   readonly https?: string | undefined;
   readonly all?: string | undefined;
@@ -48,7 +48,7 @@ const SYSTEM_AUTHORITIES: readonly string[] = [
 ];
 
 /** Whose certificates are believed: `SSL_CERT_FILE` and `SSL_CERT_DIR` take the place of the usual authorities, as with Go and OpenSSL. */
-export function trust(env: Environment, ca: readonly string[]): TrustOptions {
+function trust(env: Environment, ca: readonly string[]): TrustOptions {
   const config = env['XDG_CONFIG_HOME'] ?? join(env['HOME'] ?? homedir(), '.config');
   const file = given(env['SSL_CERT_FILE']);
   const folders = given(env['SSL_CERT_DIR'])?.split(delimiter) ?? [];

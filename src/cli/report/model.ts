@@ -6,9 +6,9 @@ import { formatPlace, type Finding, type Severity } from '../../check/finding.js
 import { AUDIT_RULES } from '../../rafs-builder/rules/audit.js';
 import { plural } from '../text/units.js';
 
-export const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note'];
+const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note'];
 
-export function countOf(findings: readonly Finding[], severity: Severity): number {
+function countOf(findings: readonly Finding[], severity: Severity): number {
   return findings.filter((found) => found.severity === severity).length;
 }
 
@@ -57,7 +57,7 @@ export function groupFindings(findings: readonly Finding[]): readonly FindingGro
   return all.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
 }
 
-export function meaningOf(id: string): string | undefined {
+function meaningOf(id: string): string | undefined {
   const own: Readonly<Record<string, { readonly meaning: string } | undefined>> = CATALOGUE;
   const audit: Readonly<Record<string, { readonly holds: string } | undefined>> = AUDIT_RULES;
   const rule = audit[id];

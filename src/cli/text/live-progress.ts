@@ -83,7 +83,7 @@ function barLine(layer: LayerState, place: string, columns: number, colour: Chal
   return `  ${place.padStart(7)} ${colour.dim(layer.name)} ${bars.join(' ')} ${formatBytes(layer.size).padStart(8)}`;
 }
 
-export function bar(share: number, width: number, colour: Pick<ChalkInstance, 'cyan' | 'dim'>): string {
+function bar(share: number, width: number, colour: Pick<ChalkInstance, 'cyan' | 'dim'>): string {
   const full = Math.round(share * width);
   return colour.cyan('█'.repeat(full)) + colour.dim('░'.repeat(width - full));
 }

@@ -142,9 +142,6 @@ export function chunkNumbers(table: ChunkTable, index: number): ChunkNumbers {
 export function uncompressedOffset(table: ChunkTable, index: number): number {
   return table.uncompressedOffset?.(index) ?? table.at(index).uncompressedOffset;
 }
-export function uncompressedSize(table: ChunkTable, index: number): number {
-  return table.uncompressedSize?.(index) ?? table.at(index).uncompressedSize;
-}
 /** The first 48 bits of a digest. */
 export function digestPrefix(table: ChunkTable, index: number): number {
   const { digests } = table;

@@ -20,7 +20,7 @@ import { MUTATED, usableMutations } from './mutation-run.js';
 /** Bases of the mutations, as in `basic/v6-zstd`. */
 export const FROZEN_BASES: readonly string[] = MUTATED.map((base) => base.join('/'));
 /** Mutations of each base; in all, as many as one run of `npm run mutations` makes. */
-export const FROZEN_MUTATIONS = 10_000;
+const FROZEN_MUTATIONS = 10_000;
 /** Mutations under one digest. */
 export const SLICE = 500;
 
@@ -73,7 +73,7 @@ export interface Frozen {
   readonly everyByte: Readonly<Record<string, FrozenCase>>;
 }
 
-export const FROZEN_FILES: Readonly<Record<keyof Frozen, string>> = {
+const FROZEN_FILES: Readonly<Record<keyof Frozen, string>> = {
   damages: 'damages.json',
   mutations: 'mutations.json',
   everyByte: 'every-byte.json',
@@ -109,7 +109,7 @@ function meaningLine({ severity, id, where: { part, path, offset } }: Finding): 
 }
 
 /** Collects answers into the two digests. */
-export class Answers {
+class Answers {
   readonly counts: Record<string, number> = {};
   readonly #whole = createHash('sha256');
   readonly #meaning = createHash('sha256');

@@ -11,7 +11,7 @@ import { locateV6 } from '../../../src/rafs-builder/show/locate-v6.js';
 export type Edit = readonly [offset: number, hex: string] | readonly ['size', bytes: number];
 
 /** Numbers from 0 to below `limit`. (mulberry32.) */
-export function randomNumbers(seed: number): (limit: number) => number {
+function randomNumbers(seed: number): (limit: number) => number {
   let state = seed >>> 0;
   return (limit) => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -15,9 +15,9 @@ import { removeFolder } from '../temp-folder.js';
 import { productCommand } from '../project.js';
 
 /** Far more than any of these errors takes on a busy machine; without bounds they would never end. */
-export const TIME_LIMIT_MS = 60_000;
+const TIME_LIMIT_MS = 60_000;
 /** Bytes of resident memory; an ordinary conversion of a small image peaks at about half. */
-export const MEMORY_LIMIT = 400 * 1024 * 1024;
+const MEMORY_LIMIT = 400 * 1024 * 1024;
 const PIECE = Buffer.alloc(64 * 1024, 'x');
 const MIB = 1024 * 1024;
 

@@ -130,7 +130,7 @@ export function buildAttestation(of: BuiltImage): IndexEntry {
   };
 }
 
-export async function pushParts(target: ContentSink, parts: readonly Part[]): Promise<void> {
+async function pushParts(target: ContentSink, parts: readonly Part[]): Promise<void> {
   for (const { descriptor, bytes } of parts) await target.push(descriptor, contentOf(bytes));
 }
 

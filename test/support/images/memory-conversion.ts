@@ -93,7 +93,7 @@ export function manifestOf(store: MemoryStore): ManifestJson {
   return jsonOf(store, store.root) as ManifestJson; // written by putImage or convert
 }
 
-export function jsonOf(store: MemoryStore, descriptor: Descriptor | undefined): Json {
+function jsonOf(store: MemoryStore, descriptor: Descriptor | undefined): Json {
   const bytes = descriptor === undefined ? undefined : store.content.get(descriptor.digest);
   return JSON.parse(Buffer.from(bytes ?? []).toString()) as Json;
 }

@@ -18,7 +18,7 @@ import {
 } from './tar.js';
 
 /** Numbers that look random (mulberry32), the same for the same seed. */
-export class Random {
+class Random {
   #state: number;
 
   constructor(seed: number) {

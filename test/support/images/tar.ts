@@ -8,7 +8,7 @@ import { gzipSync } from 'node:zlib';
 const BLOCK = 512;
 
 /** 2023-11-14T22:13:20Z: the time of every entry that says nothing else. */
-export const DEFAULT_MTIME = 1_700_000_000;
+const DEFAULT_MTIME = 1_700_000_000;
 
 export type Name = string | Uint8Array;
 export type TarFormat = 'ustar' | 'gnu' | 'v7';
@@ -95,10 +95,6 @@ export function whiteout(path: string, fields: TarFields = {}): TarEntry {
 /** The marker inside a directory that hides all of it that lies below; `''` is the root. */
 export function opaque(path: string, fields: TarFields = {}): TarEntry {
   return file(path === '' ? '.wh..wh..opq' : `${path}/.wh..wh..opq`, '', fields);
-}
-/** A PAX header that holds for all entries after it. */
-export function paxGlobal(records: readonly (readonly [Name, Name])[]): TarRaw {
-  return { raw: paxEntry('g', 'pax_global_header', records) };
 }
 export function raw(bytes: Uint8Array): TarRaw {
   return { raw: bytes };
@@ -188,7 +184,7 @@ function gnuLongName(type: 'L' | 'K', name: Buffer): Buffer {
   ]);
 }
 
-function paxEntry(type: 'x' | 'g', name: string, records: readonly (readonly [Name, Name])[]): Buffer {
+function paxEntry(type: 'x', name: string, records: readonly (readonly [Name, Name])[]): Buffer {
   const data = Buffer.concat(records.map(([key, value]) => paxRecord(bytesOf(key), bytesOf(value))));
   return Buffer.concat([
     headerBytes(entry(type, name, { data }), Buffer.from(name), Buffer.alloc(0), 'ustar', DEFAULT_MTIME),

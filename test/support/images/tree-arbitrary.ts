@@ -13,14 +13,14 @@ import {
 } from '../../../src/rafs-builder/model/tree.js';
 import { tableOf } from './worked-example.js';
 
-export const CHUNK_SIZE = 4096;
+const CHUNK_SIZE = 4096;
 const MERGED_FEATURES = 0x7000_0021;
 
 const byte = fc.integer({ min: 1, max: 255 }).filter((value) => value !== 0x2f);
 const rawText = (minLength: number, maxLength: number): fc.Arbitrary<string> =>
   fc.array(byte, { minLength, maxLength }).map((codes) => String.fromCharCode(...codes));
 
-export const rawName: fc.Arbitrary<RawName> = fc
+const rawName: fc.Arbitrary<RawName> = fc
   .oneof(
     { weight: 6, arbitrary: fc.stringMatching(/^[a-z]{1,6}$/) },
     { weight: 3, arbitrary: rawText(1, 12) },

@@ -60,7 +60,7 @@ const ACCEPT = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ].join(', ');
 
-export function parsePlace(reference: string): Place {
+function parsePlace(reference: string): Place {
   const match = /^([^/]+:\d+)\/(.+):([^:/]+)$/.exec(reference);
   const [, host, repository, tag] = match ?? [];
   if (host === undefined || repository === undefined || tag === undefined)

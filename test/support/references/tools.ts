@@ -44,7 +44,7 @@ export type GoProgram = keyof typeof GO_PROGRAMS;
 export type GoClient = Extract<GoProgram, 'crane' | 'regctl' | 'oras'>;
 
 /** The version that is built when the program is not installed. */
-export function pinnedVersion(name: GoProgram): string {
+function pinnedVersion(name: GoProgram): string {
   const source = GO_PROGRAMS[name];
   return source.slice(source.indexOf('@') + 1);
 }

@@ -81,7 +81,7 @@ export class MemoryStore implements ImageSource, ImageTarget {
   }
 }
 
-export const AMD64 = { architecture: 'amd64', os: 'linux' };
+const AMD64 = { architecture: 'amd64', os: 'linux' };
 
 /** A source image of two layers, with fields that no schema knows. Layers are bytes, not tars: rules here never unpack. */
 export function putSource(store: MemoryStore, layers = [Buffer.from('one'), Buffer.from('two')]): Descriptor {
@@ -95,7 +95,7 @@ export function putSource(store: MemoryStore, layers = [Buffer.from('one'), Buff
   });
 }
 
-export function sourceConfig(layers: readonly Uint8Array[]): Json {
+function sourceConfig(layers: readonly Uint8Array[]): Json {
   return {
     ...AMD64,
     created: '2026-01-01T00:00:00Z',

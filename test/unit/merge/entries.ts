@@ -23,7 +23,7 @@ export type Unplaced = Omit<LayerEntry, 'offset'>;
 
 const base = { mode: 0o644, uid: 0, gid: 0, mtime: 1, mtimeNsec: 0, xattrs: [], layer: 0 } as const;
 
-export function path(text: string): RawPath {
+function path(text: string): RawPath {
   return rawNameFromText(text) as string as RawPath; // test paths are written normalised
 }
 function entry(name: string, body: Body): Unplaced {

@@ -68,7 +68,7 @@ export function inodeSize(compact: boolean): number {
 }
 
 /** Data layout: LAYOUT_PLAIN, LAYOUT_INLINE, LAYOUT_CHUNKS, or what only a broken inode has. */
-export function layoutOf({ fields }: RawInode): number {
+function layoutOf({ fields }: RawInode): number {
   return fields.format >> 1;
 }
 
@@ -81,7 +81,7 @@ export function chunkEntries({ fields, bodyOffset }: RawInode, chunkSize: number
 }
 
 /** The bytes of a directory or symlink: one run of blocks, and the inline tail. Either may be empty, or leave the file. */
-export function dataRuns(raw: RawInode): { readonly blocks: Extent; readonly tail: Extent } {
+function dataRuns(raw: RawInode): { readonly blocks: Extent; readonly tail: Extent } {
   const { size, union } = raw.fields;
   const tail = layoutOf(raw) === v6.LAYOUT_INLINE ? size % v6.BLOCK_SIZE : 0;
   return {

@@ -142,7 +142,7 @@ function rawOf(columns: InodeColumns, nid: number): RawInode {
 }
 
 /** What an inode means, as a new object. */
-export function makeInode(columns: InodeColumns, nid: number): Inode {
+function makeInode(columns: InodeColumns, nid: number): Inode {
   const kind = columns.kindName(nid);
   const mode = columns.mode(nid);
   const uid = columns.uid(nid);

@@ -9,7 +9,7 @@ import type { Xattr } from '../../model/tree.js';
 import { XATTR_PREFIXES, xattrEntry, xattrHeader } from '../../layout/v6.js';
 
 export const MAX_XATTR_NAME_LENGTH = 255;
-export const MAX_XATTR_VALUE_SIZE = 0xffff;
+const MAX_XATTR_VALUE_SIZE = 0xffff;
 
 function splitName(name: string): { readonly index: number; readonly rest: string } | undefined {
   for (const { index, prefix, whole } of XATTR_PREFIXES) {
