@@ -3,15 +3,13 @@
  * contents and no chunk table; what chunks there are, bootstraps tell, and the blob's own must tell the same as the image's.
  * Blobs whose bootstrap was written to a file of its own are chunk data and nothing else.
  */
-import { createHash } from 'node:crypto';
 import type { Descriptor } from '../oci/descriptor.js';
-import { SECTIONS, TAR_HEADER_SIZE, tarHeader, tocFlags } from '../rafs-builder/layout/blob.js';
+import type { BlobFrame } from '../rafs-builder/blob/frame.js';
+import { readBlobFrameV5 } from '../rafs-builder/blob/frame-v5.js';
 import { blobFeatures } from '../rafs-builder/layout/v6.js';
 import type { ChunkRecord } from '../rafs-builder/model/tree.js';
-import type { ContentSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
-import { BlobEnd, frameFault, MAX_TAIL, Window } from './blob-end.js';
-import type { BlobFrame, Section } from './blob-frame.js';
+import { rangesOf } from './blob-sections.js';
 import { NO_CHUNKS, tableOf, type NumberedChunks } from './numbered-chunks.js';
 import type { OpenedImage, UsedBlob } from './opened.js';
 import type { Collector } from './rule.js';
@@ -39,7 +37,9 @@ export async function checkSectionsV5(
     if (used !== undefined) checkBlobSize('bootstrap', used.record, { frame, size: blob.size }, collector);
     return { frame, own: undefined, chunks: chunksInside(frame, [used], collector) };
   }
-  const frame = await collector.attempt('BLOB-FRAME', () => readBlobFrameV5(store, blob, call));
+  const frame = await collector.attempt('BLOB-FRAME', () =>
+    readBlobFrameV5(blob.size, rangesOf(store, blob, call)),
+  );
   if (frame === undefined) return { frame, own: undefined, chunks: NO_CHUNKS };
   const read = await readOwnBootstrap(frame, collector);
   if (read !== undefined && read.version !== 5)
@@ -64,61 +64,6 @@ export async function checkSectionsV5(
 function isBare({ blobs }: OpenedImage, used: UsedBlob | undefined): boolean {
   const told = used === undefined ? blobs : [used];
   return told.some(({ record }) => !blobFeatures.has(record.features, 'HAS_TAR_HEADER'));
-}
-
-/** Throws FormatError, with the offset in the blob, when the two sections cannot be found. */
-async function readBlobFrameV5(
-  store: ContentSource,
-  blob: Descriptor,
-  call: CallOptions,
-): Promise<BlobFrame> {
-  const end = await BlobEnd.read(store, blob, call);
-  const last = blob.size - TAR_HEADER_SIZE;
-  if (last < 0) throw frameFault(`a blob of ${blob.size} bytes has no sections`, 0);
-  const { name, size } = end.window.header(last);
-  if (name !== SECTIONS.bootstrap)
-    throw frameFault(`last section is ${name}, not ${SECTIONS.bootstrap}`, last);
-  const boot = last - size;
-  const dataSize = boot === 0 ? 0 : boot - TAR_HEADER_SIZE;
-  if (dataSize < 0 || blob.size - dataSize > MAX_TAIL)
-    throw frameFault(`section ${name} of ${size} bytes leaves no room for the data before it`, last);
-  const tail = await end.from(dataSize);
-  const window = new Window(tail, dataSize);
-  const sections = new Map<string, Section>();
-  const headers = [last];
-  if (boot > 0) {
-    const data = window.header(dataSize);
-    if (data.name !== SECTIONS.data || data.size !== dataSize)
-      throw frameFault(
-        `${dataSize} bytes of ${SECTIONS.data} are expected, and the header tells ${data.size} of ${data.name}`,
-        dataSize,
-      );
-    sections.set(SECTIONS.data, section(SECTIONS.data, 0, dataSize, undefined));
-    headers.unshift(dataSize);
-  }
-  sections.set(SECTIONS.bootstrap, section(SECTIONS.bootstrap, boot, size, window.slice(boot, last)));
-  const structures = headers.map((offset) => ({
-    struct: tarHeader,
-    bytes: window.slice(offset, offset + TAR_HEADER_SIZE),
-    offset,
-  }));
-  return { dataSize, tail, structures, sections };
-}
-
-/** As a table of contents would list it. Of the data no digest is told. */
-function section(name: string, offset: number, size: number, stored: Buffer | undefined): Section {
-  const digest = createHash('sha256')
-    .update(stored ?? '')
-    .digest();
-  const entry = {
-    flags: tocFlags.bits.NONE,
-    name,
-    digest,
-    offset,
-    compressedSize: size,
-    uncompressedSize: size,
-  };
-  return { entry, stored };
 }
 
 const FIELDS = [

@@ -7,11 +7,12 @@ import { compareDigest } from '../io/streams.js';
 import { openBlobVerifier, PackedChunkTable, type BlobVerifierOptions } from '../native/index.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { digestHex, type Digest } from '../oci/digest.js';
+import { type BlobFrame, readBlobFrame } from '../rafs-builder/blob/frame.js';
 import { SECTIONS, TAR_HEADER_SIZE, type TocEntry } from '../rafs-builder/layout/blob.js';
 import type { ChunkRecord } from '../rafs-builder/model/tree.js';
 import { nameOf } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
-import { readBlobFrame, type BlobFrame } from './blob-frame.js';
+import { rangesOf } from './blob-sections.js';
 import { checkSectionsV5, type LookedBlob } from './blob-v5.js';
 import type { Finding, Place } from './finding.js';
 import { NO_CHUNKS, noteChunks, tableOf, type NumberedChunks } from './numbered-chunks.js';
@@ -134,7 +135,9 @@ export async function checkSections(
   call: CallOptions,
 ): Promise<StoredSections> {
   const { store } = opened.image;
-  const frame = await collector.attempt('BLOB-FRAME', () => readBlobFrame(store, blob, call));
+  const frame = await collector.attempt('BLOB-FRAME', () =>
+    readBlobFrame(blob.size, rangesOf(store, blob, call)),
+  );
   if (frame === undefined) return { frame, own: undefined, stored: undefined };
   const own = ownBlob(await readOwnBootstrap(frame, collector));
   const stored = await readStoredChunks(frame, collector);

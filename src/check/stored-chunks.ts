@@ -12,6 +12,8 @@ import {
   readBlobMetaHeader,
   type ChunkExtent,
 } from '../rafs-builder/blob/meta.js';
+import type { BlobFrame } from '../rafs-builder/blob/frame.js';
+import type { Section } from '../rafs-builder/blob/section.js';
 import type { ChunkExtents } from '../rafs-builder/blob/chunk-extents.js';
 import { roundUp } from '../rafs-builder/layout/struct.js';
 import {
@@ -25,7 +27,7 @@ import {
 } from '../rafs-builder/model/tree.js';
 import { BLOCK_SIZE, blobFeatures, COMPRESSORS, OWN_BLOB_ID } from '../rafs-builder/layout/v6.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import { contentOfSection, type BlobFrame, type Section } from './blob-frame.js';
+import { contentOfSection } from './blob-sections.js';
 import { blobMetaOf } from '../look/bootstrap-layer.js';
 import { inspectInTurns, type OpenedImage, type ReadBootstrap, type UsedBlob } from './opened.js';
 import type { Collector } from './rule.js';

@@ -1,30 +1,24 @@
-/** Bootstraps on disk: files of their own, or sections of RAFS blobs. */
+/** Bootstraps in files: as files of their own, and inside RAFS blobs. */
 import { open, readFile } from 'node:fs/promises';
 import { FormatError, LocalIoError } from '../errors.js';
 import { decompress } from '../native/index.js';
-import { SECTIONS, tocFlags } from '../rafs-builder/layout/blob.js';
+import { readBootstrapSection } from '../rafs-builder/blob/bootstrap.js';
+import { decodeSection } from '../rafs-builder/blob/section.js';
 import { endsWithTarHeader } from '../rafs-builder/blob/section-header.js';
-import { parseToc, TOC_READ_SIZE } from '../rafs-builder/blob/toc.js';
+import { TAR_HEADER_SIZE } from '../rafs-builder/layout/blob.js';
 
-/** The constant that Nydus puts on metadata it reads into memory (RAFS_MAX_METADATA_SIZE). */
-const MAX_BOOTSTRAP_SIZE = 2 ** 31;
-
-/** The bytes of a bootstrap file, or of the bootstrap in a RAFS blob, which is what ends with a tar header. */
+/**
+ * The bytes of a bootstrap file, or of the bootstrap in a RAFS blob; a file that ends with a section header is taken for a
+ * blob. The digest of the section is not compared, so that a damaged bootstrap can be looked into.
+ */
 export async function readBootstrapFile(path: string): Promise<Uint8Array> {
   try {
     await using file = await open(path, 'r');
     const { size } = await file.stat();
-    const end = await readRange(file, Math.max(0, size - TOC_READ_SIZE), size);
-    if (!endsWithTarHeader(end)) return await readFile(path);
-    const entry = parseToc(end, size).find(({ name }) => name === SECTIONS.bootstrap);
-    if (entry === undefined) throw new FormatError(`the blob has no section ${SECTIONS.bootstrap}`);
-    if (entry.uncompressedSize > MAX_BOOTSTRAP_SIZE) {
-      throw new FormatError(`a bootstrap of ${entry.uncompressedSize} bytes`);
-    }
-    const stored = await readRange(file, entry.offset, entry.offset + entry.compressedSize);
-    return entry.flags === tocFlags.bits.NONE
-      ? stored
-      : await decompress(stored, 'zstd', entry.uncompressedSize);
+    const read = (start: number, end: number): Promise<Buffer> => readRange(file, start, end);
+    if (!endsWithTarHeader(await read(Math.max(0, size - TAR_HEADER_SIZE), size)))
+      return await readFile(path);
+    return await decodeSection(await readBootstrapSection(size, read), decompress);
   } catch (error) {
     if (error instanceof FormatError) {
       throw new FormatError(`cannot read the RAFS blob ${path}: ${error.message}`, {
@@ -39,12 +33,17 @@ export async function readBootstrapFile(path: string): Promise<Uint8Array> {
   }
 }
 
+/** Throws FormatError when the file ends before `end`. */
 async function readRange(
   file: Awaited<ReturnType<typeof open>>,
   start: number,
   end: number,
 ): Promise<Buffer> {
-  const bytes = Buffer.alloc(Math.max(0, end - start));
-  const { bytesRead } = await file.read(bytes, 0, bytes.length, start);
-  return bytes.subarray(0, bytesRead);
+  const bytes = Buffer.alloc(end - start);
+  for (let at = 0; at < bytes.length;) {
+    const { bytesRead } = await file.read(bytes, at, bytes.length - at, start + at);
+    if (bytesRead === 0) throw new FormatError(`the file ends before byte ${end}`, { offset: start + at });
+    at += bytesRead;
+  }
+  return bytes;
 }

@@ -6,7 +6,7 @@ import { allPlatforms } from '../../src/oci/platform.js';
 import { sha256 } from '../../src/oci/digest.js';
 import { MEDIA } from '../../src/oci/media-types.js';
 import { SECTIONS, TAR_HEADER_SIZE, tocEntry } from '../../src/rafs-builder/layout/blob.js';
-import { parseToc, TOC_READ_SIZE } from '../../src/rafs-builder/blob/toc.js';
+import { tocOf } from '../support/images/blob-toc.js';
 import { char, dir, fifo, file, hardlink, layer, symlink, whiteout } from '../support/images/tar.js';
 import { MemoryStore, type Json } from '../support/registries/memory-store.js';
 import {
@@ -181,7 +181,7 @@ test('another digest of the chunk data in the table of contents is a warning, wh
   const good = await converted(sourceImage(layers()));
   const first = manifestOf(good).layers[0] ?? assert.fail();
   const bytes = Buffer.from(good.content.get(first.digest) ?? assert.fail());
-  const toc = parseToc(bytes.subarray(-TOC_READ_SIZE), bytes.length);
+  const toc = tocOf(bytes);
   const entry = toc.findIndex(({ name }) => name === SECTIONS.data);
   const start = bytes.length - TAR_HEADER_SIZE - toc.length * tocEntry.size;
   const changed = flip(start + entry * tocEntry.size + tocEntry.offset.digest)(bytes);

@@ -35,14 +35,15 @@ function checksum(header: Buffer): string {
   return sum.toString(8).padStart(7, '0');
 }
 
-/**
- * Name and payload size of the header at `offset`. Throws FormatError unless it is one of ours: regular, GNU magic, right
- * checksum.
- */
-export function decodeTarHeader(
-  buffer: Buffer,
-  offset: number,
-): { readonly name: string; readonly size: number } {
+/** What a header says of the section before it. */
+export interface SectionHeader {
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/** Reads the header at `offset`. Throws FormatError unless its type is regular, its magic GNU's and its checksum right. */
+export function decodeTarHeader(buffer: Buffer, offset: number): SectionHeader {
   const values = tarHeader.read(buffer, offset);
   if (values.magic !== GNU_MAGIC || values.type !== REGULAR) {
     throw new FormatError(`TarHeader at offset ${offset}: this is not the header of a RAFS blob section`, {
@@ -55,7 +56,7 @@ export function decodeTarHeader(
   return { name: values.name, size: decodeSize(Buffer.from(values.size), offset) };
 }
 
-/** True when the last 512 bytes look like the header of a section: then these are the last bytes of a RAFS blob. */
+/** True when `end` looks like the end of a RAFS blob: its last 512 bytes have the magic of a section header. */
 export function endsWithTarHeader(end: Uint8Array): boolean {
   const magic = end.subarray(end.length - TAR_HEADER_SIZE + 257).subarray(0, GNU_MAGIC.length);
   return end.length >= TAR_HEADER_SIZE && Buffer.from(magic).toString('latin1') === GNU_MAGIC;

@@ -2,6 +2,7 @@
  * The sections of a RAFS blob as tables: what frames them (section headers, table of contents) and the section
  * `blob.meta` with its records; no logic. (Nydus builder/src/core/blob.rs, storage/src/meta.)
  */
+import type { CompressorName } from '../model/tree.js';
 import { at, bytes, flags, reserved, struct, text, u32, u64, u8, type StructOf } from './struct.js';
 
 /** Names of the sections, in the order of the blob; `blob.meta.header` is the end of the section `blob.meta`. */
@@ -61,6 +62,12 @@ export const tocFlags = flags('TocFlags', {
   ZSTD: [2, 'zstd'],
   LZ4_BLOCK: [4, 'lz4 block'],
 });
+/** The compressor of a section by its flag. */
+export const TOC_COMPRESSORS = {
+  NONE: 'none',
+  ZSTD: 'zstd',
+  LZ4_BLOCK: 'lz4_block',
+} as const satisfies Record<keyof typeof tocFlags.bits, CompressorName>;
 
 export const chunkMeta = struct(
   'ChunkMeta',

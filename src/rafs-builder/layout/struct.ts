@@ -276,8 +276,8 @@ export function struct<const F extends Fields>(
   };
 }
 
-export interface FlagInfo {
-  readonly name: string;
+export interface FlagInfo<K extends string = string> {
+  readonly name: K;
   readonly value: number;
   readonly meaning: string;
 }
@@ -285,7 +285,7 @@ export interface FlagInfo {
 /** Bits by name, with what they mean. */
 export interface FlagSet<K extends string> {
   readonly name: string;
-  readonly rows: readonly FlagInfo[];
+  readonly rows: readonly FlagInfo<K>[];
   readonly bits: Readonly<Record<K, number>>;
   /** All bits that have a name. */
   readonly known: number;
@@ -298,7 +298,11 @@ export function flags<const T extends Readonly<Record<string, readonly [value: n
   name: string,
   table: T,
 ): FlagSet<keyof T & string> {
-  const rows = Object.entries(table).map(([flag, [value, meaning]]) => ({ name: flag, value, meaning }));
+  const rows = Object.entries(table).map(([flag, [value, meaning]]) => ({
+    name: flag as keyof T & string, // a key of the same table
+    value,
+    meaning,
+  }));
   const known = rows.reduce((sum, row) => (sum | row.value) >>> 0, 0);
   const bits = Object.fromEntries(rows.map((row) => [row.name, row.value])) as Record<
     keyof T & string,

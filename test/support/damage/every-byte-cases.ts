@@ -14,7 +14,7 @@ import { allPlatforms } from '../../../src/oci/platform.js';
 import { readBootstrap } from '../../../src/rafs-builder/index.js';
 import { SECTIONS, TAR_HEADER_SIZE } from '../../../src/rafs-builder/layout/blob.js';
 import { decodeTarHeader } from '../../../src/rafs-builder/blob/section-header.js';
-import { parseToc } from '../../../src/rafs-builder/blob/toc.js';
+import { tocOf } from '../images/blob-toc.js';
 import { converted, sourceImage } from '../images/memory-conversion.js';
 import { MemoryStore } from '../registries/memory-store.js';
 import { everyByteOf, type FileReport, type Subject, type Thoroughness } from './every-byte.js';
@@ -124,7 +124,7 @@ function blobSubject(opened: OpenedImage, target: MemoryStore, blob: Descriptor,
 type End = Pick<Subject, 'start' | 'nameOf'>;
 
 function endOfV6(bytes: Buffer): End {
-  const toc = parseToc(bytes.subarray(-4096), bytes.length);
+  const toc = tocOf(bytes);
   const start = toc.find(({ name }) => name === SECTIONS.data)?.compressedSize ?? 0;
   return { start, nameOf: sectionNames(bytes) };
 }

@@ -10,7 +10,7 @@ import {
 import type { RafsImage } from '../../../src/rafs-builder/index.js';
 import type { AnyStruct } from '../../../src/rafs-builder/layout/struct.js';
 import { decodeTarHeader } from '../../../src/rafs-builder/blob/section-header.js';
-import { parseToc } from '../../../src/rafs-builder/blob/toc.js';
+import { tocOf } from '../images/blob-toc.js';
 import { locateV5 } from '../../../src/rafs-builder/show/locate-v5.js';
 import { locateV6 } from '../../../src/rafs-builder/show/locate-v6.js';
 
@@ -41,7 +41,7 @@ export function sectionNames(bytes: Buffer): NameOf {
   const set = (offset: number, size: number, nameOf: (i: number) => string): void => {
     for (let i = 0; i < size; i++) names[offset + i] = nameOf(i);
   };
-  const toc = parseToc(bytes.subarray(-4096), bytes.length);
+  const toc = tocOf(bytes);
   for (const { name, offset, compressedSize, flags } of toc) {
     const struct =
       name === SECTIONS.metaHeader

@@ -4,20 +4,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Command } from 'commander';
+import { compressSync } from 'lz4-napi';
 import type { CliContext } from '../../../src/cli/context.js';
 import { addInspectCommand } from '../../../src/cli/commands/inspect.js';
 import { FormatError, LocalIoError, UsageError } from '../../../src/errors.js';
-import { buildBlobTail } from '../../second-opinion/blob-tail.js';
+import { compress } from '../../../src/native/index.js';
+import { tocFlags } from '../../../src/rafs-builder/layout/blob.js';
 import { writeV6 } from '../../second-opinion/write.js';
+import { blobOfSections } from '../../support/images/blob-sections.js';
 import { parseDump } from '../../support/images/dump-parser.js';
 import { referenceText } from '../../support/images/fixtures.js';
+import { v5Parts } from '../../support/images/v5-image.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'nydusify-ts-inspect-'));
 after(() => {
   rmSync(folder, { recursive: true });
 });
 
-function stored(name: string, bytes: Uint8Array): string {
+function storedFile(name: string, bytes: Uint8Array): string {
   const path = join(folder, name);
   writeFileSync(path, bytes);
   return path;
@@ -25,8 +29,8 @@ function stored(name: string, bytes: Uint8Array): string {
 
 const dump = referenceText('basic', 'v6-zstd', 'merged.dump');
 const basicBytes = writeV6(parseDump(dump));
-const basic = stored('basic.boot', basicBytes);
-const overlay = stored(
+const basic = storedFile('basic.boot', basicBytes);
+const overlay = storedFile(
   'overlay.boot',
   writeV6(parseDump(referenceText('overlay', 'v6-zstd', 'merged.dump'))),
 );
@@ -80,25 +84,32 @@ test('inspect --diff is silent and 0 for the same, and 1 for another image', asy
   assert.match(text, /^- \/bin\/app$/m);
 });
 
-test('inspect takes the bootstrap out of a RAFS blob', async () => {
-  const { tail } = await buildBlobTail({
-    chunks: { length: 0, at: () => assert.fail() },
-    dataSize: 0,
-    uncompressedSize: 0,
-    chunkSize: 0x10_0000,
-    compressor: 'zstd',
-    digester: 'blake3',
-    compress: async () => undefined,
-    dataDigestWith: () => assert.fail(),
-    bootstrapFor: () => basicBytes,
-  });
-  assert.equal((await inspect('--dump', stored('blob', tail))).text, dump);
+test('inspect takes the bootstrap out of a RAFS blob, however the section is compressed', async () => {
+  const { NONE, ZSTD, LZ4_BLOCK } = tocFlags.bits;
+  const content = Buffer.from(basicBytes);
+  const stored = {
+    raw: { stored: content, flags: NONE },
+    zstd: { stored: (await compress(content, 3)) ?? assert.fail(), flags: ZSTD },
+    // The package puts the size in front of the block.
+    lz4: { stored: compressSync(content).subarray(4), flags: LZ4_BLOCK },
+  };
+  for (const [how, section] of Object.entries(stored)) {
+    const blob = blobOfSections([{ name: 'image.boot', content, ...section }]);
+    assert.equal((await inspect('--dump', storedFile(`blob-${how}`, blob))).text, dump, how);
+  }
+});
+
+test('inspect takes the bootstrap out of a v5 blob', async () => {
+  const { blobs } = await v5Parts('smallfiles');
+  const { text } = await inspect(storedFile('blob-v5', blobs[0] ?? assert.fail()));
+  assert.match(text, /^RAFS v5, /);
+  assert.match(text, /^audit {3}nothing found$/m);
 });
 
 test('inspect of a broken bootstrap fails, and says where to look', async () => {
   const broken = Buffer.from(basicBytes);
   broken.writeUInt16LE(0, 0x580 + 0x40);
-  const path = stored('broken.boot', broken);
+  const path = storedFile('broken.boot', broken);
   await assert.rejects(inspect(path), (error) => error instanceof FormatError && error.offset === 0x5c0);
   assert.match((await inspect('--at', '0x5c0', path)).text, /DeviceSlot\.blocks = 0/);
 });
@@ -109,7 +120,7 @@ test('inspect refuses what it cannot understand, each in its own way', async () 
   await assert.rejects(inspect(basic, overlay), UsageError);
   await assert.rejects(inspect('--at', '28672', basic), UsageError);
   await assert.rejects(inspect('--at', 'x', basic), UsageError);
-  await assert.rejects(inspect(stored('noise', Buffer.alloc(5000, 'noise'))), FormatError);
-  await assert.rejects(inspect(stored('empty', Buffer.alloc(0))), FormatError);
+  await assert.rejects(inspect(storedFile('noise', Buffer.alloc(5000, 'noise'))), FormatError);
+  await assert.rejects(inspect(storedFile('empty', Buffer.alloc(0))), FormatError);
   await assert.rejects(inspect(join(folder, 'missing')), LocalIoError);
 });

@@ -26,7 +26,7 @@ import {
   type LayerPacker,
 } from '../../../src/native/index.js';
 import { sha256 } from '../../../src/oci/digest.js';
-import { parseToc, TOC_READ_SIZE } from '../../../src/rafs-builder/blob/toc.js';
+import { tocOf } from '../../support/images/blob-toc.js';
 import {
   chunkBlob,
   chunkIndex,
@@ -158,7 +158,7 @@ test('sealing appends the tail, and the digest is that of the file', async () =>
   const blob = readFileSync(packed.blobPath);
   assert.equal(blob.toString('latin1', 0, 3), 'abc');
   assert.deepEqual(
-    parseToc(blob.subarray(-TOC_READ_SIZE), blob.length).map(({ name }) => name),
+    tocOf(blob).map(({ name }) => name),
     ['image.blob', 'blob.meta', 'blob.meta.header', 'blob.digest', 'image.boot'],
   );
   const { digest, size, blobMeta } = packed.sealed;
@@ -177,7 +177,7 @@ test('an empty layer and one without data have blobs without data', async () => 
     assert.equal(sealed.blobMeta.length, 0);
     const blob = readFileSync(blobPath);
     assert.deepEqual(
-      parseToc(blob.subarray(-TOC_READ_SIZE), blob.length).map(({ name, offset }) => [name, offset]),
+      tocOf(blob).map(({ name, offset }) => [name, offset]),
       [['image.boot', 0]],
     );
   }

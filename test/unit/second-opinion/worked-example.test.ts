@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { type BlobTail, buildBlobTail } from '../../second-opinion/blob-tail.js';
 import { writeV6 } from '../../second-opinion/write.js';
 import type { BlobRecord, Bootstrap, ChunkTable } from '../../../src/rafs-builder/model/tree.js';
-import { parseToc } from '../../../src/rafs-builder/blob/toc.js';
+import { tocOf } from '../../support/images/blob-toc.js';
 import { readV6 } from '../../../src/rafs-builder/read/v6/read.js';
 import {
   APP,
@@ -83,7 +83,7 @@ test('the records say where the sections are', () => {
 
 test('the table of contents tells every section with its digest', () => {
   const blob = Buffer.concat([data1, first.tail]);
-  const rows = parseToc(blob.subarray(-4096), blob.length).map((entry) => [
+  const rows = tocOf(blob).map((entry) => [
     entry.name,
     entry.flags,
     Buffer.from(entry.digest).toString('hex'),
@@ -177,7 +177,7 @@ test('a blob without chunks is a bootstrap and a table of contents', async () =>
   assert.equal(tail.record, undefined);
   assert.equal(tail.blobMeta.length, 0);
   assert.equal(tail.tail.length, 8192 + 512 + 128 + 512);
-  const [entry, ...others] = parseToc(tail.tail.subarray(-4096), tail.tail.length);
+  const [entry, ...others] = tocOf(Buffer.from(tail.tail));
   assert.deepEqual(
     [entry?.name, entry?.flags, entry?.offset, entry?.compressedSize],
     ['image.boot', 1, 0, 8192],

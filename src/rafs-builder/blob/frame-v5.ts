@@ -1,0 +1,65 @@
+/**
+ * How a v5 blob is divided: chunk data and the layer's bootstrap, both raw, with a header behind each and no table of
+ * contents.
+ */
+import { createHash } from 'node:crypto';
+import { SECTIONS, TAR_HEADER_SIZE, tarHeader, tocFlags } from '../layout/blob.js';
+import { BlobEnd, MAX_TAIL, type ReadRange } from './end.js';
+import type { BlobFrame } from './frame.js';
+import type { Section } from './section.js';
+import { frameFault, Window } from './window.js';
+
+/** Divides a v5 blob: data and bootstrap, raw. Throws FormatError, with the offset in the blob, when they are not found. */
+export async function readBlobFrameV5(size: number, read: ReadRange): Promise<BlobFrame> {
+  const end = await BlobEnd.read(size, read);
+  const { offset: boot, size: bootSize, last } = bootstrapV5(end.window, size);
+  const dataSize = boot === 0 ? 0 : boot - TAR_HEADER_SIZE;
+  if (dataSize < 0 || size - dataSize > MAX_TAIL)
+    throw frameFault(
+      `section ${SECTIONS.bootstrap} of ${bootSize} bytes leaves no room for the data before it`,
+      last,
+    );
+  const tail = await end.from(dataSize);
+  const window = new Window(tail, dataSize);
+  const sections = new Map<string, Section>();
+  const headers = [last];
+  if (boot > 0) {
+    const data = window.header(dataSize);
+    if (data.name !== SECTIONS.data || data.size !== dataSize)
+      throw frameFault(
+        `${dataSize} bytes of ${SECTIONS.data} are expected, and the header tells ${data.size} of ${data.name}`,
+        dataSize,
+      );
+    sections.set(SECTIONS.data, rawSection(SECTIONS.data, 0, dataSize, undefined));
+    headers.unshift(dataSize);
+  }
+  sections.set(SECTIONS.bootstrap, rawSection(SECTIONS.bootstrap, boot, bootSize, window.slice(boot, last)));
+  const structures = headers.map((offset) => ({
+    struct: tarHeader,
+    bytes: window.slice(offset, offset + TAR_HEADER_SIZE),
+    offset,
+  }));
+  return { dataSize, tail, structures, sections };
+}
+
+/** Where the header at the end of a v5 blob places the bootstrap; the offset may be negative. */
+export function bootstrapV5(
+  end: Window,
+  blobSize: number,
+): { readonly offset: number; readonly size: number; readonly last: number } {
+  const last = blobSize - TAR_HEADER_SIZE;
+  if (last < 0) throw frameFault(`a blob of ${blobSize} bytes has no sections`, 0);
+  const { name, size } = end.header(last);
+  if (name !== SECTIONS.bootstrap)
+    throw frameFault(`last section is ${name}, not ${SECTIONS.bootstrap}`, last);
+  return { offset: last - size, size, last };
+}
+
+/** A section as a table of contents would list it. The digest of the data, which is not read, means nothing. */
+export function rawSection(name: string, offset: number, size: number, stored: Buffer | undefined): Section {
+  const digest = createHash('sha256')
+    .update(stored ?? '')
+    .digest();
+  const sizes = { offset, compressedSize: size, uncompressedSize: size };
+  return { entry: { flags: tocFlags.bits.NONE, name, digest, ...sizes }, stored };
+}

@@ -1,0 +1,132 @@
+/**
+ * How a v6 blob is divided into sections: by the header behind each section and by the table of contents, which must agree. A
+ * blob is read from its end, and its chunk data, which may be of any size, is not read.
+ */
+import {
+  blobMetaHeader,
+  SECTIONS,
+  TAR_HEADER_SIZE,
+  tarHeader,
+  tocEntry,
+  type TocEntry,
+  tocFlags,
+} from '../layout/blob.js';
+import type { AnyStruct } from '../layout/struct.js';
+import { BlobEnd, MAX_TAIL, type ReadRange } from './end.js';
+import type { Section } from './section.js';
+import { readToc, type Toc } from './toc.js';
+import { frameFault, Window } from './window.js';
+
+export interface FrameStructure {
+  readonly struct: AnyStruct;
+  readonly bytes: Buffer;
+  /** From the start of the blob. */
+  readonly offset: number;
+}
+
+export interface BlobFrame {
+  /** Bytes of chunk data, from the start of the blob; 0 when it holds none. */
+  readonly dataSize: number;
+  /** All bytes behind the data. */
+  readonly tail: Buffer;
+  /** Section headers, entries of the table of contents, and the header of the chunk records. */
+  readonly structures: readonly FrameStructure[];
+  /** By name, from the last to the first in a v6 blob, from the first to the last in a v5 blob. */
+  readonly sections: ReadonlyMap<string, Section>;
+}
+
+/** Throws FormatError, with the offset in the blob, when sections are not found or headers and table differ. */
+export async function readBlobFrame(size: number, read: ReadRange): Promise<BlobFrame> {
+  const end = await BlobEnd.read(size, read);
+  const toc = readToc(end.window, size);
+  const entries = new Map(toc.entries.map((entry) => [entry.name, entry]));
+  if (entries.size !== toc.entries.length) throw frameFault('a section is listed twice', toc.offset);
+  const dataSize = entries.get(SECTIONS.data)?.compressedSize ?? 0;
+  const tailSize = size - dataSize;
+  if (tailSize < size - toc.offset || tailSize > MAX_TAIL) {
+    throw frameFault(`${dataSize} bytes of chunk data do not leave room for the other sections`, toc.offset);
+  }
+  const tail = await end.from(dataSize);
+  const window = new Window(tail, dataSize);
+  const sections = walkBack(window, entries, toc.offset);
+  const structures = Array.from(structuresOf(window, sections, size, toc));
+  return { dataSize, tail, structures, sections };
+}
+
+/** Goes from header to header towards the start, and compares each with the section's entry in the table. */
+function walkBack(
+  window: Window,
+  entries: ReadonlyMap<string, TocEntry>,
+  tocOffset: number,
+): ReadonlyMap<string, Section> {
+  const found = new Map<string, Section>();
+  let end = tocOffset;
+  while (end > 0) {
+    const headerOffset = end - TAR_HEADER_SIZE;
+    const { name, size } = window.header(headerOffset);
+    const start = headerOffset - size;
+    const entry = entries.get(name);
+    if (start < 0)
+      throw frameFault(`section ${name} of ${size} bytes would start before the blob`, headerOffset);
+    if (entry === undefined)
+      throw frameFault(`section ${name} is not in the table of contents`, headerOffset);
+    if (found.has(name)) throw frameFault(`section ${name} is there twice`, headerOffset);
+    // The records of `blob.meta` and their header share one section header, and have an entry each.
+    const second = name === SECTIONS.meta ? entries.get(SECTIONS.metaHeader) : undefined;
+    if (name === SECTIONS.meta && second === undefined)
+      throw frameFault(`${SECTIONS.metaHeader} is not in the table of contents`, headerOffset);
+    const listed = entry.compressedSize + (second?.compressedSize ?? 0);
+    if (entry.offset !== start || listed !== size) {
+      throw frameFault(
+        `section ${name} has ${size} bytes from ${start}, and the table tells ${listed} from ${entry.offset}`,
+        headerOffset,
+      );
+    }
+    const split = start + entry.compressedSize;
+    if (second !== undefined) {
+      if (second.offset !== split)
+        throw frameFault(
+          `${SECTIONS.metaHeader} is at ${split}, and the table tells ${second.offset}`,
+          headerOffset,
+        );
+      found.set(SECTIONS.metaHeader, { entry: second, stored: window.slice(split, headerOffset) });
+    }
+    const isData = name === SECTIONS.data;
+    if (isData && entry.flags !== tocFlags.bits.NONE)
+      throw frameFault(
+        `${name} has flags 0x${entry.flags.toString(16)}, and chunks are compressed each on its own`,
+        tocOffset,
+      );
+    if (isData && start !== 0)
+      throw frameFault('chunk data does not start where the blob does', headerOffset);
+    found.set(name, { entry, stored: isData ? undefined : window.slice(start, split) });
+    end = start;
+  }
+  for (const name of entries.keys()) {
+    if (!found.has(name))
+      throw frameFault(`the table of contents lists ${name}, and there is no such section`, tocOffset);
+  }
+  return found;
+}
+
+function* structuresOf(
+  window: Window,
+  sections: ReadonlyMap<string, Section>,
+  size: number,
+  toc: Toc,
+): Generator<FrameStructure> {
+  const at = (struct: AnyStruct, offset: number): FrameStructure => ({
+    struct,
+    bytes: window.slice(offset, offset + struct.size),
+    offset,
+  });
+  for (const [name, { entry }] of sections) {
+    const end = entry.offset + entry.compressedSize;
+    if (name === SECTIONS.metaHeader && entry.compressedSize === blobMetaHeader.size)
+      yield at(blobMetaHeader, entry.offset);
+    // The section header of the chunk records follows the header of the records.
+    if (name !== SECTIONS.meta) yield at(tarHeader, end);
+  }
+  for (let i = 0; i < toc.entries.length; i++) yield at(tocEntry, toc.offset + i * tocEntry.size);
+  yield at(tarHeader, size - TAR_HEADER_SIZE);
+}
