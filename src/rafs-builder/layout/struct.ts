@@ -298,11 +298,7 @@ export function flags<const T extends Readonly<Record<string, readonly [value: n
   name: string,
   table: T,
 ): FlagSet<keyof T & string> {
-  const rows = Object.entries(table).map(([flag, [value, meaning]]) => ({
-    name: flag as keyof T & string, // a key of the same table
-    value,
-    meaning,
-  }));
+  const rows = Object.entries(table).map(([flag, [value, meaning]]) => ({ name: flag, value, meaning }));
   const known = rows.reduce((sum, row) => (sum | row.value) >>> 0, 0);
   const bits = Object.fromEntries(rows.map((row) => [row.name, row.value])) as Record<
     keyof T & string,
