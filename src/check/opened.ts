@@ -1,12 +1,13 @@
 /** A Nydus image with its bootstrap unpacked, read and audited. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FormatError, UnsupportedError } from '../errors.js';
-import { judgeBootstrap, type SoundBootstrap } from '../native/index.js';
+import { findingsOf, judgeBootstrap, type SoundBootstrap } from '../native/index.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import { digestHex } from '../oci/digest.js';
-import { audit, auditImage, auditSteps, type AuditFinding } from '../rafs-builder/rules/audit.js';
+import { audit, auditSteps, type AuditFinding } from '../rafs-builder/rules/audit.js';
+import { isV5 } from '../rafs-builder/read/v5/tables.js';
 import type { RafsImage } from '../rafs-builder/versions.js';
-import { readBootstrap, type SparseChunkTable } from '../rafs-builder/index.js';
+import { readV5, readV6, type SparseChunkTable } from '../rafs-builder/index.js';
 import type { Blob, Bootstrap } from '../rafs-builder/model/tree.js';
 import type { CallOptions } from '../reporter.js';
 import { bootstrapOf, readBootstrapLayer, type BootstrapLayer } from '../look/bootstrap-layer.js';
@@ -25,6 +26,8 @@ export interface ReadBootstrap {
   readonly stored: RafsImage;
   /** Undefined when it is of v5, or in doubt: the rules then tell why. */
   readonly sound: SoundBootstrap | undefined;
+  /** Findings of the judge about a v5 bootstrap; the rules over v6 are asked when their turn comes. */
+  readonly judged: readonly AuditFinding[];
   /** By number. */
   readonly blobs: readonly UsedBlob[];
 }
@@ -73,8 +76,8 @@ export async function openImage(image: ImageSubject, call: CallOptions): Promise
 }
 
 /** Everything that is wrong with the bootstrap of an opened image; others get their turn in between. */
-export async function* auditOpened({ image, stored }: OpenedImage): AsyncGenerator<Finding> {
-  yield* auditInTurns(stored, placeIn(image, 'bootstrap'));
+export async function* auditOpened(opened: OpenedImage): AsyncGenerator<Finding> {
+  yield* auditInTurns(opened, placeIn(opened.image, 'bootstrap'));
 }
 
 /** A bootstrap's meaning, and everything that is wrong with it; `place` is where it lies. */
@@ -87,7 +90,10 @@ export interface InspectedBootstrap {
 export function inspectBootstrap(bytes: Uint8Array, place: Place): InspectedBootstrap {
   const { findings, read } = readChecked(bytes, place);
   if (read === undefined) return { findings, read };
-  return { findings: Array.from(auditImage(read.stored), (found) => toFinding(found, place)), read };
+  return {
+    findings: ruleSteps(read).flatMap((step) => Array.from(step(), (found) => toFinding(found, place))),
+    read,
+  };
 }
 
 /** The same, where others are to get their turn in between. */
@@ -95,31 +101,52 @@ export async function inspectInTurns(bytes: Uint8Array, place: Place): Promise<I
   const { findings, read } = readChecked(bytes, place);
   if (read === undefined) return { findings, read };
   const audited: Finding[] = [];
-  for await (const found of auditInTurns(read.stored, place)) audited.push(found);
+  for await (const found of auditInTurns(read, place)) audited.push(found);
   return { findings: audited, read };
 }
 
 /** What a bootstrap says, or why it cannot be read. */
 function readChecked(bytes: Uint8Array, place: Place): InspectedBootstrap {
+  return isV5(bytes) ? readJudged(bytes, place) : readV6Checked(bytes, place);
+}
+
+/** Reads a v5 bootstrap that the judge could follow. */
+function readJudged(bytes: Uint8Array, place: Place): InspectedBootstrap {
+  const judged = findingsOf(bytes);
+  if (judged.some(({ id }) => id === 'RAFS-READ'))
+    return { findings: judged.map((found) => toFinding(found, place)), read: undefined };
+  const stored = readV5(bytes);
+  const { version, bootstrap } = stored;
+  return {
+    findings: [],
+    read: { version, bootstrap, stored, sound: undefined, judged, blobs: bootstrap.blobs },
+  };
+}
+
+function readV6Checked(bytes: Uint8Array, place: Place): InspectedBootstrap {
   try {
     let sound: SoundBootstrap | undefined;
-    const stored = readBootstrap(bytes, (buffer, tables) => {
+    const stored = readV6(bytes, (buffer, tables) => {
       sound = judgeBootstrap(buffer, tables);
       return sound !== undefined;
     });
     const { version, bootstrap } = stored;
-    return { findings: [], read: { version, bootstrap, stored, sound, blobs: bootstrap.blobs } };
+    return { findings: [], read: { version, bootstrap, stored, sound, judged: [], blobs: bootstrap.blobs } };
   } catch (cause) {
     if (!(cause instanceof FormatError || cause instanceof UnsupportedError)) throw cause;
     return { findings: Array.from(audit(bytes), (found) => toFinding(found, place)), read: undefined };
   }
 }
 
-async function* auditInTurns(image: RafsImage, place: Place): AsyncGenerator<Finding> {
-  for (const step of auditSteps(image)) {
+async function* auditInTurns(read: ReadBootstrap, place: Place): AsyncGenerator<Finding> {
+  for (const step of ruleSteps(read)) {
     await nextTurn();
     for (const found of step()) yield toFinding(found, place);
   }
+}
+
+function ruleSteps({ stored, judged }: ReadBootstrap): readonly (() => Iterable<AuditFinding>)[] {
+  return stored.version === 5 ? [() => judged] : auditSteps(stored);
 }
 
 function toFinding({ path, offset, ...rest }: AuditFinding, place: Place): Finding {

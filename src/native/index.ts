@@ -19,7 +19,7 @@ import type { DiffId, Digest } from '../oci/digest.js';
 import type { ChunkTable, CompressorName, LayerEntry } from '../rafs-builder/model/tree.js';
 import type { PackStats, StageTimes } from '../reporter.js';
 
-export { judgeBootstrap, type SoundBootstrap } from './judge.js';
+export { findingsOf, judgeBootstrap, type SoundBootstrap } from './judge.js';
 export { PackedChunkTable } from './tables.js';
 
 export interface ImagePackerOptions {

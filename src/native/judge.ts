@@ -4,6 +4,8 @@ import * as v6 from '../rafs-builder/layout/v6.js';
 import type { V6Tables } from '../rafs-builder/read/v6/tables.js';
 import { InternalError } from '../errors.js';
 import type { RawPath } from '../oci/raw-name.js';
+import { audit } from '../rafs-builder/rules/audit.js';
+import { isV5 } from '../rafs-builder/read/v5/tables.js';
 import { AUDIT_RULES, type AuditFinding, type Sentences } from '../rafs-builder/rules/rules.js';
 import { SENTENCES, sentenceText } from '../rafs-builder/rules/sentences.js';
 import { addon, asBuffer, type NativeExtent, type NativeFacts, type NativeFinding, unwrap } from './addon.js';
@@ -13,6 +15,7 @@ const BY_NUMBER = Object.values<Sentences[string]>(SENTENCES);
 
 /** Everything that is wrong with a bootstrap, in the order of the rules. What cannot be read is one finding. */
 export function findingsOf(bytes: Uint8Array): readonly AuditFinding[] {
+  if (!isV5(bytes)) return Array.from(audit(bytes));
   return unwrap(addon().judgeBootstrap(asBuffer(bytes))).map(toFinding);
 }
 

@@ -6,6 +6,7 @@ import * as blob from '../../src/rafs-builder/layout/blob.js';
 import type { AnyStruct, FlagSet } from '../../src/rafs-builder/layout/struct.js';
 import * as v5 from '../../src/rafs-builder/layout/v5.js';
 import * as v6 from '../../src/rafs-builder/layout/v6.js';
+import { MAX_CHUNKS_PER_BLOB } from '../../src/rafs-builder/model/tree.js';
 import * as wire from '../../src/rafs-builder/layout/wire.js';
 
 /** The files of native/layout/src by name. */
@@ -30,7 +31,16 @@ export const LAYOUT_FILES: Readonly<Record<string, () => string>> = {
         LAYOUT_INLINE: 'u16',
         LAYOUT_CHUNKS: 'u16',
         CHUNK_FORMAT_INDEXES: 'u32',
+        MIN_CHUNK_SIZE: 'u32',
+        MAX_CHUNK_SIZE: 'u32',
+        MAX_XATTR_NAME_LENGTH: 'usize',
+        MAX_UNCOMPRESSED_SIZE: 'u64',
+        MAX_COMPRESSED_SIZE: 'u64',
+        SUPER_FLAGS_RESERVED: 'u32',
+        BLOB_FEATURES_REFUSED: 'u32',
       }),
+      '/// Indexes of chunks have 24 bits.',
+      `pub const MAX_CHUNKS_PER_BLOB: u32 = ${hex(MAX_CHUNKS_PER_BLOB)};`,
       `/// The id by which a bootstrap names the blob that it is a section of.`,
       `pub const OWN_BLOB_ID: &[u8; 64] = b"${v6.OWN_BLOB_ID}";`,
       '',
@@ -165,12 +175,20 @@ function fieldName(field: string): string {
   return field === 'size' ? 'SIZE_FIELD' : shout(field);
 }
 
-function flagModule(name: string, { name: title, rows }: FlagSet<string>): string[] {
+function flagModule(name: string, { name: title, rows, known }: FlagSet<string>): string[] {
   const bits = rows.flatMap((row) => [
     `    /// ${row.meaning}`,
     `    pub const ${row.name}: u32 = ${hex(row.value)};`,
   ]);
-  return [`/// ${title}.`, `pub mod ${snake(name)} {`, ...bits, '}', ''];
+  return [
+    `/// ${title}.`,
+    `pub mod ${snake(name)} {`,
+    ...bits,
+    '    /// All of them.',
+    `    pub const KNOWN: u32 = ${hex(known)};`,
+    '}',
+    '',
+  ];
 }
 
 /** Constants of a module of tables, by the Rust type that the Rust code wants. */
@@ -204,7 +222,10 @@ function typeModule(name: string, about: string, number: (type: FileType) => num
 /** Long literals grouped as rustc's lints demand. */
 function hex(value: number): string {
   const digits = value.toString(16).toUpperCase();
-  const groups = digits.length <= 4 ? [digits] : (digits.padStart(8, '0').match(/.{4}/g) ?? []);
+  const groups =
+    digits.length <= 4
+      ? [digits]
+      : (digits.padStart(Math.ceil(digits.length / 4) * 4, '0').match(/.{4}/g) ?? []);
   return `0x${groups.join('_')}`;
 }
 

@@ -18,7 +18,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn of_mode(mode: u16) -> Option<Self> {
+    /// None for a type that no file has.
+    pub fn of_mode(mode: u16) -> Option<Self> {
         match mode & TYPE_MASK {
             mode::FILE => Some(Self::File),
             mode::DIRECTORY => Some(Self::Directory),
@@ -28,6 +29,19 @@ impl Kind {
             mode::FIFO => Some(Self::Fifo),
             mode::SOCKET => Some(Self::Socket),
             _ => None,
+        }
+    }
+
+    /// As findings call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Directory => "directory",
+            Self::Symlink => "symlink",
+            Self::Char => "char",
+            Self::Block => "block",
+            Self::Fifo => "fifo",
+            Self::Socket => "socket",
         }
     }
 

@@ -11,15 +11,19 @@
 
 mod bytes;
 mod chunks;
+mod codecs;
 mod cover;
 mod finding;
 mod inode;
 mod layer;
 mod overlay;
+mod rules;
 mod same;
 mod sound;
 mod source;
 mod tree;
+mod v5;
+mod view;
 
 use std::ops::Range;
 
@@ -55,6 +59,12 @@ pub struct Facts {
 
 /// Everything that is wrong with a bootstrap, in the order of the rules. What cannot be read is one finding.
 pub fn judge(bytes: &[u8]) -> Vec<Finding> {
+    if v5::is_v5(bytes) {
+        return match v5::Image::read(bytes) {
+            Ok(image) => rules::v5::judge(&image),
+            Err(refusal) => vec![*refusal],
+        };
+    }
     let mut findings = Vec::new();
     if bytes.len() < layout::BLOCK_SIZE || !bytes.len().is_multiple_of(layout::BLOCK_SIZE) {
         findings.push(

@@ -279,6 +279,8 @@ pub mod chunk_meta_v2_flags {
     pub const ENCRYPTED: u32 = 0x8;
     /// the CRC-32C is there; never with 0, never beside ZRAN or BATCH
     pub const HAS_CRC32: u32 = 0x10;
+    /// All of them.
+    pub const KNOWN: u32 = 0x1F;
 }
 
 /// TocFlags.
@@ -289,4 +291,6 @@ pub mod toc_flags {
     pub const ZSTD: u32 = 0x2;
     /// lz4 block
     pub const LZ4_BLOCK: u32 = 0x4;
+    /// All of them.
+    pub const KNOWN: u32 = 0x7;
 }

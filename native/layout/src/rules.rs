@@ -250,4 +250,108 @@ pub enum Sentence {
     FileSize,
     /// RAFS-RESERVED: `{field} is not zero`
     Reserved,
+    /// RAFS-READ: `a RAFS v5 bootstrap has a multiple of {unit} bytes, not {size}`
+    V5Size,
+    /// RAFS-READ: `RAFS v5 images without an extended blob table are not read`
+    V5NoExtendedTable,
+    /// RAFS-READ: `{field} at offset {@}: {inodes} inodes under {names} names`
+    V5Inodes,
+    /// RAFS-READ: `{field} at offset {@}: {size} bytes for {count} blobs`
+    V5BlobTable,
+    /// RAFS-READ: `{field} at offset {@}: the id behind it is not printable text`
+    V5IdText,
+    /// RAFS-READ: `{field} at offset {@}: {id} is listed twice`
+    V5IdTwice,
+    /// RAFS-READ: `{field} at offset {@}: {flag}, which RAFS v5 does not have`
+    V5BlobFeature,
+    /// RAFS-READ: `{field} at offset {@}: inode {number} would be at {place}`
+    V5Place,
+    /// RAFS-READ: `{field} at offset {@}: a name of {size} bytes`
+    V5NameSize,
+    /// RAFS-READ: `{field} at offset {@}: the name leaves the file`
+    V5NameEnd,
+    /// RAFS-READ: `{field} at offset {@}: the name behind it is {json:name}`
+    V5Name,
+    /// RAFS-READ: `{field} at offset {@}: {inodeFlags:flags} of a {kind}`
+    V5SymlinkFlag,
+    /// RAFS-READ: `{field} at offset {@}: {size} bytes of xattrs leave the file`
+    V5XattrsEnd,
+    /// RAFS-READ: `{field} at offset {@}: an xattr of {size} bytes has no end of its name, or leaves its area`
+    V5XattrEnd,
+    /// RAFS-READ: `{field} at offset {@}: xattr {name} occurs twice`
+    V5XattrTwice,
+    /// RAFS-READ: `{field} at offset {@}: {count} chunks for {size} bytes`
+    V5ChunkCount,
+    /// RAFS-READ: `{field} at offset {@}: the chunk records leave the file`
+    V5RecordsEnd,
+    /// RAFS-READ: `{field} at offset {@}: the root is a {kind}, not a directory`
+    V5RootKind,
+    /// RAFS-READ: `{field} at offset {@}: {index}, which is not behind its own`
+    V5EntriesBefore,
+    /// RAFS-READ: `{field} at offset {@}: its entries reach to number {number} of {names}`
+    V5EntriesEnd,
+    /// RAFS-READ: `{field} at offset {@}: inode {number} is in two directories`
+    V5TwoDirectories,
+    /// RAFS-READ: `{field} at offset {@}: {raw:path} occurs twice`
+    V5NameTwice,
+    /// RAFS-READ: `{field} at offset {@}: {ino}, in an image with {names} names`
+    V5Ino,
+    /// RAFS-READ: `{field} at offset {@}: {parent}, and it is in the directory {directory}`
+    V5Parent,
+    /// RAFS-READ: `{field} at offset {@}: it is 0`
+    V5NoLinks,
+    /// RAFS-READ: `{field} at offset {@}: {ino}, which is a {kind} already`
+    V5LinkKind,
+    /// RAFS-INOS: `the super block counts another number of {what} than the tree has`
+    V5Count,
+    /// RAFS-SUPER-FLAGS: `{superFlags:flags}: RAFS v5 knows neither encryption nor tarfs`
+    V5SuperFlags,
+    /// RAFS-PREFETCH: `{ino} is no inode of the tree`
+    V5PrefetchIno,
+    /// RAFS-TABLE: `an empty {table} at {offset}`
+    V5TableEmpty,
+    /// RAFS-BLOB: `blob {position}: its readahead range is larger than the blob`
+    V5Readahead,
+    /// RAFS-BLOB: `blob {position}: chunks {chunk} and {other} have the same uncompressed bytes, where clients keep what they have read`
+    V5SharedSpace,
+    /// RAFS-BLOB: `blob {position}: its chunks reach to {end}, its data to {data}`
+    V5ChunksEnd,
+    /// RAFS-BLOB: `blob {position}: its chunks reach to {end} uncompressed, it to {size}`
+    V5ChunksUncompressedEnd,
+    /// RAFS-BLOB: `blob {position}: its last chunk ends at {end}, its data at {data}`
+    V5LastChunk,
+    /// RAFS-BLOB: `blob {position}: its last chunk ends at {end}, it at {size}`
+    V5LastChunkUncompressed,
+    /// RAFS-INODE: `wrong {field}`
+    V5Field,
+    /// RAFS-INODE: `device number {rdev} of a {kind}`
+    V5Device,
+    /// RAFS-INODE: `child index {index} of a {kind}`
+    V5ChildIndex,
+    /// RAFS-INODE: `child count {count} of a {kind}`
+    V5ChildCount,
+    /// RAFS-INODE: `a target of {size} bytes of a {kind}`
+    V5TargetSize,
+    /// RAFS-INODE: `child index {index} in a tree of {names} names`
+    V5EmptyDirectory,
+    /// RAFS-LINK-CONTENT: `a hard link to /{raw:path} with other content`
+    V5LinkContent,
+    /// RAFS-LINK-ATTRIBUTES: `a hard link to /{raw:path} with another {fields}`
+    V5LinkAttributes,
+    /// RAFS-DIGEST: `the inode does not have the digest of what it holds`
+    V5Digest,
+    /// RAFS-CHUNK-RECORD: `chunk {position} of the file: flags {chunkFlags:flags}`
+    V5ChunkFlags,
+    /// RAFS-CHUNK-RECORD: `chunk {position} of the file: file offset {offset}, not {wanted}`
+    V5ChunkFileOffset,
+    /// RAFS-CHUNK-RECORD: `chunk {position} of the file: compressed, in an image without a compressor`
+    V5ChunkCompressor,
+    /// RAFS-CHUNK-RECORD: `chunk {position} of the file: a compressed size of 0`
+    V5ChunkNothingStored,
+    /// RAFS-CHUNK-RECORD: `chunk {position} of the file: {stored} bytes for {size}, {way}`
+    V5ChunkStoredSize,
+    /// RAFS-CHUNK-RECORD: `chunk {position} of the file: a checksum without its flag`
+    V5ChunkCrc,
+    /// RAFS-CHUNK-RECORD: `chunk {chunk} of blob {blob} is told differently by another file`
+    V5ChunkTwice,
 }

@@ -266,4 +266,6 @@ pub mod inode_flags {
     pub const XATTR: u32 = 0x4;
     /// never written
     pub const HAS_HOLE: u32 = 0x8;
+    /// All of them.
+    pub const KNOWN: u32 = 0xF;
 }

@@ -21,6 +21,15 @@ pub const LAYOUT_PLAIN: u16 = 0x0;
 pub const LAYOUT_INLINE: u16 = 0x2;
 pub const LAYOUT_CHUNKS: u16 = 0x4;
 pub const CHUNK_FORMAT_INDEXES: u32 = 0x20;
+pub const MIN_CHUNK_SIZE: u32 = 0x1000;
+pub const MAX_CHUNK_SIZE: u32 = 0x0100_0000;
+pub const MAX_XATTR_NAME_LENGTH: usize = 0xFF;
+pub const MAX_UNCOMPRESSED_SIZE: u64 = 0x1000_0000_0000;
+pub const MAX_COMPRESSED_SIZE: u64 = 0x0100_0000_0000;
+pub const SUPER_FLAGS_RESERVED: u32 = 0xFC00_0000;
+pub const BLOB_FEATURES_REFUSED: u32 = 0x8000_F000;
+/// Indexes of chunks have 24 bits.
+pub const MAX_CHUNKS_PER_BLOB: u32 = 0x00FF_FFFF;
 /// The id by which a bootstrap names the blob that it is a section of.
 pub const OWN_BLOB_ID: &[u8; 64] = b"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
@@ -561,6 +570,8 @@ pub mod blob_features {
     pub const HAS_TOC: u32 = 0x2000_0000;
     /// made by a builder that knows the two bits before
     pub const CAP_TAR_TOC: u32 = 0x4000_0000;
+    /// All of them.
+    pub const KNOWN: u32 = 0x7000_0FFF;
 }
 
 /// ChunkFlags.
@@ -575,6 +586,8 @@ pub mod chunk_flags {
     pub const BATCH: u32 = 0x8;
     /// crc32 holds a value
     pub const HAS_CRC32: u32 = 0x10;
+    /// All of them.
+    pub const KNOWN: u32 = 0x1F;
 }
 
 /// SuperFlags.
@@ -603,4 +616,6 @@ pub mod super_flags {
     pub const ENCRYPTION_NONE: u32 = 0x0100_0000;
     /// chunks are encrypted
     pub const ENCRYPTION_AES_128_XTS: u32 = 0x0200_0000;
+    /// All of them.
+    pub const KNOWN: u32 = 0x0300_03FF;
 }

@@ -157,4 +157,6 @@ pub mod chunk_record_flags {
     pub const COMPRESSED: u32 = 0x1;
     /// the CRC-32C is known
     pub const HAS_CRC32: u32 = 0x2;
+    /// All of them.
+    pub const KNOWN: u32 = 0x3;
 }

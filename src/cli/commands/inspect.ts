@@ -8,7 +8,7 @@ import { fetchBootstrap } from '../../look/nydus.js';
 import { chooseImage, platformName, readReference } from '../../look/images.js';
 import { summarizeReference } from '../../look/summary.js';
 import { platformMatches } from '../../oci/platform.js';
-import { audit } from '../../rafs-builder/rules/audit.js';
+import { findingsOf } from '../../native/index.js';
 import { describeAt, listTree, summarize } from '../../rafs-builder/show/describe.js';
 import { diffImages } from '../../rafs-builder/show/diff.js';
 import { dump as dumpImage } from '../../rafs-builder/show/dump.js';
@@ -141,7 +141,7 @@ async function bootstrapAt(looking: Looking, location: string): Promise<Uint8Arr
 
 function* bootstrapLines(bytes: Uint8Array, image: RafsImage): Generator<string> {
   yield* summarize(image);
-  const findings = Array.from(audit(bytes));
+  const findings = findingsOf(bytes);
   yield findings.length === 0 ? 'audit   nothing found' : `audit   ${findings.length} findings:`;
   for (const { id, message, offset } of findings)
     yield `        ${id}${offset === undefined ? '' : ` at 0x${offset.toString(16)}`}: ${message}`;

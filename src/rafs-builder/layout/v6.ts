@@ -28,6 +28,8 @@ export const MAX_BLOBS = 254;
 export const MAX_UNCOMPRESSED_SIZE = 2 ** 44;
 export const MAX_COMPRESSED_SIZE = 2 ** 40;
 export const MAX_NAME_LENGTH = 255;
+/** With its prefix. */
+export const MAX_XATTR_NAME_LENGTH = 255;
 /** Nydus cannot read longer ones back, and the kernel wants them to be shorter than a page. */
 export const MAX_SYMLINK_LENGTH = 4095;
 /** Directories below each other. PATH_MAX ends a path after 2048 components; beyond this only recursion suffers. */

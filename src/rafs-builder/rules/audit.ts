@@ -1,5 +1,5 @@
 /**
- * Everything that is wrong inside a bootstrap, as far as the bootstrap alone can tell. What cannot be read ends it with one
+ * Everything that is wrong inside a v6 bootstrap, as far as the bootstrap alone can tell. What cannot be read ends it with one
  * finding; what can is then held to rules that no reader checks but some reader relies on.
  */
 import { FormatError, UnsupportedError } from '../../errors.js';
@@ -7,21 +7,17 @@ import { auditRegions } from './regions.js';
 import { type AuditFinding, auditFinding } from './rules.js';
 import { auditTables } from './tables.js';
 import { auditTree } from './tree.js';
-import { auditV5 } from './v5.js';
-import { type RafsImage, readBootstrap } from '../versions.js';
-import { ALIGNMENT } from '../layout/v5.js';
-import { locateV5 } from '../show/locate-v5.js';
 import * as v6 from '../layout/v6.js';
 import { locateV6 } from '../show/locate-v6.js';
-import type { V6Image } from '../read/v6/read.js';
+import { readV6, type V6Image } from '../read/v6/read.js';
 
 export { AUDIT_RULES, type AuditFinding, type AuditId } from './rules.js';
 
 /** Findings in the order of the rules; none for a sound bootstrap. */
 export function* audit(bytes: Uint8Array): Generator<AuditFinding> {
-  let image: RafsImage;
+  let image: V6Image;
   try {
-    image = readBootstrap(bytes);
+    image = readV6(bytes);
   } catch (error) {
     if (!(error instanceof FormatError || error instanceof UnsupportedError)) throw error;
     yield auditFinding('RAFS-READ', {
@@ -34,19 +30,13 @@ export function* audit(bytes: Uint8Array): Generator<AuditFinding> {
 }
 
 /** The rules beyond reading, for a bootstrap that has been read. */
-export function* auditImage(image: RafsImage): Generator<AuditFinding> {
+export function* auditImage(image: V6Image): Generator<AuditFinding> {
   for (const step of auditSteps(image)) yield* step();
 }
 
-/** The same in pieces, for those who have other things to do: each takes as long as the image is large. */
-export function auditSteps(image: RafsImage): readonly (() => Iterable<AuditFinding>)[] {
-  if (image.version === 6)
-    return [() => auditTables(image), () => auditTree(image), () => auditPlaces(image)];
-  const { bytes } = image;
-  return [
-    () => auditV5(image),
-    () => auditRegions({ bytes, regions: locateV5(image), reach: 0, unit: ALIGNMENT }),
-  ];
+/** The same in pieces, between which the caller may give way to others: each takes as long as the image is large. */
+export function auditSteps(image: V6Image): readonly (() => Iterable<AuditFinding>)[] {
+  return [() => auditTables(image), () => auditTree(image), () => auditPlaces(image)];
 }
 
 function auditPlaces(image: V6Image): Iterable<AuditFinding> {

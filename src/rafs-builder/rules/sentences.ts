@@ -7,6 +7,7 @@
  */
 import { InternalError } from '../../errors.js';
 import { displayName, type RawPath } from '../../oci/raw-name.js';
+import { inodeFlags } from '../layout/v5.js';
 import * as v6 from '../layout/v6.js';
 import type { Sentences } from './rules.js';
 import { SENTENCES_V5 } from './sentences-v5.js';
@@ -18,9 +19,11 @@ export const SENTENCES = { ...SENTENCES_V6, ...SENTENCES_V5 } as const satisfies
 const FORMS: Readonly<Record<string, (argument: string) => string>> = {
   raw: (argument) => displayName(argument as RawPath), // the judge gives names as one character a byte
   hex: (argument) => `0x${BigInt(argument).toString(16)}`,
+  json: (argument) => JSON.stringify(argument),
   octal: (argument) => `0o${BigInt(argument).toString(8)}`,
   superFlags: (argument) => v6.superFlags.show(Number(argument)),
   blobFeatures: (argument) => v6.blobFeatures.show(Number(argument)),
+  inodeFlags: (argument) => inodeFlags.show(Number(argument)),
   chunkFlags: (argument) => v6.chunkFlags.show(Number(argument)),
 };
 

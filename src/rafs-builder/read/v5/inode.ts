@@ -4,9 +4,8 @@ import type { RawName, RawPath } from '../../../oci/raw-name.js';
 import { roundUp } from '../../layout/struct.js';
 import type { InodeKind, Xattr } from '../../model/tree.js';
 import * as v5 from '../../layout/v5.js';
-import { chunkInfo, MAX_NAME_LENGTH, MAX_SYMLINK_LENGTH } from '../../layout/v6.js';
+import { chunkInfo, MAX_NAME_LENGTH, MAX_SYMLINK_LENGTH, MAX_XATTR_NAME_LENGTH } from '../../layout/v6.js';
 import { kindOfMode } from '../v6/inode.js';
-import { MAX_XATTR_NAME_LENGTH } from '../v6/xattrs.js';
 
 export interface LocatedV5Xattr extends Xattr {
   /** Of the pair, in the file. */

@@ -6,9 +6,8 @@ import { FormatError, InternalError } from '../../../errors.js';
 import type { RawName } from '../../../oci/raw-name.js';
 import { roundUp } from '../../layout/struct.js';
 import type { Xattr } from '../../model/tree.js';
-import { XATTR_PREFIXES, xattrEntry, xattrHeader } from '../../layout/v6.js';
+import { MAX_XATTR_NAME_LENGTH, XATTR_PREFIXES, xattrEntry, xattrHeader } from '../../layout/v6.js';
 
-export const MAX_XATTR_NAME_LENGTH = 255;
 const MAX_XATTR_VALUE_SIZE = 0xffff;
 
 function splitName(name: string): { readonly index: number; readonly rest: string } | undefined {

@@ -1,0 +1,97 @@
+//! Structures by their tables: read whole or refused.
+
+use crate::bytes::slice;
+use crate::finding::Finding;
+use crate::layout::rules::Sentence;
+use crate::layout::table::{Field, Table, Type};
+
+/// The finding that ends the reading of a bootstrap.
+pub type Refusal = Box<Finding>;
+
+/// A structure in the file that is there whole, with 64-bit numbers below 2^53.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    table: &'static Table,
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> View<'a> {
+    /// Refuses a structure that leaves the file, and one with a number that JavaScript does not hold exactly.
+    pub fn read(bytes: &'a [u8], table: &'static Table, at: usize) -> Result<Self, Refusal> {
+        let Some(own) = slice(bytes, at, table.size) else {
+            let finding = Finding::new(Sentence::ReadStructEnd).arg(table.name).arg(bytes.len());
+            return Err(Box::new(finding.at(at as u64)));
+        };
+        let view = Self { table, bytes: own, at };
+        for field in table.fields {
+            view.check_range(field)?;
+        }
+        Ok(view)
+    }
+
+    fn check_range(&self, field: &Field) -> Result<(), Refusal> {
+        let bits = match field.kind {
+            Type::U64 | Type::I64 => self.bits(field.offset),
+            Type::Reserved | Type::Plain => return Ok(()),
+        };
+        let signed = bits.cast_signed();
+        let is_signed = field.kind == Type::I64;
+        let size = if is_signed { signed.unsigned_abs() } else { bits };
+        if size < 1 << 53 {
+            return Ok(());
+        }
+        let value = if is_signed { signed.to_string() } else { bits.to_string() };
+        self.refuse(field.offset, Sentence::ReadRange, |finding| finding.arg(value).arg(bits))
+    }
+
+    /// Of the structure, in the file.
+    pub fn place(&self) -> usize {
+        self.at
+    }
+
+    /// Ends the reading at a field; `say` adds the arguments behind its name.
+    pub fn refuse<T>(
+        &self,
+        field: usize,
+        sentence: Sentence,
+        say: impl FnOnce(Finding) -> Finding,
+    ) -> Result<T, Refusal> {
+        Err(Box::new(say(Finding::of_field(sentence, self.table, field, self.at as u64))))
+    }
+
+    /// The bytes of a field.
+    pub fn array<const N: usize>(&self, field: usize) -> [u8; N] {
+        // A table's offsets lie inside of it.
+        self.bytes.get(field..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0; N])
+    }
+
+    /// The same without copying them.
+    pub fn slice(&self, field: usize, size: usize) -> &'a [u8] {
+        slice(self.bytes, field, size).unwrap_or_default()
+    }
+
+    /// A field of two bytes.
+    pub fn u16(&self, field: usize) -> u16 {
+        u16::from_le_bytes(self.array(field))
+    }
+
+    /// A field of four bytes.
+    pub fn u32(&self, field: usize) -> u32 {
+        u32::from_le_bytes(self.array(field))
+    }
+
+    /// A field of eight bytes.
+    pub fn u64(&self, field: usize) -> u64 {
+        self.bits(field)
+    }
+
+    /// A field of eight bytes with a sign.
+    pub fn i64(&self, field: usize) -> i64 {
+        self.bits(field).cast_signed()
+    }
+
+    fn bits(&self, field: usize) -> u64 {
+        u64::from_le_bytes(self.array(field))
+    }
+}
