@@ -1,4 +1,4 @@
-/** The command over two registries of ours on plain HTTP, each on a port of its own (trap 76). */
+/** The command over two registries of ours on plain HTTP, each on a port of its own. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -144,7 +144,7 @@ test('a registry that sends other bytes is found out, and a blob that it lost', 
   assert.match(other.stdout, /^error {4}CHUNK-DATA {2}linux\/amd64 layer 1 at 0x0: /m);
 });
 
-test('--work-dir keeps what was in it and gets the files that upstream writes (trap 55)', async () => {
+test('--work-dir keeps what was in it and gets the files that upstream writes', async () => {
   const target = await push(await converted(sourceImage(LAYERS)), `${right.host}/app:4`);
   const source = await push(sourceImage(LAYERS), `${left.host}/app:4`);
   const work = join(folder, 'work');

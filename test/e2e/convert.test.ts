@@ -68,7 +68,7 @@ test('I1: the same digest at 1, 2 and 8 threads and layers in flight, and whethe
   assert.equal(digests.size, 1);
 });
 
-test('traps 44 and 61: converting the result again gives the same digest, also onto itself', async (t) => {
+test('converting the result again gives the same digest, also onto itself', async (t) => {
   const { host, put, get } = await registry(t);
   const source = await put('app:1', both);
   const args = ['convert', '--merge-platform', '--all-platforms', '--work-dir', await tempFolder(t)];
@@ -87,7 +87,7 @@ test('traps 44 and 61: converting the result again gives the same digest, also o
   assert.equal(digests.size, 1);
 });
 
-test('trap 47: of a platform that was not asked for no blob is fetched, and of the others each layer once', async (t) => {
+test('blobs of unselected platforms are not fetched, and each layer of the selected ones is fetched once', async (t) => {
   const from = await registry(t);
   const to = await registry(t);
   const source = await from.put('app:1', both);
@@ -217,7 +217,7 @@ test('--progress json gives JSON lines on stderr and nothing else', async (t) =>
   assert.match(stdout, /^[^\n]+@sha256:[0-9a-f]{64}\n$/);
 });
 
-test('trap 55: a work folder that was there stays as it was, also when the conversion fails; ours goes', async (t) => {
+test('a work folder of the user stays as it was, also when the conversion fails; one that the command made is removed', async (t) => {
   const { host, put } = await registry(t);
   const source = await put('app:1', image);
   const cwd = await tempFolder(t);

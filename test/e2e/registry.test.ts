@@ -171,7 +171,7 @@ async function embedded(t: TestContext, options: Omit<RegistryOptions, 'root'> =
   return registry.host;
 }
 
-test('trap 76: source and target are two plain HTTP registries on loopback, without any flag', async (t) => {
+test('source and target are two plain HTTP registries on loopback, without any flag', async (t) => {
   const [from, to] = [await embedded(t), await embedded(t)];
   await using first = openTarget(`${from}/a:1`, open);
   await pushImage(first, image);
@@ -183,7 +183,7 @@ test('trap 76: source and target are two plain HTTP registries on loopback, with
   assert.ok(await target.exists(image.manifest));
 });
 
-test('trap 51: tokens by scope, renewed when they are void in the middle, few requests for many', async (t) => {
+test('tokens are fetched by scope, shared by concurrent requests, and renewed when the registry revokes them', async (t) => {
   for (const field of ['token', 'access_token'] as const) {
     const tokens = await startTokenServer({ users: { me: SECRET }, anonymous: true, field });
     t.after(() => tokens.close());
@@ -211,7 +211,7 @@ test('trap 51: tokens by scope, renewed when they are void in the middle, few re
   }
 });
 
-test('trap 51: a token that dies while a blob is sent is renewed, and the blob sent again', async (t) => {
+test('a token that expires during an upload is renewed, and the blob is sent again', async (t) => {
   const tokens = await startTokenServer({ users: { me: SECRET } });
   t.after(() => tokens.close());
   let puts = 0;
@@ -304,7 +304,7 @@ async function using_(target) {
 console.log(JSON.stringify(events, (_, value) => value instanceof Error ? { ...value, message: value.message, stack: value.stack } : value));
 `;
 
-test('trap 51: no secret is ever printed: not in errors, events or the debug log, even when the registry sends it back', async (t) => {
+test('errors, events and the debug log show no secret, even when the registry echoes one', async (t) => {
   const folder = await tempFolder(t);
   const tokens = await startTokenServer({ users: { me: SECRET } });
   t.after(() => tokens.close());

@@ -57,7 +57,7 @@ test('dedup by layer keeps a copy in every layer', async () => {
   assert.equal(blobTable(image.bootstrap).length, 2);
 });
 
-test('trap 22: the bytes do not depend on the number of threads', async () => {
+test('an image has the same bytes with any number of threads', async () => {
   const layers = [0, 1, 2].map((number) =>
     layer(
       ...Array.from({ length: 60 }, (_, i) =>

@@ -9,23 +9,9 @@ import { needs } from '../support/needs.js';
 /** Every Nydus builder leaves out these files of eStargz, which say nothing to anybody else. */
 const ESTARGZ = ['/stargz.index.json ', '/.prefetch.landmark ', '/.no.prefetch.landmark '];
 
-const TRAPS: Readonly<Record<string, string>> = {
-  'missing-parents': 'trap 69: ',
-  'opaque-misplaced': 'trap 69: ',
-  'opaque-orphan': 'trap 71: ',
-  overlay: 'traps 1, 3, 7, 71: ',
-  hardlinks: 'traps 6, 7, 9: ',
-  'base-whiteouts': 'trap 75: ',
-  basic: 'trap 72: ',
-  'empty-layers': 'trap 23: ',
-  'empty-last': 'trap 23: ',
-  'no-data': 'trap 23: ',
-  'same-layer-twice': 'trap 68: ',
-};
-
 for (const dedup of ['layer', 'image'] as const) {
   for (const name of referenceCases()) {
-    test(`${TRAPS[name] ?? ''}the tree of ${name} is the one that the image spec asks for (dedup ${dedup})`, async (t) => {
+    test(`the tree of ${name} is the one that the image spec asks for (dedup ${dedup})`, async (t) => {
       if (!needs(t, 'python3')) return;
       const image = await packImage(referenceLayers(name), { dedup });
       const lines = await expectedTreeLines(image.merged.root, (file) => contentDigest(image, file));

@@ -84,7 +84,7 @@ async function textOf(converted: Converted): Promise<string> {
 for (const docker of [false, true]) {
   for (const mergePlatform of [false, true]) {
     const name = `${docker ? 'docker' : 'oci'}-${mergePlatform ? 'merged' : 'plain'}`;
-    test(`trap 46: the documents of a conversion are what they were: ${name}`, async (t) => {
+    test(`manifests, configs and indexes of a conversion equal the stored ones: ${name}`, async (t) => {
       const text = await textOf(await convert(t, source(docker), { mergePlatform }));
       const path = join(folder, `${name}.txt`);
       if (process.env['GOLDEN_UPDATE'] === '1') {

@@ -1,6 +1,6 @@
 /**
- * What bit other converters, row by row: small layers through the whole pipeline, the result read back and audited.
- * Rows that have a better place are tested there; `git grep "trap [0-9]"` finds all.
+ * Mistakes that other converters made, as docs/traps.md tells them: small layers go through the whole pipeline, and the result is
+ * read back and audited. Mistakes of a single module are tested beside that module.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -45,7 +45,7 @@ function xattrsOf(image: ReadBack, path: string): string[] {
   return inode.xattrs.map(({ name, value }) => `${displayName(name)}=${Buffer.from(value).toString('hex')}`);
 }
 
-test('trap 10: a sparse file of more than 4 GiB keeps every offset', async () => {
+test('a sparse file of more than 4 GiB keeps every offset', async () => {
   const realSize = 2 ** 32 + 1;
   const map = Buffer.alloc(512);
   map.write(`1\n${realSize - 1}\n1\n`);
@@ -70,7 +70,7 @@ test('trap 10: a sparse file of more than 4 GiB keeps every offset', async () =>
   assert.deepEqual([chunk?.uncompressedSize, chunk?.uncompressedOffset], [1, 16 * 1024 * 1024]);
 });
 
-test('traps 11 and 12: xattrs are bytes, and what cannot be stored is left out aloud', async () => {
+test('xattr names and values are bytes; a value that cannot be stored is left out with a warning', async () => {
   const binary = Buffer.from([0, 0xff, 0x0a, 0x3d, 0]);
   const image = await convert([
     layer(
@@ -99,7 +99,7 @@ test('traps 11 and 12: xattrs are bytes, and what cannot be stored is left out a
   assert.match(warnings[0]?.message ?? '', /odd\.prefix/);
 });
 
-test('traps 14 and 15: access lists and capabilities survive', async () => {
+test('POSIX access lists and file capabilities survive', async () => {
   const acl = Buffer.from('0200000001000600ffffffff04000400ffffffff', 'hex');
   const capability = Buffer.from('0100000200200000000000000000000000000000', 'hex');
   const image = await convert([
@@ -115,7 +115,7 @@ test('traps 14 and 15: access lists and capabilities survive', async () => {
   assert.deepEqual(xattrsOf(image, 'bin/ping'), [`security.capability=${capability.toString('hex')}`]);
 });
 
-test('traps 16 and 17: names that sort before "." do, and ".." is always there', async () => {
+test('names that sort before "." come first, and every directory has ".."', async () => {
   const names = ['!', '#', '+', ',', '-', '-b', '0', '~'];
   const image = await convert([layer(dir('d'), ...names.map((name) => file(`d/${name}`, name)))]);
   // The audit has compared every directory's order, its "." and its ".." already.
@@ -127,7 +127,7 @@ test('traps 16 and 17: names that sort before "." do, and ".." is always there',
   assert.equal(tables.superBlock.rootNid, 128);
 });
 
-test('trap 18: directories and symlinks around the size of a block', async () => {
+test('directories and symlinks of about one block read back whole', async () => {
   // "." and ".." take 27 bytes, 15 names of 255 bytes 267 each; one more name makes up the rest.
   const full = Array.from({ length: 15 }, (_, i) => String.fromCharCode(97 + i).repeat(255));
   const items = [4095, 4096, 4097, 8192].flatMap((size) => {
@@ -148,7 +148,7 @@ test('trap 18: directories and symlinks around the size of a block', async () =>
   assert.ok(image.inodes.has(`d8192/${'O'.repeat(255)}`));
 });
 
-test('trap 19: fifos and devices beyond 255:255 are what they were', async () => {
+test('fifos, and devices with numbers above 255, keep their type and numbers', async () => {
   const image = await convert([layer(fifo('p'), char('c', 4095, 0xfffff), block('b', 259, 300))]);
   const of = (path: string): unknown => {
     const inode = image.inodes.get(path);
@@ -159,7 +159,7 @@ test('trap 19: fifos and devices beyond 255:255 are what they were', async () =>
   assert.deepEqual([of('p'), of('c'), of('b')], ['fifo', ['char', 4095, 0xfffff], ['block', 259, 300]]);
 });
 
-test('traps 21 and 74: the same layer gives the same bytes, in whatever order its xattrs come', async () => {
+test('a layer gives the same bytes at every run, in whatever order its xattrs come', async () => {
   const attributes: readonly (readonly [string, string])[] = [
     ['user.a', '1'],
     ['user.b', '2'],
@@ -174,7 +174,7 @@ test('traps 21 and 74: the same layer gives the same bytes, in whatever order it
   assert.deepEqual(once.layers[0]?.bytes, reversed.layers[0]?.bytes);
 });
 
-test('trap 25: super block and blob agree about the chunk size, whatever it is', async () => {
+test('super block and blob table name the same chunk size, also when it is not the default', async () => {
   for (const chunkSize of [0x1000, 0x4_0000, 0x20_0000, 0x100_0000]) {
     const image = await convert([layer(file('f', Buffer.alloc(3 * 1024 * 1024 + 5, 7)))], { chunkSize });
     const { tables } = readV6(image.bootstrap);
@@ -185,7 +185,7 @@ test('trap 25: super block and blob agree about the chunk size, whatever it is',
   }
 });
 
-test('trap 33: what stands behind the end of an archive, or in the middle of it, ends nothing early', async () => {
+test('padding and junk after the end of an archive are read through, and zero blocks inside it do not end it', async () => {
   const plain = await convert([layer(file('a', '1'), file('b', '2'))]);
   const archives = {
     'records of 10 KiB': Buffer.concat([tarBytes([file('a', '1'), file('b', '2')]), Buffer.alloc(20 * 512)]),
@@ -200,7 +200,7 @@ test('trap 33: what stands behind the end of an archive, or in the middle of it,
   }
 });
 
-test('trap 58: an image says nothing that nydusd 2.2 does not know', async () => {
+test('an image sets only flags that nydusd 2.2 knows', async () => {
   const image = await convert([layer(file('f', 'x'.repeat(5000), { xattrs: { 'user.a': '1' } }))]);
   const { tables } = readV6(image.bootstrap);
   // zstd, BLAKE3, owners, xattrs, digests in the blob, no encryption; ALIGNED and the three of a tar-like blob with a ToC.

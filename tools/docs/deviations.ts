@@ -1,12 +1,12 @@
-/** Where our output is not the reference builder's, as data: `docs/format.md` prints it, and each row names its proof. */
+/** Where our output differs from the reference builder's, as data: docs/format.md prints it, and each row names its proof. */
+import type { NamedTest } from './named-test.js';
 
 export interface Deviation {
   readonly what: string;
   /** What nydus-image does. */
   readonly reference: string;
   readonly ours: string;
-  /** A file with tests, and words of it that stand there as they are here: a title, the name of a case, a function. */
-  readonly test: { readonly file: string; readonly words: string };
+  readonly test: NamedTest;
 }
 
 const ODD = 'test/golden/odd.test.ts';
@@ -32,13 +32,16 @@ export const DEVIATIONS: readonly Deviation[] = [
     what: 'attributes on a hard link’s own header',
     reference: 'mode, owner and time of the last name in walk order hold for all names',
     ours: 'the target’s hold',
-    test: { file: LAYER_TREE, words: 'trap 9: a hard link keeps what its target was at that moment' },
+    test: { file: LAYER_TREE, words: 'a hard link keeps the inode that its target named at that moment' },
   },
   {
     what: 'hard links to symlinks, devices and fifos',
     reference: 'refused',
     ours: 'another name of the same inode',
-    test: { file: LAYER_TREE, words: 'trap 4: hard links to symlinks, fifos and devices are names of them' },
+    test: {
+      file: LAYER_TREE,
+      words: 'a hard link to a symlink, a fifo or a device is another name of the same inode',
+    },
   },
   {
     what: 'a directory without an entry of its own',
@@ -46,7 +49,7 @@ export const DEVIATIONS: readonly Deviation[] = [
     ours: 'what lies below keeps its attributes',
     test: {
       file: OVERLAY,
-      words: 'trap 71: implied directories and a missing root entry keep the attributes below',
+      words: 'a directory without an entry, the root included, keeps the attributes of the lower layer',
     },
   },
   {
@@ -69,7 +72,7 @@ export const DEVIATIONS: readonly Deviation[] = [
     what: 'parents without an entry',
     reference: 'what lies in them can end up in another directory, or be lost; whiteouts too',
     ours: 'the path as it is written',
-    test: { file: LAYER_TREE, words: 'trap 69: parents without an entry are made where the path says' },
+    test: { file: LAYER_TREE, words: 'a parent directory without an entry is made where the path says' },
   },
   {
     what: 'whiteouts of the lowest layer',
@@ -77,7 +80,7 @@ export const DEVIATIONS: readonly Deviation[] = [
     ours: 'vanish',
     test: {
       file: OVERLAY,
-      words: 'trap 75: whiteouts of the lowest layer, and AUFS files anywhere, are no files',
+      words: 'whiteouts of the lowest layer, and AUFS files of any layer, are left out',
     },
   },
   {

@@ -1,10 +1,9 @@
 /**
- * Writes docs/format.md, docs/checks.md, docs/clients.md, a section of docs/ARCHITECTURE.md and native/layout from the tables that the code
- * runs on. `--check` writes nothing, and fails when a file differs from what would be written, or when the test that a deviation names
+ * Writes docs/format.md, docs/checks.md, docs/clients.md, docs/traps.md, a section of docs/ARCHITECTURE.md and native/layout from the tables that the code
+ * runs on. `--check` writes nothing, and fails when a file differs from what would be written, or when a test that a page names
  * does not exist. Run it from the root of the project.
  */
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { AUDIT_RULES } from '../../src/rafs-builder/rules/audit.js';
 import * as blob from '../../src/rafs-builder/layout/blob.js';
 import type { AnyStruct, FlagInfo } from '../../src/rafs-builder/layout/struct.js';
@@ -15,7 +14,9 @@ import { layeringSection } from './architecture.js';
 import { checksPage } from './checks.js';
 import { clientsPage } from './clients.js';
 import { LAYOUT_FILES } from './layout.js';
+import { missingTests } from './named-test.js';
 import { withSection } from './page-section.js';
+import { TRAP_TESTS, trapsPage } from './traps.js';
 import { rulesSource } from './rules.js';
 import { markdownTable } from '../../test/support/markdown-table.js';
 
@@ -23,6 +24,7 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/format.md': render,
   'docs/checks.md': checksPage,
   'docs/clients.md': clientsPage,
+  'docs/traps.md': trapsPage,
   'docs/ARCHITECTURE.md': () =>
     withSection(readFileSync('docs/ARCHITECTURE.md', 'utf8'), 'layering', layeringSection()),
   ...Object.fromEntries(
@@ -33,9 +35,7 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
 
 async function main(args: readonly string[]): Promise<number> {
   const check = args.includes('--check');
-  const faults = DEVIATIONS.filter(({ test }) => !stands(test.file, test.words)).map(
-    ({ test }) => `${test.file} does not hold: ${test.words}`,
-  );
+  const faults = missingTests([...DEVIATIONS.map(({ test }) => test), ...TRAP_TESTS]);
   for (const [file, page] of Object.entries(PAGES)) {
     const text = await page();
     if (!check) writeFileSync(file, text);
@@ -45,13 +45,6 @@ async function main(args: readonly string[]): Promise<number> {
   if (!check) return 0;
   for (const fault of faults) console.error(fault);
   return faults.length === 0 ? 0 : 1;
-}
-
-/** True when `words` occur in the file, or in a file of the folder. */
-function stands(path: string, words: string): boolean {
-  if (!existsSync(path)) return false;
-  if (statSync(path).isFile()) return readFileSync(path, 'utf8').includes(words);
-  return readdirSync(path).some((name) => stands(join(path, name), words));
 }
 
 function hex(value: number): string {

@@ -194,7 +194,7 @@ for (const [title, ids, change] of CASES) {
   });
 }
 
-test('a manifest without mediaType is legal in both halves (trap 62)', async () => {
+test('a manifest without mediaType is legal in both halves', async () => {
   assert.deepEqual(
     await findingsOf(({ ociManifest, nydusManifest }) => {
       delete ociManifest['mediaType'];

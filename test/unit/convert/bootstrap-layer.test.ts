@@ -29,7 +29,7 @@ async function members(tar: Uint8Array): Promise<Member[]> {
 
 const [one, two] = [sha256('1'), sha256('2')];
 
-test('trap 31: the bootstrap comes first, then a meta file for each blob with chunks, and nothing of time or owner', async () => {
+test('the bootstrap layer holds the bootstrap and a blob.meta file for each blob with chunks, without times and owners', async () => {
   const layer = await bootstrapLayer(Buffer.from('boot'), [
     { blob: one, bytes: Buffer.from('m1') },
     { blob: two, bytes: Buffer.from('m2') },
@@ -46,7 +46,7 @@ test('trap 31: the bootstrap comes first, then a meta file for each blob with ch
   assert.equal(layer.digest, sha256(layer.bytes));
 });
 
-test('trap 68: a blob that is listed twice has one meta file', async () => {
+test('a blob that is listed twice has one blob.meta file', async () => {
   const meta = { blob: one, bytes: Buffer.from('m') };
   const layer = await bootstrapLayer(Buffer.from('boot'), [meta, meta]);
   assert.equal((await members(gunzipSync(layer.bytes))).length, 3);

@@ -78,7 +78,7 @@ test('two layers become two blobs and a bootstrap, with the annotations that rea
   for (const blob of manifest.layers) assert.equal(sha256(await converted.read(blob)), blob.digest);
 });
 
-test('trap 46: Docker images keep Docker types, with --oci they do not, and OCI images never get them', async (t) => {
+test('Docker images keep Docker types, with --oci they do not, and OCI images never get them', async (t) => {
   const docker = buildImage({ layers: LAYERS, docker: true });
   const types = ({ mediaType, config, layers }: Manifest): readonly (string | undefined)[] => [
     mediaType,
@@ -107,7 +107,7 @@ test('annotations and fields of the source manifest that we do not know are kept
   assert.deepEqual(manifest.raw['x-list'], []);
 });
 
-test('trap 68: a layer listed twice is packed once, stored once, and listed twice', async (t) => {
+test('a layer listed twice is packed once, stored once, and listed twice', async (t) => {
   const [one, two] = LAYERS;
   assert.ok(one !== undefined && two !== undefined);
   const converted = await convert(t, buildImage({ layers: [one, two, one] }));
@@ -150,7 +150,7 @@ test('dedup within the image refers to lower layers, dedup within a layer does n
   assert.equal(alone?.layers[1]?.stats.newChunks, 1);
 });
 
-test('trap 57: what a layer is follows from its bytes; a diffID that does not hold stops the conversion', async (t) => {
+test('the compression of a layer is read from its bytes, and a wrong diffID stops the conversion', async (t) => {
   const [tar] = LAYERS;
   assert.ok(tar !== undefined);
   const plain = part(MEDIA.ociLayerGzip, tar);
@@ -235,7 +235,7 @@ test('one image of another platform than the one asked for is converted, with a 
   assert.equal(result.images[0]?.platform, 'linux/s390x');
 });
 
-test('trap 60: attestations are no images: left out with a warning, kept on request', async (t) => {
+test('attestations are not converted: they are left out with a warning, or kept on request', async (t) => {
   const index = buildIndex([
     { image, fields: { platform: { architecture: 'amd64', os: 'linux' } } },
     buildAttestation(image),
@@ -269,7 +269,7 @@ test('what is no container image is refused by the type of its config', async (t
   );
 });
 
-test('trap 55: a work folder of the user is kept with what is in it, one of ours goes', async (t) => {
+test('a work folder of the user keeps its files; one that the conversion made is removed', async (t) => {
   const workDir = join(await tempFolder(t), 'mine');
   await mkdir(workDir);
   await writeFile(join(workDir, 'precious'), 'x');

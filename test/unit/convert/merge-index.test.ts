@@ -77,14 +77,14 @@ test('OCI images come first, then Nydus images, then the rest; each has a platfo
   }
 });
 
-test('trap 42: the Nydus half of a merged index has a config type of its own, and only there', async (t) => {
+test('the Nydus half of a merged index, and no other Nydus image, has a config type of its own', async (t) => {
   const merged = await convert(t, image, MERGE);
   const [, nydus] = indexOf(merged).manifests;
   assert.ok(nydus !== undefined);
   assert.equal((await merged.manifest(nydus)).config.mediaType, MEDIA.nydusConfig);
 });
 
-test('trap 45: layers, diffIDs and history agree in both halves', async (t) => {
+test('layers, diffIDs and history agree in both halves', async (t) => {
   const merged = await convert(t, image, MERGE);
   for (const entry of indexOf(merged).manifests) {
     const manifest = await merged.manifest(entry);
@@ -97,7 +97,7 @@ test('trap 45: layers, diffIDs and history agree in both halves', async (t) => {
   }
 });
 
-test('trap 39: a single Docker image gets its platform from its config, and keeps Docker types in an OCI index', async (t) => {
+test('a single Docker image gets its platform from its config, and keeps Docker types in an OCI index', async (t) => {
   const docker = buildImage({
     layers: LAYERS,
     docker: true,
@@ -111,7 +111,7 @@ test('trap 39: a single Docker image gets its platform from its config, and keep
   }
 });
 
-test('trap 59: a Docker list becomes an OCI index whose source images stay as they are', async (t) => {
+test('a Docker list becomes an OCI index whose source images stay as they are', async (t) => {
   const docker = buildImage({ layers: LAYERS, docker: true });
   const list = buildIndex(
     [{ image: docker, fields: { platform: { architecture: 'amd64', os: 'linux' } } }],
@@ -126,7 +126,7 @@ test('trap 59: a Docker list becomes an OCI index whose source images stay as th
   assert.deepEqual(await types(true), [MEDIA.ociIndex, MEDIA.dockerManifest, MEDIA.ociManifest]);
 });
 
-test('trap 62: a manifest without mediaType is converted, and every descriptor has one', async (t) => {
+test('a manifest without mediaType is converted, and every descriptor has one', async (t) => {
   const umoci = buildImage({ layers: LAYERS, manifest: { mediaType: undefined } });
   const converted = await convert(t, umoci, MERGE);
   const index = indexOf(converted);
@@ -139,7 +139,7 @@ test('trap 62: a manifest without mediaType is converted, and every descriptor h
   assert.equal(again.result.root.digest, converted.result.root.digest);
 });
 
-test('trap 63: the OCI half keeps every byte of the config around the new diffID', async (t) => {
+test('the OCI half keeps every byte of the config around the new diffID', async (t) => {
   const odd = buildImage({
     layers: LAYERS,
     rewriteConfig: (text) =>
@@ -153,7 +153,7 @@ test('trap 63: the OCI half keeps every byte of the config around the new diffID
   }
 });
 
-test('trap 64: the index names its own media type', async (t) => {
+test('a merged index states its own media type', async (t) => {
   assert.match(
     (await convert(t, image, MERGE)).bytes.toString('utf8'),
     /"mediaType": "application\/vnd\.oci\.image\.index\.v1\+json"/,
@@ -175,7 +175,7 @@ test('marks are as asked for', async (t) => {
   ]);
 });
 
-test('trap 66: without isolation the source manifest stays byte for byte, and the risk is told', async (t) => {
+test('without isolation the source manifest keeps its bytes, and a warning names the risk', async (t) => {
   const converted = await convert(t, buildIndex([amdEntry, buildAttestation(image)]), {
     ...MERGE,
     mergeIsolation: 'none',
@@ -209,7 +209,7 @@ const SOURCES: Readonly<Record<string, BuiltImage>> = {
 };
 
 for (const [what, source] of Object.entries(SOURCES)) {
-  test(`traps 44 and 61: ${what} converted twice gives the same index, and once more in place`, async (t) => {
+  test(`${what} gives the same index when it is converted again, and when it is converted in place`, async (t) => {
     for (const options of [
       MERGE,
       { ...MERGE, indexMarks: 'dual' as const },

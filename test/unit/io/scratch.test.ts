@@ -7,7 +7,7 @@ import { LocalIoError } from '../../../src/errors.js';
 import { openScratch } from '../../../src/io/scratch.js';
 import { tempFolder } from '../../support/temp-folder.js';
 
-test('trap 55: a work dir that was there is kept with all that is in it', async (t) => {
+test('an existing work folder is kept with all its files', async (t) => {
   const folder = await tempFolder(t);
   await writeFile(join(folder, 'precious'), 'data');
   const scratch = await openScratch(folder);
@@ -16,7 +16,7 @@ test('trap 55: a work dir that was there is kept with all that is in it', async 
   assert.deepEqual(await readdir(folder), ['precious']);
 });
 
-test('trap 55: a work dir that was not there is gone afterwards, with the parents made for it', async (t) => {
+test('a work folder that did not exist is removed afterwards, with the parents that were made for it', async (t) => {
   const folder = await tempFolder(t);
   const scratch = await openScratch(join(folder, 'a', 'b'));
   assert.ok(existsSync(scratch.path));

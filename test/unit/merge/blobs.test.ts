@@ -30,7 +30,7 @@ test('blobs are numbered as the walk meets them, names of a directory before wha
   ]);
 });
 
-test('trap 8: names of one inode share it in the merged tree, whatever its blob is numbered', () => {
+test('hard links share one inode in the merged tree, whatever number its blob has', () => {
   const layers = [
     tree(0, chunked('z', [0, 0])),
     tree(1, chunked('d/a', [1, 1]), hardlink('d/b', 'd/a'), hardlink('c', 'd/b'), chunked('e', [1, 1])),
@@ -47,7 +47,7 @@ test('trap 8: names of one inode share it in the merged tree, whatever its blob 
   assert.deepEqual(linked, new Set([inodeAt(root, 'c')]));
 });
 
-test('trap 68: two layers with one blob have one place in the table', () => {
+test('two layers with the same blob share one row of the blob table', () => {
   const { root } = tree(0, chunked('a', [2, 1]), chunked('b', [0, 1]), chunked('c', [1, 0]));
   const numbered = numberBlobs(root, [blob('7'), blob('8'), blob('7')]);
   assert.deepEqual(numbered.order, [2, 1]);

@@ -43,7 +43,7 @@ test('an entry for the root gives it its attributes, wherever it stands', () => 
   assert.equal(rootExplicit, true);
 });
 
-test('trap 69: parents without an entry are made where the path says', () => {
+test('a parent directory without an entry is made where the path says', () => {
   const { root } = tree(
     0,
     directory('m'),
@@ -158,7 +158,7 @@ test('a file below a file is an error', () => {
   );
 });
 
-test('trap 4: hard links to symlinks, fifos and devices are names of them', () => {
+test('a hard link to a symlink, a fifo or a device is another name of the same inode', () => {
   const { root } = tree(
     0,
     symlink('l', 'x'),
@@ -180,7 +180,7 @@ test('trap 4: hard links to symlinks, fifos and devices are names of them', () =
   for (const name of ['l', 'p', 'c']) assert.equal(inodeAt(root, name), inodeAt(root, `h${name}`));
 });
 
-test('trap 9: a hard link keeps what its target was at that moment', () => {
+test('a hard link keeps the inode that its target named at that moment', () => {
   const { root } = tree(
     0,
     file('target', 1),
@@ -231,7 +231,7 @@ test('the root is a directory', () => {
   refuses(entries(file('', 1)), 'tar entry "" at offset 0: the root must be a directory, not a file');
 });
 
-test('trap 68: one table of entries serves two layers, and links do not reach across them', () => {
+test('the same layer used twice gives two trees, and hard links stay inside each', () => {
   const list = entries(file('f', 1), hardlink('g', 'f'));
   const [low, high] = [buildLayerTree(list, 0), buildLayerTree(list, 2)];
   assert.equal(inodeAt(high.root, 'f').layer, 2);

@@ -30,7 +30,7 @@ test('no layer, and layers without entries, are an empty root', () => {
   assert.deepEqual(merged([], [], []), ['/ +dir 755']);
 });
 
-test('trap 23: an empty layer changes nothing, first, in the middle or last', () => {
+test('an empty layer changes nothing, whether first, in the middle or last', () => {
   const a: Layer = [directory('', { mode: 0o700 }), file('d/f', 1), symlink('l', 'd')];
   const b: Layer = [file('d/.wh.f'), file('d/g', 2)];
   const expected = merged(a, b);
@@ -52,7 +52,7 @@ test('a whiteout hides a name of lower layers only, before or after it in the ta
   assert.deepEqual(merged(lower, upper), ['/ +dir 755', '/d +dir 755', '/d/a file 4', '/d/b file 5']);
 });
 
-test('trap 1: an opaque marker hides what lies below, not what its layer adds before and after it', () => {
+test('an opaque marker hides lower layers, and keeps what its own layer adds before and after it', () => {
   const result = merged(
     [directory('o', { mode: 0o700 }), file('o/low', 1), file('o/same', 2), file('o/sub/deep', 3)],
     [
@@ -85,7 +85,7 @@ test('an opaque root hides the whole image below', () => {
   ]);
 });
 
-test('trap 69: markers in directories without an entry work where they stand', () => {
+test('whiteouts and opaque markers work in directories that have no entry', () => {
   const result = merged(
     [file('a/b/low', 1), file('a/gone', 2), file('b2/low2', 3), file('c/low', 4)],
     [
@@ -109,13 +109,13 @@ test('trap 69: markers in directories without an entry work where they stand', (
   ]);
 });
 
-test('trap 71: implied directories and a missing root entry keep the attributes below', () => {
+test('a directory without an entry, the root included, keeps the attributes of the lower layer', () => {
   const result = merged([directory('', { mode: 0o750 }), directory('d', { mode: 0o700 })], [file('d/f', 1)]);
   assert.deepEqual(result, ['/ dir 750', '/d dir 700', '/d/f file 1']);
   assert.deepEqual(merged([directory('', { mode: 0o750 })], [directory('', { mode: 0o711 })]), ['/ dir 711']);
 });
 
-test('trap 75: whiteouts of the lowest layer, and AUFS files anywhere, are no files', () => {
+test('whiteouts of the lowest layer, and AUFS files of any layer, are left out', () => {
   const aufs: Layer = [
     file('.wh..wh.plnk'),
     directory('.wh..wh.orph'),
@@ -136,7 +136,7 @@ test('trap 75: whiteouts of the lowest layer, and AUFS files anywhere, are no fi
   ]);
 });
 
-test('trap 3: whatever replaces a directory leaves nothing of it behind', () => {
+test('an entry that replaces a directory leaves nothing of the directory behind', () => {
   const lower: Layer = [
     file('d/child', 1),
     file('e/child', 2),
@@ -215,7 +215,7 @@ test('a dangling symlink above an entry gets its target made', () => {
   ]);
 });
 
-test('trap 6: three names of one inode in three directories survive', () => {
+test('hard links in three directories survive a merge', () => {
   const root = overlay(
     trees(
       [file('b/first', 1), hardlink('c/second', 'b/first'), hardlink('a/third', 'c/second')],
@@ -226,7 +226,7 @@ test('trap 6: three names of one inode in three directories survive', () => {
   assert.equal(inodeAt(root, 'c/second'), inodeAt(root, 'b/first'));
 });
 
-test('trap 7: equal hard links of two layers are two sets', () => {
+test('equal hard links of two layers are two inodes', () => {
   const pair: Layer = [file('p', 1), hardlink('q', 'p')];
   const root = overlay(trees(pair, [file('x/p', 1), hardlink('x/q', 'x/p')]));
   assert.equal(inodeAt(root, 'p'), inodeAt(root, 'q'));
@@ -245,7 +245,7 @@ test('a name of a hard link that is replaced or hidden leaves the others togethe
   assert.equal(inodeAt(root, 'c'), inodeAt(root, 'd'));
 });
 
-test('trap 68: the same layer first and third comes back as it was', () => {
+test('a layer that is listed first and third restores its files', () => {
   const low: Layer = [directory('d'), file('d/f', 1), hardlink('d/g', 'd/f')];
   const root = overlay(trees(low, [directory('d'), file('d/.wh.f'), file('d/g', 2)], low));
   assert.deepEqual(show(root), ['/ +dir 755', '/d dir 755', '/d/f file 1', '/d/g file 1']);

@@ -275,7 +275,7 @@ test('a full disk is a local error that names the blob file, and nothing hangs',
   }
 });
 
-test('trap 54: a process that leaves a layer open ends by itself and leaves no file', (t) => {
+test('a process that leaves a layer open exits by itself and leaves no file', (t) => {
   const folder = scratch(t);
   const script = `
     const { openImagePacker } = await import(${JSON.stringify(new URL('../../../src/native/index.js', import.meta.url).href)});
@@ -374,7 +374,7 @@ test('compress makes one zstd frame, or nothing when it would not be smaller', a
   await assert.rejects(decompress(frame, 'none', text.length), UnsupportedError);
 });
 
-test('trap 37: the verifier names chunks that are damaged, and no others', async () => {
+test('the verifier names chunks that are damaged, and no others', async () => {
   using packed = await packLayer(layer(file('a', noise('a', 20_000)), file('b', 'b'.repeat(9000))), {
     chunkSize: 4096,
   });

@@ -22,7 +22,7 @@ const parsed = (document: Uint8Array): Config => JSON.parse(text(document)) as C
 
 const told = (config: Config): number => config.history.filter((entry) => entry.empty_layer !== true).length;
 
-test('trap 63: unknown fields at every level and numbers that no double holds survive byte for byte', () => {
+test('unknown fields at every level and numbers that no double holds survive byte for byte', () => {
   const before =
     '{ "architecture":"amd64",\n  "big" : 12345678901234567890, "one": 1.0, "e": 1E+2,\n "config": {"Healthcheck":{"Test":["CMD","true"],"Interval":30000000000},"Shell":["/bin/sh"],"OnBuild":["RUN x"],"Ünïcode":"\\u00e9é"},';
   const middle = '"rootfs":{"x-first":[1.50],"type":"layers","diff_ids":';
@@ -45,7 +45,7 @@ test('an indented config stays indented', () => {
   assert.match(result, new RegExp(`\\n {6}"${B}",\\n {6}"${BOOT}"\\n {4}\\]`));
 });
 
-test('trap 45: history tells of as many layers as there are, whatever the source says', () => {
+test('history has one entry for each layer, even when the source has fewer', () => {
   const histories: readonly (readonly object[] | undefined | null)[] = [
     undefined,
     null,

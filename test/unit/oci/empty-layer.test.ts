@@ -30,7 +30,7 @@ test('the constants of the empty layer hold for its bytes', () => {
   assert.equal(sha256(gunzipSync(EMPTY_LAYER_BYTES)), EMPTY_LAYER_DIFF_ID);
 });
 
-test('trap 43: the OCI half starts with an empty layer, and its config agrees', () => {
+test('the OCI half of a merged index starts with an empty layer, and its config lists that layer', () => {
   const source = image({ mediaType: MEDIA.ociManifest });
   const derived = prependEmptyLayer(source, MEDIA.ociLayerGzip, 'app');
   const manifest = parseManifest(derived.manifest);

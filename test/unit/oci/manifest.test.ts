@@ -37,7 +37,7 @@ test('a manifest is read, and what is not understood stays in its raw form', () 
   assert.deepEqual(parsed.annotations, { a: 'b' });
 });
 
-test('trap 62: a manifest without mediaType is what its fields say', () => {
+test('the kind of a manifest without mediaType follows from its fields', () => {
   const bytes = manifest({ mediaType: undefined });
   assert.equal(parseDocument(bytes).mediaType, MEDIA.ociManifest);
   assert.equal(parseDocument(bytes, MEDIA.dockerManifest).mediaType, MEDIA.dockerManifest);
@@ -49,7 +49,7 @@ test('trap 62: a manifest without mediaType is what its fields say', () => {
   assert.equal(parseDocument(index, MEDIA.dockerIndex).mediaType, MEDIA.dockerIndex);
 });
 
-test('trap 62: a descriptor without mediaType gets the one of its family', () => {
+test('a descriptor without mediaType gets the media type of its family', () => {
   const bare = { digest: DIGEST, size: 1 };
   const oci = parseManifest(manifest({ config: bare, layers: [bare, { ...bare, mediaType: '' }] }));
   assert.equal(oci.config.mediaType, MEDIA.ociConfig);

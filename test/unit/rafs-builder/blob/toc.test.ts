@@ -38,7 +38,7 @@ test('a table of contents at the end of a blob is found, and the section that it
   assert.equal((await bootstrapIn(blob)).length, 100);
 });
 
-test('a table of contents that claims more than there is, or parts of entries, is refused', async () => {
+test('a table of contents larger than its blob, or with a partial entry, is refused', async () => {
   const blobs = {
     huge: end(0o77777777777),
     'larger than the blob': end(tocEntry.size * 20),

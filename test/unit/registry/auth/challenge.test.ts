@@ -72,7 +72,7 @@ test('nothing is sent before the registry asks', async () => {
   assert.equal(await r.auth.header(PULL), undefined);
 });
 
-test('trap 51: a token is fetched once for many who wait, and again when it runs out', async () => {
+test('concurrent requests share one token, which is fetched again when it expires', async () => {
   await using r = await rig({ users, lifetimeS: 60 }, user);
   assert.ok(await r.auth.challenged(r.challenge, PULL, undefined));
   const headers = await Promise.all(Array.from({ length: 20 }, () => r.auth.header(PULL)));
@@ -88,7 +88,7 @@ test('trap 51: a token is fetched once for many who wait, and again when it runs
   assert.equal(r.tokens.requests.length, 2);
 });
 
-test('trap 51: many who are refused the same token cause one new one', async () => {
+test('many requests that are refused with the same token fetch one new token', async () => {
   await using r = await rig({ users }, user);
   await r.auth.challenged(r.challenge, PULL, undefined);
   const old = await r.auth.header(PULL);
@@ -99,7 +99,7 @@ test('trap 51: many who are refused the same token cause one new one', async () 
   assert.equal(r.tokens.requests.length, 2);
 });
 
-test('trap 51: the field may be called token or access_token', async () => {
+test('the token may be in the field token or access_token', async () => {
   for (const field of ['token', 'access_token'] as const) {
     await using r = await rig({ anonymous: true, field });
     await r.auth.challenged(r.challenge, PULL, undefined);

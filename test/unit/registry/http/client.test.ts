@@ -178,7 +178,7 @@ test('401 and a bare 403 are a matter of credentials', async () => {
   }
 });
 
-test('trap 51: a redirect to another origin carries no credentials, one to the same does', async () => {
+test('a redirect to another origin carries no credentials, a redirect to the same origin does', async () => {
   const other: IncomingMessage[] = [];
   const elsewhere = await serverOf((request, response) => {
     other.push(request);

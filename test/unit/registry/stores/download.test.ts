@@ -125,7 +125,7 @@ test('a blob that comes byte by byte, each by a connection of its own, is given 
   assert.ok(r.seen.length <= 4, `${r.seen.length} requests`);
 });
 
-test('trap 53: a range is given in full, and no more, however the server cuts it', async (t) => {
+test('a range is delivered in full and no further, however the server cuts its answers', async (t) => {
   const r = await rig(t);
   await using target = await pushedBlob(r);
   const read = async (): Promise<Buffer> =>

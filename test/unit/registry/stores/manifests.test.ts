@@ -33,7 +33,7 @@ test('resolve asks for the manifest itself when HEAD does not say enough', async
   assert.deepEqual(await target.resolve(), image.manifest);
 });
 
-test('trap 62: a manifest without mediaType, as umoci writes it, resolves to its type', async (t) => {
+test('a manifest without mediaType, as umoci writes it, resolves to its type', async (t) => {
   const r = await rig(t);
   const bare = sampleImage([noise(10, 1)], { mediaType: undefined });
   await using target = openTarget(`${r.host}/a:1`, options);
@@ -122,7 +122,7 @@ test('an index whose parts are missing is refused with the reason', async (t) =>
   });
 });
 
-test('trap 40: a registry that refuses an index entry is quoted in the error', async (t) => {
+test('a registry that refuses an index entry is quoted in the error', async (t) => {
   const r = await rig(t);
   r.intercept = (request, response) => {
     if (request.method !== 'PUT') return false;

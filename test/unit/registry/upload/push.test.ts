@@ -170,7 +170,7 @@ test('an upload Location may be relative, absolute and carry state', async (t) =
   }
 });
 
-test('trap 52: an upload that fails begins anew, with the content opened again', async (t) => {
+test('a failed upload starts again with the content opened anew', async (t) => {
   const r = await rig(t);
   let puts = 0;
   r.intercept = (request, response) => {
