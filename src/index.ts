@@ -28,8 +28,9 @@ export { type Filesystem } from './look/filesystem.js';
 export { lookup, pathFromText } from './look/lookup.js';
 export { openFilesystem, type LookOptions } from './look/open.js';
 export { summarizeReference, type ImageSummary, type ReferenceSummary } from './look/summary.js';
-export { type DirectoryUsage, usageByDirectory } from './look/usage.js';
+export { type DirectoryUsage, usageByDirectory } from './rafs-builder/show/usage.js';
 
+export { formatLocation, type Location, parseLocation } from './registry/location.js';
 export { openSource, openTarget, type OpenOptions } from './registry/open.js';
 export {
   anonymous,

@@ -2,7 +2,7 @@
 import { digestHex } from '../oci/digest.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import { finding, type Finding } from './finding.js';
-import { blobMetaOf } from '../look/bootstrap-layer.js';
+import { blobMetaOf } from '../image/bootstrap-layer.js';
 import { blobIdsOf, type OpenedImage } from './opened.js';
 import type { Rule } from './rule.js';
 import { placeIn } from './subject.js';

@@ -3,6 +3,8 @@
  * and on both halves of a merged index, without root, mount or daemon, and collects all findings.
  */
 import { mapOrdered } from '../io/concurrency.js';
+import { dataLayersOf } from '../image/kinds.js';
+import { groupHalves, sourceOf, type HalvesOf } from '../image/pairs.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import { allPlatforms, formatSelection, type PlatformSelection } from '../oci/platform.js';
@@ -25,7 +27,7 @@ import { auditOpened, openImage, type OpenedImage, type Opening } from './opened
 import type { Rule } from './rule.js';
 import { SourceScan } from './source-scan.js';
 import {
-  loadReference,
+  loadSubject,
   placeIn,
   refuseUnsupported,
   type ImageSubject,
@@ -100,8 +102,8 @@ export async function checkImage(
 ): Promise<CheckResult> {
   const run = new Run(options, call);
   const platforms = options.platforms ?? allPlatforms;
-  const subject = await loadReference(target, 'target', platforms, call);
-  const sources = source === undefined ? undefined : await loadReference(source, 'source', platforms, call);
+  const subject = await loadSubject(target, 'target', platforms, call);
+  const sources = source === undefined ? undefined : await loadSubject(source, 'source', platforms, call);
   await run.reference(subject, sources, platforms);
   if (options.clients === true) await run.clients(target, subject);
   return {
@@ -141,8 +143,8 @@ class Run {
     platforms: PlatformSelection,
   ): Promise<void> {
     this.findings.push(...target.findings, ...(sources?.findings ?? []));
-    const images = groupByPlatform(target.images);
-    this.#severalPlatforms = images.size > 1;
+    const groups = groupHalves(target.images);
+    this.#severalPlatforms = new Set(groups.map(({ platform }) => platform)).size > 1;
     if (target.index !== undefined) await this.#run(indexRules, target.index);
     await this.#keepIndexes(target, sources);
     if (target.images.length === 0 && target.findings.length === 0) {
@@ -154,8 +156,9 @@ class Run {
         ),
       );
     }
-    for (const [platform, { nydus, oci }] of images) {
-      const source = sources === undefined ? undefined : this.#sourceOf(platform, images.size, sources);
+    for (const group of groups) {
+      const { platform, nydus, oci } = group;
+      const source = sources === undefined ? undefined : this.#sourceOf(group, groups.length, sources);
       for (const image of oci) await this.#image(image, source, [...ociManifestRules, ...originalRules]);
       for (const image of nydus) await this.#nydus({ ...image, kind: 'nydus', ociHalf: oci[0] }, source);
       await this.#detection(target, oci[0], nydus[0]);
@@ -191,14 +194,18 @@ class Run {
     await this.#gather(checkIndexDetection({ store: oci.store, oci, nydus }, this.#call));
   }
 
-  /** The image of the source for a platform of the target: its OCI half, when it is a merged index itself. */
-  #sourceOf(platform: string, platforms: number, sources: ReferenceSubject): ImageSubject | undefined {
-    const same = sources.images.filter((image) => image.platformName === platform);
-    const found = same.find((image) => image.kind === 'oci') ?? same[0];
+  /** The image of the source that halves of the target were made from; its absence is a finding. */
+  #sourceOf(
+    halves: HalvesOf<ImageSubject>,
+    groups: number,
+    sources: ReferenceSubject,
+  ): ImageSubject | undefined {
+    const { platform } = halves;
+    const found = sourceOf(halves, sources.images);
     if (found !== undefined) return found;
     const [only] = sources.images;
-    // A source that is one manifest is the source of a target that has one platform, whatever either calls it.
-    if (only !== undefined && sources.images.length === 1 && sources.index === undefined && platforms === 1)
+    // A source that is one manifest is the source of a target that holds one image, whatever either calls its platform.
+    if (only !== undefined && sources.images.length === 1 && sources.index === undefined && groups === 1)
       return only;
     if (sources.findings.length === 0) {
       this.findings.push(
@@ -228,7 +235,7 @@ class Run {
     await this.#image(image, source, nydusManifestRules);
     this.#step(`checking bootstrap of ${placeText(image)}`);
     const opening = await this.#open(image);
-    const layers = image.manifest.value.layers.slice(0, -1);
+    const layers = dataLayersOf(image.manifest.value);
     this.platforms.push({
       platform: image.platformName,
       nydus: image.manifest.descriptor.digest,
@@ -358,26 +365,11 @@ class Run {
   }
 }
 
-interface Halves {
-  readonly nydus: ImageSubject[];
-  readonly oci: ImageSubject[];
-}
-
-/** The platform of a reference that is one manifest: whoever asks for an image gets it. */
+/** The platform of a reference that is one manifest: every client gets it, whatever platform the client runs on. */
 function wantedBy({ platformName, config }: ImageSubject): readonly Wanted[] {
   if (config === undefined) return [];
   const { os, architecture, variant = '' } = config.value.platform;
   return [{ name: platformName, platform: { os, architecture, variant, osVersion: '', osFeatures: [] } }];
-}
-
-function groupByPlatform(images: readonly ImageSubject[]): ReadonlyMap<string, Halves> {
-  const groups = new Map<string, Halves>();
-  for (const image of images) {
-    const group = groups.get(image.platformName) ?? { nydus: [], oci: [] };
-    group[image.kind].push(image);
-    groups.set(image.platformName, group);
-  }
-  return groups;
 }
 
 function placeText(image: ImageSubject): string {

@@ -1,12 +1,13 @@
 /** Rules for the image config: it fits its manifest, and everything but the documented fields is as in the source. */
+import { dataLayersOf, isIsolated, recordedSource } from '../image/kinds.js';
+import { sourceDigestOf } from '../image/pairs.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import { digestHex } from '../oci/digest.js';
 import { formatPlatform, normalizePlatform } from '../oci/platform.js';
 import { finding, type Finding } from './finding.js';
 import { diffJson, items, member, plain, type JsonValue } from './json-diff.js';
-import { originalDigest } from './manifest.js';
 import type { Rule } from './rule.js';
-import { hasEmptyLayer, placeIn, type ImageSubject, type PairSubject } from './subject.js';
+import { placeIn, type ImageSubject, type PairSubject } from './subject.js';
 
 export const configRules: readonly Rule<ImageSubject>[] = [
   { name: 'config platform', check: checkPlatform },
@@ -31,15 +32,15 @@ function* checkPlatform(image: ImageSubject): Generator<Finding> {
     return;
   }
   if (platform === undefined) return;
-  const told = normalizePlatform(config.value.platform);
+  const named = normalizePlatform(config.value.platform);
   const listed = normalizePlatform(platform);
   // Older builders left the variant out of the config.
-  const variants = config.value.platform.variant === undefined || told.variant === listed.variant;
-  if (told.os !== listed.os || told.architecture !== listed.architecture || !variants) {
+  const variants = config.value.platform.variant === undefined || named.variant === listed.variant;
+  if (named.os !== listed.os || named.architecture !== listed.architecture || !variants) {
     yield finding('CONFIG-PLATFORM', placeIn(image, 'config'), {
       message: 'config names another platform than the index entry',
       expected: formatPlatform(listed),
-      found: formatPlatform(told),
+      found: formatPlatform(named),
     });
   }
 }
@@ -78,7 +79,7 @@ function* checkCounts(image: ImageSubject): Generator<Finding> {
     });
   }
   if (image.kind !== 'nydus') return;
-  for (const [position, layer] of layers.slice(0, -1).entries()) {
+  for (const [position, layer] of dataLayersOf(image.manifest.value).entries()) {
     const diffId = diffIds[position];
     // A blob is its own diffID: nobody ever unpacks it.
     if (diffId !== undefined && digestHex(diffId) !== digestHex(layer.digest)) {
@@ -117,7 +118,7 @@ function* checkFields({ target, source }: PairSubject): Generator<Finding> {
 /** What is left of the history once the entries that a conversion adds are taken away. */
 function ownHistory(image: ImageSubject): readonly JsonValue[] {
   const history = items(member(image.configJson, 'history')) ?? [];
-  const start = hasEmptyLayer(image) ? 1 : 0;
+  const start = isIsolated(image.manifest.value) ? 1 : 0;
   const end = image.kind === 'nydus' ? history.length - 1 : history.length;
   return history.slice(start, Math.max(start, end));
 }
@@ -125,8 +126,7 @@ function ownHistory(image: ImageSubject): readonly JsonValue[] {
 function* checkHistory(target: ImageSubject, source: ImageSubject): Generator<Finding> {
   const wanted = ownHistory(source);
   const counted = wanted.filter((entry) => !isEmptyLayer(entry)).length;
-  const layers =
-    source.manifest.value.layers.length - (hasEmptyLayer(source) || source.kind === 'nydus' ? 1 : 0);
+  const layers = dataLayersOf(source.manifest.value).length;
   // A history that does not fit the layers is mended by a conversion, not kept.
   if (counted !== layers) return;
   const present = ownHistory(target);
@@ -141,16 +141,16 @@ function* checkHistory(target: ImageSubject, source: ImageSubject): Generator<Fi
   }
 }
 
-/** The Nydus image tells what it was made from; that is the source given. */
+/** The Nydus image names the image that it was made from; that is the source given. */
 function* checkSource({ target, source }: PairSubject): Generator<Finding> {
-  const told = target.manifest.value.annotations?.[ANNOTATION.nydusSourceDigest];
-  if (target.kind !== 'nydus' || source.kind !== 'oci' || told === undefined) return;
-  const expected = originalDigest(source);
-  if (told === expected) return;
+  const { digest: recorded } = recordedSource(target.manifest.value);
+  if (target.kind !== 'nydus' || source.kind !== 'oci' || recorded === undefined) return;
+  const expected = sourceDigestOf(source);
+  if (recorded === expected) return;
   yield finding('MANIFEST-SOURCE-DIGEST', placeIn(target, 'manifest'), {
     message: 'the image says that it was made from another source',
     expected,
-    found: told,
+    found: recorded,
   });
 }
 
@@ -172,10 +172,11 @@ function* checkOciHalf({ target, source }: PairSubject): Generator<Finding> {
     });
   }
   if (target.kind !== 'oci' || source.kind !== 'oci') return;
-  const left = source.manifest.value.layers.slice(hasEmptyLayer(source) ? 1 : 0);
-  const right = target.manifest.value.layers.slice(hasEmptyLayer(target) ? 1 : 0);
-  const wantedIds = source.config?.value.diffIds.slice(hasEmptyLayer(source) ? 1 : 0);
-  const presentIds = target.config?.value.diffIds.slice(hasEmptyLayer(target) ? 1 : 0);
+  const left = dataLayersOf(source.manifest.value);
+  const right = dataLayersOf(target.manifest.value);
+  const isolated = { source: isIsolated(source.manifest.value), target: isIsolated(target.manifest.value) };
+  const wantedIds = source.config?.value.diffIds.slice(isolated.source ? 1 : 0);
+  const presentIds = target.config?.value.diffIds.slice(isolated.target ? 1 : 0);
   for (let i = 0; i < Math.max(left.length, right.length); i++) {
     const want = left[i];
     const have = right[i];
@@ -195,8 +196,8 @@ function* checkOciHalf({ target, source }: PairSubject): Generator<Finding> {
     }
   }
   if (
-    !hasEmptyLayer(target) &&
-    !hasEmptyLayer(source) &&
+    !isolated.target &&
+    !isolated.source &&
     target.manifest.descriptor.digest !== source.manifest.descriptor.digest
   ) {
     yield finding('MANIFEST-OCI-HALF', where, {

@@ -6,6 +6,7 @@ import { mapOrdered } from '../io/concurrency.js';
 import { compareDigest } from '../io/streams.js';
 import { openBlobVerifier, PackedChunkTable, type BlobVerifierOptions } from '../native/index.js';
 import type { Descriptor } from '../oci/descriptor.js';
+import { dataLayersOf } from '../image/kinds.js';
 import { digestHex, type Digest } from '../oci/digest.js';
 import { type BlobFrame, readBlobFrame } from '../rafs-builder/blob/frame.js';
 import { SECTIONS, TAR_HEADER_SIZE, type TocEntry } from '../rafs-builder/layout/blob.js';
@@ -56,7 +57,7 @@ export async function* checkContent(subject: ContentSubject, call: CallOptions):
   const { image } = subject.opened;
   const used = new Map(subject.opened.blobs.map((blob) => [blob.record.id, blob]));
   const blobs = new Map<Digest, BlobSubject>();
-  for (const [position, blob] of image.manifest.value.layers.slice(0, -1).entries()) {
+  for (const [position, blob] of dataLayersOf(image.manifest.value).entries()) {
     if (blobs.has(blob.digest)) continue;
     blobs.set(blob.digest, {
       blob,

@@ -1,9 +1,10 @@
 /** What a Nydus image holds, in numbers for people: layers against their sources, and directories by size. */
+import { dataLayersOf } from '../image/kinds.js';
 import type { Digest } from '../oci/digest.js';
 import { displayName } from '../oci/raw-name.js';
-import { usageByDirectory, type DirectoryUsage } from '../look/usage.js';
+import { usageByDirectory, type DirectoryUsage } from '../rafs-builder/show/usage.js';
 import { chunkBlob, chunkIndex, type Bootstrap } from '../rafs-builder/model/tree.js';
-import { hasEmptyLayer, type ImageSubject, type NydusSubject } from './subject.js';
+import type { ImageSubject, NydusSubject } from './subject.js';
 
 export interface CheckedLayer {
   readonly blob: Digest;
@@ -73,9 +74,9 @@ function largest(usage: readonly DirectoryUsage[], total: number): SizedDirector
 
 /** Blobs beside their source layers: those of the source when it is given, else those of the OCI half. */
 export function checkedLayers(image: NydusSubject, source: ImageSubject | undefined): CheckedLayer[] {
-  const blobs = image.manifest.value.layers.slice(0, -1);
+  const blobs = dataLayersOf(image.manifest.value);
   const from = source?.kind === 'oci' ? source : image.ociHalf;
-  const sources = from?.manifest.value.layers.slice(hasEmptyLayer(from) ? 1 : 0) ?? [];
+  const sources = from === undefined ? [] : dataLayersOf(from.manifest.value);
   // A builder that drops layers without data leaves nothing to pair them by.
   const paired = sources.length === blobs.length;
   return blobs.map(({ digest, size }, i) => {

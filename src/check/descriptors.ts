@@ -1,6 +1,7 @@
 /** Rules for what a manifest's descriptors say beside the content: one story for one digest, one family, a subject that is the source. */
+import { recordedSource } from '../image/kinds.js';
 import { sha256 } from '../oci/digest.js';
-import { ANNOTATION, MEDIA } from '../oci/media-types.js';
+import { MEDIA } from '../oci/media-types.js';
 import type { CallOptions } from '../reporter.js';
 import { finding, type Finding } from './finding.js';
 import { isDockerFamily } from './manifest.js';
@@ -65,14 +66,14 @@ function* checkLayerFamily(image: ImageSubject): Generator<Finding> {
 }
 
 async function* checkSubject(image: ImageSubject, call: CallOptions): AsyncGenerator<Finding> {
-  const { subject, annotations } = image.manifest.value;
+  const { subject } = image.manifest.value;
   if (subject === undefined) return;
   const where = placeIn(image, 'manifest');
-  const told = annotations?.[ANNOTATION.nydusSourceDigest];
-  if (image.kind === 'nydus' && told !== undefined && told !== subject.digest) {
+  const { digest: recorded } = recordedSource(image.manifest.value);
+  if (image.kind === 'nydus' && recorded !== undefined && recorded !== subject.digest) {
     yield finding('MANIFEST-SUBJECT', where, {
       message: 'subject is not the source that the annotation names',
-      expected: told,
+      expected: recorded,
       found: subject.digest,
     });
   }

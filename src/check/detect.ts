@@ -6,9 +6,10 @@
  */
 import { ContentMismatchError, FormatError, RegistryError, UnsupportedError } from '../errors.js';
 import type { ByteStream } from '../io/streams.js';
+import { marksOf } from '../image/kinds.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { type Digest, isDigest } from '../oci/digest.js';
-import { ANNOTATION, MEDIA, NYDUS_OS_FEATURE } from '../oci/media-types.js';
+import { ANNOTATION } from '../oci/media-types.js';
 import { listReferrers } from '../registry/stores/referrers.js';
 import type { ImageSource, ReferrerList } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
@@ -256,16 +257,8 @@ function findAlternative(
       seen.push(`${name}: ${features ? 'features that are not wanted' : 'another platform'}`);
       continue;
     }
-    const byFeature = entry.platform.osFeatures.includes(NYDUS_OS_FEATURE);
-    const byType = entry.artifactType === MEDIA.nydusArtifact;
-    if (byFeature || byType) {
-      const marks = [byType ? 'artifactType' : undefined, byFeature ? 'os.features' : undefined];
-      return [
-        entry,
-        ...seen,
-        `${name}: marked by ${marks.filter((mark) => mark !== undefined).join(' and ')}`,
-      ];
-    }
+    const marks = marksOf(entry);
+    if (marks.length > 0) return [entry, ...seen, `${name}: marked by ${marks.join(' and ')}`];
     seen.push(`${name}: no mark`);
   }
   throw new Ended([...seen, 'no entry of this platform is marked as Nydus']);

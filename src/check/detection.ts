@@ -2,9 +2,9 @@
  * Findings out of replays: does nydus-snapshotter get from the OCI half of each platform to its Nydus half, today and with
  * the platform matcher that containerd already has?
  */
+import { bootstrapLayerOf, isNydusReferrer } from '../image/kinds.js';
 import { isReferable, type ImageSource } from '../registry/stores/store.js';
 import { listReferrers } from '../registry/stores/referrers.js';
-import { MEDIA } from '../oci/media-types.js';
 import type { CallOptions } from '../reporter.js';
 import { Detector, type Detection } from './detect.js';
 import { finding, type Finding } from './finding.js';
@@ -23,7 +23,7 @@ export async function* checkIndexDetection(
 ): AsyncGenerator<Finding> {
   const detector = new Detector(store, call);
   const where = placeIn(oci, 'index');
-  const expected = nydus.manifest.value.layers.at(-1)?.digest;
+  const expected = bootstrapLayerOf(nydus.manifest.value)?.digest;
   const today = await detector.detect(oci.manifest.descriptor.digest, 'index', 'legacy');
   if (today.outcome !== 'found') {
     yield finding('DETECT-INDEX', where, {
@@ -59,9 +59,7 @@ export async function* checkReferrerDetection(
   const { digest } = image.manifest.descriptor;
   const { referrers } = await listReferrers(image.store, digest, call);
   const [first] = referrers;
-  const nydus = referrers.findIndex(
-    ({ artifactType }) => artifactType === MEDIA.nydusArtifact || artifactType === MEDIA.nydusConfig,
-  );
+  const nydus = referrers.findIndex(isNydusReferrer);
   if (first === undefined || nydus <= 0) return;
   yield finding('DETECT-REFERRER', placeIn(image, 'manifest'), {
     message: `the Nydus image is referrer ${nydus + 1}, and only the first is looked at`,

@@ -2,8 +2,9 @@
  * What `check` says: findings with a stable id, so that a program can tell them apart, and a place, so that a person can go
  * and look. A finding is not an exception: rules go on after one, and all of them are reported.
  */
-import type { Remedy } from '../remedy.js';
+import type { Half } from '../image/kinds.js';
 import { displayName, type RawPath } from '../oci/raw-name.js';
+import type { Remedy } from '../remedy.js';
 import { CATALOGUE, type FindingId } from './catalogue.js';
 
 /**
@@ -11,8 +12,6 @@ import { CATALOGUE, type FindingId } from './catalogue.js';
  * should be. `note`: as it should be, and worth knowing.
  */
 export type Severity = 'error' | 'warning' | 'note';
-
-export type Half = 'oci' | 'nydus';
 
 /** Where a finding is; each part narrows the one before. */
 export interface Place {

@@ -2,7 +2,7 @@
  * Rules for a merged index: what nydus-snapshotter's index detection, containerd and the containers tools make of it.
  * Source: containerd/nydus-snapshotter pkg/index/detector.go.
  */
-import { MEDIA, NYDUS_OS_FEATURE } from '../oci/media-types.js';
+import { MARKS_TEXT } from '../image/kinds.js';
 import type { Platform } from '../oci/descriptor.js';
 import { formatPlatform } from '../oci/platform.js';
 import { finding, type Finding, type Place } from './finding.js';
@@ -39,10 +39,10 @@ function* checkEntries({ entries }: IndexSubject): Generator<Finding> {
   for (const entry of entries) {
     const where = placeOf(entry);
     if (entry.kind === 'foreign') continue;
-    const { platform } = entry.descriptor;
-    if (platform === undefined || platform.os === '' || platform.architecture === '') {
+    if (entry.platform === undefined) {
+      const absent = entry.descriptor.platform === undefined;
       yield finding('INDEX-PLATFORM', where, {
-        message: platform === undefined ? 'entry has no platform' : 'entry has an incomplete platform',
+        message: absent ? 'entry has no platform' : 'entry has an incomplete platform',
         hint: 'fill it from os and architecture of the image config',
       });
     }
@@ -55,7 +55,7 @@ function* checkEntries({ entries }: IndexSubject): Generator<Finding> {
     if (!marked && entry.kind === 'nydus' && merged) {
       yield finding('INDEX-MARK-MISSING', where, {
         message: 'Nydus entry has no mark',
-        expected: `artifactType ${MEDIA.nydusArtifact} or os.features ${NYDUS_OS_FEATURE}`,
+        expected: MARKS_TEXT,
       });
     }
   }

@@ -3,6 +3,8 @@
  * way, the bootstrap last, and every blob in the registry with its right size. What a Nydus manifest must look like:
  * nydus-snapshotter pkg/converter (convert_unix.go, constant.go) and goharbor/acceleration-service pkg/driver/nydus.
  */
+import { isIsolated, recordedSource } from '../image/kinds.js';
+import { sourceDigestOf } from '../image/pairs.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
 import { EMPTY_LAYER_BYTES, EMPTY_LAYER_DIGEST, EMPTY_LAYER_DIFF_ID } from '../oci/nydus.js';
@@ -10,7 +12,7 @@ import { mapOrdered } from '../io/concurrency.js';
 import type { CallOptions } from '../reporter.js';
 import { finding, type Finding } from './finding.js';
 import type { Rule } from './rule.js';
-import { hasEmptyLayer, placeIn, type ImageSubject, type NydusSubject } from './subject.js';
+import { placeIn, type ImageSubject, type NydusSubject } from './subject.js';
 
 /** HEAD requests at a time. */
 const CONCURRENCY = 4;
@@ -56,7 +58,7 @@ function* checkMediaTypes(image: ImageSubject): Generator<Finding> {
     yield finding('MANIFEST-FAMILY', where, { message: 'config is of the other family', expected, found });
   } else if (
     found !== expected &&
-    !(image.kind === 'nydus' && !image.indexed && found === MEDIA.nydusConfig)
+    !(image.kind === 'nydus' && image.entry.position === undefined && found === MEDIA.nydusConfig)
   ) {
     // A Nydus manifest that is checked by its digest may well be the half of an index that is not looked at.
     yield finding('CONFIG-MEDIA-TYPE', where, {
@@ -153,33 +155,27 @@ function* checkFsVersion(image: NydusSubject): Generator<Finding> {
 }
 
 function* checkSourceDigest(image: NydusSubject): Generator<Finding> {
-  const told = image.manifest.value.annotations?.[ANNOTATION.nydusSourceDigest];
+  const recorded = sourceDigestOf(image);
   const where = placeIn(image, 'manifest');
-  if (told === undefined) {
+  if (recorded === undefined) {
     yield finding('MANIFEST-SOURCE-UNKNOWN', where, {
       message: `there is no annotation ${ANNOTATION.nydusSourceDigest}`,
     });
     return;
   }
   if (image.ociHalf === undefined) return;
-  const expected = originalDigest(image.ociHalf);
-  if (told !== expected) {
+  const expected = sourceDigestOf(image.ociHalf);
+  if (recorded !== expected) {
     yield finding('MANIFEST-SOURCE-DIGEST', where, {
       message: 'both halves of the index come from different sources',
-      expected: `${expected}, as the OCI half has it`,
-      found: told,
+      expected: `${expected ?? 'none'}, as the OCI half has it`,
+      found: recorded,
     });
   }
 }
 
-/** The digest that the image had in its source: told by the annotation when an empty layer was put below it. */
-export function originalDigest(image: ImageSubject): string {
-  const told = image.manifest.value.annotations?.[ANNOTATION.nydusSourceDigest];
-  return hasEmptyLayer(image) && told !== undefined ? told : image.manifest.descriptor.digest;
-}
-
 function* checkEmptyLayer(image: ImageSubject): Generator<Finding> {
-  if (!hasEmptyLayer(image)) return;
+  if (!isIsolated(image.manifest.value)) return;
   const [layer] = image.manifest.value.layers;
   if (layer === undefined) return;
   const where = placeIn(image, 'layer 1');
@@ -202,8 +198,8 @@ function* checkEmptyLayer(image: ImageSubject): Generator<Finding> {
       found,
     });
   }
-  const inManifest = image.manifest.value.annotations?.[ANNOTATION.nydusSourceDigest];
-  const inEntry = image.entry.annotations?.[ANNOTATION.nydusSourceDigest];
+  const { digest: inManifest } = recordedSource(image.manifest.value);
+  const { digest: inEntry } = recordedSource(image.entry.descriptor);
   if (inManifest === undefined || inEntry !== inManifest) {
     yield finding('MANIFEST-SOURCE-DIGEST', placeIn(image, 'manifest'), {
       message: 'manifest and index entry must both tell the digest of the source',
@@ -220,7 +216,7 @@ async function* checkBlobs(image: ImageSubject, call: CallOptions): AsyncGenerat
     if (!wanted.has(layer.digest))
       wanted.set(layer.digest, { descriptor: layer, part: `layer ${position + 1}` });
   }
-  if (image.config === undefined) wanted.delete(config.digest); // its absence has been told
+  if (image.config === undefined) wanted.delete(config.digest); // its absence is a finding already
   const answers = await mapOrdered(
     [...wanted.values()],
     CONCURRENCY,

@@ -1,8 +1,8 @@
 /** A Nydus image with its bootstrap unpacked, read and audited. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FormatError, UnsupportedError } from '../errors.js';
+import { bootstrapLayerOf, dataLayersOf } from '../image/kinds.js';
 import { findingsOf, judgeBootstrap, type SoundBootstrap } from '../native/index.js';
-import { ANNOTATION } from '../oci/media-types.js';
 import { digestHex } from '../oci/digest.js';
 import { audit, auditSteps, type AuditFinding } from '../rafs-builder/rules/audit.js';
 import { isV5 } from '../rafs-builder/read/v5/tables.js';
@@ -10,7 +10,7 @@ import type { RafsImage } from '../rafs-builder/versions.js';
 import { readV5, readV6, type SparseChunkTable } from '../rafs-builder/index.js';
 import type { Blob, Bootstrap } from '../rafs-builder/model/tree.js';
 import type { CallOptions } from '../reporter.js';
-import { bootstrapOf, readBootstrapLayer, type BootstrapLayer } from '../look/bootstrap-layer.js';
+import { bootstrapOf, readBootstrapLayer, type BootstrapLayer } from '../image/bootstrap-layer.js';
 import { finding, type Finding, type Place } from './finding.js';
 import { attempt } from './rule.js';
 import { placeIn, type ImageSubject } from './subject.js';
@@ -48,9 +48,9 @@ export interface Opening {
 /** Reads the bootstrap, and leaves its rules to `auditOpened`. */
 export async function openImage(image: ImageSubject, call: CallOptions): Promise<Opening> {
   const { layers } = image.manifest.value;
-  const descriptor = layers.at(-1);
+  const descriptor = bootstrapLayerOf(image.manifest.value);
   const place = placeIn(image, `layer ${layers.length}`);
-  if (descriptor?.annotations?.[ANNOTATION.nydusBootstrap] === undefined) {
+  if (descriptor === undefined || descriptor !== layers.at(-1)) {
     return { findings: [], opened: undefined, layer: undefined }; // a rule about layers says so
   }
   const looked = await attempt(place, 'BOOTSTRAP-LAYER', () =>
@@ -167,5 +167,5 @@ function* checkDiffId(image: ImageSubject, layer: BootstrapLayer): Generator<Fin
 
 /** Ids of all data layers, as the blob table has them. */
 export function blobIdsOf(image: ImageSubject): ReadonlySet<string> {
-  return new Set(image.manifest.value.layers.slice(0, -1).map((layer) => digestHex(layer.digest)));
+  return new Set(dataLayersOf(image.manifest.value).map((layer) => digestHex(layer.digest)));
 }

@@ -3,25 +3,25 @@
  * very manifest that the annotation names; where nothing was put in, the annotation names no other manifest than this one.
  */
 import { FormatError } from '../errors.js';
-import { ANNOTATION } from '../oci/media-types.js';
+import { isIsolated, recordedSource } from '../image/kinds.js';
 import { removeEmptyLayer } from '../oci/empty-layer.js';
 import { finding, type Finding } from './finding.js';
 import type { Rule } from './rule.js';
-import { hasEmptyLayer, placeIn, type ImageSubject } from './subject.js';
+import { placeIn, type ImageSubject } from './subject.js';
 
 /** For the OCI half of a merged index. */
 export const originalRules: readonly Rule<ImageSubject>[] = [{ name: 'original', check: checkOriginal }];
 
 function* checkOriginal(image: ImageSubject): Generator<Finding> {
-  const told = image.manifest.value.annotations?.[ANNOTATION.nydusSourceDigest];
-  if (told === undefined || image.config === undefined) return;
+  const { digest: recorded } = recordedSource(image.manifest.value);
+  if (recorded === undefined || image.config === undefined) return;
   const where = placeIn(image, 'manifest');
-  if (!hasEmptyLayer(image)) {
-    if (image.merged && told !== image.manifest.descriptor.digest) {
+  if (!isIsolated(image.manifest.value)) {
+    if (image.merged && recorded !== image.manifest.descriptor.digest) {
       yield finding('MANIFEST-ORIGINAL', where, {
         message: 'the half has no empty layer, and says that it was made from another manifest',
         expected: image.manifest.descriptor.digest,
-        found: told,
+        found: recorded,
       });
     }
     return;
@@ -29,7 +29,7 @@ function* checkOriginal(image: ImageSubject): Generator<Finding> {
   if (original(image) === undefined) {
     yield finding('MANIFEST-ORIGINAL', where, {
       message: 'without its empty layer this is not the manifest that it names as its source',
-      expected: told,
+      expected: recorded,
       hint: 'a tool that writes JSON anew made it; converting it again needs the source itself',
     });
   }

@@ -28,7 +28,7 @@ import {
 import { BLOCK_SIZE, blobFeatures, COMPRESSORS, OWN_BLOB_ID } from '../rafs-builder/layout/v6.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { contentOfSection } from './blob-sections.js';
-import { blobMetaOf } from '../look/bootstrap-layer.js';
+import { blobMetaOf } from '../image/bootstrap-layer.js';
 import { inspectInTurns, type OpenedImage, type ReadBootstrap, type UsedBlob } from './opened.js';
 import type { Collector } from './rule.js';
 import { placeIn } from './subject.js';

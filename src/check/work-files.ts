@@ -1,5 +1,5 @@
 /** What upstream's `check` leaves of a bootstrap in its work directory: the unpacked layer, and what the builder says of it. */
-import { bootstrapPathOf, type BootstrapLayer } from '../look/bootstrap-layer.js';
+import { bootstrapPathOf, type BootstrapLayer } from '../image/bootstrap-layer.js';
 import { versions } from '../native/index.js';
 import type { ReadBootstrap } from './opened.js';
 

@@ -9,7 +9,7 @@ import { contentOf } from '../io/streams.js';
 import { DEFAULT_TEE_BUFFER } from '../io/tee.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
-import { parseLocation } from '../registry/location.js';
+import { repositoryOf } from '../registry/location.js';
 import { type ImageSource, type ImageTarget, isMirrored } from '../registry/stores/store.js';
 import type { Remedy } from '../remedy.js';
 import type { CallOptions } from '../reporter.js';
@@ -177,19 +177,13 @@ function warnOfMerging({ options, uploads }: Run, { foreign }: SourceImages): vo
 /** Registries list referrers by repository: one in another place is never found by asking for its subject. */
 function warnOfReferring({ options, source, target, uploads }: Run): void {
   if (!options.withReferrer) return;
-  const [from, to] = [source.location, target.location].map(repositoryOf);
+  const [from, to] = [repositoryOf(source.place), repositoryOf(target.place)];
   if (from === undefined || to === undefined || from === to) return;
   uploads.call.reporter?.emit({
     type: 'warning',
     code: 'REFERRER_ELSEWHERE',
     message: `the Nydus manifest refers to one of ${from}, but will lie in ${to}: registries list referrers by repository, so it is found only where both are`,
   });
-}
-
-function repositoryOf(location: string): string | undefined {
-  const parsed = parseLocation(location);
-  if (parsed.kind !== 'registry') return undefined;
-  return `${parsed.reference.registry}/${parsed.reference.repository}`;
 }
 
 function sum(numbers: readonly number[]): number {

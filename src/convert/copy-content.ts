@@ -17,7 +17,7 @@ export async function copyContent(run: Run, descriptor: Descriptor, depth = 0): 
   if (!isDocumentType(descriptor.mediaType)) {
     await uploads.once(descriptor.digest, async () => {
       if (await target.exists(descriptor, call)) return 'present';
-      if (isMountable(target) && (await target.mount(descriptor, source, call))) return 'mounted';
+      if (isMountable(target) && (await target.mount(descriptor, source.place, call))) return 'mounted';
       const { size } = descriptor;
       return target.push(
         descriptor,

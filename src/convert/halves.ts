@@ -9,8 +9,9 @@ import { bootstrapLayer } from './bootstrap-layer.js';
 import { nydusConfig } from '../oci/config-edit.js';
 import { prependEmptyLayer } from '../oci/empty-layer.js';
 import type { Run } from './run.js';
-import { parseJsonObject } from './json-value.js';
+import { parseJsonObject } from '../oci/json-value.js';
 import type { ConvertedLayer } from './layer.js';
+import { originText } from './origin.js';
 import type { SourceImage } from './source-images.js';
 import type { Uploads } from './uploads.js';
 
@@ -54,7 +55,7 @@ export async function assembleNydus(
     nydusManifest({
       source: parseJsonObject(source.bytes, what),
       sourceDigest: source.descriptor.digest,
-      sourceReference: image.reference,
+      sourceReference: originText(image.origin),
       family,
       merged: options.mergePlatform,
       config: config.descriptor,

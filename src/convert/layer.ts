@@ -191,7 +191,7 @@ async function placeSourceLayer(
   call: CallOptions,
 ): Promise<PushOutcome> {
   if (await target.exists(descriptor, call)) return 'present';
-  if (isMountable(target) && (await target.mount(descriptor, source, call))) return 'mounted';
+  if (isMountable(target) && (await target.mount(descriptor, source.place, call))) return 'mounted';
   return target.push(descriptor, content, call);
 }
 

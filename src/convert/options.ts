@@ -4,6 +4,7 @@ import { UsageError } from '../errors.js';
 import { DEFAULT_CONCURRENCY } from '../io/concurrency.js';
 import { allPlatforms, type PlatformSelection } from '../oci/platform.js';
 import { DEFAULT_CHUNK_SIZE, MAX_CHUNK_SIZE, MIN_CHUNK_SIZE } from '../rafs-builder/layout/v6.js';
+import type { Location } from '../registry/location.js';
 import type { ImageSource } from '../registry/stores/store.js';
 
 /** How the Nydus entries of a merged index are told from the OCI ones. `dual`: two entries, without and with the feature. */
@@ -38,10 +39,10 @@ export interface ConvertOptions {
   readonly threads: number;
   /** Folder that the temporary folder of the run is made in; the system's when undefined. */
   readonly workDir: string | undefined;
-  /** How the result names its source; the source's location when undefined. */
-  readonly sourceReference: string | undefined;
-  /** Opens the place an earlier conversion was made from, when only it can say what the original was. */
-  readonly openOriginal: ((location: string) => ImageSource) | undefined;
+  /** The result names this place as its source; the place that is read when undefined. */
+  readonly sourceLocation: Location | undefined;
+  /** Opens the place that an earlier conversion was made from, when only the bytes there can say what the original was. */
+  readonly openOriginal: ((location: Location) => ImageSource) | undefined;
 }
 
 /** Fills in defaults; throws UsageError for values out of range. */
@@ -62,7 +63,7 @@ export function convertOptions(given: Partial<ConvertOptions> = {}): ConvertOpti
     concurrency: given.concurrency ?? DEFAULT_CONCURRENCY,
     threads: given.threads ?? availableParallelism(),
     workDir: given.workDir,
-    sourceReference: given.sourceReference,
+    sourceLocation: given.sourceLocation,
     openOriginal: given.openOriginal,
   };
   const { chunkSize } = options;

@@ -3,25 +3,18 @@
  * are read, and the target is asked what it holds; nothing is written anywhere.
  */
 import { RegistryError } from '../errors.js';
-import { collect } from '../io/streams.js';
+import { isNydusManifest, recordedSource } from '../image/kinds.js';
+import { readReference } from '../image/reference-tree.js';
 import type { Digest } from '../oci/digest.js';
-import {
-  isDocumentType,
-  type ListedDescriptor,
-  type Manifest,
-  MAX_DOCUMENT_SIZE,
-  parseDocument,
-  parseManifest,
-} from '../oci/manifest.js';
-import { ANNOTATION } from '../oci/media-types.js';
+import type { ListedDescriptor, Manifest } from '../oci/manifest.js';
 import { formatPlatform } from '../oci/platform.js';
-import { parseLocation } from '../registry/location.js';
+import { formatLocation, inOneRegistry, type Location } from '../registry/location.js';
 import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { estimateBlobBytes, type Estimate, estimateTime } from './estimate.js';
 import { refuseForeignLayer } from './layer.js';
 import { convertOptions, type ConvertOptions } from './options.js';
-import { isNydusManifest, readSourceImages, type SourceImage } from './source-images.js';
+import { readSourceImages, type SourceImage } from './source-images.js';
 
 /** How the source layer gets into the target, where a merged index needs it there. */
 export type CopyPlan = 'push' | 'mount' | 'present';
@@ -68,10 +61,10 @@ export interface ConversionPlan {
   readonly estimate: Estimate;
 }
 
-/** `target` is where it would go, opened for reading; undefined when nothing can be there yet. Throws what `convertImage` throws before it converts. */
+/** `target` is the target opened for reading; undefined when nothing can be there yet. Throws what `convertImage` throws before it converts. */
 export async function planConversion(
   source: ImageSource,
-  targetLocation: string,
+  targetLocation: Location,
   target: ImageSource | undefined,
   given: Partial<ConvertOptions> = {},
   call: CallOptions = {},
@@ -98,7 +91,7 @@ export async function planConversion(
   };
   return {
     source: source.location,
-    target: targetLocation,
+    target: formatLocation(targetLocation),
     images,
     kept: found.foreign.length,
     totals,
@@ -142,24 +135,19 @@ async function planImage(
 async function copyOf({ source, target, call }: Context, layer: ListedDescriptor): Promise<CopyPlan> {
   if (target === undefined) return 'push';
   if (await target.exists(layer, call)) return 'present';
-  const [from, to] = [parseLocation(source.location), parseLocation(target.location)];
-  const together =
-    from.kind === 'registry' && to.kind === 'registry' && from.reference.registry === to.reference.registry;
-  return together ? 'mount' : 'push';
+  return inOneRegistry(source.place, target.place) ? 'mount' : 'push';
 }
 
 /** The manifests of Nydus images that the target's tag leads to; none when there is no such tag. */
 async function nydusManifests(target: ImageSource, call: CallOptions): Promise<readonly Manifest[]> {
-  const read = async (descriptor: Parameters<ImageSource['fetch']>[0]): Promise<Uint8Array> =>
-    collect(target.fetch(descriptor, call), MAX_DOCUMENT_SIZE, `manifest ${descriptor.digest}`);
   try {
-    const root = await target.resolve(call);
-    const document = parseDocument(await read(root), root.mediaType);
-    if (document.kind === 'manifest') return [document];
+    const tree = await readReference(target, call);
     const manifests: Manifest[] = [];
-    for (const entry of document.manifests) {
-      if (!isDocumentType(entry.mediaType)) continue;
-      manifests.push(parseManifest(await read(entry), entry.mediaType));
+    for (const entry of tree.entries) {
+      if (entry.kind !== 'oci' && entry.kind !== 'nydus') continue;
+      const { manifest } = await tree.image(entry, call);
+      // The OCI half of a merged index names its source, too.
+      if (isNydusManifest(manifest.value)) manifests.push(manifest.value);
     }
     return manifests;
   } catch (error) {
@@ -169,10 +157,7 @@ async function nydusManifests(target: ImageSource, call: CallOptions): Promise<r
 }
 
 function isMadeFrom(made: Manifest, { manifest }: SourceImage): boolean {
-  // The OCI half of a merged index names its source too.
-  return (
-    isNydusManifest(made) && made.annotations?.[ANNOTATION.nydusSourceDigest] === manifest.descriptor.digest
-  );
+  return recordedSource(made).digest === manifest.descriptor.digest;
 }
 
 function sum(layers: readonly PlannedLayer[], pick: (layer: PlannedLayer) => number): number {

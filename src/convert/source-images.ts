@@ -1,31 +1,23 @@
 /**
- * What a source holds, as it was before any conversion: images, and entries that are none. Nydus entries of an earlier run
+ * The images of a source as they were before any conversion, and the entries that are no images. Nydus entries of an earlier run
  * are put aside and empty layers are taken out again, so that converting a converted image starts from the original.
  */
-import { FormatError, RegistryError, UnsupportedError, UsageError } from '../errors.js';
-import { collect } from '../io/streams.js';
+import { InvalidReferenceError, RegistryError, UnsupportedError, UsageError } from '../errors.js';
+import { type Entry, type Image, readConfig } from '../image/image.js';
+import { isContainerImage, isIsolated, isNydusManifest, recordedSource } from '../image/kinds.js';
+import { entryJson, readReference, readReferenceAt, type ReferenceTree } from '../image/reference-tree.js';
 import type { Descriptor, Document, Platform } from '../oci/descriptor.js';
-import { sha256 } from '../oci/digest.js';
-import {
-  type ImageConfig,
-  type Index,
-  type ListedDescriptor,
-  type Manifest,
-  MAX_DOCUMENT_SIZE,
-  isDocumentType,
-  isIndexType,
-  parseConfig,
-  parseDocument,
-  parseManifest,
-} from '../oci/manifest.js';
-import { ANNOTATION, MEDIA, NYDUS_OS_FEATURE } from '../oci/media-types.js';
-import { formatPlatform, formatSelection, isSelected, isUnknownPlatform } from '../oci/platform.js';
-import { formatReference, parseReference } from '../oci/reference.js';
+import type { Digest } from '../oci/digest.js';
+import { removeEmptyLayer, sourceDigestOf, type ImageBytes } from '../oci/empty-layer.js';
+import { isJsonObject, type JsonObject, withMembers } from '../oci/json-value.js';
+import { type ImageConfig, type Manifest, parseConfig, parseManifest, toDocument } from '../oci/manifest.js';
+import { ANNOTATION } from '../oci/media-types.js';
+import { formatPlatform, formatSelection, isSelected } from '../oci/platform.js';
+import { withDigest } from '../registry/location.js';
 import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
-import { removeEmptyLayer, sourceDigestOf, type ImageBytes } from '../oci/empty-layer.js';
-import { isJsonObject, type JsonObject, parseJsonObject, withMembers } from './json-value.js';
 import { type ConvertOptions, keepsAttestations } from './options.js';
+import { type Origin, originLocation, originText } from './origin.js';
 
 export interface SourceImage {
   /** Its entry in the source's index with all members; undefined when the source is a single manifest. */
@@ -34,8 +26,7 @@ export interface SourceImage {
   readonly config: Document<ImageConfig>;
   /** From the entry, else from the config. */
   readonly platform: Platform;
-  /** What the image was first converted from. */
-  readonly reference: string;
+  readonly origin: Origin;
 }
 
 /** An entry that is no image that we convert: an attestation, an artifact, a nested index. */
@@ -53,13 +44,6 @@ export interface SourceImages {
   readonly foreign: readonly ForeignEntry[];
 }
 
-const IMAGE_CONFIG_TYPES: ReadonlySet<string> = new Set([
-  MEDIA.ociConfig,
-  MEDIA.dockerConfig,
-  // What very old clients pushed; containerd takes it for a Docker config too.
-  'application/octet-stream',
-]);
-
 /**
  * Throws UsageError when no image is for the platforms asked for, UnsupportedError when the source is a Nydus image and
  * nothing else.
@@ -71,53 +55,12 @@ export async function readSourceImages(
 ): Promise<SourceImages> {
   const root = await source.resolve(call);
   call.reporter?.emit({ type: 'resolved', source: source.location, manifest: root });
-  const reader = new SourceReader(source, options, call);
-  const bytes = await reader.fetch(root, `manifest of ${source.location}`);
-  const document = parseDocument(bytes, root.mediaType);
-  if (document.kind === 'manifest') {
-    if (isNydusManifest(document)) throw alreadyNydus(source.location);
-    const image = await reader.image(bytes, document, undefined);
-    if (image !== undefined) {
-      warnOfPlatform(image, options, call);
-      return { index: undefined, images: [image], foreign: [] };
-    }
-    throw new UnsupportedError(
-      `${source.location} is no container image: its config is of type ${document.config.mediaType}`,
-    );
-  }
-  const json = parseJsonObject(bytes, `index of ${source.location}`);
-  return { index: { mediaType: document.mediaType, json }, ...(await reader.entries(document, json)) };
-}
-
-/** Upstream filters entries of an index only; whoever asked for another platform should know what they get. */
-function warnOfPlatform({ platform }: SourceImage, { platforms }: ConvertOptions, call: CallOptions): void {
-  if (isSelected(platforms, platform)) return;
-  const message = `the image is for ${formatPlatform(platform)} and no other platform; ${formatSelection(platforms)} was asked for`;
-  call.reporter?.emit({ type: 'warning', code: 'PLATFORM', message });
-}
-
-export function isNydusManifest(manifest: Manifest): boolean {
-  return (
-    manifest.artifactType === MEDIA.nydusArtifact ||
-    manifest.config.mediaType === MEDIA.nydusConfig ||
-    manifest.layers.at(-1)?.annotations?.[ANNOTATION.nydusBootstrap] !== undefined
-  );
-}
-
-function isMarkedNydus(entry: Descriptor): boolean {
-  return (
-    entry.artifactType === MEDIA.nydusArtifact ||
-    (entry.platform?.osFeatures?.includes(NYDUS_OS_FEATURE) ?? false)
-  );
-}
-
-function isForeignEntry(entry: Descriptor): boolean {
-  return (
-    !isDocumentType(entry.mediaType) ||
-    isIndexType(entry.mediaType) ||
-    isUnknownPlatform(entry.platform) ||
-    entry.annotations?.[ANNOTATION.dockerReferenceType] !== undefined
-  );
+  const tree = await readReferenceAt(source, root, call);
+  const reader = new SourceReader(tree, options, call);
+  const json = tree.indexJson();
+  if (tree.index === undefined || json === undefined)
+    return { index: undefined, images: [await reader.single()], foreign: [] };
+  return { index: { mediaType: tree.index.value.mediaType, json }, ...(await reader.listed(json)) };
 }
 
 function alreadyNydus(location: string): UnsupportedError {
@@ -127,143 +70,152 @@ function alreadyNydus(location: string): UnsupportedError {
 }
 
 class SourceReader {
-  readonly #source: ImageSource;
+  readonly #tree: ReferenceTree;
   readonly #options: ConvertOptions;
   readonly #call: CallOptions;
-  /** What earlier runs noted as the source of a manifest, by the manifest's digest. */
-  readonly #references = new Map<string, string>();
+  readonly #location: string;
+  /** By the digest of a source manifest, the origin that an earlier run recorded for it. */
+  readonly #origins = new Map<string, Origin>();
 
-  constructor(source: ImageSource, options: ConvertOptions, call: CallOptions) {
-    this.#source = source;
+  constructor(tree: ReferenceTree, options: ConvertOptions, call: CallOptions) {
+    this.#tree = tree;
     this.#options = options;
     this.#call = call;
+    this.#location = tree.store.location;
   }
 
-  fetch(descriptor: Descriptor, what: string): Promise<Uint8Array> {
-    return collect(this.#source.fetch(descriptor, this.#call), MAX_DOCUMENT_SIZE, what);
-  }
-
-  async entries(
-    index: Index,
-    json: JsonObject,
-  ): Promise<{ readonly images: readonly SourceImage[]; readonly foreign: readonly ForeignEntry[] }> {
-    const list = json.get('manifests');
-    const raw = Array.isArray(list) ? list.filter(isJsonObject) : [];
-    const originals: { descriptor: ListedDescriptor; entry: JsonObject }[] = [];
-    let nydusEntries = 0;
-    for (const [i, descriptor] of index.manifests.entries()) {
-      const entry = raw[i];
-      if (entry === undefined)
-        throw new FormatError(`index of ${this.#source.location}: entry ${i} is no object`);
-      if (isMarkedNydus(descriptor)) {
-        nydusEntries++;
-        await this.#noteReference(descriptor);
-      } else {
-        originals.push({ descriptor, entry });
-      }
+  /** A reference to one manifest: it is taken whatever platforms are asked for, as upstream filters entries of an index only. */
+  async single(): Promise<SourceImage> {
+    const [entry] = this.#tree.entries;
+    if (entry === undefined) throw new UnsupportedError(`${this.#location} holds no image`);
+    const read = await this.#tree.image(entry, this.#call);
+    const manifest = read.manifest.value;
+    if (isNydusManifest(manifest)) throw alreadyNydus(this.#location);
+    if (!isContainerImage(manifest)) {
+      throw new UnsupportedError(
+        `${this.#location} is no container image: its config is of type ${manifest.config.mediaType}`,
+      );
     }
+    const image = await this.#sourceImage(read, await readConfig(read, this.#call), undefined);
+    const { platforms } = this.#options;
+    if (!isSelected(platforms, image.platform)) {
+      const message = `the image is for ${formatPlatform(image.platform)} and no other platform; ${formatSelection(platforms)} was asked for`;
+      this.#call.reporter?.emit({ type: 'warning', code: 'PLATFORM', message });
+    }
+    return image;
+  }
+
+  /** `json` is the index that lists the entries. */
+  async listed(json: JsonObject): Promise<Pick<SourceImages, 'images' | 'foreign'>> {
+    const { entries } = this.#tree;
+    const { platforms } = this.#options;
+    // Before the images: Nydus entries may note the sources of images that stand before them.
+    const marked = entries.filter(({ kind }) => kind === 'nydus');
+    for (const entry of marked) await this.#noteOrigin(entry);
     const images: SourceImage[] = [];
     const foreign: ForeignEntry[] = [];
     const others: string[] = [];
-    for (const { descriptor, entry } of originals) {
-      if (isForeignEntry(descriptor)) {
-        foreign.push({ entry, descriptor });
-        continue;
+    let nydusEntries = marked.length;
+    for (const entry of entries.filter(({ kind }) => kind !== 'nydus')) {
+      const raw = entryJson(json, entry);
+      if (entry.kind !== 'oci') {
+        foreign.push({ entry: raw, descriptor: entry.descriptor });
+      } else if (entry.platform !== undefined && !isSelected(platforms, entry.platform)) {
+        others.push(formatPlatform(entry.platform));
+      } else {
+        const read = await this.#tree.image(entry, this.#call);
+        if (isNydusManifest(read.manifest.value)) {
+          nydusEntries++;
+        } else if (!isContainerImage(read.manifest.value)) {
+          foreign.push({ entry: raw, descriptor: entry.descriptor });
+        } else {
+          const config = await readConfig(read, this.#call);
+          const platform = entry.platform ?? config.value.platform;
+          if (isSelected(platforms, platform)) images.push(await this.#sourceImage(read, config, raw));
+          else others.push(formatPlatform(platform));
+        }
       }
-      const stated = statedPlatform(descriptor.platform);
-      if (stated !== undefined && !isSelected(this.#options.platforms, stated)) {
-        others.push(formatPlatform(stated));
-        continue;
-      }
-      const bytes = await this.fetch(descriptor, `manifest ${descriptor.digest}`);
-      const manifest = parseManifest(bytes, descriptor.mediaType);
-      if (isNydusManifest(manifest)) {
-        nydusEntries++;
-        continue;
-      }
-      const image = await this.image(bytes, manifest, { descriptor, entry });
-      if (image === undefined) foreign.push({ entry, descriptor });
-      else if (isSelected(this.#options.platforms, image.platform)) images.push(image);
-      else others.push(formatPlatform(image.platform));
     }
     if (images.length === 0) throw this.#nothing(others, nydusEntries);
     return { images, foreign: this.#kept(foreign) };
   }
 
-  /** Undefined when the manifest is not that of a container image. */
-  async image(
-    bytes: Uint8Array,
-    manifest: Manifest,
-    listed: { readonly descriptor: ListedDescriptor; readonly entry: JsonObject } | undefined,
-  ): Promise<SourceImage | undefined> {
-    if (!IMAGE_CONFIG_TYPES.has(manifest.config.mediaType)) return undefined;
-    if (manifest.artifactType === MEDIA.attestationManifest) return undefined;
-    const what = `manifest ${listed?.descriptor.digest ?? sha256(bytes)}`;
-    const config = await this.fetch(manifest.config, `config of ${what}`);
-    const derived = manifest.layers[0]?.annotations?.[ANNOTATION.nydusEmptyLayer] !== undefined;
+  /** Undoes an earlier run. `listed` is the entry in the index, as JSON. */
+  async #sourceImage(
+    { entry, manifest }: Image,
+    config: Document<ImageConfig>,
+    listed: JsonObject | undefined,
+  ): Promise<SourceImage> {
+    const derived = isIsolated(manifest.value);
     const original = derived
-      ? await this.#original({ manifest: bytes, config }, what)
-      : { manifest: bytes, config };
-    const value = parseManifest(original.manifest, listed?.descriptor.mediaType ?? manifest.mediaType);
-    const digest = sha256(original.manifest);
-    const configValue = parseConfig(original.config);
-    const platform = statedPlatform(listed?.descriptor.platform) ?? configValue.platform;
+      ? await this.#original({ manifest: manifest.bytes, config: config.bytes }, manifest.descriptor.digest)
+      : undefined;
+    const type = listed === undefined ? manifest.value.mediaType : entry.descriptor.mediaType;
+    const document =
+      original === undefined
+        ? toDocument(manifest.bytes, manifest.value)
+        : toDocument(original.manifest, parseManifest(original.manifest, type));
+    const configBytes = original?.config ?? config.bytes;
+    const configValue = original === undefined ? config.value : parseConfig(configBytes);
     return {
-      entry: listed === undefined ? undefined : unmarked(listed.entry, derived),
-      manifest: {
-        descriptor: { mediaType: value.mediaType, digest, size: original.manifest.length },
-        bytes: original.manifest,
-        value,
+      entry: listed === undefined ? undefined : unmarked(listed, derived),
+      manifest: document,
+      config: { descriptor: document.value.config, bytes: configBytes, value: configValue },
+      platform: entry.platform ?? configValue.platform,
+      origin: this.#origins.get(document.descriptor.digest) ?? {
+        kind: 'located',
+        location: this.#options.sourceLocation ?? this.#tree.store.place,
       },
-      config: { descriptor: value.config, bytes: original.config, value: configValue },
-      platform,
-      reference: this.#references.get(digest) ?? this.#options.sourceReference ?? this.#source.location,
     };
   }
 
-  /** The reference that an earlier run noted in its Nydus manifest: what is converted again keeps it. */
-  async #noteReference(descriptor: Descriptor): Promise<void> {
-    const bytes = await this.fetch(descriptor, `manifest ${descriptor.digest}`);
-    const { annotations } = parseManifest(bytes, descriptor.mediaType);
-    const digest = annotations?.[ANNOTATION.nydusSourceDigest];
-    const reference = annotations?.[ANNOTATION.nydusSourceReference];
-    if (digest !== undefined && reference !== undefined) this.#references.set(digest, reference);
+  /** An earlier run noted its source in the Nydus manifest, and an image that is converted again keeps that source. */
+  async #noteOrigin(entry: Entry): Promise<void> {
+    const { manifest } = await this.#tree.image(entry, this.#call);
+    const { digest, reference } = recordedSource(manifest.value);
+    if (digest !== undefined && reference !== undefined)
+      this.#origins.set(digest, { kind: 'recorded', text: reference });
   }
 
   /** Undoes what makes the OCI half of a merged index differ from its source. */
-  async #original(derived: ImageBytes, what: string): Promise<ImageBytes> {
+  async #original(derived: ImageBytes, name: string): Promise<ImageBytes> {
+    const what = `manifest ${name}`;
     const undone = removeEmptyLayer(derived, what);
     if (undone !== undefined) return undone;
-    // Another tool made it and encoded it anew. The original's bytes lie where it came from, if anywhere.
+    // Another tool made it and encoded it anew, so the original's bytes lie only where that tool took them from.
     const digest = sourceDigestOf(derived.manifest, what);
-    const reference = digest === undefined ? undefined : this.#references.get(digest);
-    const refusal = (cause?: unknown): UnsupportedError =>
-      new UnsupportedError(
-        `${what} was made by another converter and cannot be turned back into its source`,
-        {
-          hint: `convert the original instead${reference === undefined ? '' : `: ${reference}`}`,
-          cause,
-        },
-      );
-    if (digest === undefined || reference === undefined || this.#options.openOriginal === undefined) {
-      throw refusal();
-    }
-    try {
-      const { registry, repository } = parseReference(reference);
-      // The digest is one: `resolve` asks the registry for it, and the bytes are verified against it.
-      const place = `${formatReference({ registry, repository })}@${digest}`;
-      await using origin = this.#options.openOriginal(place);
-      const descriptor = await origin.resolve(this.#call);
-      const manifest = await collect(origin.fetch(descriptor, this.#call), MAX_DOCUMENT_SIZE, what);
-      const { config } = parseManifest(manifest, descriptor.mediaType);
-      return {
-        manifest,
-        config: await collect(origin.fetch(config, this.#call), MAX_DOCUMENT_SIZE, `config of ${what}`),
-      };
-    } catch (error) {
-      if (error instanceof RegistryError) throw refusal(error);
-      throw error;
-    }
+    const origin = digest === undefined ? undefined : this.#origins.get(digest);
+    const fetched = await this.#fetchOriginal(digest, origin).catch((cause: unknown) => {
+      if (cause instanceof RegistryError || cause instanceof InvalidReferenceError) return cause;
+      throw cause;
+    });
+    if (fetched !== undefined && !(fetched instanceof Error)) return fetched;
+    throw new UnsupportedError(
+      `${what} was made by another converter and cannot be turned back into its source`,
+      {
+        hint: `convert the original instead${origin === undefined ? '' : `: ${originText(origin)}`}`,
+        cause: fetched,
+      },
+    );
+  }
+
+  /** Undefined when nothing says where the original is, or something else is there. */
+  async #fetchOriginal(
+    digest: Digest | undefined,
+    origin: Origin | undefined,
+  ): Promise<ImageBytes | undefined> {
+    const { openOriginal } = this.#options;
+    if (digest === undefined || origin === undefined || openOriginal === undefined) return undefined;
+    const location = originLocation(origin);
+    // An image from a registry has no say in which files of this machine are read.
+    if (location.kind !== 'registry' && this.#tree.store.place.kind === 'registry') return undefined;
+    await using store = openOriginal(withDigest(location, digest));
+    const tree = await readReference(store, this.#call);
+    const [entry] = tree.entries;
+    if (entry === undefined || tree.root.digest !== digest) return undefined;
+    const image = await tree.image(entry, this.#call);
+    const config = await readConfig(image, this.#call);
+    return { manifest: image.manifest.bytes, config: config.bytes };
   }
 
   #kept(foreign: readonly ForeignEntry[]): readonly ForeignEntry[] {
@@ -278,20 +230,14 @@ class SourceReader {
   }
 
   #nothing(others: readonly string[], nydusEntries: number): Error {
-    const { location } = this.#source;
-    if (others.length === 0 && nydusEntries > 0) return alreadyNydus(location);
-    return new UsageError(`${location} has no image for ${formatSelection(this.#options.platforms)}`, {
+    if (others.length === 0 && nydusEntries > 0) return alreadyNydus(this.#location);
+    return new UsageError(`${this.#location} has no image for ${formatSelection(this.#options.platforms)}`, {
       hint: others.length === 0 ? 'its index lists no image' : `it has ${[...new Set(others)].join(', ')}`,
     });
   }
 }
 
-/** Undefined unless the platform says something: some writers leave empty fields. */
-function statedPlatform(platform: Platform | undefined): Platform | undefined {
-  return platform === undefined || platform.os === '' || platform.architecture === '' ? undefined : platform;
-}
-
-/** An entry without what an earlier run wrote into it. */
+/** An entry without the marks of an earlier run. */
 function unmarked(entry: JsonObject, derived: boolean): JsonObject {
   const annotations = entry.get('annotations');
   if (!derived || !isJsonObject(annotations)) return entry;

@@ -1,10 +1,10 @@
 /** The filesystem of an image, whichever kind the image is: a tree, the chunks of its files, and their contents. */
+import type { Image } from '../image/image.js';
 import type { ByteStream } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { RawPath } from '../oci/raw-name.js';
 import type { ChunkRecord, ChunkRef, DigesterName, Inode, TreeNode } from '../rafs-builder/model/tree.js';
 import type { CallOptions } from '../reporter.js';
-import type { LookedImage } from './images.js';
 
 export type FileInode = Extract<Inode, { readonly kind: 'file' }>;
 
@@ -19,7 +19,7 @@ export interface FileChunk {
 export interface Filesystem {
   readonly kind: 'nydus' | 'oci';
   /** Undefined for a bootstrap from a file. */
-  readonly image: LookedImage | undefined;
+  readonly image: Image | undefined;
   readonly root: TreeNode;
   /** Bytes into which files are cut, for digests. */
   readonly chunkSize: number;

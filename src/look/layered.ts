@@ -3,6 +3,8 @@
  * looking means pulling: from the top down, and no further down than the question needs.
  */
 import { UnsupportedError, FormatError } from '../errors.js';
+import type { Image } from '../image/image.js';
+import { isContainerImage } from '../image/kinds.js';
 import { DEFAULT_CONCURRENCY, mapOrdered } from '../io/concurrency.js';
 import type { ByteStream } from '../io/streams.js';
 import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
@@ -23,7 +25,6 @@ import {
 import { DEFAULT_CHUNK_SIZE } from '../rafs-builder/layout/v6.js';
 import type { CallOptions } from '../reporter.js';
 import type { FileChunk, FileInode, Filesystem } from './filesystem.js';
-import type { LookedImage } from './images.js';
 import { readTarMember } from './tar-member.js';
 import { lookup, showPath } from './lookup.js';
 
@@ -46,7 +47,7 @@ interface ScannedLayer {
 
 /** Throws UnsupportedError for manifests whose layers are no tars, and what reading from the store throws. */
 export async function openLayered(
-  image: LookedImage,
+  image: Image,
   options: LayeredOptions,
   call: CallOptions,
 ): Promise<LayeredFilesystem> {
@@ -73,10 +74,9 @@ export async function openLayered(
   return new LayeredFilesystem(image, layers, chunkSize);
 }
 
-function refuseArtifacts({ manifest }: LookedImage): void {
+function refuseArtifacts({ manifest }: Image): void {
   const { config, layers } = manifest.value;
-  const known: readonly string[] = [MEDIA.ociConfig, MEDIA.dockerConfig, 'application/octet-stream'];
-  if (!known.includes(config.mediaType)) {
+  if (!isContainerImage(manifest.value) || config.mediaType === MEDIA.nydusConfig) {
     throw new UnsupportedError(`this is no container image: its config is of type ${config.mediaType}`);
   }
   for (const { mediaType } of layers) {
@@ -85,7 +85,7 @@ function refuseArtifacts({ manifest }: LookedImage): void {
 }
 
 async function scanLayer(
-  image: LookedImage,
+  image: Image,
   {
     number,
     descriptor,
@@ -133,13 +133,13 @@ function treeOf(layers: readonly ScannedLayer[]): TreeNode {
 
 export class LayeredFilesystem implements Filesystem {
   readonly kind = 'oci';
-  readonly image: LookedImage;
+  readonly image: Image;
   readonly root: TreeNode;
   readonly chunkSize: number;
   readonly digester = 'blake3';
   readonly #layers: ReadonlyMap<number, ScannedLayer>;
 
-  constructor(image: LookedImage, layers: readonly ScannedLayer[], chunkSize: number) {
+  constructor(image: Image, layers: readonly ScannedLayer[], chunkSize: number) {
     this.image = image;
     this.chunkSize = chunkSize;
     this.root = treeOf(layers);

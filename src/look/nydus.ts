@@ -1,9 +1,10 @@
 /** The filesystem of a Nydus image: its bootstrap is fetched and read; file contents come by range, when they are asked for. */
 import { FormatError, UnsupportedError } from '../errors.js';
+import { fetchBootstrap } from '../image/bootstrap-layer.js';
+import type { Image } from '../image/image.js';
 import type { ByteStream } from '../io/streams.js';
 import { digestHex } from '../oci/digest.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import { ANNOTATION } from '../oci/media-types.js';
 import { displayName, type RawPath } from '../oci/raw-name.js';
 import { readBootstrap } from '../rafs-builder/index.js';
 import {
@@ -17,44 +18,22 @@ import {
 } from '../rafs-builder/model/tree.js';
 import type { SparseBootstrap } from '../rafs-builder/model/sparse.js';
 import type { CallOptions } from '../reporter.js';
-import { bootstrapOf, readBootstrapLayer, type BootstrapLayer } from './bootstrap-layer.js';
 import { readChunks, type LocatedChunk } from './chunks.js';
 import type { FileChunk, FileInode, Filesystem } from './filesystem.js';
-import type { LookedImage } from './images.js';
 
-/** The bootstrap layer of an image, fetched whole: it is one gzip stream. Throws FormatError when there is no bootstrap in it. */
-export async function fetchBootstrap(
-  image: LookedImage,
-  call: CallOptions,
-): Promise<{ readonly layer: BootstrapLayer; readonly bytes: Buffer; readonly descriptor: Descriptor }> {
-  const { layers } = image.manifest.value;
-  const descriptor = layers.find((one) => one.annotations?.[ANNOTATION.nydusBootstrap] !== undefined);
-  if (descriptor === undefined)
-    throw new FormatError(`manifest ${image.entry.digest} has no bootstrap layer`);
-  for (const layer of layers) {
-    if (layer.annotations?.[ANNOTATION.nydusEncryptedBlob] !== undefined)
-      throw new UnsupportedError(`blob ${layer.digest} is encrypted, which is not read yet`);
-  }
-  const layer = await readBootstrapLayer(image.store.fetch(descriptor, call));
-  const bytes = bootstrapOf(layer);
-  if (bytes === undefined)
-    throw new FormatError(`there is no image/image.boot in the bootstrap layer ${descriptor.digest}`);
-  return { layer, bytes, descriptor };
-}
-
-export async function openNydus(image: LookedImage, call: CallOptions): Promise<NydusFilesystem> {
+export async function openNydus(image: Image, call: CallOptions): Promise<NydusFilesystem> {
   const { bytes } = await fetchBootstrap(image, call);
   return new NydusFilesystem(readBootstrap(bytes).bootstrap, image);
 }
 
 export class NydusFilesystem implements Filesystem {
   readonly kind = 'nydus';
-  readonly image: LookedImage | undefined;
+  readonly image: Image | undefined;
   readonly bootstrap: SparseBootstrap;
   readonly #layers: ReadonlyMap<string, Descriptor>;
 
   /** Without an image nothing but metadata can be read. */
-  constructor(bootstrap: SparseBootstrap, image: LookedImage | undefined) {
+  constructor(bootstrap: SparseBootstrap, image: Image | undefined) {
     this.bootstrap = bootstrap;
     this.image = image;
     const layers = image?.manifest.value.layers ?? [];

@@ -1,9 +1,11 @@
 /** From a location to a filesystem: the right image of an index, its bootstrap or its layers. */
+import { chooseImage, type ImageChoice } from '../image/choose.js';
+import type { Image } from '../image/image.js';
+import { readReference } from '../image/reference-tree.js';
 import type { RawPath } from '../oci/raw-name.js';
 import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import type { Filesystem } from './filesystem.js';
-import { chooseImage, readReference, type ImageChoice, type LookedImage } from './images.js';
 import { openLayered } from './layered.js';
 import { openNydus } from './nydus.js';
 
@@ -12,10 +14,10 @@ export interface LookOptions extends ImageChoice {
   readonly path?: RawPath | undefined;
   /** Whether `path` is followed when it is a symbolic link; it is, by default. */
   readonly follow?: boolean | undefined;
-  /** Bytes; how the files of an ordinary image are cut for digests. 1 MiB by default. */
+  /** Bytes; the files of an ordinary image are cut by it for digests. 1 MiB by default. */
   readonly chunkSize?: number | undefined;
-  /** Told what is about to be read, once it is known. */
-  readonly onImage?: ((image: LookedImage) => void) | undefined;
+  /** Called with the chosen image before its layers are read. */
+  readonly onImage?: ((image: Image) => void) | undefined;
 }
 
 /**
@@ -27,15 +29,15 @@ export async function openFilesystem(
   options: LookOptions = {},
   call: CallOptions = {},
 ): Promise<Filesystem> {
-  const reference = await readReference(source, call);
-  const image = await chooseImage(reference, options, call);
+  const tree = await readReference(source, call);
+  const image = await chooseImage(tree, options, call);
   options.onImage?.(image);
   return image.kind === 'nydus' ? openNydus(image, call) : openLayered(image, options, call);
 }
 
 /** Bytes of the image in its registry: manifest, config and layers, each content once. */
-export function imageBytes({ manifest, entry }: LookedImage): number {
+export function imageBytes({ manifest }: Image): number {
   const { config, layers } = manifest.value;
-  const parts = new Map([entry, config, ...layers].map(({ digest, size }) => [digest, size]));
+  const parts = new Map([manifest.descriptor, config, ...layers].map(({ digest, size }) => [digest, size]));
   return [...parts.values()].reduce((sum, size) => sum + size, 0);
 }

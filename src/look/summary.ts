@@ -1,24 +1,18 @@
-/** What an image is, as numbers: platforms, halves, layers and blobs, chunks, what deduplication saved, the bootstrap. */
+/** An image in numbers: platforms, halves, layers and blobs, chunks, what deduplication saved, the bootstrap. */
+import { fetchBootstrap } from '../image/bootstrap-layer.js';
+import { imageEntries } from '../image/choose.js';
+import { type Entry, type Image, platformOf, platformText } from '../image/image.js';
+import { type Half, recordedSource, type RecordedSource } from '../image/kinds.js';
+import { readReference } from '../image/reference-tree.js';
 import { digestHex, type Digest } from '../oci/digest.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import { ANNOTATION } from '../oci/media-types.js';
-import { formatPlatform } from '../oci/platform.js';
 import { readBootstrap, superFlags, blobFeatures, walk } from '../rafs-builder/index.js';
 import type { CompressorName, DigesterName, Inode } from '../rafs-builder/model/tree.js';
 import type { SparseBootstrap } from '../rafs-builder/model/sparse.js';
 import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
-import {
-  platformName,
-  readConfig,
-  readReference,
-  type Half,
-  type LookedImage,
-  type LookedReference,
-} from './images.js';
-import { fetchBootstrap } from './nydus.js';
 
-/** What a bootstrap says of one blob; sizes in bytes. */
+/** One blob by the words of a bootstrap; sizes in bytes. */
 export interface BlobSummary {
   /** Chunks that the blob stores, used by this image or not. */
   readonly chunks: number;
@@ -32,7 +26,7 @@ export interface LayerSummary {
   readonly mediaType: string;
   readonly size: number;
   readonly kind: 'blob' | 'bootstrap' | 'tar';
-  /** Undefined for what is no blob, and for a blob that no file of the image uses. */
+  /** Undefined for layers that are no blobs, and for a blob that no file of the image uses. */
   readonly blob: BlobSummary | undefined;
 }
 
@@ -63,9 +57,8 @@ export interface ImageSummary {
   readonly layers: readonly LayerSummary[];
   /** Of Nydus images. */
   readonly bootstrap: BootstrapSummary | undefined;
-  /** What it was converted from, as its annotations say. */
-  readonly source:
-    { readonly digest: string | undefined; readonly reference: string | undefined } | undefined;
+  /** The source of its conversion, as its annotations record it. */
+  readonly source: RecordedSource | undefined;
 }
 
 export interface ReferenceSummary {
@@ -73,46 +66,43 @@ export interface ReferenceSummary {
   readonly root: Descriptor;
   readonly isIndex: boolean;
   readonly images: readonly ImageSummary[];
-  /** Attestations and what else is no image. */
+  /** Entries that are no images: attestations, artifacts, nested indexes. */
   readonly foreign: readonly Descriptor[];
 }
 
-/** `wanted` picks the entries of an index that are looked at. Reads manifests and bootstraps, no data. */
+/** `wanted` picks the entries of an index that are summarized. Reads manifests and bootstraps, no data. */
 export async function summarizeReference(
   source: ImageSource,
-  wanted: (entry: Descriptor) => boolean,
+  wanted: (entry: Entry) => boolean,
   call: CallOptions,
 ): Promise<ReferenceSummary> {
-  const reference: LookedReference = await readReference(source, call);
+  const tree = await readReference(source, call);
+  const entries = imageEntries(tree);
   const images: ImageSummary[] = [];
-  for (const entry of reference.entries) {
-    if (reference.index === undefined || wanted(entry))
-      images.push(await summarizeImage(await reference.image(entry), call));
+  for (const entry of entries) {
+    if (tree.index === undefined || wanted(entry))
+      images.push(await summarizeImage(await tree.image(entry, call), call));
   }
   return {
     location: source.location,
-    root: reference.root,
-    isIndex: reference.index !== undefined,
+    root: tree.root,
+    isIndex: tree.index !== undefined,
     images,
-    foreign: reference.foreign,
+    foreign: tree.entries.filter((entry) => !entries.includes(entry)).map(({ descriptor }) => descriptor),
   };
 }
 
-async function summarizeImage(image: LookedImage, call: CallOptions): Promise<ImageSummary> {
-  const { layers, annotations } = image.manifest.value;
-  const platform =
-    image.platform === undefined
-      ? formatPlatform((await readConfig(image, call)).value.platform)
-      : platformName(image.entry);
+async function summarizeImage(image: Image, call: CallOptions): Promise<ImageSummary> {
+  const { layers } = image.manifest.value;
+  const platform = platformText(await platformOf(image, call));
   const bootstrap = image.kind === 'nydus' ? await fetchBootstrap(image, call) : undefined;
   const read = bootstrap === undefined ? undefined : readBootstrap(bootstrap.bytes);
   const blobs = read === undefined ? new Map<string, BlobSummary>() : blobSummaries(read.bootstrap);
-  const digest = annotations?.[ANNOTATION.nydusSourceDigest];
-  const reference = annotations?.[ANNOTATION.nydusSourceReference];
+  const recorded = recordedSource(image.manifest.value);
   return {
     platform,
     kind: image.kind,
-    digest: image.entry.digest,
+    digest: image.manifest.descriptor.digest,
     size: [...new Map(layers.map((layer) => [layer.digest, layer.size])).values()].reduce((a, b) => a + b, 0),
     layers: layers.map((layer) => ({
       digest: layer.digest,
@@ -132,7 +122,7 @@ async function summarizeImage(image: LookedImage, call: CallOptions): Promise<Im
             size: read.bytes.length,
             ...summarizeTree(read.bootstrap),
           },
-    source: digest === undefined && reference === undefined ? undefined : { digest, reference },
+    source: recorded.digest === undefined && recorded.reference === undefined ? undefined : recorded,
   };
 }
 

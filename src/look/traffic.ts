@@ -14,6 +14,7 @@ export interface Traffic {
 /** Disposing of it disposes of `source`. */
 export function countTraffic(source: ImageSource, traffic: Traffic): ImageSource {
   return {
+    place: source.place,
     location: source.location,
     resolve: async (options?: CallOptions): Promise<Descriptor> => {
       traffic.requests += 1;

@@ -1,4 +1,4 @@
-/** What a person types for an image: a registry reference, or a folder or file with a prefix that says which kind. */
+/** Places of images: a registry reference, or a folder or file with a prefix that says which kind. Text is parsed once, at the edge. */
 import { resolve } from 'node:path';
 import { InvalidReferenceError } from '../errors.js';
 import { type Digest, isDigest } from '../oci/digest.js';
@@ -48,6 +48,33 @@ export function parseLocation(text: string): Location {
     ...(name === '' ? {} : { name }),
     ...(digest === undefined ? {} : { digest }),
   };
+}
+
+/** Locations are given as people type them, or as values that were parsed before. */
+export function toLocation(location: string | Location): Location {
+  return typeof location === 'string' ? parseLocation(location) : location;
+}
+
+/** The same place, for the content that has this digest: tags and names play no part any more. */
+export function withDigest(location: Location, digest: Digest): Location {
+  if (location.kind !== 'registry') return { kind: location.kind, path: location.path, digest };
+  const { registry, repository } = location.reference;
+  return { kind: 'registry', reference: { registry, repository, digest } };
+}
+
+/** True when both lie in one registry, so that content can be mounted from one to the other. */
+export function inOneRegistry(one: Location, other: Location): boolean {
+  return (
+    one.kind === 'registry' &&
+    other.kind === 'registry' &&
+    one.reference.registry === other.reference.registry
+  );
+}
+
+/** Host and repository; undefined for folders and files. */
+export function repositoryOf(location: Location): string | undefined {
+  if (location.kind !== 'registry') return undefined;
+  return `${location.reference.registry}/${location.reference.repository}`;
 }
 
 /** The normal form; parses back to the same location. */

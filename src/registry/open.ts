@@ -1,11 +1,11 @@
-/** A location as typed, opened: the one door to every kind of store. */
+/** A location, opened: the one door to every kind of store. */
 import { UsageError } from '../errors.js';
 import { openArchiveSource, openArchiveTarget } from './stores/archive.js';
 import type { ClientOptions } from './http/client.js';
 import type { CredentialStore } from './auth/credentials.js';
 import { openDockerArchiveSource } from './stores/docker-archive.js';
 import { openLayoutSource, openLayoutTarget } from './stores/layout.js';
-import { parseLocation, type Selector } from './location.js';
+import { formatLocation, type Location, type Selector, toLocation } from './location.js';
 import { openRemoteSource, openRemoteTarget } from './stores/remote.js';
 import type { ImageSource, ImageTarget } from './stores/store.js';
 
@@ -17,8 +17,8 @@ export interface OpenOptions extends Partial<Omit<ClientOptions, 'credentials'>>
 }
 
 /** Throws InvalidReferenceError. Nothing is read before the first verb. */
-export function openSource(location: string, options: OpenOptions): ImageSource {
-  const parsed = parseLocation(location);
+export function openSource(location: string | Location, options: OpenOptions): ImageSource {
+  const parsed = toLocation(location);
   switch (parsed.kind) {
     case 'registry':
       // `check` reads its target, too; hints then name the flags of that side.
@@ -33,10 +33,10 @@ export function openSource(location: string, options: OpenOptions): ImageSource 
 }
 
 /** Throws InvalidReferenceError, or UsageError for a kind that cannot be written. Nothing is written before the first verb. */
-export function openTarget(location: string, options: OpenOptions): ImageTarget {
-  const parsed = parseLocation(location);
+export function openTarget(location: string | Location, options: OpenOptions): ImageTarget {
+  const parsed = toLocation(location);
   if (parsed.kind !== 'registry' && parsed.digest !== undefined) {
-    throw new UsageError(`"${location}" is no target: its digest follows from the content`, {
+    throw new UsageError(`"${formatLocation(parsed)}" is no target: its digest follows from the content`, {
       hint: 'give the target a tag instead',
     });
   }

@@ -15,6 +15,7 @@ import { noise, readAll } from '../support/images/opaque-image.js';
 import { dir, file, layer } from '../support/images/tar.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { nydusify, registry, type TestRegistry } from '../support/command.js';
+import { parseLocation } from '../../src/registry/location.js';
 
 /** The second layer is larger than what is held back until its digest is known. */
 const layers = [
@@ -66,7 +67,7 @@ async function convert({
   const { root } = await convertImage(
     source,
     target,
-    { sourceReference: 'registry.example/a:1' },
+    { sourceLocation: parseLocation('registry.example/a:1') },
     {
       reporter: {
         emit: (event) => {

@@ -46,11 +46,11 @@ test('docker-registry: an image is pushed, tagged, read back and mounted', async
   await using other = openTarget(`${registry.host}/other:1`, open);
   assert.ok(isMountable(other));
   for (const { descriptor } of image.parts.slice(0, -1))
-    assert.equal(await other.mount(descriptor, source), true);
+    assert.equal(await other.mount(descriptor, source.place), true);
   await other.tag(image.manifest, image.parts.at(-1)?.bytes ?? new Uint8Array());
   assert.deepEqual(await other.resolve(), image.manifest);
   const missing = { ...image.manifest, mediaType: 'x', digest: sampleImage([]).manifest.digest };
-  assert.equal(await other.mount(missing, source), false);
+  assert.equal(await other.mount(missing, source.place), false);
 });
 
 test('docker-registry: an upload that breaks off is made again, with the content opened anew', async (t) => {
@@ -207,7 +207,7 @@ test('tokens are fetched by scope, shared by concurrent requests, and renewed wh
     );
     await using other = openTarget(`${host}/b:1`, { credentials, ...quick });
     assert.ok(isMountable(other) && image.parts[0] !== undefined);
-    assert.equal(await other.mount(image.parts[0].descriptor, source), true);
+    assert.equal(await other.mount(image.parts[0].descriptor, source.place), true);
   }
 });
 

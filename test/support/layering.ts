@@ -12,7 +12,7 @@ export interface Module {
 }
 
 const BASE = ['oci', 'errors'];
-const CONTENT = ['native', 'merge', 'registry', 'rafs-builder', 'io', 'reporter', ...BASE, 'remedy'];
+const CONTENT = ['image', 'native', 'merge', 'registry', 'rafs-builder', 'io', 'reporter', ...BASE, 'remedy'];
 const EVERYTHING = ['convert', 'check', 'look', 'embedded-registry', ...CONTENT];
 
 export const MODULES: readonly Module[] = [
@@ -40,9 +40,15 @@ export const MODULES: readonly Module[] = [
     ['undici', 'valibot', 'smol-toml', 'tar-stream'],
   ),
   module('embedded-registry', 'a registry of our own, for demonstrations and tests', ['io', ...BASE]),
-  module('look', 'lists and reads inside an image', CONTENT, ['tar-stream']),
-  module('convert', 'plans and makes a Nydus image', CONTENT, ['jsonc-parser', 'tar-stream']),
-  module('check', 'judges an image, alone or beside its source', ['look', ...CONTENT], ['jsonc-parser']),
+  module(
+    'image',
+    'everything that a reference leads to, and how it belongs together: the one model of all verbs',
+    ['registry', 'io', 'reporter', ...BASE, 'remedy'],
+    ['tar-stream'],
+  ),
+  module('look', 'lists and reads inside an image', CONTENT),
+  module('convert', 'plans and makes a Nydus image', CONTENT, ['tar-stream']),
+  module('check', 'judges an image, alone or beside its source', CONTENT, ['jsonc-parser']),
   module(
     'cli',
     'the command line: the only module that knows flags, the environment and the terminal',

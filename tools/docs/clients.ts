@@ -17,6 +17,7 @@ import {
   type JsonObject,
 } from '../../src/oci/manifest.js';
 import { ANNOTATION, MEDIA } from '../../src/oci/media-types.js';
+import { parseLocation } from '../../src/registry/location.js';
 import type { ImageSource } from '../../src/registry/stores/store.js';
 import { markdownTable } from '../../test/support/markdown-table.js';
 
@@ -89,13 +90,14 @@ function sourceImage(store: Documents, manifest: Descriptor, config: Descriptor)
     manifest: toDocument(bytes, parseManifest(bytes)),
     config: { descriptor: config, bytes: configBytes, value },
     platform: value.platform,
-    reference: 'registry.example/app:1.0',
+    origin: { kind: 'recorded', text: 'registry.example/app:1.0' },
   };
 }
 
 /** Documents in memory, as a source. */
 class Documents implements ImageSource {
   readonly location = 'registry.example/app:1.0-nydus';
+  readonly place = parseLocation(this.location);
   readonly #documents = new Map<Digest, Uint8Array>();
   root: Descriptor | undefined;
 

@@ -51,7 +51,7 @@ export function addConvertCommand(program: Command, context: CliContext): void {
     const log = logSettings(flags, context);
     for (const note of [...log.notes, ...request.notes]) context.stderr.write(`note: ${note}\n`);
     const result = await run(request, log, context);
-    context.stdout.write(`${await deployName(result)}\n`);
+    context.stdout.write(`${await deployName(request, result)}\n`);
   });
 }
 
@@ -71,7 +71,7 @@ async function run(request: ConvertRequest, log: LogSettings, context: CliContex
   const sourceOptions = await openOptions(context.env, registries.source, { workDir, transfer });
   await using source = openSource(await locations.sourceLocation(request), sourceOptions);
   await using target = openTarget(
-    locations.targetLocation(request),
+    request.target,
     await openOptions(context.env, registries.target, { retry: pushRetry, workDir, transfer }),
   );
   using logFile = log.file === undefined ? undefined : openLogFile(log.file, context);
@@ -97,15 +97,10 @@ async function run(request: ConvertRequest, log: LogSettings, context: CliContex
 }
 
 /** `repository@digest` for a registry; for files the location with the digest behind it. */
-async function deployName({ target, root }: ConvertResult): Promise<string> {
-  const [{ formatLocation, parseLocation }, { formatReference }] = await Promise.all([
-    import('../../registry/location.js'),
-    import('../../oci/reference.js'),
-  ]);
-  const location = parseLocation(target);
-  if (location.kind !== 'registry') return formatLocation({ ...location, digest: root.digest });
-  const { registry, repository } = location.reference;
-  return formatReference({ registry, repository, digest: root.digest });
+async function deployName({ target }: ConvertRequest, { root }: ConvertResult): Promise<string> {
+  const { formatLocation, withDigest } = await import('../../registry/location.js');
+  if (target.kind !== 'registry') return formatLocation({ ...target, digest: root.digest });
+  return formatLocation(withDigest(target, root.digest));
 }
 
 const NS_PER_MS = 1e6;

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { Filesystem } from '../../look/filesystem.js';
 import { lookup, pathFromText, showPath } from '../../look/lookup.js';
-import { usageByDirectory, type ChunkSizes, type DirectoryUsage } from '../../look/usage.js';
+import { usageByDirectory, type ChunkSizes, type DirectoryUsage } from '../../rafs-builder/show/usage.js';
 import type { RawPath } from '../../oci/raw-name.js';
 import type { CliContext } from '../context.js';
 import { addFlags, addHelpFlag, type Flag } from '../flags/flags.js';

@@ -4,10 +4,10 @@
  */
 import type { Command } from 'commander';
 import { FormatError, UsageError } from '../../errors.js';
-import { fetchBootstrap } from '../../look/nydus.js';
-import { chooseImage, platformName, readReference } from '../../look/images.js';
+import { fetchBootstrap } from '../../image/bootstrap-layer.js';
+import { chooseImage, imageEntries, mayBeFor, platformNames } from '../../image/choose.js';
+import { readReference } from '../../image/reference-tree.js';
 import { summarizeReference } from '../../look/summary.js';
-import { platformMatches } from '../../oci/platform.js';
 import { findingsOf } from '../../native/index.js';
 import { describeAt, listTree, summarize } from '../../rafs-builder/show/describe.js';
 import { diffImages } from '../../rafs-builder/show/diff.js';
@@ -112,15 +112,14 @@ async function showImages(looking: Looking, location: string): Promise<void> {
   const source = await looking.source(location);
   const summary = await summarizeReference(
     source,
-    (entry) =>
-      platform === undefined || entry.platform === undefined || platformMatches(platform, entry.platform),
+    (entry) => platform === undefined || mayBeFor(entry, platform),
     looking.call,
   );
   const images = summary.images.filter(({ kind }) => half === undefined || kind === half);
   if (images.length === 0) {
-    const { entries } = await readReference(source, looking.call);
+    const entries = imageEntries(await readReference(source, looking.call));
     throw new UsageError('there is no such image', {
-      hint: `there is ${[...new Set(entries.map(platformName))].join(', ')}`,
+      hint: `there is ${platformNames(entries).join(', ')}`,
     });
   }
   const layers = images.flatMap((image) => image.layers);

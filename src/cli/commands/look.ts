@@ -2,8 +2,9 @@
 import { stat } from 'node:fs/promises';
 import { arch } from 'node:os';
 import type { Command } from 'commander';
+import type { Image } from '../../image/image.js';
+import type { Half } from '../../image/kinds.js';
 import type { Filesystem } from '../../look/filesystem.js';
-import type { Half, LookedImage } from '../../look/images.js';
 import { imageBytes, openFilesystem, type LookOptions } from '../../look/open.js';
 import { countTraffic, type Traffic } from '../../look/traffic.js';
 import { NydusFilesystem } from '../../look/nydus.js';
@@ -121,7 +122,7 @@ export class Looking implements AsyncDisposable {
     if (await isLocalFile(location)) {
       return new NydusFilesystem(readBootstrap(await readBootstrapFile(location)).bootstrap, undefined);
     }
-    const onImage = (image: LookedImage): void => {
+    const onImage = (image: Image): void => {
       this.countImage(imageBytes(image));
       this.#noteLayers(image, options.path !== undefined);
     };
@@ -166,8 +167,8 @@ export class Looking implements AsyncDisposable {
     const images = filesystems.map(({ image, kind }) => ({
       location: image?.store.location ?? null,
       kind,
-      platform: image?.platform === undefined ? null : formatPlatform(image.platform),
-      digest: image?.entry.digest ?? null,
+      platform: image?.entry.platform === undefined ? null : formatPlatform(image.entry.platform),
+      digest: image?.manifest.descriptor.digest ?? null,
     }));
     const { requests, bytes } = this.traffic;
     const traffic = { requests, bytes, imageBytes: this.#imageBytes };
@@ -186,7 +187,7 @@ export class Looking implements AsyncDisposable {
     this.context.stderr.write(`${plural(requests, 'request')}, ${formatBytes(bytes)}${share}\n`);
   }
 
-  #noteLayers({ kind, manifest }: LookedImage, onePath: boolean): void {
+  #noteLayers({ kind, manifest }: Image, onePath: boolean): void {
     if (kind === 'nydus') return;
     const layers = [...new Map(manifest.value.layers.map((layer) => [layer.digest, layer.size])).values()];
     const size = formatBytes(layers.reduce((sum, bytes) => sum + bytes, 0));

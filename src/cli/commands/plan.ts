@@ -52,27 +52,23 @@ export function addPlanCommand(program: Command, context: CliContext): void {
 }
 
 async function run(request: ConvertRequest, context: CliContext): Promise<ConversionPlan> {
-  const [{ planConversion }, { openSource }, locations, { formatLocation, parseLocation }] =
-    await Promise.all([
-      import('../../convert/plan.js'),
-      import('../../registry/open.js'),
-      import('../flags/locations.js'),
-      import('../../registry/location.js'),
-    ]);
+  const [{ planConversion }, { openSource }, locations] = await Promise.all([
+    import('../../convert/plan.js'),
+    import('../../registry/open.js'),
+    import('../flags/locations.js'),
+  ]);
   const { options, registries } = request;
   const { workDir } = options;
   const sourceOptions = await openOptions(context.env, registries.source, { workDir });
   await using source = openSource(await locations.sourceLocation(request), sourceOptions);
-  const location = parseLocation(locations.targetLocation(request));
-  // What lies in files is not looked into: they are rewritten or made anew.
-  const name = formatLocation(location);
+  // Folders and files are not looked into: they are rewritten or made anew.
   await using target =
-    location.kind === 'registry'
-      ? openSource(name, await openOptions(context.env, registries.target, { workDir }))
+    request.target.kind === 'registry'
+      ? openSource(request.target, await openOptions(context.env, registries.target, { workDir }))
       : undefined;
   return await planConversion(
     source,
-    name,
+    request.target,
     target,
     { ...options, openOriginal: (place) => openSource(place, sourceOptions) },
     {

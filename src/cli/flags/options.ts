@@ -1,10 +1,12 @@
 /** What the flags of `convert` come to. Order and texts of validation are upstream's. */
 import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
 import { UsageError } from '../../errors.js';
 import type { ConvertOptions } from '../../convert/options.js';
 import { DEFAULT_CONCURRENCY, DEFAULT_CONNECTIONS } from '../../io/concurrency.js';
 import { allPlatforms, parsePlatforms, type PlatformSelection } from '../../oci/platform.js';
-import { formatReference, parseReference } from '../../oci/reference.js';
+import { formatReference, parseReference, withTag } from '../../oci/reference.js';
+import { type Location, parseLocation, toLocation } from '../../registry/location.js';
 import { LATER_FLAGS } from './convert.js';
 import { type FlagValues, requireFlags } from './flags.js';
 import { registryFlags, type RegistryFlags, transferOptions } from './registry.js';
@@ -18,14 +20,16 @@ const ASKS_FOR_NOTHING: Readonly<Record<string, (text: string) => boolean>> = {
 
 export type ProgressMode = 'auto' | 'tty' | 'plain' | 'json' | 'none';
 
+/** A file of `--source-archive`; only its content tells which kind of archive it is. */
+export interface UnopenedArchive {
+  readonly kind: 'archive';
+  readonly path: string;
+}
+
 /** One conversion as the command line asks for it. */
 export interface ConvertRequest {
-  /** Location of the source, as `openSource` takes it. */
-  readonly source: string;
-  readonly target: string;
-  /** What `--source` names, when the bytes come from an archive. */
-  readonly sourceArchive: string | undefined;
-  readonly targetArchive: string | undefined;
+  readonly source: Location | UnopenedArchive;
+  readonly target: Location;
   readonly registries: { readonly source: RegistryFlags; readonly target: RegistryFlags };
   readonly pushRetry: { readonly attempts: number; readonly delayMs: number } | undefined;
   /** Bytes of a chunk; 0 sends blobs whole. */
@@ -87,13 +91,15 @@ export function convertRequest(
     concurrency,
     threads: flags.number('threads') ?? availableParallelism(),
     workDir: flags.text('work-dir'),
-    sourceReference: sourceArchive === undefined ? undefined : formatReference(parseReference(source ?? '')),
+    sourceLocation:
+      sourceArchive === undefined ? undefined : { kind: 'registry', reference: parseReference(source ?? '') },
   });
   return {
-    source: source ?? '',
-    target,
-    sourceArchive,
-    targetArchive,
+    source:
+      sourceArchive === undefined
+        ? parseLocation(source ?? '')
+        : { kind: 'archive', path: resolve(sourceArchive) },
+    target: targetArchive === undefined ? toLocation(target) : inArchive(targetArchive, toLocation(target)),
     registries: { source: registryFlags(flags, 'source'), target: registryFlags(flags, 'target') },
     pushRetry: pushRetryOf(flags),
     pushChunkSize: parseByteSize('push-chunk-size', flags.text('push-chunk-size') ?? '0'),
@@ -127,7 +133,8 @@ function positionalOr(flags: FlagValues, name: string, positional: string | unde
   throw new UsageError(`the ${name} is given twice: "${positional}" and --${name} "${flag}"`);
 }
 
-function targetOf(flags: FlagValues, source: string, positional: string | undefined): string {
+/** Text is parsed by the caller, when all flags have been found to be right. */
+function targetOf(flags: FlagValues, source: string, positional: string | undefined): string | Location {
   const target = positionalOr(flags, 'target', positional);
   const suffix = flags.text('target-suffix');
   if (target !== undefined && suffix !== undefined) {
@@ -145,7 +152,13 @@ function targetOf(flags: FlagValues, source: string, positional: string | undefi
       hint: 'a suffix goes behind a tag; name the target with --target',
     });
   }
-  return formatReference(parseReference(`${formatReference(reference)}${suffix}`));
+  return { kind: 'registry', reference: withTag(reference, `${reference.tag ?? ''}${suffix}`) };
+}
+
+/** `--target-archive` writes an OCI archive, in which a name is the tag alone. */
+function inArchive(path: string, target: Location): Location {
+  const name = target.kind === 'registry' ? target.reference.tag : target.name;
+  return { kind: 'oci-archive', path: resolve(path), ...(name === undefined ? {} : { name }) };
 }
 
 function refuseLater(flags: FlagValues): void {

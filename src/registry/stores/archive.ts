@@ -13,7 +13,7 @@ import { MEDIA } from '../../oci/media-types.js';
 import type { CallOptions } from '../../reporter.js';
 import { ArchiveFile } from './archive-file.js';
 import { entryNames, openLayoutTarget, readFileRange, selectEntry } from './layout.js';
-import { formatLocation, type Selector } from '../location.js';
+import { formatLocation, type Location, type Selector } from '../location.js';
 import { scanReferrers } from './referrer-scan.js';
 import {
   type FetchOptions,
@@ -64,6 +64,7 @@ export function layoutMember(descriptor: Descriptor): string {
 }
 
 class ArchiveSource implements ImageSource, Referable {
+  readonly place: Location;
   readonly location: string;
   readonly #path: string;
   readonly #selector: Selector;
@@ -71,7 +72,8 @@ class ArchiveSource implements ImageSource, Referable {
   #archive: Promise<ArchiveFile> | undefined;
 
   constructor(path: string, selector: Selector, options: ArchiveOptions) {
-    this.location = formatLocation({ kind: 'oci-archive', path, ...selector });
+    this.place = { kind: 'oci-archive', path, ...selector };
+    this.location = formatLocation(this.place);
     this.#path = path;
     this.#selector = selector;
     this.#options = options;
@@ -117,6 +119,7 @@ class ArchiveSource implements ImageSource, Referable {
  * after another, while layers are finished several at a time. An archive that was there is replaced, in one step.
  */
 class ArchiveTarget implements ImageTarget {
+  readonly place: Location;
   readonly location: string;
   readonly #path: string;
   readonly #selector: Selector;
@@ -124,7 +127,8 @@ class ArchiveTarget implements ImageTarget {
   #opened: Promise<{ readonly scratch: Scratch; readonly layout: ImageTarget }> | undefined;
 
   constructor(path: string, selector: Selector, options: ArchiveOptions) {
-    this.location = formatLocation({ kind: 'oci-archive', path, ...selector });
+    this.place = { kind: 'oci-archive', path, ...selector };
+    this.location = formatLocation(this.place);
     this.#path = path;
     this.#selector = selector;
     this.#options = options;

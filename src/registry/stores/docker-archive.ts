@@ -15,7 +15,7 @@ import type { CallOptions } from '../../reporter.js';
 import { ArchiveFile, sniffCompression } from './archive-file.js';
 import { layoutMember, resolveInLayout, type ArchiveOptions } from './archive.js';
 import { measure } from './layout.js';
-import { formatLocation, type Selector } from '../location.js';
+import { formatLocation, type Location, type Selector } from '../location.js';
 import { type FetchOptions, type ImageSource, verifiedFor } from './store.js';
 
 export function openDockerArchiveSource(
@@ -49,6 +49,7 @@ interface Opened {
 }
 
 class DockerArchiveSource implements ImageSource {
+  readonly place: Location;
   readonly location: string;
   readonly #path: string;
   readonly #selector: Selector;
@@ -57,7 +58,8 @@ class DockerArchiveSource implements ImageSource {
   #archive: ArchiveFile | undefined;
 
   constructor(path: string, selector: Selector, options: ArchiveOptions) {
-    this.location = formatLocation({ kind: 'docker-archive', path, ...selector });
+    this.place = { kind: 'docker-archive', path, ...selector };
+    this.location = formatLocation(this.place);
     this.#path = path;
     this.#selector = selector;
     this.#options = options;

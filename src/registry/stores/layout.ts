@@ -27,7 +27,7 @@ import {
 } from '../../oci/manifest.js';
 import { ANNOTATION, MEDIA } from '../../oci/media-types.js';
 import type { CallOptions } from '../../reporter.js';
-import { formatLocation, type Selector } from '../location.js';
+import { formatLocation, type Location, type Selector } from '../location.js';
 import { scanReferrers } from './referrer-scan.js';
 import {
   type ContentSource,
@@ -118,6 +118,7 @@ export function entryNames(entry: ListedDescriptor): string[] {
 }
 
 abstract class Layout implements ContentSource, Located, Referable, AsyncDisposable {
+  readonly place: Location;
   readonly location: string;
   protected readonly path: string;
   protected readonly selector: Selector;
@@ -125,7 +126,8 @@ abstract class Layout implements ContentSource, Located, Referable, AsyncDisposa
   constructor(path: string, selector: Selector) {
     this.path = path;
     this.selector = selector;
-    this.location = formatLocation({ kind: 'oci', path, ...selector });
+    this.place = { kind: 'oci', path, ...selector };
+    this.location = formatLocation(this.place);
   }
 
   fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {

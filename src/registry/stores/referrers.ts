@@ -22,7 +22,7 @@ const NO_API: readonly number[] = [400, 404, 405, 406, 501];
 
 /** Throws UnsupportedError for stores that cannot say. */
 export async function listReferrers(
-  store: Located,
+  store: Pick<Located, 'location'>,
   subject: Digest,
   options: ReferrerOptions = {},
 ): Promise<ReferrerList> {

@@ -5,12 +5,12 @@ import { type ByteStream, collect, type ReplayableContent } from '../../io/strea
 import type { Descriptor } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
 import { isDocumentType, MAX_DOCUMENT_SIZE, parseDocument } from '../../oci/manifest.js';
-import { formatReference, type Reference } from '../../oci/reference.js';
+import type { Reference } from '../../oci/reference.js';
 import type { CallOptions } from '../../reporter.js';
 import { repositoryScope } from '../auth/challenge.js';
 import { type ClientOptions, RegistryClient } from '../http/client.js';
 import { download } from './download.js';
-import { parseLocation } from '../location.js';
+import { formatLocation, inOneRegistry, type Location } from '../location.js';
 import { MANIFEST_ACCEPT, manifestPath, type Pointer, putManifest, resolveManifest } from './manifests.js';
 import { referrerOf } from './referrer-scan.js';
 import { addReferrer } from './referrers-tag.js';
@@ -44,6 +44,7 @@ export function openRemoteTarget(reference: Reference, options: ClientOptions): 
 
 /** What source and target have in common: reading. */
 abstract class RemoteRepository implements ContentSource, Located, Mirrored, Referable, AsyncDisposable {
+  readonly place: Location;
   readonly location: string;
   protected readonly client: RegistryClient;
   protected readonly reference: Reference;
@@ -52,7 +53,8 @@ abstract class RemoteRepository implements ContentSource, Located, Mirrored, Ref
 
   constructor(reference: Reference, access: 'pull' | 'pull,push', options: ClientOptions) {
     this.reference = reference;
-    this.location = formatReference(reference);
+    this.place = { kind: 'registry', reference };
+    this.location = formatLocation(this.place);
     this.client = new RegistryClient(reference, access, options);
     this.#access = access;
     this.pointer = { client: this.client, reference, access, location: this.location };
@@ -219,12 +221,11 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, E
     };
   }
 
-  async mount(descriptor: Descriptor, from: Located, options: CallOptions = {}): Promise<boolean> {
-    const other = parseLocation(from.location);
-    if (other.kind !== 'registry' || other.reference.registry !== this.reference.registry) return false;
+  async mount(descriptor: Descriptor, from: Location, options: CallOptions = {}): Promise<boolean> {
+    if (from.kind !== 'registry' || !inOneRegistry(from, this.place)) return false;
     if (await this.exists(descriptor, options)) return true;
-    if (other.reference.repository === this.reference.repository) return false;
-    return this.#uploader.mount(descriptor, other.reference.repository, options);
+    if (from.reference.repository === this.reference.repository) return false;
+    return this.#uploader.mount(descriptor, from.reference.repository, options);
   }
 
   async tag(manifest: Descriptor, bytes: Uint8Array, options: CallOptions = {}): Promise<void> {

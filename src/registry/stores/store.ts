@@ -4,6 +4,7 @@ import type { Digest } from '../../oci/digest.js';
 import type { GrowingContent } from '../../io/growing-file.js';
 import { type ReplayableContent, type ByteStream, sized, verified } from '../../io/streams.js';
 import type { CallOptions } from '../../reporter.js';
+import type { Location } from '../location.js';
 
 export interface FetchOptions extends CallOptions {
   /** Half-open byte range; then the digest cannot be, and is not, verified. */
@@ -45,8 +46,9 @@ export interface ContentSink {
   push(descriptor: Descriptor, content: ReplayableContent, options?: CallOptions): Promise<PushOutcome>;
 }
 
-/** Where an image lies: what a person typed, normalised. `location` is printable and holds no secret. */
+/** The place of an image. `location` is `place` as text: it is printable and holds no secret. */
 export interface Located {
+  readonly place: Location;
   readonly location: string;
 }
 
@@ -85,8 +87,8 @@ export function takesEarly(store: object): store is EarlySink {
 
 /** Asked for, not assumed: the target can take a blob of another repository of the same registry without a transfer. */
 export interface Mountable {
-  /** True when the blob is now in the target. `from` is the source's location. */
-  mount(descriptor: Descriptor, from: Located, options?: CallOptions): Promise<boolean>;
+  /** True when the blob is now in the target. `from` is the place of the source. */
+  mount(descriptor: Descriptor, from: Location, options?: CallOptions): Promise<boolean>;
 }
 
 export function isMountable(store: object): store is Mountable {

@@ -6,8 +6,8 @@ import { checkFilesystem } from '../../../src/check/filesystem.js';
 import type { Finding } from '../../../src/check/finding.js';
 import { inspectBootstrap, openImage, type OpenedImage, type UsedBlob } from '../../../src/check/opened.js';
 import { Collector } from '../../../src/check/rule.js';
-import { type ImageSubject, loadReference } from '../../../src/check/subject.js';
-import { bootstrapOf } from '../../../src/look/bootstrap-layer.js';
+import { type ImageSubject, loadSubject } from '../../../src/check/subject.js';
+import { bootstrapOf } from '../../../src/image/bootstrap-layer.js';
 import type { Descriptor } from '../../../src/oci/descriptor.js';
 import { digestHex } from '../../../src/oci/digest.js';
 import { allPlatforms } from '../../../src/oci/platform.js';
@@ -41,7 +41,7 @@ export async function everyByteOfCase(name: string, how: Thoroughness): Promise<
 /** The bootstrap of a case's image, then its blobs in the order of layers. */
 export async function subjectsOfCase(name: string): Promise<Subject[]> {
   const target = await targetOf(name);
-  const { images } = await loadReference(target, 'target', allPlatforms, {});
+  const { images } = await loadSubject(target, 'target', allPlatforms, {});
   const [image] = images;
   if (image === undefined) throw new Error(`case ${name} has no image`);
   const { opened } = await openImage(image, {});

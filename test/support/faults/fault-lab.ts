@@ -25,6 +25,7 @@ import { noise as incompressible } from '../images/opaque-image.js';
 import { dir, file, layer, symlink, whiteout } from '../images/tar.js';
 import { startTokenServer } from '../registries/token-server.js';
 import { removeFolder } from '../temp-folder.js';
+import { parseLocation } from '../../../src/registry/location.js';
 
 const USER = 'me';
 /** With a colon, a letter beyond ASCII and characters that URLs encode: in whatever way it is written, it must not show. */
@@ -268,7 +269,7 @@ async function observe(
     await convertImage(
       source,
       target,
-      { mergePlatform: true, workDir, sourceReference: 'example.com/library/app:1', threads: 1 },
+      { mergePlatform: true, workDir, sourceLocation: parseLocation('example.com/library/app:1'), threads: 1 },
       { reporter: { emit } },
     );
   } catch (thrown) {

@@ -17,6 +17,7 @@ import { openSource, openTarget } from '../../../src/registry/open.js';
 import type { ConvertEvent } from '../../../src/reporter.js';
 import { type BuiltImage, putImage } from './image-builder.js';
 import { tempFolder } from '../temp-folder.js';
+import { parseLocation } from '../../../src/registry/location.js';
 
 const open = { credentials: anonymous };
 
@@ -61,7 +62,7 @@ export async function convertFrom(
   const result = await convertImage(
     source,
     target,
-    { workDir: join(folder, 'work'), sourceReference: 'docker.io/library/app:1', ...options },
+    { workDir: join(folder, 'work'), sourceLocation: parseLocation('docker.io/library/app:1'), ...options },
     { reporter: { emit: (event) => void events.push(event) } },
   );
   const made = openSource(location, open);

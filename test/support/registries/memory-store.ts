@@ -11,6 +11,7 @@ import type { Descriptor } from '../../../src/oci/descriptor.js';
 import { sha256, type Digest } from '../../../src/oci/digest.js';
 import { ANNOTATION, MEDIA, NYDUS_OS_FEATURE } from '../../../src/oci/media-types.js';
 import { EMPTY_LAYER_BYTES, EMPTY_LAYER_DIFF_ID } from '../../../src/oci/nydus.js';
+import { type Location, parseLocation } from '../../../src/registry/location.js';
 import type {
   FetchOptions,
   ImageSource,
@@ -21,11 +22,13 @@ import type {
 export type Json = Record<string, unknown>;
 
 export class MemoryStore implements ImageSource, ImageTarget {
+  readonly place: Location;
   readonly location: string;
   readonly content = new Map<Digest, Uint8Array>();
   root: Descriptor | undefined;
 
   constructor(location = 'memory.test/app:1') {
+    this.place = parseLocation(location);
     this.location = location;
   }
 

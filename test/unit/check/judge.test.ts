@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inspectBootstrap, openImage, type ReadBootstrap } from '../../../src/check/opened.js';
 import { treeOf } from '../../../src/check/filesystem.js';
-import { loadReference } from '../../../src/check/subject.js';
+import { loadSubject } from '../../../src/check/subject.js';
 import { diffTrees, type ComparableTree } from '../../../src/check/tree-diff.js';
-import { bootstrapOf } from '../../../src/look/bootstrap-layer.js';
+import { bootstrapOf } from '../../../src/image/bootstrap-layer.js';
 import { buildLayerTree } from '../../../src/merge/layer-tree.js';
 import { overlay } from '../../../src/merge/overlay.js';
 import type { ScannedLayer } from '../../../src/native/index.js';
@@ -71,7 +71,7 @@ interface Sample {
 
 async function sampleOf(tars: readonly Uint8Array[]): Promise<Sample> {
   const target = await converted(sourceImage(tars));
-  const { images } = await loadReference(target, 'target', allPlatforms, {});
+  const { images } = await loadSubject(target, 'target', allPlatforms, {});
   const { opened } = await openImage(images[0] ?? assert.fail(), {});
   const layers = await scanImage(tars);
   const trees = await Promise.all(

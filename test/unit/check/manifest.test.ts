@@ -5,7 +5,7 @@ import type { Finding } from '../../../src/check/finding.js';
 import { indexRules } from '../../../src/check/index-rule.js';
 import { manifestRules, nydusManifestRules, ociManifestRules } from '../../../src/check/manifest.js';
 import type { Rule } from '../../../src/check/rule.js';
-import { loadReference, type NydusSubject } from '../../../src/check/subject.js';
+import { loadSubject, type NydusSubject } from '../../../src/check/subject.js';
 import { parseDigest, type Digest } from '../../../src/oci/digest.js';
 import { ANNOTATION, MEDIA } from '../../../src/oci/media-types.js';
 import { allPlatforms } from '../../../src/oci/platform.js';
@@ -32,8 +32,8 @@ async function findingsOf(
   spoil?.(store);
   const sourceStore = new MemoryStore();
   sourceStore.root = putSource(sourceStore);
-  const target = await loadReference(store, 'target', allPlatforms, {});
-  const [source] = (await loadReference(sourceStore, 'source', allPlatforms, {})).images;
+  const target = await loadSubject(store, 'target', allPlatforms, {});
+  const [source] = (await loadSubject(sourceStore, 'source', allPlatforms, {})).images;
   const found: Finding[] = [...target.findings];
   if (target.index !== undefined) found.push(...(await run(indexRules, target.index)));
   const ociHalf = target.images.find((image) => image.kind === 'oci');
@@ -216,7 +216,7 @@ test('a manifest that is not there, and one that is no JSON, are findings, and t
   const store = putMerged(new MemoryStore());
   const index = indexOf(store);
   store.content.delete(digestOf(index.manifests[0]));
-  const subject = await loadReference(store, 'target', allPlatforms, {});
+  const subject = await loadSubject(store, 'target', allPlatforms, {});
   assert.deepEqual(
     subject.findings.map(({ id }) => id),
     ['CONTENT-MISSING'],
@@ -225,7 +225,7 @@ test('a manifest that is not there, and one that is no JSON, are findings, and t
 
   const broken = putMerged(new MemoryStore());
   broken.root = { ...broken.put(MEDIA.ociManifest, Buffer.from('{"schemaVersion":2')) };
-  const { findings } = await loadReference(broken, 'target', allPlatforms, {});
+  const { findings } = await loadSubject(broken, 'target', allPlatforms, {});
   assert.deepEqual(
     findings.map(({ id }) => id),
     ['DOCUMENT-INVALID'],
@@ -236,7 +236,7 @@ test('a Nydus entry before the OCI entry of its platform is out of order', async
   const store = putMerged(new MemoryStore());
   const index = indexOf(store);
   store.root = store.putJson(MEDIA.ociIndex, { ...index, manifests: index.manifests.reverse() });
-  const subject = await loadReference(store, 'target', allPlatforms, {});
+  const subject = await loadSubject(store, 'target', allPlatforms, {});
   assert.ok(subject.index);
   assert.deepEqual(
     (await run(indexRules, subject.index)).map(({ id }) => id),
@@ -253,7 +253,7 @@ test('attestations are left alone', async () => {
     platform: { architecture: 'unknown', os: 'unknown' },
   };
   store.root = store.putJson(MEDIA.ociIndex, { ...index, manifests: [...index.manifests, attestation] });
-  const subject = await loadReference(store, 'target', allPlatforms, {});
+  const subject = await loadSubject(store, 'target', allPlatforms, {});
   assert.equal(subject.images.length, 2);
   assert.deepEqual(subject.findings, []);
   assert.ok(subject.index);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { checkImage } from '../../../src/check/check.js';
 import { SourceScan } from '../../../src/check/source-scan.js';
-import { loadReference, type ImageSubject } from '../../../src/check/subject.js';
+import { loadSubject, type ImageSubject } from '../../../src/check/subject.js';
 import { InterruptedError } from '../../../src/errors.js';
 import type { ByteStream } from '../../../src/io/streams.js';
 import type { Descriptor } from '../../../src/oci/descriptor.js';
@@ -42,7 +42,7 @@ function endlessSource(): EndlessStore {
 }
 
 async function imageOf(store: MemoryStore): Promise<ImageSubject> {
-  const { images } = await loadReference(store, 'source', allPlatforms, {});
+  const { images } = await loadSubject(store, 'source', allPlatforms, {});
   return images[0] ?? assert.fail();
 }
 

@@ -26,6 +26,7 @@ test('a target that takes nothing holds the conversion back, over all layers tog
   await using target = openTarget(`oci:${join(folder, 'to')}:v`, { credentials: anonymous });
   let taken = 0;
   const watched: ImageSource = {
+    place: source.place,
     location: source.location,
     resolve: (call) => source.resolve(call),
     exists: (descriptor, call) => source.exists(descriptor, call),
@@ -43,6 +44,7 @@ test('a target that takes nothing holds the conversion back, over all layers tog
     open = resolve;
   });
   const shut: ImageTarget = {
+    place: target.place,
     location: target.location,
     resolve: (call) => target.resolve(call),
     exists: (descriptor, call) => target.exists(descriptor, call),

@@ -6,6 +6,7 @@ import { UnsupportedError } from '../../../src/errors.js';
 import { sha256 } from '../../../src/oci/digest.js';
 import { ANNOTATION, MEDIA, NYDUS_OS_FEATURE } from '../../../src/oci/media-types.js';
 import { parsePlatforms } from '../../../src/oci/platform.js';
+import { formatLocation, type Location, parseLocation } from '../../../src/registry/location.js';
 import type { ImageSource } from '../../../src/registry/stores/store.js';
 import { anonymous } from '../../../src/registry/auth/credentials.js';
 import { openSource } from '../../../src/registry/open.js';
@@ -217,12 +218,15 @@ for (const [what, source] of Object.entries(SOURCES)) {
     ]) {
       const first = await convert(t, source, options);
       // From the result, whose own name is another one: the noted source stays.
-      const second = await convertFrom(t, first.location, { ...options, sourceReference: 'elsewhere/app:2' });
+      const second = await convertFrom(t, first.location, {
+        ...options,
+        sourceLocation: parseLocation('elsewhere/app:2'),
+      });
       assert.equal(second.bytes.toString('utf8'), first.bytes.toString('utf8'));
       const inPlace = await convertFrom(
         t,
         first.location,
-        { ...options, sourceReference: 'x/y:3' },
+        { ...options, sourceLocation: parseLocation('x/y:3') },
         first.location,
       );
       assert.equal(inPlace.result.root.digest, first.result.root.digest);
@@ -349,8 +353,8 @@ async function foreignMerge(original: BuiltImage, reference: string): Promise<Bu
 test("another converter's index starts from the original, fetched by digest from where it came", async (t) => {
   const originals = await store(t, image);
   const asked: string[] = [];
-  const openOriginal = (location: string): ImageSource => {
-    asked.push(location);
+  const openOriginal = (location: Location): ImageSource => {
+    asked.push(formatLocation(location));
     return openSource(originals, { credentials: anonymous });
   };
   const made = await convert(t, await foreignMerge(image, 'registry.example/app:1'), {
@@ -358,7 +362,10 @@ test("another converter's index starts from the original, fetched by digest from
     openOriginal,
   });
   assert.deepEqual(asked, [`registry.example/app@${image.root.descriptor.digest}`]);
-  const expected = await convert(t, image, { ...MERGE, sourceReference: 'registry.example/app:1' });
+  const expected = await convert(t, image, {
+    ...MERGE,
+    sourceLocation: parseLocation('registry.example/app:1'),
+  });
   assert.equal(indexOf(made).manifests[1]?.digest, indexOf(expected).manifests[1]?.digest);
   await assert.rejects(
     convert(t, await foreignMerge(image, 'registry.example/app:1'), MERGE),

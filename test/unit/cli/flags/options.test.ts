@@ -11,6 +11,7 @@ import {
 } from '../../../../src/cli/flags/options.js';
 import { NydusError, UsageError } from '../../../../src/errors.js';
 import { allPlatforms } from '../../../../src/oci/platform.js';
+import { formatLocation, parseLocation } from '../../../../src/registry/location.js';
 
 const ALL = [...GLOBAL_FLAGS, ...CONVERT_FLAGS, ...LATER_FLAGS];
 const FILES = {
@@ -46,7 +47,7 @@ test('source and target are flags or arguments', () => {
     ['--target', 'app:n', 'app'],
   ]) {
     const { source, target } = request(argv);
-    assert.deepEqual([source, target], ['app', 'app:n']);
+    assert.deepEqual([source, target], [parseLocation('app'), parseLocation('app:n')]);
   }
   assert.match(refusal(['app', 'b', '--source', 'c']), /given twice/);
 });
@@ -67,10 +68,10 @@ test('upstream texts for what is missing or in conflict, in its order of validat
 
 test('a suffix goes behind the tag, which is added where it is missing', () => {
   assert.equal(
-    request(['nginx', '--target-suffix', '-nydus']).target,
+    formatLocation(request(['nginx', '--target-suffix', '-nydus']).target),
     'docker.io/library/nginx:latest-nydus',
   );
-  assert.equal(request(['h:5000/a:1', '--target-suffix', '-n']).target, 'h:5000/a:1-n');
+  assert.equal(formatLocation(request(['h:5000/a:1', '--target-suffix', '-n']).target), 'h:5000/a:1-n');
   const digested = `app@sha256:${'0'.repeat(64)}`;
   assert.match(
     refusal([digested, '--target-suffix', '-n']),

@@ -8,6 +8,7 @@ import { openSource, openTarget } from '../../../../src/registry/open.js';
 import { isMountable } from '../../../../src/registry/stores/store.js';
 import { answer, blob, image, options, rig } from '../../../support/registries/remote-rig.js';
 import { describe, noise, pushImage, readAll, readImage } from '../../../support/images/opaque-image.js';
+import { parseLocation } from '../../../../src/registry/location.js';
 
 test('an image goes into a registry and comes back: blobs, config, manifest, tag last', async (t) => {
   const r = await rig(t);
@@ -64,23 +65,23 @@ test('a blob of another repository of the same registry is mounted, not sent', a
   assert.ok(isMountable(target));
   const [part] = image.parts;
   assert.ok(part);
-  assert.equal(await target.mount(part.descriptor, first), true);
+  assert.equal(await target.mount(part.descriptor, first.place), true);
   assert.equal(await target.exists(part.descriptor), true);
-  assert.equal(await target.mount(part.descriptor, { location: 'other.example/a:1' }), false);
-  assert.equal(await target.mount(part.descriptor, { location: 'oci:/x' }), false);
+  assert.equal(await target.mount(part.descriptor, parseLocation('other.example/a:1')), false);
+  assert.equal(await target.mount(part.descriptor, parseLocation('oci:/x')), false);
 });
 
 test('a mount that cannot be made is a no, and its session takes the upload', async (t) => {
   const r = await rig(t);
   await using target = openTarget(`${r.host}/b:1`, options);
   assert.ok(isMountable(target));
-  assert.equal(await target.mount(blob.descriptor, { location: `${r.host}/a:1` }), false);
+  assert.equal(await target.mount(blob.descriptor, parseLocation(`${r.host}/a:1`)), false);
   await target.push(blob.descriptor, contentOf(blob.bytes));
   assert.equal(r.lines().filter((line) => line.startsWith('POST')).length, 1);
   for (const status of [401, 403, 404, 405]) {
     r.intercept = (request, response) => request.url?.includes('mount=') === true && answer(response, status);
     assert.equal(
-      await target.mount({ ...blob.descriptor, size: 1 }, { location: `${r.host}/a:1` }),
+      await target.mount({ ...blob.descriptor, size: 1 }, parseLocation(`${r.host}/a:1`)),
       false,
       String(status),
     );

@@ -6,9 +6,9 @@
  * this and the place before: summed upwards, every directory then counts it once. What the places of a chunk have in common
  * in the end, their nearest common directory, is where the chunk is owned: only removing that one frees its bytes.
  */
-import type { RawPath } from '../oci/raw-name.js';
-import type { ChunkRef, Inode, TreeNode } from '../rafs-builder/model/tree.js';
-import { walk } from '../rafs-builder/model/walk.js';
+import type { RawPath } from '../../oci/raw-name.js';
+import type { ChunkRef, Inode, TreeNode } from '../model/tree.js';
+import { walk } from '../model/walk.js';
 
 /** Bytes of chunks. */
 export interface ChunkBytes {

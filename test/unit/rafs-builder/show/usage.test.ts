@@ -2,16 +2,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { usageByDirectory, type ChunkSizes } from '../../../src/look/usage.js';
-import { buildLayerTree } from '../../../src/merge/layer-tree.js';
+import { usageByDirectory, type ChunkSizes } from '../../../../src/rafs-builder/show/usage.js';
+import { buildLayerTree } from '../../../../src/merge/layer-tree.js';
 import {
   chunkIndex,
   type ChunkRef,
   type Inode,
   type TreeNode,
-} from '../../../src/rafs-builder/model/tree.js';
-import { walk } from '../../../src/rafs-builder/model/walk.js';
-import { chunked, directory, entries, hardlink, type Unplaced } from '../merge/entries.js';
+} from '../../../../src/rafs-builder/model/tree.js';
+import { walk } from '../../../../src/rafs-builder/model/walk.js';
+import { chunked, directory, entries, hardlink, type Unplaced } from '../../merge/entries.js';
 
 const sizes: ChunkSizes = (ref) => ({
   uncompressedSize: 4096 * (chunkIndex(ref) + 1),

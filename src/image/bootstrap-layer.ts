@@ -1,20 +1,25 @@
-/** Unpacks the last layer of a Nydus image: a small gzip'd tar with the bootstrap and the chunk tables of the blobs. */
+/** The last layer of a Nydus image, unpacked: a small gzip'd tar with the bootstrap and the chunk tables of the blobs. */
 import { createHash } from 'node:crypto';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-stream';
-import { FormatError, NydusError } from '../errors.js';
+import { FormatError, NydusError, UnsupportedError } from '../errors.js';
 import { collect, type ByteStream } from '../io/streams.js';
+import type { Descriptor } from '../oci/descriptor.js';
 import { digestFromHex, type DiffId } from '../oci/digest.js';
+import { ANNOTATION } from '../oci/media-types.js';
+import type { CallOptions } from '../reporter.js';
+import type { Image } from './image.js';
+import { bootstrapLayerOf } from './kinds.js';
 
 /** Nydus's RAFS_MAX_METADATA_SIZE. Also keeps a gzip bomb from filling the memory. */
 const MAX_SIZE = 2 * 1024 ** 3;
 
-/** Of the tar at a time, bytes: a bootstrap may have many megabytes, and zlib's own 16 KiB are a turn of the event loop each. */
+/** Bytes of the tar that zlib gives at a time: its own 16 KiB would cost a turn of the event loop each, and a bootstrap has megabytes. */
 const PIECE = 0x4_0000;
 
 const BOOTSTRAP_PATH = 'image/image.boot';
-/** Where old images have it; nydus-snapshotter still looks there (pkg/layout/layout.go). */
+/** Old images have the bootstrap here, and nydus-snapshotter still looks there (pkg/layout/layout.go). */
 const LEGACY_BOOTSTRAP_PATH = 'image.boot';
 
 export interface BootstrapLayer {
@@ -22,6 +27,34 @@ export interface BootstrapLayer {
   readonly diffId: DiffId;
   /** Regular files by path, in order. */
   readonly files: ReadonlyMap<string, Buffer>;
+}
+
+export interface FetchedBootstrap {
+  readonly layer: BootstrapLayer;
+  readonly bytes: Buffer;
+  readonly descriptor: Descriptor;
+}
+
+/**
+ * Fetches the layer whole, since it is one gzip stream. Throws FormatError when the image has no bootstrap, UnsupportedError
+ * when its blobs are encrypted.
+ */
+export async function fetchBootstrap(
+  { store, manifest }: Image,
+  call: CallOptions,
+): Promise<FetchedBootstrap> {
+  const descriptor = bootstrapLayerOf(manifest.value);
+  if (descriptor === undefined)
+    throw new FormatError(`manifest ${manifest.descriptor.digest} has no bootstrap layer`);
+  for (const { annotations, digest } of manifest.value.layers) {
+    if (annotations?.[ANNOTATION.nydusEncryptedBlob] !== undefined)
+      throw new UnsupportedError(`blob ${digest} is encrypted, which is not read yet`);
+  }
+  const layer = await readBootstrapLayer(store.fetch(descriptor, call));
+  const bytes = bootstrapOf(layer);
+  if (bytes === undefined)
+    throw new FormatError(`there is no image/image.boot in the bootstrap layer ${descriptor.digest}`);
+  return { layer, bytes, descriptor };
 }
 
 /** Throws FormatError when the bytes are no gzip'd tar, and whatever reading `stream` throws. */
@@ -55,7 +88,7 @@ export function bootstrapOf(layer: BootstrapLayer): Buffer | undefined {
   return layer.files.get(bootstrapPathOf(layer) ?? '');
 }
 
-/** Where it is among the files. */
+/** The bootstrap's path among the files of the layer. */
 export function bootstrapPathOf({ files }: BootstrapLayer): string | undefined {
   return [BOOTSTRAP_PATH, LEGACY_BOOTSTRAP_PATH].find((path) => files.has(path));
 }
@@ -65,7 +98,7 @@ export function blobMetaOf(layer: BootstrapLayer, blobId: string): Buffer | unde
   return layer.files.get(`image/${blobId}.blob.meta`);
 }
 
-/** Paths may be written to disk, by those who ask for it: none leads out of the layer. */
+/** Callers may write the files to disk, so no path may lead out of the layer. */
 function pathOf(name: string): string {
   const parts = name.split('/').filter((part) => part !== '' && part !== '.');
   if (parts.includes('..') || name.includes('\0'))
@@ -74,7 +107,7 @@ function pathOf(name: string): string {
 }
 
 function gunzip(stream: ByteStream): AsyncIterable<Uint8Array> {
-  // A failure of either reaches the reader of the result; the callback has nothing to add.
+  // The reader of the result gets a failure of either stream; the callback has nothing to add.
   return pipeline(Readable.from(stream), createGunzip({ chunkSize: PIECE }), () => undefined);
 }
 

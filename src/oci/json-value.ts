@@ -3,7 +3,7 @@
  * we compose anew (manifests, indexes) out of parts that others wrote.
  */
 import type { Node } from 'jsonc-parser';
-import { childrenOf, parseJsonText, rawOf, stringOf, type JsonText } from '../oci/json-text.js';
+import { childrenOf, parseJsonText, rawOf, stringOf, type JsonText } from './json-text.js';
 
 /** A number as its digits stand in the document. */
 export interface JsonNumber {

@@ -1,0 +1,69 @@
+/**
+ * Which images belong together: the two halves of a conversion, and an image with the one that it was made from. The digests
+ * that manifests record decide; platforms decide where none is recorded, or where it leads nowhere.
+ */
+import type { Image } from './image.js';
+import { type Half, isIsolated, recordedSource } from './kinds.js';
+
+export interface PairableImage extends Image {
+  /** Normal form, from the entry, else from the config. */
+  readonly platformName: string;
+}
+
+/** Halves that were made from one image. Either may be missing, and a broken index may hold several of a kind. */
+export type HalvesOf<T> = Readonly<Record<Half, readonly T[]>> & { readonly platform: string };
+
+/**
+ * The digest that the image's manifest has in the source of its conversion. An OCI image is its own source, unless an empty
+ * layer was put below it; a Nydus image must say it.
+ */
+export function sourceDigestOf({ kind, manifest }: Image): string | undefined {
+  const { digest } = recordedSource(manifest.value);
+  if (kind === 'nydus') return digest;
+  return (isIsolated(manifest.value) ? digest : undefined) ?? manifest.descriptor.digest;
+}
+
+/** In order of their first images. */
+export function groupHalves<T extends PairableImage>(images: readonly T[]): readonly HalvesOf<T>[] {
+  const platforms = new Map<string, T[]>();
+  for (const image of images) {
+    const known = platforms.get(image.platformName);
+    if (known === undefined) platforms.set(image.platformName, [image]);
+    else known.push(image);
+  }
+  return [...platforms].flatMap(([platform, ofPlatform]) => splitBySource(platform, ofPlatform));
+}
+
+/** Several OCI images of one platform are several groups; each takes the Nydus images that name it as their source. */
+function splitBySource<T extends PairableImage>(
+  platform: string,
+  images: readonly T[],
+): readonly HalvesOf<T>[] {
+  const sources = new Map<string | undefined, { platform: string; oci: T[]; nydus: T[] }>();
+  for (const image of images.filter(({ kind }) => kind === 'oci')) {
+    const digest = sourceDigestOf(image);
+    const known = sources.get(digest);
+    if (known === undefined) sources.set(digest, { platform, oci: [image], nydus: [] });
+    else known.oci.push(image);
+  }
+  const [first = { platform, oci: [], nydus: [] }] = sources.values();
+  for (const image of images.filter(({ kind }) => kind === 'nydus'))
+    (sources.get(sourceDigestOf(image)) ?? first).nydus.push(image);
+  return sources.size === 0 ? [first] : [...sources.values()];
+}
+
+/** The image among `sources` that these halves were made from; of a merged source its OCI half. */
+export function sourceOf<T extends PairableImage>(
+  { platform, oci, nydus }: HalvesOf<PairableImage>,
+  sources: readonly T[],
+): T | undefined {
+  const digests = new Set([...oci, ...nydus].map(sourceDigestOf).filter((digest) => digest !== undefined));
+  const named = sources.filter((source) => digests.has(sourceDigestOf(source) ?? ''));
+  const same = sources.filter(({ platformName }) => platformName === platform);
+  const best = named.filter((source) => same.includes(source));
+  for (const candidates of [best, named, same]) {
+    const found = candidates.find(({ kind }) => kind === 'oci') ?? candidates[0];
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
