@@ -269,7 +269,12 @@ async function observe(
     await convertImage(
       source,
       target,
-      { mergePlatform: true, workDir, sourceLocation: parseLocation('example.com/library/app:1'), threads: 1 },
+      {
+        mergePlatform: true,
+        workDir,
+        sourceLocation: parseLocation('example.com/library/app:1'),
+        threads: 1,
+      },
       { reporter: { emit } },
     );
   } catch (thrown) {
