@@ -43,7 +43,7 @@ export const MODULES: readonly Module[] = [
   module(
     'image',
     'everything that a reference leads to, and how it belongs together: the one model of all verbs',
-    ['registry', 'io', 'reporter', ...BASE, 'remedy'],
+    ['registry', 'io', 'reporter', ...BASE],
     ['tar-stream'],
   ),
   module('look', 'lists and reads inside an image', CONTENT),

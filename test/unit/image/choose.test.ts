@@ -7,7 +7,7 @@ import type { ByteStream } from '../../../src/io/streams.js';
 import type { Descriptor } from '../../../src/oci/descriptor.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
 import { parsePlatform } from '../../../src/oci/platform.js';
-import { MemoryStore, putMerged, putSource } from '../check/memory-store.js';
+import { MemoryStore, putMerged, putSource } from '../../support/registries/memory-store.js';
 
 class CountingStore extends MemoryStore {
   readonly fetched: string[] = [];
@@ -36,10 +36,9 @@ test('of a merged index the Nydus half is taken, and only its manifest is fetche
 });
 
 test('a platform that is not there is refused with those that are', async () => {
-  await assert.rejects(
-    kindChosen(merged(), { platform: parsePlatform('linux/arm64') }),
-    (error) => error instanceof UsageError && error.hint === 'say which one with --platform: linux/amd64',
-  );
+  await assert.rejects(kindChosen(merged(), { platform: parsePlatform('linux/arm64') }), {
+    remedy: { kind: 'choose-platform', available: ['linux/amd64'] },
+  });
 });
 
 test('a single image is held against the platform of its config', async () => {

@@ -6,7 +6,7 @@ import type { Loaded } from '../../../src/image/loaded.js';
 import { loadReference, readReference, type ReferenceTree } from '../../../src/image/reference-tree.js';
 import { parseDigest, sha256 } from '../../../src/oci/digest.js';
 import { type IndexCase, indexCases } from '../../support/images/index-cases.js';
-import { MemoryStore } from '../check/memory-store.js';
+import { MemoryStore } from '../../support/registries/memory-store.js';
 
 function storeOf({ repository }: IndexCase): MemoryStore {
   const store = new MemoryStore();

@@ -5,7 +5,7 @@ import { groupHalves, type PairableImage, sourceOf } from '../../../src/image/pa
 import { type Digest, sha256 } from '../../../src/oci/digest.js';
 import { parseManifest, toDocument } from '../../../src/oci/manifest.js';
 import { ANNOTATION, MEDIA } from '../../../src/oci/media-types.js';
-import { MemoryStore } from '../check/memory-store.js';
+import { MemoryStore } from '../../support/registries/memory-store.js';
 
 const store = new MemoryStore();
 
