@@ -35,7 +35,7 @@ export async function attempt<T>(
 }
 
 /** The finding that an error amounts to; throws the error when it is not about content. */
-function faultOf(cause: unknown, where: Place, invalid: FindingId): Finding {
+export function faultOf(cause: unknown, where: Place, invalid: FindingId): Finding {
   if (cause instanceof ContentMismatchError) {
     return finding('CONTENT-DIGEST', where, {
       message: cause.message,

@@ -41,16 +41,16 @@ export function isMarkedNydus(entry: Markable): boolean {
 }
 
 /** BuildKit lists attestations beside images, for a platform that does not exist or with an annotation. */
-export function isAttestationEntry({ platform, annotations }: Descriptor): boolean {
+function isAttestationEntry({ platform, annotations }: Descriptor): boolean {
   return isUnknownPlatform(platform) || annotations?.[ANNOTATION.dockerReferenceType] !== undefined;
 }
 
-export function isNestedIndex({ mediaType }: Descriptor): boolean {
+function isNestedIndex({ mediaType }: Descriptor): boolean {
   return isIndexType(mediaType);
 }
 
 /** Docker's schema 1 counts as foreign, too: nothing here reads it. */
-export function isForeignEntry({ mediaType }: Descriptor): boolean {
+function isForeignEntry({ mediaType }: Descriptor): boolean {
   return !isManifestType(mediaType);
 }
 
