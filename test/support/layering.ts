@@ -53,7 +53,7 @@ export const MODULES: readonly Module[] = [
     'cli',
     'the command line: the only module that knows flags, the environment and the terminal',
     EVERYTHING,
-    ['commander', 'ora', 'chalk'],
+    ['commander', 'ora', 'chalk', 'string-width'],
   ),
   module('index', 'the surface of the library', EVERYTHING),
 ];

@@ -9,7 +9,8 @@ import { addFlags, addHelpFlag, type Flag } from '../flags/flags.js';
 import { pathJson } from '../text/look.js';
 import { Looking, LOCATIONS, LOOK_FLAGS, OUTPUT } from './look.js';
 import { depthOf } from './tree.js';
-import { formatBytes, table } from '../text/units.js';
+import { table } from '../text/columns.js';
+import { formatBytes } from '../text/units.js';
 
 const COUNTING = 'Counting:';
 

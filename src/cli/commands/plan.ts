@@ -10,7 +10,8 @@ import { addFlags, addHelpFlag, type Flag, readFlags } from '../flags/flags.js';
 import { logSettings } from '../log.js';
 import { type ConvertRequest, convertRequest } from '../flags/options.js';
 import { withAdvice } from '../text/remedies.js';
-import { formatBytes, formatMs, plural, table } from '../text/units.js';
+import { table } from '../text/columns.js';
+import { formatBytes, formatMs, plural } from '../text/units.js';
 
 const JSON_FLAG: Flag = { name: 'json', type: 'boolean', group: OUTPUT, help: 'print the plan as JSON' };
 export const PLAN_FLAGS: readonly Flag[] = [...CONVERT_FLAGS, JSON_FLAG, ...LATER_FLAGS];

@@ -9,7 +9,8 @@ import type { CliContext } from '../context.js';
 import { addFlags, addHelpFlag, type Flag } from '../flags/flags.js';
 import { entryJson, LinkCounts, rawJson } from '../text/look.js';
 import { Looking, LOCATIONS, LOOK_FLAGS, OUTPUT } from './look.js';
-import { formatBytes, table } from '../text/units.js';
+import { table } from '../text/columns.js';
+import { formatBytes } from '../text/units.js';
 
 export const STAT_FLAGS: readonly Flag[] = [
   {

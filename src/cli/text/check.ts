@@ -14,7 +14,8 @@ import {
   pickText,
   placeText,
 } from '../report/model.js';
-import { formatBytes, plural, table } from './units.js';
+import { table, wrapped } from './columns.js';
+import { formatBytes, plural } from './units.js';
 
 /** Findings of one kind and platform that are shown; the rest is counted. */
 const SHOWN = 50;
@@ -148,21 +149,4 @@ function clientTable({ platform, clients }: PlatformClients, chalk: ChalkInstanc
       return `  ${row.slice(0, row.length - words.length)}${paint[outcome](words)}`;
     }),
   ];
-}
-
-/** Lines of words, `indent` blanks before each and two more from the second on. */
-function wrapped(text: string, columns: number, indent: number): string[] {
-  const lines: string[] = [];
-  let line = ' '.repeat(indent);
-  let empty = true;
-  for (const word of text.split(' ')) {
-    if (!empty && line.length + 1 + word.length > columns) {
-      lines.push(line);
-      line = ' '.repeat(indent + 2);
-      empty = true;
-    }
-    line += empty ? word : ` ${word}`;
-    empty = false;
-  }
-  return [...lines, line];
 }

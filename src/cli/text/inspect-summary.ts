@@ -1,7 +1,8 @@
 /** The summary of an image for people and for programs. */
 import { digestHex, type Digest } from '../../oci/digest.js';
 import type { BootstrapSummary, ImageSummary, LayerSummary, ReferenceSummary } from '../../look/summary.js';
-import { formatBytes, plural, table } from './units.js';
+import { table } from './columns.js';
+import { formatBytes, plural } from './units.js';
 
 export function* summaryLines(summary: ReferenceSummary): Generator<string> {
   const { location, root, isIndex, images, foreign } = summary;

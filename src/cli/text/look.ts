@@ -6,7 +6,7 @@ import { showPath } from '../../look/lookup.js';
 import { walk } from '../../rafs-builder/index.js';
 import type { Inode, TreeNode } from '../../rafs-builder/model/tree.js';
 import type { CliContext } from '../context.js';
-import { table } from './units.js';
+import { table, textWidth } from './columns.js';
 
 /** A name as it is to be shown. */
 export interface ShownEntry {
@@ -103,13 +103,14 @@ function sizeText({ inode, children }: TreeNode): string {
   }
 }
 
-/** Down, then across, as many columns as `width` characters hold. */
+/** Names down, then across, in as many columns as fit into `width` terminal cells. */
 export function* inColumns(
   entries: readonly ShownEntry[],
   width: number,
   colours: NameColours,
 ): Generator<string> {
-  const cell = Math.max(0, ...entries.map(({ name }) => name.length)) + 2;
+  const widths = entries.map(({ name }) => textWidth(name));
+  const cell = widths.reduce((widest, each) => Math.max(widest, each), 0) + 2;
   const columns = Math.max(1, Math.floor((width + 2) / cell));
   const height = Math.ceil(entries.length / columns);
   for (let row = 0; row < height; row++) {
@@ -118,7 +119,7 @@ export function* inColumns(
       const entry = entries[i];
       if (entry === undefined) continue;
       const last = i + height >= entries.length;
-      cells.push(colours(entry.name, entry.node.inode) + (last ? '' : ' '.repeat(cell - entry.name.length)));
+      cells.push(colours(entry.name, entry.node.inode) + (last ? '' : ' '.repeat(cell - (widths[i] ?? 0))));
     }
     yield cells.join('');
   }

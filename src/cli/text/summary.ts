@@ -2,7 +2,8 @@
 import type { ConvertResult } from '../../convert/convert.js';
 import type { ConvertedImage } from '../../convert/image.js';
 import { digestHex } from '../../oci/digest.js';
-import { formatBytes, formatMs, plural, table } from './units.js';
+import { table } from './columns.js';
+import { formatBytes, formatMs, plural } from './units.js';
 
 export function convertSummary(result: ConvertResult): string {
   const images = result.images.flatMap((image) => [...imageTable(image), '']);

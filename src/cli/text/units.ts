@@ -40,18 +40,3 @@ export function parseRate(name: string, text: string): number {
 export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
-
-/** Columns as wide as their widest cell; the first one flush left, numbers flush right. Lines without trailing blanks. */
-export function table(
-  rows: readonly (readonly string[])[],
-  leftColumns: ReadonlySet<number>,
-): readonly string[] {
-  const widths: number[] = [];
-  for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)));
-  return rows.map((row) =>
-    row
-      .map((cell, i) => (leftColumns.has(i) ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
-      .join('  ')
-      .trimEnd(),
-  );
-}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UsageError } from '../../../../src/errors.js';
-import { formatBytes, formatMs, parseRate, plural, table } from '../../../../src/cli/text/units.js';
+import { formatBytes, formatMs, parseRate, plural } from '../../../../src/cli/text/units.js';
 
 test('bytes have three digits', () => {
   const cases: readonly (readonly [number, string])[] = [
@@ -23,19 +23,6 @@ test('bytes have three digits', () => {
 test('times and counts read as people say them', () => {
   assert.deepEqual([formatMs(12), formatMs(8340), formatMs(125_000)], ['12 ms', '8.3 s', '2 min 5 s']);
   assert.deepEqual([plural(1, 'layer'), plural(2, 'layer')], ['1 layer', '2 layers']);
-});
-
-test('tables align text left and numbers right', () => {
-  assert.deepEqual(
-    table(
-      [
-        ['a', '1', 'x'],
-        ['bcd', '100', ''],
-      ],
-      new Set([0, 2]),
-    ),
-    ['a      1  x', 'bcd  100'],
-  );
 });
 
 test('a rate is bytes a second, decimal unless it says otherwise', () => {
