@@ -46,6 +46,7 @@ export interface NativeLayerPacker {
   write(bytes: Buffer): Outcome<boolean>;
   room(): Promise<Outcome<undefined>>;
   finish(): Promise<Outcome<NativePackedLayer>>;
+  grown(size: number): Promise<Outcome<{ readonly size: number; readonly complete: boolean }>>;
   seal(): Promise<Outcome<NativeSealedBlob>>;
   abort(): void;
 }

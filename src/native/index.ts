@@ -74,6 +74,11 @@ interface LayerFeed {
 }
 
 export interface LayerPacker extends LayerFeed {
+  /**
+   * Settles when more than `size` bytes of the blob are in its file, or all of them; rejects when the layer fails or is aborted.
+   * Any number of calls may wait at the same time; none of them occupies a thread.
+   */
+  grown(size: number): Promise<{ readonly size: number; readonly complete: boolean }>;
   /** The layer has ended. Settles when all of its data is in the blob file. */
   finish(): Promise<PackedLayer>;
   /**
@@ -234,6 +239,10 @@ class NativeFeed {
 }
 
 class NativePacker extends NativeFeed implements LayerPacker {
+  async grown(size: number): ReturnType<LayerPacker['grown']> {
+    return unwrap(await this.native.grown(size));
+  }
+
   async finish(): Promise<PackedLayer> {
     return packedLayer(unwrap(await this.native.finish()));
   }

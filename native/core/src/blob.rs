@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::digest::{Digest, Sha256Stream};
 use crate::error::{Error, Result};
+use crate::growth::Growth;
 use crate::table::ChunkRecords;
 use crate::unit::Finished;
 
@@ -14,6 +15,8 @@ use crate::unit::Finished;
 pub struct Spool {
     path: PathBuf,
     state: AtomicU8,
+    /// For callers that send the file while it grows.
+    pub growth: Growth,
 }
 
 /// What is to become of the file; both ends are final.
@@ -26,7 +29,8 @@ impl Spool {
     pub fn create(path: &Path) -> Result<(Self, Blob)> {
         let file = OpenOptions::new().write(true).create_new(true).open(path);
         let file = file.map_err(|source| Error::io("create", path, source))?;
-        let spool = Self { path: path.to_path_buf(), state: AtomicU8::new(TEMPORARY) };
+        let spool =
+            Self { path: path.to_path_buf(), state: AtomicU8::new(TEMPORARY), growth: Growth::default() };
         Ok((spool, Blob { file, digest: Sha256Stream::default(), records: ChunkRecords::default() }))
     }
 
@@ -73,10 +77,12 @@ impl Blob {
         for chunk in &unit.chunks {
             self.records.push(&chunk.print, chunk.size, chunk.compressed)?;
         }
-        self.append_tail(spool, unit.stored_bytes())
+        self.append_tail(spool, unit.stored_bytes())?;
+        spool.growth.reach(self.size());
+        Ok(())
     }
 
-    /// Appends what is not chunk data.
+    /// Appends what is not chunk data. Its growth is not announced: the end of the blob follows at once, in many small pieces.
     pub fn append_tail(&mut self, spool: &Spool, bytes: &[u8]) -> Result<()> {
         self.digest.update(bytes);
         self.file.write_all(bytes).map_err(|source| Error::io("write", &spool.path, source))

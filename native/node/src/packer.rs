@@ -7,7 +7,7 @@ use napi_derive::napi;
 use nydus_core::compress::Compression;
 use nydus_core::digest::hex;
 use nydus_core::pipeline::{self, Dedup, PackOptions};
-use nydus_core::{Error, Result};
+use nydus_core::{Error, Grown, Result};
 
 use crate::outcome::{Outcome, promise};
 
@@ -134,6 +134,15 @@ pub struct NativeSealedBlob {
     pub blob_meta: Buffer,
 }
 
+/// How far a blob file is.
+#[napi(object)]
+pub struct NativeGrowth {
+    /// Bytes that are in the file.
+    pub size: i64,
+    /// The blob is sealed: no more bytes come.
+    pub complete: bool,
+}
+
 /// The threads of one kind, added up; seconds.
 #[napi(object)]
 #[allow(missing_docs)] // Field for field what `meter::StageTimes` says.
@@ -233,6 +242,20 @@ impl LayerPacker {
     pub fn finish<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let (reply, promise) = promise::<NativePackedLayer>(env)?;
         self.0.finish(Box::new(move |result| reply(result.map(Into::into))));
+        Ok(promise)
+    }
+
+    /// Settles when more than `size` bytes are in the blob file, or all of them.
+    #[napi(catch_unwind)]
+    pub fn grown<'env>(&self, env: &'env Env, size: i64) -> napi::Result<Object<'env>> {
+        let (reply, promise) = promise::<NativeGrowth>(env)?;
+        let size = u64::try_from(size).unwrap_or(0);
+        self.0.on_growth(
+            size,
+            Box::new(move |result| {
+                reply(result.map(|Grown { size, complete }| NativeGrowth { size: number(size), complete }));
+            }),
+        );
         Ok(promise)
     }
 

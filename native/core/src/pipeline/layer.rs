@@ -13,6 +13,7 @@ use crate::decide::{Counts, Decider, Ticket};
 use crate::digest::Digest;
 use crate::ending::{Ending, Reply};
 use crate::error::{Error, Result};
+use crate::growth::Grown;
 use crate::meter::Meter;
 use crate::pool::{Buffers, Pool, guarded, spawn};
 use crate::queue::{Budget, ByteQueue, Input};
@@ -187,10 +188,11 @@ impl Layer {
             let packed = lock(&self.packed).take();
             drop(packed);
             if let Some((sealing, number)) = self.sealing.get() {
-                sealing.end(*number, told);
+                sealing.end(*number, told.duplicate());
             }
             if let Some(spool) = &self.spool {
                 spool.remove();
+                spool.growth.fail(told);
             }
         });
     }
@@ -221,6 +223,7 @@ impl Layer {
         let settings = self.options.settings();
         let mut sealed = rafs::seal((&mut blob, spool), *number, *tree, &chunks, &lower, settings)?;
         spool.keep()?;
+        spool.growth.complete(blob.size());
         let blob_meta = std::mem::take(&mut sealed.blob_meta);
         let done = SealedBlob { digest: blob.digest_with(&[]), size: blob.size(), blob_meta };
         sealing.seal(sealed);
@@ -263,6 +266,14 @@ impl LayerPacker {
         self.layer.input.on_room(Box::new(move |result| {
             reply(result.map_err(|error| layer.ending.explain(error)));
         }));
+    }
+
+    /// Calls back when more than `size` bytes are in the blob file, when the blob is complete, or when the layer has failed.
+    pub fn on_growth(&self, size: u64, reply: Reply<Grown>) {
+        match self.layer.spool() {
+            Ok(spool) => spool.growth.on_more_than(size, reply),
+            Err(error) => reply(Err(error)),
+        }
     }
 
     /// The layer has ended; calls back when all of its data is in the blob file, or when it has failed.

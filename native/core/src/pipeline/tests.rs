@@ -8,8 +8,10 @@ use proptest::prelude::*;
 
 use super::stages::Fault;
 use super::{Dedup, ImagePacker, LayerPacker, PackOptions, PackedLayer};
+use crate::compress::Compression;
 use crate::digest::sha256;
 use crate::error::{Error, Result};
+use crate::growth::Grown;
 
 /// Far more than any of these takes, and far less than a person waits.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -151,6 +153,48 @@ fn aborting_answers_everyone_and_removes_the_file() {
     pack(&first, &tar).unwrap();
     drop(first);
     gone(&bench.blob(0));
+}
+
+fn growth(layer: &LayerPacker, size: u64) -> Receiver<Result<Grown>> {
+    asked(|reply| layer.on_growth(size, reply))
+}
+
+#[test]
+fn a_blob_can_be_read_as_far_as_its_growth_is_announced() {
+    let options = PackOptions { compression: Compression::None, ..PackOptions::default() };
+    let bench = Bench::new(options);
+    let layer = bench.open(0);
+    let mut grown = growth(&layer, 0);
+    pack(&layer, &tar_of(&[("a", &noise(5, 3 << 20))])).unwrap();
+    let mut sealed = None;
+    let mut sizes = Vec::new();
+    let blob = loop {
+        let Grown { size, complete } = grown.recv_timeout(PATIENCE).unwrap().unwrap();
+        assert!(std::fs::metadata(bench.blob(0)).unwrap().len() >= size);
+        sizes.push(size);
+        if complete {
+            break sealed.map(|sealed: Receiver<Result<_>>| sealed.recv_timeout(PATIENCE).unwrap().unwrap());
+        }
+        // All chunk data is announced before the blob is sealed.
+        if size == 3 << 20 {
+            sealed = Some(asked(|reply| layer.seal(reply)));
+        }
+        grown = growth(&layer, size);
+    };
+    assert!(sizes.is_sorted_by(|a, b| a < b), "{sizes:?}");
+    assert_eq!(sizes.last().copied(), blob.map(|blob| blob.size));
+}
+
+#[test]
+fn a_caller_that_waits_for_growth_is_answered_when_the_layer_fails_or_is_aborted() {
+    let bench = Bench::new(PackOptions::default());
+    let (damaged, unwanted) = (bench.open(0), bench.open(1));
+    let waiting = [growth(&damaged, 0), growth(&unwanted, 0)];
+    pack(&damaged, &[1; 5000]).unwrap_err();
+    drop(unwanted);
+    let codes = waiting.map(|grown| grown.recv_timeout(PATIENCE).unwrap().unwrap_err().code());
+    assert_eq!(codes, ["FORMAT", "ABORTED"]);
+    assert_eq!(growth(&damaged, 0).recv_timeout(PATIENCE).unwrap().unwrap_err().code(), "FORMAT");
 }
 
 #[test]
