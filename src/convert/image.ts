@@ -10,7 +10,6 @@ import { MEDIA } from '../oci/media-types.js';
 import { formatPlatform } from '../oci/platform.js';
 import type { PushOutcome } from '../registry/stores/store.js';
 import type { PackStats } from '../reporter.js';
-import { EarlyPushes } from './early.js';
 import {
   convertLayer,
   type ConvertedLayer,
@@ -136,9 +135,6 @@ async function convertLayers(
     packer,
     uploads,
     copying,
-    early: new EarlyPushes(target, options, (layer, done, total) => {
-      uploads.call.reporter?.emit({ type: 'layer.progress', platform, layer, stage: 'push', done, total });
-    }),
     platform,
     layerCount: layers.length,
     blobPath: (layer) => join(scratch.path, `${index}-${layer}.blob`),

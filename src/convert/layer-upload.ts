@@ -1,51 +1,99 @@
 /**
- * Which blobs go out while they are still being made. A blob that the target has already would be sent for nothing then, since
- * only its end tells what it is: so it waits for its end where the note of an earlier run says that it may be there.
+ * The upload of one layer's blob. It begins while the packer still writes the blob, if the target takes such uploads and the blob
+ * is large. A blob that the target has already would then be sent in vain, because its digest is known only at its end: where the
+ * note of an earlier run says that the blob may exist, the upload waits for the end.
  */
 import { InterruptedError } from '../errors.js';
-import { type GrowingContent, GrowingFile } from '../io/growing-file.js';
+import type { GrowingContent, GrowingFile } from '../io/growing.js';
 import type { ReplayableContent } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import { type EarlyPush, type ImageTarget, type PushOutcome, takesEarly } from '../registry/stores/store.js';
+import {
+  type GrowingPush,
+  type GrowingSink,
+  type ImageTarget,
+  type PushOutcome,
+  takesGrowing,
+} from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
-import type { ConvertOptions } from './options.js';
-import { SentNote } from './sent-note.js';
+import type { UploadNote } from './upload-note.js';
 
-/** Bytes: a smaller blob is sent in one go when it is finished, and needs no note. */
-const EARLY_BYTES = 4 * 1024 * 1024;
+/** Bytes: a smaller blob is sent in one request when it is complete, and needs no note. */
+const MIN_GROWING_BYTES = 4 * 1024 * 1024;
 
-/** Told how much of a layer's blob has been read for sending, of how much as far as is known. */
-type OnProgress = (layer: number, done: number, total: number) => void;
+/** Called as the growing blob is read for upload. `total` is what the packer has written so far. */
+type OnProgress = (done: number, total: number) => void;
 
-/** Of one image. */
-export class EarlyPushes {
+export class LayerUpload {
   readonly #target: ImageTarget;
-  readonly #options: ConvertOptions;
+  readonly #blob: GrowingFile;
+  readonly #note: UploadNote | undefined;
   readonly #onProgress: OnProgress;
+  readonly #stop = new AbortController();
+  readonly #deciding: Promise<void>;
+  #growing: GrowingPush | undefined;
+  #noted: Promise<void> | undefined;
 
-  constructor(target: ImageTarget, options: ConvertOptions, onProgress: OnProgress) {
+  /** Takes over `blob`, which the packer has begun to write: call `close` in any case. */
+  constructor(
+    target: ImageTarget,
+    blob: GrowingFile,
+    note: UploadNote,
+    call: CallOptions,
+    onProgress: OnProgress,
+  ) {
     this.#target = target;
-    this.#options = options;
+    this.#blob = blob;
     this.#onProgress = onProgress;
+    if (!takesGrowing(target)) {
+      this.#deciding = Promise.resolve();
+      return;
+    }
+    this.#note = note;
+    const { signal } = this.#stop;
+    this.#deciding = this.#decide(target, note, call, {
+      ...call,
+      signal: call.signal === undefined ? signal : AbortSignal.any([call.signal, signal]),
+    });
   }
 
-  /** Follows the file of a source layer's blob as it grows, and begins to send it when that is worth it. `close` it in any case. */
-  watch(layer: number, source: Descriptor, path: string, call: CallOptions): EarlyBlob {
-    const target = this.#target;
-    if (!takesEarly(target)) return new EarlyBlob(path, target, undefined, call);
-    return new EarlyBlob(
-      path,
-      target,
-      {
-        note: new SentNote(target, source.digest, this.#options),
-        begin: (content) => target.pushEarly(observed(content, layer, this.#onProgress), call),
-      },
-      call,
-    );
+  /** Brings the complete blob, or what the target does not have of it, into the target. */
+  async finish(descriptor: Descriptor, content: ReplayableContent, call: CallOptions): Promise<PushOutcome> {
+    await this.#deciding;
+    if (descriptor.size >= MIN_GROWING_BYTES) this.#noted ??= this.#note?.place(call);
+    await this.#noted;
+    return this.#growing === undefined
+      ? this.#target.push(descriptor, content, call)
+      : this.#growing.finish(descriptor, content, call);
+  }
+
+  /** Gives up what is not finished. */
+  close(): void {
+    this.#stop.abort(new InterruptedError('the blob is not sent any further'));
+    this.#growing?.cancel();
+    void this.#blob[Symbol.asyncDispose]();
+  }
+
+  /** Begins to send the growing blob if that saves time. `call` is that of the push, `own` also ends with `close`. */
+  async #decide(
+    target: GrowingSink,
+    note: UploadNote,
+    call: CallOptions,
+    own: CallOptions & { readonly signal: AbortSignal },
+  ): Promise<void> {
+    try {
+      const { complete } = await this.#blob.moreThan(MIN_GROWING_BYTES - 1, own.signal);
+      if (complete || (await note.exists(own))) return;
+      // The packer may have finished while the target answered: an ordinary push asks whether the blob exists, and sends less.
+      if ((await this.#blob.moreThan(0, own.signal)).complete) return;
+      this.#growing = target.pushGrowing(observed(this.#blob, this.#onProgress), call);
+      this.#noted = note.place(own);
+    } catch {
+      // The layer has failed, the upload was given up, or the target does not answer: then nothing is sent before the end.
+    }
   }
 }
 
-function observed(content: GrowingContent, layer: number, report: OnProgress): GrowingContent {
+function observed(content: GrowingContent, onProgress: OnProgress): GrowingContent {
   let total = 0;
   return {
     moreThan: async (size, signal) => {
@@ -58,75 +106,8 @@ function observed(content: GrowingContent, layer: number, report: OnProgress): G
       for await (const bytes of content.read(range, signal)) {
         done += bytes.length;
         yield bytes;
-        report(layer, done, total);
+        onProgress(done, total);
       }
     },
   };
-}
-
-/** How a target takes a blob before its end. */
-interface EarlyWay {
-  readonly note: SentNote;
-  readonly begin: (content: GrowingContent) => EarlyPush | undefined;
-}
-
-export class EarlyBlob {
-  readonly #target: ImageTarget;
-  readonly #file: GrowingFile;
-  readonly #way: EarlyWay | undefined;
-  readonly #stop = new AbortController();
-  readonly #watching: Promise<void>;
-  #isComplete = false;
-  #early: EarlyPush | undefined;
-  /** The note on its way, while the blob is. */
-  #noted: Promise<void> | undefined;
-
-  /** Without a way it is sent when it is finished. */
-  constructor(path: string, target: ImageTarget, way: EarlyWay | undefined, call: CallOptions) {
-    this.#target = target;
-    this.#file = new GrowingFile(path);
-    this.#way = way;
-    const { signal } = this.#stop;
-    const own = {
-      ...call,
-      signal: call.signal === undefined ? signal : AbortSignal.any([call.signal, signal]),
-    };
-    this.#watching = way === undefined ? Promise.resolve() : this.#watch(way, own);
-  }
-
-  /** The blob's file now has all its bytes. */
-  complete(size: number): void {
-    this.#isComplete = true;
-    this.#file.complete(size);
-  }
-
-  /** Brings the blob, which is complete, into the target. */
-  async push(descriptor: Descriptor, content: ReplayableContent, call: CallOptions): Promise<PushOutcome> {
-    await this.#watching;
-    if (descriptor.size >= EARLY_BYTES) this.#noted ??= this.#way?.note.place(call);
-    await this.#noted;
-    return this.#early === undefined
-      ? this.#target.push(descriptor, content, call)
-      : this.#early.finish(descriptor, content, call);
-  }
-
-  close(): void {
-    this.#stop.abort(new InterruptedError('the blob is not sent early after all'));
-    this.#early?.cancel();
-    void this.#file[Symbol.asyncDispose]();
-  }
-
-  async #watch(
-    { note, begin }: EarlyWay,
-    call: CallOptions & { readonly signal: AbortSignal },
-  ): Promise<void> {
-    try {
-      const { isComplete } = await this.#file.moreThan(EARLY_BYTES - 1, call.signal);
-      if (isComplete || (await note.isThere(call)) || this.#isComplete || call.signal.aborted) return;
-      this.#early = begin(this.#file);
-      this.#noted = note.place(call);
-    } catch {
-      // Given up, or the file is gone, or the target does not answer: then nothing is sent early.
-    }
-  }
 }

@@ -2,12 +2,12 @@
  * One source layer: fetched and verified, packed by the addon, its blob sealed and on its way to the target. Where the
  * target also gets the source layer (merged indexes), the bytes of the one download go there as well.
  */
-import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { ContentMismatchError, FormatError, UnsupportedError } from '../errors.js';
 import type { ByteBudget } from '../io/byte-budget.js';
+import { readFileRange } from '../io/file-range.js';
+import { GrowingFile } from '../io/growing.js';
 import { counted, type ByteStream, type ReplayableContent } from '../io/streams.js';
-import { localIoError } from '../io/scratch.js';
 import { shareContent } from '../io/tee.js';
 import type { ImagePacker, LayerPacker, PackedLayer, SealedBlob } from '../native/index.js';
 import type { DiffId } from '../oci/digest.js';
@@ -21,8 +21,9 @@ import {
   type PushOutcome,
 } from '../registry/stores/store.js';
 import type { CallOptions, PackStats, Stage } from '../reporter.js';
-import type { EarlyBlob, EarlyPushes } from './early.js';
+import { LayerUpload } from './layer-upload.js';
 import type { ConvertOptions } from './options.js';
+import { UploadNote } from './upload-note.js';
 import type { Uploads } from './uploads.js';
 
 /** What the layers of one image share. */
@@ -32,7 +33,6 @@ export interface LayerContext {
   readonly options: ConvertOptions;
   readonly packer: ImagePacker;
   readonly uploads: Uploads;
-  readonly early: EarlyPushes;
   /** See `Run`. */
   readonly copying: ByteBudget;
   readonly platform: string;
@@ -87,7 +87,7 @@ export async function convertLayer(
     packer.abort();
   };
   call.signal?.addEventListener('abort', abort, { once: true });
-  const early = context.early.watch(number, descriptor, context.blobPath(number), call);
+  const upload = beginUpload(context, job, packer, call);
   try {
     await feed(context, job, packer, call);
     const packed = await packer.finish();
@@ -97,12 +97,12 @@ export async function convertLayer(
     }
     const sealed = await packer.seal();
     const stats = { ...packed.stats, blobBytes: sealed.size };
-    const pushed = pushBlob(context, number, sealed, early, stats, call);
+    const pushed = pushBlob(context, number, sealed, upload, stats, call);
     return { number, sealed, stats, pushed };
   } catch (error) {
     packer.abort();
-    early.close();
-    // Wrong bytes may make no sense before their end, and with it their digest, is reached.
+    upload.close();
+    // Wrong bytes may fail to parse before their digest can show that they are wrong.
     if (error instanceof FormatError && isMirrored(context.source))
       context.source.distrust(descriptor, error.message, call);
     throw error;
@@ -111,12 +111,26 @@ export async function convertLayer(
   }
 }
 
-/** Starts the upload of a sealed blob; its file goes when it is there. */
+function beginUpload(
+  context: LayerContext,
+  { number, descriptor }: LayerJob,
+  packer: LayerPacker,
+  call: CallOptions,
+): LayerUpload {
+  const { target, options } = context;
+  const blob = new GrowingFile(context.blobPath(number), (size) => packer.grown(size));
+  const note = new UploadNote(target, descriptor.digest, options);
+  return new LayerUpload(target, blob, note, call, (done, total) => {
+    progress(context, number, 'push', done, total, call);
+  });
+}
+
+/** Finishes the upload of a sealed blob, and removes its file when the target has it. */
 function pushBlob(
   context: LayerContext,
   layer: number,
   { digest, size }: SealedBlob,
-  early: EarlyBlob,
+  upload: LayerUpload,
   stats: PackStats,
   call: CallOptions,
 ): Promise<PushOutcome> {
@@ -124,24 +138,23 @@ function pushBlob(
   const content: ReplayableContent = {
     size,
     open: (range) =>
-      counted(fileBytes(path, range), (done) => {
+      counted(readFileRange(path, range), (done) => {
         progress(context, layer, 'push', (range?.start ?? 0) + done, size, call);
       }),
   };
   const { platform, uploads } = context;
   const descriptor = { mediaType: MEDIA.nydusBlob, digest, size };
-  early.complete(size);
-  const sending = uploads.push(descriptor, content, (own) => early.push(descriptor, content, own));
+  const sending = uploads.push(descriptor, content, (own) => upload.finish(descriptor, content, own));
   const pushed = sending.then(async (outcome) => {
     await rm(path, { force: true });
     call.reporter?.emit({ type: 'layer.done', platform, layer, stats, outcome });
     return outcome;
   });
-  // `settle` reports a failure. A blob that another layer sends is not finished here.
+  // `settle` reports a failure. `upload` is not finished when another layer sends the same blob.
   pushed
     .catch(() => undefined)
     .finally(() => {
-      early.close();
+      upload.close();
     });
   return pushed;
 }
@@ -224,22 +237,4 @@ function progress(
   call: CallOptions,
 ): void {
   call.reporter?.emit({ type: 'layer.progress', platform, layer, stage, done, total });
-}
-
-/** Large reads: the file goes to a socket, and each piece costs a turn of the event loop. */
-const READ_BYTES = 512 * 1024;
-
-async function* fileBytes(
-  path: string,
-  range: { readonly start: number; readonly end: number } | undefined,
-): ByteStream {
-  // `end` of streams is inclusive; an empty range has no such form.
-  if (range !== undefined && range.end <= range.start) return;
-  const part = range === undefined ? {} : { start: range.start, end: range.end - 1 };
-  try {
-    const stream = createReadStream(path, { highWaterMark: READ_BYTES, ...part });
-    for await (const bytes of stream) if (bytes instanceof Uint8Array) yield bytes;
-  } catch (cause) {
-    throw localIoError(`cannot read ${path}`, cause);
-  }
 }

@@ -1,7 +1,8 @@
 /**
- * What a fresh machine can ask the target before it sends a blob whose digest it does not know yet: has a blob of this layer
- * been here? A note, one small blob for each big one, whose content and with that its digest follow from the source layer and
- * the settings. It is placed before the blob gets its name: where the note is not, the blob is not.
+ * A note in the target that a blob of a source layer was sent there. A blob's digest is known only when the blob is complete, so a
+ * fresh machine cannot ask the target for the blob; it asks for the note. The note is a small blob whose content, and with it its
+ * digest, follows from the source layer and the settings. It is placed before its blob is named: where the note is missing, the
+ * blob is missing.
  */
 import { contentOf, type ReplayableContent } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
@@ -10,23 +11,24 @@ import type { ImageTarget } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import type { ConvertOptions } from './options.js';
 
-/** Of the options, those that decide what a blob is made of. */
+/** The options that decide about a blob's bytes. */
 type BlobSettings = Pick<
   ConvertOptions,
   'fsVersion' | 'compressor' | 'compressionLevel' | 'chunkSize' | 'dedup'
 >;
 
-/** Blobs have no type in a registry, and nothing ever refers to this one. */
+/** A registry keeps blobs without a type, and no manifest refers to this one. */
 const MEDIA_TYPE = 'application/octet-stream';
 
-export class SentNote {
+export class UploadNote {
   readonly #target: ImageTarget;
   readonly #descriptor: Descriptor;
   readonly #content: ReplayableContent;
-  #isThere: Promise<boolean> | undefined;
+  #exists: Promise<boolean> | undefined;
 
   constructor(target: ImageTarget, layer: Digest, settings: BlobSettings) {
     const { fsVersion, compressor, compressionLevel, chunkSize, dedup } = settings;
+    // Notes of earlier versions count as well, so this text stays as it is.
     const bytes = Buffer.from(
       `nydusify: here is or was a blob made of layer ${layer}, ` +
         `or was about to be (v${fsVersion} ${compressor} ${compressionLevel} ${chunkSize} ${dedup})\n`,
@@ -36,18 +38,18 @@ export class SentNote {
     this.#content = contentOf(bytes);
   }
 
-  /** Whether an earlier run has placed it. Throws what the target throws. */
-  isThere(call: CallOptions): Promise<boolean> {
-    this.#isThere ??= this.#target.exists(this.#descriptor, call);
-    return this.#isThere;
+  /** True when an earlier run has placed the note. Throws what the target throws. */
+  exists(call: CallOptions): Promise<boolean> {
+    this.#exists ??= this.#target.exists(this.#descriptor, call);
+    return this.#exists;
   }
 
-  /** Places it, unless it is there. It only saves bytes of later runs: no failure of it is one of this run, so this never throws. */
+  /** Places the note unless it exists. Never throws, because a missing note only costs later runs some bytes. */
   async place(call: CallOptions): Promise<void> {
     try {
-      if (!(await this.isThere(call))) await this.#target.push(this.#descriptor, this.#content, call);
+      if (!(await this.exists(call))) await this.#target.push(this.#descriptor, this.#content, call);
     } catch {
-      // A target that takes no note says so about the blob, too, and there it counts.
+      // A target that refuses the note refuses the blob as well, and that failure is reported.
     }
   }
 }

@@ -10,11 +10,11 @@ import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { registryListener, type RegistryOptions, startRegistry } from '../../src/embedded-registry/server.js';
 import { AuthError, type NydusError, RegistryError } from '../../src/errors.js';
-import { GrowingFile } from '../../src/io/growing-file.js';
+import { GrowingBytes } from '../support/growing-bytes.js';
 import { contentOf } from '../../src/io/streams.js';
 import { anonymous, type CredentialStore, dockerCredentials } from '../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../src/registry/open.js';
-import { isMountable, takesEarly } from '../../src/registry/stores/store.js';
+import { isMountable, takesGrowing } from '../../src/registry/stores/store.js';
 import { selfSigned } from '../support/registries/certificate.js';
 import { needs } from '../support/needs.js';
 import { startDockerRegistry } from '../support/registries/real-registries.js';
@@ -79,21 +79,20 @@ test('docker-registry: an upload that is given up between two chunks leaves no b
   if (!needs(t, 'docker-registry')) return;
   await using registry = await startDockerRegistry();
   const uploads = join(registry.folder, 'storage/docker/registry/v2/repositories/app/_uploads');
-  const path = join(await tempFolder(t), 'blob');
-  await writeFile(path, noise(150_000, 3));
-  await using growing = new GrowingFile(path);
+  const growing = new GrowingBytes(noise(150_000, 3));
+  growing.grow(150_000);
   {
     await using target = openTarget(`${registry.host}/app:1`, { ...open, chunkSize: 100_000 });
-    assert.ok(takesEarly(target));
-    const early = target.pushEarly(growing);
-    // One chunk is there, the next one is not complete.
+    assert.ok(takesGrowing(target));
+    const push = target.pushGrowing(growing);
+    // The registry has one chunk, and the next one is not complete.
     let isSent = false;
     while (!isSent) {
       await sleep(100);
       const names = await readdir(uploads, { recursive: true }).catch(() => []);
       isSent = names.some((name) => name.endsWith('hashstates/sha256/100000'));
     }
-    early?.cancel();
+    push?.cancel();
   }
   const left = await readdir(uploads, { recursive: true });
   assert.deepEqual(

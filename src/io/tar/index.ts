@@ -2,10 +2,10 @@
  * Where the members of an uncompressed tar lie, so that they are read in place. Only for archives of images, whose members are
  * files with plain names; source layers are read by the addon. POSIX.1-2017 pax, "ustar Interchange Format".
  */
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { FormatError } from '../../errors.js';
-import { localIoError } from '../scratch.js';
+import { openFile, readPiece } from '../file-range.js';
 
 export interface TarMember {
   /** Offset of its data in the archive. */
@@ -23,12 +23,7 @@ const MAX_LINKS = 16;
 
 /** Members by normalised path (no `./` or `/` in front); links stand for what they lead to. Throws FormatError, LocalIoError. */
 export async function indexTar(path: string): Promise<ReadonlyMap<string, TarMember>> {
-  let file: FileHandle;
-  try {
-    file = await open(path, 'r');
-  } catch (cause) {
-    throw localIoError(`cannot read ${path}`, cause);
-  }
+  const file = await openFile(path);
   try {
     return await scan(file, path);
   } finally {
@@ -101,14 +96,9 @@ function follow(
 }
 
 async function readAt(file: FileHandle, at: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.alloc(length);
-  let done = 0;
-  while (done < length) {
-    const { bytesRead } = await file.read(buffer, done, length - done, at + done);
-    if (bytesRead === 0) throw new FormatError('tar archive ends early', { offset: at + done });
-    done += bytesRead;
-  }
-  return buffer;
+  const bytes = await readPiece(file, { start: at, end: at + length });
+  if (bytes.length < length) throw new FormatError('tar archive ends early', { offset: at + bytes.length });
+  return bytes;
 }
 
 function checksumHolds(header: Buffer): boolean {

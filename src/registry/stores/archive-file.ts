@@ -1,13 +1,12 @@
 /** An image archive on disk, as named members that are read in place. A compressed one is unpacked into a scratch folder first. */
 import { createReadStream, createWriteStream } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { FormatError, NydusError, UnsupportedError } from '../../errors.js';
+import { readFileRange } from '../../io/file-range.js';
 import { errorCode, localIoError, openScratch, type Scratch } from '../../io/scratch.js';
 import { type ByteRange, type ByteStream, collect } from '../../io/streams.js';
-import { readFileRange } from './layout.js';
 import { indexTar, type TarMember } from '../../io/tar/index.js';
 
 export type Compression = 'gzip' | 'zstd' | 'none';
@@ -36,7 +35,7 @@ export class ArchiveFile implements AsyncDisposable {
     workDir: string | undefined,
     signal: AbortSignal | undefined,
   ): Promise<ArchiveFile> {
-    const compression = sniffCompression(await firstBytes(path));
+    const compression = sniffCompression(await collect(readFileRange(path, { start: 0, end: 4 }), 4, path));
     switch (compression) {
       case 'none':
         return new ArchiveFile(path, await indexTar(path), undefined);
@@ -80,20 +79,6 @@ export class ArchiveFile implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#scratch?.[Symbol.asyncDispose]();
-  }
-}
-
-async function firstBytes(path: string): Promise<Uint8Array> {
-  try {
-    const file = await open(path, 'r');
-    try {
-      const { bytesRead, buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await file.close();
-    }
-  } catch (cause) {
-    throw localIoError(`cannot read ${path}`, cause);
   }
 }
 

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LocalIoError, RegistryError } from '../../errors.js';
+import { readFileRange } from '../../io/file-range.js';
 import { ownerMark } from '../../io/owner.js';
 import { errorCode, localIoError, openScratch, removeAbandoned, type Scratch } from '../../io/scratch.js';
 import type { ByteStream, ReplayableContent } from '../../io/streams.js';
@@ -12,7 +13,7 @@ import { type Index, MAX_DOCUMENT_SIZE, parseIndex } from '../../oci/manifest.js
 import { MEDIA } from '../../oci/media-types.js';
 import type { CallOptions } from '../../reporter.js';
 import { ArchiveFile } from './archive-file.js';
-import { entryNames, openLayoutTarget, readFileRange, selectEntry } from './layout.js';
+import { entryNames, openLayoutTarget, selectEntry } from './layout.js';
 import { formatLocation, type Location, type Selector } from '../location.js';
 import { scanReferrers } from './referrer-scan.js';
 import {

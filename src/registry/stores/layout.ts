@@ -3,19 +3,14 @@
  * Every file appears whole or not at all: it is written beside its place and renamed.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { RegistryError } from '../../errors.js';
 import { withFileLock } from '../../io/file-lock.js';
+import { readFileRange } from '../../io/file-range.js';
 import { ownerMark } from '../../io/owner.js';
 import { errorCode, localIoError, removeAbandoned } from '../../io/scratch.js';
-import {
-  type ByteRange,
-  type ByteStream,
-  contentOf,
-  type ReplayableContent,
-  verified,
-} from '../../io/streams.js';
+import { type ByteStream, contentOf, type ReplayableContent, verified } from '../../io/streams.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import { type Digest, digestHex } from '../../oci/digest.js';
 import {
@@ -42,9 +37,6 @@ import {
   verifiedFor,
 } from './store.js';
 
-/** Bytes per read of a file: large enough to make the calls cheap, small enough to stay in cache. */
-const READ_SIZE = 256 * 1024;
-
 /** Of files that are not whole yet; a killed run leaves them. */
 const PART_PREFIX = '.part-';
 /** There while `index.json` is being changed. */
@@ -56,29 +48,6 @@ export function openLayoutSource(path: string, selector: Selector): ImageSource 
 
 export function openLayoutTarget(path: string, selector: Selector): ImageTarget {
   return new LayoutTarget(path, selector);
-}
-
-/** Bytes of a part of a file. Throws LocalIoError. */
-export async function* readFileRange(path: string, range: ByteRange, signal?: AbortSignal): ByteStream {
-  let file;
-  try {
-    file = await open(path, 'r');
-  } catch (cause) {
-    throw localIoError(`cannot read ${path}`, cause);
-  }
-  try {
-    for (let at = range.start; at < range.end;) {
-      signal?.throwIfAborted();
-      const length = Math.min(READ_SIZE, range.end - at);
-      // A new buffer each time: whoever takes the bytes may keep them.
-      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, at);
-      if (bytesRead === 0) return;
-      at += bytesRead;
-      yield buffer.subarray(0, bytesRead);
-    }
-  } finally {
-    await file.close();
-  }
 }
 
 /**
@@ -133,8 +102,7 @@ abstract class Layout implements ContentSource, Located, Referable, AsyncDisposa
   fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
     const path = this.blobPath(descriptor);
     if (options.range !== undefined) return readFileRange(path, options.range, options.signal);
-    if (options.unverified === true)
-      return readFileRange(path, { start: 0, end: Number.MAX_SAFE_INTEGER }, options.signal);
+    if (options.unverified === true) return readFileRange(path, undefined, options.signal);
     // One byte more than promised, so that a longer file is noticed.
     const stream = readFileRange(path, { start: 0, end: descriptor.size + 1 }, options.signal);
     return verifiedFor(options, stream, descriptor, this.location);

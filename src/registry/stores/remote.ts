@@ -1,6 +1,6 @@
 /** A repository of a registry, as a source and as a target. */
 import { ContentMismatchError, InvalidReferenceError, NydusError, RegistryError } from '../../errors.js';
-import type { GrowingContent } from '../../io/growing-file.js';
+import type { GrowingContent } from '../../io/growing.js';
 import { type ByteStream, collect, type ReplayableContent } from '../../io/streams.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
@@ -17,9 +17,9 @@ import { addReferrer } from './referrers-tag.js';
 import { remoteReferrers } from './referrers.js';
 import {
   type ContentSource,
-  type EarlyPush,
-  type EarlySink,
   type FetchOptions,
+  type GrowingPush,
+  type GrowingSink,
   type ImageSource,
   type ImageTarget,
   type Located,
@@ -32,7 +32,7 @@ import {
   type ReferrerOptions,
   verifiedFor,
 } from './store.js';
-import { Uploader } from '../upload/upload.js';
+import { RepositoryUploads } from '../upload/uploads.js';
 
 export function openRemoteSource(reference: Reference, options: ClientOptions): ImageSource {
   return new RemoteSource(reference, options);
@@ -42,7 +42,7 @@ export function openRemoteTarget(reference: Reference, options: ClientOptions): 
   return new RemoteTarget(reference, options);
 }
 
-/** What source and target have in common: reading. */
+/** Reading, which sources and targets share. */
 abstract class RemoteRepository implements ContentSource, Located, Mirrored, Referable, AsyncDisposable {
   readonly place: Location;
   readonly location: string;
@@ -161,9 +161,9 @@ class RemoteSource extends RemoteRepository implements ImageSource {
   }
 }
 
-class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, EarlySink {
-  readonly #uploader: Uploader;
-  /** Uploads under way, by digest: who wants to push the same blob meanwhile waits for it. */
+class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, GrowingSink {
+  readonly #uploads: RepositoryUploads;
+  /** By digest: a second push of the same content waits for the first one. */
   readonly #running = new Map<string, Promise<PushOutcome>>();
 
   constructor(reference: Reference, options: ClientOptions) {
@@ -176,7 +176,7 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, E
         },
       );
     }
-    this.#uploader = new Uploader({
+    this.#uploads = new RepositoryUploads({
       client: this.client,
       repository: reference.repository,
       location: this.location,
@@ -190,7 +190,7 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, E
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
-    await this.#uploader[Symbol.asyncDispose]();
+    await this.#uploads[Symbol.asyncDispose]();
     await super[Symbol.asyncDispose]();
   }
 
@@ -202,21 +202,21 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, E
     return this.#once(descriptor, () => this.#push(descriptor, content, options));
   }
 
-  pushEarly(content: GrowingContent, options: CallOptions = {}): EarlyPush | undefined {
-    const early = this.#uploader.early(content, options);
-    if (early === undefined) return undefined;
+  pushGrowing(content: GrowingContent, options: CallOptions = {}): GrowingPush | undefined {
+    const growing = this.#uploads.pushGrowing(content, options);
+    if (growing === undefined) return undefined;
     return {
       finish: (descriptor, whole, call = {}) =>
         this.#once(descriptor, async () => {
           if (await this.exists(descriptor, call)) {
-            early.cancel();
+            growing.cancel();
             return 'present';
           }
-          await this.#uploader.push(descriptor, whole, call, await early.session());
+          await this.#uploads.push(descriptor, whole, call, await growing.handOver());
           return 'pushed';
         }),
       cancel: () => {
-        early.cancel();
+        growing.cancel();
       },
     };
   }
@@ -225,16 +225,16 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, E
     if (from.kind !== 'registry' || !inOneRegistry(from, this.place)) return false;
     if (await this.exists(descriptor, options)) return true;
     if (from.reference.repository === this.reference.repository) return false;
-    return this.#uploader.mount(descriptor, from.reference.repository, options);
+    return this.#uploads.mount(descriptor, from.reference.repository, options);
   }
 
   async tag(manifest: Descriptor, bytes: Uint8Array, options: CallOptions = {}): Promise<void> {
-    // Listed with its subject first: the tag is what makes it public.
+    // The manifest is listed with its subject before the tag makes it public.
     if (referrerIn(manifest, bytes) !== undefined) await this.#putDocument(manifest, bytes, options);
     await putManifest(this.pointer, manifest, bytes, this.reference.tag ?? 'latest', options);
   }
 
-  /** One push at a time of one digest; whoever comes while it goes on waits for it. */
+  /** Runs one push of a digest at a time; another one waits for it. */
   async #once(descriptor: Descriptor, push: () => Promise<PushOutcome>): Promise<PushOutcome> {
     for (;;) {
       const running = this.#running.get(descriptor.digest);
@@ -264,7 +264,7 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, E
       await this.#putDocument(descriptor, bytes, options);
     } else {
       if (await this.exists(descriptor, options)) return 'present';
-      await this.#uploader.push(descriptor, content, options);
+      await this.#uploads.push(descriptor, content, options);
     }
     return 'pushed';
   }

@@ -1,7 +1,7 @@
 /** Content stores as one-method interfaces, added up: a registry, a layout folder and an archive all speak these. */
 import type { Descriptor } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
-import type { GrowingContent } from '../../io/growing-file.js';
+import type { GrowingContent } from '../../io/growing.js';
 import { type ReplayableContent, type ByteStream, sized, verified } from '../../io/streams.js';
 import type { CallOptions } from '../../reporter.js';
 import type { Location } from '../location.js';
@@ -9,13 +9,13 @@ import type { Location } from '../location.js';
 export interface FetchOptions extends CallOptions {
   /** Half-open byte range; then the digest cannot be, and is not, verified. */
   readonly range?: { readonly start: number; readonly end: number } | undefined;
-  /** Bytes as they come, whatever size and digest the descriptor has: for replaying clients that do not look. */
+  /** Passes any bytes on, whatever the descriptor says: `check` replays clients that do not verify. */
   readonly unverified?: boolean | undefined;
-  /** Only the size is verified: the caller has all bytes digested anyway, and compares. */
+  /** Verifies the size alone, because the caller digests all bytes anyway, and compares. */
   readonly digestedByCaller?: boolean | undefined;
 }
 
-/** The bytes as `options` want them verified; `location` is where they come from. */
+/** Verifies the bytes as `options` say; `location` is named in errors. */
 export function verifiedFor(
   { range, unverified, digestedByCaller }: FetchOptions,
   stream: ByteStream,
@@ -27,13 +27,13 @@ export function verifiedFor(
   return digestedByCaller === true ? sized(stream, descriptor, what) : verified(stream, descriptor, what);
 }
 
-/** Content and its side, for errors. */
+/** Names some content and its store in errors. */
 export function nameOf(descriptor: Descriptor, location: string): string {
   return `${descriptor.digest} of ${location}`;
 }
 
 export interface ContentSource {
-  /** Blob or manifest, told apart by media type. Lazy; size and digest are verified while it is read (but for ranges). */
+  /** Reads a blob or a manifest, told apart by media type. Lazy; size and digest are verified while it is read, unless a range is asked for. */
   fetch(descriptor: Descriptor, options?: FetchOptions): ByteStream;
   /** True when the store holds it. Also false for a blob whose size differs from the descriptor's. */
   exists(descriptor: Descriptor, options?: CallOptions): Promise<boolean>;
@@ -42,50 +42,50 @@ export interface ContentSource {
 export type PushOutcome = 'pushed' | 'present' | 'mounted';
 
 export interface ContentSink {
-  /** Blob or manifest, told apart by media type. Asks first; present content is not sent. Manifests go by digest. */
+  /** Sends a blob or a manifest, told apart by media type, unless the target has it. Manifests go by digest. */
   push(descriptor: Descriptor, content: ReplayableContent, options?: CallOptions): Promise<PushOutcome>;
 }
 
-/** The place of an image. `location` is `place` as text: it is printable and holds no secret. */
+/** A store with a name: `location` is `place` as text, which is printable and holds no secret. */
 export interface Located {
   readonly place: Location;
   readonly location: string;
 }
 
 export interface ImageSource extends ContentSource, Located, AsyncDisposable {
-  /** What the location's tag or digest points to. */
+  /** The manifest or index that the location's tag or digest points to. */
   resolve(options?: CallOptions): Promise<Descriptor>;
 }
 
 export interface ImageTarget extends ContentSource, ContentSink, Located, AsyncDisposable {
-  /** Makes the location's tag point to `manifest`, whose bytes are given (registries tag by pushing). The last write of a run. */
+  /** Makes the location's tag point to `manifest`. Registries tag by pushing, hence the bytes. The last write of a run. */
   tag(manifest: Descriptor, bytes: Uint8Array, options?: CallOptions): Promise<void>;
-  /** What the tag points to now; undefined when there is none. */
+  /** The manifest that the tag points to now; undefined when there is no such tag. */
   resolve(options?: CallOptions): Promise<Descriptor | undefined>;
 }
 
-/** A blob on its way while it is still being written. */
-export interface EarlyPush {
+/** The push of a blob that is still being made. */
+export interface GrowingPush {
   /**
-   * The content is complete and this is what it is. Returns when the target has it; what did not work early is done now, as
-   * `push` does it. Throws what `push` throws.
+   * The blob is complete and is `descriptor`. Returns when the target has it: what was not sent before is sent now, as `push`
+   * does it. Throws what `push` throws.
    */
   finish(descriptor: Descriptor, content: ReplayableContent, options?: CallOptions): Promise<PushOutcome>;
-  /** It is not wanted any more, or not early. Idempotent; after it, `finish` is an ordinary push. */
+  /** Stops sending. Idempotent; after it, `finish` is an ordinary push. */
   cancel(): void;
 }
 
-/** Asked for, not assumed: the target can begin to take a blob before its end, and with it its digest, are known. */
-export interface EarlySink {
-  /** Undefined when the target turned out not to be able to. Never throws: whatever fails is made good by `finish`. */
-  pushEarly(content: GrowingContent, options?: CallOptions): EarlyPush | undefined;
+/** An optional ability: the target takes a blob before its end, and with it its digest, is known. */
+export interface GrowingSink {
+  /** Undefined when the target has turned out not to take such blobs. Never throws, because `finish` repairs any failure. */
+  pushGrowing(content: GrowingContent, options?: CallOptions): GrowingPush | undefined;
 }
 
-export function takesEarly(store: object): store is EarlySink {
-  return 'pushEarly' in store && typeof store.pushEarly === 'function';
+export function takesGrowing(store: object): store is GrowingSink {
+  return 'pushGrowing' in store && typeof store.pushGrowing === 'function';
 }
 
-/** Asked for, not assumed: the target can take a blob of another repository of the same registry without a transfer. */
+/** An optional ability: the target takes a blob over from another repository of the same registry, without a transfer. */
 export interface Mountable {
   /** True when the blob is now in the target. `from` is the place of the source. */
   mount(descriptor: Descriptor, from: Location, options?: CallOptions): Promise<boolean>;
@@ -103,15 +103,15 @@ export interface ReferrerOptions extends CallOptions {
 /** The manifests that name one manifest as their `subject`: signatures, attestations, Nydus images made from it. */
 export interface ReferrerList {
   /**
-   * Who said so: the registry's referrers API, the index under the tag `sha256-…` that clients keep where there is no such
-   * API, or the store's own documents, each looked at.
+   * The source of the list: the registry's referrers API; the index under the tag `sha256-…`, which clients keep where there is no
+   * such API; or a scan of the store's own documents.
    */
   readonly way: 'api' | 'tag' | 'scan';
-  /** In the order of that answer, which matters: some readers look at the first one alone. */
+  /** In the order of that source, which matters because some readers take the first one alone. */
   readonly referrers: readonly Descriptor[];
 }
 
-/** Asked for, not assumed: the store can say who refers to a manifest. */
+/** An optional ability: the store lists the manifests that refer to a manifest. */
 export interface Referable {
   /** An empty list when nothing refers to it, also when the manifest itself is not there. */
   referrers(subject: Digest, options?: ReferrerOptions): Promise<ReferrerList>;
@@ -121,9 +121,9 @@ export function isReferable(store: object): store is Referable {
   return 'referrers' in store && typeof store.referrers === 'function';
 }
 
-/** Asked for, not assumed: content may come from mirrors, which may be wrong. */
+/** An optional ability: the store reads from mirrors, which may be wrong, and can leave one out. */
 export interface Mirrored {
-  /** Mirrors that were left out because of what they gave: when it grows, reading again may give another result. */
+  /** The number of mirrors left out because of their content: when it grows, reading again may give another result. */
   readonly distrusted: number;
   /** The content made no sense, for the reason `why`. If a mirror gave it, that mirror is left out from now on. */
   distrust(descriptor: Descriptor, why: string, options?: CallOptions): void;

@@ -1,67 +1,58 @@
 /**
- * A blob that goes out while it is being made: the end of it, and with that its digest, is known only when most of it is
- * already there. One streamed PATCH, as Docker sends layers, or PATCHes of whole chunks; the PUT with the digest is for
- * whoever takes the session over. It is a try: what fails here is made good later, so nothing here throws or retries.
+ * The upload of a blob that is still being made. The registry takes bytes now and the digest at the end: in one streamed PATCH, as
+ * Docker sends layers, or in PATCHes of whole chunks. `Upload` goes on with the session when the blob is complete; it sends what
+ * is missing, and retries. So a failure here only costs time, and nothing here throws or retries.
  */
-import { InterruptedError, RegistryError } from '../../errors.js';
-import type { GrowingContent } from '../../io/growing-file.js';
+import { InterruptedError } from '../../errors.js';
+import type { GrowingContent } from '../../io/growing.js';
 import type { ByteStream } from '../../io/streams.js';
 import type { CallOptions } from '../../reporter.js';
 import { type UploadContext, UploadSession } from './session.js';
+import { isRefusal } from './ways.js';
 
-export class EarlyUpload {
+export class GrowingUpload {
   readonly #context: UploadContext;
   readonly #content: GrowingContent;
-  readonly #chunkSize: number;
   readonly #call: CallOptions;
   readonly #stop = new AbortController();
-  readonly #refused: () => void;
-  readonly #running: Promise<void>;
+  readonly #sending: Promise<void>;
   #session: UploadSession | undefined;
-  #isTaken = false;
+  #isHandedOver = false;
 
-  /** `refused` is told when the registry does not take it in this way. */
-  constructor(
-    context: UploadContext,
-    content: GrowingContent,
-    chunkSize: number,
-    call: CallOptions,
-    refused: () => void,
-  ) {
+  /** Starts to send. */
+  constructor(context: UploadContext, content: GrowingContent, call: CallOptions) {
     this.#context = context;
     this.#content = content;
-    this.#chunkSize = chunkSize;
     const { signal } = this.#stop;
     this.#call = {
       ...call,
       signal: call.signal === undefined ? signal : AbortSignal.any([call.signal, signal]),
     };
-    this.#refused = refused;
-    this.#running = this.#send();
+    this.#sending = this.#send();
   }
 
-  /** When all has been sent, or sending has failed: the session, as far as it got. Undefined when there is none to go on with. */
-  async session(): Promise<UploadSession | undefined> {
-    await this.#running;
-    this.#isTaken = true;
+  /** The session to go on with, when all bytes have been sent or sending has failed. Undefined when there is none. */
+  async handOver(): Promise<UploadSession | undefined> {
+    await this.#sending;
+    this.#isHandedOver = true;
     return this.#stop.signal.aborted ? undefined : this.#session;
   }
 
+  /** Stops sending and cancels the session, unless it was handed over. */
   cancel(): void {
-    if (this.#isTaken || this.#stop.signal.aborted) return;
-    this.#stop.abort(new InterruptedError('the blob is not sent early after all'));
-    void this.#running.then(() => this.#session?.cancel({}));
+    if (this.#isHandedOver || this.#stop.signal.aborted) return;
+    this.#stop.abort(new InterruptedError('the blob is not sent any further'));
+    void this.#sending.then(() => this.#session?.cancel({}));
   }
 
   async #send(): Promise<void> {
     try {
-      this.#session = await UploadSession.open(this.#context, this.#call);
-      if (this.#chunkSize === 0) await this.#stream(this.#session);
+      this.#session = await UploadSession.open(this.#context, 'blob that is being made', this.#call);
+      if (this.#context.chunkSize === 0) await this.#stream(this.#session);
       else await this.#chunks(this.#session);
     } catch (error) {
-      const isRefusal = error instanceof RegistryError && error.status !== undefined && !error.retryable;
-      if (!isRefusal) return;
-      this.#refused();
+      if (!isRefusal(error)) return;
+      this.#context.ways.takesGrowing = false;
       this.#session = undefined;
     }
   }
@@ -73,18 +64,18 @@ export class EarlyUpload {
   async *#bytes(): ByteStream {
     const { signal } = this.#call;
     for (let at = 0; ;) {
-      const { size, isComplete } = await this.#content.moreThan(at, signal);
+      const { size, complete } = await this.#content.moreThan(at, signal);
       yield* this.#content.read({ start: at, end: size }, signal);
       at = size;
-      if (isComplete) return;
+      if (complete) return;
     }
   }
 
-  /** Whole chunks only: the last one, and what the registry did not take, is for whoever takes the session over. */
+  /** Sends whole chunks only. The last chunk, and what the registry did not take, is left to `Upload`. */
   async #chunks(session: UploadSession): Promise<void> {
     const { signal } = this.#call;
     for (let at = 0; ;) {
-      const end = at + Math.max(this.#chunkSize, session.minChunk);
+      const end = at + Math.max(this.#context.chunkSize, session.minChunk);
       const { size } = await this.#content.moreThan(end - 1, signal);
       if (size < end) return;
       const content = { size: end - at, open: () => this.#content.read({ start: at, end }, signal) };

@@ -1,38 +1,46 @@
 /**
- * One upload under way: where it goes on, and how much of it the registry has. Distribution-spec, "Pushing a blob in chunks".
- * Every answer may move the upload to another URL, also of another host; credentials stay with the registry's own.
+ * An upload session of the registry: its URL, and how much of a blob the registry has. Distribution-spec, "Pushing a blob in
+ * chunks". Every answer may move the session to another URL, also of another host; credentials stay with the registry's own.
  */
-import { RegistryError } from '../../errors.js';
 import { counted, type ReplayableContent } from '../../io/streams.js';
+import type { Descriptor } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
 import type { CallOptions } from '../../reporter.js';
 import { repositoryScope } from '../auth/challenge.js';
 import type { ApiRequest, RegistryClient } from '../http/client.js';
 import type { HttpResponse } from '../http/transport.js';
+import type { Ways } from './ways.js';
 
 const OCTETS = 'application/octet-stream';
 
-/** What all requests of an upload share. */
+/** Shared by all uploads into one repository. */
 export interface UploadContext {
   readonly client: RegistryClient;
   readonly repository: string;
+  /** The target's name, for messages. */
+  readonly location: string;
   readonly scopes: readonly string[];
-  /** What is being tried, for messages. */
-  readonly what: string;
-  /** Those that the registry has opened for us and that have not been ended: whoever gives up cancels them. */
+  /** Bytes of a chunk; 0 sends blobs whole. */
+  readonly chunkSize: number;
+  /** Asks the registry whether it has a blob. */
+  readonly exists: (descriptor: Descriptor, call: CallOptions) => Promise<boolean>;
+  readonly ways: Ways;
+  /** Sessions that are open at the registry: a run that is given up cancels them. */
   readonly sessions: Set<UploadSession>;
 }
 
 /** A part of a blob. */
 export interface UploadPart {
-  /** Of the first byte within the blob. */
+  /** Offset of the part within the blob. */
   readonly start: number;
-  /** Its size is Infinity when the end is not known yet: then it is sent as it comes. */
+  /** A size of Infinity means that the end is not known yet: then the bytes are sent as they come. */
   readonly content: ReplayableContent;
 }
 
 export class UploadSession {
-  #context: UploadContext;
+  readonly #context: UploadContext;
+  /** The name of the blob, for messages. */
+  #blob: string;
   #url: URL;
   #minChunk: number;
   #acknowledged = 0;
@@ -40,63 +48,64 @@ export class UploadSession {
   #wasQueried = false;
   #cancelled: Promise<void> | undefined;
 
-  private constructor(context: UploadContext, url: URL, minChunk: number) {
+  private constructor(context: UploadContext, blob: string, url: URL, minChunk: number) {
     this.#context = context;
+    this.#blob = blob;
     this.#url = url;
     this.#minChunk = minChunk;
   }
 
   /** Asks the registry for a new session. */
-  static async open(context: UploadContext, call: CallOptions): Promise<UploadSession> {
-    const { client, repository, scopes, what } = context;
+  static async open(context: UploadContext, blob: string, call: CallOptions): Promise<UploadSession> {
+    const { client, repository, scopes } = context;
     const response = await client.request({
       method: 'POST',
       url: `/v2/${repository}/blobs/uploads/`,
       headers: { 'content-length': '0' },
       accept: [202],
-      what,
+      what: purpose(context, blob),
       scopes,
       once: true,
       ...call,
     });
-    return UploadSession.from(context, response);
+    return UploadSession.from(context, blob, response);
   }
 
   /** The session that an answer, 202 with a `Location`, has opened. */
-  static async from(context: UploadContext, response: HttpResponse): Promise<UploadSession> {
+  static async from(context: UploadContext, blob: string, response: HttpResponse): Promise<UploadSession> {
     await response.discard();
-    const url = context.client.resolveLocation(response, context.what);
-    const session = new UploadSession(context, url, minChunkOf(response));
+    const url = context.client.resolveLocation(response, purpose(context, blob));
+    const session = new UploadSession(context, blob, url, minChunkOf(response));
     context.sessions.add(session);
     return session;
   }
 
-  /** Bytes that the registry is known to have, from the start. */
+  /** The registry is known to have this many bytes from the start of the blob. */
   get acknowledged(): number {
     return this.#acknowledged;
   }
 
-  /** False after a request that failed: what the registry has of it, only a query can tell. */
+  /** False after a request that failed: only a query can tell how much the registry has. */
   get isSettled(): boolean {
     return this.#isSettled;
   }
 
-  /** True when what the registry has rests on its own word, not on what was sent and acknowledged. */
+  /** True when `acknowledged` is the answer to a query, so that the bytes need not be those that this process sent. */
   get wasQueried(): boolean {
     return this.#wasQueried;
   }
 
-  /** From now on it is a part of this, for messages. */
-  adopt(context: UploadContext): void {
-    this.#context = context;
+  /** Names the blob, when its digest has become known. */
+  rename(blob: string): void {
+    this.#blob = blob;
   }
 
-  /** Bytes: a chunk that is not the last must have this many. `OCI-Chunk-Min-Length`. */
+  /** A chunk must have this many bytes, unless it is the last one. `OCI-Chunk-Min-Length`. */
   get minChunk(): number {
     return this.#minChunk;
   }
 
-  /** Sends a part. Returns when the registry has acknowledged it, which it may do in part only: see `acknowledged`. */
+  /** Sends a part. The registry may acknowledge less than the part: see `acknowledged`. */
   async patch({ start, content }: UploadPart, call: CallOptions): Promise<void> {
     let sent = 0;
     this.#isSettled = false;
@@ -106,7 +115,7 @@ export class UploadSession {
         url: this.#url,
         headers: {
           'content-type': OCTETS,
-          // Of a stream without a known end nothing could be said, nor does Docker of any that begins at 0.
+          // A stream without a known end has no range. Docker, too, sends one that begins at 0 without.
           ...(Number.isFinite(content.size)
             ? { 'content-range': `${start}-${start + content.size - 1}` }
             : {}),
@@ -129,17 +138,17 @@ export class UploadSession {
     this.#isSettled = true;
   }
 
-  /** Sends all of the blob in the request that ends the session. True when the registry says that it has made the blob. */
+  /** Sends the whole blob in the request that ends the session. True when the registry says that it has made the blob. */
   async putWhole(digest: Digest, content: ReplayableContent, call: CallOptions): Promise<boolean> {
     return this.#put(digest, content, call);
   }
 
-  /** Ends the session: what was sent becomes the blob. True as for `putWhole`. */
+  /** Ends the session, so that the bytes sent become the blob. True when the registry says that it has made the blob. */
   async close(digest: Digest, call: CallOptions): Promise<boolean> {
     return this.#put(digest, undefined, call);
   }
 
-  /** Asks how much is there. False when the registry does not know, or no longer knows, the session. */
+  /** Asks how much the registry has. False when it does not know the session, or not any more. */
   async query(call: CallOptions): Promise<boolean> {
     const response = await this.#request(
       { method: 'GET', url: this.#url, accept: [200, 202, 204, 400, 404, 405, 410, 416] },
@@ -158,30 +167,30 @@ export class UploadSession {
     return true;
   }
 
-  /** Gives the registry its space back, once. It need not be able to: nothing comes of a failure. */
+  /** Lets the registry free its space. Idempotent; ignores failures, because not every registry can do so. */
   async cancel(call: CallOptions): Promise<void> {
     this.#cancelled ??= this.#cancel(call);
     await this.#cancelled;
   }
 
   async #cancel(call: CallOptions): Promise<void> {
-    const { client, repository, scopes, what } = this.#context;
+    const { client, repository, scopes, sessions } = this.#context;
     try {
       const response = await client.request({
         method: 'DELETE',
         url: this.#url,
         accept: [200, 202, 204],
-        what,
-        // Some ask for the right to delete; asked for apart, since it need not be granted, nor a token with it be good for more.
+        what: this.#what,
+        // Some registries want the right to delete. It is asked for separately, because it need not be granted, and a token with it may be good for nothing else.
         scopes: [...scopes, repositoryScope(repository, 'delete')],
         once: true,
         ...call,
       });
       await response.discard();
     } catch {
-      // It is dropped in time by the registry itself.
+      // The registry drops the session by itself, in time.
     } finally {
-      this.#context.sessions.delete(this);
+      sessions.delete(this);
     }
   }
 
@@ -206,31 +215,32 @@ export class UploadSession {
     request: Pick<ApiRequest, 'method' | 'url' | 'headers' | 'body' | 'accept'>,
     call: CallOptions,
   ): Promise<HttpResponse> {
-    const { client, what, scopes } = this.#context;
-    // Once: whether, and from where, it goes on is for the whole upload to decide.
-    return client.request({ ...request, what, scopes, once: true, ...call });
+    const { client, scopes } = this.#context;
+    // Once: `Upload` decides whether, and from where, a failed upload goes on.
+    return client.request({ ...request, what: this.#what, scopes, once: true, ...call });
   }
 
-  /** The answer says where the upload goes on; without a `Location` it goes on where it was. */
+  get #what(): string {
+    return purpose(this.#context, this.#blob);
+  }
+
+  /** The answer says where the session goes on; without a `Location` it stays where it was. */
   async #moved(response: HttpResponse): Promise<void> {
     await response.discard();
-    const { client, what } = this.#context;
-    if (response.headers['location'] !== undefined) this.#url = client.resolveLocation(response, what);
+    const { client } = this.#context;
+    if (response.headers['location'] !== undefined) this.#url = client.resolveLocation(response, this.#what);
     this.#minChunk = Math.max(this.#minChunk, minChunkOf(response));
   }
 }
 
-/** True when a failed request of a session tells that the registry has lost it, or that another host takes it no longer. */
-export function isLostSession(error: unknown): boolean {
-  if (!(error instanceof RegistryError)) return false;
-  // A denial that may pass is another host's: see `refusalError`.
-  const isClosed = error.retryable && (error.status === 401 || error.status === 403);
-  return isClosed || error.registryCodes.includes('BLOB_UPLOAD_UNKNOWN');
+/** What the requests of an upload are for, as the beginning of a message. */
+export function purpose({ location }: UploadContext, blob: string): string {
+  return `cannot push ${blob} to ${location}`;
 }
 
 /**
- * `Range: 0-N`, both inclusive. Registries say `0-0` when they have nothing, where one byte would be meant: taken for nothing,
- * since a byte is soon sent again. Undefined when nothing is said.
+ * `Range: 0-N`, both inclusive. `0-0` means one byte, but registries also say it when they have nothing: it is taken for nothing,
+ * because one byte is soon sent again. Undefined when the answer has no range.
  */
 function acknowledgedBy(response: HttpResponse): number | undefined {
   const last = /^(?:bytes=)?0-(\d+)$/.exec(response.headers['range'] ?? '')?.[1];
@@ -243,7 +253,7 @@ function minChunkOf(response: HttpResponse): number {
   return /^\d{1,15}$/.test(text) ? Number(text) : 0;
 }
 
-/** The session's URL with the digest that ends it; what else stands in its query is the registry's, and kept. */
+/** The session's URL with the digest that ends it. The rest of its query is the registry's, and is kept. */
 function finished(session: URL, digest: Digest): URL {
   const url = new URL(session);
   // Appended by hand: URLSearchParams would encode the registry's own state anew.

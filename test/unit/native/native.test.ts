@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createCipheriv, createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -309,6 +310,51 @@ test('aborting rejects whoever waits, removes the file, and lets the next layer 
   const ended = assert.rejects(writeEndlessly(third), InterruptedError);
   third.abort();
   await ended;
+});
+
+test('a blob file can be followed to its end by the growth that its packer announces', async (t) => {
+  const folder = scratch(t);
+  using packer = openImagePacker({ ...PACK_DEFAULTS, compressor: 'none' });
+  const path = join(folder, '0');
+  const packing = packer.openLayer(0, path);
+  const sizes: number[] = [];
+  const following = (async () => {
+    for (let at = 0; ;) {
+      const { size, complete } = await packing.grown(at);
+      assert.ok(statSync(path).size >= size);
+      sizes.push(size);
+      if (complete) return size;
+      at = size;
+    }
+  })();
+  const content = noise('grown', 5_000_000);
+  const tar = layer(file('a', content));
+  for (let at = 0; at < tar.length; at += 100_000) await packing.write(tar.subarray(at, at + 100_000));
+  await packing.finish();
+  // All chunk data is announced without the seal.
+  assert.ok((await packing.grown(content.length - 1)).size >= content.length);
+  const sealed = await packing.seal();
+  assert.equal(await following, sealed.size);
+  assert.ok(sizes.length > 2, sizes.join(' '));
+  assert.deepEqual(await packing.grown(0), { size: sealed.size, complete: true });
+});
+
+test('callers that wait for growth occupy no thread, and get the error of a layer that fails or is aborted', async (t) => {
+  const folder = scratch(t);
+  using packer = openImagePacker(PACK_DEFAULTS);
+  const damaged = packer.openLayer(0, join(folder, '0'));
+  const unwanted = packer.openLayer(1, join(folder, '1'));
+  // More than libuv has threads: reading a file must still work.
+  const waiting = Array.from({ length: 50 }, () => [damaged.grown(0), unwanted.grown(0)] as const);
+  const failed = Promise.all(waiting.map(([growth]) => assert.rejects(growth, FormatError)));
+  const aborted = Promise.all(waiting.map(([, growth]) => assert.rejects(growth, InterruptedError)));
+  await readFile(join(folder, '0'));
+  await damaged.write(noise('no tar', 5000));
+  await assert.rejects(damaged.finish(), FormatError);
+  await failed;
+  unwanted.abort();
+  await aborted;
+  await assert.rejects(damaged.grown(0), FormatError);
 });
 
 async function writeEndlessly(packing: LayerPacker): Promise<never> {

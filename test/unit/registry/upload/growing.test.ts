@@ -1,12 +1,12 @@
-/** Uploads of blobs that are still being made. */
+/** Pushes of blobs that are still being made. */
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { holdAnswer } from '../../../../src/embedded-registry/held-answer.js';
-import type { GrowingContent } from '../../../../src/io/growing-file.js';
 import { contentOf } from '../../../../src/io/streams.js';
 import { MEDIA } from '../../../../src/oci/media-types.js';
-import { takesEarly } from '../../../../src/registry/stores/store.js';
+import { takesGrowing } from '../../../../src/registry/stores/store.js';
+import { GrowingBytes } from '../../../support/growing-bytes.js';
 import { describe, noise, readAll } from '../../../support/images/opaque-image.js';
 import { startTokenServer } from '../../../support/registries/token-server.js';
 import {
@@ -20,34 +20,11 @@ import {
   watched,
 } from '../../../support/registries/upload-rig.js';
 
-/** Bytes that become there by and by. */
-class Growing implements GrowingContent {
-  #size = 0;
-  #isComplete = false;
-
-  grow(size: number, isComplete = false): void {
-    this.#size = size;
-    this.#isComplete = isComplete;
-  }
-
-  async moreThan(size: number, signal?: AbortSignal): ReturnType<GrowingContent['moreThan']> {
-    while (this.#size <= size && !this.#isComplete) {
-      signal?.throwIfAborted();
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-    return { size: this.#size, isComplete: this.#isComplete };
-  }
-
-  async *read({ start, end }: { start: number; end: number }): AsyncIterable<Uint8Array> {
-    yield bytes.subarray(start, end);
-  }
-}
-
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
 }
 
-test('a blob goes out while it is being made, and only its end waits for the digest', async (t) => {
+test('a blob is sent while it is being made, and only the PUT that ends the session waits for the digest', async (t) => {
   for (const chunkSize of [0, 300_000]) {
     const r = await rig(t);
     let received = 0;
@@ -57,32 +34,32 @@ test('a blob goes out while it is being made, and only its end waits for the dig
       return false;
     };
     await using target = r.open({ chunkSize });
-    assert.ok(takesEarly(target));
-    const growing = new Growing();
-    const early = target.pushEarly(growing);
+    assert.ok(takesGrowing(target));
+    const growing = new GrowingBytes(bytes);
+    const push = target.pushGrowing(growing);
     growing.grow(400_000);
     await until(() => received >= (chunkSize === 0 ? 400_000 : 300_000));
     growing.grow(bytes.length, true);
     const { content, starts } = watched(contentOf(bytes));
-    assert.equal(await early?.finish(descriptor, content), 'pushed');
+    assert.equal(await push?.finish(descriptor, content), 'pushed');
     assert.deepEqual(starts, chunkSize === 0 ? [] : [600_000]);
     assert.ok((await readAll(target, descriptor)).equals(bytes));
     assert.equal(received, bytes.length);
   }
 });
 
-test('what was cut while the blob was being made goes on where the registry is', async (t) => {
+test('a growing upload that is cut goes on from where the registry is', async (t) => {
   const r = await rig(t);
   r.intercept = cutAfter('PATCH', 200_000);
   await using target = r.open();
-  assert.ok(takesEarly(target));
-  const growing = new Growing();
-  const early = target.pushEarly(growing);
+  assert.ok(takesGrowing(target));
+  const growing = new GrowingBytes(bytes);
+  const push = target.pushGrowing(growing);
   growing.grow(400_000);
   await until(() => r.seen.some(({ method }) => method === 'PATCH'));
   growing.grow(bytes.length, true);
   const { content, starts } = watched(contentOf(bytes));
-  assert.equal(await early?.finish(descriptor, content), 'pushed');
+  assert.equal(await push?.finish(descriptor, content), 'pushed');
   assert.ok((starts[0] ?? 0) > 0, 'from the middle');
   assert.ok((await readAll(target, descriptor)).equals(bytes));
 });
@@ -96,28 +73,28 @@ test('a registry that takes no stream gets the blob when it is finished, and no 
     return true;
   };
   await using target = r.open();
-  assert.ok(takesEarly(target));
-  const growing = new Growing();
-  const early = target.pushEarly(growing);
+  assert.ok(takesGrowing(target));
+  const growing = new GrowingBytes(bytes);
+  const push = target.pushGrowing(growing);
   growing.grow(bytes.length, true);
-  assert.equal(await early?.finish(descriptor, contentOf(bytes)), 'pushed');
-  assert.equal(target.pushEarly(growing), undefined);
+  assert.equal(await push?.finish(descriptor, contentOf(bytes)), 'pushed');
+  assert.equal(target.pushGrowing(growing), undefined);
 });
 
-test('a blob that turns out to be there is not sent to its end', async (t) => {
+test('a growing upload is cancelled when the target turns out to have the blob', async (t) => {
   const r = await rig(t);
   await using target = r.open();
   await target.push(descriptor, contentOf(bytes));
-  assert.ok(takesEarly(target));
-  const growing = new Growing();
-  const early = target.pushEarly(growing);
+  assert.ok(takesGrowing(target));
+  const growing = new GrowingBytes(bytes);
+  const push = target.pushGrowing(growing);
   growing.grow(100_000);
   await until(() => r.methods().includes('POST PUT POST'));
-  assert.equal(await early?.finish(descriptor, contentOf(bytes)), 'present');
+  assert.equal(await push?.finish(descriptor, contentOf(bytes)), 'present');
   await until(() => r.methods().endsWith('DELETE'));
 });
 
-/** When a registry finds out that the token which the stream began with has run out, and what it makes of the bytes. */
+/** When a registry notices that the token which the stream began with has expired, and what it keeps of the bytes. */
 const EXPIRIES: Readonly<Record<string, (refuse: Refuse) => Rig['intercept']>> = {
   'which shows at the next request': () => () => false,
   'which shows in the middle of the stream': (refuse) => (request, response) => {
@@ -147,7 +124,7 @@ const EXPIRIES: Readonly<Record<string, (refuse: Refuse) => Rig['intercept']>> =
 type Refuse = (response: ServerResponse) => void;
 
 for (const [title, spoil] of Object.entries(EXPIRIES)) {
-  test(`a token runs out while a blob is sent as it is made, ${title}`, async (t) => {
+  test(`a token expires while a blob is sent as it is made, ${title}`, async (t) => {
     const tokens = await startTokenServer({ users: { me: 'hunter22' } });
     t.after(() => tokens.close());
     const r = await rig(t);
@@ -173,20 +150,20 @@ for (const [title, spoil] of Object.entries(EXPIRIES)) {
       get: async () => ({ username: 'me', password: 'hunter22' }),
     };
     await using target = r.open({ credentials });
-    assert.ok(takesEarly(target));
-    const growing = new Growing();
-    const early = target.pushEarly(growing);
+    assert.ok(takesGrowing(target));
+    const growing = new GrowingBytes(bytes);
+    const push = target.pushGrowing(growing);
     growing.grow(400_000);
     await until(() => received >= 400_000);
     tokens.revoke();
     growing.grow(bytes.length, true);
-    assert.equal(await early?.finish(descriptor, contentOf(bytes)), 'pushed');
+    assert.equal(await push?.finish(descriptor, contentOf(bytes)), 'pushed');
     assert.ok((await readAll(target, descriptor)).equals(bytes));
     assert.equal(tokens.issued.length, 2);
   });
 }
 
-test('the right to cancel uploads is asked for apart, and need not be granted', async (t) => {
+test('the right to cancel uploads is asked for separately, and need not be granted', async (t) => {
   const tokens = await startTokenServer({ users: { me: 'hunter22' } });
   t.after(() => tokens.close());
   const r = await rig(t);
@@ -200,12 +177,12 @@ test('the right to cancel uploads is asked for apart, and need not be granted', 
   const credentials = { description: 'a test', get: async () => ({ username: 'me', password: 'hunter22' }) };
   await using target = r.open({ credentials });
   await target.push(descriptor, contentOf(bytes));
-  assert.ok(takesEarly(target));
-  const growing = new Growing();
-  const early = target.pushEarly(growing);
+  assert.ok(takesGrowing(target));
+  const growing = new GrowingBytes(bytes);
+  const push = target.pushGrowing(growing);
   growing.grow(100_000);
   await until(() => r.methods().endsWith('POST'));
-  assert.equal(await early?.finish(descriptor, contentOf(bytes)), 'present');
+  assert.equal(await push?.finish(descriptor, contentOf(bytes)), 'present');
   await until(() => r.methods().endsWith('DELETE DELETE'));
   const more = noise(1000, 8);
   await target.push(describe(MEDIA.ociLayerTar, more), contentOf(more));
