@@ -3,9 +3,10 @@ import { dataLayersOf, isIsolated, recordedSource } from '../image/kinds.js';
 import { sourceDigestOf } from '../image/pairs.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import { digestHex } from '../oci/digest.js';
+import { compactJson, isJsonArray, type Json, memberOf } from '../oci/json/value.js';
 import { formatPlatform, normalizePlatform } from '../oci/platform.js';
 import { finding, type Finding } from './finding.js';
-import { diffJson, items, member, plain, type JsonValue } from './json-diff.js';
+import { diffJson } from './json-diff.js';
 import type { Rule } from './rule.js';
 import { placeIn, type ImageSubject, type PairSubject } from './subject.js';
 
@@ -49,14 +50,13 @@ function* checkCounts(image: ImageSubject): Generator<Finding> {
   const { config } = image;
   if (config === undefined) return;
   const where = placeIn(image, 'config');
-  const type = member(member(image.configJson, 'rootfs'), 'type');
-  // Absent or empty passes everywhere.
-  const typeText = type === undefined ? '' : plain(type);
-  if (typeText !== '' && typeText !== 'layers') {
+  const type = memberOf(memberOf(image.configJson, 'rootfs'), 'type');
+  // Every client accepts a type that is missing or empty.
+  if (type !== undefined && type !== '' && type !== 'layers') {
     yield finding('CONFIG-ROOTFS-TYPE', where, {
       message: 'rootfs has another type',
       expected: '"layers"',
-      found: JSON.stringify(typeText),
+      found: compactJson(type),
     });
   }
   const { layers } = image.manifest.value;
@@ -68,8 +68,8 @@ function* checkCounts(image: ImageSubject): Generator<Finding> {
       found: `${diffIds.length}`,
     });
   }
-  const history = items(member(image.configJson, 'history'));
-  const counted = history?.filter((entry) => !isEmptyLayer(entry)).length;
+  const history = memberOf(image.configJson, 'history');
+  const counted = isJsonArray(history) ? history.filter((entry) => !isEmptyLayer(entry)).length : undefined;
   // An OCI image may do without any history.
   if (counted !== undefined && counted !== 0 && counted !== layers.length) {
     yield finding('CONFIG-HISTORY-COUNT', where, {
@@ -92,9 +92,8 @@ function* checkCounts(image: ImageSubject): Generator<Finding> {
   }
 }
 
-function isEmptyLayer(entry: JsonValue): boolean {
-  const flag = member(entry, 'empty_layer');
-  return flag !== undefined && plain(flag) === true;
+function isEmptyLayer(entry: Json): boolean {
+  return memberOf(entry, 'empty_layer') === true;
 }
 
 /** Fields that a conversion rewrites; they have rules of their own. */
@@ -116,8 +115,9 @@ function* checkFields({ target, source }: PairSubject): Generator<Finding> {
 }
 
 /** What is left of the history once the entries that a conversion adds are taken away. */
-function ownHistory(image: ImageSubject): readonly JsonValue[] {
-  const history = items(member(image.configJson, 'history')) ?? [];
+function ownHistory(image: ImageSubject): readonly Json[] {
+  const member = memberOf(image.configJson, 'history');
+  const history = isJsonArray(member) ? member : [];
   const start = isIsolated(image.manifest.value) ? 1 : 0;
   const end = image.kind === 'nydus' ? history.length - 1 : history.length;
   return history.slice(start, Math.max(start, end));
@@ -158,8 +158,8 @@ function* checkSource({ target, source }: PairSubject): Generator<Finding> {
 function* checkOciHalf({ target, source }: PairSubject): Generator<Finding> {
   const where = placeIn(target, 'manifest');
   const kept = diffJson(
-    member(source.manifestJson, 'annotations'),
-    member(target.manifestJson, 'annotations'),
+    memberOf(source.manifestJson, 'annotations'),
+    memberOf(target.manifestJson, 'annotations'),
     (path) => path.startsWith('annotations.containerd.io/snapshot/nydus-'),
     'annotations',
   );

@@ -4,6 +4,15 @@
  * is no digest, or a size is wrong, is found by whoever uses it. Source: encoding/json, opencontainers/image-spec specs-go/v1.
  */
 
+import {
+  isJsonArray,
+  isJsonNumber,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  parseJson,
+} from '../oci/json/value.js';
+
 /** As `ocispec.Platform`: absent strings are empty. */
 export interface GoPlatform {
   readonly os: string;
@@ -27,7 +36,7 @@ export interface GoDescriptor {
 /** Thrown where `json.Unmarshal` returns an error; the message says which field. */
 export class GoJsonError extends Error {}
 
-type JsonMap = Readonly<Record<string, unknown>>;
+const NOTHING: JsonObject = new Map();
 
 /** `json.Unmarshal(bytes, &ocispec.Index{})`. Throws GoJsonError. */
 export function decodeIndex(bytes: Uint8Array): { readonly manifests: readonly GoDescriptor[] } {
@@ -44,22 +53,21 @@ export function decodeManifest(bytes: Uint8Array): {
   const json = topObject(bytes);
   checkCommon(json);
   const config = field(json, 'config');
-  return { config: descriptor(config ?? {}, 'config'), layers: list(json, 'layers', descriptor) };
+  return { config: descriptor(config ?? NOTHING, 'config'), layers: list(json, 'layers', descriptor) };
 }
 
-function topObject(bytes: Uint8Array): JsonMap {
-  let json: unknown;
+function topObject(bytes: Uint8Array): JsonObject {
+  let json: Json;
   try {
-    json = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+    json = parseJson(bytes, 'document');
   } catch {
     throw new GoJsonError(bytes.length === 0 ? 'unexpected end of JSON input' : 'not JSON');
   }
-  if (json === null) return {};
-  return object(json, 'the document');
+  return json === null ? NOTHING : object(json, 'the document');
 }
 
 /** Fields whose type is checked though nobody reads them. */
-function checkCommon(json: JsonMap): void {
+function checkCommon(json: JsonObject): void {
   number(json, 'schemaVersion');
   text(json, 'mediaType');
   text(json, 'artifactType');
@@ -68,7 +76,7 @@ function checkCommon(json: JsonMap): void {
   if (subject !== undefined) descriptor(subject, 'subject');
 }
 
-function descriptor(value: unknown, what: string): GoDescriptor {
+function descriptor(value: Json, what: string): GoDescriptor {
   const json = object(value, what);
   const platformValue = field(json, 'platform');
   list(json, 'urls', stringItem);
@@ -85,7 +93,7 @@ function descriptor(value: unknown, what: string): GoDescriptor {
   };
 }
 
-function platform(value: unknown, what: string): GoPlatform {
+function platform(value: Json, what: string): GoPlatform {
   const json = object(value, what);
   return {
     os: text(json, 'os'),
@@ -97,56 +105,55 @@ function platform(value: unknown, what: string): GoPlatform {
 }
 
 /** The last key that is the field's name but for case; null counts as absent. */
-function field(json: JsonMap, name: string): unknown {
-  let found: unknown;
-  for (const [key, value] of Object.entries(json)) {
+function field(json: JsonObject, name: string): Json | undefined {
+  let found: Json | undefined;
+  for (const [key, value] of json) {
     if (key.toLowerCase() === name.toLowerCase() && value !== null) found = value;
   }
   return found;
 }
 
-function text(json: JsonMap, name: string): string {
+function text(json: JsonObject, name: string): string {
   const value = field(json, name);
   if (value === undefined) return '';
   return stringItem(value, name);
 }
 
-function stringItem(value: unknown, what: string): string {
+function stringItem(value: Json, what: string): string {
   if (value === null) return '';
   if (typeof value !== 'string') throw new GoJsonError(`${what} is no string`);
   return value;
 }
 
-function number(json: JsonMap, name: string): number {
+function number(json: JsonObject, name: string): number {
   const value = field(json, name);
   if (value === undefined) return 0;
-  if (typeof value !== 'number' || !Number.isInteger(value)) throw new GoJsonError(`${name} is no integer`);
-  return value;
+  const number = isJsonNumber(value) ? Number(value.digits) : NaN;
+  if (!Number.isInteger(number)) throw new GoJsonError(`${name} is no integer`);
+  return number;
 }
 
-function strings(json: JsonMap, name: string): Readonly<Record<string, string>> {
+function strings(json: JsonObject, name: string): Readonly<Record<string, string>> {
   const value = field(json, name);
   if (value === undefined) return {};
   return Object.fromEntries(
-    Object.entries(object(value, name)).map(([key, item]) => [key, stringItem(item, `${name}.${key}`)]),
+    Array.from(object(value, name), ([key, item]) => [key, stringItem(item, `${name}.${key}`)]),
   );
 }
 
-function list<T>(json: JsonMap, name: string, item: (value: unknown, what: string) => T): readonly T[] {
+function list<T>(json: JsonObject, name: string, item: (value: Json, what: string) => T): readonly T[] {
   const value = field(json, name);
   if (value === undefined) return [];
-  if (!Array.isArray(value)) throw new GoJsonError(`${name} is no array`);
+  if (!isJsonArray(value)) throw new GoJsonError(`${name} is no array`);
   // A null among descriptors is an empty one.
-  return value.map((entry: unknown, i) => item(entry === null ? emptyOf(item) : entry, `${name}[${i}]`));
+  return value.map((entry, i) => item(entry === null ? emptyOf(item) : entry, `${name}[${i}]`));
 }
 
-function emptyOf(item: unknown): unknown {
-  return item === stringItem ? null : {};
+function emptyOf(item: unknown): Json {
+  return item === stringItem ? null : NOTHING;
 }
 
-function object(value: unknown, what: string): JsonMap {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new GoJsonError(`${what} is no object`);
-  }
-  return Object.fromEntries(Object.entries(value));
+function object(value: Json, what: string): JsonObject {
+  if (!isJsonObject(value)) throw new GoJsonError(`${what} is no object`);
+  return value;
 }

@@ -8,13 +8,13 @@ import { isContainerImage, type Half } from '../image/kinds.js';
 import { isTooLarge, type Loaded, type Problem } from '../image/loaded.js';
 import { loadReference, type ReferenceTree } from '../image/reference-tree.js';
 import type { Descriptor, Document } from '../oci/descriptor.js';
+import { type Json, parseJson } from '../oci/json/value.js';
 import { MAX_DOCUMENT_SIZE, type ImageConfig, type Index } from '../oci/manifest.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import { formatPlatform, isSelected, type PlatformSelection } from '../oci/platform.js';
 import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { finding, type Finding, type Place } from './finding.js';
-import { parseJson, type JsonValue } from './json-diff.js';
 import { attempt, faultOf } from './rule.js';
 
 export interface ImageSubject extends Image {
@@ -23,10 +23,10 @@ export interface ImageSubject extends Image {
   readonly platformName: string;
   /** It is an entry of an index that holds images of both kinds. */
   readonly merged: boolean;
-  readonly manifestJson: JsonValue;
+  readonly manifestJson: Json;
   /** Undefined when it could not be read. */
   readonly config: Document<ImageConfig> | undefined;
-  readonly configJson: JsonValue | undefined;
+  readonly configJson: Json | undefined;
 }
 
 export interface NydusSubject extends ImageSubject {
@@ -180,7 +180,7 @@ class Loader {
   async #config(
     loaded: Loaded<Document<ImageConfig>>,
     platform: string | undefined,
-  ): Promise<{ readonly config: Document<ImageConfig>; readonly configJson: JsonValue } | undefined> {
+  ): Promise<{ readonly config: Document<ImageConfig>; readonly configJson: Json } | undefined> {
     if (loaded.problem !== undefined) {
       this.report(loaded.problem, platform);
       return undefined;

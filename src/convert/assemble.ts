@@ -12,7 +12,7 @@ import {
   jsonObject,
   printJson,
   withMembers,
-} from '../oci/json-value.js';
+} from '../oci/json/value.js';
 import { BUILDER_VERSION } from './version.js';
 
 /** Media types that belong together. */

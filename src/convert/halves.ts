@@ -9,7 +9,7 @@ import { bootstrapLayer } from './bootstrap-layer.js';
 import { nydusConfig } from '../oci/config-edit.js';
 import { prependEmptyLayer } from '../oci/empty-layer.js';
 import type { Run } from './run.js';
-import { parseJsonObject } from '../oci/json-value.js';
+import { parseJsonObject } from '../oci/json/value.js';
 import type { ConvertedLayer } from './layer.js';
 import { originText } from './origin.js';
 import type { SourceImage } from './source-images.js';

@@ -16,7 +16,7 @@ import {
   jsonObject,
   printJson,
   withMembers,
-} from '../oci/json-value.js';
+} from '../oci/json/value.js';
 import type { IndexMarks } from './options.js';
 import type { ForeignEntry, SourceImage } from './source-images.js';
 

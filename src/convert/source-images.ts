@@ -9,7 +9,7 @@ import { entryJson, readReference, readReferenceAt, type ReferenceTree } from '.
 import type { Descriptor, Document, Platform } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import { removeEmptyLayer, sourceDigestOf, type ImageBytes } from '../oci/empty-layer.js';
-import { isJsonObject, type JsonObject, withMembers } from '../oci/json-value.js';
+import { isJsonObject, type JsonObject, withMembers } from '../oci/json/value.js';
 import { type ImageConfig, type Manifest, parseConfig, parseManifest, toDocument } from '../oci/manifest.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import { formatPlatform, formatSelection, isSelected } from '../oci/platform.js';

@@ -7,7 +7,7 @@
  */
 import { FormatError, UnsupportedError } from '../errors.js';
 import type { Descriptor, Document } from '../oci/descriptor.js';
-import { type JsonObject, parseJsonObject } from '../oci/json-value.js';
+import { type JsonObject, parseJsonObject } from '../oci/json/value.js';
 import type { Index, Manifest } from '../oci/manifest.js';
 import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';

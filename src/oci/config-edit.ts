@@ -24,7 +24,7 @@ import {
   replaceNode,
   type Splice,
   stringOf,
-} from './json-text.js';
+} from './json/text.js';
 
 /** No time stamps: the same input gives the same bytes. */
 const BOOTSTRAP_HISTORY = jsonSource({ created_by: 'Nydus Converter', comment: 'Nydus Bootstrap Layer' });

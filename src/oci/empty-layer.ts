@@ -27,7 +27,7 @@ import {
   replaceNode,
   type Splice,
   stringOf,
-} from './json-text.js';
+} from './json/text.js';
 
 /** The bytes of a manifest and of the config it names. */
 export interface ImageBytes {

@@ -48,7 +48,7 @@ export const MODULES: readonly Module[] = [
   ),
   module('look', 'lists and reads inside an image', CONTENT),
   module('convert', 'plans and makes a Nydus image', CONTENT, ['tar-stream']),
-  module('check', 'judges an image, alone or beside its source', CONTENT, ['jsonc-parser']),
+  module('check', 'judges an image, alone or beside its source', CONTENT),
   module(
     'cli',
     'the command line: the only module that knows flags, the environment and the terminal',

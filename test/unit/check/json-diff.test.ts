@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { diffJson, parseJson, type JsonDifference } from '../../../src/check/json-diff.js';
+import { diffJson, type JsonDifference } from '../../../src/check/json-diff.js';
 import { FormatError } from '../../../src/errors.js';
+import { parseJson } from '../../../src/oci/json/value.js';
 
 function diff(expected: string, found: string, ignored?: (path: string) => boolean): JsonDifference[] {
   return [
@@ -20,7 +21,7 @@ test('numbers that one double would hold are told apart by their digits', () => 
   ]);
 });
 
-test('missing, new and changed fields are told with their paths', () => {
+test('missing, new and changed fields are reported with their paths', () => {
   assert.deepEqual(diff('{"a":{"b":[1,2]},"c":null}', '{"a":{"b":[1,{"x":1},3]},"d":0}'), [
     { path: 'a.b[1]', expected: '2', found: '{"x":1}' },
     { path: 'a.b[2]', expected: undefined, found: '3' },
@@ -29,7 +30,7 @@ test('missing, new and changed fields are told with their paths', () => {
   ]);
 });
 
-test('what is ignored is passed over with all below it', () => {
+test('an ignored path is skipped with all that lies below it', () => {
   assert.deepEqual(
     diff('{"history":[1],"x":1}', '{"history":{"a":2},"x":1}', (path) => path === 'history'),
     [],

@@ -1,12 +1,12 @@
 /**
- * JSON documents edited as text, so that what we do not understand survives byte for byte: unknown fields, numbers that
- * no double holds, the order of keys, white space.
+ * JSON documents edited as text, so that unknown fields, numbers that no double holds, the order of keys and white space survive
+ * byte for byte.
  *
  * The text is latin1, one character a byte: offsets of the parser are byte offsets, and no byte can be lost in decoding.
  * Strings must therefore leave through `stringOf`, never through a node's own `value`.
  */
 import { parseTree, type Node, type ParseError } from 'jsonc-parser';
-import { FormatError } from '../errors.js';
+import { FormatError } from '../../errors.js';
 
 export interface JsonText {
   readonly text: string;
@@ -24,17 +24,25 @@ export interface Splice {
 
 /** Throws FormatError unless the bytes are one JSON object in UTF-8. */
 export function parseJsonText(bytes: Uint8Array, what: string): JsonText {
+  const doc = parseAnyJsonText(bytes, what);
+  if (doc.root.type !== 'object') throw new FormatError(`${what} is not a JSON object`);
+  return doc;
+}
+
+/** Throws FormatError unless the bytes are one JSON value in UTF-8. */
+export function parseAnyJsonText(bytes: Uint8Array, what: string): JsonText {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
   try {
-    // The strict grammar is JSON.parse's: the tree parser also takes comments and the like.
+    // JSON.parse enforces the strict grammar; the tree parser also accepts comments and the like.
     JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
     const errors: ParseError[] = [];
     const root = parseTree(text, errors, { disallowComments: true });
-    if (root?.type === 'object' && errors.length === 0) return { text, root, what };
+    if (root !== undefined && errors.length === 0) return { text, root, what };
   } catch (cause) {
+    // A document of nothing but brackets exhausts the stack, which counts as a fault of the document.
     throw new FormatError(`${what} is not JSON`, { cause });
   }
-  throw new FormatError(`${what} is not a JSON object`);
+  throw new FormatError(`${what} is not JSON`);
 }
 
 /** The value of `key`; of repeated keys the last counts, as everywhere. */

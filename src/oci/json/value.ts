@@ -1,9 +1,10 @@
 /**
- * JSON as values that print again without loss: objects keep their order of keys, numbers their digits. For documents that
- * we compose anew (manifests, indexes) out of parts that others wrote.
+ * JSON as values that print again without loss: objects keep the order of their keys, numbers keep their digits. `convert` composes
+ * manifests and indexes out of them, and `check` compares them.
  */
 import type { Node } from 'jsonc-parser';
-import { childrenOf, parseJsonText, rawOf, stringOf, type JsonText } from './json-text.js';
+import { FormatError } from '../../errors.js';
+import { childrenOf, parseAnyJsonText, parseJsonText, rawOf, stringOf, type JsonText } from './text.js';
 
 /** A number as its digits stand in the document. */
 export interface JsonNumber {
@@ -13,9 +14,21 @@ export interface JsonNumber {
 export type JsonObject = ReadonlyMap<string, Json>;
 export type Json = null | boolean | number | string | JsonNumber | readonly Json[] | JsonObject;
 
+/** Throws FormatError unless the bytes are one JSON object in UTF-8. */
 export function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
   const doc = parseJsonText(bytes, what);
   return objectOf(doc, doc.root);
+}
+
+/** Any JSON value; bytes that are no UTF-8 become replacement characters. Throws FormatError when the text is no JSON. */
+export function parseJson(bytes: Uint8Array, what: string): Json {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  const doc = parseAnyJsonText(Buffer.from(text, 'utf8'), what);
+  try {
+    return jsonOf(doc, doc.root);
+  } catch (cause) {
+    throw new FormatError(`${what} is nested too deeply`, { cause });
+  }
 }
 
 function jsonOf(doc: JsonText, node: Node): Json {
@@ -49,8 +62,17 @@ export function isJsonObject(value: Json | undefined): value is JsonObject {
   return value instanceof Map;
 }
 
-function isArray(value: Json): value is readonly Json[] {
+export function isJsonArray(value: Json | undefined): value is readonly Json[] {
   return Array.isArray(value);
+}
+
+export function isJsonNumber(value: Json | undefined): value is JsonNumber {
+  return typeof value === 'object' && value !== null && 'digits' in value;
+}
+
+/** The member of an object; undefined for any other value. */
+export function memberOf(value: Json | undefined, key: string): Json | undefined {
+  return isJsonObject(value) ? value.get(key) : undefined;
 }
 
 /** Members in the order given; those that are undefined are left out. */
@@ -73,6 +95,14 @@ export function withMembers(
   return map;
 }
 
+/** One line without blanks. */
+export function compactJson(value: Json): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  if (isJsonArray(value)) return `[${value.map(compactJson).join(',')}]`;
+  if (!isJsonObject(value)) return value.digits;
+  return `{${Array.from(value, ([key, item]) => `${JSON.stringify(key)}:${compactJson(item)}`).join(',')}}`;
+}
+
 /** Two blanks a level, as Go tools print manifests; UTF-8. */
 export function printJson(value: Json): Uint8Array {
   return Buffer.from(print(value, '\n'), 'utf8');
@@ -81,7 +111,7 @@ export function printJson(value: Json): Uint8Array {
 function print(value: Json, newline: string): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
   const inner = `${newline}  `;
-  if (isArray(value)) {
+  if (isJsonArray(value)) {
     if (value.length === 0) return '[]';
     return `[${inner}${value.map((item) => print(item, inner)).join(`,${inner}`)}${newline}]`;
   }
