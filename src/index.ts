@@ -1,63 +1,103 @@
-/** The library: what the command does, as functions. It returns values, throws NydusErrors, emits events, and never prints. */
+/**
+ * The library: what the command does, as functions. They return values, emit events, throw NydusErrors (or the reason of the
+ * caller's signal), and never print. `nydusify-ts/registry`, `/rafs` and `/testing` are further entry points.
+ */
 
-export { convertImage, type ConvertResult, type ConvertTimes } from './convert/convert.js';
-export { type ConvertedImage, type LayerReport } from './convert/image.js';
+export {
+  convertImage,
+  type ConvertImages,
+  type ConvertResult,
+  type ConvertTimes,
+  type ImageReport,
+} from './convert/convert.js';
+export { type LayerReport } from './convert/image.js';
 export {
   type ConvertOptions,
   convertOptions,
   type IndexMarks,
   type MergeIsolation,
 } from './convert/options.js';
+export {
+  type ConversionPlan,
+  type CopyPlan,
+  planConversion,
+  type PlannedImage,
+  type PlannedLayer,
+  type PlanImages,
+  type PlanTotals,
+} from './convert/plan.js';
+export { type Estimate } from './convert/estimate.js';
 export { VERSION } from './convert/version.js';
 
-export { checkImage, type CheckOptions, type CheckResult } from './check/check.js';
-export { clientsOf, platformsOf, type ClientVerdict, type PlatformClients } from './check/clients.js';
+export {
+  type CheckedPlatform,
+  checkImage,
+  type CheckImages,
+  type CheckOptions,
+  type CheckResult,
+} from './check/check.js';
+export {
+  type Client,
+  type ClientOutcome,
+  type ClientVerdict,
+  type PickedManifest,
+  type PlatformClients,
+} from './check/clients.js';
 export { type PlatformMatcher } from './check/client-platforms.js';
+export { type CheckedLayer, type ImageContents, type SizedDirectory } from './check/contents.js';
 export {
   detectAlternative,
   type Detection,
   type DetectionMode,
   type DetectionOptions,
   type DetectionStep,
+  type DetectionStepName,
 } from './check/detect.js';
-export { type Finding } from './check/finding.js';
+export { type Finding, formatFinding, type Place, type Severity } from './check/finding.js';
+export { type GoDescriptor, type GoPlatform } from './check/go-json.js';
 
-export { contentsComparable, readContents, type ReadContents } from './look/contents.js';
-export { diffFiles, downloadCost, type DownloadCost, type FileChange } from './look/diff.js';
-export { type Filesystem } from './look/filesystem.js';
-export { lookup, pathFromText } from './look/lookup.js';
+export {
+  type ContentDifference,
+  contentsComparable,
+  readContents,
+  type ReadContents,
+} from './look/contents.js';
+export {
+  type AttributeChange,
+  diffFiles,
+  downloadCost,
+  type DownloadCost,
+  type FileChange,
+  type FileDiffOptions,
+  type Pieces,
+} from './look/diff.js';
+export { type FileChunk, type FileInode, type Filesystem } from './look/filesystem.js';
+export { type ImageChoice } from './image/choose.js';
+export { type Entry, type Image } from './image/image.js';
+export { type EntryKind, type Half, type RecordedSource } from './image/kinds.js';
+export { type Found, lookup, type LookupOptions, pathFromText, showPath } from './look/lookup.js';
 export { openFilesystem, type LookOptions } from './look/open.js';
-export { summarizeReference, type ImageSummary, type ReferenceSummary } from './look/summary.js';
-export { type DirectoryUsage, usageByDirectory } from './rafs-builder/show/usage.js';
-
-export { formatLocation, type Location, parseLocation } from './registry/location.js';
-export { openSource, openTarget, type OpenOptions } from './registry/open.js';
 export {
-  anonymous,
-  type Credential,
-  type CredentialStore,
-  dockerCredentials,
-} from './registry/auth/credentials.js';
+  type BlobSummary,
+  type BootstrapSummary,
+  type ImageSummary,
+  type LayerSummary,
+  type ReferenceSummary,
+  summarizeReference,
+} from './look/summary.js';
 export {
-  type ContentSink,
-  type ContentSource,
-  type ImageSource,
-  type ImageTarget,
-  isMountable,
-  type Mountable,
-  isReferable,
-  type PushOutcome,
-  type Referable,
-  type ReferrerList,
-  type ReferrerOptions,
-} from './registry/stores/store.js';
-export { listReferrers } from './registry/stores/referrers.js';
+  type ChunkBytes,
+  type ChunkSizes,
+  type DirectoryUsage,
+  usageByDirectory,
+} from './rafs-builder/show/usage.js';
 
-export { type RafsImage, readBootstrap } from './rafs-builder/index.js';
-export { type Bootstrap, type Inode, type TreeNode } from './rafs-builder/model/tree.js';
+export * from './rafs.js';
 
-export { type Annotations, type Descriptor, type Platform } from './oci/descriptor.js';
-export { type Digest, type DiffId, parseDigest, sha256 } from './oci/digest.js';
+export * from './registry/index.js';
+
+export { type Document } from './oci/descriptor.js';
+export { type JsonObject, type JsonValue, type ListedDescriptor, type Manifest } from './oci/manifest.js';
 export {
   allPlatforms,
   formatPlatform,
@@ -65,14 +105,6 @@ export {
   parsePlatforms,
   type PlatformSelection,
 } from './oci/platform.js';
-export { formatReference, parseReference, type Reference } from './oci/reference.js';
 
-export {
-  type CallOptions,
-  type ConvertEvent,
-  type PackStats,
-  type Reporter,
-  silentReporter,
-} from './reporter.js';
-export { contentOf, type ByteStream, type ReplayableContent } from './io/streams.js';
+export { silentReporter } from './reporter.js';
 export * from './errors.js';

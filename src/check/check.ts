@@ -2,6 +2,7 @@
  * `checkImage`: is the target a sound Nydus image, and the one that the source asks for? Runs every rule on every platform
  * and on both halves of a merged index, without root, mount or daemon, and collects all findings.
  */
+import { underSignal } from '../io/abort.js';
 import { mapOrdered } from '../io/concurrency.js';
 import { dataLayersOf } from '../image/kinds.js';
 import { groupHalves, sourceOf, type HalvesOf } from '../image/pairs.js';
@@ -35,6 +36,12 @@ import {
   type ReferenceSubject,
 } from './subject.js';
 import { bootstrapFiles } from './work-files.js';
+
+/** The Nydus image to check, and the image that it was made from, when the two are to be compared. */
+export interface CheckImages {
+  readonly source?: ImageSource | undefined;
+  readonly target: ImageSource;
+}
 
 export interface CheckOptions {
   /** All by default. */
@@ -93,12 +100,19 @@ export interface CheckResult {
   readonly findings: readonly Finding[];
 }
 
-/** Throws only when it could not look: no network, no permission, a kind of image that is not read yet. */
+/** Throws only when it could not look (no network, no permission, an unsupported kind of image), and when the signal fires. */
 export async function checkImage(
-  target: ImageSource,
-  source: ImageSource | undefined,
+  images: CheckImages,
   options: CheckOptions = {},
   call: CallOptions = {},
+): Promise<CheckResult> {
+  return underSignal(call.signal, () => check(images, options, call));
+}
+
+async function check(
+  { source, target }: CheckImages,
+  options: CheckOptions,
+  call: CallOptions,
 ): Promise<CheckResult> {
   const run = new Run(options, call);
   const platforms = options.platforms ?? allPlatforms;

@@ -17,13 +17,19 @@ import { refuseMovedTag, tagOf } from './moved-tag.js';
 import { familyOf } from './assemble.js';
 import { copyContent } from './copy-content.js';
 import { storedDocument, type StoredDocument } from './halves.js';
-import { convertOneImage, type ConvertedImage } from './image.js';
+import { convertOneImage, type ConvertedImage, type LayerReport } from './image.js';
 import { type ConvertedEntry, mergedIndex, plainIndex } from './merge-index.js';
 import { convertOptions, type ConvertOptions } from './options.js';
 import type { Run } from './run.js';
 import { readSourceImages, type SourceImages } from './source-images.js';
 import { stopwatch } from './stopwatch.js';
 import { Uploads } from './uploads.js';
+
+/** The image to convert, and where the result goes. */
+export interface ConvertImages {
+  readonly source: ImageSource;
+  readonly target: ImageTarget;
+}
 
 /** Milliseconds; the stages overlap. */
 export interface ConvertTimes {
@@ -37,7 +43,7 @@ export interface ConvertResult {
   /** What the target's tag now points to: a manifest, or an index. */
   readonly root: Descriptor;
   readonly target: string;
-  readonly images: readonly ConvertedImage[];
+  readonly images: readonly ImageReport[];
   /** Entries that are no images, carried over. */
   readonly kept: readonly Descriptor[];
   /** Config and layers of all images, compressed bytes. */
@@ -46,10 +52,27 @@ export interface ConvertResult {
   readonly times: ConvertTimes;
 }
 
+/** One image of one platform, as it now lies in the target. */
+export interface ImageReport {
+  readonly platform: string;
+  /** The manifest that was converted. */
+  readonly source: Descriptor;
+  readonly nydus: Descriptor;
+  /** The OCI half of a merged index. */
+  readonly oci: Descriptor | undefined;
+  /** One for each source layer, in order; a layer that is listed twice is here twice. */
+  readonly layers: readonly LayerReport[];
+  /** Uncompressed bytes of the merged bootstrap. */
+  readonly bootstrapBytes: number;
+  /** Config and layers, compressed bytes. */
+  readonly sourceBytes: number;
+  /** Bytes of the written config and layers; in a merged index the OCI image counts too. */
+  readonly targetBytes: number;
+}
+
 /** Throws a NydusError, or the signal's reason once it has fired; then the target's tag is what it was. */
 export async function convertImage(
-  source: ImageSource,
-  target: ImageTarget,
+  { source, target }: ConvertImages,
   given: Partial<ConvertOptions> = {},
   call: CallOptions = {},
 ): Promise<ConvertResult> {
@@ -60,9 +83,8 @@ export async function convertImage(
     try {
       return await convertOnce(source, target, options, started, call);
     } catch (error) {
-      call.signal?.throwIfAborted();
       // A mirror is at fault, and is left out from now on. Each new start has one mirror less, so that this ends.
-      if (distrustedBy(source) === before) throw error;
+      if (call.signal?.aborted === true || distrustedBy(source) === before) throw error;
       call.reporter?.emit({ type: 'step', message: 'starting over, without the mirror' });
     }
   }
@@ -80,6 +102,7 @@ async function convertOnce(
   call: CallOptions,
 ): Promise<ConvertResult> {
   const watch = stopwatch(() => performance.now());
+  call.signal?.throwIfAborted();
   try {
     await using scratch = await openScratch(options.workDir ?? tmpdir());
     await using uploads = new Uploads(target, options.concurrency, watch.push, call);
@@ -114,7 +137,7 @@ async function convertOnce(
     return {
       root: root.descriptor,
       target: target.location,
-      images,
+      images: images.map(reportOf),
       kept: found.foreign.map(({ descriptor }) => descriptor),
       sourceBytes: sum(images.map((image) => image.sourceBytes)),
       targetBytes: sum(images.map((image) => image.targetBytes)),
@@ -129,6 +152,15 @@ async function convertOnce(
     call.signal?.throwIfAborted();
     throw error;
   }
+}
+
+function reportOf({ source, nydus, oci, ...image }: ConvertedImage): ImageReport {
+  return {
+    ...image,
+    source: source.manifest.descriptor,
+    nydus: nydus.descriptor,
+    oci: oci?.descriptor,
+  };
 }
 
 /** A merged index always; else what the source was, and one image alone as its manifest. */

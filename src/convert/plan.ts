@@ -5,6 +5,7 @@
 import { RegistryError } from '../errors.js';
 import { isNydusManifest, recordedSource } from '../image/kinds.js';
 import { readReference } from '../image/reference-tree.js';
+import { underSignal } from '../io/abort.js';
 import type { Digest } from '../oci/digest.js';
 import type { ListedDescriptor, Manifest } from '../oci/manifest.js';
 import { formatPlatform } from '../oci/platform.js';
@@ -51,6 +52,12 @@ export interface PlanTotals {
   readonly reuse: number;
 }
 
+/** The image to convert, and where the result would go, opened for reading: a location alone holds nothing yet. */
+export interface PlanImages {
+  readonly source: ImageSource;
+  readonly target: ImageSource | Location;
+}
+
 export interface ConversionPlan {
   readonly source: string;
   readonly target: string;
@@ -61,21 +68,28 @@ export interface ConversionPlan {
   readonly estimate: Estimate;
 }
 
-/** `target` is the target opened for reading; undefined when nothing can be there yet. Throws what `convertImage` throws before it converts. */
+/** Throws what `convertImage` throws before it converts. */
 export async function planConversion(
-  source: ImageSource,
-  targetLocation: Location,
-  target: ImageSource | undefined,
+  images: PlanImages,
   given: Partial<ConvertOptions> = {},
   call: CallOptions = {},
 ): Promise<ConversionPlan> {
   const options = convertOptions(given);
+  return underSignal(call.signal, () => plan(images, options, call));
+}
+
+async function plan(
+  { source, target }: PlanImages,
+  options: ConvertOptions,
+  call: CallOptions,
+): Promise<ConversionPlan> {
   const found = await readSourceImages(source, options, call);
-  const earlier = target === undefined ? [] : await nydusManifests(target, call);
+  const held = isStore(target) ? target : undefined;
+  const earlier = held === undefined ? [] : await nydusManifests(held, call);
   const images: PlannedImage[] = [];
   for (const image of found.images) {
     const blobs = earlier.find((manifest) => isMadeFrom(manifest, image))?.layers;
-    images.push(await planImage({ source, target, options, call }, image, blobs));
+    images.push(await planImage({ source, target: held, options, call }, image, blobs));
   }
   const layers = images.flatMap((image) => image.layers);
   const pull = sum(layers, (layer) => layer.pull);
@@ -91,12 +105,16 @@ export async function planConversion(
   };
   return {
     source: source.location,
-    target: formatLocation(targetLocation),
+    target: isStore(target) ? target.location : formatLocation(target),
     images,
     kept: found.foreign.length,
     totals,
     estimate: estimateTime(layers, options),
   };
+}
+
+function isStore(target: PlanImages['target']): target is ImageSource {
+  return 'resolve' in target;
 }
 
 interface Context {

@@ -2,6 +2,7 @@
 import { chooseImage, type ImageChoice } from '../image/choose.js';
 import type { Image } from '../image/image.js';
 import { readReference } from '../image/reference-tree.js';
+import { underSignal } from '../io/abort.js';
 import type { RawPath } from '../oci/raw-name.js';
 import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
@@ -29,10 +30,12 @@ export async function openFilesystem(
   options: LookOptions = {},
   call: CallOptions = {},
 ): Promise<Filesystem> {
-  const tree = await readReference(source, call);
-  const image = await chooseImage(tree, options, call);
-  options.onImage?.(image);
-  return image.kind === 'nydus' ? openNydus(image, call) : openLayered(image, options, call);
+  return underSignal(call.signal, async () => {
+    const tree = await readReference(source, call);
+    const image = await chooseImage(tree, options, call);
+    options.onImage?.(image);
+    return image.kind === 'nydus' ? openNydus(image, call) : openLayered(image, options, call);
+  });
 }
 
 /** Bytes of the image in its registry: manifest, config and layers, each content once. */

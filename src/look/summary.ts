@@ -4,6 +4,7 @@ import { imageEntries } from '../image/choose.js';
 import { type Entry, type Image, platformOf, platformText } from '../image/image.js';
 import { type Half, recordedSource, type RecordedSource } from '../image/kinds.js';
 import { readReference } from '../image/reference-tree.js';
+import { underSignal } from '../io/abort.js';
 import { digestHex, type Digest } from '../oci/digest.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { readBootstrap, superFlags, blobFeatures, walk } from '../rafs-builder/index.js';
@@ -72,6 +73,14 @@ export interface ReferenceSummary {
 
 /** `wanted` picks the entries of an index that are summarized. Reads manifests and bootstraps, no data. */
 export async function summarizeReference(
+  source: ImageSource,
+  wanted: (entry: Entry) => boolean,
+  call: CallOptions,
+): Promise<ReferenceSummary> {
+  return underSignal(call.signal, () => summarize(source, wanted, call));
+}
+
+async function summarize(
   source: ImageSource,
   wanted: (entry: Entry) => boolean,
   call: CallOptions,

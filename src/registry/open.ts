@@ -1,28 +1,56 @@
-/** A location, opened: the one door to every kind of store. */
+/** Opens a location: the one door to every kind of store. */
 import { UsageError } from '../errors.js';
-import { openArchiveSource, openArchiveTarget } from './stores/archive.js';
 import type { ClientOptions } from './http/client.js';
-import type { CredentialStore } from './auth/credentials.js';
+import { openArchiveSource, openArchiveTarget } from './stores/archive.js';
+import type { RateLimit } from '../io/rate.js';
+import type { RetryPolicy } from '../io/retry.js';
+import type { Side } from '../remedy.js';
+import { type CredentialStore, dockerCredentials } from './auth/credentials.js';
+import type { Proxies } from './http/proxies.js';
+import type { Timeouts } from './http/transport.js';
+import type { TrustOptions } from './http/trust.js';
 import { openDockerArchiveSource } from './stores/docker-archive.js';
 import { openLayoutSource, openLayoutTarget } from './stores/layout.js';
 import { formatLocation, type Location, type Selector, toLocation } from './location.js';
 import { openRemoteSource, openRemoteTarget } from './stores/remote.js';
 import type { ImageSource, ImageTarget } from './stores/store.js';
 
-/** All that is read from the environment or from flags arrives here as values. */
-export interface OpenOptions extends Partial<Omit<ClientOptions, 'credentials'>> {
-  readonly credentials: CredentialStore;
-  /** Takes what an archive needs on the way; without it the archive's own folder does. */
+/** How to speak with a registry, and where archives are unpacked. Everything has a default. */
+export interface OpenOptions {
+  /** Docker's by default: what `docker login` has stored for this user. */
+  readonly credentials?: CredentialStore | undefined;
+  /** The side that errors name; `openTarget` always says `target`. */
+  readonly side?: Side | undefined;
+  /** Do not verify certificates. */
+  readonly insecure?: boolean | undefined;
+  /** Plain HTTP is fine for every host; it always is for those on this machine. */
+  readonly plainHttp?: boolean | undefined;
+  /** None by default, whatever the environment says. */
+  readonly proxies?: Proxies | undefined;
+  /** The authorities to trust; those that come with Node by default. */
+  readonly trust?: TrustOptions | undefined;
+  readonly userAgent?: string | undefined;
+  /** Milliseconds without a sign of life before an exchange is given up. */
+  readonly timeouts?: Partial<Timeouts> | undefined;
+  /** Connections to each host at most; further requests wait for one. */
+  readonly connections?: number | undefined;
+  /** Bodies go no faster than this, in and out, together with all others that share it. */
+  readonly rate?: RateLimit | undefined;
+  readonly retry?: RetryPolicy | undefined;
+  /** Bytes: blobs are pushed in chunks of this size; 0, the default, sends them whole. */
+  readonly chunkSize?: number | undefined;
+  /** Folder, or several as in `PATH`, with a folder for each registry that holds a `hosts.toml` or certificates. */
+  readonly hostsDir?: string | undefined;
+  /** Where archives are unpacked; beside the archive by default. */
   readonly workDir?: string | undefined;
 }
 
 /** Throws InvalidReferenceError. Nothing is read before the first verb. */
-export function openSource(location: string | Location, options: OpenOptions): ImageSource {
+export function openSource(location: string | Location, options: OpenOptions = {}): ImageSource {
   const parsed = toLocation(location);
   switch (parsed.kind) {
     case 'registry':
-      // `check` reads its target, too; hints then name the flags of that side.
-      return openRemoteSource(parsed.reference, { side: 'source', ...options });
+      return openRemoteSource(parsed.reference, clientOptions(options, options.side ?? 'source'));
     case 'oci':
       return openLayoutSource(parsed.path, selectorOf(parsed));
     case 'oci-archive':
@@ -33,7 +61,7 @@ export function openSource(location: string | Location, options: OpenOptions): I
 }
 
 /** Throws InvalidReferenceError, or UsageError for a kind that cannot be written. Nothing is written before the first verb. */
-export function openTarget(location: string | Location, options: OpenOptions): ImageTarget {
+export function openTarget(location: string | Location, options: OpenOptions = {}): ImageTarget {
   const parsed = toLocation(location);
   if (parsed.kind !== 'registry' && parsed.digest !== undefined) {
     throw new UsageError(`"${formatLocation(parsed)}" is no target: its digest follows from the content`, {
@@ -42,7 +70,7 @@ export function openTarget(location: string | Location, options: OpenOptions): I
   }
   switch (parsed.kind) {
     case 'registry':
-      return openRemoteTarget(parsed.reference, { ...options, side: 'target' });
+      return openRemoteTarget(parsed.reference, clientOptions(options, 'target'));
     case 'oci':
       return openLayoutTarget(parsed.path, selectorOf(parsed));
     case 'oci-archive':
@@ -52,6 +80,13 @@ export function openTarget(location: string | Location, options: OpenOptions): I
         hint: 'write oci-archive:FILE, which Docker 25 and later load too',
       });
   }
+}
+
+function clientOptions(
+  { credentials = dockerCredentials(), ...options }: OpenOptions,
+  side: Side,
+): ClientOptions {
+  return { ...options, credentials, side };
 }
 
 function selectorOf({ name, digest }: Selector): Selector {

@@ -261,7 +261,7 @@ test('docs/clients.md has the tables of what we really write', async () => {
   for (const indexMarks of MARKS) {
     const source = sourceImage([layer(file('etc/motd', 'hello'))]);
     const store = await converted(source, { mergePlatform: true, indexMarks });
-    const { clients = [] } = await checkImage(store, undefined, { clients: true });
+    const { clients = [] } = await checkImage({ target: store }, { clients: true });
     const [table] = clients;
     assert.ok(table);
     assert.ok(page.includes(`\n\n${clientsTable(table.clients)}\n`), `--index-marks ${indexMarks}`);

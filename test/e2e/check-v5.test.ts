@@ -16,11 +16,11 @@ for (const name of V5_CASES) {
   test(`the reference's v5 image of ${name} is sound, and has the files of its source`, async (t) => {
     if (!needs(t, 'python3')) return;
     const { source, target } = await v5Image(name, await v5Parts(name));
-    const { findings, verdict } = await checkImage(target, source);
+    const { findings, verdict } = await checkImage({ source, target });
     assert.deepEqual(findings, []);
     assert.equal(verdict, 'good');
     for (const options of [{ bootstrapOnly: true }, { sample: 5 }])
-      assert.deepEqual((await checkImage(target, source, options)).findings, []);
+      assert.deepEqual((await checkImage({ source, target }, options)).findings, []);
 
     const filesystem = await openFilesystem(target);
     const lines = await expectedTreeLines(filesystem.root, async (inode) => {
@@ -65,7 +65,7 @@ for (const compressor of ['lz4_block', 'gzip'] as const) {
       'smallfiles',
       await recompressedV5Parts('smallfiles', compressor),
     );
-    assert.deepEqual((await checkImage(target, source)).findings, []);
+    assert.deepEqual((await checkImage({ source, target })).findings, []);
     const filesystem = await openFilesystem(target);
     const lines = await expectedTreeLines(filesystem.root, async (inode) => {
       const hash = createHash('sha256');

@@ -65,8 +65,7 @@ async function convert({
   await using source = openSource(from, open);
   await using target = openTarget(`${origin.host}/a:nydus`, { credentials: anonymous });
   const { root } = await convertImage(
-    source,
-    target,
+    { source, target },
     { sourceLocation: parseLocation('registry.example/a:1') },
     {
       reporter: {

@@ -80,9 +80,12 @@ test('a package is imported only by the modules that the table names', () => {
   assert.deepEqual(faults, []);
 });
 
+/** Who gives no credentials gets those of `docker login`, which the environment locates. */
+const READS_ENVIRONMENT = join(src, 'registry', 'auth', 'docker-config.ts');
+
 test('only the command line touches the process, its environment and the console', () => {
   const faults = files
-    .filter((file) => moduleOf(file) !== 'cli')
+    .filter((file) => moduleOf(file) !== 'cli' && file !== READS_ENVIRONMENT)
     .filter((file) =>
       /\bprocess\.(?:env|argv|exit|exitCode|stdout|stderr|stdin)\b|\bconsole\./.test(
         readFileSync(file, 'utf8'),

@@ -202,8 +202,7 @@ async function runCheck(flags: FlagValues, positional: Positional, context: CliC
   const platform = flags.text('platform');
   const workDir = flags.text('work-dir');
   const found = await checkImage(
-    target,
-    source,
+    { source, target },
     {
       ...(platform === undefined ? {} : { platforms: parsePlatforms(platform) }),
       threads: flags.number('threads') ?? availableParallelism(),

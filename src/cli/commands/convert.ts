@@ -78,8 +78,7 @@ async function run(request: ConvertRequest, log: LogSettings, context: CliContex
   const progress = await openProgress(log.quiet ? 'none' : request.progress, context, logFile);
   try {
     const result = await convertImage(
-      source,
-      target,
+      { source, target },
       { ...options, openOriginal: (location) => openSource(location, sourceOptions) },
       { signal: context.signal, reporter: withAdvice(progress.reporter, CONVERT) },
     );

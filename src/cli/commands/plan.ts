@@ -68,9 +68,7 @@ async function run(request: ConvertRequest, context: CliContext): Promise<Conver
       ? openSource(request.target, await openOptions(context.env, registries.target, { workDir }))
       : undefined;
   return await planConversion(
-    source,
-    request.target,
-    target,
+    { source, target: target ?? request.target },
     { ...options, openOriginal: (place) => openSource(place, sourceOptions) },
     {
       signal: context.signal,

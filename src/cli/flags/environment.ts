@@ -1,4 +1,4 @@
-/** The environment as options: the library below reads none of it. */
+/** Turns the environment into options, so that the library below need not read it. */
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { VERSION } from '../../convert/version.js';
@@ -9,19 +9,7 @@ import type { RegistryFlags } from './registry.js';
 
 type Environment = CliContext['env'];
 
-/** Where registry passwords may lie, the first file that knows a host wins: Docker's configuration, then podman's. */
-function credentialPaths(env: Environment): readonly string[] {
-  const home = env['HOME'] ?? homedir();
-  const runtime = env['XDG_RUNTIME_DIR'];
-  return [
-    join(env['DOCKER_CONFIG'] ?? join(home, '.docker'), 'config.json'),
-    ...(env['REGISTRY_AUTH_FILE'] === undefined ? [] : [env['REGISTRY_AUTH_FILE']]),
-    ...(runtime === undefined ? [] : [join(runtime, 'containers', 'auth.json')]),
-    join(env['XDG_CONFIG_HOME'] ?? join(home, '.config'), 'containers', 'auth.json'),
-  ];
-}
-
-/** Lower case wins, as curl and Go have it. */
+/** The lower-case variable wins, as it does in curl and Go. */
 function proxies(env: Environment): {
   readonly http?: string | undefined;
   readonly https?: string | undefined;
@@ -37,7 +25,7 @@ function proxies(env: Environment): {
   };
 }
 
-/** PEM bundles of the usual systems, as Go's crypto/x509 looks for them. */
+/** The PEM bundles of common systems, in the order in which Go's crypto/x509 looks for them. */
 const SYSTEM_AUTHORITIES: readonly string[] = [
   '/etc/ssl/certs/ca-certificates.crt',
   '/etc/pki/tls/certs/ca-bundle.crt',
@@ -47,7 +35,7 @@ const SYSTEM_AUTHORITIES: readonly string[] = [
   '/etc/ssl/cert.pem',
 ];
 
-/** Whose certificates are believed: `SSL_CERT_FILE` and `SSL_CERT_DIR` take the place of the usual authorities, as with Go and OpenSSL. */
+/** The authorities to trust. As in Go and OpenSSL, `SSL_CERT_FILE` and `SSL_CERT_DIR` replace the usual ones. */
 function trust(env: Environment, ca: readonly string[]): TrustOptions {
   const config = env['XDG_CONFIG_HOME'] ?? join(env['HOME'] ?? homedir(), '.config');
   const file = given(env['SSL_CERT_FILE']);
@@ -76,13 +64,16 @@ export interface RunSettings {
   readonly transfer?: Pick<OpenOptions, 'rate' | 'connections' | 'chunkSize'> | undefined;
 }
 
-/** What opening a source or target takes. Loads the credentials' code, so not for `--help`. */
+/** Options for opening a source or a target. It loads the code for credentials, which `--help` need not wait for. */
 export async function openOptions(
   env: Environment,
   flags: RegistryFlags,
   { retry, workDir, transfer }: RunSettings = {},
 ): Promise<OpenOptions> {
-  const { dockerCredentials } = await import('../../registry/auth/credentials.js');
+  const [{ dockerCredentials }, { credentialPaths }] = await Promise.all([
+    import('../../registry/auth/credentials.js'),
+    import('../../registry/auth/docker-config.js'),
+  ]);
   const { insecure, plainHttp, ca = [], hostsDir } = flags;
   return {
     ...transfer,

@@ -1,6 +1,5 @@
 /** What a conversion did, as the last table a person sees. */
-import type { ConvertResult } from '../../convert/convert.js';
-import type { ConvertedImage } from '../../convert/image.js';
+import type { ConvertResult, ImageReport } from '../../convert/convert.js';
 import { digestHex } from '../../oci/digest.js';
 import { table } from './columns.js';
 import { formatBytes, formatMs, plural } from './units.js';
@@ -18,7 +17,7 @@ export function convertSummary(result: ConvertResult): string {
   ].join('\n');
 }
 
-function imageTable({ platform, layers, bootstrapBytes }: ConvertedImage): readonly string[] {
+function imageTable({ platform, layers, bootstrapBytes }: ImageReport): readonly string[] {
   const rows = layers.map(({ source, stats, outcome }, i) => [
     String(i + 1),
     digestHex(source.digest).slice(0, 12),
@@ -30,7 +29,7 @@ function imageTable({ platform, layers, bootstrapBytes }: ConvertedImage): reado
       : `${stats.chunks - stats.newChunks} (${formatBytes(stats.duplicateBytes)})`,
     outcome,
   ]);
-  const sum = (pick: (layer: ConvertedImage['layers'][number]) => number): number =>
+  const sum = (pick: (layer: ImageReport['layers'][number]) => number): number =>
     layers.reduce((total, layer) => total + pick(layer), 0);
   const duplicates = sum(({ stats }) => stats.chunks - stats.newChunks);
   const total = [

@@ -31,7 +31,8 @@ export interface Xattr {
   readonly value: Uint8Array;
 }
 
-interface InodeBase {
+/** What inodes of every kind have. */
+export interface InodeBase {
   /** Permission bits with setuid, setgid and sticky: 0 … 0o7777. */
   readonly mode: number;
   readonly uid: number;

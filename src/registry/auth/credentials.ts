@@ -8,6 +8,7 @@ import * as v from 'valibot';
 import { AuthError, FormatError } from '../../errors.js';
 import { collect } from '../../io/streams.js';
 import { errorCode, localIoError } from '../../io/scratch.js';
+import { credentialPaths, environment } from './docker-config.js';
 
 export interface Credential {
   readonly username?: string | undefined;
@@ -32,10 +33,10 @@ export const anonymous: CredentialStore = {
 };
 
 export interface DockerCredentialsOptions {
-  /** Configuration files in order of preference; absent ones are skipped. */
-  readonly paths: readonly string[];
-  /** For credential helpers, which are found by its `PATH`. */
-  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Configuration files in order of preference; absent ones are skipped. Docker's and podman's own by default. */
+  readonly paths?: readonly string[] | undefined;
+  /** The environment of credential helpers, which are found by its `PATH`; that of this process by default. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Milliseconds that a helper may take. */
   readonly helperTimeoutMs?: number | undefined;
 }
@@ -74,8 +75,20 @@ const helperSchema = v.looseObject({
 });
 type DockerConfig = v.InferOutput<typeof configSchema>;
 
-/** Files are read when the first registry asks for a login, and once. Throws what is wrong with them then. */
-export function dockerCredentials(options: DockerCredentialsOptions): CredentialStore {
+interface Settings {
+  readonly paths: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly helperTimeoutMs: number;
+}
+
+/** The files are read once, when the first registry asks for a login; errors in them are thrown then. */
+export function dockerCredentials(given: DockerCredentialsOptions = {}): CredentialStore {
+  const env = given.env ?? environment();
+  const options: Settings = {
+    paths: given.paths ?? credentialPaths(env),
+    env,
+    helperTimeoutMs: given.helperTimeoutMs ?? HELPER_TIMEOUT_MS,
+  };
   let configs: Promise<readonly DockerConfig[]> | undefined;
   const load = async (): Promise<readonly DockerConfig[]> => {
     const loaded: DockerConfig[] = [];
@@ -102,7 +115,7 @@ async function lookUp(
   config: DockerConfig,
   host: string,
   repository: string | undefined,
-  options: DockerCredentialsOptions,
+  options: Settings,
 ): Promise<Credential | undefined> {
   const helper = entryFor(config.credHelpers ?? {}, host, undefined) ?? config.credsStore;
   if (present(helper)) {
@@ -189,13 +202,9 @@ async function readConfig(path: string): Promise<DockerConfig | undefined> {
 }
 
 /** docker-credential-NAME get: the host on stdin, JSON on stdout. */
-async function askHelper(
-  name: string,
-  key: string,
-  options: DockerCredentialsOptions,
-): Promise<Credential | undefined> {
+async function askHelper(name: string, key: string, options: Settings): Promise<Credential | undefined> {
   const program = `docker-credential-${name}`;
-  const timeoutMs = options.helperTimeoutMs ?? HELPER_TIMEOUT_MS;
+  const timeoutMs = options.helperTimeoutMs;
   if (!/^[A-Za-z0-9._-]+$/.test(name)) throw new AuthError(`"${name}" is no name of a credential helper`);
   const child = spawn(program, ['get'], {
     env: { ...options.env },

@@ -267,8 +267,7 @@ async function observe(
       chunkSize: scenario === 'chunks' ? CHUNK_BYTES : undefined,
     });
     await convertImage(
-      source,
-      target,
+      { source, target },
       {
         mergePlatform: true,
         workDir,

@@ -60,8 +60,7 @@ export async function convertFrom(
   await using target = openTarget(location, open);
   const events: ConvertEvent[] = [];
   const result = await convertImage(
-    source,
-    target,
+    { source, target },
     { workDir: join(folder, 'work'), sourceLocation: parseLocation('docker.io/library/app:1'), ...options },
     { reporter: { emit: (event) => void events.push(event) } },
   );

@@ -70,12 +70,12 @@ export async function converted(
   options: Partial<ConvertOptions> = {},
 ): Promise<MemoryStore> {
   const target = new MemoryStore('memory.test/target:1');
-  await convertImage(source, target, { threads: 2, ...options });
+  await convertImage({ source, target }, { threads: 2, ...options });
   return target;
 }
 
 export async function check(target: MemoryStore, source?: MemoryStore): Promise<CheckResult> {
-  return checkImage(target, source);
+  return checkImage({ source, target });
 }
 
 /** Ids found, sorted, without repetition. */

@@ -218,11 +218,14 @@ export async function exchange(client: Client, path: string, registry: OpenRegis
     if (digest !== made) throw new Error(`${client.name} pushed ${made}, we read ${digest}`);
     const read = await digestsOf(source);
     await using target = openTarget(converted, options);
-    const { root } = await convertImage(source, target, {
-      mergePlatform: true,
-      ...(client.indexMarks === undefined ? {} : { indexMarks: client.indexMarks }),
-      workDir: join(folder, 'work'),
-    });
+    const { root } = await convertImage(
+      { source, target },
+      {
+        mergePlatform: true,
+        ...(client.indexMarks === undefined ? {} : { indexMarks: client.indexMarks }),
+        workDir: join(folder, 'work'),
+      },
+    );
 
     const pulled = join(folder, 'pulled');
     await mkdir(pulled);

@@ -14,7 +14,7 @@ import {
 const LOOKED_AT = /^(?:MANIFEST|CONFIG|DETECT|INDEX)-/;
 
 async function idsOf(change?: (parts: MergedParts) => void): Promise<string[]> {
-  const { findings } = await checkImage(putMerged(new MemoryStore(), change), undefined);
+  const { findings } = await checkImage({ target: putMerged(new MemoryStore(), change) });
   return [...new Set(findings.map(({ id }) => id).filter((id) => LOOKED_AT.test(id)))].sort();
 }
 

@@ -86,7 +86,7 @@ test('a target whose bootstrap cannot be read is told without the source', async
   const bootstrap = value.layers.at(-1) ?? assert.fail();
   target.content.set(bootstrap.digest, Buffer.alloc(bootstrap.size));
   const store = endlessSource();
-  const { findings, verdict } = await checkImage(target, store);
+  const { findings, verdict } = await checkImage({ source: store, target });
   assert.equal(verdict, 'bad');
   assert.deepEqual(
     findings.map(({ id }) => id),

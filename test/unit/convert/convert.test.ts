@@ -295,8 +295,7 @@ test('a conversion that is stopped at any event rejects with the reason, and lea
     };
     const workDir = join(folder, 'work');
     const running = convertImage(
-      source,
-      target,
+      { source, target },
       { workDir, mergePlatform: true },
       { signal: stop.signal, reporter: { emit } },
     );
