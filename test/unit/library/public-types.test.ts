@@ -70,8 +70,7 @@ function isOurs(symbol: ts.Symbol): boolean {
   return (symbol.declarations ?? []).some(
     (declaration) =>
       !ts.isTypeParameterDeclaration(declaration) &&
-      relative(join(projectRoot, 'dist', 'src'), declaration.getSourceFile().fileName).startsWith('..') ===
-        false,
+      !relative(join(projectRoot, 'dist', 'src'), declaration.getSourceFile().fileName).startsWith('..'),
   );
 }
 
