@@ -56,7 +56,10 @@ test('a target that takes nothing holds the conversion back, over all layers tog
     tag: (descriptor, bytes, call) => target.tag(descriptor, bytes, call),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
-  const running = convertImage({ source: watched, target: shut }, { mergePlatform: true, concurrency: 1, workDir: folder });
+  const running = convertImage(
+    { source: watched, target: shut },
+    { mergePlatform: true, concurrency: 1, workDir: folder },
+  );
   let before = -1;
   while (before !== taken) {
     before = taken;
