@@ -171,6 +171,7 @@ async function everything(): Promise<void> {
   for (const [kind, concurrency] of [
     ['unit', 2],
     ['golden', 2],
+    ['second-opinion', 2],
     ['property', 2],
     ['differential', 1],
     ['e2e', 1],

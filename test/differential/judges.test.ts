@@ -54,8 +54,8 @@ test('the reference refuses one wrong byte in a blob, and a bootstrap cut short'
     const content = Buffer.from('a chunk that zstd cannot make any smaller');
     const made = await packImage([layer(dir('.'), file('a', content), hardlink('b', 'a'), dir('d'))]);
     const [only] = made.layers;
-    assert.ok(only?.blob !== undefined);
-    const blob = join(folder, only.blob.record.id);
+    assert.ok(only?.record !== undefined);
+    const blob = join(folder, only.record.id);
     const bootstrap = join(folder, 'image.boot');
     await writeFile(blob, only.bytes);
     await writeFile(bootstrap, made.bootstrap);

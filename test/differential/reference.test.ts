@@ -73,8 +73,8 @@ async function compareReading(image: RandomImage, reference: Made): Promise<void
   const ours = await packImage(image.layers, { ...image, dedup: 'image' });
   const folder = join(reference.folder, 'ours');
   await mkdir(folder);
-  for (const { blob, bytes } of ours.layers) {
-    if (blob !== undefined) await writeFile(join(folder, blob.record.id), bytes);
+  for (const { record, bytes } of ours.layers) {
+    if (record !== undefined) await writeFile(join(folder, record.id), bytes);
   }
   const bootstrap = join(folder, 'image.boot');
   await writeFile(bootstrap, ours.bootstrap);

@@ -2,10 +2,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { OWN_BLOB_ID, blobFeatures, readV6 } from '../../src/rafs-builder/index.js';
-import { packImage } from '../support/images/image.js';
-import { file, layer, whiteout } from '../support/images/tar.js';
+import {
+  copiesImage,
+  type EdgeImage,
+  lowerBlobsImage,
+  threadsImage,
+  unusedBlobImage,
+} from '../support/images/edge-images.js';
+import { type PackedImage, packImage } from '../support/images/image.js';
 
-const shared = 'held by several layers\n'.repeat(300);
+const pack = ({ layers, options }: EdgeImage): Promise<PackedImage> => packImage(layers, options);
 
 function blobTable(bootstrap: Uint8Array): { readonly id: string; readonly inlined: boolean }[] {
   return readV6(bootstrap).bootstrap.blobs.map(({ record }) => ({
@@ -15,15 +21,8 @@ function blobTable(bootstrap: Uint8Array): { readonly id: string; readonly inlin
 }
 
 test("a layer's own bootstrap lists lower blobs where packing first used them", async () => {
-  const image = await packImage(
-    [
-      layer(file('low', shared), file('gone', 'g')),
-      layer(file('own', 'o'), file('copy', shared)),
-      layer(file('copy-of-own', 'o'), file('again', shared)),
-    ],
-    { dedup: 'image' },
-  );
-  const ids = image.layers.map(({ blob }) => blob?.record.id);
+  const image = await pack(lowerBlobsImage());
+  const ids = image.layers.map(({ record }) => record?.id);
   const tables = image.layers.map(({ bootstrap }) => blobTable(bootstrap));
   const own = { id: OWN_BLOB_ID, inlined: true };
   assert.deepEqual(tables, [
@@ -31,43 +30,27 @@ test("a layer's own bootstrap lists lower blobs where packing first used them", 
     [own, { id: ids[0], inlined: false }],
     [1, 0].map((n) => ({ id: ids[n], inlined: false })),
   ]);
-  assert.equal(image.layers[2]?.blob, undefined, 'nothing of its own');
-  assert.equal(image.layers[1]?.table.chunks.length, 1);
+  assert.equal(image.layers[2]?.record, undefined, 'nothing of its own');
+  assert.equal(image.layers[1]?.newChunks, 1);
 });
 
 test('a blob that no file of the merged tree refers to is not in its table', async () => {
-  const image = await packImage(
-    [
-      layer(file('a', shared)),
-      layer(file('new', 'only here'), file('b', shared)),
-      layer(whiteout('new'), file('c', shared)),
-    ],
-    { dedup: 'image' },
-  );
-  assert.deepEqual(blobTable(image.bootstrap), [{ id: image.layers[0]?.blob?.record.id, inlined: false }]);
-  assert.equal(image.layers[1]?.blob?.record.chunkCount, 1);
+  const image = await pack(unusedBlobImage());
+  assert.deepEqual(blobTable(image.bootstrap), [{ id: image.layers[0]?.record?.id, inlined: false }]);
+  assert.equal(image.layers[1]?.record?.chunkCount, 1);
 });
 
 test('dedup by layer keeps a copy in every layer', async () => {
-  const image = await packImage([layer(file('a', shared)), layer(file('b', shared))], { dedup: 'layer' });
+  const image = await pack(copiesImage());
   assert.deepEqual(
-    image.layers.map(({ table }) => table.chunks.length),
+    image.layers.map(({ newChunks }) => newChunks),
     [1, 1],
   );
   assert.equal(blobTable(image.bootstrap).length, 2);
 });
 
 test('an image has the same bytes with any number of threads', async () => {
-  const layers = [0, 1, 2].map((number) =>
-    layer(
-      ...Array.from({ length: 60 }, (_, i) =>
-        file(`d${i % 7}/f${i}`, `${(i * (number + 1)) % 23} `.repeat(i * 40)),
-      ),
-    ),
-  );
-  const results = await Promise.all(
-    [1, 2, 8].map((threads) => packImage(layers, { dedup: 'image', threads, chunkSize: 4096 })),
-  );
+  const results = await Promise.all([1, 2, 8].map((threads) => pack(threadsImage(threads))));
   const [first, ...others] = results.map((image) => [
     image.bootstrap,
     ...image.layers.map(({ bytes }) => bytes),

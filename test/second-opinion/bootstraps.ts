@@ -10,7 +10,7 @@ import {
   chunkBlob,
 } from '../../src/rafs-builder/model/tree.js';
 import { blobFeatures } from '../../src/rafs-builder/layout/v6.js';
-import { numberBlobs, storedOffsets } from '../support/images/blobs.js';
+import { numberBlobs, storedOffsets } from './blobs.js';
 import type { LayerTree } from '../../src/merge/layer-tree.js';
 import { overlay } from '../../src/merge/overlay.js';
 

@@ -18,25 +18,3 @@ export function storedChunks({ chunks }: Pick<ScannedLayer, 'chunks'>, blobMeta:
     }),
   );
 }
-
-/** Stands for the table of a layer whose blob was never completed: every chunk as it is. */
-export function rawChunks({ chunks }: Pick<ScannedLayer, 'chunks'>): ChunkTable {
-  let compressedOffset = 0;
-  let uncompressedOffset = 0;
-  return tableOf(
-    Array.from({ length: chunks.length }, (_, index) => {
-      const { digest, crc32, uncompressedSize } = chunks.at(index);
-      const place = { compressedOffset, uncompressedOffset };
-      compressedOffset += uncompressedSize;
-      uncompressedOffset += Math.ceil(uncompressedSize / 4096) * 4096;
-      return {
-        digest,
-        crc32,
-        compressed: false,
-        compressedSize: uncompressedSize,
-        uncompressedSize,
-        ...place,
-      };
-    }),
-  );
-}

@@ -15,6 +15,17 @@ export const READINGS = {
 } as const;
 export type Reading = keyof typeof READINGS;
 
+/** Cases whose layers must be rewritten before our output is the reference's. */
+export const CASE_READINGS: Readonly<Record<string, readonly Reading[]>> = {
+  basic: ['pax-mtime'],
+  hardlinks: ['links'],
+  'xattrs-hardlinks': ['links'],
+  overlay: ['root'],
+  'opaque-orphan': ['parents'],
+  pathological: ['lost-child', 'root'],
+  xattrs: ['root'],
+};
+
 const BLOCK = 512;
 
 export function asTheReferenceReads(tar: Buffer, readings: readonly Reading[]): Buffer {

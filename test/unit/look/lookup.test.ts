@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { NoSuchPathError } from '../../../src/errors.js';
 import { lookup, pathFromText, showPath } from '../../../src/look/lookup.js';
 import { buildLayerTree } from '../../../src/merge/layer-tree.js';
-import { directory, entries, file, symlink } from '../merge/entries.js';
+import { directory, entries, file, symlink } from '../../support/images/layer-entries.js';
 
 const { root } = buildLayerTree(
   entries(

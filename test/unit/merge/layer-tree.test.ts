@@ -16,7 +16,7 @@ import {
   special,
   symlink,
   tree,
-} from './entries.js';
+} from '../../support/images/layer-entries.js';
 
 function refuses(list: readonly LayerEntry[], message: string): void {
   assert.throws(

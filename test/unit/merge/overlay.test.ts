@@ -17,7 +17,7 @@ import {
   symlink,
   tree,
   trees,
-} from './entries.js';
+} from '../../support/images/layer-entries.js';
 
 type Layer = readonly Unplaced[];
 

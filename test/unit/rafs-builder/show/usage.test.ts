@@ -11,7 +11,13 @@ import {
   type TreeNode,
 } from '../../../../src/rafs-builder/model/tree.js';
 import { walk } from '../../../../src/rafs-builder/model/walk.js';
-import { chunked, directory, entries, hardlink, type Unplaced } from '../../merge/entries.js';
+import {
+  chunked,
+  directory,
+  entries,
+  hardlink,
+  type Unplaced,
+} from '../../../support/images/layer-entries.js';
 
 const sizes: ChunkSizes = (ref) => ({
   uncompressedSize: 4096 * (chunkIndex(ref) + 1),

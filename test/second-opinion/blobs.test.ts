@@ -1,12 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { InternalError } from '../../../src/errors.js';
-import { numberBlobs, storedOffsets } from '../../support/images/blobs.js';
-import { blobOrder, layerBootstrap, mergedBootstrap } from '../../second-opinion/bootstraps.js';
-import { buildLayerTree } from '../../../src/merge/layer-tree.js';
-import { type ChunkRef, chunkBlob, chunkIndex, chunkRef } from '../../../src/rafs-builder/model/tree.js';
-import { blobFeatures } from '../../../src/rafs-builder/layout/v6.js';
-import { type Unplaced, blob, chunked, entries, file, hardlink, inodeAt, tree } from './entries.js';
+import { InternalError } from '../../src/errors.js';
+import { numberBlobs, storedOffsets } from './blobs.js';
+import { blobOrder, layerBootstrap, mergedBootstrap } from './bootstraps.js';
+import { buildLayerTree } from '../../src/merge/layer-tree.js';
+import { type ChunkRef, chunkBlob, chunkIndex, chunkRef } from '../../src/rafs-builder/model/tree.js';
+import { blobFeatures } from '../../src/rafs-builder/layout/v6.js';
+import {
+  type Unplaced,
+  blob,
+  chunked,
+  entries,
+  file,
+  hardlink,
+  inodeAt,
+  tree,
+} from '../support/images/layer-entries.js';
 
 const settings = { chunkSize: 4096, compressor: 'zstd', digester: 'blake3' } as const;
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { type BlobTail, buildBlobTail } from '../../second-opinion/blob-tail.js';
-import { writeV6 } from '../../second-opinion/write.js';
-import type { BlobRecord, Bootstrap, ChunkTable } from '../../../src/rafs-builder/model/tree.js';
-import { tocOf } from '../../support/images/blob-toc.js';
-import { readV6 } from '../../../src/rafs-builder/read/v6/read.js';
+import { type BlobTail, buildBlobTail } from './blob-tail.js';
+import { writeV6 } from './write.js';
+import type { BlobRecord, Bootstrap, ChunkTable } from '../../src/rafs-builder/model/tree.js';
+import { tocOf } from '../support/images/blob-toc.js';
+import { readV6 } from '../../src/rafs-builder/read/v6/read.js';
 import {
   APP,
   CHUNKS_1,
@@ -16,7 +16,7 @@ import {
   layer2,
   merged,
   NEW,
-} from '../../support/images/worked-example.js';
+} from '../support/images/worked-example.js';
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FormatError, InternalError, UnsupportedError } from '../../../src/errors.js';
-import { writeV6 } from '../../second-opinion/write.js';
+import { FormatError, InternalError, UnsupportedError } from '../../src/errors.js';
+import { writeV6 } from './write.js';
 import {
   type Blob,
   type BootstrapInput,
@@ -9,11 +9,11 @@ import {
   type ChunkRecord,
   type Inode,
   type TreeNode,
-} from '../../../src/rafs-builder/model/tree.js';
-import * as v6 from '../../../src/rafs-builder/layout/v6.js';
-import { chunkEntries } from '../../../src/rafs-builder/read/v6/inode.js';
-import { readV6, type StoredInode } from '../../../src/rafs-builder/read/v6/read.js';
-import { directory, raw, rawPath } from '../../support/images/worked-example.js';
+} from '../../src/rafs-builder/model/tree.js';
+import * as v6 from '../../src/rafs-builder/layout/v6.js';
+import { chunkEntries } from '../../src/rafs-builder/read/v6/inode.js';
+import { readV6, type StoredInode } from '../../src/rafs-builder/read/v6/read.js';
+import { directory, raw, rawPath } from '../support/images/worked-example.js';
 
 const COMMON = { mode: 0o644, uid: 0, gid: 0, mtime: 0, mtimeNsec: 0, xattrs: [], layer: 0 };
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { readV6 } from '../../src/rafs-builder/index.js';
-import { writeV6 } from '../second-opinion/write.js';
+import { writeV6 } from './write.js';
 import { audit } from '../../src/rafs-builder/rules/audit.js';
 import { dumpV6 } from '../../src/rafs-builder/show/dump.js';
 import { parseDump } from '../support/images/dump-parser.js';

@@ -2,15 +2,15 @@
  * Which blobs a tree refers to, and in what order. In a tree a blob is known by the number of its source layer; in a
  * bootstrap it is known by its place in the blob table.
  */
-import { InternalError } from '../../../src/errors.js';
+import { InternalError } from '../../src/errors.js';
 import {
   type Blob,
   type ChunkRef,
   type Inode,
   type TreeNode,
   chunkBlob,
-} from '../../../src/rafs-builder/model/tree.js';
-import { sortedChildren } from '../../../src/rafs-builder/model/walk.js';
+} from '../../src/rafs-builder/model/tree.js';
+import { sortedChildren } from '../../src/rafs-builder/model/walk.js';
 
 export interface NumberedBlobs {
   /** The blob table. */

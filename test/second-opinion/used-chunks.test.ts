@@ -7,8 +7,8 @@ import {
   chunkRef,
   type ChunkRecord,
   type Inode,
-} from '../../../src/rafs-builder/model/tree.js';
-import { UsedChunks } from '../../second-opinion/used-chunks.js';
+} from '../../src/rafs-builder/model/tree.js';
+import { UsedChunks } from './used-chunks.js';
 
 const CHUNK_SIZE = 4096;
 
