@@ -44,7 +44,7 @@ const AREAS: Readonly<Record<string, readonly Trap[]>> = {
     ),
     trap(
       'Names of one inode were given different inode numbers and places.',
-      'test/unit/merge/blobs.test.ts',
+      'test/second-opinion/blobs.test.ts',
       'hard links share one inode in the merged tree, whatever number its blob has',
     ),
     trap(
