@@ -1,5 +1,5 @@
-/** `nydusify-ts/rafs`: bootstraps as values and as text. Pure functions over bytes; nothing is fetched, no addon is loaded. */
-import { readBootstrap as read } from './rafs-builder/index.js';
+/** `nydusify-ts/rafs`: bootstraps as values and as text. Functions over bytes; nothing is fetched. */
+import { openBootstrap } from './native/index.js';
 import type { Bootstrap } from './rafs-builder/model/tree.js';
 import { dump as dumpImage } from './rafs-builder/show/dump.js';
 
@@ -35,10 +35,10 @@ export interface RafsImage {
 
 /** Reads a bootstrap of either version. Throws FormatError, with the offset, or UnsupportedError. */
 export function readBootstrap(bytes: Uint8Array): RafsImage {
-  return read(bytes);
+  return openBootstrap(bytes);
 }
 
 /** The bootstrap as text, one fact a line; the same lines for the same bytes. Throws what `readBootstrap` throws. */
 export function dump(bytes: Uint8Array): Iterable<string> {
-  return dumpImage(read(bytes));
+  return dumpImage(openBootstrap(bytes));
 }

@@ -6,7 +6,7 @@ import type { ByteStream } from '../io/streams.js';
 import { digestHex } from '../oci/digest.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { displayName, type RawPath } from '../oci/raw-name.js';
-import { readBootstrap } from '../rafs-builder/index.js';
+import { openBootstrap } from '../native/index.js';
 import {
   type BlobRecord,
   chunkBlob,
@@ -23,7 +23,7 @@ import type { FileChunk, FileInode, Filesystem } from './filesystem.js';
 
 export async function openNydus(image: Image, call: CallOptions): Promise<NydusFilesystem> {
   const { bytes } = await fetchBootstrap(image, call);
-  return new NydusFilesystem(readBootstrap(bytes).bootstrap, image);
+  return new NydusFilesystem(openBootstrap(bytes).bootstrap, image);
 }
 
 export class NydusFilesystem implements Filesystem {

@@ -7,7 +7,8 @@ import { readReference } from '../image/reference-tree.js';
 import { underSignal } from '../io/abort.js';
 import { digestHex, type Digest } from '../oci/digest.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import { readBootstrap, superFlags, blobFeatures, walk } from '../rafs-builder/index.js';
+import { openBootstrap } from '../native/index.js';
+import { superFlags, blobFeatures, walk } from '../rafs-builder/index.js';
 import type { CompressorName, DigesterName, Inode } from '../rafs-builder/model/tree.js';
 import type { SparseBootstrap } from '../rafs-builder/model/sparse.js';
 import type { ImageSource } from '../registry/stores/store.js';
@@ -105,7 +106,7 @@ async function summarizeImage(image: Image, call: CallOptions): Promise<ImageSum
   const { layers } = image.manifest.value;
   const platform = platformText(await platformOf(image, call));
   const bootstrap = image.kind === 'nydus' ? await fetchBootstrap(image, call) : undefined;
-  const read = bootstrap === undefined ? undefined : readBootstrap(bootstrap.bytes);
+  const read = bootstrap === undefined ? undefined : openBootstrap(bootstrap.bytes);
   const blobs = read === undefined ? new Map<string, BlobSummary>() : blobSummaries(read.bootstrap);
   const recorded = recordedSource(image.manifest.value);
   return {

@@ -129,11 +129,13 @@ interface Addon {
     readonly prefix?: number | undefined;
   }): Outcome<NativeBlobVerifier>;
   judgeBootstrap(bytes: Buffer): Outcome<readonly NativeFinding[]>;
+  refusalOfBootstrap(bytes: Buffer): Outcome<NativeFinding | null>;
   isBootstrapSound(bytes: Buffer, facts: NativeFacts): Outcome<boolean>;
   isTreeOfLayers(bytes: Buffer, facts: NativeFacts, layers: readonly ScannedTables[]): Outcome<boolean>;
   compress(bytes: Buffer, level: number): Promise<Outcome<Buffer | null>>;
   gzip(parts: readonly Buffer[]): Promise<Outcome<Buffer>>;
   decompress(bytes: Buffer, encoding: string, size: number): Promise<Outcome<Buffer>>;
+  blake3(bytes: Buffer): Buffer;
   returnFreedMemory(): void;
   versions(): { readonly addon: string; readonly zstd: string };
 }

@@ -19,7 +19,7 @@ import type { DiffId, Digest } from '../oci/digest.js';
 import type { ChunkTable, CompressorName, LayerEntry } from '../rafs-builder/model/tree.js';
 import type { PackStats, StageTimes } from '../reporter.js';
 
-export { findingsOf, judgeBootstrap, type SoundBootstrap } from './judge.js';
+export { findingsOf, judgeBootstrap, openBootstrap, type SoundBootstrap } from './judge.js';
 export { PackedChunkTable } from './tables.js';
 
 export interface ImagePackerOptions {
@@ -207,6 +207,11 @@ export async function gzip(parts: readonly Uint8Array[]): Promise<Buffer> {
 /** Throws FormatError unless `bytes` decode to exactly `size` bytes. `size` is allocated: check it before. */
 export async function decompress(bytes: Uint8Array, encoding: CompressorName, size: number): Promise<Buffer> {
   return unwrap(await addon().decompress(asBuffer(bytes), encoding, size));
+}
+
+/** The calling thread computes it: `bytes` should be no more than a chunk. */
+export function blake3(bytes: Uint8Array): Buffer {
+  return addon().blake3(asBuffer(bytes));
 }
 
 /**

@@ -2,12 +2,13 @@
 import { recordLimits } from '../rafs-builder/rules/tables.js';
 import * as v6 from '../rafs-builder/layout/v6.js';
 import type { V6Tables } from '../rafs-builder/read/v6/tables.js';
-import { InternalError } from '../errors.js';
+import { FormatError, InternalError, UnsupportedError } from '../errors.js';
 import type { RawPath } from '../oci/raw-name.js';
 import { audit } from '../rafs-builder/rules/audit.js';
 import { isV5 } from '../rafs-builder/read/v5/tables.js';
 import { AUDIT_RULES, type AuditFinding, type Sentences } from '../rafs-builder/rules/rules.js';
 import { SENTENCES, sentenceText } from '../rafs-builder/rules/sentences.js';
+import { type RafsImage, readBootstrap } from '../rafs-builder/versions.js';
 import { addon, asBuffer, type NativeExtent, type NativeFacts, type NativeFinding, unwrap } from './addon.js';
 import type { ScannedTables } from './tables.js';
 
@@ -32,6 +33,18 @@ function toFinding({ sentence, args, path, offset, expected, found }: NativeFind
     expected,
     found,
   };
+}
+
+/**
+ * Reads a bootstrap for looking at it. Throws FormatError, with the offset, for one that no reader could follow, and
+ * UnsupportedError for one that ours does not.
+ */
+export function openBootstrap(bytes: Uint8Array): RafsImage {
+  const refusal = isV5(bytes) ? unwrap(addon().refusalOfBootstrap(asBuffer(bytes))) : null;
+  if (refusal === null) return readBootstrap(bytes);
+  const { message, offset } = toFinding(refusal);
+  // Only what is legal, and not read here, has no place in the file at which it is wrong.
+  throw offset === undefined ? new UnsupportedError(message) : new FormatError(message, { offset });
 }
 
 /** A bootstrap that keeps every rule over inodes, directories, chunk records and places. */

@@ -55,7 +55,7 @@ export const MODULES: readonly Module[] = [
     EVERYTHING,
     ['commander', 'ora', 'chalk', 'string-width'],
   ),
-  module('rafs', 'the entry point for bootstraps', ['rafs-builder', 'oci']),
+  module('rafs', 'the entry point for bootstraps', ['native', 'rafs-builder', 'oci']),
   module('testing', 'the entry point for tests of other programs', ['embedded-registry']),
   module('index', 'the main entry point of the library', [...EVERYTHING, 'rafs']),
 ];

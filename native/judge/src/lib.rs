@@ -74,6 +74,11 @@ pub fn judge(bytes: &[u8]) -> Vec<Finding> {
     findings
 }
 
+/// Why no reader could follow a v5 bootstrap; nothing for one that can be read, whatever else is wrong with it.
+pub fn refusal(bytes: &[u8]) -> Option<Finding> {
+    v5::Image::read(bytes).err().map(|refusal| *refusal)
+}
+
 /// Whether a bootstrap keeps every rule over inodes, directories, chunks and places; false, too, when it looks as if it might not.
 pub fn is_sound(bytes: &[u8], facts: &Facts) -> bool {
     let judge = || {

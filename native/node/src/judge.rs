@@ -128,6 +128,13 @@ pub fn judge_bootstrap(bytes: Buffer) -> Outcome<Vec<NativeFinding>> {
     Outcome(Ok(nydus_judge::judge(&bytes).into_iter().map(Into::into).collect()))
 }
 
+/// Why no reader could follow a v5 bootstrap; nothing for one that can be read, whatever else is wrong with it.
+#[napi(catch_unwind)]
+#[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
+pub fn refusal_of_bootstrap(bytes: Buffer) -> Outcome<Option<NativeFinding>> {
+    Outcome(Ok(nydus_judge::refusal(&bytes).map(Into::into)))
+}
+
 /// False when the bootstrap is in doubt.
 #[napi(catch_unwind)]
 #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.

@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 mod codec;
+mod digest;
 mod judge;
 mod memory;
 mod outcome;

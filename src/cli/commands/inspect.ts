@@ -8,11 +8,11 @@ import { fetchBootstrap } from '../../image/bootstrap-layer.js';
 import { chooseImage, imageEntries, mayBeFor, platformNames } from '../../image/choose.js';
 import { readReference } from '../../image/reference-tree.js';
 import { summarizeReference } from '../../look/summary.js';
-import { findingsOf } from '../../native/index.js';
+import { findingsOf, openBootstrap } from '../../native/index.js';
 import { describeAt, listTree, summarize } from '../../rafs-builder/show/describe.js';
 import { diffImages } from '../../rafs-builder/show/diff.js';
 import { dump as dumpImage } from '../../rafs-builder/show/dump.js';
-import { type RafsImage, readBootstrap } from '../../rafs-builder/versions.js';
+import type { RafsImage } from '../../rafs-builder/versions.js';
 import { readBootstrapFile } from '../bootstrap-file.js';
 import type { CliContext } from '../context.js';
 import { addFlags, addHelpFlag, type Flag } from '../flags/flags.js';
@@ -155,10 +155,10 @@ function parseOffset(text: string, size: number): number {
   return offset;
 }
 
-/** `readBootstrap`, with the name of the file in its errors. */
+/** `openBootstrap`, with the name of the file in its errors. */
 function readImage(path: string, bytes: Uint8Array): RafsImage {
   try {
-    return readBootstrap(bytes);
+    return openBootstrap(bytes);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     const hint =

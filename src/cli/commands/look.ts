@@ -8,7 +8,7 @@ import type { Filesystem } from '../../look/filesystem.js';
 import { imageBytes, openFilesystem, type LookOptions } from '../../look/open.js';
 import { countTraffic, type Traffic } from '../../look/traffic.js';
 import { NydusFilesystem } from '../../look/nydus.js';
-import { readBootstrap } from '../../rafs-builder/index.js';
+import { openBootstrap } from '../../native/index.js';
 import { formatPlatform, normalizePlatform, parsePlatform } from '../../oci/platform.js';
 import type { Platform } from '../../oci/descriptor.js';
 import { openSource } from '../../registry/open.js';
@@ -120,7 +120,7 @@ export class Looking implements AsyncDisposable {
   /** The filesystem behind a location, or of a bootstrap in a file. */
   async filesystem(location: string, options: FilesystemOptions = {}): Promise<Filesystem> {
     if (await isLocalFile(location)) {
-      return new NydusFilesystem(readBootstrap(await readBootstrapFile(location)).bootstrap, undefined);
+      return new NydusFilesystem(openBootstrap(await readBootstrapFile(location)).bootstrap, undefined);
     }
     const onImage = (image: Image): void => {
       this.countImage(imageBytes(image));
