@@ -1,17 +1,13 @@
-/** The built command, spawned, and registries of ours for it to talk to. */
+/** Runs the built command as a process, and starts embedded registries for it. */
 import { spawn } from 'node:child_process';
 import type { TestContext } from 'node:test';
-import {
-  type ObservedRequest,
-  type RegistryOptions,
-  startRegistry,
-} from '../../src/embedded-registry/server.js';
+import type { ObservedRequest } from '../../src/embedded-registry/server.js';
 import { collect } from '../../src/io/streams.js';
 import { type Index, type Manifest, parseDocument } from '../../src/oci/manifest.js';
 import { anonymous } from '../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../src/registry/open.js';
 import { type BuiltImage, putImage } from './images/image-builder.js';
-import { tempFolder } from './temp-folder.js';
+import { observedRegistry, type ObservedRegistry } from './registries/observed-registry.js';
 import { productCommand } from './project.js';
 
 export interface Outcome {
@@ -62,21 +58,16 @@ export interface StoredRoot {
   readonly bytes: Buffer;
 }
 
+/** Starts the embedded registry for one test. */
 export async function registry(
   t: TestContext,
-  options: Partial<Pick<RegistryOptions, 'intercept'>> = {},
+  { intercept }: { readonly intercept?: ObservedRegistry['intercept'] } = {},
 ): Promise<TestRegistry> {
-  const requests: ObservedRequest[] = [];
-  const running = await startRegistry({
-    root: await tempFolder(t),
-    observe: (request) => void requests.push(request),
-    ...options,
-  });
-  t.after(() => running.close());
+  const running = await observedRegistry(t, intercept);
   const open = { credentials: anonymous };
   return {
     host: running.host,
-    requests,
+    requests: running.seen,
     put: async (name, image) => {
       const location = `${running.host}/${name}`;
       await using target = openTarget(location, open);

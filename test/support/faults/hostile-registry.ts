@@ -9,7 +9,7 @@ import { startRegistry } from '../../../src/embedded-registry/server.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
 import { anonymous } from '../../../src/registry/auth/credentials.js';
 import { openTarget } from '../../../src/registry/open.js';
-import { type BuiltImage, buildImage, part, putImage } from '../images/image-builder.js';
+import { type BuiltImage, buildImage, jsonPart, part, putImage } from '../images/image-builder.js';
 import { file, layer } from '../images/tar.js';
 import { removeFolder } from '../temp-folder.js';
 import { productCommand } from '../project.js';
@@ -67,7 +67,7 @@ function nested(depth: number): BuiltImage {
       mediaType: MEDIA.ociIndex,
       manifests: [image, { mediaType, digest, size }],
     };
-    root = part(MEDIA.ociIndex, Buffer.from(JSON.stringify(index)));
+    root = jsonPart(MEDIA.ociIndex, index);
     parts.push(root);
   }
   return { root, parts };
@@ -81,10 +81,7 @@ function crowded(entries: number): BuiltImage {
     ...{ mediaType, digest, size },
     platform: { os: 'linux', architecture: `arch${number}` },
   }));
-  const index = part(
-    MEDIA.ociIndex,
-    Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA.ociIndex, manifests })),
-  );
+  const index = jsonPart(MEDIA.ociIndex, { schemaVersion: 2, mediaType: MEDIA.ociIndex, manifests });
   return { root: index, parts: [...parts, index] };
 }
 
@@ -97,17 +94,12 @@ function bomb(mebibytes: number): BuiltImage {
   const blob = part(MEDIA.ociLayerGzip, bytes);
   const config = honest.parts.find(({ descriptor }) => descriptor.mediaType === MEDIA.ociConfig);
   if (config === undefined) throw new Error('an image without a config');
-  const root = part(
-    MEDIA.ociManifest,
-    Buffer.from(
-      JSON.stringify({
-        schemaVersion: 2,
-        mediaType: MEDIA.ociManifest,
-        config: config.descriptor,
-        layers: [blob.descriptor],
-      }),
-    ),
-  );
+  const root = jsonPart(MEDIA.ociManifest, {
+    schemaVersion: 2,
+    mediaType: MEDIA.ociManifest,
+    config: config.descriptor,
+    layers: [blob.descriptor],
+  });
   return { root, parts: [blob, config, root] };
 }
 

@@ -38,6 +38,11 @@ export function part(mediaType: string, bytes: Uint8Array): Part {
   return { descriptor: { mediaType, digest: sha256(bytes), size: bytes.length }, bytes };
 }
 
+/** A JSON document on one line. */
+export function jsonPart(mediaType: string, value: object): Part {
+  return part(mediaType, Buffer.from(JSON.stringify(value)));
+}
+
 function named({ descriptor }: Part): object {
   const { mediaType, digest, size } = descriptor;
   return { mediaType, digest, size };
@@ -96,28 +101,18 @@ export function buildAttestation(of: BuiltImage): IndexEntry {
     'application/vnd.in-toto+json',
     Buffer.from('{"_type":"https://in-toto.io/Statement/v0.1"}'),
   );
-  const config = part(
-    MEDIA.ociConfig,
-    Buffer.from(
-      JSON.stringify({
-        architecture: 'unknown',
-        os: 'unknown',
-        config: {},
-        rootfs: { type: 'layers', diff_ids: [statement.descriptor.digest] },
-      }),
-    ),
-  );
-  const root = part(
-    MEDIA.ociManifest,
-    Buffer.from(
-      JSON.stringify({
-        schemaVersion: 2,
-        mediaType: MEDIA.ociManifest,
-        config: named(config),
-        layers: [named(statement)],
-      }),
-    ),
-  );
+  const config = jsonPart(MEDIA.ociConfig, {
+    architecture: 'unknown',
+    os: 'unknown',
+    config: {},
+    rootfs: { type: 'layers', diff_ids: [statement.descriptor.digest] },
+  });
+  const root = jsonPart(MEDIA.ociManifest, {
+    schemaVersion: 2,
+    mediaType: MEDIA.ociManifest,
+    config: named(config),
+    layers: [named(statement)],
+  });
   return {
     image: { root, parts: [statement, config, root] },
     fields: {

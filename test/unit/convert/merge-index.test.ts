@@ -16,6 +16,7 @@ import {
   buildIndex,
   type BuiltImage,
   type IndexEntry,
+  jsonPart,
   part,
 } from '../../support/images/image-builder.js';
 import { convert, convertFrom, indexOf, store } from '../../support/images/folder-conversion.js';
@@ -253,18 +254,13 @@ test('a merged index converted without merging gives the plain Nydus image of th
 test('entries that are no images pass through unchanged with all that they name', async (t) => {
   const blob = part('application/octet-stream', Buffer.from('soci'));
   const config = part(MEDIA.ociEmpty, Buffer.from('{}'));
-  const soci = part(
-    MEDIA.ociManifest,
-    Buffer.from(
-      JSON.stringify({
-        schemaVersion: 2,
-        mediaType: MEDIA.ociManifest,
-        artifactType: 'application/vnd.amazon.soci.index.v2+json',
-        config: config.descriptor,
-        layers: [blob.descriptor],
-      }),
-    ),
-  );
+  const soci = jsonPart(MEDIA.ociManifest, {
+    schemaVersion: 2,
+    mediaType: MEDIA.ociManifest,
+    artifactType: 'application/vnd.amazon.soci.index.v2+json',
+    config: config.descriptor,
+    layers: [blob.descriptor],
+  });
   const nested = buildIndex([{ image: arm }]);
   const source = buildIndex([
     amdEntry,
@@ -296,39 +292,29 @@ test('an entry without platform is chosen by its config', async (t) => {
 
 /** What another converter makes of a merged index: the same image, encoded anew, so that nothing can be undone. */
 async function foreignMerge(original: BuiltImage, reference: string): Promise<BuiltImage> {
-  const config = part(
-    MEDIA.ociConfig,
-    Buffer.from(
-      JSON.stringify({
-        os: 'linux',
-        architecture: 'amd64',
-        rootfs: {
-          type: 'layers',
-          diff_ids: [
-            'sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef',
-            ...LAYERS.map((tar) => sha256(tar)),
-          ],
-        },
-      }),
-    ),
-  );
+  const config = jsonPart(MEDIA.ociConfig, {
+    os: 'linux',
+    architecture: 'amd64',
+    rootfs: {
+      type: 'layers',
+      diff_ids: [
+        'sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef',
+        ...LAYERS.map((tar) => sha256(tar)),
+      ],
+    },
+  });
   const empty = part(MEDIA.ociLayerGzip, (await import('../../../src/oci/nydus.js')).EMPTY_LAYER_BYTES);
   const layers = original.parts.slice(0, LAYERS.length);
-  const oci = part(
-    MEDIA.ociManifest,
-    Buffer.from(
-      JSON.stringify({
-        schemaVersion: 2,
-        mediaType: MEDIA.ociManifest,
-        config: config.descriptor,
-        layers: [
-          { ...empty.descriptor, annotations: { [ANNOTATION.nydusEmptyLayer]: 'true' } },
-          ...layers.map(({ descriptor }) => descriptor),
-        ],
-        annotations: { [ANNOTATION.nydusSourceDigest]: original.root.descriptor.digest },
-      }),
-    ),
-  );
+  const oci = jsonPart(MEDIA.ociManifest, {
+    schemaVersion: 2,
+    mediaType: MEDIA.ociManifest,
+    config: config.descriptor,
+    layers: [
+      { ...empty.descriptor, annotations: { [ANNOTATION.nydusEmptyLayer]: 'true' } },
+      ...layers.map(({ descriptor }) => descriptor),
+    ],
+    annotations: { [ANNOTATION.nydusSourceDigest]: original.root.descriptor.digest },
+  });
   const nydus = buildImage({
     layers: [],
     manifest: {

@@ -6,10 +6,16 @@ import { collect, contentOf } from '../../../../src/io/streams.js';
 import { openTarget } from '../../../../src/registry/open.js';
 import type { ImageTarget } from '../../../../src/registry/stores/store.js';
 import type { ConvertEvent } from '../../../../src/reporter.js';
-import { answer, blob, options, type Rig, rig } from '../../../support/registries/remote-rig.js';
+import {
+  answer,
+  blob,
+  options,
+  type ObservedRegistry,
+  observedRegistry,
+} from '../../../support/registries/observed-registry.js';
 import { noise, readAll } from '../../../support/images/opaque-image.js';
 
-async function pushedBlob(r: Rig): Promise<ImageTarget> {
+async function pushedBlob(r: ObservedRegistry): Promise<ImageTarget> {
   const target = openTarget(`${r.host}/a:1`, options);
   await target.push(blob.descriptor, contentOf(blob.bytes));
   r.seen.length = 0;
@@ -18,7 +24,7 @@ async function pushedBlob(r: Rig): Promise<ImageTarget> {
 
 test('a download that is cut goes on where it was, also when the server ignores ranges', async (t) => {
   for (const ranges of [true, false]) {
-    const r = await rig(t);
+    const r = await observedRegistry(t);
     await using target = await pushedBlob(r);
     let cuts = 0;
     r.intercept = (request, response) => {
@@ -44,7 +50,7 @@ test('a download that is cut goes on where it was, also when the server ignores 
 });
 
 test('a download without progress ends after a bounded number of tries', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   await using target = await pushedBlob(r);
   r.intercept = (_request, response) => {
     response.writeHead(200, { 'content-length': '200000' });
@@ -60,7 +66,7 @@ test('a download without progress ends after a bounded number of tries', async (
 });
 
 test('short, long and wrong content is told apart from the right one', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   await using target = await pushedBlob(r);
   const bodies: readonly (readonly [Uint8Array, RegExp])[] = [
     [noise(200_000, 8), /has digest sha256:/],
@@ -81,7 +87,7 @@ test('short, long and wrong content is told apart from the right one', async (t)
 });
 
 test('a wrong Content-Range is refused, and the whole is asked for instead', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   await using target = await pushedBlob(r);
   const asked: (string | undefined)[] = [];
   const range = { start: 10, end: 20 };
@@ -107,7 +113,7 @@ test('a wrong Content-Range is refused, and the whole is asked for instead', asy
 });
 
 test('a blob that comes byte by byte, each by a connection of its own, is given up', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   await using target = await pushedBlob(r);
   r.intercept = (request, response) => {
     const start = Number(/\d+/.exec(request.headers.range ?? '')?.[0] ?? 0);
@@ -126,7 +132,7 @@ test('a blob that comes byte by byte, each by a connection of its own, is given 
 });
 
 test('a range is delivered in full and no further, however the server cuts its answers', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   await using target = await pushedBlob(r);
   const read = async (): Promise<Buffer> =>
     collect(target.fetch(blob.descriptor, { range: { start: 100, end: 5100 } }), 1 << 20, 'range');
@@ -149,7 +155,7 @@ test('a range is delivered in full and no further, however the server cuts its a
 });
 
 test('a size that differs from the descriptor is not the blob', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   await using target = await pushedBlob(r);
   assert.equal(await target.exists(blob.descriptor), true);
   assert.equal(await target.exists({ ...blob.descriptor, size: 1 }), false);

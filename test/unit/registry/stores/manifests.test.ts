@@ -7,12 +7,18 @@ import { ContentMismatchError, RegistryError, UnsupportedError } from '../../../
 import { descriptorToJson, serialise } from '../../../../src/oci/manifest.js';
 import { MEDIA } from '../../../../src/oci/media-types.js';
 import { openSource, openTarget } from '../../../../src/registry/open.js';
-import { answer, blob, image, options, rig } from '../../../support/registries/remote-rig.js';
+import {
+  answer,
+  blob,
+  image,
+  options,
+  observedRegistry,
+} from '../../../support/registries/observed-registry.js';
 import { describe, noise, pushImage, readAll, sampleImage } from '../../../support/images/opaque-image.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 
 test('resolve asks for the manifest itself when HEAD does not say enough', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   await using target = openTarget(`${r.host}/a:1`, options);
   await pushImage(target, image);
   for (const header of ['docker-content-digest', 'content-type', 'content-length']) {
@@ -34,7 +40,7 @@ test('resolve asks for the manifest itself when HEAD does not say enough', async
 });
 
 test('a manifest without mediaType, as umoci writes it, resolves to its type', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   const bare = sampleImage([noise(10, 1)], { mediaType: undefined });
   await using target = openTarget(`${r.host}/a:1`, options);
   await pushImage(target, bare);
@@ -51,7 +57,7 @@ test('a manifest without mediaType, as umoci writes it, resolves to its type', a
 });
 
 test('a manifest that is not what the registry says, or not what was asked for, is refused', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   const other = describe('', noise(1, 1)).digest;
   const bytes = serialise({ schemaVersion: 2, manifests: [] });
   r.intercept = (request, response) =>
@@ -65,7 +71,7 @@ test('a manifest that is not what the registry says, or not what was asked for, 
 });
 
 test('schema 1 is refused with a sentence', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   r.intercept = (_request, response) =>
     answer(response, 200, '{"schemaVersion":1,"fsLayers":[]}', { 'content-type': MEDIA.dockerSchema1Signed });
   await using source = openSource(`${r.host}/a:1`, options);
@@ -73,7 +79,7 @@ test('schema 1 is refused with a sentence', async (t) => {
 });
 
 test('a manifest without end is not read to its end', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   let sent = 0;
   r.intercept = (request, response) => {
     if (request.method === 'HEAD') return answer(response, 404);
@@ -91,7 +97,7 @@ test('a manifest without end is not read to its end', async (t) => {
 });
 
 test('what is not there is an error that says what to check', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   await using source = openSource(`${r.host}/none:1`, options);
   await assert.rejects(
     source.resolve(),
@@ -107,7 +113,7 @@ test('what is not there is an error that says what to check', async (t) => {
 });
 
 test('an index whose parts are missing is refused with the reason', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   await using target = openTarget(`${r.host}/a:1`, options);
   const bytes = serialise({
     schemaVersion: 2,
@@ -123,7 +129,7 @@ test('an index whose parts are missing is refused with the reason', async (t) =>
 });
 
 test('a registry that refuses an index entry is quoted in the error', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   r.intercept = (request, response) => {
     if (request.method !== 'PUT') return false;
     request.resume();

@@ -15,10 +15,10 @@ import {
   descriptor,
   isUpload,
   observeBody,
-  rig,
-  type Rig,
+  observedUploads,
+  type ObservedUploads,
   watched,
-} from '../../../support/registries/upload-rig.js';
+} from '../../../support/registries/observed-uploads.js';
 
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
@@ -26,7 +26,7 @@ async function until(condition: () => boolean): Promise<void> {
 
 test('a blob is sent while it is being made, and only the PUT that ends the session waits for the digest', async (t) => {
   for (const chunkSize of [0, 300_000]) {
-    const r = await rig(t);
+    const r = await observedUploads(t);
     let received = 0;
     r.intercept = (request) => {
       const before = received;
@@ -49,7 +49,7 @@ test('a blob is sent while it is being made, and only the PUT that ends the sess
 });
 
 test('a growing upload that is cut goes on from where the registry is', async (t) => {
-  const r = await rig(t);
+  const r = await observedUploads(t);
   r.intercept = cutAfter('PATCH', 200_000);
   await using target = r.open();
   assert.ok(takesGrowing(target));
@@ -65,7 +65,7 @@ test('a growing upload that is cut goes on from where the registry is', async (t
 });
 
 test('a registry that takes no stream gets the blob when it is finished, and no stream again', async (t) => {
-  const r = await rig(t);
+  const r = await observedUploads(t);
   r.intercept = (request, response) => {
     if (!isUpload(request, 'PATCH')) return false;
     request.resume();
@@ -82,7 +82,7 @@ test('a registry that takes no stream gets the blob when it is finished, and no 
 });
 
 test('a growing upload is cancelled when the target turns out to have the blob', async (t) => {
-  const r = await rig(t);
+  const r = await observedUploads(t);
   await using target = r.open();
   await target.push(descriptor, contentOf(bytes));
   assert.ok(takesGrowing(target));
@@ -95,7 +95,7 @@ test('a growing upload is cancelled when the target turns out to have the blob',
 });
 
 /** When a registry notices that the token which the stream began with has expired, and what it keeps of the bytes. */
-const EXPIRIES: Readonly<Record<string, (refuse: Refuse) => Rig['intercept']>> = {
+const EXPIRIES: Readonly<Record<string, (refuse: Refuse) => ObservedUploads['intercept']>> = {
   'which shows at the next request': () => () => false,
   'which shows in the middle of the stream': (refuse) => (request, response) => {
     let received = 0;
@@ -127,7 +127,7 @@ for (const [title, spoil] of Object.entries(EXPIRIES)) {
   test(`a token expires while a blob is sent as it is made, ${title}`, async (t) => {
     const tokens = await startTokenServer({ users: { me: 'hunter22' } });
     t.after(() => tokens.close());
-    const r = await rig(t);
+    const r = await observedUploads(t);
     let received = 0;
     let streams = 0;
     const refuse: Refuse = (response) => {
@@ -166,7 +166,7 @@ for (const [title, spoil] of Object.entries(EXPIRIES)) {
 test('the right to cancel uploads is asked for separately, and need not be granted', async (t) => {
   const tokens = await startTokenServer({ users: { me: 'hunter22' } });
   t.after(() => tokens.close());
-  const r = await rig(t);
+  const r = await observedUploads(t);
   r.intercept = (request, response) => {
     if (!isUpload(request, 'DELETE')) return tokens.guard(request, response);
     const scope = 'repository:a:delete';

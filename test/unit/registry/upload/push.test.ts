@@ -6,12 +6,18 @@ import { contentOf } from '../../../../src/io/streams.js';
 import { MEDIA } from '../../../../src/oci/media-types.js';
 import { openSource, openTarget } from '../../../../src/registry/open.js';
 import { isMountable } from '../../../../src/registry/stores/store.js';
-import { answer, blob, image, options, rig } from '../../../support/registries/remote-rig.js';
+import {
+  answer,
+  blob,
+  image,
+  options,
+  observedRegistry,
+} from '../../../support/registries/observed-registry.js';
 import { describe, noise, pushImage, readAll, readImage } from '../../../support/images/opaque-image.js';
 import { parseLocation } from '../../../../src/registry/location.js';
 
 test('an image goes into a registry and comes back: blobs, config, manifest, tag last', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   await using target = openTarget(`${r.host}/a/b:1`, options);
   assert.equal(await target.resolve(), undefined);
   await pushImage(target, image);
@@ -24,7 +30,7 @@ test('an image goes into a registry and comes back: blobs, config, manifest, tag
 });
 
 test('what is there is asked for and not sent again', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   for (const expected of ['pushed', 'present']) {
     await using target = openTarget(`${r.host}/a:1`, options);
     for (const { descriptor, bytes } of image.parts)
@@ -38,7 +44,7 @@ test('what is there is asked for and not sent again', async (t) => {
 });
 
 test('several pushes of one blob at once send it once; when that fails the next one does', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   await using target = openTarget(`${r.host}/a:1`, options);
   let opened = 0;
   const content = { size: blob.bytes.length, open: () => (opened++, contentOf(blob.bytes).open()) };
@@ -58,7 +64,7 @@ test('several pushes of one blob at once send it once; when that fails the next 
 });
 
 test('a blob of another repository of the same registry is mounted, not sent', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   await using first = openTarget(`${r.host}/a:1`, options);
   await pushImage(first, image);
   await using target = openTarget(`${r.host}/b:1`, options);
@@ -72,7 +78,7 @@ test('a blob of another repository of the same registry is mounted, not sent', a
 });
 
 test('a mount that cannot be made is a no, and its session takes the upload', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   await using target = openTarget(`${r.host}/b:1`, options);
   assert.ok(isMountable(target));
   assert.equal(await target.mount(blob.descriptor, parseLocation(`${r.host}/a:1`)), false);
@@ -89,7 +95,7 @@ test('a mount that cannot be made is a no, and its session takes the upload', as
 });
 
 test('a registry that takes no PUT with a body gets one PATCH, from then on', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   r.intercept = (request, response) => {
     if (
       request.method !== 'PUT' ||
@@ -124,7 +130,7 @@ test('a registry that takes no PUT with a body gets one PATCH, from then on', as
 });
 
 test('a registry that takes it in neither way says so once, with its first reason', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   r.intercept = (request, response) => {
     if (request.method !== 'PUT' && request.method !== 'PATCH') return false;
     request.resume();
@@ -143,7 +149,7 @@ test('a registry that takes it in neither way says so once, with its first reaso
 
 test('an upload Location may be relative, absolute and carry state', async (t) => {
   for (const form of ['relative', 'absolute'] as const) {
-    const r = await rig(t);
+    const r = await observedRegistry(t);
     const paths: string[] = [];
     r.intercept = (request, response) => {
       const url = new URL(request.url ?? '', `http://${r.host}`);
@@ -172,7 +178,7 @@ test('an upload Location may be relative, absolute and carry state', async (t) =
 });
 
 test('a failed upload starts again with the content opened anew', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   let puts = 0;
   r.intercept = (request, response) => {
     if (request.method !== 'PUT' || !request.url?.includes('uploads')) return false;
@@ -196,7 +202,7 @@ test('a failed upload starts again with the content opened anew', async (t) => {
 });
 
 test('a refusal to push names the login', async (t) => {
-  const r = await rig(t);
+  const r = await observedRegistry(t);
   r.intercept = (request, response) =>
     request.method === 'POST' && answer(response, 403, '{"errors":[{"code":"DENIED","message":"no"}]}');
   await using target = openTarget(`${r.host}/a:1`, options);

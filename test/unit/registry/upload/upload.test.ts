@@ -17,14 +17,14 @@ import {
   descriptor,
   isUpload,
   observeBody,
-  type Rig,
-  rig,
+  type ObservedUploads,
+  observedUploads,
   watched,
-} from '../../../support/registries/upload-rig.js';
+} from '../../../support/registries/observed-uploads.js';
 
 test('an upload that is cut goes on where the registry is', async (t) => {
   for (const method of ['PUT', 'PATCH']) {
-    const r = await rig(t);
+    const r = await observedUploads(t);
     await using target = r.open();
     if (method === 'PATCH') {
       // Learned from another blob: this registry takes no PUT with a body.
@@ -46,7 +46,7 @@ test('an upload that is cut goes on where the registry is', async (t) => {
 });
 
 test('cuts that bring the upload further do not use up the attempts', async (t) => {
-  const r = await rig(t);
+  const r = await observedUploads(t);
   await using target = r.open({ retry: { attempts: 2, baseMs: 1, capMs: 10 } });
   let cut = cutAfter('PUT', 100_000);
   let cuts = 0;
@@ -60,7 +60,7 @@ test('cuts that bring the upload further do not use up the attempts', async (t) 
 });
 
 test('with a chunk size a blob goes in chunks, each with its range, by one read of the content', async (t) => {
-  const r = await rig(t);
+  const r = await observedUploads(t);
   await using target = r.open({ chunkSize: 300_000 });
   const { content, starts } = watched(contentOf(bytes));
   assert.equal(await target.push(descriptor, content), 'pushed');
@@ -82,7 +82,7 @@ test('with a chunk size a blob goes in chunks, each with its range, by one read 
 });
 
 test('OCI-Chunk-Min-Length makes chunks larger than asked for', async (t) => {
-  const r = await rig(t);
+  const r = await observedUploads(t);
   await using target = r.open({ chunkSize: 1000 });
   r.intercept = (request, response) => {
     if (isUpload(request, 'POST')) response.setHeader('oci-chunk-min-length', '400000');
@@ -96,7 +96,7 @@ test('OCI-Chunk-Min-Length makes chunks larger than asked for', async (t) => {
 });
 
 test('416: the registry is asked where it is, and the upload goes on there', async (t) => {
-  const r = await rig(t);
+  const r = await observedUploads(t);
   await using target = r.open({ chunkSize: 300_000 });
   let patches = 0;
   r.intercept = (request, response) => {
@@ -113,7 +113,7 @@ test('416: the registry is asked where it is, and the upload goes on there', asy
 });
 
 test('416 for ever is an error, not a loop', async (t) => {
-  const r = await rig(t);
+  const r = await observedUploads(t);
   await using target = r.open({ chunkSize: 300_000 });
   r.intercept = (request, response) => {
     if (!isUpload(request, 'PATCH')) return false;
@@ -129,7 +129,7 @@ test('416 for ever is an error, not a loop', async (t) => {
 });
 
 test('a lost session is begun anew', async (t) => {
-  const r = await rig(t);
+  const r = await observedUploads(t);
   await using target = r.open({ chunkSize: 300_000 });
   let patches = 0;
   r.intercept = (request, response) => {
@@ -143,7 +143,7 @@ test('a lost session is begun anew', async (t) => {
 });
 
 test('what a registry wrongly claims to have is sent again from the start', async (t) => {
-  const r = await rig(t);
+  const r = await observedUploads(t);
   await using target = r.open();
   const cut = cutAfter('PUT', 300_000);
   r.intercept = (request, response) => {
@@ -159,7 +159,7 @@ test('what a registry wrongly claims to have is sent again from the start', asyn
 });
 
 test('a blob whose last answer was lost is found, not sent again', async (t) => {
-  const r = await rig(t);
+  const r = await observedUploads(t);
   await using target = r.open();
   let cuts = 0;
   r.intercept = (request, response) => {
@@ -176,7 +176,7 @@ test('a blob whose last answer was lost is found, not sent again', async (t) => 
 });
 
 test('a login page in place of the last answer is told at once, and 200 of a registry that has the blob is enough', async (t) => {
-  const r = await rig(t);
+  const r = await observedUploads(t);
   let carriesOut = false;
   r.intercept = (request, response) => {
     if (!isUpload(request, 'PUT')) return false;
@@ -207,7 +207,7 @@ test('a login page in place of the last answer is told at once, and 200 of a reg
 });
 
 test('an upload may go on at another host, which is told no secret', async (t) => {
-  const r = await rig(t);
+  const r = await observedUploads(t);
   const foreign: IncomingMessage[] = [];
   const other = createServer((request, response) => {
     foreign.push(request);
@@ -241,7 +241,7 @@ test('an upload may go on at another host, which is told no secret', async (t) =
 });
 
 test('another host that denies access, as when the permission in its URL has run out, is left for a new session', async (t) => {
-  const r = await rig(t);
+  const r = await observedUploads(t);
   let denials = 0;
   const other = createServer((request, response) => {
     denials++;
@@ -273,7 +273,7 @@ test('another host that denies access, as when the permission in its URL has run
 });
 
 /** Pushes a blob whose upload is interrupted in the middle, and gives the target up; how long that took, in milliseconds. */
-async function interrupted(r: Rig, answer: Rig['intercept']): Promise<number> {
+async function interrupted(r: ObservedUploads, answer: ObservedUploads['intercept']): Promise<number> {
   const stop = new AbortController();
   let received = 0;
   r.intercept = (request, response) => {
@@ -300,16 +300,16 @@ async function interrupted(r: Rig, answer: Rig['intercept']): Promise<number> {
 }
 
 test('an upload that is given up is cancelled', async (t) => {
-  const r = await rig(t);
+  const r = await observedUploads(t);
   await interrupted(r, () => false);
   assert.deepEqual(r.seen.at(-1), { method: 'DELETE', range: undefined, status: 204 });
   assert.deepEqual(await readdir(join(r.root, 'uploads')), []);
 });
 
 test('a registry that cannot cancel uploads, or does not answer, costs a second at most and no error', async (t) => {
-  const r = await rig(t);
+  const r = await observedUploads(t);
   for (const status of [404, 405, 500]) {
-    const answer: Rig['intercept'] = (_request, response) => {
+    const answer: ObservedUploads['intercept'] = (_request, response) => {
       response.writeHead(status).end();
       return true;
     };
@@ -320,7 +320,7 @@ test('a registry that cannot cancel uploads, or does not answer, costs a second 
 });
 
 test('a session that was not needed in the end is cancelled, and one that was ended is not', async (t) => {
-  const r = await rig(t);
+  const r = await observedUploads(t);
   r.intercept = (request, response) => {
     if (!isUpload(request, 'PUT') || request.headers['content-length'] === '0') return false;
     request.resume();

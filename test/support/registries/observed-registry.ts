@@ -1,4 +1,4 @@
-/** A registry of ours with a repository, and what is asked of it. */
+/** The embedded registry, with a record of its requests and a place for faults; and content to put into it. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TestContext } from 'node:test';
 import { type ObservedRequest, startRegistry } from '../../../src/embedded-registry/server.js';
@@ -11,26 +11,33 @@ export const options = { credentials: anonymous, retry: { attempts: 4, baseMs: 1
 export const image = sampleImage([noise(400_000, 1), noise(3000, 2)]);
 export const blob = { descriptor: describe(MEDIA.ociLayerTar, noise(200_000, 7)), bytes: noise(200_000, 7) };
 
-type Intercept = (request: IncomingMessage, response: ServerResponse) => boolean;
-
-export interface Rig {
+export interface ObservedRegistry {
   readonly host: string;
+  /** The registry's folder. */
+  readonly root: string;
+  /** Every request so far, with its answer; a test may empty it. */
   readonly seen: ObservedRequest[];
-  /** `METHOD path-without-query` of all requests so far, digests cut. */
+  /** `METHOD path` of every request so far, without queries; digests are `D`, sessions `S`. */
   readonly lines: () => string[];
-  intercept: Intercept;
+  /** Sees each request first, and returns true when it has answered. A test may replace it at any time. */
+  intercept: (request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>;
 }
 
-export async function rig(t: TestContext): Promise<Rig> {
+export async function observedRegistry(
+  t: TestContext,
+  intercept: ObservedRegistry['intercept'] = () => false,
+): Promise<ObservedRegistry> {
   const seen: ObservedRequest[] = [];
+  const root = await tempFolder(t);
   const registry = await startRegistry({
-    root: await tempFolder(t),
-    observe: (request) => seen.push(request),
-    intercept: (request, response) => result.intercept(request, response),
+    root,
+    observe: (request) => void seen.push(request),
+    intercept: (request, response) => observed.intercept(request, response),
   });
   t.after(() => registry.close());
-  const result: Rig = {
+  const observed: ObservedRegistry = {
     host: registry.host,
+    root,
     seen,
     lines: () =>
       seen.map(
@@ -40,11 +47,12 @@ export async function rig(t: TestContext): Promise<Rig> {
             .replace(/sha256:\w+/, 'D')
             .replace(/uploads\/.+/, 'uploads/S')}`,
       ),
-    intercept: () => false,
+    intercept,
   };
-  return result;
+  return observed;
 }
 
+/** Answers a request, as an `intercept` does. */
 export function answer(
   response: ServerResponse,
   status: number,
