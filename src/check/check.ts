@@ -50,16 +50,16 @@ export interface CheckOptions {
   readonly threads?: number | undefined;
   /** Percent of the chunk data that is read and digested; all of it by default. */
   readonly sample?: number | undefined;
-  /** Tell what every client makes of the target. */
+  /** Replay every client on the target. */
   readonly clients?: boolean | undefined;
-  /** Tell what the images hold, by layer and by directory. */
+  /** Count the contents of the images, by layer and by directory. */
   readonly details?: boolean | undefined;
   /**
    * True: no chunk data is read. Manifests, bootstraps, and by range requests each blob's table of contents, chunk table and
    * own bootstrap are still verified against each other.
    */
   readonly bootstrapOnly?: boolean | undefined;
-  /** Is given every document that was looked at, by the name that upstream's `check` has for it in its work directory. */
+  /** Called with every document that `check` reads, under the name that upstream's `check` gives it in its work directory. */
   readonly keep?: ((path: string, bytes: Uint8Array) => Promise<void>) | undefined;
 }
 
@@ -74,7 +74,7 @@ export interface CheckedPlatform {
   readonly blobBytes: number;
   /** Chunk data was read: all of it, or the sample that was asked for. */
   readonly dataRead: boolean;
-  /** It was compared with its source. */
+  /** True when the image was compared with its source. */
   readonly compared: boolean;
   /** Data layers in order, lowest first. */
   readonly layerSizes: readonly CheckedLayer[];
@@ -91,11 +91,11 @@ export interface CheckResult {
   /** `bad` when any finding is an error. */
   readonly verdict: 'good' | 'bad';
   readonly platforms: readonly CheckedPlatform[];
-  /** When they were asked for. */
+  /** Undefined unless `clients` was asked for. */
   readonly clients: readonly PlatformClients[] | undefined;
-  /** No chunk data was read, as was asked for. */
+  /** True when the caller asked for no chunk data to be read. */
   readonly bootstrapOnly: boolean;
-  /** Percent of chunk data that was looked at; undefined: all of it. */
+  /** Percent of the chunk data that was read; undefined: all of it. */
   readonly sample: number | undefined;
   readonly findings: readonly Finding[];
 }
@@ -184,7 +184,7 @@ class Run {
     }
   }
 
-  /** What every client makes of the target, whatever was found. */
+  /** Replays every client on the target, also when findings say that it is broken. */
   async clients(target: ImageSource, { images }: ReferenceSubject): Promise<void> {
     this.#step('replaying what clients do');
     const entries = (await new Detector(target, this.#call).entries()) ?? [];
@@ -208,7 +208,7 @@ class Run {
     await this.#gather(checkIndexDetection({ store: oci.store, oci, nydus }, this.#call));
   }
 
-  /** The image of the source that halves of the target were made from; its absence is a finding. */
+  /** The image of the source that halves of the target were made from; its absence becomes a finding. */
   #sourceOf(
     halves: HalvesOf<ImageSubject>,
     groups: number,
@@ -273,7 +273,7 @@ class Run {
     await this.#runTogether(this.#heavy(opened, source, scan));
   }
 
-  /** The rules of a bootstrap, and what reads blobs and source layers; they need nothing of each other, so they go at once. */
+  /** The rules of the bootstrap, of blobs and of source layers need nothing of each other, so they run at the same time. */
   #heavy(opened: OpenedImage, source: ImageSubject | undefined, scan: SourceScan | undefined): Check[] {
     const threads = this.#threads;
     const bootstrapOnly = this.#options.bootstrapOnly === true;
@@ -348,7 +348,7 @@ class Run {
       ['source', sources],
     ] as const) {
       if (subject?.index === undefined) continue;
-      // Upstream writes the index once for each kind of image in it.
+      // Upstream writes the index once for each kind of image that it lists.
       for (const kind of new Set(subject.images.map((image) => image.kind))) {
         await this.#keep(side, `${kind}_index.json`, subject.index.index.bytes);
       }
@@ -362,7 +362,7 @@ class Run {
       await this.#keep(image.side, `${image.kind}_config.json`, image.config.bytes, image);
   }
 
-  /** Upstream looks at one platform; where there are several, each has a folder. */
+  /** Upstream checks one platform; where there are several, each gets a folder. */
   async #keep(
     side: 'target' | 'source',
     path: string,

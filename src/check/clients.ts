@@ -1,5 +1,5 @@
 /**
- * What every client makes of a reference: which entry it takes for a platform, and whether that runs there. Selection is that
+ * The behaviour of every client on a reference: which entry it takes for a platform, and whether that runs there. Selection is that
  * of `client-platforms.ts`, nydus-snapshotter's detection that of `detect.ts`; here they are put together, client by client.
  */
 import { type Digest, isDigest } from '../oci/digest.js';
@@ -26,7 +26,7 @@ export type ClientOutcome = 'lazily' | 'unpacked' | 'copied' | 'fails';
 
 export interface ClientVerdict {
   readonly client: Client;
-  /** Of nydus-snapshotter: which detection is switched on. */
+  /** The detection that is switched on in nydus-snapshotter; undefined for other clients. */
   readonly detection: DetectionMode | 'none' | undefined;
   /** Which versions behave like this; empty when all do. */
   readonly versions: string;
@@ -47,18 +47,18 @@ export interface PickedManifest {
 }
 
 export interface PlatformClients {
-  /** As in `linux/arm64`. */
+  /** Like `linux/arm64`. */
   readonly platform: string;
   readonly clients: readonly ClientVerdict[];
 }
 
-/** One platform for which images are to be found, whoever asks. */
+/** One platform for which each client looks for an image. */
 export interface Wanted {
   readonly name: string;
   readonly platform: GoPlatform;
 }
 
-/** What a manifest is to those who would run it. */
+/** The facts of a manifest that clients decide by. */
 export interface PickableManifest {
   readonly digest: Digest;
   readonly kind: 'oci' | 'nydus';

@@ -81,7 +81,7 @@ function* checkCounts(image: ImageSubject): Generator<Finding> {
   if (image.kind !== 'nydus') return;
   for (const [position, layer] of dataLayersOf(image.manifest.value).entries()) {
     const diffId = diffIds[position];
-    // A blob is its own diffID: nobody ever unpacks it.
+    // No client unpacks a blob, so its diffID is its digest.
     if (diffId !== undefined && digestHex(diffId) !== digestHex(layer.digest)) {
       yield finding('CONFIG-DIFF-ID', where, {
         message: `diffID ${position + 1} is not the digest of its blob`,
@@ -114,7 +114,7 @@ function* checkFields({ target, source }: PairSubject): Generator<Finding> {
   yield* checkHistory(target, source);
 }
 
-/** What is left of the history once the entries that a conversion adds are taken away. */
+/** The history without the entries that a conversion adds. */
 function ownHistory(image: ImageSubject): readonly Json[] {
   const member = memberOf(image.configJson, 'history');
   const history = isJsonArray(member) ? member : [];

@@ -1,4 +1,4 @@
-/** What a Nydus image holds, in numbers for people: layers against their sources, and directories by size. */
+/** The contents of a Nydus image in numbers for people: layers beside their sources, and directories by size. */
 import { dataLayersOf } from '../image/kinds.js';
 import type { Digest } from '../oci/digest.js';
 import { displayName } from '../oci/raw-name.js';
@@ -17,11 +17,11 @@ export interface CheckedLayer {
 export interface ImageContents {
   /** Regular files, each once however many names it has. */
   readonly files: number;
-  /** What they hold, in bytes. */
+  /** Bytes of these files. */
   readonly bytes: number;
   /** Bytes of their different chunks: what is left of `bytes` when equal pieces are stored once. */
   readonly uniqueBytes: number;
-  /** The same as they lie in the blobs, compressed. */
+  /** Bytes of these chunks as they lie in the blobs, compressed. */
   readonly storedBytes: number;
   /** The largest directories, a directory before those in it. */
   readonly directories: readonly SizedDirectory[];
@@ -37,7 +37,7 @@ export interface SizedDirectory {
 }
 
 const SHOWN = 16;
-/** Of the whole image: below that a directory of the second level is not worth a line of its own. */
+/** A directory of the second level gets a line only when it holds this share of the image. */
 const WORTH_SHOWING = 0.03;
 
 export function contentsOf(bootstrap: Bootstrap): ImageContents {

@@ -51,7 +51,7 @@ const DOCKER_LAYERS: ReadonlySet<string> = new Set([
 ]);
 const OCI_LAYERS: ReadonlySet<string> = new Set([MEDIA.ociLayerGzip, MEDIA.ociLayerTar, MEDIA.ociLayerZstd]);
 
-/** Of ordinary images; layers of a Nydus image have a stricter rule. */
+/** Checks ordinary images alone: layers of a Nydus image have a stricter rule. */
 function* checkLayerFamily(image: ImageSubject): Generator<Finding> {
   if (image.kind !== 'oci') return;
   const docker = isDockerFamily(image.manifest.descriptor.mediaType);

@@ -34,14 +34,14 @@ export interface DetectionStep {
   readonly step: DetectionStepName;
   /** False for the step at which detection ends without a result. */
   readonly ok: boolean;
-  /** What it saw, one line each; a sentence without full stop. */
+  /** The facts that the step met, one line each; a sentence without full stop. */
   readonly detail: readonly string[];
 }
 
 export interface Detection {
   readonly mode: DetectionMode;
   readonly matcher: PlatformMatcher;
-  /** What containerd chose, which detection starts from. */
+  /** The manifest that containerd chose; detection starts from it. */
   readonly manifest: Digest;
   /** `panic`: the snapshotter's process ends. */
   readonly outcome: 'found' | 'not found' | 'panic';
@@ -59,14 +59,14 @@ export interface DetectionOptions extends CallOptions {
 
 /** The snapshotter's resolver: MaxManifestSize, 4 * 1048 * 1048. Larger ones end detection. */
 const MAX_RESOLVED_SIZE = 4_393_216;
-/** maxManifestIndexSize: what is behind it is cut off. */
+/** maxManifestIndexSize: the snapshotter cuts off the rest. */
 const MAX_INDEX_SIZE = 0x80_0000;
 /** The snapshotter has no limit for a manifest; a replay needs one. */
 const MAX_MANIFEST_SIZE = 4 * MAX_INDEX_SIZE;
 
 /**
- * What nydus-snapshotter makes of `source` when containerd has chosen the entry `manifest` of it. Throws only when it could
- * not look: no network, no permission.
+ * Replays nydus-snapshotter's detection in `source`, after containerd has chosen the entry `manifest`. Throws only when the
+ * store cannot be read: no network, no permission.
  */
 export async function detectAlternative(
   source: ImageSource,
@@ -107,7 +107,7 @@ class Trace {
   }
 }
 
-/** Replays over one reference; what was read once is not asked for again. */
+/** Replays over one reference; every document is fetched once. */
 export class Detector {
   readonly #source: ImageSource;
   readonly #call: CallOptions;
@@ -146,7 +146,7 @@ export class Detector {
     }
   }
 
-  /** Entries of the index, as clients written in Go see them; undefined for a reference that is one manifest, or none that is read. */
+  /** Entries of the index, as clients written in Go see them; undefined when the reference is one manifest, or cannot be read. */
   async entries(): Promise<readonly GoDescriptor[] | undefined> {
     const root = await this.#resolve();
     try {
@@ -223,7 +223,7 @@ export class Detector {
     return (this.#root ??= this.#source.resolve(this.#call));
   }
 
-  /** Not verified, as the original does not: what is promised of size and digest plays no part, but for a size of 0. */
+  /** The snapshotter verifies neither size nor digest, so neither do we; at a declared size of 0 it reads nothing. */
   async #read(
     descriptor: Descriptor | GoDescriptor,
     limit: number,
@@ -273,7 +273,7 @@ function decoded<T>(decode: () => T): T {
   }
 }
 
-/** What the original takes for "no": content that is not there, or makes no sense. All else says nothing about the image. */
+/** Content that is missing or makes no sense ends detection. All other failures say nothing about the image, and are thrown. */
 function refuse(cause: unknown): never {
   if (
     cause instanceof RegistryError &&
@@ -286,7 +286,7 @@ function refuse(cause: unknown): never {
   throw cause;
 }
 
-/** `io.LimitReader`: what is behind the limit is not read. */
+/** Go's `io.LimitReader`: bytes behind the limit are not read. */
 async function upTo(stream: ByteStream, limit: number): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let room = limit;

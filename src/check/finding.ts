@@ -1,6 +1,6 @@
 /**
- * What `check` says: findings with a stable id, so that a program can tell them apart, and a place, so that a person can go
- * and look. A finding is not an exception: rules go on after one, and all of them are reported.
+ * Findings of `check`: each has a stable id, by which programs distinguish them, and a place, where a person can look. A finding
+ * is no exception: rules go on after one, and all of them are reported.
  */
 import type { Half } from '../image/kinds.js';
 import { displayName, type RawPath } from '../oci/raw-name.js';
@@ -15,7 +15,7 @@ export type Severity = 'error' | 'warning' | 'note';
 
 /** Where a finding is; each part narrows the one before. */
 export interface Place {
-  /** As in `linux/arm64/v8`; undefined for what belongs to the reference as a whole. */
+  /** Like `linux/arm64/v8`; undefined for findings about the reference as a whole. */
   readonly platform?: string | undefined;
   /** Which image of a merged index; undefined where there is only one. */
   readonly half?: Half | undefined;
@@ -32,7 +32,7 @@ export interface Finding {
   readonly id: string;
   readonly severity: Severity;
   readonly where: Place;
-  /** What is wrong; a sentence without full stop. */
+  /** Says the fault; a sentence without full stop. */
   readonly message: string;
   readonly expected?: string | undefined;
   readonly found?: string | undefined;
@@ -53,7 +53,7 @@ export function finding(id: FindingId, where: Place, details: FindingDetails): F
   return { id, severity: CATALOGUE[id].severity, where, ...details };
 }
 
-/** As in `linux/amd64 nydus bootstrap /etc/passwd at 0x1480`; empty for a place that says nothing. */
+/** Like `linux/amd64 nydus bootstrap /etc/passwd at 0x1480`; empty for a place that says nothing. */
 export function formatPlace(place: Place): string {
   const words: string[] = [];
   if (place.platform !== undefined) words.push(place.platform);

@@ -1,5 +1,5 @@
 /**
- * Rules for a merged index: what nydus-snapshotter's index detection, containerd and the containers tools make of it.
+ * Rules for a merged index: nydus-snapshotter's index detection, containerd and the containers tools must find their images in it.
  * Source: containerd/nydus-snapshotter pkg/index/detector.go.
  */
 import { MARKS_TEXT } from '../image/kinds.js';
@@ -72,7 +72,7 @@ function* checkPairs({ entries }: IndexSubject): Generator<Finding> {
     if (known === undefined) {
       first.set(key, position);
     } else if (entries[known]?.descriptor.digest !== entry.descriptor.digest) {
-      // The same digest twice is the form that serves both kinds of mark.
+      // One digest listed twice serves readers of either mark.
       yield finding('INDEX-DUPLICATE', placeOf(entry), {
         message: `entries ${known + 1} and ${position + 1} have the same kind and platform`,
       });

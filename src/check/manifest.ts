@@ -1,6 +1,6 @@
 /**
  * Rules for one image's manifest, Nydus or OCI: media types of one family, annotations by which snapshotters find their
- * way, the bootstrap last, and every blob in the registry with its right size. What a Nydus manifest must look like:
+ * way, the bootstrap last, and every blob in the registry with its right size. The form of a Nydus manifest:
  * nydus-snapshotter pkg/converter (convert_unix.go, constant.go) and goharbor/acceleration-service pkg/driver/nydus.
  */
 import { isIsolated, recordedSource } from '../image/kinds.js';

@@ -8,12 +8,12 @@ import { finding, type Finding, type FindingDetails, type Place } from './findin
 import type { FindingId } from './catalogue.js';
 
 export interface Rule<Subject> {
-  /** As the command's progress shows it. */
+  /** A few words for readers of the lists of rules. */
   readonly name: string;
   check(subject: Subject, call: CallOptions): AsyncIterable<Finding> | Iterable<Finding>;
 }
 
-/** What came of an attempt to look: a value, or the finding that says why there is none. */
+/** The outcome of an attempt: a value, or the finding that says why there is none. */
 export type Looked<T> =
   | { readonly value: T; readonly finding?: undefined }
   | { readonly value?: undefined; readonly finding: Finding };
@@ -73,7 +73,7 @@ export class Collector {
     this.findings.push(finding(id, where, details));
   }
 
-  /** As `attempt`, with the finding kept here: undefined says that there is one. */
+  /** Like the function `attempt`, but keeps the finding here: undefined says that there is one. */
   async attempt<T>(invalid: FindingId, look: () => Promise<T> | T): Promise<T | undefined> {
     const looked = await attempt(this.place, invalid, look);
     if (looked.finding !== undefined) this.findings.push(looked.finding);

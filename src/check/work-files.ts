@@ -1,4 +1,4 @@
-/** What upstream's `check` leaves of a bootstrap in its work directory: the unpacked layer, and what the builder says of it. */
+/** The files that upstream's `check` leaves in its work directory: the unpacked bootstrap layer, and the builder's report on it. */
 import { bootstrapPathOf, type BootstrapLayer } from '../image/bootstrap-layer.js';
 import { versions } from '../native/index.js';
 import type { ReadBootstrap } from './opened.js';
@@ -16,7 +16,7 @@ function inFolder(name: string): string {
   return `nydus_bootstrap/${name}`;
 }
 
-/** As `nydus-image check --output-json` writes it; the path of the bootstrap is that beside this file. */
+/** The report of `nydus-image check --output-json`; its path of the bootstrap is relative to the report. */
 function builderOutput(layer: BootstrapLayer, { bootstrap, version }: ReadBootstrap): string {
   const output = {
     version: `nydusify-ts ${versions().addon}`,

@@ -55,7 +55,7 @@ export interface NydusManifestParts {
   readonly blobs: readonly { readonly digest: Digest; readonly size: number }[];
   readonly bootstrap: { readonly digest: Digest; readonly size: number };
   readonly fsVersion: number;
-  /** What the manifest refers to, if anything; told by media type, digest and size alone, as some registries refuse more. */
+  /** The manifest's `subject`, if any. It is written with media type, digest and size alone, as some registries refuse more. */
   readonly subject?: Pick<Descriptor, 'mediaType' | 'digest' | 'size'> | undefined;
 }
 

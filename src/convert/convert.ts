@@ -40,7 +40,7 @@ export interface ConvertTimes {
 }
 
 export interface ConvertResult {
-  /** What the target's tag now points to: a manifest, or an index. */
+  /** The manifest or index that the target's tag now points to. */
   readonly root: Descriptor;
   readonly target: string;
   readonly images: readonly ImageReport[];
@@ -106,7 +106,7 @@ async function convertOnce(
   try {
     await using scratch = await openScratch(options.workDir ?? tmpdir());
     await using uploads = new Uploads(target, options.concurrency, watch.push, call);
-    // As much as the layers in flight may hold; those that are done but for their copy have a part in it.
+    // The layers in flight may hold this much together, and layers that only wait for their copy count, too.
     const copying = new ByteBudget(options.concurrency * DEFAULT_TEE_BUFFER);
     const run: Run = { source, target, options, uploads, scratch, stopwatch: watch, copying };
     watch.pull.extend();

@@ -1,4 +1,4 @@
-/** Content that is carried over as it is, with all that it names: entries of an index that are no images. */
+/** Entries of an index that are no images are copied as they are, with all that they name. */
 import { UnsupportedError } from '../errors.js';
 import { collect, contentOf } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
@@ -6,7 +6,7 @@ import { isDocumentType, MAX_DOCUMENT_SIZE, parseDocument } from '../oci/manifes
 import { isMountable } from '../registry/stores/store.js';
 import type { Run } from './run.js';
 
-/** Indexes in indexes; nobody has been seen to need more than two. */
+/** Bounds indexes in indexes; two levels are the most that has been seen. */
 const MAX_DEPTH = 8;
 
 /** Children first. Throws what fetching and pushing throw. */

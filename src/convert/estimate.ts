@@ -5,7 +5,7 @@ import type { ConvertOptions } from './options.js';
 export interface Estimate {
   /** Seconds of computing, all cores together busy; a network slower than that decides instead. */
   readonly seconds: number;
-  /** What the figure rests on, as a sentence. */
+  /** The assumption behind the figure, as a sentence. */
   readonly basis: string;
 }
 
@@ -33,7 +33,7 @@ const LEVEL_COST: readonly (readonly [level: number, cost: number])[] = [
   [22, 120],
 ];
 
-/** Uncompressed bytes of a layer, as far as its size tells. */
+/** Uncompressed bytes of a layer, guessed from its compressed size. */
 function tarBytes({ mediaType, size }: Pick<Descriptor, 'mediaType' | 'size'>): number {
   return isCompressed(mediaType) ? size * TAR_RATIO : size;
 }

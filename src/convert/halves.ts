@@ -42,7 +42,7 @@ export async function assembleNydus(
   const blobs = layers.map(({ sealed }) => sealed);
   const config = storedDocument(
     options.mergePlatform ? MEDIA.nydusConfig : family.config,
-    // A blob's diffID is its digest: nobody decompresses one.
+    // No client decompresses a blob, so its diffID is its digest.
     nydusConfig(
       image.config.bytes,
       blobs.map(({ digest }) => digest as string as DiffId),

@@ -1,4 +1,4 @@
-/** One image of one platform: its layers to blobs and one bootstrap, and the manifest that names it all. */
+/** Converts one image of one platform: its layers become blobs and one bootstrap, which a manifest names. */
 import { join } from 'node:path';
 import { FormatError } from '../errors.js';
 import { mapOrdered } from '../io/concurrency.js';
@@ -40,7 +40,7 @@ export interface ConvertedImage {
   readonly bootstrapBytes: number;
   /** Config and layers, compressed bytes. */
   readonly sourceBytes: number;
-  /** The same of what was made: both oci of a merged index. */
+  /** Bytes of the written config and layers; in a merged index the OCI half counts, too. */
   readonly targetBytes: number;
 }
 
@@ -113,7 +113,7 @@ function layerJobs({ manifest, config }: SourceImage): readonly LayerJob[] {
 interface LayerJobs {
   readonly jobs: readonly LayerJob[];
   readonly platform: string;
-  /** As of `convertOneImage`. */
+  /** A number that no other image of the run has. */
   readonly index: number;
 }
 

@@ -26,7 +26,7 @@ import type { ConvertOptions } from './options.js';
 import { UploadNote } from './upload-note.js';
 import type { Uploads } from './uploads.js';
 
-/** What the layers of one image share. */
+/** The surroundings that the layers of one image share. */
 export interface LayerContext {
   readonly source: ImageSource;
   readonly target: ImageTarget;
@@ -42,10 +42,10 @@ export interface LayerContext {
 }
 
 export interface LayerJob {
-  /** Its first place among the image's layers. */
+  /** The layer's first place among the image's layers. */
   readonly number: number;
   readonly descriptor: ListedDescriptor;
-  /** As the config has it, at each place of the layer. */
+  /** The config's digests of the content, one for each place of the layer in the manifest. */
   readonly diffIds: readonly DiffId[];
 }
 
@@ -57,7 +57,7 @@ export interface ConvertedLayer {
   readonly pushed: Promise<PushOutcome>;
 }
 
-/** Throws UnsupportedError for layers whose bytes are not to be had, or not to be read. */
+/** Throws UnsupportedError for layers whose bytes cannot be fetched, or cannot be read. */
 export function refuseForeignLayer(descriptor: ListedDescriptor, place: string): void {
   const { mediaType, raw } = descriptor;
   const urls = raw['urls'];

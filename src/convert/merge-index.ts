@@ -1,6 +1,6 @@
 /**
- * The index that a conversion ends in. Merged: all OCI entries, then all Nydus entries, then what we do not understand,
- * unchanged. The order matters: between entries of one platform ordinary clients take the first.
+ * The index that a conversion writes. A merged one lists all OCI entries, then all Nydus entries, then unchanged the entries that are
+ * no images. The order matters: between entries of one platform ordinary clients take the first.
  *
  * Entries are composed as JSON that prints again without loss, so that members which we do not know survive, and so that
  * the index of a converted index is itself.
@@ -22,7 +22,7 @@ import type { ForeignEntry, SourceImage } from './source-images.js';
 
 type Named = Pick<Descriptor, 'mediaType' | 'digest' | 'size'>;
 
-/** One source image and what became of it. */
+/** One source image and the halves that were made from it. */
 export interface ConvertedEntry {
   readonly source: SourceImage;
   readonly nydus: Named;
@@ -88,7 +88,7 @@ function nydusEntries(source: SourceImage, named: Named, marks: IndexMarks): rea
   }
 }
 
-/** The source's entry with another manifest in it; what tells of the old manifest's bytes goes. */
+/** The source's entry with another manifest in it; members that describe the old manifest's bytes are left out. */
 function entryJson(
   source: SourceImage,
   named: Named,

@@ -1,13 +1,13 @@
 /**
- * A tag that somebody else moves while a run is at work. Whoever did that may have had a newer source: his result is not
- * replaced by an older one. A look and a push are two steps, so this is a guard against mistakes, not a lock.
+ * A tag may be moved by another run while this one is at work. The other run may have had a newer source, so its result is not
+ * replaced by an older one. Asking and pushing are two steps, so this guards against mistakes and is no lock.
  */
 import { AuthError, RegistryError } from '../errors.js';
 import type { Digest } from '../oci/digest.js';
 import type { ImageTarget } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 
-/** What a tag points to; `unknown` where we may push but not look. */
+/** The manifest that a tag points to; `unknown` where we may push but not read. */
 export type TagState = Digest | 'absent' | 'unknown';
 
 /** Throws when the target cannot be reached: better now than after the work. */

@@ -1,4 +1,4 @@
-/** What a caller asks of a conversion: defaults, ranges, conflicts; frozen once checked. */
+/** The options of a conversion: their defaults, ranges and conflicts. Checked options are frozen. */
 import { availableParallelism } from 'node:os';
 import { UsageError } from '../errors.js';
 import { DEFAULT_CONCURRENCY } from '../io/concurrency.js';
@@ -7,7 +7,7 @@ import { DEFAULT_CHUNK_SIZE, MAX_CHUNK_SIZE, MIN_CHUNK_SIZE } from '../rafs-buil
 import type { Location } from '../registry/location.js';
 import type { ImageSource } from '../registry/stores/store.js';
 
-/** How the Nydus entries of a merged index are told from the OCI ones. `dual`: two entries, without and with the feature. */
+/** The mark of Nydus entries in a merged index. `dual`: two entries, without and with the feature. */
 export type IndexMarks = 'both' | 'artifact-type' | 'os-features' | 'dual';
 /** `empty-layer`: the OCI half gets chain IDs of its own; `none`: it stays byte-identical to the source. */
 export type MergeIsolation = 'empty-layer' | 'none';

@@ -1,6 +1,6 @@
 /**
- * A conversion without doing it: what would be pulled, converted, pushed, and what is there already. Manifests and configs
- * are read, and the target is asked what it holds; nothing is written anywhere.
+ * The plan of a conversion: how much would be pulled, converted and pushed, and how much is in the target already. Manifests and
+ * configs are read, and the target is asked for its content; nothing is written anywhere.
  */
 import { RegistryError } from '../errors.js';
 import { isNydusManifest, recordedSource } from '../image/kinds.js';
@@ -17,7 +17,7 @@ import { refuseForeignLayer } from './layer.js';
 import { convertOptions, type ConvertOptions } from './options.js';
 import { readSourceImages, type SourceImage } from './source-images.js';
 
-/** How the source layer gets into the target, where a merged index needs it there. */
+/** The way of a source layer into the target, where a merged index needs it there. */
 export type CopyPlan = 'push' | 'mount' | 'present';
 
 export interface PlannedLayer {

@@ -6,7 +6,7 @@ import type { ConvertOptions } from './options.js';
 import type { Stopwatch } from './stopwatch.js';
 import type { Uploads } from './uploads.js';
 
-/** What all images of a run share. */
+/** The surroundings that all images of a run share. */
 export interface Run {
   readonly source: ImageSource;
   readonly target: ImageTarget;

@@ -51,7 +51,7 @@ export class Uploads implements AsyncDisposable {
     return this.once(descriptor.digest, () => this.#limited(() => push(this.#call)));
   }
 
-  /** As `push`, for content that gets into the target in some other way; not counted against the limit. */
+  /** Like `push`, for content that gets into the target in some other way; not counted against the limit. */
   once(digest: Digest, place: () => Promise<PushOutcome>): Promise<PushOutcome> {
     const known = this.#started.get(digest);
     if (known !== undefined) return known.then(() => 'present');
@@ -81,7 +81,7 @@ export class Uploads implements AsyncDisposable {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** What stopped the run, if it was an upload; else `error` itself. */
+  /** The error of the upload that stopped the run, if one did; else `error` itself. */
   blame(error: unknown): unknown {
     return this.#failure === undefined ? error : this.#failure.error;
   }

@@ -1,5 +1,5 @@
 /**
- * The kinds of things that an index lists, and by what each is recognised. An entry's descriptor tells its kind before
+ * The kinds of things that an index lists, and by what each is recognised. An entry's descriptor claims a kind before
  * anything is fetched; the manifest then confirms it or not. A new kind is one more predicate here and one more row of
  * `ENTRY_KINDS`.
  */
@@ -107,7 +107,7 @@ export function isNydusReferrer({ artifactType }: Descriptor): boolean {
 
 /** The source of a conversion, as the manifest that came of it records it. */
 export interface RecordedSource {
-  /** Of the source's manifest. It was written by others, so it need not be a digest. */
+  /** The digest of the source's manifest. Other tools write it, too, so it may be any text. */
   readonly digest: string | undefined;
   readonly reference: string | undefined;
 }

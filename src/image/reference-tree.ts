@@ -19,7 +19,7 @@ export async function readReference(store: ImageSource, call: CallOptions): Prom
   return readReferenceAt(store, await store.resolve(call), call);
 }
 
-/** As `readReference`, for callers that have resolved the reference. */
+/** `readReference` for callers that have resolved the reference. */
 export async function readReferenceAt(
   store: ImageSource,
   root: Descriptor,

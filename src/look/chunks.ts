@@ -15,9 +15,9 @@ import type { CallOptions } from '../reporter.js';
 /** One chunk and where it lies. */
 export interface LocatedChunk {
   readonly record: ChunkRecord;
-  /** As the bootstrap tells of it. */
+  /** The blob's record in the bootstrap. */
   readonly blob: BlobRecord;
-  /** As the manifest does. */
+  /** The blob's descriptor in the manifest. */
   readonly layer: Descriptor;
 }
 
@@ -107,7 +107,7 @@ export interface RangePlan {
   readonly chunks: readonly LocatedChunk[];
 }
 
-/** As few requests as the gaps between the chunks allow; a chunk that comes up twice is read once. */
+/** Makes as few requests as the gaps between the chunks allow; a chunk that occurs twice is read once. */
 export function planRanges(chunks: readonly LocatedChunk[]): RangePlan[] {
   const sorted = [...chunks].sort(
     (a, b) =>
@@ -134,7 +134,7 @@ export function planRanges(chunks: readonly LocatedChunk[]): RangePlan[] {
   return plans;
 }
 
-/** What is refused before anything is asked for or allocated. */
+/** Refuses chunks before anything is requested or allocated for them. */
 function checkPlace({ record, blob, layer }: LocatedChunk): void {
   for (const feature of ['BATCH', 'ZRAN', 'ENCRYPTED', 'SEPARATE', 'EXTERNAL', 'TARFS'] as const) {
     if (blobFeatures.has(blob.features, feature)) {

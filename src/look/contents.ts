@@ -21,13 +21,13 @@ export interface ContentDifference {
   readonly after: string;
 }
 
-/** What reading showed. */
+/** The result of reading contents. */
 export interface ReadContents {
   /** Undefined when both files have the same bytes. Throws RangeError for a pair that was not compared. */
   difference(before: FileInode, after: FileInode): ContentDifference | undefined;
 }
 
-/** False: whether files of the same size have the same content cannot be told without reading them. */
+/** False when files of one size must be read to learn whether they have the same content. */
 export function contentsComparable(first: Filesystem, second: Filesystem): boolean {
   return first.chunkSize === second.chunkSize && first.digester === second.digester;
 }

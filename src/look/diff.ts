@@ -34,11 +34,11 @@ export interface FileChange {
 export interface FileDiffOptions {
   /** False: a path whose time of modification alone differs is the same. */
   readonly times: boolean;
-  /** Needed when digests tell nothing: chunks of other sizes, or digested with another function. */
+  /** Needed when digests cannot be compared: chunks have other sizes, or another digest function. */
   readonly contents?: ReadContents | undefined;
 }
 
-/** Of a digest, for people. */
+/** The start of a digest, for people. */
 const SHOWN_DIGITS = 16;
 
 interface Pair {
@@ -99,7 +99,7 @@ class Comparison {
   readonly #first: Filesystem;
   readonly #second: Filesystem;
   readonly #options: FileDiffOptions;
-  /** Undefined when chunk digests tell. */
+  /** Undefined when chunk digests decide. */
   readonly #contents: ReadContents | undefined;
   readonly #linksBefore: ReadonlyMap<Inode, RawPath>;
   readonly #linksAfter: ReadonlyMap<Inode, RawPath>;
@@ -169,7 +169,7 @@ class Comparison {
   }
 }
 
-/** Of inodes that have several names the first; directories have one. */
+/** The first name of each inode; directories have one name only. */
 function firstNames(root: TreeNode): ReadonlyMap<Inode, RawPath> {
   const first = new Map<Inode, RawPath>();
   for (const { node, path } of walk(root)) {
@@ -228,7 +228,7 @@ export interface Pieces {
   readonly bytes: number;
 }
 
-/** What the second image needs on a machine that holds all of the first. */
+/** The downloads that the second image needs on a machine that holds all of the first. */
 export interface DownloadCost {
   /** `chunk`: read on demand, out of blobs; `layer`: pulled whole. */
   readonly unit: 'chunk' | 'layer';
@@ -236,7 +236,7 @@ export interface DownloadCost {
   readonly total: Pieces;
   /** Not there yet. */
   readonly download: Pieces;
-  /** Of these, chunks whose bytes are there in another blob, where no client looks for them. */
+  /** Chunks among these whose bytes the machine has in another blob, where no client looks for them. */
   readonly elsewhere: Pieces;
   /** Bytes of the bootstrap layer that must come first; 0 when it is there already, and for images without one. */
   readonly bootstrap: number;

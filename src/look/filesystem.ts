@@ -1,4 +1,4 @@
-/** The filesystem of an image, whichever kind the image is: a tree, the chunks of its files, and their contents. */
+/** The filesystem of an image of either kind: a tree, the chunks of its files, and their contents. */
 import type { Image } from '../image/image.js';
 import type { ByteStream } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
@@ -26,7 +26,7 @@ export interface Filesystem {
   readonly digester: DigesterName;
   /** Throws FormatError when there is no such chunk. */
   chunk(ref: ChunkRef): FileChunk;
-  /** What identifies a chunk's place among all images: the same key, the same bytes at the same place of the same blob. */
+  /** Identifies a chunk's place among all images: chunks with one key are the same bytes at one place of one blob. */
   chunkKey(ref: ChunkRef): string;
   /** The bytes of a file, verified chunk by chunk. `path` is for messages. */
   open(file: FileInode, path: RawPath, call: CallOptions): ByteStream;

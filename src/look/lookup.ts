@@ -5,7 +5,7 @@ import type { TreeNode } from '../rafs-builder/model/tree.js';
 
 export interface Found {
   readonly node: TreeNode;
-  /** Where the node is, without links on the way; empty for the root. */
+  /** The node's path without links on the way; empty for the root. */
   readonly path: RawPath;
 }
 
@@ -14,7 +14,7 @@ export interface LookupOptions {
   readonly follow: boolean;
 }
 
-/** As many as Linux follows (MAXSYMLINKS). */
+/** Linux follows as many (MAXSYMLINKS). */
 const MAX_LINKS = 40;
 
 /**

@@ -34,7 +34,7 @@ export interface LayerSummary {
 
 /** Sizes in bytes. */
 export interface BootstrapSummary {
-  /** Of RAFS. */
+  /** The version of RAFS. */
   readonly version: number;
   readonly flags: string;
   readonly size: number;
@@ -42,7 +42,7 @@ export interface BootstrapSummary {
   readonly compressor: CompressorName;
   readonly digester: DigesterName;
   readonly inodes: Readonly<Partial<Record<Inode['kind'], number>>>;
-  /** Of regular files together, hard links once. */
+  /** Bytes of all regular files, hard links once. */
   readonly fileBytes: number;
   /** Chunks of all files, one after the other … */
   readonly references: number;
@@ -57,7 +57,7 @@ export interface ImageSummary {
   /** Bytes of all layers, each digest once. */
   readonly size: number;
   readonly layers: readonly LayerSummary[];
-  /** Of Nydus images. */
+  /** Undefined for ordinary images. */
   readonly bootstrap: BootstrapSummary | undefined;
   /** The source of its conversion, as its annotations record it. */
   readonly source: RecordedSource | undefined;

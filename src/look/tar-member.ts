@@ -1,6 +1,6 @@
 /**
  * One file out of a layer whose entries are known: the layer is pulled once more, up to the end of the file and no further.
- * What comes is held against the digests of the first reading.
+ * Its bytes are compared with the digests of the first reading.
  */
 import { tmpdir } from 'node:os';
 import { pipeline, Readable } from 'node:stream';
@@ -26,13 +26,13 @@ export interface TarMember {
   readonly layer: Descriptor;
   readonly path: RawPath;
   readonly member: {
-    /** Of its header in the uncompressed tar. */
+    /** Offset of the member's header in the uncompressed tar. */
     readonly offset: number;
     /** Bytes of content. */
     readonly size: number;
     readonly chunkSize: number;
   };
-  /** Of its content, cut by the chunk size. */
+  /** Records of the member's content, cut by the chunk size. */
   readonly records: readonly ChunkRecord[];
 }
 
@@ -84,7 +84,7 @@ async function* contentOf(wanted: TarMember, call: CallOptions): ByteStream {
   }
 }
 
-/** False for sparse files, whose content is not what lies behind the header, and for sizes that are told elsewhere. */
+/** False for sparse files, whose content does not simply follow the header, and for sizes that another header gives. */
 function holdsContent(header: Buffer, size: number): boolean {
   const type = String.fromCharCode(header[156] ?? 0);
   const digits = /^ *([0-7]+)/.exec(header.toString('latin1', 124, 136))?.[1] ?? '';
@@ -122,7 +122,7 @@ async function* between(stream: ByteStream, start: number, end: number): ByteStr
   }
 }
 
-/** What only the packer reads (zstd, sparse files): the layer's content is put down in a folder, and taken from there. */
+/** For layers that only the packer reads (zstd, sparse files): it writes the content into a folder, and we read it from there. */
 async function* viaSpool({ store, layer, member, records }: TarMember, call: CallOptions): ByteStream {
   await using scratch = await openScratch(tmpdir());
   const blob = scratch.file('layer');

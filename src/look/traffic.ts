@@ -1,4 +1,4 @@
-/** Counts what looking costs: an image source that passes everything on and keeps the sum. */
+/** Counts the cost of looking: an image source that passes everything on and keeps the sum. */
 import type { ByteStream } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { FetchOptions, ImageSource } from '../registry/stores/store.js';
@@ -7,7 +7,7 @@ import type { CallOptions } from '../reporter.js';
 export interface Traffic {
   /** Questions put to the store: the name resolved, content asked for whole or by range. Logins and redirects are not counted. */
   requests: number;
-  /** Of content, as it arrived. */
+  /** Bytes of content as they arrived. */
   bytes: number;
 }
 
