@@ -4,17 +4,10 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { CARGO_ARGUMENTS, placeAddon } from '../native/build.mjs';
 import { checkRequirements } from './setup/requirements.mjs';
 import { removeStaleOutputs } from './setup/stale-outputs.mjs';
 
@@ -59,24 +52,9 @@ function installPackages() {
   writeFileSync(stamp, lock);
 }
 
-/** The addon. cargo itself knows what has changed, and takes a fraction of a second when nothing has. */
 export function buildNative() {
-  run('native addon', 'cargo', [
-    'build',
-    '--release',
-    '--locked',
-    '--manifest-path',
-    'native/Cargo.toml',
-    '-p',
-    'nydus-node',
-  ]);
-  const library = process.platform === 'darwin' ? 'libnydus_node.dylib' : 'libnydus_node.so';
-  const built = join(root, 'native', 'target', 'release', library);
-  const addon = join(root, 'native', 'nydusify.node');
-  if (existsSync(addon) && statSync(addon).mtimeMs >= statSync(built).mtimeMs) return;
-  // Renamed into place: a running process keeps the file that it has mapped.
-  copyFileSync(built, `${addon}.new`);
-  renameSync(`${addon}.new`, addon);
+  run('native addon', 'cargo', CARGO_ARGUMENTS);
+  placeAddon();
 }
 
 /** The yardstick of `npm run bench`: native/core/examples/bound. */

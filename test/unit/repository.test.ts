@@ -28,7 +28,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   bin: ['.js'],
   docs: ['.md', '.png', '.svg'],
   examples: ['.ts', '.mjs', '.json', '.md'],
-  native: ['.rs', '.toml', '.lock', '.md', '.txt', '.proptest-regressions', '.gitignore'],
+  native: ['.rs', '.mjs', '.toml', '.lock', '.md', '.txt', '.proptest-regressions', '.gitignore'],
   npm: ['.json', '.md'],
   src: ['.ts', '.md'],
   test: ['.ts', '.md', '.txt', '.go', '.mod', '.sum'],
