@@ -25,7 +25,7 @@ export default tseslint.config(
   },
   {
     // Tests await nothing in many a callback, and node:test returns promises that the runner holds.
-    files: ['test/**', 'tools/**', 'fixtures/**'],
+    files: ['test/**', 'tools/**', 'fixtures/**', 'examples/**'],
     rules: {
       '@typescript-eslint/no-floating-promises': [
         'error',
