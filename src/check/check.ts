@@ -293,13 +293,13 @@ class Run {
   }
 
   async *#filesystem(
-    { image: target, bootstrap, sound }: OpenedImage,
+    { image: target, bootstrap, isTreeOf }: OpenedImage,
     source: ImageSubject,
     scan: SourceScan | undefined,
     call: CallOptions,
   ): AsyncGenerator<Finding> {
     if (scan !== undefined) {
-      yield* checkFilesystem({ target, bootstrap, sound, source, content: scan }, call);
+      yield* checkFilesystem({ target, bootstrap, isTreeOf, source, content: scan }, call);
       return;
     }
     refuseUnsupported(source);
@@ -307,7 +307,7 @@ class Run {
     yield* findings;
     if (opened === undefined) return;
     yield* auditOpened(opened);
-    yield* checkFilesystem({ target, bootstrap, sound, source, content: opened.bootstrap }, call);
+    yield* checkFilesystem({ target, bootstrap, isTreeOf, source, content: opened.bootstrap }, call);
   }
 
   async #open(image: ImageSubject): Promise<Opening> {

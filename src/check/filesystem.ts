@@ -4,7 +4,7 @@
  */
 import { overlay } from '../merge/overlay.js';
 import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
-import type { ScannedLayer, SoundBootstrap } from '../native/index.js';
+import type { ScannedLayer, ScannedTables } from '../native/index.js';
 import type { DiffId } from '../oci/digest.js';
 import type { Bootstrap } from '../rafs-builder/model/tree.js';
 import type { CallOptions } from '../reporter.js';
@@ -17,8 +17,8 @@ import { diffTrees, type ComparableTree } from './tree-diff.js';
 export interface FilesystemSubject {
   readonly target: ImageSubject;
   readonly bootstrap: Bootstrap;
-  /** Tells at once that all is right; where it is not there, or in doubt, trees are compared. */
-  readonly sound?: SoundBootstrap | undefined;
+  /** See `ReadBootstrap`. Without it, trees are compared at once. */
+  readonly isTreeOf?: ((layers: readonly ScannedTables[]) => boolean) | undefined;
   /** The image that `target` was made from, of the same platform. */
   readonly source: ImageSubject;
   /** What the source holds: the bootstrap of a Nydus image, or layers. */
@@ -49,7 +49,7 @@ export async function* checkFilesystem(
     const layers = scanned.value;
     const tables = layers.map((layer) => layer.tables);
     // Most images are right, and to see only that is much cheaper.
-    const isSame = contents && subject.sound?.isSameAs(tables) === true;
+    const isSame = contents && subject.isTreeOf?.(tables) === true;
     const unpacked = isSame ? undefined : await unpackSource(source, layers);
     if (unpacked?.finding !== undefined) {
       yield unpacked.finding;

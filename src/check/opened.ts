@@ -1,13 +1,9 @@
-/** A Nydus image with its bootstrap unpacked, read and audited. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { FormatError, UnsupportedError } from '../errors.js';
+/** A Nydus image with its bootstrap unpacked, judged and read. */
 import { bootstrapLayerOf, dataLayersOf } from '../image/kinds.js';
-import { findingsOf, judgeBootstrap, type SoundBootstrap } from '../native/index.js';
+import { isTreeOfLayers, judgeBootstrap, type ScannedTables } from '../native/index.js';
 import { digestHex } from '../oci/digest.js';
-import { audit, auditSteps, type AuditFinding } from '../rafs-builder/rules/audit.js';
-import { isV5 } from '../rafs-builder/read/v5/tables.js';
-import type { RafsImage } from '../rafs-builder/versions.js';
-import { readV5, readV6, type SparseChunkTable } from '../rafs-builder/index.js';
+import type { AuditFinding } from '../rafs-builder/rules/rules.js';
+import { type RafsImage, readBootstrap, type SparseChunkTable } from '../rafs-builder/index.js';
 import type { Blob, Bootstrap } from '../rafs-builder/model/tree.js';
 import type { CallOptions } from '../reporter.js';
 import { bootstrapOf, readBootstrapLayer, type BootstrapLayer } from '../image/bootstrap-layer.js';
@@ -24,10 +20,10 @@ export interface ReadBootstrap {
   readonly bootstrap: Bootstrap;
   /** As it is stored. */
   readonly stored: RafsImage;
-  /** Undefined when it is of v5, or in doubt: the rules then tell why. */
-  readonly sound: SoundBootstrap | undefined;
-  /** Findings of the judge about a v5 bootstrap; the rules over v6 are asked when their turn comes. */
+  /** What the judge finds in it. */
   readonly judged: readonly AuditFinding[];
+  /** True when these layers, lowest first, unpack to its tree, contents included. False is no proof: trees then are compared. */
+  readonly isTreeOf: (layers: readonly ScannedTables[]) => boolean;
   /** By number. */
   readonly blobs: readonly UsedBlob[];
 }
@@ -70,14 +66,15 @@ export async function openImage(image: ImageSubject, call: CallOptions): Promise
     );
     return { findings, opened: undefined, layer };
   }
-  const { findings: faults, read } = readChecked(bytes, placeIn(image, 'bootstrap'));
-  findings.push(...faults);
+  const { findings: faults, read } = inspectBootstrap(bytes, placeIn(image, 'bootstrap'));
+  if (read === undefined) findings.push(...faults);
   return { findings, opened: read === undefined ? undefined : { image, layer, ...read }, layer };
 }
 
-/** Everything that is wrong with the bootstrap of an opened image; others get their turn in between. */
-export async function* auditOpened(opened: OpenedImage): AsyncGenerator<Finding> {
-  yield* auditInTurns(opened, placeIn(opened.image, 'bootstrap'));
+/** Everything that is wrong with the bootstrap of an opened image. */
+export function auditOpened({ image, judged }: OpenedImage): readonly Finding[] {
+  const place = placeIn(image, 'bootstrap');
+  return judged.map((found) => toFinding(found, place));
 }
 
 /** A bootstrap's meaning, and everything that is wrong with it; `place` is where it lies. */
@@ -88,65 +85,14 @@ export interface InspectedBootstrap {
 }
 
 export function inspectBootstrap(bytes: Uint8Array, place: Place): InspectedBootstrap {
-  const { findings, read } = readChecked(bytes, place);
-  if (read === undefined) return { findings, read };
-  return {
-    findings: ruleSteps(read).flatMap((step) => Array.from(step(), (found) => toFinding(found, place))),
-    read,
-  };
-}
-
-/** The same, where others are to get their turn in between. */
-export async function inspectInTurns(bytes: Uint8Array, place: Place): Promise<InspectedBootstrap> {
-  const { findings, read } = readChecked(bytes, place);
-  if (read === undefined) return { findings, read };
-  const audited: Finding[] = [];
-  for await (const found of auditInTurns(read, place)) audited.push(found);
-  return { findings: audited, read };
-}
-
-/** What a bootstrap says, or why it cannot be read. */
-function readChecked(bytes: Uint8Array, place: Place): InspectedBootstrap {
-  return isV5(bytes) ? readJudged(bytes, place) : readV6Checked(bytes, place);
-}
-
-/** Reads a v5 bootstrap that the judge could follow. */
-function readJudged(bytes: Uint8Array, place: Place): InspectedBootstrap {
-  const judged = findingsOf(bytes);
-  if (judged.some(({ id }) => id === 'RAFS-READ'))
-    return { findings: judged.map((found) => toFinding(found, place)), read: undefined };
-  const stored = readV5(bytes);
+  const judged = judgeBootstrap(bytes);
+  const findings = judged.map((found) => toFinding(found, place));
+  if (judged.some(({ id }) => id === 'RAFS-READ')) return { findings, read: undefined };
+  const stored = readBootstrap(bytes, () => true);
   const { version, bootstrap } = stored;
-  return {
-    findings: [],
-    read: { version, bootstrap, stored, sound: undefined, judged, blobs: bootstrap.blobs },
-  };
-}
-
-function readV6Checked(bytes: Uint8Array, place: Place): InspectedBootstrap {
-  try {
-    let sound: SoundBootstrap | undefined;
-    const stored = readV6(bytes, (buffer, tables) => {
-      sound = judgeBootstrap(buffer, tables);
-      return sound !== undefined;
-    });
-    const { version, bootstrap } = stored;
-    return { findings: [], read: { version, bootstrap, stored, sound, judged: [], blobs: bootstrap.blobs } };
-  } catch (cause) {
-    if (!(cause instanceof FormatError || cause instanceof UnsupportedError)) throw cause;
-    return { findings: Array.from(audit(bytes), (found) => toFinding(found, place)), read: undefined };
-  }
-}
-
-async function* auditInTurns(read: ReadBootstrap, place: Place): AsyncGenerator<Finding> {
-  for (const step of ruleSteps(read)) {
-    await nextTurn();
-    for (const found of step()) yield toFinding(found, place);
-  }
-}
-
-function ruleSteps({ stored, judged }: ReadBootstrap): readonly (() => Iterable<AuditFinding>)[] {
-  return stored.version === 5 ? [() => judged] : auditSteps(stored);
+  const isTreeOf = (layers: readonly ScannedTables[]): boolean =>
+    version === 6 && isTreeOfLayers(bytes, layers);
+  return { findings, read: { version, bootstrap, stored, judged, isTreeOf, blobs: bootstrap.blobs } };
 }
 
 function toFinding({ path, offset, ...rest }: AuditFinding, place: Place): Finding {

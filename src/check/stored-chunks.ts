@@ -29,7 +29,7 @@ import { BLOCK_SIZE, blobFeatures, COMPRESSORS, OWN_BLOB_ID } from '../rafs-buil
 import type { Descriptor } from '../oci/descriptor.js';
 import { contentOfSection } from './blob-sections.js';
 import { blobMetaOf } from '../image/bootstrap-layer.js';
-import { inspectInTurns, type OpenedImage, type ReadBootstrap, type UsedBlob } from './opened.js';
+import { inspectBootstrap, type OpenedImage, type ReadBootstrap, type UsedBlob } from './opened.js';
 import type { Collector } from './rule.js';
 import { placeIn } from './subject.js';
 
@@ -53,7 +53,7 @@ export async function readOwnBootstrap(
   const bytes = await collector.attempt('BLOB-TOC', () => contentOfSection(section));
   if (bytes === undefined) return undefined;
   const part = `${collector.place.part ?? 'layer'} bootstrap`;
-  const { findings, read } = await inspectInTurns(bytes, { ...collector.place, part });
+  const { findings, read } = inspectBootstrap(bytes, { ...collector.place, part });
   collector.findings.push(...findings);
   return read;
 }

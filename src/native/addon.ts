@@ -85,31 +85,6 @@ export interface NativeFinding {
   readonly found?: string | undefined;
 }
 
-/** Bytes of a file. */
-export interface NativeExtent {
-  readonly start: number;
-  /** The first one behind it. */
-  readonly end: number;
-}
-
-/** What the tables of a bootstrap say; see `Facts` of native/judge. */
-export interface NativeFacts {
-  readonly metaOffset: number;
-  readonly rootNid: number;
-  readonly names: number;
-  readonly chunkSize: number;
-  readonly withXattrs: boolean;
-  readonly tables: readonly NativeExtent[];
-  readonly reach: number;
-  readonly prefetch: readonly number[];
-  readonly chunkOffset: number;
-  readonly chunkCount: number;
-  readonly limits: readonly (
-    | { readonly compresses: boolean; readonly uncompressedSize: number; readonly dataEnd: number }
-    | undefined
-  )[];
-}
-
 interface Addon {
   openImagePacker(options: {
     readonly chunkSize: number;
@@ -130,8 +105,7 @@ interface Addon {
   }): Outcome<NativeBlobVerifier>;
   judgeBootstrap(bytes: Buffer): Outcome<readonly NativeFinding[]>;
   refusalOfBootstrap(bytes: Buffer): Outcome<NativeFinding | null>;
-  isBootstrapSound(bytes: Buffer, facts: NativeFacts): Outcome<boolean>;
-  isTreeOfLayers(bytes: Buffer, facts: NativeFacts, layers: readonly ScannedTables[]): Outcome<boolean>;
+  isTreeOfLayers(bytes: Buffer, layers: readonly ScannedTables[]): Outcome<boolean>;
   compress(bytes: Buffer, level: number): Promise<Outcome<Buffer | null>>;
   gzip(parts: readonly Buffer[]): Promise<Outcome<Buffer>>;
   decompress(bytes: Buffer, encoding: string, size: number): Promise<Outcome<Buffer>>;

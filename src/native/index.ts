@@ -19,7 +19,8 @@ import type { DiffId, Digest } from '../oci/digest.js';
 import type { ChunkTable, CompressorName, LayerEntry } from '../rafs-builder/model/tree.js';
 import type { PackStats, StageTimes } from '../reporter.js';
 
-export { findingsOf, judgeBootstrap, openBootstrap, type SoundBootstrap } from './judge.js';
+export { isTreeOfLayers, judgeBootstrap, openBootstrap } from './judge.js';
+export { type ScannedTables } from './tables.js';
 export { PackedChunkTable } from './tables.js';
 
 export interface ImagePackerOptions {

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { displayName } from '../../src/oci/raw-name.js';
-import { audit } from '../../src/rafs-builder/rules/audit.js';
+import { judgeBootstrap } from '../../src/native/index.js';
 import { walk, readV6 } from '../../src/rafs-builder/index.js';
 import { chunkBlob, chunkIndex, type Inode } from '../../src/rafs-builder/model/tree.js';
 import {
@@ -39,7 +39,7 @@ interface ReadBack extends PackedImage {
 /** Packs an image, reads the merged bootstrap back, and asserts that it breaks no rule. */
 async function convert({ layers, options }: EdgeImage): Promise<ReadBack> {
   const image = await packImage(layers, options);
-  assert.deepEqual([...audit(image.bootstrap)], []);
+  assert.deepEqual(judgeBootstrap(image.bootstrap), []);
   const inodes = new Map<string, Inode>();
   for (const { node, path } of walk(image.merged.root)) inodes.set(displayName(path), node.inode);
   return { ...image, inodes };

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { findingsOf } from '../../src/native/index.js';
+import { judgeBootstrap } from '../../src/native/index.js';
 import { dump } from '../../src/rafs-builder/show/dump.js';
 import { readV5 } from '../../src/rafs-builder/index.js';
 import { referenceJson, referenceText } from '../support/images/fixtures.js';
@@ -20,7 +20,7 @@ for (const [name, options] of Object.entries(digests)) {
       if (name !== 'xattrs') assert.equal(createHash('sha256').update(bytes).digest('hex'), digest);
       const lines = Array.from(dump(readV5(bytes)));
       assert.deepEqual(lines, referenceText(name, option, 'merged.dump').trimEnd().split('\n'));
-      const found = findingsOf(bytes).map(({ id }) => id);
+      const found = judgeBootstrap(bytes).map(({ id }) => id);
       assert.deepEqual(found, WARNINGS[name] ?? []);
     });
   }

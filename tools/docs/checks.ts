@@ -1,6 +1,6 @@
 /** docs/checks.md: every finding that `check` can make, out of the tables that it runs on. */
 import { CATALOGUE } from '../../src/check/catalogue.js';
-import { AUDIT_RULES } from '../../src/rafs-builder/rules/audit.js';
+import { AUDIT_RULES } from '../../src/rafs-builder/rules/rules.js';
 import { markdownTable } from '../../test/support/markdown-table.js';
 
 const AREAS: readonly (readonly [prefix: RegExp, title: string])[] = [

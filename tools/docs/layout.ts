@@ -38,6 +38,8 @@ export const LAYOUT_FILES: Readonly<Record<string, () => string>> = {
         MAX_COMPRESSED_SIZE: 'u64',
         SUPER_FLAGS_RESERVED: 'u32',
         BLOB_FEATURES_REFUSED: 'u32',
+        CIPHER_NONE: 'u32',
+        CIPHER_AES_128_XTS: 'u32',
       }),
       '/// Indexes of chunks have 24 bits.',
       `pub const MAX_CHUNKS_PER_BLOB: u32 = ${hex(MAX_CHUNKS_PER_BLOB)};`,

@@ -4,7 +4,7 @@
  * does not exist. Run it from the root of the project.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { AUDIT_RULES } from '../../src/rafs-builder/rules/audit.js';
+import { AUDIT_RULES } from '../../src/rafs-builder/rules/rules.js';
 import * as blob from '../../src/rafs-builder/layout/blob.js';
 import type { AnyStruct, FlagInfo } from '../../src/rafs-builder/layout/struct.js';
 import * as v5 from '../../src/rafs-builder/layout/v5.js';

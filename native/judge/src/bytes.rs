@@ -1,4 +1,7 @@
-//! Little-endian numbers at offsets that nobody vouches for.
+//! Little-endian numbers at offsets that nothing vouches for.
+
+/// 64-bit numbers are read as far as JavaScript counts exactly: below this, and above its negative.
+pub const EXACT: u64 = 1 << 53;
 
 /// `N` bytes.
 pub fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
@@ -13,13 +16,34 @@ pub fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     array(bytes, at).map(u32::from_le_bytes)
 }
 
-/// As far as JavaScript counts exactly, which is how far the format is read.
+/// None for a number that is not exact in JavaScript.
 pub fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    array(bytes, at).map(u64::from_le_bytes).filter(|&value| value < 1 << 53)
+    array(bytes, at).map(u64::from_le_bytes).filter(|&value| value < EXACT)
 }
 
+/// None for a number that is not exact in JavaScript.
 pub fn i64_at(bytes: &[u8], at: usize) -> Option<i64> {
-    array(bytes, at).map(i64::from_le_bytes).filter(|value| value.unsigned_abs() < 1 << 53)
+    array(bytes, at).map(i64::from_le_bytes).filter(|value| value.unsigned_abs() < EXACT)
+}
+
+/// A byte of a structure that has been found readable; 0 outside of the file.
+pub fn byte(bytes: &[u8], at: usize) -> u8 {
+    bytes.get(at).copied().unwrap_or_default()
+}
+
+/// The same for 16 bits.
+pub fn half(bytes: &[u8], at: usize) -> u16 {
+    u16_at(bytes, at).unwrap_or_default()
+}
+
+/// The same for 32 bits.
+pub fn word(bytes: &[u8], at: usize) -> u32 {
+    u32_at(bytes, at).unwrap_or_default()
+}
+
+/// The same for 64 bits.
+pub fn wide(bytes: &[u8], at: usize) -> u64 {
+    u64_at(bytes, at).unwrap_or_default()
 }
 
 /// `len` bytes at `at`.
@@ -27,11 +51,16 @@ pub fn slice(bytes: &[u8], at: usize, len: usize) -> Option<&[u8]> {
     bytes.get(at..)?.get(..len)
 }
 
+/// A number that places and counts are made of; one that no memory holds is larger than every file.
+pub fn index(number: impl TryInto<usize>) -> usize {
+    number.try_into().unwrap_or(usize::MAX)
+}
+
 pub fn is_zero(bytes: &[u8]) -> bool {
     bytes.iter().all(|&byte| byte == 0)
 }
 
-/// `Some` when it holds, so that `?` ends what is in doubt.
+/// `Some` when it holds, so that `?` ends a comparison at the first difference.
 pub fn holds(condition: bool) -> Option<()> {
     condition.then_some(())
 }

@@ -1,14 +1,15 @@
 //! The compressor and the digester of an image, as super flags of either version tell them.
 
+use crate::finding::Refusal;
 use crate::layout::rules::Sentence;
-use crate::layout::{SUPER_FLAGS_RESERVED, super_flags as flag};
-use crate::view::{Refusal, View};
+use crate::layout::{SUPER_FLAGS_RESERVED, compressor, digester, super_flags as flag};
+use crate::view::View;
 
 /// How chunks are stored and digested.
 #[derive(Debug, Clone, Copy)]
 pub struct Codecs {
-    /// Chunks may be compressed.
-    pub compresses: bool,
+    /// The compressor of chunks, as blob entries number it.
+    pub compressor: u32,
     /// The digester of chunks and inodes.
     pub digester: Digester,
 }
@@ -33,19 +34,36 @@ impl Codecs {
         let Some(bits) = u32::try_from(flags).ok().filter(|bits| bits & !KNOWN == 0) else {
             return super_block.refuse(field, Sentence::ReadFlagsUnknown, |finding| finding.arg(flags));
         };
-        if (bits & COMPRESSORS).count_ones() != 1 {
-            return super_block.refuse(field, Sentence::ReadFlagsCompressor, |finding| finding);
-        }
+        let compressor = match bits & COMPRESSORS {
+            flag::COMPRESSION_NONE => compressor::NONE,
+            flag::COMPRESSION_LZ4 => compressor::LZ4_BLOCK,
+            flag::COMPRESSION_GZIP => compressor::GZIP,
+            flag::COMPRESSION_ZSTD => compressor::ZSTD,
+            _ => return super_block.refuse(field, Sentence::ReadFlagsCompressor, |finding| finding),
+        };
         let digester = match bits & DIGESTERS {
             flag::HASH_BLAKE3 => Digester::Blake3,
             flag::HASH_SHA256 => Digester::Sha256,
             _ => return super_block.refuse(field, Sentence::ReadFlagsDigester, |finding| finding),
         };
-        Ok(Self { compresses: bits & flag::COMPRESSION_NONE == 0, digester })
+        Ok(Self { compressor, digester })
+    }
+
+    /// Chunks may be compressed.
+    pub fn compresses(self) -> bool {
+        self.compressor != compressor::NONE
     }
 }
 
 impl Digester {
+    /// As blob entries number it.
+    pub fn number(self) -> u32 {
+        match self {
+            Self::Blake3 => digester::BLAKE3,
+            Self::Sha256 => digester::SHA256,
+        }
+    }
+
     /// Of all pieces, one behind the other.
     pub fn digest<'a>(self, pieces: impl Iterator<Item = &'a [u8]>) -> [u8; 32] {
         use sha2::Digest;

@@ -23,6 +23,9 @@ pub struct Finding {
     pub found: Option<String>,
 }
 
+/// The finding that ends the reading of a bootstrap. Boxed, since nearly everything can be read.
+pub type Refusal = Box<Finding>;
+
 impl Finding {
     /// A finding that so far has a sentence alone.
     pub fn new(sentence: Sentence) -> Self {
@@ -30,9 +33,9 @@ impl Finding {
     }
 
     /// A finding at a field of the structure at `base`; its sentence begins with the name of the field.
-    pub fn of_field(sentence: Sentence, table: &Table, field: usize, base: u64) -> Self {
+    pub fn of_field(sentence: Sentence, table: &Table, field: usize, base: usize) -> Self {
         let name = table.field(field).map_or("", |field| field.name);
-        Self::new(sentence).arg(format_args!("{}.{name}", table.name)).at(base + field as u64)
+        Self::new(sentence).arg(format_args!("{}.{name}", table.name)).at((base + field) as u64)
     }
 
     /// The next argument of the sentence.

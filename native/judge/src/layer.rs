@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::bytes::holds;
-use crate::inode::Kind;
+use crate::kind::Kind;
 use crate::source::{Entry, EntryKind, ScannedLayer};
 
 /// Deeper than any path that Linux can name.

@@ -1,30 +1,27 @@
 //! Whether a bootstrap shows the tree of its source: names, fields, links, contents by digest.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::Facts;
-use crate::bytes::{holds, slice, u32_at};
-use crate::inode::{Fields, Kind, xattrs};
+use crate::bytes::{holds, slice, word};
+use crate::kind::Kind;
 use crate::layer::{Directory, Forest, Node};
 use crate::layout::{chunk_index_entry, chunk_info};
-use crate::source::{EntryKind, ScannedLayer};
-use crate::tree::{Tree, is_dots};
+use crate::source::{EntryKind, ScannedLayer, Xattr};
+use crate::v6::Image;
+use crate::v6::inode::Fields;
+use crate::v6::tree::{Row, is_dots};
+use crate::v6::xattrs;
 
 /// Of directories that no entry names (Nydus builder/src/tarball.rs makes the same).
 const IMPLIED_MODE: u16 = 0o755;
 
-/// `Some` when it does.
-pub fn is_same(bytes: &[u8], facts: &Facts, tree: &Tree, layers: &[ScannedLayer<'_>]) -> Option<()> {
+/// `Some` when it does. The bootstrap may break rules, as long as it can be read.
+pub fn is_same(image: &Image<'_>, layers: &[ScannedLayer<'_>]) -> Option<()> {
     let mut forest = Forest::new(layers);
     let root = forest.overlay()?;
-    let mut comparison = Comparison {
-        bytes,
-        facts,
-        tree,
-        forest: &forest,
-        number_of: HashMap::new(),
-        entry_of: HashMap::new(),
-    };
+    let mut comparison =
+        Comparison { image, forest: &forest, number_of: HashMap::new(), entry_of: HashMap::new() };
     let top = forest.directory(root)?;
     comparison.is_directory(top, 0)?;
     let mut waiting = vec![(top, 0)];
@@ -35,9 +32,7 @@ pub fn is_same(bytes: &[u8], facts: &Facts, tree: &Tree, layers: &[ScannedLayer<
 }
 
 struct Comparison<'a, 'b> {
-    bytes: &'b [u8],
-    facts: &'b Facts,
-    tree: &'b Tree,
+    image: &'b Image<'b>,
     forest: &'b Forest<'a, 'b>,
     /// The inodes of names that may be links of each other, either way.
     number_of: HashMap<u32, u32>,
@@ -45,7 +40,7 @@ struct Comparison<'a, 'b> {
 }
 
 impl<'a, 'b> Comparison<'a, 'b> {
-    /// Of a directory; those of directories in it wait for their turn.
+    /// Names of a directory; those of directories in it wait for their turn.
     fn names(
         &mut self,
         expected: &'b Directory<'a>,
@@ -53,14 +48,14 @@ impl<'a, 'b> Comparison<'a, 'b> {
         waiting: &mut Vec<(&'b Directory<'a>, u32)>,
     ) -> Option<()> {
         let mut children = expected.children.iter();
-        for row in self.tree.rows.get(self.tree.rows_of(number)?)? {
-            let name = row.name(self.bytes);
+        for row in self.rows_in_order(number).iter() {
+            let name = row.name(self.image.bytes);
             if is_dots(name) {
                 continue;
             }
             let (wanted, node) = children.next()?;
             holds(name == *wanted)?;
-            let below = self.tree.at_nid(row.nid(self.bytes)?)?;
+            let below = self.image.tree.at_nid(row.nid(self.image.bytes))?;
             match *node {
                 Node::Directory(child) => {
                     let child = self.forest.directory(child)?;
@@ -76,10 +71,22 @@ impl<'a, 'b> Comparison<'a, 'b> {
         holds(children.next().is_none())
     }
 
+    /// By name. Entries out of order break a rule, but show the same tree.
+    fn rows_in_order(&self, number: u32) -> Cow<'b, [Row]> {
+        let bytes = self.image.bytes;
+        let rows = self.image.tree.rows_of(number);
+        if rows.is_sorted_by_key(|row| row.name(bytes)) {
+            return Cow::Borrowed(rows);
+        }
+        let mut sorted = rows.to_vec();
+        sorted.sort_by_key(|row| row.name(bytes));
+        Cow::Owned(sorted)
+    }
+
     /// Two partitions of the same names are the same when inodes of either side stand for each other.
     fn are_links(&mut self, entry: u32, number: u32) -> Option<()> {
         let is_linked = *self.forest.linked.get(usize::try_from(entry).ok()?)?;
-        if !is_linked && self.tree.inode(number)?.names == 1 {
+        if !is_linked && self.image.tree.inode(number)?.names == 1 {
             return Some(());
         }
         holds(*self.number_of.entry(entry).or_insert(number) == number)?;
@@ -90,7 +97,7 @@ impl<'a, 'b> Comparison<'a, 'b> {
         if let Some(entry) = expected.inode {
             return self.is_inode(entry, number);
         }
-        let fields = self.tree.inode(number)?.fields(self.bytes)?;
+        let fields = self.image.tree.inode(number)?.fields(self.image.bytes);
         holds(fields.kind == Kind::Directory && fields.permissions == IMPLIED_MODE)?;
         holds((fields.uid, fields.gid, fields.mtime, fields.mtime_nsec) == (0, 0, 0, 0))?;
         holds(fields.xattrs == fields.body)
@@ -99,30 +106,46 @@ impl<'a, 'b> Comparison<'a, 'b> {
     fn is_inode(&self, entry: u32, number: u32) -> Option<()> {
         let entry = self.forest.entry(entry)?;
         let told = entry.told(self.forest.layers)?;
-        let fields = self.tree.inode(number)?.fields(self.bytes)?;
+        let fields = self.image.tree.inode(number)?.fields(self.image.bytes);
         holds(told.kind()? == EntryKind::Inode(fields.kind))?;
         holds(told.mode()? == fields.permissions)?;
         holds(told.owner()? == (fields.uid, fields.gid))?;
         holds(told.mtime()? == (fields.mtime, fields.mtime_nsec))?;
-        holds(told.xattrs()?.0 == xattrs(self.bytes, fields.xattrs, fields.body)?)?;
+        holds(told.xattrs()?.0 == self.xattrs(&fields)?)?;
         match fields.kind {
             Kind::File => {
                 holds(told.size()? == fields.size)?;
                 self.are_chunks(&entry.chunks(self.forest.layers)?, &fields)
             }
-            Kind::Symlink => holds(told.target()? == fields.target(self.bytes)?),
+            Kind::Symlink => {
+                let (blocks, inline) = fields.target(self.image.bytes);
+                let target = told.target()?;
+                holds(target.strip_prefix(blocks)? == inline)
+            }
             Kind::Char | Kind::Block => holds(told.device()? == fields.device()),
             Kind::Directory | Kind::Fifo | Kind::Socket => Some(()),
         }
     }
 
+    /// By name.
+    fn xattrs(&self, fields: &Fields) -> Option<Vec<Xattr<'b>>> {
+        if fields.xattrs == fields.body {
+            return Some(Vec::new());
+        }
+        let stored = xattrs::read(self.image.bytes, fields.xattrs, fields.body).ok()?;
+        let mut all: Vec<_> = stored.into_iter().map(|xattr| (xattr.name, xattr.value)).collect();
+        all.sort_unstable();
+        Some(all)
+    }
+
     fn are_chunks(&self, expected: &[(&[u8], u32)], fields: &Fields) -> Option<()> {
-        holds(fields.chunk_count(self.facts.chunk_size)? == expected.len())?;
+        let Image { bytes, tables, chunks, .. } = self.image;
+        holds(fields.chunk_count(tables.chunk_size) == expected.len())?;
         let entries = (fields.chunk_entries()..).step_by(chunk_index_entry::SIZE);
         for (&(digest, size), at) in expected.iter().zip(entries) {
-            let place = self.tree.chunks.of_entry(u32_at(self.bytes, at)?)?;
-            holds(u32_at(self.bytes, place + chunk_info::UNCOMPRESSED_SIZE)? == size)?;
-            holds(slice(self.bytes, place + chunk_info::DIGEST, digest.len())? == digest)?;
+            let place = tables.records.place(chunks.of_entry(word(bytes, at))?);
+            holds(word(bytes, place + chunk_info::UNCOMPRESSED_SIZE) == size)?;
+            holds(slice(bytes, place + chunk_info::DIGEST, digest.len())? == digest)?;
         }
         Some(())
     }

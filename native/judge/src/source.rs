@@ -1,8 +1,11 @@
 //! The entries of source layers as the scanner packs them (`nydus_layout::wire`), read in place.
 
 use crate::bytes::{array, holds, i64_at, slice, u16_at, u32_at, u64_at};
-use crate::inode::{Kind, Xattr};
+use crate::kind::Kind;
 use crate::layout::wire::{chunk_record, entry_head, entry_kind, reference, xattr_head};
+
+/// Name, in full, and value.
+pub type Xattr<'a> = (Vec<u8>, &'a [u8]);
 
 /// What a scan of one layer gave.
 pub struct ScannedLayer<'a> {

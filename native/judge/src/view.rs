@@ -1,12 +1,9 @@
 //! Structures by their tables: read whole or refused.
 
-use crate::bytes::slice;
-use crate::finding::Finding;
+use crate::bytes::{EXACT, slice};
+use crate::finding::{Finding, Refusal};
 use crate::layout::rules::Sentence;
 use crate::layout::table::{Field, Table, Type};
-
-/// The finding that ends the reading of a bootstrap.
-pub type Refusal = Box<Finding>;
 
 /// A structure in the file that is there whole, with 64-bit numbers below 2^53.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +35,7 @@ impl<'a> View<'a> {
         let signed = bits.cast_signed();
         let is_signed = field.kind == Type::I64;
         let size = if is_signed { signed.unsigned_abs() } else { bits };
-        if size < 1 << 53 {
+        if size < EXACT {
             return Ok(());
         }
         let value = if is_signed { signed.to_string() } else { bits.to_string() };
@@ -57,7 +54,7 @@ impl<'a> View<'a> {
         sentence: Sentence,
         say: impl FnOnce(Finding) -> Finding,
     ) -> Result<T, Refusal> {
-        Err(Box::new(say(Finding::of_field(sentence, self.table, field, self.at as u64))))
+        Err(Box::new(say(Finding::of_field(sentence, self.table, field, self.at))))
     }
 
     /// The bytes of a field.

@@ -6,6 +6,8 @@
 pub enum Sentence {
     /// RAFS-READ: `a RAFS v6 bootstrap has a multiple of {block} bytes, not {size}`
     ReadSize,
+    /// RAFS-READ: `a bootstrap of {size} bytes, more than {most}`
+    ReadTooLong,
     /// RAFS-READ: `{struct} at offset {@}: it ends past the {size} bytes that there are`
     ReadStructEnd,
     /// RAFS-READ: `{field} at offset {@}: {value} ({hex:bits}) is out of range`
@@ -98,7 +100,7 @@ pub enum Sentence {
     ReadXattrWhole,
     /// RAFS-READ: `{field} at offset {@}: a name of {size} bytes`
     ReadXattrName,
-    /// RAFS-READ: `XattrEntry at offset {@}: xattr {raw:name} occurs twice`
+    /// RAFS-READ: `XattrEntry at offset {@}: xattr {name} occurs twice`
     ReadXattrTwice,
     /// RAFS-READ: `{field} at offset {@}: inode {nid} is a {kind}, not a directory`
     ReadRootKind,

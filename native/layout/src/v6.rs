@@ -28,6 +28,8 @@ pub const MAX_UNCOMPRESSED_SIZE: u64 = 0x1000_0000_0000;
 pub const MAX_COMPRESSED_SIZE: u64 = 0x0100_0000_0000;
 pub const SUPER_FLAGS_RESERVED: u32 = 0xFC00_0000;
 pub const BLOB_FEATURES_REFUSED: u32 = 0x8000_F000;
+pub const CIPHER_NONE: u32 = 0x0;
+pub const CIPHER_AES_128_XTS: u32 = 0x1;
 /// Indexes of chunks have 24 bits.
 pub const MAX_CHUNKS_PER_BLOB: u32 = 0x00FF_FFFF;
 /// The id by which a bootstrap names the blob that it is a section of.

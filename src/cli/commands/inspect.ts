@@ -8,7 +8,7 @@ import { fetchBootstrap } from '../../image/bootstrap-layer.js';
 import { chooseImage, imageEntries, mayBeFor, platformNames } from '../../image/choose.js';
 import { readReference } from '../../image/reference-tree.js';
 import { summarizeReference } from '../../look/summary.js';
-import { findingsOf, openBootstrap } from '../../native/index.js';
+import { judgeBootstrap, openBootstrap } from '../../native/index.js';
 import { describeAt, listTree, summarize } from '../../rafs-builder/show/describe.js';
 import { diffImages } from '../../rafs-builder/show/diff.js';
 import { dump as dumpImage } from '../../rafs-builder/show/dump.js';
@@ -140,7 +140,7 @@ async function bootstrapAt(looking: Looking, location: string): Promise<Uint8Arr
 
 function* bootstrapLines(bytes: Uint8Array, image: RafsImage): Generator<string> {
   yield* summarize(image);
-  const findings = findingsOf(bytes);
+  const findings = judgeBootstrap(bytes);
   yield findings.length === 0 ? 'audit   nothing found' : `audit   ${findings.length} findings:`;
   for (const { id, message, offset } of findings)
     yield `        ${id}${offset === undefined ? '' : ` at 0x${offset.toString(16)}`}: ${message}`;

@@ -3,7 +3,7 @@ import type { CheckResult } from '../../check/check.js';
 import type { ClientVerdict } from '../../check/clients.js';
 import { CATALOGUE } from '../../check/catalogue.js';
 import { formatPlace, type Finding, type Severity } from '../../check/finding.js';
-import { AUDIT_RULES } from '../../rafs-builder/rules/audit.js';
+import { AUDIT_RULES } from '../../rafs-builder/rules/rules.js';
 import { plural } from '../text/units.js';
 
 const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note'];

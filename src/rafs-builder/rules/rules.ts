@@ -1,4 +1,4 @@
-/** What `audit` looks for: stable ids, and in one line each what holds in a sound bootstrap. `docs/format.md` lists them. */
+/** The rules that the judge (native/judge) holds bootstraps to: stable ids, and in one line each what holds in a sound one. `docs/format.md` lists them. */
 import type { RawPath } from '../../oci/raw-name.js';
 
 export interface AuditRule {
@@ -70,29 +70,4 @@ export interface AuditFinding {
   readonly offset: number | undefined;
   readonly expected: string | undefined;
   readonly found: string | undefined;
-}
-
-export interface AuditDetails {
-  readonly message: string;
-  readonly path?: RawPath | undefined;
-  readonly offset?: number | undefined;
-  readonly expected?: string | number | undefined;
-  readonly found?: string | number | undefined;
-}
-
-export function auditFinding(
-  id: AuditId,
-  { message, path, offset, expected, found }: AuditDetails,
-): AuditFinding {
-  const show = (value: string | number | undefined): string | undefined =>
-    value === undefined ? undefined : String(value);
-  return {
-    id,
-    severity: AUDIT_RULES[id].severity,
-    message,
-    path,
-    offset,
-    expected: show(expected),
-    found: show(found),
-  };
 }

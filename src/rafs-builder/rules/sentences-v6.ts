@@ -4,6 +4,7 @@ import type { Sentences } from './rules.js';
 export const SENTENCES_V6 = {
   // What no reader could follow. `field` is a structure and a field of it.
   'read-size': ['RAFS-READ', 'a RAFS v6 bootstrap has a multiple of {block} bytes, not {size}'],
+  'read-too-long': ['RAFS-READ', 'a bootstrap of {size} bytes, more than {most}'],
   'read-struct-end': ['RAFS-READ', '{struct} at offset {@}: it ends past the {size} bytes that there are'],
   'read-range': ['RAFS-READ', '{field} at offset {@}: {value} ({hex:bits}) is out of range'],
   'read-not': ['RAFS-READ', '{field} at offset {@}: it is {hex:found}, not {hex:wanted}'],
@@ -62,7 +63,7 @@ export const SENTENCES_V6 = {
   'read-xattr-prefix': ['RAFS-READ', '{field} at offset {@}: no prefix has the number {number}'],
   'read-xattr-whole': ['RAFS-READ', '{field} at offset {@}: a name of {size} bytes behind "{prefix}"'],
   'read-xattr-name': ['RAFS-READ', '{field} at offset {@}: a name of {size} bytes'],
-  'read-xattr-twice': ['RAFS-READ', 'XattrEntry at offset {@}: xattr {raw:name} occurs twice'],
+  'read-xattr-twice': ['RAFS-READ', 'XattrEntry at offset {@}: xattr {name} occurs twice'],
   'read-root-kind': ['RAFS-READ', '{field} at offset {@}: inode {nid} is a {kind}, not a directory'],
   'read-name-twice': ['RAFS-READ', 'Dirent at offset {@}: {raw:path} occurs twice'],
   'read-directory-twice': [

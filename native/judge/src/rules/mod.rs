@@ -1,4 +1,5 @@
 //! The rules over a bootstrap that can be read. Each gives findings, in the order of the file where that is cheap.
 
-pub mod regions;
+mod regions;
 pub mod v5;
+pub mod v6;

@@ -1,4 +1,6 @@
-//! Nothing overlaps, nothing reserved is used, and what belongs to nothing is zero.
+//! Structures lie side by side: nothing overlaps, nothing reserved is used, and what belongs to nothing is zero.
+
+use std::ops::Range;
 
 use crate::bytes::{is_zero, slice};
 use crate::finding::Finding;
@@ -11,74 +13,116 @@ pub struct Region {
     pub name: &'static str,
     pub start: usize,
     pub size: usize,
-    /// It is an array of such structures; nothing for runs of text, and for structures that have no reserved field.
-    pub table: Option<&'static Table>,
+    pub inside: Inside,
     /// The position of the inode that it belongs to.
     pub owner: Option<u32>,
 }
 
+/// What a region is made of, as far as some of its bytes have no meaning.
+#[derive(Debug, Clone, Copy)]
+pub enum Inside {
+    /// Every byte has a meaning.
+    Full,
+    /// So many structures, then bytes that all have a meaning.
+    Records(&'static Table, usize),
+    /// A structure, then entries with bytes between them.
+    Padded(&'static Table),
+}
+
 impl Region {
+    /// One structure.
+    pub fn one(table: &'static Table, start: usize, owner: Option<u32>) -> Self {
+        Self { name: table.name, start, size: table.size, inside: Inside::Records(table, 1), owner }
+    }
+
     fn end(&self) -> usize {
         self.start + self.size
     }
 }
 
-/// Regions may come in any order. `unit` is what the size of the file is a multiple of.
-pub fn judge(
-    bytes: &[u8],
-    mut regions: Vec<Region>,
-    unit: usize,
-    path_of: impl Fn(u32) -> Vec<u8>,
-) -> Vec<Finding> {
-    let of = |finding: Finding, region: &Region| match region.owner {
-        Some(owner) => finding.of(path_of(owner)),
-        None => finding,
-    };
-    let mut findings = Vec::new();
-    regions.retain(|region| region.size > 0);
-    regions.sort_by_key(|region| region.start);
-    let mut end = 0;
-    let mut last: Option<Region> = None;
-    for region in regions {
-        if let Some(last) = last.filter(|_| region.start < end) {
-            let is_other = last.owner.is_some() && last.owner != region.owner;
-            let other =
-                if is_other { format!("{} of another file", last.name) } else { last.name.to_owned() };
-            let finding = Finding::new(Sentence::Overlap).arg(region.name).arg(other);
-            findings.push(of(finding.at(region.start as u64), &region));
-        }
-        findings.extend(gap(bytes, end, region.start));
-        findings.extend(reserved(bytes, &region).map(|finding| of(finding, &region)));
-        if region.end() > end {
-            end = region.end();
-            last = Some(region);
-        }
-    }
-    findings.extend(gap(bytes, end, bytes.len()));
-    let size = end.next_multiple_of(unit);
-    if bytes.len() > size {
-        findings.push(Finding::new(Sentence::FileSize).differs(size, bytes.len()));
-    }
-    findings
+/// A file and its regions.
+pub struct Places<'a, P, Q> {
+    pub bytes: &'a [u8],
+    /// In any order.
+    pub regions: Vec<Region>,
+    /// The file may go on to here, though no region does.
+    pub reach: u64,
+    /// The size of the file is a multiple of this.
+    pub unit: usize,
+    /// The path of an inode.
+    pub path_of: P,
+    /// The bytes without meaning in a region that is padded, in their order.
+    pub padding_of: Q,
 }
 
-fn gap(bytes: &[u8], start: usize, end: usize) -> Option<Finding> {
-    let between = bytes.get(start..end)?;
-    let first = between.iter().position(|&byte| byte != 0)?;
-    Some(Finding::new(Sentence::Gap).arg(start).arg(end).at((start + first) as u64))
-}
+impl<P: Fn(u32) -> Vec<u8>, Q: Fn(&Region) -> Vec<Range<usize>>> Places<'_, P, Q> {
+    /// In the order of the file.
+    pub fn judge(mut self, findings: &mut Vec<Finding>) {
+        let mut regions = std::mem::take(&mut self.regions);
+        regions.retain(|region| region.size > 0);
+        // Nearly all come in order, which a stable sort makes use of.
+        regions.sort_by_key(|region| (region.start, region.owner));
+        let mut end = 0;
+        let mut last: Option<Region> = None;
+        for region in regions {
+            if let Some(last) = last.filter(|_| region.start < end) {
+                let is_other = last.owner.is_some() && last.owner != region.owner;
+                let other = if is_other { " of another file" } else { "" };
+                let finding = Finding::new(Sentence::Overlap).arg(region.name);
+                let finding = finding.arg(format_args!("{}{other}", last.name));
+                findings.push(self.of(finding.at(region.start as u64), &region));
+            }
+            findings.extend(self.gap(end..region.start));
+            self.inside(&region, findings);
+            if region.end() > end {
+                end = region.end();
+                last = Some(region);
+            }
+        }
+        findings.extend(self.gap(end..self.bytes.len()));
+        let size = (end as u64).max(self.reach).next_multiple_of(self.unit as u64);
+        if self.bytes.len() as u64 > size {
+            findings.push(Finding::new(Sentence::FileSize).differs(size, self.bytes.len()));
+        }
+    }
 
-/// The first reserved field of each structure that is not zero.
-fn reserved<'a>(bytes: &'a [u8], region: &Region) -> impl Iterator<Item = Finding> + use<'a> {
-    let Region { start, size, table, .. } = *region;
-    table.into_iter().flat_map(move |table| {
-        let places = (start..start + size).step_by(table.size);
-        places.filter_map(move |at| {
-            let field = table.fields.iter().find(|field| {
-                field.kind == Type::Reserved
-                    && !slice(bytes, at + field.offset, field.size).is_some_and(is_zero)
-            })?;
-            Some(Finding::of_field(Sentence::Reserved, table, field.offset, at as u64))
-        })
-    })
+    fn gap(&self, place: Range<usize>) -> Option<Finding> {
+        let Range { start, end } = place;
+        let between = self.bytes.get(place)?;
+        if is_zero(between) {
+            return None;
+        }
+        let first = between.iter().position(|&byte| byte != 0)?;
+        Some(Finding::new(Sentence::Gap).arg(start).arg(end).at((start + first) as u64))
+    }
+
+    fn inside(&self, region: &Region, findings: &mut Vec<Finding>) {
+        match region.inside {
+            Inside::Full => {}
+            Inside::Records(table, count) => {
+                let places = (0..count).map(|position| region.start + position * table.size);
+                findings.extend(places.filter_map(|at| self.reserved(table, at, region)));
+            }
+            Inside::Padded(table) => {
+                findings.extend(self.reserved(table, region.start, region));
+                let padding = (self.padding_of)(region);
+                findings.extend(padding.into_iter().filter_map(|place| self.gap(place)));
+            }
+        }
+    }
+
+    /// The first reserved field of a structure that is not zero.
+    fn reserved(&self, table: &'static Table, base: usize, region: &Region) -> Option<Finding> {
+        let is_dirty = |offset, size| !slice(self.bytes, base + offset, size).is_some_and(is_zero);
+        let mut reserved = table.fields.iter().filter(|field| field.kind == Type::Reserved);
+        let field = reserved.find(|field| is_dirty(field.offset, field.size))?;
+        Some(self.of(Finding::of_field(Sentence::Reserved, table, field.offset, base), region))
+    }
+
+    fn of(&self, finding: Finding, region: &Region) -> Finding {
+        match region.owner {
+            Some(owner) => finding.of((self.path_of)(owner)),
+            None => finding,
+        }
+    }
 }

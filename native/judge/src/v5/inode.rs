@@ -5,11 +5,12 @@ use std::collections::HashSet;
 use super::padded;
 use crate::bytes::slice;
 use crate::finding::Finding;
-use crate::inode::Kind;
+use crate::finding::Refusal;
+use crate::kind::Kind;
 use crate::layout::rules::Sentence;
 use crate::layout::v5::{self, inode as field, inode_flags, xattr_pair, xattr_total};
 use crate::layout::{MAX_NAME_LENGTH, MAX_SYMLINK_LENGTH, MAX_XATTR_NAME_LENGTH, chunk_info};
-use crate::view::{Refusal, View};
+use crate::view::View;
 
 /// A name of the tree, as it is stored.
 #[derive(Debug, Clone, Copy)]

@@ -6,6 +6,7 @@ use super::padded;
 use crate::bytes::{slice, u32_at};
 use crate::codecs::Codecs;
 use crate::finding::Finding;
+use crate::finding::Refusal;
 use crate::layout::rules::Sentence;
 use crate::layout::v5::{
     self, ALIGNMENT, INODE_UNIT, SUPER_SIZE, blob_prefix, extended_blob, inode_table_entry, prefetch_entry,
@@ -15,7 +16,7 @@ use crate::layout::{
     BLOB_FEATURES_REFUSED, MAX_CHUNK_SIZE, MAX_CHUNKS_PER_BLOB, MAX_COMPRESSED_SIZE, MAX_UNCOMPRESSED_SIZE,
     MIN_CHUNK_SIZE, blob_features,
 };
-use crate::view::{Refusal, View};
+use crate::view::View;
 
 const FEATURES_OF_V6: [(u32, &str); 7] = [
     (blob_features::CHUNK_INFO_V2, "CHUNK_INFO_V2"),

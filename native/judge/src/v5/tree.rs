@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Inode, Record, Tables};
 use crate::finding::Finding;
-use crate::inode::Kind;
+use crate::finding::Refusal;
+use crate::kind::Kind;
 use crate::layout::rules::Sentence;
 use crate::layout::v5::{ROOT_INO, extended_blob, inode};
 use crate::layout::{MAX_DEPTH, chunk_info};
-use crate::view::Refusal;
 
 /// A bootstrap that can be followed.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 /** Each rule over RAFS v5 bootstraps finds what breaks it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findingsOf } from '../../../../src/native/index.js';
+import { judgeBootstrap } from '../../../../src/native/index.js';
 import { AUDIT_RULES, type AuditId } from '../../../../src/rafs-builder/rules/rules.js';
 import { readV5, type StoredV5Inode } from '../../../../src/rafs-builder/read/v5/read.js';
 import { referenceBootstrap } from '../../../support/references/reference-bootstraps.js';
@@ -59,7 +59,7 @@ for (const [id, what, edit] of BROKEN) {
   test(`${what} is ${id} in a v5 bootstrap: ${AUDIT_RULES[id].holds}`, () => {
     const bytes = Buffer.from(basic);
     edit(bytes);
-    const found = findingsOf(bytes).map((finding) => finding.id);
+    const found = judgeBootstrap(bytes).map((finding) => finding.id);
     assert.ok(found.includes(id), `found ${found.join(', ') || 'nothing'}`);
   });
 }
@@ -68,7 +68,7 @@ test('an empty table in an odd place is RAFS-TABLE', () => {
   const bytes = referenceBootstrap('all-deleted', 'v5-zstd');
   bytes.writeUInt32LE(5, 0x30);
   assert.deepEqual(
-    findingsOf(bytes).map(({ id }) => id),
+    judgeBootstrap(bytes).map(({ id }) => id),
     ['RAFS-TABLE'],
   );
 });
@@ -76,7 +76,7 @@ test('an empty table in an odd place is RAFS-TABLE', () => {
 test('a file that is longer than its structures is found', () => {
   const longer = Buffer.concat([basic, Buffer.alloc(8)]);
   assert.deepEqual(
-    findingsOf(longer).map(({ id }) => id),
+    judgeBootstrap(longer).map(({ id }) => id),
     ['RAFS-SIZE'],
   );
 });

@@ -19,7 +19,7 @@ pub fn judge(image: &Image<'_>, position: u32, inode: &Inode<'_>, findings: &mut
             findings.push(report(Sentence::ChunkLength).arg(chunk).differs(expected, record.size()));
         }
         let say = |sentence| report(sentence).arg(chunk);
-        findings.extend(record_fault(&record, start, image.tables.codecs.compresses, say));
+        findings.extend(record_fault(&record, start, image.tables.codecs.compresses(), say));
         let first = image.first_record(record.blob(), record.index());
         if first.is_some_and(|first| !first.is_same(&record)) {
             findings.push(report(Sentence::V5ChunkTwice).arg(record.index()).arg(record.blob()));

@@ -2,7 +2,7 @@
 
 use super::at_field;
 use crate::finding::Finding;
-use crate::inode::Kind;
+use crate::kind::Kind;
 use crate::layout::rules::Sentence;
 use crate::layout::v5::{COUNTED_BLOCK, NO_DEVICE, inode as field, inode_flags, xattr_total};
 use crate::layout::{BLOCK_SIZE, chunk_info};

@@ -5,7 +5,7 @@ mod files;
 mod inodes;
 mod tables;
 
-use super::regions::{self, Region};
+use super::regions::{Inside, Places, Region};
 use crate::finding::Finding;
 use crate::layout::rules::Sentence;
 use crate::layout::v5::{
@@ -22,7 +22,15 @@ pub fn judge(image: &Image<'_>) -> Vec<Finding> {
         files::judge(image, position, inode, &mut findings);
     }
     findings.extend(digests(image));
-    findings.extend(regions::judge(image.bytes, regions(image), ALIGNMENT, |owner| image.path(owner)));
+    let places = Places {
+        bytes: image.bytes,
+        regions: regions(image),
+        reach: 0,
+        unit: ALIGNMENT,
+        path_of: |owner| image.path(owner),
+        padding_of: |_: &Region| Vec::new(),
+    };
+    places.judge(&mut findings);
     findings
 }
 
@@ -63,17 +71,11 @@ fn regions(image: &Image<'_>) -> Vec<Region> {
         name,
         start: usize::try_from(sb.u64(place)).unwrap_or(usize::MAX),
         size: sb.u32(count) as usize * size,
-        table: None,
+        inside: Inside::Full,
         owner: None,
     };
     let mut regions = vec![
-        Region {
-            name: super_block::TABLE.name,
-            start: 0,
-            size: super_block::SIZE,
-            table: Some(&super_block::TABLE),
-            owner: None,
-        },
+        Region::one(&super_block::TABLE, 0, None),
         array(
             "inode table",
             super_block::INODE_TABLE_OFFSET,
@@ -91,11 +93,11 @@ fn regions(image: &Image<'_>) -> Vec<Region> {
         name: "blob table",
         start: blob.prefix.place(),
         size: blob_prefix::SIZE + blob.id.len(),
-        table: None,
+        inside: Inside::Full,
         owner: None,
     }));
     regions.push(Region {
-        table: Some(&extended_blob::TABLE),
+        inside: Inside::Records(&extended_blob::TABLE, sb.u32(super_block::EXTENDED_ENTRIES) as usize),
         ..array(
             "extended blob table",
             super_block::EXTENDED_OFFSET,
@@ -108,9 +110,10 @@ fn regions(image: &Image<'_>) -> Vec<Region> {
 }
 
 fn inode_regions(position: u32, stored: &Inode<'_>) -> [Region; 5] {
-    let run = |name, start, size| Region { name, start, size, table: None, owner: Some(position) };
+    let owner = Some(position);
+    let run = |name, start, size| Region { name, start, size, inside: Inside::Full, owner };
     [
-        Region { table: Some(&inode::TABLE), ..run(inode::TABLE.name, stored.view.place(), inode::SIZE) },
+        Region::one(&inode::TABLE, stored.view.place(), owner),
         run("name", stored.name_at(), stored.name.len()),
         run("symlink target", stored.target_at(), stored.target.len()),
         run("xattrs", stored.xattrs, stored.xattrs_size),

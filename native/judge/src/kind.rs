@@ -1,0 +1,59 @@
+//! Kinds of inodes, which both versions of RAFS number alike.
+
+use crate::layout::{dirent_type, mode};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    File,
+    Directory,
+    Symlink,
+    Char,
+    Block,
+    Fifo,
+    Socket,
+}
+
+impl Kind {
+    /// None for a type that no file has.
+    pub fn of_mode(mode: u16) -> Option<Self> {
+        match mode & TYPE_MASK {
+            mode::FILE => Some(Self::File),
+            mode::DIRECTORY => Some(Self::Directory),
+            mode::SYMLINK => Some(Self::Symlink),
+            mode::CHAR => Some(Self::Char),
+            mode::BLOCK => Some(Self::Block),
+            mode::FIFO => Some(Self::Fifo),
+            mode::SOCKET => Some(Self::Socket),
+            _ => None,
+        }
+    }
+
+    /// What an entry that leads to it should say.
+    pub fn dirent_type(self) -> u8 {
+        match self {
+            Self::File => dirent_type::FILE,
+            Self::Directory => dirent_type::DIRECTORY,
+            Self::Symlink => dirent_type::SYMLINK,
+            Self::Char => dirent_type::CHAR,
+            Self::Block => dirent_type::BLOCK,
+            Self::Fifo => dirent_type::FIFO,
+            Self::Socket => dirent_type::SOCKET,
+        }
+    }
+
+    /// As findings call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Directory => "directory",
+            Self::Symlink => "symlink",
+            Self::Char => "char",
+            Self::Block => "block",
+            Self::Fifo => "fifo",
+            Self::Socket => "socket",
+        }
+    }
+}
+
+/// The type among the bits of a mode.
+pub const TYPE_MASK: u16 = 0xF000;
