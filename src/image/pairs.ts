@@ -34,22 +34,25 @@ export function groupHalves<T extends PairableImage>(images: readonly T[]): read
   return [...platforms].flatMap(([platform, ofPlatform]) => splitBySource(platform, ofPlatform));
 }
 
-/** Several OCI images of one platform are several groups; each takes the Nydus images that name it as their source. */
+/**
+ * Several OCI images of one platform are several groups; each takes the Nydus images that name it as their source, and the first takes
+ * those that name none of them. Where only Nydus images are, each source that they name is a group.
+ */
 function splitBySource<T extends PairableImage>(
   platform: string,
   images: readonly T[],
 ): readonly HalvesOf<T>[] {
-  const sources = new Map<string | undefined, { platform: string; oci: T[]; nydus: T[] }>();
-  for (const image of images.filter(({ kind }) => kind === 'oci')) {
-    const digest = sourceDigestOf(image);
-    const known = sources.get(digest);
-    if (known === undefined) sources.set(digest, { platform, oci: [image], nydus: [] });
-    else known.oci.push(image);
+  const oci = images.filter(({ kind }) => kind === 'oci');
+  const nydus = images.filter(({ kind }) => kind === 'nydus');
+  const leading = oci.length > 0 ? oci : nydus;
+  const groups = new Map<string | undefined, { platform: string; oci: T[]; nydus: T[] }>();
+  for (const image of leading) groups.set(sourceDigestOf(image), { platform, oci: [], nydus: [] });
+  const [first] = groups.values();
+  for (const image of [...oci, ...nydus]) {
+    const group = groups.get(sourceDigestOf(image)) ?? first;
+    group?.[image.kind].push(image);
   }
-  const [first = { platform, oci: [], nydus: [] }] = sources.values();
-  for (const image of images.filter(({ kind }) => kind === 'nydus'))
-    (sources.get(sourceDigestOf(image)) ?? first).nydus.push(image);
-  return sources.size === 0 ? [first] : [...sources.values()];
+  return [...groups.values()];
 }
 
 /** The image among `sources` that these halves were made from; of a merged source its OCI half. */

@@ -275,3 +275,17 @@ test('a source whose config promises other layers is told, by layer', async () =
     ['source layer 1'],
   );
 });
+
+test('two images of one platform are each held against the source that they were made from', async () => {
+  const source = new MemoryStore('memory.test/two:1');
+  const platform = { os: 'linux', architecture: 'amd64' };
+  const manifests = ['one', 'two'].map((name) => ({
+    ...putImage(source, [layer(file(name, name.repeat(2000)))], { family: OCI, architecture: 'amd64' }),
+    platform,
+  }));
+  source.root = source.putJson(MEDIA.ociIndex, { schemaVersion: 2, mediaType: MEDIA.ociIndex, manifests });
+  assert.deepEqual(await idsOf(await converted(source), source), []);
+  // Clients that choose by platform find the first image only, and nothing but that is wrong in a merged index.
+  const merged = await idsOf(await converted(source, { mergePlatform: true }), source);
+  assert.deepEqual(merged, ['DETECT-INDEX', 'DETECT-INDEX-NEXT', 'INDEX-DUPLICATE']);
+});

@@ -360,3 +360,29 @@ test("another converter's index starts from the original, fetched by digest from
       error.hint === 'convert the original instead: registry.example/app:1',
   );
 });
+
+test('an original in a folder is opened as a folder, and bytes of another digest are not taken for it', async (t) => {
+  const originals = await store(t, image);
+  const asked: string[] = [];
+  const opening = (found: string) => (location: Location) => {
+    asked.push(formatLocation(location));
+    return openSource(found, { credentials: anonymous });
+  };
+  const made = await foreignMerge(image, originals);
+  await convert(t, made, { ...MERGE, openOriginal: opening(originals) });
+  assert.deepEqual(asked, [`${originals.replace(/:v$/, '')}@${image.root.descriptor.digest}`]);
+  const others = await store(t, arm);
+  await assert.rejects(
+    convert(t, made, { ...MERGE, openOriginal: opening(others) }),
+    (error) =>
+      error instanceof UnsupportedError && error.hint === `convert the original instead: ${originals}`,
+  );
+});
+
+test('a recorded source that names no place is no reason to open one', async (t) => {
+  const openOriginal = (): ImageSource => assert.fail('it was opened');
+  await assert.rejects(
+    convert(t, await foreignMerge(image, 'no reference at all'), { ...MERGE, openOriginal }),
+    UnsupportedError,
+  );
+});

@@ -59,6 +59,15 @@ test('two images of one platform are paired by the source that each Nydus half n
   ]);
 });
 
+test('two Nydus images of one platform without OCI halves are two images', () => {
+  const [one, two] = ['one', 'two'].map((name) => image(name, { bootstrap: true, source: sha256(name) }));
+  assert.ok(one && two);
+  assert.deepEqual(groupHalves([one, two]), [
+    { platform: 'linux/amd64', oci: [], nydus: [one] },
+    { platform: 'linux/amd64', oci: [], nydus: [two] },
+  ]);
+});
+
 test('an isolated half stands for its source', () => {
   const [one, two] = [image('one'), image('two')];
   const halves = [one, two].map((of, i) => image(`half ${i}`, { empty: true, source: digestOf(of) }));
