@@ -5,7 +5,7 @@ import { connectorFor } from './connector.js';
 import { isSocks, type Proxies, proxyFor } from './proxies.js';
 import { socksConnector } from './socks.js';
 import type { TlsSettings, Trust } from './trust.js';
-import { Agent, ProxyAgent } from './undici.js';
+import { Agent, ProxyAgent, ProxyPool } from './undici.js';
 
 export interface Route {
   readonly dispatcher: Dispatcher;
@@ -85,6 +85,7 @@ export class Routes implements AsyncDisposable {
     const dispatcher = new ProxyAgent({
       ...common,
       uri: proxy.origin,
+      clientFactory: (origin, options) => new ProxyPool(origin, options),
       ...(proxy.username === '' ? {} : { token: `Basic ${proxyCredentials(proxy)}` }),
       requestTls: connect,
       proxyTls: { timeout: connectMs, ...ofProxy.tls },

@@ -1,7 +1,7 @@
 /**
- * What is used of undici, piece by piece. Its index also loads fetch, websockets, caches and mocks: 75 modules more, which take as
- * long as all of ours together when a command starts. The pieces are not part of its documented surface, so its version is pinned;
- * their types are those of the index.
+ * The parts of undici that the registry uses, loaded one by one. Its index also loads fetch, websockets, caches and mocks: 75 more
+ * modules, which take as long as all of ours together when a command starts. These files are not part of undici's documented
+ * surface, so its version is pinned; their types are those of the index.
  */
 import { createRequire } from 'node:module';
 import type * as Undici from 'undici';
@@ -12,7 +12,13 @@ export const Agent = require('undici/lib/dispatcher/agent.js') as typeof Undici.
 export const ProxyAgent = require('undici/lib/dispatcher/proxy-agent.js') as typeof Undici.ProxyAgent;
 export const buildConnector = require('undici/lib/core/connect.js') as typeof Undici.buildConnector;
 
-// The index gives every dispatcher its methods; of these, ProxyAgent calls this one.
-const Dispatcher = require('undici/lib/dispatcher/dispatcher.js') as typeof Undici.Dispatcher;
-Dispatcher.prototype.connect =
-  require('undici/lib/api/api-connect.js') as typeof Undici.Dispatcher.prototype.connect;
+const Pool = require('undici/lib/dispatcher/pool.js') as typeof Undici.Pool;
+const connect = require('undici/lib/api/api-connect.js') as Undici.Pool['connect'];
+
+/**
+ * The connections to a proxy, for the `clientFactory` of a ProxyAgent, which calls `connect` on them. undici's index adds that
+ * method to every dispatcher of the process; here only this class has it, so that other users of undici find it unchanged.
+ */
+export class ProxyPool extends Pool {
+  override connect = connect;
+}
