@@ -10,7 +10,7 @@ import { marksOf } from '../image/kinds.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { type Digest, isDigest } from '../oci/digest.js';
 import { ANNOTATION } from '../oci/media-types.js';
-import { listReferrers } from '../registry/stores/referrers.js';
+import { listReferrers } from '../registry/stores/store.js';
 import type { ImageSource, ReferrerList } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { matches, type PlatformMatcher } from './client-platforms.js';

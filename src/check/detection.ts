@@ -4,7 +4,7 @@
  */
 import { bootstrapLayerOf, isNydusReferrer } from '../image/kinds.js';
 import { isReferable, type ImageSource } from '../registry/stores/store.js';
-import { listReferrers } from '../registry/stores/referrers.js';
+import { listReferrers } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { Detector, type Detection } from './detect.js';
 import { finding, type Finding } from './finding.js';

@@ -25,7 +25,6 @@ export type { Timeouts } from './http/transport.js';
 export type { Roots, TrustOptions } from './http/trust.js';
 export { formatLocation, type Location, parseLocation, type Selector } from './location.js';
 export { openSource, openTarget, type OpenOptions } from './open.js';
-export { listReferrers } from './stores/referrers.js';
 export {
   type ContentSink,
   type ContentSource,
@@ -34,6 +33,7 @@ export {
   type ImageTarget,
   isMountable,
   isReferable,
+  listReferrers,
   type Located,
   type Mountable,
   type PushOutcome,

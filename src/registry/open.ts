@@ -1,6 +1,6 @@
 /** Opens a location: the one door to every kind of store. */
 import { UsageError } from '../errors.js';
-import type { ClientOptions } from './http/client.js';
+import type { ClientOptions } from './distribution/client.js';
 import { openArchiveSource, openArchiveTarget } from './stores/archive.js';
 import type { RateLimit } from '../io/rate.js';
 import type { RetryPolicy } from '../io/retry.js';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anonymous } from '../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../src/registry/open.js';
-import { listReferrers } from '../../src/registry/stores/referrers.js';
+import { listReferrers } from '../../src/registry/stores/store.js';
 import { buildImage, putImage } from '../support/images/image-builder.js';
 import { needs } from '../support/needs.js';
 import { startDockerRegistry } from '../support/registries/real-registries.js';

@@ -69,6 +69,11 @@ function module(
   return { name, purpose, mayImport, packages };
 }
 
+/** Modules whose folders are layers themselves, lowest first: a folder may import those before it. */
+export const FOLDERS: Readonly<Record<string, readonly string[]>> = {
+  registry: ['http', 'auth', 'distribution', 'upload', 'stores'],
+};
+
 /** How far above the ground a module stands: one more than the highest module that it may import. */
 export function heightOf(name: string): number {
   const below = MODULES.find((module) => module.name === name)?.mayImport ?? [];

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { test } from 'node:test';
-import { MODULES } from '../support/layering.js';
+import { FOLDERS, MODULES } from '../support/layering.js';
 import { projectRoot } from '../support/project.js';
 
 /** Folders beside `src`, and the folders of the project that each may import. Tests of one kind share code through test/support. */
@@ -71,6 +71,27 @@ test('modules import only what lies below them', () => {
       if (to !== from && !allowed.includes(to))
         faults.push(`${relative(projectRoot, file)} imports ${specifier}`);
     }
+  }
+  assert.deepEqual(faults, []);
+});
+
+test('the folders of a layered module import only the folders below them', () => {
+  const faults: string[] = [];
+  for (const [module, folders] of Object.entries(FOLDERS)) {
+    const heightIn = (path: string): number => {
+      const [first = '', ...rest] = relative(join(src, module), path).split('/');
+      return rest.length === 0 ? -1 : folders.indexOf(first);
+    };
+    for (const file of files.filter((path) => moduleOf(path) === module && heightIn(path) >= 0)) {
+      for (const { specifier, target } of localImports(file)) {
+        if (moduleOf(target) === module && heightIn(target) > heightIn(file))
+          faults.push(`${relative(projectRoot, file)} imports ${specifier}`);
+      }
+    }
+    const present = readdirSync(join(src, module), { withFileTypes: true }).filter((entry) =>
+      entry.isDirectory(),
+    );
+    assert.deepEqual(present.map(({ name }) => name).sort(), [...folders].sort());
   }
   assert.deepEqual(faults, []);
 });

@@ -186,7 +186,7 @@ const AREAS: Readonly<Record<string, readonly Trap[]>> = {
     ),
     trap(
       'A registry answered 405 to index entries with `os.features`, and the tool hid the answer.',
-      'test/unit/registry/stores/manifests.test.ts',
+      'test/unit/registry/distribution/manifests.test.ts',
       'a registry that refuses an index entry is quoted in the error',
     ),
     trap(
@@ -273,7 +273,7 @@ const AREAS: Readonly<Record<string, readonly Trap[]>> = {
     ),
     trap(
       'Credentials went along with a redirect to another host.',
-      'test/unit/registry/http/client.test.ts',
+      'test/unit/registry/distribution/client.test.ts',
       'a redirect to another origin carries no credentials, a redirect to the same origin does',
     ),
     trap(
@@ -283,7 +283,7 @@ const AREAS: Readonly<Record<string, readonly Trap[]>> = {
     ),
     trap(
       'A short read from a server was taken for the end of the content.',
-      'test/unit/registry/stores/download.test.ts',
+      'test/unit/registry/distribution/download.test.ts',
       'a range is delivered in full and no further, however the server cuts its answers',
     ),
     trap(

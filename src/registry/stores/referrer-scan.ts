@@ -13,7 +13,7 @@ import {
   MAX_DOCUMENT_SIZE,
   parseDocument,
 } from '../../oci/manifest.js';
-import { matching } from './referrers.js';
+import { matching } from '../distribution/referrers.js';
 import type { ReferrerList, ReferrerOptions } from './store.js';
 
 /** Documents that are looked at before the folder counts as broken or hostile. */

@@ -8,13 +8,19 @@ import { isDocumentType, MAX_DOCUMENT_SIZE, parseDocument } from '../../oci/mani
 import type { Reference } from '../../oci/reference.js';
 import type { CallOptions } from '../../reporter.js';
 import { repositoryScope } from '../auth/challenge.js';
-import { type ClientOptions, RegistryClient } from '../http/client.js';
-import { download } from './download.js';
+import { type ClientOptions, RegistryClient } from '../distribution/client.js';
+import { download } from '../distribution/download.js';
 import { formatLocation, inOneRegistry, type Location } from '../location.js';
-import { MANIFEST_ACCEPT, manifestPath, type Pointer, putManifest, resolveManifest } from './manifests.js';
+import {
+  MANIFEST_ACCEPT,
+  manifestPath,
+  type Pointer,
+  putManifest,
+  resolveManifest,
+} from '../distribution/manifests.js';
 import { referrerOf } from './referrer-scan.js';
-import { addReferrer } from './referrers-tag.js';
-import { remoteReferrers } from './referrers.js';
+import { addReferrer } from '../distribution/referrers-tag.js';
+import { remoteReferrers } from '../distribution/referrers.js';
 import {
   type ContentSource,
   type FetchOptions,

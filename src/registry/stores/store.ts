@@ -1,10 +1,14 @@
 /** Content stores as one-method interfaces, added up: a registry, a layout folder and an archive all speak these. */
+import { UnsupportedError } from '../../errors.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
 import type { GrowingContent } from '../../io/growing.js';
 import { type ReplayableContent, type ByteStream, sized, verified } from '../../io/streams.js';
 import type { CallOptions } from '../../reporter.js';
+import type { ReferrerList, ReferrerOptions } from '../distribution/referrers.js';
 import type { Location } from '../location.js';
+
+export type { ReferrerList, ReferrerOptions };
 
 export interface FetchOptions extends CallOptions {
   /** Half-open byte range; then the digest cannot be, and is not, verified. */
@@ -95,22 +99,6 @@ export function isMountable(store: object): store is Mountable {
   return 'mount' in store && typeof store.mount === 'function';
 }
 
-export interface ReferrerOptions extends CallOptions {
-  /** Only those of this type; all by default. */
-  readonly artifactType?: string | undefined;
-}
-
-/** The manifests that name one manifest as their `subject`: signatures, attestations, Nydus images made from it. */
-export interface ReferrerList {
-  /**
-   * The source of the list: the registry's referrers API; the index under the tag `sha256-…`, which clients keep where there is no
-   * such API; or a scan of the store's own documents.
-   */
-  readonly way: 'api' | 'tag' | 'scan';
-  /** In the order of that source, which matters because some readers take the first one alone. */
-  readonly referrers: readonly Descriptor[];
-}
-
 /** An optional ability: the store lists the manifests that refer to a manifest. */
 export interface Referable {
   /** An empty list when nothing refers to it, also when the manifest itself is not there. */
@@ -119,6 +107,16 @@ export interface Referable {
 
 export function isReferable(store: object): store is Referable {
   return 'referrers' in store && typeof store.referrers === 'function';
+}
+
+/** Throws UnsupportedError for a store without that ability. */
+export async function listReferrers(
+  store: Located,
+  subject: Digest,
+  options: ReferrerOptions = {},
+): Promise<ReferrerList> {
+  if (isReferable(store)) return store.referrers(subject, options);
+  throw new UnsupportedError(`${store.location}: this kind of store knows no referrers`);
 }
 
 /** An optional ability: the store reads from mirrors, which may be wrong, and can leave one out. */

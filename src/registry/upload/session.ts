@@ -7,7 +7,7 @@ import type { Descriptor } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
 import type { CallOptions } from '../../reporter.js';
 import { repositoryScope } from '../auth/challenge.js';
-import type { ApiRequest, RegistryClient } from '../http/client.js';
+import type { ApiRequest, RegistryClient } from '../distribution/client.js';
 import type { HttpResponse } from '../http/transport.js';
 import type { Ways } from './ways.js';
 

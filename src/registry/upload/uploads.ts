@@ -5,7 +5,7 @@ import type { ReplayableContent } from '../../io/streams.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import type { CallOptions } from '../../reporter.js';
 import { repositoryScope } from '../auth/challenge.js';
-import type { ApiRequest, RegistryClient } from '../http/client.js';
+import type { ApiRequest, RegistryClient } from '../distribution/client.js';
 import type { HttpResponse } from '../http/transport.js';
 import { GrowingUpload } from './growing.js';
 import { type UploadContext, UploadSession } from './session.js';

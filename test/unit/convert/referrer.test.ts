@@ -5,7 +5,7 @@ import type { JsonObject } from '../../../src/oci/manifest.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
 import { openSource } from '../../../src/registry/open.js';
 import { anonymous } from '../../../src/registry/auth/credentials.js';
-import { listReferrers } from '../../../src/registry/stores/referrers.js';
+import { listReferrers } from '../../../src/registry/stores/store.js';
 import { buildImage, buildIndex, type BuiltImage } from '../../support/images/image-builder.js';
 import { convert, indexOf } from '../../support/images/folder-conversion.js';
 import { dir, file, layer } from '../../support/images/tar.js';

@@ -9,7 +9,7 @@ import type { Reference } from '../../oci/reference.js';
 import type { CallOptions } from '../../reporter.js';
 import { repositoryScope } from '../auth/challenge.js';
 import { explainManifestRefusal } from './manifest-refusal.js';
-import type { RegistryClient } from '../http/client.js';
+import type { RegistryClient } from './client.js';
 import type { HttpResponse } from '../http/transport.js';
 
 /** What we can read. The last one makes old registries send what they have, so that the message can say what it is. */

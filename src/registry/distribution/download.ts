@@ -3,7 +3,7 @@ import { RegistryError } from '../../errors.js';
 import { sleepFor, backoffMs } from '../../io/retry.js';
 import type { ByteRange, ByteStream } from '../../io/streams.js';
 import { silentReporter, type CallOptions } from '../../reporter.js';
-import type { RegistryClient } from '../http/client.js';
+import type { RegistryClient } from './client.js';
 import type { Headers, HttpResponse } from '../http/transport.js';
 
 export interface Download extends CallOptions {

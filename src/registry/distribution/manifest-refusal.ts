@@ -3,7 +3,7 @@
  * some registries: `subject`, `os.features`, and an index whose parts have only just arrived.
  */
 import { isIndexType } from '../../oci/manifest.js';
-import type { Known, Said } from '../http/error-body.js';
+import type { Known, Said } from './error-body.js';
 
 /** Statuses by which registries say "not like this". */
 const NOT_LIKE_THIS = new Set([400, 405, 415, 422]);

@@ -6,7 +6,7 @@ import { isAbsolute, join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import * as v from 'valibot';
 import { FormatError } from '../../errors.js';
-import type { HostTls } from './trust.js';
+import type { HostTls } from '../http/trust.js';
 
 export type Capability = 'pull' | 'resolve' | 'push';
 export const ALL_CAPABILITIES: readonly Capability[] = ['pull', 'resolve', 'push'];

@@ -12,15 +12,15 @@ import { EndpointSession } from './endpoint-session.js';
 import { type Endpoint, endpointsOf } from './endpoints.js';
 import { oneLine, type Refusal, refusalError } from './error-body.js';
 import type { Capability } from './hosts-toml.js';
-import { Redactor } from './redact.js';
+import { Redactor } from '../http/redact.js';
 import {
   type Headers,
   type HttpResponse,
   type Method,
   Transport,
   type TransportOptions,
-} from './transport.js';
-import type { HostTls } from './trust.js';
+} from '../http/transport.js';
+import type { HostTls } from '../http/trust.js';
 
 export interface ClientOptions extends TransportOptions {
   readonly credentials: CredentialStore;

@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { errorCode, localIoError } from '../../io/scratch.js';
 import { type Reference, registryHost } from '../../oci/reference.js';
 import { ALL_CAPABILITIES, type Capability, type HostEntry, parseHostsToml } from './hosts-toml.js';
-import { certificateFiles, type HostTls } from './trust.js';
+import { certificateFiles, type HostTls } from '../http/trust.js';
 
 export interface Endpoint {
   /** Host, with port, as credentials are stored for it. */

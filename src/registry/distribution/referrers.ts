@@ -2,7 +2,7 @@
  * Who refers to a manifest, as a registry tells it: by its referrers API, or by the index that clients keep under the tag
  * `sha256-…` where there is no such API. Distribution-spec, "Listing Referrers" and "Referrers Tag Schema".
  */
-import { FormatError, NydusError, RegistryError, UnsupportedError } from '../../errors.js';
+import { FormatError, NydusError, RegistryError } from '../../errors.js';
 import { collect } from '../../io/streams.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
@@ -11,7 +11,6 @@ import { MEDIA } from '../../oci/media-types.js';
 import type { CallOptions } from '../../reporter.js';
 import { repositoryScope } from '../auth/challenge.js';
 import { MANIFEST_ACCEPT, manifestPath, type Pointer } from './manifests.js';
-import { type Located, isReferable, type ReferrerList, type ReferrerOptions } from './store.js';
 import type { HttpResponse } from '../http/transport.js';
 
 /** A list that goes on longer than this goes on for ever. */
@@ -20,14 +19,20 @@ const MAX_REFERRERS = 100_000;
 /** What registries without the API answer, one way or another. */
 const NO_API: readonly number[] = [400, 404, 405, 406, 501];
 
-/** Throws UnsupportedError for stores that cannot say. */
-export async function listReferrers(
-  store: Pick<Located, 'location'>,
-  subject: Digest,
-  options: ReferrerOptions = {},
-): Promise<ReferrerList> {
-  if (isReferable(store)) return store.referrers(subject, options);
-  throw new UnsupportedError(`${store.location}: this kind of store knows no referrers`);
+export interface ReferrerOptions extends CallOptions {
+  /** Only those of this type; all by default. */
+  readonly artifactType?: string | undefined;
+}
+
+/** The manifests that name one manifest as their `subject`: signatures, attestations, Nydus images made from it. */
+export interface ReferrerList {
+  /**
+   * The source of the list: the registry's referrers API; the index under the tag `sha256-…`, which clients keep where there is no
+   * such API; or a scan of the store's own documents.
+   */
+  readonly way: 'api' | 'tag' | 'scan';
+  /** In the order of that source, which matters because some readers take the first one alone. */
+  readonly referrers: readonly Descriptor[];
 }
 
 /** The tag under which clients list a manifest's referrers where the registry does not. */

@@ -5,8 +5,8 @@ import { AuthError, type NydusError, RegistryError } from '../../../../src/error
 import { contentOf } from '../../../../src/io/streams.js';
 import { type JsonObject, serialise } from '../../../../src/oci/manifest.js';
 import { MEDIA } from '../../../../src/oci/media-types.js';
-import { type Refusal, refusalError } from '../../../../src/registry/http/error-body.js';
-import { explainManifestRefusal } from '../../../../src/registry/stores/manifest-refusal.js';
+import { type Refusal, refusalError } from '../../../../src/registry/distribution/error-body.js';
+import { explainManifestRefusal } from '../../../../src/registry/distribution/manifest-refusal.js';
 import { Redactor } from '../../../../src/registry/http/redact.js';
 
 async function refused(

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { AuthError, type NydusError, RegistryError } from '../../../../src/errors.js';
 import { contentOf, collect } from '../../../../src/io/streams.js';
 import { parseReference } from '../../../../src/oci/reference.js';
-import { type ApiRequest, RegistryClient } from '../../../../src/registry/http/client.js';
+import { type ApiRequest, RegistryClient } from '../../../../src/registry/distribution/client.js';
 import { anonymous, type CredentialStore } from '../../../../src/registry/auth/credentials.js';
 import type { HttpResponse } from '../../../../src/registry/http/transport.js';
 import type { ConvertEvent } from '../../../../src/reporter.js';

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { FormatError } from '../../../../src/errors.js';
 import { parseReference } from '../../../../src/oci/reference.js';
-import { endpointsOf } from '../../../../src/registry/http/endpoints.js';
-import { parseHostsToml } from '../../../../src/registry/http/hosts-toml.js';
+import { endpointsOf } from '../../../../src/registry/distribution/endpoints.js';
+import { parseHostsToml } from '../../../../src/registry/distribution/hosts-toml.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 
 const FILE = `

@@ -10,7 +10,9 @@ import { descriptorToJson, serialise } from '../../../../src/oci/manifest.js';
 import { MEDIA } from '../../../../src/oci/media-types.js';
 import { anonymous } from '../../../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../../../src/registry/open.js';
-import { listReferrers, nextPage, referrersTag } from '../../../../src/registry/stores/referrers.js';
+import { nextPage, referrersTag } from '../../../../src/registry/distribution/referrers.js';
+import { parseLocation } from '../../../../src/registry/location.js';
+import { listReferrers } from '../../../../src/registry/stores/store.js';
 import type { ImageTarget } from '../../../../src/registry/stores/store.js';
 import { describe, noise, pushImage, sampleImage } from '../../../support/images/opaque-image.js';
 import { tempFolder } from '../../../support/temp-folder.js';
@@ -199,11 +201,10 @@ test('referrers in a layout and in an archive are found by looking at every docu
   }
 });
 
-test('a store that knows no referrers says so', async () => {
-  await assert.rejects(
-    listReferrers({ location: 'docker-archive:/x' }, image.manifest.digest),
-    UnsupportedError,
-  );
+test('a store that cannot list referrers is an UnsupportedError', async () => {
+  const location = 'docker-archive:/x';
+  const store = { location, place: parseLocation(location) };
+  await assert.rejects(listReferrers(store, image.manifest.digest), UnsupportedError);
 });
 
 /** A registry as there were before the API: it neither lists referrers nor says that it has seen a subject. */

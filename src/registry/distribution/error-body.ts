@@ -5,8 +5,8 @@ import { MAX_RETRY_AFTER_MS, parseRetryAfter } from '../../io/retry.js';
 import { collect } from '../../io/streams.js';
 import { loginHost } from '../auth/credentials.js';
 import type { Remedy, Side } from '../../remedy.js';
-import { redactUrl, type Redactor } from './redact.js';
-import type { HttpResponse, Method } from './transport.js';
+import { redactUrl, type Redactor } from '../http/redact.js';
+import type { HttpResponse, Method } from '../http/transport.js';
 
 export interface Refusal {
   /** What was tried: `cannot read the manifest of registry/repo:tag`. */

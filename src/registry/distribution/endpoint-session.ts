@@ -5,8 +5,8 @@ import type { CallOptions } from '../../reporter.js';
 import { Authenticator } from '../auth/challenge.js';
 import type { CredentialStore } from '../auth/credentials.js';
 import type { Endpoint } from './endpoints.js';
-import { isLoopback, probeLoopback } from './hosts.js';
-import type { Headers, HttpResponse, Method, Transport } from './transport.js';
+import { isLoopback, probeLoopback } from '../http/hosts.js';
+import type { Headers, HttpResponse, Method, Transport } from '../http/transport.js';
 
 export interface EndpointRequest extends CallOptions {
   readonly method: Method;
