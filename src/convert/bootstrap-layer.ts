@@ -4,7 +4,7 @@
  *
  * Nothing of the machine or the time gets in: owners and times are zero, and the gzip is one that does not vary.
  */
-import { type Header, pack } from 'tar-stream';
+import { type PackedEntry, packTar } from '../io/tar/stream.js';
 import { gzip } from '../native/index.js';
 import { type DiffId, digestHex, sha256, type Digest } from '../oci/digest.js';
 
@@ -25,7 +25,7 @@ export async function bootstrapLayer(
   bootstrap: Uint8Array,
   metas: readonly BlobMeta[],
 ): Promise<BootstrapLayer> {
-  const tar = await bootstrapTar(bootstrap, metas);
+  const tar = await packTar(entriesOf(bootstrap, metas));
   // Compressed by a thread of the addon, and digested here meanwhile.
   const compressed = gzip(tar);
   const diffId = sha256(...tar) as string as DiffId; // of the uncompressed tar, which is what a diffID is
@@ -33,24 +33,13 @@ export async function bootstrapLayer(
   return { bytes, digest: sha256(bytes), diffId };
 }
 
-/** The tar in parts: the bootstrap is large, and stays the one copy of itself. */
-async function bootstrapTar(bootstrap: Uint8Array, metas: readonly BlobMeta[]): Promise<Uint8Array[]> {
-  const tar = pack();
-  const add = (header: Pick<Header, 'name' | 'mode'> & Partial<Header>, bytes?: Uint8Array): void => {
-    const full = { uid: 0, gid: 0, mtime: new Date(0), ...header };
-    if (bytes === undefined) tar.entry(full);
-    else tar.entry(full, bytes);
-  };
-  add({ name: 'image', type: 'directory', mode: 0o755 });
-  add({ name: 'image/image.boot', mode: 0o444 }, bootstrap);
+function* entriesOf(bootstrap: Uint8Array, metas: readonly BlobMeta[]): Generator<PackedEntry> {
+  yield { name: 'image', mode: 0o755 };
+  yield { name: 'image/image.boot', mode: 0o444, bytes: bootstrap };
   const seen = new Set<Digest>();
-  for (const meta of metas) {
-    if (seen.has(meta.blob)) continue;
-    seen.add(meta.blob);
-    add({ name: `image/${digestHex(meta.blob)}.blob.meta`, mode: 0o444 }, meta.bytes);
+  for (const { blob, bytes } of metas) {
+    if (seen.has(blob)) continue;
+    seen.add(blob);
+    yield { name: `image/${digestHex(blob)}.blob.meta`, mode: 0o444, bytes };
   }
-  tar.finalize();
-  const parts: Uint8Array[] = [];
-  for await (const part of tar) if (part instanceof Uint8Array) parts.push(part);
-  return parts;
 }

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { extract } from 'tar-stream';
 import { FormatError, NydusError, UnsupportedError } from '../errors.js';
 import { collect, type ByteStream } from '../io/streams.js';
+import { readTar } from '../io/tar/stream.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { digestFromHex, type DiffId } from '../oci/digest.js';
 import { ANNOTATION } from '../oci/media-types.js';
@@ -63,16 +63,10 @@ export async function readBootstrapLayer(stream: ByteStream): Promise<BootstrapL
   const files = new Map<string, Buffer>();
   let room = MAX_SIZE;
   try {
-    const archive = extract();
-    const tar = Readable.from(hashed(gunzip(stream), hash));
-    tar.on('error', (cause) => {
-      archive.destroy(cause);
-    });
-    tar.pipe(archive);
-    for await (const entry of archive) {
-      const bytes = await collect(entry as ByteStream, room, 'bootstrap layer'); // a Readable of Buffers
+    for await (const { name, isFile, content } of readTar(hashed(gunzip(stream), hash))) {
+      const bytes = await collect(content, room, 'bootstrap layer');
       room -= bytes.length;
-      if (entry.header.type === 'file') files.set(pathOf(entry.header.name), bytes);
+      if (isFile) files.set(pathOf(name), bytes);
     }
   } catch (cause) {
     if (cause instanceof NydusError) throw cause;

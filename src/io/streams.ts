@@ -95,3 +95,16 @@ export async function* counted(stream: ByteStream, onBytes: (total: number) => v
     onBytes(total);
   }
 }
+
+/** Reads a stream to its end. */
+export async function measure(
+  stream: ByteStream,
+): Promise<{ readonly sha256Hex: string; readonly size: number }> {
+  const hash = createHash('sha256');
+  let size = 0;
+  for await (const bytes of stream) {
+    hash.update(bytes);
+    size += bytes.length;
+  }
+  return { sha256Hex: hash.digest('hex'), size };
+}

@@ -6,15 +6,15 @@ import { tmpdir } from 'node:os';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { ContentMismatchError, FormatError } from '../errors.js';
+import { type Compression, SNIFF_BYTES, sniffCompression } from '../io/compression.js';
 import { readFileRange } from '../io/file-range.js';
 import { openScratch } from '../io/scratch.js';
-import type { ByteStream } from '../io/streams.js';
+import { type ByteStream, collect } from '../io/streams.js';
+import { BLOCK, readHeader } from '../io/tar/header.js';
 import { openImageScanner } from '../native/index.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { RawPath } from '../oci/raw-name.js';
-import { TAR_HEADER_SIZE } from '../rafs-builder/layout/blob.js';
 import type { ChunkRecord } from '../rafs-builder/model/tree.js';
-import { sniffCompression } from '../registry/stores/archive-file.js';
 import type { ContentSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { digestFaults } from './chunks.js';
@@ -57,7 +57,7 @@ export async function* readTarMember(wanted: TarMember, call: CallOptions): Byte
 async function* contentOf(wanted: TarMember, call: CallOptions): ByteStream {
   const { store, layer, member } = wanted;
   const start = member.offset;
-  const end = start + TAR_HEADER_SIZE + member.size;
+  const end = start + BLOCK + member.size;
   const compression = await sniff(store, layer, call);
   if (compression === 'zstd') {
     yield* viaSpool(wanted, call);
@@ -74,35 +74,25 @@ async function* contentOf(wanted: TarMember, call: CallOptions): ByteStream {
       continue;
     }
     header = Buffer.concat([header, bytes]);
-    if (header.length < TAR_HEADER_SIZE) continue;
-    if (!holdsContent(header, member.size)) {
+    if (header.length < BLOCK) continue;
+    if (!holdsContent(header.subarray(0, BLOCK), member.size)) {
       yield* viaSpool(wanted, call);
       return;
     }
-    yield header.subarray(TAR_HEADER_SIZE);
+    yield header.subarray(BLOCK);
     header = undefined;
   }
 }
 
 /** False for sparse files, whose content does not simply follow the header, and for sizes that another header gives. */
-function holdsContent(header: Buffer, size: number): boolean {
-  const type = String.fromCharCode(header[156] ?? 0);
-  const digits = /^ *([0-7]+)/.exec(header.toString('latin1', 124, 136))?.[1] ?? '';
-  return '0\0'.includes(type) && Number.parseInt(digits, 8) === size;
+function holdsContent(block: Buffer, size: number): boolean {
+  const header = readHeader(block);
+  return header?.type === '0' && header.size === size;
 }
 
-async function sniff(
-  store: ContentSource,
-  layer: Descriptor,
-  call: CallOptions,
-): Promise<ReturnType<typeof sniffCompression>> {
-  let start = Buffer.alloc(0);
-  for await (const bytes of store.fetch(layer, {
-    ...call,
-    range: { start: 0, end: Math.min(4, layer.size) },
-  }))
-    start = Buffer.concat([start, bytes]);
-  return sniffCompression(start);
+async function sniff(store: ContentSource, layer: Descriptor, call: CallOptions): Promise<Compression> {
+  const range = { start: 0, end: Math.min(SNIFF_BYTES, layer.size) };
+  return sniffCompression(await collect(store.fetch(layer, { ...call, range }), SNIFF_BYTES, layer.digest));
 }
 
 function gunzip(stream: ByteStream): ByteStream {

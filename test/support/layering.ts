@@ -25,7 +25,7 @@ export const MODULES: readonly Module[] = [
     ['valibot', 'jsonc-parser'],
   ),
   module('reporter', 'the events of a running conversion, as types', ['oci', 'remedy']),
-  module('io', 'streams, files, tar, retries and byte budgets', ['reporter', ...BASE]),
+  module('io', 'streams, files, tar, retries and byte budgets', ['reporter', ...BASE], ['tar-stream']),
   module(
     'rafs-builder',
     'RAFS structures: layouts, readers, rules and dumps; it knows no HTTP and no addon',
@@ -37,17 +37,16 @@ export const MODULES: readonly Module[] = [
     'registry',
     'images in registries, layouts and archives; it knows no RAFS',
     ['io', 'reporter', ...BASE, 'remedy'],
-    ['undici', 'valibot', 'smol-toml', 'tar-stream'],
+    ['undici', 'valibot', 'smol-toml'],
   ),
   module('embedded-registry', 'a registry of our own, for demonstrations and tests', ['io', ...BASE]),
   module(
     'image',
     'everything that a reference leads to, and how it belongs together: the one model of all verbs',
     ['registry', 'io', 'reporter', ...BASE],
-    ['tar-stream'],
   ),
   module('look', 'lists and reads inside an image', CONTENT),
-  module('convert', 'plans and makes a Nydus image', CONTENT, ['tar-stream']),
+  module('convert', 'plans and makes a Nydus image', CONTENT),
   module('check', 'judges an image, alone or beside its source', CONTENT),
   module(
     'cli',

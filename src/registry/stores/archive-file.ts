@@ -4,19 +4,11 @@ import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { FormatError, NydusError, UnsupportedError } from '../../errors.js';
+import { SNIFF_BYTES, sniffCompression } from '../../io/compression.js';
 import { readFileRange } from '../../io/file-range.js';
 import { errorCode, localIoError, openScratch, type Scratch } from '../../io/scratch.js';
 import { type ByteRange, type ByteStream, collect } from '../../io/streams.js';
 import { indexTar, type TarMember } from '../../io/tar/index.js';
-
-export type Compression = 'gzip' | 'zstd' | 'none';
-
-/** By the first bytes, not by what a name or media type says. */
-export function sniffCompression(start: Uint8Array): Compression {
-  if (start[0] === 0x1f && start[1] === 0x8b) return 'gzip';
-  if (start[0] === 0x28 && start[1] === 0xb5 && start[2] === 0x2f && start[3] === 0xfd) return 'zstd';
-  return 'none';
-}
 
 export class ArchiveFile implements AsyncDisposable {
   readonly #path: string;
@@ -35,7 +27,8 @@ export class ArchiveFile implements AsyncDisposable {
     workDir: string | undefined,
     signal: AbortSignal | undefined,
   ): Promise<ArchiveFile> {
-    const compression = sniffCompression(await collect(readFileRange(path, { start: 0, end: 4 }), 4, path));
+    const start = readFileRange(path, { start: 0, end: SNIFF_BYTES });
+    const compression = sniffCompression(await collect(start, SNIFF_BYTES, path));
     switch (compression) {
       case 'none':
         return new ArchiveFile(path, await indexTar(path), undefined);

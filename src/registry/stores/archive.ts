@@ -26,7 +26,7 @@ import {
   type ReferrerOptions,
   verifiedFor,
 } from './store.js';
-import { type TarFile, writeTar } from '../../io/tar/write.js';
+import { type TarFile, writeTar } from '../../io/tar/archive.js';
 
 export interface ArchiveOptions {
   readonly workDir?: string | undefined;

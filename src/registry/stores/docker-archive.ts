@@ -5,16 +5,16 @@
  */
 import * as v from 'valibot';
 import { FormatError, InvalidReferenceError, RegistryError } from '../../errors.js';
-import { type ByteRange, type ByteStream, contentOf } from '../../io/streams.js';
+import { SNIFF_BYTES, sniffCompression } from '../../io/compression.js';
+import { type ByteRange, type ByteStream, collect, contentOf, measure } from '../../io/streams.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import { type Digest, digestFromHex, parseDigest, sha256 } from '../../oci/digest.js';
 import { descriptorToJson, MAX_DOCUMENT_SIZE, parseConfig, serialise } from '../../oci/manifest.js';
 import { MEDIA } from '../../oci/media-types.js';
 import { formatReference, parseReference } from '../../oci/reference.js';
 import type { CallOptions } from '../../reporter.js';
-import { ArchiveFile, sniffCompression } from './archive-file.js';
+import { ArchiveFile } from './archive-file.js';
 import { layoutMember, resolveInLayout, type ArchiveOptions } from './archive.js';
-import { measure } from './layout.js';
 import { formatLocation, type Location, type Selector } from '../location.js';
 import { type FetchOptions, type ImageSource, verifiedFor } from './store.js';
 
@@ -202,8 +202,8 @@ async function makeManifest(
   for (const [i, name] of names.entries()) {
     const member = archive.member(name);
     if (member === undefined) throw new FormatError(`${where}: layer ${name} is missing`);
-    const start = await firstPiece(archive.read(member, { start: 0, end: 4 }, signal));
-    const compression = sniffCompression(start);
+    const start = archive.read(member, { start: 0, end: SNIFF_BYTES }, signal);
+    const compression = sniffCompression(await collect(start, SNIFF_BYTES, name));
     // An uncompressed layer's digest is its diffID: reading it will tell whether that is true. Others have to be read now.
     const digest =
       compression === 'none'
@@ -242,8 +242,3 @@ const LAYER_TYPES = {
   // Docker has no type of its own for it.
   zstd: MEDIA.ociLayerZstd,
 } as const;
-
-async function firstPiece(stream: ByteStream): Promise<Uint8Array> {
-  for await (const bytes of stream) return bytes;
-  return new Uint8Array();
-}

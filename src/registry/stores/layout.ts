@@ -2,7 +2,7 @@
  * The same verbs over an OCI layout folder: `oci-layout`, `index.json`, `blobs/sha256/…`. OCI image-spec, image-layout.md.
  * Every file appears whole or not at all: it is written beside its place and renamed.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { RegistryError } from '../../errors.js';
@@ -237,17 +237,4 @@ class LayoutTarget extends Layout implements ImageTarget {
 function plainDescriptor(entry: ListedDescriptor): Descriptor {
   const { mediaType, digest, size } = entry;
   return { mediaType, digest, size };
-}
-
-/** Digest and size of a stream. */
-export async function measure(
-  stream: ByteStream,
-): Promise<{ readonly sha256Hex: string; readonly size: number }> {
-  const hash = createHash('sha256');
-  let size = 0;
-  for await (const bytes of stream) {
-    hash.update(bytes);
-    size += bytes.length;
-  }
-  return { sha256Hex: hash.digest('hex'), size };
 }

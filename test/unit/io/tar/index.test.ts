@@ -7,7 +7,7 @@ import * as tar from 'tar-stream';
 import { FormatError } from '../../../../src/errors.js';
 import { collect, contentOf } from '../../../../src/io/streams.js';
 import { indexTar } from '../../../../src/io/tar/index.js';
-import { writeTar } from '../../../../src/io/tar/write.js';
+import { writeTar } from '../../../../src/io/tar/archive.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 
 async function tarOf(
