@@ -3,6 +3,7 @@ import { arch, platform } from 'node:os';
 import { Command, CommanderError } from 'commander';
 import { InterruptedError } from '../errors.js';
 import { VERSION } from '../convert/version.js';
+import { addCommand, type CommandTable } from './command.js';
 import type { CliContext } from './context.js';
 import { asNydusError, renderError } from './text/errors.js';
 import { addFlags, type Flag, rewriteArgv } from './flags/flags.js';
@@ -13,8 +14,7 @@ import { GLOBAL_FLAGS } from './flags/global.js';
 interface LazyCommand {
   readonly name: string;
   readonly summary: string;
-  /** Adds the command to the program; gives the flags that it declares. */
-  add(program: Command, context: CliContext): Promise<readonly Flag[]>;
+  readonly load: () => Promise<CommandTable>;
 }
 
 /** Only the one that is called is loaded: with its modules come HTTP, codecs and the rest. */
@@ -22,93 +22,52 @@ const COMMANDS: readonly LazyCommand[] = [
   {
     name: 'convert',
     summary: 'convert an image to a Nydus image',
-    add: async (program, context) => {
-      const { addConvertCommand } = await import('./commands/convert.js');
-      const { CONVERT_FLAGS, LATER_FLAGS } = await import('./flags/convert.js');
-      addConvertCommand(program, context);
-      return [...CONVERT_FLAGS, ...LATER_FLAGS];
-    },
+    load: async () => (await import('./commands/convert.js')).CONVERT,
   },
   {
     name: 'plan',
     summary: 'say what a conversion would pull, reuse and push, without doing it',
-    add: async (program, context) => {
-      const { addPlanCommand, PLAN_FLAGS } = await import('./commands/plan.js');
-      addPlanCommand(program, context);
-      return PLAN_FLAGS;
-    },
+    load: async () => (await import('./commands/plan.js')).PLAN,
   },
   {
     name: 'check',
     summary: 'verify a Nydus image, without root, mount or daemon',
-    add: async (program, context) => {
-      const { addCheckCommand, CHECK_FLAGS } = await import('./commands/check.js');
-      addCheckCommand(program, context);
-      return CHECK_FLAGS;
-    },
+    load: async () => (await import('./commands/check.js')).CHECK,
   },
   {
     name: 'inspect',
     summary: 'what an image, a bootstrap or a RAFS blob holds',
-    add: async (program, context) => {
-      const { addInspectCommand, INSPECT_FLAGS } = await import('./commands/inspect.js');
-      addInspectCommand(program, context);
-      return INSPECT_FLAGS;
-    },
+    load: async () => (await import('./commands/inspect.js')).INSPECT,
   },
   {
     name: 'ls',
     summary: 'list files of an image in its registry',
-    add: async (program, context) => {
-      const { addLsCommand, LS_FLAGS } = await import('./commands/ls.js');
-      addLsCommand(program, context);
-      return LS_FLAGS;
-    },
+    load: async () => (await import('./commands/ls.js')).LS,
   },
   {
     name: 'cat',
     summary: 'print files of an image in its registry',
-    add: async (program, context) => {
-      const { addCatCommand, CAT_FLAGS } = await import('./commands/cat.js');
-      addCatCommand(program, context);
-      return CAT_FLAGS;
-    },
+    load: async () => (await import('./commands/cat.js')).CAT,
   },
   {
     name: 'stat',
     summary: 'all that an image knows of a file',
-    add: async (program, context) => {
-      const { addStatCommand, STAT_FLAGS } = await import('./commands/stat.js');
-      addStatCommand(program, context);
-      return STAT_FLAGS;
-    },
+    load: async () => (await import('./commands/stat.js')).STAT,
   },
   {
     name: 'tree',
     summary: 'draw the directories of an image',
-    add: async (program, context) => {
-      const { addTreeCommand, TREE_FLAGS } = await import('./commands/tree.js');
-      addTreeCommand(program, context);
-      return TREE_FLAGS;
-    },
+    load: async () => (await import('./commands/tree.js')).TREE,
   },
   {
     name: 'du',
     summary: 'what the directories of an image weigh',
-    add: async (program, context) => {
-      const { addDuCommand, DU_FLAGS } = await import('./commands/du.js');
-      addDuCommand(program, context);
-      return DU_FLAGS;
-    },
+    load: async () => (await import('./commands/du.js')).DU,
   },
   {
     name: 'diff',
     summary: 'compare two images: files, and what is to be downloaded',
-    add: async (program, context) => {
-      const { addDiffCommand, DIFF_FLAGS } = await import('./commands/diff.js');
-      addDiffCommand(program, context);
-      return DIFF_FLAGS;
-    },
+    load: async () => (await import('./commands/diff.js')).DIFF,
   },
 ];
 
@@ -119,8 +78,11 @@ export async function main(argv: readonly string[], context: CliContext): Promis
   try {
     const program = buildProgram(context);
     for (const command of COMMANDS) {
-      if (command === called) flags.push(...(await command.add(program, context)));
-      else program.command(command.name).summary(command.summary);
+      const added = program.command(command.name).summary(command.summary);
+      if (command !== called) continue;
+      const table = await command.load();
+      flags.push(...table.flags);
+      addCommand(added, table, context);
     }
     await program.parseAsync(rewriteArgv(argv, flags), { from: 'user' });
     return context.exitCode;

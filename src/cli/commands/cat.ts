@@ -1,10 +1,9 @@
 /** `nydusify cat`: contents of files, byte for byte; of a Nydus image only their chunks are fetched. */
-import type { Command } from 'commander';
 import { NoSuchPathError } from '../../errors.js';
 import { lookup, pathFromText, showPath } from '../../look/lookup.js';
-import type { CliContext } from '../context.js';
-import { addFlags, addHelpFlag, type Flag } from '../flags/flags.js';
-import { Looking, LOCATIONS, LOOK_FLAGS, OUTPUT } from './look.js';
+import type { CommandTable } from '../command.js';
+import type { Flag } from '../flags/flags.js';
+import { Looking, LOCATIONS, LOOK_FLAGS } from './look.js';
 
 export const CAT_FLAGS: readonly Flag[] = LOOK_FLAGS.filter(({ name }) => name !== 'json');
 
@@ -17,23 +16,22 @@ Examples:
   $ nydusify cat registry.example/app:1.0-nydus /usr/bin/app > app
   $ nydusify cat --stats registry.example/app:1.0-nydus /etc/passwd /etc/group`;
 
-export function addCatCommand(program: Command, context: CliContext): void {
-  const command = program
-    .command('cat')
-    .summary('print files of an image in its registry')
-    .description(`Prints files of an image without pulling it.\n\n${LOCATIONS}`)
-    .argument('<ref>', 'the image')
-    .argument('<path...>', 'files to print, one after the other')
-    .usage('[options] REF PATH…')
-    .addHelpText('after', EXAMPLES);
-  addFlags(command, CAT_FLAGS);
-  addHelpFlag(command, OUTPUT);
-  command.action(async (location: string, paths: readonly string[]) => {
-    await using looking = new Looking(command, CAT_FLAGS, context);
+export const CAT: CommandTable = {
+  description: `Prints files of an image without pulling it.\n\n${LOCATIONS}`,
+  words: [
+    ['<ref>', 'the image'],
+    ['<path...>', 'files to print, one after the other'],
+  ],
+  usage: '[options] REF PATH…',
+  flags: CAT_FLAGS,
+  examples: EXAMPLES,
+  run: async (call) => {
+    const [location = '', ...paths] = call.words;
+    await using looking = new Looking(call);
     await print(looking, location, paths);
     looking.stats();
-  });
-}
+  },
+};
 
 async function print(looking: Looking, location: string, paths: readonly string[]): Promise<void> {
   const [first = '', ...more] = paths;

@@ -2,16 +2,16 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { Command } from 'commander';
 import { checkImage } from '../../check/check.js';
 import { LocalIoError, UsageError } from '../../errors.js';
 import { parsePlatforms } from '../../oci/platform.js';
 import { openSource, type OpenOptions } from '../../registry/open.js';
 import type { ImageSource } from '../../registry/stores/store.js';
 import type { ConvertEvent } from '../../reporter.js';
+import type { CommandTable } from '../command.js';
 import type { CliContext } from '../context.js';
 import { openOptions } from '../flags/environment.js';
-import { addFlags, readFlags, requireFlags, type Flag, type FlagValues } from '../flags/flags.js';
+import { requireFlags, type Flag, type FlagValues } from '../flags/flags.js';
 import { returnFreedMemory } from '../../native/index.js';
 import { REGISTRY_FLAGS, registryFlags, transferOptions } from '../flags/registry.js';
 import { checkText } from '../text/check.js';
@@ -142,7 +142,7 @@ export const CHECK_FLAGS: readonly Flag[] = [
   ...BACKEND_FLAGS,
 ];
 
-const CHECK = { name: 'check', flags: CHECK_FLAGS };
+const RUNNING = { name: 'check', flags: CHECK_FLAGS };
 
 const EXAMPLES = `
 Examples:
@@ -155,22 +155,21 @@ Examples:
   nydusify check --json --target app:nydus | jq '.findings[].id'
 `;
 
-export function addCheckCommand(program: Command, context: CliContext): void {
-  const command = program
-    .command('check')
-    .summary('verify a Nydus image, without root, mount or daemon')
-    .description(
-      'Verifies a Nydus image: manifest, config, bootstrap and the digest of every chunk, and with a source the whole\n' +
-        'filesystem. Every platform and both halves of a merged index are looked at. Exit status 1 says that faults were found.',
-    )
-    .argument('[target]', 'Nydus image to check, as --target')
-    .argument('[source]', 'image that it was made from, as --source')
-    .addHelpText('after', EXAMPLES);
-  addFlags(command, CHECK_FLAGS);
-  command.action(async (target: string | undefined, source: string | undefined) => {
-    await runCheck(readFlags(command, CHECK_FLAGS, context.env), { target, source }, context);
-  });
-}
+export const CHECK: CommandTable = {
+  description:
+    'Verifies a Nydus image: manifest, config, bootstrap and the digest of every chunk, and with a source the whole\n' +
+    'filesystem. Every platform and both halves of a merged index are looked at. Exit status 1 says that faults were found.',
+  words: [
+    ['[target]', 'Nydus image to check, as --target'],
+    ['[source]', 'image that it was made from, as --source'],
+  ],
+  flags: CHECK_FLAGS,
+  examples: EXAMPLES,
+  run: async (call) => {
+    const [target, source] = call.words;
+    await runCheck(call.flags, { target, source }, call.context);
+  },
+};
 
 interface Positional {
   readonly target: string | undefined;
@@ -214,10 +213,10 @@ async function runCheck(flags: FlagValues, positional: Positional, context: CliC
     },
     {
       signal: context.signal,
-      reporter: withAdvice({ emit: (event) => say(eventLine(event)) }, CHECK),
+      reporter: withAdvice({ emit: (event) => say(eventLine(event)) }, RUNNING),
     },
   );
-  const result = { ...found, findings: withHints(found.findings, CHECK) };
+  const result = { ...found, findings: withHints(found.findings, RUNNING) };
   for (const { format, path } of reports) {
     const text = REPORTS[format](result);
     if (path === '-') context.stdout.write(text);

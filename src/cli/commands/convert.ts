@@ -1,13 +1,12 @@
 /** `nydusify convert`: flags in, the library called, the result shown. What it needs is loaded when it runs, not before. */
 import { appendFileSync, closeSync, openSync, writeFileSync } from 'node:fs';
-import type { Command } from 'commander';
 import type { ConvertResult } from '../../convert/convert.js';
 import { systemReason } from '../../io/scratch.js';
+import type { CommandTable } from '../command.js';
 import type { CliContext, Output } from '../context.js';
 import { openOptions } from '../flags/environment.js';
 import { FILE_PROBLEMS } from '../flags/file-problems.js';
-import { addFlags, addHelpFlag, readFlags } from '../flags/flags.js';
-import { CONVERT_FLAGS, GLOBAL_FLAGS, LATER_FLAGS, OUTPUT } from '../flags/convert.js';
+import { CONVERT_FLAGS, LATER_FLAGS } from '../flags/convert.js';
 import { type ConvertRequest, convertRequest } from '../flags/options.js';
 import { logSettings, type LogSettings } from '../log.js';
 import { withAdvice } from '../text/remedies.js';
@@ -29,22 +28,20 @@ Examples:
 
 The last line on standard output says what to deploy: registry.example/app@sha256:…`;
 
-export function addConvertCommand(program: Command, context: CliContext): void {
-  const command = program
-    .command('convert')
-    .summary('convert an image to a Nydus image')
-    .description(
-      'Converts an OCI or Docker image to a Nydus (RAFS v6) image.\n\n' +
-        'SOURCE and TARGET are image references, or oci:FOLDER[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REFERENCE] (source only).',
-    )
-    .argument('[source]', 'image to convert; the same as --source')
-    .argument('[target]', 'where the result goes; the same as --target')
-    .usage('[options] SOURCE TARGET')
-    .addHelpText('after', EXAMPLES);
-  addFlags(command, [...CONVERT_FLAGS, ...LATER_FLAGS]);
-  addHelpFlag(command, OUTPUT);
-  command.action(async (source: string | undefined, target: string | undefined) => {
-    const flags = readFlags(command, [...GLOBAL_FLAGS, ...CONVERT_FLAGS, ...LATER_FLAGS], context.env);
+export const CONVERT: CommandTable = {
+  description:
+    'Converts an OCI or Docker image to a Nydus (RAFS v6) image.\n\n' +
+    'SOURCE and TARGET are image references, or oci:FOLDER[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REFERENCE] (source only).',
+  words: [
+    ['[source]', 'image to convert; the same as --source'],
+    ['[target]', 'where the result goes; the same as --target'],
+  ],
+  usage: '[options] SOURCE TARGET',
+  flags: [...CONVERT_FLAGS, ...LATER_FLAGS],
+  examples: EXAMPLES,
+  run: async (call) => {
+    const [source, target] = call.words;
+    const { context, flags } = call;
     const request = convertRequest(flags, [source, target], {
       ...FILE_PROBLEMS,
     });
@@ -52,8 +49,8 @@ export function addConvertCommand(program: Command, context: CliContext): void {
     for (const note of [...log.notes, ...request.notes]) context.stderr.write(`note: ${note}\n`);
     const result = await run(request, log, context);
     context.stdout.write(`${await deployName(request, result)}\n`);
-  });
-}
+  },
+};
 
 async function run(request: ConvertRequest, log: LogSettings, context: CliContext): Promise<ConvertResult> {
   const [{ returnFreedMemory }, { convertImage }, { openSource, openTarget }, { openProgress }, locations] =
@@ -80,7 +77,7 @@ async function run(request: ConvertRequest, log: LogSettings, context: CliContex
     const result = await convertImage(
       { source, target },
       { ...options, openOriginal: (location) => openSource(location, sourceOptions) },
-      { signal: context.signal, reporter: withAdvice(progress.reporter, CONVERT) },
+      { signal: context.signal, reporter: withAdvice(progress.reporter, RUNNING) },
     );
     progress.stop();
     if (!log.quiet && request.progress !== 'json' && request.progress !== 'none') {
@@ -115,7 +112,7 @@ function report({ sourceBytes, targetBytes, times }: ConvertResult): Readonly<Re
   };
 }
 
-const CONVERT = { name: 'convert', flags: CONVERT_FLAGS };
+const RUNNING = { name: 'convert', flags: CONVERT_FLAGS };
 
 /** A report that cannot be written is no reason to fail a conversion that has succeeded. */
 function writeReport(

@@ -1,14 +1,13 @@
 /** `nydusify diff`: two images by their files, and what a machine that has the one must download for the other. */
-import type { Command } from 'commander';
 import { contentsComparable, readContents } from '../../look/contents.js';
 import { diffFiles, downloadCost, type DownloadCost, type FileChange } from '../../look/diff.js';
 import type { Filesystem } from '../../look/filesystem.js';
 import { showPath } from '../../look/lookup.js';
 import type { Inode } from '../../rafs-builder/model/tree.js';
-import type { CliContext } from '../context.js';
-import { addFlags, addHelpFlag, type Flag } from '../flags/flags.js';
+import type { CommandTable } from '../command.js';
+import type { Flag } from '../flags/flags.js';
 import { pathJson } from '../text/look.js';
-import { Looking, LOCATIONS, LOOK_FLAGS, OUTPUT } from './look.js';
+import { Looking, LOCATIONS, LOOK_FLAGS } from './look.js';
 import { formatBytes, plural } from '../text/units.js';
 
 const COMPARING = 'Comparing:';
@@ -43,25 +42,22 @@ Examples:
   $ nydusify diff registry.example/app:1.0-nydus registry.example/app:1.1-nydus
   $ nydusify diff --ignore-times -q registry.example/app:1.0 registry.example/app:1.0-nydus`;
 
-export function addDiffCommand(program: Command, context: CliContext): void {
-  const command = program
-    .command('diff')
-    .summary('compare two images: files, and what is to be downloaded')
-    .description(
-      `Compares the files of two images, and tells what a machine that holds OLD must download for NEW.\n\n${LOCATIONS}`,
-    )
-    .argument('<old>', 'the image that is there')
-    .argument('<new>', 'the image that is to come')
-    .usage('[options] OLD NEW')
-    .addHelpText('after', EXAMPLES);
-  addFlags(command, DIFF_FLAGS);
-  addHelpFlag(command, OUTPUT);
-  command.action(async (before: string, after: string) => {
-    await using looking = new Looking(command, DIFF_FLAGS, context);
+export const DIFF: CommandTable = {
+  description: `Compares the files of two images, and tells what a machine that holds OLD must download for NEW.\n\n${LOCATIONS}`,
+  words: [
+    ['<old>', 'the image that is there'],
+    ['<new>', 'the image that is to come'],
+  ],
+  usage: '[options] OLD NEW',
+  flags: DIFF_FLAGS,
+  examples: EXAMPLES,
+  run: async (call) => {
+    const [before = '', after = ''] = call.words;
+    await using looking = new Looking(call);
     await compare(looking, before, after);
     looking.stats();
-  });
-}
+  },
+};
 
 async function compare(looking: Looking, before: string, after: string): Promise<void> {
   const [first, second] = await openBoth(looking, before, after);

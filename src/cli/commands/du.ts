@@ -1,13 +1,12 @@
 /** `nydusify du`: what directories weigh, in files and in the chunks that must be fetched for them. */
-import type { Command } from 'commander';
 import type { Filesystem } from '../../look/filesystem.js';
 import { lookup, pathFromText, showPath } from '../../look/lookup.js';
 import { usageByDirectory, type ChunkSizes, type DirectoryUsage } from '../../rafs-builder/show/usage.js';
 import type { RawPath } from '../../oci/raw-name.js';
-import type { CliContext } from '../context.js';
-import { addFlags, addHelpFlag, type Flag } from '../flags/flags.js';
+import type { CommandTable } from '../command.js';
+import type { Flag } from '../flags/flags.js';
 import { pathJson } from '../text/look.js';
-import { Looking, LOCATIONS, LOOK_FLAGS, OUTPUT } from './look.js';
+import { Looking, LOCATIONS, LOOK_FLAGS } from './look.js';
 import { depthOf } from './tree.js';
 import { table } from '../text/columns.js';
 import { formatBytes } from '../text/units.js';
@@ -43,19 +42,18 @@ Examples:
   $ nydusify du -d 3 registry.example/app:1.0-nydus /usr
   $ nydusify du --json registry.example/app:1.0-nydus | jq '.directories[] | select(.own.stored > 1e6)'`;
 
-export function addDuCommand(program: Command, context: CliContext): void {
-  const command = program
-    .command('du')
-    .summary('what the directories of an image weigh')
-    .description(`Counts the bytes of directories of an image without pulling it.\n\n${LOCATIONS}`)
-    .argument('<ref>', 'the image')
-    .argument('[path]', 'where to begin; / by default')
-    .usage('[options] REF [PATH]')
-    .addHelpText('after', EXAMPLES);
-  addFlags(command, DU_FLAGS);
-  addHelpFlag(command, OUTPUT);
-  command.action(async (location: string, path: string | undefined) => {
-    await using looking = new Looking(command, DU_FLAGS, context);
+export const DU: CommandTable = {
+  description: `Counts the bytes of directories of an image without pulling it.\n\n${LOCATIONS}`,
+  words: [
+    ['<ref>', 'the image'],
+    ['[path]', 'where to begin; / by default'],
+  ],
+  usage: '[options] REF [PATH]',
+  flags: DU_FLAGS,
+  examples: EXAMPLES,
+  run: async (call) => {
+    const [location = '', path] = call.words;
+    await using looking = new Looking(call);
     const depth = depthOf(looking.flags) ?? 1;
     const filesystem = await looking.filesystem(location);
     const start = lookup(filesystem.root, pathFromText(path ?? '/'), { follow: true }).path;
@@ -69,8 +67,8 @@ export function addDuCommand(program: Command, context: CliContext): void {
       looking.print(usageTable(usages, filesystem.kind === 'nydus', looking.flags.isOn('bytes')));
     }
     looking.stats();
-  });
-}
+  },
+};
 
 /** Undefined for plain layers: nothing in them is stored by chunk. */
 function chunkSizes(filesystem: Filesystem): ChunkSizes | undefined {

@@ -2,7 +2,6 @@
  * `nydusify inspect`: what an image is, by its manifests and bootstraps; and what is inside a bootstrap: of an image in its
  * registry, in a file of its own, or in a RAFS blob. Nothing is changed, no data is read.
  */
-import type { Command } from 'commander';
 import { FormatError, UsageError } from '../../errors.js';
 import { fetchBootstrap } from '../../image/bootstrap-layer.js';
 import { chooseImage, imageEntries, mayBeFor, platformNames } from '../../image/choose.js';
@@ -14,10 +13,10 @@ import { diffImages } from '../../rafs-builder/show/diff.js';
 import { dump as dumpImage } from '../../rafs-builder/show/dump.js';
 import type { RafsImage } from '../../rafs-builder/versions.js';
 import { readBootstrapFile } from '../bootstrap-file.js';
-import type { CliContext } from '../context.js';
-import { addFlags, addHelpFlag, type Flag } from '../flags/flags.js';
+import type { CommandTable } from '../command.js';
+import type { Flag } from '../flags/flags.js';
 import { summaryJson, summaryLines } from '../text/inspect-summary.js';
-import { hostPlatform, isLocalFile, LineWriter, Looking, LOOK_FLAGS, OUTPUT } from './look.js';
+import { hostPlatform, isLocalFile, LineWriter, Looking, LOOK_FLAGS } from './look.js';
 
 const BOOTSTRAP = 'Bootstrap:';
 
@@ -55,23 +54,22 @@ Examples:
   $ nydusify inspect --at 0x3040 image.boot
   $ nydusify inspect --diff old.boot registry.example/app:1.0-nydus`;
 
-export function addInspectCommand(program: Command, context: CliContext): void {
-  const command = program
-    .command('inspect')
-    .summary('what an image, a bootstrap or a RAFS blob holds')
-    .description('Shows what an image, a bootstrap or a RAFS blob holds.')
-    .argument('<image>', 'what to look into: an image or a file')
-    .argument('[other]', 'with --diff: what to compare it with')
-    .usage('[options] IMAGE|FILE')
-    .addHelpText('after', EXAMPLES);
-  addFlags(command, INSPECT_FLAGS);
-  addHelpFlag(command, OUTPUT);
-  command.action(async (location: string, other: string | undefined) => {
-    await using looking = new Looking(command, INSPECT_FLAGS, context);
+export const INSPECT: CommandTable = {
+  description: 'Shows what an image, a bootstrap or a RAFS blob holds.',
+  words: [
+    ['<image>', 'what to look into: an image or a file'],
+    ['[other]', 'with --diff: what to compare it with'],
+  ],
+  usage: '[options] IMAGE|FILE',
+  flags: INSPECT_FLAGS,
+  examples: EXAMPLES,
+  run: async (call) => {
+    const [location = '', other] = call.words;
+    await using looking = new Looking(call);
     await inspect(looking, location, other);
     looking.stats();
-  });
-}
+  },
+};
 
 async function inspect(looking: Looking, location: string, other: string | undefined): Promise<void> {
   const { flags, context } = looking;

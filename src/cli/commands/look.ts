@@ -1,7 +1,6 @@
 /** What all commands that look inside images share: flags, opening, notes, and what looking cost. */
 import { stat } from 'node:fs/promises';
 import { arch } from 'node:os';
-import type { Command } from 'commander';
 import type { Image } from '../../image/image.js';
 import type { Half } from '../../image/kinds.js';
 import type { Filesystem } from '../../look/filesystem.js';
@@ -15,17 +14,17 @@ import { openSource } from '../../registry/open.js';
 import type { ImageSource } from '../../registry/stores/store.js';
 import type { CallOptions, ConvertEvent } from '../../reporter.js';
 import { readBootstrapFile } from '../bootstrap-file.js';
+import type { CommandCall } from '../command.js';
 import type { CliContext } from '../context.js';
-import { GLOBAL_FLAGS } from '../flags/convert.js';
 import { openOptions } from '../flags/environment.js';
-import { readFlags, type Flag, type FlagValues } from '../flags/flags.js';
+import type { Flag, FlagValues } from '../flags/flags.js';
 import { logSettings } from '../log.js';
 import { REGISTRY, registryFlags, TRUST_FLAGS } from '../flags/registry.js';
 import { type RunningCommand, withAdvice } from '../text/remedies.js';
 import { formatBytes, plural } from '../text/units.js';
 
 const IMAGE = 'Image:';
-export const OUTPUT = 'Output:';
+const OUTPUT = 'Output:';
 
 /** After the flags of each command. */
 export const LOOK_FLAGS: readonly Flag[] = [
@@ -85,12 +84,12 @@ export class Looking implements AsyncDisposable {
   readonly #sources: ImageSource[] = [];
   #imageBytes = 0;
 
-  constructor(command: Command, flags: readonly Flag[], context: CliContext) {
-    this.flags = readFlags(command, [...GLOBAL_FLAGS, ...flags], context.env);
-    this.json = this.flags.isOn('json');
+  constructor({ name, flags, declared, context }: CommandCall) {
+    this.flags = flags;
+    this.json = flags.isOn('json');
     this.context = context;
-    this.#command = { name: command.name(), flags };
-    const log = logSettings(this.flags, context);
+    this.#command = { name, flags: declared };
+    const log = logSettings(flags, context);
     this.#quiet = log.quiet;
     for (const note of log.notes) this.note(note);
   }

@@ -1,15 +1,14 @@
 /** `nydusify ls`: names of an image, as `ls` shows those of a folder. */
-import type { Command } from 'commander';
 import { NoSuchPathError } from '../../errors.js';
 import type { Filesystem } from '../../look/filesystem.js';
 import { lookup, pathFromText, showPath, type Found } from '../../look/lookup.js';
 import { displayName, type RawPath } from '../../oci/raw-name.js';
 import { sortedChildren, walk } from '../../rafs-builder/index.js';
 import type { TreeNode } from '../../rafs-builder/model/tree.js';
-import type { CliContext } from '../context.js';
-import { addFlags, addHelpFlag, type Flag } from '../flags/flags.js';
+import type { CommandTable } from '../command.js';
+import type { Flag } from '../flags/flags.js';
 import { entryJson, inColumns, LinkCounts, longLines, nameColours } from '../text/look.js';
-import { Looking, LOCATIONS, LOOK_FLAGS, OUTPUT } from './look.js';
+import { Looking, LOCATIONS, LOOK_FLAGS } from './look.js';
 
 const LISTING = 'Listing:';
 
@@ -41,23 +40,22 @@ Examples:
   $ nydusify ls -lR --json registry.example/app:1.0-nydus /opt | jq -r '.entries[] | select(.size > 1e6) | .path'
   $ nydusify ls --stats registry.example/app:1.0-nydus /        how little was fetched`;
 
-export function addLsCommand(program: Command, context: CliContext): void {
-  const command = program
-    .command('ls')
-    .summary('list files of an image in its registry')
-    .description(`Lists files of an image without pulling it.\n\n${LOCATIONS}`)
-    .argument('<ref>', 'the image')
-    .argument('[path...]', 'what to list; / by default')
-    .usage('[options] REF [PATH…]')
-    .addHelpText('after', EXAMPLES);
-  addFlags(command, LS_FLAGS);
-  addHelpFlag(command, OUTPUT);
-  command.action(async (location: string, paths: readonly string[]) => {
-    await using looking = new Looking(command, LS_FLAGS, context);
+export const LS: CommandTable = {
+  description: `Lists files of an image without pulling it.\n\n${LOCATIONS}`,
+  words: [
+    ['<ref>', 'the image'],
+    ['[path...]', 'what to list; / by default'],
+  ],
+  usage: '[options] REF [PATH…]',
+  flags: LS_FLAGS,
+  examples: EXAMPLES,
+  run: async (call) => {
+    const [location = '', ...paths] = call.words;
+    await using looking = new Looking(call);
     await list(looking, location, paths.length === 0 ? ['/'] : paths);
     looking.stats();
-  });
-}
+  },
+};
 
 /** A directory or a file that was asked for, or a directory below one. */
 interface Listed {

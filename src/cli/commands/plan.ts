@@ -1,12 +1,12 @@
 /** `nydusify plan`: what `convert` with the same flags would do, as a table or as JSON. */
-import type { Command } from 'commander';
 import type { ConversionPlan, PlannedImage, PlannedLayer } from '../../convert/plan.js';
 import { digestHex } from '../../oci/digest.js';
+import type { CommandTable } from '../command.js';
 import type { CliContext } from '../context.js';
 import { FILE_PROBLEMS } from '../flags/file-problems.js';
-import { CONVERT_FLAGS, GLOBAL_FLAGS, LATER_FLAGS, OUTPUT } from '../flags/convert.js';
+import { CONVERT_FLAGS, LATER_FLAGS, OUTPUT } from '../flags/convert.js';
 import { openOptions } from '../flags/environment.js';
-import { addFlags, addHelpFlag, type Flag, readFlags } from '../flags/flags.js';
+import type { Flag } from '../flags/flags.js';
 import { logSettings } from '../log.js';
 import { type ConvertRequest, convertRequest } from '../flags/options.js';
 import { withAdvice } from '../text/remedies.js';
@@ -25,22 +25,20 @@ Examples:
 
 Sizes of blobs are estimates until an image has been converted once; nothing is written anywhere.`;
 
-export function addPlanCommand(program: Command, context: CliContext): void {
-  const command = program
-    .command('plan')
-    .summary('say what a conversion would pull, reuse and push, without doing it')
-    .description(
-      'Says what `convert` with the same flags would pull, convert, reuse and push, in bytes, and about how long it takes.\n\n' +
-        'Reads manifests and asks the target what it holds; writes nothing.',
-    )
-    .argument('[source]', 'image to convert; the same as --source')
-    .argument('[target]', 'where the result would go; the same as --target')
-    .usage('[options] SOURCE TARGET')
-    .addHelpText('after', EXAMPLES);
-  addFlags(command, PLAN_FLAGS);
-  addHelpFlag(command, OUTPUT);
-  command.action(async (source: string | undefined, target: string | undefined) => {
-    const flags = readFlags(command, [...GLOBAL_FLAGS, ...PLAN_FLAGS], context.env);
+export const PLAN: CommandTable = {
+  description:
+    'Says what `convert` with the same flags would pull, convert, reuse and push, in bytes, and about how long it takes.\n\n' +
+    'Reads manifests and asks the target what it holds; writes nothing.',
+  words: [
+    ['[source]', 'image to convert; the same as --source'],
+    ['[target]', 'where the result would go; the same as --target'],
+  ],
+  usage: '[options] SOURCE TARGET',
+  flags: PLAN_FLAGS,
+  examples: EXAMPLES,
+  run: async (call) => {
+    const [source, target] = call.words;
+    const { context, flags } = call;
     const request = convertRequest(flags, [source, target], {
       ...FILE_PROBLEMS,
     });
@@ -49,8 +47,8 @@ export function addPlanCommand(program: Command, context: CliContext): void {
     const plan = await run(request, context);
     const text = flags.isOn('json') ? JSON.stringify(plan, undefined, 2) : planText(plan);
     context.stdout.write(`${text}\n`);
-  });
-}
+  },
+};
 
 async function run(request: ConvertRequest, context: CliContext): Promise<ConversionPlan> {
   const [{ planConversion }, { openSource }, locations] = await Promise.all([

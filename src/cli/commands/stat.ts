@@ -1,14 +1,13 @@
 /** `nydusify stat`: all that an image knows of a path: attributes, names, where its bytes lie. */
-import type { Command } from 'commander';
 import type { Filesystem } from '../../look/filesystem.js';
 import { lookup, pathFromText, showPath, type Found } from '../../look/lookup.js';
 import { displayName, rawNameBytes } from '../../oci/raw-name.js';
 import { digestHex } from '../../oci/digest.js';
 import { formatTime, permissions, TYPE_LETTERS } from '../../rafs-builder/show/describe.js';
-import type { CliContext } from '../context.js';
-import { addFlags, addHelpFlag, type Flag } from '../flags/flags.js';
+import type { CommandTable } from '../command.js';
+import type { Flag } from '../flags/flags.js';
 import { entryJson, LinkCounts, rawJson } from '../text/look.js';
-import { Looking, LOCATIONS, LOOK_FLAGS, OUTPUT } from './look.js';
+import { Looking, LOCATIONS, LOOK_FLAGS } from './look.js';
 import { table } from '../text/columns.js';
 import { formatBytes } from '../text/units.js';
 
@@ -28,21 +27,18 @@ Examples:
   $ nydusify stat registry.example/app:1.0-nydus /usr/bin/app
   $ nydusify stat -L --json registry.example/app:1.0-nydus /bin/sh | jq '.chunks | length'`;
 
-export function addStatCommand(program: Command, context: CliContext): void {
-  const command = program
-    .command('stat')
-    .summary('all that an image knows of a file')
-    .description(
-      `Shows attributes, extended attributes, hard links and chunks of a path, without pulling the image.\n\n${LOCATIONS}`,
-    )
-    .argument('<ref>', 'the image')
-    .argument('<path>', 'what to look at')
-    .usage('[options] REF PATH')
-    .addHelpText('after', EXAMPLES);
-  addFlags(command, STAT_FLAGS);
-  addHelpFlag(command, OUTPUT);
-  command.action(async (location: string, text: string) => {
-    await using looking = new Looking(command, STAT_FLAGS, context);
+export const STAT: CommandTable = {
+  description: `Shows attributes, extended attributes, hard links and chunks of a path, without pulling the image.\n\n${LOCATIONS}`,
+  words: [
+    ['<ref>', 'the image'],
+    ['<path>', 'what to look at'],
+  ],
+  usage: '[options] REF PATH',
+  flags: STAT_FLAGS,
+  examples: EXAMPLES,
+  run: async (call) => {
+    const [location = '', text = ''] = call.words;
+    await using looking = new Looking(call);
     const follow = looking.flags.isOn('dereference');
     const path = pathFromText(text);
     const filesystem = await looking.filesystem(location, { path, follow });
@@ -51,8 +47,8 @@ export function addStatCommand(program: Command, context: CliContext): void {
     if (looking.json) looking.printJson(statJson(filesystem, found, links), filesystem);
     else looking.print(statLines(filesystem, found, links));
     looking.stats();
-  });
-}
+  },
+};
 
 interface ShownChunk {
   /** Of the file, in bytes. */

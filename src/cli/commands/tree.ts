@@ -1,14 +1,13 @@
 /** `nydusify tree`: the directories of an image, drawn. */
-import type { Command } from 'commander';
 import { UsageError } from '../../errors.js';
 import { lookup, pathFromText, showPath } from '../../look/lookup.js';
 import { displayName, type RawPath } from '../../oci/raw-name.js';
 import { sortedChildren } from '../../rafs-builder/index.js';
 import type { TreeNode } from '../../rafs-builder/model/tree.js';
-import type { CliContext } from '../context.js';
-import { addFlags, addHelpFlag, type Flag, type FlagValues } from '../flags/flags.js';
+import type { CommandTable } from '../command.js';
+import type { Flag, FlagValues } from '../flags/flags.js';
 import { entryJson, LinkCounts, nameColours, type NameColours } from '../text/look.js';
-import { Looking, LOCATIONS, LOOK_FLAGS, OUTPUT } from './look.js';
+import { Looking, LOCATIONS, LOOK_FLAGS } from './look.js';
 import { plural } from '../text/units.js';
 
 const DRAWING = 'Drawing:';
@@ -32,19 +31,19 @@ Examples:
   $ nydusify tree -L 2 registry.example/app:1.0-nydus
   $ nydusify tree -d registry.example/app:1.0-nydus /usr/share`;
 
-export function addTreeCommand(program: Command, context: CliContext): void {
-  const command = program
-    .command('tree')
-    .summary('draw the directories of an image')
-    .description(`Draws the directories of an image without pulling it.\n\n${LOCATIONS}`)
-    .argument('<ref>', 'the image')
-    .argument('[path]', 'where to begin; / by default')
-    .usage('[options] REF [PATH]')
-    .addHelpText('after', EXAMPLES);
-  addFlags(command, TREE_FLAGS);
-  addHelpFlag(command, OUTPUT);
-  command.action(async (location: string, path: string | undefined) => {
-    await using looking = new Looking(command, TREE_FLAGS, context);
+export const TREE: CommandTable = {
+  description: `Draws the directories of an image without pulling it.\n\n${LOCATIONS}`,
+  words: [
+    ['<ref>', 'the image'],
+    ['[path]', 'where to begin; / by default'],
+  ],
+  usage: '[options] REF [PATH]',
+  flags: TREE_FLAGS,
+  examples: EXAMPLES,
+  run: async (call) => {
+    const [location = '', path] = call.words;
+    const { context } = call;
+    await using looking = new Looking(call);
     const depth = depthOf(looking.flags) ?? Infinity;
     const filesystem = await looking.filesystem(location);
     const found = lookup(filesystem.root, pathFromText(path ?? '/'), { follow: true });
@@ -56,8 +55,8 @@ export function addTreeCommand(program: Command, context: CliContext): void {
       looking.print(drawing.lines(found.node, showPath(found.path)));
     }
     looking.stats();
-  });
-}
+  },
+};
 
 /** `--depth`. Throws UsageError for what is no number from 0. */
 export function depthOf(flags: FlagValues): number | undefined {

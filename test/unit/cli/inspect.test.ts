@@ -6,7 +6,8 @@ import { after, test } from 'node:test';
 import { Command } from 'commander';
 import { compressSync } from 'lz4-napi';
 import type { CliContext } from '../../../src/cli/context.js';
-import { addInspectCommand } from '../../../src/cli/commands/inspect.js';
+import { addCommand } from '../../../src/cli/command.js';
+import { INSPECT } from '../../../src/cli/commands/inspect.js';
 import { FormatError, LocalIoError, UsageError } from '../../../src/errors.js';
 import { compress } from '../../../src/native/index.js';
 import { tocFlags } from '../../../src/rafs-builder/layout/blob.js';
@@ -49,7 +50,7 @@ async function inspect(
     exitCode: 0,
   };
   const program = new Command('nydusify').exitOverride();
-  addInspectCommand(program, context);
+  addCommand(program.command('inspect'), INSPECT, context);
   await program.parseAsync(['inspect', ...args], { from: 'user' });
   return { text, exitCode: context.exitCode };
 }
