@@ -5,7 +5,7 @@
  */
 import type { Descriptor } from '../oci/descriptor.js';
 import type { BlobFrame } from '../rafs-builder/blob/frame.js';
-import { readBlobFrameV5 } from '../rafs-builder/blob/frame-v5.js';
+import { versionNamed } from '../rafs-builder/versions.js';
 import { blobFeatures } from '../rafs-builder/layout/v6.js';
 import type { ChunkRecord } from '../rafs-builder/model/tree.js';
 import type { CallOptions } from '../reporter.js';
@@ -38,14 +38,14 @@ export async function checkSectionsV5(
     return { frame, own: undefined, chunks: chunksInside(frame, [used], collector) };
   }
   const frame = await collector.attempt('BLOB-FRAME', () =>
-    readBlobFrameV5(blob.size, rangesOf(store, blob, call)),
+    versionNamed(opened.version).readFrame(blob.size, rangesOf(store, blob, call)),
   );
   if (frame === undefined) return { frame, own: undefined, chunks: NO_CHUNKS };
   const read = await readOwnBootstrap(frame, collector);
-  if (read !== undefined && read.version !== 5)
+  if (read !== undefined && read.version !== opened.version)
     collector.report('BLOB-BOOTSTRAP', {
       message: 'the bootstrap in the blob is of another RAFS version than that of the image',
-      expected: 'v5',
+      expected: `v${opened.version}`,
       found: `v${read.version}`,
     });
   const own = ownBlob(read);

@@ -1,5 +1,6 @@
 /** Rules that hold a bootstrap against its image: the blobs that it names are the layers, and their chunk tables lie beside it. */
 import { digestHex } from '../oci/digest.js';
+import { versionNamed } from '../rafs-builder/versions.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import { finding, type Finding } from './finding.js';
 import { blobMetaOf } from '../image/bootstrap-layer.js';
@@ -45,8 +46,7 @@ function* checkBlobMetas({ image, layer, bootstrap, version }: OpenedImage): Gen
       yield finding('BOOTSTRAP-BLOB-META', where, { message: `file ${name} belongs to no layer` });
     }
   }
-  // v5 has no chunk tables: its inodes hold the records.
-  if (version === 5) return;
+  if (!versionNamed(version).blobsHaveToc) return;
   for (const { record } of bootstrap.blobs) {
     if (blobMetaOf(layer, record.id) !== undefined || !layers.has(record.id)) continue;
     const position = image.manifest.value.layers.findIndex(({ digest }) => digestHex(digest) === record.id);

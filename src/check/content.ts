@@ -8,7 +8,8 @@ import { openBlobVerifier, PackedChunkTable, type BlobVerifierOptions } from '..
 import type { Descriptor } from '../oci/descriptor.js';
 import { dataLayersOf } from '../image/kinds.js';
 import { digestHex, type Digest } from '../oci/digest.js';
-import { type BlobFrame, readBlobFrame } from '../rafs-builder/blob/frame.js';
+import type { BlobFrame } from '../rafs-builder/blob/frame.js';
+import { versionNamed } from '../rafs-builder/versions.js';
 import { SECTIONS, TAR_HEADER_SIZE, type TocEntry } from '../rafs-builder/layout/blob.js';
 import type { ChunkRecord } from '../rafs-builder/model/tree.js';
 import { nameOf } from '../registry/stores/store.js';
@@ -83,12 +84,9 @@ async function checkBlob(
   const collector = new Collector(place);
   // A blob that is absent has been told by the manifest's rules.
   if (!(await opened.image.store.exists(blob, call))) return [];
-  const { frame, own, chunks } = await (opened.version === 5 ? checkSectionsV5 : sectionsAndChunks)(
-    opened,
-    { blob, used },
-    collector,
-    call,
-  );
+  const { frame, own, chunks } = await (
+    versionNamed(opened.version).blobsHaveToc ? sectionsAndChunks : checkSectionsV5
+  )(opened, { blob, used }, collector, call);
   if (subject.bootstrapOnly === true || subject.verified.has(blob.digest)) return collector.findings;
   subject.verified.add(blob.digest);
   const { compressor, digester } = used?.record ?? own?.record ?? { compressor: 'none', digester: 'blake3' };
@@ -137,7 +135,7 @@ export async function checkSections(
 ): Promise<StoredSections> {
   const { store } = opened.image;
   const frame = await collector.attempt('BLOB-FRAME', () =>
-    readBlobFrame(blob.size, rangesOf(store, blob, call)),
+    versionNamed(opened.version).readFrame(blob.size, rangesOf(store, blob, call)),
   );
   if (frame === undefined) return { frame, own: undefined, stored: undefined };
   const own = ownBlob(await readOwnBootstrap(frame, collector));
@@ -195,8 +193,8 @@ async function streamBlob(
 ): Promise<void> {
   const { indexes, table } = chunks;
   const data = frame?.sections.get(SECTIONS.data)?.entry;
-  // Of v5 nothing is told, and what stands there was computed from nothing.
-  const promised = opened.version === 5 ? undefined : data;
+  // Without a table of contents there is no digest of the data to compare.
+  const promised = versionNamed(opened.version).blobsHaveToc ? data : undefined;
   const prefix = promised === undefined ? undefined : promised.compressedSize + TAR_HEADER_SIZE;
   const verifier = openBlobVerifier({ chunks: table, compressor, digester, threads, prefix });
   const tail = new TailComparison(frame);

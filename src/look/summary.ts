@@ -9,6 +9,7 @@ import { digestHex, type Digest } from '../oci/digest.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { openBootstrap } from '../native/index.js';
 import { superFlags, blobFeatures, walk } from '../rafs-builder/index.js';
+import { viewOf } from '../rafs-builder/versions.js';
 import type { CompressorName, DigesterName, Inode } from '../rafs-builder/model/tree.js';
 import type { SparseBootstrap } from '../rafs-builder/model/sparse.js';
 import type { ImageSource } from '../registry/stores/store.js';
@@ -126,9 +127,7 @@ async function summarizeImage(image: Image, call: CallOptions): Promise<ImageSum
         ? undefined
         : {
             version: read.version,
-            flags: superFlags.show(
-              read.version === 6 ? read.tables.extended.flags : read.tables.superBlock.flags,
-            ),
+            flags: superFlags.show(viewOf(read).facts().flags),
             size: read.bytes.length,
             ...summarizeTree(read.bootstrap),
           },

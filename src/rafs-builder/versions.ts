@@ -1,11 +1,101 @@
-/** The versions of RAFS that are read; the only place that chooses by version. */
+/**
+ * The versions of RAFS, a row each, and the only place that compares a version. Everybody else asks the row of a bootstrap
+ * (`versionOf`, `versionNamed`) or the view of an image that has been read (`viewOf`).
+ */
+import type { ReadRange } from './blob/end.js';
+import { type BlobFrame, readBlobFrame } from './blob/frame.js';
+import { readBlobFrameV5 } from './blob/frame-v5.js';
 import { readV5, type V5Image } from './read/v5/read.js';
 import { isV5 } from './read/v5/tables.js';
 import { readV6, type V6Image, type Vouch } from './read/v6/read.js';
+import { dumpV5 } from './show/dump-v5.js';
+import { dumpV6 } from './show/dump-v6.js';
+import { factsOfV5, factsOfV6, type ImageFacts } from './show/facts.js';
+import { locateV5 } from './show/locate-v5.js';
+import { fixedRegions, locateV6 } from './show/locate-v6.js';
+import type { Region } from './show/regions.js';
 
 export type RafsImage = V5Image | V6Image;
 
+/** What can be known of a version without an image. */
+export interface RafsVersion {
+  readonly number: RafsImage['version'];
+  /**
+   * Blobs hold their chunk records and end with a table of contents, and images carry a `.blob.meta` file for each. Without,
+   * a blob is data and bootstrap, and only bootstraps know its chunks.
+   */
+  readonly blobsHaveToc: boolean;
+  /** Divides a blob of `size` bytes into sections. Throws FormatError. */
+  readFrame(size: number, read: ReadRange): Promise<BlobFrame>;
+  /** Places of the tables, by the super block alone; none where these cannot be found without reading the image. */
+  tableRegions(bytes: Buffer): Iterable<Region>;
+}
+
+interface Row<I extends RafsImage> extends RafsVersion {
+  read(bytes: Uint8Array, vouch: Vouch | undefined): I;
+  /** Every byte that means something, in no particular order. */
+  regions(image: I): Iterable<Region>;
+  dump(image: I): Generator<string>;
+  facts(image: I): ImageFacts;
+}
+
+const V5: Row<V5Image> = {
+  number: 5,
+  blobsHaveToc: false,
+  readFrame: readBlobFrameV5,
+  tableRegions: () => [],
+  read: readV5,
+  regions: locateV5,
+  dump: dumpV5,
+  facts: factsOfV5,
+};
+
+const V6: Row<V6Image> = {
+  number: 6,
+  blobsHaveToc: true,
+  readFrame: readBlobFrame,
+  tableRegions: fixedRegions,
+  read: readV6,
+  regions: locateV6,
+  dump: dumpV6,
+  facts: factsOfV6,
+};
+
+function rowOf(bytes: Uint8Array): typeof V5 | typeof V6 {
+  return isV5(bytes) ? V5 : V6;
+}
+
+/** The version that the first bytes of a bootstrap name; v6 for bytes that name none. */
+export function versionOf(bytes: Uint8Array): RafsVersion {
+  return rowOf(bytes);
+}
+
+/** The row of a version. */
+export function versionNamed(number: RafsImage['version']): RafsVersion {
+  return number === V5.number ? V5 : V6;
+}
+
 /** Reads a bootstrap of the version that its first bytes name. Throws FormatError (with the offset) or UnsupportedError. Only v6 is vouched for. */
 export function readBootstrap(bytes: Uint8Array, vouch?: Vouch): RafsImage {
-  return isV5(bytes) ? readV5(bytes) : readV6(bytes, vouch);
+  return rowOf(bytes).read(bytes, vouch);
+}
+
+/** What any image shows of itself. */
+export interface ImageView {
+  /** Every byte that means something, in no particular order. */
+  regions(): Iterable<Region>;
+  dump(): Generator<string>;
+  facts(): ImageFacts;
+}
+
+export function viewOf(image: RafsImage): ImageView {
+  return image.version === 5 ? view(V5, image) : view(V6, image);
+}
+
+function view<I extends RafsImage>(row: Row<I>, image: I): ImageView {
+  return {
+    regions: () => row.regions(image),
+    dump: () => row.dump(image),
+    facts: () => row.facts(image),
+  };
 }

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { readV6 } from '../../src/rafs-builder/index.js';
-import { dumpV6 } from '../../src/rafs-builder/show/dump.js';
+import { dumpV6 } from '../../src/rafs-builder/show/dump-v6.js';
 import {
   PACKING,
   REFERENCE_OPTIONS,

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { NydusError } from '../../src/errors.js';
-import { dumpV6 } from '../../src/rafs-builder/show/dump.js';
+import { dumpV6 } from '../../src/rafs-builder/show/dump-v6.js';
 import { readV6 } from '../../src/rafs-builder/index.js';
 import { expectedTreeLines } from '../support/images/tree-lines.js';
 import { referenceJson, referenceLayers } from '../support/images/fixtures.js';

@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { readV6 } from '../../src/rafs-builder/index.js';
 import { judgeBootstrap } from '../../src/native/index.js';
 import { diffImages } from '../../src/rafs-builder/show/diff.js';
-import { dumpV6 } from '../../src/rafs-builder/show/dump.js';
+import { dumpV6 } from '../../src/rafs-builder/show/dump-v6.js';
 import { bootstrapArbitrary } from '../support/images/tree-arbitrary.js';
 import { needs } from '../support/needs.js';
 import { writeV6 } from './write.js';

@@ -4,13 +4,8 @@ import { displayName } from '../../oci/raw-name.js';
 import type { AnyStruct } from '../layout/struct.js';
 import type { Inode } from '../model/tree.js';
 import * as v6 from '../layout/v6.js';
-import { type RafsImage, readBootstrap } from '../versions.js';
+import { type RafsImage, readBootstrap, versionOf, viewOf } from '../versions.js';
 import type { LocatedStruct, Region } from './regions.js';
-import { locateV5 } from './locate-v5.js';
-import { isV5 } from '../read/v5/tables.js';
-import type { V5Image } from '../read/v5/read.js';
-import { fixedRegions, locateV6 } from './locate-v6.js';
-import type { V6Image } from '../read/v6/read.js';
 import { walk } from '../model/walk.js';
 
 /** First letter of a line of `ls -l`. */
@@ -35,7 +30,7 @@ export function* summarize(image: RafsImage): Generator<string> {
     if (inode.kind === 'file') bytes += inode.size;
   }
   const kinds = Array.from(count, ([kind, n]) => `${n} ${kind}`).join(', ');
-  const { flags, names, chunks } = image.version === 6 ? factsV6(image) : factsV5(image);
+  const { flags, names, chunks } = viewOf(image).facts();
   yield `RAFS v${image.version}, ${image.bytes.length} bytes, chunks of ${bootstrap.chunkSize} bytes, ${bootstrap.compressor}, ${bootstrap.digester}`;
   yield `flags   ${v6.superFlags.show(flags)}`;
   yield `inodes  ${inodes.size} (${kinds}) under ${names} names; files hold ${bytes} bytes`;
@@ -44,21 +39,6 @@ export function* summarize(image: RafsImage): Generator<string> {
     yield `blob ${i}  ${record.id}`;
     yield `        ${record.chunkCount} chunks, ${record.uncompressedSize} bytes uncompressed, ${record.compressor}, ${record.digester}, ${v6.blobFeatures.show(record.features)}`;
   }
-}
-
-interface Facts {
-  readonly flags: number;
-  readonly names: number;
-  readonly chunks: number;
-}
-
-function factsV6({ tables }: V6Image): Facts {
-  return { flags: tables.extended.flags, names: tables.superBlock.inos, chunks: tables.chunkCount };
-}
-
-function factsV5({ tables, inodes, bootstrap }: V5Image): Facts {
-  const chunks = bootstrap.blobs.reduce((sum, blob) => sum + Array.from(blob.chunks.indexes()).length, 0);
-  return { flags: tables.superBlock.flags, names: inodes.size, chunks };
 }
 
 /** One line a name in walk order, as `ls -l` has it; times in UTC. */
@@ -102,12 +82,11 @@ export function* describeAt(bytes: Uint8Array, offset: number): Generator<string
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   let regions: Iterable<Region>;
   try {
-    const image = readBootstrap(buffer);
-    regions = image.version === 6 ? locateV6(image) : locateV5(image);
+    regions = viewOf(readBootstrap(buffer)).regions();
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     yield `the image cannot be read, so only its tables are known: ${error.message}`;
-    regions = isV5(buffer) ? [] : fixedRegions(buffer);
+    regions = versionOf(buffer).tableRegions(buffer);
   }
   let found = false;
   for (const region of regions) {

@@ -1,4 +1,4 @@
-/** A v5 bootstrap as text; lines as in `dump.ts`. Every name has its own attributes here, hard links too. */
+/** A v5 bootstrap as text; `dump.ts` describes the lines. Every name has attributes of its own, hard links too. */
 import { chunkFields, escapeRaw, hex8, KIND_LETTERS, toHex } from './dump-fields.js';
 import { compareRaw } from '../../oci/raw-name.js';
 import type { StoredV5Inode, V5Image } from '../read/v5/read.js';

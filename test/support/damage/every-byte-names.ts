@@ -11,8 +11,7 @@ import type { RafsImage } from '../../../src/rafs-builder/index.js';
 import type { AnyStruct } from '../../../src/rafs-builder/layout/struct.js';
 import { decodeTarHeader } from '../../../src/rafs-builder/blob/section-header.js';
 import { tocOf } from '../images/blob-toc.js';
-import { locateV5 } from '../../../src/rafs-builder/show/locate-v5.js';
-import { locateV6 } from '../../../src/rafs-builder/show/locate-v6.js';
+import { viewOf } from '../../../src/rafs-builder/versions.js';
 
 /** By offset. */
 export type NameOf = (offset: number) => string;
@@ -25,7 +24,7 @@ function fieldName(struct: AnyStruct, offset: number): string {
 /** Of a bootstrap. `unused`: what belongs to no structure. */
 export function structNames(image: RafsImage): NameOf {
   const names: string[] = [];
-  for (const region of image.version === 6 ? locateV6(image) : locateV5(image)) {
+  for (const region of viewOf(image).regions()) {
     for (const { struct, name, offset, size } of region.structs()) {
       // The value of an xattr: what it is, not whose.
       const plain = name.replace(/ of xattr .*$/, ' of xattr').replace(/^name .*(?<!xattr)$/, 'name');

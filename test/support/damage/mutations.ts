@@ -4,8 +4,7 @@
  * same mutations.
  */
 import { readBootstrap } from '../../../src/rafs-builder/index.js';
-import { locateV5 } from '../../../src/rafs-builder/show/locate-v5.js';
-import { locateV6 } from '../../../src/rafs-builder/show/locate-v6.js';
+import { viewOf } from '../../../src/rafs-builder/versions.js';
 
 /** Bytes in hex at an offset, or a new size: cut, or made longer with zeros. As in damage.json. */
 export type Edit = readonly [offset: number, hex: string] | readonly ['size', bytes: number];
@@ -117,7 +116,7 @@ function valueFor(
 function fieldsOf(base: Buffer): Place[] {
   const image = readBootstrap(base);
   const places: Place[] = [];
-  for (const region of image.version === 6 ? locateV6(image) : locateV5(image)) {
+  for (const region of viewOf(image).regions()) {
     for (const { struct, offset, size } of region.structs()) {
       if (struct === undefined) places.push({ offset, size });
       for (const field of struct?.fields ?? [])

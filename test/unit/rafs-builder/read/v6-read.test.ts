@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FormatError, UnsupportedError } from '../../../../src/errors.js';
 import type { RawName } from '../../../../src/oci/raw-name.js';
-import { dumpV6 } from '../../../../src/rafs-builder/show/dump.js';
+import { dumpV6 } from '../../../../src/rafs-builder/show/dump-v6.js';
 import { writeV6 } from '../../../second-opinion/write.js';
 import * as v6 from '../../../../src/rafs-builder/layout/v6.js';
 import { readV6 } from '../../../../src/rafs-builder/read/v6/read.js';
