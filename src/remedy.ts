@@ -1,6 +1,6 @@
 /**
- * What can be done about a failure, a warning or a finding, as data: each program that uses the library offers it in its own
- * way, such as the command line by a flag. `src/cli/text/remedies.ts` makes the command's sentences.
+ * Remedies of failures, warnings and findings, as data. Each program that uses the library offers them in its own way, the
+ * command line by its flags. `src/cli/text/remedies.ts` makes the command's sentences.
  */
 
 /** The two images of a run: the one that is read, and the one that is written, or checked against the other. */
@@ -19,7 +19,7 @@ export type Remedy =
   | {
       readonly kind: 'login';
       readonly host: string;
-      /** Where credentials were looked for. */
+      /** The files that were searched for credentials. */
       readonly searched: string;
       readonly stored: boolean;
     }

@@ -1,9 +1,9 @@
-/** How library code speaks while it works: events in, nothing out. It never prints. */
+/** Library code reports its progress as events to a reporter, and never prints. */
 import type { Descriptor } from './oci/descriptor.js';
 import type { Digest } from './oci/digest.js';
 import type { Remedy } from './remedy.js';
 
-/** What packing one layer did; bytes and counts. */
+/** Bytes and counts of one packed layer. */
 export interface PackStats {
   /** Compressed bytes of the source layer as read. */
   readonly sourceBytes: number;
@@ -38,7 +38,7 @@ export interface StageTimes {
 
 export type Stage = 'pull' | 'pack' | 'push';
 
-/** What becomes of one source layer: `blob` is its converted half, `copy` the source layer itself in a merged index. */
+/** Everything that a conversion, a check or a look reports. Layers count from 0. */
 export type ConvertEvent =
   | { readonly type: 'resolved'; readonly source: string; readonly manifest: Descriptor }
   | {
@@ -85,7 +85,7 @@ export interface Reporter {
 
 export const silentReporter: Reporter = { emit: () => undefined };
 
-/** What every call that waits takes. */
+/** Options of every call that waits. */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   readonly reporter?: Reporter | undefined;

@@ -1,4 +1,4 @@
-/** What a command may know of the process it runs in. Nothing below `src/cli` sees any of this. */
+/** The process that a command runs in, as far as the command may know it. Nothing below `src/cli` sees any of this. */
 
 /** The part of a Node writable that commands use. */
 export interface Output {
@@ -21,6 +21,6 @@ export interface CliContext {
   readonly stdoutIsTTY?: boolean;
   /** Fires on the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
-  /** What the command exits with unless it throws: 1 says that the answer is no. */
+  /** The exit code of the command unless it throws: 1 says that the answer is no. */
   exitCode: 0 | 1;
 }

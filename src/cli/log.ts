@@ -1,4 +1,4 @@
-/** How much is said, and where: `--debug`, `--verbose`, `--log-level`, `--log-file`. */
+/** `--debug`, `--verbose`, `--log-level` and `--log-file`: how much is printed, and where. */
 import type { CliContext } from './context.js';
 import type { ErrorDetail } from './text/errors.js';
 import type { Flag, FlagValues } from './flags/flags.js';
@@ -29,7 +29,7 @@ export function logSettings(flags: FlagValues, context: Pick<CliContext, 'env'>)
   };
 }
 
-/** What the arguments say of the detail of errors, for errors that come up before they could be parsed. */
+/** Guesses the wanted detail from raw arguments, for errors that arise before these are parsed. */
 export function detailOf(argv: readonly string[], flags: readonly Flag[]): ErrorDetail {
   const has = (name: string): boolean => {
     const flag = flags.find((candidate) => candidate.name === name);

@@ -1,4 +1,4 @@
-/** Parses, runs, and turns the outcome into an exit code. The one place that knows the process. */
+/** Parses the command line, runs the command, and makes an exit code of the outcome. No other file touches the process. */
 import { arch, platform } from 'node:os';
 import { Command, CommanderError } from 'commander';
 import { InterruptedError } from '../errors.js';
@@ -17,7 +17,7 @@ interface LazyCommand {
   readonly load: () => Promise<CommandTable>;
 }
 
-/** Only the one that is called is loaded: with its modules come HTTP, codecs and the rest. */
+/** Only the command that is called is loaded, since its modules bring HTTP, codecs and the rest. */
 const COMMANDS: readonly LazyCommand[] = [
   {
     name: 'convert',
@@ -89,7 +89,7 @@ export async function main(argv: readonly string[], context: CliContext): Promis
   } catch (error) {
     // Help and version arrive as errors, with code 0.
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    // Whoever read our output has seen enough.
+    // The reader of our output has closed it, such as `head`.
     if (isBrokenPipe(error) || isBrokenPipe(context.signal.reason)) return 0;
     const ours = asNydusError(error);
     context.stderr.write(
@@ -190,7 +190,7 @@ export async function runProcess(): Promise<void> {
     stop.abort(error);
   });
   process.stderr.on('error', (error) => {
-    // Nobody watches: no reason to leave the work undone.
+    // A closed stderr costs the progress, not the work.
     if (!isBrokenPipe(error)) throw error;
   });
   process.exitCode = await main(process.argv.slice(2), {

@@ -1,6 +1,7 @@
 /**
- * A registry of our own: the distribution API on a loopback port, blobs in a folder. It serves the first example, the tests, and
- * whoever wants a registry without installing one. No authentication and no TLS: it is not meant to face a network.
+ * A registry of our own: the distribution API on a loopback port, blobs in a folder. It serves the first example, the
+ * tests, and programs that want a registry without installing one. It has no authentication and no TLS, and is not meant to face a
+ * network.
  */
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -23,7 +24,7 @@ export interface RegistryOptions {
   /** 0, the default, takes any free one. */
   readonly port?: number | undefined;
   readonly host?: string | undefined;
-  /** Told about every request when it has been answered or cut. */
+  /** Called with every request once it has been answered or cut. */
   readonly observe?: ((request: ObservedRequest) => void) | undefined;
   /** Sees each request first; true when it has answered it itself. For logins, faults and redirects. */
   readonly intercept?:

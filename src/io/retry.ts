@@ -1,4 +1,4 @@
-/** The one place that tries again: exponential backoff with jitter, a server's wish honoured, every wait told to the reporter. */
+/** The one place that tries again: exponential backoff with jitter. It honours a server's wish, and reports every wait. */
 import { setTimeout } from 'node:timers/promises';
 import { type CallOptions, silentReporter } from '../reporter.js';
 
@@ -11,13 +11,13 @@ export interface RetryPolicy {
   readonly fixed?: boolean | undefined;
 }
 
-/** A server that wants us back later than this has in effect said no: waiting for longer helps nobody. */
+/** A server that asks for a longer pause than this has in effect refused, so the call fails instead of waiting. */
 export const MAX_RETRY_AFTER_MS = 120_000;
 
 /** About 0.5 + 1 + 2 + 4 seconds: rides out a registry's restart of its workers, does not hide that one is down. */
 export const DEFAULT_RETRY: RetryPolicy = { attempts: 5, baseMs: 500, capMs: 30_000 };
 
-/** What is to be done about a failure. */
+/** The decision about a failure. */
 export type Verdict =
   { readonly again: false } | { readonly again: true; readonly afterMs?: number | undefined };
 

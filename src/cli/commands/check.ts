@@ -39,7 +39,7 @@ const BACKEND_FLAGS: readonly Flag[] = ['source', 'target'].flatMap((side) =>
   })),
 );
 
-/** What upstream needs and this does not. */
+/** Flags that upstream needs; here they are accepted and have no effect. */
 const ACCEPTED_FLAGS: readonly (Flag & { readonly note: string })[] = [
   {
     name: 'multi-platform',

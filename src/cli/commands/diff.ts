@@ -97,7 +97,7 @@ async function openBoth(
 
 const SIGNS = { added: '+', removed: '-', changed: '~' } as const;
 
-/** One line a path; a directory that came or went is told once, with how much is in it. */
+/** One line a path. A directory that was added or removed has one line, with the number of entries in it. */
 function* changeLines(changes: readonly FileChange[]): Generator<string> {
   for (let i = 0; i < changes.length; i++) {
     const change = changes[i];

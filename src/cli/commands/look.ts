@@ -1,4 +1,4 @@
-/** What all commands that look inside images share: flags, opening, notes, and what looking cost. */
+/** The common part of all commands that look inside images: flags, opening, notes, and the count of traffic. */
 import { stat } from 'node:fs/promises';
 import { arch } from 'node:os';
 import type { Image } from '../../image/image.js';
@@ -65,7 +65,7 @@ export const LOOK_FLAGS: readonly Flag[] = [
   ...TRUST_FLAGS,
 ];
 
-/** What `REF` can be, for the help of every command. */
+/** Explains `REF` in the help of every command. */
 export const LOCATIONS =
   'REF is an image reference, oci:FOLDER[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:REFERENCE], or the file of a bootstrap.\n' +
   'Of a Nydus image only the bootstrap is fetched, and the chunks of files that are printed. An ordinary image has no directory of ' +
@@ -142,7 +142,7 @@ export class Looking implements AsyncDisposable {
     return this.flags.oneOf('half', ['nydus', 'oci']);
   }
 
-  /** For shares: what the images that were looked at weigh. */
+  /** Adds an image to the bytes that `stats` compares the traffic with. */
   countImage(bytes: number): void {
     this.#imageBytes += bytes;
   }
@@ -175,7 +175,7 @@ export class Looking implements AsyncDisposable {
     this.context.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
   }
 
-  /** For `--stats`: the last line on standard error. */
+  /** Prints the last line on standard error, if `--stats` asks for it. */
   stats(): void {
     if (!this.flags.isOn('stats')) return;
     const { requests, bytes } = this.traffic;
@@ -204,7 +204,7 @@ export class Looking implements AsyncDisposable {
 
 const ARCHITECTURES: Readonly<Record<string, string>> = { ia32: '386', x64: 'amd64' };
 
-/** What a container engine on this machine would take. */
+/** The platform that a container engine on this machine would take. */
 export function hostPlatform(): Platform {
   return normalizePlatform({ os: 'linux', architecture: ARCHITECTURES[arch()] ?? arch() });
 }

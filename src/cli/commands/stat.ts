@@ -51,11 +51,11 @@ export const STAT: CommandTable = {
 };
 
 interface ShownChunk {
-  /** Of the file, in bytes. */
+  /** Offset in the file, in bytes. */
   readonly offset: number;
   readonly size: number;
   readonly digest: string;
-  /** Where it lies; not for plain layers, which have no place for it. */
+  /** The chunk's place in its blob; absent for plain layers, which store no chunks. */
   readonly stored: { readonly blob: string; readonly offset: number; readonly size: number } | undefined;
 }
 

@@ -213,7 +213,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
   },
 ];
 
-/** What upstream has and this has not: refused by name, never ignored. */
+/** Flags of upstream that are not supported: they are refused by name, never ignored. */
 export const LATER_FLAGS: readonly Flag[] = (
   [
     ['source-backend-type', 'string', 'BACKEND_TYPE'],

@@ -1,4 +1,4 @@
-/** Whether files that flags name can be used, asked before anything is done. */
+/** Finds out, before any work is done, whether the files that flags name can be used. */
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { systemReason } from '../../io/scratch.js';

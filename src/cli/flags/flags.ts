@@ -15,7 +15,7 @@ export interface Flag {
   readonly type: 'boolean' | 'string';
   /** Shown in the help; what holds when nothing is given. */
   readonly default?: string;
-  /** How the value is called in the help; for strings. */
+  /** The name of the value in the help, for a flag of type string. */
   readonly value?: string;
   readonly env?: string;
   /** Takes two words, as in `--report html FILE`, and may be given several times; `value` names both. */
@@ -26,7 +26,7 @@ export interface Flag {
   readonly hidden?: boolean;
 }
 
-/** What was given for flags, by name; flags that were not given and have no default are absent. */
+/** The values of flags by name. A flag that was not given and has no default is absent. */
 export class FlagValues {
   readonly #values: ReadonlyMap<string, string | boolean>;
   readonly #given: ReadonlySet<string>;
@@ -56,7 +56,7 @@ export class FlagValues {
     return typeof value === 'boolean' ? value : undefined;
   }
 
-  /** What was given for a flag that takes two words, in order. Throws UsageError when a second word is missing. */
+  /** The values of a flag that takes two words, in order. Throws UsageError when a second word is missing. */
   pairs(name: string): readonly (readonly [first: string, second: string])[] {
     return (this.text(name)?.split('\n') ?? []).map((given) => {
       const blank = given.indexOf(' ');
@@ -197,7 +197,7 @@ function rewriteWords(argv: readonly string[], byName: ReadonlyMap<string, Flag>
     }
     const value = match?.[3];
     if (flag.pair === true) {
-      // Two words become one value; a file that is missing is told by whoever reads the pair.
+      // Two words become one value; `FlagValues.pairs` refuses a pair without its second word.
       const words = [...(value === undefined ? [] : [value]), ...argv.slice(i + 1)].slice(0, 2);
       out.push(`--${flag.name}=${words.join(' ')}`);
       i += words.length - (value === undefined ? 0 : 1);

@@ -1,4 +1,4 @@
-/** What the flags of `convert` come to. Order and texts of validation are upstream's. */
+/** Turns the flags of `convert` into a request. Order and texts of the validation are upstream's. */
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { UsageError } from '../../errors.js';
@@ -37,12 +37,12 @@ export interface ConvertRequest {
   readonly transfer: ReturnType<typeof transferOptions>;
   readonly outputJson: string | undefined;
   readonly progress: ProgressMode;
-  /** To be told to the user before the work starts. */
+  /** Notes to print before the work starts. */
   readonly notes: readonly string[];
   readonly options: Partial<ConvertOptions>;
 }
 
-/** What validation asks of the file system. */
+/** The questions that the validation asks about files. */
 export interface FileChecks {
   /** The error's text, or undefined when the path can be had. */
   fileProblem(path: string): string | undefined;
@@ -81,7 +81,7 @@ export function convertRequest(
     indexMarks: flags.oneOf('index-marks', ['both', 'artifact-type', 'os-features', 'dual']),
     mergeIsolation: flags.oneOf('merge-isolation', ['empty-layer', 'none']),
     keepAttestations: flags.choice('keep-attestations'),
-    // As upstream has it: the deprecated flag switches `--oci` off.
+    // The deprecated flag switches `--oci` off, as it does upstream.
     oci: flags.isOn('oci') && !flags.isOn('docker-v2-format'),
     withReferrer: flags.isOn('with-referrer'),
     compressor,
@@ -113,7 +113,7 @@ export function convertRequest(
 
 /** Connections of one side that a layer in flight may hold: its transfer, and the same once more while that is tried again. */
 const CONNECTIONS_PER_LAYER = 2;
-/** For small requests, which must not wait for large ones that wait for them. */
+/** Connections for small requests, which must not wait for the large transfers that depend on them. */
 const SPARE_CONNECTIONS = 2;
 
 /** A download that feeds an upload must never wait for a connection that waits for it: fewer connections, fewer layers. */

@@ -1,4 +1,4 @@
-/** How to speak with registries: the same flags for every command that does. */
+/** The flags for speaking with registries, the same for every command that does. */
 import { UsageError } from '../../errors.js';
 import { RateLimit } from '../../io/rate.js';
 import type { Flag, FlagValues } from './flags.js';
@@ -6,7 +6,7 @@ import { parseRate } from '../text/units.js';
 
 export const REGISTRY = 'Registries:';
 
-/** Whom to believe, and whom to ask; the same for commands with one side and with two. */
+/** Authorities and mirrors: the same flags for commands with one registry and with two. */
 export const TRUST_FLAGS: readonly Flag[] = [
   {
     name: 'ca',
@@ -80,7 +80,7 @@ export function transferOptions(flags: FlagValues): {
   return { rate: rate === undefined ? undefined : new RateLimit(parseRate('limit-rate', rate)), connections };
 }
 
-/** What the flags say of how to speak with a registry. */
+/** The values of these flags for one registry. */
 export interface RegistryFlags {
   readonly insecure: boolean;
   readonly plainHttp: boolean;
@@ -89,7 +89,7 @@ export interface RegistryFlags {
   readonly hostsDir?: string | undefined;
 }
 
-/** What the flags say of one side, or of the only one. */
+/** Reads the flags for one side, or for the only registry of a command that has one. */
 export function registryFlags(flags: FlagValues, side?: 'source' | 'target'): RegistryFlags {
   const ca = flags.text('ca');
   return {

@@ -1,4 +1,4 @@
-/** HTML out of text that nobody trusts: what an image says is never markup. */
+/** Makes HTML of untrusted text: names and values of an image never become markup. */
 
 const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',

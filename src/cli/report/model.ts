@@ -1,4 +1,4 @@
-/** What all reports of a check have in common: counts, sentences, and findings gathered by what they say. */
+/** The parts that all reports of a check share: counts, sentences, and findings grouped by id. */
 import type { CheckResult } from '../../check/check.js';
 import type { ClientVerdict } from '../../check/clients.js';
 import { CATALOGUE } from '../../check/catalogue.js';
@@ -12,7 +12,7 @@ function countOf(findings: readonly Finding[], severity: Severity): number {
   return findings.filter((found) => found.severity === severity).length;
 }
 
-/** As in `2 errors, 1 warning`; notes are told only when there are some. */
+/** For example `2 errors, 1 warning`; notes are counted only when there are some. */
 export function countsText(findings: readonly Finding[]): string {
   const notes = countOf(findings, 'note');
   return [
@@ -22,7 +22,7 @@ export function countsText(findings: readonly Finding[]): string {
   ].join(', ');
 }
 
-/** What was not looked at; undefined when all was. */
+/** The parts that were not checked; undefined when everything was. */
 export function limitsText({ sample, source, bootstrapOnly }: CheckResult): string | undefined {
   const limits = [
     bootstrapOnly ? '--bootstrap-only: no chunk data was read' : undefined,
@@ -36,7 +36,7 @@ export function limitsText({ sample, source, bootstrapOnly }: CheckResult): stri
 export interface FindingGroup {
   readonly id: string;
   readonly severity: Severity;
-  /** What it means when this is found; undefined for an id that no table has. */
+  /** The meaning of the id; undefined when no table has it. */
   readonly meaning: string | undefined;
   readonly findings: readonly Finding[];
 }
@@ -64,7 +64,7 @@ function meaningOf(id: string): string | undefined {
   return own[id]?.meaning ?? (rule === undefined ? undefined : `broken rule: ${rule.holds}`);
 }
 
-/** As in `linux/amd64 layer 3 at 0x1480`, or `the reference`. */
+/** For example `linux/amd64 layer 3 at 0x1480`, or `the reference`. */
 export function placeText(found: Finding): string {
   const place = formatPlace(found.where);
   return place === '' ? 'the reference' : place;
@@ -76,7 +76,7 @@ const DETECTIONS = {
   none: 'no detection',
 } as const;
 
-/** As in `nydus-snapshotter, index detection`. */
+/** For example `nydus-snapshotter, index detection`. */
 export function clientName({ client, detection }: ClientVerdict): string {
   return detection === undefined ? client : `${client}, ${DETECTIONS[detection]}`;
 }

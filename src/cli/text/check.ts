@@ -1,4 +1,4 @@
-/** The outcome of a check as text: one line a finding where it is read by programs, blocks with colour on a terminal. */
+/** Prints the outcome of a check: one line a finding for programs, blocks with colour for a terminal. */
 import { Writable } from 'node:stream';
 import { Chalk, type ChalkInstance } from 'chalk';
 import type { CheckedPlatform, CheckResult } from '../../check/check.js';
@@ -17,10 +17,10 @@ import {
 import { table, wrapped } from './columns.js';
 import { formatBytes, plural } from './units.js';
 
-/** Findings of one kind and platform that are shown; the rest is counted. */
+/** At most so many findings of one kind and platform are shown; the rest is counted. */
 const SHOWN = 50;
 
-/** Ends with a line break. */
+/** The text ends with a line break. */
 export function checkText(result: CheckResult, { stdout, columns }: CliContext): string {
   const terminal = stdout instanceof Writable && 'isTTY' in stdout && stdout.isTTY === true;
   if (!terminal) return plainText(result);
@@ -91,7 +91,7 @@ function clientLines({ platform, clients }: PlatformClients): string[] {
   ];
 }
 
-/** On a terminal: what is wrong first, in blocks; then what was looked at; the verdict last, where the eye is. */
+/** For a terminal: first the findings in blocks, then the images that were checked, and last, next to the prompt, the verdict. */
 export function terminalText(result: CheckResult, chalk: ChalkInstance, columns: number): string {
   const paint = { error: chalk.red, warning: chalk.yellow, note: chalk.blue };
   const lines: string[] = [];

@@ -1,9 +1,9 @@
-/** What the events of an image add up to, and what they are in words. */
+/** Sums up the events of an image, and puts single events into words. */
 import { digestHex } from '../../oci/digest.js';
 import type { ConvertEvent, Stage } from '../../reporter.js';
 import { formatBytes, formatMs, plural } from './units.js';
 
-/** How far a layer is. */
+/** The progress of one layer. */
 export interface LayerState {
   readonly size: number;
   readonly name: string;
@@ -12,7 +12,7 @@ export interface LayerState {
   finished: boolean;
 }
 
-/** What an image's events add up to. */
+/** The progress of an image, summed up from its events. */
 export class ImageState {
   readonly platform: string;
   readonly layers: readonly LayerState[];
@@ -57,7 +57,7 @@ export class ImageState {
   }
 }
 
-/** One line for what is worth one; undefined for the rest. */
+/** One line for an event that deserves one; undefined for the others. */
 export function describeEvent(event: ConvertEvent, layerCount: number): string | undefined {
   switch (event.type) {
     case 'resolved':

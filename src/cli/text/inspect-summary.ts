@@ -1,4 +1,4 @@
-/** The summary of an image for people and for programs. */
+/** Prints the summary of an image, as text and as JSON. */
 import { digestHex, type Digest } from '../../oci/digest.js';
 import type { BootstrapSummary, ImageSummary, LayerSummary, ReferenceSummary } from '../../look/summary.js';
 import { table } from './columns.js';

@@ -1,4 +1,4 @@
-/** The live area of a terminal. Loaded where there is a terminal: elsewhere nobody needs its libraries. */
+/** The live area of a terminal. It is loaded only for a terminal, since nothing else needs its libraries. */
 import type { Writable } from 'node:stream';
 import { Chalk, chalkStderr, type ChalkInstance } from 'chalk';
 import ora, { type Ora } from 'ora';
@@ -7,7 +7,7 @@ import { describeEvent, ImageState, type LayerState } from './image-state.js';
 import type { Progress } from './progress.js';
 import { formatBytes, plural } from './units.js';
 
-/** ora redraws by itself; more text than that a second is work for nobody. */
+/** Milliseconds between two texts. ora redraws by itself, so more frequent texts would only cost time. */
 const REDRAW_MS = 80;
 /** Lines of the live area: layers in flight are few, but a terminal can be small. */
 const MAX_BARS = 12;
@@ -19,9 +19,9 @@ export function liveProgress(stream: Writable, context: CliContext): Progress {
   spinner.start();
   let image: ImageState | undefined;
   let drawn = 0;
-  /** When requests that failed are made again. */
+  /** The times at which failed requests are made again. */
   let waits: readonly number[] = [];
-  /** Says something that stays, above the live area. */
+  /** Prints a line that stays, above the live area. */
   const say = (line: string): void => {
     spinner.clear();
     stream.write(`${line}\n`);
@@ -43,7 +43,7 @@ export function liveProgress(stream: Writable, context: CliContext): Progress {
         if (event.type === 'retry') {
           say(colour.yellow(describeEvent(event, 0) ?? ''));
           waits = [...waits, performance.now() + event.delayMs];
-          // When the wait is over it is said no more, also when nothing else happens.
+          // The note goes when the wait is over, even if no other event comes.
           timers.add(setTimeout(redraw, event.delayMs + 1).unref());
         }
         if (event.type === 'step') spinner.text = event.message;

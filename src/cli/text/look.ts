@@ -14,7 +14,7 @@ export interface ShownEntry {
   readonly node: TreeNode;
 }
 
-/** How many names the inodes of a tree have; a directory counts itself and its subdirectories, as file systems do. */
+/** Counts the names of each inode of a tree. A directory counts itself and its subdirectories, as file systems do. */
 export class LinkCounts {
   readonly #names = new Map<Inode, RawPath[]>();
 
@@ -41,7 +41,7 @@ export class LinkCounts {
 
 export type NameColours = (name: string, inode: Inode) => string;
 
-/** As `ls` colours names; plain unless standard output is a terminal. */
+/** The colours of `ls`; none unless standard output is a terminal. */
 export function nameColours(context: CliContext): NameColours {
   const plain = context.stdoutIsTTY !== true || (context.env['NO_COLOR'] ?? '') !== '';
   if (plain) return (name) => name;
@@ -95,7 +95,7 @@ function sizeText({ inode, children }: TreeNode): string {
     case 'block':
       return `${inode.major},${inode.minor}`;
     case 'directory':
-      // How large a directory is, is a matter of how it is stored; how much is in it, is not.
+      // The size of a directory depends on how it is stored; the number of its entries does not.
       return `(${children?.size ?? 0})`;
     case 'fifo':
     case 'socket':
@@ -125,7 +125,7 @@ export function* inColumns(
   }
 }
 
-/** For programs. Names that are no UTF-8 come twice: as shown, and as bytes in base64. */
+/** An entry as JSON. A name that is no UTF-8 comes twice: as it is shown, and as bytes in base64. */
 export function entryJson(
   path: RawPath,
   node: TreeNode,

@@ -25,7 +25,7 @@ export async function openProgress(
   const effective = mode === 'auto' ? (terminal ? 'tty' : 'plain') : mode;
   switch (effective) {
     case 'none':
-      // What the user must know is no progress.
+      // Warnings are no progress, so they are printed all the same.
       return { reporter: warningsOnly(output), stop: () => undefined };
     case 'json':
       return { reporter: jsonLines(output), stop: () => undefined };
@@ -52,7 +52,7 @@ function warningsOnly(output: Output): Reporter {
   };
 }
 
-/** A sign of life for whoever reads the log of a long run. */
+/** After so many quiet milliseconds a line shows, in the log of a long run, that the work goes on. */
 const QUIET_MS = 10_000;
 
 export function plainLines(output: Output, now: () => number): Reporter {
@@ -73,7 +73,7 @@ export function plainLines(output: Output, now: () => number): Reporter {
   };
 }
 
-/** Often enough for a bar. */
+/** Milliseconds between two progress events of one layer and stage: enough for a bar. */
 const JSON_INTERVAL_MS = 200;
 
 export function jsonLines(output: Output, now: () => number = () => Date.now()): Reporter {

@@ -1,4 +1,4 @@
-/** What a conversion did, as the last table a person sees. */
+/** Prints the closing table of a conversion. */
 import type { ConvertResult, ImageReport } from '../../convert/convert.js';
 import { digestHex } from '../../oci/digest.js';
 import { table } from './columns.js';
