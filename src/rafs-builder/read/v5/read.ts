@@ -162,7 +162,25 @@ class TreeReader {
     const path = (parent === undefined ? '' : `${above}${raw.name}`) as RawPath; // components joined by '/'
     const chunks = this.#readChunks(raw);
     const linked = this.#byIno.get(raw.fields.ino);
-    const stored = { ...raw, path, chunks, inode: linked?.inode ?? toInode(raw, chunks) };
+    const stored: StoredV5Inode = {
+      number,
+      offset: raw.offset,
+      kind: raw.kind,
+      fields: raw.fields,
+      name: raw.name,
+      nameOffset: raw.nameOffset,
+      target: raw.target,
+      targetOffset: raw.targetOffset,
+      xattrs: raw.xattrs,
+      xattrsOffset: raw.xattrsOffset,
+      xattrsSize: raw.xattrsSize,
+      chunksOffset: raw.chunksOffset,
+      chunkCount: raw.chunkCount,
+      end: raw.end,
+      path,
+      inode: linked?.inode ?? toInode(raw, chunks),
+      chunks,
+    };
     this.inodes.set(number, stored);
     if (linked === undefined) this.#byIno.set(raw.fields.ino, stored);
     return stored;
@@ -186,29 +204,28 @@ class TreeReader {
   }
 }
 
-function toInode(raw: RawV5Inode, chunks: readonly ChunkRef[]): Inode {
-  const { fields, kind } = raw;
-  const common = {
-    mode: fields.mode & ~MODE_TYPE_MASK,
-    uid: fields.uid,
-    gid: fields.gid,
-    mtime: fields.mtime,
-    mtimeNsec: fields.mtimeNsec,
-    xattrs: raw.xattrs.map(({ name, value }) => ({ name, value })).sort((a, b) => compareRaw(a.name, b.name)),
-    layer: 0,
-  };
+/** Objects are written out here and above: spreading what they share costs more than the rest of reading. */
+function toInode({ fields, kind, target, xattrs: located }: RawV5Inode, chunks: readonly ChunkRef[]): Inode {
+  const { uid, gid, mtime, mtimeNsec, size } = fields;
+  const mode = fields.mode & ~MODE_TYPE_MASK;
+  const xattrs = located
+    .map(({ name, value }) => ({ name, value }))
+    .sort((a, b) => compareRaw(a.name, b.name));
+  const layer = 0;
   switch (kind) {
     case 'file':
-      return { ...common, kind, size: fields.size, chunks };
+      return { kind, mode, uid, gid, mtime, mtimeNsec, xattrs, layer, size, chunks };
     case 'directory':
-      return { ...common, kind, implied: false };
+      return { kind, mode, uid, gid, mtime, mtimeNsec, xattrs, layer, implied: false };
     case 'symlink':
-      return { ...common, kind, target: raw.target };
+      return { kind, mode, uid, gid, mtime, mtimeNsec, xattrs, layer, target };
     case 'char':
-    case 'block':
-      return { ...common, kind, ...decodeDevice(fields.rdev) };
+    case 'block': {
+      const { major, minor } = decodeDevice(fields.rdev);
+      return { kind, mode, uid, gid, mtime, mtimeNsec, xattrs, layer, major, minor };
+    }
     case 'fifo':
     case 'socket':
-      return { ...common, kind };
+      return { kind, mode, uid, gid, mtime, mtimeNsec, xattrs, layer };
   }
 }
