@@ -15,6 +15,7 @@ mod finding;
 mod kind;
 mod layer;
 mod overlay;
+mod paths;
 mod rules;
 mod same;
 mod source;

@@ -55,6 +55,46 @@ fn a_cut_is_found_at_every_length() {
     }
 }
 
+/// Directories in each other, and as many files in the last one; their records say nothing but kind, number and name.
+fn nested(depth: u32, files: u32) -> Vec<u8> {
+    let mut image = smallest();
+    let names = depth + files;
+    let table = image.len();
+    image.resize(table + (4 * names as usize).next_multiple_of(8), 0);
+    set(&mut image, super_block::INODE_TABLE_OFFSET, &u32::try_from(table).unwrap().to_le_bytes());
+    set(&mut image, super_block::INODE_TABLE_ENTRIES, &names.to_le_bytes());
+    for number in 1..=names {
+        let at = image.len();
+        let place = u32::try_from(at / v5::INODE_UNIT).unwrap();
+        set(&mut image, table + 4 * (number as usize - 1), &place.to_le_bytes());
+        image.resize(at + inode::SIZE + 256, 0);
+        let is_directory = number <= depth;
+        let children = if number < depth { 1 } else { files };
+        for (field, value) in [
+            (inode::INO, number),
+            (inode::PARENT, if is_directory { number - 1 } else { depth }),
+            (inode::MODE, if is_directory { 0o40755 } else { 0o100_644 }),
+            (inode::NLINK, 9),
+            (inode::CHILD_INDEX, if is_directory { number + 1 } else { 0 }),
+            (inode::CHILD_COUNT, if is_directory { children } else { 0 }),
+            (inode::NAME_SIZE, if number == 1 { 1 } else { 250 }),
+        ] {
+            set(&mut image, at + field, &value.to_le_bytes());
+        }
+        let name = if number == 1 { "/".to_owned() } else { format!("{number:0250}") };
+        set(&mut image, at + inode::SIZE, name.as_bytes());
+    }
+    image
+}
+
+#[test]
+fn deep_directories_do_not_make_paths_fill_memory() {
+    let findings = judge(&nested(2000, 2000));
+    assert!(findings.len() > 4000);
+    let paths: usize = findings.iter().filter_map(|finding| finding.path.as_ref()).map(Vec::len).sum();
+    assert!(paths < 80 << 20, "{paths} bytes of paths");
+}
+
 /// A field of the super block or of the root inode, or any other place behind the magic.
 fn place() -> impl Strategy<Value = usize> {
     prop_oneof![4_usize..0x50, SUPER_SIZE..SUPER_SIZE + 8 + inode::SIZE]

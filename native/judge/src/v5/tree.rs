@@ -9,6 +9,7 @@ use crate::kind::Kind;
 use crate::layout::rules::Sentence;
 use crate::layout::v5::{ROOT_INO, extended_blob, inode};
 use crate::layout::{MAX_DEPTH, chunk_info};
+use crate::paths::PathRoom;
 
 /// A bootstrap that can be followed.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub struct Image<'a> {
     /// By blob, the first record of each chunk in the order in which they were found.
     pub chunks: Vec<Vec<FirstRecord>>,
     first_records: HashMap<(u32, u32), usize>,
+    path_room: PathRoom,
 }
 
 /// A place in the tree; positions are those in `Image::inodes`.
@@ -66,6 +68,7 @@ impl<'a> Image<'a> {
             nodes: Vec::new(),
             links: vec![Links::default(); names + 1],
             first_records: HashMap::new(),
+            path_room: PathRoom::default(),
         };
         Reader { image, found: vec![false; names + 1], claimed: 0 }.read()
     }
@@ -84,15 +87,13 @@ impl<'a> Image<'a> {
 
     /// Names from below the root, with slashes between them; empty for the root.
     pub fn path(&self, position: u32) -> Vec<u8> {
-        let mut names = Vec::new();
         let mut at = position as usize;
-        while at > 0 {
-            let (Some(inode), Some(node)) = (self.inodes.get(at), self.nodes.get(at)) else { break };
-            names.push(inode.name);
-            at = node.parent as usize;
-        }
-        names.reverse();
-        names.join(&b'/')
+        self.path_room.join(std::iter::from_fn(|| {
+            let above = self.nodes.get(at).filter(|_| at > 0)?.parent;
+            let inode = self.inodes.get(at)?;
+            at = above as usize;
+            Some(inode.name)
+        }))
     }
 
     /// The names that have an inode number.

@@ -112,9 +112,9 @@ fn judge_small_fields(image: &Image<'_>, position: u32, inode: &Inode<'_>, findi
 /// Every name of a file tells all of it again. Readers take whichever name they come by.
 fn judge_link(image: &Image<'_>, first: u32, position: u32, inode: &Inode<'_>, findings: &mut Vec<Finding>) {
     let Some(told) = image.inodes.get(first as usize) else { return };
-    let path = image.path(first);
     if !has_same_content(image, told, inode) {
-        findings.push(at_field(image, position, field::INO, Sentence::V5LinkContent).name(&path));
+        findings
+            .push(at_field(image, position, field::INO, Sentence::V5LinkContent).name(&image.path(first)));
     }
     let (expected, found) = (attributes(told), attributes(inode));
     let different: Vec<_> = expected.iter().zip(&found).filter(|(one, other)| one != other).collect();
@@ -127,7 +127,7 @@ fn judge_link(image: &Image<'_>, first: u32, position: u32, inode: &Inode<'_>, f
     };
     findings.push(
         at_field(image, position, field::INO, Sentence::V5LinkAttributes)
-            .name(&path)
+            .name(&image.path(first))
             .arg(names.join(", "))
             .differs(
                 text(different.iter().map(|(one, _)| *one).collect()),
