@@ -15,6 +15,7 @@ use crate::layout::{
     BLOCK_SIZE, LAYOUT_CHUNKS, LAYOUT_INLINE, LAYOUT_PLAIN, MAX_DEPTH, SLOT_SIZE, SUPER_OFFSET,
     chunk_index_entry, chunk_info, dirent, inode_extended, super_block,
 };
+use crate::paths::PathRoom;
 
 /// Inodes by a number of their own, in the order in which names led to them; the root is 0.
 pub struct Tree {
@@ -26,6 +27,7 @@ pub struct Tree {
     pub used: Vec<bool>,
     /// Bytes that inodes and their bodies have claimed so far.
     claimed: usize,
+    path_room: PathRoom,
 }
 
 /// What reading found; fields are read again where they are wanted.
@@ -106,6 +108,7 @@ impl Tree {
             slots: vec![0; slots],
             used: vec![false; tables.records.count],
             claimed: 0,
+            path_room: PathRoom::default(),
         };
         let mut reading = Reading { bytes, tables, chunks, tree };
         reading.run()?;
@@ -150,15 +153,13 @@ impl Tree {
 
     /// The path of an entry of a directory.
     fn path_of_row(&self, bytes: &[u8], directory: u32, row: Row) -> Vec<u8> {
-        let mut names = vec![row.name(bytes)];
         let mut at = directory;
-        while at != ROOT {
-            let Some(inode) = self.inode(at) else { break };
-            names.extend(self.rows.get(index(inode.first_name)).map(|row| row.name(bytes)));
+        let above = std::iter::from_fn(|| {
+            let inode = self.inode(at).filter(|_| at != ROOT)?;
             at = inode.parent;
-        }
-        names.reverse();
-        names.join(&b'/')
+            self.rows.get(index(inode.first_name)).map(|row| row.name(bytes))
+        });
+        self.path_room.join(std::iter::once(row.name(bytes)).chain(above))
     }
 }
 

@@ -197,7 +197,7 @@ function checkRanges(buffer: Buffer, sb: v6.SuperBlock, extended: v6.ExtendedSup
   });
 }
 
-export function isChunkSize(size: number): boolean {
+function isChunkSize(size: number): boolean {
   return size >= v6.MIN_CHUNK_SIZE && size <= v6.MAX_CHUNK_SIZE && Number.isInteger(Math.log2(size));
 }
 
@@ -214,7 +214,7 @@ function readDevices(buffer: Buffer, count: number): v6.DeviceSlot[] {
   });
 }
 
-export function isBlobId(id: string): boolean {
+function isBlobId(id: string): boolean {
   return /^[\x21-\x7e]+$/.test(id);
 }
 
