@@ -125,9 +125,7 @@ async function convertLayers(
 ): Promise<{ readonly converted: readonly ConvertedLayer[]; readonly bootstrap: Uint8Array }> {
   const { layers } = image.manifest.value;
   const { source, target, options, uploads, scratch, stopwatch, copying } = run;
-  const { chunkSize, compressor, compressionLevel, dedup, threads, concurrency } = options;
-  const packing = { chunkSize, compressor, level: compressionLevel, dedup, threads };
-  using packer = openImagePacker({ ...packing, layers: jobs.length });
+  using packer = openImagePacker({ ...options, layers: jobs.length });
   const context: LayerContext = {
     source,
     target,
@@ -143,7 +141,7 @@ async function convertLayers(
   try {
     const converted = await mapOrdered(
       jobs,
-      concurrency,
+      options.concurrency,
       async (job, _, signal) => {
         // Opened before anything is waited for: the order of opening is the order of layers.
         const layerPacker = packer.openLayer(job.number, context.blobPath(job.number));

@@ -3,16 +3,17 @@ import { availableParallelism } from 'node:os';
 import { UsageError } from '../errors.js';
 import { DEFAULT_CONCURRENCY } from '../io/concurrency.js';
 import { allPlatforms, type PlatformSelection } from '../oci/platform.js';
-import { DEFAULT_CHUNK_SIZE, MAX_CHUNK_SIZE, MIN_CHUNK_SIZE } from '../rafs-builder/layout/v6.js';
 import type { Location } from '../registry/location.js';
 import type { ImageSource } from '../registry/stores/store.js';
+import { type FormatOptions, formatOptions } from './format.js';
+import { within } from './within.js';
 
 /** The mark of Nydus entries in a merged index. `dual`: two entries, without and with the feature. */
 export type IndexMarks = 'both' | 'artifact-type' | 'os-features' | 'dual';
 /** `empty-layer`: the OCI half gets chain IDs of its own; `none`: it stays byte-identical to the source. */
 export type MergeIsolation = 'empty-layer' | 'none';
 
-export interface ConvertOptions {
+export interface ConvertOptions extends FormatOptions {
   /** Which images of an index are converted; a source that is no index is never filtered. */
   readonly platforms: PlatformSelection;
   /** The result is an index that holds the OCI images and their Nydus counterparts. */
@@ -25,14 +26,6 @@ export interface ConvertOptions {
   readonly oci: boolean;
   /** Each Nydus manifest names its source manifest as `subject`. Implies `oci`: Docker's manifests have no such member. */
   readonly withReferrer: boolean;
-  readonly fsVersion: 6;
-  readonly compressor: 'zstd' | 'none';
-  /** zstd level, 1 … 22. */
-  readonly compressionLevel: number;
-  /** Bytes; power of two, 4 KiB … 16 MiB. */
-  readonly chunkSize: number;
-  /** `image`: chunks of lower layers are referred to; `layer`: every blob stands alone. */
-  readonly dedup: 'image' | 'layer';
   /** Layers in flight. */
   readonly concurrency: number;
   /** Compression threads. */
@@ -55,37 +48,19 @@ export function convertOptions(given: Partial<ConvertOptions> = {}): ConvertOpti
     keepAttestations: given.keepAttestations,
     oci: given.oci === true || given.withReferrer === true,
     withReferrer: given.withReferrer ?? false,
-    fsVersion: 6,
-    compressor: given.compressor ?? 'zstd',
-    compressionLevel: given.compressionLevel ?? 3,
-    chunkSize: given.chunkSize ?? DEFAULT_CHUNK_SIZE,
-    dedup: given.dedup ?? 'image',
+    ...formatOptions(given),
     concurrency: given.concurrency ?? DEFAULT_CONCURRENCY,
     threads: given.threads ?? availableParallelism(),
     workDir: given.workDir,
     sourceLocation: given.sourceLocation,
     openOriginal: given.openOriginal,
   };
-  const { chunkSize } = options;
-  const powerOfTwo = Number.isSafeInteger(chunkSize) && 2 ** Math.round(Math.log2(chunkSize)) === chunkSize;
-  if (!powerOfTwo || chunkSize < MIN_CHUNK_SIZE || chunkSize > MAX_CHUNK_SIZE) {
-    throw new UsageError(`chunk size ${chunkSize} is not a power of two from 4096 to 16777216`, {
-      remedy: { kind: 'chunk-size', usual: DEFAULT_CHUNK_SIZE },
-    });
-  }
-  within('compression level', options.compressionLevel, 1, 22);
   within('concurrency', options.concurrency, 1, 64);
   within('threads', options.threads, 1, 256);
   if (options.platforms.kind === 'list' && options.platforms.platforms.length === 0) {
     throw new UsageError('no platform is asked for', { remedy: { kind: 'choose-platform', available: [] } });
   }
   return Object.freeze(options);
-}
-
-function within(what: string, value: number, min: number, max: number): void {
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw new UsageError(`${what} ${value} is not a whole number from ${min} to ${max}`);
-  }
 }
 
 /** Attestations point at what is in the index; a choice of platforms drops what they point at. */

@@ -9,13 +9,7 @@ import type { Descriptor } from '../oci/descriptor.js';
 import { type Digest, sha256 } from '../oci/digest.js';
 import type { ImageTarget } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
-import type { ConvertOptions } from './options.js';
-
-/** The options that decide about a blob's bytes. */
-type BlobSettings = Pick<
-  ConvertOptions,
-  'fsVersion' | 'compressor' | 'compressionLevel' | 'chunkSize' | 'dedup'
->;
+import { formatLine, type FormatOptions } from './format.js';
 
 /** A registry keeps blobs without a type, and no manifest refers to this one. */
 const MEDIA_TYPE = 'application/octet-stream';
@@ -26,12 +20,11 @@ export class UploadNote {
   readonly #content: ReplayableContent;
   #exists: Promise<boolean> | undefined;
 
-  constructor(target: ImageTarget, layer: Digest, settings: BlobSettings) {
-    const { fsVersion, compressor, compressionLevel, chunkSize, dedup } = settings;
+  constructor(target: ImageTarget, layer: Digest, options: FormatOptions) {
     // Notes of earlier versions count as well, so this text stays as it is.
     const bytes = Buffer.from(
       `nydusify: here is or was a blob made of layer ${layer}, ` +
-        `or was about to be (v${fsVersion} ${compressor} ${compressionLevel} ${chunkSize} ${dedup})\n`,
+        `or was about to be (${formatLine(options)})\n`,
     );
     this.#target = target;
     this.#descriptor = { mediaType: MEDIA_TYPE, digest: sha256(bytes), size: bytes.length };

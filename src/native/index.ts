@@ -4,43 +4,33 @@
  * Everything that waits settles from threads of the addon. Errors are FormatError, UnsupportedError, LocalIoError (spool,
  * addon not built), InternalError (a panic, a call out of order) and, after `abort`, InterruptedError.
  */
-import {
-  addon,
-  asBuffer,
-  unwrap,
-  type NativeBlobVerifier,
-  type NativeImagePacker,
-  type NativeLayerPacker,
-  type NativePackedLayer,
-} from './addon.js';
-import { decodeEntries, PackedChunkTable, type ScannedTables } from './tables.js';
-import { InternalError } from '../errors.js';
+import { addon, asBuffer } from './addon.js';
+import type {
+  FormatOptions,
+  LayerWarning,
+  NativeBlobVerifier,
+  NativeGrowth,
+  NativeLayerPacker,
+  NativeLayerScanner,
+  NativeLayerSummary,
+  ScannedTables,
+  ScannerOptions,
+} from './addon-types.js';
+import { unwrap } from './outcome.js';
+import { decodeEntries, PackedChunkTable } from './tables.js';
 import type { DiffId, Digest } from '../oci/digest.js';
 import type { ChunkTable, CompressorName, LayerEntry } from '../rafs-builder/model/tree.js';
 import type { PackStats, StageTimes } from '../reporter.js';
 
 export { isTreeOfLayers, judgeBootstrap, openBootstrap } from './judge.js';
-export { type ScannedTables } from './tables.js';
+export type { LayerWarning, ScannedTables } from './addon-types.js';
 export { PackedChunkTable } from './tables.js';
 
-export interface ImagePackerOptions {
-  /** Bytes; power of two, 4 KiB … 16 MiB. */
-  readonly chunkSize: number;
-  readonly compressor: 'zstd' | 'none';
-  /** zstd level; 3 is the reference's. */
-  readonly level: number;
-  /** `image`: chunks of lower layers are referred to; `layer`: every layer stands alone, as the reference has it. */
-  readonly dedup: 'image' | 'layer';
+export interface ImagePackerOptions extends FormatOptions {
   /** Compression threads; the output does not depend on it. */
   readonly threads: number;
-  /** Layers that will be opened, where that is known: behind the last one the dictionary of chunks goes. */
+  /** Layers that will be opened, where that is known: the dictionary of chunks is freed behind the last one. */
   readonly layers?: number | undefined;
-}
-
-/** As of `ImagePackerOptions`. */
-export interface ImageScannerOptions extends Pick<ImagePackerOptions, 'chunkSize' | 'dedup' | 'threads'> {
-  /** True: new chunks are stored, as they are, at the layers' paths. */
-  readonly keep?: boolean | undefined;
 }
 
 /** The packing of one image: one dictionary of chunks, one pool of compression threads. */
@@ -60,9 +50,9 @@ export interface ImagePacker extends Disposable {
   stages(): readonly StageTimes[];
 }
 
-/** The reading of one image, for those who look at what its layers hold. */
+/** The scan of one image, which says what its layers hold. */
 export interface ImageScanner extends Disposable {
-  /** As of `ImagePacker`; a path only where chunks are kept. */
+  /** As for `ImagePacker`. A path is needed only where chunks are kept. */
   openLayer(layer: number, blobPath?: string): LayerScanner;
 }
 
@@ -79,7 +69,7 @@ export interface LayerPacker extends LayerFeed {
    * Settles when more than `size` bytes of the blob are in its file, or all of them; rejects when the layer fails or is aborted.
    * Any number of calls may wait at the same time; none of them occupies a thread.
    */
-  grown(size: number): Promise<{ readonly size: number; readonly complete: boolean }>;
+  grown(size: number): Promise<NativeGrowth>;
   /** The layer has ended. Settles when all of its data is in the blob file. */
   finish(): Promise<PackedLayer>;
   /**
@@ -95,11 +85,6 @@ export interface LayerScanner extends LayerFeed {
   finish(): Promise<ScannedLayer>;
 }
 
-export interface PackWarning {
-  readonly code: string;
-  readonly message: string;
-}
-
 export interface PackedLayer {
   /** Of the compressed bytes as written: to be compared with the descriptor. */
   readonly source: { readonly digest: Digest; readonly size: number };
@@ -108,7 +93,7 @@ export interface PackedLayer {
   readonly dataSize: number;
   /** Of the uncompressed address space; every chunk starts at a multiple of 4096. */
   readonly uncompressedSize: number;
-  readonly warnings: readonly PackWarning[];
+  readonly warnings: readonly LayerWarning[];
   /** `blobBytes` is the data alone until the blob is sealed. */
   readonly stats: PackStats;
 }
@@ -160,9 +145,7 @@ export interface BlobVerifier {
 
 /** Starts the compression threads of one image. */
 export function openImagePacker(options: ImagePackerOptions): ImagePacker {
-  const packer: NativeImagePacker = unwrap(
-    addon().openImagePacker({ ...options, tables: false, scan: false }),
-  );
+  const packer = unwrap(addon().openImagePacker(options, options.threads, options.layers));
   return {
     openLayer: (layer, blobPath) => new NativePacker(unwrap(packer.openLayer(layer, blobPath))),
     bootstrap: async (places) => unwrap(await packer.bootstrap(places)),
@@ -173,15 +156,13 @@ export function openImagePacker(options: ImagePackerOptions): ImagePacker {
   };
 }
 
-/** For those who look at layers as they are. */
-export function openImageScanner(options: ImageScannerOptions): ImageScanner {
-  const { chunkSize, dedup, threads, keep = false } = options;
-  const how = { compressor: 'none', level: 0, tables: true, scan: !keep };
-  const packer = unwrap(addon().openImagePacker({ chunkSize, dedup, threads, ...how }));
+/** Starts the scan of one image, whose layers are read and not converted. */
+export function openImageScanner(options: ScannerOptions): ImageScanner {
+  const scanner = unwrap(addon().openImageScanner(options));
   return {
-    openLayer: (layer, blobPath = '') => new NativeScanner(unwrap(packer.openLayer(layer, blobPath)), layer),
+    openLayer: (layer, blobPath = '') => new NativeScanner(unwrap(scanner.openLayer(layer, blobPath)), layer),
     [Symbol.dispose]: () => {
-      packer.dispose();
+      scanner.dispose();
     },
   };
 }
@@ -195,7 +176,7 @@ export function openBlobVerifier(options: BlobVerifierOptions): BlobVerifier {
   );
 }
 
-/** One zstd frame as chunks are stored; undefined when it would not be smaller than `bytes`. */
+/** Compresses as chunks are, with the default codec; undefined when that would not be smaller than `bytes`. */
 export async function compress(bytes: Uint8Array, level: number): Promise<Buffer | undefined> {
   return unwrap(await addon().compress(asBuffer(bytes), level)) ?? undefined;
 }
@@ -206,8 +187,12 @@ export async function gzip(parts: readonly Uint8Array[]): Promise<Buffer> {
 }
 
 /** Throws FormatError unless `bytes` decode to exactly `size` bytes. `size` is allocated: check it before. */
-export async function decompress(bytes: Uint8Array, encoding: CompressorName, size: number): Promise<Buffer> {
-  return unwrap(await addon().decompress(asBuffer(bytes), encoding, size));
+export async function decompress(
+  bytes: Uint8Array,
+  compressor: CompressorName,
+  size: number,
+): Promise<Buffer> {
+  return unwrap(await addon().decompress(asBuffer(bytes), compressor, size));
 }
 
 /** The calling thread computes it: `bytes` should be no more than a chunk. */
@@ -223,15 +208,20 @@ export function returnFreedMemory(): void {
   addon().returnFreedMemory();
 }
 
-/** Of the addon and of the codecs whose version decides about bytes: for `--version` and bug reports. */
-export function versions(): { readonly addon: string; readonly zstd: string } {
-  return addon().versions();
+/** Versions of the addon and of the codecs that decide about bytes, for `--version` and bug reports. */
+export function versions(): {
+  readonly addon: string;
+  readonly codecs: Readonly<Record<string, string>>;
+} {
+  const { codecs } = addon().formats();
+  const known = codecs.flatMap(({ name, version }) => (version === undefined ? [] : [[name, version]]));
+  return { addon: addon().version(), codecs: Object.fromEntries(known) as Record<string, string> }; // pairs of strings
 }
 
-class NativeFeed {
-  protected readonly native: NativeLayerPacker;
+class NativeFeed<T extends NativeLayerPacker | NativeLayerScanner> {
+  protected readonly native: T;
 
-  constructor(native: NativeLayerPacker) {
+  constructor(native: T) {
     this.native = native;
   }
 
@@ -244,8 +234,8 @@ class NativeFeed {
   }
 }
 
-class NativePacker extends NativeFeed implements LayerPacker {
-  async grown(size: number): ReturnType<LayerPacker['grown']> {
+class NativePacker extends NativeFeed<NativeLayerPacker> implements LayerPacker {
+  async grown(size: number): Promise<NativeGrowth> {
     return unwrap(await this.native.grown(size));
   }
 
@@ -259,45 +249,42 @@ class NativePacker extends NativeFeed implements LayerPacker {
   }
 }
 
-class NativeScanner extends NativeFeed implements LayerScanner {
+class NativeScanner extends NativeFeed<NativeLayerScanner> implements LayerScanner {
   readonly #layer: number;
 
-  constructor(native: NativeLayerPacker, layer: number) {
+  constructor(native: NativeLayerScanner, layer: number) {
     super(native);
     this.#layer = layer;
   }
 
   async finish(): Promise<ScannedLayer> {
-    const packed = unwrap(await this.native.finish());
-    const { tables, entryCount } = packed;
-    if (tables === undefined)
-      throw new InternalError('the addon has read a layer and does not tell what is in it');
+    const { summary, tables } = unwrap(await this.native.finish());
     return {
-      ...packedLayer(packed),
+      ...packedLayer(summary),
       tables,
-      entries: () => decodeEntries(tables, entryCount, this.#layer),
+      entries: () => decodeEntries(tables, summary.entryCount, this.#layer),
       chunks: new PackedChunkTable(tables.chunks),
     };
   }
 }
 
-function packedLayer(packed: NativePackedLayer): PackedLayer {
-  const { sourceDigest, sourceSize, dataSize } = packed;
+function packedLayer(summary: NativeLayerSummary): PackedLayer {
+  const { sourceDigest, sourceSize, dataSize } = summary;
   return {
     // The addon writes sha256 digests in their canonical form.
     source: { digest: sourceDigest as Digest, size: sourceSize },
-    diffId: packed.diffId as DiffId,
+    diffId: summary.diffId as DiffId,
     dataSize,
-    uncompressedSize: packed.uncompressedSize,
-    warnings: packed.warnings,
+    uncompressedSize: summary.uncompressedSize,
+    warnings: summary.warnings,
     stats: {
       sourceBytes: sourceSize,
-      tarBytes: packed.tarSize,
+      tarBytes: summary.tarSize,
       blobBytes: dataSize,
-      entries: packed.entryCount,
-      chunks: packed.chunkCount,
-      newChunks: packed.newChunkCount,
-      duplicateBytes: packed.duplicateBytes,
+      entries: summary.entryCount,
+      chunks: summary.chunkCount,
+      newChunks: summary.newChunkCount,
+      duplicateBytes: summary.duplicateBytes,
     },
   };
 }

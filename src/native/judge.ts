@@ -4,8 +4,9 @@ import type { RawPath } from '../oci/raw-name.js';
 import { AUDIT_RULES, type AuditFinding, type Sentences } from '../rafs-builder/rules/rules.js';
 import { SENTENCES, sentenceText } from '../rafs-builder/rules/sentences.js';
 import { type RafsImage, readBootstrap } from '../rafs-builder/versions.js';
-import { addon, asBuffer, type NativeFinding, unwrap } from './addon.js';
-import type { ScannedTables } from './tables.js';
+import { addon, asBuffer } from './addon.js';
+import type { NativeFinding, ScannedTables } from './addon-types.js';
+import { unwrap } from './outcome.js';
 
 const BY_NUMBER = Object.values<Sentences[string]>(SENTENCES);
 

@@ -27,6 +27,7 @@ import {
   StridedDigests,
   type Xattr,
 } from '../rafs-builder/model/tree.js';
+import type { ScannedTables } from './addon-types.js';
 
 // Offsets are constants of the module: a layer has a hundred thousand entries and chunks, and each is read field by field.
 const {
@@ -70,13 +71,6 @@ const NO_CHUNKS: readonly ChunkRef[] = [];
 
 /** Between two of these many entries, others get their turn: a large layer has a hundred thousand. */
 const ENTRIES_AT_ONCE = 4096;
-
-/** What a layer holds, packed. */
-export interface ScannedTables {
-  readonly entries: Buffer;
-  readonly references: Buffer;
-  readonly chunks: Buffer;
-}
 
 /** Entries of source layer `layer`, in tar order. */
 export async function decodeEntries(

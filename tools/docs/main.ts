@@ -1,7 +1,7 @@
 /**
- * Writes docs/format.md, docs/checks.md, docs/clients.md, docs/traps.md, a section of docs/ARCHITECTURE.md and native/layout from the tables that the code
- * runs on. `--check` writes nothing, and fails when a file differs from what would be written, or when a test that a page names
- * does not exist. Run it from the root of the project.
+ * Writes docs/format.md, docs/checks.md, docs/clients.md, docs/traps.md, a section of docs/ARCHITECTURE.md, native/layout, and the types
+ * and tables of the addon in src/native, from the tables that the code runs on. `--check` writes nothing, and fails when a file differs
+ * from what would be written, or when a test that a page names does not exist. Run it from the root of the project.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { AUDIT_RULES } from '../../src/rafs-builder/rules/rules.js';
@@ -10,6 +10,7 @@ import type { AnyStruct, FlagInfo } from '../../src/rafs-builder/layout/struct.j
 import * as v5 from '../../src/rafs-builder/layout/v5.js';
 import * as v6 from '../../src/rafs-builder/layout/v6.js';
 import { DEVIATIONS } from './deviations.js';
+import { addonTypes, formatTables } from './addon.js';
 import { layeringSection } from './architecture.js';
 import { checksPage } from './checks.js';
 import { clientsPage } from './clients.js';
@@ -27,6 +28,8 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/traps.md': trapsPage,
   'docs/ARCHITECTURE.md': () =>
     withSection(readFileSync('docs/ARCHITECTURE.md', 'utf8'), 'layering', layeringSection()),
+  'src/native/formats.ts': formatTables,
+  'src/native/addon-types.ts': addonTypes,
   ...Object.fromEntries(
     Object.entries(LAYOUT_FILES).map(([name, page]) => [`native/layout/src/${name}`, page]),
   ),

@@ -1,4 +1,4 @@
-//! One layer's decisions: is this chunk new, and which place do the files that hold it refer to.
+//! One layer's decisions: whether a chunk is new, and which place the files that hold it refer to.
 
 use std::sync::Arc;
 
@@ -8,18 +8,18 @@ use crate::digest::Fingerprint;
 use crate::error::{Error, Result};
 use crate::table::MAX_CHUNKS;
 
-/// The right to decide; a layer that stands alone has it always.
+/// The right to decide. A layer whose dictionary is its own has it always.
 pub struct Ticket {
     line: Option<(Arc<Turns>, u64)>,
 }
 
 impl Ticket {
-    /// Stands in line behind everyone who did so before.
+    /// Stands in line behind the layers that took theirs before.
     pub fn take(turns: &Arc<Turns>) -> Self {
         Self { line: Some((Arc::clone(turns), turns.take_ticket())) }
     }
 
-    /// For a layer whose dictionary is its own.
+    /// A ticket that is always due.
     pub const fn always() -> Self {
         Self { line: None }
     }
@@ -29,7 +29,7 @@ impl Ticket {
         self.line.as_ref().is_none_or(|(turns, number)| turns.is_turn_of(*number))
     }
 
-    /// Waits until it does; `Aborted` when the ticket is given back meanwhile.
+    /// Waits until this layer decides; `Aborted` when the ticket is given back meanwhile.
     pub fn wait(&self) -> Result<()> {
         self.line.as_ref().map_or(Ok(()), |(turns, number)| turns.wait_for(*number))
     }
@@ -42,7 +42,7 @@ impl Ticket {
     }
 }
 
-/// Counts for a person.
+/// Counts for summaries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Chunks that files refer to.
@@ -61,13 +61,13 @@ pub struct Decider {
 }
 
 impl Decider {
-    /// For the layer that references call `layer`.
+    /// The decisions of the layer that references call `layer`.
     pub fn new(dictionary: Arc<Dictionary>, layer: u32) -> Self {
         Self { dictionary, layer, counts: Counts::default() }
     }
 
     /// Notes the next chunk of the layer in `contents`; true when it is new and must be stored.
-    pub fn decide(&mut self, chunk: &Fingerprint, contents: &mut Contents) -> Result<bool> {
+    pub fn decide(&mut self, chunk: &Fingerprint, contents: &mut impl Contents) -> Result<bool> {
         let place = Place { layer: self.layer, index: self.counts.new_chunks };
         let known = self.dictionary.find_or_insert(chunk, place)?;
         contents.push_reference(known.unwrap_or(place));

@@ -8,10 +8,12 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
 
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
 use crate::digest::{Digest, Fingerprint};
 use crate::error::{Error, Result};
 use crate::meter::{Wait, waiting};
-use crate::slots::Slots;
 use crate::sync::{lock, wait};
 
 /// Where a chunk is stored.
@@ -23,17 +25,17 @@ pub struct Place {
     pub index: u32,
 }
 
-/// First place of every chunk seen; the same digest with another length is another chunk.
+/// The first place of every chunk seen. Equal digests with different lengths are different chunks.
 #[derive(Default)]
 pub struct Dictionary {
     known: Mutex<Known>,
 }
 
-/// Chunks in the order in which they came, and a table to find them: half of what a map of them takes.
+/// Chunks in the order in which they came, and a table of their numbers. A map from chunks would take twice the memory.
 #[derive(Default)]
 struct Known {
     chunks: Vec<(Digest, u32, Place)>,
-    index: Slots,
+    index: HashTable<u32>,
     hasher: RandomState,
 }
 
@@ -42,24 +44,22 @@ impl Dictionary {
     pub fn find_or_insert(&self, chunk: &Fingerprint, place: Place) -> Result<Option<Place>> {
         let Known { chunks, index, hasher } = &mut *lock(&self.known);
         let hash = hasher.hash_one((chunk.digest, chunk.len));
-        let mut found = None;
-        let here = |number: u32| chunks.get(number as usize);
-        index.find(hash, |number| {
-            found = here(number)
-                .filter(|(digest, len, _)| *digest == chunk.digest && *len == chunk.len)
-                .map(|(.., place)| *place);
-            found.is_some()
-        });
-        if found.is_some() {
-            return Ok(found);
+        let here = |number: &u32| chunks.get(*number as usize);
+        let is_same = |number: &u32| {
+            here(number).is_some_and(|(digest, len, _)| *digest == chunk.digest && *len == chunk.len)
+        };
+        let hash_of =
+            |number: &u32| here(number).map_or(0, |(digest, len, _)| hasher.hash_one((digest, len)));
+        match index.entry(hash, is_same, hash_of) {
+            Entry::Occupied(known) => Ok(here(known.get()).map(|(.., place)| *place)),
+            Entry::Vacant(free) => {
+                let number = u32::try_from(chunks.len())
+                    .map_err(|_| Error::unsupported("image has more than 2^32 different chunks"))?;
+                free.insert(number);
+                chunks.push((chunk.digest, chunk.len, place));
+                Ok(None)
+            }
         }
-        let number = u32::try_from(chunks.len()).ok().filter(|&number| number < Slots::LIMIT);
-        let number = number.ok_or_else(|| Error::unsupported("image has more than 2^32 different chunks"))?;
-        index.insert(hash, number, |other| {
-            here(other).map_or(0, |(digest, len, _)| hasher.hash_one((digest, len)))
-        });
-        chunks.push((chunk.digest, chunk.len, place));
-        Ok(None)
     }
 }
 

@@ -1,4 +1,4 @@
-//! How a pipeline ends: with a value or with its first error, told exactly once to whoever asked.
+//! How a pipeline ends: with a value or with its first error, which the caller that asks for it gets exactly once.
 
 use std::sync::Mutex;
 

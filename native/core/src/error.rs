@@ -39,6 +39,9 @@ pub enum Error {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The caller asks for something that does not exist.
+    #[error("{0}")]
+    InvalidArgument(String),
     /// Our bug: a broken invariant or a panic.
     #[error("{0}")]
     Internal(String),
@@ -85,6 +88,11 @@ impl Error {
         }
     }
 
+    /// A name or number that means nothing.
+    pub fn invalid_argument(message: impl Into<String>) -> Self {
+        Self::InvalidArgument(message.into())
+    }
+
     /// A broken invariant.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::Internal(message.into())
@@ -103,7 +111,7 @@ impl Error {
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Format { hint, .. } | Self::Unsupported { hint, .. } => *hint,
-            Self::Io { .. } | Self::Internal(_) | Self::Aborted => None,
+            Self::Io { .. } | Self::InvalidArgument(_) | Self::Internal(_) | Self::Aborted => None,
         }
     }
 
@@ -113,6 +121,7 @@ impl Error {
             Self::Format { .. } => "FORMAT",
             Self::Unsupported { .. } => "UNSUPPORTED",
             Self::Io { .. } => "IO",
+            Self::InvalidArgument(_) => "INVALID_ARGUMENT",
             Self::Internal(_) => "INTERNAL",
             Self::Aborted => "ABORTED",
         }
@@ -123,7 +132,7 @@ impl Error {
         match self {
             Self::Format { path, .. } | Self::Unsupported { path, .. } => path.as_deref(),
             Self::Io { path, .. } => path.as_deref().map(|path| path.as_os_str().as_encoded_bytes()),
-            Self::Internal(_) | Self::Aborted => None,
+            Self::InvalidArgument(_) | Self::Internal(_) | Self::Aborted => None,
         }
     }
 
@@ -131,11 +140,11 @@ impl Error {
     pub const fn offset(&self) -> Option<u64> {
         match self {
             Self::Format { offset, .. } | Self::Unsupported { offset, .. } => *offset,
-            Self::Io { .. } | Self::Internal(_) | Self::Aborted => None,
+            Self::Io { .. } | Self::InvalidArgument(_) | Self::Internal(_) | Self::Aborted => None,
         }
     }
 
-    /// The same error once more, for a second waiter: sources that cannot be cloned keep their kind and text.
+    /// A copy for a second waiter. A source that cannot be cloned keeps its kind and text.
     #[must_use]
     pub fn duplicate(&self) -> Self {
         match self {
@@ -153,6 +162,7 @@ impl Error {
                 path: path.clone(),
                 source: std::io::Error::new(source.kind(), source.to_string()),
             },
+            Self::InvalidArgument(message) => Self::InvalidArgument(message.clone()),
             Self::Internal(message) => Self::Internal(message.clone()),
             Self::Aborted => Self::Aborted,
         }
@@ -172,6 +182,7 @@ mod tests {
         assert!(io.to_string().starts_with("cannot write /spool/x: "));
         assert_eq!(io.duplicate().to_string(), io.to_string());
         assert_eq!(Error::unsupported("x").code(), "UNSUPPORTED");
+        assert_eq!(Error::invalid_argument("x").code(), "INVALID_ARGUMENT");
         assert_eq!(Error::internal("x").code(), "INTERNAL");
         assert_eq!(Error::Aborted.code(), "ABORTED");
     }

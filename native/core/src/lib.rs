@@ -1,38 +1,35 @@
-//! The data plane of nydusify-ts: compressed layers go in, RAFS blobs and the bootstrap of the image come out; or, for those
-//! who only look, tables of entries and chunks. Nothing here knows of Node.
+//! The data plane of nydusify-ts: compressed layers go in; a conversion gives RAFS blobs and the bootstrap of the image, a scan
+//! tables of entries and chunks. Nothing here knows of Node.
 //!
-//! From the outside in: `pipeline` (threads and their ends), `inflate`, `archive` (tar), `chunk`, `decide` and `dict` (what
-//! is new), `unit` and `compress`, `blob`, `rafs` (trees and bootstraps), `table` (what crosses the border for those who look).
-//! `verify` goes the other way.
+//! From the outside in: `pipeline` (threads and their ends), `inflate`, `archive` (tar), `chunk`, `decide` and `dict` (which chunks
+//! are new), `codec`, `blob` (data and sections), `rafs` (trees and bootstraps), `table` (what crosses the border from a scan). `verify`
+//! goes the other way. `format` is what a caller asks for.
 
 #![forbid(unsafe_code)]
 
 pub mod archive;
 mod blob;
+mod bytes;
 mod chunk;
-pub mod compress;
+pub mod codec;
 mod decide;
 mod dict;
 pub mod digest;
 mod ending;
 pub mod error;
-mod growth;
-pub mod gzip;
+pub mod format;
 pub mod inflate;
-mod lz4;
 pub mod meter;
 pub mod pipeline;
 pub mod pool;
 mod queue;
 mod rafs;
-mod slots;
 mod sync;
 pub mod table;
-mod unit;
 pub mod verify;
 
+pub use blob::Grown;
 pub use chunk::Warning;
 pub use ending::Reply;
 pub use error::{Error, Result};
-pub use growth::Grown;
 pub use queue::Input;

@@ -7,38 +7,13 @@ use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::compress::{Compressor, Decompressor};
+use crate::codec::Contexts;
 use crate::error::{Error, Result};
 use crate::meter::{Meter, Wait, waiting};
 use crate::sync::lock;
 
-/// Work for whichever worker is free. A job reports its own failures, panics too; one that does not is lost.
-pub type Job = Box<dyn FnOnce(&mut Worker) + Send>;
-
-/// What a worker thread owns.
-#[derive(Default)]
-pub struct Worker {
-    compressor: Option<Compressor>,
-    decompressor: Option<Decompressor>,
-}
-
-impl Worker {
-    /// This thread's compression context.
-    pub fn compressor(&mut self) -> Result<&mut Compressor> {
-        match &mut self.compressor {
-            Some(compressor) => Ok(compressor),
-            none => Ok(none.insert(Compressor::new()?)),
-        }
-    }
-
-    /// This thread's decompression context.
-    pub fn decompressor(&mut self) -> Result<&mut Decompressor> {
-        match &mut self.decompressor {
-            Some(decompressor) => Ok(decompressor),
-            none => Ok(none.insert(Decompressor::new()?)),
-        }
-    }
-}
+/// Work for the next worker that is free, which lends its codec contexts. A job reports its own failures and panics.
+pub type Job = Box<dyn FnOnce(&mut Contexts) + Send>;
 
 /// Threads that take jobs first come, first served. They end when the pool is dropped and no job is left.
 pub struct Pool {
@@ -51,7 +26,7 @@ impl Pool {
         Self::start(threads, meter, || {})
     }
 
-    /// The same, with threads that give way.
+    /// Starts workers that give way to other threads of the process.
     pub fn giving_way(threads: usize, meter: &Arc<Meter>) -> Result<Self> {
         Self::start(threads, meter, give_way)
     }
@@ -76,11 +51,11 @@ impl Pool {
 }
 
 fn work(queue: &Receiver<Job>) {
-    let mut worker = Worker::default();
+    let mut contexts = Contexts::default();
     while let Ok(job) = queue.try_recv().or_else(|_| waiting(Wait::Starved, || queue.recv())) {
-        if catch_unwind(AssertUnwindSafe(|| job(&mut worker))).is_err() {
-            // A context that was left in the middle of something is not used again.
-            worker = Worker::default();
+        if catch_unwind(AssertUnwindSafe(|| job(&mut contexts))).is_err() {
+            // A context that a panic left in the middle of something is not used again.
+            contexts = Contexts::default();
         }
     }
 }
@@ -95,13 +70,13 @@ pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
     })
 }
 
-/// How much later than others a thread has its turn that gives way, as `nice` counts: a third of the share.
+/// Niceness of a thread that gives way: it gets a third of the share of others.
 #[cfg(target_os = "linux")]
 const NICER: i32 = 5;
 
-/// From now on this thread has its turn after others of the process, where priorities are of threads.
+/// Lets other threads of the process go first from now on, where the system has a priority for each thread.
 pub fn give_way() {
-    // Nothing depends on it.
+    // Only speed depends on it.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::nice(NICER);
 }
@@ -112,11 +87,11 @@ pub fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 thread_local! {
-    /// Where this thread panicked last, for the error that tells of it.
+    /// Where this thread panicked last, for the error that the panic becomes.
     static PANICKED_AT: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Makes panics silent and notes where they were, for a process in which all threads of this crate are guarded.
+/// Makes panics silent and notes where they happened. Every thread of this crate turns them into errors.
 pub fn note_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
@@ -124,7 +99,7 @@ pub fn note_panics() {
     }));
 }
 
-/// What a caught panic is told as.
+/// The error that a caught panic becomes.
 pub fn panic_error(panic: &(dyn Any + Send)) -> Error {
     let text = panic
         .downcast_ref::<&str>()
@@ -148,7 +123,7 @@ impl Buffers {
         Self { capacity, keep, free: Mutex::new(Vec::new()) }
     }
 
-    /// A buffer, used or new; its length and content are whatever its last user left.
+    /// A buffer, used or new. Its length and content are those that its last use left.
     pub fn take(&self) -> Vec<u8> {
         lock(&self.free).pop().unwrap_or_else(|| Vec::with_capacity(self.capacity))
     }
@@ -172,6 +147,7 @@ impl Buffers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::Compression;
     use std::sync::mpsc;
 
     #[test]
@@ -179,7 +155,9 @@ mod tests {
         let pool = Pool::new(1, &Arc::default()).unwrap();
         let (tell, told) = mpsc::channel();
         pool.run(Box::new(|_| panic!("on purpose"))).unwrap();
-        pool.run(Box::new(move |worker| tell.send(worker.compressor().is_ok()).unwrap())).unwrap();
+        let compressed = |contexts: &mut Contexts| contexts.compressed(Compression::default(), &[7; 100]);
+        pool.run(Box::new(move |contexts| tell.send(compressed(contexts).unwrap().is_some()).unwrap()))
+            .unwrap();
         assert_eq!(told.recv(), Ok(true));
     }
 

@@ -1,4 +1,4 @@
-//! What packing promises: the same bytes for the same input, duplicates by the rules, and everything to be read back.
+//! What packing promises: the same bytes for the same input, duplicates by the rules, and every chunk can be read back.
 
 // Helpers of tests fail as tests do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -8,9 +8,9 @@ use std::path::Path;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use nydus_core::compress::{Codec, Compression, Decompressor};
+use nydus_core::codec::{Compression, Contexts, DEFAULT};
 use nydus_core::digest::{Fingerprint, hex, sha256};
-use nydus_core::pipeline::{Dedup, ImagePacker, PackOptions, PackedLayer};
+use nydus_core::pipeline::{Dedup, ImageScanner, ScanOptions, ScannedLayer};
 use nydus_core::table::ChunkRecord;
 use nydus_core::verify::{BlobVerifier, Digester, Verified, VerifyOptions};
 use proptest::prelude::*;
@@ -36,16 +36,14 @@ fn tar_of(files: &[(String, Vec<u8>)]) -> Vec<u8> {
 }
 
 struct Packed {
-    table: PackedLayer,
+    table: ScannedLayer,
     blob: Vec<u8>,
 }
 
 /// Packs layers at the same time, each by a thread of its own that writes pieces of the given sizes in turn.
-fn pack_image(options: &PackOptions, layers: &[Vec<u8>], pieces: &[usize]) -> Vec<Packed> {
+fn pack_image(options: &ScanOptions, layers: &[Vec<u8>], pieces: &[usize]) -> Vec<Packed> {
     let folder = tempfile::tempdir().unwrap();
-    let mut options = options.clone();
-    options.tables = true;
-    let packer = ImagePacker::new(options.clone()).unwrap();
+    let packer = ImageScanner::new(options).unwrap();
     let opened: Vec<_> = (0..layers.len())
         .map(|number| {
             let path = folder.path().join(number.to_string());
@@ -74,7 +72,7 @@ fn pack_image(options: &PackOptions, layers: &[Vec<u8>], pieces: &[usize]) -> Ve
                     let (tell, told) = channel();
                     layer.finish(Box::new(move |result| tell.send(result).unwrap()));
                     let table = told.recv_timeout(PATIENCE).unwrap().unwrap();
-                    Packed { table, blob: read(path, options.scan) }
+                    Packed { table, blob: read(path, options) }
                 })
             })
             .collect();
@@ -82,24 +80,20 @@ fn pack_image(options: &PackOptions, layers: &[Vec<u8>], pieces: &[usize]) -> Ve
     })
 }
 
-fn read(path: &Path, scan: bool) -> Vec<u8> {
-    if scan { Vec::new() } else { std::fs::read(path).unwrap() }
+fn read(path: &Path, options: &ScanOptions) -> Vec<u8> {
+    if options.keep.is_none() { Vec::new() } else { std::fs::read(path).unwrap() }
 }
 
-fn entries(table: &PackedLayer) -> &[u8] {
-    &table.scanned.as_ref().unwrap().entries
-}
-
-fn references(table: &PackedLayer) -> Vec<(u32, u32)> {
+fn references(table: &ScannedLayer) -> Vec<(u32, u32)> {
     let word = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().unwrap());
-    table
-        .scanned
-        .as_ref()
-        .unwrap()
-        .references
-        .chunks(8)
-        .map(|pair| (word(&pair[..4]), word(&pair[4..])))
-        .collect()
+    table.references.chunks(8).map(|pair| (word(&pair[..4]), word(&pair[4..]))).collect()
+}
+
+/// Chunks are stored as a conversion would store them.
+fn keeping() -> ScanOptions {
+    let mut options = ScanOptions::default();
+    options.keep = Some(Compression::default());
+    options
 }
 
 /// Decodes what a reference leads to.
@@ -111,7 +105,7 @@ fn chunk(image: &[Packed], (layer, index): (u32, u32)) -> Vec<u8> {
     let mut plain = vec![0; record.uncompressed_size as usize];
     if record.compressed {
         assert!(record.compressed_size < record.uncompressed_size);
-        Decompressor::new().unwrap().decompress(Codec::Zstd, &mut plain, stored).unwrap();
+        Contexts::default().decompress(DEFAULT, &mut plain, stored).unwrap();
     } else {
         plain.copy_from_slice(stored);
     }
@@ -137,11 +131,11 @@ fn the_worked_example_of_the_format_description() {
     let app: Vec<u8> = (0..157u32).flat_map(|n| sha256(n.to_string().as_bytes())).take(5000).collect();
     let hosts = b"127.0.0.1 localhost\n".to_vec();
     let tar = tar_of(&[("etc/hosts".into(), hosts.clone()), ("bin/app".into(), app.clone())]);
-    let image = pack_image(&PackOptions::default(), std::slice::from_ref(&tar), &[7]);
+    let image = pack_image(&keeping(), std::slice::from_ref(&tar), &[7]);
     let [packed] = &image[..] else { panic!("one layer went in") };
     assert_eq!(packed.blob, [hosts, app].concat());
-    assert_eq!((packed.table.data_size, packed.table.uncompressed_size), (5020, 12288));
-    assert_eq!(packed.table.diff_id, sha256(&tar));
+    assert_eq!((packed.table.summary.data_size, packed.table.summary.uncompressed_size), (5020, 12288));
+    assert_eq!(packed.table.summary.source.diff_id, sha256(&tar));
     let rows: Vec<_> = ChunkRecord::iter(&packed.table.chunks)
         .map(|chunk| {
             (
@@ -165,19 +159,22 @@ fn duplicates_are_found_in_the_image_or_in_the_layer_alone() {
     let lower =
         tar_of(&[("a".into(), shared.clone()), ("b".into(), noise("b", 100)), ("c".into(), shared.clone())]);
     let upper = tar_of(&[("d".into(), shared), ("e".into(), noise("e", 100)), ("f".into(), noise("b", 100))]);
-    let mut options = PackOptions::default();
+    let mut options = keeping();
     options.chunk_size = 4096;
     let image = pack_image(&options, &[lower.clone(), upper.clone()], &[100_000]);
     assert_eq!(references(&image[0].table), [(0, 0), (0, 1), (0, 2), (0, 3), (0, 0), (0, 1), (0, 2)]);
     assert_eq!(references(&image[1].table), [(0, 0), (0, 1), (0, 2), (1, 0), (0, 3)]);
-    assert_eq!((image[1].table.counts.new_chunks, image[1].table.counts.duplicate_bytes), (1, 10_100));
-    assert_eq!(image[1].table.data_size, 100);
+    assert_eq!(
+        (image[1].table.summary.counts.new_chunks, image[1].table.summary.counts.duplicate_bytes),
+        (1, 10_100)
+    );
+    assert_eq!(image[1].table.summary.data_size, 100);
 
     options.dedup = Dedup::Layer;
     let alone = pack_image(&options, &[lower, upper], &[100_000]);
     assert_eq!(alone[0].blob, image[0].blob);
     assert_eq!(references(&alone[1].table), [(1, 0), (1, 1), (1, 2), (1, 3), (1, 4)]);
-    assert_eq!(alone[1].table.counts.duplicate_bytes, 0);
+    assert_eq!(alone[1].table.summary.counts.duplicate_bytes, 0);
 }
 
 #[test]
@@ -199,7 +196,7 @@ fn holes_are_chunks_of_zeros() {
     header.set_size(data.len() as u64);
     header.set_mode(0o644);
     tar.append_data(&mut header, "GNUSparseFile.0/holes", data.as_slice()).unwrap();
-    let mut options = PackOptions::default();
+    let mut options = keeping();
     options.chunk_size = 4096;
     let image = pack_image(&options, &[tar.into_inner().unwrap()], &[999]);
     let content: Vec<u8> =
@@ -207,22 +204,22 @@ fn holes_are_chunks_of_zeros() {
     let mut expected = vec![0; 200_000];
     expected[100_000..100_003].copy_from_slice(b"abc");
     assert_eq!(content, expected);
-    assert_eq!(image[0].table.counts.new_chunks, 3);
+    assert_eq!(image[0].table.summary.counts.new_chunks, 3);
 }
 
 #[test]
 fn a_scan_sees_the_same_and_stores_nothing() {
     let files = [("a".to_owned(), noise("a", 300_000)), ("b".to_owned(), vec![1; 300_000])];
     let layers = vec![tar_of(&files), tar_of(&files[..1]), Vec::new()];
-    let mut options = PackOptions::default();
+    let mut options = keeping();
     options.chunk_size = 64 << 10;
     let stored = pack_image(&options, &layers, &[50_000]);
-    options.scan = true;
+    options.keep = None;
     let scanned = pack_image(&options, &layers, &[50_000]);
     for (stored, scanned) in stored.iter().zip(&scanned) {
         assert_eq!(references(&stored.table), references(&scanned.table));
-        assert_eq!(entries(&stored.table), entries(&scanned.table));
-        assert_eq!(stored.table.diff_id, scanned.table.diff_id);
+        assert_eq!(stored.table.entries, scanned.table.entries);
+        assert_eq!(stored.table.summary.source, scanned.table.summary.source);
         let digests = |packed: &Packed| -> Vec<_> {
             ChunkRecord::iter(&packed.table.chunks)
                 .map(|chunk| (chunk.digest, chunk.uncompressed_offset))
@@ -236,7 +233,7 @@ fn a_scan_sees_the_same_and_stores_nothing() {
 fn the_verifier_finds_every_flipped_byte_and_every_missing_one() {
     let files =
         [("a".to_owned(), noise("a", 9000)), ("b".to_owned(), vec![1; 9000]), ("c".to_owned(), vec![2; 100])];
-    let mut options = PackOptions::default();
+    let mut options = keeping();
     options.chunk_size = 4096;
     let [packed] = &pack_image(&options, &[tar_of(&files)], &[50_000])[..] else {
         panic!("one layer went in")
@@ -318,11 +315,11 @@ proptest! {
             })
             .collect();
         let tars: Vec<_> = files.iter().map(|files| tar_of(files)).collect();
-        let mut options = PackOptions::default();
+        let mut options = keeping();
         options.chunk_size = 1 << chunk_bits;
         options.dedup = if image_scope { Dedup::Image } else { Dedup::Layer };
         if raw {
-            options.compression = Compression::None;
+            options.keep = Some(Compression::none());
         }
         options.threads = 1;
         let image = pack_image(&options, &tars, &[1 << 20]);
@@ -333,8 +330,8 @@ proptest! {
                 prop_assert!(one.blob == two.blob);
                 prop_assert!(one.table.chunks == two.table.chunks);
                 prop_assert!(references(&one.table) == references(&two.table));
-                prop_assert!(entries(&one.table) == entries(&two.table));
-                prop_assert_eq!(one.table.diff_id, two.table.diff_id);
+                prop_assert!(one.table.entries == two.table.entries);
+                prop_assert_eq!(one.table.summary.source, two.table.summary.source);
             }
         }
         let mut seen = HashMap::new();

@@ -1,80 +1,118 @@
-//! One-shot codecs, on threads of our own: libuv's four also serve files and DNS.
+//! One-shot codecs, on threads of their own, since libuv's four also serve files and DNS; and the table of codecs.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use napi::bindgen_prelude::{Buffer, Env, Object};
 use napi_derive::napi;
-use nydus_core::Reply;
-use nydus_core::compress::{Codec, Compressor, zstd_levels, zstd_version};
-use nydus_core::pool::{Pool, Worker, guarded};
-use nydus_core::{Error, Result};
+use nydus_core::codec::{self, CODECS, Codec, Compression, Contexts, DEFAULT};
+use nydus_core::format::Format;
+use nydus_core::pool::{Pool, guarded};
+use nydus_core::{Reply, Result};
 
 use crate::outcome::promise;
 
-/// Threads for these calls, for the whole process; they start with the first call.
-fn run<T: 'static>(reply: Reply<T>, work: impl FnOnce(&mut Worker) -> Result<T> + Send + 'static) {
+/// Runs `work` on the threads of these calls, which are the whole process's and start with the first call.
+fn run<T: 'static>(reply: Reply<T>, work: impl FnOnce(&mut Contexts) -> Result<T> + Send + 'static) {
     static POOL: OnceLock<Option<Pool>> = OnceLock::new();
     let pool = POOL.get_or_init(|| {
-        Pool::new(std::thread::available_parallelism().map_or(1, usize::from), &Arc::default()).ok()
+        Pool::new(std::thread::available_parallelism().map_or(1, usize::from), &std::sync::Arc::default())
+            .ok()
     });
     // When the pool cannot take the job, dropping it settles the promise with an error.
     if let Some(pool) = pool {
-        let _ = pool.run(Box::new(move |worker| reply(guarded(|| work(worker)))));
+        let _ = pool.run(Box::new(move |contexts| reply(guarded(|| work(contexts)))));
     }
 }
 
-/// One zstd frame, as chunks are stored; null when it would not be smaller.
-#[napi(catch_unwind)]
+/// Compresses as chunks are, with the default codec; null when that would not be smaller.
+#[napi(catch_unwind, ts_return_type = "Promise<Outcome<Buffer | null>>")]
 pub fn compress(env: &Env, bytes: Buffer, level: i32) -> napi::Result<Object<'_>> {
     let (reply, promise) = promise::<Option<Buffer>>(env)?;
-    run(reply, move |worker| {
-        if !zstd_levels().contains(&level) {
-            return Err(Error::unsupported(format!("zstd has no level {level}")));
-        }
-        let mut to = vec![0; Compressor::bound(bytes.len())];
-        let len = worker.compressor()?.compress(&mut to, &bytes, level)?;
-        Ok(len.map(|len| {
-            to.truncate(len);
-            to.shrink_to_fit();
-            to.into()
-        }))
+    run(reply, move |contexts| {
+        let compression = Compression::new(DEFAULT.name, level)?;
+        Ok(contexts.compressed(compression, &bytes)?.map(Into::into))
     });
     Ok(promise)
 }
 
 /// Decodes to exactly `size` bytes.
-#[napi(catch_unwind)]
-pub fn decompress(env: &Env, bytes: Buffer, encoding: String, size: u32) -> napi::Result<Object<'_>> {
+#[napi(catch_unwind, ts_return_type = "Promise<Outcome<Buffer>>")]
+pub fn decompress(env: &Env, bytes: Buffer, compressor: String, size: u32) -> napi::Result<Object<'_>> {
     let (reply, promise) = promise::<Buffer>(env)?;
-    run(reply, move |worker| {
-        let codec = Codec::named(&encoding)
-            .ok_or_else(|| Error::unsupported(format!("data cannot be decompressed from {encoding}")))?;
+    run(reply, move |contexts| {
+        let codec = Codec::decoding(&compressor)?;
         let mut to = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
-        worker.decompressor()?.decompress(codec, &mut to, &bytes)?;
+        contexts.decompress(codec, &mut to, &bytes)?;
         Ok(to.into())
     });
     Ok(promise)
 }
 
 /// One gzip member of all parts together, the same bytes on every machine.
-#[napi(catch_unwind)]
+#[napi(catch_unwind, ts_return_type = "Promise<Outcome<Buffer>>")]
 pub fn gzip(env: &Env, parts: Vec<Buffer>) -> napi::Result<Object<'_>> {
     let (reply, promise) = promise::<Buffer>(env)?;
-    run(reply, move |_| Ok(nydus_core::gzip::gzip(parts.iter().map(|part| &part[..]))?.into()));
+    run(reply, move |_| Ok(codec::gzip(parts.iter().map(|part| &part[..]))?.into()));
     Ok(promise)
 }
 
-/// Of the addon and the codecs whose output depends on their version.
+/// Levels that users may ask for.
 #[napi(object)]
-pub struct NativeVersions {
-    /// This crate.
-    pub addon: String,
-    /// libzstd.
-    pub zstd: String,
+pub struct NativeLevels {
+    /// The fastest.
+    pub min: i32,
+    /// The smallest output.
+    pub max: i32,
+    /// The reference builder's.
+    pub default: i32,
 }
 
-/// For `--version` and bug reports.
+/// A row of the table of codecs.
+#[napi(object)]
+pub struct NativeCodec {
+    /// Name in the format, which users type too.
+    pub name: String,
+    /// Whether chunks can be stored with it.
+    pub is_written: bool,
+    /// Levels, where it has some.
+    pub levels: Option<NativeLevels>,
+    /// Version of the library whose output the digests of images depend on.
+    pub version: Option<String>,
+}
+
+/// What images can be written with.
+#[napi(object)]
+pub struct NativeFormats {
+    /// Every codec that the format names, in the order of their numbers.
+    pub codecs: Vec<NativeCodec>,
+    /// Name of the codec that is taken unless the caller names another.
+    pub default_compressor: String,
+    /// RAFS versions, the default first.
+    pub versions: Vec<u32>,
+}
+
+/// The tables that src/native/formats.ts is generated from.
 #[napi(catch_unwind)]
-pub fn versions() -> NativeVersions {
-    NativeVersions { addon: env!("CARGO_PKG_VERSION").to_owned(), zstd: zstd_version().to_owned() }
+pub fn formats() -> NativeFormats {
+    let row = |codec: &Codec| NativeCodec {
+        name: codec.name.to_owned(),
+        is_written: codec.is_written(),
+        levels: codec.levels.map(|levels| NativeLevels {
+            min: levels.min,
+            max: levels.max,
+            default: levels.default,
+        }),
+        version: codec.version.map(|version| version().to_owned()),
+    };
+    NativeFormats {
+        codecs: CODECS.into_iter().map(row).collect(),
+        default_compressor: DEFAULT.name.to_owned(),
+        versions: Format::versions().collect(),
+    }
+}
+
+/// The version of this crate, for `--version` and bug reports.
+#[napi(catch_unwind)]
+pub fn version() -> String {
+    env!("CARGO_PKG_VERSION").to_owned()
 }

@@ -5,7 +5,8 @@ use napi_derive::napi;
 use nydus_judge::{Finding, ScannedLayer, latin1};
 
 use crate::outcome::Outcome;
-use crate::packer::{NativeTables, number};
+use crate::packer::number;
+use crate::scanner::ScannedTables;
 
 /// See `Finding` of `nydus-judge`.
 #[napi(object)]
@@ -38,26 +39,26 @@ impl From<Finding> for NativeFinding {
 }
 
 /// Everything that is wrong with a bootstrap.
-#[napi(catch_unwind)]
+#[napi(catch_unwind, ts_return_type = "Outcome<Array<NativeFinding>>")]
 #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
 pub fn judge_bootstrap(bytes: Buffer) -> Outcome<Vec<NativeFinding>> {
     Outcome(Ok(nydus_judge::judge(&bytes).into_iter().map(Into::into).collect()))
 }
 
 /// Why no reader could follow a bootstrap; nothing for one that can be read, whatever else is wrong with it.
-#[napi(catch_unwind)]
+#[napi(catch_unwind, ts_return_type = "Outcome<NativeFinding | null>")]
 #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
 pub fn refusal_of_bootstrap(bytes: Buffer) -> Outcome<Option<NativeFinding>> {
     Outcome(Ok(nydus_judge::refusal(&bytes).map(Into::into)))
 }
 
 /// Whether layers unpack to the tree that a bootstrap shows; false, too, when it cannot be read.
-#[napi(catch_unwind)]
+#[napi(catch_unwind, ts_return_type = "Outcome<boolean>")]
 #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
-pub fn is_tree_of_layers(bytes: Buffer, layers: Vec<NativeTables>) -> Outcome<bool> {
+pub fn is_tree_of_layers(bytes: Buffer, layers: Vec<ScannedTables>) -> Outcome<bool> {
     let layers: Vec<_> = layers
         .iter()
-        .map(|NativeTables { entries, references, chunks }| ScannedLayer { entries, references, chunks })
+        .map(|ScannedTables { entries, references, chunks }| ScannedLayer { entries, references, chunks })
         .collect();
     Outcome(Ok(nydus_judge::is_same(&bytes, &layers)))
 }

@@ -1,4 +1,5 @@
-//! The whole napi surface: thin classes over `nydus-core`. `src/native/index.ts` is its only caller and its documentation.
+//! The whole napi surface: thin classes over `nydus-core`. `src/native` is its only caller; the types that it sees are generated from
+//! the declarations here.
 
 // napi's macros and `ToNapiValue` are unsafe by nature; what is ours lies in `nydus-core`, which forbids it.
 #![allow(unsafe_code)]
@@ -7,8 +8,10 @@ mod codec;
 mod digest;
 mod judge;
 mod memory;
+mod options;
 mod outcome;
 mod packer;
+mod scanner;
 mod verifier;
 
 /// Panics become errors of the call or layer that they happen in; none is printed.

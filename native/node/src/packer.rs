@@ -1,123 +1,69 @@
-//! `ImagePacker` and `LayerPacker`: option structs, conversions, calls.
+//! `ImagePacker` and `LayerPacker`: a conversion, its layers, and what they answer.
 
 use std::path::Path;
 
 use napi::bindgen_prelude::{Buffer, Env, Object};
 use napi_derive::napi;
-use nydus_core::compress::Compression;
+use nydus_core::Grown;
 use nydus_core::digest::hex;
-use nydus_core::pipeline::{self, Dedup, PackOptions};
-use nydus_core::{Error, Grown, Result};
+use nydus_core::pipeline::{self, LayerSummary};
 
+use crate::options::FormatOptions;
 use crate::outcome::{Outcome, promise};
 
-/// What `ImagePackerOptions` of src/native/index.ts become.
+/// Something that was dropped or mended on the way.
 #[napi(object)]
-pub struct NativePackOptions {
-    /// Bytes.
-    pub chunk_size: u32,
-    /// `zstd` or `none`.
-    pub compressor: String,
-    /// zstd level.
-    pub level: i32,
-    /// `image` or `layer`.
-    pub dedup: String,
-    /// Compression threads.
-    pub threads: u32,
-    /// Hand out what layers hold.
-    pub tables: bool,
-    /// Store nothing.
-    pub scan: bool,
-    /// How many will be opened, where that is known.
-    pub layers: Option<u32>,
-}
-
-impl TryFrom<NativePackOptions> for PackOptions {
-    type Error = Error;
-
-    fn try_from(options: NativePackOptions) -> Result<Self> {
-        let compression = match options.compressor.as_str() {
-            "none" => Compression::None,
-            "zstd" => Compression::Zstd { level: options.level },
-            other => return Err(Error::unsupported(format!("chunks cannot be compressed with {other}"))),
-        };
-        let dedup = match options.dedup.as_str() {
-            "image" => Dedup::Image,
-            "layer" => Dedup::Layer,
-            other => return Err(Error::internal(format!("unknown dedup scope {other}"))),
-        };
-        let mut packing = Self::default();
-        packing.chunk_size = options.chunk_size;
-        packing.compression = compression;
-        packing.level = options.level;
-        packing.layers = options.layers;
-        packing.dedup = dedup;
-        packing.threads = usize::try_from(options.threads).unwrap_or(1);
-        packing.tables = options.tables;
-        packing.scan = options.scan;
-        Ok(packing)
-    }
-}
-
-/// A warning of the tar parser.
-#[napi(object)]
-pub struct NativeWarning {
+pub struct LayerWarning {
     /// Stable name.
     pub code: String,
     /// The sentence.
     pub message: String,
 }
 
-/// What a layer holds, packed; crosses only when it was only read.
+/// A layer that has been read to its end. Sizes in bytes, below 2^53.
 #[napi(object)]
-#[allow(missing_docs)] // Layouts: `nydus_core::table`.
-pub struct NativeTables {
-    pub entries: Buffer,
-    pub references: Buffer,
-    pub chunks: Buffer,
-}
-
-/// `pipeline::PackedLayer` as it crosses; sizes were checked to be below 2^53 where they can be large.
-#[napi(object)]
-#[allow(missing_docs)] // Field for field what `pipeline::PackedLayer` says.
-pub struct NativePackedLayer {
+pub struct NativeLayerSummary {
+    /// Digest of the bytes as written in.
     pub source_digest: String,
+    /// Bytes as written in.
     pub source_size: i64,
+    /// Digest of the uncompressed tar.
     pub diff_id: String,
+    /// Size of the uncompressed tar.
     pub tar_size: i64,
+    /// Number of entries.
     pub entry_count: u32,
-    pub tables: Option<NativeTables>,
+    /// Size of the chunk data in the file.
     pub data_size: i64,
+    /// Size of the uncompressed address space.
     pub uncompressed_size: i64,
+    /// Chunks that files refer to.
     pub chunk_count: i64,
+    /// Chunks that are new.
     pub new_chunk_count: u32,
+    /// Uncompressed bytes that are not stored again.
     pub duplicate_bytes: i64,
-    pub warnings: Vec<NativeWarning>,
+    /// What was dropped or mended.
+    pub warnings: Vec<LayerWarning>,
 }
 
-impl From<pipeline::PackedLayer> for NativePackedLayer {
-    fn from(packed: pipeline::PackedLayer) -> Self {
-        let warnings = packed.warnings.into_iter();
-        let tables = packed.scanned.map(|scanned| NativeTables {
-            entries: scanned.entries.into(),
-            references: scanned.references.into(),
-            // Nobody else has the records of a scan.
-            chunks: std::sync::Arc::unwrap_or_clone(packed.chunks).into(),
-        });
+impl From<LayerSummary> for NativeLayerSummary {
+    fn from(summary: LayerSummary) -> Self {
+        let LayerSummary { source, counts, warnings, .. } = summary;
         Self {
-            source_digest: sha256_name(&packed.source_digest),
-            source_size: number(packed.source_size),
-            diff_id: sha256_name(&packed.diff_id),
-            tar_size: number(packed.tar_size),
-            entry_count: packed.entry_count,
-            tables,
-            data_size: number(packed.data_size),
-            uncompressed_size: number(packed.uncompressed_size),
-            chunk_count: number(packed.counts.chunks),
-            new_chunk_count: packed.counts.new_chunks,
-            duplicate_bytes: number(packed.counts.duplicate_bytes),
+            source_digest: sha256_name(&source.digest),
+            source_size: number(source.size),
+            diff_id: sha256_name(&source.diff_id),
+            tar_size: number(source.tar_size),
+            entry_count: summary.entry_count,
+            data_size: number(summary.data_size),
+            uncompressed_size: number(summary.uncompressed_size),
+            chunk_count: number(counts.chunks),
+            new_chunk_count: counts.new_chunks,
+            duplicate_bytes: number(counts.duplicate_bytes),
             warnings: warnings
-                .map(|warning| NativeWarning { code: warning.code.to_owned(), message: warning.message })
+                .into_iter()
+                .map(|warning| LayerWarning { code: warning.code.to_owned(), message: warning.message })
                 .collect(),
         }
     }
@@ -145,14 +91,20 @@ pub struct NativeGrowth {
 
 /// The threads of one kind, added up; seconds.
 #[napi(object)]
-#[allow(missing_docs)] // Field for field what `meter::StageTimes` says.
 pub struct NativeStage {
+    /// What the threads do.
     pub name: String,
+    /// How many there have been.
     pub threads: u32,
+    /// From start to end, or to now.
     pub alive: f64,
+    /// On a core; 0 where the system does not say.
     pub busy: f64,
+    /// Ready, but all cores were taken; 0 where the system does not say.
     pub ready: f64,
+    /// Waiting for input.
     pub starved: f64,
+    /// Waiting for room.
     pub blocked: f64,
 }
 
@@ -161,25 +113,31 @@ pub fn sha256_name(digest: &[u8; 32]) -> String {
     format!("sha256:{}", hex(digest))
 }
 
-/// Bytes counted while they passed: no run of ours sees 2^63 of them.
+/// Bytes counted while they passed: no run sees 2^63 of them.
 pub fn number(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// See `ImagePacker` in src/native/index.ts.
-#[napi]
+/// The conversion of one image.
+#[napi(js_name = "NativeImagePacker")]
 pub struct ImagePacker(pipeline::ImagePacker);
 
-/// A new packer; not a constructor, so that a refusal is an outcome.
-#[napi(catch_unwind)]
-pub fn open_image_packer(options: NativePackOptions) -> Outcome<ImagePacker> {
-    Outcome(options.try_into().and_then(pipeline::ImagePacker::new).map(ImagePacker))
+/// A function instead of a constructor, so that a refusal is an outcome. `layers` is how many will be opened, where that is known.
+#[napi(catch_unwind, ts_return_type = "Outcome<NativeImagePacker>")]
+#[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
+pub fn open_image_packer(format: FormatOptions, threads: u32, layers: Option<u32>) -> Outcome<ImagePacker> {
+    Outcome(
+        format
+            .packing(threads, layers)
+            .and_then(|options| pipeline::ImagePacker::new(&options))
+            .map(ImagePacker),
+    )
 }
 
 #[napi]
 impl ImagePacker {
     /// Opens the next layer, lowest first.
-    #[napi(catch_unwind)]
+    #[napi(catch_unwind, ts_return_type = "Outcome<NativeLayerPacker>")]
     #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
     pub fn open_layer(&self, layer: u32, blob_path: String) -> Outcome<LayerPacker> {
         Outcome(self.0.open_layer(layer, Path::new(&blob_path)).map(LayerPacker))
@@ -203,7 +161,7 @@ impl ImagePacker {
     }
 
     /// The merged bootstrap of the layers with these numbers, lowest first.
-    #[napi(catch_unwind)]
+    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<Buffer>>")]
     pub fn bootstrap<'env>(&self, env: &'env Env, places: Vec<u32>) -> napi::Result<Object<'env>> {
         let (reply, promise) = promise::<Buffer>(env)?;
         self.0.bootstrap(places, Box::new(move |result| reply(result.map(Into::into))));
@@ -217,20 +175,20 @@ impl ImagePacker {
     }
 }
 
-/// See `LayerPacker` in src/native/index.ts.
-#[napi]
+/// A layer that is converted.
+#[napi(js_name = "NativeLayerPacker")]
 pub struct LayerPacker(pipeline::LayerPacker);
 
 #[napi]
 impl LayerPacker {
-    /// Takes bytes without waiting; true when there is room for more, else `room` tells when there is.
-    #[napi(catch_unwind)]
+    /// Takes bytes without waiting; true when there is room for more, else `room` says when there is.
+    #[napi(catch_unwind, ts_return_type = "Outcome<boolean>")]
     pub fn write(&self, bytes: Buffer) -> Outcome<bool> {
         Outcome(self.0.write(Box::new(bytes)))
     }
 
     /// Settles when there is room.
-    #[napi(catch_unwind)]
+    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<undefined>>")]
     pub fn room<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let (reply, promise) = promise::<()>(env)?;
         self.0.on_room(reply);
@@ -238,15 +196,15 @@ impl LayerPacker {
     }
 
     /// The layer has ended.
-    #[napi(catch_unwind)]
+    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<NativeLayerSummary>>")]
     pub fn finish<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
-        let (reply, promise) = promise::<NativePackedLayer>(env)?;
+        let (reply, promise) = promise::<NativeLayerSummary>(env)?;
         self.0.finish(Box::new(move |result| reply(result.map(Into::into))));
         Ok(promise)
     }
 
     /// Settles when more than `size` bytes are in the blob file, or all of them.
-    #[napi(catch_unwind)]
+    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<NativeGrowth>>")]
     pub fn grown<'env>(&self, env: &'env Env, size: i64) -> napi::Result<Object<'env>> {
         let (reply, promise) = promise::<NativeGrowth>(env)?;
         let size = u64::try_from(size).unwrap_or(0);
@@ -260,7 +218,7 @@ impl LayerPacker {
     }
 
     /// Completes the blob.
-    #[napi(catch_unwind)]
+    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<NativeSealedBlob>>")]
     pub fn seal<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let (reply, promise) = promise::<NativeSealedBlob>(env)?;
         self.0.seal(Box::new(move |result| {

@@ -5,15 +5,16 @@ use napi_derive::napi;
 use nydus_core::verify::{self, Digester, VerifyOptions};
 use nydus_core::{Error, Result};
 
+use crate::options::count;
 use crate::outcome::{Outcome, promise};
 use crate::packer::{number, sha256_name};
 
-/// What `BlobVerifierOptions` of src/native/index.ts become.
+/// How a blob is verified.
 #[napi(object)]
 pub struct NativeVerifyOptions {
     /// Packed chunk records.
     pub chunks: Buffer,
-    /// Codec of compressed chunks.
+    /// Name of the codec of compressed chunks.
     pub compressor: String,
     /// `blake3` or `sha256`.
     pub digester: String,
@@ -59,12 +60,12 @@ impl From<verify::Verified> for NativeVerified {
     }
 }
 
-/// See `BlobVerifier` in src/native/index.ts.
-#[napi]
+/// Reads a blob and looks at every chunk of a table.
+#[napi(js_name = "NativeBlobVerifier")]
 pub struct BlobVerifier(verify::BlobVerifier);
 
-/// A new verifier; not a constructor, so that a refusal is an outcome.
-#[napi(catch_unwind)]
+/// A function instead of a constructor, so that a refusal is an outcome.
+#[napi(catch_unwind, ts_return_type = "Outcome<NativeBlobVerifier>")]
 pub fn open_blob_verifier(options: NativeVerifyOptions) -> Outcome<BlobVerifier> {
     Outcome(open(options))
 }
@@ -78,20 +79,20 @@ fn open(options: NativeVerifyOptions) -> Result<BlobVerifier> {
         other => return Err(Error::unsupported(format!("chunks cannot be digested with {other}"))),
     };
     verifying.prefix = options.prefix.and_then(|prefix| u64::try_from(prefix).ok());
-    verifying.threads = usize::try_from(options.threads).unwrap_or(1);
+    verifying.threads = count(options.threads);
     verify::BlobVerifier::new(&options.chunks, &verifying).map(BlobVerifier)
 }
 
 #[napi]
 impl BlobVerifier {
-    /// Takes bytes without waiting; true when there is room for more, else `room` tells when there is.
-    #[napi(catch_unwind)]
+    /// Takes bytes without waiting; true when there is room for more, else `room` says when there is.
+    #[napi(catch_unwind, ts_return_type = "Outcome<boolean>")]
     pub fn write(&self, bytes: Buffer) -> Outcome<bool> {
         Outcome(self.0.write(Box::new(bytes)))
     }
 
     /// Settles when there is room.
-    #[napi(catch_unwind)]
+    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<undefined>>")]
     pub fn room<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let (reply, promise) = promise::<()>(env)?;
         self.0.on_room(reply);
@@ -99,7 +100,7 @@ impl BlobVerifier {
     }
 
     /// The blob has ended.
-    #[napi(catch_unwind)]
+    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<NativeVerified>>")]
     pub fn finish<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let (reply, promise) = promise::<NativeVerified>(env)?;
         self.0.finish(Box::new(move |result| reply(result.map(Into::into))));

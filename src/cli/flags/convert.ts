@@ -1,7 +1,7 @@
 /** The flags of `convert`, after upstream's (design: nydusify `convert`, its names, defaults, environment). */
-import { DEFAULT_CHUNK_SIZE } from '../../rafs-builder/layout/v6.js';
 import { DEFAULT_CONCURRENCY } from '../../io/concurrency.js';
 import type { Flag } from './flags.js';
+import { FORMAT_FLAGS } from './format.js';
 import { GLOBAL_FLAGS, OUTPUT } from './global.js';
 import { REGISTRY, REGISTRY_FLAGS } from './registry.js';
 
@@ -126,42 +126,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     hidden: true,
     help: 'deprecated: keep Docker media types',
   },
-  {
-    name: 'fs-version',
-    type: 'string',
-    value: 'n',
-    default: '6',
-    env: 'FS_VERSION',
-    group: RESULT,
-    help: 'RAFS version',
-  },
-  {
-    name: 'compressor',
-    type: 'string',
-    value: 'name',
-    default: 'zstd',
-    env: 'COMPRESSOR',
-    group: RESULT,
-    help: 'zstd, zstd:LEVEL (1 to 22, 3 when not given; higher is smaller and slower) or none',
-  },
-  {
-    name: 'fs-chunk-size',
-    alias: 'chunk-size',
-    type: 'string',
-    value: 'bytes',
-    default: `0x${DEFAULT_CHUNK_SIZE.toString(16)}`,
-    env: 'FS_CHUNK_SIZE',
-    group: RESULT,
-    help: 'power of two from 0x1000 to 0x1000000, or as 64K, 1M',
-  },
-  {
-    name: 'dedup',
-    type: 'string',
-    value: 'scope',
-    default: 'image',
-    group: RESULT,
-    help: 'image: refer to equal chunks of lower layers; layer: every blob stands alone, byte for byte as upstream makes it',
-  },
+  ...FORMAT_FLAGS,
   {
     name: 'work-dir',
     type: 'string',

@@ -7,8 +7,10 @@ import { DEFAULT_CONCURRENCY, DEFAULT_CONNECTIONS } from '../../io/concurrency.j
 import { allPlatforms, parsePlatforms, type PlatformSelection } from '../../oci/platform.js';
 import { formatReference, parseReference, withTag } from '../../oci/reference.js';
 import { type Location, parseLocation, toLocation } from '../../registry/location.js';
+import { parseByteSize } from './byte-size.js';
 import { LATER_FLAGS } from './convert.js';
 import { type FlagValues, requireFlags } from './flags.js';
+import { formatOptionsOf } from './format.js';
 import { registryFlags, type RegistryFlags, transferOptions } from './registry.js';
 
 /** Values of those flags that ask for nothing. */
@@ -66,13 +68,12 @@ export function convertRequest(
     throw new UsageError(`target archive directory not accessible: ${targetProblem}`);
   const target = targetOf(flags, source ?? '', positional[1]);
   refuseLater(flags);
-  refuseUnsupportedValues(flags);
+  const format = formatOptionsOf(flags);
   const notes: string[] = [];
   if (flags.isGiven('nydus-image')) notes.push('--nydus-image has no effect: no second binary is needed');
   if (flags.isOn('docker-v2-format')) {
     notes.push('--docker-v2-format is deprecated: Docker media types are kept unless --oci is given');
   }
-  const { compressor, compressionLevel } = compressorOf(flags);
   const transfer = transferOptions(flags);
   const concurrency = layersFor(flags.number('concurrency') ?? DEFAULT_CONCURRENCY, transfer.connections);
   const options: Partial<ConvertOptions> = withoutAbsent({
@@ -84,10 +85,7 @@ export function convertRequest(
     // The deprecated flag switches `--oci` off, as it does upstream.
     oci: flags.isOn('oci') && !flags.isOn('docker-v2-format'),
     withReferrer: flags.isOn('with-referrer'),
-    compressor,
-    compressionLevel,
-    chunkSize: parseByteSize('fs-chunk-size', flags.text('fs-chunk-size') ?? ''),
-    dedup: flags.oneOf('dedup', ['image', 'layer']),
+    ...format,
     concurrency,
     threads: flags.number('threads') ?? availableParallelism(),
     workDir: flags.text('work-dir'),
@@ -174,29 +172,6 @@ function refuseLater(flags: FlagValues): void {
   }
 }
 
-function refuseUnsupportedValues(flags: FlagValues): void {
-  const version = flags.text('fs-version');
-  if (version === '5')
-    throw new UsageError('--fs-version 5 is not supported yet', { hint: 'RAFS v6 is the default' });
-  if (version !== '6') throw new UsageError(`--fs-version should be one of [5 6], not "${version ?? ''}"`);
-  const compressor = flags.text('compressor');
-  if (compressor === 'lz4_block' || compressor === 'gzip') {
-    throw new UsageError(`--compressor ${compressor} is not supported yet`, {
-      hint: 'zstd (the default), zstd:LEVEL or none',
-    });
-  }
-}
-
-/** `zstd`, `zstd:LEVEL` or `none`; the level's range is checked with the other options'. */
-function compressorOf(flags: FlagValues): {
-  readonly compressor: 'zstd' | 'none' | undefined;
-  readonly compressionLevel?: number;
-} {
-  const level = /^zstd:(-?\d+)$/.exec(flags.text('compressor') ?? '')?.[1];
-  if (level !== undefined) return { compressor: 'zstd', compressionLevel: Number(level) };
-  return { compressor: flags.oneOf('compressor', ['zstd', 'none']) };
-}
-
 /** `--all-platforms` wins over `--platform`, as it does upstream. */
 function platformsOf(flags: FlagValues): PlatformSelection {
   if (flags.isOn('all-platforms')) return allPlatforms;
@@ -204,21 +179,6 @@ function platformsOf(flags: FlagValues): PlatformSelection {
   if (text !== undefined) return parsePlatforms(text);
   const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
   return { kind: 'list', platforms: [{ os: 'linux', architecture }] };
-}
-
-const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20 };
-
-/** `0x100000`, `1048576`, `1024K`, `1M`, `1MiB`. Throws UsageError. */
-export function parseByteSize(name: string, text: string): number {
-  if (/^0x[0-9a-f]+$/i.test(text)) return Number(text);
-  const match = /^([0-9]+)([KM]?)(?:i?B)?$/i.exec(text);
-  const unit = UNITS[match?.[2]?.toUpperCase() ?? ''];
-  if (match === null || unit === undefined) {
-    throw new UsageError(`--${name} "${text}" is not a size`, {
-      hint: 'write it as 0x100000, 1048576 or 1M',
-    });
-  }
-  return Number(match[1]) * unit;
 }
 
 /** Undefined: nothing was asked for, the registry client's own backoff holds. */

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { decompress, openImagePacker, type PackWarning } from '../../../src/native/index.js';
+import { decompress, openImagePacker, type LayerWarning } from '../../../src/native/index.js';
 import { digestHex } from '../../../src/oci/digest.js';
 import { readBootstrapSection } from '../../../src/rafs-builder/blob/bootstrap.js';
 import { sectionContent } from '../../../src/rafs-builder/blob/section.js';
@@ -40,7 +40,7 @@ export interface SealedLayer {
   readonly blobMeta: Uint8Array;
   /** Chunks that the layer stores. */
   readonly newChunks: number;
-  readonly warnings: readonly PackWarning[];
+  readonly warnings: readonly LayerWarning[];
 }
 
 export interface PackedLayer extends SealedLayer {
@@ -89,7 +89,12 @@ export async function packWithAddon(
 ): Promise<Buffer> {
   const spool = await mkdtemp(join(tmpdir(), 'nydusify-ts-image-'));
   try {
-    using packer = openImagePacker({ ...settings, level: 3, layers: sources.length });
+    using packer = openImagePacker({
+      ...settings,
+      fsVersion: 6,
+      compressionLevel: 3,
+      layers: sources.length,
+    });
     for (const [number, source] of sources.entries()) {
       const path = join(spool, String(number));
       const layer = packer.openLayer(number, path);

@@ -41,9 +41,10 @@ export interface PackedImageForTest extends Disposable {
 
 /** zstd level 3, chunks of 1 MiB, duplicates found in the image, two threads. */
 export const PACK_DEFAULTS: ImagePackerOptions = {
+  fsVersion: 6,
   chunkSize: 1 << 20,
   compressor: 'zstd',
-  level: 3,
+  compressionLevel: 3,
   dedup: 'image',
   threads: 2,
 };

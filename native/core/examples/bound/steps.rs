@@ -1,4 +1,4 @@
-//! The steps of packing, one after the other over windows of the tar: no step waits for another, and none shares a core.
+//! The steps of packing, one after the other over windows of the tar, so that no step waits for another and none shares a core.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -6,7 +6,7 @@ use std::io::Read as _;
 
 use nydus_core::Result;
 use nydus_core::archive::{Archive, Entry, EntryKind, EntrySink};
-use nydus_core::compress::Compressor;
+use nydus_core::codec::{Compression, Contexts};
 use nydus_core::digest::{Digest, Fingerprint, Sha256Stream};
 use nydus_core::inflate::{Inflater, Pieces};
 
@@ -38,7 +38,7 @@ struct Bytes {
 
 /// Runs all steps over the layers of one image, lowest first.
 pub fn measure(level: i32, chunk_size: usize, layers: &[&str]) -> std::result::Result<String, Failure> {
-    let mut bench = Bench::new(level, chunk_size)?;
+    let mut bench = Bench::new(level, chunk_size);
     for layer in layers {
         bench.layer(&mut File::open(layer)?)?;
     }
@@ -46,9 +46,9 @@ pub fn measure(level: i32, chunk_size: usize, layers: &[&str]) -> std::result::R
 }
 
 struct Bench {
-    level: i32,
+    compression: Compression,
     chunk_size: usize,
-    compressor: Compressor,
+    contexts: Contexts,
     known: HashSet<(Digest, u32)>,
     stored: Vec<u8>,
     seconds: Seconds,
@@ -57,17 +57,18 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(level: i32, chunk_size: usize) -> Result<Self> {
-        Ok(Self {
-            level,
+    fn new(level: i32, chunk_size: usize) -> Self {
+        let compression = Compression { level, ..Compression::default() };
+        Self {
+            compression,
             chunk_size,
-            compressor: Compressor::new()?,
+            contexts: Contexts::default(),
             known: HashSet::new(),
-            stored: vec![0; Compressor::bound(chunk_size)],
+            stored: vec![0; compression.bound(chunk_size)],
             seconds: Seconds::default(),
             bytes: Bytes::default(),
             files: 0,
-        })
+        }
     }
 
     fn layer(&mut self, file: &mut File) -> std::result::Result<(), Failure> {
@@ -126,8 +127,8 @@ impl Bench {
                 continue;
             }
             self.bytes.new += chunk.len() as u64;
-            let (compressor, stored, level) = (&mut self.compressor, &mut self.stored, self.level);
-            let size = timed(&mut self.seconds.zstd, || compressor.compress(stored, chunk, level))?;
+            let (contexts, stored, compression) = (&mut self.contexts, &mut self.stored, self.compression);
+            let size = timed(&mut self.seconds.zstd, || contexts.compress(compression, stored, chunk))?;
             let kept = size.and_then(|size| self.stored.get(..size)).unwrap_or(chunk);
             timed(&mut self.seconds.blob, || blob.update(kept));
         }

@@ -1,13 +1,12 @@
-//! What layers of an image know of each other when their blobs are completed.
+//! What the layers of an image know of each other when their blobs are completed.
 //!
 //! A layer's own bootstrap names the blobs of lower layers that it refers to, and these have names only when they are sealed.
 //! Sealing therefore waits, on a thread of its own, so that it never holds up one that compresses. A layer that ends early
-//! wakes all who wait, and whoever waits for it ends with its error.
+//! wakes every thread that waits, and a layer that waits for it ends with its error.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex};
 
-use super::layer::Layer;
 use crate::error::{Error, Result};
 use crate::meter::{Wait, waiting};
 use crate::rafs::{SealedChunks, SealedLayer};
@@ -51,13 +50,16 @@ impl Sealing {
         self.changed.notify_all();
     }
 
-    /// The blobs of lower layers, for a layer that refers to them; waits until they are sealed.
-    pub fn lower(&self, layer: &Layer, numbers: &[u32]) -> Result<Vec<(u32, Option<SealedChunks>)>> {
+    /// The blobs of lower layers, for a layer that refers to them; waits until they are sealed. `check` says whether the layer that
+    /// waits has failed itself.
+    pub fn lower(
+        &self,
+        numbers: &[u32],
+        check: impl Fn() -> Result<()>,
+    ) -> Result<Vec<(u32, Option<SealedChunks>)>> {
         let mut layers = lock(&self.layers);
         loop {
-            if let Some(error) = layer.ending.failure() {
-                return Err(error);
-            }
+            check()?;
             if are_sealed(&layers, numbers)? {
                 let blob = |number: &u32| match layers.get(number) {
                     Some(State::Sealed(layer)) => (*number, layer.blob()),
@@ -84,7 +86,7 @@ impl Sealing {
         Ok(taken)
     }
 
-    /// Nobody wants the layers any more.
+    /// The image is given up: no layer is sealed any more.
     pub fn abort(&self) {
         for state in lock(&self.layers).values_mut() {
             *state = State::Ended(Error::Aborted);

@@ -1,25 +1,20 @@
-//! What the threads of a layer do.
+//! The stages that a conversion and a scan have in common: inflating, and reading the tar.
 
-use std::sync::Arc;
-
-use super::layer::{BLOCK, Layer, Packed, PackedLayer, ScannedTables};
-use crate::archive::Archive;
-use crate::chunk::{Chunker, ChunkerOptions, Contents, Units};
-use crate::decide::Decider;
+use super::layer::{BLOCK, Layer, Role};
+use crate::archive::{Archive, EntrySink};
+use crate::chunk::Warning;
+use crate::decide::Counts;
 use crate::digest::{Digest, Sha256Stream};
 use crate::error::{Error, Result};
 use crate::inflate::{Inflater, Output};
-use crate::meter::{Wait, waiting};
-use crate::rafs::StoredChunks;
-use crate::sync::{lock, wait};
-use crate::table::ChunkRecords;
-use crate::unit::{Finished, Unit, finish};
+#[cfg(test)]
+use crate::sync::lock;
 
-/// What the inflater tells the tar parser.
+/// What the inflater hands to the tar parser.
 pub enum Inflated {
     /// The next bytes of the tar.
     Block(Vec<u8>),
-    /// There are no more; digest and size of the bytes as written in.
+    /// No bytes are left; digest and size of the bytes as written in.
     End(Digest, u64),
 }
 
@@ -35,26 +30,56 @@ pub enum Fault {
 }
 
 #[cfg(test)]
-fn trip(layer: &Layer, here: Fault) {
+pub fn trip<R: Role>(layer: &Layer<R>, here: Fault) {
     assert!(*lock(&layer.fault) != Some(here), "injected");
 }
 
+/// The source of a layer, as it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// SHA-256 of the bytes as written in.
+    pub digest: Digest,
+    /// Bytes as written in.
+    pub size: u64,
+    /// SHA-256 of the uncompressed tar.
+    pub diff_id: Digest,
+    /// Bytes of the uncompressed tar.
+    pub tar_size: u64,
+}
+
+/// A layer that has been read to its end, and whose chunks are stored or noted.
+#[derive(Debug)]
+pub struct LayerSummary {
+    /// Digests and sizes of what was read.
+    pub source: Source,
+    /// Number of entries.
+    pub entry_count: u32,
+    /// Bytes of chunk data in the file.
+    pub data_size: u64,
+    /// Bytes of the uncompressed address space.
+    pub uncompressed_size: u64,
+    /// Chunks, new and known.
+    pub counts: Counts,
+    /// What was dropped or mended.
+    pub warnings: Vec<Warning>,
+}
+
 /// Blocks that the inflater writes into.
-struct Blocks<'a> {
-    layer: &'a Layer,
+struct Blocks<'a, R: Role> {
+    layer: &'a Layer<R>,
     /// Of `BLOCK` bytes.
     block: Vec<u8>,
     filled: usize,
 }
 
-impl<'a> Blocks<'a> {
-    fn new(layer: &'a Layer) -> Self {
+impl<'a, R: Role> Blocks<'a, R> {
+    fn new(layer: &'a Layer<R>) -> Self {
         Self { layer, block: Self::whole(layer), filled: 0 }
     }
 
     /// A block of any content. Only one that was passed on half empty is filled up.
-    fn whole(layer: &Layer) -> Vec<u8> {
-        let mut block = layer.buffers.blocks.take();
+    fn whole(layer: &Layer<R>) -> Vec<u8> {
+        let mut block = layer.buffers.0.take();
         block.resize(BLOCK, 0);
         block
     }
@@ -70,7 +95,7 @@ impl<'a> Blocks<'a> {
     }
 }
 
-impl Output for Blocks<'_> {
+impl<R: Role> Output for Blocks<'_, R> {
     fn room(&mut self) -> Result<&mut [u8]> {
         if self.filled == self.block.len() {
             self.flush()?;
@@ -85,7 +110,7 @@ impl Output for Blocks<'_> {
 }
 
 /// First thread: bytes as written in to the bytes of the tar.
-pub fn inflate(layer: &Layer) -> Result<()> {
+pub fn inflate<R: Role>(layer: &Layer<R>) -> Result<()> {
     let mut source = Sha256Stream::default();
     let mut inflater = Inflater::new();
     let mut blocks = Blocks::new(layer);
@@ -101,154 +126,23 @@ pub fn inflate(layer: &Layer) -> Result<()> {
     layer.inflated.push(Inflated::End(source.digest(), source.size()), 0)
 }
 
-/// Second thread: the bytes of the tar to entries and units of new chunks, and the answer when all is stored.
-pub fn pack(layer: &Arc<Layer>, decider: Decider) -> Result<()> {
+/// Second thread: the bytes of the tar to whatever takes its entries.
+pub fn read_tar<R: Role>(layer: &Layer<R>, sink: &mut impl EntrySink) -> Result<Source> {
     let mut tar = Sha256Stream::default();
     let mut archive = Archive::new();
-    let options = ChunkerOptions { chunk_size: layer.options.chunk_size, scan: layer.options.scan };
-    let units = LayerUnits { layer: Arc::clone(layer), submitted: 0 };
-    let contents = if layer.options.hands_out() { Contents::table() } else { Contents::tree()? };
-    let mut chunker = Chunker::new(options, contents, units, &layer.ticket, decider);
-    let (source_digest, source_size) = loop {
+    let (digest, size) = loop {
         match layer.inflated.pop()? {
             Some(Inflated::Block(block)) => {
                 #[cfg(test)]
                 trip(layer, Fault::Pack);
                 tar.update(&block);
-                archive.push(&block, &mut chunker)?;
-                layer.buffers.blocks.give(block);
+                archive.push(&block, sink)?;
+                layer.buffers.0.give(block);
             }
             Some(Inflated::End(digest, size)) => break (digest, size),
             None => return Err(Error::internal("the inflater ended without a word")),
         }
     };
-    archive.finish(&mut chunker)?;
-    let (mut found, units) = chunker.finish()?;
-    let stored = wait_written(layer, units.submitted)?;
-    // A scan has kept the records itself.
-    let records = if layer.options.scan { &mut found.records } else { &mut { stored } };
-    let (data_size, uncompressed_size) = (records.compressed_end(), records.uncompressed_end());
-    let chunks = Arc::new(records.take());
-    let entry_count = found.contents.count();
-    let (table, tree) = found.contents.into_parts();
-    if let Some(tree) = tree {
-        let chunks = StoredChunks { records: Arc::clone(&chunks), data_size, uncompressed_size };
-        *lock(&layer.packed) = Some(Packed { tree, chunks });
-    }
-    let scanned = table.map(|table| {
-        let (entries, references) = table.into_parts();
-        ScannedTables { entries, references }
-    });
-    layer.ending.deliver(PackedLayer {
-        source_digest,
-        source_size,
-        diff_id: tar.digest(),
-        tar_size: tar.size(),
-        entry_count,
-        chunks,
-        scanned,
-        data_size,
-        uncompressed_size,
-        counts: found.counts,
-        warnings: found.warnings,
-    });
-    Ok(())
-}
-
-/// Waits until `units` units are in the blob; takes its chunk records.
-fn wait_written(layer: &Layer, units: u64) -> Result<ChunkRecords> {
-    let mut output = lock(&layer.output);
-    loop {
-        if let Some(error) = layer.ending.failure() {
-            return Err(error);
-        }
-        if layer.options.scan {
-            return Ok(ChunkRecords::default());
-        }
-        if output.next == units
-            && let Some(blob) = &mut output.blob
-        {
-            return Ok(std::mem::take(&mut blob.records));
-        }
-        output = waiting(Wait::Blocked, || wait(&layer.written, output));
-    }
-}
-
-/// The chunker's units: bought from the layer's budget, compressed by the pool.
-struct LayerUnits {
-    layer: Arc<Layer>,
-    submitted: u64,
-}
-
-impl Units for LayerUnits {
-    fn open(&self, wait: bool) -> Result<Option<Unit>> {
-        if wait {
-            self.layer.budget.take(self.layer.options.unit_bytes())?;
-        } else if !self.layer.budget.try_take(self.layer.options.unit_bytes())? {
-            return Ok(None);
-        }
-        let bytes = self.layer.buffers.units.take_empty();
-        Ok(Some(Unit { bytes, ..Unit::default() }))
-    }
-
-    fn submit(&mut self, unit: Unit) -> Result<()> {
-        let number = self.submitted;
-        self.submitted += 1;
-        let layer = Arc::clone(&self.layer);
-        let price = self.layer.options.unit_bytes();
-        self.layer.pool.run(Box::new(move |worker| {
-            layer.run(|| {
-                // After a failure the queue still holds our units: nobody wants them.
-                if let Some(error) = layer.ending.failure() {
-                    return Err(error);
-                }
-                #[cfg(test)]
-                trip(&layer, Fault::Compress);
-                let (done, free) =
-                    finish(unit, layer.buffers.stored.take(), layer.options.compression, worker)?;
-                // A raw unit's own buffer went into the result, and the spare one comes back.
-                match layer.options.compression {
-                    crate::compress::Compression::None => layer.buffers.stored.give(free),
-                    crate::compress::Compression::Zstd { .. } => layer.buffers.units.give(free),
-                }
-                append_in_order(&layer, number, done, price)
-            });
-        }))
-    }
-
-    fn discard(&self, unit: Unit) {
-        self.layer.buffers.units.give(unit.bytes);
-        self.layer.budget.give(self.layer.options.unit_bytes());
-    }
-}
-
-/// Puts a finished unit where it belongs. Whoever brings the unit that the blob waits for appends it, and all that are
-/// ready behind it; the others leave theirs and go on.
-fn append_in_order(layer: &Layer, number: u64, unit: Finished, price: usize) -> Result<()> {
-    let mut output = lock(&layer.output);
-    output.ready.insert(number, unit);
-    let Some(mut blob) = output.blob.take() else { return Ok(()) };
-    let spool = layer.spool()?;
-    loop {
-        let next = output.next;
-        let Some(unit) = output.ready.remove(&next) else {
-            if let Some(error) = layer.ending.failure() {
-                return Err(error);
-            }
-            output.blob = Some(blob);
-            layer.written.notify_all();
-            return Ok(());
-        };
-        drop(output);
-        #[cfg(test)]
-        trip(layer, Fault::Append);
-        blob.append(spool, &unit)?;
-        match layer.options.compression {
-            crate::compress::Compression::None => layer.buffers.units.give(unit.bytes),
-            crate::compress::Compression::Zstd { .. } => layer.buffers.stored.give(unit.bytes),
-        }
-        layer.budget.give(price);
-        output = lock(&layer.output);
-        output.next += 1;
-    }
+    archive.finish(sink)?;
+    Ok(Source { digest, size, diff_id: tar.digest(), tar_size: tar.size() })
 }

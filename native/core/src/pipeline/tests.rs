@@ -1,4 +1,4 @@
-//! Every way in which a layer can end early: nobody may wait for ever, and nothing may stay behind.
+//! Every way in which a layer can end early: no thread may wait for ever, and nothing may stay behind.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::stages::Fault;
-use super::{Dedup, ImagePacker, LayerPacker, PackOptions, PackedLayer};
-use crate::compress::Compression;
+use super::{Dedup, ImagePacker, LayerPacker, LayerSummary, PackOptions};
+use crate::blob::Grown;
+use crate::codec::Compression;
 use crate::digest::sha256;
 use crate::error::{Error, Result};
-use crate::growth::Grown;
+use crate::format::Format;
 
 /// Far more than any of these takes, and far less than a person waits.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -46,7 +47,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(options: PackOptions) -> Self {
+    fn new(options: &PackOptions) -> Self {
         Self { folder: tempfile::tempdir().unwrap(), packer: ImagePacker::new(options).unwrap() }
     }
 
@@ -77,7 +78,7 @@ fn write_all(layer: &LayerPacker, bytes: &[u8], piece: usize) -> Result<()> {
     Ok(())
 }
 
-fn pack(layer: &LayerPacker, bytes: &[u8]) -> Result<PackedLayer> {
+fn pack(layer: &LayerPacker, bytes: &[u8]) -> Result<LayerSummary> {
     write_all(layer, bytes, 100_000)?;
     asked(|reply| layer.finish(reply)).recv_timeout(PATIENCE).expect("an answer comes")
 }
@@ -91,12 +92,12 @@ fn gone(path: &Path) {
     }
 }
 
-/// Trap 54: what dies inside ends the layer with an error, at once.
+/// A thread that dies ends its layer with an error, at once.
 #[test]
 fn a_panic_in_any_thread_is_an_internal_error_and_the_next_layer_goes_on() {
     let tar = tar_of(&[("a", &noise(1, 3 << 20)), ("b", &noise(2, 100))]);
     for fault in [Fault::Inflate, Fault::Pack, Fault::Compress, Fault::Append] {
-        let bench = Bench::new(PackOptions::default());
+        let bench = Bench::new(&PackOptions::default());
         let broken = bench.open(0);
         let sound = bench.open(1);
         broken.inject(fault);
@@ -113,7 +114,7 @@ fn a_panic_in_any_thread_is_an_internal_error_and_the_next_layer_goes_on() {
 
 #[test]
 fn what_makes_no_sense_is_told_to_write_or_finish() {
-    let bench = Bench::new(PackOptions::default());
+    let bench = Bench::new(&PackOptions::default());
     for (number, bytes) in [&b"\x1f\x8b\x08garbage that is no gzip at all"[..], &[1; 5000]].iter().enumerate()
     {
         let number = u32::try_from(number).unwrap();
@@ -125,7 +126,7 @@ fn what_makes_no_sense_is_told_to_write_or_finish() {
 
 #[test]
 fn writing_never_hangs_after_a_failure() {
-    let bench = Bench::new(PackOptions::default());
+    let bench = Bench::new(&PackOptions::default());
     let layer = bench.open(0);
     let mut bytes = vec![1; 600];
     bytes.extend(noise(3, 8 << 20));
@@ -134,7 +135,7 @@ fn writing_never_hangs_after_a_failure() {
 
 #[test]
 fn aborting_answers_everyone_and_removes_the_file() {
-    let bench = Bench::new(PackOptions::default());
+    let bench = Bench::new(&PackOptions::default());
     let (first, second) = (bench.open(0), bench.open(1));
     // The second layer has used up its budget and waits for the first, which gets nothing.
     let tar = tar_of(&[("big", &noise(4, 40 << 20))]);
@@ -161,8 +162,8 @@ fn growth(layer: &LayerPacker, size: u64) -> Receiver<Result<Grown>> {
 
 #[test]
 fn a_blob_can_be_read_as_far_as_its_growth_is_announced() {
-    let options = PackOptions { compression: Compression::None, ..PackOptions::default() };
-    let bench = Bench::new(options);
+    let format = Format { compression: Compression::none(), ..Format::default() };
+    let bench = Bench::new(&PackOptions { format, ..PackOptions::default() });
     let layer = bench.open(0);
     let mut grown = growth(&layer, 0);
     pack(&layer, &tar_of(&[("a", &noise(5, 3 << 20))])).unwrap();
@@ -187,7 +188,7 @@ fn a_blob_can_be_read_as_far_as_its_growth_is_announced() {
 
 #[test]
 fn a_caller_that_waits_for_growth_is_answered_when_the_layer_fails_or_is_aborted() {
-    let bench = Bench::new(PackOptions::default());
+    let bench = Bench::new(&PackOptions::default());
     let (damaged, unwanted) = (bench.open(0), bench.open(1));
     let waiting = [growth(&damaged, 0), growth(&unwanted, 0)];
     pack(&damaged, &[1; 5000]).unwrap_err();
@@ -199,7 +200,7 @@ fn a_caller_that_waits_for_growth_is_answered_when_the_layer_fails_or_is_aborted
 
 #[test]
 fn disposing_of_the_image_aborts_its_layers_but_keeps_sealed_ones() {
-    let bench = Bench::new(PackOptions::default());
+    let bench = Bench::new(&PackOptions::default());
     let (sealed, open) = (bench.open(0), bench.open(1));
     pack(&sealed, &tar_of(&[("a", b"a")])).unwrap();
     let seal = |layer: &LayerPacker| asked(|reply| layer.seal(reply)).recv_timeout(PATIENCE).unwrap();
@@ -230,7 +231,7 @@ fn stack(bench: &Bench) -> Vec<LayerPacker> {
 
 #[test]
 fn sealing_waits_for_lower_layers_in_whatever_order_it_is_asked() {
-    let bench = Bench::new(PackOptions { threads: 1, ..PackOptions::default() });
+    let bench = Bench::new(&PackOptions { threads: 1, ..PackOptions::default() });
     let layers = stack(&bench);
     let merged = asked(|reply| bench.packer.bootstrap(vec![0, 1, 2, 1], reply));
     let sealed: Vec<_> = layers.iter().rev().map(|layer| asked(|reply| layer.seal(reply))).collect();
@@ -247,7 +248,7 @@ fn sealing_waits_for_lower_layers_in_whatever_order_it_is_asked() {
 #[test]
 fn whoever_waits_for_a_layer_ends_with_it() {
     for by_dispose in [false, true] {
-        let bench = Bench::new(PackOptions::default());
+        let bench = Bench::new(&PackOptions::default());
         let layers = stack(&bench);
         let merged = asked(|reply| bench.packer.bootstrap(vec![0, 1, 2], reply));
         let waiting: Vec<_> = layers[1..].iter().map(|layer| asked(|reply| layer.seal(reply))).collect();
@@ -269,7 +270,7 @@ fn whoever_waits_for_a_layer_ends_with_it() {
 
 #[test]
 fn what_no_file_system_holds_is_told_when_the_layer_is_sealed() {
-    let bench = Bench::new(PackOptions::default());
+    let bench = Bench::new(&PackOptions::default());
     let mut tar = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_gnu();
     header.set_entry_type(tar::EntryType::Link);
@@ -290,7 +291,7 @@ fn what_no_file_system_holds_is_told_when_the_layer_is_sealed() {
 
 #[test]
 fn a_spool_that_cannot_be_created_shows_at_once_and_frees_its_turn() {
-    let bench = Bench::new(PackOptions::default());
+    let bench = Bench::new(&PackOptions::default());
     let missing = bench.folder.path().join("missing").join("blob");
     let error = bench.packer.open_layer(0, &missing).err().unwrap();
     assert_eq!((error.code(), error.path().is_some()), ("IO", true));
@@ -307,8 +308,9 @@ proptest! {
         finish in any::<bool>(),
         by_drop in any::<bool>(),
     ) {
-        let options = PackOptions { chunk_size: 64 << 10, dedup: Dedup::Image, ..PackOptions::default() };
-        let bench = Bench::new(options);
+        let format = Format { chunk_size: 64 << 10, ..Format::default() };
+        let options = PackOptions { format, dedup: Dedup::Image, ..PackOptions::default() };
+        let bench = Bench::new(&options);
         let tar = tar_of(&[("a", &noise(5, 3 << 20)), ("b", &vec![7; 3 << 20])]);
         let packers: Vec<_> = (0..layers).map(|number| bench.open(number)).collect();
         let mut answers = Vec::new();

@@ -3,73 +3,40 @@
 
 use std::sync::Arc;
 
-use super::layout::wire::chunk_record;
-use super::layout::{OWN_BLOB_ID, blob_features};
-use super::store::{Kind, Store};
-use super::tree::Tree;
-use super::walk::Walk;
+use nydus_layout::wire::chunk_record;
+
+use super::model::{Kind, Store, Tree, Walk};
+use crate::blob::BlobRecord;
 use crate::dict::Place;
 use crate::error::{Error, Result};
 use crate::table::{ChunkRecord, PackedChunk};
 
-/// One data blob as blob table and device table tell it. Sizes and offsets in bytes.
-#[derive(Clone, Debug)]
-pub struct BlobRecord {
-    /// SHA-256 of the RAFS blob in hex; 64 times `x` inside the blob's own bootstrap, where it is not known yet.
-    pub id: [u8; 64],
-    /// Of its chunks.
-    pub chunk_size: u32,
-    /// Number of the codec of its chunks.
-    pub compressor: u32,
-    /// `blob_features`.
-    pub features: u32,
-    /// Where the bootstrap section starts in the RAFS blob.
-    pub compressed_size: u64,
-    /// Of the uncompressed address space; a multiple of 4096.
-    pub uncompressed_size: u64,
-    /// Number of the codec of the chunk records.
-    pub meta_compressor: u32,
-    /// Where these are in the RAFS blob.
-    pub meta_offset: u64,
-    /// As stored.
-    pub meta_compressed_size: u64,
-    /// As they are.
-    pub meta_uncompressed_size: u64,
-}
-
-impl BlobRecord {
-    /// For bootstraps that are not part of the blob, now that its id is known.
-    pub fn foreign(&self, id: [u8; 64]) -> Self {
-        Self { id, features: self.features & !blob_features::INLINED_FS_META, ..self.clone() }
-    }
-}
-
 /// A blob and the chunks that files may refer to.
 #[derive(Clone)]
 pub struct Blob {
-    /// What tables say of it.
+    /// What blob table and device table say of it.
     pub record: BlobRecord,
     /// Packed chunk records, by index.
     pub chunks: Arc<Vec<u8>>,
 }
 
 impl Blob {
-    /// Chunks that it stores.
+    /// How many chunks it stores.
     pub fn chunk_count(&self) -> usize {
         self.chunks.len() / chunk_record::SIZE
     }
 
-    /// One of them.
+    /// The chunk with this index.
     pub fn chunk(&self, index: u32) -> Option<ChunkRecord> {
         self.packed(index).map(ChunkRecord::decode)
     }
 
-    /// Where one starts in the uncompressed address space.
+    /// Where the chunk with this index starts in the uncompressed address space.
     pub fn uncompressed_offset(&self, index: u32) -> Option<u64> {
         self.packed(index).map(ChunkRecord::uncompressed_offset_of)
     }
 
-    /// The digest of one.
+    /// The digest of the chunk with this index.
     pub fn digest(&self, index: u32) -> Option<&[u8]> {
         self.packed(index)?.get(..32)
     }
@@ -117,7 +84,7 @@ impl BlobTable {
     }
 
     /// Numbers blobs by first reference in walk order and leaves out those that nothing refers to (Nydus
-    /// builder/src/merge.rs). Equal ids become one blob. `of_layer` tells the blob of a layer.
+    /// builder/src/merge.rs). Equal ids become one blob. `of_layer` gives the blob of a layer.
     pub fn of_merged(
         walk: &Walk,
         tree: &Tree,
@@ -146,9 +113,4 @@ impl BlobTable {
         }
         Ok(table)
     }
-}
-
-/// The id of a blob that is not known yet.
-pub const fn own_id() -> [u8; 64] {
-    *OWN_BLOB_ID
 }

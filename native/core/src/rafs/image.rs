@@ -2,46 +2,21 @@
 
 use std::sync::Arc;
 
-use super::blob_table::{Blob, BlobRecord, BlobTable};
-use super::layer_tree::LayerTree;
-use super::layout::super_flags;
+use super::blob_table::{Blob, BlobTable};
+use super::model::{LayerTree, Walk};
 use super::overlay::Overlay;
-use super::plan::Bootstrap;
-use super::tail::{StoredChunks, TailOptions, TailWriter};
-use super::used_chunks::Moved;
-use super::walk::Walk;
-use super::write::write;
-use crate::blob::{Blob as BlobFile, Spool};
-use crate::compress::Compression;
+use super::{Bootstrap, Moved};
+use crate::blob::{BlobFile, BlobRecord, SectionWriter, Spool, StoredChunks};
 use crate::digest::hex;
 use crate::error::{Error, Result};
+use crate::format::Format;
 
 /// What the bootstrap of an image without any chunk says, whatever was asked for (Nydus builder/src/merge.rs).
 const CHUNKLESS_CHUNK_SIZE: u32 = 0x10_0000;
 
-/// What all bootstraps of an image say of its chunks.
-#[derive(Clone, Copy)]
-pub struct ChunkSettings {
-    /// Bytes.
-    pub chunk_size: u32,
-    /// Of the chunks.
-    pub compression: Compression,
-    /// zstd level of bootstraps inside of blobs.
-    pub level: i32,
-}
-
-impl ChunkSettings {
-    const fn flag(&self) -> u32 {
-        match self.compression {
-            Compression::None => super_flags::COMPRESSION_NONE,
-            Compression::Zstd { .. } => super_flags::COMPRESSION_ZSTD,
-        }
-    }
-}
-
-/// A layer whose blob is complete: what upper layers and the merged bootstrap need of it.
+/// A layer whose blob is complete, for upper layers and the merged bootstrap.
 pub struct SealedLayer {
-    /// As references call it.
+    /// The number that references call it by.
     pub number: u32,
     /// `None`: it stores no chunk.
     blob: Option<Blob>,
@@ -52,7 +27,7 @@ pub struct SealedLayer {
 }
 
 impl SealedLayer {
-    /// What upper layers refer to.
+    /// The chunks that upper layers may refer to.
     pub fn blob(&self) -> Option<SealedChunks> {
         self.blob.clone().map(SealedChunks)
     }
@@ -62,21 +37,20 @@ impl SealedLayer {
 #[derive(Clone)]
 pub struct SealedChunks(Blob);
 
-/// Appends the tail to the blob of layer `number`; `lower` are the blobs of the other layers that its tree refers to, by
-/// number. The blobs of its bootstrap stand in the order in which packing first used them, its own among those of lower
-/// layers, which are what a chunk dictionary is to the reference (Nydus builder/src/core/node.rs).
+/// Appends the sections to the blob of layer `number`; `lower` are the blobs of the other layers that its tree refers to, by number.
+/// The blobs of its bootstrap stand in the order in which packing first used them, its own among those of lower layers, which are
+/// what a chunk dictionary is to the reference (Nydus builder/src/core/node.rs).
 pub fn seal(
     file: (&mut BlobFile, &Spool),
     number: u32,
     tree: LayerTree,
     chunks: &StoredChunks,
     lower: &[(u32, Option<SealedChunks>)],
-    settings: ChunkSettings,
+    format: Format,
 ) -> Result<SealedLayer> {
-    let ChunkSettings { chunk_size, compression, level } = settings;
     let (file, spool) = file;
-    let mut tail = TailWriter::new(file, spool, TailOptions { chunk_size, compression, level })?;
-    let (record, blob_meta) = tail.chunks(chunks)?.unzip();
+    let mut sections = SectionWriter::new(file, spool, format);
+    let (record, blob_meta) = sections.chunks(chunks)?.unzip();
     let mut table = BlobTable::default();
     for &layer in &tree.order {
         if layer == number {
@@ -89,18 +63,18 @@ pub fn seal(
         }
     }
     let walk = Walk::new(&tree.tree, tree.stores());
-    let (bootstrap, moved) = write(&Bootstrap {
+    let (bootstrap, moved) = (format.version.write)(&Bootstrap {
         tree: &tree.tree,
         stores: tree.stores(),
         walk: &walk,
         table: &table,
-        chunk_size,
-        compressor_flag: settings.flag(),
+        chunk_size: format.chunk_size,
+        codec: format.compression.codec,
         moved: &[],
         force_xattr_flag: false,
     })?;
     drop(walk);
-    tail.finish(bootstrap)?;
+    sections.finish(bootstrap)?;
     // Only now the blob has a name.
     let id = hex(&file.digest_with(&[]));
     let id = id.as_bytes().try_into().map_err(|_| Error::internal("a digest is not 64 digits"))?;
@@ -110,11 +84,7 @@ pub fn seal(
 
 /// The bootstrap of the image; `places` are the numbers of its layers, lowest first, and one may occur several times. Frees
 /// each layer's tree when it has been laid over those below.
-pub fn merged_bootstrap(
-    layers: Vec<SealedLayer>,
-    places: &[u32],
-    settings: ChunkSettings,
-) -> Result<Vec<u8>> {
+pub fn merged_bootstrap(layers: Vec<SealedLayer>, places: &[u32], format: Format) -> Result<Vec<u8>> {
     let mut numbers = Vec::with_capacity(layers.len());
     let (mut blobs, mut moved) = (Vec::new(), Vec::new());
     let (mut trees, mut stores) = (Vec::new(), Vec::new());
@@ -140,18 +110,18 @@ pub fn merged_bootstrap(
     tree.freeze();
     let walk = Walk::new(&tree, &stores);
     let has_chunks = blobs.iter().any(Option::is_some);
-    let chunk_size = if has_chunks { settings.chunk_size } else { CHUNKLESS_CHUNK_SIZE };
+    let chunk_size = if has_chunks { format.chunk_size } else { CHUNKLESS_CHUNK_SIZE };
     let table = BlobTable::of_merged(&walk, &tree, &stores, chunk_size, |number| {
         let position = numbers.iter().position(|&other| other == number)?;
         blobs.get(position)?.clone()
     })?;
-    let (bootstrap, _) = write(&Bootstrap {
+    let (bootstrap, _) = (format.version.write)(&Bootstrap {
         tree: &tree,
         stores: &stores,
         walk: &walk,
         table: &table,
         chunk_size,
-        compressor_flag: settings.flag(),
+        codec: format.compression.codec,
         moved: &moved,
         force_xattr_flag: true,
     })?;

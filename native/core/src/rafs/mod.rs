@@ -1,32 +1,33 @@
-//! The metadata of an image: trees of layers, laid over each other, and the bootstraps and blob tails written from them.
-//! Nothing of it crosses to TypeScript but finished bytes.
+//! The metadata of an image: trees of layers, laid over each other, and the bootstraps written from them. Nothing of it crosses to
+//! TypeScript but finished bytes.
 //!
-//! `store` and `tree` hold what there is, `layer_tree` and `overlay` make it, `walk` puts it in order; `plan` decides where
-//! everything goes, `write` writes a bootstrap and `tail` what follows the chunks in a blob. `layout` is generated from the
-//! tables in src/rafs-builder.
+//! `model` holds the trees and `overlay` merges them; `image` makes the two bootstraps, the one inside a layer's blob and the one of
+//! the image. How a bootstrap is written is a row of `VERSIONS`: a folder with a function from `Bootstrap` to bytes.
 
-mod blob_meta;
 mod blob_table;
-mod bytes;
-mod descend;
-mod directory;
+mod bootstrap;
 mod image;
-mod layer_tree;
-mod names;
+mod model;
 mod overlay;
-mod placement;
-mod plan;
-mod store;
-mod tail;
-mod tar_header;
-mod tree;
-mod used_chunks;
-mod walk;
-mod write;
-mod xattrs;
+mod v6;
 
-use nydus_layout as layout;
+use bootstrap::{Bootstrap, Moved};
+pub use image::{SealedChunks, SealedLayer, merged_bootstrap, seal};
+pub use model::LayerTree;
 
-pub use image::{ChunkSettings, SealedChunks, SealedLayer, merged_bootstrap, seal};
-pub use layer_tree::LayerTree;
-pub use tail::StoredChunks;
+use crate::error::Result;
+
+/// A version of the format.
+#[derive(Debug)]
+pub struct Version {
+    /// Its number, as images are labelled with it.
+    pub number: u32,
+    /// Writes a bootstrap.
+    pub write: fn(&Bootstrap<'_>) -> Result<Written>,
+}
+
+/// The bytes of a bootstrap, and what a merge has to know of a layer whose own bootstrap it is.
+pub type Written = (Vec<u8>, Moved);
+
+/// Every version that is written, the default first.
+pub static VERSIONS: [&Version; 1] = [&v6::VERSION];

@@ -5,10 +5,8 @@
 //! reset the attributes below, whiteouts of the lowest layer do not stay as files, and an implied directory over a symlink
 //! is that symlink's target.
 
-use super::descend::{Descent, MAX_DEPTH, descend, path_of};
-use super::names::display_name;
-use super::store::{Inode, Kind, Mark, NONE, Store};
-use super::tree::{At, ROOT, Tree, inode_at};
+use super::model::{At, Descent, Inode, Kind, MAX_DEPTH, Mark, NONE, ROOT, Store, Tree};
+use super::model::{descend, display_name, inode_at, path_of};
 use crate::error::{Error, Result};
 
 const WHITEOUT: &[u8] = b".wh.";

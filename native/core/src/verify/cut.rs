@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::piece::{check_pieces, impossible};
 use super::{Shared, Verified};
+use crate::blob::UNIT;
 use crate::digest::{Digest, Sha256Stream};
 use crate::error::{Error, Result};
 use crate::pool::Pool;
 use crate::sync::lock;
-use crate::unit::UNIT;
 
 /// Stored chunks on their way to a worker.
 #[derive(Default)]
@@ -165,11 +165,11 @@ impl<'a> Cutter<'a> {
     fn send(&mut self) -> Result<()> {
         let cut = std::mem::take(&mut self.cut);
         let shared = Arc::clone(self.shared);
-        self.pool.run(Box::new(move |worker| {
+        self.pool.run(Box::new(move |contexts| {
             shared.run(|| {
                 let Cut { bytes, pieces, price } = cut;
                 if shared.ending.failure().is_none() {
-                    check_pieces(&shared, &bytes, &pieces, worker)?;
+                    check_pieces(&shared, &bytes, &pieces, contexts)?;
                 }
                 shared.buffers.give(bytes);
                 shared.budget.give(price);

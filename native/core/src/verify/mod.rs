@@ -9,7 +9,8 @@ mod piece;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use crate::compress::Codec;
+use crate::blob::UNIT;
+use crate::codec::{Codec, DEFAULT};
 use crate::digest::Digest;
 use crate::ending::{Ending, Reply};
 use crate::error::{Error, Result};
@@ -17,7 +18,6 @@ use crate::pool::{Buffers, Pool, give_way, guarded, spawn};
 use crate::queue::{Budget, ByteQueue, Input};
 use crate::sync::lock;
 use crate::table::ChunkRecord;
-use crate::unit::UNIT;
 use cut::Cutter;
 
 const INPUT_BYTES: usize = 2 << 20;
@@ -38,7 +38,7 @@ pub enum Digester {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct VerifyOptions {
-    /// What compressed chunks are, by the name of the codec, or `none` where there are no such chunks.
+    /// Name of the codec of compressed chunks, or `none` where a blob has no such chunk.
     pub compressor: String,
     /// What the digests are.
     pub digester: Digester,
@@ -50,7 +50,7 @@ pub struct VerifyOptions {
 
 impl Default for VerifyOptions {
     fn default() -> Self {
-        Self { compressor: "zstd".to_owned(), digester: Digester::Blake3, threads: 2, prefix: None }
+        Self { compressor: DEFAULT.name.to_owned(), digester: Digester::Blake3, threads: 2, prefix: None }
     }
 }
 
@@ -78,8 +78,8 @@ pub struct Verified {
 
 struct Shared {
     records: Vec<ChunkRecord>,
-    /// None where no chunk is compressed.
-    codec: Option<Codec>,
+    /// A codec without a decoder where no chunk is compressed.
+    codec: &'static Codec,
     digester: Digester,
     prefix: Option<u64>,
     input: ByteQueue<Input>,
@@ -146,13 +146,9 @@ pub struct BlobVerifier {
 impl BlobVerifier {
     /// Starts threads that wait for the bytes of a blob with the chunks of `table` (packed, see `table`).
     pub fn new(table: &[u8], options: &VerifyOptions) -> Result<Self> {
-        let codec = Codec::named(&options.compressor);
-        if codec.is_none() && options.compressor != "none" {
-            return Err(Error::unsupported(format!(
-                "chunks cannot be decompressed from {}",
-                options.compressor
-            )));
-        }
+        let unknown =
+            || Error::unsupported(format!("chunks cannot be decompressed from {}", options.compressor));
+        let codec = Codec::named(&options.compressor).ok_or_else(unknown)?;
         let shared = Arc::new(Shared {
             records: ChunkRecord::iter(table).collect(),
             codec,

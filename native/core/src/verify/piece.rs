@@ -1,10 +1,9 @@
 //! One chunk: what the table says of it, held against its stored bytes.
 
 use super::{Digester, Shared};
-use crate::compress::MAX_CHUNK;
+use crate::codec::{Contexts, MAX_CHUNK};
 use crate::digest::sha256;
 use crate::error::{Error, Result};
-use crate::pool::Worker;
 use crate::table::ChunkRecord;
 
 /// Why no blob can hold such a chunk.
@@ -30,14 +29,14 @@ pub fn check_pieces(
     shared: &Shared,
     bytes: &[u8],
     pieces: &[(usize, u32)],
-    worker: &mut Worker,
+    contexts: &mut Contexts,
 ) -> Result<()> {
     let mut room = shared.buffers.take();
     for &(start, index) in pieces {
         let record = shared.record(index)?;
         let stored = bytes.get(start..start + record.compressed_size as usize);
         let stored = stored.ok_or_else(|| Error::internal("chunk lies outside of its cut"))?;
-        if let Some(message) = check_piece(record, stored, shared, &mut room, worker)? {
+        if let Some(message) = check_piece(record, stored, shared, &mut room, contexts)? {
             shared.fault(index, message);
         }
     }
@@ -51,19 +50,21 @@ fn check_piece(
     stored: &[u8],
     shared: &Shared,
     room: &mut Vec<u8>,
-    worker: &mut Worker,
+    contexts: &mut Contexts,
 ) -> Result<Option<String>> {
     let size = record.uncompressed_size as usize;
     let plain = if record.compressed {
-        let Some(codec) = shared.codec else {
+        if shared.codec.decoder.is_none() {
             return Ok(Some("is compressed, in a blob whose chunks are not".to_owned()));
-        };
+        }
         if room.len() < size {
             room.resize(size, 0);
         }
         let (to, _) = room.split_at_mut(size);
-        if let Err(error) = worker.decompressor()?.decompress(codec, to, stored) {
-            return Ok(Some(error.to_string()));
+        match contexts.decompress(shared.codec, to, stored) {
+            Ok(()) => {}
+            Err(fault @ Error::Format { .. }) => return Ok(Some(fault.to_string())),
+            Err(error) => return Err(error),
         }
         to
     } else {

@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Command } from 'commander';
+import { parseByteSize } from '../../../../src/cli/flags/byte-size.js';
 import { addFlags, readFlags, rewriteArgv } from '../../../../src/cli/flags/flags.js';
 import { CONVERT_FLAGS, GLOBAL_FLAGS, LATER_FLAGS } from '../../../../src/cli/flags/convert.js';
-import {
-  convertRequest,
-  type ConvertRequest,
-  parseByteSize,
-  parseGoDuration,
-} from '../../../../src/cli/flags/options.js';
+import { convertRequest, type ConvertRequest, parseGoDuration } from '../../../../src/cli/flags/options.js';
 import { NydusError, UsageError } from '../../../../src/errors.js';
 import { allPlatforms } from '../../../../src/oci/platform.js';
 import { formatLocation, parseLocation } from '../../../../src/registry/location.js';
@@ -180,4 +176,21 @@ test('--push-chunk-size is a size, and 0 asks for nothing', () => {
   assert.equal(request(['a', 'b']).pushChunkSize, 0);
   assert.equal(request(['a', 'b', '--push-chunk-size', '16MiB']).pushChunkSize, 16 * 2 ** 20);
   assert.match(refusal(['a', 'b', '--push-chunk-size', 'big']), /not a size/);
+});
+
+test('what --compressor takes, refuses and says in its help follows from the table of codecs', () => {
+  const { options } = request(['a', 'b', '--compressor', 'zstd:19']);
+  assert.deepEqual([options.compressor, options.compressionLevel], ['zstd', 19]);
+  assert.equal(request(['a', 'b', '--compressor', 'none']).options.compressor, 'none');
+  for (const name of ['zstd:high', 'none:3', 'lzma']) {
+    assert.equal(
+      refusal(['a', 'b', '--compressor', name]),
+      `--compressor should be one of [zstd none], not "${name}"`,
+    );
+  }
+  assert.equal(refusal(['a', 'b', '--compressor', 'gzip']), '--compressor gzip is not supported yet');
+  assert.equal(
+    CONVERT_FLAGS.find(({ name }) => name === 'compressor')?.help,
+    'zstd, zstd:LEVEL (1 to 22, 3 when not given; higher is smaller and slower) or none',
+  );
 });

@@ -1,7 +1,6 @@
-//! What one layer's tree is made of, packed: inodes as numbers, and one array of bytes for names, targets and extended
-//! attributes. A million inodes are a handful of allocations.
+//! What one layer's tree is made of, packed: inodes as numbers, and one array of bytes for names, targets and extended attributes, so
+//! that a million inodes are a handful of allocations.
 
-use super::xattrs;
 use crate::dict::Place;
 use crate::error::{Error, Result};
 
@@ -93,6 +92,29 @@ impl Inode {
     }
 }
 
+/// Names and values of an inode's extended attributes.
+#[derive(Clone, Default)]
+pub struct Xattrs<'a> {
+    /// Two numbers for each that is left.
+    lengths: &'a [u8],
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Xattrs<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut take = || {
+            let (length, lengths) = self.lengths.split_first_chunk()?;
+            let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+            let (bytes, rest) = self.rest.split_at_checked(length)?;
+            (self.lengths, self.rest) = (lengths, rest);
+            Some(bytes)
+        };
+        Some((take()?, take()?))
+    }
+}
+
 /// Stands for what is not there; only a bug leads here.
 const NO_INODE: Inode = Inode::implied_directory();
 
@@ -150,26 +172,38 @@ impl Store {
         self.bytes_at(inode.start, usize::try_from(inode.size).unwrap_or(usize::MAX))
     }
 
-    /// Keeps extended attributes, sorted by name, as they are stored in an image; `NONE` for none.
+    /// Keeps extended attributes in their order: their number, then each with the lengths of name and value in front. `NONE` for
+    /// an empty list.
     pub fn put_xattrs(&mut self, list: &[(Vec<u8>, Vec<u8>)]) -> Result<u32> {
         if list.is_empty() {
             return Ok(NONE);
         }
         let at = number_of(self.bytes.len())?;
-        let size =
-            u32::try_from(xattrs::area_size(list)).map_err(|_| Error::internal("xattrs without end"))?;
-        self.bytes.extend_from_slice(&size.to_le_bytes());
-        xattrs::encode(&mut self.bytes, list)?;
+        let mut put = |number: usize| -> Result<()> {
+            let number = u32::try_from(number).map_err(|_| Error::internal("xattrs without end"))?;
+            self.bytes.extend_from_slice(&number.to_le_bytes());
+            Ok(())
+        };
+        put(list.len())?;
+        for (name, value) in list {
+            put(name.len())?;
+            put(value.len())?;
+        }
+        for (name, value) in list {
+            self.bytes.extend_from_slice(name);
+            self.bytes.extend_from_slice(value);
+        }
         Ok(at)
     }
 
-    /// The extended attributes of an inode as they are stored in an image; empty without any.
-    pub fn xattrs(&self, inode: &Inode) -> &[u8] {
-        if inode.xattrs == NONE {
-            return &[];
-        }
-        let size = self.bytes_at(inode.xattrs, 4).try_into().map_or(0, u32::from_le_bytes);
-        self.bytes_at(inode.xattrs.saturating_add(4), size as usize)
+    /// The extended attributes of an inode, names and values, in the order in which they were kept.
+    pub fn xattrs(&self, inode: &Inode) -> Xattrs<'_> {
+        let all = self.bytes.get(inode.xattrs as usize..).unwrap_or_default();
+        let (count, rest) = all.split_first_chunk().map_or((0, all), |(count, rest)| {
+            (usize::try_from(u32::from_le_bytes(*count)).unwrap_or(usize::MAX), rest)
+        });
+        let (lengths, rest) = rest.split_at_checked(count.saturating_mul(8)).unwrap_or_default();
+        Xattrs { lengths, rest }
     }
 
     /// The places of a file's chunks.
@@ -186,6 +220,24 @@ impl Store {
 
 /// A length as the next number.
 pub fn number_of(len: usize) -> Result<u32> {
-    let number = u32::try_from(len).ok().filter(|&number| number < crate::slots::Slots::LIMIT);
+    let number = u32::try_from(len).ok().filter(|&number| number < NONE);
     number.ok_or_else(|| Error::unsupported("a layer's names, links and attributes take more than 4 GiB"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extended_attributes_come_back_in_their_order() {
+        let list = [(b"user.a".to_vec(), b"1".to_vec()), (b"user.b".to_vec(), Vec::new())];
+        let mut store = Store::default();
+        store.put_target(b"in front").unwrap();
+        let with = Inode { xattrs: store.put_xattrs(&list).unwrap(), ..Inode::implied_directory() };
+        store.put_target(b"behind").unwrap();
+        let kept: Vec<_> = store.xattrs(&with).map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
+        assert_eq!(kept, list);
+        assert_eq!(store.put_xattrs(&[]).unwrap(), NONE);
+        assert_eq!(store.xattrs(&Inode::implied_directory()).count(), 0);
+    }
 }

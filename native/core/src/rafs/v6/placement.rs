@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use super::layout::{BLOCK_SIZE, SLOT_SIZE};
+use nydus_layout::{BLOCK_SIZE, SLOT_SIZE};
 
 const BLOCK: u64 = BLOCK_SIZE as u64;
 const SLOT: u64 = SLOT_SIZE as u64;

@@ -1,11 +1,12 @@
-//! Names in directories, in numbers: an arena of nodes, found by directory and name, and listed in the order in which they
-//! came. What a node is called and what it leads to lies in stores; the tree of one layer has one, a merged tree many.
+//! Names in directories, in numbers: an arena of nodes, found by directory and name, and listed in the order in which they came. A
+//! node's name and inode lie in stores; the tree of one layer has one store, a merged tree many.
 
 use std::hash::{BuildHasher as _, RandomState};
 
+use hashbrown::HashTable;
+
 use super::store::{Inode, NONE, Store, number_of};
 use crate::error::Result;
-use crate::slots::Slots;
 
 /// The directory that everything lies in.
 pub const ROOT: u32 = 0;
@@ -74,7 +75,8 @@ const NO_DIR: Dir = Dir { last: NONE, node: NONE, parent: ROOT, depth: 0 };
 pub struct Tree {
     nodes: Vec<Node>,
     dirs: Vec<Dir>,
-    index: Slots,
+    /// Numbers of nodes, by the hash of directory and name.
+    index: HashTable<u32>,
     hasher: RandomState,
 }
 
@@ -83,7 +85,7 @@ impl Tree {
     pub fn new(root: At) -> Self {
         let node = Node { inode: root.number, inode_store: root.store, dir: ROOT, ..NO_NODE };
         let dir = Dir { node: 0, ..NO_DIR };
-        Self { nodes: vec![node], dirs: vec![dir], index: Slots::default(), hasher: RandomState::new() }
+        Self { nodes: vec![node], dirs: vec![dir], index: HashTable::new(), hasher: RandomState::new() }
     }
 
     /// Names there have been.
@@ -113,10 +115,11 @@ impl Tree {
 
     /// What a directory knows by this name.
     pub fn find(&self, stores: &[Store], dir: u32, name: &[u8]) -> Option<u32> {
-        self.index.find(self.hash(dir, name), |number| {
+        let found = self.index.find(self.hash(dir, name), |&number| {
             let node = self.node(number);
             node.parent == dir && self.name(stores, number) == name
-        })
+        });
+        found.copied()
     }
 
     /// Adds a name that is not there, behind all others.
@@ -143,7 +146,7 @@ impl Tree {
         });
         let hash = self.hash(dir, self.name(stores, number));
         let (nodes, hasher) = (&self.nodes, &self.hasher);
-        self.index.insert(hash, number, |other| {
+        self.index.insert_unique(hash, number, |&other| {
             let node = nodes.get(other as usize).unwrap_or(&NO_NODE);
             let name =
                 stores.get(usize::from(node.name_store)).map_or(&[][..], |store| store.name(node.name));
@@ -180,8 +183,7 @@ impl Tree {
     /// Takes a name out of its directory.
     pub fn remove(&mut self, stores: &[Store], dir: u32, name: &[u8]) {
         if let Some(number) = self.find(stores, dir, name) {
-            self.index.remove(self.hash(dir, name), |other| other == number);
-            self.replace(number, At { store: 0, number: NONE });
+            self.forget(self.hash(dir, name), number);
         }
     }
 
@@ -191,8 +193,7 @@ impl Tree {
         while let Some(number) = cursor {
             cursor = self.after(dir, number);
             if self.node(number).is_there() {
-                self.index.remove(self.hash(dir, self.name(stores, number)), |other| other == number);
-                self.replace(number, At { store: 0, number: NONE });
+                self.forget(self.hash(dir, self.name(stores, number)), number);
             }
         }
         if let Some(dir) = self.dirs.get_mut(dir as usize) {
@@ -211,10 +212,18 @@ impl Tree {
             .filter(|&number| self.node(number).is_there())
     }
 
-    /// Frees what only those need who look for names or add any.
+    /// Frees what only finding, adding and removing names need.
     pub fn freeze(&mut self) {
-        self.index = Slots::default();
+        self.index = HashTable::new();
         self.nodes.shrink_to_fit();
+    }
+
+    /// Takes a node out of the index. Its place in the list of names stays, and leads nowhere.
+    fn forget(&mut self, hash: u64, number: u32) {
+        if let Ok(known) = self.index.find_entry(hash, |&other| other == number) {
+            known.remove();
+        }
+        self.replace(number, At { store: 0, number: NONE });
     }
 
     fn first(&self, dir: u32) -> Option<u32> {

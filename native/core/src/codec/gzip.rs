@@ -1,11 +1,44 @@
-//! Gzip for the small layer that holds the bootstrap. Its digest is part of the image's, so it must be the same on every
-//! machine: zlib and its faster kin choose matches by what the processor can do, `miniz_oxide` does not.
+//! Gzip. Chunks of other builders are decoded from it, and the small layer that holds the bootstrap is written with it. The digest
+//! of that layer is part of the image's, so its bytes must be the same on every machine: zlib and its faster kin choose matches by
+//! what the processor can do, `miniz_oxide` does not.
+
+use std::io::Read as _;
 
 use miniz_oxide::deflate::core::{
     CompressorOxide, TDEFLFlush, TDEFLStatus, compress_to_output, create_comp_flags_from_zip_params,
 };
 
+use nydus_layout::{compressor, super_flags};
+
+use super::{Codec, Decode, Encoding};
 use crate::error::{Error, Result};
+
+/// The row of the table.
+pub static CODEC: Codec = Codec {
+    name: "gzip",
+    number: compressor::GZIP,
+    super_flag: super_flags::COMPRESSION_GZIP,
+    toc_flag: None,
+    levels: None,
+    version: None,
+    encoding: Encoding::ReadOnly,
+    decoder: Some(|| Ok(Box::new(Members))),
+};
+
+/// Each chunk is a member of its own.
+struct Members;
+
+impl Decode for Members {
+    fn decompress(&mut self, to: &mut [u8], from: &[u8]) -> Result<()> {
+        let mut member = flate2::read::GzDecoder::new(from);
+        let wrong = |error| Error::format(format!("gzip data does not decode: {error}"));
+        member.read_exact(to).map_err(wrong)?;
+        match member.read(&mut [0]).map_err(wrong)? {
+            0 => Ok(()),
+            _ => Err(Error::format(format!("gzip data decodes to more than {} bytes", to.len()))),
+        }
+    }
+}
 
 /// RFC 1952, 2.3: magic, deflate, no flags, no time, no hint, system unknown.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
@@ -13,8 +46,8 @@ const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 /// zlib's own default: smaller costs far more time.
 const LEVEL: i32 = 6;
 
-/// One gzip member of all parts, one behind the other: a function of their bytes alone, however they are cut. They are not
-/// copied together, as the bootstrap among them may be large.
+/// Makes one member of all parts, one behind the other. Its bytes depend on theirs alone, however they are cut. The parts are not
+/// copied together, since the bootstrap among them may be large.
 pub fn gzip<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<u8>> {
     let mut crc = flate2::Crc::new();
     let mut member = HEADER.to_vec();
@@ -44,9 +77,8 @@ pub fn gzip<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-
     use super::*;
+    use crate::codec::Contexts;
 
     #[test]
     fn decodes_to_what_went_in() {
@@ -84,5 +116,21 @@ mod tests {
             ]
             .concat()
         );
+    }
+
+    #[test]
+    fn a_member_of_another_length_or_checksum_is_a_format_error() {
+        let mut contexts = Contexts::default();
+        let from = [7; 1000];
+        let member = gzip([&from[..]]).unwrap();
+        let mut to = [0; 1000];
+        contexts.decompress(&CODEC, &mut to, &member).unwrap();
+        assert_eq!(to, from);
+        let mut wrong = member.clone();
+        wrong[member.len() - 5] ^= 1;
+        for (len, bytes) in [(999, &member[..]), (1001, &member), (1000, &member[..20]), (1000, &wrong)] {
+            let error = contexts.decompress(&CODEC, &mut vec![0; len], bytes).unwrap_err();
+            assert_eq!(error.code(), "FORMAT");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Directory blocks: entries first, then their names, everything sorted by bytes – `.` and `..` too, so that a name such as
 //! `+x` stands before them. Readers search by bisection; one entry out of order hides others.
 
-use super::layout::{BLOCK_SIZE, dirent};
+use nydus_layout::{BLOCK_SIZE, dirent};
 
 /// A name in a directory, and where it leads.
 #[derive(Clone, Copy)]

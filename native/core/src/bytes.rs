@@ -1,4 +1,4 @@
-//! Numbers into a buffer, at offsets that a plan has promised to be inside.
+//! Writes numbers into a buffer, at offsets that a plan has promised to be inside.
 
 /// Puts bytes at an offset; false, and nothing, when they do not fit.
 pub fn put(to: &mut [u8], at: usize, bytes: &[u8]) -> bool {
@@ -28,27 +28,27 @@ impl Bytes {
         self.put(at, &[value]);
     }
 
-    /// Little-endian, as all of these.
+    /// Two bytes, little-endian.
     pub fn u16(&mut self, at: usize, value: u16) {
         self.put(at, &value.to_le_bytes());
     }
 
-    /// See `u16`.
+    /// Four bytes, little-endian.
     pub fn u32(&mut self, at: usize, value: u32) {
         self.put(at, &value.to_le_bytes());
     }
 
-    /// See `u16`.
+    /// Eight bytes, little-endian.
     pub fn u64(&mut self, at: usize, value: u64) {
         self.put(at, &value.to_le_bytes());
     }
 
-    /// What stands there.
+    /// The first bytes as written so far.
     pub fn get(&self, range: std::ops::RangeTo<usize>) -> &[u8] {
         self.bytes.get(range).unwrap_or_default()
     }
 
-    /// What was written; an internal error when something did not fit.
+    /// The buffer; an internal error when something did not fit.
     pub fn finish(self) -> crate::Result<Vec<u8>> {
         if self.left {
             Err(crate::Error::internal("a structure lies outside of its file"))

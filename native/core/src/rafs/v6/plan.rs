@@ -6,62 +6,15 @@
 
 use std::collections::HashMap;
 
-use super::blob_table::BlobTable;
-use super::descend::path_of;
+use nydus_layout::{self as layout, BLOCK_SIZE, SLOT_SIZE, blob_entry, chunk_index_entry, chunk_info};
+use nydus_layout::{device_slot, inode_extended, prefetch_entry};
+
 use super::directory::{Row, size_of, with_dots};
-use super::layout::{self, BLOCK_SIZE, SLOT_SIZE, blob_entry, chunk_index_entry, chunk_info, device_slot};
-use super::layout::{inode_extended, prefetch_entry};
-use super::names::display_name;
+use super::model::{At, Inode, Kind, Mark, NONE, Span, display_name, path_of};
 use super::placement::Placement;
-use super::store::{Inode, Kind, Mark, NONE, Store};
-use super::tree::{At, Tree, inode_at};
-use super::used_chunks::{Moved, UsedChunks, UsedRows};
-use super::walk::{Span, Walk};
-use super::xattrs;
+use super::used_chunks::{UsedChunks, UsedRows};
+use super::{Bootstrap, Moved, prefetch, xattrs};
 use crate::error::{Error, Result};
-
-/// What a bootstrap is written from.
-pub struct Bootstrap<'a> {
-    /// Names and directories.
-    pub tree: &'a Tree,
-    /// What they are made of.
-    pub stores: &'a [Store],
-    /// The tree in order.
-    pub walk: &'a Walk,
-    /// All of these are written.
-    pub table: &'a BlobTable,
-    /// Bytes.
-    pub chunk_size: u32,
-    /// What the image as a whole says.
-    pub compressor_flag: u32,
-    /// For each store what its layer's own table says of chunks; empty: this is that table.
-    pub moved: &'a [Moved],
-    /// A merge of the reference always sets `HAS_XATTR`; a layer only when there is one.
-    pub force_xattr_flag: bool,
-}
-
-impl<'a> Bootstrap<'a> {
-    /// Where the inode of a row is, and itself.
-    pub fn inode(&self, row: u32) -> (At, &'a Inode) {
-        let at = self.tree.node(self.walk.node(row)).inode();
-        (at, inode_at(self.stores, at))
-    }
-
-    /// The store that an inode lies in.
-    pub fn store(&self, at: At) -> Option<&'a Store> {
-        self.stores.get(usize::from(at.store))
-    }
-
-    /// What an inode takes before its body.
-    pub fn inode_size(&self, at: At, inode: &Inode) -> u64 {
-        let xattrs = self.store(at).map_or(0, |store| store.xattrs(inode).len());
-        (inode_extended::SIZE + xattrs) as u64
-    }
-
-    fn name(&self, row: u32) -> &'a [u8] {
-        self.tree.name(self.stores, self.walk.node(row))
-    }
-}
 
 /// An inode that hard links name.
 #[derive(Clone, Copy)]
@@ -88,8 +41,10 @@ pub struct Plan {
     pub chunks: UsedRows,
     /// Byte offsets in the file.
     pub blob_table: u64,
-    /// 0 without blobs: then there is no such table.
+    /// Of the prefetch table; 0 when it is empty.
     pub prefetch: u64,
+    /// What stands in it.
+    pub prefetched: Vec<u32>,
     /// See `blob_table`.
     pub meta: u64,
     /// See `blob_table`.
@@ -99,8 +54,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// `Format` for what the format cannot hold, `Unsupported` for too many blobs. The second is what a merge has to know of
-    /// a layer whose own bootstrap this is.
+    /// `Format` for what the format cannot hold, `Unsupported` for too many blobs. The second value is what a merge has to know of a
+    /// layer whose own bootstrap this is.
     pub fn new(bootstrap: &Bootstrap<'_>) -> Result<(Self, Moved)> {
         let blobs = bootstrap.table.blobs.len();
         if blobs > layout::MAX_BLOBS {
@@ -119,9 +74,10 @@ impl Plan {
         } else {
             ((layout::DEVICE_TABLE_OFFSET + device_slot::SIZE * blobs) as u64).next_multiple_of(block)
         };
+        let prefetched = prefetch::nids(bootstrap);
         let prefetch = blob_table + (blob_entry::SIZE * blobs) as u64;
-        let meta =
-            if blobs == 0 { 0 } else { (prefetch + prefetch_entry::SIZE as u64).next_multiple_of(block) };
+        let tables_end = prefetch + (prefetch_entry::SIZE * prefetched.len()) as u64;
+        let meta = if blobs == 0 { 0 } else { tables_end.next_multiple_of(block) };
         let chunk_table = (meta + planner.placement.end()).next_multiple_of(block);
         let plan = Self {
             nids: planner.nids,
@@ -130,7 +86,8 @@ impl Plan {
             linked: planner.linked,
             has_xattrs: planner.has_xattrs,
             blob_table,
-            prefetch: if blobs == 0 { 0 } else { prefetch },
+            prefetch: if prefetched.is_empty() { 0 } else { prefetch },
+            prefetched,
             meta,
             chunk_table,
             file_size: (chunk_table + (chunk_info::SIZE * chunks.len()) as u64).next_multiple_of(block),
@@ -214,7 +171,7 @@ impl<'a> Planner<'a> {
     }
 
     fn check_xattrs(&self, row: u32, at: At, inode: &Inode) -> Result<()> {
-        let size = self.bootstrap.store(at).map_or(0, |store| store.xattrs(inode).len());
+        let size = xattrs_size(self.bootstrap, at, inode);
         if u16::try_from(xattrs::count(size)).is_ok() {
             return Ok(());
         }
@@ -237,7 +194,7 @@ impl<'a> Planner<'a> {
             with_dots(&mut names, children, [dot(b"."), dot(b"..")]);
             let size = size_of(names.iter().map(|row| row.name));
             let (at, inode) = bootstrap.inode(span.row);
-            let place = self.placement.place_with_data(bootstrap.inode_size(at, inode), size);
+            let place = self.placement.place_with_data(inode_size(bootstrap, at, inode), size);
             self.directory_data.push(block_of(place.data)?);
             self.set_nid(span.row, place.offset)?;
             for row in rows {
@@ -254,7 +211,7 @@ impl<'a> Planner<'a> {
         if known != 0 && inode.mark == Mark::Linked {
             return self.set_nid(row, u64::from(known) * SLOT_SIZE as u64);
         }
-        let size = bootstrap.inode_size(at, inode);
+        let size = inode_size(bootstrap, at, inode);
         let offset = match inode.kind {
             Kind::Directory => return Ok(()),
             Kind::File => {
@@ -286,6 +243,16 @@ impl<'a> Planner<'a> {
     }
 }
 
+/// Bytes that an inode takes before its body.
+pub fn inode_size(bootstrap: &Bootstrap<'_>, at: At, inode: &Inode) -> u64 {
+    let xattrs = if inode.xattrs == NONE { 0 } else { xattrs_size(bootstrap, at, inode) };
+    (inode_extended::SIZE + xattrs) as u64
+}
+
+fn xattrs_size(bootstrap: &Bootstrap<'_>, at: At, inode: &Inode) -> usize {
+    bootstrap.store(at).map_or(0, |store| xattrs::area_size(store.xattrs(inode)))
+}
+
 fn block_of(offset: u64) -> Result<u32> {
     u32::try_from(offset / BLOCK_SIZE as u64).map_err(|_| too_large())
 }
@@ -294,7 +261,7 @@ fn too_large() -> Error {
     Error::unsupported("the metadata of the image takes more than 128 GiB")
 }
 
-/// As directory entries tell it.
+/// Type in a directory entry.
 const fn file_type(kind: Kind) -> u8 {
     match kind {
         Kind::File => layout::dirent_type::FILE,

@@ -1,18 +1,18 @@
 //! Writes a planned bootstrap down: one buffer, every byte at its place, nothing left to decide.
 
-use super::blob_table::{BlobRecord, BlobTable};
-use super::bytes::Bytes;
+use nydus_layout::{self as layout, BLOCK_SIZE, SLOT_SIZE, blob_entry, blob_features, chunk_flags};
+use nydus_layout::{chunk_index_entry, chunk_info, device_slot, digester, dirent, extended_super_block};
+use nydus_layout::{inode_extended, mode, prefetch_entry, super_block, super_flags};
+
+use super::blob_table::BlobTable;
 use super::directory::{Row, fitting};
-use super::layout::{self, BLOCK_SIZE, SLOT_SIZE, blob_entry, blob_features, chunk_flags, chunk_index_entry};
-use super::layout::{chunk_info, device_slot, digester, dirent, extended_super_block, inode_extended, mode};
-use super::layout::{prefetch_entry, super_block, super_flags};
+use super::model::{At, Inode, Kind, Mark, NONE, Span};
 use super::placement::is_inline;
-use super::plan::{Bootstrap, Plan};
-use super::store::{Inode, Kind, Mark};
-use super::tree::At;
-use super::used_chunks::{Moved, UsedChunk};
-use super::walk::Span;
-use super::xattrs;
+use super::plan::{Plan, inode_size};
+use super::used_chunks::UsedChunk;
+use super::{Bootstrap, Moved, xattrs};
+use crate::blob::BlobRecord;
+use crate::bytes::Bytes;
 use crate::dict::Place;
 use crate::error::{Error, Result};
 
@@ -64,10 +64,11 @@ impl Writer<'_> {
         let chunks = chunk_info::SIZE * plan.chunks.len();
         out.u64(base + extended_super_block::CHUNK_TABLE_SIZE, chunks as u64);
         out.u64(base + extended_super_block::PREFETCH_TABLE_OFFSET, plan.prefetch);
-        if plan.prefetch != 0 {
-            out.u32(base + extended_super_block::PREFETCH_TABLE_SIZE, narrow(prefetch_entry::SIZE)?);
-            // The pattern "/" matches the root: load everything.
-            out.u32(index(plan.prefetch) + prefetch_entry::NID, layout::ROOT_NID);
+        let prefetched = prefetch_entry::SIZE * plan.prefetched.len();
+        out.u32(base + extended_super_block::PREFETCH_TABLE_SIZE, narrow(prefetched)?);
+        for (number, nid) in plan.prefetched.iter().enumerate() {
+            let entry = index(plan.prefetch) + number * prefetch_entry::SIZE;
+            out.u32(entry + prefetch_entry::NID, *nid);
         }
         Ok(())
     }
@@ -81,7 +82,7 @@ impl Writer<'_> {
             let mapped = position.next_multiple_of(DEVICE_ALIGNMENT) / BLOCK_SIZE as u64;
             position = (mapped + blocks) * BLOCK_SIZE as u64;
             let base = layout::DEVICE_TABLE_OFFSET + number * device_slot::SIZE;
-            self.out.put(base + device_slot::BLOB_ID, &record.id);
+            self.out.put(base + device_slot::BLOB_ID, id_of(record));
             self.out.u32(base + device_slot::BLOCKS, narrow(blocks)?);
             self.out.u32(base + device_slot::MAPPED_BLOCK, narrow(mapped)?);
             let base = index(self.plan.blob_table) + number * blob_entry::SIZE;
@@ -92,7 +93,7 @@ impl Writer<'_> {
 
     fn blob_entry(&mut self, base: usize, number: usize, record: &BlobRecord, chunks: usize) -> Result<()> {
         let out = &mut self.out;
-        out.put(base + blob_entry::BLOB_ID, &record.id);
+        out.put(base + blob_entry::BLOB_ID, id_of(record));
         out.u32(base + blob_entry::BLOB_INDEX, narrow(number)?);
         out.u32(base + blob_entry::CHUNK_SIZE, record.chunk_size);
         out.u32(base + blob_entry::CHUNK_COUNT, narrow(chunks)?);
@@ -135,8 +136,7 @@ impl Writer<'_> {
     fn directory(&mut self, span: &Span, data: u32, links: u32, rows: &[Row<'_>]) -> Result<()> {
         let (at, inode) = self.bootstrap.inode(span.row);
         let size = super::directory::size_of(rows.iter().map(|row| row.name));
-        let inode_size = self.bootstrap.inode_size(at, inode);
-        let inline = is_inline(inode_size, size);
+        let inline = is_inline(inode_size(self.bootstrap, at, inode), size);
         let layout = if inline { layout::LAYOUT_INLINE } else { layout::LAYOUT_PLAIN };
         let shown = narrow(self.plan.meta / BLOCK_SIZE as u64 + u64::from(data))?;
         let body = self.inode(&Written { row: span.row, at, inode, layout, size, union: shown, links })?;
@@ -186,7 +186,7 @@ impl Writer<'_> {
             }
             Kind::Symlink => {
                 let data = symlinks.next().ok_or_else(|| Error::internal("a symlink has no place"))?;
-                let inline = is_inline(bootstrap.inode_size(at, inode), inode.size);
+                let inline = is_inline(inode_size(bootstrap, at, inode), inode.size);
                 let layout = if inline { layout::LAYOUT_INLINE } else { layout::LAYOUT_PLAIN };
                 let union = narrow(self.plan.meta / BLOCK_SIZE as u64 + u64::from(data))?;
                 let body = self.inode(&Written { layout, size: inode.size, union, ..plain })?;
@@ -208,7 +208,8 @@ impl Writer<'_> {
     fn inode(&mut self, written: &Written<'_>) -> Result<usize> {
         let Written { row, at, inode, layout, size, union, links } = *written;
         let base = index(self.plan.meta) + self.plan.nid(row) as usize * SLOT_SIZE;
-        let area = self.bootstrap.store(at).map_or(&[][..], |store| store.xattrs(inode));
+        let store = self.bootstrap.store(at).filter(|_| inode.xattrs != NONE);
+        let area = store.map_or(Ok(Vec::new()), |store| xattrs::encode(store.xattrs(inode)))?;
         let out = &mut self.out;
         out.u16(base + inode_extended::FORMAT, 1 | layout << 1);
         out.u16(base + inode_extended::XATTR_COUNT, narrow(xattrs::count(area.len()))?);
@@ -221,7 +222,7 @@ impl Writer<'_> {
         out.u64(base + inode_extended::MTIME, inode.mtime.cast_unsigned());
         out.u32(base + inode_extended::MTIME_NSEC, inode.mtime_nsec);
         out.u32(base + inode_extended::NLINK, links);
-        out.put(base + inode_extended::SIZE, area);
+        out.put(base + inode_extended::SIZE, &area);
         Ok(base + inode_extended::SIZE + area.len())
     }
 
@@ -306,11 +307,16 @@ struct Written<'a> {
     links: u32,
 }
 
+/// In a blob's own bootstrap the id is a placeholder, since it is the digest of bytes that come later.
+fn id_of(record: &BlobRecord) -> &[u8; 64] {
+    record.id.as_ref().unwrap_or(layout::OWN_BLOB_ID)
+}
+
 fn flags_of(bootstrap: &Bootstrap<'_>, plan: &Plan) -> u32 {
     let digests = |features: u32| features & blob_features::INLINED_CHUNK_DIGEST != 0;
     let all = bootstrap.table.blobs.iter().all(|blob| digests(blob.record.features));
     let xattrs = plan.has_xattrs || bootstrap.force_xattr_flag;
-    bootstrap.compressor_flag
+    bootstrap.codec.super_flag
         | super_flags::HASH_BLAKE3
         | super_flags::EXPLICIT_UID_GID
         | if xattrs { super_flags::HAS_XATTR } else { 0 }
@@ -318,7 +324,7 @@ fn flags_of(bootstrap: &Bootstrap<'_>, plan: &Plan) -> u32 {
         | super_flags::ENCRYPTION_NONE
 }
 
-/// As inodes tell it.
+/// Type bits of an inode's mode.
 const fn mode_of(kind: Kind) -> u16 {
     match kind {
         Kind::File => mode::FILE,
@@ -331,7 +337,7 @@ const fn mode_of(kind: Kind) -> u16 {
 }
 
 fn index(offset: u64) -> usize {
-    // What does not fit is outside of every buffer, and found out there.
+    // An offset that does not fit lies outside of every buffer, and is refused there.
     usize::try_from(offset).unwrap_or(usize::MAX / 2)
 }
 

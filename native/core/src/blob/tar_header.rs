@@ -1,8 +1,9 @@
-//! The 512 bytes behind each section of a RAFS blob. A tar header by its looks, but it follows its payload, which is not
-//! padded: a blob is read from its end. (Nydus builder/src/core/blob.rs, `write_tar_header`.)
+//! The 512 bytes behind each section of a RAFS blob. They look like a tar header, but follow their payload, which is not padded,
+//! because readers begin at a blob's end. (Nydus builder/src/core/blob.rs, `write_tar_header`.)
 
-use super::bytes::put as put_at;
-use super::layout::{GNU_MAGIC, REGULAR, tar_header};
+use nydus_layout::{GNU_MAGIC, REGULAR, tar_header};
+
+use crate::bytes::put as put_at;
 
 /// Eleven octal digits hold less than this; bigger sizes are binary, big-endian, with the top bit of the field set.
 const OCTAL_LIMIT: u64 = 1 << 33;

@@ -1,13 +1,37 @@
-//! LZ4 blocks, as images of older builders hold them: decoded only, and trusted in nothing. The format is that of
-//! `lz4_Block_format.md` of the LZ4 project; there is no size in front and no frame around.
+//! LZ4 blocks, as images of older builders hold them. The format is that of `lz4_Block_format.md` of the LZ4 project; a block has
+//! no size in front and no frame around.
 
+use nydus_layout::{compressor, super_flags, toc_flags};
+
+use super::{Codec, Decode, Encoding};
 use crate::error::{Error, Result};
 
-/// Matches are this much longer than their token says.
+/// The row of the table.
+pub static CODEC: Codec = Codec {
+    name: "lz4_block",
+    number: compressor::LZ4_BLOCK,
+    super_flag: super_flags::COMPRESSION_LZ4,
+    toc_flag: Some(toc_flags::LZ4_BLOCK),
+    levels: None,
+    version: None,
+    encoding: Encoding::ReadOnly,
+    decoder: Some(|| Ok(Box::new(Blocks))),
+};
+
+/// A block is decoded without any memory of its own.
+struct Blocks;
+
+impl Decode for Blocks {
+    fn decompress(&mut self, to: &mut [u8], from: &[u8]) -> Result<()> {
+        decompress(to, from)
+    }
+}
+
+/// A match is this much longer than its token says.
 const MIN_MATCH: usize = 4;
 
 /// Decodes one block that must fill `to` exactly.
-pub fn decompress(to: &mut [u8], from: &[u8]) -> Result<()> {
+fn decompress(to: &mut [u8], from: &[u8]) -> Result<()> {
     let size = to.len();
     let len = decode(to, from).ok_or_else(|| Error::format("lz4 data does not decode"))?;
     if len == size {
@@ -17,7 +41,7 @@ pub fn decompress(to: &mut [u8], from: &[u8]) -> Result<()> {
     }
 }
 
-/// How much was decoded; `None` for a block that is cut short, reaches back before its start, or is longer than `to`.
+/// Answers how many bytes were decoded, and `None` for a block that is cut short, reaches back before its start, or does not fit `to`.
 fn decode(to: &mut [u8], mut from: &[u8]) -> Option<usize> {
     let mut at = 0_usize;
     loop {

@@ -1,17 +1,17 @@
-//! The blob file: chunk data back to back, then a tail that the caller made of the table; its digest is its name.
+//! The file that a blob is written to. Chunk data lies in it back to back, then come the sections; its digest is its name.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use super::growth::Growth;
+use super::unit::Finished;
 use crate::digest::{Digest, Sha256Stream};
 use crate::error::{Error, Result};
-use crate::growth::Growth;
 use crate::table::ChunkRecords;
-use crate::unit::Finished;
 
-/// The name of a blob file, which is gone when this is dropped unless the blob was finished.
+/// The name of a blob file. Dropping it removes the file, unless the blob was finished.
 pub struct Spool {
     path: PathBuf,
     state: AtomicU8,
@@ -19,19 +19,19 @@ pub struct Spool {
     pub growth: Growth,
 }
 
-/// What is to become of the file; both ends are final.
+// What becomes of the file. It never leaves the last two states.
 const TEMPORARY: u8 = 0;
 const KEPT: u8 = 1;
 const REMOVED: u8 = 2;
 
 impl Spool {
-    /// Creates a file that was not there before, and the blob that writes to it.
-    pub fn create(path: &Path) -> Result<(Self, Blob)> {
+    /// Creates the file, which must not be there yet, and the blob that writes to it.
+    pub fn create(path: &Path) -> Result<(Self, BlobFile)> {
         let file = OpenOptions::new().write(true).create_new(true).open(path);
         let file = file.map_err(|source| Error::io("create", path, source))?;
         let spool =
             Self { path: path.to_path_buf(), state: AtomicU8::new(TEMPORARY), growth: Growth::default() };
-        Ok((spool, Blob { file, digest: Sha256Stream::default(), records: ChunkRecords::default() }))
+        Ok((spool, BlobFile { file, digest: Sha256Stream::default(), records: ChunkRecords::default() }))
     }
 
     /// From now on the file stays; `Aborted` when it has been removed already.
@@ -47,7 +47,7 @@ impl Spool {
     /// Removes the file, unless it is to stay or is gone.
     pub fn remove(&self) {
         if self.settle(REMOVED) {
-            // The folder is scratch space of our caller: what cannot be removed now goes with it.
+            // The folder is scratch space of the caller: a file that cannot be removed now goes with it.
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -63,27 +63,28 @@ impl Drop for Spool {
     }
 }
 
-/// A blob while it grows. Dropping it closes the file, which gives the space of a removed one back.
-pub struct Blob {
+/// A blob that grows. Dropping it closes the file, which frees the space of a removed one.
+pub struct BlobFile {
     file: File,
     digest: Sha256Stream,
     /// The chunks so far.
     pub records: ChunkRecords,
 }
 
-impl Blob {
+impl BlobFile {
     /// Appends the chunks of a unit.
     pub fn append(&mut self, spool: &Spool, unit: &Finished) -> Result<()> {
         for chunk in &unit.chunks {
             self.records.push(&chunk.print, chunk.size, chunk.compressed)?;
         }
-        self.append_tail(spool, unit.stored_bytes())?;
+        self.append_bytes(spool, unit.stored_bytes())?;
         spool.growth.reach(self.size());
         Ok(())
     }
 
-    /// Appends what is not chunk data. Its growth is not announced: the end of the blob follows at once, in many small pieces.
-    pub fn append_tail(&mut self, spool: &Spool, bytes: &[u8]) -> Result<()> {
+    /// Appends bytes that belong to no chunk. Growth by them is not announced: the end of the blob follows at once, in many small
+    /// pieces.
+    pub fn append_bytes(&mut self, spool: &Spool, bytes: &[u8]) -> Result<()> {
         self.digest.update(bytes);
         self.file.write_all(bytes).map_err(|source| Error::io("write", &spool.path, source))
     }
@@ -104,17 +105,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spool_is_removed_unless_kept_and_never_replaces_a_file() {
+    fn a_file_is_removed_unless_kept_and_never_replaces_another() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("blob");
         let (spool, mut blob) = Spool::create(&path).unwrap();
         assert_eq!(Spool::create(&path).err().map(|error| error.code()), Some("IO"));
-        blob.append_tail(&spool, b"abc").unwrap();
+        blob.append_bytes(&spool, b"abc").unwrap();
         drop(spool);
         assert!(!path.exists());
 
         let (spool, mut blob) = Spool::create(&path).unwrap();
-        blob.append_tail(&spool, b"abc").unwrap();
+        blob.append_bytes(&spool, b"abc").unwrap();
         spool.keep().unwrap();
         spool.remove();
         drop(spool);
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_removed_cannot_be_kept() {
+    fn a_removed_file_cannot_be_kept() {
         let folder = tempfile::tempdir().unwrap();
         let (spool, _) = Spool::create(&folder.path().join("blob")).unwrap();
         spool.remove();

@@ -1,19 +1,15 @@
 //! The chunk table of a bootstrap to be written: which chunks files refer to, in the order of the table.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
+use super::Moved;
 use super::blob_table::BlobTable;
 use crate::dict::Place;
 use crate::error::{Error, Result};
 
-/// Where in its file a chunk stands, in chunks, for those whose place cannot be told from any file: one chunk at several
-/// positions of a layer's files is stored with the last of them in walk order. A merge inherits what each layer's own table
-/// stored. (Nydus builder/src/merge.rs loads chunks from the layer's chunk table.)
-pub type Moved = HashMap<Place, u32>;
-
 /// Collects chunks while files are gone through in walk order.
 pub struct UsedChunks {
-    /// A column a blob, by chunk index: one more than the position in the file seen last; 0 for chunks that none uses.
+    /// A column for each blob, by chunk index: one more than the chunk's index in the file that was seen last, 0 for unused chunks.
     positions: Vec<Vec<u32>>,
     count: usize,
     /// Chunks that were seen at several positions.
@@ -48,7 +44,7 @@ impl UsedChunks {
         Self { positions, count: 0, moved: HashSet::new() }
     }
 
-    /// A name of a file with these chunks; `moved` is that of the file's layer.
+    /// Notes the chunks of a file's name; `moved` is that of the file's layer.
     pub fn add(&mut self, table: &BlobTable, chunks: &[Place], moved: Option<&Moved>) -> Result<()> {
         for (&place, number) in chunks.iter().zip(1u32..) {
             let slot = table

@@ -1,0 +1,20 @@
+//! The RAFS blob of a layer: how chunks become its bytes, and the sections behind them.
+//!
+//! `unit` turns chunks into stored bytes and is the one place where several chunks could be compressed together; `spool` is the
+//! file that they go to, `growth` announces its size. `sections` appends what follows the data, `toc` lists it, and `kind` says which records a blob has.
+
+mod growth;
+mod kind;
+mod meta;
+mod meta_v1;
+mod sections;
+mod spool;
+mod tar_header;
+mod toc;
+mod unit;
+
+pub use growth::Grown;
+pub use kind::{BlobKind, NATIVE};
+pub use sections::{BlobRecord, SectionWriter, StoredChunks};
+pub use spool::{BlobFile, Spool};
+pub use unit::{Finished, Piece, UNIT, Unit, UnitBuffers};

@@ -1,0 +1,187 @@
+//! What follows the chunk data in a RAFS blob: chunk records, digests, the layer's own bootstrap, and a table of contents, each with
+//! a tar header behind it. A layer that stores no chunk has the last two alone.
+
+use std::sync::Arc;
+
+use nydus_layout::wire::chunk_record;
+use nydus_layout::{blob_features, blob_meta_header, compressor, section};
+
+use super::meta::MetaHeader;
+use super::spool::{BlobFile, Spool};
+use super::tar_header::tar_header;
+use super::toc::{Entry, Toc};
+use crate::codec::Contexts;
+use crate::digest::{Sha256Stream, sha256};
+use crate::error::Result;
+use crate::format::Format;
+
+/// Digests are written in pieces of this many chunks.
+const CHUNKS_AT_ONCE: usize = 2048;
+
+/// The chunks that a layer stores.
+pub struct StoredChunks {
+    /// Packed records.
+    pub records: Arc<Vec<u8>>,
+    /// Bytes of chunk data in the blob.
+    pub data_size: u64,
+    /// Bytes of the uncompressed address space.
+    pub uncompressed_size: u64,
+}
+
+/// A data blob as blob table and device table describe it. Sizes and offsets in bytes.
+#[derive(Clone, Debug)]
+pub struct BlobRecord {
+    /// SHA-256 of the RAFS blob in hex. `None` in the blob's own bootstrap, where it is not known yet.
+    pub id: Option<[u8; 64]>,
+    /// Size of its chunks.
+    pub chunk_size: u32,
+    /// Number of the codec of its chunks.
+    pub compressor: u32,
+    /// `blob_features`.
+    pub features: u32,
+    /// Offset of the bootstrap section in the RAFS blob.
+    pub compressed_size: u64,
+    /// Size of the uncompressed address space, a multiple of 4096.
+    pub uncompressed_size: u64,
+    /// Number of the codec of the chunk records.
+    pub meta_compressor: u32,
+    /// Offset of the chunk records in the RAFS blob.
+    pub meta_offset: u64,
+    /// Size of the chunk records as stored.
+    pub meta_compressed_size: u64,
+    /// Size of the chunk records when decoded.
+    pub meta_uncompressed_size: u64,
+}
+
+impl BlobRecord {
+    /// The record for bootstraps that are not part of the blob, now that its id is known.
+    pub fn foreign(&self, id: [u8; 64]) -> Self {
+        let features = self.features & !blob_features::INLINED_FS_META;
+        Self { id: Some(id), features, ..self.clone() }
+    }
+}
+
+/// Appends sections to a blob and notes each for the table of contents.
+pub struct SectionWriter<'a> {
+    blob: &'a mut BlobFile,
+    spool: &'a Spool,
+    format: Format,
+    contexts: Contexts,
+    toc: Toc,
+}
+
+impl<'a> SectionWriter<'a> {
+    /// For a blob that holds its chunk data and nothing else.
+    pub fn new(blob: &'a mut BlobFile, spool: &'a Spool, format: Format) -> Self {
+        Self { blob, spool, format, contexts: Contexts::default(), toc: Toc::default() }
+    }
+
+    /// Appends the sections that only a blob with chunks has; the bootstrap comes next. Answers what tables say of the blob, and the
+    /// content of its `.blob.meta` file.
+    pub fn chunks(&mut self, chunks: &StoredChunks) -> Result<Option<(BlobRecord, Vec<u8>)>> {
+        if chunks.records.is_empty() {
+            return Ok(None);
+        }
+        let data_header = tar_header(section::DATA, chunks.data_size);
+        self.toc.enter(&Entry {
+            name: section::DATA,
+            codec: None,
+            digest: self.blob.digest_with(&data_header),
+            offset: 0,
+            stored: chunks.data_size,
+            size: chunks.uncompressed_size,
+        });
+        self.append(&data_header)?;
+
+        let Format { kind, compression, chunk_size, .. } = self.format;
+        let meta = (kind.meta)(&chunks.records);
+        let records = meta.records();
+        let (meta_offset, size) = (self.blob.size(), records.len() as u64);
+        let stored = self.contexts.compressed(compression, records)?;
+        let codec = stored.as_ref().map(|_| compression.codec);
+        let meta_compressor = codec.map_or(compressor::NONE, |codec| codec.number);
+        let stored_size = stored.as_ref().map_or(size, |stored| stored.len() as u64);
+        let digest = sha256(records);
+        self.toc.enter(&Entry {
+            name: section::META,
+            codec,
+            digest,
+            offset: meta_offset,
+            stored: stored_size,
+            size,
+        });
+        self.append(stored.as_deref().unwrap_or(records))?;
+        drop(stored);
+        let features = kind.features;
+        let blob_meta = meta.finish(&MetaHeader {
+            features,
+            compressor: meta_compressor,
+            offset: meta_offset,
+            compressed_size: stored_size,
+        })?;
+        let head =
+            blob_meta.get(blob_meta.len().saturating_sub(blob_meta_header::SIZE)..).unwrap_or_default();
+        self.append_raw(section::META_HEADER, head)?;
+        self.append(&tar_header(section::META, stored_size + head.len() as u64))?;
+
+        self.digests(&chunks.records)?;
+        let record = BlobRecord {
+            id: None,
+            chunk_size,
+            compressor: compression.codec.number,
+            features,
+            compressed_size: self.blob.size(),
+            uncompressed_size: chunks.uncompressed_size,
+            meta_compressor,
+            meta_offset,
+            meta_compressed_size: stored_size,
+            meta_uncompressed_size: size,
+        };
+        Ok(Some((record, blob_meta)))
+    }
+
+    /// Appends the layer's own bootstrap and the table of contents: then the blob is complete.
+    pub fn finish(mut self, bootstrap: Vec<u8>) -> Result<()> {
+        let compression = self.format.compression.of_bootstraps();
+        let stored = self.contexts.compressed(compression, &bootstrap)?;
+        let (offset, size, digest) = (self.blob.size(), bootstrap.len() as u64, sha256(&bootstrap));
+        let codec = stored.as_ref().map(|_| compression.codec);
+        // Only one of the two is kept, since both may be large.
+        let content = stored.unwrap_or(bootstrap);
+        let stored = content.len() as u64;
+        self.toc.enter(&Entry { name: section::BOOTSTRAP, codec, digest, offset, stored, size });
+        self.append(&content)?;
+        self.append(&tar_header(section::BOOTSTRAP, stored))?;
+        let toc = std::mem::take(&mut self.toc).into_bytes();
+        self.append(&toc)?;
+        self.append(&tar_header(section::TOC, toc.len() as u64))
+    }
+
+    fn digests(&mut self, records: &[u8]) -> Result<()> {
+        let offset = self.blob.size();
+        let mut hash = Sha256Stream::default();
+        let mut piece = Vec::with_capacity(CHUNKS_AT_ONCE * 32);
+        for chunks in records.chunks(CHUNKS_AT_ONCE * chunk_record::SIZE) {
+            piece.clear();
+            for record in chunks.as_chunks::<{ chunk_record::SIZE }>().0 {
+                piece.extend_from_slice(record.split_at(32).0);
+            }
+            hash.update(&piece);
+            self.append(&piece)?;
+        }
+        let (name, size) = (section::DIGESTS, hash.size());
+        self.toc.enter(&Entry { name, codec: None, digest: hash.digest(), offset, stored: size, size });
+        self.append(&tar_header(name, size))
+    }
+
+    /// Appends a section that is never compressed.
+    fn append_raw(&mut self, name: &[u8], content: &[u8]) -> Result<()> {
+        let (offset, size) = (self.blob.size(), content.len() as u64);
+        self.toc.enter(&Entry { name, codec: None, digest: sha256(content), offset, stored: size, size });
+        self.append(content)
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.blob.append_bytes(self.spool, bytes)
+    }
+}

@@ -1,0 +1,178 @@
+//! Cuts the parser's pieces into whole chunks.
+
+use super::Contents;
+use super::keeper::{Bytes, Keeper};
+use crate::archive::{Entry, EntryKind, EntrySink};
+use crate::decide::Counts;
+use crate::digest::Fingerprint;
+use crate::error::{Error, Result};
+use crate::table::EntryLimits;
+
+/// Something that was dropped or mended on the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// Stable name.
+    pub code: &'static str,
+    /// The sentence.
+    pub message: String,
+}
+
+/// A damaged tar can warn for each of a million entries; nobody reads more than these.
+const MAX_WARNINGS: usize = 1000;
+
+/// What a chunker knows at the end of a layer.
+pub struct Chunked<C, K> {
+    /// The entries and their references.
+    pub contents: C,
+    /// What the keeper has.
+    pub kept: K,
+    /// Number of entries.
+    pub entry_count: u32,
+    /// Chunks, new and known.
+    pub counts: Counts,
+    /// In the order in which they came.
+    pub warnings: Vec<Warning>,
+}
+
+/// See the module.
+pub struct Chunker<C: Contents, K: Keeper> {
+    chunk_size: u32,
+    limits: EntryLimits,
+    contents: C,
+    keeper: K,
+    warnings: Vec<Warning>,
+    /// Bytes of the current file that are not in a complete chunk yet.
+    file_left: u64,
+    /// Of these, the bytes that the keeper's tail holds.
+    filled: usize,
+    /// Fingerprint of a whole chunk of zeros, once it has been needed.
+    zeros: Option<Fingerprint>,
+}
+
+impl<C: Contents, K: Keeper> Chunker<C, K> {
+    /// A chunker at the start of a layer.
+    pub fn new(chunk_size: u32, contents: C, keeper: K) -> Self {
+        Self {
+            chunk_size,
+            limits: EntryLimits::default(),
+            contents,
+            keeper,
+            warnings: Vec::new(),
+            file_left: 0,
+            filled: 0,
+            zeros: None,
+        }
+    }
+
+    /// The layer has ended.
+    pub fn finish(self) -> Result<Chunked<C, K::Kept>> {
+        let Self { mut contents, keeper, limits, warnings, .. } = self;
+        let (kept, counts) = keeper.finish(&mut contents)?;
+        Ok(Chunked { contents, kept, entry_count: limits.count(), counts, warnings })
+    }
+
+    /// Length of the chunk that comes next or is under way.
+    fn chunk_len(&self) -> usize {
+        // At most the chunk size, which is 16 MiB.
+        usize::try_from(self.file_left.min(u64::from(self.chunk_size))).unwrap_or(usize::MAX)
+    }
+
+    fn check_left(&self, count: u64) -> Result<()> {
+        if count <= self.file_left - self.filled as u64 {
+            return Ok(());
+        }
+        Err(Error::internal("the tar parser gave more bytes than the file has"))
+    }
+
+    fn zero_print(&mut self, len: usize) -> Fingerprint {
+        if let Some(print) = self.zeros.filter(|print| print.len as usize == len) {
+            return print;
+        }
+        let print = K::print(&vec![0; len]);
+        if len == self.chunk_size as usize {
+            self.zeros = Some(print);
+        }
+        print
+    }
+
+    /// Takes a chunk that lies whole in the parser's piece, or nowhere.
+    fn whole(&mut self, print: Fingerprint, bytes: &Bytes<'_>) -> Result<()> {
+        self.keeper.complete(print, bytes, &mut self.contents)?;
+        self.file_left -= u64::from(print.len);
+        Ok(())
+    }
+
+    /// Lets the chunk under way grow by `count` bytes that `add` appends, and completes it when it is whole.
+    fn grow(&mut self, len: usize, count: usize, add: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
+        if self.filled == 0 {
+            self.keeper.begin(len, &mut self.contents)?;
+        }
+        add(self.keeper.tail()?);
+        self.filled += count;
+        if self.filled < len {
+            return Ok(());
+        }
+        let grown = self.keeper.tail()?;
+        let chunk = grown.len().checked_sub(len).and_then(|start| grown.get(start..));
+        let chunk = chunk.ok_or_else(|| Error::internal("chunk under way is not where it grew"))?;
+        let print = K::print(chunk);
+        self.whole(print, &Bytes::Tail)?;
+        self.filled = 0;
+        Ok(())
+    }
+}
+
+impl<C: Contents, K: Keeper> EntrySink for Chunker<C, K> {
+    fn entry(&mut self, entry: Entry) -> Result<()> {
+        if self.file_left != 0 {
+            return Err(Error::internal("the tar parser went on before the file was complete"));
+        }
+        let promised = self.limits.admit(&entry, self.chunk_size)?;
+        self.contents.push(&entry, promised);
+        if entry.kind == EntryKind::File {
+            self.file_left = entry.size;
+        }
+        Ok(())
+    }
+
+    fn data(&mut self, mut bytes: &[u8]) -> Result<()> {
+        self.check_left(bytes.len() as u64)?;
+        while !bytes.is_empty() {
+            let len = self.chunk_len();
+            let (now, rest) = bytes.split_at(bytes.len().min(len - self.filled));
+            if now.len() == len {
+                self.whole(K::print(now), &Bytes::Slice(now))?;
+            } else {
+                self.grow(len, now.len(), |tail| tail.extend_from_slice(now))?;
+            }
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    fn zeros(&mut self, mut count: u64) -> Result<()> {
+        self.check_left(count)?;
+        while count > 0 {
+            let len = self.chunk_len();
+            let now = usize::try_from(count).unwrap_or(usize::MAX).min(len - self.filled);
+            if now == len {
+                let print = self.zero_print(len);
+                self.whole(print, &Bytes::Zeros(len))?;
+            } else {
+                self.grow(len, now, |tail| tail.resize(tail.len() + now, 0))?;
+            }
+            count -= now as u64;
+        }
+        Ok(())
+    }
+
+    fn end_file(&mut self) -> Result<()> {
+        if self.file_left == 0 { Ok(()) } else { Err(Error::internal("the tar parser ended a file early")) }
+    }
+
+    fn warn(&mut self, code: &'static str, message: String) {
+        if self.warnings.len() < MAX_WARNINGS {
+            self.warnings.push(Warning { code, message });
+        }
+    }
+}

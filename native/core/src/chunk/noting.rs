@@ -1,0 +1,72 @@
+//! The keeper of a scan: it writes down which chunks a conversion would store, and stores none.
+
+use super::Contents;
+use super::keeper::{Bytes, Keeper};
+use crate::decide::{Counts, Decider, Ticket};
+use crate::digest::Fingerprint;
+use crate::error::Result;
+use crate::table::ChunkRecords;
+
+/// See the module.
+pub struct Noting<'a> {
+    ticket: &'a Ticket,
+    decider: Decider,
+    undecided: Vec<Fingerprint>,
+    /// The chunk that comes in several pieces.
+    growing: Vec<u8>,
+    records: ChunkRecords,
+}
+
+impl<'a> Noting<'a> {
+    /// A keeper at the start of a layer.
+    pub fn new(ticket: &'a Ticket, decider: Decider) -> Self {
+        let (undecided, growing) = (Vec::new(), Vec::new());
+        Self { ticket, decider, undecided, growing, records: ChunkRecords::default() }
+    }
+
+    fn decide(&mut self, print: &Fingerprint, contents: &mut impl Contents) -> Result<()> {
+        if self.decider.decide(print, contents)? { self.records.push_scanned(print) } else { Ok(()) }
+    }
+
+    fn settle(&mut self, contents: &mut impl Contents) -> Result<()> {
+        for print in std::mem::take(&mut self.undecided) {
+            self.decide(&print, contents)?;
+        }
+        Ok(())
+    }
+}
+
+impl Keeper for Noting<'_> {
+    type Kept = ChunkRecords;
+
+    /// Without a checksum, which only stored chunks have.
+    fn print(bytes: &[u8]) -> Fingerprint {
+        Fingerprint::unchecked(bytes)
+    }
+
+    fn begin(&mut self, len: usize, _: &mut impl Contents) -> Result<()> {
+        self.growing.clear();
+        self.growing.reserve(len);
+        Ok(())
+    }
+
+    fn tail(&mut self) -> Result<&mut Vec<u8>> {
+        Ok(&mut self.growing)
+    }
+
+    fn complete(&mut self, print: Fingerprint, _: &Bytes<'_>, contents: &mut impl Contents) -> Result<()> {
+        if !self.ticket.is_due() {
+            self.undecided.push(print);
+            return Ok(());
+        }
+        self.settle(contents)?;
+        self.decide(&print, contents)
+    }
+
+    fn finish(mut self, contents: &mut impl Contents) -> Result<(ChunkRecords, Counts)> {
+        self.ticket.wait()?;
+        self.settle(contents)?;
+        self.ticket.give_back();
+        Ok((self.records, self.decider.counts()))
+    }
+}

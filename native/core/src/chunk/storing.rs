@@ -1,0 +1,181 @@
+//! The keeper of a conversion: it sends new chunks on in units.
+//!
+//! While another layer decides, chunks wait in units that are held back, as many as the budget of units allows. A chunk that lies
+//! whole in the parser's piece is fingerprinted there and copied only if it may be stored; one that spans several pieces grows in the
+//! place in its unit where it will stay.
+
+use std::collections::VecDeque;
+
+use super::Contents;
+use super::keeper::{Bytes, Keeper};
+use crate::blob::{Piece, UNIT, Unit};
+use crate::decide::{Counts, Decider, Ticket};
+use crate::digest::Fingerprint;
+use crate::error::{Error, Result};
+
+/// Where units come from and go to.
+pub trait Units {
+    /// An empty unit. `None` when the budget has none and `wait` is false.
+    fn open(&self, wait: bool) -> Result<Option<Unit>>;
+    /// Takes a unit of which every chunk is new; chunks are stored in the order of these calls.
+    fn submit(&mut self, unit: Unit) -> Result<()>;
+    /// Takes a unit of which no chunk is new.
+    fn discard(&self, unit: Unit) -> Result<()>;
+}
+
+/// See the module.
+pub struct Storing<'a, U: Units> {
+    units: U,
+    ticket: &'a Ticket,
+    decider: Decider,
+    /// The unit being filled.
+    open: Option<Unit>,
+    /// Full units with undecided chunks.
+    held: VecDeque<Unit>,
+}
+
+impl<'a, U: Units> Storing<'a, U> {
+    /// A keeper at the start of a layer.
+    pub fn new(units: U, ticket: &'a Ticket, decider: Decider) -> Self {
+        Self { units, ticket, decider, open: None, held: VecDeque::new() }
+    }
+
+    /// The open unit, with room for a chunk of `len` bytes.
+    fn unit_for(&mut self, len: usize, contents: &mut impl Contents) -> Result<&mut Unit> {
+        let full = |unit: &Unit| !unit.bytes.is_empty() && unit.bytes.len() + len > UNIT;
+        if self.open.as_ref().is_some_and(full) {
+            self.close_unit()?;
+        }
+        let unit = match self.open.take() {
+            Some(unit) => unit,
+            None => self.new_unit(contents)?,
+        };
+        Ok(self.open.insert(unit))
+    }
+
+    fn new_unit(&mut self, contents: &mut impl Contents) -> Result<Unit> {
+        if let Some(unit) = self.units.open(false)? {
+            return Ok(unit);
+        }
+        // The budget of held units comes back only after decisions; that of units with the workers comes back by itself.
+        if !self.held.is_empty() {
+            self.ticket.wait()?;
+            self.settle(contents)?;
+        }
+        self.units.open(true)?.ok_or_else(|| Error::internal("no unit after waiting for one"))
+    }
+
+    fn drop_tail(&mut self, print: Fingerprint, bytes: &Bytes<'_>) {
+        if let (Bytes::Tail, Some(unit)) = (bytes, &mut self.open) {
+            unit.bytes.truncate(unit.bytes.len().saturating_sub(print.len as usize));
+        }
+    }
+
+    fn store(
+        &mut self,
+        print: Fingerprint,
+        bytes: &Bytes<'_>,
+        decided: bool,
+        contents: &mut impl Contents,
+    ) -> Result<()> {
+        let len = print.len as usize;
+        let unit = match (bytes, &mut self.open) {
+            (Bytes::Tail, Some(unit)) => unit,
+            _ => self.unit_for(len, contents)?,
+        };
+        match bytes {
+            Bytes::Slice(slice) => unit.bytes.extend_from_slice(slice),
+            Bytes::Zeros(count) => unit.bytes.resize(unit.bytes.len() + count, 0),
+            Bytes::Tail => {}
+        }
+        unit.pieces.push(Piece { start: unit.bytes.len().saturating_sub(len), print });
+        if decided {
+            unit.decided = unit.pieces.len();
+        }
+        if unit.bytes.len() >= UNIT { self.close_unit() } else { Ok(()) }
+    }
+
+    /// Decides about the chunks that waited, now that it is the layer's turn.
+    fn settle(&mut self, contents: &mut impl Contents) -> Result<()> {
+        while let Some(mut unit) = self.held.pop_front() {
+            self.settle_unit(&mut unit, contents)?;
+            self.send(unit)?;
+        }
+        if let Some(mut unit) = self.open.take() {
+            self.settle_unit(&mut unit, contents)?;
+            self.open = Some(unit);
+        }
+        Ok(())
+    }
+
+    fn settle_unit(&mut self, unit: &mut Unit, contents: &mut impl Contents) -> Result<()> {
+        if unit.decided == unit.pieces.len() {
+            return Ok(());
+        }
+        for piece in unit.pieces.split_off(unit.decided) {
+            if self.decider.decide(&piece.print, contents)? {
+                unit.pieces.push(piece);
+            }
+        }
+        unit.decided = unit.pieces.len();
+        Ok(())
+    }
+
+    fn send(&mut self, unit: Unit) -> Result<()> {
+        if unit.pieces.is_empty() { self.units.discard(unit) } else { self.units.submit(unit) }
+    }
+
+    fn close_unit(&mut self) -> Result<()> {
+        match self.open.take() {
+            Some(unit) if unit.decided == unit.pieces.len() => self.send(unit),
+            Some(unit) => {
+                self.held.push_back(unit);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl<U: Units> Keeper for Storing<'_, U> {
+    type Kept = U;
+
+    fn print(bytes: &[u8]) -> Fingerprint {
+        Fingerprint::of(bytes)
+    }
+
+    fn begin(&mut self, len: usize, contents: &mut impl Contents) -> Result<()> {
+        self.unit_for(len, contents)?.bytes.reserve(len);
+        Ok(())
+    }
+
+    fn tail(&mut self) -> Result<&mut Vec<u8>> {
+        let lost = || Error::internal("chunk under way has lost its unit");
+        Ok(&mut self.open.as_mut().ok_or_else(lost)?.bytes)
+    }
+
+    fn complete(
+        &mut self,
+        print: Fingerprint,
+        bytes: &Bytes<'_>,
+        contents: &mut impl Contents,
+    ) -> Result<()> {
+        let due = self.ticket.is_due();
+        if due {
+            self.settle(contents)?;
+            if !self.decider.decide(&print, contents)? {
+                self.drop_tail(print, bytes);
+                return Ok(());
+            }
+        }
+        self.store(print, bytes, due, contents)
+    }
+
+    fn finish(mut self, contents: &mut impl Contents) -> Result<(U, Counts)> {
+        self.ticket.wait()?;
+        self.settle(contents)?;
+        self.ticket.give_back();
+        self.close_unit()?;
+        Ok((self.units, self.decider.counts()))
+    }
+}

@@ -1,0 +1,52 @@
+//! The format that an image is written in, as one value that travels from the caller to all that writes.
+
+use crate::blob::{BlobKind, NATIVE};
+use crate::codec::{Compression, MAX_CHUNK};
+use crate::error::{Error, Result};
+use crate::rafs::{VERSIONS, Version};
+
+/// The smallest chunk of the format.
+const MIN_CHUNK: usize = 4096;
+
+/// How blobs and bootstraps of an image are written.
+#[derive(Clone, Copy, Debug)]
+pub struct Format {
+    /// What writes bootstraps.
+    pub(crate) version: &'static Version,
+    /// What writes the sections of blobs.
+    pub(crate) kind: &'static BlobKind,
+    /// Bytes of every chunk of a file but its last; a power of two, 4 KiB … 16 MiB.
+    pub chunk_size: u32,
+    /// How new chunks are stored.
+    pub compression: Compression,
+}
+
+impl Default for Format {
+    fn default() -> Self {
+        let [version, ..] = VERSIONS;
+        Self { version, kind: &NATIVE, chunk_size: 1 << 20, compression: Compression::default() }
+    }
+}
+
+impl Format {
+    /// A format of this version; `InvalidArgument` for a version that is not written.
+    pub fn of_version(number: u32) -> Result<Self> {
+        let unknown = || Error::invalid_argument(format!("RAFS v{number} is not written"));
+        let version = VERSIONS.into_iter().find(|version| version.number == number).ok_or_else(unknown)?;
+        Ok(Self { version, ..Self::default() })
+    }
+
+    /// Numbers of the versions that are written, the default first.
+    pub fn versions() -> impl Iterator<Item = u32> {
+        VERSIONS.into_iter().map(|version| version.number)
+    }
+}
+
+/// `Unsupported` for a chunk size that no reader takes.
+pub fn check_chunk_size(size: u32) -> Result<()> {
+    let bytes = size as usize;
+    if bytes.is_power_of_two() && (MIN_CHUNK..=MAX_CHUNK).contains(&bytes) {
+        return Ok(());
+    }
+    Err(Error::unsupported(format!("chunk size {size} is not a power of two from 4 KiB to 16 MiB")))
+}

@@ -1,0 +1,210 @@
+//! Converting an image: its layers become blobs, and all of them together a bootstrap.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use super::image::{Dedup, Image};
+use super::layer::{Layer, LayerFeed, Role, answer_from_thread};
+use super::output::{LayerUnits, Output, Storage};
+use super::sealing::Sealing;
+use super::stages::{self, LayerSummary};
+use crate::blob::{Grown, StoredChunks};
+use crate::chunk::{Chunked, Chunker, Storing};
+use crate::decide::Decider;
+use crate::digest::Digest;
+use crate::ending::Reply;
+use crate::error::{Error, Result};
+use crate::format::Format;
+use crate::meter::StageTimes;
+use crate::pool::guarded;
+use crate::rafs::{self, LayerTree, merged_bootstrap};
+use crate::sync::lock;
+
+/// How an image is converted.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PackOptions {
+    /// How blobs and bootstraps are written.
+    pub format: Format,
+    /// Which chunks count as known.
+    pub dedup: Dedup,
+    /// Layers that will be opened, where that is known: the dictionary is freed behind the last one.
+    pub layers: Option<u32>,
+    /// Workers that compress; the output does not depend on it.
+    pub threads: usize,
+}
+
+impl Default for PackOptions {
+    fn default() -> Self {
+        Self { format: Format::default(), dedup: Dedup::Image, layers: None, threads: 2 }
+    }
+}
+
+/// A blob that is complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedBlob {
+    /// SHA-256 of the file.
+    pub digest: Digest,
+    /// Its bytes.
+    pub size: u64,
+    /// Content of its `.blob.meta` file; empty when it stores no chunk.
+    pub blob_meta: Vec<u8>,
+}
+
+/// The conversion of one image.
+pub struct ImagePacker {
+    image: Image<Converting>,
+    format: Format,
+    storage: Storage,
+    sealing: Arc<Sealing>,
+}
+
+impl ImagePacker {
+    /// Starts the workers.
+    pub fn new(options: &PackOptions) -> Result<Self> {
+        let PackOptions { format, dedup, layers, threads } = *options;
+        let image = Image::new(format.chunk_size, dedup, layers, threads)?;
+        let storage = Storage::new(format.chunk_size, format.compression);
+        Ok(Self { image, format, storage, sealing: Arc::default() })
+    }
+
+    /// Opens the next layer, lowest first, whose blob is written to `path`; references will call it `number`.
+    ///
+    /// Layers that are open at the same time must be fed at the same time: a later one waits for the decisions of an
+    /// earlier one when it has used up its budget.
+    pub fn open_layer(&self, number: u32, path: &Path) -> Result<LayerPacker> {
+        self.image.open(number, || {
+            let output = Output::create(path, self.storage.clone())?;
+            self.sealing.open(number);
+            Ok(Converting {
+                number,
+                format: self.format,
+                output,
+                sealing: Arc::clone(&self.sealing),
+                packed: Mutex::default(),
+            })
+        })
+    }
+
+    /// The bootstrap of the image, whose layers, lowest first, are those with these numbers; one may occur several times.
+    /// Calls back when all of them are sealed and it is written, or when one of them has ended early. They are used up.
+    pub fn bootstrap(&self, places: Vec<u32>, reply: Reply<Vec<u8>>) {
+        let (sealing, format) = (Arc::clone(&self.sealing), self.format);
+        answer_from_thread("nydus-merge", self.image.meter(), reply, move || {
+            guarded(|| {
+                let mut numbers = places.clone();
+                numbers.sort_unstable();
+                numbers.dedup();
+                merged_bootstrap(sealing.take(&numbers)?, &places, format)
+            })
+        });
+    }
+
+    /// What the threads of all layers have done so far.
+    pub fn stages(&self) -> Vec<(&'static str, StageTimes)> {
+        self.image.meter().stages()
+    }
+
+    /// Aborts the layers that are not sealed; no more can be opened.
+    pub fn dispose(&self) {
+        self.image.dispose();
+        self.sealing.abort();
+    }
+}
+
+/// What a layer has besides the parts that all layers have.
+pub struct Converting {
+    number: u32,
+    format: Format,
+    output: Output,
+    /// The other layers of the image.
+    sealing: Arc<Sealing>,
+    /// From the end of packing to sealing.
+    packed: Mutex<Option<Packed>>,
+}
+
+/// What a packed layer has for the sections of its blob.
+struct Packed {
+    tree: Box<LayerTree>,
+    chunks: StoredChunks,
+}
+
+impl Role for Converting {
+    type Answer = LayerSummary;
+
+    fn read(layer: &Arc<Layer<Self>>, decider: Decider) -> Result<()> {
+        let keeper = Storing::new(LayerUnits::new(layer), &layer.ticket, decider);
+        let mut chunker = Chunker::new(layer.chunk_size, LayerTree::new()?, keeper);
+        let source = stages::read_tar(layer, &mut chunker)?;
+        let Chunked { contents: mut tree, kept: units, entry_count, counts, warnings } = chunker.finish()?;
+        let mut records = units.wait_written()?;
+        let (data_size, uncompressed_size) = (records.compressed_end(), records.uncompressed_end());
+        let chunks = StoredChunks { records: Arc::new(records.take()), data_size, uncompressed_size };
+        tree.complete();
+        *lock(&layer.role.packed) = Some(Packed { tree: Box::new(tree), chunks });
+        layer.ending.deliver(LayerSummary {
+            source,
+            entry_count,
+            data_size,
+            uncompressed_size,
+            counts,
+            warnings,
+        });
+        Ok(())
+    }
+
+    fn output(&self) -> Option<&Output> {
+        Some(&self.output)
+    }
+
+    fn end(&self, error: Error) {
+        let packed = lock(&self.packed).take();
+        drop(packed);
+        self.sealing.end(self.number, error);
+    }
+}
+
+/// The owner's end of a layer that is converted. Dropping it before it is sealed aborts it.
+pub type LayerPacker = LayerFeed<Converting>;
+
+impl LayerPacker {
+    /// Calls back when more than `size` bytes are in the blob file, when the blob is complete, or when the layer has failed.
+    pub fn on_growth(&self, size: u64, reply: Reply<Grown>) {
+        self.layer.role.output.spool.growth.on_more_than(size, reply);
+    }
+
+    /// Completes the blob, the layer's own bootstrap in it; from then on the file stays. Calls back when that is done, or when
+    /// it cannot be: a layer that this one refers to may have ended early.
+    pub fn seal(&self, reply: Reply<SealedBlob>) {
+        let layer = Arc::clone(&self.layer);
+        answer_from_thread("nydus-seal", &self.meter, reply, move || {
+            let result = guarded(|| seal(&layer));
+            // A blob that could not be sealed is of no use; a second call on a sealed one changes nothing.
+            if let Err(error) = &result
+                && !layer.role.output.spool.is_kept()
+            {
+                layer.fail(error.duplicate());
+            }
+            result
+        });
+    }
+}
+
+fn seal(layer: &Layer<Converting>) -> Result<SealedBlob> {
+    layer.ending.check_delivered()?;
+    let Converting { number, format, output, sealing, packed } = &layer.role;
+    let already = || Error::internal("blob is sealed already");
+    // Sealing twice ends here, since nothing else takes these.
+    let Packed { tree, chunks } = lock(packed).take().ok_or_else(already)?;
+    tree.check()?;
+    let lower: Vec<u32> = tree.order.iter().copied().filter(|other| other != number).collect();
+    let lower = sealing.lower(&lower, || layer.check())?;
+    let mut blob = output.take_blob().ok_or_else(already)?;
+    let mut sealed = rafs::seal((&mut blob, &output.spool), *number, *tree, &chunks, &lower, *format)?;
+    output.spool.keep()?;
+    output.spool.growth.complete(blob.size());
+    let blob_meta = std::mem::take(&mut sealed.blob_meta);
+    let done = SealedBlob { digest: blob.digest_with(&[]), size: blob.size(), blob_meta };
+    sealing.seal(sealed);
+    Ok(done)
+}

@@ -1,0 +1,106 @@
+//! What the layers of one image share: a dictionary of chunks, the order of decisions, a pool of workers, buffers.
+
+use std::sync::{Arc, Mutex, Weak};
+
+use super::layer::{Layer, LayerFeed, Role, SharedBuffers};
+use crate::decide::{Decider, Ticket};
+use crate::dict::{Dictionary, Turns};
+use crate::error::{Error, Result};
+use crate::format::check_chunk_size;
+use crate::meter::Meter;
+use crate::pool::Pool;
+use crate::sync::lock;
+
+/// Which chunks count as known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dedup {
+    /// Those of lower layers and earlier ones of the same layer.
+    Image,
+    /// Earlier ones of the same layer: every layer stands alone, as the reference has it.
+    Layer,
+}
+
+/// The layers of one image. See the module.
+pub struct Image<R: Role> {
+    chunk_size: u32,
+    dedup: Dedup,
+    dictionary: Mutex<SharedDictionary>,
+    turns: Arc<Turns>,
+    pool: Arc<Pool>,
+    meter: Arc<Meter>,
+    buffers: SharedBuffers,
+    layers: Mutex<Option<Vec<Weak<Layer<R>>>>>,
+}
+
+impl<R: Role> Image<R> {
+    /// Starts the workers. `layers` is the number of layers that will be opened, where that is known.
+    pub fn new(chunk_size: u32, dedup: Dedup, layers: Option<u32>, threads: usize) -> Result<Self> {
+        check_chunk_size(chunk_size)?;
+        let meter = Arc::new(Meter::default());
+        let dictionary = SharedDictionary { chunks: Some(Arc::default()), layers };
+        Ok(Self {
+            chunk_size,
+            dedup,
+            dictionary: Mutex::new(dictionary),
+            turns: Arc::default(),
+            pool: Arc::new(Pool::new(threads, &meter)?),
+            meter,
+            buffers: SharedBuffers::default(),
+            layers: Mutex::new(Some(Vec::new())),
+        })
+    }
+
+    /// Opens the next layer, lowest first; references will call it `number`. `role` is made once it is the layer's place in line.
+    ///
+    /// Layers that are open at the same time must be fed at the same time: a later one waits for the decisions of an
+    /// earlier one when it has used up its budget.
+    pub fn open(&self, number: u32, role: impl FnOnce() -> Result<R>) -> Result<LayerFeed<R>> {
+        let mut layers = lock(&self.layers);
+        let Some(layers) = layers.as_mut() else {
+            return Err(Error::internal("layer opened after the image was disposed of"));
+        };
+        let (ticket, dictionary) = match self.dedup {
+            Dedup::Image => (Ticket::take(&self.turns), lock(&self.dictionary).next()?),
+            Dedup::Layer => (Ticket::always(), Arc::default()),
+        };
+        let role = role().inspect_err(|_| ticket.give_back())?;
+        let layer = Arc::new(Layer::new(
+            role,
+            self.chunk_size,
+            ticket,
+            Arc::clone(&self.pool),
+            Arc::clone(&self.buffers),
+        ));
+        layers.retain(|layer| layer.strong_count() > 0);
+        layers.push(Arc::downgrade(&layer));
+        LayerFeed::start(layer, Decider::new(dictionary, number), &self.meter)
+    }
+
+    /// What the threads have done with their time.
+    pub const fn meter(&self) -> &Arc<Meter> {
+        &self.meter
+    }
+
+    /// Aborts the layers that are not sealed; no more can be opened.
+    pub fn dispose(&self) {
+        let layers = lock(&self.layers).take();
+        for layer in layers.into_iter().flatten().filter_map(|layer| layer.upgrade()) {
+            layer.fail(Error::Aborted);
+        }
+    }
+}
+
+/// The dictionary, until the last layer has it.
+struct SharedDictionary {
+    chunks: Option<Arc<Dictionary>>,
+    /// Layers that will still be opened.
+    layers: Option<u32>,
+}
+
+impl SharedDictionary {
+    fn next(&mut self) -> Result<Arc<Dictionary>> {
+        self.layers = self.layers.map(|layers| layers.saturating_sub(1));
+        let chunks = if self.layers == Some(0) { self.chunks.take() } else { self.chunks.clone() };
+        chunks.ok_or_else(|| Error::internal("more layers are opened than were announced"))
+    }
+}

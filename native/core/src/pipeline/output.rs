@@ -1,0 +1,171 @@
+//! The blob of a layer while chunks are written to it: units are bought from a budget, compressed by the pool in any order, and
+//! appended in theirs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex};
+
+use super::layer::{Layer, Role};
+#[cfg(test)]
+use super::stages::{Fault, trip};
+use crate::blob::{BlobFile, Finished, Spool, UNIT, Unit, UnitBuffers};
+use crate::chunk::Units;
+use crate::codec::Compression;
+use crate::error::Result;
+use crate::meter::{Wait, waiting};
+use crate::queue::Budget;
+use crate::sync::{lock, wait};
+use crate::table::ChunkRecords;
+
+/// Bytes of chunks that are undecided, or decided and not in the blob yet.
+const IN_FLIGHT_BYTES: usize = 16 << 20;
+
+/// How the layers of an image store chunks.
+#[derive(Clone)]
+pub struct Storage {
+    compression: Compression,
+    /// The most that a unit of chunks can have, and what each is counted as.
+    unit_bytes: usize,
+    buffers: Arc<UnitBuffers>,
+}
+
+impl Storage {
+    /// Storage for chunks of `chunk_size` bytes.
+    pub fn new(chunk_size: u32, compression: Compression) -> Self {
+        let unit_bytes = UNIT.max(chunk_size as usize);
+        let buffers = Arc::new(UnitBuffers::new(unit_bytes, IN_FLIGHT_BYTES / unit_bytes, compression));
+        Self { compression, unit_bytes, buffers }
+    }
+}
+
+/// See the module.
+pub struct Output {
+    pub spool: Spool,
+    storage: Storage,
+    budget: Budget,
+    state: Mutex<State>,
+    written: Condvar,
+}
+
+/// The blob, and the units that wait for those before them.
+struct State {
+    /// `None` while a worker appends, and once the blob is sealed or the layer has failed.
+    blob: Option<BlobFile>,
+    /// Number of the unit that the blob needs next.
+    next: u64,
+    ready: BTreeMap<u64, Finished>,
+}
+
+impl Output {
+    /// Creates the file here, so that a folder that cannot be written shows early.
+    pub fn create(path: &Path, storage: Storage) -> Result<Self> {
+        let (spool, blob) = Spool::create(path)?;
+        let budget = Budget::new(IN_FLIGHT_BYTES.max(3 * storage.unit_bytes));
+        let state = State { blob: Some(blob), next: 0, ready: BTreeMap::new() };
+        Ok(Self { spool, storage, budget, state: Mutex::new(state), written: Condvar::new() })
+    }
+
+    /// The layer has failed: no unit can be bought, and the file is closed. A worker that appends just now closes it itself.
+    pub fn kill(&self) {
+        self.budget.kill();
+        // Hold the lock, so that no thread is between checking for failure and waiting.
+        let blob = lock(&self.state).blob.take();
+        drop(blob);
+        self.written.notify_all();
+    }
+
+    /// The blob, for its sections; `None` the second time.
+    pub fn take_blob(&self) -> Option<BlobFile> {
+        lock(&self.state).blob.take()
+    }
+}
+
+/// The units of a layer's chunker.
+pub struct LayerUnits<R: Role> {
+    layer: Arc<Layer<R>>,
+    submitted: u64,
+}
+
+impl<R: Role> LayerUnits<R> {
+    /// Units of a layer whose chunks are stored.
+    pub fn new(layer: &Arc<Layer<R>>) -> Self {
+        Self { layer: Arc::clone(layer), submitted: 0 }
+    }
+
+    /// Waits until all units are in the blob; takes its chunk records.
+    pub fn wait_written(&self) -> Result<ChunkRecords> {
+        let output = self.layer.output()?;
+        let mut state = lock(&output.state);
+        loop {
+            self.layer.check()?;
+            if state.next == self.submitted
+                && let Some(blob) = &mut state.blob
+            {
+                return Ok(std::mem::take(&mut blob.records));
+            }
+            state = waiting(Wait::Blocked, || wait(&output.written, state));
+        }
+    }
+}
+
+impl<R: Role> Units for LayerUnits<R> {
+    fn open(&self, wait: bool) -> Result<Option<Unit>> {
+        let Output { budget, storage, .. } = self.layer.output()?;
+        if wait {
+            budget.take(storage.unit_bytes)?;
+        } else if !budget.try_take(storage.unit_bytes)? {
+            return Ok(None);
+        }
+        Ok(Some(storage.buffers.open()))
+    }
+
+    fn submit(&mut self, unit: Unit) -> Result<()> {
+        let number = self.submitted;
+        self.submitted += 1;
+        let layer = Arc::clone(&self.layer);
+        self.layer.pool.run(Box::new(move |contexts| {
+            layer.run(|| {
+                // After a failure the queue still holds units of this layer, which nothing needs.
+                layer.check()?;
+                #[cfg(test)]
+                trip(&layer, Fault::Compress);
+                let Storage { compression, buffers, .. } = &layer.output()?.storage;
+                let done = unit.finish(*compression, contexts, buffers)?;
+                append_in_order(&layer, number, done)
+            });
+        }))
+    }
+
+    fn discard(&self, unit: Unit) -> Result<()> {
+        let Output { budget, storage, .. } = self.layer.output()?;
+        storage.buffers.discard(unit);
+        budget.give(storage.unit_bytes);
+        Ok(())
+    }
+}
+
+/// Puts a finished unit where it belongs. The worker that brings the unit that the blob needs next appends it, and all that are
+/// ready behind it; the others leave theirs and go on.
+fn append_in_order<R: Role>(layer: &Layer<R>, number: u64, unit: Finished) -> Result<()> {
+    let Output { spool, storage, budget, state, written } = layer.output()?;
+    let mut shared = lock(state);
+    shared.ready.insert(number, unit);
+    let Some(mut blob) = shared.blob.take() else { return Ok(()) };
+    loop {
+        let next = shared.next;
+        let Some(unit) = shared.ready.remove(&next) else {
+            layer.check()?;
+            shared.blob = Some(blob);
+            written.notify_all();
+            return Ok(());
+        };
+        drop(shared);
+        #[cfg(test)]
+        trip(layer, Fault::Append);
+        blob.append(spool, &unit)?;
+        storage.buffers.release(unit);
+        budget.give(storage.unit_bytes);
+        shared = lock(state);
+        shared.next += 1;
+    }
+}

@@ -1,0 +1,126 @@
+//! Scanning an image: what its layers hold is handed out in tables, for callers that only look. No blob can be completed.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::image::{Dedup, Image};
+use super::layer::{Layer, LayerFeed, Role};
+use super::output::{LayerUnits, Output, Storage};
+use super::stages::{self, LayerSummary, Source};
+use crate::chunk::{Chunked, Chunker, Noting, Storing};
+use crate::codec::Compression;
+use crate::decide::Decider;
+use crate::error::{Error, Result};
+use crate::table::{ChunkRecords, EntryTable};
+
+/// How an image is scanned.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ScanOptions {
+    /// Bytes; a power of two, 4 KiB … 16 MiB.
+    pub chunk_size: u32,
+    /// Which chunks count as known.
+    pub dedup: Dedup,
+    /// New chunks are kept at the layers' paths, stored like this. Otherwise they are only noted: without checksums, and without
+    /// places in a blob.
+    pub keep: Option<Compression>,
+    /// Workers that compress chunks that are kept.
+    pub threads: usize,
+}
+
+impl Default for ScanOptions {
+    fn default() -> Self {
+        Self { chunk_size: 1 << 20, dedup: Dedup::Image, keep: None, threads: 2 }
+    }
+}
+
+/// What a layer holds. The layout of the tables is in `nydus_layout::wire`.
+#[derive(Debug)]
+pub struct ScannedLayer {
+    /// What was read, and how much of it is new.
+    pub summary: LayerSummary,
+    /// Packed entries.
+    pub entries: Vec<u8>,
+    /// Packed references.
+    pub references: Vec<u8>,
+    /// Packed records of the chunks that are new.
+    pub chunks: Vec<u8>,
+}
+
+/// The scan of one image.
+pub struct ImageScanner {
+    image: Image<Scanning>,
+    storage: Option<Storage>,
+}
+
+impl ImageScanner {
+    /// Starts the workers.
+    pub fn new(options: &ScanOptions) -> Result<Self> {
+        let ScanOptions { chunk_size, dedup, keep, threads } = *options;
+        let image = Image::new(chunk_size, dedup, None, threads)?;
+        Ok(Self { image, storage: keep.map(|compression| Storage::new(chunk_size, compression)) })
+    }
+
+    /// Opens the next layer, lowest first; references will call it `number`. Chunks that are kept go to `path`.
+    ///
+    /// Layers that are open at the same time must be fed at the same time: a later one waits for the decisions of an
+    /// earlier one when it has used up its budget.
+    pub fn open_layer(&self, number: u32, path: &Path) -> Result<LayerScanner> {
+        self.image.open(number, || {
+            let storage = self.storage.clone();
+            Ok(Scanning { output: storage.map(|storage| Output::create(path, storage)).transpose()? })
+        })
+    }
+
+    /// Aborts all layers; no more can be opened.
+    pub fn dispose(&self) {
+        self.image.dispose();
+    }
+}
+
+/// What a layer has besides the parts that all layers have.
+pub struct Scanning {
+    /// Where chunks are kept.
+    output: Option<Output>,
+}
+
+/// The owner's end of a layer that is scanned. Dropping it aborts it.
+pub type LayerScanner = LayerFeed<Scanning>;
+
+impl Role for Scanning {
+    type Answer = ScannedLayer;
+
+    fn read(layer: &Arc<Layer<Self>>, decider: Decider) -> Result<()> {
+        let table = EntryTable::default();
+        if layer.role.output.is_some() {
+            let keeper = Storing::new(LayerUnits::new(layer), &layer.ticket, decider);
+            let mut chunker = Chunker::new(layer.chunk_size, table, keeper);
+            let source = stages::read_tar(layer, &mut chunker)?;
+            let found = chunker.finish()?;
+            let records = found.kept.wait_written()?;
+            layer.ending.deliver(scanned(source, found, records));
+        } else {
+            let keeper = Noting::new(&layer.ticket, decider);
+            let mut chunker = Chunker::new(layer.chunk_size, table, keeper);
+            let source = stages::read_tar(layer, &mut chunker)?;
+            let mut found = chunker.finish()?;
+            let records = std::mem::take(&mut found.kept);
+            layer.ending.deliver(scanned(source, found, records));
+        }
+        Ok(())
+    }
+
+    fn output(&self) -> Option<&Output> {
+        self.output.as_ref()
+    }
+
+    fn end(&self, _: Error) {}
+}
+
+fn scanned<K>(source: Source, found: Chunked<EntryTable, K>, mut records: ChunkRecords) -> ScannedLayer {
+    let Chunked { contents, entry_count, counts, warnings, .. } = found;
+    let (entries, references) = contents.into_parts();
+    let (data_size, uncompressed_size) = (records.compressed_end(), records.uncompressed_end());
+    let summary = LayerSummary { source, entry_count, data_size, uncompressed_size, counts, warnings };
+    ScannedLayer { summary, entries, references, chunks: records.take() }
+}

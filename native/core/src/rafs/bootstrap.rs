@@ -1,0 +1,50 @@
+//! What a bootstrap is written from, in any version of the format.
+
+use std::collections::HashMap;
+
+use super::blob_table::BlobTable;
+use super::model::{At, Inode, Store, Tree, Walk, inode_at};
+use crate::codec::Codec;
+use crate::dict::Place;
+
+/// Index, within its file, of a repeated chunk's last occurrence in walk order. A merge inherits it from what each layer's own
+/// bootstrap says. (Nydus builder/src/merge.rs loads chunks from the layer's chunk table.)
+pub type Moved = HashMap<Place, u32>;
+
+/// A tree, its blobs, and what the super block says of them.
+pub struct Bootstrap<'a> {
+    /// Names and directories.
+    pub tree: &'a Tree,
+    /// Inodes and bytes that the tree refers to.
+    pub stores: &'a [Store],
+    /// The tree in order.
+    pub walk: &'a Walk,
+    /// All of these blobs are written.
+    pub table: &'a BlobTable,
+    /// Bytes.
+    pub chunk_size: u32,
+    /// The codec that the super block names.
+    pub codec: &'static Codec,
+    /// What each store's layer said of repeated chunks; empty in a layer's own bootstrap, which says it first.
+    pub moved: &'a [Moved],
+    /// A merge of the reference always sets `HAS_XATTR`; a layer only when it has one.
+    pub force_xattr_flag: bool,
+}
+
+impl<'a> Bootstrap<'a> {
+    /// The inode of a row, and its place.
+    pub fn inode(&self, row: u32) -> (At, &'a Inode) {
+        let at = self.tree.node(self.walk.node(row)).inode();
+        (at, inode_at(self.stores, at))
+    }
+
+    /// The store that an inode lies in.
+    pub fn store(&self, at: At) -> Option<&'a Store> {
+        self.stores.get(usize::from(at.store))
+    }
+
+    /// The name of a row.
+    pub fn name(&self, row: u32) -> &'a [u8] {
+        self.tree.name(self.stores, self.walk.node(row))
+    }
+}

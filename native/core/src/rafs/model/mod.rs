@@ -1,0 +1,18 @@
+//! Trees of files, whatever version of the format they are written in.
+//!
+//! `store` holds inodes and bytes, `tree` the names that lead to them. `layer_tree` makes the tree of one layer out of its tar
+//! entries, `descend` finds a path's way in it, and `walk` puts a tree in the order of the format.
+
+mod descend;
+mod layer_tree;
+mod names;
+mod store;
+mod tree;
+mod walk;
+
+pub use descend::{Descent, MAX_DEPTH, descend, path_of};
+pub use layer_tree::LayerTree;
+pub use names::display_name;
+pub use store::{Inode, Kind, Mark, NONE, Store, Xattrs};
+pub use tree::{At, ROOT, Tree, inode_at};
+pub use walk::{Span, Walk};

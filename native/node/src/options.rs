@@ -1,0 +1,78 @@
+//! What a caller asks for, declared once: the types that TypeScript sees are generated from these structs.
+
+use napi_derive::napi;
+use nydus_core::codec::Compression;
+use nydus_core::format::Format;
+use nydus_core::pipeline::{Dedup, PackOptions, ScanOptions};
+use nydus_core::{Error, Result};
+
+/// How blobs and bootstraps are written.
+#[napi(object)]
+pub struct FormatOptions {
+    /// RAFS version.
+    #[napi(ts_type = "FsVersion")]
+    pub fs_version: u32,
+    /// Name of the codec that chunks are stored with.
+    #[napi(ts_type = "WrittenCompressor")]
+    pub compressor: String,
+    /// Level of the codec, where it has levels, and of bootstraps inside of blobs.
+    pub compression_level: i32,
+    /// Bytes; a power of two, 4 KiB … 16 MiB.
+    pub chunk_size: u32,
+    /// `image`: chunks of lower layers are referred to; `layer`: every blob stands alone, as the reference has it.
+    #[napi(ts_type = "'image' | 'layer'")]
+    pub dedup: String,
+}
+
+/// How an image is scanned.
+#[napi(object)]
+pub struct ScannerOptions {
+    /// Bytes; a power of two, 4 KiB … 16 MiB.
+    pub chunk_size: u32,
+    /// Which chunks count as known, as for a conversion.
+    #[napi(ts_type = "'image' | 'layer'")]
+    pub dedup: String,
+    /// Threads that write chunks, where they are kept.
+    pub threads: u32,
+    /// True: new chunks are stored, as they are, at the layers' paths.
+    pub keep: Option<bool>,
+}
+
+impl FormatOptions {
+    /// The options of a conversion by so many threads.
+    pub fn packing(&self, threads: u32, layers: Option<u32>) -> Result<PackOptions> {
+        let mut packing = PackOptions::default();
+        packing.format = Format::of_version(self.fs_version)?;
+        packing.format.chunk_size = self.chunk_size;
+        packing.format.compression = Compression::new(&self.compressor, self.compression_level)?;
+        packing.dedup = dedup(&self.dedup)?;
+        packing.layers = layers;
+        packing.threads = count(threads);
+        Ok(packing)
+    }
+}
+
+impl ScannerOptions {
+    /// The options of a scan.
+    pub fn scanning(&self) -> Result<ScanOptions> {
+        let mut scanning = ScanOptions::default();
+        scanning.chunk_size = self.chunk_size;
+        scanning.dedup = dedup(&self.dedup)?;
+        scanning.keep = (self.keep == Some(true)).then(Compression::none);
+        scanning.threads = count(self.threads);
+        Ok(scanning)
+    }
+}
+
+fn dedup(name: &str) -> Result<Dedup> {
+    match name {
+        "image" => Ok(Dedup::Image),
+        "layer" => Ok(Dedup::Layer),
+        other => Err(Error::invalid_argument(format!("{other:?} is not a scope of deduplication"))),
+    }
+}
+
+/// A number of threads.
+pub fn count(threads: u32) -> usize {
+    usize::try_from(threads).unwrap_or(1)
+}

@@ -1,0 +1,46 @@
+/** Turns the outcomes of the addon's calls into values or errors of ours. */
+import {
+  FormatError,
+  InternalError,
+  InterruptedError,
+  LocalIoError,
+  type NydusError,
+  UnsupportedError,
+  UsageError,
+} from '../errors.js';
+
+interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly path?: Buffer;
+  readonly offset?: number;
+  readonly hint?: string;
+}
+
+/** What every fallible call of the addon gives: it throws only when arguments have the wrong type. */
+export type Outcome<T> =
+  | { readonly ok: T; readonly error?: undefined }
+  | { readonly ok?: undefined; readonly error: Failure };
+
+/** The value of an outcome; throws the error of ours that its code names. */
+export function unwrap<T>(outcome: Outcome<T>): T {
+  if (outcome.error !== undefined) throw toError(outcome.error);
+  return outcome.ok;
+}
+
+function toError({ code, message, offset, hint }: Failure): NydusError {
+  switch (code) {
+    case 'FORMAT':
+      return new FormatError(message, { offset, hint });
+    case 'UNSUPPORTED':
+      return new UnsupportedError(message, { hint });
+    case 'INVALID_ARGUMENT':
+      return new UsageError(message);
+    case 'IO':
+      return new LocalIoError(message, { remedy: { kind: 'work-dir' } });
+    case 'ABORTED':
+      return new InterruptedError(message);
+    default:
+      return new InternalError(message, { remedy: { kind: 'report-bug' } });
+  }
+}
