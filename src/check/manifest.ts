@@ -8,6 +8,7 @@ import { sourceDigestOf } from '../image/pairs.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
 import { EMPTY_LAYER_BYTES, EMPTY_LAYER_DIGEST, EMPTY_LAYER_DIFF_ID } from '../oci/nydus.js';
+import { VERSION_NAMES } from '../rafs-builder/versions.js';
 import { mapOrdered } from '../io/concurrency.js';
 import type { CallOptions } from '../reporter.js';
 import { finding, type Finding } from './finding.js';
@@ -137,10 +138,10 @@ function* checkLayers(image: NydusSubject): Generator<Finding> {
 
 function* checkFsVersion(image: NydusSubject): Generator<Finding> {
   const version = image.manifest.value.layers.at(-1)?.annotations?.[ANNOTATION.nydusFsVersion];
-  if (version !== '5' && version !== '6') {
+  if (version === undefined || !VERSION_NAMES.includes(version)) {
     yield finding('MANIFEST-FS-VERSION', placeIn(image, `layer ${image.manifest.value.layers.length}`), {
       message: `annotation ${ANNOTATION.nydusFsVersion} of the bootstrap layer is missing or unknown`,
-      expected: '"5" or "6"',
+      expected: VERSION_NAMES.map((name) => `"${name}"`).join(' or '),
       found: version === undefined ? 'none, which readers take for 5' : JSON.stringify(version),
     });
   }

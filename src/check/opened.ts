@@ -4,6 +4,7 @@ import { isTreeOfLayers, judgeBootstrap, type ScannedTables } from '../native/in
 import { digestHex } from '../oci/digest.js';
 import type { AuditFinding } from '../rafs-builder/rules/rules.js';
 import { type RafsImage, readBootstrap, type SparseChunkTable } from '../rafs-builder/index.js';
+import { versionNamed } from '../rafs-builder/versions.js';
 import type { Blob, Bootstrap } from '../rafs-builder/model/tree.js';
 import type { CallOptions } from '../reporter.js';
 import { bootstrapOf, readBootstrapLayer, type BootstrapLayer } from '../image/bootstrap-layer.js';
@@ -91,7 +92,7 @@ export function inspectBootstrap(bytes: Uint8Array, place: Place): InspectedBoot
   const stored = readBootstrap(bytes, () => true);
   const { version, bootstrap } = stored;
   const isTreeOf = (layers: readonly ScannedTables[]): boolean =>
-    version === 6 && isTreeOfLayers(bytes, layers);
+    versionNamed(version).comparedByAddon && isTreeOfLayers(bytes, layers);
   return { findings, read: { version, bootstrap, stored, judged, isTreeOf, blobs: bootstrap.blobs } };
 }
 

@@ -25,6 +25,8 @@ export interface RafsVersion {
    * a blob is data and bootstrap, and only bootstraps know its chunks.
    */
   readonly blobsHaveToc: boolean;
+  /** The addon can compare the tree of a bootstrap with the trees of layers. */
+  readonly comparedByAddon: boolean;
   /** Divides a blob of `size` bytes into sections. Throws FormatError. */
   readFrame(size: number, read: ReadRange): Promise<BlobFrame>;
   /** Places of the tables, by the super block alone; none where these cannot be found without reading the image. */
@@ -42,6 +44,7 @@ interface Row<I extends RafsImage> extends RafsVersion {
 const V5: Row<V5Image> = {
   number: 5,
   blobsHaveToc: false,
+  comparedByAddon: false,
   readFrame: readBlobFrameV5,
   tableRegions: () => [],
   read: readV5,
@@ -53,6 +56,7 @@ const V5: Row<V5Image> = {
 const V6: Row<V6Image> = {
   number: 6,
   blobsHaveToc: true,
+  comparedByAddon: true,
   readFrame: readBlobFrame,
   tableRegions: fixedRegions,
   read: readV6,
@@ -60,6 +64,9 @@ const V6: Row<V6Image> = {
   dump: dumpV6,
   facts: factsOfV6,
 };
+
+/** Versions as annotations name them. */
+export const VERSION_NAMES: readonly string[] = [V5, V6].map(({ number }) => String(number));
 
 function rowOf(bytes: Uint8Array): typeof V5 | typeof V6 {
   return isV5(bytes) ? V5 : V6;

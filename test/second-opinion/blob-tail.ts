@@ -5,8 +5,9 @@
 import { createHash } from 'node:crypto';
 import { type Digest, digestHex } from '../../src/oci/digest.js';
 import { SECTIONS, tocEntry, tocFlags, type TocEntry } from '../../src/rafs-builder/layout/blob.js';
-import { blobMetaFile, encodeBlobMetaHeader, encodeChunkMetas } from '../../src/rafs-builder/blob/meta.js';
-import { encodeTarHeader } from '../../src/rafs-builder/blob/section-header.js';
+import { blobMetaFile } from '../../src/rafs-builder/blob/meta.js';
+import { encodeTarHeader } from '../support/images/section-header.js';
+import { encodeBlobMetaHeader, encodeChunkMetas } from './blob-meta.js';
 import {
   type BlobRecord,
   type ChunkTable,

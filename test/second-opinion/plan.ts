@@ -14,7 +14,7 @@ import * as v6 from '../../src/rafs-builder/layout/v6.js';
 import { directorySize } from '../../src/rafs-builder/read/v6/directory.js';
 import { Placement } from './placement.js';
 import { UsedChunks, type UsedChunkRows } from './used-chunks.js';
-import { xattrAreaSize, xattrCount, xattrFault } from '../../src/rafs-builder/read/v6/xattrs.js';
+import { xattrAreaSize, xattrCount, xattrFault } from './xattrs.js';
 import { reverseFrom, sortedChildren } from '../../src/rafs-builder/model/walk.js';
 
 /** Inodes by number, in the order of their first names; rows by number, a directory's one behind the other. */

@@ -18,7 +18,7 @@ import { encodeDevice } from '../../src/rafs-builder/read/v6/inode.js';
 import type { ChunkTables } from '../../src/rafs-builder/model/contiguous.js';
 import { type BootstrapPlan, chunkFormat, planBootstrap } from './plan.js';
 import type { UsedChunkRow } from './used-chunks.js';
-import { writeXattrs, xattrAreaSize, xattrCount } from '../../src/rafs-builder/read/v6/xattrs.js';
+import { writeXattrs, xattrAreaSize, xattrCount } from './xattrs.js';
 
 const { nid: NID, nameOffset: NAME_OFFSET, fileType: FILE_TYPE } = v6.dirent.offset;
 const {

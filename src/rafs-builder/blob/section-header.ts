@@ -5,31 +5,11 @@
 import { FormatError } from '../../errors.js';
 import { GNU_MAGIC, REGULAR, TAR_HEADER_SIZE, tarHeader } from '../layout/blob.js';
 
-/** Eleven octal digits hold less than this; bigger sizes are binary, big-endian, with the top bit of the field set. */
-const OCTAL_LIMIT = 8 ** 11;
+const CHECKSUM = tarHeader.offset.checksum;
+const CHECKSUM_END = tarHeader.offset.type;
 
-/** The header that follows a section of `size` bytes. */
-export function encodeTarHeader(name: string, size: number): Buffer {
-  const header = Buffer.alloc(TAR_HEADER_SIZE);
-  const values = { name, size: encodeSize(size), mtime: '0'.repeat(11), type: REGULAR, magic: GNU_MAGIC };
-  tarHeader.write(header, 0, { ...values, checksum: ' '.repeat(8) });
-  tarHeader.write(header, 0, { ...values, checksum: checksum(header) });
-  header[155] = 0; // the eighth byte of the checksum field, a blank until now
-  return header;
-}
-
-function encodeSize(size: number): Buffer {
-  const field = Buffer.alloc(12);
-  if (size < OCTAL_LIMIT) {
-    field.write(size.toString(8).padStart(11, '0'), 'latin1');
-  } else {
-    field.writeBigUInt64BE(BigInt(size), 4);
-    field[0] = 0x80;
-  }
-  return field;
-}
-
-function checksum(header: Buffer): string {
+/** The checksum field as digits, of a header whose own checksum is blank. */
+export function headerChecksum(header: Buffer): string {
   let sum = 0;
   for (const byte of header) sum += byte;
   return sum.toString(8).padStart(7, '0');
@@ -50,15 +30,21 @@ export function decodeTarHeader(buffer: Buffer, offset: number): SectionHeader {
       offset,
     });
   }
-  const copy = Buffer.from(buffer.subarray(offset, offset + TAR_HEADER_SIZE)).fill(' ', 148, 156);
-  if (values.checksum !== checksum(copy))
-    throw tarHeader.fault('checksum', offset, `it is ${values.checksum}, not ${checksum(copy)}`);
+  const copy = Buffer.from(buffer.subarray(offset, offset + TAR_HEADER_SIZE)).fill(
+    ' ',
+    CHECKSUM,
+    CHECKSUM_END,
+  );
+  if (values.checksum !== headerChecksum(copy))
+    throw tarHeader.fault('checksum', offset, `it is ${values.checksum}, not ${headerChecksum(copy)}`);
   return { name: values.name, size: decodeSize(Buffer.from(values.size), offset) };
 }
 
 /** True when `end` looks like the end of a RAFS blob: its last 512 bytes have the magic of a section header. */
 export function endsWithTarHeader(end: Uint8Array): boolean {
-  const magic = end.subarray(end.length - TAR_HEADER_SIZE + 257).subarray(0, GNU_MAGIC.length);
+  const magic = end
+    .subarray(end.length - TAR_HEADER_SIZE + tarHeader.offset.magic)
+    .subarray(0, GNU_MAGIC.length);
   return end.length >= TAR_HEADER_SIZE && Buffer.from(magic).toString('latin1') === GNU_MAGIC;
 }
 

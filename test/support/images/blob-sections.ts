@@ -1,6 +1,6 @@
 /** Blobs put together section by section, for tests that choose how each is stored. */
 import { createHash } from 'node:crypto';
-import { encodeTarHeader } from '../../../src/rafs-builder/blob/section-header.js';
+import { encodeTarHeader } from './section-header.js';
 import { tocEntry, tocFlags } from '../../../src/rafs-builder/layout/blob.js';
 
 export interface MadeSection {

@@ -1,6 +1,6 @@
 /** The chunk table of a packed layer, put together from what others may see of it: a scan of the layer, and the blob's records. */
 import type { ScannedLayer } from '../../../src/native/index.js';
-import { parseBlobMetaFile } from '../../../src/rafs-builder/index.js';
+import { parseBlobMetaFile } from './blob-meta-file.js';
 import type { ChunkTable } from '../../../src/rafs-builder/model/tree.js';
 import { tableOf } from './worked-example.js';
 

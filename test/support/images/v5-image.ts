@@ -5,7 +5,7 @@ import { decompress } from '../../../src/native/index.js';
 import { sha256 } from '../../../src/oci/digest.js';
 import { ANNOTATION, MEDIA } from '../../../src/oci/media-types.js';
 import { TAR_HEADER_SIZE } from '../../../src/rafs-builder/layout/blob.js';
-import { encodeTarHeader } from '../../../src/rafs-builder/blob/section-header.js';
+import { encodeTarHeader } from './section-header.js';
 import { OWN_BLOB_ID } from '../../../src/rafs-builder/layout/v6.js';
 import { converted, respelled, sourceImage } from './memory-conversion.js';
 import type { MemoryStore } from '../registries/memory-store.js';

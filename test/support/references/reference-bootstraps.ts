@@ -1,7 +1,7 @@
 /** The reference's merged bootstraps, byte for byte, written again from the dumps in `fixtures/reference`. */
 import { readV6 } from '../../../src/rafs-builder/index.js';
 import { writeV6 } from '../../second-opinion/write.js';
-import { writeXattrs, xattrAreaSize } from '../../../src/rafs-builder/read/v6/xattrs.js';
+import { writeXattrs, xattrAreaSize } from '../../second-opinion/xattrs.js';
 import { parseDump } from '../images/dump-parser.js';
 import {
   hasReference,

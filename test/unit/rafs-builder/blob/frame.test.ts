@@ -10,7 +10,7 @@ import type { ReadRange } from '../../../../src/rafs-builder/blob/end.js';
 import { readBlobFrame } from '../../../../src/rafs-builder/blob/frame.js';
 import { readBlobFrameV5 } from '../../../../src/rafs-builder/blob/frame-v5.js';
 import { decodeSection, sectionContent } from '../../../../src/rafs-builder/blob/section.js';
-import { encodeTarHeader } from '../../../../src/rafs-builder/blob/section-header.js';
+import { encodeTarHeader } from '../../../support/images/section-header.js';
 import { tocFlags } from '../../../../src/rafs-builder/layout/blob.js';
 import { blobOfSections, type MadeSection } from '../../../support/images/blob-sections.js';
 

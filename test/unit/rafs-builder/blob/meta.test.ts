@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FormatError } from '../../../../src/errors.js';
-import {
-  blobMetaFile,
-  encodeBlobMetaHeader,
-  parseBlobMetaFile,
-  readChunkMeta,
-  writeChunkMeta,
-} from '../../../../src/rafs-builder/blob/meta.js';
+import { blobMetaFile, readChunkMeta } from '../../../../src/rafs-builder/blob/meta.js';
+import { encodeBlobMetaHeader, writeChunkMeta } from '../../../second-opinion/blob-meta.js';
+import { parseBlobMetaFile } from '../../../support/images/blob-meta-file.js';
 
 const sample = {
   compressedOffset: 20,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FormatError } from '../../../../src/errors.js';
-import { decodeTarHeader, encodeTarHeader } from '../../../../src/rafs-builder/blob/section-header.js';
+import { decodeTarHeader } from '../../../../src/rafs-builder/blob/section-header.js';
+import { encodeTarHeader } from '../../../support/images/section-header.js';
 
 test('size and checksum have the digits of the reference', () => {
   const digits = (name: string, size: number): string => {

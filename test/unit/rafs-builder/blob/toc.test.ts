@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { FormatError } from '../../../../src/errors.js';
 import { readBootstrapSection } from '../../../../src/rafs-builder/blob/bootstrap.js';
 import { decodeSection } from '../../../../src/rafs-builder/blob/section.js';
-import { encodeTarHeader } from '../../../../src/rafs-builder/blob/section-header.js';
+import { encodeTarHeader } from '../../../support/images/section-header.js';
 import { tocEntry } from '../../../../src/rafs-builder/layout/blob.js';
 import { tocOf } from '../../../support/images/blob-toc.js';
 
