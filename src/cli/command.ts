@@ -6,7 +6,7 @@ import { GLOBAL_FLAGS, OUTPUT } from './flags/global.js';
 
 export interface CommandTable {
   readonly description: string;
-  /** As commander writes them: `<ref>`, `[path...]`. */
+  /** Words in commander's notation: `<ref>`, `[path...]`. */
   readonly words: readonly (readonly [syntax: string, help: string])[];
   readonly usage?: string;
   readonly flags: readonly Flag[];

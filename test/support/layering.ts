@@ -4,7 +4,7 @@
  */
 export interface Module {
   readonly name: string;
-  /** What the module does, for the table in docs/ARCHITECTURE.md. */
+  /** The module's task, for the table in docs/ARCHITECTURE.md. */
   readonly purpose: string;
   readonly mayImport: readonly string[];
   /** Packages of npm. Few modules share one, so that replacing a package stays a local change. */

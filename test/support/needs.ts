@@ -1,5 +1,5 @@
 /**
- * What a test needs from the machine. A missing thing skips the test by name and reason; `npm test -- --no-skips`, as CI
+ * Requirements of a test on the machine. A missing one skips the test by name and reason; `npm test -- --no-skips`, as CI
  * calls it, counts such a skip as a failure, so nothing is passed over silently.
  */
 import { accessSync, constants } from 'node:fs';

@@ -37,7 +37,7 @@ const PROGRAM = join(projectRoot, 'native', 'target', 'release', 'examples', 'bo
 
 type Steps = Pick<Bound, 'bytes' | 'files'> & { readonly seconds: Readonly<Record<string, number>> };
 
-/** What the client of a bound spends: the steps and the sockets. */
+/** CPU seconds that a client needs at least: for the steps and the sockets. */
 export function clientCpu({ steps, socket }: Bound): number {
   return Object.values(steps).reduce((sum, seconds) => sum + seconds, socket);
 }

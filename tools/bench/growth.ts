@@ -10,7 +10,7 @@ import { productCommand, projectRoot } from '../../test/support/project.js';
 
 interface Series {
   readonly name: string;
-  /** What is on the x axis. */
+  /** The unit of the x axis. */
   readonly unit: string;
   readonly title: string;
   readonly points: readonly { readonly x: number; readonly layers: readonly GeneratedLayer[] }[];
@@ -113,7 +113,7 @@ async function section(series: Series, points: readonly Point[], write: boolean)
   return parts.join('\n\n');
 }
 
-/** What one more of the unit costs over the last step, and the exponent there: 1 is linear, below it is better. */
+/** The cost of one more unit over the last step, and the exponent there: 1 is linear, less is better. */
 function slopes(points: readonly Point[], unit: string): string {
   const [before, last] = points.slice(-2);
   const [first] = points;

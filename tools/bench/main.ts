@@ -190,7 +190,7 @@ async function main(): Promise<void> {
   if (flags.write) await writePageSection('performance.md', 'bench', text);
 }
 
-/** What was asked for, without what is particular to this machine. */
+/** The arguments, without those that are particular to this machine. */
 function commandLine(): string {
   const given = [flags.images === undefined ? '' : `--images ${flags.images}`, `--runs ${flags.runs}`];
   const source = flags.layout !== undefined || flags.registry !== undefined ? '--layout DIR' : '';

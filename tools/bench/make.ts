@@ -78,7 +78,7 @@ function* layerTar({ files, bytes }: Recipe, seed: number): Generator<Buffer> {
       const from = stock[next() % stock.length] ?? Buffer.alloc(BLOCK);
       const start = next() % (BLOCK / 2);
       const piece = Buffer.from(from.subarray(start, start + Math.min(size - at, BLOCK / 2)));
-      // What is cut twice at the same place is still no duplicate.
+      // Two cuts at the same place still make no duplicate.
       for (let mark = 0; mark + 4 <= piece.length; mark += 8192) piece.writeUInt32LE(next(), mark);
       yield piece;
       at += piece.length;

@@ -5,7 +5,7 @@ import type { Cost } from './run.js';
 
 export interface Profile {
   readonly cost: Cost;
-  /** Of all images that were converted. */
+  /** Figures of all images that were converted. */
   readonly stages: readonly StageTimes[];
 }
 

@@ -162,7 +162,7 @@ function coresTable(measured: readonly Measured[]): string[] {
   ];
 }
 
-/** What the bound is made of. */
+/** The parts of the bound. */
 function stepTable(measured: readonly Measured[]): string[] {
   const withBound = measured.flatMap(({ image, bounds }) => {
     const [first] = bounds;

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { findCommand } from '../../test/support/needs.js';
 import { runTool } from '../../test/support/run-tool.js';
 
-/** What one run of a command cost. */
+/** The cost of one run of a command. */
 export interface Cost {
   /** Seconds. */
   readonly wall: number;
@@ -13,7 +13,7 @@ export interface Cost {
   readonly cpu: number;
   /** Bytes, of the largest process. */
   readonly memory: number;
-  /** What it wrote to stderr. */
+  /** The text that it wrote to stderr. */
   readonly said: string;
 }
 

@@ -1,16 +1,16 @@
-/** What `every-byte.ts` measured, as Markdown: a summary, a row a file, and the fields that nothing sees, with the reason. */
+/** The measurements of `every-byte.ts` as Markdown: a summary, a row for each file, and the fields that no rule sees, with the reason. */
 import { markdownTable } from '../../test/support/markdown-table.js';
 import { REASONS } from '../../test/support/damage/every-byte-reasons.js';
 import type { FileReport, Missed } from '../../test/support/damage/every-byte.js';
 
-/** As a message from a process: maps become lists. */
+/** A report as it crosses from a process: maps become lists. */
 export interface CaseReport {
   readonly name: string;
   readonly files: readonly (Omit<FileReport, 'found' | 'missed'> & {
     readonly found: readonly (readonly [rule: string, count: number])[];
     readonly missed: readonly (readonly [field: string, missed: Missed])[];
   })[];
-  /** Of the process that it had to itself, Node included; MiB. */
+  /** Peak memory of the case's own process, Node included; MiB. */
   readonly memory: number;
   /** Processor time of that process, in seconds. */
   readonly seconds: number;

@@ -20,7 +20,7 @@ import { everyByteCases, everyByteOfCase } from '../../test/support/damage/every
 import { type CaseReport, pageSection, totalsOf } from './every-byte-page.js';
 import { writePageSection } from '../docs/page-section.js';
 
-/** What a process may have in memory, Node itself (some 60) and uncollected garbage included; MiB. */
+/** The memory that a process may use, in MiB; Node itself takes about 60, and uncollected garbage counts. */
 const MOST_MEMORY = 200;
 /** So that garbage is collected before it counts; a larger young generation would save a tenth of the time. MiB. */
 const HEAP = ['--max-old-space-size=64', '--max-semi-space-size=2'];

@@ -58,7 +58,7 @@ async function outcomeOf(
   return { run, verdicts, fsck: asked ? await fsckRun(fsck, bytes, run, folder) : undefined };
 }
 
-/** What others refuse and we accept, as sentences. */
+/** The mutations that other readers refuse and we accept, as sentences. */
 function differences({ run, verdicts, fsck }: Outcome): string[] {
   return [
     ...(verdicts === undefined ? [] : disagreements(run, verdicts)).map(

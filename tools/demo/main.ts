@@ -1,5 +1,5 @@
 /**
- * What `npm start` does once everything is built: converts and checks a real image through a registry of ours, or, with
+ * `npm start`, once everything is built: converts and checks a real image through a registry of ours, or, with
  * SOURCE and TARGET, the user's own image.
  */
 import { spawn } from 'node:child_process';

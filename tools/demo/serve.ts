@@ -1,4 +1,4 @@
-/** What `npm run registry` does: leaves the laboratory's registry running and prints commands to try on it. */
+/** `npm run registry`: leaves the demonstration registry running, and prints commands to try on it. */
 import { DEMO_REPOSITORY, openLab } from './demo-registry.js';
 
 const PORT = 5080;

@@ -3,7 +3,7 @@ import type { NamedTest } from './named-test.js';
 
 export interface Deviation {
   readonly what: string;
-  /** What nydus-image does. */
+  /** The behaviour of nydus-image. */
   readonly reference: string;
   readonly ours: string;
   readonly test: NamedTest;

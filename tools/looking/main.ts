@@ -26,7 +26,7 @@ import { copyImage, demoLayout } from '../demo/demo-registry.js';
 import { writePageSection } from '../docs/page-section.js';
 import { productCommand } from '../../test/support/project.js';
 
-/** Of the next version. */
+/** Files that differ in the next version of the image. */
 const CHANGED_FILES = 20;
 const SMALL = 64 * 1024;
 
@@ -111,7 +111,7 @@ async function nydusify(...args: readonly string[]): Promise<string> {
   return text.split('\n').at(-1) ?? '';
 }
 
-/** As `--stats` says it. */
+/** Requests and bytes from the line of `--stats`. */
 const STATS = /^(\d+) requests?, ([\d.]+ \w+)(?:, ([\d.]+ %) of the ([\d.]+ \w+) of the images?)?$/;
 
 async function measure(

@@ -63,7 +63,7 @@ async function targetOf(name: string): Promise<MemoryStore> {
 function bootstrapSubject(opened: OpenedImage): Subject {
   const { image, layer } = opened;
   const bytes = bootstrapOf(layer) ?? Buffer.alloc(0);
-  // Each look reads again what the one before could read: only what nobody has seen yet comes that far.
+  // Each look reads again what the look before it could read, so that only unseen changes come that far.
   const read = (changed: Buffer): OpenedImage => {
     const { read: values } = inspectBootstrap(changed, {});
     if (values === undefined) throw new Error('a bootstrap that cannot be read had no finding');

@@ -1,4 +1,4 @@
-/** What each byte of a bootstrap and of the end of a blob belongs to: the field of a structure, or a run of bytes by name. */
+/** Names for each byte of a bootstrap and of the end of a blob: the field of a structure, or a named run of bytes. */
 import {
   blobMetaHeader,
   chunkMeta,
@@ -21,7 +21,7 @@ function fieldName(struct: AnyStruct, offset: number): string {
   return `${struct.name}.${field?.name ?? '?'}`;
 }
 
-/** Of a bootstrap. `unused`: what belongs to no structure. */
+/** Names the bytes of a bootstrap; bytes of no structure are `unused`. */
 export function structNames(image: RafsImage): NameOf {
   const names: string[] = [];
   for (const region of viewOf(image).regions()) {

@@ -20,7 +20,7 @@ export const REASONS: Readonly<Record<string, string>> = {
     'the place in any of the files that use the chunk, at a multiple of the chunk size; readers must not rely on it',
   'image.boot': 'bits of the zstd frame that do not change what it decompresses to',
   'image.boot of a v5 blob':
-    'names and attributes of the layer, which nobody reads once layers are merged; what it says of chunks is held',
+    'names and attributes of the layer, which no reader uses once layers are merged; its chunks are checked',
   'blob.meta': 'bits of the zstd frame that do not change what it decompresses to',
   'PrefetchEntryV5.ino': 'which inode of the tree to load early is a wish; that it is one is held',
   'InodeV5.rdev':

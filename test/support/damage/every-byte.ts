@@ -12,7 +12,7 @@ const LIMIT_MS = 1000;
 export interface Thoroughness {
   /** Bits to turn over in a byte, one change each. */
   readonly flips: readonly number[];
-  /** Of larger files only every so-manieth byte is changed, in a step that meets every field; bytes. */
+  /** Files up to this many bytes are changed whole; in larger ones a step skips bytes, but meets every field. */
   readonly wholeTo: number;
 }
 
@@ -44,7 +44,7 @@ export interface FileReport {
   readonly slowestMs: number;
 }
 
-/** What one group of rules says of changed bytes. */
+/** The findings of one group of rules about changed bytes. */
 export type Look = (bytes: Buffer) => Promise<readonly Finding[]> | readonly Finding[];
 
 /** A file, and who looks at it. */
@@ -54,7 +54,7 @@ export interface Subject {
   /** Changes begin here: what stands before is chunk data, which digests of chunks cover. */
   readonly start: number;
   readonly looks: readonly (readonly [name: string, look: Look])[];
-  /** What the byte belongs to. */
+  /** The structure and field of a byte. */
   readonly nameOf: NameOf;
 }
 
@@ -78,7 +78,7 @@ async function changeAll(
   const missed = new Map<string, Missed>();
   const missedCuts: number[] = [];
   let slowestMs = 0;
-  // What is found without any change, such as the reference's own oddities, is no answer.
+  // A finding that the unchanged file gives too, such as an oddity of the reference, does not count.
   const known = new Map<string, ReadonlySet<string>>();
   for (const [name, look] of looks)
     known.set(name, new Set((await look(Buffer.from(bytes))).map(formatFinding)));

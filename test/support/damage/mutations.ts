@@ -68,7 +68,7 @@ function edit(base: Buffer, pick: () => Place, random: (limit: number) => number
   return [offset, valueFor(base, { offset, size }, pick, random).toString('hex')];
 }
 
-/** What to put into a field: an extreme, a neighbour of what is there, another field's value, or chance. */
+/** A new value for a field: an extreme, a neighbour of the old value, another field's value, or a random one. */
 function valueFor(
   base: Buffer,
   { offset, size }: Place,

@@ -14,7 +14,7 @@ const PASSING: ReadonlySet<Fault> = new Set([
   'stall',
 ]);
 
-/** What arrives is not what was sent. */
+/** The content arrives changed. */
 const SPOILING: ReadonlySet<Fault> = new Set(['wrong-digest', 'truncated', 'html-200']);
 
 /** `same` is always right; what else may be is decided by the fault, and by whom it strikes. */

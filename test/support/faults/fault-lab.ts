@@ -60,7 +60,7 @@ export interface SeenRequest {
 /** A header that reached an origin that is none of the three. */
 export interface ForeignHeader {
   readonly host: Host;
-  /** What led the client there. */
+  /** The answer that led the client there. */
   readonly way: 'redirect' | 'upload location';
   readonly method: string;
   readonly name: string;
@@ -72,11 +72,11 @@ export interface Experiment {
 }
 
 export interface Observation {
-  /** What was thrown; undefined when the conversion succeeded. */
+  /** The error; undefined when the conversion succeeded. */
   readonly error: unknown;
   readonly elapsedMs: number;
   readonly events: readonly ConvertEvent[];
-  /** What `--log-file` holds of the run, with both forms of progress, and the error with all that `--debug` shows of it. */
+  /** The lines that `--log-file` would hold, with both forms of progress, and the error as `--debug` shows it. */
   readonly log: string;
   readonly requests: readonly SeenRequest[];
   readonly foreign: readonly ForeignHeader[];
@@ -84,7 +84,7 @@ export interface Observation {
   readonly struck: number;
   /** Digest that the target's tag points to; undefined without a tag. */
   readonly tagged: string | undefined;
-  /** What is missing or wrong below the tag; empty when it is whole. */
+  /** Parts below the tag that are missing or wrong. */
   readonly damage: readonly string[];
   /** Files and folders left where the conversion worked. */
   readonly left: readonly string[];
@@ -125,7 +125,7 @@ export function sampleLayers(scale = 1): Uint8Array[] {
   ];
 }
 
-/** What the client is told of waiting, in a laboratory where nothing is ever slow for an honest reason. */
+/** The client's limits on waiting, short because nothing in the laboratory is slow except by a fault. */
 const QUICK = {
   retry: { attempts: 4, baseMs: 5, capMs: 2000 },
   timeouts: { connectMs: 5000, answerMs: 1500, headersMs: 1500, idleMs: 1500 },

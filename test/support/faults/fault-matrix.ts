@@ -25,7 +25,7 @@ export interface Cell {
   readonly path: string;
   /** Which of the requests with this method and path, from 1. */
   readonly at: number;
-  /** What the request is for, as docs/reliability.md names it. */
+  /** The purpose of the request, as docs/reliability.md names it. */
   readonly kind: string;
   readonly fault: Fault;
   readonly mode: Mode;
@@ -73,7 +73,7 @@ export function kindOf({ host, method, path, status }: SeenRequest, config: stri
   return path.includes(config) ? 'read the config' : `read a layer of the ${from}`;
 }
 
-/** Of the scenarios that differ from the usual one in some requests only: which these are, and their rows of the table. */
+/** The rows of requests in which a scenario differs from the usual one. */
 const ROWS: Readonly<Record<Scenario, Readonly<Record<string, string>> | undefined>> = {
   usual: undefined,
   chunks: {
@@ -146,7 +146,7 @@ export async function runCell(lab: FaultLab, cell: Cell, reference: string): Pro
   };
 }
 
-/** Of a request to an origin that is none of the three: the client's own, and HTTP's. docs/registries.md lists them. */
+/** Headers that a foreign origin may see: the client's own, and HTTP's. docs/registries.md lists them. */
 const FIT_FOR_ANYBODY: ReadonlySet<string> = new Set([
   'accept',
   'content-length',

@@ -33,7 +33,7 @@ interface Attack {
 export interface HostileResult {
   readonly name: string;
   readonly status: number | null;
-  /** What the user is shown, one line. */
+  /** The line that the user sees. */
   readonly sentence: string;
   readonly elapsedMs: number;
   readonly peakBytes: number;

@@ -21,7 +21,7 @@ import { inspectTarget, SOURCE_NAME, sampleLayers, TARGET_NAME, TARGET_TAG } fro
 import { kindOf } from './fault-matrix.js';
 import { productCommand } from '../project.js';
 
-/** Of one request at either registry: when it has come, or when its answer has gone. */
+/** A moment of a run: when a request has arrived at a registry, or when its answer has left. */
 export interface Moment {
   /** From 1, in the order of arrival. */
   readonly request: number;
@@ -31,7 +31,7 @@ export interface Moment {
 export interface KillResult {
   readonly signal: NodeJS.Signals;
   readonly moment: Moment;
-  /** What the request was for, as docs/reliability.md names it. */
+  /** The purpose of the request, as docs/reliability.md names it. */
   readonly kind: string;
   /** Exit code of the killed run; null when the signal ended it. */
   readonly status: number | null;
@@ -58,7 +58,7 @@ const PIECE_DELAY_MS = 15;
 
 /** For one run at a time. */
 export interface KillLab extends AsyncDisposable {
-  /** Requests that a run makes that nobody disturbs. */
+  /** Requests of an undisturbed run. */
   readonly requests: number;
   run(signal: NodeJS.Signals, moment: Moment): Promise<KillResult>;
 }
@@ -117,7 +117,7 @@ interface Fixed {
   readonly config: string;
   /** Digest of the source's large layer. */
   readonly large: string;
-  /** What the run that goes on does with requests to the source. */
+  /** Sees the second run's requests to the source, and may answer them. */
   watchSource: Intercept;
 }
 
@@ -257,7 +257,7 @@ async function* counted(
 interface Ended {
   readonly status: number | null;
   readonly said: string;
-  /** What the request was for at which it was killed. */
+  /** The purpose of the request at which the run was killed. */
   readonly kind: string | undefined;
 }
 
@@ -299,7 +299,7 @@ async function command(
   }
 }
 
-/** What is in the work folder and the temporary folder. */
+/** The files in the work folder and the temporary folder. */
 async function leftovers(folder: string): Promise<string[]> {
   const lists = await Promise.all(
     ['work', 'tmp'].map(async (name) =>

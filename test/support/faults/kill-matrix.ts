@@ -3,7 +3,7 @@ import { mapOrdered } from '../../../src/io/concurrency.js';
 import { type KillResult, type Moment, openKillLab } from './kill-lab.js';
 
 export interface KillRun {
-  /** Requests of a run that nobody disturbs. */
+  /** Requests of an undisturbed run. */
   readonly requests: number;
   readonly results: readonly KillResult[];
 }

@@ -1,5 +1,5 @@
 /**
- * What a slow link costs a conversion: download alone, upload alone and the conversion without the link bound from below what the
+ * The cost of a slow link for a conversion: download alone, upload alone and the conversion without the link bound from below what the
  * conversion over the link can take. All through one registry, which is a process of its own; the link is in this one.
  */
 import { spawn } from 'node:child_process';
@@ -23,7 +23,7 @@ import { productCommand } from '../project.js';
 export interface LinkStudy {
   /** The image, as a location. */
   readonly image: string;
-  /** As it is named in the report. */
+  /** Its name in the report. */
   readonly name: string;
   readonly bytesPerSecond: number;
   readonly roundTripMs: number;
@@ -56,7 +56,7 @@ export const MAX_RATIO = 1.1;
 
 const open = { credentials: anonymous };
 
-/** `say` is told each figure as it is there. Throws when a conversion fails. */
+/** Calls `say` with each figure once it is measured. Throws when a conversion fails. */
 export async function studyLink(study: LinkStudy, say: (text: string) => void): Promise<LinkReport> {
   const folder = await mkdtemp(join(tmpdir(), 'nydusify-link-'));
   try {
@@ -177,7 +177,7 @@ function devNull(): Writable {
   });
 }
 
-/** As a conversion reads them, and as many at a time. */
+/** Reads all layers, as many at a time as a conversion does. */
 async function fetchLayers(from: string): Promise<void> {
   await using source = openSource(from, open);
   const { manifest } = await manifestOf(source);

@@ -13,7 +13,7 @@ import { type Cell, type CellResult, cellsOf, type Mode, runCell, secretsOf } fr
 const AT_ONCE = 6;
 const SCENARIOS: readonly Scenario[] = ['usual', 'chunks', 'large', 'mount', 'elsewhere'];
 
-/** What one process is to do. */
+/** The cells that one process runs. */
 export interface Share {
   /** Digests that the runs without faults give. */
   readonly references: Readonly<Record<Scenario, string>>;
@@ -73,7 +73,7 @@ function orderOf({ host, method, path, status }: SeenRequest): string {
   return [host, method, path, status === 401 ? 0 : 1].join(' ');
 }
 
-/** What goes wrong for good is the same for all blobs: one of each kind will do. */
+/** A lasting fault has the same effect for every blob, so that one cell of each kind is enough. */
 function distinct(cells: readonly Cell[], mode: Mode): readonly Cell[] {
   if (mode === 'once') return cells;
   const seen = new Set<string>();

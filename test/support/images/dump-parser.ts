@@ -53,7 +53,7 @@ interface OpenInode {
   readonly fields: Fields;
 }
 
-/** What `text` says. `layer` is 0 everywhere; file offsets of the chunk table are those of the T lines. */
+/** The bootstrap that `text` describes. `layer` is 0 everywhere; file offsets of the chunk table are those of the T lines. */
 export function parseDump(text: string): BootstrapInput {
   const lines = text.split('\n').filter((line) => line !== '');
   const of = (letter: string): Fields[] =>

@@ -12,7 +12,7 @@ import { projectRoot } from '../project.js';
 export const REFERENCE_OPTIONS = ['v6-zstd', 'v6-none', 'v6-zstd-64k', 'v6-zstd-2m'] as const;
 export type ReferenceOption = (typeof REFERENCE_OPTIONS)[number];
 
-/** What the options of a result's folder mean for the packer. */
+/** The packer's options for each folder of results. */
 export const PACKING: Readonly<
   Record<ReferenceOption, { readonly compressor: 'zstd' | 'none'; readonly chunkSize: number }>
 > = {

@@ -33,7 +33,7 @@ export interface Converted {
   config(manifest: Manifest): Promise<ConfigJson>;
 }
 
-/** What tests look at in a config. */
+/** The fields of a config that tests read. */
 export interface ConfigJson {
   readonly rootfs: { readonly diff_ids: readonly string[] };
   readonly history: readonly { readonly empty_layer?: boolean; readonly comment?: string }[];

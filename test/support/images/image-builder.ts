@@ -95,7 +95,7 @@ export function buildIndex(entries: readonly IndexEntry[], fields: object = {}, 
   return { root, parts: [...entries.flatMap(({ image }) => image.parts), root] };
 }
 
-/** What BuildKit puts beside an image: an in-toto statement as the layer of a manifest that is none. */
+/** An attestation as BuildKit puts it beside an image: a manifest whose only layer is an in-toto statement. */
 export function buildAttestation(of: BuiltImage): IndexEntry {
   const statement = part(
     'application/vnd.in-toto+json',

@@ -46,7 +46,7 @@ export interface SealedLayer {
 export interface PackedLayer extends SealedLayer {
   /** The bootstrap in the blob, uncompressed. */
   readonly bootstrap: Buffer;
-  /** What that bootstrap says of the blob, with the id that the blob has; undefined when the layer stores no chunk. */
+  /** The blob's row in that bootstrap, with the blob's true id; undefined when the layer stores no chunk. */
   readonly record: BlobRecord | undefined;
 }
 

@@ -10,7 +10,7 @@ const AMD64 = { architecture: 'amd64', os: 'linux' };
 export interface IndexCase {
   readonly title: string;
   readonly repository: RawRepository;
-  /** What containerd is taken to have chosen. */
+  /** The manifest that the test lets containerd choose. */
   readonly manifest: string;
   readonly mode: 'index' | 'referrer';
   /** The platform that clients run on, for what they choose. */

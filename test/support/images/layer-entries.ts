@@ -99,7 +99,7 @@ function describe(inode: Inode): string {
   }
 }
 
-/** A blob whose id is one digit 64 times; nobody asks for its chunks. */
+/** A blob whose id is one digit 64 times; no test reads its chunks. */
 export function blob(digit: string, features = 0): Blob {
   return {
     record: {

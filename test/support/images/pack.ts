@@ -87,7 +87,7 @@ export async function packImage(
   }
 }
 
-/** What layers hold, without packing them. */
+/** The entries and chunks of layers, without packing them. */
 export async function scanImage(
   sources: readonly LayerSource[],
   { pieceSize = 256 * 1024, ...options }: PackForTestOptions = {},

@@ -29,7 +29,7 @@ export interface TarFields {
   readonly gname?: string;
   /** The ustar prefix field. */
   readonly prefix?: Name;
-  /** What the size field says, when not the number of data bytes. */
+  /** The size field, if it is not the number of data bytes. */
   readonly size?: number;
   readonly major?: number;
   readonly minor?: number;
@@ -118,7 +118,7 @@ export function tarBytes(items: readonly TarItem[]): Buffer {
 export function gzipMembers(...parts: readonly Uint8Array[]): Buffer {
   return Buffer.concat(parts.map((part) => gzipSync(part)));
 }
-/** As many members as it takes for at most `size` bytes each. */
+/** A gzip stream of several members, of at most `size` bytes each. */
 export function gzipEvery(size: number, tar: Uint8Array): Buffer {
   const parts: Uint8Array[] = [];
   for (let at = 0; at < tar.length; at += size) parts.push(tar.subarray(at, at + size));

@@ -14,11 +14,11 @@ import { packImage } from './pack.js';
 import { dir, file, layer } from './tar.js';
 import { v5FromDump } from './v5-from-dump.js';
 
-/** Of these the bootstrap in the blob is the image's but for the blob's id, so that its dump gives both. */
+/** In these cases the bootstrap in the blob differs from the image's in the blob's id alone, so that one dump gives both. */
 export const V5_CASES = ['smallfiles', 'concatenated', 'tree-order', 'symlinks'] as const;
 export type V5Case = (typeof V5_CASES)[number];
 
-/** Whether `v5Parts` can make it. */
+/** True if `v5Parts` can make the case. */
 export function isFramedV5(name: string): name is V5Case {
   return V5_CASES.some((one) => one === name);
 }

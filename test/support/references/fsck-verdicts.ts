@@ -11,7 +11,7 @@ import { applyEdits } from '../damage/mutations.js';
 
 export interface FsckRun {
   readonly asked: number;
-  /** What it refuses, each with its first words. */
+  /** The mutations that `fsck.erofs` refuses, each with the first words of its message. */
   readonly disagreements: readonly string[];
 }
 

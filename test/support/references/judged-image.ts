@@ -155,7 +155,7 @@ export async function fetchImage(reference: string, work: string): Promise<Judge
   return { place, top, nydus, ociDigest, bootstrap: join(work, 'image', 'image.boot'), blobs };
 }
 
-/** What of `image` is not at `copy` as it is at the original: manifests by their bytes, blobs by their presence. */
+/** The parts of `image` that `copy` lacks or has otherwise: manifests are compared by their bytes, blobs by their presence. */
 export async function copyFaults(image: JudgedImage, copy: Place): Promise<string[]> {
   const faults: string[] = [];
   const top = await fetchManifest(copy, copy.tag);

@@ -5,7 +5,7 @@
  */
 import { type TarEntry, dir, layer } from '../images/tar.js';
 
-/** What the reference does differently, by name. */
+/** The ways in which the reference reads otherwise, by name. */
 export const READINGS = {
   'pax-mtime': 'PAX mtime is ignored',
   root: 'a layer without an entry for the root resets it to 0755, 0:0, time 0',

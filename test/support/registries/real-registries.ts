@@ -19,9 +19,9 @@ import { place } from '../temp-folder.js';
 export interface RealRegistry extends AsyncDisposable {
   /** `127.0.0.1:PORT`; plain HTTP unless it says otherwise. */
   readonly host: string;
-  /** Of the process, for those who want to know what it costs. */
+  /** The process, so that tools can measure its cost. */
   readonly pid: number;
-  /** Of its configuration, and of its storage where it has one. */
+  /** The folder of its configuration, and of its storage if it has one. */
   readonly folder: string;
 }
 

@@ -2,7 +2,7 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 export interface SocksServerOptions {
-  /** `user:password`; without it nobody needs a login. */
+  /** `user:password`; without it the server asks for no login. */
   readonly login?: string;
   /** Where a connection to `host:port` leads, as `host:port`; a number is the answer that refuses it. */
   readonly lead: (asked: string) => string | number;
@@ -12,7 +12,7 @@ export interface SocksServerOptions {
 
 export interface SocksServer extends AsyncDisposable {
   readonly host: string;
-  /** What was asked for, as `host:port`. */
+  /** The destinations that clients asked for, as `host:port`. */
   readonly asked: readonly string[];
 }
 

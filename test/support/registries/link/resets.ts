@@ -54,7 +54,7 @@ export class Resets {
   }
 }
 
-/** Of one connection. */
+/** The resets of one connection. */
 export class Fate {
   readonly #nextRequest: () => number;
   readonly #struck: () => void;

@@ -1,5 +1,5 @@
 /**
- * One direction of a link: bytes leave it at a fixed rate, whoever sends them, and arrive a fixed time later. The rate is kept by
+ * One direction of a link: bytes of all senders leave it at one fixed rate, and arrive a fixed time later. The rate is kept by
  * a clock of the wire's own, so that timers which fire late (Node's are no finer than a millisecond) slow nothing down: a wire that
  * always has something to send sends exactly its rate.
  */
