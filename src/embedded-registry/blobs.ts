@@ -86,7 +86,7 @@ async function startUpload(exchange: Exchange, name: string): Promise<void> {
   answer(response, 202, uploadHeaders(name, id, 0));
 }
 
-/** Without `from` any repository will do: who may read what is not a matter of this registry. */
+/** Without `from` any repository will do, because this registry has no access rights. */
 async function isMountable(storage: Storage, digest: ContentDigest, from: string | null): Promise<boolean> {
   return from === null ? storage.keeps(digest) : storage.holds(from, digest);
 }
@@ -103,7 +103,7 @@ function blobHeaders(name: string, digest: ContentDigest): Record<string, string
   return { location: `/v2/${name}/blobs/${digest}`, 'docker-content-digest': digest };
 }
 
-/** `Range` counts inclusively; with nothing received it says `0-0`, as distribution does, or nothing could be said. */
+/** `Range` is inclusive and cannot say that nothing was received; then it is `0-0`, as in distribution. */
 function uploadHeaders(name: string, id: string, size: number): Record<string, string> {
   return {
     location: `/v2/${name}/blobs/uploads/${id}`,

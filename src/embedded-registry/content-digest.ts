@@ -1,6 +1,6 @@
 /**
- * Digests as a registry must know them: sha256, and sha512 beside it (OCI image-spec, descriptor.md, "Registered
- * algorithms"). The rest of the program reads and writes sha256 alone, whose digests are digests here, too.
+ * The digests that a registry must know: sha256 and sha512 (OCI image-spec, descriptor.md, "Registered algorithms"). The rest of
+ * the program reads and writes sha256 alone, so a `Digest` is a `ContentDigest` too.
  */
 import { createHash, type Hash } from 'node:crypto';
 import type { Branded, Digest } from '../oci/digest.js';
@@ -18,7 +18,7 @@ export function algorithmOf(digest: ContentDigest): Algorithm {
   return digest.startsWith('sha512:') ? 'sha512' : 'sha256';
 }
 
-/** A running hash of the kind that made `digest`. */
+/** A new hash of the algorithm of `digest`. */
 export function hasherFor(digest: ContentDigest): Hash {
   return createHash(algorithmOf(digest));
 }
@@ -31,7 +31,7 @@ export function finishedDigest(hash: Hash, algorithm: Algorithm): ContentDigest 
   return `${algorithm}:${hash.digest('hex')}` as ContentDigest; // by construction
 }
 
-/** What follows the algorithm; its length tells which one it was. */
+/** The part behind the algorithm, whose length identifies the algorithm. */
 export function contentHex(digest: ContentDigest): string {
   return digest.slice(digest.indexOf(':') + 1);
 }

@@ -1,11 +1,11 @@
 /**
- * A fault script: what goes wrong at which request. It stands before a registry (or a token server) as its `intercept`, and
- * either answers in its place or lets it answer and spoils the answer on the way.
+ * A script of faults, each for certain requests. As the `intercept` of a registry or a token server, it answers in its place, or
+ * lets it answer and spoils the answer on the way.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { changeBody, type HeldAnswer, holdAnswer, type Line } from './held-answer.js';
 
-/** Every kind of fault, and what it does. */
+/** Every kind of fault, with its effect. */
 export const FAULTS = {
   reset: 'the connection is reset before the request is looked at',
   'lost-answer': 'the request is carried out, then the connection is reset before the answer',
@@ -28,9 +28,9 @@ export type Fault = keyof typeof FAULTS;
 export interface FaultRule {
   readonly fault: Fault;
   readonly method?: string | undefined;
-  /** Tried on path and query; without it every path fits. */
+  /** Matched against path and query; without it every path matches. */
   readonly path?: RegExp | undefined;
-  /** The first request, among those that fit, that is struck; counted from 1, which is the default. */
+  /** The number of the first matching request that is struck, from 1, which is the default. */
   readonly at?: number | undefined;
   /** How many requests are struck; 1 by default. */
   readonly times?: number | undefined;
@@ -46,13 +46,13 @@ export interface FaultOptions {
 }
 
 export interface FaultScript {
-  /** For a registry's `intercept`; true when it has answered. */
+  /** The registry's `intercept`. True when it has answered. */
   readonly intercept: (request: IncomingMessage, response: ServerResponse) => boolean;
-  /** How many requests were struck. */
+  /** The number of requests that were struck. */
   readonly struck: () => number;
 }
 
-/** The first rule that fits a request counts it; the others do not see it. */
+/** The first rule that matches a request counts it; the others do not. */
 export function faultScript(rules: readonly FaultRule[], options: FaultOptions = {}): FaultScript {
   const seen = rules.map(() => 0);
   let struck = 0;
@@ -79,7 +79,7 @@ function fits({ method, path }: FaultRule, request: IncomingMessage): boolean {
   );
 }
 
-/** True when the request is answered, or never will be. */
+/** True when the request is answered, or will never be. */
 function strike(
   fault: Fault,
   request: IncomingMessage,
@@ -172,7 +172,7 @@ function firstHalf(bytes: Buffer): Buffer {
   return bytes.subarray(0, Math.ceil(bytes.length / 2));
 }
 
-/** Lets half of the announced body through, then takes the connection down. */
+/** Lets half of the announced body through, then resets the connection. */
 async function* halfOf(
   body: AsyncIterable<Uint8Array>,
   request: IncomingMessage,
@@ -194,7 +194,7 @@ async function* flippedOnce(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
   }
 }
 
-/** The bit that makes a digit of a digit and a letter of a letter, so that JSON stays JSON. */
+/** This bit turns digits into digits and letters into letters, so that JSON stays JSON. */
 function flipped(bytes: Uint8Array): Buffer {
   const copy = Buffer.from(bytes);
   const middle = Math.floor(copy.length / 2);

@@ -1,4 +1,4 @@
-/** An answer that is kept back until it is whole, so that something else can be sent in its place. */
+/** Holds an answer back until it is complete, so that something else can be sent in its place. */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
 export interface HeldAnswer {
@@ -8,17 +8,17 @@ export interface HeldAnswer {
   readonly body: Buffer;
 }
 
-/** What may be done with an answer that is there. */
+/** A complete answer that has not been sent. */
 export interface Line {
-  /** Sends an answer in full. */
+  /** Sends an answer completely. */
   send(answer: HeldAnswer): void;
-  /** Sends the head as it is and `bytes` as the body, whatever the head says of its length; then `after`. */
+  /** Sends the head as it is and `bytes` as the body, whatever length the head says; then calls `after`. */
   sendPart(answer: HeldAnswer, bytes: Uint8Array, after: 'reset' | 'end' | 'wait'): void;
-  /** Takes the connection down with a reset; what was not yet sent is lost. */
+  /** Resets the connection; bytes that were not sent yet are lost. */
   reset(): void;
 }
 
-/** Whoever answers `response` from now on fills a buffer; `release` is handed the whole and decides what goes out. */
+/** From now on, answers to `response` fill a buffer; `release` gets the complete answer and decides what is sent. */
 export function holdAnswer(
   response: ServerResponse,
   release: (answer: HeldAnswer, line: Line) => void,
@@ -80,10 +80,10 @@ export function holdAnswer(
 /** The callback among the arguments of `write` and `end`. */
 function call(args: readonly unknown[]): void {
   const last = args.at(-1);
-  if (typeof last === 'function') (last as () => void)(); // Node hands it nothing but an error, and there is none
+  if (typeof last === 'function') (last as () => void)(); // its only argument would be an error
 }
 
-/** Puts `change` between the body of a request and who reads it by iterating. */
+/** Passes the body of a request through `change` before its reader iterates over it. */
 export function changeBody(
   request: IncomingMessage,
   change: (body: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,

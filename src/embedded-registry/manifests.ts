@@ -1,4 +1,4 @@
-/** Manifests, tags, and what refers to a manifest. OCI distribution-spec, "Pushing manifests", "Content discovery". */
+/** Manifests, tags and referrers. OCI distribution-spec, "Pushing manifests", "Content discovery". */
 import { readFile } from 'node:fs/promises';
 import { FormatError } from '../errors.js';
 import { collect } from '../io/streams.js';
@@ -41,7 +41,7 @@ export async function serveManifest(exchange: Exchange, name: string, reference:
   response.end(request.method === 'HEAD' ? undefined : bytes);
 }
 
-/** Parts must be there before what names them, as in Docker's registry. */
+/** A manifest is refused while its parts are missing, as in Docker's registry. */
 async function putManifest(
   { request, response, storage }: Exchange,
   name: string,

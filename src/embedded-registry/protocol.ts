@@ -74,13 +74,13 @@ export function answerRefusal(request: IncomingMessage, response: ServerResponse
   answerJson(request, response, status, { errors: [{ code: errorCode, message }] }, headers);
 }
 
-/** `bytes=first-last`, `bytes=first-` or `bytes=-count`, RFC 9110 14.1.2, as a half-open range; `'invalid'` when it fits nothing. */
+/** Parses `bytes=first-last`, `bytes=first-` or `bytes=-count`, RFC 9110 14.1.2; `'invalid'` when no byte is in it. */
 export function parseRange(
   header: string | undefined,
   size: number,
 ): { start: number; end: number } | 'invalid' | undefined {
   const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? '');
-  if (match === null) return undefined; // several ranges, or another unit: the whole content is a right answer
+  if (match === null) return undefined; // the whole content is a right answer to several ranges or another unit
   const [, first = '', last = ''] = match;
   if (first === '' && last === '') return undefined;
   const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);

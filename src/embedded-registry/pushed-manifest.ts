@@ -1,6 +1,6 @@
 /**
- * What a registry looks at in a manifest that is pushed: the parts it names, its subject, what referrers lists say of it. Looser
- * than the converter's own reading, which wants images: any artifact of the specification must be taken as it is.
+ * The parts of a pushed manifest that a registry reads: the blobs it names, its subject, its entry in lists of referrers. It is more
+ * lenient than the converter's own reading, because a registry must take any artifact of the specification.
  */
 import { isDocumentType } from '../oci/manifest.js';
 import { MEDIA } from '../oci/media-types.js';
@@ -8,11 +8,11 @@ import { type ContentDigest, isContentDigest } from './content-digest.js';
 import { Refused } from './protocol.js';
 
 export interface PushedManifest {
-  /** Blobs that must be there; layers that may not be distributed are not among them. */
+  /** Blobs that the repository must have; layers that may not be distributed are not among them. */
   readonly blobs: readonly ContentDigest[];
   readonly manifests: readonly ContentDigest[];
   readonly subject: ContentDigest | undefined;
-  /** Its own, or the config's type for a manifest without one. Distribution-spec, "Listing Referrers". */
+  /** The manifest's own type, or else its config's. Distribution-spec, "Listing Referrers". */
   readonly artifactType: string | undefined;
   readonly annotations: unknown;
 }
@@ -21,7 +21,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 const INDEX_TYPES: ReadonlySet<string> = new Set([MEDIA.ociIndex, MEDIA.dockerIndex]);
 
-/** Throws Refused for what is neither a manifest nor an index of type `mediaType`. */
+/** Throws Refused for bytes that are neither a manifest nor an index of type `mediaType`. */
 export function readPushed(bytes: Uint8Array, mediaType: string): PushedManifest {
   if (!isDocumentType(mediaType)) refuse(`${mediaType} is no type of a manifest`);
   const json = parse(bytes);
@@ -57,7 +57,7 @@ function parse(bytes: Uint8Array): Fields {
     const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
     if (isFields(value)) return value;
   } catch {
-    // refused below, like everything that is no object
+    // refused below, like every value that is no object
   }
   return refuse('no JSON object');
 }
@@ -82,7 +82,7 @@ function descriptor(value: unknown, what: string): Part {
   return { type: mediaType, digest };
 }
 
-/** Foreign and non-distributable layers lie outside of every registry by design. */
+/** Foreign and non-distributable layers are not in any registry by design. */
 function liesElsewhere(mediaType: string): boolean {
   return mediaType === MEDIA.dockerForeignLayer || mediaType.includes('.nondistributable.');
 }

@@ -1,4 +1,4 @@
-/** What each request means: path and method to one function each. OCI distribution-spec, "Endpoints". */
+/** Maps path and method of each request to a function. OCI distribution-spec, "Endpoints". */
 import { serveBlob, serveUpload } from './blobs.js';
 import { serveManifest, serveReferrers, serveTags } from './manifests.js';
 import { answerJson, type Exchange, Refused } from './protocol.js';
@@ -16,7 +16,7 @@ const ROUTES: readonly {
   { path: new RegExp(`^/v2/(${NAME})/referrers/([^/]+)$`), serve: serveReferrers },
 ];
 
-/** Answers the request; throws Refused for what the specification has an error for. */
+/** Answers the request. Throws Refused for the errors of the specification. */
 export async function serve(exchange: Exchange): Promise<void> {
   const { request, response, url } = exchange;
   if (url.pathname === '/v2/' || url.pathname === '/v2') {

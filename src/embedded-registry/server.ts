@@ -9,7 +9,7 @@ import { answerRefusal, Refused } from './protocol.js';
 import { serve } from './routes.js';
 import { Storage } from './storage.js';
 
-/** One request as it was answered. */
+/** A request that was answered or cut. */
 export interface ObservedRequest {
   readonly method: string;
   /** Path and query. */
@@ -19,14 +19,14 @@ export interface ObservedRequest {
 }
 
 export interface RegistryOptions {
-  /** Folder that holds everything; created when absent. */
+  /** The folder of all content; created when absent. */
   readonly root: string;
-  /** 0, the default, takes any free one. */
+  /** 0, the default, takes any free port. */
   readonly port?: number | undefined;
   readonly host?: string | undefined;
   /** Called with every request once it has been answered or cut. */
   readonly observe?: ((request: ObservedRequest) => void) | undefined;
-  /** Sees each request first; true when it has answered it itself. For logins, faults and redirects. */
+  /** Called first for each request; true when it has answered it. It serves logins, faults and redirects. */
   readonly intercept?:
     ((request: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>) | undefined;
 }
@@ -34,7 +34,7 @@ export interface RegistryOptions {
 export interface RunningRegistry extends AsyncDisposable {
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
-  /** `127.0.0.1:PORT`, as references begin with it. */
+  /** `127.0.0.1:PORT`, the beginning of references. */
   readonly host: string;
   close(): Promise<void>;
 }
@@ -60,7 +60,7 @@ export async function startRegistry(options: RegistryOptions): Promise<RunningRe
   return { url: `http://${host}`, host, close, [Symbol.asyncDispose]: close };
 }
 
-/** The registry as a listener, for a server of the caller's own, such as one with TLS. */
+/** The registry as a listener, for a server of the caller, such as one with TLS. */
 export function registryListener(
   options: Pick<RegistryOptions, 'root' | 'observe' | 'intercept'>,
 ): RequestListener {
@@ -76,7 +76,7 @@ export function registryListener(
       });
     });
     respond(request, response).catch(() => {
-      // The connection was cut, or the disk failed: either way this answer cannot be finished.
+      // The connection was cut or the disk failed, so this answer cannot be finished.
       response.destroy();
     });
   };

@@ -1,6 +1,6 @@
 /**
- * What the embedded registry keeps, on a folder: blobs once, and for each repository which of them it holds, its manifests and
- * its tags. Blobs stream to disk; a manifest is a blob with a name. Digests are verified before anything appears.
+ * The folder of the embedded registry: each blob once, and for each repository its blobs, manifests and tags. Blobs stream to disk;
+ * a manifest is a blob with a media type. Digests are verified before anything appears.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
@@ -35,23 +35,23 @@ export class Storage {
     return join(this.#root, 'blobs', contentHex(digest));
   }
 
-  /** Bytes of a blob that the repository holds; undefined when it does not. */
+  /** The size of a blob of the repository; undefined when the repository does not have it. */
   async blobSize(repository: string, digest: ContentDigest): Promise<number | undefined> {
     const linked = await sizeOf(this.#link(repository, 'blobs', contentHex(digest)));
     return linked === undefined ? undefined : sizeOf(this.blobPath(digest));
   }
 
-  /** Makes a blob that the store holds one of the repository's. */
+  /** Adds a blob of the store to the repository. */
   async link(repository: string, digest: ContentDigest): Promise<void> {
     await this.#writeWhole(this.#link(repository, 'blobs', contentHex(digest)), '');
   }
 
-  /** True when the bytes are there, whichever repository they came with. */
+  /** True when the store has the blob, in whatever repository. */
   async keeps(digest: ContentDigest): Promise<boolean> {
     return (await sizeOf(this.blobPath(digest))) !== undefined;
   }
 
-  /** True when this repository has the blob, so that it can be mounted from there. */
+  /** True when this repository has the blob, which can then be mounted from it. */
   async holds(repository: string, digest: ContentDigest): Promise<boolean> {
     return (await this.blobSize(repository, digest)) !== undefined;
   }
@@ -72,7 +72,7 @@ export class Storage {
     return size === undefined ? undefined : { id, size };
   }
 
-  /** Appends what comes; returns the size after it. What arrived before a cut stays. */
+  /** Appends a stream and returns the new size. Bytes that arrived before a cut stay. */
   async append(id: string, stream: ByteStream): Promise<number> {
     const file = await open(this.#uploadPath(id), 'a');
     try {
@@ -83,7 +83,7 @@ export class Storage {
     }
   }
 
-  /** Turns a finished upload into a blob of the repository. False, and the upload gone, when its digest is another. */
+  /** Makes a finished upload a blob of the repository. When its digest is another, removes the upload and returns false. */
   async finishUpload(repository: string, id: string, digest: ContentDigest): Promise<boolean> {
     const path = this.#uploadPath(id);
     const hash = hasherFor(digest);
@@ -103,7 +103,7 @@ export class Storage {
     await rm(this.#uploadPath(id), { force: true });
   }
 
-  /** Media type of a manifest of the repository; undefined when it has none of this digest. */
+  /** The media type of a manifest of the repository; undefined when there is no such manifest. */
   async manifestType(repository: string, digest: ContentDigest): Promise<string | undefined> {
     return readText(this.#link(repository, 'manifests', contentHex(digest)));
   }
@@ -118,7 +118,7 @@ export class Storage {
     await this.#writeWhole(this.#link(repository, 'manifests', contentHex(digest)), mediaType);
   }
 
-  /** Tags that point to it go too. */
+  /** Also removes the tags that point to the manifest. */
   async removeManifest(repository: string, digest: ContentDigest): Promise<boolean> {
     for (const tag of await this.tags(repository)) {
       if ((await this.tagged(repository, tag)) === digest) await this.removeTag(repository, tag);
@@ -149,7 +149,7 @@ export class Storage {
     return list(this.#folder(repository, 'tags'));
   }
 
-  /** True once anything has been pushed to it. */
+  /** True when anything has been pushed to the repository. */
   async exists(repository: string): Promise<boolean> {
     return (await sizeOf(this.#folder(repository, 'manifests'))) !== undefined;
   }
@@ -158,7 +158,7 @@ export class Storage {
     return join(this.#root, 'uploads', id);
   }
 
-  /** `_` cannot begin a part of a repository's name, so these folders are never a repository. */
+  /** A part of a repository's name cannot begin with `_`, so these folders are never a repository. */
   #folder(repository: string, kind: 'blobs' | 'manifests' | 'tags'): string {
     return join(this.#root, 'repositories', ...repository.split('/'), `_${kind}`);
   }

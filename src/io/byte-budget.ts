@@ -1,4 +1,4 @@
-/** One allowance of bytes in memory, over all that share it. It is kept by those who look at it before they take more. */
+/** A limit of bytes in memory, shared by several holders. It blocks nobody: a holder checks it before it takes more. */
 export class ByteBudget {
   readonly limit: number;
   #used = 0;
@@ -8,12 +8,12 @@ export class ByteBudget {
     this.limit = limit;
   }
 
-  /** Bytes that are held now. */
+  /** Bytes that the holders have now. */
   get used(): number {
     return this.#used;
   }
 
-  /** True when nothing more should be taken. Whoever would stand still for that takes a little all the same. */
+  /** True when no holder should take more, except a little where everything would stand still otherwise. */
   get isSpent(): boolean {
     return this.#used >= this.limit;
   }
@@ -30,7 +30,7 @@ export class ByteBudget {
     for (const each of wake) each();
   }
 
-  /** Calls once, when there is room again. */
+  /** Calls `wake` once, when there is room again. */
   whenRoom(wake: () => void): void {
     this.#waiting.add(wake);
   }

@@ -1,11 +1,11 @@
-/** Several things at once: bounded, results in order, the first failure stops the rest. */
+/** Runs several calls at a time: a bounded number, results in order, and the first failure stops the rest. */
 import { availableParallelism } from 'node:os';
 import { InterruptedError } from '../errors.js';
 
-/** As dockerd, containerd and oras have it, but no more than there are cores: layers in flight cost memory. */
+/** The default of dockerd, containerd and oras, but no more than there are cores, because layers in flight cost memory. */
 export const DEFAULT_CONCURRENCY = Math.min(3, availableParallelism());
 
-/** To one host, of one side. Enough for seven layers at a time, each with a download that feeds an upload, and small requests. */
+/** Connections to one host of one side: enough for seven layers at a time, each with a download that feeds an upload, and for small requests. */
 export const DEFAULT_CONNECTIONS = 16;
 
 /**
@@ -25,7 +25,7 @@ export async function mapOrdered<T, R>(
   const results: R[] = [];
   const failures: unknown[] = [];
   const worker = async (): Promise<void> => {
-    // The iterator is shared by all workers: each takes the next item that nobody has taken.
+    // All workers share the iterator, so that each takes the next free item.
     for (const [index, item] of queue) {
       if (both.aborted) return;
       try {

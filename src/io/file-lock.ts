@@ -1,6 +1,6 @@
 /**
- * One at a time, over several processes: a lock file, made where none may be. For steps of milliseconds; who finds it waits,
- * and takes away what a dead process left.
+ * A lock among processes by a file that only one of them can create. It is for steps of milliseconds: the others wait, and remove
+ * the lock of a process that has died.
  */
 import { randomBytes } from 'node:crypto';
 import { link, open, readFile, rename, rm } from 'node:fs/promises';
@@ -10,10 +10,10 @@ import { sleepFor } from './retry.js';
 import { errorCode, localIoError } from './scratch.js';
 
 const LOOK_AGAIN_MS = 20;
-/** Far more than the step takes on any disk. */
+/** Far longer than the step takes on any disk. */
 const GIVE_UP_MS = 60_000;
 
-/** Runs `step` while `path` is ours. Throws LocalIoError when another holds it for a minute, or it cannot be made. */
+/** Runs `step` while this process has the lock `path`. Throws LocalIoError when another holds it for a minute, or it cannot be created. */
 export async function withFileLock<T>(
   path: string,
   step: () => Promise<T>,
@@ -54,7 +54,7 @@ async function tryLock(path: string, mark: string): Promise<boolean> {
   return true;
 }
 
-/** True when the lock was a dead process's, and is gone. Two may come to this at once: a lock that one of them has made since is put back. */
+/** True when the lock of a dead process was removed. Two processes may do this at once: one that moves the other's new lock puts it back. */
 async function removeLeftBehind(path: string): Promise<boolean> {
   const aside = `${path}.${randomBytes(6).toString('hex')}`;
   try {
@@ -65,7 +65,7 @@ async function removeLeftBehind(path: string): Promise<boolean> {
     await link(aside, path);
     return false;
   } catch {
-    return false; // gone by now, or taken by another
+    return false; // another process was faster
   } finally {
     await rm(aside, { force: true });
   }

@@ -1,24 +1,24 @@
 /**
- * Whose a temporary file or folder is, written in its name, so that what a killed run left behind can be told from what a
- * running one uses. A process number alone does not do: numbers come back, and containers that share a folder count each
- * for itself. So the name holds the number, when that process started, and a mark of the machine and its process namespace.
+ * Marks temporary files and folders with their owner, in their names, so that a later run can remove those of a killed run and keep
+ * those of a running one. A process number is not enough: numbers come back, and containers that share a folder count separately.
+ * So the name has the number, the time at which that process started, and a mark of the machine and its process namespace.
  */
 import { createHash } from 'node:crypto';
 import { readFile, readlink, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 
-/** `PID-START-PLACE`; what follows in a name is random. Without /proc it says nothing, and age alone decides. */
+/** `PID-START-PLACE`; the rest of a name is random. Without /proc the mark means nothing, and age alone decides. */
 const PATTERN = /^(\d+)-(\d+)-([0-9a-f]{8})-/;
-/** Milliseconds. What another machine or container left is taken for dead when it has not changed for this long. */
+/** Milliseconds: an owner on another machine or in another container counts as dead when its file has not changed for this long. */
 const FOREIGN_AGE_MS = 24 * 3600 * 1000;
 
-/** For the beginning of a name, with the dash that ends it. */
+/** The beginning of a name, up to and including a dash. */
 export async function ownerMark(): Promise<string> {
   const self = await readSelf();
   return `${self.pid}-${self.start}-${self.place}-`;
 }
 
-/** True when `name`, less its prefix, says that its owner has ended. `path` is looked at when that cannot be known. */
+/** True when the owner in `name`, whose prefix is removed, has ended. The age of `path` decides when that cannot be known. */
 export async function isAbandoned(name: string, path: string): Promise<boolean> {
   const match = PATTERN.exec(name);
   if (match === null) return false;
@@ -31,7 +31,7 @@ async function isOld(path: string): Promise<boolean> {
   try {
     return Date.now() - (await stat(path)).mtimeMs > FOREIGN_AGE_MS;
   } catch {
-    return false; // gone, or not ours to look at
+    return false; // gone, or not accessible to us
   }
 }
 
@@ -59,10 +59,10 @@ function readSelf(): Promise<Self> {
   return self;
 }
 
-/** When a process started, in ticks since the machine did: field 22 of `/proc/PID/stat`, proc(5). Undefined when there is none. */
+/** The start of a process, in ticks since the start of the machine: field 22 of `/proc/PID/stat`, proc(5). Undefined when there is none. */
 async function startOf(pid: string): Promise<string | undefined> {
   const text = await orNothing(readFile(`/proc/${pid}/stat`, 'utf8'));
-  // The second field is a name in brackets, which may hold blanks and brackets itself.
+  // The second field is a name in brackets, which may contain blanks and brackets.
   return text.slice(text.lastIndexOf(')') + 2).split(' ')[19];
 }
 

@@ -1,4 +1,4 @@
-/** Content in parts of a known size, taken from one read of it as long as they follow one another. */
+/** Cuts content into parts of known sizes, which share one read of it as long as they follow one another. */
 import type { ByteRange, ByteStream, ReplayableContent } from './streams.js';
 
 /**
@@ -36,7 +36,7 @@ export class ContentParts {
 }
 
 class SharedRead {
-  /** Of the next byte within the content; NaN once the read is of no more use. */
+  /** Offset of the next byte within the content; NaN when no part can continue this read. */
   at: number;
   readonly #iterator: AsyncIterator<Uint8Array>;
   #rest: Uint8Array | undefined;
@@ -48,7 +48,7 @@ class SharedRead {
 
   async *until(end: number): ByteStream {
     let at = this.at;
-    this.at = NaN; // until the part is taken whole, nobody can go on here
+    this.at = NaN; // no other part may continue here before this one is complete
     while (at < end) {
       const bytes = this.#rest ?? (await this.#next());
       if (bytes === undefined) return;

@@ -1,22 +1,22 @@
-/** One allowance of bytes per second, over all that share it. */
+/** A limit of bytes per second, shared by several transfers. */
 import { sleepFor } from './retry.js';
 import type { ByteStream } from './streams.js';
 
-/** Milliseconds that may be used ahead: lets short transfers pass at once, and timers be late. */
+/** Milliseconds by which transfers may be ahead, so that short ones pass at once and late timers do no harm. */
 const BURST_MS = 100;
-/** Bytes that are paid for at once: small enough that several transfers take turns. */
+/** Bytes that a transfer takes at once: few enough that several transfers take turns. */
 const PIECE = 64 * 1024;
 
 export class RateLimit {
   readonly bytesPerSecond: number;
-  /** When all that was taken will have been paid for; milliseconds. */
+  /** The time, in milliseconds, at which the limit allows all bytes taken so far. */
   #paidAt = 0;
 
   constructor(bytesPerSecond: number) {
     this.bytesPerSecond = bytesPerSecond;
   }
 
-  /** Waits until `bytes` may go. First come, first served. */
+  /** Waits until `bytes` may pass. First come, first served. */
   async take(bytes: number, signal?: AbortSignal): Promise<void> {
     const now = performance.now();
     this.#paidAt = Math.max(now, this.#paidAt) + (bytes / this.bytesPerSecond) * 1000;
@@ -25,7 +25,7 @@ export class RateLimit {
   }
 }
 
-/** Passes bytes on, as fast as the limit allows. */
+/** Passes bytes on as fast as the limit allows. */
 export function paced(
   stream: ByteStream,
   rate: RateLimit | undefined,

@@ -3,18 +3,18 @@ import { setTimeout } from 'node:timers/promises';
 import { type CallOptions, silentReporter } from '../reporter.js';
 
 export interface RetryPolicy {
-  /** In all, the first included. */
+  /** Including the first. */
   readonly attempts: number;
   readonly baseMs: number;
   readonly capMs: number;
-  /** Every pause is `baseMs`, as upstream's flags have it; a server's `Retry-After` may make it longer. */
+  /** Makes every pause `baseMs`, as upstream's settings do; a server's `Retry-After` may make it longer. */
   readonly fixed?: boolean | undefined;
 }
 
 /** A server that asks for a longer pause than this has in effect refused, so the call fails instead of waiting. */
 export const MAX_RETRY_AFTER_MS = 120_000;
 
-/** About 0.5 + 1 + 2 + 4 seconds: rides out a registry's restart of its workers, does not hide that one is down. */
+/** About 0.5 + 1 + 2 + 4 seconds: enough for a registry that restarts its workers, and short enough to show that one is down. */
 export const DEFAULT_RETRY: RetryPolicy = { attempts: 5, baseMs: 500, capMs: 30_000 };
 
 /** The decision about a failure. */
@@ -24,14 +24,14 @@ export type Verdict =
 export interface RetryOptions extends CallOptions {
   readonly policy?: RetryPolicy | undefined;
   readonly judge: (error: unknown) => Verdict;
-  /** Asked after a failure: true when the attempt has brought the whole further, so that the count begins anew. */
+  /** Called after a failure. True when the attempt has made progress, so that the count begins anew. */
   readonly progressed?: (() => boolean) | undefined;
-  /** Between 0 and 1; tests give their own. */
+  /** Gives a number between 0 and 1; tests replace it. */
   readonly random?: (() => number) | undefined;
   readonly sleep?: ((ms: number, signal?: AbortSignal) => Promise<void>) | undefined;
 }
 
-/** Runs `attempt` until it succeeds, fails for good, or the attempts are used up; then throws the last error. `what` is for the reporter. */
+/** Runs `attempt` until it succeeds, fails for good, or the attempts are used up; then throws the last error. `what` names the purpose for the reporter. */
 export async function retry<T>(
   what: string,
   attempt: (n: number) => Promise<T>,
@@ -64,21 +64,21 @@ export async function retry<T>(
   }
 }
 
-/** A server's wish, exactly; without one the policy's own pause. With fixed pauses the longer of the two. */
+/** The pause that the server asked for, or else the policy's. With fixed pauses the longer of the two. */
 function pauseMs(policy: RetryPolicy, attempt: number, afterMs: number, random: () => number): number {
   const own = backoffMs(policy, attempt, random);
   if (policy.fixed === true) return Math.max(own, afterMs);
   return afterMs > 0 ? afterMs : own;
 }
 
-/** Full range from half of the step upwards: clients that failed together do not come back together. */
+/** A random pause from half of the step to all of it, so that clients that failed together do not come back together. */
 export function backoffMs(policy: RetryPolicy, attempt: number, random: () => number): number {
   if (policy.fixed === true) return policy.baseMs;
   const step = Math.min(policy.capMs, policy.baseMs * 2 ** (attempt - 1));
   return Math.round(step * (0.5 + random() / 2));
 }
 
-/** `Retry-After`, RFC 9110 10.2.3: seconds or a date. Undefined when absent or senseless. */
+/** Parses `Retry-After`, RFC 9110 10.2.3: seconds or a date. Undefined when it is absent or malformed. */
 export function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
   if (value === undefined) return undefined;
   if (/^[0-9]+$/.test(value.trim())) return Number(value) * 1000;

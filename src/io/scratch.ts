@@ -1,4 +1,4 @@
-/** A temporary folder that disposes of itself, and of nothing that was there before. */
+/** A temporary folder that removes itself, and nothing that existed before. */
 import { mkdir, mkdtemp, readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { LocalIoError, type NydusErrorOptions } from '../errors.js';
@@ -6,14 +6,14 @@ import { isAbandoned, ownerMark } from './owner.js';
 
 export interface Scratch extends AsyncDisposable {
   readonly path: string;
-  /** Path of a file inside. The file is not created. */
+  /** The path of a file in the folder. Does not create it. */
   file(name: string): string;
 }
 
 /**
- * Opens a new folder inside `workDir`, which is created when it is absent and then removed again at the end, with those of its
- * parents that were created too, unless something else is in them by then. What runs that were killed have left in `workDir` is
- * removed first. Throws LocalIoError.
+ * Creates a folder inside `workDir`. If `workDir` is absent, it is created too, and removed at the end with all parents created for
+ * it, unless they hold something else by then. Folders that killed runs have left in `workDir` are removed first. Throws
+ * LocalIoError.
  */
 export async function openScratch(workDir: string, prefix = 'nydusify-'): Promise<Scratch> {
   const mark = await ownerMark();
@@ -39,7 +39,7 @@ export async function openScratch(workDir: string, prefix = 'nydusify-'): Promis
   };
 }
 
-/** Removes what has this prefix and whose owner has ended. What cannot be removed stays: it is in nobody's way. */
+/** Removes entries with this prefix whose owner has ended. An entry that cannot be removed stays, which does no harm. */
 export async function removeAbandoned(folder: string, prefix: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (!name.startsWith(prefix)) continue;
@@ -71,7 +71,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EEXIST: 'it exists already',
 };
 
-/** Why a call of the operating system failed, in words where we have them. */
+/** The reason of a failed system call, in words where we have them. */
 export function systemReason(cause: unknown): string {
   const code = errorCode(cause);
   return (
@@ -80,7 +80,7 @@ export function systemReason(cause: unknown): string {
   );
 }
 
-/** `ENOENT` and its kin; undefined for errors without a code. */
+/** A code such as `ENOENT`; undefined for errors without one. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
@@ -91,7 +91,7 @@ async function removeEmpty(path: string, last: string): Promise<void> {
     try {
       await rmdir(folder);
     } catch {
-      return; // in use by another run, or gone: both are fine
+      return; // another run uses it or has removed it
     }
   }
 }

@@ -1,4 +1,4 @@
-/** Bytes in motion: async iterables of Uint8Array. Pull gives backpressure: nobody calls `.on('data')`. */
+/** Byte streams: async iterables of Uint8Array. The reader pulls, which gives backpressure. */
 import { createHash } from 'node:crypto';
 import { ContentMismatchError, FormatError } from '../errors.js';
 import type { Descriptor } from '../oci/descriptor.js';
@@ -11,7 +11,7 @@ export interface ByteRange {
   readonly end: number;
 }
 
-/** Content that can be read from its start again, so that a retry is simply the same call. */
+/** Content that can be read again from its start, so that a retry is simply another call. */
 export interface ReplayableContent {
   /** Bytes; Infinity while the end is not known. */
   readonly size: number;
@@ -28,7 +28,7 @@ export function contentOf(bytes: Uint8Array): ReplayableContent {
   };
 }
 
-/** Passes bytes on and throws ContentMismatchError when they turn out long, short or wrong. `what` names the content and its side. */
+/** Passes bytes on and throws ContentMismatchError when there are too many, too few or wrong ones. `what` names the content and its store. */
 export async function* verified(stream: ByteStream, expected: Descriptor, what: string): ByteStream {
   const hash = createHash('sha256');
   for await (const bytes of sized(stream, expected, what)) {
@@ -38,7 +38,7 @@ export async function* verified(stream: ByteStream, expected: Descriptor, what: 
   compareDigest(`sha256:${hash.digest('hex')}`, expected, what);
 }
 
-/** The same for the size alone, where somebody digests the bytes further on and calls `compareDigest`. */
+/** Verifies the size alone, for callers that digest the bytes themselves and call `compareDigest`. */
 export async function* sized(stream: ByteStream, expected: Descriptor, what: string): ByteStream {
   let size = 0;
   for await (const bytes of stream) {
@@ -74,7 +74,7 @@ export function compareDigest(actual: string, expected: Descriptor, what: string
   }
 }
 
-/** All bytes of a stream that must not be longer than `limit`. */
+/** All bytes of a stream. Throws FormatError when there are more than `limit`. */
 export async function collect(stream: ByteStream, limit: number, what: string): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   let size = 0;
@@ -86,7 +86,7 @@ export async function collect(stream: ByteStream, limit: number, what: string): 
   return Buffer.concat(parts, size);
 }
 
-/** Passes bytes on and tells how many went by, in total. */
+/** Passes bytes on and calls `onBytes` with their total after each piece. */
 export async function* counted(stream: ByteStream, onBytes: (total: number) => void): ByteStream {
   let total = 0;
   for await (const bytes of stream) {
@@ -96,7 +96,7 @@ export async function* counted(stream: ByteStream, onBytes: (total: number) => v
   }
 }
 
-/** Reads a stream to its end. */
+/** Reads a stream to its end, for its digest and size. */
 export async function measure(
   stream: ByteStream,
 ): Promise<{ readonly sha256Hex: string; readonly size: number }> {

@@ -1,7 +1,7 @@
 /**
- * One stream, two readers. The bytes of a source layer go to the packer and to the target registry at the same time; they are
- * read once. The slower reader holds the faster one back when the buffer between them is full. A reader that stops (by breaking
- * out of its loop, by failing, by `close`) is forgotten, and the other goes on alone.
+ * One stream for two readers: the bytes of a source layer are read once and go to the packer and to the target registry at the same
+ * time. The slower reader holds the faster one back when the buffer between them is full. When a reader stops (it breaks out of its
+ * loop, fails or calls `close`), the other one goes on alone.
  */
 import { ByteBudget } from './byte-budget.js';
 import type { ByteRange, ByteStream, ReplayableContent } from './streams.js';
@@ -12,14 +12,14 @@ export const DEFAULT_TEE_BUFFER = 8 * 1024 * 1024;
 export interface TeeOptions {
   readonly bufferBytes?: number | undefined;
   /**
-   * For the buffers of several: while it is spent, the readers of each go in step, so that what is held beyond it is one piece
-   * of each stream.
+   * Shared with the buffers of other streams. While it is spent, the two readers of a stream go in step, so that no more than one
+   * piece of each stream is held beyond it.
    */
   readonly budget?: ByteBudget | undefined;
 }
 
 export interface TeeBranch extends ByteStream {
-  /** Wants no more bytes. A branch that is never read must be closed, or the other one waits for it. */
+  /** Stops reading. A branch that is never read must be closed, or the other one waits for it. */
   close(): void;
 }
 
@@ -30,8 +30,8 @@ export function tee(stream: ByteStream, options: TeeOptions = {}): readonly [Tee
 }
 
 /**
- * `content`, of which the first whole read is shared: `main` is that read; `side.open()` joins it while it still can, and reads
- * the content anew after that (a retry) or for a range. Call `release` when the side wants nothing any more.
+ * Shares the first whole read of `content`: `main` is that read; the first `side.open()` joins it, and later ones (retries and
+ * ranges) read the content anew. Call `release` when the side needs no more bytes.
  */
 export function shareContent(
   content: ReplayableContent,
@@ -82,7 +82,7 @@ class TeeSource {
     for (;;) {
       const bytes = branch.take();
       if (bytes !== undefined) {
-        this.notify(); // the other branch may have waited for room
+        this.notify(); // the other branch may wait for room
         return bytes;
       }
       if (branch.closed) return undefined;
@@ -105,7 +105,7 @@ class TeeSource {
     for (const resolve of wake) resolve();
   };
 
-  /** Closes the stream once nobody reads any more. Its own failure to close interests nobody. */
+  /** Closes the stream when both readers have stopped, and ignores a failure of that. */
   release(): void {
     this.notify();
     if (!this.left.closed || !this.right.closed || this.#end !== undefined) return;
@@ -113,7 +113,7 @@ class TeeSource {
     void this.#iterator?.return?.().catch(() => undefined);
   }
 
-  /** A reader that has taken everything is never waited for, spent budget or not: or nothing would go on. */
+  /** A branch whose reader has taken everything is never full, even with a spent budget, or both readers would wait for each other. */
   #isFull(other: Branch): boolean {
     if (other.closed || other.buffered === 0) return false;
     return other.buffered >= this.#bufferBytes || this.#budget.isSpent;

@@ -1,12 +1,12 @@
-/** Places of images: a registry reference, or a folder or file with a prefix that says which kind. Text is parsed once, at the edge. */
+/** Places of images: a registry reference, or a folder or file with a prefix for its kind. Text is parsed once, at the edge. */
 import { resolve } from 'node:path';
 import { InvalidReferenceError } from '../errors.js';
 import { type Digest, isDigest } from '../oci/digest.js';
 import { type Reference, formatReference, parseReference } from '../oci/reference.js';
 
-/** Which image of a folder or archive that can hold several. */
+/** Selects one image of a folder or archive, which may hold several. */
 export interface Selector {
-  /** Tag, or a whole name as `docker save` writes it. */
+  /** A tag, or a full name as `docker save` writes it. */
   readonly name?: string | undefined;
   readonly digest?: Digest | undefined;
 }
@@ -50,19 +50,19 @@ export function parseLocation(text: string): Location {
   };
 }
 
-/** Locations are given as people type them, or as values that were parsed before. */
+/** Accepts a location as text or as a parsed value. */
 export function toLocation(location: string | Location): Location {
   return typeof location === 'string' ? parseLocation(location) : location;
 }
 
-/** The same place, for the content that has this digest: tags and names play no part any more. */
+/** The same place with this digest instead of a tag or name. */
 export function withDigest(location: Location, digest: Digest): Location {
   if (location.kind !== 'registry') return { kind: location.kind, path: location.path, digest };
   const { registry, repository } = location.reference;
   return { kind: 'registry', reference: { registry, repository, digest } };
 }
 
-/** True when both lie in one registry, so that content can be mounted from one to the other. */
+/** True when both are in one registry, which can then mount content from one to the other. */
 export function inOneRegistry(one: Location, other: Location): boolean {
   return (
     one.kind === 'registry' &&

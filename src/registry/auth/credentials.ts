@@ -1,6 +1,6 @@
 /**
- * Credentials as Docker keeps them: `auths`, `credHelpers` and `credsStore` of its configuration. A host matches only itself,
- * port included: with anything looser, `evil-registry.example` would be given the password of `registry.example`.
+ * Reads credentials where Docker keeps them: `auths`, `credHelpers` and `credsStore` of its configuration. A host matches only
+ * itself, port included: a looser match would give the password of `registry.example` to `evil-registry.example`.
  */
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -20,13 +20,13 @@ export interface Credential {
 }
 
 export interface CredentialStore {
-  /** What is stored for exactly this host; undefined when there is nothing. `repository` picks among podman's longer keys. */
+  /** The credential stored for exactly this host; undefined when there is none. `repository` picks among podman's longer keys. */
   get(host: string, repository?: string): Promise<Credential | undefined>;
-  /** What was read, for hints, for example `/home/me/.docker/config.json`. */
+  /** The places searched, for hints, for example `/home/me/.docker/config.json`. */
   readonly description: string;
 }
 
-/** For everything that needs no login. */
+/** No credentials for any host. */
 export const anonymous: CredentialStore = {
   get: () => Promise.resolve(undefined),
   description: 'no credentials',
@@ -35,24 +35,24 @@ export const anonymous: CredentialStore = {
 export interface DockerCredentialsOptions {
   /** Configuration files in order of preference; absent ones are skipped. Docker's and podman's own by default. */
   readonly paths?: readonly string[] | undefined;
-  /** The environment of credential helpers, which are found by its `PATH`; that of this process by default. */
+  /** The environment of credential helpers, whose `PATH` also finds them; that of this process by default. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Milliseconds that a helper may take. */
   readonly helperTimeoutMs?: number | undefined;
 }
 
-/** Where Docker keeps Docker Hub's entry, for reasons of its history. */
+/** The key of Docker Hub's entry, which Docker has kept since its first registry. */
 const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
 const DOCKER_HUB_HOSTS = new Set(['registry-1.docker.io', 'docker.io', 'index.docker.io']);
-/** The name by which `docker login` knows a host: one for all of Docker Hub's. */
+/** The host's name for `docker login`, which has one name for all hosts of Docker Hub. */
 export function loginHost(host: string): string {
   return DOCKER_HUB_HOSTS.has(host) ? 'docker.io' : host;
 }
 
-/** A helper that asks its user by a dialogue that nobody sees must not hang the run. */
+/** A helper may open a dialogue that no user sees, which must not hang the run. */
 const HELPER_TIMEOUT_MS = 30_000;
 const HELPER_ANSWER_LIMIT = 1024 * 1024;
-/** What helpers say when they know no such host; docker/docker-credential-helpers, credentials/error.go. */
+/** The answers of helpers that know no such host; docker/docker-credential-helpers, credentials/error.go. */
 const NOT_FOUND = /credentials not found/i;
 /** A helper answers this user name when its secret is an identity token. */
 const TOKEN_USER = '<token>';
@@ -81,7 +81,7 @@ interface Settings {
   readonly helperTimeoutMs: number;
 }
 
-/** The files are read once, when the first registry asks for a login; errors in them are thrown then. */
+/** Reads the files once, when the first registry asks for a login, and throws their errors then. */
 export function dockerCredentials(given: DockerCredentialsOptions = {}): CredentialStore {
   const env = given.env ?? environment();
   const options: Settings = {
@@ -126,7 +126,7 @@ async function lookUp(
   return entry === undefined || entry === null ? undefined : fromEntry(entry, host, options.paths.join(', '));
 }
 
-/** The value whose key is this host, or, longest first, `host/part/of/the/repository`. */
+/** The value whose key is this host, or `host/part/of/the/repository`, the longest of them first. */
 function entryFor<T>(
   entries: Readonly<Record<string, T>>,
   host: string,
@@ -169,7 +169,7 @@ function fromEntry(
   return undefined;
 }
 
-/** The first colon parts user and secret: secrets may hold more of them. */
+/** The first colon separates user and secret; the secret may contain more colons. */
 function userOf(auth: string | null | undefined): { username: string; password: string } | undefined {
   if (!present(auth)) return undefined;
   const text = Buffer.from(auth, 'base64').toString('utf8').replace(/\0+$/, '');
@@ -218,7 +218,7 @@ async function askHelper(name: string, key: string, options: Settings): Promise<
       resolve(signal ?? code);
     });
   });
-  child.stdin.on('error', () => undefined); // a helper need not read what it is told
+  child.stdin.on('error', () => undefined); // a helper need not read its input
   child.stdin.end(`${key}\n`);
   let text: string;
   let status: number | NodeJS.Signals | null;

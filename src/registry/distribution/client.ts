@@ -1,6 +1,6 @@
 /**
- * One registry with its mirrors: which of them is asked, retries, refusals as errors, warnings. What the requests mean is for
- * manifests.ts, download.ts and upload.ts.
+ * One registry with its mirrors: chooses the host of a request, retries, turns refusals into errors, reports warnings. The meaning
+ * of requests is the matter of manifests.ts, download.ts, referrers.ts and the uploads.
  */
 import { AuthError, RegistryError, UsageError } from '../../errors.js';
 import { DEFAULT_RETRY, retry, type RetryOptions, type RetryPolicy } from '../../io/retry.js';
@@ -37,12 +37,12 @@ export interface ApiRequest extends CallOptions {
   readonly url: URL | string;
   readonly headers?: Headers | undefined;
   readonly body?: ReplayableContent | undefined;
-  /** Statuses that are answers; every other one is thrown as an error. */
+  /** Statuses that the caller handles; every other one is thrown as an error. */
   readonly accept: readonly number[];
-  /** What is being tried, for messages: `cannot push to …`. */
+  /** The purpose of the request, as the beginning of a message: `cannot push to …`. */
   readonly what: string;
   readonly scopes: readonly string[];
-  /** No second attempt after a failure; for steps that only make sense as a part of a longer whole, which retries as one. */
+  /** Makes one attempt alone, for a step of a longer operation that is retried as a whole. */
   readonly once?: boolean | undefined;
   readonly explain?: Refusal['explain'];
 }
@@ -56,9 +56,9 @@ export class RegistryClient implements AsyncDisposable {
   readonly #access: 'pull' | 'pull,push';
   #found: Promise<readonly Endpoint[]> | undefined;
   #sessions: Promise<readonly EndpointSession[]> | undefined;
-  /** Mirrors that could not be reached, or gave wrong content: not tried again in this run. */
+  /** Mirrors that could not be reached or gave wrong content; this run asks them no more. */
   readonly #down = new Set<EndpointSession>();
-  /** By path: the mirror that gave it last. */
+  /** By path: the mirror that answered last. */
   readonly #givenBy = new Map<string, EndpointSession>();
   #distrusted = 0;
 
@@ -74,19 +74,19 @@ export class RegistryClient implements AsyncDisposable {
     return this.#options.retry ?? DEFAULT_RETRY;
   }
 
-  /** False when the registry alone can answer. */
+  /** False when no mirror can be configured. */
   get mayHaveMirrors(): boolean {
     return this.#options.hostsDir !== undefined;
   }
 
-  /** Mirrors that were left out because of what they gave. */
+  /** The number of mirrors left out because of their content. */
   get distrusted(): number {
     return this.#distrusted;
   }
 
   /**
-   * What the last answer for `path` gave is of no use, for the reason `why`. True when that was a mirror's: it is left out from
-   * now on, and whoever asks again is answered by somebody else.
+   * Reports that the last answer for `path` was of no use, for the reason `why`. True when a mirror had given it: that mirror is left
+   * out from now on, so that another host answers the next request.
    */
   distrust(path: string, why: string, call: CallOptions): boolean {
     const mirror = this.#givenBy.get(path);
@@ -99,7 +99,7 @@ export class RegistryClient implements AsyncDisposable {
     return true;
   }
 
-  /** Retries what may pass, unless `once`. Throws RegistryError, AuthError, and the signal's reason once it has fired. */
+  /** Retries failures that may pass, unless `once`. Throws RegistryError, AuthError, and the signal's reason once it has fired. */
   async request(request: ApiRequest): Promise<HttpResponse> {
     if (request.once === true) return this.#attempt(request);
     return this.retry(request.what, () => this.#attempt(request), request);
@@ -122,8 +122,8 @@ export class RegistryClient implements AsyncDisposable {
   }
 
   /**
-   * An upload's `Location`, made absolute. Registries behind a proxy that ends TLS often say `http:` for themselves; that is
-   * put right. Any other way from HTTPS down to HTTP is refused.
+   * Makes the `Location` of an upload absolute. Registries behind a proxy that ends TLS often say `http:` for themselves, which is
+   * corrected. Any other step from HTTPS down to HTTP is refused.
    */
   resolveLocation(response: HttpResponse, what: string): URL {
     const location = response.headers['location'];
@@ -156,7 +156,7 @@ export class RegistryClient implements AsyncDisposable {
     await this.#transport[Symbol.asyncDispose]();
   }
 
-  /** From the first of the endpoints that has it; only what the last one says is final. */
+  /** Asks the endpoints in order until one of them has an answer; only the refusal of the last one is final. */
   async #attempt(request: ApiRequest): Promise<HttpResponse> {
     const sessions = await this.#sessionsFor(request);
     for (const mirror of sessions.slice(0, -1)) {
@@ -190,7 +190,7 @@ export class RegistryClient implements AsyncDisposable {
     });
   }
 
-  /** Undefined when it has not what was asked for, or is of no use. */
+  /** Undefined when the mirror does not have the content, or is of no use. */
   async #fromMirror(mirror: EndpointSession, request: ApiRequest): Promise<HttpResponse | undefined> {
     try {
       const response = await mirror.send(request);
@@ -225,7 +225,7 @@ export class RegistryClient implements AsyncDisposable {
     }
     const capability = capabilityFor(request, this.#access);
     const capable = all.filter(({ endpoint }) => endpoint.capabilities.includes(capability));
-    // What is pushed goes to one place, and is looked for there.
+    // A push goes to one endpoint, and so does its question what exists there.
     return capability === 'push' || url instanceof URL ? capable.slice(0, 1) : capable;
   }
 
@@ -255,7 +255,7 @@ export class RegistryClient implements AsyncDisposable {
     return (await this.#endpoints()).find(known)?.tls;
   }
 
-  /** `Warning: 299 - "text"`, distribution-spec, "Warnings": each text once. */
+  /** Reports the header `Warning: 299 - "text"`, each text once. Distribution-spec, "Warnings". */
   #warn({ headers }: HttpResponse, { endpoint }: EndpointSession, { reporter }: CallOptions): void {
     const header = headers['warning'];
     if (header === undefined || reporter === undefined) return;
@@ -271,16 +271,16 @@ export class RegistryClient implements AsyncDisposable {
   }
 }
 
-/** What each reporter has been told: source and target of a run may be the same registry. */
+/** The warnings that each reporter has got: source and target of a run may be the same registry. */
 const warnings = new WeakMap<Reporter, Set<string>>();
 
-/** A registry that finds a new text for each answer is not listened to for ever. */
+/** Limits the warnings of a registry that has a new text for each answer. */
 const MAX_WARNINGS = 20;
 
-/** What a host must be allowed to do; containerd, core/remotes/docker/registry.go. */
+/** The capability that a host needs for a request; containerd, core/remotes/docker/registry.go. */
 function capabilityFor({ url }: ApiRequest, access: 'pull' | 'pull,push'): Capability {
   if (access === 'pull,push') return 'push';
-  // A tag means what the registry says that it means; a digest is the same everywhere.
+  // Only the registry knows what a tag means; content of a digest is the same everywhere.
   const byTag = typeof url === 'string' && /\/manifests\/(?!sha\d+:)/.test(url);
   return byTag ? 'resolve' : 'pull';
 }

@@ -1,4 +1,4 @@
-/** A blob or a manifest as a stream that survives cut connections: what is missing is asked for by range. */
+/** Reads a blob or a manifest as a stream that survives cut connections: the missing bytes are requested by range. */
 import { RegistryError } from '../../errors.js';
 import { sleepFor, backoffMs } from '../../io/retry.js';
 import type { ByteRange, ByteStream } from '../../io/streams.js';
@@ -9,19 +9,19 @@ import type { Headers, HttpResponse } from '../http/transport.js';
 export interface Download extends CallOptions {
   readonly path: string;
   readonly headers?: Headers | undefined;
-  /** Of the whole content, as its descriptor says. */
+  /** Bytes of the whole content, by its descriptor. */
   readonly size: number;
   readonly range?: ByteRange | undefined;
   readonly what: string;
   readonly scopes: readonly string[];
 }
 
-/** A connection may be cut as often as it likes, as long as it brings something; after this many that did not it is over. */
+/** Cut connections do not count as long as each brings something; after this many that did not, the download fails. */
 const MAX_IDLE_CUTS = 3;
-/** Bytes: a connection that brought less than this has brought nothing, or a blob could take for ever, byte by byte. */
+/** Bytes: a connection that brought fewer counts as having brought nothing, or a blob could take for ever, byte by byte. */
 const MIN_PROGRESS = 64 * 1024;
 
-/** The bytes of the range, or of all. Ends early only when the server says that there is no more; the caller verifies. */
+/** The bytes of the range, or all. Ends early only when the server says that there are no more; the caller verifies. */
 export async function* download(client: RegistryClient, options: Download): ByteStream {
   const start = options.range?.start ?? 0;
   const end = options.range?.end ?? options.size;
@@ -39,7 +39,7 @@ export async function* download(client: RegistryClient, options: Download): Byte
       return;
     }
     if (answered.kind === 'wrong') {
-      // Some servers and caches get ranges wrong; all of it from the start is an answer that nobody can get wrong.
+      // Some servers and caches get ranges wrong, so ask for the whole content, which they cannot get wrong.
       await response.discard();
       byRange = false;
       cause = answered.error;
@@ -100,14 +100,14 @@ async function open(
 }
 
 type Answer =
-  /** The body goes on at the offset asked for, once `skip` bytes of it are read past. */
+  /** The body continues at the requested offset, once `skip` bytes of it have been skipped. */
   | { readonly kind: 'bytes'; readonly skip: number }
-  /** Nothing lies at that offset, which is where the content should go on. */
+  /** The server has nothing at the offset where the content should continue. */
   | { readonly kind: 'end' }
-  /** Not what was asked for. */
+  /** The answer is of no use. */
   | { readonly kind: 'wrong'; readonly error: RegistryError };
 
-/** What an answer means for offset `at`. A server that ignores the range sends all from the start. */
+/** Interprets an answer for offset `at`. A server that ignores the range sends all bytes from the start. */
 function readAnswer(response: HttpResponse, at: number, { what, size }: Download): Answer {
   const { status } = response;
   const said = response.headers['content-range'] ?? '';

@@ -1,4 +1,4 @@
-/** One endpoint during a run: where exactly it is, who we are to it, and the 401 that asks for a login. */
+/** One endpoint during a run: its exact URL, our authorization there, and the 401 that asks for a login. */
 import { AuthError } from '../../errors.js';
 import type { ReplayableContent } from '../../io/streams.js';
 import type { CallOptions } from '../../reporter.js';
@@ -24,7 +24,7 @@ export interface SessionOptions {
   readonly plainHttp: boolean;
 }
 
-/** 401, token, 401 again: then the answer is no. */
+/** Attempts of one request: a second 401 after a login is final. */
 const AUTH_ROUNDS = 2;
 
 export class EndpointSession {
@@ -50,7 +50,7 @@ export class EndpointSession {
   async send(request: EndpointRequest): Promise<HttpResponse> {
     const root = await this.#rootUrl(request.signal);
     const url = this.#urlOf(request.url, root);
-    // An upload may continue on another host, which is told nothing about us.
+    // An upload may continue on another host, which gets no credentials.
     const trusted = url.origin === root.origin;
     for (let round = 0; ; round++) {
       const authorization = trusted ? await this.#auth.header(request.scopes, request) : undefined;
@@ -88,7 +88,7 @@ export class EndpointSession {
     }
   }
 
-  /** Undefined while nothing has been asked of it. */
+  /** Undefined before the first request. */
   async origin(): Promise<string | undefined> {
     return (await this.#root?.catch(() => undefined))?.origin;
   }
@@ -100,7 +100,7 @@ export class EndpointSession {
     return url;
   }
 
-  /** Decided once; forgotten when it failed, so that the next attempt asks again. */
+  /** Decided once, and forgotten after a failure, so that the next attempt decides again. */
   async #rootUrl(signal: AbortSignal | undefined): Promise<URL> {
     this.#root ??= this.#findRoot(signal);
     const asked = this.#root;

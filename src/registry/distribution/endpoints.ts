@@ -1,4 +1,4 @@
-/** Which hosts serve a registry's images: the registry itself, and before it the mirrors that `hosts.toml` names. */
+/** Finds the hosts that serve a registry's images: the mirrors that `hosts.toml` names, and then the registry itself. */
 import { readFile, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { errorCode, localIoError } from '../../io/scratch.js';
@@ -9,16 +9,16 @@ import { certificateFiles, type HostTls } from '../http/trust.js';
 export interface Endpoint {
   /** Host, with port, as credentials are stored for it. */
   readonly host: string;
-  /** Where its API begins, `https://host/v2`; undefined: at `/v2`, by a scheme that must be found out. */
+  /** The URL of its API, such as `https://host/v2`; undefined when it is `/v2` by a scheme that is not known yet. */
   readonly root: URL | undefined;
   readonly capabilities: readonly Capability[];
   readonly headers: Readonly<Record<string, string>>;
   readonly tls: HostTls | undefined;
-  /** The registry that this host stands in for, which it is told as `?ns=`; undefined for the registry itself. */
+  /** The registry that this host mirrors, which requests name as `?ns=`; undefined for the registry itself. */
   readonly namespace: string | undefined;
 }
 
-/** In the order in which they are to be tried. `hostsDir` is a folder as containerd's `certs.d`, or several, as in `PATH`. */
+/** In the order in which to try them. `hostsDir` is a folder such as containerd's `certs.d`, or several, as in `PATH`. */
 export async function endpointsOf(
   reference: Reference,
   hostsDir: string | undefined,
@@ -36,7 +36,7 @@ export async function endpointsOf(
   if (folder === undefined) return [itself];
   const path = join(folder, 'hosts.toml');
   const text = await readIfThere(path);
-  // Then it is a folder of certificates, as Docker has it.
+  // Without a hosts.toml it is one of Docker's folders of certificates.
   if (text === undefined || text === '') return [{ ...itself, tls: await certificateFiles(folder) }];
   return parseHostsToml(text, path, folder).map((entry) => toEndpoint(entry, itself, reference.registry));
 }
@@ -54,7 +54,7 @@ function toEndpoint(entry: HostEntry, itself: Endpoint, registry: string): Endpo
   };
 }
 
-/** A folder for the host, by `host_port_` or `host:port`, else the one for all. */
+/** The folder of the host, `host_port_` or `host:port`, or else the one for all hosts. */
 async function hostFolder(hostsDir: string, registry: string): Promise<string | undefined> {
   const names = [registry.replace(/:([0-9]+)$/, '_$1_'), registry, '_default'];
   for (const path of hostsDir

@@ -9,7 +9,7 @@ import { redactUrl, type Redactor } from '../http/redact.js';
 import type { HttpResponse, Method } from '../http/transport.js';
 
 export interface Refusal {
-  /** What was tried: `cannot read the manifest of registry/repo:tag`. */
+  /** The purpose of the request: `cannot read the manifest of registry/repo:tag`. */
   readonly what: string;
   readonly host: string;
   readonly method: Method;
@@ -18,13 +18,13 @@ export interface Refusal {
   /** Where the credential store looked, for remedies. */
   readonly credentials: string;
   readonly hasCredential: boolean;
-  /** The answer is that of another origin, to which the registry has led us, and which is told nothing about us. */
+  /** True when the answer came from another origin, to which the registry redirected us, and which got no credentials. */
   readonly isElsewhere: boolean;
-  /** What the refusal means for this request in particular; undefined when it means nothing more than it says. */
+  /** Explains the refusal of this request in particular; undefined when there is nothing to add. */
   readonly explain?: ((said: Said) => Known | undefined) | undefined;
 }
 
-/** What a refusal says. */
+/** The content of a refusal. */
 export interface Said {
   readonly status: number;
   readonly codes: readonly string[];
@@ -47,7 +47,7 @@ const errorsSchema = v.object({
   ),
 });
 
-/** Some registries and most proxies have forms of their own. */
+/** Forms of errors that some registries and most proxies have. */
 const otherErrorSchema = v.union([
   v.pipe(
     v.looseObject({ message: v.string() }),
@@ -73,7 +73,7 @@ const QUOTA: Known = {
   text: 'the space that the registry grants is used up',
   hint: 'remove old images there, or ask for a larger quota',
 };
-/** Harbor says it with 403 or 412, GitLab with 403, Quay with 400, others with a code of their own. */
+/** An exceeded quota is 403 or 412 at Harbor, 403 at GitLab, 400 at Quay, and a code of its own at others. */
 const SPEAKS_OF_QUOTA = /\bquota\b|storage (?:limit|resource)|configured upper limit|insufficient storage/i;
 
 const KNOWN: Readonly<Record<string, Known>> = {
@@ -105,7 +105,7 @@ const KNOWN: Readonly<Record<string, Known>> = {
   QUOTA_EXCEEDED: QUOTA,
 };
 
-/** Reads the answer's body, as far as is decent, and makes an error of it. Never throws. */
+/** Reads the answer's body, up to a limit, and makes an error of it. Never throws. */
 export async function refusalError(response: HttpResponse, refusal: Refusal): Promise<NydusError> {
   const { status } = response;
   const { side } = refusal;
@@ -117,7 +117,7 @@ export async function refusalError(response: HttpResponse, refusal: Refusal): Pr
   const isQuota = status === 507 || (status < 500 && SPEAKS_OF_QUOTA.test(message));
   if (!isQuota && explained === undefined && isDenial(status, codes)) {
     if (refusal.isElsewhere) {
-      // Its URLs carry a permission that runs out: the registry can give another one.
+      // URLs of that origin carry a permission that expires, and the registry can issue another one.
       return new RegistryError(
         `${refusal.what}: ${response.url.host}, where the registry leads, denies access (${label})${reason}`,
         { status, registryCodes: codes, request, side, retryable: true },
@@ -184,7 +184,7 @@ async function readErrors(
   try {
     text = (await collect(response.body, BODY_LIMIT, 'error body')).toString('utf8');
   } catch {
-    return { codes: [], message: '' }; // too long, or cut: the status says what there is to say
+    return { codes: [], message: '' }; // too long, or cut: the status has to do
   }
   let json: unknown;
   try {
@@ -203,7 +203,7 @@ async function readErrors(
   return { codes, message: oneLine(message) };
 }
 
-/** A proxy's page has a title; a text that is no page speaks for itself when it is short. */
+/** The title of a proxy's page, or a short text that is no page. */
 function plainMessage(text: string): string {
   const title = /<title[^>]*>([^<]*)<\/title>/i.exec(text)?.[1];
   if (title !== undefined) return title;

@@ -1,5 +1,5 @@
 /**
- * containerd's `hosts.toml`: which hosts stand in for a registry, in which order, for what, and how they are spoken to.
+ * Reads containerd's `hosts.toml`: the mirrors of a registry, their order, their capabilities and their connection settings.
  * containerd docs/hosts.md; core/remotes/docker/config/hosts.go.
  */
 import { isAbsolute, join } from 'node:path';
@@ -13,7 +13,7 @@ export const ALL_CAPABILITIES: readonly Capability[] = ['pull', 'resolve', 'push
 
 /** One host as the file describes it. */
 export interface HostEntry {
-  /** With the path under which the API lies, `/v2` as a rule; undefined: the registry itself, wherever it is. */
+  /** The URL with the path of the API, `/v2` as a rule; undefined for the registry itself. */
   readonly root: URL | undefined;
   readonly capabilities: readonly Capability[];
   readonly tls: HostTls;
@@ -41,13 +41,13 @@ const fileSchema = v.looseObject({
 });
 type HostFields = v.InferOutput<typeof hostSchema>;
 
-/** In the order in which they are to be tried; the registry itself, or the `server` that stands in for it, is the last. */
+/** In the order in which to try them; the registry itself, or the `server` in its place, is the last. */
 export function parseHostsToml(text: string, path: string, folder: string): readonly HostEntry[] {
   let toml: unknown;
   try {
     toml = parse(text);
   } catch (cause) {
-    // Without the text that the error quotes: headers may hold secrets.
+    // The parser's message is left out, because it quotes the text, whose headers may hold secrets.
     const where = cause instanceof TomlError ? `: line ${cause.line}, column ${cause.column}` : '';
     throw new FormatError(`${path} is no TOML${where}`);
   }
@@ -57,14 +57,14 @@ export function parseHostsToml(text: string, path: string, folder: string): read
     throw new FormatError(`${path}: ${v.getDotPath(issue) ?? 'the file'} is not as containerd has it`);
   }
   const file = { path, folder };
-  // An object keeps its keys in the order of the file, which is the order that counts.
+  // The object has its keys in the order of the file, which is the order of the mirrors.
   const mirrors = Object.entries(result.output.host).map(([name, fields]) => entryOf(name, fields, file));
   return [...mirrors, entryOf(result.output.server, result.output, file)];
 }
 
 interface File {
   readonly path: string;
-  /** Relative names in the file start here. */
+  /** The folder that relative names in the file start from. */
   readonly folder: string;
 }
 
@@ -81,7 +81,7 @@ function entryOf(name: string | undefined, fields: HostFields, file: File): Host
           ? { cert: at(pair), key: undefined }
           : { cert: at(pair[0]), key: at(pair[1]) },
       ),
-      // What the flags say of the registry says nothing of its mirrors.
+      // The user's settings for the registry do not apply to its mirrors.
       skipVerify: name === undefined || name === '' ? skipVerify : (skipVerify ?? false),
       dialTimeoutMs: fields.dial_timeout === undefined ? undefined : durationMs(fields.dial_timeout, file),
     },
@@ -124,7 +124,7 @@ function capabilitiesOf(names: readonly string[] | undefined, { path }: File): r
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** As far as anybody writes Go's durations here: `500ms`, `5s`, `1m`. */
+/** Parses the forms of Go's durations that are common here: `500ms`, `5s`, `1m`. */
 function durationMs(text: string, { path }: File): number {
   const match = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)$/.exec(text);
   const ms = Number(match?.[1]) * (UNIT_MS[match?.[2] ?? ''] ?? Number.NaN);

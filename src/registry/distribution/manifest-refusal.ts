@@ -1,16 +1,16 @@
 /**
- * Why a registry refuses a manifest of ours, as far as the manifest itself tells. Three things that we write are newer than
- * some registries: `subject`, `os.features`, and an index whose parts have only just arrived.
+ * Guesses from a refused manifest why the registry has refused it. Some registries do not know `subject` or `os.features`, and
+ * some do not yet have the parts of an index that were pushed just before it.
  */
 import { isIndexType } from '../../oci/manifest.js';
 import type { Known, Said } from './error-body.js';
 
-/** Statuses by which registries say "not like this". */
+/** Statuses that mean a bad manifest. */
 const NOT_LIKE_THIS = new Set([400, 405, 415, 422]);
-/** Codes that say that something else has to be there first. */
+/** Codes that mean that something else has to be pushed first. */
 const MISSES_PARTS = new Set(['MANIFEST_BLOB_UNKNOWN', 'MANIFEST_UNKNOWN', 'BLOB_UNKNOWN']);
 
-/** Undefined when the refusal means nothing more than it says. */
+/** Undefined when there is nothing to add to the refusal. */
 export function explainManifestRefusal(said: Said, mediaType: string, bytes: Uint8Array): Known | undefined {
   const { status, codes, message } = said;
   const isIndex = isIndexType(mediaType);

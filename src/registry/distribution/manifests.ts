@@ -1,4 +1,4 @@
-/** Manifests by tag and digest: what a name points to, and making it point there. Distribution-spec, "Pulling" and "Pushing manifests". */
+/** Resolves and writes manifests by tag and digest. Distribution-spec, "Pulling" and "Pushing manifests". */
 import { ContentMismatchError, RegistryError } from '../../errors.js';
 import { collect, contentOf } from '../../io/streams.js';
 import type { Descriptor } from '../../oci/descriptor.js';
@@ -12,7 +12,7 @@ import { explainManifestRefusal } from './manifest-refusal.js';
 import type { RegistryClient } from './client.js';
 import type { HttpResponse } from '../http/transport.js';
 
-/** What we can read. The last one makes old registries send what they have, so that the message can say what it is. */
+/** The types that we can read. The last one makes old registries send whatever they have, so that the message can name it. */
 export const MANIFEST_ACCEPT = [
   MEDIA.ociIndex,
   MEDIA.ociManifest,
@@ -24,9 +24,9 @@ export const MANIFEST_ACCEPT = [
 export interface Pointer {
   readonly client: RegistryClient;
   readonly reference: Reference;
-  /** `repository:…` access of the run. */
+  /** The access that the run asks for. */
   readonly access: 'pull' | 'pull,push';
-  /** As the user knows it. */
+  /** The name that the user knows. */
   readonly location: string;
 }
 
@@ -35,8 +35,8 @@ export function manifestPath(reference: Reference, name: string): string {
 }
 
 /**
- * The descriptor of what the reference points to; undefined when there is nothing. HEAD when that is enough: a registry that
- * leaves out one of the three headers, or names a type that says nothing, is asked for the manifest itself.
+ * The descriptor of the manifest that the reference names; undefined when there is none. HEAD is enough as a rule; a registry that
+ * omits one of the three headers, or gives a type without meaning, is asked for the manifest itself.
  */
 export async function resolveManifest(pointer: Pointer, call: CallOptions): Promise<Descriptor | undefined> {
   const { client, reference, access, location } = pointer;
@@ -108,7 +108,7 @@ export async function putManifest(
     });
     await response.discard();
     const said = response.headers['docker-content-digest'] ?? '';
-    // Anything but 201 may be the answer of something that is no registry: then it is looked at what the name means now.
+    // Anything but 201 may be the answer of a proxy or a login page: then check what the name means now.
     const stored = isDigest(said)
       ? said
       : response.status === 201
@@ -133,17 +133,17 @@ export async function putManifest(
   try {
     return await client.retry(what, attempt, call);
   } catch (error) {
-    // No answer came: it may have been done all the same.
+    // No answer came, but the registry may have done it all the same.
     const unanswered = error instanceof RegistryError && error.retryable && error.status === undefined;
     if (unanswered && (await digestAt(pointer, name, call).catch(() => undefined)) === manifest.digest)
       return false;
-    // A name that means something else than it should is worse than none.
+    // A name that means something wrong is worse than no name.
     if (last.stored !== undefined && !isDigest(name)) await removeTag(pointer, name, call);
     throw error;
   }
 }
 
-/** As far as the registry lets us; whatever it says, the error to tell is another. */
+/** Removes a name as far as the registry allows; ignores its answer, because the caller reports another error. */
 async function removeTag(
   { client, reference, access }: Pointer,
   name: string,
@@ -162,7 +162,7 @@ async function removeTag(
     .catch(() => undefined);
 }
 
-/** What a tag or digest means at this moment. */
+/** The manifest that a tag or digest means at this moment. */
 async function digestAt(pointer: Pointer, name: string, call: CallOptions): Promise<Digest | undefined> {
   const { registry, repository } = pointer.reference;
   const reference = { registry, repository, ...(isDigest(name) ? { digest: name } : { tag: name }) };

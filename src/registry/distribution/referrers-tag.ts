@@ -1,8 +1,8 @@
 /**
- * The list of referrers that clients keep for a registry that keeps none: an index under the tag `sha256-…`. Distribution-spec,
- * "Pushing Manifests with Subject". Nothing locks it: whoever reads, adds and writes may wipe out what another one wrote
- * in between. So the list is read again after a while that is long against reading and writing, and written again when
- * our entry is gone.
+ * The list of referrers that clients keep for a registry without one: an index under the tag `sha256-…`. Distribution-spec,
+ * "Pushing Manifests with Subject". Nothing locks it: a client that reads, adds and writes may overwrite what another one wrote
+ * in between. So the list is read again after a pause that is long compared with reading and writing, and written again when our
+ * entry is gone.
  */
 import { RegistryError } from '../../errors.js';
 import { sleepFor } from '../../io/retry.js';
@@ -16,12 +16,12 @@ import { repositoryScope } from '../auth/challenge.js';
 import { manifestPath, type Pointer } from './manifests.js';
 import { fetchReferrersTag, referrersTag } from './referrers.js';
 
-/** Writers that come between us again and again: more than this is no accident. */
+/** Rounds in which other writers may overwrite our entry before this fails. */
 const MAX_ROUNDS = 12;
-/** Milliseconds until the list is read again, at least; and against the time from reading to having written. */
+/** The pause until the list is read again: at least these milliseconds, and a multiple of the time that the update took. */
 const MIN_SETTLE_MS = 250;
 const SETTLE_FACTOR = 3;
-/** What an update may be answered that another reading may mend: conflict, and a condition that no longer holds. */
+/** Answers to an update that reading the list again may mend: a conflict, and a condition that no longer holds. */
 const CHANGED_MEANWHILE: readonly number[] = [409, 412];
 
 /** Puts `referrer` on the list of `subject`, unless it is there. */
@@ -39,7 +39,7 @@ export async function addReferrer(
     const index = { ...(held?.index.raw ?? EMPTY_INDEX), manifests };
     if (!(await putList(pointer, subject, index, held?.etag, call))) continue;
     const settleMs = Math.max(MIN_SETTLE_MS, SETTLE_FACTOR * (performance.now() - started));
-    // Not all for the same while: writers that collided would collide again.
+    // A random pause, because writers that collided would collide again.
     await sleepFor(settleMs * (1 + Math.random() / 2), call.signal);
   }
   throw new RegistryError(
@@ -50,7 +50,7 @@ export async function addReferrer(
 
 const EMPTY_INDEX: JsonObject = { schemaVersion: 2, mediaType: MEDIA.ociIndex };
 
-/** False when the list has changed since it was read, as far as the registry looks after that. */
+/** False when the list has changed since it was read, if the registry checks that. */
 async function putList(
   { client, reference, access, location }: Pointer,
   subject: Digest,

@@ -1,5 +1,5 @@
 /**
- * Who refers to a manifest, as a registry tells it: by its referrers API, or by the index that clients keep under the tag
+ * Lists the manifests that refer to a manifest, by the registry's referrers API, or by the index that clients keep under the tag
  * `sha256-…` where there is no such API. Distribution-spec, "Listing Referrers" and "Referrers Tag Schema".
  */
 import { FormatError, NydusError, RegistryError } from '../../errors.js';
@@ -13,10 +13,10 @@ import { repositoryScope } from '../auth/challenge.js';
 import { MANIFEST_ACCEPT, manifestPath, type Pointer } from './manifests.js';
 import type { HttpResponse } from '../http/transport.js';
 
-/** A list that goes on longer than this goes on for ever. */
+/** Pages of a list at most, because a faulty registry may give a next page for ever. */
 const MAX_PAGES = 200;
 const MAX_REFERRERS = 100_000;
-/** What registries without the API answer, one way or another. */
+/** The answers of registries without the API. */
 const NO_API: readonly number[] = [400, 404, 405, 406, 501];
 
 export interface ReferrerOptions extends CallOptions {
@@ -51,7 +51,7 @@ export async function remoteReferrers(
   return { way: 'tag', referrers: matching(listed?.index.manifests ?? [], options) };
 }
 
-/** Registries may filter, and need not: the list is filtered here in any case. */
+/** Filters the list, because registries need not do so. */
 export function matching(
   referrers: readonly Descriptor[],
   { artifactType }: ReferrerOptions,
@@ -94,7 +94,7 @@ async function fromApi(
       signal: options.signal,
       reporter: options.reporter,
     });
-    // Some answer 200 with a web page to whatever they do not know.
+    // Some registries answer 200 with a web page to any unknown path.
     if (response.status !== 200 || mediaTypeOf(response) !== MEDIA.ociIndex) {
       await response.discard();
       if (page === 0) return undefined;
@@ -112,7 +112,7 @@ async function fromApi(
   }
 }
 
-/** The list that clients keep; undefined when there is none. `etag` is what a conditional update would name. */
+/** The list that clients keep; undefined when there is none. `etag` is for a conditional update. */
 export async function fetchReferrersTag(
   { client, reference, access, location }: Pointer,
   subject: Digest,

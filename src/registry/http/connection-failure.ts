@@ -74,7 +74,7 @@ function connectionAdvice(
   return { remedy: { kind: 'plain-http', triedPort: url.port === '' ? 443 : Number(url.port) } };
 }
 
-/** The status by which a proxy refused a tunnel: undici has it in the text of an error that else means an interruption. */
+/** The status by which a proxy refused a tunnel. undici has it only in the text of an error that otherwise means an interruption. */
 function proxyRefusal(cause: unknown): number | undefined {
   const status = cause instanceof Error ? /^Proxy response \((\d{3})\)/.exec(cause.message)?.[1] : undefined;
   return status === undefined ? undefined : Number(status);
@@ -96,7 +96,7 @@ const CONNECTION_REASONS: Readonly<Record<string, { readonly text: string; reado
   UND_ERR_HEADERS_OVERFLOW: { text: 'its answer has too many headers', retryable: false },
 };
 
-/** True when more authorities might have known the one that signed a certificate. */
+/** True when the certificate was signed by an authority that is not trusted, which more authorities may change. */
 export function isUnknownAuthority(cause: unknown): boolean {
   return UNKNOWN_AUTHORITY.has(errorCode(cause) ?? '');
 }

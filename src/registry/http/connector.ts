@@ -1,14 +1,14 @@
-/** Connections without TLS that are read in large pieces which lie next to each other in memory. */
+/** Reads connections without TLS in large pieces that are adjacent in memory, so that `GatheredBody` joins them without copying. */
 import type { OnReadOpts, Socket } from 'node:net';
 import type { buildConnector as BuildConnector } from 'undici';
 import { buildConnector } from './undici.js';
 
-/** Bytes that are read into, one read behind the other; Node reads 64 KiB at most by itself. */
+/** Bytes of the memory that successive reads fill. By itself, Node reads at most 64 KiB into memory of its own. */
 const SLAB = 512 * 1024;
-/** Bytes: with less room than this a new slab is begun. */
+/** Bytes: with less room than this the next read gets a new slab. */
 const MIN_READ = 64 * 1024;
 
-/** For undici's `connect`. */
+/** The connector that undici takes as `connect`. */
 export function connectorFor(options: BuildConnector.BuildOptions): BuildConnector.connector {
   const overTls = buildConnector(options);
   return (asked, callback) => {

@@ -1,4 +1,4 @@
-/** One request by undici, whose answer's body is gathered. */
+/** Sends one request through undici, and gathers the body of the answer. */
 import type { Dispatcher } from 'undici';
 import { GatheredBody } from './gathered-body.js';
 
@@ -9,13 +9,13 @@ export type ExchangeOptions = Omit<Dispatcher.DispatchOptions, 'origin' | 'path'
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** Fails with the signal's reason, or with what undici or the system say. */
+  /** Fails with the signal's reason, or with the error of undici or of the system. */
   readonly body: GatheredBody;
-  /** Reads a body of at most so many bytes to its end, which keeps the connection; cuts a longer one off. Never fails. */
+  /** Reads a body of at most `limit` bytes to its end, which keeps the connection, and cuts a longer one off. Never fails. */
   discard(limit: number): Promise<void>;
 }
 
-/** Settles when the headers of the answer are there. */
+/** Settles when the headers of the answer have arrived. */
 export function exchange(url: URL, dispatcher: Dispatcher, options: ExchangeOptions): Promise<Answer> {
   const { signal, ...request } = options;
   return new Promise((resolve, reject) => {
@@ -93,7 +93,7 @@ async function discard(body: GatheredBody, size: number, limit: number): Promise
     }
     await body.return();
   } catch {
-    // It has ended, which is what was wanted.
+    // The body has ended, which is the purpose.
   }
 }
 

@@ -1,18 +1,18 @@
 /**
- * The body of an answer, gathered: what a connection brings in one turn of the event loop is handed over as one piece, so that
- * everything further on runs once for it and not once for each read. What there is goes on in the same turn.
+ * Gathers the body of an answer: the reads of one turn of the event loop become one piece, so that everything behind this class
+ * runs once for them all and not once for each. Nothing is delayed beyond that turn.
  */
 
-/** Bytes that are handed over without waiting for more; a body that nobody reads is held back when it has brought as many. */
+/** Bytes: so many are handed over at once. A body that is not being read is paused when it has brought as many. */
 const GATHERED_BYTES = 256 * 1024;
-/** Bytes: pieces that are worth handing over as they are. Smaller ones are joined by copying. */
+/** Bytes: a piece of this size is handed over as it is. Smaller ones are copied into one. */
 const LARGE_BYTES = 128 * 1024;
 
-/** What is done to the connection. */
+/** The controls of the connection. */
 export interface Flow {
   pause(): void;
   resume(): void;
-  /** Nothing more is wanted: ends the connection. */
+  /** Ends the connection. */
   abort(reason: Error): void;
 }
 
@@ -23,7 +23,7 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** For one reader, who asks for one piece at a time. Errors are those of `fail`, after the bytes that came before. */
+/** Serves one reader, which asks for one piece at a time. The error of `fail` follows the bytes that came before it. */
 export class GatheredBody implements AsyncIterableIterator<Uint8Array, undefined> {
   readonly #flow: Flow;
   #pieces: Uint8Array[] = [];
@@ -37,7 +37,7 @@ export class GatheredBody implements AsyncIterableIterator<Uint8Array, undefined
     this.#flow = flow;
   }
 
-  /** Takes bytes, which nobody touches again. */
+  /** Takes over bytes, which the caller no longer changes. */
   push(bytes: Uint8Array): void {
     if (this.#end !== undefined || bytes.length === 0) return;
     const last = this.#pieces.at(-1);
@@ -50,19 +50,19 @@ export class GatheredBody implements AsyncIterableIterator<Uint8Array, undefined
     else this.#deliverSoon();
   }
 
-  /** All has come. */
+  /** The body is complete. */
   end(): void {
     this.#end ??= {};
     this.#deliver();
   }
 
-  /** No more will come. */
+  /** The body ends with an error. */
   fail(error: Error): void {
     this.#end ??= { error };
     this.#deliver();
   }
 
-  /** As `fail`, and without what has come before. */
+  /** Ends the body with an error at once, and drops the bytes that have not been read. */
   cut(error: Error): void {
     this.#drop();
     this.#end = { error };
@@ -103,14 +103,14 @@ export class GatheredBody implements AsyncIterableIterator<Uint8Array, undefined
   #deliverSoon(): void {
     if (this.#isDue) return;
     this.#isDue = true;
-    // Runs when every connection that has something has been read.
+    // Runs after every connection with data has been read.
     setImmediate(() => {
       this.#isDue = false;
       this.#deliver();
     });
   }
 
-  /** To the reader, if it waits and there is something for it. */
+  /** Answers the reader, if it waits and there is an answer. */
   #deliver(): void {
     const waiting = this.#waiting;
     if (waiting === undefined) return;
@@ -122,7 +122,7 @@ export class GatheredBody implements AsyncIterableIterator<Uint8Array, undefined
     else waiting.reject(this.#end.error);
   }
 
-  /** The first large piece, or the small ones before it as one. */
+  /** The first large piece, or the small ones before it joined into one. */
   #take(): Uint8Array | undefined {
     const [first] = this.#pieces;
     if (first === undefined) return undefined;
@@ -144,7 +144,7 @@ function isFollowedBy(first: Uint8Array, second: Uint8Array): boolean {
   return first.buffer === second.buffer && first.byteOffset + first.length === second.byteOffset;
 }
 
-/** Two that lie next to each other, as one, without copying. */
+/** Two adjacent pieces of one memory as one, without copying. */
 function span(first: Uint8Array, second: Uint8Array): Uint8Array {
   return new Uint8Array(first.buffer, first.byteOffset, first.length + second.length);
 }

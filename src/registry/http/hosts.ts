@@ -1,6 +1,6 @@
 /**
- * HTTPS or HTTP. Credentials and images go in clear text only to loopback, or where the user said so by flag; a server that
- * does not answer on 443 is never a reason. For loopback one short handshake tells which of the two is spoken there.
+ * Decides between HTTPS and HTTP. Credentials and images go in clear text only to loopback, or where the user has allowed it; a
+ * server that does not answer on 443 is no reason. On loopback one short handshake shows which of the two a registry speaks.
  */
 import { connect as connectTcp, isIP } from 'node:net';
 import { connect as connectTls } from 'node:tls';
@@ -9,10 +9,10 @@ import { errorCode } from '../../io/scratch.js';
 
 export type Scheme = 'http:' | 'https:';
 
-/** A plain HTTP server may wait for the rest of what it takes for a request line; so long it may. */
+/** A plain HTTP server takes the handshake for a request line and may wait for its rest: it gets this long. */
 const PROBE_TIMEOUT_MS = 1500;
 
-/** `host`, `host:port`, `[v6]:port`: name without brackets, and port. */
+/** Splits `host`, `host:port` or `[v6]:port` into the name, without brackets, and the port. */
 export function splitHost(host: string): { readonly name: string; readonly port: number | undefined } {
   const match = /^(?:\[(?<v6>[^\]]*)\]|(?<name>[^:]*))(?::(?<port>[0-9]+))?$/.exec(host);
   const port = match?.groups?.['port'];
@@ -22,7 +22,7 @@ export function splitHost(host: string): { readonly name: string; readonly port:
   };
 }
 
-/** `localhost`, names under it, 127/8 and ::1. The name decides, not what DNS says it is. */
+/** `localhost`, names under it, 127/8 and ::1. The name decides, not its address in DNS. */
 export function isLoopback(host: string): boolean {
   const { name } = splitHost(host);
   const lower = name.toLowerCase();
@@ -31,7 +31,7 @@ export function isLoopback(host: string): boolean {
   return isIP(lower) === 6 && new URL(`http://[${lower}]/`).hostname === '[::1]';
 }
 
-/** Which scheme a registry on loopback speaks. Throws RegistryError when nothing listens. */
+/** Finds the scheme that a registry on loopback speaks. Throws RegistryError when nothing listens. */
 export async function probeLoopback(host: string, signal?: AbortSignal): Promise<Scheme> {
   const { name, port } = splitHost(host);
   if (port === undefined) return (await listens(name, 443, signal)) ? 'https:' : 'http:';
@@ -45,7 +45,7 @@ async function probe(
   signal: AbortSignal | undefined,
 ): Promise<Scheme> {
   return new Promise((resolve, reject) => {
-    // Only the protocol is asked for, nothing is sent: certificates are verified when it counts, by the transport.
+    // This connection sends nothing, so its certificate need not be verified: the transport verifies that of every request.
     const socket = connectTls({
       host: name,
       port,
@@ -60,7 +60,7 @@ async function probe(
     };
     const onAbort = (): void => {
       settle(() => {
-        resolve('https:'); // the request that follows sees the signal
+        resolve('https:'); // the request that follows ends with the signal
       });
     };
     socket.once('secureConnect', () => {

@@ -1,13 +1,13 @@
-/** A body that comes drop by drop keeps every timer from firing, and a run from ending. */
+/** Ends a body that trickles: each byte restarts undici's timer, so the run would not end. */
 import { RegistryError } from '../../errors.js';
 import type { ByteStream } from '../../io/streams.js';
 
-/** Bytes that must come in the time that a silent server is given: some 140 a second. */
+/** Bytes that must come in the time after which a silent server is given up: about 140 a second. */
 export const MIN_BYTES_PER_WAIT = 16 * 1024;
 
 /**
- * Passes bytes on. Throws a retryable RegistryError when, in `waitMs` of waiting for them, fewer came than `MIN_BYTES_PER_WAIT`.
- * Time that the reader takes is not the server's.
+ * Passes bytes on. Throws a retryable RegistryError when fewer than `MIN_BYTES_PER_WAIT` came in `waitMs` of waiting for them. The
+ * time that the reader takes does not count.
  */
 export async function* lively(stream: ByteStream, waitMs: number, host: string): ByteStream {
   const iterator = stream[Symbol.asyncIterator]();

@@ -1,33 +1,33 @@
 /**
- * Which proxy a request goes through, by the rules of Go's httpproxy package, which every other registry client follows:
- * `HTTP_PROXY` for http, `HTTPS_PROXY` for https, loopback never, exceptions in `NO_PROXY`. Beside them `ALL_PROXY`, as curl has it.
+ * Chooses the proxy of a request by the rules of Go's httpproxy package, which other registry clients follow: `HTTP_PROXY` for
+ * http, `HTTPS_PROXY` for https, none for loopback, exceptions in `NO_PROXY`. `ALL_PROXY` is added as curl knows it.
  */
 import { BlockList, isIP } from 'node:net';
 import { UsageError } from '../../errors.js';
 import { isLoopback } from './hosts.js';
 
-/** Where the user wants traffic to go through; values as in the environment variables of these names. */
+/** The user's proxies, with values as in the environment variables of these names. */
 export interface Proxies {
   readonly http?: string | undefined;
   readonly https?: string | undefined;
-  /** Where the one for the scheme is not given, or empty. */
+  /** Used where the proxy of the scheme is absent or empty. */
   readonly all?: string | undefined;
   readonly no?: string | undefined;
 }
 
-/** Undefined: directly. Throws UsageError for a proxy that is no URL, or of a kind that is not spoken here. */
+/** Undefined when the request goes directly. Throws UsageError for a proxy that is no URL, or of an unknown kind. */
 export function proxyFor(url: URL, { http, https, all, no }: Proxies): URL | undefined {
   const [own, ownName] = url.protocol === 'https:' ? [https, 'HTTPS_PROXY'] : [http, 'HTTP_PROXY'];
   const [text, name] = own === undefined || own === '' ? [all, 'ALL_PROXY'] : [own, ownName];
   if (text === undefined || text === '' || isLoopback(url.host) || isExcepted(url, no ?? ''))
     return undefined;
-  // `proxy.example:3128`, as many write it: a host with a port is no scheme.
+  // In `proxy.example:3128`, a common spelling, the host is no scheme.
   const whole = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
   let proxy: URL;
   try {
     proxy = new URL(whole);
   } catch {
-    throw new UsageError(`${name} is no URL`); // and may hold a password: not shown
+    throw new UsageError(`${name} is no URL`); // the value may hold a password, so it is not shown
   }
   if (!KINDS.has(proxy.protocol)) {
     throw new UsageError(`${name}: a proxy of kind ${proxy.protocol} is not supported`, {
@@ -44,7 +44,7 @@ export function isSocks({ protocol }: URL): boolean {
   return protocol.startsWith('socks5');
 }
 
-/** `*`; `host` with all below it; `.host` for what is below alone; addresses; networks as `10.0.0.0/8`; each with a port or without. */
+/** `*`; `host` with its subdomains; `.host` for the subdomains alone; addresses; networks such as `10.0.0.0/8`; all with or without a port. */
 export function isExcepted(url: URL, list: string): boolean {
   const name = url.hostname.replace(/^\[|\]$/g, '').toLowerCase();
   const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;
@@ -64,7 +64,7 @@ function matches(entry: string, name: string, port: string): boolean {
   return name.endsWith(`.${bare}`) || (bare === host && name === bare);
 }
 
-/** `host:port`, `[v6]:port`, or `v6` as it is, whose colons are its own. */
+/** Splits `host:port` and `[v6]:port`; the colons of a bare `v6` separate no port. */
 function splitEntry(entry: string): { readonly host: string; readonly port: string | undefined } {
   if (isIP(entry) === 6) return { host: entry, port: undefined };
   const match = /^(?:\[([^\]]*)\]|([^:]*))(?::([0-9]+))?$/.exec(entry);
@@ -82,7 +82,7 @@ function isInNetwork(network: string, address: string): boolean {
   return block.check(address, type);
 }
 
-/** One spelling for each address. */
+/** Brings an address into one spelling. */
 function canonical(address: string): string {
   return new URL(isIP(address) === 6 ? `http://[${address}]/` : `http://${address}/`).hostname;
 }

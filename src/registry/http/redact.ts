@@ -1,6 +1,6 @@
-/** Nothing secret is ever printed: URLs lose what may sign them, texts lose every secret that this run has seen. */
+/** Keeps secrets out of all output: URLs lose what may sign them, texts lose every secret that this run has seen. */
 
-/** Query parameters that are fit to print; all others, such as the signatures of storage URLs, are not. */
+/** Query parameters that may be printed; all others, such as the signatures of storage URLs, may not. */
 const PRINTABLE_PARAMETERS = new Set([
   'artifactType',
   'digest',
@@ -11,7 +11,7 @@ const PRINTABLE_PARAMETERS = new Set([
   'scope',
   'service',
 ]);
-/** Shorter "secrets" would blank out ordinary words, and protect nothing. */
+/** Replacing shorter "secrets" would blank out ordinary words and protect nothing. */
 const MIN_SECRET_LENGTH = 4;
 const HIDDEN = 'REDACTED';
 
@@ -27,7 +27,7 @@ export function redactUrl(url: URL): string {
   return shown.href;
 }
 
-/** Texts that others wrote, with the URLs in them as `redactUrl` shows them. */
+/** Applies `redactUrl` to the URLs in a text from outside. */
 export function redactUrls(text: string): string {
   return text.replace(/\bhttps?:\/\/[^\s"'<>]+/g, (found) => {
     try {
@@ -38,7 +38,7 @@ export function redactUrls(text: string): string {
   });
 }
 
-/** Remembers secrets, and takes them out of texts that others wrote: a server may well send back what it was sent. */
+/** Remembers secrets and takes them out of texts from outside, because a server may send back what it got. */
 export class Redactor {
   readonly #secrets = new Set<string>();
 
@@ -50,7 +50,7 @@ export class Redactor {
 
   text(text: string): string {
     let shown = text;
-    // Longest first: a secret may be part of another, as the password is of nothing but its base64 form is of a header.
+    // Longest first, because one secret may be a part of another.
     for (const secret of [...this.#secrets].sort((a, b) => b.length - a.length)) {
       shown = shown.replaceAll(secret, HIDDEN);
     }

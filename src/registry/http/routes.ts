@@ -1,4 +1,4 @@
-/** How each origin is reached: a pool of connections with the TLS settings and the proxy that hold for it. */
+/** Opens a pool of connections for each origin, with the TLS settings and the proxy that apply to it. */
 import { InternalError } from '../../errors.js';
 import type { Dispatcher } from 'undici';
 import { connectorFor } from './connector.js';
@@ -9,9 +9,9 @@ import { Agent, ProxyAgent, ProxyPool } from './undici.js';
 
 export interface Route {
   readonly dispatcher: Dispatcher;
-  /** For messages: a failure may be the proxy's. */
+  /** Named in messages, because a failure may be the proxy's. */
   readonly proxy: URL | undefined;
-  /** Of trust, see `Trust`. */
+  /** The stage of trust, see `Trust`. */
   readonly stage: number;
 }
 
@@ -20,20 +20,20 @@ export interface RouteOptions {
   readonly proxies: Proxies;
   /** Milliseconds. */
   readonly connectMs: number;
-  /** To one origin. */
+  /** At most so many to one origin. */
   readonly connections: number;
 }
 
 export class Routes implements AsyncDisposable {
   readonly #options: RouteOptions;
-  /** By origin. */
+  /** Keyed by origin. */
   readonly #routes = new Map<string, Promise<Route | undefined>>();
 
   constructor(options: RouteOptions) {
     this.#options = options;
   }
 
-  /** Throws what `Trust` and `proxyFor` throw. */
+  /** The route to the URL's origin, opened once. Throws what `Trust` and `proxyFor` throw. */
   async to(url: URL): Promise<Route> {
     const opened = this.#routes.get(url.origin) ?? this.#open(url, 0);
     this.#routes.set(url.origin, opened);
@@ -43,11 +43,11 @@ export class Routes implements AsyncDisposable {
   }
 
   /**
-   * After `route` led to a certificate of an authority that is not believed: true when more authorities can be asked, and
-   * `to` now gives the way that does so.
+   * Called after `route` led to a certificate of an authority that is not trusted. True when there are more authorities to trust;
+   * then `to` gives a route that trusts them.
    */
   async widen(url: URL, route: Route): Promise<boolean> {
-    // Another request may have found out before.
+    // Another request may have widened the route before.
     if ((await this.#routes.get(url.origin)) !== route) return true;
     const opened = this.#open(url, route.stage + 1);
     const wider = await opened;
@@ -64,7 +64,7 @@ export class Routes implements AsyncDisposable {
     }
   }
 
-  /** Undefined behind the last stage of trust. */
+  /** Undefined beyond the last stage of trust. */
   async #open(url: URL, stage: number): Promise<Route | undefined> {
     const { proxies, connections, trust } = this.#options;
     const connectMs = (await trust.dialTimeoutMs(url.host)) ?? this.#options.connectMs;
@@ -93,7 +93,7 @@ export class Routes implements AsyncDisposable {
     return { dispatcher, proxy, stage };
   }
 
-  /** Those of the last stage there is, up to `stage`. */
+  /** The settings of `stage`, or of the last stage before it that exists. */
   async #settings(
     url: URL,
     kind: 'registry' | 'proxy',
@@ -108,17 +108,17 @@ export class Routes implements AsyncDisposable {
   }
 }
 
-/** Only what is set: undici spreads these over its own. */
+/** Leaves out what is not set, because undici spreads these settings over its own. */
 function tlsOf({ secureContext, rejectUnauthorized }: TlsSettings): object {
   return { rejectUnauthorized, ...(secureContext === undefined ? {} : { secureContext }) };
 }
 
-/** `user:password` in base64, as the proxy is told. */
+/** `user:password` in base64, for the proxy's Basic authentication. */
 export function proxyCredentials(proxy: URL): string {
   return Buffer.from(`${decoded(proxy.username)}:${decoded(proxy.password)}`).toString('base64');
 }
 
-/** As it is where it was never encoded: passwords with a lone `%` are written, too. */
+/** Decodes `%XX`; leaves a text that was never encoded as it is, such as a password with a lone `%`. */
 export function decoded(text: string): string {
   try {
     return decodeURIComponent(text);

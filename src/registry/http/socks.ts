@@ -1,6 +1,6 @@
 /**
- * Connections through a SOCKS5 proxy: RFC 1928, with a login by RFC 1929. Names are looked up by the proxy, for `socks5:` as well
- * as for `socks5h:`, as Go has it. (undici's own agent for it is experimental, says so on stderr, and has no bound of connections.)
+ * Connects through a SOCKS5 proxy: RFC 1928, with a login by RFC 1929. As in Go, the proxy looks up names for `socks5:` as well as
+ * for `socks5h:`. undici's own agent is not used: it is experimental, warns on stderr, and does not limit connections.
  */
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import type { buildConnector as BuildConnector } from 'undici';
@@ -13,10 +13,10 @@ const METHOD = { none: 0, login: 2 } as const;
 const CONNECT = 1;
 const ADDRESS = { ipv4: 1, name: 3, ipv6: 4 } as const;
 const DEFAULT_PORT = 1080;
-/** Of a name, a user or a password, in bytes: its length goes in one. */
+/** Bytes of a name, a user or a password: its length is one byte. */
 const MAX_LENGTH = 255;
 
-/** RFC 1928, section 6; with whether it may pass. */
+/** Replies of RFC 1928, section 6, each with whether a retry may help. */
 const REPLIES: Readonly<Record<number, readonly [text: string, retryable: boolean]>> = {
   1: ['it has a fault of its own', true],
   2: ['its rules do not allow it', false],
@@ -32,13 +32,13 @@ export interface SocksOptions {
   readonly proxy: URL;
   readonly username: string;
   readonly password: string;
-  /** Milliseconds, to the end of the proxy's answer, and again for TLS behind it. */
+  /** Milliseconds to the end of the proxy's answer, and as many for TLS behind it. */
   readonly timeoutMs: number;
-  /** Of the host behind the proxy. */
+  /** The TLS settings of the host behind the proxy. */
   readonly tls: object;
 }
 
-/** For undici's `connect`. Errors are RegistryErrors, and the system's for a proxy that cannot be reached. */
+/** The connector that undici takes as `connect`. Fails with RegistryErrors, and with the system's for a proxy that cannot be reached. */
 export function socksConnector(options: SocksOptions): BuildConnector.connector {
   const overTls = buildConnector({ timeout: options.timeoutMs, ...options.tls });
   return (asked, callback) => {
@@ -56,7 +56,7 @@ export function socksConnector(options: SocksOptions): BuildConnector.connector 
   };
 }
 
-/** A connection to `host` that the proxy has made. */
+/** Asks the proxy for a connection to `host`. */
 async function tunnel(options: SocksOptions, host: string, port: number): Promise<Socket> {
   const { proxy, timeoutMs } = options;
   const socket = connectTcp({
@@ -108,7 +108,7 @@ async function ask(socket: Socket, proxy: URL, host: string, port: number): Prom
       remedy: { kind: 'bypass-proxy', host },
     });
   }
-  // Where the proxy has connected from: nothing for us, but to be read past.
+  // The proxy's own address follows, which is skipped.
   const length =
     kind === ADDRESS.ipv4 ? 4 : kind === ADDRESS.ipv6 ? 16 : (await exactly(socket, 1, proxy))[0];
   await exactly(socket, (length ?? 0) + 2, proxy);
@@ -157,7 +157,7 @@ async function exactly(socket: Socket, size: number, proxy: URL): Promise<Uint8A
   }
 }
 
-/** Settles when there is something to read, or the end; fails with the connection. */
+/** Settles when there is something to read, or the end; rejects when the connection fails. */
 async function moved(socket: Socket): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const settle = (act: () => void) => (): void => {

@@ -1,6 +1,6 @@
 /**
- * One HTTP exchange after another: connections, TLS, proxies, timeouts, redirects, redaction, the debug log. It knows nothing of
- * registries but this: what is secret does not follow a redirect to another origin, and nothing goes from HTTPS down to HTTP.
+ * HTTP exchanges: connections, TLS, proxies, timeouts, redirects, redaction, the debug log. It knows nothing of registries, but
+ * keeps their secrets: none follows a redirect to another origin, and nothing goes from HTTPS down to HTTP.
  */
 import type { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -42,15 +42,15 @@ export interface TransportOptions {
   readonly timeouts?: Partial<Timeouts> | undefined;
   /** Connections to each host at most; further requests wait for one. */
   readonly connections?: number | undefined;
-  /** Bodies go no faster than this, in and out; whoever else is given it shares it. */
+  /** Bodies go no faster than this, in and out, together with all others that share it. */
   readonly rate?: RateLimit | undefined;
 }
 
 export interface Timeouts {
   readonly connectMs: number;
-  /** To the answer's headers, for requests that only ask. */
+  /** From the start to the answer's headers, for requests that only read. */
   readonly answerMs: number;
-  /** The same from the last byte sent, for requests that change something: a registry may work long on a blob that it has just received. */
+  /** From the last byte sent to the answer's headers, for requests that write: a registry may work long on a blob that it has just received. */
   readonly headersMs: number;
   /** Between two pieces of a body. */
   readonly idleMs: number;
@@ -69,7 +69,7 @@ export interface HttpRequest {
   readonly headers: Headers;
   readonly body?: ReplayableContent | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Redirects to other origins are refused: for requests whose body is secret. */
+  /** Refuses redirects to other origins, for requests whose body is secret. */
   readonly sameOriginOnly?: boolean | undefined;
 }
 
@@ -85,7 +85,7 @@ export interface HttpResponse {
 
 const MAX_REDIRECTS = 10;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-/** What may be told to any origin. All else, above all `authorization` and `cookie`, stays with the origin it was meant for. */
+/** Headers that may follow a redirect to another origin. All others, above all `authorization` and `cookie`, do not. */
 const HEADERS_FOR_ANY_ORIGIN = new Set([
   'accept',
   'content-length',
@@ -118,12 +118,12 @@ export class Transport implements AsyncDisposable {
     return this.#options.side;
   }
 
-  /** True when this host may be spoken to in clear text. */
+  /** True when requests to this host may go in clear text. */
   allowsPlainHttp(host: string): boolean {
     return this.#options.plainHttp === true || isLoopback(host) || this.#inClearText.has(host);
   }
 
-  /** For hosts that the user has written down with `http://`. */
+  /** Allows clear text to a host that the user has written with `http://`. */
   allowPlainHttp(host: string): void {
     this.#inClearText.add(host);
   }
@@ -219,15 +219,15 @@ export class Transport implements AsyncDisposable {
         method,
         headers: {
           ...(userAgent === undefined ? {} : { 'user-agent': userAgent }),
-          // Of a body without a known end nothing is said; it then goes in HTTP's own chunks.
+          // A body without a known end has no length, and goes in HTTP's own chunks.
           ...(body !== undefined && Number.isFinite(body.size)
             ? { 'content-length': String(body.size) }
             : {}),
           ...headers,
         },
         body: body === undefined || body.size === 0 ? null : nodeBody(paced(body.open(), rate, signal)),
-        // undici closes a connection that a HEAD went by, lest a body follow that no HEAD has. One that does is not taken for an
-        // answer: bytes on a connection that waits for none end it.
+        // By default undici closes a connection after a HEAD, in case a body follows. That is not needed: bytes on a connection that
+        // waits for no answer end it anyway.
         reset: false,
         headersTimeout: method === 'GET' || method === 'HEAD' ? answerMs : headersMs,
         bodyTimeout: idleMs,
@@ -238,7 +238,7 @@ export class Transport implements AsyncDisposable {
       );
     } catch (cause) {
       log(`failed: ${this.redactor.text(systemReason(cause))}`);
-      // Nothing has been sent yet, nor has the body been opened.
+      // The request has not been sent and the body not opened, so that both can be used again.
       if (isUnknownAuthority(cause) && (await this.#routes.widen(url, route)))
         return this.#exchange(method, url, headers, body, signal);
       throw fail(cause);
@@ -285,5 +285,5 @@ function toResponse(
 }
 
 function nodeBody(stream: ByteStream): Readable {
-  return stream as unknown as Readable; // undici sends any asynchronous iterable as it comes; only its types lag behind
+  return stream as unknown as Readable; // undici sends any asynchronous iterable; only its types do not say so
 }

@@ -1,6 +1,6 @@
 /**
- * Whose certificates are believed, and which of ours are shown: the machine's authorities, those that the user adds, and what
- * Docker's `certs.d` folders and `hosts.toml` hold for one host. What is meant for a host is used with that host and port alone.
+ * The authorities to trust, and our client certificates: those of the machine, those that the user adds, and those that Docker's
+ * `certs.d` folders and `hosts.toml` hold for one host, which are used with that host and port alone.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,24 +10,24 @@ import { errorCode, localIoError } from '../../io/scratch.js';
 
 /** PEM files of one host. */
 export interface HostTls {
-  /** Authorities believed beside the usual ones. */
+  /** Authorities to trust beside the usual ones. */
   readonly ca?: readonly string[] | undefined;
-  /** Certificates that say who we are. Without `key` the certificate's own file holds it. */
+  /** Client certificates. Without `key`, the certificate's own file holds the key. */
   readonly client?: readonly { readonly cert: string; readonly key: string | undefined }[] | undefined;
   readonly skipVerify?: boolean | undefined;
-  /** How long a connection may take to come about, TLS or not; milliseconds. */
+  /** Milliseconds that a connection may take to open, with TLS or without. */
   readonly dialTimeoutMs?: number | undefined;
 }
 
-/** What `hosts.toml` says of a host, by its name and port (none for 443). */
+/** The TLS settings of `hosts.toml` for a host, by its name and port (none for 443). */
 export type TlsByHost = (host: string) => Promise<HostTls | undefined>;
 
 export interface TrustOptions {
-  /** PEM files of authorities believed everywhere, beside the usual ones. */
+  /** PEM files of authorities to trust for every host, beside the usual ones. */
   readonly ca?: readonly string[] | undefined;
-  /** Instead of those that come with Node: a file, folders of files, or both. */
+  /** Authorities in place of those that come with Node: a file, folders of files, or both. */
   readonly roots?: Roots | undefined;
-  /** What the machine believes: PEM files, of which the first that exists is used. Beside all others. */
+  /** The machine's authorities, beside all others: PEM files, of which the first that exists is used. */
   readonly systemFiles?: readonly string[] | undefined;
   /** Folders that hold a folder for each host, as Docker's `/etc/docker/certs.d`; absent ones are skipped. */
   readonly certDirs?: readonly string[] | undefined;
@@ -38,9 +38,9 @@ export interface Roots {
   readonly folders: readonly string[];
 }
 
-/** What a TLS connection to one host is made with. */
+/** The settings of a TLS connection to one host. */
 export interface TlsSettings {
-  /** Undefined: Node's own defaults. */
+  /** Undefined for Node's own defaults. */
   readonly secureContext: SecureContext | undefined;
   readonly rejectUnauthorized: boolean;
 }
@@ -48,8 +48,8 @@ export interface TlsSettings {
 const CERTIFICATE = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/;
 
 /**
- * Reading all authorities of a machine takes a tenth of a second, which most runs need not spend. So there are stages: who is not
- * believed at one of them is tried with the next, and the last one believes whom any of them does.
+ * Reading all authorities of a machine takes a tenth of a second, which most runs need not spend. So there are stages: a host whose
+ * certificate one stage does not trust is tried with the next, and the last stage trusts all that any stage does.
  */
 export class Trust {
   readonly #options: TrustOptions;
@@ -67,9 +67,9 @@ export class Trust {
   }
 
   /**
-   * The settings of a stage, from 0 on; undefined behind the last one. `host` has its port unless that is 443. A proxy's
-   * certificate is verified in any case: who does without for a registry has said nothing of the proxy. Throws LocalIoError
-   * and FormatError for files that cannot be used.
+   * The settings of a stage, from 0 on; undefined beyond the last one. `host` has its port unless that is 443. A proxy's certificate
+   * is always verified: a user who waives that for a registry has not waived it for the proxy. Throws LocalIoError and FormatError
+   * for files that cannot be used.
    */
   async settingsFor(
     host: string,
@@ -108,7 +108,7 @@ export class Trust {
       : { secureContext: await contextOf(host, all, files), rejectUnauthorized };
   }
 
-  /** Undefined: as for every host. */
+  /** Undefined when the host has no settings of its own. */
   async dialTimeoutMs(host: string): Promise<number | undefined> {
     return (await this.#hosts(host))?.dialTimeoutMs;
   }
@@ -143,7 +143,7 @@ export class Trust {
 
 const nothingFor: TlsByHost = () => Promise.resolve(undefined);
 
-/** `*.crt` are authorities, `*.cert` with `*.key` are ours; docs.docker.com, "Verify repository client with certificates". */
+/** `*.crt` are authorities, `*.cert` with `*.key` client certificates; docs.docker.com, "Verify repository client with certificates". */
 export async function certificateFiles(
   folder: string,
 ): Promise<{ readonly ca: readonly string[]; readonly client: NonNullable<HostTls['client']> }> {
@@ -181,7 +181,7 @@ async function contextOf(
     });
   } catch (cause) {
     const which = client.map((pair) => pair.cert).join(', ');
-    // Without the cause, which may quote what it read: a key above all.
+    // The cause is left out, because it may quote the file, such as a key.
     throw new FormatError(
       `the certificates for ${host} cannot be used${which === '' ? '' : `: ${which}`} (${errorCode(cause) ?? 'malformed'})`,
     );

@@ -1,4 +1,4 @@
-/** An image archive on disk, as named members that are read in place. A compressed one is unpacked into a scratch folder first. */
+/** An image archive on disk, whose members are read in place. A compressed archive is unpacked into a scratch folder first. */
 import { createReadStream, createWriteStream } from 'node:fs';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -21,7 +21,7 @@ export class ArchiveFile implements AsyncDisposable {
     this.#scratch = scratch;
   }
 
-  /** `workDir` takes the unpacked form of a compressed archive; without it the archive's own folder does. */
+  /** A compressed archive is unpacked in `workDir`, or else in the archive's own folder. */
   static async open(
     path: string,
     workDir: string | undefined,
@@ -54,7 +54,7 @@ export class ArchiveFile implements AsyncDisposable {
     return this.#members.get(name.replace(/^(\.?\/)+/, ''));
   }
 
-  /** Bytes of a member, or of a range of it. */
+  /** The bytes of a member, or a range of them. */
   read(
     member: TarMember,
     range: ByteRange = { start: 0, end: member.size },
@@ -64,7 +64,7 @@ export class ArchiveFile implements AsyncDisposable {
     return readFileRange(this.#path, { start: member.start + range.start, end: member.start + end }, signal);
   }
 
-  /** A small member whole. */
+  /** The bytes of a small member. */
   async readAll(name: string, limit: number): Promise<Buffer | undefined> {
     const member = this.member(name);
     return member === undefined ? undefined : collect(this.read(member), limit, `${name} of ${this.#path}`);

@@ -40,7 +40,7 @@ export function openArchiveTarget(path: string, selector: Selector, options: Arc
   return new ArchiveTarget(path, selector, options);
 }
 
-/** What `archive`, known to hold an OCI layout, says about the selected image. */
+/** The selected image of an archive that holds an OCI layout. */
 export async function resolveInLayout(
   archive: ArchiveFile,
   selector: Selector,
@@ -59,7 +59,7 @@ async function indexOf(archive: ArchiveFile, location: string): Promise<Index> {
   });
 }
 
-/** A blob of an archive that holds an OCI layout. */
+/** The name of a blob in an archive that holds an OCI layout. */
 export function layoutMember(descriptor: Descriptor): string {
   return `blobs/sha256/${digestHex(descriptor.digest)}`;
 }
@@ -116,8 +116,8 @@ class ArchiveSource implements ImageSource, Referable {
 }
 
 /**
- * Blobs are collected in a layout folder beside the archive and become one tar when the tag is set: members of a tar lie one
- * after another, while layers are finished several at a time. An archive that was there is replaced, in one step.
+ * Collects blobs in a layout folder beside the archive, and makes one tar of it when the tag is set, because the members of a tar
+ * follow one another while several layers are finished at a time. An existing archive is replaced in one step.
  */
 class ArchiveTarget implements ImageTarget {
   readonly place: Location;
@@ -156,7 +156,7 @@ class ArchiveTarget implements ImageTarget {
     try {
       return await source.resolve(options);
     } catch (error) {
-      // No file, or no such image in it: then the tag points to nothing yet.
+      // Without the file, or without the image in it, the tag does not exist yet.
       if (
         error instanceof RegistryError ||
         (error instanceof LocalIoError && errorCode(error.cause) === 'ENOENT')
@@ -198,7 +198,7 @@ class ArchiveTarget implements ImageTarget {
   }
 }
 
-/** What says what it is comes first, then the blobs by name. */
+/** The index first, so that readers of streams find it, then the blobs by name. */
 async function listFiles(layout: string): Promise<TarFile[]> {
   const blobs = (await readdir(join(layout, 'blobs', 'sha256'))).sort();
   const names = ['oci-layout', 'index.json', ...blobs.map((name) => `blobs/sha256/${name}`)];

@@ -1,7 +1,7 @@
 /**
- * The output of `docker save`, as a source. Docker 25 and later put an OCI layout into it, which is then what counts; older
- * archives know only configs and layer tars, and a manifest is made for them: Docker schema 2 with uncompressed layers, the
- * same for the same archive. moby/moby image/tarexport, image/spec/spec.md.
+ * The output of `docker save`, as a source. Docker 25 and later put an OCI layout into it, which then is read. Older archives have
+ * only configs and layer tars, for which a manifest is made: Docker schema 2 with uncompressed layers, the same for the same
+ * archive. moby/moby image/tarexport, image/spec/spec.md.
  */
 import * as v from 'valibot';
 import { FormatError, InvalidReferenceError, RegistryError } from '../../errors.js';
@@ -35,7 +35,7 @@ const listSchema = v.array(
 );
 type SavedImage = v.InferOutput<typeof listSchema>[number];
 
-/** Some content of the archive, opened from its start or at a range. */
+/** Some content of the archive, whole or a range. */
 interface Content {
   readonly size: number;
   open(range: ByteRange | undefined, signal: AbortSignal | undefined): ByteStream;
@@ -44,7 +44,7 @@ interface Content {
 interface Opened {
   readonly archive: ArchiveFile;
   readonly manifest: Descriptor;
-  /** Of an archive without an OCI layout: what the made manifest names, and itself. */
+  /** For an archive without an OCI layout: the manifest made for it, and all that this names. */
   readonly contents: ReadonlyMap<Digest, Content>;
 }
 
@@ -108,7 +108,7 @@ class DockerArchiveSource implements ImageSource {
     return makeManifest(archive, saved, where, options.signal);
   }
 
-  /** A name that the layout's index does not know may still be one of `manifest.json`, written otherwise. */
+  /** Tries several spellings of a name, because `manifest.json` spells names differently from the layout's index. */
   async #resolveLayout(archive: ArchiveFile, list: Buffer | undefined, where: string): Promise<Descriptor> {
     const { name } = this.#selector;
     if (name === undefined || list === undefined) return resolveInLayout(archive, this.#selector, where);
@@ -172,7 +172,7 @@ function selectSaved(images: readonly SavedImage[], selector: Selector, where: s
   return image;
 }
 
-/** Docker's rules for short names; what is no name stays as it is. */
+/** Completes a short name by Docker's rules; a text that is no name stays as it is. */
 function fullName(name: string): string {
   try {
     return formatReference(parseReference(name));
@@ -204,7 +204,7 @@ async function makeManifest(
     if (member === undefined) throw new FormatError(`${where}: layer ${name} is missing`);
     const start = archive.read(member, { start: 0, end: SNIFF_BYTES }, signal);
     const compression = sniffCompression(await collect(start, SNIFF_BYTES, name));
-    // An uncompressed layer's digest is its diffID: reading it will tell whether that is true. Others have to be read now.
+    // An uncompressed layer's digest is its diffID, which is verified when the layer is read. Other layers have to be digested now.
     const digest =
       compression === 'none'
         ? parseDigest(diffIds[i] ?? '')
@@ -239,6 +239,6 @@ async function makeManifest(
 const LAYER_TYPES = {
   none: MEDIA.dockerLayerTar,
   gzip: MEDIA.dockerLayerGzip,
-  // Docker has no type of its own for it.
+  // Docker has no type for zstd.
   zstd: MEDIA.ociLayerZstd,
 } as const;

@@ -1,6 +1,6 @@
 /**
- * The same verbs over an OCI layout folder: `oci-layout`, `index.json`, `blobs/sha256/…`. OCI image-spec, image-layout.md.
- * Every file appears whole or not at all: it is written beside its place and renamed.
+ * An OCI layout folder as source and target: `oci-layout`, `index.json`, `blobs/sha256/…`. OCI image-spec, image-layout.md.
+ * Every file appears whole or not at all, because it is written under another name and renamed.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
@@ -37,9 +37,9 @@ import {
   verifiedFor,
 } from './store.js';
 
-/** Of files that are not whole yet; a killed run leaves them. */
+/** The prefix of incomplete files, which a killed run leaves behind. */
 const PART_PREFIX = '.part-';
-/** There while `index.json` is being changed. */
+/** Exists while a run changes `index.json`. */
 const LOCK = '.nydusify.lock';
 
 export function openLayoutSource(path: string, selector: Selector): ImageSource {
@@ -51,8 +51,8 @@ export function openLayoutTarget(path: string, selector: Selector): ImageTarget 
 }
 
 /**
- * The entry that the selector means; throws RegistryError when there is none or more than one could be meant. `names` gives
- * what an entry is called.
+ * The entry that the selector means. `names` gives the names of an entry. Throws RegistryError when there is no such entry, or more
+ * than one.
  */
 export function selectEntry(
   entries: readonly ListedDescriptor[],
@@ -66,7 +66,7 @@ export function selectEntry(
       (selector.digest === undefined || entry.digest === selector.digest) &&
       (selector.name === undefined || names(entry).includes(selector.name)),
   );
-  // One image under two names is one image.
+  // One image may have several names.
   if (new Set(candidates.map((entry) => entry.digest)).size > 1) {
     throw new RegistryError(`${where} holds several images`, {
       hint: `say which one, by :TAG or @DIGEST: ${listed}`,
@@ -126,7 +126,7 @@ abstract class Layout implements ContentSource, Located, Referable, AsyncDisposa
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Nothing is held open.
+    // No file is open between two calls.
   }
 
   protected blobPath(descriptor: Descriptor): string {
@@ -185,7 +185,7 @@ class LayoutTarget extends Layout implements ImageTarget {
   async tag(manifest: Descriptor, bytes: Uint8Array, options: CallOptions = {}): Promise<void> {
     await this.push(manifest, contentOf(bytes), options);
     await removeAbandoned(this.path, PART_PREFIX);
-    // Others may tag in the same folder: what one of them has added must not be lost.
+    // Another run may tag in the same folder, and its entry must not be lost.
     await withFileLock(join(this.path, LOCK), () => this.#list(manifest, options), options.signal);
   }
 
@@ -213,7 +213,7 @@ class LayoutTarget extends Layout implements ImageTarget {
     await this.#writeWhole(join(this.path, 'index.json'), contentOf(serialise(index)).open(), options.signal);
   }
 
-  /** The entry that our tag replaces: the one of this name, or the one without any. */
+  /** True for the entry that our tag replaces: the one with this name, or the one without a name. */
   #isOurs(entry: ListedDescriptor): boolean {
     return entry.annotations?.[ANNOTATION.ociRefName] === this.selector.name;
   }
@@ -233,7 +233,7 @@ class LayoutTarget extends Layout implements ImageTarget {
   }
 }
 
-/** Without the entry's annotations and raw form: what a registry would say. */
+/** The descriptor that a registry would give: without the entry's annotations and raw form. */
 function plainDescriptor(entry: ListedDescriptor): Descriptor {
   const { mediaType, digest, size } = entry;
   return { mediaType, digest, size };

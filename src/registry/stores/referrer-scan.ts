@@ -1,6 +1,6 @@
 /**
- * Who refers to a manifest, in a store that keeps no account of it: every document that its index leads to is read. OCI
- * image-spec, image-layout.md, leaves this to readers.
+ * Finds the manifests that refer to a manifest in a store without a list of them, by reading every document that its index leads
+ * to. OCI image-spec, image-layout.md, leaves this to readers.
  */
 import { FormatError } from '../../errors.js';
 import { type ByteStream, collect } from '../../io/streams.js';
@@ -16,10 +16,10 @@ import {
 import { matching } from '../distribution/referrers.js';
 import type { ReferrerList, ReferrerOptions } from './store.js';
 
-/** Documents that are looked at before the folder counts as broken or hostile. */
+/** With more documents the folder counts as broken or hostile. */
 const MAX_DOCUMENTS = 100_000;
 
-/** `roots` are the entries of `index.json`; entries whose content is not there are passed over, as layouts may be partial. */
+/** `roots` are the entries of `index.json`. An entry without content is skipped, because layouts may be partial. */
 export async function scanReferrers(
   roots: readonly Descriptor[],
   read: (descriptor: Descriptor) => Promise<ByteStream | undefined>,
@@ -44,7 +44,7 @@ export async function scanReferrers(
   return { way: 'scan', referrers: matching(found, options) };
 }
 
-/** A referrer as lists of referrers have it: with the type and the annotations of its own document. */
+/** The descriptor of a referrer for a list: with the type and the annotations of its own document. */
 export function referrerOf(
   { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
   document: Manifest | Index,

@@ -82,8 +82,8 @@ abstract class RemoteRepository implements ContentSource, Located, Mirrored, Ref
   }
 
   /**
-   * Always verified, and small content before any of it is handed out: then the next host is asked, and nobody notices. What is
-   * larger has been passed on when its end shows that it is wrong: that is an error, but the mirror is asked no more.
+   * Verifies everything. Small content is verified before any of it is passed on, so that another host can replace a wrong answer.
+   * Larger content has been passed on when its end shows that it is wrong, which is an error; the mirror is then left out.
    */
   async *#fetchFromMirrors(descriptor: Descriptor, options: FetchOptions): ByteStream {
     const isHeld = descriptor.size <= MAX_DOCUMENT_SIZE;
@@ -106,7 +106,7 @@ abstract class RemoteRepository implements ContentSource, Located, Mirrored, Ref
     const stream = download(this.client, {
       path: this.path(descriptor),
       headers: isDocument ? { accept: MANIFEST_ACCEPT } : {},
-      // Unverified content may have another size: the first answer is all of it.
+      // Unverified content may have another size than the descriptor's, so the first answer counts as all of it.
       size: options.unverified === true ? Math.min(descriptor.size, 1) : descriptor.size,
       range: options.range,
       what: `cannot read ${isDocument ? 'manifest' : 'blob'} ${descriptor.digest} of ${this.location}`,
@@ -245,7 +245,7 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, G
     for (;;) {
       const running = this.#running.get(descriptor.digest);
       if (running === undefined) break;
-      // The other's failure may be its own, such as its signal: then this push still has to be made.
+      // The other push may have failed for a reason of its own, such as its signal, so this one is still needed.
       const outcome = await running.catch(() => undefined);
       if (outcome !== undefined) return 'present';
     }
@@ -276,8 +276,8 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, G
   }
 
   /**
-   * By digest. One with a subject goes also when it is there: only the answer tells whether the registry keeps the list of
-   * referrers, and an earlier run may have been interrupted before it wrote that list.
+   * Pushes a document by its digest. A document with a subject is pushed even if it exists, because only the answer shows whether the
+   * registry keeps the list of referrers, and an earlier run may have been interrupted before it wrote that list.
    */
   async #putDocument(descriptor: Descriptor, bytes: Uint8Array, options: CallOptions): Promise<void> {
     const known = await putManifest(this.pointer, descriptor, bytes, descriptor.digest, options);
@@ -287,7 +287,7 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, G
   }
 }
 
-/** What a manifest refers to, and how it is listed there. What does not parse is for the registry to refuse. */
+/** The subject of a manifest, and the manifest's entry in the subject's list. A document that does not parse is left to the registry to refuse. */
 function referrerIn(
   descriptor: Descriptor,
   bytes: Uint8Array,

@@ -1,4 +1,4 @@
-/** Content stores as one-method interfaces, added up: a registry, a layout folder and an archive all speak these. */
+/** Content stores as small interfaces that add up. Registries, layout folders and archives implement them. */
 import { UnsupportedError } from '../../errors.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
@@ -11,7 +11,7 @@ import type { Location } from '../location.js';
 export type { ReferrerList, ReferrerOptions };
 
 export interface FetchOptions extends CallOptions {
-  /** Half-open byte range; then the digest cannot be, and is not, verified. */
+  /** A half-open byte range, which excludes verifying the digest. */
   readonly range?: { readonly start: number; readonly end: number } | undefined;
   /** Passes any bytes on, whatever the descriptor says: `check` replays clients that do not verify. */
   readonly unverified?: boolean | undefined;
@@ -39,7 +39,7 @@ export function nameOf(descriptor: Descriptor, location: string): string {
 export interface ContentSource {
   /** Reads a blob or a manifest, told apart by media type. Lazy; size and digest are verified while it is read, unless a range is asked for. */
   fetch(descriptor: Descriptor, options?: FetchOptions): ByteStream;
-  /** True when the store holds it. Also false for a blob whose size differs from the descriptor's. */
+  /** True when the store has the content, with the descriptor's size. */
   exists(descriptor: Descriptor, options?: CallOptions): Promise<boolean>;
 }
 
@@ -123,7 +123,7 @@ export async function listReferrers(
 export interface Mirrored {
   /** The number of mirrors left out because of their content: when it grows, reading again may give another result. */
   readonly distrusted: number;
-  /** The content made no sense, for the reason `why`. If a mirror gave it, that mirror is left out from now on. */
+  /** Reports that the content made no sense, for the reason `why`. A mirror that gave it is left out from now on. */
   distrust(descriptor: Descriptor, why: string, options?: CallOptions): void;
 }
 

@@ -256,7 +256,7 @@ function minChunkOf(response: HttpResponse): number {
 /** The session's URL with the digest that ends it. The rest of its query is the registry's, and is kept. */
 function finished(session: URL, digest: Digest): URL {
   const url = new URL(session);
-  // Appended by hand: URLSearchParams would encode the registry's own state anew.
+  // Appended as text, because URLSearchParams would encode the registry's own state anew.
   url.search += `${url.search === '' ? '?' : '&'}digest=${encodeURIComponent(digest)}`;
   return url;
 }
