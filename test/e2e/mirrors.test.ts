@@ -100,7 +100,7 @@ test('a conversion goes round a mirror that gives wrong, cut or foreign content'
   }
 });
 
-test('so it does when the source layers are copied along, and says so', async (t) => {
+test('a conversion that copies the source layers goes round such a mirror too, and reports it', async (t) => {
   const { origin, hosts, from } = await lab(t, [always('wrong-digest', /\/blobs\//)]);
   const target = `${origin.host}/b:nydus`;
   const run = await nydusify(['convert', '--merge-platform', '--hosts-dir', hosts, from, target]);
@@ -110,7 +110,7 @@ test('so it does when the source layers are copied along, and says so', async (t
   assert.equal(check.status, 0, check.stderr);
 });
 
-test('what is wrong at the registry too is an error, after the mirror has been left out', async (t) => {
+test('content that is wrong at the mirror and at the registry is an error', async (t) => {
   const wrong = buildImage({ layers: [Buffer.from('no tar at all'.repeat(100))] });
   const { hosts, origin, mirror } = await lab(t, []);
   const from = await origin.put('b:1', wrong);
@@ -126,7 +126,7 @@ test('what is wrong at the registry too is an error, after the mirror has been l
   assert.match(stderr, /is left out from now on/);
 });
 
-test('a reader of the library is given right bytes, or an error with no byte of small content', async (t) => {
+test('the library gives right bytes, or an error without any byte of small content', async (t) => {
   const rules = [small, large].map(({ descriptor }) => always('wrong-digest', new RegExp(descriptor.digest)));
   const { hosts, from } = await lab(t, rules);
   const events: ConvertEvent[] = [];

@@ -53,7 +53,7 @@ test('docker-registry: an image is pushed, tagged, read back and mounted', async
   assert.equal(await other.mount(missing, source.place), false);
 });
 
-test('docker-registry: an upload that breaks off is made again, with the content opened anew', async (t) => {
+test('docker-registry: an upload that is cut is repeated, with the content opened anew', async (t) => {
   if (!needs(t, 'docker-registry')) return;
   await using registry = await startDockerRegistry();
   await using target = openTarget(`${registry.host}/app:1`, open);

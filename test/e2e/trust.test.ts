@@ -60,7 +60,7 @@ async function tlsRegistry(
   return { host: `${address.includes(':') ? `[${address}]` : address}:${port}`, seen };
 }
 
-test('a private authority is believed by --ca, SSL_CERT_FILE, SSL_CERT_DIR and certs.d, and by nothing else', async (t) => {
+test('a private authority is trusted by --ca, SSL_CERT_FILE, SSL_CERT_DIR and certs.d, and by nothing else', async (t) => {
   if (!needs(t, 'openssl')) return;
   const folder = await tempFolder(t);
   const signer = await authority(folder);
@@ -98,7 +98,7 @@ test('a private authority is believed by --ca, SSL_CERT_FILE, SSL_CERT_DIR and c
   }
 });
 
-test('a client certificate of certs.d is shown to its host, which is of no use without it', async (t) => {
+test('a client certificate of certs.d is sent to its host, which refuses requests without it', async (t) => {
   if (!needs(t, 'openssl')) return;
   const folder = await tempFolder(t);
   const signer = await authority(folder);
@@ -118,7 +118,7 @@ test('a client certificate of certs.d is shown to its host, which is of no use w
   assert.equal(status, 0, stderr);
 });
 
-test('a registry at an IPv6 address is spoken to, with TLS', async (t) => {
+test('a registry at an IPv6 address is reached with TLS', async (t) => {
   if (!needs(t, 'openssl')) return;
   const folder = await tempFolder(t);
   const signer = await authority(folder);
@@ -133,7 +133,7 @@ test('a registry at an IPv6 address is spoken to, with TLS', async (t) => {
   assert.equal(status, 0, stderr);
 });
 
-test('mirrors of hosts.toml are asked first, in their order, for what they may do; the registry has the rest', async (t) => {
+test('mirrors of hosts.toml are asked first, in their order and within their capabilities, and the registry answers the rest', async (t) => {
   if (!needs(t, 'openssl')) return;
   const folder = await tempFolder(t);
   const signer = await authority(folder);

@@ -13,7 +13,7 @@ const OVERLAY = 'test/unit/merge/overlay.test.ts';
 const LAYER_TREE = 'test/unit/merge/layer-tree.test.ts';
 const MERGE_INDEX = 'test/unit/convert/merge-index.test.ts';
 const CONVERT = 'test/unit/convert/convert.test.ts';
-const TOKENS = 'test/unit/registry/auth/challenge.test.ts';
+const TOKENS = 'test/unit/registry/auth/authenticator.test.ts';
 
 const AREAS: Readonly<Record<string, readonly Trap[]>> = {
   'Layers and the merged tree': [

@@ -2,7 +2,7 @@
 import { AuthError } from '../../errors.js';
 import type { ReplayableContent } from '../../io/streams.js';
 import type { CallOptions } from '../../reporter.js';
-import { Authenticator } from '../auth/challenge.js';
+import { Authenticator } from '../auth/authenticator.js';
 import type { CredentialStore } from '../auth/credentials.js';
 import type { Endpoint } from './endpoints.js';
 import { isLoopback, probeLoopback } from '../http/hosts.js';

@@ -13,7 +13,8 @@ import { type Index, MAX_DOCUMENT_SIZE, parseIndex } from '../../oci/manifest.js
 import { MEDIA } from '../../oci/media-types.js';
 import type { CallOptions } from '../../reporter.js';
 import { ArchiveFile } from './archive-file.js';
-import { entryNames, openLayoutTarget, selectEntry } from './layout.js';
+import { openLayoutTarget } from './layout.js';
+import { entryNames, selectEntry } from './select-entry.js';
 import { formatLocation, type Location, type Selector } from '../location.js';
 import { scanReferrers } from './referrer-scan.js';
 import {

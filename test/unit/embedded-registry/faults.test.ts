@@ -44,7 +44,7 @@ test('a fault strikes the requests that its rule counts, and no other', async (t
   assert.equal(script.struck(), 3);
 });
 
-test('answers in place of the registry say what they are', async (t) => {
+test('answers in place of the registry have the status and body of their fault', async (t) => {
   for (const [fault, status, header, value] of [
     ['503', 503, 'retry-after', '1'],
     ['401', 401, 'www-authenticate', 'Bearer error="invalid_token"'],
@@ -61,7 +61,7 @@ test('answers in place of the registry say what they are', async (t) => {
   assert.equal(await (await fetch(url)).text(), '0123456789');
 });
 
-test('connections break where they should', async (t) => {
+test('connections are cut where the rule says', async (t) => {
   for (const fault of ['reset', 'lost-answer'] as const) {
     const { url } = await spoiled(t, { fault });
     await assert.rejects(fetch(url), fault);
@@ -74,14 +74,14 @@ test('connections break where they should', async (t) => {
   await assert.rejects(async () => reader?.read());
 });
 
-test('silence stays until the client goes', async (t) => {
+test('a silent answer lasts until the client closes the connection', async (t) => {
   const { url } = await spoiled(t, { fault: 'stall' });
   const stop = AbortSignal.timeout(200);
   const response = await fetch(url, { signal: stop });
   await assert.rejects(response.text(), { name: 'TimeoutError' });
 });
 
-test('a spoiled body has one bit or half of it changed, and nothing that shows', async (t) => {
+test('a spoiled body has one bit or its half changed, and unchanged headers', async (t) => {
   const flipped = await fetch((await spoiled(t, { fault: 'wrong-digest' })).url);
   assert.equal(await flipped.text(), '0123446789');
   assert.equal(flipped.headers.get('docker-content-digest'), sha256(BYTES));
@@ -89,7 +89,7 @@ test('a spoiled body has one bit or half of it changed, and nothing that shows',
   assert.equal(await short.text(), '01234');
 });
 
-test('a body on its way in is cut, or reaches the registry as another one', async (t) => {
+test('the body of a request is cut, or reaches the registry changed', async (t) => {
   const { url, script } = await spoiled(
     t,
     { fault: 'half', method: 'PUT' },

@@ -39,7 +39,7 @@ async function put(base: string, name: string, image: SampleImage, tag: string):
 
 const image = sampleImage([Buffer.from('layer')]);
 
-test('the API is announced, and what it does not have is an error body', async (t) => {
+test('the API is announced, and an unknown path gives an error body', async (t) => {
   const base = await start(t);
   assert.equal((await fetch(`${base}/`)).status, 200);
   const missing = await fetch(`${base}/UPPER/tags/list`);
@@ -72,7 +72,7 @@ test('a blob comes back whole, in ranges, and not from another repository', asyn
   assert.equal((await fetch(`${base}/other/blobs/${sha256(bytes)}`)).status, 404);
 });
 
-test('chunks are appended in order, out of order they are refused with the place to go on', async (t) => {
+test('chunks are appended in order, and one out of order is refused with the right offset', async (t) => {
   const base = await start(t);
   const session = await fetch(`${base}/a/blobs/uploads/`, { method: 'POST' });
   const url = new URL(session.headers.get('location') ?? '', base);
@@ -143,7 +143,7 @@ test('a manifest is kept as its bytes under digest and tag, once its parts are t
   assert.deepEqual([missing.status, await codes(missing)], [404, ['MANIFEST_UNKNOWN']]);
 });
 
-test('a manifest that is none, or not of its digest or type, is refused', async (t) => {
+test('bytes that are no manifest, or not of the named digest or type, are refused', async (t) => {
   const base = await start(t);
   const send = (name: string, body: string, type: string): Promise<Response> =>
     fetch(`${base}/a/manifests/${name}`, { method: 'PUT', headers: { 'content-type': type }, body });
@@ -165,7 +165,7 @@ test('tags are listed in order and in pages', async (t) => {
   assert.deepEqual(await (await fetch(`${base}/a/tags/list?n=2&last=b`)).json(), { name: 'a', tags: ['c'] });
 });
 
-test('what refers to a manifest is listed, by type too', async (t) => {
+test('the referrers of a manifest are listed, also by type', async (t) => {
   const base = await start(t);
   await put(base, 'a', image, '1');
   const referrer = sampleImage([Buffer.from('sig')], {
@@ -202,7 +202,7 @@ test('tags, manifests and blobs can be deleted, once', async (t) => {
   );
 });
 
-test('what has been pushed is there after a restart', async (t) => {
+test('pushed content exists after a restart', async (t) => {
   const root = await tempFolder(t);
   const first = await startRegistry({ root });
   await put(`${first.url}/v2`, 'a', image, '1');

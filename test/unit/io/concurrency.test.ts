@@ -48,6 +48,6 @@ test("the caller's signal stops everything", async () => {
   await assert.rejects(run, (error) => error === stop.signal.reason);
 });
 
-test('nothing to do is done at once', async () => {
+test('an empty list ends at once', async () => {
   assert.deepEqual(await mapOrdered([], 3, async () => 1), []);
 });

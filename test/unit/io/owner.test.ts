@@ -11,7 +11,7 @@ import { tempFolder } from '../../support/temp-folder.js';
 /** As a process of this machine would have written it that has ended: nobody started at tick 1. */
 const dead = async (): Promise<string> => (await ownerMark()).replace(/^\d+-\d+/, '4194303-1');
 
-test('what a living process owns is kept, what a dead one left is not, and a number used again is no life', async () => {
+test('files of a running process are kept, those of a dead one are not, even when its number is used again', async () => {
   const own = await ownerMark();
   assert.equal(await isAbandoned(`${own}x`, '/nonexistent'), false);
   assert.equal(await isAbandoned(`${await dead()}x`, '/nonexistent'), true);
@@ -19,7 +19,7 @@ test('what a living process owns is kept, what a dead one left is not, and a num
   assert.equal(await isAbandoned('not-ours', '/nonexistent'), false);
 });
 
-test('what another machine left is taken for dead when it is a day old', async (t) => {
+test('files of another machine count as abandoned when they are a day old', async (t) => {
   const path = join(await tempFolder(t), 'left');
   await writeFile(path, '');
   const foreign = '1-1-00000000-x';
@@ -29,7 +29,7 @@ test('what another machine left is taken for dead when it is a day old', async (
   assert.equal(await isAbandoned(foreign, path), true);
 });
 
-test('a new temporary folder takes away those of dead runs, and nothing else', async (t) => {
+test('opening a temporary folder removes those of dead runs, and nothing else', async (t) => {
   const folder = await tempFolder(t);
   await using living = await openScratch(folder);
   await writeFile(join(folder, `nydusify-${await dead()}abc`), '');
@@ -39,7 +39,7 @@ test('a new temporary folder takes away those of dead runs, and nothing else', a
   assert.notEqual(living.path, scratch.path);
 });
 
-test('a lock lets one in at a time, outlives no dead process, and is waited for only so long', async (t) => {
+test('a lock admits one process at a time, is taken from a dead one, and is waited for only for a limited time', async (t) => {
   const path = join(await tempFolder(t), 'lock');
   let inside = 0;
   const step = async (): Promise<void> => {

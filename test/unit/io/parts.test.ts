@@ -32,7 +32,7 @@ test('parts that follow one another share one read', async () => {
   assert.deepEqual(opened, [undefined]);
 });
 
-test('a part that is opened again, or broken off, is read by range', async () => {
+test('a part that is opened again, or follows one that was not read to its end, is read by range', async () => {
   const { content, opened } = pieces(bytes);
   const parts = new ContentParts(content);
   const part = parts.part({ start: 5, end: 12 });

@@ -4,7 +4,7 @@ import { paced, RateLimit } from '../../../src/io/rate.js';
 import { collect, contentOf } from '../../../src/io/streams.js';
 import { noise } from '../../support/images/opaque-image.js';
 
-test('all that share a limit stay below it together, and lose nothing', async () => {
+test('transfers that share a limit stay below it together, and lose no bytes', async () => {
   const bytes = noise(300_000, 1);
   const rate = new RateLimit(1_000_000);
   const started = performance.now();

@@ -23,7 +23,7 @@ function recorder(): { sleep: (ms: number) => Promise<void>; waits: number[] } {
   };
 }
 
-test('what fails for a while succeeds in the end, and every wait is reported', async () => {
+test('an attempt that fails twice succeeds in the end, and every pause is reported', async () => {
   const { sleep, waits } = recorder();
   const events: ConvertEvent[] = [];
   const result = await retry('it', async (n) => (n < 3 ? Promise.reject(new Error(`try ${n}`)) : n), {
@@ -53,7 +53,7 @@ test('the last error is thrown when the attempts are used up', async () => {
   assert.equal(waits.length, 3);
 });
 
-test('what is not worth another try is thrown at once', async () => {
+test('a failure that will not pass is thrown at once', async () => {
   let tries = 0;
   const attempt = async (): Promise<never> => {
     tries++;
@@ -63,7 +63,7 @@ test('what is not worth another try is thrown at once', async () => {
   assert.equal(tries, 1);
 });
 
-test("the server's wish is the wait, and one of more than two minutes is a no", async () => {
+test("the server's Retry-After is the pause, and more than two minutes count as a refusal", async () => {
   const { sleep, waits } = recorder();
   const after = (afterMs: number) => ({ policy, judge: (): Verdict => ({ again: true, afterMs }), sleep });
   await assert.rejects(retry('it', async () => Promise.reject(new Error('x')), after(7)));

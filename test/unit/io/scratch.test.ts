@@ -24,7 +24,7 @@ test('a work folder that did not exist is removed afterwards, with the parents t
   assert.deepEqual(await readdir(folder), []);
 });
 
-test('a work dir that another run uses by now is left to it', async (t) => {
+test('a work dir that another run uses by then is kept', async (t) => {
   const folder = await tempFolder(t);
   const first = await openScratch(join(folder, 'a'));
   const second = await openScratch(join(folder, 'a'));

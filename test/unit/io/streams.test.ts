@@ -31,7 +31,7 @@ test('longer and shorter content is refused, digested here or not', async () => 
   }
 });
 
-test('wrong content of the right size is refused where its digest is known', async () => {
+test('wrong content of the right size is refused when its digest is verified', async () => {
   const wrong = Buffer.from('some contenT');
   await assert.rejects(read(wrong, verified), ContentMismatchError);
   assert.deepEqual(await read(wrong, sized), wrong);

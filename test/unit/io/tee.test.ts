@@ -50,7 +50,7 @@ test('the faster reader waits when the buffer is full', async () => {
   assert.equal((await leftText).length, 100);
 });
 
-test('several share one budget: what is held for all is bounded, and nobody stands still', async () => {
+test('streams that share a budget hold no more than it allows, and all of them go on', async () => {
   const budget = new ByteBudget(10);
   const sources = Array.from({ length: 20 }, () => source(50));
   const pairs = sources.map(({ stream }) => tee(stream, { bufferBytes: 8, budget }));
@@ -82,7 +82,7 @@ test('a stream that waits for room goes on when another one gives it up', async 
   assert.equal(budget.used, 0);
 });
 
-test('when one reader breaks off, the other goes on alone', async () => {
+test('when one reader stops, the other goes on alone', async () => {
   const { stream } = source(50);
   const [left, right] = tee(stream, { bufferBytes: 3 });
   const stopped = (async () => {
@@ -104,7 +104,7 @@ test('a branch that is never read does not hold the other one back once it is cl
   assert.equal((await text).length, 50);
 });
 
-test('when nobody reads any more the stream is closed', async () => {
+test('the stream is closed when both readers have stopped', async () => {
   const { stream, closed, taken } = source(50);
   const [left, right] = tee(stream, { bufferBytes: 10 });
   for await (const bytes of left) {
@@ -153,7 +153,7 @@ test('shared content is read once for main and side, and anew for a retry or a r
   assert.equal(opened, 3);
 });
 
-test('content that the side does not want after all is released, and main ends', async () => {
+test('main ends when the side is released without being read', async () => {
   const shared = shareContent(contentOf(Buffer.alloc(100)), { bufferBytes: 10 });
   shared.release();
   assert.equal((await read(shared.main)).length, 100);

@@ -25,12 +25,12 @@ test('folders and archives are a path, then a name or a digest', () => {
   assert.deepEqual(parseLocation('oci-archive:x.tar'), { kind: 'oci-archive', path: resolve('x.tar') });
 });
 
-test('a prefix without a path says how to write it', () => {
+test('the error for a prefix without a path shows how to write it', () => {
   for (const text of ['oci:', 'oci-archive::tag', 'docker-archive:'])
     assert.throws(() => parseLocation(text), InvalidReferenceError, text);
 });
 
-test('what cannot be a target is refused before anything happens', () => {
+test('a location that cannot be a target is refused before anything happens', () => {
   const options = { credentials: anonymous };
   assert.throws(() => openTarget('docker-archive:/x.tar', options), UsageError);
   assert.throws(() => openTarget(`oci:/x@${DIGEST}`, options), UsageError);
@@ -38,7 +38,7 @@ test('what cannot be a target is refused before anything happens', () => {
   assert.throws(() => openSource('A.b/C', options), InvalidReferenceError);
 });
 
-test('a location says what it is in full', async () => {
+test('a location is formatted in full', async () => {
   await using source = openSource('nginx', { credentials: anonymous });
   assert.equal(source.location, 'docker.io/library/nginx:latest');
 });

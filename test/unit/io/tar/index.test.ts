@@ -22,7 +22,7 @@ async function tarOf(
   return collect(pack as AsyncIterable<Buffer>, 1 << 24, 'tar'); // a Readable of Buffers
 }
 
-test('members are found by name, and links lead to what they mean', async (t) => {
+test('members are found by name, and links lead to their targets', async (t) => {
   const path = join(await tempFolder(t), 'x.tar');
   const long = `${'d'.repeat(90)}/${'é'.repeat(80)}`;
   const bytes = await tarOf(
@@ -51,7 +51,7 @@ test('members are found by name, and links lead to what they mean', async (t) =>
   ]);
 });
 
-test('what is written is read back, and any other reader agrees', async (t) => {
+test('a written archive is read back the same by our reader and by tar-stream', async (t) => {
   const folder = await tempFolder(t);
   const files = fc.dictionary(
     fc.stringMatching(/^[a-z0-9/]{0,20}[a-z0-9]$/),
@@ -100,7 +100,7 @@ test('sizes beyond eight gigabytes are written in base 256', async () => {
   }
 });
 
-test('what is no tar, or is cut or damaged anywhere in its headers, is an error with an offset', async (t) => {
+test('bytes that are no tar, a cut tar and a damaged header are errors with an offset', async (t) => {
   const path = join(await tempFolder(t), 'x.tar');
   const bytes = await tarOf([{ name: 'a' }, 'x'.repeat(600)], [{ name: 'b' }, 'y']);
   await writeFile(path, 'not a tar at all'.repeat(100));

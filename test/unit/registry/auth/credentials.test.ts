@@ -56,7 +56,7 @@ test("Docker Hub's entry is found under the name Docker gives it", async (t) => 
   });
 });
 
-test('the longest key that begins the repository wins, as podman has it', async (t) => {
+test('the longest key that begins the repository wins, as in podman', async (t) => {
   const credentials = await store(await tempFolder(t), {
     auths: { 'a.b': basic('u:host'), 'a.b/team': basic('u:team'), 'a.b/team/app': basic('u:app') },
   });
@@ -95,7 +95,7 @@ test('a helper is asked on its standard input, a host-specific one first', async
   assert.deepEqual(await credentials.get('tok.en'), { identityToken: 'refresh' });
 });
 
-test('a helper that knows nothing leaves the word to the file', async (t) => {
+test('the file is used when a helper has no credential', async (t) => {
   const folder = await tempFolder(t);
   await helper(folder, 'none', 'echo "credentials not found in native keychain"; exit 1');
   const credentials = await store(folder, { credsStore: 'none', auths: { 'a.b': basic('u:file') } });

@@ -70,7 +70,7 @@ test('a manifest that is not what the registry says, or not what was asked for, 
   await assert.rejects(byDigest.resolve(), ContentMismatchError);
 });
 
-test('schema 1 is refused with a sentence', async (t) => {
+test('schema 1 is refused, and the message names it', async (t) => {
   const r = await observedRegistry(t);
   r.intercept = (_request, response) =>
     answer(response, 200, '{"schemaVersion":1,"fsLayers":[]}', { 'content-type': MEDIA.dockerSchema1Signed });
@@ -96,7 +96,7 @@ test('a manifest without end is not read to its end', async (t) => {
   assert.ok(sent < 64 * 1024 * 1024);
 });
 
-test('what is not there is an error that says what to check', async (t) => {
+test('a missing manifest is an error that says what to check', async (t) => {
   const r = await observedRegistry(t);
   await using source = openSource(`${r.host}/none:1`, options);
   await assert.rejects(
@@ -164,7 +164,7 @@ async function tagSpoiledBy(
   return { error, tag: (await target.resolve())?.digest };
 }
 
-test('a tag counts as set when it is: not when a portal answers 200, and also when the answer is lost', async (t) => {
+test('a tag counts as set when the registry has it: not when a login page answers 200, but also when the answer is lost', async (t) => {
   assert.deepEqual(await tagSpoiledBy(t, 'html-200', 1), { error: undefined, tag: image.manifest.digest });
   assert.deepEqual(await tagSpoiledBy(t, 'lost-answer', 99), {
     error: undefined,
@@ -176,7 +176,7 @@ test('a tag counts as set when it is: not when a portal answers 200, and also wh
   assert.equal(tag, undefined);
 });
 
-test('a tag that received other bytes is set again, and taken away when that does not help', async (t) => {
+test('a tag that got other bytes is set again, and removed when that does not help', async (t) => {
   assert.deepEqual(await tagSpoiledBy(t, 'wrong-digest', 1), {
     error: undefined,
     tag: image.manifest.digest,

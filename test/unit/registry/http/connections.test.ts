@@ -65,7 +65,7 @@ const streamed: ReplayableContent = { size: Infinity, open: () => contentOf(LONG
 
 const read = (response: HttpResponse): Promise<Buffer> => collect(response.body, 1_000_000, 'body');
 
-test('one request after another goes by one connection, whatever their kind and that of the answers', async (t) => {
+test('successive requests use one connection, whatever their methods and answers', async (t) => {
   const server = await counted(t, listener);
   await using transport = new Transport({ side: 'source' }, new Redactor());
   const send = (request: Partial<HttpRequest> & { path: string }): Promise<HttpResponse> =>
@@ -100,7 +100,7 @@ test('many requests at once share as many connections as are allowed, and no mor
   assert.equal(server.opened(), 4);
 });
 
-test('an answer to HEAD that has a body spoils nothing but its own connection', async (t) => {
+test('an answer to HEAD with a body breaks its own connection alone', async (t) => {
   let requests = 0;
   const server = await counted(t, (request, response) => {
     requests++;
@@ -151,7 +151,7 @@ test('an image is written and read, ranges of it too, by one connection each', a
   assert.equal(connections.size, 1);
 });
 
-test('a connection on which silence fell is not used again', async (t) => {
+test('a connection that has fallen silent is not used again', async (t) => {
   let requests = 0;
   const server = await counted(t, (request, response) => {
     if (++requests === 1) response.writeHead(200, { 'content-length': '10' }).write('half');

@@ -112,7 +112,7 @@ test('a short body that is discarded leaves the connection for the next exchange
   assert.equal((await collect(body, 100, 'body')).toString(), 'short');
 });
 
-test('what cannot be reached is told', async (t) => {
+test('a host that cannot be reached is an error', async (t) => {
   const { agent } = await serve(t, () => undefined);
   await assert.rejects(exchange(new URL('http://127.0.0.1:1/'), agent, { method: 'GET' }), {
     code: 'ECONNREFUSED',

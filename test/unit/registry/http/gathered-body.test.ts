@@ -22,7 +22,7 @@ async function text(body: GatheredBody): Promise<string> {
   return Buffer.from(value).toString();
 }
 
-test('what comes in one turn of the event loop is one piece, in order', async () => {
+test('the bytes of one turn of the event loop become one piece, in order', async () => {
   const body = new GatheredBody(recorded().flow);
   const first = text(body);
   for (const piece of ['a', 'bc', 'd']) body.push(Buffer.from(piece));
@@ -37,7 +37,7 @@ test('what comes in one turn of the event loop is one piece, in order', async ()
   assert.deepEqual(await body.next(), { done: true, value: undefined });
 });
 
-test('a reader who waits gets what there is by the next turn, and at the end of the body at once', async () => {
+test('a waiting reader gets the bytes by the next turn, and the end of the body at once', async () => {
   const body = new GatheredBody(recorded().flow);
   const got: string[] = [];
   void text(body).then((piece) => got.push(piece));
@@ -53,7 +53,7 @@ test('a reader who waits gets what there is by the next turn, and at the end of 
   assert.deepEqual(got, ['a', 'b']);
 });
 
-test('pieces that lie next to each other become one without being copied, large ones are handed over as they are', async () => {
+test('adjacent pieces are joined without copying, and large ones are handed over as they are', async () => {
   const body = new GatheredBody(recorded().flow);
   const slab = Buffer.alloc(500_000);
   body.push(slab.subarray(0, 200_000));
@@ -71,7 +71,7 @@ test('pieces that lie next to each other become one without being copied, large 
   assert.equal(pieces[0]?.buffer, slab.buffer);
 });
 
-test('a body is held back while nobody asks for more, and goes on when all of it has been taken', async () => {
+test('a body is paused while it is not read, and resumed when all bytes have been taken', async () => {
   const { flow, done } = recorded();
   const body = new GatheredBody(flow);
   body.push(Buffer.alloc(200_000));
@@ -91,7 +91,7 @@ test('a body is held back while nobody asks for more, and goes on when all of it
   assert.deepEqual(done, ['pause', 'resume']);
 });
 
-test('a reader who waits is given a lot at once, before the turn is over', async () => {
+test('a waiting reader gets a large piece before the turn is over', async () => {
   const { flow, done } = recorded();
   const body = new GatheredBody(flow);
   const first = body.next();
@@ -112,7 +112,7 @@ test('a failure comes after the bytes before it; what comes after it is dropped'
   await assert.rejects(body.next(), /cut/);
 });
 
-test('a body that is cut ends the connection and drops what was there; who waits for it is told', async () => {
+test('cutting a body ends the connection, drops unread bytes, and fails a waiting reader', async () => {
   const { flow, done } = recorded();
   const body = new GatheredBody(flow);
   body.push(Buffer.from('a'));
@@ -126,7 +126,7 @@ test('a body that is cut ends the connection and drops what was there; who waits
   await assert.rejects(next, /stop/);
 });
 
-test('a reader who leaves ends the connection, unless all has come', async () => {
+test('a reader that stops ends the connection, unless the body is complete', async () => {
   const { flow, done } = recorded();
   const body = new GatheredBody(flow);
   const next = body.next();

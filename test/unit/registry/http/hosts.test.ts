@@ -13,7 +13,7 @@ async function listen(t: TestContext, server: Server): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-test('loopback is a matter of the name alone', () => {
+test('the name alone decides about loopback', () => {
   for (const host of [
     'localhost',
     'localhost:5000',
@@ -40,14 +40,14 @@ test('loopback is a matter of the name alone', () => {
   }
 });
 
-test('host and port are parted, with IPv6 in brackets', () => {
+test('host and port are separated, with IPv6 in brackets', () => {
   assert.deepEqual(splitHost('a.b:5000'), { name: 'a.b', port: 5000 });
   assert.deepEqual(splitHost('a.b'), { name: 'a.b', port: undefined });
   assert.deepEqual(splitHost('[::1]:80'), { name: '::1', port: 80 });
   assert.deepEqual(splitHost('[::1]'), { name: '::1', port: undefined });
 });
 
-test('a plain HTTP registry on loopback is found out at once', async (t) => {
+test('a plain HTTP registry on loopback is recognised at once', async (t) => {
   const host = await listen(t, createHttp());
   const started = performance.now();
   assert.equal(await probeLoopback(host), 'http:');
@@ -62,7 +62,7 @@ test('a server that waits for more of what it takes for a request does not hang 
   assert.equal(await probeLoopback(await listen(t, silent)), 'http:');
 });
 
-test('nothing listening is an error that may pass', async (t) => {
+test('a port without a listener is an error that may pass', async (t) => {
   const server = createTcp();
   const host = await listen(t, server);
   await new Promise((resolve) => server.close(resolve));

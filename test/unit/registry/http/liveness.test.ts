@@ -16,7 +16,7 @@ async function* drops(count: number, size: number, everyMs: number, onClose = ()
   }
 }
 
-test('a server that sends drop by drop is given up, and its connection closed', async () => {
+test('a server whose answer trickles is given up, and its connection closed', async () => {
   let closed = false;
   const body = drops(1000, 1, 5, () => (closed = true));
   await assert.rejects(
@@ -26,7 +26,7 @@ test('a server that sends drop by drop is given up, and its connection closed', 
   assert.ok(closed);
 });
 
-test('slow is not silent, and the time that the reader takes is its own', async () => {
+test('a slow server is not given up, and the time that the reader takes does not count', async () => {
   const slow = lively(drops(20, MIN_BYTES_PER_WAIT, 5), 20, 'r.example');
   assert.equal((await collect(slow, 1e7, 'body')).length, 20 * MIN_BYTES_PER_WAIT);
   let size = 0;

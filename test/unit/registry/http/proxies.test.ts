@@ -14,7 +14,7 @@ test('a proxy is for its own scheme, never for loopback', () => {
   assert.equal(proxyFor(new URL('https://a.b'), { https: '' }), undefined);
 });
 
-test('ALL_PROXY is for what has no proxy of its own', () => {
+test('ALL_PROXY serves schemes without a proxy of their own', () => {
   const all = 'socks5h://proxy.lan';
   const via = (url: string, proxies: Proxies): string | undefined =>
     proxyFor(new URL(url), { all, ...proxies })?.href;
@@ -37,7 +37,7 @@ test('a proxy that cannot be used is named, its password is not', () => {
   }
 });
 
-test('NO_PROXY excepts names, what is below them, addresses, networks and ports', () => {
+test('NO_PROXY excepts names, their subdomains, addresses, networks and ports', () => {
   const cases: readonly (readonly [string, string, boolean])[] = [
     ['*', 'https://a.b', true],
     ['', 'https://a.b', false],

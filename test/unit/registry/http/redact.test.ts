@@ -10,14 +10,14 @@ test('a URL is printed without user, password and signatures', () => {
   assert.equal(redactUrl(new URL('https://a.b/v2/c/manifests/1')), 'https://a.b/v2/c/manifests/1');
 });
 
-test('URLs in a text of others are printed in the same way', () => {
+test('URLs in a text from outside are printed in the same way', () => {
   assert.equal(
     redactUrls('FETCH 1: GET http://a.b//v2/x?X-Amz-Signature=abc - HTTP 200 <https://[oops?sig=1>'),
     'FETCH 1: GET http://a.b//v2/x?X-Amz-Signature=REDACTED - HTTP 200 <https://[oops>',
   );
 });
 
-test('secrets that have been seen are taken out of any text', () => {
+test('secrets that this run has seen are removed from any text', () => {
   const redactor = new Redactor();
   redactor.add('p4ss word');
   redactor.add('p4ss word and more');
@@ -26,7 +26,7 @@ test('secrets that have been seen are taken out of any text', () => {
   assert.equal(redactor.text('x p4ss word and more, p4ss%20word, ab'), 'x REDACTED, REDACTED, ab');
 });
 
-test('what looks like an authorization header is taken out though it was never seen', () => {
+test('a text in the form of an authorization header is removed although this run has not seen it', () => {
   assert.equal(
     new Redactor().text('got Bearer abcdefgh.ijk and basic dXNlcjpwYXNz'),
     'got Bearer REDACTED and basic REDACTED',

@@ -69,7 +69,7 @@ test('requests go through a SOCKS5 proxy, which looks up the names, by a bounded
   assert.equal(proxy.asked.length, 5 + 2);
 });
 
-test('TLS goes through to the host, whose certificate is the one that counts', async (t) => {
+test('TLS goes through to the host, whose certificate is verified', async (t) => {
   if (!needs(t, 'openssl')) return;
   const signer = await authority(await tempFolder(t));
   const { key, cert } = await signer.issue('registry.test');
@@ -111,7 +111,7 @@ test('a login is given when the proxy asks for it, and a refusal names no secret
   }
 });
 
-test('what the proxy cannot do is a sentence, and silence ends', async (t) => {
+test('each refusal of the proxy has its message, and a silent proxy is given up', async (t) => {
   const url = 'http://registry.invalid/';
   for (const [reply, message, retryable] of [
     [2, /registry\.invalid:80: its rules do not allow it/, false],

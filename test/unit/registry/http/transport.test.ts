@@ -112,7 +112,7 @@ test('headers without end are refused', async (t) => {
   );
 });
 
-test('a name that nobody has is an error that stays', async () => {
+test('an unknown host name is an error that will not pass', async () => {
   await using transport = new Transport({ side: 'source' }, new Redactor());
   const url = new URL('https://registry.invalid/v2/?X-Signature=secret');
   await assert.rejects(transport.send({ method: 'GET', url, headers: {} }), (error) => {

@@ -136,7 +136,7 @@ test('an archive with an OCI layout inside gives the manifest that is in it, und
   );
 });
 
-test('which image is meant must be said when there are several, and can be said wrong', async (t) => {
+test('an archive with several images needs a name, and a wrong name is an error', async (t) => {
   const path = join(await tempFolder(t), 'x.tar');
   await writeFile(path, await tarOf(legacy));
   await assert.rejects(
@@ -165,7 +165,7 @@ test('a compressed archive is unpacked into the work dir, which is empty afterwa
   assert.deepEqual(await readdir(folder), ['x.tar.gz']);
 });
 
-test('compressed layers are told by their bytes and keep them', async (t) => {
+test('compressed layers are recognised by their bytes, and keep them', async (t) => {
   const path = join(await tempFolder(t), 'x.tar');
   const packed = gzipSync(base);
   await writeFile(
@@ -181,7 +181,7 @@ test('compressed layers are told by their bytes and keep them', async (t) => {
   assert.deepEqual([layers[0]?.mediaType, layers[0]?.digest], [MEDIA.dockerLayerGzip, sha256(packed)]);
 });
 
-test('a layer that is not what the config says is found out on reading', async (t) => {
+test('a layer that differs from the diffID of its config is an error when it is read', async (t) => {
   const path = join(await tempFolder(t), 'x.tar');
   await writeFile(
     path,
@@ -195,7 +195,7 @@ test('a layer that is not what the config says is found out on reading', async (
   await assert.rejects(readImage(source), ContentMismatchError);
 });
 
-test('archives that make no sense are refused with what is wrong', async (t) => {
+test('malformed archives are refused with the reason', async (t) => {
   const path = join(await tempFolder(t), 'x.tar');
   const entry = (fields: object): string => JSON.stringify([{ Config: 'c', Layers: ['l'], ...fields }]);
   for (const [members, message, type] of [

@@ -87,7 +87,7 @@ test('one image needs no name, several do, and the error lists them', async (t) 
   await assert.rejects(openSource(`oci:${folder}/none`, options).resolve(), /no index\.json/);
 });
 
-test('content that is there is not written again, wrong content never appears', async (t) => {
+test('existing content is not written again, and wrong content never appears', async (t) => {
   const folder = await tempFolder(t);
   await using target = openTarget(`oci:${folder}`, options);
   const bytes = noise(1000, 5);
@@ -101,7 +101,7 @@ test('content that is there is not written again, wrong content never appears', 
   assert.equal(await target.push(descriptor, never), 'present');
 });
 
-test('a blob that is damaged, long, short or missing is found out on reading', async (t) => {
+test('a blob that is damaged, long, short or missing is an error when it is read', async (t) => {
   const folder = await tempFolder(t);
   await using target = openTarget(`oci:${folder}:1`, options);
   await pushImage(target, two);
@@ -152,7 +152,7 @@ test('an OCI archive is written whole, twice the same, and read in place', async
   );
 });
 
-test('an archive that is not finished leaves nothing behind, nor touches the one that was there', async (t) => {
+test('an unfinished archive leaves nothing behind and does not touch an existing one', async (t) => {
   const folder = await tempFolder(t);
   await writeFile(join(folder, 'a.tar'), 'old');
   const [part] = one.parts;

@@ -29,7 +29,7 @@ test('an image goes into a registry and comes back: blobs, config, manifest, tag
   assert.deepEqual(await byDigest.resolve(), image.manifest);
 });
 
-test('what is there is asked for and not sent again', async (t) => {
+test('existing content is asked for and not sent again', async (t) => {
   const r = await observedRegistry(t);
   for (const expected of ['pushed', 'present']) {
     await using target = openTarget(`${r.host}/a:1`, options);
@@ -77,7 +77,7 @@ test('a blob of another repository of the same registry is mounted, not sent', a
   assert.equal(await target.mount(part.descriptor, parseLocation('oci:/x')), false);
 });
 
-test('a mount that cannot be made is a no, and its session takes the upload', async (t) => {
+test('when a mount is refused, its session takes the upload', async (t) => {
   const r = await observedRegistry(t);
   await using target = openTarget(`${r.host}/b:1`, options);
   assert.ok(isMountable(target));
@@ -129,7 +129,7 @@ test('a registry that takes no PUT with a body gets one PATCH, from then on', as
   assert.ok((await readImage(source)) > 400_000);
 });
 
-test('a registry that takes it in neither way says so once, with its first reason', async (t) => {
+test('a registry that refuses both ways gives one error, with its first reason', async (t) => {
   const r = await observedRegistry(t);
   r.intercept = (request, response) => {
     if (request.method !== 'PUT' && request.method !== 'PATCH') return false;

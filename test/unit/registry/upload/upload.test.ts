@@ -22,7 +22,7 @@ import {
   watched,
 } from '../../../support/registries/observed-uploads.js';
 
-test('an upload that is cut goes on where the registry is', async (t) => {
+test('an upload that is cut goes on from where the registry is', async (t) => {
   for (const method of ['PUT', 'PATCH']) {
     const r = await observedUploads(t);
     await using target = r.open();
@@ -142,7 +142,7 @@ test('a lost session is begun anew', async (t) => {
   assert.equal(r.methods(), 'POST PATCH PATCH POST PATCH PATCH PATCH PUT');
 });
 
-test('what a registry wrongly claims to have is sent again from the start', async (t) => {
+test('a blob is sent again from the start when the registry claims bytes that it does not have', async (t) => {
   const r = await observedUploads(t);
   await using target = r.open();
   const cut = cutAfter('PUT', 300_000);
@@ -175,7 +175,7 @@ test('a blob whose last answer was lost is found, not sent again', async (t) => 
   assert.equal(starts.length, 1);
 });
 
-test('a login page in place of the last answer is told at once, and 200 of a registry that has the blob is enough', async (t) => {
+test('a login page in place of the last answer is an error, while 200 from a registry that has the blob is enough', async (t) => {
   const r = await observedUploads(t);
   let carriesOut = false;
   r.intercept = (request, response) => {
@@ -206,7 +206,7 @@ test('a login page in place of the last answer is told at once, and 200 of a reg
   assert.ok((await readAll(target, descriptor)).equals(bytes));
 });
 
-test('an upload may go on at another host, which is told no secret', async (t) => {
+test('an upload may go on at another host, which gets no secret', async (t) => {
   const r = await observedUploads(t);
   const foreign: IncomingMessage[] = [];
   const other = createServer((request, response) => {
@@ -240,7 +240,7 @@ test('an upload may go on at another host, which is told no secret', async (t) =
   for (const request of foreign) assert.equal(request.headers.authorization, undefined);
 });
 
-test('another host that denies access, as when the permission in its URL has run out, is left for a new session', async (t) => {
+test('when another host denies access, as with an expired permission in its URL, the upload begins a new session', async (t) => {
   const r = await observedUploads(t);
   let denials = 0;
   const other = createServer((request, response) => {
@@ -319,7 +319,7 @@ test('a registry that cannot cancel uploads, or does not answer, costs a second 
   assert.ok(elapsed >= 900 && elapsed < 2000, `${elapsed} ms`);
 });
 
-test('a session that was not needed in the end is cancelled, and one that was ended is not', async (t) => {
+test('a session that was not needed is cancelled, and one that has ended is not', async (t) => {
   const r = await observedUploads(t);
   r.intercept = (request, response) => {
     if (!isUpload(request, 'PUT') || request.headers['content-length'] === '0') return false;

@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { AuthError, RegistryError } from '../../../../src/errors.js';
-import { Authenticator, parseChallenges } from '../../../../src/registry/auth/challenge.js';
+import { Authenticator } from '../../../../src/registry/auth/authenticator.js';
+import { parseChallenges } from '../../../../src/registry/auth/challenge.js';
 import type { Credential } from '../../../../src/registry/auth/credentials.js';
 import { Redactor } from '../../../../src/registry/http/redact.js';
 import { Transport } from '../../../../src/registry/http/transport.js';
@@ -143,7 +144,7 @@ test('a registry token is used as it is', async () => {
   assert.equal(await r.auth.challenged(r.challenge, PULL, 'Bearer mine'), false);
 });
 
-test('a refusal says whether anything was stored, and never what', async () => {
+test('a refusal says whether a credential was stored, and never shows it', async () => {
   await using wrong = await rig({ users: { me: 'other' } }, user);
   await assert.rejects(wrong.auth.challenged(wrong.challenge, PULL, undefined), (error) => {
     assert.ok(error instanceof AuthError);
@@ -172,7 +173,7 @@ test('Basic is tried once, with credentials only', async () => {
   assert.equal(await none.auth.challenged('Negotiate', PULL, undefined), false);
 });
 
-test('credentials are not sent to a realm in clear text, nor to what is no URL', async () => {
+test('credentials are not sent to a realm in clear text, nor to one that is no URL', async () => {
   await using r = await rig({ users }, user);
   await assert.rejects(
     r.auth.challenged('Bearer realm="http://token.example/t"', PULL, undefined),
@@ -201,7 +202,7 @@ test('a registry elsewhere does not get credentials sent to what listens on this
   await tokens.close();
 });
 
-test('a refresh token that the token server gives takes the place of the password, while it is taken', async () => {
+test('a refresh token replaces the password until the token server refuses it', async () => {
   const grants: string[] = [];
   let taken = true;
   const server = createServer((request, response) => {

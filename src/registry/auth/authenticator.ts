@@ -1,0 +1,290 @@
+/**
+ * Authorizes requests to one registry: Basic, and Bearer tokens by scope. Distribution spec (docs/spec/auth), RFC 9110 11.
+ * Credentials go to the registry itself (Basic) or to the realm that it names (Bearer), and in clear text only where the
+ * transport allows that.
+ */
+import { AuthError, RegistryError } from '../../errors.js';
+import { contentOf } from '../../io/streams.js';
+import type { CallOptions } from '../../reporter.js';
+import type { HttpRequest, HttpResponse, Transport } from '../http/transport.js';
+import { type Challenge, parseChallenges } from './challenge.js';
+import type { Credential, CredentialStore } from './credentials.js';
+import { readGrant } from './token.js';
+
+export interface AuthenticatorOptions {
+  readonly transport: Transport;
+  readonly credentials: CredentialStore;
+  /** Host, with port, as the user wrote it: the key of stored credentials. */
+  readonly host: string;
+  readonly repository: string;
+  readonly now?: (() => number) | undefined;
+}
+
+type Method =
+  | { readonly kind: 'basic' }
+  | { readonly kind: 'bearer'; readonly realm: URL; readonly service: string | undefined };
+
+/** A token in use. */
+interface Token {
+  readonly value: string;
+  readonly expiresAtMs: number;
+}
+
+/** A token is renewed this share of its lifetime early, so that it does not expire on its way. */
+const RENEW_EARLY = 0.1;
+const CLIENT_ID = 'nydusify';
+
+export class Authenticator {
+  readonly #options: AuthenticatorOptions;
+  readonly #now: () => number;
+  /** Unknown until the registry has asked once. */
+  #method: Method | undefined;
+  #credential: Promise<Credential | undefined> | undefined;
+  /** By the scopes asked for. All requests that wait for the same scopes share one fetch. */
+  readonly #tokens = new Map<string, Promise<Token>>();
+  /** By the scopes asked for: the scopes that the registry named in its challenge. */
+  readonly #named = new Map<string, string>();
+  /** The token server gave it for our password, and it replaces the password from then on. */
+  #refreshToken: string | undefined;
+
+  constructor(options: AuthenticatorOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** The `authorization` header for a request that needs these scopes; undefined until the registry has asked for one. */
+  async header(scopes: readonly string[], call: CallOptions = {}): Promise<string | undefined> {
+    switch (this.#method?.kind) {
+      case undefined:
+        return undefined;
+      case 'basic':
+        return this.#basic(await this.#load());
+      case 'bearer':
+        return `Bearer ${(await this.#token(this.#method, scopes, call)).value}`;
+    }
+  }
+
+  /**
+   * Takes in the challenge of a 401. True when another attempt makes sense, because `header` now gives something else than `used`,
+   * which was sent. Throws AuthError when the token server refuses.
+   */
+  async challenged(
+    header: string | undefined,
+    scopes: readonly string[],
+    used: string | undefined,
+    call: CallOptions = {},
+  ): Promise<boolean> {
+    const challenges = parseChallenges(header ?? '');
+    const bearer = challenges.find((challenge) => challenge.scheme === 'bearer');
+    if (bearer !== undefined) {
+      this.#method = this.#bearerMethod(bearer);
+      const key = scopeKey(scopes);
+      const named = bearer.parameters['scope'];
+      if (named !== undefined) this.#named.set(key, named);
+      // Another request may have renewed the token, even while this one waits: drop only the token that was refused.
+      const held = this.#tokens.get(key);
+      const token = await held?.catch(() => undefined);
+      if (token !== undefined && `Bearer ${token.value}` === used && this.#tokens.get(key) === held)
+        this.#tokens.delete(key);
+      return (await this.header(scopes, call)) !== used;
+    }
+    if (challenges.some((challenge) => challenge.scheme === 'basic')) {
+      this.#method = { kind: 'basic' };
+      const basic = this.#basic(await this.#load());
+      return basic !== undefined && basic !== used;
+    }
+    return false;
+  }
+
+  /** True when a credential is stored for this registry, for hints. */
+  async hasCredential(): Promise<boolean> {
+    return (await this.#load()) !== undefined;
+  }
+
+  #load(): Promise<Credential | undefined> {
+    this.#credential ??= this.#options.credentials
+      .get(this.#options.host, this.#options.repository)
+      .then((credential) => {
+        const { redactor } = this.#options.transport;
+        redactor.add(credential?.password);
+        redactor.add(credential?.identityToken);
+        redactor.add(credential?.registryToken);
+        redactor.add(basicValue(credential));
+        return credential;
+      });
+    return this.#credential;
+  }
+
+  #basic(credential: Credential | undefined): string | undefined {
+    const value = basicValue(credential);
+    return value === undefined ? undefined : `Basic ${value}`;
+  }
+
+  #bearerMethod(challenge: Challenge): Method {
+    const { host, transport } = this.#options;
+    const { realm, service } = challenge.parameters;
+    let url: URL;
+    try {
+      url = new URL(realm ?? '');
+    } catch (cause) {
+      throw new RegistryError(`registry ${host} asks for a token from "${realm ?? ''}", which is no URL`, {
+        cause,
+      });
+    }
+    // Loopback is no exception for a registry elsewhere, which must not reach what listens on this machine.
+    const inClearText = transport.allowsPlainHttp(url.host) && transport.allowsPlainHttp(host);
+    if (url.protocol !== 'https:' && !(url.protocol === 'http:' && inClearText)) {
+      throw new AuthError(`registry ${host} asks for credentials to be sent in clear text to ${url.host}`, {
+        remedy: { kind: 'plain-http' },
+        side: transport.side,
+      });
+    }
+    return { kind: 'bearer', realm: url, service };
+  }
+
+  async #token(
+    method: Extract<Method, { kind: 'bearer' }>,
+    scopes: readonly string[],
+    call: CallOptions,
+  ): Promise<Token> {
+    const key = scopeKey(scopes);
+    const held = this.#tokens.get(key);
+    if (held !== undefined) {
+      const token = await held;
+      if (this.#now() < token.expiresAtMs) return token;
+      if (this.#tokens.get(key) === held) this.#tokens.delete(key);
+    }
+    // Look up again, without waiting in between, because another request may have asked already.
+    const asked = this.#tokens.get(key) ?? this.#fetch(method, this.#allScopes(key, scopes), call);
+    this.#tokens.set(key, asked);
+    try {
+      return await asked;
+    } catch (error) {
+      if (this.#tokens.get(key) === asked) this.#tokens.delete(key);
+      throw error;
+    }
+  }
+
+  #allScopes(key: string, scopes: readonly string[]): string[] {
+    const named = this.#named.get(key)?.split(' ') ?? [];
+    return [...new Set([...scopes, ...named.filter((scope) => scope !== '')])];
+  }
+
+  async #fetch(
+    method: Extract<Method, { kind: 'bearer' }>,
+    scopes: readonly string[],
+    call: CallOptions,
+  ): Promise<Token> {
+    const credential = await this.#load();
+    const startedMs = this.#now();
+    if (credential?.registryToken !== undefined)
+      return { value: credential.registryToken, expiresAtMs: Infinity };
+    const renewed = await this.#renew(method, scopes, credential, startedMs, call);
+    if (renewed !== undefined) return renewed;
+    let response: HttpResponse;
+    if (credential?.identityToken !== undefined) {
+      response = await this.#post(method, scopes, refreshGrant(credential.identityToken), call);
+    } else {
+      response = await this.#get(method, scopes, credential, call);
+      const { username, password } = credential ?? {};
+      if (
+        (response.status === 404 || response.status === 405) &&
+        username !== undefined &&
+        password !== undefined
+      ) {
+        await response.discard();
+        response = await this.#post(method, scopes, { grant_type: 'password', username, password }, call);
+      }
+    }
+    return this.#read(response, credential, startedMs);
+  }
+
+  /** Uses the refresh token of an earlier answer. Undefined when there is none, or the server takes it no longer. */
+  async #renew(
+    method: Extract<Method, { kind: 'bearer' }>,
+    scopes: readonly string[],
+    credential: Credential | undefined,
+    startedMs: number,
+    call: CallOptions,
+  ): Promise<Token | undefined> {
+    if (this.#refreshToken === undefined) return undefined;
+    const response = await this.#post(method, scopes, refreshGrant(this.#refreshToken), call);
+    if (response.status === 200) return this.#read(response, credential, startedMs);
+    await response.discard();
+    this.#refreshToken = undefined;
+    return undefined;
+  }
+
+  async #get(
+    method: Extract<Method, { kind: 'bearer' }>,
+    scopes: readonly string[],
+    credential: Credential | undefined,
+    call: CallOptions,
+  ): Promise<HttpResponse> {
+    const url = new URL(method.realm);
+    if (method.service !== undefined) url.searchParams.set('service', method.service);
+    for (const scope of scopes) url.searchParams.append('scope', scope);
+    const basic = this.#basic(credential);
+    return this.#send({
+      method: 'GET',
+      url,
+      headers: basic === undefined ? {} : { authorization: basic },
+      signal: call.signal,
+    });
+  }
+
+  /** RFC 6749; distribution, docs/spec/auth/oauth.md. */
+  async #post(
+    method: Extract<Method, { kind: 'bearer' }>,
+    scopes: readonly string[],
+    grant: Readonly<Record<string, string>>,
+    call: CallOptions,
+  ): Promise<HttpResponse> {
+    const form = new URLSearchParams({
+      ...grant,
+      client_id: CLIENT_ID,
+      access_type: 'offline',
+      scope: scopes.join(' '),
+    });
+    if (method.service !== undefined) form.set('service', method.service);
+    return this.#send({
+      method: 'POST',
+      url: method.realm,
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: contentOf(Buffer.from(form.toString())),
+      signal: call.signal,
+    });
+  }
+
+  async #send(request: HttpRequest): Promise<HttpResponse> {
+    return this.#options.transport.send({ ...request, sameOriginOnly: true });
+  }
+
+  async #read(response: HttpResponse, credential: Credential | undefined, startedMs: number): Promise<Token> {
+    const { host, credentials, transport } = this.#options;
+    const { side } = transport;
+    const { description } = credentials;
+    const hasCredential = credential !== undefined;
+    const grant = await readGrant(response, { host, description, hasCredential, side });
+    transport.redactor.add(grant.token);
+    transport.redactor.add(grant.refreshToken);
+    // A stored identity token stays in use, because the token that it is exchanged for would be lost with this run.
+    if (grant.refreshToken !== undefined && credential?.identityToken === undefined)
+      this.#refreshToken = grant.refreshToken;
+    // The lifetime counts from before the request, so that clocks need not agree: `issued_at` is the server's clock.
+    return { value: grant.token, expiresAtMs: startedMs + grant.lifetimeMs * (1 - RENEW_EARLY) };
+  }
+}
+
+function refreshGrant(token: string): Readonly<Record<string, string>> {
+  return { grant_type: 'refresh_token', refresh_token: token };
+}
+
+function basicValue(credential: Credential | undefined): string | undefined {
+  if (credential?.username === undefined || credential.password === undefined) return undefined;
+  return Buffer.from(`${credential.username}:${credential.password}`).toString('base64');
+}
+
+function scopeKey(scopes: readonly string[]): string {
+  return [...scopes].sort().join(' ');
+}
