@@ -1,6 +1,6 @@
 /**
- * The pushes of a run. They go on beside everything else, at most so many at once, each digest once however many images
- * want it. The first failure stops the run; whoever ends the run waits for what still goes on.
+ * The uploads of a run. They go on beside everything else, a bounded number at a time, and each digest once however many images
+ * need it. The first failure stops the run; disposing waits for the uploads that still go on.
  */
 import { InterruptedError } from '../errors.js';
 import type { Descriptor } from '../oci/descriptor.js';
@@ -21,7 +21,7 @@ export class Uploads implements AsyncDisposable {
   #running = 0;
   #failure: { readonly error: unknown } | undefined;
 
-  /** `span` goes on while pushes do. */
+  /** `span` lasts as long as the uploads. */
   constructor(target: ImageTarget, limit: number, span: Span, call: CallOptions) {
     this.#span = span;
     this.#target = target;
@@ -63,7 +63,9 @@ export class Uploads implements AsyncDisposable {
         this.#span.extend();
       },
       (error: unknown) => {
-        this.#failure ??= { error };
+        // An upload that was stopped because another part of the run has failed is not the reason of the failure.
+        if (this.#failure === undefined || this.#failure.error instanceof InterruptedError)
+          this.#failure = { error };
         this.#stop.abort(new InterruptedError('an upload has failed', { cause: error }));
       },
     );
@@ -83,7 +85,9 @@ export class Uploads implements AsyncDisposable {
 
   /** The error of the upload that stopped the run, if one did; else `error` itself. */
   blame(error: unknown): unknown {
-    return this.#failure === undefined ? error : this.#failure.error;
+    return this.#failure === undefined || this.#failure.error instanceof InterruptedError
+      ? error
+      : this.#failure.error;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
