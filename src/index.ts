@@ -84,6 +84,7 @@ export {
   type LayerSummary,
   type ReferenceSummary,
   summarizeReference,
+  type SummaryOptions,
 } from './look/summary.js';
 export {
   type ChunkBytes,

@@ -1,4 +1,15 @@
-/** `nydusify-ts/testing`: a registry on a loopback port, for tests of programs that use the library. */
+/**
+ * `nydusify-ts/testing`: a registry on a loopback port, for tests of programs that use the library. With a fault script as its
+ * `intercept` it misbehaves at chosen requests.
+ */
+export {
+  type Fault,
+  type FaultOptions,
+  type FaultRule,
+  FAULTS,
+  type FaultScript,
+  faultScript,
+} from './embedded-registry/faults.js';
 export {
   type ObservedRequest,
   type RegistryOptions,

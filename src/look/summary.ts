@@ -73,18 +73,23 @@ export interface ReferenceSummary {
   readonly foreign: readonly Descriptor[];
 }
 
-/** `wanted` picks the entries of an index that are summarized. Reads manifests and bootstraps, no data. */
+export interface SummaryOptions {
+  /** Picks the entries of an index that are summarized; all of them by default. */
+  readonly wanted?: ((entry: Entry) => boolean) | undefined;
+}
+
+/** Reads manifests and bootstraps, and no data. */
 export async function summarizeReference(
   source: ImageSource,
-  wanted: (entry: Entry) => boolean,
-  call: CallOptions,
+  options: SummaryOptions = {},
+  call: CallOptions = {},
 ): Promise<ReferenceSummary> {
-  return underSignal(call.signal, () => summarize(source, wanted, call));
+  return underSignal(call.signal, () => summarize(source, options, call));
 }
 
 async function summarize(
   source: ImageSource,
-  wanted: (entry: Entry) => boolean,
+  { wanted = () => true }: SummaryOptions,
   call: CallOptions,
 ): Promise<ReferenceSummary> {
   const tree = await readReference(source, call);

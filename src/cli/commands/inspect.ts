@@ -110,7 +110,7 @@ async function showImages(looking: Looking, location: string): Promise<void> {
   const source = await looking.source(location);
   const summary = await summarizeReference(
     source,
-    (entry) => platform === undefined || mayBeFor(entry, platform),
+    { wanted: (entry) => platform === undefined || mayBeFor(entry, platform) },
     looking.call,
   );
   const images = summary.images.filter(({ kind }) => half === undefined || kind === half);

@@ -2,10 +2,8 @@
 import { DEFAULT_CONCURRENCY } from '../../io/concurrency.js';
 import type { Flag } from './flags.js';
 import { FORMAT_FLAGS } from './format.js';
-import { GLOBAL_FLAGS, OUTPUT } from './global.js';
+import { OUTPUT } from './global.js';
 import { REGISTRY, REGISTRY_FLAGS } from './registry.js';
-
-export { GLOBAL_FLAGS, OUTPUT };
 
 const IMAGES = 'Images:';
 const PLATFORMS = 'Platforms:';

@@ -146,3 +146,15 @@ test('no file at all means no credentials', async () => {
     undefined,
   );
 });
+
+test('without paths the files are those of Docker and podman, as the environment locates them', async (t) => {
+  const folder = await tempFolder(t);
+  await writeFile(join(folder, 'config.json'), JSON.stringify({ auths: { 'a.b': basic('me:mine') } }));
+  const env = { DOCKER_CONFIG: folder, HOME: '/nonexistent' };
+  const credentials = dockerCredentials({ env });
+  assert.deepEqual(await credentials.get('a.b'), { username: 'me', password: 'mine' });
+  assert.equal(
+    credentials.description,
+    `${join(folder, 'config.json')}, /nonexistent/.config/containers/auth.json`,
+  );
+});
