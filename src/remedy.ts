@@ -31,6 +31,8 @@ export type Remedy =
   | { readonly kind: 'work-dir' }
   /** Ask for one of the platforms that are there, or for any when the list is empty. */
   | { readonly kind: 'choose-platform'; readonly available: readonly string[] }
+  /** Go on without the platforms that are not there. */
+  | { readonly kind: 'allow-missing-platforms' }
   /** Ask for the other image of a merged index; `missing` is the one that was asked for. */
   | { readonly kind: 'choose-half'; readonly missing: 'oci' | 'nydus' }
   /** Ask for chunks of a size that is allowed. */

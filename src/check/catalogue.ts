@@ -29,8 +29,12 @@ export const CATALOGUE = {
   ),
   'DOCUMENT-INVALID': error('a manifest, index or config does not parse'),
   'IMAGE-NOT-NYDUS': error('there is no Nydus image for this platform'),
-  'IMAGE-NO-PLATFORM': error('none of the platforms asked for is there'),
+  'IMAGE-ORDINARY': note('an image that cannot become a Nydus image stands in the index as it is'),
+  'IMAGE-NO-PLATFORM': error('a platform that is asked for is not there'),
   'SOURCE-NO-PLATFORM': error('the source has no image for a platform of the target'),
+  'SOURCE-PLATFORM': error(
+    'the index lists an image for another platform than its source is for, so that it starts on the wrong machines',
+  ),
 
   // Index
   'INDEX-MEDIA-TYPE': error('the index has another media type than its descriptor says'),
@@ -94,7 +98,9 @@ export const CATALOGUE = {
 
   // Config
   'CONFIG-MEDIA-TYPE': error('the config has a media type that does not fit its manifest'),
-  'CONFIG-PLATFORM': error('the config names another platform than the index entry'),
+  'CONFIG-PLATFORM': warning(
+    'the config names another platform than the index entry; clients believe the index, and some tools the config',
+  ),
   'CONFIG-PLATFORM-MISSING': warning(
     'the config names no os or no architecture; upstream refuses such an image',
   ),
@@ -104,6 +110,9 @@ export const CATALOGUE = {
   'CONFIG-DIFF-ID-COUNT': error('the number of diffIDs is not the number of layers'),
   'CONFIG-HISTORY-COUNT': error(
     'the number of history entries with a layer is not the number of layers; Docker tools refuse that',
+  ),
+  'CONFIG-HISTORY-OCI': warning(
+    'the history of an ordinary image does not fit its layers, as in the image that it was made from',
   ),
   'CONFIG-DIFF-ID': error('a diffID is not that of its layer'),
   'CONFIG-FIELD': error('a field of the source config is lost, changed or new'),

@@ -6,9 +6,10 @@ import { underSignal } from '../io/abort.js';
 import { mapOrdered } from '../io/concurrency.js';
 import { dataLayersOf } from '../image/kinds.js';
 import { groupHalves, sourceOf, type HalvesOf } from '../image/pairs.js';
+import { obstacleOf } from '../image/obstacles.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
-import { allPlatforms, formatSelection, type PlatformSelection } from '../oci/platform.js';
+import { allPlatforms, formatPlatform, formatSelection, type PlatformSelection } from '../oci/platform.js';
 import type { ImageSource } from '../registry/stores/store.js';
 import { silentReporter, type CallOptions } from '../reporter.js';
 import { bootstrapRules } from './bootstrap.js';
@@ -28,6 +29,7 @@ import { auditOpened, openImage, type OpenedImage, type Opening } from './opened
 import type { Rule } from './rule.js';
 import { SourceScan } from './source-scan.js';
 import {
+  loadSources,
   loadSubject,
   placeIn,
   refuseUnsupported,
@@ -50,6 +52,10 @@ export interface CheckOptions {
   readonly threads?: number | undefined;
   /** Percent of the chunk data that is read and digested; all of it by default. */
   readonly sample?: number | undefined;
+  /** Platforms of a list that the target lacks are warnings of the run; else each is a fault. */
+  readonly allowMissingPlatforms?: boolean | undefined;
+  /** Read the layers of ordinary images in a registry too, which verified them when they were pushed. Those on disk are always read. */
+  readonly allContent?: boolean | undefined;
   /** Replay every client on the target. */
   readonly clients?: boolean | undefined;
   /** Count the contents of the images, by layer and by directory. */
@@ -117,7 +123,7 @@ async function check(
   const run = new Run(options, call);
   const platforms = options.platforms ?? allPlatforms;
   const subject = await loadSubject(target, 'target', platforms, call);
-  const sources = source === undefined ? undefined : await loadSubject(source, 'source', platforms, call);
+  const sources = source === undefined ? undefined : await loadSources(source, subject.images, call);
   await run.reference(subject, sources, platforms);
   if (options.clients === true) await run.clients(target, subject);
   return {
@@ -161,7 +167,36 @@ class Run {
     this.#severalPlatforms = new Set(groups.map(({ platform }) => platform)).size > 1;
     if (target.index !== undefined) await this.#run(indexRules, target.index);
     await this.#keepIndexes(target, sources);
-    if (target.images.length === 0 && target.findings.length === 0) {
+    this.#demandPlatforms(target, platforms);
+    const detected = new Set<string>();
+    for (const group of groups) {
+      const { platform, nydus, oci } = group;
+      const source = sources === undefined ? undefined : this.#sourceOf(group, groups.length, sources);
+      for (const image of oci) await this.#image(image, source, [...ociManifestRules, ...originalRules]);
+      for (const image of nydus) await this.#nydus({ ...image, kind: 'nydus', ociHalf: oci[0] }, source);
+      // Of several images of one platform, every client takes the first, and so does detection.
+      if (!detected.has(platform)) await this.#detection(target, oci[0], nydus[0]);
+      detected.add(platform);
+      if (nydus.length === 0) this.#noNydus(platform, oci);
+    }
+  }
+
+  /** An image that cannot be converted is kept in a merged index as it is. */
+  #noNydus(platform: string, oci: readonly ImageSubject[]): void {
+    const [image] = oci;
+    const stated = image?.entry.platform ?? image?.config?.value.platform;
+    const obstacle =
+      image?.merged === true && stated !== undefined ? obstacleOf(image.manifest.value, stated) : undefined;
+    this.findings.push(
+      obstacle === undefined
+        ? finding('IMAGE-NOT-NYDUS', { platform }, { message: 'there is no Nydus image for this platform' })
+        : finding('IMAGE-ORDINARY', { platform }, { message: obstacle.reason }),
+    );
+  }
+
+  /** One finding for each platform that is asked for and not there. */
+  #demandPlatforms({ images, index, findings }: ReferenceSubject, platforms: PlatformSelection): void {
+    if (images.length === 0 && findings.length === 0) {
       this.findings.push(
         finding(
           'IMAGE-NO-PLATFORM',
@@ -169,17 +204,19 @@ class Run {
           { message: 'none of the platforms asked for is there', expected: formatSelection(platforms) },
         ),
       );
+      return;
     }
-    for (const group of groups) {
-      const { platform, nydus, oci } = group;
-      const source = sources === undefined ? undefined : this.#sourceOf(group, groups.length, sources);
-      for (const image of oci) await this.#image(image, source, [...ociManifestRules, ...originalRules]);
-      for (const image of nydus) await this.#nydus({ ...image, kind: 'nydus', ociHalf: oci[0] }, source);
-      await this.#detection(target, oci[0], nydus[0]);
-      if (nydus.length === 0) {
-        this.findings.push(
-          finding('IMAGE-NOT-NYDUS', { platform }, { message: 'there is no Nydus image for this platform' }),
-        );
+    const single = index === undefined && platforms.kind === 'list' && platforms.platforms.length === 1;
+    if (platforms.kind === 'all' || images.length === 0 || single) return;
+    for (const wanted of platforms.platforms) {
+      const name = formatPlatform(wanted);
+      if (images.some(({ platformName }) => platformName === name)) continue;
+      const message = `there is no image for ${name}`;
+      if (this.#options.allowMissingPlatforms === true) {
+        this.#call.reporter?.emit({ type: 'warning', code: 'PLATFORM_MISSING', message });
+      } else if (!findings.some(({ where }) => where.platform === name)) {
+        const remedy = { kind: 'allow-missing-platforms' } as const;
+        this.findings.push(finding('IMAGE-NO-PLATFORM', { platform: name }, { message, remedy }));
       }
     }
   }
@@ -221,7 +258,11 @@ class Run {
     // A source that is one manifest is the source of a target that holds one image, whatever either calls its platform.
     if (only !== undefined && sources.images.length === 1 && sources.index === undefined && groups === 1)
       return only;
-    if (sources.findings.length === 0) {
+    const unread = sources.unread.filter(
+      ({ where }) => where.platform === platform || where.platform === undefined,
+    );
+    this.findings.push(...unread);
+    if (sources.findings.length === 0 && unread.length === 0) {
       this.findings.push(
         finding('SOURCE-NO-PLATFORM', { platform }, { message: 'the source has no image of this platform' }),
       );

@@ -1,4 +1,6 @@
 /** Rules for the image config: it fits its manifest, and everything but the documented fields is as in the source. */
+import { identityKeys, ownDigests } from '../image/identity.js';
+import { platformText } from '../image/image.js';
 import { dataLayersOf, isIsolated, recordedSource } from '../image/kinds.js';
 import { sourceDigestOf } from '../image/pairs.js';
 import { ANNOTATION } from '../oci/media-types.js';
@@ -18,6 +20,7 @@ export const configRules: readonly Rule<ImageSubject>[] = [
 export const configPairRules: readonly Rule<PairSubject>[] = [
   { name: 'config fields', check: checkFields },
   { name: 'source', check: checkSource },
+  { name: 'platform of the source', check: checkSourcePlatform },
   { name: 'OCI half', check: checkOciHalf },
 ];
 
@@ -38,6 +41,7 @@ function* checkPlatform(image: ImageSubject): Generator<Finding> {
   // Older builders left the variant out of the config.
   const variants = config.value.platform.variant === undefined || named.variant === listed.variant;
   if (named.os !== listed.os || named.architecture !== listed.architecture || !variants) {
+    // Clients believe the index. Where the source agrees with the entry, a pair rule finds nothing, and this stays a warning.
     yield finding('CONFIG-PLATFORM', placeIn(image, 'config'), {
       message: 'config names another platform than the index entry',
       expected: formatPlatform(listed),
@@ -70,9 +74,9 @@ function* checkCounts(image: ImageSubject): Generator<Finding> {
   }
   const history = memberOf(image.configJson, 'history');
   const counted = isJsonArray(history) ? history.filter((entry) => !isEmptyLayer(entry)).length : undefined;
-  // An OCI image may do without any history.
+  // An OCI image may do without any history, and has the one of its source.
   if (counted !== undefined && counted !== 0 && counted !== layers.length) {
-    yield finding('CONFIG-HISTORY-COUNT', where, {
+    yield finding(image.kind === 'oci' ? 'CONFIG-HISTORY-OCI' : 'CONFIG-HISTORY-COUNT', where, {
       message: 'number of history entries with a layer is not the number of layers',
       expected: `${layers.length}`,
       found: `${counted}`,
@@ -91,6 +95,9 @@ function* checkCounts(image: ImageSubject): Generator<Finding> {
     }
   }
 }
+
+/** Stands for the annotations of a document that has none, or has null for them. */
+const NO_MEMBERS: Json = new Map();
 
 function isEmptyLayer(entry: Json): boolean {
   return memberOf(entry, 'empty_layer') === true;
@@ -154,13 +161,32 @@ function* checkSource({ target, source }: PairSubject): Generator<Finding> {
   });
 }
 
+/** The index offers the image to the machines for which the source was meant. */
+function* checkSourcePlatform({ target, source }: PairSubject): Generator<Finding> {
+  const { platform } = target.entry;
+  if (platform === undefined || source.platformName === platformText(undefined)) return;
+  if (target.platformName === source.platformName) return;
+  yield finding('SOURCE-PLATFORM', placeIn(target, 'index'), {
+    message: 'the index lists the image for another platform than its source is for',
+    expected: source.platformName,
+    found: target.platformName,
+  });
+}
+
 /** Layers and annotations of the OCI half, and the annotations of either half, against the source's manifest. */
 function* checkOciHalf({ target, source }: PairSubject): Generator<Finding> {
   const where = placeIn(target, 'manifest');
+  // The Nydus half leaves out annotations that speak of the source itself.
+  const ownKeys =
+    target.kind === 'nydus'
+      ? identityKeys(source.manifest.value.annotations, ownDigests(source.manifest))
+      : [];
   const kept = diffJson(
-    memberOf(source.manifestJson, 'annotations'),
-    memberOf(target.manifestJson, 'annotations'),
-    (path) => path.startsWith('annotations.containerd.io/snapshot/nydus-'),
+    memberOf(source.manifestJson, 'annotations') ?? NO_MEMBERS,
+    memberOf(target.manifestJson, 'annotations') ?? NO_MEMBERS,
+    (path) =>
+      path.startsWith('annotations.containerd.io/snapshot/nydus-') ||
+      ownKeys.some((key) => path === `annotations.${key}`),
     'annotations',
   );
   for (const { path, expected, found } of kept) {

@@ -4,8 +4,9 @@
  */
 import { UnsupportedError } from '../errors.js';
 import { type Entry, type Image, loadConfig, platformText } from '../image/image.js';
-import { isContainerImage, type Half } from '../image/kinds.js';
+import { isContainerImage, isImageKind, recordedSource, type Half } from '../image/kinds.js';
 import { isTooLarge, type Loaded, type Problem } from '../image/loaded.js';
+import { sourceDigestsOf } from '../image/pairs.js';
 import { loadReference, type ReferenceTree } from '../image/reference-tree.js';
 import type { Descriptor, Document } from '../oci/descriptor.js';
 import { type Json, parseJson } from '../oci/json/value.js';
@@ -60,6 +61,8 @@ export interface ReferenceSubject {
   readonly images: readonly ImageSubject[];
   /** The problems of loading. */
   readonly findings: readonly Finding[];
+  /** The problems of images of a source that could not be read: they count where no other image is the source. */
+  readonly unread: readonly Finding[];
 }
 
 /** The place of a finding about an image. */
@@ -78,8 +81,36 @@ export async function loadSubject(
   platforms: PlatformSelection,
   call: CallOptions,
 ): Promise<ReferenceSubject> {
+  return load(store, side, ({ platform }) => isSelected(platforms, platform), call);
+}
+
+/**
+ * Reads the images that `targets` were made from, and no others: a source may list what it does not hold. The digests that the targets
+ * record name their sources; the platform counts, too, as some record none.
+ */
+export async function loadSources(
+  store: ImageSource,
+  targets: readonly ImageSubject[],
+  call: CallOptions,
+): Promise<ReferenceSubject> {
+  const digests = sourceDigestsOf(targets);
+  const platforms = new Set(targets.map(({ platformName }) => platformName));
+  const isWanted = ({ platform, descriptor }: Pick<Entry, 'platform' | 'descriptor'>): boolean =>
+    platform === undefined ||
+    digests.has(descriptor.digest) ||
+    digests.has(recordedSource(descriptor).digest ?? '') ||
+    platforms.has(formatPlatform(platform));
+  return load(store, 'source', isWanted, call);
+}
+
+async function load(
+  store: ImageSource,
+  side: 'target' | 'source',
+  isWanted: (entry: Pick<Entry, 'platform' | 'descriptor'>) => boolean,
+  call: CallOptions,
+): Promise<ReferenceSubject> {
   const tree = await loadReference(store, await store.resolve(call), call);
-  const loader = new Loader(tree, side, platforms, call);
+  const loader = new Loader(tree, side, isWanted, call);
   if (tree.problem !== undefined) loader.report(tree.problem, undefined);
   const loaded: LoadedEntry[] = [];
   for (const entry of tree.entries) loaded.push(await loader.entry(entry));
@@ -97,6 +128,7 @@ export async function loadSubject(
     index: index === undefined ? undefined : { index, entries: loaded.map(({ entry }) => entry) },
     images: [...images.values()],
     findings: loader.findings,
+    unread: loader.unread,
   };
 }
 
@@ -107,20 +139,21 @@ interface LoadedEntry {
 
 class Loader {
   readonly findings: Finding[] = [];
+  readonly unread: Finding[] = [];
   readonly #tree: ReferenceTree;
   readonly #side: 'target' | 'source';
-  readonly #platforms: PlatformSelection;
+  readonly #isWanted: (entry: Pick<Entry, 'platform' | 'descriptor'>) => boolean;
   readonly #call: CallOptions;
 
   constructor(
     tree: ReferenceTree,
     side: 'target' | 'source',
-    platforms: PlatformSelection,
+    isWanted: (entry: Pick<Entry, 'platform' | 'descriptor'>) => boolean,
     call: CallOptions,
   ) {
     this.#tree = tree;
     this.#side = side;
-    this.#platforms = platforms;
+    this.#isWanted = isWanted;
     this.#call = call;
   }
 
@@ -129,37 +162,43 @@ class Loader {
     const platformName = platform === undefined ? undefined : formatPlatform(platform);
     const foreign: LoadedEntry = { entry: { ...entry, kind: 'foreign', platformName }, image: undefined };
     const listed = position !== undefined;
-    if (listed && entry.kind !== 'oci' && entry.kind !== 'nydus') return foreign;
+    if (entry.problem !== undefined && this.#isWanted(entry)) this.#unreadable(entry.problem, platformName);
+    if (listed && !isImageKind(entry.kind)) return foreign;
     // An image that is not asked for is not fetched: its mark tells which half of a pair it is.
     const kind: Half = entry.kind === 'nydus' ? 'nydus' : 'oci';
     const unread: LoadedEntry = { entry: { ...entry, kind, platformName }, image: undefined };
-    if (listed && !isSelected(this.#platforms, platform)) return unread;
+    if (listed && !this.#isWanted(entry)) return unread;
     const loaded = await this.#tree.loadImage(entry, this.#call);
     if (loaded.problem !== undefined) {
-      this.report(loaded.problem, platformName);
+      // A conversion keeps what it cannot read, and nothing here judges it.
+      if (listed && loaded.problem.cause instanceof UnsupportedError) return foreign;
+      this.#unreadable(loaded.problem, platformName);
       return unread;
     }
     const read = loaded.value;
     if (read === undefined || (listed && !isContainerImage(read.manifest.value))) return foreign;
     const image = await this.#subject(read);
-    if (listed && !isSelected(this.#platforms, platform ?? image.config?.value.platform)) return unread;
+    if (listed && !this.#isWanted({ ...entry, platform: platform ?? image.config?.value.platform }))
+      return unread;
     return { entry: { ...entry, kind: image.kind, platformName: image.platformName }, image };
   }
 
   report(problem: Problem, platform: string | undefined): void {
-    const { what, descriptor, cause } = problem;
+    this.findings.push(this.#faultOf(problem, platform));
+  }
+
+  #unreadable(problem: Problem, platform: string | undefined): void {
+    (this.#side === 'source' ? this.unread : this.findings).push(this.#faultOf(problem, platform));
+  }
+
+  #faultOf({ what, descriptor, cause }: Problem, platform: string | undefined): Finding {
     const where = this.#place(what, platform);
-    if (what === 'config' || !isTooLarge(descriptor)) {
-      this.findings.push(faultOf(cause, where, 'DOCUMENT-INVALID'));
-      return;
-    }
-    this.findings.push(
-      finding('INDEX-SIZE', where, {
-        message: `${what} is too large`,
-        expected: `at most ${MAX_DOCUMENT_SIZE} bytes, which is what index detection reads`,
-        found: `${descriptor.size} bytes`,
-      }),
-    );
+    if (what === 'config' || !isTooLarge(descriptor)) return faultOf(cause, where, 'DOCUMENT-INVALID');
+    return finding('INDEX-SIZE', where, {
+      message: `${what} is too large`,
+      expected: `at most ${MAX_DOCUMENT_SIZE} bytes, which is what index detection reads`,
+      found: `${descriptor.size} bytes`,
+    });
   }
 
   async #subject(image: Image): Promise<ImageSubject> {

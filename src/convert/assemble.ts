@@ -2,6 +2,7 @@
  * The manifest of a Nydus image out of the manifest of its source: blobs instead of layers, the bootstrap last (its place
  * is the contract: every reader looks at the last layer), everything that we do not know kept.
  */
+import { IDENTITY_MEMBERS, isIdentity } from '../image/identity.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
@@ -47,6 +48,8 @@ export interface NydusManifestParts {
   readonly source: JsonObject;
   readonly sourceDigest: Digest;
   readonly sourceReference: string;
+  /** Digests by which the source, or a part of it, is meant. */
+  readonly ownDigests: ReadonlySet<string>;
   readonly family: Family;
   /** In a merged index the config has a type of its own, which keeps containerd from unpacking the image. */
   readonly merged: boolean;
@@ -79,7 +82,10 @@ export function nydusManifest(parts: NydusManifestParts): Uint8Array {
     annotations: { [ANNOTATION.nydusBootstrap]: 'true', [ANNOTATION.nydusFsVersion]: String(fsVersion) },
   });
   const known = source.get('annotations');
-  const annotations = withMembers(isJsonObject(known) ? known : jsonObject({}), {
+  const inherited = Array.from(isJsonObject(known) ? known : []).filter(
+    ([key, value]) => !isIdentity(key, value, parts.ownDigests),
+  );
+  const annotations = withMembers(new Map(inherited), {
     [ANNOTATION.nydusBuilderVersion]: BUILDER_VERSION,
     [ANNOTATION.nydusFsVersion]: String(fsVersion),
     [ANNOTATION.nydusSourceDigest]: parts.sourceDigest,
@@ -93,7 +99,7 @@ export function nydusManifest(parts: NydusManifestParts): Uint8Array {
     layers: [...blobs, bootstrap],
   });
   const rest = new Map(source);
-  for (const key of [...head.keys(), 'annotations']) rest.delete(key);
+  for (const key of [...head.keys(), 'annotations', ...IDENTITY_MEMBERS]) rest.delete(key);
   if (parts.subject !== undefined) {
     const { mediaType, digest, size } = parts.subject;
     rest.set('subject', descriptorJson({ mediaType, digest, size }));

@@ -15,13 +15,13 @@ import type { Remedy } from '../remedy.js';
 import type { CallOptions } from '../reporter.js';
 import { refuseMovedTag, tagOf } from './moved-tag.js';
 import { familyOf } from './assemble.js';
-import { copyContent } from './copy-content.js';
+import { copyEntries } from './copy-content.js';
 import { storedDocument, type StoredDocument } from './halves.js';
 import { convertOneImage, type ConvertedImage, type LayerReport } from './image.js';
 import { type ConvertedEntry, mergedIndex, plainIndex } from './merge-index.js';
 import { convertOptions, type ConvertOptions } from './options.js';
 import type { Run } from './run.js';
-import { readSourceImages, type SourceImages } from './source-images.js';
+import { type ForeignEntry, readSourceImages, type SourceImages } from './source-images.js';
 import { stopwatch } from './stopwatch.js';
 import { Uploads } from './uploads.js';
 
@@ -112,17 +112,17 @@ async function convertOnce(
     watch.pull.extend();
     const asked = tagOf(target, uploads.call);
     asked.catch(() => undefined); // seen when it is awaited
-    const found = await readSourceImages(source, options, uploads.call);
+    const listed = await readSourceImages(source, options, uploads.call);
     const before = await asked;
-    warnOfMerging(run, found);
+    warnOfMerging(run, listed);
     warnOfReferring(run);
     watch.conversion.extend();
     const images: ConvertedImage[] = [];
     // One after the other: the layers of one image keep all cores busy.
-    for (const [index, image] of found.images.entries()) {
+    for (const [index, image] of listed.images.entries()) {
       images.push(await convertOneImage(run, image, index));
     }
-    for (const { descriptor } of found.foreign) await copyContent(run, descriptor);
+    const found: SourceImages = { ...listed, foreign: await copyEntries(run, listed.foreign) };
     await uploads.settle();
     const root = rootOf(run, found, images);
     const manifests = images.flatMap(({ nydus, oci }) => (oci === undefined ? [nydus] : [oci, nydus]));
@@ -182,7 +182,7 @@ function rootOf({ options }: Run, found: SourceImages, images: readonly Converte
   return storedDocument(family.index, plainIndex(found.index?.json, family, entries, found.foreign));
 }
 
-function warnOfMerging({ options, uploads }: Run, { foreign }: SourceImages): void {
+function warnOfMerging({ options, uploads }: Run, { foreign, images }: SourceImages): void {
   const warn = (code: string, message: string, remedy: Remedy): void => {
     uploads.call.reporter?.emit({ type: 'warning', code, message, remedy });
   };
@@ -194,10 +194,12 @@ function warnOfMerging({ options, uploads }: Run, { foreign }: SourceImages): vo
       { kind: 'isolate-half' },
     );
   }
-  if (
-    !sourceStays &&
-    foreign.some(({ descriptor }) => ANNOTATION.dockerReferenceDigest in (descriptor.annotations ?? {}))
-  ) {
+  // SOCI's indexes name the image by an annotation, too, and so may any other entry.
+  const sources = new Set<string>(images.map(({ manifest }) => manifest.descriptor.digest));
+  const speaks = ({ descriptor: { annotations = {} } }: ForeignEntry): boolean =>
+    ANNOTATION.dockerReferenceDigest in annotations ||
+    Object.values(annotations).some((value) => sources.has(value));
+  if (!sourceStays && foreign.some(speaks)) {
     warn(
       'ATTESTATION_SUBJECT',
       'attestations are kept, but speak of the source manifests, which the result does not hold',

@@ -1,39 +1,110 @@
-/** Entries of an index that are no images are copied as they are, with all that they name. */
-import { UnsupportedError } from '../errors.js';
+/** Entries of an index that are not converted are copied as they are, with all that they name. */
+import { FormatError, RegistryError, UnsupportedError } from '../errors.js';
+import { liesOutside } from '../image/obstacles.js';
 import { collect, contentOf } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import { isDocumentType, MAX_DOCUMENT_SIZE, parseDocument } from '../oci/manifest.js';
+import type { Digest } from '../oci/digest.js';
+import {
+  isDocumentType,
+  isSchema1Type,
+  type ListedDescriptor,
+  MAX_DOCUMENT_SIZE,
+  parseDocument,
+} from '../oci/manifest.js';
 import { isMountable } from '../registry/stores/store.js';
 import type { Run } from './run.js';
+import type { ForeignEntry } from './source-images.js';
 
 /** Bounds indexes in indexes; two levels are the most that has been seen. */
 const MAX_DEPTH = 8;
 
-/** Children first. Throws what fetching and pushing throw. */
-export async function copyContent(run: Run, descriptor: Descriptor, depth = 0): Promise<void> {
-  const { source, target, uploads } = run;
-  const { call } = uploads;
-  if (uploads.has(descriptor.digest)) return;
-  if (!isDocumentType(descriptor.mediaType)) {
-    await uploads.once(descriptor.digest, async () => {
-      if (await target.exists(descriptor, call)) return 'present';
-      if (isMountable(target) && (await target.mount(descriptor, source.place, call))) return 'mounted';
-      const { size } = descriptor;
-      return target.push(
-        descriptor,
-        { size, open: (range) => source.fetch(descriptor, { ...call, range }) },
-        call,
-      );
-    });
-    return;
+/** The target's answers to a manifest that it does not want. */
+const REFUSALS: ReadonlySet<number> = new Set([400, 405, 415, 422]);
+
+/**
+ * Copies what the entries name, and returns those that the target now holds. An entry whose content the source lacks, or the target
+ * refuses, is left out aloud: it is not what the caller came for.
+ */
+export async function copyEntries(
+  run: Run,
+  entries: readonly ForeignEntry[],
+): Promise<readonly ForeignEntry[]> {
+  const copier = new Copier(run);
+  const kept: ForeignEntry[] = [];
+  for (const entry of entries) {
+    const { digest, mediaType } = entry.descriptor;
+    try {
+      await copier.copy(entry.descriptor);
+      kept.push(entry);
+    } catch (cause) {
+      if (!isAboutEntry(cause)) throw cause;
+      run.uploads.call.reporter?.emit({
+        type: 'warning',
+        code: 'ENTRY_LEFT_OUT',
+        message: `an entry of the index is left out, since it cannot be copied: ${digest} (${mediaType}): ${cause.message}`,
+      });
+    }
   }
-  const what = `manifest ${descriptor.digest}`;
-  const bytes = await collect(source.fetch(descriptor, call), MAX_DOCUMENT_SIZE, what);
-  const document = parseDocument(bytes, descriptor.mediaType);
-  const children = document.kind === 'index' ? document.manifests : [document.config, ...document.layers];
-  // An index never holds itself, as a digest cannot be known before its content; but it can be made as deep as one likes.
-  if (depth >= MAX_DEPTH)
-    throw new UnsupportedError(`${what} of ${source.location}: indexes nested more than ${MAX_DEPTH} deep`);
-  for (const child of children) await copyContent(run, child, depth + 1);
-  await uploads.push(descriptor, contentOf(bytes));
+  return kept;
+}
+
+function isAboutEntry(cause: unknown): cause is RegistryError | FormatError | UnsupportedError {
+  if (cause instanceof FormatError || cause instanceof UnsupportedError) return true;
+  if (!(cause instanceof RegistryError) || cause.status === undefined) return false;
+  return (cause.status === 404 && cause.side !== 'target') || REFUSALS.has(cause.status);
+}
+
+/** Pushes past the run's uploads, whose first failure ends the run. */
+class Copier {
+  readonly #run: Run;
+  readonly #copied = new Set<Digest>();
+
+  constructor(run: Run) {
+    this.#run = run;
+  }
+
+  /** Children first. Throws what fetching and pushing throw. */
+  async copy(descriptor: Descriptor, depth = 0): Promise<void> {
+    const { source, target, uploads } = this.#run;
+    const { call } = uploads;
+    if (uploads.has(descriptor.digest) || this.#copied.has(descriptor.digest)) return;
+    if (isDocumentType(descriptor.mediaType)) {
+      const what = `manifest ${descriptor.digest}`;
+      const bytes = await collect(source.fetch(descriptor, call), MAX_DOCUMENT_SIZE, what);
+      // An index never holds itself, as a digest cannot be known before its content; but it can be made as deep as one likes.
+      if (depth >= MAX_DEPTH)
+        throw new UnsupportedError(
+          `${what} of ${source.location}: indexes nested more than ${MAX_DEPTH} deep`,
+        );
+      if (!isSchema1Type(descriptor.mediaType)) await this.#children(bytes, descriptor, depth);
+      await target.push(descriptor, contentOf(bytes), call);
+    } else if (!(await this.#isThere(descriptor))) {
+      const { size } = descriptor;
+      const content = {
+        size,
+        open: (range?: { readonly start: number; readonly end: number }) =>
+          source.fetch(descriptor, { ...call, range }),
+      };
+      await target.push(descriptor, content, call);
+    }
+    this.#copied.add(descriptor.digest);
+  }
+
+  async #children(bytes: Uint8Array, descriptor: Descriptor, depth: number): Promise<void> {
+    for (const child of childrenOf(bytes, descriptor)) {
+      const absent = liesOutside(child) && !(await this.#run.source.exists(child, this.#run.uploads.call));
+      if (!absent) await this.copy(child, depth + 1);
+    }
+  }
+
+  async #isThere(descriptor: Descriptor): Promise<boolean> {
+    const { source, target, uploads } = this.#run;
+    if (await target.exists(descriptor, uploads.call)) return true;
+    return isMountable(target) && (await target.mount(descriptor, source.place, uploads.call));
+  }
+}
+
+function childrenOf(bytes: Uint8Array, { mediaType }: Descriptor): readonly ListedDescriptor[] {
+  const document = parseDocument(bytes, mediaType);
+  return document.kind === 'index' ? document.manifests : [document.config, ...document.layers];
 }

@@ -1,4 +1,5 @@
 /** The two halves of a converted image as documents: the Nydus one, and in a merged index the one for all other clients. */
+import { ownDigests } from '../image/identity.js';
 import { contentOf } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { type DiffId, sha256 } from '../oci/digest.js';
@@ -56,6 +57,7 @@ export async function assembleNydus(
       source: parseJsonObject(source.bytes, what),
       sourceDigest: source.descriptor.digest,
       sourceReference: originText(image.origin),
+      ownDigests: ownDigests(source),
       family,
       merged: options.mergePlatform,
       config: config.descriptor,

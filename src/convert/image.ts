@@ -10,13 +10,7 @@ import { MEDIA } from '../oci/media-types.js';
 import { formatPlatform } from '../oci/platform.js';
 import type { PushOutcome } from '../registry/stores/store.js';
 import type { PackStats } from '../reporter.js';
-import {
-  convertLayer,
-  type ConvertedLayer,
-  type LayerContext,
-  type LayerJob,
-  refuseForeignLayer,
-} from './layer.js';
+import { convertLayer, type ConvertedLayer, type LayerContext, type LayerJob } from './layer.js';
 import { assembleNydus, assembleOci, type StoredDocument } from './halves.js';
 import type { Run } from './run.js';
 import type { SourceImage } from './source-images.js';
@@ -100,7 +94,6 @@ function layerJobs({ manifest, config }: SourceImage): readonly LayerJob[] {
   }
   const jobs = new Map<Digest, { number: number; descriptor: ListedDescriptor; diffIds: DiffId[] }>();
   for (const [number, descriptor] of layers.entries()) {
-    refuseForeignLayer(descriptor, `layer ${number + 1} of ${layers.length} (${descriptor.digest})`);
     const diffId = diffIds[number];
     const promised = diffId === undefined ? [] : [diffId];
     const known = jobs.get(descriptor.digest);

@@ -3,7 +3,7 @@
  * target also gets the source layer (merged indexes), the bytes of the one download go there as well.
  */
 import { rm } from 'node:fs/promises';
-import { ContentMismatchError, FormatError, UnsupportedError } from '../errors.js';
+import { ContentMismatchError, FormatError } from '../errors.js';
 import type { ByteBudget } from '../io/byte-budget.js';
 import { readFileRange } from '../io/file-range.js';
 import { GrowingFile } from '../io/growing.js';
@@ -55,24 +55,6 @@ export interface ConvertedLayer {
   readonly stats: PackStats;
   /** How the blob got into the target. */
   readonly pushed: Promise<PushOutcome>;
-}
-
-/** Throws UnsupportedError for layers whose bytes cannot be fetched, or cannot be read. */
-export function refuseForeignLayer(descriptor: ListedDescriptor, place: string): void {
-  const { mediaType, raw } = descriptor;
-  const urls = raw['urls'];
-  if (
-    mediaType === MEDIA.dockerForeignLayer ||
-    mediaType.includes('.nondistributable.') ||
-    (Array.isArray(urls) && urls.length > 0)
-  ) {
-    throw new UnsupportedError(`${place} lies outside of its registry (${mediaType})`, {
-      hint: 'images with foreign layers, such as those of Windows, cannot be converted',
-    });
-  }
-  if (mediaType.endsWith('+encrypted')) {
-    throw new UnsupportedError(`${place} is encrypted (${mediaType})`, { hint: 'decrypt the image first' });
-  }
 }
 
 /** `packer` is the layer's own, opened in the order of layers. */

@@ -6,6 +6,7 @@
  * the index of a converted index is itself.
  */
 import { FormatError } from '../errors.js';
+import { IDENTITY_MEMBERS, isIdentity, ZSTD_MARK } from '../image/identity.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { ANNOTATION, MEDIA, NYDUS_OS_FEATURE } from '../oci/media-types.js';
 import type { Family } from './assemble.js';
@@ -55,7 +56,7 @@ export function plainIndex(
   foreign: readonly ForeignEntry[],
 ): Uint8Array {
   const nydus = entries.map(({ source, nydus: named }) =>
-    entryJson(source, named, filledPlatform(source), {}),
+    withoutZstdMark(entryJson(source, named, filledPlatform(source), {})),
   );
   return printIndex(index, family.index, [...nydus, ...foreign.map(({ entry }) => entry)]);
 }
@@ -67,13 +68,15 @@ function printIndex(
 ): Uint8Array {
   const head = jsonObject({ schemaVersion: { digits: '2' }, mediaType, manifests });
   const rest = new Map(index);
-  for (const key of head.keys()) rest.delete(key);
+  for (const key of [...head.keys(), ...IDENTITY_MEMBERS]) rest.delete(key);
+  const annotations = rest.get('annotations');
+  if (isJsonObject(annotations)) rest.set('annotations', withoutIdentity(annotations, new Set()));
   return printJson(new Map<string, Json>([...head, ...rest]));
 }
 
 function nydusEntries(source: SourceImage, named: Named, marks: IndexMarks): readonly JsonObject[] {
   const plain = filledPlatform(source);
-  const entry = entryJson(source, named, plain, {});
+  const entry = withoutZstdMark(entryJson(source, named, plain, {}));
   const byType = withMembers(entry, { artifactType: MEDIA.nydusArtifact });
   const feature = { platform: withFeature(plain) };
   switch (marks) {
@@ -97,7 +100,10 @@ function entryJson(
 ): JsonObject {
   const old = source.entry ?? jsonObject({});
   const known = old.get('annotations');
-  const annotations = withMembers(isJsonObject(known) ? known : jsonObject({}), marks);
+  const { digest } = source.manifest.descriptor;
+  const stays = named.digest === digest;
+  const own = isJsonObject(known) ? known : jsonObject({});
+  const annotations = withMembers(stays ? own : withoutIdentity(own, new Set([digest])), marks);
   const head = jsonObject({
     mediaType: named.mediaType,
     digest: named.digest,
@@ -109,6 +115,20 @@ function entryJson(
   for (const key of ['mediaType', 'digest', 'size', 'annotations', 'platform', 'data', 'urls'])
     rest.delete(key);
   return new Map<string, Json>([...head, ...rest]);
+}
+
+function withoutIdentity(annotations: JsonObject, own: ReadonlySet<string>): JsonObject {
+  return new Map([...annotations].filter(([key, value]) => !isIdentity(key, value, own)));
+}
+
+/** Nydus entries have no layers that are compressed so, and no type but Nydus's own. */
+function withoutZstdMark(entry: JsonObject): JsonObject {
+  const annotations = entry.get('annotations');
+  const rest = isJsonObject(annotations) ? withMembers(annotations, { [ZSTD_MARK]: undefined }) : undefined;
+  return withMembers(entry, {
+    artifactType: undefined,
+    annotations: rest === undefined || rest.size === 0 ? undefined : rest,
+  });
 }
 
 /** Never empty: an entry without platform is refused by some registries, and crashes some readers. */

@@ -16,6 +16,8 @@ export type MergeIsolation = 'empty-layer' | 'none';
 export interface ConvertOptions extends FormatOptions {
   /** Which images of an index are converted; a source that is no index is never filtered. */
   readonly platforms: PlatformSelection;
+  /** Platforms that the source lacks are passed over with a warning; else a list must be met in full. */
+  readonly allowMissingPlatforms: boolean;
   /** The result is an index that holds the OCI images and their Nydus counterparts. */
   readonly mergePlatform: boolean;
   readonly indexMarks: IndexMarks;
@@ -42,6 +44,7 @@ export interface ConvertOptions extends FormatOptions {
 export function convertOptions(given: Partial<ConvertOptions> = {}): ConvertOptions {
   const options: ConvertOptions = {
     platforms: given.platforms ?? allPlatforms,
+    allowMissingPlatforms: given.allowMissingPlatforms ?? false,
     mergePlatform: given.mergePlatform ?? false,
     indexMarks: given.indexMarks ?? 'both',
     mergeIsolation: given.mergeIsolation ?? 'empty-layer',

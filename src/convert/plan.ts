@@ -13,7 +13,6 @@ import { formatLocation, inOneRegistry, type Location } from '../registry/locati
 import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { estimateBlobBytes, type Estimate, estimateTime } from './estimate.js';
-import { refuseForeignLayer } from './layer.js';
 import { convertOptions, type ConvertOptions } from './options.js';
 import { readSourceImages, type SourceImage } from './source-images.js';
 
@@ -134,7 +133,6 @@ async function planImage(
   const layers: PlannedLayer[] = [];
   const seen = new Set<Digest>();
   for (const [i, layer] of all.entries()) {
-    refuseForeignLayer(layer, `layer ${i + 1} of ${all.length} (${layer.digest})`);
     if (seen.has(layer.digest)) continue;
     seen.add(layer.digest);
     const made = blobs?.length === all.length + 1 ? blobs[i] : undefined;

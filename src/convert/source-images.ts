@@ -2,21 +2,38 @@
  * The images of a source as they were before any conversion, and the entries that are no images. Nydus entries of an earlier run
  * are put aside and empty layers are taken out again, so that converting a converted image starts from the original.
  */
-import { InvalidReferenceError, RegistryError, UnsupportedError, UsageError } from '../errors.js';
-import { type Entry, type Image, readConfig } from '../image/image.js';
+import {
+  InvalidReferenceError,
+  type NydusError,
+  RegistryError,
+  UnsupportedError,
+  UsageError,
+} from '../errors.js';
+import { type Entry, type Image, loadConfig, readConfig } from '../image/image.js';
 import { isContainerImage, isIsolated, isNydusManifest, recordedSource } from '../image/kinds.js';
-import { entryJson, readReference, readReferenceAt, type ReferenceTree } from '../image/reference-tree.js';
+import { isAbsent, type Problem } from '../image/loaded.js';
+import { obstacleOf } from '../image/obstacles.js';
+import { readReference, readReferenceAt, type ReferenceTree } from '../image/reference-tree.js';
 import type { Descriptor, Document, Platform } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import { removeEmptyLayer, sourceDigestOf, type ImageBytes } from '../oci/empty-layer.js';
 import { isJsonObject, type JsonObject, withMembers } from '../oci/json/value.js';
-import { type ImageConfig, type Manifest, parseConfig, parseManifest, toDocument } from '../oci/manifest.js';
+import {
+  type ImageConfig,
+  isSchema1Type,
+  type Manifest,
+  parseConfig,
+  parseManifest,
+  toDocument,
+} from '../oci/manifest.js';
 import { ANNOTATION } from '../oci/media-types.js';
-import { formatPlatform, formatSelection, isSelected } from '../oci/platform.js';
+import { formatPlatform, formatSelection, isSelected, platformMatches } from '../oci/platform.js';
 import { withDigest } from '../registry/location.js';
 import type { ImageSource } from '../registry/stores/store.js';
+import type { Remedy } from '../remedy.js';
 import type { CallOptions } from '../reporter.js';
 import { type ConvertOptions, keepsAttestations } from './options.js';
+import { warnOfOddities } from './oddities.js';
 import { type Origin, originLocation, originText } from './origin.js';
 
 export interface SourceImage {
@@ -29,7 +46,7 @@ export interface SourceImage {
   readonly origin: Origin;
 }
 
-/** An entry that is no image that we convert: an attestation, an artifact, a nested index. */
+/** An entry that is not converted, and kept as it is: an attestation, an artifact, an image that cannot become a RAFS image. */
 export interface ForeignEntry {
   readonly entry: JsonObject;
   readonly descriptor: Descriptor;
@@ -45,8 +62,8 @@ export interface SourceImages {
 }
 
 /**
- * Throws UsageError when no image is for the platforms asked for, UnsupportedError when the source is a Nydus image and
- * nothing else.
+ * Throws UsageError when a platform that is asked for is not there, UnsupportedError when the source is a Nydus image and
+ * nothing else, or nothing in it can be converted.
  */
 export async function readSourceImages(
   source: ImageSource,
@@ -58,15 +75,25 @@ export async function readSourceImages(
   const tree = await readReferenceAt(source, root, call);
   const reader = new SourceReader(tree, options, call);
   const json = tree.indexJson();
-  if (tree.index === undefined || json === undefined)
-    return { index: undefined, images: [await reader.single()], foreign: [] };
-  return { index: { mediaType: tree.index.value.mediaType, json }, ...(await reader.listed(json)) };
+  const found =
+    tree.index === undefined || json === undefined
+      ? { index: undefined, images: [await reader.single()], foreign: [] }
+      : { index: { mediaType: tree.index.value.mediaType, json }, ...(await reader.listed()) };
+  warnOfOddities(found.images, json, options, call);
+  return found;
 }
 
 function alreadyNydus(location: string): UnsupportedError {
   return new UnsupportedError(`${location} is already a Nydus image`, {
     remedy: { kind: 'convert-original' },
   });
+}
+
+/** An image that is asked for, and cannot be converted or read. */
+interface Unmet {
+  /** Normal form; undefined when neither entry nor config says it. */
+  readonly platform: Platform | undefined;
+  readonly error: NydusError;
 }
 
 class SourceReader {
@@ -76,6 +103,13 @@ class SourceReader {
   readonly #location: string;
   /** By the digest of a source manifest, the origin that an earlier run recorded for it. */
   readonly #origins = new Map<string, Origin>();
+  readonly #images: SourceImage[] = [];
+  readonly #foreign: ForeignEntry[] = [];
+  /** Images that are kept in a merged index, where they are of use to other clients. */
+  readonly #passedBy: ForeignEntry[] = [];
+  readonly #unmet: Unmet[] = [];
+  /** Platforms that are there and not asked for. */
+  readonly #others: string[] = [];
 
   constructor(tree: ReferenceTree, options: ConvertOptions, call: CallOptions) {
     this.#tree = tree;
@@ -84,7 +118,7 @@ class SourceReader {
     this.#location = tree.store.location;
   }
 
-  /** A reference to one manifest: it is taken whatever platforms are asked for, as upstream filters entries of an index only. */
+  /** A reference to one manifest: it is taken whatever platform is asked for, as upstream filters entries of an index only. */
   async single(): Promise<SourceImage> {
     const [entry] = this.#tree.entries;
     if (entry === undefined) throw new UnsupportedError(`${this.#location} holds no image`);
@@ -97,47 +131,212 @@ class SourceReader {
       );
     }
     const image = await this.#sourceImage(read, await readConfig(read, this.#call), undefined);
+    const obstacle = obstacleOf(manifest, image.platform);
+    if (obstacle !== undefined) throw new UnsupportedError(obstacle.reason, { hint: obstacle.hint });
     const { platforms } = this.#options;
-    if (!isSelected(platforms, image.platform)) {
+    if (platforms.kind === 'list' && platforms.platforms.length > 1) {
+      this.#images.push(image);
+      this.#demandAll();
+    } else if (!isSelected(platforms, image.platform)) {
       const message = `the image is for ${formatPlatform(image.platform)} and no other platform; ${formatSelection(platforms)} was asked for`;
-      this.#call.reporter?.emit({ type: 'warning', code: 'PLATFORM', message });
+      this.#warn('PLATFORM', message);
     }
     return image;
   }
 
-  /** `json` is the index that lists the entries. */
-  async listed(json: JsonObject): Promise<Pick<SourceImages, 'images' | 'foreign'>> {
+  async listed(): Promise<Pick<SourceImages, 'images' | 'foreign'>> {
     const { entries } = this.#tree;
-    const { platforms } = this.#options;
     // Before the images: Nydus entries may note the sources of images that stand before them.
     const marked = entries.filter(({ kind }) => kind === 'nydus');
     for (const entry of marked) await this.#noteOrigin(entry);
-    const images: SourceImage[] = [];
-    const foreign: ForeignEntry[] = [];
-    const others: string[] = [];
     let nydusEntries = marked.length;
     for (const entry of entries.filter(({ kind }) => kind !== 'nydus')) {
-      const raw = entryJson(json, entry);
-      if (entry.kind !== 'oci') {
-        foreign.push({ entry: raw, descriptor: entry.descriptor });
-      } else if (entry.platform !== undefined && !isSelected(platforms, entry.platform)) {
-        others.push(formatPlatform(entry.platform));
-      } else {
-        const read = await this.#tree.image(entry, this.#call);
-        if (isNydusManifest(read.manifest.value)) {
-          nydusEntries++;
-        } else if (!isContainerImage(read.manifest.value)) {
-          foreign.push({ entry: raw, descriptor: entry.descriptor });
-        } else {
-          const config = await readConfig(read, this.#call);
-          const platform = entry.platform ?? config.value.platform;
-          if (isSelected(platforms, platform)) images.push(await this.#sourceImage(read, config, raw));
-          else others.push(formatPlatform(platform));
-        }
-      }
+      if (entry.kind === 'oci') nydusEntries += await this.#image(entry);
+      else this.#other(entry);
     }
-    if (images.length === 0) throw this.#nothing(others, nydusEntries);
-    return { images, foreign: this.#kept(foreign) };
+    if (this.#images.length === 0) throw this.#nothing(nydusEntries);
+    this.#demandAll();
+    this.#warnOfDuplicates();
+    return { images: this.#images, foreign: [...this.#passedBy, ...this.#kept(this.#foreign)] };
+  }
+
+  /** Returns how many Nydus images the entry turned out to be. */
+  async #image(entry: Entry): Promise<0 | 1> {
+    const { platforms } = this.#options;
+    if (entry.platform !== undefined && !isSelected(platforms, entry.platform)) {
+      this.#others.push(formatPlatform(entry.platform));
+      return 0;
+    }
+    const loaded = await this.#tree.loadImage(entry, this.#call);
+    if (loaded.problem !== undefined) {
+      this.#unread(entry, loaded.problem);
+      return 0;
+    }
+    const read = loaded.value;
+    if (read === undefined) {
+      this.#passBy(entry, 'it is listed as an image, and is an index');
+      return 0;
+    }
+    const manifest = read.manifest.value;
+    if (isNydusManifest(manifest)) return 1;
+    const raw = this.#tree.entryJson(entry);
+    if (!isContainerImage(manifest)) {
+      this.#foreign.push({ entry: raw, descriptor: entry.descriptor });
+      return 0;
+    }
+    const config = await loadConfig(read, this.#call);
+    if (config.problem !== undefined) {
+      this.#unread(entry, config.problem);
+      return 0;
+    }
+    const platform = entry.platform ?? config.value.value.platform;
+    if (!isSelected(platforms, platform)) {
+      this.#others.push(formatPlatform(platform));
+      return 0;
+    }
+    const obstacle = obstacleOf(manifest, platform);
+    if (obstacle !== undefined) {
+      this.#unmet.push({ platform, error: new UnsupportedError(obstacle.reason, { hint: obstacle.hint }) });
+      this.#passBy(entry, obstacle.reason, platform);
+      return 0;
+    }
+    const missing = await this.#missingLayer(read);
+    if (missing === undefined) this.#images.push(await this.#sourceImage(read, config.value, raw));
+    else this.#absent(platform, missing);
+    return 0;
+  }
+
+  /** Neither image nor Nydus image: kept where attestations are. */
+  #other(entry: Entry): void {
+    const { problem, platform, kind } = entry;
+    const { descriptor } = entry;
+    if (kind === 'index' && problem !== undefined) {
+      if (platform === undefined || isSelected(this.#options.platforms, platform))
+        this.#unread(entry, problem);
+      else this.#others.push(formatPlatform(platform));
+      return;
+    }
+    if (isSchema1Type(descriptor.mediaType)) {
+      if (platform !== undefined && !isSelected(this.#options.platforms, platform)) {
+        this.#others.push(formatPlatform(platform));
+        return;
+      }
+      const reason = 'its manifest is of Docker schema 1';
+      this.#unmet.push({ platform, error: new UnsupportedError(`an image was passed over: ${reason}`) });
+      this.#passBy(entry, reason, platform);
+      return;
+    }
+    this.#foreign.push({ entry: this.#tree.entryJson(entry), descriptor });
+  }
+
+  /** An image that cannot be converted stays what it is: in a merged index, beside those that are. */
+  #passBy(entry: Entry, reason: string, platform = entry.platform): void {
+    const { mergePlatform } = this.#options;
+    this.#warn(
+      'IMAGE_PASSED_OVER',
+      `${platform === undefined ? 'an image' : `the image for ${formatPlatform(platform)}`} is passed over: ${reason}; it ${mergePlatform ? 'stays in the index as it is' : 'is left out'}`,
+    );
+    if (mergePlatform)
+      this.#passedBy.push({ entry: this.#tree.entryJson(entry), descriptor: entry.descriptor });
+  }
+
+  #unread(entry: Entry, problem: Problem): void {
+    const { cause } = problem;
+    if (isAbsent(problem)) {
+      this.#absent(entry.platform, cause);
+    } else if (cause instanceof UnsupportedError) {
+      this.#unmet.push({ platform: entry.platform, error: cause });
+      this.#passBy(entry, cause.message);
+    } else {
+      throw cause;
+    }
+  }
+
+  /** The source lists an image whose content it does not hold, as archives of one platform do. */
+  #absent(platform: Platform | undefined, cause: NydusError): void {
+    const what = platform === undefined ? 'an image' : `an image for ${formatPlatform(platform)}`;
+    const message = `${this.#location} lists ${what} that it does not hold`;
+    const error = new RegistryError(message, {
+      status: 404,
+      hint: cause.message,
+      remedy: { kind: 'allow-missing-platforms' },
+      cause,
+    });
+    // Of an entry without a platform nobody knows whether it is asked for.
+    if (platform === undefined && this.#options.platforms.kind === 'list')
+      this.#warn('IMAGE_ABSENT', message);
+    else this.#unmet.push({ platform, error });
+  }
+
+  /** Stores of this machine are asked at once, since nothing is transferred; registries hold what they list. */
+  async #missingLayer({ store, manifest }: Image): Promise<NydusError | undefined> {
+    if (store.place.kind === 'registry') return undefined;
+    for (const layer of manifest.value.layers) {
+      if (!(await store.exists(layer, this.#call)))
+        return new RegistryError(`layer ${layer.digest} is not in ${this.#location}`, { status: 404 });
+    }
+    return undefined;
+  }
+
+  /** Throws unless every platform of a list is met, and every image of `all` could be read. */
+  #demandAll(): void {
+    const { platforms, allowMissingPlatforms } = this.#options;
+    const refuse = (error: NydusError): void => {
+      if (!allowMissingPlatforms) throw error;
+      this.#warn('PLATFORM_MISSING', error.message);
+    };
+    if (platforms.kind === 'all') {
+      for (const { error } of this.#unmet) if (error instanceof RegistryError) refuse(error);
+      return;
+    }
+    const lacking = platforms.platforms.filter(
+      (wanted) => !this.#images.some(({ platform }) => platformMatches(wanted, platform)),
+    );
+    const known = lacking.map((wanted) => this.#unmetFor(wanted)).find((error) => error !== undefined);
+    if (lacking.length === 0) return;
+    refuse(
+      new UsageError(
+        `${this.#location} has no image for ${lacking.map(formatPlatform).join(', ')}${known === undefined ? '' : ` that can be converted: ${known.message}`}`,
+        { hint: this.#thereText(), remedy: { kind: 'allow-missing-platforms' } },
+      ),
+    );
+  }
+
+  #unmetFor(wanted: Platform): NydusError | undefined {
+    return this.#unmet.find(({ platform }) => platform !== undefined && platformMatches(wanted, platform))
+      ?.error;
+  }
+
+  #thereText(): string {
+    const there = [...this.#images.map(({ platform }) => formatPlatform(platform)), ...this.#others];
+    return there.length === 0 ? 'its index lists no image' : `it has ${[...new Set(there)].join(', ')}`;
+  }
+
+  /** Index detection goes by platform, and takes the first Nydus image of one. */
+  #warnOfDuplicates(): void {
+    if (!this.#options.mergePlatform) return;
+    const first = new Map<string, SourceImage>();
+    const reported = new Set<string>();
+    for (const image of this.#images) {
+      const name = formatPlatform(image.platform);
+      const other = first.get(name);
+      if (other === undefined) first.set(name, image);
+      else if (other.manifest.descriptor.digest !== image.manifest.descriptor.digest) reported.add(name);
+    }
+    for (const name of reported)
+      this.#warn(
+        'SEVERAL_IMAGES',
+        `the index holds several images for ${name}: clients take the first of them, and so does index detection`,
+      );
+  }
+
+  #warn(code: string, message: string, remedy?: Remedy): void {
+    this.#call.reporter?.emit({
+      type: 'warning',
+      code,
+      message,
+      ...(remedy === undefined ? {} : { remedy }),
+    });
   }
 
   /** Undoes an earlier run. `listed` is the entry in the index, as JSON. */
@@ -171,8 +370,10 @@ class SourceReader {
 
   /** An earlier run noted its source in the Nydus manifest, and an image that is converted again keeps that source. */
   async #noteOrigin(entry: Entry): Promise<void> {
-    const { manifest } = await this.#tree.image(entry, this.#call);
-    const { digest, reference } = recordedSource(manifest.value);
+    const { value } = await this.#tree.loadImage(entry, this.#call);
+    // A Nydus image that cannot be read says nothing; it is made anew.
+    if (value === undefined) return;
+    const { digest, reference } = recordedSource(value.manifest.value);
     if (digest !== undefined && reference !== undefined)
       this.#origins.set(digest, { kind: 'recorded', text: reference });
   }
@@ -220,19 +421,20 @@ class SourceReader {
 
   #kept(foreign: readonly ForeignEntry[]): readonly ForeignEntry[] {
     if (foreign.length === 0 || keepsAttestations(this.#options)) return foreign;
-    this.#call.reporter?.emit({
-      type: 'warning',
-      code: 'ENTRIES_LEFT_OUT',
-      message: `${foreign.length === 1 ? 'one entry that is' : `${foreign.length} entries that are`} no image (attestations or artifacts) left out`,
-      remedy: { kind: 'keep-attestations' },
+    const what = foreign.length === 1 ? 'one entry that is' : `${foreign.length} entries that are`;
+    this.#warn('ENTRIES_LEFT_OUT', `${what} no image (attestations or artifacts) left out`, {
+      kind: 'keep-attestations',
     });
     return [];
   }
 
-  #nothing(others: readonly string[], nydusEntries: number): Error {
-    if (others.length === 0 && nydusEntries > 0) return alreadyNydus(this.#location);
+  /** The reason why there is nothing to convert. */
+  #nothing(nydusEntries: number): Error {
+    const [unmet] = this.#unmet;
+    if (unmet !== undefined) return unmet.error;
+    if (this.#others.length === 0 && nydusEntries > 0) return alreadyNydus(this.#location);
     return new UsageError(`${this.#location} has no image for ${formatSelection(this.#options.platforms)}`, {
-      hint: others.length === 0 ? 'its index lists no image' : `it has ${[...new Set(others)].join(', ')}`,
+      hint: this.#thereText(),
     });
   }
 }

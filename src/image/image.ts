@@ -5,9 +5,12 @@ import { formatPlatform } from '../oci/platform.js';
 import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { type EntryKind, halfOf, type Half, isMarkedNydus, kindOfEntry, statedPlatform } from './kinds.js';
-import { demand, type Loaded, loadConfigAt } from './loaded.js';
+import { demand, type Loaded, loadConfigAt, type Problem } from './loaded.js';
 
-/** One line of an index; a reference to a single image has one entry, which no index lists. */
+/**
+ * One line of an index, or of an index that it lists; a reference to a single image has one entry, which no index lists. An entry of
+ * kind `index` is an index that was not entered: it is an artifact, lists nothing, or could not be read.
+ */
 export interface Entry {
   readonly descriptor: Descriptor;
   /** The kind that the descriptor claims; the manifest may turn out to be another. */
@@ -16,8 +19,10 @@ export interface Entry {
   readonly marked: boolean;
   /** Undefined when the entry states none, or half of one; then the image's config knows it. */
   readonly platform: Platform | undefined;
-  /** In its index, from 0; undefined when the reference is this image alone. */
+  /** Among all entries of the reference, from 0; undefined when the reference is this image alone. */
   readonly position: number | undefined;
+  /** For an index that could not be read, the reason. */
+  readonly problem?: Problem | undefined;
 }
 
 export interface Image {

@@ -15,6 +15,11 @@ export type Half = 'oci' | 'nydus';
 /** `foreign`: an artifact, or content of a type that is neither manifest nor index. */
 export type EntryKind = Half | 'index' | 'attestation' | 'foreign';
 
+/** True for entries that claim to be images. */
+export function isImageKind(kind: EntryKind): kind is Half {
+  return kind === 'oci' || kind === 'nydus';
+}
+
 /** The part of an entry that marks are read from. Go's decoder and ours give different types, and both fit. */
 export interface Markable {
   readonly artifactType?: string | undefined;

@@ -3,7 +3,7 @@
  * need the document say `demand`, and the problem becomes the error that it came from; callers that judge what they read keep
  * the problem and go on. Failures that say nothing about the content (no network, no permission) are thrown in either case.
  */
-import { ContentMismatchError, FormatError, RegistryError } from '../errors.js';
+import { ContentMismatchError, FormatError, RegistryError, UnsupportedError } from '../errors.js';
 import { collect } from '../io/streams.js';
 import type { Descriptor, Document } from '../oci/descriptor.js';
 import {
@@ -22,7 +22,8 @@ export interface Problem {
   readonly what: 'index' | 'manifest' | 'config';
   /** Names the document that could not be read. */
   readonly descriptor: Descriptor;
-  readonly cause: ContentMismatchError | FormatError | RegistryError;
+  /** UnsupportedError for documents of a kind that nothing here reads, such as Docker's schema 1. */
+  readonly cause: ContentMismatchError | FormatError | RegistryError | UnsupportedError;
 }
 
 export type Loaded<T> =
@@ -53,6 +54,11 @@ export function loadConfigAt(
   return load(store, descriptor, call, 'config', parseConfig);
 }
 
+/** True when the store does not hold the content, as with archives that list more platforms than were saved. */
+export function isAbsent({ cause }: Problem): boolean {
+  return cause instanceof RegistryError && cause.status === 404;
+}
+
 /** True for documents that are refused by their size alone, before anything is fetched. */
 export function isTooLarge({ size }: Descriptor): boolean {
   return size > MAX_DOCUMENT_SIZE;
@@ -80,6 +86,7 @@ function isAboutContent(cause: unknown): cause is Problem['cause'] {
   return (
     cause instanceof ContentMismatchError ||
     cause instanceof FormatError ||
+    cause instanceof UnsupportedError ||
     (cause instanceof RegistryError && cause.status === 404)
   );
 }

@@ -23,6 +23,11 @@ export function sourceDigestOf({ kind, manifest }: Image): string | undefined {
   return (isIsolated(manifest.value) ? digest : undefined) ?? manifest.descriptor.digest;
 }
 
+/** The digests by which sources of these images are meant. */
+export function sourceDigestsOf(images: readonly Image[]): ReadonlySet<string> {
+  return new Set(images.map(sourceDigestOf).filter((digest) => digest !== undefined));
+}
+
 /** In order of their first images. */
 export function groupHalves<T extends PairableImage>(images: readonly T[]): readonly HalvesOf<T>[] {
   const platforms = new Map<string, T[]>();
@@ -60,7 +65,7 @@ export function sourceOf<T extends PairableImage>(
   { platform, oci, nydus }: HalvesOf<PairableImage>,
   sources: readonly T[],
 ): T | undefined {
-  const digests = new Set([...oci, ...nydus].map(sourceDigestOf).filter((digest) => digest !== undefined));
+  const digests = sourceDigestsOf([...oci, ...nydus]);
   const named = sources.filter((source) => digests.has(sourceDigestOf(source) ?? ''));
   const same = sources.filter(({ platformName }) => platformName === platform);
   const best = named.filter((source) => same.includes(source));

@@ -1,17 +1,23 @@
 /**
- * Everything that a reference leads to: one image, or an index with its entries. The root document is read at once; an entry's
- * manifest is fetched when its image is asked for, since an index already says which entry is for which platform.
+ * Everything that a reference leads to: one image, or an index with its entries. Indexes are read at once; an image's manifest is
+ * fetched when the image is asked for, since an index already says which entry is for which platform.
  *
- * Entries that are indexes themselves are seen (`kind: 'index'`) and not entered: entering them means to put their own entries
- * in their place in `entriesOf`.
+ * An index inside an index is entered, and its own entries stand in its place, so that no verb needs to know of nesting.
  */
-import { FormatError, UnsupportedError } from '../errors.js';
+import { UnsupportedError } from '../errors.js';
 import type { Descriptor, Document } from '../oci/descriptor.js';
-import { type JsonObject, parseJsonObject } from '../oci/json/value.js';
+import {
+  isJsonArray,
+  isJsonObject,
+  jsonObject,
+  type JsonObject,
+  parseJsonObject,
+} from '../oci/json/value.js';
 import type { Index, Manifest } from '../oci/manifest.js';
 import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
-import { type Entry, entryOf, type Image, imageOf } from './image.js';
+import { type Entry, type Image, imageOf } from './image.js';
+import { isDocument, isIndex, isManifest, listEntries, type ListedEntry } from './list-entries.js';
 import { demand, type Loaded, loadDocument, type Problem } from './loaded.js';
 
 /** Throws what resolving and fetching throw, and FormatError for a root that is no document. */
@@ -30,13 +36,18 @@ export async function readReferenceAt(
   return tree;
 }
 
-/** A root that cannot be read gives a tree without entries, whose `problem` says why. */
+/**
+ * A root that cannot be read gives a tree without entries, whose `problem` says why. Throws UnsupportedError for indexes that are
+ * nested without end.
+ */
 export async function loadReference(
   store: ImageSource,
   root: Descriptor,
   call: CallOptions,
 ): Promise<ReferenceTree> {
-  return new ReferenceTree(store, root, await loadDocument(store, root, call));
+  const document = await loadDocument(store, root, call);
+  const listed = await listEntries(store, root, document.value, call);
+  return new ReferenceTree(store, root, document, listed);
 }
 
 export class ReferenceTree {
@@ -44,26 +55,33 @@ export class ReferenceTree {
   readonly root: Descriptor;
   /** Undefined when the reference is a single image, or its root could not be read. */
   readonly index: Document<Index> | undefined;
-  /** In the order of the index; of a single image the image itself. */
+  /** In the order of the index, with the entries of a nested index in its place; of a single image the image itself. */
   readonly entries: readonly Entry[];
   readonly problem: Problem | undefined;
   readonly #single: Document<Manifest> | undefined;
+  readonly #origins: ReadonlyMap<Entry, ListedEntry>;
+  readonly #json = new Map<Document<Index>, JsonObject>();
 
-  constructor(store: ImageSource, root: Descriptor, document: Loaded<Document<Manifest | Index>>) {
+  constructor(
+    store: ImageSource,
+    root: Descriptor,
+    document: Loaded<Document<Manifest | Index>>,
+    listed: readonly ListedEntry[],
+  ) {
     this.store = store;
     this.root = root;
     this.problem = document.problem;
-    this.index = ofKind(document.value, isIndex);
-    this.#single = ofKind(document.value, isManifest);
-    this.entries = this.index === undefined ? [] : entriesOf(this.index.value);
-    if (this.#single !== undefined) this.entries = [entryOf(root)];
+    this.index = isDocument(document.value, isIndex);
+    this.#single = isDocument(document.value, isManifest);
+    this.entries = listed.map(({ entry }) => entry);
+    this.#origins = new Map(listed.map((one) => [one.entry, one]));
   }
 
   /** Throws what fetching throws, and UnsupportedError for an entry whose document is an index. */
   async image(entry: Entry, call: CallOptions): Promise<Image> {
     const image = demand(await this.loadImage(entry, call));
     if (image === undefined)
-      throw new UnsupportedError(`${entry.descriptor.digest} is an index inside an index`);
+      throw new UnsupportedError(`${entry.descriptor.digest} is listed as an image, and is an index`);
     return image;
   }
 
@@ -75,41 +93,42 @@ export class ReferenceTree {
         ? await loadDocument(this.store, entry.descriptor, call)
         : { value: single as Document<Manifest | Index> };
     if (loaded.problem !== undefined) return loaded;
-    const manifest = ofKind(loaded.value, isManifest);
+    const manifest = isDocument(loaded.value, isManifest);
     return { value: manifest === undefined ? undefined : imageOf(this.store, entry, manifest) };
   }
 
   /** The index as JSON that prints again without loss; undefined when the reference is a single image. */
   indexJson(): JsonObject | undefined {
-    return this.index === undefined
-      ? undefined
-      : parseJsonObject(this.index.bytes, `index of ${this.store.location}`);
+    return this.index === undefined ? undefined : this.#jsonOf(this.index);
   }
-}
 
-/** The JSON object of an entry in `indexJson`, with the members that nothing here knows. */
-export function entryJson(index: JsonObject, { position, descriptor }: Entry): JsonObject {
-  const list = index.get('manifests');
-  const json: unknown = Array.isArray(list) ? list[position ?? 0] : undefined;
-  if (!(json instanceof Map)) throw new FormatError(`entry ${descriptor.digest} of the index is no object`);
-  return json as JsonObject;
-}
+  /**
+   * The JSON object of an entry, with the members that nothing here knows. An entry of a nested index that states no platform gets
+   * that of the index: outside of it nothing else tells.
+   */
+  entryJson(entry: Entry): JsonObject {
+    const origin = this.#origins.get(entry);
+    if (origin?.index === undefined) return jsonObject({});
+    const list = this.#jsonOf(origin.index).get('manifests');
+    const json = isJsonArray(list) ? list[origin.place] : undefined;
+    if (!isJsonObject(json)) return jsonObject({});
+    const { inherited } = origin;
+    if (inherited === undefined) return json;
+    return new Map([...json, ['platform', this.#platformJson(inherited)]]);
+  }
 
-function entriesOf(index: Index): readonly Entry[] {
-  return index.manifests.map((descriptor, position) => entryOf(descriptor, position));
-}
+  #platformJson({ index, place }: { readonly index: Document<Index>; readonly place: number }): JsonObject {
+    const list = this.#jsonOf(index).get('manifests');
+    const entry = isJsonArray(list) ? list[place] : undefined;
+    const platform = isJsonObject(entry) ? entry.get('platform') : undefined;
+    return isJsonObject(platform) ? platform : jsonObject({});
+  }
 
-function isIndex(value: Manifest | Index): value is Index {
-  return value.kind === 'index';
-}
-
-function isManifest(value: Manifest | Index): value is Manifest {
-  return value.kind === 'manifest';
-}
-
-function ofKind<T extends Manifest | Index>(
-  document: Document<Manifest | Index> | undefined,
-  fits: (value: Manifest | Index) => value is T,
-): Document<T> | undefined {
-  return document !== undefined && fits(document.value) ? { ...document, value: document.value } : undefined;
+  #jsonOf(index: Document<Index>): JsonObject {
+    const known = this.#json.get(index);
+    if (known !== undefined) return known;
+    const json = parseJsonObject(index.bytes, `index ${index.descriptor.digest} of ${this.store.location}`);
+    this.#json.set(index, json);
+    return json;
+  }
 }

@@ -99,18 +99,23 @@ export function prependEmptyLayerToConfig(source: Uint8Array, what: string): Uin
   return applySplices(doc, splices);
 }
 
-/** Undoes `prependEmptyLayerToConfig`; undefined when the first diffID is not the empty layer's. */
-export function removeEmptyLayerFromConfig(bytes: Uint8Array, what: string): Uint8Array | undefined {
+/**
+ * Undoes `prependEmptyLayerToConfig`: every config that it may have been made from, the likeliest first. None when the first diffID is
+ * not the empty layer's.
+ */
+export function removeEmptyLayerFromConfig(bytes: Uint8Array, what: string): readonly Uint8Array[] {
   const doc = parseJsonText(bytes, what);
   const array = diffIdsOf(doc);
-  if (stringOf(doc, array.children?.[0]) !== EMPTY_LAYER_DIFF_ID) return undefined;
-  const splices = [removeFirst(array)];
+  if (stringOf(doc, array.children?.[0]) !== EMPTY_LAYER_DIFF_ID) return [];
   const history = member(doc.root, 'history');
   const [first] = childrenOf(history);
-  if (history !== undefined && stringOf(doc, member(first, 'comment')) === 'Nydus Empty Layer') {
-    splices.push(removeFirst(history));
-  }
-  return applySplices(doc, splices);
+  const histories =
+    history !== undefined && stringOf(doc, member(first, 'comment')) === 'Nydus Empty Layer'
+      ? [removeFirst(history)]
+      : [];
+  const removals = [removeFirst(array)];
+  if (childrenOf(array).length === 1) removals.push(replaceNode(array, 'null'));
+  return removals.map((removal) => applySplices(doc, [removal, ...histories]));
 }
 
 /** An array, or the null that Go writes for an image without layers. */

@@ -6,6 +6,7 @@
  * The layer is spliced into the source's own bytes, so that it can be taken out again and the original digest comes back:
  * that is what makes converting a converted image harmless.
  */
+import type { Node } from 'jsonc-parser';
 import { FormatError } from '../errors.js';
 import { type Digest, sha256 } from './digest.js';
 import { ANNOTATION } from './media-types.js';
@@ -22,6 +23,7 @@ import {
   parseJsonText,
   prependChild,
   propertyOf,
+  removeChildren,
   removeFirst,
   removeLast,
   replaceNode,
@@ -40,7 +42,8 @@ export function prependEmptyLayer(source: ImageBytes, layerType: string, what: s
   const config = prependEmptyLayerToConfig(source.config, `config of ${what}`);
   const doc = parseJsonText(source.manifest, what);
   const layers = member(doc.root, 'layers');
-  if (layers?.type !== 'array') throw new FormatError(`${what} has no list of layers`);
+  if (layers?.type !== 'array' && layers?.type !== 'null')
+    throw new FormatError(`${what} has no list of layers`);
   const layer = jsonSource({
     mediaType: layerType,
     digest: EMPTY_LAYER_DIGEST,
@@ -49,8 +52,8 @@ export function prependEmptyLayer(source: ImageBytes, layerType: string, what: s
   });
   return {
     manifest: applySplices(doc, [
-      ...pointToConfig(doc, config),
-      prependChild(doc, layers, layer),
+      ...pointToConfig(doc, source.config, config),
+      layers.type === 'null' ? replaceNode(layers, `[${layer}]`) : prependChild(doc, layers, layer),
       markSource(doc, sha256(source.manifest)),
     ]),
     config,
@@ -62,15 +65,20 @@ export function prependEmptyLayer(source: ImageBytes, layerType: string, what: s
  * promises: then another tool made it, and re-encoded it.
  */
 export function removeEmptyLayer(derived: ImageBytes, what: string): ImageBytes | undefined {
-  const config = removeEmptyLayerFromConfig(derived.config, `config of ${what}`);
   const doc = parseJsonText(derived.manifest, what);
   const layers = member(doc.root, 'layers');
   const original = sourceDigestOf(derived.manifest, what);
-  if (config === undefined || layers === undefined || original === undefined) return undefined;
-  const others = [...pointToConfig(doc, config), removeFirst(layers)];
-  for (const unmark of unmarkings(doc)) {
-    const manifest = applySplices(doc, [...others, unmark]);
-    if (sha256(manifest) === original) return { manifest, config };
+  if (layers === undefined || original === undefined) return undefined;
+  // The style of an emptied list is lost, and the digest tells which one it was.
+  const emptied = childrenOf(layers).length === 1 ? [replaceNode(layers, 'null')] : [];
+  for (const config of removeEmptyLayerFromConfig(derived.config, `config of ${what}`)) {
+    const pointer = pointToConfig(doc, derived.config, config);
+    for (const emptying of [removeFirst(layers), ...emptied]) {
+      for (const unmark of unmarkings(doc)) {
+        const manifest = applySplices(doc, [...pointer, emptying, unmark]);
+        if (sha256(manifest) === original) return { manifest, config };
+      }
+    }
   }
   return undefined;
 }
@@ -82,12 +90,46 @@ export function sourceDigestOf(manifest: Uint8Array, what: string): Digest | und
   return value as Digest | undefined; // only ever compared with digests that we compute
 }
 
-function pointToConfig(doc: JsonText, config: Uint8Array): readonly Splice[] {
+/**
+ * The config's descriptor for other bytes. Whatever repeats the old ones goes with them: embedded bytes become the new ones, and where
+ * that could not be undone (they were others than the descriptor says, or spelled unusually) they are left out, as are addresses.
+ */
+function pointToConfig(doc: JsonText, old: Uint8Array, config: Uint8Array): readonly Splice[] {
   const descriptor = member(doc.root, 'config');
   const digest = member(descriptor, 'digest');
   const size = member(descriptor, 'size');
-  if (digest === undefined || size === undefined) throw new FormatError(`${doc.what} names no config`);
-  return [replaceNode(digest, jsonSource(sha256(config))), replaceNode(size, String(config.length))];
+  if (descriptor === undefined || digest === undefined || size === undefined)
+    throw new FormatError(`${doc.what} names no config`);
+  const splices = [replaceNode(digest, jsonSource(sha256(config))), replaceNode(size, String(config.length))];
+  const data = member(descriptor, 'data');
+  if (data !== undefined && stringOf(doc, data) === base64(old)) {
+    splices.push(replaceNode(data, jsonSource(base64(config))));
+  }
+  return [...splices, ...removeChildren(descriptor, staleMembers(doc, descriptor, old))];
+}
+
+/** Members of the config's descriptor that an edited config leaves behind, by name. */
+export function staleConfigMembers({ manifest, config }: ImageBytes, what: string): readonly string[] {
+  const doc = parseJsonText(manifest, what);
+  return staleMembers(doc, member(doc.root, 'config'), config).map(
+    (property) => stringOf(doc, property.children?.[0]) ?? '',
+  );
+}
+
+function staleMembers(doc: JsonText, descriptor: Node | undefined, old: Uint8Array): readonly Node[] {
+  const isStale = (key: string): boolean => {
+    const value = member(descriptor, key);
+    if (value === undefined || value.type === 'null') return false;
+    return key === 'data' ? stringOf(doc, value) !== base64(old) : childrenOf(value).length > 0;
+  };
+  return ['data', 'urls']
+    .filter(isStale)
+    .map((key) => propertyOf(descriptor, key))
+    .filter((property) => property !== undefined);
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
 }
 
 function markSource(doc: JsonText, source: Digest): Splice {

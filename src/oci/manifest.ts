@@ -69,6 +69,11 @@ export function isManifestType(mediaType: string): boolean {
   return MANIFEST_TYPES.has(mediaType);
 }
 
+/** True for manifests of Docker schema 1, which nothing here reads. */
+export function isSchema1Type(mediaType: string): boolean {
+  return SCHEMA1_TYPES.has(mediaType);
+}
+
 /** What registries serve under `/manifests/`; everything else is a blob. */
 export function isDocumentType(mediaType: string): boolean {
   return INDEX_TYPES.has(mediaType) || MANIFEST_TYPES.has(mediaType) || SCHEMA1_TYPES.has(mediaType);

@@ -102,10 +102,22 @@ export const CHECK_FLAGS: readonly Flag[] = [
     help: 'os/arch[/variant], or a comma list of them; default: every platform of the target',
   },
   {
+    name: 'allow-missing-platforms',
+    type: 'boolean',
+    group: IMAGES,
+    help: 'go on when the target lacks some of the platforms; without it that is a fault',
+  },
+  {
     name: 'bootstrap-only',
     type: 'boolean',
     group: IMAGES,
     help: 'read no chunk data: manifests, bootstraps and, by range, what blobs say of themselves',
+  },
+  {
+    name: 'all-content',
+    type: 'boolean',
+    group: IMAGES,
+    help: 'read the layers of the OCI half in a registry too, which verified them when they were pushed',
   },
   ...REGISTRY_FLAGS,
   {
@@ -208,6 +220,8 @@ async function runCheck(flags: FlagValues, positional: Positional, context: CliC
       ...(sample === undefined ? {} : { sample }),
       clients: flags.isOn('clients') || reports.length > 0,
       details: reports.length > 0,
+      allowMissingPlatforms: flags.isOn('allow-missing-platforms'),
+      allContent: flags.isOn('all-content'),
       bootstrapOnly: flags.isOn('bootstrap-only'),
       ...(workDir === undefined ? {} : { keep: (path, bytes) => keep(join(workDir, path), bytes) }),
     },

@@ -80,6 +80,12 @@ export const CONVERT_FLAGS: readonly Flag[] = [
   },
   { name: 'all-platforms', type: 'boolean', group: PLATFORMS, help: 'convert every image of the source' },
   {
+    name: 'allow-missing-platforms',
+    type: 'boolean',
+    group: PLATFORMS,
+    help: 'go on when the source lacks some of the platforms; without it nothing is converted then',
+  },
+  {
     name: 'merge-platform',
     alias: 'multi-platform',
     type: 'boolean',

@@ -78,6 +78,7 @@ export function convertRequest(
   const concurrency = layersFor(flags.number('concurrency') ?? DEFAULT_CONCURRENCY, transfer.connections);
   const options: Partial<ConvertOptions> = withoutAbsent({
     platforms: platformsOf(flags),
+    allowMissingPlatforms: flags.isOn('allow-missing-platforms'),
     mergePlatform: flags.isOn('merge-platform'),
     indexMarks: flags.oneOf('index-marks', ['both', 'artifact-type', 'os-features', 'dual']),
     mergeIsolation: flags.oneOf('merge-isolation', ['empty-layer', 'none']),

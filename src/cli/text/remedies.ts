@@ -82,6 +82,10 @@ export function remedyText(remedy: Remedy, side: Side | undefined, command: Runn
         : 'see that the folder exists and has room';
     case 'choose-platform':
       return platformText(remedy.available, has);
+    case 'allow-missing-platforms':
+      return has('allow-missing-platforms')
+        ? '--allow-missing-platforms goes on without what is missing'
+        : 'ask for platforms that are there';
     case 'choose-half': {
       const without = has('half') ? 'leave --half out' : 'do not choose a half';
       return remedy.missing === 'oci'

@@ -138,6 +138,23 @@ export function removeLast(container: Node): Splice {
   return { offset: start, length: last.offset + last.length - start, text: '' };
 }
 
+/** Takes children away, each run of neighbours with the comma before it, or behind it at the start. */
+export function removeChildren(container: Node, removed: readonly Node[]): readonly Splice[] {
+  const children = container.children ?? [];
+  const splices: Splice[] = [];
+  for (let i = 0; i < children.length; i++) {
+    let end = i;
+    while (end < children.length && removed.includes(children[end] ?? container)) end += 1;
+    const [before, first, last, next] = [children[i - 1], children[i], children[end - 1], children[end]];
+    if (end === i || first === undefined || last === undefined) continue;
+    const start = before === undefined ? first.offset : before.offset + before.length;
+    const stop = before === undefined && next !== undefined ? next.offset : last.offset + last.length;
+    splices.push({ offset: start, length: stop - start, text: '' });
+    i = end;
+  }
+  return splices;
+}
+
 /** `"key":` with a blank after the colon where the object's members have one. */
 export function memberSource(doc: JsonText, object: Node, key: string, value: string): string {
   const sample = object.children?.[0];

@@ -94,7 +94,7 @@ const CASES: readonly [title: string, ids: readonly string[], change: (parts: Me
   ],
   [
     'a Nydus entry of a platform that the OCI entries lack',
-    ['INDEX-PAIR', 'CONFIG-PLATFORM'],
+    ['INDEX-PAIR', 'CONFIG-PLATFORM', 'SOURCE-PLATFORM'],
     ({ nydusEntry }) => (nydusEntry['platform'] = { architecture: 'arm64', os: 'linux' }),
   ],
   [

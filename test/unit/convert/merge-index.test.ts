@@ -261,22 +261,22 @@ test('entries that are no images pass through unchanged with all that they name'
     config: config.descriptor,
     layers: [blob.descriptor],
   });
-  const nested = buildIndex([{ image: arm }]);
+  const charts = buildIndex([{ image: arm }], { artifactType: 'application/vnd.example.charts' });
   const source = buildIndex([
     amdEntry,
     {
       image: { root: soci, parts: [blob, config, soci] },
       fields: { artifactType: 'application/vnd.amazon.soci.index.v2+json' },
     },
-    { image: nested },
+    { image: charts },
   ]);
   const converted = await convert(t, source, MERGE);
   const index = indexOf(converted);
   assert.deepEqual(
     index.manifests.slice(2).map(({ digest }) => digest),
-    [soci.descriptor.digest, nested.root.descriptor.digest],
+    [soci.descriptor.digest, charts.root.descriptor.digest],
   );
-  for (const { descriptor, bytes } of [blob, config, soci, ...nested.parts]) {
+  for (const { descriptor, bytes } of [blob, config, soci, ...charts.parts]) {
     assert.deepEqual(await converted.read(descriptor), Buffer.from(bytes));
   }
 });

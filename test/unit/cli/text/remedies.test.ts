@@ -48,6 +48,7 @@ const REMEDIES: { readonly [K in Remedy['kind']]: readonly Extract<Remedy, { rea
     { kind: 'choose-platform', available: [] },
     { kind: 'choose-platform', available: ['linux/amd64'] },
   ],
+  'allow-missing-platforms': [{ kind: 'allow-missing-platforms' }],
   'choose-half': [
     { kind: 'choose-half', missing: 'oci' },
     { kind: 'choose-half', missing: 'nydus' },

@@ -1,0 +1,115 @@
+/**
+ * What is odd about a source and stays so in the result, because the OCI half is the source's own bytes. Each is said once, before
+ * the work begins, and in the words in which `check` will say it.
+ */
+import { identityKeys, IDENTITY_MEMBERS, isIdentity, ownDigests } from '../image/identity.js';
+import { isIsolated } from '../image/kinds.js';
+import { staleConfigMembers } from '../oci/empty-layer.js';
+import { isJsonObject, type JsonObject } from '../oci/json/value.js';
+import { formatPlatform, normalizePlatform } from '../oci/platform.js';
+import type { CallOptions } from '../reporter.js';
+import type { ConvertOptions } from './options.js';
+import type { SourceImage } from './source-images.js';
+
+/** One warning for each oddity, which counts the images that share it. */
+export function warnOfOddities(
+  images: readonly SourceImage[],
+  index: JsonObject | undefined,
+  options: ConvertOptions,
+  call: CallOptions,
+): void {
+  const seen = new Map<string, { readonly code: string; count: number }>();
+  const ofIndex = identityOf(index);
+  if (ofIndex.length > 0) seen.set(leftOut('index', ofIndex), { code: 'IDENTITY_LEFT_OUT', count: 1 });
+  for (const image of images) {
+    const isolated = options.mergePlatform && options.mergeIsolation === 'empty-layer';
+    for (const { code, message } of [...odditiesOf(image), ...identityOddities(image, isolated)]) {
+      const known = seen.get(message);
+      if (known === undefined) seen.set(message, { code, count: 1 });
+      else known.count += 1;
+    }
+  }
+  for (const [message, { code, count }] of seen) {
+    call.reporter?.emit({
+      type: 'warning',
+      code,
+      message: count === 1 ? message : `${message} (and so of ${count - 1} more)`,
+    });
+  }
+}
+
+interface Oddity {
+  readonly code: string;
+  readonly message: string;
+}
+
+function* odditiesOf(image: SourceImage): Generator<Oddity> {
+  const { manifest, config, platform } = image;
+  const name = formatPlatform(platform);
+  const stated = normalizePlatform(platform);
+  const named = normalizePlatform(config.value.platform);
+  const { os, architecture, variant } = config.value.platform;
+  const complete = os !== '' && architecture !== '';
+  if (!complete) {
+    yield {
+      code: 'CONFIG_PLATFORM_MISSING',
+      message: `the config of the image for ${name} names no ${os === '' ? 'os' : 'architecture'}`,
+    };
+  } else if (
+    stated.os !== named.os ||
+    stated.architecture !== named.architecture ||
+    (variant !== undefined && stated.variant !== named.variant)
+  ) {
+    yield {
+      code: 'CONFIG_PLATFORM',
+      message: `the index lists an image for ${name}, and the image's config says ${formatPlatform(named)}; the index is believed`,
+    };
+  }
+  const layers = manifest.value.layers.length - (isIsolated(manifest.value) ? 1 : 0);
+  const told = config.value.history.filter(({ emptyLayer }) => !emptyLayer).length;
+  if (told !== 0 && told !== layers) {
+    yield {
+      code: 'CONFIG_HISTORY',
+      message: `the history of the image for ${name} tells of ${told} layers, and it has ${layers}; the Nydus image gets one that fits`,
+    };
+  }
+}
+
+function* identityOddities({ manifest, config }: SourceImage, isolated: boolean): Generator<Oddity> {
+  const { value } = manifest;
+  const members: readonly string[] = IDENTITY_MEMBERS.filter((member) => value[member] !== undefined);
+  const names = [...members, ...identityKeys(value.annotations, ownDigests(manifest))];
+  if (names.length > 0) {
+    yield {
+      code: 'IDENTITY_LEFT_OUT',
+      message: `${leftOut('manifest', names)}${isolated ? '; the OCI half keeps them, as it can be turned back into the source' : ''}`,
+    };
+  }
+  if (!isolated) return;
+  const stale = staleConfigMembers(
+    { manifest: manifest.bytes, config: config.bytes },
+    `manifest ${manifest.descriptor.digest}`,
+  );
+  if (stale.length > 0) {
+    yield {
+      code: 'CONFIG_DESCRIPTOR',
+      message: `${stale.join(' and ')} of the config's descriptor are left out of the OCI half, since they tell of other bytes; converting it again needs the source itself`,
+    };
+  }
+}
+
+function leftOut(what: 'index' | 'manifest', names: readonly string[]): string {
+  return `the result does not inherit ${names.join(', ')} of the source's ${what}, which speak of the source alone`;
+}
+
+function identityOf(index: JsonObject | undefined): readonly string[] {
+  if (index === undefined) return [];
+  const members: readonly string[] = IDENTITY_MEMBERS.filter(
+    (member) => (index.get(member) ?? null) !== null,
+  );
+  const annotations = index.get('annotations');
+  const keys = isJsonObject(annotations)
+    ? [...annotations].filter(([key, value]) => isIdentity(key, value, new Set())).map(([key]) => key)
+    : [];
+  return [...members, ...keys];
+}
