@@ -89,7 +89,7 @@ export function inspectBootstrap(bytes: Uint8Array, place: Place): InspectedBoot
   const judged = judgeBootstrap(bytes);
   const findings = judged.map((found) => toFinding(found, place));
   if (judged.some(({ id }) => id === 'RAFS-READ')) return { findings, read: undefined };
-  const stored = readBootstrap(bytes, () => true);
+  const stored = readBootstrap(bytes);
   const { version, bootstrap } = stored;
   const isTreeOf = (layers: readonly ScannedTables[]): boolean =>
     versionNamed(version).comparedByAddon && isTreeOfLayers(bytes, layers);

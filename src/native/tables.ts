@@ -1,7 +1,6 @@
 /** Decodes the packed tables that cross from the addon, and packs chunk records for it: rafs-builder/layout/wire.ts. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { InternalError } from '../errors.js';
-import { inPieces, keepShape } from '../rafs-builder/read/v6/hot-code.js';
 import type { RawName, RawPath } from '../oci/raw-name.js';
 import type { ChunkExtents } from '../rafs-builder/blob/chunk-extents.js';
 import {
@@ -256,12 +255,10 @@ export class PackedChunkTable implements ChunkTable {
   static of(extents: ChunkExtents, digests: PackedDigests, notes: ChunkNotes): PackedChunkTable {
     const bytes = Buffer.alloc(extents.length * CHUNK_RECORD);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    inPieces(extents.length, (from, to) => {
-      for (let index = from; index < to; index++) {
-        copyPacked(digests, index, bytes, index * CHUNK_RECORD + DIGEST);
-        writeExtent(view, extents, notes, index);
-      }
-    });
+    for (let index = 0; index < extents.length; index++) {
+      copyPacked(digests, index, bytes, index * CHUNK_RECORD + DIGEST);
+      writeExtent(view, extents, notes, index);
+    }
     return new PackedChunkTable(bytes);
   }
 
@@ -277,8 +274,6 @@ export class PackedChunkTable implements ChunkTable {
     return new PackedChunkTable(bytes);
   }
 }
-
-keepShape(new PackedChunkTable(Buffer.alloc(0)));
 
 function copyPacked(digests: PackedDigests, index: number, to: Buffer, offset: number): void {
   const from = digests.offset(index);

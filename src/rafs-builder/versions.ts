@@ -7,7 +7,7 @@ import { type BlobFrame, readBlobFrame } from './blob/frame.js';
 import { readBlobFrameV5 } from './blob/frame-v5.js';
 import { readV5, type V5Image } from './read/v5/read.js';
 import { isV5 } from './read/v5/tables.js';
-import { readV6, type V6Image, type Vouch } from './read/v6/read.js';
+import { readV6, type V6Image } from './read/v6/read.js';
 import { dumpV5 } from './show/dump-v5.js';
 import { dumpV6 } from './show/dump-v6.js';
 import { factsOfV5, factsOfV6, type ImageFacts } from './show/facts.js';
@@ -34,7 +34,7 @@ export interface RafsVersion {
 }
 
 interface Row<I extends RafsImage> extends RafsVersion {
-  read(bytes: Uint8Array, vouch: Vouch | undefined): I;
+  read(bytes: Uint8Array): I;
   /** Every byte that means something, in no particular order. */
   regions(image: I): Iterable<Region>;
   dump(image: I): Generator<string>;
@@ -82,9 +82,12 @@ export function versionNamed(number: RafsImage['version']): RafsVersion {
   return number === V5.number ? V5 : V6;
 }
 
-/** Reads a bootstrap of the version that its first bytes name. Throws FormatError (with the offset) or UnsupportedError. Only v6 is vouched for. */
-export function readBootstrap(bytes: Uint8Array, vouch?: Vouch): RafsImage {
-  return rowOf(bytes).read(bytes, vouch);
+/**
+ * Reads a bootstrap that the judge could follow, of the version that its first bytes name. Of any other bytes it is promised only
+ * that reading them ends, and what is made of them; FormatError, with the offset, may come of either.
+ */
+export function readBootstrap(bytes: Uint8Array): RafsImage {
+  return rowOf(bytes).read(bytes);
 }
 
 /** What any image shows of itself. */

@@ -5,13 +5,13 @@
  * A plan is columns of numbers, about 60 bytes an inode, and refers to the tree for everything else: a layer may hold a
  * million files. One pass over the tree, in walk order (`walk.ts`), numbers and places at once.
  */
-import { type ChunkTables, contiguous } from '../../src/rafs-builder/model/contiguous.js';
+import { type ChunkTables, contiguous } from './contiguous.js';
 import { FormatError, InternalError, UnsupportedError } from '../../src/errors.js';
 import { displayName, type RawPath } from '../../src/oci/raw-name.js';
 import { roundUp } from '../../src/rafs-builder/layout/struct.js';
 import type { BootstrapInput, ChunkRef, Inode, TreeNode } from '../../src/rafs-builder/model/tree.js';
 import * as v6 from '../../src/rafs-builder/layout/v6.js';
-import { directorySize } from '../../src/rafs-builder/read/v6/directory.js';
+import { directorySize } from './directory.js';
 import { Placement } from './placement.js';
 import { UsedChunks, type UsedChunkRows } from './used-chunks.js';
 import { xattrAreaSize, xattrCount, xattrFault } from './xattrs.js';

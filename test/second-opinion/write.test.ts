@@ -11,7 +11,6 @@ import {
   type TreeNode,
 } from '../../src/rafs-builder/model/tree.js';
 import * as v6 from '../../src/rafs-builder/layout/v6.js';
-import { chunkEntries } from '../../src/rafs-builder/read/v6/inode.js';
 import { readV6, type StoredInode } from '../../src/rafs-builder/read/v6/read.js';
 import { directory, raw, rawPath } from '../support/images/worked-example.js';
 
@@ -90,7 +89,7 @@ test('a chunk index beyond 16 bits and a second blob reach their bits', () => {
     size,
   );
   const bytes = Buffer.from(writeV6(image));
-  const { offset } = chunkEntries(storedAt(bytes, 'f'), size);
+  const { offset } = storedAt(bytes, 'f').chunkEntries;
   assert.equal(bytes.toString('hex', offset, offset + 8), '4523020145230100');
 });
 

@@ -13,9 +13,8 @@ import {
   uncompressedOffset,
 } from '../../src/rafs-builder/model/tree.js';
 import * as v6 from '../../src/rafs-builder/layout/v6.js';
-import { blockEnd } from '../../src/rafs-builder/read/v6/directory.js';
-import { encodeDevice } from '../../src/rafs-builder/read/v6/inode.js';
-import type { ChunkTables } from '../../src/rafs-builder/model/contiguous.js';
+import { blockEnd } from './directory.js';
+import type { ChunkTables } from './contiguous.js';
 import { type BootstrapPlan, chunkFormat, planBootstrap } from './plan.js';
 import type { UsedChunkRow } from './used-chunks.js';
 import { writeXattrs, xattrAreaSize, xattrCount } from './xattrs.js';
@@ -300,4 +299,9 @@ function writeI64(out: Buffer, value: number, at: number): void {
   const high = Math.floor(value / TWO_32); // floor, not truncation: that is two's complement
   out.writeUInt32LE(value - high * TWO_32, at);
   out.writeInt32LE(high, at + 4);
+}
+
+/** 12 bits of major and 20 of minor, as Linux' new_encode_dev packs them. */
+function encodeDevice(major: number, minor: number): number {
+  return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
 }

@@ -92,7 +92,7 @@ async function inspect(looking: Looking, location: string, other: string | undef
   const lines = new LineWriter(context);
   const bytes = await bootstrapAt(looking, location);
   if (at !== undefined) {
-    lines.all(describeAt(bytes, parseOffset(at, bytes.length)));
+    lines.all(describeAt(bytes, parseOffset(at, bytes.length), openBootstrap));
   } else if (dump) {
     lines.all(dumpImage(readImage(location, bytes)));
   } else if (other !== undefined) {

@@ -1,5 +1,4 @@
 /** The records of a chunk table (`blob-meta.ts`) as columns: a blob may have a million chunks. */
-import { keepShape } from '../read/v6/hot-code.js';
 import type { ChunkExtent } from './meta.js';
 
 /** By index of the chunk; bytes. */
@@ -36,5 +35,3 @@ export class ChunkExtents {
     return { compressedOffset, compressedSize, uncompressedOffset, uncompressedSize };
   }
 }
-
-keepShape(new ChunkExtents(0));

@@ -2,7 +2,6 @@
  * The section `blob.meta`: a record a chunk, then a header of 4096 bytes. nydusd reads chunks by these records; its cache
  * file `<blob id>.blob.meta` is the same with the records uncompressed and padded to 4096.
  */
-import { inPieces } from '../read/v6/hot-code.js';
 import { ChunkExtents } from './chunk-extents.js';
 import { blobMetaHeader, type BlobMetaHeader, chunkMeta, META_MAGIC } from '../layout/blob.js';
 import { roundUp } from '../layout/struct.js';
@@ -58,20 +57,14 @@ export function blobMetaFile(records: Uint8Array, header: Uint8Array): Buffer {
 export function parseChunkMetas(records: Buffer, header: BlobMetaHeader, base: number): ChunkExtents {
   checkRecords(records, header, base);
   const extents = new ChunkExtents(header.entries);
-  inPieces(header.entries, (from, to) => {
-    readExtents(records, extents, from, to);
-  });
-  return extents;
-}
-
-function readExtents(records: Buffer, extents: ChunkExtents, from: number, to: number): void {
-  for (let index = from; index < to; index++) {
+  for (let index = 0; index < header.entries; index++) {
     const extent = readChunkMeta(records, index * chunkMeta.size);
     extents.compressedOffset[index] = extent.compressedOffset;
     extents.compressedSize[index] = extent.compressedSize;
     extents.uncompressedOffset[index] = extent.uncompressedOffset;
     extents.uncompressedSize[index] = extent.uncompressedSize;
   }
+  return extents;
 }
 
 function checkRecords(records: Buffer, header: BlobMetaHeader, base: number): void {

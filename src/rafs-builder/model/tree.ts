@@ -4,7 +4,6 @@
  * Chunks are not objects. A blob's chunks lie in one packed ChunkTable; a file holds ChunkRefs, plain numbers that name
  * blob and index. An image of a million files stays small that way.
  */
-import { keepShape } from '../read/v6/hot-code.js';
 import type { Branded } from '../../oci/digest.js';
 import type { RawName, RawPath } from '../../oci/raw-name.js';
 
@@ -132,8 +131,6 @@ export class StridedDigests implements PackedDigests {
     return this.#start + index * this.#stride;
   }
 }
-
-keepShape(new StridedDigests(Buffer.alloc(0), 0, 0));
 
 export const DIGEST_SIZE = 32;
 

@@ -4,7 +4,7 @@ import { displayName } from '../../oci/raw-name.js';
 import type { AnyStruct } from '../layout/struct.js';
 import type { Inode } from '../model/tree.js';
 import * as v6 from '../layout/v6.js';
-import { type RafsImage, readBootstrap, versionOf, viewOf } from '../versions.js';
+import { type RafsImage, versionOf, viewOf } from '../versions.js';
 import type { LocatedStruct, Region } from './regions.js';
 import { walk } from '../model/walk.js';
 
@@ -76,13 +76,17 @@ export function formatTime({ mtime }: Pick<Inode, 'mtime'>): string {
 
 /**
  * What lies at `offset`: structure, field, value, and the structure's other fields. Works on broken images as far as
- * their tables can be found.
+ * their tables can be found; `open` throws FormatError for one that cannot be read.
  */
-export function* describeAt(bytes: Uint8Array, offset: number): Generator<string> {
+export function* describeAt(
+  bytes: Uint8Array,
+  offset: number,
+  open: (bytes: Uint8Array) => RafsImage,
+): Generator<string> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   let regions: Iterable<Region>;
   try {
-    regions = viewOf(readBootstrap(buffer)).regions();
+    regions = viewOf(open(buffer)).regions();
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     yield `the image cannot be read, so only its tables are known: ${error.message}`;

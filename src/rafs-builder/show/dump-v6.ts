@@ -10,7 +10,7 @@ export function* dumpV6(image: V6Image): Generator<string> {
   if (image.tables.prefetch.length > 0) yield `P ${image.tables.prefetch.join(' ')}`;
   yield* treeLines(image);
   for (let i = 0; i < image.tables.chunkCount; i++) {
-    const info = image.tables.chunkInfo(i);
+    const info = image.tables.chunks.at(i);
     yield `T ${chunkFields(info, info.fileOffset)}`;
   }
 }

@@ -3,7 +3,7 @@ import { displayName } from '../../oci/raw-name.js';
 import type { AnyStruct } from '../layout/struct.js';
 import { array, bytes, located, type LocatedStruct, one, type Region, run } from './regions.js';
 import * as v6 from '../layout/v6.js';
-import { chunkEntries, dataBlocks, inodeSize } from '../read/v6/inode.js';
+import { dataBlocks } from '../read/v6/inode.js';
 import type { StoredInode, V6Image } from '../read/v6/read.js';
 
 /** All regions, in no particular order. */
@@ -16,7 +16,7 @@ export function* locateV6(image: V6Image): Generator<Region> {
   yield array('blob table', v6.blobEntry, extended.blobTableOffset, tables.blobs.length);
   yield array('prefetch table', v6.prefetchEntry, extended.prefetchTableOffset, tables.prefetch.length);
   yield array('chunk table', v6.chunkInfo, extended.chunkTableOffset, tables.chunkCount);
-  for (const stored of image.inodes.values()) yield* inodeRegions(stored, extended.chunkSize);
+  for (const stored of image.inodes.values()) yield* inodeRegions(stored);
 }
 
 /** What can be told of an image that cannot be read: the tables that its super blocks announce, where they are in the file. */
@@ -45,16 +45,16 @@ function fieldOffset(struct: AnyStruct, name: string): number {
   return struct.fields.find((field) => field.name === name)?.offset ?? 0;
 }
 
-function* inodeRegions(stored: StoredInode, chunkSize: number): Generator<Region> {
+function* inodeRegions(stored: StoredInode): Generator<Region> {
   const { path } = stored;
   yield one(stored.compact ? v6.inodeCompact : v6.inodeExtended, stored.offset, path);
-  const afterInode = stored.offset + inodeSize(stored.compact);
+  const { afterInode } = stored;
   if (stored.xattrs.length > 0) {
     const size = stored.bodyOffset - afterInode;
     yield { name: 'xattrs', offset: afterInode, size, path, structs: () => xattrStructs(stored, afterInode) };
   }
   if (stored.kind === 'file') {
-    const { offset, size } = chunkEntries(stored, chunkSize);
+    const { offset, size } = stored.chunkEntries;
     yield array('chunk entries', v6.chunkIndexEntry, offset, size / v6.chunkIndexEntry.size, path);
   } else if (stored.kind === 'symlink') {
     for (const { offset, size } of dataBlocks(stored)) yield run('symlink target', offset, size, path);

@@ -10,8 +10,9 @@ import { buildLayerTree } from '../../../src/merge/layer-tree.js';
 import { overlay } from '../../../src/merge/overlay.js';
 import { judgeBootstrap, type ScannedLayer } from '../../../src/native/index.js';
 import { allPlatforms } from '../../../src/oci/platform.js';
-import { FormatError, UnsupportedError } from '../../../src/errors.js';
+import { FormatError } from '../../../src/errors.js';
 import { readV6 } from '../../../src/rafs-builder/index.js';
+import { dump } from '../../../src/rafs-builder/show/dump.js';
 import { SUPER_OFFSET, superBlock } from '../../../src/rafs-builder/layout/v6.js';
 import { converted, sourceImage } from '../../support/images/memory-conversion.js';
 import { referenceDigests, referenceLayers } from '../../support/images/fixtures.js';
@@ -21,35 +22,29 @@ import { referenceBootstrap } from '../../support/references/reference-bootstrap
 import { dir, file, hardlink, layer } from '../../support/images/tar.js';
 
 for (const name of ['basic', 'xattrs-hardlinks', 'devices', 'chunks', 'symlinks', 'no-data', 'zran']) {
-  test(`the judge and the reader refuse the same bootstraps of ${name} for the same reason`, () => {
+  test(`whatever the judge can follow of ${name}, the reader reads, whichever byte is changed`, () => {
     const original = referenceBootstrap(name, 'v6-zstd');
     assert.deepEqual(judgeBootstrap(original), []);
     let refused = 0;
     let looked = 0;
     for (const { at, bytes } of flipped(original, 7)) {
-      const read = judgeBootstrap(bytes).filter(({ id }) => id === 'RAFS-READ');
-      assert.deepEqual(
-        read.map(({ message, offset }) => ({ message, offset })),
-        refusalsOfReader(bytes),
-        `byte ${at}`,
-      );
+      const isRefused = judgeBootstrap(bytes).some(({ id }) => id === 'RAFS-READ');
+      const lines = linesOf(bytes);
+      assert.ok(isRefused || lines !== undefined, `byte ${at}`);
       looked += 1;
-      refused += read.length;
+      if (isRefused) refused += 1;
     }
     assert.ok(refused > 0 && refused < looked, `${refused} of ${looked}`);
   });
 }
 
-/** Why the reader for looking and dumps refuses a bootstrap; empty when it does not. */
-function refusalsOfReader(
-  bytes: Buffer,
-): readonly { readonly message: string; readonly offset?: number | undefined }[] {
+/** Lines of a dump; undefined when the reader refuses the bootstrap. */
+function linesOf(bytes: Buffer): number | undefined {
   try {
-    readV6(bytes);
-    return [];
+    return Array.from(dump(readV6(bytes))).length;
   } catch (error) {
-    assert.ok(error instanceof FormatError || error instanceof UnsupportedError);
-    return [{ message: error.message, offset: error instanceof FormatError ? error.offset : undefined }];
+    if (error instanceof FormatError) return undefined;
+    throw error;
   }
 }
 

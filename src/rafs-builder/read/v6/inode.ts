@@ -1,25 +1,18 @@
-/** One stored inode: its fields, its xattrs, and where its body is. Knows nothing of the tree around it. */
+/** One stored inode: where it is, what it says, and what it means. */
 import { FormatError } from '../../../errors.js';
-import type { RawPath } from '../../../oci/raw-name.js';
+import { compareRaw, type RawName, type RawPath } from '../../../oci/raw-name.js';
 import { roundUp } from '../../layout/struct.js';
-import type { Inode } from '../../model/tree.js';
 import * as v6 from '../../layout/v6.js';
-import { type LocatedXattr, readXattrs, xattrAreaSizeOf } from './xattrs.js';
+import { type ChunkRef, chunkRef, type Inode, type InodeKind, type Xattr } from '../../model/tree.js';
+import type { LocatedRow } from './directory.js';
+import { type LocatedXattr, readXattrs } from './xattrs.js';
 
-export interface RawInode {
-  readonly nid: number;
-  /** Bytes from the start of the file. */
-  readonly offset: number;
-  readonly compact: boolean;
-  readonly kind: Inode['kind'];
-  /** Of a compact inode: in the terms of the extended one, times 0. */
-  readonly fields: v6.InodeExtended;
-  /** In the order of the file. */
-  readonly xattrs: readonly LocatedXattr[];
-  /** Where xattrs end: inline data starts here, chunk entries at the next multiple of 8. */
-  readonly bodyOffset: number;
-  /** The name under which it was found first. */
-  readonly path: RawPath;
+/** A bootstrap, and the two numbers of it that inodes need. */
+export interface InodeSource {
+  readonly buffer: Buffer;
+  /** Where nid 0 would be. */
+  readonly metaOffset: number;
+  readonly chunkSize: number;
 }
 
 export interface Extent {
@@ -27,84 +20,208 @@ export interface Extent {
   readonly size: number;
 }
 
-const KIND_OF_MODE = new Map<number, Inode['kind']>(
-  Object.entries(v6.FILE_TYPES).map(([kind, type]) => [type.mode, kind as Inode['kind']]), // keys of FILE_TYPES are the kinds
+const EXTENDED = v6.inodeExtended.offset;
+const COMPACT = v6.inodeCompact.offset;
+const TWO_32 = 2 ** 32;
+
+const KIND_OF_MODE = new Map<number, InodeKind>(
+  Object.entries(v6.FILE_TYPES).map(([kind, type]) => [type.mode, kind as InodeKind]), // keys of FILE_TYPES are the kinds
 );
 
 /** By the file type in a mode; undefined when it has none, or bits that no mode has. */
-export function kindOfMode(mode: number): Inode['kind'] | undefined {
+export function kindOfMode(mode: number): InodeKind | undefined {
   return mode > 0xffff ? undefined : KIND_OF_MODE.get(mode & v6.MODE_TYPE_MASK);
 }
 
-/** Throws FormatError, with the offset. `path` is for people. */
-export function readInode(buffer: Buffer, metaOffset: number, nid: number, path: RawPath): RawInode {
-  const offset = metaOffset + nid * v6.SLOT_SIZE;
-  if (offset + v6.inodeCompact.size > buffer.length) {
-    throw new FormatError(`inode ${nid} would be at offset ${offset}, past the end of the file`, { offset });
+const NO_ROWS: readonly LocatedRow[] = [];
+const NO_LOCATED_XATTRS: readonly LocatedXattr[] = [];
+const NO_XATTRS: readonly Xattr[] = [];
+const NO_CHUNKS: readonly ChunkRef[] = [];
+
+/** Only what finds the inode is kept; the rest is read from the file when it is asked for. */
+export class StoredInode {
+  readonly nid: number;
+  /** Bytes from the start of the file. */
+  readonly offset: number;
+  readonly compact: boolean;
+  readonly kind: InodeKind;
+  /** Where xattrs end: inline data starts here, chunk entries at the next multiple of 8. */
+  readonly bodyOffset: number;
+  /** Of directories: as stored, `.` and `..` included. The reader of the tree sets them. */
+  rows = NO_ROWS;
+  readonly #source: InodeSource;
+  /** The directory that its first name stands in; undefined for the root. */
+  readonly #parent: StoredInode | undefined;
+  readonly #name: RawName;
+  #inode: Inode | undefined;
+
+  /** Throws FormatError, with the offset, for an inode that leaves the file or has no kind. */
+  constructor(source: InodeSource, nid: number, parent: StoredInode | undefined, name: RawName) {
+    const { buffer } = source;
+    this.nid = nid;
+    this.#source = source;
+    this.#parent = parent;
+    this.#name = name;
+    this.offset = source.metaOffset + nid * v6.SLOT_SIZE;
+    if (this.offset + v6.inodeCompact.size > buffer.length) {
+      throw new FormatError(`inode ${nid} would be at offset ${this.offset}, past the end of the file`, {
+        offset: this.offset,
+      });
+    }
+    this.compact = (buffer.readUInt16LE(this.offset + EXTENDED.format) & 1) === 0;
+    const count = buffer.readUInt16LE(this.offset + EXTENDED.xattrCount);
+    this.bodyOffset = this.afterInode + (count === 0 ? 0 : v6.xattrHeader.size + 4 * (count - 1));
+    const kind = kindOfMode(buffer.readUInt16LE(this.offset + EXTENDED.mode));
+    if (this.bodyOffset > buffer.length || kind === undefined)
+      throw v6.inodeExtended.fault('mode', this.offset, 'no inode stands here');
+    this.kind = kind;
   }
-  const compact = (buffer.readUInt16LE(offset) & 1) === 0;
-  const fields = compact
-    ? { ...v6.inodeCompact.read(buffer, offset), mtime: 0, mtimeNsec: 0 }
-    : v6.inodeExtended.read(buffer, offset);
-  const afterInode = offset + inodeSize(compact);
-  const bodyOffset = afterInode + xattrAreaSizeOf(fields.xattrCount);
-  if (bodyOffset > buffer.length || fields.xattrCount === 1) {
-    throw v6.inodeExtended.fault(
-      'xattrCount',
-      offset,
-      `an area of ${bodyOffset - afterInode} bytes for xattrs`,
-    );
+
+  /** Where xattrs begin. */
+  get afterInode(): number {
+    return this.offset + (this.compact ? v6.inodeCompact.size : v6.inodeExtended.size);
   }
-  const kind = kindOfMode(fields.mode);
-  if (kind === undefined) {
-    throw v6.inodeExtended.fault('mode', offset, `0o${fields.mode.toString(8)} is of no known type`);
+
+  /** The name under which it was found first, with all directories above it. */
+  get path(): RawPath {
+    if (this.#parent === undefined) return '' as RawPath; // the root's path is empty
+    const above = this.#parent.path;
+    return (above === '' ? this.#name : `${above}/${this.#name}`) as RawPath; // components joined by '/'
   }
-  const xattrs = readXattrs(buffer, afterInode, bodyOffset);
-  return { nid, offset, compact, kind, fields, xattrs, bodyOffset, path };
+
+  /** As stored; of a compact inode in the terms of the extended one, times 0. */
+  get fields(): v6.InodeExtended {
+    const { buffer } = this.#source;
+    return this.compact
+      ? { ...v6.inodeCompact.read(buffer, this.offset), mtime: 0, mtimeNsec: 0 }
+      : v6.inodeExtended.read(buffer, this.offset);
+  }
+
+  /** In the order of the file. */
+  get xattrs(): readonly LocatedXattr[] {
+    if (this.bodyOffset === this.afterInode) return NO_LOCATED_XATTRS;
+    return readXattrs(this.#source.buffer, this.afterInode, this.bodyOffset);
+  }
+
+  /** What it means: one object for as long as the image lives. */
+  get inode(): Inode {
+    this.#inode ??= this.#makeInode();
+    return this.#inode;
+  }
+
+  get size(): number {
+    const at = EXTENDED.size;
+    return this.compact ? this.#u32(at) : this.#u32(at) + this.#u32(at + 4) * TWO_32;
+  }
+
+  /** Of files: the chunk index entries; they may leave the file. */
+  get chunkEntries(): Extent {
+    const count = Math.ceil(this.size / this.#source.chunkSize);
+    return { offset: roundUp(this.bodyOffset, 8), size: count * v6.chunkIndexEntry.size };
+  }
+
+  /** Of directories and symlinks: one run of blocks, and the inline tail. Either may be empty, or leave the file. */
+  get dataRuns(): { readonly blocks: Extent; readonly tail: Extent } {
+    const { size } = this;
+    const inline = this.#u16(EXTENDED.format) >> 1 === v6.LAYOUT_INLINE;
+    const tail = inline ? size % v6.BLOCK_SIZE : 0;
+    return {
+      blocks: { offset: this.#u32(EXTENDED.union) * v6.BLOCK_SIZE, size: size - tail },
+      tail: { offset: this.bodyOffset, size: tail },
+    };
+  }
+
+  #u16(field: number): number {
+    return this.#source.buffer.readUInt16LE(this.offset + field);
+  }
+  #u32(field: number): number {
+    return this.#source.buffer.readUInt32LE(this.offset + field);
+  }
+
+  /** Written out for each kind: spreading what they share costs more than the rest. */
+  #makeInode(): Inode {
+    const { kind, compact } = this;
+    const mode = this.#u16(EXTENDED.mode) & ~v6.MODE_TYPE_MASK;
+    const uid = compact ? this.#u16(COMPACT.uid) : this.#u32(EXTENDED.uid);
+    const gid = compact ? this.#u16(COMPACT.gid) : this.#u32(EXTENDED.gid);
+    const mtime = compact ? 0 : this.#mtime();
+    const mtimeNsec = compact ? 0 : this.#u32(EXTENDED.mtimeNsec);
+    const xattrs = this.#sortedXattrs();
+    const layer = 0;
+    switch (kind) {
+      case 'file': {
+        const chunks = this.#chunks();
+        return { kind, mode, uid, gid, mtime, mtimeNsec, xattrs, layer, size: this.size, chunks };
+      }
+      case 'directory':
+        return { kind, mode, uid, gid, mtime, mtimeNsec, xattrs, layer, implied: false };
+      case 'symlink':
+        return { kind, mode, uid, gid, mtime, mtimeNsec, xattrs, layer, target: this.#target() };
+      case 'char':
+      case 'block': {
+        // A compact inode has no room for numbers.
+        const { major, minor } = decodeDevice(compact ? 0 : this.#u32(EXTENDED.union));
+        return { kind, mode, uid, gid, mtime, mtimeNsec, xattrs, layer, major, minor };
+      }
+      case 'fifo':
+      case 'socket':
+        return { kind, mode, uid, gid, mtime, mtimeNsec, xattrs, layer };
+    }
+  }
+
+  #mtime(): number {
+    const high = this.#source.buffer.readInt32LE(this.offset + EXTENDED.mtime + 4);
+    return high * TWO_32 + this.#u32(EXTENDED.mtime);
+  }
+
+  #sortedXattrs(): readonly Xattr[] {
+    const { xattrs } = this;
+    if (xattrs.length === 0) return NO_XATTRS;
+    return xattrs.map(({ name, value }) => ({ name, value })).sort((a, b) => compareRaw(a.name, b.name));
+  }
+
+  #chunks(): readonly ChunkRef[] {
+    const { offset, size } = this.chunkEntries;
+    if (size === 0) return NO_CHUNKS;
+    // Most files have one chunk; a list that grows by push would hold room for seventeen.
+    const chunks = [this.#chunkAt(offset)];
+    for (let at = offset + v6.chunkIndexEntry.size; at < offset + size; at += v6.chunkIndexEntry.size)
+      chunks.push(this.#chunkAt(at));
+    return chunks;
+  }
+
+  #chunkAt(entry: number): ChunkRef {
+    const word = this.#source.buffer.readUInt32LE(entry);
+    return chunkRef(entryBlob(word), entryIndex(word));
+  }
+
+  #target(): RawPath {
+    const { blocks, tail } = this.dataRuns;
+    const text = ({ offset, size }: Extent): string =>
+      size === 0 ? '' : this.#source.buffer.toString('latin1', offset, offset + size);
+    return (text(blocks) + text(tail)) as RawPath; // latin1 is one character a byte
+  }
 }
 
-export function inodeSize(compact: boolean): number {
-  return compact ? v6.inodeCompact.size : v6.inodeExtended.size;
-}
-
-/** Data layout: LAYOUT_PLAIN, LAYOUT_INLINE, LAYOUT_CHUNKS, or what only a broken inode has. */
-function layoutOf({ fields }: RawInode): number {
-  return fields.format >> 1;
-}
-
-/** The chunk index entries of a file; may leave the file. */
-export function chunkEntries({ fields, bodyOffset }: RawInode, chunkSize: number): Extent {
-  return {
-    offset: roundUp(bodyOffset, 8),
-    size: Math.ceil(fields.size / chunkSize) * v6.chunkIndexEntry.size,
-  };
-}
-
-/** The bytes of a directory or symlink: one run of blocks, and the inline tail. Either may be empty, or leave the file. */
-function dataRuns(raw: RawInode): { readonly blocks: Extent; readonly tail: Extent } {
-  const { size, union } = raw.fields;
-  const tail = layoutOf(raw) === v6.LAYOUT_INLINE ? size % v6.BLOCK_SIZE : 0;
-  return {
-    blocks: { offset: union * v6.BLOCK_SIZE, size: size - tail },
-    tail: { offset: raw.bodyOffset, size: tail },
-  };
-}
-
-/** The same a block at a time; the last one may be shorter. Only for runs known to lie in the file. */
-export function* dataBlocks(raw: RawInode): Generator<Extent> {
-  const { blocks, tail } = dataRuns(raw);
+/** The data of a directory or symlink a block at a time; the last one may be shorter. Only for runs that lie in the file. */
+export function* dataBlocks({ dataRuns: { blocks, tail } }: StoredInode): Generator<Extent> {
   for (let done = 0; done < blocks.size; done += v6.BLOCK_SIZE) {
     yield { offset: blocks.offset + done, size: Math.min(v6.BLOCK_SIZE, blocks.size - done) };
   }
   if (tail.size > 0) yield tail;
 }
 
-/** The inverse of `encodeDevice`. */
+/** 12 bits of major and 20 of minor, as Linux' new_encode_dev packs them. */
 export function decodeDevice(rdev: number): { readonly major: number; readonly minor: number } {
   return { major: (rdev >>> 8) & 0xfff, minor: (rdev & 0xff) | ((rdev >>> 12) & 0xf_ff00) };
 }
 
-/** 12 bits of major and 20 of minor, as Linux' new_encode_dev packs them. */
-export function encodeDevice(major: number, minor: number): number {
-  return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
+/** The blob in the first word of a chunk index entry: bits 16 to 23 are the device, counted from 1. */
+function entryBlob(entry: number): number {
+  return ((entry >>> 16) & 0xff) - 1;
+}
+
+/** The index of the chunk in that word: the other bits. */
+function entryIndex(entry: number): number {
+  return (entry & 0xffff) | ((entry >>> 24) << 16);
 }

@@ -13,8 +13,6 @@ export interface BlobChunks {
 
 /** Is filled with `add`, then `close`. */
 export class ChunkPlaces {
-  /** The first position whose chunk stands at an earlier one, too. */
-  repeated: number | undefined;
   readonly #count: number;
   /** Where most chunks of the blob are in the table: one more than the position, by index. Else empty. */
   readonly #slots: Uint32Array;
@@ -37,17 +35,11 @@ export class ChunkPlaces {
       this.#keys[this.#filled++] = index * POSITIONS + position;
       return;
     }
-    if (this.#slots[index] !== 0) this.repeated ??= position;
-    else this.#slots[index] = position + 1;
+    this.#slots[index] = position + 1;
   }
 
   close(): void {
-    const keys = this.#keys.sort();
-    for (let k = 1; k < keys.length; k++) {
-      const wanted = Math.floor((keys[k - 1] ?? 0) / POSITIONS) * POSITIONS;
-      if (!isOf(keys[k], wanted)) continue;
-      this.repeated = Math.min(this.repeated ?? Infinity, (keys[k] ?? 0) - wanted);
-    }
+    this.#keys.sort();
   }
 
   /** Position of a chunk; undefined when it is not in the table. */

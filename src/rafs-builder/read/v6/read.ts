@@ -1,14 +1,11 @@
 /**
- * Reads a v6 bootstrap and trusts nothing: bounds before access, counts before allocation, loops and depth limited. What
- * it accepts can be walked, merged and written again; rules beyond that are in `audit.ts`.
+ * Reads a v6 bootstrap that the judge (native/judge) could follow, for looking and for comparing. Of any other bytes it is
+ * promised only that reading them ends, with an image or with FormatError.
  *
- * All directories, targets, xattrs and chunk lists together may not be longer than the file. Valid images never are
- * (nothing overlaps), and without that rule a few kilobytes could describe millions of names.
- *
- * Reading fills columns (`v6-inodes.ts`) and makes no objects; the tree and the inodes of it are made when they are asked for.
+ * The tables are read at once, the tree when it is first asked for: `check` mostly needs the tables alone.
  */
-import { InternalError } from '../../../errors.js';
-import type { RawName } from '../../../oci/raw-name.js';
+import { FormatError, InternalError } from '../../../errors.js';
+import * as v6 from '../../layout/v6.js';
 import type { SparseBootstrap, SparseChunkTable } from '../../model/sparse.js';
 import {
   type Bootstrap,
@@ -18,26 +15,20 @@ import {
   type Inode,
   type TreeNode,
 } from '../../model/tree.js';
-import * as v6 from '../../layout/v6.js';
-import { DIRECTORY, type InodeColumns } from './inodes.js';
-import { readColumns } from './columns.js';
-import { type StoredInode, StoredInodes } from './stored.js';
+import type { ChunkInfos } from './chunks.js';
+import type { StoredInode } from './inode.js';
 import { readTables, type V6Tables } from './tables.js';
+import { StoredTree } from './tree.js';
 
-export { type StoredInode } from './stored.js';
+export { type StoredInode } from './inode.js';
 
-/** The tree and its blobs, and how the file told them. */
+/** The tree and its blobs, and how the file told them. Whatever needs the tree may throw FormatError. */
 export interface V6Image {
   readonly version: 6;
   readonly bytes: Buffer;
   readonly tables: V6Tables;
-  /** Somebody has looked at the tree already: see `Vouch`. */
-  readonly vouched: boolean;
-  /** Its tree is made when it is first asked for. */
   readonly bootstrap: SparseBootstrap;
-  /** Inodes and names without an object for each. Of an image that is vouched for, read when they are first asked for. */
-  readonly columns: InodeColumns;
-  /** By nid, in the order in which they were found. */
+  /** By nid, in the order in which names led to them. */
   readonly inodes: ReadonlyMap<number, StoredInode>;
   /** The stored form of an inode in the tree. */
   stored(inode: Inode): StoredInode;
@@ -45,66 +36,52 @@ export interface V6Image {
   chunkInfo(ref: ChunkRef): v6.ChunkInfo;
 }
 
-/**
- * Whether the tree of a bootstrap, whose tables are these, can be read, and keeps all rules over inodes, directories, chunk
- * records and places: somebody who knows at less cost may say so, and it need not be gone through. False: in doubt.
- */
-export type Vouch = (buffer: Buffer, tables: V6Tables) => boolean;
-
-/** Throws FormatError (with the offset) for bytes that make no sense, UnsupportedError for kinds of images not read here. */
-export function readV6(bytes: Uint8Array, vouch: Vouch = () => false): V6Image {
+/** Throws FormatError, with the offset, for tables that cannot be followed at all. */
+export function readV6(bytes: Uint8Array): V6Image {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const tables = readTables(buffer);
-  const image = new ReadImage(buffer, tables, vouch(buffer, tables));
-  if (!image.vouched) image.readTree();
-  return image;
-}
-
-interface ReadTree {
-  readonly columns: InodeColumns;
-  readonly inodes: StoredInodes;
+  return new ReadImage(buffer, readTables(buffer));
 }
 
 class ReadImage implements V6Image {
   readonly version = 6;
   readonly bytes: Buffer;
   readonly tables: V6Tables;
-  readonly vouched: boolean;
   readonly bootstrap: SparseBootstrap;
-  #tree: ReadTree | undefined;
+  #tree: StoredTree | undefined;
+  /** Only dumps and comparisons ask for it. */
+  #stored: Map<Inode, StoredInode> | undefined;
 
-  constructor(bytes: Buffer, tables: V6Tables, vouched: boolean) {
+  constructor(bytes: Buffer, tables: V6Tables) {
     this.bytes = bytes;
     this.tables = tables;
-    this.vouched = vouched;
-    this.bootstrap = new ReadBootstrap(tables, () => this.readTree());
+    this.bootstrap = new ReadBootstrap(tables, () => this.#read().nodes());
   }
 
-  get columns(): InodeColumns {
-    return this.readTree().columns;
-  }
-
-  get inodes(): StoredInodes {
-    return this.readTree().inodes;
-  }
-
-  readTree(): ReadTree {
-    if (this.#tree === undefined) {
-      const columns = readColumns(this.bytes, this.tables);
-      this.#tree = { columns, inodes: new StoredInodes(columns) };
-    }
-    return this.#tree;
+  get inodes(): ReadonlyMap<number, StoredInode> {
+    return this.#read().inodes;
   }
 
   stored(inode: Inode): StoredInode {
-    const nid = this.inodes.nidOf(inode);
-    const stored = nid === undefined ? undefined : this.inodes.get(nid);
+    this.#stored ??= new Map(Array.from(this.inodes.values(), (stored) => [stored.inode, stored]));
+    const stored = this.#stored.get(inode);
     if (stored === undefined) throw new InternalError('this inode belongs to another image');
     return stored;
   }
 
   chunkInfo(ref: ChunkRef): v6.ChunkInfo {
-    return this.tables.chunkInfo(this.tables.findChunk(chunkBlob(ref), chunkIndex(ref)));
+    const { chunks } = this.tables;
+    const [blob, index] = [chunkBlob(ref), chunkIndex(ref)];
+    const position = chunks.find(blob, index);
+    if (position === undefined)
+      throw new FormatError(`chunk ${index} of blob ${blob} is not in the chunk table`);
+    return chunks.at(position);
+  }
+
+  #read(): StoredTree {
+    const { metaOffset, extended, superBlock } = this.tables;
+    const source = { buffer: this.bytes, metaOffset, chunkSize: extended.chunkSize };
+    this.#tree ??= new StoredTree(source, superBlock.rootNid);
+    return this.#tree;
   }
 }
 
@@ -114,28 +91,28 @@ class ReadBootstrap implements SparseBootstrap {
   readonly compressor: Bootstrap['compressor'];
   readonly digester: Bootstrap['digester'];
   readonly forceXattrFlag: boolean;
-  readonly #tree: () => ReadTree;
+  readonly #readRoot: () => TreeNode;
   #root: TreeNode | undefined;
 
-  constructor(tables: V6Tables, tree: () => ReadTree) {
+  constructor(tables: V6Tables, readRoot: () => TreeNode) {
     this.blobs = tables.blobs.map((record, blob) => ({
       record,
-      chunks: sparseTable(tables, blob, record.chunkCount),
+      chunks: sparseTable(tables.chunks, blob, record.chunkCount),
     }));
     this.chunkSize = tables.extended.chunkSize;
     this.compressor = tables.compressor;
     this.digester = tables.digester;
     this.forceXattrFlag = v6.superFlags.has(tables.extended.flags, 'HAS_XATTR');
-    this.#tree = tree;
+    this.#readRoot = readRoot;
   }
 
   get root(): TreeNode {
-    this.#root ??= makeTree(this.#tree());
+    this.#root ??= this.#readRoot();
     return this.#root;
   }
 }
 
-function sparseTable({ chunks }: V6Tables, blob: number, length: number): SparseChunkTable {
+function sparseTable(chunks: ChunkInfos, blob: number, length: number): SparseChunkTable {
   const positionOf = (index: number): number => {
     const position = chunks.find(blob, index);
     if (position === undefined)
@@ -155,29 +132,4 @@ function sparseTable({ chunks }: V6Tables, blob: number, length: number): Sparse
     digests: { bytes: chunks.bytes, offset: (index) => chunks.digestPlace(positionOf(index)) },
     uncompressedOffset: (index) => chunks.uncompressedOffset(positionOf(index)),
   };
-}
-
-/** The whole tree as objects; names of one nid share one inode. */
-function makeTree({ columns, inodes }: ReadTree): TreeNode {
-  const root = columns.nidAt(0);
-  const children = new Map<RawName, TreeNode>();
-  const pending: { readonly nid: number; readonly children: Map<RawName, TreeNode> }[] = [
-    { nid: root, children },
-  ];
-  for (let open = pending.pop(); open !== undefined; open = pending.pop()) {
-    for (let row = columns.rowsFrom(open.nid); row < columns.rowsTo(open.nid); row++) {
-      if (columns.dots(row) !== 0) continue;
-      const name = columns.rowName(row);
-      const nid = columns.rowNid(row);
-      const inode = inodes.inodeOf(nid);
-      if (columns.kindOf(nid) !== DIRECTORY) {
-        open.children.set(name, { name, inode });
-        continue;
-      }
-      const below = new Map<RawName, TreeNode>();
-      open.children.set(name, { name, inode, children: below });
-      pending.push({ nid, children: below });
-    }
-  }
-  return { name: '' as RawName, inode: inodes.inodeOf(root), children }; // the root has no name
 }

@@ -5,21 +5,41 @@ import type { RawName } from '../../../../src/oci/raw-name.js';
 import { dumpV6 } from '../../../../src/rafs-builder/show/dump-v6.js';
 import { writeV6 } from '../../../second-opinion/write.js';
 import * as v6 from '../../../../src/rafs-builder/layout/v6.js';
-import { readV6 } from '../../../../src/rafs-builder/read/v6/read.js';
+import { openBootstrap } from '../../../../src/native/index.js';
+import { readV6, type V6Image } from '../../../../src/rafs-builder/read/v6/read.js';
 import { parseDump } from '../../../support/images/dump-parser.js';
 import { referenceText } from '../../../support/images/fixtures.js';
 import { directory, layer1, raw } from '../../../support/images/worked-example.js';
 
 const sound = Buffer.from(writeV6(parseDump(referenceText('xattrs-hardlinks', 'v6-none', 'merged.dump'))));
 
-/** True when the image reads; false for an error of ours; anything else is thrown on. */
+/** As those who look open a bootstrap: what the judge refuses is not read. */
+function open(bytes: Buffer): V6Image {
+  const image = openBootstrap(bytes);
+  return image.version === 6 ? image : assert.fail();
+}
+
+/** True when the image opens; false for an error of ours; anything else is thrown on. The reader alone must end, too. */
 function reads(bytes: Buffer): boolean {
+  endsAlone(bytes);
   try {
-    for (const line of dumpV6(readV6(bytes))) assert.ok(line !== '');
+    for (const line of dumpV6(open(bytes))) assert.ok(line !== '');
     return true;
   } catch (error) {
     if (error instanceof FormatError || error instanceof UnsupportedError) return false;
     throw error;
+  }
+}
+
+/** The reader has bounds of its own: without the judge, too, it gives an image or an error of ours. */
+function endsAlone(bytes: Buffer): void {
+  try {
+    const image = readV6(bytes);
+    for (const { fields, path } of image.inodes.values())
+      assert.ok(fields.size >= 0 && path.length < bytes.length);
+    assert.notEqual(image.bootstrap.root, undefined);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
   }
 }
 
@@ -73,7 +93,7 @@ test('a directory that leads back to one above it is refused', () => {
   const row = deepest.rows.find(({ name }) => name === 'd') ?? assert.fail();
   bytes.writeUInt32LE(v6.ROOT_NID, row.offset);
   assert.throws(
-    () => readV6(bytes),
+    () => open(bytes),
     (error) =>
       error instanceof FormatError && error.offset === row.offset && /stands elsewhere/.test(error.message),
   );
@@ -97,7 +117,8 @@ test('many directories that share one block of entries are refused soon, not wal
     bytes.writeUInt32LE(4096, stored.offset + 8);
     bytes.writeUInt32LE(model.fields.union, stored.offset + 16);
   }
-  assert.throws(() => readV6(bytes), FormatError);
+  endsAlone(bytes);
+  assert.throws(() => open(bytes), FormatError);
 });
 
 test('counts are believed only as far as the file goes', () => {
@@ -114,7 +135,7 @@ test('counts are believed only as far as the file goes', () => {
 test('an image of tarfs is not supported, and said to be so', () => {
   const bytes = Buffer.from(sound);
   bytes[v6.SUPER_OFFSET + 0x0c] = 9;
-  assert.throws(() => readV6(bytes), UnsupportedError);
+  assert.throws(() => open(bytes), UnsupportedError);
 });
 
 test('names that share a nid share their inode', () => {

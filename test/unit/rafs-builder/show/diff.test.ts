@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { openBootstrap } from '../../../../src/native/index.js';
 import { describeAt, listTree, permissions, summarize } from '../../../../src/rafs-builder/show/describe.js';
 import { diffImages } from '../../../../src/rafs-builder/show/diff.js';
 import { writeV6 } from '../../../second-opinion/write.js';
@@ -76,7 +77,8 @@ test('the summary counts inodes and names every blob', () => {
 });
 
 test('an offset is named: structure, field, value', () => {
-  const first = (offset: number): string | undefined => Array.from(describeAt(basic.bytes, offset))[0];
+  const first = (offset: number): string | undefined =>
+    Array.from(describeAt(basic.bytes, offset, openBootstrap))[0];
   assert.equal(first(0x40e), '0x40e (1038): SuperBlock.rootNid = 128 (0x80)');
   assert.equal(first(5), '0x5 (5): unused');
   const app = Array.from(basic.inodes.values()).find(({ path }) => path === 'bin/app') ?? assert.fail();
@@ -87,13 +89,13 @@ test('an offset is named: structure, field, value', () => {
 
 test('every byte of an image has a description', () => {
   for (let offset = 0; offset < basic.bytes.length; offset += 97)
-    assert.notEqual(Array.from(describeAt(basic.bytes, offset)).length, 0);
+    assert.notEqual(Array.from(describeAt(basic.bytes, offset, openBootstrap)).length, 0);
 });
 
 test('of a broken image the tables can still be looked at', () => {
   const broken = Buffer.from(basic.bytes);
   broken.writeUInt32LE(9, basic.tables.extended.blobTableOffset + 0x40);
-  const lines = Array.from(describeAt(broken, basic.tables.extended.blobTableOffset + 0x40));
+  const lines = Array.from(describeAt(broken, basic.tables.extended.blobTableOffset + 0x40, openBootstrap));
   assert.match(lines[0] ?? '', /cannot be read.*BlobEntry\.blobIndex at offset 4160/);
   assert.equal(lines[1], '0x1040 (4160): BlobEntry.blobIndex = 9 (0x9)');
 });

@@ -1,5 +1,11 @@
 /** Whether the chunks of a file follow one another in one blob. */
-import { chunkBlob, chunkIndex, type ChunkRef, type ChunkTable, uncompressedOffset } from './tree.js';
+import {
+  chunkBlob,
+  chunkIndex,
+  type ChunkRef,
+  type ChunkTable,
+  uncompressedOffset,
+} from '../../src/rafs-builder/model/tree.js';
 
 /** The chunks of blobs, by the number in a ChunkRef. */
 export type ChunkTables = readonly (ChunkTable | undefined)[];

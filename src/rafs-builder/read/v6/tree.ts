@@ -1,0 +1,103 @@
+/**
+ * Finds the inodes of a bootstrap from its root. What is read lies in the file, each inode is read once, and all of them
+ * together are no longer than the file: reading ends soon, whatever the bytes are.
+ */
+import { FormatError } from '../../../errors.js';
+import { displayName, type RawName } from '../../../oci/raw-name.js';
+import * as v6 from '../../layout/v6.js';
+import type { TreeNode } from '../../model/tree.js';
+import { type LocatedRow, readDirectoryBlock } from './directory.js';
+import { dataBlocks, type Extent, type InodeSource, StoredInode } from './inode.js';
+
+export class StoredTree {
+  /** By nid, in the order in which names led to them. */
+  readonly inodes = new Map<number, StoredInode>();
+  readonly #source: InodeSource;
+  readonly #root: StoredInode;
+  /** Bytes of inodes and their bodies so far. */
+  #claimed = 0;
+
+  /** Throws FormatError, with the offset. */
+  constructor(source: InodeSource, rootNid: number) {
+    this.#source = source;
+    this.#root = this.#add(rootNid, undefined, '' as RawName); // the root has no name
+    const pending = [{ directory: this.#root, depth: 0 }];
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      const { directory, depth } = next;
+      for (const { name, nid, offset } of directory.rows) {
+        if (isDots(name)) continue;
+        const known = this.inodes.get(nid);
+        if (known?.kind === 'directory')
+          throw v6.dirent.fault(
+            'nid',
+            offset,
+            `${displayName(name)} is a directory that stands elsewhere already`,
+          );
+        const child = known ?? this.#add(nid, directory, name);
+        if (child.kind !== 'directory') continue;
+        if (depth === v6.MAX_DEPTH)
+          throw v6.dirent.fault('nid', offset, `directories are nested more than ${v6.MAX_DEPTH} deep`);
+        pending.push({ directory: child, depth: depth + 1 });
+      }
+    }
+  }
+
+  /** The whole tree as objects; names of one nid share one inode. */
+  nodes(): TreeNode {
+    const root = node('' as RawName, this.#root);
+    const pending = [{ stored: this.#root, children: root.children }];
+    for (let open = pending.pop(); open !== undefined; open = pending.pop()) {
+      for (const { name, nid } of open.stored.rows) {
+        const stored = isDots(name) ? undefined : this.inodes.get(nid);
+        if (stored === undefined) continue;
+        const child = node(name, stored);
+        open.children?.set(name, child);
+        if (child.children !== undefined) pending.push({ stored, children: child.children });
+      }
+    }
+    return root;
+  }
+
+  #add(nid: number, parent: StoredInode | undefined, name: RawName): StoredInode {
+    const stored = new StoredInode(this.#source, nid, parent, name);
+    const { offset, kind } = stored;
+    this.#claim(stored, { offset, size: stored.bodyOffset - offset });
+    if (kind === 'file') this.#claim(stored, stored.chunkEntries);
+    if (kind === 'directory' || kind === 'symlink') {
+      const { blocks, tail } = stored.dataRuns;
+      for (const run of [blocks, tail]) this.#claim(stored, run);
+    }
+    if (kind === 'directory') stored.rows = this.#rows(stored);
+    this.inodes.set(nid, stored);
+    return stored;
+  }
+
+  #claim(stored: StoredInode, { offset, size }: Extent): void {
+    const { length } = this.#source.buffer;
+    this.#claimed += size;
+    if (size > 0 && (offset + size > length || this.#claimed > length)) {
+      throw new FormatError(`inode at offset ${stored.offset}: ${size} bytes of it leave the file`, {
+        offset: stored.offset,
+      });
+    }
+  }
+
+  #rows(directory: StoredInode): readonly LocatedRow[] {
+    const rows: LocatedRow[] = [];
+    for (const { offset, size } of dataBlocks(directory))
+      readDirectoryBlock(this.#source.buffer, offset, size, rows);
+    return rows;
+  }
+}
+
+function isDots(name: RawName): boolean {
+  return name === '.' || name === '..';
+}
+
+interface OpenNode extends TreeNode {
+  readonly children?: Map<RawName, TreeNode>;
+}
+
+function node(name: RawName, { kind, inode }: StoredInode): OpenNode {
+  return kind === 'directory' ? { name, inode, children: new Map() } : { name, inode };
+}
