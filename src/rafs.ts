@@ -1,4 +1,4 @@
-/** `nydusify-ts/rafs`: bootstraps as values and as text. Functions over bytes; nothing is fetched. */
+/** `nydusify-ts/rafs` reads bootstraps and shows them as text. Its functions take bytes and fetch nothing. */
 import { openBootstrap } from './native/index.js';
 import type { Bootstrap } from './rafs-builder/model/tree.js';
 import { dump as dumpImage } from './rafs-builder/show/dump.js';
@@ -26,9 +26,9 @@ export { displayName, type RawName, rawNameBytes, type RawPath } from './oci/raw
 
 /** A bootstrap, read and bounds-checked. */
 export interface RafsImage {
-  /** Of RAFS. */
+  /** The RAFS version. */
   readonly version: 5 | 6;
-  /** The bytes that it was read from. */
+  /** The bytes of the bootstrap. */
   readonly bytes: Uint8Array;
   readonly bootstrap: Bootstrap;
 }
@@ -38,7 +38,9 @@ export function readBootstrap(bytes: Uint8Array): RafsImage {
   return openBootstrap(bytes);
 }
 
-/** The bootstrap as text, one fact a line; the same lines for the same bytes. Throws what `readBootstrap` throws. */
+/**
+ * Yields the bootstrap as text, one fact a line; equal bytes give equal lines. Throws the errors of `readBootstrap`.
+ */
 export function dump(bytes: Uint8Array): Iterable<string> {
   return dumpImage(openBootstrap(bytes));
 }

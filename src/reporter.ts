@@ -1,4 +1,4 @@
-/** Library code reports its progress as events to a reporter, and never prints. */
+/** The library reports progress as events to a reporter, and never prints. */
 import type { Descriptor } from './oci/descriptor.js';
 import type { Digest } from './oci/digest.js';
 import type { Remedy } from './remedy.js';
@@ -16,29 +16,32 @@ export interface PackStats {
   readonly chunks: number;
   /** Chunks stored by this layer; the rest are duplicates. */
   readonly newChunks: number;
-  /** Uncompressed bytes not stored again, thanks to an earlier chunk of this layer or of a lower one. */
+  /** Uncompressed bytes that were not stored again, because this layer or a lower one has an equal chunk. */
   readonly duplicateBytes: number;
 }
 
-/** The threads of one kind, added up; seconds. Where one waits much and none of the others is busy all the time, look there. */
+/**
+ * Seconds of all threads of one kind. If one kind is starved or blocked while another is always busy, the busy kind is
+ * the bottleneck.
+ */
 export interface StageTimes {
   readonly name: string;
   readonly threads: number;
-  /** From start to end. */
+  /** Seconds from start to end. */
   readonly alive: number;
-  /** On a core; 0 where the system does not tell, as for `ready`. */
+  /** Seconds on a core; 0 if the system does not report it, and so for `ready`. */
   readonly busy: number;
-  /** Ready to go on, but all cores were taken. */
+  /** Seconds ready to run while all cores were taken. */
   readonly ready: number;
-  /** Had nothing to do: what comes before is slower. */
+  /** Seconds without input: the stage before is slower. */
   readonly starved: number;
-  /** Had no room for what was done: what comes after is slower. */
+  /** Seconds without room for output: the stage after is slower. */
   readonly blocked: number;
 }
 
 export type Stage = 'pull' | 'pack' | 'push';
 
-/** Everything that a conversion, a check or a look reports. Layers count from 0. */
+/** The events of a conversion, a check or a look. Layers count from 0. */
 export type ConvertEvent =
   | { readonly type: 'resolved'; readonly source: string; readonly manifest: Descriptor }
   | {
@@ -78,7 +81,7 @@ export type ConvertEvent =
       readonly remedy?: Remedy | undefined;
     };
 
-/** Never throws, never awaited. */
+/** Receives events. It must not throw, and nothing waits for it. */
 export interface Reporter {
   emit(event: ConvertEvent): void;
 }

@@ -1,4 +1,4 @@
-/** Sections of blobs in a store, decompressed by the addon. */
+/** This module reads sections of a blob from a store; the addon decompresses them. */
 import { collect } from '../io/streams.js';
 import { decompress } from '../native/index.js';
 import type { Descriptor } from '../oci/descriptor.js';
@@ -8,7 +8,10 @@ import { frameFault } from '../rafs-builder/blob/window.js';
 import type { ContentSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 
-/** Reads ranges of a blob. Fails with a FormatError when fewer bytes come than were asked for. */
+/**
+ * Returns a function that reads ranges of a blob. It throws FormatError when the store sends fewer bytes than it asked
+ * for.
+ */
 export function rangesOf(store: ContentSource, blob: Descriptor, call: CallOptions): ReadRange {
   return async (start, end) => {
     const size = end - start;
@@ -19,7 +22,7 @@ export function rangesOf(store: ContentSource, blob: Descriptor, call: CallOptio
   };
 }
 
-/** The content of a section, decompressed and of the right digest. Throws FormatError. */
+/** Decompresses a section and verifies its digest. Throws FormatError. */
 export function contentOfSection(section: Section): Promise<Buffer> {
   return sectionContent(section, decompress);
 }

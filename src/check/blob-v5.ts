@@ -1,7 +1,8 @@
 /**
- * Blobs of RAFS v5: chunk data and the layer's bootstrap, raw, each with a tar header behind it. There is no table of
- * contents and no chunk table; what chunks there are, bootstraps tell, and the blob's own must tell the same as the image's.
- * Blobs whose bootstrap was written to a file of its own are chunk data and nothing else.
+ * A blob of RAFS v5 holds chunk data and the layer's bootstrap, both raw, with a tar header behind each. It has no
+ * table of contents and no chunk table: the chunks are known from the two bootstraps, the one in the blob and the
+ * image's, which must agree. If the packer wrote the layer's bootstrap to a separate file, the blob is chunk data and
+ * nothing else.
  */
 import type { Descriptor } from '../oci/descriptor.js';
 import type { BlobFrame } from '../rafs-builder/blob/frame.js';
@@ -15,16 +16,19 @@ import type { OpenedImage, UsedBlob } from './opened.js';
 import type { Collector } from './rule.js';
 import { checkBlobSize, checkReserved, ownBlob, readOwnBootstrap } from './stored-chunks.js';
 
-/** What a blob says of itself; undefined for what cannot be read. */
+/** The parts of a blob that could be read; a part is undefined when it could not. */
 export interface LookedBlob {
   readonly frame: BlobFrame | undefined;
-  /** As the bootstrap in the blob tells it. */
+  /** The blob's record and chunks according to the bootstrap inside the blob. */
   readonly own: UsedBlob | undefined;
-  /** Those that can be verified. */
+  /** The chunks whose data can be verified. */
   readonly chunks: NumberedChunks;
 }
 
-/** The sections held against each other and against the image's bootstrap. Reads no chunk, and trusts no digest. */
+/**
+ * Compares the sections of the blob with each other and with the image's bootstrap. Reads no chunk, and trusts no
+ * digest.
+ */
 export async function checkSectionsV5(
   opened: OpenedImage,
   { blob, used }: { readonly blob: Descriptor; readonly used: UsedBlob | undefined },
@@ -60,7 +64,9 @@ export async function checkSectionsV5(
   return { frame, own, chunks: chunksInside(frame, [own, used], collector) };
 }
 
-/** Nothing but data. One that the bootstrap does not tell of has the form of the others. */
+/**
+ * True if the blob is chunk data without tar headers. The bootstrap may not know the blob; then its other blobs decide.
+ */
 function isBare({ blobs }: OpenedImage, used: UsedBlob | undefined): boolean {
   const told = used === undefined ? blobs : [used];
   return told.some(({ record }) => !blobFeatures.has(record.features, 'HAS_TAR_HEADER'));
@@ -81,7 +87,7 @@ function checkAgreement(
   collector: Collector,
 ): void {
   if (own === undefined) {
-    // One that cannot be read has been told already.
+    // A bootstrap that cannot be read is a finding already.
     if (read)
       collector.report('BLOB-BOOTSTRAP', {
         message: 'the bootstrap refers to chunks of this blob, and the bootstrap in the blob to none',
@@ -93,7 +99,7 @@ function checkAgreement(
     ['uncompressed size', own.record.uncompressedSize, used.record.uncompressedSize],
   ]);
   for (const index of used.chunks.indexes()) {
-    // A file that shares a chunk may be in the image, and not in the layer that stored it.
+    // A file of another layer may share a chunk of this blob, although no file of the blob's own layer uses it.
     if (!own.chunks.has(index)) continue;
     const [told, stored] = [used.chunks.at(index), own.chunks.at(index)];
     const field = differentField(told, stored);
@@ -106,13 +112,13 @@ function checkAgreement(
 
 function differentField(told: ChunkRecord, stored: ChunkRecord): string | undefined {
   if (!told.digest.equals(stored.digest)) return 'digest';
-  // One without a checksum says nothing of it.
+  // A chunk record without a checksum is no contradiction.
   const both = told.crc32 !== undefined && stored.crc32 !== undefined;
   if (both && told.crc32 !== stored.crc32) return 'crc32';
   return FIELDS.find((one) => told[one] !== stored[one]);
 }
 
-/** Every chunk that a file refers to, there or in the image, and that lies inside the data. */
+/** Returns the chunks that either bootstrap knows and that lie inside the data, and reports those that do not. */
 function chunksInside(
   { dataSize }: BlobFrame,
   bootstraps: readonly (UsedBlob | undefined)[],

@@ -1,4 +1,7 @@
-/** Rules that hold a bootstrap against its image: the blobs that it names are the layers, and their chunk tables lie beside it. */
+/**
+ * These rules compare a bootstrap with its image: its blobs are the layers, and the layer's tar holds their chunk
+ * tables.
+ */
 import { digestHex } from '../oci/digest.js';
 import { versionNamed } from '../rafs-builder/versions.js';
 import { ANNOTATION } from '../oci/media-types.js';

@@ -1,11 +1,12 @@
 /**
- * Every finding that the rules of this folder can make: id, severity, and why it matters. Ids are part of the interface:
- * they are added, never renamed. Findings about the inside of a bootstrap (`RAFS-…`) come from `rafs-builder/audit.ts`.
+ * The catalogue lists every finding that the rules of this folder can make: its id, its severity and why it matters.
+ * Programs rely on the ids, so they are added and never renamed. Findings about the inside of a bootstrap (`RAFS-…`)
+ * come from `native/judge`, and their texts from `rafs-builder/rules`.
  */
 
 export interface CatalogueEntry {
   readonly severity: 'error' | 'warning' | 'note';
-  /** What is wrong when this is found, and who stumbles over it. */
+  /** Says what is wrong, and which client or tool has trouble with it. */
   readonly meaning: string;
 }
 
@@ -20,7 +21,7 @@ function note(meaning: string): CatalogueEntry {
 }
 
 export const CATALOGUE = {
-  // What the reference leads to
+  // The reference as a whole
   'CONTENT-MISSING': error(
     'a manifest, config or blob that is referred to is not in the registry, or has another size there',
   ),
@@ -47,7 +48,7 @@ export const CATALOGUE = {
     'a Nydus entry stands before the OCI entry of its platform, so that ordinary clients take it',
   ),
   'INDEX-MARK-MISSING': error(
-    'a Nydus entry has neither artifactType nor os.features mark; index detection passes it by',
+    'a Nydus entry has neither artifactType nor os.features mark; index detection skips it',
   ),
   'INDEX-MARK-FALSE': error('an entry is marked as Nydus, and its manifest does not end with a bootstrap'),
   'INDEX-PAIR': warning(
@@ -57,15 +58,15 @@ export const CATALOGUE = {
     'two entries of one kind have the same platform; only the first one is ever used',
   ),
 
-  // What nydus-snapshotter makes of it; `check --clients` tells it for all clients
+  // nydus-snapshotter's detection; `check --clients` replays all clients
   'DETECT-INDEX': error(
     'index detection of nydus-snapshotter does not lead from the OCI entry to the Nydus image of its platform',
   ),
   'DETECT-INDEX-NEXT': note(
-    'the platform matcher of containerd 2.3 passes by an entry with os.features; a snapshotter that takes it no longer finds this image',
+    'the platform matcher of containerd 2.3 skips an entry with os.features; a snapshotter with that matcher no longer finds this image',
   ),
   'DETECT-REFERRER': warning(
-    'a Nydus image refers to the manifest, and referrer detection, which looks at the first referrer alone, does not find it',
+    'a Nydus image refers to the manifest, but referrer detection does not find it, because it looks only at the first referrer',
   ),
 
   // Manifest
@@ -75,17 +76,15 @@ export const CATALOGUE = {
   'MANIFEST-LAYER-TYPE': error('a layer has a media type that its place does not allow'),
   'MANIFEST-LAYER-ANNOTATION': error('a layer lacks the annotation by which snapshotters know what it is'),
   'MANIFEST-FS-VERSION': error(
-    'the RAFS version told by annotations is missing, unknown, or not the version of the bootstrap',
+    'the RAFS version in the annotations is missing, unknown, or not the version of the bootstrap',
   ),
   'MANIFEST-EMPTY-LAYER': error('the empty layer below the OCI half is not exactly the known one'),
-  'MANIFEST-SOURCE-DIGEST': error(
-    'the digest of the source that the image was made from is not that of the source',
-  ),
+  'MANIFEST-SOURCE-DIGEST': error('the recorded digest of the source is not that of the source given'),
   'MANIFEST-SOURCE-UNKNOWN': warning(
-    'the image does not tell the digest of its source; converting again cannot find it',
+    'the image does not record the digest of its source; a second conversion cannot find it',
   ),
   'MANIFEST-ORIGINAL': warning(
-    'the source manifest cannot be had back from the OCI half; converting it again needs the source itself',
+    'the source manifest cannot be restored from the OCI half; converting it again needs the source itself',
   ),
   'MANIFEST-DESCRIPTOR': error(
     'descriptors of one manifest contradict each other, or the bytes embedded in them',
@@ -120,7 +119,7 @@ export const CATALOGUE = {
   // Blobs and bootstrap
   'BOOTSTRAP-LAYER': error('the bootstrap layer cannot be unpacked'),
   'BOOTSTRAP-MISSING': error('the bootstrap layer holds no image/image.boot'),
-  'BOOTSTRAP-BLOB-TABLE': error('a blob of the bootstrap is not among the layers, or stands there in vain'),
+  'BOOTSTRAP-BLOB-TABLE': error('a blob of the bootstrap is not among the layers, or is listed twice'),
   'BOOTSTRAP-BLOB-META': error(
     'a blob.meta file beside the bootstrap is not that of the blob; reads through nydusd fail',
   ),
@@ -130,14 +129,14 @@ export const CATALOGUE = {
   'BLOB-FRAME': error('the sections at the end of a blob cannot be found or read'),
   'BLOB-TOC': error('the table of contents of a blob does not fit its sections'),
   'BLOB-DATA-DIGEST': warning(
-    'the table of contents tells another digest of the chunk data; readers do not look, chunks have their own',
+    'the table of contents has another digest of the chunk data; readers ignore it, because each chunk has its own digest',
   ),
   'BLOB-RESERVED': warning(
-    'bytes without a meaning in the structures of a blob are not zero; readers do not look, old builders left garbage',
+    'reserved bytes in the structures of a blob are not zero; readers ignore them, and old builders left garbage there',
   ),
   'BLOB-META': error('the chunk table of a blob contradicts itself or the bootstrap'),
   'BLOB-BOOTSTRAP': error('the bootstrap inside a blob cannot be read, or contradicts the blob'),
-  'CHUNK-RECORD': error('a chunk is told differently by the bootstrap and by its blob'),
+  'CHUNK-RECORD': error('the bootstrap and the blob describe a chunk differently'),
   'CHUNK-DATA': error('a chunk does not decode to the bytes that its record promises'),
 
   // Filesystem against the source
@@ -158,7 +157,7 @@ export const CATALOGUE = {
   'FS-RDEV': error('a device has other numbers'),
   'FS-SYMLINK': error('a symbolic link leads elsewhere'),
   'FS-XATTR': error('an extended attribute is missing, new or different'),
-  'FS-LINKS': error('names that were one file are not any more, or the other way round'),
+  'FS-LINKS': error('names of one file became several files, or the other way round'),
 } as const satisfies Readonly<Record<string, CatalogueEntry>>;
 
 export type FindingId = keyof typeof CATALOGUE;

@@ -1,6 +1,7 @@
 /**
- * `checkImage`: is the target a sound Nydus image, and the one that the source asks for? Runs every rule on every platform
- * and on both halves of a merged index, without root, mount or daemon, and collects all findings.
+ * `checkImage` answers whether the target is a sound Nydus image, and the one that the source asks for. It runs every
+ * rule on every platform and on both halves of a merged index, needs neither root nor mount nor daemon, and collects
+ * all findings.
  */
 import { underSignal } from '../io/abort.js';
 import { mapOrdered } from '../io/concurrency.js';
@@ -39,16 +40,16 @@ import {
 } from './subject.js';
 import { bootstrapFiles } from './work-files.js';
 
-/** The Nydus image to check, and the image that it was made from, when the two are to be compared. */
+/** The Nydus image to check, and its source image if the caller wants both compared. */
 export interface CheckImages {
   readonly source?: ImageSource | undefined;
   readonly target: ImageSource;
 }
 
 export interface CheckOptions {
-  /** All by default. */
+  /** The platforms to check; all by default. */
   readonly platforms?: PlatformSelection | undefined;
-  /** For decoding and digesting, in the addon; 2 by default. */
+  /** Threads of the addon that decode and digest; 2 by default. */
   readonly threads?: number | undefined;
   /** Percent of the chunk data that is read and digested; all of it by default. */
   readonly sample?: number | undefined;
@@ -56,9 +57,9 @@ export interface CheckOptions {
   readonly allowMissingPlatforms?: boolean | undefined;
   /** Read the layers of ordinary images in a registry too, which verified them when they were pushed. Those on disk are always read. */
   readonly allContent?: boolean | undefined;
-  /** Replay every client on the target. */
+  /** Also replay the behaviour of every client on the target. */
   readonly clients?: boolean | undefined;
-  /** Count the contents of the images, by layer and by directory. */
+  /** Also count the contents of the images, by layer and by directory. */
   readonly details?: boolean | undefined;
   /**
    * True: no chunk data is read. Manifests, bootstraps, and by range requests each blob's table of contents, chunk table and
@@ -74,11 +75,11 @@ export interface CheckedPlatform {
   readonly nydus: Digest;
   /** The image for clients without Nydus, in a merged index. */
   readonly oci: Digest | undefined;
-  /** Data layers; the bootstrap comes on top. */
+  /** The number of data layers, without the bootstrap layer. */
   readonly layers: number;
   /** Bytes of all data layers. */
   readonly blobBytes: number;
-  /** Chunk data was read: all of it, or the sample that was asked for. */
+  /** True when chunk data was read, all of it or the sample that the caller asked for. */
   readonly dataRead: boolean;
   /** True when the image was compared with its source. */
   readonly compared: boolean;
@@ -86,7 +87,7 @@ export interface CheckedPlatform {
   readonly layerSizes: readonly CheckedLayer[];
   /** Bytes of the bootstrap layer as it is pulled. */
   readonly bootstrapBytes: number;
-  /** When details were asked for, and the bootstrap could be read. */
+  /** Undefined unless the caller asked for details and the bootstrap could be read. */
   readonly contents: ImageContents | undefined;
 }
 
@@ -101,12 +102,15 @@ export interface CheckResult {
   readonly clients: readonly PlatformClients[] | undefined;
   /** True when the caller asked for no chunk data to be read. */
   readonly bootstrapOnly: boolean;
-  /** Percent of the chunk data that was read; undefined: all of it. */
+  /** Percent of the chunk data that was read; undefined means all of it. */
   readonly sample: number | undefined;
   readonly findings: readonly Finding[];
 }
 
-/** Throws only when it could not look (no network, no permission, an unsupported kind of image), and when the signal fires. */
+/**
+ * Throws only when a rule could not look (no network, no permission, an unsupported kind of image), and when the signal
+ * fires.
+ */
 export async function checkImage(
   images: CheckImages,
   options: CheckOptions = {},
@@ -221,7 +225,7 @@ class Run {
     }
   }
 
-  /** Replays every client on the target, also when findings say that it is broken. */
+  /** Replays every client on the target. Findings do not prevent it, because clients also meet broken images. */
   async clients(target: ImageSource, { images }: ReferenceSubject): Promise<void> {
     this.#step('replaying what clients do');
     const entries = (await new Detector(target, this.#call).entries()) ?? [];
@@ -245,7 +249,7 @@ class Run {
     await this.#gather(checkIndexDetection({ store: oci.store, oci, nydus }, this.#call));
   }
 
-  /** The image of the source that halves of the target were made from; its absence becomes a finding. */
+  /** Finds the image of the source that the halves of the target were made from; its absence becomes a finding. */
   #sourceOf(
     halves: HalvesOf<ImageSubject>,
     groups: number,
@@ -255,7 +259,7 @@ class Run {
     const found = sourceOf(halves, sources.images);
     if (found !== undefined) return found;
     const [only] = sources.images;
-    // A source that is one manifest is the source of a target that holds one image, whatever either calls its platform.
+    // If source and target hold one image each, they belong together even if their platforms are named differently.
     if (only !== undefined && sources.images.length === 1 && sources.index === undefined && groups === 1)
       return only;
     const unread = sources.unread.filter(
@@ -314,7 +318,9 @@ class Run {
     await this.#runTogether(this.#heavy(opened, source, scan));
   }
 
-  /** The rules of the bootstrap, of blobs and of source layers need nothing of each other, so they run at the same time. */
+  /**
+   * Checks the bootstrap, the blobs and the source layers. These rules are independent, so they run at the same time.
+   */
   #heavy(opened: OpenedImage, source: ImageSubject | undefined, scan: SourceScan | undefined): Check[] {
     const threads = this.#threads;
     const bootstrapOnly = this.#options.bootstrapOnly === true;
@@ -389,7 +395,7 @@ class Run {
       ['source', sources],
     ] as const) {
       if (subject?.index === undefined) continue;
-      // Upstream writes the index once for each kind of image that it lists.
+      // Upstream writes the index once for each kind of image in it.
       for (const kind of new Set(subject.images.map((image) => image.kind))) {
         await this.#keep(side, `${kind}_index.json`, subject.index.index.bytes);
       }
@@ -420,7 +426,7 @@ class Run {
   }
 }
 
-/** The platform of a reference that is one manifest: every client gets it, whatever platform the client runs on. */
+/** Returns the platform of a reference that is one manifest: every client gets it, on any platform. */
 function wantedBy({ platformName, config }: ImageSubject): readonly Wanted[] {
   if (config === undefined) return [];
   const { os, architecture, variant = '' } = config.value.platform;

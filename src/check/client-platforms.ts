@@ -1,17 +1,18 @@
 /**
- * Which entries of an index a client considers, and which of them it takes: each function does what one family of clients does
- * with platforms, no better. Sources: containerd/platforms (platforms.go, compare.go, database.go) of 1.0.0-rc.1 and -rc.5,
- * containerd core/images, go-containerregistry pkg/v1/remote/index.go, podman's image library internal/pkg/platform.
+ * The functions here choose an entry of an index exactly as one family of clients does, including its mistakes.
+ * Sources: containerd/platforms (platforms.go, compare.go, database.go) of 1.0.0-rc.1 and -rc.5, containerd
+ * core/images, go-containerregistry pkg/v1/remote/index.go, podman's image library internal/pkg/platform.
  */
 import type { GoDescriptor, GoPlatform } from './go-json.js';
 
 /**
- * `legacy`: containerd/platforms up to 1.0.0-rc.2, which takes no notice of `os.features`; in containerd up to 2.2 and in every
- * nydus-snapshotter so far. `subset`: from rc.3 on, in containerd from 2.3 on: an entry is passed by unless all of its features are wanted.
+ * `legacy` is containerd/platforms up to 1.0.0-rc.2, in containerd up to 2.2 and in every nydus-snapshotter so far: it
+ * ignores `os.features`. `subset` is rc.3 and later, in containerd from 2.3 on: it skips an entry unless all features
+ * of the entry are wanted.
  */
 export type PlatformMatcher = 'legacy' | 'subset';
 
-/** What `platforms.Normalize` makes of a platform; an empty system is that of the machine, which is Linux here. */
+/** Repeats `platforms.Normalize`. An empty `os` means the system of the machine, which is Linux here. */
 export function normalized(platform: GoPlatform): GoPlatform {
   const os = platform.os === '' ? 'linux' : platform.os.toLowerCase();
   const [architecture, variant] = normalArchitecture(
@@ -54,7 +55,10 @@ function normalArchitecture(
   }
 }
 
-/** `platforms.NewMatcher(wanted).Match(actual)`. Versions of Windows are not compared: no Nydus image runs there. */
+/**
+ * Repeats `platforms.NewMatcher(wanted).Match(actual)`. Versions of Windows are not compared: no Nydus image runs
+ * there.
+ */
 export function matches(wanted: GoPlatform, actual: GoPlatform, matcher: PlatformMatcher): boolean {
   const left = normalized(wanted);
   const right = normalized(actual);
@@ -63,7 +67,7 @@ export function matches(wanted: GoPlatform, actual: GoPlatform, matcher: Platfor
   return matcher === 'legacy' || right.osFeatures.every((feature) => left.osFeatures.includes(feature));
 }
 
-/** What a machine of a platform also runs, best first: `platforms.Only`. */
+/** Repeats `platforms.Only`: lists the platforms that a machine of `platform` can run, best first. */
 function runnable(platform: GoPlatform): readonly GoPlatform[] {
   return vector(normalized(platform));
 }
@@ -92,7 +96,10 @@ function vector(platform: GoPlatform): readonly GoPlatform[] {
   }
 }
 
-/** arm64 versions that a version contains, highest first: 9.N contains 8.(N+5), as far as that is known. */
+/**
+ * Lists the arm64 versions that a version contains, highest first: 9.N contains 8.(N+5), for the versions that
+ * containerd knows.
+ */
 function arm64Variants(variant: string): readonly string[] {
   const match = /^v([89])(?:\.([0-9]))?$/.exec(variant);
   if (match === null) return [];
@@ -103,7 +110,10 @@ function arm64Variants(variant: string): readonly string[] {
   return match[1] === '8' ? down(8, minor) : [...down(9, minor), ...down(8, Math.min(9, minor + 5))];
 }
 
-/** What `containerd` takes of an index for a machine of `platform`: core/images, Manifest. Undefined: nothing fits. */
+/**
+ * Repeats `Manifest` of containerd's core/images: returns the entry for a machine of `platform`; undefined if none
+ * fits.
+ */
 export function containerdChoice(
   entries: readonly GoDescriptor[],
   platform: GoPlatform,
@@ -114,7 +124,7 @@ export function containerdChoice(
   for (const entry of entries) {
     const rank = rankOf(entry, wanted, matcher);
     if (rank === undefined) continue;
-    // Of two that fit equally well the newer matcher prefers the one with more features.
+    // Between two entries that fit equally well, the newer matcher prefers the one with more features.
     const features = matcher === 'subset' ? (entry.platform?.osFeatures.length ?? 0) : 0;
     if (best === undefined || rank < best.rank || (rank === best.rank && features > best.features)) {
       best = { entry, rank, features };
@@ -123,7 +133,7 @@ export function containerdChoice(
   return best?.entry;
 }
 
-/** Lower is better; an entry without a platform comes last, and is always considered. */
+/** Ranks an entry; lower is better. An entry without a platform always fits, and comes last. */
 function rankOf(
   entry: GoDescriptor,
   wanted: readonly GoPlatform[],
@@ -135,7 +145,7 @@ function rankOf(
   return rank < 0 ? undefined : rank;
 }
 
-/** What crane and other users of go-containerregistry take: the first entry that has all that is asked for. */
+/** Repeats crane and other users of go-containerregistry: returns the first entry that has all that is asked for. */
 export function craneChoice(
   entries: readonly GoDescriptor[],
   platform: GoPlatform,
@@ -149,14 +159,14 @@ export function craneChoice(
   });
 }
 
-/** Variants from most to least capable, as podman's library lists them. */
+/** Variants from most to least capable, in the order of podman's library. */
 const VARIANTS: Readonly<Record<string, readonly string[]>> = {
   arm: ['v8', 'v7', 'v6', 'v5'],
   arm64: ['v8'],
 };
 const ZSTD_ANNOTATION = 'io.github.containers.compression.zstd';
 
-/** What podman, skopeo, buildah and CRI-O take: the first entry of the best variant, one of zstd layers before others. */
+/** Repeats podman, skopeo, buildah and CRI-O: returns the first entry of the best variant, preferring zstd layers. */
 export function podmanChoice(
   entries: readonly GoDescriptor[],
   platform: GoPlatform,

@@ -1,6 +1,7 @@
 /**
- * The behaviour of every client on a reference: which entry it takes for a platform, and whether that runs there. Selection is that
- * of `client-platforms.ts`, nydus-snapshotter's detection that of `detect.ts`; here they are put together, client by client.
+ * `clientsOf` reports for every client which entry it takes for a platform, and whether that image runs there. The
+ * choice comes from `client-platforms.ts`, nydus-snapshotter's detection from `detect.ts`; this module combines them
+ * for each client.
  */
 import { type Digest, isDigest } from '../oci/digest.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
@@ -19,35 +20,35 @@ import type { GoDescriptor, GoPlatform } from './go-json.js';
 export type Client = 'nydus-snapshotter' | 'containerd' | 'Docker' | 'podman' | 'skopeo' | 'crane';
 
 /**
- * `lazily`: as a Nydus filesystem, data on demand. `unpacked`: as an ordinary image, downloaded as a whole. `copied`: the
- * client only moves images. `fails`: it cannot be run there.
+ * `lazily`: the client mounts a Nydus filesystem and fetches data on demand. `unpacked`: it downloads an ordinary image
+ * as a whole. `copied`: it only copies images. `fails`: it cannot run the image.
  */
 export type ClientOutcome = 'lazily' | 'unpacked' | 'copied' | 'fails';
 
 export interface ClientVerdict {
   readonly client: Client;
-  /** The detection that is switched on in nydus-snapshotter; undefined for other clients. */
+  /** The detection that nydus-snapshotter is configured with; undefined for other clients. */
   readonly detection: DetectionMode | 'none' | undefined;
-  /** Which versions behave like this; empty when all do. */
+  /** The versions of the client that behave like this; empty when all do. */
   readonly versions: string;
-  /** Undefined: nothing fits the platform. */
+  /** The manifest that the client takes; undefined when nothing fits the platform. */
   readonly picks: PickedManifest | undefined;
   readonly outcome: ClientOutcome;
-  /** Why so; a sentence without full stop. */
+  /** The reason for the outcome, as a sentence without full stop. */
   readonly why: string;
-  /** How nydus-snapshotter came to what it mounts. */
+  /** The steps of nydus-snapshotter's detection. */
   readonly trace: Detection | undefined;
 }
 
 export interface PickedManifest {
-  /** Counted from 1; undefined when the reference is no index. */
+  /** The entry's number, counted from 1; undefined when the reference is no index. */
   readonly entry: number | undefined;
   readonly digest: string;
   readonly kind: 'oci' | 'nydus' | 'other';
 }
 
 export interface PlatformClients {
-  /** Like `linux/arm64`. */
+  /** In the form `linux/arm64`. */
   readonly platform: string;
   readonly clients: readonly ClientVerdict[];
 }
@@ -66,8 +67,8 @@ export interface PickableManifest {
 }
 
 /**
- * For each platform what each client does. `images` are the manifests that the reference leads to, as they are known to the
- * caller; an entry that is none of them counts as `other`. Throws only when it could not look.
+ * Returns for each platform what each client does. `images` are the manifests that the caller has already read; an
+ * entry that is not among them counts as `other`. Throws only when the store cannot be read.
  */
 export async function clientsOf(
   source: ImageSource,
@@ -90,17 +91,17 @@ export async function clientsOf(
 
 interface KnownReference {
   readonly detector: Detector;
-  /** Empty or undefined: the reference is one manifest. */
+  /** The entries of the index; empty or undefined when the reference is one manifest. */
   readonly entries: readonly GoDescriptor[] | undefined;
   readonly root: Digest;
   readonly images: ReadonlyMap<string, PickableManifest>;
 }
 
-/** No nydus-snapshotter has the newer matcher yet. */
+/** Marks a row whose nydus-snapshotter does not exist yet: none has the newer matcher. */
 const COMING = 'coming';
 const RELEASED = 'as released';
 
-/** containerd and nydus-snapshotter are released apart from each other; each has a matcher of its own. */
+/** containerd and nydus-snapshotter are released independently, and each has its own copy of the matcher. */
 const GENERATIONS: readonly {
   readonly versions: string;
   readonly containerd: PlatformMatcher;
@@ -111,7 +112,7 @@ const GENERATIONS: readonly {
   { versions: COMING, containerd: 'subset', snapshotter: 'subset' },
 ];
 
-/** Docker takes its matcher, and mostly its store, from containerd. */
+/** Docker takes its matcher, and in most setups its image store, from containerd. */
 const MATCHER_OF_VERSIONS: readonly (readonly [versions: string, matcher: PlatformMatcher])[] = [
   ['containerd to 2.2', 'legacy'],
   ['containerd from 2.3', 'subset'],
@@ -148,7 +149,7 @@ async function verdictsOf(
   return collapsed(verdicts);
 }
 
-/** Versions that do the same are one row. */
+/** Joins versions with equal results into one row. */
 function collapsed(verdicts: readonly ClientVerdict[]): readonly ClientVerdict[] {
   const rows: ClientVerdict[] = [];
   for (const verdict of verdicts) {
@@ -202,7 +203,7 @@ async function withSnapshotter(
   matcher: PlatformMatcher,
 ): Promise<Outcome & Pick<ClientVerdict, 'trace'>> {
   if (picks === undefined) return { ...NOTHING, trace: undefined };
-  // Layers that say what they are come first: for them nothing is detected.
+  // A client that was handed Nydus layers detects nothing, because their annotations already name them.
   if (picks.kind === 'nydus') return { ...directly(reference, picks), trace: undefined };
   if (picks.kind === 'other' || !isDigest(picks.digest)) return { ...FOREIGN, trace: undefined };
   const asUsual = { outcome: 'unpacked', why: 'taken for an ordinary image' } as const;
@@ -234,7 +235,7 @@ function directly({ images }: KnownReference, picks: PickedManifest): Outcome {
     : { outcome: 'lazily', why: `its layers say that they are Nydus (${ANNOTATION.nydusBootstrap})` };
 }
 
-/** Clients that unpack tars. */
+/** The rows of clients that unpack tar layers. */
 function unpacking(
   { images }: KnownReference,
   picks: PickedManifest | undefined,
@@ -257,7 +258,7 @@ function copying(picks: PickedManifest | undefined, how: string): Outcome {
   return { outcome: 'copied', why: how };
 }
 
-/** Platforms that the entries of a reference are for, each once, in order; not those of attestations. */
+/** Lists the platforms of the entries, each once, in order. Attestations have none: their `os` is `unknown`. */
 export function platformsOf(entries: readonly GoDescriptor[]): readonly Wanted[] {
   const found = new Map<string, GoPlatform>();
   for (const { platform } of entries) {

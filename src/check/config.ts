@@ -1,4 +1,7 @@
-/** Rules for the image config: it fits its manifest, and everything but the documented fields is as in the source. */
+/**
+ * These rules check that the image config fits its manifest, and keeps everything of the source's config but the
+ * documented fields.
+ */
 import { identityKeys, ownDigests } from '../image/identity.js';
 import { platformText } from '../image/image.js';
 import { dataLayersOf, isIsolated, recordedSource } from '../image/kinds.js';
@@ -55,7 +58,7 @@ function* checkCounts(image: ImageSubject): Generator<Finding> {
   if (config === undefined) return;
   const where = placeIn(image, 'config');
   const type = memberOf(memberOf(image.configJson, 'rootfs'), 'type');
-  // Every client accepts a type that is missing or empty.
+  // Every client accepts a missing or empty type.
   if (type !== undefined && type !== '' && type !== 'layers') {
     yield finding('CONFIG-ROOTFS-TYPE', where, {
       message: 'rootfs has another type',
@@ -103,7 +106,7 @@ function isEmptyLayer(entry: Json): boolean {
   return memberOf(entry, 'empty_layer') === true;
 }
 
-/** Fields that a conversion rewrites; they have rules of their own. */
+/** Conversion rewrites these fields, and other rules check them. */
 function isRewritten(path: string): boolean {
   return path === 'rootfs.diff_ids' || path === 'history';
 }
@@ -121,7 +124,7 @@ function* checkFields({ target, source }: PairSubject): Generator<Finding> {
   yield* checkHistory(target, source);
 }
 
-/** The history without the entries that a conversion adds. */
+/** The history without the entries that conversion adds. */
 function ownHistory(image: ImageSubject): readonly Json[] {
   const member = memberOf(image.configJson, 'history');
   const history = isJsonArray(member) ? member : [];
@@ -134,7 +137,7 @@ function* checkHistory(target: ImageSubject, source: ImageSubject): Generator<Fi
   const wanted = ownHistory(source);
   const counted = wanted.filter((entry) => !isEmptyLayer(entry)).length;
   const layers = dataLayersOf(source.manifest.value).length;
-  // A history that does not fit the layers is mended by a conversion, not kept.
+  // If the source's history does not fit its layers, the conversion repairs it instead of keeping it.
   if (counted !== layers) return;
   const present = ownHistory(target);
   for (let i = 0; i < Math.max(wanted.length, present.length); i++) {
@@ -148,7 +151,7 @@ function* checkHistory(target: ImageSubject, source: ImageSubject): Generator<Fi
   }
 }
 
-/** The Nydus image names the image that it was made from; that is the source given. */
+/** Compares the source that the Nydus image records with the source that the caller gave. */
 function* checkSource({ target, source }: PairSubject): Generator<Finding> {
   const { digest: recorded } = recordedSource(target.manifest.value);
   if (target.kind !== 'nydus' || source.kind !== 'oci' || recorded === undefined) return;
@@ -173,7 +176,9 @@ function* checkSourcePlatform({ target, source }: PairSubject): Generator<Findin
   });
 }
 
-/** Layers and annotations of the OCI half, and the annotations of either half, against the source's manifest. */
+/**
+ * Compares layers and annotations of the OCI half, and the annotations of the Nydus half, with the source's manifest.
+ */
 function* checkOciHalf({ target, source }: PairSubject): Generator<Finding> {
   const where = placeIn(target, 'manifest');
   // The Nydus half leaves out annotations that speak of the source itself.
@@ -190,7 +195,7 @@ function* checkOciHalf({ target, source }: PairSubject): Generator<Finding> {
     'annotations',
   );
   for (const { path, expected, found } of kept) {
-    if (expected === undefined) continue; // added ones take nothing away
+    if (expected === undefined) continue; // an annotation that was added is allowed
     yield finding('MANIFEST-ANNOTATIONS', where, {
       message: `annotation ${path.slice('annotations.'.length)} differs from the source`,
       expected,

@@ -1,6 +1,7 @@
 /**
- * Rule: every blob holds what bootstraps say of it. Its sections are read from its end; then the blob is streamed once, and
- * each chunk is decoded, measured and digested. Nothing of the size of a blob is ever in memory.
+ * This rule verifies that every blob holds the data that the bootstraps describe. It reads the sections at the blob's
+ * end, then streams the blob once, and decodes, measures and digests each chunk. Its memory does not grow with the size
+ * of the blob.
  */
 import { mapOrdered } from '../io/concurrency.js';
 import { compareDigest } from '../io/streams.js';
@@ -33,24 +34,24 @@ import {
 } from './stored-chunks.js';
 import { placeIn } from './subject.js';
 
-/** Blobs in flight; decoding has threads of its own. */
+/** Blobs in flight. Two are enough, because the addon decodes with threads of its own. */
 const CONCURRENCY = 2;
 
 export interface ContentSubject {
   readonly opened: OpenedImage;
-  /** Blobs whose data needs no second look: images of several platforms may share some. */
+  /** Blobs whose data is verified already: images of several platforms may share some. */
   readonly verified: Set<Digest>;
   readonly threads: number;
-  /** Chunk data is not read; only what blobs say of themselves. */
+  /** True: only the blobs' own sections are read, and no chunk data. */
   readonly bootstrapOnly?: boolean | undefined;
-  /** Percent of the chunk data to look at; all of it by default. */
+  /** Percent of the chunk data to read; all of it by default. */
   readonly sample?: number | undefined;
 }
 
 interface BlobSubject {
   readonly blob: Descriptor;
   readonly place: Place;
-  /** What the image's bootstrap says of it; undefined when no file needs it. */
+  /** The blob in the image's bootstrap; undefined when no file uses it. */
   readonly used: UsedBlob | undefined;
 }
 
@@ -82,7 +83,7 @@ async function checkBlob(
 ): Promise<readonly Finding[]> {
   const { opened } = subject;
   const collector = new Collector(place);
-  // A blob that is absent has been told by the manifest's rules.
+  // A rule about the manifest reports an absent blob.
   if (!(await opened.image.store.exists(blob, call))) return [];
   const { frame, own, chunks } = await (
     versionNamed(opened.version).blobsHaveToc ? sectionsAndChunks : checkSectionsV5
@@ -113,20 +114,22 @@ async function sectionsAndChunks(
   call: CallOptions,
 ): Promise<LookedBlob> {
   const { frame, own, stored } = await checkSections(opened, { blob, used }, collector, call);
-  // Only a bootstrap tells how chunks are compressed; a blob that none uses holds nothing that is ever read.
+  // Only a bootstrap says how chunks are compressed. A blob without one is never read by clients either.
   const unused = stored === undefined || (used ?? own) === undefined;
   return { frame, own, chunks: unused ? NO_CHUNKS : chunksToVerify(stored, [used, own]) };
 }
 
-/** What was found behind the data of a blob; undefined for what cannot be read. */
+/** The sections of a blob that could be read; a member is undefined when its section could not. */
 export interface StoredSections {
   readonly frame: BlobFrame | undefined;
-  /** As the bootstrap in the blob tells it. */
+  /** The blob's record and chunks according to the bootstrap inside the blob. */
   readonly own: UsedBlob | undefined;
   readonly stored: StoredChunks | undefined;
 }
 
-/** The sections behind the data, held against each other and against the bootstraps. Reads no chunk, and trusts no digest. */
+/**
+ * Compares the sections behind the data with each other and with the bootstraps. Reads no chunk, and trusts no digest.
+ */
 export async function checkSections(
   opened: OpenedImage,
   { blob, used }: { readonly blob: Descriptor; readonly used: UsedBlob | undefined },
@@ -153,7 +156,7 @@ export async function checkSections(
   return { frame, own, stored };
 }
 
-/** Extents from the blob, digests and checksums from wherever they are told. */
+/** Takes extents from the blob's chunk table, and digests and checksums from the first source that has them. */
 function chunksToVerify(
   { extents, digests }: StoredChunks,
   bootstraps: readonly (UsedBlob | undefined)[],
@@ -165,7 +168,7 @@ function chunksToVerify(
     const indexes = Array.from({ length }, (_, index) => index);
     return { indexes, table: PackedChunkTable.of(extents, digests, notes) };
   }
-  // No file refers to the rest, and nothing tells their digests.
+  // A chunk that no file refers to has no recorded digest, so it cannot be verified.
   const tellerOf = (index: number): UsedBlob['chunks'] | undefined =>
     bootstraps.find((blob) => blob?.chunks.has(index) === true)?.chunks;
   const recordOf = (index: number): ChunkRecord | undefined => {
@@ -193,7 +196,7 @@ async function streamBlob(
 ): Promise<void> {
   const { indexes, table } = chunks;
   const data = frame?.sections.get(SECTIONS.data)?.entry;
-  // Without a table of contents there is no digest of the data to compare.
+  // Without a table of contents there is no digest of the data to compare with.
   const promised = versionNamed(opened.version).blobsHaveToc ? data : undefined;
   const prefix = promised === undefined ? undefined : promised.compressedSize + TAR_HEADER_SIZE;
   const verifier = openBlobVerifier({ chunks: table, compressor, digester, threads, prefix });
@@ -214,7 +217,7 @@ async function streamBlob(
         compareDigest(digest, blob, nameOf(blob, store.location));
         return true;
       })) === true;
-    // Of bytes that are not the blob's this would only say so again.
+    // If the blob's bytes are wrong as a whole, a second finding about the data's digest would add nothing.
     if (right && promised !== undefined) checkDataDigest(promised, prefixDigest, collector);
     if (!tail.same) {
       collector.report('CONTENT-DIGEST', {
@@ -231,7 +234,10 @@ async function streamBlob(
   }
 }
 
-/** Chunks have digests of their own; this one is of what lies between them too, and of the tar header behind them. */
+/**
+ * Compares the digest in the table of contents, which also covers the gaps between chunks and the tar header behind
+ * them.
+ */
 function checkDataDigest({ name, digest }: TocEntry, found: Digest | undefined, collector: Collector): void {
   const expected = `sha256:${Buffer.from(digest).toString('hex')}`;
   if (expected === found) return;
@@ -239,7 +245,9 @@ function checkDataDigest({ name, digest }: TocEntry, found: Digest | undefined, 
   collector.report('BLOB-DATA-DIGEST', { message, expected, found });
 }
 
-/** The sections were read by range, which no digest covers: they must be what the whole blob, which has one, ends with. */
+/**
+ * The sections were read by range, which no digest protects, so this compares them with the end of the digested stream.
+ */
 class TailComparison {
   same = true;
   #position = 0;

@@ -1,4 +1,4 @@
-/** The contents of a Nydus image in numbers for people: layers beside their sources, and directories by size. */
+/** Counts the contents of a Nydus image for human readers: layers beside their sources, and directories by size. */
 import { dataLayersOf } from '../image/kinds.js';
 import type { Digest } from '../oci/digest.js';
 import { displayName } from '../oci/raw-name.js';
@@ -10,34 +10,34 @@ export interface CheckedLayer {
   readonly blob: Digest;
   /** Bytes of the blob. */
   readonly blobBytes: number;
-  /** The source layer that it was made from, and its bytes as pulled; undefined when that is not known. */
+  /** The source layer of the blob, and its bytes as pulled; undefined when that is unknown. */
   readonly source: { readonly digest: Digest; readonly bytes: number } | undefined;
 }
 
 export interface ImageContents {
-  /** Regular files, each once however many names it has. */
+  /** Regular files; a file with several names counts once. */
   readonly files: number;
   /** Bytes of these files. */
   readonly bytes: number;
-  /** Bytes of their different chunks: what is left of `bytes` when equal pieces are stored once. */
+  /** Bytes of their distinct chunks: equal chunks count once. */
   readonly uniqueBytes: number;
-  /** Bytes of these chunks as they lie in the blobs, compressed. */
+  /** Bytes of these chunks in the blobs, compressed. */
   readonly storedBytes: number;
-  /** The largest directories, a directory before those in it. */
+  /** The largest directories, each before the directories in it. */
   readonly directories: readonly SizedDirectory[];
 }
 
 export interface SizedDirectory {
-  /** With a leading slash. */
+  /** The path starts with a slash. */
   readonly path: string;
-  /** 1 for those of the root. */
+  /** 1 for directories of the root. */
   readonly depth: number;
   readonly files: number;
   readonly bytes: number;
 }
 
 const SHOWN = 16;
-/** A directory of the second level gets a line only when it holds this share of the image. */
+/** A directory of the second level is listed only when it holds this share of the image. */
 const WORTH_SHOWING = 0.03;
 
 export function contentsOf(bootstrap: Bootstrap): ImageContents {
@@ -72,12 +72,14 @@ function largest(usage: readonly DirectoryUsage[], total: number): SizedDirector
   return rows.slice(0, SHOWN);
 }
 
-/** Blobs beside their source layers: those of the source when it is given, else those of the OCI half. */
+/**
+ * Pairs blobs with their source layers: the layers of the source if the caller gave one, else those of the OCI half.
+ */
 export function checkedLayers(image: NydusSubject, source: ImageSubject | undefined): CheckedLayer[] {
   const blobs = dataLayersOf(image.manifest.value);
   const from = source?.kind === 'oci' ? source : image.ociHalf;
   const sources = from === undefined ? [] : dataLayersOf(from.manifest.value);
-  // A builder that drops layers without data leaves nothing to pair them by.
+  // A builder that drops layers without data leaves no way to pair the others.
   const paired = sources.length === blobs.length;
   return blobs.map(({ digest, size }, i) => {
     const layer = paired ? sources[i] : undefined;

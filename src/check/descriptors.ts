@@ -1,4 +1,7 @@
-/** Rules for what a manifest's descriptors say beside the content: one story for one digest, one family, a subject that is the source. */
+/**
+ * These rules check descriptors without reading content: one digest has one description, types are of one family, and
+ * the subject is the source.
+ */
 import { recordedSource } from '../image/kinds.js';
 import { sha256 } from '../oci/digest.js';
 import { MEDIA } from '../oci/media-types.js';
@@ -8,7 +11,7 @@ import { isDockerFamily } from './manifest.js';
 import type { Rule } from './rule.js';
 import { placeIn, type ImageSubject } from './subject.js';
 
-/** For images of both kinds. */
+/** These rules apply to images of both kinds. */
 export const descriptorRules: readonly Rule<ImageSubject>[] = [
   { name: 'descriptors', check: checkDescriptors },
   { name: 'layer family', check: checkLayerFamily },
@@ -51,7 +54,7 @@ const DOCKER_LAYERS: ReadonlySet<string> = new Set([
 ]);
 const OCI_LAYERS: ReadonlySet<string> = new Set([MEDIA.ociLayerGzip, MEDIA.ociLayerTar, MEDIA.ociLayerZstd]);
 
-/** Checks ordinary images alone: layers of a Nydus image have a stricter rule. */
+/** Checks ordinary images only: the layers of a Nydus image have a stricter rule. */
 function* checkLayerFamily(image: ImageSubject): Generator<Finding> {
   if (image.kind !== 'oci') return;
   const docker = isDockerFamily(image.manifest.descriptor.mediaType);

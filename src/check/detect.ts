@@ -1,8 +1,9 @@
 /**
- * nydus-snapshotter's index and referrer detection, replayed step by step: from the manifest that containerd chose to the
- * Nydus bootstrap that the snapshotter mounts instead, or to the step at which it gives up. Faults of the original are
- * faults here: it verifies no digest, looks at one candidate only, and panics at an entry without platform.
- * Source: nydus-snapshotter v0.16.1, pkg/index/detector.go, pkg/referrer/referrer.go, pkg/remote/remotes/docker.
+ * This module replays nydus-snapshotter's index and referrer detection step by step, from the manifest that containerd
+ * chose to the Nydus bootstrap that the snapshotter mounts instead, or to the step at which it gives up. It repeats the
+ * faults of the original, which verifies no digest, looks at one candidate only, and panics at an entry without
+ * platform. Source: nydus-snapshotter v0.16.1, pkg/index/detector.go, pkg/referrer/referrer.go,
+ * pkg/remote/remotes/docker.
  */
 import { ContentMismatchError, FormatError, RegistryError, UnsupportedError } from '../errors.js';
 import type { ByteStream } from '../io/streams.js';
@@ -16,7 +17,10 @@ import type { CallOptions } from '../reporter.js';
 import { matches, type PlatformMatcher } from './client-platforms.js';
 import { decodeIndex, decodeManifest, GoJsonError, type GoDescriptor, type GoPlatform } from './go-json.js';
 
-/** `index`: `enable_index_detect`. `referrer`: `enable_referrer_detect`. Both are off by default, under `[experimental]`. */
+/**
+ * `index` is `enable_index_detect` and `referrer` is `enable_referrer_detect`. Both are off by default, under
+ * `[experimental]`.
+ */
 export type DetectionMode = 'index' | 'referrer';
 
 export type DetectionStepName =
@@ -34,7 +38,7 @@ export interface DetectionStep {
   readonly step: DetectionStepName;
   /** False for the step at which detection ends without a result. */
   readonly ok: boolean;
-  /** The facts that the step met, one line each; a sentence without full stop. */
+  /** The facts that the step found, one line each, without full stops. */
   readonly detail: readonly string[];
 }
 
@@ -43,9 +47,9 @@ export interface Detection {
   readonly matcher: PlatformMatcher;
   /** The manifest that containerd chose; detection starts from it. */
   readonly manifest: Digest;
-  /** `panic`: the snapshotter's process ends. */
+  /** `panic` means that the snapshotter's process ends. */
   readonly outcome: 'found' | 'not found' | 'panic';
-  /** The manifest taken instead, as far as it got. */
+  /** The name of the manifest that detection takes instead; undefined when it did not get that far. */
   readonly alternative: string | undefined;
   /** The bootstrap layer that is mounted. */
   readonly bootstrap: GoDescriptor | undefined;
@@ -57,16 +61,16 @@ export interface DetectionOptions extends CallOptions {
   readonly matcher?: PlatformMatcher | undefined;
 }
 
-/** The snapshotter's resolver: MaxManifestSize, 4 * 1048 * 1048. Larger ones end detection. */
+/** MaxManifestSize of the snapshotter's resolver, 4 * 1048 * 1048. A larger manifest ends detection. */
 const MAX_RESOLVED_SIZE = 4_393_216;
-/** maxManifestIndexSize: the snapshotter cuts off the rest. */
+/** maxManifestIndexSize. The snapshotter cuts off the rest of a larger index. */
 const MAX_INDEX_SIZE = 0x80_0000;
 /** The snapshotter has no limit for a manifest; a replay needs one. */
 const MAX_MANIFEST_SIZE = 4 * MAX_INDEX_SIZE;
 
 /**
- * Replays nydus-snapshotter's detection in `source`, after containerd has chosen the entry `manifest`. Throws only when the
- * store cannot be read: no network, no permission.
+ * Replays nydus-snapshotter's detection in `source`, starting from the entry `manifest` that containerd chose. Throws
+ * only when the store cannot be read: no network, no permission.
  */
 export async function detectAlternative(
   source: ImageSource,
@@ -76,7 +80,7 @@ export async function detectAlternative(
   return new Detector(source, options).detect(manifest, options.mode ?? 'index', options.matcher ?? 'legacy');
 }
 
-/** Raised inside a replay where the original returns an error, or panics. */
+/** Ends a replay where the original returns an error or panics. */
 class Ended extends Error {
   readonly outcome: 'not found' | 'panic';
   readonly detail: readonly string[];
@@ -88,7 +92,7 @@ class Ended extends Error {
   }
 }
 
-/** The trace of one replay. */
+/** Collects the steps of one replay. */
 class Trace {
   readonly steps: DetectionStep[] = [];
 
@@ -107,7 +111,7 @@ class Trace {
   }
 }
 
-/** Replays over one reference; every document is fetched once. */
+/** Replays detection over one reference, and fetches every document once. */
 export class Detector {
   readonly #source: ImageSource;
   readonly #call: CallOptions;
@@ -146,7 +150,7 @@ export class Detector {
     }
   }
 
-  /** Entries of the index, as clients written in Go see them; undefined when the reference is one manifest, or cannot be read. */
+  /** The index's entries as Go clients decode them; undefined when the reference is one manifest or cannot be read. */
   async entries(): Promise<readonly GoDescriptor[] | undefined> {
     const root = await this.#resolve();
     try {
@@ -212,7 +216,7 @@ export class Detector {
     return trace.step('find bootstrap', () => {
       const last = layers.at(-1);
       if (last === undefined) throw new Ended('the manifest has no layers');
-      // The key counts, whatever its value.
+      // The snapshotter looks for the key and ignores its value.
       if (last.annotations[ANNOTATION.nydusBootstrap] === undefined)
         throw new Ended(`layer ${layers.length}, the last, has no annotation ${ANNOTATION.nydusBootstrap}`);
       return [last, `layer ${layers.length}, ${last.digest}, ${last.size} bytes`];
@@ -273,7 +277,9 @@ function decoded<T>(decode: () => T): T {
   }
 }
 
-/** Content that is missing or makes no sense ends detection. All other failures say nothing about the image, and are thrown. */
+/**
+ * Ends detection at missing or invalid content. Throws all other failures on, because they say nothing about the image.
+ */
 function refuse(cause: unknown): never {
   if (
     cause instanceof RegistryError &&
@@ -286,7 +292,7 @@ function refuse(cause: unknown): never {
   throw cause;
 }
 
-/** Go's `io.LimitReader`: bytes behind the limit are not read. */
+/** Repeats Go's `io.LimitReader`, which reads no bytes beyond the limit. */
 async function upTo(stream: ByteStream, limit: number): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let room = limit;
@@ -314,7 +320,7 @@ function wayText(way: ReferrerList['way']): string {
   return way === 'tag' ? 'the referrers tag' : 'what the store holds';
 }
 
-/** As in `linux/arm64/v8 +nydus.remoteimage.v1`. */
+/** In the form `linux/arm64/v8 +nydus.remoteimage.v1`. */
 export function nameOf(platform: GoPlatform | undefined): string {
   if (platform === undefined) return 'no platform';
   const { os, architecture, variant, osFeatures } = platform;

@@ -1,6 +1,6 @@
 /**
- * Findings out of replays: does nydus-snapshotter get from the OCI half of each platform to its Nydus half, today and with
- * the platform matcher that containerd already has?
+ * Turns replays into findings: does nydus-snapshotter get from the OCI half of each platform to its Nydus half, both
+ * today and with the platform matcher that newer versions of containerd have?
  */
 import { bootstrapLayerOf, isNydusReferrer } from '../image/kinds.js';
 import { isReferable, type ImageSource } from '../registry/stores/store.js';
@@ -10,7 +10,7 @@ import { Detector, type Detection } from './detect.js';
 import { finding, type Finding } from './finding.js';
 import { placeIn, type ImageSubject } from './subject.js';
 
-/** Both halves of one platform, as a merged index has them. */
+/** The two halves of one platform in a merged index. */
 export interface HalvesSubject {
   readonly store: ImageSource;
   readonly oci: ImageSubject;
@@ -50,7 +50,7 @@ export async function* checkIndexDetection(
   });
 }
 
-/** A Nydus image that refers to `image`, and is hidden by another referrer before it. */
+/** Reports a Nydus image that refers to `image` but is hidden by a referrer listed before it. */
 export async function* checkReferrerDetection(
   image: ImageSubject,
   call: CallOptions,

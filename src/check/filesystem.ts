@@ -1,6 +1,6 @@
 /**
- * Rule: the filesystem of a Nydus image is that of its source image. The source's layers, laid over each other, are compared with
- * the bootstrap.
+ * This rule compares the filesystem of a Nydus image with that of its source. It overlays the source's layers and
+ * compares the resulting tree with the bootstrap.
  */
 import { overlay } from '../merge/overlay.js';
 import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
@@ -17,11 +17,11 @@ import { diffTrees, type ComparableTree } from './tree-diff.js';
 export interface FilesystemSubject {
   readonly target: ImageSubject;
   readonly bootstrap: Bootstrap;
-  /** See `ReadBootstrap`. Without it, trees are compared at once. */
+  /** See `OpenedImage.isTreeOf`. Without it the rule compares the trees at once. */
   readonly isTreeOf?: ((layers: readonly ScannedTables[]) => boolean) | undefined;
   /** The image that `target` was made from, of the same platform. */
   readonly source: ImageSubject;
-  /** What the source holds: the bootstrap of a Nydus image, or layers. */
+  /** The contents of the source: its bootstrap if it is a Nydus image, else its scanned layers. */
   readonly content: Bootstrap | SourceScan;
 }
 
@@ -48,7 +48,7 @@ export async function* checkFilesystem(
     }
     const layers = scanned.value;
     const tables = layers.map((layer) => layer.tables);
-    // Most images are right, and to see only that is much cheaper.
+    // Most images are right, and the judge sees that at much lower cost than a comparison of trees.
     const isSame = contents && subject.isTreeOf?.(tables) === true;
     const unpacked = isSame ? undefined : await unpackSource(source, layers);
     if (unpacked?.finding !== undefined) {
@@ -75,10 +75,10 @@ export function treeOf(bootstrap: Bootstrap): ComparableTree {
   return { root: bootstrap.root, tables: bootstrap.blobs.map((blob) => blob.chunks) };
 }
 
-/** A config that promises other layers than the image has: container engines refuse to unpack such an image. */
+/** Reports diffIDs of the config that differ from the layers': container engines refuse to unpack such an image. */
 function* diffIdFindings(source: ImageSubject, diffIds: readonly DiffId[]): Generator<Finding> {
   const promised = source.config?.value.diffIds;
-  if (promised?.length !== diffIds.length) return; // told by the rule that counts them
+  if (promised?.length !== diffIds.length) return; // a rule about the config reports the count
   for (const [position, found] of diffIds.entries()) {
     const expected = promised[position];
     if (expected === found) continue;
@@ -90,7 +90,7 @@ function* diffIdFindings(source: ImageSubject, diffIds: readonly DiffId[]): Gene
   }
 }
 
-/** The tree that the layers make together. */
+/** Reads the source's layers, and returns the tree that they make together. */
 async function unpackSource(
   source: ImageSubject,
   layers: readonly ScannedLayer[],

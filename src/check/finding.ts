@@ -1,6 +1,6 @@
 /**
- * Findings of `check`: each has a stable id, by which programs distinguish them, and a place, where a person can look. A finding
- * is no exception: rules go on after one, and all of them are reported.
+ * A finding of `check` has a stable id for programs, and a place for people. It is not an exception: rules continue
+ * after one, and `check` reports all of them.
  */
 import type { Half } from '../image/kinds.js';
 import { displayName, type RawPath } from '../oci/raw-name.js';
@@ -8,16 +8,16 @@ import type { Remedy } from '../remedy.js';
 import { CATALOGUE, type FindingId } from './catalogue.js';
 
 /**
- * `error`: some client will fail or read something else than the source holds. `warning`: legal and works, but not as it
- * should be. `note`: as it should be, and worth knowing.
+ * `error`: some client fails, or reads something else than the source holds. `warning`: clients work, but the image
+ * should be different. `note`: the image is right, and the fact is worth knowing.
  */
 export type Severity = 'error' | 'warning' | 'note';
 
-/** Where a finding is; each part narrows the one before. */
+/** The place of a finding; each member narrows the ones before. */
 export interface Place {
-  /** Like `linux/arm64/v8`; undefined for findings about the reference as a whole. */
+  /** In the form `linux/arm64/v8`; undefined for findings about the reference as a whole. */
   readonly platform?: string | undefined;
-  /** Which image of a merged index; undefined where there is only one. */
+  /** The half of a merged index; undefined where there is only one image. */
   readonly half?: Half | undefined;
   /** `index`, `manifest`, `config`, `bootstrap`, `layer 3`, `source layer 2`: the document or blob. Layers count from 1. */
   readonly part?: string | undefined;
@@ -28,11 +28,11 @@ export interface Place {
 }
 
 export interface Finding {
-  /** Stable: a key of the catalogue, or the id that the bootstrap's audit gave. */
+  /** A key of the catalogue, or the id that the judge of bootstraps gave; ids never change. */
   readonly id: string;
   readonly severity: Severity;
   readonly where: Place;
-  /** Says the fault; a sentence without full stop. */
+  /** States the fault, as a sentence without full stop. */
   readonly message: string;
   readonly expected?: string | undefined;
   readonly found?: string | undefined;
@@ -48,12 +48,12 @@ export interface FindingDetails {
   readonly remedy?: Remedy | undefined;
 }
 
-/** A finding of the catalogue, which gives its severity. */
+/** Makes a finding of the catalogue, which gives its severity. */
 export function finding(id: FindingId, where: Place, details: FindingDetails): Finding {
   return { id, severity: CATALOGUE[id].severity, where, ...details };
 }
 
-/** Like `linux/amd64 nydus bootstrap /etc/passwd at 0x1480`; empty for a place that says nothing. */
+/** Formats a place like `linux/amd64 nydus bootstrap /etc/passwd at 0x1480`; an empty place gives an empty string. */
 export function formatPlace(place: Place): string {
   const words: string[] = [];
   if (place.platform !== undefined) words.push(place.platform);
@@ -64,7 +64,7 @@ export function formatPlace(place: Place): string {
   return words.join(' ');
 }
 
-/** One line: severity, id, place, sentence, and what was expected and found. */
+/** Formats a finding as one line: severity, id, place, sentence, and the expected and found values. */
 export function formatFinding(found: Finding): string {
   const place = formatPlace(found.where);
   const sums = [

@@ -1,7 +1,8 @@
 /**
- * Manifests and indexes as Go's encoding/json gives them to the programs that we replay: only named fields count, keys match
- * without regard to case, a value of another type is an error, null means absent, and nothing else is checked. That a digest
- * is no digest, or a size is wrong, is found by whoever uses it. Source: encoding/json, opencontainers/image-spec specs-go/v1.
+ * Decodes manifests and indexes exactly as Go's encoding/json does for the programs that we replay: it reads only named
+ * fields, ignores the case of keys, refuses a value of another type, takes null for absent, and checks nothing else. A
+ * wrong digest or size is noticed only by the code that uses it. Source: encoding/json, opencontainers/image-spec
+ * specs-go/v1.
  */
 
 import {
@@ -13,7 +14,7 @@ import {
   parseJson,
 } from '../oci/json/value.js';
 
-/** As `ocispec.Platform`: absent strings are empty. */
+/** Corresponds to `ocispec.Platform`: absent strings are empty. */
 export interface GoPlatform {
   readonly os: string;
   readonly architecture: string;
@@ -26,26 +27,26 @@ export interface GoDescriptor {
   readonly mediaType: string;
   readonly digest: string;
   readonly size: number;
-  /** Keys and values; undefined when there is none. */
+  /** Keys and values; undefined when the document has none. */
   readonly annotations: Readonly<Record<string, string>>;
-  /** A nil pointer in Go, when undefined. */
+  /** Undefined stands for Go's nil pointer. */
   readonly platform: GoPlatform | undefined;
   readonly artifactType: string;
 }
 
-/** Thrown where `json.Unmarshal` returns an error; the message says which field. */
+/** Thrown where `json.Unmarshal` returns an error; the message names the field. */
 export class GoJsonError extends Error {}
 
 const NOTHING: JsonObject = new Map();
 
-/** `json.Unmarshal(bytes, &ocispec.Index{})`. Throws GoJsonError. */
+/** Repeats `json.Unmarshal(bytes, &ocispec.Index{})`. Throws GoJsonError. */
 export function decodeIndex(bytes: Uint8Array): { readonly manifests: readonly GoDescriptor[] } {
   const json = topObject(bytes);
   checkCommon(json);
   return { manifests: list(json, 'manifests', descriptor) };
 }
 
-/** `json.Unmarshal(bytes, &ocispec.Manifest{})`. Throws GoJsonError. */
+/** Repeats `json.Unmarshal(bytes, &ocispec.Manifest{})`. Throws GoJsonError. */
 export function decodeManifest(bytes: Uint8Array): {
   readonly config: GoDescriptor;
   readonly layers: readonly GoDescriptor[];
@@ -66,7 +67,7 @@ function topObject(bytes: Uint8Array): JsonObject {
   return json === null ? NOTHING : object(json, 'the document');
 }
 
-/** Fields whose type is checked though nobody reads them. */
+/** Go checks the types of these fields although no client reads them. */
 function checkCommon(json: JsonObject): void {
   number(json, 'schemaVersion');
   text(json, 'mediaType');
@@ -104,7 +105,7 @@ function platform(value: Json, what: string): GoPlatform {
   };
 }
 
-/** The last key that is the field's name but for case; null counts as absent. */
+/** Returns the last value whose key equals the field's name, ignoring case; null counts as absent. */
 function field(json: JsonObject, name: string): Json | undefined {
   let found: Json | undefined;
   for (const [key, value] of json) {
@@ -145,7 +146,7 @@ function list<T>(json: JsonObject, name: string, item: (value: Json, what: strin
   const value = field(json, name);
   if (value === undefined) return [];
   if (!isJsonArray(value)) throw new GoJsonError(`${name} is no array`);
-  // A null among descriptors is an empty one.
+  // Go decodes a null among descriptors as an empty descriptor.
   return value.map((entry, i) => item(entry === null ? emptyOf(item) : entry, `${name}[${i}]`));
 }
 

@@ -1,6 +1,6 @@
 /**
- * Rules for a merged index: nydus-snapshotter's index detection, containerd and the containers tools must find their images in it.
- * Source: containerd/nydus-snapshotter pkg/index/detector.go.
+ * These rules check a merged index, in which nydus-snapshotter's index detection, containerd and the containers tools
+ * must all find their images. Source: containerd/nydus-snapshotter pkg/index/detector.go.
  */
 import { MARKS_TEXT } from '../image/kinds.js';
 import type { Platform } from '../oci/descriptor.js';
@@ -72,7 +72,7 @@ function* checkPairs({ entries }: IndexSubject): Generator<Finding> {
     if (known === undefined) {
       first.set(key, position);
     } else if (entries[known]?.descriptor.digest !== entry.descriptor.digest) {
-      // One digest listed twice serves readers of either mark.
+      // A digest that is listed twice serves clients of either mark.
       yield finding('INDEX-DUPLICATE', placeOf(entry), {
         message: `entries ${known + 1} and ${position + 1} have the same kind and platform`,
       });
@@ -93,7 +93,10 @@ function* checkPairs({ entries }: IndexSubject): Generator<Finding> {
   }
 }
 
-/** Two platforms with the same key are the same to containerd: `arm64/v8` is `arm64`, `amd64/v1` is `amd64`. */
+/**
+ * Returns a key that is equal for platforms that containerd treats as one: `arm64/v8` and `arm64`, `amd64/v1` and
+ * `amd64`.
+ */
 function platformKey(platform: Platform | undefined): string {
   return platform === undefined ? '' : `${formatPlatform(platform)} ${platform.osVersion ?? ''}`;
 }

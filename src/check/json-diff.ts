@@ -1,11 +1,11 @@
 /**
- * Compares JSON values: numbers by their digits, since a double would round them, and objects without regard to the order of keys.
- * Manifests and configs hold fields that no schema of ours knows; those count too.
+ * Compares JSON values. Numbers are compared by their digits, since a double would round them, and objects without
+ * regard to the order of keys. Fields of manifests and configs that no schema of ours knows are compared too.
  */
 import { compactJson, isJsonArray, isJsonNumber, isJsonObject, type Json } from '../oci/json/value.js';
 
 export interface JsonDifference {
-  /** As in `config.Env[2]`; empty for the whole document. */
+  /** In the form `config.Env[2]`; empty for the whole document. */
   readonly path: string;
   /** Compact JSON, cut when it is long; undefined when the field is missing. */
   readonly expected: string | undefined;
@@ -13,8 +13,8 @@ export interface JsonDifference {
 }
 
 /**
- * Every place at which two values differ, outermost first. Paths for which `ignored` holds are skipped with all that lies below
- * them. A value that is undefined stands for a missing field.
+ * Yields every place at which two values differ, outermost first. It skips the paths for which `ignored` is true, with
+ * everything below them. Undefined stands for a missing field.
  */
 export function* diffJson(
   expected: Json | undefined,

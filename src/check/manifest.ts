@@ -1,7 +1,8 @@
 /**
- * Rules for one image's manifest, Nydus or OCI: media types of one family, annotations by which snapshotters find their
- * way, the bootstrap last, and every blob in the registry with its right size. The form of a Nydus manifest:
- * nydus-snapshotter pkg/converter (convert_unix.go, constant.go) and goharbor/acceleration-service pkg/driver/nydus.
+ * These rules check the manifest of one image, Nydus or OCI: media types are of one family, the annotations that
+ * snapshotters rely on are there, the bootstrap is last, and every blob is in the registry with its right size. The
+ * form of a Nydus manifest comes from nydus-snapshotter pkg/converter (convert_unix.go, constant.go) and
+ * goharbor/acceleration-service pkg/driver/nydus.
  */
 import { isIsolated, recordedSource } from '../image/kinds.js';
 import { sourceDigestOf } from '../image/pairs.js';
@@ -15,10 +16,10 @@ import { finding, type Finding } from './finding.js';
 import type { Rule } from './rule.js';
 import { placeIn, type ImageSubject, type NydusSubject } from './subject.js';
 
-/** HEAD requests at a time. */
+/** HEAD requests in flight. */
 const CONCURRENCY = 4;
 
-/** For images of both kinds. */
+/** These rules apply to images of both kinds. */
 export const manifestRules: readonly Rule<ImageSubject>[] = [
   { name: 'media types', check: checkMediaTypes },
   { name: 'blobs', check: checkBlobs },
@@ -30,7 +31,7 @@ export const nydusManifestRules: readonly Rule<NydusSubject>[] = [
   { name: 'source digest', check: checkSourceDigest },
 ];
 
-/** For the OCI half of a merged index. */
+/** These rules apply to the OCI half of a merged index. */
 export const ociManifestRules: readonly Rule<ImageSubject>[] = [
   { name: 'empty layer', check: checkEmptyLayer },
 ];
@@ -63,7 +64,7 @@ function* checkMediaTypes(image: ImageSubject): Generator<Finding> {
     found !== expected &&
     !(image.kind === 'nydus' && image.entry.position === undefined && found === MEDIA.nydusConfig)
   ) {
-    // A Nydus manifest that is checked by its digest may well be the half of an index that is not looked at.
+    // If the caller names a Nydus manifest by digest, it may still be a half of an index that is not read here.
     yield finding('CONFIG-MEDIA-TYPE', where, {
       message: 'config has a media type that does not fit',
       expected,
@@ -219,7 +220,7 @@ async function* checkBlobs(image: ImageSubject, call: CallOptions): AsyncGenerat
     if (!wanted.has(layer.digest))
       wanted.set(layer.digest, { descriptor: layer, part: `layer ${position + 1}` });
   }
-  if (image.config === undefined) wanted.delete(config.digest); // its absence is a finding already
+  if (image.config === undefined) wanted.delete(config.digest); // the config's absence is a finding already
   const answers = await mapOrdered(
     [...wanted.values()],
     CONCURRENCY,

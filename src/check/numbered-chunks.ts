@@ -1,9 +1,9 @@
-/** Chunks picked out of a blob for the verifier, which knows them by their position in a table. */
+/** The verifier knows chunks by their position in a table; this module makes such tables from some chunks of a blob. */
 import { InternalError } from '../errors.js';
 import { CHUNK_NOTE, type ChunkNotes, type SparseChunkTable } from '../rafs-builder/model/sparse.js';
 import { chunkNumbers, type ChunkRecord, type ChunkTable } from '../rafs-builder/model/tree.js';
 
-/** A table of its own, whose positions stand for these numbers of the blob. */
+/** A table of chunks, and for each position the chunk's number in the blob. */
 export interface NumberedChunks {
   readonly indexes: readonly number[];
   readonly table: ChunkTable;
@@ -11,7 +11,7 @@ export interface NumberedChunks {
 
 export const NO_CHUNKS: NumberedChunks = { indexes: [], table: tableOf([], () => undefined) };
 
-/** Records are made when they are asked for, which is once, when the table is packed. */
+/** `recordOf` is called once for each chunk, when the table is packed. */
 export function tableOf(
   indexes: readonly number[],
   recordOf: (index: number) => ChunkRecord | undefined,
@@ -26,7 +26,7 @@ export function tableOf(
   };
 }
 
-/** Notes what a bootstrap tells of a blob's chunks, where nothing is noted yet. */
+/** Copies digests and checksums of a bootstrap's chunks to `notes`, where `notes` has none yet. */
 export function noteChunks(chunks: SparseChunkTable, notes: ChunkNotes): void {
   if (chunks.note !== undefined) {
     chunks.note(notes);

@@ -1,4 +1,4 @@
-/** A Nydus image with its bootstrap unpacked, judged and read. */
+/** Opens a Nydus image: unpacks its bootstrap, has it judged and reads it. */
 import { bootstrapLayerOf, dataLayersOf } from '../image/kinds.js';
 import { isTreeOfLayers, judgeBootstrap, type ScannedTables } from '../native/index.js';
 import { digestHex } from '../oci/digest.js';
@@ -12,20 +12,23 @@ import { finding, type Finding, type Place } from './finding.js';
 import { attempt } from './rule.js';
 import { placeIn, type ImageSubject } from './subject.js';
 
-/** A blob of a bootstrap, with those of its chunks that files refer to. */
+/** A blob of a bootstrap, with the chunks that files refer to. */
 export type UsedBlob = Blob & { readonly chunks: SparseChunkTable };
 
 export interface ReadBootstrap {
-  /** Of RAFS. */
+  /** The RAFS version. */
   readonly version: 5 | 6;
   readonly bootstrap: Bootstrap;
-  /** As it is stored. */
+  /** The bootstrap's structures as they are stored. */
   readonly stored: RafsImage;
-  /** What the judge finds in it. */
+  /** The judge's findings about the bootstrap. */
   readonly judged: readonly AuditFinding[];
-  /** True when these layers, lowest first, unpack to its tree, contents included. False is no proof: trees then are compared. */
+  /**
+   * True if these layers, lowest first, unpack to the bootstrap's tree, contents included. False means unknown; then
+   * the trees are compared.
+   */
   readonly isTreeOf: (layers: readonly ScannedTables[]) => boolean;
-  /** By number. */
+  /** By the blob's number in the bootstrap. */
   readonly blobs: readonly UsedBlob[];
 }
 
@@ -34,21 +37,21 @@ export interface OpenedImage extends ReadBootstrap {
   readonly layer: BootstrapLayer;
 }
 
-/** What was found on the way, and the image unless that stood in the way. */
+/** The findings of opening, and the image unless one of them prevented it. */
 export interface Opening {
   readonly findings: readonly Finding[];
   readonly opened: OpenedImage | undefined;
-  /** The unpacked layer, even when the bootstrap in it is broken. */
+  /** The unpacked layer; it is there even when its bootstrap is broken. */
   readonly layer: BootstrapLayer | undefined;
 }
 
-/** Reads the bootstrap, and leaves its rules to `auditOpened`. */
+/** Unpacks and reads the bootstrap. Its rules follow in `auditOpened`. */
 export async function openImage(image: ImageSubject, call: CallOptions): Promise<Opening> {
   const { layers } = image.manifest.value;
   const descriptor = bootstrapLayerOf(image.manifest.value);
   const place = placeIn(image, `layer ${layers.length}`);
   if (descriptor === undefined || descriptor !== layers.at(-1)) {
-    return { findings: [], opened: undefined, layer: undefined }; // a rule about layers says so
+    return { findings: [], opened: undefined, layer: undefined }; // a rule about layers reports the missing layer
   }
   const looked = await attempt(place, 'BOOTSTRAP-LAYER', () =>
     readBootstrapLayer(image.store.fetch(descriptor, call)),
@@ -72,16 +75,16 @@ export async function openImage(image: ImageSubject, call: CallOptions): Promise
   return { findings, opened: read === undefined ? undefined : { image, layer, ...read }, layer };
 }
 
-/** Everything that is wrong with the bootstrap of an opened image. */
+/** Returns everything that the judge found wrong with the bootstrap of an opened image. */
 export function auditOpened({ image, judged }: OpenedImage): readonly Finding[] {
   const place = placeIn(image, 'bootstrap');
   return judged.map((found) => toFinding(found, place));
 }
 
-/** A bootstrap's meaning, and everything that is wrong with it; `place` is where it lies. */
+/** A bootstrap, read and judged. */
 export interface InspectedBootstrap {
   readonly findings: readonly Finding[];
-  /** Undefined when it cannot be read; the findings say why. */
+  /** Undefined when the bootstrap cannot be read; the findings say why. */
   readonly read: ReadBootstrap | undefined;
 }
 
@@ -112,7 +115,7 @@ function* checkDiffId(image: ImageSubject, layer: BootstrapLayer): Generator<Fin
   });
 }
 
-/** Ids of all data layers, as the blob table has them. */
+/** The ids of all data layers, in the form that the blob table uses. */
 export function blobIdsOf(image: ImageSubject): ReadonlySet<string> {
   return new Set(dataLayersOf(image.manifest.value).map((layer) => digestHex(layer.digest)));
 }

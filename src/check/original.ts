@@ -1,6 +1,7 @@
 /**
- * Rule: the marks that make a second conversion harmless are true. Taking the empty layer out of the OCI half again gives the
- * very manifest that the annotation names; where nothing was put in, the annotation names no other manifest than this one.
+ * This rule checks the marks that let a second conversion start from the original. If the OCI half contains our empty
+ * layer, removing it must give the very manifest that the annotation names; if not, the annotation must name this
+ * manifest.
  */
 import { FormatError } from '../errors.js';
 import { isIsolated, recordedSource } from '../image/kinds.js';
@@ -9,7 +10,7 @@ import { finding, type Finding } from './finding.js';
 import type { Rule } from './rule.js';
 import { placeIn, type ImageSubject } from './subject.js';
 
-/** For the OCI half of a merged index. */
+/** These rules apply to the OCI half of a merged index. */
 export const originalRules: readonly Rule<ImageSubject>[] = [{ name: 'original', check: checkOriginal }];
 
 function* checkOriginal(image: ImageSubject): Generator<Finding> {

@@ -1,6 +1,6 @@
 /**
- * A rule looks at a subject and yields findings; it throws only when it could not look (no network, no disk). Rules are lists,
- * so that a new one is one more line.
+ * A rule looks at a subject and yields findings; it throws only when it could not look (no network, no disk). Rules
+ * stand in lists, so a new rule is one more line.
  */
 import { ContentMismatchError, FormatError, type NydusError, RegistryError } from '../errors.js';
 import type { CallOptions } from '../reporter.js';
@@ -8,19 +8,20 @@ import { finding, type Finding, type FindingDetails, type Place } from './findin
 import type { FindingId } from './catalogue.js';
 
 export interface Rule<Subject> {
-  /** A few words for readers of the lists of rules. */
+  /** A few words that name the rule in a list. */
   readonly name: string;
   check(subject: Subject, call: CallOptions): AsyncIterable<Finding> | Iterable<Finding>;
 }
 
-/** The outcome of an attempt: a value, or the finding that says why there is none. */
+/** The outcome of an attempt: a value, or the finding that explains its absence. */
 export type Looked<T> =
   | { readonly value: T; readonly finding?: undefined }
   | { readonly value?: undefined; readonly finding: Finding };
 
 /**
- * Runs `look` and turns what is the content's own fault into a finding: absent content, bytes that are not as promised, and
- * bytes that make no sense (`invalid` names that finding). Everything else is thrown on: it says nothing about the image.
+ * Runs `look`, and returns a finding if the content is at fault: it is absent, its bytes are not those of its digest,
+ * or they cannot be parsed (`invalid` is the id for that). Throws every other error on, because it says nothing about
+ * the image.
  */
 export async function attempt<T>(
   where: Place,
@@ -34,7 +35,7 @@ export async function attempt<T>(
   }
 }
 
-/** The finding that an error amounts to; throws the error when it is not about content. */
+/** Returns the finding for an error about content; throws any other error. */
 export function faultOf(cause: unknown, where: Place, invalid: FindingId): Finding {
   if (cause instanceof ContentMismatchError) {
     return finding('CONTENT-DIGEST', where, {
@@ -60,7 +61,7 @@ function adviceOf({ hint, remedy }: NydusError): Pick<FindingDetails, 'hint' | '
   return { hint, remedy };
 }
 
-/** Findings about one thing, gathered on the way. */
+/** Collects the findings about one subject. */
 export class Collector {
   readonly findings: Finding[] = [];
   readonly place: Place;
@@ -73,14 +74,14 @@ export class Collector {
     this.findings.push(finding(id, where, details));
   }
 
-  /** Like the function `attempt`, but keeps the finding here: undefined says that there is one. */
+  /** Calls the function `attempt` and keeps its finding; undefined means that there was one. */
   async attempt<T>(invalid: FindingId, look: () => Promise<T> | T): Promise<T | undefined> {
     const looked = await attempt(this.place, invalid, look);
     if (looked.finding !== undefined) this.findings.push(looked.finding);
     return looked.value;
   }
 
-  /** One finding for each value that is not as expected. */
+  /** Reports one finding for each value that differs from the expected one. */
   compare(
     id: FindingId,
     message: string,

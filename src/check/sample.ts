@@ -1,6 +1,6 @@
 /**
- * A quick look at a blob: some pieces of its chunk data are read by range, decoded and digested. Which ones is decided by the
- * blob's digest alone, so that two runs look at the same; a blob with data gives one piece at least.
+ * Checks a sample of a blob: it reads some pieces of the chunk data by range, decodes and digests them. The blob's
+ * digest alone decides which pieces, so two runs read the same ones; a blob with data has at least one piece.
  */
 import { createHash } from 'node:crypto';
 import { openBlobVerifier, type BlobVerifierOptions } from '../native/index.js';
@@ -10,7 +10,7 @@ import type { ContentSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import type { Collector } from './rule.js';
 
-/** Bytes of a piece, unless one chunk is larger: worth a request. */
+/** Bytes of a piece, unless a single chunk is larger; a smaller piece is not worth a request. */
 const PIECE_SIZE = 0x10_0000;
 
 export interface SampledBlob extends Omit<BlobVerifierOptions, 'chunks'> {
@@ -18,13 +18,13 @@ export interface SampledBlob extends Omit<BlobVerifierOptions, 'chunks'> {
   readonly blob: Descriptor;
   /** Bytes of chunk data. */
   readonly dataSize: number;
-  /** Those that can be verified, by position; `indexes` has their numbers in the blob. */
+  /** The chunks that can be verified; `indexes` maps positions to their numbers in the blob. */
   readonly table: ChunkTable;
   readonly indexes: readonly number[];
 }
 
 interface Piece {
-  /** Positions in the table, the second exclusive. */
+  /** Positions in the table; `to` is exclusive. */
   readonly from: number;
   readonly to: number;
   readonly start: number;
@@ -42,7 +42,10 @@ export async function sampleBlob(
   }
 }
 
-/** Runs of chunks that follow each other; those that do not are told by a rule about the chunk table. */
+/**
+ * Joins neighbouring chunks to pieces. It skips a chunk that is out of order; a rule about the chunk table reports
+ * that.
+ */
 function piecesOf({ table, dataSize }: SampledBlob): readonly Piece[] {
   const pieces: Piece[] = [];
   let open: Piece | undefined;

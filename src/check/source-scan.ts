@@ -1,4 +1,4 @@
-/** The layers of a source image, read by the packer, which only looks and stores nothing. */
+/** Reads the layers of a source image with the packer in a mode that only digests and stores nothing. */
 import { InterruptedError } from '../errors.js';
 import { mapOrdered } from '../io/concurrency.js';
 import { compareDigest } from '../io/streams.js';
@@ -10,12 +10,13 @@ import type { CallOptions } from '../reporter.js';
 import { attempt, type Looked } from './rule.js';
 import { placeIn, type ImageSubject } from './subject.js';
 
-/** Source layers in flight; their threads have little to keep. */
+/** Source layers in flight. A scan holds little memory, so three may run at once. */
 const CONCURRENCY = 3;
 
 /**
- * A scan that has begun. It does not wait for the bootstrap that tells in chunks of what size a source is to be read, since
- * until then there would be nothing to do for one processor and the network: nearly all images have chunks of the usual size.
+ * A scan starts before the bootstrap is read, although only the bootstrap knows the chunk size: waiting would leave the
+ * network and a processor idle, and nearly all images have the usual chunk size. For any other size the scan starts
+ * again.
  */
 export class SourceScan implements AsyncDisposable {
   readonly #source: ImageSubject;
@@ -30,10 +31,10 @@ export class SourceScan implements AsyncDisposable {
     this.#call = call;
     const signals = [this.#cancelled.signal, ...(call.signal === undefined ? [] : [call.signal])];
     this.#usual = this.#scan(DEFAULT_CHUNK_SIZE, { ...call, signal: AbortSignal.any(signals) });
-    this.#usual.catch(() => undefined); // whoever asks is told
+    this.#usual.catch(() => undefined); // `layers` reports the failure
   }
 
-  /** Lowest first. `signal` ends the scan, too. */
+  /** Returns the layers, lowest first. `signal` ends the scan, too. */
   async layers(chunkSize: number, signal: AbortSignal | undefined): Promise<Looked<ScannedLayer[]>> {
     const cancel = (): void => {
       this.#cancelled.abort(signal?.reason);
@@ -69,7 +70,7 @@ async function scanSource(
   call: CallOptions,
 ): Promise<Looked<ScannedLayer[]>> {
   const { layers } = source.manifest.value;
-  // Every layer by itself, whatever order they come in: only digests are compared.
+  // Each layer is deduplicated by itself, so the order of arrival does not matter: only digests are compared.
   using packer = openImageScanner({ ...options, dedup: 'layer' });
   const scanned: Looked<ScannedLayer>[] = [];
   await mapOrdered(
@@ -90,7 +91,10 @@ async function scanSource(
   return { value: values, finding: undefined };
 }
 
-/** With positions. One layer is inflated by one thread, and the longest is not to be the last to begin. */
+/**
+ * Returns the layers with their positions, largest first: one thread inflates a layer, so the largest must not start
+ * last.
+ */
 function largestFirst(layers: readonly Descriptor[]): readonly [position: number, layer: Descriptor][] {
   return [...layers.entries()].sort(([, a], [, b]) => b.size - a.size);
 }

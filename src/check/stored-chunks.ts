@@ -1,6 +1,6 @@
 /**
- * What a blob's own sections say of its chunks, and whether it is the same everywhere: in the records, in their header, in
- * the table of contents, in the copy beside the image's bootstrap, in that bootstrap, and in the one inside the blob.
+ * A blob's chunks are described in several places, and these checks compare them: the chunk records, their header, the
+ * table of contents, the copy beside the image's bootstrap, the image's bootstrap and the bootstrap inside the blob.
  */
 import { UnsupportedError } from '../errors.js';
 import { digestHex } from '../oci/digest.js';
@@ -39,7 +39,7 @@ export interface StoredChunks {
   readonly digests: PackedDigests | undefined;
 }
 
-/** The bootstrap inside the blob; undefined when there is none to read. */
+/** Reads the bootstrap inside the blob; undefined when the blob has none, or it cannot be read. */
 export async function readOwnBootstrap(
   frame: BlobFrame,
   collector: Collector,
@@ -57,7 +57,7 @@ export async function readOwnBootstrap(
   return read;
 }
 
-/** The chunk table of a blob; undefined when it has none, or one that cannot be read. */
+/** Reads the chunk table of a blob; undefined when the blob has none, or it cannot be read. */
 export async function readStoredChunks(
   frame: BlobFrame,
   collector: Collector,
@@ -113,7 +113,7 @@ async function readDigests(
   return undefined;
 }
 
-/** Extents follow one another, inside the data. */
+/** Checks that extents follow one another inside the data. */
 function checkExtents(frame: BlobFrame, extents: ChunkExtents, collector: Collector): void {
   let next = 0;
   for (let index = 0; index < extents.length; index++) {
@@ -144,7 +144,7 @@ function spaceAfter(extent: ChunkExtent): number {
   return roundUp(extent.uncompressedOffset + extent.uncompressedSize, BLOCK_SIZE);
 }
 
-/** The copy of the chunk table in the bootstrap layer, which nydusd takes instead of the blob's own. */
+/** Compares the copy of the chunk table in the bootstrap layer, which nydusd uses instead of the blob's own. */
 export async function checkMetaCopy(
   { image, layer }: OpenedImage,
   blob: Descriptor,
@@ -153,7 +153,7 @@ export async function checkMetaCopy(
 ): Promise<void> {
   const id = digestHex(blob.digest);
   const file = blobMetaOf(layer, id);
-  if (file === undefined) return; // a rule about the bootstrap layer says so
+  if (file === undefined) return; // a rule about the bootstrap layer reports the missing file
   const meta = frame.sections.get(SECTIONS.meta);
   const header = frame.sections.get(SECTIONS.metaHeader)?.stored;
   const expected =
@@ -172,7 +172,9 @@ export async function checkMetaCopy(
   );
 }
 
-/** What a bootstrap says of a blob and its chunks against what the blob says. `what` names the bootstrap. */
+/**
+ * Compares a bootstrap's records of a blob and its chunks with the blob's own. `what` names the bootstrap in messages.
+ */
 export function checkUsedBlob(
   what: string,
   used: UsedBlob,
@@ -217,7 +219,7 @@ const EXTENT_FIELDS = [
   'uncompressedSize',
 ] as const;
 
-/** A field by name is slow to ask for, and hardly ever differs. */
+/** Compares directly, and looks for the name of the field only after a difference, because that is slow. */
 function differenceOf(chunk: ChunkNumbers, extent: ChunkExtent | undefined): string | undefined {
   if (extent === undefined) return 'there is no such chunk in the blob';
   if (
@@ -232,12 +234,15 @@ function differenceOf(chunk: ChunkNumbers, extent: ChunkExtent | undefined): str
   return `${field} is ${chunk[field]}, and ${extent[field]} in the blob`;
 }
 
-/** The blob that a layer's own bootstrap takes for its own; undefined when it uses nothing of it. */
+/** Returns the blob that a layer's own bootstrap uses; undefined when the layer has no chunk of its own. */
 export function ownBlob(own: ReadBootstrap | undefined): UsedBlob | undefined {
   return own?.blobs.find(({ record }) => record.id === OWN_BLOB_ID);
 }
 
-/** What a bootstrap calls the size of a blob: where the bootstrap in it starts, or all of it. */
+/**
+ * Checks the blob size in a bootstrap's record: it counts either the whole blob, or its bytes up to the bootstrap
+ * inside.
+ */
 export function checkBlobSize(
   what: string,
   { compressedSize }: BlobRecord,
@@ -253,7 +258,7 @@ export function checkBlobSize(
   });
 }
 
-/** Bytes without a meaning in the blob's own structures. Old builders left garbage in some, and readers do not look. */
+/** Reports nonzero reserved bytes in the blob's structures. Old builders left garbage there, and readers ignore it. */
 export function checkReserved(frame: BlobFrame, collector: Collector): void {
   const { place } = collector;
   for (const { struct, bytes, offset } of frame.structures) {

@@ -1,6 +1,6 @@
 /**
- * The subjects of rules: a reference with the images that it leads to, each with its manifest and config. What the model could not
- * read (absent, cut or senseless documents) becomes findings here, and what it could read is still checked.
+ * The subjects of rules are a reference and the images that it leads to, each with its manifest and config. Documents
+ * that are absent, cut off or invalid become findings here, and the rules still check the others.
  */
 import { UnsupportedError } from '../errors.js';
 import { type Entry, type Image, loadConfig, platformText } from '../image/image.js';
@@ -20,12 +20,12 @@ import { attempt, faultOf } from './rule.js';
 
 export interface ImageSubject extends Image {
   readonly side: 'target' | 'source';
-  /** Normal form, from the entry, else from the config. */
+  /** The platform in normal form, from the index entry, else from the config. */
   readonly platformName: string;
-  /** It is an entry of an index that holds images of both kinds. */
+  /** True for an entry of an index that holds images of both kinds. */
   readonly merged: boolean;
   readonly manifestJson: Json;
-  /** Undefined when it could not be read. */
+  /** Undefined when the config could not be read. */
   readonly config: Document<ImageConfig> | undefined;
   readonly configJson: Json | undefined;
 }
@@ -43,29 +43,32 @@ export interface PairSubject {
 }
 
 export interface EntrySubject extends Omit<Entry, 'kind'> {
-  /** By the manifest, where it was read; `foreign` covers attestations, artifacts and nested indexes, which no rule judges. */
+  /**
+   * The kind according to the manifest if it was read. `foreign` covers attestations, artifacts and nested indexes,
+   * which no rule judges.
+   */
   readonly kind: Half | 'foreign';
   readonly platformName: string | undefined;
 }
 
 export interface IndexSubject {
   readonly index: Document<Index>;
-  /** All of them, in order. */
+  /** All entries, in order. */
   readonly entries: readonly EntrySubject[];
 }
 
 export interface ReferenceSubject {
   readonly root: Descriptor;
   readonly index: IndexSubject | undefined;
-  /** Those of the platforms asked for, in order. */
+  /** The images of the platforms asked for, in order. */
   readonly images: readonly ImageSubject[];
-  /** The problems of loading. */
+  /** The problems met while loading. */
   readonly findings: readonly Finding[];
   /** The problems of images of a source that could not be read: they count where no other image is the source. */
   readonly unread: readonly Finding[];
 }
 
-/** The place of a finding about an image. */
+/** Returns the place of a finding about an image. */
 export function placeIn(image: ImageSubject, part: string): Place {
   return {
     platform: image.platformName,
@@ -74,7 +77,10 @@ export function placeIn(image: ImageSubject, part: string): Place {
   };
 }
 
-/** Reads what the reference leads to. Throws what is no fault of the image: no network, no permission, no such tag. */
+/**
+ * Reads the reference and its images. Throws for failures that are not the image's fault: no network, no permission, no
+ * such tag.
+ */
 export async function loadSubject(
   store: ImageSource,
   side: 'target' | 'source',
@@ -118,7 +124,7 @@ async function load(
   const merged = kinds.has('oci') && kinds.has('nydus');
   const images = new Map<string, ImageSubject>();
   for (const { image } of loaded) {
-    // An entry may be listed twice, with one mark each.
+    // An index may list an entry twice, with one mark each.
     if (image !== undefined)
       images.set(`${image.platformName} ${image.manifest.descriptor.digest}`, { ...image, merged });
   }
@@ -164,7 +170,7 @@ class Loader {
     const listed = position !== undefined;
     if (entry.problem !== undefined && this.#isWanted(entry)) this.#unreadable(entry.problem, platformName);
     if (listed && !isImageKind(entry.kind)) return foreign;
-    // An image that is not asked for is not fetched: its mark tells which half of a pair it is.
+    // An image of another platform is not fetched, so its entry's mark decides which half it is.
     const kind: Half = entry.kind === 'nydus' ? 'nydus' : 'oci';
     const unread: LoadedEntry = { entry: { ...entry, kind, platformName }, image: undefined };
     if (listed && !this.#isWanted(entry)) return unread;
@@ -238,7 +244,7 @@ class Loader {
   }
 }
 
-/** Throws UnsupportedError for forms of Nydus images that come later. */
+/** Throws UnsupportedError for kinds of Nydus images that this version cannot check. */
 export function refuseUnsupported(image: ImageSubject): void {
   for (const layer of image.manifest.value.layers) {
     if (layer.annotations?.[ANNOTATION.nydusRef] !== undefined) {

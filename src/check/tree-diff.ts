@@ -1,6 +1,6 @@
 /**
- * Compares two filesystems name by name: what a source image unpacks to, and what a bootstrap shows. Contents are compared
- * by the digests of their chunks, so both trees must be cut by the same chunk size and digested by the same algorithm.
+ * Compares two filesystems name by name: the tree of a source image and the tree of a bootstrap. It compares contents
+ * by the digests of chunks, so both trees need the same chunk size and digest algorithm.
  */
 import { compareRaw, displayName, type RawName, type RawPath } from '../oci/raw-name.js';
 import {
@@ -19,7 +19,7 @@ import type { FindingId } from './catalogue.js';
 
 export interface ComparableTree {
   readonly root: TreeNode;
-  /** By the number of the blob in a ChunkRef. */
+  /** Chunk tables by the blob number of a ChunkRef. */
   readonly tables: readonly (ChunkTable | undefined)[];
 }
 
@@ -29,9 +29,9 @@ export interface TreeDifference extends FindingDetails {
 }
 
 export interface TreeDiffOptions {
-  /** Bytes; of both trees. */
+  /** Bytes of a chunk, in both trees. */
   readonly chunkSize: number;
-  /** False when the digests of the two sides are of different kinds. */
+  /** False when the two trees use different digest algorithms; then contents are not compared. */
   readonly contents: boolean;
 }
 
@@ -41,7 +41,10 @@ interface Pair {
   readonly found: TreeNode;
 }
 
-/** Every difference, parents before children, in order of names. A missing or new directory is told once, without what is in it. */
+/**
+ * Yields every difference, parents before children, in order of names. A missing or new directory is one difference,
+ * without its contents.
+ */
 export function* diffTrees(
   expected: ComparableTree,
   found: ComparableTree,
@@ -57,7 +60,7 @@ export function* diffTrees(
       yield { id: 'FS-TYPE', path, message: 'is of another type', expected: left.kind, found: right.kind };
       continue;
     }
-    // A generator costs more than the comparison, and hardly ever has anything to tell.
+    // Most files are equal, and a comparison costs less than starting a generator.
     if (!sameAttributes(left, right)) yield* diffAttributes(path, left, right);
     if (!sameBody(left, right, expected, found, options))
       yield* diffBody(path, left, right, expected, found, options);
@@ -81,13 +84,13 @@ export function* diffTrees(
   }
 }
 
-/** All names of either side, in order. */
+/** Returns the names of both sides, in order. */
 function namesOf({ expected, found }: Pair): readonly RawName[] {
   const names = Array.from(expected.children?.keys() ?? []);
   for (const name of found.children?.keys() ?? []) {
     if (expected.children?.has(name) !== true) names.push(name);
   }
-  return names.sort(); // by code unit, which is by byte
+  return names.sort(); // UTF-16 order is byte order here, since raw names hold one byte in each code unit
 }
 
 function sameAttributes(left: Inode, right: Inode): boolean {
@@ -103,7 +106,7 @@ function sameAttributes(left: Inode, right: Inode): boolean {
 }
 
 function* diffAttributes(path: RawPath, left: Inode, right: Inode): Generator<TreeDifference> {
-  // The permission bits of symbolic links mean nothing, but they are stored, and we promise to keep them.
+  // The permission bits of symbolic links have no effect, but conversion stores and keeps them.
   if (left.mode !== right.mode) {
     yield {
       id: 'FS-MODE',
@@ -155,7 +158,7 @@ function* diffXattrs(
   }
 }
 
-/** Of inodes of one kind; false for what takes a second look. */
+/** Compares two inodes of one kind without their attributes. False means that a closer comparison is needed. */
 function sameBody(
   left: Inode,
   right: Inode,
@@ -246,13 +249,13 @@ function firstDifference(
   return undefined;
 }
 
-/** Where a chunk is told of; undefined when the tree holds no such chunk. */
+/** Returns the chunk table that a reference points into; undefined when the tree has no such chunk. */
 function tableOf(ref: ChunkRef, { tables }: ComparableTree): ChunkTable | undefined {
   const table = tables[chunkBlob(ref)];
   return table !== undefined && chunkIndex(ref) < table.length ? table : undefined;
 }
 
-/** Two partitions of the same names, compared by the first name of each set. */
+/** Groups the names of hard links on each side, and compares the groups by their first names. */
 class LinkGroups {
   readonly #expected = new Map<Inode, RawPath>();
   readonly #found = new Map<Inode, RawPath>();
@@ -279,7 +282,7 @@ function first(groups: Map<Inode, RawPath>, inode: Inode, path: RawPath): RawPat
 }
 
 function join(path: RawPath, name: RawName): RawPath {
-  return (path === '' ? name : `${path}/${name}`) as RawPath; // components joined by `/`
+  return (path === '' ? name : `${path}/${name}`) as RawPath; // joins components with `/`
 }
 
 function describe(node: TreeNode, what: string): string {

@@ -1,9 +1,14 @@
-/** The files that upstream's `check` leaves in its work directory: the unpacked bootstrap layer, and the builder's report on it. */
+/**
+ * The files that upstream's `check` leaves in its work directory: the unpacked bootstrap layer, and the builder's
+ * report on it.
+ */
 import { bootstrapPathOf, type BootstrapLayer } from '../image/bootstrap-layer.js';
 import { versions } from '../native/index.js';
 import type { ReadBootstrap } from './opened.js';
 
-/** Paths in the folder of the image, and their content. `read`: undefined when the bootstrap cannot be read. */
+/**
+ * Yields paths in the folder of the image, and their content. `read` is undefined when the bootstrap cannot be read.
+ */
 export function* bootstrapFiles(
   layer: BootstrapLayer,
   read: ReadBootstrap | undefined,
@@ -16,7 +21,7 @@ function inFolder(name: string): string {
   return `nydus_bootstrap/${name}`;
 }
 
-/** The report of `nydus-image check --output-json`; its path of the bootstrap is relative to the report. */
+/** Writes the report of `nydus-image check --output-json`; its path of the bootstrap is relative to the report. */
 function builderOutput(layer: BootstrapLayer, { bootstrap, version }: ReadBootstrap): string {
   const output = {
     version: `nydusify-ts ${versions().addon}`,

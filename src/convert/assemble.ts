@@ -1,6 +1,6 @@
 /**
- * The manifest of a Nydus image out of the manifest of its source: blobs instead of layers, the bootstrap last (its place
- * is the contract: every reader looks at the last layer), everything that we do not know kept.
+ * Makes the manifest of a Nydus image from its source's manifest: blobs replace the layers, the bootstrap is the last
+ * layer (where every reader looks for it), and fields that we do not know are kept.
  */
 import { IDENTITY_MEMBERS, isIdentity } from '../image/identity.js';
 import type { Descriptor } from '../oci/descriptor.js';
@@ -16,7 +16,7 @@ import {
 } from '../oci/json/value.js';
 import { BUILDER_VERSION } from './version.js';
 
-/** Media types that belong together. */
+/** The media types of one family, OCI or Docker. */
 export interface Family {
   readonly manifest: string;
   readonly config: string;
@@ -37,24 +37,24 @@ const DOCKER: Family = {
   index: MEDIA.dockerIndex,
 };
 
-/** `mediaType` is that of a manifest or index; an OCI source always gives OCI. */
+/** Returns the family of a manifest's or index's type. An OCI source always gives OCI. */
 export function familyOf(mediaType: string, toOci: boolean): Family {
   const docker = mediaType === MEDIA.dockerManifest || mediaType === MEDIA.dockerIndex;
   return docker && !toOci ? DOCKER : OCI;
 }
 
 export interface NydusManifestParts {
-  /** The source manifest, with all its fields. */
+  /** The source manifest with all its fields. */
   readonly source: JsonObject;
   readonly sourceDigest: Digest;
   readonly sourceReference: string;
   /** Digests by which the source, or a part of it, is meant. */
   readonly ownDigests: ReadonlySet<string>;
   readonly family: Family;
-  /** In a merged index the config has a type of its own, which keeps containerd from unpacking the image. */
+  /** True in a merged index. The config then has a type of its own, which keeps containerd from unpacking the image. */
   readonly merged: boolean;
   readonly config: { readonly digest: Digest; readonly size: number };
-  /** One a source layer, in order; a layer listed twice is listed twice. */
+  /** One blob for each source layer, in order; a layer that the source lists twice has its blob here twice. */
   readonly blobs: readonly { readonly digest: Digest; readonly size: number }[];
   readonly bootstrap: { readonly digest: Digest; readonly size: number };
   readonly fsVersion: number;
@@ -91,7 +91,7 @@ export function nydusManifest(parts: NydusManifestParts): Uint8Array {
     [ANNOTATION.nydusSourceDigest]: parts.sourceDigest,
     [ANNOTATION.nydusSourceReference]: parts.sourceReference,
   });
-  // Known fields in their usual order; others follow as the source has them.
+  // Known fields come in their usual order, then the others in the order of the source.
   const head = jsonObject({
     schemaVersion: { digits: '2' },
     mediaType: family.manifest,
@@ -107,7 +107,10 @@ export function nydusManifest(parts: NydusManifestParts): Uint8Array {
   return printJson(new Map<string, Json>([...head, ...rest, ['annotations', annotations]]));
 }
 
-/** Members in the order of the OCI specification; platforms travel as JSON, so that unknown members of theirs survive. */
+/**
+ * Writes a descriptor's members in the order of the OCI specification. The platform is passed as JSON, so that its
+ * unknown members survive.
+ */
 function descriptorJson(descriptor: Omit<Descriptor, 'platform'>, platform?: JsonObject): JsonObject {
   const { annotations } = descriptor;
   return jsonObject({

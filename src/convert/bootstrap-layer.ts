@@ -1,14 +1,15 @@
 /**
- * The last layer of a Nydus image: a gzip'd tar with the merged bootstrap and, for each blob that holds chunks, the table
- * of them, as nydusd keeps it in its cache (design: nydus-snapshotter pkg/converter/convert_unix.go, `packToTar`).
+ * Makes the last layer of a Nydus image: a gzip'd tar with the merged bootstrap and, for each blob with chunks, its
+ * chunk table in the form of nydusd's cache (design: nydus-snapshotter pkg/converter/convert_unix.go, `packToTar`).
  *
- * Nothing of the machine or the time gets in: owners and times are zero, and the gzip is one that does not vary.
+ * The bytes do not depend on the machine or the time: owners and times are zero, and our gzip always gives the same
+ * bytes.
  */
 import { type PackedEntry, packTar } from '../io/tar/stream.js';
 import { gzip } from '../native/index.js';
 import { type DiffId, digestHex, sha256, type Digest } from '../oci/digest.js';
 
-/** The chunk table of one blob, padded and followed by its header: what a `.blob.meta` file holds. */
+/** The content of a `.blob.meta` file: the chunk table of one blob, padded and followed by its header. */
 export interface BlobMeta {
   readonly blob: Digest;
   readonly bytes: Uint8Array;
@@ -20,15 +21,15 @@ export interface BootstrapLayer {
   readonly diffId: DiffId;
 }
 
-/** `metas` in layer order; a blob that is named twice is stored once. */
+/** `metas` are in layer order; a blob that is named twice is stored once. */
 export async function bootstrapLayer(
   bootstrap: Uint8Array,
   metas: readonly BlobMeta[],
 ): Promise<BootstrapLayer> {
   const tar = await packTar(entriesOf(bootstrap, metas));
-  // Compressed by a thread of the addon, and digested here meanwhile.
+  // A thread of the addon compresses the tar while this thread digests it.
   const compressed = gzip(tar);
-  const diffId = sha256(...tar) as string as DiffId; // of the uncompressed tar, which is what a diffID is
+  const diffId = sha256(...tar) as string as DiffId; // a diffID is the digest of the uncompressed tar
   const bytes = await compressed;
   return { bytes, digest: sha256(bytes), diffId };
 }

@@ -1,6 +1,7 @@
 /**
- * An image to a Nydus image, from one place to another. Blobs go first, then configs, manifests, the index, and the tag
- * last: nothing can be pulled before all of it is there, and an interrupted run leaves no name behind.
+ * `convertImage` converts an image from one place to a Nydus image in another. It pushes blobs first, then configs,
+ * manifests, the index and last the tag, so no client can pull an incomplete image, and an interrupted run does not
+ * move the tag.
  */
 import { tmpdir } from 'node:os';
 import { ByteBudget } from '../io/byte-budget.js';
@@ -25,13 +26,13 @@ import { type ForeignEntry, readSourceImages, type SourceImages } from './source
 import { stopwatch } from './stopwatch.js';
 import { Uploads } from './uploads.js';
 
-/** The image to convert, and where the result goes. */
+/** The image to convert, and the target of the result. */
 export interface ConvertImages {
   readonly source: ImageSource;
   readonly target: ImageTarget;
 }
 
-/** Milliseconds; the stages overlap. */
+/** Milliseconds of each stage; the stages overlap. */
 export interface ConvertTimes {
   readonly pull: number;
   readonly conversion: number;
@@ -44,15 +45,15 @@ export interface ConvertResult {
   readonly root: Descriptor;
   readonly target: string;
   readonly images: readonly ImageReport[];
-  /** Entries that are no images, carried over. */
+  /** Entries that are no images, carried over unchanged. */
   readonly kept: readonly Descriptor[];
-  /** Config and layers of all images, compressed bytes. */
+  /** Compressed bytes of the config and layers of all images. */
   readonly sourceBytes: number;
   readonly targetBytes: number;
   readonly times: ConvertTimes;
 }
 
-/** One image of one platform, as it now lies in the target. */
+/** The converted image of one platform, as it is in the target. */
 export interface ImageReport {
   readonly platform: string;
   /** The manifest that was converted. */
@@ -64,13 +65,13 @@ export interface ImageReport {
   readonly layers: readonly LayerReport[];
   /** Uncompressed bytes of the merged bootstrap. */
   readonly bootstrapBytes: number;
-  /** Config and layers, compressed bytes. */
+  /** Compressed bytes of the source's config and layers. */
   readonly sourceBytes: number;
   /** Bytes of the written config and layers; in a merged index the OCI image counts too. */
   readonly targetBytes: number;
 }
 
-/** Throws a NydusError, or the signal's reason once it has fired; then the target's tag is what it was. */
+/** Throws a NydusError, or the signal's reason once it has fired; the target's tag is then unchanged. */
 export async function convertImage(
   { source, target }: ConvertImages,
   given: Partial<ConvertOptions> = {},
@@ -83,7 +84,7 @@ export async function convertImage(
     try {
       return await convertOnce(source, target, options, started, call);
     } catch (error) {
-      // A mirror is at fault, and is left out from now on. Each new start has one mirror less, so that this ends.
+      // A new start leaves out a mirror that sent wrong bytes. Each start has one mirror less, so the loop ends.
       if (call.signal?.aborted === true || distrustedBy(source) === before) throw error;
       call.reporter?.emit({ type: 'step', message: 'starting over, without the mirror' });
     }
@@ -106,19 +107,19 @@ async function convertOnce(
   try {
     await using scratch = await openScratch(options.workDir ?? tmpdir());
     await using uploads = new Uploads(target, options.concurrency, watch.push, call);
-    // The layers in flight may hold this much together, and layers that only wait for their copy count, too.
+    // The budget bounds the bytes of all layers in flight together, and of layers that only wait for their copy.
     const copying = new ByteBudget(options.concurrency * DEFAULT_TEE_BUFFER);
     const run: Run = { source, target, options, uploads, scratch, stopwatch: watch, copying };
     watch.pull.extend();
     const asked = tagOf(target, uploads.call);
-    asked.catch(() => undefined); // seen when it is awaited
+    asked.catch(() => undefined); // the failure is thrown where `asked` is awaited
     const listed = await readSourceImages(source, options, uploads.call);
     const before = await asked;
     warnOfMerging(run, listed);
     warnOfReferring(run);
     watch.conversion.extend();
     const images: ConvertedImage[] = [];
-    // One after the other: the layers of one image keep all cores busy.
+    // Images are converted one after the other, because the layers of one image keep all cores busy.
     for (const [index, image] of listed.images.entries()) {
       images.push(await convertOneImage(run, image, index));
     }
@@ -127,7 +128,7 @@ async function convertOnce(
     const root = rootOf(run, found, images);
     const manifests = images.flatMap(({ nydus, oci }) => (oci === undefined ? [nydus] : [oci, nydus]));
     for (const manifest of manifests) {
-      // A manifest that is the root goes with the tag.
+      // A manifest that is the root is pushed together with the tag.
       if (manifest !== root) await target.push(manifest.descriptor, contentOf(manifest.bytes), uploads.call);
     }
     call.signal?.throwIfAborted();
@@ -163,7 +164,10 @@ function reportOf({ source, nydus, oci, ...image }: ConvertedImage): ImageReport
   };
 }
 
-/** A merged index always; else what the source was, and one image alone as its manifest. */
+/**
+ * Returns the document that the tag will name: an index when merging or when the source was one, else the only
+ * manifest.
+ */
 function rootOf({ options }: Run, found: SourceImages, images: readonly ConvertedImage[]): StoredDocument {
   const entries: readonly ConvertedEntry[] = images.map((image) => ({
     source: image.source,
@@ -208,7 +212,9 @@ function warnOfMerging({ options, uploads }: Run, { foreign, images }: SourceIma
   }
 }
 
-/** Registries list referrers by repository: one in another place is never found by asking for its subject. */
+/**
+ * Warns that registries list referrers by repository: clients that ask the source's repository do not find this one.
+ */
 function warnOfReferring({ options, source, target, uploads }: Run): void {
   if (!options.withReferrer) return;
   const [from, to] = [repositoryOf(source.place), repositoryOf(target.place)];

@@ -15,7 +15,7 @@ import { isMountable } from '../registry/stores/store.js';
 import type { Run } from './run.js';
 import type { ForeignEntry } from './source-images.js';
 
-/** Bounds indexes in indexes; two levels are the most that has been seen. */
+/** Bounds indexes in indexes; real images have at most two levels. */
 const MAX_DEPTH = 8;
 
 /** The target's answers to a manifest that it does not want. */

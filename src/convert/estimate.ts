@@ -1,27 +1,33 @@
-/** How large blobs become and how long a conversion takes, before any of it is known: rough, and with its basis stated. */
+/**
+ * Estimates the size of blobs and the time of a conversion from compressed sizes alone. The figures are rough, and
+ * `basis` states the assumptions.
+ */
 import type { Descriptor } from '../oci/descriptor.js';
 import type { ConvertOptions } from './options.js';
 
 export interface Estimate {
-  /** Seconds of computing, all cores together busy; a network slower than that decides instead. */
+  /** Seconds of computing with all cores busy; a slower network takes longer. */
   readonly seconds: number;
   /** The assumption behind the figure, as a sentence. */
   readonly basis: string;
 }
 
 /**
- * CPU seconds for a megabyte (10^6 bytes) of tar, on a server core of 2021 (`npm run bench`, application image): first all but
- * compression, then zstd at level 3.
+ * CPU seconds for a megabyte (10^6 bytes) of tar on a server core of 2021 (`npm run bench`, application image):
+ * everything but compression, and zstd at level 3.
  */
 const READ_SECONDS = 0.006;
 const ZSTD_SECONDS = 0.0055;
-/** Bytes of tar for a byte of a compressed layer; measured images: 2.8 to 3.4. */
+/** Bytes of tar in a byte of a compressed layer; in measured images 2.8 to 3.4. */
 const TAR_RATIO = 3;
-/** Bytes of chunk data for a byte of tar when nothing is compressed: without headers, padding, duplicates. */
+/** Bytes of uncompressed chunk data in a byte of tar: headers, padding and duplicates are left out. */
 const RAW_RATIO = 0.9;
-/** Start, manifests and the bootstrap, however small the image. */
+/** The start, the manifests and the bootstrap take this long for the smallest image too. */
 const FIXED_SECONDS = 0.5;
-/** zstd's time beside level 3, measured on a Debian base image; levels between are interpolated, 22 guessed. */
+/**
+ * The time of zstd relative to level 3, measured on a Debian base image. Levels between are interpolated; 22 is a
+ * guess.
+ */
 const LEVEL_COST: readonly (readonly [level: number, cost: number])[] = [
   [1, 0.7],
   [3, 1],
@@ -33,7 +39,7 @@ const LEVEL_COST: readonly (readonly [level: number, cost: number])[] = [
   [22, 120],
 ];
 
-/** Uncompressed bytes of a layer, guessed from its compressed size. */
+/** Guesses the uncompressed bytes of a layer from its compressed size. */
 function tarBytes({ mediaType, size }: Pick<Descriptor, 'mediaType' | 'size'>): number {
   return isCompressed(mediaType) ? size * TAR_RATIO : size;
 }
@@ -42,7 +48,10 @@ function isCompressed(mediaType: string): boolean {
   return /(?:gzip|zstd)$/.test(mediaType);
 }
 
-/** zstd makes about what gzip makes; measured images: 0.86 to 1.2 of it, duplicates left out. */
+/**
+ * Blobs compressed with zstd are about as large as the gzip layers: 0.86 to 1.2 times in measured images, without
+ * duplicates.
+ */
 export function estimateBlobBytes(
   layer: Pick<Descriptor, 'mediaType' | 'size'>,
   { compressor }: Pick<ConvertOptions, 'compressor'>,
@@ -51,7 +60,7 @@ export function estimateBlobBytes(
   return Math.round(compressor === 'none' ? tar * RAW_RATIO : tar / TAR_RATIO);
 }
 
-/** `pull` is each layer's size as stored. */
+/** `pull` is the stored size of each layer. */
 export function estimateTime(
   layers: readonly { readonly mediaType: string; readonly pull: number }[],
   { compressor, compressionLevel, threads }: ConvertOptions,

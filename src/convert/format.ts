@@ -1,4 +1,6 @@
-/** The options that decide about the bytes of blobs and bootstraps: one value, from the caller to the addon. */
+/**
+ * These options decide about the bytes of blobs and bootstraps; the value goes unchanged from the caller to the addon.
+ */
 import { UsageError } from '../errors.js';
 import type { FormatOptions } from '../native/addon-types.js';
 import { CODECS, DEFAULT_COMPRESSOR, FS_VERSIONS } from '../native/formats.js';
@@ -22,13 +24,13 @@ export function formatOptions(given: Partial<FormatOptions> = {}): FormatOptions
       remedy: { kind: 'chunk-size', usual: DEFAULT_CHUNK_SIZE },
     });
   }
-  // Bootstraps inside of blobs are compressed with the default codec even where chunks are stored as they are.
+  // The packer compresses the bootstrap inside a blob with the default codec even if it stores chunks uncompressed.
   const levels = levelsOf(compressor) ?? levelsOf(DEFAULT_COMPRESSOR);
   if (levels !== undefined) within('compression level', compressionLevel, levels.min, levels.max);
   return { fsVersion, compressor, compressionLevel, chunkSize, dedup };
 }
 
-/** The values in one line: blobs of equal layers are equal when it is. */
+/** Formats the options as one line: equal lines and equal layers give equal blobs. */
 export function formatLine(options: FormatOptions): string {
   const { fsVersion, compressor, compressionLevel, chunkSize, dedup } = options;
   return `v${fsVersion} ${compressor} ${compressionLevel} ${chunkSize} ${dedup}`;

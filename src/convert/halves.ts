@@ -1,4 +1,7 @@
-/** The two halves of a converted image as documents: the Nydus one, and in a merged index the one for all other clients. */
+/**
+ * Makes the documents of a converted image: those of the Nydus half and, in a merged index, of the half for all other
+ * clients.
+ */
 import { ownDigests } from '../image/identity.js';
 import { contentOf } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
@@ -16,7 +19,7 @@ import { originText } from './origin.js';
 import type { SourceImage } from './source-images.js';
 import type { Uploads } from './uploads.js';
 
-/** A document of ours: its bytes and what names them. */
+/** The bytes of a document that this run wrote, and its descriptor. */
 export interface StoredDocument {
   readonly descriptor: Descriptor;
   readonly bytes: Uint8Array;
@@ -72,7 +75,7 @@ export async function assembleNydus(
   return { nydus: { manifest, config }, bootstrapLayerBytes: last.bytes.length };
 }
 
-/** The image for clients that know nothing of Nydus. Its layers are in the target, or on their way. */
+/** Makes the image for clients without Nydus. Its layers are in the target already, or are being pushed. */
 export function assembleOci(
   { options, uploads }: Run,
   image: SourceImage,
@@ -99,7 +102,7 @@ export function assembleOci(
   };
 }
 
-/** A push whose failure `settle` reports. */
+/** Starts a push and leaves its failure to `settle`. */
 function start(uploads: Uploads, descriptor: Descriptor, bytes: Uint8Array): void {
   uploads.push(descriptor, contentOf(bytes)).catch(() => undefined);
 }

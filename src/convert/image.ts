@@ -1,4 +1,4 @@
-/** Converts one image of one platform: its layers become blobs and one bootstrap, which a manifest names. */
+/** Converts the image of one platform: its layers become blobs and one bootstrap, and a manifest names them. */
 import { join } from 'node:path';
 import { FormatError } from '../errors.js';
 import { mapOrdered } from '../io/concurrency.js';
@@ -28,17 +28,20 @@ export interface ConvertedImage {
   readonly nydus: StoredDocument;
   /** The OCI half of a merged index. */
   readonly oci: StoredDocument | undefined;
-  /** One a source layer, in order; a layer listed twice is here twice. */
+  /** One report for each source layer, in order; a layer that is listed twice is here twice. */
   readonly layers: readonly LayerReport[];
   /** Uncompressed bytes of the merged bootstrap. */
   readonly bootstrapBytes: number;
-  /** Config and layers, compressed bytes. */
+  /** Compressed bytes of the source's config and layers. */
   readonly sourceBytes: number;
   /** Bytes of the written config and layers; in a merged index the OCI half counts, too. */
   readonly targetBytes: number;
 }
 
-/** All that the manifests name is in the target when this returns; the manifests themselves are not. `index` is a number that no other image of the run has. */
+/**
+ * Converts an image. On return the target has everything that the manifests name, but not the manifests. `index` is
+ * unique among the images of the run.
+ */
 export async function convertOneImage(run: Run, image: SourceImage, index: number): Promise<ConvertedImage> {
   const { uploads, options, stopwatch } = run;
   const { layers } = image.manifest.value;
@@ -80,7 +83,7 @@ export async function convertOneImage(run: Run, image: SourceImage, index: numbe
   };
 }
 
-/** A layer that the manifest lists twice is one job. */
+/** Returns one job for each distinct layer. */
 function layerJobs({ manifest, config }: SourceImage): readonly LayerJob[] {
   const { layers } = manifest.value;
   const { diffIds } = config.value;
@@ -106,11 +109,11 @@ function layerJobs({ manifest, config }: SourceImage): readonly LayerJob[] {
 interface LayerJobs {
   readonly jobs: readonly LayerJob[];
   readonly platform: string;
-  /** A number that no other image of the run has. */
+  /** A number that is unique among the images of the run. */
   readonly index: number;
 }
 
-/** The layers, in the order of their jobs, and the bootstrap of them all. */
+/** Converts the layers; returns their results in the order of the jobs, and the bootstrap of the image. */
 async function convertLayers(
   run: Run,
   image: SourceImage,
@@ -136,7 +139,7 @@ async function convertLayers(
       jobs,
       options.concurrency,
       async (job, _, signal) => {
-        // Opened before anything is waited for: the order of opening is the order of layers.
+        // `openLayer` is called before the first await, because the packer numbers layers in the order of these calls.
         const layerPacker = packer.openLayer(job.number, context.blobPath(job.number));
         const layer = await convertLayer(context, job, layerPacker, { ...call, signal });
         stopwatch.pull.extend();

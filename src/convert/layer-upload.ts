@@ -1,7 +1,7 @@
 /**
- * The upload of one layer's blob. It begins while the packer still writes the blob, if the target takes such uploads and the blob
- * is large. A blob that the target has already would then be sent in vain, because its digest is known only at its end: where the
- * note of an earlier run says that the blob may exist, the upload waits for the end.
+ * Uploads the blob of one layer, while the packer still writes it if the target can take such an upload and the blob is
+ * large. The blob's digest is known only at its end, so such an upload may send a blob that the target has already. If
+ * the note of an earlier run says that the target may have it, the upload therefore waits for the end.
  */
 import { InterruptedError } from '../errors.js';
 import type { GrowingContent, GrowingFile } from '../io/growing.js';
@@ -17,7 +17,7 @@ import {
 import type { CallOptions } from '../reporter.js';
 import type { UploadNote } from './upload-note.js';
 
-/** Bytes: a smaller blob is sent in one request when it is complete, and needs no note. */
+/** A blob of fewer bytes is sent in one request when it is complete, and needs no note. */
 const MIN_GROWING_BYTES = 4 * 1024 * 1024;
 
 /** Called as the growing blob is read for upload. `total` is what the packer has written so far. */
@@ -33,7 +33,7 @@ export class LayerUpload {
   #growing: GrowingPush | undefined;
   #noted: Promise<void> | undefined;
 
-  /** Takes over `blob`, which the packer has begun to write: call `close` in any case. */
+  /** Takes over `blob`, which the packer has begun to write. The caller must call `close` in every case. */
   constructor(
     target: ImageTarget,
     blob: GrowingFile,
@@ -56,7 +56,7 @@ export class LayerUpload {
     });
   }
 
-  /** Brings the complete blob, or what the target does not have of it, into the target. */
+  /** Pushes the complete blob, or the rest of it that the target does not have yet. */
   async finish(descriptor: Descriptor, content: ReplayableContent, call: CallOptions): Promise<PushOutcome> {
     await this.#deciding;
     if (descriptor.size >= MIN_GROWING_BYTES) this.#noted ??= this.#note?.place(call);
@@ -66,14 +66,16 @@ export class LayerUpload {
       : this.#growing.finish(descriptor, content, call);
   }
 
-  /** Gives up what is not finished. */
+  /** Gives up an unfinished upload. */
   close(): void {
     this.#stop.abort(new InterruptedError('the blob is not sent any further'));
     this.#growing?.cancel();
     void this.#blob[Symbol.asyncDispose]();
   }
 
-  /** Begins to send the growing blob if that saves time. `call` is that of the push, `own` also ends with `close`. */
+  /**
+   * Starts sending the growing blob if that saves time. `call` is the call of the push; `own` also ends with `close`.
+   */
   async #decide(
     target: GrowingSink,
     note: UploadNote,
@@ -83,12 +85,14 @@ export class LayerUpload {
     try {
       const { complete } = await this.#blob.moreThan(MIN_GROWING_BYTES - 1, own.signal);
       if (complete || (await note.exists(own))) return;
-      // The packer may have finished while the target answered: an ordinary push asks whether the blob exists, and sends less.
+      // If the packer finished while the target answered, an ordinary push sends less, because it asks first whether
+      // the blob exists.
       if ((await this.#blob.moreThan(0, own.signal)).complete) return;
       this.#growing = target.pushGrowing(observed(this.#blob, this.#onProgress), call);
       this.#noted = note.place(own);
     } catch {
-      // The layer has failed, the upload was given up, or the target does not answer: then nothing is sent before the end.
+      // The layer failed, the upload was given up, or the target does not answer: nothing is sent before the blob is
+      // complete.
     }
   }
 }

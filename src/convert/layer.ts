@@ -1,6 +1,6 @@
 /**
- * One source layer: fetched and verified, packed by the addon, its blob sealed and on its way to the target. Where the
- * target also gets the source layer (merged indexes), the bytes of the one download go there as well.
+ * Converts one source layer: fetches and verifies it, has the addon pack it, and starts the upload of its blob. If the
+ * target also needs the source layer (in merged indexes), the same download provides the bytes.
  */
 import { rm } from 'node:fs/promises';
 import { ContentMismatchError, FormatError } from '../errors.js';
@@ -26,7 +26,7 @@ import type { ConvertOptions } from './options.js';
 import { UploadNote } from './upload-note.js';
 import type { Uploads } from './uploads.js';
 
-/** The surroundings that the layers of one image share. */
+/** Values that all layers of one image share. */
 export interface LayerContext {
   readonly source: ImageSource;
   readonly target: ImageTarget;
@@ -36,16 +36,16 @@ export interface LayerContext {
   /** See `Run`. */
   readonly copying: ByteBudget;
   readonly platform: string;
-  /** Layers of the image, for messages. */
+  /** The number of the image's layers, for messages. */
   readonly layerCount: number;
   blobPath(layer: number): string;
 }
 
 export interface LayerJob {
-  /** The layer's first place among the image's layers. */
+  /** The position of the layer in the manifest; the first one if it is listed several times. */
   readonly number: number;
   readonly descriptor: ListedDescriptor;
-  /** The config's digests of the content, one for each place of the layer in the manifest. */
+  /** The diffIDs that the config promises, one for each position of the layer in the manifest. */
   readonly diffIds: readonly DiffId[];
 }
 
@@ -53,11 +53,11 @@ export interface ConvertedLayer {
   readonly number: number;
   readonly sealed: SealedBlob;
   readonly stats: PackStats;
-  /** How the blob got into the target. */
+  /** Settles when the blob is in the target, and says how it got there. */
   readonly pushed: Promise<PushOutcome>;
 }
 
-/** `packer` is the layer's own, opened in the order of layers. */
+/** `packer` belongs to this layer, and the caller opened it in the order of layers. */
 export async function convertLayer(
   context: LayerContext,
   job: LayerJob,
@@ -84,7 +84,7 @@ export async function convertLayer(
   } catch (error) {
     packer.abort();
     upload.close();
-    // Wrong bytes may fail to parse before their digest can show that they are wrong.
+    // Wrong bytes may fail to parse before their digest shows that they are wrong, so a mirror that sent them is distrusted.
     if (error instanceof FormatError && isMirrored(context.source))
       context.source.distrust(descriptor, error.message, call);
     throw error;
@@ -107,7 +107,7 @@ function beginUpload(
   });
 }
 
-/** Finishes the upload of a sealed blob, and removes its file when the target has it. */
+/** Starts the upload of a sealed blob, and removes its file when the target has it. */
 function pushBlob(
   context: LayerContext,
   layer: number,
@@ -132,7 +132,7 @@ function pushBlob(
     call.reporter?.emit({ type: 'layer.done', platform, layer, stats, outcome });
     return outcome;
   });
-  // `settle` reports a failure. `upload` is not finished when another layer sends the same blob.
+  // `settle` reports a failure. `upload` stays unfinished when another layer sends the same blob.
   pushed
     .catch(() => undefined)
     .finally(() => {
@@ -141,7 +141,7 @@ function pushBlob(
   return pushed;
 }
 
-/** All bytes of the layer into the packer, and into the target where they are wanted there. */
+/** Streams the layer into the packer, and into the target if a merged index needs it there. */
 async function feed(
   context: LayerContext,
   { number, descriptor }: LayerJob,
@@ -163,7 +163,7 @@ async function feed(
         shared.release();
       });
   } else {
-    // The packer digests them anyway, and `compareWithPromise` looks at it before anything gets a name.
+    // The packer computes the digest anyway, and `compareWithPromise` checks it before anything is named.
     stream = context.source.fetch(descriptor, { ...call, digestedByCaller: true });
   }
   let packed = 0;
@@ -178,7 +178,7 @@ async function feed(
   }
 }
 
-/** Present, or mounted from the source's repository, or sent from the download that goes on anyway. */
+/** Finds the layer in the target, mounts it from the source's repository, or pushes it from the running download. */
 async function placeSourceLayer(
   { source, target }: LayerContext,
   descriptor: ListedDescriptor,

@@ -1,9 +1,9 @@
 /**
- * The index that a conversion writes. A merged one lists all OCI entries, then all Nydus entries, then unchanged the entries that are
- * no images. The order matters: between entries of one platform ordinary clients take the first.
+ * Makes the index of a conversion. A merged index lists all OCI entries, then all Nydus entries, then the entries that
+ * are no images, unchanged. The order matters, because ordinary clients take the first entry of their platform.
  *
- * Entries are composed as JSON that prints again without loss, so that members which we do not know survive, and so that
- * the index of a converted index is itself.
+ * Entries are composed as JSON that keeps every member, so that unknown members survive and converting a converted
+ * index changes nothing.
  */
 import { FormatError } from '../errors.js';
 import { IDENTITY_MEMBERS, isIdentity, ZSTD_MARK } from '../image/identity.js';
@@ -23,15 +23,15 @@ import type { ForeignEntry, SourceImage } from './source-images.js';
 
 type Named = Pick<Descriptor, 'mediaType' | 'digest' | 'size'>;
 
-/** One source image and the halves that were made from it. */
+/** A source image and the halves that were made from it. */
 export interface ConvertedEntry {
   readonly source: SourceImage;
   readonly nydus: Named;
-  /** The OCI half; the source manifest itself when nothing isolates it. Undefined without merging. */
+  /** The OCI half; the source manifest itself without isolation, and undefined without merging. */
   readonly oci?: Named | undefined;
 }
 
-/** `index` is the source's, or undefined when the source is a single manifest. */
+/** Makes a merged index. `index` is the source's, or undefined when the source is a single manifest. */
 export function mergedIndex(
   index: JsonObject | undefined,
   entries: readonly ConvertedEntry[],
@@ -48,7 +48,7 @@ export function mergedIndex(
   return printIndex(index, MEDIA.ociIndex, [...oci, ...nydus, ...foreign.map(({ entry }) => entry)]);
 }
 
-/** Without merging: the source's index with the Nydus images in the places of their sources. */
+/** Makes the index of a conversion without merging: each Nydus image replaces its source. */
 export function plainIndex(
   index: JsonObject | undefined,
   family: Family,
@@ -91,7 +91,10 @@ function nydusEntries(source: SourceImage, named: Named, marks: IndexMarks): rea
   }
 }
 
-/** The source's entry with another manifest in it; members that describe the old manifest's bytes are left out. */
+/**
+ * Makes an entry for another manifest from the source's entry, without the members that describe the old manifest's
+ * bytes.
+ */
 function entryJson(
   source: SourceImage,
   named: Named,
@@ -131,7 +134,7 @@ function withoutZstdMark(entry: JsonObject): JsonObject {
   });
 }
 
-/** Never empty: an entry without platform is refused by some registries, and crashes some readers. */
+/** Returns a platform that is never empty: some registries refuse an entry without platform, and some readers crash. */
 function filledPlatform(source: SourceImage): JsonObject {
   const { os, architecture, variant, osVersion, osFeatures } = source.platform;
   if (os === '' || architecture === '') {
@@ -155,6 +158,6 @@ function filledPlatform(source: SourceImage): JsonObject {
 
 function withFeature(platform: JsonObject): JsonObject {
   const features = platform.get('os.features');
-  const known = Array.isArray(features) ? (features as readonly Json[]) : []; // Array.isArray forgets the element type
+  const known = Array.isArray(features) ? (features as readonly Json[]) : []; // Array.isArray loses the element type
   return withMembers(platform, { 'os.features': [...known, NYDUS_OS_FEATURE] });
 }

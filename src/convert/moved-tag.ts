@@ -1,16 +1,16 @@
 /**
- * A tag may be moved by another run while this one is at work. The other run may have had a newer source, so its result is not
- * replaced by an older one. Asking and pushing are two steps, so this guards against mistakes and is no lock.
+ * Refuses to move a tag that another run has moved while this run was at work: the other run may have had a newer
+ * source. Reading the tag and pushing are two requests, so this guards against mistakes and is no lock.
  */
 import { AuthError, RegistryError } from '../errors.js';
 import type { Digest } from '../oci/digest.js';
 import type { ImageTarget } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 
-/** The manifest that a tag points to; `unknown` where we may push but not read. */
+/** The manifest that a tag names; `unknown` if this user may push but not read. */
 export type TagState = Digest | 'absent' | 'unknown';
 
-/** Throws when the target cannot be reached: better now than after the work. */
+/** Reads the tag before the conversion, so that an unreachable target fails the run at its start. */
 export async function tagOf(target: ImageTarget, call: CallOptions): Promise<TagState> {
   try {
     return (await target.resolve(call))?.digest ?? 'absent';
@@ -21,7 +21,7 @@ export async function tagOf(target: ImageTarget, call: CallOptions): Promise<Tag
   }
 }
 
-/** Throws RegistryError when the tag is neither where it was before nor where it is to be. */
+/** Throws RegistryError if the tag names neither its manifest from before the run nor this run's result. */
 export async function refuseMovedTag(
   target: ImageTarget,
   before: TagState,
@@ -32,7 +32,10 @@ export async function refuseMovedTag(
   const now = await tagOf(target, call);
   if (now === before || now === ours || now === 'unknown') return;
   const what = now === 'absent' ? 'was removed' : `was moved to ${now}`;
-  throw new RegistryError(`${target.location} ${what} by somebody else during this run, and is left so`, {
-    hint: 'run it again if it is to be replaced: what was pushed is there and not sent again',
-  });
+  throw new RegistryError(
+    `${target.location} ${what} by another client during this run, which leaves it unchanged`,
+    {
+      hint: 'run the conversion again to replace it: the blobs are pushed already and will not be sent again',
+    },
+  );
 }

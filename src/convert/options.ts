@@ -8,35 +8,41 @@ import type { ImageSource } from '../registry/stores/store.js';
 import { type FormatOptions, formatOptions } from './format.js';
 import { within } from './within.js';
 
-/** The mark of Nydus entries in a merged index. `dual`: two entries, without and with the feature. */
+/** The mark of Nydus entries in a merged index. `dual` writes two entries, one without and one with the feature. */
 export type IndexMarks = 'both' | 'artifact-type' | 'os-features' | 'dual';
-/** `empty-layer`: the OCI half gets chain IDs of its own; `none`: it stays byte-identical to the source. */
+/** `empty-layer` gives the OCI half chain IDs of its own; `none` keeps it byte-identical to the source. */
 export type MergeIsolation = 'empty-layer' | 'none';
 
 export interface ConvertOptions extends FormatOptions {
-  /** Which images of an index are converted; a source that is no index is never filtered. */
+  /** The images of an index to convert; a source that is no index is converted whatever its platform. */
   readonly platforms: PlatformSelection;
   /** Platforms that the source lacks are passed over with a warning; else a list must be met in full. */
   readonly allowMissingPlatforms: boolean;
-  /** The result is an index that holds the OCI images and their Nydus counterparts. */
+  /** True: the result is an index of the OCI images and their Nydus counterparts. */
   readonly mergePlatform: boolean;
   readonly indexMarks: IndexMarks;
   readonly mergeIsolation: MergeIsolation;
-  /** Carry over attestations and other entries that are no images; undefined: with all platforms only. */
+  /**
+   * Carry over attestations and other entries that are no images; undefined means only when all platforms are
+   * converted.
+   */
   readonly keepAttestations: boolean | undefined;
-  /** Docker media types become OCI ones. */
+  /** True: Docker media types become OCI ones. */
   readonly oci: boolean;
-  /** Each Nydus manifest names its source manifest as `subject`. Implies `oci`: Docker's manifests have no such member. */
+  /**
+   * True: each Nydus manifest names its source manifest as `subject`. Implies `oci`, because Docker's manifests have no
+   * such member.
+   */
   readonly withReferrer: boolean;
-  /** Layers in flight. */
+  /** The number of layers in flight. */
   readonly concurrency: number;
-  /** Compression threads. */
+  /** The number of compression threads. */
   readonly threads: number;
-  /** Folder that the temporary folder of the run is made in; the system's when undefined. */
+  /** The parent of the run's temporary folder; the system's when undefined. */
   readonly workDir: string | undefined;
-  /** The result names this place as its source; the place that is read when undefined. */
+  /** The place that the result names as its source; undefined means the place that is read. */
   readonly sourceLocation: Location | undefined;
-  /** Opens the place that an earlier conversion was made from, when only the bytes there can say what the original was. */
+  /** Opens the source of an earlier conversion, for images whose original can be restored only from there. */
   readonly openOriginal: ((location: Location) => ImageSource) | undefined;
 }
 
@@ -66,7 +72,7 @@ export function convertOptions(given: Partial<ConvertOptions> = {}): ConvertOpti
   return Object.freeze(options);
 }
 
-/** Attestations point at what is in the index; a choice of platforms drops what they point at. */
+/** Attestations refer to images of the index, so they are dropped when only some platforms are converted. */
 export function keepsAttestations(options: ConvertOptions): boolean {
   return options.keepAttestations ?? options.platforms.kind === 'all';
 }

@@ -1,6 +1,6 @@
 /**
- * The plan of a conversion: how much would be pulled, converted and pushed, and how much is in the target already. Manifests and
- * configs are read, and the target is asked for its content; nothing is written anywhere.
+ * Plans a conversion: how many bytes it would pull, convert and push, and how many the target has already. It reads
+ * manifests and configs and asks the target which content exists; it writes nothing.
  */
 import { RegistryError } from '../errors.js';
 import { isNydusManifest, recordedSource } from '../image/kinds.js';
@@ -16,7 +16,7 @@ import { estimateBlobBytes, type Estimate, estimateTime } from './estimate.js';
 import { convertOptions, type ConvertOptions } from './options.js';
 import { readSourceImages, type SourceImage } from './source-images.js';
 
-/** The way of a source layer into the target, where a merged index needs it there. */
+/** How a source layer gets into the target of a merged index. */
 export type CopyPlan = 'push' | 'mount' | 'present';
 
 export interface PlannedLayer {
@@ -24,9 +24,9 @@ export interface PlannedLayer {
   readonly mediaType: string;
   /** Compressed bytes, as they would be pulled. */
   readonly pull: number;
-  /** Bytes of the blob: those of an earlier conversion when `blob` is `present`, else an estimate. */
+  /** Bytes of the blob: the real size when `blob` is `present`, else an estimate. */
   readonly blobBytes: number;
-  /** `present`: an earlier conversion of this very image lies in the target, and equal options make equal blobs. */
+  /** `present`: the target has an earlier conversion of the same image, and equal options make equal blobs. */
   readonly blob: 'push' | 'present';
   /** Undefined without a merged index. */
   readonly copy: CopyPlan | undefined;
@@ -35,23 +35,25 @@ export interface PlannedLayer {
 export interface PlannedImage {
   readonly platform: string;
   readonly manifest: Digest;
-  /** One for each distinct layer. */
+  /** One element for each distinct layer. */
   readonly layers: readonly PlannedLayer[];
 }
 
-/** Bytes of layers; manifests and bootstraps come on top. */
+/** Bytes of layers, without manifests and bootstraps. */
 export interface PlanTotals {
-  /** Read from the source, to be converted. */
+  /** Bytes to read from the source. */
   readonly pull: number;
-  /** Compressed bytes that go through the packer: all that are pulled. */
+  /** Compressed bytes to convert: all that are pulled. */
   readonly convert: number;
-  /** Sent to the target; blobs as estimated. */
+  /** Bytes to send to the target; the sizes of blobs are estimates. */
   readonly push: number;
-  /** Already in the target, or mounted there: not sent. */
+  /** Bytes that the target has already or can mount. */
   readonly reuse: number;
 }
 
-/** The image to convert, and where the result would go, opened for reading: a location alone holds nothing yet. */
+/**
+ * The image to convert and the target of the result. Both are stores opened for reading: a plan asks them for content.
+ */
 export interface PlanImages {
   readonly source: ImageSource;
   readonly target: ImageSource | Location;
@@ -61,13 +63,13 @@ export interface ConversionPlan {
   readonly source: string;
   readonly target: string;
   readonly images: readonly PlannedImage[];
-  /** Entries of the index that are no images and would be carried over. */
+  /** The number of entries that are no images and would be carried over. */
   readonly kept: number;
   readonly totals: PlanTotals;
   readonly estimate: Estimate;
 }
 
-/** Throws what `convertImage` throws before it converts. */
+/** Throws the errors that `convertImage` throws before it converts. */
 export async function planConversion(
   images: PlanImages,
   given: Partial<ConvertOptions> = {},
@@ -123,7 +125,7 @@ interface Context {
   readonly call: CallOptions;
 }
 
-/** `blobs` are the layers of an earlier conversion of the image, whose last is the bootstrap's. */
+/** `blobs` are the layers of an earlier conversion of the image; the last one is the bootstrap layer. */
 async function planImage(
   context: Context,
   { manifest, platform }: SourceImage,
@@ -154,7 +156,7 @@ async function copyOf({ source, target, call }: Context, layer: ListedDescriptor
   return inOneRegistry(source.place, target.place) ? 'mount' : 'push';
 }
 
-/** The manifests of Nydus images that the target's tag leads to; none when there is no such tag. */
+/** Returns the Nydus manifests that the target's tag leads to; none if the tag does not exist. */
 async function nydusManifests(target: ImageSource, call: CallOptions): Promise<readonly Manifest[]> {
   try {
     const tree = await readReference(target, call);
@@ -162,7 +164,7 @@ async function nydusManifests(target: ImageSource, call: CallOptions): Promise<r
     for (const entry of tree.entries) {
       if (entry.kind !== 'oci' && entry.kind !== 'nydus') continue;
       const { manifest } = await tree.image(entry, call);
-      // The OCI half of a merged index names its source, too.
+      // The OCI half of a merged index also records a source, so the kind decides.
       if (isNydusManifest(manifest.value)) manifests.push(manifest.value);
     }
     return manifests;

@@ -1,4 +1,4 @@
-/** A run of the conversion: what all of its parts are handed. */
+/** A run is the value that all parts of a conversion share. */
 import type { ByteBudget } from '../io/byte-budget.js';
 import type { Scratch } from '../io/scratch.js';
 import type { ImageSource, ImageTarget } from '../registry/stores/store.js';
@@ -6,7 +6,6 @@ import type { ConvertOptions } from './options.js';
 import type { Stopwatch } from './stopwatch.js';
 import type { Uploads } from './uploads.js';
 
-/** The surroundings that all images of a run share. */
 export interface Run {
   readonly source: ImageSource;
   readonly target: ImageTarget;
@@ -14,6 +13,8 @@ export interface Run {
   readonly uploads: Uploads;
   readonly scratch: Scratch;
   readonly stopwatch: Stopwatch;
-  /** Bytes of source layers that are held because the target takes them later than the packer, or sooner. */
+  /**
+   * Bounds the bytes of source layers that are held while packer and target read the same download at different speeds.
+   */
   readonly copying: ByteBudget;
 }

@@ -1,6 +1,6 @@
 /**
- * The images of a source as they were before any conversion, and the entries that are no images. Nydus entries of an earlier run
- * are put aside and empty layers are taken out again, so that converting a converted image starts from the original.
+ * Finds the images of a source as they were before any conversion, and the entries that are no images. It leaves out
+ * Nydus entries of an earlier run and removes empty layers, so converting a converted image starts from the original.
  */
 import {
   InvalidReferenceError,
@@ -37,11 +37,11 @@ import { warnOfOddities } from './oddities.js';
 import { type Origin, originLocation, originText } from './origin.js';
 
 export interface SourceImage {
-  /** Its entry in the source's index with all members; undefined when the source is a single manifest. */
+  /** The image's entry in the source's index with all members; undefined when the source is a single manifest. */
   readonly entry: JsonObject | undefined;
   readonly manifest: Document<Manifest>;
   readonly config: Document<ImageConfig>;
-  /** From the entry, else from the config. */
+  /** The platform from the entry, else from the config. */
   readonly platform: Platform;
   readonly origin: Origin;
 }
@@ -55,9 +55,9 @@ export interface ForeignEntry {
 export interface SourceImages {
   /** The source's index with all members; undefined when the source is a single manifest. */
   readonly index: { readonly mediaType: string; readonly json: JsonObject } | undefined;
-  /** Those that the platforms select, in the order of the index. */
+  /** The images that the options select, in the order of the index. */
   readonly images: readonly SourceImage[];
-  /** Those to be kept. */
+  /** The entries to carry over. */
   readonly foreign: readonly ForeignEntry[];
 }
 
@@ -101,7 +101,7 @@ class SourceReader {
   readonly #options: ConvertOptions;
   readonly #call: CallOptions;
   readonly #location: string;
-  /** By the digest of a source manifest, the origin that an earlier run recorded for it. */
+  /** The origins that an earlier run recorded, by the digest of the source manifest. */
   readonly #origins = new Map<string, Origin>();
   readonly #images: SourceImage[] = [];
   readonly #foreign: ForeignEntry[] = [];
@@ -146,7 +146,7 @@ class SourceReader {
 
   async listed(): Promise<Pick<SourceImages, 'images' | 'foreign'>> {
     const { entries } = this.#tree;
-    // Before the images: Nydus entries may note the sources of images that stand before them.
+    // Nydus entries are read first, because they record the origins of images that may stand before them.
     const marked = entries.filter(({ kind }) => kind === 'nydus');
     for (const entry of marked) await this.#noteOrigin(entry);
     let nydusEntries = marked.length;
@@ -339,7 +339,7 @@ class SourceReader {
     });
   }
 
-  /** Undoes an earlier run. `listed` is the entry in the index, as JSON. */
+  /** Restores the source image that an earlier run converted. `listed` is the entry in the index, as JSON. */
   async #sourceImage(
     { entry, manifest }: Image,
     config: Document<ImageConfig>,
@@ -368,7 +368,7 @@ class SourceReader {
     };
   }
 
-  /** An earlier run noted its source in the Nydus manifest, and an image that is converted again keeps that source. */
+  /** Keeps the origin that a Nydus manifest records, so that an image that is converted again keeps it too. */
   async #noteOrigin(entry: Entry): Promise<void> {
     const { value } = await this.#tree.loadImage(entry, this.#call);
     // A Nydus image that cannot be read says nothing; it is made anew.
@@ -378,12 +378,12 @@ class SourceReader {
       this.#origins.set(digest, { kind: 'recorded', text: reference });
   }
 
-  /** Undoes what makes the OCI half of a merged index differ from its source. */
+  /** Restores the source from the OCI half of a merged index. */
   async #original(derived: ImageBytes, name: string): Promise<ImageBytes> {
     const what = `manifest ${name}`;
     const undone = removeEmptyLayer(derived, what);
     if (undone !== undefined) return undone;
-    // Another tool made it and encoded it anew, so the original's bytes lie only where that tool took them from.
+    // Another tool wrote this JSON anew, so the original bytes exist only at the place that the tool took them from.
     const digest = sourceDigestOf(derived.manifest, what);
     const origin = digest === undefined ? undefined : this.#origins.get(digest);
     const fetched = await this.#fetchOriginal(digest, origin).catch((cause: unknown) => {
@@ -400,7 +400,7 @@ class SourceReader {
     );
   }
 
-  /** Undefined when nothing says where the original is, or something else is there. */
+  /** Returns undefined when no origin is recorded, or other content is there now. */
   async #fetchOriginal(
     digest: Digest | undefined,
     origin: Origin | undefined,
@@ -408,7 +408,7 @@ class SourceReader {
     const { openOriginal } = this.#options;
     if (digest === undefined || origin === undefined || openOriginal === undefined) return undefined;
     const location = originLocation(origin);
-    // An image from a registry has no say in which files of this machine are read.
+    // An image from a registry must not decide which files of this machine are read.
     if (location.kind !== 'registry' && this.#tree.store.place.kind === 'registry') return undefined;
     await using store = openOriginal(withDigest(location, digest));
     const tree = await readReference(store, this.#call);
@@ -439,7 +439,7 @@ class SourceReader {
   }
 }
 
-/** An entry without the marks of an earlier run. */
+/** Removes the marks of an earlier run from an entry. */
 function unmarked(entry: JsonObject, derived: boolean): JsonObject {
   const annotations = entry.get('annotations');
   if (!derived || !isJsonObject(annotations)) return entry;

@@ -1,4 +1,6 @@
-/** How long the stages of a run took. They overlap, so each is the span from the run's start of it to its last sign of life. */
+/**
+ * Measures how long the stages of a run took. Stages overlap, so each is measured from its first to its last activity.
+ */
 
 export class Span {
   readonly #now: () => number;
@@ -9,13 +11,13 @@ export class Span {
     this.#now = now;
   }
 
-  /** The stage goes on; the first call starts it. */
+  /** Records activity of the stage; the first call starts it. */
   extend(): void {
     this.#end = this.#now();
     this.#start ??= this.#end;
   }
 
-  /** Milliseconds. */
+  /** The milliseconds from the first to the last activity. */
   get ms(): number {
     return this.#start === undefined || this.#end === undefined ? 0 : this.#end - this.#start;
   }
@@ -27,7 +29,7 @@ export interface Stopwatch {
   readonly push: Span;
 }
 
-/** `now` gives milliseconds. */
+/** `now` returns milliseconds. */
 export function stopwatch(now: () => number): Stopwatch {
   return { pull: new Span(now), conversion: new Span(now), push: new Span(now) };
 }

@@ -1,8 +1,8 @@
 /**
- * A note in the target that a blob of a source layer was sent there. A blob's digest is known only when the blob is complete, so a
- * fresh machine cannot ask the target for the blob; it asks for the note. The note is a small blob whose content, and with it its
- * digest, follows from the source layer and the settings. It is placed before its blob is named: where the note is missing, the
- * blob is missing.
+ * The note says that the target was sent the blob of a source layer. A blob's digest is known only when the blob is
+ * complete, so a fresh machine cannot ask the target for the blob; it asks for the note instead. The note is a small
+ * blob whose content, and so its digest, follows from the source layer and the settings. It is pushed before the blob
+ * is named: without the note there is no blob.
  */
 import { contentOf, type ReplayableContent } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
@@ -21,7 +21,7 @@ export class UploadNote {
   #exists: Promise<boolean> | undefined;
 
   constructor(target: ImageTarget, layer: Digest, options: FormatOptions) {
-    // Notes of earlier versions count as well, so this text stays as it is.
+    // Notes of earlier versions must stay valid, so this text must not change.
     const bytes = Buffer.from(
       `nydusify: here is or was a blob made of layer ${layer}, ` +
         `or was about to be (${formatLine(options)})\n`,

@@ -33,14 +33,14 @@ export class Uploads implements AsyncDisposable {
     };
   }
 
-  /** The call that all of a run should be made with: its signal also fires when an upload fails. */
+  /** The call for all requests of the run: its signal also fires when an upload fails. */
   get call(): CallOptions & { readonly signal: AbortSignal } {
     return { ...this.#call, signal: this.#call.signal ?? this.#stop.signal };
   }
 
   /**
-   * Starts a push and returns at once; the promise may be left alone, `settle` reports its failure. `push` is how it is made,
-   * if not in the target's ordinary way.
+   * Starts a push and returns at once. The caller may ignore the promise, because `settle` reports failures. `push`
+   * replaces the target's ordinary way of pushing.
    */
   push(
     descriptor: Descriptor,
@@ -51,7 +51,7 @@ export class Uploads implements AsyncDisposable {
     return this.once(descriptor.digest, () => this.#limited(() => push(this.#call)));
   }
 
-  /** Like `push`, for content that gets into the target in some other way; not counted against the limit. */
+  /** Like `push`, for content that reaches the target in another way. It does not count against the limit. */
   once(digest: Digest, place: () => Promise<PushOutcome>): Promise<PushOutcome> {
     const known = this.#started.get(digest);
     if (known !== undefined) return known.then(() => 'present');
@@ -72,18 +72,18 @@ export class Uploads implements AsyncDisposable {
     return started;
   }
 
-  /** True when this run has placed the content, or is about to. */
+  /** True when this run has pushed the content or is pushing it. */
   has(digest: Digest): boolean {
     return this.#started.has(digest);
   }
 
-  /** Waits for all pushes so far; throws the first failure of any. */
+  /** Waits for all pushes started so far; throws the first failure. */
   async settle(): Promise<void> {
     await Promise.allSettled(this.#started.values());
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** The error of the upload that stopped the run, if one did; else `error` itself. */
+  /** Returns the failure of the upload that stopped the run, if any, else `error` itself. */
   blame(error: unknown): unknown {
     return this.#failure === undefined || this.#failure.error instanceof InterruptedError
       ? error
@@ -103,7 +103,7 @@ export class Uploads implements AsyncDisposable {
     } finally {
       const next = this.#waiting.shift();
       if (next === undefined) this.#running--;
-      else next(); // the place is handed over
+      else next(); // the waiting push takes over this slot
     }
   }
 }

@@ -1,5 +1,5 @@
-/** The version of the package. A test compares it with package.json, so that the library need not read a file. */
+/** The version of the package. A test compares it with package.json, so the library need not read that file. */
 export const VERSION = '0.1.0';
 
-/** Upstream writes what its builder prints after `Version:`, which starts with a `v`; ours says whose version it is as well. */
+/** Upstream records the `Version:` line of its builder, which starts with `v`; our text also names this project. */
 export const BUILDER_VERSION = `v${VERSION}-nydusify-ts`;

@@ -1,6 +1,7 @@
 /**
- * Reads chunks out of blobs by range: neighbours in one request, a stretch of chunks at a time, several requests at once, and
- * the next stretch on its way while the one before is used. Every chunk is measured and digested before anybody sees it.
+ * Reads chunks out of blobs by range. Neighbouring chunks share a request, several requests run at once, and the next
+ * stretch of chunks is fetched while the caller uses the one before. Every chunk's size and digest are checked before
+ * the caller gets it.
  */
 import { ContentMismatchError, FormatError, UnsupportedError } from '../errors.js';
 import { mapOrdered } from '../io/concurrency.js';
@@ -12,7 +13,7 @@ import type { BlobRecord, ChunkRecord, ChunkTable, DigesterName } from '../rafs-
 import type { ContentSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 
-/** One chunk and where it lies. */
+/** A chunk and its place. */
 export interface LocatedChunk {
   readonly record: ChunkRecord;
   /** The blob's record in the bootstrap. */
@@ -21,16 +22,21 @@ export interface LocatedChunk {
   readonly layer: Descriptor;
 }
 
-/** Uncompressed bytes that are read ahead as one. */
+/** Uncompressed bytes of a stretch, the unit of reading ahead. */
 const STRETCH = 8 * 1024 * 1024;
-/** Bytes between two chunks that are cheaper to read past than a request of their own. */
+/**
+ * Two chunks share a request if at most this many bytes lie between them, since reading these costs less than a
+ * request.
+ */
 const GAP = 16 * 1024;
-/** Longest range in one request. */
+/** The longest range of one request. */
 const MAX_RANGE = 8 * 1024 * 1024;
-/** Requests at once. */
+/** Requests in flight. */
 const CONCURRENCY = 4;
 
-/** The uncompressed bytes of each chunk, in order. Throws ContentMismatchError for a chunk that is not what its digest says. */
+/**
+ * Yields the uncompressed bytes of each chunk, in order. Throws ContentMismatchError for a chunk whose digest is wrong.
+ */
 export async function* readChunks(
   store: ContentSource,
   chunks: readonly LocatedChunk[],
@@ -40,7 +46,7 @@ export async function* readChunks(
   try {
     for (const stretch of stretchesOf(chunks)) {
       const next = readStretch(store, stretch, call);
-      // It is awaited one round later; a failure until then is no unhandled one.
+      // `next` is awaited one round later; until then its failure must not count as unhandled.
       next.catch(() => undefined);
       if (ahead !== undefined) yield* await ahead;
       ahead = next;
@@ -107,7 +113,7 @@ export interface RangePlan {
   readonly chunks: readonly LocatedChunk[];
 }
 
-/** Makes as few requests as the gaps between the chunks allow; a chunk that occurs twice is read once. */
+/** Plans as few requests as the gaps between the chunks allow; a chunk that occurs twice is read once. */
 export function planRanges(chunks: readonly LocatedChunk[]): RangePlan[] {
   const sorted = [...chunks].sort(
     (a, b) =>
@@ -134,7 +140,7 @@ export function planRanges(chunks: readonly LocatedChunk[]): RangePlan[] {
   return plans;
 }
 
-/** Refuses chunks before anything is requested or allocated for them. */
+/** Refuses impossible chunks before anything is requested or allocated for them. */
 function checkPlace({ record, blob, layer }: LocatedChunk): void {
   for (const feature of ['BATCH', 'ZRAN', 'ENCRYPTED', 'SEPARATE', 'EXTERNAL', 'TARFS'] as const) {
     if (blobFeatures.has(blob.features, feature)) {
@@ -156,7 +162,7 @@ function checkPlace({ record, blob, layer }: LocatedChunk): void {
 
 async function decode({ record, blob, layer }: LocatedChunk, stored: Buffer | undefined): Promise<Buffer> {
   if (stored === undefined) throw new FormatError(`blob ${layer.digest}: a chunk was not read`);
-  // A raw one of the wrong length is found by its digest, as any other damage.
+  // A raw chunk of the wrong length is found by its digest, like any other damage.
   if (!record.compressed || blob.compressor === 'none') return stored;
   try {
     return await decompress(stored, blob.compressor, record.uncompressedSize);
@@ -169,7 +175,9 @@ async function decode({ record, blob, layer }: LocatedChunk, stored: Buffer | un
   }
 }
 
-/** The addon digests several chunks at a time; they are given to it as a blob that is stored raw. */
+/**
+ * Verifies a stretch as if it were a blob of uncompressed chunks, because the addon digests several chunks at a time.
+ */
 async function verify(stretch: readonly LocatedChunk[], decoded: readonly Buffer[]): Promise<void> {
   const faults = await digestFaults(
     stretch.map(({ record }) => record),
@@ -192,7 +200,7 @@ export interface DigestFault {
   readonly message: string;
 }
 
-/** Which pieces do not have the digest, the checksum or the length that their records say. */
+/** Returns the positions of pieces whose digest, checksum or length differs from their record. */
 export async function digestFaults(
   records: readonly ChunkRecord[],
   pieces: readonly Buffer[],

@@ -1,7 +1,7 @@
 /**
- * File contents of two images whose chunks cannot be compared: cut into other sizes, or digested with another function. The
- * files of one image are read by range, all of them as one stream; cut as the other image cuts them, they must have the
- * digests that the other image tells.
+ * Compares file contents of two images whose chunks are not comparable, because they have different sizes or digest
+ * functions. It reads the files of one image by range, as one stream, cuts them by the other image's chunk size, and
+ * compares the digests with those that the other image records.
  */
 import { createHash } from 'node:crypto';
 import { FormatError, UsageError } from '../errors.js';
@@ -15,19 +15,21 @@ import { showPath } from './lookup.js';
 import { NydusFilesystem } from './nydus.js';
 import { cut } from './pieces.js';
 
-/** Digests, in hex, of the first piece that differs; cut and digested as in the image that was not read. */
+/** The digests, in hex, of the first piece that differs, cut and digested as in the image whose files were not read. */
 export interface ContentDifference {
   readonly before: string;
   readonly after: string;
 }
 
-/** The result of reading contents. */
+/** The answers after contents were read. */
 export interface ReadContents {
   /** Undefined when both files have the same bytes. Throws RangeError for a pair that was not compared. */
   difference(before: FileInode, after: FileInode): ContentDifference | undefined;
 }
 
-/** False when files of one size must be read to learn whether they have the same content. */
+/**
+ * True if chunk digests decide whether files of one size are equal. False means that one image's files must be read.
+ */
 export function contentsComparable(first: Filesystem, second: Filesystem): boolean {
   return first.chunkSize === second.chunkSize && first.digester === second.digester;
 }
@@ -38,12 +40,12 @@ interface Pair {
   readonly after: FileInode;
 }
 
-/** Uncompressed bytes that are digested as one. */
+/** Uncompressed bytes that are digested in one step. */
 const STRETCH = 8 * 1024 * 1024;
 
 /**
- * Compares every two files of the same path and size. Throws UsageError when neither image can be read by range, and
- * what reading throws.
+ * Compares all pairs of files with the same path and size. Throws UsageError when neither image can be read by range,
+ * and the errors of reading.
  */
 export async function readContents(
   first: Filesystem,
@@ -109,7 +111,7 @@ function digestOf(bytes: Buffer, { digester }: Filesystem): string {
     : blake3(bytes).toString('hex');
 }
 
-/** Files that have the same path in both trees, and the same size. */
+/** Yields pairs of files that have the same path and the same size in both trees. */
 function* pairsOf(first: TreeNode, second: TreeNode): Generator<Pair> {
   const waiting: { readonly path: string; readonly before: TreeNode; readonly after: TreeNode }[] = [
     { path: '', before: first, after: second },
@@ -117,7 +119,7 @@ function* pairsOf(first: TreeNode, second: TreeNode): Generator<Pair> {
   for (let step = waiting.pop(); step !== undefined; step = waiting.pop()) {
     const { path, before, after } = step;
     if (before.inode.kind === 'file' && after.inode.kind === 'file' && before.inode.size === after.inode.size)
-      yield { path: path as RawPath, before: before.inode, after: after.inode }; // components joined by `/`
+      yield { path: path as RawPath, before: before.inode, after: after.inode }; // joins components with `/`
     const below = (name: RawName): string => (path === '' ? name : `${path}/${name}`);
     for (const [name, was] of before.children ?? []) {
       const is = after.children?.get(name);
@@ -126,7 +128,7 @@ function* pairsOf(first: TreeNode, second: TreeNode): Generator<Pair> {
   }
 }
 
-/** Each two inodes once, however many names they share. */
+/** Holds each pair of inodes once, however many names they share. */
 class PairMap {
   readonly all: readonly Pair[];
   readonly #pairs = new Map<FileInode, Map<FileInode, Pair>>();

@@ -1,7 +1,7 @@
 /**
- * Two images compared: their files name by name, and what a machine that holds the first must download for the second.
- * Contents are compared by chunk digests, which needs chunks of the same size and digests of the same kind; else files are
- * read before (`readContents`).
+ * Compares two images: their files name by name, and the bytes that a machine with the first image must download for
+ * the second. Contents are compared by chunk digests, which requires chunks of the same size and digests of the same
+ * kind; otherwise the caller reads the files first (`readContents`).
  */
 import { compareRaw, type RawName, type RawPath } from '../oci/raw-name.js';
 import { displayName } from '../oci/raw-name.js';
@@ -14,7 +14,7 @@ import { contentsComparable, type ContentDifference, type ReadContents } from '.
 import type { FileInode, Filesystem } from './filesystem.js';
 import { showPath } from './lookup.js';
 
-/** One attribute of a path that is in both images. */
+/** A changed attribute of a path that is in both images. */
 export interface AttributeChange {
   readonly what:
     'type' | 'mode' | 'owner' | 'time' | 'size' | 'content' | 'target' | 'device' | 'xattr' | 'link';
@@ -27,18 +27,18 @@ export interface FileChange {
   readonly change: 'added' | 'removed' | 'changed';
   readonly before: Inode | undefined;
   readonly after: Inode | undefined;
-  /** Empty unless `changed`. */
+  /** The changed attributes; empty unless the path is `changed`. */
   readonly attributes: readonly AttributeChange[];
 }
 
 export interface FileDiffOptions {
-  /** False: a path whose time of modification alone differs is the same. */
+  /** False: a path that differs only in its time of modification counts as equal. */
   readonly times: boolean;
-  /** Needed when digests cannot be compared: chunks have other sizes, or another digest function. */
+  /** Required when chunk digests are not comparable: chunks have other sizes, or another digest function. */
   readonly contents?: ReadContents | undefined;
 }
 
-/** The start of a digest, for people. */
+/** Digits of a digest that people see. */
 const SHOWN_DIGITS = 16;
 
 interface Pair {
@@ -48,8 +48,8 @@ interface Pair {
 }
 
 /**
- * Every path that differs, in order of paths, parents before children; below an added or removed directory each path too.
- * Throws UsageError when contents had to be read for the answer, and were not.
+ * Yields every path that differs, in order of paths, parents before children, and every path below an added or removed
+ * directory. Throws UsageError when contents must be read for the answer and `contents` is missing.
  */
 export function* diffFiles(
   first: Filesystem,
@@ -57,7 +57,7 @@ export function* diffFiles(
   options: FileDiffOptions,
 ): Generator<FileChange> {
   const comparison = new Comparison(first, second, options);
-  const waiting: (Pair | FileChange)[] = [{ path: '' as RawPath, before: first.root, after: second.root }]; // the root's path
+  const waiting: (Pair | FileChange)[] = [{ path: '' as RawPath, before: first.root, after: second.root }]; // the root's path is empty
   for (let step = waiting.pop(); step !== undefined; step = waiting.pop()) {
     if ('change' in step) {
       yield step;
@@ -81,12 +81,12 @@ export function* diffFiles(
   }
 }
 
-/** A node and all that is below it. */
+/** Yields a change for a node and for each node below it. */
 function* whole(path: RawPath, root: TreeNode, change: 'added' | 'removed'): Generator<FileChange> {
   for (const { node, path: below } of walk(root)) {
     const { inode } = node;
     yield {
-      path: (below === '' ? path : `${path}/${below}`) as RawPath, // components joined by `/`
+      path: (below === '' ? path : `${path}/${below}`) as RawPath, // joins components with `/`
       change,
       before: change === 'removed' ? inode : undefined,
       after: change === 'added' ? inode : undefined,
@@ -169,7 +169,7 @@ class Comparison {
   }
 }
 
-/** The first name of each inode; directories have one name only. */
+/** Maps each inode to its first name; a directory has only one. */
 function firstNames(root: TreeNode): ReadonlyMap<Inode, RawPath> {
   const first = new Map<Inode, RawPath>();
   for (const { node, path } of walk(root)) {
@@ -219,30 +219,33 @@ function hex(bytes: Uint8Array): string {
 }
 
 function join(path: RawPath, name: RawName): RawPath {
-  return (path === '' ? name : `${path}/${name}`) as RawPath; // components joined by `/`
+  return (path === '' ? name : `${path}/${name}`) as RawPath; // joins components with `/`
 }
 
-/** Bytes as they are transferred, and how many pieces that is. */
+/** Transferred bytes, and the number of pieces that they come in. */
 export interface Pieces {
   readonly count: number;
   readonly bytes: number;
 }
 
-/** The downloads that the second image needs on a machine that holds all of the first. */
+/** The download of the second image by a machine that has all of the first. */
 export interface DownloadCost {
-  /** `chunk`: read on demand, out of blobs; `layer`: pulled whole. */
+  /** `chunk`: the client fetches chunks out of blobs on demand; `layer`: it pulls whole layers. */
   readonly unit: 'chunk' | 'layer';
-  /** All that the second image consists of. */
+  /** All pieces of the second image. */
   readonly total: Pieces;
-  /** Not there yet. */
+  /** The pieces that the machine does not have. */
   readonly download: Pieces;
-  /** Chunks among these whose bytes the machine has in another blob, where no client looks for them. */
+  /** Pieces of `download` whose bytes the machine has in another blob, where no client looks for them. */
   readonly elsewhere: Pieces;
-  /** Bytes of the bootstrap layer that must come first; 0 when it is there already, and for images without one. */
+  /**
+   * Bytes of the bootstrap layer, which the client fetches first; 0 when the machine has it, and for images without
+   * one.
+   */
   readonly bootstrap: number;
 }
 
-/** Both must be images, not bootstraps from files, when `unit` is to be `layer` or the bootstrap is to be counted. */
+/** `layer` as the unit, and the bytes of the bootstrap, require images from stores, not bootstraps from files. */
 export function downloadCost(first: Filesystem, second: Filesystem): DownloadCost {
   const present = new Set<Digest>(first.image?.manifest.value.layers.map(({ digest }) => digest));
   const layers = second.image?.manifest.value.layers ?? [];

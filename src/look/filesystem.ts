@@ -1,4 +1,4 @@
-/** The filesystem of an image of either kind: a tree, the chunks of its files, and their contents. */
+/** The filesystem of an image, Nydus or ordinary: a tree, the chunks of its files, and their contents. */
 import type { Image } from '../image/image.js';
 import type { ByteStream } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
@@ -8,26 +8,28 @@ import type { CallOptions } from '../reporter.js';
 
 export type FileInode = Extract<Inode, { readonly kind: 'file' }>;
 
-/** A chunk as a reader needs it. */
+/** A chunk with the blob that holds it. */
 export interface FileChunk {
   readonly record: ChunkRecord;
-  /** The blob that holds it, among the layers of the manifest; undefined for images whose layers are plain tars. */
+  /** The blob's layer in the manifest; undefined for images whose layers are plain tars. */
   readonly layer: Descriptor | undefined;
 }
 
-/** Valid for as long as the store that it reads from. */
+/** Usable until the store that it reads from is disposed of. */
 export interface Filesystem {
   readonly kind: 'nydus' | 'oci';
   /** Undefined for a bootstrap from a file. */
   readonly image: Image | undefined;
   readonly root: TreeNode;
-  /** Bytes into which files are cut, for digests. */
+  /** The chunk size by which files are cut, in bytes. */
   readonly chunkSize: number;
   readonly digester: DigesterName;
-  /** Throws FormatError when there is no such chunk. */
+  /** Throws FormatError when the image has no such chunk. */
   chunk(ref: ChunkRef): FileChunk;
-  /** Identifies a chunk's place among all images: chunks with one key are the same bytes at one place of one blob. */
+  /**
+   * Returns a key that is unique among all images: equal keys mean the same bytes at the same place of the same blob.
+   */
   chunkKey(ref: ChunkRef): string;
-  /** The bytes of a file, verified chunk by chunk. `path` is for messages. */
+  /** Streams the bytes of a file and verifies each chunk. `path` is for messages. */
   open(file: FileInode, path: RawPath, call: CallOptions): ByteStream;
 }

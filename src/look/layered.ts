@@ -1,6 +1,6 @@
 /**
- * The filesystem of an ordinary image: its layers laid over each other. Layers are compressed tars without a directory, so
- * looking means pulling: from the top down, and no further down than the question needs.
+ * The filesystem of an ordinary image, made by overlaying its layers. A layer is a compressed tar without an index of
+ * its files, so its layers are pulled, from the top down and no further than the question needs.
  */
 import { UnsupportedError, FormatError } from '../errors.js';
 import type { Image } from '../image/image.js';
@@ -29,15 +29,18 @@ import { readTarMember } from './tar-member.js';
 import { lookup, showPath } from './lookup.js';
 
 export interface LayeredOptions {
-  /** When only this path is asked for, layers below the one that decides about it are not pulled. */
+  /** If set, the layers below the one that decides about this path are not pulled. */
   readonly path?: RawPath | undefined;
   readonly follow?: boolean | undefined;
-  /** Bytes; for digests that are to be compared with those of another image. That of most images by default. */
+  /**
+   * Cuts files by this many bytes, so that their digests compare with those of another image. The usual chunk size by
+   * default.
+   */
   readonly chunkSize?: number | undefined;
 }
 
 interface ScannedLayer {
-  /** 0 the lowest. */
+  /** The lowest layer is 0. */
   readonly number: number;
   readonly descriptor: Descriptor;
   readonly tree: LayerTree;
@@ -45,7 +48,7 @@ interface ScannedLayer {
   readonly chunks: ChunkTable;
 }
 
-/** Throws UnsupportedError for manifests whose layers are no tars, and what reading from the store throws. */
+/** Throws UnsupportedError for layers that are no tars, and the errors of the store. */
 export async function openLayered(
   image: Image,
   options: LayeredOptions,
@@ -93,7 +96,7 @@ async function scanLayer(
   }: { readonly number: number; readonly descriptor: Descriptor; readonly chunkSize: number },
   call: CallOptions,
 ): Promise<ScannedLayer> {
-  // Each layer for itself: they are read from the top, and duplicates between layers do not matter here.
+  // Layers are read from the top, so no layer may refer to chunks of a lower one.
   using scanner = openImageScanner({ chunkSize, dedup: 'layer', threads: 1 });
   const layer = scanner.openLayer(number);
   try {
@@ -108,15 +111,15 @@ async function scanLayer(
 }
 
 /**
- * Whether no lower layer can change the answer: the path leads to something that is no directory, over directories that all
- * have entries of their own. (One without might be a symbolic link further down, and then its files lie elsewhere.)
+ * True if no lower layer can change the answer: all directories so far have entries of their own, and the path is no
+ * directory. (A directory without an entry may be a symbolic link in a lower layer, and its files then lie elsewhere.)
  */
 function isSettled(layers: readonly ScannedLayer[], path: RawPath, follow: boolean): boolean {
   if (layers.some(({ tree }) => hasImplied(tree.root))) return false;
   try {
     return lookup(treeOf(layers), path, { follow }).node.children === undefined;
   } catch {
-    return false; // not there yet
+    return false; // the path is not in these layers
   }
 }
 

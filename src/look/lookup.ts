@@ -1,39 +1,39 @@
-/** Paths as a person types them, followed through symbolic links inside the image and never out of it. */
+/** Finds the paths that people type. Symbolic links are followed inside the image and never out of it. */
 import { NoSuchPathError } from '../errors.js';
 import { displayName, rawNameFromText, type RawName, type RawPath } from '../oci/raw-name.js';
 import type { TreeNode } from '../rafs-builder/model/tree.js';
 
 export interface Found {
   readonly node: TreeNode;
-  /** The node's path without links on the way; empty for the root. */
+  /** The node's path without symbolic links; empty for the root. */
   readonly path: RawPath;
 }
 
 export interface LookupOptions {
-  /** Whether a link that is the last component stands for what it leads to; one on the way always does. */
+  /** True: a link as the last component is followed. Links before it always are. */
   readonly follow: boolean;
 }
 
-/** Linux follows as many (MAXSYMLINKS). */
+/** Linux follows at most this many links (MAXSYMLINKS). */
 const MAX_LINKS = 40;
 
 /**
- * A typed path as bytes: UTF-8, and `\xHH` for a byte, which is how names that are not text are printed. Leading slash or
- * not: every path starts at the root of the image.
+ * Converts typed text to bytes: UTF-8, and `\xHH` for one byte, the form in which names that are not UTF-8 are printed.
+ * Paths start at the root of the image with or without a leading slash.
  */
 export function pathFromText(text: string): RawPath {
   const bytes = rawNameFromText(text).replace(/\\x([0-9a-fA-F]{2})/g, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),
   );
-  return bytes as RawPath; // one character a byte, before and after
+  return bytes as RawPath; // `bytes` holds one byte in each character
 }
 
-/** For people. */
+/** Formats a path for people, with a leading slash. */
 export function showPath(path: RawPath): string {
   return `/${displayName(path)}`;
 }
 
-/** Throws NoSuchPathError, which names what there is instead. */
+/** Throws NoSuchPathError; its hint names similar paths that exist. */
 export function lookup(root: TreeNode, path: RawPath, { follow }: LookupOptions): Found {
   const stack: TreeNode[] = [root];
   let rest = path.split('/');
@@ -42,7 +42,7 @@ export function lookup(root: TreeNode, path: RawPath, { follow }: LookupOptions)
     stack
       .slice(1)
       .map(({ name }) => name)
-      .join('/') as RawPath; // components joined by `/`
+      .join('/') as RawPath; // joins components with `/`
   const missing = (reason: string, hint?: string): NoSuchPathError =>
     new NoSuchPathError(`${shown(path)}: ${reason}`, { hint });
   while (rest.length > 0) {
@@ -50,7 +50,7 @@ export function lookup(root: TreeNode, path: RawPath, { follow }: LookupOptions)
     rest = behind;
     const directory = stack.at(-1) ?? root;
     if (directory.children === undefined) {
-      // A file with a slash behind it, or with something below it.
+      // A path continues below a file, or ends with a slash after one.
       throw missing(`${showPath(here())} is a ${directory.inode.kind}, not a directory`);
     }
     if (component === '' || component === '.') continue;
@@ -59,7 +59,7 @@ export function lookup(root: TreeNode, path: RawPath, { follow }: LookupOptions)
       if (stack.length > 1) stack.pop();
       continue;
     }
-    const name = component as RawName; // a piece of raw text is raw text
+    const name = component as RawName; // a component of a raw path is a raw name
     const node = directory.children.get(name);
     if (node === undefined) {
       throw missing(
@@ -81,13 +81,13 @@ export function lookup(root: TreeNode, path: RawPath, { follow }: LookupOptions)
 }
 
 function shown(path: RawPath): string {
-  return showPath(path.replace(/^\/+/, '') as RawPath); // raw text without its slashes
+  return showPath(path.replace(/^\/+/, '') as RawPath); // a raw path without leading slashes is a raw path
 }
 
-/** How many names a hint lists. */
+/** The most names in a hint. */
 const SUGGESTIONS = 3;
 
-/** A hint that names the names most like `name`; undefined when none is. */
+/** Returns a hint with the names most like `name`; undefined when none is similar. */
 function nearest(name: RawName, names: Iterable<RawName>): string | undefined {
   const reach = Math.max(1, Math.floor(name.length / 3));
   const near: { readonly name: RawName; readonly distance: number }[] = [];
@@ -100,7 +100,10 @@ function nearest(name: RawName, names: Iterable<RawName>): string | undefined {
   return listed.length === 0 ? undefined : `did you mean ${listed.join(' or ')}?`;
 }
 
-/** 0 for another case, 1 for a beginning of the other, else how many letters are to be changed; beyond `reach` any larger number. */
+/**
+ * Returns 0 if only the case differs, 1 if one name begins with the other, else the edit distance; above `reach` it may
+ * be too large.
+ */
 function likeness(a: string, b: string, reach: number): number {
   const [left, right] = [a.toLowerCase(), b.toLowerCase()];
   if (left === right) return 0;
@@ -108,7 +111,7 @@ function likeness(a: string, b: string, reach: number): number {
   return Math.abs(left.length - right.length) > reach ? reach + 1 : editDistance(left, right);
 }
 
-/** Levenshtein: insertions, deletions and substitutions. */
+/** Computes the Levenshtein distance: insertions, deletions and substitutions. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {

@@ -1,4 +1,7 @@
-/** The filesystem of a Nydus image: its bootstrap is fetched and read; file contents come by range, when they are asked for. */
+/**
+ * The filesystem of a Nydus image. Its bootstrap is fetched and read at once, and file contents by range when a caller
+ * asks for them.
+ */
 import { FormatError, UnsupportedError } from '../errors.js';
 import { fetchBootstrap } from '../image/bootstrap-layer.js';
 import type { Image } from '../image/image.js';
@@ -32,7 +35,7 @@ export class NydusFilesystem implements Filesystem {
   readonly bootstrap: SparseBootstrap;
   readonly #layers: ReadonlyMap<string, Descriptor>;
 
-  /** Without an image nothing but metadata can be read. */
+  /** Without an image only metadata can be read. */
   constructor(bootstrap: SparseBootstrap, image: Image | undefined) {
     this.bootstrap = bootstrap;
     this.image = image;
@@ -62,7 +65,7 @@ export class NydusFilesystem implements Filesystem {
     return this.openAll([{ file, path }], call);
   }
 
-  /** The bytes of these files, one behind the other: chunks that lie together are asked for together. */
+  /** Streams the bytes of several files one after the other; chunks that lie together share a request. */
   async *openAll(
     files: readonly { readonly file: FileInode; readonly path: RawPath }[],
     call: CallOptions,

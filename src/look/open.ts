@@ -1,4 +1,4 @@
-/** From a location to a filesystem: the right image of an index, its bootstrap or its layers. */
+/** Opens the filesystem of an image: it chooses the image of an index, then reads its bootstrap or its layers. */
 import { chooseImage, type ImageChoice } from '../image/choose.js';
 import type { Image } from '../image/image.js';
 import { readReference } from '../image/reference-tree.js';
@@ -11,19 +11,19 @@ import { openLayered } from './layered.js';
 import { openNydus } from './nydus.js';
 
 export interface LookOptions extends ImageChoice {
-  /** The one path that matters: of an ordinary image, layers below the one that decides about it are not pulled. */
+  /** The only path of interest. Layers of an ordinary image below the one that decides about it are not pulled. */
   readonly path?: RawPath | undefined;
-  /** Whether `path` is followed when it is a symbolic link; it is, by default. */
+  /** True by default: `path` is followed when it is a symbolic link. */
   readonly follow?: boolean | undefined;
-  /** Bytes; the files of an ordinary image are cut by it for digests. 1 MiB by default. */
+  /** Bytes by which the files of an ordinary image are cut for digests; 1 MiB by default. */
   readonly chunkSize?: number | undefined;
   /** Called with the chosen image before its layers are read. */
   readonly onImage?: ((image: Image) => void) | undefined;
 }
 
 /**
- * Opens the filesystem of an image. Of a Nydus image the bootstrap layer is fetched and nothing else; of an ordinary one the
- * layers. Throws UsageError when `options` mean no image or several, NydusErrors of the store, FormatError.
+ * Opens the filesystem of an image. It fetches only the bootstrap layer of a Nydus image, and the layers of an ordinary
+ * one. Throws UsageError when `options` match no image or several, NydusErrors of the store, and FormatError.
  */
 export async function openFilesystem(
   source: ImageSource,
@@ -38,7 +38,7 @@ export async function openFilesystem(
   });
 }
 
-/** Bytes of the image in its registry: manifest, config and layers, each content once. */
+/** Bytes of the image in its registry: manifest, config and layers, each digest once. */
 export function imageBytes({ manifest }: Image): number {
   const { config, layers } = manifest.value;
   const parts = new Map([manifest.descriptor, config, ...layers].map(({ digest, size }) => [digest, size]));

@@ -1,7 +1,7 @@
-/** A stream of bytes cut into pieces of given sizes. */
+/** Cuts a stream of bytes into pieces. */
 import type { ByteStream } from '../io/streams.js';
 
-/** The stream in pieces of these sizes; what is behind the last one is left out. */
+/** Yields pieces of these sizes, and ignores the bytes behind the last one. */
 export async function* cut(stream: ByteStream, sizes: readonly number[]): AsyncGenerator<Buffer> {
   let next = 0;
   let parts: Uint8Array[] = [];

@@ -1,4 +1,7 @@
-/** An image in numbers: platforms, halves, layers and blobs, chunks, what deduplication saved, the bootstrap. */
+/**
+ * Summarizes an image in numbers: platforms, halves, layers and blobs, chunks, the savings of deduplication, the
+ * bootstrap.
+ */
 import { fetchBootstrap } from '../image/bootstrap-layer.js';
 import { imageEntries } from '../image/choose.js';
 import { type Entry, type Image, platformOf, platformText } from '../image/image.js';
@@ -15,9 +18,9 @@ import type { SparseBootstrap } from '../rafs-builder/model/sparse.js';
 import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 
-/** One blob by the words of a bootstrap; sizes in bytes. */
+/** A blob according to the bootstrap; sizes in bytes. */
 export interface BlobSummary {
-  /** Chunks that the blob stores, used by this image or not. */
+  /** All chunks that the blob stores, including those that this image does not use. */
   readonly chunks: number;
   readonly used: { readonly chunks: number; readonly uncompressed: number; readonly stored: number };
   readonly compressor: CompressorName;
@@ -33,9 +36,9 @@ export interface LayerSummary {
   readonly blob: BlobSummary | undefined;
 }
 
-/** Sizes in bytes. */
+/** The contents of a bootstrap; sizes in bytes. */
 export interface BootstrapSummary {
-  /** The version of RAFS. */
+  /** The RAFS version. */
   readonly version: number;
   readonly flags: string;
   readonly size: number;
@@ -43,11 +46,11 @@ export interface BootstrapSummary {
   readonly compressor: CompressorName;
   readonly digester: DigesterName;
   readonly inodes: Readonly<Partial<Record<Inode['kind'], number>>>;
-  /** Bytes of all regular files, hard links once. */
+  /** Bytes of all regular files; a file with several names counts once. */
   readonly fileBytes: number;
-  /** Chunks of all files, one after the other … */
+  /** The number of chunks in all files, duplicates included. */
   readonly references: number;
-  /** … and how many different ones they come to. */
+  /** The distinct chunks among these: their number, and their bytes uncompressed and stored. */
   readonly unique: { readonly count: number; readonly bytes: number; readonly stored: number };
 }
 
@@ -55,12 +58,12 @@ export interface ImageSummary {
   readonly platform: string;
   readonly kind: Half;
   readonly digest: Digest;
-  /** Bytes of all layers, each digest once. */
+  /** Bytes of all layers; each digest counts once. */
   readonly size: number;
   readonly layers: readonly LayerSummary[];
   /** Undefined for ordinary images. */
   readonly bootstrap: BootstrapSummary | undefined;
-  /** The source of its conversion, as its annotations record it. */
+  /** The source that the image was converted from, according to its annotations. */
   readonly source: RecordedSource | undefined;
 }
 

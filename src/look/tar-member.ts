@@ -1,6 +1,6 @@
 /**
- * One file out of a layer whose entries are known: the layer is pulled once more, up to the end of the file and no further.
- * Its bytes are compared with the digests of the first reading.
+ * Reads one file out of a layer that was scanned before: it pulls the layer again up to the end of the file, and
+ * verifies the bytes with the digests of the scan.
  */
 import { tmpdir } from 'node:os';
 import { pipeline, Readable } from 'node:stream';
@@ -28,15 +28,15 @@ export interface TarMember {
   readonly member: {
     /** Offset of the member's header in the uncompressed tar. */
     readonly offset: number;
-    /** Bytes of content. */
+    /** Bytes of the file's content. */
     readonly size: number;
     readonly chunkSize: number;
   };
-  /** Records of the member's content, cut by the chunk size. */
+  /** The chunk records of the file's content. */
   readonly records: readonly ChunkRecord[];
 }
 
-/** Uncompressed bytes that are verified as one. */
+/** Uncompressed bytes that are verified in one step. */
 const STRETCH = 8 * 1024 * 1024;
 
 export async function* readTarMember(wanted: TarMember, call: CallOptions): ByteStream {
@@ -48,7 +48,8 @@ export async function* readTarMember(wanted: TarMember, call: CallOptions): Byte
     }
     return;
   } catch (error) {
-    // A sparse file, too, may begin with a header that looks like any other, and with a map of its holes behind it.
+    // The header of a sparse file may look ordinary although a map of its holes follows it, so a mismatch here proves
+    // nothing.
     if (sound || !(error instanceof ContentMismatchError)) throw error;
   }
   yield* verifiedPieces(wanted, viaSpool(wanted, call));
@@ -84,7 +85,10 @@ async function* contentOf(wanted: TarMember, call: CallOptions): ByteStream {
   }
 }
 
-/** False for sparse files, whose content does not simply follow the header, and for sizes that another header gives. */
+/**
+ * False for a sparse file, whose content does not simply follow the header, and for a file whose size another header
+ * gives.
+ */
 function holdsContent(block: Buffer, size: number): boolean {
   const header = readHeader(block);
   return header?.type === '0' && header.size === size;
@@ -96,11 +100,11 @@ async function sniff(store: ContentSource, layer: Descriptor, call: CallOptions)
 }
 
 function gunzip(stream: ByteStream): ByteStream {
-  // A failure reaches the reader of the result; the callback has nothing to add.
+  // The reader of the result gets a failure, so the callback has nothing to do.
   return pipeline(Readable.from(stream), createGunzip(), () => undefined);
 }
 
-/** Bytes `start` to `end` of a stream, which is left as soon as they have come. */
+/** Yields the bytes from `start` to `end` of a stream, and stops reading then. */
 async function* between(stream: ByteStream, start: number, end: number): ByteStream {
   let at = 0;
   for await (const bytes of stream) {
@@ -112,7 +116,10 @@ async function* between(stream: ByteStream, start: number, end: number): ByteStr
   }
 }
 
-/** For layers that only the packer reads (zstd, sparse files): it writes the content into a folder, and we read it from there. */
+/**
+ * Reads a layer that only the packer can decode (zstd, sparse files): the packer writes the content to a folder, and
+ * this reads it.
+ */
 async function* viaSpool({ store, layer, member, records }: TarMember, call: CallOptions): ByteStream {
   await using scratch = await openScratch(tmpdir());
   const blob = scratch.file('layer');
@@ -138,7 +145,7 @@ async function* viaSpool({ store, layer, member, records }: TarMember, call: Cal
   }
 }
 
-/** The stream cut into chunks, each as long and with the digest that its record says. */
+/** Cuts the stream into chunks, and checks length and digest of each against its record. */
 async function* verifiedPieces({ layer, path, records }: TarMember, stream: ByteStream): ByteStream {
   const fault = (message: string): ContentMismatchError =>
     new ContentMismatchError(`${showPath(path)} in layer ${layer.digest}: ${message}`);

@@ -1,17 +1,19 @@
-/** Counts the cost of looking: an image source that passes everything on and keeps the sum. */
+/** Counts the cost of looking with an image source that forwards every call and adds up requests and bytes. */
 import type { ByteStream } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { FetchOptions, ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 
 export interface Traffic {
-  /** Questions put to the store: the name resolved, content asked for whole or by range. Logins and redirects are not counted. */
+  /**
+   * Requests to the store: resolving a name, and fetching content whole or by range. Logins and redirects do not count.
+   */
   requests: number;
   /** Bytes of content as they arrived. */
   bytes: number;
 }
 
-/** Disposing of it disposes of `source`. */
+/** Disposing of the result also disposes of `source`. */
 export function countTraffic(source: ImageSource, traffic: Traffic): ImageSource {
   return {
     place: source.place,

@@ -1,13 +1,13 @@
 /**
- * A tree under construction, and how a path finds its way in it: symlinks among the parents are followed inside the
- * root, as container runtimes do when they unpack, and directories that nobody named are made on the way.
+ * A tree under construction. A path that leads through symlinks is followed inside the root, as container runtimes do
+ * when they unpack, and directories without an entry are made on the way.
  */
 import { type RawName, type RawPath, displayName } from '../oci/raw-name.js';
 import type { Inode, TreeNode } from '../rafs-builder/model/tree.js';
 
 export type DirectoryInode = Inode & { readonly kind: 'directory' };
 
-/** A finished tree whose directories are told from the rest by their type. */
+/** A finished tree. Its type tells directories from other nodes. */
 export interface Directory extends TreeNode {
   readonly inode: DirectoryInode;
   readonly children: ReadonlyMap<RawName, Directory | Leaf>;
@@ -23,7 +23,7 @@ export interface DraftDirectory extends Directory {
 }
 export type Draft = DraftDirectory | Leaf;
 
-/** Where a directory lies: the way back to the root. */
+/** A directory with the way back to the root. */
 export interface Place {
   readonly directory: DraftDirectory;
   /** Undefined for the root. */
@@ -32,15 +32,15 @@ export interface Place {
   readonly depth: number;
 }
 
-/** Deeper than any path that Linux can name (PATH_MAX is 4096); keeps recursion over trees within the stack. */
+/** No path that Linux accepts is deeper (PATH_MAX is 4096), and recursion over trees of this depth fits the stack. */
 export const MAX_DEPTH = 2048;
-/** As the kernel has it (MAXSYMLINKS). */
+/** The kernel follows at most this many links (MAXSYMLINKS). */
 const MAX_LINKS = 40;
 const MAX_NAME = 255;
 
-export const ROOT_NAME = '' as RawName; // by definition
+export const ROOT_NAME = '' as RawName; // the root's name is empty by definition
 
-/** A directory without an entry of its own: 0755, 0:0, time 0 (Nydus builder/src/tarball.rs makes the same). */
+/** Makes a directory that has no entry: 0755, 0:0, time 0, as Nydus does (builder/src/tarball.rs). */
 export function impliedDirectory(name: RawName, layer: number): DraftDirectory {
   return {
     name,
@@ -60,31 +60,31 @@ export function impliedDirectory(name: RawName, layer: number): DraftDirectory {
 }
 
 export function components(path: RawPath): RawName[] {
-  return path === '' ? [] : (path.split('/') as RawName[]); // pieces of raw text are raw text
+  return path === '' ? [] : (path.split('/') as RawName[]); // a component of a raw path is a raw name
 }
 
-/** The path of `name` in a directory. */
+/** Returns the path of `name` in a directory. */
 export function pathIn(place: Place, name: RawName): RawPath {
   const names = [name];
   for (let at = place; at.parent !== undefined; at = at.parent) names.push(at.directory.name);
-  return names.reverse().join('/') as RawPath; // pieces of raw text are raw text
+  return names.reverse().join('/') as RawPath; // raw names joined by `/` are a raw path
 }
 
 export type Descent =
   | { readonly kind: 'found'; readonly place: Place }
-  /** Only where nothing may be made. */
+  /** A directory is missing, and `makeFor` is undefined. */
   | { readonly kind: 'missing' }
-  /** The way does not lead to a directory; `reason` completes "entry X: …". */
+  /** A part of the path is no directory; `reason` completes "entry X: …". */
   | { readonly kind: 'blocked'; readonly reason: string };
 
 /**
- * Walks from a directory to the one that `names` lead to. Missing ones are made for layer `makeFor`, or, when that is
- * undefined, are the end of it. `..` occurs in targets of symlinks and never leads above the root.
+ * Walks from a directory along `names`. It makes missing directories for layer `makeFor`, and stops at one when that is
+ * undefined. `..` occurs in targets of symlinks and never leads above the root.
  */
 export function descend(from: Place, names: readonly RawName[], makeFor: number | undefined): Descent {
   let place = from;
   let links = 0;
-  // The next name is at the end, so that a symlink's target can be put before what is left.
+  // The next name is at the end, so that the target of a symlink can be put before the remaining names.
   const ahead = names.toReversed();
   for (let name = ahead.pop(); name !== undefined; name = ahead.pop()) {
     if (name === '' || name === '.') continue;

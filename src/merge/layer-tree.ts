@@ -1,6 +1,6 @@
 /**
- * The tree of one layer on its own, out of its tar entries in their order. Whiteouts are files here: what they hide lies
- * in other layers, and the layer's own bootstrap keeps them as they are.
+ * Makes the tree of one layer from its tar entries in their order. Whiteouts stay files here: they hide files of other
+ * layers, and the layer's own bootstrap keeps them.
  */
 import { FormatError } from '../errors.js';
 import { type RawName, type RawPath, displayName } from '../oci/raw-name.js';
@@ -17,20 +17,20 @@ import {
 
 export interface LayerTree {
   readonly root: Directory;
-  /** False: the tar has no entry for the root, so the attributes of the root below hold. */
+  /** False: the tar has no entry for the root, so the root of the layer below keeps its attributes. */
   readonly rootExplicit: boolean;
-  /** Source layer, 0 the lowest; all inodes carry it. */
+  /** The source layer, where 0 is the lowest; all inodes carry it. */
   readonly layer: number;
-  /** Inodes that hard links name, some of them perhaps by names that are gone again. */
+  /** The inodes that hard links refer to, even if some of their names were replaced later. */
   readonly linked: ReadonlySet<Inode>;
 }
 
 /**
- * Applies entries one after the other: the last one of a path wins, a directory keeps the children it has, a hard link is
- * one more name of the inode that its target names at that moment. Parents without an entry become implied directories,
- * parents that are symlinks are followed inside the root.
+ * Applies entries one after the other: the last entry of a path wins, a directory keeps its children, and a hard link
+ * adds a name to the inode that its target has at that moment. A parent without an entry becomes an implied directory;
+ * a parent that is a symlink is followed inside the root.
  *
- * Throws FormatError, with the entry and its offset in the tar, for what no file system could hold.
+ * Throws FormatError, with the entry and its offset in the tar, for entries that no file system can hold.
  */
 export function buildLayerTree(entries: readonly LayerEntry[], layer: number): LayerTree {
   const root = impliedDirectory(ROOT_NAME, layer);
@@ -55,8 +55,8 @@ function addEntry(
     return;
   }
   const cut = path.lastIndexOf('/');
-  const name = path.slice(cut + 1) as RawName; // a piece of raw text is raw text
-  const parent = parents.find(entry, path.slice(0, Math.max(0, cut)) as RawPath); // as above
+  const name = path.slice(cut + 1) as RawName; // a component of a raw path is a raw name
+  const parent = parents.find(entry, path.slice(0, Math.max(0, cut)) as RawPath); // the components before it are a raw path
   const present = parent.children.get(name);
   if (body.kind === 'directory') {
     const inode = ofLayer(body, layer);
@@ -72,11 +72,11 @@ function addEntry(
   } else {
     parent.children.set(name, { name, inode: ofLayer(body, layer) });
   }
-  // What stood here may have been on the way to directories found before.
+  // The replaced node may have been on the way to directories that the finder remembers.
   if (present?.children !== undefined || present?.inode.kind === 'symlink') parents.forget();
 }
 
-/** Finds the directories of entries, each way once. */
+/** Finds the parent directories of entries, and remembers each. */
 class ParentFinder {
   readonly #top: Place;
   readonly #layer: number;
@@ -104,7 +104,7 @@ class ParentFinder {
   }
 }
 
-/** The inode that a hard link gives one more name to. */
+/** Returns the inode that a hard link adds a name to. */
 function linkedInode(
   entry: LayerEntry,
   target: RawPath,
@@ -130,7 +130,10 @@ function linkedInode(
   return node.inode;
 }
 
-/** One table of entries may serve several layers (the same layer listed twice); links never reach across them. */
+/**
+ * Copies an inode for a layer, since a layer that is listed twice shares one table of entries, and links never cross
+ * layers.
+ */
 function ofLayer<T extends Inode>(inode: T, layer: number): T {
   return inode.layer === layer ? inode : { ...inode, layer };
 }

@@ -1,10 +1,10 @@
 /**
- * Layers in order to one tree. Whiteouts hide what lies in lower layers, wherever they stand in their tar, so each layer
- * is gone through twice: first all that it hides, then all that it adds. (OCI image-spec, layer.md, "Representing Changes")
+ * Merges layers in order to one tree. A whiteout hides files of lower layers wherever it stands in its tar, so each
+ * layer is walked twice: first to hide, then to add. (OCI image-spec, layer.md, "Representing Changes")
  *
- * Nydus's merge differs in three places, on purpose ours does not: an implied directory or a missing root entry does not
- * reset the attributes below, whiteouts of the lowest layer do not stay as files, and an implied directory over a symlink
- * is that symlink's target.
+ * This differs from Nydus's merge in three places, on purpose: an implied directory or a missing root entry does not
+ * reset the attributes below, whiteouts of the lowest layer do not remain as files, and an implied directory over a
+ * symlink is that symlink's target.
  */
 import { FormatError } from '../errors.js';
 import { type RawName, displayName } from '../oci/raw-name.js';
@@ -22,13 +22,13 @@ import {
 import type { LayerTree } from './layer-tree.js';
 
 const WHITEOUT = '.wh.';
-/** All names that start like this but the opaque marker belong to AUFS and vanish. */
+/** AUFS reserves the names with this prefix, and they are dropped, except for the opaque marker. */
 const RESERVED = '.wh..wh.';
 const OPAQUE = '.wh..wh..opq';
 
 /**
- * The tree that a container sees, lowest layer first. The layer trees stay as they are; inodes are shared with them, so
- * hard links stay hard links.
+ * Returns the tree that a container sees; `layers` are lowest first and stay unchanged. The result shares their inodes,
+ * so hard links stay hard links.
  *
  * Throws FormatError when symlinks of lower layers lead a file deeper than any path can be.
  */
@@ -43,7 +43,7 @@ export function overlay(layers: readonly LayerTree[]): TreeNode {
   return root;
 }
 
-/** Takes away all that the whiteouts in `upper` name: `upper` itself stands for the lower directory at `place`. */
+/** Removes the lower nodes that whiteouts in `upper` name; `upper` lies over the lower directory at `place`. */
 function hide(place: Place, upper: Directory): void {
   const lower = place.directory.children;
   if (lower.size === 0) return;
@@ -51,7 +51,7 @@ function hide(place: Place, upper: Directory): void {
   for (const child of upper.children.values()) {
     if (child.name.startsWith(WHITEOUT)) {
       if (child.name === OPAQUE) lower.clear();
-      else if (!child.name.startsWith(RESERVED)) lower.delete(child.name.slice(WHITEOUT.length) as RawName); // rest of raw text
+      else if (!child.name.startsWith(RESERVED)) lower.delete(child.name.slice(WHITEOUT.length) as RawName); // the rest of a raw name is a raw name
     } else if (child.children !== undefined) {
       hasDirectories = true;
     }
@@ -64,7 +64,7 @@ function hide(place: Place, upper: Directory): void {
   }
 }
 
-/** Puts the children of `upper` into the directory at `place`. */
+/** Adds the children of `upper` to the directory at `place`. */
 function add(place: Place, upper: Directory, layer: number): void {
   const { children } = place.directory;
   for (const child of upper.children.values()) {
@@ -80,15 +80,15 @@ function add(place: Place, upper: Directory, layer: number): void {
 }
 
 /**
- * The directory that an upper one is merged with: of the same name, or where a symlink of that name leads if the upper layer
- * has no entry for the name itself. Undefined: there is none, and the upper directory replaces what is there.
+ * Returns the lower directory that `upper` is merged with: the one of the same name, or the target of a symlink of that
+ * name if the upper layer has no entry for it. Undefined means that `upper` replaces the lower node.
  */
 function lowerDirectory(place: Place, upper: Directory, makeFor: number | undefined): Place | undefined {
   const present = place.directory.children.get(upper.name);
   if (present === undefined) return undefined;
   if (present.children !== undefined) return { directory: present, parent: place, depth: place.depth + 1 };
   if (present.inode.kind !== 'symlink' || !upper.inode.implied) return undefined;
-  // A symlink that leads to no directory is replaced, as a file is.
+  // A symlink that leads to no directory is replaced, like a file.
   const descent = descend(place, [upper.name], makeFor);
   return descent.kind === 'found' ? descent.place : undefined;
 }

@@ -1,4 +1,4 @@
-/** Finds and loads the addon on first use. Its types are generated from native/node: addon-types.ts. */
+/** Finds the addon and loads it on first use. addon-types.ts has its types, generated from native/node. */
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -7,7 +7,9 @@ import type { Addon } from './addon-types.js';
 
 let loaded: Addon | undefined;
 
-/** The addon. It is loaded when it is first asked for, which takes a few milliseconds. Throws LocalIoError when it is not built. */
+/**
+ * Returns the addon. The first call loads it, which takes a few milliseconds. Throws LocalIoError when it is not built.
+ */
 export function addon(): Addon {
   loaded ??= load();
   return loaded;
@@ -19,14 +21,14 @@ function load(): Addon {
   const hint = 'run `npm run build:native`, which needs Rust';
   if (!existsSync(path)) throw new LocalIoError(`${path}: the native addon is not built`, { hint });
   try {
-    // The types are generated from the code that the addon is built from.
+    // The types are generated from the addon's own source, so they match.
     return createRequire(import.meta.url)(path) as Addon;
   } catch (cause) {
     throw new LocalIoError(`${path}: the native addon does not load`, { cause, hint });
   }
 }
 
-/** The nearest folder upwards whose package.json is ours. */
+/** Returns the nearest folder upwards that holds our package.json. */
 function packageRoot(start: string): string {
   for (let folder = start; ; folder = dirname(folder)) {
     if (isOurPackage(join(folder, 'package.json'))) return folder;
@@ -42,11 +44,11 @@ function isOurPackage(path: string): boolean {
   try {
     return /"name":\s*"nydusify-ts"/.test(readFileSync(path, 'utf8'));
   } catch {
-    return false; // there is none
+    return false; // the folder has no package.json
   }
 }
 
-/** The same bytes as a Buffer, which is what the addon takes. */
+/** Returns the same bytes as a Buffer, the only type that the addon takes. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -1,8 +1,9 @@
 /**
- * The only importer of the addon: loads it, unwraps outcomes, maps to our types.
+ * Only this folder imports the addon: it loads the addon, turns outcomes into values or errors, and converts to our
+ * types.
  *
- * Everything that waits settles from threads of the addon. Errors are FormatError, UnsupportedError, LocalIoError (spool,
- * addon not built), InternalError (a panic, a call out of order) and, after `abort`, InterruptedError.
+ * All promises settle from threads of the addon. Errors are FormatError, UnsupportedError, LocalIoError (a spool file,
+ * an addon that is not built), InternalError (a panic, a call out of order) and, after `abort`, InterruptedError.
  */
 import { addon, asBuffer } from './addon.js';
 import type {
@@ -29,89 +30,93 @@ export { PackedChunkTable } from './tables.js';
 export interface ImagePackerOptions extends FormatOptions {
   /** Compression threads; the output does not depend on it. */
   readonly threads: number;
-  /** Layers that will be opened, where that is known: the dictionary of chunks is freed behind the last one. */
+  /**
+   * The number of layers that will be opened, if known. The packer then frees its dictionary of chunks after the last
+   * one.
+   */
   readonly layers?: number | undefined;
 }
 
-/** The packing of one image: one dictionary of chunks, one pool of compression threads. */
+/** Packs one image, with one dictionary of chunks and one pool of compression threads. */
 export interface ImagePacker extends Disposable {
   /**
-   * Layers must be opened lowest first; `layer` is the number that ChunkRefs will carry (it may skip numbers). Packing
-   * overlaps, decisions about duplicates are taken in order of opening.
+   * Layers must be opened lowest first; ChunkRefs carry the number `layer`, and numbers may be skipped. Packing
+   * overlaps, but duplicates are decided in the order of opening.
    */
   openLayer(layer: number, blobPath: string): LayerPacker;
   /**
-   * The image's bootstrap, out of all layers; `places` are their numbers, lowest first, and one may occur several times. Settles
-   * when all of them are sealed and it is written; no second one can be had. Throws FormatError and UnsupportedError for what
-   * the format cannot hold.
+   * Makes the image's bootstrap. `places` are the numbers of its layers, lowest first; a number may occur several
+   * times. Settles when these layers are sealed and the bootstrap is written; a second call fails. Throws FormatError
+   * and UnsupportedError for layers that the format cannot hold.
    */
   bootstrap(places: readonly number[]): Promise<Buffer>;
-  /** What the addon's threads have done with their time so far. */
+  /** The time that the addon's threads have spent so far, by kind of thread. */
   stages(): readonly StageTimes[];
 }
 
-/** The scan of one image, which says what its layers hold. */
+/** Scans the layers of one image and returns their contents without storing blobs. */
 export interface ImageScanner extends Disposable {
-  /** As for `ImagePacker`. A path is needed only where chunks are kept. */
+  /** See `ImagePacker.openLayer`. A path is needed only if chunks are kept. */
   openLayer(layer: number, blobPath?: string): LayerScanner;
 }
 
 /** Takes the bytes of a layer. */
 interface LayerFeed {
-  /** Hands compressed layer bytes over (the caller does not touch them again); settles when there is room for more. */
+  /** Passes compressed layer bytes to the addon, which owns them from then on; settles when it has room for more. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Idempotent; ends the layer's threads and removes the file unless it is sealed. */
+  /** Ends the layer's threads and removes its file unless the blob is sealed. More than one call does no harm. */
   abort(): void;
 }
 
 export interface LayerPacker extends LayerFeed {
   /**
-   * Settles when more than `size` bytes of the blob are in its file, or all of them; rejects when the layer fails or is aborted.
-   * Any number of calls may wait at the same time; none of them occupies a thread.
+   * Settles when the file has more than `size` bytes of the blob, or all of it; rejects when the layer fails or is
+   * aborted. Any number of calls may wait at the same time, and none of them occupies a thread.
    */
   grown(size: number): Promise<NativeGrowth>;
-  /** The layer has ended. Settles when all of its data is in the blob file. */
+  /** Ends the input. Settles when all data of the layer is in the blob file. */
   finish(): Promise<PackedLayer>;
   /**
-   * After `finish`: appends the tail (chunk records, digests, the layer's own bootstrap, table of contents) and closes the file.
-   * Waits for lower layers whose chunks the layer refers to, since it names their blobs; fails when one of them does. Throws
-   * FormatError and UnsupportedError for what no file system, or not the format, could hold.
+   * After `finish`: appends the tail (chunk records, digests, the layer's own bootstrap, table of contents) and closes
+   * the file. It waits for lower layers whose chunks this layer refers to, since the tail names their blobs, and fails
+   * when one of them does. Throws FormatError and UnsupportedError for layers that no file system or not the format can
+   * hold.
    */
   seal(): Promise<SealedBlob>;
 }
 
 export interface LayerScanner extends LayerFeed {
-  /** The layer has ended. */
+  /** Ends the input. */
   finish(): Promise<ScannedLayer>;
 }
 
 export interface PackedLayer {
-  /** Of the compressed bytes as written: to be compared with the descriptor. */
+  /** Digest and size of the compressed bytes, which the caller compares with the descriptor. */
   readonly source: { readonly digest: Digest; readonly size: number };
   readonly diffId: DiffId;
   /** Bytes of chunk data in the blob file. */
   readonly dataSize: number;
-  /** Of the uncompressed address space; every chunk starts at a multiple of 4096. */
+  /** Bytes of the uncompressed address space; every chunk starts at a multiple of 4096. */
   readonly uncompressedSize: number;
   readonly warnings: readonly LayerWarning[];
-  /** `blobBytes` is the data alone until the blob is sealed. */
+  /** `blobBytes` counts only the data until the blob is sealed. */
   readonly stats: PackStats;
 }
 
-/** A layer that was only read. */
+/** A layer that was read and not converted. */
 export interface ScannedLayer extends PackedLayer {
-  /** As they have crossed, for `SoundBootstrap`. */
+  /** The packed tables, in the form that `isTreeOfLayers` takes. */
   readonly tables: ScannedTables;
-  /** In tar order; made anew each time. */
+  /** Decodes the entries, in tar order, anew with each call. */
   entries(): Promise<LayerEntry[]>;
-  /** The chunks that are new; stored sizes and offsets mean something only where they are kept. */
+  /** The new chunks; their stored sizes and offsets are valid only if chunks are kept. */
   readonly chunks: ChunkTable;
 }
 
 export interface SealedBlob {
   readonly digest: Digest;
   readonly size: number;
-  /** Content of its `.blob.meta` file; empty when the layer stores no chunk. */
+  /** The content of its `.blob.meta` file; empty when the layer stores no chunk. */
   readonly blobMeta: Uint8Array;
 }
 
@@ -120,7 +125,7 @@ export interface BlobVerifierOptions {
   readonly compressor: CompressorName;
   readonly digester: 'blake3' | 'sha256';
   readonly threads: number;
-  /** Bytes from the start of the blob whose digest is wanted besides that of all. */
+  /** Also digest this many bytes from the start of the blob. */
   readonly prefix?: number | undefined;
 }
 
@@ -129,13 +134,13 @@ export interface ChunkFault {
   readonly message: string;
 }
 
-/** Reads a blob's bytes in order and decodes, measures and digests every chunk of the table. */
+/** Takes a blob's bytes in order, and decodes, measures and digests every chunk of the table. */
 export interface BlobVerifier {
   write(bytes: Uint8Array): Promise<void>;
-  /** Digest and size of all bytes written; the faults found, in chunk order. */
+  /** Returns digest and size of all bytes written, and the faults in chunk order. */
   finish(): Promise<{
     readonly digest: Digest;
-    /** SHA-256 of the prefix; undefined when none was asked for, or the blob ends before it does. */
+    /** SHA-256 of the prefix; undefined when the caller wanted none, or the blob is shorter. */
     readonly prefixDigest: Digest | undefined;
     readonly size: number;
     readonly faults: readonly ChunkFault[];
@@ -156,7 +161,7 @@ export function openImagePacker(options: ImagePackerOptions): ImagePacker {
   };
 }
 
-/** Starts the scan of one image, whose layers are read and not converted. */
+/** Starts the scan of one image. */
 export function openImageScanner(options: ScannerOptions): ImageScanner {
   const scanner = unwrap(addon().openImageScanner(options));
   return {
@@ -167,7 +172,7 @@ export function openImageScanner(options: ScannerOptions): ImageScanner {
   };
 }
 
-/** Throws UnsupportedError for a compressor that is not decoded here. */
+/** Throws UnsupportedError for a compressor that the addon cannot decode. */
 export function openBlobVerifier(options: BlobVerifierOptions): BlobVerifier {
   const { bytes } = PackedChunkTable.from(options.chunks);
   const { compressor, digester, threads, prefix } = options;
@@ -176,17 +181,19 @@ export function openBlobVerifier(options: BlobVerifierOptions): BlobVerifier {
   );
 }
 
-/** Compresses as chunks are, with the default codec; undefined when that would not be smaller than `bytes`. */
+/** Compresses with the default codec of chunks; undefined when the result would not be smaller than `bytes`. */
 export async function compress(bytes: Uint8Array, level: number): Promise<Buffer | undefined> {
   return unwrap(await addon().compress(asBuffer(bytes), level)) ?? undefined;
 }
 
-/** One gzip member of all parts together: the same bytes on every machine, which zlib does not promise. */
+/** Compresses all parts to one gzip member: the same bytes on every machine, which zlib does not promise. */
 export async function gzip(parts: readonly Uint8Array[]): Promise<Buffer> {
   return unwrap(await addon().gzip(parts.map(asBuffer)));
 }
 
-/** Throws FormatError unless `bytes` decode to exactly `size` bytes. `size` is allocated: check it before. */
+/**
+ * Throws FormatError unless `bytes` decode to exactly `size` bytes. `size` is allocated, so the caller must bound it.
+ */
 export async function decompress(
   bytes: Uint8Array,
   compressor: CompressorName,
@@ -195,27 +202,27 @@ export async function decompress(
   return unwrap(await addon().decompress(asBuffer(bytes), compressor, size));
 }
 
-/** The calling thread computes it: `bytes` should be no more than a chunk. */
+/** Digests on the calling thread, so `bytes` should be no larger than a chunk. */
 export function blake3(bytes: Uint8Array): Buffer {
   return addon().blake3(asBuffer(bytes));
 }
 
 /**
- * From now on the process gives freed memory back to the system at once, where its allocator can be told to: for programs
- * that do nothing else. Others may hold other views of speed and memory.
+ * Makes the process return freed memory to the system at once, if its allocator can. It is meant for programs that only
+ * convert; others may prefer speed.
  */
 export function returnFreedMemory(): void {
   addon().returnFreedMemory();
 }
 
-/** Versions of the addon and of the codecs that decide about bytes, for `--version` and bug reports. */
+/** Returns the versions of the addon and of the codecs that decide about bytes, for `--version` and bug reports. */
 export function versions(): {
   readonly addon: string;
   readonly codecs: Readonly<Record<string, string>>;
 } {
   const { codecs } = addon().formats();
   const known = codecs.flatMap(({ name, version }) => (version === undefined ? [] : [[name, version]]));
-  return { addon: addon().version(), codecs: Object.fromEntries(known) as Record<string, string> }; // pairs of strings
+  return { addon: addon().version(), codecs: Object.fromEntries(known) as Record<string, string> }; // the entries are pairs of strings
 }
 
 class NativeFeed<T extends NativeLayerPacker | NativeLayerScanner> {
@@ -271,7 +278,7 @@ class NativeScanner extends NativeFeed<NativeLayerScanner> implements LayerScann
 function packedLayer(summary: NativeLayerSummary): PackedLayer {
   const { sourceDigest, sourceSize, dataSize } = summary;
   return {
-    // The addon writes sha256 digests in their canonical form.
+    // The addon writes digests in their canonical form.
     source: { digest: sourceDigest as Digest, size: sourceSize },
     diffId: summary.diffId as DiffId,
     dataSize,
@@ -302,7 +309,7 @@ class NativeVerifier implements BlobVerifier {
 
   async finish(): ReturnType<BlobVerifier['finish']> {
     const { digest, prefixDigest, size, faults } = unwrap(await this.#native.finish());
-    return { digest: digest as Digest, prefixDigest: prefixDigest as Digest | undefined, size, faults }; // canonical, as above
+    return { digest: digest as Digest, prefixDigest: prefixDigest as Digest | undefined, size, faults }; // canonical digests, as in `seal`
   }
 
   abort(): void {

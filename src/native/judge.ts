@@ -1,4 +1,7 @@
-/** The judge (native/judge): what is wrong with a bootstrap, and whether it shows the tree of its source. */
+/**
+ * Calls the judge (native/judge), which finds every fault of a bootstrap, and compares its tree with that of its
+ * source.
+ */
 import { FormatError, InternalError, UnsupportedError } from '../errors.js';
 import type { RawPath } from '../oci/raw-name.js';
 import { AUDIT_RULES, type AuditFinding, type Sentences } from '../rafs-builder/rules/rules.js';
@@ -10,7 +13,7 @@ import { unwrap } from './outcome.js';
 
 const BY_NUMBER = Object.values<Sentences[string]>(SENTENCES);
 
-/** Everything that is wrong with a bootstrap, in the order of the rules. What cannot be read is one finding. */
+/** Returns every fault of a bootstrap, in the order of the rules. An unreadable bootstrap gives one finding. */
 export function judgeBootstrap(bytes: Uint8Array): readonly AuditFinding[] {
   return unwrap(addon().judgeBootstrap(asBuffer(bytes))).map(toFinding);
 }
@@ -31,18 +34,18 @@ function toFinding({ sentence, args, path, offset, expected, found }: NativeFind
 }
 
 /**
- * Reads a bootstrap for looking at it. Throws FormatError, with the offset, for one that no reader could follow, and
- * UnsupportedError for one that ours does not.
+ * Reads a bootstrap for looking at it. Throws FormatError, with the offset, for one that no reader can follow, and
+ * UnsupportedError for a legal one that this reader cannot.
  */
 export function openBootstrap(bytes: Uint8Array): RafsImage {
   const refusal = unwrap(addon().refusalOfBootstrap(asBuffer(bytes)));
   if (refusal === null) return readBootstrap(bytes);
   const { message, offset } = toFinding(refusal);
-  // Only what is legal, and not read here, has no place in the file at which it is wrong.
+  // A refusal without an offset is about a legal bootstrap that this reader does not support.
   throw offset === undefined ? new UnsupportedError(message) : new FormatError(message, { offset });
 }
 
-/** True when layers, lowest first, unpack to the very tree that a bootstrap shows, contents included by their BLAKE3. */
+/** True if the layers, lowest first, unpack to the tree of the bootstrap, contents included, compared by BLAKE3. */
 export function isTreeOfLayers(bytes: Uint8Array, layers: readonly ScannedTables[]): boolean {
   return unwrap(addon().isTreeOfLayers(asBuffer(bytes), layers));
 }

@@ -1,4 +1,4 @@
-/** Turns the outcomes of the addon's calls into values or errors of ours. */
+/** Turns the outcomes of the addon's calls into values or errors. */
 import {
   FormatError,
   InternalError,
@@ -17,12 +17,12 @@ interface Failure {
   readonly hint?: string;
 }
 
-/** What every fallible call of the addon gives: it throws only when arguments have the wrong type. */
+/** The result of every fallible call of the addon; the call itself throws only for arguments of the wrong type. */
 export type Outcome<T> =
   | { readonly ok: T; readonly error?: undefined }
   | { readonly ok?: undefined; readonly error: Failure };
 
-/** The value of an outcome; throws the error of ours that its code names. */
+/** Returns the value of an outcome, or throws the error that its code names. */
 export function unwrap<T>(outcome: Outcome<T>): T {
   if (outcome.error !== undefined) throw toError(outcome.error);
   return outcome.ok;

@@ -1,4 +1,7 @@
-/** Decodes the packed tables that cross from the addon, and packs chunk records for it: rafs-builder/layout/wire.ts. */
+/**
+ * Decodes the packed tables that the addon returns, and packs chunk records for it (layout:
+ * rafs-builder/layout/wire.ts).
+ */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { InternalError } from '../errors.js';
 import type { RawName, RawPath } from '../oci/raw-name.js';
@@ -28,7 +31,8 @@ import {
 } from '../rafs-builder/model/tree.js';
 import type { ScannedTables } from './addon-types.js';
 
-// Offsets are constants of the module: a layer has a hundred thousand entries and chunks, and each is read field by field.
+// Offsets are constants of the module, because a layer has a hundred thousand entries and chunks, each read field by
+// field.
 const {
   kind: KIND,
   mode: MODE,
@@ -64,14 +68,14 @@ const { COMPRESSED: FLAG_COMPRESSED, HAS_CRC32: FLAG_CRC } = chunkRecordFlags.bi
 
 const TWO_32 = 2 ** 32;
 
-/** Most entries have none. */
+/** Most entries share this empty list. */
 const NO_XATTRS: readonly Xattr[] = [];
 const NO_CHUNKS: readonly ChunkRef[] = [];
 
-/** Between two of these many entries, others get their turn: a large layer has a hundred thousand. */
+/** A large layer has a hundred thousand entries, so decoding gives way to other work after this many. */
 const ENTRIES_AT_ONCE = 4096;
 
-/** Entries of source layer `layer`, in tar order. */
+/** Decodes the entries of source layer `layer`, in tar order. */
 export async function decodeEntries(
   { entries, references }: ScannedTables,
   count: number,
@@ -108,19 +112,19 @@ class EntryDecoder {
     const bytes = this.#bytes;
     const head = this.#at;
     this.#at += ENTRY_HEAD;
-    // Latin1 is one character a byte, which is what RawPath promises.
+    // Latin1 decodes to one character a byte, the form of a RawPath.
     const path = this.#text(bytes.readUInt32LE(head + PATH_LENGTH)) as RawPath;
     return { path, offset: readU64(bytes, head + OFFSET), body: this.#body(head) };
   }
 
-  /** Both buffers must have been used up: else the two sides disagree about the layout. */
+  /** Throws unless both buffers are used up; a rest means that the two sides disagree about the layout. */
   end(): void {
     if (this.#at !== this.#bytes.length || this.#reference !== this.#references.length) {
       throw new InternalError('the table of entries from the addon has another length than its entries');
     }
   }
 
-  /** Every kind is written out: spreading what they share costs more than all the rest of a conversion in JavaScript. */
+  /** Each kind is written out, because spreading common fields costs more than all other JavaScript of a conversion. */
   #body(head: number): LayerEntry['body'] {
     const bytes = this.#bytes;
     const kind = bytes.readUInt8(head + KIND);
@@ -129,7 +133,7 @@ class EntryDecoder {
     const gid = bytes.readUInt32LE(head + GID);
     const mtimeNsec = bytes.readUInt32LE(head + MTIME_NSEC);
     const mtime = readI64(bytes, head + MTIME);
-    const target = this.#text(bytes.readUInt32LE(head + LINK_LENGTH)) as RawPath; // as for paths
+    const target = this.#text(bytes.readUInt32LE(head + LINK_LENGTH)) as RawPath; // latin1, like paths
     const xattrs = this.#xattrs(bytes.readUInt32LE(head + XATTR_COUNT));
     const chunks = this.#chunks(bytes.readUInt32LE(head + REFERENCE_COUNT));
     const layer = this.#layer;
@@ -170,17 +174,17 @@ class EntryDecoder {
       const nameLength = this.#bytes.readUInt32LE(this.#at + NAME_LENGTH);
       const valueLength = this.#bytes.readUInt32LE(this.#at + VALUE_LENGTH);
       this.#at += XATTR_HEAD;
-      const name = this.#text(nameLength) as RawName; // as for paths
+      const name = this.#text(nameLength) as RawName; // latin1, like paths
       const start = this.#at;
       this.#at += valueLength;
-      // A copy, so that the table can go.
+      // A copy, so that the table can be freed.
       return { name, value: new Uint8Array(this.#bytes.subarray(start, this.#at)) };
     });
   }
 
   #chunks(count: number): readonly ChunkRef[] {
     if (count === 0) return NO_CHUNKS;
-    // Most files have one chunk; a list that grows by push would hold room for seventeen.
+    // Most files have one chunk; an array that grows by `push` would reserve room for seventeen.
     if (count === 1) return [this.#nextReference()];
     const chunks: ChunkRef[] = [];
     while (chunks.length < count) chunks.push(this.#nextReference());
@@ -195,19 +199,21 @@ class EntryDecoder {
   }
 }
 
-/** The addon has checked that 64-bit numbers are whole numbers of JavaScript. */
+/** The addon has checked that 64-bit numbers are safe integers of JavaScript. */
 function readU64(bytes: Buffer, at: number): number {
   return whole(bytes.readUInt32LE(at), bytes.readUInt32LE(at + 4));
 }
 function readI64(bytes: Buffer, at: number): number {
   return whole(bytes.readUInt32LE(at), bytes.readInt32LE(at + 4));
 }
-/** Nearly all are small; by the sum, V8 would store each as a double in an object of its own. */
+/**
+ * Returns small numbers, nearly all, unchanged: the sum would make V8 store each as a double in an object of its own.
+ */
 function whole(low: number, high: number): number {
   return high === 0 ? low : low + high * TWO_32;
 }
 
-/** Chunk records as the addon packs them: 64 bytes a chunk, however many there are. */
+/** Chunk records in the packed form of the addon: 64 bytes a chunk. */
 export class PackedChunkTable implements ChunkTable {
   readonly bytes: Buffer;
   readonly digests: PackedDigests;
@@ -251,7 +257,10 @@ export class PackedChunkTable implements ChunkTable {
     return this.bytes.readUInt32LE(index * CHUNK_RECORD + UNCOMPRESSED_SIZE);
   }
 
-  /** What a blob tells of its chunks, with what bootstraps alone do. Of a chunk that none tells of, sizes tell how it is stored. */
+  /**
+   * Joins a blob's own records with `notes` from bootstraps. Without a note, a chunk counts as compressed if its sizes
+   * differ.
+   */
   static of(extents: ChunkExtents, digests: PackedDigests, notes: ChunkNotes): PackedChunkTable {
     const bytes = Buffer.alloc(extents.length * CHUNK_RECORD);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -262,7 +271,7 @@ export class PackedChunkTable implements ChunkTable {
     return new PackedChunkTable(bytes);
   }
 
-  /** Any table in packed form. */
+  /** Packs any table. */
   static from(table: ChunkTable): PackedChunkTable {
     if (table instanceof PackedChunkTable) return table;
     const bytes = Buffer.alloc(table.length * CHUNK_RECORD);
@@ -280,7 +289,7 @@ function copyPacked(digests: PackedDigests, index: number, to: Buffer, offset: n
   for (let i = 0; i < DIGEST_SIZE; i++) to[offset + i] = digests.bytes[from + i] ?? 0;
 }
 
-/** All but the digest. */
+/** Writes all fields of a record but the digest. */
 function writeExtent(view: DataView, extents: ChunkExtents, notes: ChunkNotes, index: number): void {
   const at = index * CHUNK_RECORD;
   const stored = extents.compressedSize[index] ?? 0;

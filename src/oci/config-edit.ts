@@ -1,8 +1,9 @@
 /**
- * The image configuration, edited as text: `rootfs.diff_ids` and `history` change, every other byte stays. Upstream decodes
- * into a struct and so loses what the OCI specification does not name (Healthcheck, Shell, OnBuild, …).
+ * Edits the image config as text: `rootfs.diff_ids` and `history` change, every other byte stays. Upstream decodes the
+ * config into a struct, and so loses fields that the OCI specification does not name (Healthcheck, Shell, OnBuild, …).
  *
- * OCI image-spec, config.md: one diffID a layer; history entries without `empty_layer` are as many as layers.
+ * OCI image-spec, config.md: each layer has one diffID, and the history has one entry without `empty_layer` for each
+ * layer.
  */
 import type { Node } from 'jsonc-parser';
 import { FormatError } from '../errors.js';
@@ -26,15 +27,15 @@ import {
   stringOf,
 } from './json/text.js';
 
-/** No time stamps: the same input gives the same bytes. */
+/** It has no time stamp, so that the same input gives the same bytes. */
 const BOOTSTRAP_HISTORY = jsonSource({ created_by: 'Nydus Converter', comment: 'Nydus Bootstrap Layer' });
 const EMPTY_LAYER_HISTORY = jsonSource({ created_by: 'Nydus Converter', comment: 'Nydus Empty Layer' });
-/** For a layer of which the source's history says nothing. */
+/** The entry for a layer that the source's history does not mention. */
 const UNTOLD_HISTORY = jsonSource({ created_by: 'Nydus Converter', comment: 'Layer without history' });
 
 /**
- * The configuration of the Nydus image: the diffID of a blob is its digest (nobody ever decompresses one), the bootstrap
- * layer's comes last, and the history fits.
+ * Makes the config of the Nydus image. The diffID of a blob is its digest, since no client decompresses a blob; the
+ * diffID of the bootstrap layer is the last one, and the history matches the layers.
  */
 export function nydusConfig(
   source: Uint8Array,
@@ -52,8 +53,8 @@ export function nydusConfig(
 }
 
 /**
- * Makes the history tell of `layers` layers and of the bootstrap. Too short a one gets entries that say nothing; of too
- * long a one (a squashed image) the oldest surplus entries are marked as empty.
+ * Makes the history match `layers` layers and the bootstrap. Missing entries are added without text; in a history that
+ * is too long (a squashed image) the oldest surplus entries are marked as empty.
  */
 function historySplices(doc: JsonText, layers: number): readonly Splice[] {
   const history = member(doc.root, 'history');
@@ -82,8 +83,8 @@ function markEmpty(doc: JsonText, entry: Node): Splice {
 }
 
 /**
- * The configuration of an image with an empty layer below all others. A history that says nothing at all stays so: then
- * nothing disagrees with the layers.
+ * Makes the config of an image with an empty layer below all others. A missing or empty history stays so, because it
+ * contradicts no layer.
  */
 export function prependEmptyLayerToConfig(source: Uint8Array, what: string): Uint8Array {
   const doc = parseJsonText(source, what);
@@ -118,7 +119,7 @@ export function removeEmptyLayerFromConfig(bytes: Uint8Array, what: string): rea
   return removals.map((removal) => applySplices(doc, [removal, ...histories]));
 }
 
-/** An array, or the null that Go writes for an image without layers. */
+/** Returns the array of diffIDs, or the null that Go writes for an image without layers. */
 function diffIdsOf(doc: JsonText): Node {
   const array = member(member(doc.root, 'rootfs'), 'diff_ids');
   if (array?.type !== 'array' && array?.type !== 'null') {

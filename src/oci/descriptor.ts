@@ -1,4 +1,4 @@
-/** Descriptor: media type, digest and size of some content; the only way content is referred to. OCI image-spec, descriptor.md. */
+/** A descriptor refers to content by media type, digest and size. OCI image-spec, descriptor.md. */
 import type { Digest } from './digest.js';
 
 export interface Platform {
@@ -21,7 +21,7 @@ export interface Descriptor {
   readonly artifactType?: string | undefined;
 }
 
-/** Bytes as fetched beside what they mean. The digest is over `bytes`, never over `value` serialised again. */
+/** A document as bytes and as a value. The digest is that of `bytes`; writing `value` again may give other bytes. */
 export interface Document<T> {
   readonly descriptor: Descriptor;
   readonly bytes: Uint8Array;

@@ -1,10 +1,10 @@
 /**
- * The OCI half of a merged index: the source image with an empty layer below the others, so that its chain IDs are its own
- * (with index detection the snapshotter commits hollow snapshots under them; an unrelated image that shares the layers must
- * never find those).
+ * The OCI half of a merged index is the source image with an empty layer below the others, so that its chain IDs are
+ * its own. With index detection the snapshotter commits hollow snapshots under these chain IDs, and an unrelated image
+ * with the same layers must never find those.
  *
- * The layer is spliced into the source's own bytes, so that it can be taken out again and the original digest comes back:
- * that is what makes converting a converted image harmless.
+ * The layer is spliced into the source's own bytes, so that removing it restores the original digest. That makes
+ * converting a converted image harmless.
  */
 import type { Node } from 'jsonc-parser';
 import { FormatError } from '../errors.js';
@@ -31,13 +31,16 @@ import {
   stringOf,
 } from './json/text.js';
 
-/** The bytes of a manifest and of the config it names. */
+/** The bytes of a manifest and of its config. */
 export interface ImageBytes {
   readonly manifest: Uint8Array;
   readonly config: Uint8Array;
 }
 
-/** `layerType` is that of the manifest's family; `what` names the source image, for messages. */
+/**
+ * Adds the empty layer. `layerType` is the layer type of the manifest's family; `what` names the source image in
+ * messages.
+ */
 export function prependEmptyLayer(source: ImageBytes, layerType: string, what: string): ImageBytes {
   const config = prependEmptyLayerToConfig(source.config, `config of ${what}`);
   const doc = parseJsonText(source.manifest, what);
@@ -61,8 +64,8 @@ export function prependEmptyLayer(source: ImageBytes, layerType: string, what: s
 }
 
 /**
- * Takes the empty layer out again. Undefined when no way of doing so gives the bytes that the manifest's annotation
- * promises: then another tool made it, and re-encoded it.
+ * Removes the empty layer. Undefined when no way of removing it gives the digest in the manifest's annotation: then
+ * another tool wrote the manifest, and encoded it anew.
  */
 export function removeEmptyLayer(derived: ImageBytes, what: string): ImageBytes | undefined {
   const doc = parseJsonText(derived.manifest, what);
@@ -83,11 +86,11 @@ export function removeEmptyLayer(derived: ImageBytes, what: string): ImageBytes 
   return undefined;
 }
 
-/** The digest of the manifest that this one was made from, as its annotation has it. */
+/** Returns the digest of the source manifest that the annotation records. */
 export function sourceDigestOf(manifest: Uint8Array, what: string): Digest | undefined {
   const doc = parseJsonText(manifest, what);
   const value = stringOf(doc, member(member(doc.root, 'annotations'), ANNOTATION.nydusSourceDigest));
-  return value as Digest | undefined; // only ever compared with digests that we compute
+  return value as Digest | undefined; // it is only compared with digests that we compute
 }
 
 /**
@@ -145,7 +148,7 @@ function markSource(doc: JsonText, source: Digest): Splice {
   return prependChild(doc, annotations, mark);
 }
 
-/** Every way in which `markSource` may have left its mark, undone. */
+/** Yields the reverse of every way in which `markSource` may have added its annotation. */
 function* unmarkings(doc: JsonText): Iterable<Splice> {
   const annotations = member(doc.root, 'annotations');
   if (annotations?.type !== 'object') return;

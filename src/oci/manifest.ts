@@ -1,7 +1,7 @@
 /**
- * Manifests, indexes and configs: bytes to checked values. A value holds what we understand; `raw` beside it is the JSON
- * object as it came, with every field that we do not. A missing `mediaType` is legal in OCI documents (umoci writes such):
- * then the fields decide what a document is.
+ * Parses manifests, indexes and configs to checked values. A value holds the fields that we understand; `raw` is the
+ * JSON object with all fields. A missing `mediaType` is legal in OCI documents (umoci omits it); the other fields then
+ * decide what a document is.
  */
 import * as v from 'valibot';
 import { FormatError, UnsupportedError } from '../errors.js';
@@ -14,7 +14,7 @@ export interface JsonObject {
   readonly [key: string]: JsonValue | undefined;
 }
 
-/** A descriptor inside a document, beside the JSON object that it was read from. */
+/** A descriptor inside a document, with the JSON object that it was read from. */
 export interface ListedDescriptor extends Descriptor {
   readonly raw: JsonObject;
 }
@@ -23,7 +23,7 @@ export interface Manifest {
   readonly kind: 'manifest';
   readonly mediaType: string;
   readonly config: ListedDescriptor;
-  /** Lowest first. */
+  /** The layers, lowest first. */
   readonly layers: readonly ListedDescriptor[];
   readonly annotations?: Annotations | undefined;
   readonly artifactType?: string | undefined;
@@ -48,13 +48,16 @@ export interface HistoryEntry {
 
 export interface ImageConfig {
   readonly platform: Platform;
-  /** Lowest first. */
+  /** One diffID for each layer, lowest first. */
   readonly diffIds: readonly DiffId[];
   readonly history: readonly HistoryEntry[];
   readonly raw: JsonObject;
 }
 
-/** JSON documents of registries are small; a longer one is a fault or an attack. Same bound as containerd's. */
+/**
+ * The largest accepted document, the same bound as containerd's. Real documents are small; a larger one is a fault or
+ * an attack.
+ */
 export const MAX_DOCUMENT_SIZE = 8 * 1024 * 1024;
 
 const INDEX_TYPES: ReadonlySet<string> = new Set([MEDIA.ociIndex, MEDIA.dockerIndex]);
@@ -74,7 +77,7 @@ export function isSchema1Type(mediaType: string): boolean {
   return SCHEMA1_TYPES.has(mediaType);
 }
 
-/** What registries serve under `/manifests/`; everything else is a blob. */
+/** True for types that registries serve under `/manifests/`; all other content is a blob. */
 export function isDocumentType(mediaType: string): boolean {
   return INDEX_TYPES.has(mediaType) || MANIFEST_TYPES.has(mediaType) || SCHEMA1_TYPES.has(mediaType);
 }
@@ -106,7 +109,7 @@ const commonFields = {
 const manifestSchema = v.looseObject({
   ...commonFields,
   config: descriptorSchema,
-  // Go encodes an empty slice that was never made as null.
+  // Go encodes a nil slice as null.
   layers: v.nullish(v.array(descriptorSchema)),
 });
 const indexSchema = v.looseObject({
@@ -128,7 +131,7 @@ const configSchema = v.looseObject({
 type WireDescriptor = v.InferOutput<typeof descriptorSchema>;
 type WirePlatform = v.InferOutput<typeof platformSchema>;
 
-/** Throws FormatError when the bytes are no image manifest, UnsupportedError for Docker's schema 1. */
+/** Throws FormatError when the bytes are not an image manifest, and UnsupportedError for Docker's schema 1. */
 export function parseManifest(bytes: Uint8Array, mediaType?: string): Manifest {
   const document = parseDocument(bytes, mediaType);
   if (document.kind === 'index')
@@ -136,7 +139,7 @@ export function parseManifest(bytes: Uint8Array, mediaType?: string): Manifest {
   return document;
 }
 
-/** Throws FormatError when the bytes are no index. */
+/** Throws FormatError when the bytes are not an index. */
 export function parseIndex(bytes: Uint8Array, mediaType?: string): Index {
   const document = parseDocument(bytes, mediaType);
   if (document.kind === 'manifest')
@@ -145,8 +148,8 @@ export function parseIndex(bytes: Uint8Array, mediaType?: string): Index {
 }
 
 /**
- * Manifest or index, decided by the document's own `mediaType`, else by its fields; `mediaType` (of the descriptor or the
- * HTTP header) only chooses between the Docker and OCI families, and is no judge of what the bytes are.
+ * Parses a manifest or an index. The document's own `mediaType` decides which, else its fields; `mediaType` (from the
+ * descriptor or the HTTP header) only chooses between the Docker and OCI families.
  */
 export function parseDocument(bytes: Uint8Array, mediaType?: string): Manifest | Index {
   const json = parseJsonObject(bytes, 'manifest');
@@ -158,7 +161,7 @@ export function parseDocument(bytes: Uint8Array, mediaType?: string): Manifest |
       hint: 'image manifests and indexes of OCI and of Docker schema 2 are understood',
     });
   }
-  // A descriptor of the other kind, or of none: OCI is the family in which mediaType may be missing.
+  // If the given type is of the other kind or missing, the family is OCI, in which documents may omit `mediaType`.
   const hinted =
     mediaType !== undefined && (isIndex ? isIndexType(mediaType) : isManifestType(mediaType))
       ? mediaType
@@ -167,7 +170,7 @@ export function parseDocument(bytes: Uint8Array, mediaType?: string): Manifest |
   return toManifest(json, own ?? hinted ?? MEDIA.ociManifest);
 }
 
-/** Throws FormatError when the bytes are no image config. */
+/** Throws FormatError when the bytes are not an image config. */
 export function parseConfig(bytes: Uint8Array): ImageConfig {
   const json = parseJsonObject(bytes, 'image config');
   const wire = check(configSchema, json, 'image config');
@@ -183,7 +186,7 @@ export function parseConfig(bytes: Uint8Array): ImageConfig {
   };
 }
 
-/** Bytes, their meaning, and the descriptor that names them. */
+/** Makes a document with its descriptor from bytes and their value. */
 export function toDocument<T extends Manifest | Index>(bytes: Uint8Array, value: T): Document<T> {
   return {
     descriptor: { mediaType: value.mediaType, digest: sha256(bytes), size: bytes.length },
@@ -192,12 +195,15 @@ export function toDocument<T extends Manifest | Index>(bytes: Uint8Array, value:
   };
 }
 
-/** Bytes of a document of ours: fields in the order given, no blanks, absent ones left out. */
+/** Serialises one of our documents: fields in the order given, no blanks, absent ones left out. */
 export function serialise(json: JsonObject): Uint8Array {
   return Buffer.from(JSON.stringify(json), 'utf8');
 }
 
-/** A descriptor as JSON: fields in the order of the specification, annotations sorted, so that equal input gives equal bytes. */
+/**
+ * Converts a descriptor to JSON. Fields are in the specification's order and annotations sorted, so equal input gives
+ * equal bytes.
+ */
 export function descriptorToJson(descriptor: Descriptor): JsonObject {
   const { mediaType, digest, size, platform, annotations, artifactType } = descriptor;
   return {
@@ -274,7 +280,7 @@ function common(
   });
 }
 
-/** `fallback` stands in for a missing media type: a descriptor without one cannot be pushed. */
+/** `fallback` replaces a missing media type, because a descriptor without one cannot be pushed. */
 function toDescriptor(wire: WireDescriptor, raw: JsonObject, fallback: string): ListedDescriptor {
   return {
     mediaType: wire.mediaType === undefined || wire.mediaType === '' ? fallback : wire.mediaType,
@@ -304,17 +310,17 @@ function toPlatform(
   };
 }
 
-/** Go writes null where it means absent. */
+/** Drops null fields, because Go writes null for absent values. */
 function withoutAbsent<T extends object>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } {
   const present = Object.entries(fields).filter(([, value]) => value !== null && value !== undefined);
-  return Object.fromEntries(present) as { [K in keyof T]?: NonNullable<T[K]> }; // the same keys, less those just dropped
+  return Object.fromEntries(present) as { [K in keyof T]?: NonNullable<T[K]> }; // the same keys, without those just dropped
 }
 
 function looksLikeIndex(json: JsonObject): boolean {
   const isIndex = Array.isArray(json['manifests']);
   const isManifest = json['config'] !== undefined || Array.isArray(json['layers']);
   if (isIndex && isManifest) {
-    // Read as one thing here and as another elsewhere: CVE-2021-41190.
+    // Other tools may read such a document as the other kind: CVE-2021-41190.
     throw new FormatError('manifest has no mediaType, and fields of both an index and an image manifest');
   }
   if (!isIndex && !isManifest) throw new FormatError('manifest is neither an index nor an image manifest');
@@ -359,7 +365,7 @@ function objectAt(list: readonly unknown[], index: number): JsonObject {
   return isObject(value) ? value : {};
 }
 
-/** The schema has checked the grammar, which is what the brand promises. */
+/** The schema has checked the grammar that the brand stands for. */
 function toDiffId(text: string): DiffId {
   return text as DiffId; // see above
 }

@@ -1,6 +1,6 @@
-/** Every media type and annotation key, spelled once. */
+/** The only spelling of every media type and annotation key. */
 
-/** OCI image-spec, media-types.md; Docker distribution, manifest schema 2. */
+/** The types come from OCI image-spec, media-types.md, and Docker distribution, manifest schema 2. */
 export const MEDIA = {
   ociIndex: 'application/vnd.oci.image.index.v1+json',
   ociManifest: 'application/vnd.oci.image.manifest.v1+json',
@@ -12,7 +12,7 @@ export const MEDIA = {
   dockerIndex: 'application/vnd.docker.distribution.manifest.list.v2+json',
   dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
   dockerConfig: 'application/vnd.docker.container.image.v1+json',
-  /** What very old clients pushed as the type of a config; containerd takes it for Docker's. */
+  /** Very old clients pushed configs with this type; containerd treats it as Docker's. */
   untypedConfig: 'application/octet-stream',
   dockerLayerGzip: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
   dockerLayerTar: 'application/vnd.docker.image.rootfs.diff.tar',
@@ -20,18 +20,20 @@ export const MEDIA = {
   dockerSchema1: 'application/vnd.docker.distribution.manifest.v1+json',
   dockerSchema1Signed: 'application/vnd.docker.distribution.manifest.v1+prettyjws',
   attestationManifest: 'application/vnd.docker.attestation.manifest.v1+json',
-  /** nydus-snapshotter pkg/converter/constant.go: a RAFS blob as a layer. */
+  /** The type of a RAFS blob as a layer: nydus-snapshotter pkg/converter/constant.go. */
   nydusBlob: 'application/vnd.oci.image.layer.nydus.blob.v1',
-  /** Config of a Nydus manifest inside a merged index: keeps containerd from unpacking it. */
+  /** The type of a Nydus manifest's config inside a merged index. It keeps containerd from unpacking the image. */
   nydusConfig: 'application/vnd.nydus.image.config.v1+json',
-  /** `artifactType` of the Nydus entry in a merged index. */
+  /** The `artifactType` of the Nydus entry in a merged index. */
   nydusArtifact: 'application/vnd.nydus.image.manifest.v1+json',
 } as const;
 
-/** The legacy mark of a Nydus entry in an index. */
+/** The older mark of a Nydus entry in an index. */
 export const NYDUS_OS_FEATURE = 'nydus.remoteimage.v1';
 
-/** nydus-snapshotter pkg/converter/constant.go and goharbor/acceleration-service pkg/driver/nydus. */
+/**
+ * The keys come from nydus-snapshotter pkg/converter/constant.go and goharbor/acceleration-service pkg/driver/nydus.
+ */
 export const ANNOTATION = {
   nydusBlob: 'containerd.io/snapshot/nydus-blob',
   nydusBootstrap: 'containerd.io/snapshot/nydus-bootstrap',
@@ -42,7 +44,7 @@ export const ANNOTATION = {
   nydusSourceReference: 'containerd.io/snapshot/nydus-source-reference',
   nydusBuilderVersion: 'containerd.io/snapshot/nydus-builder-version',
   nydusEmptyLayer: 'containerd.io/snapshot/nydus-empty-layer',
-  /** BuildKit: what kind of entry this is, and for which manifest. */
+  /** BuildKit writes here the kind of an entry, and the digest of the manifest that it belongs to. */
   dockerReferenceType: 'vnd.docker.reference.type',
   dockerReferenceDigest: 'vnd.docker.reference.digest',
   ociRefName: 'org.opencontainers.image.ref.name',

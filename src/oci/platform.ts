@@ -1,11 +1,11 @@
 /**
- * Platforms: `os/arch[/variant]`, lists of them, and `all`. Two platforms are the same when their normal forms are, after
+ * Platforms as `os/arch[/variant]`, lists of them, and `all`. Platforms are equal when their normal forms are, as in
  * containerd's platforms package: `arm64/v8` is `arm64`, `x86_64` is `amd64`, `arm` is `arm/v7`.
  */
 import { InvalidReferenceError } from '../errors.js';
 import type { Platform } from './descriptor.js';
 
-/** Which platforms of an index are wanted. */
+/** Selects platforms of an index. */
 export type PlatformSelection =
   { readonly kind: 'all' } | { readonly kind: 'list'; readonly platforms: readonly Platform[] };
 
@@ -13,7 +13,7 @@ export const allPlatforms: PlatformSelection = { kind: 'all' };
 
 const PART = /^[A-Za-z0-9_.-]+$/;
 
-/** containerd platforms/database.go: other names of architectures, with the variant that they imply. */
+/** Other names of architectures, with the variant that they imply (containerd, platforms/database.go). */
 const ARCHITECTURES: Readonly<Record<string, readonly [architecture: string, variant?: string]>> = {
   i386: ['386'],
   x86_64: ['amd64'],
@@ -24,7 +24,7 @@ const ARCHITECTURES: Readonly<Record<string, readonly [architecture: string, var
   armel: ['arm', 'v6'],
 };
 
-/** The result is in normal form. Throws InvalidReferenceError. */
+/** Returns a platform in normal form. Throws InvalidReferenceError. */
 export function parsePlatform(text: string): Platform {
   const [os, architecture, variant, ...more] = text.trim().split('/');
   const parts = [os, architecture, ...(variant === undefined ? [] : [variant])];
@@ -41,7 +41,7 @@ export function parsePlatform(text: string): Platform {
   return normalizePlatform({ os, architecture, variant });
 }
 
-/** A comma list, or `all`. Duplicates are dropped, the order is kept. */
+/** Parses a comma list, or `all`. Duplicates are dropped, and the order is kept. */
 export function parsePlatforms(text: string): PlatformSelection {
   if (text.trim() === 'all') return allPlatforms;
   const platforms = new Map<string, Platform>();
@@ -52,7 +52,7 @@ export function parsePlatforms(text: string): PlatformSelection {
   return { kind: 'list', platforms: [...platforms.values()] };
 }
 
-/** One spelling for platforms that are the same; other fields stay. */
+/** Returns the normal form of a platform; its other fields stay. */
 export function normalizePlatform(platform: Platform): Platform {
   const os = platform.os.toLowerCase() === 'macos' ? 'darwin' : platform.os.toLowerCase();
   const named = platform.architecture.toLowerCase();
@@ -68,30 +68,30 @@ export function normalizePlatform(platform: Platform): Platform {
   };
 }
 
-/** `os/arch[/variant]` in normal form. */
+/** Formats a platform as `os/arch[/variant]` in normal form. */
 export function formatPlatform(platform: Platform): string {
   const { os, architecture, variant } = normalizePlatform(platform);
   return variant === undefined ? `${os}/${architecture}` : `${os}/${architecture}/${variant}`;
 }
 
-/** Same system, architecture and variant. The version of the system counts only when `wanted` names one. */
+/** True for equal system, architecture and variant. The version of the system counts only when `wanted` has one. */
 export function platformMatches(wanted: Platform, actual: Platform): boolean {
   if (formatPlatform(wanted) !== formatPlatform(actual)) return false;
   return wanted.osVersion === undefined || wanted.osVersion === actual.osVersion;
 }
 
-/** An entry of an index that states no platform is always meant, as containerd has it. */
+/** True if the selection includes a platform. Like containerd, it always includes an entry without a platform. */
 export function isSelected(selection: PlatformSelection, actual: Platform | undefined): boolean {
   if (selection.kind === 'all' || actual === undefined) return true;
   return selection.platforms.some((wanted) => platformMatches(wanted, actual));
 }
 
-/** BuildKit's mark of attestations: the entry is no image. */
+/** True for BuildKit's mark of attestations, which are no images. */
 export function isUnknownPlatform(platform: Platform | undefined): boolean {
   return platform?.os === 'unknown' && platform.architecture === 'unknown';
 }
 
-/** For messages. */
+/** Formats a selection for messages. */
 export function formatSelection(selection: PlatformSelection): string {
   return selection.kind === 'all' ? 'all' : selection.platforms.map(formatPlatform).join(', ');
 }

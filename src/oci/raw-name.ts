@@ -4,30 +4,30 @@
  */
 import type { Branded } from './digest.js';
 
-/** One path component. */
+/** One component of a path. */
 export type RawName = Branded<string, 'RawName'>;
 /** Components joined by `/`, without a leading slash; empty for the root. */
 export type RawPath = Branded<string, 'RawPath'>;
 
 export function rawNameFromBytes(bytes: Uint8Array): RawName {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1') as RawName; // latin1 is one character a byte
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1') as RawName; // latin1 has one character a byte
 }
 
-/** The name of text typed by a person: its UTF-8 bytes. */
+/** Returns the raw name of typed text: its UTF-8 bytes. */
 export function rawNameFromText(text: string): RawName {
-  return Buffer.from(text, 'utf8').toString('latin1') as RawName; // as above
+  return Buffer.from(text, 'utf8').toString('latin1') as RawName; // latin1, as above
 }
 
 export function rawNameBytes(name: RawName | RawPath): Buffer {
   return Buffer.from(name, 'latin1');
 }
 
-/** Raw strings sort by code unit, that is by byte. */
+/** Compares raw strings by code unit, which is by byte. */
 export function compareRaw(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** For people: UTF-8 where the bytes are UTF-8, `\xHH` for what is not, or not printable. */
+/** Formats a name for people: UTF-8, and `\xHH` for bytes that are not UTF-8 or not printable. */
 export function displayName(name: RawName | RawPath): string {
   const text = rawNameBytes(name).toString('utf8');
   if (!text.includes('\uFFFD') && !/[\x00-\x1f\x7f-\x9f\\]/.test(text)) return text;

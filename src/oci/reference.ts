@@ -1,13 +1,14 @@
 /**
- * Image references: `registry/repository:tag@digest`, with Docker's short names (`nginx` is `docker.io/library/nginx:latest`).
- * The grammar is that of distribution's reference package, built here out of named pieces. The one surprise: what comes
- * before the first slash is a host only when it has a dot, a colon or an upper-case letter, or is `localhost`.
+ * Image references: `registry/repository:tag@digest`, with Docker's short names (`nginx` is
+ * `docker.io/library/nginx:latest`). The grammar is that of distribution's reference package, composed here of named
+ * pieces. The text before the first slash is a host only if it has a dot, a colon or an upper-case letter, or is
+ * `localhost`.
  */
 import { InvalidReferenceError } from '../errors.js';
 import { type Digest, isDigest } from './digest.js';
 
 export interface Reference {
-  /** Host with optional port as a person writes it; `docker.io` for Docker Hub. */
+  /** The host, with an optional port, as people write it; `docker.io` for Docker Hub. */
   readonly registry: string;
   readonly repository: string;
   readonly tag?: string | undefined;
@@ -16,16 +17,16 @@ export interface Reference {
 
 const DEFAULT_REGISTRY = 'docker.io';
 const DEFAULT_TAG = 'latest';
-/** Docker Hub's API answers here, not at its name. */
+/** The API of Docker Hub is served by this host and not by `docker.io`. */
 const DOCKER_HUB_HOST = 'registry-1.docker.io';
-/** Names Docker Hub has had; all mean `docker.io`. */
+/** Former names of Docker Hub, which all mean `docker.io`. */
 const DOCKER_HUB_ALIASES = new Set([
   'docker.io',
   'index.docker.io',
   'registry-1.docker.io',
   'registry.hub.docker.com',
 ]);
-/** distribution: RepositoryNameTotalLengthMax, for the repository path alone. */
+/** RepositoryNameTotalLengthMax of distribution, for the repository path alone. */
 const MAX_REPOSITORY_LENGTH = 255;
 
 /** One label of a host name: letters, digits, and hyphens inside. */
@@ -35,7 +36,7 @@ const hostName = `${hostLabel}(?:\\.${hostLabel})*`;
 /** An IPv6 address in brackets; zones are not allowed. */
 const ipv6 = /\[[a-fA-F0-9:]*:[a-fA-F0-9:.]*\]/.source;
 const port = /:[0-9]{1,5}/.source;
-/** Between words of a path component: one dot, one or two underscores, any number of hyphens. */
+/** Words of a path component are separated by one dot, one or two underscores, or any number of hyphens. */
 const separator = /(?:[._]|__|-+)/.source;
 const pathComponent = `[a-z0-9]+(?:${separator}[a-z0-9]+)*`;
 
@@ -43,7 +44,10 @@ const HOST = new RegExp(`^(?:${hostName}|${ipv6})(?:${port})?$`);
 const COMPONENT = new RegExp(`^${pathComponent}$`);
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}$/;
 
-/** Throws InvalidReferenceError, which shows the wrong part under a caret. A name without tag and digest gets `latest`. */
+/**
+ * Throws InvalidReferenceError, which marks the wrong part with a caret. A name without tag and digest gets the tag
+ * `latest`.
+ */
 export function parseReference(text: string): Reference {
   const fail = (at: number, reason: string): never => {
     throw new InvalidReferenceError(caret(text, at, reason));
@@ -67,7 +71,7 @@ export function parseReference(text: string): Reference {
 
   let tag: string | undefined;
   const colon = rest.indexOf(':', rest.lastIndexOf('/') + 1);
-  // `host:5000` with nothing behind it is a name with a tag, as Docker has it. In `[::1]` no colon starts a tag.
+  // `host:5000` alone is a name with a tag, as in Docker. In `[::1]` no colon starts a tag.
   if (colon >= 0 && !rest.startsWith('[', rest.lastIndexOf('/') + 1)) {
     tag = rest.slice(colon + 1);
     if (!TAG.test(tag))
@@ -110,14 +114,14 @@ export function parseReference(text: string): Reference {
   };
 }
 
-/** The full form; `parseReference` of it gives the reference back. */
+/** Returns the full form, which `parseReference` turns back into the same reference. */
 export function formatReference(reference: Reference): string {
   const tag = reference.tag === undefined ? '' : `:${reference.tag}`;
   const digest = reference.digest === undefined ? '' : `@${reference.digest}`;
   return `${reference.registry}/${reference.repository}${tag}${digest}`;
 }
 
-/** The short form that people type: Docker Hub's host and `library/` left out. */
+/** Returns the short form that people type, without Docker Hub's host and `library/`. */
 export function familiarName(reference: Reference): string {
   const full = formatReference(reference);
   const official = `${DEFAULT_REGISTRY}/library/`;
@@ -125,12 +129,12 @@ export function familiarName(reference: Reference): string {
   return full.startsWith(`${DEFAULT_REGISTRY}/`) ? full.slice(DEFAULT_REGISTRY.length + 1) : full;
 }
 
-/** Host and port that serve the API of a reference's registry. */
+/** Returns the host and port that serve the API of a reference's registry. */
 export function registryHost(reference: Pick<Reference, 'registry'>): string {
   return reference.registry === DEFAULT_REGISTRY ? DOCKER_HUB_HOST : reference.registry;
 }
 
-/** The same name under another tag, without a digest. */
+/** Returns the same name with another tag and no digest. */
 export function withTag(reference: Reference, tag: string): Reference {
   if (!TAG.test(tag)) throw new InvalidReferenceError(`"${tag}" is not a tag`);
   return { registry: reference.registry, repository: reference.repository, tag };
@@ -140,16 +144,16 @@ export function isTag(text: string): boolean {
   return TAG.test(text);
 }
 
-/** distribution, normalize.go: splitDockerDomain. */
+/** Repeats splitDockerDomain of distribution (normalize.go). */
 function isHostLike(text: string): boolean {
   return /[.:]/.test(text) || text === 'localhost' || text !== text.toLowerCase();
 }
 
-/** Offset of the first character that cannot stand where it does. */
+/** Returns the offset of the first character that is not allowed at its place. */
 function wrongAt(component: string): number {
   for (let length = 1; length <= component.length; length++) {
     const start = component.slice(0, length);
-    // A start is fine when it is a component, or becomes one with one more word after its separator.
+    // A start is valid if it is a component, or becomes one with one more word after its separator.
     if (!COMPONENT.test(start) && !COMPONENT.test(`${start}a`)) return length - 1;
   }
   return component.length;

@@ -1,4 +1,4 @@
-/** RAFS: bootstraps and blobs, read and described. Pure functions over bytes; no files, no addon. */
+/** RAFS: bootstraps and blobs, read and described by pure functions over bytes, without files or addon. */
 export { BLOCK_SIZE, blobFeatures, OWN_BLOB_ID, superFlags } from './layout/v6.js';
 export { type SparseChunkTable } from './model/sparse.js';
 export { sortedChildren, walk, type WalkStep } from './model/walk.js';

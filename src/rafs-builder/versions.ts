@@ -1,6 +1,6 @@
 /**
- * The versions of RAFS, a row each, and the only place that compares a version. Everybody else asks the row of a bootstrap
- * (`versionOf`, `versionNamed`) or the view of an image that has been read (`viewOf`).
+ * The table of RAFS versions, and the only module that compares versions. Other modules use the row of a bootstrap
+ * (`versionOf`, `versionNamed`) or the view of an image that was read (`viewOf`).
  */
 import type { ReadRange } from './blob/end.js';
 import { type BlobFrame, readBlobFrame } from './blob/frame.js';
@@ -17,25 +17,28 @@ import type { Region } from './show/regions.js';
 
 export type RafsImage = V5Image | V6Image;
 
-/** What can be known of a version without an image. */
+/** The facts about a version that need no image. */
 export interface RafsVersion {
   readonly number: RafsImage['version'];
   /**
-   * Blobs hold their chunk records and end with a table of contents, and images carry a `.blob.meta` file for each. Without,
-   * a blob is data and bootstrap, and only bootstraps know its chunks.
+   * True: blobs hold their chunk records and end with a table of contents, and images have a `.blob.meta` file for
+   * each. False: a blob is data and bootstrap, and only bootstraps know its chunks.
    */
   readonly blobsHaveToc: boolean;
-  /** The addon can compare the tree of a bootstrap with the trees of layers. */
+  /** True: the addon can compare the tree of a bootstrap with the trees of layers. */
   readonly comparedByAddon: boolean;
   /** Divides a blob of `size` bytes into sections. Throws FormatError. */
   readFrame(size: number, read: ReadRange): Promise<BlobFrame>;
-  /** Places of the tables, by the super block alone; none where these cannot be found without reading the image. */
+  /**
+   * Yields the places of the tables according to the super block; none if they cannot be found without reading the
+   * image.
+   */
   tableRegions(bytes: Buffer): Iterable<Region>;
 }
 
 interface Row<I extends RafsImage> extends RafsVersion {
   read(bytes: Uint8Array): I;
-  /** Every byte that means something, in no particular order. */
+  /** Yields every byte that has a meaning, in no particular order. */
   regions(image: I): Iterable<Region>;
   dump(image: I): Generator<string>;
   facts(image: I): ImageFacts;
@@ -65,19 +68,19 @@ const V6: Row<V6Image> = {
   facts: factsOfV6,
 };
 
-/** Versions as annotations name them. */
+/** Names of the versions in annotations. */
 export const VERSION_NAMES: readonly string[] = [V5, V6].map(({ number }) => String(number));
 
 function rowOf(bytes: Uint8Array): typeof V5 | typeof V6 {
   return isV5(bytes) ? V5 : V6;
 }
 
-/** The version that the first bytes of a bootstrap name; v6 for bytes that name none. */
+/** Returns the row of the version that a bootstrap's first bytes indicate; that of v6 if they indicate none. */
 export function versionOf(bytes: Uint8Array): RafsVersion {
   return rowOf(bytes);
 }
 
-/** The row of a version. */
+/** Returns the row of a version. */
 export function versionNamed(number: RafsImage['version']): RafsVersion {
   return number === V5.number ? V5 : V6;
 }
@@ -90,9 +93,9 @@ export function readBootstrap(bytes: Uint8Array): RafsImage {
   return rowOf(bytes).read(bytes);
 }
 
-/** What any image shows of itself. */
+/** An image of any version, for showing it. */
 export interface ImageView {
-  /** Every byte that means something, in no particular order. */
+  /** Yields every byte that has a meaning, in no particular order. */
   regions(): Iterable<Region>;
   dump(): Generator<string>;
   facts(): ImageFacts;

@@ -1,9 +1,9 @@
 /**
- * JSON documents edited as text, so that unknown fields, numbers that no double holds, the order of keys and white space survive
- * byte for byte.
+ * Edits JSON documents as text, so that unknown fields, numbers that no double holds, the order of keys and white space
+ * survive byte for byte.
  *
- * The text is latin1, one character a byte: offsets of the parser are byte offsets, and no byte can be lost in decoding.
- * Strings must therefore leave through `stringOf`, never through a node's own `value`.
+ * The text is latin1, one character a byte: offsets of the parser are byte offsets, and decoding loses no byte. Strings
+ * must therefore be read with `stringOf`, never from a node's own `value`.
  */
 import { parseTree, type Node, type ParseError } from 'jsonc-parser';
 import { FormatError } from '../../errors.js';
@@ -11,11 +11,11 @@ import { FormatError } from '../../errors.js';
 export interface JsonText {
   readonly text: string;
   readonly root: Node;
-  /** What the document is, for messages. */
+  /** Names the document in messages. */
   readonly what: string;
 }
 
-/** `length` characters at `offset` become `text`. */
+/** Replaces `length` characters at `offset` by `text`. */
 export interface Splice {
   readonly offset: number;
   readonly length: number;
@@ -39,13 +39,13 @@ export function parseAnyJsonText(bytes: Uint8Array, what: string): JsonText {
     const root = parseTree(text, errors, { disallowComments: true });
     if (root !== undefined && errors.length === 0) return { text, root, what };
   } catch (cause) {
-    // A document of nothing but brackets exhausts the stack, which counts as a fault of the document.
+    // Deep nesting exhausts the stack, which counts as a fault of the document.
     throw new FormatError(`${what} is not JSON`, { cause });
   }
   throw new FormatError(`${what} is not JSON`);
 }
 
-/** The value of `key`; of repeated keys the last counts, as everywhere. */
+/** Returns the value of `key`. The last of repeated keys counts, as in all common parsers. */
 export function member(node: Node | undefined, key: string): Node | undefined {
   return propertyOf(node, key)?.children?.[1];
 }
@@ -55,7 +55,7 @@ export function propertyOf(node: Node | undefined, key: string): Node | undefine
   return node.children?.findLast((property) => property.children?.[0]?.value === key);
 }
 
-/** Elements of an array, members of an object; none for anything else. */
+/** Returns the elements of an array or the members of an object; none for other nodes. */
 export function childrenOf(node: Node | undefined): readonly Node[] {
   return node?.children ?? [];
 }
@@ -70,7 +70,7 @@ export function stringOf(doc: JsonText, node: Node | undefined): string | undefi
   return typeof value === 'string' ? value : undefined;
 }
 
-/** A value of ours as text to be spliced in. */
+/** Returns one of our values as text for a splice. */
 export function jsonSource(value: unknown): string {
   return Buffer.from(JSON.stringify(value), 'utf8').toString('latin1');
 }
@@ -87,7 +87,7 @@ export function replaceNode(node: Node, text: string): Splice {
   return { offset: node.offset, length: node.length, text };
 }
 
-/** White space before the first child: what separates children, in the style of the document. */
+/** Returns the white space before the first child, which shows the document's style of separating children. */
 function leadOf(doc: JsonText, container: Node): string {
   const first = container.children?.[0];
   if (first === undefined) return '';
@@ -95,7 +95,7 @@ function leadOf(doc: JsonText, container: Node): string {
   return lead;
 }
 
-/** An array of other elements in the style (line breaks, indentation) of the one it replaces. */
+/** Returns an array of other elements in the style (line breaks, indentation) of the array that it replaces. */
 export function arrayLike(doc: JsonText, array: Node, elements: readonly string[]): string {
   const last = array.children?.at(-1);
   if (last === undefined || elements.length === 0) return `[${elements.join(',')}]`;
@@ -105,8 +105,8 @@ export function arrayLike(doc: JsonText, array: Node, elements: readonly string[
 }
 
 /**
- * Puts a child first in an array (`source` an element) or object (`source` a member). `removeFirst` undoes it exactly,
- * whatever the style of the document.
+ * Inserts a child as the first of an array (`source` is an element) or object (`source` is a member). `removeFirst`
+ * undoes it exactly, whatever the style of the document.
  */
 export function prependChild(doc: JsonText, container: Node, source: string): Splice {
   const first = container.children?.[0];
@@ -121,14 +121,14 @@ export function removeFirst(container: Node): Splice {
   return { offset: first.offset, length: end - first.offset, text: '' };
 }
 
-/** Puts a child last. */
+/** Inserts a child as the last one. */
 export function appendChild(doc: JsonText, container: Node, source: string): Splice {
   const last = container.children?.at(-1);
   if (last === undefined) return { offset: container.offset + 1, length: 0, text: source };
   return { offset: last.offset + last.length, length: 0, text: `,${leadOf(doc, container)}${source}` };
 }
 
-/** Takes the last member away, with the comma before it; undoes `appendChild`. */
+/** Removes the last member with the comma before it; undoes `appendChild`. */
 export function removeLast(container: Node): Splice {
   const children = container.children ?? [];
   const last = children.at(-1);
@@ -155,7 +155,7 @@ export function removeChildren(container: Node, removed: readonly Node[]): reado
   return splices;
 }
 
-/** `"key":` with a blank after the colon where the object's members have one. */
+/** Returns `"key":` and the value, with a blank after the colon if the object's members have one. */
 export function memberSource(doc: JsonText, object: Node, key: string, value: string): string {
   const sample = object.children?.[0];
   const spaced =

@@ -1,12 +1,12 @@
 /**
- * JSON as values that print again without loss: objects keep the order of their keys, numbers keep their digits. `convert` composes
- * manifests and indexes out of them, and `check` compares them.
+ * JSON values that print again without loss: objects keep the order of their keys, and numbers keep their digits.
+ * `convert` composes manifests and indexes from them, and `check` compares them.
  */
 import type { Node } from 'jsonc-parser';
 import { FormatError } from '../../errors.js';
 import { childrenOf, parseAnyJsonText, parseJsonText, rawOf, stringOf, type JsonText } from './text.js';
 
-/** A number as its digits stand in the document. */
+/** A number with the digits that the document has. */
 export interface JsonNumber {
   readonly digits: string;
 }
@@ -20,7 +20,10 @@ export function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
   return objectOf(doc, doc.root);
 }
 
-/** Any JSON value; bytes that are no UTF-8 become replacement characters. Throws FormatError when the text is no JSON. */
+/**
+ * Reads any JSON value; bytes that are not UTF-8 become replacement characters. Throws FormatError when the text is not
+ * JSON.
+ */
 export function parseJson(bytes: Uint8Array, what: string): Json {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
   const doc = parseAnyJsonText(Buffer.from(text, 'utf8'), what);
@@ -70,19 +73,19 @@ export function isJsonNumber(value: Json | undefined): value is JsonNumber {
   return typeof value === 'object' && value !== null && 'digits' in value;
 }
 
-/** The member of an object; undefined for any other value. */
+/** Returns a member of an object; undefined for any other value. */
 export function memberOf(value: Json | undefined, key: string): Json | undefined {
   return isJsonObject(value) ? value.get(key) : undefined;
 }
 
-/** Members in the order given; those that are undefined are left out. */
+/** Makes an object of these members, in order, without the undefined ones. */
 export function jsonObject(members: Readonly<Record<string, Json | undefined>>): JsonObject {
   const map = new Map<string, Json>();
   for (const [key, value] of Object.entries(members)) if (value !== undefined) map.set(key, value);
   return map;
 }
 
-/** A copy with these members replaced in place or added at the end, and those that are undefined taken out. */
+/** Returns a copy in which these members are replaced in place or added at the end; undefined removes a member. */
 export function withMembers(
   object: JsonObject,
   members: Readonly<Record<string, Json | undefined>>,
@@ -95,7 +98,7 @@ export function withMembers(
   return map;
 }
 
-/** One line without blanks. */
+/** Prints a value on one line without blanks. */
 export function compactJson(value: Json): string {
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
   if (isJsonArray(value)) return `[${value.map(compactJson).join(',')}]`;
@@ -103,7 +106,7 @@ export function compactJson(value: Json): string {
   return `{${Array.from(value, ([key, item]) => `${JSON.stringify(key)}:${compactJson(item)}`).join(',')}}`;
 }
 
-/** Two blanks a level, as Go tools print manifests; UTF-8. */
+/** Prints a value as UTF-8, indented by two blanks a level like Go tools do. */
 export function printJson(value: Json): Uint8Array {
   return Buffer.from(print(value, '\n'), 'utf8');
 }

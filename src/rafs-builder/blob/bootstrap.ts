@@ -1,4 +1,4 @@
-/** The bootstrap inside a blob, for those who want nothing else of the blob. */
+/** Reads only the bootstrap inside a blob. */
 import { SECTIONS, TAR_HEADER_SIZE } from '../layout/blob.js';
 import { BlobEnd, MAX_TAIL, type ReadRange } from './end.js';
 import { bootstrapV5, rawSection } from './frame-v5.js';
@@ -7,8 +7,8 @@ import { readToc } from './toc.js';
 import { frameFault } from './window.js';
 
 /**
- * Finds the bootstrap inside a blob of either version, found by the last section alone: the other sections may be damaged. Throws
- * FormatError when the blob has none.
+ * Finds the bootstrap inside a blob of either version by the blob's last section, so that damage to other sections does
+ * not matter. Throws FormatError when the blob has none.
  */
 export async function readBootstrapSection(size: number, read: ReadRange): Promise<Section> {
   const end = await BlobEnd.read(size, read);

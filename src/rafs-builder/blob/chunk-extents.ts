@@ -1,7 +1,7 @@
-/** The records of a chunk table (`blob-meta.ts`) as columns: a blob may have a million chunks. */
+/** Holds the records of a chunk table (`meta.ts`) as columns, because a blob may have a million chunks. */
 import type { ChunkExtent } from './meta.js';
 
-/** By index of the chunk; bytes. */
+/** Places and sizes of chunks in bytes, by the chunk's index. */
 export class ChunkExtents {
   readonly length: number;
   readonly compressedOffset: Float64Array;
@@ -9,7 +9,7 @@ export class ChunkExtents {
   readonly uncompressedOffset: Float64Array;
   readonly uncompressedSize: Uint32Array;
 
-  /** Their columns are to be filled. */
+  /** Allocates the columns; the caller fills them. */
   constructor(length: number) {
     this.length = length;
     this.compressedOffset = new Float64Array(length);

@@ -1,12 +1,15 @@
-/** The end of a blob, which describes its sections: read once, and again only when a section begins before those bytes. */
+/**
+ * Reads the end of a blob, which describes its sections. A second read follows only if a section begins before those
+ * bytes.
+ */
 import { frameFault, Window } from './window.js';
 
-/** Gives the bytes `start` to `end` of a blob, as many as asked for or an error. */
+/** Returns the bytes `start` to `end` of a blob: all of them, or an error. */
 export type ReadRange = (start: number, end: number) => Promise<Buffer>;
 
-/** Enough for a table of contents and, in most blobs, for everything behind the data; bytes. */
+/** Bytes of the first read. They hold the table of contents and, in most blobs, everything behind the data. */
 const FIRST_READ = 64 * 1024;
-/** Most bytes behind the data: 2^24 chunks take 0.75 GiB of records and digests. */
+/** The most bytes accepted behind the data: 2^24 chunks take 0.75 GiB of records and digests. */
 export const MAX_TAIL = 2 * 1024 ** 3;
 
 export class BlobEnd {
@@ -27,13 +30,13 @@ export class BlobEnd {
     return new BlobEnd(size, new Window(await read(start, size), start), read);
   }
 
-  /** All bytes from an offset in the blob. Throws FormatError when they are more than MAX_TAIL. */
+  /** Returns all bytes from an offset in the blob. Throws FormatError when they are more than MAX_TAIL. */
   async from(offset: number): Promise<Buffer> {
     if (this.size - offset > MAX_TAIL) throw frameFault('more than 2 GiB lie behind the data', offset);
     return offset >= this.window.start ? this.window.from(offset) : this.#read(offset, this.size);
   }
 
-  /** The bytes of one section. */
+  /** Returns the bytes of one section. */
   async slice(start: number, end: number): Promise<Buffer> {
     return start >= this.window.start ? this.window.slice(start, end) : this.#read(start, end);
   }

@@ -1,5 +1,5 @@
 /**
- * How a v5 blob is divided: chunk data and the layer's bootstrap, both raw, with a header behind each and no table of
+ * Divides a v5 blob. It holds chunk data and the layer's bootstrap, both raw, with a header behind each and no table of
  * contents.
  */
 import { createHash } from 'node:crypto';
@@ -9,7 +9,9 @@ import type { BlobFrame } from './frame.js';
 import type { Section } from './section.js';
 import { frameFault, Window } from './window.js';
 
-/** Divides a v5 blob: data and bootstrap, raw. Throws FormatError, with the offset in the blob, when they are not found. */
+/**
+ * Divides a v5 blob into data and bootstrap. Throws FormatError, with the offset in the blob, when they are not found.
+ */
 export async function readBlobFrameV5(size: number, read: ReadRange): Promise<BlobFrame> {
   const end = await BlobEnd.read(size, read);
   const { offset: boot, size: bootSize, last } = bootstrapV5(end.window, size);
@@ -42,7 +44,7 @@ export async function readBlobFrameV5(size: number, read: ReadRange): Promise<Bl
   return { dataSize, tail, structures, sections };
 }
 
-/** Where the header at the end of a v5 blob places the bootstrap; the offset may be negative. */
+/** Returns the bootstrap's place according to the header at the end of a v5 blob; the offset may be negative. */
 export function bootstrapV5(
   end: Window,
   blobSize: number,
@@ -55,7 +57,10 @@ export function bootstrapV5(
   return { offset: last - size, size, last };
 }
 
-/** A section as a table of contents would list it. The digest of the data, which is not read, means nothing. */
+/**
+ * Makes a section in the form of a table of contents. The digest of the data is meaningless, because the data is not
+ * read.
+ */
 export function rawSection(name: string, offset: number, size: number, stored: Buffer | undefined): Section {
   const digest = createHash('sha256')
     .update(stored ?? '')

@@ -1,6 +1,6 @@
 /**
- * How a v6 blob is divided into sections: by the header behind each section and by the table of contents, which must agree. A
- * blob is read from its end, and its chunk data, which may be of any size, is not read.
+ * Divides a v6 blob into sections by the headers behind them and by the table of contents, which must agree. It reads
+ * the blob from its end, and never its chunk data, which may be of any size.
  */
 import {
   blobMetaHeader,
@@ -20,22 +20,22 @@ import { frameFault, Window } from './window.js';
 export interface FrameStructure {
   readonly struct: AnyStruct;
   readonly bytes: Buffer;
-  /** From the start of the blob. */
+  /** The offset from the start of the blob. */
   readonly offset: number;
 }
 
 export interface BlobFrame {
-  /** Bytes of chunk data, from the start of the blob; 0 when it holds none. */
+  /** Bytes of chunk data, which starts the blob; 0 when there is none. */
   readonly dataSize: number;
   /** All bytes behind the data. */
   readonly tail: Buffer;
   /** Section headers, entries of the table of contents, and the header of the chunk records. */
   readonly structures: readonly FrameStructure[];
-  /** By name, from the last to the first in a v6 blob, from the first to the last in a v5 blob. */
+  /** Sections by name, in a v6 blob from the last to the first, in a v5 blob from the first to the last. */
   readonly sections: ReadonlyMap<string, Section>;
 }
 
-/** Throws FormatError, with the offset in the blob, when sections are not found or headers and table differ. */
+/** Throws FormatError, with the offset in the blob, when sections are missing or when headers and table differ. */
 export async function readBlobFrame(size: number, read: ReadRange): Promise<BlobFrame> {
   const end = await BlobEnd.read(size, read);
   const toc = readToc(end.window, size);
@@ -53,7 +53,7 @@ export async function readBlobFrame(size: number, read: ReadRange): Promise<Blob
   return { dataSize, tail, structures, sections };
 }
 
-/** Goes from header to header towards the start, and compares each with the section's entry in the table. */
+/** Walks from header to header towards the start, and compares each with the section's entry in the table. */
 function walkBack(
   window: Window,
   entries: ReadonlyMap<string, TocEntry>,
@@ -71,7 +71,7 @@ function walkBack(
     if (entry === undefined)
       throw frameFault(`section ${name} is not in the table of contents`, headerOffset);
     if (found.has(name)) throw frameFault(`section ${name} is there twice`, headerOffset);
-    // The records of `blob.meta` and their header share one section header, and have an entry each.
+    // The records of `blob.meta` and their header have one section header, but two entries.
     const second = name === SECTIONS.meta ? entries.get(SECTIONS.metaHeader) : undefined;
     if (name === SECTIONS.meta && second === undefined)
       throw frameFault(`${SECTIONS.metaHeader} is not in the table of contents`, headerOffset);
@@ -124,7 +124,7 @@ function* structuresOf(
     const end = entry.offset + entry.compressedSize;
     if (name === SECTIONS.metaHeader && entry.compressedSize === blobMetaHeader.size)
       yield at(blobMetaHeader, entry.offset);
-    // The section header of the chunk records follows the header of the records.
+    // The section header of the chunk records follows the records' own header.
     if (name !== SECTIONS.meta) yield at(tarHeader, end);
   }
   for (let i = 0; i < toc.entries.length; i++) yield at(tocEntry, toc.offset + i * tocEntry.size);

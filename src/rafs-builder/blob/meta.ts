@@ -1,6 +1,6 @@
 /**
- * The section `blob.meta`: a record a chunk, then a header of 4096 bytes. nydusd reads chunks by these records; its cache
- * file `<blob id>.blob.meta` is the same with the records uncompressed and padded to 4096.
+ * The section `blob.meta` has one record for each chunk, then a header of 4096 bytes. nydusd reads chunks by these
+ * records; its cache file `<blob id>.blob.meta` has the same content with the records uncompressed and padded to 4096.
  */
 import { ChunkExtents } from './chunk-extents.js';
 import { blobMetaHeader, type BlobMetaHeader, chunkMeta, META_MAGIC } from '../layout/blob.js';
@@ -10,7 +10,7 @@ import { BLOCK_SIZE } from '../layout/v6.js';
 
 const TWO_32 = 2 ** 32;
 
-// Constants of the module: a blob has a hundred thousand records, and each is read field by field.
+// Offsets are constants of the module, because a blob has a hundred thousand records, each read field by field.
 const {
   uncompressedLow: UNCOMPRESSED_LOW,
   uncompressedHigh: UNCOMPRESSED_HIGH,
@@ -18,7 +18,7 @@ const {
   compressedHigh: COMPRESSED_HIGH,
 } = chunkMeta.offset;
 
-/** Place and size of a chunk, in bytes; a record of version 1 holds nothing else. */
+/** Place and size of a chunk in bytes, which is all that a record of version 1 holds. */
 export type ChunkExtent = Pick<
   ChunkRecord,
   'compressedOffset' | 'compressedSize' | 'uncompressedOffset' | 'uncompressedSize'
@@ -37,7 +37,7 @@ export function readChunkMeta(buffer: Buffer, offset: number): ChunkExtent {
   };
 }
 
-/** Throws FormatError unless both magics are there. */
+/** Throws FormatError unless both magics are right. */
 export function readBlobMetaHeader(buffer: Buffer, offset: number): BlobMetaHeader {
   const header = blobMetaHeader.read(buffer, offset);
   if (header.magic !== META_MAGIC) throw blobMetaHeader.fault('magic', offset, 'it is not 0xb10bb10b');
@@ -45,7 +45,7 @@ export function readBlobMetaHeader(buffer: Buffer, offset: number): BlobMetaHead
   return header;
 }
 
-/** Content of nydusd's cache file: uncompressed records, zero padded to a block, then the header. */
+/** Returns the content of nydusd's cache file: uncompressed records, zero padded to a block, then the header. */
 export function blobMetaFile(records: Uint8Array, header: Uint8Array): Buffer {
   const file = Buffer.alloc(roundUp(records.length, BLOCK_SIZE) + header.length);
   file.set(records, 0);
@@ -53,7 +53,7 @@ export function blobMetaFile(records: Uint8Array, header: Uint8Array): Buffer {
   return file;
 }
 
-/** Reads all records of a blob. `base` is the offset of the header, which errors name. */
+/** Reads all records of a blob. `base` is the offset of the header, for errors. */
 export function parseChunkMetas(records: Buffer, header: BlobMetaHeader, base: number): ChunkExtents {
   checkRecords(records, header, base);
   const extents = new ChunkExtents(header.entries);

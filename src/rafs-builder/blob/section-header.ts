@@ -1,6 +1,7 @@
 /**
- * The 512 bytes behind each section of a RAFS blob. A tar header by its looks, but it follows its payload, which is not
- * padded: a blob is read from its end. (Nydus builder/src/core/blob.rs, write_tar_header.)
+ * The 512 bytes behind each section of a RAFS blob have the form of a tar header. Unlike in a tar, they follow their
+ * payload, which is not padded, because a blob is read from its end. (Nydus builder/src/core/blob.rs,
+ * write_tar_header.)
  */
 import { FormatError } from '../../errors.js';
 import { GNU_MAGIC, REGULAR, TAR_HEADER_SIZE, tarHeader } from '../layout/blob.js';
@@ -8,17 +9,17 @@ import { GNU_MAGIC, REGULAR, TAR_HEADER_SIZE, tarHeader } from '../layout/blob.j
 const CHECKSUM = tarHeader.offset.checksum;
 const CHECKSUM_END = tarHeader.offset.type;
 
-/** The checksum field as digits, of a header whose own checksum is blank. */
+/** Returns the digits of the checksum field for a header whose checksum is blank. */
 export function headerChecksum(header: Buffer): string {
   let sum = 0;
   for (const byte of header) sum += byte;
   return sum.toString(8).padStart(7, '0');
 }
 
-/** What a header says of the section before it. */
+/** The name and size of the section before a header. */
 export interface SectionHeader {
   readonly name: string;
-  /** Bytes. */
+  /** The size of the section in bytes. */
   readonly size: number;
 }
 

@@ -6,16 +6,16 @@ import { MAX_TAIL } from './end.js';
 import { frameFault } from './window.js';
 
 export interface Section {
-  /** As the table of contents lists the section; for blobs without a table, as it would. */
+  /** The section's entry in the table of contents; for blobs without a table, the entry that it would have. */
   readonly entry: TocEntry;
-  /** Bytes as stored; undefined for the chunk data. */
+  /** The stored bytes; undefined for the chunk data. */
   readonly stored: Buffer | undefined;
 }
 
 /** Decompresses to exactly `size` bytes, or rejects. */
 export type Decompress = (bytes: Uint8Array, compressor: CompressorName, size: number) => Promise<Buffer>;
 
-/** The uncompressed content of a section, whose digest is not looked at. Throws FormatError. */
+/** Returns the uncompressed content of a section without checking its digest. Throws FormatError. */
 export async function decodeSection({ entry, stored }: Section, decompress: Decompress): Promise<Buffer> {
   const { name, flags, offset, uncompressedSize } = entry;
   if (stored === undefined) throw frameFault(`${name} is not read as a whole`, offset);
@@ -32,7 +32,7 @@ export async function decodeSection({ entry, stored }: Section, decompress: Deco
   return decompress(stored, compressor, uncompressedSize);
 }
 
-/** The uncompressed content of a section, which has the digest that the table of contents lists. Throws FormatError. */
+/** Returns the uncompressed content of a section and checks its digest in the table of contents. Throws FormatError. */
 export async function sectionContent(section: Section, decompress: Decompress): Promise<Buffer> {
   const { name, digest, offset } = section.entry;
   const content = await decodeSection(section, decompress);
@@ -40,7 +40,7 @@ export async function sectionContent(section: Section, decompress: Decompress): 
   throw frameFault(`${name} does not have the digest that the table of contents tells`, offset);
 }
 
-/** Undefined unless exactly one known flag is set. */
+/** Returns the compressor of a section; undefined unless exactly one known flag is set. */
 function compressorOf(flags: number): CompressorName | undefined {
   const row = tocFlags.rows.find(({ value }) => value === flags);
   return row === undefined ? undefined : TOC_COMPRESSORS[row.name];

@@ -1,4 +1,4 @@
-/** Bytes of a part of a blob, addressed by their offset in the blob. */
+/** A part of a blob, addressed by offsets in the blob. */
 import { FormatError } from '../../errors.js';
 import { TAR_HEADER_SIZE } from '../layout/blob.js';
 import { decodeTarHeader, type SectionHeader } from './section-header.js';
@@ -20,18 +20,18 @@ export class Window {
     return this.#bytes.subarray(start - this.start, end - this.start);
   }
 
-  /** All bytes from an offset to the end of the window. */
+  /** Returns all bytes from an offset to the end of the window. */
   from(start: number): Buffer {
     return this.slice(start, this.start + this.#bytes.length);
   }
 
-  /** The section header at an offset. */
+  /** Reads the section header at an offset. */
   header(offset: number): SectionHeader {
     return decodeTarHeader(this.slice(offset, offset + TAR_HEADER_SIZE), 0);
   }
 }
 
-/** The error for a fault in how a blob is divided, at an offset in the blob. */
+/** Makes the error for a fault in the division of a blob, at an offset in the blob. */
 export function frameFault(message: string, offset: number): FormatError {
   return new FormatError(message, { offset });
 }

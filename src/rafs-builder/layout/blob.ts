@@ -1,11 +1,11 @@
 /**
- * The sections of a RAFS blob as tables: what frames them (section headers, table of contents) and the section
- * `blob.meta` with its records; no logic. (Nydus builder/src/core/blob.rs, storage/src/meta.)
+ * The structures of a RAFS blob as tables: section headers, the table of contents, and the section `blob.meta` with its
+ * records; no logic. (Nydus builder/src/core/blob.rs, storage/src/meta.)
  */
 import type { CompressorName } from '../model/tree.js';
 import { at, bytes, flags, reserved, struct, text, u32, u64, u8, type StructOf } from './struct.js';
 
-/** Names of the sections, in the order of the blob; `blob.meta.header` is the end of the section `blob.meta`. */
+/** The names of the sections, in their order in the blob. `blob.meta.header` is the end of the section `blob.meta`. */
 export const SECTIONS = {
   data: 'image.blob',
   meta: 'blob.meta',

@@ -1,35 +1,38 @@
 /**
- * Binary structures as tables: offsets are written out as in the specification, and everything else – reader, writer,
- * dump, documentation – is derived from the table. Loading a table fails unless its fields touch, do not overlap and
- * add up to the stated size, so a wrong offset never gets as far as a test. All integers are little-endian.
+ * Binary structures as tables. A table has the offsets of the specification, and reader, writer, dump and documentation
+ * are derived from it. Loading a table fails unless its fields touch, do not overlap and add up to the stated size, so
+ * a wrong offset cannot survive the first import. All integers are little-endian.
  */
 import { FormatError, InternalError } from '../../errors.js';
 
-/** How one field is stored. Methods, not function properties: a FieldType<number> is then a FieldType<unknown>. */
+/**
+ * Reads, writes and shows a field. Its members are methods and not function properties, so that a FieldType<number> is
+ * a FieldType<unknown>.
+ */
 export interface FieldType<T> {
-  /** As the documentation prints it: `u32`, `64 bytes`. */
+  /** The name of the type in the documentation: `u32`, `64 bytes`. */
   readonly label: string;
   readonly size: number;
-  /** True for bytes that are written as zero and not part of the value. */
+  /** True for bytes that are written as zero and are not part of the value. */
   readonly reserved: boolean;
-  /** Undefined when the bytes hold a value that a double cannot. */
+  /** Undefined when a double cannot hold the value. */
   read(buffer: Buffer, offset: number): T | undefined;
   fits(value: T): boolean;
   write(buffer: Buffer, offset: number, value: T): void;
-  /** For people; works for any bytes. */
+  /** Formats the field for people; works for any bytes. */
   show(buffer: Buffer, offset: number): string;
 }
 
 export interface Field<T> {
   readonly offset: number;
   readonly type: FieldType<T>;
-  /** One line, ends in no full stop. */
+  /** One line without full stop. */
   readonly meaning: string;
 }
 
 type Fields = Readonly<Record<string, Field<unknown>>>;
 type ValueOf<F> = F extends Field<infer T> ? T : never;
-/** Fields by name; reserved ones (their type is `undefined`) are left out. */
+/** Values of the fields by name, without reserved fields (their type is `undefined`). */
 type Values<F extends Fields> = {
   readonly [K in keyof F as ValueOf<F[K]> extends undefined ? never : K]: ValueOf<F[K]>;
 };
@@ -81,7 +84,7 @@ function wide(label: string, signed: boolean): FieldType<number> {
     },
     fits: (value) => Number.isSafeInteger(value) && (signed || value >= 0),
     write: (buffer, offset, value) => {
-      const high = Math.floor(value / TWO_32); // floor, not truncation: that is two's complement
+      const high = Math.floor(value / TWO_32); // `floor` and not truncation, so that negative values become two's complement
       buffer.writeUInt32LE(value - high * TWO_32, offset);
       if (high < 0) buffer.writeInt32LE(high, offset + 4);
       else buffer.writeUInt32LE(high, offset + 4);
@@ -93,11 +96,11 @@ function wide(label: string, signed: boolean): FieldType<number> {
   };
 }
 
-/** 64 bits, a `number` in memory; beyond 2^53 − 1 reading fails. */
+/** A 64-bit integer as a `number`; reading a value beyond 2^53 − 1 fails. */
 export const u64 = wide('u64', false);
 export const i64 = wide('i64', true);
 
-/** Raw bytes. Reading gives a view of the buffer, not a copy. */
+/** Raw bytes. Reading returns a view of the buffer, not a copy. */
 export function bytes(size: number): FieldType<Uint8Array> {
   return {
     label: `${size} bytes`,
@@ -112,7 +115,7 @@ export function bytes(size: number): FieldType<Uint8Array> {
   };
 }
 
-/** Text of one byte a character, filled up with NUL; may use every byte. */
+/** Text of one byte a character, padded with NUL; it may use every byte. */
 export function text(size: number): FieldType<string> {
   const read = (buffer: Buffer, offset: number): string => {
     const raw = buffer.toString('latin1', offset, offset + size);
@@ -132,7 +135,7 @@ export function text(size: number): FieldType<string> {
   };
 }
 
-/** Bytes without meaning: written as zero, and what is not zero there `dirty` tells. */
+/** Bytes without meaning. They are written as zero, and `dirty` reports others. */
 export function reserved(size: number): FieldType<undefined> {
   return {
     label: size === 1 ? 'u8' : `${size} bytes`,
@@ -162,27 +165,27 @@ export interface FieldInfo {
   readonly meaning: string;
 }
 
-/** What every table offers, whatever its fields; enough for dumps and documentation. */
+/** The part of a table that does not depend on its fields; dumps and documentation need no more. */
 export interface AnyStruct {
   readonly name: string;
-  /** Where it stands and what it is for: one sentence for the documentation. */
+  /** One sentence for the documentation: the place of the structure and its purpose. */
   readonly purpose: string;
   readonly size: number;
   readonly fields: readonly FieldInfo[];
-  /** The value of a field of the structure at `base`, for people. */
+  /** Formats a field of the structure at `base` for people. */
   show(buffer: Buffer, base: number, field: string): string;
-  /** The first reserved field that is not all zero. */
+  /** Returns the first reserved field that is not all zero. */
   dirty(buffer: Buffer, base: number): FieldInfo | undefined;
 }
 
 export interface Struct<F extends Fields> extends AnyStruct {
-  /** Where each field starts, for those who go over thousands of structures and want one field of each. */
+  /** The offset of each field, for code that reads one field of thousands of structures. */
   readonly offset: { readonly [K in keyof F]: number };
   /** Throws FormatError when the structure leaves the buffer, or a 64-bit value is too big for a double. */
   read(buffer: Buffer, base: number): Values<F>;
-  /** Reserved bytes are left alone (buffers come zeroed). Throws InternalError for values that do not fit. */
+  /** Leaves reserved bytes unchanged (buffers start zeroed). Throws InternalError for values that do not fit. */
   write(buffer: Buffer, base: number, values: Values<F>): void;
-  /** The error for a field of the structure at `base`. */
+  /** Makes the error for a field of the structure at `base`. */
   fault(field: keyof F & string, base: number, reason: string): FormatError;
 }
 
@@ -249,7 +252,7 @@ export function struct<const F extends Fields>(
           throw fault(field.key, base, `${field.type.show(buffer, base + field.offset)} is out of range`);
         values[field.key] = value;
       }
-      return values as Values<F>; // one value for every field that is not reserved, by its own type's reader
+      return values as Values<F>; // every unreserved field has a value from its own type's reader
     },
     write(buffer, base, values) {
       const given: Readonly<Record<string, unknown>> = values;
@@ -282,7 +285,7 @@ export interface FlagInfo<K extends string = string> {
   readonly meaning: string;
 }
 
-/** Bits by name, with what they mean. */
+/** Named bits and their meanings. */
 export interface FlagSet<K extends string> {
   readonly name: string;
   readonly rows: readonly FlagInfo<K>[];
@@ -290,7 +293,7 @@ export interface FlagSet<K extends string> {
   /** All bits that have a name. */
   readonly known: number;
   readonly has: (value: number, flag: K) => boolean;
-  /** `ALIGNED|HAS_TOC`; bits without a name in hexadecimal. */
+  /** Formats bits as `ALIGNED|HAS_TOC`; bits without a name in hexadecimal. */
   readonly show: (value: number) => string;
 }
 
@@ -318,7 +321,7 @@ export function flags<const T extends Readonly<Record<string, readonly [value: n
   };
 }
 
-/** `value` up to the next multiple of `unit`. */
+/** Rounds `value` up to the next multiple of `unit`. */
 export function roundUp(value: number, unit: number): number {
   return Math.ceil(value / unit) * unit;
 }

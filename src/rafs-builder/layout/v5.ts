@@ -1,8 +1,9 @@
 /**
  * RAFS v5 as tables: every structure of the bootstrap and its flags; no logic. Chunk records are those of v6.
  *
- * A v5 bootstrap is a format of its own, not EROFS: a table of inodes by number, each inode with its name, its chunks and
- * a digest of all that is below it (Nydus rafs/src/metadata/layout/v5.rs). Sections are padded to 8 bytes.
+ * A v5 bootstrap is not EROFS but a format of its own: a table of inodes by number, where each inode is stored with its
+ * name, its chunks and a digest of everything below it (Nydus rafs/src/metadata/layout/v5.rs). Sections are padded to 8
+ * bytes.
  */
 import { at, bytes, flags, i64, reserved, struct, u16, u32, u64, type StructOf } from './struct.js';
 
@@ -10,16 +11,16 @@ export const SUPER_SIZE = 8192;
 /** The bytes `SFAR`. */
 export const SUPER_MAGIC = 0x5241_4653;
 export const VERSION = 0x500;
-/** Everything is padded to this, and stands at multiples of it. */
+/** Every structure stands at a multiple of this and is padded to one. */
 export const ALIGNMENT = 8;
 export const ROOT_INO = 1;
-/** What the inode table counts in. */
+/** The unit of offsets in the inode table. */
 export const INODE_UNIT = 8;
-/** The only inode whose name has a slash in it. */
+/** The name of the root, the only one with a slash in it. */
 export const ROOT_NAME = '/';
-/** Blocks that an inode counts its size in. */
+/** The unit of an inode's block count. */
 export const COUNTED_BLOCK = 512;
-/** What inodes have that are no device; images built from a directory have 0. */
+/** The device number of inodes that are no devices; images built from a directory have 0. */
 export const NO_DEVICE = 0xffff_ffff;
 
 export const superBlock = struct('SuperBlockV5', SUPER_SIZE, 'At offset 0 of a v5 bootstrap.', {

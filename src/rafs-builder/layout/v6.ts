@@ -1,14 +1,14 @@
 /**
  * RAFS v6 as tables: every structure of the bootstrap, its flags and its numbers; no logic.
  *
- * A v6 bootstrap is an EROFS image that holds metadata only. Names are EROFS's where the structure is EROFS's. Offsets
- * are those of Nydus (rafs/src/metadata/layout/v6.rs, storage/src/device.rs) and of the kernel's erofs_fs.h.
+ * A v6 bootstrap is an EROFS image that holds only metadata. Structures of EROFS have EROFS's names. Offsets come from
+ * Nydus (rafs/src/metadata/layout/v6.rs, storage/src/device.rs) and from the kernel's erofs_fs.h.
  */
 import { at, bytes, flags, i64, reserved, struct, text, u16, u32, u64, u8, type StructOf } from './struct.js';
 import type { CompressorName, DigesterName } from '../model/tree.js';
 
 export const BLOCK_SIZE = 4096;
-/** Inodes stand at multiples of this from the start of the metadata area; a nid counts them. */
+/** Inodes stand at multiples of this from the start of the metadata area; a nid counts these multiples. */
 export const SLOT_SIZE = 32;
 export const SUPER_OFFSET = 1024;
 export const EXTENDED_SUPER_OFFSET = 1152;
@@ -17,24 +17,26 @@ export const DEVICE_TABLE_OFFSET = 1408;
 export const ROOT_NID = 128;
 export const SUPER_MAGIC = 0xe0f5_e1e2;
 export const FEATURE_COMPAT_RAFS_V6 = 0x4000_0000;
-/** Chunk-based files (4) and a device table (8): exactly these two. */
+/** Exactly these two features: chunk-based files (4) and a device table (8). */
 export const FEATURE_INCOMPAT = 0xc;
 export const MIN_CHUNK_SIZE = 0x1000;
 export const MAX_CHUNK_SIZE = 0x100_0000;
-/** What images have unless told otherwise. */
+/** The chunk size of images unless the builder is given another. */
 export const DEFAULT_CHUNK_SIZE = 0x10_0000;
 /** Chunk index entries hold the blob's number plus one in 8 bits, and the kernel masks by the next power of two. */
 export const MAX_BLOBS = 254;
 export const MAX_UNCOMPRESSED_SIZE = 2 ** 44;
 export const MAX_COMPRESSED_SIZE = 2 ** 40;
 export const MAX_NAME_LENGTH = 255;
-/** With its prefix. */
+/** The most bytes of an xattr's name, prefix included. */
 export const MAX_XATTR_NAME_LENGTH = 255;
-/** Nydus cannot read longer ones back, and the kernel wants them to be shorter than a page. */
+/** Nydus cannot read longer targets back, and the kernel requires them to be shorter than a page. */
 export const MAX_SYMLINK_LENGTH = 4095;
-/** Directories below each other. PATH_MAX ends a path after 2048 components; beyond this only recursion suffers. */
+/**
+ * The deepest nesting of directories. PATH_MAX ends a path after 2048 components; a deeper tree only harms recursion.
+ */
 export const MAX_DEPTH = 4096;
-/** What a bootstrap calls the blob that it is a section of. */
+/** The id of a blob in the bootstrap inside it, where the blob's digest is not known yet. */
 export const OWN_BLOB_ID = 'x'.repeat(64);
 
 export const superBlock = struct('SuperBlock', 128, 'EROFS super block, at offset 1024.', {
@@ -230,7 +232,7 @@ export const superFlags = flags('SuperFlags', {
   ENCRYPTION_NONE: [0x0100_0000, 'nothing is encrypted'],
   ENCRYPTION_AES_128_XTS: [0x0200_0000, 'chunks are encrypted'],
 });
-/** Accepted by Nydus' readers without meaning anything. */
+/** Nydus' readers accept these bits and ignore them. */
 export const SUPER_FLAGS_RESERVED = 0xfc00_0000;
 
 export const blobFeatures = flags('BlobFeatures', {
@@ -253,7 +255,7 @@ export const blobFeatures = flags('BlobFeatures', {
   HAS_TOC: [0x2000_0000, 'the blob ends with a table of contents'],
   CAP_TAR_TOC: [0x4000_0000, 'made by a builder that knows the two bits before'],
 });
-/** Low bits without a name, and the bit that Nydus uses in memory only: a stored one is refused. */
+/** Low bits without a name, and a bit that Nydus uses only in memory. A stored one is refused. */
 export const BLOB_FEATURES_REFUSED = 0x8000_f000;
 
 export const chunkFlags = flags('ChunkFlags', {
@@ -289,7 +291,10 @@ export const LAYOUT_PLAIN = 0;
 export const LAYOUT_INLINE = 2;
 export const LAYOUT_CHUNKS = 4;
 
-/** Low word of a file's union: chunk index entries are there (0x20), and how much bigger than a block a chunk is (bits 0–4). */
+/**
+ * Flags in the low word of a file's union: 0x20 means chunk index entries, and bits 0–4 are log2(chunk size / block
+ * size).
+ */
 export const CHUNK_FORMAT_INDEXES = 0x20;
 
 /** File types in the mode, and in directory entries. */

@@ -1,9 +1,9 @@
 /**
- * The packed records that the addon and TypeScript hand to each other about a layer that was scanned; no logic.
+ * The packed records in which the addon and TypeScript exchange the contents of a scanned layer; no logic.
  *
- * A layer crosses as three buffers. *Entries*, in tar order and without padding: an EntryHead, the path, the link, and for
- * each xattr an XattrHead, its name and its value. *References*, file after file, and *chunks* that the layer stores, by
- * index. (Written by native/core/src/table, read by src/native/tables.ts and native/judge.)
+ * A layer crosses as three buffers. *Entries* are in tar order without padding: an EntryHead, the path, the link, and
+ * for each xattr an XattrHead, its name and its value. *References* follow file after file, and *chunks* that the layer
+ * stores are sorted by index. (Written by native/core/src/table, read by src/native/tables.ts and native/judge.)
  */
 import { at, bytes, flags, i64, reserved, struct, u16, u32, u64, u8 } from './struct.js';
 

@@ -1,24 +1,24 @@
-/** Blobs of a bootstrap that was read: it tells only those chunks that its files use. */
+/** A bootstrap knows only the chunks of a blob that its files use, so its chunk tables have gaps. */
 import type { ChunkExtents } from '../blob/chunk-extents.js';
 import type { Blob, Bootstrap, ChunkTable, PackedDigests } from './tree.js';
 
 /** A table with gaps. */
 export interface SparseChunkTable extends ChunkTable {
   has(index: number): boolean;
-  /** Those that are there, in no particular order. */
+  /** The indexes of the chunks that are present, in no particular order. */
   indexes(): Iterable<number>;
   /**
-   * The rest is for tables that can tell it of all chunks without an object for each.
-   * True: each chunk that is there has this extent, and this digest where there are any.
+   * True if each present chunk has this extent and, where there are digests, this digest. Tables implement this and
+   * `note` if they can do so for all chunks without an object for each.
    */
   agrees?(extents: ChunkExtents, digests: PackedDigests | undefined): boolean;
-  /** Notes each chunk that is there, unless it is noted already or the columns end before it. */
+  /** Notes each present chunk, unless it is noted already or the columns end before it. */
   note?(to: ChunkNotes): void;
 }
 
-/** What bootstraps alone tell of chunks, by index. */
+/** The facts about chunks that only bootstraps have, by index. */
 export interface ChunkNotes {
-  /** Bits of CHUNK_NOTE; 0 for a chunk that none tells of. */
+  /** Bits of CHUNK_NOTE; 0 for a chunk that no bootstrap mentions. */
   readonly flags: Uint8Array;
   readonly crc32: Uint32Array;
 }

@@ -1,13 +1,16 @@
 /**
- * A filesystem in memory: nodes, inodes, and references to the chunks that blobs hold.
+ * A filesystem in memory: nodes, inodes, and references to chunks in blobs.
  *
- * Chunks are not objects. A blob's chunks lie in one packed ChunkTable; a file holds ChunkRefs, plain numbers that name
- * blob and index. An image of a million files stays small that way.
+ * Chunks are not objects. A blob's chunks are in one packed ChunkTable, and a file holds ChunkRefs, plain numbers of
+ * blob and index. This keeps an image of a million files small.
  */
 import type { Branded } from '../../oci/digest.js';
 import type { RawName, RawPath } from '../../oci/raw-name.js';
 
-/** `blob * 2^24 + index`: which chunk of which blob. What is written numbers blobs by source layer (`BootstrapInput`). */
+/**
+ * `blob * 2^24 + index` identifies a chunk of a blob. The trees that are written number blobs by source layer
+ * (`BootstrapInput`).
+ */
 export type ChunkRef = Branded<number, 'ChunkRef'>;
 
 /** RAFS v6 has 24 bits for the index of a chunk in its blob (0 … 0xFFFFFE; Nydus builder/src/core/context.rs). */
@@ -15,7 +18,7 @@ const INDEX_RANGE = 2 ** 24;
 export const MAX_CHUNKS_PER_BLOB = 0xff_ffff;
 
 export function chunkRef(blob: number, index: number): ChunkRef {
-  return (blob * INDEX_RANGE + index) as ChunkRef; // by construction
+  return (blob * INDEX_RANGE + index) as ChunkRef; // an index is below INDEX_RANGE by construction
 }
 export function chunkBlob(ref: ChunkRef): number {
   return Math.floor(ref / INDEX_RANGE);
@@ -25,30 +28,33 @@ export function chunkIndex(ref: ChunkRef): number {
 }
 
 export interface Xattr {
-  /** Whole name with its prefix, bytes: `user.mime_type`. */
+  /** The whole name with its prefix, as bytes: `user.mime_type`. */
   readonly name: RawName;
   readonly value: Uint8Array;
 }
 
-/** What inodes of every kind have. */
+/** The attributes of inodes of every kind. */
 export interface InodeBase {
   /** Permission bits with setuid, setgid and sticky: 0 … 0o7777. */
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  /** Seconds since 1970, negative before; whole. */
+  /** Whole seconds since 1970, negative before. */
   readonly mtime: number;
   readonly mtimeNsec: number;
-  /** Sorted by name, unique. */
+  /** Sorted by name, without duplicates. */
   readonly xattrs: readonly Xattr[];
-  /** Source layer that the inode comes from, 0 the lowest. */
+  /** The source layer of the inode, where 0 is the lowest. */
   readonly layer: number;
 }
 
 export type Inode = InodeBase &
   (
     | { readonly kind: 'file'; readonly size: number; readonly chunks: readonly ChunkRef[] }
-    /** `implied`: no entry of its own in its layer; 0755, 0:0, time 0 and not to overwrite what lies below. */
+    /**
+     * `implied`: the directory has no entry in its layer; it is 0755, 0:0, time 0, and must not overwrite attributes
+     * below.
+     */
     | { readonly kind: 'directory'; readonly implied: boolean }
     | { readonly kind: 'symlink'; readonly target: RawPath }
     | { readonly kind: 'fifo' | 'socket' }
@@ -57,18 +63,21 @@ export type Inode = InodeBase &
 
 export type InodeKind = Inode['kind'];
 
-/** A name for an inode. Names that share one Inode object are hard links of each other. */
+/** A name of an inode. Names that share one Inode object are hard links of each other. */
 export interface TreeNode {
   readonly name: RawName;
   readonly inode: Inode;
-  /** Present exactly for directories; in no particular order. */
+  /** Present exactly for directories, in no particular order. */
   readonly children?: ReadonlyMap<RawName, TreeNode> | undefined;
 }
 
-/** One entry of a layer's tar, in tar order; paths are normalised (no `.`, no empty components, never `..`). */
+/**
+ * One entry of a layer's tar. Entries are in tar order, and paths are normalised (no `.`, no empty components, never
+ * `..`).
+ */
 export interface LayerEntry {
   readonly path: RawPath;
-  /** Where its header starts in the uncompressed tar. */
+  /** The offset of its header in the uncompressed tar. */
   readonly offset: number;
   /** A hard link's own attributes do not count; `target` is the normalised path that it links to. */
   readonly body: Inode | { readonly kind: 'hardlink'; readonly target: RawPath };
@@ -78,11 +87,11 @@ export type CompressorName = 'none' | 'lz4_block' | 'gzip' | 'zstd';
 export type DigesterName = 'blake3' | 'sha256';
 
 export interface ChunkRecord {
-  /** Of the uncompressed bytes, 32 bytes. */
+  /** The digest of the uncompressed bytes, 32 bytes long. */
   readonly digest: Buffer;
   /** CRC-32C of the uncompressed bytes; undefined when the image does not hold it. */
   readonly crc32: number | undefined;
-  /** False: stored raw, since compression did not shrink it. */
+  /** False: the chunk is stored raw, since compression did not shrink it. */
   readonly compressed: boolean;
   readonly compressedOffset: number;
   readonly compressedSize: number;
@@ -90,14 +99,14 @@ export interface ChunkRecord {
   readonly uncompressedSize: number;
 }
 
-/** The chunks that one blob stores, in index order; packed, so that a million of them are one allocation. */
+/** The chunks of one blob in index order, packed, so that a million of them are one allocation. */
 export interface ChunkTable {
   readonly length: number;
   /** Throws InternalError when there is no such chunk. */
   at(index: number): ChunkRecord;
   /**
-   * Parts of the same, for tables that can tell them without making a view of the digest, which costs more than all the rest.
-   * Callers use the functions below, and only for chunks that are there.
+   * Returns parts of a record, for tables that can do so without making a view of the digest, which costs more than
+   * everything else. Callers use the functions below, and only for chunks that are present.
    */
   numbers?(index: number): ChunkNumbers;
   uncompressedOffset?(index: number): number;
@@ -105,17 +114,17 @@ export interface ChunkTable {
   readonly digests?: PackedDigests | undefined;
 }
 
-/** A record but for its digest. */
+/** A record without its digest. */
 export type ChunkNumbers = Omit<ChunkRecord, 'digest'>;
 
 /** Digests in a buffer, 32 bytes each. */
 export interface PackedDigests {
   readonly bytes: Buffer;
-  /** Where the one of a chunk starts. */
+  /** The offset of a chunk's digest. */
   offset(index: number): number;
 }
 
-/** One behind the other, with what else there is in a record. */
+/** Digests at equal distances, with other fields of records between them. */
 export class StridedDigests implements PackedDigests {
   readonly bytes: Buffer;
   readonly #start: number;
@@ -140,14 +149,14 @@ export function chunkNumbers(table: ChunkTable, index: number): ChunkNumbers {
 export function uncompressedOffset(table: ChunkTable, index: number): number {
   return table.uncompressedOffset?.(index) ?? table.at(index).uncompressedOffset;
 }
-/** The first 48 bits of a digest. */
+/** Returns the first 48 bits of a digest. */
 export function digestPrefix(table: ChunkTable, index: number): number {
   const { digests } = table;
   return digests === undefined
     ? table.at(index).digest.readUIntBE(0, 6)
     : digests.bytes.readUIntBE(digests.offset(index), 6);
 }
-/** Byte by byte: for so few, a call into the engine takes longer. */
+/** Copies byte by byte, because a call into the engine takes longer for so few bytes. */
 export function copyDigest(table: ChunkTable, index: number, to: Buffer, offset: number): void {
   const { digests } = table;
   if (digests === undefined) {
@@ -160,7 +169,7 @@ export function copyDigest(table: ChunkTable, index: number, to: Buffer, offset:
 export function sameDigest(a: ChunkTable, i: number, b: ChunkTable, j: number): boolean {
   return b.digests === undefined ? a.at(i).digest.equals(b.at(j).digest) : hasDigest(a, i, b.digests, j);
 }
-/** Whether a chunk's digest is number `j` of `digests`. */
+/** True when a chunk's digest equals number `j` of `digests`. */
 export function hasDigest(table: ChunkTable, index: number, digests: PackedDigests, j: number): boolean {
   const theirs = digests.offset(j);
   if (table.digests === undefined) {
@@ -172,19 +181,22 @@ export function hasDigest(table: ChunkTable, index: number, digests: PackedDiges
   return true;
 }
 
-/** One data blob as blob table and device table tell it. All sizes and offsets in bytes. */
+/** A data blob according to the blob table and device table. All sizes and offsets are in bytes. */
 export interface BlobRecord {
-  /** 64 hex characters: SHA-256 of the RAFS blob; 64 times `x` inside the blob's own bootstrap, where it is not known yet. */
+  /**
+   * 64 hex characters: SHA-256 of the RAFS blob, or 64 times `x` in the blob's own bootstrap, where it is not known
+   * yet.
+   */
   readonly id: string;
   readonly chunkCount: number;
   readonly chunkSize: number;
   readonly compressor: CompressorName;
   readonly digester: DigesterName;
-  /** Bits of BlobFeatures (rafs-builder/v6.ts). */
+  /** Bits of BlobFeatures (layout/v6.ts). */
   readonly features: number;
-  /** Where the bootstrap section starts in the RAFS blob. */
+  /** The offset of the bootstrap section in the RAFS blob. */
   readonly compressedSize: number;
-  /** Of the uncompressed address space; a multiple of 4096. */
+  /** Bytes of the uncompressed address space; a multiple of 4096. */
   readonly uncompressedSize: number;
   readonly metaCompressor: CompressorName;
   readonly metaOffset: number;
@@ -198,36 +210,39 @@ export interface Blob {
   readonly chunks: ChunkTable;
 }
 
-/** A filesystem and the blobs that hold its data: what reading a bootstrap gives. */
+/** A filesystem and the blobs that hold its data: the result of reading a bootstrap. */
 export interface Bootstrap {
   readonly root: TreeNode;
-  /** The number in a ChunkRef is the position here. */
+  /** A ChunkRef's blob number is a position in this list. */
   readonly blobs: readonly Blob[];
   readonly chunkSize: number;
   readonly compressor: CompressorName;
   readonly digester: DigesterName;
 }
 
-/** What a bootstrap is written from. The writer keeps the order of `blobs` and writes all of them. */
+/** The input of writing a bootstrap. The writer keeps the order of `blobs` and writes all of them. */
 export interface BootstrapInput extends Bootstrap {
   /**
-   * Positions in `blobs` by the number in a ChunkRef, where these differ: trees of layers number blobs by layer, and are
-   * written as they are.
+   * Maps the blob number of a ChunkRef to a position in `blobs`, if these differ: trees of layers number blobs by
+   * layer, and are written without renumbering.
    */
   readonly positions?: ReadonlyMap<number, number> | undefined;
-  /** Inodes that may have more than one name, where it is known; else any may. Asking a set for each file takes time and memory. */
+  /**
+   * The inodes that may have more than one name; undefined means that any may. Looking up each file in a set takes time
+   * and memory.
+   */
   readonly linked?: ReadonlySet<Inode> | undefined;
   /**
-   * The file offset that the chunk table shows for a chunk, where it is not the chunk's position in the file last seen
-   * in walk order: a merge inherits what each layer's own table stored. `layer` is the inode's. (Nydus builder/src/merge.rs
-   * loads chunks from the layer's chunk table.)
+   * Returns the file offset that the chunk table shows for a chunk, if it is not the chunk's offset in the last file
+   * that uses it in walk order: a merge inherits the offsets of each layer's own table. `layer` is the inode's. (Nydus
+   * builder/src/merge.rs loads chunks from the layer's chunk table.)
    */
   readonly storedFileOffset?: ((layer: number, ref: ChunkRef) => number | undefined) | undefined;
-  /** A merge of the reference always sets HAS_XATTR; a layer only when there is one. */
+  /** Nydus' merge always sets HAS_XATTR; a layer sets it only when it has an xattr. */
   readonly forceXattrFlag?: boolean | undefined;
 }
 
-/** `positions` as a list by number, which is quick to ask; -1 for a number without a blob. */
+/** Returns `positions` as a list by number, for quick access; -1 marks a number without a blob. */
 export function blobPositions({ blobs, positions }: BootstrapInput): readonly number[] {
   if (positions === undefined) return blobs.map((_, position) => position);
   const list = new Array<number>(Math.max(-1, ...positions.keys()) + 1).fill(-1);

@@ -1,6 +1,6 @@
 /**
- * The order in which RAFS numbers, stores and merges: all names of one directory sorted by bytes, then the directories
- * among them, each with all that is below it. (Nydus calls it breadth-first; it is not.)
+ * The order in which RAFS numbers, stores and merges: all names of one directory sorted by bytes, then its directories,
+ * each with everything below it. (Nydus calls this breadth-first; it is not.)
  */
 import { compareRaw, type RawPath } from '../../oci/raw-name.js';
 import type { TreeNode } from './tree.js';
@@ -13,13 +13,13 @@ export interface WalkStep {
   readonly path: RawPath;
 }
 
-/** Children in byte order of their names: the order of directory entries. */
+/** Returns the children in byte order of their names, the order of directory entries. */
 export function sortedChildren(node: TreeNode): TreeNode[] {
   if (node.children === undefined) return [];
   return Array.from(node.children.values()).sort((a, b) => compareRaw(a.name, b.name));
 }
 
-/** Every name once, the root first; as deep as the tree is, without recursion. */
+/** Yields every name once, the root first, without recursion. */
 export function* walk(root: TreeNode): Generator<WalkStep> {
   yield { node: root, parent: undefined, path: '' as RawPath }; // the root's path is empty by definition
   const pending: { readonly node: TreeNode; readonly path: RawPath }[] = [
@@ -28,7 +28,7 @@ export function* walk(root: TreeNode): Generator<WalkStep> {
   for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
     const below = pending.length;
     for (const child of sortedChildren(directory.node)) {
-      const path = (directory.path === '' ? child.name : `${directory.path}/${child.name}`) as RawPath; // components joined by '/'
+      const path = (directory.path === '' ? child.name : `${directory.path}/${child.name}`) as RawPath; // joins components with '/'
       yield { node: child, parent: directory.node, path };
       if (child.children !== undefined) pending.push({ node: child, path });
     }
@@ -36,7 +36,7 @@ export function* walk(root: TreeNode): Generator<WalkStep> {
   }
 }
 
-/** The first directory in order is the next to be popped. */
+/** Reverses the end of a stack, so that the first directory in order is popped next. */
 export function reverseFrom(stack: unknown[], start: number): void {
   for (let i = start, j = stack.length - 1; i < j; i++, j--) [stack[i], stack[j]] = [stack[j], stack[i]];
 }

@@ -1,8 +1,14 @@
-/** The rules that the judge (native/judge) holds bootstraps to: stable ids, and in one line each what holds in a sound one. `docs/format.md` lists them. */
+/**
+ * The rules of the judge (native/judge) for bootstraps: stable ids, and one line each that says what holds in a sound
+ * one. `docs/format.md` lists them.
+ */
 import type { RawPath } from '../../oci/raw-name.js';
 
 export interface AuditRule {
-  /** `error`: some reader will refuse it or see something else; `warning`: legal, but not as a writer should leave it. */
+  /**
+   * `error`: some reader refuses the image or reads something else. `warning`: the image is legal, but no writer should
+   * make it.
+   */
   readonly severity: 'error' | 'warning';
   readonly holds: string;
 }
@@ -56,13 +62,13 @@ export const AUDIT_RULES = {
 
 export type AuditId = keyof typeof AUDIT_RULES;
 
-/** Sentences by key: the rule that one belongs to, and its words with placeholders. */
+/** Sentences by key: the rule that a sentence belongs to, and its text with placeholders. */
 export type Sentences = Readonly<Record<string, readonly [id: AuditId, template: string]>>;
 
 export interface AuditFinding {
   readonly id: AuditId;
   readonly severity: 'error' | 'warning';
-  /** What is wrong; a sentence without full stop. */
+  /** States the fault, as a sentence without full stop. */
   readonly message: string;
   /** A file in the image; empty for the root. */
   readonly path: RawPath | undefined;

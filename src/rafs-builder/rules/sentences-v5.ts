@@ -1,8 +1,8 @@
-/** Sentences of findings over RAFS v5 bootstraps, besides those of v6 that fit both. */
+/** Sentences of findings about RAFS v5 bootstraps. Those of v6 that fit both versions are not repeated. */
 import type { Sentences } from './rules.js';
 
 export const SENTENCES_V5 = {
-  // What no reader could follow. `field` is a structure and a field of it.
+  // Faults that no reader could follow. `field` is a structure and one of its fields.
   'v5-size': ['RAFS-READ', 'a RAFS v5 bootstrap has a multiple of {unit} bytes, not {size}'],
   'v5-no-extended-table': ['RAFS-READ', 'RAFS v5 images without an extended blob table are not read'],
   'v5-inodes': ['RAFS-READ', '{field} at offset {@}: {inodes} inodes under {names} names'],

@@ -1,8 +1,8 @@
-/** Sentences of findings over RAFS v6 bootstraps; those that name no structure of v6 serve v5 too. */
+/** Sentences of findings about RAFS v6 bootstraps; those that name no structure of v6 are used for v5, too. */
 import type { Sentences } from './rules.js';
 
 export const SENTENCES_V6 = {
-  // What no reader could follow. `field` is a structure and a field of it.
+  // Faults that no reader could follow. `field` is a structure and one of its fields.
   'read-size': ['RAFS-READ', 'a RAFS v6 bootstrap has a multiple of {block} bytes, not {size}'],
   'read-too-long': ['RAFS-READ', 'a bootstrap of {size} bytes, more than {most}'],
   'read-struct-end': ['RAFS-READ', '{struct} at offset {@}: it ends past the {size} bytes that there are'],

@@ -1,9 +1,9 @@
 /**
- * Every sentence that a finding over a bootstrap can be, by a stable key, with the rule that it belongs to. The judge
- * (native/judge) finds, and names a sentence by its number; native/layout/src/rules.rs is generated from this table.
+ * All sentences of findings about bootstraps, by a stable key, with the rule that each belongs to. The judge
+ * (native/judge) refers to a sentence by its number; native/layout/src/rules.rs is generated from this table.
  *
- * A placeholder is `{name}` or `{form:name}`. The judge gives one argument for each, in their order; the name is for readers of
- * the table. `{@}` is the offset of the finding and takes no argument.
+ * A placeholder is `{name}` or `{form:name}`. The judge gives one argument for each, in their order; the name only
+ * helps readers of the table. `{@}` is the offset of the finding and takes no argument.
  */
 import { InternalError } from '../../errors.js';
 import { displayName, type RawPath } from '../../oci/raw-name.js';
@@ -15,9 +15,9 @@ import { SENTENCES_V6 } from './sentences-v6.js';
 
 export const SENTENCES = { ...SENTENCES_V6, ...SENTENCES_V5 } as const satisfies Sentences;
 
-/** How an argument is shown; without a form it stands as it is. */
+/** Formats an argument; an argument without a form is inserted unchanged. */
 const FORMS: Readonly<Record<string, (argument: string) => string>> = {
-  raw: (argument) => displayName(argument as RawPath), // the judge gives names as one character a byte
+  raw: (argument) => displayName(argument as RawPath), // the judge passes names with one character a byte
   hex: (argument) => `0x${BigInt(argument).toString(16)}`,
   json: (argument) => JSON.stringify(argument),
   octal: (argument) => `0o${BigInt(argument).toString(8)}`,

@@ -1,4 +1,4 @@
-/** Bootstraps for people: a summary, a listing, and what lies at one offset. Lines without line ends. */
+/** Shows bootstraps to people: a summary, a listing, and the structure at one offset. Lines have no line ends. */
 import { FormatError } from '../../errors.js';
 import { displayName } from '../../oci/raw-name.js';
 import type { AnyStruct } from '../layout/struct.js';
@@ -8,7 +8,7 @@ import { type RafsImage, versionOf, viewOf } from '../versions.js';
 import type { LocatedStruct, Region } from './regions.js';
 import { walk } from '../model/walk.js';
 
-/** First letter of a line of `ls -l`. */
+/** The first letter of a line of `ls -l`. */
 export const TYPE_LETTERS = {
   file: '-',
   directory: 'd',
@@ -19,7 +19,7 @@ export const TYPE_LETTERS = {
   socket: 's',
 } as const;
 
-/** What the image is and holds, and its blobs. */
+/** Yields the image's version, flags and numbers, and its blobs. */
 export function* summarize(image: RafsImage): Generator<string> {
   const { bootstrap } = image;
   const inodes = new Set(Array.from(walk(bootstrap.root), ({ node }) => node.inode));
@@ -41,7 +41,7 @@ export function* summarize(image: RafsImage): Generator<string> {
   }
 }
 
-/** One line a name in walk order, as `ls -l` has it; times in UTC. */
+/** Yields one line a name in walk order, in the form of `ls -l`, with times in UTC. */
 export function* listTree(image: RafsImage): Generator<string> {
   for (const { node, path } of walk(image.bootstrap.root)) {
     const { inode } = node;
@@ -54,7 +54,7 @@ export function* listTree(image: RafsImage): Generator<string> {
   }
 }
 
-/** `rwsr-xr-t`, as `ls` has it. */
+/** Formats permissions like `ls`: `rwsr-xr-t`. */
 export function permissions(mode: number): string {
   const letters = Array.from('rwxrwxrwx', (letter, i) => ((mode & (0o400 >> i)) === 0 ? '-' : letter));
   const special = [
@@ -68,7 +68,7 @@ export function permissions(mode: number): string {
   return letters.join('');
 }
 
-/** UTC, to the second; as a number where it is beyond what dates can say. */
+/** Formats a time in UTC, to the second; as a number when a Date cannot hold it. */
 export function formatTime({ mtime }: Pick<Inode, 'mtime'>): string {
   const date = new Date(mtime * 1000);
   return Number.isNaN(date.getTime()) ? `@${mtime}` : date.toISOString().slice(0, 19);
@@ -144,7 +144,7 @@ function at(offset: number): string {
   return `0x${offset.toString(16)} (${offset})`;
 }
 
-/** Attributes of an inode as they are compared and shown. */
+/** Returns the attributes of an inode that are compared and shown. */
 export function attributesOf(image: RafsImage, inode: Inode): ReadonlyMap<string, string> {
   const facts = new Map<string, string>([
     ['type', inode.kind],

@@ -1,6 +1,6 @@
 /**
- * Two bootstraps compared by what they mean: trees, attributes, contents by chunk digest, hard links, blobs. Where things
- * lie, and how chunks are spread over blobs, does not count.
+ * Compares two bootstraps by their meaning: trees, attributes, contents by chunk digest, hard links, blobs. The places
+ * of structures, and the distribution of chunks over blobs, do not count.
  */
 import { displayName, type RawPath } from '../../oci/raw-name.js';
 import { attributesOf } from './describe.js';
@@ -8,7 +8,10 @@ import type { RafsImage } from '../versions.js';
 import type { Inode } from '../model/tree.js';
 import { walk } from '../model/walk.js';
 
-/** Lines: `- path` only in the first, `+ path` only in the second, `~ path: what first → second`. None: the same. */
+/**
+ * Yields `- path` for paths only in the first, `+ path` for those only in the second, and `~ path: attribute first →
+ * second`. Equal images give no line.
+ */
 export function* diffImages(first: RafsImage, second: RafsImage): Generator<string> {
   for (const what of ['chunkSize', 'digester'] as const) {
     const [a, b] = [first.bootstrap[what], second.bootstrap[what]];
@@ -57,7 +60,7 @@ function show(path: RawPath): string {
   return `/${displayName(path)}`;
 }
 
-/** All paths of an image; hard links by the first of their names. */
+/** All paths of an image; the first of its names identifies a hard link. */
 class Names {
   readonly paths = new Map<RawPath, Inode>();
   readonly #first = new Map<Inode, RawPath>();

@@ -1,4 +1,4 @@
-/** The words of a dump's lines, the same for both versions of RAFS. */
+/** Formats the fields of a dump's lines that both versions of RAFS share. */
 import type { RawName, RawPath } from '../../oci/raw-name.js';
 import type * as v6 from '../layout/v6.js';
 
@@ -17,7 +17,7 @@ export function escapeRaw(raw: RawName | RawPath | string): string {
   return raw.replace(/[^\x21-\x5b\x5d-\x7e]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
-/** A chunk at `fileOffset` of a file. */
+/** Formats a chunk at `fileOffset` of a file. */
 export function chunkFields(info: v6.ChunkInfo, fileOffset: number): string {
   return [
     info.blobIndex,

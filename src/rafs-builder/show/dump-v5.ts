@@ -1,4 +1,7 @@
-/** A v5 bootstrap as text; `dump.ts` describes the lines. Every name has attributes of its own, hard links too. */
+/**
+ * Dumps a v5 bootstrap as text; `dump.ts` describes the lines. In v5 every name has attributes of its own, hard links
+ * too.
+ */
 import { chunkFields, escapeRaw, hex8, KIND_LETTERS, toHex } from './dump-fields.js';
 import { compareRaw } from '../../oci/raw-name.js';
 import type { StoredV5Inode, V5Image } from '../read/v5/read.js';

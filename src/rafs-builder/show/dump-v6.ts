@@ -1,4 +1,4 @@
-/** A v6 bootstrap as text; `dump.ts` describes the lines. */
+/** Dumps a v6 bootstrap as text; `dump.ts` describes the lines. */
 import type { TreeNode } from '../model/tree.js';
 import { chunkFields, escapeRaw, hex8, KIND_LETTERS, toHex } from './dump-fields.js';
 import type { StoredInode, V6Image } from '../read/v6/read.js';

@@ -8,7 +8,7 @@
  */
 import { type RafsImage, viewOf } from '../versions.js';
 
-/** Lines without line ends. Inodes come depth first, children in byte order of their names. */
+/** Yields lines without line ends. Inodes come depth first, children in byte order of their names. */
 export function dump(image: RafsImage): Generator<string> {
   return viewOf(image).dump();
 }

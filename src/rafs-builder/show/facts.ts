@@ -1,12 +1,12 @@
-/** Numbers for the summary of an image, where v5 and v6 keep them in other places. */
+/** Returns the numbers of an image's summary, which v5 and v6 keep in different places. */
 import type { V5Image } from '../read/v5/read.js';
 import type { V6Image } from '../read/v6/read.js';
 
 export interface ImageFacts {
-  /** SuperFlags. */
+  /** Bits of SuperFlags. */
   readonly flags: number;
   readonly names: number;
-  /** Chunks that files refer to. */
+  /** The number of chunks that files refer to. */
   readonly chunks: number;
 }
 

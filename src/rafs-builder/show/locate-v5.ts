@@ -1,4 +1,4 @@
-/** What lies where in a v5 bootstrap. */
+/** Locates all structures of a v5 bootstrap. */
 import { displayName } from '../../oci/raw-name.js';
 import { array, bytes, located, type LocatedStruct, one, type Region, run } from './regions.js';
 import * as v5 from '../layout/v5.js';
@@ -6,7 +6,7 @@ import type { StoredV5Inode, V5Image } from '../read/v5/read.js';
 import type { V5BlobEntry } from '../read/v5/tables.js';
 import { chunkInfo } from '../layout/v6.js';
 
-/** All regions, in no particular order. */
+/** Yields all regions, in no particular order. */
 export function* locateV5({ tables, inodes }: V5Image): Generator<Region> {
   const { superBlock: sb, blobEntries } = tables;
   yield one(v5.superBlock, 0);

@@ -1,4 +1,4 @@
-/** What lies where in a v6 bootstrap. */
+/** Locates all structures of a v6 bootstrap. */
 import { displayName } from '../../oci/raw-name.js';
 import type { AnyStruct } from '../layout/struct.js';
 import { array, bytes, located, type LocatedStruct, one, type Region, run } from './regions.js';
@@ -6,7 +6,7 @@ import * as v6 from '../layout/v6.js';
 import { dataBlocks } from '../read/v6/inode.js';
 import type { StoredInode, V6Image } from '../read/v6/read.js';
 
-/** All regions, in no particular order. */
+/** Yields all regions, in no particular order. */
 export function* locateV6(image: V6Image): Generator<Region> {
   const { tables } = image;
   const { extended } = tables;
@@ -19,7 +19,10 @@ export function* locateV6(image: V6Image): Generator<Region> {
   for (const stored of image.inodes.values()) yield* inodeRegions(stored);
 }
 
-/** What can be told of an image that cannot be read: the tables that its super blocks announce, where they are in the file. */
+/**
+ * Yields the regions of an image that cannot be read: the tables that its super blocks announce, if they are inside the
+ * file.
+ */
 export function* fixedRegions(buffer: Buffer): Generator<Region> {
   if (buffer.length < v6.DEVICE_TABLE_OFFSET) return;
   yield one(v6.superBlock, v6.SUPER_OFFSET);
@@ -63,9 +66,9 @@ function* inodeRegions(stored: StoredInode): Generator<Region> {
   }
 }
 
-/** A block at a time, and only as far as it is used. */
+/** Yields one region for each block, up to its last used byte. */
 function* directoryRegions(stored: StoredInode): Generator<Region> {
-  // Taken once: rows are made anew whenever somebody asks for them.
+  // `rows` is read once, because each access makes the objects anew.
   const { path, rows: all } = stored;
   let first = 0;
   for (const block of dataBlocks(stored)) {

@@ -1,6 +1,6 @@
 /**
- * What a bootstrap is made of, as runs of bytes: for `inspect --at`, and for the rules that nothing overlaps and nothing
- * is left over. Regions are coarse (an inode's xattrs are one); each tells its structures when asked.
+ * A bootstrap as runs of bytes, for `inspect --at` and for the rules that no bytes overlap and none are left over.
+ * Regions are coarse (an inode's xattrs are one region); each lists its structures on request.
  */
 import type { RawPath } from '../../oci/raw-name.js';
 import type { AnyStruct } from '../layout/struct.js';
@@ -18,9 +18,9 @@ export interface Region {
   /** Bytes from the start of the file. */
   readonly offset: number;
   readonly size: number;
-  /** Of the inode that it belongs to. */
+  /** The path of the inode that the region belongs to. */
   readonly path: RawPath | undefined;
-  /** In the order of the file. */
+  /** Yields the structures in the order of the file. */
   structs(): Iterable<LocatedStruct>;
 }
 
@@ -54,7 +54,7 @@ export function located(struct: AnyStruct, offset: number): LocatedStruct {
   return { name: struct.name, offset, size: struct.size, struct };
 }
 
-/** Names are made when somebody looks at them: an audit goes over all structures, and looks at none. */
+/** `name` is called only when the name is read, because an audit visits all structures without reading their names. */
 export function bytes(name: () => string, offset: number, size: number): LocatedStruct {
   return {
     get name() {

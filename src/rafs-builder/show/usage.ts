@@ -1,10 +1,11 @@
 /**
- * How much room each directory takes, exactly: a file with several names counts once, a chunk that several files use counts
- * once, in every directory that holds them all or some.
+ * Computes exactly how many bytes each directory takes. A file with several names counts once, and a chunk that several
+ * files use counts once, in every directory that has at least one of them.
  *
- * One walk, in depth-first order. What is seen again adds at its place and is taken off at the nearest directory above both
- * this and the place before: summed upwards, every directory then counts it once. What the places of a chunk have in common
- * in the end, their nearest common directory, is where the chunk is owned: only removing that one frees its bytes.
+ * One walk in depth-first order is enough. A file or chunk that is seen again is added at its place and subtracted at
+ * the nearest common directory of this and the previous place, so that every directory counts it once after summing
+ * upwards. A chunk is owned by the nearest common directory of all its places, because only removing that directory
+ * frees its bytes.
  */
 import type { RawPath } from '../../oci/raw-name.js';
 import type { ChunkRef, Inode, TreeNode } from '../model/tree.js';
@@ -13,7 +14,7 @@ import { walk } from '../model/walk.js';
 /** Bytes of chunks. */
 export interface ChunkBytes {
   readonly uncompressed: number;
-  /** As they lie in their blobs. */
+  /** Bytes of these chunks in their blobs. */
   readonly stored: number;
 }
 
@@ -21,25 +22,28 @@ export interface DirectoryUsage {
   readonly path: RawPath;
   /** 0 for the root. */
   readonly depth: number;
-  /** Regular files below, each once however many names it has here. */
+  /** Regular files below; a file with several names here counts once. */
   readonly files: number;
-  /** What those files hold, in bytes. */
+  /** Bytes of those files. */
   readonly bytes: number;
-  /** Different chunks that those files use: what must be fetched to read all of them. */
+  /** The distinct chunks of those files: the bytes to fetch for reading all of them. */
   readonly unique: ChunkBytes;
-  /** Of these, the chunks that no file elsewhere uses: what goes when this directory goes. */
+  /** The part of `unique` that no file elsewhere uses: the bytes that removing this directory frees. */
   readonly own: ChunkBytes;
-  /** Of these, the chunks that files elsewhere use too. */
+  /** The part of `unique` that files elsewhere use, too. */
   readonly shared: ChunkBytes;
 }
 
-/** Sizes of a chunk in bytes. */
+/** Returns the sizes of a chunk in bytes. */
 export type ChunkSizes = (ref: ChunkRef) => {
   readonly uncompressedSize: number;
   readonly compressedSize: number;
 };
 
-/** Every directory of the tree, parents before children; without `sizes` (no chunks are known) their byte counts are 0. */
+/**
+ * Returns every directory of the tree, parents before children. Without `sizes` (no chunks are known) the bytes of
+ * chunks are 0.
+ */
 export function usageByDirectory(root: TreeNode, sizes: ChunkSizes | undefined): DirectoryUsage[] {
   const sums = new Sums();
   const numbers = new Map<TreeNode, number>();
@@ -160,7 +164,7 @@ class Sums {
     seen.common = this.#common(seen.common, directory);
   }
 
-  /** The nearest directory above both. */
+  /** Returns the nearest directory above both. */
   #common(a: number, b: number): number {
     let [left, right] = [this.#directories[a], this.#directories[b]];
     while (a !== b && left !== undefined && right !== undefined) {

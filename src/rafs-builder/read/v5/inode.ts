@@ -1,4 +1,7 @@
-/** One stored inode of v5: its fields, name, target, xattrs, and where its chunk records are. Knows nothing of the tree. */
+/**
+ * Reads one stored inode of v5 without the tree around it: its fields, name, target, xattrs, and the place of its chunk
+ * records.
+ */
 import type { RawName, RawPath } from '../../../oci/raw-name.js';
 import { roundUp } from '../../layout/struct.js';
 import type { InodeKind, Xattr } from '../../model/tree.js';
@@ -7,12 +10,12 @@ import { chunkInfo } from '../../layout/v6.js';
 import { kindOfMode } from '../v6/inode.js';
 
 export interface LocatedV5Xattr extends Xattr {
-  /** Of the pair, in the file. */
+  /** The offset of the pair in the file. */
   readonly offset: number;
 }
 
 export interface RawV5Inode {
-  /** Its place in the inode table, from 1. */
+  /** The inode's number in the inode table, from 1. */
   readonly number: number;
   /** Bytes from the start of the file. */
   readonly offset: number;
@@ -24,7 +27,7 @@ export interface RawV5Inode {
   readonly targetOffset: number;
   /** In the order of the file. */
   readonly xattrs: readonly LocatedV5Xattr[];
-  /** Where `XattrTotal` is, if the flag says that there is one. */
+  /** The offset of `XattrTotal`, if the flag says that there is one. */
   readonly xattrsOffset: number;
   readonly xattrsSize: number;
   readonly chunksOffset: number;
@@ -34,7 +37,7 @@ export interface RawV5Inode {
 
 const NO_XATTRS = { xattrs: [], size: 0 };
 
-/** Throws FormatError, with the offset, for a record that leaves the file, and for one of no known type. */
+/** Throws FormatError, with the offset, for a record that leaves the file, and for one of an unknown type. */
 export function readV5Inode(buffer: Buffer, offset: number, number: number): RawV5Inode {
   const fields = v5.inode.read(buffer, offset);
   const kind = kindOfMode(fields.mode);
@@ -69,7 +72,7 @@ export function readV5Inode(buffer: Buffer, offset: number, number: number): Raw
   };
 }
 
-/** `size` counts `XattrTotal` too. */
+/** `size` counts `XattrTotal`, too. */
 function readXattrs(
   buffer: Buffer,
   offset: number,

@@ -1,6 +1,6 @@
 /**
- * Reads a v5 bootstrap that the judge (native/judge) could follow, for looking and for comparing. Of any other bytes it is
- * promised only that reading them ends, with an image or with FormatError.
+ * Reads a v5 bootstrap for looking and comparing, after the judge (native/judge) has accepted it. For any other bytes
+ * this reader only guarantees that it ends, with an image or with FormatError.
  */
 import { FormatError, InternalError } from '../../../errors.js';
 import { compareRaw, type RawName, type RawPath } from '../../../oci/raw-name.js';
@@ -20,30 +20,30 @@ import { chunkFlags, chunkInfo, type ChunkInfo, MODE_TYPE_MASK } from '../../lay
 import { decodeDevice } from '../v6/inode.js';
 import { reverseFrom } from '../../model/walk.js';
 
-/** One name as stored, beside what it means. */
+/** One name as stored, with its meaning. */
 export interface StoredV5Inode extends RawV5Inode {
   readonly path: RawPath;
-  /** Shared with the names that have the same inode number; it says what the first of them says. */
+  /** All names with the same inode number share this object, made from the first of them. */
   readonly inode: Inode;
-  /** Of files, by this name's own records. */
+  /** The chunks of a file, from this name's own records. */
   readonly chunks: readonly ChunkRef[];
 }
 
-/** The tree and its blobs, and how the file told them. */
+/** The tree and its blobs, and their stored form. */
 export interface V5Image {
   readonly version: 5;
   readonly bytes: Buffer;
   readonly tables: V5Tables;
   readonly bootstrap: SparseBootstrap;
-  /** By number, every name, in the order in which they were found. */
+  /** Every name by its number in the inode table, in the order of the walk. */
   readonly inodes: ReadonlyMap<number, StoredV5Inode>;
-  /** The stored form of an inode in the tree: that of its first name. */
+  /** Returns the stored form of an inode of the tree: that of its first name. */
   stored(inode: Inode): StoredV5Inode;
-  /** The first record of a chunk. */
+  /** Returns the first record of a chunk. */
   chunkInfo(ref: ChunkRef): ChunkInfo;
 }
 
-/** Throws FormatError, with the offset, for bytes that cannot be followed at all. */
+/** Throws FormatError, with the offset, for bytes that no reader can follow. */
 export function readV5(bytes: Uint8Array): V5Image {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const tables = readV5Tables(buffer);
@@ -82,7 +82,7 @@ export function readV5(bytes: Uint8Array): V5Image {
   };
 }
 
-/** `offsets`: where a record of each chunk is. */
+/** `offsets` maps the index of a chunk to the offset of a record of it. */
 function sparseTable(
   length: number,
   offsets: ReadonlyMap<number, number>,
@@ -116,12 +116,15 @@ interface OpenDirectory {
 
 class TreeReader {
   readonly inodes = new Map<number, StoredV5Inode>();
-  /** A map a blob: chunk index to where its first record is. */
+  /** For each blob, maps the index of a chunk to the offset of its first record. */
   readonly firstRecords: readonly Map<number, number>[];
   readonly #buffer: Buffer;
   readonly #tables: V5Tables;
   readonly #byIno = new Map<number, StoredV5Inode>();
-  /** Bytes of records read so far; those of a bootstrap do not overlap, so that reading ends. */
+  /**
+   * Bytes of records read so far. Records of a sound bootstrap do not overlap, so the file's size bounds this, and
+   * reading ends.
+   */
   #claimed = 0;
 
   constructor(buffer: Buffer, tables: V5Tables) {
@@ -159,7 +162,7 @@ class TreeReader {
     if (this.inodes.has(number) || this.#claimed > this.#buffer.length)
       throw v5.inode.fault('ino', raw.offset, 'inodes stand in several directories, or overlap');
     const above = parent === undefined || parent.path === '' ? '' : `${parent.path}/`;
-    const path = (parent === undefined ? '' : `${above}${raw.name}`) as RawPath; // components joined by '/'
+    const path = (parent === undefined ? '' : `${above}${raw.name}`) as RawPath; // joins components with '/'
     const chunks = this.#readChunks(raw);
     const linked = this.#byIno.get(raw.fields.ino);
     const stored: StoredV5Inode = {
@@ -204,7 +207,7 @@ class TreeReader {
   }
 }
 
-/** Objects are written out here and above: spreading what they share costs more than the rest of reading. */
+/** Each kind is written out, here and above, because spreading common fields costs more than the rest of reading. */
 function toInode({ fields, kind, target, xattrs: located }: RawV5Inode, chunks: readonly ChunkRef[]): Inode {
   const { uid, gid, mtime, mtimeNsec, size } = fields;
   const mode = fields.mode & ~MODE_TYPE_MASK;

@@ -1,10 +1,10 @@
-/** The fixed part of a v5 bootstrap: super block, inode table, prefetch table and the two blob tables, as they stand. */
+/** Reads the fixed part of a v5 bootstrap: super block, inode table, prefetch table and the two blob tables. */
 import type { BlobRecord, CompressorName, DigesterName } from '../../model/tree.js';
 import * as v5 from '../../layout/v5.js';
 import { readSuperFlags } from '../v6/tables.js';
 
 export interface V5BlobEntry {
-  /** Of its prefix in the blob table; the id follows. */
+  /** The offset of the entry's prefix in the blob table; the id follows the prefix. */
   readonly offset: number;
   readonly id: string;
   readonly readaheadOffset: number;
@@ -21,7 +21,7 @@ export interface V5Tables {
   readonly blobs: readonly BlobRecord[];
 }
 
-/** True for bytes that begin as a v5 bootstrap does; a v6 one begins with zeros. */
+/** True for bytes that begin like a v5 bootstrap; a v6 bootstrap begins with zeros. */
 export function isV5(bytes: Uint8Array): boolean {
   return bytes[0] === 0x53 && bytes[1] === 0x46 && bytes[2] === 0x41 && bytes[3] === 0x52;
 }
@@ -58,7 +58,7 @@ export function readV5Tables(buffer: Buffer): V5Tables {
   };
 }
 
-/** Entries follow each other, each a prefix and an id that ends with a NUL or with the table. */
+/** Reads entries one after the other, each a prefix and an id that ends with a NUL or with the table. */
 function* readBlobEntries(buffer: Buffer, sb: v5.SuperBlock): Generator<V5BlobEntry> {
   const end = sb.blobTableOffset + sb.blobTableSize;
   let offset = sb.blobTableOffset;

@@ -1,6 +1,6 @@
 /**
- * The chunk table of a bootstrap, read in place: a chunk is found by blob and index without an object or a hash entry for
- * each, so that a table of a million chunks costs eight bytes a chunk beside the file.
+ * Reads the chunk table of a bootstrap in place. A chunk is found by blob and index without an object or a hash entry
+ * for each, so a table of a million chunks costs eight bytes a chunk beside the file.
  */
 import type { ChunkExtents } from '../../blob/chunk-extents.js';
 import { CHUNK_NOTE, type ChunkNotes } from '../../model/sparse.js';
@@ -27,11 +27,11 @@ const NO_CHUNKS: BlobChunks = { indexes: new Uint32Array(0), positions: new Uint
 
 export class ChunkInfos {
   readonly length: number;
-  /** The file. */
+  /** The bytes of the file. */
   readonly bytes: Buffer;
   readonly #view: DataView;
   readonly #offset: number;
-  /** By blob. */
+  /** Positions of chunks, by blob. */
   readonly #places: readonly ChunkPlaces[];
 
   /** `offset` and `length` must lie in the file. */
@@ -43,7 +43,7 @@ export class ChunkInfos {
     this.#places = this.#placesOf(blobs);
   }
 
-  /** Where a record stands in the file. */
+  /** Returns the offset of a record in the file. */
   #placeOf(position: number): number {
     return this.#offset + position * v6.chunkInfo.size;
   }
@@ -52,14 +52,14 @@ export class ChunkInfos {
     return v6.chunkInfo.read(this.bytes, this.#placeOf(position));
   }
 
-  /** The same in the terms of the model; its digest is a view of the file. */
+  /** Returns a record in terms of the model; its digest is a view of the file. */
   record(position: number): ChunkRecord {
     const { bytes } = this;
     const place = this.digestPlace(position);
     return { digest: bytes.subarray(place, place + DIGEST_SIZE), ...this.recordNumbers(position) };
   }
 
-  /** A record without its digest, and without the cost of a view of it. */
+  /** Returns a record without its digest, which saves the cost of a view. */
   recordNumbers(position: number): ChunkNumbers {
     const place = this.#placeOf(position);
     const flags = this.#view.getUint32(place + FLAGS, true);
@@ -73,7 +73,7 @@ export class ChunkInfos {
     };
   }
 
-  /** Where the digest of a record starts in `bytes`. */
+  /** Returns the offset of a record's digest in `bytes`. */
   digestPlace(position: number): number {
     return this.#placeOf(position) + DIGEST;
   }
@@ -91,17 +91,17 @@ export class ChunkInfos {
     return this.#u64(this.#placeOf(position) + UNCOMPRESSED_OFFSET);
   }
 
-  /** Position of a chunk in the table; undefined when it is not there, or there is no such blob. */
+  /** Returns the position of a chunk in the table; undefined when the chunk or the blob is not there. */
   find(blob: number, index: number): number | undefined {
     return this.#places[blob]?.find(index);
   }
 
-  /** The chunks of a blob: indexes, ascending, and positions. */
+  /** Returns the chunks of a blob: indexes, ascending, and positions. */
   ofBlob(blob: number): BlobChunks {
     return this.#places[blob]?.list() ?? NO_CHUNKS;
   }
 
-  /** True: each chunk of the blob has this extent, and this digest where there are any. */
+  /** True if each chunk of the blob in this table has this extent and, where there are digests, this digest. */
   agrees(blob: number, extents: ChunkExtents, digests: PackedDigests | undefined): boolean {
     const { indexes, positions } = this.ofBlob(blob);
     const view = this.#view;
@@ -126,7 +126,7 @@ export class ChunkInfos {
     return true;
   }
 
-  /** Notes what is told of the chunks of the blob, where nothing is noted. */
+  /** Notes the facts about the blob's chunks, where nothing is noted yet. */
   note(blob: number, { flags, crc32 }: ChunkNotes): void {
     const { indexes, positions } = this.ofBlob(blob);
     for (let k = 0; k < indexes.length; k++) {

@@ -2,13 +2,13 @@
 import type { RawName } from '../../../oci/raw-name.js';
 import { dirent } from '../../layout/v6.js';
 
-/** An entry as it was read. */
+/** An entry with its place. */
 export interface LocatedRow {
   readonly name: RawName;
   readonly nid: number;
-  /** As FILE_TYPES numbers it. */
+  /** The file type by the numbers of FILE_TYPES. */
   readonly fileType: number;
-  /** Of the entry, and of the name, in the file. */
+  /** The offset of the entry, and of the name, in the file. */
   readonly offset: number;
   readonly nameStart: number;
 }
@@ -35,7 +35,10 @@ export function readDirectoryBlock(buffer: Buffer, offset: number, size: number,
   }
 }
 
-/** Only the last name of a block may be followed by unused bytes, and then ends at the first NUL. */
+/**
+ * Returns the length of a name. Only the last name of a block may be followed by unused bytes; it then ends at the
+ * first NUL.
+ */
 function nameBetween(buffer: Buffer, start: number, stop: number, isLast: boolean): RawName {
   const nul = isLast ? buffer.subarray(start, stop).indexOf(0) : -1;
   return buffer.toString('latin1', start, nul === -1 ? stop : start + nul) as RawName; // latin1 is one character a byte

@@ -28,7 +28,7 @@ const KIND_OF_MODE = new Map<number, InodeKind>(
   Object.entries(v6.FILE_TYPES).map(([kind, type]) => [type.mode, kind as InodeKind]), // keys of FILE_TYPES are the kinds
 );
 
-/** By the file type in a mode; undefined when it has none, or bits that no mode has. */
+/** Returns the kind for the file type in a mode; undefined when the type is unknown, or the mode has excess bits. */
 export function kindOfMode(mode: number): InodeKind | undefined {
   return mode > 0xffff ? undefined : KIND_OF_MODE.get(mode & v6.MODE_TYPE_MASK);
 }
@@ -45,7 +45,7 @@ export class StoredInode {
   readonly offset: number;
   readonly compact: boolean;
   readonly kind: InodeKind;
-  /** Where xattrs end: inline data starts here, chunk entries at the next multiple of 8. */
+  /** The end of the xattrs: inline data starts here, chunk entries at the next multiple of 8. */
   readonly bodyOffset: number;
   /** Of directories: as stored, `.` and `..` included. The reader of the tree sets them. */
   rows = NO_ROWS;
@@ -211,7 +211,7 @@ export function* dataBlocks({ dataRuns: { blocks, tail } }: StoredInode): Genera
   if (tail.size > 0) yield tail;
 }
 
-/** 12 bits of major and 20 of minor, as Linux' new_encode_dev packs them. */
+/** Packs 12 bits of major and 20 of minor like Linux' new_encode_dev. */
 export function decodeDevice(rdev: number): { readonly major: number; readonly minor: number } {
   return { major: (rdev >>> 8) & 0xfff, minor: (rdev & 0xff) | ((rdev >>> 12) & 0xf_ff00) };
 }

@@ -1,35 +1,38 @@
-/** Where the chunks of one blob stand in the chunk table of a bootstrap: at most eight bytes a chunk. */
+/** Maps the chunks of one blob to their positions in a bootstrap's chunk table, with at most eight bytes a chunk. */
 
-/** A table position fits below this (2^31 bytes of file, 80 a record), a chunk index takes the 24 bits above. */
+/**
+ * A position in the table is below this (2^31 bytes of file, 80 a record), and the chunk's index takes the 24 bits
+ * above.
+ */
 const POSITIONS = 2 ** 25;
 
-/** Two columns. */
+/** Indexes and positions of chunks, as two columns. */
 export interface BlobChunks {
-  /** In the blob, ascending. */
+  /** Indexes in the blob, ascending. */
   readonly indexes: Uint32Array;
-  /** In the chunk table. */
+  /** Positions in the chunk table. */
   readonly positions: Uint32Array;
 }
 
-/** Is filled with `add`, then `close`. */
+/** The caller fills it with `add`, then calls `close`. */
 export class ChunkPlaces {
   readonly #count: number;
-  /** Where most chunks of the blob are in the table: one more than the position, by index. Else empty. */
+  /** Used if the table has most chunks of the blob: the position plus one, by index. Otherwise empty. */
   readonly #slots: Uint32Array;
-  /** Where few are, ascending: index × POSITIONS + position. Else empty. */
+  /** Used if the table has few of them: index × POSITIONS + position, ascending. Otherwise empty. */
   readonly #keys: Float64Array;
   #filled = 0;
 
-  /** `count` chunks of the `chunkCount` that the blob has. */
+  /** `count` is the number of chunks in the table, `chunkCount` that of the blob. */
   constructor(count: number, chunkCount: number) {
-    // A count is only claimed: memory goes by the records that are there.
+    // `chunkCount` is only a claim, so memory is allocated by the number of records.
     const most = chunkCount <= 2 * count;
     this.#count = count;
     this.#slots = new Uint32Array(most ? chunkCount : 0);
     this.#keys = new Float64Array(most ? 0 : count);
   }
 
-  /** In ascending order of positions, with indexes below `chunkCount`. */
+  /** Positions must ascend, and indexes must be below `chunkCount`. */
   add(index: number, position: number): void {
     if (this.#slots.length === 0) {
       this.#keys[this.#filled++] = index * POSITIONS + position;
@@ -42,7 +45,7 @@ export class ChunkPlaces {
     this.#keys.sort();
   }
 
-  /** Position of a chunk; undefined when it is not in the table. */
+  /** Returns the position of a chunk; undefined when it is not in the table. */
   find(index: number): number | undefined {
     if (index < this.#slots.length) {
       const slot = this.#slots[index] ?? 0;

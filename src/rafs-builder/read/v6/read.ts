@@ -30,9 +30,9 @@ export interface V6Image {
   readonly bootstrap: SparseBootstrap;
   /** By nid, in the order in which names led to them. */
   readonly inodes: ReadonlyMap<number, StoredInode>;
-  /** The stored form of an inode in the tree. */
+  /** Returns the stored form of an inode of the tree. */
   stored(inode: Inode): StoredInode;
-  /** What the chunk table says of a chunk. */
+  /** Returns a chunk's record in the chunk table. */
   chunkInfo(ref: ChunkRef): v6.ChunkInfo;
 }
 

@@ -72,7 +72,10 @@ interface Reader<T> {
   read(buffer: Buffer, base: number): T;
 }
 
-/** The one compressor and the one digester that super flags tell, of v5 as of v6. `fault` makes the error of another. */
+/**
+ * Returns the one compressor and the one digester in the super flags of v5 or v6. `fault` makes the error for any other
+ * number.
+ */
 export function readSuperFlags(
   flags: number,
   fault: (reason: string) => FormatError,
@@ -86,7 +89,7 @@ export function readSuperFlags(
   return { compressor, digester };
 }
 
-/** The one key whose value passes; undefined when none or several do. */
+/** Returns the one key whose value passes; undefined when none or several do. */
 function only<K extends string, V>(
   table: Readonly<Record<K, V>>,
   passes: (value: V) => boolean,

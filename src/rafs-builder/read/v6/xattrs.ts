@@ -1,6 +1,6 @@
 /**
- * Extended attributes as v6 stores them: behind the inode, the name's prefix as a number. Shared xattrs are not used.
- * Rules: Nydus rafs/src/metadata/layout/v6.rs (RafsXAttrs), kernel fs/erofs/xattr.c.
+ * Reads extended attributes of v6. They follow the inode, and a number stands for a name's prefix. Shared xattrs are
+ * not used. Rules: Nydus rafs/src/metadata/layout/v6.rs (RafsXAttrs), kernel fs/erofs/xattr.c.
  */
 import type { RawName } from '../../../oci/raw-name.js';
 import { XATTR_PREFIXES, xattrEntry, xattrHeader } from '../../layout/v6.js';
@@ -8,9 +8,9 @@ import { roundUp } from '../../layout/struct.js';
 import type { Xattr } from '../../model/tree.js';
 
 export interface LocatedXattr extends Xattr {
-  /** Of the entry, in the file. */
+  /** The offset of the entry in the file. */
   readonly offset: number;
-  /** Bytes of the name as stored, behind the entry; the value follows. */
+  /** Bytes of the stored name behind the entry; the value follows. */
   readonly storedNameSize: number;
 }
 
