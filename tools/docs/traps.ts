@@ -289,7 +289,7 @@ const AREAS: Readonly<Record<string, readonly Trap[]>> = {
     trap(
       'A helper process failed to start, and its caller waited at the pipe for ever.',
       'native/core/src/pipeline/tests.rs',
-      'a_panic_in_any_thread_is_an_internal_error_and_the_next_layer_goes_on',
+      'a_panic_in_any_thread_is_an_internal_error_and_the_next_layer_continues',
     ),
     trap(
       "A tool removed the work folder at its end, with the user's own files in it.",

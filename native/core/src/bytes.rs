@@ -1,54 +1,54 @@
-//! Writes numbers into a buffer, at offsets that a plan has promised to be inside.
+//! Writes numbers into a buffer, at offsets that the plan guarantees to lie inside.
 
-/// Puts bytes at an offset; false, and nothing, when they do not fit.
+/// Writes bytes at an offset. Writes nothing and returns false when they do not fit.
 pub fn put(to: &mut [u8], at: usize, bytes: &[u8]) -> bool {
     let place = to.get_mut(at..).and_then(|rest| rest.get_mut(..bytes.len()));
     place.map(|place| place.copy_from_slice(bytes)).is_some()
 }
 
-/// A buffer that is written in any order.
+/// A buffer that can be written in any order.
 pub struct Bytes {
     bytes: Vec<u8>,
     left: bool,
 }
 
 impl Bytes {
-    /// Zeros.
+    /// Makes a buffer of `size` zeros.
     pub fn new(size: usize) -> Self {
         Self { bytes: vec![0; size], left: false }
     }
 
-    /// Bytes at an offset.
+    /// Writes bytes at an offset.
     pub fn put(&mut self, at: usize, bytes: &[u8]) {
         self.left |= !put(&mut self.bytes, at, bytes);
     }
 
-    /// One byte.
+    /// Writes one byte.
     pub fn u8(&mut self, at: usize, value: u8) {
         self.put(at, &[value]);
     }
 
-    /// Two bytes, little-endian.
+    /// Writes two bytes, little-endian.
     pub fn u16(&mut self, at: usize, value: u16) {
         self.put(at, &value.to_le_bytes());
     }
 
-    /// Four bytes, little-endian.
+    /// Writes four bytes, little-endian.
     pub fn u32(&mut self, at: usize, value: u32) {
         self.put(at, &value.to_le_bytes());
     }
 
-    /// Eight bytes, little-endian.
+    /// Writes eight bytes, little-endian.
     pub fn u64(&mut self, at: usize, value: u64) {
         self.put(at, &value.to_le_bytes());
     }
 
-    /// The first bytes as written so far.
+    /// The first bytes of the buffer as written so far.
     pub fn get(&self, range: std::ops::RangeTo<usize>) -> &[u8] {
         self.bytes.get(range).unwrap_or_default()
     }
 
-    /// The buffer; an internal error when something did not fit.
+    /// Returns the buffer, or an internal error when something did not fit.
     pub fn finish(self) -> crate::Result<Vec<u8>> {
         if self.left {
             Err(crate::Error::internal("a structure lies outside of its file"))

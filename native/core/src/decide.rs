@@ -1,4 +1,4 @@
-//! One layer's decisions: whether a chunk is new, and which place the files that hold it refer to.
+//! A layer decides for each chunk whether it is new, and which place the files that contain it refer to.
 
 use std::sync::Arc;
 
@@ -8,33 +8,33 @@ use crate::digest::Fingerprint;
 use crate::error::{Error, Result};
 use crate::table::MAX_CHUNKS;
 
-/// The right to decide. A layer whose dictionary is its own has it always.
+/// The right to decide. A layer with a dictionary of its own always has it.
 pub struct Ticket {
     line: Option<(Arc<Turns>, u64)>,
 }
 
 impl Ticket {
-    /// Stands in line behind the layers that took theirs before.
+    /// Takes the next place in line, after the layers that took a ticket before.
     pub fn take(turns: &Arc<Turns>) -> Self {
         Self { line: Some((Arc::clone(turns), turns.take_ticket())) }
     }
 
-    /// A ticket that is always due.
+    /// Makes a ticket that is always due.
     pub const fn always() -> Self {
         Self { line: None }
     }
 
-    /// Whether this layer decides now.
+    /// True if this layer may decide now.
     pub fn is_due(&self) -> bool {
         self.line.as_ref().is_none_or(|(turns, number)| turns.is_turn_of(*number))
     }
 
-    /// Waits until this layer decides; `Aborted` when the ticket is given back meanwhile.
+    /// Waits until this layer may decide; `Aborted` when the ticket is given back meanwhile.
     pub fn wait(&self) -> Result<()> {
         self.line.as_ref().map_or(Ok(()), |(turns, number)| turns.wait_for(*number))
     }
 
-    /// Lets the next layer decide; once more does nothing.
+    /// Lets the next layer decide. A second call does nothing.
     pub fn give_back(&self) {
         if let Some((turns, number)) = &self.line {
             turns.release(*number);
@@ -42,14 +42,14 @@ impl Ticket {
     }
 }
 
-/// Counts for summaries.
+/// Counts that a summary reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Chunks that files refer to.
     pub chunks: u64,
     /// Chunks that this layer stores.
     pub new_chunks: u32,
-    /// Uncompressed bytes not stored again.
+    /// Uncompressed bytes of chunks that are known already, and so are not stored again.
     pub duplicate_bytes: u64,
 }
 
@@ -61,12 +61,12 @@ pub struct Decider {
 }
 
 impl Decider {
-    /// The decisions of the layer that references call `layer`.
+    /// Makes the decider of the layer that references call `layer`.
     pub fn new(dictionary: Arc<Dictionary>, layer: u32) -> Self {
         Self { dictionary, layer, counts: Counts::default() }
     }
 
-    /// Notes the next chunk of the layer in `contents`; true when it is new and must be stored.
+    /// Adds the next chunk of the layer to `contents`; true when it is new and must be stored.
     pub fn decide(&mut self, chunk: &Fingerprint, contents: &mut impl Contents) -> Result<bool> {
         let place = Place { layer: self.layer, index: self.counts.new_chunks };
         let known = self.dictionary.find_or_insert(chunk, place)?;

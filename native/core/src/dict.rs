@@ -1,7 +1,7 @@
-//! Which chunks are known already, and whose turn it is to decide.
+//! The dictionary knows the chunks stored so far, and `Turns` orders the layers that decide.
 //!
-//! A chunk is new or a duplicate depending on everything that came before it in the image, so decisions are taken in the
-//! order of layers, whatever the order in which bytes arrive. A layer whose turn has not come may do all other work.
+//! A chunk is new or a duplicate depending on everything before it in the image, so decisions are taken in the order of
+//! layers, whatever the order in which bytes arrive. A layer that does not have its turn yet may do all other work.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, RandomState};
@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::meter::{Wait, waiting};
 use crate::sync::{lock, wait};
 
-/// Where a chunk is stored.
+/// The place where a chunk is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
     /// The number that the layer was opened with.
@@ -31,7 +31,8 @@ pub struct Dictionary {
     known: Mutex<Known>,
 }
 
-/// Chunks in the order in which they came, and a table of their numbers. A map from chunks would take twice the memory.
+/// The chunks in the order in which they were found, and a hash table of their numbers. A map keyed by chunks would take
+/// twice the memory.
 #[derive(Default)]
 struct Known {
     chunks: Vec<(Digest, u32, Place)>,
@@ -40,7 +41,7 @@ struct Known {
 }
 
 impl Dictionary {
-    /// The place of a chunk that is known, or `None` after noting that it is stored at `place`.
+    /// Returns the place of a known chunk, or `None` after recording that it is stored at `place`.
     pub fn find_or_insert(&self, chunk: &Fingerprint, place: Place) -> Result<Option<Place>> {
         let Known { chunks, index, hasher } = &mut *lock(&self.known);
         let hash = hasher.hash_one((chunk.digest, chunk.len));
@@ -63,10 +64,10 @@ impl Dictionary {
     }
 }
 
-/// Hands the right to decide from layer to layer, in the order in which they asked for a ticket.
+/// Passes the right to decide from layer to layer, in the order in which they asked for a ticket.
 #[derive(Default)]
 pub struct Turns {
-    /// Lowest ticket that has not been given back: its holder decides.
+    /// The lowest ticket that has not been given back; its holder decides.
     current: AtomicU64,
     state: Mutex<TurnState>,
     changed: Condvar,
@@ -80,7 +81,7 @@ struct TurnState {
 }
 
 impl Turns {
-    /// The next ticket in line.
+    /// Returns the next ticket in line.
     pub fn take_ticket(&self) -> u64 {
         let mut state = lock(&self.state);
         let ticket = state.next_ticket;
@@ -88,12 +89,12 @@ impl Turns {
         ticket
     }
 
-    /// Whether the holder of `ticket` decides now. Once true it stays true until the ticket is given back.
+    /// True if the holder of `ticket` may decide now. It stays true until the ticket is given back.
     pub fn is_turn_of(&self, ticket: u64) -> bool {
         self.current.load(Ordering::Acquire) == ticket
     }
 
-    /// Waits for the turn of `ticket`; `Aborted` when it is given back by another thread meanwhile.
+    /// Waits for the turn of `ticket`; `Aborted` when another thread gives the ticket back meanwhile.
     pub fn wait_for(&self, ticket: u64) -> Result<()> {
         let mut state = lock(&self.state);
         loop {
@@ -108,7 +109,7 @@ impl Turns {
         }
     }
 
-    /// Gives the ticket back, in or before its turn; once more does nothing.
+    /// Gives the ticket back, in or before its turn. A second call does nothing.
     pub fn release(&self, ticket: u64) {
         let mut state = lock(&self.state);
         let mut current = self.current.load(Ordering::Acquire);

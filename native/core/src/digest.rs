@@ -1,28 +1,28 @@
-//! Digests: SHA-256 of streams, and the fingerprint (BLAKE3, CRC-32C, length) that identifies a chunk.
+//! Computes SHA-256 of streams, and the fingerprint (BLAKE3, CRC-32C, length) that identifies a chunk.
 
 use sha2::{Digest as _, Sha256};
 
-/// 32 bytes of BLAKE3 or SHA-256.
+/// A BLAKE3 or SHA-256 digest.
 pub type Digest = [u8; 32];
 
-/// What a chunk is known by: both digests are over its uncompressed bytes.
+/// A fingerprint identifies a chunk. Digest and checksum are over its uncompressed bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint {
-    /// BLAKE3-256.
+    /// The BLAKE3-256 digest.
     pub digest: Digest,
-    /// CRC-32C (Castagnoli), as the chunk table stores it.
+    /// The CRC-32C (Castagnoli), as the chunk table stores it.
     pub crc32: u32,
-    /// Bytes; a chunk has at most 16 MiB.
+    /// The number of bytes; a chunk has at most 16 MiB.
     pub len: u32,
 }
 
 impl Fingerprint {
-    /// Of one whole chunk. Chunks are at most 16 MiB, so the length always fits.
+    /// Computes the fingerprint of one whole chunk. Chunks are at most 16 MiB, so the length always fits.
     pub fn of(bytes: &[u8]) -> Self {
         Self { crc32: crc32c::crc32c(bytes), ..Self::unchecked(bytes) }
     }
 
-    /// The same with 0 for the checksum, which is computed for what is stored only.
+    /// Computes the fingerprint with checksum 0, because only stored chunks need the checksum.
     pub fn unchecked(bytes: &[u8]) -> Self {
         Self {
             digest: *blake3::hash(bytes).as_bytes(),
@@ -32,7 +32,7 @@ impl Fingerprint {
     }
 }
 
-/// A running SHA-256 that also counts.
+/// A running SHA-256 that also counts its bytes.
 #[derive(Clone, Default)]
 pub struct Sha256Stream {
     hasher: Sha256,
@@ -40,34 +40,34 @@ pub struct Sha256Stream {
 }
 
 impl Sha256Stream {
-    /// The next bytes.
+    /// Adds the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.hasher.update(bytes);
         self.size += bytes.len() as u64;
     }
 
-    /// Bytes so far.
+    /// The number of bytes so far.
     pub const fn size(&self) -> u64 {
         self.size
     }
 
-    /// The digest so far; the stream can go on.
+    /// The digest of the bytes so far. The stream can continue.
     pub fn digest(&self) -> Digest {
         self.hasher.clone().finalize().into()
     }
 
-    /// The digest of what came so far followed by `suffix`; the stream does not change.
+    /// The digest of the bytes so far followed by `suffix`. The stream does not change.
     pub fn digest_with(&self, suffix: &[u8]) -> Digest {
         self.hasher.clone().chain_update(suffix).finalize().into()
     }
 }
 
-/// SHA-256 of bytes in hand.
+/// Computes SHA-256 of bytes in memory.
 pub fn sha256(bytes: &[u8]) -> Digest {
     Sha256::digest(bytes).into()
 }
 
-/// Lower-case hexadecimal, two characters a byte.
+/// Writes bytes as lower-case hexadecimal digits, two for each byte.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
@@ -81,7 +81,8 @@ pub fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// `app` of the format description's worked example: SHA-256 of the decimal counters 0, 1, 2, … one after another.
+    /// Makes the file `app` of the format description's worked example: SHA-256 of the decimal counters 0, 1, 2, … one after
+    /// another.
     pub fn app() -> Vec<u8> {
         let mut bytes: Vec<u8> = (0..157u32).flat_map(|n| sha256(n.to_string().as_bytes())).collect();
         bytes.truncate(5000);
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_running_digest_can_be_asked_and_goes_on() {
+    fn a_running_digest_can_be_read_and_continued() {
         let mut stream = Sha256Stream::default();
         stream.update(b"ab");
         assert_eq!(stream.digest_with(b"c"), sha256(b"abc"));

@@ -1,14 +1,14 @@
-//! How a pipeline ends: with a value or with its first error, which the caller that asks for it gets exactly once.
+//! A pipeline ends with a value or with its first error, which the caller gets exactly once.
 
 use std::sync::Mutex;
 
 use crate::error::{Error, Result};
 use crate::sync::lock;
 
-/// Called exactly once, from one of our threads or from the call itself.
+/// A callback that is called exactly once, from a thread of this crate or during the call that takes it.
 pub type Reply<T> = Box<dyn FnOnce(Result<T>) + Send>;
 
-/// The end of a pipeline that gives a `T`.
+/// The end of a pipeline that produces a `T`.
 pub struct Ending<T> {
     state: Mutex<State<T>>,
 }
@@ -27,7 +27,8 @@ impl<T> Default for Ending<T> {
 }
 
 impl<T> Ending<T> {
-    /// Notes the first error. Then runs `release`, which wakes everyone who waits inside, and answers whoever asked.
+    /// Records the first error. Then runs `release`, which wakes every waiting thread, and answers the caller if it has
+    /// asked.
     pub fn fail(&self, error: Error, release: impl FnOnce()) {
         let mut state = lock(&self.state);
         if state.failure.is_some() {
@@ -42,17 +43,17 @@ impl<T> Ending<T> {
         }
     }
 
-    /// The error that ended it.
+    /// The error that ended the pipeline.
     pub fn failure(&self) -> Option<Error> {
         lock(&self.state).failure.as_ref().map(Error::duplicate)
     }
 
-    /// The error that ended it, for those who only see that it has ended.
+    /// Replaces `error`, which only reports the end, by the error that ended the pipeline.
     pub fn explain(&self, error: Error) -> Error {
         self.failure().unwrap_or(error)
     }
 
-    /// Somebody wants the value; false when it will not come and he has been told why.
+    /// Registers the caller's `reply`. Returns false when the value will not come; the caller then has its error already.
     pub fn ask(&self, reply: Reply<T>) -> bool {
         let mut state = lock(&self.state);
         let refusal = match &state.failure {
@@ -70,7 +71,7 @@ impl<T> Ending<T> {
         true
     }
 
-    /// The answer, after `ask`.
+    /// Gives the value to the caller that asked.
     pub fn deliver(&self, value: T) {
         let mut state = lock(&self.state);
         state.delivered = state.failure.is_none();
@@ -81,7 +82,7 @@ impl<T> Ending<T> {
         }
     }
 
-    /// Nothing when the answer was given; else why not.
+    /// Returns `Ok` when the value was delivered, else the error that prevented it.
     pub fn check_delivered(&self) -> Result<()> {
         let state = lock(&self.state);
         match &state.failure {
@@ -98,7 +99,7 @@ mod tests {
     use std::sync::mpsc;
 
     #[test]
-    fn the_first_error_is_the_one_that_is_told() {
+    fn the_first_error_is_reported() {
         let ending = Ending::<u32>::default();
         let (tell, told) = mpsc::channel();
         assert!(ending.ask(Box::new(move |result| tell.send(result.unwrap_err().code()).unwrap())));
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_value_is_told_once() {
+    fn the_value_is_delivered_once() {
         let ending = Ending::<u32>::default();
         assert_eq!(ending.check_delivered().unwrap_err().code(), "INTERNAL");
         let (tell, told) = mpsc::channel();

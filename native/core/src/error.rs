@@ -1,32 +1,32 @@
-//! The one error type of the data plane. `code()` is the contract with TypeScript, where each code becomes a class.
+//! The only error type of the data plane. `code()` is the contract with TypeScript, which has a class for each code.
 
 use std::path::{Path, PathBuf};
 
-/// What went wrong: a sentence (lower case, thing before reason, no full stop) and what a program needs to know.
+/// An error: a sentence (lower case, the thing before the reason, no full stop) and fields for programs.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Tar, gzip, zstd or chunk bytes make no sense.
     #[error("{message}")]
     Format {
-        /// The sentence.
+        /// The sentence of the error.
         message: String,
-        /// Name of the tar entry, as bytes, where one is to blame.
+        /// Name of the tar entry, as bytes, if the error is about one.
         path: Option<Vec<u8>>,
-        /// Byte offset of the fault, in the uncompressed tar for entries.
+        /// Byte offset of the fault; for an entry, in the uncompressed tar.
         offset: Option<u64>,
-        /// What to do about it, where that is known.
+        /// Advice for the user, if there is any.
         hint: Option<&'static str>,
     },
-    /// Legal, but not done here.
+    /// The input is legal, but this converter does not support it.
     #[error("{message}")]
     Unsupported {
-        /// The sentence.
+        /// The sentence of the error.
         message: String,
-        /// Name of the tar entry, as bytes, where one is to blame.
+        /// Name of the tar entry, as bytes, if the error is about one.
         path: Option<Vec<u8>>,
-        /// Byte offset of the fault, in the uncompressed tar for entries.
+        /// Byte offset of the fault; for an entry, in the uncompressed tar.
         offset: Option<u64>,
-        /// What to do about it, where that is known.
+        /// Advice for the user, if there is any.
         hint: Option<&'static str>,
     },
     /// The spool could not be written or read.
@@ -34,42 +34,42 @@ pub enum Error {
     Io {
         /// The sentence, with the operating system's reason.
         message: String,
-        /// The file.
+        /// The path of the file.
         path: Option<PathBuf>,
-        /// What the operating system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
     /// The caller asks for something that does not exist.
     #[error("{0}")]
     InvalidArgument(String),
-    /// Our bug: a broken invariant or a panic.
+    /// A bug in this crate: a broken invariant or a panic.
     #[error("{0}")]
     Internal(String),
-    /// The owner called `abort` or went away.
+    /// The owner has called `abort` or has been dropped.
     #[error("operation was aborted")]
     Aborted,
 }
 
-/// What most functions here return.
+/// The result that most functions here return.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// A format error without entry or offset.
+    /// Makes a format error without entry or offset.
     pub fn format(message: impl Into<String>) -> Self {
         Self::Format { message: message.into(), path: None, offset: None, hint: None }
     }
 
-    /// A format error about the entry `path` whose header starts at `offset` in the uncompressed tar.
+    /// Makes a format error about the entry `path` whose header starts at `offset` in the uncompressed tar.
     pub fn format_at(message: impl Into<String>, path: &[u8], offset: u64) -> Self {
         Self::Format { message: message.into(), path: Some(path.to_vec()), offset: Some(offset), hint: None }
     }
 
-    /// An unsupported thing without entry or offset.
+    /// Makes an error for something unsupported, without entry or offset.
     pub fn unsupported(message: impl Into<String>) -> Self {
         Self::Unsupported { message: message.into(), path: None, offset: None, hint: None }
     }
 
-    /// An unsupported entry `path` whose header starts at `offset` in the uncompressed tar.
+    /// Makes an error for the unsupported entry `path` whose header starts at `offset` in the uncompressed tar.
     pub fn unsupported_at(message: impl Into<String>, path: &[u8], offset: u64) -> Self {
         Self::Unsupported {
             message: message.into(),
@@ -79,7 +79,7 @@ impl Error {
         }
     }
 
-    /// The operating system refused to `verb` (such as `write`) the file `path`.
+    /// Makes the error for an operating system that refused to `verb` (such as `write`) the file `path`.
     pub fn io(verb: &str, path: &Path, source: std::io::Error) -> Self {
         Self::Io {
             message: format!("cannot {verb} {}: {source}", path.display()),
@@ -88,17 +88,17 @@ impl Error {
         }
     }
 
-    /// A name or number that means nothing.
+    /// Makes an error about a name or number that has no meaning.
     pub fn invalid_argument(message: impl Into<String>) -> Self {
         Self::InvalidArgument(message.into())
     }
 
-    /// A broken invariant.
+    /// Makes an error about a broken invariant.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::Internal(message.into())
     }
 
-    /// The same error with advice for a person.
+    /// Adds advice for the user.
     #[must_use]
     pub fn with_hint(mut self, advice: &'static str) -> Self {
         if let Self::Format { hint, .. } | Self::Unsupported { hint, .. } = &mut self {
@@ -107,7 +107,7 @@ impl Error {
         self
     }
 
-    /// What to do about it, where that is known.
+    /// Advice for the user, if there is any.
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Format { hint, .. } | Self::Unsupported { hint, .. } => *hint,
@@ -115,7 +115,7 @@ impl Error {
         }
     }
 
-    /// Stable name of the class, one for each variant.
+    /// The stable name of the error's class, one for each variant.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Format { .. } => "FORMAT",
@@ -127,7 +127,7 @@ impl Error {
         }
     }
 
-    /// The tar entry or file to blame, as bytes.
+    /// The tar entry or file that the error is about, as bytes.
     pub fn path(&self) -> Option<&[u8]> {
         match self {
             Self::Format { path, .. } | Self::Unsupported { path, .. } => path.as_deref(),
@@ -144,7 +144,7 @@ impl Error {
         }
     }
 
-    /// A copy for a second waiter. A source that cannot be cloned keeps its kind and text.
+    /// Makes a copy for a second caller that waits. A source that cannot be cloned keeps its kind and text.
     #[must_use]
     pub fn duplicate(&self) -> Self {
         match self {
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_variant_has_a_code_and_says_where() {
+    fn every_variant_has_a_code_and_its_place() {
         let format = Error::format_at("bad", b"a/b", 512);
         assert_eq!((format.code(), format.path(), format.offset()), ("FORMAT", Some(&b"a/b"[..]), Some(512)));
         let io = Error::io("write", Path::new("/spool/x"), std::io::Error::from_raw_os_error(28));

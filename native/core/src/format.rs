@@ -1,4 +1,4 @@
-//! The format that an image is written in, as one value that travels from the caller to all that writes.
+//! `Format` is one value that travels from the caller to all code that writes an image.
 
 use crate::blob::{BlobKind, NATIVE};
 use crate::codec::{Compression, MAX_CHUNK};
@@ -8,12 +8,12 @@ use crate::rafs::{VERSIONS, Version};
 /// The smallest chunk of the format.
 const MIN_CHUNK: usize = 4096;
 
-/// How blobs and bootstraps of an image are written.
+/// The form of an image's blobs and bootstraps.
 #[derive(Clone, Copy, Debug)]
 pub struct Format {
-    /// What writes bootstraps.
+    /// The version, which writes bootstraps.
     pub(crate) version: &'static Version,
-    /// What writes the sections of blobs.
+    /// The kind of blobs, which decides their sections.
     pub(crate) kind: &'static BlobKind,
     /// Bytes of every chunk of a file but its last; a power of two, 4 KiB … 16 MiB.
     pub chunk_size: u32,
@@ -36,13 +36,13 @@ impl Format {
         Ok(Self { version, ..Self::default() })
     }
 
-    /// Numbers of the versions that are written, the default first.
+    /// The numbers of the versions that can be written, the default first.
     pub fn versions() -> impl Iterator<Item = u32> {
         VERSIONS.into_iter().map(|version| version.number)
     }
 }
 
-/// `Unsupported` for a chunk size that no reader takes.
+/// Checks a chunk size: `Unsupported` if no reader takes it.
 pub fn check_chunk_size(size: u32) -> Result<()> {
     let bytes = size as usize;
     if bytes.is_power_of_two() && (MIN_CHUNK..=MAX_CHUNK).contains(&bytes) {

@@ -1,26 +1,27 @@
-//! Decompression of a layer by pushing bytes in. What the bytes are is found by their magic, never by a media type:
-//! gzip of any number of members, zstd of any number of frames, else the bytes themselves.
+//! Decompresses a layer; the caller pushes the bytes in. The format is recognised by its magic, never by a media type: gzip
+//! of any number of members, zstd of any number of frames, or else the bytes themselves.
 
 use flate2::{Decompress, FlushDecompress, Status};
 use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer};
 
 use crate::error::Error;
 
-/// Where uncompressed bytes go: straight into memory of the taker's, since a copy of every byte costs a tenth of inflating.
+/// Receives uncompressed bytes directly in its own memory, since a copy of every byte costs a tenth of the time of
+/// inflating.
 pub trait Output {
-    /// Room for the next bytes, of any content; never empty.
+    /// Returns room for the next bytes: at least one byte, with any content.
     fn room(&mut self) -> Result<&mut [u8], Error>;
-    /// The first `len` bytes of the room are now the next bytes; `len` is never 0.
+    /// Takes the first `len` bytes of the room, at least one, as the next bytes.
     fn filled(&mut self, len: usize) -> Result<(), Error>;
 }
 
-/// An output that hands on what there is, as it comes, in pieces of at most 256 KiB.
+/// An output that passes bytes on at once, in pieces of at most 256 KiB.
 pub struct Pieces<F> {
     buffer: Vec<u8>,
     take: F,
 }
 
-/// Larger pieces fall out of the second-level cache. A fuzzer has small inputs and wants many seams.
+/// The size of a piece: larger ones do not stay in the second-level cache. A fuzzer has small inputs and needs many seams.
 const PIECE: usize = if cfg!(fuzzing) { 1 << 10 } else { 256 << 10 };
 
 impl<F: FnMut(&[u8]) -> Result<(), Error>> Pieces<F> {
@@ -40,31 +41,31 @@ impl<F: FnMut(&[u8]) -> Result<(), Error>> Output for Pieces<F> {
     }
 }
 
-/// Enough bytes to know every format below.
+/// The number of bytes that are enough to recognise every format below.
 const MAGIC: usize = 6;
-/// Largest zstd window accepted, as a power of two: 128 MiB, what `zstd -d` takes without being asked.
+/// The largest zstd window that is accepted, as a power of two: 128 MiB, the default limit of `zstd -d`.
 const WINDOW_LOG_MAX: u32 = 27;
-/// Window of gzip's deflate: 32 KiB.
+/// The window of gzip's deflate: 32 KiB.
 const GZIP_WINDOW_LOG: u8 = 15;
 
-/// How a layer is compressed.
+/// The compression of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// Not at all.
+    /// The layer is not compressed.
     None,
-    /// RFC 1952.
+    /// Gzip, RFC 1952.
     Gzip,
-    /// RFC 8878.
+    /// zstd, RFC 8878.
     Zstd,
 }
 
 enum State {
-    /// The first bytes, too few to tell.
+    /// The first bytes, too few to recognise the format.
     Unknown(Vec<u8>),
     Plain,
-    /// Within a gzip member.
+    /// The next bytes belong to a gzip member.
     Gzip(Decompress),
-    /// After a member: another one, zeros up to the end, or the end.
+    /// A member has ended; another one, zeros up to the end, or the end follows.
     GzipGap {
         zeros: bool,
     },
@@ -72,16 +73,16 @@ enum State {
         context: DCtx<'static>,
         within_frame: bool,
     },
-    /// An error was returned, or `finish` was called.
+    /// The inflater has returned an error, or the caller has called `finish`.
     Done,
 }
 
-/// A push decompressor. Feed [`push`](Self::push) in pieces of any size, then call [`finish`](Self::finish) once.
-/// Nothing at all is valid input and gives nothing. After an error it is of no further use.
+/// A push decompressor. The caller feeds [`push`](Self::push) with pieces of any size, then calls [`finish`](Self::finish)
+/// once. Empty input is valid and gives no output. After an error the inflater cannot be used any more.
 pub struct Inflater {
     state: State,
     compression: Option<Compression>,
-    /// Compressed bytes consumed.
+    /// The number of compressed bytes consumed so far.
     offset: u64,
 }
 
@@ -92,17 +93,17 @@ impl Default for Inflater {
 }
 
 impl Inflater {
-    /// A decompressor that has seen nothing yet.
+    /// Makes a decompressor at the start of a layer.
     pub fn new() -> Self {
         Self { state: State::Unknown(Vec::with_capacity(MAGIC)), compression: None, offset: 0 }
     }
 
-    /// What the input turned out to be, once enough of it was seen.
+    /// The compression of the input, once enough bytes have been seen.
     pub fn compression(&self) -> Option<Compression> {
         self.compression
     }
 
-    /// Takes compressed bytes and puts the uncompressed ones into `out`.
+    /// Takes compressed bytes and writes the uncompressed ones to `out`.
     pub fn push(&mut self, input: &[u8], out: &mut impl Output) -> Result<(), Error> {
         let mut rest = input;
         while !rest.is_empty() {
@@ -112,7 +113,7 @@ impl Inflater {
         Ok(())
     }
 
-    /// Says that the input ends here; an error when it must not.
+    /// Ends the input; an error when the input is incomplete.
     pub fn finish(&mut self, out: &mut impl Output) -> Result<(), Error> {
         if let State::Unknown(magic) = &self.state {
             let magic = magic.clone();
@@ -163,7 +164,7 @@ impl Inflater {
     fn begin(&mut self, magic: &[u8]) -> Result<(), Error> {
         let (compression, state) = match magic {
             [0x1F, 0x8B, ..] => (Compression::Gzip, State::GzipGap { zeros: false }),
-            // A frame, or a skippable frame in front of one.
+            // These are a frame, or a skippable frame before one.
             [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => {
                 (Compression::Zstd, self.begin_zstd()?)
             }
@@ -195,7 +196,7 @@ impl Inflater {
             let (before_in, before_out) = (stream.total_in(), stream.total_out());
             let room = out.room()?;
             let space = room.len();
-            // Checks the member's CRC-32 and length at its end.
+            // The decompressor checks the member's CRC-32 and length at its end.
             let status = stream
                 .decompress(rest, room, FlushDecompress::None)
                 .map_err(|error| self.fault("gzip", error.message().unwrap_or("the data is damaged")))?;
@@ -207,7 +208,7 @@ impl Inflater {
             }
             match status {
                 Status::StreamEnd => return Ok(State::GzipGap { zeros: false }),
-                // A full output may hide more to come, even when all input is consumed.
+                // When the output is full, more may follow even if all input is consumed.
                 _ if made == space => {}
                 _ if rest.is_empty() => return Ok(State::Gzip(stream)),
                 _ if used == 0 && made == 0 => return Err(self.fault("gzip", "the data is damaged")),
@@ -216,7 +217,8 @@ impl Inflater {
         }
     }
 
-    /// Zeros after the last member are padding, as GNU gzip has it; anything else must be another member.
+    /// Takes bytes after a member. Zeros after the last member are padding, as in GNU gzip; anything else must be another
+    /// member.
     fn gzip_gap(&mut self, zeros: bool, rest: &mut &[u8]) -> Result<State, Error> {
         match rest.first() {
             Some(0x1F) if !zeros => Ok(State::Gzip(Decompress::new_gzip(GZIP_WINDOW_LOG))),
@@ -247,7 +249,7 @@ impl Inflater {
             if made > 0 {
                 out.filled(made)?;
             }
-            // 0: the frame ended and all of it is out. To ask again would begin the next frame.
+            // Hint 0: the frame has ended and all of it is written. Another call would begin the next frame.
             if rest.is_empty() && (hint == 0 || made < space) {
                 return Ok(State::Zstd { context, within_frame: hint != 0 });
             }

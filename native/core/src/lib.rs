@@ -1,9 +1,9 @@
 //! The data plane of nydusify-ts: compressed layers go in; a conversion gives RAFS blobs and the bootstrap of the image, a scan
 //! tables of entries and chunks. Nothing here knows of Node.
 //!
-//! From the outside in: `pipeline` (threads and their ends), `inflate`, `archive` (tar), `chunk`, `decide` and `dict` (which chunks
-//! are new), `codec`, `blob` (data and sections), `rafs` (trees and bootstraps), `table` (what crosses the border from a scan). `verify`
-//! goes the other way. `format` is what a caller asks for.
+//! The modules, from the outside in: `pipeline` (threads and how they end), `inflate`, `archive` (tar), `chunk`, `decide`
+//! and `dict` (which chunks are new), `codec`, `blob` (data and sections), `rafs` (trees and bootstraps), `table` (the
+//! packed result of a scan). `verify` reads a blob back. `format` describes the image that a caller wants.
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,7 @@
-//! What the threads of an image do with their time: compute, wait for a core, for something to do, or for room.
+//! Measures how the threads of an image spend their time: they compute, or wait for a core, for work, or for room.
 //!
-//! A wait is noted by whoever waits, in the clock of its thread; computing is read from the system when the thread ends
-//! or somebody asks, so that a thread that does not wait pays nothing.
+//! The waiting thread records its wait in its own clock; computing time is read from the system when the thread ends or a
+//! caller asks for it, so that a thread that does not wait pays nothing.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -11,29 +11,29 @@ use std::time::{Duration, Instant};
 
 use crate::sync::lock;
 
-/// Why a thread waits.
+/// The reason why a thread waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// There is nothing to do: whoever comes before is slower.
+    /// The thread has nothing to do: the stage before it is slower.
     Starved,
-    /// What is done finds no room: whoever comes after is slower.
+    /// The thread's result finds no room: the stage after it is slower.
     Blocked,
 }
 
-/// The threads of one kind, added up. Seconds.
+/// The sums over the threads of one kind, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StageTimes {
-    /// How many there have been.
+    /// The number of threads.
     pub threads: u32,
-    /// From start to end, or to now.
+    /// Time from start to end, or until now.
     pub alive: f64,
-    /// On a core; 0 where the system does not tell.
+    /// Time on a core; 0 if the system does not report it.
     pub busy: f64,
-    /// Ready, but all cores were taken; 0 where the system does not tell.
+    /// Time in which the thread was ready but all cores were taken; 0 if the system does not report it.
     pub ready: f64,
-    /// See `Wait`.
+    /// Time in which the thread had nothing to do.
     pub starved: f64,
-    /// See `Wait`.
+    /// Time in which the thread waited for room.
     pub blocked: f64,
 }
 
@@ -47,7 +47,7 @@ struct Ended {
 struct Clock {
     stage: &'static str,
     start: Instant,
-    /// Linux: where the scheduler counts for this thread.
+    /// The file in which Linux counts this thread's scheduling.
     counts: Option<PathBuf>,
     starved: AtomicU64,
     blocked: AtomicU64,
@@ -55,7 +55,7 @@ struct Clock {
 }
 
 impl Clock {
-    /// Nanoseconds on a core, and ready for one.
+    /// Nanoseconds on a core, and nanoseconds ready for one.
     fn scheduled(&self) -> Option<(u64, u64)> {
         let text = std::fs::read_to_string(self.counts.as_ref()?).ok()?;
         let mut words = text.split_whitespace().map(str::parse);
@@ -82,7 +82,7 @@ thread_local! {
     static CURRENT: RefCell<Option<Arc<Clock>>> = const { RefCell::new(None) };
 }
 
-/// Runs `wait` and notes how long it took.
+/// Runs `wait` and records how long it took.
 pub fn waiting<T>(why: Wait, wait: impl FnOnce() -> T) -> T {
     let start = Instant::now();
     let value = wait();
@@ -122,7 +122,7 @@ impl Meter {
         Counted { clock }
     }
 
-    /// What each kind of thread has done so far, in the order in which the first of a kind began.
+    /// The times of each kind of thread so far, in the order in which the first thread of each kind began.
     pub fn stages(&self) -> Vec<(&'static str, StageTimes)> {
         let mut stages: Vec<(&'static str, StageTimes)> = Vec::new();
         for clock in lock(&self.clocks).iter() {
@@ -138,7 +138,7 @@ impl Meter {
     }
 }
 
-/// A thread that is being counted.
+/// Counts a thread until it is dropped.
 pub struct Counted {
     clock: Arc<Clock>,
 }
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn threads_of_a_kind_are_added_up_and_waits_told_apart() {
+    fn threads_of_a_kind_are_added_up_and_waits_are_counted_by_reason() {
         let meter = Arc::new(Meter::default());
         let threads: Vec<_> = [Wait::Starved, Wait::Blocked]
             .into_iter()

@@ -1,4 +1,4 @@
-//! The worker threads of one image packer, each with its own codec contexts, and buffers that go round.
+//! The pool holds the worker threads of one image, each with its own codec contexts, and the buffers that are used again.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -12,10 +12,11 @@ use crate::error::{Error, Result};
 use crate::meter::{Meter, Wait, waiting};
 use crate::sync::lock;
 
-/// Work for the next worker that is free, which lends its codec contexts. A job reports its own failures and panics.
+/// Work for the next free worker, which lends its codec contexts. A job reports its own failures and panics.
 pub type Job = Box<dyn FnOnce(&mut Contexts) + Send>;
 
-/// Threads that take jobs first come, first served. They end when the pool is dropped and no job is left.
+/// Worker threads that take jobs in the order in which they were queued. They end when the pool is dropped and no job is
+/// left.
 pub struct Pool {
     jobs: Sender<Job>,
 }
@@ -26,7 +27,7 @@ impl Pool {
         Self::start(threads, meter, || {})
     }
 
-    /// Starts workers that give way to other threads of the process.
+    /// Starts workers that yield to other threads of the process.
     pub fn giving_way(threads: usize, meter: &Arc<Meter>) -> Result<Self> {
         Self::start(threads, meter, give_way)
     }
@@ -44,7 +45,7 @@ impl Pool {
         Ok(Self { jobs })
     }
 
-    /// Queues a job. What bounds the queue is the budget of those who put jobs in.
+    /// Queues a job. The budget of the threads that queue jobs bounds the queue.
     pub fn run(&self, job: Job) -> Result<()> {
         self.jobs.send(job).map_err(|_| Error::internal("every worker thread has ended"))
     }
@@ -54,13 +55,13 @@ fn work(queue: &Receiver<Job>) {
     let mut contexts = Contexts::default();
     while let Ok(job) = queue.try_recv().or_else(|_| waiting(Wait::Starved, || queue.recv())) {
         if catch_unwind(AssertUnwindSafe(|| job(&mut contexts))).is_err() {
-            // A context that a panic left in the middle of something is not used again.
+            // A panic may have left a context in an inconsistent state, so it is not used again.
             contexts = Contexts::default();
         }
     }
 }
 
-/// Starts a named thread that nobody joins.
+/// Starts a named thread that is never joined.
 pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
     let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(body);
     spawned.map(drop).map_err(|source| Error::Io {
@@ -70,13 +71,13 @@ pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
     })
 }
 
-/// Niceness of a thread that gives way: it gets a third of the share of others.
+/// The niceness of a thread that yields: its share of a core is a third of that of others.
 #[cfg(target_os = "linux")]
 const NICER: i32 = 5;
 
-/// Lets other threads of the process go first from now on, where the system has a priority for each thread.
+/// Lets other threads of the process go before this one from now on, if the system has a priority for each thread.
 pub fn give_way() {
-    // Only speed depends on it.
+    // A failure is ignored, since only speed depends on it.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::nice(NICER);
 }
@@ -87,11 +88,11 @@ pub fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 thread_local! {
-    /// Where this thread panicked last, for the error that the panic becomes.
+    /// The place where this thread panicked last; the error made from the panic names it.
     static PANICKED_AT: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Makes panics silent and notes where they happened. Every thread of this crate turns them into errors.
+/// Makes panics silent and records where they happen. Every thread of this crate turns them into errors.
 pub fn note_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
@@ -110,7 +111,7 @@ pub fn panic_error(panic: &(dyn Any + Send)) -> Error {
     Error::internal(format!("the addon panicked{place}: {text}"))
 }
 
-/// Buffers to use again, so that the pages stay warm and memory does not fragment.
+/// Buffers that are used again, so that their pages stay warm and memory does not fragment.
 pub struct Buffers {
     capacity: usize,
     keep: usize,
@@ -118,24 +119,24 @@ pub struct Buffers {
 }
 
 impl Buffers {
-    /// Buffers of `capacity` bytes, of which at most `keep` wait for their next use.
+    /// Makes room for buffers of `capacity` bytes, of which at most `keep` wait for their next use.
     pub fn new(capacity: usize, keep: usize) -> Self {
         Self { capacity, keep, free: Mutex::new(Vec::new()) }
     }
 
-    /// A buffer, used or new. Its length and content are those that its last use left.
+    /// Returns a used or a new buffer, with the length and content that its last use left.
     pub fn take(&self) -> Vec<u8> {
         lock(&self.free).pop().unwrap_or_else(|| Vec::with_capacity(self.capacity))
     }
 
-    /// A buffer without content.
+    /// Returns a buffer without content.
     pub fn take_empty(&self) -> Vec<u8> {
         let mut buffer = self.take();
         buffer.clear();
         buffer
     }
 
-    /// Gives a buffer back. One that has grown far beyond the others is let go.
+    /// Takes a buffer back. A buffer that has grown far beyond the others is freed.
     pub fn give(&self, buffer: Vec<u8>) {
         let mut free = lock(&self.free);
         if free.len() < self.keep && buffer.capacity() <= self.capacity.saturating_mul(2) {

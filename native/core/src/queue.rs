@@ -1,4 +1,4 @@
-//! What bounds a pipeline: a queue and a budget, both counted in bytes, both of which end at once when killed.
+//! A queue and a budget bound a pipeline. Both count bytes, and both end at once when killed.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex};
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::meter::{Wait, waiting};
 use crate::sync::{lock, wait};
 
-/// Bytes handed over by their owner, whoever allocated them.
+/// Bytes that their owner hands over; any allocator may have made them.
 pub type Input = Box<dyn AsRef<[u8]> + Send>;
 
 /// A first-in-first-out queue of byte blocks for one consumer.
@@ -27,7 +27,7 @@ struct QueueState<T> {
 }
 
 impl<T> ByteQueue<T> {
-    /// A queue that has room while it holds fewer than `limit` bytes.
+    /// Makes a queue that has room while it holds fewer than `limit` bytes.
     pub fn new(limit: usize) -> Self {
         let state = QueueState {
             items: VecDeque::new(),
@@ -39,7 +39,7 @@ impl<T> ByteQueue<T> {
         Self { limit, state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// Puts an item in, full or not, without waiting; says whether there is room for more.
+    /// Adds an item without waiting, even when the queue is full. Returns true if there is room for more.
     pub fn push_now(&self, item: T, bytes: usize) -> Result<bool> {
         let mut state = lock(&self.state);
         if state.killed {
@@ -54,7 +54,7 @@ impl<T> ByteQueue<T> {
         Ok(state.bytes < self.limit)
     }
 
-    /// Waits for room, then puts an item in.
+    /// Waits for room, then adds an item.
     pub fn push(&self, item: T, bytes: usize) -> Result<()> {
         let mut state = lock(&self.state);
         if !state.killed && state.bytes >= self.limit {
@@ -113,13 +113,13 @@ impl<T> ByteQueue<T> {
         }
     }
 
-    /// Nothing more will come.
+    /// Closes the queue: no item follows.
     pub fn close(&self) {
         lock(&self.state).closed = true;
         self.changed.notify_all();
     }
 
-    /// Drops what is queued; everyone who waits or comes later gets `Aborted`.
+    /// Drops the queued items. Every caller that waits, now or later, gets `Aborted`.
     pub fn kill(&self) {
         let mut state = lock(&self.state);
         state.killed = true;
@@ -135,7 +135,7 @@ impl<T> ByteQueue<T> {
     }
 }
 
-/// A number of bytes that may be in flight at once.
+/// A number of bytes that may be in flight at the same time.
 pub struct Budget {
     limit: usize,
     state: Mutex<BudgetState>,
@@ -148,12 +148,12 @@ struct BudgetState {
 }
 
 impl Budget {
-    /// A budget of `limit` bytes.
+    /// Makes a budget of `limit` bytes.
     pub fn new(limit: usize) -> Self {
         Self { limit, state: Mutex::new(BudgetState { used: 0, killed: false }), changed: Condvar::new() }
     }
 
-    /// Takes bytes if they are there. Anything fits into a budget that nobody uses.
+    /// Takes bytes if they are available. Any number fits an unused budget.
     pub fn try_take(&self, bytes: usize) -> Result<bool> {
         let mut state = lock(&self.state);
         if state.killed {
@@ -166,7 +166,7 @@ impl Budget {
         Ok(fits)
     }
 
-    /// Waits until the bytes are there, and takes them.
+    /// Waits until the bytes are available, and takes them.
     pub fn take(&self, bytes: usize) -> Result<()> {
         let mut state = lock(&self.state);
         let full = |state: &BudgetState| !state.killed && state.used != 0 && state.used + bytes > self.limit;
@@ -200,7 +200,7 @@ impl Budget {
         if state.killed { Err(Error::Aborted) } else { Ok(()) }
     }
 
-    /// Everyone who waits or comes later gets `Aborted`.
+    /// Kills the budget. Every caller that waits, now or later, gets `Aborted`.
     pub fn kill(&self) {
         lock(&self.state).killed = true;
         self.changed.notify_all();
@@ -214,7 +214,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn items_come_out_in_order_and_room_is_told() {
+    fn items_come_out_in_order_and_room_is_reported() {
         let queue = ByteQueue::new(10);
         assert!(queue.push_now('a', 9).unwrap());
         assert!(!queue.push_now('b', 9).unwrap());
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn killing_wakes_everyone() {
+    fn killing_wakes_every_waiting_thread() {
         let queue = Arc::new(ByteQueue::new(1));
         let budget = Arc::new(Budget::new(1));
         queue.push_now((), 5).unwrap();
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_lets_one_too_large_thing_through_alone() {
+    fn an_unused_budget_admits_one_item_beyond_its_limit() {
         let budget = Budget::new(10);
         assert!(budget.try_take(50).unwrap());
         assert!(!budget.try_take(1).unwrap());

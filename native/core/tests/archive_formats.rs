@@ -1,4 +1,4 @@
-//! The formats a layer may be written in, and how archives begin, go on and end.
+//! A layer may be written in several tar formats, and archives begin, continue and end in several ways.
 
 mod tarball;
 

@@ -1,4 +1,4 @@
-//! Archives that other converters refuse, crash on or get wrong; what is right for each is the title of its test.
+//! Some archives make other converters fail or convert wrongly. The title of each test tells the correct result.
 
 mod tarball;
 
@@ -8,8 +8,8 @@ use tarball::*;
 const T: &str = "tar entry";
 
 #[test]
-fn a_hard_link_may_name_a_symlink_a_fifo_or_what_is_not_there_yet() {
-    // Whether the target will do is the tree's decision: it alone knows what stands there.
+fn a_hard_link_may_name_a_symlink_a_fifo_or_a_path_without_an_entry() {
+    // The tree decides whether the target is valid, because only the tree knows what the target names.
     let archive = tar().symlink("l", "x").hardlink("h", "/./l").hardlink("self", "self").end();
     let all = entries(&archive);
     assert_eq!((all[1].kind, all[1].link.as_slice(), all[1].offset), (EntryKind::Hardlink, &b"l"[..], 512));
@@ -27,8 +27,8 @@ fn data_of_a_hard_link_is_skipped() {
 }
 
 #[test]
-fn a_size_without_data_is_no_data_for_links_and_directories() {
-    // Old writers give a link the size of its target; Go's reader takes what follows for a header, and so do we.
+fn links_and_directories_with_a_size_have_no_data() {
+    // Old writers give a link the size of its target; Go's reader takes the next block for a header, and so do we.
     for flag in [b'1', b'2', b'3', b'4', b'5', b'6'] {
         let head = || Head::new("h", flag).link("f").size(9000);
         let archive = tar().head(head()).file("g", "g\n").end();
@@ -47,7 +47,7 @@ fn dot_dot_is_refused_with_entry_and_offset() {
     assert_eq!((error.path(), error.offset()), (Some(&b"a/../b"[..]), Some(512)));
     let message = malformed(&tar().hardlink("h", "../../etc/shadow").end());
     assert_eq!(message, format!("{T} \"h\" at offset 0: the hard link's target has a \"..\" component"));
-    // Symbolic links are kept as written; nobody follows them outside the root.
+    // Symbolic links are kept as written; readers follow them inside the root only.
     assert_eq!(entry(&tar().symlink("l", "../../x").end()).link, b"../../x");
 }
 
@@ -134,7 +134,7 @@ fn names_are_bytes() {
 }
 
 #[test]
-fn a_pax_time_that_is_none_leaves_the_headers() {
+fn the_header_time_is_used_if_the_pax_time_is_not_a_time() {
     let archive = tar().pax(&[("mtime", "yesterday")]).file("f", "f\n").end();
     assert_eq!((entry(&archive).mtime, warnings(&archive)), (TIME, vec!["PAX_MTIME"]));
     let archive = tar().head(Head::new("f", b'0').bytes(136, b"yesterday!!\0")).end();
@@ -166,7 +166,7 @@ fn a_fifo_needs_no_device_numbers() {
     let fifo = entry(&tar().head(Head::new("p", b'6').device(5, 6)).end());
     assert_eq!((fifo.major, fifo.minor), (5, 6));
     assert_eq!(entry(&tar().head(Head::new("p", b'6').bytes(329, b"garbage")).end()).major, 0);
-    // Nor does anything else that is no device.
+    // Other kinds that are not devices do not need them either.
     assert_eq!(entry(&tar().head(Head::new("f", b'0').bytes(329, b"garbage")).end()).major, 0);
 }
 
@@ -258,7 +258,7 @@ fn the_pax_size_wins() {
     let archive =
         tar().pax(&[("size", "2")]).head(Head::new("f", b'0').size(0)).data("f\n").file("g", "").end();
     assert_eq!((entries(&archive)[0].size, contents(&archive)), (2, vec![b"f\n".to_vec()]));
-    // Even over a field that says nothing useful.
+    // The pax size wins even over a useless field.
     let archive =
         tar().pax(&[("size", "2")]).head(Head::new("f", b'0').bytes(124, b"999999999999")).data("f\n").end();
     assert_eq!(contents(&archive), [b"f\n"]);
@@ -290,7 +290,7 @@ fn garbage_after_the_end_is_ignored_with_a_warning() {
 }
 
 #[test]
-fn nothing_is_an_empty_layer() {
+fn empty_input_is_an_empty_layer() {
     assert_eq!(events(b""), []);
     assert_eq!(events(&tar().end()), []);
     assert_eq!(events(&tar().zeros(1).out), []);

@@ -1,5 +1,5 @@
-//! What holds for every archive: how it is cut into pieces does not matter, the `tar` crate sees the same entries,
-//! and damage gives an error or another list, never a panic or a hang.
+//! These properties hold for every archive: the cut into pieces does not matter, the `tar` crate sees the same entries, and
+//! damage gives an error or another list, never a panic or a hang.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code: a panic is a failed test")]
 
@@ -10,7 +10,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tarball::*;
 
-/// An entry as a writer may put it, and how it spells long or odd values.
+/// An entry that a writer may write, and the writer's spelling of long or odd values.
 #[derive(Debug, Clone)]
 struct Spec {
     name: Vec<u8>,
@@ -87,7 +87,8 @@ fn archive(specs: &[Spec]) -> Vec<u8> {
     specs.iter().fold(tar(), write).end()
 }
 
-/// What the `tar` crate makes of an archive, in our words. It knows no pax or negative times, so times are left out.
+/// Reads an archive with the `tar` crate and returns our types. The crate knows neither pax nor negative times, so times are
+/// left out.
 fn read_with_tar_crate(bytes: &[u8]) -> Vec<(Entry, Vec<u8>)> {
     use std::io::Read;
     let mut reader = tar::Archive::new(bytes);
@@ -187,7 +188,7 @@ proptest! {
 
     #[test]
     fn the_tar_crate_sees_the_same_entries(specs in vec(spec(), 0..6)) {
-        // Its pax parser splits records at newlines, and it takes the last of two equal names as we do.
+        // The crate's pax parser splits records at newlines; of two equal names it takes the last one, as we do.
         let clean = |spec: &Spec| ![&spec.name, &spec.link].iter().any(|name| name.contains(&b'\n'))
             && !spec.xattrs.iter().any(|(_, value)| value.contains(&b'\n'));
         prop_assume!(specs.iter().all(clean));
@@ -223,7 +224,7 @@ proptest! {
     }
 }
 
-/// One archive with all kinds of headers in it.
+/// Makes an archive with all kinds of headers in it.
 fn everything() -> Vec<u8> {
     let sparse = [
         ("GNU.sparse.major", "1"),
@@ -267,13 +268,13 @@ fn a_cut_anywhere_is_an_error_or_a_clean_boundary() {
         // The last event may be the entry whose data is cut off; the rest is as in the whole archive.
         assert_eq!(record.events[..], whole[..seen], "cut at {cut}");
         match result {
-            // At a boundary of entries, in padding, or in the end blocks.
+            // The cut is at a boundary of entries, in padding, or in the end blocks.
             Ok(()) => clean += 1,
             Err(error) => assert_eq!(error.code(), "FORMAT", "cut at {cut}: {error}"),
         }
     }
-    // Padding: 324 + 509 + 509 (files); end blocks: 1024; one cut before and one after the global header, one before
-    // each of the other eight entries. Zero blocks of a map and bodies of extensions are no such places.
+    // Clean cuts are in padding: 324 + 509 + 509 (files); in end blocks: 1024; one before and one after the global header,
+    // and one before each of the other eight entries. A cut in zero blocks of a map or in bodies of extensions is an error.
     assert!(clean > 1024 + 324 + 509 + 509 && clean < 1024 + 324 + 509 + 509 + 600, "{clean}");
 }
 
@@ -288,7 +289,7 @@ fn one_flipped_bit_or_byte_anywhere_never_panics() {
             assert!(
                 record.events.len() < 40 && (result.is_ok() || !result.unwrap_err().to_string().is_empty())
             );
-            // The same with the checksum mended, so that the damage gets past it.
+            // Correct the checksum, so that the parser accepts the damaged header.
             let start = at / BLOCK * BLOCK;
             let block: [u8; BLOCK] = damaged[start..start + BLOCK].try_into().unwrap();
             damaged[start..start + BLOCK].copy_from_slice(&Head { block }.sum());

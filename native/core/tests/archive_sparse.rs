@@ -1,4 +1,4 @@
-//! Sparse files in their four formats: holes filled in, maps that lie refused.
+//! Sparse files come in four formats: their holes are filled in, and false maps are refused.
 
 #![allow(clippy::indexing_slicing, reason = "test code: a panic is a failed test")]
 
@@ -6,7 +6,7 @@ mod tarball;
 
 use tarball::*;
 
-/// A file of 3000 bytes: 512 of `a` at 1000, 10 of `b` at 2000.
+/// Makes a file of 3000 bytes: 512 of `a` at 1000, 10 of `b` at 2000.
 fn sparse_content() -> Vec<u8> {
     let mut content = vec![0; 3000];
     content[1000..1512].fill(b'a');
@@ -14,7 +14,7 @@ fn sparse_content() -> Vec<u8> {
     content
 }
 
-/// What of it is stored.
+/// The bytes of this file that an archive stores.
 fn stored() -> Vec<u8> {
     [[b'a'; 512].as_slice(), &[b'b'; 10]].concat()
 }
@@ -42,7 +42,7 @@ fn old_gnu_sparse_files_are_filled_in() {
 }
 
 #[test]
-fn old_gnu_sparse_maps_go_on_in_extension_blocks() {
+fn old_gnu_sparse_maps_continue_in_extension_blocks() {
     // 50 pieces of one byte: 4 in the header, 21 in each of two blocks, 4 in a third.
     let numbers: Vec<i64> = (0..50).flat_map(|i| [i * 10, 1]).collect();
     let head = slots(Head::new("f", b'S').gnu().size(50), 386, &numbers[..8])
@@ -97,7 +97,7 @@ fn pax_sparse_1_0_is_filled_in() {
 }
 
 #[test]
-fn files_that_are_all_hole_have_no_stored_data() {
+fn files_of_only_holes_have_no_stored_data() {
     let records = [("GNU.sparse.size", "70000"), ("GNU.sparse.numblocks", "0"), ("GNU.sparse.map", "")];
     let archive = tar().pax(&records).file("f", "").end();
     assert_eq!(contents(&archive), [vec![0; 70000]]);

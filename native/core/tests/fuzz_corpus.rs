@@ -1,4 +1,4 @@
-//! Everything that the fuzzer has kept, once more, on a stable compiler. What is asserted: `fuzz/harness.rs`.
+//! Runs every input of the fuzzer's corpus again, with a stable compiler. `fuzz/harness.rs` holds the assertions.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code: a panic is a failed test")]
 
@@ -7,7 +7,7 @@ use miniz_oxide::inflate::decompress_to_vec;
 #[path = "../../fuzz/harness.rs"]
 mod harness;
 
-/// One input a line, deflated, in base64.
+/// Each line is one input, deflated, in base64.
 const CORPUS: &str = include_str!("../../fuzz/corpus.txt");
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -25,7 +25,7 @@ fn from_base64(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn the_corpus_of_the_fuzzer_holds() {
+fn every_input_of_the_fuzz_corpus_passes() {
     let mut inputs = 0;
     for line in CORPUS.lines() {
         harness::execute(&decompress_to_vec(&from_base64(line)).unwrap());

@@ -1,4 +1,4 @@
-//! Compressed layers as found: many members, padding, frames of all kinds, and damage.
+//! Real compressed layers have many members, padding, frames of all kinds, and damage.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code: a panic is a failed test")]
 
@@ -37,7 +37,7 @@ fn fault(bytes: &[u8]) -> Error {
     inflate([bytes]).2.unwrap_err()
 }
 
-/// Half text, half noise: some 30 % of it stay.
+/// Makes half text, half noise, which compresses to some 30 %.
 fn sample(size: usize) -> Vec<u8> {
     let mut state = 1u64;
     let mut next = || {
@@ -76,7 +76,7 @@ fn the_format_is_found_by_its_magic() {
 }
 
 #[test]
-fn nothing_gives_nothing_and_a_few_bytes_are_themselves() {
+fn empty_input_gives_no_output_and_a_few_bytes_stay_unchanged() {
     assert_eq!(inflate([]).0, b"");
     assert_eq!(ok(b""), (vec![], Some(Compression::None)));
     for bytes in [&b"a"[..], b"\x1f", b"\x28\xb5\x2f", b"abcde"] {
@@ -185,7 +185,7 @@ fn other_compressions_are_refused_by_name() {
 }
 
 #[test]
-fn a_refusing_receiver_ends_it_and_use_after_an_error_is_a_bug() {
+fn an_error_of_the_receiver_ends_the_inflater_and_a_later_call_is_an_internal_error() {
     let mut inflater = Inflater::new();
     let mut refuse = Pieces::new(|_: &[u8]| Err(Error::Aborted));
     assert_eq!(inflater.push(&gzip(&sample(1000)), &mut refuse).unwrap_err().code(), "ABORTED");

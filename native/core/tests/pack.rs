@@ -1,4 +1,4 @@
-//! What packing promises: the same bytes for the same input, duplicates by the rules, and every chunk can be read back.
+//! Packing promises the same bytes for the same input, duplicates by the rules, and chunks that can all be read back.
 
 // Helpers of tests fail as tests do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -89,14 +89,14 @@ fn references(table: &ScannedLayer) -> Vec<(u32, u32)> {
     table.references.chunks(8).map(|pair| (word(&pair[..4]), word(&pair[4..]))).collect()
 }
 
-/// Chunks are stored as a conversion would store them.
+/// Options of a scan that stores chunks in the way of a conversion.
 fn keeping() -> ScanOptions {
     let mut options = ScanOptions::default();
     options.keep = Some(Compression::default());
     options
 }
 
-/// Decodes what a reference leads to.
+/// Decodes the chunk that a reference leads to.
 fn chunk(image: &[Packed], (layer, index): (u32, u32)) -> Vec<u8> {
     let packed = &image[layer as usize];
     let record = ChunkRecord::iter(&packed.table.chunks).nth(index as usize).unwrap();
@@ -127,7 +127,7 @@ fn verify(packed: &Packed, blob: &[u8], digester: Digester) -> Verified {
 }
 
 #[test]
-fn the_worked_example_of_the_format_description() {
+fn the_worked_example_of_the_format_description_is_packed_as_described() {
     let app: Vec<u8> = (0..157u32).flat_map(|n| sha256(n.to_string().as_bytes())).take(5000).collect();
     let hosts = b"127.0.0.1 localhost\n".to_vec();
     let tar = tar_of(&[("etc/hosts".into(), hosts.clone()), ("bin/app".into(), app.clone())]);
@@ -208,7 +208,7 @@ fn holes_are_chunks_of_zeros() {
 }
 
 #[test]
-fn a_scan_sees_the_same_and_stores_nothing() {
+fn a_scan_sees_the_same_chunks_and_stores_nothing() {
     let files = [("a".to_owned(), noise("a", 300_000)), ("b".to_owned(), vec![1; 300_000])];
     let layers = vec![tar_of(&files), tar_of(&files[..1]), Vec::new()];
     let mut options = keeping();
@@ -248,7 +248,7 @@ fn the_verifier_finds_every_flipped_byte_and_every_missing_one() {
         bytes[at] ^= 1;
         let faults = verify(packed, &bytes, Digester::Blake3).faults;
         assert!(faults.len() <= 1, "{faults:?}");
-        // libzstd does not look at every bit of a frame, so what decodes to the same bytes is sound.
+        // libzstd does not check every bit of a frame, so a changed frame that decodes to the same bytes is correct.
         if at < 9000 {
             assert_eq!(faults.len(), 1, "byte {at}");
         }
@@ -289,7 +289,7 @@ fn the_verifier_survives_any_table() {
     assert!(faults[8].message.contains("overlap"));
 }
 
-/// Files whose chunks repeat within and across layers.
+/// Makes layers of files whose chunks repeat within and across layers.
 fn arb_layers() -> impl Strategy<Value = Vec<Vec<(u8, usize, bool)>>> {
     prop::collection::vec(prop::collection::vec((0u8..6, 0usize..40_000, any::<bool>()), 0..8), 1..4)
 }

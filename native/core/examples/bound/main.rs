@@ -1,13 +1,13 @@
-//! What a conversion cannot do without, each step alone on one thread: the yardstick of `npm run bench`.
+//! Measures the steps that no conversion can do without, each alone on one thread. `npm run bench` compares with them.
 //!
 //! ```text
 //! bound steps LEVEL CHUNK_SIZE LAYER...   source SHA-256, inflate, diffID, tar, chunk digests, zstd, blob SHA-256
-//! bound get HOST:PORT PATH SIZE           what a socket costs that is only read
-//! bound put HOST:PORT PATH SIZE FILE      the same, written
+//! bound get HOST:PORT PATH SIZE           the cost of reading SIZE bytes from a socket
+//! bound put HOST:PORT PATH SIZE FILE      the cost of writing FILE to a socket
 //! ```
 //!
-//! Prints one JSON object. Seconds are CPU time of the thread where the system tells it, so that a busy machine does
-//! not move them much, else wall time.
+//! The program prints one JSON object. Seconds are CPU time of the thread if the system reports it, so that a busy machine
+//! hardly changes them, else wall time.
 
 mod clock;
 mod steps;
@@ -16,7 +16,7 @@ mod wire;
 use std::error::Error;
 use std::process::ExitCode;
 
-/// Why a measurement could not be made.
+/// The reason why a measurement failed.
 pub type Failure = Box<dyn Error + Send + Sync>;
 
 fn run(args: &[String]) -> Result<String, Failure> {

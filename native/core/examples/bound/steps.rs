@@ -1,4 +1,5 @@
-//! The steps of packing, one after the other over windows of the tar, so that no step waits for another and none shares a core.
+//! Runs the steps of packing one after the other over windows of the tar, so that no step waits for another and no two share
+//! a core.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -13,7 +14,7 @@ use nydus_core::inflate::{Inflater, Pieces};
 use crate::Failure;
 use crate::clock::timed;
 
-/// Compressed bytes that are looked at together. What they inflate to stays in the last-level cache of most machines.
+/// Compressed bytes that are processed together. Their inflated bytes stay in the last-level cache of most machines.
 const WINDOW: usize = 1 << 20;
 
 #[derive(Default)]
@@ -74,7 +75,7 @@ impl Bench {
     fn layer(&mut self, file: &mut File) -> std::result::Result<(), Failure> {
         let (mut source, mut diff_id, mut blob) =
             (Sha256Stream::default(), Sha256Stream::default(), Sha256Stream::default());
-        // Each of these twice: once for the clock, with nothing behind it, and once for what comes out.
+        // Each inflater exists twice: one is timed with a sink that does nothing, the other produces the bytes.
         let (mut timed_inflater, mut inflater) = (Inflater::new(), Inflater::new());
         let (mut timed_archive, mut archive) = (Archive::new(), Archive::new());
         let mut cutter = Cutter { chunk_size: self.chunk_size, ..Cutter::default() };
@@ -115,7 +116,7 @@ impl Bench {
         Ok(())
     }
 
-    /// What happens to chunks that are complete: fingerprints, and for new ones compression and the blob's digest.
+    /// Processes complete chunks: fingerprints them, and for new ones compresses and adds to the blob's digest.
     fn store(&mut self, cutter: &mut Cutter, blob: &mut Sha256Stream) -> Result<()> {
         let mut start = 0;
         for &end in &cutter.ends {
@@ -159,7 +160,7 @@ impl Bench {
     }
 }
 
-/// A sink for the clock.
+/// A sink that does nothing, so that the clock measures the step before it alone.
 struct Nothing;
 
 impl EntrySink for Nothing {
@@ -178,14 +179,14 @@ impl EntrySink for Nothing {
     fn warn(&mut self, _: &'static str, _: String) {}
 }
 
-/// Lays the chunks of files end to end.
+/// Lays the chunks of files end to end in one buffer.
 #[derive(Default)]
 struct Cutter {
     chunk_size: usize,
     data: Vec<u8>,
-    /// Where complete chunks end in `data`.
+    /// Ends of the complete chunks in `data`.
     ends: Vec<usize>,
-    /// Bytes of the chunk under way.
+    /// Number of bytes of the current chunk.
     filled: usize,
     files: u64,
 }

@@ -1,4 +1,4 @@
-//! The least that a client can do with a registry's bytes: plain HTTP/1.1 over one socket, large reads and writes.
+//! Does the least that a client can do with a registry's bytes: plain HTTP/1.1 over one socket, large reads and writes.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -61,7 +61,7 @@ pub fn put(host: &str, path: &str, size: u64, file: &str) -> Result<String, Fail
     Ok(format!("{{\"seconds\":{:.4},\"bytes\":{size}}}", seconds() - start))
 }
 
-/// `200` of `HTTP/1.1 200 OK`.
+/// Takes `200` out of `HTTP/1.1 200 OK`.
 fn status_of(answer: &[u8]) -> String {
     String::from_utf8_lossy(answer).split_whitespace().nth(1).unwrap_or_default().to_owned()
 }

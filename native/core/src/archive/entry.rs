@@ -1,8 +1,8 @@
-//! What the parser tells its owner: entries, the bytes of files, warnings.
+//! The parser reports entries, the bytes of files and warnings to the `EntrySink` that its caller supplies.
 
 use crate::error::Error;
 
-/// What an entry makes in the tree. Whiteouts are ordinary files here; the overlay knows their names.
+/// The kind of inode that an entry makes in the tree. Whiteouts are ordinary files here; the overlay knows their names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EntryKind {
     /// A regular file; also contiguous files (type `7`) and sparse files.
@@ -26,21 +26,21 @@ pub enum EntryKind {
 pub struct Entry {
     /// Components joined by `/`, without leading slash, empty components or `.`; empty for the root.
     pub path: Vec<u8>,
-    /// Where the entry's own header (not that of its extensions) starts, in bytes of the uncompressed archive.
+    /// Offset of the entry's own header (not of its extensions), in bytes of the uncompressed archive.
     pub offset: u64,
-    /// What it is.
+    /// The kind of inode that the entry makes.
     pub kind: EntryKind,
     /// The twelve permission bits.
     pub mode: u16,
-    /// Owner.
+    /// User id of the owner.
     pub uid: u32,
-    /// Group.
+    /// Group id of the owner.
     pub gid: u32,
-    /// Seconds since 1970, before which it is negative.
+    /// Modification time in seconds since 1970; negative before it.
     pub mtime: i64,
     /// Nanoseconds to add to `mtime`, below 10^9.
     pub mtime_nsec: u32,
-    /// Bytes that a reader of the file sees (holes included); 0 for everything but files.
+    /// Bytes that a reader of the file sees, holes included; 0 for every entry that is not a file.
     pub size: u64,
     /// Device number, at most 4095; 0 where the kind has none.
     pub major: u32,
@@ -48,23 +48,25 @@ pub struct Entry {
     pub minor: u32,
     /// Symbolic link: the target as written. Hard link: the path of the other entry, normalised as `path` is.
     pub link: Vec<u8>,
-    /// Extended attributes by name, sorted, each name once. None on hard links, which have no inode of their own.
+    /// Extended attributes by name, sorted, each name once. A hard link has none, because it has no inode of its own.
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
-/// Takes what the parser finds, in archive order. An error from a method ends the parse and is handed back.
+/// Receives entries, file data and warnings in archive order. An error from a method ends the parse, and the parser returns
+/// it.
 ///
 /// After `entry` of a file with `size` > 0 come `data` and `zeros` with exactly `size` bytes in all, in file order and
 /// in pieces of any length, then `end_file` once. Other entries are followed by neither.
 pub trait EntrySink {
-    /// The next entry.
+    /// Receives the next entry.
     fn entry(&mut self, entry: Entry) -> Result<(), Error>;
-    /// The next bytes of the file; never empty.
+    /// Receives the next bytes of the file, at least one.
     fn data(&mut self, bytes: &[u8]) -> Result<(), Error>;
-    /// The file goes on with a hole of `count` bytes; never 0.
+    /// The file continues with a hole of `count` bytes, at least one.
     fn zeros(&mut self, count: u64) -> Result<(), Error>;
     /// The file is complete.
     fn end_file(&mut self) -> Result<(), Error>;
-    /// Something was dropped or mended. `code` is stable: `XATTR_DROPPED`, `PAX_MTIME`, `TAR_MTIME`, `TAR_TRAILING`.
+    /// The parser has dropped or corrected something. `code` is stable: `XATTR_DROPPED`, `PAX_MTIME`, `TAR_MTIME`,
+    /// `TAR_TRAILING`.
     fn warn(&mut self, code: &'static str, message: String);
 }

@@ -1,11 +1,11 @@
-//! Sentences of the parser's errors: which entry, where, and why.
+//! The parser's errors name the entry, its offset and the reason in one sentence.
 
 use std::fmt::Display;
 
 use super::path::quoted;
 use crate::error::Error;
 
-/// The entry that is to blame.
+/// The entry that an error is about.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) path: &'a [u8],
@@ -28,7 +28,7 @@ impl Display for Place<'_> {
     }
 }
 
-/// A fault at a block that belongs to no entry.
+/// Makes the error for a block that belongs to no entry.
 pub(super) fn archive_fault(offset: u64, reason: impl Display) -> Error {
     Error::Format {
         message: format!("tar archive at offset {offset}: {reason}"),

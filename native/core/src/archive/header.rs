@@ -1,10 +1,10 @@
-//! One 512-byte header block, read field by field. Fields that an entry does not use are often blank or garbage, so
-//! nothing is parsed before somebody asks for it.
+//! A header is a block of 512 bytes. Fields that an entry does not use are often blank or garbage, so each field is parsed
+//! only when the interpreter asks for it.
 
-/// Bytes of a block.
+/// Size of a block in bytes.
 pub(super) const BLOCK: usize = 512;
 
-/// Which writer's rules the block follows, as its magic says.
+/// The writer's rules that the block follows, recognised by its magic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
     /// Before POSIX: no magic, no prefix.
@@ -24,7 +24,7 @@ pub(super) struct BadNumber;
 pub(super) struct Header<'a>(pub(super) &'a [u8; BLOCK]);
 
 impl<'a> Header<'a> {
-    /// Whether the checksum is right, summed as unsigned bytes (POSIX) or as signed ones (old Sun and others).
+    /// True if the checksum is right, summed as unsigned bytes (POSIX) or as signed ones (old Sun and other writers).
     pub(super) fn is_valid(self) -> bool {
         let Ok(Some(stored)) = number(self.field(148, 8)) else {
             return false;
@@ -50,13 +50,13 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// The path as the header alone has it: prefix (POSIX only), slash, name.
+    /// The path that the header itself holds: prefix (POSIX only), slash, name.
     pub(super) fn path(self) -> Vec<u8> {
         let name = text(self.field(0, 100));
         if self.dialect() != Dialect::Ustar {
             return name.to_vec();
         }
-        // Schily's old star has 131 bytes of prefix, then times; its mark stands at the very end.
+        // Schily's old star has 131 bytes of prefix, then times; its mark stands in the last four bytes.
         let prefix = text(self.field(345, if self.field(508, 4) == b"tar\0" { 131 } else { 155 }));
         if prefix.is_empty() {
             return name.to_vec();
@@ -105,7 +105,7 @@ impl<'a> Header<'a> {
         self.field(386, 96)
     }
 
-    /// Whether an old GNU sparse header is followed by a block with more of the map.
+    /// True if a block with more of the map follows an old GNU sparse header.
     pub(super) fn sparse_continues(self) -> bool {
         self.0[482] != 0
     }
@@ -128,8 +128,8 @@ fn sum<'a>(bytes: impl Iterator<Item = &'a u8>) -> u32 {
     bytes.map(|&byte| u32::from(byte)).sum()
 }
 
-/// A numeric field: octal between blanks or NULs (`None` when there is nothing else), or GNU's base-256 when the first
-/// bit is set, two's complement in the bits after it.
+/// Parses a numeric field: octal between blanks or NULs (`None` when there is nothing else), or GNU's base-256 when the
+/// first bit is set, two's complement in the bits after it.
 pub(super) fn number(field: &[u8]) -> Result<Option<i64>, BadNumber> {
     match field.first() {
         Some(first) if first & 0x80 != 0 => base256(field).map(Some),
@@ -140,7 +140,7 @@ pub(super) fn number(field: &[u8]) -> Result<Option<i64>, BadNumber> {
 fn base256(field: &[u8]) -> Result<i64, BadNumber> {
     let mut bytes = field.iter().copied();
     let first = bytes.next().unwrap_or_default();
-    // Bit 7 is the mark and bit 6 the sign: shift the mark out, let the sign fill in.
+    // Bit 7 is the mark and bit 6 the sign: shifting the mark out lets the sign fill in.
     let mut value = i64::from((first << 1).cast_signed() >> 1);
     for byte in bytes {
         value = value.checked_mul(256).ok_or(BadNumber)? | i64::from(byte);
@@ -150,7 +150,7 @@ fn base256(field: &[u8]) -> Result<i64, BadNumber> {
 
 fn octal(field: &[u8]) -> Result<Option<i64>, BadNumber> {
     let digits = field.trim_ascii_start();
-    // Some writers left a NUL in front after an overflow; GNU tar steps over it too.
+    // After an overflow some writers left a NUL in front; GNU tar skips it too.
     let digits = digits.strip_prefix(b"\0").unwrap_or(digits).trim_ascii_start();
     let (negative, digits) = digits.strip_prefix(b"-").map_or((false, digits), |rest| (true, rest));
     let mut value = None;

@@ -1,7 +1,9 @@
-//! From a header block and the extensions before it to one entry: precedence of the sources, limits, and names of types.
+//! Makes one entry from a header block and the extensions before it: decides between the sources, checks limits, and maps
+//! type flags to kinds.
 //!
-//! Precedence is that of Go's `archive/tar`, which container runtimes unpack with: GNU long names over pax records, local
-//! records over global ones, those over the block.
+//! The order of precedence is that of Go's `archive/tar`, which container runtimes unpack with: GNU long names win over pax
+//! records, local records over global ones, and those over the header block.
+//!
 
 use super::entry::{Entry, EntryKind, EntrySink};
 use super::fault::Place;
@@ -11,15 +13,15 @@ use super::sparse::Version;
 use super::{path, xattr};
 use crate::error::Error;
 
-/// Longest symbolic link target that Linux reads back.
+/// The longest symbolic link target that Linux can read back.
 const MAX_TARGET: usize = 4095;
-/// Device numbers as the kernel and RAFS hold them: 12 and 20 bits.
+/// The kernel and RAFS hold device numbers in 12 and 20 bits.
 const MAX_MAJOR: i64 = 0xFFF;
 const MAX_MINOR: i64 = 0xF_FFFF;
-/// Mode bits that an inode keeps beside its type.
+/// The mode bits that an inode keeps besides its type.
 const MODE_BITS: i64 = 0o7777;
 
-/// Headers that come before an entry's own and speak about it.
+/// The extension headers that came before an entry's own header and describe it.
 #[derive(Debug, Default)]
 pub(super) struct Extensions {
     pub(super) records: Records,
@@ -27,29 +29,29 @@ pub(super) struct Extensions {
     pub(super) long_link: Option<Vec<u8>>,
 }
 
-/// How the bytes after the header make the file.
+/// How the bytes after the header form the file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Layout {
-    /// No data belongs to this kind of entry, whatever the size field says.
+    /// This kind of entry has no data, whatever its size field says.
     Nothing,
-    /// The file as it is.
+    /// The data is the whole file.
     Plain,
-    /// Pieces of a file with holes.
+    /// The data is the stored pieces of a file with holes.
     Sparse(Format),
 }
 
-/// Where a sparse file's map is.
+/// The place of a sparse file's map.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Format {
-    /// In the header block and blocks after it.
+    /// The map is in the header block and the blocks after it.
     OldGnu,
-    /// In pax records.
+    /// The map is in pax records.
     Records,
-    /// In front of the data.
+    /// The map stands before the data.
     Data,
 }
 
-/// One entry, and how many bytes after its header are its own.
+/// One entry, and how many of the bytes after its header belong to it.
 pub(super) struct Interpreted {
     pub(super) entry: Entry,
     pub(super) stored: u64,
@@ -102,7 +104,7 @@ pub(super) fn interpret<S: EntrySink>(
     let (major, minor) = device(place, kind, header)?;
     let link = link(place, kind, extensions, global, header)?;
     let xattrs = if kind == EntryKind::Hardlink { Vec::new() } else { xattrs(place, local, global, sink)? };
-    // Cannot fail after the mask.
+    // The masked mode always fits.
     let mode = u16::try_from(mode & MODE_BITS).unwrap_or_default();
     let entry = Entry {
         path,
@@ -180,7 +182,7 @@ fn id(
     u32::try_from(value).map_err(|_| place.format(format!("the {what} {value} does not fit 32 bits")))
 }
 
-/// A time that cannot be read is no reason to lose an image: the next best one is taken, with a warning.
+/// An unreadable time does not make the layer invalid: the next best source is used, with a warning.
 fn mtime<S: EntrySink>(
     place: Place<'_>,
     local: &Records,
@@ -202,7 +204,7 @@ fn mtime<S: EntrySink>(
     (0, 0)
 }
 
-/// Numbers of devices must be right. A fifo has no use for its numbers; they are kept when they are any.
+/// A device needs valid numbers. A fifo does not use its numbers, so they are kept only if they are valid.
 fn device(place: Place<'_>, kind: EntryKind, header: Header<'_>) -> Result<(u32, u32), Error> {
     let field = |what: &str, value: Result<Option<i64>, BadNumber>, limit: i64| {
         let value = value
@@ -286,7 +288,8 @@ fn xattrs<S: EntrySink>(
         }
         kept.push((name.clone(), value.clone()));
     }
-    // The last one of a name wins: put it first among its equals (the sort is stable), then keep the first.
+    // The last value of a name wins: reversing puts it first among its equals (the sort is stable), and then the first is
+    // kept.
     kept.reverse();
     kept.sort_by(|left, right| left.0.cmp(&right.0));
     kept.dedup_by(|next, first| next.0 == first.0);

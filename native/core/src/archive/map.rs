@@ -1,6 +1,6 @@
-//! The checked map of a sparse file: which of its bytes are stored, which are holes.
+//! The checked map of a sparse file tells which of its bytes are stored and which are holes.
 
-/// What comes next in a sparse file.
+/// The next piece of a sparse file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Piece {
     Zeros(u64),
@@ -11,17 +11,17 @@ pub(super) enum Piece {
 /// A checked map: pieces in order, without overlap, within the file, and together as long as the stored data.
 #[derive(Debug)]
 pub(super) struct Map {
-    /// Offset and length of pieces still to come.
+    /// Offset and length of the pieces that are still to come.
     segments: std::vec::IntoIter<(u64, u64)>,
-    /// The data after the hole that was handed out last.
+    /// Length of the data after the hole that was returned last.
     data: u64,
-    /// How far into the file the pieces handed out reach.
+    /// End, in the file, of the pieces returned so far.
     position: u64,
     real_size: u64,
 }
 
 impl Map {
-    /// `numbers`: offset and length in turn; `stored`: bytes in the archive.
+    /// Checks a map. `numbers` holds offset and length in turn; `stored` is the number of bytes in the archive.
     pub(super) fn new(numbers: &[u64], real_size: u64, stored: u64) -> Result<Self, String> {
         let mut segments = Vec::with_capacity(numbers.len() / 2);
         let (mut end, mut sum) = (0u64, 0u64);
@@ -35,7 +35,7 @@ impl Map {
             end = offset.checked_add(length).filter(|&end| end <= real_size).ok_or_else(|| {
                 format!("a piece of the sparse map ends beyond the file's {real_size} bytes")
             })?;
-            // Cannot overflow: the pieces do not overlap and end within a u64.
+            // The sum cannot overflow: the pieces do not overlap and end within a u64.
             sum += length;
             if length > 0 {
                 segments.push((offset, length));
@@ -51,7 +51,7 @@ impl Map {
         self.real_size
     }
 
-    /// Hands out the file from its start to its end. `Data` bytes must be consumed before the next call.
+    /// Returns the file's pieces from start to end. The caller must consume the bytes of `Data` before it calls again.
     pub(super) fn next_piece(&mut self) -> Piece {
         let data = std::mem::take(&mut self.data);
         if data > 0 {
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn maps_that_lie_are_refused() {
+    fn false_maps_are_refused() {
         for (numbers, real_size, stored) in [
             (&[0, 4, 3, 1][..], 10, 5), // overlap
             (&[5, 1, 0, 1], 10, 2),     // order

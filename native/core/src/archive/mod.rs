@@ -1,8 +1,8 @@
-//! Tar archives as container layers have them, read by pushing bytes in.
+//! Parses tar archives as container layers have them; the caller pushes the bytes in.
 //!
-//! Understood: V7, ustar, old GNU (long names, base-256 numbers, sparse files) and pax (local and global records,
-//! extended attributes of star and libarchive, GNU.sparse 0.0, 0.1, 1.0). Names are bytes; nothing is decoded.
-//! Overlay rules (whiteouts), missing parents and duplicate paths are left to those who build the tree.
+//! The parser understands V7, ustar, old GNU (long names, base-256 numbers, sparse files) and pax (local and global records,
+//! extended attributes of star and libarchive, GNU.sparse 0.0, 0.1, 1.0). Names are bytes and are never decoded. Overlay
+//! rules (whiteouts), missing parents and duplicate paths are the concern of the code that builds the tree.
 //!
 //! Sources: POSIX.1-2017 pax "Interchange Format"; GNU tar manual, "Tar Internals"; libarchive's tar(5).
 

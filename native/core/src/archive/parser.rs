@@ -1,5 +1,5 @@
-//! The state machine: any number of bytes in, entries and data out. It keeps at most one header, the extensions of one
-//! entry and one sparse map; file data goes through as slices of the input.
+//! The parser is a state machine that takes any number of bytes and reports entries and data. It keeps at most one header,
+//! the extensions of one entry and one sparse map; file data goes through as slices of the input.
 
 use super::entry::EntrySink;
 use super::fault::{Place, archive_fault};
@@ -10,10 +10,10 @@ use super::pax::Records;
 use super::sparse::MapText;
 use crate::error::Error;
 
-/// Zero blocks that end an archive.
+/// The number of zero blocks that end an archive.
 pub(super) const END_BLOCKS: u64 = 2;
 
-/// Which extension header a body belongs to.
+/// The kind of extension header that a body belongs to.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Body {
     Local,
@@ -22,47 +22,48 @@ pub(super) enum Body {
     LongLink,
 }
 
-/// What the next bytes are.
+/// The meaning of the next bytes.
 pub(super) enum State {
-    /// A header, or the end.
+    /// The next block is a header or the end marker.
     Header,
-    /// The data of an extension header.
+    /// The next bytes are the body of an extension header.
     Body { body: Body, left: u64, pad: u64 },
-    /// A block with more of an old GNU sparse map.
+    /// The next block holds more of an old GNU sparse map.
     MapBlock { stored: u64, real_size: u64, numbers: Vec<u64> },
-    /// The map in front of a GNU.sparse 1.0 file; `left` of its `stored` bytes are still to come.
+    /// The next bytes are the map before the data of a GNU.sparse 1.0 file; `left` of its `stored` bytes are still to come.
     MapText { stored: u64, left: u64, real_size: u64, map: MapText },
-    /// Padding between such a map and the data.
+    /// The next bytes are padding between such a map and the data.
     MapGap { left: u64, pad: u64, map: Box<Map> },
-    /// File data; of a sparse file one piece.
+    /// The next bytes are file data; in a sparse file they are one piece.
     Data { left: u64, pad: u64, map: Option<Box<Map>> },
-    /// Bytes of no interest. The last `pad` of them may be missing at the end of the archive.
+    /// The next bytes are skipped. The last `pad` of them may be missing at the end of the archive.
     Skip { left: u64, pad: u64 },
-    /// Everything after garbage behind the end marker.
+    /// Garbage followed the end marker, and all further bytes are ignored.
     Trailing,
-    /// An error was returned, or `finish` was called.
+    /// The parser has returned an error, or the caller has called `finish`.
     Done,
 }
 
 /// A push parser for tar archives as found in container layers.
 ///
-/// Feed the uncompressed bytes with [`push`](Self::push) in pieces of any size, then call [`finish`](Self::finish) once.
-/// After an error the parser is of no further use.
+/// The caller feeds the uncompressed bytes with [`push`](Self::push) in pieces of any size, then calls
+/// [`finish`](Self::finish) once. After an error the parser cannot be used any more.
+///
 pub struct Archive {
     state: State,
-    /// Bytes consumed.
+    /// The number of bytes consumed so far.
     pub(super) offset: u64,
-    /// A block of which only the first `filled` bytes have come.
+    /// The block under way, of which the first `filled` bytes have arrived.
     partial: [u8; BLOCK],
     filled: usize,
     /// Data of the extension header being read.
     pub(super) body: Vec<u8>,
-    /// What extension headers said about the next entry.
+    /// The extensions that apply to the next entry.
     pub(super) extensions: Option<Extensions>,
     pub(super) global: Records,
-    /// Zero blocks in a row.
+    /// The number of zero blocks seen in a row.
     pub(super) zero_blocks: u64,
-    /// Data size that the last entry's header claims although its kind has none.
+    /// The data size that the last entry's header claims although its kind has no data.
     pub(super) claimed: u64,
     /// The entry that data belongs to, for error messages.
     pub(super) path: Vec<u8>,
@@ -76,7 +77,7 @@ impl Default for Archive {
 }
 
 impl Archive {
-    /// A parser at the start of an archive.
+    /// Makes a parser at the start of an archive.
     pub fn new() -> Self {
         Self {
             state: State::Header,
@@ -103,7 +104,8 @@ impl Archive {
         Ok(())
     }
 
-    /// Says that the archive ends here. End blocks and the last padding may be missing; anything else may not.
+    /// Ends the archive. End blocks and the last padding may be missing; if anything else is missing, the result is an
+    /// error.
     pub fn finish<S: EntrySink>(&mut self, sink: &mut S) -> Result<(), Error> {
         let place = Place { path: &self.path, offset: self.path_offset };
         match std::mem::replace(&mut self.state, State::Done) {
@@ -195,7 +197,7 @@ impl Archive {
         taken
     }
 
-    /// Consumes a block, or what there is of it.
+    /// Consumes a block, or collects the part of it that has arrived.
     fn block(&mut self, rest: &mut &[u8]) -> Option<[u8; BLOCK]> {
         if self.filled == 0
             && let Some(block) = rest.first_chunk::<BLOCK>()
@@ -227,7 +229,7 @@ pub(super) fn warn_trailing<S: EntrySink>(offset: u64, sink: &mut S) {
     sink.warn("TAR_TRAILING", message);
 }
 
-/// Hands out a sparse file up to its next stored byte.
+/// Reports a sparse file up to its next stored byte.
 pub(super) fn advance<S: EntrySink>(mut map: Box<Map>, pad: u64, sink: &mut S) -> Result<State, Error> {
     loop {
         match map.next_piece() {

@@ -1,12 +1,12 @@
-//! Names of entries: bytes in, the one spelling of the same path out, or the reason why there is none.
+//! Normalises the paths of entries, so that every path has one spelling, or tells why a path is refused.
 
 /// Longest name of a file on Linux (`NAME_MAX`) and in RAFS.
 const MAX_NAME: usize = 255;
 /// Longest path that a system call takes (`PATH_MAX` less its NUL); it also bounds the depth of the tree.
 pub(super) const MAX_PATH: usize = 4095;
 
-/// Components joined by `/`, without empty ones, `.` and slashes at either end; empty for the root.
-/// The error says what is wrong with the path, to be put behind a subject such as "the path".
+/// Joins the components with `/`, without empty ones, `.` and slashes at either end; the root becomes empty. The error tells
+/// what is wrong with the path; the caller puts a subject such as "the path" before it.
 pub(super) fn normalise(raw: &[u8]) -> Result<Vec<u8>, String> {
     if raw.is_empty() {
         return Err("is empty".to_owned());
@@ -36,7 +36,7 @@ pub(super) fn normalise(raw: &[u8]) -> Result<Vec<u8>, String> {
     Ok(path)
 }
 
-/// The path as a person can read it, in quotes: UTF-8 stays, control and other bytes become escapes, long ones are cut.
+/// Quotes the path for messages: UTF-8 stays, control and other bytes become escapes, and a long path is cut.
 pub(super) fn quoted(path: &[u8]) -> String {
     const SHOWN: usize = 256;
     let mut text = String::from("\"");
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_file_system_takes_is_refused_with_a_reason() {
+    fn a_path_that_no_file_system_accepts_is_refused_with_a_reason() {
         let reason = |raw: &[u8]| normalise(raw).unwrap_err();
         assert_eq!(reason(b""), "is empty");
         assert_eq!(reason(b"a/../b"), "has a \"..\" component");
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn any_bytes_can_be_shown() {
+    fn any_path_can_be_shown() {
         assert_eq!(quoted("é\n\"".as_bytes()), "\"é\\n\\\"\"");
         assert_eq!(quoted(b"a\xff"), "\"a\\xff\"");
         assert_eq!(quoted(&[b'x'; 300]).chars().count(), 259);

@@ -4,10 +4,10 @@
 use super::sparse::SparseRecords;
 use super::xattr;
 
-/// A decimal number of a record, or the text that is none.
+/// A decimal number in a record, or the text that is not one.
 pub(super) type Number = Result<i64, String>;
 
-/// One keyword. Local records win over global ones; an empty value takes a record back, global ones too.
+/// The value of one keyword. Local records win over global ones; an empty value withdraws both.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum Field<T> {
     #[default]
@@ -17,7 +17,7 @@ pub(super) enum Field<T> {
 }
 
 impl<T> Field<T> {
-    /// The local record, else the global one, else nothing: then the header block decides.
+    /// The local record, or else the global one. Without either the header block decides.
     pub(super) fn over<'a>(&'a self, global: &'a Self) -> Option<&'a T> {
         match (self, global) {
             (Self::Given(value), _) | (Self::Absent, Self::Given(value)) => Some(value),
@@ -30,7 +30,7 @@ impl<T> Field<T> {
     }
 }
 
-/// What the records of one header say.
+/// The values of the records of one header.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Records {
     pub(super) path: Field<Vec<u8>>,
@@ -38,22 +38,22 @@ pub(super) struct Records {
     pub(super) size: Field<Number>,
     pub(super) uid: Field<Number>,
     pub(super) gid: Field<Number>,
-    /// Seconds (rounded down) and nanoseconds; the text when it is no time.
+    /// Seconds (rounded down) and nanoseconds, or the text that is not a time.
     pub(super) mtime: Field<Result<(i64, u32), String>>,
-    /// In the order found, later ones of a name being right.
+    /// In the order of the records; of equal names the last one counts.
     pub(super) xattrs: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Names of attributes whose value could not be decoded.
+    /// Names of the attributes whose value could not be decoded.
     pub(super) bad_xattrs: Vec<Vec<u8>>,
     pub(super) sparse: SparseRecords,
-    /// Bytes of names and values of all attributes read into this value.
+    /// The number of bytes in names and values of all attributes read so far.
     pub(super) xattr_bytes: usize,
 }
 
 impl Records {
-    /// Adds the records of one body to those already here. The error says what is wrong with the body.
+    /// Adds the records of one body to those already here. The error tells what is wrong with the body.
     pub(super) fn read(&mut self, body: &[u8]) -> Result<(), String> {
         let mut rest = body;
-        // NULs after the last record: some writers count the padding in.
+        // Some writers count the padding in, so NULs may follow the last record.
         while rest.iter().any(|&byte| byte != 0) {
             let (pair, after) = split_record(rest)?;
             let equals = pair.iter().position(|&byte| byte == b'=').ok_or("a pax record has no \"=\"")?;
@@ -75,7 +75,7 @@ impl Records {
             _ => {
                 if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
                     self.xattr_bytes += key.len() + value.len();
-                    // Here an empty value is a value.
+                    // For an attribute, unlike other keywords, an empty value is a value.
                     self.xattrs.push((name.to_vec(), value.to_vec()));
                 } else if let Some(name) = key.strip_prefix(b"LIBARCHIVE.xattr.") {
                     self.xattr_bytes += key.len() + value.len();
@@ -93,7 +93,7 @@ impl Records {
     }
 }
 
-/// The first record's `KEY=VALUE`, and what follows it.
+/// Splits off the first record's `KEY=VALUE`.
 fn split_record(body: &[u8]) -> Result<(&[u8], &[u8]), String> {
     let blank = body.iter().take(20).position(|&byte| byte == b' ');
     let (digits, _) = blank.and_then(|at| body.split_at_checked(at)).ok_or("a pax record has no length")?;
@@ -104,14 +104,14 @@ fn split_record(body: &[u8]) -> Result<(&[u8], &[u8]), String> {
     Ok((pair.ok_or("a pax record does not end with a newline where its length says")?, rest))
 }
 
-/// ASCII digits with an optional minus, within 63 bits; the error is the text in quotes.
+/// Parses ASCII digits with an optional minus, within 63 bits; the error is the text in quotes.
 pub(super) fn decimal(text: &[u8]) -> Number {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     let value = std::str::from_utf8(text).ok().filter(|_| digits.iter().all(u8::is_ascii_digit));
     value.and_then(|value| value.parse().ok()).ok_or_else(|| super::path::quoted(text))
 }
 
-/// `[-]SECONDS[.FRACTION]` as seconds rounded down and nanoseconds; digits beyond the ninth are cut.
+/// Parses `[-]SECONDS[.FRACTION]` as seconds rounded down and nanoseconds; digits beyond the ninth are cut.
 fn time(text: &[u8]) -> Result<(i64, u32), String> {
     let no_time = || super::path::quoted(text);
     let mut parts = text.splitn(2, |&byte| byte == b'.');
@@ -139,14 +139,14 @@ mod tests {
     }
 
     #[test]
-    fn the_length_says_where_a_record_ends() {
+    fn the_length_tells_where_a_record_ends() {
         let records = read(b"13 path=a\nb=\n27 SCHILY.xattr.user.k=v\0\n\n\0\0").unwrap();
         assert_eq!(records.path, Field::Given(b"a\nb=".to_vec()));
         assert_eq!(records.xattrs, [(b"user.k".to_vec(), b"v\0\n".to_vec())]);
     }
 
     #[test]
-    fn an_empty_value_takes_the_record_back_but_is_a_value_of_an_attribute() {
+    fn an_empty_value_withdraws_the_record_but_is_a_value_of_an_attribute() {
         let records = read(b"10 path=a\n8 path=\n26 SCHILY.xattr.user.abc=\n").unwrap();
         assert_eq!(records.path, Field::Deleted);
         assert_eq!(records.path.over(&Field::Given(b"global".to_vec())), None);

@@ -1,11 +1,11 @@
-//! Sparse files: where their stored bytes belong. Four formats (old GNU, GNU.sparse 0.0, 0.1, 1.0) end in one checked
-//! `Map`, so that a packed file is never taken for the file itself.
+//! A sparse file stores only some of its bytes. Four formats (old GNU, GNU.sparse 0.0, 0.1, 1.0) are turned into one checked
+//! `Map`, so that the stored bytes are never taken for the file itself.
 
 use super::header::{BadNumber, number};
 use super::map::Map;
 use super::pax::{Field, Number, decimal};
 
-/// More pieces than any real file has; 16 bytes of memory each.
+/// The most pieces that a map may have, more than any real file has; each takes 16 bytes of memory.
 const MAX_SEGMENTS: usize = 1 << 20;
 
 /// The `GNU.sparse.*` records of one pax header.
@@ -17,24 +17,24 @@ pub(super) struct SparseRecords {
     count: Option<Number>,
     /// Offsets and lengths in turn (0.0 and 0.1).
     numbers: Vec<u64>,
-    /// The file's name; the header and `path` hold a made-up one.
+    /// The file's real name; the header and `path` hold an invented one.
     pub(super) name: Field<Vec<u8>>,
     used: bool,
 }
 
-/// Which version of `GNU.sparse` a file uses, if any.
+/// The version of `GNU.sparse` that a file uses, if any.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Version {
-    /// Not sparse.
+    /// The file is not sparse.
     None,
-    /// 0.0 and 0.1: the map is in the records.
+    /// In versions 0.0 and 0.1 the map is in the records.
     Records,
-    /// 1.0: the map is text before the data.
+    /// In version 1.0 the map is text before the data.
     Data,
 }
 
 impl SparseRecords {
-    /// `key` without its `GNU.sparse.` prefix.
+    /// Takes a record; `key` comes without its `GNU.sparse.` prefix.
     pub(super) fn apply(&mut self, key: &[u8], value: &[u8]) -> Result<(), String> {
         self.used = true;
         match key {
@@ -45,7 +45,7 @@ impl SparseRecords {
             b"name" => {
                 self.name = if value.is_empty() { Field::Deleted } else { Field::Given(value.to_vec()) };
             }
-            // 0.0 repeats the pair for each piece.
+            // Version 0.0 repeats the pair for each piece.
             b"offset" if self.numbers.len().is_multiple_of(2) => self.number(value)?,
             b"numbytes" if !self.numbers.len().is_multiple_of(2) => self.number(value)?,
             b"offset" | b"numbytes" => return Err("sparse map records are out of order".to_owned()),
@@ -75,7 +75,7 @@ impl SparseRecords {
         }
     }
 
-    /// Size of the file with its holes.
+    /// The size of the file with its holes.
     pub(super) fn real_size(&self) -> Result<u64, String> {
         match &self.real_size {
             Some(Ok(size)) => u64::try_from(*size).map_err(|_| format!("the sparse file's size is {size}")),
@@ -125,7 +125,7 @@ pub(super) fn read_slots(slots: &[u8], numbers: &mut Vec<u64>) -> Result<(), Str
     Ok(())
 }
 
-/// The text before the data of a 1.0 file: count, then offset and length of each piece, every number on its own line.
+/// The text before the data of a 1.0 file: the count, then offset and length of each piece, every number on its own line.
 #[derive(Debug, Default)]
 pub(super) struct MapText {
     numbers: Vec<u64>,
@@ -134,7 +134,7 @@ pub(super) struct MapText {
 }
 
 impl MapText {
-    /// Takes bytes up to the end of the map; returns how many, and whether it is complete.
+    /// Takes bytes up to the end of the map. Returns how many it took, and whether the map is complete.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(usize, bool), String> {
         for (index, &byte) in bytes.iter().enumerate() {
             if byte != b'\n' {

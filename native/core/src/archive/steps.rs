@@ -1,4 +1,4 @@
-//! What the parser does when a block or a body is complete.
+//! The parser's steps that run when a block or a body is complete.
 
 use super::entry::{Entry, EntryKind, EntrySink};
 use super::fault::{Place, archive_fault};
@@ -10,16 +10,18 @@ use super::path::MAX_PATH;
 use super::sparse::{MapText, read_slots};
 use crate::error::Error;
 
-/// Longest body of a pax header: some 250 attributes of the greatest size.
+/// The longest body of a pax header that is read: some 250 attributes of the greatest size.
 const MAX_PAX: u64 = 16 << 20;
-/// Longest body of a GNU long name; the name itself is limited more closely.
+/// The longest body of a GNU long name that is read; the name itself has a smaller limit.
 const MAX_LONG_NAME: u64 = 16 * MAX_PATH as u64;
-/// Attributes in global records are copied to every entry, so they are kept small. Real ones hold a comment.
+/// The most bytes of attributes in global records. Every entry gets a copy, so the limit is small; real global records hold
+/// a comment.
 const MAX_GLOBAL_XATTRS: usize = 64 << 10;
-/// eStargz's own files at the root (exact names): its table of contents and prefetch marks are no part of the image.
+/// eStargz keeps its table of contents and prefetch marks in files at the root with exactly these names; they are not part
+/// of the image.
 const SKIPPED: [&[u8]; 3] = [b"stargz.index.json", b".prefetch.landmark", b".no.prefetch.landmark"];
 
-/// Padding after `size` bytes, up to the next block.
+/// Bytes of padding after `size` bytes, up to the next block.
 const fn padding(size: u64) -> u64 {
     size.wrapping_neg() % BLOCK as u64
 }
@@ -36,8 +38,8 @@ impl Archive {
         let header = Header(block);
         let is_zero = block.iter().all(|&byte| byte == 0);
         let is_header = !is_zero && header.is_valid();
-        // Links and the like have no data, but some writers give a size and some of these even write data. Go's reader,
-        // which runtimes unpack with, always takes the next block for a header; so do we whenever it is one.
+        // Links and other kinds without data sometimes have a size, and some writers even write data. Go's reader, which
+        // runtimes unpack with, always takes the next block for a header; so do we whenever it is one.
         let claimed = std::mem::take(&mut self.claimed);
         if claimed > 0 && !is_zero && !is_header {
             let pad = padding(claimed);
@@ -65,7 +67,7 @@ impl Archive {
         }
         self.zero_blocks = 0;
         match header.typeflag() {
-            // Solaris wrote X.
+            // Solaris wrote `X` for `x`.
             b'x' | b'X' => self.extended(header, Body::Local, MAX_PAX, "pax header"),
             b'g' => self.extended(header, Body::Global, MAX_PAX, "global pax header"),
             b'L' => self.extended(header, Body::LongName, MAX_LONG_NAME, "long name"),
@@ -78,7 +80,8 @@ impl Archive {
         }
     }
 
-    /// Begins the body of an extension header. Its size is that of its own block: pax sizes speak of the entry.
+    /// Begins the body of an extension header. Its size is in its own block, because a size in pax records is that of the
+    /// entry.
     fn extended(&mut self, header: Header<'_>, body: Body, limit: u64, what: &str) -> Result<State, Error> {
         let size = header.size().ok().map(|size| size.unwrap_or(0)).and_then(|size| u64::try_from(size).ok());
         let fault =
@@ -95,7 +98,7 @@ impl Archive {
         Ok(State::Body { body, left, pad: padding(left) })
     }
 
-    /// Takes a complete body into account.
+    /// Applies a complete body to the extensions.
     pub(super) fn extension(&mut self, body: Body) -> Result<(), Error> {
         let start = self.offset - self.body.len() as u64;
         let bytes = &self.body;
@@ -117,7 +120,7 @@ impl Archive {
             Body::LongName => extensions.long_name = name.map(<[u8]>::to_vec),
             Body::LongLink => extensions.long_link = name.map(<[u8]>::to_vec),
             Body::Local | Body::Global => {
-                // A second header for the same entry stands in for the first, as in Go's reader.
+                // A second header for the same entry replaces the first, as in Go's reader.
                 extensions.records = super::pax::Records::default();
                 extensions.records.read(bytes).map_err(|reason| archive_fault(start, reason))?;
             }
@@ -125,7 +128,7 @@ impl Archive {
         Ok(())
     }
 
-    /// An extension header must be followed by the entry it speaks about.
+    /// Checks that no extension header is left without the entry that it describes.
     pub(super) fn no_extension_waits(&self, offset: u64) -> Result<(), Error> {
         match self.extensions {
             None => Ok(()),
@@ -194,7 +197,7 @@ impl Archive {
         }
     }
 
-    /// Takes an extension block of an old GNU sparse map: 21 slots, then a flag.
+    /// Reads an extension block of an old GNU sparse map: 21 slots, then a flag.
     pub(super) fn map_block<S: EntrySink>(
         &mut self,
         block: &[u8; BLOCK],
@@ -222,7 +225,7 @@ impl Archive {
         advance(Box::new(map), padding(stored), sink)
     }
 
-    /// Reads on in the map of a GNU.sparse 1.0 file. The data begins at the next block after it.
+    /// Continues reading the map of a GNU.sparse 1.0 file. The data begins at the next block after it.
     pub(super) fn map_text<S: EntrySink>(
         &mut self,
         rest: &mut &[u8],

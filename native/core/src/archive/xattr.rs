@@ -1,14 +1,15 @@
-//! Extended attributes as pax records carry them: which names RAFS can hold, and libarchive's two encodings.
+//! Pax records carry extended attributes in several encodings; this module decodes libarchive's two and decides which names
+//! RAFS can hold.
 
-/// Longest name with its prefix, and longest value, that RAFS v6 (EROFS) stores.
+/// The longest name with its prefix that RAFS v6 (EROFS) stores.
 const MAX_NAME: usize = 255;
 pub(super) const MAX_VALUE: usize = 65535;
 
-/// Prefixes that EROFS numbers and Linux lets a container see. The ACL names are whole names.
+/// Prefixes that have a number in EROFS and that Linux shows to a container. The ACL names are complete names.
 const PREFIXES: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
 const NAMES: [&[u8]; 2] = [b"system.posix_acl_access", b"system.posix_acl_default"];
 
-/// Why an attribute of this name cannot be kept, or `None` when it can.
+/// The reason why an attribute of this name cannot be kept, or `None` when it can.
 pub(super) fn name_fault(name: &[u8]) -> Option<&'static str> {
     let known = NAMES.contains(&name)
         || PREFIXES.iter().any(|prefix| name.strip_prefix(*prefix).is_some_and(|rest| !rest.is_empty()));
@@ -23,7 +24,8 @@ pub(super) fn name_fault(name: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// A `LIBARCHIVE.xattr.` name: `%` and two hexadecimal digits stand for one byte, anything else for itself.
+/// Decodes a `LIBARCHIVE.xattr.` name: `%` and two hexadecimal digits stand for one byte, and every other byte stands for
+/// itself.
 pub(super) fn decode_name(encoded: &[u8]) -> Vec<u8> {
     let mut name = Vec::with_capacity(encoded.len());
     let mut rest = encoded;
@@ -47,7 +49,7 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
-/// A `LIBARCHIVE.xattr.` value: base64 of RFC 4648, with or without padding. `None` when it is not.
+/// Decodes a `LIBARCHIVE.xattr.` value: base64 of RFC 4648, with or without padding. `None` when it is not base64.
 pub(super) fn decode_value(encoded: &[u8]) -> Option<Vec<u8>> {
     let padding = encoded.iter().rev().take_while(|&&byte| byte == b'=').count();
     let digits = encoded.get(..encoded.len() - padding)?;
@@ -60,7 +62,7 @@ pub(super) fn decode_value(encoded: &[u8]) -> Option<Vec<u8>> {
         for &byte in group {
             bits = bits << 6 | base64_digit(byte)?;
         }
-        // 4, 3 or 2 digits make 3, 2 or 1 bytes: push them up to 24 bits, then take the upper ones.
+        // 4, 3 or 2 digits make 3, 2 or 1 bytes: shift them up to 24 bits, then take the upper ones.
         for _ in group.len()..4 {
             bits <<= 6;
         }

@@ -1,4 +1,5 @@
-//! How far a blob file is, for callers that send it while it grows. They leave a callback, so that no thread waits.
+//! Announces the size of a blob file to callers that upload it while it grows. They register a callback, so that no thread
+//! waits.
 
 use std::sync::Mutex;
 
@@ -6,16 +7,16 @@ use crate::ending::Reply;
 use crate::error::{Error, Result};
 use crate::sync::lock;
 
-/// What a blob file holds by now.
+/// The state of a blob file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grown {
-    /// Bytes.
+    /// Bytes in the file.
     pub size: u64,
-    /// The blob is sealed: no more bytes come.
+    /// True if the blob is sealed, so that no more bytes follow.
     pub complete: bool,
 }
 
-/// The size of one blob file, announced by the threads that write it.
+/// The size of one blob file. The threads that write the file announce it here.
 #[derive(Default)]
 pub struct Growth {
     state: Mutex<State>,
@@ -29,7 +30,7 @@ struct State {
 }
 
 impl State {
-    /// The answer for a caller that has `size` bytes already; `None` while it has to wait.
+    /// The answer for a caller that has `size` bytes already; `None` while the caller has to wait.
     fn answer(&self, size: u64) -> Option<Result<Grown>> {
         match &self.end {
             Some(Err(error)) => Some(Err(error.duplicate())),
@@ -41,8 +42,8 @@ impl State {
 }
 
 impl Growth {
-    /// Calls back as soon as the file has more than `size` bytes, is complete or never will be: now, or from the thread that
-    /// brings it about. The check and the registration share one lock with the writer, so that no growth is missed.
+    /// Calls back as soon as the file has more than `size` bytes, is complete, or has failed: at once, or from the thread
+    /// that changes the state. The check and the registration share one lock with the writer, so that no growth is missed.
     pub fn on_more_than(&self, size: u64, reply: Reply<Grown>) {
         let mut state = lock(&self.state);
         if let Some(answer) = state.answer(size) {
@@ -135,7 +136,7 @@ mod tests {
         }
     }
 
-    /// Asks again from each answer, as the uploader does, while the writer goes on.
+    /// Registers again from each answer, as the uploader does, while the writer continues.
     fn follow(growth: &Arc<Growth>, size: u64, done: mpsc::Sender<u64>) {
         let next = Arc::clone(growth);
         growth.on_more_than(
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn no_growth_is_missed_between_two_questions() {
+    fn no_growth_is_missed_between_two_callbacks() {
         const END: u64 = 20_000;
         for _ in 0..20 {
             let growth = Arc::new(Growth::default());
@@ -163,7 +164,7 @@ mod tests {
                     growth.complete(END);
                 }
             });
-            // One caller asks again on the writer's thread, the other on one of its own.
+            // One caller registers again on the writer's thread, the other on its own thread.
             follow(&growth, 0, done);
             let mut at = 0;
             loop {

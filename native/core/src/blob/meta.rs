@@ -1,46 +1,47 @@
-//! The section `blob.meta`: records of the chunks, then a header of 4096 bytes. nydusd's cache file `<blob id>.blob.meta` is the
-//! same with the records uncompressed and padded to 4096. It is built first, and the section is written from it.
+//! The section `blob.meta` holds the records of the chunks, then a header of 4096 bytes. nydusd's cache file `<blob
+//! id>.blob.meta` has the same content with the records uncompressed and padded to 4096. The cache file is built first, and
+//! the section is written from it.
 
 use nydus_layout::{BLOCK_SIZE, META_MAGIC, blob_meta_header};
 
 use crate::bytes::Bytes;
 use crate::error::Result;
 
-/// The file's content, growing: records that a version of them writes, then the header.
+/// The content of the file while it is built: records in the form that a kind of blob has, then the header.
 pub struct ChunkMeta {
-    /// Room for records, padding and header.
+    /// The file's bytes, with room for records, padding and header.
     pub file: Bytes,
-    /// Number of records.
+    /// The number of records.
     count: usize,
-    /// Bytes of the file that the section stores in front of the header.
+    /// Bytes of the records, which the section stores before the header.
     size: usize,
 }
 
-/// What the header says besides the records.
+/// The header's fields that do not follow from the records.
 pub struct MetaHeader {
     /// `blob_features`.
     pub features: u32,
-    /// Number of the codec of the records.
+    /// The number of the codec that compresses the records.
     pub compressor: u32,
     /// Offset of the records in the blob.
     pub offset: u64,
-    /// Bytes of the records as stored.
+    /// Size of the stored records.
     pub compressed_size: u64,
 }
 
 impl ChunkMeta {
-    /// Room for `count` records that take `size` bytes.
+    /// Makes room for `count` records that take `size` bytes.
     pub fn new(count: usize, size: usize) -> Self {
         let file = Bytes::new(size.next_multiple_of(BLOCK_SIZE) + blob_meta_header::SIZE);
         Self { file, count, size }
     }
 
-    /// The records.
+    /// The bytes of the records.
     pub fn records(&self) -> &[u8] {
         self.file.get(..self.size)
     }
 
-    /// Writes the header; answers the whole file.
+    /// Writes the header and returns the whole file.
     pub fn finish(mut self, header: &MetaHeader) -> Result<Vec<u8>> {
         let base = self.size.next_multiple_of(BLOCK_SIZE);
         let file = &mut self.file;

@@ -1,4 +1,4 @@
-//! Chunk records of version 1, 16 bytes each: two 64-bit words of offsets and sizes.
+//! Chunk records of version 1 take 16 bytes each: two 64-bit words of offsets and sizes.
 
 use nydus_layout::chunk_meta;
 

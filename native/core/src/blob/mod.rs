@@ -1,7 +1,8 @@
 //! The RAFS blob of a layer: how chunks become its bytes, and the sections behind them.
 //!
-//! `unit` turns chunks into stored bytes and is the one place where several chunks could be compressed together; `spool` is the
-//! file that they go to, `growth` announces its size. `sections` appends what follows the data, `toc` lists it, and `kind` says which records a blob has.
+//! `unit` turns chunks into stored bytes and is the one place where several chunks could be compressed together; `spool` is
+//! the file that receives them, and `growth` announces its size. `sections` appends the sections after the data, `toc` lists
+//! them, and `kind` chooses the form of the chunk records.
 
 mod growth;
 mod kind;

@@ -1,4 +1,4 @@
-//! The file that a blob is written to. Chunk data lies in it back to back, then come the sections; its digest is its name.
+//! A blob is written to a spool file: the chunk data back to back, then the sections. Its digest becomes its name.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -11,21 +11,21 @@ use crate::digest::{Digest, Sha256Stream};
 use crate::error::{Error, Result};
 use crate::table::ChunkRecords;
 
-/// The name of a blob file. Dropping it removes the file, unless the blob was finished.
+/// The path of a blob file. Dropping it removes the file, unless the blob was finished.
 pub struct Spool {
     path: PathBuf,
     state: AtomicU8,
-    /// For callers that send the file while it grows.
+    /// Announces the file's size to callers that upload it while it grows.
     pub growth: Growth,
 }
 
-// What becomes of the file. It never leaves the last two states.
+// The states of the file. It never leaves the last two.
 const TEMPORARY: u8 = 0;
 const KEPT: u8 = 1;
 const REMOVED: u8 = 2;
 
 impl Spool {
-    /// Creates the file, which must not be there yet, and the blob that writes to it.
+    /// Creates the file, which must not exist yet, and the blob that writes to it.
     pub fn create(path: &Path) -> Result<(Self, BlobFile)> {
         let file = OpenOptions::new().write(true).create_new(true).open(path);
         let file = file.map_err(|source| Error::io("create", path, source))?;
@@ -34,20 +34,20 @@ impl Spool {
         Ok((spool, BlobFile { file, digest: Sha256Stream::default(), records: ChunkRecords::default() }))
     }
 
-    /// From now on the file stays; `Aborted` when it has been removed already.
+    /// Keeps the file from now on; `Aborted` when it has been removed already.
     pub fn keep(&self) -> Result<()> {
         if self.settle(KEPT) || self.is_kept() { Ok(()) } else { Err(Error::Aborted) }
     }
 
-    /// Whether the file stays.
+    /// True if the file is kept.
     pub fn is_kept(&self) -> bool {
         self.state.load(Ordering::Acquire) == KEPT
     }
 
-    /// Removes the file, unless it is to stay or is gone.
+    /// Removes the file, unless it is kept or already removed.
     pub fn remove(&self) {
         if self.settle(REMOVED) {
-            // The folder is scratch space of the caller: a file that cannot be removed now goes with it.
+            // The folder is scratch space of the caller: a file that cannot be removed now is removed together with it.
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -82,19 +82,19 @@ impl BlobFile {
         Ok(())
     }
 
-    /// Appends bytes that belong to no chunk. Growth by them is not announced: the end of the blob follows at once, in many small
-    /// pieces.
+    /// Appends bytes that belong to no chunk. Their growth is not announced, because they come in many small pieces directly
+    /// before the end of the blob.
     pub fn append_bytes(&mut self, spool: &Spool, bytes: &[u8]) -> Result<()> {
         self.digest.update(bytes);
         self.file.write_all(bytes).map_err(|source| Error::io("write", &spool.path, source))
     }
 
-    /// SHA-256 of the file so far followed by `suffix`.
+    /// SHA-256 of the file as written so far, followed by `suffix`.
     pub fn digest_with(&self, suffix: &[u8]) -> Digest {
         self.digest.digest_with(suffix)
     }
 
-    /// Bytes of the file so far.
+    /// Bytes written so far.
     pub const fn size(&self) -> u64 {
         self.digest.size()
     }

@@ -1,14 +1,14 @@
-//! The 512 bytes behind each section of a RAFS blob. They look like a tar header, but follow their payload, which is not padded,
-//! because readers begin at a blob's end. (Nydus builder/src/core/blob.rs, `write_tar_header`.)
+//! Each section of a RAFS blob is followed by 512 bytes that look like a tar header. They stand after their payload, which
+//! is not padded, because readers begin at a blob's end. (Nydus builder/src/core/blob.rs, `write_tar_header`.)
 
 use nydus_layout::{GNU_MAGIC, REGULAR, tar_header};
 
 use crate::bytes::put as put_at;
 
-/// Eleven octal digits hold less than this; bigger sizes are binary, big-endian, with the top bit of the field set.
+/// Eleven octal digits hold any size below this; a bigger size is binary, big-endian, with the top bit of the field set.
 const OCTAL_LIMIT: u64 = 1 << 33;
 
-/// The header that follows a section of `size` bytes.
+/// Makes the header that follows a section of `size` bytes.
 pub fn tar_header(name: &[u8], size: u64) -> [u8; tar_header::SIZE] {
     let mut header = [0; tar_header::SIZE];
     let mut put = |at: usize, bytes: &[u8]| put_at(&mut header, at, bytes);

@@ -6,23 +6,23 @@ use crate::bytes::put as put_at;
 use crate::codec::Codec;
 use crate::digest::Digest;
 
-/// Where a section is, and what it holds. Sizes and offsets in bytes.
+/// A section's place and content. Sizes and offsets are in bytes.
 pub struct Entry<'a> {
     /// Name of the section.
     pub name: &'a [u8],
-    /// Codec of a section that is compressed.
+    /// The codec, if the section is compressed.
     pub codec: Option<&'static Codec>,
     /// SHA-256 of the uncompressed content.
     pub digest: Digest,
     /// Offset in the blob.
     pub offset: u64,
-    /// Size as stored.
+    /// Size of the stored bytes.
     pub stored: u64,
     /// Size when decoded.
     pub size: u64,
 }
 
-/// Collects entries.
+/// Collects the entries of the table.
 #[derive(Default)]
 pub struct Toc {
     bytes: Vec<u8>,
@@ -43,7 +43,7 @@ impl Toc {
         put(toc_entry::UNCOMPRESSED_SIZE, &entry.size.to_le_bytes());
     }
 
-    /// The table as it is stored.
+    /// The table's stored bytes.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }

@@ -1,45 +1,45 @@
-//! A unit: about a mebibyte of new chunks that travel together from the chunker through a worker to the blob. The unit spares queues
-//! and locks on small chunks. How its chunks become stored bytes is decided in `Unit::finish` alone.
+//! A unit is about a mebibyte of new chunks that travel together from the chunker through a worker to the blob, so that
+//! small chunks do not each pass the queues and locks. `Unit::finish` alone decides how its chunks become stored bytes.
 
 use crate::codec::{Compression, Contexts};
 use crate::digest::Fingerprint;
 use crate::error::{Error, Result};
 use crate::pool::Buffers;
 
-/// Bytes that a unit should have before it is worth a trip.
+/// The number of bytes that a unit should have before it is sent to a worker.
 pub const UNIT: usize = 1 << 20;
 
-/// Buffers for compressed units that wait for their next use.
+/// The number of buffers for compressed units that are kept for their next use.
 const STORED_BUFFERS: usize = 4;
 
 /// A chunk in a unit's buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct Piece {
-    /// Its first byte in the buffer.
+    /// Offset of its first byte in the buffer.
     pub start: usize,
-    /// Its digests and length.
+    /// The chunk's digests and length.
     pub print: Fingerprint,
 }
 
 /// Chunks on their way to a worker.
 #[derive(Default)]
 pub struct Unit {
-    /// Uncompressed bytes; between pieces may lie bytes of chunks that turned out to be duplicates.
+    /// Uncompressed bytes. Between the pieces may lie bytes of chunks that proved to be duplicates.
     pub bytes: Vec<u8>,
     /// Chunks in order.
     pub pieces: Vec<Piece>,
-    /// How many of the pieces are known to be new.
+    /// The number of pieces, from the first, that are known to be new.
     pub decided: usize,
 }
 
-/// A chunk as it is stored.
+/// A chunk in its stored form.
 #[derive(Clone, Copy, Debug)]
 pub struct Stored {
-    /// Its digests and length.
+    /// The chunk's digests and length.
     pub print: Fingerprint,
-    /// Stored bytes.
+    /// The number of stored bytes.
     pub size: u32,
-    /// Whether the stored bytes are the compressor's.
+    /// True if the stored bytes are compressed.
     pub compressed: bool,
 }
 
@@ -48,7 +48,7 @@ pub struct Finished {
     /// The stored bytes are the first `used` of these.
     bytes: Vec<u8>,
     used: usize,
-    /// True: the buffer is the unit's own.
+    /// True if the buffer is the unit's own.
     is_unit: bool,
     /// Chunks in order.
     pub chunks: Vec<Stored>,
@@ -61,14 +61,14 @@ impl Finished {
     }
 }
 
-/// Buffers that go round between chunker, workers and blob.
+/// Buffers that chunker, workers and blob pass round and use again.
 pub struct UnitBuffers {
     units: Buffers,
     stored: Buffers,
 }
 
 impl UnitBuffers {
-    /// Buffers for units of `unit` bytes, of which `count` may be under way.
+    /// Makes buffers for units of `unit` bytes, of which `count` may be in flight.
     pub fn new(unit: usize, count: usize, compression: Compression) -> Self {
         Self {
             units: Buffers::new(unit, count),
@@ -76,17 +76,17 @@ impl UnitBuffers {
         }
     }
 
-    /// An empty unit.
+    /// Returns an empty unit.
     pub fn open(&self) -> Unit {
         Unit { bytes: self.units.take_empty(), ..Unit::default() }
     }
 
-    /// Takes back the buffer of a unit that is not sent on.
+    /// Takes back the buffer of a unit that is not sent to a worker.
     pub fn discard(&self, unit: Unit) {
         self.units.give(unit.bytes);
     }
 
-    /// Takes back the buffer of a unit that is in the blob.
+    /// Takes back the buffer of a unit that the blob contains.
     pub fn release(&self, unit: Finished) {
         if unit.is_unit { self.units.give(unit.bytes) } else { self.stored.give(unit.bytes) }
     }
@@ -116,7 +116,7 @@ impl Unit {
             let rest = to.get_mut(used..).ok_or_else(out_of_unit)?;
             let compressed = contexts.compress(compression, rest, from)?;
             let size = compressed.unwrap_or_else(|| {
-                // Room for the compressor's worst case is room for the chunk itself.
+                // A buffer with room for the compressor's worst case has room for the chunk itself.
                 if let Some(raw) = rest.get_mut(..from.len()) {
                     raw.copy_from_slice(from);
                 }
@@ -130,7 +130,7 @@ impl Unit {
         Ok(Finished { bytes: to, used, is_unit: false, chunks })
     }
 
-    /// The unit's own buffer becomes the result: pieces move together over what duplicates left.
+    /// Makes the unit's own buffer the result: pieces move together over the bytes of duplicates.
     fn pack_raw(self) -> Result<Finished> {
         let Self { mut bytes, pieces, .. } = self;
         let mut used = 0;

@@ -8,49 +8,49 @@ use crate::digest::Fingerprint;
 use crate::error::{Error, Result};
 use crate::table::EntryLimits;
 
-/// Something that was dropped or mended on the way.
+/// A warning about something that the parser has dropped or corrected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
-    /// Stable name.
+    /// The stable name of this kind of warning.
     pub code: &'static str,
-    /// The sentence.
+    /// The sentence for the user.
     pub message: String,
 }
 
-/// A damaged tar can warn for each of a million entries; nobody reads more than these.
+/// The most warnings that are kept: a damaged tar can cause one for each of a million entries.
 const MAX_WARNINGS: usize = 1000;
 
-/// What a chunker knows at the end of a layer.
+/// The chunker's result at the end of a layer.
 pub struct Chunked<C, K> {
     /// The entries and their references.
     pub contents: C,
-    /// What the keeper has.
+    /// The keeper's own result.
     pub kept: K,
     /// Number of entries.
     pub entry_count: u32,
-    /// Chunks, new and known.
+    /// Counts of new and known chunks.
     pub counts: Counts,
-    /// In the order in which they came.
+    /// Warnings in the order in which they were given.
     pub warnings: Vec<Warning>,
 }
 
-/// See the module.
+/// Cuts the files of one layer into chunks and passes these to a keeper.
 pub struct Chunker<C: Contents, K: Keeper> {
     chunk_size: u32,
     limits: EntryLimits,
     contents: C,
     keeper: K,
     warnings: Vec<Warning>,
-    /// Bytes of the current file that are not in a complete chunk yet.
+    /// Bytes of the current file that are not part of a complete chunk yet.
     file_left: u64,
-    /// Of these, the bytes that the keeper's tail holds.
+    /// The number of these bytes that are already in the keeper's tail.
     filled: usize,
-    /// Fingerprint of a whole chunk of zeros, once it has been needed.
+    /// Fingerprint of a whole chunk of zeros, computed at its first use.
     zeros: Option<Fingerprint>,
 }
 
 impl<C: Contents, K: Keeper> Chunker<C, K> {
-    /// A chunker at the start of a layer.
+    /// Makes a chunker at the start of a layer.
     pub fn new(chunk_size: u32, contents: C, keeper: K) -> Self {
         Self {
             chunk_size,
@@ -64,16 +64,16 @@ impl<C: Contents, K: Keeper> Chunker<C, K> {
         }
     }
 
-    /// The layer has ended.
+    /// Ends the layer.
     pub fn finish(self) -> Result<Chunked<C, K::Kept>> {
         let Self { mut contents, keeper, limits, warnings, .. } = self;
         let (kept, counts) = keeper.finish(&mut contents)?;
         Ok(Chunked { contents, kept, entry_count: limits.count(), counts, warnings })
     }
 
-    /// Length of the chunk that comes next or is under way.
+    /// Length of the current chunk, or of the next one when none is under way.
     fn chunk_len(&self) -> usize {
-        // At most the chunk size, which is 16 MiB.
+        // The length is at most the chunk size, which is at most 16 MiB.
         usize::try_from(self.file_left.min(u64::from(self.chunk_size))).unwrap_or(usize::MAX)
     }
 
@@ -95,14 +95,14 @@ impl<C: Contents, K: Keeper> Chunker<C, K> {
         print
     }
 
-    /// Takes a chunk that lies whole in the parser's piece, or nowhere.
+    /// Takes a chunk that lies wholly in the parser's piece or in a hole.
     fn whole(&mut self, print: Fingerprint, bytes: &Bytes<'_>) -> Result<()> {
         self.keeper.complete(print, bytes, &mut self.contents)?;
         self.file_left -= u64::from(print.len);
         Ok(())
     }
 
-    /// Lets the chunk under way grow by `count` bytes that `add` appends, and completes it when it is whole.
+    /// Extends the current chunk by `count` bytes that `add` appends, and completes it when it has its full length.
     fn grow(&mut self, len: usize, count: usize, add: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
         if self.filled == 0 {
             self.keeper.begin(len, &mut self.contents)?;

@@ -1,13 +1,13 @@
-//! What becomes of a layer's entries: a scan packs them in a table, a conversion applies them to a tree.
+//! `Contents` receives a layer's entries: a scan packs them in a table, a conversion applies them to a tree.
 
 use crate::archive::Entry;
 use crate::dict::Place;
 use crate::rafs::LayerTree;
 use crate::table::{EntryTable, Promised};
 
-/// Entries and references of a layer, growing.
+/// The entries and references of a layer while it is read.
 pub trait Contents {
-    /// Takes the next entry, which is within the limits; the references of a file follow by `push_reference`, file after file.
+    /// Takes the next entry, which is within the limits. The references of its file follow by `push_reference`.
     fn push(&mut self, entry: &Entry, promised: Promised);
     /// Takes the next reference, in file order.
     fn push_reference(&mut self, place: Place);

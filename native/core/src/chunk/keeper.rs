@@ -1,38 +1,39 @@
-//! What a chunker and its keeper say to each other.
+//! The interface between a chunker and its keeper.
 
 use super::Contents;
 use crate::decide::Counts;
 use crate::digest::Fingerprint;
 use crate::error::Result;
 
-/// Where the bytes of a complete chunk are.
+/// The place of a complete chunk's bytes.
 pub enum Bytes<'a> {
-    /// In the parser's piece.
+    /// The bytes lie in the parser's piece.
     Slice(&'a [u8]),
-    /// At the end of the keeper's own buffer, where the chunk grew.
+    /// The bytes lie at the end of the keeper's own buffer, where the chunk grew.
     Tail,
-    /// Nowhere: this many zeros.
+    /// The chunk is a hole of this many zeros, which are not in memory.
     Zeros(usize),
 }
 
-/// Takes whole chunks in file order, and decides about them when it is the layer's turn.
+/// Takes whole chunks in file order, and decides about them when the layer has its turn.
 pub trait Keeper {
-    /// What the keeper has at the end of the layer.
+    /// The keeper's result at the end of the layer.
     type Kept;
 
-    /// Fingerprints a whole chunk.
+    /// Computes the fingerprint of a whole chunk.
     fn print(bytes: &[u8]) -> Fingerprint;
 
-    /// A chunk of `len` bytes comes in several pieces: makes room for it at the end of the keeper's own buffer.
+    /// Begins a chunk of `len` bytes that arrives in several pieces: makes room for it at the end of the keeper's own
+    /// buffer.
     fn begin(&mut self, len: usize, contents: &mut impl Contents) -> Result<()>;
 
-    /// The buffer at whose end the chunk grows that was begun.
+    /// The buffer that the current chunk is appended to.
     fn tail(&mut self) -> Result<&mut Vec<u8>>;
 
-    /// A chunk is complete. Its references go to `contents` once it is decided.
+    /// Takes a complete chunk. Its references go to `contents` once the keeper has decided about it.
     fn complete(&mut self, print: Fingerprint, bytes: &Bytes<'_>, contents: &mut impl Contents)
     -> Result<()>;
 
-    /// The layer has ended: takes the last decisions and lets the next layer take its own.
+    /// Ends the layer: takes the last decisions and lets the next layer take its own.
     fn finish(self, contents: &mut impl Contents) -> Result<(Self::Kept, Counts)>;
 }

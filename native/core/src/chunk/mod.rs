@@ -1,9 +1,9 @@
 //! Cuts the bytes of files into chunks, fingerprints them, and decides which are new.
 //!
-//! `Chunker` does the cutting. What becomes of a whole chunk is its `Keeper`'s: `Storing` sends new chunks on in units, `Noting`
-//! writes down which chunks would be stored. What becomes of entries is its `Contents`': a table or a tree.
+//! `Chunker` cuts and passes each whole chunk to its `Keeper`: `Storing` sends new chunks on in units, `Noting` only records
+//! which chunks would be stored. Entries go to the chunker's `Contents`, which is a table or a tree.
 //!
-//! While another layer decides, chunks wait undecided with the keeper.
+//! While another layer has the right to decide, the keeper holds the chunks undecided.
 
 mod chunker;
 mod contents;

@@ -7,18 +7,18 @@ use crate::digest::Fingerprint;
 use crate::error::Result;
 use crate::table::ChunkRecords;
 
-/// See the module.
+/// Records the new chunks of one layer without storing them.
 pub struct Noting<'a> {
     ticket: &'a Ticket,
     decider: Decider,
     undecided: Vec<Fingerprint>,
-    /// The chunk that comes in several pieces.
+    /// The current chunk, if it arrives in several pieces.
     growing: Vec<u8>,
     records: ChunkRecords,
 }
 
 impl<'a> Noting<'a> {
-    /// A keeper at the start of a layer.
+    /// Makes a keeper at the start of a layer.
     pub fn new(ticket: &'a Ticket, decider: Decider) -> Self {
         let (undecided, growing) = (Vec::new(), Vec::new());
         Self { ticket, decider, undecided, growing, records: ChunkRecords::default() }
@@ -39,7 +39,7 @@ impl<'a> Noting<'a> {
 impl Keeper for Noting<'_> {
     type Kept = ChunkRecords;
 
-    /// Without a checksum, which only stored chunks have.
+    /// Leaves the checksum out, since only stored chunks have one.
     fn print(bytes: &[u8]) -> Fingerprint {
         Fingerprint::unchecked(bytes)
     }

@@ -1,8 +1,8 @@
 //! The keeper of a conversion: it sends new chunks on in units.
 //!
-//! While another layer decides, chunks wait in units that are held back, as many as the budget of units allows. A chunk that lies
-//! whole in the parser's piece is fingerprinted there and copied only if it may be stored; one that spans several pieces grows in the
-//! place in its unit where it will stay.
+//! While another layer has the right to decide, chunks wait in units that are held back, as many as the budget of units
+//! allows. A chunk that lies wholly in the parser's piece is fingerprinted there and copied only if it may be stored; one
+//! that spans several pieces grows at its final place in a unit.
 
 use std::collections::VecDeque;
 
@@ -13,17 +13,17 @@ use crate::decide::{Counts, Decider, Ticket};
 use crate::digest::Fingerprint;
 use crate::error::{Error, Result};
 
-/// Where units come from and go to.
+/// The source and the destination of units.
 pub trait Units {
-    /// An empty unit. `None` when the budget has none and `wait` is false.
+    /// Returns an empty unit, or `None` when the budget has none and `wait` is false.
     fn open(&self, wait: bool) -> Result<Option<Unit>>;
-    /// Takes a unit of which every chunk is new; chunks are stored in the order of these calls.
+    /// Takes a unit in which every chunk is new; chunks are stored in the order of these calls.
     fn submit(&mut self, unit: Unit) -> Result<()>;
-    /// Takes a unit of which no chunk is new.
+    /// Takes back a unit in which no chunk is new.
     fn discard(&self, unit: Unit) -> Result<()>;
 }
 
-/// See the module.
+/// Stores the new chunks of one layer.
 pub struct Storing<'a, U: Units> {
     units: U,
     ticket: &'a Ticket,
@@ -35,12 +35,12 @@ pub struct Storing<'a, U: Units> {
 }
 
 impl<'a, U: Units> Storing<'a, U> {
-    /// A keeper at the start of a layer.
+    /// Makes a keeper at the start of a layer.
     pub fn new(units: U, ticket: &'a Ticket, decider: Decider) -> Self {
         Self { units, ticket, decider, open: None, held: VecDeque::new() }
     }
 
-    /// The open unit, with room for a chunk of `len` bytes.
+    /// Returns the open unit, with room for a chunk of `len` bytes.
     fn unit_for(&mut self, len: usize, contents: &mut impl Contents) -> Result<&mut Unit> {
         let full = |unit: &Unit| !unit.bytes.is_empty() && unit.bytes.len() + len > UNIT;
         if self.open.as_ref().is_some_and(full) {
@@ -57,7 +57,7 @@ impl<'a, U: Units> Storing<'a, U> {
         if let Some(unit) = self.units.open(false)? {
             return Ok(unit);
         }
-        // The budget of held units comes back only after decisions; that of units with the workers comes back by itself.
+        // Units that are held leave the budget only after decisions; units at the workers leave it without them.
         if !self.held.is_empty() {
             self.ticket.wait()?;
             self.settle(contents)?;
@@ -95,7 +95,7 @@ impl<'a, U: Units> Storing<'a, U> {
         if unit.bytes.len() >= UNIT { self.close_unit() } else { Ok(()) }
     }
 
-    /// Decides about the chunks that waited, now that it is the layer's turn.
+    /// Decides about the chunks that have waited, now that the layer has its turn.
     fn settle(&mut self, contents: &mut impl Contents) -> Result<()> {
         while let Some(mut unit) = self.held.pop_front() {
             self.settle_unit(&mut unit, contents)?;

@@ -1,6 +1,6 @@
-//! Gzip. Chunks of other builders are decoded from it, and the small layer that holds the bootstrap is written with it. The digest
-//! of that layer is part of the image's, so its bytes must be the same on every machine: zlib and its faster kin choose matches by
-//! what the processor can do, `miniz_oxide` does not.
+//! Gzip decodes chunks of other builders and encodes the small layer that holds the bootstrap. The digest of that layer is
+//! part of the image's digest, so its bytes must be the same on every machine. zlib and its faster relatives choose matches
+//! according to the processor; `miniz_oxide` does not.
 
 use std::io::Read as _;
 
@@ -13,7 +13,7 @@ use nydus_layout::{compressor, super_flags};
 use super::{Codec, Decode, Encoding};
 use crate::error::{Error, Result};
 
-/// The row of the table.
+/// Gzip's row in the table of codecs.
 pub static CODEC: Codec = Codec {
     name: "gzip",
     number: compressor::GZIP,
@@ -25,7 +25,7 @@ pub static CODEC: Codec = Codec {
     decoder: Some(|| Ok(Box::new(Members))),
 };
 
-/// Each chunk is a member of its own.
+/// Decodes chunks, each of which is a gzip member of its own.
 struct Members;
 
 impl Decode for Members {
@@ -40,18 +40,18 @@ impl Decode for Members {
     }
 }
 
-/// RFC 1952, 2.3: magic, deflate, no flags, no time, no hint, system unknown.
+/// The member header of RFC 1952, 2.3: magic, deflate, no flags, no time, no hint, system unknown.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
-/// zlib's own default: smaller costs far more time.
+/// zlib's own default level; higher levels save few bytes and cost far more time.
 const LEVEL: i32 = 6;
 
-/// Makes one member of all parts, one behind the other. Its bytes depend on theirs alone, however they are cut. The parts are not
-/// copied together, since the bootstrap among them may be large.
+/// Makes one member of all parts, one after the other. Its bytes depend only on the bytes of the parts, not on how they are
+/// cut. The parts are not copied together, since the bootstrap among them may be large.
 pub fn gzip<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<u8>> {
     let mut crc = flate2::Crc::new();
     let mut member = HEADER.to_vec();
-    // No window bits: bare deflate.
+    // Without window bits the output is bare deflate.
     let mut deflate = CompressorOxide::new(create_comp_flags_from_zip_params(LEVEL, 0, 0));
     let mut feed = |bytes: &[u8], flush| {
         let (status, _) = compress_to_output(&mut deflate, bytes, flush, |out| {
@@ -70,7 +70,7 @@ pub fn gzip<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<u8>> {
         return Err(Error::internal("deflate did not end"));
     }
     member.extend_from_slice(&crc.sum().to_le_bytes());
-    // The length counts modulo 2^32, which is what flate2's counter does.
+    // The trailer holds the length modulo 2^32, and flate2's counter wraps in the same way.
     member.extend_from_slice(&crc.amount().to_le_bytes());
     Ok(member)
 }
@@ -81,7 +81,7 @@ mod tests {
     use crate::codec::Contexts;
 
     #[test]
-    fn decodes_to_what_went_in() {
+    fn a_member_decodes_to_its_input() {
         let bytes: Vec<u8> = (0..200_000_u32).flat_map(|i| (i / 7 % 251).to_le_bytes()).collect();
         for input in [&bytes[..], &[], b"x"] {
             let mut back = Vec::new();
@@ -92,12 +92,12 @@ mod tests {
     }
 
     #[test]
-    fn its_bytes_do_not_depend_on_how_the_input_is_cut() {
+    fn a_members_bytes_do_not_depend_on_how_the_input_is_cut() {
         let bytes: Vec<u8> =
             (0..300_000_u32).flat_map(|i| (i.wrapping_mul(2_654_435_761) >> 20).to_le_bytes()).collect();
         let whole = [&HEADER[..], &miniz_oxide::deflate::compress_to_vec(&bytes, 6)].concat();
         for size in [1, 511, 512, 65_537, bytes.len()] {
-            // Pieces of one byte for a while only: they are slow.
+            // Pieces of one byte are slow, so only the beginning is cut into them.
             let (first, rest) = bytes.split_at(bytes.len().min(size * 10_000));
             let member = gzip(first.chunks(size).chain(rest.chunks(1 << 20))).unwrap();
             assert_eq!(member[..whole.len()], whole[..], "pieces of {size} bytes");
@@ -105,8 +105,8 @@ mod tests {
     }
 
     #[test]
-    fn its_bytes_are_a_promise() {
-        // Manifest digests follow from them: a change here is a change of format output.
+    fn the_bytes_of_a_member_never_change() {
+        // Manifest digests depend on these bytes: a change here changes the format of the output.
         assert_eq!(
             gzip([&b"nydus nydus nydus nydus\n"[..]]).unwrap(),
             [

@@ -1,12 +1,12 @@
-//! LZ4 blocks, as images of older builders hold them. The format is that of `lz4_Block_format.md` of the LZ4 project; a block has
-//! no size in front and no frame around.
+//! Decodes LZ4 blocks in images of older builders. The format is that of `lz4_Block_format.md` of the LZ4 project; a block
+//! has neither a size in front nor a frame around it.
 
 use nydus_layout::{compressor, super_flags, toc_flags};
 
 use super::{Codec, Decode, Encoding};
 use crate::error::{Error, Result};
 
-/// The row of the table.
+/// LZ4's row in the table of codecs.
 pub static CODEC: Codec = Codec {
     name: "lz4_block",
     number: compressor::LZ4_BLOCK,
@@ -18,7 +18,7 @@ pub static CODEC: Codec = Codec {
     decoder: Some(|| Ok(Box::new(Blocks))),
 };
 
-/// A block is decoded without any memory of its own.
+/// Decodes blocks; a block needs no memory besides its input and output.
 struct Blocks;
 
 impl Decode for Blocks {
@@ -27,7 +27,7 @@ impl Decode for Blocks {
     }
 }
 
-/// A match is this much longer than its token says.
+/// The shortest match; a token holds the length beyond it.
 const MIN_MATCH: usize = 4;
 
 /// Decodes one block that must fill `to` exactly.
@@ -41,7 +41,8 @@ fn decompress(to: &mut [u8], from: &[u8]) -> Result<()> {
     }
 }
 
-/// Answers how many bytes were decoded, and `None` for a block that is cut short, reaches back before its start, or does not fit `to`.
+/// Returns how many bytes were decoded, or `None` for a block that is cut short, reaches back before its start, or does not
+/// fit `to`.
 fn decode(to: &mut [u8], mut from: &[u8]) -> Option<usize> {
     let mut at = 0_usize;
     loop {
@@ -59,7 +60,7 @@ fn decode(to: &mut [u8], mut from: &[u8]) -> Option<usize> {
         let count = length(usize::from(token & 15), &mut from)?.checked_add(MIN_MATCH)?;
         let start = at.checked_sub(back).filter(|_| back > 0)?;
         let end = at.checked_add(count).filter(|&end| end <= to.len())?;
-        // A match may reach into itself: what it repeats grows with each copy.
+        // A match may overlap its own output, so each copy makes the repeated part longer.
         while at < end {
             let step = (end - at).min(at - start);
             to.copy_within(start..start + step, at);
@@ -74,7 +75,7 @@ fn take(from: &mut &[u8]) -> Option<u8> {
     Some(first)
 }
 
-/// 15 is followed by bytes to add, up to one that is not 255.
+/// A nibble of 15 is followed by bytes to add, up to and including the first that is not 255.
 fn length(nibble: usize, from: &mut &[u8]) -> Option<usize> {
     let mut length = nibble;
     if nibble == 15 {
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_short_long_or_leads_outside_is_a_format_error() {
+    fn a_block_that_is_short_or_long_or_reaches_outside_is_a_format_error() {
         for (from, size) in [
             (&b""[..], 0),
             (b"\x30ab", 3),

@@ -1,8 +1,8 @@
-//! The codecs, a row each. A row says all that there is to know of a compressor: its names and numbers in the format, the
-//! levels that users may ask for, and how its bytes are written and read. A new compressor is a file and a line in `CODECS`.
+//! `CODECS` has a row for each codec. A row holds everything about a compressor: its names and numbers in the format, the
+//! levels that users may choose, and how its bytes are written and read. A new compressor is a file and a line in `CODECS`.
 //!
-//! Chunks and the sections behind them go through the same two calls, `Contexts::compress` and `Contexts::decompress`. A thread
-//! keeps its `Contexts`, because a context made anew for each chunk halves the speed on small ones.
+//! Chunks and sections go through the same two calls, `Contexts::compress` and `Contexts::decompress`. A thread keeps its
+//! `Contexts`, because a new context for each chunk halves the speed on small chunks.
 
 mod gzip;
 mod lz4;
@@ -13,94 +13,95 @@ use crate::error::{Error, Result};
 
 pub use gzip::gzip;
 
-/// The largest chunk of the format, and so the largest thing that one call decodes.
+/// The largest chunk of the format, and so the most bytes that one call decodes.
 pub const MAX_CHUNK: usize = 16 << 20;
 
 /// Every codec that the format names, by its number in the format.
 pub static CODECS: [&Codec; 4] = [&none::CODEC, &lz4::CODEC, &gzip::CODEC, &zstd::CODEC];
 
-/// What is taken unless the caller names another codec. The bootstrap inside of a blob is always compressed with it.
+/// The codec that is used unless the caller names another one. The bootstrap inside a blob is always compressed with it.
 pub static DEFAULT: &Codec = &zstd::CODEC;
 
-/// A row of the table.
+/// A compressor: a row of `CODECS`.
 #[derive(Debug)]
 pub struct Codec {
-    /// Name in the format, which users type too.
+    /// Name in the format; users write it in options, too.
     pub name: &'static str,
-    /// Number in blob tables and in the header of `blob.meta`.
+    /// The codec's number in blob tables and in the header of `blob.meta`.
     pub number: u32,
-    /// Bit in the flags of the super block.
+    /// The codec's bit in the flags of the super block.
     pub super_flag: u32,
-    /// Bit in the table of contents of a blob; a section cannot be stored with a codec that has none.
+    /// The codec's bit in the table of contents of a blob. A section cannot be stored with a codec that has none.
     pub toc_flag: Option<u32>,
-    /// Levels, where the codec has some.
+    /// The levels, if the codec has any.
     pub levels: Option<Levels>,
-    /// Version of the library whose output the digests of images depend on.
+    /// Version of the library that writes the compressed bytes; the digests of images depend on it.
     pub version: Option<fn() -> &'static str>,
     /// How chunks are written.
     pub encoding: Encoding,
-    /// Makes a context that decodes; `None` where nothing is ever marked as compressed.
+    /// Makes a context that decodes; `None` if the codec stores bytes as they are.
     pub decoder: Option<MakeDecoder>,
 }
 
 /// Makes a context; fails only when there is no memory.
 pub type MakeDecoder = fn() -> Result<Box<dyn Decode>>;
 
-/// Levels that users may ask for.
+/// The levels that users may choose.
 #[derive(Clone, Copy, Debug)]
 pub struct Levels {
-    /// The fastest.
+    /// The fastest level.
     pub min: i32,
-    /// The smallest output.
+    /// The level with the smallest output.
     pub max: i32,
-    /// The reference builder's.
+    /// The reference builder's level.
     pub default: i32,
 }
 
 /// How a codec writes.
 #[derive(Debug)]
 pub enum Encoding {
-    /// Chunks are stored as they are.
+    /// Chunks are stored uncompressed.
     Raw,
     /// Chunks are compressed, each on its own.
     Compress(Encoder),
-    /// Images of other builders are read, and none is written.
+    /// Chunks of other builders are read; none is written with this codec.
     ReadOnly,
 }
 
 /// How a codec compresses.
 #[derive(Debug)]
 pub struct Encoder {
-    /// The most bytes that so many bytes become.
+    /// The most bytes that an input of this many bytes can become.
     pub bound: fn(usize) -> usize,
     /// Makes a context; fails only when there is no memory.
     pub context: fn() -> Result<Box<dyn Encode>>,
 }
 
-/// A compression context, to be used again and again.
+/// A compression context, which its thread uses again for every chunk.
 pub trait Encode {
-    /// Compresses `from` into the start of `to`, which has room for `bound(from.len())` bytes. Answers how many bytes it took.
+    /// Compresses `from` into the start of `to`, which has room for `bound(from.len())` bytes. Returns the number of
+    /// compressed bytes.
     fn compress(&mut self, to: &mut [u8], from: &[u8], level: i32) -> Result<usize>;
 }
 
-/// A decompression context, to be used again and again.
+/// A decompression context, which its thread uses again for every chunk.
 pub trait Decode {
-    /// Decodes what must fill `to` exactly. Trusts `from` in nothing.
+    /// Decodes `from`, which must fill `to` exactly. `from` may hold any bytes.
     fn decompress(&mut self, to: &mut [u8], from: &[u8]) -> Result<()>;
 }
 
 impl Codec {
-    /// The codec of this name in the format.
+    /// The codec with this name in the format.
     pub fn named(name: &str) -> Option<&'static Self> {
         CODECS.into_iter().find(|codec| codec.name == name)
     }
 
-    /// Whether chunks can be stored with it.
+    /// True if chunks can be stored with it.
     pub const fn is_written(&self) -> bool {
         !matches!(self.encoding, Encoding::ReadOnly)
     }
 
-    /// The codec that decodes what is called `name`; `Unsupported` for names that nothing is decoded from.
+    /// The codec that decodes data called `name`; `Unsupported` for a name without a decoder.
     pub fn decoding(name: &str) -> Result<&'static Self> {
         let unknown = || Error::unsupported(format!("data cannot be decompressed from {name}"));
         Self::named(name).filter(|codec| codec.decoder.is_some()).ok_or_else(unknown)
@@ -115,12 +116,13 @@ impl PartialEq for Codec {
 
 impl Eq for Codec {}
 
-/// A codec and its level: how new chunks and the sections of blobs are stored.
+/// A codec and its level decide how new chunks and the sections of blobs are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Compression {
-    /// Of the chunks and their records.
+    /// The codec of the chunks and their records.
     pub codec: &'static Codec,
-    /// Of the codec, where it has levels, and of bootstraps inside of blobs, which `DEFAULT` compresses whatever the codec is.
+    /// The level of the codec, if it has levels. It also applies to bootstraps inside blobs, which `DEFAULT` compresses
+    /// whatever the codec is.
     pub level: i32,
 }
 
@@ -131,12 +133,13 @@ impl Default for Compression {
 }
 
 impl Compression {
-    /// Chunks as they are.
+    /// The setting that stores chunks uncompressed.
     pub fn none() -> Self {
         Self { codec: &none::CODEC, ..Self::default() }
     }
 
-    /// `InvalidArgument` for a name that no codec has; `Unsupported` for a codec that is not written, and for a level out of range.
+    /// Checks a name and level: `InvalidArgument` for a name that no codec has; `Unsupported` for a codec that is not
+    /// written, and for a level out of range.
     pub fn new(name: &str, level: i32) -> Result<Self> {
         let unknown = || Error::invalid_argument(format!("{name:?} is not the name of a compressor"));
         let codec = Codec::named(name).ok_or_else(unknown)?;
@@ -150,13 +153,13 @@ impl Compression {
         Ok(compression)
     }
 
-    /// The same level with the codec of bootstraps inside of blobs.
+    /// This level with the codec of bootstraps inside blobs.
     #[must_use]
     pub fn of_bootstraps(self) -> Self {
         Self { codec: DEFAULT, ..self }
     }
 
-    /// The most bytes that `len` bytes are stored in.
+    /// The most bytes that `len` bytes can become when stored.
     pub fn bound(self, len: usize) -> usize {
         match &self.codec.encoding {
             Encoding::Compress(encoder) => (encoder.bound)(len).max(len),
@@ -164,7 +167,7 @@ impl Compression {
         }
     }
 
-    /// Whether chunks are stored as they are.
+    /// True if chunks are stored uncompressed.
     pub const fn is_raw(self) -> bool {
         matches!(self.codec.encoding, Encoding::Raw)
     }
@@ -180,7 +183,7 @@ impl Compression {
     }
 }
 
-/// The contexts of one thread, made when they are needed first.
+/// The contexts of one thread, each made at its first use.
 #[derive(Default)]
 pub struct Contexts {
     encoders: Vec<(u32, Box<dyn Encode>)>,
@@ -188,8 +191,9 @@ pub struct Contexts {
 }
 
 impl Contexts {
-    /// Compresses `from` into the start of `to`, which has room for `compression.bound(from.len())` bytes. Answers how many bytes
-    /// that took, or `None` when they are not strictly fewer than `from` has: then `from` is stored as it is.
+    /// Compresses `from` into the start of `to`, which has room for `compression.bound(from.len())` bytes. Returns the
+    /// number of compressed bytes, or `None` when it is not strictly smaller than `from`: then the caller stores `from` as
+    /// it is.
     pub fn compress(
         &mut self,
         compression: Compression,
@@ -203,7 +207,7 @@ impl Contexts {
         Ok((len < from.len()).then_some(len))
     }
 
-    /// `compress` into a buffer of its own, without spare room.
+    /// Compresses like `compress`, into a buffer of exactly the compressed size.
     pub fn compressed(&mut self, compression: Compression, from: &[u8]) -> Result<Option<Vec<u8>>> {
         let mut to = vec![0; compression.bound(from.len())];
         let len = self.compress(compression, &mut to, from)?;
@@ -214,7 +218,7 @@ impl Contexts {
         }))
     }
 
-    /// Decodes what must fill `to` exactly.
+    /// Decodes `from`, which must fill `to` exactly.
     pub fn decompress(&mut self, codec: &Codec, to: &mut [u8], from: &[u8]) -> Result<()> {
         let missing = || Error::unsupported(format!("data cannot be decompressed from {}", codec.name));
         let decoder = codec.decoder.ok_or_else(missing)?;
@@ -222,7 +226,7 @@ impl Contexts {
     }
 }
 
-/// The context of a codec. There are few, so a list is searched.
+/// Returns the context of a codec. There are few, so a list is searched.
 fn reused<T: ?Sized>(
     contexts: &mut Vec<(u32, Box<T>)>,
     number: u32,
@@ -243,7 +247,7 @@ fn reused<T: ?Sized>(
 mod tests {
     use super::*;
 
-    /// One frame, block or member of `from`, by a codec that writes.
+    /// Makes one frame, block or member of `from`; `None` if the codec is never written.
     fn stored(codec: &'static Codec, from: &[u8]) -> Option<Vec<u8>> {
         let compression = Compression { codec, level: codec.levels.map_or(0, |levels| levels.default) };
         Contexts::default().compressed(compression, from).unwrap()
@@ -271,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_shrink_is_not_kept() {
+    fn data_that_does_not_shrink_is_not_compressed() {
         let noise: Vec<u8> = (0..157u32).flat_map(|n| crate::digest::sha256(&n.to_le_bytes())).collect();
         for codec in CODECS {
             for from in [&b""[..], b"127.0.0.1 localhost\n", &noise] {
@@ -281,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_levels_that_nothing_can_be_done_with_are_refused_with_a_sentence() {
+    fn unusable_names_and_levels_are_refused_with_a_sentence() {
         let refusal = |name, level| {
             let error = Compression::new(name, level).unwrap_err();
             (error.code(), error.to_string())
@@ -294,13 +298,13 @@ mod tests {
         assert_eq!(refusal("gzip", 3), wanted("UNSUPPORTED", "chunks cannot be compressed with gzip"));
         let last = format!("{} has no level 23", DEFAULT.name);
         assert_eq!(refusal(DEFAULT.name, 23), wanted("UNSUPPORTED", &last));
-        // The bootstrap inside of a blob is compressed even where chunks are not.
+        // The bootstrap inside a blob is compressed even if chunks are not.
         assert_eq!(refusal("none", 23), wanted("UNSUPPORTED", &last));
         assert_eq!(Compression::new("none", 3).unwrap(), Compression::none());
     }
 
     #[test]
-    fn nothing_is_decoded_from_names_without_a_decoder() {
+    fn names_without_a_decoder_are_unsupported() {
         for name in ["none", "lzma"] {
             let error = Codec::decoding(name).unwrap_err();
             assert_eq!(error.to_string(), format!("data cannot be decompressed from {name}"));

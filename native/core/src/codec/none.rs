@@ -1,10 +1,10 @@
-//! Chunks as they are.
+//! The codec `none` stores chunks uncompressed.
 
 use nydus_layout::{compressor, super_flags, toc_flags};
 
 use super::{Codec, Encoding};
 
-/// The row of the table.
+/// The row of `none` in the table of codecs.
 pub static CODEC: Codec = Codec {
     name: "none",
     number: compressor::NONE,

@@ -1,5 +1,5 @@
-//! zstd. What comes out is what `ZSTD_compress` makes: one frame, content size present, no checksum. Another libzstd may make
-//! other bytes, so the library is pinned.
+//! zstd writes the bytes of `ZSTD_compress`: one frame with the content size and no checksum. Another libzstd may write
+//! other bytes, so the library's version is pinned.
 
 use nydus_layout::{compressor, super_flags, toc_flags};
 use zstd_safe::{CCtx, DCtx};
@@ -7,7 +7,7 @@ use zstd_safe::{CCtx, DCtx};
 use super::{Codec, Decode, Encode, Encoder, Encoding, Levels};
 use crate::error::{Error, Result};
 
-/// The row of the table.
+/// zstd's row in the table of codecs.
 pub static CODEC: Codec = Codec {
     name: "zstd",
     number: compressor::ZSTD,
@@ -68,7 +68,7 @@ mod tests {
         contexts.compressed(Compression { codec: &CODEC, level }, from).unwrap()
     }
 
-    /// Bytes between text and noise.
+    /// Makes bytes between text and noise.
     fn sample(seed: u32, len: usize, noise: u8) -> Vec<u8> {
         let block = sha256(&seed.to_le_bytes());
         (0..len)
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn users_may_ask_for_levels_that_the_library_has() {
+    fn the_library_has_every_level_that_users_may_choose() {
         let levels = CODEC.levels.unwrap();
         let known = zstd_safe::min_c_level()..=zstd_safe::max_c_level();
         assert!(known.contains(&levels.min) && levels.max == *known.end());

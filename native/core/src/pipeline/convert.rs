@@ -1,4 +1,4 @@
-//! Converting an image: its layers become blobs, and all of them together a bootstrap.
+//! Converts an image: each layer becomes a blob, and all layers together become a bootstrap.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -20,17 +20,17 @@ use crate::pool::guarded;
 use crate::rafs::{self, LayerTree, merged_bootstrap};
 use crate::sync::lock;
 
-/// How an image is converted.
+/// The options of a conversion.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PackOptions {
-    /// How blobs and bootstraps are written.
+    /// The format of blobs and bootstraps.
     pub format: Format,
-    /// Which chunks count as known.
+    /// The chunks that count as known.
     pub dedup: Dedup,
-    /// Layers that will be opened, where that is known: the dictionary is freed behind the last one.
+    /// The number of layers that will be opened, if it is known; the dictionary is freed after the last one.
     pub layers: Option<u32>,
-    /// Workers that compress; the output does not depend on it.
+    /// The number of workers that compress; the output does not depend on it.
     pub threads: usize,
 }
 
@@ -40,12 +40,12 @@ impl Default for PackOptions {
     }
 }
 
-/// A blob that is complete.
+/// A complete blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedBlob {
     /// SHA-256 of the file.
     pub digest: Digest,
-    /// Its bytes.
+    /// Bytes in the file.
     pub size: u64,
     /// Content of its `.blob.meta` file; empty when it stores no chunk.
     pub blob_meta: Vec<u8>,
@@ -86,8 +86,9 @@ impl ImagePacker {
         })
     }
 
-    /// The bootstrap of the image, whose layers, lowest first, are those with these numbers; one may occur several times.
-    /// Calls back when all of them are sealed and it is written, or when one of them has ended early. They are used up.
+    /// Writes the bootstrap of the image that consists of the layers with these numbers, lowest first; one may occur several
+    /// times. Calls back when all of them are sealed and the bootstrap is written, or when one of them has ended early. The
+    /// layers cannot be used again.
     pub fn bootstrap(&self, places: Vec<u32>, reply: Reply<Vec<u8>>) {
         let (sealing, format) = (Arc::clone(&self.sealing), self.format);
         answer_from_thread("nydus-merge", self.image.meter(), reply, move || {
@@ -100,30 +101,30 @@ impl ImagePacker {
         });
     }
 
-    /// What the threads of all layers have done so far.
+    /// The times of the threads of all layers so far.
     pub fn stages(&self) -> Vec<(&'static str, StageTimes)> {
         self.image.meter().stages()
     }
 
-    /// Aborts the layers that are not sealed; no more can be opened.
+    /// Aborts the layers that are not sealed. No layer can be opened afterwards.
     pub fn dispose(&self) {
         self.image.dispose();
         self.sealing.abort();
     }
 }
 
-/// What a layer has besides the parts that all layers have.
+/// The parts of a layer that only a conversion has.
 pub struct Converting {
     number: u32,
     format: Format,
     output: Output,
     /// The other layers of the image.
     sealing: Arc<Sealing>,
-    /// From the end of packing to sealing.
+    /// The packed layer, from the end of packing until sealing.
     packed: Mutex<Option<Packed>>,
 }
 
-/// What a packed layer has for the sections of its blob.
+/// The parts of a packed layer that the sections of its blob need.
 struct Packed {
     tree: Box<LayerTree>,
     chunks: StoredChunks,
@@ -164,22 +165,22 @@ impl Role for Converting {
     }
 }
 
-/// The owner's end of a layer that is converted. Dropping it before it is sealed aborts it.
+/// The owner's handle of a layer in conversion. Dropping it before the layer is sealed aborts the layer.
 pub type LayerPacker = LayerFeed<Converting>;
 
 impl LayerPacker {
-    /// Calls back when more than `size` bytes are in the blob file, when the blob is complete, or when the layer has failed.
+    /// Calls back when the blob file has more than `size` bytes, when the blob is complete, or when the layer has failed.
     pub fn on_growth(&self, size: u64, reply: Reply<Grown>) {
         self.layer.role.output.spool.growth.on_more_than(size, reply);
     }
 
-    /// Completes the blob, the layer's own bootstrap in it; from then on the file stays. Calls back when that is done, or when
-    /// it cannot be: a layer that this one refers to may have ended early.
+    /// Completes the blob, including the layer's own bootstrap; from then on the file is kept. Calls back when that is done,
+    /// or when it is impossible because a layer that this one refers to has ended early.
     pub fn seal(&self, reply: Reply<SealedBlob>) {
         let layer = Arc::clone(&self.layer);
         answer_from_thread("nydus-seal", &self.meter, reply, move || {
             let result = guarded(|| seal(&layer));
-            // A blob that could not be sealed is of no use; a second call on a sealed one changes nothing.
+            // A blob that could not be sealed is useless; a second call on a sealed blob changes nothing.
             if let Err(error) = &result
                 && !layer.role.output.spool.is_kept()
             {
@@ -194,7 +195,7 @@ fn seal(layer: &Layer<Converting>) -> Result<SealedBlob> {
     layer.ending.check_delivered()?;
     let Converting { number, format, output, sealing, packed } = &layer.role;
     let already = || Error::internal("blob is sealed already");
-    // Sealing twice ends here, since nothing else takes these.
+    // A second call to seal ends here, since the first has taken the packed layer.
     let Packed { tree, chunks } = lock(packed).take().ok_or_else(already)?;
     tree.check()?;
     let lower: Vec<u32> = tree.order.iter().copied().filter(|other| other != number).collect();

@@ -1,4 +1,4 @@
-//! What the layers of one image share: a dictionary of chunks, the order of decisions, a pool of workers, buffers.
+//! The layers of one image share a dictionary of chunks, the order of decisions, a pool of workers, and buffers.
 
 use std::sync::{Arc, Mutex, Weak};
 
@@ -11,16 +11,16 @@ use crate::meter::Meter;
 use crate::pool::Pool;
 use crate::sync::lock;
 
-/// Which chunks count as known.
+/// The chunks that count as known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dedup {
-    /// Those of lower layers and earlier ones of the same layer.
+    /// The chunks of lower layers, and earlier ones of the same layer.
     Image,
-    /// Earlier ones of the same layer: every layer stands alone, as the reference has it.
+    /// Only earlier chunks of the same layer: every layer stands alone, as in the reference.
     Layer,
 }
 
-/// The layers of one image. See the module.
+/// The layers of one image, and the parts that they share.
 pub struct Image<R: Role> {
     chunk_size: u32,
     dedup: Dedup,
@@ -33,7 +33,7 @@ pub struct Image<R: Role> {
 }
 
 impl<R: Role> Image<R> {
-    /// Starts the workers. `layers` is the number of layers that will be opened, where that is known.
+    /// Starts the workers. `layers` is the number of layers that will be opened, if it is known.
     pub fn new(chunk_size: u32, dedup: Dedup, layers: Option<u32>, threads: usize) -> Result<Self> {
         check_chunk_size(chunk_size)?;
         let meter = Arc::new(Meter::default());
@@ -50,7 +50,8 @@ impl<R: Role> Image<R> {
         })
     }
 
-    /// Opens the next layer, lowest first; references will call it `number`. `role` is made once it is the layer's place in line.
+    /// Opens the next layer, lowest first; references will call it `number`. `role` is called after the layer has taken its
+    /// place in line.
     ///
     /// Layers that are open at the same time must be fed at the same time: a later one waits for the decisions of an
     /// earlier one when it has used up its budget.
@@ -76,12 +77,12 @@ impl<R: Role> Image<R> {
         LayerFeed::start(layer, Decider::new(dictionary, number), &self.meter)
     }
 
-    /// What the threads have done with their time.
+    /// The clocks of the threads.
     pub const fn meter(&self) -> &Arc<Meter> {
         &self.meter
     }
 
-    /// Aborts the layers that are not sealed; no more can be opened.
+    /// Aborts the layers that are not sealed. No layer can be opened afterwards.
     pub fn dispose(&self) {
         let layers = lock(&self.layers).take();
         for layer in layers.into_iter().flatten().filter_map(|layer| layer.upgrade()) {
@@ -90,10 +91,10 @@ impl<R: Role> Image<R> {
     }
 }
 
-/// The dictionary, until the last layer has it.
+/// The dictionary that layers share, until the last layer takes it.
 struct SharedDictionary {
     chunks: Option<Arc<Dictionary>>,
-    /// Layers that will still be opened.
+    /// The number of layers that will still be opened.
     layers: Option<u32>,
 }
 

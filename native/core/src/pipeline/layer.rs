@@ -1,4 +1,4 @@
-//! One layer in flight: the state that its threads share, and its owner's end.
+//! A layer in flight consists of the state that its threads share and the handle of its owner.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,17 +12,17 @@ use crate::pool::{Buffers, Pool, guarded, spawn};
 use crate::queue::{ByteQueue, Input};
 use crate::sync::lock;
 
-/// Compressed bytes that wait for the inflater.
+/// The most compressed bytes that wait for the inflater.
 const INPUT_BYTES: usize = 2 << 20;
-/// Inflated bytes go in blocks of this size: large enough for the locks, small enough for the cache.
+/// The size of a block of inflated bytes: large enough to make locks cheap, small enough for the cache.
 pub const BLOCK: usize = 256 << 10;
-/// Inflated bytes that wait for the tar parser.
+/// The most inflated bytes that wait for the tar parser.
 const INFLATED_BYTES: usize = 4 * BLOCK;
 
-/// Buffers for blocks of inflated bytes, which go round among the layers of an image.
+/// Buffers for blocks of inflated bytes, which the layers of an image use in turn.
 pub type SharedBuffers = Arc<BlockBuffers>;
 
-/// See `SharedBuffers`.
+/// The buffers behind `SharedBuffers`.
 pub struct BlockBuffers(pub Buffers);
 
 impl Default for BlockBuffers {
@@ -31,22 +31,22 @@ impl Default for BlockBuffers {
     }
 }
 
-/// What is done with a layer: converting it, or scanning it.
+/// A layer's role: it is converted or scanned.
 pub trait Role: Send + Sync + Sized + 'static {
-    /// What the owner gets at the end.
+    /// The answer that the owner gets at the end.
     type Answer: Send + 'static;
 
-    /// The second thread of a layer, which reads the tar and answers at its end.
+    /// Runs the second thread of a layer, which reads the tar and delivers the answer at its end.
     fn read(layer: &Arc<Layer<Self>>, decider: Decider) -> Result<()>;
 
-    /// The blob that new chunks are written to, where they are stored.
+    /// The blob that receives new chunks, if they are stored.
     fn output(&self) -> Option<&Output>;
 
-    /// The layer has failed: lets go of what it had, and wakes the threads that wait for it.
+    /// Releases the role's resources after a failure, and wakes the threads that wait for it.
     fn end(&self, error: Error);
 }
 
-/// What the threads of a layer share.
+/// The state that the threads of a layer share.
 pub struct Layer<R: Role> {
     pub role: R,
     pub chunk_size: u32,
@@ -76,7 +76,7 @@ impl<R: Role> Layer<R> {
         }
     }
 
-    /// Ends everything with `error`, unless the layer has failed before.
+    /// Ends the layer with `error`, unless it has failed before.
     pub fn fail(&self, error: Error) {
         let reason = error.duplicate();
         self.ending.fail(error, || {
@@ -94,25 +94,25 @@ impl<R: Role> Layer<R> {
         });
     }
 
-    /// Runs part of the pipeline; its error or panic is the layer's.
+    /// Runs part of the pipeline. Its error or panic becomes the layer's error.
     pub fn run(&self, body: impl FnOnce() -> Result<()>) {
         if let Err(error) = guarded(body) {
             self.fail(error);
         }
     }
 
-    /// The blob that new chunks are written to.
+    /// The blob that receives new chunks.
     pub fn output(&self) -> Result<&Output> {
         self.role.output().ok_or_else(|| Error::internal("a layer whose chunks are not stored has no blob"))
     }
 
-    /// The error that the layer has failed with.
+    /// Returns the error that the layer has failed with, if it has.
     pub fn check(&self) -> Result<()> {
         self.ending.failure().map_or(Ok(()), Err)
     }
 }
 
-/// The owner's end of a layer. Dropping it before a blob is sealed aborts the layer.
+/// The owner's handle of a layer. Dropping it before a blob is sealed aborts the layer.
 pub struct LayerFeed<R: Role> {
     pub(super) layer: Arc<Layer<R>>,
     pub(super) meter: Arc<Meter>,
@@ -134,8 +134,8 @@ impl<R: Role> LayerFeed<R> {
         Ok(feed)
     }
 
-    /// Takes the next compressed bytes without waiting; says whether there is room for more. When there is none the
-    /// owner should wait for `on_room`; what it writes all the same is taken.
+    /// Takes the next compressed bytes without waiting. Returns true if there is room for more. If there is none the owner
+    /// should wait for `on_room`; bytes that it writes before are taken nevertheless.
     pub fn write(&self, bytes: Input) -> Result<bool> {
         let len = (*bytes).as_ref().len();
         self.layer.input.push_now(bytes, len).map_err(|error| self.layer.ending.explain(error))
@@ -149,7 +149,7 @@ impl<R: Role> LayerFeed<R> {
         }));
     }
 
-    /// The layer has ended; calls back when all of it has been read and stored, or when it has failed.
+    /// Ends the input. Calls back when the layer has been read and stored completely, or when it has failed.
     pub fn finish(&self, reply: Reply<R::Answer>) {
         if self.layer.ending.ask(reply) {
             self.layer.input.close();
@@ -173,7 +173,7 @@ impl<R: Role> Drop for LayerFeed<R> {
     }
 }
 
-/// Runs `work` on a thread of its own and calls back with its result, also when the thread cannot be started.
+/// Runs `work` on a thread of its own and calls back with the result, or with the error when the thread cannot be started.
 pub fn answer_from_thread<T: Send + 'static>(
     name: &str,
     meter: &Arc<Meter>,

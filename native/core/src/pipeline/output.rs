@@ -1,5 +1,5 @@
-//! The blob of a layer while chunks are written to it: units are bought from a budget, compressed by the pool in any order, and
-//! appended in theirs.
+//! Writes chunks to the blob of a layer: units take room from a budget, the pool compresses them in any order, and workers
+//! append them in theirs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,20 +17,20 @@ use crate::queue::Budget;
 use crate::sync::{lock, wait};
 use crate::table::ChunkRecords;
 
-/// Bytes of chunks that are undecided, or decided and not in the blob yet.
+/// The most bytes of chunks that are undecided, or decided and not in the blob yet.
 const IN_FLIGHT_BYTES: usize = 16 << 20;
 
-/// How the layers of an image store chunks.
+/// The way in which the layers of an image store chunks.
 #[derive(Clone)]
 pub struct Storage {
     compression: Compression,
-    /// The most that a unit of chunks can have, and what each is counted as.
+    /// The most bytes of chunks in a unit; the budget counts every unit with them.
     unit_bytes: usize,
     buffers: Arc<UnitBuffers>,
 }
 
 impl Storage {
-    /// Storage for chunks of `chunk_size` bytes.
+    /// Makes the storage for chunks of `chunk_size` bytes.
     pub fn new(chunk_size: u32, compression: Compression) -> Self {
         let unit_bytes = UNIT.max(chunk_size as usize);
         let buffers = Arc::new(UnitBuffers::new(unit_bytes, IN_FLIGHT_BYTES / unit_bytes, compression));
@@ -38,7 +38,7 @@ impl Storage {
     }
 }
 
-/// See the module.
+/// The blob of one layer, and the budget of its units.
 pub struct Output {
     pub spool: Spool,
     storage: Storage,
@@ -47,17 +47,17 @@ pub struct Output {
     written: Condvar,
 }
 
-/// The blob, and the units that wait for those before them.
+/// The blob, and the finished units that wait for earlier ones.
 struct State {
     /// `None` while a worker appends, and once the blob is sealed or the layer has failed.
     blob: Option<BlobFile>,
-    /// Number of the unit that the blob needs next.
+    /// The number of the unit that the blob needs next.
     next: u64,
     ready: BTreeMap<u64, Finished>,
 }
 
 impl Output {
-    /// Creates the file here, so that a folder that cannot be written shows early.
+    /// Creates the file at once, so that an error of the folder shows early.
     pub fn create(path: &Path, storage: Storage) -> Result<Self> {
         let (spool, blob) = Spool::create(path)?;
         let budget = Budget::new(IN_FLIGHT_BYTES.max(3 * storage.unit_bytes));
@@ -65,7 +65,8 @@ impl Output {
         Ok(Self { spool, storage, budget, state: Mutex::new(state), written: Condvar::new() })
     }
 
-    /// The layer has failed: no unit can be bought, and the file is closed. A worker that appends just now closes it itself.
+    /// Ends writing after a failure: no unit gets room any more, and the file is closed. A worker that is appending closes
+    /// it itself.
     pub fn kill(&self) {
         self.budget.kill();
         // Hold the lock, so that no thread is between checking for failure and waiting.
@@ -74,20 +75,20 @@ impl Output {
         self.written.notify_all();
     }
 
-    /// The blob, for its sections; `None` the second time.
+    /// Takes the blob, so that its sections can be appended; `None` the second time.
     pub fn take_blob(&self) -> Option<BlobFile> {
         lock(&self.state).blob.take()
     }
 }
 
-/// The units of a layer's chunker.
+/// Supplies a layer's chunker with units and takes them back.
 pub struct LayerUnits<R: Role> {
     layer: Arc<Layer<R>>,
     submitted: u64,
 }
 
 impl<R: Role> LayerUnits<R> {
-    /// Units of a layer whose chunks are stored.
+    /// Makes the units of a layer whose chunks are stored.
     pub fn new(layer: &Arc<Layer<R>>) -> Self {
         Self { layer: Arc::clone(layer), submitted: 0 }
     }
@@ -125,7 +126,7 @@ impl<R: Role> Units for LayerUnits<R> {
         let layer = Arc::clone(&self.layer);
         self.layer.pool.run(Box::new(move |contexts| {
             layer.run(|| {
-                // After a failure the queue still holds units of this layer, which nothing needs.
+                // After a failure the queue still holds units of this layer, which are no longer needed.
                 layer.check()?;
                 #[cfg(test)]
                 trip(&layer, Fault::Compress);
@@ -144,8 +145,8 @@ impl<R: Role> Units for LayerUnits<R> {
     }
 }
 
-/// Puts a finished unit where it belongs. The worker that brings the unit that the blob needs next appends it, and all that are
-/// ready behind it; the others leave theirs and go on.
+/// Puts a finished unit in its place. The worker that has the unit that the blob needs next appends it, and all finished
+/// units directly after it; other workers leave theirs here and continue.
 fn append_in_order<R: Role>(layer: &Layer<R>, number: u64, unit: Finished) -> Result<()> {
     let Output { spool, storage, budget, state, written } = layer.output()?;
     let mut shared = lock(state);

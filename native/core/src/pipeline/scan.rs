@@ -1,4 +1,5 @@
-//! Scanning an image: what its layers hold is handed out in tables, for callers that only look. No blob can be completed.
+//! Scans an image: the contents of its layers are returned in tables, for callers that only inspect them. No blob can be
+//! completed.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,18 +14,18 @@ use crate::decide::Decider;
 use crate::error::{Error, Result};
 use crate::table::{ChunkRecords, EntryTable};
 
-/// How an image is scanned.
+/// The options of a scan.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ScanOptions {
-    /// Bytes; a power of two, 4 KiB … 16 MiB.
+    /// Bytes of a chunk; a power of two, 4 KiB … 16 MiB.
     pub chunk_size: u32,
-    /// Which chunks count as known.
+    /// The chunks that count as known.
     pub dedup: Dedup,
-    /// New chunks are kept at the layers' paths, stored like this. Otherwise they are only noted: without checksums, and without
-    /// places in a blob.
+    /// If set, new chunks are stored in this way in files at the layers' paths. Otherwise they are only recorded, without
+    /// checksums and without places in a blob.
     pub keep: Option<Compression>,
-    /// Workers that compress chunks that are kept.
+    /// The number of workers that compress stored chunks.
     pub threads: usize,
 }
 
@@ -34,16 +35,16 @@ impl Default for ScanOptions {
     }
 }
 
-/// What a layer holds. The layout of the tables is in `nydus_layout::wire`.
+/// The contents of a layer. The layout of the tables is in `nydus_layout::wire`.
 #[derive(Debug)]
 pub struct ScannedLayer {
-    /// What was read, and how much of it is new.
+    /// The source that was read, and how much of it is new.
     pub summary: LayerSummary,
     /// Packed entries.
     pub entries: Vec<u8>,
     /// Packed references.
     pub references: Vec<u8>,
-    /// Packed records of the chunks that are new.
+    /// Packed records of the new chunks.
     pub chunks: Vec<u8>,
 }
 
@@ -61,7 +62,7 @@ impl ImageScanner {
         Ok(Self { image, storage: keep.map(|compression| Storage::new(chunk_size, compression)) })
     }
 
-    /// Opens the next layer, lowest first; references will call it `number`. Chunks that are kept go to `path`.
+    /// Opens the next layer, lowest first; references will call it `number`. If new chunks are stored, they go to `path`.
     ///
     /// Layers that are open at the same time must be fed at the same time: a later one waits for the decisions of an
     /// earlier one when it has used up its budget.
@@ -72,19 +73,19 @@ impl ImageScanner {
         })
     }
 
-    /// Aborts all layers; no more can be opened.
+    /// Aborts all layers. No layer can be opened afterwards.
     pub fn dispose(&self) {
         self.image.dispose();
     }
 }
 
-/// What a layer has besides the parts that all layers have.
+/// The parts of a layer that only a scan has.
 pub struct Scanning {
-    /// Where chunks are kept.
+    /// The file that receives new chunks, if they are stored.
     output: Option<Output>,
 }
 
-/// The owner's end of a layer that is scanned. Dropping it aborts it.
+/// The owner's handle of a layer in a scan. Dropping it aborts the layer.
 pub type LayerScanner = LayerFeed<Scanning>;
 
 impl Role for Scanning {

@@ -1,7 +1,7 @@
-//! What the layers of an image know of each other when their blobs are completed.
+//! Layers of an image wait for each other when their blobs are completed.
 //!
-//! A layer's own bootstrap names the blobs of lower layers that it refers to, and these have names only when they are sealed.
-//! Sealing therefore waits, on a thread of its own, so that it never holds up one that compresses. A layer that ends early
+//! A layer's own bootstrap names the blobs of lower layers that it refers to, and a blob has a name only when it is sealed.
+//! Sealing therefore waits, on a thread of its own, so that it never delays one that compresses. A layer that ends early
 //! wakes every thread that waits, and a layer that waits for it ends with its error.
 
 use std::collections::BTreeMap;
@@ -12,13 +12,13 @@ use crate::meter::{Wait, waiting};
 use crate::rafs::{SealedChunks, SealedLayer};
 use crate::sync::{lock, wait};
 
-/// How far a layer is.
+/// The state of a layer.
 enum State {
-    /// Not sealed yet.
+    /// The layer is not sealed yet.
     Open,
-    /// Its blob is complete.
+    /// The layer's blob is complete.
     Sealed(Box<SealedLayer>),
-    /// It never will be.
+    /// The layer has failed and is never sealed.
     Ended(Error),
 }
 
@@ -30,12 +30,12 @@ pub struct Sealing {
 }
 
 impl Sealing {
-    /// A layer is open: others may wait for it.
+    /// Records that a layer is open, so that others may wait for it.
     pub fn open(&self, number: u32) {
         lock(&self.layers).insert(number, State::Open);
     }
 
-    /// A layer has ended early. One that is sealed stays so.
+    /// Records that a layer has ended early. A sealed layer stays sealed.
     pub fn end(&self, number: u32, error: Error) {
         let mut layers = lock(&self.layers);
         if let Some(state @ State::Open) = layers.get_mut(&number) {
@@ -44,14 +44,14 @@ impl Sealing {
         self.changed.notify_all();
     }
 
-    /// A layer is sealed.
+    /// Records that a layer is sealed.
     pub fn seal(&self, layer: SealedLayer) {
         lock(&self.layers).insert(layer.number, State::Sealed(Box::new(layer)));
         self.changed.notify_all();
     }
 
-    /// The blobs of lower layers, for a layer that refers to them; waits until they are sealed. `check` says whether the layer that
-    /// waits has failed itself.
+    /// Returns the blobs of the lower layers that a layer refers to; waits until they are sealed. `check` returns the error
+    /// of the layer that waits, if it has failed.
     pub fn lower(
         &self,
         numbers: &[u32],
@@ -71,7 +71,7 @@ impl Sealing {
         }
     }
 
-    /// Takes layers out when all of them are sealed.
+    /// Takes layers out when all of these are sealed.
     pub fn take(&self, numbers: &[u32]) -> Result<Vec<SealedLayer>> {
         let mut layers = lock(&self.layers);
         while !are_sealed(&layers, numbers)? {
@@ -86,7 +86,7 @@ impl Sealing {
         Ok(taken)
     }
 
-    /// The image is given up: no layer is sealed any more.
+    /// Gives the image up: no layer is sealed any more.
     pub fn abort(&self) {
         for state in lock(&self.layers).values_mut() {
             *state = State::Ended(Error::Aborted);

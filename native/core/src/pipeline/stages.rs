@@ -1,4 +1,4 @@
-//! The stages that a conversion and a scan have in common: inflating, and reading the tar.
+//! A conversion and a scan share these stages: inflating, and reading the tar.
 
 use super::layer::{BLOCK, Layer, Role};
 use crate::archive::{Archive, EntrySink};
@@ -10,15 +10,15 @@ use crate::inflate::{Inflater, Output};
 #[cfg(test)]
 use crate::sync::lock;
 
-/// What the inflater hands to the tar parser.
+/// The messages from the inflater to the tar parser.
 pub enum Inflated {
     /// The next bytes of the tar.
     Block(Vec<u8>),
-    /// No bytes are left; digest and size of the bytes as written in.
+    /// The tar is complete; these are digest and size of the layer's compressed bytes.
     End(Digest, u64),
 }
 
-/// Where a test wants a panic.
+/// The stage in which a test wants a panic.
 #[cfg(test)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -34,12 +34,12 @@ pub fn trip<R: Role>(layer: &Layer<R>, here: Fault) {
     assert!(*lock(&layer.fault) != Some(here), "injected");
 }
 
-/// The source of a layer, as it was read.
+/// Digests and sizes of a layer that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// SHA-256 of the bytes as written in.
+    /// SHA-256 of the layer's bytes as the owner wrote them.
     pub digest: Digest,
-    /// Bytes as written in.
+    /// The number of these bytes.
     pub size: u64,
     /// SHA-256 of the uncompressed tar.
     pub diff_id: Digest,
@@ -47,10 +47,10 @@ pub struct Source {
     pub tar_size: u64,
 }
 
-/// A layer that has been read to its end, and whose chunks are stored or noted.
+/// The summary of a layer that has been read to its end, and whose chunks are stored or recorded.
 #[derive(Debug)]
 pub struct LayerSummary {
-    /// Digests and sizes of what was read.
+    /// Digests and sizes of the source.
     pub source: Source,
     /// Number of entries.
     pub entry_count: u32,
@@ -58,16 +58,16 @@ pub struct LayerSummary {
     pub data_size: u64,
     /// Bytes of the uncompressed address space.
     pub uncompressed_size: u64,
-    /// Chunks, new and known.
+    /// Counts of new and known chunks.
     pub counts: Counts,
-    /// What was dropped or mended.
+    /// Warnings about what the parser dropped or corrected.
     pub warnings: Vec<Warning>,
 }
 
-/// Blocks that the inflater writes into.
+/// The output of the inflater: blocks that go to the tar parser.
 struct Blocks<'a, R: Role> {
     layer: &'a Layer<R>,
-    /// Of `BLOCK` bytes.
+    /// The current block, of `BLOCK` bytes.
     block: Vec<u8>,
     filled: usize,
 }
@@ -77,7 +77,7 @@ impl<'a, R: Role> Blocks<'a, R> {
         Self { layer, block: Self::whole(layer), filled: 0 }
     }
 
-    /// A block of any content. Only one that was passed on half empty is filled up.
+    /// Returns a block of `BLOCK` bytes with any content. Only a block that was passed on half empty has to be filled up.
     fn whole(layer: &Layer<R>) -> Vec<u8> {
         let mut block = layer.buffers.0.take();
         block.resize(BLOCK, 0);
@@ -109,7 +109,7 @@ impl<R: Role> Output for Blocks<'_, R> {
     }
 }
 
-/// First thread: bytes as written in to the bytes of the tar.
+/// Runs the first thread: inflates the bytes that the owner writes to the bytes of the tar.
 pub fn inflate<R: Role>(layer: &Layer<R>) -> Result<()> {
     let mut source = Sha256Stream::default();
     let mut inflater = Inflater::new();
@@ -126,7 +126,7 @@ pub fn inflate<R: Role>(layer: &Layer<R>) -> Result<()> {
     layer.inflated.push(Inflated::End(source.digest(), source.size()), 0)
 }
 
-/// Second thread: the bytes of the tar to whatever takes its entries.
+/// Runs the second thread: parses the tar and passes its entries to `sink`.
 pub fn read_tar<R: Role>(layer: &Layer<R>, sink: &mut impl EntrySink) -> Result<Source> {
     let mut tar = Sha256Stream::default();
     let mut archive = Archive::new();

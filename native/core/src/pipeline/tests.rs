@@ -1,4 +1,4 @@
-//! Every way in which a layer can end early: no thread may wait for ever, and nothing may stay behind.
+//! A layer can end early in many ways: in none of them may a thread wait for ever or a file stay behind.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
@@ -14,10 +14,10 @@ use crate::digest::sha256;
 use crate::error::{Error, Result};
 use crate::format::Format;
 
-/// Far more than any of these takes, and far less than a person waits.
+/// The longest wait: far more than any test needs, and far less than a person waits.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Bytes that no codec shrinks, different for each seed.
+/// Makes bytes that no codec shrinks, different for each seed.
 fn noise(seed: usize, len: usize) -> Vec<u8> {
     let mut bytes: Vec<u8> = Vec::with_capacity(len + 32);
     for counter in 0.. {
@@ -63,7 +63,7 @@ impl Bench {
 fn asked<T: Send + 'static>(ask: impl FnOnce(crate::Reply<T>)) -> Receiver<Result<T>> {
     let (tell, told) = channel();
     ask(Box::new(move |result| {
-        // Nobody may be listening any more.
+        // The test may have stopped listening.
         let _ = tell.send(result);
     }));
     told
@@ -83,7 +83,7 @@ fn pack(layer: &LayerPacker, bytes: &[u8]) -> Result<LayerSummary> {
     asked(|reply| layer.finish(reply)).recv_timeout(PATIENCE).expect("an answer comes")
 }
 
-/// Removed, if not before the first error was told, then at once after it.
+/// Waits for the file to be removed: that happens before the first error is reported, or at once after it.
 fn gone(path: &Path) {
     let start = Instant::now();
     while path.exists() {
@@ -92,9 +92,9 @@ fn gone(path: &Path) {
     }
 }
 
-/// A thread that dies ends its layer with an error, at once.
+/// A thread that panics ends its layer with an error at once.
 #[test]
-fn a_panic_in_any_thread_is_an_internal_error_and_the_next_layer_goes_on() {
+fn a_panic_in_any_thread_is_an_internal_error_and_the_next_layer_continues() {
     let tar = tar_of(&[("a", &noise(1, 3 << 20)), ("b", &noise(2, 100))]);
     for fault in [Fault::Inflate, Fault::Pack, Fault::Compress, Fault::Append] {
         let bench = Bench::new(&PackOptions::default());
@@ -113,7 +113,7 @@ fn a_panic_in_any_thread_is_an_internal_error_and_the_next_layer_goes_on() {
 }
 
 #[test]
-fn what_makes_no_sense_is_told_to_write_or_finish() {
+fn write_or_finish_reports_invalid_input() {
     let bench = Bench::new(&PackOptions::default());
     for (number, bytes) in [&b"\x1f\x8b\x08garbage that is no gzip at all"[..], &[1; 5000]].iter().enumerate()
     {
@@ -134,10 +134,10 @@ fn writing_never_hangs_after_a_failure() {
 }
 
 #[test]
-fn aborting_answers_everyone_and_removes_the_file() {
+fn aborting_answers_every_caller_and_removes_the_file() {
     let bench = Bench::new(&PackOptions::default());
     let (first, second) = (bench.open(0), bench.open(1));
-    // The second layer has used up its budget and waits for the first, which gets nothing.
+    // The second layer has used up its budget and waits for the first, which gets no input.
     let tar = tar_of(&[("big", &noise(4, 40 << 20))]);
     let mut full = false;
     for piece in tar.chunks(1 << 20) {
@@ -217,7 +217,7 @@ fn disposing_of_the_image_aborts_its_layers_but_keeps_sealed_ones() {
     gone(&bench.blob(1));
 }
 
-/// Three layers, of which each refers to all below.
+/// Opens three layers, each of which refers to all layers below it.
 fn stack(bench: &Bench) -> Vec<LayerPacker> {
     let files: Vec<_> = (0..3usize).map(|number| (format!("f{number}"), noise(10 + number, 5000))).collect();
     let opened: Vec<_> = (0..3).map(|number| bench.open(number)).collect();
@@ -230,7 +230,7 @@ fn stack(bench: &Bench) -> Vec<LayerPacker> {
 }
 
 #[test]
-fn sealing_waits_for_lower_layers_in_whatever_order_it_is_asked() {
+fn sealing_waits_for_lower_layers_in_any_order_of_calls() {
     let bench = Bench::new(&PackOptions { threads: 1, ..PackOptions::default() });
     let layers = stack(&bench);
     let merged = asked(|reply| bench.packer.bootstrap(vec![0, 1, 2, 1], reply));
@@ -246,7 +246,7 @@ fn sealing_waits_for_lower_layers_in_whatever_order_it_is_asked() {
 }
 
 #[test]
-fn whoever_waits_for_a_layer_ends_with_it() {
+fn a_layer_that_waits_for_another_ends_with_its_error() {
     for by_dispose in [false, true] {
         let bench = Bench::new(&PackOptions::default());
         let layers = stack(&bench);
@@ -269,7 +269,7 @@ fn whoever_waits_for_a_layer_ends_with_it() {
 }
 
 #[test]
-fn what_no_file_system_holds_is_told_when_the_layer_is_sealed() {
+fn sealing_reports_an_entry_that_no_file_system_holds() {
     let bench = Bench::new(&PackOptions::default());
     let mut tar = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_gnu();

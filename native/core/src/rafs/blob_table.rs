@@ -1,4 +1,4 @@
-//! Which blobs a bootstrap names, and in what order. In a tree a blob is known by the number of its source layer; in a
+//! The blob table of a bootstrap lists its blobs in order. In a tree a blob is known by the number of its source layer; in a
 //! bootstrap it is known by its place in the blob table.
 
 use std::sync::Arc;
@@ -14,14 +14,14 @@ use crate::table::{ChunkRecord, PackedChunk};
 /// A blob and the chunks that files may refer to.
 #[derive(Clone)]
 pub struct Blob {
-    /// What blob table and device table say of it.
+    /// The blob's description in blob table and device table.
     pub record: BlobRecord,
     /// Packed chunk records, by index.
     pub chunks: Arc<Vec<u8>>,
 }
 
 impl Blob {
-    /// How many chunks it stores.
+    /// The number of chunks that it stores.
     pub fn chunk_count(&self) -> usize {
         self.chunks.len() / chunk_record::SIZE
     }
@@ -31,7 +31,7 @@ impl Blob {
         self.packed(index).map(ChunkRecord::decode)
     }
 
-    /// Where the chunk with this index starts in the uncompressed address space.
+    /// The offset of the chunk with this index in the uncompressed address space.
     pub fn uncompressed_offset(&self, index: u32) -> Option<u64> {
         self.packed(index).map(ChunkRecord::uncompressed_offset_of)
     }
@@ -46,17 +46,17 @@ impl Blob {
     }
 }
 
-/// The blob table of a bootstrap, and where layers are in it.
+/// The blob table of a bootstrap, and the position of each layer's blob in it.
 #[derive(Default)]
 pub struct BlobTable {
-    /// In order.
+    /// The blobs in table order.
     pub blobs: Vec<Blob>,
-    /// Positions by number of the layer.
+    /// The position of each layer's blob, by the layer's number.
     positions: Vec<Option<u32>>,
 }
 
 impl BlobTable {
-    /// Where the blob of a layer is in the table.
+    /// The position of a layer's blob in the table.
     pub fn position(&self, layer: u32) -> Option<u32> {
         self.positions.get(layer as usize).copied().flatten()
     }
@@ -66,7 +66,7 @@ impl BlobTable {
         self.blobs.get(self.position(layer)? as usize)
     }
 
-    /// Puts the blob of a layer behind the others.
+    /// Adds the blob of a layer after the others.
     pub fn add(&mut self, layer: u32, blob: Blob) {
         let position = u32::try_from(self.blobs.len()).unwrap_or(u32::MAX);
         self.set(layer, position);
@@ -83,8 +83,8 @@ impl BlobTable {
         }
     }
 
-    /// Numbers blobs by first reference in walk order and leaves out those that nothing refers to (Nydus
-    /// builder/src/merge.rs). Equal ids become one blob. `of_layer` gives the blob of a layer.
+    /// Numbers blobs by first reference in walk order and leaves out those that no file refers to (Nydus
+    /// builder/src/merge.rs). Equal ids become one blob. `of_layer` returns the blob of a layer.
     pub fn of_merged(
         walk: &Walk,
         tree: &Tree,

@@ -1,4 +1,4 @@
-//! What a bootstrap is written from, in any version of the format.
+//! A `Bootstrap` holds everything that a bootstrap is written from, in any version of the format.
 
 use std::collections::HashMap;
 
@@ -11,28 +11,28 @@ use crate::dict::Place;
 /// bootstrap says. (Nydus builder/src/merge.rs loads chunks from the layer's chunk table.)
 pub type Moved = HashMap<Place, u32>;
 
-/// A tree, its blobs, and what the super block says of them.
+/// A tree, its blobs, and the values of the super block.
 pub struct Bootstrap<'a> {
     /// Names and directories.
     pub tree: &'a Tree,
-    /// Inodes and bytes that the tree refers to.
+    /// The inodes and bytes that the tree refers to.
     pub stores: &'a [Store],
-    /// The tree in order.
+    /// The tree's names in the order of the format.
     pub walk: &'a Walk,
-    /// All of these blobs are written.
+    /// The blobs, all of which are written.
     pub table: &'a BlobTable,
-    /// Bytes.
+    /// Bytes of every chunk of a file but its last.
     pub chunk_size: u32,
     /// The codec that the super block names.
     pub codec: &'static Codec,
-    /// What each store's layer said of repeated chunks; empty in a layer's own bootstrap, which says it first.
+    /// The moved chunks of each store's layer; empty in a layer's own bootstrap, from which they are taken.
     pub moved: &'a [Moved],
-    /// A merge of the reference always sets `HAS_XATTR`; a layer only when it has one.
+    /// The reference's merge always sets `HAS_XATTR`; a layer's own bootstrap sets it only if an inode has xattrs.
     pub force_xattr_flag: bool,
 }
 
 impl<'a> Bootstrap<'a> {
-    /// The inode of a row, and its place.
+    /// The inode of a row, and its place in a store.
     pub fn inode(&self, row: u32) -> (At, &'a Inode) {
         let at = self.tree.node(self.walk.node(row)).inode();
         (at, inode_at(self.stores, at))

@@ -1,4 +1,4 @@
-//! The two bootstraps: the one inside a layer's blob, and the one of the whole image.
+//! Writes the two bootstraps: the one inside a layer's blob, and the one of the whole image.
 
 use std::sync::Arc;
 
@@ -11,18 +11,19 @@ use crate::digest::hex;
 use crate::error::{Error, Result};
 use crate::format::Format;
 
-/// What the bootstrap of an image without any chunk says, whatever was asked for (Nydus builder/src/merge.rs).
+/// The chunk size in the bootstrap of an image without any chunk, whatever the caller has chosen (Nydus
+/// builder/src/merge.rs).
 const CHUNKLESS_CHUNK_SIZE: u32 = 0x10_0000;
 
 /// A layer whose blob is complete, for upper layers and the merged bootstrap.
 pub struct SealedLayer {
     /// The number that references call it by.
     pub number: u32,
-    /// `None`: it stores no chunk.
+    /// `None` if the layer stores no chunk.
     blob: Option<Blob>,
     tree: LayerTree,
     moved: Moved,
-    /// Content of the blob's `.blob.meta` file; empty when it stores no chunk.
+    /// Content of the blob's `.blob.meta` file; empty when the layer stores no chunk.
     pub blob_meta: Vec<u8>,
 }
 
@@ -37,9 +38,9 @@ impl SealedLayer {
 #[derive(Clone)]
 pub struct SealedChunks(Blob);
 
-/// Appends the sections to the blob of layer `number`; `lower` are the blobs of the other layers that its tree refers to, by number.
-/// The blobs of its bootstrap stand in the order in which packing first used them, its own among those of lower layers, which are
-/// what a chunk dictionary is to the reference (Nydus builder/src/core/node.rs).
+/// Appends the sections to the blob of layer `number`; `lower` are the blobs of the other layers that its tree refers to, by
+/// number. The blobs of its bootstrap stand in the order in which packing first used them, its own among those of lower
+/// layers, which take the place of the reference's chunk dictionary (Nydus builder/src/core/node.rs).
 pub fn seal(
     file: (&mut BlobFile, &Spool),
     number: u32,
@@ -75,15 +76,15 @@ pub fn seal(
     })?;
     drop(walk);
     sections.finish(bootstrap)?;
-    // Only now the blob has a name.
+    // The blob has a name only now, because all its chunk data is written.
     let id = hex(&file.digest_with(&[]));
     let id = id.as_bytes().try_into().map_err(|_| Error::internal("a digest is not 64 digits"))?;
     let blob = record.map(|record| Blob { record: record.foreign(id), chunks: Arc::clone(&chunks.records) });
     Ok(SealedLayer { number, blob, tree, moved, blob_meta: blob_meta.unwrap_or_default() })
 }
 
-/// The bootstrap of the image; `places` are the numbers of its layers, lowest first, and one may occur several times. Frees
-/// each layer's tree when it has been laid over those below.
+/// Writes the bootstrap of the image; `places` are the numbers of its layers, lowest first, and one may occur several times.
+/// Frees each layer's tree when it has been merged with those below.
 pub fn merged_bootstrap(layers: Vec<SealedLayer>, places: &[u32], format: Format) -> Result<Vec<u8>> {
     let mut numbers = Vec::with_capacity(layers.len());
     let (mut blobs, mut moved) = (Vec::new(), Vec::new());

@@ -1,8 +1,9 @@
-//! The metadata of an image: trees of layers, laid over each other, and the bootstraps written from them. Nothing of it crosses to
-//! TypeScript but finished bytes.
+//! The metadata of an image: the trees of layers are merged into one, and bootstraps are written from them. Only finished
+//! bytes cross to TypeScript.
 //!
-//! `model` holds the trees and `overlay` merges them; `image` makes the two bootstraps, the one inside a layer's blob and the one of
-//! the image. How a bootstrap is written is a row of `VERSIONS`: a folder with a function from `Bootstrap` to bytes.
+//! `model` holds the trees and `overlay` merges them; `image` makes the two bootstraps, the one inside a layer's blob and
+//! the one of the image. A row of `VERSIONS` tells how a bootstrap is written: each is a folder with a function from
+//! `Bootstrap` to bytes.
 
 mod blob_table;
 mod bootstrap;
@@ -20,14 +21,14 @@ use crate::error::Result;
 /// A version of the format.
 #[derive(Debug)]
 pub struct Version {
-    /// Its number, as images are labelled with it.
+    /// The number that images are labelled with.
     pub number: u32,
     /// Writes a bootstrap.
     pub write: fn(&Bootstrap<'_>) -> Result<Written>,
 }
 
-/// The bytes of a bootstrap, and what a merge has to know of a layer whose own bootstrap it is.
+/// The bytes of a bootstrap, and the moved chunks that a merge needs to know of a layer's own bootstrap.
 pub type Written = (Vec<u8>, Moved);
 
-/// Every version that is written, the default first.
+/// The versions that can be written, the default first.
 pub static VERSIONS: [&Version; 1] = [&v6::VERSION];

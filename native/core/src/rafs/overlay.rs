@@ -1,24 +1,25 @@
-//! Layers in order to one tree. Whiteouts hide what lies in lower layers, wherever they stand in their tar, so each layer
-//! is gone through twice: first all that it hides, then all that it adds. (OCI image-spec, layer.md, "Representing Changes")
+//! Merges layers in order into one tree. Whiteouts hide names of lower layers, wherever they stand in their tar, so each
+//! layer is walked twice: first for everything that it hides, then for everything that it adds. (OCI image-spec, layer.md,
+//! "Representing Changes")
 //!
-//! Nydus's merge differs in three places, on purpose ours does not: an implied directory or a missing root entry does not
-//! reset the attributes below, whiteouts of the lowest layer do not stay as files, and an implied directory over a symlink
-//! is that symlink's target.
+//! Ours deliberately differs from Nydus's merge in three places: an implied directory or a missing root entry does not reset
+//! the attributes below, whiteouts of the lowest layer do not stay as files, and an implied directory over a symlink is the
+//! directory that the symlink leads to.
 
 use super::model::{At, Descent, Inode, Kind, MAX_DEPTH, Mark, NONE, ROOT, Store, Tree};
 use super::model::{descend, display_name, inode_at, path_of};
 use crate::error::{Error, Result};
 
 const WHITEOUT: &[u8] = b".wh.";
-/// All names that start like this but the opaque marker belong to AUFS and vanish.
+/// Names with this prefix belong to AUFS and vanish; only the opaque marker has a meaning.
 const RESERVED: &[u8] = b".wh..wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 
-/// A tree that grows by layers. Names and inodes stay in the layers' stores, so hard links stay hard links.
+/// A tree that grows layer by layer. Names and inodes stay in the layers' stores, so hard links stay hard links.
 pub struct Overlay {
-    /// What a container sees of the layers so far.
+    /// The tree that a container sees of the layers so far.
     pub tree: Tree,
-    /// Those of the layers, and behind them one for what no layer has: directories that are made on the way.
+    /// The stores of the layers, and after them one for directories that no layer has and that are made on the way.
     pub stores: Vec<Store>,
     made: u16,
 }
@@ -34,8 +35,8 @@ impl Overlay {
         Ok(Self { tree: Tree::new(root), stores, made })
     }
 
-    /// The next layer, lowest first: `upper` is its tree, `store` says which store is its own, `layer` what to call it. The
-    /// layer's tree stays as it is.
+    /// Merges the next layer, lowest first: `upper` is its tree, `store` the number of its own store, `layer` its name in
+    /// messages. The layer's tree does not change.
     pub fn add(&mut self, upper: &Tree, store: u16, layer: u32) -> Result<()> {
         let mut step = Step { overlay: self, upper, store, layer };
         step.hide(ROOT, ROOT)?;
@@ -47,7 +48,7 @@ impl Overlay {
     }
 }
 
-/// One layer over those below.
+/// The merge of one layer with those below it.
 struct Step<'a> {
     overlay: &'a mut Overlay,
     upper: &'a Tree,
@@ -56,7 +57,7 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// Takes away all that the whiteouts in the directory `upper` name: it stands for the lower directory `place`.
+    /// Removes from the lower directory `place` every name that the whiteouts in the upper directory `upper` hide.
     fn hide(&mut self, place: u32, upper: u32) -> Result<()> {
         if self.overlay.tree.is_empty(place) {
             return Ok(());
@@ -91,7 +92,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Puts the names of the directory `upper` into the directory `place`.
+    /// Adds the names of the directory `upper` to the directory `place`.
     fn put(&mut self, place: u32, upper: u32) -> Result<()> {
         let above = self.upper;
         for child in above.children(upper) {
@@ -117,8 +118,9 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// The directory that an upper one is merged with: of the same name, or where a symlink of that name leads if the upper
-    /// layer has no entry for the name itself. `None`: there is none, and the upper directory replaces what is there.
+    /// The lower directory that an upper one is merged with: the directory of the same name, or the one that a symlink of
+    /// that name leads to if the upper layer has no entry for the name itself. With `None` the upper directory replaces the
+    /// lower name.
     fn lower_directory(&mut self, place: u32, child: u32, make_in: Option<u16>) -> Result<Option<u32>> {
         let inode = At { store: self.store, ..self.upper.node(child).inode() };
         let Overlay { tree, stores, .. } = &mut *self.overlay;
@@ -132,7 +134,7 @@ impl Step<'_> {
         if !is_symlink || inode_at(stores, inode).mark != Mark::Implied {
             return Ok(None);
         }
-        // A symlink that leads to no directory is replaced, as a file is.
+        // A symlink that does not lead to a directory is replaced, as a file is.
         let name = name.to_vec();
         match descend(tree, stores, place, &name, make_in)? {
             Descent::Found(dir) => Ok(Some(dir)),
@@ -158,7 +160,7 @@ impl Step<'_> {
         self.overlay.tree.make_dir(node)
     }
 
-    /// Lets the upper name lead to an inode, whatever it led to.
+    /// Makes the upper name lead to an inode, whatever inode it led to before.
     fn set(&mut self, place: u32, child: u32, inode: At) -> Result<u32> {
         let Overlay { tree, stores, .. } = &mut *self.overlay;
         if let Some(present) = tree.find(stores, place, name_in(stores, self.store, self.upper, child)) {
@@ -174,7 +176,7 @@ impl Step<'_> {
     }
 }
 
-/// A name of a layer's own tree, whose store is another number here.
+/// A name of a layer's own tree, whose store has another number in the merged tree.
 fn name_in<'a>(stores: &'a [Store], store: u16, tree: &Tree, node: u32) -> &'a [u8] {
     stores.get(usize::from(store)).map_or(&[], |store| store.name(tree.node(node).name().number))
 }

@@ -1,4 +1,4 @@
-//! Chunk records, packed and read back.
+//! Packs chunk records and reads them back.
 
 use nydus_layout::wire::{chunk_record, chunk_record_flags};
 
@@ -6,10 +6,10 @@ use super::set;
 use crate::digest::{Digest, Fingerprint};
 use crate::error::{Error, Result};
 
-/// A chunk record as it crosses.
+/// A chunk record in the form that TypeScript reads.
 pub type PackedChunk = [u8; chunk_record::SIZE];
 
-/// Readers take no blob beyond these (2^40 stored, 2^44 of address space).
+/// The largest blob that readers accept: 2^40 bytes stored, 2^44 of address space.
 const MAX_COMPRESSED: u64 = 1 << 40;
 const MAX_UNCOMPRESSED: u64 = 1 << 44;
 
@@ -25,13 +25,13 @@ pub struct ChunkRecords {
 }
 
 impl ChunkRecords {
-    /// The next chunk in index order: `stored` bytes of it follow the chunk before.
+    /// Adds the next chunk in index order; its `stored` bytes follow the chunk before.
     pub fn push(&mut self, chunk: &Fingerprint, stored: u32, compressed: bool) -> Result<()> {
         let kind = if compressed { chunk_record_flags::COMPRESSED } else { 0 };
         self.add(chunk, stored, chunk_record_flags::HAS_CRC32 | kind)
     }
 
-    /// The next chunk of a scan, which stores nothing and computes no checksum.
+    /// Adds the next chunk of a scan, which stores nothing and computes no checksum.
     pub fn push_scanned(&mut self, chunk: &Fingerprint) -> Result<()> {
         self.add(chunk, 0, 0)
     }
@@ -71,7 +71,7 @@ impl ChunkRecords {
         self.records.len() / chunk_record::SIZE
     }
 
-    /// The records as they cross, taken out.
+    /// Takes the packed records out.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.records)
     }
@@ -82,32 +82,32 @@ impl ChunkRecords {
 pub struct ChunkRecord {
     /// BLAKE3 or SHA-256 of the uncompressed bytes.
     pub digest: Digest,
-    /// CRC-32C of the same, where it is known.
+    /// CRC-32C of the uncompressed bytes, if it is known.
     pub crc32: Option<u32>,
-    /// Bytes when unpacked; 0 stands for "no such chunk".
+    /// Size of the uncompressed bytes; 0 stands for "no such chunk".
     pub uncompressed_size: u32,
-    /// Bytes as stored.
+    /// Size of the stored bytes.
     pub compressed_size: u32,
-    /// False: stored raw.
+    /// False if the chunk is stored as it is.
     pub compressed: bool,
-    /// Where the stored bytes start in the blob.
+    /// Offset of the stored bytes in the blob.
     pub compressed_offset: u64,
-    /// Where the chunk starts in the uncompressed address space.
+    /// Offset of the chunk in the uncompressed address space.
     pub uncompressed_offset: u64,
 }
 
 impl ChunkRecord {
-    /// All records of a packed table; what does not fill a record at its end is left out.
+    /// All records of a packed table; an incomplete record at its end is left out.
     pub fn iter(table: &[u8]) -> impl Iterator<Item = Self> + '_ {
         table.as_chunks().0.iter().map(Self::decode)
     }
 
-    /// Where a packed record says that its chunk starts in the uncompressed address space.
+    /// The offset, in the uncompressed address space, that a packed record gives its chunk.
     pub fn uncompressed_offset_of(record: &PackedChunk) -> u64 {
         u64::from_le_bytes(get(record, chunk_record::UNCOMPRESSED_OFFSET))
     }
 
-    /// One record.
+    /// Reads one record.
     pub fn decode(record: &PackedChunk) -> Self {
         let word = |at: usize| u32::from_le_bytes(get(record, at));
         let long = |at: usize| u64::from_le_bytes(get(record, at));
@@ -124,7 +124,7 @@ impl ChunkRecord {
     }
 }
 
-/// Bytes of a field at its offset; zeros outside of the record, where no table has a field.
+/// Reads the bytes of a field at its offset; zeros outside of the record, where no table has a field.
 #[inline]
 fn get<const N: usize>(record: &PackedChunk, at: usize) -> [u8; N] {
     record.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0; N])

@@ -1,4 +1,4 @@
-//! Entries and references of a layer, packed.
+//! Packs the entries and references of a layer.
 
 use nydus_layout::wire::{entry_head, entry_kind, reference, xattr_head};
 
@@ -14,7 +14,7 @@ pub struct EntryTable {
 }
 
 impl EntryTable {
-    /// Appends an entry that has been let in; its references follow by `push_reference`, file after file.
+    /// Appends an entry that `EntryLimits` has admitted; its references follow by `push_reference`, file after file.
     pub fn push(&mut self, entry: &Entry, promised: Promised) {
         let mut head = [0; entry_head::SIZE];
         set(&mut head, entry_head::KIND, [kind_number(entry.kind)]);
@@ -46,7 +46,7 @@ impl EntryTable {
         }
     }
 
-    /// The next reference, in file order.
+    /// Adds the next reference, in file order.
     pub fn push_reference(&mut self, place: Place) {
         let mut packed = [0; reference::SIZE];
         set(&mut packed, reference::LAYER, place.layer.to_le_bytes());
@@ -54,7 +54,7 @@ impl EntryTable {
         self.references.extend_from_slice(&packed);
     }
 
-    /// Entries and references as they cross.
+    /// Returns the packed entries and the packed references.
     pub fn into_parts(self) -> (Vec<u8>, Vec<u8>) {
         (self.entries, self.references)
     }
@@ -72,7 +72,7 @@ const fn kind_number(kind: EntryKind) -> u8 {
     }
 }
 
-/// `EntryLimits` has bounded an entry's bytes together at 2 GiB, so each length fits.
+/// The length of a field of an entry. `EntryLimits` has bounded an entry's bytes together at 2 GiB, so each length fits.
 fn len_bytes(bytes: &[u8]) -> [u8; 4] {
     u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes()
 }

@@ -1,4 +1,4 @@
-//! What one layer may hold, whoever keeps it.
+//! Limits the size of one layer, whether a scan or a conversion keeps it.
 
 use nydus_layout::wire::{entry_head, xattr_head};
 
@@ -6,23 +6,23 @@ use super::MAX_CHUNKS;
 use crate::archive::{Entry, EntryKind};
 use crate::error::{Error, Result};
 
-/// References of one layer: a tar of a few kilobytes can describe holes without end, and each of them is chunks.
+/// The most references of one layer. A tar of a few kilobytes can describe holes of any length, and each of them is chunks.
 const MAX_REFERENCES: u64 = 1 << 26;
-/// Bytes of entries of one layer; Node's buffers end at 4 GiB.
+/// The most bytes of entries of one layer; Node's buffers end at 4 GiB.
 const MAX_ENTRY_BYTES: usize = 2 << 30;
-/// JavaScript's whole numbers.
+/// The largest whole number that JavaScript represents exactly.
 const MAX_NUMBER: u64 = (1 << 53) - 1;
 
-/// References that an entry will have, resolved or not.
+/// The references that an entry will have once its chunks are decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Promised {
-    /// How many there are before them.
+    /// The number of references before them.
     pub first: u32,
-    /// How many there are of them.
+    /// The number of the entry's references.
     pub count: u32,
 }
 
-/// Counts what a layer's entries take.
+/// Counts the references and bytes of a layer's entries.
 #[derive(Default)]
 pub struct EntryLimits {
     count: u32,
@@ -31,7 +31,7 @@ pub struct EntryLimits {
 }
 
 impl EntryLimits {
-    /// Lets the next entry in.
+    /// Admits the next entry, or refuses it when it exceeds a limit.
     pub fn admit(&mut self, entry: &Entry, chunk_size: u32) -> Result<Promised> {
         let chunks =
             if entry.kind == EntryKind::File { entry.size.div_ceil(u64::from(chunk_size)) } else { 0 };
@@ -62,7 +62,7 @@ impl EntryLimits {
         Ok(Promised { first, count })
     }
 
-    /// Entries let in.
+    /// The number of entries admitted.
     pub const fn count(&self) -> u32 {
         self.count
     }
@@ -82,7 +82,7 @@ mod tests {
     use crate::table::tests::file;
 
     #[test]
-    fn holes_without_end_are_refused() {
+    fn holes_beyond_the_limit_are_refused() {
         let mut limits = EntryLimits::default();
         let most = u64::from(MAX_CHUNKS) * 4096;
         assert_eq!(limits.admit(&file(most + 1), 4096).unwrap_err().code(), "UNSUPPORTED");

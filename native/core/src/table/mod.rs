@@ -1,5 +1,5 @@
-//! The packed tables that cross to TypeScript when layers are only read: entries, references and chunks, three buffers a
-//! layer. `nydus_layout::wire` says where their fields stand; `src/native/tables.ts` decodes them.
+//! A scan sends packed tables to TypeScript: entries, references and chunks, three buffers for each layer.
+//! `nydus_layout::wire` defines the offsets of their fields; `src/native/tables.ts` decodes them.
 
 mod chunks;
 mod entries;
@@ -9,10 +9,11 @@ pub use chunks::{ChunkRecord, ChunkRecords, PackedChunk};
 pub use entries::EntryTable;
 pub use limits::{EntryLimits, Promised};
 
-/// Indexes of 24 bits, the last of which Nydus does not hand out.
+/// The most chunks of a layer: an index has 24 bits, and Nydus does not use the last one.
 pub const MAX_CHUNKS: u32 = 0xFF_FFFF;
 
-/// Bytes of a field at its offset. An offset outside of the record, which no table has, writes nothing.
+/// Writes the bytes of a field at its offset. At an offset outside of the record, where no table has a field, it writes
+/// nothing.
 #[inline]
 fn set<const N: usize>(record: &mut [u8], at: usize, field: [u8; N]) {
     if let Some(place) = record.get_mut(at..).and_then(<[u8]>::first_chunk_mut) {

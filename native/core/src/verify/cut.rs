@@ -1,4 +1,4 @@
-//! The thread that cuts a blob at the offsets of its chunks.
+//! One thread cuts a blob at the offsets of its chunks.
 
 use std::sync::Arc;
 
@@ -14,15 +14,15 @@ use crate::sync::lock;
 #[derive(Default)]
 struct Cut {
     bytes: Vec<u8>,
-    /// Start in `bytes` and index in the table.
+    /// Each chunk's start in `bytes` and its index in the table.
     pieces: Vec<(usize, u32)>,
     price: usize,
 }
 
-/// The digest of a blob, and of the bytes that it begins with.
+/// The digest of a blob and of its prefix.
 struct BlobDigest {
     stream: Sha256Stream,
-    /// Where the prefix ends, until it has.
+    /// End of the prefix, until it is reached.
     prefix: Option<u64>,
     prefix_digest: Option<Digest>,
 }
@@ -43,26 +43,26 @@ impl BlobDigest {
     }
 }
 
-/// The thread that cuts.
+/// The state of the thread that cuts.
 pub struct Cutter<'a> {
     shared: &'a Arc<Shared>,
     pool: Pool,
-    /// Chunks still to come, the next one last.
+    /// The chunks still to come, the next one last.
     ahead: Vec<u32>,
-    /// Bytes of the blob seen before the piece at hand.
+    /// Number of bytes of the blob before the current piece.
     position: u64,
     cut: Cut,
-    /// Bytes of the chunk under way; they are the last ones in `cut`.
+    /// Number of bytes of the current chunk; they are the last ones in `cut`.
     filled: usize,
 }
 
 impl<'a> Cutter<'a> {
-    /// Decodes in `pool`.
+    /// Makes a cutter whose chunks are decoded in `pool`.
     pub fn new(shared: &'a Arc<Shared>, pool: Pool) -> Self {
         Self { shared, pool, ahead: Vec::new(), position: 0, cut: Cut::default(), filled: 0 }
     }
 
-    /// Takes the blob to its end, and answers.
+    /// Cuts the blob to its end, and delivers the answer.
     pub fn run(mut self) -> Result<()> {
         self.ahead = self.plan()?;
         let mut blob = BlobDigest::new(self.shared.prefix);
@@ -85,7 +85,7 @@ impl<'a> Cutter<'a> {
         Ok(())
     }
 
-    /// The chunks that can be looked at in the order of their bytes, the first one last.
+    /// Lists the chunks that can be checked in the order of their bytes, the first one last.
     fn plan(&self) -> Result<Vec<u32>> {
         let count = u32::try_from(self.shared.records.len());
         let count = count.map_err(|_| Error::unsupported("table has more than 2^32 chunks"))?;
@@ -114,7 +114,7 @@ impl<'a> Cutter<'a> {
         Ok(order.into_iter().rev().map(|(_, _, index)| index).collect())
     }
 
-    /// Takes what chunks need of the next bytes of the blob.
+    /// Takes the next bytes of the blob and copies those that chunks need.
     fn cut(&mut self, bytes: &[u8]) -> Result<()> {
         while let Some(&index) = self.ahead.last() {
             let record = *self.shared.record(index)?;
@@ -133,7 +133,7 @@ impl<'a> Cutter<'a> {
             }
             self.filled = 0;
             let start = self.cut.bytes.len() - size;
-            // Chunks that share their stored bytes are looked at together.
+            // Chunks that share their stored bytes are checked together.
             while let Some(&next) = self.ahead.last() {
                 let next_record = self.shared.record(next)?;
                 if next_record.compressed_offset != record.compressed_offset {

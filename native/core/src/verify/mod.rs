@@ -1,7 +1,7 @@
 //! Reads a blob's bytes in order and decodes, measures and digests every chunk of a table.
 //!
-//! One thread digests the blob and cuts it at the chunks' offsets; the pool decodes. A table may come from anywhere:
-//! ranges may be missing, overlap or claim sizes without end, and each of these is a fault of its chunk, not of the run.
+//! One thread digests the blob and cuts it at the chunks' offsets; the pool decodes. A table is untrusted: ranges may be
+//! missing, overlap or claim sizes without end, and each of these is a fault of its chunk and does not end the run.
 
 mod cut;
 mod piece;
@@ -22,10 +22,11 @@ use cut::Cutter;
 
 const INPUT_BYTES: usize = 2 << 20;
 const IN_FLIGHT_BYTES: usize = 16 << 20;
-/// Of a blob that is wrong from end to end the first faults say enough; what comes behind is counted.
+/// The most faults that are reported. In a blob that is wrong from end to end the first ones say enough; the others are
+/// counted.
 const MAX_FAULTS: usize = 1000;
 
-/// What the digests of a table are.
+/// The kind of digests in a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Digester {
     /// BLAKE3-256.
@@ -34,17 +35,17 @@ pub enum Digester {
     Sha256,
 }
 
-/// How a blob is verified.
+/// The options of a verification.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct VerifyOptions {
-    /// Name of the codec of compressed chunks, or `none` where a blob has no such chunk.
+    /// Name of the codec of compressed chunks, or `none` if a blob has no such chunk.
     pub compressor: String,
-    /// What the digests are.
+    /// The kind of digests in the table.
     pub digester: Digester,
-    /// Workers that decode.
+    /// The number of workers that decode.
     pub threads: usize,
-    /// Bytes from the start of the blob whose digest is wanted besides that of all.
+    /// Length of the blob's prefix whose digest is reported, too.
     pub prefix: Option<u64>,
 }
 
@@ -54,31 +55,31 @@ impl Default for VerifyOptions {
     }
 }
 
-/// A chunk that is not what the table says.
+/// A chunk that differs from the table's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChunkFault {
-    /// Its position in the table.
+    /// The chunk's index in the table.
     pub index: u32,
-    /// What is wrong.
+    /// The difference, as a sentence without its subject.
     pub message: String,
 }
 
-/// What there was to see.
+/// The result of a verification.
 #[derive(Debug)]
 pub struct Verified {
-    /// SHA-256 of all bytes.
+    /// SHA-256 of the blob.
     pub digest: Digest,
-    /// SHA-256 of the prefix; none when it was not asked for, or the blob ends before it does.
+    /// SHA-256 of the prefix; `None` when the caller did not ask for it, or the blob is shorter.
     pub prefix_digest: Option<Digest>,
-    /// Their number.
+    /// The blob's size in bytes.
     pub size: u64,
-    /// By index.
+    /// The faults in the order of their chunks' indexes.
     pub faults: Vec<ChunkFault>,
 }
 
 struct Shared {
     records: Vec<ChunkRecord>,
-    /// A codec without a decoder where no chunk is compressed.
+    /// The codec of compressed chunks; one without a decoder if no chunk is compressed.
     codec: &'static Codec,
     digester: Digester,
     prefix: Option<u64>,
@@ -112,7 +113,7 @@ impl Shared {
     }
 }
 
-/// The faults of lowest index, and how many more there were: the same set whichever worker comes first.
+/// The faults of lowest index, and the number of others: the result does not depend on which worker comes first.
 #[derive(Default)]
 struct Faults {
     first: BTreeMap<u32, String>,
@@ -138,7 +139,7 @@ impl Faults {
     }
 }
 
-/// The owner's end. Dropping it ends the run.
+/// The owner's handle. Dropping it ends the run.
 pub struct BlobVerifier {
     shared: Arc<Shared>,
 }
@@ -160,8 +161,8 @@ impl BlobVerifier {
             faults: Mutex::default(),
             ending: Ending::default(),
         });
-        // Chunks are decoded by as many threads as there are, and at any time; a source layer that is read beside them is inflated by
-        // one, from its start to its end, and is what is waited for.
+        // Many threads decode chunks in any order. A source layer that is read at the same time is inflated by one thread
+        // from start to end, so the run waits for that thread, and the decoders yield to it.
         let pool = Pool::giving_way(options.threads, &Arc::default())?;
         let verifier = Self { shared };
         let cutting = Arc::clone(&verifier.shared);
@@ -172,7 +173,7 @@ impl BlobVerifier {
         Ok(verifier)
     }
 
-    /// Takes the next bytes without waiting; says whether there is room for more.
+    /// Takes the next bytes without waiting. Returns true if there is room for more.
     pub fn write(&self, bytes: Input) -> Result<bool> {
         let len = (*bytes).as_ref().len();
         self.shared.input.push_now(bytes, len).map_err(|error| self.shared.ending.explain(error))
@@ -186,14 +187,14 @@ impl BlobVerifier {
         }));
     }
 
-    /// The blob has ended; calls back when every chunk has been looked at.
+    /// Ends the blob. Calls back when every chunk has been checked.
     pub fn finish(&self, reply: Reply<Verified>) {
         if self.shared.ending.ask(reply) {
             self.shared.input.close();
         }
     }
 
-    /// Ends the threads; whoever waits gets `Aborted`.
+    /// Ends the threads. Callers that wait get `Aborted`.
     pub fn abort(&self) {
         self.shared.fail(Error::Aborted);
     }

@@ -1,4 +1,4 @@
-//! One chunk: what the table says of it, held against its stored bytes.
+//! Checks the stored bytes of one chunk against its record in the table.
 
 use super::{Digester, Shared};
 use crate::codec::{Contexts, MAX_CHUNK};
@@ -6,7 +6,7 @@ use crate::digest::sha256;
 use crate::error::{Error, Result};
 use crate::table::ChunkRecord;
 
-/// Why no blob can hold such a chunk.
+/// The reason why no blob can hold such a chunk, if there is one.
 pub fn impossible(record: &ChunkRecord) -> Option<String> {
     let (stored, size) = (record.compressed_size, record.uncompressed_size);
     if size == 0 || size as usize > MAX_CHUNK {
@@ -44,7 +44,7 @@ pub fn check_pieces(
     Ok(())
 }
 
-/// What is wrong with a chunk; an error only when it could not be looked at.
+/// The difference between a chunk and its record, if there is one; an error only when the chunk could not be checked.
 fn check_piece(
     record: &ChunkRecord,
     stored: &[u8],

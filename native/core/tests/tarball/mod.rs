@@ -1,4 +1,4 @@
-//! A small language for archives, well-formed or not, and a sink that writes down what the parser says.
+//! Writes archives, well-formed or not, and supplies a sink that records the parser's events.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code: a panic is a failed test")]
@@ -9,7 +9,7 @@ use nydus_core::archive::{Archive, Entry, EntrySink};
 pub const BLOCK: usize = 512;
 pub const TIME: i64 = 1_700_000_000;
 
-/// One header block, every field as the test likes it.
+/// One header block in which a test sets any field.
 pub struct Head {
     pub block: [u8; BLOCK],
 }
@@ -34,7 +34,7 @@ impl Head {
         self
     }
 
-    /// Octal with NUL, base-256 when it does not fit.
+    /// Writes a number in octal with a NUL, or in base-256 when it does not fit.
     pub fn number(self, at: usize, width: usize, value: i64) -> Self {
         if value >= 0 && value < 1 << (3 * (width - 1)) {
             return self.bytes(at, format!("{value:0digits$o}\0", digits = width - 1).as_bytes());
@@ -98,7 +98,7 @@ impl Tar {
         self
     }
 
-    /// Bytes and the zeros up to the next block.
+    /// Adds bytes, and zeros up to the next block.
     pub fn data(mut self, data: impl AsRef<[u8]>) -> Self {
         self.out.extend(data.as_ref());
         self.out.resize(self.out.len().next_multiple_of(BLOCK), 0);
@@ -110,7 +110,7 @@ impl Tar {
         self
     }
 
-    /// A header with its data, whose size it gets.
+    /// Adds a header and its data; the header gets the size of the data.
     pub fn with(self, head: Head, data: impl AsRef<[u8]>) -> Self {
         let size = i64::try_from(data.as_ref().len()).unwrap();
         self.head(head.size(size)).data(data)
@@ -140,7 +140,7 @@ impl Tar {
         self.with(Head::new("pax_global_header", b'g'), body(records))
     }
 
-    /// A GNU long name (`L`) or long link (`K`).
+    /// Adds a GNU long name (`L`) or long link (`K`).
     pub fn long(self, flag: u8, text: impl AsRef<[u8]>) -> Self {
         self.with(Head::new("././@LongLink", flag).gnu(), [text.as_ref(), b"\0"].concat())
     }
@@ -176,7 +176,7 @@ pub enum Part {
     Hole(u64),
 }
 
-/// What the parser said, with neighbouring data joined, so that it does not depend on how the input was cut.
+/// An event of the parser. Neighbouring data is joined, so that events do not depend on the cut of the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     Entry(Entry),
@@ -184,11 +184,11 @@ pub enum Event {
     Warning(&'static str, String),
 }
 
-/// Writes events down and insists on the promises of `EntrySink`.
+/// Records events and checks that the parser keeps the contract of `EntrySink`.
 #[derive(Default)]
 pub struct Record {
     pub events: Vec<Event>,
-    /// Bytes of the open file still to come.
+    /// Number of bytes of the open file that are still to come.
     left: Option<u64>,
     parts: Vec<Part>,
 }

@@ -1,31 +1,32 @@
-//! How a path finds its way in a tree: symlinks among the parents are followed inside the root, as container runtimes do
-//! when they unpack, and directories that nobody named are made on the way.
+//! Resolves a path in a tree: symlinks among the parents are followed inside the root, as container runtimes do when they
+//! unpack, and directories without an entry are made on the way.
 
 use super::names::display_name;
 use super::store::{Inode, Kind, NONE, Store};
 use super::tree::{At, ROOT, Tree, inode_at};
 use crate::error::{Error, Result};
 
-/// Deeper than any path that Linux can name (`PATH_MAX` is 4096); keeps recursion over trees within the stack.
+/// The deepest directory. No path that Linux accepts is deeper (`PATH_MAX` is 4096), and recursion over trees stays within
+/// the stack.
 pub const MAX_DEPTH: u32 = 2048;
-/// As the kernel has it (MAXSYMLINKS).
+/// The most symlinks on one path, which is the kernel's limit (MAXSYMLINKS).
 const MAX_LINKS: u32 = 40;
 const MAX_NAME: usize = 255;
 
-/// Where a way led.
+/// The result of resolving a path.
 pub enum Descent {
-    /// To this directory.
+    /// The path leads to this directory.
     Found(u32),
-    /// Nowhere; only where nothing may be made.
+    /// A directory is missing, and the caller does not want it made.
     Missing,
-    /// To no directory; the reason completes "entry X: …".
+    /// The path does not lead to a directory; the reason completes "entry X: …".
     Blocked(String),
 }
 
-/// What is left of a path: of the one that was asked for, or of a symlink's target.
+/// The unresolved rest of a path or of a symlink's target.
 #[derive(Clone, Copy)]
 struct Rest {
-    /// `None`: the path that was asked for.
+    /// The store that holds the symlink's target; `None` for the caller's path.
     store: Option<u16>,
     at: u32,
     end: u32,
@@ -42,8 +43,8 @@ impl Rest {
     }
 }
 
-/// Walks from a directory to the one that `path` leads to. Missing ones are made in the store `make_in`, or, when that is
-/// `None`, are the end of it. `..` occurs in targets of symlinks and never leads above the root.
+/// Resolves `path` from a directory. Missing directories are made in the store `make_in`; if it is `None`, the first missing
+/// one ends the walk. `..` occurs in targets of symlinks and never leads above the root.
 pub fn descend(
     tree: &mut Tree,
     stores: &mut [Store],
@@ -54,7 +55,7 @@ pub fn descend(
     let mut place = from;
     let mut links = 0;
     let mut rest = Rest { store: None, at: 0, end: u32::try_from(path.len()).unwrap_or(u32::MAX) };
-    // What comes after a symlink's target.
+    // The rests of paths that continue after a symlink's target.
     let mut behind: Vec<Rest> = Vec::new();
     loop {
         let bytes = rest.bytes(path, stores);

@@ -1,5 +1,5 @@
-//! The tree of one layer on its own, out of its tar entries in their order, as they come. Whiteouts are files here: what
-//! they hide lies in other layers, and the layer's own bootstrap keeps them as they are.
+//! Builds the tree of one layer from its tar entries as these arrive. Whiteouts are files here: the names that they hide are
+//! in other layers, and the layer's own bootstrap keeps whiteouts as they are.
 
 use super::descend::{Descent, descend};
 use super::names::display_name;
@@ -9,25 +9,26 @@ use crate::archive::{Entry, EntryKind};
 use crate::dict::Place;
 use crate::error::{Error, Result};
 
-/// The store of a layer's own tree.
+/// The number of the only store of a layer's own tree.
 const OWN: u16 = 0;
 
-/// A layer's tree, growing or complete.
+/// A layer's tree, while it grows and when it is complete.
 pub struct LayerTree {
     /// Names and directories.
     pub tree: Tree,
-    /// What they are made of; always one.
+    /// The store of names and inodes; there is always exactly one.
     stores: Vec<Store>,
-    /// Layers whose chunks the entries refer to: the first one used is the first.
+    /// The layers whose chunks the entries refer to, in the order of first use.
     pub order: Vec<u32>,
-    /// The directory that the last entry lay in.
+    /// Path and number of the directory of the last entry.
     last_parent: Option<(Vec<u8>, u32)>,
-    /// What no file system could hold. Told when the layer is complete and is known to be the right one.
+    /// The first entry that no file system could hold. The fault is reported when the layer is complete, and so is known to
+    /// be the right one.
     fault: Option<Error>,
 }
 
 impl LayerTree {
-    /// A root that no entry has named.
+    /// Makes a tree with a root for which there is no entry.
     pub fn new() -> Result<Self> {
         let mut store = Store::default();
         let root = At { store: OWN, number: store.push(Inode::implied_directory())? };
@@ -40,8 +41,8 @@ impl LayerTree {
         })
     }
 
-    /// Applies the next entry: the last one of a path wins, a directory keeps the children it has, a hard link is one more
-    /// name of the inode that its target names at that moment. Parents without an entry become implied directories, parents
+    /// Applies the next entry: the last entry of a path wins, a directory keeps the children it has, and a hard link adds a
+    /// name to the inode that its target names at that moment. Parents without an entry become implied directories, parents
     /// that are symlinks are followed inside the root. The references of a file begin with number `reference`.
     pub fn apply(&mut self, entry: &Entry, reference: u32) {
         if self.fault.is_none() {
@@ -49,9 +50,9 @@ impl LayerTree {
         }
     }
 
-    /// The next reference, in file order.
+    /// Adds the next reference, in file order.
     pub fn push_reference(&mut self, place: Place) {
-        // Runs of one layer are long.
+        // Runs of references to one layer are long, so the last one is checked first.
         if self.order.last() != Some(&place.layer) && !self.order.contains(&place.layer) {
             self.order.push(place.layer);
         }
@@ -60,23 +61,23 @@ impl LayerTree {
         }
     }
 
-    /// No more entries come. Frees what only they needed.
+    /// Ends the entries and frees the memory that only they needed.
     pub fn complete(&mut self) {
         self.last_parent = None;
         self.tree.freeze();
     }
 
-    /// `Format`, with the entry and its offset in the tar, for what no file system could hold.
+    /// Returns `Format`, with the entry and its offset in the tar, if an entry was one that no file system could hold.
     pub fn check(&self) -> Result<()> {
         self.fault.as_ref().map_or(Ok(()), |fault| Err(fault.duplicate()))
     }
 
-    /// What its nodes name.
+    /// The stores that the nodes refer to.
     pub fn stores(&self) -> &[Store] {
         &self.stores
     }
 
-    /// The two apart.
+    /// Separates the tree from its store.
     pub fn into_parts(self) -> (Tree, Option<Store>) {
         (self.tree, self.stores.into_iter().next())
     }
@@ -104,7 +105,7 @@ impl LayerTree {
         {
             return self.overwrite(node.inode(), entry);
         }
-        // What stands here may have been on the way to the directory found before.
+        // The replaced name may have been on the way to the directory that was found before.
         if was.is_some_and(|node| node.dir != NONE || self.inode(node.inode()).kind == Kind::Symlink) {
             self.last_parent = None;
         }
@@ -128,7 +129,7 @@ impl LayerTree {
         Ok(())
     }
 
-    /// The directory at `path`, which is that of most entries before and after this one.
+    /// Finds the directory at `path`. Most entries lie in the directory of the entry before.
     fn parent(&mut self, entry: &Entry, path: &[u8]) -> Result<u32> {
         if let Some((known, dir)) = &self.last_parent
             && known == path
@@ -145,7 +146,7 @@ impl LayerTree {
         }
     }
 
-    /// The inode that a hard link gives one more name to.
+    /// Finds the inode that a hard link adds a name to.
     fn linked(&mut self, entry: &Entry, parent: u32, name: &[u8]) -> Result<At> {
         let target = entry.link.as_slice();
         let shown = format!("a hard link to \"{}\"", display_name(target));
@@ -228,7 +229,7 @@ const fn inode_kind(kind: EntryKind) -> Option<Kind> {
     })
 }
 
-/// 12 bits of major and 20 of minor, which is what the parser lets through, as Linux' `new_encode_dev` packs them.
+/// Packs 12 bits of major and 20 of minor, which are the parser's limits, as Linux' `new_encode_dev` does.
 const fn device(major: u32, minor: u32) -> u32 {
     (minor & 0xFF) | major << 8 | (minor & !0xFF) << 12
 }

@@ -1,7 +1,7 @@
 //! Trees of files, whatever version of the format they are written in.
 //!
-//! `store` holds inodes and bytes, `tree` the names that lead to them. `layer_tree` makes the tree of one layer out of its tar
-//! entries, `descend` finds a path's way in it, and `walk` puts a tree in the order of the format.
+//! `store` holds inodes and bytes, `tree` the names that lead to them. `layer_tree` builds the tree of one layer from its
+//! tar entries, `descend` resolves paths in it, and `walk` puts a tree in the order of the format.
 
 mod descend;
 mod layer_tree;

@@ -1,6 +1,6 @@
-//! Names in sentences for a person.
+//! Shows names in messages.
 
-/// UTF-8 where the bytes are UTF-8, `\xHH` for what is not, or not printable: what `displayName` of src/oci/raw-name.ts shows.
+/// Keeps printable UTF-8 and writes `\xHH` for every other byte, like `displayName` of src/oci/raw-name.ts.
 pub fn display_name(name: &[u8]) -> String {
     let odd = |char: char| char.is_control() || char == '\\' || char == char::REPLACEMENT_CHARACTER;
     match std::str::from_utf8(name) {
@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_stays_and_bytes_are_told() {
+    fn text_stays_and_other_bytes_are_escaped() {
         assert_eq!(display_name("größe 1".as_bytes()), "größe 1");
         assert_eq!(display_name(b"n\xff\x80 x"), "n\\xff\\x80 x");
         assert_eq!(display_name(b"a\\b\n"), "a\\x5cb\\x0a");

@@ -1,16 +1,16 @@
-//! What one layer's tree is made of, packed: inodes as numbers, and one array of bytes for names, targets and extended attributes, so
-//! that a million inodes are a handful of allocations.
+//! A store holds the packed parts of one layer's tree: inodes as numbers, and one array of bytes for names, targets and
+//! extended attributes, so that a million inodes are a handful of allocations.
 
 use crate::dict::Place;
 use crate::error::{Error, Result};
 
-/// No number: no inode, node, directory or attribute.
+/// Stands for a missing number of an inode, node, directory or attribute.
 pub const NONE: u32 = u32::MAX;
 
-/// What an inode is.
+/// The kind of an inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A regular file; whiteouts too.
+    /// A regular file or a whiteout.
     File,
     /// A directory.
     Directory,
@@ -25,7 +25,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The word for it in sentences.
+    /// The word for this kind in messages.
     pub const fn word(self) -> &'static str {
         match self {
             Self::File => "file",
@@ -38,44 +38,45 @@ impl Kind {
     }
 }
 
-/// What few inodes are; none is two of these.
+/// A mark that few inodes have; no inode has two of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// Nothing of these.
+    /// The inode has no mark.
     None,
-    /// A directory without an entry of its own, which is not to overwrite what lies below.
+    /// A directory without an entry of its own, which must not change the attributes of the lower directory.
     Implied,
-    /// A hard link names it: it may have more than one name.
+    /// A hard link refers to the inode, so it may have more than one name.
     Linked,
 }
 
 /// An inode without its names.
 #[derive(Clone, Copy, Debug)]
 pub struct Inode {
-    /// Seconds since 1970.
+    /// Modification time in seconds since 1970.
     pub mtime: i64,
     /// Bytes of a file, or of a symlink's target.
     pub size: u64,
-    /// Owner.
+    /// User id of the owner.
     pub uid: u32,
-    /// Group.
+    /// Group id of the owner.
     pub gid: u32,
-    /// Below 10^9.
+    /// Nanoseconds of the modification time, below 10^9.
     pub mtime_nsec: u32,
-    /// File: its first reference. Symlink: where its target is. Device: its number as it is stored.
+    /// For a file the number of its first reference, for a symlink the offset of its target, for a device its number in the
+    /// stored form.
     pub start: u32,
-    /// Where its extended attributes are; `NONE` without any.
+    /// Offset of its extended attributes; `NONE` without any.
     pub xattrs: u32,
     /// Permission bits.
     pub mode: u16,
-    /// What it is.
+    /// The kind of the inode.
     pub kind: Kind,
-    /// What else there is to know.
+    /// The mark of the inode.
     pub mark: Mark,
 }
 
 impl Inode {
-    /// A directory without an entry of its own: 0755, 0:0, time 0 (Nydus builder/src/tarball.rs makes the same).
+    /// A directory without an entry of its own has mode 0755, owner 0:0 and time 0, as in Nydus builder/src/tarball.rs.
     pub const fn implied_directory() -> Self {
         Self {
             mtime: 0,
@@ -95,7 +96,7 @@ impl Inode {
 /// Names and values of an inode's extended attributes.
 #[derive(Clone, Default)]
 pub struct Xattrs<'a> {
-    /// Two numbers for each that is left.
+    /// The lengths of name and value of each remaining attribute.
     lengths: &'a [u8],
     rest: &'a [u8],
 }
@@ -115,7 +116,7 @@ impl<'a> Iterator for Xattrs<'a> {
     }
 }
 
-/// Stands for what is not there; only a bug leads here.
+/// Replaces an inode that does not exist; only a bug asks for one.
 const NO_INODE: Inode = Inode::implied_directory();
 
 /// The inodes and bytes of one layer.
@@ -123,7 +124,7 @@ const NO_INODE: Inode = Inode::implied_directory();
 pub struct Store {
     inodes: Vec<Inode>,
     bytes: Vec<u8>,
-    /// Places of the files' chunks, file after file, in tar order.
+    /// The places of the files' chunks, file after file, in tar order.
     pub references: Vec<Place>,
 }
 
@@ -135,17 +136,17 @@ impl Store {
         Ok(number)
     }
 
-    /// An inode that is there.
+    /// The inode with this number.
     pub fn inode(&self, number: u32) -> &Inode {
         self.inodes.get(number as usize).unwrap_or(&NO_INODE)
     }
 
-    /// The same, to be changed.
+    /// The inode with this number, for changes.
     pub fn inode_mut(&mut self, number: u32) -> Option<&mut Inode> {
         self.inodes.get_mut(number as usize)
     }
 
-    /// Keeps a name of at most 255 bytes: its length, then itself.
+    /// Adds a name of at most 255 bytes: its length, then its bytes.
     pub fn put_name(&mut self, name: &[u8]) -> Result<u32> {
         let at = number_of(self.bytes.len())?;
         self.bytes
@@ -154,13 +155,13 @@ impl Store {
         Ok(at)
     }
 
-    /// A name that was kept.
+    /// The name at this offset.
     pub fn name(&self, at: u32) -> &[u8] {
         let rest = self.bytes.get(at as usize..).unwrap_or_default();
         rest.split_first().and_then(|(length, rest)| rest.get(..usize::from(*length))).unwrap_or_default()
     }
 
-    /// Keeps the target of a symlink.
+    /// Adds the target of a symlink.
     pub fn put_target(&mut self, target: &[u8]) -> Result<u32> {
         let at = number_of(self.bytes.len())?;
         self.bytes.extend_from_slice(target);
@@ -172,8 +173,8 @@ impl Store {
         self.bytes_at(inode.start, usize::try_from(inode.size).unwrap_or(usize::MAX))
     }
 
-    /// Keeps extended attributes in their order: their number, then each with the lengths of name and value in front. `NONE` for
-    /// an empty list.
+    /// Adds extended attributes in their order: their number, then each with the lengths of name and value in front. `NONE`
+    /// for an empty list.
     pub fn put_xattrs(&mut self, list: &[(Vec<u8>, Vec<u8>)]) -> Result<u32> {
         if list.is_empty() {
             return Ok(NONE);
@@ -196,7 +197,7 @@ impl Store {
         Ok(at)
     }
 
-    /// The extended attributes of an inode, names and values, in the order in which they were kept.
+    /// The extended attributes of an inode, names and values, in the order in which they were added.
     pub fn xattrs(&self, inode: &Inode) -> Xattrs<'_> {
         let all = self.bytes.get(inode.xattrs as usize..).unwrap_or_default();
         let (count, rest) = all.split_first_chunk().map_or((0, all), |(count, rest)| {
@@ -218,7 +219,7 @@ impl Store {
     }
 }
 
-/// A length as the next number.
+/// The offset that the next bytes get in an array of this length.
 pub fn number_of(len: usize) -> Result<u32> {
     let number = u32::try_from(len).ok().filter(|&number| number < NONE);
     number.ok_or_else(|| Error::unsupported("a layer's names, links and attributes take more than 4 GiB"))

@@ -1,5 +1,6 @@
-//! Names in directories, in numbers: an arena of nodes, found by directory and name, and listed in the order in which they came. A
-//! node's name and inode lie in stores; the tree of one layer has one store, a merged tree many.
+//! A tree holds names in directories as numbers: an arena of nodes, which are found by directory and name, and listed in the
+//! order in which they were added. A node's name and inode lie in stores; the tree of one layer has one store, a merged tree
+//! many.
 
 use std::hash::{BuildHasher as _, RandomState};
 
@@ -8,15 +9,15 @@ use hashbrown::HashTable;
 use super::store::{Inode, NONE, Store, number_of};
 use crate::error::Result;
 
-/// The directory that everything lies in.
+/// The number of the root directory.
 pub const ROOT: u32 = 0;
 
-/// Something in one of the stores: a name or an inode.
+/// The place of a name or an inode in one of the stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct At {
-    /// Which store.
+    /// The number of the store.
     pub store: u16,
-    /// Where in it.
+    /// The number of the inode, or the offset of the name, in the store.
     pub number: u32,
 }
 
@@ -25,9 +26,9 @@ pub struct At {
 pub struct Node {
     name: u32,
     inode: u32,
-    /// The name after this one; the last one's is the first.
+    /// The name after this one in its directory; after the last comes the first.
     next: u32,
-    /// Its number as a directory; `NONE` for everything else.
+    /// Its number as a directory; `NONE` if it is none.
     pub dir: u32,
     /// The directory that it lies in.
     pub parent: u32,
@@ -36,69 +37,69 @@ pub struct Node {
 }
 
 impl Node {
-    /// Where its name is.
+    /// The place of its name.
     pub const fn name(&self) -> At {
         At { store: self.name_store, number: self.name }
     }
 
-    /// Where its inode is.
+    /// The place of its inode.
     pub const fn inode(&self) -> At {
         At { store: self.inode_store, number: self.inode }
     }
 
-    /// False for a name that was taken out.
+    /// False for a name that was removed.
     pub const fn is_there(&self) -> bool {
         self.inode != NONE
     }
 }
 
-/// Stands for what is not there; only a bug leads here.
+/// Replaces a node that does not exist; only a bug asks for one.
 const NO_NODE: Node =
     Node { name: NONE, inode: NONE, next: NONE, dir: NONE, parent: NONE, name_store: 0, inode_store: 0 };
 
 /// A directory: its names, and the way back to the root.
 #[derive(Clone, Copy, Debug)]
 pub struct Dir {
-    /// The name that came last; `NONE` when there is none.
+    /// The name that was added last; `NONE` when there is none.
     last: u32,
-    /// Its own name.
+    /// The node of the directory's own name.
     pub node: u32,
-    /// The directory above; the root's is itself.
+    /// The parent directory; the root is its own parent.
     pub parent: u32,
-    /// 0 for the root.
+    /// Number of directories above it; 0 for the root.
     pub depth: u32,
 }
 
 const NO_DIR: Dir = Dir { last: NONE, node: NONE, parent: ROOT, depth: 0 };
 
-/// See the module.
+/// Nodes and directories, and the index that finds them.
 pub struct Tree {
     nodes: Vec<Node>,
     dirs: Vec<Dir>,
-    /// Numbers of nodes, by the hash of directory and name.
+    /// The numbers of nodes, by the hash of directory and name.
     index: HashTable<u32>,
     hasher: RandomState,
 }
 
 impl Tree {
-    /// A root without a name, and nothing in it.
+    /// Makes a tree with an empty root, which has no name.
     pub fn new(root: At) -> Self {
         let node = Node { inode: root.number, inode_store: root.store, dir: ROOT, ..NO_NODE };
         let dir = Dir { node: 0, ..NO_DIR };
         Self { nodes: vec![node], dirs: vec![dir], index: HashTable::new(), hasher: RandomState::new() }
     }
 
-    /// Names there have been.
+    /// The number of names that were ever added.
     pub const fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// A node.
+    /// The node with this number.
     pub fn node(&self, number: u32) -> &Node {
         self.nodes.get(number as usize).unwrap_or(&NO_NODE)
     }
 
-    /// A directory.
+    /// The directory with this number.
     pub fn dir(&self, number: u32) -> &Dir {
         self.dirs.get(number as usize).unwrap_or(&NO_DIR)
     }
@@ -113,7 +114,7 @@ impl Tree {
         }
     }
 
-    /// What a directory knows by this name.
+    /// Finds the node with this name in a directory.
     pub fn find(&self, stores: &[Store], dir: u32, name: &[u8]) -> Option<u32> {
         let found = self.index.find(self.hash(dir, name), |&number| {
             let node = self.node(number);
@@ -122,7 +123,7 @@ impl Tree {
         found.copied()
     }
 
-    /// Adds a name that is not there, behind all others.
+    /// Adds a name that the directory does not have, after all others.
     pub fn add(&mut self, stores: &[Store], dir: u32, name: At, inode: At) -> Result<u32> {
         let number = number_of(self.nodes.len())?;
         let last = self.dir(dir).last;
@@ -155,21 +156,21 @@ impl Tree {
         Ok(number)
     }
 
-    /// Lets a name lead to another inode, which is no directory yet.
+    /// Makes a name lead to another inode, which is not a directory yet.
     pub fn replace(&mut self, number: u32, inode: At) {
         if let Some(node) = self.nodes.get_mut(number as usize) {
             (node.inode, node.inode_store, node.dir) = (inode.number, inode.store, NONE);
         }
     }
 
-    /// Lets a directory have another inode.
+    /// Gives a directory another inode.
     pub fn set_inode(&mut self, number: u32, inode: At) {
         if let Some(node) = self.nodes.get_mut(number as usize) {
             (node.inode, node.inode_store) = (inode.number, inode.store);
         }
     }
 
-    /// Makes a node a directory, an empty one.
+    /// Makes a node an empty directory.
     pub fn make_dir(&mut self, number: u32) -> Result<u32> {
         let made = number_of(self.dirs.len())?;
         let parent = self.node(number).parent;
@@ -180,14 +181,14 @@ impl Tree {
         Ok(made)
     }
 
-    /// Takes a name out of its directory.
+    /// Removes a name from its directory.
     pub fn remove(&mut self, stores: &[Store], dir: u32, name: &[u8]) {
         if let Some(number) = self.find(stores, dir, name) {
             self.forget(self.hash(dir, name), number);
         }
     }
 
-    /// Takes all names out of a directory.
+    /// Removes all names from a directory.
     pub fn clear(&mut self, stores: &[Store], dir: u32) {
         let mut cursor = self.first(dir);
         while let Some(number) = cursor {
@@ -201,24 +202,24 @@ impl Tree {
         }
     }
 
-    /// True when nothing was ever put into the directory, or all was taken out at once.
+    /// True if no name was ever added to the directory, or all were removed at once.
     pub fn is_empty(&self, dir: u32) -> bool {
         self.dir(dir).last == NONE
     }
 
-    /// The names of a directory in the order in which they came.
+    /// The names of a directory in the order in which they were added.
     pub fn children(&self, dir: u32) -> impl Iterator<Item = u32> + '_ {
         std::iter::successors(self.first(dir), move |&number| self.after(dir, number))
             .filter(|&number| self.node(number).is_there())
     }
 
-    /// Frees what only finding, adding and removing names need.
+    /// Frees the index, which only finding, adding and removing names needs.
     pub fn freeze(&mut self) {
         self.index = HashTable::new();
         self.nodes.shrink_to_fit();
     }
 
-    /// Takes a node out of the index. Its place in the list of names stays, and leads nowhere.
+    /// Removes a node from the index. Its place in the list of names stays, but leads nowhere.
     fn forget(&mut self, hash: u64, number: u32) {
         if let Ok(known) = self.index.find_entry(hash, |&other| other == number) {
             known.remove();
@@ -240,7 +241,7 @@ impl Tree {
     }
 }
 
-/// The inode at a place in one of the stores.
+/// The inode at a place in the stores.
 pub fn inode_at(stores: &[Store], at: At) -> &Inode {
     static NO_INODE: Inode = Inode::implied_directory();
     stores.get(usize::from(at.store)).map_or(&NO_INODE, |store| store.inode(at.number))

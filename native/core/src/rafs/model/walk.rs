@@ -1,5 +1,5 @@
-//! The order in which RAFS numbers, stores and merges: all names of one directory sorted by bytes, then the directories
-//! among them, each with all that is below it. (Nydus calls it breadth-first; it is not.)
+//! RAFS numbers, stores and merges names in this order: all names of one directory sorted by bytes, then its subdirectories,
+//! each with everything below it. (Nydus calls the order breadth-first; it is not.)
 
 use super::store::{Inode, NONE, Store};
 use super::tree::{ROOT, Tree, inode_at};
@@ -7,26 +7,26 @@ use super::tree::{ROOT, Tree, inode_at};
 /// A directory and the rows of its names.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
-    /// Its own row.
+    /// The directory's own row.
     pub row: u32,
-    /// That of the directory above; the root's is its own.
+    /// The row of the parent directory; the root is its own parent.
     pub parent: u32,
-    /// Its first name.
+    /// The row of its first name.
     pub first: u32,
-    /// How many names it has.
+    /// The number of its names.
     pub count: u32,
 }
 
-/// Every name once, the root first.
+/// The rows of a tree: every name once, the root first.
 pub struct Walk {
-    /// Nodes of the tree.
+    /// The node of each row.
     pub rows: Vec<u32>,
     /// The directories, in the order in which their names come.
     pub spans: Vec<Span>,
 }
 
 impl Walk {
-    /// As deep as the tree is, without recursion.
+    /// Walks a tree without recursion.
     pub fn new(tree: &Tree, stores: &[Store]) -> Self {
         let mut rows = Vec::with_capacity(tree.len());
         rows.push(ROOT);
@@ -37,7 +37,7 @@ impl Walk {
             let from = rows.len();
             rows.extend(tree.children(tree.node(node).dir));
             let names = rows.get_mut(from..).unwrap_or_default();
-            // No two are equal.
+            // No two names are equal, so an unstable sort does.
             names.sort_unstable_by(|&one, &two| tree.name(stores, one).cmp(tree.name(stores, two)));
             let below = pending.len();
             for (number, &child) in (from..).zip(names.iter()) {
@@ -45,7 +45,7 @@ impl Walk {
                     pending.push((row_of(number), row));
                 }
             }
-            // The first directory in order is the next to be popped.
+            // The directories are reversed, so that the first in order is popped next.
             pending.get_mut(below..).unwrap_or_default().reverse();
             spans.push(Span { row, parent, first: row_of(from), count: row_of(rows.len() - from) });
         }
@@ -70,7 +70,7 @@ impl Walk {
     }
 }
 
-/// Nodes are numbered with 32 bits, and there are no more rows than these.
+/// The row with this number. Nodes are numbered with 32 bits, and there are no more rows than nodes.
 fn row_of(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(NONE)
 }

@@ -1,20 +1,20 @@
-//! Directory blocks: entries first, then their names, everything sorted by bytes – `.` and `..` too, so that a name such as
+//! A directory block holds entries first, then their names, all sorted by bytes – `.` and `..` too, so that a name such as
 //! `+x` stands before them. Readers search by bisection; one entry out of order hides others.
 
 use nydus_layout::{BLOCK_SIZE, dirent};
 
-/// A name in a directory, and where it leads.
+/// A name in a directory, and the inode that it leads to.
 #[derive(Clone, Copy)]
 pub struct Row<'a> {
-    /// Bytes.
+    /// The bytes of the name.
     pub name: &'a [u8],
-    /// Where its inode is.
+    /// The place of its inode.
     pub nid: u32,
-    /// As `dirent_type` numbers it.
+    /// The inode's type, with the numbers of `dirent_type`.
     pub file_type: u8,
 }
 
-/// Puts the two dots where they belong among sorted names.
+/// Puts `.` and `..` in their places among sorted names.
 pub fn with_dots<'a>(rows: &mut Vec<Row<'a>>, children: impl Iterator<Item = Row<'a>>, dots: [Row<'a>; 2]) {
     let mut dots = dots.into_iter().peekable();
     for child in children {
@@ -26,7 +26,7 @@ pub fn with_dots<'a>(rows: &mut Vec<Row<'a>>, children: impl Iterator<Item = Row
     rows.extend(dots);
 }
 
-/// How many bytes entries of these names take: all blocks but the last count in full.
+/// The bytes that entries of these names take: all blocks but the last count in full.
 pub fn size_of<'a>(names: impl Iterator<Item = &'a [u8]>) -> u64 {
     let (mut blocks, mut used) = (0, 0);
     for name in names {
@@ -37,11 +37,11 @@ pub fn size_of<'a>(names: impl Iterator<Item = &'a [u8]>) -> u64 {
         }
         used += needed;
     }
-    // A last block that is full is one more in full.
+    // A last block that is full counts in full, too.
     (blocks * BLOCK_SIZE + used) as u64
 }
 
-/// How many of the rows fit one block.
+/// The number of rows that fit one block.
 pub fn fitting(rows: &[Row<'_>]) -> usize {
     let mut used = 0;
     let fits = |row: &&Row<'_>| {

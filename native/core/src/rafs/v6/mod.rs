@@ -1,7 +1,7 @@
 //! RAFS v6: an EROFS file system with tables of chunks and blobs.
 //!
-//! `plan` decides where everything goes (`placement` finds room, `used_chunks` orders the chunk table, `prefetch` chooses what is
-//! loaded first), and `write` writes it down.
+//! `plan` decides the place of everything (`placement` finds room, `used_chunks` orders the chunk table, `prefetch` chooses
+//! the inodes that are loaded first), and `write` writes the bytes.
 
 mod directory;
 mod placement;
@@ -13,5 +13,5 @@ mod xattrs;
 
 use super::{Bootstrap, Moved, Version, blob_table, model};
 
-/// The row of the table.
+/// The row of v6 in the table of versions.
 pub static VERSION: Version = Version { number: 6, write: write::write };

@@ -1,5 +1,5 @@
-//! Where inodes go: a cursor that only grows, and the gaps that it leaves at the ends of blocks, which later inodes fill.
-//! Any place that keeps an inode and its inline tail in one block is valid EROFS; these are the reference's choices
+//! Places inodes with a cursor that only grows, and with the gaps that it leaves at the ends of blocks, which later inodes
+//! fill. Any place that keeps an inode and its inline tail in one block is valid EROFS; these are the reference's choices
 //! (Nydus builder/src/core/v6.rs, `v6_set_offset_with_tail` and `BootstrapContext::allocate_available_block`).
 
 use std::collections::VecDeque;
@@ -13,27 +13,27 @@ const SLOTS_PER_BLOCK: usize = BLOCK_SIZE / SLOT_SIZE;
 /// A place; offsets count from the start of the metadata area.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Of the inode, a multiple of the size of a slot.
+    /// The inode's offset, a multiple of the size of a slot.
     pub offset: u64,
-    /// Where whole blocks of data start; without any, only a number that the inode shows.
+    /// The start of the data's whole blocks. Without any block it is only a number that the inode shows.
     pub data: u64,
 }
 
-/// Whether the last, partial block of data lies behind the inode: then inode and tail fit one block.
+/// True if the last, partial block of data stands directly after the inode: then inode and tail fit one block.
 pub const fn is_inline(inode_size: u64, data_size: u64) -> bool {
     let tail = data_size % BLOCK;
     tail != 0 && inode_size + tail <= BLOCK
 }
 
-/// See the module.
+/// The cursor and the gaps before it.
 pub struct Placement {
-    /// Blocks by the number of slots free at their ends, the oldest first.
+    /// The blocks with free slots at their ends, by the number of these slots, the oldest first.
     gaps: Vec<VecDeque<u64>>,
     cursor: u64,
 }
 
 impl Placement {
-    /// From this offset on everything is free.
+    /// The cursor: everything from this offset on is free.
     pub fn new(start: u64) -> Self {
         Self { gaps: vec![VecDeque::new(); SLOTS_PER_BLOCK], cursor: start }
     }
@@ -43,17 +43,18 @@ impl Placement {
         self.cursor
     }
 
-    /// An inode and its body right behind it that may lie anywhere: the chunk index entries of a file.
+    /// Places an inode with its body directly after it: the chunk index entries of a file.
     pub fn place_file(&mut self, size: u64) -> u64 {
         self.take(size).unwrap_or_else(|| self.append(size))
     }
 
-    /// An inode alone. The reference never looks for a gap here.
+    /// Places an inode without a body. The reference never looks for a gap here.
     pub fn place_special(&mut self, inode_size: u64) -> u64 {
         self.append(inode_size)
     }
 
-    /// An inode with data: the last, partial block inline when inode and tail fit one block, everything in blocks otherwise.
+    /// Places an inode with data: the last, partial block inline when inode and tail fit one block, everything in blocks
+    /// otherwise.
     pub fn place_with_data(&mut self, inode_size: u64, data_size: u64) -> Place {
         let place = if is_inline(inode_size, data_size) {
             self.inline(inode_size, data_size)
@@ -105,7 +106,7 @@ impl Placement {
         self.cursor = self.cursor.next_multiple_of(BLOCK);
     }
 
-    /// The rest of the block behind `offset` is free.
+    /// Records the rest of the block after `offset` as a gap.
     fn remember(&mut self, offset: u64) {
         let used = offset % BLOCK;
         let slots = usize::try_from((BLOCK - used) / SLOT).unwrap_or(usize::MAX);
@@ -116,7 +117,7 @@ impl Placement {
         }
     }
 
-    /// The smallest gap that `size` fits into, the oldest of its kind.
+    /// Takes the smallest gap that `size` fits, and the oldest of these.
     fn take(&mut self, size: u64) -> Option<u64> {
         if size >= BLOCK {
             return None;
@@ -142,7 +143,7 @@ mod tests {
         assert_eq!(placement.place_with_data(64, 4096), Place { offset: 4096, data: 8192 });
         assert_eq!(placement.place_special(64), 12288);
         assert_eq!(placement.place_with_data(64, 4090), Place { offset: 4096 + 64, data: 16384 });
-        // Two gaps now: 3968 bytes of the second block, 4032 of the fourth.
+        // Two gaps are left: 3968 bytes of the second block, 4032 of the fourth.
         assert_eq!(placement.place_file(72), 4096 + 128);
         assert_eq!(placement.place_file(3900), 12288 + 64);
         assert_eq!(placement.end(), 20480);

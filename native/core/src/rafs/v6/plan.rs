@@ -1,8 +1,8 @@
-//! Plan of a bootstrap: which number, place and layout each inode gets, and where the tables stand. Everything is decided
-//! here; `write` only writes it down.
+//! The plan of a bootstrap gives each inode its number, place and layout, and each table its offset. Everything is decided
+//! here; `write` only writes the bytes.
 //!
-//! A plan is columns of numbers, a few bytes a name, and refers to the tree for everything else: a layer may hold a million
-//! files.
+//! A plan is columns of numbers, a few bytes for each name, and refers to the tree for everything else, because a layer may
+//! hold a million files.
 
 use std::collections::HashMap;
 
@@ -16,46 +16,46 @@ use super::used_chunks::{UsedChunks, UsedRows};
 use super::{Bootstrap, Moved, prefetch, xattrs};
 use crate::error::{Error, Result};
 
-/// An inode that hard links name.
+/// An inode that hard links refer to.
 #[derive(Clone, Copy)]
 pub struct Linked {
-    /// Its first row.
+    /// The row of its first name.
     pub row: u32,
-    /// How many.
+    /// The number of its names.
     pub names: u32,
     nid: u32,
 }
 
-/// See the module.
+/// The decisions that a bootstrap is written from.
 pub struct Plan {
-    /// Where the inode of each row is.
+    /// The place of each row's inode.
     nids: Vec<u32>,
-    /// By span: the block of a directory's data.
+    /// The block of each directory's data, by span.
     pub directory_data: Vec<u32>,
     /// The blocks of symlinks' data, in the order in which they are placed.
     pub symlink_data: Vec<u32>,
     linked: HashMap<(u16, u32), Linked>,
-    /// Some inode has extended attributes.
+    /// True if an inode has extended attributes.
     pub has_xattrs: bool,
-    /// In order.
+    /// The rows of the chunk table.
     pub chunks: UsedRows,
-    /// Byte offsets in the file.
+    /// Offset of the blob table in the file.
     pub blob_table: u64,
-    /// Of the prefetch table; 0 when it is empty.
+    /// Offset of the prefetch table; 0 when it is empty.
     pub prefetch: u64,
-    /// What stands in it.
+    /// The nids in the prefetch table.
     pub prefetched: Vec<u32>,
-    /// See `blob_table`.
+    /// Offset of the metadata area in the file.
     pub meta: u64,
-    /// See `blob_table`.
+    /// Offset of the chunk table in the file.
     pub chunk_table: u64,
-    /// Bytes of the whole.
+    /// Bytes of the whole file.
     pub file_size: u64,
 }
 
 impl Plan {
-    /// `Format` for what the format cannot hold, `Unsupported` for too many blobs. The second value is what a merge has to know of a
-    /// layer whose own bootstrap this is.
+    /// Plans a bootstrap. `Format` if the format cannot hold the tree, `Unsupported` for too many blobs. The second value is
+    /// the moved chunks, which a merge needs to know of a layer's own bootstrap.
     pub fn new(bootstrap: &Bootstrap<'_>) -> Result<(Self, Moved)> {
         let blobs = bootstrap.table.blobs.len();
         if blobs > layout::MAX_BLOBS {
@@ -96,17 +96,17 @@ impl Plan {
         Ok((plan, moved))
     }
 
-    /// Where the inode of a row is.
+    /// The place of a row's inode.
     pub fn nid(&self, row: u32) -> u32 {
         self.nids.get(row as usize).copied().unwrap_or(0)
     }
 
-    /// What there is to know of an inode that hard links name.
+    /// The first row and the number of names of an inode that hard links refer to.
     pub fn linked(&self, at: At) -> Option<Linked> {
         self.linked.get(&(at.store, at.number)).copied()
     }
 
-    /// The rows of a directory, with both dots, into `rows`.
+    /// Collects the rows of a directory, including both dots, in `rows`.
     pub fn directory<'a>(&self, bootstrap: &Bootstrap<'a>, span: &Span, rows: &mut Vec<Row<'a>>) {
         rows.clear();
         let dot = |name, row| Row { name, nid: self.nid(row), file_type: layout::dirent_type::DIRECTORY };
@@ -144,7 +144,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Goes through all names: links, chunks, faults.
+    /// Walks all names: counts links, collects chunks, finds faults.
     fn number(&mut self) -> Result<()> {
         let bootstrap = self.bootstrap;
         for row in (0u32..).take(bootstrap.walk.rows.len()) {
@@ -182,7 +182,7 @@ impl<'a> Planner<'a> {
         )))
     }
 
-    /// Directories in order, each followed by what is no directory in it.
+    /// Places directories in order, and after each the other inodes in it.
     fn place(&mut self) -> Result<()> {
         let bootstrap = self.bootstrap;
         let mut names = Vec::new();
@@ -261,7 +261,7 @@ fn too_large() -> Error {
     Error::unsupported("the metadata of the image takes more than 128 GiB")
 }
 
-/// Type in a directory entry.
+/// The type in a directory entry.
 const fn file_type(kind: Kind) -> u8 {
     match kind {
         Kind::File => layout::dirent_type::FILE,

@@ -1,4 +1,4 @@
-//! The chunk table of a bootstrap to be written: which chunks files refer to, in the order of the table.
+//! The chunk table of a bootstrap holds the chunks that files refer to, in the order of their digests.
 
 use std::collections::HashSet;
 
@@ -7,21 +7,22 @@ use super::blob_table::BlobTable;
 use crate::dict::Place;
 use crate::error::{Error, Result};
 
-/// Collects chunks while files are gone through in walk order.
+/// Collects the chunks of files in walk order.
 pub struct UsedChunks {
-    /// A column for each blob, by chunk index: one more than the chunk's index in the file that was seen last, 0 for unused chunks.
+    /// A column for each blob, by chunk index: one more than the chunk's index in the last file that contains it, 0 for
+    /// unused chunks.
     positions: Vec<Vec<u32>>,
     count: usize,
-    /// Chunks that were seen at several positions.
+    /// Chunks that occurred at several positions.
     moved: HashSet<Place>,
 }
 
 /// A row of the table.
 #[derive(Clone, Copy)]
 pub struct UsedChunk {
-    /// Position of its blob.
+    /// The position of its blob in the blob table.
     pub blob: u32,
-    /// Its number in the blob.
+    /// Its index in the blob.
     pub index: u32,
     /// Its position in a file, in chunks.
     pub position: u32,
@@ -38,13 +39,13 @@ const INDEX_BITS: u32 = 24;
 const INDEX_MASK: u32 = (1 << INDEX_BITS) - 1;
 
 impl UsedChunks {
-    /// No chunk of these blobs is used yet.
+    /// Begins with no chunk of these blobs used.
     pub fn new(table: &BlobTable) -> Self {
         let positions = table.blobs.iter().map(|blob| vec![0; blob.chunk_count()]).collect();
         Self { positions, count: 0, moved: HashSet::new() }
     }
 
-    /// Notes the chunks of a file's name; `moved` is that of the file's layer.
+    /// Adds the chunks of one name of a file; `moved` is that of the file's layer.
     pub fn add(&mut self, table: &BlobTable, chunks: &[Place], moved: Option<&Moved>) -> Result<()> {
         for (&place, number) in chunks.iter().zip(1u32..) {
             let slot = table
@@ -68,7 +69,7 @@ impl UsedChunks {
         Ok(())
     }
 
-    /// What a merge has to know of a layer whose own table this is.
+    /// The moved chunks, which a merge needs to know of a layer's own table.
     pub fn moved(&self, table: &BlobTable) -> Moved {
         let position = |place: &Place| {
             let blob = table.position(place.layer)?;
@@ -77,9 +78,9 @@ impl UsedChunks {
         self.moved.iter().filter_map(|place| Some((*place, position(place)?))).collect()
     }
 
-    /// All that are used, in order.
+    /// The used chunks in the order of the table.
     pub fn into_rows(self, table: &BlobTable) -> UsedRows {
-        // The leading bits of the digest decide nearly always, and numbers sort fast.
+        // The leading bits of the digest nearly always decide, and numbers sort fast.
         let mut keys: Vec<u64> = Vec::with_capacity(self.count);
         for ((blob, positions), number) in table.blobs.iter().zip(&self.positions).zip(0u32..) {
             for (&position, index) in positions.iter().zip(0u32..) {
@@ -108,12 +109,12 @@ impl UsedChunks {
 }
 
 impl UsedRows {
-    /// How many.
+    /// The number of rows.
     pub const fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// In order.
+    /// The rows in order.
     pub fn iter(&self) -> impl Iterator<Item = UsedChunk> + '_ {
         self.rows.iter().map(|&row| {
             let (blob, index) = (row >> INDEX_BITS, row & INDEX_MASK);

@@ -1,4 +1,4 @@
-//! Writes a planned bootstrap down: one buffer, every byte at its place, nothing left to decide.
+//! Writes a planned bootstrap into one buffer; the plan has decided the place of every byte.
 
 use nydus_layout::{self as layout, BLOCK_SIZE, SLOT_SIZE, blob_entry, blob_features, chunk_flags};
 use nydus_layout::{chunk_index_entry, chunk_info, device_slot, digester, dirent, extended_super_block};
@@ -16,10 +16,11 @@ use crate::bytes::Bytes;
 use crate::dict::Place;
 use crate::error::{Error, Result};
 
-/// Uncompressed data of blobs put behind the bootstrap on one device starts at multiples of this.
+/// If uncompressed data of blobs is put after the bootstrap on one device, it starts at multiples of this.
 const DEVICE_ALIGNMENT: u64 = 0x8_0000;
 
-/// The image as bytes, the same for the same input, and what a merge has to know of a layer whose own this is.
+/// Writes the bootstrap; equal input gives equal bytes. The second value is the moved chunks, which a merge needs to know of
+/// a layer's own bootstrap.
 pub fn write(bootstrap: &Bootstrap<'_>) -> Result<(Vec<u8>, Moved)> {
     let (plan, moved) = Plan::new(bootstrap)?;
     let mut writer = Writer { out: Bytes::new(index(plan.file_size)), bootstrap, plan: &plan };
@@ -109,7 +110,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// In the order in which they were placed: a directory, then what is no directory in it.
+    /// Writes inodes in the order in which they were placed: a directory, then the other inodes in it.
     fn directories(&mut self) -> Result<()> {
         let (bootstrap, plan) = (self.bootstrap, self.plan);
         let mut rows = Vec::new();
@@ -164,7 +165,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Everything but a directory.
+    /// Writes an inode that is not a directory.
     fn leaf(
         &mut self,
         row: u32,
@@ -190,7 +191,7 @@ impl Writer<'_> {
                 let layout = if inline { layout::LAYOUT_INLINE } else { layout::LAYOUT_PLAIN };
                 let union = narrow(self.plan.meta / BLOCK_SIZE as u64 + u64::from(data))?;
                 let body = self.inode(&Written { layout, size: inode.size, union, ..plain })?;
-                // A target is shorter than a block: inline, or at the start of its block.
+                // A target is shorter than a block, so it is inline or at the start of its block.
                 let block = index(self.plan.meta + u64::from(data) * BLOCK_SIZE as u64);
                 self.out.put(if inline { body } else { block }, store.target(inode));
             }
@@ -204,7 +205,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// The inode and its xattrs; answers where its body begins.
+    /// Writes the inode and its xattrs; returns the offset of its body.
     fn inode(&mut self, written: &Written<'_>) -> Result<usize> {
         let Written { row, at, inode, layout, size, union, links } = *written;
         let base = index(self.plan.meta) + self.plan.nid(row) as usize * SLOT_SIZE;
@@ -226,7 +227,7 @@ impl Writer<'_> {
         Ok(base + inode_extended::SIZE + area.len())
     }
 
-    /// The word that tells the kernel how big a file's chunks are. A file whose chunks follow each other in one blob counts
+    /// The word that tells the kernel the size of a file's chunks. A file whose chunks follow each other in one blob counts
     /// as one extent: the kernel then reads only its first entry.
     fn chunk_format(&self, size: u64, chunks: &[Place]) -> u32 {
         let chunk_size = u64::from(self.bootstrap.chunk_size);
@@ -238,7 +239,7 @@ impl Writer<'_> {
         layout::CHUNK_FORMAT_INDEXES | (unit.ilog2() - BLOCK_SIZE.ilog2())
     }
 
-    /// Whether the chunks lie in one blob, one behind the other without a gap.
+    /// True if the chunks lie in one blob, one after the other without a gap.
     fn is_contiguous(&self, chunks: &[Place]) -> bool {
         let Some((first, blob)) = chunks.first().and_then(|first| {
             let blob = self.bootstrap.table.blob(first.layer)?;
@@ -253,7 +254,7 @@ impl Writer<'_> {
         })
     }
 
-    /// An entry for every chunk of every file.
+    /// Writes an entry for every chunk of a file.
     fn chunk_index(&mut self, base: usize, chunks: &[Place]) -> Result<()> {
         let table = self.bootstrap.table;
         for (number, &Place { layer, index }) in chunks.iter().enumerate() {
@@ -295,7 +296,7 @@ impl Writer<'_> {
     }
 }
 
-/// An inode as it is written.
+/// The values that an inode is written from.
 #[derive(Clone, Copy)]
 struct Written<'a> {
     row: u32,
@@ -307,7 +308,7 @@ struct Written<'a> {
     links: u32,
 }
 
-/// In a blob's own bootstrap the id is a placeholder, since it is the digest of bytes that come later.
+/// The id of a blob. A blob's own bootstrap has a placeholder, since the id is the digest of bytes that are written later.
 fn id_of(record: &BlobRecord) -> &[u8; 64] {
     record.id.as_ref().unwrap_or(layout::OWN_BLOB_ID)
 }
@@ -324,7 +325,7 @@ fn flags_of(bootstrap: &Bootstrap<'_>, plan: &Plan) -> u32 {
         | super_flags::ENCRYPTION_NONE
 }
 
-/// Type bits of an inode's mode.
+/// The type bits of an inode's mode.
 const fn mode_of(kind: Kind) -> u16 {
     match kind {
         Kind::File => mode::FILE,
@@ -337,7 +338,7 @@ const fn mode_of(kind: Kind) -> u16 {
 }
 
 fn index(offset: u64) -> usize {
-    // An offset that does not fit lies outside of every buffer, and is refused there.
+    // An offset that does not fit lies outside every buffer, so the buffer refuses it.
     usize::try_from(offset).unwrap_or(usize::MAX / 2)
 }
 

@@ -1,11 +1,11 @@
-//! Extended attributes as v6 stores them: behind the inode, the prefix of each name as a number. Shared xattrs are not used.
+//! v6 stores extended attributes after the inode, the prefix of each name as a number. Shared xattrs are not used.
 
 use nydus_layout::{XATTR_PREFIXES, xattr_entry, xattr_header};
 
 use super::model::Xattrs;
 use crate::error::{Error, Result};
 
-/// Splits a name in the number of its prefix and the bytes behind it.
+/// Splits a name into the number of its prefix and the bytes after it.
 fn split(name: &[u8]) -> Option<(u8, &[u8])> {
     XATTR_PREFIXES.iter().find_map(|&(index, prefix, whole)| {
         let rest = name.strip_prefix(prefix)?;
@@ -23,12 +23,12 @@ pub fn area_size(list: Xattrs<'_>) -> usize {
     if entries == 0 { 0 } else { xattr_header::SIZE + entries }
 }
 
-/// The inode's count for an area of this size.
+/// The value of the inode's count field for an area of this size.
 pub const fn count(area_size: usize) -> usize {
     if area_size == 0 { 0 } else { 1 + (area_size - xattr_header::SIZE) / 4 }
 }
 
-/// The area. Entries keep their order, which is by name: the reference's own order is random.
+/// Makes the bytes of the area. Entries keep their order, which is by name: the reference's own order is random.
 pub fn encode(list: Xattrs<'_>) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     for (name, value) in list {
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_area_has_the_size_that_was_promised() {
+    fn an_area_has_the_size_that_area_size_returns() {
         let list =
             [(b"security.capability".to_vec(), vec![7; 5]), (b"system.posix_acl_access".to_vec(), vec![1])];
         let mut store = Store::default();
