@@ -53,9 +53,12 @@ export interface CheckOptions {
   readonly threads?: number | undefined;
   /** Percent of the chunk data that is read and digested; all of it by default. */
   readonly sample?: number | undefined;
-  /** Platforms of a list that the target lacks are warnings of the run; else each is a fault. */
+  /** True: a listed platform that the target lacks is a warning. False: it is a finding. */
   readonly allowMissingPlatforms?: boolean | undefined;
-  /** Read the layers of ordinary images in a registry too, which verified them when they were pushed. Those on disk are always read. */
+  /**
+   * True: also read the layers of ordinary images in a registry, which verified them when they were pushed. Layers on
+   * disk are always read.
+   */
   readonly allContent?: boolean | undefined;
   /** Also replay the behaviour of every client on the target. */
   readonly clients?: boolean | undefined;
@@ -178,14 +181,14 @@ class Run {
       const source = sources === undefined ? undefined : this.#sourceOf(group, groups.length, sources);
       for (const image of oci) await this.#image(image, source, [...ociManifestRules, ...originalRules]);
       for (const image of nydus) await this.#nydus({ ...image, kind: 'nydus', ociHalf: oci[0] }, source);
-      // Of several images of one platform, every client takes the first, and so does detection.
+      // If several images have the same platform, every client takes the first, and so does detection.
       if (!detected.has(platform)) await this.#detection(target, oci[0], nydus[0]);
       detected.add(platform);
       if (nydus.length === 0) this.#noNydus(platform, oci);
     }
   }
 
-  /** An image that cannot be converted is kept in a merged index as it is. */
+  /** The image cannot be converted, and a merged index keeps it unchanged. */
   #noNydus(platform: string, oci: readonly ImageSubject[]): void {
     const [image] = oci;
     const stated = image?.entry.platform ?? image?.config?.value.platform;
@@ -198,7 +201,7 @@ class Run {
     );
   }
 
-  /** One finding for each platform that is asked for and not there. */
+  /** Reports each listed platform that the target lacks. */
   #demandPlatforms({ images, index, findings }: ReferenceSubject, platforms: PlatformSelection): void {
     if (images.length === 0 && findings.length === 0) {
       this.findings.push(

@@ -44,7 +44,8 @@ function* checkPlatform(image: ImageSubject): Generator<Finding> {
   // Older builders left the variant out of the config.
   const variants = config.value.platform.variant === undefined || named.variant === listed.variant;
   if (named.os !== listed.os || named.architecture !== listed.architecture || !variants) {
-    // Clients believe the index. Where the source agrees with the entry, a pair rule finds nothing, and this stays a warning.
+    // Clients use the platform of the index. If the source's entry has the same one, a rule about pairs finds nothing,
+    // and this stays a warning.
     yield finding('CONFIG-PLATFORM', placeIn(image, 'config'), {
       message: 'config names another platform than the index entry',
       expected: formatPlatform(listed),
@@ -77,7 +78,7 @@ function* checkCounts(image: ImageSubject): Generator<Finding> {
   }
   const history = memberOf(image.configJson, 'history');
   const counted = isJsonArray(history) ? history.filter((entry) => !isEmptyLayer(entry)).length : undefined;
-  // An OCI image may do without any history, and has the one of its source.
+  // An OCI image need not have a history, and the OCI half keeps that of its source.
   if (counted !== undefined && counted !== 0 && counted !== layers.length) {
     yield finding(image.kind === 'oci' ? 'CONFIG-HISTORY-OCI' : 'CONFIG-HISTORY-COUNT', where, {
       message: 'number of history entries with a layer is not the number of layers',
@@ -99,7 +100,7 @@ function* checkCounts(image: ImageSubject): Generator<Finding> {
   }
 }
 
-/** Stands for the annotations of a document that has none, or has null for them. */
+/** The annotations of a document that has none, or has null for them. */
 const NO_MEMBERS: Json = new Map();
 
 function isEmptyLayer(entry: Json): boolean {
@@ -164,7 +165,7 @@ function* checkSource({ target, source }: PairSubject): Generator<Finding> {
   });
 }
 
-/** The index offers the image to the machines for which the source was meant. */
+/** Checks that the index offers the image to the same machines as the source's index. */
 function* checkSourcePlatform({ target, source }: PairSubject): Generator<Finding> {
   const { platform } = target.entry;
   if (platform === undefined || source.platformName === platformText(undefined)) return;
@@ -181,7 +182,7 @@ function* checkSourcePlatform({ target, source }: PairSubject): Generator<Findin
  */
 function* checkOciHalf({ target, source }: PairSubject): Generator<Finding> {
   const where = placeIn(target, 'manifest');
-  // The Nydus half leaves out annotations that speak of the source itself.
+  // The Nydus half leaves out annotations about the source itself.
   const ownKeys =
     target.kind === 'nydus'
       ? identityKeys(source.manifest.value.annotations, ownDigests(source.manifest))

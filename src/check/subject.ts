@@ -64,7 +64,7 @@ export interface ReferenceSubject {
   readonly images: readonly ImageSubject[];
   /** The problems met while loading. */
   readonly findings: readonly Finding[];
-  /** The problems of images of a source that could not be read: they count where no other image is the source. */
+  /** Problems of a source's images that could not be read. They become findings if no other image is the source. */
   readonly unread: readonly Finding[];
 }
 
@@ -91,8 +91,8 @@ export async function loadSubject(
 }
 
 /**
- * Reads the images that `targets` were made from, and no others: a source may list what it does not hold. The digests that the targets
- * record name their sources; the platform counts, too, as some record none.
+ * Reads only the images that `targets` were made from, because a source may list images that it does not hold. The
+ * digests that the targets record identify their sources; where no digest is recorded, the platform does.
  */
 export async function loadSources(
   store: ImageSource,
@@ -176,7 +176,7 @@ class Loader {
     if (listed && !this.#isWanted(entry)) return unread;
     const loaded = await this.#tree.loadImage(entry, this.#call);
     if (loaded.problem !== undefined) {
-      // A conversion keeps what it cannot read, and nothing here judges it.
+      // A conversion keeps an image that it cannot read, so no rule judges it.
       if (listed && loaded.problem.cause instanceof UnsupportedError) return foreign;
       this.#unreadable(loaded.problem, platformName);
       return unread;

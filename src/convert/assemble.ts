@@ -48,7 +48,7 @@ export interface NydusManifestParts {
   readonly source: JsonObject;
   readonly sourceDigest: Digest;
   readonly sourceReference: string;
-  /** Digests by which the source, or a part of it, is meant. */
+  /** The digests that identify the source or a part of it. */
   readonly ownDigests: ReadonlySet<string>;
   readonly family: Family;
   /** True in a merged index. The config then has a type of its own, which keeps containerd from unpacking the image. */

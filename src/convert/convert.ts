@@ -198,7 +198,7 @@ function warnOfMerging({ options, uploads }: Run, { foreign, images }: SourceIma
       { kind: 'isolate-half' },
     );
   }
-  // SOCI's indexes name the image by an annotation, too, and so may any other entry.
+  // An annotation of any entry may name the image, as SOCI's indexes do.
   const sources = new Set<string>(images.map(({ manifest }) => manifest.descriptor.digest));
   const speaks = ({ descriptor: { annotations = {} } }: ForeignEntry): boolean =>
     ANNOTATION.dockerReferenceDigest in annotations ||

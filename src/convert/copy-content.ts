@@ -1,4 +1,4 @@
-/** Entries of an index that are not converted are copied as they are, with all that they name. */
+/** Copies the entries of an index that are not converted, with everything that they refer to. */
 import { FormatError, RegistryError, UnsupportedError } from '../errors.js';
 import { liesOutside } from '../image/obstacles.js';
 import { collect, contentOf } from '../io/streams.js';
@@ -18,12 +18,13 @@ import type { ForeignEntry } from './source-images.js';
 /** Bounds indexes in indexes; real images have at most two levels. */
 const MAX_DEPTH = 8;
 
-/** The target's answers to a manifest that it does not want. */
+/** The statuses with which a target refuses a manifest that it does not accept. */
 const REFUSALS: ReadonlySet<number> = new Set([400, 405, 415, 422]);
 
 /**
- * Copies what the entries name, and returns those that the target now holds. An entry whose content the source lacks, or the target
- * refuses, is left out aloud: it is not what the caller came for.
+ * Copies the entries with everything that they refer to, and returns those that the target has now. An entry whose
+ * content the source lacks, or that the target refuses, is left out with a warning, because the caller came for the
+ * images.
  */
 export async function copyEntries(
   run: Run,
@@ -54,7 +55,7 @@ function isAboutEntry(cause: unknown): cause is RegistryError | FormatError | Un
   return (cause.status === 404 && cause.side !== 'target') || REFUSALS.has(cause.status);
 }
 
-/** Pushes past the run's uploads, whose first failure ends the run. */
+/** Pushes without the run's `Uploads`, so that a failure here does not end the run. */
 class Copier {
   readonly #run: Run;
   readonly #copied = new Set<Digest>();
@@ -63,7 +64,7 @@ class Copier {
     this.#run = run;
   }
 
-  /** Children first. Throws what fetching and pushing throw. */
+  /** Copies children before parents. Throws the errors of fetching and pushing. */
   async copy(descriptor: Descriptor, depth = 0): Promise<void> {
     const { source, target, uploads } = this.#run;
     const { call } = uploads;
@@ -71,7 +72,8 @@ class Copier {
     if (isDocumentType(descriptor.mediaType)) {
       const what = `manifest ${descriptor.digest}`;
       const bytes = await collect(source.fetch(descriptor, call), MAX_DOCUMENT_SIZE, what);
-      // An index never holds itself, as a digest cannot be known before its content; but it can be made as deep as one likes.
+      // An index cannot contain itself, because its digest depends on its content, but a hostile one can be arbitrarily
+      // deep.
       if (depth >= MAX_DEPTH)
         throw new UnsupportedError(
           `${what} of ${source.location}: indexes nested more than ${MAX_DEPTH} deep`,

@@ -1,6 +1,6 @@
 /**
- * What is odd about a source and stays so in the result, because the OCI half is the source's own bytes. Each is said once, before
- * the work begins, and in the words in which `check` will say it.
+ * Warns of oddities of a source that stay in the result, because the OCI half keeps the source's bytes. Each warning
+ * comes once, before the conversion begins, and in the words of `check`.
  */
 import { identityKeys, IDENTITY_MEMBERS, isIdentity, ownDigests } from '../image/identity.js';
 import { isIsolated } from '../image/kinds.js';
@@ -11,7 +11,7 @@ import type { CallOptions } from '../reporter.js';
 import type { ConvertOptions } from './options.js';
 import type { SourceImage } from './source-images.js';
 
-/** One warning for each oddity, which counts the images that share it. */
+/** Emits one warning for each oddity, with the number of images that have it. */
 export function warnOfOddities(
   images: readonly SourceImage[],
   index: JsonObject | undefined,

@@ -16,7 +16,7 @@ export type MergeIsolation = 'empty-layer' | 'none';
 export interface ConvertOptions extends FormatOptions {
   /** The images of an index to convert; a source that is no index is converted whatever its platform. */
   readonly platforms: PlatformSelection;
-  /** Platforms that the source lacks are passed over with a warning; else a list must be met in full. */
+  /** True: listed platforms that the source lacks are skipped with a warning. False: each must be there. */
   readonly allowMissingPlatforms: boolean;
   /** True: the result is an index of the OCI images and their Nydus counterparts. */
   readonly mergePlatform: boolean;

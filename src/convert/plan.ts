@@ -16,7 +16,7 @@ import { estimateBlobBytes, type Estimate, estimateTime } from './estimate.js';
 import { convertOptions, type ConvertOptions } from './options.js';
 import { readSourceImages, type SourceImage } from './source-images.js';
 
-/** How a source layer gets into the target of a merged index. */
+/** The ways for a source layer into the target of a merged index. */
 export type CopyPlan = 'push' | 'mount' | 'present';
 
 export interface PlannedLayer {

@@ -46,7 +46,10 @@ export interface SourceImage {
   readonly origin: Origin;
 }
 
-/** An entry that is not converted, and kept as it is: an attestation, an artifact, an image that cannot become a RAFS image. */
+/**
+ * An entry that is copied instead of converted: an attestation, an artifact, or an image that cannot become a RAFS
+ * image.
+ */
 export interface ForeignEntry {
   readonly entry: JsonObject;
   readonly descriptor: Descriptor;
@@ -62,8 +65,8 @@ export interface SourceImages {
 }
 
 /**
- * Throws UsageError when a platform that is asked for is not there, UnsupportedError when the source is a Nydus image and
- * nothing else, or nothing in it can be converted.
+ * Throws UsageError when the source lacks a platform that the options name, and UnsupportedError when it is only a
+ * Nydus image or holds nothing that can be converted.
  */
 export async function readSourceImages(
   source: ImageSource,
@@ -89,9 +92,9 @@ function alreadyNydus(location: string): UnsupportedError {
   });
 }
 
-/** An image that is asked for, and cannot be converted or read. */
+/** A requested image that cannot be converted or read. */
 interface Unmet {
-  /** Normal form; undefined when neither entry nor config says it. */
+  /** The platform in normal form; undefined when neither the entry nor the config has one. */
   readonly platform: Platform | undefined;
   readonly error: NydusError;
 }
@@ -105,10 +108,10 @@ class SourceReader {
   readonly #origins = new Map<string, Origin>();
   readonly #images: SourceImage[] = [];
   readonly #foreign: ForeignEntry[] = [];
-  /** Images that are kept in a merged index, where they are of use to other clients. */
+  /** Images that are not converted, and that a merged index keeps for other clients. */
   readonly #passedBy: ForeignEntry[] = [];
   readonly #unmet: Unmet[] = [];
-  /** Platforms that are there and not asked for. */
+  /** Platforms of the source that the options do not select. */
   readonly #others: string[] = [];
 
   constructor(tree: ReferenceTree, options: ConvertOptions, call: CallOptions) {
@@ -118,7 +121,10 @@ class SourceReader {
     this.#location = tree.store.location;
   }
 
-  /** A reference to one manifest: it is taken whatever platform is asked for, as upstream filters entries of an index only. */
+  /**
+   * Reads a reference to one manifest. It is converted whatever its platform, because upstream filters only the entries
+   * of an index.
+   */
   async single(): Promise<SourceImage> {
     const [entry] = this.#tree.entries;
     if (entry === undefined) throw new UnsupportedError(`${this.#location} holds no image`);
@@ -160,7 +166,7 @@ class SourceReader {
     return { images: this.#images, foreign: [...this.#passedBy, ...this.#kept(this.#foreign)] };
   }
 
-  /** Returns how many Nydus images the entry turned out to be. */
+  /** Returns the number of Nydus images that the entry turned out to be. */
   async #image(entry: Entry): Promise<0 | 1> {
     const { platforms } = this.#options;
     if (entry.platform !== undefined && !isSelected(platforms, entry.platform)) {
@@ -206,7 +212,7 @@ class SourceReader {
     return 0;
   }
 
-  /** Neither image nor Nydus image: kept where attestations are. */
+  /** Keeps an entry that is neither an image nor a Nydus image, if attestations are kept. */
   #other(entry: Entry): void {
     const { problem, platform, kind } = entry;
     const { descriptor } = entry;
@@ -229,7 +235,7 @@ class SourceReader {
     this.#foreign.push({ entry: this.#tree.entryJson(entry), descriptor });
   }
 
-  /** An image that cannot be converted stays what it is: in a merged index, beside those that are. */
+  /** Warns of an image that cannot be converted, and keeps it if the index is merged. */
   #passBy(entry: Entry, reason: string, platform = entry.platform): void {
     const { mergePlatform } = this.#options;
     this.#warn(
@@ -252,7 +258,7 @@ class SourceReader {
     }
   }
 
-  /** The source lists an image whose content it does not hold, as archives of one platform do. */
+  /** Records an image that the source lists without holding its content, as archives of one platform do. */
   #absent(platform: Platform | undefined, cause: NydusError): void {
     const what = platform === undefined ? 'an image' : `an image for ${formatPlatform(platform)}`;
     const message = `${this.#location} lists ${what} that it does not hold`;
@@ -262,13 +268,16 @@ class SourceReader {
       remedy: { kind: 'allow-missing-platforms' },
       cause,
     });
-    // Of an entry without a platform nobody knows whether it is asked for.
+    // The absent image may be of a platform that the list does not name, so this is only a warning.
     if (platform === undefined && this.#options.platforms.kind === 'list')
       this.#warn('IMAGE_ABSENT', message);
     else this.#unmet.push({ platform, error });
   }
 
-  /** Stores of this machine are asked at once, since nothing is transferred; registries hold what they list. */
+  /**
+   * Looks for a layer that is listed but absent. Only stores of this machine are asked, since a registry holds what it
+   * lists.
+   */
   async #missingLayer({ store, manifest }: Image): Promise<NydusError | undefined> {
     if (store.place.kind === 'registry') return undefined;
     for (const layer of manifest.value.layers) {
@@ -278,7 +287,7 @@ class SourceReader {
     return undefined;
   }
 
-  /** Throws unless every platform of a list is met, and every image of `all` could be read. */
+  /** Throws unless every listed platform has an image and, for `all`, every image could be read. */
   #demandAll(): void {
     const { platforms, allowMissingPlatforms } = this.#options;
     const refuse = (error: NydusError): void => {
@@ -312,7 +321,7 @@ class SourceReader {
     return there.length === 0 ? 'its index lists no image' : `it has ${[...new Set(there)].join(', ')}`;
   }
 
-  /** Index detection goes by platform, and takes the first Nydus image of one. */
+  /** Warns of several images of one platform: index detection takes the first Nydus image of a platform. */
   #warnOfDuplicates(): void {
     if (!this.#options.mergePlatform) return;
     const first = new Map<string, SourceImage>();
@@ -371,7 +380,7 @@ class SourceReader {
   /** Keeps the origin that a Nydus manifest records, so that an image that is converted again keeps it too. */
   async #noteOrigin(entry: Entry): Promise<void> {
     const { value } = await this.#tree.loadImage(entry, this.#call);
-    // A Nydus image that cannot be read says nothing; it is made anew.
+    // A Nydus image that cannot be read has no record to keep, and the conversion makes it anew.
     if (value === undefined) return;
     const { digest, reference } = recordedSource(value.manifest.value);
     if (digest !== undefined && reference !== undefined)
@@ -428,7 +437,7 @@ class SourceReader {
     return [];
   }
 
-  /** The reason why there is nothing to convert. */
+  /** Makes the error that says why there is nothing to convert. */
   #nothing(nydusEntries: number): Error {
     const [unmet] = this.#unmet;
     if (unmet !== undefined) return unmet.error;

@@ -1,6 +1,6 @@
 /**
- * The uploads of a run. They go on beside everything else, a bounded number at a time, and each digest once however many images
- * need it. The first failure stops the run; disposing waits for the uploads that still go on.
+ * Uploads run beside the other work of a run, at most `limit` at a time, and each digest once even if several images
+ * need it. The first failure stops the run; disposing waits for the uploads that are still running.
  */
 import { InterruptedError } from '../errors.js';
 import type { Descriptor } from '../oci/descriptor.js';
@@ -21,7 +21,7 @@ export class Uploads implements AsyncDisposable {
   #running = 0;
   #failure: { readonly error: unknown } | undefined;
 
-  /** `span` lasts as long as the uploads. */
+  /** `span` is extended while uploads are running. */
   constructor(target: ImageTarget, limit: number, span: Span, call: CallOptions) {
     this.#span = span;
     this.#target = target;
@@ -63,7 +63,7 @@ export class Uploads implements AsyncDisposable {
         this.#span.extend();
       },
       (error: unknown) => {
-        // An upload that was stopped because another part of the run has failed is not the reason of the failure.
+        // An upload that was interrupted because another part failed is not the cause of the failure.
         if (this.#failure === undefined || this.#failure.error instanceof InterruptedError)
           this.#failure = { error };
         this.#stop.abort(new InterruptedError('an upload has failed', { cause: error }));

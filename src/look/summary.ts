@@ -77,11 +77,11 @@ export interface ReferenceSummary {
 }
 
 export interface SummaryOptions {
-  /** Picks the entries of an index that are summarized; all of them by default. */
+  /** Selects the entries of an index to summarize; all by default. */
   readonly wanted?: ((entry: Entry) => boolean) | undefined;
 }
 
-/** Reads manifests and bootstraps, and no data. */
+/** Summarizes a reference from its manifests and bootstraps, without reading data. */
 export async function summarizeReference(
   source: ImageSource,
   options: SummaryOptions = {},

@@ -101,8 +101,8 @@ export function prependEmptyLayerToConfig(source: Uint8Array, what: string): Uin
 }
 
 /**
- * Undoes `prependEmptyLayerToConfig`: every config that it may have been made from, the likeliest first. None when the first diffID is
- * not the empty layer's.
+ * Undoes `prependEmptyLayerToConfig`: yields every config that this one may have been made from, the likeliest first.
+ * Yields none when the first diffID is not that of the empty layer.
  */
 export function removeEmptyLayerFromConfig(bytes: Uint8Array, what: string): readonly Uint8Array[] {
   const doc = parseJsonText(bytes, what);

@@ -72,7 +72,7 @@ export function removeEmptyLayer(derived: ImageBytes, what: string): ImageBytes 
   const layers = member(doc.root, 'layers');
   const original = sourceDigestOf(derived.manifest, what);
   if (layers === undefined || original === undefined) return undefined;
-  // The style of an emptied list is lost, and the digest tells which one it was.
+  // The style of the original list is lost, so all are tried, and the digest decides.
   const emptied = childrenOf(layers).length === 1 ? [replaceNode(layers, 'null')] : [];
   for (const config of removeEmptyLayerFromConfig(derived.config, `config of ${what}`)) {
     const pointer = pointToConfig(doc, derived.config, config);
@@ -94,8 +94,8 @@ export function sourceDigestOf(manifest: Uint8Array, what: string): Digest | und
 }
 
 /**
- * The config's descriptor for other bytes. Whatever repeats the old ones goes with them: embedded bytes become the new ones, and where
- * that could not be undone (they were others than the descriptor says, or spelled unusually) they are left out, as are addresses.
+ * Makes the config's descriptor refer to other bytes. Embedded bytes are replaced, too. If that could not be undone
+ * (they differ from the descriptor's digest, or are spelled unusually), they are left out, as are URLs.
  */
 function pointToConfig(doc: JsonText, old: Uint8Array, config: Uint8Array): readonly Splice[] {
   const descriptor = member(doc.root, 'config');
@@ -111,7 +111,7 @@ function pointToConfig(doc: JsonText, old: Uint8Array, config: Uint8Array): read
   return [...splices, ...removeChildren(descriptor, staleMembers(doc, descriptor, old))];
 }
 
-/** Members of the config's descriptor that an edited config leaves behind, by name. */
+/** Returns the names of members that the config's descriptor loses when the config is edited. */
 export function staleConfigMembers({ manifest, config }: ImageBytes, what: string): readonly string[] {
   const doc = parseJsonText(manifest, what);
   return staleMembers(doc, member(doc.root, 'config'), config).map(

@@ -72,7 +72,7 @@ export function isManifestType(mediaType: string): boolean {
   return MANIFEST_TYPES.has(mediaType);
 }
 
-/** True for manifests of Docker schema 1, which nothing here reads. */
+/** True for manifests of Docker schema 1, which this library does not parse. */
 export function isSchema1Type(mediaType: string): boolean {
   return SCHEMA1_TYPES.has(mediaType);
 }

@@ -86,8 +86,8 @@ export function versionNamed(number: RafsImage['version']): RafsVersion {
 }
 
 /**
- * Reads a bootstrap that the judge could follow, of the version that its first bytes name. Of any other bytes it is promised only
- * that reading them ends, and what is made of them; FormatError, with the offset, may come of either.
+ * Reads a bootstrap of the version that its first bytes name, after the judge has accepted it. For any other bytes this
+ * reader only guarantees that it and the use of the result end; both may throw FormatError, with the offset.
  */
 export function readBootstrap(bytes: Uint8Array): RafsImage {
   return rowOf(bytes).read(bytes);

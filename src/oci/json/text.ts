@@ -138,7 +138,7 @@ export function removeLast(container: Node): Splice {
   return { offset: start, length: last.offset + last.length - start, text: '' };
 }
 
-/** Takes children away, each run of neighbours with the comma before it, or behind it at the start. */
+/** Removes children. Each run of neighbours goes with the comma before it, or with the comma behind it at the start. */
 export function removeChildren(container: Node, removed: readonly Node[]): readonly Splice[] {
   const children = container.children ?? [];
   const splices: Splice[] = [];

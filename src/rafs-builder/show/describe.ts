@@ -75,8 +75,8 @@ export function formatTime({ mtime }: Pick<Inode, 'mtime'>): string {
 }
 
 /**
- * What lies at `offset`: structure, field, value, and the structure's other fields. Works on broken images as far as
- * their tables can be found; `open` throws FormatError for one that cannot be read.
+ * Describes the bytes at `offset`: structure, field, value, and the structure's other fields. It works on broken images
+ * as long as their tables can be found; `open` throws FormatError for one that cannot be read.
  */
 export function* describeAt(
   bytes: Uint8Array,

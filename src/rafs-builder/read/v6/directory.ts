@@ -1,4 +1,4 @@
-/** Directory blocks: entries first, then their names. */
+/** A directory block holds its entries first, then their names. */
 import type { RawName } from '../../../oci/raw-name.js';
 import { dirent } from '../../layout/v6.js';
 
@@ -16,7 +16,10 @@ export interface LocatedRow {
 const { nid: NID, nameOffset: NAME_OFFSET, fileType: FILE_TYPE } = dirent.offset;
 const TWO_32 = 2 ** 32;
 
-/** Adds the entries of one block of `size` bytes at `offset`, in the file. Throws FormatError for one that leaves the block. */
+/**
+ * Adds the entries of a block of `size` bytes at `offset` of the file to `rows`. Throws FormatError for an entry that
+ * leaves the block.
+ */
 export function readDirectoryBlock(buffer: Buffer, offset: number, size: number, rows: LocatedRow[]): void {
   const first = size < dirent.size ? 0 : buffer.readUInt16LE(offset + NAME_OFFSET);
   if (first % dirent.size !== 0 || first > size)
@@ -41,5 +44,5 @@ export function readDirectoryBlock(buffer: Buffer, offset: number, size: number,
  */
 function nameBetween(buffer: Buffer, start: number, stop: number, isLast: boolean): RawName {
   const nul = isLast ? buffer.subarray(start, stop).indexOf(0) : -1;
-  return buffer.toString('latin1', start, nul === -1 ? stop : start + nul) as RawName; // latin1 is one character a byte
+  return buffer.toString('latin1', start, nul === -1 ? stop : start + nul) as RawName; // latin1 has one character a byte
 }

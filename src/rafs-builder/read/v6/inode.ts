@@ -1,4 +1,4 @@
-/** One stored inode: where it is, what it says, and what it means. */
+/** One stored inode: its place, its fields, and its meaning. */
 import { FormatError } from '../../../errors.js';
 import { compareRaw, type RawName, type RawPath } from '../../../oci/raw-name.js';
 import { roundUp } from '../../layout/struct.js';
@@ -7,10 +7,10 @@ import { type ChunkRef, chunkRef, type Inode, type InodeKind, type Xattr } from 
 import type { LocatedRow } from './directory.js';
 import { type LocatedXattr, readXattrs } from './xattrs.js';
 
-/** A bootstrap, and the two numbers of it that inodes need. */
+/** A bootstrap with the two numbers that its inodes depend on. */
 export interface InodeSource {
   readonly buffer: Buffer;
-  /** Where nid 0 would be. */
+  /** The offset at which nid 0 would be. */
   readonly metaOffset: number;
   readonly chunkSize: number;
 }
@@ -25,7 +25,7 @@ const COMPACT = v6.inodeCompact.offset;
 const TWO_32 = 2 ** 32;
 
 const KIND_OF_MODE = new Map<number, InodeKind>(
-  Object.entries(v6.FILE_TYPES).map(([kind, type]) => [type.mode, kind as InodeKind]), // keys of FILE_TYPES are the kinds
+  Object.entries(v6.FILE_TYPES).map(([kind, type]) => [type.mode, kind as InodeKind]), // the keys of FILE_TYPES are the kinds
 );
 
 /** Returns the kind for the file type in a mode; undefined when the type is unknown, or the mode has excess bits. */
@@ -38,7 +38,7 @@ const NO_LOCATED_XATTRS: readonly LocatedXattr[] = [];
 const NO_XATTRS: readonly Xattr[] = [];
 const NO_CHUNKS: readonly ChunkRef[] = [];
 
-/** Only what finds the inode is kept; the rest is read from the file when it is asked for. */
+/** An object keeps only the place of the inode; everything else is read from the file on request. */
 export class StoredInode {
   readonly nid: number;
   /** Bytes from the start of the file. */
@@ -47,10 +47,10 @@ export class StoredInode {
   readonly kind: InodeKind;
   /** The end of the xattrs: inline data starts here, chunk entries at the next multiple of 8. */
   readonly bodyOffset: number;
-  /** Of directories: as stored, `.` and `..` included. The reader of the tree sets them. */
+  /** The stored entries of a directory, including `.` and `..`; the reader of the tree sets them. */
   rows = NO_ROWS;
   readonly #source: InodeSource;
-  /** The directory that its first name stands in; undefined for the root. */
+  /** The directory of the inode's first name; undefined for the root. */
   readonly #parent: StoredInode | undefined;
   readonly #name: RawName;
   #inode: Inode | undefined;
@@ -77,19 +77,19 @@ export class StoredInode {
     this.kind = kind;
   }
 
-  /** Where xattrs begin. */
+  /** The end of the fields, where xattrs begin. */
   get afterInode(): number {
     return this.offset + (this.compact ? v6.inodeCompact.size : v6.inodeExtended.size);
   }
 
-  /** The name under which it was found first, with all directories above it. */
+  /** The first name under which the inode was found, with all directories above it. */
   get path(): RawPath {
     if (this.#parent === undefined) return '' as RawPath; // the root's path is empty
     const above = this.#parent.path;
-    return (above === '' ? this.#name : `${above}/${this.#name}`) as RawPath; // components joined by '/'
+    return (above === '' ? this.#name : `${above}/${this.#name}`) as RawPath; // joins components with '/'
   }
 
-  /** As stored; of a compact inode in the terms of the extended one, times 0. */
+  /** The stored fields. A compact inode's are converted to those of an extended one, with time 0. */
   get fields(): v6.InodeExtended {
     const { buffer } = this.#source;
     return this.compact
@@ -103,7 +103,7 @@ export class StoredInode {
     return readXattrs(this.#source.buffer, this.afterInode, this.bodyOffset);
   }
 
-  /** What it means: one object for as long as the image lives. */
+  /** The meaning of the inode: one object as long as the image lives. */
   get inode(): Inode {
     this.#inode ??= this.#makeInode();
     return this.#inode;
@@ -114,13 +114,13 @@ export class StoredInode {
     return this.compact ? this.#u32(at) : this.#u32(at) + this.#u32(at + 4) * TWO_32;
   }
 
-  /** Of files: the chunk index entries; they may leave the file. */
+  /** For files: the place of the chunk index entries, which may be outside of the file. */
   get chunkEntries(): Extent {
     const count = Math.ceil(this.size / this.#source.chunkSize);
     return { offset: roundUp(this.bodyOffset, 8), size: count * v6.chunkIndexEntry.size };
   }
 
-  /** Of directories and symlinks: one run of blocks, and the inline tail. Either may be empty, or leave the file. */
+  /** For directories and symlinks: a run of blocks, and the inline tail. Either may be empty or outside of the file. */
   get dataRuns(): { readonly blocks: Extent; readonly tail: Extent } {
     const { size } = this;
     const inline = this.#u16(EXTENDED.format) >> 1 === v6.LAYOUT_INLINE;
@@ -138,7 +138,7 @@ export class StoredInode {
     return this.#source.buffer.readUInt32LE(this.offset + field);
   }
 
-  /** Written out for each kind: spreading what they share costs more than the rest. */
+  /** Each kind is written out, because spreading common fields costs more than the rest. */
   #makeInode(): Inode {
     const { kind, compact } = this;
     const mode = this.#u16(EXTENDED.mode) & ~v6.MODE_TYPE_MASK;
@@ -159,7 +159,7 @@ export class StoredInode {
         return { kind, mode, uid, gid, mtime, mtimeNsec, xattrs, layer, target: this.#target() };
       case 'char':
       case 'block': {
-        // A compact inode has no room for numbers.
+        // A compact inode has no room for device numbers.
         const { major, minor } = decodeDevice(compact ? 0 : this.#u32(EXTENDED.union));
         return { kind, mode, uid, gid, mtime, mtimeNsec, xattrs, layer, major, minor };
       }
@@ -183,7 +183,7 @@ export class StoredInode {
   #chunks(): readonly ChunkRef[] {
     const { offset, size } = this.chunkEntries;
     if (size === 0) return NO_CHUNKS;
-    // Most files have one chunk; a list that grows by push would hold room for seventeen.
+    // Most files have one chunk; an array that grows by `push` would reserve room for seventeen.
     const chunks = [this.#chunkAt(offset)];
     for (let at = offset + v6.chunkIndexEntry.size; at < offset + size; at += v6.chunkIndexEntry.size)
       chunks.push(this.#chunkAt(at));
@@ -199,11 +199,14 @@ export class StoredInode {
     const { blocks, tail } = this.dataRuns;
     const text = ({ offset, size }: Extent): string =>
       size === 0 ? '' : this.#source.buffer.toString('latin1', offset, offset + size);
-    return (text(blocks) + text(tail)) as RawPath; // latin1 is one character a byte
+    return (text(blocks) + text(tail)) as RawPath; // latin1 has one character a byte
   }
 }
 
-/** The data of a directory or symlink a block at a time; the last one may be shorter. Only for runs that lie in the file. */
+/**
+ * Yields the data of a directory or symlink block by block; the last one may be shorter. The caller must know that the
+ * runs lie in the file.
+ */
 export function* dataBlocks({ dataRuns: { blocks, tail } }: StoredInode): Generator<Extent> {
   for (let done = 0; done < blocks.size; done += v6.BLOCK_SIZE) {
     yield { offset: blocks.offset + done, size: Math.min(v6.BLOCK_SIZE, blocks.size - done) };
@@ -211,17 +214,17 @@ export function* dataBlocks({ dataRuns: { blocks, tail } }: StoredInode): Genera
   if (tail.size > 0) yield tail;
 }
 
-/** Packs 12 bits of major and 20 of minor like Linux' new_encode_dev. */
+/** Unpacks 12 bits of major and 20 of minor, packed by Linux' new_encode_dev. */
 export function decodeDevice(rdev: number): { readonly major: number; readonly minor: number } {
   return { major: (rdev >>> 8) & 0xfff, minor: (rdev & 0xff) | ((rdev >>> 12) & 0xf_ff00) };
 }
 
-/** The blob in the first word of a chunk index entry: bits 16 to 23 are the device, counted from 1. */
+/** Returns the blob in the first word of a chunk index entry: bits 16 to 23 are the device, counted from 1. */
 function entryBlob(entry: number): number {
   return ((entry >>> 16) & 0xff) - 1;
 }
 
-/** The index of the chunk in that word: the other bits. */
+/** Returns the index of the chunk in the same word: the other bits. */
 function entryIndex(entry: number): number {
   return (entry & 0xffff) | ((entry >>> 24) << 16);
 }

@@ -1,8 +1,8 @@
 /**
- * Reads a v6 bootstrap that the judge (native/judge) could follow, for looking and for comparing. Of any other bytes it is
- * promised only that reading them ends, with an image or with FormatError.
+ * Reads a v6 bootstrap for looking and comparing, after the judge (native/judge) has accepted it. For any other bytes
+ * this reader only guarantees that it ends, with an image or with FormatError.
  *
- * The tables are read at once, the tree when it is first asked for: `check` mostly needs the tables alone.
+ * The tables are read at once, and the tree on first use, because `check` mostly needs only the tables.
  */
 import { FormatError, InternalError } from '../../../errors.js';
 import * as v6 from '../../layout/v6.js';
@@ -22,13 +22,13 @@ import { StoredTree } from './tree.js';
 
 export { type StoredInode } from './inode.js';
 
-/** The tree and its blobs, and how the file told them. Whatever needs the tree may throw FormatError. */
+/** The tree and its blobs, and their stored form. Members that need the tree may throw FormatError. */
 export interface V6Image {
   readonly version: 6;
   readonly bytes: Buffer;
   readonly tables: V6Tables;
   readonly bootstrap: SparseBootstrap;
-  /** By nid, in the order in which names led to them. */
+  /** Inodes by nid, in the order in which names led to them. */
   readonly inodes: ReadonlyMap<number, StoredInode>;
   /** Returns the stored form of an inode of the tree. */
   stored(inode: Inode): StoredInode;
@@ -36,7 +36,7 @@ export interface V6Image {
   chunkInfo(ref: ChunkRef): v6.ChunkInfo;
 }
 
-/** Throws FormatError, with the offset, for tables that cannot be followed at all. */
+/** Throws FormatError, with the offset, for tables that no reader can follow. */
 export function readV6(bytes: Uint8Array): V6Image {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   return new ReadImage(buffer, readTables(buffer));
@@ -48,7 +48,7 @@ class ReadImage implements V6Image {
   readonly tables: V6Tables;
   readonly bootstrap: SparseBootstrap;
   #tree: StoredTree | undefined;
-  /** Only dumps and comparisons ask for it. */
+  /** Made on first use, because only dumps and comparisons need it. */
   #stored: Map<Inode, StoredInode> | undefined;
 
   constructor(bytes: Buffer, tables: V6Tables) {

@@ -1,6 +1,4 @@
-/**
- * The fixed part of a v6 bootstrap as it stands: super blocks, device table, blob table, chunk table, prefetch table.
- */
+/** Reads the fixed part of a v6 bootstrap: super blocks, device table, blob table, chunk table, prefetch table. */
 import type { FormatError } from '../../../errors.js';
 import type { BlobRecord, CompressorName, DigesterName } from '../../model/tree.js';
 import * as v6 from '../../layout/v6.js';
@@ -11,7 +9,7 @@ export interface V6Tables {
   readonly extended: v6.ExtendedSuperBlock;
   readonly compressor: CompressorName;
   readonly digester: DigesterName;
-  /** Where nid 0 would be. */
+  /** The offset at which nid 0 would be. */
   readonly metaOffset: number;
   readonly devices: readonly v6.DeviceSlot[];
   readonly blobEntries: readonly v6.BlobEntry[];
@@ -21,7 +19,7 @@ export interface V6Tables {
   readonly chunks: ChunkInfos;
 }
 
-/** Throws FormatError, with the offset, for a table that leaves the file, and for numbers that name nothing. */
+/** Throws FormatError, with the offset, for a table that leaves the file, and for numbers without a meaning. */
 export function readTables(buffer: Buffer): V6Tables {
   const superBlock = v6.superBlock.read(buffer, v6.SUPER_OFFSET);
   const extended = v6.extendedSuperBlock.read(buffer, v6.EXTENDED_SUPER_OFFSET);
@@ -60,7 +58,7 @@ export function readTables(buffer: Buffer): V6Tables {
   };
 }
 
-/** So many structures, one behind the other; the first that leaves the file throws. */
+/** Reads `count` structures, one after the other, and throws at the first that leaves the file. */
 function array<T>(buffer: Buffer, struct: Reader<T>, offset: number, count: number): T[] {
   const values: T[] = [];
   for (let i = 0; i + 1 <= count; i++) values.push(struct.read(buffer, offset + i * struct.size));

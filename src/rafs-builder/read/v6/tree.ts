@@ -1,6 +1,6 @@
 /**
- * Finds the inodes of a bootstrap from its root. What is read lies in the file, each inode is read once, and all of them
- * together are no longer than the file: reading ends soon, whatever the bytes are.
+ * Finds the inodes of a bootstrap from its root. All of them lie in the file, each is read once, and together they are
+ * no longer than the file, so reading ends whatever the bytes are.
  */
 import { FormatError } from '../../../errors.js';
 import { displayName, type RawName } from '../../../oci/raw-name.js';
@@ -10,11 +10,11 @@ import { type LocatedRow, readDirectoryBlock } from './directory.js';
 import { dataBlocks, type Extent, type InodeSource, StoredInode } from './inode.js';
 
 export class StoredTree {
-  /** By nid, in the order in which names led to them. */
+  /** Inodes by nid, in the order in which names led to them. */
   readonly inodes = new Map<number, StoredInode>();
   readonly #source: InodeSource;
   readonly #root: StoredInode;
-  /** Bytes of inodes and their bodies so far. */
+  /** Bytes of the inodes read so far, with their bodies. */
   #claimed = 0;
 
   /** Throws FormatError, with the offset. */
@@ -42,7 +42,7 @@ export class StoredTree {
     }
   }
 
-  /** The whole tree as objects; names of one nid share one inode. */
+  /** Makes the whole tree as objects; names of one nid share one inode. */
   nodes(): TreeNode {
     const root = node('' as RawName, this.#root);
     const pending = [{ stored: this.#root, children: root.children }];

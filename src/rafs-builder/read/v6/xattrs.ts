@@ -15,8 +15,8 @@ export interface LocatedXattr extends Xattr {
 }
 
 /**
- * The xattrs between `offset` and `end`, in the order of the file. Throws FormatError for an entry that leaves the area, and
- * for a prefix without a meaning.
+ * Reads the xattrs between `offset` and `end`, in the order of the file. Throws FormatError for an entry that leaves
+ * the area, and for an unknown prefix.
  */
 export function readXattrs(buffer: Buffer, offset: number, end: number): readonly LocatedXattr[] {
   const found: LocatedXattr[] = [];
@@ -28,7 +28,7 @@ export function readXattrs(buffer: Buffer, offset: number, end: number): readonl
     const prefix = XATTR_PREFIXES.find((row) => row.index === entry.nameIndex);
     if (stop > end || prefix === undefined) throw xattrEntry.fault('nameLength', at, 'no xattr stands here');
     found.push({
-      name: (prefix.prefix + buffer.toString('latin1', nameStart, valueStart)) as RawName, // latin1 is one character a byte
+      name: (prefix.prefix + buffer.toString('latin1', nameStart, valueStart)) as RawName, // latin1 has one character a byte
       value: buffer.subarray(valueStart, stop),
       offset: at,
       storedNameSize: entry.nameLength,
