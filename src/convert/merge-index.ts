@@ -124,7 +124,7 @@ function withoutIdentity(annotations: JsonObject, own: ReadonlySet<string>): Jso
   return new Map([...annotations].filter(([key, value]) => !isIdentity(key, value, own)));
 }
 
-/** Removes members that do not fit a Nydus entry: its layers are not compressed with zstd as a whole, and its type is Nydus's own. */
+/** Removes members that do not fit a Nydus entry: its layers are no zstd tars, and its type is Nydus's own. */
 function withoutZstdMark(entry: JsonObject): JsonObject {
   const annotations = entry.get('annotations');
   const rest = isJsonObject(annotations) ? withMembers(annotations, { [ZSTD_MARK]: undefined }) : undefined;

@@ -62,7 +62,7 @@ function* odditiesOf(image: SourceImage): Generator<Oddity> {
   ) {
     yield {
       code: 'CONFIG_PLATFORM',
-      message: `the index lists an image for ${name}, and the image's config says ${formatPlatform(named)}; the index is believed`,
+      message: `the index lists an image for ${name}, but the image's config names ${formatPlatform(named)}; the conversion follows the index`,
     };
   }
   const layers = manifest.value.layers.length - (isIsolated(manifest.value) ? 1 : 0);
@@ -70,7 +70,7 @@ function* odditiesOf(image: SourceImage): Generator<Oddity> {
   if (told !== 0 && told !== layers) {
     yield {
       code: 'CONFIG_HISTORY',
-      message: `the history of the image for ${name} tells of ${told} layers, and it has ${layers}; the Nydus image gets one that fits`,
+      message: `the history of the image for ${name} has entries for ${told} layers, but the image has ${layers}; the Nydus image gets a history that fits`,
     };
   }
 }
@@ -93,13 +93,13 @@ function* identityOddities({ manifest, config }: SourceImage, isolated: boolean)
   if (stale.length > 0) {
     yield {
       code: 'CONFIG_DESCRIPTOR',
-      message: `${stale.join(' and ')} of the config's descriptor are left out of the OCI half, since they tell of other bytes; converting it again needs the source itself`,
+      message: `${stale.join(' and ')} of the config's descriptor are left out of the OCI half, since they describe other bytes; converting the result again needs the source itself`,
     };
   }
 }
 
 function leftOut(what: 'index' | 'manifest', names: readonly string[]): string {
-  return `the result does not inherit ${names.join(', ')} of the source's ${what}, which speak of the source alone`;
+  return `the result does not inherit ${names.join(', ')} of the source's ${what}, because they refer only to the source`;
 }
 
 function identityOf(index: JsonObject | undefined): readonly string[] {
