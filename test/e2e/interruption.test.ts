@@ -246,7 +246,7 @@ test('a work folder that cannot be made is a sentence that names it, exit code 6
   assert.equal(target.requests.length, before);
 });
 
-test('a target tag that somebody else moves during the run is left to him', async (t) => {
+test('a target tag that another client moves during the run is not moved back', async (t) => {
   let move: (() => Promise<unknown>) | undefined;
   const source = await registry(t, {
     intercept: async (request) => {
