@@ -26,7 +26,7 @@ import { finding, type Finding } from './finding.js';
 import { indexRules } from './index-rule.js';
 import { manifestRules, nydusManifestRules, ociManifestRules } from './manifest.js';
 import { originalRules } from './original.js';
-import { auditOpened, openImage, type OpenedImage, type Opening } from './opened.js';
+import { openImage, type OpenedImage, type Opening } from './opened.js';
 import type { Rule } from './rule.js';
 import { SourceScan } from './source-scan.js';
 import {
@@ -330,7 +330,7 @@ class Run {
     const { sample } = this.#options;
     const content = { opened, verified: this.#verified, threads, bootstrapOnly, sample };
     const rules: Check[] = [
-      () => auditOpened(opened),
+      () => opened.faults,
       ...bootstrapRules.map(
         (rule): Check =>
           (call) =>
@@ -356,7 +356,7 @@ class Run {
     const { findings, opened } = await openImage(source, call);
     yield* findings;
     if (opened === undefined) return;
-    yield* auditOpened(opened);
+    yield* opened.faults;
     yield* checkFilesystem({ target, bootstrap, isTreeOf, source, content: opened.bootstrap }, call);
   }
 

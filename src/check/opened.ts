@@ -3,7 +3,7 @@ import { bootstrapLayerOf, dataLayersOf } from '../image/kinds.js';
 import { isTreeOfLayers, judgeBootstrap, type ScannedTables } from '../native/index.js';
 import { digestHex } from '../oci/digest.js';
 import type { AuditFinding } from '../rafs-builder/rules/rules.js';
-import { type RafsImage, readBootstrap, type SparseChunkTable } from '../rafs-builder/index.js';
+import { readBootstrap, type SparseChunkTable } from '../rafs-builder/index.js';
 import { versionNamed } from '../rafs-builder/versions.js';
 import type { Blob, Bootstrap } from '../rafs-builder/model/tree.js';
 import type { CallOptions } from '../reporter.js';
@@ -19,10 +19,8 @@ export interface ReadBootstrap {
   /** The RAFS version. */
   readonly version: 5 | 6;
   readonly bootstrap: Bootstrap;
-  /** The bootstrap's structures as they are stored. */
-  readonly stored: RafsImage;
-  /** The judge's findings about the bootstrap. */
-  readonly judged: readonly AuditFinding[];
+  /** Everything that the judge finds wrong with it. */
+  readonly faults: readonly Finding[];
   /**
    * True if these layers, lowest first, unpack to the bootstrap's tree, contents included. False means unknown; then
    * the trees are compared.
@@ -45,7 +43,7 @@ export interface Opening {
   readonly layer: BootstrapLayer | undefined;
 }
 
-/** Unpacks and reads the bootstrap. Its rules follow in `auditOpened`. */
+/** Opens the image. What is wrong with a bootstrap that can be read is left in `faults`, for its turn among the rules. */
 export async function openImage(image: ImageSubject, call: CallOptions): Promise<Opening> {
   const { layers } = image.manifest.value;
   const descriptor = bootstrapLayerOf(image.manifest.value);
@@ -75,13 +73,7 @@ export async function openImage(image: ImageSubject, call: CallOptions): Promise
   return { findings, opened: read === undefined ? undefined : { image, layer, ...read }, layer };
 }
 
-/** Returns everything that the judge found wrong with the bootstrap of an opened image. */
-export function auditOpened({ image, judged }: OpenedImage): readonly Finding[] {
-  const place = placeIn(image, 'bootstrap');
-  return judged.map((found) => toFinding(found, place));
-}
-
-/** A bootstrap, read and judged. */
+/** A bootstrap's meaning, and everything that is wrong with it; `place` is where it lies. */
 export interface InspectedBootstrap {
   readonly findings: readonly Finding[];
   /** Undefined when the bootstrap cannot be read; the findings say why. */
@@ -92,11 +84,10 @@ export function inspectBootstrap(bytes: Uint8Array, place: Place): InspectedBoot
   const judged = judgeBootstrap(bytes);
   const findings = judged.map((found) => toFinding(found, place));
   if (judged.some(({ id }) => id === 'RAFS-READ')) return { findings, read: undefined };
-  const stored = readBootstrap(bytes);
-  const { version, bootstrap } = stored;
+  const { version, bootstrap } = readBootstrap(bytes);
   const isTreeOf = (layers: readonly ScannedTables[]): boolean =>
     versionNamed(version).comparedByAddon && isTreeOfLayers(bytes, layers);
-  return { findings, read: { version, bootstrap, stored, judged, isTreeOf, blobs: bootstrap.blobs } };
+  return { findings, read: { version, bootstrap, faults: findings, isTreeOf, blobs: bootstrap.blobs } };
 }
 
 function toFinding({ path, offset, ...rest }: AuditFinding, place: Place): Finding {
