@@ -3,46 +3,39 @@
  */
 import { UsageError } from '../errors.js';
 import type { FormatOptions } from '../native/addon-types.js';
-import { CODECS, DEFAULT_COMPRESSOR, FS_VERSIONS } from '../native/formats.js';
-import { DEFAULT_CHUNK_SIZE, MAX_CHUNK_SIZE, MIN_CHUNK_SIZE } from '../rafs-builder/layout/v6.js';
+import { CODECS, FORMAT_DEFAULTS } from '../native/formats.js';
+import { MAX_CHUNK_SIZE, MIN_CHUNK_SIZE } from '../rafs-builder/layout/v6.js';
 import { within } from './within.js';
 
 export type { FormatOptions };
 
-/** Fills in defaults; throws UsageError for values out of range. */
+/** These options alone, with defaults filled in; throws UsageError for values out of range. */
 export function formatOptions(given: Partial<FormatOptions> = {}): FormatOptions {
-  const {
-    fsVersion = FS_VERSIONS[0],
-    compressor = DEFAULT_COMPRESSOR,
-    compressionLevel = levelsOf(DEFAULT_COMPRESSOR)?.default ?? 0,
-    chunkSize = DEFAULT_CHUNK_SIZE,
-    dedup = 'image',
-  } = given;
+  const format = Object.fromEntries(
+    Object.entries(FORMAT_DEFAULTS).map(([name, usual]) => [
+      name,
+      given[name as keyof FormatOptions] ?? usual,
+    ]),
+  ) as unknown as FormatOptions; // the same keys, and values of the same kinds
+  const { compressor, compressionLevel, chunkSize } = format;
   const powerOfTwo = Number.isSafeInteger(chunkSize) && 2 ** Math.round(Math.log2(chunkSize)) === chunkSize;
   if (!powerOfTwo || chunkSize < MIN_CHUNK_SIZE || chunkSize > MAX_CHUNK_SIZE) {
     throw new UsageError(`chunk size ${chunkSize} is not a power of two from 4096 to 16777216`, {
-      remedy: { kind: 'chunk-size', usual: DEFAULT_CHUNK_SIZE },
+      remedy: { kind: 'chunk-size', usual: FORMAT_DEFAULTS.chunkSize },
     });
   }
   // The packer compresses the bootstrap inside a blob with the default codec even if it stores chunks uncompressed.
-  const levels = levelsOf(compressor) ?? levelsOf(DEFAULT_COMPRESSOR);
+  const levels = levelsOf(compressor) ?? levelsOf(FORMAT_DEFAULTS.compressor);
   if (levels !== undefined) within('compression level', compressionLevel, levels.min, levels.max);
-  return { fsVersion, compressor, compressionLevel, chunkSize, dedup };
+  return format;
 }
 
 /** Formats the options as one line: equal lines and equal layers give equal blobs. */
 export function formatLine(options: FormatOptions): string {
-  const { fsVersion, compressor, compressionLevel, chunkSize, dedup } = options;
-  return `v${fsVersion} ${compressor} ${compressionLevel} ${chunkSize} ${dedup}`;
+  return `v${Object.values(formatOptions(options)).join(' ')}`;
 }
 
-interface Levels {
-  readonly min: number;
-  readonly max: number;
-  readonly default: number;
-}
-
-function levelsOf(compressor: string): Levels | undefined {
+function levelsOf(compressor: string): { readonly min: number; readonly max: number } | undefined {
   const codec = CODECS.find(({ name }) => name === compressor);
   return codec !== undefined && 'levels' in codec ? codec.levels : undefined;
 }

@@ -28,10 +28,10 @@ export interface NativeCodec {
 export interface NativeFormats {
   /** Every codec that the format names, in the order of their numbers. */
   readonly codecs: readonly NativeCodec[];
-  /** Name of the codec that is taken unless the caller names another. */
-  readonly defaultCompressor: string;
-  /** RAFS versions, the default first. */
+  /** RAFS versions. */
   readonly versions: readonly number[];
+  /** What is taken for options that the caller leaves out. */
+  readonly defaults: FormatOptions;
 }
 
 /** See `Finding` of `nydus-judge`. */

@@ -1,12 +1,22 @@
-/** What images can be written with: codecs by number, RAFS versions with the default first. Written by tools/docs/main.ts. Do not edit: npm run docs. */
+/** What images can be written with: codecs by number, RAFS versions, defaults. Written by tools/docs/main.ts. Do not edit: npm run docs. */
+import type { FormatOptions } from './addon-types.js';
+
 export const CODECS = [
   { name: 'none', isWritten: true },
   { name: 'lz4_block', isWritten: false },
   { name: 'gzip', isWritten: false },
   { name: 'zstd', isWritten: true, levels: { min: 1, max: 22, default: 3 } },
 ] as const;
-export const DEFAULT_COMPRESSOR = 'zstd';
 export const FS_VERSIONS = [6] as const;
+
+/** What is taken for options that the caller leaves out. */
+export const FORMAT_DEFAULTS = {
+  fsVersion: 6,
+  compressor: 'zstd',
+  compressionLevel: 3,
+  chunkSize: 1048576,
+  dedup: 'image',
+} as const satisfies FormatOptions;
 
 /** Names of the codecs that chunks can be stored with. */
 export type WrittenCompressor = Extract<(typeof CODECS)[number], { readonly isWritten: true }>['name'];

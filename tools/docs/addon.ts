@@ -50,13 +50,17 @@ export function addonTypes(): Promise<string> {
 
 /** src/native/formats.ts. */
 export function formatTables(): Promise<string> {
-  const { codecs, defaultCompressor, versions } = addon().formats();
+  const { codecs, versions, defaults } = addon().formats();
   const rows = codecs.map(({ name, isWritten, levels }) => ({ name, isWritten, levels }));
   return typescript(
-    `What images can be written with: codecs by number, RAFS versions with the default first. ${NOTE}`,
+    `What images can be written with: codecs by number, RAFS versions, defaults. ${NOTE}`,
+    `import type { FormatOptions } from './addon-types.js';`,
+    '',
     `export const CODECS = ${JSON.stringify(rows)} as const;`,
-    `export const DEFAULT_COMPRESSOR = ${JSON.stringify(defaultCompressor)};`,
     `export const FS_VERSIONS = ${JSON.stringify(versions)} as const;`,
+    '',
+    '/** What is taken for options that the caller leaves out. */',
+    `export const FORMAT_DEFAULTS = ${JSON.stringify(defaults)} as const satisfies FormatOptions;`,
     '',
     '/** Names of the codecs that chunks can be stored with. */',
     `export type WrittenCompressor = Extract<(typeof CODECS)[number], { readonly isWritten: true }>['name'];`,

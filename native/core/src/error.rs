@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// An error: a sentence (lower case, the thing before the reason, no full stop) and fields for programs.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Tar, gzip, zstd or chunk bytes make no sense.
+    /// Bytes of a layer or chunk make no sense.
     #[error("{message}")]
     Format {
         /// The sentence of the error.

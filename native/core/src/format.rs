@@ -1,6 +1,6 @@
 //! `Format` is one value that travels from the caller to all code that writes an image.
 
-use crate::blob::{BlobKind, NATIVE};
+use crate::blob::BlobKind;
 use crate::codec::{Compression, MAX_CHUNK};
 use crate::error::{Error, Result};
 use crate::rafs::{VERSIONS, Version};
@@ -9,7 +9,7 @@ use crate::rafs::{VERSIONS, Version};
 const MIN_CHUNK: usize = 4096;
 
 /// The form of an image's blobs and bootstraps.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Format {
     /// The version, which writes bootstraps.
     pub(crate) version: &'static Version,
@@ -24,7 +24,7 @@ pub struct Format {
 impl Default for Format {
     fn default() -> Self {
         let [version, ..] = VERSIONS;
-        Self { version, kind: &NATIVE, chunk_size: 1 << 20, compression: Compression::default() }
+        Self { version, kind: version.kind, chunk_size: 1 << 20, compression: Compression::default() }
     }
 }
 
@@ -33,12 +33,17 @@ impl Format {
     pub fn of_version(number: u32) -> Result<Self> {
         let unknown = || Error::invalid_argument(format!("RAFS v{number} is not written"));
         let version = VERSIONS.into_iter().find(|version| version.number == number).ok_or_else(unknown)?;
-        Ok(Self { version, ..Self::default() })
+        Ok(Self { version, kind: version.kind, ..Self::default() })
     }
 
     /// The numbers of the versions that can be written, the default first.
     pub fn versions() -> impl Iterator<Item = u32> {
         VERSIONS.into_iter().map(|version| version.number)
+    }
+
+    /// The number of the version.
+    pub const fn version(&self) -> u32 {
+        self.version.number
     }
 }
 

@@ -9,6 +9,7 @@ use nydus_core::format::Format;
 use nydus_core::pool::{Pool, guarded};
 use nydus_core::{Reply, Result};
 
+use crate::options::FormatOptions;
 use crate::outcome::promise;
 
 /// Runs `work` on the threads of these calls, which are the whole process's and start with the first call.
@@ -85,10 +86,10 @@ pub struct NativeCodec {
 pub struct NativeFormats {
     /// Every codec that the format names, in the order of their numbers.
     pub codecs: Vec<NativeCodec>,
-    /// Name of the codec that is taken unless the caller names another.
-    pub default_compressor: String,
-    /// RAFS versions, the default first.
+    /// RAFS versions.
     pub versions: Vec<u32>,
+    /// What is taken for options that the caller leaves out.
+    pub defaults: FormatOptions,
 }
 
 /// The tables that src/native/formats.ts is generated from.
@@ -106,8 +107,8 @@ pub fn formats() -> NativeFormats {
     };
     NativeFormats {
         codecs: CODECS.into_iter().map(row).collect(),
-        default_compressor: DEFAULT.name.to_owned(),
         versions: Format::versions().collect(),
+        defaults: FormatOptions::default(),
     }
 }
 

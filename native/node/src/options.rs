@@ -38,6 +38,19 @@ pub struct ScannerOptions {
     pub keep: Option<bool>,
 }
 
+impl Default for FormatOptions {
+    fn default() -> Self {
+        let format = Format::default();
+        Self {
+            fs_version: format.version(),
+            compressor: format.compression.codec.name.to_owned(),
+            compression_level: format.compression.level,
+            chunk_size: format.chunk_size,
+            dedup: "image".to_owned(),
+        }
+    }
+}
+
 impl FormatOptions {
     /// The options of a conversion by so many threads.
     pub fn packing(&self, threads: u32, layers: Option<u32>) -> Result<PackOptions> {

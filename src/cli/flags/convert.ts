@@ -1,8 +1,9 @@
 /** The flags of `convert`, after upstream's (design: nydusify `convert`, its names, defaults, environment). */
 import { DEFAULT_CONCURRENCY } from '../../io/concurrency.js';
 import type { Flag } from './flags.js';
-import { FORMAT_FLAGS } from './format.js';
+import { FORMAT_FLAGS, LATER_FORMAT_FLAGS } from './format.js';
 import { OUTPUT } from './global.js';
+import { LATER_PLACES, type LaterFlag } from './later.js';
 import { REGISTRY, REGISTRY_FLAGS } from './registry.js';
 
 const IMAGES = 'Images:';
@@ -182,37 +183,5 @@ export const CONVERT_FLAGS: readonly Flag[] = [
   },
 ];
 
-/** Flags of upstream that are not supported: they are refused by name, never ignored. */
-export const LATER_FLAGS: readonly Flag[] = (
-  [
-    ['source-backend-type', 'string', 'BACKEND_TYPE'],
-    ['source-backend-config', 'string', 'BACKEND_CONFIG'],
-    ['backend-type', 'string', 'BACKEND_TYPE'],
-    ['backend-config', 'string', 'BACKEND_CONFIG'],
-    ['backend-config-file', 'string', 'BACKEND_CONFIG_FILE'],
-    ['backend-force-push', 'boolean', 'BACKEND_FORCE_PUSH'],
-    ['build-cache', 'string', 'BUILD_CACHE'],
-    ['build-cache-tag', 'string', 'BUILD_CACHE_TAG'],
-    ['build-cache-version', 'string', 'BUILD_CACHE_VERSION'],
-    ['build-cache-insecure', 'boolean', 'BUILD_CACHE_INSECURE'],
-    ['build-cache-max-records', 'string', 'BUILD_CACHE_MAX_RECORDS'],
-    ['prefetch-dir', 'string', 'PREFETCH_DIR'],
-    ['prefetch-patterns', 'boolean', 'PREFETCH_PATTERNS'],
-    ['chunk-dict', 'string', 'CHUNK_DICT'],
-    ['chunk-dict-insecure', 'boolean', 'CHUNK_DICT_INSECURE'],
-    ['oci-ref', 'boolean', 'OCI_REF'],
-    ['reverse', 'boolean', 'REVERSE'],
-    ['fs-align-chunk', 'boolean', 'FS_ALIGN_CHUNK'],
-    ['backend-aligned-chunk', 'boolean', 'BACKEND_ALIGNED_CHUNK'],
-    ['batch-size', 'string', 'BATCH_SIZE'],
-    ['encrypt', 'boolean', undefined],
-    ['encrypt-recipients', 'string', undefined],
-  ] as const
-).map(([name, type, env]) => ({
-  name,
-  type,
-  ...(env === undefined ? {} : { env }),
-  group: ACCEPTED,
-  hidden: true,
-  help: 'not supported yet',
-}));
+/** Every flag of upstream that is refused. */
+export const LATER_FLAGS: readonly LaterFlag[] = [...LATER_PLACES, ...LATER_FORMAT_FLAGS];

@@ -1,10 +1,10 @@
 /** The flags that decide about the bytes of blobs and bootstraps, and what they come to. */
 import type { FormatOptions } from '../../convert/format.js';
 import { UsageError } from '../../errors.js';
-import { CODECS, DEFAULT_COMPRESSOR, FS_VERSIONS, type WrittenCompressor } from '../../native/formats.js';
-import { DEFAULT_CHUNK_SIZE } from '../../rafs-builder/layout/v6.js';
+import { CODECS, FORMAT_DEFAULTS, FS_VERSIONS, type WrittenCompressor } from '../../native/formats.js';
 import { parseByteSize } from './byte-size.js';
 import type { Flag, FlagValues } from './flags.js';
+import { laterFlag, type LaterFlag } from './later.js';
 
 const GROUP = 'Result:';
 
@@ -16,7 +16,7 @@ export const FORMAT_FLAGS: readonly Flag[] = [
     name: 'fs-version',
     type: 'string',
     value: 'n',
-    default: String(FS_VERSIONS[0]),
+    default: String(FORMAT_DEFAULTS.fsVersion),
     env: 'FS_VERSION',
     group: GROUP,
     help: 'RAFS version',
@@ -25,7 +25,7 @@ export const FORMAT_FLAGS: readonly Flag[] = [
     name: 'compressor',
     type: 'string',
     value: 'name',
-    default: DEFAULT_COMPRESSOR,
+    default: FORMAT_DEFAULTS.compressor,
     env: 'COMPRESSOR',
     group: GROUP,
     help: compressors(({ name, levels }) =>
@@ -42,7 +42,7 @@ export const FORMAT_FLAGS: readonly Flag[] = [
     alias: 'chunk-size',
     type: 'string',
     value: 'bytes',
-    default: `0x${DEFAULT_CHUNK_SIZE.toString(16)}`,
+    default: `0x${FORMAT_DEFAULTS.chunkSize.toString(16)}`,
     env: 'FS_CHUNK_SIZE',
     group: GROUP,
     help: 'power of two from 0x1000 to 0x1000000, or as 64K, 1M',
@@ -51,10 +51,25 @@ export const FORMAT_FLAGS: readonly Flag[] = [
     name: 'dedup',
     type: 'string',
     value: 'scope',
-    default: 'image',
+    default: FORMAT_DEFAULTS.dedup,
     group: GROUP,
     help: 'image: refer to equal chunks of lower layers; layer: every blob stands alone, byte for byte as upstream makes it',
   },
+];
+
+/** Flags of the format that upstream has and this command has not yet. */
+export const LATER_FORMAT_FLAGS: readonly LaterFlag[] = [
+  // All of the image, without a list, is prefetched anyway.
+  laterFlag('prefetch-dir', 'string', 'PREFETCH_DIR', (value) => value === '/'),
+  laterFlag('prefetch-patterns', 'boolean', 'PREFETCH_PATTERNS'),
+  laterFlag('chunk-dict', 'string', 'CHUNK_DICT'),
+  laterFlag('chunk-dict-insecure', 'boolean', 'CHUNK_DICT_INSECURE'),
+  laterFlag('oci-ref', 'boolean', 'OCI_REF'),
+  laterFlag('fs-align-chunk', 'boolean', 'FS_ALIGN_CHUNK'),
+  laterFlag('backend-aligned-chunk', 'boolean', 'BACKEND_ALIGNED_CHUNK'),
+  laterFlag('batch-size', 'string', 'BATCH_SIZE', (value) => /^(0x)?0+$/i.test(value)),
+  laterFlag('encrypt', 'boolean'),
+  laterFlag('encrypt-recipients', 'string'),
 ];
 
 /** Throws UsageError. Ranges are checked with the other options'. */
@@ -71,7 +86,7 @@ function versionOf(flags: FlagValues): FormatOptions['fsVersion'] {
   const version = FS_VERSIONS.find((written) => String(written) === known);
   if (version !== undefined) return version;
   throw new UsageError(`--fs-version ${known} is not supported yet`, {
-    hint: `RAFS v${FS_VERSIONS[0]} is the default`,
+    hint: `RAFS v${FORMAT_DEFAULTS.fsVersion} is the default`,
   });
 }
 
@@ -79,7 +94,7 @@ function versionOf(flags: FlagValues): FormatOptions['fsVersion'] {
 function compressorOf(
   flags: FlagValues,
 ): Pick<FormatOptions, 'compressor'> & Partial<Pick<FormatOptions, 'compressionLevel'>> {
-  const text = flags.text('compressor') ?? DEFAULT_COMPRESSOR;
+  const text = flags.text('compressor') ?? FORMAT_DEFAULTS.compressor;
   const [, leveled, level] = /^(\w+):(-?\d+)$/.exec(text) ?? [];
   const codec = written().find(({ name, levels }) =>
     leveled === undefined ? name === text : name === leveled && levels !== undefined,
@@ -89,7 +104,7 @@ function compressorOf(
   if (CODECS.some(({ name }) => name === text)) {
     throw new UsageError(`--compressor ${text} is not supported yet`, {
       hint: compressors(({ name, levels }) => [
-        name === DEFAULT_COMPRESSOR ? `${name} (the default)` : name,
+        name === FORMAT_DEFAULTS.compressor ? `${name} (the default)` : name,
         ...(levels === undefined ? [] : [`${name}:LEVEL`]),
       ]),
     });

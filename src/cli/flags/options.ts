@@ -11,14 +11,8 @@ import { parseByteSize } from './byte-size.js';
 import { LATER_FLAGS } from './convert.js';
 import { type FlagValues, requireFlags } from './flags.js';
 import { formatOptionsOf } from './format.js';
+import { refuseLater } from './later.js';
 import { registryFlags, type RegistryFlags, transferOptions } from './registry.js';
-
-/** Values of those flags that ask for nothing. */
-const ASKS_FOR_NOTHING: Readonly<Record<string, (text: string) => boolean>> = {
-  'batch-size': (text) => /^(0x)?0+$/i.test(text),
-  // All of the image, without a list: what happens anyway.
-  'prefetch-dir': (text) => text === '/',
-};
 
 export type ProgressMode = 'auto' | 'tty' | 'plain' | 'json' | 'none';
 
@@ -67,7 +61,7 @@ export function convertRequest(
   if (targetProblem !== undefined)
     throw new UsageError(`target archive directory not accessible: ${targetProblem}`);
   const target = targetOf(flags, source ?? '', positional[1]);
-  refuseLater(flags);
+  refuseLater(flags, LATER_FLAGS);
   const format = formatOptionsOf(flags);
   const notes: string[] = [];
   if (flags.isGiven('nydus-image')) notes.push('--nydus-image has no effect: no second binary is needed');
@@ -158,19 +152,6 @@ function targetOf(flags: FlagValues, source: string, positional: string | undefi
 function inArchive(path: string, target: Location): Location {
   const name = target.kind === 'registry' ? target.reference.tag : target.name;
   return { kind: 'oci-archive', path: resolve(path), ...(name === undefined ? {} : { name }) };
-}
-
-function refuseLater(flags: FlagValues): void {
-  for (const { name, type, env } of LATER_FLAGS) {
-    if (!flags.isGiven(name)) continue;
-    const text = flags.text(name);
-    const asked = type === 'boolean' ? flags.isOn(name) : text !== undefined;
-    if (!asked || (text !== undefined && ASKS_FOR_NOTHING[name]?.(text) === true)) continue;
-    throw new UsageError(`--${name} is not supported yet`, {
-      hint:
-        env === undefined ? undefined : `leave it out; it can also come from the environment variable ${env}`,
-    });
-  }
 }
 
 /** `--all-platforms` wins over `--platform`, as it does upstream. */

@@ -1,17 +1,18 @@
-//! The kinds of blobs, a row each: which features a blob has, and in which form `blob.meta` holds its chunks.
+//! The kinds of blobs, a row each: which features a blob has, and which sections stand between its chunk data and its bootstrap.
 
 use nydus_layout::blob_features;
 
-use super::meta::ChunkMeta;
 use super::meta_v1;
+use super::sections::{MetaSection, SectionWriter, StoredChunks};
+use crate::error::Result;
 
 /// A row of the table.
 #[derive(Debug)]
 pub struct BlobKind {
     /// `blob_features` of a blob with its own bootstrap inside.
     pub features: u32,
-    /// Makes the records of `blob.meta` from packed chunk records.
-    pub meta: fn(&[u8]) -> ChunkMeta,
+    /// Appends the sections that only a blob with chunks has. Answers what stands in the section of chunk records.
+    pub sections: fn(&mut SectionWriter<'_>, &StoredChunks) -> Result<MetaSection>,
 }
 
 /// A blob that holds its chunks itself, each compressed on its own.
@@ -22,5 +23,10 @@ pub static NATIVE: BlobKind = BlobKind {
         | blob_features::HAS_TAR_HEADER
         | blob_features::HAS_TOC
         | blob_features::CAP_TAR_TOC,
-    meta: meta_v1::records,
+    sections: |writer, chunks| {
+        writer.data(chunks)?;
+        let meta = writer.meta(meta_v1::records(chunks))?;
+        writer.digests(chunks)?;
+        Ok(meta)
+    },
 };

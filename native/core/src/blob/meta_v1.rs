@@ -3,10 +3,12 @@
 use nydus_layout::chunk_meta;
 
 use super::meta::ChunkMeta;
+use super::sections::StoredChunks;
 use crate::table::ChunkRecord;
 
-/// Makes the records of packed chunks.
-pub fn records(chunks: &[u8]) -> ChunkMeta {
+/// Makes the records of a blob's chunks.
+pub fn records(chunks: &StoredChunks) -> ChunkMeta {
+    let chunks = &chunks.records;
     let count = ChunkRecord::iter(chunks).count();
     let mut meta = ChunkMeta::new(count, count * chunk_meta::SIZE);
     let out = &mut meta.file;

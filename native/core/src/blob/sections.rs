@@ -6,7 +6,7 @@ use std::sync::Arc;
 use nydus_layout::wire::chunk_record;
 use nydus_layout::{blob_features, blob_meta_header, compressor, section};
 
-use super::meta::MetaHeader;
+use super::meta::{ChunkMeta, MetaHeader};
 use super::spool::{BlobFile, Spool};
 use super::tar_header::tar_header;
 use super::toc::{Entry, Toc};
@@ -14,6 +14,7 @@ use crate::codec::Contexts;
 use crate::digest::{Sha256Stream, sha256};
 use crate::error::Result;
 use crate::format::Format;
+use crate::table::ChunkRecords;
 
 /// Digests are written in pieces of this many chunks.
 const CHUNKS_AT_ONCE: usize = 2048;
@@ -26,6 +27,13 @@ pub struct StoredChunks {
     pub data_size: u64,
     /// Bytes of the uncompressed address space.
     pub uncompressed_size: u64,
+}
+
+impl From<ChunkRecords> for StoredChunks {
+    fn from(mut records: ChunkRecords) -> Self {
+        let (data_size, uncompressed_size) = (records.compressed_end(), records.uncompressed_end());
+        Self { records: Arc::new(records.take()), data_size, uncompressed_size }
+    }
 }
 
 /// A data blob as blob table and device table describe it. Sizes and offsets in bytes.
@@ -61,18 +69,33 @@ impl BlobRecord {
     }
 }
 
+/// The section of chunk records, as tables describe it. Sizes and offsets in bytes.
+#[derive(Default)]
+pub struct MetaSection {
+    /// Number of the codec of the records.
+    compressor: u32,
+    /// Offset of the records.
+    offset: u64,
+    /// Size of the records as stored.
+    stored: u64,
+    /// Size of the records when decoded.
+    size: u64,
+    /// Content of the `.blob.meta` file.
+    file: Vec<u8>,
+}
+
 /// Appends sections to a blob and notes each for the table of contents.
 pub struct SectionWriter<'a> {
     blob: &'a mut BlobFile,
     spool: &'a Spool,
-    format: Format,
+    format: &'a Format,
     contexts: Contexts,
     toc: Toc,
 }
 
 impl<'a> SectionWriter<'a> {
     /// For a blob that holds its chunk data and nothing else.
-    pub fn new(blob: &'a mut BlobFile, spool: &'a Spool, format: Format) -> Self {
+    pub fn new(blob: &'a mut BlobFile, spool: &'a Spool, format: &'a Format) -> Self {
         Self { blob, spool, format, contexts: Contexts::default(), toc: Toc::default() }
     }
 
@@ -82,88 +105,66 @@ impl<'a> SectionWriter<'a> {
         if chunks.records.is_empty() {
             return Ok(None);
         }
-        let data_header = tar_header(section::DATA, chunks.data_size);
-        self.toc.enter(&Entry {
-            name: section::DATA,
-            codec: None,
-            digest: self.blob.digest_with(&data_header),
-            offset: 0,
-            stored: chunks.data_size,
-            size: chunks.uncompressed_size,
-        });
-        self.append(&data_header)?;
-
         let Format { kind, compression, chunk_size, .. } = self.format;
-        let meta = (kind.meta)(&chunks.records);
-        let records = meta.records();
-        let (meta_offset, size) = (self.blob.size(), records.len() as u64);
-        let stored = self.contexts.compressed(compression, records)?;
-        let codec = stored.as_ref().map(|_| compression.codec);
-        let meta_compressor = codec.map_or(compressor::NONE, |codec| codec.number);
-        let stored_size = stored.as_ref().map_or(size, |stored| stored.len() as u64);
-        let digest = sha256(records);
-        self.toc.enter(&Entry {
-            name: section::META,
-            codec,
-            digest,
-            offset: meta_offset,
-            stored: stored_size,
-            size,
-        });
-        self.append(stored.as_deref().unwrap_or(records))?;
-        drop(stored);
-        let features = kind.features;
-        let blob_meta = meta.finish(&MetaHeader {
-            features,
-            compressor: meta_compressor,
-            offset: meta_offset,
-            compressed_size: stored_size,
-        })?;
-        let head =
-            blob_meta.get(blob_meta.len().saturating_sub(blob_meta_header::SIZE)..).unwrap_or_default();
-        self.append_raw(section::META_HEADER, head)?;
-        self.append(&tar_header(section::META, stored_size + head.len() as u64))?;
-
-        self.digests(&chunks.records)?;
+        let meta = (kind.sections)(self, chunks)?;
         let record = BlobRecord {
             id: None,
-            chunk_size,
+            chunk_size: *chunk_size,
             compressor: compression.codec.number,
-            features,
+            features: kind.features,
             compressed_size: self.blob.size(),
             uncompressed_size: chunks.uncompressed_size,
-            meta_compressor,
-            meta_offset,
-            meta_compressed_size: stored_size,
-            meta_uncompressed_size: size,
+            meta_compressor: meta.compressor,
+            meta_offset: meta.offset,
+            meta_compressed_size: meta.stored,
+            meta_uncompressed_size: meta.size,
         };
-        Ok(Some((record, blob_meta)))
+        Ok(Some((record, meta.file)))
     }
 
-    /// Appends the layer's own bootstrap and the table of contents: then the blob is complete.
-    pub fn finish(mut self, bootstrap: Vec<u8>) -> Result<()> {
-        let compression = self.format.compression.of_bootstraps();
-        let stored = self.contexts.compressed(compression, &bootstrap)?;
-        let (offset, size, digest) = (self.blob.size(), bootstrap.len() as u64, sha256(&bootstrap));
-        let codec = stored.as_ref().map(|_| compression.codec);
-        // Only one of the two is kept, since both may be large.
-        let content = stored.unwrap_or(bootstrap);
+    /// Makes a section of the chunk data, which is in the blob already. Its digest covers the header behind it, too.
+    pub fn data(&mut self, chunks: &StoredChunks) -> Result<()> {
+        let name = section::DATA;
+        let header = tar_header(name, chunks.data_size);
+        let digest = self.blob.digest_with(&header);
+        let (stored, size) = (chunks.data_size, chunks.uncompressed_size);
+        self.toc.enter(&Entry { name, codec: None, digest, offset: 0, stored, size });
+        self.append(&header)
+    }
+
+    /// Appends chunk records and their header.
+    pub fn meta(&mut self, meta: ChunkMeta) -> Result<MetaSection> {
+        let Format { kind, compression, .. } = self.format;
+        let records = meta.records();
+        let (offset, size) = (self.blob.size(), records.len() as u64);
+        let compressed = self.contexts.compressed(*compression, records)?;
+        let codec = compressed.as_ref().map(|_| compression.codec);
+        let compressor = codec.map_or(compressor::NONE, |codec| codec.number);
+        let content = compressed.as_deref().unwrap_or(records);
         let stored = content.len() as u64;
-        self.toc.enter(&Entry { name: section::BOOTSTRAP, codec, digest, offset, stored, size });
-        self.append(&content)?;
-        self.append(&tar_header(section::BOOTSTRAP, stored))?;
-        let toc = std::mem::take(&mut self.toc).into_bytes();
-        self.append(&toc)?;
-        self.append(&tar_header(section::TOC, toc.len() as u64))
+        self.toc.enter(&Entry { name: section::META, codec, digest: sha256(records), offset, stored, size });
+        self.append(content)?;
+        drop(compressed);
+        let file = meta.finish(&MetaHeader {
+            features: kind.features,
+            compressor,
+            offset,
+            compressed_size: stored,
+        })?;
+        let head = file.get(file.len().saturating_sub(blob_meta_header::SIZE)..).unwrap_or_default();
+        self.append_raw(section::META_HEADER, head)?;
+        self.append(&tar_header(section::META, stored + head.len() as u64))?;
+        Ok(MetaSection { compressor, offset, stored, size, file })
     }
 
-    fn digests(&mut self, records: &[u8]) -> Result<()> {
+    /// Appends the digests of all chunks.
+    pub fn digests(&mut self, chunks: &StoredChunks) -> Result<()> {
         let offset = self.blob.size();
         let mut hash = Sha256Stream::default();
         let mut piece = Vec::with_capacity(CHUNKS_AT_ONCE * 32);
-        for chunks in records.chunks(CHUNKS_AT_ONCE * chunk_record::SIZE) {
+        for records in chunks.records.chunks(CHUNKS_AT_ONCE * chunk_record::SIZE) {
             piece.clear();
-            for record in chunks.as_chunks::<{ chunk_record::SIZE }>().0 {
+            for record in records.as_chunks::<{ chunk_record::SIZE }>().0 {
                 piece.extend_from_slice(record.split_at(32).0);
             }
             hash.update(&piece);
@@ -172,6 +173,23 @@ impl<'a> SectionWriter<'a> {
         let (name, size) = (section::DIGESTS, hash.size());
         self.toc.enter(&Entry { name, codec: None, digest: hash.digest(), offset, stored: size, size });
         self.append(&tar_header(name, size))
+    }
+
+    /// Appends the layer's own bootstrap and the table of contents: then the blob is complete.
+    pub fn finish(mut self, bootstrap: Vec<u8>) -> Result<()> {
+        let compression = self.format.compression.of_bootstraps();
+        let compressed = self.contexts.compressed(compression, &bootstrap)?;
+        let (offset, size, digest) = (self.blob.size(), bootstrap.len() as u64, sha256(&bootstrap));
+        let codec = compressed.as_ref().map(|_| compression.codec);
+        // Only one of the two is kept, since both may be large.
+        let content = compressed.unwrap_or(bootstrap);
+        let stored = content.len() as u64;
+        self.toc.enter(&Entry { name: section::BOOTSTRAP, codec, digest, offset, stored, size });
+        self.append(&content)?;
+        self.append(&tar_header(section::BOOTSTRAP, stored))?;
+        let toc = std::mem::take(&mut self.toc).into_bytes();
+        self.append(&toc)?;
+        self.append(&tar_header(section::TOC, toc.len() as u64))
     }
 
     /// Appends a section that is never compressed.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::growth::Growth;
+use super::sections::StoredChunks;
 use super::unit::Finished;
 use crate::digest::{Digest, Sha256Stream};
 use crate::error::{Error, Result};
@@ -68,7 +69,7 @@ pub struct BlobFile {
     file: File,
     digest: Sha256Stream,
     /// The chunks so far.
-    pub records: ChunkRecords,
+    records: ChunkRecords,
 }
 
 impl BlobFile {
@@ -80,6 +81,11 @@ impl BlobFile {
         self.append_bytes(spool, unit.stored_bytes())?;
         spool.growth.reach(self.size());
         Ok(())
+    }
+
+    /// Hands over what is known of the chunks, once all of them are in the file.
+    pub fn take_chunks(&mut self) -> StoredChunks {
+        std::mem::take(&mut self.records).into()
     }
 
     /// Appends bytes that belong to no chunk. Their growth is not announced, because they come in many small pieces directly

@@ -62,7 +62,7 @@ pub struct ImagePacker {
 impl ImagePacker {
     /// Starts the workers.
     pub fn new(options: &PackOptions) -> Result<Self> {
-        let PackOptions { format, dedup, layers, threads } = *options;
+        let PackOptions { format, dedup, layers, threads } = options.clone();
         let image = Image::new(format.chunk_size, dedup, layers, threads)?;
         let storage = Storage::new(format.chunk_size, format.compression);
         Ok(Self { image, format, storage, sealing: Arc::default() })
@@ -78,7 +78,7 @@ impl ImagePacker {
             self.sealing.open(number);
             Ok(Converting {
                 number,
-                format: self.format,
+                format: self.format.clone(),
                 output,
                 sealing: Arc::clone(&self.sealing),
                 packed: Mutex::default(),
@@ -90,13 +90,13 @@ impl ImagePacker {
     /// times. Calls back when all of them are sealed and the bootstrap is written, or when one of them has ended early. The
     /// layers cannot be used again.
     pub fn bootstrap(&self, places: Vec<u32>, reply: Reply<Vec<u8>>) {
-        let (sealing, format) = (Arc::clone(&self.sealing), self.format);
+        let (sealing, format) = (Arc::clone(&self.sealing), self.format.clone());
         answer_from_thread("nydus-merge", self.image.meter(), reply, move || {
             guarded(|| {
                 let mut numbers = places.clone();
                 numbers.sort_unstable();
                 numbers.dedup();
-                merged_bootstrap(sealing.take(&numbers)?, &places, format)
+                merged_bootstrap(sealing.take(&numbers)?, &places, &format)
             })
         });
     }
@@ -138,9 +138,8 @@ impl Role for Converting {
         let mut chunker = Chunker::new(layer.chunk_size, LayerTree::new()?, keeper);
         let source = stages::read_tar(layer, &mut chunker)?;
         let Chunked { contents: mut tree, kept: units, entry_count, counts, warnings } = chunker.finish()?;
-        let mut records = units.wait_written()?;
-        let (data_size, uncompressed_size) = (records.compressed_end(), records.uncompressed_end());
-        let chunks = StoredChunks { records: Arc::new(records.take()), data_size, uncompressed_size };
+        let chunks = units.wait_written()?;
+        let StoredChunks { data_size, uncompressed_size, .. } = chunks;
         tree.complete();
         *lock(&layer.role.packed) = Some(Packed { tree: Box::new(tree), chunks });
         layer.ending.deliver(LayerSummary {
@@ -201,7 +200,7 @@ fn seal(layer: &Layer<Converting>) -> Result<SealedBlob> {
     let lower: Vec<u32> = tree.order.iter().copied().filter(|other| other != number).collect();
     let lower = sealing.lower(&lower, || layer.check())?;
     let mut blob = output.take_blob().ok_or_else(already)?;
-    let mut sealed = rafs::seal((&mut blob, &output.spool), *number, *tree, &chunks, &lower, *format)?;
+    let mut sealed = rafs::seal((&mut blob, &output.spool), *number, *tree, &chunks, &lower, format)?;
     output.spool.keep()?;
     output.spool.growth.complete(blob.size());
     let blob_meta = std::mem::take(&mut sealed.blob_meta);

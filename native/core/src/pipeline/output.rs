@@ -8,14 +8,13 @@ use std::sync::{Arc, Condvar, Mutex};
 use super::layer::{Layer, Role};
 #[cfg(test)]
 use super::stages::{Fault, trip};
-use crate::blob::{BlobFile, Finished, Spool, UNIT, Unit, UnitBuffers};
+use crate::blob::{BlobFile, Finished, Spool, StoredChunks, UNIT, Unit, UnitBuffers};
 use crate::chunk::Units;
 use crate::codec::Compression;
 use crate::error::Result;
 use crate::meter::{Wait, waiting};
 use crate::queue::Budget;
 use crate::sync::{lock, wait};
-use crate::table::ChunkRecords;
 
 /// The most bytes of chunks that are undecided, or decided and not in the blob yet.
 const IN_FLIGHT_BYTES: usize = 16 << 20;
@@ -93,8 +92,8 @@ impl<R: Role> LayerUnits<R> {
         Self { layer: Arc::clone(layer), submitted: 0 }
     }
 
-    /// Waits until all units are in the blob; takes its chunk records.
-    pub fn wait_written(&self) -> Result<ChunkRecords> {
+    /// Waits until all units are in the blob; takes what it knows of its chunks.
+    pub fn wait_written(&self) -> Result<StoredChunks> {
         let output = self.layer.output()?;
         let mut state = lock(&output.state);
         loop {
@@ -102,7 +101,7 @@ impl<R: Role> LayerUnits<R> {
             if state.next == self.submitted
                 && let Some(blob) = &mut state.blob
             {
-                return Ok(std::mem::take(&mut blob.records));
+                return Ok(blob.take_chunks());
             }
             state = waiting(Wait::Blocked, || wait(&output.written, state));
         }

@@ -8,11 +8,12 @@ use super::image::{Dedup, Image};
 use super::layer::{Layer, LayerFeed, Role};
 use super::output::{LayerUnits, Output, Storage};
 use super::stages::{self, LayerSummary, Source};
+use crate::blob::StoredChunks;
 use crate::chunk::{Chunked, Chunker, Noting, Storing};
 use crate::codec::Compression;
 use crate::decide::Decider;
 use crate::error::{Error, Result};
-use crate::table::{ChunkRecords, EntryTable};
+use crate::table::EntryTable;
 
 /// The options of a scan.
 #[derive(Clone, Debug)]
@@ -98,15 +99,15 @@ impl Role for Scanning {
             let mut chunker = Chunker::new(layer.chunk_size, table, keeper);
             let source = stages::read_tar(layer, &mut chunker)?;
             let found = chunker.finish()?;
-            let records = found.kept.wait_written()?;
-            layer.ending.deliver(scanned(source, found, records));
+            let chunks = found.kept.wait_written()?;
+            layer.ending.deliver(scanned(source, found, chunks));
         } else {
             let keeper = Noting::new(&layer.ticket, decider);
             let mut chunker = Chunker::new(layer.chunk_size, table, keeper);
             let source = stages::read_tar(layer, &mut chunker)?;
             let mut found = chunker.finish()?;
-            let records = std::mem::take(&mut found.kept);
-            layer.ending.deliver(scanned(source, found, records));
+            let chunks = std::mem::take(&mut found.kept).into();
+            layer.ending.deliver(scanned(source, found, chunks));
         }
         Ok(())
     }
@@ -118,10 +119,11 @@ impl Role for Scanning {
     fn end(&self, _: Error) {}
 }
 
-fn scanned<K>(source: Source, found: Chunked<EntryTable, K>, mut records: ChunkRecords) -> ScannedLayer {
+fn scanned<K>(source: Source, found: Chunked<EntryTable, K>, chunks: StoredChunks) -> ScannedLayer {
     let Chunked { contents, entry_count, counts, warnings, .. } = found;
     let (entries, references) = contents.into_parts();
-    let (data_size, uncompressed_size) = (records.compressed_end(), records.uncompressed_end());
+    let StoredChunks { records, data_size, uncompressed_size } = chunks;
     let summary = LayerSummary { source, entry_count, data_size, uncompressed_size, counts, warnings };
-    ScannedLayer { summary, entries, references, chunks: records.take() }
+    // Nothing else has the records of a scan.
+    ScannedLayer { summary, entries, references, chunks: Arc::unwrap_or_clone(records) }
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::blob_table::BlobTable;
 use super::model::{At, Inode, Store, Tree, Walk, inode_at};
-use crate::codec::Codec;
 use crate::dict::Place;
+use crate::format::Format;
 
 /// Index, within its file, of a repeated chunk's last occurrence in walk order. A merge inherits it from what each layer's own
 /// bootstrap says. (Nydus builder/src/merge.rs loads chunks from the layer's chunk table.)
@@ -21,10 +21,8 @@ pub struct Bootstrap<'a> {
     pub walk: &'a Walk,
     /// The blobs, all of which are written.
     pub table: &'a BlobTable,
-    /// Bytes of every chunk of a file but its last.
-    pub chunk_size: u32,
-    /// The codec that the super block names.
-    pub codec: &'static Codec,
+    /// The format that the super block describes.
+    pub format: &'a Format,
     /// The moved chunks of each store's layer; empty in a layer's own bootstrap, from which they are taken.
     pub moved: &'a [Moved],
     /// The reference's merge always sets `HAS_XATTR`; a layer's own bootstrap sets it only if an inode has xattrs.

@@ -47,7 +47,7 @@ pub fn seal(
     tree: LayerTree,
     chunks: &StoredChunks,
     lower: &[(u32, Option<SealedChunks>)],
-    format: Format,
+    format: &Format,
 ) -> Result<SealedLayer> {
     let (file, spool) = file;
     let mut sections = SectionWriter::new(file, spool, format);
@@ -69,8 +69,7 @@ pub fn seal(
         stores: tree.stores(),
         walk: &walk,
         table: &table,
-        chunk_size: format.chunk_size,
-        codec: format.compression.codec,
+        format,
         moved: &[],
         force_xattr_flag: false,
     })?;
@@ -85,7 +84,7 @@ pub fn seal(
 
 /// Writes the bootstrap of the image; `places` are the numbers of its layers, lowest first, and one may occur several times.
 /// Frees each layer's tree when it has been merged with those below.
-pub fn merged_bootstrap(layers: Vec<SealedLayer>, places: &[u32], format: Format) -> Result<Vec<u8>> {
+pub fn merged_bootstrap(layers: Vec<SealedLayer>, places: &[u32], format: &Format) -> Result<Vec<u8>> {
     let mut numbers = Vec::with_capacity(layers.len());
     let (mut blobs, mut moved) = (Vec::new(), Vec::new());
     let (mut trees, mut stores) = (Vec::new(), Vec::new());
@@ -112,6 +111,7 @@ pub fn merged_bootstrap(layers: Vec<SealedLayer>, places: &[u32], format: Format
     let walk = Walk::new(&tree, &stores);
     let has_chunks = blobs.iter().any(Option::is_some);
     let chunk_size = if has_chunks { format.chunk_size } else { CHUNKLESS_CHUNK_SIZE };
+    let format = &Format { chunk_size, ..format.clone() };
     let table = BlobTable::of_merged(&walk, &tree, &stores, chunk_size, |number| {
         let position = numbers.iter().position(|&other| other == number)?;
         blobs.get(position)?.clone()
@@ -121,8 +121,7 @@ pub fn merged_bootstrap(layers: Vec<SealedLayer>, places: &[u32], format: Format
         stores: &stores,
         walk: &walk,
         table: &table,
-        chunk_size,
-        codec: format.compression.codec,
+        format,
         moved: &moved,
         force_xattr_flag: true,
     })?;

@@ -16,6 +16,7 @@ use bootstrap::{Bootstrap, Moved};
 pub use image::{SealedChunks, SealedLayer, merged_bootstrap, seal};
 pub use model::LayerTree;
 
+use crate::blob::BlobKind;
 use crate::error::Result;
 
 /// A version of the format.
@@ -23,6 +24,8 @@ use crate::error::Result;
 pub struct Version {
     /// The number that images are labelled with.
     pub number: u32,
+    /// The blobs that its bootstraps refer to.
+    pub kind: &'static BlobKind,
     /// Writes a bootstrap.
     pub write: fn(&Bootstrap<'_>) -> Result<Written>,
 }

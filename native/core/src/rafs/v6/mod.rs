@@ -12,6 +12,7 @@ mod write;
 mod xattrs;
 
 use super::{Bootstrap, Moved, Version, blob_table, model};
+use crate::blob::NATIVE;
 
 /// The row of v6 in the table of versions.
-pub static VERSION: Version = Version { number: 6, write: write::write };
+pub static VERSION: Version = Version { number: 6, kind: &NATIVE, write: write::write };

@@ -158,8 +158,9 @@ impl<'a> Planner<'a> {
                 self.linked.entry((at.store, at.number)).or_insert(first).names += 1;
             }
             if inode.kind == Kind::File && inode.size > 0 {
-                let chunks =
-                    bootstrap.store(at).map_or(&[][..], |store| store.chunks(inode, bootstrap.chunk_size));
+                let chunks = bootstrap
+                    .store(at)
+                    .map_or(&[][..], |store| store.chunks(inode, bootstrap.format.chunk_size));
                 if chunks.is_empty() {
                     return Err(Error::internal(format!("a file of {} bytes has no chunks", inode.size)));
                 }
@@ -215,7 +216,7 @@ impl<'a> Planner<'a> {
         let offset = match inode.kind {
             Kind::Directory => return Ok(()),
             Kind::File => {
-                let chunks = inode.size.div_ceil(u64::from(bootstrap.chunk_size));
+                let chunks = inode.size.div_ceil(u64::from(bootstrap.format.chunk_size));
                 self.placement.place_file(size.next_multiple_of(8) + chunk_index_entry::SIZE as u64 * chunks)
             }
             Kind::Symlink => {

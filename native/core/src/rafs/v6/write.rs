@@ -60,7 +60,7 @@ impl Writer<'_> {
         out.u64(base + extended_super_block::FLAGS, u64::from(flags_of(bootstrap, plan)));
         out.u64(base + extended_super_block::BLOB_TABLE_OFFSET, plan.blob_table);
         out.u32(base + extended_super_block::BLOB_TABLE_SIZE, narrow(blob_entry::SIZE * blobs.len())?);
-        out.u32(base + extended_super_block::CHUNK_SIZE, bootstrap.chunk_size);
+        out.u32(base + extended_super_block::CHUNK_SIZE, bootstrap.format.chunk_size);
         out.u64(base + extended_super_block::CHUNK_TABLE_OFFSET, plan.chunk_table);
         let chunks = chunk_info::SIZE * plan.chunks.len();
         out.u64(base + extended_super_block::CHUNK_TABLE_SIZE, chunks as u64);
@@ -179,7 +179,7 @@ impl Writer<'_> {
         let plain = Written { row, at, inode, layout: layout::LAYOUT_PLAIN, size: 0, union: 0, links };
         match inode.kind {
             Kind::File => {
-                let chunks = store.chunks(inode, bootstrap.chunk_size);
+                let chunks = store.chunks(inode, bootstrap.format.chunk_size);
                 let union = self.chunk_format(inode.size, chunks);
                 let layout = layout::LAYOUT_CHUNKS;
                 let body = self.inode(&Written { layout, size: inode.size, union, ..plain })?;
@@ -230,7 +230,7 @@ impl Writer<'_> {
     /// The word that tells the kernel the size of a file's chunks. A file whose chunks follow each other in one blob counts
     /// as one extent: the kernel then reads only its first entry.
     fn chunk_format(&self, size: u64, chunks: &[Place]) -> u32 {
-        let chunk_size = u64::from(self.bootstrap.chunk_size);
+        let chunk_size = u64::from(self.bootstrap.format.chunk_size);
         let unit = if size > chunk_size && self.is_contiguous(chunks) {
             size.next_power_of_two()
         } else {
@@ -248,7 +248,7 @@ impl Writer<'_> {
             return false;
         };
         let Some(start) = blob.uncompressed_offset(first.index) else { return false };
-        let step = u64::from(self.bootstrap.chunk_size);
+        let step = u64::from(self.bootstrap.format.chunk_size);
         chunks.iter().zip(0u64..).all(|(place, number)| {
             place.layer == first.layer && blob.uncompressed_offset(place.index) == Some(start + number * step)
         })
@@ -286,7 +286,7 @@ impl Writer<'_> {
             out.u32(at + chunk_info::UNCOMPRESSED_SIZE, chunk.uncompressed_size);
             out.u64(at + chunk_info::COMPRESSED_OFFSET, chunk.compressed_offset);
             out.u64(at + chunk_info::UNCOMPRESSED_OFFSET, chunk.uncompressed_offset);
-            let offset = u64::from(position) * u64::from(self.bootstrap.chunk_size);
+            let offset = u64::from(position) * u64::from(self.bootstrap.format.chunk_size);
             out.u64(at + chunk_info::FILE_OFFSET, offset);
             out.u32(at + chunk_info::INDEX, index);
             out.u32(at + chunk_info::CRC32, chunk.crc32.unwrap_or(0));
@@ -317,7 +317,7 @@ fn flags_of(bootstrap: &Bootstrap<'_>, plan: &Plan) -> u32 {
     let digests = |features: u32| features & blob_features::INLINED_CHUNK_DIGEST != 0;
     let all = bootstrap.table.blobs.iter().all(|blob| digests(blob.record.features));
     let xattrs = plan.has_xattrs || bootstrap.force_xattr_flag;
-    bootstrap.codec.super_flag
+    bootstrap.format.compression.codec.super_flag
         | super_flags::HASH_BLAKE3
         | super_flags::EXPLICIT_UID_GID
         | if xattrs { super_flags::HAS_XATTR } else { 0 }
