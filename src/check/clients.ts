@@ -194,7 +194,7 @@ function pick(
 type Outcome = Pick<ClientVerdict, 'outcome' | 'why'>;
 
 const NOTHING: Outcome = { outcome: 'fails', why: 'nothing in the index fits this platform' };
-const FOREIGN: Outcome = { outcome: 'fails', why: 'what it takes is no image' };
+const FOREIGN: Outcome = { outcome: 'fails', why: 'the entry that it takes is no image' };
 
 async function withSnapshotter(
   reference: KnownReference,

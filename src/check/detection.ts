@@ -45,7 +45,8 @@ export async function* checkIndexDetection(
   const coming = await detector.detect(oci.manifest.descriptor.digest, 'index', 'subset');
   if (coming.outcome === 'found') return;
   yield finding('DETECT-INDEX-NEXT', where, {
-    message: 'found today, and passed by once the snapshotter takes the platform matcher of containerd 2.3',
+    message:
+      'detection finds the image today, but no longer when the snapshotter adopts the platform matcher of containerd 2.3',
     remedy: { kind: 'index-marks', marks: 'dual' },
   });
 }
@@ -62,7 +63,7 @@ export async function* checkReferrerDetection(
   const nydus = referrers.findIndex(isNydusReferrer);
   if (first === undefined || nydus <= 0) return;
   yield finding('DETECT-REFERRER', placeIn(image, 'manifest'), {
-    message: `the Nydus image is referrer ${nydus + 1}, and only the first is looked at`,
+    message: `the Nydus image is referrer ${nydus + 1}, but detection looks only at the first`,
     expected: `${referrers[nydus]?.digest ?? ''} first`,
     found: `${first.artifactType ?? first.mediaType} first`,
     hint: 'use index detection, which does not depend on the order of referrers',

@@ -151,7 +151,7 @@ function* checkFsVersion(image: NydusSubject): Generator<Finding> {
   const told = image.manifest.value.annotations?.[ANNOTATION.nydusFsVersion];
   if (told !== undefined && told !== version) {
     yield finding('MANIFEST-FS-VERSION', placeIn(image, 'manifest'), {
-      message: 'manifest and bootstrap layer tell different RAFS versions',
+      message: 'manifest and bootstrap layer have different RAFS versions',
       expected: version ?? 'none',
       found: told,
     });
@@ -206,7 +206,7 @@ function* checkEmptyLayer(image: ImageSubject): Generator<Finding> {
   const { digest: inEntry } = recordedSource(image.entry.descriptor);
   if (inManifest === undefined || inEntry !== inManifest) {
     yield finding('MANIFEST-SOURCE-DIGEST', placeIn(image, 'manifest'), {
-      message: 'manifest and index entry must both tell the digest of the source',
+      message: 'manifest and index entry must both record the digest of the source',
       expected: inManifest ?? `annotation ${ANNOTATION.nydusSourceDigest}`,
       found: inEntry ?? 'none in the index entry',
     });

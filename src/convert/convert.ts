@@ -206,7 +206,7 @@ function warnOfMerging({ options, uploads }: Run, { foreign, images }: SourceIma
   if (!sourceStays && foreign.some(speaks)) {
     warn(
       'ATTESTATION_SUBJECT',
-      'attestations are kept, but speak of the source manifests, which the result does not hold',
+      'attestations are kept, but they describe the source manifests, which are not in the result',
       { kind: 'keep-manifests' },
     );
   }
@@ -222,7 +222,7 @@ function warnOfReferring({ options, source, target, uploads }: Run): void {
   uploads.call.reporter?.emit({
     type: 'warning',
     code: 'REFERRER_ELSEWHERE',
-    message: `the Nydus manifest refers to one of ${from}, but will lie in ${to}: registries list referrers by repository, so it is found only where both are`,
+    message: `the subject of the Nydus manifest is in ${from}, but the Nydus manifest goes to ${to}: registries list referrers by repository, so clients find it only if both manifests are in one repository`,
   });
 }
 

@@ -91,7 +91,7 @@ function layerJobs({ manifest, config }: SourceImage): readonly LayerJob[] {
     throw new FormatError(
       `unmatched layers between manifest and config: ${layers.length} != ${diffIds.length}`,
       {
-        hint: 'the image does not agree with itself; push it again from where it was built',
+        hint: 'the image contradicts itself; push it again from the place where it was built',
       },
     );
   }

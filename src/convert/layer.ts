@@ -204,7 +204,7 @@ function compareWithPromise(
     throw new ContentMismatchError(
       `${place}: its content has diffID ${diffId}, the config promises ${wrong}`,
       {
-        hint: 'the image does not agree with itself; push it again from where it was built',
+        hint: 'the image contradicts itself; push it again from the place where it was built',
       },
     );
   }

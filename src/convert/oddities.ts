@@ -33,7 +33,7 @@ export function warnOfOddities(
     call.reporter?.emit({
       type: 'warning',
       code,
-      message: count === 1 ? message : `${message} (and so of ${count - 1} more)`,
+      message: count === 1 ? message : `${message} (the same is true of ${count - 1} more)`,
     });
   }
 }

@@ -61,6 +61,6 @@ test('a target in another repository is told apart: there nobody looks for refer
   assert.equal(status, 0, stderr);
   assert.match(
     stderr,
-    /warning: the Nydus manifest refers to one of \S+team\/app, but will lie in \S+other\/app/,
+    /warning: the subject of the Nydus manifest is in \S+team\/app, but the Nydus manifest goes to \S+other\/app/,
   );
 });
