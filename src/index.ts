@@ -75,6 +75,7 @@ export { type FileChunk, type FileInode, type Filesystem } from './look/filesyst
 export { type ImageChoice } from './image/choose.js';
 export { type Entry, type Image } from './image/image.js';
 export { type EntryKind, type Half, type RecordedSource } from './image/kinds.js';
+export { type Problem } from './image/loaded.js';
 export { type Found, lookup, type LookupOptions, pathFromText, showPath } from './look/lookup.js';
 export { openFilesystem, type LookOptions } from './look/open.js';
 export {
@@ -85,6 +86,7 @@ export {
   type ReferenceSummary,
   summarizeReference,
   type SummaryOptions,
+  type UnreadImage,
 } from './look/summary.js';
 export {
   type ChunkBytes,

@@ -7,7 +7,7 @@ import { underSignal } from '../io/abort.js';
 import { mapOrdered } from '../io/concurrency.js';
 import { dataLayersOf } from '../image/kinds.js';
 import { groupHalves, sourceOf, type HalvesOf } from '../image/pairs.js';
-import { obstacleOf } from '../image/obstacles.js';
+import { type Obstacle, obstacleOf } from '../image/obstacles.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import { allPlatforms, formatPlatform, formatSelection, type PlatformSelection } from '../oci/platform.js';
@@ -25,6 +25,7 @@ import { checkFilesystem } from './filesystem.js';
 import { finding, type Finding } from './finding.js';
 import { indexRules } from './index-rule.js';
 import { manifestRules, nydusManifestRules, ociManifestRules } from './manifest.js';
+import { checkOciContent } from './oci-content.js';
 import { originalRules } from './original.js';
 import { openImage, type OpenedImage, type Opening } from './opened.js';
 import type { Rule } from './rule.js';
@@ -78,6 +79,8 @@ export interface CheckedPlatform {
   readonly nydus: Digest;
   /** The image for clients without Nydus, in a merged index. */
   readonly oci: Digest | undefined;
+  /** The layers of that image were read; else their presence and size were looked at. */
+  readonly ociRead: boolean;
   /** The number of data layers, without the bootstrap layer. */
   readonly layers: number;
   /** Bytes of all data layers. */
@@ -178,27 +181,30 @@ class Run {
     const detected = new Set<string>();
     for (const group of groups) {
       const { platform, nydus, oci } = group;
+      const ordinary = nydus.length === 0 ? this.#ordinary(oci) : undefined;
+      if (ordinary !== undefined) {
+        this.findings.push(finding('IMAGE-ORDINARY', { platform }, { message: ordinary.reason }));
+        continue;
+      }
       const source = sources === undefined ? undefined : this.#sourceOf(group, groups.length, sources);
-      for (const image of oci) await this.#image(image, source, [...ociManifestRules, ...originalRules]);
+      for (const image of oci) await this.#oci(image, source);
       for (const image of nydus) await this.#nydus({ ...image, kind: 'nydus', ociHalf: oci[0] }, source);
       // If several images have the same platform, every client takes the first, and so does detection.
       if (!detected.has(platform)) await this.#detection(target, oci[0], nydus[0]);
       detected.add(platform);
-      if (nydus.length === 0) this.#noNydus(platform, oci);
+      if (nydus.length === 0) {
+        this.findings.push(
+          finding('IMAGE-NOT-NYDUS', { platform }, { message: 'there is no Nydus image for this platform' }),
+        );
+      }
     }
   }
 
-  /** The image cannot be converted, and a merged index keeps it unchanged. */
-  #noNydus(platform: string, oci: readonly ImageSubject[]): void {
-    const [image] = oci;
-    const stated = image?.entry.platform ?? image?.config?.value.platform;
-    const obstacle =
-      image?.merged === true && stated !== undefined ? obstacleOf(image.manifest.value, stated) : undefined;
-    this.findings.push(
-      obstacle === undefined
-        ? finding('IMAGE-NOT-NYDUS', { platform }, { message: 'there is no Nydus image for this platform' })
-        : finding('IMAGE-ORDINARY', { platform }, { message: obstacle.reason }),
-    );
+  /** The reason for which an image without a Nydus half is kept in a merged index as it is. No rule judges it: nothing here made it. */
+  #ordinary([image]: readonly ImageSubject[]): Obstacle | undefined {
+    if (image?.merged !== true) return undefined;
+    const platform = image.entry.platform ?? image.config?.value.platform;
+    return platform === undefined ? undefined : obstacleOf(image.manifest.value, platform);
   }
 
   /** Reports each listed platform that the target lacks. */
@@ -291,6 +297,20 @@ class Run {
     if (source !== undefined) await this.#run(configPairRules, { target: image, source });
   }
 
+  async #oci(image: ImageSubject, source: ImageSubject | undefined): Promise<void> {
+    await this.#image(image, source, [...ociManifestRules, ...originalRules]);
+    if (!this.#readsOci(image)) return;
+    this.#step(`reading layers of ${placeText(image)}`);
+    await this.#gather(checkOciContent(image, this.#verified, this.#call));
+  }
+
+  /** A registry verified the layers when they were pushed, so there presence and size are enough unless the caller wants all. */
+  #readsOci({ store }: ImageSubject): boolean {
+    const { allContent, bootstrapOnly, sample } = this.#options;
+    if (bootstrapOnly === true || sample !== undefined) return false;
+    return allContent === true || store.place.kind !== 'registry';
+  }
+
   async #nydus(image: NydusSubject, source: ImageSubject | undefined): Promise<void> {
     refuseUnsupported(image);
     await using scan = source?.kind === 'oci' ? new SourceScan(source, this.#threads, this.#call) : undefined;
@@ -302,6 +322,7 @@ class Run {
       platform: image.platformName,
       nydus: image.manifest.descriptor.digest,
       oci: image.ociHalf?.manifest.descriptor.digest,
+      ociRead: image.ociHalf !== undefined && this.#readsOci(image.ociHalf),
       layers: layers.length,
       blobBytes: layers.reduce((sum, { size }) => sum + size, 0),
       dataRead: opening.opened !== undefined && this.#options.bootstrapOnly !== true,

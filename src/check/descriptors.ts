@@ -4,7 +4,7 @@
  */
 import { recordedSource } from '../image/kinds.js';
 import { sha256 } from '../oci/digest.js';
-import { MEDIA } from '../oci/media-types.js';
+import { isDockerLayerType, isOciLayerType } from '../oci/media-types.js';
 import type { CallOptions } from '../reporter.js';
 import { finding, type Finding } from './finding.js';
 import { isDockerFamily } from './manifest.js';
@@ -47,20 +47,13 @@ function* checkDescriptors(image: ImageSubject): Generator<Finding> {
   }
 }
 
-const DOCKER_LAYERS: ReadonlySet<string> = new Set([
-  MEDIA.dockerLayerGzip,
-  MEDIA.dockerLayerTar,
-  MEDIA.dockerForeignLayer,
-]);
-const OCI_LAYERS: ReadonlySet<string> = new Set([MEDIA.ociLayerGzip, MEDIA.ociLayerTar, MEDIA.ociLayerZstd]);
-
 /** Checks ordinary images only: the layers of a Nydus image have a stricter rule. */
 function* checkLayerFamily(image: ImageSubject): Generator<Finding> {
   if (image.kind !== 'oci') return;
   const docker = isDockerFamily(image.manifest.descriptor.mediaType);
-  const others = docker ? OCI_LAYERS : DOCKER_LAYERS;
+  const isOther = docker ? isOciLayerType : isDockerLayerType;
   for (const [position, { mediaType }] of image.manifest.value.layers.entries()) {
-    if (!others.has(mediaType)) continue;
+    if (!isOther(mediaType)) continue;
     yield finding('MANIFEST-FAMILY-LAYER', placeIn(image, `layer ${position + 1}`), {
       message: `layer of the ${docker ? 'OCI' : 'Docker'} family in a manifest of the other`,
       found: mediaType,

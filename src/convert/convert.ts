@@ -10,7 +10,7 @@ import { contentOf } from '../io/streams.js';
 import { DEFAULT_TEE_BUFFER } from '../io/tee.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
-import { repositoryOf } from '../registry/location.js';
+import { type Location, repositoryOf } from '../registry/location.js';
 import { type ImageSource, type ImageTarget, isMirrored } from '../registry/stores/store.js';
 import type { Remedy } from '../remedy.js';
 import type { CallOptions } from '../reporter.js';
@@ -212,13 +212,18 @@ function warnOfMerging({ options, uploads }: Run, { foreign, images }: SourceIma
   }
 }
 
+/** The repository, folder or file in which a manifest and what refers to it must both lie. */
+function homeOf(place: Location): string {
+  return place.kind === 'registry' ? (repositoryOf(place) ?? '') : `${place.kind}:${place.path}`;
+}
+
 /**
  * Warns that registries list referrers by repository: clients that ask the source's repository do not find this one.
  */
 function warnOfReferring({ options, source, target, uploads }: Run): void {
   if (!options.withReferrer) return;
-  const [from, to] = [repositoryOf(source.place), repositoryOf(target.place)];
-  if (from === undefined || to === undefined || from === to) return;
+  const [from, to] = [homeOf(source.place), homeOf(target.place)];
+  if (from === to) return;
   uploads.call.reporter?.emit({
     type: 'warning',
     code: 'REFERRER_ELSEWHERE',

@@ -7,7 +7,7 @@
  */
 import { FormatError } from '../errors.js';
 import { IDENTITY_MEMBERS, isIdentity, ZSTD_MARK } from '../image/identity.js';
-import type { Descriptor } from '../oci/descriptor.js';
+import type { Descriptor, Platform } from '../oci/descriptor.js';
 import { ANNOTATION, MEDIA, NYDUS_OS_FEATURE } from '../oci/media-types.js';
 import type { Family } from './assemble.js';
 import {
@@ -136,7 +136,7 @@ function withoutZstdMark(entry: JsonObject): JsonObject {
 
 /** Returns a platform that is never empty: some registries refuse an entry without platform, and some readers crash. */
 function filledPlatform(source: SourceImage): JsonObject {
-  const { os, architecture, variant, osVersion, osFeatures } = source.platform;
+  const { os, architecture } = source.platform;
   if (os === '' || architecture === '') {
     throw new FormatError(
       `config of manifest ${source.manifest.descriptor.digest} names no os and architecture, which an index needs`,
@@ -147,7 +147,15 @@ function filledPlatform(source: SourceImage): JsonObject {
     );
   }
   const stated = source.entry?.get('platform');
-  return withMembers(isJsonObject(stated) ? stated : jsonObject({}), {
+  return platformJson(source.platform, isJsonObject(stated) ? stated : jsonObject({}));
+}
+
+/** The platform as an index has it, over members that are there already. */
+export function platformJson(
+  { os, architecture, variant, osVersion, osFeatures }: Platform,
+  known: JsonObject = jsonObject({}),
+): JsonObject {
+  return withMembers(known, {
     architecture,
     os,
     ...(variant === undefined ? {} : { variant }),

@@ -3,9 +3,10 @@
  * comes once, before the conversion begins, and in the words of `check`.
  */
 import { identityKeys, IDENTITY_MEMBERS, isIdentity, ownDigests } from '../image/identity.js';
-import { isIsolated } from '../image/kinds.js';
+import { isIsolated, recordedSource } from '../image/kinds.js';
 import { staleConfigMembers } from '../oci/empty-layer.js';
 import { isJsonObject, type JsonObject } from '../oci/json/value.js';
+import { isDockerLayerType, isOciLayerType, MEDIA } from '../oci/media-types.js';
 import { formatPlatform, normalizePlatform } from '../oci/platform.js';
 import type { CallOptions } from '../reporter.js';
 import type { ConvertOptions } from './options.js';
@@ -23,7 +24,11 @@ export function warnOfOddities(
   if (ofIndex.length > 0) seen.set(leftOut('index', ofIndex), { code: 'IDENTITY_LEFT_OUT', count: 1 });
   for (const image of images) {
     const isolated = options.mergePlatform && options.mergeIsolation === 'empty-layer';
-    for (const { code, message } of [...odditiesOf(image), ...identityOddities(image, isolated)]) {
+    for (const { code, message } of [
+      ...odditiesOf(image),
+      ...familyOddities(image),
+      ...identityOddities(image, isolated),
+    ]) {
       const known = seen.get(message);
       if (known === undefined) seen.set(message, { code, count: 1 });
       else known.count += 1;
@@ -75,6 +80,17 @@ function* odditiesOf(image: SourceImage): Generator<Oddity> {
   }
 }
 
+/** A manifest of one family whose layers are of the other; containerd reads both, and stricter clients refuse. */
+function* familyOddities({ manifest, platform }: SourceImage): Generator<Oddity> {
+  const docker = manifest.value.mediaType === MEDIA.dockerManifest;
+  const isOther = docker ? isOciLayerType : isDockerLayerType;
+  if (!manifest.value.layers.some(({ mediaType }) => isOther(mediaType))) return;
+  yield {
+    code: 'LAYER_FAMILY',
+    message: `the manifest of the image for ${formatPlatform(platform)} is of the ${docker ? 'Docker' : 'OCI'} family, and some of its layers are of the other`,
+  };
+}
+
 function* identityOddities({ manifest, config }: SourceImage, isolated: boolean): Generator<Oddity> {
   const { value } = manifest;
   const members: readonly string[] = IDENTITY_MEMBERS.filter((member) => value[member] !== undefined);
@@ -85,17 +101,25 @@ function* identityOddities({ manifest, config }: SourceImage, isolated: boolean)
       message: `${leftOut('manifest', names)}${isolated ? '; the OCI half keeps them, as it can be turned back into the source' : ''}`,
     };
   }
-  if (!isolated) return;
+  if (isolated && recordedSource(value).digest !== undefined) {
+    yield {
+      code: 'SOURCE_ANNOTATION',
+      message:
+        'the source names a source of its own, and the OCI half names this one instead; converting it again needs the source itself',
+    };
+  }
   const stale = staleConfigMembers(
     { manifest: manifest.bytes, config: config.bytes },
     `manifest ${manifest.descriptor.digest}`,
   );
-  if (stale.length > 0) {
-    yield {
-      code: 'CONFIG_DESCRIPTOR',
-      message: `${stale.join(' and ')} of the config's descriptor are left out of the OCI half, since they describe other bytes; converting the result again needs the source itself`,
-    };
-  }
+  if (stale.length === 0) return;
+  const what = `${stale.join(' and ')} of the config's descriptor describe other bytes`;
+  yield {
+    code: 'CONFIG_DESCRIPTOR',
+    message: isolated
+      ? `${what} and are left out of the OCI half; converting the result again needs the source itself`
+      : `${what}; clients that use them read another config than others`,
+  };
 }
 
 function leftOut(what: 'index' | 'manifest', names: readonly string[]): string {

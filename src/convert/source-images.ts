@@ -18,6 +18,7 @@ import type { Descriptor, Document, Platform } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import { removeEmptyLayer, sourceDigestOf, type ImageBytes } from '../oci/empty-layer.js';
 import { isJsonObject, type JsonObject, withMembers } from '../oci/json/value.js';
+import { platformJson } from './merge-index.js';
 import {
   type ImageConfig,
   isSchema1Type,
@@ -242,8 +243,14 @@ class SourceReader {
       'IMAGE_PASSED_OVER',
       `${platform === undefined ? 'an image' : `the image for ${formatPlatform(platform)}`} is passed over: ${reason}; it ${mergePlatform ? 'stays in the index as it is' : 'is left out'}`,
     );
-    if (mergePlatform)
-      this.#passedBy.push({ entry: this.#tree.entryJson(entry), descriptor: entry.descriptor });
+    if (!mergePlatform) return;
+    const json = this.#tree.entryJson(entry);
+    // Index detection panics at an entry without a platform.
+    const filled =
+      entry.platform === undefined && platform !== undefined && platform.os !== ''
+        ? withMembers(json, { platform: platformJson(platform) })
+        : json;
+    this.#passedBy.push({ entry: filled, descriptor: entry.descriptor });
   }
 
   #unread(entry: Entry, problem: Problem): void {

@@ -33,8 +33,10 @@ export function readPushed(bytes: Uint8Array, mediaType: string): PushedManifest
   const isIndex = INDEX_TYPES.has(mediaType);
   if (isIndex && ('layers' in json || 'config' in json)) refuse('an index with config or layers');
   const config = isIndex ? undefined : descriptor(json['config'], 'config');
-  const layers = isIndex ? [] : list(json['layers'], 'layers');
-  const subject = json['subject'] === undefined ? undefined : descriptor(json['subject'], 'subject');
+  // Tools in Go write null for a list or a descriptor that is not there, and registries in Go read it so.
+  const layers = isIndex ? [] : list(json['layers'] ?? [], 'layers');
+  const subject =
+    (json['subject'] ?? undefined) === undefined ? undefined : descriptor(json['subject'], 'subject');
   return {
     blobs: [
       ...(config === undefined ? [] : [config]),

@@ -82,7 +82,8 @@ async function load<T>(
   }
 }
 
-function isAboutContent(cause: unknown): cause is Problem['cause'] {
+/** True for failures that say what the content is like, and not that it could not be looked at. */
+export function isAboutContent(cause: unknown): cause is Problem['cause'] {
   return (
     cause instanceof ContentMismatchError ||
     cause instanceof FormatError ||

@@ -6,6 +6,7 @@ import { fetchBootstrap } from '../image/bootstrap-layer.js';
 import { imageEntries } from '../image/choose.js';
 import { type Entry, type Image, platformOf, platformText } from '../image/image.js';
 import { type Half, recordedSource, type RecordedSource } from '../image/kinds.js';
+import { isAboutContent } from '../image/loaded.js';
 import { readReference } from '../image/reference-tree.js';
 import { underSignal } from '../io/abort.js';
 import { digestHex, type Digest } from '../oci/digest.js';
@@ -72,8 +73,17 @@ export interface ReferenceSummary {
   readonly root: Descriptor;
   readonly isIndex: boolean;
   readonly images: readonly ImageSummary[];
-  /** Entries that are no images: attestations, artifacts, nested indexes. */
+  /** Images that the reference lists, and that could not be read, as in archives of one platform. */
+  readonly unread: readonly UnreadImage[];
+  /** Entries that are no images: attestations, artifacts. */
   readonly foreign: readonly Descriptor[];
+}
+
+export interface UnreadImage {
+  readonly platform: string;
+  readonly digest: Digest;
+  /** A sentence without full stop. */
+  readonly reason: string;
 }
 
 export interface SummaryOptions {
@@ -81,7 +91,7 @@ export interface SummaryOptions {
   readonly wanted?: ((entry: Entry) => boolean) | undefined;
 }
 
-/** Summarizes a reference from its manifests and bootstraps, without reading data. */
+/** Reads manifests and bootstraps, and no data. An image of an index that cannot be read does not keep the others from being summarized. */
 export async function summarizeReference(
   source: ImageSource,
   options: SummaryOptions = {},
@@ -98,15 +108,23 @@ async function summarize(
   const tree = await readReference(source, call);
   const entries = imageEntries(tree);
   const images: ImageSummary[] = [];
+  const unread: UnreadImage[] = [];
   for (const entry of entries) {
-    if (tree.index === undefined || wanted(entry))
+    if (tree.index !== undefined && !wanted(entry)) continue;
+    try {
       images.push(await summarizeImage(await tree.image(entry, call), call));
+    } catch (cause) {
+      if (tree.index === undefined || !isAboutContent(cause)) throw cause;
+      const { platform, descriptor } = entry;
+      unread.push({ platform: platformText(platform), digest: descriptor.digest, reason: cause.message });
+    }
   }
   return {
     location: source.location,
     root: tree.root,
     isIndex: tree.index !== undefined,
     images,
+    unread,
     foreign: tree.entries.filter((entry) => !entries.includes(entry)).map(({ descriptor }) => descriptor),
   };
 }

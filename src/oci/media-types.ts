@@ -28,6 +28,21 @@ export const MEDIA = {
   nydusArtifact: 'application/vnd.nydus.image.manifest.v1+json',
 } as const;
 
+const DOCKER_LAYERS: ReadonlySet<string> = new Set([
+  MEDIA.dockerLayerGzip,
+  MEDIA.dockerLayerTar,
+  MEDIA.dockerForeignLayer,
+]);
+const OCI_LAYERS: ReadonlySet<string> = new Set([MEDIA.ociLayerGzip, MEDIA.ociLayerTar, MEDIA.ociLayerZstd]);
+
+export function isDockerLayerType(mediaType: string): boolean {
+  return DOCKER_LAYERS.has(mediaType);
+}
+
+export function isOciLayerType(mediaType: string): boolean {
+  return OCI_LAYERS.has(mediaType);
+}
+
 /** The older mark of a Nydus entry in an index. */
 export const NYDUS_OS_FEATURE = 'nydus.remoteimage.v1';
 

@@ -12,6 +12,7 @@ import type { TrustOptions } from './http/trust.js';
 import { openDockerArchiveSource } from './stores/docker-archive.js';
 import { openLayoutSource, openLayoutTarget } from './stores/layout.js';
 import { formatLocation, type Location, type Selector, toLocation } from './location.js';
+import { positionOf } from './stores/select-entry.js';
 import { openRemoteSource, openRemoteTarget } from './stores/remote.js';
 import type { ImageSource, ImageTarget } from './stores/store.js';
 
@@ -67,6 +68,14 @@ export function openTarget(location: string | Location, options: OpenOptions = {
     throw new UsageError(`"${formatLocation(parsed)}" is no target: its digest follows from the content`, {
       hint: 'give the target a tag instead',
     });
+  }
+  if (parsed.kind !== 'registry' && positionOf(parsed.name) !== undefined) {
+    throw new UsageError(
+      `"${formatLocation(parsed)}" is no target: a position names an image that is there`,
+      {
+        hint: 'give the target a tag instead',
+      },
+    );
   }
   switch (parsed.kind) {
     case 'registry':

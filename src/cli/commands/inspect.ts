@@ -114,10 +114,11 @@ async function showImages(looking: Looking, location: string): Promise<void> {
     looking.call,
   );
   const images = summary.images.filter(({ kind }) => half === undefined || kind === half);
-  if (images.length === 0) {
+  if (images.length === 0 && summary.unread.length === 0) {
     const entries = imageEntries(await readReference(source, looking.call));
+    const there = platformNames(entries);
     throw new UsageError('there is no such image', {
-      hint: `there is ${platformNames(entries).join(', ')}`,
+      hint: there.length === 0 ? 'its index lists no image' : `there is ${there.join(', ')}`,
     });
   }
   const layers = images.flatMap((image) => image.layers);

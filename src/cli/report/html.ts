@@ -162,6 +162,7 @@ function platform(image: CheckedPlatform): Html {
       ${contents === undefined ? undefined : [fact(contents.files.toLocaleString('en'), 'files'), fact(formatBytes(contents.bytes), 'in files'), fact(formatBytes(contents.bytes - contents.uniqueBytes), 'saved by deduplication')]}
     </div>
     <p style="margin-top:12px">
+      ${image.oci === undefined || image.ociRead ? undefined : html`<span class="pill plain">OCI layers unread</span>`}
       ${image.dataRead ? undefined : html`<span class="pill plain">chunk data not read</span>`}
       ${image.compared ? html`<span class="pill good">every file compared with the source</span>` : html`<span class="pill plain">not compared with a source</span>`}
     </p>

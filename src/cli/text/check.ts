@@ -47,10 +47,11 @@ function platformLine(image: CheckedPlatform): string {
   return `${image.platform}: ${platformFacts(image).join(', ')}`;
 }
 
-function platformFacts({ layers, blobBytes, oci, dataRead, compared }: CheckedPlatform): readonly string[] {
+function platformFacts(image: CheckedPlatform): readonly string[] {
+  const { layers, blobBytes, oci, ociRead, dataRead, compared } = image;
   return [
     `${plural(layers, 'layer')}, ${formatBytes(blobBytes)} of blobs`,
-    ...(oci === undefined ? [] : ['both halves']),
+    ...(oci === undefined ? [] : [ociRead ? 'both halves' : 'both halves, OCI layers unread']),
     ...(dataRead ? [] : ['chunk data not read']),
     ...(compared ? ['filesystem compared with the source'] : []),
   ];

@@ -5,7 +5,7 @@ import { table } from './columns.js';
 import { formatBytes, plural } from './units.js';
 
 export function* summaryLines(summary: ReferenceSummary): Generator<string> {
-  const { location, root, isIndex, images, foreign } = summary;
+  const { location, root, isIndex, images, unread, foreign } = summary;
   yield location;
   yield `${isIndex ? 'index' : 'manifest'} ${root.digest}, ${root.mediaType}`;
   if (foreign.length > 0)
@@ -16,6 +16,9 @@ export function* summaryLines(summary: ReferenceSummary): Generator<string> {
     yield '';
     yield* imageLines(image, (platforms.get(image.platform) ?? 0) > 1);
   }
+  if (unread.length > 0) yield '';
+  for (const { platform, digest, reason } of unread)
+    yield `${platform}  ${shortDigest(digest)} could not be read: ${reason}`;
 }
 
 function* imageLines(image: ImageSummary, isHalf: boolean): Generator<string> {
@@ -71,13 +74,14 @@ function shortDigest(digest: Digest): string {
   return digestHex(digest).slice(0, 12);
 }
 
-export function summaryJson({ location, root, isIndex, images, foreign }: ReferenceSummary): object {
+export function summaryJson({ location, root, isIndex, images, unread, foreign }: ReferenceSummary): object {
   const { mediaType, digest, size } = root;
   return {
     location,
     root: { mediaType, digest, size },
     kind: isIndex ? 'index' : 'manifest',
     images,
+    ...(unread.length === 0 ? {} : { unread }),
     foreign,
   };
 }

@@ -6,14 +6,14 @@ import { LocalIoError, RegistryError } from '../../errors.js';
 import { readFileRange } from '../../io/file-range.js';
 import { ownerMark } from '../../io/owner.js';
 import { errorCode, localIoError, openScratch, removeAbandoned, type Scratch } from '../../io/scratch.js';
-import type { ByteStream, ReplayableContent } from '../../io/streams.js';
+import { type ByteStream, collect, type ReplayableContent } from '../../io/streams.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import { type Digest, digestHex } from '../../oci/digest.js';
 import { type Index, MAX_DOCUMENT_SIZE, parseIndex } from '../../oci/manifest.js';
 import { MEDIA } from '../../oci/media-types.js';
 import type { CallOptions } from '../../reporter.js';
 import { ArchiveFile } from './archive-file.js';
-import { openLayoutTarget } from './layout.js';
+import { documentAt, openLayoutTarget } from './layout.js';
 import { entryNames, selectEntry } from './select-entry.js';
 import { formatLocation, type Location, type Selector } from '../location.js';
 import { scanReferrers } from './referrer-scan.js';
@@ -48,6 +48,16 @@ export async function resolveInLayout(
   location: string,
 ): Promise<Descriptor> {
   const { manifests } = await indexOf(archive, location);
+  const { digest: wanted, name } = selector;
+  if (wanted !== undefined && name === undefined && !manifests.some((entry) => entry.digest === wanted)) {
+    // A manifest that only an index of the archive lists.
+    const member = archive.member(layoutMember({ mediaType: '', digest: wanted, size: 0 }));
+    const inside =
+      member === undefined || member.size > MAX_DOCUMENT_SIZE
+        ? undefined
+        : documentAt(wanted, await collect(archive.read(member), MAX_DOCUMENT_SIZE, wanted));
+    if (inside !== undefined) return inside;
+  }
   const { mediaType, digest, size } = selectEntry(manifests, selector, location, entryNames);
   return { mediaType, digest, size };
 }

@@ -14,6 +14,7 @@ import { MEDIA } from '../../oci/media-types.js';
 import { formatReference, parseReference } from '../../oci/reference.js';
 import type { CallOptions } from '../../reporter.js';
 import { ArchiveFile } from './archive-file.js';
+import { positionOf } from './select-entry.js';
 import { layoutMember, resolveInLayout, type ArchiveOptions } from './archive.js';
 import { formatLocation, type Location, type Selector } from '../location.js';
 import { type FetchOptions, type ImageSource, verifiedFor } from './store.js';
@@ -153,23 +154,30 @@ function selectSaved(images: readonly SavedImage[], selector: Selector, where: s
     });
   }
   const wanted = selector.name === undefined ? undefined : fullName(selector.name);
+  const position = positionOf(selector.name);
   const candidates =
     wanted === undefined
       ? images
-      : images.filter((image) => (image.RepoTags ?? []).some((tag) => fullName(tag) === wanted));
-  const listed = images.flatMap((image) => image.RepoTags ?? []).join(', ');
+      : images.filter(
+          (image, i) => i === position || (image.RepoTags ?? []).some((tag) => fullName(tag) === wanted),
+        );
+  const listed = images.map(({ RepoTags }, i) => `@${i}${tagsText(RepoTags ?? [])}`).join(', ');
   const [image, ...others] = candidates;
   if (image === undefined) {
     throw new RegistryError(`${where} holds no such image`, {
       status: 404,
-      hint: listed === '' ? 'it holds no named one' : `it holds ${listed}`,
+      hint: images.length === 0 ? 'its list is empty' : `it holds ${listed}`,
     });
   }
   if (others.length > 0)
     throw new RegistryError(`${where} holds several images`, {
-      hint: `say which one, by :NAME:TAG: ${listed}`,
+      hint: `say which one, by :NAME:TAG or :@POSITION: ${listed}`,
     });
   return image;
+}
+
+function tagsText(tags: readonly string[]): string {
+  return tags.length === 0 ? '' : ` (${tags.join(', ')})`;
 }
 
 /** Completes a short name by Docker's rules; a text that is no name stays as it is. */

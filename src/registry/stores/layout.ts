@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { RegistryError } from '../../errors.js';
+import { LocalIoError, NydusError, RegistryError } from '../../errors.js';
 import { withFileLock } from '../../io/file-lock.js';
 import { readFileRange } from '../../io/file-range.js';
 import { ownerMark } from '../../io/owner.js';
@@ -17,6 +17,8 @@ import {
   descriptorToJson,
   type JsonObject,
   type ListedDescriptor,
+  MAX_DOCUMENT_SIZE,
+  parseDocument,
   parseIndex,
   serialise,
 } from '../../oci/manifest.js';
@@ -51,6 +53,16 @@ export function openLayoutTarget(path: string, selector: Selector): ImageTarget 
   return new LayoutTarget(path, selector);
 }
 
+/** The descriptor of a manifest or index that is known by its digest alone; undefined for other content. */
+export function documentAt(digest: Digest, bytes: Uint8Array): Descriptor | undefined {
+  try {
+    return { mediaType: parseDocument(bytes).mediaType, digest, size: bytes.length };
+  } catch (cause) {
+    if (cause instanceof NydusError) return undefined;
+    throw cause;
+  }
+}
+
 abstract class Layout implements ContentSource, Located, Referable, AsyncDisposable {
   readonly place: Location;
   readonly location: string;
@@ -64,7 +76,16 @@ abstract class Layout implements ContentSource, Located, Referable, AsyncDisposa
     this.location = formatLocation(this.place);
   }
 
-  fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
+  async *fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
+    try {
+      yield* this.#read(descriptor, options);
+    } catch (cause) {
+      if (!(cause instanceof LocalIoError) || errorCode(cause.cause) !== 'ENOENT') throw cause;
+      throw new RegistryError(`${descriptor.digest} is not in ${this.location}`, { status: 404, cause });
+    }
+  }
+
+  #read(descriptor: Descriptor, options: FetchOptions): ByteStream {
     const path = this.blobPath(descriptor);
     if (options.range !== undefined) return readFileRange(path, options.range, options.signal);
     if (options.unverified === true) return readFileRange(path, undefined, options.signal);
@@ -122,7 +143,28 @@ class LayoutSource extends Layout implements ImageSource {
         hint: 'an OCI layout is a folder, as "skopeo copy … oci:DIR:TAG" makes it',
       });
     }
+    const { digest, name } = this.selector;
+    if (
+      digest !== undefined &&
+      name === undefined &&
+      !index.entries.some((entry) => entry.digest === digest)
+    ) {
+      const inside = await this.#inside(digest);
+      if (inside !== undefined) return inside;
+    }
     return plainDescriptor(selectEntry(index.entries, this.selector, `oci:${this.path}`, entryNames));
+  }
+
+  /** A manifest that only an index of the layout lists. */
+  async #inside(digest: Digest): Promise<Descriptor | undefined> {
+    const path = this.blobPath({ mediaType: '', digest, size: 0 });
+    try {
+      const { size } = await stat(path);
+      return size > MAX_DOCUMENT_SIZE ? undefined : documentAt(digest, await readFile(path));
+    } catch (cause) {
+      if (errorCode(cause) === 'ENOENT' || errorCode(cause) === 'ENOTDIR') return undefined;
+      throw cause instanceof NydusError ? cause : localIoError(`cannot look into ${this.path}`, cause);
+    }
   }
 }
 

@@ -14,24 +14,48 @@ export function selectEntry(
   where: string,
   names: (entry: ListedDescriptor) => readonly string[],
 ): ListedDescriptor {
-  const listed = entries.map((entry) => names(entry)[0] ?? entry.digest).join(', ');
+  const position = positionOf(selector.name);
   const candidates = entries.filter(
-    (entry) =>
+    (entry, i) =>
       (selector.digest === undefined || entry.digest === selector.digest) &&
-      (selector.name === undefined || names(entry).includes(selector.name)),
+      (selector.name === undefined || i === position || names(entry).includes(selector.name)),
   );
   // One image may have several names.
   if (new Set(candidates.map((entry) => entry.digest)).size > 1) {
-    throw new RegistryError(`${where} holds several images`, {
-      hint: `say which one, by :TAG or @DIGEST: ${listed}`,
+    throw new RegistryError(`${where} holds several images${named(selector)}`, {
+      hint: `say which one, by :TAG, :@POSITION or @DIGEST: ${listText(entries, names)}`,
     });
   }
   const [entry] = candidates;
   if (entry !== undefined) return entry;
   throw new RegistryError(`${where} holds no such image`, {
     status: 404,
-    hint: entries.length === 0 ? 'its index is empty' : `it holds ${listed}`,
+    hint: entries.length === 0 ? 'its index is empty' : `it holds ${listText(entries, names)}`,
   });
+}
+
+/** As in `:@0`, which skopeo writes so: the image at this place of the list, whatever its name. */
+export function positionOf(name: string | undefined): number | undefined {
+  const digits = /^@([0-9]+)$/.exec(name ?? '')?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+function named({ name }: Selector): string {
+  return name === undefined ? '' : ` named ${name}`;
+}
+
+/** Every entry by words that mean it alone: its name, or its place where others have the same name or it has none. */
+function listText(
+  entries: readonly ListedDescriptor[],
+  names: (entry: ListedDescriptor) => readonly string[],
+): string {
+  const firsts = entries.map((entry) => names(entry)[0]);
+  return firsts
+    .map((name, i) => {
+      const isOwn = name !== undefined && firsts.indexOf(name) === firsts.lastIndexOf(name);
+      return isOwn ? name : `@${i}${name === undefined ? '' : ` (${name})`}`;
+    })
+    .join(', ');
 }
 
 /** The names of an entry of `index.json`: its tag, and the whole name that containerd and Docker add. */

@@ -34,6 +34,7 @@ function result(change: Partial<CheckResult> = {}): CheckResult {
         platform: 'linux/amd64',
         nydus: digest,
         oci: digest,
+        ociRead: false,
         layers: 2,
         blobBytes: 3_000_000,
         dataRead: true,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ContentMismatchError, LocalIoError, RegistryError } from '../../../../src/errors.js';
+import { ContentMismatchError, RegistryError } from '../../../../src/errors.js';
 import { contentOf } from '../../../../src/io/streams.js';
 import { digestHex } from '../../../../src/oci/digest.js';
 import { parseIndex } from '../../../../src/oci/manifest.js';
@@ -115,7 +115,7 @@ test('a blob that is damaged, long, short or missing is an error when it is read
   assert.equal(await target.exists(part.descriptor), false);
   await assert.rejects(
     readAll(target, { ...part.descriptor, digest: describe('', noise(1, 9)).digest }),
-    LocalIoError,
+    (error) => error instanceof RegistryError && error.status === 404,
   );
 });
 
@@ -167,4 +167,24 @@ test('an unfinished archive leaves nothing behind and does not touch an existing
   }
   assert.deepEqual(await readdir(folder), ['a.tar']);
   assert.equal(await readFile(join(folder, 'a.tar'), 'utf8'), 'old');
+});
+
+test('a manifest that only an index lists is found by its digest', async (t) => {
+  const folder = await tempFolder(t);
+  const bytes = Buffer.from(
+    JSON.stringify({ schemaVersion: 2, config: describe('', noise(2, 1)), layers: [] }),
+  );
+  const inner = { ...describe(MEDIA.ociManifest, bytes) };
+  const index = Buffer.from(
+    JSON.stringify({ schemaVersion: 2, mediaType: MEDIA.ociIndex, manifests: [inner] }),
+  );
+  for (const location of [`oci:${folder}`, `oci-archive:${folder}/images.tar`]) {
+    await using target = openTarget(`${location}:1`, options);
+    await target.push(inner, contentOf(bytes));
+    await target.tag(describe(MEDIA.ociIndex, index), index);
+    await using source = openSource(`${location}@${inner.digest}`, options);
+    assert.deepEqual(await source.resolve(), inner);
+    await using other = openSource(`${location}@${describe('', noise(3, 1)).digest}`, options);
+    await assert.rejects(other.resolve(), /holds no such image/);
+  }
 });

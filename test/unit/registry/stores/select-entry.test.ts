@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RegistryError, UsageError } from '../../../../src/errors.js';
+import { sha256 } from '../../../../src/oci/digest.js';
+import { parseIndex } from '../../../../src/oci/manifest.js';
+import { ANNOTATION, MEDIA } from '../../../../src/oci/media-types.js';
+import { openTarget } from '../../../../src/registry/open.js';
+import { entryNames, selectEntry } from '../../../../src/registry/stores/select-entry.js';
+
+/** Two images under one name, as two platforms are saved, and one without any. */
+const NAMES = ['app', 'app', undefined, 'other'];
+const ENTRIES = parseIndex(
+  Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      manifests: NAMES.map((name, i) => ({
+        mediaType: MEDIA.ociManifest,
+        digest: sha256(`${i}`),
+        size: 1,
+        ...(name === undefined ? {} : { annotations: { [ANNOTATION.ociRefName]: name } }),
+      })),
+    }),
+  ),
+).manifests;
+
+function hintOf(select: () => unknown): string | undefined {
+  try {
+    select();
+  } catch (error) {
+    if (error instanceof RegistryError) return error.hint;
+  }
+  return undefined;
+}
+
+test('an image without a name of its own is chosen by its place', () => {
+  for (const [i, entry] of ENTRIES.entries())
+    assert.equal(selectEntry(ENTRIES, { name: `@${i}` }, 'images', entryNames), entry);
+  assert.equal(selectEntry(ENTRIES, { name: 'other' }, 'images', entryNames), ENTRIES[3]);
+});
+
+test('a name that several images have is answered with words that mean one each', () => {
+  const hint = hintOf(() => selectEntry(ENTRIES, { name: 'app' }, 'images', entryNames));
+  assert.equal(hint, 'say which one, by :TAG, :@POSITION or @DIGEST: @0 (app), @1 (app), @2, other');
+  const none = hintOf(() => selectEntry(ENTRIES, { name: '@7' }, 'images', entryNames));
+  assert.equal(none, 'it holds @0 (app), @1 (app), @2, other');
+});
+
+test('a position is no name for a target', () => {
+  assert.throws(() => openTarget('oci:/images:@0'), UsageError);
+});
