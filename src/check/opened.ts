@@ -19,7 +19,7 @@ export interface ReadBootstrap {
   /** The RAFS version. */
   readonly version: 5 | 6;
   readonly bootstrap: Bootstrap;
-  /** Everything that the judge finds wrong with it. */
+  /** The faults that the judge found in the bootstrap. */
   readonly faults: readonly Finding[];
   /**
    * True if these layers, lowest first, unpack to the bootstrap's tree, contents included. False means unknown; then
@@ -43,7 +43,10 @@ export interface Opening {
   readonly layer: BootstrapLayer | undefined;
 }
 
-/** Opens the image. What is wrong with a bootstrap that can be read is left in `faults`, for its turn among the rules. */
+/**
+ * Unpacks and reads the bootstrap. The judge's findings about a readable bootstrap stay in `faults`; the rules report
+ * them in their turn.
+ */
 export async function openImage(image: ImageSubject, call: CallOptions): Promise<Opening> {
   const { layers } = image.manifest.value;
   const descriptor = bootstrapLayerOf(image.manifest.value);
@@ -73,7 +76,7 @@ export async function openImage(image: ImageSubject, call: CallOptions): Promise
   return { findings, opened: read === undefined ? undefined : { image, layer, ...read }, layer };
 }
 
-/** A bootstrap's meaning, and everything that is wrong with it; `place` is where it lies. */
+/** A bootstrap, read and judged; `place` is its place in findings. */
 export interface InspectedBootstrap {
   readonly findings: readonly Finding[];
   /** Undefined when the bootstrap cannot be read; the findings say why. */

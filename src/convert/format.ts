@@ -9,7 +9,7 @@ import { within } from './within.js';
 
 export type { FormatOptions };
 
-/** These options alone, with defaults filled in; throws UsageError for values out of range. */
+/** Returns only the options of the format, with defaults filled in. Throws UsageError for values out of range. */
 export function formatOptions(given: Partial<FormatOptions> = {}): FormatOptions {
   const format = Object.fromEntries(
     Object.entries(FORMAT_DEFAULTS).map(([name, usual]) => [
