@@ -1,14 +1,14 @@
-//! The compressor and the digester of an image, as super flags of either version tell them.
+//! Reads the compressor and the digester of an image from the super flags of either version.
 
 use crate::finding::Refusal;
 use crate::layout::rules::Sentence;
 use crate::layout::{SUPER_FLAGS_RESERVED, compressor, digester, super_flags as flag};
 use crate::view::View;
 
-/// How chunks are stored and digested.
+/// The algorithms that store and digest chunks.
 #[derive(Debug, Clone, Copy)]
 pub struct Codecs {
-    /// The compressor of chunks, as blob entries number it.
+    /// The compressor of chunks, with the number that blob entries use.
     pub compressor: u32,
     /// The digester of chunks and inodes.
     pub digester: Digester,
@@ -49,14 +49,14 @@ impl Codecs {
         Ok(Self { compressor, digester })
     }
 
-    /// Chunks may be compressed.
+    /// True if chunks may be compressed.
     pub fn compresses(self) -> bool {
         self.compressor != compressor::NONE
     }
 }
 
 impl Digester {
-    /// As blob entries number it.
+    /// The number that blob entries use.
     pub fn number(self) -> u32 {
         match self {
             Self::Blake3 => digester::BLAKE3,
@@ -64,7 +64,7 @@ impl Digester {
         }
     }
 
-    /// Of all pieces, one behind the other.
+    /// Digests all pieces, one after the other.
     pub fn digest<'a>(self, pieces: impl Iterator<Item = &'a [u8]>) -> [u8; 32] {
         use sha2::Digest;
         match self {

@@ -1,4 +1,4 @@
-//! Kinds of inodes, which both versions of RAFS number alike.
+//! Both versions of RAFS use the same numbers for the kinds of inodes.
 
 use crate::layout::{dirent_type, mode};
 
@@ -14,7 +14,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// None for a type that no file has.
+    /// The kind in a mode; `None` for a type that no file has.
     pub fn of_mode(mode: u16) -> Option<Self> {
         match mode & TYPE_MASK {
             mode::FILE => Some(Self::File),
@@ -28,7 +28,7 @@ impl Kind {
         }
     }
 
-    /// What an entry that leads to it should say.
+    /// The type that a directory entry of this kind should have.
     pub fn dirent_type(self) -> u8 {
         match self {
             Self::File => dirent_type::FILE,
@@ -41,7 +41,7 @@ impl Kind {
         }
     }
 
-    /// As findings call it.
+    /// The name of the kind in findings.
     pub fn name(self) -> &'static str {
         match self {
             Self::File => "file",
@@ -55,5 +55,5 @@ impl Kind {
     }
 }
 
-/// The type among the bits of a mode.
+/// The bits of a mode that hold the type.
 pub const TYPE_MASK: u16 = 0xF000;

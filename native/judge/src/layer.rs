@@ -1,6 +1,6 @@
-//! Trees under construction, and the tree of one layer out of its entries in their order: the last entry of a path wins, a
-//! directory keeps the children it has, a hard link is one more name of the inode that its target names at that moment.
-//! Parents without an entry become implied directories; parents that are symlinks are followed inside the root.
+//! Builds the tree of one layer from its entries in their order: the last entry of a path wins, a directory keeps the
+//! children it has, and a hard link adds a name to the inode that its target names at that moment. Parents without an entry
+//! become implied directories; parents that are symlinks are followed inside the root.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,21 +8,21 @@ use crate::bytes::holds;
 use crate::kind::Kind;
 use crate::source::{Entry, EntryKind, ScannedLayer};
 
-/// Deeper than any path that Linux can name.
+/// The deepest directory; no path that Linux accepts is deeper.
 pub const MAX_DEPTH: usize = 2048;
-/// As the kernel has it (MAXSYMLINKS).
+/// The most symlinks on one path, which is the kernel's limit (MAXSYMLINKS).
 const MAX_LINKS: usize = 40;
 const MAX_NAME: usize = 255;
 
-/// What a name leads to: the entry of its inode, none for a directory that no entry names.
+/// The entry of the inode that a name leads to; `None` for a directory without an entry.
 pub type InodeOf = Option<u32>;
 
-/// A name's end in a tree.
+/// The node that a name leads to.
 #[derive(Debug, Clone, Copy)]
 pub enum Node {
-    /// By number in `Forest::directories`.
+    /// A directory, with its number in `Forest::directories`.
     Directory(u32),
-    /// By number in `Forest::entries`.
+    /// Another inode, with the number of its entry in `Forest::entries`.
     Leaf(u32),
 }
 
@@ -32,22 +32,22 @@ pub struct Directory<'a> {
     pub children: BTreeMap<&'a [u8], Node>,
 }
 
-/// The trees of all layers, and the one that they make together.
+/// The trees of all layers, and the tree that they make together.
 pub struct Forest<'a, 'b> {
     pub layers: &'b [ScannedLayer<'a>],
-    /// Of all layers.
+    /// The entries of all layers.
     pub entries: Vec<Entry>,
-    /// By number of the entry: some hard link names it.
+    /// True for each entry that a hard link refers to, by the entry's number.
     pub linked: Vec<bool>,
     pub directories: Vec<Directory<'a>>,
 }
 
-/// The way from the root to a directory.
+/// The directories from the root to a directory.
 pub type Way = Vec<u32>;
 
 pub enum Descent {
     Found(Way),
-    /// Only where nothing may be made.
+    /// A directory is missing and is not to be made.
     Missing,
     /// The way does not lead to a directory.
     Blocked,
@@ -76,17 +76,17 @@ impl<'a, 'b> Forest<'a, 'b> {
         self.entries.get(usize::try_from(number).ok()?).copied()
     }
 
-    /// The target when it is a symlink.
+    /// The target of an entry that is a symlink.
     pub fn symlink(&self, entry: u32) -> Option<&'a [u8]> {
         let told = self.entry(entry)?.told(self.layers)?;
         if told.kind()? == EntryKind::Inode(Kind::Symlink) { told.target() } else { None }
     }
 
-    /// Walks on from the end of `way` as `names` lead. Missing directories are made where `make` says so. `..` occurs in
-    /// targets of symlinks and never leads above the root. None is an error of ours.
+    /// Walks from the end of `way` along `names`. Missing directories are made if `make` is true. `..` occurs in targets of
+    /// symlinks and never leads above the root. `None` is a bug in the judge.
     pub fn descend(&mut self, mut way: Way, names: &[&'a [u8]], make: bool) -> Option<Descent> {
         let mut links = 0;
-        // The next name is at the end, so that a symlink's target can be put before what is left.
+        // The next name is the last element, so that a symlink's target can be put before the rest.
         let mut ahead: Vec<&'a [u8]> = names.iter().rev().copied().collect();
         while let Some(name) = ahead.pop() {
             match name {
@@ -128,14 +128,14 @@ impl<'a, 'b> Forest<'a, 'b> {
         Some(Descent::Found(way))
     }
 
-    /// Adds the tree of a layer; the number of its root. None for what no file system could hold.
+    /// Adds the tree of a layer and returns the number of its root; `None` for a tree that no file system could hold.
     pub fn add_layer(&mut self, number: u32) -> Option<u32> {
         let root = self.add_directory(None)?;
         let first = u32::try_from(self.entries.len()).ok()?;
         let entries = Entry::all(number, self.layers.get(usize::try_from(number).ok()?)?)?;
         self.linked.resize(self.linked.len() + entries.len(), false);
         self.entries.extend_from_slice(&entries);
-        // Where paths of directories lead, each found once.
+        // The ways that paths of directories lead to; each is resolved once.
         let mut known = HashMap::new();
         for (at, entry) in (first..).zip(entries) {
             if self.add_entry(root, at, entry, &mut known)? {
@@ -145,7 +145,7 @@ impl<'a, 'b> Forest<'a, 'b> {
         Some(root)
     }
 
-    /// Tells whether something went that may have been on the way to directories found before.
+    /// Adds an entry. Returns true if it removed a name that may have been on the way to directories found before.
     fn add_entry(
         &mut self,
         root: u32,
@@ -192,7 +192,7 @@ impl<'a, 'b> Forest<'a, 'b> {
         })
     }
 
-    /// The inode that a hard link at `link` gives one more name to.
+    /// Finds the inode that a hard link at `link` adds a name to.
     fn linked_entry(&mut self, root: u32, target: &'a [u8], link: (u32, &[u8])) -> Option<u32> {
         let (above, name) = split(target);
         let Descent::Found(way) = self.descend(vec![root], &components(above), false)? else { return None };
@@ -204,7 +204,7 @@ impl<'a, 'b> Forest<'a, 'b> {
     }
 }
 
-/// What stands before the last slash, and the name behind it.
+/// Splits a path at its last slash.
 fn split(path: &[u8]) -> (&[u8], &[u8]) {
     match path.iter().rposition(|&byte| byte == b'/') {
         Some(cut) => {
@@ -215,7 +215,7 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// Empty ones lead nowhere.
+/// Splits a path into its components; empty ones are left out.
 fn components(path: &[u8]) -> Vec<&[u8]> {
     path.split(|&byte| byte == b'/').collect()
 }

@@ -1,11 +1,11 @@
-//! Every rule over a bootstrap: what is wrong with one, and whether it shows the tree that the layers of its source unpack to.
+//! The judge checks every rule over a bootstrap, and whether it shows the tree that the layers of its source unpack to.
 //!
-//! The judge shares no code with the writer (`nydus-core`): it reads inodes and lays layers over each other in its own way, so
-//! that a mistake of the writer cannot look right. Only offsets and flags are common: `nydus-layout`, generated from the
-//! tables in src/rafs-builder, where the words of all findings stand too.
+//! The judge shares no code with the writer (`nydus-core`): it has its own ways to read inodes and to merge layers, so that
+//! a mistake of the writer cannot look right. Both use only the offsets and flags of `nydus-layout`, which is generated from
+//! the tables in src/rafs-builder; the words of all findings are there, too.
 //!
-//! `v5` and `v6` read, `rules` find; `source`, `layer` and `overlay` unpack a source, and `same` compares. No offset is trusted,
-//! and nothing panics.
+//! `v5` and `v6` read a bootstrap, `rules` finds its faults; `source`, `layer` and `overlay` unpack a source, and `same`
+//! compares. No offset is trusted, and no input causes a panic.
 
 #![forbid(unsafe_code)]
 
@@ -28,7 +28,8 @@ use nydus_layout as layout;
 pub use finding::{Finding, latin1};
 pub use source::ScannedLayer;
 
-/// Everything that is wrong with a bootstrap, in the order of the rules. What cannot be read is one finding.
+/// Finds everything that is wrong with a bootstrap, in the order of the rules. If it cannot be read, that is the only
+/// finding.
 pub fn judge(bytes: &[u8]) -> Vec<Finding> {
     let findings = if v5::is_v5(bytes) {
         v5::Image::read(bytes).map(|image| rules::v5::judge(&image))
@@ -38,14 +39,14 @@ pub fn judge(bytes: &[u8]) -> Vec<Finding> {
     findings.unwrap_or_else(|refusal| vec![*refusal])
 }
 
-/// Why no reader could follow a bootstrap; nothing for one that can be read, whatever else is wrong with it.
+/// Returns the reason why no reader could follow a bootstrap, or nothing if it can be read, whatever other faults it has.
 pub fn refusal(bytes: &[u8]) -> Option<Finding> {
     let refusal = if v5::is_v5(bytes) { v5::Image::read(bytes).err() } else { v6::Image::read(bytes).err() };
     refusal.map(|refusal| *refusal)
 }
 
-/// Whether the layers, lowest first, unpack to the very tree that a v6 bootstrap shows, contents included (by digest). The
-/// bootstrap may break rules, as long as it can be read.
+/// True if the layers, lowest first, unpack to exactly the tree that a v6 bootstrap shows, contents included (by digest).
+/// The bootstrap may break rules, as long as it can be read.
 pub fn is_same(bytes: &[u8], layers: &[ScannedLayer<'_>]) -> bool {
     v6::Image::read(bytes).is_ok_and(|image| same::is_same(&image, layers).is_some())
 }

@@ -1,16 +1,17 @@
-//! Layers in order to one tree. Whiteouts hide what lies in lower layers, wherever they stand in their tar, so each layer is
-//! gone through twice: first all that it hides, then all that it adds. (OCI image-spec, layer.md, "Representing Changes")
+//! Merges layers in order into one tree. Whiteouts hide names of lower layers, wherever they stand in their tar, so each
+//! layer is walked twice: first for everything that it hides, then for everything that it adds. (OCI image-spec, layer.md,
+//! "Representing Changes")
 
 use crate::bytes::holds;
 use crate::layer::{Descent, Forest, MAX_DEPTH, Node, Way};
 
 const WHITEOUT: &[u8] = b".wh.";
-/// All names that begin like this, but the opaque marker, are of AUFS and vanish.
+/// Names with this prefix belong to AUFS and vanish; only the opaque marker has a meaning.
 const RESERVED: &[u8] = b".wh..wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 
 impl<'a> Forest<'a, '_> {
-    /// The number of the root of the tree that a container sees.
+    /// Merges the layers and returns the number of the root of the tree that a container sees.
     pub fn overlay(&mut self) -> Option<u32> {
         let top = self.add_directory(None)?;
         for number in 0..u32::try_from(self.layers.len()).ok()? {
@@ -24,12 +25,12 @@ impl<'a> Forest<'a, '_> {
         Some(top)
     }
 
-    /// Names and what they lead to: a copy, since the forest grows on the way.
+    /// The names of a directory and their nodes. They are copied, because the forest grows meanwhile.
     fn children(&self, directory: u32) -> Option<Vec<(&'a [u8], Node)>> {
         Some(self.directory(directory)?.children.iter().map(|(name, node)| (*name, *node)).collect())
     }
 
-    /// Takes away all that whiteouts in `upper` name; it stands for the lower directory at the end of `way`.
+    /// Removes every name that whiteouts in the upper directory `upper` hide from the lower directory at the end of `way`.
     fn hide(&mut self, way: &Way, upper: u32) -> Option<()> {
         let lower = *way.last()?;
         if self.directory(lower)?.children.is_empty() {
@@ -57,7 +58,7 @@ impl<'a> Forest<'a, '_> {
         Some(())
     }
 
-    /// Puts what is in `upper` into the directory at the end of `way`.
+    /// Adds the names in `upper` to the directory at the end of `way`.
     fn add(&mut self, way: &Way, upper: u32) -> Option<()> {
         let lower = *way.last()?;
         for (name, node) in self.children(upper)? {
@@ -85,8 +86,8 @@ impl<'a> Forest<'a, '_> {
         Some(())
     }
 
-    /// What an upper directory meets: a directory of the same name, or where a symlink of that name leads if no entry names the
-    /// upper directory itself.
+    /// The lower directory that an upper one is merged with: the directory of the same name, or the one that a symlink of
+    /// that name leads to if the upper directory has no entry.
     fn lower_directory(&mut self, way: &Way, name: &'a [u8], upper: u32, make: bool) -> Option<Lower> {
         Some(match self.directory(*way.last()?)?.children.get(name).copied() {
             None => Lower::Replaced,
@@ -97,7 +98,7 @@ impl<'a> Forest<'a, '_> {
                 } else if let Descent::Found(below) = self.descend(way.clone(), &[name], make)? {
                     Lower::Merged(below)
                 } else {
-                    // A symlink that leads to no directory is replaced, as a file is.
+                    // A symlink that does not lead to a directory is replaced, as a file is.
                     Lower::Replaced
                 }
             }
@@ -108,6 +109,6 @@ impl<'a> Forest<'a, '_> {
 enum Lower {
     /// The upper directory is merged with the one at the end of this way.
     Merged(Way),
-    /// It takes the place of what is there, if anything is.
+    /// The upper directory replaces the lower name, if there is one.
     Replaced,
 }

@@ -1,12 +1,13 @@
-//! Paths of findings, within a limit: directories may be nested so deep that a path for each finding would fill memory.
+//! Builds the paths of findings within a limit, because directories may be nested so deep that a path for each finding would
+//! fill memory.
 
 use std::cell::Cell;
 
-/// Bytes of the paths that are whole. The findings of a large image that nobody made to do harm stay far below it.
+/// The most bytes of complete paths. The findings of a large image without malice need far fewer.
 const ROOM: usize = 64 << 20;
 const LEFT_OUT: &[u8] = "…".as_bytes();
 
-/// What is left of the limit.
+/// The rest of the limit.
 #[derive(Debug)]
 pub struct PathRoom(Cell<usize>);
 
@@ -17,7 +18,8 @@ impl Default for PathRoom {
 }
 
 impl PathRoom {
-    /// Joins names that come from the file up to the root. Where no room is left, `…` stands for the directories above.
+    /// Joins names that come in order from the file up to the root. When the limit is reached, `…` stands for the
+    /// directories above.
     pub fn join<'a>(&self, names: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
         let room = self.0.get();
         let mut parts = Vec::new();

@@ -1,4 +1,4 @@
-//! Whether a bootstrap shows the tree of its source: names, fields, links, contents by digest.
+//! Compares a bootstrap with the tree of its source: names, fields, links, contents by digest.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,10 +13,10 @@ use crate::v6::inode::Fields;
 use crate::v6::tree::{Row, is_dots};
 use crate::v6::xattrs;
 
-/// Of directories that no entry names (Nydus builder/src/tarball.rs makes the same).
+/// The mode of directories without an entry (Nydus builder/src/tarball.rs makes the same).
 const IMPLIED_MODE: u16 = 0o755;
 
-/// `Some` when it does. The bootstrap may break rules, as long as it can be read.
+/// `Some` if the bootstrap shows the tree of the layers. It may break rules, as long as it can be read.
 pub fn is_same(image: &Image<'_>, layers: &[ScannedLayer<'_>]) -> Option<()> {
     let mut forest = Forest::new(layers);
     let root = forest.overlay()?;
@@ -34,13 +34,13 @@ pub fn is_same(image: &Image<'_>, layers: &[ScannedLayer<'_>]) -> Option<()> {
 struct Comparison<'a, 'b> {
     image: &'b Image<'b>,
     forest: &'b Forest<'a, 'b>,
-    /// The inodes of names that may be links of each other, either way.
+    /// The image's inode of each entry compared so far; `entry_of` holds the reverse.
     number_of: HashMap<u32, u32>,
     entry_of: HashMap<u32, u32>,
 }
 
 impl<'a, 'b> Comparison<'a, 'b> {
-    /// Names of a directory; those of directories in it wait for their turn.
+    /// Compares the names of a directory; the directories in it are compared later.
     fn names(
         &mut self,
         expected: &'b Directory<'a>,
@@ -71,7 +71,7 @@ impl<'a, 'b> Comparison<'a, 'b> {
         holds(children.next().is_none())
     }
 
-    /// By name. Entries out of order break a rule, but show the same tree.
+    /// The rows of a directory sorted by name. Entries out of order break a rule, but show the same tree.
     fn rows_in_order(&self, number: u32) -> Cow<'b, [Row]> {
         let bytes = self.image.bytes;
         let rows = self.image.tree.rows_of(number);
@@ -83,7 +83,8 @@ impl<'a, 'b> Comparison<'a, 'b> {
         Cow::Owned(sorted)
     }
 
-    /// Two partitions of the same names are the same when inodes of either side stand for each other.
+    /// Compares hard links: the same names are linked in both trees if each inode of one side always meets the same inode of
+    /// the other.
     fn are_links(&mut self, entry: u32, number: u32) -> Option<()> {
         let is_linked = *self.forest.linked.get(usize::try_from(entry).ok()?)?;
         if !is_linked && self.image.tree.inode(number)?.names == 1 {
@@ -127,7 +128,7 @@ impl<'a, 'b> Comparison<'a, 'b> {
         }
     }
 
-    /// By name.
+    /// The xattrs of an inode, sorted by name.
     fn xattrs(&self, fields: &Fields) -> Option<Vec<Xattr<'b>>> {
         if fields.xattrs == fields.body {
             return Some(Vec::new());

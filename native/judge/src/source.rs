@@ -1,32 +1,32 @@
-//! The entries of source layers as the scanner packs them (`nydus_layout::wire`), read in place.
+//! Reads the entries of source layers in place, as the scanner packs them (`nydus_layout::wire`).
 
 use crate::bytes::{array, holds, i64_at, slice, u16_at, u32_at, u64_at};
 use crate::kind::Kind;
 use crate::layout::wire::{chunk_record, entry_head, entry_kind, reference, xattr_head};
 
-/// Name, in full, and value.
+/// An xattr's full name and its value.
 pub type Xattr<'a> = (Vec<u8>, &'a [u8]);
 
-/// What a scan of one layer gave.
+/// The tables from a scan of one layer.
 pub struct ScannedLayer<'a> {
-    /// In the order of the tar.
+    /// Packed entries in the order of the tar.
     pub entries: &'a [u8],
-    /// Chunks of files, file after file: layer, index in its chunks.
+    /// Packed references to the chunks of files, file after file: layer and index of the chunk.
     pub references: &'a [u8],
-    /// Records of chunks.
+    /// Packed records of the new chunks.
     pub chunks: &'a [u8],
 }
 
-/// What an entry is.
+/// The effect of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryKind {
-    /// It makes an inode.
+    /// The entry makes an inode.
     Inode(Kind),
-    /// It names one.
+    /// The entry adds a name to an inode.
     Hardlink,
 }
 
-/// An entry of a layer: where it and its references are.
+/// An entry of a layer, by its place and the place of its references.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
     layer: u32,
@@ -35,7 +35,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// All of a layer.
+    /// Lists all entries of a layer.
     pub fn all(number: u32, layer: &ScannedLayer<'_>) -> Option<Vec<Self>> {
         let bytes = layer.entries;
         let mut all = Vec::new();
@@ -55,13 +55,13 @@ impl Entry {
         Some(all)
     }
 
-    /// What it says; `layers` are all.
+    /// Reads the fields of the entry; `layers` are all layers of the image.
     pub fn told<'a>(self, layers: &[ScannedLayer<'a>]) -> Option<Told<'a>> {
         let layer = layers.get(usize::try_from(self.layer).ok()?)?;
         Some(Told { bytes: layer.entries, head: usize::try_from(self.head).ok()? })
     }
 
-    /// Digest and length of every chunk of a file.
+    /// Returns digest and length of every chunk of a file.
     pub fn chunks<'a>(self, layers: &[ScannedLayer<'a>]) -> Option<Vec<(&'a [u8], u32)>> {
         let count = self.told(layers)?.count(entry_head::REFERENCE_COUNT)?;
         let layer = layers.get(usize::try_from(self.layer).ok()?)?;
@@ -125,7 +125,7 @@ impl<'a> Told<'a> {
         slice(self.bytes, self.head + entry_head::SIZE, self.count(entry_head::PATH_LENGTH)?)
     }
 
-    /// Of symlinks, and the path that a hard link names.
+    /// The target of a symlink, or the path that a hard link names.
     pub fn target(&self) -> Option<&'a [u8]> {
         slice(
             self.bytes,
@@ -134,7 +134,7 @@ impl<'a> Told<'a> {
         )
     }
 
-    /// By name, and where the entry ends.
+    /// The xattrs sorted by name, and the offset where the entry ends.
     pub fn xattrs(&self) -> Option<(Vec<Xattr<'a>>, usize)> {
         let mut found = Vec::new();
         let mut at = self.head

@@ -1,11 +1,11 @@
-//! Structures by their tables: read whole or refused.
+//! A view reads a structure by its table, or refuses it as a whole.
 
 use crate::bytes::{EXACT, slice};
 use crate::finding::{Finding, Refusal};
 use crate::layout::rules::Sentence;
 use crate::layout::table::{Field, Table, Type};
 
-/// A structure in the file that is there whole, with 64-bit numbers below 2^53.
+/// A structure that lies inside the file and whose 64-bit numbers are below 2^53.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
     table: &'static Table,
@@ -42,12 +42,12 @@ impl<'a> View<'a> {
         self.refuse(field.offset, Sentence::ReadRange, |finding| finding.arg(value).arg(bits))
     }
 
-    /// Of the structure, in the file.
+    /// Offset of the structure in the file.
     pub fn place(&self) -> usize {
         self.at
     }
 
-    /// Ends the reading at a field; `say` adds the arguments behind its name.
+    /// Refuses the bootstrap because of a field; `say` adds the arguments after the field's name.
     pub fn refuse<T>(
         &self,
         field: usize,
@@ -59,11 +59,11 @@ impl<'a> View<'a> {
 
     /// The bytes of a field.
     pub fn array<const N: usize>(&self, field: usize) -> [u8; N] {
-        // A table's offsets lie inside of it.
+        // A table's offsets lie inside its structure.
         self.bytes.get(field..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0; N])
     }
 
-    /// The same without copying them.
+    /// The bytes of a field, not copied.
     pub fn slice(&self, field: usize, size: usize) -> &'a [u8] {
         slice(self.bytes, field, size).unwrap_or_default()
     }

@@ -1,5 +1,5 @@
-//! Nothing that is handed in makes the judge panic, loop or take memory beyond its size. What it finds is held to frozen answers in
-//! test/golden/frozen.test.ts.
+//! No input makes the judge panic, loop or take memory beyond the input's size. test/golden/frozen.test.ts compares its
+//! findings with frozen answers.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code: a panic is a failed test")]
 
@@ -11,7 +11,7 @@ use nydus_layout::{
 };
 use proptest::prelude::*;
 
-/// Bytes, many of them small, so that counts and offsets lead somewhere.
+/// Makes bytes of which many are small, so that counts and offsets lead somewhere.
 fn bytes(len: std::ops::Range<usize>) -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(prop_oneof![3 => 0_u8..8, 1 => any::<u8>()], len)
 }
@@ -20,11 +20,11 @@ fn put(image: &mut [u8], at: usize, bytes: &[u8]) {
     image[at..at + bytes.len()].copy_from_slice(bytes);
 }
 
-/// The root is behind the block of the super blocks.
+/// The root stands after the block of the super blocks.
 const ROOT: usize = BLOCK_SIZE;
 const ENTRIES: usize = ROOT + inode_extended::SIZE;
 
-/// An image without blobs whose root directory is empty.
+/// Makes an image without blobs whose root directory is empty.
 fn smallest() -> Vec<u8> {
     let mut image = vec![0; 2 * BLOCK_SIZE];
     for (field, value) in [
@@ -46,13 +46,13 @@ fn smallest() -> Vec<u8> {
     ] {
         put(&mut image, EXTENDED_SUPER_OFFSET + field, &value.to_le_bytes());
     }
-    // Extended, inline, a directory of 27 bytes, inode 1 with two links.
+    // The root is an extended inode, inline, with a directory of 27 bytes, number 1 and two links.
     image[ROOT + inode_extended::FORMAT] = 5;
     put(&mut image, ROOT + inode_extended::MODE, &0o40_755_u16.to_le_bytes());
     image[ROOT + inode_extended::SIZE_FIELD] = 27;
     image[ROOT + inode_extended::INO] = 1;
     image[ROOT + inode_extended::NLINK] = 2;
-    // "." and "..": names behind the two entries.
+    // The names "." and ".." follow the two entries.
     for (entry, name) in [(ENTRIES, 24), (ENTRIES + dirent::SIZE, 25)] {
         image[entry + dirent::NID] = u8::try_from(ROOT_NID).unwrap();
         image[entry + dirent::NAME_OFFSET] = name;
@@ -62,7 +62,7 @@ fn smallest() -> Vec<u8> {
     image
 }
 
-/// The smallest image with some bytes changed, which leads deeper into the judge than bytes by chance.
+/// Changes some bytes of the smallest image, which leads deeper into the judge than random bytes.
 fn damaged() -> impl Strategy<Value = Vec<u8>> {
     let edit = (prop_oneof![0_usize..2048, ROOT..ROOT + 128], prop_oneof![0_u8..8, any::<u8>()]);
     prop::collection::vec(edit, 1..9).prop_map(|edits| {
@@ -75,7 +75,7 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
 }
 
 #[test]
-fn the_smallest_image_is_sound_and_that_of_no_layers() {
+fn the_smallest_image_is_sound_and_shows_the_tree_of_no_layers() {
     let image = smallest();
     assert_eq!(judge(&image), []);
     assert!(is_same(&image, &[]));
@@ -113,7 +113,8 @@ proptest! {
     fn a_changed_inode_is_found(at in 0_usize..91, bit in 0_u32..8) {
         let mut image = smallest();
         image[ROOT + at] ^= 1 << bit;
-        // Fields without a rule: permissions, zeros behind the last name, data block of what is all inline, owners, times.
+        // These fields have no rule: permissions, zeros after the last name, the data block of an inode that is all inline,
+        // owners, times.
         let free = matches!(at, 4 | 8..=9 | 16..=19 | 24..=43) || (at == 5 && bit < 4);
         prop_assume!(!free);
         prop_assert!(!judge(&image).is_empty(), "byte {at}, bit {bit}");

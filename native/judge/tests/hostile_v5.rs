@@ -1,5 +1,5 @@
-//! Nothing in a v5 bootstrap makes the judge panic, loop or take memory beyond its size. What the rules find is held in
-//! test/golden/frozen.test.ts and test/unit/rafs-builder/rules.
+//! No v5 bootstrap makes the judge panic, loop or take memory beyond the input's size. test/golden/frozen.test.ts and
+//! test/unit/rafs-builder/rules check what the rules find.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code: a panic is a failed test")]
 
@@ -12,7 +12,7 @@ fn set(image: &mut [u8], at: usize, value: &[u8]) {
     image[at..at + value.len()].copy_from_slice(value);
 }
 
-/// An empty root directory of an image without blobs: super block, a table of one inode, the inode and its name.
+/// Makes an image without blobs whose root directory is empty: super block, a table of one inode, the inode and its name.
 fn smallest() -> Vec<u8> {
     let root = SUPER_SIZE + 8;
     let mut image = vec![0; root + inode::SIZE + 8];
@@ -55,7 +55,7 @@ fn a_cut_is_found_at_every_length() {
     }
 }
 
-/// Directories in each other, and as many files in the last one; their records say nothing but kind, number and name.
+/// Makes directories inside each other, and as many files in the last one; their records hold only kind, number and name.
 fn nested(depth: u32, files: u32) -> Vec<u8> {
     let mut image = smallest();
     let names = depth + files;
@@ -95,7 +95,7 @@ fn deep_directories_do_not_make_paths_fill_memory() {
     assert!(paths < 80 << 20, "{paths} bytes of paths");
 }
 
-/// A field of the super block or of the root inode, or any other place behind the magic.
+/// Chooses a field of the super block or of the root inode, or any other offset after the magic.
 fn place() -> impl Strategy<Value = usize> {
     prop_oneof![4_usize..0x50, SUPER_SIZE..SUPER_SIZE + 8 + inode::SIZE]
 }
@@ -116,7 +116,7 @@ proptest! {
 
     #[test]
     fn many_names_for_the_same_bytes_end_soon(entries in 2_u32..4096, first in 0_u32..8) {
-        // Every entry of the table leads to the root's record, which is a directory of all of them.
+        // Every entry of the table leads to the root's record, which becomes a directory of all of them.
         let mut image = smallest();
         let at = image.len();
         image.resize(at + 4 * 4096, 0);

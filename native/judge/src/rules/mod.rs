@@ -1,4 +1,4 @@
-//! The rules over a bootstrap that can be read. Each gives findings, in the order of the file where that is cheap.
+//! The rules check a bootstrap that can be read. Each gives its findings in the order of the file if that is cheap.
 
 mod regions;
 pub mod v5;

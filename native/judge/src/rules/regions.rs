@@ -1,4 +1,4 @@
-//! Structures lie side by side: nothing overlaps, nothing reserved is used, and what belongs to nothing is zero.
+//! Checks that structures do not overlap, that reserved fields are zero, and that bytes outside all structures are zero.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use crate::finding::Finding;
 use crate::layout::rules::Sentence;
 use crate::layout::table::{Table, Type};
 
-/// A run of bytes that belongs to something.
+/// A run of bytes that belongs to a structure.
 #[derive(Debug, Clone, Copy)]
 pub struct Region {
     pub name: &'static str,
@@ -18,19 +18,19 @@ pub struct Region {
     pub owner: Option<u32>,
 }
 
-/// What a region is made of, as far as some of its bytes have no meaning.
+/// The bytes of a region that have no meaning, so far as there are any.
 #[derive(Debug, Clone, Copy)]
 pub enum Inside {
     /// Every byte has a meaning.
     Full,
-    /// So many structures, then bytes that all have a meaning.
+    /// This many structures come first, then bytes that all have a meaning.
     Records(&'static Table, usize),
-    /// A structure, then entries with bytes between them.
+    /// A structure comes first, then entries with bytes between them.
     Padded(&'static Table),
 }
 
 impl Region {
-    /// One structure.
+    /// Makes a region of one structure.
     pub fn one(table: &'static Table, start: usize, owner: Option<u32>) -> Self {
         Self { name: table.name, start, size: table.size, inside: Inside::Records(table, 1), owner }
     }
@@ -43,9 +43,9 @@ impl Region {
 /// A file and its regions.
 pub struct Places<'a, P, Q> {
     pub bytes: &'a [u8],
-    /// In any order.
+    /// The regions, in any order.
     pub regions: Vec<Region>,
-    /// The file may go on to here, though no region does.
+    /// The file may extend to this offset, even if no region does.
     pub reach: u64,
     /// The size of the file is a multiple of this.
     pub unit: usize,
@@ -56,11 +56,11 @@ pub struct Places<'a, P, Q> {
 }
 
 impl<P: Fn(u32) -> Vec<u8>, Q: Fn(&Region) -> Vec<Range<usize>>> Places<'_, P, Q> {
-    /// In the order of the file.
+    /// Adds the findings, in the order of the file.
     pub fn judge(mut self, findings: &mut Vec<Finding>) {
         let mut regions = std::mem::take(&mut self.regions);
         regions.retain(|region| region.size > 0);
-        // Nearly all come in order, which a stable sort makes use of.
+        // Nearly all regions are in order already, which makes a stable sort fast.
         regions.sort_by_key(|region| (region.start, region.owner));
         let mut end = 0;
         let mut last: Option<Region> = None;
@@ -111,7 +111,7 @@ impl<P: Fn(u32) -> Vec<u8>, Q: Fn(&Region) -> Vec<Range<usize>>> Places<'_, P, Q
         }
     }
 
-    /// The first reserved field of a structure that is not zero.
+    /// Finds the first reserved field of a structure that is not zero.
     fn reserved(&self, table: &'static Table, base: usize, region: &Region) -> Option<Finding> {
         let is_dirty = |offset, size| !slice(self.bytes, base + offset, size).is_some_and(is_zero);
         let mut reserved = table.fields.iter().filter(|field| field.kind == Type::Reserved);

@@ -1,4 +1,5 @@
-//! One stored inode of v5: its fields, name, target and xattrs, and where its chunk records are. Knows nothing of the tree.
+//! Reads one stored inode of v5: its fields, name, target and xattrs, and the offsets of its chunk records. It does not know
+//! the tree.
 
 use std::collections::HashSet;
 
@@ -12,28 +13,28 @@ use crate::layout::v5::{self, inode as field, inode_flags, xattr_pair, xattr_tot
 use crate::layout::{MAX_NAME_LENGTH, MAX_SYMLINK_LENGTH, MAX_XATTR_NAME_LENGTH, chunk_info};
 use crate::view::View;
 
-/// A name of the tree, as it is stored.
+/// One name of the tree with its stored inode.
 #[derive(Debug, Clone, Copy)]
 pub struct Inode<'a> {
     pub view: View<'a>,
-    /// Its place in the inode table, from 1.
+    /// Its number in the inode table, from 1.
     pub number: u32,
     pub kind: Kind,
     pub name: &'a [u8],
-    /// Empty unless it is a symlink.
+    /// The target of a symlink, else empty.
     pub target: &'a [u8],
-    /// Whether there is an xattr behind the size that stands before all of them.
+    /// True if at least one xattr follows the size that stands before all of them.
     pub has_xattrs: bool,
-    /// Where that size stands, and how many bytes it and the xattrs have: none without the flag.
+    /// Offset of this size, and the number of bytes that it and the xattrs take; 0 without the flag.
     pub xattrs: usize,
     pub xattrs_size: usize,
-    /// Of files.
+    /// Number of chunks of a file.
     pub chunks: usize,
     pub chunk_count: usize,
 }
 
 impl<'a> Inode<'a> {
-    /// Refuses a record that leaves the file or does not add up.
+    /// Reads an inode; refuses one that leaves the file or contradicts itself.
     pub fn read(bytes: &'a [u8], at: usize, number: u32, chunk_size: u64) -> Result<Self, Refusal> {
         let view = View::read(bytes, &field::TABLE, at)?;
         let mode = view.u32(field::MODE);
@@ -93,33 +94,33 @@ impl<'a> Inode<'a> {
         Ok(inode)
     }
 
-    /// Where the record with all that follows it ends.
+    /// Offset of the end of the record and everything that belongs to it.
     pub fn end(&self) -> usize {
         self.chunks + self.chunk_count * chunk_info::SIZE
     }
 
-    /// Where the name stands.
+    /// Offset of the name.
     pub fn name_at(&self) -> usize {
         self.view.place() + v5::inode::SIZE
     }
 
-    /// Where the target of a symlink stands.
+    /// Offset of the target of a symlink.
     pub fn target_at(&self) -> usize {
         self.name_at() + pad(self.name.len())
     }
 
-    /// Places of the chunk records, in the order of the file.
+    /// Offsets of the chunk records, in the order of the file.
     pub fn records(&self) -> impl Iterator<Item = usize> + use<> {
         let start = self.chunks;
         (0..self.chunk_count).map(move |position| start + position * chunk_info::SIZE)
     }
 
-    /// The inode number; hard links have that of the first of them.
+    /// The inode number; all hard links have that of the first of them.
     pub fn ino(&self) -> u64 {
         self.view.u64(field::INO)
     }
 
-    /// The digest of what the inode holds.
+    /// The digest of the inode's content.
     pub fn digest(&self) -> &'a [u8] {
         self.view.slice(field::DIGEST, 32)
     }
@@ -129,7 +130,7 @@ fn pad(size: usize) -> usize {
     size.next_multiple_of(v5::ALIGNMENT)
 }
 
-/// The root is the only one whose name is a slash.
+/// True if a name is valid. Only the root's name is a slash.
 fn is_name(name: &[u8], is_root: bool) -> bool {
     if is_root {
         return name == v5::ROOT_NAME;
@@ -137,7 +138,7 @@ fn is_name(name: &[u8], is_root: bool) -> bool {
     !matches!(name, b"." | b"..") && !name.iter().any(|byte| matches!(byte, b'/' | 0))
 }
 
-/// How many bytes the xattrs have, with the size in front of them.
+/// The number of bytes of the xattrs, including the size before them.
 fn read_xattrs(bytes: &[u8], at: usize) -> Result<usize, Refusal> {
     let total = View::read(bytes, &xattr_total::TABLE, at)?;
     let size = total.u64(xattr_total::SIZE_FIELD);
@@ -146,7 +147,7 @@ fn read_xattrs(bytes: &[u8], at: usize) -> Result<usize, Refusal> {
         let field = xattr_total::SIZE_FIELD;
         return total.refuse(field, Sentence::V5XattrsEnd, |finding| finding.arg(size));
     }
-    // It lies in the file.
+    // The size was checked to lie in the file.
     let size = usize::try_from(size).unwrap_or_default();
     let end = start + size;
     let mut seen = HashSet::new();
@@ -177,7 +178,7 @@ fn before_nul(content: &[u8]) -> Option<&[u8]> {
     content.get(..content.iter().position(|&byte| byte == 0)?)
 }
 
-/// A chunk record: what an inode says of one of its chunks.
+/// A chunk record, in which an inode describes one of its chunks.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a>(View<'a>);
 
@@ -194,7 +195,7 @@ impl<'a> Record<'a> {
         self.0.u32(chunk_info::BLOB_INDEX)
     }
 
-    /// Of the chunk, in its blob.
+    /// Index of the chunk in its blob.
     pub fn index(&self) -> u32 {
         self.0.u32(chunk_info::INDEX)
     }
@@ -211,12 +212,12 @@ impl<'a> Record<'a> {
         self.0.u32(chunk_info::UNCOMPRESSED_SIZE).into()
     }
 
-    /// Where the stored bytes end, in the blob.
+    /// End of the stored bytes in the blob.
     pub fn stored_end(&self) -> u64 {
         self.0.u64(chunk_info::COMPRESSED_OFFSET) + self.stored_size()
     }
 
-    /// Where the chunk begins in the uncompressed address space of the blob.
+    /// Start of the chunk in the uncompressed address space of the blob.
     pub fn start(&self) -> u64 {
         self.0.u64(chunk_info::UNCOMPRESSED_OFFSET)
     }
@@ -237,7 +238,7 @@ impl<'a> Record<'a> {
         self.0.array(chunk_info::DIGEST)
     }
 
-    /// Whether two records say the same of the chunk; where in a file it stands is no matter of the chunk.
+    /// True if two records describe the chunk in the same way; its offset in the file does not count.
     pub fn is_same(&self, other: &Self) -> bool {
         self.digest() == other.digest()
             && self.flags() == other.flags()

@@ -1,4 +1,4 @@
-//! The fixed part of a v5 bootstrap: super block, inode table, prefetch table and the two blob tables.
+//! Reads the fixed part of a v5 bootstrap: super block, inode table, prefetch table and the two blob tables.
 
 use std::collections::HashSet;
 
@@ -28,7 +28,7 @@ const FEATURES_OF_V6: [(u32, &str); 7] = [
     (blob_features::HAS_TOC, "HAS_TOC"),
 ];
 
-/// A blob of the two blob tables.
+/// One blob in the two blob tables.
 #[derive(Debug)]
 pub struct BlobEntry<'a> {
     /// Its prefix in the blob table; the id follows.
@@ -37,15 +37,15 @@ pub struct BlobEntry<'a> {
     pub extended: View<'a>,
 }
 
-/// The tables of a bootstrap, all inside the file and apart from each other.
+/// The tables of a bootstrap, which lie inside the file and do not overlap.
 #[derive(Debug)]
 pub struct Tables<'a> {
     pub super_block: View<'a>,
     pub codecs: Codecs,
     pub chunk_size: u64,
-    /// Names, by the super block.
+    /// The super block's count of names.
     pub names: u32,
-    /// In their order.
+    /// The blobs in the order of the tables.
     pub blobs: Vec<BlobEntry<'a>>,
 }
 
@@ -63,7 +63,7 @@ impl<'a> Tables<'a> {
         })
     }
 
-    /// Where the inode with this number is, 1 being the first.
+    /// The offset of the inode with this number; the first is 1.
     pub fn place(&self, bytes: &[u8], number: u32) -> Result<usize, Refusal> {
         let table = usize_of(self.super_block.u64(super_block::INODE_TABLE_OFFSET));
         let entry = table + (number as usize).saturating_sub(1) * inode_table_entry::SIZE;
@@ -77,7 +77,7 @@ impl<'a> Tables<'a> {
         Ok(place)
     }
 
-    /// Place and inode number of each entry of the prefetch table.
+    /// The offset and the inode number of each entry of the prefetch table.
     pub fn prefetch(&self, bytes: &'a [u8]) -> impl Iterator<Item = (usize, u32)> {
         let start = usize_of(self.super_block.u64(super_block::PREFETCH_TABLE_OFFSET));
         let count = self.super_block.u32(super_block::PREFETCH_TABLE_ENTRIES) as usize;
@@ -87,7 +87,7 @@ impl<'a> Tables<'a> {
     }
 }
 
-/// Places beyond what memory can hold lie behind every file.
+/// Converts an offset. One beyond memory becomes an offset beyond every file.
 fn usize_of(place: u64) -> usize {
     usize::try_from(place).unwrap_or(usize::MAX)
 }
@@ -179,7 +179,7 @@ fn check_tables(bytes: &[u8], sb: &View<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Entries follow each other, each a prefix and an id that ends with a NUL or with the table.
+/// Reads entries that follow each other; each is a prefix and an id that ends with a NUL or with the table.
 fn read_blobs<'a>(bytes: &'a [u8], sb: &View<'a>) -> Result<Vec<BlobEntry<'a>>, Refusal> {
     let size = sb.u32(super_block::BLOB_TABLE_SIZE);
     let count = sb.u32(super_block::EXTENDED_ENTRIES);
@@ -215,7 +215,7 @@ fn read_blobs<'a>(bytes: &'a [u8], sb: &View<'a>) -> Result<Vec<BlobEntry<'a>>, 
         blobs.push(BlobEntry { prefix, id, extended });
         at = first + length + 1;
     }
-    // The last id has no NUL of its own, but for padding.
+    // No NUL follows the last id, except for padding.
     if size > 0 && padded((at - 1 - start) as u64) != size.into() {
         return wrong_size();
     }

@@ -1,4 +1,4 @@
-//! The tree of a v5 bootstrap, read from the root: every name once, each directory's names side by side.
+//! Reads the tree of a v5 bootstrap from the root: every name once, each directory's names side by side.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,40 +16,40 @@ use crate::paths::PathRoom;
 pub struct Image<'a> {
     pub bytes: &'a [u8],
     pub tables: Tables<'a>,
-    /// In the order in which they were found, the root first.
+    /// The inodes in the order in which they were found, the root first.
     pub inodes: Vec<Inode<'a>>,
-    /// By position in `inodes`.
+    /// The node of each inode, by position in `inodes`.
     nodes: Vec<Node>,
-    /// By inode number.
+    /// The names of each file, by inode number.
     links: Vec<Links>,
-    /// By blob, the first record of each chunk in the order in which they were found.
+    /// The first record of each chunk by blob, in the order in which they were found.
     pub chunks: Vec<Vec<FirstRecord>>,
     first_records: HashMap<(u32, u32), usize>,
     path_room: PathRoom,
 }
 
-/// A place in the tree; positions are those in `Image::inodes`.
+/// The place of a name in the tree; positions are those in `Image::inodes`.
 #[derive(Debug, Clone, Copy)]
 struct Node {
-    /// The root's is itself.
+    /// Position of the parent directory; the root is its own parent.
     parent: u32,
-    /// Of a directory.
+    /// Position of the first name in a directory.
     first_child: u32,
     children: u32,
 }
 
-/// The names that have an inode number.
+/// The names with one inode number.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Links {
-    /// How many they are; none for a number that is not in use.
+    /// The number of names; 0 for an inode number that is not in use.
     pub names: u32,
-    /// The position of the one that was found first.
+    /// The position of the name that was found first.
     pub first: u32,
-    /// The lowest number of their places in the inode table.
+    /// The lowest number of these names in the inode table.
     pub lowest: u32,
 }
 
-/// A chunk, and where its first record stands.
+/// A chunk and the offset of its first record.
 #[derive(Debug, Clone, Copy)]
 pub struct FirstRecord {
     pub index: u32,
@@ -73,7 +73,7 @@ impl<'a> Image<'a> {
         Reader { image, found: vec![false; names + 1], claimed: 0 }.read()
     }
 
-    /// The names in a directory; none of anything else.
+    /// The names in a directory; empty for every other inode.
     pub fn children(&self, position: u32) -> &[Inode<'a>] {
         let Some(node) = self.nodes.get(position as usize) else { return &[] };
         let first = node.first_child as usize;
@@ -85,7 +85,7 @@ impl<'a> Image<'a> {
         self.nodes.get(position as usize).map_or(0, |node| node.first_child)
     }
 
-    /// Names from below the root, with slashes between them; empty for the root.
+    /// The path of a name, without a leading slash; empty for the root.
     pub fn path(&self, position: u32) -> Vec<u8> {
         let mut at = position as usize;
         self.path_room.join(std::iter::from_fn(|| {
@@ -96,12 +96,12 @@ impl<'a> Image<'a> {
         }))
     }
 
-    /// The names that have an inode number.
+    /// The names with this inode number.
     pub fn links(&self, ino: u64) -> Links {
         usize::try_from(ino).ok().and_then(|ino| self.links.get(ino)).copied().unwrap_or_default()
     }
 
-    /// How many inode numbers are in use.
+    /// The number of inode numbers in use.
     pub fn inode_count(&self) -> usize {
         self.links.iter().filter(|links| links.names > 0).count()
     }
@@ -114,15 +114,15 @@ impl<'a> Image<'a> {
 
 struct Reader<'a> {
     image: Image<'a>,
-    /// By number.
+    /// True for each inode that was found, by its number in the inode table.
     found: Vec<bool>,
-    /// Bytes of records read so far; sound ones do not overlap.
+    /// Number of bytes of the records read so far; sound records do not overlap.
     claimed: usize,
 }
 
 impl<'a> Reader<'a> {
     fn read(mut self) -> Result<Image<'a>, Refusal> {
-        // Positions are numbers of 32 bits, since each name has a place in a table of such a count.
+        // A position fits 32 bits, since each name has an entry in a table whose count has 32 bits.
         let root = self.add(ROOT_INO, None)?;
         if root.kind != Kind::Directory {
             let kind = root.kind.name();
@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
         while let Some((position, depth)) = pending.pop() {
             let below = pending.len();
             self.read_directory(position, depth, &mut pending)?;
-            // The first of them is next.
+            // The names are reversed, so that the first is read next.
             if let Some(added) = pending.get_mut(below..) {
                 added.reverse();
             }
@@ -261,7 +261,8 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Names with one number are one file, of one kind, and no directory.
+    /// Records a name of an inode number. Names with the same number are one file: they have one kind, which is not a
+    /// directory.
     fn add_link(&mut self, inode: &Inode<'a>) -> Result<(), Refusal> {
         let ino = inode.ino();
         let own = u32_of(self.image.inodes.len());
@@ -285,7 +286,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Ends the reading at what a directory says of its names; the root stands in none.
+/// Refuses the bootstrap because of a field in the directory that holds a name. No directory holds the root, so its finding
+/// only names the field.
 fn refuse_above<T>(
     parent: Option<(u32, Inode<'_>)>,
     field: usize,
@@ -302,11 +304,11 @@ fn u32_of(position: usize) -> u32 {
     u32::try_from(position).unwrap_or(u32::MAX)
 }
 
-/// Names of a directory, of which none may stand there twice. Sound ones are sorted, and need no set.
+/// The names of a directory, each of which may occur once. Sorted names need no set.
 #[derive(Default)]
 struct Names<'a> {
     last: Option<&'a [u8]>,
-    /// All names so far, once one did not come behind the one before it.
+    /// All names so far, once one of them was out of order.
     seen: Option<HashSet<&'a [u8]>>,
 }
 

@@ -1,4 +1,4 @@
-//! The chunk table of a bootstrap: records sorted by digest, found by blob and index.
+//! Reads the chunk table of a bootstrap: its records are sorted by digest, and found by blob and index.
 
 use super::tables::{Blob, Tables};
 use crate::bytes::{index, u64_at, word};
@@ -7,19 +7,20 @@ use crate::layout::rules::Sentence;
 use crate::layout::{blob_entry, chunk_info};
 use crate::view::View;
 
-/// Where records are in the table, by blob and index.
+/// The positions of records in the table, by blob and index.
 pub struct ChunkPlaces(Vec<BlobChunks>);
 
 /// The records of one blob.
 enum BlobChunks {
-    /// Most of its chunks are there: one more than the position, by index.
+    /// Most of the blob's chunks are in the table: one more than the position, by index.
     Most(Vec<u32>),
-    /// Few are: index and position, ascending. What a blob entry says of a count takes no memory by itself.
+    /// Few chunks are in the table: index and position, ascending. So the count in a blob entry takes no memory by itself.
     Few(Vec<(u32, u32)>),
 }
 
 impl ChunkPlaces {
-    /// The finding is that of the first record that no reader can use, or that stands in the table twice.
+    /// Reads the positions of all records. The finding is about the first record that no reader can use, or that stands in
+    /// the table twice.
     pub fn read(bytes: &[u8], tables: &Tables) -> Result<Self, Refusal> {
         let counts: Vec<u32> =
             tables.blobs.places().map(|at| Blob::new(bytes, at).word(blob_entry::CHUNK_COUNT)).collect();
@@ -88,7 +89,7 @@ impl ChunkPlaces {
         Err(finding.arg(chunk).arg(word(bytes, at + chunk_info::BLOB_INDEX)).into())
     }
 
-    /// The position in the table of what the first word of a chunk index entry says.
+    /// The position in the table of the chunk that the first word of a chunk index entry names.
     pub fn of_entry(&self, entry: u32) -> Option<usize> {
         let wanted = entry_index(entry);
         match self.0.get(index(entry_device(entry)).checked_sub(1)?)? {
@@ -101,12 +102,12 @@ impl ChunkPlaces {
     }
 }
 
-/// Of the first word of a chunk index entry: bits 0 to 15 and 24 to 31 are the index of the chunk.
+/// The index of the chunk: bits 0 to 15 and 24 to 31 of the first word of a chunk index entry.
 pub fn entry_index(entry: u32) -> u32 {
     (entry & 0xFFFF) | ((entry >> 24) << 16)
 }
 
-/// The bits between: the device, counted from 1.
+/// The device, counted from 1: the other bits of that word.
 pub fn entry_device(entry: u32) -> u32 {
     (entry >> 16) & 0xFF
 }

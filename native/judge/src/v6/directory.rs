@@ -1,4 +1,4 @@
-//! Directory blocks: entries first, then their names.
+//! Reads directory blocks, which hold entries first, then their names.
 
 use crate::bytes::{half, u64_at};
 use crate::finding::{Finding, Refusal};
@@ -6,7 +6,7 @@ use crate::layout::rules::Sentence;
 use crate::layout::{MAX_NAME_LENGTH, dirent};
 use crate::view::View;
 
-/// Hands place of entry, place of name and length of name of each entry of a block of `size` bytes to `take`.
+/// Passes the offset of each entry of a block of `size` bytes, and offset and length of its name, to `take`.
 pub fn read_block(
     bytes: &[u8],
     block: usize,
@@ -33,7 +33,7 @@ pub fn read_block(
     Ok(())
 }
 
-/// A nid that is not exact in JavaScript makes the entry unreadable.
+/// Reads the offset of an entry's name. A nid that is not exact in JavaScript makes the entry unreadable.
 fn name_offset(bytes: &[u8], at: usize) -> Result<usize, Refusal> {
     if at + dirent::SIZE > bytes.len() || u64_at(bytes, at + dirent::NID).is_none() {
         View::read(bytes, &dirent::TABLE, at)?;
@@ -41,7 +41,7 @@ fn name_offset(bytes: &[u8], at: usize) -> Result<usize, Refusal> {
     Ok(usize::from(half(bytes, at + dirent::NAME_OFFSET)))
 }
 
-/// Only the last name of a block may be followed by unused bytes, and then ends at the first NUL.
+/// The length of a name. Only the last name of a block may be followed by unused bytes, and it then ends at the first NUL.
 fn name_length(bytes: &[u8], start: usize, room: usize, is_last: bool) -> Result<usize, Refusal> {
     let fault = |sentence| Finding::new(sentence).at(start as u64);
     let name = bytes.get(start..start + room).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! One stored inode. Knows nothing of the tree around it.
+//! Reads one stored inode. It does not know the tree.
 
 use super::xattrs;
 use crate::bytes::{half, i64_at, index, slice, u64_at, wide, word};
@@ -16,7 +16,7 @@ pub struct Fields {
     pub compact: bool,
     pub layout: u16,
     pub kind: Kind,
-    /// Without the type.
+    /// The mode without the type.
     pub permissions: u16,
     pub nlink: u32,
     pub size: u64,
@@ -26,15 +26,15 @@ pub struct Fields {
     pub gid: u32,
     pub mtime: i64,
     pub mtime_nsec: u32,
-    /// Where xattrs begin, and where they end: inline data or chunk entries follow.
+    /// Start and end of the xattrs; inline data or chunk entries follow.
     pub xattrs: usize,
     pub body: usize,
 }
 
 impl Fields {
-    /// The inode of a nid, and its place.
+    /// Reads the inode of a nid; returns its offset, too.
     pub fn read(bytes: &[u8], meta_offset: usize, nid: u64) -> Result<(usize, Self), Refusal> {
-        // A nid is below 2^53.
+        // The sum fits, because a nid is below 2^53.
         let offset = meta_offset as u64 + nid * SLOT_SIZE as u64;
         let at = index(offset);
         if at.checked_add(inode_compact::SIZE).is_none_or(|end| end > bytes.len()) {
@@ -50,7 +50,7 @@ impl Fields {
             View::read(bytes, &inode_extended::TABLE, at)?;
         }
         let (xattrs, body) = Self::xattr_area(bytes, at);
-        // A header alone is nothing for the kernel.
+        // The kernel refuses an xattr header without xattrs.
         if body > bytes.len() || half(bytes, at + inode_extended::XATTR_COUNT) == 1 {
             let finding = fault(inode_extended::XATTR_COUNT, Sentence::ReadXattrArea);
             return Err(finding.arg(body - xattrs).into());
@@ -65,7 +65,7 @@ impl Fields {
         Ok((at, Self::at(bytes, at, kind)))
     }
 
-    /// An inode that has been read before.
+    /// Reads an inode that has been read before.
     pub fn at(bytes: &[u8], at: usize, kind: Kind) -> Self {
         use inode_extended as field;
         let format = half(bytes, at + field::FORMAT);
@@ -96,7 +96,7 @@ impl Fields {
         }
     }
 
-    /// Where xattrs begin, and where they end.
+    /// Start and end of the xattrs.
     fn xattr_area(bytes: &[u8], at: usize) -> (usize, usize) {
         let is_compact = half(bytes, at + inode_extended::FORMAT) & 1 == 0;
         let xattrs = at + if is_compact { inode_compact::SIZE } else { inode_extended::SIZE };
@@ -107,34 +107,34 @@ impl Fields {
         (xattrs, xattrs + area)
     }
 
-    /// Of directories and symlinks: bytes in the last, inline block.
+    /// The bytes in the last, inline block of a directory or symlink.
     pub fn tail(&self) -> usize {
         if self.layout == LAYOUT_INLINE { index(self.size % BLOCK_SIZE as u64) } else { 0 }
     }
 
-    /// The same, before that: place and length of a run of blocks.
+    /// The data before these: offset and length of a run of blocks.
     pub fn blocks(&self) -> (usize, usize) {
         let start = index(self.union).saturating_mul(BLOCK_SIZE);
         (start, index(self.size) - self.tail())
     }
 
-    /// Of files.
+    /// The number of a file's chunks.
     pub fn chunk_count(&self, chunk_size: u64) -> usize {
         index(self.size.div_ceil(chunk_size))
     }
 
-    /// Of files: where chunk index entries begin.
+    /// The start of a file's chunk index entries.
     pub fn chunk_entries(&self) -> usize {
         self.body.next_multiple_of(chunk_index_entry::SIZE)
     }
 
-    /// Of devices: major and minor. A compact inode has no room for them.
+    /// The major and minor number of a device. A compact inode has no room for them.
     pub fn device(&self) -> (u32, u32) {
         let rdev = if self.compact { 0 } else { self.union };
         ((rdev >> 8) & 0xFFF, (rdev & 0xFF) | ((rdev >> 12) & 0xF_FF00))
     }
 
-    /// Of symlinks: the parts of the target in blocks, and inline.
+    /// The two parts of a symlink's target: the one in blocks and the inline one.
     pub fn target<'a>(&self, bytes: &'a [u8]) -> (&'a [u8], &'a [u8]) {
         let (start, len) = self.blocks();
         let blocks = if len == 0 { &[] } else { slice(bytes, start, len).unwrap_or_default() };

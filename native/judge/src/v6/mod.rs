@@ -1,5 +1,5 @@
-//! A v6 bootstrap as it is read: its tables, then its tree. Nothing is trusted: bounds come before access and counts before
-//! memory, and what no reader could follow ends the reading with one finding.
+//! Reads a v6 bootstrap: its tables, then its tree. Nothing is trusted: bounds are checked before access and counts before
+//! memory is taken, and a fault that no reader could pass ends the reading with one finding.
 
 pub mod chunks;
 pub mod directory;
@@ -15,7 +15,7 @@ use tree::Tree;
 
 /// A bootstrap that can be read.
 pub struct Image<'a> {
-    /// The file.
+    /// The bytes of the file.
     pub bytes: &'a [u8],
     pub tables: Tables,
     pub chunks: ChunkPlaces,

@@ -1,4 +1,4 @@
-//! The fixed part of a v6 bootstrap: super blocks, device table, blob table, chunk table, prefetch table.
+//! Reads the fixed part of a v6 bootstrap: super blocks, device table, blob table, chunk table, prefetch table.
 
 use std::collections::HashSet;
 
@@ -16,53 +16,53 @@ use crate::layout::{
 };
 use crate::view::View;
 
-/// What the tables say. Numbers of the super blocks are read where they are wanted.
+/// The places of the tables. Other fields of the super blocks are read by the code that needs them.
 #[derive(Debug)]
 pub struct Tables {
-    /// Of super flags; they fit 32 bits.
+    /// The super flags; they fit 32 bits.
     pub flags: u32,
-    /// By the super flags.
+    /// The codecs that the super flags name.
     pub codecs: Codecs,
-    /// Where nid 0 would be.
+    /// The offset that nid 0 would have.
     pub meta_offset: usize,
     pub root_nid: u64,
-    /// Bytes.
+    /// Bytes of every chunk of a file but its last.
     pub chunk_size: u64,
-    /// Where the first device slot, blob entry, chunk record and prefetch entry are, and how many follow.
+    /// The runs of device slots, blob entries, chunk records and prefetch entries.
     pub devices: Run,
     pub blobs: Run,
     pub records: Run,
     pub prefetch: Run,
 }
 
-/// Records of one kind, one behind the other.
+/// Records of one kind, one after the other.
 #[derive(Debug, Clone, Copy)]
 pub struct Run {
     pub start: usize,
     pub count: usize,
-    /// Bytes of one.
+    /// Bytes of one record.
     pub size: usize,
 }
 
 impl Run {
-    /// The place of a record.
+    /// The offset of a record.
     pub fn place(&self, position: usize) -> usize {
         self.start + position * self.size
     }
 
-    /// All places.
+    /// The offsets of all records.
     pub fn places(self) -> impl Iterator<Item = usize> {
         (0..self.count).map(move |position| self.place(position))
     }
 }
 
 impl Tables {
-    /// Chunk records are read on the way, since tables behind them may be wrong too.
+    /// Reads the tables. Chunk records are read before the tables after them, since the first fault in the file is reported.
     pub fn read(bytes: &[u8]) -> Result<(Self, ChunkPlaces), Refusal> {
         if bytes.len() < BLOCK_SIZE || !bytes.len().is_multiple_of(BLOCK_SIZE) {
             return Err(Finding::new(Sentence::ReadSize).arg(BLOCK_SIZE).arg(bytes.len()).at(0).into());
         }
-        // Places are kept in 32 bits.
+        // Offsets are kept in 32 bits.
         if u32::try_from(bytes.len()).is_err() {
             return Err(Finding::new(Sentence::ReadTooLong).arg(bytes.len()).arg(u32::MAX).at(0).into());
         }
@@ -91,12 +91,12 @@ impl Tables {
         Ok((tables, chunks))
     }
 
-    /// Of the super block.
+    /// The super block's count of names.
     pub fn names(bytes: &[u8]) -> u64 {
         wide(bytes, SUPER_OFFSET + super_block::INOS)
     }
 
-    /// Of the super block: the offset and the size of the chunk table; of an empty one, the offset may be anything.
+    /// Offset and size of the chunk table in the super block; an empty table may have any offset.
     pub fn chunk_table(bytes: &[u8]) -> (u64, u64) {
         (
             wide(bytes, EXTENDED_SUPER_OFFSET + extended::CHUNK_TABLE_OFFSET),
@@ -104,7 +104,7 @@ impl Tables {
         )
     }
 
-    /// The same of the prefetch table.
+    /// Offset and size of the prefetch table in the super block.
     pub fn prefetch_table(bytes: &[u8]) -> (u64, u32) {
         (
             wide(bytes, EXTENDED_SUPER_OFFSET + extended::PREFETCH_TABLE_OFFSET),
@@ -112,13 +112,13 @@ impl Tables {
         )
     }
 
-    /// True when the super flags have a bit.
+    /// True if the super flags have this bit.
     pub fn has(&self, flag: u32) -> bool {
         self.flags & flag != 0
     }
 }
 
-/// The number of devices.
+/// Reads the super block and returns the number of devices.
 fn read_super(bytes: &[u8]) -> Result<usize, Refusal> {
     View::read(bytes, &super_block::TABLE, SUPER_OFFSET)?;
     let at = |field: usize| SUPER_OFFSET + field;
@@ -178,14 +178,14 @@ fn read_super(bytes: &[u8]) -> Result<usize, Refusal> {
     Ok(devices)
 }
 
-/// Blocks of 512 bytes: the image is a tar with a file system in front.
+/// The block size of 512 bytes, which marks a tar with a file system in front.
 const TARFS_BLOCK_BITS: u32 = 9;
 
 fn extended_fault(field: usize, sentence: Sentence) -> Finding {
     Finding::of_field(sentence, &extended::TABLE, field, EXTENDED_SUPER_OFFSET)
 }
 
-/// A table as the extended super block tells it.
+/// The place of a table in the extended super block.
 #[derive(Clone, Copy)]
 struct Announced {
     name: &'static str,
@@ -196,7 +196,8 @@ struct Announced {
     record: usize,
 }
 
-/// Blobs, chunk records and prefetch entries. Tables must be aligned, inside the file, behind the device table, and apart.
+/// Reads the runs of blobs, chunk records and prefetch entries. Tables must be aligned, inside the file, after the device
+/// table, and must not overlap.
 fn read_ranges(bytes: &[u8], devices: usize) -> Result<[Run; 3], Refusal> {
     let chunk_size = word(bytes, EXTENDED_SUPER_OFFSET + extended::CHUNK_SIZE);
     if !chunk_size.is_power_of_two() || !(MIN_CHUNK_SIZE..=MAX_CHUNK_SIZE).contains(&chunk_size) {
@@ -296,14 +297,14 @@ fn read_devices(bytes: &[u8], count: usize) -> Result<(), Refusal> {
 
 const ID_SIZE: usize = 64;
 
-/// An id of a blob: one character a byte, filled up with NUL.
+/// The id of a blob: one byte for each character, filled up with NULs.
 pub fn text(bytes: &[u8], at: usize) -> &[u8] {
     let raw = slice(bytes, at, ID_SIZE).unwrap_or_default();
     let len = raw.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
     raw.get(..len).unwrap_or_default()
 }
 
-/// Printable, and not empty.
+/// True if an id is printable and not empty.
 fn is_blob_id(id: &[u8]) -> bool {
     !id.is_empty() && id.iter().all(u8::is_ascii_graphic)
 }
@@ -324,7 +325,7 @@ fn read_blobs(bytes: &[u8], tables: &Tables) -> Result<(), Refusal> {
 #[derive(Clone, Copy)]
 pub struct Blob<'a> {
     bytes: &'a [u8],
-    /// In the file.
+    /// Offset of the entry in the file.
     pub at: usize,
 }
 
@@ -347,18 +348,18 @@ impl<'a> Blob<'a> {
         wide(self.bytes, self.at + field)
     }
 
-    /// True when it has any of these features.
+    /// True if the blob has any of these features.
     pub fn has(&self, features: u32) -> bool {
         self.word(blob_entry::FEATURES) & features != 0
     }
 
-    /// True when a field is all zero.
+    /// True if all bytes of a field are zero.
     pub fn is_zero(&self, field: usize, size: usize) -> bool {
         slice(self.bytes, self.at + field, size).is_some_and(crate::bytes::is_zero)
     }
 }
 
-/// Features whose chunk records are told by blob.meta alone.
+/// Features of blobs whose chunk records are only in blob.meta.
 pub const WITH_CONTEXTS: u32 = blob_features::BATCH | blob_features::ZRAN | blob_features::ENCRYPTED;
 
 fn read_blob(bytes: &[u8], at: usize, position: usize, chunk_size: u64) -> Result<(), Refusal> {
@@ -430,7 +431,7 @@ const MAX_CHUNKS: u32 = 1 << 24;
 const META_RECORD: u64 = 16;
 const META_RECORD_V2: u64 = 24;
 
-/// Compressor and digester of a blob are known ones.
+/// Checks that compressor and digester of a blob are known.
 fn read_numbers(bytes: &[u8], at: usize) -> Result<(), Refusal> {
     let blob = Blob::new(bytes, at);
     for (field, highest) in [

@@ -1,4 +1,4 @@
-//! Reads the tree of a bootstrap from its root: which inodes there are, which names lead to them, which chunks they use.
+//! Reads the tree of a bootstrap from its root: the inodes, the names that lead to them, and the chunks that they use.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -17,31 +17,31 @@ use crate::layout::{
 };
 use crate::paths::PathRoom;
 
-/// Inodes by a number of their own, in the order in which names led to them; the root is 0.
+/// The inodes, numbered in the order in which names led to them; the root is 0.
 pub struct Tree {
     pub inodes: Vec<Inode>,
     pub rows: Vec<Row>,
-    /// By nid: one more than the number of the inode there.
+    /// One more than the number of the inode at each nid.
     slots: Vec<u32>,
-    /// By position in the chunk table: some file refers to it.
+    /// True for each chunk that a file refers to, by position in the chunk table.
     pub used: Vec<bool>,
-    /// Bytes that inodes and their bodies have claimed so far.
+    /// Number of bytes that inodes and their bodies have claimed so far.
     claimed: usize,
     path_room: PathRoom,
 }
 
-/// What reading found; fields are read again where they are wanted.
+/// An inode as the reader found it. Other fields are read again by the code that needs them.
 pub struct Inode {
-    /// In the file.
+    /// Offset of the inode in the file.
     at: u32,
     pub kind: Kind,
-    /// The directory that its first name stands in; the root's is itself.
+    /// The directory of its first name; the root is its own parent.
     pub parent: u32,
-    /// The entry of its first name. The root has none.
+    /// The entry of its first name; the root has none.
     first_name: u32,
-    /// Entries that lead to it, without `.` and `..`.
+    /// The number of entries that lead to it, without `.` and `..`.
     pub names: u32,
-    /// Of directories, in the order of the file.
+    /// The first of a directory's rows, which are in the order of the file.
     first_row: u32,
     end_row: u32,
 }
@@ -69,12 +69,12 @@ pub struct Row {
 }
 
 impl Row {
-    /// Of the entry, in the file.
+    /// Offset of the entry in the file.
     pub fn place(self) -> usize {
         index(self.at)
     }
 
-    /// Where its name ends.
+    /// Offset of the end of its name.
     pub fn end(self) -> usize {
         index(self.name) + usize::from(self.len)
     }
@@ -92,7 +92,7 @@ impl Row {
     }
 }
 
-/// `.` or `..`.
+/// True for `.` and `..`.
 pub fn is_dots(name: &[u8]) -> bool {
     matches!(name, b"." | b"..")
 }
@@ -115,17 +115,17 @@ impl Tree {
         Ok(reading.tree)
     }
 
-    /// The inode of a number that this tree has handed out.
+    /// The inode with this number.
     pub fn inode(&self, number: u32) -> Option<&Inode> {
         self.inodes.get(index(number))
     }
 
-    /// The number of the inode that a nid names.
+    /// The number of the inode at a nid.
     pub fn at_nid(&self, nid: u64) -> Option<u32> {
         self.slots.get(index(nid))?.checked_sub(1)
     }
 
-    /// Entries of a directory; none of anything else.
+    /// The entries of a directory; empty for every other inode.
     pub fn rows_of(&self, number: u32) -> &[Row] {
         let rows = self.inode(number).and_then(|inode| self.rows.get(Self::range(inode)));
         rows.unwrap_or_default()
@@ -135,12 +135,12 @@ impl Tree {
         index(inode.first_row)..index(inode.end_row)
     }
 
-    /// Numbers of all inodes, by their place in the file.
+    /// The numbers of all inodes, in the order of their offsets in the file.
     pub fn by_place(&self) -> impl Iterator<Item = u32> {
         self.slots.iter().filter_map(|&slot| slot.checked_sub(1))
     }
 
-    /// The name under which an inode was found first, with all directories above it; empty for the root.
+    /// The path under which an inode was found first; empty for the root.
     pub fn path(&self, bytes: &[u8], number: u32) -> Vec<u8> {
         match self.inode(number) {
             Some(inode) if number != ROOT => {
@@ -163,7 +163,7 @@ impl Tree {
     }
 }
 
-/// A tree that grows.
+/// The state of reading a tree.
 struct Reading<'a> {
     bytes: &'a [u8],
     tables: &'a Tables,
@@ -231,7 +231,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// The number of a new inode, whose first name is the entry `row` of `parent`.
+    /// Adds an inode whose first name is the entry `row` of `parent`, and returns its number.
     fn add(&mut self, nid: u64, parent: u32, row: usize) -> Result<u32, Refusal> {
         let (at, fields) = Fields::read(self.bytes, self.tables.meta_offset, nid)?;
         self.claim(fields.body - at, at)?;
@@ -248,7 +248,7 @@ impl Reading<'_> {
             }
             Kind::Char | Kind::Block | Kind::Fifo | Kind::Socket => {}
         }
-        // The file has less than 2^32 bytes, and all of these numbers count things in it.
+        // The number fits: the file has less than 2^32 bytes, and all these numbers count things in it.
         let number = narrow(self.tree.inodes.len());
         self.tree.inodes.push(Inode {
             at: narrow(at),
@@ -285,7 +285,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Every chunk is in the table, and where the entry says.
+    /// Checks that every chunk of a file is in the table, at the place in the entry.
     fn read_chunks(&mut self, fields: &Fields, at: usize, parent: u32, row: usize) -> Result<(), Refusal> {
         if fields.layout != LAYOUT_CHUNKS {
             let finding = fault(inode_extended::FORMAT, at, Sentence::ReadFileLayout);
@@ -321,7 +321,7 @@ impl Reading<'_> {
             return finding.arg(device).arg(blobs);
         };
         let row = self.tree.rows.get(row).copied();
-        // The root is no directory then, and has no name.
+        // Without a row the inode is a root that is not a directory, and has no name.
         let path = row.map_or(b"/".to_vec(), |row| self.tree.path_of_row(self.bytes, parent, row));
         let told = |finding: Finding| finding.arg(entry_index(first)).arg(blob).name(&path);
         if is_known {
@@ -332,7 +332,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Of directories and symlinks.
+    /// Claims the bytes of a directory's or symlink's data.
     fn claim_data(&mut self, fields: &Fields, at: usize) -> Result<(), Refusal> {
         if !matches!(fields.layout, LAYOUT_PLAIN | LAYOUT_INLINE) {
             let finding = fault(inode_extended::FORMAT, at, Sentence::ReadDataLayout);
@@ -349,7 +349,8 @@ impl Reading<'_> {
         self.claim(index(fields.size), at)
     }
 
-    /// Nothing overlaps in a valid image, and without this rule a few kilobytes could describe millions of names.
+    /// Claims bytes. In a valid image no two structures overlap; without this rule a few kilobytes could describe millions
+    /// of names.
     fn claim(&mut self, size: usize, at: usize) -> Result<(), Refusal> {
         self.tree.claimed = self.tree.claimed.saturating_add(size);
         if self.tree.claimed > self.bytes.len() {
@@ -367,16 +368,16 @@ fn narrow(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// Names of one directory. While they come in order, none can be there already.
+/// The names of one directory. While they come in order, none can occur twice.
 #[derive(Default)]
 struct DistinctNames<'a> {
     last: Option<&'a [u8]>,
-    /// Once one is out of order: all of them.
+    /// All names, once one of them was out of order.
     seen: Option<HashSet<&'a [u8]>>,
 }
 
 impl<'a> DistinctNames<'a> {
-    /// False when the name is there already. `before` gives the entries before it.
+    /// Adds a name; false if the directory has it already. `before` returns the entries before it.
     fn add<'b>(&mut self, bytes: &'a [u8], name: &'a [u8], before: impl Fn() -> &'b [Row]) -> bool {
         if self.seen.is_none() {
             let is_behind = self.last.is_none_or(|last| last < name);

@@ -1,5 +1,5 @@
-//! Extended attributes: a header behind the inode, then an entry for each, the name's prefix as a number. Shared ones are
-//! not used.
+//! Reads extended attributes: a header after the inode, then an entry for each, with the name's prefix as a number. Shared
+//! ones are not used.
 
 use std::collections::HashSet;
 
@@ -8,19 +8,19 @@ use crate::finding::{Finding, Refusal};
 use crate::layout::rules::Sentence;
 use crate::layout::{MAX_XATTR_NAME_LENGTH, XATTR_PREFIXES, xattr_entry, xattr_header};
 
-/// One entry.
+/// One extended attribute.
 #[derive(Debug)]
 pub struct Xattr<'a> {
-    /// In full.
+    /// The full name.
     pub name: Vec<u8>,
     pub value: &'a [u8],
-    /// Of the entry, in the file.
+    /// Offset of the entry in the file.
     pub at: usize,
-    /// Where the value ends.
+    /// Offset of the end of the value.
     pub end: usize,
 }
 
-/// All between two places, in the order of the file.
+/// Reads all xattrs between two offsets, in the order of the file.
 pub fn read(bytes: &[u8], start: usize, end: usize) -> Result<Vec<Xattr<'_>>, Refusal> {
     let shared = byte(bytes, start + xattr_header::SHARED_COUNT);
     if shared != 0 {

@@ -1,4 +1,4 @@
-//! Rules over the blob tables, and over all chunks of a blob that files refer to.
+//! Checks the rules over the blob tables, and over all chunks of a blob that files refer to.
 
 use crate::finding::Finding;
 use crate::layout::rules::Sentence;
@@ -45,7 +45,7 @@ fn judge_blob(
     findings
 }
 
-/// How far the chunks of a blob reach, beside how far the blob does.
+/// Compares the ends of a blob's chunks with the ends of the blob.
 fn judge_reach(blob: &BlobEntry<'_>, spaces: &[Space], mut report: impl FnMut(Sentence, i64, i64)) {
     let stored = spaces.iter().map(|space| space.stored_end).max().unwrap_or(0);
     let end = spaces.iter().map(|space| space.end).max().unwrap_or(0);
@@ -58,7 +58,7 @@ fn judge_reach(blob: &BlobEntry<'_>, spaces: &[Space], mut report: impl FnMut(Se
     if end > size {
         report(Sentence::V5ChunksUncompressedEnd, end, size);
     }
-    // The last chunk ends the address space; only then can both be told from the bootstrap alone.
+    // The last chunk ends the address space; only if it is known can both ends be computed from the bootstrap alone.
     let count = spaces.iter().map(|space| space.index + 1).max().unwrap_or(0);
     if count != blob.extended.u32(extended_blob::CHUNK_COUNT) {
         return;
@@ -72,7 +72,8 @@ fn judge_reach(blob: &BlobEntry<'_>, spaces: &[Space], mut report: impl FnMut(Se
     }
 }
 
-/// Where chunk data ends: v5 blobs have no chunk records behind it. Before 0 for a blob that is shorter than its tar header.
+/// The end of the chunk data: in v5 no chunk records follow it. It is negative for a blob that is shorter than its tar
+/// header.
 fn data_end(blob: &BlobEntry<'_>) -> i64 {
     let features = blob.extended.u32(extended_blob::FEATURES);
     let header = if features & blob_features::HAS_TAR_HEADER == 0 {
@@ -83,7 +84,7 @@ fn data_end(blob: &BlobEntry<'_>) -> i64 {
     blob.extended.u64(extended_blob::COMPRESSED_SIZE).cast_signed() - header
 }
 
-/// A chunk: its bytes in the uncompressed address space of its blob, and where the stored ones end.
+/// A chunk's bytes in the uncompressed address space of its blob, and the end of its stored bytes.
 struct Space {
     index: u32,
     start: u64,
@@ -106,7 +107,7 @@ fn spaces(image: &Image<'_>, chunks: &[FirstRecord]) -> Vec<Space> {
     spaces
 }
 
-/// The first two chunks that overlap.
+/// Finds the first two chunks that overlap.
 fn first_shared(in_order: &[Space]) -> Option<(u32, u32)> {
     let mut pairs = in_order.iter().zip(in_order.iter().skip(1));
     pairs.find(|(before, space)| space.start < before.end).map(|(before, space)| (before.index, space.index))

@@ -1,4 +1,4 @@
-//! Rules over the chunk records of a file.
+//! Checks the rules over the chunk records of a file.
 
 use crate::finding::Finding;
 use crate::layout::chunk_flags;
@@ -10,7 +10,7 @@ pub fn judge(image: &Image<'_>, position: u32, inode: &Inode<'_>, findings: &mut
     let chunk_size = image.tables.chunk_size;
     let size = inode.view.u64(field::SIZE_FIELD);
     for (chunk, place) in (0..).zip(inode.records()) {
-        // Records were read with the tree.
+        // The tree was read with its records, so none is refused here.
         let Ok(record) = Record::read(image.bytes, place) else { continue };
         let start = chunk * chunk_size;
         let report = |sentence| Finding::new(sentence).of(image.path(position)).at(place as u64);
@@ -27,7 +27,7 @@ pub fn judge(image: &Image<'_>, position: u32, inode: &Inode<'_>, findings: &mut
     }
 }
 
-/// The first rule that a record breaks by itself.
+/// The first rule that a record breaks on its own.
 fn record_fault(
     record: &Record<'_>,
     start: u64,

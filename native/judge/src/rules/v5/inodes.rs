@@ -1,4 +1,4 @@
-//! Rules over inodes: their numbers and sizes, the names of one file, the names of a directory.
+//! Checks the rules over inodes: their numbers and sizes, the names of one file, the names of a directory.
 
 use super::at_field;
 use crate::finding::Finding;
@@ -21,7 +21,7 @@ pub fn judge(image: &Image<'_>, position: u32, inode: &Inode<'_>, findings: &mut
     }
 }
 
-/// Fields that follow from others.
+/// Checks fields that follow from others.
 fn judge_fields(image: &Image<'_>, position: u32, inode: &Inode<'_>, findings: &mut Vec<Finding>) {
     let view = &inode.view;
     let links = image.links(inode.ino());
@@ -35,7 +35,7 @@ fn judge_fields(image: &Image<'_>, position: u32, inode: &Inode<'_>, findings: &
     let xattrs = inode.xattrs_size.saturating_sub(xattr_total::SIZE) as u64;
     let flags = view.u64(field::FLAGS);
     let flag = |flag: u32, is_set: bool| if is_set { u64::from(flag) } else { 0 };
-    // One name of several may be left, and the others hidden by higher layers.
+    // One name of several may remain when higher layers hide the others.
     let is_linked = links.names > 1 || flags & u64::from(inode_flags::HARDLINK) != 0;
     let expected_flags = flag(inode_flags::SYMLINK, inode.kind == Kind::Symlink)
         | flag(inode_flags::HARDLINK, is_linked)
@@ -59,7 +59,7 @@ fn judge_fields(image: &Image<'_>, position: u32, inode: &Inode<'_>, findings: &
     }
 }
 
-/// What a directory's names take, each with what a directory entry has besides.
+/// The bytes of a directory's names, each with the other bytes of a directory entry.
 fn directory_size(children: &[Inode<'_>]) -> u64 {
     let size: usize = children.iter().map(|child| child.name.len() + 8).sum();
     size.next_multiple_of(BLOCK_SIZE).max(BLOCK_SIZE) as u64
@@ -77,7 +77,7 @@ fn judge_links(image: &Image<'_>, position: u32, inode: &Inode<'_>, findings: &m
     }
 }
 
-/// Fields that have a meaning for some kinds of file alone.
+/// Checks fields that have a meaning only for some kinds of files.
 fn judge_small_fields(image: &Image<'_>, position: u32, inode: &Inode<'_>, findings: &mut Vec<Finding>) {
     let Inode { view, kind, .. } = inode;
     let rdev = view.u32(field::RDEV);
@@ -109,7 +109,7 @@ fn judge_small_fields(image: &Image<'_>, position: u32, inode: &Inode<'_>, findi
     }
 }
 
-/// Every name of a file tells all of it again. Readers take whichever name they come by.
+/// Every name of a file repeats all its fields, and readers use whichever name they find, so all must agree.
 fn judge_link(image: &Image<'_>, first: u32, position: u32, inode: &Inode<'_>, findings: &mut Vec<Finding>) {
     let Some(told) = image.inodes.get(first as usize) else { return };
     if !has_same_content(image, told, inode) {
@@ -136,7 +136,7 @@ fn judge_link(image: &Image<'_>, first: u32, position: u32, inode: &Inode<'_>, f
     );
 }
 
-/// Whether two inodes have the same size, and the same chunks by blob and index.
+/// True if two inodes have the same size, and the same chunks by blob and index.
 fn has_same_content(image: &Image<'_>, one: &Inode<'_>, other: &Inode<'_>) -> bool {
     let chunk = |place: usize| {
         let at = |field: usize| crate::bytes::u32_at(image.bytes, place + field);
@@ -161,7 +161,7 @@ fn judge_names(image: &Image<'_>, position: u32, inode: &Inode<'_>, findings: &m
     let children = image.children(position);
     let index = inode.view.u32(field::CHILD_INDEX);
     let names = image.inodes.len();
-    // Of an empty directory it is the number that was free next; nobody looks there.
+    // In an empty directory this is the number that was free next; no reader uses it.
     if children.is_empty() && (index <= inode.number || index as usize > names + 1) {
         let finding = at_field(image, position, field::CHILD_INDEX, Sentence::V5EmptyDirectory);
         findings.push(finding.arg(index).arg(names));

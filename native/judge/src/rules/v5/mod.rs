@@ -1,4 +1,4 @@
-//! Rules over a v5 bootstrap: numbers and names, hard links, digests, blobs and the chunks of files.
+//! Checks the rules over a v5 bootstrap: numbers and names, hard links, digests, blobs and the chunks of files.
 
 mod blobs;
 mod files;
@@ -13,7 +13,7 @@ use crate::layout::v5::{
 };
 use crate::v5::{Image, Inode};
 
-/// Everything that is wrong with a bootstrap that can be followed.
+/// Finds everything that is wrong with a bootstrap that can be followed.
 pub fn judge(image: &Image<'_>) -> Vec<Finding> {
     let mut findings = tables::judge(image);
     findings.extend(blobs::judge(image));
@@ -34,20 +34,20 @@ pub fn judge(image: &Image<'_>) -> Vec<Finding> {
     findings
 }
 
-/// A finding at a field of an inode.
+/// Makes a finding at a field of an inode.
 fn at_field(image: &Image<'_>, position: u32, field: usize, sentence: Sentence) -> Finding {
     let place = image.inodes.get(position as usize).map_or(0, |inode| inode.view.place());
     Finding::new(sentence).of(image.path(position)).at((place + field) as u64)
 }
 
-/// Each inode is held against the stored digests below it, so that one that is wrong is told once.
+/// Each inode is compared with the stored digests below it, so that a wrong digest is reported once.
 fn digests(image: &Image<'_>) -> impl Iterator<Item = Finding> {
     let digester = image.tables.codecs.digester;
     (0..).zip(&image.inodes).filter_map(move |(position, stored)| {
         let target = std::iter::once(stored.target);
         let below = image.children(position).iter().map(Inode::digest);
         let chunks = stored.records().filter_map(|place| image.bytes.get(place..place + 32));
-        // A directory has neither target nor chunks, and each of the others has one of them or nothing.
+        // A directory has neither target nor chunks, and every other inode has at most one of them.
         let expected = digester.digest(target.chain(below).chain(chunks));
         let found = stored.digest();
         (expected != found).then(|| {

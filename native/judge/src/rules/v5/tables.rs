@@ -1,4 +1,4 @@
-//! Rules over the super block and the prefetch table.
+//! Checks the rules over the super block and the prefetch table.
 
 use crate::finding::Finding;
 use crate::layout::rules::Sentence;
@@ -45,7 +45,7 @@ fn judge_flags(image: &Image<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// A table without entries may have any place, as long as a reader may look there.
+/// A table without entries may have any offset that a reader can use.
 fn judge_empty_tables(image: &Image<'_>, findings: &mut Vec<Finding>) {
     let sb = &image.tables.super_block;
     for (name, place, entries) in [

@@ -1,4 +1,4 @@
-//! Rules over the chunk table: every record is right by itself, in order, and used by a file.
+//! Checks the rules over the chunk table: every record is correct on its own, in order, and used by a file.
 
 use crate::bytes::{index, slice, wide, word};
 use crate::finding::Finding;
@@ -27,16 +27,16 @@ pub fn judge(image: &Image<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// What holds of all records of a blob.
+/// The limits that hold for all records of a blob.
 struct Limits {
-    /// Its compressor is one.
+    /// True if its compressor compresses.
     compresses: bool,
     is_encrypted: bool,
-    /// Only blob.meta tells how its chunks are stored.
+    /// True if only blob.meta tells how its chunks are stored.
     has_contexts: bool,
-    /// Bytes.
+    /// Bytes of its uncompressed address space.
     uncompressed_size: u64,
-    /// Where its chunk data ends; negative when there is no room for any.
+    /// The end of its chunk data; negative when there is no room for any.
     data_end: i64,
 }
 
@@ -52,7 +52,7 @@ impl Limits {
     }
 }
 
-/// At the tar header before the chunk records, when there is one.
+/// The chunk data ends at the tar header before the chunk records, if there is one.
 fn data_end(blob: Blob<'_>) -> i64 {
     if blob.has(blob_features::SEPARATE) {
         return signed(blob.wide(blob_entry::COMPRESSED_SIZE));
@@ -81,19 +81,19 @@ impl<'a> Record<'a> {
         wide(self.bytes, self.at + field)
     }
 
-    /// The table is sorted by these.
+    /// The key by which the table is sorted.
     fn key(&self) -> (&'a [u8], u32, u32) {
         let digest = slice(self.bytes, self.at + chunk_info::DIGEST, DIGEST_SIZE).unwrap_or_default();
         (digest, self.word(chunk_info::BLOB_INDEX), self.word(chunk_info::INDEX))
     }
 
-    /// With the arguments that every sentence about a record begins with.
+    /// Makes a finding with the arguments that every sentence about a record begins with.
     fn finding(&self, sentence: Sentence) -> Finding {
         let finding = Finding::new(sentence).at(self.at as u64);
         finding.arg(self.word(chunk_info::INDEX)).arg(self.word(chunk_info::BLOB_INDEX))
     }
 
-    /// The first rule that it breaks.
+    /// The first rule that the record breaks.
     fn fault(&self, limits: &Limits, chunk_size: u64) -> Option<Finding> {
         let flags = self.word(chunk_info::FLAGS);
         let has = |flag: u32| flags & flag != 0;

@@ -1,4 +1,5 @@
-//! Rules over a v6 bootstrap: tables, chunk records, the tree in the order in which names led to inodes, then places.
+//! Checks the rules over a v6 bootstrap: tables, chunk records, the tree in the order in which names led to inodes, then
+//! places.
 
 mod chunks;
 mod places;
@@ -8,7 +9,7 @@ mod tree;
 use crate::finding::Finding;
 use crate::v6::Image;
 
-/// Everything that is wrong with a bootstrap that can be followed.
+/// Finds everything that is wrong with a bootstrap that can be followed.
 pub fn judge(image: &Image<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     tables::judge(image, &mut findings);

@@ -1,4 +1,4 @@
-//! What lies where in a v6 bootstrap.
+//! Lists the regions of a v6 bootstrap.
 
 use crate::finding::Finding;
 use crate::kind::Kind;
@@ -78,7 +78,7 @@ fn add_inode(image: &Image<'_>, number: u32, at: usize, fields: &Fields, regions
             }
         }
         Kind::Directory => {
-            // Each block as far as it is used: its entries, then their names.
+            // The used part of each block is a region: its entries, then their names.
             let mut rows = image.tree.rows_of(number);
             for (start, size) in data_blocks(fields) {
                 let is_within = |row: &&Row| (start..start + size).contains(&row.place());
@@ -94,7 +94,7 @@ fn add_inode(image: &Image<'_>, number: u32, at: usize, fields: &Fields, regions
     }
 }
 
-/// The data of a directory or symlink: place and size of each block, the inline one last.
+/// The data of a directory or symlink: offset and size of each block, the inline one last.
 fn data_blocks(fields: &Fields) -> impl Iterator<Item = (usize, usize)> {
     let (start, len) = fields.blocks();
     let blocks = (0..len).step_by(BLOCK_SIZE).map(move |done| (start + done, BLOCK_SIZE.min(len - done)));

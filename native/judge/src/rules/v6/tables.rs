@@ -1,4 +1,4 @@
-//! Rules over super blocks, device table, blob table and prefetch table.
+//! Checks the rules over super blocks, device table, blob table and prefetch table.
 
 use crate::bytes::word;
 use crate::finding::{Finding, latin1};
@@ -58,7 +58,7 @@ fn judge_super(image: &Image<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Blocks: 512 KiB; older builders have 2 MiB.
+/// The unit of mapped addresses in blocks: 512 KiB; older builders use 2 MiB.
 const MAPPED_UNIT: u64 = 128;
 
 fn judge_devices(image: &Image<'_>, findings: &mut Vec<Finding>) {

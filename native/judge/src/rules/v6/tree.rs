@@ -1,4 +1,4 @@
-//! Rules over inodes, directories and the chunks of files.
+//! Checks the rules over inodes, directories and the chunks of files.
 
 use std::collections::HashMap;
 
@@ -18,10 +18,10 @@ use crate::v6::xattrs;
 
 const MAX_INO: u32 = 0x7FFF_FFFF;
 const MAX_NSEC: u32 = 999_999_999;
-/// Of a chunk format: the chunk size as a power of two of blocks.
+/// The bits of a chunk format that hold the chunk size as a power of two of blocks.
 const UNIT_BITS: u32 = 0x1F;
 
-/// Inodes are gone through in the order in which names led to them.
+/// Checks the inodes in the order in which names led to them.
 pub fn judge(image: &Image<'_>, findings: &mut Vec<Finding>) {
     let inodes = &image.tree.inodes;
     let names = 1 + inodes.iter().map(|inode| u64::from(inode.names)).sum::<u64>();
@@ -56,7 +56,8 @@ struct Judged<'a, 'b> {
 }
 
 impl<'a> Judged<'a, '_> {
-    /// `before`: the inode that had the same number; `names`: how many the super block counts.
+    /// Checks the inode's number. `before` is the inode that had the same number; `names` is the super block's count of
+    /// names.
     fn number(&mut self, before: Option<u32>, names: u64) {
         let ino = self.fields.ino;
         if ino == 0 || ino > MAX_INO {
@@ -139,7 +140,7 @@ impl<'a> Judged<'a, '_> {
         }
     }
 
-    /// `name` stands in the directory once, and leads to the inode `target`.
+    /// Checks that `name` stands in the directory once, and leads to the inode `target`.
     fn dots(&mut self, name: &'static [u8], target: u32) {
         let Image { bytes, tables, tree, .. } = self.image;
         let named = || self.image.tree.rows_of(self.number).iter().filter(|row| row.name(bytes) == name);
@@ -158,7 +159,7 @@ impl<'a> Judged<'a, '_> {
         }
     }
 
-    /// Every chunk but the last has the full size, and the chunk format says so or tells of one run.
+    /// Checks that every chunk but the last has the full size, and that the chunk format says so or declares one run.
     fn file(&mut self) {
         let chunk_size = self.image.tables.chunk_size;
         let Fields { size, union, .. } = self.fields;
@@ -183,14 +184,14 @@ impl<'a> Judged<'a, '_> {
         }
     }
 
-    /// Where the record of a chunk of this file is.
+    /// The offset of a chunk's record.
     fn record(&self, position: usize) -> Option<usize> {
         let entry = self.fields.chunk_entries() + position * chunk_index_entry::SIZE;
         let found = self.image.chunks.of_entry(word(self.image.bytes, entry))?;
         Some(self.image.tables.records.place(found))
     }
 
-    /// The chunks lie in one blob, one behind the other without a gap.
+    /// True if the chunks lie in one blob, one after the other without a gap.
     fn is_one_run(&self, count: usize) -> bool {
         let place_of = |position| {
             let at = self.record(position)?;
@@ -221,22 +222,22 @@ impl<'a> Judged<'a, '_> {
         self.image.tree.path(self.image.bytes, self.number)
     }
 
-    /// A finding at the inode.
+    /// Adds a finding at the inode.
     fn report(&mut self, finding: Finding) {
         let path = self.path();
         self.findings.push(finding.of(path).at(self.inode.place() as u64));
     }
 
-    /// A finding at an entry of this directory.
+    /// Adds a finding at an entry of this directory.
     fn report_row(&mut self, row: Row, finding: Finding) {
         let path = self.path();
         self.findings.push(finding.of(path).at(row.place() as u64));
     }
 }
 
-/// Which inode has a number. A sound image uses no number beyond its count of names.
+/// The inode that has each number. A sound image uses no number beyond its count of names.
 struct InodeNumbers {
-    /// One more than the inode, by number; 0 where no inode has it.
+    /// One more than the inode, by inode number; 0 if no inode has it.
     low: Vec<u32>,
     high: HashMap<u32, u32>,
 }
@@ -246,7 +247,7 @@ impl InodeNumbers {
         Self { low: vec![0; index(names) + 1], high: HashMap::new() }
     }
 
-    /// Gives the number to an inode; the one that had it before.
+    /// Gives the number to an inode and returns the inode that had it before.
     fn take(&mut self, ino: u32, inode: u32) -> Option<u32> {
         match self.low.get_mut(index(ino)) {
             Some(slot) => std::mem::replace(slot, inode + 1).checked_sub(1),
