@@ -1,13 +1,13 @@
-//! What one execution does with its bytes.
+//! Runs one execution of the fuzzer with its bytes.
 //!
-//! Any bytes as a layer: decompressed by magic, parsed as an archive, both fed in pieces whose size the first byte
-//! chooses. Nothing may panic, and what the parser promises its sink must hold until an error.
+//! The bytes are taken for a layer: decompressed by magic and parsed as an archive, both fed in pieces whose size the first
+//! byte chooses. Nothing may panic, and the parser must keep the contract of `EntrySink` until it returns an error.
 
 use nydus_core::Error;
 use nydus_core::archive::{Archive, Entry, EntrySink};
 use nydus_core::inflate::{Inflater, Pieces};
 
-/// Enough for any seed; a bomb is not what we look for here.
+/// The most output of one input. It is enough for any seed, and this target does not look for decompression bombs.
 const MAX_OUTPUT: u64 = 1 << 20;
 const BLOCK: usize = 512;
 
@@ -50,7 +50,7 @@ impl EntrySink for Check {
     }
 }
 
-/// True unless the archive ended well within a file.
+/// Reads the layer; false if the archive ended without an error inside a file.
 fn read(pieces: usize, layer: &[u8]) -> Result<bool, Error> {
     let (mut inflater, mut archive, mut check) = (Inflater::new(), Archive::new(), Check::default());
     let mut total = 0;
@@ -67,7 +67,7 @@ fn read(pieces: usize, layer: &[u8]) -> Result<bool, Error> {
     Ok(!check.open)
 }
 
-/// Gives every block that looks like a tar header the checksum of its bytes: else hardly a mutation gets past it.
+/// Corrects the checksum of every block that looks like a tar header: else hardly any mutation gets past it.
 fn repair(layer: &mut [u8]) {
     for block in layer.chunks_exact_mut(BLOCK) {
         if block[0] == 0 || &block[257..262] != b"ustar" {
@@ -79,7 +79,8 @@ fn repair(layer: &mut [u8]) {
     }
 }
 
-/// First byte: size of pieces, in eights of bytes, and (top bit) whether checksums are repaired. The rest is the layer.
+/// The first byte is the size of pieces, in eights of bytes, and (top bit) whether checksums are repaired. The rest is the
+/// layer.
 pub fn execute(input: &[u8]) {
     let Some((&first, layer)) = input.split_first() else { return };
     let pieces = usize::from(first & 0x7f) * 8 + 1;

@@ -1,4 +1,4 @@
-//! Decompression and the tar parser, on any bytes. What is asserted: `harness.rs`.
+//! Runs decompression and the tar parser on any bytes. `harness.rs` holds the assertions.
 
 #![no_main]
 

@@ -1,12 +1,13 @@
-//! Where fields stand and what numbers mean, on disk and between the addon and TypeScript: constants and nothing else.
+//! Constants tell where fields stand and what numbers mean, on disk and between the addon and TypeScript. This crate holds
+//! nothing else.
 //!
 //! The modules are generated from the tables in src/rafs-builder/layout (`npm run docs`), so that the writer and the judge,
-//! which share no other code, agree with TypeScript about every offset. Every table is here whole, used or not.
+//! which share no other code, agree with TypeScript about every offset. Every table is complete, with unused fields, too.
 //!
-//! Tables of v6 and of blobs stand at the root too; those of v5 have the same names and do not.
+//! Tables of v6 and of blobs can also be named at the root. Those of v5 have the same names, so they cannot.
 
 #![forbid(unsafe_code)]
-// Meanings are written for docs/format.md, where no field name is in backticks.
+// The doc comments are the meanings in docs/format.md, which has no field name in backticks.
 #![allow(clippy::doc_markdown, missing_docs)]
 
 pub mod blob;

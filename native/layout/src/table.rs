@@ -1,12 +1,12 @@
-//! Structures as tables, for code that handles any of them.
+//! Describes structures as tables, for code that handles any of them.
 
 /// A structure on disk.
 #[derive(Debug)]
 pub struct Table {
     pub name: &'static str,
-    /// Bytes.
+    /// Bytes of the structure.
     pub size: usize,
-    /// In their order; they touch and fill the structure.
+    /// The fields in order; they touch and fill the structure.
     pub fields: &'static [Field],
 }
 
@@ -14,23 +14,23 @@ pub struct Table {
 #[derive(Debug)]
 pub struct Field {
     pub name: &'static str,
-    /// From the start of the structure.
+    /// Offset from the start of the structure.
     pub offset: usize,
-    /// Bytes.
+    /// Bytes of the field.
     pub size: usize,
     pub kind: Type,
 }
 
-/// What matters of a field's type to a reader.
+/// The part of a field's type that matters to a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {
-    /// Zero, without a meaning.
+    /// The field is zero and has no meaning.
     Reserved,
-    /// Readers hold it to what a double holds exactly: below 2^53.
+    /// A number that readers accept only below 2^53, the range of whole numbers in a double.
     U64,
-    /// The same on both sides of zero.
+    /// A number with a sign, between the same limits.
     I64,
-    /// Any value can be read.
+    /// A field in which any value can be read.
     Plain,
 }
 

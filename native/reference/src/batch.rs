@@ -1,9 +1,9 @@
-//! `check` for many variants of one bootstrap in one process: a process for each would take longer than the check. It is
-//! stronger than upstream's own: it looks at everything that a mounted image shows, too, all but the data of files.
+//! Runs `check` for many variants of one bootstrap in one process, since starting a process takes longer than the check. It
+//! is stronger than upstream's own: it also reads everything that a mounted image shows, except for the data of files.
 //!
-//! Each line of standard input is one variant: words `OFFSET:HEX` (bytes to write) and `size:BYTES` (cut, or longer with
-//! zeros). For each, one line goes out at once: `accepted`, `refused`, or `panic`. A variant that ends the process (upstream
-//! overflows its stack on a directory loop) has no line; whoever called begins again behind it.
+//! Each line of standard input is one variant: words `OFFSET:HEX` (bytes to write) and `size:BYTES` (shorter, or longer with
+//! zeros). For each, the program at once prints one line: `accepted`, `refused`, or `panic`. A variant that ends the process
+//! (upstream overflows its stack on a directory loop) has no line; the caller starts another process after it.
 
 use std::io::{BufRead, Write};
 use std::panic::{self, AssertUnwindSafe};
@@ -54,7 +54,7 @@ fn variant(base: &[u8], line: &str) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// As `check`, without what it prints.
+/// Loads the tree like `check`, without printing.
 fn load(path: &Path) -> Result<()> {
     let (image, _) = RafsSuper::load_from_file(path, Arc::new(ConfigV2::default()), false)?;
     let tree = Tree::from_bootstrap(&image, &mut ())?;
@@ -65,7 +65,7 @@ fn load(path: &Path) -> Result<()> {
     visit(image.get_extended_inode(image.superblock.root_ino(), true)?.as_ref())
 }
 
-/// As `read`, without the data of files: their chunks are part of the tree.
+/// Visits every inode like `read`, without the data of files, whose chunks are part of the tree.
 fn visit(inode: &dyn RafsInodeExt) -> Result<()> {
     xattrs(inode)?;
     if inode.is_symlink() {

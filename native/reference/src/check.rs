@@ -1,4 +1,4 @@
-//! All that upstream's own `check` does: load the super block, then the whole tree.
+//! Does the same as upstream's own `check`: loads the super block, then the whole tree.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Storage configuration for blobs in a local folder, with a cache folder that goes away at the end.
+//! Makes the storage configuration for blobs in a local folder, with a cache folder that is removed at the end.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ pub struct Scratch(PathBuf);
 impl Scratch {
     pub fn new() -> Result<Self> {
         let path = std::env::temp_dir().join(format!("nydus-reference-{}", std::process::id()));
-        // One of our number that crashed has left its folder behind; no other process has the number now.
+        // A crashed process with the same number has left its folder behind; no other process has the number now.
         if path.exists() {
             std::fs::remove_dir_all(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
@@ -27,12 +27,13 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // A folder left behind in the system's temporary folder is no reason to fail.
+        // A folder that remains in the system's temporary folder is no reason to fail.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
-/// Blobs are files of `blobs`, named by their ids; each chunk's digest is checked when it is read.
+/// Makes the configuration for blobs that are files of `blobs`, named by their ids; each chunk's digest is checked when it
+/// is read.
 ///
 /// Upstream's own `new_localfs` puts the cache into the blob folder, so the pieces are put together here.
 pub fn local(blobs: &Path, scratch: &Scratch) -> Result<Arc<ConfigV2>> {

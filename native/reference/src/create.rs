@@ -1,4 +1,4 @@
-//! One layer tar to one RAFS v6 blob, with the options that the upstream converter gives for each layer.
+//! Builds a RAFS v6 blob from one layer tar, with the options that the upstream converter uses for each layer.
 
 use std::fs::File;
 use std::io::Read;
@@ -21,18 +21,18 @@ use crate::config::{self, Scratch};
 
 pub struct Options<'a> {
     pub compressor: &'a str,
-    /// Bytes; a power of two.
+    /// Bytes of a chunk; a power of two.
     pub chunk_size: u32,
-    /// A bootstrap whose chunks may be referred to.
+    /// A bootstrap with chunks that the new blob may refer to.
     pub chunk_dict: Option<&'a Path>,
 }
 
-/// Builds the blob and gives its SHA-256: the id that the builder reports is not that of an inlined blob.
+/// Builds the blob and returns its SHA-256, because the builder reports another id for a blob with an inlined bootstrap.
 pub fn create(source: &Path, blob: &Path, options: &Options<'_>) -> Result<String> {
     let compressor = compress::Algorithm::from_str(options.compressor).context("no such compressor")?;
     let mut context = BuildContext::new(
         String::new(),
-        // Version 6 has every chunk at a multiple of 4096; upstream's tool sets this by the version.
+        // In version 6 every chunk starts at a multiple of 4096; upstream's tool sets this by the version.
         true,
         0,
         compressor,
@@ -72,7 +72,7 @@ pub fn create(source: &Path, blob: &Path, options: &Options<'_>) -> Result<Strin
     sha256_of(blob)
 }
 
-/// Takes `image.boot` out of a blob, by way of the blob's table of contents.
+/// Extracts `image.boot` from a blob, by way of the blob's table of contents.
 pub fn extract_bootstrap(blob: &Path, out: &Path) -> Result<()> {
     let scratch = Scratch::new()?;
     let blob = blob.canonicalize().with_context(|| format!("cannot find {}", blob.display()))?;

@@ -1,8 +1,8 @@
-//! The canonical form of a tree: one line an entry, the same for a folder and for an image.
+//! The canonical form of a tree has one line for each entry and is the same for a folder and for an image.
 //!
-//! `path type mode uid gid size mtime content link xattrs…`, as in the `expected.tree` files of the fixtures:
-//! size is that of files and symlinks; content is the SHA-256 of a file, the target of a symlink, `major:minor` of a
-//! device, else `-`; link is the first path of the entry's set of hard links, or `-`.
+//! A line is `path type mode uid gid size mtime content link xattrs…`, as in the `expected.tree` files of the fixtures. Only
+//! files and symlinks have a size; content is the SHA-256 of a file, the target of a symlink, `major:minor` of a device,
+//! else `-`; link is the first path of the entry's set of hard links, or `-`.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -20,7 +20,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// From the type bits of a mode.
+    /// The kind in the type bits of a mode.
     pub fn from_mode(mode: u32) -> Option<Self> {
         match mode & 0o17_0000 {
             0o10_0000 => Some(Self::File),
@@ -48,7 +48,7 @@ impl Kind {
 }
 
 pub struct Entry {
-    /// Starts with `/`.
+    /// The path, which starts with `/`.
     pub path: Vec<u8>,
     pub kind: Kind,
     pub mode: u32,
@@ -57,13 +57,13 @@ pub struct Entry {
     pub size: u64,
     pub mtime: i64,
     pub mtime_nanoseconds: u32,
-    /// Already in its final form, see the module's comment.
+    /// The content in its final form, which the module's comment describes.
     pub content: String,
     pub link: Option<Vec<u8>>,
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
-/// Bytes outside 0x21…0x7E and the backslash as `\xhh`; nothing at all as `-`.
+/// Writes bytes outside 0x21…0x7E and the backslash as `\xhh`, and an empty text as `-`.
 pub fn escape(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "-".to_owned();
@@ -111,7 +111,7 @@ impl Entry {
     }
 }
 
-/// The first paths of the sets of hard links, and whether every set has as many names as its inode says.
+/// Records the first path of each set of hard links, and counts the names of each set.
 pub struct Links<K> {
     sets: HashMap<K, (Vec<u8>, u64, u64)>,
 }
@@ -121,7 +121,7 @@ impl<K: Hash + Eq> Links<K> {
         Self { sets: HashMap::new() }
     }
 
-    /// Counts a name of the inode `key`; gives the first name of the set when the inode has several.
+    /// Counts a name of the inode `key`; returns the first name of the set if the inode has several.
     pub fn name(&mut self, key: K, nlink: u64, path: &[u8]) -> Option<Vec<u8>> {
         if nlink == 1 {
             return None;
@@ -131,7 +131,7 @@ impl<K: Hash + Eq> Links<K> {
         Some(set.0.clone())
     }
 
-    /// One sentence for each inode whose link count is not the number of its names.
+    /// Returns one sentence for each inode whose link count differs from the number of its names.
     pub fn faults(&self) -> Vec<String> {
         let wrong = self.sets.values().filter(|(_, nlink, names)| nlink != names);
         let mut faults: Vec<String> =

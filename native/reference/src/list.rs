@@ -1,4 +1,4 @@
-//! The tree of a folder, in the same form as that of an image.
+//! Lists the tree of a folder, in the same form as that of an image.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, BufWriter, Write};
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::line::{Entry, Kind, Links, device, escape};
 
-/// Prints `folder` and all below it; names, contents and attributes are read without following symlinks.
+/// Prints `folder` and everything below it; names, contents and attributes are read without following symlinks.
 pub fn list(folder: &Path) -> Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut links = Links::new();
@@ -66,7 +66,7 @@ fn content(file: &Path, kind: Kind, metadata: &Metadata) -> Result<String> {
         }
         Kind::Symlink => escape(fs::read_link(file)?.as_os_str().as_bytes()),
         Kind::Char | Kind::Block => {
-            // The C library's 64-bit form: 12 and 8 bits below, the rest above.
+            // The number has the C library's 64-bit form: 12 and 8 bits below, the rest above.
             let number = metadata.rdev();
             device(
                 ((number >> 8) & 0xFFF) | ((number >> 32) & !0xFFF),

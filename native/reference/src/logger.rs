@@ -1,4 +1,4 @@
-//! Upstream's errors often say "Invalid argument" alone; its log has the reason.
+//! Prints upstream's log, because its errors often say only "Invalid argument" and the log has the reason.
 
 use log::{LevelFilter, Log, Metadata, Record};
 
@@ -19,7 +19,7 @@ impl Log for Stderr {
 static LOGGER: Stderr = Stderr;
 
 pub fn install() {
-    // Only fails when a logger is there already, and then that one will do.
+    // This only fails if a logger is set already, and then that one is used.
     if log::set_logger(&LOGGER).is_ok() {
         log::set_max_level(LevelFilter::Warn);
     }

@@ -1,7 +1,7 @@
-//! `nydus-reference`: the upstream project's published libraries as a command line, for tests only.
+//! `nydus-reference` is the upstream project's published libraries as a command line, for tests only.
 //!
-//! It is a builder, merger, checker and reader that shares no code with ours. The libraries keep process-wide
-//! singletons, so a process runs one command. Prefetch patterns come on standard input, as with upstream's tool.
+//! It is a builder, merger, checker and reader that shares no code with ours. The libraries keep process-wide singletons, so
+//! a process runs one command. Prefetch patterns are read from standard input, as in upstream's tool.
 
 mod batch;
 mod check;
@@ -28,7 +28,7 @@ const USAGE: &str = "usage: nydus-reference create [--compressor zstd|none|lz4_b
        nydus-reference list DIR
 create and merge read prefetch patterns from standard input: give them \"/\" and a line break";
 
-/// Flags with a value, and whatever else stands on the command line.
+/// The flags with their values, and all other words of the command line.
 struct Arguments {
     compressor: String,
     chunk_size: u32,

@@ -1,4 +1,4 @@
-//! Layer bootstraps to the bootstrap of an image.
+//! Merges the bootstraps of layers into the bootstrap of an image.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use nydus_api::ConfigV2;
 use nydus_builder::{ArtifactStorage, BuildContext, Merger, Prefetch, PrefetchPolicy};
 
-/// Sources are lowest first; the stem of each file name is taken for the id of its blob.
+/// Merges sources, lowest first; the stem of each file name is the id of its blob.
 pub fn merge(out: &Path, sources: &[PathBuf], chunk_dict: Option<&Path>, json: bool) -> Result<()> {
     let prefetch = Prefetch::new(PrefetchPolicy::Fs)?;
     let mut context = BuildContext { prefetch, ..BuildContext::default() };

@@ -1,4 +1,4 @@
-//! Reads a whole image as nydusd does: table of contents, chunk tables, decompression, digest of every chunk.
+//! Reads a whole image like nydusd: table of contents, chunk tables, decompression, digest of every chunk.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -17,13 +17,14 @@ use crate::config::{self, Scratch};
 use crate::line::{Entry, Kind, Links, device, escape};
 use crate::sink::Sink;
 
-/// Bytes read at a time: whole chunks, whatever the chunk size.
+/// The number of bytes read at a time, which is a multiple of every chunk size.
 const WINDOW: u64 = 0x100_0000;
 
 struct Reader<W> {
     image: RafsSuper,
     blobs: BlobDevice,
-    /// One sparse file a blob, as the kernel wants it: each chunk at its offset in the uncompressed address space.
+    /// One sparse file for each blob, in the form that the kernel mounts: each chunk at its offset in the uncompressed
+    /// address space.
     devices: Vec<File>,
     links: Links<u64>,
     sink: Sink,
@@ -105,7 +106,7 @@ impl<W: Write> Reader<W> {
         Ok(())
     }
 
-    /// Reads a file to its end; gives the SHA-256 of its content.
+    /// Reads a file to its end; returns the SHA-256 of its content.
     fn file(&mut self, inode: &dyn RafsInodeExt) -> Result<String> {
         let mut hasher = Sha256::new();
         let mut offset = 0;
@@ -127,7 +128,7 @@ impl<W: Write> Reader<W> {
         Ok(hex::encode(hasher.finalize()))
     }
 
-    /// Writes the chunks of the window at `offset` to where the chunk table says that the kernel will find them.
+    /// Writes the chunks of the window at `offset` to the offsets in the chunk table, where the kernel will read them.
     fn place(&self, inode: &dyn RafsInodeExt, offset: u64) -> Result<()> {
         let chunk_size = u64::from(self.image.meta.chunk_size);
         for (number, bytes) in (offset / chunk_size..).zip(self.sink.bytes.chunks(usize::try_from(chunk_size)?)) {
@@ -141,7 +142,7 @@ impl<W: Write> Reader<W> {
     }
 }
 
-/// Of an inode, in the order it lists them.
+/// The xattrs of an inode, in the order in which it lists them.
 pub fn xattrs(inode: &dyn RafsInodeExt) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
     let names = inode.get_xattrs()?;
     let pairs = names.into_iter().map(|name| {
@@ -151,7 +152,7 @@ pub fn xattrs(inode: &dyn RafsInodeExt) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
     pairs.collect()
 }
 
-/// Of a directory, in byte order of the names, whatever order the image has.
+/// The children of a directory, in byte order of the names, whatever order the image has.
 pub fn children(inode: &dyn RafsInodeExt) -> Result<Vec<(Vec<u8>, Arc<dyn RafsInodeExt>)>> {
     let mut names = Vec::new();
     inode.walk_children_inodes(0, &mut |_, name, _, _| {

@@ -1,4 +1,4 @@
-//! Where the storage layer puts what it read: memory, in place of the FUSE device.
+//! The storage layer writes the data it reads to this memory, in place of the FUSE device.
 
 use std::io::{self, Write};
 
