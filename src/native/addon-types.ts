@@ -2,93 +2,93 @@
 import type { FsVersion, WrittenCompressor } from './formats.js';
 import type { Outcome } from './outcome.js';
 
-/** Levels that users may ask for. */
+/** The levels that users may choose. */
 export interface NativeLevels {
-  /** The fastest. */
+  /** The fastest level. */
   readonly min: number;
-  /** The smallest output. */
+  /** The level with the smallest output. */
   readonly max: number;
-  /** The reference builder's. */
+  /** The reference builder's level. */
   readonly default: number;
 }
 
 /** A row of the table of codecs. */
 export interface NativeCodec {
-  /** Name in the format, which users type too. */
+  /** Name in the format; users write it in options, too. */
   readonly name: string;
-  /** Whether chunks can be stored with it. */
+  /** True if chunks can be stored with it. */
   readonly isWritten: boolean;
-  /** Levels, where it has some. */
+  /** The levels, if the codec has any. */
   readonly levels?: NativeLevels | undefined;
-  /** Version of the library whose output the digests of images depend on. */
+  /** Version of the library that writes the compressed bytes; the digests of images depend on it. */
   readonly version?: string | undefined;
 }
 
-/** What images can be written with. */
+/** The codecs and versions that images can be written with. */
 export interface NativeFormats {
   /** Every codec that the format names, in the order of their numbers. */
   readonly codecs: readonly NativeCodec[];
   /** RAFS versions. */
   readonly versions: readonly number[];
-  /** What is taken for options that the caller leaves out. */
+  /** The values of options that the caller leaves out. */
   readonly defaults: FormatOptions;
 }
 
-/** See `Finding` of `nydus-judge`. */
+/** A fault of a bootstrap; `Finding` of `nydus-judge` explains the fields. */
 export interface NativeFinding {
-  /** Position in the table of sentences. */
+  /** Position of its sentence in the table of sentences. */
   readonly sentence: number;
-  /** For its placeholders, in their order. */
+  /** Arguments for the sentence's placeholders, in their order. */
   readonly args: readonly string[];
-  /** One character a byte. */
+  /** Path of the file, with one character for each byte. */
   readonly path?: string | undefined;
   /** Bytes from the start of the bootstrap. */
   readonly offset?: number | undefined;
-  /** For people. */
+  /** The value of a sound bootstrap, for people. */
   readonly expected?: string | undefined;
-  /** For people. */
+  /** The value of this bootstrap, for people. */
   readonly found?: string | undefined;
 }
 
-/** How blobs and bootstraps are written. */
+/** The options of a conversion. */
 export interface FormatOptions {
   /** RAFS version. */
   readonly fsVersion: FsVersion;
   /** Name of the codec that chunks are stored with. */
   readonly compressor: WrittenCompressor;
-  /** Level of the codec, where it has levels, and of bootstraps inside of blobs. */
+  /** Level of the codec, if it has levels, and of bootstraps inside blobs. */
   readonly compressionLevel: number;
-  /** Bytes; a power of two, 4 KiB … 16 MiB. */
+  /** Bytes of a chunk; a power of two, 4 KiB … 16 MiB. */
   readonly chunkSize: number;
-  /** `image`: chunks of lower layers are referred to; `layer`: every blob stands alone, as the reference has it. */
+  /** With `image` files may refer to chunks of lower layers; with `layer` every blob stands alone, as in the reference. */
   readonly dedup: 'image' | 'layer';
 }
 
-/** How an image is scanned. */
+/** The options of a scan. */
 export interface ScannerOptions {
-  /** Bytes; a power of two, 4 KiB … 16 MiB. */
+  /** Bytes of a chunk; a power of two, 4 KiB … 16 MiB. */
   readonly chunkSize: number;
-  /** Which chunks count as known, as for a conversion. */
+  /** The chunks that count as known, as for a conversion. */
   readonly dedup: 'image' | 'layer';
-  /** Threads that write chunks, where they are kept. */
+  /** The number of threads that store chunks, if chunks are stored. */
   readonly threads: number;
-  /** True: new chunks are stored, as they are, at the layers' paths. */
+  /** True if new chunks are stored, uncompressed, at the layers' paths. */
   readonly keep?: boolean | undefined;
 }
 
-/** Something that was dropped or mended on the way. */
+/** A warning about something that the parser has dropped or corrected. */
 export interface LayerWarning {
-  /** Stable name. */
+  /** The stable name of this kind of warning. */
   readonly code: string;
-  /** The sentence. */
+  /** The sentence for the user. */
   readonly message: string;
 }
 
-/** A layer that has been read to its end. Sizes in bytes, below 2^53. */
+/** The summary of a layer that has been read to its end. Sizes are in bytes, below 2^53. */
 export interface NativeLayerSummary {
-  /** Digest of the bytes as written in. */
+  /** Digest of the layer's bytes as the caller wrote them. */
   readonly sourceDigest: string;
-  /** Bytes as written in. */
+  /** The number of these bytes. */
   readonly sourceSize: number;
   /** Digest of the uncompressed tar. */
   readonly diffId: string;
@@ -106,43 +106,43 @@ export interface NativeLayerSummary {
   readonly newChunkCount: number;
   /** Uncompressed bytes that are not stored again. */
   readonly duplicateBytes: number;
-  /** What was dropped or mended. */
+  /** Warnings about what the parser dropped or corrected. */
   readonly warnings: readonly LayerWarning[];
 }
 
 /** A complete blob. */
 export interface NativeSealedBlob {
-  /** `sha256:…`. */
+  /** `sha256:…` of the file. */
   readonly digest: string;
-  /** Bytes. */
+  /** Bytes in the file. */
   readonly size: number;
   /** Content of its `.blob.meta` file. */
   readonly blobMeta: Buffer;
 }
 
-/** How far a blob file is. */
+/** The state of a blob file. */
 export interface NativeGrowth {
-  /** Bytes that are in the file. */
+  /** Bytes in the file. */
   readonly size: number;
-  /** The blob is sealed: no more bytes come. */
+  /** True if the blob is sealed, so that no more bytes follow. */
   readonly complete: boolean;
 }
 
-/** The threads of one kind, added up; seconds. */
+/** The sums over the threads of one kind, in seconds. */
 export interface NativeStage {
-  /** What the threads do. */
+  /** The stage of the threads. */
   readonly name: string;
-  /** How many there have been. */
+  /** The number of threads. */
   readonly threads: number;
-  /** From start to end, or to now. */
+  /** Time from start to end, or until now. */
   readonly alive: number;
-  /** On a core; 0 where the system does not say. */
+  /** Time on a core; 0 if the system does not report it. */
   readonly busy: number;
-  /** Ready, but all cores were taken; 0 where the system does not say. */
+  /** Time in which a thread was ready but all cores were taken; 0 if the system does not report it. */
   readonly ready: number;
-  /** Waiting for input. */
+  /** Time spent waiting for input. */
   readonly starved: number;
-  /** Waiting for room. */
+  /** Time spent waiting for room. */
   readonly blocked: number;
 }
 
@@ -150,69 +150,69 @@ export interface NativeStage {
 export interface NativeImagePacker {
   /** Opens the next layer, lowest first. */
   openLayer(layer: number, blobPath: string): Outcome<NativeLayerPacker>;
-  /** What the threads have done so far. */
+  /** The times of the threads so far. */
   stages(): readonly NativeStage[];
-  /** The merged bootstrap of the layers with these numbers, lowest first. */
+  /** Writes the merged bootstrap of the layers with these numbers, lowest first. */
   bootstrap(places: readonly number[]): Promise<Outcome<Buffer>>;
   /** Aborts the layers that are not sealed. */
   dispose(): void;
 }
 
-/** A layer that is converted. */
+/** A layer in conversion. */
 export interface NativeLayerPacker {
-  /** Takes bytes without waiting; true when there is room for more, else `room` says when there is. */
+  /** Takes bytes without waiting. Returns true if there is room for more; if not, `room` settles when there is. */
   write(bytes: Buffer): Outcome<boolean>;
   /** Settles when there is room. */
   room(): Promise<Outcome<undefined>>;
-  /** The layer has ended. */
+  /** Ends the input; settles when the layer has been read and stored. */
   finish(): Promise<Outcome<NativeLayerSummary>>;
-  /** Settles when more than `size` bytes are in the blob file, or all of them. */
+  /** Settles when the blob file has more than `size` bytes, or is complete. */
   grown(size: number): Promise<Outcome<NativeGrowth>>;
-  /** Completes the blob. */
+  /** Completes the blob; settles when it is sealed. */
   seal(): Promise<Outcome<NativeSealedBlob>>;
   /** Ends the layer's threads and removes its file unless it is sealed. */
   abort(): void;
 }
 
-/** What a layer holds, packed. The layouts are in src/rafs-builder/layout/wire.ts. */
+/** The packed contents of a layer. The layouts are in src/rafs-builder/layout/wire.ts. */
 export interface ScannedTables {
-  /** Entries, in tar order. */
+  /** Entries in tar order. */
   readonly entries: Buffer;
-  /** References, file after file. */
+  /** References to chunks, file after file. */
   readonly references: Buffer;
-  /** Chunks that are new, by index. */
+  /** New chunks, by index. */
   readonly chunks: Buffer;
 }
 
-/** A layer that has been scanned. */
+/** The result of scanning a layer. */
 export interface NativeScannedLayer {
-  /** What was read, and how much of it is new. */
+  /** The source that was read, and how much of it is new. */
   readonly summary: NativeLayerSummary;
-  /** What the layer holds. */
+  /** The contents of the layer. */
   readonly tables: ScannedTables;
 }
 
 /** The scan of one image. */
 export interface NativeImageScanner {
-  /** Opens the next layer, lowest first. Chunks that are kept go to `path`. */
+  /** Opens the next layer, lowest first. If chunks are stored, they go to `path`. */
   openLayer(layer: number, path: string): Outcome<NativeLayerScanner>;
   /** Aborts all layers. */
   dispose(): void;
 }
 
-/** A layer that is scanned. */
+/** A layer in a scan. */
 export interface NativeLayerScanner {
-  /** Takes bytes without waiting; true when there is room for more, else `room` says when there is. */
+  /** Takes bytes without waiting. Returns true if there is room for more; if not, `room` settles when there is. */
   write(bytes: Buffer): Outcome<boolean>;
   /** Settles when there is room. */
   room(): Promise<Outcome<undefined>>;
-  /** The layer has ended. */
+  /** Ends the input; settles when the layer has been read. */
   finish(): Promise<Outcome<NativeScannedLayer>>;
   /** Ends the layer's threads and removes its file. */
   abort(): void;
 }
 
-/** How a blob is verified. */
+/** The options of a verification. */
 export interface NativeVerifyOptions {
   /** Packed chunk records. */
   readonly chunks: Buffer;
@@ -220,73 +220,76 @@ export interface NativeVerifyOptions {
   readonly compressor: string;
   /** `blake3` or `sha256`. */
   readonly digester: string;
-  /** Decoding threads. */
+  /** The number of threads that decode. */
   readonly threads: number;
-  /** Bytes from the start whose digest is wanted too. */
+  /** Length of the blob's prefix whose digest is reported, too. */
   readonly prefix?: number | undefined;
 }
 
-/** A chunk that is not what the table says. */
+/** A chunk that differs from the table's record. */
 export interface NativeChunkFault {
-  /** Position in the table. */
+  /** Position of the chunk in the table. */
   readonly index: number;
-  /** What is wrong. */
+  /** The difference, as a sentence without its subject. */
   readonly message: string;
 }
 
-/** The result of a run. */
+/** The result of a verification. */
 export interface NativeVerified {
   /** `sha256:…` of the whole blob. */
   readonly digest: string;
-  /** `sha256:…` of the prefix, when it was asked for and is there. */
+  /** `sha256:…` of the prefix, if the caller asked for it and the blob is long enough. */
   readonly prefixDigest?: string | undefined;
-  /** Bytes. */
+  /** Bytes of the blob. */
   readonly size: number;
-  /** By index. */
+  /** The faults in the order of their chunks. */
   readonly faults: readonly NativeChunkFault[];
 }
 
-/** Reads a blob and looks at every chunk of a table. */
+/** Reads a blob and checks every chunk of a table. */
 export interface NativeBlobVerifier {
-  /** Takes bytes without waiting; true when there is room for more, else `room` says when there is. */
+  /** Takes bytes without waiting. Returns true if there is room for more; if not, `room` settles when there is. */
   write(bytes: Buffer): Outcome<boolean>;
   /** Settles when there is room. */
   room(): Promise<Outcome<undefined>>;
-  /** The blob has ended. */
+  /** Ends the blob; settles when every chunk has been checked. */
   finish(): Promise<Outcome<NativeVerified>>;
-  /** Ends the threads. */
+  /** Ends the threads; promises that wait settle with an error. */
   abort(): void;
 }
 
 /** Everything that the addon exports. */
 export interface Addon {
-  /** Compresses as chunks are, with the default codec; null when that would not be smaller. */
+  /** Compresses like a chunk, with the default codec; null if the result would not be smaller. */
   compress(bytes: Buffer, level: number): Promise<Outcome<Buffer | null>>;
-  /** Decodes to exactly `size` bytes. */
+  /** Decodes data to exactly `size` bytes. */
   decompress(bytes: Buffer, compressor: string, size: number): Promise<Outcome<Buffer>>;
-  /** One gzip member of all parts together, the same bytes on every machine. */
+  /** Compresses all parts together to one gzip member, whose bytes are the same on every machine. */
   gzip(parts: readonly Buffer[]): Promise<Outcome<Buffer>>;
-  /** The tables that src/native/formats.ts is generated from. */
+  /** Returns the tables that src/native/formats.ts is generated from. */
   formats(): NativeFormats;
-  /** The version of this crate, for `--version` and bug reports. */
+  /** Returns the version of this crate, for `--version` and bug reports. */
   version(): string;
-  /** The BLAKE3 of at most a few megabytes: the calling thread computes it. */
+  /** Computes BLAKE3 on the calling thread, so the input should have at most a few megabytes. */
   blake3(bytes: Buffer): Buffer;
-  /** Everything that is wrong with a bootstrap. */
+  /** Finds everything that is wrong with a bootstrap. */
   judgeBootstrap(bytes: Buffer): Outcome<readonly NativeFinding[]>;
-  /** Why no reader could follow a bootstrap; nothing for one that can be read, whatever else is wrong with it. */
+  /** Returns the reason why no reader could follow a bootstrap, or null if it can be read, whatever other faults it has. */
   refusalOfBootstrap(bytes: Buffer): Outcome<NativeFinding | null>;
-  /** Whether layers unpack to the tree that a bootstrap shows; false, too, when it cannot be read. */
+  /** True if layers unpack to the tree that a bootstrap shows; false, too, if it cannot be read. */
   isTreeOfLayers(bytes: Buffer, layers: readonly ScannedTables[]): Outcome<boolean>;
   /**
-   * Gives memory back to the system as soon as it is free, where the allocator can be told so. glibc otherwise takes the
-   * sizes of freed blocks for a habit and keeps up to 64 MiB a heap, of which threads have their own.
+   * Makes the allocator return free memory to the system at once, if it has such a setting. glibc otherwise adapts to the
+   * sizes of freed blocks and keeps up to 64 MiB in each heap, and threads have heaps of their own.
    */
   returnFreedMemory(): void;
-  /** A function instead of a constructor, so that a refusal is an outcome. `layers` is how many will be opened, where that is known. */
+  /**
+   * Makes a packer. It is a function instead of a constructor, so that a refusal is an outcome. `layers` is the number of
+   * layers that will be opened, if it is known.
+   */
   openImagePacker(format: FormatOptions, threads: number, layers?: number | null): Outcome<NativeImagePacker>;
-  /** A function instead of a constructor, so that a refusal is an outcome. */
+  /** Makes a scanner. It is a function instead of a constructor, so that a refusal is an outcome. */
   openImageScanner(options: ScannerOptions): Outcome<NativeImageScanner>;
-  /** A function instead of a constructor, so that a refusal is an outcome. */
+  /** Makes a verifier. It is a function instead of a constructor, so that a refusal is an outcome. */
   openBlobVerifier(options: NativeVerifyOptions): Outcome<NativeBlobVerifier>;
 }

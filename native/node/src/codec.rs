@@ -1,4 +1,5 @@
-//! One-shot codecs, on threads of their own, since libuv's four also serve files and DNS; and the table of codecs.
+//! Runs one-shot codecs on threads of their own, since libuv's four also serve files and DNS, and returns the table of
+//! codecs.
 
 use std::sync::OnceLock;
 
@@ -12,20 +13,20 @@ use nydus_core::{Reply, Result};
 use crate::options::FormatOptions;
 use crate::outcome::promise;
 
-/// Runs `work` on the threads of these calls, which are the whole process's and start with the first call.
+/// Runs `work` on threads that all these calls share. The first call starts them.
 fn run<T: 'static>(reply: Reply<T>, work: impl FnOnce(&mut Contexts) -> Result<T> + Send + 'static) {
     static POOL: OnceLock<Option<Pool>> = OnceLock::new();
     let pool = POOL.get_or_init(|| {
         Pool::new(std::thread::available_parallelism().map_or(1, usize::from), &std::sync::Arc::default())
             .ok()
     });
-    // When the pool cannot take the job, dropping it settles the promise with an error.
+    // If the pool cannot take the job, dropping it settles the promise with an error.
     if let Some(pool) = pool {
         let _ = pool.run(Box::new(move |contexts| reply(guarded(|| work(contexts)))));
     }
 }
 
-/// Compresses as chunks are, with the default codec; null when that would not be smaller.
+/// Compresses like a chunk, with the default codec; null if the result would not be smaller.
 #[napi(catch_unwind, ts_return_type = "Promise<Outcome<Buffer | null>>")]
 pub fn compress(env: &Env, bytes: Buffer, level: i32) -> napi::Result<Object<'_>> {
     let (reply, promise) = promise::<Option<Buffer>>(env)?;
@@ -36,7 +37,7 @@ pub fn compress(env: &Env, bytes: Buffer, level: i32) -> napi::Result<Object<'_>
     Ok(promise)
 }
 
-/// Decodes to exactly `size` bytes.
+/// Decodes data to exactly `size` bytes.
 #[napi(catch_unwind, ts_return_type = "Promise<Outcome<Buffer>>")]
 pub fn decompress(env: &Env, bytes: Buffer, compressor: String, size: u32) -> napi::Result<Object<'_>> {
     let (reply, promise) = promise::<Buffer>(env)?;
@@ -49,7 +50,7 @@ pub fn decompress(env: &Env, bytes: Buffer, compressor: String, size: u32) -> na
     Ok(promise)
 }
 
-/// One gzip member of all parts together, the same bytes on every machine.
+/// Compresses all parts together to one gzip member, whose bytes are the same on every machine.
 #[napi(catch_unwind, ts_return_type = "Promise<Outcome<Buffer>>")]
 pub fn gzip(env: &Env, parts: Vec<Buffer>) -> napi::Result<Object<'_>> {
     let (reply, promise) = promise::<Buffer>(env)?;
@@ -57,42 +58,42 @@ pub fn gzip(env: &Env, parts: Vec<Buffer>) -> napi::Result<Object<'_>> {
     Ok(promise)
 }
 
-/// Levels that users may ask for.
+/// The levels that users may choose.
 #[napi(object)]
 pub struct NativeLevels {
-    /// The fastest.
+    /// The fastest level.
     pub min: i32,
-    /// The smallest output.
+    /// The level with the smallest output.
     pub max: i32,
-    /// The reference builder's.
+    /// The reference builder's level.
     pub default: i32,
 }
 
 /// A row of the table of codecs.
 #[napi(object)]
 pub struct NativeCodec {
-    /// Name in the format, which users type too.
+    /// Name in the format; users write it in options, too.
     pub name: String,
-    /// Whether chunks can be stored with it.
+    /// True if chunks can be stored with it.
     pub is_written: bool,
-    /// Levels, where it has some.
+    /// The levels, if the codec has any.
     pub levels: Option<NativeLevels>,
-    /// Version of the library whose output the digests of images depend on.
+    /// Version of the library that writes the compressed bytes; the digests of images depend on it.
     pub version: Option<String>,
 }
 
-/// What images can be written with.
+/// The codecs and versions that images can be written with.
 #[napi(object)]
 pub struct NativeFormats {
     /// Every codec that the format names, in the order of their numbers.
     pub codecs: Vec<NativeCodec>,
     /// RAFS versions.
     pub versions: Vec<u32>,
-    /// What is taken for options that the caller leaves out.
+    /// The values of options that the caller leaves out.
     pub defaults: FormatOptions,
 }
 
-/// The tables that src/native/formats.ts is generated from.
+/// Returns the tables that src/native/formats.ts is generated from.
 #[napi(catch_unwind)]
 pub fn formats() -> NativeFormats {
     let row = |codec: &Codec| NativeCodec {
@@ -112,7 +113,7 @@ pub fn formats() -> NativeFormats {
     }
 }
 
-/// The version of this crate, for `--version` and bug reports.
+/// Returns the version of this crate, for `--version` and bug reports.
 #[napi(catch_unwind)]
 pub fn version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()

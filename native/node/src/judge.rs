@@ -1,4 +1,4 @@
-//! What the judge finds: conversions and calls.
+//! Calls the judge and converts its findings.
 
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
@@ -8,20 +8,20 @@ use crate::outcome::Outcome;
 use crate::packer::number;
 use crate::scanner::ScannedTables;
 
-/// See `Finding` of `nydus-judge`.
+/// A fault of a bootstrap; `Finding` of `nydus-judge` explains the fields.
 #[napi(object)]
 pub struct NativeFinding {
-    /// Position in the table of sentences.
+    /// Position of its sentence in the table of sentences.
     pub sentence: u32,
-    /// For its placeholders, in their order.
+    /// Arguments for the sentence's placeholders, in their order.
     pub args: Vec<String>,
-    /// One character a byte.
+    /// Path of the file, with one character for each byte.
     pub path: Option<String>,
     /// Bytes from the start of the bootstrap.
     pub offset: Option<i64>,
-    /// For people.
+    /// The value of a sound bootstrap, for people.
     pub expected: Option<String>,
-    /// For people.
+    /// The value of this bootstrap, for people.
     pub found: Option<String>,
 }
 
@@ -38,21 +38,21 @@ impl From<Finding> for NativeFinding {
     }
 }
 
-/// Everything that is wrong with a bootstrap.
+/// Finds everything that is wrong with a bootstrap.
 #[napi(catch_unwind, ts_return_type = "Outcome<Array<NativeFinding>>")]
 #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
 pub fn judge_bootstrap(bytes: Buffer) -> Outcome<Vec<NativeFinding>> {
     Outcome(Ok(nydus_judge::judge(&bytes).into_iter().map(Into::into).collect()))
 }
 
-/// Why no reader could follow a bootstrap; nothing for one that can be read, whatever else is wrong with it.
+/// Returns the reason why no reader could follow a bootstrap, or null if it can be read, whatever other faults it has.
 #[napi(catch_unwind, ts_return_type = "Outcome<NativeFinding | null>")]
 #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
 pub fn refusal_of_bootstrap(bytes: Buffer) -> Outcome<Option<NativeFinding>> {
     Outcome(Ok(nydus_judge::refusal(&bytes).map(Into::into)))
 }
 
-/// Whether layers unpack to the tree that a bootstrap shows; false, too, when it cannot be read.
+/// True if layers unpack to the tree that a bootstrap shows; false, too, if it cannot be read.
 #[napi(catch_unwind, ts_return_type = "Outcome<boolean>")]
 #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
 pub fn is_tree_of_layers(bytes: Buffer, layers: Vec<ScannedTables>) -> Outcome<bool> {

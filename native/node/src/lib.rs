@@ -1,7 +1,7 @@
-//! The whole napi surface: thin classes over `nydus-core`. `src/native` is its only caller; the types that it sees are generated from
-//! the declarations here.
+//! The napi interface consists of thin classes over `nydus-core`. `src/native` is its only caller; the types that it uses
+//! are generated from the declarations here.
 
-// napi's macros and `ToNapiValue` are unsafe by nature; what is ours lies in `nydus-core`, which forbids it.
+// napi's macros and `ToNapiValue` are unsafe by nature; the data plane is in `nydus-core`, which forbids unsafe code.
 #![allow(unsafe_code)]
 
 mod codec;
@@ -14,7 +14,7 @@ mod packer;
 mod scanner;
 mod verifier;
 
-/// Panics become errors of the call or layer that they happen in; none is printed.
+/// Turns panics into errors of the call or layer in which they happen. None is printed.
 #[napi_derive::module_init]
 fn init() {
     nydus_core::pool::note_panics();

@@ -1,4 +1,4 @@
-//! What a caller asks for, declared once: the types that TypeScript sees are generated from these structs.
+//! The options of callers are declared once: the types that TypeScript sees are generated from these structs.
 
 use napi_derive::napi;
 use nydus_core::codec::Compression;
@@ -6,7 +6,7 @@ use nydus_core::format::Format;
 use nydus_core::pipeline::{Dedup, PackOptions, ScanOptions};
 use nydus_core::{Error, Result};
 
-/// How blobs and bootstraps are written.
+/// The options of a conversion.
 #[napi(object)]
 pub struct FormatOptions {
     /// RAFS version.
@@ -15,26 +15,26 @@ pub struct FormatOptions {
     /// Name of the codec that chunks are stored with.
     #[napi(ts_type = "WrittenCompressor")]
     pub compressor: String,
-    /// Level of the codec, where it has levels, and of bootstraps inside of blobs.
+    /// Level of the codec, if it has levels, and of bootstraps inside blobs.
     pub compression_level: i32,
-    /// Bytes; a power of two, 4 KiB … 16 MiB.
+    /// Bytes of a chunk; a power of two, 4 KiB … 16 MiB.
     pub chunk_size: u32,
-    /// `image`: chunks of lower layers are referred to; `layer`: every blob stands alone, as the reference has it.
+    /// With `image` files may refer to chunks of lower layers; with `layer` every blob stands alone, as in the reference.
     #[napi(ts_type = "'image' | 'layer'")]
     pub dedup: String,
 }
 
-/// How an image is scanned.
+/// The options of a scan.
 #[napi(object)]
 pub struct ScannerOptions {
-    /// Bytes; a power of two, 4 KiB … 16 MiB.
+    /// Bytes of a chunk; a power of two, 4 KiB … 16 MiB.
     pub chunk_size: u32,
-    /// Which chunks count as known, as for a conversion.
+    /// The chunks that count as known, as for a conversion.
     #[napi(ts_type = "'image' | 'layer'")]
     pub dedup: String,
-    /// Threads that write chunks, where they are kept.
+    /// The number of threads that store chunks, if chunks are stored.
     pub threads: u32,
-    /// True: new chunks are stored, as they are, at the layers' paths.
+    /// True if new chunks are stored, uncompressed, at the layers' paths.
     pub keep: Option<bool>,
 }
 
@@ -52,7 +52,7 @@ impl Default for FormatOptions {
 }
 
 impl FormatOptions {
-    /// The options of a conversion by so many threads.
+    /// Makes the options of a conversion with this number of threads.
     pub fn packing(&self, threads: u32, layers: Option<u32>) -> Result<PackOptions> {
         let mut packing = PackOptions::default();
         packing.format = Format::of_version(self.fs_version)?;
@@ -66,7 +66,7 @@ impl FormatOptions {
 }
 
 impl ScannerOptions {
-    /// The options of a scan.
+    /// Makes the options of a scan.
     pub fn scanning(&self) -> Result<ScanOptions> {
         let mut scanning = ScanOptions::default();
         scanning.chunk_size = self.chunk_size;
@@ -85,7 +85,7 @@ fn dedup(name: &str) -> Result<Dedup> {
     }
 }
 
-/// A number of threads.
+/// Converts a number of threads.
 pub fn count(threads: u32) -> usize {
     usize::try_from(threads).unwrap_or(1)
 }

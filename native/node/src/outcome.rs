@@ -1,5 +1,6 @@
-//! How results cross: as values `{ ok }` or `{ error: { code, message, path?, offset?, hint? } }`, and promises that are settled
-//! from our own threads. A deferred that is dropped unsettled would keep Node alive for ever, so here none can be.
+//! Results cross as values, `{ ok }` or `{ error: { code, message, path?, offset?, hint? } }`, and through promises that the
+//! threads of this addon settle. A deferred that is dropped unsettled would keep Node alive for ever, so none is ever
+//! dropped unsettled.
 
 use napi::bindgen_prelude::{Buffer, Env, JsObjectValue as _, Object, ToNapiValue};
 use napi::{JsDeferred, sys};
@@ -55,7 +56,7 @@ impl<T: ToNapiValue + Send + 'static> Drop for Settler<T> {
     }
 }
 
-/// A promise of an outcome, and the call that settles it from any thread.
+/// Makes a promise of an outcome, and the call that settles it from any thread.
 pub fn promise<T: ToNapiValue + Send + 'static>(env: &Env) -> napi::Result<(Reply<T>, Object<'_>)> {
     let (deferred, promise) = env.create_deferred::<Outcome<T>, Resolver<T>>()?;
     let mut settler = Settler(Some(deferred));

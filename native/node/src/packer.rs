@@ -1,4 +1,4 @@
-//! `ImagePacker` and `LayerPacker`: a conversion, its layers, and what they answer.
+//! `ImagePacker` and `LayerPacker` offer a conversion, its layers, and their results.
 
 use std::path::Path;
 
@@ -11,21 +11,21 @@ use nydus_core::pipeline::{self, LayerSummary};
 use crate::options::FormatOptions;
 use crate::outcome::{Outcome, promise};
 
-/// Something that was dropped or mended on the way.
+/// A warning about something that the parser has dropped or corrected.
 #[napi(object)]
 pub struct LayerWarning {
-    /// Stable name.
+    /// The stable name of this kind of warning.
     pub code: String,
-    /// The sentence.
+    /// The sentence for the user.
     pub message: String,
 }
 
-/// A layer that has been read to its end. Sizes in bytes, below 2^53.
+/// The summary of a layer that has been read to its end. Sizes are in bytes, below 2^53.
 #[napi(object)]
 pub struct NativeLayerSummary {
-    /// Digest of the bytes as written in.
+    /// Digest of the layer's bytes as the caller wrote them.
     pub source_digest: String,
-    /// Bytes as written in.
+    /// The number of these bytes.
     pub source_size: i64,
     /// Digest of the uncompressed tar.
     pub diff_id: String,
@@ -43,7 +43,7 @@ pub struct NativeLayerSummary {
     pub new_chunk_count: u32,
     /// Uncompressed bytes that are not stored again.
     pub duplicate_bytes: i64,
-    /// What was dropped or mended.
+    /// Warnings about what the parser dropped or corrected.
     pub warnings: Vec<LayerWarning>,
 }
 
@@ -72,48 +72,48 @@ impl From<LayerSummary> for NativeLayerSummary {
 /// A complete blob.
 #[napi(object)]
 pub struct NativeSealedBlob {
-    /// `sha256:…`.
+    /// `sha256:…` of the file.
     pub digest: String,
-    /// Bytes.
+    /// Bytes in the file.
     pub size: i64,
     /// Content of its `.blob.meta` file.
     pub blob_meta: Buffer,
 }
 
-/// How far a blob file is.
+/// The state of a blob file.
 #[napi(object)]
 pub struct NativeGrowth {
-    /// Bytes that are in the file.
+    /// Bytes in the file.
     pub size: i64,
-    /// The blob is sealed: no more bytes come.
+    /// True if the blob is sealed, so that no more bytes follow.
     pub complete: bool,
 }
 
-/// The threads of one kind, added up; seconds.
+/// The sums over the threads of one kind, in seconds.
 #[napi(object)]
 pub struct NativeStage {
-    /// What the threads do.
+    /// The stage of the threads.
     pub name: String,
-    /// How many there have been.
+    /// The number of threads.
     pub threads: u32,
-    /// From start to end, or to now.
+    /// Time from start to end, or until now.
     pub alive: f64,
-    /// On a core; 0 where the system does not say.
+    /// Time on a core; 0 if the system does not report it.
     pub busy: f64,
-    /// Ready, but all cores were taken; 0 where the system does not say.
+    /// Time in which a thread was ready but all cores were taken; 0 if the system does not report it.
     pub ready: f64,
-    /// Waiting for input.
+    /// Time spent waiting for input.
     pub starved: f64,
-    /// Waiting for room.
+    /// Time spent waiting for room.
     pub blocked: f64,
 }
 
-/// A digest as OCI writes it.
+/// Writes a digest in the form of OCI.
 pub fn sha256_name(digest: &[u8; 32]) -> String {
     format!("sha256:{}", hex(digest))
 }
 
-/// Bytes counted while they passed: no run sees 2^63 of them.
+/// Converts a count of bytes that were processed, which never reaches 2^63.
 pub fn number(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
@@ -122,7 +122,8 @@ pub fn number(count: u64) -> i64 {
 #[napi(js_name = "NativeImagePacker")]
 pub struct ImagePacker(pipeline::ImagePacker);
 
-/// A function instead of a constructor, so that a refusal is an outcome. `layers` is how many will be opened, where that is known.
+/// Makes a packer. It is a function instead of a constructor, so that a refusal is an outcome. `layers` is the number of
+/// layers that will be opened, if it is known.
 #[napi(catch_unwind, ts_return_type = "Outcome<NativeImagePacker>")]
 #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
 pub fn open_image_packer(format: FormatOptions, threads: u32, layers: Option<u32>) -> Outcome<ImagePacker> {
@@ -143,7 +144,7 @@ impl ImagePacker {
         Outcome(self.0.open_layer(layer, Path::new(&blob_path)).map(LayerPacker))
     }
 
-    /// What the threads have done so far.
+    /// The times of the threads so far.
     #[napi(catch_unwind)]
     pub fn stages(&self) -> Vec<NativeStage> {
         let stages = self.0.stages().into_iter();
@@ -160,7 +161,7 @@ impl ImagePacker {
             .collect()
     }
 
-    /// The merged bootstrap of the layers with these numbers, lowest first.
+    /// Writes the merged bootstrap of the layers with these numbers, lowest first.
     #[napi(catch_unwind, ts_return_type = "Promise<Outcome<Buffer>>")]
     pub fn bootstrap<'env>(&self, env: &'env Env, places: Vec<u32>) -> napi::Result<Object<'env>> {
         let (reply, promise) = promise::<Buffer>(env)?;
@@ -175,13 +176,13 @@ impl ImagePacker {
     }
 }
 
-/// A layer that is converted.
+/// A layer in conversion.
 #[napi(js_name = "NativeLayerPacker")]
 pub struct LayerPacker(pipeline::LayerPacker);
 
 #[napi]
 impl LayerPacker {
-    /// Takes bytes without waiting; true when there is room for more, else `room` says when there is.
+    /// Takes bytes without waiting. Returns true if there is room for more; if not, `room` settles when there is.
     #[napi(catch_unwind, ts_return_type = "Outcome<boolean>")]
     pub fn write(&self, bytes: Buffer) -> Outcome<bool> {
         Outcome(self.0.write(Box::new(bytes)))
@@ -195,7 +196,7 @@ impl LayerPacker {
         Ok(promise)
     }
 
-    /// The layer has ended.
+    /// Ends the input; settles when the layer has been read and stored.
     #[napi(catch_unwind, ts_return_type = "Promise<Outcome<NativeLayerSummary>>")]
     pub fn finish<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let (reply, promise) = promise::<NativeLayerSummary>(env)?;
@@ -203,7 +204,7 @@ impl LayerPacker {
         Ok(promise)
     }
 
-    /// Settles when more than `size` bytes are in the blob file, or all of them.
+    /// Settles when the blob file has more than `size` bytes, or is complete.
     #[napi(catch_unwind, ts_return_type = "Promise<Outcome<NativeGrowth>>")]
     pub fn grown<'env>(&self, env: &'env Env, size: i64) -> napi::Result<Object<'env>> {
         let (reply, promise) = promise::<NativeGrowth>(env)?;
@@ -217,7 +218,7 @@ impl LayerPacker {
         Ok(promise)
     }
 
-    /// Completes the blob.
+    /// Completes the blob; settles when it is sealed.
     #[napi(catch_unwind, ts_return_type = "Promise<Outcome<NativeSealedBlob>>")]
     pub fn seal<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let (reply, promise) = promise::<NativeSealedBlob>(env)?;

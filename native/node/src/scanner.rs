@@ -1,4 +1,4 @@
-//! `ImageScanner` and `LayerScanner`: layers that are only read, and the tables of what they hold.
+//! `ImageScanner` and `LayerScanner` read layers without converting them, and return tables of their contents.
 
 use std::path::Path;
 
@@ -10,23 +10,23 @@ use crate::options::ScannerOptions;
 use crate::outcome::{Outcome, promise};
 use crate::packer::NativeLayerSummary;
 
-/// What a layer holds, packed. The layouts are in src/rafs-builder/layout/wire.ts.
+/// The packed contents of a layer. The layouts are in src/rafs-builder/layout/wire.ts.
 #[napi(object)]
 pub struct ScannedTables {
-    /// Entries, in tar order.
+    /// Entries in tar order.
     pub entries: Buffer,
-    /// References, file after file.
+    /// References to chunks, file after file.
     pub references: Buffer,
-    /// Chunks that are new, by index.
+    /// New chunks, by index.
     pub chunks: Buffer,
 }
 
-/// A layer that has been scanned.
+/// The result of scanning a layer.
 #[napi(object)]
 pub struct NativeScannedLayer {
-    /// What was read, and how much of it is new.
+    /// The source that was read, and how much of it is new.
     pub summary: NativeLayerSummary,
-    /// What the layer holds.
+    /// The contents of the layer.
     pub tables: ScannedTables,
 }
 
@@ -43,7 +43,7 @@ impl From<ScannedLayer> for NativeScannedLayer {
 #[napi(js_name = "NativeImageScanner")]
 pub struct ImageScanner(pipeline::ImageScanner);
 
-/// A function instead of a constructor, so that a refusal is an outcome.
+/// Makes a scanner. It is a function instead of a constructor, so that a refusal is an outcome.
 #[napi(catch_unwind, ts_return_type = "Outcome<NativeImageScanner>")]
 #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
 pub fn open_image_scanner(options: ScannerOptions) -> Outcome<ImageScanner> {
@@ -52,7 +52,7 @@ pub fn open_image_scanner(options: ScannerOptions) -> Outcome<ImageScanner> {
 
 #[napi]
 impl ImageScanner {
-    /// Opens the next layer, lowest first. Chunks that are kept go to `path`.
+    /// Opens the next layer, lowest first. If chunks are stored, they go to `path`.
     #[napi(catch_unwind, ts_return_type = "Outcome<NativeLayerScanner>")]
     #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
     pub fn open_layer(&self, layer: u32, path: String) -> Outcome<LayerScanner> {
@@ -66,13 +66,13 @@ impl ImageScanner {
     }
 }
 
-/// A layer that is scanned.
+/// A layer in a scan.
 #[napi(js_name = "NativeLayerScanner")]
 pub struct LayerScanner(pipeline::LayerScanner);
 
 #[napi]
 impl LayerScanner {
-    /// Takes bytes without waiting; true when there is room for more, else `room` says when there is.
+    /// Takes bytes without waiting. Returns true if there is room for more; if not, `room` settles when there is.
     #[napi(catch_unwind, ts_return_type = "Outcome<boolean>")]
     pub fn write(&self, bytes: Buffer) -> Outcome<bool> {
         Outcome(self.0.write(Box::new(bytes)))
@@ -86,7 +86,7 @@ impl LayerScanner {
         Ok(promise)
     }
 
-    /// The layer has ended.
+    /// Ends the input; settles when the layer has been read.
     #[napi(catch_unwind, ts_return_type = "Promise<Outcome<NativeScannedLayer>>")]
     pub fn finish<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let (reply, promise) = promise::<NativeScannedLayer>(env)?;

@@ -1,4 +1,4 @@
-//! `BlobVerifier`: option structs, conversions, calls.
+//! `BlobVerifier` reads a blob and checks it against a table of chunks.
 
 use napi::bindgen_prelude::{Buffer, Env, Object};
 use napi_derive::napi;
@@ -9,7 +9,7 @@ use crate::options::count;
 use crate::outcome::{Outcome, promise};
 use crate::packer::{number, sha256_name};
 
-/// How a blob is verified.
+/// The options of a verification.
 #[napi(object)]
 pub struct NativeVerifyOptions {
     /// Packed chunk records.
@@ -18,31 +18,31 @@ pub struct NativeVerifyOptions {
     pub compressor: String,
     /// `blake3` or `sha256`.
     pub digester: String,
-    /// Decoding threads.
+    /// The number of threads that decode.
     pub threads: u32,
-    /// Bytes from the start whose digest is wanted too.
+    /// Length of the blob's prefix whose digest is reported, too.
     pub prefix: Option<i64>,
 }
 
-/// A chunk that is not what the table says.
+/// A chunk that differs from the table's record.
 #[napi(object)]
 pub struct NativeChunkFault {
-    /// Position in the table.
+    /// Position of the chunk in the table.
     pub index: u32,
-    /// What is wrong.
+    /// The difference, as a sentence without its subject.
     pub message: String,
 }
 
-/// The result of a run.
+/// The result of a verification.
 #[napi(object)]
 pub struct NativeVerified {
     /// `sha256:…` of the whole blob.
     pub digest: String,
-    /// `sha256:…` of the prefix, when it was asked for and is there.
+    /// `sha256:…` of the prefix, if the caller asked for it and the blob is long enough.
     pub prefix_digest: Option<String>,
-    /// Bytes.
+    /// Bytes of the blob.
     pub size: i64,
-    /// By index.
+    /// The faults in the order of their chunks.
     pub faults: Vec<NativeChunkFault>,
 }
 
@@ -60,11 +60,11 @@ impl From<verify::Verified> for NativeVerified {
     }
 }
 
-/// Reads a blob and looks at every chunk of a table.
+/// Reads a blob and checks every chunk of a table.
 #[napi(js_name = "NativeBlobVerifier")]
 pub struct BlobVerifier(verify::BlobVerifier);
 
-/// A function instead of a constructor, so that a refusal is an outcome.
+/// Makes a verifier. It is a function instead of a constructor, so that a refusal is an outcome.
 #[napi(catch_unwind, ts_return_type = "Outcome<NativeBlobVerifier>")]
 pub fn open_blob_verifier(options: NativeVerifyOptions) -> Outcome<BlobVerifier> {
     Outcome(open(options))
@@ -85,7 +85,7 @@ fn open(options: NativeVerifyOptions) -> Result<BlobVerifier> {
 
 #[napi]
 impl BlobVerifier {
-    /// Takes bytes without waiting; true when there is room for more, else `room` says when there is.
+    /// Takes bytes without waiting. Returns true if there is room for more; if not, `room` settles when there is.
     #[napi(catch_unwind, ts_return_type = "Outcome<boolean>")]
     pub fn write(&self, bytes: Buffer) -> Outcome<bool> {
         Outcome(self.0.write(Box::new(bytes)))
@@ -99,7 +99,7 @@ impl BlobVerifier {
         Ok(promise)
     }
 
-    /// The blob has ended.
+    /// Ends the blob; settles when every chunk has been checked.
     #[napi(catch_unwind, ts_return_type = "Promise<Outcome<NativeVerified>>")]
     pub fn finish<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let (reply, promise) = promise::<NativeVerified>(env)?;
@@ -107,7 +107,7 @@ impl BlobVerifier {
         Ok(promise)
     }
 
-    /// Ends the threads.
+    /// Ends the threads; promises that wait settle with an error.
     #[napi(catch_unwind)]
     pub fn abort(&self) {
         self.0.abort();
