@@ -9,7 +9,7 @@ export function rulesSource(): string {
   return [
     '//! Written by tools/docs/main.ts from src/rafs-builder/rules. Do not edit: npm run docs.',
     '',
-    '/// What a finding says: a rule and a sentence of it. TypeScript knows the words by the number.',
+    '/// A sentence of a finding, and with it the rule. TypeScript finds the words by the number.',
     '#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]',
     '#[repr(u16)]',
     'pub enum Sentence {',

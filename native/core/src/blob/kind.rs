@@ -1,4 +1,5 @@
-//! The kinds of blobs, a row each: which features a blob has, and which sections stand between its chunk data and its bootstrap.
+//! The kinds of blobs have a row each, which holds the features of a blob and the sections between its chunk data and its
+//! bootstrap.
 
 use nydus_layout::blob_features;
 
@@ -6,12 +7,12 @@ use super::meta_v1;
 use super::sections::{MetaSection, SectionWriter, StoredChunks};
 use crate::error::Result;
 
-/// A row of the table.
+/// A kind of blob.
 #[derive(Debug)]
 pub struct BlobKind {
     /// `blob_features` of a blob with its own bootstrap inside.
     pub features: u32,
-    /// Appends the sections that only a blob with chunks has. Answers what stands in the section of chunk records.
+    /// Appends the sections that only a blob with chunks has. Returns the description of the section of chunk records.
     pub sections: fn(&mut SectionWriter<'_>, &StoredChunks) -> Result<MetaSection>,
 }
 

@@ -1,5 +1,5 @@
-//! What follows the chunk data in a RAFS blob: chunk records, digests, the layer's own bootstrap, and a table of contents, each with
-//! a tar header behind it. A layer that stores no chunk has the last two alone.
+//! The sections after the chunk data of a RAFS blob are chunk records, digests, the layer's own bootstrap, and a table of
+//! contents, each followed by a tar header. A layer that stores no chunk has only the last two.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::format::Format;
 use crate::table::ChunkRecords;
 
-/// Digests are written in pieces of this many chunks.
+/// The number of chunks whose digests are written at once.
 const CHUNKS_AT_ONCE: usize = 2048;
 
 /// The chunks that a layer stores.
@@ -36,14 +36,14 @@ impl From<ChunkRecords> for StoredChunks {
     }
 }
 
-/// A data blob as blob table and device table describe it. Sizes and offsets in bytes.
+/// The description of a data blob in blob table and device table. Sizes and offsets are in bytes.
 #[derive(Clone, Debug)]
 pub struct BlobRecord {
     /// SHA-256 of the RAFS blob in hex. `None` in the blob's own bootstrap, where it is not known yet.
     pub id: Option<[u8; 64]>,
     /// Size of its chunks.
     pub chunk_size: u32,
-    /// Number of the codec of its chunks.
+    /// The number of the codec that compresses its chunks.
     pub compressor: u32,
     /// `blob_features`.
     pub features: u32,
@@ -51,32 +51,32 @@ pub struct BlobRecord {
     pub compressed_size: u64,
     /// Size of the uncompressed address space, a multiple of 4096.
     pub uncompressed_size: u64,
-    /// Number of the codec of the chunk records.
+    /// The number of the codec that compresses the chunk records.
     pub meta_compressor: u32,
     /// Offset of the chunk records in the RAFS blob.
     pub meta_offset: u64,
-    /// Size of the chunk records as stored.
+    /// Size of the stored chunk records.
     pub meta_compressed_size: u64,
     /// Size of the chunk records when decoded.
     pub meta_uncompressed_size: u64,
 }
 
 impl BlobRecord {
-    /// The record for bootstraps that are not part of the blob, now that its id is known.
+    /// The record for bootstraps that are not part of the blob, with the blob's id.
     pub fn foreign(&self, id: [u8; 64]) -> Self {
         let features = self.features & !blob_features::INLINED_FS_META;
         Self { id: Some(id), features, ..self.clone() }
     }
 }
 
-/// The section of chunk records, as tables describe it. Sizes and offsets in bytes.
+/// The description of the section of chunk records. Sizes and offsets are in bytes.
 #[derive(Default)]
 pub struct MetaSection {
-    /// Number of the codec of the records.
+    /// The number of the codec that compresses the records.
     compressor: u32,
     /// Offset of the records.
     offset: u64,
-    /// Size of the records as stored.
+    /// Size of the stored records.
     stored: u64,
     /// Size of the records when decoded.
     size: u64,
@@ -84,7 +84,7 @@ pub struct MetaSection {
     file: Vec<u8>,
 }
 
-/// Appends sections to a blob and notes each for the table of contents.
+/// Appends sections to a blob and adds each to the table of contents.
 pub struct SectionWriter<'a> {
     blob: &'a mut BlobFile,
     spool: &'a Spool,
@@ -94,13 +94,13 @@ pub struct SectionWriter<'a> {
 }
 
 impl<'a> SectionWriter<'a> {
-    /// For a blob that holds its chunk data and nothing else.
+    /// Begins with a blob that holds its chunk data and nothing else.
     pub fn new(blob: &'a mut BlobFile, spool: &'a Spool, format: &'a Format) -> Self {
         Self { blob, spool, format, contexts: Contexts::default(), toc: Toc::default() }
     }
 
-    /// Appends the sections that only a blob with chunks has; the bootstrap comes next. Answers what tables say of the blob, and the
-    /// content of its `.blob.meta` file.
+    /// Appends the sections that only a blob with chunks has; the bootstrap follows. Returns the blob's description for
+    /// tables, and the content of its `.blob.meta` file.
     pub fn chunks(&mut self, chunks: &StoredChunks) -> Result<Option<(BlobRecord, Vec<u8>)>> {
         if chunks.records.is_empty() {
             return Ok(None);
@@ -175,7 +175,7 @@ impl<'a> SectionWriter<'a> {
         self.append(&tar_header(name, size))
     }
 
-    /// Appends the layer's own bootstrap and the table of contents: then the blob is complete.
+    /// Appends the layer's own bootstrap and the table of contents, which completes the blob.
     pub fn finish(mut self, bootstrap: Vec<u8>) -> Result<()> {
         let compression = self.format.compression.of_bootstraps();
         let compressed = self.contexts.compressed(compression, &bootstrap)?;

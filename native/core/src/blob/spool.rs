@@ -83,7 +83,7 @@ impl BlobFile {
         Ok(())
     }
 
-    /// Hands over what is known of the chunks, once all of them are in the file.
+    /// Takes the description of the chunks, once all of them are in the file.
     pub fn take_chunks(&mut self) -> StoredChunks {
         std::mem::take(&mut self.records).into()
     }
