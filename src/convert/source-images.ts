@@ -2,40 +2,24 @@
  * Finds the images of a source as they were before any conversion, and the entries that are no images. It leaves out
  * Nydus entries of an earlier run and removes empty layers, so converting a converted image starts from the original.
  */
-import {
-  InvalidReferenceError,
-  type NydusError,
-  RegistryError,
-  UnsupportedError,
-  UsageError,
-} from '../errors.js';
+import { type NydusError, RegistryError, UnsupportedError, UsageError } from '../errors.js';
 import { type Entry, type Image, loadConfig, readConfig } from '../image/image.js';
-import { isContainerImage, isIsolated, isNydusManifest, recordedSource } from '../image/kinds.js';
+import { isContainerImage, isNydusManifest } from '../image/kinds.js';
 import { isAbsent, type Problem } from '../image/loaded.js';
 import { obstacleOf } from '../image/obstacles.js';
-import { readReference, readReferenceAt, type ReferenceTree } from '../image/reference-tree.js';
+import { readReferenceAt, type ReferenceTree } from '../image/reference-tree.js';
 import type { Descriptor, Document, Platform } from '../oci/descriptor.js';
-import type { Digest } from '../oci/digest.js';
-import { removeEmptyLayer, sourceDigestOf, type ImageBytes } from '../oci/empty-layer.js';
-import { isJsonObject, type JsonObject, withMembers } from '../oci/json/value.js';
+import { type JsonObject, withMembers } from '../oci/json/value.js';
 import { platformJson } from './merge-index.js';
-import {
-  type ImageConfig,
-  isSchema1Type,
-  type Manifest,
-  parseConfig,
-  parseManifest,
-  toDocument,
-} from '../oci/manifest.js';
-import { ANNOTATION } from '../oci/media-types.js';
+import { type ImageConfig, isSchema1Type, type Manifest } from '../oci/manifest.js';
 import { formatPlatform, formatSelection, isSelected, platformMatches } from '../oci/platform.js';
-import { withDigest } from '../registry/location.js';
 import type { ImageSource } from '../registry/stores/store.js';
 import type { Remedy } from '../remedy.js';
 import type { CallOptions } from '../reporter.js';
 import { type ConvertOptions, keepsAttestations } from './options.js';
 import { warnOfOddities } from './oddities.js';
-import { type Origin, originLocation, originText } from './origin.js';
+import { Originals } from './originals.js';
+import type { Origin } from './origin.js';
 
 export interface SourceImage {
   /** The image's entry in the source's index with all members; undefined when the source is a single manifest. */
@@ -105,8 +89,7 @@ class SourceReader {
   readonly #options: ConvertOptions;
   readonly #call: CallOptions;
   readonly #location: string;
-  /** The origins that an earlier run recorded, by the digest of the source manifest. */
-  readonly #origins = new Map<string, Origin>();
+  readonly #originals: Originals;
   readonly #images: SourceImage[] = [];
   readonly #foreign: ForeignEntry[] = [];
   /** Images that are not converted, and that a merged index keeps for other clients. */
@@ -120,6 +103,7 @@ class SourceReader {
     this.#options = options;
     this.#call = call;
     this.#location = tree.store.location;
+    this.#originals = new Originals(tree, options, call);
   }
 
   /**
@@ -137,7 +121,7 @@ class SourceReader {
         `${this.#location} is no container image: its config is of type ${manifest.config.mediaType}`,
       );
     }
-    const image = await this.#sourceImage(read, await readConfig(read, this.#call), undefined);
+    const image = await this.#originals.sourceImage(read, await readConfig(read, this.#call), undefined);
     const obstacle = obstacleOf(manifest, image.platform);
     if (obstacle !== undefined) throw new UnsupportedError(obstacle.reason, { hint: obstacle.hint });
     const { platforms } = this.#options;
@@ -155,7 +139,7 @@ class SourceReader {
     const { entries } = this.#tree;
     // Nydus entries are read first, because they record the origins of images that may stand before them.
     const marked = entries.filter(({ kind }) => kind === 'nydus');
-    for (const entry of marked) await this.#noteOrigin(entry);
+    for (const entry of marked) await this.#originals.note(entry);
     let nydusEntries = marked.length;
     for (const entry of entries.filter(({ kind }) => kind !== 'nydus')) {
       if (entry.kind === 'oci') nydusEntries += await this.#image(entry);
@@ -208,7 +192,7 @@ class SourceReader {
       return 0;
     }
     const missing = await this.#missingLayer(read);
-    if (missing === undefined) this.#images.push(await this.#sourceImage(read, config.value, raw));
+    if (missing === undefined) this.#images.push(await this.#originals.sourceImage(read, config.value, raw));
     else this.#absent(platform, missing);
     return 0;
   }
@@ -355,86 +339,6 @@ class SourceReader {
     });
   }
 
-  /** Restores the source image that an earlier run converted. `listed` is the entry in the index, as JSON. */
-  async #sourceImage(
-    { entry, manifest }: Image,
-    config: Document<ImageConfig>,
-    listed: JsonObject | undefined,
-  ): Promise<SourceImage> {
-    const derived = isIsolated(manifest.value);
-    const original = derived
-      ? await this.#original({ manifest: manifest.bytes, config: config.bytes }, manifest.descriptor.digest)
-      : undefined;
-    const type = listed === undefined ? manifest.value.mediaType : entry.descriptor.mediaType;
-    const document =
-      original === undefined
-        ? toDocument(manifest.bytes, manifest.value)
-        : toDocument(original.manifest, parseManifest(original.manifest, type));
-    const configBytes = original?.config ?? config.bytes;
-    const configValue = original === undefined ? config.value : parseConfig(configBytes);
-    return {
-      entry: listed === undefined ? undefined : unmarked(listed, derived),
-      manifest: document,
-      config: { descriptor: document.value.config, bytes: configBytes, value: configValue },
-      platform: entry.platform ?? configValue.platform,
-      origin: this.#origins.get(document.descriptor.digest) ?? {
-        kind: 'located',
-        location: this.#options.sourceLocation ?? this.#tree.store.place,
-      },
-    };
-  }
-
-  /** Keeps the origin that a Nydus manifest records, so that an image that is converted again keeps it too. */
-  async #noteOrigin(entry: Entry): Promise<void> {
-    const { value } = await this.#tree.loadImage(entry, this.#call);
-    // A Nydus image that cannot be read has no record to keep, and the conversion makes it anew.
-    if (value === undefined) return;
-    const { digest, reference } = recordedSource(value.manifest.value);
-    if (digest !== undefined && reference !== undefined)
-      this.#origins.set(digest, { kind: 'recorded', text: reference });
-  }
-
-  /** Restores the source from the OCI half of a merged index. */
-  async #original(derived: ImageBytes, name: string): Promise<ImageBytes> {
-    const what = `manifest ${name}`;
-    const undone = removeEmptyLayer(derived, what);
-    if (undone !== undefined) return undone;
-    // Another tool wrote this JSON anew, so the original bytes exist only at the place that the tool took them from.
-    const digest = sourceDigestOf(derived.manifest, what);
-    const origin = digest === undefined ? undefined : this.#origins.get(digest);
-    const fetched = await this.#fetchOriginal(digest, origin).catch((cause: unknown) => {
-      if (cause instanceof RegistryError || cause instanceof InvalidReferenceError) return cause;
-      throw cause;
-    });
-    if (fetched !== undefined && !(fetched instanceof Error)) return fetched;
-    throw new UnsupportedError(
-      `${what} was made by another converter and cannot be turned back into its source`,
-      {
-        hint: `convert the original instead${origin === undefined ? '' : `: ${originText(origin)}`}`,
-        cause: fetched,
-      },
-    );
-  }
-
-  /** Returns undefined when no origin is recorded, or other content is there now. */
-  async #fetchOriginal(
-    digest: Digest | undefined,
-    origin: Origin | undefined,
-  ): Promise<ImageBytes | undefined> {
-    const { openOriginal } = this.#options;
-    if (digest === undefined || origin === undefined || openOriginal === undefined) return undefined;
-    const location = originLocation(origin);
-    // An image from a registry must not decide which files of this machine are read.
-    if (location.kind !== 'registry' && this.#tree.store.place.kind === 'registry') return undefined;
-    await using store = openOriginal(withDigest(location, digest));
-    const tree = await readReference(store, this.#call);
-    const [entry] = tree.entries;
-    if (entry === undefined || tree.root.digest !== digest) return undefined;
-    const image = await tree.image(entry, this.#call);
-    const config = await readConfig(image, this.#call);
-    return { manifest: image.manifest.bytes, config: config.bytes };
-  }
-
   #kept(foreign: readonly ForeignEntry[]): readonly ForeignEntry[] {
     if (foreign.length === 0 || keepsAttestations(this.#options)) return foreign;
     const what = foreign.length === 1 ? 'one entry that is' : `${foreign.length} entries that are`;
@@ -453,12 +357,4 @@ class SourceReader {
       hint: this.#thereText(),
     });
   }
-}
-
-/** Removes the marks of an earlier run from an entry. */
-function unmarked(entry: JsonObject, derived: boolean): JsonObject {
-  const annotations = entry.get('annotations');
-  if (!derived || !isJsonObject(annotations)) return entry;
-  const rest = withMembers(annotations, { [ANNOTATION.nydusSourceDigest]: undefined });
-  return withMembers(entry, { annotations: rest.size === 0 ? undefined : rest });
 }

@@ -5,8 +5,8 @@ import { UsageError } from '../../errors.js';
 import type { ConvertOptions } from '../../convert/options.js';
 import { DEFAULT_CONCURRENCY, DEFAULT_CONNECTIONS } from '../../io/concurrency.js';
 import { allPlatforms, parsePlatforms, type PlatformSelection } from '../../oci/platform.js';
-import { formatReference, parseReference, withTag } from '../../oci/reference.js';
-import { type Location, parseLocation, toLocation } from '../../registry/location.js';
+import { formatReference, withTag } from '../../oci/reference.js';
+import { formatLocation, type Location, parseLocation, toLocation } from '../../registry/location.js';
 import { parseByteSize } from './byte-size.js';
 import { LATER_FLAGS } from './convert.js';
 import { type FlagValues, requireFlags } from './flags.js';
@@ -84,8 +84,7 @@ export function convertRequest(
     concurrency,
     threads: flags.number('threads') ?? availableParallelism(),
     workDir: flags.text('work-dir'),
-    sourceLocation:
-      sourceArchive === undefined ? undefined : { kind: 'registry', reference: parseReference(source ?? '') },
+    sourceLocation: sourceArchive === undefined ? undefined : parseLocation(source ?? ''),
   });
   return {
     source:
@@ -139,13 +138,26 @@ function targetOf(flags: FlagValues, source: string, positional: string | undefi
       hint: 'nydusify convert SOURCE TARGET',
     });
   }
-  const reference = parseReference(source);
+  const location = parseLocation(source);
+  if (location.kind !== 'registry') return inFolder(location, suffix);
+  const { reference } = location;
   if (reference.digest !== undefined) {
     throw new UsageError(`unsupported digested image reference: ${formatReference(reference)}`, {
       hint: 'a suffix goes behind a tag; name the target with --target',
     });
   }
   return { kind: 'registry', reference: withTag(reference, `${reference.tag ?? ''}${suffix}`) };
+}
+
+/** The result goes into the folder of the source. An archive is written whole, so it would replace the source. */
+function inFolder(source: Exclude<Location, { readonly kind: 'registry' }>, suffix: string): Location {
+  const { kind, path, name, digest } = source;
+  if (kind !== 'oci' || name === undefined || digest !== undefined) {
+    throw new UsageError(`${formatLocation(source)} has no tag in a folder that a suffix could go behind`, {
+      hint: 'name the target with --target',
+    });
+  }
+  return { kind, path, name: `${name}${suffix}` };
 }
 
 /** `--target-archive` writes an OCI archive, in which a name is the tag alone. */

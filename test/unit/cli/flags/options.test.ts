@@ -69,6 +69,10 @@ test('a suffix goes behind the tag, which is added where it is missing', () => {
     'docker.io/library/nginx:latest-nydus',
   );
   assert.equal(formatLocation(request(['h:5000/a:1', '--target-suffix', '-n']).target), 'h:5000/a:1-n');
+  // A folder is no registry, and a suffix goes behind its tag.
+  assert.equal(formatLocation(request(['oci:/a:1', '--target-suffix', '-n']).target), 'oci:/a:1-n');
+  for (const source of ['oci:/a', 'oci-archive:/a.tar:1', 'docker-archive:/a.tar:1'])
+    assert.match(refusal([source, '--target-suffix', '-n']), /has no tag in a folder that a suffix/);
   const digested = `app@sha256:${'0'.repeat(64)}`;
   assert.match(
     refusal([digested, '--target-suffix', '-n']),

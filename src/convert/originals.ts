@@ -1,0 +1,125 @@
+/** Source images as they were before an earlier conversion, from what that conversion recorded. */
+import { InvalidReferenceError, LocalIoError, RegistryError, UnsupportedError } from '../errors.js';
+import { type Entry, type Image, readConfig } from '../image/image.js';
+import { isIsolated, recordedSource } from '../image/kinds.js';
+import { readReference, type ReferenceTree } from '../image/reference-tree.js';
+import type { Document } from '../oci/descriptor.js';
+import type { Digest } from '../oci/digest.js';
+import { type ImageBytes, removeEmptyLayer, sourceDigestOf } from '../oci/empty-layer.js';
+import { isJsonObject, type JsonObject, withMembers } from '../oci/json/value.js';
+import { type ImageConfig, parseConfig, parseManifest, toDocument } from '../oci/manifest.js';
+import { ANNOTATION } from '../oci/media-types.js';
+import { withDigest } from '../registry/location.js';
+import type { CallOptions } from '../reporter.js';
+import type { ConvertOptions } from './options.js';
+import { type Origin, originLocation, originText } from './origin.js';
+import type { SourceImage } from './source-images.js';
+
+export class Originals {
+  readonly #tree: ReferenceTree;
+  readonly #options: ConvertOptions;
+  readonly #call: CallOptions;
+  /** By the digest of a source manifest, the origin that an earlier run recorded for it. */
+  readonly #origins = new Map<string, Origin>();
+
+  constructor(tree: ReferenceTree, options: ConvertOptions, call: CallOptions) {
+    this.#tree = tree;
+    this.#options = options;
+    this.#call = call;
+  }
+
+  /** Restores the source image that an earlier run converted. `listed` is the entry in the index, as JSON. */
+  async sourceImage(
+    { entry, manifest }: Image,
+    config: Document<ImageConfig>,
+    listed: JsonObject | undefined,
+  ): Promise<SourceImage> {
+    const derived = isIsolated(manifest.value);
+    const original = derived
+      ? await this.#original({ manifest: manifest.bytes, config: config.bytes }, manifest.descriptor.digest)
+      : undefined;
+    const type = listed === undefined ? manifest.value.mediaType : entry.descriptor.mediaType;
+    const document =
+      original === undefined
+        ? toDocument(manifest.bytes, manifest.value)
+        : toDocument(original.manifest, parseManifest(original.manifest, type));
+    const configBytes = original?.config ?? config.bytes;
+    const configValue = original === undefined ? config.value : parseConfig(configBytes);
+    return {
+      entry: listed === undefined ? undefined : unmarked(listed, derived),
+      manifest: document,
+      config: { descriptor: document.value.config, bytes: configBytes, value: configValue },
+      platform: entry.platform ?? configValue.platform,
+      origin: this.#origins.get(document.descriptor.digest) ?? {
+        kind: 'located',
+        location: this.#options.sourceLocation ?? this.#tree.store.place,
+      },
+    };
+  }
+
+  /** Keeps the origin that a Nydus manifest records, so that an image that is converted again keeps it too. */
+  async note(entry: Entry): Promise<void> {
+    const { value } = await this.#tree.loadImage(entry, this.#call);
+    // A Nydus image that cannot be read has no record to keep, and the conversion makes it anew.
+    if (value === undefined) return;
+    const { digest, reference } = recordedSource(value.manifest.value);
+    if (digest !== undefined && reference !== undefined)
+      this.#origins.set(digest, { kind: 'recorded', text: reference });
+  }
+
+  /** Restores the source from the OCI half of a merged index. */
+  async #original(derived: ImageBytes, name: string): Promise<ImageBytes> {
+    const what = `manifest ${name}`;
+    const undone = removeEmptyLayer(derived, what);
+    if (undone !== undefined) return undone;
+    // Another tool wrote this JSON anew, so the original bytes exist only at the place that the tool took them from.
+    const digest = sourceDigestOf(derived.manifest, what);
+    const origin = digest === undefined ? undefined : this.#origins.get(digest);
+    const fetched = await this.#fetchOriginal(digest, origin).catch((cause: unknown) => {
+      if (isGone(cause)) return cause;
+      throw cause;
+    });
+    if (fetched !== undefined && !(fetched instanceof Error)) return fetched;
+    throw new UnsupportedError(
+      `${what} was made by another converter and cannot be turned back into its source`,
+      {
+        hint: `convert the original instead${origin === undefined ? '' : `: ${originText(origin)}`}`,
+        cause: fetched,
+      },
+    );
+  }
+
+  /** Returns undefined when no origin is recorded, or other content is there now. */
+  async #fetchOriginal(
+    digest: Digest | undefined,
+    origin: Origin | undefined,
+  ): Promise<ImageBytes | undefined> {
+    const { openOriginal } = this.#options;
+    if (digest === undefined || origin === undefined || openOriginal === undefined) return undefined;
+    const location = originLocation(origin);
+    // An image from a registry must not decide which files of this machine are read.
+    if (location.kind !== 'registry' && this.#tree.store.place.kind === 'registry') return undefined;
+    await using store = openOriginal(withDigest(location, digest));
+    const tree = await readReference(store, this.#call);
+    const [entry] = tree.entries;
+    if (entry === undefined || tree.root.digest !== digest) return undefined;
+    const image = await tree.image(entry, this.#call);
+    const config = await readConfig(image, this.#call);
+    return { manifest: image.manifest.bytes, config: config.bytes };
+  }
+}
+
+/** True for failures that say that the original is no longer at its place. */
+function isGone(cause: unknown): cause is RegistryError | LocalIoError | InvalidReferenceError {
+  return (
+    cause instanceof RegistryError || cause instanceof LocalIoError || cause instanceof InvalidReferenceError
+  );
+}
+
+/** Removes the marks of an earlier run from an entry. */
+function unmarked(entry: JsonObject, derived: boolean): JsonObject {
+  const annotations = entry.get('annotations');
+  if (!derived || !isJsonObject(annotations)) return entry;
+  const rest = withMembers(annotations, { [ANNOTATION.nydusSourceDigest]: undefined });
+  return withMembers(entry, { annotations: rest.size === 0 ? undefined : rest });
+}
