@@ -1,5 +1,4 @@
-//! The kinds of blobs have a row each, which holds the features of a blob and the sections between its chunk data and its
-//! bootstrap.
+//! The kinds of blobs have a row each, which holds the features of a blob and the sections that follow its chunk data.
 
 use nydus_layout::blob_features;
 
@@ -13,7 +12,9 @@ pub struct BlobKind {
     /// `blob_features` of a blob with its own bootstrap inside.
     pub features: u32,
     /// Appends the sections that only a blob with chunks has. Returns the description of the section of chunk records.
-    pub sections: fn(&mut SectionWriter<'_>, &StoredChunks) -> Result<MetaSection>,
+    pub chunks: fn(&mut SectionWriter<'_>, &StoredChunks) -> Result<MetaSection>,
+    /// Appends the layer's own bootstrap and what follows it at the end of the blob.
+    pub ending: fn(&mut SectionWriter<'_>, Vec<u8>) -> Result<()>,
 }
 
 /// A blob that holds its chunks itself, each compressed on its own.
@@ -24,10 +25,14 @@ pub static NATIVE: BlobKind = BlobKind {
         | blob_features::HAS_TAR_HEADER
         | blob_features::HAS_TOC
         | blob_features::CAP_TAR_TOC,
-    sections: |writer, chunks| {
+    chunks: |writer, chunks| {
         writer.data(chunks)?;
         let meta = writer.meta(meta_v1::records(chunks))?;
         writer.digests(chunks)?;
         Ok(meta)
+    },
+    ending: |writer, bootstrap| {
+        writer.bootstrap(bootstrap)?;
+        writer.toc()
     },
 };

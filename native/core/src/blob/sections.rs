@@ -106,7 +106,7 @@ impl<'a> SectionWriter<'a> {
             return Ok(None);
         }
         let Format { kind, compression, chunk_size, .. } = self.format;
-        let meta = (kind.sections)(self, chunks)?;
+        let meta = (kind.chunks)(self, chunks)?;
         let record = BlobRecord {
             id: None,
             chunk_size: *chunk_size,
@@ -175,8 +175,13 @@ impl<'a> SectionWriter<'a> {
         self.append(&tar_header(name, size))
     }
 
-    /// Appends the layer's own bootstrap and the table of contents, which completes the blob.
+    /// Appends the layer's own bootstrap and what follows it, which completes the blob.
     pub fn finish(mut self, bootstrap: Vec<u8>) -> Result<()> {
+        (self.format.kind.ending)(&mut self, bootstrap)
+    }
+
+    /// Appends the layer's own bootstrap, compressed if that makes it smaller.
+    pub fn bootstrap(&mut self, bootstrap: Vec<u8>) -> Result<()> {
         let compression = self.format.compression.of_bootstraps();
         let compressed = self.contexts.compressed(compression, &bootstrap)?;
         let (offset, size, digest) = (self.blob.size(), bootstrap.len() as u64, sha256(&bootstrap));
@@ -186,7 +191,11 @@ impl<'a> SectionWriter<'a> {
         let stored = content.len() as u64;
         self.toc.enter(&Entry { name: section::BOOTSTRAP, codec, digest, offset, stored, size });
         self.append(&content)?;
-        self.append(&tar_header(section::BOOTSTRAP, stored))?;
+        self.append(&tar_header(section::BOOTSTRAP, stored))
+    }
+
+    /// Appends the table of contents, which names the sections so far.
+    pub fn toc(&mut self) -> Result<()> {
         let toc = std::mem::take(&mut self.toc).into_bytes();
         self.append(&toc)?;
         self.append(&tar_header(section::TOC, toc.len() as u64))
