@@ -17,6 +17,8 @@ export {
   type IndexMarks,
   type MergeIsolation,
 } from './convert/options.js';
+export { type FormatOptions } from './convert/format.js';
+export { type FsVersion, type WrittenCompressor } from './native/formats.js';
 export {
   type ConversionPlan,
   type CopyPlan,
