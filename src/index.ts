@@ -18,7 +18,7 @@ export {
   type MergeIsolation,
 } from './convert/options.js';
 export { type FormatOptions } from './convert/format.js';
-export { type FsVersion, type WrittenCompressor } from './native/formats.js';
+export { CODECS, FS_VERSIONS, type FsVersion, type WrittenCompressor } from './native/formats.js';
 export {
   type ConversionPlan,
   type CopyPlan,

@@ -1,4 +1,4 @@
-/** What images can be written with: codecs by number, RAFS versions, defaults. Written by tools/docs/main.ts. Do not edit: npm run docs. */
+/** The codecs by number, the RAFS versions and the defaults that the addon reports. Written by tools/docs/main.ts. Do not edit: npm run docs. */
 import type { FormatOptions } from './addon-types.js';
 
 export const CODECS = [
@@ -9,7 +9,7 @@ export const CODECS = [
 ] as const;
 export const FS_VERSIONS = [6] as const;
 
-/** What is taken for options that the caller leaves out. */
+/** The addon uses these values for options that the caller leaves out. */
 export const FORMAT_DEFAULTS = {
   fsVersion: 6,
   compressor: 'zstd',

@@ -53,13 +53,13 @@ export function formatTables(): Promise<string> {
   const { codecs, versions, defaults } = addon().formats();
   const rows = codecs.map(({ name, isWritten, levels }) => ({ name, isWritten, levels }));
   return typescript(
-    `What images can be written with: codecs by number, RAFS versions, defaults. ${NOTE}`,
+    `The codecs by number, the RAFS versions and the defaults that the addon reports. ${NOTE}`,
     `import type { FormatOptions } from './addon-types.js';`,
     '',
     `export const CODECS = ${JSON.stringify(rows)} as const;`,
     `export const FS_VERSIONS = ${JSON.stringify(versions)} as const;`,
     '',
-    '/** What is taken for options that the caller leaves out. */',
+    '/** The addon uses these values for options that the caller leaves out. */',
     `export const FORMAT_DEFAULTS = ${JSON.stringify(defaults)} as const satisfies FormatOptions;`,
     '',
     '/** Names of the codecs that chunks can be stored with. */',
