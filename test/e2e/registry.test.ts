@@ -435,6 +435,6 @@ test('a docker-archive made by skopeo is read, by name or without', async (t) =>
   }
   await using wrong = openSource(`docker-archive:${folder}/d.tar:team/app:1`, open);
   await assert.rejects(wrong.resolve(), (error) =>
-    /holds example\.com\/team\/app:1/.test((error as NydusError).hint ?? ''),
+    /holds @0 \(example\.com\/team\/app:1\)/.test((error as NydusError).hint ?? ''),
   );
 });
