@@ -1,6 +1,7 @@
 /** Bootstraps in files: as files of their own, and inside RAFS blobs. */
 import { open, readFile } from 'node:fs/promises';
 import { FormatError, LocalIoError } from '../errors.js';
+import { readPiece } from '../io/file-range.js';
 import { decompress } from '../native/index.js';
 import { readBootstrapSection } from '../rafs-builder/blob/bootstrap.js';
 import { decodeSection } from '../rafs-builder/blob/section.js';
@@ -39,11 +40,8 @@ async function readRange(
   start: number,
   end: number,
 ): Promise<Buffer> {
-  const bytes = Buffer.alloc(end - start);
-  for (let at = 0; at < bytes.length;) {
-    const { bytesRead } = await file.read(bytes, at, bytes.length - at, start + at);
-    if (bytesRead === 0) throw new FormatError(`the file ends before byte ${end}`, { offset: start + at });
-    at += bytesRead;
-  }
+  const bytes = await readPiece(file, { start, end });
+  const reached = start + bytes.length;
+  if (reached < end) throw new FormatError(`the file ends before byte ${end}`, { offset: reached });
   return bytes;
 }
