@@ -26,7 +26,7 @@ export function placeAddon() {
   const built = join(native, 'target', 'release', library);
   const addon = join(native, 'nydusify.node');
   if (existsSync(addon) && statSync(addon).mtimeMs >= statSync(built).mtimeMs) return;
-  // Renamed into place: a running process keeps the file that it has mapped.
+  // The file is renamed into place, so that a running process keeps the one that it has mapped.
   copyFileSync(built, `${addon}.new`);
   renameSync(`${addon}.new`, addon);
 }

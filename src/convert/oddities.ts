@@ -71,11 +71,11 @@ function* odditiesOf(image: SourceImage): Generator<Oddity> {
     };
   }
   const layers = manifest.value.layers.length - (isIsolated(manifest.value) ? 1 : 0);
-  const told = config.value.history.filter(({ emptyLayer }) => !emptyLayer).length;
-  if (told !== 0 && told !== layers) {
+  const described = config.value.history.filter(({ emptyLayer }) => !emptyLayer).length;
+  if (described !== 0 && described !== layers) {
     yield {
       code: 'CONFIG_HISTORY',
-      message: `the history of the image for ${name} has entries for ${told} layers, but the image has ${layers}; the Nydus image gets a history that fits`,
+      message: `the history of the image for ${name} has entries for ${described} layers, but the image has ${layers}; the Nydus image gets a history that fits`,
     };
   }
 }

@@ -11,7 +11,7 @@ export const IDENTITY_MEMBERS = ['subject', 'artifactType'] as const;
 /** SOCI writes the digests of its index and of the image into each other's annotations. */
 const IDENTITY_KEYS = /^com\.amazon\.soci\..*digest$/;
 
-/** podman prefers an entry with this mark, which tells how the source's layers are compressed. */
+/** podman prefers an entry with this mark, which names the compression of the source's layers. */
 export const ZSTD_MARK = 'io.github.containers.compression.zstd';
 
 /** True for an annotation that no derived document may inherit; `own` are the digests that name the source or its parts. */

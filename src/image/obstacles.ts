@@ -57,7 +57,7 @@ function layerObstacle(layer: ListedDescriptor, place: string): Obstacle | undef
   return undefined;
 }
 
-/** By the name of the type; an untyped layer may be anything, and its bytes tell. */
+/** By the name of the type; an untyped layer may be anything, and its bytes decide. */
 function isTar({ mediaType }: Pick<Descriptor, 'mediaType'>): boolean {
   return mediaType.includes('tar') || mediaType === MEDIA.untypedConfig;
 }

@@ -104,7 +104,7 @@ export class ReferenceTree {
 
   /**
    * The JSON object of an entry, with the members that nothing here knows. An entry of a nested index that states no platform gets
-   * that of the index: outside of it nothing else tells.
+   * that of the index: outside of it nothing else records it.
    */
   entryJson(entry: Entry): JsonObject {
     const origin = this.#origins.get(entry);

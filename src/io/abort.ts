@@ -1,4 +1,4 @@
-/** Ends public calls by a signal: the caller gets the signal's own reason, and so can tell its own stop from a failure. */
+/** Ends public calls by a signal: the caller gets the signal's own reason, and so can distinguish its own stop from a failure. */
 
 /**
  * Runs `work`. Once `signal` has fired, rejects with its reason, whatever error the stopped work ended with: which part of it

@@ -1,4 +1,4 @@
-/** A limit of bytes in memory, shared by several holders. It blocks nobody: a holder checks it before it takes more. */
+/** A limit of bytes in memory, shared by several holders. It never blocks: a holder checks it before it takes more. */
 export class ByteBudget {
   readonly limit: number;
   #used = 0;

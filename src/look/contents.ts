@@ -61,12 +61,12 @@ export async function readContents(
       { hint: 'name a Nydus image instead of its bootstrap' },
     );
   }
-  const told = read === second ? first : second;
+  const other = read === second ? first : second;
   const side = (pair: Pair, which: Filesystem): FileInode => (which === first ? pair.before : pair.after);
   const pieces: { readonly pair: Pair; readonly record: ChunkRecord }[] = [];
   for (const pair of pairs.all) {
-    const file = side(pair, told);
-    const records = file.chunks.map((ref) => told.chunk(ref).record);
+    const file = side(pair, other);
+    const records = file.chunks.map((ref) => other.chunk(ref).record);
     const sum = records.reduce((total, { uncompressedSize }) => total + uncompressedSize, 0);
     if (sum !== file.size)
       throw new FormatError(`${showPath(pair.path)} has ${file.size} bytes, and its chunks have ${sum}`);
@@ -76,12 +76,12 @@ export async function readContents(
   const check = async (from: number, buffers: readonly Buffer[]): Promise<void> => {
     const held = pieces.slice(from, from + buffers.length);
     const records = held.map(({ record }) => record);
-    for (const { index } of await digestFaults(records, buffers, told.digester)) {
+    for (const { index } of await digestFaults(records, buffers, other.digester)) {
       const [piece, bytes] = [held[index], buffers[index]];
       if (piece === undefined || bytes === undefined || differences.has(piece.pair)) continue;
-      const found = digestOf(bytes, told);
+      const found = digestOf(bytes, other);
       const promised = piece.record.digest.toString('hex');
-      const [before, after] = told === first ? [promised, found] : [found, promised];
+      const [before, after] = other === first ? [promised, found] : [found, promised];
       if (before !== after) differences.set(piece.pair, { before, after });
     }
   };

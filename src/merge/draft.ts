@@ -7,7 +7,7 @@ import type { Inode, TreeNode } from '../rafs-builder/model/tree.js';
 
 export type DirectoryInode = Inode & { readonly kind: 'directory' };
 
-/** A finished tree. Its type tells directories from other nodes. */
+/** A finished tree. Its type distinguishes directories from other nodes. */
 export interface Directory extends TreeNode {
   readonly inode: DirectoryInode;
   readonly children: ReadonlyMap<RawName, Directory | Leaf>;

@@ -59,14 +59,14 @@ export function nydusConfig(
 function historySplices(doc: JsonText, layers: number): readonly Splice[] {
   const history = member(doc.root, 'history');
   const entries = history?.type === 'array' ? childrenOf(history) : [];
-  const told = entries.filter((entry) => !isEmptyLayer(entry));
-  const missing = Math.max(0, layers - told.length);
+  const described = entries.filter((entry) => !isEmptyLayer(entry));
+  const missing = Math.max(0, layers - described.length);
   const added = [...Array<string>(missing).fill(UNTOLD_HISTORY), BOOTSTRAP_HISTORY];
   if (history === undefined) {
     return [appendChild(doc, doc.root, memberSource(doc, doc.root, 'history', `[${added.join(',')}]`))];
   }
   if (history.type !== 'array') return [replaceNode(history, `[${added.join(',')}]`)];
-  const surplus = told.slice(0, Math.max(0, told.length - layers));
+  const surplus = described.slice(0, Math.max(0, described.length - layers));
   return [...surplus.map((entry) => markEmpty(doc, entry)), appendChild(doc, history, added.join(','))];
 }
 

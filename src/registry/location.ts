@@ -55,7 +55,7 @@ export function toLocation(location: string | Location): Location {
   return typeof location === 'string' ? parseLocation(location) : location;
 }
 
-/** The same place with this digest instead of a tag or name. */
+/** The location with `digest` instead of its tag or name. */
 export function withDigest(location: Location, digest: Digest): Location {
   if (location.kind !== 'registry') return { kind: location.kind, path: location.path, digest };
   const { registry, repository } = location.reference;

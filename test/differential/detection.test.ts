@@ -54,7 +54,7 @@ after(async () => {
   await registry[Symbol.asyncDispose]();
 });
 
-/** What our conversions write. */
+/** The indexes that our conversions write. */
 async function ownIndexes(): Promise<IndexCase[]> {
   const tars = [layer(file('etc/motd', 'hello')), layer(file('etc/more', 'more'))];
   const source = sourceImage(tars);
@@ -210,7 +210,7 @@ async function choosable(): Promise<{ number: number; platform: string; detector
 }
 
 for (const [matcher, build] of MATCHERS) {
-  test(`containerd with the ${matcher} matcher takes the entry that is told for it`, async (t) => {
+  test(`containerd with the ${matcher} matcher takes the entry that the clients table names for it`, async (t) => {
     const indexes = await choosable();
     const questions = indexes.map(({ number, platform }) => ({
       judge: 'containerd',
@@ -223,7 +223,7 @@ for (const [matcher, build] of MATCHERS) {
     for (const [i, { number, platform, detector }] of indexes.entries()) {
       const chosen = containerdChoice((await detector.entries()) ?? [], goPlatform(platform), matcher);
       const answer = answers[i];
-      // That a manifest cannot be read is told after the choice.
+      // The client reports an unreadable manifest after its choice.
       const unread =
         answer?.digest === undefined &&
         /MANIFEST|Not Found|mediaType|unexpected media type|config/.test(answer?.reason ?? '');
@@ -237,7 +237,7 @@ for (const [matcher, build] of MATCHERS) {
   });
 }
 
-test('go-containerregistry takes the entry that is told for crane', async (t) => {
+test('go-containerregistry takes the entry that the clients table names for crane', async (t) => {
   // It refuses an index for any digest that is none.
   const indexes = (await choosable()).filter(({ number }) => cases[number]?.title !== 'its digest is none');
   const questions = indexes.map(({ number, platform }) => ({ judge: 'crane', ref: refOf(number), platform }));
@@ -268,7 +268,7 @@ test('docs/clients.md has the tables of what we really write', async () => {
   }
 });
 
-test('skopeo copies the entry that is told for podman and its kin', async (t) => {
+test('skopeo copies the entry that the clients table names for podman and its kin', async (t) => {
   if (!needs(t, 'skopeo')) return;
   const folder = await mkdtemp(join(tmpdir(), 'nydusify-skopeo-'));
   try {

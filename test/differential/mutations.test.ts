@@ -13,7 +13,7 @@ import { referenceTool } from '../support/references/reference-builder.js';
 import { tempFolder } from '../support/temp-folder.js';
 import { pathOrSkip } from '../support/references/tools.js';
 
-/** Of each base. */
+/** Mutations of each base. */
 const COUNT = 200;
 const SEED = 20_240_101;
 

@@ -36,7 +36,7 @@ function numberFrom(name: string, otherwise: number): number {
   return value;
 }
 
-/** What the reference makes of an image, in a folder that holds its blobs by id. */
+/** An image that the reference made, in a folder that holds its blobs by id. */
 interface Made {
   readonly folder: string;
   readonly layers: readonly ReferenceBlob[];

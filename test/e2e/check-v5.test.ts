@@ -32,7 +32,7 @@ for (const name of V5_CASES) {
   });
 }
 
-/** What is found in the reference's images is what the reference does otherwise: times and attributes of links, the root. */
+/** Findings in the reference's images: it writes times and attributes of links, and the root, otherwise than we do. */
 const BARE: Readonly<Record<string, readonly string[]>> = {
   smallfiles: [],
   chunks: [],
@@ -49,7 +49,7 @@ for (const [name, expected] of Object.entries(BARE)) {
     if (!needs(t, 'python3')) return;
     const { source, target } = await v5Image(name, await bareV5Parts(name));
     assert.deepEqual(await idsOf(target, source), expected);
-    // Of a chunk that no file of the image refers to no digest is told; the blob has one.
+    // The blob holds one chunk that no file of the image refers to, so that no digest of it is recorded.
     const damaged = await idsOf(withBytes(target, 0, flip(3)), source);
     assert.deepEqual(
       damaged.filter((id) => id !== 'CHUNK-DATA'),

@@ -103,7 +103,7 @@ test('a large blob that an interrupted run has sent while it was made is not sen
   assert.equal(count('PUT') - before, 3);
 });
 
-test('a run that is stopped in the middle of uploads cancels them, and soon ends where nobody answers that', async (t) => {
+test('a run that is stopped in the middle of uploads cancels them, and ends soon where the registry does not answer', async (t) => {
   const source = await registry(t);
   const from = await source.put('app:1', image);
   for (const isAnswered of [true, false]) {
@@ -164,7 +164,7 @@ test('a second signal ends the run at once, whatever it waits for', async (t) =>
   assert.equal(await target.hasTag(`${target.host}/app:1`), false);
 });
 
-test('nobody reads the progress: the conversion is done all the same', async (t) => {
+test('a conversion is finished though its progress is not read', async (t) => {
   const target = await registry(t);
   const from = await target.put('app:1', image);
   const child = spawn(process.execPath, [productCommand, 'convert', from, `${target.host}/out:1`], {
@@ -303,7 +303,7 @@ test('several runs of one image into one tag, in one work folder, all end well',
   );
   for (const { status, stderr } of runs) assert.equal(status, 0, stderr);
   assert.equal(new Set(runs.map(({ stdout }) => stdout)).size, 1);
-  // The folder itself stays when whoever made it ends before the others do.
+  // The folder itself stays when the process that made it ends before the others do.
   if ((await readdir(cwd)).length > 0) assert.deepEqual(await readdir(join(cwd, 'tmp')), []);
 });
 

@@ -263,7 +263,7 @@ test('images with other chunk sizes, or digested otherwise, are compared by read
   await assert.rejects(readContents(alone, other, {}), UsageError);
 });
 
-/** The same files as `filesystem`, whose contents it reads, with other digests of the same chunks. */
+/** A copy of `filesystem`, whose contents it reads, that names the same chunks by other digests. */
 async function digestedWithSha256(
   filesystem: Filesystem,
   base: Filesystem = filesystem,

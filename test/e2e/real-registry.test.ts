@@ -17,7 +17,7 @@ import { runTool, tryRun } from '../support/run-tool.js';
 const noise = (length: number, step: number): Buffer =>
   Buffer.from(Array.from({ length }, (_, i) => (i * i * step + (i >> 7)) & 0xff));
 
-/** As `setcap cap_net_raw+ep` writes it: revision 2, effective. */
+/** The value that `setcap cap_net_raw+ep` writes: revision 2, effective. */
 const CAP_NET_RAW = Buffer.from('0100000200200000000000000000000000000000', 'hex');
 
 /** Three layers that replace, hide, link and repeat one another's content. */

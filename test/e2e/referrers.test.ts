@@ -46,7 +46,7 @@ test('docker-registry has no list of referrers: ours is found under the tag of t
   for (const { digest } of referrers) assert.ok(seen.includes(digest), seen.toString('utf8'));
 });
 
-test('a target in another repository is told apart: there nobody looks for referrers of the source', async (t) => {
+test('no referrer is written into another repository, where no client looks for referrers of the source', async (t) => {
   if (!needs(t, 'docker-registry')) return;
   await using registry = await startDockerRegistry();
   const from = `${registry.host}/team/app:1`;

@@ -247,7 +247,7 @@ async function tlsRegistry(t: TestContext): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-test('a certificate that nobody signed is refused, by an error that names the side', async (t) => {
+test('an unsigned certificate is refused, by an error that names the side', async (t) => {
   if (!needs(t, 'openssl')) return;
   const host = await tlsRegistry(t);
   await using target = openTarget(`${host}/a:1`, open);

@@ -23,7 +23,7 @@ const image = buildImage({ layers: [layer(dir('etc'), file('etc/motd', 'hello'))
 interface Lab {
   readonly host: string;
   readonly folder: string;
-  /** Everything that is nobody's business, as it was made up so far. */
+  /** All secrets that the cases have made up so far. */
   readonly secrets: () => readonly string[];
   /** Headers of the requests that came to another host. */
   readonly foreign: readonly { readonly path: string; readonly headers: IncomingHttpHeaders }[];
@@ -167,11 +167,11 @@ for (const [title, refuse] of [
     assert.ok(title !== 'that succeeds' || foreign.length > 0, 'blobs came from another host');
     const names = new Set(foreign.flatMap(({ headers }) => Object.keys(headers)));
     assert.deepEqual(
-      [...names].filter((name) => !FIT_FOR_ANYBODY.includes(name)),
+      [...names].filter((name) => !PUBLIC_HEADERS.includes(name)),
       [],
     );
   });
 }
 
-/** Of a request to a host that is not the registry. */
-const FIT_FOR_ANYBODY = ['accept', 'connection', 'host', 'range', 'user-agent'];
+/** Header fields that a request to any other host than the registry may carry. */
+const PUBLIC_HEADERS = ['accept', 'connection', 'host', 'range', 'user-agent'];

@@ -7,7 +7,7 @@ import { contentDigest, packImage } from '../support/images/image.js';
 import { treeDifferences } from '../support/images/tree-differences.js';
 import { needs } from '../support/needs.js';
 
-/** Every Nydus builder leaves out these files of eStargz, which say nothing to anybody else. */
+/** Files that only eStargz reads, and that every Nydus builder leaves out. */
 const ESTARGZ = ['/stargz.index.json ', '/.prefetch.landmark ', '/.no.prefetch.landmark '];
 
 for (const dedup of ['layer', 'image'] as const) {

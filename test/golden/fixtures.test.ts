@@ -41,7 +41,7 @@ const DEVIATIONS: Readonly<Record<string, Deviation>> = {
   },
   devices: {
     layers: [1],
-    why: 'a fifo keeps the device numbers of its header, which nobody can see',
+    why: 'a fifo keeps the device numbers of its header, which no client shows',
     alike: (line) => line.replace(/^(I \S+ p(?: \S+){9}) \d+/, '$1 0'),
   },
   'base-whiteouts': { layers: [], why: 'whiteouts of the lowest layer stay as empty files' },
@@ -78,7 +78,6 @@ function assertSameDump(bootstrap: Uint8Array, stored: string, alike: (line: str
 
 /** Data, chunk records and digests: all that comes before the layer's bootstrap. */
 function assertSameSections(layer: PackedLayer, { name, option }: Result, number: number): void {
-  // As dump.py wrote it.
   const { toc } = referenceJson(name, option, `layer-${number}.json`) as {
     readonly toc: readonly {
       readonly name: string;

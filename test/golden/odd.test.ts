@@ -117,7 +117,7 @@ const ODD: Readonly<Record<string, Accepted | Refused>> = {
   'empty-input': { tree: [] },
 };
 
-/** As odd.json has it: why the case is there, and the dump lines of inodes and chunks where the reference accepts it. */
+/** The cases of odd.json: the reason for each, and the dump lines of inodes and chunks where the reference accepts it. */
 const verdicts = referenceJson('odd.json') as Readonly<
   Record<string, { readonly right: string; readonly v6: readonly string[] | { readonly stage: string } }>
 >;

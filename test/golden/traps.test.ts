@@ -1,5 +1,5 @@
 /**
- * Mistakes that other converters made, as docs/traps.md tells them: small layers go through the whole pipeline, and the result is
+ * Mistakes that other converters made (docs/traps.md): small layers go through the whole pipeline, and the result is
  * read back and audited. Mistakes of a single module are tested beside that module.
  */
 import assert from 'node:assert/strict';

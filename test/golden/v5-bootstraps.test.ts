@@ -16,7 +16,7 @@ for (const [name, options] of Object.entries(digests)) {
   for (const [option, digest] of Object.entries(options)) {
     test(`${name} with ${option} is read as the reference wrote it, and is sound`, () => {
       const bytes = referenceBootstrap(name, option);
-      // Several xattrs of one inode: the reference's order is random, and the dump does not tell it.
+      // Several xattrs of one inode: the reference's order is random, and the dump does not show it.
       if (name !== 'xattrs') assert.equal(createHash('sha256').update(bytes).digest('hex'), digest);
       const lines = Array.from(dump(readV5(bytes)));
       assert.deepEqual(lines, referenceText(name, option, 'merged.dump').trimEnd().split('\n'));

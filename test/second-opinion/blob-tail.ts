@@ -1,5 +1,5 @@
 /**
- * What follows the chunk data in a RAFS blob: chunk records, digests, the layer's own bootstrap, and a table of contents,
+ * Writes the sections that follow the chunk data in a RAFS blob: chunk records, digests, the layer's own bootstrap, and a table of contents,
  * each with a tar header behind it. A layer that stores no chunk has the last two alone.
  */
 import { createHash } from 'node:crypto';
@@ -22,7 +22,7 @@ export interface BlobTailInput {
   readonly chunks: ChunkTable;
   /** Bytes of chunk data in the blob. */
   readonly dataSize: number;
-  /** Of the uncompressed address space, bytes. */
+  /** Bytes of the uncompressed address space. */
   readonly uncompressedSize: number;
   readonly chunkSize: number;
   readonly compressor: Extract<CompressorName, 'zstd' | 'none'>;

@@ -81,7 +81,7 @@ test('a chunk at several positions is stored with the last of them in walk order
   assert.deepEqual(
     offsets([chunked('a', [0, 0], [0, 1]), chunked('b', [0, 0], [0, 1])]),
     [],
-    'equal positions tell themselves',
+    'equal positions are recognised',
   );
   assert.deepEqual(offsets([chunked('a', [0, 1], [0, 0]), chunked('b', [0, 0])]), [['0:0', 0]]);
   assert.deepEqual(

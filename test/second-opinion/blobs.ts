@@ -51,7 +51,7 @@ export function numberBlobs(root: TreeNode, blobs: readonly (Blob | undefined)[]
 }
 
 /**
- * The file offsets that a layer's own chunk table holds where they cannot be told from a file: one chunk at several
+ * The file offsets that a layer's own chunk table holds where they cannot be derived from a file: one chunk at several
  * positions of the layer's files is stored with the last of them in walk order (rafs-format 2.12).
  */
 export function storedOffsets(layerRoot: TreeNode, chunkSize: number): ReadonlyMap<ChunkRef, number> {

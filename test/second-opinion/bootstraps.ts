@@ -1,5 +1,5 @@
 /**
- * What the writer is handed: the bootstrap inside one layer's blob, and the one of the whole image.
+ * The two inputs of the writer: the bootstrap inside one layer's blob, and the one of the whole image.
  */
 import {
   type Blob,
@@ -14,7 +14,7 @@ import { numberBlobs, storedOffsets } from './blobs.js';
 import type { LayerTree } from '../../src/merge/layer-tree.js';
 import { overlay } from '../../src/merge/overlay.js';
 
-/** What all bootstraps of an image say of its chunks. */
+/** Settings about chunks that all bootstraps of an image share. */
 export interface ChunkSettings {
   readonly chunkSize: number;
   readonly compressor: CompressorName;
@@ -61,7 +61,7 @@ export function layerBootstrap({
   return { root: tree.root, linked: tree.linked, blobs: used, positions, chunkSize, compressor, digester };
 }
 
-/** What the bootstrap of an image without any chunk says, whatever was asked for (Nydus builder/src/merge.rs). */
+/** The chunk size in the bootstrap of an image without any chunk, for every option (Nydus builder/src/merge.rs). */
 const CHUNKLESS_CHUNK_SIZE = 0x10_0000;
 
 export interface MergedBootstrapInput extends ChunkSettings {
@@ -95,7 +95,7 @@ export function mergedBootstrap({
   };
 }
 
-/** A blob as another bootstrap than its own tells it. */
+/** A blob as a bootstrap other than its own describes it. */
 function withoutBootstrap({ record, chunks }: Blob): Blob {
   const features = (record.features & ~blobFeatures.bits.INLINED_FS_META) >>> 0;
   return { record: { ...record, features }, chunks };

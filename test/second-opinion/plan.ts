@@ -29,7 +29,7 @@ export interface InodePlans {
   /** Bytes from the start of the metadata area; 0 for what has no data. */
   readonly dataOffset: Float64Array;
   readonly layout: Uint8Array;
-  /** Of directories: bytes of their entries, and their rows, from and to. */
+  /** For directories: bytes of their entries, and the first and last of their rows. */
   readonly directorySize: Uint32Array;
   readonly rowsFrom: Uint32Array;
   readonly rowsTo: Uint32Array;
@@ -271,7 +271,7 @@ function checkDepth(node: TreeNode, above: OpenDirectory | undefined): void {
 }
 
 /**
- * The word that tells the kernel how big a file's chunks are. A file whose chunks follow each other in one blob counts
+ * The word from which the kernel reads how big a file's chunks are. A file whose chunks follow each other in one blob counts
  * as one extent: the kernel then reads only its first entry.
  */
 export function chunkFormat(

@@ -27,7 +27,7 @@ export interface UsedChunkRows {
 
 /** Digests are cut to what a double holds beside the row's number. */
 const DOUBLE_BITS = 53;
-/** Of `digestPrefix`. */
+/** Bits that `digestPrefix` returns. */
 const DIGEST_BITS = 48;
 
 export class UsedChunks {
@@ -73,7 +73,7 @@ export class UsedChunks {
     const blobOf = new Uint8Array(this.#count);
     const indexOf = new Uint32Array(this.#count);
     const keys = new Float64Array(this.#count);
-    // As many bits of the digest as leave room for the row: they decide nearly always, and doubles sort fast.
+    // The key holds the row and as many bits of the digest as fit beside it in a double: these decide nearly always, and doubles sort fast.
     const rowBits = Math.ceil(Math.log2(this.#count + 1));
     const scale = 2 ** rowBits;
     const dropped = 2 ** Math.max(0, DIGEST_BITS - (DOUBLE_BITS - rowBits));

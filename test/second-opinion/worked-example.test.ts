@@ -81,7 +81,7 @@ test('the records say where the sections are', () => {
   assert.equal(second.record.compressedSize, 5689);
 });
 
-test('the table of contents tells every section with its digest', () => {
+test('the table of contents lists every section with its digest', () => {
   const blob = Buffer.concat([data1, first.tail]);
   const rows = tocOf(blob).map((entry) => [
     entry.name,

@@ -160,7 +160,7 @@ test('hard links to symlinks and devices share their inode and count', () => {
   );
 });
 
-test('names share an inode only where the writer is told that they may, or is told nothing', () => {
+test('names share an inode only where the input allows it or is silent about it', () => {
   const inode = fileNode('a', 0, []).inode;
   const image = imageOf([
     { name: raw('a'), inode },

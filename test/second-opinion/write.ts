@@ -50,7 +50,7 @@ export function writeV6(bootstrap: BootstrapInput): Buffer {
   return out;
 }
 
-/** What the number in a ChunkRef stands for. */
+/** Everything that the blob number in a ChunkRef is looked up in. */
 interface BlobNumbers {
   readonly chunkSize: number;
   readonly tables: ChunkTables;

@@ -108,7 +108,7 @@ test('a package is imported only by the modules that the table names', () => {
   assert.deepEqual(faults, []);
 });
 
-/** Who gives no credentials gets those of `docker login`, which the environment locates. */
+/** Callers without credentials get those of `docker login`, which the environment locates. */
 const READS_ENVIRONMENT = join(src, 'registry', 'auth', 'docker-config.ts');
 
 test('only the command line touches the process, its environment and the console', () => {

@@ -1,4 +1,4 @@
-/** What git may hold: known entries at the root, known kinds of files in each folder, and nothing large beside the fixtures. */
+/** Git holds known entries at the root, known kinds of files in each folder, and nothing large beside the fixtures. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { lstatSync } from 'node:fs';

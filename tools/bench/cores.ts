@@ -1,4 +1,4 @@
-/** The same conversion on fewer cores: how much of it does not run beside the rest. */
+/** Runs one conversion on fewer cores, to measure how much of it does not run beside the rest. */
 import { availableParallelism } from 'node:os';
 import { runTool } from '../../test/support/run-tool.js';
 import type { RealRegistry } from '../../test/support/registries/real-registries.js';

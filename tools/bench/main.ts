@@ -139,7 +139,7 @@ async function measureImage(image: BenchImage, source: RealRegistry, runs: numbe
   return { image, costs, bounds, bytesOut, profile };
 }
 
-/** One run that tells of its stages, and leaves V8's profile for a flame graph (DevTools, speedscope). */
+/** One run that logs its stages, and leaves V8's profile for a flame graph (DevTools, speedscope). */
 async function profiled(image: BenchImage, source: RealRegistry): Promise<Profile> {
   await using target = await startDockerRegistry();
   const from = `${source.host}/bench/${image.name}:latest`;

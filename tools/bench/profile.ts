@@ -1,4 +1,4 @@
-/** Who waited for whom: the stages of one conversion, from the events that it wrote. */
+/** Stages of one conversion and their waits for one another, from the events that it wrote. */
 import type { StageTimes } from '../../src/reporter.js';
 import { markdownTable } from '../../test/support/markdown-table.js';
 import type { Cost } from './run.js';

@@ -1,4 +1,4 @@
-/** Runs commands and tells what they cost: wall time, CPU time, peak memory. */
+/** Runs commands and measures what they cost: wall time, CPU time, peak memory. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';

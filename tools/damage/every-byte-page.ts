@@ -76,7 +76,7 @@ export function pageSection(cases: readonly CaseReport[], command: string): stri
       ` ${unseenCuts === 0 ? 'all' : number(cuts - unseenCuts)} found.** Nothing crashed or took a second of processor time;` +
       ` a process had at most ${memory} MiB, Node itself included.`,
     '### What no rule sees',
-    'Each field in which a change stayed unseen, how many did, and why no rule can, or should, tell.',
+    'Each field in which a change stayed unseen, how many did, and why no rule can, or should, find it.',
     markdownTable(
       ['field', 'unseen', 'why'],
       fields.map(({ field, count, reason, first }) => [

@@ -122,10 +122,11 @@ async function measure(
   const before = requests.length;
   const stats = await nydusify(...command.slice(0, 1), '--stats', ...command.slice(1));
   const seen = requests.length - before;
-  const [, told, bytes, share, all] = STATS.exec(stats) ?? [];
-  if (told === undefined) throw new Error(`${shown} ends with "${stats}"`);
-  if (Number(told) !== seen) throw new Error(`${shown} tells of ${told} requests, the registry saw ${seen}`);
-  return `| \`${shown}\` | ${told} | ${bytes ?? ''} | ${share ?? '-'} | ${all ?? '-'} |`;
+  const [, reported, bytes, share, all] = STATS.exec(stats) ?? [];
+  if (reported === undefined) throw new Error(`${shown} ends with "${stats}"`);
+  if (Number(reported) !== seen)
+    throw new Error(`${shown} reports ${reported} requests, the registry saw ${seen}`);
+  return `| \`${shown}\` | ${reported} | ${bytes ?? ''} | ${share ?? '-'} | ${all ?? '-'} |`;
 }
 
 async function table(image: string, name: string): Promise<string> {

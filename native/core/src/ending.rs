@@ -101,12 +101,12 @@ mod tests {
     #[test]
     fn the_first_error_is_reported() {
         let ending = Ending::<u32>::default();
-        let (tell, told) = mpsc::channel();
-        assert!(ending.ask(Box::new(move |result| tell.send(result.unwrap_err().code()).unwrap())));
+        let (sender, receiver) = mpsc::channel();
+        assert!(ending.ask(Box::new(move |result| sender.send(result.unwrap_err().code()).unwrap())));
         let mut released = 0;
         ending.fail(Error::format("bad"), || released += 1);
         ending.fail(Error::Aborted, || released += 1);
-        assert_eq!((told.recv(), released), (Ok("FORMAT"), 1));
+        assert_eq!((receiver.recv(), released), (Ok("FORMAT"), 1));
         assert!(!ending.ask(Box::new(|result| assert_eq!(result.unwrap_err().code(), "FORMAT"))));
         assert_eq!(ending.check_delivered().unwrap_err().code(), "FORMAT");
     }
@@ -115,11 +115,11 @@ mod tests {
     fn the_value_is_delivered_once() {
         let ending = Ending::<u32>::default();
         assert_eq!(ending.check_delivered().unwrap_err().code(), "INTERNAL");
-        let (tell, told) = mpsc::channel();
-        assert!(ending.ask(Box::new(move |result| tell.send(result.ok()).unwrap())));
+        let (sender, receiver) = mpsc::channel();
+        assert!(ending.ask(Box::new(move |result| sender.send(result.ok()).unwrap())));
         assert!(!ending.ask(Box::new(|result| assert_eq!(result.unwrap_err().code(), "INTERNAL"))));
         ending.deliver(7);
-        assert_eq!(told.recv(), Ok(Some(7)));
+        assert_eq!(receiver.recv(), Ok(Some(7)));
         ending.check_delivered().unwrap();
     }
 }

@@ -154,12 +154,12 @@ mod tests {
     #[test]
     fn a_panicking_job_does_not_end_its_worker() {
         let pool = Pool::new(1, &Arc::default()).unwrap();
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         pool.run(Box::new(|_| panic!("on purpose"))).unwrap();
         let compressed = |contexts: &mut Contexts| contexts.compressed(Compression::default(), &[7; 100]);
-        pool.run(Box::new(move |contexts| tell.send(compressed(contexts).unwrap().is_some()).unwrap()))
+        pool.run(Box::new(move |contexts| sender.send(compressed(contexts).unwrap().is_some()).unwrap()))
             .unwrap();
-        assert_eq!(told.recv(), Ok(true));
+        assert_eq!(receiver.recv(), Ok(true));
     }
 
     #[test]

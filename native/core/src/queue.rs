@@ -218,11 +218,11 @@ mod tests {
         let queue = ByteQueue::new(10);
         assert!(queue.push_now('a', 9).unwrap());
         assert!(!queue.push_now('b', 9).unwrap());
-        let (tell, told) = mpsc::channel();
-        queue.on_room(Box::new(move |result| tell.send(result.is_ok()).unwrap()));
-        assert!(told.try_recv().is_err());
+        let (sender, receiver) = mpsc::channel();
+        queue.on_room(Box::new(move |result| sender.send(result.is_ok()).unwrap()));
+        assert!(receiver.try_recv().is_err());
         assert_eq!(queue.pop().unwrap(), Some('a'));
-        assert_eq!(told.try_recv(), Ok(true));
+        assert_eq!(receiver.try_recv(), Ok(true));
         queue.close();
         assert_eq!(queue.push_now('c', 1).unwrap_err().code(), "INTERNAL");
         assert_eq!(queue.pop().unwrap(), Some('b'));
@@ -235,8 +235,8 @@ mod tests {
         let budget = Arc::new(Budget::new(1));
         queue.push_now((), 5).unwrap();
         budget.take(5).unwrap();
-        let (tell, told) = mpsc::channel();
-        queue.on_room(Box::new(move |result| tell.send(result.is_err()).unwrap()));
+        let (sender, receiver) = mpsc::channel();
+        queue.on_room(Box::new(move |result| sender.send(result.is_err()).unwrap()));
         let producer = std::thread::spawn({
             let queue = Arc::clone(&queue);
             move || queue.push((), 1)
@@ -248,7 +248,7 @@ mod tests {
         std::thread::sleep(Duration::from_millis(20));
         queue.kill();
         budget.kill();
-        assert_eq!(told.recv(), Ok(true));
+        assert_eq!(receiver.recv(), Ok(true));
         assert!(matches!(producer.join().unwrap(), Err(Error::Aborted)));
         assert!(matches!(taker.join().unwrap(), Err(Error::Aborted)));
         assert!(matches!(queue.pop(), Err(Error::Aborted)));

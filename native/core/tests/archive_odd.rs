@@ -1,4 +1,4 @@
-//! Some archives make other converters fail or convert wrongly. The title of each test tells the correct result.
+//! Some archives make other converters fail or convert wrongly. The title of each test states the correct result.
 
 mod tarball;
 

@@ -64,14 +64,14 @@ fn pack_image(options: &ScanOptions, layers: &[Vec<u8>], pieces: &[usize]) -> Ve
                         let (now, later) = rest.split_at((*piece).min(rest.len()));
                         rest = later;
                         if !layer.write(Box::new(now.to_vec())).unwrap() {
-                            let (tell, told) = channel();
-                            layer.on_room(Box::new(move |result| tell.send(result).unwrap()));
-                            told.recv_timeout(PATIENCE).unwrap().unwrap();
+                            let (sender, receiver) = channel();
+                            layer.on_room(Box::new(move |result| sender.send(result).unwrap()));
+                            receiver.recv_timeout(PATIENCE).unwrap().unwrap();
                         }
                     }
-                    let (tell, told) = channel();
-                    layer.finish(Box::new(move |result| tell.send(result).unwrap()));
-                    let table = told.recv_timeout(PATIENCE).unwrap().unwrap();
+                    let (sender, receiver) = channel();
+                    layer.finish(Box::new(move |result| sender.send(result).unwrap()));
+                    let table = receiver.recv_timeout(PATIENCE).unwrap().unwrap();
                     Packed { table, blob: read(path, options) }
                 })
             })
@@ -121,9 +121,9 @@ fn verify(packed: &Packed, blob: &[u8], digester: Digester) -> Verified {
     for piece in blob.chunks(70_000) {
         verifier.write(Box::new(piece.to_vec())).unwrap();
     }
-    let (tell, told) = channel();
-    verifier.finish(Box::new(move |result| tell.send(result).unwrap()));
-    told.recv_timeout(PATIENCE).unwrap().unwrap()
+    let (sender, receiver) = channel();
+    verifier.finish(Box::new(move |result| sender.send(result).unwrap()));
+    receiver.recv_timeout(PATIENCE).unwrap().unwrap()
 }
 
 #[test]
@@ -282,9 +282,9 @@ fn the_verifier_survives_any_table() {
     ];
     let verifier = BlobVerifier::new(&table.concat(), &VerifyOptions::default()).unwrap();
     verifier.write(Box::new([0u8; 40])).unwrap();
-    let (tell, told) = channel();
-    verifier.finish(Box::new(move |result| tell.send(result).unwrap()));
-    let faults = told.recv_timeout(PATIENCE).unwrap().unwrap().faults;
+    let (sender, receiver) = channel();
+    verifier.finish(Box::new(move |result| sender.send(result).unwrap()));
+    let faults = receiver.recv_timeout(PATIENCE).unwrap().unwrap().faults;
     assert_eq!(faults.iter().map(|fault| fault.index).collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
     assert!(faults[8].message.contains("overlap"));
 }

@@ -1,4 +1,4 @@
-//! A finding tells what is wrong with a bootstrap, and where. TypeScript has the words of its sentence
+//! A finding says what is wrong with a bootstrap, and where. TypeScript has the words of its sentence
 //! (src/rafs-builder/rules/sentences.ts), and fills in the arguments.
 
 use std::fmt::Display;

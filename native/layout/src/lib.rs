@@ -1,4 +1,4 @@
-//! Constants tell where fields stand and what numbers mean, on disk and between the addon and TypeScript. This crate holds
+//! Offsets of fields and meanings of numbers, on disk and between the addon and TypeScript. This crate holds
 //! nothing else.
 //!
 //! The modules are generated from the tables in src/rafs-builder/layout (`npm run docs`), so that the writer and the judge,

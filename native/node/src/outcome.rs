@@ -17,19 +17,19 @@ impl<T: ToNapiValue> ToNapiValue for Outcome<T> {
         match outcome.0 {
             Ok(value) => object.set_named_property("ok", value)?,
             Err(error) => {
-                let mut told = Object::new(&scope)?;
-                told.set_named_property("code", error.code())?;
-                told.set_named_property("message", error.to_string())?;
+                let mut fields = Object::new(&scope)?;
+                fields.set_named_property("code", error.code())?;
+                fields.set_named_property("message", error.to_string())?;
                 if let Some(path) = error.path() {
-                    told.set_named_property("path", Buffer::from(path))?;
+                    fields.set_named_property("path", Buffer::from(path))?;
                 }
                 if let Some(offset) = error.offset().and_then(|offset| i64::try_from(offset).ok()) {
-                    told.set_named_property("offset", offset)?;
+                    fields.set_named_property("offset", offset)?;
                 }
                 if let Some(hint) = error.hint() {
-                    told.set_named_property("hint", hint)?;
+                    fields.set_named_property("hint", hint)?;
                 }
-                object.set_named_property("error", told)?;
+                object.set_named_property("error", fields)?;
             }
         }
         // SAFETY: `env` is the environment that this function was called with, and the object was made in it.

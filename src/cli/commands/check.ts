@@ -124,7 +124,7 @@ export const CHECK_FLAGS: readonly Flag[] = [
     name: 'clients',
     type: 'boolean',
     group: OUTPUT,
-    help: 'tell what each client makes of the target: nydus-snapshotter, containerd, Docker, podman, skopeo, crane',
+    help: 'show what each client makes of the target: nydus-snapshotter, containerd, Docker, podman, skopeo, crane',
   },
   {
     name: 'report',

@@ -36,14 +36,14 @@ of the same size are read, from NEW if it is a Nydus image.
 
 + added   - removed   ~ changed; what is in an added or removed directory is counted, and listed with --json
 
-Exit code 0: the files are the same. 1: they differ. More: it could not be told.
+Exit code 0: the files are the same. 1: they differ. Higher: the comparison failed.
 
 Examples:
   $ nydusify diff registry.example/app:1.0-nydus registry.example/app:1.1-nydus
   $ nydusify diff --ignore-times -q registry.example/app:1.0 registry.example/app:1.0-nydus`;
 
 export const DIFF: CommandTable = {
-  description: `Compares the files of two images, and tells what a machine that holds OLD must download for NEW.\n\n${LOCATIONS}`,
+  description: `Compares the files of two images, and shows what a machine that holds OLD must download for NEW.\n\n${LOCATIONS}`,
   words: [
     ['<old>', 'the image that is there'],
     ['<new>', 'the image that is to come'],

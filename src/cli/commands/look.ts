@@ -47,7 +47,7 @@ export const LOOK_FLAGS: readonly Flag[] = [
     name: 'stats',
     type: 'boolean',
     group: OUTPUT,
-    help: 'tell on standard error how many requests and bytes the answer took',
+    help: 'print on standard error how many requests and bytes the answer took',
   },
   {
     name: 'insecure',

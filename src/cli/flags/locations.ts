@@ -2,7 +2,7 @@
 import type { Location } from '../../registry/location.js';
 import type { ConvertRequest } from './options.js';
 
-/** `--source-archive` may hold either kind; its content tells. Throws what opening an archive throws. */
+/** `--source-archive` may hold either kind; its content decides. Throws what opening an archive throws. */
 export async function sourceLocation({ source, options }: ConvertRequest): Promise<Location> {
   if (source.kind !== 'archive') return source;
   const { path } = source;

@@ -16,7 +16,7 @@ import { registryFlags, type RegistryFlags, transferOptions } from './registry.j
 
 export type ProgressMode = 'auto' | 'tty' | 'plain' | 'json' | 'none';
 
-/** A file of `--source-archive`; only its content tells which kind of archive it is. */
+/** A file of `--source-archive`; only its content shows which kind of archive it is. */
 export interface UnopenedArchive {
   readonly kind: 'archive';
   readonly path: string;

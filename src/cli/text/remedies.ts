@@ -39,7 +39,7 @@ export function withAdvice(reporter: Reporter, command: RunningCommand): Reporte
   };
 }
 
-/** The same findings, with each remedy turned into words of the hint. */
+/** Replaces the remedy of each finding by a hint in words. */
 export function withHints(findings: readonly Finding[], command: RunningCommand): readonly Finding[] {
   return findings.map((found) => {
     const { remedy, ...rest } = found;

@@ -31,7 +31,7 @@ export async function indexTar(path: string): Promise<ReadonlyMap<string, TarMem
   }
 }
 
-/** What extension headers say about the member that follows them. */
+/** Fields that extension headers set for the member that follows them. */
 interface Pending {
   name?: string | undefined;
   link?: string | undefined;

@@ -18,7 +18,7 @@ const tokenSchema = v.looseObject({
   refresh_token: v.nullish(v.string()),
 });
 
-/** What a token server has granted. */
+/** The answer of a token server. */
 export interface Grant {
   readonly token: string;
   readonly lifetimeMs: number;

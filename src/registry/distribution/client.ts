@@ -259,13 +259,13 @@ export class RegistryClient implements AsyncDisposable {
   #warn({ headers }: HttpResponse, { endpoint }: EndpointSession, { reporter }: CallOptions): void {
     const header = headers['warning'];
     if (header === undefined || reporter === undefined) return;
-    const told = warnings.get(reporter) ?? new Set();
-    warnings.set(reporter, told);
+    const reported = warnings.get(reporter) ?? new Set();
+    warnings.set(reporter, reported);
     for (const [, quoted = ''] of header.matchAll(/(?:^|,)\s*299\s+\S+\s+"((?:[^"\\]|\\.)*)"/g)) {
       const text = this.#transport.redactor.text(oneLine(quoted.replace(/\\(.)/g, '$1')));
       const message = `registry ${endpoint.host} says: ${text}`;
-      if (told.has(message) || told.size >= MAX_WARNINGS) continue;
-      told.add(message);
+      if (reported.has(message) || reported.size >= MAX_WARNINGS) continue;
+      reported.add(message);
       reporter.emit({ type: 'warning', code: 'REGISTRY', message });
     }
   }

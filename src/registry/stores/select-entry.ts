@@ -34,7 +34,7 @@ export function selectEntry(
   });
 }
 
-/** As in `:@0`, which skopeo writes so: the image at this place of the list, whatever its name. */
+/** Reads skopeo's `:@0`, which selects an image by its position in the list, with or without a name. */
 export function positionOf(name: string | undefined): number | undefined {
   const digits = /^@([0-9]+)$/.exec(name ?? '')?.[1];
   return digits === undefined ? undefined : Number(digits);

@@ -37,7 +37,7 @@ export function nameOf(descriptor: Descriptor, location: string): string {
 }
 
 export interface ContentSource {
-  /** Reads a blob or a manifest, told apart by media type. Lazy; size and digest are verified while it is read, unless a range is asked for. */
+  /** Reads a blob or a manifest, according to its media type. Lazy; size and digest are verified while it is read, unless a range is asked for. */
   fetch(descriptor: Descriptor, options?: FetchOptions): ByteStream;
   /** True when the store has the content, with the descriptor's size. */
   exists(descriptor: Descriptor, options?: CallOptions): Promise<boolean>;
@@ -46,7 +46,7 @@ export interface ContentSource {
 export type PushOutcome = 'pushed' | 'present' | 'mounted';
 
 export interface ContentSink {
-  /** Sends a blob or a manifest, told apart by media type, unless the target has it. Manifests go by digest. */
+  /** Sends a blob or a manifest, according to its media type, unless the target has it. Manifests go by digest. */
   push(descriptor: Descriptor, content: ReplayableContent, options?: CallOptions): Promise<PushOutcome>;
 }
 

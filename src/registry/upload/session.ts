@@ -85,7 +85,7 @@ export class UploadSession {
     return this.#acknowledged;
   }
 
-  /** False after a request that failed: only a query can tell how much the registry has. */
+  /** False after a request that failed: only a query shows how much the registry has. */
   get isSettled(): boolean {
     return this.#isSettled;
   }
@@ -233,7 +233,7 @@ export class UploadSession {
   }
 }
 
-/** What the requests of an upload are for, as the beginning of a message. */
+/** The purpose of an upload's requests, with which their error messages begin. */
 export function purpose({ location }: UploadContext, blob: string): string {
   return `cannot push ${blob} to ${location}`;
 }

@@ -4,7 +4,7 @@ import { RegistryError } from '../../errors.js';
 /** A blob in the PUT that ends its session, or in one streamed PATCH before that PUT. */
 export type Way = 'put' | 'patch';
 
-/** What the uploads into one repository have learned about it. */
+/** Facts about one repository that its uploads have learned and share. */
 export interface Ways {
   /** The way that the next whole blob tries first. */
   whole: Way;

@@ -45,7 +45,7 @@ export type FrozenDamages = Readonly<Record<string, readonly string[]>>;
 
 /** Digests of one slice of mutations. */
 export interface FrozenSlice {
-  /** Of the mutations themselves: if it differs, the generator has changed and not a rule. */
+  /** Digest of the mutations themselves: if it differs, the generator has changed and not a rule. */
   readonly edits: string;
   readonly whole: string;
   readonly meaning: string;
@@ -58,9 +58,9 @@ export interface FrozenMutations {
 }
 
 export interface FrozenFile {
-  /** Of all findings, in the order of the changes. */
+  /** Digest of all findings, in the order of the changes. */
   readonly whole: string;
-  /** Of the meaning of findings about changed bytes, by the field that the byte belongs to; and of those about cuts. */
+  /** Digests of the meaning of findings, by the field that the changed byte belongs to; cuts have one of their own. */
   readonly fields: Readonly<Record<string, string>>;
 }
 
@@ -97,7 +97,7 @@ export function wholeLine(found: Finding): string {
   return [meaningLine(found), found.message, ...told].join('; ');
 }
 
-/** As in `error RAFS-DOTS /etc at 5120`. The words of `check` itself may change, and with them nothing here. */
+/** For example `error RAFS-DOTS /etc at 5120`. The words of `check` may change, and this line stays. */
 function meaningLine({ severity, id, where: { part, path, offset } }: Finding): string {
   return [
     severity,
@@ -220,7 +220,7 @@ async function fileAnswers(subject: Subject): Promise<FrozenFile> {
 export interface ByteFindings {
   /** The field that the byte belongs to; `cuts` for a cut. */
   readonly field: string;
-  /** As in `byte 5120` or `cut 5120`. */
+  /** `byte 5120` or `cut 5120`, for example. */
   readonly change: string;
   readonly findings: readonly Finding[];
 }

@@ -235,7 +235,7 @@ async function killOnce(
   return { signal, moment, kind, status, tag, heldBytes, sentBytes, totalBytes, faults };
 }
 
-/** What the killed run had sent may still be on its way through the registry: waits until no more of it comes to be a blob. */
+/** Waits until the registry stores no further blob: data of the killed run may still be on its way. */
 async function settled(target: string): Promise<void> {
   let held = -1;
   for (let now = await heldBlobs(target); now !== held; now = await heldBlobs(target)) {

@@ -128,7 +128,7 @@ function document(text: (entries: readonly Json[]) => unknown, mediaType?: strin
 }
 
 const OUTLINES: readonly Outline[] = [
-  // As upstream's versions write them
+  // The forms that upstream's versions write.
   {
     title: 'acceleration-service before 0.2.19: os.features alone',
     build: pair({ platform: AMD64 }, { platform: { ...AMD64, ...FEATURE } }),

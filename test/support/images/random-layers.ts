@@ -95,7 +95,7 @@ class ImageWriter {
   #own = new Map<string, Own>();
   #items: TarItem[] = [];
   /**
-   * What replaced a directory of a lower layer. It stays what it is: the published libraries, older than the fix, bring the
+   * Paths whose entry replaced a directory of a lower layer. They keep their type: the published libraries, older than the fix, bring the
    * directory's children back when a later layer makes it a directory again.
    */
   readonly #fallen = new Set<string>();

@@ -79,7 +79,7 @@ export async function bareV5Parts(name: string, option = 'v5-zstd'): Promise<V5P
 
 const COMPRESSOR_FLAGS = { lz4_block: 0x02, gzip: 0x40, zstd: 0x80 } as const;
 
-/** The same with chunks that another compressor stored, as older builders did; records and sizes fit them. */
+/** The parts of `v5Parts` with chunks that another compressor stored, as older builders did; records and sizes fit them. */
 export async function recompressedV5Parts(name: string, compressor: 'lz4_block' | 'gzip'): Promise<V5Parts> {
   const compress = (bytes: Buffer): Buffer =>
     // The package puts the size in front, which blobs do not have.

@@ -94,7 +94,7 @@ export async function startDockerRegistry(extra = ''): Promise<RealRegistry> {
   ]);
 }
 
-/** The same with TLS, and Basic authentication by an htpasswd file's text. */
+/** Starts docker-registry with TLS, and Basic authentication by an htpasswd file's text. */
 export async function startSecureDockerRegistry(htpasswd: string): Promise<RealRegistry> {
   return startProgram('docker-registry', async (folder, host) => {
     await selfSigned(folder);

@@ -70,7 +70,7 @@ test('bytes behind the last structure, and a file that is cut, are found', () =>
 interface Sample {
   readonly layers: readonly ScannedLayer[];
   readonly expected: ComparableTree;
-  /** Of the image that a conversion makes of the layers. */
+  /** The bootstrap of the image that a conversion makes of the layers. */
   readonly bootstrap: Buffer;
 }
 

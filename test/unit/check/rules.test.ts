@@ -22,7 +22,7 @@ function layersOf(manifest: Json): Json[] {
   return manifest['layers'] as Json[]; // put there by putMerged
 }
 
-/** What is found in the merged image of the memory store as it is: another tool than ours wrote it. */
+/** Findings in the unchanged merged image of the memory store, which counts as made by another tool. */
 const USUAL = ['DETECT-INDEX-NEXT', 'MANIFEST-ORIGINAL'];
 
 test('an OCI half that a tool has written anew cannot be turned back', async () => {

@@ -16,7 +16,7 @@ import { MemoryStore } from '../../support/registries/memory-store.js';
 
 const LAYERS = [layer(file('a', 'lower')), layer(file('b', 'upper'))];
 
-/** Its layers begin, and do not end before somebody ends them. */
+/** A source whose layers begin, and end only when the test ends them. */
 class EndlessStore extends MemoryStore {
   readonly ended: unknown[] = [];
 
@@ -59,7 +59,7 @@ test('layers are read once, in chunks of the size that is asked for', async () =
   }
 });
 
-test('a scan that nobody asks for ends when it is disposed of', async () => {
+test('a scan without a caller ends when it is disposed of', async () => {
   const store = endlessSource();
   const scan = new SourceScan(await imageOf(store), 1, {});
   await scan[Symbol.asyncDispose]();
@@ -67,7 +67,7 @@ test('a scan that nobody asks for ends when it is disposed of', async () => {
   assert.ok(store.ended.every((reason) => reason instanceof InterruptedError));
 });
 
-test('a scan ends with the signal of the call, and with that of whoever waits for it', async () => {
+test('a scan ends with the signal of the call, and with that of a waiting caller', async () => {
   for (const whose of ['call', 'waiting'] as const) {
     const store = endlessSource();
     const stop = new AbortController();

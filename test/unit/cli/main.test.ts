@@ -6,12 +6,12 @@ import type { CliContext } from '../../../src/cli/context.js';
 import { main } from '../../../src/cli/main.js';
 import { VERSION } from '../../../src/convert/version.js';
 
-interface Told extends CliContext {
+interface TestContext extends CliContext {
   readonly out: () => string;
   readonly err: () => string;
 }
 
-function context(): Told {
+function context(): TestContext {
   let [out, err] = ['', ''];
   return {
     stdout: { write: (text) => (out += text) },
@@ -26,7 +26,7 @@ function context(): Told {
   };
 }
 
-/** What the compiled module brings with it before anything runs, our files and packages alike. */
+/** All modules that the compiled module imports before anything runs, our files and packages alike. */
 function staticImports(path: string, seen = new Set<string>()): ReadonlySet<string> {
   if (seen.has(path)) return seen;
   seen.add(path);
@@ -53,22 +53,22 @@ test('the version is that of the package', () => {
 });
 
 test('nothing asked for is a wish for help', async () => {
-  const told = context();
-  assert.equal(await main([], told), 0);
-  assert.match(told.out(), /^Usage: nydusify/);
-  assert.equal(told.err(), '');
+  const run = context();
+  assert.equal(await main([], run), 0);
+  assert.match(run.out(), /^Usage: nydusify/);
+  assert.equal(run.err(), '');
 });
 
 test('errors go to stderr with the exit code of their class', async () => {
-  const told = context();
-  assert.equal(await main(['convert', '--source', 'a'], told), 2);
-  assert.equal(told.out(), '');
-  assert.match(told.err(), /^error: --target or --target-suffix is required\n/);
+  const run = context();
+  assert.equal(await main(['convert', '--source', 'a'], run), 2);
+  assert.equal(run.out(), '');
+  assert.match(run.err(), /^error: --target or --target-suffix is required\n/);
   assert.equal(await main(['convert', 'a', 'b', 'c'], context()), 2);
 });
 
 test('--debug shows where an error was born', async () => {
-  const told = context();
-  await main(['--debug', 'convert'], told);
-  assert.match(told.err(), /\n +at /);
+  const run = context();
+  await main(['--debug', 'convert'], run);
+  assert.match(run.err(), /\n +at /);
 });

@@ -152,7 +152,7 @@ test('the JUnit report is what CI servers read', async (t: TestContext) => {
   assert.match(await judge(REPORTS.junit(result({ verdict: 'good', findings: [] }))), /^[0-9]+ 0$/);
 });
 
-test('every report tells that no chunk data was read, where that was asked for', () => {
+test('every report says that no chunk data was read, where that was asked for', () => {
   const only = result({ bootstrapOnly: true, sample: undefined });
   for (const format of ['html', 'markdown', 'junit'] as const)
     assert.match(REPORTS[format](only), /--bootstrap-only: no chunk data was read/);
@@ -166,7 +166,7 @@ test('the JSON report parses, and paths are as a person reads them', () => {
   assert.ok(isReportFormat('junit') && !isReportFormat('toString'));
 });
 
-test('text for programs has one line a finding, and tells a sample', () => {
+test('text for programs has one line for each finding, and names a sample as such', () => {
   const text = plainText(result({ findings: [finding('INDEX-PAIR', {}, { message: 'no pair' })] }));
   assert.match(text, /^warning {2}INDEX-PAIR {2}no pair\nlinux\/amd64: 2 layers/);
   assert.match(text, /: 0 errors, 1 warning \(a sample: 5 % of the chunk data\)\n$/);

@@ -44,7 +44,7 @@ function manifestOf({ root }: Converted): Manifest {
   return root;
 }
 
-function told({ history }: ConfigJson): number {
+function layersInHistory({ history }: ConfigJson): number {
   return history.filter((entry) => entry.empty_layer !== true).length;
 }
 
@@ -74,7 +74,7 @@ test('two layers become two blobs and a bootstrap, with the annotations that rea
     ...manifest.layers.slice(0, -1).map(({ digest }) => digest),
     sha256(bootstrapTar),
   ]);
-  assert.equal(told(config), manifest.layers.length);
+  assert.equal(layersInHistory(config), manifest.layers.length);
   for (const blob of manifest.layers) assert.equal(sha256(await converted.read(blob)), blob.digest);
 });
 
@@ -118,7 +118,7 @@ test('a layer listed twice is packed once, stored once, and listed twice', async
   assert.notEqual(a?.digest, b?.digest);
   const config = await converted.config(manifest);
   assert.equal(config.rootfs.diff_ids.length, 4);
-  assert.equal(told(config), 4);
+  assert.equal(layersInHistory(config), 4);
   assert.equal(converted.events.filter(({ type }) => type === 'layer.done').length, 2);
 });
 

@@ -1,4 +1,4 @@
-/** What is held of source layers while the target is slower than the conversion. */
+/** Source layers that the conversion holds while the target is slower than it. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';

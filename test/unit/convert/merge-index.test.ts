@@ -290,7 +290,7 @@ test('an entry without platform is chosen by its config', async (t) => {
   );
 });
 
-/** What another converter makes of a merged index: the same image, encoded anew, so that nothing can be undone. */
+/** A merged index of another converter: it encodes the image anew, so that nothing can be undone. */
 async function foreignMerge(original: BuiltImage, reference: string): Promise<BuiltImage> {
   const config = jsonPart(MEDIA.ociConfig, {
     os: 'linux',

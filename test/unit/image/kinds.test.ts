@@ -36,7 +36,7 @@ const empty = {
 };
 const source = { annotations: { [ANNOTATION.nydusSourceDigest]: sha256('source') } };
 
-test('every kind of entry is told by its descriptor', () => {
+test('every kind of entry is recognised by its descriptor', () => {
   const cases: readonly (readonly [kind: string, entry: Partial<Descriptor>])[] = [
     ['oci', {}],
     ['oci', { platform: AMD64 }],

@@ -22,7 +22,7 @@ async function load(store: MemoryStore): Promise<ReferenceTree> {
   return loadReference(store, await store.resolve(), {});
 }
 
-/** As in `nydus: oci` for an entry that claims to be Nydus and is not. */
+/** For example `nydus: oci` for an entry that claims to be Nydus and is not. */
 function outcome({ kind }: Entry, { value, problem }: Loaded<Image | undefined>): string {
   if (problem !== undefined) return `${kind}: ${problem.cause.code}`;
   const found = value?.kind ?? 'index';

@@ -13,7 +13,7 @@ interface Outline {
   readonly platform?: string;
   readonly bootstrap?: boolean;
   readonly empty?: boolean;
-  /** As the manifest records it. */
+  /** The source digest that the manifest records. */
   readonly source?: Digest;
 }
 

@@ -8,7 +8,7 @@ import { isAbandoned, ownerMark } from '../../../src/io/owner.js';
 import { openScratch } from '../../../src/io/scratch.js';
 import { tempFolder } from '../../support/temp-folder.js';
 
-/** As a process of this machine would have written it that has ended: nobody started at tick 1. */
+/** The mark of a process of this machine that has ended: no process started at tick 1. */
 const dead = async (): Promise<string> => (await ownerMark()).replace(/^\d+-\d+/, '4194303-1');
 
 test('files of a running process are kept, those of a dead one are not, even when its number is used again', async () => {

@@ -43,7 +43,7 @@ function exportsOf(path: string): readonly ts.Symbol[] {
 function mentionedIn(declaration: ts.Declaration): readonly ts.Symbol[] {
   const found: ts.Symbol[] = [];
   const visit = (node: ts.Node): void => {
-    // What is private is not part of the signature.
+    // Private members are not part of the signature.
     if (
       ts.canHaveModifiers(node) &&
       node.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.PrivateKeyword)

@@ -60,7 +60,7 @@ test('links that go in circles end after forty', () => {
   });
 });
 
-test('what is not there is told with the names most like it', () => {
+test('the error about a missing path lists the names most like it', () => {
   const hintFor = (text: string): string | undefined => {
     try {
       find(text);

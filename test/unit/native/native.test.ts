@@ -45,7 +45,7 @@ function noise(seed: string, length: number): Buffer {
   return createCipheriv('aes-256-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(length));
 }
 
-/** As a reader would: by the table, with a decoder that is not ours. */
+/** Reads a chunk as a client does: by the table, with a decoder that is not ours. */
 function readChunk({ table, data }: PackedForTest, index: number): Buffer {
   const chunk = table.chunks.at(index);
   const stored = data.subarray(chunk.compressedOffset, chunk.compressedOffset + chunk.compressedSize);
@@ -292,7 +292,7 @@ test('a process that leaves a layer open exits by itself and leaves no file', (t
   assert.deepEqual(readdirSync(folder), []);
 });
 
-test('aborting rejects whoever waits, removes the file, and lets the next layer go on', async (t) => {
+test('aborting rejects pending calls, removes the file, and lets the next layer go on', async (t) => {
   const folder = scratch(t);
   using packer = openImagePacker(PACK_DEFAULTS);
   const first = packer.openLayer(0, join(folder, '0'));

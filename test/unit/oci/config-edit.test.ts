@@ -20,7 +20,8 @@ interface Config {
 }
 const parsed = (document: Uint8Array): Config => JSON.parse(text(document)) as Config; // the test's own document
 
-const told = (config: Config): number => config.history.filter((entry) => entry.empty_layer !== true).length;
+const layersInHistory = (config: Config): number =>
+  config.history.filter((entry) => entry.empty_layer !== true).length;
 
 test('unknown fields at every level and numbers that no double holds survive byte for byte', () => {
   const before =
@@ -68,7 +69,7 @@ test('history has one entry for each layer, even when the source has fewer', () 
       });
       const config = parsed(nydusConfig(bytes(source), diffIds, BOOT, 'config'));
       assert.equal(config.rootfs.diff_ids.length, diffIds.length + 1);
-      assert.equal(told(config), diffIds.length + 1, source);
+      assert.equal(layersInHistory(config), diffIds.length + 1, source);
       assert.equal(config.history.at(-1)?.comment, 'Nydus Bootstrap Layer');
     }
   }

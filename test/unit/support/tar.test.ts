@@ -18,7 +18,7 @@ import {
   whiteout,
 } from '../../support/images/tar.js';
 
-/** What Python's tarfile, which nobody here wrote, reads in a tar. */
+/** Reads a tar with Python's tarfile, which shares no code with ours. */
 function readByPython(tar: Buffer): unknown {
   const script = `import io, json, sys, tarfile
 out = []

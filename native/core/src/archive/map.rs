@@ -1,4 +1,4 @@
-//! The checked map of a sparse file tells which of its bytes are stored and which are holes.
+//! The checked map of a sparse file lists which of its bytes are stored and which are holes.
 
 /// The next piece of a sparse file.
 #[derive(Debug, PartialEq, Eq)]

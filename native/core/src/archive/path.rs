@@ -1,11 +1,11 @@
-//! Normalises the paths of entries, so that every path has one spelling, or tells why a path is refused.
+//! Normalises the paths of entries, so that every path has one spelling, or gives the reason of a refusal.
 
 /// Longest name of a file on Linux (`NAME_MAX`) and in RAFS.
 const MAX_NAME: usize = 255;
 /// Longest path that a system call takes (`PATH_MAX` less its NUL); it also bounds the depth of the tree.
 pub(super) const MAX_PATH: usize = 4095;
 
-/// Joins the components with `/`, without empty ones, `.` and slashes at either end; the root becomes empty. The error tells
+/// Joins the components with `/`, without empty ones, `.` and slashes at either end; the root becomes empty. The error says
 /// what is wrong with the path; the caller puts a subject such as "the path" before it.
 pub(super) fn normalise(raw: &[u8]) -> Result<Vec<u8>, String> {
     if raw.is_empty() {

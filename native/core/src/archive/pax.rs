@@ -50,7 +50,7 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// Adds the records of one body to those already here. The error tells what is wrong with the body.
+    /// Adds the records of one body to those already here. The error says what is wrong with the body.
     pub(super) fn read(&mut self, body: &[u8]) -> Result<(), String> {
         let mut rest = body;
         // Some writers count the padding in, so NULs may follow the last record.

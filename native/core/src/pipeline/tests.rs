@@ -61,12 +61,12 @@ impl Bench {
 }
 
 fn asked<T: Send + 'static>(ask: impl FnOnce(crate::Reply<T>)) -> Receiver<Result<T>> {
-    let (tell, told) = channel();
+    let (sender, receiver) = channel();
     ask(Box::new(move |result| {
         // The test may have stopped listening.
-        let _ = tell.send(result);
+        let _ = sender.send(result);
     }));
-    told
+    receiver
 }
 
 fn write_all(layer: &LayerPacker, bytes: &[u8], piece: usize) -> Result<()> {

@@ -2,7 +2,7 @@
 //! bytes cross to TypeScript.
 //!
 //! `model` holds the trees and `overlay` merges them; `image` makes the two bootstraps, the one inside a layer's blob and
-//! the one of the image. A row of `VERSIONS` tells how a bootstrap is written: each is a folder with a function from
+//! the one of the image. A row of `VERSIONS` holds the writer of a bootstrap: each is a folder with a function from
 //! `Bootstrap` to bytes.
 
 mod blob_table;

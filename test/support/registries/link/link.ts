@@ -1,5 +1,5 @@
 /**
- * A slow link on loopback: doors (ports) that lead to servers, all through one pair of wires, so that whoever goes through any of
+ * A slow link on loopback: doors (ports) that lead to servers, all through one pair of wires, so that all traffic through any of
  * them shares the rate. It knows nothing of what is sent but for telling requests apart. Of TCP it has the round trip of opening
  * a connection and a window; congestion control (slow start, loss) it has not.
  */

@@ -37,7 +37,7 @@ function collector(): { readonly lines: string[]; write(text: string): void } {
   return { lines, write: (text) => void lines.push(text) };
 }
 
-test('plain lines tell what is worth a line', () => {
+test('plain mode writes one line for each event that matters', () => {
   const output = collector();
   const reporter = plainLines(output, () => 0);
   for (const event of EVENTS) reporter.emit(event);

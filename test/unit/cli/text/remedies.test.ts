@@ -131,9 +131,9 @@ test('advice is the remedy and then the hint, in errors, warnings and findings',
     ['left out; --keep-attestations keeps them', 'as it is'],
   );
   const found = { id: 'X', severity: 'error', where: {}, message: 'bad' } as const;
-  const [plain, told] = withHints([found, { ...found, remedy }], command);
+  const [plain, hinted] = withHints([found, { ...found, remedy }], command);
   assert.deepEqual(plain, found);
-  assert.deepEqual(told, { ...found, hint: 'convert without --merge-platform' });
+  assert.deepEqual(hinted, { ...found, hint: 'convert without --merge-platform' });
 });
 
 /** Flags of other programs, where `check` says what those do with an index. */

@@ -13,7 +13,7 @@ import { directory, layer1, raw } from '../../../support/images/worked-example.j
 
 const sound = Buffer.from(writeV6(parseDump(referenceText('xattrs-hardlinks', 'v6-none', 'merged.dump'))));
 
-/** As those who look open a bootstrap: what the judge refuses is not read. */
+/** Opens a bootstrap as the looking commands do: the reader never gets what the judge refuses. */
 function open(bytes: Buffer): V6Image {
   const image = openBootstrap(bytes);
   return image.version === 6 ? image : assert.fail();

@@ -1,4 +1,4 @@
-/** What directories weigh: exact on trees small enough to count by hand, and against counting each directory for itself. */
+/** Sizes of directories: exact on trees small enough to count by hand, and against counting each directory for itself. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';

@@ -330,7 +330,7 @@ test('a Location is made absolute, and is not led down to clear text', async () 
   assert.throws(() => r.client.resolveLocation({ ...secure, headers: {} }, 'x'), /no Location/);
 });
 
-test('warnings of a registry are passed on once, whoever gets them, and not without end', async () => {
+test('warnings of a registry are passed on once for each reporter, and not without end', async () => {
   let n = 0;
   const listener: RequestListener = (_request, response) => {
     n++;

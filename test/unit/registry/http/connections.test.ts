@@ -108,7 +108,7 @@ test('an answer to HEAD with a body breaks its own connection alone', async (t) 
       listener(request, response);
       return;
     }
-    // As no server should: Node would leave the body out.
+    // The response is written by hand, since Node would leave the body out, as every server should.
     response.socket?.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello');
   });
   await using transport = new Transport({ side: 'source' }, new Redactor());

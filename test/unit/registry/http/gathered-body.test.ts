@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Flow, GatheredBody } from '../../../../src/registry/http/gathered-body.js';
 
-/** What was done to the connection, in order. */
+/** Records the calls on a connection, in order. */
 function recorded(): { readonly flow: Flow; readonly done: string[] } {
   const done: string[] = [];
   return {

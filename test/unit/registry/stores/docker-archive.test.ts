@@ -46,7 +46,7 @@ function config(...layers: readonly Uint8Array[]): string {
   });
 }
 
-/** As Docker wrote it for years: a folder a layer, and a link where a layer occurs again. */
+/** The shape of Docker's archives before 25: a folder for each layer, and a link where a layer occurs again. */
 const legacy: readonly Member[] = [
   ['c1.json', config(base, top, base)],
   ['c2.json', config(base)],

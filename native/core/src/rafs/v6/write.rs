@@ -227,7 +227,7 @@ impl Writer<'_> {
         Ok(base + inode_extended::SIZE + area.len())
     }
 
-    /// The word that tells the kernel the size of a file's chunks. A file whose chunks follow each other in one blob counts
+    /// The word from which the kernel reads the size of a file's chunks. A file whose chunks follow each other in one blob counts
     /// as one extent: the kernel then reads only its first entry.
     fn chunk_format(&self, size: u64, chunks: &[Place]) -> u32 {
         let chunk_size = u64::from(self.bootstrap.format.chunk_size);
