@@ -31,13 +31,9 @@ export {
 export { type Estimate } from './convert/estimate.js';
 export { VERSION } from './convert/version.js';
 
-export {
-  type CheckedPlatform,
-  checkImage,
-  type CheckImages,
-  type CheckOptions,
-  type CheckResult,
-} from './check/check.js';
+export { checkImage } from './check/check.js';
+export type { CheckImages, CheckOptions } from './check/options.js';
+export type { CheckedPlatform, CheckResult } from './check/result.js';
 export {
   type Client,
   type ClientOutcome,

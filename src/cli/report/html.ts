@@ -1,5 +1,5 @@
 /** One page, in one file, that a person likes to read: verdict, findings, platforms, clients, layers, directories. */
-import type { CheckedPlatform, CheckResult } from '../../check/check.js';
+import type { CheckedPlatform, CheckResult } from '../../check/result.js';
 import type { ClientVerdict, PlatformClients } from '../../check/clients.js';
 import type { Detection } from '../../check/detect.js';
 import type { Finding } from '../../check/finding.js';

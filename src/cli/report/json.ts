@@ -1,5 +1,5 @@
 /** The result for programs: all of it, with paths as a person would read them. Fields are added, never renamed. */
-import type { CheckResult } from '../../check/check.js';
+import type { CheckResult } from '../../check/result.js';
 import { displayName } from '../../oci/raw-name.js';
 
 export function jsonReport(result: CheckResult): string {

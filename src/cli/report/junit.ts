@@ -2,7 +2,7 @@
  * A report that CI servers show as tests: a suite for each platform, a test for each area that was looked at, and one for each
  * kind of finding. Errors are failures; warnings and notes pass, and say what they are in `system-out`.
  */
-import type { CheckResult } from '../../check/check.js';
+import type { CheckResult } from '../../check/result.js';
 import type { Finding } from '../../check/finding.js';
 import { groupFindings, limitsText, placeText, type FindingGroup } from './model.js';
 

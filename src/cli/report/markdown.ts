@@ -1,5 +1,5 @@
 /** A report that fits the summary of a CI job: GitHub's Markdown, short where nothing is wrong. */
-import type { CheckResult } from '../../check/check.js';
+import type { CheckResult } from '../../check/result.js';
 import { formatBytes, plural } from '../text/units.js';
 import {
   clientName,

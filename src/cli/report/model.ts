@@ -1,5 +1,5 @@
 /** The parts that all reports of a check share: counts, sentences, and findings grouped by id. */
-import type { CheckResult } from '../../check/check.js';
+import type { CheckResult } from '../../check/result.js';
 import type { ClientVerdict } from '../../check/clients.js';
 import { CATALOGUE } from '../../check/catalogue.js';
 import { formatPlace, type Finding, type Severity } from '../../check/finding.js';

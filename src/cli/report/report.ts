@@ -1,5 +1,5 @@
 /** The reports that `check --report` writes, by name. */
-import type { CheckResult } from '../../check/check.js';
+import type { CheckResult } from '../../check/result.js';
 import { htmlReport } from './html.js';
 import { jsonReport } from './json.js';
 import { junitReport } from './junit.js';

@@ -1,7 +1,7 @@
 /** Prints the outcome of a check: one line a finding for programs, blocks with colour for a terminal. */
 import { Writable } from 'node:stream';
 import { Chalk, type ChalkInstance } from 'chalk';
-import type { CheckedPlatform, CheckResult } from '../../check/check.js';
+import type { CheckedPlatform, CheckResult } from '../../check/result.js';
 import type { ClientVerdict, PlatformClients } from '../../check/clients.js';
 import { formatFinding, type Finding } from '../../check/finding.js';
 import type { CliContext } from '../context.js';

@@ -1,7 +1,8 @@
 /** A source image out of tars, converted in memory, and ways to spoil the result. */
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { checkImage, type CheckResult } from '../../../src/check/check.js';
+import { checkImage } from '../../../src/check/check.js';
+import type { CheckResult } from '../../../src/check/result.js';
 import { convertImage } from '../../../src/convert/convert.js';
 import type { ConvertOptions } from '../../../src/convert/options.js';
 import type { Descriptor } from '../../../src/oci/descriptor.js';

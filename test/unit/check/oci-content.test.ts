@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkImage, type CheckOptions } from '../../../src/check/check.js';
+import { checkImage } from '../../../src/check/check.js';
+import type { CheckOptions } from '../../../src/check/options.js';
 import { convertImage } from '../../../src/convert/convert.js';
 import { plainText } from '../../../src/cli/text/check.js';
 import type { Digest } from '../../../src/oci/digest.js';

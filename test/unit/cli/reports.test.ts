@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { Chalk } from 'chalk';
-import type { CheckResult } from '../../../src/check/check.js';
+import type { CheckResult } from '../../../src/check/result.js';
 import { finding } from '../../../src/check/finding.js';
 import { plainText, terminalText } from '../../../src/cli/text/check.js';
 import { html } from '../../../src/cli/report/html-escape.js';

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { checkImage, type CheckResult } from '../../../src/check/check.js';
+import { checkImage } from '../../../src/check/check.js';
+import type { CheckResult } from '../../../src/check/result.js';
 import { convertImage } from '../../../src/convert/convert.js';
 import type { ConvertOptions } from '../../../src/convert/options.js';
 import { planConversion } from '../../../src/convert/plan.js';

@@ -1,0 +1,140 @@
+/** Runs the rules on one image of the target, ordinary or Nydus, and compares it with its source. */
+import { dataLayersOf } from '../image/kinds.js';
+import type { CallOptions } from '../reporter.js';
+import { bootstrapRules } from './bootstrap.js';
+import { configPairRules, configRules } from './config.js';
+import { checkContent } from './content.js';
+import { checkedLayers, contentsOf } from './contents.js';
+import { descriptorRules } from './descriptors.js';
+import { checkFilesystem } from './filesystem.js';
+import type { Finding } from './finding.js';
+import type { KeptDocuments } from './kept-documents.js';
+import { manifestRules, nydusManifestRules, ociManifestRules } from './manifest.js';
+import { checkOciContent } from './oci-content.js';
+import { openImage, type OpenedImage } from './opened.js';
+import type { CheckOptions } from './options.js';
+import { originalRules } from './original.js';
+import type { CheckedPlatform } from './result.js';
+import type { Rule } from './rule.js';
+import type { CheckRun, Findings } from './run.js';
+import { SourceScan } from './source-scan.js';
+import { placeIn, refuseUnsupported, type ImageSubject, type NydusSubject } from './subject.js';
+
+/** Checks an image for clients without Nydus. */
+export async function checkOrdinary(
+  image: ImageSubject,
+  source: ImageSubject | undefined,
+  run: CheckRun,
+  kept: KeptDocuments,
+): Promise<void> {
+  await checkDocuments(image, source, [...ociManifestRules, ...originalRules], run, kept);
+  if (!readsLayers(image, run.options)) return;
+  run.step(`reading layers of ${placeText(image)}`);
+  await run.gather(checkOciContent(image, run.verified, run.call));
+}
+
+export async function checkNydus(
+  image: NydusSubject,
+  source: ImageSubject | undefined,
+  run: CheckRun,
+  kept: KeptDocuments,
+): Promise<CheckedPlatform> {
+  refuseUnsupported(image);
+  await using scan = source?.kind === 'oci' ? new SourceScan(source, run.threads, run.call) : undefined;
+  await checkDocuments(image, source, nydusManifestRules, run, kept);
+  run.step(`checking bootstrap of ${placeText(image)}`);
+  const opening = await openImage(image, run.call);
+  run.findings.push(...opening.findings);
+  await kept.bootstrap(image, opening);
+  const { opened } = opening;
+  const checked = checkedPlatform(image, source, opened, run.options);
+  if (opened === undefined) return checked;
+  const what = run.options.bootstrapOnly === true ? 'ends of blobs' : 'blobs';
+  run.step(`reading ${what}${source === undefined ? '' : ' and source layers'} of ${placeText(image)}`);
+  await run.together(contentRules(opened, source, scan, run));
+  return checked;
+}
+
+async function checkDocuments<Subject extends ImageSubject>(
+  image: Subject,
+  source: ImageSubject | undefined,
+  rules: readonly Rule<Subject>[],
+  run: CheckRun,
+  kept: KeptDocuments,
+): Promise<void> {
+  run.step(`checking manifest and config of ${placeText(image)}`);
+  await kept.image(image);
+  await run.rules(manifestRules, image);
+  await run.rules(descriptorRules, image);
+  await run.rules(rules, image);
+  await run.rules(configRules, image);
+  if (source !== undefined) await run.rules(configPairRules, { target: image, source });
+}
+
+/** A registry verified the layers when they were pushed, so there presence and size are enough unless the caller wants all. */
+function readsLayers({ store }: ImageSubject, { allContent, bootstrapOnly, sample }: CheckOptions): boolean {
+  if (bootstrapOnly === true || sample !== undefined) return false;
+  return allContent === true || store.place.kind !== 'registry';
+}
+
+function checkedPlatform(
+  image: NydusSubject,
+  source: ImageSubject | undefined,
+  opened: OpenedImage | undefined,
+  options: CheckOptions,
+): CheckedPlatform {
+  const layers = dataLayersOf(image.manifest.value);
+  return {
+    platform: image.platformName,
+    nydus: image.manifest.descriptor.digest,
+    oci: image.ociHalf?.manifest.descriptor.digest,
+    ociRead: image.ociHalf !== undefined && readsLayers(image.ociHalf, options),
+    layers: layers.length,
+    blobBytes: layers.reduce((sum, { size }) => sum + size, 0),
+    dataRead: opened !== undefined && options.bootstrapOnly !== true,
+    compared: opened !== undefined && source !== undefined,
+    layerSizes: checkedLayers(image, source),
+    bootstrapBytes: image.manifest.value.layers.at(-1)?.size ?? 0,
+    contents: options.details === true && opened !== undefined ? contentsOf(opened.bootstrap) : undefined,
+  };
+}
+
+/** The rules for the bootstrap, the blobs and the source layers are independent of each other. */
+function contentRules(
+  opened: OpenedImage,
+  source: ImageSubject | undefined,
+  scan: SourceScan | undefined,
+  { options, threads, verified }: CheckRun,
+): readonly ((call: CallOptions) => Findings)[] {
+  const { bootstrapOnly, sample } = options;
+  const content = { opened, verified, threads, bootstrapOnly, sample };
+  const own = [
+    () => opened.faults,
+    ...bootstrapRules.map((rule) => (call: CallOptions) => rule.check(opened, call)),
+    (call: CallOptions) => checkContent(content, call),
+  ];
+  return source === undefined ? own : [...own, (call) => compareFilesystems(opened, source, scan, call)];
+}
+
+async function* compareFilesystems(
+  { image: target, bootstrap, isTreeOf }: OpenedImage,
+  source: ImageSubject,
+  scan: SourceScan | undefined,
+  call: CallOptions,
+): AsyncGenerator<Finding> {
+  if (scan !== undefined) {
+    yield* checkFilesystem({ target, bootstrap, isTreeOf, source, content: scan }, call);
+    return;
+  }
+  refuseUnsupported(source);
+  const { findings, opened } = await openImage(source, call);
+  yield* findings;
+  if (opened === undefined) return;
+  yield* opened.faults;
+  yield* checkFilesystem({ target, bootstrap, isTreeOf, source, content: opened.bootstrap }, call);
+}
+
+function placeText(image: ImageSubject): string {
+  const { platform, half } = placeIn(image, '');
+  return [platform, half].filter((part) => part !== undefined).join(' ');
+}

@@ -1,0 +1,56 @@
+/** One call of `checkImage`: its options, and the findings that its rules have made so far. */
+import { mapOrdered } from '../io/concurrency.js';
+import type { Digest } from '../oci/digest.js';
+import { silentReporter, type CallOptions } from '../reporter.js';
+import { finding, type Finding, type FindingDetails, type Place } from './finding.js';
+import type { FindingId } from './catalogue.js';
+import type { CheckOptions } from './options.js';
+import type { Rule } from './rule.js';
+
+export type Findings = AsyncIterable<Finding> | Iterable<Finding>;
+
+export class CheckRun {
+  readonly findings: Finding[] = [];
+  readonly options: CheckOptions;
+  readonly call: CallOptions;
+  readonly threads: number;
+  /** Digests whose content was read: images of several platforms may share blobs. */
+  readonly verified = new Set<Digest>();
+
+  constructor(options: CheckOptions, call: CallOptions) {
+    this.options = options;
+    this.call = call;
+    this.threads = options.threads ?? 2;
+  }
+
+  report(id: FindingId, where: Place, details: FindingDetails): void {
+    this.findings.push(finding(id, where, details));
+  }
+
+  async rules<Subject>(rules: readonly Rule<Subject>[], subject: Subject): Promise<void> {
+    for (const rule of rules) await this.gather(rule.check(subject, this.call));
+  }
+
+  async gather(findings: Findings): Promise<void> {
+    for await (const found of findings) this.findings.push(found);
+  }
+
+  /** Runs independent rules at the same time, and keeps their findings in the order of the rules. */
+  async together(rules: readonly ((call: CallOptions) => Findings)[]): Promise<void> {
+    const all = await mapOrdered(
+      rules,
+      rules.length,
+      async (rule, _, signal) => {
+        const findings: Finding[] = [];
+        for await (const found of rule({ ...this.call, signal })) findings.push(found);
+        return findings;
+      },
+      this.call.signal,
+    );
+    for (const findings of all) this.findings.push(...findings);
+  }
+
+  step(message: string): void {
+    (this.call.reporter ?? silentReporter).emit({ type: 'step', message });
+  }
+}
