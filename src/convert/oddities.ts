@@ -34,6 +34,9 @@ export function warnOfOddities(
       else known.count += 1;
     }
   }
+  if (options.mergePlatform)
+    for (const message of severalOfOnePlatform(images))
+      seen.set(message, { code: 'SEVERAL_IMAGES', count: 1 });
   for (const [message, { code, count }] of seen) {
     call.reporter?.emit({
       type: 'warning',
@@ -41,6 +44,20 @@ export function warnOfOddities(
       message: count === 1 ? message : `${message} (the same is true of ${count - 1} more)`,
     });
   }
+}
+
+/** Index detection takes the first Nydus image of a platform, so further ones are never used. */
+function* severalOfOnePlatform(images: readonly SourceImage[]): Generator<string> {
+  const first = new Map<string, SourceImage>();
+  const reported = new Set<string>();
+  for (const image of images) {
+    const name = formatPlatform(image.platform);
+    const other = first.get(name);
+    if (other === undefined) first.set(name, image);
+    else if (other.manifest.descriptor.digest !== image.manifest.descriptor.digest) reported.add(name);
+  }
+  for (const name of reported)
+    yield `the index holds several images for ${name}: clients take the first of them, and so does index detection`;
 }
 
 interface Oddity {

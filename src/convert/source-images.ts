@@ -2,7 +2,7 @@
  * Finds the images of a source as they were before any conversion, and the entries that are no images. It leaves out
  * Nydus entries of an earlier run and removes empty layers, so converting a converted image starts from the original.
  */
-import { type NydusError, RegistryError, UnsupportedError, UsageError } from '../errors.js';
+import { type NydusError, RegistryError, UnsupportedError } from '../errors.js';
 import { type Entry, type Image, loadConfig, readConfig } from '../image/image.js';
 import { isContainerImage, isNydusManifest } from '../image/kinds.js';
 import { isAbsent, type Problem } from '../image/loaded.js';
@@ -12,7 +12,7 @@ import type { Descriptor, Document, Platform } from '../oci/descriptor.js';
 import { type JsonObject, withMembers } from '../oci/json/value.js';
 import { platformJson } from './merge-index.js';
 import { type ImageConfig, isSchema1Type, type Manifest } from '../oci/manifest.js';
-import { formatPlatform, formatSelection, isSelected, platformMatches } from '../oci/platform.js';
+import { formatPlatform, formatSelection, isSelected } from '../oci/platform.js';
 import type { ImageSource } from '../registry/stores/store.js';
 import type { Remedy } from '../remedy.js';
 import type { CallOptions } from '../reporter.js';
@@ -20,6 +20,7 @@ import { type ConvertOptions, keepsAttestations } from './options.js';
 import { warnOfOddities } from './oddities.js';
 import { Originals } from './originals.js';
 import type { Origin } from './origin.js';
+import { Shortfall } from './shortfall.js';
 
 export interface SourceImage {
   /** The image's entry in the source's index with all members; undefined when the source is a single manifest. */
@@ -77,13 +78,6 @@ function alreadyNydus(location: string): UnsupportedError {
   });
 }
 
-/** A requested image that cannot be converted or read. */
-interface Unmet {
-  /** The platform in normal form; undefined when neither the entry nor the config has one. */
-  readonly platform: Platform | undefined;
-  readonly error: NydusError;
-}
-
 class SourceReader {
   readonly #tree: ReferenceTree;
   readonly #options: ConvertOptions;
@@ -94,9 +88,7 @@ class SourceReader {
   readonly #foreign: ForeignEntry[] = [];
   /** Images that are not converted, and that a merged index keeps for other clients. */
   readonly #passedBy: ForeignEntry[] = [];
-  readonly #unmet: Unmet[] = [];
-  /** Platforms of the source that the options do not select. */
-  readonly #others: string[] = [];
+  readonly #shortfall: Shortfall;
 
   constructor(tree: ReferenceTree, options: ConvertOptions, call: CallOptions) {
     this.#tree = tree;
@@ -104,6 +96,7 @@ class SourceReader {
     this.#call = call;
     this.#location = tree.store.location;
     this.#originals = new Originals(tree, options, call);
+    this.#shortfall = new Shortfall(this.#location, options, call);
   }
 
   /**
@@ -127,7 +120,7 @@ class SourceReader {
     const { platforms } = this.#options;
     if (platforms.kind === 'list' && platforms.platforms.length > 1) {
       this.#images.push(image);
-      this.#demandAll();
+      this.#shortfall.demandAll(this.#images);
     } else if (!isSelected(platforms, image.platform)) {
       const message = `the image is for ${formatPlatform(image.platform)} and no other platform; ${formatSelection(platforms)} was asked for`;
       this.#warn('PLATFORM', message);
@@ -145,9 +138,9 @@ class SourceReader {
       if (entry.kind === 'oci') nydusEntries += await this.#image(entry);
       else this.#other(entry);
     }
-    if (this.#images.length === 0) throw this.#nothing(nydusEntries);
-    this.#demandAll();
-    this.#warnOfDuplicates();
+    if (this.#images.length === 0)
+      throw this.#shortfall.nothing(nydusEntries > 0 ? alreadyNydus(this.#location) : undefined);
+    this.#shortfall.demandAll(this.#images);
     return { images: this.#images, foreign: [...this.#passedBy, ...this.#kept(this.#foreign)] };
   }
 
@@ -155,7 +148,7 @@ class SourceReader {
   async #image(entry: Entry): Promise<0 | 1> {
     const { platforms } = this.#options;
     if (entry.platform !== undefined && !isSelected(platforms, entry.platform)) {
-      this.#others.push(formatPlatform(entry.platform));
+      this.#shortfall.unselected(entry.platform);
       return 0;
     }
     const loaded = await this.#tree.loadImage(entry, this.#call);
@@ -182,18 +175,18 @@ class SourceReader {
     }
     const platform = entry.platform ?? config.value.value.platform;
     if (!isSelected(platforms, platform)) {
-      this.#others.push(formatPlatform(platform));
+      this.#shortfall.unselected(platform);
       return 0;
     }
     const obstacle = obstacleOf(manifest, platform);
     if (obstacle !== undefined) {
-      this.#unmet.push({ platform, error: new UnsupportedError(obstacle.reason, { hint: obstacle.hint }) });
+      this.#shortfall.unconvertible(platform, new UnsupportedError(obstacle.reason, { hint: obstacle.hint }));
       this.#passBy(entry, obstacle.reason, platform);
       return 0;
     }
     const missing = await this.#missingLayer(read);
     if (missing === undefined) this.#images.push(await this.#originals.sourceImage(read, config.value, raw));
-    else this.#absent(platform, missing);
+    else this.#shortfall.absent(platform, missing);
     return 0;
   }
 
@@ -204,16 +197,16 @@ class SourceReader {
     if (kind === 'index' && problem !== undefined) {
       if (platform === undefined || isSelected(this.#options.platforms, platform))
         this.#unread(entry, problem);
-      else this.#others.push(formatPlatform(platform));
+      else this.#shortfall.unselected(platform);
       return;
     }
     if (isSchema1Type(descriptor.mediaType)) {
       if (platform !== undefined && !isSelected(this.#options.platforms, platform)) {
-        this.#others.push(formatPlatform(platform));
+        this.#shortfall.unselected(platform);
         return;
       }
       const reason = 'its manifest is of Docker schema 1';
-      this.#unmet.push({ platform, error: new UnsupportedError(`an image was passed over: ${reason}`) });
+      this.#shortfall.unconvertible(platform, new UnsupportedError(`an image was passed over: ${reason}`));
       this.#passBy(entry, reason, platform);
       return;
     }
@@ -240,29 +233,13 @@ class SourceReader {
   #unread(entry: Entry, problem: Problem): void {
     const { cause } = problem;
     if (isAbsent(problem)) {
-      this.#absent(entry.platform, cause);
+      this.#shortfall.absent(entry.platform, cause);
     } else if (cause instanceof UnsupportedError) {
-      this.#unmet.push({ platform: entry.platform, error: cause });
+      this.#shortfall.unconvertible(entry.platform, cause);
       this.#passBy(entry, cause.message);
     } else {
       throw cause;
     }
-  }
-
-  /** Records an image that the source lists without holding its content, as archives of one platform do. */
-  #absent(platform: Platform | undefined, cause: NydusError): void {
-    const what = platform === undefined ? 'an image' : `an image for ${formatPlatform(platform)}`;
-    const message = `${this.#location} lists ${what} that it does not hold`;
-    const error = new RegistryError(message, {
-      status: 404,
-      hint: cause.message,
-      remedy: { kind: 'allow-missing-platforms' },
-      cause,
-    });
-    // The absent image may be of a platform that the list does not name, so this is only a warning.
-    if (platform === undefined && this.#options.platforms.kind === 'list')
-      this.#warn('IMAGE_ABSENT', message);
-    else this.#unmet.push({ platform, error });
   }
 
   /**
@@ -276,58 +253,6 @@ class SourceReader {
         return new RegistryError(`layer ${layer.digest} is not in ${this.#location}`, { status: 404 });
     }
     return undefined;
-  }
-
-  /** Throws unless every listed platform has an image and, for `all`, every image could be read. */
-  #demandAll(): void {
-    const { platforms, allowMissingPlatforms } = this.#options;
-    const refuse = (error: NydusError): void => {
-      if (!allowMissingPlatforms) throw error;
-      this.#warn('PLATFORM_MISSING', error.message);
-    };
-    if (platforms.kind === 'all') {
-      for (const { error } of this.#unmet) if (error instanceof RegistryError) refuse(error);
-      return;
-    }
-    const lacking = platforms.platforms.filter(
-      (wanted) => !this.#images.some(({ platform }) => platformMatches(wanted, platform)),
-    );
-    const known = lacking.map((wanted) => this.#unmetFor(wanted)).find((error) => error !== undefined);
-    if (lacking.length === 0) return;
-    refuse(
-      new UsageError(
-        `${this.#location} has no image for ${lacking.map(formatPlatform).join(', ')}${known === undefined ? '' : ` that can be converted: ${known.message}`}`,
-        { hint: this.#thereText(), remedy: { kind: 'allow-missing-platforms' } },
-      ),
-    );
-  }
-
-  #unmetFor(wanted: Platform): NydusError | undefined {
-    return this.#unmet.find(({ platform }) => platform !== undefined && platformMatches(wanted, platform))
-      ?.error;
-  }
-
-  #thereText(): string {
-    const there = [...this.#images.map(({ platform }) => formatPlatform(platform)), ...this.#others];
-    return there.length === 0 ? 'its index lists no image' : `it has ${[...new Set(there)].join(', ')}`;
-  }
-
-  /** Warns of several images of one platform: index detection takes the first Nydus image of a platform. */
-  #warnOfDuplicates(): void {
-    if (!this.#options.mergePlatform) return;
-    const first = new Map<string, SourceImage>();
-    const reported = new Set<string>();
-    for (const image of this.#images) {
-      const name = formatPlatform(image.platform);
-      const other = first.get(name);
-      if (other === undefined) first.set(name, image);
-      else if (other.manifest.descriptor.digest !== image.manifest.descriptor.digest) reported.add(name);
-    }
-    for (const name of reported)
-      this.#warn(
-        'SEVERAL_IMAGES',
-        `the index holds several images for ${name}: clients take the first of them, and so does index detection`,
-      );
   }
 
   #warn(code: string, message: string, remedy?: Remedy): void {
@@ -346,15 +271,5 @@ class SourceReader {
       kind: 'keep-attestations',
     });
     return [];
-  }
-
-  /** Makes the error that says why there is nothing to convert. */
-  #nothing(nydusEntries: number): Error {
-    const [unmet] = this.#unmet;
-    if (unmet !== undefined) return unmet.error;
-    if (this.#others.length === 0 && nydusEntries > 0) return alreadyNydus(this.#location);
-    return new UsageError(`${this.#location} has no image for ${formatSelection(this.#options.platforms)}`, {
-      hint: this.#thereText(),
-    });
   }
 }

@@ -1,0 +1,104 @@
+/** Collects the images that were asked for and cannot be converted, and decides whether a run may go on without them. */
+import { type NydusError, RegistryError, type UnsupportedError, UsageError } from '../errors.js';
+import type { Platform } from '../oci/descriptor.js';
+import { formatPlatform, formatSelection, platformMatches } from '../oci/platform.js';
+import type { CallOptions } from '../reporter.js';
+import type { ConvertOptions } from './options.js';
+import type { SourceImage } from './source-images.js';
+
+/** A requested image that cannot be converted or read. */
+interface Unmet {
+  /** The platform in normal form; undefined when neither the entry nor the config has one. */
+  readonly platform: Platform | undefined;
+  readonly error: NydusError;
+}
+
+export class Shortfall {
+  readonly #location: string;
+  readonly #options: ConvertOptions;
+  readonly #call: CallOptions;
+  readonly #unmet: Unmet[] = [];
+  /** Platforms of the source that the options do not select. */
+  readonly #others: string[] = [];
+
+  /** `location` names the source in messages. */
+  constructor(location: string, options: ConvertOptions, call: CallOptions) {
+    this.#location = location;
+    this.#options = options;
+    this.#call = call;
+  }
+
+  /** Records the platform of an image that the options do not select. */
+  unselected(platform: Platform): void {
+    this.#others.push(formatPlatform(platform));
+  }
+
+  /** Records an image that no conversion can take. */
+  unconvertible(platform: Platform | undefined, error: UnsupportedError): void {
+    this.#unmet.push({ platform, error });
+  }
+
+  /** Records an image that the source lists without holding its content, as archives of one platform do. */
+  absent(platform: Platform | undefined, cause: NydusError): void {
+    const what = platform === undefined ? 'an image' : `an image for ${formatPlatform(platform)}`;
+    const message = `${this.#location} lists ${what} that it does not hold`;
+    const error = new RegistryError(message, {
+      status: 404,
+      hint: cause.message,
+      remedy: { kind: 'allow-missing-platforms' },
+      cause,
+    });
+    // The absent image may be of a platform that the list does not name, so this is only a warning.
+    if (platform === undefined && this.#options.platforms.kind === 'list')
+      this.#warn('IMAGE_ABSENT', message);
+    else this.#unmet.push({ platform, error });
+  }
+
+  /** Throws unless every listed platform has one of `images` and, for `all`, every image could be read. */
+  demandAll(images: readonly SourceImage[]): void {
+    const { platforms, allowMissingPlatforms } = this.#options;
+    const refuse = (error: NydusError): void => {
+      if (!allowMissingPlatforms) throw error;
+      this.#warn('PLATFORM_MISSING', error.message);
+    };
+    if (platforms.kind === 'all') {
+      for (const { error } of this.#unmet) if (error instanceof RegistryError) refuse(error);
+      return;
+    }
+    const lacking = platforms.platforms.filter(
+      (wanted) => !images.some(({ platform }) => platformMatches(wanted, platform)),
+    );
+    if (lacking.length === 0) return;
+    const known = lacking.map((wanted) => this.#unmetFor(wanted)).find((error) => error !== undefined);
+    refuse(
+      new UsageError(
+        `${this.#location} has no image for ${lacking.map(formatPlatform).join(', ')}${known === undefined ? '' : ` that can be converted: ${known.message}`}`,
+        { hint: this.#availableText(images), remedy: { kind: 'allow-missing-platforms' } },
+      ),
+    );
+  }
+
+  /** Makes the error of a source without any image to convert; `nothingElse` is it when no other image was listed. */
+  nothing(nothingElse: NydusError | undefined): NydusError {
+    const [unmet] = this.#unmet;
+    if (unmet !== undefined) return unmet.error;
+    if (this.#others.length === 0 && nothingElse !== undefined) return nothingElse;
+    return new UsageError(`${this.#location} has no image for ${formatSelection(this.#options.platforms)}`, {
+      hint: this.#availableText([]),
+    });
+  }
+
+  #unmetFor(wanted: Platform): NydusError | undefined {
+    return this.#unmet.find(({ platform }) => platform !== undefined && platformMatches(wanted, platform))
+      ?.error;
+  }
+
+  #availableText(images: readonly SourceImage[]): string {
+    const names = [...images.map(({ platform }) => formatPlatform(platform)), ...this.#others];
+    return names.length === 0 ? 'its index lists no image' : `it has ${[...new Set(names)].join(', ')}`;
+  }
+
+  #warn(code: string, message: string): void {
+    this.#call.reporter?.emit({ type: 'warning', code, message });
+  }
+}
