@@ -50,11 +50,11 @@ export async function startRegistry(options: RegistryOptions): Promise<RunningRe
   });
   const host = `${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
   const close = async (): Promise<void> => {
-    server.closeAllConnections();
     await new Promise<void>((resolve) => {
       server.close(() => {
         resolve();
       });
+      server.closeAllConnections();
     });
   };
   return { url: `http://${host}`, host, close, [Symbol.asyncDispose]: close };

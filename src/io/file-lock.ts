@@ -3,13 +3,15 @@
  * the lock of a process that has died.
  */
 import { randomBytes } from 'node:crypto';
-import { link, open, readFile, rename, rm } from 'node:fs/promises';
+import { link, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { LocalIoError } from '../errors.js';
 import { isAbandoned, ownerMark } from './owner.js';
 import { sleepFor } from './retry.js';
 import { errorCode, localIoError } from './scratch.js';
 
 const LOOK_AGAIN_MS = 20;
+/** A lock that has no owner for this long was left by a process that died between creating and writing it. */
+const UNWRITTEN_MS = 5_000;
 /** Far longer than the step takes on any disk. */
 const GIVE_UP_MS = 60_000;
 
@@ -59,7 +61,8 @@ async function removeLeftBehind(path: string): Promise<boolean> {
   const aside = `${path}.${randomBytes(6).toString('hex')}`;
   try {
     const owner = await readFile(path, 'utf8');
-    if (!(await isAbandoned(owner, path))) return false;
+    const isLeft = owner === '' ? await isUnwritten(path) : await isAbandoned(owner, path);
+    if (!isLeft) return false;
     await rename(path, aside);
     if ((await readFile(aside, 'utf8')) === owner) return true;
     await link(aside, path);
@@ -69,4 +72,8 @@ async function removeLeftBehind(path: string): Promise<boolean> {
   } finally {
     await rm(aside, { force: true });
   }
+}
+
+async function isUnwritten(path: string): Promise<boolean> {
+  return Date.now() - (await stat(path)).mtimeMs > UNWRITTEN_MS;
 }

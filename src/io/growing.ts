@@ -1,5 +1,6 @@
 /** Content that is read while it is being made, from its start to an end that comes later. */
 import type { FileHandle } from 'node:fs/promises';
+import { orAborted } from './abort.js';
 import { openFile, readRange } from './file-range.js';
 import type { ByteRange, ByteStream } from './streams.js';
 
@@ -32,8 +33,7 @@ export class GrowingFile implements GrowingContent, AsyncDisposable {
 
   async moreThan(size: number, signal?: AbortSignal): Promise<Growth> {
     signal?.throwIfAborted();
-    const grown = this.#grown(size);
-    return signal === undefined ? grown : orAborted(grown, signal);
+    return orAborted(this.#grown(size), signal);
   }
 
   async *read(range: ByteRange, signal?: AbortSignal): ByteStream {
@@ -44,27 +44,5 @@ export class GrowingFile implements GrowingContent, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const file = await this.#file?.catch(() => undefined);
     await file?.close();
-  }
-}
-
-/** Leaves the promise alone when the signal fires, and rejects with the signal's reason. */
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const listening = new AbortController();
-  const aborted = new Promise<void>((resolve) => {
-    signal.addEventListener(
-      'abort',
-      () => {
-        resolve();
-      },
-      { signal: listening.signal },
-    );
-  });
-  const rejected = aborted.then((): never => {
-    throw signal.reason;
-  });
-  try {
-    return await Promise.race([promise, rejected]);
-  } finally {
-    listening.abort();
   }
 }

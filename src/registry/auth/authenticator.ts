@@ -4,6 +4,7 @@
  * transport allows that.
  */
 import { AuthError, RegistryError } from '../../errors.js';
+import { SharedWork } from '../../io/abort.js';
 import { contentOf } from '../../io/streams.js';
 import type { CallOptions } from '../../reporter.js';
 import type { HttpRequest, HttpResponse, Transport } from '../http/transport.js';
@@ -39,9 +40,9 @@ export class Authenticator {
   readonly #now: () => number;
   /** Unknown until the registry has asked once. */
   #method: Method | undefined;
-  #credential: Promise<Credential | undefined> | undefined;
+  #credential: SharedWork<Credential | undefined> | undefined;
   /** By the scopes asked for. All requests that wait for the same scopes share one fetch. */
-  readonly #tokens = new Map<string, Promise<Token>>();
+  readonly #tokens = new Map<string, SharedWork<Token>>();
   /** By the scopes asked for: the scopes that the registry named in its challenge. */
   readonly #named = new Map<string, string>();
   /** The token server gave it for our password, and it replaces the password from then on. */
@@ -58,7 +59,7 @@ export class Authenticator {
       case undefined:
         return undefined;
       case 'basic':
-        return this.#basic(await this.#load());
+        return this.#basic(await this.#load(call));
       case 'bearer':
         return `Bearer ${(await this.#token(this.#method, scopes, call)).value}`;
     }
@@ -83,36 +84,39 @@ export class Authenticator {
       if (named !== undefined) this.#named.set(key, named);
       // Another request may have renewed the token, even while this one waits: drop only the token that was refused.
       const held = this.#tokens.get(key);
-      const token = await held?.catch(() => undefined);
+      const token = await held?.wait(call.signal).catch(() => undefined);
       if (token !== undefined && `Bearer ${token.value}` === used && this.#tokens.get(key) === held)
         this.#tokens.delete(key);
       return (await this.header(scopes, call)) !== used;
     }
     if (challenges.some((challenge) => challenge.scheme === 'basic')) {
       this.#method = { kind: 'basic' };
-      const basic = this.#basic(await this.#load());
+      const basic = this.#basic(await this.#load(call));
       return basic !== undefined && basic !== used;
     }
     return false;
   }
 
   /** True when a credential is stored for this registry, for hints. */
-  async hasCredential(): Promise<boolean> {
-    return (await this.#load()) !== undefined;
+  async hasCredential(call: CallOptions = {}): Promise<boolean> {
+    return (await this.#load(call)) !== undefined;
   }
 
-  #load(): Promise<Credential | undefined> {
-    this.#credential ??= this.#options.credentials
-      .get(this.#options.host, this.#options.repository)
-      .then((credential) => {
-        const { redactor } = this.#options.transport;
-        redactor.add(credential?.password);
-        redactor.add(credential?.identityToken);
-        redactor.add(credential?.registryToken);
-        redactor.add(basicValue(credential));
-        return credential;
-      });
-    return this.#credential;
+  async #load({ signal }: CallOptions): Promise<Credential | undefined> {
+    if (this.#credential === undefined || this.#credential.isStopped)
+      this.#credential = new SharedWork((stop) => this.#ask(stop));
+    return this.#credential.wait(signal);
+  }
+
+  async #ask(signal: AbortSignal): Promise<Credential | undefined> {
+    const { credentials, host, repository, transport } = this.#options;
+    const credential = await credentials.get(host, repository, { signal });
+    const { redactor } = transport;
+    redactor.add(credential?.password);
+    redactor.add(credential?.identityToken);
+    redactor.add(credential?.registryToken);
+    redactor.add(basicValue(credential));
+    return credential;
   }
 
   #basic(credential: Credential | undefined): string | undefined {
@@ -148,21 +152,29 @@ export class Authenticator {
     call: CallOptions,
   ): Promise<Token> {
     const key = scopeKey(scopes);
-    const held = this.#tokens.get(key);
+    const held = this.#running(key);
     if (held !== undefined) {
-      const token = await held;
+      const token = await held.wait(call.signal);
       if (this.#now() < token.expiresAtMs) return token;
       if (this.#tokens.get(key) === held) this.#tokens.delete(key);
     }
     // Look up again, without waiting in between, because another request may have asked already.
-    const asked = this.#tokens.get(key) ?? this.#fetch(method, this.#allScopes(key, scopes), call);
+    const asked =
+      this.#running(key) ??
+      new SharedWork((signal) => this.#fetch(method, this.#allScopes(key, scopes), { ...call, signal }));
     this.#tokens.set(key, asked);
     try {
-      return await asked;
+      return await asked.wait(call.signal);
     } catch (error) {
       if (this.#tokens.get(key) === asked) this.#tokens.delete(key);
       throw error;
     }
+  }
+
+  /** The token that is held or being fetched. A fetch whose callers have all gone does not count. */
+  #running(key: string): SharedWork<Token> | undefined {
+    const held = this.#tokens.get(key);
+    return held?.isStopped === true ? undefined : held;
   }
 
   #allScopes(key: string, scopes: readonly string[]): string[] {
@@ -175,7 +187,7 @@ export class Authenticator {
     scopes: readonly string[],
     call: CallOptions,
   ): Promise<Token> {
-    const credential = await this.#load();
+    const credential = await this.#load(call);
     const startedMs = this.#now();
     if (credential?.registryToken !== undefined)
       return { value: credential.registryToken, expiresAtMs: Infinity };

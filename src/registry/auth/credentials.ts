@@ -2,12 +2,12 @@
  * Reads credentials where Docker keeps them: `auths`, `credHelpers` and `credsStore` of its configuration. A host matches only
  * itself, port included: a looser match would give the password of `registry.example` to `evil-registry.example`.
  */
-import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import { AuthError, FormatError } from '../../errors.js';
-import { collect } from '../../io/streams.js';
 import { errorCode, localIoError } from '../../io/scratch.js';
+import type { CallOptions } from '../../reporter.js';
+import { askHelper } from './credential-helper.js';
 import { credentialPaths, environment } from './docker-config.js';
 
 export interface Credential {
@@ -21,7 +21,7 @@ export interface Credential {
 
 export interface CredentialStore {
   /** The credential stored for exactly this host; undefined when there is none. `repository` picks among podman's longer keys. */
-  get(host: string, repository?: string): Promise<Credential | undefined>;
+  get(host: string, repository?: string, call?: Pick<CallOptions, 'signal'>): Promise<Credential | undefined>;
   /** The places searched, for hints, for example `/home/me/.docker/config.json`. */
   readonly description: string;
 }
@@ -51,11 +51,6 @@ export function loginHost(host: string): string {
 
 /** A helper may open a dialogue that no user sees, which must not hang the run. */
 const HELPER_TIMEOUT_MS = 30_000;
-const HELPER_ANSWER_LIMIT = 1024 * 1024;
-/** The answers of helpers that know no such host; docker/docker-credential-helpers, credentials/error.go. */
-const NOT_FOUND = /credentials not found/i;
-/** A helper answers this user name when its secret is an identity token. */
-const TOKEN_USER = '<token>';
 
 const entrySchema = v.looseObject({
   auth: v.nullish(v.string()),
@@ -68,10 +63,6 @@ const configSchema = v.looseObject({
   auths: v.nullish(v.record(v.string(), v.nullish(entrySchema))),
   credHelpers: v.nullish(v.record(v.string(), v.string())),
   credsStore: v.nullish(v.string()),
-});
-const helperSchema = v.looseObject({
-  Username: v.optional(v.string(), ''),
-  Secret: v.optional(v.string(), ''),
 });
 type DockerConfig = v.InferOutput<typeof configSchema>;
 
@@ -100,12 +91,19 @@ export function dockerCredentials(given: DockerCredentialsOptions = {}): Credent
   };
   return {
     description: options.paths.length === 0 ? 'no configuration' : options.paths.join(', '),
-    get: async (host, repository) => {
+    get: async (host, repository, { signal } = {}) => {
       configs ??= load();
+      let failed: AuthError | undefined;
       for (const config of await configs) {
-        const credential = await lookUp(config, host, repository, options);
-        if (credential !== undefined) return credential;
+        try {
+          const credential = await lookUp(config, host, repository, { ...options, signal });
+          if (credential !== undefined) return credential;
+        } catch (error) {
+          if (!(error instanceof AuthError)) throw error;
+          failed ??= error;
+        }
       }
+      if (failed !== undefined) throw failed;
       return undefined;
     },
   };
@@ -115,15 +113,30 @@ async function lookUp(
   config: DockerConfig,
   host: string,
   repository: string | undefined,
-  options: Settings,
+  options: Settings & Pick<CallOptions, 'signal'>,
 ): Promise<Credential | undefined> {
   const helper = entryFor(config.credHelpers ?? {}, host, undefined) ?? config.credsStore;
+  let failed: unknown;
   if (present(helper)) {
-    const credential = await askHelper(helper, DOCKER_HUB_HOSTS.has(host) ? DOCKER_HUB_KEY : host, options);
-    if (credential !== undefined) return credential;
+    try {
+      const credential = await askHelper(helper, DOCKER_HUB_HOSTS.has(host) ? DOCKER_HUB_KEY : host, {
+        env: options.env,
+        timeoutMs: options.helperTimeoutMs,
+        searched: options.paths.join(', '),
+        signal: options.signal,
+      });
+      if (credential !== undefined) return credential;
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      failed = error;
+    }
   }
   const entry = entryFor(config.auths ?? {}, host, repository);
-  return entry === undefined || entry === null ? undefined : fromEntry(entry, host, options.paths.join(', '));
+  const stored =
+    entry === undefined || entry === null ? undefined : fromEntry(entry, host, options.paths.join(', '));
+  // A configuration that is shared among machines names helpers that not all of them have.
+  if (stored === undefined && failed !== undefined) throw failed;
+  return stored;
 }
 
 /** The value whose key is this host, or `host/part/of/the/repository`, the longest of them first. */
@@ -199,62 +212,4 @@ async function readConfig(path: string): Promise<DockerConfig | undefined> {
   if (result.success) return result.output;
   const where = v.getDotPath(result.issues[0]);
   throw new FormatError(`${path}: ${where ?? 'the file'} is not as Docker writes it`);
-}
-
-/** docker-credential-NAME get: the host on stdin, JSON on stdout. */
-async function askHelper(name: string, key: string, options: Settings): Promise<Credential | undefined> {
-  const program = `docker-credential-${name}`;
-  const timeoutMs = options.helperTimeoutMs;
-  if (!/^[A-Za-z0-9._-]+$/.test(name)) throw new AuthError(`"${name}" is no name of a credential helper`);
-  const child = spawn(program, ['get'], {
-    env: { ...options.env },
-    stdio: ['pipe', 'pipe', 'ignore'],
-    timeout: timeoutMs,
-    killSignal: 'SIGKILL',
-  });
-  const ended = new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code, signal) => {
-      resolve(signal ?? code);
-    });
-  });
-  child.stdin.on('error', () => undefined); // a helper need not read its input
-  child.stdin.end(`${key}\n`);
-  let text: string;
-  let status: number | NodeJS.Signals | null;
-  try {
-    const [bytes, end] = await Promise.all([collect(child.stdout, HELPER_ANSWER_LIMIT, program), ended]);
-    text = bytes.toString('utf8');
-    status = end;
-  } catch (cause) {
-    child.kill('SIGKILL');
-    if (errorCode(cause) !== 'ENOENT') throw new AuthError(`${program} failed`, { cause });
-    throw new AuthError(`credential helper ${program} is not installed`, {
-      hint: `install it, or remove it from ${options.paths.join(', ')}`,
-    });
-  }
-  if (status === 'SIGKILL') {
-    throw new AuthError(`${program} gave no answer for ${key} within ${Math.round(timeoutMs / 1000)} s`, {
-      hint: 'it may be waiting for an answer in a window: log in from a terminal first',
-    });
-  }
-  if (status !== 0) {
-    if (NOT_FOUND.test(text)) return undefined;
-    throw new AuthError(`${program} failed for ${key} with status ${String(status)}`);
-  }
-  return fromHelper(text, program);
-}
-
-function fromHelper(text: string, program: string): Credential | undefined {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw new AuthError(`${program} gave an answer that is not JSON`); // which may hold a secret, so it is not shown
-  }
-  const result = v.safeParse(helperSchema, json);
-  if (!result.success) throw new AuthError(`${program} gave an answer without Username and Secret`);
-  const { Username, Secret } = result.output;
-  if (Secret === '') return undefined;
-  return Username === TOKEN_USER ? { identityToken: Secret } : { username: Username, password: Secret };
 }

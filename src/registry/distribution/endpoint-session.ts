@@ -1,5 +1,6 @@
 /** One endpoint during a run: its exact URL, our authorization there, and the 401 that asks for a login. */
 import { AuthError } from '../../errors.js';
+import { SharedWork } from '../../io/abort.js';
 import type { ReplayableContent } from '../../io/streams.js';
 import type { CallOptions } from '../../reporter.js';
 import { Authenticator } from '../auth/authenticator.js';
@@ -31,7 +32,7 @@ export class EndpointSession {
   readonly endpoint: Endpoint;
   readonly #options: SessionOptions;
   readonly #auth: Authenticator;
-  #root: Promise<URL> | undefined;
+  #root: SharedWork<URL> | undefined;
 
   constructor(endpoint: Endpoint, options: SessionOptions) {
     this.endpoint = endpoint;
@@ -90,7 +91,7 @@ export class EndpointSession {
 
   /** Undefined before the first request. */
   async origin(): Promise<string | undefined> {
-    return (await this.#root?.catch(() => undefined))?.origin;
+    return (await this.#root?.wait(undefined).catch(() => undefined))?.origin;
   }
 
   #urlOf(asked: URL | string, root: URL): URL {
@@ -102,17 +103,18 @@ export class EndpointSession {
 
   /** Decided once, and forgotten after a failure, so that the next attempt decides again. */
   async #rootUrl(signal: AbortSignal | undefined): Promise<URL> {
-    this.#root ??= this.#findRoot(signal);
+    if (this.#root === undefined || this.#root.isStopped)
+      this.#root = new SharedWork((stop) => this.#findRoot(stop));
     const asked = this.#root;
     try {
-      return await asked;
+      return await asked.wait(signal);
     } catch (error) {
       if (this.#root === asked) this.#root = undefined;
       throw error;
     }
   }
 
-  async #findRoot(signal: AbortSignal | undefined): Promise<URL> {
+  async #findRoot(signal: AbortSignal): Promise<URL> {
     const { root, host } = this.endpoint;
     if (root !== undefined) return root;
     if (this.#options.plainHttp) return new URL(`http://${host}/v2`);

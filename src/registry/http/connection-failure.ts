@@ -2,6 +2,8 @@
 import { InterruptedError, NydusError, type NydusErrorOptions, RegistryError } from '../../errors.js';
 import { errorCode, systemReason } from '../../io/scratch.js';
 import type { Side } from '../../remedy.js';
+import { ProxyRefusal } from './http-tunnel.js';
+import { isTransient } from './statuses.js';
 import type { Redactor } from './redact.js';
 
 export interface FailedExchange {
@@ -20,12 +22,12 @@ export function connectionFailure(cause: unknown, failed: FailedExchange): Nydus
   signal?.throwIfAborted();
   if (cause instanceof NydusError) return cause;
   const details = { cause, request: failed.label, side };
-  const refusedByProxy = proxyRefusal(cause);
-  if (proxy !== undefined && refusedByProxy !== undefined) {
-    return new RegistryError(`proxy ${proxy.host} refused the way to ${url.host} (${refusedByProxy})`, {
+  if (proxy !== undefined && cause instanceof ProxyRefusal) {
+    const { status } = cause;
+    return new RegistryError(`proxy ${proxy.host} refused the way to ${url.host} (${status})`, {
       ...details,
-      retryable: refusedByProxy >= 500,
-      remedy: refusedByProxy === 407 ? { kind: 'proxy-login' } : { kind: 'bypass-proxy', host: url.hostname },
+      retryable: isTransient(status),
+      remedy: status === 407 ? { kind: 'proxy-login' } : { kind: 'bypass-proxy', host: url.hostname },
     });
   }
   if (cause instanceof Error && cause.name === 'AbortError')
@@ -72,12 +74,6 @@ function connectionAdvice(
   if (code === 'ENOTFOUND') return { hint: 'check how the host is spelled' };
   if (url.protocol !== 'https:' || (code !== 'ECONNREFUSED' && code !== 'UND_ERR_CONNECT_TIMEOUT')) return {};
   return { remedy: { kind: 'plain-http', triedPort: url.port === '' ? 443 : Number(url.port) } };
-}
-
-/** The status by which a proxy refused a tunnel. undici has it only in the text of an error that otherwise means an interruption. */
-function proxyRefusal(cause: unknown): number | undefined {
-  const status = cause instanceof Error ? /^Proxy response \((\d{3})\)/.exec(cause.message)?.[1] : undefined;
-  return status === undefined ? undefined : Number(status);
 }
 
 const CONNECTION_REASONS: Readonly<Record<string, { readonly text: string; readonly retryable: boolean }>> = {

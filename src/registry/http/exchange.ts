@@ -1,8 +1,12 @@
 /** Sends one request through undici, and gathers the body of the answer. */
 import type { Dispatcher } from 'undici';
 import { GatheredBody } from './gathered-body.js';
+import type { Route } from './routes.js';
 
-export type ExchangeOptions = Omit<Dispatcher.DispatchOptions, 'origin' | 'path'> & {
+export type ExchangeRoute = Pick<Route, 'dispatcher'> & Partial<Pick<Route, 'proxy' | 'forward'>>;
+
+export type ExchangeOptions = Omit<Dispatcher.DispatchOptions, 'origin' | 'path' | 'headers'> & {
+  readonly headers: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
 };
 
@@ -15,12 +19,19 @@ export interface Answer {
   discard(limit: number): Promise<void>;
 }
 
-/** Settles when the headers of the answer have arrived. */
-export function exchange(url: URL, dispatcher: Dispatcher, options: ExchangeOptions): Promise<Answer> {
+/** Settles when the headers of the answer have arrived, or the signal fires. */
+export function exchange(url: URL, route: ExchangeRoute, options: ExchangeOptions): Promise<Answer> {
   const { signal, ...request } = options;
+  const { dispatcher, proxy, forward } = route;
+  const path = url.pathname + url.search;
   return new Promise((resolve, reject) => {
     const handler = new Exchange(signal, options.method === 'HEAD', resolve, reject);
-    dispatcher.dispatch({ ...request, origin: url.origin, path: url.pathname + url.search }, handler);
+    if (proxy === undefined || forward === undefined)
+      dispatcher.dispatch({ ...request, origin: url.origin, path }, handler);
+    else {
+      const headers = { ...options.headers, host: url.host, ...forward };
+      dispatcher.dispatch({ ...request, headers, origin: proxy.origin, path: url.origin + path }, handler);
+    }
   });
 }
 
@@ -79,8 +90,13 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   readonly #onAbort = (): void => {
     const reason = reasonOf(this.#signal);
-    if (this.#body === undefined) this.#controller?.abort(reason);
-    else this.#body.cut(reason);
+    if (this.#body !== undefined) {
+      this.#body.cut(reason);
+      return;
+    }
+    this.#controller?.abort(reason);
+    // A request that waits for its connection has no controller yet: it is left behind, and ends in `onRequestStart`.
+    this.#reject(reason);
   };
 }
 

@@ -2,9 +2,10 @@
  * Decides between HTTPS and HTTP. Credentials and images go in clear text only to loopback, or where the user has allowed it; a
  * server that does not answer on 443 is no reason. On loopback one short handshake shows which of the two a registry speaks.
  */
-import { connect as connectTcp, isIP } from 'node:net';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { RegistryError } from '../../errors.js';
+import { orAborted } from '../../io/abort.js';
 import { errorCode } from '../../io/scratch.js';
 
 export type Scheme = 'http:' | 'https:';
@@ -31,8 +32,9 @@ export function isLoopback(host: string): boolean {
   return isIP(lower) === 6 && new URL(`http://[${lower}]/`).hostname === '[::1]';
 }
 
-/** Finds the scheme that a registry on loopback speaks. Throws RegistryError when nothing listens. */
+/** Finds the scheme that a registry on loopback speaks. Throws RegistryError when nothing listens, and the signal's reason once it has fired. */
 export async function probeLoopback(host: string, signal?: AbortSignal): Promise<Scheme> {
+  signal?.throwIfAborted();
   const { name, port } = splitHost(host);
   if (port === undefined) return (await listens(name, 443, signal)) ? 'https:' : 'http:';
   return probe(name, port, host, signal);
@@ -44,74 +46,52 @@ async function probe(
   host: string,
   signal: AbortSignal | undefined,
 ): Promise<Scheme> {
-  return new Promise((resolve, reject) => {
-    // This connection sends nothing, so its certificate need not be verified: the transport verifies that of every request.
-    const socket = connectTls({
-      host: name,
-      port,
-      rejectUnauthorized: false,
-      timeout: PROBE_TIMEOUT_MS,
-      servername: isIP(name) === 0 ? name : '',
-    });
-    const settle = (act: () => void): void => {
-      signal?.removeEventListener('abort', onAbort);
-      socket.destroy();
-      act();
-    };
-    const onAbort = (): void => {
-      settle(() => {
-        resolve('https:'); // the request that follows ends with the signal
-      });
-    };
-    socket.once('secureConnect', () => {
-      settle(() => {
-        resolve('https:');
-      });
-    });
-    socket.once('timeout', () => {
-      settle(() => {
-        resolve('http:');
-      });
-    });
-    socket.once('error', (cause) => {
-      settle(() => {
-        if (errorCode(cause) === 'ECONNREFUSED') {
-          reject(
-            new RegistryError(`registry ${host}: connection refused`, {
-              cause,
-              retryable: true,
-              hint: 'nothing listens there: check the port, and that the registry runs',
-            }),
-          );
-        } else {
-          resolve('http:');
-        }
-      });
-    });
-    signal?.addEventListener('abort', onAbort, { once: true });
+  // This connection sends nothing, so its certificate need not be verified: the transport verifies that of every request.
+  const socket = connectTls({
+    host: name,
+    port,
+    rejectUnauthorized: false,
+    servername: isIP(name) === 0 ? name : '',
   });
+  const error = await outcome(socket, 'secureConnect', signal);
+  if (error === undefined) return 'https:';
+  if (errorCode(error) === 'ECONNREFUSED') {
+    throw new RegistryError(`registry ${host}: connection refused`, {
+      cause: error,
+      retryable: true,
+      hint: 'nothing listens there: check the port, and that the registry runs',
+    });
+  }
+  return 'http:';
 }
 
 async function listens(name: string, port: number, signal: AbortSignal | undefined): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connectTcp({
-      host: name,
-      port,
-      timeout: PROBE_TIMEOUT_MS,
-      ...(signal === undefined ? {} : { signal }),
+  return (await outcome(connectTcp({ host: name, port }), 'connect', signal)) === undefined;
+}
+
+/**
+ * Waits for `event`, for an error, or for the time limit, which is counted from the start, because a peer may send byte after byte.
+ * Returns the error, and destroys the socket in any case.
+ */
+async function outcome(
+  socket: Socket,
+  event: 'connect' | 'secureConnect',
+  signal: AbortSignal | undefined,
+): Promise<Error | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const ended = new Promise<Error | undefined>((resolve) => {
+    timer = setTimeout(() => {
+      resolve(new Error('no answer in time'));
+    }, PROBE_TIMEOUT_MS);
+    socket.once(event, () => {
+      resolve(undefined);
     });
-    const settle = (answer: boolean): void => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once('connect', () => {
-      settle(true);
-    });
-    socket.once('timeout', () => {
-      settle(false);
-    });
-    socket.once('error', () => {
-      settle(false);
-    });
+    socket.on('error', resolve);
   });
+  try {
+    return await orAborted(ended, signal);
+  } finally {
+    clearTimeout(timer);
+    socket.destroy();
+  }
 }

@@ -3,6 +3,7 @@
  * http, `HTTPS_PROXY` for https, none for loopback, exceptions in `NO_PROXY`. `ALL_PROXY` is added as curl knows it.
  */
 import { BlockList, isIP } from 'node:net';
+import { domainToASCII } from 'node:url';
 import { UsageError } from '../../errors.js';
 import { isLoopback } from './hosts.js';
 
@@ -46,7 +47,7 @@ export function isSocks({ protocol }: URL): boolean {
 
 /** `*`; `host` with its subdomains; `.host` for the subdomains alone; addresses; networks such as `10.0.0.0/8`; all with or without a port. */
 export function isExcepted(url: URL, list: string): boolean {
-  const name = url.hostname.replace(/^\[|\]$/g, '').toLowerCase();
+  const name = unmapped(url.hostname.replace(/^\[|\]$/g, '').toLowerCase());
   const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;
   return list
     .split(/[\s,]+/)
@@ -60,8 +61,10 @@ function matches(entry: string, name: string, port: string): boolean {
   if (wanted !== undefined && wanted !== port) return false;
   if (isIP(host) !== 0) return isIP(name) !== 0 && canonical(host) === canonical(name);
   const bare = host.replace(/^\*?\./, '');
-  if (bare === '') return false;
-  return name.endsWith(`.${bare}`) || (bare === host && name === bare);
+  // URLs have names beyond ASCII in Punycode.
+  const ascii = domainToASCII(bare) || bare;
+  if (ascii === '') return false;
+  return name.endsWith(`.${ascii}`) || (bare === host && name === ascii);
 }
 
 /** Splits `host:port` and `[v6]:port`; the colons of a bare `v6` separate no port. */
@@ -84,5 +87,13 @@ function isInNetwork(network: string, address: string): boolean {
 
 /** Brings an address into one spelling. */
 function canonical(address: string): string {
-  return new URL(isIP(address) === 6 ? `http://[${address}]/` : `http://${address}/`).hostname;
+  if (isIP(address) !== 6) return new URL(`http://${address}/`).hostname;
+  return unmapped(new URL(`http://[${address}]/`).hostname.slice(1, -1));
+}
+
+/** Makes `10.1.2.3` of `::ffff:a01:203`, which is the same address; Go's net package takes the two for equal. */
+function unmapped(address: string): string {
+  const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(address) ?? [];
+  if (high === undefined || low === undefined) return address;
+  return [high, low].flatMap((group) => [parseInt(group, 16) >> 8, parseInt(group, 16) & 0xff]).join('.');
 }

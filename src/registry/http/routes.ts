@@ -1,16 +1,23 @@
 /** Opens a pool of connections for each origin, with the TLS settings and the proxy that apply to it. */
+import { setMaxListeners } from 'node:events';
 import { InternalError } from '../../errors.js';
-import type { Dispatcher } from 'undici';
+import type { buildConnector as BuildConnector, Dispatcher } from 'undici';
 import { connectorFor } from './connector.js';
+import { tunnelConnector } from './http-tunnel.js';
 import { isSocks, type Proxies, proxyFor } from './proxies.js';
 import { socksConnector } from './socks.js';
 import type { TlsSettings, Trust } from './trust.js';
-import { Agent, ProxyAgent, ProxyPool } from './undici.js';
+import { Agent } from './undici.js';
 
 export interface Route {
   readonly dispatcher: Dispatcher;
   /** Named in messages, because a failure may be the proxy's. */
   readonly proxy: URL | undefined;
+  /**
+   * Set when the proxy is asked for whole URLs instead of a tunnel, as for plain HTTP (RFC 9112, 3.2.2): the headers for the proxy
+   * itself. Many proxies make tunnels to port 443 alone.
+   */
+  readonly forward: Readonly<Record<string, string>> | undefined;
   /** The stage of trust, see `Trust`. */
   readonly stage: number;
 }
@@ -28,9 +35,12 @@ export class Routes implements AsyncDisposable {
   readonly #options: RouteOptions;
   /** Keyed by origin. */
   readonly #routes = new Map<string, Promise<Route | undefined>>();
+  /** Ends connections that are still being made; a dispatcher ends only those that stand. */
+  readonly #closed = new AbortController();
 
   constructor(options: RouteOptions) {
     this.#options = options;
+    setMaxListeners(0, this.#closed.signal);
   }
 
   /** The route to the URL's origin, opened once. Throws what `Trust` and `proxyFor` throw. */
@@ -62,6 +72,7 @@ export class Routes implements AsyncDisposable {
       const route = await opened.catch(() => undefined);
       await route?.dispatcher.destroy();
     }
+    this.#closed.abort();
   }
 
   /** Undefined beyond the last stage of trust. */
@@ -73,24 +84,31 @@ export class Routes implements AsyncDisposable {
     const ofProxy = proxy === undefined ? undefined : await this.#settings(proxy, 'proxy', stage);
     // One of the two may have more stages than the other.
     if (stage > 0 && own.stage < stage && (ofProxy === undefined || ofProxy.stage < stage)) return undefined;
-    const connect = { timeout: connectMs, ...own.tls };
-    const common = { connections, pipelining: 1 };
+    const { signal } = this.#closed;
+    const agent = (connect: BuildConnector.connector): Dispatcher =>
+      new Agent({ connections, pipelining: 1, connect });
+    const direct = (tls: object): Dispatcher => agent(connectorFor({ timeout: connectMs, signal, ...tls }));
     if (proxy === undefined || ofProxy === undefined)
-      return { dispatcher: new Agent({ ...common, connect: connectorFor(connect) }), proxy, stage };
+      return { dispatcher: direct(own.tls), proxy, forward: undefined, stage };
     if (isSocks(proxy)) {
       const [username, password] = [decoded(proxy.username), decoded(proxy.password)];
-      const socks = socksConnector({ proxy, username, password, timeoutMs: connectMs, tls: own.tls });
-      return { dispatcher: new Agent({ ...common, connect: socks }), proxy, stage };
+      const options = { proxy, username, password, timeoutMs: connectMs, tls: own.tls, signal };
+      return { dispatcher: agent(socksConnector(options)), proxy, forward: undefined, stage };
     }
-    const dispatcher = new ProxyAgent({
-      ...common,
-      uri: proxy.origin,
-      clientFactory: (origin, options) => new ProxyPool(origin, options),
-      ...(proxy.username === '' ? {} : { token: `Basic ${proxyCredentials(proxy)}` }),
-      requestTls: connect,
-      proxyTls: { timeout: connectMs, ...ofProxy.tls },
-    });
-    return { dispatcher, proxy, stage };
+    const authorization = proxy.username === '' ? undefined : `Basic ${proxyCredentials(proxy)}`;
+    if (url.protocol === 'http:') {
+      const forward = authorization === undefined ? {} : { 'proxy-authorization': authorization };
+      return { dispatcher: direct(ofProxy.tls), proxy, forward, stage };
+    }
+    const tunnel = {
+      proxy,
+      authorization,
+      timeoutMs: connectMs,
+      proxyTls: ofProxy.tls,
+      tls: own.tls,
+      signal,
+    };
+    return { dispatcher: agent(tunnelConnector(tunnel)), proxy, forward: undefined, stage };
   }
 
   /** The settings of `stage`, or of the last stage before it that exists. */

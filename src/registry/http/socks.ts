@@ -36,6 +36,8 @@ export interface SocksOptions {
   readonly timeoutMs: number;
   /** The TLS settings of the host behind the proxy. */
   readonly tls: object;
+  /** Ends connections that are open or being made. */
+  readonly signal: AbortSignal;
 }
 
 /** The connector that undici takes as `connect`. Fails with RegistryErrors, and with the system's for a proxy that cannot be reached. */
@@ -58,12 +60,13 @@ export function socksConnector(options: SocksOptions): BuildConnector.connector 
 
 /** Asks the proxy for a connection to `host`. */
 async function tunnel(options: SocksOptions, host: string, port: number): Promise<Socket> {
-  const { proxy, timeoutMs } = options;
+  const { proxy, timeoutMs, signal } = options;
   const socket = connectTcp({
     host: proxy.hostname.replace(/^\[|\]$/g, ''),
     port: proxy.port === '' ? DEFAULT_PORT : Number(proxy.port),
     noDelay: true,
     keepAlive: true,
+    signal,
   });
   const timer = setTimeout(() => {
     socket.destroy(Object.assign(new Error('no answer of the proxy in time'), { code: 'ETIMEDOUT' }));

@@ -14,6 +14,7 @@ import type { ByteStream, ReplayableContent } from '../../io/streams.js';
 import { connectionFailure, isUnknownAuthority } from './connection-failure.js';
 import { type Answer, exchange } from './exchange.js';
 import { isLoopback } from './hosts.js';
+import { ProxyRefusal } from './http-tunnel.js';
 import { lively } from './liveness.js';
 import type { Proxies } from './proxies.js';
 import { type Redactor, redactUrl } from './redact.js';
@@ -198,7 +199,7 @@ export class Transport implements AsyncDisposable {
       debug('%s %s %d ms', label, outcome, Math.round(performance.now() - startMs));
     };
     const route = await this.#routes.to(url);
-    const { dispatcher, proxy } = route;
+    const { proxy, forward } = route;
     if (proxy !== undefined) {
       this.redactor.add(decoded(proxy.password));
       this.redactor.add(proxyCredentials(proxy));
@@ -215,7 +216,7 @@ export class Transport implements AsyncDisposable {
     // A connection whose answer has just been read to its end is free in the next turn of the event loop.
     await turn();
     try {
-      const answer = await exchange(url, dispatcher, {
+      const answer = await exchange(url, route, {
         method,
         headers: {
           ...(userAgent === undefined ? {} : { 'user-agent': userAgent }),
@@ -233,6 +234,10 @@ export class Transport implements AsyncDisposable {
         bodyTimeout: idleMs,
         ...(signal === undefined ? {} : { signal }),
       });
+      if (forward !== undefined && answer.status === 407) {
+        await answer.discard(0);
+        throw new ProxyRefusal(answer.status);
+      }
       return toResponse(answer, url, log, fail, (stream) =>
         paced(lively(stream, idleMs, url.host), rate, signal),
       );

@@ -9,16 +9,4 @@ import type * as Undici from 'undici';
 const require = createRequire(import.meta.url);
 
 export const Agent = require('undici/lib/dispatcher/agent.js') as typeof Undici.Agent;
-export const ProxyAgent = require('undici/lib/dispatcher/proxy-agent.js') as typeof Undici.ProxyAgent;
 export const buildConnector = require('undici/lib/core/connect.js') as typeof Undici.buildConnector;
-
-const Pool = require('undici/lib/dispatcher/pool.js') as typeof Undici.Pool;
-const connect = require('undici/lib/api/api-connect.js') as Undici.Pool['connect'];
-
-/**
- * The connections to a proxy, for the `clientFactory` of a ProxyAgent, which calls `connect` on them. undici's index adds that
- * method to every dispatcher of the process; here only this class has it, so that other users of undici find it unchanged.
- */
-export class ProxyPool extends Pool {
-  override connect = connect;
-}

@@ -103,6 +103,26 @@ test('the file is used when a helper has no credential', async (t) => {
   assert.equal(await credentials.get('c.d'), undefined);
 });
 
+test('a helper that fails or is missing is no obstacle to a login that is stored in a file', async (t) => {
+  const folder = await tempFolder(t);
+  await helper(folder, 'fails', 'echo "exit status 1"; exit 1');
+  for (const credsStore of ['fails', 'missing']) {
+    const credentials = await store(folder, { credsStore, auths: { 'a.b': basic('u:file') } });
+    assert.equal((await credentials.get('a.b'))?.password, 'file');
+    await assert.rejects(credentials.get('c.d'), AuthError);
+  }
+});
+
+test('a helper may have nothing to say, or something else to say first', async (t) => {
+  const folder = await tempFolder(t);
+  await helper(folder, 'silent', 'cat >/dev/null');
+  const answer = '{"Username":"me","Secret":"s"}';
+  await helper(folder, 'news', `cat >/dev/null; echo "a new version is out"; echo '${answer}'`);
+  const credentials = await store(folder, { credHelpers: { 'a.b': 'silent', 'c.d': 'news' } });
+  assert.equal(await credentials.get('a.b'), undefined);
+  assert.deepEqual(await credentials.get('c.d'), { username: 'me', password: 's' });
+});
+
 test('a helper that fails, hangs, babbles or is missing is an error, and shows nothing of what it said', async (t) => {
   const folder = await tempFolder(t);
   await helper(folder, 'fails', 'echo s3cret; exit 3');

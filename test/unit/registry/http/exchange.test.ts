@@ -32,7 +32,8 @@ async function serve(t: TestContext, answer: (path: string, response: ServerResp
   return {
     agent,
     sockets,
-    get: (path, signal) => exchange(new URL(path, origin), agent, { method: 'GET', signal }),
+    get: (path, signal) =>
+      exchange(new URL(path, origin), { dispatcher: agent }, { method: 'GET', headers: {}, signal }),
   };
 }
 
@@ -114,7 +115,10 @@ test('a short body that is discarded leaves the connection for the next exchange
 
 test('a host that cannot be reached is an error', async (t) => {
   const { agent } = await serve(t, () => undefined);
-  await assert.rejects(exchange(new URL('http://127.0.0.1:1/'), agent, { method: 'GET' }), {
-    code: 'ECONNREFUSED',
-  });
+  await assert.rejects(
+    exchange(new URL('http://127.0.0.1:1/'), { dispatcher: agent }, { method: 'GET', headers: {} }),
+    {
+      code: 'ECONNREFUSED',
+    },
+  );
 });

@@ -71,3 +71,21 @@ test('a port without a listener is an error that may pass', async (t) => {
     (error) => error instanceof RegistryError && error.retryable && /connection refused/.test(error.message),
   );
 });
+
+test('a peer that sends byte after byte does not prolong the probe, and a signal ends it without an answer', async (t) => {
+  const drops = createTcp((socket) => {
+    // The head of a TLS record that never becomes complete.
+    const head = [...Uint8Array.of(22, 3, 3, 64, 0), ...Array<number>(200).fill(2)];
+    const timer = setInterval(() => socket.write(Uint8Array.of(head.shift() ?? 0)), 100);
+    socket
+      .on('error', () => undefined)
+      .on('close', () => {
+        clearInterval(timer);
+      });
+  });
+  const host = await listen(t, drops);
+  const started = performance.now();
+  assert.equal(await probeLoopback(host), 'http:');
+  assert.ok(performance.now() - started < 5000);
+  await assert.rejects(probeLoopback(host, AbortSignal.timeout(50)), { name: 'TimeoutError' });
+});

@@ -63,6 +63,14 @@ test('NO_PROXY excepts names, their subdomains, addresses, networks and ports', 
     ['[fd00::1]:5001', 'https://[fd00::1]:5000', false],
     ['10.0.0.0/99', 'http://10.1.2.3', false],
     ['.', 'https://a.b', false],
+    ['10.9.9.9/8', 'http://10.1.2.3', true],
+    ['10.0.0.0/8', 'http://[::ffff:10.1.2.3]', true],
+    ['10.1.2.3', 'http://[::ffff:10.1.2.3]', true],
+    ['::ffff:10.1.2.3', 'http://10.1.2.3', true],
+    ['bücher.example', 'https://a.bücher.example', true],
+    ['.Bücher.example:443', 'https://a.bücher.example', true],
+    ['*.', 'https://a.b', false],
+    [',,', 'https://a.b', false],
   ];
   for (const [list, url, expected] of cases)
     assert.equal(isExcepted(new URL(url), list), expected, `${list} ${url}`);

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import {
   type AddressInfo,
-  connect,
   createServer as createTcpServer,
   type Server as TcpServer,
   type Socket,
@@ -26,46 +25,129 @@ async function listen(t: TestContext, server: Server | TcpServer): Promise<strin
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** A proxy whose tunnels all end at `host`, and the names it was asked for. */
-function tunnelTo(host: () => string, asked: string[]): Server {
-  const proxy = createServer();
-  proxy.on('connect', (request, client) => {
-    asked.push(request.url ?? '');
-    const upstream = connect(Number(host().split(':')[1]), '127.0.0.1', () => {
-      client.write('HTTP/1.1 200 OK\r\n\r\n');
-      client.pipe(upstream).pipe(client);
-    });
-    for (const socket of [client, upstream]) socket.on('error', () => client.destroy());
-  });
-  return proxy;
+interface Asked {
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
 }
 
-test('a proxy is used for other hosts, not for loopback nor for those excepted', async (t) => {
+/** A proxy that answers for every host, and refuses to make tunnels. */
+async function forwardingProxy(t: TestContext, status = 200): Promise<{ host: string; asked: Asked[] }> {
+  const asked: Asked[] = [];
+  const proxy = createServer(({ url = '', headers }, response) => {
+    asked.push({ url, headers });
+    response.writeHead(status).end('answer');
+  });
+  return { host: await listen(t, proxy), asked };
+}
+
+test('a proxy is asked for the whole URL of plain HTTP, not for a tunnel', async (t) => {
+  const { host, asked } = await forwardingProxy(t);
+  const proxies = { http: `http://me:s3%40cret@${host}` };
+  await using transport = new Transport({ side: 'source', proxies }, new Redactor());
+  for (const method of ['GET', 'PUT'] as const) {
+    const response = await transport.send({
+      method,
+      url: new URL('http://registry.invalid:5000/v2/a%2Fb?x=1'),
+      headers: { authorization: 'Bearer t' },
+      body: method === 'PUT' ? contentOf(Buffer.from('body')) : undefined,
+    });
+    assert.equal((await collect(response.body, 100, 'body')).toString(), 'answer');
+    assert.equal(response.url.href, 'http://registry.invalid:5000/v2/a%2Fb?x=1');
+  }
+  for (const { url, headers } of asked) {
+    assert.equal(url, 'http://registry.invalid:5000/v2/a%2Fb?x=1');
+    assert.equal(headers.host, 'registry.invalid:5000');
+    assert.equal(headers.authorization, 'Bearer t');
+    assert.equal(headers['proxy-authorization'], `Basic ${Buffer.from('me:s3@cret').toString('base64')}`);
+  }
+  assert.equal(asked.length, 2);
+});
+
+test('a proxy is not used for loopback nor for those excepted', async (t) => {
   const host = await listen(
     t,
     createServer((_request, response) => {
-      response.end('answer');
+      response.end('itself');
     }),
   );
-  const asked: string[] = [];
-  const proxy = await listen(
-    t,
-    tunnelTo(() => host, asked),
-  );
-  const proxies = { http: `http://${proxy}`, no: '.internal.invalid' };
-  await using transport = new Transport(
-    { side: 'source', proxies, timeouts: { connectMs: 2000 } },
-    new Redactor(),
-  );
+  const proxy = await forwardingProxy(t);
+  const proxies = { http: `http://${proxy.host}`, no: '.internal.invalid' };
+  await using transport = new Transport({ side: 'source', proxies }, new Redactor());
   const get = async (url: string): Promise<string> => {
     const response = await transport.send({ method: 'GET', url: new URL(url), headers: {} });
     return (await collect(response.body, 100, 'body')).toString();
   };
   assert.equal(await get('http://registry.invalid/v2/'), 'answer');
-  assert.deepEqual(asked, ['registry.invalid:80']);
-  assert.equal(await get(`http://${host}/v2/`), 'answer');
+  assert.equal(await get(`http://${host}/v2/`), 'itself');
   await assert.rejects(get('http://x.internal.invalid/v2/'), RegistryError);
-  assert.equal(asked.length, 1);
+  assert.equal(proxy.asked.length, 1);
+});
+
+test('a proxy that wants a login is named, for plain HTTP as for a tunnel', async (t) => {
+  const { host } = await forwardingProxy(t, 407);
+  const tunnels = createServer();
+  tunnels.on('connect', (_request, client) => {
+    client.end('HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n');
+  });
+  const proxies = { http: `http://${host}`, https: `http://${await listen(t, tunnels)}` };
+  await using transport = new Transport({ side: 'source', proxies }, new Redactor());
+  for (const scheme of ['http', 'https']) {
+    await assert.rejects(
+      transport.send({ method: 'GET', url: new URL(`${scheme}://registry.invalid/v2/`), headers: {} }),
+      (error) => {
+        assert.ok(error instanceof RegistryError);
+        assert.match(error.message, /^proxy 127\.0\.0\.1:\d+ refused the way to registry\.invalid \(407\)$/);
+        assert.deepEqual(error.remedy, { kind: 'proxy-login' });
+        assert.equal(error.retryable, false);
+        return true;
+      },
+    );
+  }
+});
+
+test('a tunnel that the proxy does not answer for, ends or answers at length is given up', async (t) => {
+  const answers: readonly (readonly [string, RegExp])[] = [
+    ['', /timed out/],
+    ['HTTP/1.1 2', /timed out/],
+    [`HTTP/1.1 200 OK\r\nx: ${'y'.repeat(20_000)}`, /too many headers/],
+    ['220 smtp.example ESMTP\r\n\r\n', /does not speak HTTP/],
+  ];
+  for (const [answer, expected] of answers) {
+    const proxy = createTcpServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.write(answer);
+    });
+    const proxies = { https: `http://${await listen(t, proxy)}` };
+    await using transport = new Transport(
+      { side: 'source', proxies, timeouts: { connectMs: 200 } },
+      new Redactor(),
+    );
+    const url = new URL('https://registry.invalid/v2/');
+    await assert.rejects(transport.send({ method: 'GET', url, headers: {} }), expected);
+  }
+});
+
+test('a request does not wait for its connection once it is stopped, and the connection is closed with the transport', async (t) => {
+  const silent = createTcpServer();
+  const arrived = new Promise<Socket>((resolve) => silent.once('connection', resolve));
+  const host = await listen(t, silent);
+  const stop = new AbortController();
+  let closed: Promise<unknown>;
+  {
+    await using transport = new Transport({ side: 'source' }, new Redactor());
+    const asked = transport.send({
+      method: 'GET',
+      url: new URL(`https://${host}/v2/`), // TLS never begins
+      headers: {},
+      signal: stop.signal,
+    });
+    const socket = await arrived;
+    socket.on('error', () => undefined).resume();
+    closed = new Promise((resolve) => socket.once('close', resolve));
+    stop.abort(new Error('enough'));
+    await assert.rejects(asked, /^Error: enough$/);
+  }
+  await closed;
 });
 
 test('a server that stalls is given up, before its answer and in the middle of it', async (t) => {
