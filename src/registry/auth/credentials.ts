@@ -116,7 +116,7 @@ async function lookUp(
   options: Settings & Pick<CallOptions, 'signal'>,
 ): Promise<Credential | undefined> {
   const helper = entryFor(config.credHelpers ?? {}, host, undefined) ?? config.credsStore;
-  let failed: unknown;
+  let failed: AuthError | undefined;
   if (present(helper)) {
     try {
       const credential = await askHelper(helper, DOCKER_HUB_HOSTS.has(host) ? DOCKER_HUB_KEY : host, {
@@ -127,7 +127,7 @@ async function lookUp(
       });
       if (credential !== undefined) return credential;
     } catch (error) {
-      options.signal?.throwIfAborted();
+      if (!(error instanceof AuthError)) throw error;
       failed = error;
     }
   }
