@@ -15,7 +15,3 @@ const PASSING: ReadonlySet<number> = new Set([408, 425, 429, 499]);
 export function isTransient(status: number): boolean {
   return PASSING.has(status) || (status >= 500 && status <= 599 && !LASTING.has(status));
 }
-
-export function isSuccess(status: number): boolean {
-  return status >= 200 && status <= 299;
-}
