@@ -50,6 +50,8 @@ export interface ConvertResult {
   /** Compressed bytes of the config and layers of all images. */
   readonly sourceBytes: number;
   readonly targetBytes: number;
+  /** The sum over all images; see `ImageReport`. */
+  readonly repeatedBytes: number;
   readonly times: ConvertTimes;
 }
 
@@ -65,6 +67,8 @@ export interface ImageReport {
   readonly layers: readonly LayerReport[];
   /** Uncompressed bytes of the merged bootstrap. */
   readonly bootstrapBytes: number;
+  /** Stored bytes of chunks that a lower layer stores, too: `dedup: 'image'` would have saved them. With it, 0. */
+  readonly repeatedBytes: number;
   /** Compressed bytes of the source's config and layers. */
   readonly sourceBytes: number;
   /** Bytes of the written config and layers; in a merged index the OCI image counts too. */
@@ -142,6 +146,7 @@ async function convertOnce(
       kept: found.foreign.map(({ descriptor }) => descriptor),
       sourceBytes: sum(images.map((image) => image.sourceBytes)),
       targetBytes: sum(images.map((image) => image.targetBytes)),
+      repeatedBytes: sum(images.map((image) => image.repeatedBytes)),
       times: {
         pull: watch.pull.ms,
         conversion: watch.conversion.ms,

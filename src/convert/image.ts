@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { FormatError } from '../errors.js';
 import { mapOrdered } from '../io/concurrency.js';
-import { openImagePacker } from '../native/index.js';
+import { type MergedImage, openImagePacker } from '../native/index.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { DiffId, Digest } from '../oci/digest.js';
 import type { ListedDescriptor } from '../oci/manifest.js';
@@ -32,6 +32,8 @@ export interface ConvertedImage {
   readonly layers: readonly LayerReport[];
   /** Uncompressed bytes of the merged bootstrap. */
   readonly bootstrapBytes: number;
+  /** See `ImageReport`. */
+  readonly repeatedBytes: number;
   /** Compressed bytes of the source's config and layers. */
   readonly sourceBytes: number;
   /** Bytes of the written config and layers; in a merged index the OCI half counts, too. */
@@ -53,7 +55,8 @@ export async function convertOneImage(run: Run, image: SourceImage, index: numbe
     layers,
   });
   const jobs = layerJobs(image);
-  const { converted, bootstrap } = await convertLayers(run, image, { jobs, platform, index });
+  const { converted, merged } = await convertLayers(run, image, { jobs, platform, index });
+  const { bootstrap, repeatedBytes } = merged;
   const byPlace = layers.map(({ digest }) => layerOf(converted, jobs, digest));
   const { nydus, bootstrapLayerBytes } = await assembleNydus(run, image, byPlace, bootstrap);
   stopwatch.conversion.extend();
@@ -74,6 +77,7 @@ export async function convertOneImage(run: Run, image: SourceImage, index: numbe
     oci: oci?.manifest,
     layers: reports,
     bootstrapBytes: bootstrap.length,
+    repeatedBytes,
     sourceBytes,
     targetBytes:
       blobBytes +
@@ -118,7 +122,7 @@ async function convertLayers(
   run: Run,
   image: SourceImage,
   { jobs, platform, index }: LayerJobs,
-): Promise<{ readonly converted: readonly ConvertedLayer[]; readonly bootstrap: Uint8Array }> {
+): Promise<{ readonly converted: readonly ConvertedLayer[]; readonly merged: MergedImage }> {
   const { layers } = image.manifest.value;
   const { source, target, options, uploads, scratch, stopwatch, copying } = run;
   using packer = openImagePacker({ ...options, layers: jobs.length });
@@ -147,11 +151,11 @@ async function convertLayers(
       },
       call.signal,
     );
-    const bootstrap = await packer.bootstrap(
+    const merged = await packer.bootstrap(
       layers.map(({ digest }) => layerOf(converted, jobs, digest).number),
     );
     call.reporter?.emit({ type: 'image.stages', platform, stages: packer.stages() });
-    return { converted, bootstrap };
+    return { converted, merged };
   } catch (error) {
     throw uploads.blame(error);
   }

@@ -60,7 +60,7 @@ export interface FormatOptions {
   readonly compressionLevel: number;
   /** Bytes of a chunk; a power of two, 4 KiB … 16 MiB. */
   readonly chunkSize: number;
-  /** With `image` files may refer to chunks of lower layers; with `layer` every blob stands alone, as in the reference. */
+  /** With `layer` every blob stands alone, as in the reference; with `image` files may refer to chunks of lower layers. */
   readonly dedup: 'image' | 'layer';
 }
 
@@ -120,6 +120,14 @@ export interface NativeSealedBlob {
   readonly blobMeta: Buffer;
 }
 
+/** The metadata of a complete image. */
+export interface NativeMergedImage {
+  /** The bootstrap. */
+  readonly bootstrap: Buffer;
+  /** Stored bytes of chunks that a lower layer stores, too; 0 if the scope of deduplication is the image. */
+  readonly repeatedBytes: number;
+}
+
 /** The state of a blob file. */
 export interface NativeGrowth {
   /** Bytes in the file. */
@@ -153,7 +161,7 @@ export interface NativeImagePacker {
   /** The times of the threads so far. */
   stages(): readonly NativeStage[];
   /** Writes the merged bootstrap of the layers with these numbers, lowest first. */
-  bootstrap(places: readonly number[]): Promise<Outcome<Buffer>>;
+  bootstrap(places: readonly number[]): Promise<Outcome<NativeMergedImage>>;
   /** Aborts the layers that are not sealed. */
   dispose(): void;
 }

@@ -15,7 +15,7 @@ export const FORMAT_DEFAULTS = {
   compressor: 'zstd',
   compressionLevel: 3,
   chunkSize: 1048576,
-  dedup: 'image',
+  dedup: 'layer',
 } as const satisfies FormatOptions;
 
 /** Names of the codecs that chunks can be stored with. */

@@ -14,6 +14,7 @@ import type {
   NativeLayerPacker,
   NativeLayerScanner,
   NativeLayerSummary,
+  NativeMergedImage,
   ScannedTables,
   ScannerOptions,
 } from './addon-types.js';
@@ -24,7 +25,7 @@ import type { ChunkTable, CompressorName, LayerEntry } from '../rafs-builder/mod
 import type { PackStats, StageTimes } from '../reporter.js';
 
 export { isTreeOfLayers, judgeBootstrap, openBootstrap } from './judge.js';
-export type { LayerWarning, ScannedTables } from './addon-types.js';
+export type { LayerWarning, NativeMergedImage as MergedImage, ScannedTables } from './addon-types.js';
 export { PackedChunkTable } from './tables.js';
 
 export interface ImagePackerOptions extends FormatOptions {
@@ -49,7 +50,7 @@ export interface ImagePacker extends Disposable {
    * times. Settles when these layers are sealed and the bootstrap is written; a second call fails. Throws FormatError
    * and UnsupportedError for layers that the format cannot hold.
    */
-  bootstrap(places: readonly number[]): Promise<Buffer>;
+  bootstrap(places: readonly number[]): Promise<NativeMergedImage>;
   /** The time that the addon's threads have spent so far, by kind of thread. */
   stages(): readonly StageTimes[];
 }

@@ -82,7 +82,12 @@ test('a converted image has no finding, with and without its source', async () =
   assert.deepEqual(await idsOf(target), []);
 });
 
-for (const options of [{ dedup: 'layer' }, { compressor: 'none' }, { chunkSize: 0x1000 }] as const) {
+for (const options of [
+  { dedup: 'layer' },
+  { dedup: 'image' },
+  { compressor: 'none' },
+  { chunkSize: 0x1000 },
+] as const) {
   test(`a converted image has no finding with ${JSON.stringify(options)}`, async () => {
     const source = sourceImage(layers());
     assert.deepEqual(await idsOf(await converted(source, options), source), []);

@@ -43,7 +43,12 @@ test('a conversion ends with what to deploy on stdout, and all else on stderr', 
   assert.equal(stdout, `${host}/app@${(await get(target)).digest}\n`);
   assert.match(stderr, /converting linux\/amd64: 3 layers/);
   assert.match(stderr, /layer {2}digest +source +blob +chunks +duplicates saved/);
+  assert.match(stderr, /--dedup image would store [0-9.]+ \S+ \([0-9.]+ %\) less\n/);
   assert.match(stderr, /pushed to .*app:1-nydus\n$/);
+  const { stderr: shared } = await nydusify(['convert', '--dedup', 'image', source, target], {
+    cwd: await tempFolder(t),
+  });
+  assert.doesNotMatch(shared, /would store/);
 });
 
 test('I1: the same digest at 1, 2 and 8 threads and layers in flight, and whether or not the target has the blobs', async (t) => {
@@ -133,7 +138,7 @@ test('in one registry source layers are mounted, not sent', async (t) => {
   assert.ok(mounts.length >= LAYERS.length);
 });
 
-test('--output-json is five whole numbers in one line, and null when the conversion fails', async (t) => {
+test("--output-json is one line of whole numbers, upstream's and one of ours, and null when the conversion fails", async (t) => {
   const { host, put } = await registry(t);
   const source = await put('app:1', image);
   const folder = await tempFolder(t);
@@ -141,7 +146,7 @@ test('--output-json is five whole numbers in one line, and null when the convers
   const args = ['convert', '--output-json', report, '--work-dir', folder];
   assert.equal((await nydusify([...args, source, `${host}/t:1`])).status, 0);
   const content = await readFile(report, 'utf8');
-  assert.equal(content.trim().split('\n').length, 1);
+  assert.match(content, /^[^\n]+\n$/);
   const numbers = JSON.parse(content) as Record<string, number>; // checked below
   assert.deepEqual(Object.keys(numbers), [
     'SourceImageSize',
@@ -149,12 +154,13 @@ test('--output-json is five whole numbers in one line, and null when the convers
     'SourcePullElapsed',
     'ConversionElapsed',
     'TargetPushElapsed',
+    'DedupImageSavings',
   ]);
   for (const value of Object.values(numbers)) assert.ok(Number.isSafeInteger(value) && value > 0);
   const size = image.parts.slice(0, -1).reduce((sum, { bytes }) => sum + bytes.length, 0);
   assert.equal(numbers['SourceImageSize'], size);
   assert.equal((await nydusify([...args, `${host}/none:1`, `${host}/t:2`])).status, 3);
-  assert.equal(await readFile(report, 'utf8'), 'null');
+  assert.equal(await readFile(report, 'utf8'), 'null\n');
 });
 
 test('errors are a sentence, a hint and an exit code', async (t) => {

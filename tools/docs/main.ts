@@ -137,8 +137,8 @@ function deviations(): string {
   ]);
   return `## Deviations from the reference
 
-With \`--dedup layer\`, layer blobs and merged bootstraps are those of nydus-image (v2.4.4), byte for byte, but for these rows. In
-each of them the reference contradicts the image spec, does not repeat itself, or gives up.
+With \`--dedup layer\`, the default, layer blobs and merged bootstraps are those of nydus-image (v2.4.4), byte for byte, but for these
+rows. In each of them the reference contradicts the image spec, does not repeat itself, or gives up.
 
 ${markdownTable(['what', 'reference', 'ours', 'test'], rows)}`;
 }

@@ -19,7 +19,7 @@ pub struct FormatOptions {
     pub compression_level: i32,
     /// Bytes of a chunk; a power of two, 4 KiB … 16 MiB.
     pub chunk_size: u32,
-    /// With `image` files may refer to chunks of lower layers; with `layer` every blob stands alone, as in the reference.
+    /// With `layer` every blob stands alone, as in the reference; with `image` files may refer to chunks of lower layers.
     #[napi(ts_type = "'image' | 'layer'")]
     pub dedup: String,
 }
@@ -46,7 +46,7 @@ impl Default for FormatOptions {
             compressor: format.compression.codec.name.to_owned(),
             compression_level: format.compression.level,
             chunk_size: format.chunk_size,
-            dedup: "image".to_owned(),
+            dedup: dedup_name(PackOptions::default().dedup).to_owned(),
         }
     }
 }
@@ -74,6 +74,13 @@ impl ScannerOptions {
         scanning.keep = (self.keep == Some(true)).then(Compression::none);
         scanning.threads = count(self.threads);
         Ok(scanning)
+    }
+}
+
+const fn dedup_name(dedup: Dedup) -> &'static str {
+    match dedup {
+        Dedup::Image => "image",
+        Dedup::Layer => "layer",
     }
 }
 

@@ -80,6 +80,15 @@ pub struct NativeSealedBlob {
     pub blob_meta: Buffer,
 }
 
+/// The metadata of a complete image.
+#[napi(object)]
+pub struct NativeMergedImage {
+    /// The bootstrap.
+    pub bootstrap: Buffer,
+    /// Stored bytes of chunks that a lower layer stores, too; 0 if the scope of deduplication is the image.
+    pub repeated_bytes: i64,
+}
+
 /// The state of a blob file.
 #[napi(object)]
 pub struct NativeGrowth {
@@ -162,10 +171,18 @@ impl ImagePacker {
     }
 
     /// Writes the merged bootstrap of the layers with these numbers, lowest first.
-    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<Buffer>>")]
+    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<NativeMergedImage>>")]
     pub fn bootstrap<'env>(&self, env: &'env Env, places: Vec<u32>) -> napi::Result<Object<'env>> {
-        let (reply, promise) = promise::<Buffer>(env)?;
-        self.0.bootstrap(places, Box::new(move |result| reply(result.map(Into::into))));
+        let (reply, promise) = promise::<NativeMergedImage>(env)?;
+        self.0.bootstrap(
+            places,
+            Box::new(move |result| {
+                reply(result.map(|image| NativeMergedImage {
+                    bootstrap: image.bootstrap.into(),
+                    repeated_bytes: number(image.repeated_bytes),
+                }));
+            }),
+        );
         Ok(promise)
     }
 

@@ -101,14 +101,20 @@ async function deployName({ target }: ConvertRequest, { root }: ConvertResult): 
 
 const NS_PER_MS = 1e6;
 
-/** Upstream's schema: whole numbers and nothing else, since its readers decode into a map of them. */
-function report({ sourceBytes, targetBytes, times }: ConvertResult): Readonly<Record<string, number>> {
+/** Upstream's members and one of ours. All are whole numbers, since upstream's readers decode into a map of them. */
+function report({
+  sourceBytes,
+  targetBytes,
+  repeatedBytes,
+  times,
+}: ConvertResult): Readonly<Record<string, number>> {
   return {
     SourceImageSize: sourceBytes,
     TargetImageSize: targetBytes,
     SourcePullElapsed: Math.round(times.pull * NS_PER_MS),
     ConversionElapsed: Math.round(times.conversion * NS_PER_MS),
     TargetPushElapsed: Math.round(times.push * NS_PER_MS),
+    DedupImageSavings: repeatedBytes,
   };
 }
 
@@ -122,7 +128,8 @@ function writeReport(
 ): void {
   if (path === undefined) return;
   try {
-    writeFileSync(path, JSON.stringify(content));
+    // Go's encoder ends a document with a newline.
+    writeFileSync(path, `${JSON.stringify(content)}\n`);
   } catch (error) {
     context.stderr.write(`warning: cannot write ${path}: ${systemReason(error)}\n`);
   }

@@ -53,7 +53,7 @@ export const FORMAT_FLAGS: readonly Flag[] = [
     value: 'scope',
     default: FORMAT_DEFAULTS.dedup,
     group: GROUP,
-    help: 'image: refer to equal chunks of lower layers; layer: every blob stands alone, byte for byte as upstream makes it',
+    help: 'layer: every blob stands alone, byte for byte as upstream makes it, for every reader; image: chunks of lower layers are not stored again, which is smaller, but tools that unpack single layers (reverse conversion, BuildKit) write zeros for them',
   },
 ];
 

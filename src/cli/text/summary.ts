@@ -17,7 +17,7 @@ export function convertSummary(result: ConvertResult): string {
   ].join('\n');
 }
 
-function imageTable({ platform, layers, bootstrapBytes }: ImageReport): readonly string[] {
+function imageTable({ platform, layers, bootstrapBytes, repeatedBytes }: ImageReport): readonly string[] {
   const rows = layers.map(({ source, stats, outcome }, i) => [
     String(i + 1),
     digestHex(source.digest).slice(0, 12),
@@ -47,5 +47,16 @@ function imageTable({ platform, layers, bootstrapBytes }: ImageReport): readonly
       [['layer', 'digest', 'source', 'blob', 'chunks', 'duplicates saved', 'blob was'], ...rows, total],
       new Set([0, 1, 6]),
     ).map((line) => `  ${line}`),
+    ...savingLines(
+      repeatedBytes,
+      sum(({ stats }) => stats.blobBytes),
+    ),
   ];
+}
+
+/** Without a saving, the other scope of deduplication is not worth a line. */
+function savingLines(repeatedBytes: number, blobBytes: number): readonly string[] {
+  if (repeatedBytes === 0) return [];
+  const share = ((repeatedBytes / blobBytes) * 100).toFixed(1);
+  return [`  --dedup image would store ${formatBytes(repeatedBytes)} (${share} %) less`];
 }

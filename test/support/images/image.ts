@@ -109,7 +109,8 @@ export async function packWithAddon(
         layer.abort();
       }
     }
-    return await packer.bootstrap(places);
+    const { bootstrap } = await packer.bootstrap(places);
+    return bootstrap;
   } finally {
     await rm(spool, { recursive: true });
   }

@@ -14,6 +14,7 @@ import { parsePlatforms } from '../../../src/oci/platform.js';
 import { anonymous } from '../../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../../src/registry/open.js';
 import { convertImage } from '../../../src/convert/convert.js';
+import { compress } from '../../../src/native/index.js';
 import {
   buildAttestation,
   buildImage,
@@ -141,13 +142,17 @@ test('I1: the same digest at 1, 2 and 8 threads and layers in flight', async (t)
   assert.equal(digests.size, 1);
 });
 
-test('dedup within the image refers to lower layers, dedup within a layer does not', async (t) => {
+test('each layer stands alone unless the image is the scope, and what that would save is counted', async (t) => {
   const data = Array.from({ length: 5000 }, (_, i) => String(i)).join(' ');
   const twice = buildImage({ layers: [layer(file('a', data)), layer(file('b', data))] });
-  const whole = (await convert(t, twice)).result.images[0];
-  assert.equal(whole?.layers[1]?.stats.newChunks, 0);
-  const alone = (await convert(t, twice, { dedup: 'layer' })).result.images[0];
-  assert.equal(alone?.layers[1]?.stats.newChunks, 1);
+  const alone = (await convert(t, twice)).result;
+  const whole = (await convert(t, twice, { dedup: 'image' })).result;
+  assert.equal(alone.images[0]?.layers[1]?.stats.newChunks, 1);
+  assert.equal(whole.images[0]?.layers[1]?.stats.newChunks, 0);
+  const zstd = await compress(Buffer.from(data), 3);
+  assert.ok(zstd !== undefined);
+  assert.deepEqual([alone.repeatedBytes, alone.images[0].repeatedBytes], [zstd.length, zstd.length]);
+  assert.deepEqual([whole.repeatedBytes, whole.images[0].repeatedBytes], [0, 0]);
 });
 
 test('the compression of a layer is read from its bytes, and a wrong diffID stops the conversion', async (t) => {

@@ -12,7 +12,8 @@ test('defaults are those of the addon, and other options of a conversion are lef
 });
 
 test('the line keeps its text, since notes of earlier versions hold it', () => {
-  assert.equal(formatLine(convertOptions()), 'v6 zstd 3 1048576 image');
+  assert.equal(formatLine(convertOptions()), 'v6 zstd 3 1048576 layer');
+  assert.equal(formatLine(convertOptions({ dedup: 'image' })), 'v6 zstd 3 1048576 image');
   assert.equal(
     formatLine(convertOptions({ compressor: 'none', chunkSize: 4096, dedup: 'layer' })),
     'v6 none 3 4096 layer',

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::format::Format;
 use crate::meter::StageTimes;
 use crate::pool::guarded;
-use crate::rafs::{self, LayerTree, merged_bootstrap};
+use crate::rafs::{self, LayerTree, merged_bootstrap, repeated_bytes};
 use crate::sync::lock;
 
 /// The options of a conversion.
@@ -36,7 +36,7 @@ pub struct PackOptions {
 
 impl Default for PackOptions {
     fn default() -> Self {
-        Self { format: Format::default(), dedup: Dedup::Image, layers: None, threads: 2 }
+        Self { format: Format::default(), dedup: Dedup::Layer, layers: None, threads: 2 }
     }
 }
 
@@ -51,10 +51,20 @@ pub struct SealedBlob {
     pub blob_meta: Vec<u8>,
 }
 
+/// The metadata of a complete image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergedImage {
+    /// The bootstrap.
+    pub bootstrap: Vec<u8>,
+    /// Stored bytes of chunks that a lower layer stores, too; `Dedup::Image` would have saved them, and has none.
+    pub repeated_bytes: u64,
+}
+
 /// The conversion of one image.
 pub struct ImagePacker {
     image: Image<Converting>,
     format: Format,
+    dedup: Dedup,
     storage: Storage,
     sealing: Arc<Sealing>,
 }
@@ -65,7 +75,7 @@ impl ImagePacker {
         let PackOptions { format, dedup, layers, threads } = options.clone();
         let image = Image::new(format.chunk_size, dedup, layers, threads)?;
         let storage = Storage::new(format.chunk_size, format.compression);
-        Ok(Self { image, format, storage, sealing: Arc::default() })
+        Ok(Self { image, format, dedup, storage, sealing: Arc::default() })
     }
 
     /// Opens the next layer, lowest first, whose blob is written to `path`; references will call it `number`.
@@ -89,14 +99,19 @@ impl ImagePacker {
     /// Writes the bootstrap of the image that consists of the layers with these numbers, lowest first; one may occur several
     /// times. Calls back when all of them are sealed and the bootstrap is written, or when one of them has ended early. The
     /// layers cannot be used again.
-    pub fn bootstrap(&self, places: Vec<u32>, reply: Reply<Vec<u8>>) {
-        let (sealing, format) = (Arc::clone(&self.sealing), self.format.clone());
+    pub fn bootstrap(&self, places: Vec<u32>, reply: Reply<MergedImage>) {
+        let (sealing, format, dedup) = (Arc::clone(&self.sealing), self.format.clone(), self.dedup);
         answer_from_thread("nydus-merge", self.image.meter(), reply, move || {
             guarded(|| {
                 let mut numbers = places.clone();
                 numbers.sort_unstable();
                 numbers.dedup();
-                merged_bootstrap(sealing.take(&numbers)?, &places, &format)
+                let layers = sealing.take(&numbers)?;
+                let repeated_bytes = match dedup {
+                    Dedup::Layer => repeated_bytes(&layers),
+                    Dedup::Image => 0,
+                };
+                Ok(MergedImage { bootstrap: merged_bootstrap(layers, &places, &format)?, repeated_bytes })
             })
         });
     }

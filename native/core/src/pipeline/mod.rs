@@ -25,7 +25,7 @@ mod stages;
 #[cfg(test)]
 mod tests;
 
-pub use convert::{ImagePacker, LayerPacker, PackOptions, SealedBlob};
+pub use convert::{ImagePacker, LayerPacker, MergedImage, PackOptions, SealedBlob};
 pub use image::Dedup;
 pub use scan::{ImageScanner, LayerScanner, ScanOptions, ScannedLayer};
 pub use stages::{LayerSummary, Source};

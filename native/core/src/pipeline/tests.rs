@@ -41,6 +41,13 @@ fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
     tar.into_inner().unwrap()
 }
 
+/// Every layer stands alone, or decides after the ones below it.
+const SCOPES: [Dedup; 2] = [Dedup::Layer, Dedup::Image];
+
+fn scoped(dedup: Dedup) -> PackOptions {
+    PackOptions { dedup, ..PackOptions::default() }
+}
+
 struct Bench {
     folder: tempfile::TempDir,
     packer: ImagePacker,
@@ -96,8 +103,9 @@ fn gone(path: &Path) {
 #[test]
 fn a_panic_in_any_thread_is_an_internal_error_and_the_next_layer_continues() {
     let tar = tar_of(&[("a", &noise(1, 3 << 20)), ("b", &noise(2, 100))]);
-    for fault in [Fault::Inflate, Fault::Pack, Fault::Compress, Fault::Append] {
-        let bench = Bench::new(&PackOptions::default());
+    let faults = [Fault::Inflate, Fault::Pack, Fault::Compress, Fault::Append];
+    for (fault, scope) in faults.into_iter().flat_map(|fault| SCOPES.map(|scope| (fault, scope))) {
+        let bench = Bench::new(&scoped(scope));
         let broken = bench.open(0);
         let sound = bench.open(1);
         broken.inject(fault);
@@ -135,7 +143,7 @@ fn writing_never_hangs_after_a_failure() {
 
 #[test]
 fn aborting_answers_every_caller_and_removes_the_file() {
-    let bench = Bench::new(&PackOptions::default());
+    let bench = Bench::new(&scoped(Dedup::Image));
     let (first, second) = (bench.open(0), bench.open(1));
     // The second layer has used up its budget and waits for the first, which gets no input.
     let tar = tar_of(&[("big", &noise(4, 40 << 20))]);
@@ -188,7 +196,7 @@ fn a_blob_can_be_read_as_far_as_its_growth_is_announced() {
 
 #[test]
 fn a_caller_that_waits_for_growth_is_answered_when_the_layer_fails_or_is_aborted() {
-    let bench = Bench::new(&PackOptions::default());
+    let bench = Bench::new(&scoped(Dedup::Image));
     let (damaged, unwanted) = (bench.open(0), bench.open(1));
     let waiting = [growth(&damaged, 0), growth(&unwanted, 0)];
     pack(&damaged, &[1; 5000]).unwrap_err();
@@ -200,7 +208,7 @@ fn a_caller_that_waits_for_growth_is_answered_when_the_layer_fails_or_is_aborted
 
 #[test]
 fn disposing_of_the_image_aborts_its_layers_but_keeps_sealed_ones() {
-    let bench = Bench::new(&PackOptions::default());
+    let bench = Bench::new(&scoped(Dedup::Image));
     let (sealed, open) = (bench.open(0), bench.open(1));
     pack(&sealed, &tar_of(&[("a", b"a")])).unwrap();
     let seal = |layer: &LayerPacker| asked(|reply| layer.seal(reply)).recv_timeout(PATIENCE).unwrap();
@@ -231,24 +239,54 @@ fn stack(bench: &Bench) -> Vec<LayerPacker> {
 
 #[test]
 fn sealing_waits_for_lower_layers_in_any_order_of_calls() {
-    let bench = Bench::new(&PackOptions { threads: 1, ..PackOptions::default() });
-    let layers = stack(&bench);
-    let merged = asked(|reply| bench.packer.bootstrap(vec![0, 1, 2, 1], reply));
-    let sealed: Vec<_> = layers.iter().rev().map(|layer| asked(|reply| layer.seal(reply))).collect();
-    for blob in sealed {
-        let blob = blob.recv_timeout(PATIENCE).unwrap().unwrap();
-        assert!(blob.size > 5000);
+    for scope in SCOPES {
+        let bench = Bench::new(&PackOptions { threads: 1, ..scoped(scope) });
+        let layers = stack(&bench);
+        let merged = asked(|reply| bench.packer.bootstrap(vec![0, 1, 2, 1], reply));
+        let sealed: Vec<_> = layers.iter().rev().map(|layer| asked(|reply| layer.seal(reply))).collect();
+        for blob in sealed {
+            let blob = blob.recv_timeout(PATIENCE).unwrap().unwrap();
+            assert!(blob.size > 5000);
+        }
+        let merged = merged.recv_timeout(PATIENCE).unwrap().unwrap();
+        assert_eq!(merged.bootstrap.len() % 4096, 0);
+        // The noise of the lowest file is stored three times, that of the next one twice.
+        assert_eq!(merged.repeated_bytes, if scope == Dedup::Layer { 3 * 5000 } else { 0 });
+        let again = asked(|reply| bench.packer.bootstrap(vec![0], reply)).recv_timeout(PATIENCE).unwrap();
+        assert_eq!(again.unwrap_err().code(), "INTERNAL");
     }
-    let merged = merged.recv_timeout(PATIENCE).unwrap().unwrap();
-    assert_eq!(merged.len() % 4096, 0);
-    let again = asked(|reply| bench.packer.bootstrap(vec![0], reply)).recv_timeout(PATIENCE).unwrap();
-    assert_eq!(again.unwrap_err().code(), "INTERNAL");
+}
+
+#[test]
+fn bytes_that_the_other_scope_would_save_are_counted_as_stored_and_equal_blobs_once() {
+    let (same, zeros) = (noise(20, 5000), vec![0; 300_000]);
+    let tars = [
+        tar_of(&[("a", &same), ("z", &zeros)]),
+        tar_of(&[("b", &same), ("c", &same), ("d", &noise(21, 70))]),
+        tar_of(&[("b", &same), ("c", &same), ("d", &noise(21, 70))]),
+        tar_of(&[("z", &zeros)]),
+    ];
+    let [(saved, alone), (nothing, together)] = SCOPES.map(|scope| {
+        let bench = Bench::new(&scoped(scope));
+        let opened: Vec<_> = (0..4).map(|number| bench.open(number)).collect();
+        let mut data: Vec<_> =
+            opened.iter().zip(&tars).map(|(layer, tar)| pack(layer, tar).unwrap().data_size).collect();
+        for layer in &opened {
+            asked(|reply| layer.seal(reply)).recv_timeout(PATIENCE).unwrap().unwrap();
+        }
+        let merged = asked(|reply| bench.packer.bootstrap(vec![0, 1, 2, 3], reply));
+        // Layers 1 and 2 are one blob.
+        data.remove(2);
+        (merged.recv_timeout(PATIENCE).unwrap().unwrap().repeated_bytes, data.iter().sum::<u64>())
+    });
+    assert!(saved > 5000 && saved < 6000, "zeros count as they are stored: {saved}");
+    assert_eq!((nothing, together), (0, alone - saved));
 }
 
 #[test]
 fn a_layer_that_waits_for_another_ends_with_its_error() {
     for by_dispose in [false, true] {
-        let bench = Bench::new(&PackOptions::default());
+        let bench = Bench::new(&scoped(Dedup::Image));
         let layers = stack(&bench);
         let merged = asked(|reply| bench.packer.bootstrap(vec![0, 1, 2], reply));
         let waiting: Vec<_> = layers[1..].iter().map(|layer| asked(|reply| layer.seal(reply))).collect();
@@ -291,7 +329,7 @@ fn sealing_reports_an_entry_that_no_file_system_holds() {
 
 #[test]
 fn a_spool_that_cannot_be_created_shows_at_once_and_frees_its_turn() {
-    let bench = Bench::new(&PackOptions::default());
+    let bench = Bench::new(&scoped(Dedup::Image));
     let missing = bench.folder.path().join("missing").join("blob");
     let error = bench.packer.open_layer(0, &missing).err().unwrap();
     assert_eq!((error.code(), error.path().is_some()), ("IO", true));
@@ -307,9 +345,10 @@ proptest! {
         delay_us in 0u64..20_000,
         finish in any::<bool>(),
         by_drop in any::<bool>(),
+        dedup in prop::sample::select(SCOPES.to_vec()),
     ) {
         let format = Format { chunk_size: 64 << 10, ..Format::default() };
-        let options = PackOptions { format, dedup: Dedup::Image, ..PackOptions::default() };
+        let options = PackOptions { format, ..scoped(dedup) };
         let bench = Bench::new(&options);
         let tar = tar_of(&[("a", &noise(5, 3 << 20)), ("b", &vec![7; 3 << 20])]);
         let packers: Vec<_> = (0..layers).map(|number| bench.open(number)).collect();

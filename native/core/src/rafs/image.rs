@@ -82,6 +82,12 @@ pub fn seal(
     Ok(SealedLayer { number, blob, tree, moved, blob_meta: blob_meta.unwrap_or_default() })
 }
 
+/// Returns the bytes that the blobs of these layers store although a lower one stores them, too.
+pub fn repeated_bytes(layers: &[SealedLayer]) -> u64 {
+    let blobs: Vec<_> = layers.iter().filter_map(|layer| layer.blob.as_ref()).collect();
+    super::repeats::repeated_bytes(&blobs)
+}
+
 /// Writes the bootstrap of the image; `places` are the numbers of its layers, lowest first, and one may occur several times.
 /// Frees each layer's tree when it has been merged with those below.
 pub fn merged_bootstrap(layers: Vec<SealedLayer>, places: &[u32], format: &Format) -> Result<Vec<u8>> {

@@ -10,10 +10,11 @@ mod bootstrap;
 mod image;
 mod model;
 mod overlay;
+mod repeats;
 mod v6;
 
 use bootstrap::{Bootstrap, Moved};
-pub use image::{SealedChunks, SealedLayer, merged_bootstrap, seal};
+pub use image::{SealedChunks, SealedLayer, merged_bootstrap, repeated_bytes, seal};
 pub use model::LayerTree;
 
 use crate::blob::BlobKind;

@@ -1,0 +1,43 @@
+//! Counts the bytes that an image stores more than once because its layers do not refer to each other's chunks.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+use super::blob_table::Blob;
+use crate::table::ChunkRecord;
+
+/// The stored bytes of chunks that a lower blob stores, too: `Dedup::Image` would not have stored them again.
+///
+/// Two layers with the same files have one blob, which targets store once, so it counts once. The table takes about 9 to 18
+/// bytes for each different chunk; the chunks themselves stay where they are.
+pub fn repeated_bytes(blobs: &[&Blob]) -> u64 {
+    let mut ids = HashSet::new();
+    let blobs: Vec<_> = blobs.iter().filter(|blob| ids.insert(blob.record.id)).collect();
+    if blobs.len() < 2 {
+        return 0;
+    }
+    let hasher = RandomState::new();
+    let key = |chunk: ChunkRecord| (chunk.digest, chunk.uncompressed_size);
+    let key_at = |&(blob, index): &(u32, u32)| blobs.get(blob as usize)?.chunk(index).map(key);
+    // The first place of each chunk: the position of the blob, and the index in it.
+    let mut first: HashTable<(u32, u32)> = HashTable::new();
+    let mut repeated = 0;
+    for (blob, position) in blobs.iter().zip(0..) {
+        for (chunk, index) in ChunkRecord::iter(&blob.chunks).zip(0..) {
+            let chunk_key = key(chunk);
+            let is_same = |place: &(u32, u32)| key_at(place) == Some(chunk_key);
+            match first.entry(hasher.hash_one(chunk_key), is_same, |place| {
+                hasher.hash_one(key_at(place).unwrap_or_default())
+            }) {
+                Entry::Occupied(_) => repeated += u64::from(chunk.compressed_size),
+                Entry::Vacant(free) => {
+                    free.insert((position, index));
+                }
+            }
+        }
+    }
+    repeated
+}
