@@ -6,5 +6,5 @@ import { setFlagsFromString } from 'node:v8';
 // here, before anything else: it must not happen while V8 marks.
 setFlagsFromString('--no-incremental-marking');
 
-const { runProcess } = await import('../dist/src/cli/main.js');
+const { runProcess } = await import('../dist/src/cli/process.js');
 await runProcess();

@@ -1,8 +1,16 @@
 /** A command as one table, from which its help, its parsing and its values follow. */
 import type { Command } from 'commander';
 import type { CliContext } from './context.js';
-import { addFlags, addHelpFlag, type Flag, type FlagValues, readFlags } from './flags/flags.js';
+import {
+  addFlags,
+  addHelpFlag,
+  type Flag,
+  type FlagValues,
+  readFlags,
+  upstreamVariables,
+} from './flags/flags.js';
 import { GLOBAL_FLAGS, OUTPUT } from './flags/global.js';
+import { printLine } from './text/print.js';
 
 export interface CommandTable {
   readonly description: string;
@@ -34,12 +42,22 @@ export function addCommand(command: Command, table: CommandTable, context: CliCo
   addFlags(command, table.flags);
   addHelpFlag(command, OUTPUT);
   command.action(async () => {
+    const flags = [...GLOBAL_FLAGS, ...table.flags];
+    const upstream = command.args.length === 0;
+    const unread = upstream ? [] : upstreamVariables(flags, context.env);
+    if (unread.length > 0) printLine(context.stderr, unreadNote(unread));
     await table.run({
       name: command.name(),
       words: command.args,
-      flags: readFlags(command, [...GLOBAL_FLAGS, ...table.flags], context.env),
+      flags: readFlags(command, flags, { env: context.env, upstream }),
       declared: table.flags,
       context,
     });
   });
+}
+
+function unreadNote(names: readonly string[]): string {
+  const bare = names.map((name) => `$${name}`).join(', ');
+  const own = names.map((name) => `NYDUSIFY_${name}`).join(', ');
+  return `note: beside words ${bare} ${names.length === 1 ? 'is' : 'are'} not read; ${own} would be`;
 }

@@ -1,6 +1,8 @@
 /** The process that a command runs in, as far as the command may know it. Nothing below `src/cli` sees any of this. */
+import type { Environment } from '../io/variables.js';
+import type { Terminal } from './text/live-area.js';
 
-/** The part of a Node writable that commands use. */
+/** A sink for text. Commands write to it through `text/print.ts`. */
 export interface Output {
   write(text: string): unknown;
 }
@@ -12,13 +14,13 @@ export interface CliContext {
   readonly writeBytes?: (bytes: Uint8Array) => Promise<void>;
   /** Progress, notes, warnings, errors. */
   readonly stderr: Output;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** True when stderr is a terminal. */
-  readonly isTTY: boolean;
-  /** Width of that terminal in characters; 80 when there is none. */
-  readonly columns: number;
+  readonly env: Environment;
+  /** Present when stderr is a terminal. */
+  readonly terminal?: Terminal;
   /** True when stdout is a terminal: columns and colours. */
   readonly stdoutIsTTY?: boolean;
+  /** Width of the terminal that stdout is, in characters; 80 when there is none, or it does not say. */
+  readonly columns: number;
   /** Fires on the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
   /** The exit code of the command unless it throws: 1 says that the answer is no. */

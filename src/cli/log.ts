@@ -1,5 +1,4 @@
 /** `--debug`, `--verbose`, `--log-level` and `--log-file`: how much is printed, and where. */
-import type { CliContext } from './context.js';
 import type { ErrorDetail } from './text/errors.js';
 import type { Flag, FlagValues } from './flags/flags.js';
 
@@ -13,7 +12,7 @@ export interface LogSettings extends ErrorDetail {
 /** Loudest last. */
 const LEVELS = ['panic', 'fatal', 'error', 'warn', 'warning', 'info', 'debug', 'trace'] as const;
 
-export function logSettings(flags: FlagValues, context: Pick<CliContext, 'env'>): LogSettings {
+export function logSettings(flags: FlagValues): LogSettings {
   const text = (flags.text('log-level') ?? 'info').toLowerCase();
   const known = LEVELS.find((level) => level === text);
   const notes = known === undefined ? [`log level "${text}" is not known; info is used`] : [];
@@ -24,7 +23,7 @@ export function logSettings(flags: FlagValues, context: Pick<CliContext, 'env'>)
     debug,
     verbose: debug || flags.isOn('verbose'),
     quiet: !debug && rank < LEVELS.indexOf('info'),
-    file: flags.text('log-file') ?? context.env['LOG_FILE'],
+    file: flags.text('log-file'),
     notes,
   };
 }

@@ -1,14 +1,13 @@
-/** Parses the command line, runs the command, and makes an exit code of the outcome. No other file touches the process. */
+/** Parses the command line, runs the command, and makes an exit code of the outcome. */
 import { arch, platform } from 'node:os';
 import { Command, CommanderError } from 'commander';
-import { InterruptedError } from '../errors.js';
 import { VERSION } from '../convert/version.js';
 import { addCommand, type CommandTable } from './command.js';
 import type { CliContext } from './context.js';
 import { asNydusError, renderError } from './text/errors.js';
 import { addFlags, type Flag, rewriteArgv } from './flags/flags.js';
-import { redactUrls } from '../registry/http/redact.js';
 import { detailOf } from './log.js';
+import { isClosedPipe, UnwritableError } from './standard-stream.js';
 import { GLOBAL_FLAGS } from './flags/global.js';
 
 interface LazyCommand {
@@ -89,8 +88,9 @@ export async function main(argv: readonly string[], context: CliContext): Promis
   } catch (error) {
     // Help and version arrive as errors, with code 0.
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    // The reader of our output has closed it, such as `head`.
-    if (isBrokenPipe(error) || isBrokenPipe(context.signal.reason)) return 0;
+    // The reader of our output has closed it, such as `head`: the answer stands as far as it was known.
+    if (isClosedPipe(error) || isClosedPipe(context.signal.reason)) return context.exitCode;
+    if (error instanceof UnwritableError) return error.exitCode; // the process says so when everything has ended
     const ours = asNydusError(error);
     context.stderr.write(
       renderError(ours, detailOf(argv, GLOBAL_FLAGS), { name: called?.name ?? '', flags }),
@@ -142,67 +142,4 @@ function versionText(): string {
     `Node version: ${process.version}`,
     `Platform: ${platform()}/${arch()}`,
   ].join('\n');
-}
-
-function isBrokenPipe(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    'code' in error &&
-    (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED')
-  );
-}
-
-async function writeBytes(bytes: Uint8Array): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    process.stdout.write(bytes, (error) => {
-      if (error === undefined || error === null) resolve();
-      else reject(error);
-    });
-  });
-}
-
-const INTERRUPTED_EXIT = 130;
-/** The last one comes when a terminal is closed. */
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-
-/**
- * `NODE_DEBUG` makes Node's HTTP client print URLs as they are, with the signatures of storage URLs, at times and places that are
- * not ours: they are taken out where all of it goes through.
- */
-function hideSignatures(stream: NodeJS.WriteStream): void {
-  const write = stream.write.bind(stream) as (...args: readonly unknown[]) => boolean; // whichever of its three forms is called
-  stream.write = (chunk: Uint8Array | string, ...rest: readonly unknown[]): boolean =>
-    write(typeof chunk === 'string' ? redactUrls(chunk) : chunk, ...rest);
-}
-
-/** The process as a context, and the outcome as its exit code. */
-export async function runProcess(): Promise<void> {
-  if ((process.env['NODE_DEBUG'] ?? '') !== '') hideSignatures(process.stderr);
-  const stop = new AbortController();
-  const onSignal = (): void => {
-    if (stop.signal.aborted) process.exit(INTERRUPTED_EXIT);
-    stop.abort(new InterruptedError('interrupted'));
-    process.stderr.write('note: stopping; once more to quit at once\n');
-  };
-  for (const signal of SIGNALS) process.on(signal, onSignal);
-  process.stdout.on('error', (error) => {
-    if (!isBrokenPipe(error)) throw error;
-    stop.abort(error);
-  });
-  process.stderr.on('error', (error) => {
-    // A closed stderr costs the progress, not the work.
-    if (!isBrokenPipe(error)) throw error;
-  });
-  process.exitCode = await main(process.argv.slice(2), {
-    stdout: process.stdout,
-    writeBytes,
-    stderr: process.stderr,
-    env: process.env,
-    isTTY: process.stderr.isTTY,
-    columns: process.stderr.columns || 80,
-    stdoutIsTTY: process.stdout.isTTY,
-    signal: stop.signal,
-    exitCode: 0,
-  });
-  for (const signal of SIGNALS) process.off(signal, onSignal);
 }

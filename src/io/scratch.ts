@@ -69,6 +69,12 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of the path is not a folder',
   EISDIR: 'it is a folder',
   EEXIST: 'it exists already',
+  EIO: 'input or output error',
+  EBADF: 'it is closed',
+  EFBIG: 'the file would be too large',
+  EMFILE: 'too many open files',
+  ENAMETOOLONG: 'the name is too long',
+  ELOOP: 'too many symbolic links',
 };
 
 /** The reason of a failed system call, in words where we have them. */

@@ -3,6 +3,7 @@
  * compares with `<` exactly as the kernel compares bytes, which is the order that directory entries need.
  */
 import type { Branded } from './digest.js';
+import { hasUnseen, replaceUnseen } from './unseen.js';
 
 /** One component of a path. */
 export type RawName = Branded<string, 'RawName'>;
@@ -27,12 +28,20 @@ export function compareRaw(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Formats a name for people: UTF-8, and `\xHH` for bytes that are not UTF-8 or not printable. */
+/**
+ * Formats a name for people: UTF-8, and `\xHH` for bytes that are not UTF-8, and for characters that cannot be seen or reorder
+ * what is seen.
+ */
 export function displayName(name: RawName | RawPath): string {
   const text = rawNameBytes(name).toString('utf8');
-  if (!text.includes('\uFFFD') && !/[\x00-\x1f\x7f-\x9f\\]/.test(text)) return text;
-  return name.replace(
-    /[^\x21-\x5b\x5d-\x7e ]/g,
-    (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  if (text.includes('\uFFFD')) return hexBytes(name, /[^\x21-\x5b\x5d-\x7e ]/g);
+  if (!text.includes('\\') && !hasUnseen(text)) return text;
+  return replaceUnseen(text.replaceAll('\\', '\\x5c'), (character) =>
+    hexBytes(Buffer.from(character, 'utf8').toString('latin1'), /[^]/g),
   );
+}
+
+/** `latin1` holds one character a byte. */
+function hexBytes(latin1: string, bytes: RegExp): string {
+  return latin1.replace(bytes, (byte) => `\\x${byte.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }

@@ -51,7 +51,6 @@ async function run(...argv: readonly string[]): Promise<Outcome> {
     stdout: { write: (text) => out.push(text) },
     stderr: { write: (text) => err.push(text) },
     env: {},
-    isTTY: false,
     columns: 100,
     signal: new AbortController().signal,
     exitCode: 0,

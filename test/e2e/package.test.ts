@@ -84,7 +84,7 @@ test('the package holds the compiled library, the sources of the addon, and noth
       !/^dist\/src\/.*\.(?:js|d\.ts)$/.test(name) &&
       !/^native\/(?:core|judge|layout|node)\/(?:src\/.*\.rs|Cargo\.toml|build\.rs)$/.test(name) &&
       !['native/Cargo.toml', 'native/Cargo.lock', 'native/build.mjs'].includes(name) &&
-      !['bin/nydusify.js', 'package.json', 'README.md', 'LICENSE'].includes(name),
+      !['bin/nydusify', 'bin/nydusify.js', 'package.json', 'README.md', 'LICENSE'].includes(name),
   );
   assert.deepEqual(strange, []);
   for (const crate of ['core', 'judge', 'layout', 'node']) {

@@ -63,7 +63,7 @@ function layers(): LayoutLayer[] {
 }
 
 /** The program as a process of its own, from the same build as this test. */
-const PROGRAM = join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.js');
+const PROGRAM = join(import.meta.dirname, '..', '..', 'src', 'cli', 'process.js');
 const START = 'const { runProcess } = await import(process.env.NYDUSIFY_MAIN); await runProcess();';
 
 async function nydusify(...args: readonly string[]): Promise<void> {

@@ -52,7 +52,7 @@ export const MODULES: readonly Module[] = [
     'cli',
     'the command line: the only module that knows flags, the environment and the terminal',
     EVERYTHING,
-    ['commander', 'ora', 'chalk', 'string-width'],
+    ['commander', 'chalk', 'string-width'],
   ),
   module('rafs', 'the entry point for bootstraps', ['native', 'rafs-builder', 'oci']),
   module('testing', 'the entry point for tests of other programs', ['embedded-registry']),

@@ -25,7 +25,7 @@ const ROOT_FILES = [
 /** Folders at the root, and the extensions of files in them. A file without an extension, or a dotfile, is listed by its name. */
 const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   '.ci': ['run'],
-  bin: ['.js'],
+  bin: ['.js', 'nydusify'],
   docs: ['.md', '.png', '.svg'],
   examples: ['.ts', '.mjs', '.json', '.md'],
   native: ['.rs', '.mjs', '.toml', '.lock', '.md', '.txt', '.proptest-regressions', '.gitignore'],

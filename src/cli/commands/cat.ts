@@ -3,13 +3,16 @@ import { NoSuchPathError } from '../../errors.js';
 import { lookup, pathFromText, showPath } from '../../look/lookup.js';
 import type { CommandTable } from '../command.js';
 import type { Flag } from '../flags/flags.js';
+import { printLine } from '../text/print.js';
+import { TerminalText } from '../text/terminal-text.js';
 import { Looking, LOCATIONS, LOOK_FLAGS } from './look.js';
 
 export const CAT_FLAGS: readonly Flag[] = LOOK_FLAGS.filter(({ name }) => name !== 'json');
 
 const EXAMPLES = `
 Symbolic links are followed inside the image. Every chunk is verified before it is printed: what comes out is what the image
-promises, or the exit code is 5.
+promises, or the exit code is 5. A terminal is shown \\x1b and the like for characters that would act on it; files and pipes get
+every byte as it is.
 
 Examples:
   $ nydusify cat registry.example/app:1.0-nydus /etc/os-release
@@ -46,13 +49,16 @@ async function print(looking: Looking, location: string, paths: readonly string[
           hint: inode.kind === 'directory' ? `nydusify ls ${location} ${showPath(path)}` : undefined,
         });
       }
+      const shown = looking.context.stdoutIsTTY === true ? new TerminalText() : undefined;
       for await (const bytes of filesystem.open(inode, path, looking.call)) {
-        await looking.context.writeBytes?.(bytes);
+        if (shown === undefined) await looking.context.writeBytes?.(bytes);
+        else looking.context.stdout.write(shown.next(bytes));
       }
+      if (shown !== undefined) looking.context.stdout.write(shown.end());
     } catch (error) {
       // The other files are printed all the same.
       if (!(error instanceof NoSuchPathError) || paths.length === 1) throw error;
-      looking.context.stderr.write(`error: ${error.message}\n`);
+      printLine(looking.context.stderr, `error: ${error.message}`);
       looking.context.exitCode = 1;
     }
   }

@@ -1,9 +1,8 @@
 /** `nydusify check`: flags in, `checkImage`, findings out. Exit 0 when nothing is wrong, 1 when something is. */
-import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { checkImage } from '../../check/check.js';
-import { LocalIoError, UsageError } from '../../errors.js';
+import { UsageError } from '../../errors.js';
 import { parsePlatforms } from '../../oci/platform.js';
 import { openSource, type OpenOptions } from '../../registry/open.js';
 import type { ImageSource } from '../../registry/stores/store.js';
@@ -12,9 +11,13 @@ import type { CommandTable } from '../command.js';
 import type { CliContext } from '../context.js';
 import { openOptions } from '../flags/environment.js';
 import { requireFlags, type Flag, type FlagValues } from '../flags/flags.js';
+import { imageWord } from '../flags/image-word.js';
+import { notYet } from '../flags/later.js';
 import { returnFreedMemory } from '../../native/index.js';
 import { REGISTRY_FLAGS, registryFlags, transferOptions } from '../flags/registry.js';
-import { checkText } from '../text/check.js';
+import { tryReportFile, writeReportFile } from '../report-file.js';
+import { checkLines } from '../text/check.js';
+import { printLine, printLines, printReport } from '../text/print.js';
 import { withAdvice, withHints } from '../text/remedies.js';
 import { isReportFormat, REPORTS, type ReportFormat } from '../report/report.js';
 
@@ -189,16 +192,22 @@ interface Positional {
 }
 
 async function runCheck(flags: FlagValues, positional: Positional, context: CliContext): Promise<void> {
-  const location = locationOf(flags, 'target', positional.target);
+  const notes: string[] = [];
+  const location = imageWord(flags, 'target', positional.target, notes);
   if (location === undefined) requireFlags(['target']);
-  const sourceLocation = locationOf(flags, 'source', positional.source);
+  const sourceLocation = imageWord(flags, 'source', positional.source, notes);
   refuseBackends(flags);
   const json = flags.isOn('json');
   const reports = reportsOf(flags);
   const sample = sampleOf(flags);
-  const say = (line: string): unknown => (json ? undefined : context.stderr.write(`${line}\n`));
+  const say = (line: string): void => {
+    if (!json) printLine(context.stderr, line);
+  };
+  for (const note of notes) say(`note: ${note}`);
   for (const { name, note } of ACCEPTED_FLAGS)
     if (flags.isGiven(name)) say(`note: --${name} has no effect: ${note}`);
+
+  for (const { path } of reports) if (path !== '-') tryReportFile(path, '--report');
 
   returnFreedMemory();
   const transfer = transferOptions(flags);
@@ -223,32 +232,37 @@ async function runCheck(flags: FlagValues, positional: Positional, context: CliC
       allowMissingPlatforms: flags.isOn('allow-missing-platforms'),
       allContent: flags.isOn('all-content'),
       bootstrapOnly: flags.isOn('bootstrap-only'),
-      ...(workDir === undefined ? {} : { keep: (path, bytes) => keep(join(workDir, path), bytes) }),
+      ...(workDir === undefined
+        ? {}
+        : {
+            keep: (path, bytes) => {
+              writeReportFile(join(workDir, path), bytes, '--work-dir');
+              return Promise.resolve();
+            },
+          }),
     },
     {
       signal: context.signal,
-      reporter: withAdvice({ emit: (event) => say(eventLine(event)) }, RUNNING),
+      reporter: withAdvice(
+        {
+          emit: (event) => {
+            say(eventLine(event));
+          },
+        },
+        RUNNING,
+      ),
     },
   );
   const result = { ...found, findings: withHints(found.findings, RUNNING) };
+  // An answer that cannot be written in full is an answer all the same.
+  if (result.verdict === 'bad') context.exitCode = 1;
   for (const { format, path } of reports) {
     const text = REPORTS[format](result);
-    if (path === '-') context.stdout.write(text);
-    else await keep(path, Buffer.from(text));
+    if (path === '-') printReport(context.stdout, text);
+    else writeReportFile(path, text, '--report');
   }
-  if (json) context.stdout.write(REPORTS.json(result));
-  else if (!reports.some(({ path }) => path === '-')) context.stdout.write(checkText(result, context));
-  if (result.verdict === 'bad') context.exitCode = 1;
-}
-
-function locationOf(
-  flags: FlagValues,
-  name: 'target' | 'source',
-  positional: string | undefined,
-): string | undefined {
-  const flag = flags.text(name);
-  if (positional === undefined || flag === undefined || positional === flag) return positional ?? flag;
-  throw new UsageError(`the ${name} is given twice: "${positional}" and --${name} "${flag}"`);
+  if (json) printReport(context.stdout, REPORTS.json(result));
+  else if (!reports.some(({ path }) => path === '-')) printLines(context.stdout, checkLines(result, context));
 }
 
 interface WantedReport {
@@ -280,28 +294,12 @@ function sampleOf(flags: FlagValues): number | undefined {
 }
 
 function refuseBackends(flags: FlagValues): void {
-  for (const { name, env } of BACKEND_FLAGS) {
-    if (flags.text(name) === undefined) continue;
-    throw new UsageError(`--${name} is not supported yet: blobs are read from the registry`, {
-      hint: `leave it out; it can also come from the environment variable ${env ?? ''}`,
-    });
-  }
+  for (const { name } of BACKEND_FLAGS)
+    if (flags.text(name) !== undefined) throw notYet(flags, name, ': blobs are read from the registry');
 }
 
 function openOptional(location: string | undefined, options: OpenOptions): ImageSource | undefined {
   return location === undefined ? undefined : openSource(location, options);
-}
-
-async function keep(path: string, bytes: Uint8Array): Promise<void> {
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, bytes);
-  } catch (cause) {
-    throw new LocalIoError(`cannot write ${path}`, {
-      cause,
-      hint: 'give another place with --work-dir or --report',
-    });
-  }
 }
 
 function eventLine(event: ConvertEvent): string {

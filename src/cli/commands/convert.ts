@@ -1,6 +1,7 @@
 /** `nydusify convert`: flags in, the library called, the result shown. What it needs is loaded when it runs, not before. */
-import { appendFileSync, closeSync, openSync, writeFileSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync } from 'node:fs';
 import type { ConvertResult } from '../../convert/convert.js';
+import { LocalIoError } from '../../errors.js';
 import { systemReason } from '../../io/scratch.js';
 import type { CommandTable } from '../command.js';
 import type { CliContext, Output } from '../context.js';
@@ -9,6 +10,9 @@ import { FILE_PROBLEMS } from '../flags/file-problems.js';
 import { CONVERT_FLAGS, LATER_FLAGS } from '../flags/convert.js';
 import { type ConvertRequest, convertRequest } from '../flags/options.js';
 import { logSettings, type LogSettings } from '../log.js';
+import { tryReportFile, writeReportFile } from '../report-file.js';
+import { printLine, printLines } from '../text/print.js';
+import { printableJson } from '../text/printable.js';
 import { withAdvice } from '../text/remedies.js';
 import { convertSummary } from '../text/summary.js';
 
@@ -45,10 +49,13 @@ export const CONVERT: CommandTable = {
     const request = convertRequest(flags, [source, target], {
       ...FILE_PROBLEMS,
     });
-    const log = logSettings(flags, context);
-    for (const note of [...log.notes, ...request.notes]) context.stderr.write(`note: ${note}\n`);
+    const log = logSettings(flags);
+    for (const note of [...log.notes, ...request.notes]) printLine(context.stderr, `note: ${note}`);
+    if (request.outputJson !== undefined) tryReportFile(request.outputJson, OUTPUT_JSON);
     const result = await run(request, log, context);
-    context.stdout.write(`${await deployName(request, result)}\n`);
+    printLine(context.stdout, await deployName(request, result));
+    if (request.outputJson !== undefined)
+      writeReportFile(request.outputJson, jsonDocument(report(result)), OUTPUT_JSON);
   },
 };
 
@@ -81,13 +88,12 @@ async function run(request: ConvertRequest, log: LogSettings, context: CliContex
     );
     progress.stop();
     if (!log.quiet && request.progress !== 'json' && request.progress !== 'none') {
-      (logFile ?? context.stderr).write(`${convertSummary(result)}\n`);
+      printLines(logFile ?? context.stderr, convertSummary(result));
     }
-    writeReport(request.outputJson, report(result), context);
     return result;
   } catch (error) {
     progress.stop();
-    writeReport(request.outputJson, null, context);
+    if (request.outputJson !== undefined) writeNothing(request.outputJson, context);
     throw error;
   }
 }
@@ -118,37 +124,44 @@ function report({
   };
 }
 
+const OUTPUT_JSON = '--output-json';
 const RUNNING = { name: 'convert', flags: CONVERT_FLAGS };
 
-/** A report that cannot be written is no reason to fail a conversion that has succeeded. */
-function writeReport(
-  path: string | undefined,
-  content: Readonly<Record<string, number>> | null,
-  context: CliContext,
-): void {
-  if (path === undefined) return;
+/** Go's encoder ends a document with a newline. */
+function jsonDocument(content: Readonly<Record<string, number>> | null): string {
+  return `${printableJson(content)}\n`;
+}
+
+/** Upstream writes `null` when a conversion fails. The failure says more than that this cannot be written. */
+function writeNothing(path: string, { stderr }: CliContext): void {
   try {
-    // Go's encoder ends a document with a newline.
-    writeFileSync(path, `${JSON.stringify(content)}\n`);
+    writeReportFile(path, jsonDocument(null), OUTPUT_JSON);
   } catch (error) {
-    context.stderr.write(`warning: cannot write ${path}: ${systemReason(error)}\n`);
+    if (error instanceof LocalIoError) printLine(stderr, `warning: ${error.message}`);
   }
 }
 
-/** A log file that cannot be opened costs the log, not the conversion. */
+/** A log file that cannot be opened or written costs the log, not the conversion. */
 function openLogFile(path: string, context: CliContext): (Output & Disposable) | undefined {
   try {
     const file = openSync(path, 'a');
+    let broken = false;
     return {
       write: (text) => {
-        appendFileSync(file, text);
+        if (broken) return;
+        try {
+          appendFileSync(file, text);
+        } catch (error) {
+          broken = true;
+          printLine(context.stderr, `warning: cannot write log file ${path}: ${systemReason(error)}`);
+        }
       },
       [Symbol.dispose]: () => {
         closeSync(file);
       },
     };
   } catch (error) {
-    context.stderr.write(`warning: cannot open log file ${path}: ${systemReason(error)}\n`);
+    printLine(context.stderr, `warning: cannot open log file ${path}: ${systemReason(error)}`);
     return undefined;
   }
 }

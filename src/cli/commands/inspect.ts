@@ -16,7 +16,7 @@ import { readBootstrapFile } from '../bootstrap-file.js';
 import type { CommandTable } from '../command.js';
 import type { Flag } from '../flags/flags.js';
 import { summaryJson, summaryLines } from '../text/inspect-summary.js';
-import { hostPlatform, isLocalFile, LineWriter, Looking, LOOK_FLAGS } from './look.js';
+import { hostPlatform, isLocalFile, Looking, LOOK_FLAGS } from './look.js';
 
 const BOOTSTRAP = 'Bootstrap:';
 
@@ -89,20 +89,18 @@ async function inspect(looking: Looking, location: string, other: string | undef
     await showImages(looking, location);
     return;
   }
-  const lines = new LineWriter(context);
   const bytes = await bootstrapAt(looking, location);
   if (at !== undefined) {
-    lines.all(describeAt(bytes, parseOffset(at, bytes.length), openBootstrap));
+    looking.print(describeAt(bytes, parseOffset(at, bytes.length), openBootstrap));
   } else if (dump) {
-    lines.all(dumpImage(readImage(location, bytes)));
+    looking.print(dumpImage(readImage(location, bytes)));
   } else if (other !== undefined) {
     const second = readImage(other, await bootstrapAt(looking, other));
-    const found = lines.all(diffImages(readImage(location, bytes), second));
+    const found = looking.print(diffImages(readImage(location, bytes), second));
     if (found > 0) context.exitCode = 1;
   } else {
-    lines.all(bootstrapLines(bytes, readImage(location, bytes)));
+    looking.print(bootstrapLines(bytes, readImage(location, bytes)));
   }
-  lines.flush();
 }
 
 async function showImages(looking: Looking, location: string): Promise<void> {

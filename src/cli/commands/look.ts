@@ -20,6 +20,7 @@ import { openOptions } from '../flags/environment.js';
 import type { Flag, FlagValues } from '../flags/flags.js';
 import { logSettings } from '../log.js';
 import { REGISTRY, registryFlags, TRUST_FLAGS } from '../flags/registry.js';
+import { printJson, printLine, printLines } from '../text/print.js';
 import { type RunningCommand, withAdvice } from '../text/remedies.js';
 import { formatBytes, plural } from '../text/units.js';
 
@@ -89,7 +90,7 @@ export class Looking implements AsyncDisposable {
     this.json = flags.isOn('json');
     this.context = context;
     this.#command = { name, flags: declared };
-    const log = logSettings(flags, context);
+    const log = logSettings(flags);
     this.#quiet = log.quiet;
     for (const note of log.notes) this.note(note);
   }
@@ -148,17 +149,16 @@ export class Looking implements AsyncDisposable {
   }
 
   note(text: string): void {
-    if (!this.#quiet && !this.json) this.context.stderr.write(`note: ${text}\n`);
+    if (!this.#quiet && !this.json) printLine(this.context.stderr, `note: ${text}`);
   }
 
   warn(text: string): void {
-    this.context.stderr.write(`warning: ${text}\n`);
+    printLine(this.context.stderr, `warning: ${text}`);
   }
 
-  print(lines: Iterable<string>): void {
-    const writer = new LineWriter(this.context);
-    writer.all(lines);
-    writer.flush();
+  /** Returns how many lines there were. */
+  print(lines: Iterable<string>): number {
+    return printLines(this.context.stdout, lines);
   }
 
   /** One JSON document: the answer, which image gave it, and what it took. */
@@ -172,7 +172,7 @@ export class Looking implements AsyncDisposable {
     const { requests, bytes } = this.traffic;
     const traffic = { requests, bytes, imageBytes: this.#imageBytes };
     const document = { ...(images.length === 0 ? {} : { images }), ...answer, traffic };
-    this.context.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+    printJson(this.context.stdout, document, 2);
   }
 
   /** Prints the last line on standard error, if `--stats` asks for it. */
@@ -183,7 +183,7 @@ export class Looking implements AsyncDisposable {
       this.#imageBytes === 0
         ? ''
         : `, ${((bytes / this.#imageBytes) * 100).toFixed(2)} % of the ${formatBytes(this.#imageBytes)} of the image`;
-    this.context.stderr.write(`${plural(requests, 'request')}, ${formatBytes(bytes)}${share}\n`);
+    printLine(this.context.stderr, `${plural(requests, 'request')}, ${formatBytes(bytes)}${share}`);
   }
 
   #noteLayers({ kind, manifest }: Image, onePath: boolean): void {
@@ -216,31 +216,5 @@ export async function isLocalFile(location: string): Promise<boolean> {
     return (await stat(location)).isFile();
   } catch {
     return false;
-  }
-}
-
-/** Collects lines, so that a long answer is not a million writes. */
-export class LineWriter {
-  readonly #context: CliContext;
-  #pending = '';
-
-  constructor(context: CliContext) {
-    this.#context = context;
-  }
-
-  /** Returns how many lines there were. */
-  all(lines: Iterable<string>): number {
-    let count = 0;
-    for (const line of lines) {
-      count += 1;
-      this.#pending += `${line}\n`;
-      if (this.#pending.length > 0x1_0000) this.flush();
-    }
-    return count;
-  }
-
-  flush(): void {
-    if (this.#pending !== '') this.#context.stdout.write(this.#pending);
-    this.#pending = '';
   }
 }

@@ -8,6 +8,7 @@ import type { TreeNode } from '../../rafs-builder/model/tree.js';
 import type { CommandTable } from '../command.js';
 import type { Flag } from '../flags/flags.js';
 import { entryJson, inColumns, LinkCounts, longLines, nameColours } from '../text/look.js';
+import { printLine } from '../text/print.js';
 import { Looking, LOCATIONS, LOOK_FLAGS } from './look.js';
 
 const LISTING = 'Listing:';
@@ -75,7 +76,7 @@ async function list(looking: Looking, location: string, paths: readonly string[]
     } catch (error) {
       // The other paths are listed all the same.
       if (!(error instanceof NoSuchPathError) || paths.length === 1) throw error;
-      looking.context.stderr.write(`error: ${error.message}\n`);
+      printLine(looking.context.stderr, `error: ${error.message}`);
       looking.context.exitCode = 1;
     }
   }

@@ -10,6 +10,7 @@ import type { Flag } from '../flags/flags.js';
 import { OUTPUT } from '../flags/global.js';
 import { logSettings } from '../log.js';
 import { type ConvertRequest, convertRequest } from '../flags/options.js';
+import { printJson, printLine, printLines } from '../text/print.js';
 import { withAdvice } from '../text/remedies.js';
 import { table } from '../text/columns.js';
 import { formatBytes, formatMs, plural } from '../text/units.js';
@@ -43,11 +44,11 @@ export const PLAN: CommandTable = {
     const request = convertRequest(flags, [source, target], {
       ...FILE_PROBLEMS,
     });
-    const log = logSettings(flags, context);
-    for (const note of [...log.notes, ...request.notes]) context.stderr.write(`note: ${note}\n`);
+    const log = logSettings(flags);
+    for (const note of [...log.notes, ...request.notes]) printLine(context.stderr, `note: ${note}`);
     const plan = await run(request, context);
-    const text = flags.isOn('json') ? JSON.stringify(plan, undefined, 2) : planText(plan);
-    context.stdout.write(`${text}\n`);
+    if (flags.isOn('json')) printJson(context.stdout, plan, 2);
+    else printLines(context.stdout, planLines(plan));
   },
 };
 
@@ -74,7 +75,7 @@ async function run(request: ConvertRequest, context: CliContext): Promise<Conver
       reporter: withAdvice(
         {
           emit: (event) => {
-            if (event.type === 'warning') context.stderr.write(`warning: ${event.message}\n`);
+            if (event.type === 'warning') printLine(context.stderr, `warning: ${event.message}`);
           },
         },
         { name: 'plan', flags: PLAN_FLAGS },
@@ -86,7 +87,7 @@ async function run(request: ConvertRequest, context: CliContext): Promise<Conver
 const TO_BE_PUSHED = { push: 'pushed', mount: 'mounted', present: 'present' } as const;
 
 /** The plan for a person. */
-function planText(plan: ConversionPlan): string {
+function planLines(plan: ConversionPlan): readonly string[] {
   const { totals, estimate, kept } = plan;
   const keptText = kept === 0 ? [] : [`kept as they are  ${kept} other ${kept === 1 ? 'entry' : 'entries'}`];
   return [
@@ -103,7 +104,7 @@ function planText(plan: ConversionPlan): string {
     ),
     ...keptText,
     `The time rests on ${estimate.basis}.`,
-  ].join('\n');
+  ];
 }
 
 function imageLines({ platform, manifest, layers }: PlannedImage): readonly string[] {

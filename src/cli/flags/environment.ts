@@ -1,13 +1,10 @@
 /** Turns the environment into options, so that the library below need not read it. */
-import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { VERSION } from '../../convert/version.js';
 import type { OpenOptions } from '../../registry/open.js';
 import type { TrustOptions } from '../../registry/http/trust.js';
-import type { CliContext } from '../context.js';
+import { configFolder, type Environment, given } from '../../io/variables.js';
 import type { RegistryFlags } from './registry.js';
-
-type Environment = CliContext['env'];
 
 /** The lower-case variable wins, as it does in curl and Go. */
 function proxies(env: Environment): {
@@ -16,7 +13,7 @@ function proxies(env: Environment): {
   readonly all?: string | undefined;
   readonly no?: string | undefined;
 } {
-  const either = (name: string): string | undefined => env[name.toLowerCase()] ?? env[name];
+  const either = (name: string): string | undefined => given(env, name.toLowerCase(), name);
   return {
     http: either('HTTP_PROXY'),
     https: either('HTTPS_PROXY'),
@@ -37,25 +34,24 @@ const SYSTEM_AUTHORITIES: readonly string[] = [
 
 /** The authorities to trust. As in Go and OpenSSL, `SSL_CERT_FILE` and `SSL_CERT_DIR` replace the usual ones. */
 function trust(env: Environment, ca: readonly string[]): TrustOptions {
-  const config = env['XDG_CONFIG_HOME'] ?? join(env['HOME'] ?? homedir(), '.config');
-  const file = given(env['SSL_CERT_FILE']);
-  const folders = given(env['SSL_CERT_DIR'])?.split(delimiter) ?? [];
-  const extra = given(env['NODE_EXTRA_CA_CERTS']);
+  const config = configFolder(env);
+  const file = given(env, 'SSL_CERT_FILE');
+  const folders =
+    given(env, 'SSL_CERT_DIR')
+      ?.split(delimiter)
+      .filter((folder) => folder !== '') ?? [];
+  const extra = given(env, 'NODE_EXTRA_CA_CERTS');
   return {
     ca: [...ca, ...(extra === undefined ? [] : [extra])],
     roots: file === undefined && folders.length === 0 ? undefined : { file, folders },
     systemFiles: SYSTEM_AUTHORITIES,
     certDirs: [
-      join(config, 'docker', 'certs.d'),
+      ...(config === undefined ? [] : [join(config, 'docker', 'certs.d')]),
       '/etc/docker/certs.d',
-      join(config, 'containers', 'certs.d'),
+      ...(config === undefined ? [] : [join(config, 'containers', 'certs.d')]),
       '/etc/containers/certs.d',
     ],
   };
-}
-
-function given(value: string | undefined): string | undefined {
-  return value === '' ? undefined : value;
 }
 
 export interface RunSettings {

@@ -5,6 +5,7 @@
  */
 import { type Command, Option } from 'commander';
 import { UsageError } from '../../errors.js';
+import { type Environment, given as variable } from '../../io/variables.js';
 
 export interface Flag {
   /** Without dashes. */
@@ -17,6 +18,7 @@ export interface Flag {
   readonly default?: string;
   /** The name of the value in the help, for a flag of type string. */
   readonly value?: string;
+  /** Upstream's environment variable. `NYDUSIFY_` before this name, or before the flag's own in capitals, is read always. */
   readonly env?: string;
   /** Takes two words, as in `--report html FILE`, and may be given several times; `value` names both. */
   readonly pair?: boolean;
@@ -30,10 +32,21 @@ export interface Flag {
 export class FlagValues {
   readonly #values: ReadonlyMap<string, string | boolean>;
   readonly #given: ReadonlySet<string>;
+  readonly #variables: ReadonlyMap<string, string>;
 
-  constructor(values: ReadonlyMap<string, string | boolean>, given: ReadonlySet<string>) {
+  constructor(
+    values: ReadonlyMap<string, string | boolean>,
+    given: ReadonlySet<string>,
+    variables: ReadonlyMap<string, string> = new Map(),
+  ) {
     this.#values = values;
     this.#given = given;
+    this.#variables = variables;
+  }
+
+  /** The environment variable that a flag's value comes from; undefined for a flag of the command line. */
+  variableOf(name: string): string | undefined {
+    return this.#variables.get(name);
   }
 
   /** True when the flag stands on the command line or in the environment. */
@@ -110,29 +123,56 @@ export function addHelpFlag(command: Command, group: string): void {
   command.addHelpOption(new Option('-h, --help', 'print help').helpGroup(group));
 }
 
+/** The variables of a flag that belong to this program alone. */
+function ownVariables({ name, env }: Flag): readonly string[] {
+  const own = `NYDUSIFY_${name.replaceAll('-', '_').toUpperCase()}`;
+  return env === undefined ? [own] : [own, `NYDUSIFY_${env}`];
+}
+
+/**
+ * Upstream's variables, such as `SOURCE` and `OCI`, that would give a flag of these a value. They are names that other
+ * programs use too, so they count only where flags are used as upstream uses them: without words beside them.
+ */
+export function upstreamVariables(flags: readonly Flag[], env: Environment): readonly string[] {
+  const names = flags.flatMap((flag) =>
+    flag.env === undefined || variable(env, ...ownVariables(flag)) !== undefined ? [] : [flag.env],
+  );
+  return [...new Set(names)].filter((name) => variable(env, name) !== undefined);
+}
+
+export interface FlagSources {
+  readonly env: Environment;
+  /** Whether upstream's bare variables are read. */
+  readonly upstream: boolean;
+}
+
 /** Reads values after parsing. Throws UsageError for words in the environment that are no booleans. */
 export function readFlags(
   command: Command,
   flags: readonly Flag[],
-  env: Readonly<Record<string, string | undefined>>,
+  { env, upstream }: FlagSources,
 ): FlagValues {
   const parsed = command.optsWithGlobals<Record<string, unknown>>();
   const values = new Map<string, string | boolean>();
   const given = new Set<string>();
+  const variables = new Map<string, string>();
   for (const flag of flags) {
     const typed = parsed[camelCase(flag.name)];
-    const fromEnv = flag.env === undefined ? undefined : env[flag.env];
+    const names = [...ownVariables(flag), ...(upstream && flag.env !== undefined ? [flag.env] : [])];
+    const name = names.find((one) => variable(env, one) !== undefined);
+    const fromEnv = name === undefined ? undefined : variable(env, name);
     if (typeof typed === 'string' || typeof typed === 'boolean') {
       values.set(flag.name, typed);
       given.add(flag.name);
-    } else if (fromEnv !== undefined && fromEnv !== '') {
-      values.set(flag.name, flag.type === 'string' ? fromEnv : envBoolean(fromEnv, flag));
+    } else if (name !== undefined && fromEnv !== undefined) {
+      values.set(flag.name, flag.type === 'string' ? fromEnv : envBoolean(fromEnv, name, flag));
       given.add(flag.name);
+      variables.set(flag.name, name);
     } else if (flag.default !== undefined) {
       values.set(flag.name, flag.type === 'string' ? flag.default : flag.default === 'true');
     }
   }
-  return new FlagValues(values, given);
+  return new FlagValues(values, given, variables);
 }
 
 /** The words of Go's `strconv.ParseBool`. */
@@ -144,15 +184,12 @@ function parseGoBool(text: string): boolean | undefined {
   return FALSE.has(text) ? false : undefined;
 }
 
-function envBoolean(text: string, flag: Flag): boolean {
+function envBoolean(text: string, name: string, flag: Flag): boolean {
   const value = parseGoBool(text);
   if (value === undefined) {
-    throw new UsageError(
-      `environment variable ${flag.env ?? ''}: "${text}" is no boolean for --${flag.name}`,
-      {
-        hint: 'true and false are understood, and 1, 0, t, f',
-      },
-    );
+    throw new UsageError(`environment variable ${name}: "${text}" is no boolean for --${flag.name}`, {
+      hint: 'true and false are understood, and 1, 0, t, f',
+    });
   }
   return value;
 }

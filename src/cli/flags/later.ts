@@ -37,14 +37,19 @@ export const LATER_PLACES: readonly LaterFlag[] = [
 
 /** Throws UsageError for the first of these flags that asks for something. */
 export function refuseLater(flags: FlagValues, later: readonly LaterFlag[]): void {
-  for (const { name, type, env, asksForNothing } of later) {
+  for (const { name, type, asksForNothing } of later) {
     if (!flags.isGiven(name)) continue;
     const text = flags.text(name);
     const asked = type === 'boolean' ? flags.isOn(name) : text !== undefined;
     if (!asked || (text !== undefined && asksForNothing(text))) continue;
-    throw new UsageError(`--${name} is not supported yet`, {
-      hint:
-        env === undefined ? undefined : `leave it out; it can also come from the environment variable ${env}`,
-    });
+    throw notYet(flags, name);
   }
+}
+
+/** The hint names where the value comes from. */
+export function notYet(flags: FlagValues, name: string, because = ''): UsageError {
+  const variable = flags.variableOf(name);
+  return new UsageError(`--${name} is not supported yet${because}`, {
+    hint: variable === undefined ? 'leave it out' : `unset the environment variable ${variable}`,
+  });
 }

@@ -10,6 +10,7 @@ import { formatLocation, type Location, parseLocation, toLocation } from '../../
 import { parseByteSize } from './byte-size.js';
 import { LATER_FLAGS } from './convert.js';
 import { type FlagValues, requireFlags } from './flags.js';
+import { imageWord } from './image-word.js';
 import { formatOptionsOf } from './format.js';
 import { refuseLater } from './later.js';
 import { registryFlags, type RegistryFlags, transferOptions } from './registry.js';
@@ -51,7 +52,8 @@ export function convertRequest(
   positional: readonly (string | undefined)[],
   files: FileChecks,
 ): ConvertRequest {
-  const source = positionalOr(flags, 'source', positional[0]);
+  const notes: string[] = [];
+  const source = imageWord(flags, 'source', positional[0], notes);
   if (source === undefined) requireFlags(['source']);
   const sourceArchive = flags.text('source-archive');
   const targetArchive = flags.text('target-archive');
@@ -60,10 +62,9 @@ export function convertRequest(
   const targetProblem = targetArchive === undefined ? undefined : files.parentProblem(targetArchive);
   if (targetProblem !== undefined)
     throw new UsageError(`target archive directory not accessible: ${targetProblem}`);
-  const target = targetOf(flags, source ?? '', positional[1]);
+  const target = targetOf(flags, source ?? '', positional[1], notes);
   refuseLater(flags, LATER_FLAGS);
   const format = formatOptionsOf(flags);
-  const notes: string[] = [];
   if (flags.isGiven('nydus-image')) notes.push('--nydus-image has no effect: no second binary is needed');
   if (flags.isOn('docker-v2-format')) {
     notes.push('--docker-v2-format is deprecated: Docker media types are kept unless --oci is given');
@@ -119,16 +120,20 @@ function connectionsFor(concurrency: number, connections: number | undefined): n
   return connections ?? (needed > DEFAULT_CONNECTIONS ? needed : undefined);
 }
 
-function positionalOr(flags: FlagValues, name: string, positional: string | undefined): string | undefined {
-  const flag = flags.text(name);
-  if (positional === undefined || flag === undefined || positional === flag) return positional ?? flag;
-  throw new UsageError(`the ${name} is given twice: "${positional}" and --${name} "${flag}"`);
-}
-
 /** Text is parsed by the caller, when all flags have been found to be right. */
-function targetOf(flags: FlagValues, source: string, positional: string | undefined): string | Location {
-  const target = positionalOr(flags, 'target', positional);
+function targetOf(
+  flags: FlagValues,
+  source: string,
+  positional: string | undefined,
+  notes: string[],
+): string | Location {
+  const target = imageWord(flags, 'target', positional, notes);
   const suffix = flags.text('target-suffix');
+  const variable = flags.variableOf('target-suffix');
+  if (positional !== undefined && variable !== undefined) {
+    notes.push(`the target is "${positional}"; the suffix of $${variable} is not used`);
+    return positional;
+  }
   if (target !== undefined && suffix !== undefined) {
     throw new UsageError('--target conflicts with --target-suffix');
   }

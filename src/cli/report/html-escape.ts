@@ -1,4 +1,5 @@
 /** Makes HTML of untrusted text: names and values of an image never become markup. */
+import { printable } from '../text/printable.js';
 
 const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -28,7 +29,5 @@ function markupOf(value: Content): string {
   if (value === undefined) return '';
   if (value instanceof Html) return value.markup;
   if (typeof value === 'object') return value.map(markupOf).join('');
-  return String(value)
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u202a-\u202e\u2066-\u2069]/g, '\uFFFD')
-    .replace(/[&<>"']/g, (c) => ENTITIES[c] ?? c);
+  return printable(String(value)).replace(/[&<>"']/g, (c) => ENTITIES[c] ?? c);
 }

@@ -1,6 +1,7 @@
 /** The result for programs: all of it, with paths as a person would read them. Fields are added, never renamed. */
 import type { CheckResult } from '../../check/result.js';
 import { displayName } from '../../oci/raw-name.js';
+import { printableJson } from '../text/printable.js';
 
 export function jsonReport(result: CheckResult): string {
   const json = {
@@ -13,5 +14,5 @@ export function jsonReport(result: CheckResult): string {
       },
     })),
   };
-  return `${JSON.stringify(json, null, 2)}\n`;
+  return `${printableJson(json, 2)}\n`;
 }

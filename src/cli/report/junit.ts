@@ -4,6 +4,7 @@
  */
 import type { CheckResult } from '../../check/result.js';
 import type { Finding } from '../../check/finding.js';
+import { printable } from '../text/printable.js';
 import { groupFindings, limitsText, placeText, type FindingGroup } from './model.js';
 
 interface Suite {
@@ -98,7 +99,7 @@ function wasLookedAt(area: string, { name }: Suite, { target, platforms }: Check
 
 function caseOf({ id, severity, meaning, findings }: FindingGroup, classname: string): Case {
   const failed = severity === 'error';
-  const body = findings.map(sentence).join('\n');
+  const body = findings.map((found) => xml(sentence(found))).join('\n');
   const [tag, message] = failed
     ? ['failure', ` message="${xml(meaning ?? id)}" type="${xml(id)}"`]
     : ['system-out', ''];
@@ -106,7 +107,7 @@ function caseOf({ id, severity, meaning, findings }: FindingGroup, classname: st
     failed,
     text: [
       `    <testcase name="${xml(id)}" classname="${xml(classname)}" time="0">`,
-      `      <${tag}${message}>${xml(body)}</${tag}>`,
+      `      <${tag}${message}>${body}</${tag}>`,
       '    </testcase>',
     ].join('\n'),
   };
@@ -133,9 +134,9 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&apos;',
 };
 
-/** Escaped, and without what XML 1.0 cannot hold. */
+/** Escaped, and without what XML 1.0 cannot hold: control characters, and the two that are no characters. */
 function xml(value: string): string {
-  return value
-    .replace(/[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, '\uFFFD')
+  return printable(value)
+    .replace(/[\uFFFE\uFFFF]/g, '\uFFFD')
     .replace(/[&<>"']/g, (c) => ENTITIES[c] ?? c);
 }

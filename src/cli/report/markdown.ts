@@ -1,5 +1,6 @@
 /** A report that fits the summary of a CI job: GitHub's Markdown, short where nothing is wrong. */
 import type { CheckResult } from '../../check/result.js';
+import { printable } from '../text/printable.js';
 import { formatBytes, plural } from '../text/units.js';
 import {
   clientName,
@@ -114,15 +115,14 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 /** Nothing that an image says is markup. */
 function text(value: string): string {
-  return value
-    .replace(/[\r\n]+/g, ' ')
+  return printable(value)
     .replace(/[&<>]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[c] ?? c)
     .replace(/[\\`*_[\]#~!]/g, '\\$&')
     .replace(/@/g, '@\u200b');
 }
 
 function code(value: string): string {
-  const plain = value.replace(/[\r\n]+/g, ' ');
+  const plain = printable(value);
   const longest = Math.max(0, ...Array.from(plain.matchAll(/`+/g), ([run]) => run.length));
   const fence = '`'.repeat(longest + 1);
   const pad = longest === 0 ? '' : ' ';

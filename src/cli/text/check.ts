@@ -1,5 +1,4 @@
 /** Prints the outcome of a check: one line a finding for programs, blocks with colour for a terminal. */
-import { Writable } from 'node:stream';
 import { Chalk, type ChalkInstance } from 'chalk';
 import type { CheckedPlatform, CheckResult } from '../../check/result.js';
 import type { ClientVerdict, PlatformClients } from '../../check/clients.js';
@@ -15,25 +14,28 @@ import {
   placeText,
 } from '../report/model.js';
 import { table, wrapped } from './columns.js';
+import { hasColours, painted } from './paint.js';
+import { printable } from './printable.js';
 import { formatBytes, plural } from './units.js';
 
 /** At most so many findings of one kind and platform are shown; the rest is counted. */
 const SHOWN = 50;
 
-/** The text ends with a line break. */
-export function checkText(result: CheckResult, { stdout, columns }: CliContext): string {
-  const terminal = stdout instanceof Writable && 'isTTY' in stdout && stdout.isTTY === true;
-  if (!terminal) return plainText(result);
-  // stderr, which `columns` is of, may go elsewhere.
-  const width = 'columns' in stdout && typeof stdout.columns === 'number' ? stdout.columns : columns;
-  return terminalText(result, new Chalk(), width);
+/** Lines for programs, or for the terminal that standard output is. */
+export function checkLines(
+  result: CheckResult,
+  { stdoutIsTTY, columns, env }: CliContext,
+): readonly string[] {
+  if (stdoutIsTTY !== true) return plainLines(result);
+  const chalk = hasColours(env) ? new Chalk() : new Chalk({ level: 0 });
+  return terminalLines(result, chalk, columns);
 }
 
-export function plainText(result: CheckResult): string {
+export function plainLines(result: CheckResult): readonly string[] {
   const lines = [...findingLines(result.findings), ...result.platforms.map(platformLine)];
   for (const tables of result.clients ?? []) lines.push(...clientLines(tables));
   lines.push(verdictLine(result));
-  return `${lines.join('\n')}\n`;
+  return lines;
 }
 
 function verdictLine(result: CheckResult): string {
@@ -93,61 +95,66 @@ function clientLines({ platform, clients }: PlatformClients): string[] {
 }
 
 /** For a terminal: first the findings in blocks, then the images that were checked, and last, next to the prompt, the verdict. */
-export function terminalText(result: CheckResult, chalk: ChalkInstance, columns: number): string {
+export function terminalLines(result: CheckResult, chalk: ChalkInstance, columns: number): readonly string[] {
   const paint = { error: chalk.red, warning: chalk.yellow, note: chalk.blue };
   const lines: string[] = [];
   for (const { id, severity, findings } of groupFindings(result.findings)) {
-    const times = findings.length === 1 ? '' : chalk.dim(` × ${findings.length}`);
-    lines.push(`${paint[severity].bold(severity.padEnd(7))} ${chalk.bold(id)}${times}`);
+    const times = findings.length === 1 ? '' : painted(chalk.dim, ` × ${findings.length}`);
+    lines.push(`${painted(paint[severity].bold, severity.padEnd(7))} ${painted(chalk.bold, id)}${times}`);
     for (const found of findings.slice(0, SHOWN)) lines.push(...findingBlock(found, chalk, columns));
     if (findings.length > SHOWN)
-      lines.push(chalk.dim(`  … and ${findings.length - SHOWN} more; --report html FILE has them`));
+      lines.push(painted(chalk.dim, `  … and ${findings.length - SHOWN} more; --report html FILE has them`));
     const hint = findings.find((found) => found.hint !== undefined)?.hint;
     if (hint !== undefined)
-      lines.push(...wrapped(`hint: ${hint}`, columns, 2).map((line) => chalk.blue(line)));
+      lines.push(...wrapped(`hint: ${hint}`, columns, 2).map((line) => painted(chalk.blue, line)));
     lines.push('');
   }
   for (const image of result.platforms) {
     const bad = result.findings.some(
       ({ severity, where }) => severity === 'error' && where.platform === image.platform,
     );
-    const mark = bad ? chalk.red('✗') : chalk.green('✓');
-    lines.push(`${mark} ${chalk.bold(image.platform)}  ${platformFacts(image).join(chalk.dim(' · '))}`);
+    const mark = bad ? painted(chalk.red, '✗') : painted(chalk.green, '✓');
+    lines.push(
+      `${mark} ${painted(chalk.bold, image.platform)}  ${platformFacts(image).join(painted(chalk.dim, ' · '))}`,
+    );
   }
   for (const tables of result.clients ?? []) lines.push('', ...clientTable(tables, chalk));
   const limits = limitsText(result);
   lines.push('');
-  if (limits !== undefined) lines.push(...wrapped(limits, columns, 0).map((line) => chalk.dim(line)));
+  if (limits !== undefined)
+    lines.push(...wrapped(limits, columns, 0).map((line) => painted(chalk.dim, line)));
   const good = result.verdict === 'good';
-  const badge = good ? chalk.black.bgGreen(' good ') : chalk.white.bgRed(' bad ');
-  lines.push(`${badge} ${chalk.bold(result.target)}  ${countsText(result.findings)}`);
-  lines.push(chalk.dim(result.root.digest));
-  return `${lines.join('\n')}\n`;
+  const badge = good ? painted(chalk.black.bgGreen, ' good ') : painted(chalk.white.bgRed, ' bad ');
+  lines.push(`${badge} ${painted(chalk.bold, result.target)}  ${countsText(result.findings)}`);
+  lines.push(painted(chalk.dim, result.root.digest));
+  return lines;
 }
 
 function findingBlock(found: Finding, chalk: ChalkInstance, columns: number): string[] {
   const lines = wrapped(`${placeText(found)}: ${found.message}`, columns, 2);
-  const place = placeText(found);
-  const painted = lines.map((line, i) => (i === 0 ? line.replace(place, chalk.cyan(place)) : line));
+  const place = printable(placeText(found));
+  const block = lines.map((line, i) =>
+    i === 0 ? line.replace(place, () => painted(chalk.cyan, place)) : line,
+  );
   for (const [name, value] of [
     ['expected', found.expected],
     ['found', found.found],
   ] as const) {
-    if (value !== undefined) painted.push(`    ${chalk.dim(name.padEnd(8))} ${value}`);
+    if (value !== undefined) block.push(`    ${painted(chalk.dim, name.padEnd(8))} ${value}`);
   }
-  return painted;
+  return block;
 }
 
 function clientTable({ platform, clients }: PlatformClients, chalk: ChalkInstance): string[] {
   const [head = '', ...rows] = table([CLIENT_HEAD, ...clients.map(clientCells)], LEFT);
   const paint = { lazily: chalk.green, unpacked: chalk.white, copied: chalk.white, fails: chalk.red };
   return [
-    chalk.bold(platform),
-    chalk.dim(`  ${head}`),
+    painted(chalk.bold, platform),
+    painted(chalk.dim, `  ${head}`),
     ...rows.map((row, i) => {
       const outcome = clients[i]?.outcome ?? 'copied';
       const words = OUTCOMES[outcome];
-      return `  ${row.slice(0, row.length - words.length)}${paint[outcome](words)}`;
+      return `  ${row.slice(0, row.length - words.length)}${painted(paint[outcome], words)}`;
     }),
   ];
 }

@@ -1,5 +1,6 @@
 /** Text in columns and lines of a terminal. Widths are what a terminal shows: some characters take two cells, others none. */
 import stringWidth from 'string-width';
+import { printable } from './printable.js';
 
 /** Printable characters of Latin scripts take one cell each, so their number is the width; counting is 1000 times as fast. */
 const LATIN = /^[ -~\u00a1-\u00ac\u00ae-\u02ff]*$/;
@@ -14,9 +15,10 @@ export function table(
   rows: readonly (readonly string[])[],
   leftColumns: ReadonlySet<number>,
 ): readonly string[] {
+  const shown = rows.map((row) => row.map(printable));
   const widths: number[] = [];
-  for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, textWidth(cell))));
-  return rows.map((row) =>
+  for (const row of shown) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, textWidth(cell))));
+  return shown.map((row) =>
     row
       .map((cell, i) => {
         const blanks = ' '.repeat((widths[i] ?? 0) - textWidth(cell));
@@ -33,7 +35,7 @@ export function wrapped(text: string, columns: number, indent: number): string[]
   let line = ' '.repeat(indent);
   let width = indent;
   let empty = true;
-  for (const word of text.split(' ')) {
+  for (const word of printable(text).split(' ')) {
     const wordWidth = textWidth(word);
     if (!empty && width + 1 + wordWidth > columns) {
       lines.push(line);

@@ -1,5 +1,6 @@
 /** Errors for a terminal: what failed, and what to try. Causes and stacks are shown on request. */
 import { CommanderError } from 'commander';
+import { printable } from './printable.js';
 import { adviceText, type RunningCommand } from './remedies.js';
 import { InternalError, InterruptedError, LocalIoError, NydusError, UsageError } from '../../errors.js';
 
@@ -12,9 +13,12 @@ export interface ErrorDetail {
 export function asNydusError(error: unknown): NydusError {
   if (error instanceof NydusError) return error;
   if (error instanceof CommanderError) {
-    return new UsageError(error.message.replace(/^error: /, ''), {
-      hint: 'nydusify --help, or nydusify COMMAND --help',
-    });
+    return new UsageError(
+      error.message.replace(/^error: /, '').replace('\n(Did you mean', ' (did you mean'),
+      {
+        hint: 'nydusify --help, or nydusify COMMAND --help',
+      },
+    );
   }
   if (error instanceof Error && error.name === 'AbortError') {
     return new InterruptedError('interrupted', { cause: error });
@@ -43,13 +47,20 @@ export function renderError(error: NydusError, detail: ErrorDetail, command: Run
     for (const cause of causesOf(error))
       lines.push(`caused by: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
-  return `${lines.join('\n')}\n`;
+  return `${lines.map(printable).join('\n')}\n`;
 }
 
 function stacksOf(error: NydusError): readonly string[] {
-  return [error, ...causesOf(error)].map((one) =>
-    one instanceof Error ? (one.stack ?? one.message) : String(one),
+  return [error, ...causesOf(error)].flatMap((one) =>
+    one instanceof Error ? [`${one.name}: ${one.message}`, ...framesOf(one)] : [String(one)],
   );
+}
+
+/** The lines of a stack without the message, which may hold line breaks from outside. */
+function framesOf({ stack = '', message }: Error): readonly string[] {
+  const start = stack.indexOf(message);
+  const frames = start < 0 ? stack : stack.slice(start + message.length);
+  return frames.split('\n').filter((line) => line.startsWith('    at '));
 }
 
 /** Outermost first; an AggregateError's errors each with their own causes. */

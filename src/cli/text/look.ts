@@ -7,6 +7,7 @@ import { walk } from '../../rafs-builder/index.js';
 import type { Inode, TreeNode } from '../../rafs-builder/model/tree.js';
 import type { CliContext } from '../context.js';
 import { table, textWidth } from './columns.js';
+import { hasColours, painted } from './paint.js';
 
 /** A name as it is to be shown. */
 export interface ShownEntry {
@@ -43,22 +44,22 @@ export type NameColours = (name: string, inode: Inode) => string;
 
 /** The colours of `ls`; none unless standard output is a terminal. */
 export function nameColours(context: CliContext): NameColours {
-  const plain = context.stdoutIsTTY !== true || (context.env['NO_COLOR'] ?? '') !== '';
+  const plain = context.stdoutIsTTY !== true || !hasColours(context.env);
   if (plain) return (name) => name;
   const chalk = new Chalk({ level: 1 });
   return (name, { kind, mode }) => {
     switch (kind) {
       case 'directory':
-        return chalk.blue.bold(name);
+        return painted(chalk.blue.bold, name);
       case 'symlink':
-        return chalk.cyan(name);
+        return painted(chalk.cyan, name);
       case 'char':
       case 'block':
       case 'fifo':
       case 'socket':
-        return chalk.yellow(name);
+        return painted(chalk.yellow, name);
       case 'file':
-        return (mode & 0o111) === 0 ? name : chalk.green(name);
+        return (mode & 0o111) === 0 ? name : painted(chalk.green, name);
     }
   };
 }

@@ -2,10 +2,11 @@
  * Events as a person or a program wants to see them: a live area on a terminal, plain lines elsewhere, JSON lines on request.
  * All of it goes to stderr or a log file; results are none of its business. Loaded when a command starts to work.
  */
-import { Writable } from 'node:stream';
+import { type Environment, given } from '../../io/variables.js';
 import type { Reporter } from '../../reporter.js';
 import type { CliContext, Output } from '../context.js';
 import { describeEvent, ImageState } from './image-state.js';
+import { printJson, printLine } from './print.js';
 import type { ProgressMode } from '../flags/options.js';
 import { formatBytes } from './units.js';
 
@@ -21,23 +22,32 @@ export async function openProgress(
   context: CliContext,
   output: Output = context.stderr,
 ): Promise<Progress> {
-  const terminal = output === context.stderr && context.isTTY && context.stderr instanceof Writable;
-  const effective = mode === 'auto' ? (terminal ? 'tty' : 'plain') : mode;
+  const terminal = output === context.stderr ? context.terminal : undefined;
+  const effective =
+    mode === 'auto' ? (terminal !== undefined && isLively(context.env) ? 'tty' : 'plain') : mode;
   switch (effective) {
     case 'none':
       // Warnings are no progress, so they are printed all the same.
       return { reporter: warningsOnly(output), stop: () => undefined };
     case 'json':
       return { reporter: jsonLines(output), stop: () => undefined };
-    case 'tty':
-      if (context.stderr instanceof Writable) {
-        const { liveProgress } = await import('./live-progress.js');
-        return liveProgress(context.stderr, context);
-      }
-      return plainProgress(output);
+    case 'tty': {
+      const { canBeDrawnOn } = await import('./live-area.js');
+      if (terminal === undefined || !canBeDrawnOn(terminal)) return plainProgress(output);
+      const { liveProgress } = await import('./live-progress.js');
+      return liveProgress(terminal, context);
+    }
     case 'plain':
       return plainProgress(output);
   }
+}
+
+/** False where nobody looks at the terminal, or it cannot move its cursor. */
+function isLively(env: Environment): boolean {
+  const ci = given(env, 'CI');
+  if (ci !== undefined && !['0', 'false'].includes(ci.toLowerCase())) return false;
+  const terminal = given(env, 'TERM');
+  return terminal !== undefined && terminal !== 'dumb';
 }
 
 function plainProgress(output: Output): Progress {
@@ -47,7 +57,7 @@ function plainProgress(output: Output): Progress {
 function warningsOnly(output: Output): Reporter {
   return {
     emit: (event) => {
-      if (event.type === 'warning') output.write(`warning: ${event.message}\n`);
+      if (event.type === 'warning') printLine(output, `warning: ${event.message}`);
     },
   };
 }
@@ -68,7 +78,7 @@ export function plainLines(output: Output, now: () => number): Reporter {
       }
       if (line === undefined) return;
       last = now();
-      output.write(`${line}\n`);
+      printLine(output, line);
     },
   };
 }
@@ -89,7 +99,7 @@ export function jsonLines(output: Output, now: () => number = () => Date.now()):
         event.type === 'retry'
           ? { ...event, cause: event.cause instanceof Error ? event.cause.message : String(event.cause) }
           : event;
-      output.write(`${JSON.stringify({ time: new Date(now()).toISOString(), ...plain })}\n`);
+      printJson(output, { time: new Date(now()).toISOString(), ...plain });
     },
   };
 }

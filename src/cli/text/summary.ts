@@ -4,7 +4,7 @@ import { digestHex } from '../../oci/digest.js';
 import { table } from './columns.js';
 import { formatBytes, formatMs, plural } from './units.js';
 
-export function convertSummary(result: ConvertResult): string {
+export function convertSummary(result: ConvertResult): readonly string[] {
   const images = result.images.flatMap((image) => [...imageTable(image), '']);
   const { sourceBytes, targetBytes, times, kept } = result;
   const keptText =
@@ -14,7 +14,7 @@ export function convertSummary(result: ConvertResult): string {
     `converted ${plural(result.images.length, 'image')}${keptText} in ${formatMs(times.total)}: ` +
       `${formatBytes(sourceBytes)} became ${formatBytes(targetBytes)}${result.images.some(({ oci }) => oci !== undefined) ? ' (original images included)' : ''}`,
     `pushed to ${result.target}`,
-  ].join('\n');
+  ];
 }
 
 function imageTable({ platform, layers, bootstrapBytes, repeatedBytes }: ImageReport): readonly string[] {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { checkImage } from '../../../src/check/check.js';
 import type { CheckOptions } from '../../../src/check/options.js';
 import { convertImage } from '../../../src/convert/convert.js';
-import { plainText } from '../../../src/cli/text/check.js';
+import { plainLines } from '../../../src/cli/text/check.js';
 import type { Digest } from '../../../src/oci/digest.js';
 import { sourceImage } from '../../support/images/memory-conversion.js';
 import { file, layer } from '../../support/images/tar.js';
@@ -30,7 +30,7 @@ function layersOf({ root, content }: MemoryStore): readonly Digest[] {
 async function outcomeOf(target: MemoryStore, options: CheckOptions = {}): Promise<readonly unknown[]> {
   const result = await checkImage({ target }, { threads: 1, ...options });
   const errors = result.findings.filter(({ severity }) => severity === 'error');
-  const [said] = /both halves[^\n]*/.exec(plainText(result)) ?? [];
+  const [said] = /both halves[^\n]*/.exec(plainLines(result).join('\n')) ?? [];
   return [errors.map(({ id, where }) => `${id} ${where.half ?? ''} ${where.part ?? ''}`), said];
 }
 

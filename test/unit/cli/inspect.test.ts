@@ -44,7 +44,6 @@ async function inspect(
     stdout: { write: (some) => (text += some) },
     stderr: { write: () => assert.fail('nothing goes to stderr') },
     env: {},
-    isTTY: false,
     columns: 80,
     signal: new AbortController().signal,
     exitCode: 0,

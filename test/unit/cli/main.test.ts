@@ -17,7 +17,6 @@ function context(): TestContext {
     stdout: { write: (text) => (out += text) },
     stderr: { write: (text) => (err += text) },
     env: {},
-    isTTY: false,
     columns: 80,
     signal: new AbortController().signal,
     exitCode: 0,
@@ -41,7 +40,7 @@ function staticImports(path: string, seen = new Set<string>()): ReadonlySet<stri
 }
 
 test('help and version load nothing heavy', () => {
-  const packages = [...staticImports(join(import.meta.dirname, '../../../src/cli/main.js'))].filter(
+  const packages = [...staticImports(join(import.meta.dirname, '../../../src/cli/process.js'))].filter(
     (name) => !name.startsWith('/') && !name.startsWith('node:'),
   );
   assert.deepEqual(packages, ['commander']);

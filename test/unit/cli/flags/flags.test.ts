@@ -27,7 +27,7 @@ function parse(
     .configureOutput({ outputError: () => undefined });
   addFlags(command, FLAGS);
   command.parse(rewriteArgv(argv, FLAGS), { from: 'user' });
-  return readFlags(command, FLAGS, env);
+  return readFlags(command, FLAGS, { env, upstream: command.args.length === 0 });
 }
 
 test('a value comes from the command line, else the environment, else the default', () => {

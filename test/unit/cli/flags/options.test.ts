@@ -18,12 +18,18 @@ const FILES = {
     path.includes('missing') ? 'no such file or folder' : undefined,
 };
 
+const BY_FLAGS = ['--source', 'a', '--target', 'b'];
+
 function request(argv: readonly string[], env: Record<string, string> = {}): ConvertRequest {
   const command = new Command('convert').exitOverride().argument('[source]').argument('[target]');
   command.configureOutput({ outputError: () => undefined }).action(() => undefined);
   addFlags(command, ALL);
   command.parse(rewriteArgv(argv, ALL), { from: 'user' });
-  return convertRequest(readFlags(command, ALL, env), command.args, FILES);
+  return convertRequest(
+    readFlags(command, ALL, { env, upstream: command.args.length === 0 }),
+    command.args,
+    FILES,
+  );
 }
 
 function refusal(argv: readonly string[], env: Record<string, string> = {}): string {
@@ -47,6 +53,28 @@ test('source and target are flags or arguments', () => {
     assert.deepEqual([source, target], [parseLocation('app'), parseLocation('app:n')]);
   }
   assert.match(refusal(['app', 'b', '--source', 'c']), /given twice/);
+});
+
+test('words win over the environment, with a note; upstream names count only without words', () => {
+  const { target, source, notes } = request(['app', 'b'], {
+    SOURCE: 'c',
+    OCI: 'no boolean',
+    NYDUSIFY_SOURCE: 'd',
+    NYDUSIFY_TARGET_SUFFIX: '-n',
+  });
+  assert.deepEqual([source, target], [parseLocation('app'), parseLocation('b')]);
+  assert.deepEqual(notes, [
+    'the source is "app", and not "d" of $NYDUSIFY_SOURCE',
+    'the target is "b"; the suffix of $NYDUSIFY_TARGET_SUFFIX is not used',
+  ]);
+  assert.deepEqual(request([], { SOURCE: 'c', TARGET: 'e' }).source, parseLocation('c'));
+  assert.deepEqual(
+    request([], { SOURCE: 'c', TARGET: 'e', NYDUSIFY_SOURCE: 'd' }).source,
+    parseLocation('d'),
+  );
+  assert.equal(request(['app', 'b'], { NYDUSIFY_MERGE_PLATFORM: '1' }).options.mergePlatform, true);
+  assert.equal(request(['app', 'b'], { NYDUSIFY_PLATFORM: 'all' }).options.platforms, allPlatforms);
+  assert.match(refusal(['app', 'b'], { NYDUSIFY_OCI: 'x' }), /variable NYDUSIFY_OCI: "x" is no boolean/);
 });
 
 test('upstream texts for what is missing or in conflict, in its order of validation', () => {
@@ -97,7 +125,7 @@ test('a flag whose feature does not exist yet is refused by name, from wherever 
   ];
   for (const argv of cases)
     assert.equal(refusal(['a', 'b', ...argv]), `${argv[0] ?? ''} is not supported yet`);
-  assert.equal(refusal(['a', 'b'], { OCI_REF: 'true' }), '--oci-ref is not supported yet');
+  assert.equal(refusal(BY_FLAGS, { OCI_REF: 'true' }), '--oci-ref is not supported yet');
   assert.equal(refusal(['a', 'b', '--fs-version', '5']), '--fs-version 5 is not supported yet');
   assert.equal(
     refusal(['a', 'b', '--compressor', 'lz4_block']),
@@ -110,7 +138,7 @@ test('values that ask for nothing are fine', () => {
     refusal(['a', 'b', '--batch-size', '0', '--prefetch-dir', '/', '--oci-ref=false']),
     'accepted',
   );
-  assert.equal(refusal(['a', 'b'], { BATCH_SIZE: '0x0', REVERSE: 'false', BUILD_CACHE: '' }), 'accepted');
+  assert.equal(refusal(BY_FLAGS, { BATCH_SIZE: '0x0', REVERSE: 'false', BUILD_CACHE: '' }), 'accepted');
 });
 
 test('flags that lost their meaning are accepted with a note', () => {
@@ -133,7 +161,7 @@ test('--all-platforms wins over --platform; without both it is linux on this mac
 
 test('--multi-platform is --merge-platform', () => {
   assert.equal(request(['a', 'b', '--multi-platform']).options.mergePlatform, true);
-  assert.equal(request(['a', 'b'], { MERGE_PLATFORM: '1' }).options.mergePlatform, true);
+  assert.equal(request(BY_FLAGS, { MERGE_PLATFORM: '1' }).options.mergePlatform, true);
 });
 
 test('sizes are hexadecimal, decimal, or have a unit', () => {

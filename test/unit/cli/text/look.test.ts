@@ -30,7 +30,6 @@ test('on a terminal names stand in columns and have colours, elsewhere one stand
       stdout: { write: (text) => (out += text) },
       stderr: { write: () => undefined },
       env,
-      isTTY: false,
       signal: new AbortController().signal,
       exitCode: 0,
       ...terminal,

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { Writable } from 'node:stream';
-import { stripVTControlCharacters } from 'node:util';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CliContext } from '../../../../src/cli/context.js';
@@ -8,6 +6,7 @@ import { jsonLines, openProgress, plainLines } from '../../../../src/cli/text/pr
 import type { ProgressMode } from '../../../../src/cli/flags/options.js';
 import { sha256 } from '../../../../src/oci/digest.js';
 import type { ConvertEvent } from '../../../../src/reporter.js';
+import { ScreenTerminal } from '../../../support/screen-terminal.js';
 
 const layers = [
   { mediaType: 'x', digest: sha256('1'), size: 1000 },
@@ -79,53 +78,89 @@ test('JSON lines are events, with their time, and not too many of them', () => {
   assert.equal(events.find(({ type }) => type === 'retry')?.cause, 'cut');
 });
 
-function context(stderr: CliContext['stderr'], isTTY: boolean): CliContext {
+function context(stderr: CliContext['stderr'], terminal?: ScreenTerminal): CliContext {
   const { signal } = new AbortController();
-  return { stdout: collector(), stderr, env: { NO_COLOR: '1' }, isTTY, columns: 100, signal, exitCode: 0 };
+  const env = { NO_COLOR: '1', TERM: 'xterm' };
+  const drawn = terminal === undefined ? {} : { terminal };
+  return { stdout: collector(), stderr, env, columns: 80, signal, exitCode: 0, ...drawn };
 }
 
 test('on a terminal there is a live area with a line of bars for each layer under way', async () => {
-  let shown = '';
-  const stderr = new Writable({
-    write: (chunk: Buffer, _encoding, done) => {
-      shown += chunk.toString();
-      done();
-    },
-  });
-  const progress = await openProgress('auto', context(stderr, true));
-  for (const event of EVENTS.slice(0, 6)) progress.reporter.emit(event);
-  progress.reporter.emit({ type: 'step', message: 'building the bootstrap' });
+  const screen = new ScreenTerminal(100, 24);
+  const progress = await openProgress('auto', context(screen, screen));
+  for (const event of EVENTS.slice(0, 3)) progress.reporter.emit(event);
+  await until(() => screen.text().includes('500 B of 4.00 kB'));
+  assert.match(screen.text(), /1\/2 .* pull ██+░+ pack ░+ push ░+ +1.00 kB/);
+  progress.reporter.emit({ type: 'warning', code: 'X', message: 'mind the gap' });
   progress.stop();
   progress.stop();
-  assert.match(stripVTControlCharacters(shown), /mind the gap/);
+  assert.equal(screen.text(), 'warning: mind the gap');
 });
 
 test('a request that waits to be made again is counted while it waits, and not longer', async () => {
-  let shown = '';
-  const stderr = new Writable({
-    write: (chunk: Buffer, _encoding, done) => {
-      shown += stripVTControlCharacters(chunk.toString());
-      done();
-    },
-  });
-  const until = async (condition: () => boolean): Promise<void> => {
-    while (!condition()) await sleep(20);
-  };
-  const progress = await openProgress('auto', context(stderr, true));
+  const screen = new ScreenTerminal(100, 24);
+  const progress = await openProgress('auto', context(screen, screen));
   for (const event of EVENTS.slice(0, 4)) progress.reporter.emit(event);
   for (const delayMs of [300, 1200])
     progress.reporter.emit({ type: 'retry', what: 'push', attempt: 1, delayMs, cause: new Error('cut') });
-  await until(() => shown.includes('pulled 1.00 kB of 4.00 kB, 2 requests waiting to be tried again'));
-  await until(() => shown.includes('of 4.00 kB, 1 request waiting to be tried again'));
-  shown = '';
-  await until(() => shown.includes('of 4.00 kB\n'));
+  await until(() =>
+    screen.text().includes('pulled 1.00 kB of 4.00 kB, 2 requests waiting to be tried again'),
+  );
+  await until(() => screen.text().includes('of 4.00 kB, 1 request waiting to be tried again'));
+  await until(() => screen.text().includes('of 4.00 kB\n'));
   progress.stop();
 });
+
+test('a live area is never wider than its terminal, and a resize leaves nothing behind', async () => {
+  const screen = new ScreenTerminal(100, 24);
+  const progress = await openProgress('tty', context(screen, screen));
+  for (const event of EVENTS.slice(0, 4)) progress.reporter.emit(event);
+  const long = { type: 'warning', code: 'X', message: 'narrow' } as const;
+  progress.reporter.emit(long);
+  for (const columns of [100, 61, 40, 21, 120, 33, 5, 2, 1, 80]) {
+    screen.resize(columns, 24);
+    const lines = screen.text().split('\n');
+    assert.equal(
+      lines.filter((line) => line.includes('linux/amd64')).length,
+      columns < 20 ? 0 : 1,
+      `${columns}: ${screen.text()}`,
+    );
+    assert.deepEqual(
+      lines.filter((line) => line.length > columns),
+      [],
+    );
+  }
+  progress.stop();
+  assert.equal(screen.text().split('\n').at(-1), 'warning: narrow');
+});
+
+test('a terminal without a size, a dumb one and one of a CI server get plain lines', async () => {
+  const live = async (columns: number, env: Readonly<Record<string, string>>): Promise<boolean> => {
+    const screen = new ScreenTerminal(columns, 24);
+    const progress = await openProgress('auto', { ...context(screen, screen), env });
+    progress.reporter.emit({ type: 'warning', code: 'X', message: 'mind the gap' });
+    progress.stop();
+    return screen.raw.includes('\x1b[');
+  };
+  assert.equal(await live(80, { TERM: 'xterm' }), true);
+  assert.equal(await live(80, { TERM: 'xterm', CI: '' }), true);
+  assert.equal(await live(80, { TERM: 'xterm', CI: 'false' }), true);
+  assert.equal(await live(0, { TERM: 'xterm' }), false);
+  assert.equal(await live(1, { TERM: 'xterm' }), false);
+  assert.equal(await live(80, { TERM: 'dumb' }), false);
+  assert.equal(await live(80, { TERM: '' }), false);
+  assert.equal(await live(80, {}), false);
+  assert.equal(await live(80, { TERM: 'xterm', CI: 'true' }), false);
+});
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await sleep(20);
+}
 
 test('without a terminal there are plain lines, and none on request but warnings', async () => {
   const shown = async (mode: ProgressMode): Promise<string> => {
     const output = collector();
-    const progress = await openProgress(mode, context(output, false));
+    const progress = await openProgress(mode, context(output));
     for (const event of EVENTS) progress.reporter.emit(event);
     progress.stop();
     return output.lines.join('');

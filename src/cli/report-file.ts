@@ -1,0 +1,35 @@
+/** Files that a run is asked to write a report to. A report that cannot be written fails the run, with its own exit code. */
+import { accessSync, constants, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { LocalIoError } from '../errors.js';
+import { systemReason } from '../io/scratch.js';
+
+/**
+ * Finds out before the work whether the file can be written, so that hours of it are not lost to a wrong path. Nothing is
+ * opened: a pipe would take that for its end. `flag` names the file in the hint.
+ */
+export function tryReportFile(path: string, flag: string): void {
+  writing(path, flag, () => {
+    const there = statSync(path, { throwIfNoEntry: false });
+    if (there?.isDirectory() === true) throw Object.assign(new Error('it is a folder'), { code: 'EISDIR' });
+    accessSync(there === undefined ? dirname(path) : path, constants.W_OK);
+  });
+}
+
+export function writeReportFile(path: string, content: string | Uint8Array, flag: string): void {
+  writing(path, flag, () => {
+    writeFileSync(path, content);
+  });
+}
+
+function writing(path: string, flag: string, write: () => void): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    write();
+  } catch (cause) {
+    throw new LocalIoError(`cannot write ${path}: ${systemReason(cause)}`, {
+      cause,
+      hint: `choose another place with ${flag}`,
+    });
+  }
+}
