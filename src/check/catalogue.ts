@@ -1,7 +1,8 @@
 /**
  * The catalogue lists every finding that the rules of this folder can make: its id, its severity and why it matters.
  * Programs rely on the ids, so they are added and never renamed. Findings about the inside of a bootstrap (`RAFS-…`)
- * come from `native/judge`, and their texts from `rafs-builder/rules`.
+ * come from `native/judge`, and their texts from `rafs-builder/rules`; so do those about sections of a blob, which have
+ * their ids and severities here.
  */
 
 export interface CatalogueEntry {

@@ -5,33 +5,20 @@
  */
 import { mapOrdered } from '../io/concurrency.js';
 import { compareDigest } from '../io/streams.js';
-import { openBlobVerifier, PackedChunkTable, type BlobVerifierOptions } from '../native/index.js';
+import { NO_CHUNKS, openBlobVerifier, type VerifiableChunks } from '../native/index.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { dataLayersOf } from '../image/kinds.js';
 import { digestHex, type Digest } from '../oci/digest.js';
 import type { BlobFrame } from '../rafs-builder/blob/frame.js';
 import { versionNamed } from '../rafs-builder/versions.js';
 import { SECTIONS, TAR_HEADER_SIZE, type TocEntry } from '../rafs-builder/layout/blob.js';
-import type { ChunkRecord } from '../rafs-builder/model/tree.js';
 import { nameOf } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
-import { rangesOf } from './blob-sections.js';
-import { checkSectionsV5, type LookedBlob } from './blob-v5.js';
+import { type BlobOfImage, checkSections } from './blob.js';
 import type { Finding, Place } from './finding.js';
-import { NO_CHUNKS, noteChunks, tableOf, type NumberedChunks } from './numbered-chunks.js';
-import type { OpenedImage, UsedBlob } from './opened.js';
+import type { OpenedImage } from './opened.js';
 import { Collector } from './rule.js';
 import { sampleBlob } from './sample.js';
-import {
-  checkBlobSize,
-  checkMetaCopy,
-  checkReserved,
-  checkUsedBlob,
-  ownBlob,
-  readOwnBootstrap,
-  readStoredChunks,
-  type StoredChunks,
-} from './stored-chunks.js';
 import { placeIn } from './subject.js';
 
 /** Blobs in flight. Two are enough, because the addon decodes with threads of its own. */
@@ -48,11 +35,8 @@ export interface ContentSubject {
   readonly sample?: number | undefined;
 }
 
-interface BlobSubject {
-  readonly blob: Descriptor;
+interface BlobSubject extends BlobOfImage {
   readonly place: Place;
-  /** The blob in the image's bootstrap; undefined when no file uses it. */
-  readonly used: UsedBlob | undefined;
 }
 
 export async function* checkContent(subject: ContentSubject, call: CallOptions): AsyncGenerator<Finding> {
@@ -85,116 +69,33 @@ async function checkBlob(
   const collector = new Collector(place);
   // A rule about the manifest reports an absent blob.
   if (!(await opened.image.store.exists(blob, call))) return [];
-  const { frame, own, chunks } = await (
-    versionNamed(opened.version).blobsHaveToc ? sectionsAndChunks : checkSectionsV5
-  )(opened, { blob, used }, collector, call);
+  const { frame, chunks = NO_CHUNKS } = await checkSections(opened, { blob, used }, collector, call);
   if (subject.bootstrapOnly === true || subject.verified.has(blob.digest)) return collector.findings;
   subject.verified.add(blob.digest);
-  const { compressor, digester } = used?.record ?? own?.record ?? { compressor: 'none', digester: 'blake3' };
   if (subject.sample !== undefined && frame !== undefined) {
     const { threads, sample } = subject;
     const { dataSize } = frame;
     const { store } = opened.image;
-    await sampleBlob(
-      { store, blob, dataSize, ...chunks, compressor, digester, threads },
-      sample,
-      collector,
-      call,
-    );
+    await sampleBlob({ store, blob, dataSize, ...chunks, threads }, sample, collector, call);
     return collector.findings;
   }
-  await streamBlob(subject, { blob, frame, chunks, compressor, digester }, collector, call);
+  await streamBlob(subject, { blob, frame, chunks }, collector, call);
   return collector.findings;
 }
 
-async function sectionsAndChunks(
-  opened: OpenedImage,
-  { blob, used }: { readonly blob: Descriptor; readonly used: UsedBlob | undefined },
-  collector: Collector,
-  call: CallOptions,
-): Promise<LookedBlob> {
-  const { frame, own, stored } = await checkSections(opened, { blob, used }, collector, call);
-  // Only a bootstrap says how chunks are compressed. A blob without one is never read by clients either.
-  const unused = stored === undefined || (used ?? own) === undefined;
-  return { frame, own, chunks: unused ? NO_CHUNKS : chunksToVerify(stored, [used, own]) };
-}
-
-/** The sections of a blob that could be read; a member is undefined when its section could not. */
-export interface StoredSections {
-  readonly frame: BlobFrame | undefined;
-  /** The blob's record and chunks according to the bootstrap inside the blob. */
-  readonly own: UsedBlob | undefined;
-  readonly stored: StoredChunks | undefined;
-}
-
-/**
- * Compares the sections behind the data with each other and with the bootstraps. Reads no chunk, and trusts no digest.
- */
-export async function checkSections(
-  opened: OpenedImage,
-  { blob, used }: { readonly blob: Descriptor; readonly used: UsedBlob | undefined },
-  collector: Collector,
-  call: CallOptions,
-): Promise<StoredSections> {
-  const { store } = opened.image;
-  const frame = await collector.attempt('BLOB-FRAME', () =>
-    versionNamed(opened.version).readFrame(blob.size, rangesOf(store, blob, call)),
-  );
-  if (frame === undefined) return { frame, own: undefined, stored: undefined };
-  const own = ownBlob(await readOwnBootstrap(frame, collector));
-  const stored = await readStoredChunks(frame, collector);
-  checkReserved(frame, collector);
-  await collector.attempt('BLOB-META', () => checkMetaCopy(opened, blob, frame, collector));
-  for (const [what, told] of [
-    ['bootstrap in the blob', own],
-    ['bootstrap', used],
-  ] as const) {
-    if (told === undefined) continue;
-    checkUsedBlob(what, told, stored, collector);
-    checkBlobSize(what, told.record, { frame, size: blob.size }, collector);
-  }
-  return { frame, own, stored };
-}
-
-/** Takes extents from the blob's chunk table, and digests and checksums from the first source that has them. */
-function chunksToVerify(
-  { extents, digests }: StoredChunks,
-  bootstraps: readonly (UsedBlob | undefined)[],
-): NumberedChunks {
-  const { length } = extents;
-  if (digests !== undefined) {
-    const notes = { flags: new Uint8Array(length), crc32: new Uint32Array(length) };
-    for (const blob of bootstraps) if (blob !== undefined) noteChunks(blob.chunks, notes);
-    const indexes = Array.from({ length }, (_, index) => index);
-    return { indexes, table: PackedChunkTable.of(extents, digests, notes) };
-  }
-  // A chunk that no file refers to has no recorded digest, so it cannot be verified.
-  const tellerOf = (index: number): UsedBlob['chunks'] | undefined =>
-    bootstraps.find((blob) => blob?.chunks.has(index) === true)?.chunks;
-  const recordOf = (index: number): ChunkRecord | undefined => {
-    const told = tellerOf(index)?.at(index);
-    const extent = extents.at(index);
-    return (
-      told && extent && { ...extent, digest: told.digest, crc32: told.crc32, compressed: told.compressed }
-    );
-  };
-  const told = Array.from({ length }, (_, index) => index).filter((index) => tellerOf(index) !== undefined);
-  return { indexes: told, table: tableOf(told, recordOf) };
-}
-
-interface StreamedBlob extends Pick<BlobVerifierOptions, 'compressor' | 'digester'> {
+interface StreamedBlob {
   readonly blob: Descriptor;
   readonly frame: BlobFrame | undefined;
-  readonly chunks: NumberedChunks;
+  readonly chunks: VerifiableChunks;
 }
 
 async function streamBlob(
   { opened, threads }: ContentSubject,
-  { blob, frame, chunks, compressor, digester }: StreamedBlob,
+  { blob, frame, chunks }: StreamedBlob,
   collector: Collector,
   call: CallOptions,
 ): Promise<void> {
-  const { indexes, table } = chunks;
+  const { indexes, table, compressor, digester } = chunks;
   const data = frame?.sections.get(SECTIONS.data)?.entry;
   // Without a table of contents there is no digest of the data to compare with.
   const promised = versionNamed(opened.version).blobsHaveToc ? data : undefined;
@@ -226,7 +127,7 @@ async function streamBlob(
     }
     for (const { index, message } of faults) {
       const where = { ...collector.place, offset: table.at(index).compressedOffset };
-      collector.report('CHUNK-DATA', { message: `chunk ${indexes[index] ?? index}: ${message}` }, where);
+      collector.report('CHUNK-DATA', { message: `chunk ${indexes?.[index] ?? index}: ${message}` }, where);
     }
   } catch (cause) {
     verifier.abort();

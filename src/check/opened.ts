@@ -1,10 +1,9 @@
 /** Opens a Nydus image: unpacks its bootstrap, has it judged and reads it. */
 import { bootstrapLayerOf, dataLayersOf } from '../image/kinds.js';
-import { isTreeOfLayers, judgeBootstrap, type ScannedTables } from '../native/index.js';
+import { type JudgedBootstrap, readAndJudge, type ScannedTables } from '../native/index.js';
 import { digestHex } from '../oci/digest.js';
 import type { AuditFinding } from '../rafs-builder/rules/rules.js';
 import { readBootstrap, type SparseChunkTable } from '../rafs-builder/index.js';
-import { versionNamed } from '../rafs-builder/versions.js';
 import type { Blob, Bootstrap } from '../rafs-builder/model/tree.js';
 import type { CallOptions } from '../reporter.js';
 import { bootstrapOf, readBootstrapLayer, type BootstrapLayer } from '../image/bootstrap-layer.js';
@@ -13,7 +12,11 @@ import { attempt } from './rule.js';
 import { placeIn, type ImageSubject } from './subject.js';
 
 /** A blob of a bootstrap, with the chunks that files refer to. */
-export type UsedBlob = Blob & { readonly chunks: SparseChunkTable };
+export interface UsedBlob extends Blob {
+  readonly chunks: SparseChunkTable;
+  /** The position in the blob table. */
+  readonly number: number;
+}
 
 export interface ReadBootstrap {
   /** The RAFS version. */
@@ -26,6 +29,8 @@ export interface ReadBootstrap {
    * the trees are compared.
    */
   readonly isTreeOf: (layers: readonly ScannedTables[]) => boolean;
+  /** Judges a blob beside the bootstrap. */
+  readonly judgeBlob: JudgedBootstrap['judgeBlob'];
   /** By the blob's number in the bootstrap. */
   readonly blobs: readonly UsedBlob[];
 }
@@ -84,16 +89,15 @@ export interface InspectedBootstrap {
 }
 
 export function inspectBootstrap(bytes: Uint8Array, place: Place): InspectedBootstrap {
-  const judged = judgeBootstrap(bytes);
+  const { findings: judged, isTreeOf, judgeBlob } = readAndJudge(bytes);
   const findings = judged.map((found) => toFinding(found, place));
   if (judged.some(({ id }) => id === 'RAFS-READ')) return { findings, read: undefined };
   const { version, bootstrap } = readBootstrap(bytes);
-  const isTreeOf = (layers: readonly ScannedTables[]): boolean =>
-    versionNamed(version).comparedByAddon && isTreeOfLayers(bytes, layers);
-  return { findings, read: { version, bootstrap, faults: findings, isTreeOf, blobs: bootstrap.blobs } };
+  const blobs = bootstrap.blobs.map(({ record, chunks }, number) => ({ record, chunks, number }));
+  return { findings, read: { version, bootstrap, faults: findings, isTreeOf, judgeBlob, blobs } };
 }
 
-function toFinding({ path, offset, ...rest }: AuditFinding, place: Place): Finding {
+export function toFinding({ path, offset, ...rest }: AuditFinding, place: Place): Finding {
   return { ...rest, where: { ...place, path, offset } };
 }
 

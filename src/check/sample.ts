@@ -18,9 +18,9 @@ export interface SampledBlob extends Omit<BlobVerifierOptions, 'chunks'> {
   readonly blob: Descriptor;
   /** Bytes of chunk data. */
   readonly dataSize: number;
-  /** The chunks that can be verified; `indexes` maps positions to their numbers in the blob. */
+  /** The chunks that can be verified; `indexes` has their numbers in the blob, unless these are the positions. */
   readonly table: ChunkTable;
-  readonly indexes: readonly number[];
+  readonly indexes: readonly number[] | undefined;
 }
 
 interface Piece {
@@ -102,7 +102,7 @@ async function verifyPiece(
       const where = { ...collector.place, offset: start + chunks.at(index).compressedOffset };
       collector.report(
         'CHUNK-DATA',
-        { message: `chunk ${indexes[from + index] ?? index}: ${message}` },
+        { message: `chunk ${indexes?.[from + index] ?? from + index}: ${message}` },
         where,
       );
     }

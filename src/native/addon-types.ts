@@ -34,7 +34,7 @@ export interface NativeFormats {
   readonly defaults: FormatOptions;
 }
 
-/** A fault of a bootstrap; `Finding` of `nydus-judge` explains the fields. */
+/** A fault of a bootstrap or a blob; `Finding` of `nydus-judge` explains the fields. */
 export interface NativeFinding {
   /** Position of its sentence in the table of sentences. */
   readonly sentence: number;
@@ -48,6 +48,65 @@ export interface NativeFinding {
   readonly expected?: string | undefined;
   /** The value of this bootstrap, for people. */
   readonly found?: string | undefined;
+}
+
+/** A bootstrap that has been read and judged. */
+export interface NativeBootstrap {
+  /** Everything that is wrong with the bootstrap. */
+  findings(): readonly NativeFinding[];
+  /** True if layers unpack to the tree that the bootstrap shows; false, too, if it cannot be read, or is of RAFS v5. */
+  isTreeOf(layers: readonly ScannedTables[]): Outcome<boolean>;
+  /**
+   * Finds everything that is wrong with a blob of the image whose bootstrap this is. `number` is the position of the blob in
+   * the bootstrap; without one, no file uses the blob.
+   */
+  judgeBlob(blob: NativeBlob, number?: number | null): Outcome<NativeJudgedBlob>;
+}
+
+/** A blob without its chunk data; `Blob` of `nydus-judge` explains the fields. */
+export interface NativeBlob {
+  /** The hexadecimal digest of the blob. */
+  readonly id: string;
+  /** Bytes of the whole blob. */
+  readonly size: number;
+  /** Bytes of chunk data, with which the blob starts. */
+  readonly dataSize: number;
+  /** All bytes behind the data. */
+  readonly tail: Buffer;
+  /** The sections; none if the blob is chunk data and nothing else. */
+  readonly sections: readonly NativeSection[];
+  /** The copy of the chunk table beside the image's bootstrap. */
+  readonly copy?: Buffer | undefined;
+}
+
+/** A section of a blob. */
+export interface NativeSection {
+  /** The name in the table of contents. */
+  readonly name: string;
+  /** Bytes from the start of the blob. */
+  readonly offset: number;
+  /** Bytes as stored. */
+  readonly compressedSize: number;
+  /** Bytes after decompression. */
+  readonly uncompressedSize: number;
+  /** The decompressed bytes, if there are any that can be trusted. */
+  readonly content?: Buffer | undefined;
+}
+
+/** The judgement of a blob. */
+export interface NativeJudgedBlob {
+  /** Findings about the bootstrap inside the blob. */
+  readonly own: readonly NativeFinding[];
+  /** Findings about everything else. */
+  readonly findings: readonly NativeFinding[];
+  /** Packed records of the chunks that can be verified. */
+  readonly chunks: Buffer;
+  /** The index of each of these chunks; without it they are all chunks of the blob. */
+  readonly indexes?: readonly number[] | undefined;
+  /** The number of the compressor of chunks. */
+  readonly compressor: number;
+  /** The number of the digester of chunks. */
+  readonly digester: number;
 }
 
 /** The options of a conversion. */
@@ -284,8 +343,8 @@ export interface Addon {
   judgeBootstrap(bytes: Buffer): Outcome<readonly NativeFinding[]>;
   /** Returns the reason why no reader could follow a bootstrap, or null if it can be read, whatever other faults it has. */
   refusalOfBootstrap(bytes: Buffer): Outcome<NativeFinding | null>;
-  /** True if layers unpack to the tree that a bootstrap shows; false, too, if it cannot be read. */
-  isTreeOfLayers(bytes: Buffer, layers: readonly ScannedTables[]): Outcome<boolean>;
+  /** Reads a bootstrap and judges it. The result refers to `bytes`, which must not change. */
+  readBootstrap(bytes: Buffer): Outcome<NativeBootstrap>;
   /**
    * Makes the allocator return free memory to the system at once, if it has such a setting. glibc otherwise adapts to the
    * sizes of freed blocks and keeps up to 64 MiB in each heap, and threads have heaps of their own.

@@ -24,9 +24,20 @@ import type { DiffId, Digest } from '../oci/digest.js';
 import type { ChunkTable, CompressorName, LayerEntry } from '../rafs-builder/model/tree.js';
 import type { PackStats, StageTimes } from '../reporter.js';
 
-export { isTreeOfLayers, judgeBootstrap, openBootstrap } from './judge.js';
-export type { LayerWarning, NativeMergedImage as MergedImage, ScannedTables } from './addon-types.js';
-export { PackedChunkTable } from './tables.js';
+export {
+  type JudgedBootstrap,
+  judgeBootstrap,
+  NO_CHUNKS,
+  openBootstrap,
+  readAndJudge,
+  type VerifiableChunks,
+} from './judge.js';
+export type {
+  LayerWarning,
+  NativeMergedImage as MergedImage,
+  NativeSection,
+  ScannedTables,
+} from './addon-types.js';
 
 export interface ImagePackerOptions extends FormatOptions {
   /** Compression threads; the output does not depend on it. */
@@ -106,7 +117,7 @@ export interface PackedLayer {
 
 /** A layer that was read and not converted. */
 export interface ScannedLayer extends PackedLayer {
-  /** The packed tables, in the form that `isTreeOfLayers` takes. */
+  /** The packed tables, in the form that `JudgedBootstrap.isTreeOf` takes. */
   readonly tables: ScannedTables;
   /** Decodes the entries, in tar order, anew with each call. */
   entries(): Promise<LayerEntry[]>;

@@ -1,36 +1,140 @@
 /**
- * Calls the judge (native/judge), which finds every fault of a bootstrap, and compares its tree with that of its
- * source.
+ * Calls the judge (native/judge), which finds every fault of a bootstrap and of a blob, and compares a bootstrap's tree
+ * with that of its source.
  */
 import { FormatError, InternalError, UnsupportedError } from '../errors.js';
 import type { RawPath } from '../oci/raw-name.js';
-import { AUDIT_RULES, type AuditFinding, type Sentences } from '../rafs-builder/rules/rules.js';
+import type { ChunkTable, CompressorName, DigesterName } from '../rafs-builder/model/tree.js';
+import {
+  AUDIT_RULES,
+  type AuditFinding,
+  type AuditId,
+  type BlobFinding,
+  type BlobRuleId,
+  type Sentences,
+} from '../rafs-builder/rules/rules.js';
 import { SENTENCES, sentenceText } from '../rafs-builder/rules/sentences.js';
+import { DIGESTERS } from '../rafs-builder/layout/v6.js';
 import { type RafsImage, readBootstrap } from '../rafs-builder/versions.js';
 import { addon, asBuffer } from './addon.js';
-import type { NativeFinding, ScannedTables } from './addon-types.js';
+import type { NativeBlob, NativeFinding, ScannedTables } from './addon-types.js';
+import { CODECS } from './formats.js';
 import { unwrap } from './outcome.js';
+import { PackedChunkTable } from './tables.js';
 
 const BY_NUMBER = Object.values<Sentences[string]>(SENTENCES);
 
 /** Returns every fault of a bootstrap, in the order of the rules. An unreadable bootstrap gives one finding. */
 export function judgeBootstrap(bytes: Uint8Array): readonly AuditFinding[] {
-  return unwrap(addon().judgeBootstrap(asBuffer(bytes))).map(toFinding);
+  return unwrap(addon().judgeBootstrap(asBuffer(bytes))).map(toAuditFinding);
 }
 
-function toFinding({ sentence, args, path, offset, expected, found }: NativeFinding): AuditFinding {
+/** A bootstrap that the judge has read once. */
+export interface JudgedBootstrap {
+  /** Every fault, in the order of the rules. An unreadable bootstrap gives one finding. */
+  readonly findings: readonly AuditFinding[];
+  /**
+   * True if the layers, lowest first, unpack to the tree of the bootstrap, contents included, compared by BLAKE3. False
+   * means unknown; it is always false for RAFS v5.
+   */
+  readonly isTreeOf: (layers: readonly ScannedTables[]) => boolean;
+  /**
+   * Judges a blob of the image whose bootstrap this is. `number` is the blob's position in the bootstrap; undefined
+   * means that no file uses the blob. Throws UnsupportedError for chunk records of version 2.
+   */
+  readonly judgeBlob: (blob: NativeBlob, number: number | undefined) => JudgedBlob;
+}
+
+export interface JudgedBlob {
+  /** Faults of the bootstrap inside the blob. */
+  readonly own: readonly AuditFinding[];
+  /** All other faults, in the order of the rules. */
+  readonly findings: readonly BlobFinding[];
+  readonly chunks: VerifiableChunks;
+}
+
+/** The chunks of a blob whose data can be verified. */
+export interface VerifiableChunks {
+  readonly table: ChunkTable;
+  /** The index in the blob of each chunk of the table; undefined if the table has all chunks of the blob. */
+  readonly indexes: readonly number[] | undefined;
+  readonly compressor: CompressorName;
+  readonly digester: DigesterName;
+}
+
+/** Nothing can be verified in a blob that cannot be read. */
+export const NO_CHUNKS: VerifiableChunks = {
+  table: new PackedChunkTable(Buffer.alloc(0)),
+  indexes: undefined,
+  compressor: 'none',
+  digester: 'blake3',
+};
+
+/** Reads and judges a bootstrap. The bytes must not change as long as the result is used. */
+export function readAndJudge(bytes: Uint8Array): JudgedBootstrap {
+  const native = unwrap(addon().readBootstrap(asBuffer(bytes)));
+  return {
+    findings: native.findings().map(toAuditFinding),
+    isTreeOf: (layers) => unwrap(native.isTreeOf(layers)),
+    judgeBlob: (blob, number) => {
+      const { own, findings, chunks, indexes, compressor, digester } = unwrap(
+        native.judgeBlob(blob, number),
+      );
+      return {
+        own: own.map(toAuditFinding),
+        findings: findings.map(toBlobFinding),
+        chunks: {
+          table: new PackedChunkTable(chunks),
+          indexes,
+          compressor: codecNamed(compressor),
+          digester: digester === DIGESTERS.sha256 ? 'sha256' : 'blake3',
+        },
+      };
+    },
+  };
+}
+
+function codecNamed(number: number): CompressorName {
+  const codec = CODECS[number];
+  if (codec === undefined) throw new InternalError(`the judge names codec ${number}, which is not there`);
+  return codec.name;
+}
+
+interface Said {
+  readonly id: AuditId | BlobRuleId;
+  readonly message: string;
+}
+
+function sentenceOf({ sentence, args, offset }: NativeFinding): Said {
   const known = BY_NUMBER[sentence];
   if (known === undefined) throw new InternalError(`the judge names sentence ${sentence}, which is not there`);
   const [id, template] = known;
+  return { id, message: sentenceText(template, args, offset) };
+}
+
+function toAuditFinding(native: NativeFinding): AuditFinding {
+  const { id, message } = sentenceOf(native);
+  if (!isAuditId(id)) throw new InternalError(`the judge breaks rule ${id} in a bootstrap`);
   return {
     id,
     severity: AUDIT_RULES[id].severity,
-    message: sentenceText(template, args, offset),
-    path: path as RawPath | undefined, // the addon writes one character a byte
-    offset,
-    expected,
-    found,
+    message,
+    path: native.path as RawPath | undefined, // the addon writes one character a byte
+    offset: native.offset,
+    expected: native.expected,
+    found: native.found,
   };
+}
+
+function toBlobFinding(native: NativeFinding): BlobFinding {
+  const { id, message } = sentenceOf(native);
+  if (isAuditId(id)) throw new InternalError(`the judge breaks rule ${id} in a blob`);
+  const { offset, expected, found } = native;
+  return { id, message, offset, expected, found };
+}
+
+function isAuditId(id: AuditId | BlobRuleId): id is AuditId {
+  return id in AUDIT_RULES;
 }
 
 /**
@@ -40,12 +144,7 @@ function toFinding({ sentence, args, path, offset, expected, found }: NativeFind
 export function openBootstrap(bytes: Uint8Array): RafsImage {
   const refusal = unwrap(addon().refusalOfBootstrap(asBuffer(bytes)));
   if (refusal === null) return readBootstrap(bytes);
-  const { message, offset } = toFinding(refusal);
+  const { message, offset } = toAuditFinding(refusal);
   // A refusal without an offset is about a legal bootstrap that this reader does not support.
   throw offset === undefined ? new UnsupportedError(message) : new FormatError(message, { offset });
-}
-
-/** True if the layers, lowest first, unpack to the tree of the bootstrap, contents included, compared by BLAKE3. */
-export function isTreeOfLayers(bytes: Uint8Array, layers: readonly ScannedTables[]): boolean {
-  return unwrap(addon().isTreeOfLayers(asBuffer(bytes), layers));
 }

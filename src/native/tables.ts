@@ -5,7 +5,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { InternalError } from '../errors.js';
 import type { RawName, RawPath } from '../oci/raw-name.js';
-import type { ChunkExtents } from '../rafs-builder/blob/chunk-extents.js';
 import {
   chunkRecord,
   chunkRecordFlags,
@@ -14,7 +13,6 @@ import {
   reference,
   xattrHead,
 } from '../rafs-builder/layout/wire.js';
-import { CHUNK_NOTE, type ChunkNotes } from '../rafs-builder/model/sparse.js';
 import {
   type ChunkNumbers,
   chunkNumbers,
@@ -257,20 +255,6 @@ export class PackedChunkTable implements ChunkTable {
     return this.bytes.readUInt32LE(index * CHUNK_RECORD + UNCOMPRESSED_SIZE);
   }
 
-  /**
-   * Joins a blob's own records with `notes` from bootstraps. Without a note, a chunk counts as compressed if its sizes
-   * differ.
-   */
-  static of(extents: ChunkExtents, digests: PackedDigests, notes: ChunkNotes): PackedChunkTable {
-    const bytes = Buffer.alloc(extents.length * CHUNK_RECORD);
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    for (let index = 0; index < extents.length; index++) {
-      copyPacked(digests, index, bytes, index * CHUNK_RECORD + DIGEST);
-      writeExtent(view, extents, notes, index);
-    }
-    return new PackedChunkTable(bytes);
-  }
-
   /** Packs any table. */
   static from(table: ChunkTable): PackedChunkTable {
     if (table instanceof PackedChunkTable) return table;
@@ -282,27 +266,6 @@ export class PackedChunkTable implements ChunkTable {
     }
     return new PackedChunkTable(bytes);
   }
-}
-
-function copyPacked(digests: PackedDigests, index: number, to: Buffer, offset: number): void {
-  const from = digests.offset(index);
-  for (let i = 0; i < DIGEST_SIZE; i++) to[offset + i] = digests.bytes[from + i] ?? 0;
-}
-
-/** Writes all fields of a record but the digest. */
-function writeExtent(view: DataView, extents: ChunkExtents, notes: ChunkNotes, index: number): void {
-  const at = index * CHUNK_RECORD;
-  const stored = extents.compressedSize[index] ?? 0;
-  const size = extents.uncompressedSize[index] ?? 0;
-  const note = notes.flags[index] ?? 0;
-  const compressed = note === 0 ? stored !== size : (note & CHUNK_NOTE.compressed) !== 0;
-  const hasCrc = (note & CHUNK_NOTE.crc32) !== 0;
-  view.setUint32(at + CRC32, hasCrc ? (notes.crc32[index] ?? 0) : 0, true);
-  view.setUint32(at + UNCOMPRESSED_SIZE, size, true);
-  view.setUint32(at + COMPRESSED_SIZE, stored, true);
-  view.setUint32(at + FLAGS, (compressed ? FLAG_COMPRESSED : 0) | (hasCrc ? FLAG_CRC : 0), true);
-  setU64(view, at + COMPRESSED_OFFSET, extents.compressedOffset[index] ?? 0);
-  setU64(view, at + UNCOMPRESSED_OFFSET, extents.uncompressedOffset[index] ?? 0);
 }
 
 function writeNumbers(bytes: Buffer, at: number, chunk: ChunkNumbers): void {
@@ -318,9 +281,4 @@ function writeNumbers(bytes: Buffer, at: number, chunk: ChunkNumbers): void {
 function writeU64(bytes: Buffer, at: number, value: number): void {
   bytes.writeUInt32LE(value % TWO_32, at);
   bytes.writeUInt32LE(Math.floor(value / TWO_32), at + 4);
-}
-
-function setU64(view: DataView, at: number, value: number): void {
-  view.setUint32(at, value % TWO_32, true);
-  view.setUint32(at + 4, Math.floor(value / TWO_32), true);
 }

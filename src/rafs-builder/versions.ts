@@ -25,8 +25,6 @@ export interface RafsVersion {
    * each. False: a blob is data and bootstrap, and only bootstraps know its chunks.
    */
   readonly blobsHaveToc: boolean;
-  /** True: the addon can compare the tree of a bootstrap with the trees of layers. */
-  readonly comparedByAddon: boolean;
   /** Divides a blob of `size` bytes into sections. Throws FormatError. */
   readFrame(size: number, read: ReadRange): Promise<BlobFrame>;
   /**
@@ -47,7 +45,6 @@ interface Row<I extends RafsImage> extends RafsVersion {
 const V5: Row<V5Image> = {
   number: 5,
   blobsHaveToc: false,
-  comparedByAddon: false,
   readFrame: readBlobFrameV5,
   tableRegions: () => [],
   read: readV5,
@@ -59,7 +56,6 @@ const V5: Row<V5Image> = {
 const V6: Row<V6Image> = {
   number: 6,
   blobsHaveToc: true,
-  comparedByAddon: true,
   readFrame: readBlobFrame,
   tableRegions: fixedRegions,
   read: readV6,

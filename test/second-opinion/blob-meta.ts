@@ -1,6 +1,5 @@
 /** Writes the section `blob.meta`. */
 import { FormatError } from '../../src/errors.js';
-import type { ChunkExtent } from '../../src/rafs-builder/blob/meta.js';
 import {
   blobMetaHeader,
   type BlobMetaHeader,
@@ -9,6 +8,7 @@ import {
 } from '../../src/rafs-builder/layout/blob.js';
 import { MAX_COMPRESSED_SIZE, MAX_UNCOMPRESSED_SIZE } from '../../src/rafs-builder/layout/v6.js';
 import { chunkNumbers, type ChunkTable } from '../../src/rafs-builder/model/tree.js';
+import type { ChunkExtent } from '../support/images/blob-meta-file.js';
 
 const TWO_32 = 2 ** 32;
 

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { type Digest, digestHex } from '../../src/oci/digest.js';
 import { SECTIONS, tocEntry, tocFlags, type TocEntry } from '../../src/rafs-builder/layout/blob.js';
-import { blobMetaFile } from '../../src/rafs-builder/blob/meta.js';
+import { blobMetaFile } from '../support/images/blob-meta-file.js';
 import { encodeTarHeader } from '../support/images/section-header.js';
 import { encodeBlobMetaHeader, encodeChunkMetas } from './blob-meta.js';
 import {

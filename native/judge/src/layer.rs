@@ -78,8 +78,8 @@ impl<'a, 'b> Forest<'a, 'b> {
 
     /// The target of an entry that is a symlink.
     pub fn symlink(&self, entry: u32) -> Option<&'a [u8]> {
-        let told = self.entry(entry)?.told(self.layers)?;
-        if told.kind()? == EntryKind::Inode(Kind::Symlink) { told.target() } else { None }
+        let fields = self.entry(entry)?.fields(self.layers)?;
+        if fields.kind()? == EntryKind::Inode(Kind::Symlink) { fields.target() } else { None }
     }
 
     /// Walks from the end of `way` along `names`. Missing directories are made if `make` is true. `..` occurs in targets of
@@ -153,9 +153,9 @@ impl<'a, 'b> Forest<'a, 'b> {
         entry: Entry,
         known: &mut HashMap<&'a [u8], u32>,
     ) -> Option<bool> {
-        let told = entry.told(self.layers)?;
-        let path = told.path()?;
-        let kind = told.kind()?;
+        let fields = entry.fields(self.layers)?;
+        let path = fields.path()?;
+        let kind = fields.kind()?;
         if path.is_empty() {
             holds(kind == EntryKind::Inode(Kind::Directory))?;
             self.directory_mut(root)?.inode = Some(number);
@@ -182,7 +182,7 @@ impl<'a, 'b> Forest<'a, 'b> {
                 Node::Directory(self.add_directory(Some(number))?)
             }
             EntryKind::Inode(_) => Node::Leaf(number),
-            EntryKind::Hardlink => Node::Leaf(self.linked_entry(root, told.target()?, (parent, name))?),
+            EntryKind::Hardlink => Node::Leaf(self.linked_entry(root, fields.target()?, (parent, name))?),
         };
         self.directory_mut(parent)?.children.insert(name, node);
         Some(match present {

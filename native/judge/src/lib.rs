@@ -4,14 +4,16 @@
 //! a mistake of the writer cannot look right. Both use only the offsets and flags of `nydus-layout`, which is generated from
 //! the tables in src/rafs-builder; the words of all findings are there, too.
 //!
-//! `v5` and `v6` read a bootstrap, `rules` finds its faults; `source`, `layer` and `overlay` unpack a source, and `same`
-//! compares. No offset is trusted, and no input causes a panic.
+//! `v5` and `v6` read a bootstrap, `blob` reads the chunk table of a blob, and `rules` finds the faults of both; `source`,
+//! `layer` and `overlay` unpack a source, and `same` compares. No offset is trusted, and no input causes a panic.
 
 #![forbid(unsafe_code)]
 
+mod blob;
 mod bytes;
 mod codecs;
 mod finding;
+mod judged;
 mod kind;
 mod layer;
 mod overlay;
@@ -25,28 +27,21 @@ mod view;
 
 use nydus_layout as layout;
 
+pub use blob::{Blob, Section, VerifiableChunks};
 pub use finding::{Finding, latin1};
+pub use judged::{Judged, JudgedBlob};
+pub use rules::blob::LaterVersion;
 pub use source::ScannedLayer;
 
 /// Finds everything that is wrong with a bootstrap, in the order of the rules. If it cannot be read, that is the only
 /// finding.
 pub fn judge(bytes: &[u8]) -> Vec<Finding> {
-    let findings = if v5::is_v5(bytes) {
-        v5::Image::read(bytes).map(|image| rules::v5::judge(&image))
-    } else {
-        v6::Image::read(bytes).map(|image| rules::v6::judge(&image))
-    };
-    findings.unwrap_or_else(|refusal| vec![*refusal])
+    Judged::read(bytes).into_findings()
 }
 
 /// Returns the reason why no reader could follow a bootstrap, or nothing if it can be read, whatever other faults it has.
 pub fn refusal(bytes: &[u8]) -> Option<Finding> {
-    let refusal = if v5::is_v5(bytes) { v5::Image::read(bytes).err() } else { v6::Image::read(bytes).err() };
+    let refusal =
+        if v5::is_v5(bytes) { v5::Image::read(bytes).err() } else { v6::Contents::read(bytes).err() };
     refusal.map(|refusal| *refusal)
-}
-
-/// True if the layers, lowest first, unpack to exactly the tree that a v6 bootstrap shows, contents included (by digest).
-/// The bootstrap may break rules, as long as it can be read.
-pub fn is_same(bytes: &[u8], layers: &[ScannedLayer<'_>]) -> bool {
-    v6::Image::read(bytes).is_ok_and(|image| same::is_same(&image, layers).is_some())
 }

@@ -106,24 +106,24 @@ impl<'a, 'b> Comparison<'a, 'b> {
 
     fn is_inode(&self, entry: u32, number: u32) -> Option<()> {
         let entry = self.forest.entry(entry)?;
-        let told = entry.told(self.forest.layers)?;
+        let expected = entry.fields(self.forest.layers)?;
         let fields = self.image.tree.inode(number)?.fields(self.image.bytes);
-        holds(told.kind()? == EntryKind::Inode(fields.kind))?;
-        holds(told.mode()? == fields.permissions)?;
-        holds(told.owner()? == (fields.uid, fields.gid))?;
-        holds(told.mtime()? == (fields.mtime, fields.mtime_nsec))?;
-        holds(told.xattrs()?.0 == self.xattrs(&fields)?)?;
+        holds(expected.kind()? == EntryKind::Inode(fields.kind))?;
+        holds(expected.mode()? == fields.permissions)?;
+        holds(expected.owner()? == (fields.uid, fields.gid))?;
+        holds(expected.mtime()? == (fields.mtime, fields.mtime_nsec))?;
+        holds(expected.xattrs()?.0 == self.xattrs(&fields)?)?;
         match fields.kind {
             Kind::File => {
-                holds(told.size()? == fields.size)?;
+                holds(expected.size()? == fields.size)?;
                 self.are_chunks(&entry.chunks(self.forest.layers)?, &fields)
             }
             Kind::Symlink => {
                 let (blocks, inline) = fields.target(self.image.bytes);
-                let target = told.target()?;
+                let target = expected.target()?;
                 holds(target.strip_prefix(blocks)? == inline)
             }
-            Kind::Char | Kind::Block => holds(told.device()? == fields.device()),
+            Kind::Char | Kind::Block => holds(expected.device()? == fields.device()),
             Kind::Directory | Kind::Fifo | Kind::Socket => Some(()),
         }
     }

@@ -46,24 +46,24 @@ impl Entry {
                 head: u32::try_from(head).ok()?,
                 references: u32::try_from(references).ok()?,
             };
-            let told = Told { bytes, head };
-            head = told.xattrs()?.1;
-            references += told.count(entry_head::REFERENCE_COUNT)? * reference::SIZE;
+            let fields = EntryFields { bytes, head };
+            head = fields.xattrs()?.1;
+            references += fields.count(entry_head::REFERENCE_COUNT)? * reference::SIZE;
             all.push(entry);
         }
         holds(references == layer.references.len())?;
         Some(all)
     }
 
-    /// Reads the fields of the entry; `layers` are all layers of the image.
-    pub fn told<'a>(self, layers: &[ScannedLayer<'a>]) -> Option<Told<'a>> {
+    /// Finds the fields of the entry; `layers` are all layers of the image.
+    pub fn fields<'a>(self, layers: &[ScannedLayer<'a>]) -> Option<EntryFields<'a>> {
         let layer = layers.get(usize::try_from(self.layer).ok()?)?;
-        Some(Told { bytes: layer.entries, head: usize::try_from(self.head).ok()? })
+        Some(EntryFields { bytes: layer.entries, head: usize::try_from(self.head).ok()? })
     }
 
     /// Returns digest and length of every chunk of a file.
     pub fn chunks<'a>(self, layers: &[ScannedLayer<'a>]) -> Option<Vec<(&'a [u8], u32)>> {
-        let count = self.told(layers)?.count(entry_head::REFERENCE_COUNT)?;
+        let count = self.fields(layers)?.count(entry_head::REFERENCE_COUNT)?;
         let layer = layers.get(usize::try_from(self.layer).ok()?)?;
         let first = usize::try_from(self.references).ok()?;
         slice(layer.references, first, count * reference::SIZE)?
@@ -80,12 +80,12 @@ impl Entry {
 
 /// The fields of an entry.
 #[derive(Debug, Clone, Copy)]
-pub struct Told<'a> {
+pub struct EntryFields<'a> {
     bytes: &'a [u8],
     head: usize,
 }
 
-impl<'a> Told<'a> {
+impl<'a> EntryFields<'a> {
     pub fn kind(&self) -> Option<EntryKind> {
         let kind = match array::<1>(self.bytes, self.head + entry_head::KIND)?[0] {
             entry_kind::FILE => Kind::File,

@@ -21,13 +21,22 @@ impl<'a> View<'a> {
             return Err(Box::new(finding.at(at as u64)));
         };
         let view = Self { table, bytes: own, at };
-        for field in table.fields {
-            view.check_range(field)?;
-        }
+        view.check_ranges(Sentence::ReadRange)?;
         Ok(view)
     }
 
-    fn check_range(&self, field: &Field) -> Result<(), Refusal> {
+    /// Views a section of a blob that is one structure. `at` is the offset of the section in the blob.
+    pub fn of_section(content: &'a [u8], table: &'static Table, at: usize) -> Result<Self, Refusal> {
+        let view = Self { table, bytes: content, at };
+        view.check_ranges(Sentence::SectionHeaderRange)?;
+        Ok(view)
+    }
+
+    fn check_ranges(&self, sentence: Sentence) -> Result<(), Refusal> {
+        self.table.fields.iter().try_for_each(|field| self.check_range(field, sentence))
+    }
+
+    fn check_range(&self, field: &Field, sentence: Sentence) -> Result<(), Refusal> {
         let bits = match field.kind {
             Type::U64 | Type::I64 => self.bits(field.offset),
             Type::Reserved | Type::Plain => return Ok(()),
@@ -39,7 +48,7 @@ impl<'a> View<'a> {
             return Ok(());
         }
         let value = if is_signed { signed.to_string() } else { bits.to_string() };
-        self.refuse(field.offset, Sentence::ReadRange, |finding| finding.arg(value).arg(bits))
+        self.refuse(field.offset, sentence, |finding| finding.arg(value).arg(bits))
     }
 
     /// Offset of the structure in the file.

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code: a panic is a failed test")]
 
-use nydus_judge::{ScannedLayer, is_same, judge};
+use nydus_judge::{Judged, ScannedLayer, judge};
 use nydus_layout::{
     BLOCK_SIZE, DEVICE_TABLE_OFFSET, EXTENDED_SUPER_OFFSET, FEATURE_COMPAT_RAFS_V6, FEATURE_INCOMPAT,
     ROOT_NID, SUPER_MAGIC, SUPER_OFFSET, device_slot, dirent, extended_super_block, inode_extended,
@@ -78,16 +78,16 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
 fn the_smallest_image_is_sound_and_shows_the_tree_of_no_layers() {
     let image = smallest();
     assert_eq!(judge(&image), []);
-    assert!(is_same(&image, &[]));
+    assert!(Judged::read(&image).is_tree_of(&[]));
     let empty = ScannedLayer { entries: &[], references: &[], chunks: &[] };
-    assert!(is_same(&image, &[empty]));
+    assert!(Judged::read(&image).is_tree_of(&[empty]));
 }
 
 proptest! {
     #[test]
     fn any_bytes_have_findings(image in bytes(0..12_288)) {
         prop_assert!(!judge(&image).is_empty());
-        prop_assert!(!is_same(&image, &[]));
+        prop_assert!(!Judged::read(&image).is_tree_of(&[]));
     }
 
     #[test]
@@ -100,13 +100,13 @@ proptest! {
     fn damage_is_judged(image in damaged()) {
         let findings = judge(&image);
         prop_assert!(findings.len() < image.len());
-        is_same(&image, &[]);
+        Judged::read(&image).is_tree_of(&[]);
     }
 
     #[test]
     fn any_layer_is_the_same_or_not(entries in bytes(0..2048), references in bytes(0..64), chunks in bytes(0..256)) {
         let layer = || ScannedLayer { entries: &entries, references: &references, chunks: &chunks };
-        is_same(&smallest(), &[layer(), layer()]);
+        Judged::read(smallest()).is_tree_of(&[layer(), layer()]);
     }
 
     #[test]

@@ -356,4 +356,50 @@ pub enum Sentence {
     V5ChunkCrc,
     /// RAFS-CHUNK-RECORD: `chunk {chunk} of blob {blob} is told differently by another file`
     V5ChunkTwice,
+    /// BLOB-BOOTSTRAP: `blob has no section image.boot`
+    SectionNoBootstrap,
+    /// BLOB-META: `blob has chunk data, and no whole chunk table`
+    SectionNoTable,
+    /// BLOB-META: `section blob.meta.header of {size} bytes, not {wanted}`
+    SectionHeaderSize,
+    /// BLOB-META: `{field} at offset {@}: {value} ({hex:bits}) is out of range`
+    SectionHeaderRange,
+    /// BLOB-META: `{field} at offset {@}: it is not 0xb10bb10b`
+    SectionHeaderMagic,
+    /// BLOB-META: `{field} at offset {@}: {count} records of {size} bytes in {bytes} bytes`
+    SectionHeaderEntries,
+    /// BLOB-META: `chunk table header tells another {value}`
+    SectionHeaderTells,
+    /// BLOB-META: `section blob.digest does not hold one digest for each chunk`
+    SectionDigestsSize,
+    /// BLOB-META: `chunk {chunk} does not follow the one before`
+    SectionChunkOrder,
+    /// BLOB-META: `chunk {chunk} ends behind the data`
+    SectionChunkEnd,
+    /// BLOB-TOC: `table of contents tells another uncompressed size`
+    SectionDataSize,
+    /// BLOB-RESERVED: `{field} is not zero`
+    SectionReserved,
+    /// BOOTSTRAP-BLOB-META: `file image/{id}.blob.meta is not the chunk table of the blob`
+    SectionCopy,
+    /// BLOB-META: `the {bootstrap} refers to chunks of this blob, and it has no chunk table`
+    SectionNoTableUsed,
+    /// BLOB-META: `blob table of the {bootstrap} tells another {value}`
+    SectionTableTells,
+    /// CHUNK-RECORD: `chunk {chunk} is told differently by the {bootstrap}: there is no such chunk in the blob`
+    SectionChunkMissing,
+    /// CHUNK-RECORD: `chunk {chunk} is told differently by the {bootstrap}: {field} is {found}, and {stored} in the blob`
+    SectionChunkDiffers,
+    /// CHUNK-RECORD: `chunk {chunk} is told differently by the {bootstrap}: its digest is not that of the blob`
+    SectionChunkDigest,
+    /// BLOB-BOOTSTRAP: `the bootstrap in the blob is of another RAFS version than that of the image`
+    SectionVersion,
+    /// BLOB-BOOTSTRAP: `the bootstrap refers to chunks of this blob, and the bootstrap in the blob to none`
+    SectionBootstrapWithout,
+    /// BLOB-BOOTSTRAP: `bootstrap and the bootstrap in the blob tell another {value}`
+    SectionBootstrapsTell,
+    /// CHUNK-RECORD: `chunk {chunk} is told differently by the bootstrap and by the one in the blob: {field}`
+    SectionChunkTwice,
+    /// CHUNK-RECORD: `chunk {chunk} ends behind the data`
+    SectionChunkOutside,
 }

@@ -2,13 +2,14 @@
 
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
-use nydus_judge::{Finding, ScannedLayer, latin1};
+use nydus_core::Error;
+use nydus_judge::{Blob, Finding, Judged, JudgedBlob, ScannedLayer, Section, latin1};
 
 use crate::outcome::Outcome;
 use crate::packer::number;
 use crate::scanner::ScannedTables;
 
-/// A fault of a bootstrap; `Finding` of `nydus-judge` explains the fields.
+/// A fault of a bootstrap or a blob; `Finding` of `nydus-judge` explains the fields.
 #[napi(object)]
 pub struct NativeFinding {
     /// Position of its sentence in the table of sentences.
@@ -52,13 +53,134 @@ pub fn refusal_of_bootstrap(bytes: Buffer) -> Outcome<Option<NativeFinding>> {
     Outcome(Ok(nydus_judge::refusal(&bytes).map(Into::into)))
 }
 
-/// True if layers unpack to the tree that a bootstrap shows; false, too, if it cannot be read.
-#[napi(catch_unwind, ts_return_type = "Outcome<boolean>")]
-#[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
-pub fn is_tree_of_layers(bytes: Buffer, layers: Vec<ScannedTables>) -> Outcome<bool> {
-    let layers: Vec<_> = layers
-        .iter()
-        .map(|ScannedTables { entries, references, chunks }| ScannedLayer { entries, references, chunks })
-        .collect();
-    Outcome(Ok(nydus_judge::is_same(&bytes, &layers)))
+/// A bootstrap that has been read and judged.
+#[napi(js_name = "NativeBootstrap")]
+pub struct Bootstrap(Judged<Buffer>);
+
+/// Reads a bootstrap and judges it. The result refers to `bytes`, which must not change.
+#[napi(catch_unwind, ts_return_type = "Outcome<NativeBootstrap>")]
+pub fn read_bootstrap(bytes: Buffer) -> Outcome<Bootstrap> {
+    Outcome(Ok(Bootstrap(Judged::read(bytes))))
+}
+
+#[napi]
+impl Bootstrap {
+    /// Everything that is wrong with the bootstrap.
+    #[napi(catch_unwind, ts_return_type = "readonly NativeFinding[]")]
+    pub fn findings(&self) -> Vec<NativeFinding> {
+        self.0.findings().iter().cloned().map(Into::into).collect()
+    }
+
+    /// True if layers unpack to the tree that the bootstrap shows; false, too, if it cannot be read, or is of RAFS v5.
+    #[napi(catch_unwind, ts_return_type = "Outcome<boolean>")]
+    #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
+    pub fn is_tree_of(&self, layers: Vec<ScannedTables>) -> Outcome<bool> {
+        let layers: Vec<_> = layers
+            .iter()
+            .map(|ScannedTables { entries, references, chunks }| ScannedLayer { entries, references, chunks })
+            .collect();
+        Outcome(Ok(self.0.is_tree_of(&layers)))
+    }
+
+    /// Finds everything that is wrong with a blob of the image whose bootstrap this is. `number` is the position of the blob in
+    /// the bootstrap; without one, no file uses the blob.
+    #[napi(catch_unwind, ts_return_type = "Outcome<NativeJudgedBlob>")]
+    #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
+    pub fn judge_blob(&self, blob: NativeBlob, number: Option<u32>) -> Outcome<NativeJudgedBlob> {
+        let number = number.and_then(|number| usize::try_from(number).ok());
+        let later = "blobs with chunk records of version 2 (batch, zran) are not checked yet";
+        let judged = self.0.judge_blob(&blob.view(), number);
+        Outcome(judged.map(Into::into).map_err(|_| Error::unsupported(later)))
+    }
+}
+
+/// A blob without its chunk data; `Blob` of `nydus-judge` explains the fields.
+#[napi(object)]
+pub struct NativeBlob {
+    /// The hexadecimal digest of the blob.
+    pub id: String,
+    /// Bytes of the whole blob.
+    pub size: i64,
+    /// Bytes of chunk data, with which the blob starts.
+    pub data_size: i64,
+    /// All bytes behind the data.
+    pub tail: Buffer,
+    /// The sections; none if the blob is chunk data and nothing else.
+    pub sections: Vec<NativeSection>,
+    /// The copy of the chunk table beside the image's bootstrap.
+    pub copy: Option<Buffer>,
+}
+
+/// A section of a blob.
+#[napi(object)]
+pub struct NativeSection {
+    /// The name in the table of contents.
+    pub name: String,
+    /// Bytes from the start of the blob.
+    pub offset: i64,
+    /// Bytes as stored.
+    pub compressed_size: i64,
+    /// Bytes after decompression.
+    pub uncompressed_size: i64,
+    /// The decompressed bytes, if there are any that can be trusted.
+    pub content: Option<Buffer>,
+}
+
+impl NativeBlob {
+    fn view(&self) -> Blob<'_> {
+        Blob {
+            id: &self.id,
+            size: unsigned(self.size),
+            data_size: unsigned(self.data_size),
+            tail: &self.tail,
+            sections: self.sections.iter().map(NativeSection::view).collect(),
+            copy: self.copy.as_deref(),
+        }
+    }
+}
+
+impl NativeSection {
+    fn view(&self) -> Section<'_> {
+        Section {
+            name: &self.name,
+            offset: unsigned(self.offset),
+            compressed_size: unsigned(self.compressed_size),
+            uncompressed_size: unsigned(self.uncompressed_size),
+            content: self.content.as_deref(),
+        }
+    }
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}
+
+/// The judgement of a blob.
+#[napi(object)]
+pub struct NativeJudgedBlob {
+    /// Findings about the bootstrap inside the blob.
+    pub own: Vec<NativeFinding>,
+    /// Findings about everything else.
+    pub findings: Vec<NativeFinding>,
+    /// Packed records of the chunks that can be verified.
+    pub chunks: Buffer,
+    /// The index of each of these chunks; without it they are all chunks of the blob.
+    pub indexes: Option<Vec<u32>>,
+    /// The number of the compressor of chunks.
+    pub compressor: u32,
+    /// The number of the digester of chunks.
+    pub digester: u32,
+}
+
+impl From<JudgedBlob> for NativeJudgedBlob {
+    fn from(judged: JudgedBlob) -> Self {
+        Self {
+            own: judged.own.into_iter().map(Into::into).collect(),
+            findings: judged.findings.into_iter().map(Into::into).collect(),
+            chunks: judged.chunks.records.into(),
+            indexes: judged.chunks.indexes,
+            compressor: judged.compressor,
+            digester: judged.digester,
+        }
+    }
 }

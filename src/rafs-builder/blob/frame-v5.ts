@@ -3,7 +3,7 @@
  * contents.
  */
 import { createHash } from 'node:crypto';
-import { SECTIONS, TAR_HEADER_SIZE, tarHeader, tocFlags } from '../layout/blob.js';
+import { SECTIONS, TAR_HEADER_SIZE, tocFlags } from '../layout/blob.js';
 import { BlobEnd, MAX_TAIL, type ReadRange } from './end.js';
 import type { BlobFrame } from './frame.js';
 import type { Section } from './section.js';
@@ -24,7 +24,6 @@ export async function readBlobFrameV5(size: number, read: ReadRange): Promise<Bl
   const tail = await end.from(dataSize);
   const window = new Window(tail, dataSize);
   const sections = new Map<string, Section>();
-  const headers = [last];
   if (boot > 0) {
     const data = window.header(dataSize);
     if (data.name !== SECTIONS.data || data.size !== dataSize)
@@ -33,15 +32,9 @@ export async function readBlobFrameV5(size: number, read: ReadRange): Promise<Bl
         dataSize,
       );
     sections.set(SECTIONS.data, rawSection(SECTIONS.data, 0, dataSize, undefined));
-    headers.unshift(dataSize);
   }
   sections.set(SECTIONS.bootstrap, rawSection(SECTIONS.bootstrap, boot, bootSize, window.slice(boot, last)));
-  const structures = headers.map((offset) => ({
-    struct: tarHeader,
-    bytes: window.slice(offset, offset + TAR_HEADER_SIZE),
-    offset,
-  }));
-  return { dataSize, tail, structures, sections };
+  return { dataSize, tail, sections };
 }
 
 /** Returns the bootstrap's place according to the header at the end of a v5 blob; the offset may be negative. */

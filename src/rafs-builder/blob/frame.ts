@@ -2,35 +2,17 @@
  * Divides a v6 blob into sections by the headers behind them and by the table of contents, which must agree. It reads
  * the blob from its end, and never its chunk data, which may be of any size.
  */
-import {
-  blobMetaHeader,
-  SECTIONS,
-  TAR_HEADER_SIZE,
-  tarHeader,
-  tocEntry,
-  type TocEntry,
-  tocFlags,
-} from '../layout/blob.js';
-import type { AnyStruct } from '../layout/struct.js';
+import { SECTIONS, TAR_HEADER_SIZE, type TocEntry, tocFlags } from '../layout/blob.js';
 import { BlobEnd, MAX_TAIL, type ReadRange } from './end.js';
 import type { Section } from './section.js';
-import { readToc, type Toc } from './toc.js';
+import { readToc } from './toc.js';
 import { frameFault, Window } from './window.js';
-
-export interface FrameStructure {
-  readonly struct: AnyStruct;
-  readonly bytes: Buffer;
-  /** The offset from the start of the blob. */
-  readonly offset: number;
-}
 
 export interface BlobFrame {
   /** Bytes of chunk data, which starts the blob; 0 when there is none. */
   readonly dataSize: number;
   /** All bytes behind the data. */
   readonly tail: Buffer;
-  /** Section headers, entries of the table of contents, and the header of the chunk records. */
-  readonly structures: readonly FrameStructure[];
   /** Sections by name, in a v6 blob from the last to the first, in a v5 blob from the first to the last. */
   readonly sections: ReadonlyMap<string, Section>;
 }
@@ -48,9 +30,7 @@ export async function readBlobFrame(size: number, read: ReadRange): Promise<Blob
   }
   const tail = await end.from(dataSize);
   const window = new Window(tail, dataSize);
-  const sections = walkBack(window, entries, toc.offset);
-  const structures = Array.from(structuresOf(window, sections, size, toc));
-  return { dataSize, tail, structures, sections };
+  return { dataSize, tail, sections: walkBack(window, entries, toc.offset) };
 }
 
 /** Walks from header to header towards the start, and compares each with the section's entry in the table. */
@@ -107,26 +87,4 @@ function walkBack(
       throw frameFault(`the table of contents lists ${name}, and there is no such section`, tocOffset);
   }
   return found;
-}
-
-function* structuresOf(
-  window: Window,
-  sections: ReadonlyMap<string, Section>,
-  size: number,
-  toc: Toc,
-): Generator<FrameStructure> {
-  const at = (struct: AnyStruct, offset: number): FrameStructure => ({
-    struct,
-    bytes: window.slice(offset, offset + struct.size),
-    offset,
-  });
-  for (const [name, { entry }] of sections) {
-    const end = entry.offset + entry.compressedSize;
-    if (name === SECTIONS.metaHeader && entry.compressedSize === blobMetaHeader.size)
-      yield at(blobMetaHeader, entry.offset);
-    // The section header of the chunk records follows the records' own header.
-    if (name !== SECTIONS.meta) yield at(tarHeader, end);
-  }
-  for (let i = 0; i < toc.entries.length; i++) yield at(tocEntry, toc.offset + i * tocEntry.size);
-  yield at(tarHeader, size - TAR_HEADER_SIZE);
 }

@@ -135,7 +135,7 @@ export function text(size: number): FieldType<string> {
   };
 }
 
-/** Bytes without meaning. They are written as zero, and `dirty` reports others. */
+/** Bytes without meaning. They are written as zero, and the judge reports others. */
 export function reserved(size: number): FieldType<undefined> {
   return {
     label: size === 1 ? 'u8' : `${size} bytes`,
@@ -174,8 +174,6 @@ export interface AnyStruct {
   readonly fields: readonly FieldInfo[];
   /** Formats a field of the structure at `base` for people. */
   show(buffer: Buffer, base: number, field: string): string;
-  /** Returns the first reserved field that is not all zero. */
-  dirty(buffer: Buffer, base: number): FieldInfo | undefined;
 }
 
 export interface Struct<F extends Fields> extends AnyStruct {
@@ -224,7 +222,6 @@ export function struct<const F extends Fields>(
     meaning: f.meaning,
   }));
   const valued = list.filter((f) => !f.type.reserved);
-  const blank = list.filter((f) => f.type.reserved);
   const fault = (field: string, base: number, reason: string): FormatError =>
     new FormatError(`${name}.${field} at offset ${base + (fields[field]?.offset ?? 0)}: ${reason}`, {
       offset: base + (fields[field]?.offset ?? 0),
@@ -267,14 +264,6 @@ export function struct<const F extends Fields>(
     show(buffer, base, fieldName) {
       const field = fields[fieldName];
       return field === undefined ? '' : field.type.show(buffer, base + field.offset);
-    },
-    dirty(buffer, base) {
-      for (const field of blank) {
-        for (let i = base + field.offset, stop = i + field.type.size; i < stop; i++) {
-          if (buffer[i] !== 0) return infos.find((info) => info.name === field.key);
-        }
-      }
-      return undefined;
     },
   };
 }

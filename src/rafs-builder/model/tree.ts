@@ -166,18 +166,13 @@ export function copyDigest(table: ChunkTable, index: number, to: Buffer, offset:
   const from = digests.offset(index);
   for (let i = 0; i < DIGEST_SIZE; i++) to[offset + i] = digests.bytes[from + i] ?? 0;
 }
+/** True when two chunks have the same digest. */
 export function sameDigest(a: ChunkTable, i: number, b: ChunkTable, j: number): boolean {
-  return b.digests === undefined ? a.at(i).digest.equals(b.at(j).digest) : hasDigest(a, i, b.digests, j);
-}
-/** True when a chunk's digest equals number `j` of `digests`. */
-export function hasDigest(table: ChunkTable, index: number, digests: PackedDigests, j: number): boolean {
-  const theirs = digests.offset(j);
-  if (table.digests === undefined) {
-    return table.at(index).digest.equals(digests.bytes.subarray(theirs, theirs + DIGEST_SIZE));
-  }
-  const { bytes } = table.digests;
-  const ours = table.digests.offset(index);
-  for (let k = 0; k < DIGEST_SIZE; k++) if (bytes[ours + k] !== digests.bytes[theirs + k]) return false;
+  if (a.digests === undefined || b.digests === undefined) return a.at(i).digest.equals(b.at(j).digest);
+  const ours = a.digests.offset(i);
+  const theirs = b.digests.offset(j);
+  for (let k = 0; k < DIGEST_SIZE; k++)
+    if (a.digests.bytes[ours + k] !== b.digests.bytes[theirs + k]) return false;
   return true;
 }
 

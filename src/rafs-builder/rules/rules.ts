@@ -62,8 +62,12 @@ export const AUDIT_RULES = {
 
 export type AuditId = keyof typeof AUDIT_RULES;
 
+/** The rules of the judge for blobs. Their severities and meanings stand in the catalogue of `check`. */
+export type BlobRuleId =
+  'BLOB-BOOTSTRAP' | 'BLOB-META' | 'BLOB-RESERVED' | 'BLOB-TOC' | 'BOOTSTRAP-BLOB-META' | 'CHUNK-RECORD';
+
 /** Sentences by key: the rule that a sentence belongs to, and its text with placeholders. */
-export type Sentences = Readonly<Record<string, readonly [id: AuditId, template: string]>>;
+export type Sentences = Readonly<Record<string, readonly [id: AuditId | BlobRuleId, template: string]>>;
 
 export interface AuditFinding {
   readonly id: AuditId;
@@ -77,3 +81,6 @@ export interface AuditFinding {
   readonly expected: string | undefined;
   readonly found: string | undefined;
 }
+
+/** A finding about a blob; offsets count from its start. */
+export type BlobFinding = Omit<AuditFinding, 'id' | 'severity' | 'path'> & { readonly id: BlobRuleId };

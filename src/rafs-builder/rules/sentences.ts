@@ -1,5 +1,5 @@
 /**
- * All sentences of findings about bootstraps, by a stable key, with the rule that each belongs to. The judge
+ * All sentences of findings about bootstraps and blobs, by a stable key, with the rule that each belongs to. The judge
  * (native/judge) refers to a sentence by its number; native/layout/src/rules.rs is generated from this table.
  *
  * A placeholder is `{name}` or `{form:name}`. The judge gives one argument for each, in their order; the name only
@@ -10,10 +10,11 @@ import { displayName, type RawPath } from '../../oci/raw-name.js';
 import { inodeFlags } from '../layout/v5.js';
 import * as v6 from '../layout/v6.js';
 import type { Sentences } from './rules.js';
+import { SENTENCES_BLOB } from './sentences-blob.js';
 import { SENTENCES_V5 } from './sentences-v5.js';
 import { SENTENCES_V6 } from './sentences-v6.js';
 
-export const SENTENCES = { ...SENTENCES_V6, ...SENTENCES_V5 } as const satisfies Sentences;
+export const SENTENCES = { ...SENTENCES_V6, ...SENTENCES_V5, ...SENTENCES_BLOB } as const satisfies Sentences;
 
 /** Formats an argument; an argument without a form is inserted unchanged. */
 const FORMS: Readonly<Record<string, (argument: string) => string>> = {

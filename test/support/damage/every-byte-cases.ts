@@ -1,7 +1,7 @@
 /** The fixture cases as subjects of "every byte counts": the bootstrap of a small image, and the end of each of its blobs. */
 import { bootstrapRules } from '../../../src/check/bootstrap.js';
-import { checkSectionsV5 } from '../../../src/check/blob-v5.js';
-import { checkContent, checkSections, type ContentSubject } from '../../../src/check/content.js';
+import { checkSections } from '../../../src/check/blob.js';
+import { checkContent, type ContentSubject } from '../../../src/check/content.js';
 import { checkFilesystem } from '../../../src/check/filesystem.js';
 import type { Finding } from '../../../src/check/finding.js';
 import { inspectBootstrap, openImage, type OpenedImage, type UsedBlob } from '../../../src/check/opened.js';
@@ -17,6 +17,7 @@ import { decodeTarHeader } from '../../../src/rafs-builder/blob/section-header.j
 import { tocOf } from '../images/blob-toc.js';
 import { converted, sourceImage } from '../images/memory-conversion.js';
 import { MemoryStore } from '../registries/memory-store.js';
+import { bootstrapFindings } from './findings.js';
 import { everyByteOf, type FileReport, type Subject, type Thoroughness } from './every-byte.js';
 import { sectionNames, sectionNamesV5, structNames } from './every-byte-names.js';
 import { referenceDigests, referenceJson, referenceLayers } from '../images/fixtures.js';
@@ -74,7 +75,7 @@ function bootstrapSubject(opened: OpenedImage): Subject {
     bytes,
     start: 0,
     looks: [
-      ['bootstrap', (changed) => inspectBootstrap(changed, {}).findings],
+      ['bootstrap', bootstrapFindings],
       // The tree of the sound bootstrap stands for that of the source, which it was made from.
       [
         'filesystem (--source)',
@@ -149,8 +150,7 @@ async function lookAtSections(
   store.content.set(blob.digest, changed);
   const image: ImageSubject = { ...opened.image, store };
   const collector = new Collector({});
-  const look = opened.version === 5 ? checkSectionsV5 : checkSections;
-  await look({ ...opened, image }, { blob: { ...blob, size: changed.length }, used }, collector, {});
+  await checkSections({ ...opened, image }, { blob: { ...blob, size: changed.length }, used }, collector, {});
   return collector.findings;
 }
 
@@ -164,9 +164,9 @@ function withBlob(
   const store = MemoryStore.copyOf(target);
   const put = store.put(blob.mediaType, changed);
   const id = digestHex(blob.digest);
-  const blobs = opened.blobs.map(({ record, chunks }) => ({
-    chunks,
-    record: record.id === id ? { ...record, id: digestHex(put.digest) } : record,
+  const blobs = opened.blobs.map((used) => ({
+    ...used,
+    record: used.record.id === id ? { ...used.record, id: digestHex(put.digest) } : used.record,
   }));
   const { manifest } = opened.image;
   const layers = manifest.value.layers.map((layer) =>

@@ -8,11 +8,11 @@ import { createHash, type Hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { displayName } from '../../../src/oci/raw-name.js';
-import { inspectBootstrap } from '../../../src/check/opened.js';
 import type { Finding } from '../../../src/check/finding.js';
 import { fixturesFolder, referenceJson } from '../images/fixtures.js';
 import { referenceBootstrap } from '../references/reference-bootstraps.js';
 import type { Subject } from './every-byte.js';
+import { bootstrapFindings } from './findings.js';
 import { subjectsOfCase } from './every-byte-cases.js';
 import { applyEdits, type Edit } from './mutations.js';
 import { MUTATED, usableMutations } from './mutation-run.js';
@@ -146,7 +146,7 @@ export function damageAnswers(): Frozen['damages'] {
       const bytes = bootstrapOfBase(base);
       const answers = damages.map(({ name, edits }) => [
         name,
-        inspectBootstrap(applyEdits(bytes, edits), {}).findings.map(wholeLine),
+        bootstrapFindings(applyEdits(bytes, edits)).map(wholeLine),
       ]);
       return [base, Object.fromEntries(answers) as FrozenDamages];
     }),
@@ -187,7 +187,7 @@ export function* mutationFindings(base: string): Generator<MutationFindings> {
   let number = 0;
   for (const mutation of usableMutations(bytes, seed)) {
     if (number === FROZEN_MUTATIONS) return;
-    yield { number, mutation, findings: inspectBootstrap(applyEdits(bytes, mutation), {}).findings };
+    yield { number, mutation, findings: bootstrapFindings(applyEdits(bytes, mutation)) };
     number += 1;
   }
 }

@@ -1,5 +1,5 @@
 /** Mutations of stored bootstraps against our verdict, and that of the upstream reader: what it refuses, we refuse. */
-import { inspectBootstrap } from '../../../src/check/opened.js';
+import { bootstrapFindings } from './findings.js';
 import { applyEdits, type Edit, mutations } from './mutations.js';
 import { referenceBootstrap } from '../references/reference-bootstraps.js';
 import type { ReferenceVerdict } from '../references/reference-verdicts.js';
@@ -64,7 +64,7 @@ export function runMutations(
     const start = process.cpuUsage();
     let findings;
     try {
-      ({ findings } = inspectBootstrap(applyEdits(bytes, edits), {}));
+      findings = bootstrapFindings(applyEdits(bytes, edits));
     } catch (cause) {
       throw new Error(`${base}: ${JSON.stringify(edits)} is not a finding but an exception`, { cause });
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::bytes::{is_zero, slice};
 use crate::finding::Finding;
 use crate::layout::rules::Sentence;
-use crate::layout::table::{Table, Type};
+use crate::layout::table::{Field, Table, Type};
 
 /// A run of bytes that belongs to a structure.
 #[derive(Debug, Clone, Copy)]
@@ -113,9 +113,7 @@ impl<P: Fn(u32) -> Vec<u8>, Q: Fn(&Region) -> Vec<Range<usize>>> Places<'_, P, Q
 
     /// Finds the first reserved field of a structure that is not zero.
     fn reserved(&self, table: &'static Table, base: usize, region: &Region) -> Option<Finding> {
-        let is_dirty = |offset, size| !slice(self.bytes, base + offset, size).is_some_and(is_zero);
-        let mut reserved = table.fields.iter().filter(|field| field.kind == Type::Reserved);
-        let field = reserved.find(|field| is_dirty(field.offset, field.size))?;
+        let field = dirty_field(self.bytes, table, base)?;
         Some(self.of(Finding::of_field(Sentence::Reserved, table, field.offset, base), region))
     }
 
@@ -125,4 +123,10 @@ impl<P: Fn(u32) -> Vec<u8>, Q: Fn(&Region) -> Vec<Range<usize>>> Places<'_, P, Q
             None => finding,
         }
     }
+}
+
+/// The first reserved field of the structure at `base` that is not zero.
+pub fn dirty_field(bytes: &[u8], table: &'static Table, base: usize) -> Option<&'static Field> {
+    let is_dirty = |field: &&Field| !slice(bytes, base + field.offset, field.size).is_some_and(is_zero);
+    table.fields.iter().filter(|field| field.kind == Type::Reserved).find(is_dirty)
 }

@@ -89,6 +89,20 @@ impl ChunkPlaces {
         Err(finding.arg(chunk).arg(word(bytes, at + chunk_info::BLOB_INDEX)).into())
     }
 
+    /// The index and the position in the table of each chunk of a blob, in the order of the indexes.
+    pub fn of_blob(&self, blob: usize) -> Vec<(u32, usize)> {
+        match self.0.get(blob) {
+            None => Vec::new(),
+            Some(BlobChunks::Most(slots)) => (0..)
+                .zip(slots)
+                .filter_map(|(chunk, slot)| Some((chunk, index(slot.checked_sub(1)?))))
+                .collect(),
+            Some(BlobChunks::Few(keys)) => {
+                keys.iter().map(|&(chunk, position)| (chunk, index(position))).collect()
+            }
+        }
+    }
+
     /// The position in the table of the chunk that the first word of a chunk index entry names.
     pub fn of_entry(&self, entry: u32) -> Option<usize> {
         let wanted = entry_index(entry);

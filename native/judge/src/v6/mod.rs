@@ -13,19 +13,32 @@ use chunks::ChunkPlaces;
 use tables::Tables;
 use tree::Tree;
 
-/// A bootstrap that can be read.
-pub struct Image<'a> {
-    /// The bytes of the file.
-    pub bytes: &'a [u8],
+/// What the reader found in a bootstrap. It borrows nothing, so it can outlive the call that read the file.
+pub struct Contents {
     pub tables: Tables,
     pub chunks: ChunkPlaces,
     pub tree: Tree,
 }
 
-impl<'a> Image<'a> {
-    pub fn read(bytes: &'a [u8]) -> Result<Self, Refusal> {
+/// A bootstrap that can be read: its bytes and what was found in them.
+#[derive(Clone, Copy)]
+pub struct Image<'a> {
+    /// The bytes of the file.
+    pub bytes: &'a [u8],
+    pub tables: &'a Tables,
+    pub chunks: &'a ChunkPlaces,
+    pub tree: &'a Tree,
+}
+
+impl Contents {
+    pub fn read(bytes: &[u8]) -> Result<Self, Refusal> {
         let (tables, chunks) = Tables::read(bytes)?;
         let tree = Tree::read(bytes, &tables, &chunks)?;
-        Ok(Self { bytes, tables, chunks, tree })
+        Ok(Self { tables, chunks, tree })
+    }
+
+    /// Puts the contents beside the bytes that they were read from.
+    pub fn image<'a>(&'a self, bytes: &'a [u8]) -> Image<'a> {
+        Image { bytes, tables: &self.tables, chunks: &self.chunks, tree: &self.tree }
     }
 }

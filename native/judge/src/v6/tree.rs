@@ -301,11 +301,11 @@ impl Reading<'_> {
         for entry in (first..first + size).step_by(chunk_index_entry::SIZE) {
             let position = self.chunks.of_entry(word(self.bytes, entry));
             let block = u64::from(word(self.bytes, entry + chunk_index_entry::BLOCK));
-            let told = position.map(|position| {
+            let chunk_start = position.map(|position| {
                 wide(self.bytes, self.tables.records.place(position) + chunk_info::UNCOMPRESSED_OFFSET)
             });
             match position.and_then(|position| self.tree.used.get_mut(position)) {
-                Some(used) if told == Some(block * BLOCK_SIZE as u64) => *used = true,
+                Some(used) if chunk_start == Some(block * BLOCK_SIZE as u64) => *used = true,
                 _ => return Err(self.chunk_fault(entry, position.is_some(), parent, row).into()),
             }
         }
@@ -323,12 +323,12 @@ impl Reading<'_> {
         let row = self.tree.rows.get(row).copied();
         // Without a row the inode is a root that is not a directory, and has no name.
         let path = row.map_or(b"/".to_vec(), |row| self.tree.path_of_row(self.bytes, parent, row));
-        let told = |finding: Finding| finding.arg(entry_index(first)).arg(blob).name(&path);
+        let with_chunk = |finding: Finding| finding.arg(entry_index(first)).arg(blob).name(&path);
         if is_known {
             let block = word(self.bytes, entry + chunk_index_entry::BLOCK);
-            told(of(chunk_index_entry::BLOCK, Sentence::ReadEntryBlock)).arg(block)
+            with_chunk(of(chunk_index_entry::BLOCK, Sentence::ReadEntryBlock)).arg(block)
         } else {
-            told(of(chunk_index_entry::INDEX_LOW, Sentence::ReadEntryMissing))
+            with_chunk(of(chunk_index_entry::INDEX_LOW, Sentence::ReadEntryMissing))
         }
     }
 

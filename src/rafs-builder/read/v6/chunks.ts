@@ -2,14 +2,11 @@
  * Reads the chunk table of a bootstrap in place. A chunk is found by blob and index without an object or a hash entry
  * for each, so a table of a million chunks costs eight bytes a chunk beside the file.
  */
-import type { ChunkExtents } from '../../blob/chunk-extents.js';
-import { CHUNK_NOTE, type ChunkNotes } from '../../model/sparse.js';
-import { type ChunkNumbers, type ChunkRecord, DIGEST_SIZE, type PackedDigests } from '../../model/tree.js';
+import { type ChunkNumbers, type ChunkRecord, DIGEST_SIZE } from '../../model/tree.js';
 import * as v6 from '../../layout/v6.js';
 import { type BlobChunks, ChunkPlaces } from './places.js';
 
 const TWO_32 = 2 ** 32;
-const { COMPRESSED, HAS_CRC32 } = v6.chunkFlags.bits;
 
 const {
   digest: DIGEST,
@@ -99,47 +96,6 @@ export class ChunkInfos {
   /** Returns the chunks of a blob: indexes, ascending, and positions. */
   ofBlob(blob: number): BlobChunks {
     return this.#places[blob]?.list() ?? NO_CHUNKS;
-  }
-
-  /** True if each chunk of the blob in this table has this extent and, where there are digests, this digest. */
-  agrees(blob: number, extents: ChunkExtents, digests: PackedDigests | undefined): boolean {
-    const { indexes, positions } = this.ofBlob(blob);
-    const view = this.#view;
-    const theirs = digests?.bytes;
-    for (let k = 0; k < indexes.length; k++) {
-      const index = indexes[k] ?? 0;
-      const place = this.#placeOf(positions[k] ?? 0);
-      if (
-        extents.compressedOffset[index] !== this.#u64(place + COMPRESSED_OFFSET) ||
-        extents.compressedSize[index] !== view.getUint32(place + COMPRESSED_SIZE, true) ||
-        extents.uncompressedOffset[index] !== this.#u64(place + UNCOMPRESSED_OFFSET) ||
-        extents.uncompressedSize[index] !== view.getUint32(place + UNCOMPRESSED_SIZE, true)
-      ) {
-        return false;
-      }
-      if (theirs === undefined || digests === undefined) continue;
-      const at = digests.offset(index);
-      for (let i = 0; i < DIGEST_SIZE; i++) {
-        if (this.bytes[place + DIGEST + i] !== theirs[at + i]) return false;
-      }
-    }
-    return true;
-  }
-
-  /** Notes the facts about the blob's chunks, where nothing is noted yet. */
-  note(blob: number, { flags, crc32 }: ChunkNotes): void {
-    const { indexes, positions } = this.ofBlob(blob);
-    for (let k = 0; k < indexes.length; k++) {
-      const index = indexes[k] ?? 0;
-      if (flags[index] !== 0) continue;
-      const place = this.#placeOf(positions[k] ?? 0);
-      const stored = this.#view.getUint32(place + FLAGS, true);
-      flags[index] =
-        CHUNK_NOTE.told |
-        ((stored & COMPRESSED) === 0 ? 0 : CHUNK_NOTE.compressed) |
-        ((stored & HAS_CRC32) === 0 ? 0 : CHUNK_NOTE.crc32);
-      crc32[index] = this.#view.getUint32(place + CRC32, true);
-    }
   }
 
   #placesOf(blobs: readonly v6.BlobEntry[]): readonly ChunkPlaces[] {

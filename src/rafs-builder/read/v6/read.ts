@@ -123,10 +123,6 @@ function sparseTable(chunks: ChunkInfos, blob: number, length: number): SparseCh
     length,
     has: (index) => chunks.find(blob, index) !== undefined,
     indexes: () => chunks.ofBlob(blob).indexes,
-    agrees: (extents, digests) => chunks.agrees(blob, extents, digests),
-    note: (to) => {
-      chunks.note(blob, to);
-    },
     at: (index) => chunks.record(positionOf(index)),
     numbers: (index) => chunks.recordNumbers(positionOf(index)),
     digests: { bytes: chunks.bytes, offset: (index) => chunks.digestPlace(positionOf(index)) },

@@ -111,12 +111,12 @@ fn judge_small_fields(image: &Image<'_>, position: u32, inode: &Inode<'_>, findi
 
 /// Every name of a file repeats all its fields, and readers use whichever name they find, so all must agree.
 fn judge_link(image: &Image<'_>, first: u32, position: u32, inode: &Inode<'_>, findings: &mut Vec<Finding>) {
-    let Some(told) = image.inodes.get(first as usize) else { return };
-    if !has_same_content(image, told, inode) {
+    let Some(first_name) = image.inodes.get(first as usize) else { return };
+    if !has_same_content(image, first_name, inode) {
         findings
             .push(at_field(image, position, field::INO, Sentence::V5LinkContent).name(&image.path(first)));
     }
-    let (expected, found) = (attributes(told), attributes(inode));
+    let (expected, found) = (attributes(first_name), attributes(inode));
     let different: Vec<_> = expected.iter().zip(&found).filter(|(one, other)| one != other).collect();
     if different.is_empty() {
         return;

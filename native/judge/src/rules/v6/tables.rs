@@ -65,10 +65,10 @@ fn judge_devices(image: &Image<'_>, findings: &mut Vec<Finding>) {
     let Image { bytes, tables, .. } = image;
     let blocks_of = |at: usize| u64::from(word(bytes, at + device_slot::BLOCKS));
     let all = tables.devices.places().map(blocks_of).sum::<u64>();
-    let told = u64::from(word(bytes, SUPER_OFFSET + super_block::BLOCKS));
-    if tables.devices.count > 0 && told != all {
+    let announced = u64::from(word(bytes, SUPER_OFFSET + super_block::BLOCKS));
+    if tables.devices.count > 0 && announced != all {
         let at = (SUPER_OFFSET + super_block::BLOCKS) as u64;
-        findings.push(Finding::new(Sentence::SuperBlocks).at(at).differs(all, told));
+        findings.push(Finding::new(Sentence::SuperBlocks).at(at).differs(all, announced));
     }
     let mut free = (bytes.len() / BLOCK_SIZE) as u64;
     for (position, (at, entry)) in tables.devices.places().zip(tables.blobs.places()).enumerate() {

@@ -25,17 +25,17 @@ const UNIT_BITS: u32 = 0x1F;
 pub fn judge(image: &Image<'_>, findings: &mut Vec<Finding>) {
     let inodes = &image.tree.inodes;
     let names = 1 + inodes.iter().map(|inode| u64::from(inode.names)).sum::<u64>();
-    let told = Tables::names(image.bytes);
-    if told != names {
+    let announced = Tables::names(image.bytes);
+    if announced != names {
         let at = (SUPER_OFFSET + super_block::INOS) as u64;
-        findings.push(Finding::new(Sentence::Names).at(at).differs(names, told));
+        findings.push(Finding::new(Sentence::Names).at(at).differs(names, announced));
     }
     let mut numbers = InodeNumbers::new(names);
     for (number, inode) in (0..).zip(inodes) {
         let fields = inode.fields(image.bytes);
         let before = numbers.take(fields.ino, number);
         let mut judged = Judged { image, number, inode, fields, findings };
-        judged.number(before, told);
+        judged.number(before, announced);
         judged.inode();
         judged.links();
         match inode.kind {

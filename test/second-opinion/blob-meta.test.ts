@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FormatError } from '../../../../src/errors.js';
-import { blobMetaFile, readChunkMeta } from '../../../../src/rafs-builder/blob/meta.js';
-import { encodeBlobMetaHeader, writeChunkMeta } from '../../../second-opinion/blob-meta.js';
-import { parseBlobMetaFile } from '../../../support/images/blob-meta-file.js';
+import { FormatError } from '../../src/errors.js';
+import { encodeBlobMetaHeader, writeChunkMeta } from './blob-meta.js';
+import { blobMetaFile, parseBlobMetaFile, readChunkMeta } from '../support/images/blob-meta-file.js';
 
 const sample = {
   compressedOffset: 20,

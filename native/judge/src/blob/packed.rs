@@ -1,0 +1,88 @@
+//! Packs the chunks that can be verified into the records that the verifier takes (`nydus_layout::wire`).
+
+use std::collections::HashMap;
+
+use super::chunk_table::DIGEST_SIZE;
+use super::{Chunk, ChunkTable, Extent, UsedBlob};
+use crate::layout::wire::{chunk_record, chunk_record_flags};
+
+/// The chunks of a blob that can be verified.
+#[derive(Debug, Default)]
+pub struct VerifiableChunks {
+    /// Packed records, in the order of the chunks' indexes.
+    pub records: Vec<u8>,
+    /// The index of each chunk; `None` if the records are those of all chunks.
+    pub indexes: Option<Vec<u32>>,
+}
+
+impl VerifiableChunks {
+    /// Takes extents from the blob's own table, and everything else from the first bootstrap that knows a chunk.
+    pub fn of_table(table: &ChunkTable<'_>, bootstraps: &[&UsedBlob<'_>]) -> Self {
+        if table.digests.is_some() { Self::all(table, bootstraps) } else { Self::known(table, bootstraps) }
+    }
+
+    /// Packs all chunks. If no bootstrap mentions a chunk, it counts as compressed if its sizes differ.
+    fn all(table: &ChunkTable<'_>, bootstraps: &[&UsedBlob<'_>]) -> Self {
+        let mut records = vec![0; table.len() * chunk_record::SIZE];
+        let mut known = vec![false; table.len()];
+        let slots = records.chunks_exact_mut(chunk_record::SIZE);
+        for ((index, extent), slot) in (0..).zip(table.extents()).zip(slots) {
+            let is_compressed = extent.compressed_size != extent.uncompressed_size;
+            write(slot, table.digest(index).unwrap_or_default(), &extent, is_compressed, None);
+        }
+        for (index, chunk) in bootstraps.iter().flat_map(|bootstrap| bootstrap.chunks()) {
+            let index = crate::bytes::index(index);
+            let Some(known) = known.get_mut(index).filter(|known| !**known) else { continue };
+            *known = true;
+            if let Some(slot) = records.get_mut(index * chunk_record::SIZE..) {
+                write_flags(slot, chunk.is_compressed(), chunk.crc32());
+            }
+        }
+        Self { records, indexes: None }
+    }
+
+    /// Packs the chunks that a bootstrap mentions: only bootstraps have digests.
+    fn known(table: &ChunkTable<'_>, bootstraps: &[&UsedBlob<'_>]) -> Self {
+        let mut chunks = HashMap::new();
+        for (index, chunk) in bootstraps.iter().flat_map(|bootstrap| bootstrap.chunks()) {
+            if let Some(extent) = table.extent(index) {
+                chunks.entry(index).or_insert((chunk, extent));
+            }
+        }
+        Self::of_chunks(chunks)
+    }
+
+    /// Packs chunks by index.
+    pub fn of_chunks(chunks: HashMap<u32, (Chunk<'_>, Extent)>) -> Self {
+        let mut chunks: Vec<_> = chunks.into_iter().collect();
+        chunks.sort_unstable_by_key(|&(index, _)| index);
+        let mut records = vec![0; chunks.len() * chunk_record::SIZE];
+        for ((_, (chunk, extent)), slot) in chunks.iter().zip(records.chunks_exact_mut(chunk_record::SIZE)) {
+            write(slot, chunk.digest(), extent, chunk.is_compressed(), chunk.crc32());
+        }
+        Self { records, indexes: Some(chunks.into_iter().map(|(index, _)| index).collect()) }
+    }
+}
+
+fn write(slot: &mut [u8], digest: &[u8], extent: &Extent, is_compressed: bool, crc32: Option<u32>) {
+    put(slot, chunk_record::DIGEST, digest.first_chunk::<DIGEST_SIZE>().unwrap_or(&[0; DIGEST_SIZE]));
+    put(slot, chunk_record::UNCOMPRESSED_SIZE, &extent.uncompressed_size.to_le_bytes());
+    put(slot, chunk_record::COMPRESSED_SIZE, &extent.compressed_size.to_le_bytes());
+    put(slot, chunk_record::COMPRESSED_OFFSET, &extent.compressed_offset.to_le_bytes());
+    put(slot, chunk_record::UNCOMPRESSED_OFFSET, &extent.uncompressed_offset.to_le_bytes());
+    write_flags(slot, is_compressed, crc32);
+}
+
+/// Writes the facts that only bootstraps have.
+fn write_flags(slot: &mut [u8], is_compressed: bool, crc32: Option<u32>) {
+    let compressed = if is_compressed { chunk_record_flags::COMPRESSED } else { 0 };
+    let has_crc32 = if crc32.is_some() { chunk_record_flags::HAS_CRC32 } else { 0 };
+    put(slot, chunk_record::CRC32, &crc32.unwrap_or_default().to_le_bytes());
+    put(slot, chunk_record::FLAGS, &(compressed | has_crc32).to_le_bytes());
+}
+
+fn put<const N: usize>(slot: &mut [u8], field: usize, bytes: &[u8; N]) {
+    if let Some(to) = slot.get_mut(field..).and_then(<[u8]>::first_chunk_mut) {
+        *to = *bytes;
+    }
+}

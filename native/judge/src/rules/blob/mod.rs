@@ -1,0 +1,78 @@
+//! Checks the rules over a blob: its sections, its chunk table, the bootstrap inside it and the image's bootstrap describe
+//! the same chunks.
+
+mod chunks;
+mod sections;
+mod v5;
+mod v6;
+
+use std::fmt::Display;
+
+use crate::blob::{Blob, UsedBlob, VerifiableChunks};
+use crate::finding::Finding;
+use crate::layout::rules::Sentence;
+
+/// A bootstrap that describes a blob, and its name in findings.
+#[derive(Clone, Copy)]
+struct Teller<'a> {
+    name: &'static str,
+    blob: &'a UsedBlob<'a>,
+}
+
+/// What bootstraps say of a blob: the one inside it, and that of the image.
+#[derive(Clone, Copy)]
+pub struct Bootstraps<'a> {
+    /// The RAFS version of the image.
+    pub version: u32,
+    /// The RAFS version of the bootstrap inside the blob; `None` if there is none that can be read.
+    pub own_version: Option<u32>,
+    /// The blob in the bootstrap inside it; `None` if the layer has no chunk of its own.
+    pub own: Option<&'a UsedBlob<'a>>,
+    /// The blob in the image's bootstrap; `None` if no file uses it.
+    pub used: Option<&'a UsedBlob<'a>>,
+}
+
+impl<'a> Bootstraps<'a> {
+    fn tellers(&self) -> impl Iterator<Item = Teller<'a>> {
+        let teller = |name, blob: Option<&'a UsedBlob<'a>>| blob.map(|blob| Teller { name, blob });
+        [teller("bootstrap in the blob", self.own), teller("bootstrap", self.used)].into_iter().flatten()
+    }
+}
+
+/// The chunk records of a blob are of a version that the judge does not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaterVersion;
+
+/// Adds the findings about a blob, and returns the chunks that can be verified.
+pub fn judge(
+    blob: &Blob<'_>,
+    bootstraps: Bootstraps<'_>,
+    findings: &mut Vec<Finding>,
+) -> Result<VerifiableChunks, LaterVersion> {
+    if bootstraps.version == 5 {
+        Ok(v5::judge(blob, bootstraps, findings))
+    } else {
+        v6::judge(blob, bootstraps, findings)
+    }
+}
+
+/// Reports each value that differs from the expected one; `about` makes the finding, whose last argument names the value.
+fn compare(findings: &mut Vec<Finding>, about: impl Fn() -> Finding, values: &[(&str, u64, u64)]) {
+    let different = values.iter().filter(|(_, expected, found)| expected != found);
+    findings.extend(different.map(|(what, expected, found)| about().arg(what).differs(expected, found)));
+}
+
+/// The blob size in a bootstrap counts either the whole blob, or its bytes up to the bootstrap inside.
+fn judge_size(blob: &Blob<'_>, teller: Teller<'_>, findings: &mut Vec<Finding>) {
+    let found = teller.blob.record.compressed_size;
+    let start = blob.bootstrap_offset();
+    if Some(found) == start || found == blob.size {
+        return;
+    }
+    let finding = Finding::new(Sentence::SectionTableTells).arg(teller.name).arg("compressed size");
+    findings.push(finding.differs(start.unwrap_or(blob.size), found));
+}
+
+fn in_bytes(count: impl Display) -> String {
+    format!("{count} bytes")
+}

@@ -1,0 +1,132 @@
+//! Checks a blob of RAFS v6, which has a table of its chunks: the table, its header, the table of contents, the copy beside
+//! the image's bootstrap and both bootstraps must agree.
+
+use super::chunks::{self, next_block};
+use super::{Bootstraps, LaterVersion, compare, in_bytes, judge_size, sections};
+use crate::blob::{Blob, ChunkHeader, ChunkTable, UsedBlob, VerifiableChunks, is_later_version};
+use crate::finding::Finding;
+use crate::layout::rules::Sentence;
+use crate::layout::{BLOCK_SIZE, blob_meta_header as header, section};
+
+pub fn judge(
+    blob: &Blob<'_>,
+    bootstraps: Bootstraps<'_>,
+    findings: &mut Vec<Finding>,
+) -> Result<VerifiableChunks, LaterVersion> {
+    if blob.section(section::BOOTSTRAP).is_none() {
+        findings.push(Finding::new(Sentence::SectionNoBootstrap));
+    }
+    let table = chunk_table(blob, findings)?;
+    sections::judge(blob, findings);
+    findings.extend(copy(blob));
+    for teller in bootstraps.tellers() {
+        match &table {
+            Some(table) => chunks::judge(table, teller, findings),
+            None => findings.push(Finding::new(Sentence::SectionNoTableUsed).arg(teller.name)),
+        }
+        judge_size(blob, teller, findings);
+    }
+    // Only a bootstrap says how chunks are compressed. A blob without one is never read by clients either.
+    let known: Vec<&UsedBlob<'_>> = bootstraps.used.into_iter().chain(bootstraps.own).collect();
+    let table = table.filter(|_| !known.is_empty());
+    Ok(table.map_or_else(VerifiableChunks::default, |table| VerifiableChunks::of_table(&table, &known)))
+}
+
+/// Reads the chunk table; `None` if the blob has none, or one that cannot be read.
+fn chunk_table<'a>(
+    blob: &Blob<'a>,
+    findings: &mut Vec<Finding>,
+) -> Result<Option<ChunkTable<'a>>, LaterVersion> {
+    let (records, own) = (blob.section(section::META), blob.section(section::META_HEADER));
+    let (Some(records), Some(own)) = (records, own) else {
+        if blob.data_size > 0 || records.is_some() || own.is_some() {
+            findings.push(Finding::new(Sentence::SectionNoTable));
+        }
+        return Ok(None);
+    };
+    let Some(content) = own.content else { return Ok(None) };
+    let header = match ChunkHeader::read(own, content) {
+        Ok(header) => header,
+        Err(refusal) => {
+            findings.push(*refusal);
+            return Ok(None);
+        }
+    };
+    if is_later_version(&header) {
+        return Err(LaterVersion);
+    }
+    let Some(content) = records.content else { return Ok(None) };
+    let mut table = match ChunkTable::read(header, content) {
+        Ok(table) => table,
+        Err(refusal) => {
+            findings.push(*refusal);
+            return Ok(None);
+        }
+    };
+    compare(
+        findings,
+        || Finding::new(Sentence::SectionHeaderTells),
+        &[
+            ("offset", records.offset, header.wide(header::OFFSET)),
+            ("compressed size", records.compressed_size, header.wide(header::COMPRESSED_SIZE)),
+            ("uncompressed size", records.uncompressed_size, header.wide(header::UNCOMPRESSED_SIZE)),
+        ],
+    );
+    table.digests = digests(blob, table.len(), findings);
+    judge_extents(blob, &table, findings);
+    Ok(Some(table))
+}
+
+/// The digests of the chunks, if there is one for each.
+fn digests<'a>(blob: &Blob<'a>, chunks: usize, findings: &mut Vec<Finding>) -> Option<&'a [u8]> {
+    let content = blob.section(section::DIGESTS)?.content?;
+    let expected = chunks * 32;
+    if content.len() == expected {
+        return Some(content);
+    }
+    let finding = Finding::new(Sentence::SectionDigestsSize);
+    findings.push(finding.differs(in_bytes(expected), in_bytes(content.len())));
+    None
+}
+
+/// Chunks follow one another, and their stored bytes lie inside the data.
+fn judge_extents(blob: &Blob<'_>, table: &ChunkTable<'_>, findings: &mut Vec<Finding>) {
+    let mut next = 0;
+    for (index, extent) in table.extents().enumerate() {
+        let start = extent.uncompressed_offset;
+        if start != next {
+            let finding = Finding::new(Sentence::SectionChunkOrder).arg(index);
+            findings.push(finding.differs(format_args!("uncompressed offset {next}"), start));
+        }
+        next = next_block(&extent);
+        if extent.end() > blob.data_size {
+            let finding = Finding::new(Sentence::SectionChunkEnd).arg(index);
+            findings.push(finding.differs(format_args!("at most {}", blob.data_size), extent.end()));
+        }
+    }
+    if let Some(data) = blob.section(section::DATA)
+        && data.uncompressed_size != next
+    {
+        findings.push(Finding::new(Sentence::SectionDataSize).differs(next, data.uncompressed_size));
+    }
+}
+
+/// nydusd uses the copy beside the image's bootstrap instead of the blob's own table.
+fn copy(blob: &Blob<'_>) -> Option<Finding> {
+    let found = blob.copy?;
+    let empty = [].as_slice();
+    let (records, header) = match (blob.section(section::META), blob.section(section::META_HEADER)) {
+        (Some(records), Some(header)) => (records.content?, blob.stored(header)?),
+        _ => (empty, empty),
+    };
+    let size = records.len().next_multiple_of(BLOCK_SIZE) + header.len();
+    let is_copy = found.len() == size
+        && found
+            .strip_prefix(records)
+            .and_then(|rest| rest.strip_suffix(header))
+            .is_some_and(crate::bytes::is_zero);
+    (!is_copy).then(|| {
+        let expected = format_args!("the {size} bytes of the blob");
+        Finding::new(Sentence::SectionCopy).arg(blob.id).differs(expected, in_bytes(found.len()))
+    })
+}
