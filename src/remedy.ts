@@ -57,6 +57,8 @@ export type Remedy =
   | { readonly kind: 'keep-attestations' }
   /** Check the image to learn how much of it is damaged. */
   | { readonly kind: 'check-image' }
+  /** Check the image beside the one that it was made from. */
+  | { readonly kind: 'give-source' }
   /** Replay what every client makes of the image. */
   | { readonly kind: 'replay-clients' }
   /** Report the failure as a bug of this package. */

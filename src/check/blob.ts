@@ -11,13 +11,13 @@ import type { ReadRange } from '../rafs-builder/blob/end.js';
 import type { BlobFrame } from '../rafs-builder/blob/frame.js';
 import { sectionContent } from '../rafs-builder/blob/section.js';
 import { frameFault } from '../rafs-builder/blob/window.js';
-import { SECTIONS } from '../rafs-builder/layout/blob.js';
+import { blobMetaHeader, SECTIONS } from '../rafs-builder/layout/blob.js';
 import { blobFeatures } from '../rafs-builder/layout/v6.js';
 import { versionNamed } from '../rafs-builder/versions.js';
 import type { ContentSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import type { FindingId } from './catalogue.js';
-import type { Place } from './finding.js';
+import { finding, type Finding, type Place } from './finding.js';
 import { type OpenedImage, toFinding, type UsedBlob } from './opened.js';
 import type { Collector } from './rule.js';
 import { placeIn } from './subject.js';
@@ -60,10 +60,39 @@ export async function checkSections(
   const part = `${collector.place.part ?? 'layer'} bootstrap`;
   collector.findings.push(...own.map((found) => toFinding(found, { ...collector.place, part })));
   for (const { id, offset, ...details } of findings) {
-    const place = id === 'BOOTSTRAP-BLOB-META' ? bootstrapLayerPlace(opened) : collector.place;
+    const place = id.startsWith('BOOTSTRAP-') ? bootstrapLayerPlace(opened) : collector.place;
     collector.report(id, details, offset === undefined ? place : { ...place, offset });
   }
   return { frame, chunks };
+}
+
+/** Judges the copy of a chunk table beside the bootstrap alone: the blob lies in a storage backend, and is not at hand. */
+export function* checkMetaFile(opened: OpenedImage, used: UsedBlob, file: Buffer): Generator<Finding> {
+  const { id, compressedSize: size, metaOffset, metaCompressedSize, metaUncompressedSize } = used.record;
+  const start = Math.max(0, file.length - blobMetaHeader.size);
+  const sections = [
+    {
+      name: SECTIONS.meta,
+      offset: metaOffset,
+      compressedSize: metaCompressedSize,
+      uncompressedSize: metaUncompressedSize,
+      content: file.subarray(0, Math.min(metaUncompressedSize, start)),
+    },
+    {
+      name: SECTIONS.metaHeader,
+      offset: metaOffset + metaCompressedSize,
+      compressedSize: blobMetaHeader.size,
+      uncompressedSize: blobMetaHeader.size,
+      content: file.subarray(start),
+    },
+  ];
+  const blob = { id, size, dataSize: size, tail: Buffer.alloc(0), sections };
+  for (const { id: rule, message, expected, found } of opened.judgeBlob(blob, used.number).findings) {
+    // The bootstrap inside the blob cannot be asked for either.
+    if (rule === 'BLOB-BOOTSTRAP') continue;
+    const about = `file image/${id}.blob.meta: ${message}`;
+    yield finding('BOOTSTRAP-BLOB-META', bootstrapLayerPlace(opened), { message: about, expected, found });
+  }
 }
 
 /**

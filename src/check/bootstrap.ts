@@ -5,26 +5,30 @@
 import { digestHex } from '../oci/digest.js';
 import { versionNamed } from '../rafs-builder/versions.js';
 import { ANNOTATION } from '../oci/media-types.js';
+import { checkMetaFile } from './blob.js';
 import { finding, type Finding } from './finding.js';
 import { blobMetaOf } from '../image/bootstrap-layer.js';
-import { blobIdsOf, type OpenedImage } from './opened.js';
+import { blobIdsOf, hasBlobsElsewhere, type OpenedImage } from './opened.js';
 import type { Rule } from './rule.js';
 import { placeIn } from './subject.js';
 
 export const bootstrapRules: readonly Rule<OpenedImage>[] = [
   { name: 'blob table', check: checkBlobTable },
+  { name: 'backend', check: checkBackend },
   { name: 'chunk tables', check: checkBlobMetas },
   { name: 'RAFS version of the bootstrap', check: checkVersion },
 ];
 
 const BLOB_META = /^image\/([^/]*)\.blob\.meta$/;
 
-function* checkBlobTable({ image, bootstrap }: OpenedImage): Generator<Finding> {
+function* checkBlobTable(opened: OpenedImage): Generator<Finding> {
+  const { image, bootstrap } = opened;
   const where = placeIn(image, 'bootstrap');
   const layers = blobIdsOf(image);
+  const elsewhere = hasBlobsElsewhere(opened);
   const seen = new Set<string>();
   for (const [number, { record }] of bootstrap.blobs.entries()) {
-    if (!layers.has(record.id)) {
+    if (!layers.has(record.id) && !elsewhere) {
       yield finding('BOOTSTRAP-BLOB-TABLE', where, {
         message: `blob ${number} is not among the layers of the manifest`,
         found: record.id,
@@ -40,22 +44,39 @@ function* checkBlobTable({ image, bootstrap }: OpenedImage): Generator<Finding> 
   }
 }
 
-function* checkBlobMetas({ image, layer, bootstrap, version }: OpenedImage): Generator<Finding> {
+function* checkBackend(opened: OpenedImage): Generator<Finding> {
+  if (!hasBlobsElsewhere(opened)) return;
+  const { length } = opened.blobs;
+  yield finding('BLOB-BACKEND', placeIn(opened.image, 'manifest'), {
+    message: `the data lies in a storage backend: ${length === 1 ? 'one blob is' : `${length} blobs are`} not among the layers, and ${length === 1 ? 'was' : 'were'} not read`,
+    found: opened.blobs[0]?.record.id,
+  });
+}
+
+function* checkBlobMetas(opened: OpenedImage): Generator<Finding> {
+  const { image, layer, bootstrap, version } = opened;
   const where = placeIn(image, `layer ${image.manifest.value.layers.length}`);
+  const used = new Set(bootstrap.blobs.map(({ record }) => record.id));
   const layers = blobIdsOf(image);
   for (const name of layer.files.keys()) {
     const id = BLOB_META.exec(name)?.[1];
-    if (id !== undefined && !layers.has(id)) {
-      yield finding('BOOTSTRAP-BLOB-META', where, { message: `file ${name} belongs to no layer` });
+    if (id !== undefined && !layers.has(id) && !used.has(id)) {
+      yield finding('BOOTSTRAP-BLOB-META-EXTRA', where, { message: `file ${name} belongs to no blob` });
     }
   }
   if (!versionNamed(version).blobsHaveToc) return;
-  for (const { record } of bootstrap.blobs) {
-    if (blobMetaOf(layer, record.id) !== undefined || !layers.has(record.id)) continue;
-    const position = image.manifest.value.layers.findIndex(({ digest }) => digestHex(digest) === record.id);
-    yield finding('BOOTSTRAP-BLOB-META-MISSING', where, {
-      message: `there is no image/${record.id}.blob.meta for layer ${position + 1}`,
-    });
+  for (const blob of opened.blobs) {
+    const { id } = blob.record;
+    const file = blobMetaOf(layer, id);
+    if (file === undefined) {
+      if (!layers.has(id)) continue;
+      const position = image.manifest.value.layers.findIndex(({ digest }) => digestHex(digest) === id);
+      yield finding('BOOTSTRAP-BLOB-META-MISSING', where, {
+        message: `there is no image/${id}.blob.meta for layer ${position + 1}`,
+      });
+    } else if (!layers.has(id)) {
+      yield* checkMetaFile(opened, blob, file);
+    }
   }
 }
 

@@ -1,5 +1,7 @@
 /**
  * The catalogue lists every finding that the rules of this folder can make: its id, its severity and why it matters.
+ * One rule gives the severities (`docs/checks.md` has it): an error when a client fails, or when content or the way
+ * containers start differs from the source; a warning when the image works, and is not as it should be; else a note.
  * Programs rely on the ids, so they are added and never renamed. Findings about the inside of a bootstrap (`RAFS-…`)
  * come from `native/judge`, and their texts from `rafs-builder/rules`; so do those about sections of a blob, which have
  * their ids and severities here.
@@ -30,7 +32,7 @@ export const CATALOGUE = {
     'bytes do not have the digest or size that the descriptor promises; clients refuse them',
   ),
   'DOCUMENT-INVALID': error('a manifest, index or config does not parse'),
-  'IMAGE-NOT-NYDUS': error('there is no Nydus image for this platform'),
+  'IMAGE-NOT-NYDUS': error('there is no Nydus image for this platform, or no image at all'),
   'IMAGE-ORDINARY': note('an image that cannot become a Nydus image stands in the index as it is'),
   'IMAGE-NO-PLATFORM': error('a platform that is asked for is not there'),
   'SOURCE-NO-PLATFORM': error('the source has no image for a platform of the target'),
@@ -79,25 +81,42 @@ export const CATALOGUE = {
   'MANIFEST-FS-VERSION': error(
     'the RAFS version in the annotations is missing, unknown, or not the version of the bootstrap',
   ),
-  'MANIFEST-EMPTY-LAYER': error('the empty layer below the OCI half is not exactly the known one'),
-  'MANIFEST-SOURCE-DIGEST': error('the recorded digest of the source is not that of the source given'),
+  'MANIFEST-EMPTY-LAYER': warning(
+    'the empty layer below the OCI half is not exactly the known one; converting the image again needs the source itself',
+  ),
+  'MANIFEST-SOURCE-DIGEST': warning(
+    'the recorded digest of the source is neither that of the source given nor that of an index that leads to it; a second conversion cannot find it',
+  ),
+  'MANIFEST-SOURCE-HALVES': note(
+    'the halves of an index name their source by different digests, and only the source tells whether one is of an index that lists the other',
+  ),
   'MANIFEST-SOURCE-UNKNOWN': warning(
     'the image does not record the digest of its source; a second conversion cannot find it',
   ),
   'MANIFEST-ORIGINAL': warning(
-    'the source manifest cannot be restored from the OCI half; converting it again needs the source itself',
+    'the source manifest cannot be restored from the OCI half, or is not it; converting it again needs the source itself',
   ),
   'MANIFEST-DESCRIPTOR': error(
     'descriptors of one manifest contradict each other, or the bytes embedded in them',
   ),
   'MANIFEST-FAMILY-LAYER': warning('an ordinary image mixes layers of the OCI and of the Docker family'),
-  'MANIFEST-SUBJECT': error('the image refers to another subject than the source that it was made from'),
+  'MANIFEST-SUBJECT': error(
+    'the image refers to another subject than the source given; referrer detection mounts it in place of that other image',
+  ),
+  'MANIFEST-SUBJECT-OTHER': note(
+    'the subject and the recorded source have different digests, and only the source tells whether one is of an index that lists the other',
+  ),
   'MANIFEST-SUBJECT-MISSING': warning('the image refers to a subject that is not in its repository'),
   'MANIFEST-OCI-HALF': error('the OCI half of the merged index is not the source image'),
-  'MANIFEST-ANNOTATIONS': error('an annotation of the source manifest is lost or changed'),
+  'MANIFEST-ANNOTATIONS': warning('an annotation of the source manifest is lost or changed'),
 
   // Config
-  'CONFIG-MEDIA-TYPE': error('the config has a media type that does not fit its manifest'),
+  'CONFIG-MEDIA-TYPE': error(
+    'the config has a media type that does not fit its manifest; clients do not take it for an image',
+  ),
+  'CONFIG-MEDIA-TYPE-HALF': warning(
+    'the Nydus half of an index has the config type of an ordinary image; a client that unpacks every entry unpacks this one too',
+  ),
   'CONFIG-PLATFORM': warning(
     'the config names another platform than the index entry; clients believe the index, and some tools the config',
   ),
@@ -108,24 +127,38 @@ export const CATALOGUE = {
     'rootfs of the config has another type than "layers"; containerd refuses to unpack it',
   ),
   'CONFIG-DIFF-ID-COUNT': error('the number of diffIDs is not the number of layers'),
-  'CONFIG-HISTORY-COUNT': error(
-    'the number of history entries with a layer is not the number of layers; Docker tools refuse that',
+  'CONFIG-HISTORY-COUNT': warning(
+    'the number of history entries with a layer is not the number of layers; containerd does not look at them, tools that edit images do',
   ),
   'CONFIG-HISTORY-OCI': warning(
     'the history of an ordinary image does not fit its layers, as in the image that it was made from',
   ),
   'CONFIG-DIFF-ID': error('a diffID is not that of its layer'),
-  'CONFIG-FIELD': error('a field of the source config is lost, changed or new'),
+  'CONFIG-FIELD': error(
+    'a field by which containers run or clients choose is lost, changed or new: a parameter of execution of the OCI specification, or the platform',
+  ),
+  'CONFIG-METADATA': warning(
+    'another field of the source config is lost, changed or new: times, the history, or what only Docker reads (Healthcheck, OnBuild, Shell)',
+  ),
+  'CONFIG-HALVES': error(
+    'the configs of both halves of an index differ, so that clients with and without Nydus run different images',
+  ),
 
   // Blobs and bootstrap
   'BOOTSTRAP-LAYER': error('the bootstrap layer cannot be unpacked'),
   'BOOTSTRAP-MISSING': error('the bootstrap layer holds no image/image.boot'),
   'BOOTSTRAP-BLOB-TABLE': error('a blob of the bootstrap is not among the layers, or is listed twice'),
+  'BLOB-BACKEND': note(
+    'the manifest lists the bootstrap alone: the blobs lie in a storage backend, and were not read',
+  ),
   'BOOTSTRAP-BLOB-META': error(
     'a blob.meta file beside the bootstrap is not that of the blob; reads through nydusd fail',
   ),
+  'BOOTSTRAP-BLOB-META-EXTRA': warning(
+    'a blob.meta file beside the bootstrap is that of no blob; nothing reads it',
+  ),
   'BOOTSTRAP-BLOB-META-MISSING': warning(
-    'the bootstrap layer lacks the blob.meta of a blob; every mount fetches it again',
+    'the bootstrap layer lacks the blob.meta of a blob, or has its header alone; every mount fetches it again',
   ),
   'BLOB-FRAME': error('the sections at the end of a blob cannot be found or read'),
   'BLOB-TOC': error('the table of contents of a blob does not fit its sections'),
@@ -144,7 +177,7 @@ export const CATALOGUE = {
   'FS-SOURCE': error(
     'the source image cannot be read as a filesystem, so that there is nothing to compare with',
   ),
-  'FS-DIGESTER': warning(
+  'FS-DIGESTER': note(
     'contents were not compared with the source, since the image uses SHA-256 chunk digests',
   ),
   'FS-MISSING': error('a path of the source is not in the image'),

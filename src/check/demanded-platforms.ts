@@ -4,10 +4,14 @@ import type { CheckRun } from './run.js';
 import type { ReferenceSubject } from './subject.js';
 
 export function demandPlatforms(
-  { images, index, findings }: ReferenceSubject,
+  { images, index, findings, strangers }: ReferenceSubject,
   platforms: PlatformSelection,
   run: CheckRun,
 ): void {
+  if (images.length === 0 && strangers.length > 0) {
+    for (const message of strangers) run.report('IMAGE-NOT-NYDUS', {}, { message });
+    return;
+  }
   if (images.length === 0 && findings.length === 0) {
     const message = 'none of the platforms asked for is there';
     run.report('IMAGE-NO-PLATFORM', {}, { message, expected: formatSelection(platforms) });

@@ -9,13 +9,13 @@ import type { CallOptions } from '../reporter.js';
 import { finding, type Finding } from './finding.js';
 import { isDockerFamily } from './manifest.js';
 import type { Rule } from './rule.js';
-import { placeIn, type ImageSubject } from './subject.js';
+import { placeIn, type ImageSubject, type NydusSubject } from './subject.js';
 
 /** These rules apply to images of both kinds. */
 export const descriptorRules: readonly Rule<ImageSubject>[] = [
   { name: 'descriptors', check: checkDescriptors },
   { name: 'layer family', check: checkLayerFamily },
-  { name: 'subject', check: checkSubject },
+  { name: 'presence of the subject', check: checkSubjectPresent },
 ];
 
 function* checkDescriptors(image: ImageSubject): Generator<Finding> {
@@ -61,22 +61,38 @@ function* checkLayerFamily(image: ImageSubject): Generator<Finding> {
   }
 }
 
-async function* checkSubject(image: ImageSubject, call: CallOptions): AsyncGenerator<Finding> {
+async function* checkSubjectPresent(image: ImageSubject, call: CallOptions): AsyncGenerator<Finding> {
   const { subject } = image.manifest.value;
-  if (subject === undefined) return;
-  const where = placeIn(image, 'manifest');
-  const { digest: recorded } = recordedSource(image.manifest.value);
-  if (image.kind === 'nydus' && recorded !== undefined && recorded !== subject.digest) {
-    yield finding('MANIFEST-SUBJECT', where, {
-      message: 'subject is not the source that the annotation names',
-      expected: recorded,
-      found: subject.digest,
-    });
-  }
-  if (await image.store.exists(subject, call)) return;
-  yield finding('MANIFEST-SUBJECT-MISSING', where, {
+  if (subject === undefined || (await image.store.exists(subject, call))) return;
+  yield finding('MANIFEST-SUBJECT-MISSING', placeIn(image, 'manifest'), {
     message: 'subject is not in this repository',
     expected: `${subject.digest} of ${subject.size} bytes`,
     hint: 'referrer detection starts from the subject: push it to this repository too',
   });
+}
+
+/** These rules apply to Nydus images, which refer to the image that they were made from. */
+export const subjectRules: readonly Rule<NydusSubject>[] = [{ name: 'subject', check: checkSubject }];
+
+/** An annotation may name the index in which the conversion found the image that the subject names. */
+function* checkSubject(image: NydusSubject): Generator<Finding> {
+  const { subject } = image.manifest.value;
+  const { digest: recorded } = recordedSource(image.manifest.value);
+  if (subject === undefined || recorded === undefined || recorded === subject.digest) return;
+  const { sourceNames } = image;
+  const named = sourceNames?.has(subject.digest);
+  if (named === true) return;
+  yield finding(
+    named === undefined ? 'MANIFEST-SUBJECT-OTHER' : 'MANIFEST-SUBJECT',
+    placeIn(image, 'manifest'),
+    {
+      message:
+        named === undefined
+          ? 'subject and annotation name different digests: one may be of an index that lists the other'
+          : 'subject is not the source',
+      expected: recorded,
+      found: subject.digest,
+      ...(named === undefined ? { remedy: { kind: 'give-source' } } : {}),
+    },
+  );
 }

@@ -8,8 +8,8 @@ import type { Remedy } from '../remedy.js';
 import { CATALOGUE, type FindingId } from './catalogue.js';
 
 /**
- * `error`: some client fails, or reads something else than the source holds. `warning`: clients work, but the image
- * should be different. `note`: the image is right, and the fact is worth knowing.
+ * `error`: a client fails, or content or the way containers start differs from the source. `warning`: the image works,
+ * and is not as it should be. `note`: it is as it should be, and the fact is worth knowing.
  */
 export type Severity = 'error' | 'warning' | 'note';
 

@@ -2,16 +2,19 @@
 import { dataLayersOf } from '../image/kinds.js';
 import type { CallOptions } from '../reporter.js';
 import { bootstrapRules } from './bootstrap.js';
-import { configPairRules, configRules } from './config.js';
+import { configPairRules } from './config-fields.js';
+import { configRules } from './config.js';
 import { checkContent } from './content.js';
 import { checkedLayers, contentsOf } from './contents.js';
-import { descriptorRules } from './descriptors.js';
+import { descriptorRules, subjectRules } from './descriptors.js';
 import { checkFilesystem } from './filesystem.js';
 import type { Finding } from './finding.js';
+import { halvesRules } from './halves.js';
 import type { KeptDocuments } from './kept-documents.js';
 import { manifestRules, nydusManifestRules, ociManifestRules } from './manifest.js';
+import { manifestPairRules } from './manifest-pairs.js';
 import { checkOciContent } from './oci-content.js';
-import { openImage, type OpenedImage } from './opened.js';
+import { openImage, type OpenedImage, refuseBatches } from './opened.js';
 import type { CheckOptions } from './options.js';
 import { originalRules } from './original.js';
 import type { CheckedPlatform } from './result.js';
@@ -20,10 +23,16 @@ import type { CheckRun, Findings } from './run.js';
 import { SourceScan } from './source-scan.js';
 import { placeIn, refuseUnsupported, type ImageSubject, type NydusSubject } from './subject.js';
 
+/** The image that a target was made from, and the digests by which the target may name it. */
+export interface NamedSource {
+  readonly image: ImageSubject;
+  readonly names: ReadonlySet<string>;
+}
+
 /** Checks an image for clients without Nydus. */
 export async function checkOrdinary(
   image: ImageSubject,
-  source: ImageSubject | undefined,
+  source: NamedSource | undefined,
   run: CheckRun,
   kept: KeptDocuments,
 ): Promise<void> {
@@ -35,18 +44,20 @@ export async function checkOrdinary(
 
 export async function checkNydus(
   image: NydusSubject,
-  source: ImageSubject | undefined,
+  named: NamedSource | undefined,
   run: CheckRun,
   kept: KeptDocuments,
 ): Promise<CheckedPlatform> {
   refuseUnsupported(image);
+  const source = named?.image;
   await using scan = source?.kind === 'oci' ? new SourceScan(source, run.threads, run.call) : undefined;
-  await checkDocuments(image, source, nydusManifestRules, run, kept);
+  await checkDocuments(image, named, [...nydusManifestRules, ...subjectRules, ...halvesRules], run, kept);
   run.step(`checking bootstrap of ${placeText(image)}`);
   const opening = await openImage(image, run.call);
   run.findings.push(...opening.findings);
   await kept.bootstrap(image, opening);
   const { opened } = opening;
+  if (opened !== undefined) refuseBatches(opened);
   const checked = checkedPlatform(image, source, opened, run.options);
   if (opened === undefined) return checked;
   const what = run.options.bootstrapOnly === true ? 'ends of blobs' : 'blobs';
@@ -57,7 +68,7 @@ export async function checkNydus(
 
 async function checkDocuments<Subject extends ImageSubject>(
   image: Subject,
-  source: ImageSubject | undefined,
+  source: NamedSource | undefined,
   rules: readonly Rule<Subject>[],
   run: CheckRun,
   kept: KeptDocuments,
@@ -68,7 +79,9 @@ async function checkDocuments<Subject extends ImageSubject>(
   await run.rules(descriptorRules, image);
   await run.rules(rules, image);
   await run.rules(configRules, image);
-  if (source !== undefined) await run.rules(configPairRules, { target: image, source });
+  if (source === undefined) return;
+  const pair = { target: image, source: source.image, sourceNames: source.names };
+  await run.rules([...configPairRules, ...manifestPairRules], pair);
 }
 
 /** A registry verified the layers when they were pushed, so there presence and size are enough unless the caller wants all. */

@@ -5,7 +5,6 @@
  * goharbor/acceleration-service pkg/driver/nydus.
  */
 import { isIsolated, recordedSource } from '../image/kinds.js';
-import { sourceDigestOf } from '../image/pairs.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
 import { EMPTY_LAYER_BYTES, EMPTY_LAYER_DIGEST, EMPTY_LAYER_DIFF_ID } from '../oci/nydus.js';
@@ -65,14 +64,11 @@ function* checkMediaTypes(image: ImageSubject): Generator<Finding> {
     !(image.kind === 'nydus' && image.entry.position === undefined && found === MEDIA.nydusConfig)
   ) {
     // If the caller names a Nydus manifest by digest, it may still be a half of an index that is not read here.
-    yield finding('CONFIG-MEDIA-TYPE', where, {
+    const ordinary = image.kind === 'nydus' && image.merged && found === family;
+    yield finding(ordinary ? 'CONFIG-MEDIA-TYPE-HALF' : 'CONFIG-MEDIA-TYPE', where, {
       message: 'config has a media type that does not fit',
       expected,
       found,
-      hint:
-        image.kind === 'nydus' && image.merged
-          ? 'without the Nydus config type containerd unpacks this half too'
-          : undefined,
     });
   }
 }
@@ -159,23 +155,10 @@ function* checkFsVersion(image: NydusSubject): Generator<Finding> {
 }
 
 function* checkSourceDigest(image: NydusSubject): Generator<Finding> {
-  const recorded = sourceDigestOf(image);
-  const where = placeIn(image, 'manifest');
-  if (recorded === undefined) {
-    yield finding('MANIFEST-SOURCE-UNKNOWN', where, {
-      message: `there is no annotation ${ANNOTATION.nydusSourceDigest}`,
-    });
-    return;
-  }
-  if (image.ociHalf === undefined) return;
-  const expected = sourceDigestOf(image.ociHalf);
-  if (recorded !== expected) {
-    yield finding('MANIFEST-SOURCE-DIGEST', where, {
-      message: 'both halves of the index come from different sources',
-      expected: `${expected ?? 'none'}, as the OCI half has it`,
-      found: recorded,
-    });
-  }
+  if (recordedSource(image.manifest.value).digest !== undefined) return;
+  yield finding('MANIFEST-SOURCE-UNKNOWN', placeIn(image, 'manifest'), {
+    message: `there is no annotation ${ANNOTATION.nydusSourceDigest}`,
+  });
 }
 
 function* checkEmptyLayer(image: ImageSubject): Generator<Finding> {
@@ -183,16 +166,24 @@ function* checkEmptyLayer(image: ImageSubject): Generator<Finding> {
   const [layer] = image.manifest.value.layers;
   if (layer === undefined) return;
   const where = placeIn(image, 'layer 1');
+  const known = layer.digest === EMPTY_LAYER_DIGEST;
+  const diffId = image.config?.value.diffIds[0];
+  if (known && diffId !== undefined && diffId !== EMPTY_LAYER_DIFF_ID) {
+    yield finding('CONFIG-DIFF-ID', placeIn(image, 'config'), {
+      message: 'diffID 1 is not that of the empty layer',
+      expected: EMPTY_LAYER_DIFF_ID,
+      found: diffId,
+    });
+  }
   const expected: readonly [what: string, expected: string, found: string][] = [
     ['digest', EMPTY_LAYER_DIGEST, layer.digest],
-    ['size', `${EMPTY_LAYER_BYTES.length}`, `${layer.size}`],
+    ['size', known ? `${EMPTY_LAYER_BYTES.length}` : `${layer.size}`, `${layer.size}`],
     [
       'media type',
       isDockerFamily(image.manifest.descriptor.mediaType) ? MEDIA.dockerLayerGzip : MEDIA.ociLayerGzip,
       layer.mediaType,
     ],
     ['annotation', 'true', layer.annotations?.[ANNOTATION.nydusEmptyLayer] ?? 'none'],
-    ['diffID', EMPTY_LAYER_DIFF_ID, image.config?.value.diffIds[0] ?? EMPTY_LAYER_DIFF_ID],
   ];
   for (const [what, right, found] of expected) {
     if (right === found) continue;

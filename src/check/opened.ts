@@ -1,7 +1,9 @@
 /** Opens a Nydus image: unpacks its bootstrap, has it judged and reads it. */
+import { UnsupportedError } from '../errors.js';
 import { bootstrapLayerOf, dataLayersOf } from '../image/kinds.js';
 import { type JudgedBootstrap, readAndJudge, type ScannedTables } from '../native/index.js';
 import { digestHex } from '../oci/digest.js';
+import { blobFeatures } from '../rafs-builder/layout/v6.js';
 import type { AuditFinding } from '../rafs-builder/rules/rules.js';
 import { readBootstrap, type SparseChunkTable } from '../rafs-builder/index.js';
 import type { Blob, Bootstrap } from '../rafs-builder/model/tree.js';
@@ -111,6 +113,19 @@ function* checkDiffId(image: ImageSubject, layer: BootstrapLayer): Generator<Fin
     expected: layer.diffId,
     found: last,
   });
+}
+
+/** Throws UnsupportedError for images whose chunks this version cannot read. */
+export function refuseBatches({ image, blobs }: OpenedImage): void {
+  if (blobs.some(({ record }) => blobFeatures.has(record.features, 'BATCH')))
+    throw new UnsupportedError(
+      `${image.platformName}: images whose chunks are compressed in batches are not checked yet`,
+    );
+}
+
+/** True if the blobs lie in a storage backend, so that the manifest lists the bootstrap alone. */
+export function hasBlobsElsewhere({ image, blobs }: OpenedImage): boolean {
+  return blobs.length > 0 && dataLayersOf(image.manifest.value).length === 0;
 }
 
 /** The ids of all data layers, in the form that the blob table uses. */

@@ -9,7 +9,7 @@ import { indexRules } from './index-rule.js';
 import type { KeptDocuments } from './kept-documents.js';
 import type { CheckedPlatform } from './result.js';
 import type { CheckRun } from './run.js';
-import { findSource } from './sources.js';
+import { findSource, namesOf } from './sources.js';
 import type { ImageSubject, ReferenceSubject } from './subject.js';
 
 export interface CheckedReference {
@@ -38,10 +38,14 @@ export async function checkReference(
       run.report('IMAGE-ORDINARY', { platform }, { message: ordinary.reason });
       continue;
     }
-    const source = sources === undefined ? undefined : findSource(group, groups.length, sources, run);
-    for (const image of oci) await checkOrdinary(image, source, run, kept);
-    for (const image of nydus)
-      checked.push(await checkNydus({ ...image, kind: 'nydus', ociHalf: oci[0] }, source, run, kept));
+    const image = sources === undefined ? undefined : findSource(group, groups.length, sources, run);
+    const source =
+      image === undefined || sources === undefined ? undefined : { image, names: namesOf(image, sources) };
+    for (const half of oci) await checkOrdinary(half, source, run, kept);
+    for (const half of nydus) {
+      const subject = { ...half, kind: 'nydus', ociHalf: oci[0], sourceNames: source?.names } as const;
+      checked.push(await checkNydus(subject, source, run, kept));
+    }
     // If several images have the same platform, every client takes the first, and so does detection.
     if (!detected.has(platform)) await checkDetection(target, oci[0], nydus[0], run);
     detected.add(platform);

@@ -4,7 +4,14 @@
  */
 import { UnsupportedError } from '../errors.js';
 import { type Entry, type Image, loadConfig, platformText } from '../image/image.js';
-import { isContainerImage, isImageKind, recordedSource, type Half } from '../image/kinds.js';
+import {
+  type Half,
+  isBuildCache,
+  isContainerImage,
+  isImageKind,
+  notAnImage,
+  recordedSource,
+} from '../image/kinds.js';
 import { isTooLarge, type Loaded, type Problem } from '../image/loaded.js';
 import { sourceDigestsOf } from '../image/pairs.js';
 import { loadReference, type ReferenceTree } from '../image/reference-tree.js';
@@ -34,12 +41,18 @@ export interface NydusSubject extends ImageSubject {
   readonly kind: 'nydus';
   /** The image that clients without Nydus take instead. */
   readonly ociHalf: ImageSubject | undefined;
+  /**
+   * The digests by which a conversion may have recorded the source: those of its manifest and of the indexes that lead to it.
+   * Undefined when the caller gave no source.
+   */
+  readonly sourceNames: ReadonlySet<string> | undefined;
 }
 
 /** One image of the target and the image that it was made from. */
 export interface PairSubject {
   readonly target: ImageSubject;
   readonly source: ImageSubject;
+  readonly sourceNames: ReadonlySet<string>;
 }
 
 export interface EntrySubject extends Omit<Entry, 'kind'> {
@@ -60,12 +73,16 @@ export interface IndexSubject {
 export interface ReferenceSubject {
   readonly root: Descriptor;
   readonly index: IndexSubject | undefined;
+  /** Digests of the index and of the indexes inside it. */
+  readonly indexDigests: ReadonlySet<string>;
   /** The images of the platforms asked for, in order. */
   readonly images: readonly ImageSubject[];
   /** The problems met while loading. */
   readonly findings: readonly Finding[];
   /** Problems of a source's images that could not be read. They become findings if no other image is the source. */
   readonly unread: readonly Finding[];
+  /** Says of each manifest that is no image what it is. */
+  readonly strangers: readonly string[];
 }
 
 /** Returns the place of a finding about an image. */
@@ -101,18 +118,29 @@ export async function loadSources(
 ): Promise<ReferenceSubject> {
   const digests = sourceDigestsOf(targets);
   const platforms = new Set(targets.map(({ platformName }) => platformName));
-  const isWanted = ({ platform, descriptor }: Pick<Entry, 'platform' | 'descriptor'>): boolean =>
+  const machines = new Set([...platforms].map(machineOf));
+  const isWanted: IsWanted = ({ platform, descriptor }, indexDigests) =>
     platform === undefined ||
     digests.has(descriptor.digest) ||
     digests.has(recordedSource(descriptor).digest ?? '') ||
-    platforms.has(formatPlatform(platform));
+    platforms.has(formatPlatform(platform)) ||
+    // Where the target records the index, a manifest without an entry of its own may lack the variant that the index states.
+    ([...indexDigests].some((digest) => digests.has(digest)) &&
+      machines.has(machineOf(formatPlatform(platform))));
   return load(store, 'source', isWanted, call);
 }
+
+/** The platform without its variant. */
+export function machineOf(platformName: string): string {
+  return platformName.split('/').slice(0, 2).join('/');
+}
+
+type IsWanted = (entry: Pick<Entry, 'platform' | 'descriptor'>, indexDigests: ReadonlySet<string>) => boolean;
 
 async function load(
   store: ImageSource,
   side: 'target' | 'source',
-  isWanted: (entry: Pick<Entry, 'platform' | 'descriptor'>) => boolean,
+  isWanted: IsWanted,
   call: CallOptions,
 ): Promise<ReferenceSubject> {
   const tree = await loadReference(store, await store.resolve(call), call);
@@ -132,9 +160,11 @@ async function load(
   return {
     root,
     index: index === undefined ? undefined : { index, entries: loaded.map(({ entry }) => entry) },
+    indexDigests: tree.indexDigests(),
     images: [...images.values()],
     findings: loader.findings,
     unread: loader.unread,
+    strangers: [...loader.strangers],
   };
 }
 
@@ -146,20 +176,17 @@ interface LoadedEntry {
 class Loader {
   readonly findings: Finding[] = [];
   readonly unread: Finding[] = [];
+  readonly strangers = new Set<string>();
   readonly #tree: ReferenceTree;
   readonly #side: 'target' | 'source';
   readonly #isWanted: (entry: Pick<Entry, 'platform' | 'descriptor'>) => boolean;
   readonly #call: CallOptions;
 
-  constructor(
-    tree: ReferenceTree,
-    side: 'target' | 'source',
-    isWanted: (entry: Pick<Entry, 'platform' | 'descriptor'>) => boolean,
-    call: CallOptions,
-  ) {
+  constructor(tree: ReferenceTree, side: 'target' | 'source', isWanted: IsWanted, call: CallOptions) {
     this.#tree = tree;
     this.#side = side;
-    this.#isWanted = isWanted;
+    const indexDigests = tree.indexDigests();
+    this.#isWanted = (entry) => isWanted(entry, indexDigests);
     this.#call = call;
   }
 
@@ -182,7 +209,13 @@ class Loader {
       return unread;
     }
     const read = loaded.value;
-    if (read === undefined || (listed && !isContainerImage(read.manifest.value))) return foreign;
+    if (read === undefined) return foreign;
+    const manifest = read.manifest.value;
+    // A Nydus image with a wrong config type is judged all the same.
+    if (!isContainerImage(manifest) && (read.kind === 'oci' || isBuildCache(manifest))) {
+      this.strangers.add(notAnImage(manifest));
+      return foreign;
+    }
     const image = await this.#subject(read);
     if (listed && !this.#isWanted({ ...entry, platform: platform ?? image.config?.value.platform }))
       return unread;

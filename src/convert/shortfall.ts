@@ -1,5 +1,6 @@
 /** Collects the images that were asked for and cannot be converted, and decides whether a run may go on without them. */
-import { type NydusError, RegistryError, type UnsupportedError, UsageError } from '../errors.js';
+import { type NydusError, RegistryError, UnsupportedError, UsageError } from '../errors.js';
+import { platformText } from '../image/image.js';
 import type { Platform } from '../oci/descriptor.js';
 import { formatPlatform, formatSelection, platformMatches } from '../oci/platform.js';
 import type { CallOptions } from '../reporter.js';
@@ -13,6 +14,11 @@ interface Unmet {
   readonly error: NydusError;
 }
 
+/** `what` names an image in a message. */
+export function alreadyNydus(what: string): UnsupportedError {
+  return new UnsupportedError(`${what} is already a Nydus image`, { remedy: { kind: 'convert-original' } });
+}
+
 export class Shortfall {
   readonly #location: string;
   readonly #options: ConvertOptions;
@@ -20,6 +26,10 @@ export class Shortfall {
   readonly #unmet: Unmet[] = [];
   /** Platforms of the source that the options do not select. */
   readonly #others: string[] = [];
+  /** Platforms of selected images that are Nydus images already; undefined where the entry states none. */
+  readonly #nydus: (Platform | undefined)[] = [];
+  /** Selected entries that are listed as images and are none, each with what it is. */
+  readonly #strangers: { readonly platform: Platform | undefined; readonly text: string }[] = [];
 
   /** `location` names the source in messages. */
   constructor(location: string, options: ConvertOptions, call: CallOptions) {
@@ -31,6 +41,16 @@ export class Shortfall {
   /** Records the platform of an image that the options do not select. */
   unselected(platform: Platform): void {
     this.#others.push(formatPlatform(platform));
+  }
+
+  /** Records a selected image that a conversion has made already. */
+  nydus(platform: Platform | undefined): void {
+    this.#nydus.push(platform);
+  }
+
+  /** Records a selected entry that is listed as an image; `text` says what it is. */
+  stranger(platform: Platform | undefined, text: string): void {
+    this.#strangers.push({ platform, text });
   }
 
   /** Records an image that no conversion can take. */
@@ -78,19 +98,28 @@ export class Shortfall {
     );
   }
 
-  /** Makes the error of a source without any image to convert; `nothingElse` is it when no other image was listed. */
-  nothing(nothingElse: NydusError | undefined): NydusError {
+  /** Makes the error of a source without any image to convert. */
+  nothing(): NydusError {
     const [unmet] = this.#unmet;
     if (unmet !== undefined) return unmet.error;
-    if (this.#others.length === 0 && nothingElse !== undefined) return nothingElse;
+    const isAlone = this.#others.length === 0;
+    if (this.#nydus.length > 0) {
+      const platforms = [...new Set(this.#nydus.map(platformText))].join(', ');
+      return alreadyNydus(isAlone ? this.#location : `the image of ${this.#location} for ${platforms}`);
+    }
+    // An artifact without a platform may belong to any image, so that it explains nothing where there are others.
+    const stranger = this.#strangers.find(({ platform }) => isAlone || platform !== undefined);
+    if (stranger !== undefined) return new UnsupportedError(`${this.#location}: ${stranger.text}`);
     return new UsageError(`${this.#location} has no image for ${formatSelection(this.#options.platforms)}`, {
       hint: this.#availableText([]),
     });
   }
 
   #unmetFor(wanted: Platform): NydusError | undefined {
-    return this.#unmet.find(({ platform }) => platform !== undefined && platformMatches(wanted, platform))
-      ?.error;
+    const isWanted = (platform: Platform | undefined): boolean =>
+      platform !== undefined && platformMatches(wanted, platform);
+    const unmet = this.#unmet.find(({ platform }) => isWanted(platform))?.error;
+    return unmet ?? (this.#nydus.some(isWanted) ? alreadyNydus('the one that it has') : undefined);
   }
 
   #availableText(images: readonly SourceImage[]): string {

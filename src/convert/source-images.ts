@@ -4,7 +4,7 @@
  */
 import { type NydusError, RegistryError, UnsupportedError } from '../errors.js';
 import { type Entry, type Image, loadConfig, readConfig } from '../image/image.js';
-import { isContainerImage, isNydusManifest } from '../image/kinds.js';
+import { isBuildCache, isContainerImage, isNydusManifest, notAnImage } from '../image/kinds.js';
 import { isAbsent, type Problem } from '../image/loaded.js';
 import { obstacleOf } from '../image/obstacles.js';
 import { readReferenceAt, type ReferenceTree } from '../image/reference-tree.js';
@@ -20,7 +20,7 @@ import { type ConvertOptions, keepsAttestations } from './options.js';
 import { warnOfOddities } from './oddities.js';
 import { Originals } from './originals.js';
 import type { Origin } from './origin.js';
-import { Shortfall } from './shortfall.js';
+import { alreadyNydus, Shortfall } from './shortfall.js';
 
 export interface SourceImage {
   /** The image's entry in the source's index with all members; undefined when the source is a single manifest. */
@@ -72,12 +72,6 @@ export async function readSourceImages(
   return found;
 }
 
-function alreadyNydus(location: string): UnsupportedError {
-  return new UnsupportedError(`${location} is already a Nydus image`, {
-    remedy: { kind: 'convert-original' },
-  });
-}
-
 class SourceReader {
   readonly #tree: ReferenceTree;
   readonly #options: ConvertOptions;
@@ -108,12 +102,8 @@ class SourceReader {
     if (entry === undefined) throw new UnsupportedError(`${this.#location} holds no image`);
     const read = await this.#tree.image(entry, this.#call);
     const manifest = read.manifest.value;
-    if (isNydusManifest(manifest)) throw alreadyNydus(this.#location);
-    if (!isContainerImage(manifest)) {
-      throw new UnsupportedError(
-        `${this.#location} is no container image: its config is of type ${manifest.config.mediaType}`,
-      );
-    }
+    if (isNydusManifest(manifest) && !isBuildCache(manifest)) throw alreadyNydus(this.#location);
+    if (!isContainerImage(manifest)) throw new UnsupportedError(`${this.#location}: ${notAnImage(manifest)}`);
     const image = await this.#originals.sourceImage(read, await readConfig(read, this.#call), undefined);
     const obstacle = obstacleOf(manifest, image.platform);
     if (obstacle !== undefined) throw new UnsupportedError(obstacle.reason, { hint: obstacle.hint });
@@ -131,63 +121,65 @@ class SourceReader {
   async listed(): Promise<Pick<SourceImages, 'images' | 'foreign'>> {
     const { entries } = this.#tree;
     // Nydus entries are read first, because they record the origins of images that may stand before them.
-    const marked = entries.filter(({ kind }) => kind === 'nydus');
-    for (const entry of marked) await this.#originals.note(entry);
-    let nydusEntries = marked.length;
+    for (const entry of entries.filter(({ kind }) => kind === 'nydus')) {
+      await this.#originals.note(entry);
+      if (isSelected(this.#options.platforms, entry.platform)) this.#shortfall.nydus(entry.platform);
+    }
     for (const entry of entries.filter(({ kind }) => kind !== 'nydus')) {
-      if (entry.kind === 'oci') nydusEntries += await this.#image(entry);
+      if (entry.kind === 'oci') await this.#image(entry);
       else this.#other(entry);
     }
-    if (this.#images.length === 0)
-      throw this.#shortfall.nothing(nydusEntries > 0 ? alreadyNydus(this.#location) : undefined);
+    if (this.#images.length === 0) throw this.#shortfall.nothing();
     this.#shortfall.demandAll(this.#images);
     return { images: this.#images, foreign: [...this.#passedBy, ...this.#kept(this.#foreign)] };
   }
 
-  /** Returns the number of Nydus images that the entry turned out to be. */
-  async #image(entry: Entry): Promise<0 | 1> {
+  async #image(entry: Entry): Promise<void> {
     const { platforms } = this.#options;
     if (entry.platform !== undefined && !isSelected(platforms, entry.platform)) {
       this.#shortfall.unselected(entry.platform);
-      return 0;
+      return;
     }
     const loaded = await this.#tree.loadImage(entry, this.#call);
     if (loaded.problem !== undefined) {
       this.#unread(entry, loaded.problem);
-      return 0;
+      return;
     }
     const read = loaded.value;
     if (read === undefined) {
       this.#passBy(entry, 'it is listed as an image, and is an index');
-      return 0;
+      return;
     }
     const manifest = read.manifest.value;
-    if (isNydusManifest(manifest)) return 1;
     const raw = this.#tree.entryJson(entry);
+    if (isNydusManifest(manifest) && !isBuildCache(manifest)) {
+      this.#shortfall.nydus(entry.platform);
+      return;
+    }
     if (!isContainerImage(manifest)) {
+      this.#shortfall.stranger(entry.platform, notAnImage(manifest));
       this.#foreign.push({ entry: raw, descriptor: entry.descriptor });
-      return 0;
+      return;
     }
     const config = await loadConfig(read, this.#call);
     if (config.problem !== undefined) {
       this.#unread(entry, config.problem);
-      return 0;
+      return;
     }
     const platform = entry.platform ?? config.value.value.platform;
     if (!isSelected(platforms, platform)) {
       this.#shortfall.unselected(platform);
-      return 0;
+      return;
     }
     const obstacle = obstacleOf(manifest, platform);
     if (obstacle !== undefined) {
       this.#shortfall.unconvertible(platform, new UnsupportedError(obstacle.reason, { hint: obstacle.hint }));
       this.#passBy(entry, obstacle.reason, platform);
-      return 0;
+      return;
     }
     const missing = await this.#missingLayer(read);
     if (missing === undefined) this.#images.push(await this.#originals.sourceImage(read, config.value, raw));
     else this.#shortfall.absent(platform, missing);
-    return 0;
   }
 
   /** Keeps an entry that is neither an image nor a Nydus image, if attestations are kept. */

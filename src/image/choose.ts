@@ -1,10 +1,10 @@
 /** The one image that a person means by a platform and a half. */
-import { FormatError, UsageError } from '../errors.js';
+import { FormatError, UnsupportedError, UsageError } from '../errors.js';
 import type { Platform } from '../oci/descriptor.js';
 import { formatPlatform, platformMatches } from '../oci/platform.js';
 import type { CallOptions } from '../reporter.js';
 import { type Entry, type Image, platformText, readConfig } from './image.js';
-import type { Half } from './kinds.js';
+import { type Half, isBuildCache, notAnImage } from './kinds.js';
 import type { ReferenceTree } from './reference-tree.js';
 
 export interface ImageChoice {
@@ -70,6 +70,7 @@ async function ofHalf(
   const marked = entries.filter((entry) => entry.marked);
   for (const entry of half === 'oci' ? plain : [...marked, ...plain]) {
     const image = await tree.image(entry, call);
+    if (isBuildCache(image.manifest.value)) throw new UnsupportedError(notAnImage(image.manifest.value));
     if (half === undefined || image.kind === half) return image;
   }
   throw new UsageError(`there is no ${half === 'oci' ? 'OCI' : 'Nydus'} image`, {

@@ -83,7 +83,25 @@ const IMAGE_CONFIGS: ReadonlySet<string> = new Set([
 
 /** A manifest with any other config is an artifact: a chart, a signature, a bundle of files. */
 export function isContainerImage(manifest: Manifest): boolean {
-  return IMAGE_CONFIGS.has(manifest.config.mediaType) && manifest.artifactType !== MEDIA.attestationManifest;
+  return (
+    IMAGE_CONFIGS.has(manifest.config.mediaType) &&
+    manifest.artifactType !== MEDIA.attestationManifest &&
+    !isBuildCache(manifest)
+  );
+}
+
+/** True for what `--build-cache` leaves: a list of blobs, which has the config type of an image and no config. */
+export function isBuildCache({ annotations }: Manifest): boolean {
+  return [ANNOTATION.nydusCacheVersion, ANNOTATION.nydusFirstCache].some(
+    (key) => annotations?.[key] !== undefined,
+  );
+}
+
+/** For messages about a manifest that is no container image. */
+export function notAnImage(manifest: Manifest): string {
+  return isBuildCache(manifest)
+    ? 'this is a build cache of Nydus, no image'
+    : `this is no container image: its config is of type ${manifest.config.mediaType}`;
 }
 
 /** The layer that nydus-snapshotter mounts: of several annotated layers the last. It should be the last of all. */

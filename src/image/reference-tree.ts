@@ -6,6 +6,7 @@
  */
 import { UnsupportedError } from '../errors.js';
 import type { Descriptor, Document } from '../oci/descriptor.js';
+import type { Digest } from '../oci/digest.js';
 import {
   isJsonArray,
   isJsonObject,
@@ -95,6 +96,12 @@ export class ReferenceTree {
     if (loaded.problem !== undefined) return loaded;
     const manifest = isDocument(loaded.value, isManifest);
     return { value: manifest === undefined ? undefined : imageOf(this.store, entry, manifest) };
+  }
+
+  /** Digests of the index and of the indexes inside it: a conversion may have recorded any of them as its source. */
+  indexDigests(): ReadonlySet<Digest> {
+    const inside = [...this.#origins.values()].flatMap(({ index }) => index?.descriptor.digest ?? []);
+    return new Set(this.index === undefined ? inside : [this.index.descriptor.digest, ...inside]);
   }
 
   /** The index as JSON that prints again without loss; undefined when the reference is a single image. */

@@ -4,7 +4,7 @@
  */
 import { UnsupportedError, FormatError } from '../errors.js';
 import type { Image } from '../image/image.js';
-import { isContainerImage } from '../image/kinds.js';
+import { isContainerImage, notAnImage } from '../image/kinds.js';
 import { DEFAULT_CONCURRENCY, mapOrdered } from '../io/concurrency.js';
 import type { ByteStream } from '../io/streams.js';
 import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
@@ -80,7 +80,7 @@ export async function openLayered(
 function refuseArtifacts({ manifest }: Image): void {
   const { config, layers } = manifest.value;
   if (!isContainerImage(manifest.value) || config.mediaType === MEDIA.nydusConfig) {
-    throw new UnsupportedError(`this is no container image: its config is of type ${config.mediaType}`);
+    throw new UnsupportedError(notAnImage(manifest.value));
   }
   for (const { mediaType } of layers) {
     if (/encrypted$/.test(mediaType)) throw new UnsupportedError(`a layer is encrypted (${mediaType})`);

@@ -59,6 +59,9 @@ export const ANNOTATION = {
   nydusSourceReference: 'containerd.io/snapshot/nydus-source-reference',
   nydusBuilderVersion: 'containerd.io/snapshot/nydus-builder-version',
   nydusEmptyLayer: 'containerd.io/snapshot/nydus-empty-layer',
+  /** A build cache has one of these; upstream's first cache had the second. */
+  nydusCacheVersion: 'containerd.io/snapshot/nydus-cache-version',
+  nydusFirstCache: 'containerd.io/snapshot/nydus-cache',
   /** BuildKit writes here the kind of an entry, and the digest of the manifest that it belongs to. */
   dockerReferenceType: 'vnd.docker.reference.type',
   dockerReferenceDigest: 'vnd.docker.reference.digest',

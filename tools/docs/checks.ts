@@ -43,9 +43,15 @@ const HEAD = `<!-- Written by tools/docs/main.ts from src/check/catalogue.ts and
 Every finding of \`nydusify check\` has an id that stays, a severity, a place (platform, half of a merged index, document or layer, path,
 offset), a sentence, where it makes sense what was expected and what was found, and often a hint. All of them are reported.
 
-- **error**: some client fails, or reads something else than the source holds. The verdict is *bad*, the exit code 1.
-- **warning**: legal and works, but not as it should be.
+One rule gives the severity, whichever tool made the image:
+
+- **error**: a client fails (it gets no image that it can run, or, knowing Nydus, not the Nydus image), or content or the way containers
+  start differs from the source. The verdict is *bad*, the exit code 1.
+- **warning**: the image works, and is not as it should be: something is lost that clients do without, or only tools miss it.
 - **note**: as it should be, and worth knowing.
+
+What this version cannot read (images that leave their data in the source's layers, chunks compressed in batches, encrypted images) is
+refused with a sentence and the exit code 5; that is no finding, because it says nothing about the image.
 
 \`--report json|html|markdown|junit FILE\` writes them for programs, people, job summaries and CI servers; \`--clients\` adds what each
 client makes of the image ([clients.md](clients.md)).`;

@@ -382,6 +382,8 @@ pub enum Sentence {
     SectionReserved,
     /// BOOTSTRAP-BLOB-META: `file image/{id}.blob.meta is not the chunk table of the blob`
     SectionCopy,
+    /// BOOTSTRAP-BLOB-META-MISSING: `file image/{id}.blob.meta holds the header of the chunk table alone`
+    SectionCopyHeader,
     /// BLOB-META: `the {bootstrap} refers to chunks of this blob, and it has no chunk table`
     SectionNoTableUsed,
     /// BLOB-META: `blob table of the {bootstrap} tells another {value}`

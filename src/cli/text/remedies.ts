@@ -115,6 +115,8 @@ export function remedyText(remedy: Remedy, side: Side | undefined, command: Runn
       return `${converting('keep-attestations')} keeps them`;
     case 'check-image':
       return 'nydusify check shows how much is damaged';
+    case 'give-source':
+      return 'nydusify check --target IMAGE --source SOURCE compares it with the source';
     case 'replay-clients':
       return 'nydusify check --clients shows every step';
     case 'report-bug':

@@ -64,7 +64,13 @@ export type AuditId = keyof typeof AUDIT_RULES;
 
 /** The rules of the judge for blobs. Their severities and meanings stand in the catalogue of `check`. */
 export type BlobRuleId =
-  'BLOB-BOOTSTRAP' | 'BLOB-META' | 'BLOB-RESERVED' | 'BLOB-TOC' | 'BOOTSTRAP-BLOB-META' | 'CHUNK-RECORD';
+  | 'BLOB-BOOTSTRAP'
+  | 'BLOB-META'
+  | 'BLOB-RESERVED'
+  | 'BLOB-TOC'
+  | 'BOOTSTRAP-BLOB-META'
+  | 'BOOTSTRAP-BLOB-META-MISSING'
+  | 'CHUNK-RECORD';
 
 /** Sentences by key: the rule that a sentence belongs to, and its text with placeholders. */
 export type Sentences = Readonly<Record<string, readonly [id: AuditId | BlobRuleId, template: string]>>;

@@ -19,6 +19,10 @@ export const SENTENCES_BLOB = {
   'section-data-size': ['BLOB-TOC', 'table of contents tells another uncompressed size'],
   'section-reserved': ['BLOB-RESERVED', '{field} is not zero'],
   'section-copy': ['BOOTSTRAP-BLOB-META', 'file image/{id}.blob.meta is not the chunk table of the blob'],
+  'section-copy-header': [
+    'BOOTSTRAP-BLOB-META-MISSING',
+    'file image/{id}.blob.meta holds the header of the chunk table alone',
+  ],
 
   // The blob beside a bootstrap; `bootstrap` is its name.
   'section-no-table-used': [

@@ -120,6 +120,8 @@ export interface MergedParts {
   readonly index: Json;
   readonly ociEntry: Json;
   readonly nydusEntry: Json;
+  /** Stores a document and returns its descriptor. */
+  readonly put: (mediaType: string, json: Json) => Descriptor;
 }
 
 /** A merged index over the source of `putSource`, as `convert --merge-platform` makes it; `change` spoils a part of it. */
@@ -177,6 +179,7 @@ export function putMerged(
       artifactType: MEDIA.nydusArtifact,
     },
     index: { schemaVersion: 2, mediaType: MEDIA.ociIndex },
+    put: (mediaType, json) => store.putJson(mediaType, json),
   };
   change(parts);
   const putImage = (configType: string, config: Json, manifest: Json): Descriptor =>

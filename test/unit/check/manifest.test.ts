@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { configPairRules, configRules } from '../../../src/check/config.js';
+import { configPairRules } from '../../../src/check/config-fields.js';
+import { configRules } from '../../../src/check/config.js';
 import type { Finding } from '../../../src/check/finding.js';
 import { indexRules } from '../../../src/check/index-rule.js';
+import { halvesRules } from '../../../src/check/halves.js';
+import { subjectRules } from '../../../src/check/descriptors.js';
+import { manifestPairRules } from '../../../src/check/manifest-pairs.js';
 import { manifestRules, nydusManifestRules, ociManifestRules } from '../../../src/check/manifest.js';
 import type { Rule } from '../../../src/check/rule.js';
+import { namesOf } from '../../../src/check/sources.js';
 import { loadSubject, type NydusSubject } from '../../../src/check/subject.js';
 import { parseDigest, type Digest } from '../../../src/oci/digest.js';
 import { ANNOTATION, MEDIA } from '../../../src/oci/media-types.js';
@@ -27,13 +32,17 @@ async function run<S>(rules: readonly Rule<S>[], subject: S): Promise<Finding[]>
 async function findingsOf(
   change?: (parts: MergedParts) => void,
   spoil?: (store: MemoryStore) => void,
+  given: 'source' | 'no source' = 'source',
 ): Promise<string[]> {
   const store = putMerged(new MemoryStore(), change);
   spoil?.(store);
   const sourceStore = new MemoryStore();
   sourceStore.root = putSource(sourceStore);
   const target = await loadSubject(store, 'target', allPlatforms, {});
-  const [source] = (await loadSubject(sourceStore, 'source', allPlatforms, {})).images;
+  const sources = await loadSubject(sourceStore, 'source', allPlatforms, {});
+  const [source] = sources.images;
+  assert.ok(source);
+  const sourceNames = given === 'source' ? namesOf(source, sources) : undefined;
   const found: Finding[] = [...target.findings];
   if (target.index !== undefined) found.push(...(await run(indexRules, target.index)));
   const ociHalf = target.images.find((image) => image.kind === 'oci');
@@ -42,10 +51,17 @@ async function findingsOf(
     if (image.kind === 'oci') found.push(...(await run(ociManifestRules, image)));
     else
       found.push(
-        ...(await run(nydusManifestRules, { ...image, kind: 'nydus', ociHalf } satisfies NydusSubject)),
+        ...(await run([...nydusManifestRules, ...subjectRules, ...halvesRules], {
+          ...image,
+          kind: 'nydus',
+          ociHalf,
+          sourceNames,
+        } satisfies NydusSubject)),
       );
-    assert.ok(source);
-    found.push(...(await run(configPairRules, { target: image, source })));
+    if (sourceNames === undefined) continue;
+    found.push(
+      ...(await run([...configPairRules, ...manifestPairRules], { target: image, source, sourceNames })),
+    );
   }
   return [...new Set(found.map(({ id }) => id))];
 }
@@ -133,6 +149,12 @@ const CASES: readonly [title: string, ids: readonly string[], change: (parts: Me
       }),
   ],
   [
+    'a subject that is another image than the source',
+    ['MANIFEST-SUBJECT'],
+    ({ nydusManifest, ociConfig, put }) =>
+      (nydusManifest['subject'] = { ...put(MEDIA.ociConfig, ociConfig), mediaType: MEDIA.ociManifest }),
+  ],
+  [
     'a Nydus half that does not tell its source',
     ['MANIFEST-SOURCE-UNKNOWN'],
     ({ nydusManifest }) => (nydusManifest['annotations'] = { 'org.example.kept': 'yes' }),
@@ -173,26 +195,136 @@ const CASES: readonly [title: string, ids: readonly string[], change: (parts: Me
   ],
   [
     'a history that lacks the entry of the bootstrap',
-    ['CONFIG-HISTORY-COUNT', 'CONFIG-FIELD'],
+    ['CONFIG-HISTORY-COUNT', 'CONFIG-METADATA'],
     ({ nydusConfig }) => (nydusConfig['history'] as Json[]).pop(),
   ],
   [
     'a field of the config that vanished',
-    ['CONFIG-FIELD'],
+    ['CONFIG-METADATA'],
     ({ nydusConfig }) => delete nydusConfig['x-unknown'],
   ],
   [
     'a field deep in the config of the OCI half that changed',
-    ['CONFIG-FIELD'],
-    ({ ociConfig }) => (ociConfig['config'] = { Env: ['A=b'], Healthcheck: { Interval: 31 } }),
+    ['CONFIG-METADATA'],
+    ({ ociConfig }) => {
+      setParameter(ociConfig, 'Healthcheck', { Interval: 31 });
+    },
+  ],
+  [
+    'a Nydus half with the config type of an ordinary image',
+    ['CONFIG-MEDIA-TYPE-HALF'],
+    ({ nydusManifest, nydusConfig, put }) => (nydusManifest['config'] = put(MEDIA.ociConfig, nydusConfig)),
+  ],
+  [
+    'a config type that no client knows',
+    ['CONFIG-MEDIA-TYPE'],
+    ({ nydusManifest, nydusConfig, put }) =>
+      (nydusManifest['config'] = put('application/x-config', nydusConfig)),
   ],
 ];
+
+function setParameter(config: Json, name: string, value: unknown): void {
+  config['config'] = { ...(config['config'] as Json), [name]: value };
+}
 
 for (const [title, ids, change] of CASES) {
   test(`${title} is found as ${ids.join(', ')}`, async () => {
     assert.deepEqual((await findingsOf(change)).sort(), [...ids].sort());
   });
 }
+
+/** Parameters of the source's config, and a value of each that is another one. */
+const PARAMETERS: Readonly<Record<string, unknown>> = {
+  User: '1000',
+  Env: ['A=b', 'C=d'],
+  Entrypoint: ['/bin/sh'],
+  Cmd: ['-c', 'true'],
+  WorkingDir: '/srv',
+  StopSignal: 'SIGINT',
+  Volumes: { '/data': {} },
+  ExposedPorts: { '80/tcp': {} },
+  Labels: { 'org.example.empty': '' },
+};
+
+for (const [name, value] of Object.entries(PARAMETERS)) {
+  test(`a ${name} that the source does not have is an error in either half, and between the halves`, async () => {
+    for (const half of ['ociConfig', 'nydusConfig'] as const) {
+      const change = (parts: MergedParts): void => {
+        setParameter(parts[half], name, value);
+      };
+      assert.deepEqual(await findingsOf(change), ['CONFIG-FIELD'], half);
+      assert.deepEqual(await findingsOf(change, undefined, 'no source'), ['CONFIG-HALVES'], half);
+    }
+  });
+}
+
+test('another platform in the config is an error, since clients choose by it where no index does', async () => {
+  for (const [name, value] of Object.entries({
+    os: 'freebsd',
+    architecture: 'arm64',
+    variant: 'v2',
+    'os.version': '1',
+  })) {
+    const ids = await findingsOf(({ nydusConfig }) => {
+      nydusConfig[name] = value;
+    });
+    assert.ok(ids.includes('CONFIG-FIELD'), `${name}: ${ids.join()}`);
+  }
+});
+
+const LOST: Readonly<Record<string, (config: Json) => unknown>> = {
+  'the time of creation': (config) => (config['created'] = '2026-01-01T00:00:01Z'),
+  'an entry of the history': (config) => ((config['history'] as Json[])[0] = { created_by: 'another' }),
+  Healthcheck: (config) => {
+    setParameter(config, 'Healthcheck', undefined);
+  },
+  Shell: (config) => {
+    setParameter(config, 'Shell', ['/bin/bash']);
+  },
+  container_config: (config) => (config['container_config'] = { Hostname: 'x' }),
+};
+
+for (const [what, change] of Object.entries(LOST)) {
+  test(`another ${what} is a warning`, async () => {
+    assert.deepEqual(await findingsOf(({ nydusConfig }) => change(nydusConfig)), ['CONFIG-METADATA']);
+  });
+}
+
+test('absent, null and empty fields are the same to clients, and a time may be written in several ways', async () => {
+  for (const empty of [null, '', [], {}, false, 0]) {
+    const ids = await findingsOf(({ nydusConfig, ociConfig }) => {
+      setParameter(nydusConfig, 'Cmd', empty);
+      setParameter(ociConfig, 'ArgsEscaped', empty);
+      nydusConfig['author'] = empty;
+      nydusConfig['docker_version'] = empty;
+    });
+    assert.deepEqual(ids, [], JSON.stringify(empty));
+  }
+  for (const created of ['2026-01-01T00:00:00.000Z', '2026-01-01T01:00:00+01:00']) {
+    assert.deepEqual(await findingsOf(({ nydusConfig }) => (nydusConfig['created'] = created)), []);
+  }
+  const later = ({ nydusConfig }: MergedParts): unknown =>
+    (nydusConfig['created'] = '2026-01-01T00:00:00.000000001Z');
+  assert.deepEqual(await findingsOf(later), ['CONFIG-METADATA']);
+});
+
+test('without a source, halves that name different sources are an error where their configs differ, else a note', async () => {
+  const other = ({ nydusManifest }: MergedParts): void => {
+    Object.assign(nydusManifest['annotations'] as Json, {
+      [ANNOTATION.nydusSourceDigest]: `sha256:${'0'.repeat(64)}`,
+    });
+  };
+  assert.deepEqual(await findingsOf(other, undefined, 'no source'), ['MANIFEST-SOURCE-HALVES']);
+  const rebuilt = (parts: MergedParts): void => {
+    other(parts);
+    parts.nydusConfig['created'] = '2026-02-02T00:00:00Z';
+  };
+  assert.deepEqual(await findingsOf(rebuilt, undefined, 'no source'), ['CONFIG-HALVES']);
+  const lossy = ({ nydusConfig }: MergedParts): void => {
+    setParameter(nydusConfig, 'Healthcheck', undefined);
+  };
+  assert.deepEqual(await findingsOf(lossy, undefined, 'no source'), ['CONFIG-METADATA']);
+});
 
 test('a manifest without mediaType is legal in both halves', async () => {
   assert.deepEqual(

@@ -47,8 +47,8 @@ const CASES: readonly [title: string, id: string, change: (parts: MergedParts) =
     ({ ociManifest }) => Object.assign(layersOf(ociManifest)[1] ?? {}, { mediaType: MEDIA.dockerLayerGzip }),
   ],
   [
-    'a subject that is not the source',
-    'MANIFEST-SUBJECT',
+    'a subject that may not be the source',
+    'MANIFEST-SUBJECT-OTHER',
     ({ nydusManifest }) =>
       (nydusManifest['subject'] = {
         mediaType: MEDIA.ociManifest,

@@ -11,7 +11,7 @@ import { readReference } from '../../../src/image/reference-tree.js';
 import { chooseImage } from '../../../src/image/choose.js';
 import type { Descriptor } from '../../../src/oci/descriptor.js';
 import { sha256, type Digest } from '../../../src/oci/digest.js';
-import { MEDIA } from '../../../src/oci/media-types.js';
+import { ANNOTATION, MEDIA } from '../../../src/oci/media-types.js';
 import { parsePlatform, parsePlatforms } from '../../../src/oci/platform.js';
 import { file, layer } from '../../support/images/tar.js';
 import { MemoryStore, type Json } from '../../support/registries/memory-store.js';
@@ -299,3 +299,74 @@ test('members that are null count as absent', async () => {
     assert.deepEqual(errors, []);
   }
 });
+
+test('a Nydus image of the platform that is asked for is called what it is, beside ordinary images of others', async () => {
+  const nydus = (store: MemoryStore): Descriptor => {
+    const { layers } = documentOf(store, putImage(store, 'lazy').digest) as { layers: Json[] };
+    const bootstrap = { ...layers[0], annotations: { [ANNOTATION.nydusBootstrap]: 'true' } };
+    return putImage(store, 'lazy', { manifest: { layers: [bootstrap] } });
+  };
+  for (const mark of [{}, { artifactType: MEDIA.nydusArtifact }]) {
+    const source = sourceWith((store) =>
+      putIndex(store, [
+        { ...nydus(store), platform: AMD64, ...mark },
+        { ...putImage(store, 'arm', { platform: ARM64 }), platform: ARM64 },
+      ]),
+    );
+    const asked = (platforms: string): Promise<Outcome> =>
+      converted(source, { platforms: parsePlatforms(platforms) });
+    await assert.rejects(asked('linux/amd64'), /:1 for linux\/amd64 is already a Nydus image$/);
+    await assert.rejects(
+      asked('linux/amd64,linux/arm64'),
+      /has no image for linux\/amd64 that can be converted: the one that it has is already a Nydus image$/,
+    );
+    await assert.rejects(asked('linux/s390x'), /has no image for linux\/s390x$/);
+    await asked('linux/arm64');
+  }
+});
+
+test('an image may record the index that it was chosen from, even where only the index states its variant', async () => {
+  const V2 = { ...AMD64, variant: 'v2' };
+  const source = sourceWith((store) =>
+    putIndex(store, [
+      { ...putImage(store, 'app'), platform: V2 },
+      { ...putImage(store, 'arm', { platform: ARM64 }), platform: ARM64 },
+    ]),
+  );
+  const single = MemoryStore.copyOf(source);
+  single.root = indexOf(source).manifests[0];
+  const { target } = await converted(single);
+  const own = documentOf(target, target.root?.digest);
+  const recording = (digest: string | undefined): MemoryStore => {
+    const store = MemoryStore.copyOf(target);
+    const annotations = { ...(own['annotations'] as Json), [ANNOTATION.nydusSourceDigest]: digest };
+    store.root = store.putJson(MEDIA.ociManifest, { ...own, annotations });
+    return store;
+  };
+  const idsOf = async (store: MemoryStore): Promise<readonly string[]> =>
+    (await checked(store, source)).findings.map(({ id }) => id);
+  assert.deepEqual(await idsOf(recording(source.root?.digest)), []);
+  // Nothing but the platform could tell which image is meant, and the platforms differ.
+  assert.deepEqual(await idsOf(recording(sha256('another'))), ['SOURCE-NO-PLATFORM']);
+});
+
+for (const indexMarks of ['both', 'artifact-type', 'os-features', 'dual'] as const) {
+  test(`one platform of a merged index (marks ${indexMarks}) is checked without a word about the others`, async () => {
+    const source = sourceWith((store) =>
+      putIndex(store, [
+        { ...putImage(store, 'amd'), platform: AMD64 },
+        { ...putImage(store, 'arm', { platform: ARM64 }), platform: ARM64 },
+        { ...putImage(store, 's390', { platform: S390X }), platform: S390X },
+      ]),
+    );
+    const { target } = await converted(source, { mergePlatform: true, indexMarks });
+    for (const name of ['linux/amd64', 'linux/arm64', 'linux/arm64,linux/s390x']) {
+      const platforms = parsePlatforms(name);
+      for (const images of [{ target, source }, { target }]) {
+        const result = await checkImage(images, { platforms, threads: 1 });
+        const said = result.findings.filter(({ id }) => id !== 'DETECT-INDEX-NEXT');
+        assert.deepEqual([result.platforms.map(({ platform }) => platform).join(), said], [name, []]);
+      }
+    }
+  });
+}

@@ -65,6 +65,7 @@ const REMEDIES: { readonly [K in Remedy['kind']]: readonly Extract<Remedy, { rea
   'keep-manifests': [{ kind: 'keep-manifests' }],
   'keep-attestations': [{ kind: 'keep-attestations' }],
   'check-image': [{ kind: 'check-image' }],
+  'give-source': [{ kind: 'give-source' }],
   'replay-clients': [{ kind: 'replay-clients' }],
   'report-bug': [{ kind: 'report-bug' }],
 };
