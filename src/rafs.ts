@@ -1,5 +1,5 @@
 /** `nydusify-ts/rafs` reads bootstraps and shows them as text. Its functions take bytes and fetch nothing. */
-import { openBootstrap } from './native/index.js';
+import { openBootstrap } from './native/judge.js';
 import type { Bootstrap } from './rafs-builder/model/tree.js';
 import { dump as dumpImage } from './rafs-builder/show/dump.js';
 

@@ -4,7 +4,9 @@
  */
 import { collect } from '../io/streams.js';
 import { blobMetaOf } from '../image/bootstrap-layer.js';
-import { decompress, type NativeSection, type VerifiableChunks } from '../native/index.js';
+import type { NativeSection } from '../native/addon-types.js';
+import { decompress } from '../native/codec.js';
+import type { VerifiableChunks } from '../native/judge.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { digestHex } from '../oci/digest.js';
 import type { ReadRange } from '../rafs-builder/blob/end.js';

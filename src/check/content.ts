@@ -5,7 +5,8 @@
  */
 import { mapOrdered } from '../io/concurrency.js';
 import { compareDigest } from '../io/streams.js';
-import { NO_CHUNKS, openBlobVerifier, type VerifiableChunks } from '../native/index.js';
+import { NO_CHUNKS, type VerifiableChunks } from '../native/judge.js';
+import { openBlobVerifier } from '../native/verifier.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { dataLayersOf } from '../image/kinds.js';
 import { digestHex, type Digest } from '../oci/digest.js';

@@ -4,7 +4,8 @@
  */
 import { overlay } from '../merge/overlay.js';
 import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
-import type { ScannedLayer, ScannedTables } from '../native/index.js';
+import type { ScannedTables } from '../native/addon-types.js';
+import type { ScannedLayer } from '../native/scanner.js';
 import type { DiffId } from '../oci/digest.js';
 import type { Bootstrap } from '../rafs-builder/model/tree.js';
 import type { CallOptions } from '../reporter.js';

@@ -1,7 +1,8 @@
 /** Opens a Nydus image: unpacks its bootstrap, has it judged and reads it. */
 import { UnsupportedError } from '../errors.js';
 import { bootstrapLayerOf, dataLayersOf } from '../image/kinds.js';
-import { type JudgedBootstrap, readAndJudge, type ScannedTables } from '../native/index.js';
+import type { ScannedTables } from '../native/addon-types.js';
+import { type JudgedBootstrap, readAndJudge } from '../native/judge.js';
 import { digestHex } from '../oci/digest.js';
 import { blobFeatures } from '../rafs-builder/layout/v6.js';
 import type { AuditFinding } from '../rafs-builder/rules/rules.js';

@@ -3,7 +3,7 @@
  * digest alone decides which pieces, so two runs read the same ones; a blob with data has at least one piece.
  */
 import { createHash } from 'node:crypto';
-import { openBlobVerifier, type BlobVerifierOptions } from '../native/index.js';
+import { openBlobVerifier, type BlobVerifierOptions } from '../native/verifier.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { ChunkTable } from '../rafs-builder/model/tree.js';
 import type { ContentSource } from '../registry/stores/store.js';

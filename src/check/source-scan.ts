@@ -2,7 +2,7 @@
 import { InterruptedError } from '../errors.js';
 import { mapOrdered } from '../io/concurrency.js';
 import { compareDigest } from '../io/streams.js';
-import { openImageScanner, type ImageScanner, type ScannedLayer } from '../native/index.js';
+import { openImageScanner, type ImageScanner, type ScannedLayer } from '../native/scanner.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { DEFAULT_CHUNK_SIZE } from '../rafs-builder/layout/v6.js';
 import { nameOf } from '../registry/stores/store.js';

@@ -3,7 +3,7 @@
  * report on it.
  */
 import { bootstrapPathOf, type BootstrapLayer } from '../image/bootstrap-layer.js';
-import { versions } from '../native/index.js';
+import { versions } from '../native/program.js';
 import type { ReadBootstrap } from './opened.js';
 
 /**

@@ -2,7 +2,7 @@
 import { open, readFile } from 'node:fs/promises';
 import { FormatError, LocalIoError } from '../errors.js';
 import { readPiece } from '../io/file-range.js';
-import { decompress } from '../native/index.js';
+import { decompress } from '../native/codec.js';
 import { readBootstrapSection } from '../rafs-builder/blob/bootstrap.js';
 import { decodeSection } from '../rafs-builder/blob/section.js';
 import { endsWithTarHeader } from '../rafs-builder/blob/section-header.js';

@@ -6,7 +6,7 @@
  * bytes.
  */
 import { type PackedEntry, packTar } from '../io/tar/stream.js';
-import { gzip } from '../native/index.js';
+import { gzip } from '../native/codec.js';
 import { type DiffId, digestHex, sha256, type Digest } from '../oci/digest.js';
 
 /** The content of a `.blob.meta` file: the chunk table of one blob, padded and followed by its header. */

@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { FormatError } from '../errors.js';
 import { mapOrdered } from '../io/concurrency.js';
-import { type MergedImage, openImagePacker } from '../native/index.js';
+import type { NativeMergedImage as MergedImage } from '../native/addon-types.js';
+import { openImagePacker } from '../native/packer.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { DiffId, Digest } from '../oci/digest.js';
 import type { ListedDescriptor } from '../oci/manifest.js';

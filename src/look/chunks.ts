@@ -6,7 +6,8 @@
 import { ContentMismatchError, FormatError, UnsupportedError } from '../errors.js';
 import { mapOrdered } from '../io/concurrency.js';
 import { collect } from '../io/streams.js';
-import { decompress, openBlobVerifier } from '../native/index.js';
+import { decompress } from '../native/codec.js';
+import { openBlobVerifier } from '../native/verifier.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { blobFeatures, MAX_CHUNK_SIZE } from '../rafs-builder/layout/v6.js';
 import type { BlobRecord, ChunkRecord, ChunkTable, DigesterName } from '../rafs-builder/model/tree.js';

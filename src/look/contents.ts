@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { FormatError, UsageError } from '../errors.js';
 import type { RawName, RawPath } from '../oci/raw-name.js';
-import { blake3 } from '../native/index.js';
+import { blake3 } from '../native/codec.js';
 import type { ChunkRecord, TreeNode } from '../rafs-builder/model/tree.js';
 import type { CallOptions } from '../reporter.js';
 import { digestFaults } from './chunks.js';

@@ -9,7 +9,7 @@ import { DEFAULT_CONCURRENCY, mapOrdered } from '../io/concurrency.js';
 import type { ByteStream } from '../io/streams.js';
 import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
 import { overlay } from '../merge/overlay.js';
-import { openImageScanner } from '../native/index.js';
+import { openImageScanner } from '../native/scanner.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { MEDIA } from '../oci/media-types.js';
 import type { RawPath } from '../oci/raw-name.js';

@@ -9,7 +9,7 @@ import type { ByteStream } from '../io/streams.js';
 import { digestHex } from '../oci/digest.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { displayName, type RawPath } from '../oci/raw-name.js';
-import { openBootstrap } from '../native/index.js';
+import { openBootstrap } from '../native/judge.js';
 import {
   type BlobRecord,
   chunkBlob,

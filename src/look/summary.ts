@@ -11,7 +11,7 @@ import { readReference } from '../image/reference-tree.js';
 import { underSignal } from '../io/abort.js';
 import { digestHex, type Digest } from '../oci/digest.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import { openBootstrap } from '../native/index.js';
+import { openBootstrap } from '../native/judge.js';
 import { superFlags, blobFeatures, walk } from '../rafs-builder/index.js';
 import { viewOf } from '../rafs-builder/versions.js';
 import type { CompressorName, DigesterName, Inode } from '../rafs-builder/model/tree.js';

@@ -11,7 +11,7 @@ import { readFileRange } from '../io/file-range.js';
 import { openScratch } from '../io/scratch.js';
 import { type ByteStream, collect } from '../io/streams.js';
 import { BLOCK, readHeader } from '../io/tar/header.js';
-import { openImageScanner } from '../native/index.js';
+import { openImageScanner } from '../native/scanner.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { RawPath } from '../oci/raw-name.js';
 import type { ChunkRecord } from '../rafs-builder/model/tree.js';

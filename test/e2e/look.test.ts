@@ -11,7 +11,7 @@ import { lookup, pathFromText } from '../../src/look/lookup.js';
 import { NydusFilesystem } from '../../src/look/nydus.js';
 import { openFilesystem, type LookOptions } from '../../src/look/open.js';
 import { countTraffic, type Traffic } from '../../src/look/traffic.js';
-import { compress } from '../../src/native/index.js';
+import { compress } from '../../src/native/codec.js';
 import type { RawPath } from '../../src/oci/raw-name.js';
 import { walk } from '../../src/rafs-builder/index.js';
 import type { ChunkRef } from '../../src/rafs-builder/model/tree.js';

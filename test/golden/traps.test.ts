@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { displayName } from '../../src/oci/raw-name.js';
-import { judgeBootstrap } from '../../src/native/index.js';
+import { judgeBootstrap } from '../../src/native/judge.js';
 import { walk, readV6 } from '../../src/rafs-builder/index.js';
 import { chunkBlob, chunkIndex, type Inode } from '../../src/rafs-builder/model/tree.js';
 import {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { judgeBootstrap } from '../../src/native/index.js';
+import { judgeBootstrap } from '../../src/native/judge.js';
 import { dump } from '../../src/rafs-builder/show/dump.js';
 import { readV5 } from '../../src/rafs-builder/index.js';
 import { referenceJson, referenceText } from '../support/images/fixtures.js';

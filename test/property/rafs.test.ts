@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { judgeBootstrap } from '../../src/native/index.js';
+import { judgeBootstrap } from '../../src/native/judge.js';
 import { readV6 } from '../../src/rafs-builder/index.js';
 import { writeV6 } from '../second-opinion/write.js';
 import type { Inode, TreeNode } from '../../src/rafs-builder/model/tree.js';

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { readV6 } from '../../src/rafs-builder/index.js';
 import { writeV6 } from './write.js';
-import { judgeBootstrap } from '../../src/native/index.js';
+import { judgeBootstrap } from '../../src/native/judge.js';
 import { dumpV6 } from '../../src/rafs-builder/show/dump-v6.js';
 import { parseDump } from '../support/images/dump-parser.js';
 import {

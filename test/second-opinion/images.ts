@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NydusError } from '../../src/errors.js';
 import { buildLayerTree, type LayerTree } from '../../src/merge/layer-tree.js';
-import { compress, type LayerScanner, openImageScanner, type ScannedLayer } from '../../src/native/index.js';
+import { compress } from '../../src/native/codec.js';
+import { type LayerScanner, openImageScanner, type ScannedLayer } from '../../src/native/scanner.js';
 import type { Blob, ChunkTable } from '../../src/rafs-builder/model/tree.js';
 import {
   packWithAddon,

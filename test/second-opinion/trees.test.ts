@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { readV6 } from '../../src/rafs-builder/index.js';
-import { judgeBootstrap } from '../../src/native/index.js';
+import { judgeBootstrap } from '../../src/native/judge.js';
 import { diffImages } from '../../src/rafs-builder/show/diff.js';
 import { dumpV6 } from '../../src/rafs-builder/show/dump-v6.js';
 import { bootstrapArbitrary } from '../support/images/tree-arbitrary.js';

@@ -14,7 +14,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { mapOrdered } from '../../src/io/concurrency.js';
-import { returnFreedMemory } from '../../src/native/index.js';
+import { returnFreedMemory } from '../../src/native/program.js';
 import { ONCE, type Thoroughness } from '../../test/support/damage/every-byte.js';
 import { everyByteCases, everyByteOfCase } from '../../test/support/damage/every-byte-cases.js';
 import { type CaseReport, pageSection, totalsOf } from './every-byte-page.js';

@@ -13,7 +13,7 @@ import { openOptions } from '../flags/environment.js';
 import { requireFlags, type Flag, type FlagValues } from '../flags/flags.js';
 import { imageWord } from '../flags/image-word.js';
 import { notYet } from '../flags/later.js';
-import { returnFreedMemory } from '../../native/index.js';
+import { returnFreedMemory } from '../../native/program.js';
 import { REGISTRY_FLAGS, registryFlags, transferOptions } from '../flags/registry.js';
 import { tryReportFile, writeReportFile } from '../report-file.js';
 import { checkLines } from '../text/check.js';

@@ -62,7 +62,7 @@ export const CONVERT: CommandTable = {
 async function run(request: ConvertRequest, log: LogSettings, context: CliContext): Promise<ConvertResult> {
   const [{ returnFreedMemory }, { convertImage }, { openSource, openTarget }, { openProgress }, locations] =
     await Promise.all([
-      import('../../native/index.js'),
+      import('../../native/program.js'),
       import('../../convert/convert.js'),
       import('../../registry/open.js'),
       import('../text/progress.js'),

@@ -7,7 +7,7 @@ import { fetchBootstrap } from '../../image/bootstrap-layer.js';
 import { chooseImage, imageEntries, mayBeFor, platformNames } from '../../image/choose.js';
 import { readReference } from '../../image/reference-tree.js';
 import { summarizeReference } from '../../look/summary.js';
-import { judgeBootstrap, openBootstrap } from '../../native/index.js';
+import { judgeBootstrap, openBootstrap } from '../../native/judge.js';
 import { describeAt, listTree, summarize } from '../../rafs-builder/show/describe.js';
 import { diffImages } from '../../rafs-builder/show/diff.js';
 import { dump as dumpImage } from '../../rafs-builder/show/dump.js';

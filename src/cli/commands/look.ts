@@ -7,7 +7,7 @@ import type { Filesystem } from '../../look/filesystem.js';
 import { imageBytes, openFilesystem, type LookOptions } from '../../look/open.js';
 import { countTraffic, type Traffic } from '../../look/traffic.js';
 import { NydusFilesystem } from '../../look/nydus.js';
-import { openBootstrap } from '../../native/index.js';
+import { openBootstrap } from '../../native/judge.js';
 import { formatPlatform, normalizePlatform, parsePlatform } from '../../oci/platform.js';
 import type { Platform } from '../../oci/descriptor.js';
 import { openSource } from '../../registry/open.js';

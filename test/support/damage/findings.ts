@@ -1,6 +1,6 @@
 import { toFinding } from '../../../src/check/opened.js';
 import type { Finding } from '../../../src/check/finding.js';
-import { judgeBootstrap } from '../../../src/native/index.js';
+import { judgeBootstrap } from '../../../src/native/judge.js';
 import { readBootstrap } from '../../../src/rafs-builder/index.js';
 
 /**

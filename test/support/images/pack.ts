@@ -5,16 +5,14 @@
 import { createReadStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { PackedLayer } from '../../../src/native/layer.js';
 import {
   openImagePacker,
-  openImageScanner,
   type ImagePackerOptions,
   type LayerPacker,
-  type LayerScanner,
-  type PackedLayer,
-  type ScannedLayer,
   type SealedBlob,
-} from '../../../src/native/index.js';
+} from '../../../src/native/packer.js';
+import { openImageScanner, type LayerScanner, type ScannedLayer } from '../../../src/native/scanner.js';
 import type { LayerEntry } from '../../../src/rafs-builder/model/tree.js';
 import { storedChunks } from './stored-chunks.js';
 

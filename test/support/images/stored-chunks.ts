@@ -1,5 +1,5 @@
 /** The chunk table of a packed layer, put together from what others may see of it: a scan of the layer, and the blob's records. */
-import type { ScannedLayer } from '../../../src/native/index.js';
+import type { ScannedLayer } from '../../../src/native/scanner.js';
 import { parseBlobMetaFile } from './blob-meta-file.js';
 import type { ChunkTable } from '../../../src/rafs-builder/model/tree.js';
 import { tableOf } from './worked-example.js';

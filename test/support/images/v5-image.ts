@@ -1,7 +1,7 @@
 /** Images of RAFS v5. Of cases with one layer, blob and bootstrap are those of the reference, byte for byte. */
 import { gzipSync } from 'node:zlib';
 import { compressSync } from 'lz4-napi';
-import { decompress } from '../../../src/native/index.js';
+import { decompress } from '../../../src/native/codec.js';
 import { sha256 } from '../../../src/oci/digest.js';
 import { ANNOTATION, MEDIA } from '../../../src/oci/media-types.js';
 import { TAR_HEADER_SIZE } from '../../../src/rafs-builder/layout/blob.js';

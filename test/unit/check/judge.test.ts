@@ -8,7 +8,8 @@ import { diffTrees, type ComparableTree } from '../../../src/check/tree-diff.js'
 import { bootstrapOf } from '../../../src/image/bootstrap-layer.js';
 import { buildLayerTree } from '../../../src/merge/layer-tree.js';
 import { overlay } from '../../../src/merge/overlay.js';
-import { judgeBootstrap, type ScannedLayer } from '../../../src/native/index.js';
+import { judgeBootstrap } from '../../../src/native/judge.js';
+import type { ScannedLayer } from '../../../src/native/scanner.js';
 import { allPlatforms } from '../../../src/oci/platform.js';
 import { FormatError } from '../../../src/errors.js';
 import { readV6 } from '../../../src/rafs-builder/index.js';

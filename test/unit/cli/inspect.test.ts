@@ -9,7 +9,7 @@ import type { CliContext } from '../../../src/cli/context.js';
 import { addCommand } from '../../../src/cli/command.js';
 import { INSPECT } from '../../../src/cli/commands/inspect.js';
 import { FormatError, LocalIoError, UsageError } from '../../../src/errors.js';
-import { compress } from '../../../src/native/index.js';
+import { compress } from '../../../src/native/codec.js';
 import { tocFlags } from '../../../src/rafs-builder/layout/blob.js';
 import { writeV6 } from '../../second-opinion/write.js';
 import { blobOfSections } from '../../support/images/blob-sections.js';

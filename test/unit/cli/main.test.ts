@@ -46,6 +46,18 @@ test('help and version load nothing heavy', () => {
   assert.deepEqual(packages, ['commander']);
 });
 
+test('a conversion starts without the readers of bootstraps, the judge and the checks', () => {
+  const src = join(import.meta.dirname, '../../../src');
+  const loaded = ['cli/commands/convert.js', 'convert/convert.js', 'registry/open.js'].flatMap((path) => [
+    ...staticImports(join(src, path)),
+  ]);
+  const notNeeded = /\/src\/(?:check|look|rafs-builder\/(?:read|rules|show|blob))\/|\/native\/judge\.js$/;
+  assert.deepEqual(
+    loaded.filter((name) => notNeeded.test(name)),
+    [],
+  );
+});
+
 test('the version is that of the package', () => {
   const json = readFileSync(join(import.meta.dirname, '../../../../package.json'), 'utf8');
   assert.equal((JSON.parse(json) as { version: string }).version, VERSION);

@@ -14,7 +14,7 @@ import { parsePlatforms } from '../../../src/oci/platform.js';
 import { anonymous } from '../../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../../src/registry/open.js';
 import { convertImage } from '../../../src/convert/convert.js';
-import { compress } from '../../../src/native/index.js';
+import { compress } from '../../../src/native/codec.js';
 import {
   buildAttestation,
   buildImage,

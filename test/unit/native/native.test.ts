@@ -16,16 +16,11 @@ import {
   LocalIoError,
   UnsupportedError,
 } from '../../../src/errors.js';
-import {
-  compress,
-  decompress,
-  openBlobVerifier,
-  openImagePacker,
-  openImageScanner,
-  versions,
-  type ImageScanner,
-  type LayerPacker,
-} from '../../../src/native/index.js';
+import { compress, decompress } from '../../../src/native/codec.js';
+import { openImagePacker, type LayerPacker } from '../../../src/native/packer.js';
+import { versions } from '../../../src/native/program.js';
+import { openImageScanner, type ImageScanner } from '../../../src/native/scanner.js';
+import { openBlobVerifier } from '../../../src/native/verifier.js';
 import { sha256 } from '../../../src/oci/digest.js';
 import { tocOf } from '../../support/images/blob-toc.js';
 import {
@@ -279,7 +274,7 @@ test('a full disk is a local error that names the blob file, and nothing hangs',
 test('a process that leaves a layer open exits by itself and leaves no file', (t) => {
   const folder = scratch(t);
   const script = `
-    const { openImagePacker } = await import(${JSON.stringify(new URL('../../../src/native/index.js', import.meta.url).href)});
+    const { openImagePacker } = await import(${JSON.stringify(new URL('../../../src/native/packer.js', import.meta.url).href)});
     globalThis.packer = openImagePacker(${JSON.stringify(PACK_DEFAULTS)});
     globalThis.layer = packer.openLayer(0, ${JSON.stringify(join(folder, 'blob'))});
     await layer.write(Buffer.alloc(100_000));

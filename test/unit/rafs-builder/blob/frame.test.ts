@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { compressSync } from 'lz4-napi';
 import { FormatError } from '../../../../src/errors.js';
-import { compress, decompress } from '../../../../src/native/index.js';
+import { compress, decompress } from '../../../../src/native/codec.js';
 import { readBootstrapSection } from '../../../../src/rafs-builder/blob/bootstrap.js';
 import type { ReadRange } from '../../../../src/rafs-builder/blob/end.js';
 import { readBlobFrame } from '../../../../src/rafs-builder/blob/frame.js';

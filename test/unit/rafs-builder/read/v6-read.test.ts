@@ -5,7 +5,7 @@ import type { RawName } from '../../../../src/oci/raw-name.js';
 import { dumpV6 } from '../../../../src/rafs-builder/show/dump-v6.js';
 import { writeV6 } from '../../../second-opinion/write.js';
 import * as v6 from '../../../../src/rafs-builder/layout/v6.js';
-import { openBootstrap } from '../../../../src/native/index.js';
+import { openBootstrap } from '../../../../src/native/judge.js';
 import { readV6, type V6Image } from '../../../../src/rafs-builder/read/v6/read.js';
 import { parseDump } from '../../../support/images/dump-parser.js';
 import { referenceText } from '../../../support/images/fixtures.js';

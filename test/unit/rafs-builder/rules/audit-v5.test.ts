@@ -1,7 +1,7 @@
 /** Each rule over RAFS v5 bootstraps finds what breaks it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { judgeBootstrap } from '../../../../src/native/index.js';
+import { judgeBootstrap } from '../../../../src/native/judge.js';
 import { AUDIT_RULES, type AuditId } from '../../../../src/rafs-builder/rules/rules.js';
 import { readV5, type StoredV5Inode } from '../../../../src/rafs-builder/read/v5/read.js';
 import { referenceBootstrap } from '../../../support/references/reference-bootstraps.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { judgeBootstrap } from '../../../../src/native/index.js';
+import { judgeBootstrap } from '../../../../src/native/judge.js';
 import { AUDIT_RULES, type AuditId } from '../../../../src/rafs-builder/rules/rules.js';
 import type { Inode } from '../../../../src/rafs-builder/model/tree.js';
 import * as v6 from '../../../../src/rafs-builder/layout/v6.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openBootstrap } from '../../../../src/native/index.js';
+import { openBootstrap } from '../../../../src/native/judge.js';
 import { describeAt, listTree, permissions, summarize } from '../../../../src/rafs-builder/show/describe.js';
 import { diffImages } from '../../../../src/rafs-builder/show/diff.js';
 import { writeV6 } from '../../../second-opinion/write.js';

@@ -1,0 +1,30 @@
+/** Compression and digests by the addon. */
+import { addon, asBuffer } from './addon.js';
+import { unwrap } from './outcome.js';
+import type { CompressorName } from '../rafs-builder/model/tree.js';
+
+/** Compresses with the default codec of chunks; undefined when the result would not be smaller than `bytes`. */
+export async function compress(bytes: Uint8Array, level: number): Promise<Buffer | undefined> {
+  return unwrap(await addon().compress(asBuffer(bytes), level)) ?? undefined;
+}
+
+/** Compresses all parts to one gzip member: the same bytes on every machine, which zlib does not promise. */
+export async function gzip(parts: readonly Uint8Array[]): Promise<Buffer> {
+  return unwrap(await addon().gzip(parts.map(asBuffer)));
+}
+
+/**
+ * Throws FormatError unless `bytes` decode to exactly `size` bytes. `size` is allocated, so the caller must bound it.
+ */
+export async function decompress(
+  bytes: Uint8Array,
+  compressor: CompressorName,
+  size: number,
+): Promise<Buffer> {
+  return unwrap(await addon().decompress(asBuffer(bytes), compressor, size));
+}
+
+/** Digests on the calling thread, so `bytes` should be no larger than a chunk. */
+export function blake3(bytes: Uint8Array): Buffer {
+  return addon().blake3(asBuffer(bytes));
+}

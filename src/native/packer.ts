@@ -1,0 +1,87 @@
+/** Packs the layers of one image into blobs and writes its bootstrap. */
+import { addon } from './addon.js';
+import type { FormatOptions, NativeGrowth, NativeLayerPacker, NativeMergedImage } from './addon-types.js';
+import { type LayerFeed, NativeFeed, type PackedLayer, packedLayer } from './layer.js';
+import { unwrap } from './outcome.js';
+import type { Digest } from '../oci/digest.js';
+import type { StageTimes } from '../reporter.js';
+
+export interface ImagePackerOptions extends FormatOptions {
+  /** Compression threads; the output does not depend on it. */
+  readonly threads: number;
+  /**
+   * The number of layers that will be opened, if known. The packer then frees its dictionary of chunks after the last
+   * one.
+   */
+  readonly layers?: number | undefined;
+}
+
+/** Packs one image, with one dictionary of chunks and one pool of compression threads. */
+export interface ImagePacker extends Disposable {
+  /**
+   * Layers must be opened lowest first; ChunkRefs carry the number `layer`, and numbers may be skipped. Packing
+   * overlaps, but duplicates are decided in the order of opening.
+   */
+  openLayer(layer: number, blobPath: string): LayerPacker;
+  /**
+   * Makes the image's bootstrap. `places` are the numbers of its layers, lowest first; a number may occur several
+   * times. Settles when these layers are sealed and the bootstrap is written; a second call fails. Throws FormatError
+   * and UnsupportedError for layers that the format cannot hold.
+   */
+  bootstrap(places: readonly number[]): Promise<NativeMergedImage>;
+  /** The time that the addon's threads have spent so far, by kind of thread. */
+  stages(): readonly StageTimes[];
+}
+
+export interface LayerPacker extends LayerFeed {
+  /**
+   * Settles when the file has more than `size` bytes of the blob, or all of it; rejects when the layer fails or is
+   * aborted. Any number of calls may wait at the same time, and none of them occupies a thread.
+   */
+  grown(size: number): Promise<NativeGrowth>;
+  /** Ends the input. Settles when all data of the layer is in the blob file. */
+  finish(): Promise<PackedLayer>;
+  /**
+   * After `finish`: appends the tail (chunk records, digests, the layer's own bootstrap, table of contents) and closes
+   * the file. It waits for lower layers whose chunks this layer refers to, since the tail names their blobs, and fails
+   * when one of them does. Throws FormatError and UnsupportedError for layers that no file system or not the format can
+   * hold.
+   */
+  seal(): Promise<SealedBlob>;
+}
+
+export interface SealedBlob {
+  readonly digest: Digest;
+  readonly size: number;
+  /** The content of its `.blob.meta` file; empty when the layer stores no chunk. */
+  readonly blobMeta: Uint8Array;
+}
+
+/** Starts the compression threads of one image. */
+export function openImagePacker(options: ImagePackerOptions): ImagePacker {
+  const packer = unwrap(addon().openImagePacker(options, options.threads, options.layers));
+  return {
+    openLayer: (layer, blobPath) => new NativePacker(unwrap(packer.openLayer(layer, blobPath))),
+    bootstrap: async (places) => unwrap(await packer.bootstrap(places)),
+    stages: () => packer.stages(),
+    [Symbol.dispose]: () => {
+      packer.dispose();
+    },
+  };
+}
+
+class NativePacker extends NativeFeed<NativeLayerPacker> implements LayerPacker {
+  async grown(size: number): Promise<NativeGrowth> {
+    return unwrap(await this.native.grown(size));
+  }
+
+  async finish(): Promise<PackedLayer> {
+    return packedLayer(unwrap(await this.native.finish()));
+  }
+
+  async seal(): Promise<SealedBlob> {
+    const { digest, size, blobMeta } = unwrap(await this.native.seal());
+    return { digest: digest as Digest, size, blobMeta }; // the addon writes digests in their canonical form
+  }
+}
+
