@@ -1,5 +1,6 @@
 /** A temporary folder that removes itself, and nothing that existed before. */
 import { mkdir, mkdtemp, readdir, rm, rmdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { LocalIoError, type NydusErrorOptions } from '../errors.js';
 import { isAbandoned, ownerMark } from './owner.js';
@@ -10,6 +11,9 @@ export interface Scratch extends AsyncDisposable {
   file(name: string): string;
 }
 
+/** Work folders that this process created, each with the first parent that was missing. The last scratch folder removes them. */
+const created = new Map<string, string>();
+
 /**
  * Creates a folder inside `workDir`. If `workDir` is absent, it is created too, and removed at the end with all parents created for
  * it, unless they hold something else by then. Folders that killed runs have left in `workDir` are removed first. Throws
@@ -18,10 +22,10 @@ export interface Scratch extends AsyncDisposable {
 export async function openScratch(workDir: string, prefix = 'nydusify-'): Promise<Scratch> {
   const mark = await ownerMark();
   const parent = resolve(workDir);
-  let firstCreated: string | undefined;
   let path: string;
   try {
-    firstCreated = await mkdir(parent, { recursive: true });
+    const first = await mkdir(parent, { recursive: true });
+    if (first !== undefined) created.set(parent, resolve(first));
     await removeAbandoned(parent, prefix);
     path = await mkdtemp(join(parent, prefix + mark));
   } catch (cause) {
@@ -34,9 +38,30 @@ export async function openScratch(workDir: string, prefix = 'nydusify-'): Promis
     file: (name) => join(path, name),
     [Symbol.asyncDispose]: async () => {
       await rm(path, { recursive: true, force: true });
-      if (firstCreated !== undefined) await removeEmpty(parent, resolve(firstCreated));
+      const first = created.get(parent);
+      if (first !== undefined) await removeEmpty(parent, first);
     },
   };
+}
+
+/**
+ * Creates a folder inside `workDir` if one is given, else inside `folder` if it can be written, else inside the system's folder for
+ * temporary files: what lies on a read-only file system can be read, too.
+ */
+export async function openScratchBeside(
+  workDir: string | undefined,
+  folder: string | undefined,
+): Promise<Scratch> {
+  if (workDir !== undefined) return openScratch(workDir);
+  if (folder !== undefined) {
+    try {
+      return await openScratch(folder);
+    } catch (error) {
+      const code = error instanceof LocalIoError ? errorCode(error.cause) : undefined;
+      if (code !== 'EROFS' && code !== 'EACCES' && code !== 'EPERM') throw error;
+    }
+  }
+  return openScratch(tmpdir());
 }
 
 /** Removes entries with this prefix whose owner has ended. An entry that cannot be removed stays, which does no harm. */

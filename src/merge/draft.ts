@@ -10,6 +10,7 @@ export type DirectoryInode = Inode & { readonly kind: 'directory' };
 /** A finished tree. Its type distinguishes directories from other nodes. */
 export interface Directory extends TreeNode {
   readonly inode: DirectoryInode;
+  readonly hides?: boolean;
   readonly children: ReadonlyMap<RawName, Directory | Leaf>;
 }
 export interface Leaf extends TreeNode {
@@ -19,6 +20,8 @@ export interface Leaf extends TreeNode {
 /** A directory that is still being filled. */
 export interface DraftDirectory extends Directory {
   inode: DirectoryInode;
+  /** True for a directory whose name an entry has made a whiteout: files below a whiteout lie in such a directory. */
+  hides?: boolean;
   readonly children: Map<RawName, Draft>;
 }
 export type Draft = DraftDirectory | Leaf;
@@ -37,6 +40,12 @@ export const MAX_DEPTH = 2048;
 /** The kernel follows at most this many links (MAXSYMLINKS). */
 const MAX_LINKS = 40;
 const MAX_NAME = 255;
+
+/**
+ * Only the name of an entry makes it a whiteout: builders have stored whiteouts as files, devices, directories, symlinks and hard
+ * links, and container runtimes apply all of them.
+ */
+export const WHITEOUT = '.wh.';
 
 export const ROOT_NAME = '' as RawName; // the root's name is empty by definition
 
@@ -111,6 +120,10 @@ export function descend(from: Place, names: readonly RawName[], makeFor: number 
       if (links > MAX_LINKS) return blocked(`its path goes through more than ${MAX_LINKS} symlinks`);
       if (child.inode.target.startsWith('/')) place = rootOf(place);
       ahead.push(...components(child.inode.target).reverse());
+    } else if (makeFor !== undefined && child.name.startsWith(WHITEOUT)) {
+      const directory = { ...impliedDirectory(name, makeFor), hides: true };
+      place.directory.children.set(name, directory);
+      place = { directory, parent: place, depth: place.depth + 1 };
     } else {
       return blocked(
         `"${displayName(pathIn(place, name))}" on its path is not a directory but a ${child.inode.kind}`,

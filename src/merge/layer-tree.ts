@@ -13,6 +13,7 @@ import {
   components,
   descend,
   impliedDirectory,
+  WHITEOUT,
 } from './draft.js';
 
 export interface LayerTree {
@@ -58,6 +59,10 @@ function addEntry(
   const name = path.slice(cut + 1) as RawName; // a component of a raw path is a raw name
   const parent = parents.find(entry, path.slice(0, Math.max(0, cut)) as RawPath); // the components before it are a raw path
   const present = parent.children.get(name);
+  if (present?.children !== undefined && name.startsWith(WHITEOUT)) {
+    present.hides = true;
+    return;
+  }
   if (body.kind === 'directory') {
     const inode = ofLayer(body, layer);
     if (present?.children !== undefined) {
@@ -119,7 +124,8 @@ function linkedInode(
   const directory = descent.kind === 'found' ? descent.place.directory : undefined;
   if (directory === link.parent && name === link.name) throw refusal(entry, `${shown}, which is itself`);
   const node = name === ROOT_NAME ? top.directory : directory?.children.get(name);
-  if (node === undefined) {
+  // A whiteout is no file that could have a second name.
+  if (node === undefined || name.startsWith(WHITEOUT)) {
     throw refusal(
       entry,
       `${shown}, which has no entry before it in this layer`,

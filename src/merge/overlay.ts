@@ -5,6 +5,9 @@
  * This differs from Nydus's merge in three places, on purpose: an implied directory or a missing root entry does not
  * reset the attributes below, whiteouts of the lowest layer do not remain as files, and an implied directory over a
  * symlink is that symlink's target.
+ *
+ * A whiteout makes neither a name nor the directories on its path. Files below a name that is a whiteout make a directory of that
+ * name, as container runtimes do.
  */
 import { FormatError } from '../errors.js';
 import { type RawName, displayName } from '../oci/raw-name.js';
@@ -15,14 +18,14 @@ import {
   MAX_DEPTH,
   type Place,
   ROOT_NAME,
+  WHITEOUT,
   descend,
   impliedDirectory,
   pathIn,
 } from './draft.js';
 import type { LayerTree } from './layer-tree.js';
 
-const WHITEOUT = '.wh.';
-/** AUFS reserves the names with this prefix, and they are dropped, except for the opaque marker. */
+/** AUFS reserves the names with this prefix; only the opaque marker has a meaning. At the root they vanish with their content. */
 const RESERVED = '.wh..wh.';
 const OPAQUE = '.wh..wh..opq';
 
@@ -38,7 +41,7 @@ export function overlay(layers: readonly LayerTree[]): TreeNode {
   for (const { root: upper, rootExplicit, layer } of layers) {
     hide(top, upper);
     if (rootExplicit) root.inode = upper.inode;
-    add(top, upper, layer);
+    add(top, upper, layer, new Map());
   }
   return root;
 }
@@ -49,34 +52,48 @@ function hide(place: Place, upper: Directory): void {
   if (lower.size === 0) return;
   let hasDirectories = false;
   for (const child of upper.children.values()) {
-    if (child.name.startsWith(WHITEOUT)) {
+    hasDirectories ||= child.children !== undefined;
+    if (child.name.startsWith(WHITEOUT) && (child.children === undefined || child.hides === true)) {
       if (child.name === OPAQUE) lower.clear();
       else if (!child.name.startsWith(RESERVED)) lower.delete(child.name.slice(WHITEOUT.length) as RawName); // the rest of a raw name is a raw name
-    } else if (child.children !== undefined) {
-      hasDirectories = true;
     }
   }
   if (!hasDirectories) return;
   for (const child of upper.children.values()) {
-    if (child.children === undefined || child.name.startsWith(WHITEOUT)) continue;
+    if (child.children === undefined) continue;
     const below = lowerDirectory(place, child, undefined);
     if (below !== undefined) hide(below, child);
   }
 }
 
 /** Adds the children of `upper` to the directory at `place`. */
-function add(place: Place, upper: Directory, layer: number): void {
+function add(place: Place, upper: Directory, layer: number, known: Map<Directory, boolean>): void {
   const { children } = place.directory;
   for (const child of upper.children.values()) {
-    if (child.name.startsWith(WHITEOUT)) continue;
+    if (place.depth === 0 && child.name.startsWith(RESERVED)) continue;
     if (child.children === undefined) {
-      children.set(child.name, child);
+      if (!child.name.startsWith(WHITEOUT)) children.set(child.name, child);
       continue;
     }
+    if (child.inode.implied && !leadsToNames(child, known)) continue;
     const below = lowerDirectory(place, child, layer) ?? freshDirectory(place, child, layer);
     if (!child.inode.implied) below.directory.inode = child.inode;
-    add(below, child, layer);
+    add(below, child, layer, known);
   }
+}
+
+/** True if a directory leads to a name that is no whiteout. `known` has the answers so far. */
+function leadsToNames(upper: Directory, known: Map<Directory, boolean>): boolean {
+  const answer = known.get(upper);
+  if (answer !== undefined) return answer;
+  let found = false;
+  for (const child of upper.children.values()) {
+    if (child.children === undefined) found = !child.name.startsWith(WHITEOUT);
+    else found = !child.inode.implied || leadsToNames(child, known);
+    if (found) break;
+  }
+  known.set(upper, found);
+  return found;
 }
 
 /**

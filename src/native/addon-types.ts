@@ -279,6 +279,17 @@ export interface NativeLayerScanner {
   abort(): void;
 }
 
+/** Takes the bytes of a compressed archive in order; the format is recognised by its first bytes. */
+export interface NativeArchiveUnpacker {
+  /**
+   * Decodes the next bytes; settles with the size of the file so far, and fails if that is above `limit`. A caller waits for
+   * the answer before the next call.
+   */
+  write(bytes: Buffer, limit: number): Promise<Outcome<number>>;
+  /** Ends the input; settles with the size of the file. */
+  finish(limit: number): Promise<Outcome<number>>;
+}
+
 /** The options of a verification. */
 export interface NativeVerifyOptions {
   /** Packed chunk records. */
@@ -357,6 +368,8 @@ export interface Addon {
   openImagePacker(format: FormatOptions, threads: number, layers?: number | null): Outcome<NativeImagePacker>;
   /** Makes a scanner. It is a function instead of a constructor, so that a refusal is an outcome. */
   openImageScanner(options: ScannerOptions): Outcome<NativeImageScanner>;
+  /** Makes a file for the uncompressed bytes. */
+  openArchiveUnpacker(path: string): Outcome<NativeArchiveUnpacker>;
   /** Makes a verifier. It is a function instead of a constructor, so that a refusal is an outcome. */
   openBlobVerifier(options: NativeVerifyOptions): Outcome<NativeBlobVerifier>;
 }

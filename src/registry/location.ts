@@ -1,6 +1,7 @@
 /** Places of images: a registry reference, or a folder or file with a prefix for its kind. Text is parsed once, at the edge. */
 import { resolve } from 'node:path';
 import { InvalidReferenceError } from '../errors.js';
+import { STDIN } from '../io/pipe.js';
 import { type Digest, isDigest } from '../oci/digest.js';
 import { type Reference, formatReference, parseReference } from '../oci/reference.js';
 
@@ -19,7 +20,7 @@ const PREFIX = /^(oci|oci-archive|docker-archive):/;
 
 /**
  * `REGISTRY/REPO:TAG@DIGEST`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:REF]`; the last three also take
- * `@DIGEST`. As in skopeo, the first colon after the prefix ends the path. Throws InvalidReferenceError.
+ * `@DIGEST`. The file `-` is standard input. As in skopeo, the first colon after the prefix ends the path. Throws InvalidReferenceError.
  */
 export function parseLocation(text: string): Location {
   const prefix = PREFIX.exec(text);
@@ -44,7 +45,7 @@ export function parseLocation(text: string): Location {
   }
   return {
     kind,
-    path: resolve(path),
+    path: path === '-' && kind !== 'oci' ? STDIN : resolve(path),
     ...(name === '' ? {} : { name }),
     ...(digest === undefined ? {} : { digest }),
   };

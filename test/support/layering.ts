@@ -35,8 +35,8 @@ export const MODULES: readonly Module[] = [
   module('native', 'the border to the Rust addon', ['rafs-builder', 'reporter', ...BASE]),
   module(
     'registry',
-    'images in registries, layouts and archives; it knows no RAFS',
-    ['io', 'reporter', ...BASE, 'remedy'],
+    'images in registries, layouts and archives; it knows no RAFS, and of the addon only how to unpack archives',
+    ['native', 'io', 'reporter', ...BASE, 'remedy'],
     ['undici', 'valibot', 'smol-toml'],
   ),
   module('embedded-registry', 'a registry of our own, for demonstrations and tests', ['io', ...BASE]),

@@ -15,6 +15,7 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   openssl: 'openssl',
   python3: 'python3',
   zstd: 'zstd',
+  xz: 'xz-utils',
 };
 
 export function findCommand(name: string): string | undefined {

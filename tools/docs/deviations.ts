@@ -84,6 +84,24 @@ export const DEVIATIONS: readonly Deviation[] = [
     },
   },
   {
+    what: 'a whiteout that is a hard link, a symlink or a device',
+    reference: 'refused when its target is missing',
+    ours: 'the name decides, as in umoci, containerd and Docker',
+    test: {
+      file: 'test/e2e/whiteouts.test.ts',
+      words: 'a name alone makes a whiteout: converted and ordinary images have the names that umoci unpacks',
+    },
+  },
+  {
+    what: 'AUFS records (`.wh..wh.plnk` and the like)',
+    reference: 'vanish',
+    ours: 'vanish at the root of a layer, with all in them, as in Docker (umoci shows folders of such names)',
+    test: {
+      file: OVERLAY,
+      words: 'whiteouts of the lowest layer, and AUFS files of any layer, are left out',
+    },
+  },
+  {
     what: 'an entry below a symlink of its layer',
     reference: 'lost',
     ours: 'the symlink is followed, inside the root',

@@ -77,6 +77,11 @@ const AREAS: Readonly<Record<string, readonly Trap[]>> = {
       OVERLAY,
       'whiteouts of the lowest layer, and AUFS files of any layer, are left out',
     ),
+    trap(
+      'A whiteout stored as a hard link to a lower file was taken for a hard link, and the image was refused.',
+      'test/e2e/whiteouts.test.ts',
+      'a name alone makes a whiteout: converted and ordinary images have the names that umoci unpacks',
+    ),
   ],
   'Tar entries': [
     trap(

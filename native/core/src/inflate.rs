@@ -1,7 +1,8 @@
 //! Decompresses a layer; the caller pushes the bytes in. The format is recognised by its magic, never by a media type: gzip
-//! of any number of members, zstd of any number of frames, or else the bytes themselves.
+//! of any number of members, zstd of any number of frames, or else the bytes themselves. Archives of images may be xz, too.
 
 use flate2::{Decompress, FlushDecompress, Status};
+use liblzma::stream as xz;
 use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer};
 
 use crate::error::Error;
@@ -45,6 +46,8 @@ impl<F: FnMut(&[u8]) -> Result<(), Error>> Output for Pieces<F> {
 const MAGIC: usize = 6;
 /// The largest zstd window that is accepted, as a power of two: 128 MiB, the default limit of `zstd -d`.
 const WINDOW_LOG_MAX: u32 = 27;
+/// The most memory that an xz decoder may take: enough for `xz -9`, whose dictionary has 64 MiB.
+const XZ_MEMORY: u64 = 256 << 20;
 /// The window of gzip's deflate: 32 KiB.
 const GZIP_WINDOW_LOG: u8 = 15;
 
@@ -57,6 +60,8 @@ pub enum Compression {
     Gzip,
     /// zstd, RFC 8878.
     Zstd,
+    /// xz, of any number of streams.
+    Xz,
 }
 
 enum State {
@@ -73,6 +78,7 @@ enum State {
         context: DCtx<'static>,
         within_frame: bool,
     },
+    Xz(xz::Stream),
     /// The inflater has returned an error, or the caller has called `finish`.
     Done,
 }
@@ -84,6 +90,8 @@ pub struct Inflater {
     compression: Option<Compression>,
     /// The number of compressed bytes consumed so far.
     offset: u64,
+    /// True for an archive of images. No runtime unpacks a layer of xz, and an archive may be one.
+    is_archive: bool,
 }
 
 impl Default for Inflater {
@@ -95,7 +103,17 @@ impl Default for Inflater {
 impl Inflater {
     /// Makes a decompressor at the start of a layer.
     pub fn new() -> Self {
-        Self { state: State::Unknown(Vec::with_capacity(MAGIC)), compression: None, offset: 0 }
+        Self {
+            state: State::Unknown(Vec::with_capacity(MAGIC)),
+            compression: None,
+            offset: 0,
+            is_archive: false,
+        }
+    }
+
+    /// Makes a decompressor at the start of an archive of images.
+    pub fn of_archive() -> Self {
+        Self { is_archive: true, ..Self::new() }
     }
 
     /// The compression of the input, once enough bytes have been seen.
@@ -126,6 +144,10 @@ impl Inflater {
             | State::Plain
             | State::GzipGap { .. }
             | State::Zstd { within_frame: false, .. } => Ok(()),
+            State::Xz(mut stream) => {
+                self.xz(&mut stream, &mut &[][..], xz::Action::Finish, out)?;
+                Ok(())
+            }
             State::Zstd { .. } => Err(self.fault("zstd", "the input ends within a frame")),
             State::Gzip(_) => Err(self.fault("gzip", "the input ends within a member")),
             State::Done => Err(used_after_end()),
@@ -156,6 +178,10 @@ impl Inflater {
             State::Gzip(stream) => self.gzip(stream, rest, out),
             State::GzipGap { zeros } => self.gzip_gap(zeros, rest),
             State::Zstd { context, .. } => self.zstd(context, rest, out),
+            State::Xz(mut stream) => {
+                self.xz(&mut stream, rest, xz::Action::Run, out)?;
+                Ok(State::Xz(stream))
+            }
             State::Done => Err(used_after_end()),
         }
     }
@@ -168,9 +194,13 @@ impl Inflater {
             [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => {
                 (Compression::Zstd, self.begin_zstd()?)
             }
-            [0xFD, b'7', b'z', b'X', b'Z', 0] => return Err(refused("xz")),
-            [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41] => return Err(refused("bzip2")),
-            [0x04, 0x22, 0x4D, 0x18, ..] => return Err(refused("lz4")),
+            [0xFD, b'7', b'z', b'X', b'Z', 0] if self.is_archive => {
+                let stream = xz::Stream::new_stream_decoder(XZ_MEMORY, xz::CONCATENATED);
+                (Compression::Xz, State::Xz(stream.map_err(|error| self.fault("xz", &error.to_string()))?))
+            }
+            [0xFD, b'7', b'z', b'X', b'Z', 0] => return Err(self.refused("xz")),
+            [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41] => return Err(self.refused("bzip2")),
+            [0x04, 0x22, 0x4D, 0x18, ..] => return Err(self.refused("lz4")),
             _ => (Compression::None, State::Plain),
         };
         self.compression = Some(compression);
@@ -213,6 +243,39 @@ impl Inflater {
                 _ if rest.is_empty() => return Ok(State::Gzip(stream)),
                 _ if used == 0 && made == 0 => return Err(self.fault("gzip", "the data is damaged")),
                 _ => {}
+            }
+        }
+    }
+
+    /// Decodes until the input is consumed or, with `Finish`, until the end of the last stream.
+    fn xz(
+        &mut self,
+        stream: &mut xz::Stream,
+        rest: &mut &[u8],
+        action: xz::Action,
+        out: &mut impl Output,
+    ) -> Result<(), Error> {
+        loop {
+            let (before_in, before_out) = (stream.total_in(), stream.total_out());
+            let room = out.room()?;
+            let space = room.len();
+            let status = stream.process(rest, room, action).map_err(|error| match error {
+                xz::Error::MemLimit => self.fault("xz", "it needs more memory than 256 MiB to decode"),
+                _ => self.fault("xz", "the data is damaged"),
+            })?;
+            let used = usize::try_from(stream.total_in() - before_in).unwrap_or(usize::MAX);
+            let made = usize::try_from(stream.total_out() - before_out).unwrap_or(usize::MAX);
+            self.take(rest, used);
+            if made > 0 {
+                out.filled(made)?;
+            }
+            match status {
+                xz::Status::StreamEnd => return Ok(()),
+                _ if made == space => {}
+                _ if rest.is_empty() && matches!(action, xz::Action::Run) => return Ok(()),
+                _ if used > 0 || made > 0 => {}
+                _ if rest.is_empty() => return Err(self.fault("xz", "the input ends within a stream")),
+                _ => return Err(self.fault("xz", "the data is damaged")),
             }
         }
     }
@@ -266,19 +329,24 @@ impl Inflater {
         taken
     }
 
+    fn refused(&self, format: &str) -> Error {
+        Error::unsupported(if self.is_archive {
+            format!("the archive is compressed with {format}; gzip, zstd and xz are known")
+        } else {
+            format!("the layer is compressed with {format}, which image layers may not be")
+        })
+    }
+
     fn fault(&self, format: &str, reason: &str) -> Error {
         let offset = self.offset;
+        let what = if self.is_archive { "archive" } else { "layer" };
         Error::Format {
-            message: format!("{format} layer at compressed offset {offset}: {reason}"),
+            message: format!("{format} {what} at compressed offset {offset}: {reason}"),
             path: None,
             offset: Some(offset),
             hint: None,
         }
     }
-}
-
-fn refused(format: &str) -> Error {
-    Error::unsupported(format!("the layer is compressed with {format}, which image layers may not be"))
 }
 
 fn used_after_end() -> Error {

@@ -27,6 +27,7 @@ mod rafs;
 mod sync;
 pub mod table;
 pub mod verify;
+mod whiteout;
 
 pub use blob::Grown;
 pub use chunk::Warning;

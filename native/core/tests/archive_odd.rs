@@ -89,6 +89,29 @@ fn unknown_types_are_refused_by_name() {
 }
 
 #[test]
+fn a_whiteout_is_an_empty_file_whatever_it_is_stored_as() {
+    for flag in *b"123456?DV" {
+        for path in ["d/.wh.f", "d/.wh.f/", ".wh..wh..opq/."] {
+            let found = entry(&tar().head(Head::new(path, flag).link("no/where")).end());
+            assert_eq!((found.kind, found.size), (EntryKind::File, 0), "type {}", char::from(flag));
+            assert_eq!((found.link.as_slice(), found.major, found.minor), (&b""[..], 0, 0));
+        }
+    }
+    // A link or directory has no data behind it; an unknown type has as much as its size says.
+    let archive = tar().with(Head::new(".wh.a", b'?'), "data\n").file("g", "g\n").end();
+    assert_eq!(contents(&archive), [b"data\n".to_vec(), b"g\n".to_vec()]);
+    assert_eq!(entry(&tar().symlink("d/.wh.f/x", "y").end()).kind, EntryKind::Symlink);
+}
+
+#[test]
+fn a_whiteout_of_a_directory_itself_is_refused() {
+    for path in [".wh.", "d/.wh..", "d/.wh...", "d/.wh../"] {
+        assert!(malformed(&tar().file(path, "").end()).ends_with("it is a whiteout that removes no name"));
+    }
+    assert_eq!(entry(&tar().file("d/.wh./x", "").end()).path, b"d/.wh./x");
+}
+
+#[test]
 fn attributes_that_rafs_cannot_hold_are_dropped_with_a_warning() {
     for name in ["com.apple.quarantine", "system.nfs4_acl", &format!("user.{}", "n".repeat(251)), "user."] {
         let key = format!("SCHILY.xattr.{name}");

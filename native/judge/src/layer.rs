@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::bytes::holds;
 use crate::kind::Kind;
+use crate::overlay::WHITEOUT;
 use crate::source::{Entry, EntryKind, ScannedLayer};
 
 /// The deepest directory; no path that Linux accepts is deeper.
@@ -29,6 +30,8 @@ pub enum Node {
 #[derive(Debug, Default)]
 pub struct Directory<'a> {
     pub inode: InodeOf,
+    /// True for a directory whose name an entry has made a whiteout.
+    pub hides: bool,
     pub children: BTreeMap<&'a [u8], Node>,
 }
 
@@ -68,7 +71,7 @@ impl<'a, 'b> Forest<'a, 'b> {
 
     pub fn add_directory(&mut self, inode: InodeOf) -> Option<u32> {
         let number = u32::try_from(self.directories.len()).ok()?;
-        self.directories.push(Directory { inode, children: BTreeMap::new() });
+        self.directories.push(Directory { inode, hides: false, children: BTreeMap::new() });
         Some(number)
     }
 
@@ -120,6 +123,13 @@ impl<'a, 'b> Forest<'a, 'b> {
                             way.truncate(1);
                         }
                         ahead.extend(target.rsplit(|&byte| byte == b'/'));
+                    }
+                    // Files below a whiteout lie in a directory of its name.
+                    None if make && name.starts_with(WHITEOUT) => {
+                        let number = self.add_directory(None)?;
+                        self.directory_mut(number)?.hides = true;
+                        self.directory_mut(here)?.children.insert(name, Node::Directory(number));
+                        way.push(number);
                     }
                     _ => return Some(Descent::Blocked),
                 },
@@ -173,6 +183,12 @@ impl<'a, 'b> Forest<'a, 'b> {
             parent
         };
         let present = self.directory(parent)?.children.get(name).copied();
+        if let Some(Node::Directory(there)) = present
+            && name.starts_with(WHITEOUT)
+        {
+            self.directory_mut(there)?.hides = true;
+            return Some(false);
+        }
         let node = match kind {
             EntryKind::Inode(Kind::Directory) => {
                 if let Some(Node::Directory(there)) = present {
@@ -198,6 +214,7 @@ impl<'a, 'b> Forest<'a, 'b> {
         let Descent::Found(way) = self.descend(vec![root], &components(above), false)? else { return None };
         let directory = *way.last()?;
         holds((directory, name) != link)?;
+        holds(!name.starts_with(WHITEOUT))?;
         let Node::Leaf(entry) = *self.directory(directory)?.children.get(name)? else { return None };
         *self.linked.get_mut(usize::try_from(entry).ok()?)? = true;
         Some(entry)

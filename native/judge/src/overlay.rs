@@ -1,12 +1,19 @@
 //! Merges layers in order into one tree. Whiteouts hide names of lower layers, wherever they stand in their tar, so each
 //! layer is walked twice: first for everything that it hides, then for everything that it adds. (OCI image-spec, layer.md,
 //! "Representing Changes")
+//!
+//! A whiteout makes neither a name nor the directories on its path. Files below a name that is a whiteout make a directory of
+//! that name, as container runtimes do.
+
+use std::collections::HashMap;
 
 use crate::bytes::holds;
 use crate::layer::{Descent, Forest, MAX_DEPTH, Node, Way};
 
-const WHITEOUT: &[u8] = b".wh.";
-/// Names with this prefix belong to AUFS and vanish; only the opaque marker has a meaning.
+/// Only the name of an entry makes it a whiteout.
+pub const WHITEOUT: &[u8] = b".wh.";
+/// Names with this prefix belong to AUFS; only the opaque marker has a meaning. At the root of a layer they vanish with all that
+/// is in them.
 const RESERVED: &[u8] = b".wh..wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 
@@ -20,7 +27,7 @@ impl<'a> Forest<'a, '_> {
             if let Some(inode) = self.directory(upper)?.inode {
                 self.directory_mut(top)?.inode = Some(inode);
             }
-            self.add(&vec![top], upper)?;
+            self.add(&vec![top], upper, &mut HashMap::new())?;
         }
         Some(top)
     }
@@ -37,8 +44,11 @@ impl<'a> Forest<'a, '_> {
             return Some(());
         }
         let children = self.children(upper)?;
-        for (name, _) in &children {
+        for (name, node) in &children {
             let Some(hidden) = name.strip_prefix(WHITEOUT) else { continue };
+            if matches!(node, Node::Directory(number) if !self.directory(*number)?.hides) {
+                continue;
+            }
             let lower = &mut self.directory_mut(lower)?.children;
             if *name == OPAQUE {
                 lower.clear();
@@ -48,9 +58,6 @@ impl<'a> Forest<'a, '_> {
         }
         for (name, node) in children {
             let Node::Directory(child) = node else { continue };
-            if name.starts_with(WHITEOUT) {
-                continue;
-            }
             if let Lower::Merged(below) = self.lower_directory(way, name, child, false)? {
                 self.hide(&below, child)?;
             }
@@ -59,17 +66,22 @@ impl<'a> Forest<'a, '_> {
     }
 
     /// Adds the names in `upper` to the directory at the end of `way`.
-    fn add(&mut self, way: &Way, upper: u32) -> Option<()> {
+    fn add(&mut self, way: &Way, upper: u32, known: &mut HashMap<u32, bool>) -> Option<()> {
         let lower = *way.last()?;
         for (name, node) in self.children(upper)? {
-            if name.starts_with(WHITEOUT) {
+            if way.len() == 1 && name.starts_with(RESERVED) {
                 continue;
             }
             let Node::Directory(child) = node else {
-                self.directory_mut(lower)?.children.insert(name, node);
+                if !name.starts_with(WHITEOUT) {
+                    self.directory_mut(lower)?.children.insert(name, node);
+                }
                 continue;
             };
             let inode = self.directory(child)?.inode;
+            if inode.is_none() && !self.leads_to_names(child, known)? {
+                continue;
+            }
             let below = if let Lower::Merged(below) = self.lower_directory(way, name, child, true)? {
                 below
             } else {
@@ -81,9 +93,30 @@ impl<'a> Forest<'a, '_> {
             if inode.is_some() {
                 self.directory_mut(*below.last()?)?.inode = inode;
             }
-            self.add(&below, child)?;
+            self.add(&below, child, known)?;
         }
         Some(())
+    }
+
+    /// True if an upper directory leads to a name other than a whiteout. `known` has the answers so far.
+    fn leads_to_names(&self, upper: u32, known: &mut HashMap<u32, bool>) -> Option<bool> {
+        if let Some(&answer) = known.get(&upper) {
+            return Some(answer);
+        }
+        let mut answer = false;
+        for (name, node) in &self.directory(upper)?.children {
+            answer = match *node {
+                Node::Leaf(_) => !name.starts_with(WHITEOUT),
+                Node::Directory(child) => {
+                    self.directory(child)?.inode.is_some() || self.leads_to_names(child, known)?
+                }
+            };
+            if answer {
+                break;
+            }
+        }
+        known.insert(upper, answer);
+        Some(answer)
     }
 
     /// The lower directory that an upper one is merged with: the directory of the same name, or the one that a symlink of

@@ -14,7 +14,10 @@ use crate::options::FormatOptions;
 use crate::outcome::promise;
 
 /// Runs `work` on threads that all these calls share. The first call starts them.
-fn run<T: 'static>(reply: Reply<T>, work: impl FnOnce(&mut Contexts) -> Result<T> + Send + 'static) {
+pub(crate) fn run<T: 'static>(
+    reply: Reply<T>,
+    work: impl FnOnce(&mut Contexts) -> Result<T> + Send + 'static,
+) {
     static POOL: OnceLock<Option<Pool>> = OnceLock::new();
     let pool = POOL.get_or_init(|| {
         Pool::new(std::thread::available_parallelism().map_or(1, usize::from), &std::sync::Arc::default())

@@ -12,6 +12,7 @@ mod options;
 mod outcome;
 mod packer;
 mod scanner;
+mod unpacker;
 mod verifier;
 
 /// Turns panics into errors of the call or layer in which they happen. None is printed.

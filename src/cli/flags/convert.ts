@@ -139,7 +139,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     default: './tmp',
     env: 'WORK_DIR',
     group: MACHINE,
-    help: 'for temporary files; made if absent, and then removed. What was in it stays',
+    help: 'for temporary files; made if absent, and then removed. What was in it stays. Where the default cannot be made, TMPDIR',
   },
   {
     name: 'concurrency',

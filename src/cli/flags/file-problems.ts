@@ -1,13 +1,24 @@
 /** Finds out, before any work is done, whether the files that flags name can be used. */
-import { statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { systemReason } from '../../io/scratch.js';
 
 /** Each gives the reason in the system's words, or undefined where there is nothing wrong. */
 export const FILE_PROBLEMS = {
   fileProblem: (path: string) => problem(() => statSync(path)),
   parentProblem: (path: string) => problem(() => statSync(dirname(path))),
+  folderProblem: (path: string) =>
+    problem(() => {
+      accessSync(nearestFolder(path), constants.W_OK);
+    }),
 };
+
+/** The folder itself, or the one in which it would be made. */
+function nearestFolder(path: string): string {
+  let folder = resolve(path);
+  while (!existsSync(folder) && folder !== dirname(folder)) folder = dirname(folder);
+  return folder;
+}
 
 function problem(look: () => unknown): string | undefined {
   try {

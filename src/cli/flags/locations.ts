@@ -1,4 +1,5 @@
 /** Upstream's archive flags as locations. */
+import { stat } from 'node:fs/promises';
 import type { Location } from '../../registry/location.js';
 import type { ConvertRequest } from './options.js';
 
@@ -6,6 +7,8 @@ import type { ConvertRequest } from './options.js';
 export async function sourceLocation({ source, options }: ConvertRequest): Promise<Location> {
   if (source.kind !== 'archive') return source;
   const { path } = source;
+  // A pipe can be read only once, and a Docker archive may hold either kind.
+  if (!(await stat(path)).isFile()) return { kind: 'docker-archive', path };
   const { ArchiveFile } = await import('../../registry/stores/archive-file.js');
   await using archive = await ArchiveFile.open(path, options.workDir, undefined);
   // Newer versions of `docker save` write both; the OCI side holds the manifest as it was pushed.

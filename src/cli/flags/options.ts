@@ -1,5 +1,5 @@
 /** Turns the flags of `convert` into a request. Order and texts of the validation are upstream's. */
-import { availableParallelism } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { UsageError } from '../../errors.js';
 import type { ConvertOptions } from '../../convert/options.js';
@@ -44,6 +44,8 @@ export interface FileChecks {
   /** The error's text, or undefined when the path can be had. */
   fileProblem(path: string): string | undefined;
   parentProblem(path: string): string | undefined;
+  /** The reason for which nothing can be written into the folder, which need not exist. */
+  folderProblem(path: string): string | undefined;
 }
 
 /** Throws UsageError and InvalidReferenceError. */
@@ -84,7 +86,7 @@ export function convertRequest(
     ...format,
     concurrency,
     threads: flags.number('threads') ?? availableParallelism(),
-    workDir: flags.text('work-dir'),
+    workDir: workFolder(flags, files),
     sourceLocation: sourceArchive === undefined ? undefined : parseLocation(source ?? ''),
   });
   return {
@@ -102,6 +104,13 @@ export function convertRequest(
     notes,
     options,
   };
+}
+
+/** A folder that the caller names is used or refused; without one, a working folder that cannot be written is no obstacle. */
+function workFolder(flags: FlagValues, files: FileChecks): string | undefined {
+  const folder = flags.text('work-dir');
+  if (folder === undefined || flags.isGiven('work-dir')) return folder;
+  return files.folderProblem(folder) === undefined ? folder : tmpdir();
 }
 
 /** Connections of one side that a layer in flight may hold: its transfer, and the same once more while that is tried again. */

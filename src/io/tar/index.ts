@@ -21,11 +21,14 @@ const MAX_EXTENSION = 1024 * 1024;
 const MAX_MEMBERS = 1_000_000;
 const MAX_LINKS = 16;
 
-/** Members by normalised path (no `./` or `/` in front); a link has the member that it leads to. Throws FormatError, LocalIoError. */
-export async function indexTar(path: string): Promise<ReadonlyMap<string, TarMember>> {
+/**
+ * Members by normalised path (no `./` or `/` in front); a link has the member that it leads to. Errors call the archive `name`.
+ * Throws FormatError, LocalIoError.
+ */
+export async function indexTar(path: string, name = path): Promise<ReadonlyMap<string, TarMember>> {
   const file = await openFile(path);
   try {
-    return await scan(file, path);
+    return await scan(file, name);
   } finally {
     await file.close();
   }

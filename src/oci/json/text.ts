@@ -76,11 +76,17 @@ export function jsonSource(value: unknown): string {
 }
 
 export function applySplices(doc: JsonText, splices: readonly Splice[]): Uint8Array {
-  let text = doc.text;
-  for (const splice of splices.toSorted((a, b) => b.offset - a.offset)) {
-    text = text.slice(0, splice.offset) + splice.text + text.slice(splice.offset + splice.length);
+  // One pass over the text: an edit of every member of a large list must not copy the document each time.
+  const pieces: string[] = [];
+  let done = 0;
+  // Of several insertions at one place the last stands first.
+  const inOrder = splices.toReversed().toSorted((a, b) => a.offset - b.offset || a.length - b.length);
+  for (const { offset, length, text } of inOrder) {
+    pieces.push(doc.text.slice(done, offset), text);
+    done = offset + length;
   }
-  return Buffer.from(text, 'latin1');
+  pieces.push(doc.text.slice(done));
+  return Buffer.from(pieces.join(''), 'latin1');
 }
 
 export function replaceNode(node: Node, text: string): Splice {
@@ -139,12 +145,13 @@ export function removeLast(container: Node): Splice {
 }
 
 /** Removes children. Each run of neighbours goes with the comma before it, or with the comma behind it at the start. */
-export function removeChildren(container: Node, removed: readonly Node[]): readonly Splice[] {
+export function removeChildren(container: Node, nodes: readonly Node[]): readonly Splice[] {
+  const removed = new Set(nodes);
   const children = container.children ?? [];
   const splices: Splice[] = [];
   for (let i = 0; i < children.length; i++) {
     let end = i;
-    while (end < children.length && removed.includes(children[end] ?? container)) end += 1;
+    while (end < children.length && removed.has(children[end] ?? container)) end += 1;
     const [before, first, last, next] = [children[i - 1], children[i], children[end - 1], children[end]];
     if (end === i || first === undefined || last === undefined) continue;
     const start = before === undefined ? first.offset : before.offset + before.length;

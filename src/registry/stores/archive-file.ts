@@ -1,14 +1,21 @@
-/** An image archive on disk, whose members are read in place. A compressed archive is unpacked into a scratch folder first. */
-import { createReadStream, createWriteStream } from 'node:fs';
+/**
+ * An image archive, whose members are read in place. Compressed archives are unpacked into a scratch folder first; pipes, which can
+ * be read only once and in order, are written there.
+ */
+import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
-import { FormatError, NydusError, UnsupportedError } from '../../errors.js';
-import { SNIFF_BYTES, sniffCompression } from '../../io/compression.js';
+import { FormatError, UnsupportedError } from '../../errors.js';
+import { isCompressedArchive, SNIFF_BYTES } from '../../io/compression.js';
 import { readFileRange } from '../../io/file-range.js';
-import { errorCode, localIoError, openScratch, type Scratch } from '../../io/scratch.js';
+import { openPipe } from '../../io/pipe.js';
+import { openScratchBeside, type Scratch } from '../../io/scratch.js';
 import { type ByteRange, type ByteStream, collect } from '../../io/streams.js';
 import { indexTar, type TarMember } from '../../io/tar/index.js';
+import { ArchiveUnpacker } from '../../native/unpack.js';
+
+/** Unpacked bytes that are allowed whatever was read; beyond them as many times the bytes read as gzip can reach. */
+const UNPACKED_AT_LEAST = 1 << 30;
+const UNPACKED_TIMES = 1032;
 
 export class ArchiveFile implements AsyncDisposable {
   readonly #path: string;
@@ -21,32 +28,26 @@ export class ArchiveFile implements AsyncDisposable {
     this.#scratch = scratch;
   }
 
-  /** A compressed archive is unpacked in `workDir`, or else in the archive's own folder. */
+  /** What has to be written is written to `workDir`, or else beside the archive, or else to the folder for temporary files. */
   static async open(
     path: string,
     workDir: string | undefined,
     signal: AbortSignal | undefined,
   ): Promise<ArchiveFile> {
-    const start = readFileRange(path, { start: 0, end: SNIFF_BYTES });
-    const compression = sniffCompression(await collect(start, SNIFF_BYTES, path));
-    switch (compression) {
-      case 'none':
-        return new ArchiveFile(path, await indexTar(path), undefined);
-      case 'zstd':
-        throw new UnsupportedError(`${path} is compressed with zstd`, {
-          hint: `unpack it first: zstd -d ${path}`,
-        });
-      case 'gzip': {
-        const scratch = await openScratch(workDir ?? dirname(path));
-        try {
-          const unpacked = scratch.file('archive.tar');
-          await gunzip(path, unpacked, signal);
-          return new ArchiveFile(unpacked, await indexTar(unpacked), scratch);
-        } catch (error) {
-          await scratch[Symbol.asyncDispose]();
-          throw error;
-        }
-      }
+    const pipe = await openPipe(path, signal);
+    if (pipe === undefined) {
+      const start = await collect(readFileRange(path, { start: 0, end: SNIFF_BYTES }), SNIFF_BYTES, path);
+      if (!isCompressedArchive(start)) return new ArchiveFile(path, await indexTar(path), undefined);
+    }
+    const scratch = await openScratchBeside(workDir, pipe === undefined ? dirname(path) : undefined);
+    try {
+      const unpacked = scratch.file('archive.tar');
+      await unpack(pipe ?? readFileRange(path, undefined, signal), path, unpacked, scratch.path);
+      return new ArchiveFile(unpacked, await indexTar(unpacked, path), scratch);
+    } catch (error) {
+      await scratch[Symbol.asyncDispose]();
+      signal?.throwIfAborted();
+      throw error;
     }
   }
 
@@ -75,15 +76,21 @@ export class ArchiveFile implements AsyncDisposable {
   }
 }
 
-async function gunzip(from: string, to: string, signal: AbortSignal | undefined): Promise<void> {
+async function unpack(from: ByteStream, path: string, to: string, folder: string): Promise<void> {
+  const unpacker = new ArchiveUnpacker(to);
+  const { bavail, bsize } = await statfs(folder);
+  const room = bavail * bsize;
+  let read = 0;
+  const limit = (): number => Math.min(room, UNPACKED_AT_LEAST + read * UNPACKED_TIMES);
   try {
-    const options = signal === undefined ? {} : { signal };
-    await pipeline(createReadStream(from), createGunzip(), createWriteStream(to), options);
+    for await (const bytes of from) {
+      read += bytes.length;
+      await unpacker.write(bytes, limit());
+    }
+    await unpacker.finish(limit());
   } catch (cause) {
-    signal?.throwIfAborted();
-    if (cause instanceof NydusError) throw cause;
-    if (errorCode(cause)?.startsWith('Z_') === true)
-      throw new FormatError(`${from}: damaged gzip data`, { cause });
-    throw localIoError(`cannot unpack ${from}`, cause, { remedy: { kind: 'work-dir' } });
+    if (cause instanceof FormatError) throw new FormatError(`${path}: ${cause.message}`, { cause });
+    if (cause instanceof UnsupportedError) throw new UnsupportedError(`${path}: ${cause.message}`, { cause });
+    throw cause;
   }
 }

@@ -1,6 +1,6 @@
 /** An OCI layout in a tar file: read in place; written whole when its tag is set. */
 import { randomBytes } from 'node:crypto';
-import { readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { lstat, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LocalIoError, RegistryError } from '../../errors.js';
 import { readFileRange } from '../../io/file-range.js';
@@ -163,6 +163,7 @@ class ArchiveTarget implements ImageTarget {
   }
 
   async resolve(options: CallOptions = {}): Promise<Descriptor | undefined> {
+    await demandReplaceable(this.#path);
     const source = openArchiveSource(this.#path, this.#selector, this.#options);
     try {
       return await source.resolve(options);
@@ -201,12 +202,30 @@ class ArchiveTarget implements ImageTarget {
   }
 
   async #open(): Promise<{ readonly scratch: Scratch; readonly layout: ImageTarget }> {
-    this.#opened ??= openScratch(this.#options.workDir ?? dirname(this.#path)).then((scratch) => ({
-      scratch,
-      layout: openLayoutTarget(scratch.file('layout'), this.#selector),
-    }));
+    this.#opened ??= this.#prepare();
     return this.#opened;
   }
+
+  async #prepare(): Promise<{ readonly scratch: Scratch; readonly layout: ImageTarget }> {
+    await demandReplaceable(this.#path);
+    const scratch = await openScratch(this.#options.workDir ?? dirname(this.#path));
+    return { scratch, layout: openLayoutTarget(scratch.file('layout'), this.#selector) };
+  }
+}
+
+/** An archive takes the place of a file. A pipe or device must not lose its place, nor a name by which it is known. */
+async function demandReplaceable(path: string): Promise<void> {
+  if (await mayBeReplaced(path)) return;
+  throw new LocalIoError(`cannot write ${path}: it is no regular file`, {
+    hint: 'name a file that may be replaced',
+  });
+}
+
+async function mayBeReplaced(path: string): Promise<boolean> {
+  const there = await lstat(path).catch(() => undefined);
+  if (there === undefined || there.isFile()) return true;
+  if (!there.isSymbolicLink() || /^\/(dev|proc)\//.test(path)) return false;
+  return (await stat(path).catch(() => undefined))?.isFile() !== false;
 }
 
 /** The index first, so that readers of streams find it, then the blobs by name. */

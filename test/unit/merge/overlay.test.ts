@@ -136,6 +136,35 @@ test('whiteouts of the lowest layer, and AUFS files of any layer, are left out',
   ]);
 });
 
+test('files below a name that is a whiteout lie in a directory of that name, and only an entry of the name hides', () => {
+  const lower: Layer = [directory('d', { mode: 0o700 }), file('d/key', 1)];
+  const shown = ['/ +dir 755', '/d dir 700', '/d/.wh.key +dir 755', '/d/.wh.key/in file 2'];
+  const inside = file('d/.wh.key/in', 2);
+  assert.deepEqual(merged(lower, [inside]), [...shown, '/d/key file 1']);
+  for (const whiteout of [file('d/.wh.key'), file('d/.wh.key', 3)]) {
+    assert.deepEqual(merged(lower, [whiteout, inside]), shown);
+    assert.deepEqual(merged(lower, [inside, whiteout]), shown);
+  }
+});
+
+test('a whiteout makes no directory on its path, and replaces no file there', () => {
+  const lower: Layer = [file('f', 1), symlink('l', 'nowhere')];
+  const upper: Layer = [
+    file('f/.wh.x'),
+    file('l/.wh.x'),
+    file('new/deep/.wh..wh..opq'),
+    file('g/.wh.y/.wh.z'),
+  ];
+  assert.deepEqual(merged(lower, upper), merged(lower));
+  assert.deepEqual(merged(lower, [...upper, file('new/f', 2)]), [
+    '/ +dir 755',
+    '/f file 1',
+    '/l -> nowhere',
+    '/new +dir 755',
+    '/new/f file 2',
+  ]);
+});
+
 test('an entry that replaces a directory leaves nothing of the directory behind', () => {
   const lower: Layer = [
     file('d/child', 1),
@@ -294,17 +323,18 @@ test('property: layers mean what one change after the other means', () => {
         for (const key of model.keys()) if (key === at || key.startsWith(`${at}/`)) model.delete(key);
       };
       const layers = changes.map(({ kind, path, content }): Layer => {
+        // A whiteout makes nothing, nor the directories on its path.
+        if (kind === 'whiteout') {
+          drop(path);
+          const cut = path.lastIndexOf('/') + 1;
+          return [file(`${path.slice(0, cut)}.wh.${path.slice(cut)}`)];
+        }
         const parents = path.split('/').map((_, i, parts) => parts.slice(0, i).join('/'));
         for (const parent of parents.slice(1)) {
           if (model.get(parent)?.includes('dir') !== true) {
             drop(parent);
             model.set(parent, '+dir 755');
           }
-        }
-        if (kind === 'whiteout') {
-          drop(path);
-          const cut = path.lastIndexOf('/') + 1;
-          return [file(`${path.slice(0, cut)}.wh.${path.slice(cut)}`)];
         }
         if (kind === 'file' || model.get(path)?.includes('dir') !== true) drop(path);
         model.set(path, kind === 'file' ? `file ${content}` : `dir ${content.toString(8)}`);

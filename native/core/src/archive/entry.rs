@@ -2,7 +2,8 @@
 
 use crate::error::Error;
 
-/// The kind of inode that an entry makes in the tree. Whiteouts are ordinary files here; the overlay knows their names.
+/// The kind of inode that an entry makes in the tree. A whiteout is a file, however it is stored; the overlay
+/// knows its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EntryKind {
     /// A regular file; also contiguous files (type `7`) and sparse files.

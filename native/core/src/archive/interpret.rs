@@ -12,6 +12,7 @@ use super::pax::{Number, Records};
 use super::sparse::Version;
 use super::{path, xattr};
 use crate::error::Error;
+use crate::whiteout::{is_senseless, is_whiteout};
 
 /// The longest symbolic link target that Linux can read back.
 const MAX_TARGET: usize = 4095;
@@ -70,7 +71,13 @@ pub(super) fn interpret<S: EntrySink>(
         (Some(name), _) | (None, Some(name)) => name.clone(),
         (None, None) => header.path(),
     };
-    let (kind, mut layout) = kind(header, &raw, Place { path: &raw, offset })?;
+    let (kind, mut layout) = match kind(header, &raw, Place { path: &raw, offset }) {
+        Ok((EntryKind::File, layout)) => (EntryKind::File, layout),
+        // Whatever else a whiteout is stored as, its name decides, and neither its target nor its device number counts.
+        Ok(_) if is_whiteout(last_component(&raw)) => (EntryKind::File, Layout::Nothing),
+        Err(_) if is_whiteout(last_component(&raw)) => (EntryKind::File, Layout::Plain),
+        other => other?,
+    };
     let mut raw = raw;
     if layout == Layout::Plain && local.sparse.is_used() {
         let version =
@@ -89,6 +96,9 @@ pub(super) fn interpret<S: EntrySink>(
     let place = Place { path: &path, offset };
     if path.is_empty() && kind != EntryKind::Directory {
         return Err(Place { path: &raw, offset }.format("the root must be a directory"));
+    }
+    if is_senseless(last_component(&path)) {
+        return Err(place.format("it is a whiteout that removes no name"));
     }
     let stored = size(place, local.size.over(&global.size), header)?;
     let real_size = match layout {
@@ -122,6 +132,11 @@ pub(super) fn interpret<S: EntrySink>(
         xattrs,
     };
     Ok(Interpreted { entry, stored, layout })
+}
+
+/// The last component of a path as the archive spells it; empty for the root.
+fn last_component(path: &[u8]) -> &[u8] {
+    path.split(|&byte| byte == b'/').rfind(|name| !matches!(*name, b"" | b".")).unwrap_or_default()
 }
 
 fn kind(header: Header<'_>, raw: &[u8], place: Place<'_>) -> Result<(EntryKind, Layout), Error> {

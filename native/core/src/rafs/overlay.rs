@@ -5,15 +5,17 @@
 //! Ours deliberately differs from Nydus's merge in three places: an implied directory or a missing root entry does not reset
 //! the attributes below, whiteouts of the lowest layer do not stay as files, and an implied directory over a symlink is the
 //! directory that the symlink leads to.
+//!
+//! A whiteout makes neither a name nor the directories on its path: a directory without an entry of its own is merged only if
+//! it leads to something else. Where files lie in a directory that is named like a whiteout, runtimes make that directory, as
+//! they make any other without an entry; so do we.
+
+use std::collections::HashMap;
 
 use super::model::{At, Descent, Inode, Kind, MAX_DEPTH, Mark, NONE, ROOT, Store, Tree};
 use super::model::{descend, display_name, inode_at, path_of};
 use crate::error::{Error, Result};
-
-const WHITEOUT: &[u8] = b".wh.";
-/// Names with this prefix belong to AUFS and vanish; only the opaque marker has a meaning.
-const RESERVED: &[u8] = b".wh..wh.";
-const OPAQUE: &[u8] = b".wh..wh..opq";
+use crate::whiteout::{Whiteout, is_aufs_record, is_whiteout, whiteout};
 
 /// A tree that grows layer by layer. Names and inodes stay in the layers' stores, so hard links stay hard links.
 pub struct Overlay {
@@ -38,13 +40,20 @@ impl Overlay {
     /// Merges the next layer, lowest first: `upper` is its tree, `store` the number of its own store, `layer` its name in
     /// messages. The layer's tree does not change.
     pub fn add(&mut self, upper: &Tree, store: u16, layer: u32) -> Result<()> {
-        let mut step = Step { overlay: self, upper, store, layer };
+        let mut step = Step { overlay: self, upper, store, layer, known: HashMap::new() };
         step.hide(ROOT, ROOT)?;
         let root = At { store, ..upper.node(ROOT).inode() };
         if inode_at(&step.overlay.stores, root).mark != Mark::Implied {
             step.overlay.tree.set_inode(ROOT, root);
         }
         step.put(ROOT, ROOT)
+    }
+
+    /// The inode of a directory that no layer has an entry for.
+    fn implied_directory(&mut self) -> Result<At> {
+        let own = self.stores.get_mut(usize::from(self.made));
+        let own = own.ok_or_else(|| Error::internal("a tree without its store"))?;
+        Ok(At { store: self.made, number: own.push(Inode::implied_directory())? })
     }
 }
 
@@ -54,6 +63,8 @@ struct Step<'a> {
     upper: &'a Tree,
     store: u16,
     layer: u32,
+    /// What `leads_to_names` has found of directories of the layer.
+    known: HashMap<u32, bool>,
 }
 
 impl Step<'_> {
@@ -67,14 +78,16 @@ impl Step<'_> {
         for child in above.children(upper) {
             let Overlay { tree, stores, .. } = &mut *self.overlay;
             let name = name_in(stores, self.store, above, child);
-            if let Some(hidden) = name.strip_prefix(WHITEOUT) {
-                if name == OPAQUE {
-                    tree.clear(stores, place);
-                } else if !name.starts_with(RESERVED) {
-                    tree.remove(stores, place, hidden);
-                }
-            } else if above.node(child).dir != NONE {
-                has_directories = true;
+            let node = above.node(child);
+            has_directories |= node.dir != NONE;
+            let Some(whiteout) = whiteout(name) else { continue };
+            if is_implied(stores, self.store, above, child) {
+                continue; // a directory on the path of other entries
+            }
+            match whiteout {
+                Whiteout::Opaque => tree.clear(stores, place),
+                Whiteout::Name(hidden) => tree.remove(stores, place, hidden),
+                Whiteout::Reserved => {}
             }
         }
         if !has_directories {
@@ -82,7 +95,7 @@ impl Step<'_> {
         }
         for child in above.children(upper) {
             let dir = above.node(child).dir;
-            if dir == NONE || self.name(child).starts_with(WHITEOUT) {
+            if dir == NONE {
                 continue;
             }
             if let Some(below) = self.lower_directory(place, child, None)? {
@@ -97,32 +110,60 @@ impl Step<'_> {
         let above = self.upper;
         for child in above.children(upper) {
             let node = above.node(child);
-            if self.name(child).starts_with(WHITEOUT) {
+            let name = self.name(child);
+            let hides = is_whiteout(name);
+            if (upper == ROOT && is_aufs_record(name)) || (hides && node.dir == NONE) {
                 continue;
             }
-            let inode = At { store: self.store, ..node.inode() };
+            let own = At { store: self.store, ..node.inode() };
             if node.dir == NONE {
-                self.set(place, child, inode)?;
+                self.set(place, child, own)?;
                 continue;
             }
+            let implied = hides || inode_at(&self.overlay.stores, own).mark == Mark::Implied;
+            if implied && !self.leads_to_names(node.dir) {
+                continue;
+            }
+            // A whiteout's own attributes belong to no directory.
+            let inode = if hides { self.overlay.implied_directory()? } else { own };
             let below = match self.lower_directory(place, child, Some(self.overlay.made))? {
                 Some(below) => below,
                 None => self.fresh_directory(place, child, inode)?,
             };
-            if inode_at(&self.overlay.stores, inode).mark != Mark::Implied {
-                let own = self.overlay.tree.dir(below).node;
-                self.overlay.tree.set_inode(own, inode);
+            if !implied {
+                let node = self.overlay.tree.dir(below).node;
+                self.overlay.tree.set_inode(node, inode);
             }
             self.put(below, node.dir)?;
         }
         Ok(())
     }
 
+    /// True if a directory of the layer leads to a name that the merged tree gets from the layer.
+    fn leads_to_names(&mut self, dir: u32) -> bool {
+        if let Some(&known) = self.known.get(&dir) {
+            return known;
+        }
+        let above = self.upper;
+        let found = above.children(dir).any(|child| {
+            let below = above.node(child).dir;
+            let hides = is_whiteout(self.name(child));
+            match below {
+                NONE => !hides,
+                _ if hides || is_implied(&self.overlay.stores, self.store, above, child) => {
+                    self.leads_to_names(below)
+                }
+                _ => true,
+            }
+        });
+        self.known.insert(dir, found);
+        found
+    }
+
     /// The lower directory that an upper one is merged with: the directory of the same name, or the one that a symlink of
     /// that name leads to if the upper layer has no entry for the name itself. With `None` the upper directory replaces the
     /// lower name.
     fn lower_directory(&mut self, place: u32, child: u32, make_in: Option<u16>) -> Result<Option<u32>> {
-        let inode = At { store: self.store, ..self.upper.node(child).inode() };
         let Overlay { tree, stores, .. } = &mut *self.overlay;
         let name = name_in(stores, self.store, self.upper, child);
         let Some(present) = tree.find(stores, place, name) else { return Ok(None) };
@@ -131,7 +172,7 @@ impl Step<'_> {
             return Ok(Some(present.dir));
         }
         let is_symlink = inode_at(stores, present.inode()).kind == Kind::Symlink;
-        if !is_symlink || inode_at(stores, inode).mark != Mark::Implied {
+        if !is_symlink || !is_implied(stores, self.store, self.upper, child) {
             return Ok(None);
         }
         // A symlink that does not lead to a directory is replaced, as a file is.
@@ -174,6 +215,12 @@ impl Step<'_> {
     fn name(&self, child: u32) -> &[u8] {
         name_in(&self.overlay.stores, self.store, self.upper, child)
     }
+}
+
+/// True for a directory of a layer's own tree that has no entry.
+fn is_implied(stores: &[Store], store: u16, tree: &Tree, node: u32) -> bool {
+    let node = tree.node(node);
+    node.dir != NONE && inode_at(stores, At { store, ..node.inode() }).mark == Mark::Implied
 }
 
 /// A name of a layer's own tree, whose store has another number in the merged tree.

@@ -16,6 +16,7 @@ const FILES = {
     path.includes('missing') ? 'no such file or folder' : undefined,
   parentProblem: (path: string): string | undefined =>
     path.includes('missing') ? 'no such file or folder' : undefined,
+  folderProblem: (): string | undefined => undefined,
 };
 
 const BY_FLAGS = ['--source', 'a', '--target', 'b'];

@@ -9,7 +9,6 @@ import {
   FormatError,
   InvalidReferenceError,
   RegistryError,
-  UnsupportedError,
 } from '../../../../src/errors.js';
 import { collect } from '../../../../src/io/streams.js';
 import { digestHex, sha256 } from '../../../../src/oci/digest.js';
@@ -229,8 +228,9 @@ test('malformed archives are refused with the reason', async (t) => {
       return true;
     });
   }
-  await writeFile(path, Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0]));
-  await assert.rejects(openSource(`docker-archive:${path}`, options).resolve(), UnsupportedError);
   await writeFile(path, Buffer.concat([gzipSync('x'.repeat(1000)).subarray(0, 20), noise(100, 1)]));
-  await assert.rejects(openSource(`docker-archive:${path}`, options).resolve(), /damaged gzip data/);
+  await assert.rejects(
+    openSource(`docker-archive:${path}`, options).resolve(),
+    /x\.tar: gzip archive at compressed offset [0-9]+: /,
+  );
 });

@@ -2,9 +2,10 @@
 //! unpack, and directories without an entry are made on the way.
 
 use super::names::display_name;
-use super::store::{Inode, Kind, NONE, Store};
+use super::store::{Inode, Kind, Mark, NONE, Store};
 use super::tree::{At, ROOT, Tree, inode_at};
 use crate::error::{Error, Result};
+use crate::whiteout::is_whiteout;
 
 /// The deepest directory. No path that Linux accepts is deeper (`PATH_MAX` is 4096), and recursion over trees stays within
 /// the stack.
@@ -75,6 +76,7 @@ pub fn descend(
             }
             _ => {}
         }
+        let hides = is_whiteout(name);
         let child = match (tree.find(stores, place, name), make_in) {
             (Some(child), _) => child,
             (None, None) => return Ok(Descent::Missing),
@@ -97,6 +99,13 @@ pub fn descend(
             continue;
         }
         let inode = inode_at(stores, node.inode());
+        if inode.kind == Kind::File
+            && hides
+            && let Some(store) = make_in
+        {
+            place = place_beside_whiteout(tree, stores, child, store)?;
+            continue;
+        }
         if inode.kind != Kind::Symlink {
             let path = display_name(&path_of(tree, stores, child));
             let kind = inode.kind.word();
@@ -125,6 +134,15 @@ fn make_implied(tree: &mut Tree, stores: &mut [Store], dir: u32, name: &[u8], st
     let node = tree.add(stores, dir, name, inode)?;
     tree.make_dir(node)?;
     Ok(node)
+}
+
+/// Makes a whiteout a directory too. It keeps hiding a lower name, because its inode does not count as implied.
+fn place_beside_whiteout(tree: &mut Tree, stores: &mut [Store], node: u32, store: u16) -> Result<u32> {
+    let here =
+        stores.get_mut(usize::from(store)).ok_or_else(|| Error::internal("a tree without its store"))?;
+    let number = here.push(Inode { mark: Mark::None, ..Inode::implied_directory() })?;
+    tree.replace(node, At { store, number });
+    tree.make_dir(node)
 }
 
 /// The whole path of a node; empty for the root.

@@ -8,6 +8,7 @@ use super::tree::{At, ROOT, Tree};
 use crate::archive::{Entry, EntryKind};
 use crate::dict::Place;
 use crate::error::{Error, Result};
+use crate::whiteout::is_whiteout;
 
 /// The number of the only store of a layer's own tree.
 const OWN: u16 = 0;
@@ -105,6 +106,16 @@ impl LayerTree {
         {
             return self.overwrite(node.inode(), entry);
         }
+        if let Some(node) = was
+            && node.dir != NONE
+            && is_whiteout(name)
+        {
+            // Files in a directory named like a whiteout stay beside the whiteout.
+            if let Some(inode) = self.store()?.inode_mut(node.inode().number) {
+                inode.mark = Mark::None;
+            }
+            return Ok(());
+        }
         // The replaced name may have been on the way to the directory that was found before.
         if was.is_some_and(|node| node.dir != NONE || self.inode(node.inode()).kind == Kind::Symlink) {
             self.last_parent = None;
@@ -162,7 +173,9 @@ impl LayerTree {
         if dir == Some(parent) && last == name {
             return Err(refusal(entry, format!("{shown}, which is itself"), None));
         }
-        let Some(found) = dir.and_then(|dir| self.tree.find(&self.stores, dir, last)) else {
+        let found = dir.and_then(|dir| self.tree.find(&self.stores, dir, last));
+        // A whiteout is no file that could have a second name.
+        let Some(found) = found.filter(|_| !is_whiteout(last)) else {
             let hint = "a layer must hold every file that its hard links name; build the image again with another tool";
             let reason = format!("{shown}, which has no entry before it in this layer");
             return Err(refusal(entry, reason, Some(hint)));

@@ -1,0 +1,84 @@
+//! `ArchiveUnpacker` writes the uncompressed bytes of an archive of images into a file.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use napi::bindgen_prelude::{Buffer, Env, Object};
+use napi_derive::napi;
+use nydus_core::inflate::{Inflater, Pieces};
+use nydus_core::{Error, Result};
+
+use crate::codec::run;
+use crate::outcome::{Outcome, promise};
+use crate::packer::number;
+
+struct State {
+    inflater: Inflater,
+    file: File,
+    path: PathBuf,
+    /// Bytes written so far.
+    size: u64,
+}
+
+impl State {
+    /// Decodes the next bytes, or the end if there are none.
+    fn take(&mut self, bytes: Option<&[u8]>, limit: u64) -> Result<u64> {
+        let Self { inflater, file, path, size } = self;
+        let mut out = Pieces::new(|piece: &[u8]| {
+            *size += piece.len() as u64;
+            if *size > limit {
+                return Err(Error::format(format!("it unpacks to more than {limit} bytes")));
+            }
+            file.write_all(piece).map_err(|source| Error::io("write", path, source))
+        });
+        match bytes {
+            Some(bytes) => inflater.push(bytes, &mut out)?,
+            None => inflater.finish(&mut out)?,
+        }
+        Ok(self.size)
+    }
+}
+
+/// Takes the bytes of a compressed archive in order; the format is recognised by its first bytes.
+#[napi(js_name = "NativeArchiveUnpacker")]
+pub struct ArchiveUnpacker(Arc<Mutex<State>>);
+
+/// Makes a file for the uncompressed bytes.
+#[napi(catch_unwind, ts_return_type = "Outcome<NativeArchiveUnpacker>")]
+pub fn open_archive_unpacker(path: String) -> Outcome<ArchiveUnpacker> {
+    Outcome(open(PathBuf::from(path)))
+}
+
+fn open(path: PathBuf) -> Result<ArchiveUnpacker> {
+    let file = File::create_new(&path).map_err(|source| Error::io("create", &path, source))?;
+    let state = State { inflater: Inflater::of_archive(), file, path, size: 0 };
+    Ok(ArchiveUnpacker(Arc::new(Mutex::new(state))))
+}
+
+#[napi]
+impl ArchiveUnpacker {
+    /// Decodes the next bytes; settles with the size of the file so far, and fails if that is above `limit`. A caller waits for
+    /// the answer before the next call.
+    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<number>>")]
+    pub fn write<'env>(&self, env: &'env Env, bytes: Buffer, limit: i64) -> napi::Result<Object<'env>> {
+        self.take(env, Some(bytes), limit)
+    }
+
+    /// Ends the input; settles with the size of the file.
+    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<number>>")]
+    pub fn finish<'env>(&self, env: &'env Env, limit: i64) -> napi::Result<Object<'env>> {
+        self.take(env, None, limit)
+    }
+
+    fn take<'env>(&self, env: &'env Env, bytes: Option<Buffer>, limit: i64) -> napi::Result<Object<'env>> {
+        let (reply, promise) = promise::<i64>(env)?;
+        let state = Arc::clone(&self.0);
+        run(reply, move |_| {
+            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(number(state.take(bytes.as_deref(), u64::try_from(limit).unwrap_or_default())?))
+        });
+        Ok(promise)
+    }
+}
