@@ -72,8 +72,7 @@ export class StoredInode {
     const count = buffer.readUInt16LE(this.offset + EXTENDED.xattrCount);
     this.bodyOffset = this.afterInode + (count === 0 ? 0 : v6.xattrHeader.size + 4 * (count - 1));
     const kind = kindOfMode(buffer.readUInt16LE(this.offset + EXTENDED.mode));
-    if (this.bodyOffset > buffer.length || kind === undefined)
-      throw v6.inodeExtended.fault('mode', this.offset, 'no inode stands here');
+    if (kind === undefined) throw v6.inodeExtended.fault('mode', this.offset, 'it is of no known type');
     this.kind = kind;
   }
 
@@ -84,9 +83,11 @@ export class StoredInode {
 
   /** The first name under which the inode was found, with all directories above it. */
   get path(): RawPath {
-    if (this.#parent === undefined) return '' as RawPath; // the root's path is empty
-    const above = this.#parent.path;
-    return (above === '' ? this.#name : `${above}/${this.#name}`) as RawPath; // joins components with '/'
+    // A loop, because only the judge limits the depth of directories.
+    const names = [this.#name];
+    for (let above = this.#parent; above !== undefined; above = above.#parent) names.push(above.#name);
+    names.pop(); // the root has no name
+    return names.reverse().join('/') as RawPath; // joins components with '/'
   }
 
   /** The stored fields. A compact inode's are converted to those of an extended one, with time 0. */
@@ -116,7 +117,7 @@ export class StoredInode {
 
   /** For files: the place of the chunk index entries, which may be outside of the file. */
   get chunkEntries(): Extent {
-    const count = Math.ceil(this.size / this.#source.chunkSize);
+    const count = this.size === 0 ? 0 : Math.ceil(this.size / this.#source.chunkSize);
     return { offset: roundUp(this.bodyOffset, 8), size: count * v6.chunkIndexEntry.size };
   }
 

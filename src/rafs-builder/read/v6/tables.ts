@@ -23,10 +23,6 @@ export interface V6Tables {
 export function readTables(buffer: Buffer): V6Tables {
   const superBlock = v6.superBlock.read(buffer, v6.SUPER_OFFSET);
   const extended = v6.extendedSuperBlock.read(buffer, v6.EXTENDED_SUPER_OFFSET);
-  if (superBlock.magic !== v6.SUPER_MAGIC)
-    throw v6.superBlock.fault('magic', v6.SUPER_OFFSET, 'it is not that of RAFS v6');
-  if (extended.chunkSize < v6.MIN_CHUNK_SIZE)
-    throw v6.extendedSuperBlock.fault('chunkSize', v6.EXTENDED_SUPER_OFFSET, `${extended.chunkSize} bytes`);
   const { compressor, digester } = readSuperFlags(extended.flags, (reason) =>
     v6.extendedSuperBlock.fault('flags', v6.EXTENDED_SUPER_OFFSET, reason),
   );

@@ -21,9 +21,8 @@ export class StoredTree {
   constructor(source: InodeSource, rootNid: number) {
     this.#source = source;
     this.#root = this.#add(rootNid, undefined, '' as RawName); // the root has no name
-    const pending = [{ directory: this.#root, depth: 0 }];
-    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      const { directory, depth } = next;
+    const pending = [this.#root];
+    for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
       for (const { name, nid, offset } of directory.rows) {
         if (isDots(name)) continue;
         const known = this.inodes.get(nid);
@@ -34,10 +33,7 @@ export class StoredTree {
             `${displayName(name)} is a directory that stands elsewhere already`,
           );
         const child = known ?? this.#add(nid, directory, name);
-        if (child.kind !== 'directory') continue;
-        if (depth === v6.MAX_DEPTH)
-          throw v6.dirent.fault('nid', offset, `directories are nested more than ${v6.MAX_DEPTH} deep`);
-        pending.push({ directory: child, depth: depth + 1 });
+        if (child.kind === 'directory') pending.push(child);
       }
     }
   }
