@@ -82,11 +82,11 @@ function* checkBlobMetas(opened: OpenedImage): Generator<Finding> {
 
 function* checkVersion({ image, version }: OpenedImage): Generator<Finding> {
   const { layers } = image.manifest.value;
-  const told = layers.at(-1)?.annotations?.[ANNOTATION.nydusFsVersion];
-  if (told === undefined || told === String(version)) return; // a rule about the manifest says that it is missing
+  const annotated = layers.at(-1)?.annotations?.[ANNOTATION.nydusFsVersion];
+  if (annotated === undefined || annotated === String(version)) return; // a rule about the manifest says that it is missing
   yield finding('MANIFEST-FS-VERSION', placeIn(image, `layer ${layers.length}`), {
-    message: `annotation ${ANNOTATION.nydusFsVersion} tells another version than the bootstrap`,
+    message: `annotation ${ANNOTATION.nydusFsVersion} names another version than the bootstrap`,
     expected: String(version),
-    found: told,
+    found: annotated,
   });
 }

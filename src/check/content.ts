@@ -143,7 +143,7 @@ async function streamBlob(
 function checkDataDigest({ name, digest }: TocEntry, found: Digest | undefined, collector: Collector): void {
   const expected = `sha256:${Buffer.from(digest).toString('hex')}`;
   if (expected === found) return;
-  const message = `table of contents tells another digest of ${name}`;
+  const message = `the table of contents has another digest of ${name}`;
   collector.report('BLOB-DATA-DIGEST', { message, expected, found });
 }
 

@@ -117,7 +117,7 @@ fn every_rule_of_the_table_is_held() {
         (&|blob| blob.header.truncate(100), &[Sentence::SectionHeaderSize]),
         (&|blob| put(&mut blob.header, header::TABLE_SIZE + 4, u32::MAX), &[Sentence::SectionHeaderRange]),
         (&|blob| put(&mut blob.header, header::ENTRIES, 3), &[Sentence::SectionHeaderEntries]),
-        (&|blob| put(&mut blob.header, header::OFFSET, 1), &[Sentence::SectionHeaderTells]),
+        (&|blob| put(&mut blob.header, header::OFFSET, 1), &[Sentence::SectionHeaderDiffers]),
         (&|blob| put(&mut blob.header, 0x3C, 1), &[Sentence::SectionReserved]),
         (&|blob| blob.digests.truncate(32), &[Sentence::SectionDigestsSize]),
         (

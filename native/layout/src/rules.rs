@@ -356,27 +356,27 @@ pub enum Sentence {
     V5ChunkCrc,
     /// RAFS-CHUNK-RECORD: `chunk {chunk} of blob {blob} is told differently by another file`
     V5ChunkTwice,
-    /// BLOB-BOOTSTRAP: `blob has no section image.boot`
+    /// BLOB-BOOTSTRAP: `the blob has no section image.boot`
     SectionNoBootstrap,
-    /// BLOB-META: `blob has chunk data, and no whole chunk table`
+    /// BLOB-META: `the blob has chunk data, but no complete chunk table`
     SectionNoTable,
-    /// BLOB-META: `section blob.meta.header of {size} bytes, not {wanted}`
+    /// BLOB-META: `section blob.meta.header has {size} bytes, not {wanted}`
     SectionHeaderSize,
     /// BLOB-META: `{field} at offset {@}: {value} ({hex:bits}) is out of range`
     SectionHeaderRange,
     /// BLOB-META: `{field} at offset {@}: it is not 0xb10bb10b`
     SectionHeaderMagic,
-    /// BLOB-META: `{field} at offset {@}: {count} records of {size} bytes in {bytes} bytes`
+    /// BLOB-META: `{field} at offset {@}: {count} records of {size} bytes, but {bytes} bytes`
     SectionHeaderEntries,
-    /// BLOB-META: `chunk table header tells another {value}`
-    SectionHeaderTells,
+    /// BLOB-META: `the header of the chunk table and the table of contents differ in the {value}`
+    SectionHeaderDiffers,
     /// BLOB-META: `section blob.digest does not hold one digest for each chunk`
     SectionDigestsSize,
-    /// BLOB-META: `chunk {chunk} does not follow the one before`
+    /// BLOB-META: `chunk {chunk} does not follow the chunk before it`
     SectionChunkOrder,
-    /// BLOB-META: `chunk {chunk} ends behind the data`
+    /// BLOB-META: `chunk {chunk} ends behind the chunk data`
     SectionChunkEnd,
-    /// BLOB-TOC: `table of contents tells another uncompressed size`
+    /// BLOB-TOC: `the table of contents has another uncompressed size than the chunk table`
     SectionDataSize,
     /// BLOB-RESERVED: `{field} is not zero`
     SectionReserved,
@@ -384,24 +384,24 @@ pub enum Sentence {
     SectionCopy,
     /// BOOTSTRAP-BLOB-META-MISSING: `file image/{id}.blob.meta holds the header of the chunk table alone`
     SectionCopyHeader,
-    /// BLOB-META: `the {bootstrap} refers to chunks of this blob, and it has no chunk table`
+    /// BLOB-META: `the {bootstrap} refers to chunks of this blob, which has no readable chunk table`
     SectionNoTableUsed,
-    /// BLOB-META: `blob table of the {bootstrap} tells another {value}`
-    SectionTableTells,
-    /// CHUNK-RECORD: `chunk {chunk} is told differently by the {bootstrap}: there is no such chunk in the blob`
+    /// BLOB-META: `the {bootstrap} and the blob differ in the {value}`
+    SectionRecordDiffers,
+    /// CHUNK-RECORD: `chunk {chunk} of the {bootstrap} is not in the chunk table of the blob`
     SectionChunkMissing,
-    /// CHUNK-RECORD: `chunk {chunk} is told differently by the {bootstrap}: {field} is {found}, and {stored} in the blob`
+    /// CHUNK-RECORD: `chunk {chunk} differs in the {bootstrap}: {field} is {found} there, and {stored} in the chunk table of the blob`
     SectionChunkDiffers,
-    /// CHUNK-RECORD: `chunk {chunk} is told differently by the {bootstrap}: its digest is not that of the blob`
+    /// CHUNK-RECORD: `chunk {chunk} differs in the {bootstrap}: its digest is not the one in the blob`
     SectionChunkDigest,
     /// BLOB-BOOTSTRAP: `the bootstrap in the blob is of another RAFS version than that of the image`
     SectionVersion,
-    /// BLOB-BOOTSTRAP: `the bootstrap refers to chunks of this blob, and the bootstrap in the blob to none`
+    /// BLOB-BOOTSTRAP: `the bootstrap refers to chunks of this blob, but the bootstrap in the blob refers to none`
     SectionBootstrapWithout,
-    /// BLOB-BOOTSTRAP: `bootstrap and the bootstrap in the blob tell another {value}`
-    SectionBootstrapsTell,
-    /// CHUNK-RECORD: `chunk {chunk} is told differently by the bootstrap and by the one in the blob: {field}`
+    /// BLOB-BOOTSTRAP: `the bootstrap and the bootstrap in the blob differ in the {value}`
+    SectionBootstrapsDiffer,
+    /// CHUNK-RECORD: `the bootstrap and the bootstrap in the blob describe chunk {chunk} differently: {field}`
     SectionChunkTwice,
-    /// CHUNK-RECORD: `chunk {chunk} ends behind the data`
+    /// CHUNK-RECORD: `chunk {chunk} ends behind the chunk data`
     SectionChunkOutside,
 }

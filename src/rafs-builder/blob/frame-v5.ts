@@ -28,7 +28,7 @@ export async function readBlobFrameV5(size: number, read: ReadRange): Promise<Bl
     const data = window.header(dataSize);
     if (data.name !== SECTIONS.data || data.size !== dataSize)
       throw frameFault(
-        `${dataSize} bytes of ${SECTIONS.data} are expected, and the header tells ${data.size} of ${data.name}`,
+        `${dataSize} bytes of ${SECTIONS.data} are expected, but the header states ${data.size} of ${data.name}`,
         dataSize,
       );
     sections.set(SECTIONS.data, rawSection(SECTIONS.data, 0, dataSize, undefined));

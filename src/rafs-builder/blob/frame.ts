@@ -58,7 +58,7 @@ function walkBack(
     const listed = entry.compressedSize + (second?.compressedSize ?? 0);
     if (entry.offset !== start || listed !== size) {
       throw frameFault(
-        `section ${name} has ${size} bytes from ${start}, and the table tells ${listed} from ${entry.offset}`,
+        `section ${name} has ${size} bytes from ${start}, but the table of contents states ${listed} from ${entry.offset}`,
         headerOffset,
       );
     }
@@ -66,7 +66,7 @@ function walkBack(
     if (second !== undefined) {
       if (second.offset !== split)
         throw frameFault(
-          `${SECTIONS.metaHeader} is at ${split}, and the table tells ${second.offset}`,
+          `${SECTIONS.metaHeader} is at ${split}, but the table of contents states ${second.offset}`,
           headerOffset,
         );
       found.set(SECTIONS.metaHeader, { entry: second, stored: window.slice(split, headerOffset) });

@@ -24,7 +24,7 @@ export async function decodeSection({ entry, stored }: Section, decompress: Deco
   if (compressor === 'none') {
     if (uncompressedSize === stored.length) return stored;
     throw frameFault(
-      `${name} is stored raw with ${stored.length} bytes, and told to have ${uncompressedSize}`,
+      `${name} is stored raw with ${stored.length} bytes, but the table of contents states ${uncompressedSize}`,
       offset,
     );
   }
@@ -37,7 +37,7 @@ export async function sectionContent(section: Section, decompress: Decompress): 
   const { name, digest, offset } = section.entry;
   const content = await decodeSection(section, decompress);
   if (createHash('sha256').update(content).digest().equals(digest)) return content;
-  throw frameFault(`${name} does not have the digest that the table of contents tells`, offset);
+  throw frameFault(`${name} does not have its digest in the table of contents`, offset);
 }
 
 /** Returns the compressor of a section; undefined unless exactly one known flag is set. */

@@ -3,20 +3,26 @@ import type { Sentences } from './rules.js';
 
 export const SENTENCES_BLOB = {
   // The chunk table and its header. `field` is a structure and one of its fields.
-  'section-no-bootstrap': ['BLOB-BOOTSTRAP', 'blob has no section image.boot'],
-  'section-no-table': ['BLOB-META', 'blob has chunk data, and no whole chunk table'],
-  'section-header-size': ['BLOB-META', 'section blob.meta.header of {size} bytes, not {wanted}'],
+  'section-no-bootstrap': ['BLOB-BOOTSTRAP', 'the blob has no section image.boot'],
+  'section-no-table': ['BLOB-META', 'the blob has chunk data, but no complete chunk table'],
+  'section-header-size': ['BLOB-META', 'section blob.meta.header has {size} bytes, not {wanted}'],
   'section-header-range': ['BLOB-META', '{field} at offset {@}: {value} ({hex:bits}) is out of range'],
   'section-header-magic': ['BLOB-META', '{field} at offset {@}: it is not 0xb10bb10b'],
   'section-header-entries': [
     'BLOB-META',
-    '{field} at offset {@}: {count} records of {size} bytes in {bytes} bytes',
+    '{field} at offset {@}: {count} records of {size} bytes, but {bytes} bytes',
   ],
-  'section-header-tells': ['BLOB-META', 'chunk table header tells another {value}'],
+  'section-header-differs': [
+    'BLOB-META',
+    'the header of the chunk table and the table of contents differ in the {value}',
+  ],
   'section-digests-size': ['BLOB-META', 'section blob.digest does not hold one digest for each chunk'],
-  'section-chunk-order': ['BLOB-META', 'chunk {chunk} does not follow the one before'],
-  'section-chunk-end': ['BLOB-META', 'chunk {chunk} ends behind the data'],
-  'section-data-size': ['BLOB-TOC', 'table of contents tells another uncompressed size'],
+  'section-chunk-order': ['BLOB-META', 'chunk {chunk} does not follow the chunk before it'],
+  'section-chunk-end': ['BLOB-META', 'chunk {chunk} ends behind the chunk data'],
+  'section-data-size': [
+    'BLOB-TOC',
+    'the table of contents has another uncompressed size than the chunk table',
+  ],
   'section-reserved': ['BLOB-RESERVED', '{field} is not zero'],
   'section-copy': ['BOOTSTRAP-BLOB-META', 'file image/{id}.blob.meta is not the chunk table of the blob'],
   'section-copy-header': [
@@ -27,20 +33,20 @@ export const SENTENCES_BLOB = {
   // The blob beside a bootstrap; `bootstrap` is its name.
   'section-no-table-used': [
     'BLOB-META',
-    'the {bootstrap} refers to chunks of this blob, and it has no chunk table',
+    'the {bootstrap} refers to chunks of this blob, which has no readable chunk table',
   ],
-  'section-table-tells': ['BLOB-META', 'blob table of the {bootstrap} tells another {value}'],
+  'section-record-differs': ['BLOB-META', 'the {bootstrap} and the blob differ in the {value}'],
   'section-chunk-missing': [
     'CHUNK-RECORD',
-    'chunk {chunk} is told differently by the {bootstrap}: there is no such chunk in the blob',
+    'chunk {chunk} of the {bootstrap} is not in the chunk table of the blob',
   ],
   'section-chunk-differs': [
     'CHUNK-RECORD',
-    'chunk {chunk} is told differently by the {bootstrap}: {field} is {found}, and {stored} in the blob',
+    'chunk {chunk} differs in the {bootstrap}: {field} is {found} there, and {stored} in the chunk table of the blob',
   ],
   'section-chunk-digest': [
     'CHUNK-RECORD',
-    'chunk {chunk} is told differently by the {bootstrap}: its digest is not that of the blob',
+    'chunk {chunk} differs in the {bootstrap}: its digest is not the one in the blob',
   ],
 
   // RAFS v5, whose blobs have no chunk table: both bootstraps side by side.
@@ -50,15 +56,15 @@ export const SENTENCES_BLOB = {
   ],
   'section-bootstrap-without': [
     'BLOB-BOOTSTRAP',
-    'the bootstrap refers to chunks of this blob, and the bootstrap in the blob to none',
+    'the bootstrap refers to chunks of this blob, but the bootstrap in the blob refers to none',
   ],
-  'section-bootstraps-tell': [
+  'section-bootstraps-differ': [
     'BLOB-BOOTSTRAP',
-    'bootstrap and the bootstrap in the blob tell another {value}',
+    'the bootstrap and the bootstrap in the blob differ in the {value}',
   ],
   'section-chunk-twice': [
     'CHUNK-RECORD',
-    'chunk {chunk} is told differently by the bootstrap and by the one in the blob: {field}',
+    'the bootstrap and the bootstrap in the blob describe chunk {chunk} differently: {field}',
   ],
-  'section-chunk-outside': ['CHUNK-RECORD', 'chunk {chunk} ends behind the data'],
+  'section-chunk-outside': ['CHUNK-RECORD', 'chunk {chunk} ends behind the chunk data'],
 } as const satisfies Sentences;

@@ -88,14 +88,14 @@ test('a chunk whose size or digest is another in the blob is found beside both b
   );
   assert.match(
     first ?? '',
-    /^CHUNK-RECORD chunk 0 .*bootstrap in the blob: compressedSize is \d+, and \d+ in the blob$/,
+    /^CHUNK-RECORD chunk 0 .*bootstrap in the blob: compressedSize is \d+ there, and \d+ in the chunk table of the blob$/,
   );
   assert.match(second ?? '', /^CHUNK-RECORD chunk 0 .*the bootstrap: compressedSize/);
   assert.deepEqual(others, []);
   const digests = messages(judge(withWord(SECTIONS.digests, 4, (word) => ~word)));
   assert.equal(digests.length, 2);
   for (const message of digests)
-    assert.match(message, /^CHUNK-RECORD chunk 0 .*its digest is not that of the blob$/);
+    assert.match(message, /^CHUNK-RECORD chunk 0 .*its digest is not the one in the blob$/);
 });
 
 test('an image whose bootstrap does not use the blob is judged by the bootstrap in the blob alone', () => {
@@ -118,7 +118,7 @@ test('a table that cannot be read leaves nothing to verify, and both bootstraps 
   assert.equal(judged.chunks.table.length, 0);
 });
 
-test('faults of the bootstrap in the blob are told apart from those of the blob', () => {
+test('faults of the bootstrap in the blob have a list of their own', () => {
   const bytes = Buffer.from(contents.get(SECTIONS.bootstrap) ?? assert.fail());
   bytes.writeUInt32LE(7, 1024);
   const { own, findings } = judge({ [SECTIONS.bootstrap]: bytes });

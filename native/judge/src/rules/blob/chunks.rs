@@ -1,15 +1,15 @@
 //! Compares the chunks of a blob's own table with those in a bootstrap.
 
-use super::{Teller, compare};
+use super::{Description, compare};
 use crate::blob::{Chunk, ChunkTable, Extent};
 use crate::finding::Finding;
 use crate::layout::rules::Sentence;
 use crate::layout::{BLOCK_SIZE, blob_meta_header as header};
 
 /// Compares the blob's record in a bootstrap, then each chunk.
-pub fn judge(table: &ChunkTable<'_>, teller: Teller<'_>, findings: &mut Vec<Finding>) {
-    let record = teller.blob.record;
-    let about = || Finding::new(Sentence::SectionTableTells).arg(teller.name);
+pub fn judge(table: &ChunkTable<'_>, description: Description<'_>, findings: &mut Vec<Finding>) {
+    let record = description.blob.record;
+    let about = || Finding::new(Sentence::SectionRecordDiffers).arg(description.bootstrap);
     compare(
         findings,
         about,
@@ -34,8 +34,8 @@ pub fn judge(table: &ChunkTable<'_>, teller: Teller<'_>, findings: &mut Vec<Find
             ("uncompressed size", address_space(table), record.uncompressed_size),
         ],
     );
-    for (index, chunk) in teller.blob.chunks() {
-        findings.extend(difference(table, index, chunk, teller.name));
+    for (index, chunk) in description.blob.chunks() {
+        findings.extend(difference(table, index, chunk, description.bootstrap));
     }
 }
 
@@ -49,8 +49,8 @@ pub fn next_block(extent: &Extent) -> u64 {
     extent.uncompressed_end().next_multiple_of(BLOCK_SIZE as u64)
 }
 
-fn difference(table: &ChunkTable<'_>, index: u32, chunk: Chunk<'_>, teller: &str) -> Option<Finding> {
-    let about = |sentence| Finding::new(sentence).arg(index).arg(teller);
+fn difference(table: &ChunkTable<'_>, index: u32, chunk: Chunk<'_>, bootstrap: &str) -> Option<Finding> {
+    let about = |sentence| Finding::new(sentence).arg(index).arg(bootstrap);
     let Some(stored) = table.extent(index) else {
         return Some(about(Sentence::SectionChunkMissing));
     };

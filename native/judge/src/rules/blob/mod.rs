@@ -12,10 +12,10 @@ use crate::blob::{Blob, UsedBlob, VerifiableChunks};
 use crate::finding::Finding;
 use crate::layout::rules::Sentence;
 
-/// A bootstrap that describes a blob, and its name in findings.
+/// A blob as a bootstrap describes it, and the name of the bootstrap in findings.
 #[derive(Clone, Copy)]
-struct Teller<'a> {
-    name: &'static str,
+struct Description<'a> {
+    bootstrap: &'static str,
     blob: &'a UsedBlob<'a>,
 }
 
@@ -33,9 +33,12 @@ pub struct Bootstraps<'a> {
 }
 
 impl<'a> Bootstraps<'a> {
-    fn tellers(&self) -> impl Iterator<Item = Teller<'a>> {
-        let teller = |name, blob: Option<&'a UsedBlob<'a>>| blob.map(|blob| Teller { name, blob });
-        [teller("bootstrap in the blob", self.own), teller("bootstrap", self.used)].into_iter().flatten()
+    fn descriptions(&self) -> impl Iterator<Item = Description<'a>> {
+        let description =
+            |bootstrap, blob: Option<&'a UsedBlob<'a>>| blob.map(|blob| Description { bootstrap, blob });
+        [description("bootstrap in the blob", self.own), description("bootstrap", self.used)]
+            .into_iter()
+            .flatten()
     }
 }
 
@@ -63,13 +66,14 @@ fn compare(findings: &mut Vec<Finding>, about: impl Fn() -> Finding, values: &[(
 }
 
 /// The blob size in a bootstrap counts either the whole blob, or its bytes up to the bootstrap inside.
-fn judge_size(blob: &Blob<'_>, teller: Teller<'_>, findings: &mut Vec<Finding>) {
-    let found = teller.blob.record.compressed_size;
+fn judge_size(blob: &Blob<'_>, description: Description<'_>, findings: &mut Vec<Finding>) {
+    let found = description.blob.record.compressed_size;
     let start = blob.bootstrap_offset();
     if Some(found) == start || found == blob.size {
         return;
     }
-    let finding = Finding::new(Sentence::SectionTableTells).arg(teller.name).arg("compressed size");
+    let finding =
+        Finding::new(Sentence::SectionRecordDiffers).arg(description.bootstrap).arg("compressed size");
     findings.push(finding.differs(start.unwrap_or(blob.size), found));
 }
 

@@ -16,8 +16,8 @@ pub fn judge(blob: &Blob<'_>, bootstraps: Bootstraps<'_>, findings: &mut Vec<Fin
         findings.push(finding.differs(format_args!("v{version}"), format_args!("v{found}")));
     }
     sections::judge(blob, findings);
-    for teller in bootstraps.tellers() {
-        judge_size(blob, teller, findings);
+    for description in bootstraps.descriptions() {
+        judge_size(blob, description, findings);
     }
     match (own, used) {
         (Some(own), Some(used)) => judge_agreement(own, used, findings),
@@ -33,7 +33,7 @@ pub fn judge(blob: &Blob<'_>, bootstraps: Bootstraps<'_>, findings: &mut Vec<Fin
 fn judge_agreement(own: &UsedBlob<'_>, used: &UsedBlob<'_>, findings: &mut Vec<Finding>) {
     compare(
         findings,
-        || Finding::new(Sentence::SectionBootstrapsTell),
+        || Finding::new(Sentence::SectionBootstrapsDiffer),
         &[
             ("number of chunks", own.record.chunk_count.into(), used.record.chunk_count.into()),
             ("uncompressed size", own.record.uncompressed_size, used.record.uncompressed_size),

@@ -19,12 +19,12 @@ pub fn judge(
     let table = chunk_table(blob, findings)?;
     sections::judge(blob, findings);
     findings.extend(copy(blob));
-    for teller in bootstraps.tellers() {
+    for description in bootstraps.descriptions() {
         match &table {
-            Some(table) => chunks::judge(table, teller, findings),
-            None => findings.push(Finding::new(Sentence::SectionNoTableUsed).arg(teller.name)),
+            Some(table) => chunks::judge(table, description, findings),
+            None => findings.push(Finding::new(Sentence::SectionNoTableUsed).arg(description.bootstrap)),
         }
-        judge_size(blob, teller, findings);
+        judge_size(blob, description, findings);
     }
     // Only a bootstrap says how chunks are compressed. A blob without one is never read by clients either.
     let known: Vec<&UsedBlob<'_>> = bootstraps.used.into_iter().chain(bootstraps.own).collect();
@@ -65,7 +65,7 @@ fn chunk_table<'a>(
     };
     compare(
         findings,
-        || Finding::new(Sentence::SectionHeaderTells),
+        || Finding::new(Sentence::SectionHeaderDiffers),
         &[
             ("offset", records.offset, header.wide(header::OFFSET)),
             ("compressed size", records.compressed_size, header.wide(header::COMPRESSED_SIZE)),
