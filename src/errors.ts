@@ -44,6 +44,16 @@ export class UsageError extends NydusError {
 export class InvalidReferenceError extends NydusError {
   readonly code = 'REFERENCE';
   readonly exitCode = 2;
+  /** The text that does not parse, and the character at which it went wrong. */
+  readonly fault: { readonly text: string; readonly at: number } | undefined;
+
+  constructor(
+    message: string,
+    { fault, ...options }: NydusErrorOptions & { readonly fault?: InvalidReferenceError['fault'] } = {},
+  ) {
+    super(message, options);
+    this.fault = fault;
+  }
 }
 
 export interface RegistryErrorDetails extends NydusErrorOptions {

@@ -9,6 +9,11 @@ export type Side = 'source' | 'target';
 export type Remedy =
   /** Trust the authority that signed the registry's certificate, or do without verification. */
   | { readonly kind: 'trust-ca' }
+  /** Have the registry's certificate replaced, which no authority makes good, or do without verification. */
+  | {
+      readonly kind: 'new-certificate';
+      readonly because: 'expired' | 'not-yet-valid' | 'other-name' | 'unfit';
+    }
   /** Correct where the run looks for the authorities to trust. */
   | { readonly kind: 'trust-roots' }
   /** Show the registry a client certificate. */

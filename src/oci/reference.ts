@@ -26,6 +26,7 @@ const DOCKER_HUB_ALIASES = new Set([
   'registry-1.docker.io',
   'registry.hub.docker.com',
 ]);
+const MAX_PORT = 65_535;
 /** RepositoryNameTotalLengthMax of distribution, for the repository path alone. */
 const MAX_REPOSITORY_LENGTH = 255;
 
@@ -45,12 +46,12 @@ const COMPONENT = new RegExp(`^${pathComponent}$`);
 const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}$/;
 
 /**
- * Throws InvalidReferenceError, which marks the wrong part with a caret. A name without tag and digest gets the tag
+ * Throws InvalidReferenceError, which says at which character the text is wrong. A name without tag and digest gets the tag
  * `latest`.
  */
 export function parseReference(text: string): Reference {
   const fail = (at: number, reason: string): never => {
-    throw new InvalidReferenceError(caret(text, at, reason));
+    throw new InvalidReferenceError(`invalid reference: ${reason}`, { fault: { text, at } });
   };
   if (text === '') fail(0, 'the reference is empty');
   const blank = text.search(/\s/);
@@ -89,6 +90,9 @@ export function parseReference(text: string): Reference {
   if (slash === 0) fail(0, 'the host before the slash is missing');
   if (isHostLike(first)) {
     if (!HOST.test(first)) fail(0, `"${first}" is not a host`);
+    const portText = /:([0-9]+)$/.exec(first)?.[1];
+    if (portText !== undefined && !isPort(Number(portText)))
+      fail(first.length - portText.length, `a port is a number from 1 to ${MAX_PORT}`);
     registry = DOCKER_HUB_ALIASES.has(first) ? DEFAULT_REGISTRY : first;
     repository = rest.slice(slash + 1);
   }
@@ -112,6 +116,10 @@ export function parseReference(text: string): Reference {
     ...(tag === undefined ? {} : { tag }),
     ...(digest === undefined ? {} : { digest }),
   };
+}
+
+function isPort(port: number): boolean {
+  return port >= 1 && port <= MAX_PORT;
 }
 
 /** Returns the full form, which `parseReference` turns back into the same reference. */
@@ -163,8 +171,4 @@ function componentReason(component: string): string {
   if (component === '') return 'a part of the name between slashes is empty';
   if (component !== component.toLowerCase()) return 'a repository name is in lower case';
   return 'a repository name has lower-case letters and digits, with ".", "_", "__" or "-" between them';
-}
-
-function caret(text: string, at: number, reason: string): string {
-  return `invalid reference: ${reason}\n  ${text}\n  ${' '.repeat(at)}^`;
 }

@@ -2,7 +2,14 @@
 import { CommanderError } from 'commander';
 import { printable } from './printable.js';
 import { adviceText, type RunningCommand } from './remedies.js';
-import { InternalError, InterruptedError, LocalIoError, NydusError, UsageError } from '../../errors.js';
+import {
+  InternalError,
+  InterruptedError,
+  InvalidReferenceError,
+  LocalIoError,
+  NydusError,
+  UsageError,
+} from '../../errors.js';
 
 export interface ErrorDetail {
   readonly verbose: boolean;
@@ -36,9 +43,16 @@ function isSystemError(error: Error): boolean {
   return 'syscall' in error && 'code' in error && typeof error.code === 'string' && 'errno' in error;
 }
 
-/** At most three lines, but for causes and stacks. Ends with a line feed. */
+/** A text that does not parse, with a caret below the character at which it went wrong. */
+function faultLines(error: NydusError): readonly string[] {
+  if (!(error instanceof InvalidReferenceError) || error.fault === undefined) return [];
+  const { text, at } = error.fault;
+  return [`  ${printable(text)}`, `  ${' '.repeat(printable(text.slice(0, at)).length)}^`];
+}
+
+/** At most three lines, but for causes, stacks and references. Ends with a line feed. */
 export function renderError(error: NydusError, detail: ErrorDetail, command: RunningCommand): string {
-  const lines = [`error: ${error.message}`];
+  const lines = [`error: ${error.message}`, ...faultLines(error)];
   const advice = adviceText(error, command);
   if (advice !== undefined) lines.push(`hint: ${advice}`);
   if (detail.debug) {

@@ -57,6 +57,11 @@ export function remedyText(remedy: Remedy, side: Side | undefined, command: Runn
       const trust = has('ca') ? 'name the authority that signed it with --ca FILE' : 'trust its authority';
       return insecure === undefined ? trust : `${trust}; to trust it all the same, add --${insecure}`;
     }
+    case 'new-certificate': {
+      const insecure = [side === undefined ? 'insecure' : `${side}-insecure`, 'insecure'].find(has);
+      const replace = CERTIFICATE_REMEDIES[remedy.because];
+      return insecure === undefined ? replace : `${replace}; to trust it all the same, add --${insecure}`;
+    }
     case 'trust-roots':
       return 'the environment variables SSL_CERT_FILE and SSL_CERT_DIR name it';
     case 'client-certificate':
@@ -123,6 +128,13 @@ export function remedyText(remedy: Remedy, side: Side | undefined, command: Runn
       return 'please report it, with the output of nydusify --version and of this command with --debug';
   }
 }
+
+const CERTIFICATE_REMEDIES = {
+  expired: 'its operator must renew it, if the clock of this machine is right',
+  'not-yet-valid': 'see that the clock of this machine is right',
+  'other-name': 'use a name of the registry that the certificate is for',
+  unfit: 'its operator must replace it',
+} as const;
 
 function platformText(available: readonly string[], has: (name: string) => boolean): string {
   if (available.length > 0) {

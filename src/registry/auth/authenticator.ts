@@ -139,7 +139,7 @@ export class Authenticator {
     const inClearText = transport.allowsPlainHttp(url.host) && transport.allowsPlainHttp(host);
     if (url.protocol !== 'https:' && !(url.protocol === 'http:' && inClearText)) {
       throw new AuthError(`registry ${host} asks for credentials to be sent in clear text to ${url.host}`, {
-        remedy: { kind: 'plain-http' },
+        hint: 'its operator must name a realm with https://',
         side: transport.side,
       });
     }

@@ -143,7 +143,7 @@ export class RegistryClient implements AsyncDisposable {
       if (url.hostname !== response.url.hostname) {
         throw new RegistryError(
           `${what}: the upload is sent on to plain HTTP at ${url.host}, which is refused`,
-          { remedy: { kind: 'plain-http' }, side: this.#transport.side },
+          { hint: 'its operator must send uploads on to https://', side: this.#transport.side },
         );
       }
       url.protocol = 'https:';

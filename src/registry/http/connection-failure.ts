@@ -51,7 +51,9 @@ export function connectionFailure(cause: unknown, failed: FailedExchange): Nydus
   if (isCertificateError(code)) {
     return new RegistryError(`registry ${host}: its TLS certificate is not trusted (${code})`, {
       ...details,
-      remedy: { kind: 'trust-ca' },
+      remedy: isUnknownAuthority(cause)
+        ? { kind: 'trust-ca' }
+        : { kind: 'new-certificate', because: CERTIFICATE_FAULTS[code] ?? 'unfit' },
     });
   }
   const reason = CONNECTION_REASONS[code];
@@ -104,6 +106,13 @@ const UNKNOWN_AUTHORITY = new Set([
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
+
+/** Faults of a certificate that stay whichever authorities are trusted. */
+const CERTIFICATE_FAULTS: Readonly<Record<string, 'expired' | 'not-yet-valid' | 'other-name'>> = {
+  CERT_HAS_EXPIRED: 'expired',
+  CERT_NOT_YET_VALID: 'not-yet-valid',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'other-name',
+};
 
 /** Codes of OpenSSL's verification, as Node names them. */
 function isCertificateError(code: string): boolean {

@@ -175,7 +175,7 @@ export class Transport implements AsyncDisposable {
     const inClearText = this.allowsPlainHttp(next.host) && this.allowsPlainHttp(from.host);
     if (from.protocol === 'https:' && next.protocol === 'http:' && !inClearText) {
       throw new RegistryError(`${where}: redirect to plain HTTP at ${next.host} is refused`, {
-        remedy: { kind: 'plain-http' },
+        hint: 'its operator must redirect to https://',
         side: this.side,
       });
     }

@@ -63,6 +63,9 @@ export function documentAt(digest: Digest, bytes: Uint8Array): Descriptor | unde
   }
 }
 
+/** The system's words for a path that leads nowhere. */
+const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EISDIR']);
+
 abstract class Layout implements ContentSource, Located, Referable, AsyncDisposable {
   readonly place: Location;
   readonly location: string;
@@ -80,7 +83,7 @@ abstract class Layout implements ContentSource, Located, Referable, AsyncDisposa
     try {
       yield* this.#read(descriptor, options);
     } catch (cause) {
-      if (!(cause instanceof LocalIoError) || errorCode(cause.cause) !== 'ENOENT') throw cause;
+      if (!(cause instanceof LocalIoError) || !ABSENT.has(errorCode(cause.cause) ?? '')) throw cause;
       throw new RegistryError(`${descriptor.digest} is not in ${this.location}`, { status: 404, cause });
     }
   }

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { CommanderError } from 'commander';
 import { asNydusError, renderError } from '../../../../src/cli/text/errors.js';
 import { AuthError, RegistryError } from '../../../../src/errors.js';
+import { parseReference } from '../../../../src/oci/reference.js';
 
 const NOTHING = { name: '', flags: [] };
 const quiet = { verbose: false, debug: false };
@@ -17,6 +18,20 @@ test('an error is what failed and what to try', () => {
     'error: cannot pull h/a: no credentials\nhint: docker login h\n',
   );
   assert.equal(renderError(new RegistryError('gone'), quiet, NOTHING), 'error: gone\n');
+});
+
+test('a reference is shown with a caret under the wrong part, wherever escapes move it', () => {
+  const shown = (text: string): string => {
+    try {
+      parseReference(text);
+    } catch (error) {
+      return renderError(asNydusError(error), quiet, NOTHING);
+    }
+    return '';
+  };
+  assert.match(shown('a.b/C'), /^error: invalid reference: .*\n {2}a\.b\/C\n {6}\^\n$/);
+  assert.match(shown('a.b/\x1bc'), /\n {2}a\.b\/\\x1bc\n {6}\^\n$/);
+  assert.match(shown('a.b:99999/c'), /a port is a number from 1 to 65535\n {2}a\.b:99999\/c\n {6}\^\n$/);
 });
 
 test('--verbose adds causes, --debug stacks', () => {

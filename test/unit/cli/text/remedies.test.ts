@@ -37,6 +37,10 @@ type Name = keyof typeof COMMANDS;
 /** Every kind, in every form; a new kind does not compile until it stands here. */
 const REMEDIES: { readonly [K in Remedy['kind']]: readonly Extract<Remedy, { readonly kind: K }>[] } = {
   'trust-ca': [{ kind: 'trust-ca' }],
+  'new-certificate': (['expired', 'not-yet-valid', 'other-name', 'unfit'] as const).map((because) => ({
+    kind: 'new-certificate',
+    because,
+  })),
   'trust-roots': [{ kind: 'trust-roots' }],
   'client-certificate': [{ kind: 'client-certificate', host: 'h:1' }],
   'plain-http': [{ kind: 'plain-http' }, { kind: 'plain-http', triedPort: 443 }],
