@@ -251,10 +251,6 @@ export class PackedChunkTable implements ChunkTable {
     return readU64(this.bytes, index * CHUNK_RECORD + UNCOMPRESSED_OFFSET);
   }
 
-  uncompressedSize(index: number): number {
-    return this.bytes.readUInt32LE(index * CHUNK_RECORD + UNCOMPRESSED_SIZE);
-  }
-
   /** Packs any table. */
   static from(table: ChunkTable): PackedChunkTable {
     if (table instanceof PackedChunkTable) return table;

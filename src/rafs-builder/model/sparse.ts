@@ -3,7 +3,6 @@ import type { Blob, Bootstrap, ChunkTable } from './tree.js';
 
 /** A table with gaps. */
 export interface SparseChunkTable extends ChunkTable {
-  has(index: number): boolean;
   /** The indexes of the chunks that are present, in no particular order. */
   indexes(): Iterable<number>;
 }

@@ -110,7 +110,6 @@ export interface ChunkTable {
    */
   numbers?(index: number): ChunkNumbers;
   uncompressedOffset?(index: number): number;
-  uncompressedSize?(index: number): number;
   readonly digests?: PackedDigests | undefined;
 }
 

@@ -90,7 +90,6 @@ function sparseTable(
 ): SparseChunkTable {
   return {
     length,
-    has: (index) => offsets.has(index),
     indexes: () => offsets.keys(),
     at: (index) => {
       const offset = offsets.get(index);

@@ -121,7 +121,6 @@ function sparseTable(chunks: ChunkInfos, blob: number, length: number): SparseCh
   };
   return {
     length,
-    has: (index) => chunks.find(blob, index) !== undefined,
     indexes: () => chunks.ofBlob(blob).indexes,
     at: (index) => chunks.record(positionOf(index)),
     numbers: (index) => chunks.recordNumbers(positionOf(index)),
