@@ -11,6 +11,8 @@ const REAL_PARTS = [
   ['docker-registry', 'docker-registry'],
   ['skopeo', 'skopeo'],
   ['umoci', 'umoci'],
+  ['podman', 'podman'],
+  ['ctr', 'containerd'],
   ['fsck.erofs', 'erofs-utils'],
   ['openssl', 'openssl'],
   ['python3', 'python3'],

@@ -1,7 +1,8 @@
 /**
  * The functions here choose an entry of an index exactly as one family of clients does, including its mistakes.
  * Sources: containerd/platforms (platforms.go, compare.go, database.go) of 1.0.0-rc.1 and -rc.5, containerd
- * core/images, go-containerregistry pkg/v1/remote/index.go, podman's image library internal/pkg/platform.
+ * core/images, go-containerregistry pkg/v1/remote/index.go, podman's image library internal/pkg/platform, oras-go
+ * internal/platform of 2.6, regclient types/platform and types/descriptor of 0.11.
  */
 import type { GoDescriptor, GoPlatform } from './go-json.js';
 
@@ -193,4 +194,100 @@ function podmanVariants({ architecture, variant }: GoPlatform): readonly string[
   if (variant === '') return ['', ...known];
   const start = known.indexOf(variant);
   return [...(start < 0 ? [variant] : known.slice(start)), ''];
+}
+
+/** Repeats oras: like crane it returns the first entry that has all that is asked for, but passes by entries without a platform. */
+export function orasChoice(entries: readonly GoDescriptor[], platform: GoPlatform): GoDescriptor | undefined {
+  return craneChoice(
+    entries.filter((entry) => entry.platform !== undefined),
+    platform,
+  );
+}
+
+/** Repeats regctl: returns the first of the entries with the best variant and version; it takes no notice of `os.features`. */
+export function regctlChoice(
+  entries: readonly GoDescriptor[],
+  platform: GoPlatform,
+): GoDescriptor | undefined {
+  const wanted = regctlPlatform(platform);
+  let best: { readonly entry: GoDescriptor; readonly given: RegctlPlatform } | undefined;
+  for (const entry of entries) {
+    if (entry.platform === undefined) continue;
+    const given = regctlPlatform(entry.platform);
+    if (given.os !== wanted.os || given.architecture !== wanted.architecture) continue;
+    if (!runsVariant(wanted.variant, given.variant)) continue;
+    if (best === undefined || isBetter(wanted, given, best.given)) best = { entry, given };
+  }
+  return best?.entry;
+}
+
+type RegctlPlatform = Pick<GoPlatform, 'os' | 'architecture' | 'variant' | 'osVersion'>;
+
+/** regctl's normal form knows fewer spellings than containerd's, and no capital letters. */
+function regctlPlatform({ os, architecture, variant, osVersion }: GoPlatform): RegctlPlatform {
+  return { os, ...regctlArchitecture(architecture, variant), osVersion };
+}
+
+function regctlArchitecture(
+  architecture: string,
+  variant: string,
+): Pick<GoPlatform, 'architecture' | 'variant'> {
+  switch (architecture) {
+    case 'i386':
+      return { architecture: '386', variant: '' };
+    case 'x86_64':
+    case 'x86-64':
+    case 'amd64':
+      return { architecture: 'amd64', variant: variant === 'v1' ? '' : variant };
+    case 'aarch64':
+    case 'arm64':
+      return { architecture: 'arm64', variant: ['8', 'v8'].includes(variant) ? '' : variant };
+    case 'armhf':
+      return { architecture: 'arm', variant: 'v7' };
+    case 'armel':
+      return { architecture: 'arm', variant: 'v6' };
+    case 'arm':
+      if (variant === '' || variant === '7') return { architecture, variant: 'v7' };
+      return { architecture, variant: ['5', '6', '8'].includes(variant) ? `v${variant}` : variant };
+    default:
+      return { architecture, variant };
+  }
+}
+
+/** A variant that is no number counts as 0. */
+function variantNumber(variant: string): number {
+  return /^v?[+-]?\d+$/.test(variant) ? Number(variant.replace(/^v/, '')) : 0;
+}
+
+function runsVariant(wanted: string, given: string): boolean {
+  const [left, right] = [variantNumber(wanted), variantNumber(given)];
+  return left >= right || (left === 1 && given === '') || (wanted === '' && right === 1);
+}
+
+function isBetter(wanted: RegctlPlatform, given: RegctlPlatform, known: RegctlPlatform): boolean {
+  if (given.variant !== known.variant) {
+    if (given.variant === wanted.variant || known.variant === wanted.variant)
+      return given.variant === wanted.variant;
+    const difference = variantNumber(given.variant) - variantNumber(known.variant);
+    if (difference !== 0) return difference > 0;
+  }
+  if (given.osVersion === known.osVersion) return false;
+  if (given.osVersion === wanted.osVersion || known.osVersion === wanted.osVersion)
+    return given.osVersion === wanted.osVersion;
+  return compareVersions(known.osVersion, given.osVersion) < 0;
+}
+
+/** Part by part; a part that is no number is lower than any number, and two of those end the comparison. */
+function compareVersions(left: string, right: string): number {
+  const [a, b] = [left.split('.'), right.split('.')];
+  for (const [i, part] of a.entries()) {
+    const other = b[i];
+    if (other === undefined) return 1;
+    const numbers = [part, other].map((text) => (/^[+-]?\d+$/.test(text) ? Number(text) : undefined));
+    const [one, two] = numbers;
+    if (one === undefined) return two === undefined ? 0 : -1;
+    if (two === undefined) return 1;
+    if (one !== two) return one - two;
+  }
+  return 0;
 }

@@ -11,13 +11,28 @@ import {
   containerdChoice,
   craneChoice,
   normalized,
+  orasChoice,
   podmanChoice,
   type PlatformMatcher,
+  regctlChoice,
 } from './client-platforms.js';
 import { Detector, nameOf, type Detection, type DetectionMode } from './detect.js';
 import type { GoDescriptor, GoPlatform } from './go-json.js';
 
-export type Client = 'nydus-snapshotter' | 'containerd' | 'Docker' | 'podman' | 'skopeo' | 'crane';
+export type Client =
+  'nydus-snapshotter' | 'containerd' | 'Docker' | 'podman' | 'skopeo' | 'crane' | 'regctl' | 'oras';
+
+/** What the tests hold the replay of a client to: the client itself, its own code, or no more than a model of it. */
+export const EVIDENCE: Readonly<Record<Client, string>> = {
+  'nydus-snapshotter': 'its code',
+  containerd: 'its code; 1.6 itself',
+  Docker: 'modelled by containerd',
+  podman: 'the client itself',
+  skopeo: 'the client itself',
+  crane: 'its code and the client itself',
+  regctl: 'the client itself',
+  oras: 'the client itself',
+};
 
 /**
  * `lazily`: the client mounts a Nydus filesystem and fetches data on demand. `unpacked`: it downloads an ordinary image
@@ -133,18 +148,25 @@ async function verdictsOf(
   for (const client of ['containerd', 'Docker'] as const) {
     for (const [versions, matcher] of MATCHER_OF_VERSIONS) {
       const picks = pick(reference, (entries) => containerdChoice(entries, platform, matcher));
-      const outcome = unpacking(reference, picks, client);
+      const unpacked = unpacking(reference, picks, client);
+      const outcome =
+        client === 'Docker' ? { ...unpacked, why: `${unpacked.why} (${EVIDENCE.Docker})` } : unpacked;
       const of = client === 'Docker' ? `with ${versions}` : versions.replace('containerd ', '');
       verdicts.push({ client, detection: undefined, versions: of, picks, ...outcome, trace: undefined });
     }
   }
   const byPodman = pick(reference, (entries) => podmanChoice(entries, platform));
   const byCrane = pick(reference, (entries) => craneChoice(entries, platform));
+  const byRegctl = pick(reference, (entries) => regctlChoice(entries, platform));
+  const byOras = pick(reference, (entries) => orasChoice(entries, platform));
+  const whole = 'without --platform the whole index';
   const rest = { detection: undefined, versions: '', trace: undefined };
   verdicts.push(
     { client: 'podman', ...rest, picks: byPodman, ...unpacking(reference, byPodman, 'podman') },
     { client: 'skopeo', ...rest, picks: byPodman, ...copying(byPodman, '--all copies the whole index') },
-    { client: 'crane', ...rest, picks: byCrane, ...copying(byCrane, 'without --platform the whole index') },
+    { client: 'crane', ...rest, picks: byCrane, ...copying(byCrane, whole) },
+    { client: 'regctl', ...rest, picks: byRegctl, ...copying(byRegctl, whole) },
+    { client: 'oras', ...rest, picks: byOras, ...copying(byOras, whole) },
   );
   return collapsed(verdicts);
 }

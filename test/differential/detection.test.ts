@@ -10,8 +10,10 @@ import { after, before, test, type TestContext } from 'node:test';
 import {
   containerdChoice,
   craneChoice,
+  orasChoice,
   podmanChoice,
   type PlatformMatcher,
+  regctlChoice,
 } from '../../src/check/client-platforms.js';
 import { checkImage } from '../../src/check/check.js';
 import { clientsTable, MARKS } from '../../tools/docs/clients.js';
@@ -31,8 +33,9 @@ import {
   startRawRegistry,
 } from '../support/registries/raw-registry.js';
 import { file, layer } from '../support/images/tar.js';
-import { pathOrSkip, snapshotterTool } from '../support/references/tools.js';
-import { runTool } from '../support/run-tool.js';
+import { goClient, pathOrSkip, snapshotterTool } from '../support/references/tools.js';
+import { runTool, tryRun } from '../support/run-tool.js';
+import { tempFolder } from '../support/temp-folder.js';
 import { MemoryStore } from '../support/registries/memory-store.js';
 import { projectRoot } from '../support/project.js';
 
@@ -255,6 +258,46 @@ test('go-containerregistry takes the entry that the clients table names for cran
   t.diagnostic(`${indexes.length - differ.length} of ${indexes.length} choices agree`);
   assert.deepEqual(differ, []);
 });
+
+/** Commands that say which manifest they take out of an index. */
+const COPIERS = {
+  regctl: {
+    choose: regctlChoice,
+    command: (ref: string, platform: string) => [
+      ...['--host', `reg=${registry.host},tls=disabled`],
+      ...['manifest', 'head', '--platform', platform, ref],
+    ],
+  },
+  oras: {
+    choose: orasChoice,
+    command: (ref: string, platform: string) => [
+      ...['manifest', 'fetch', '--plain-http', '--descriptor', '--platform', platform, ref],
+    ],
+  },
+} as const;
+
+for (const [name, { choose, command }] of Object.entries(COPIERS)) {
+  test(`${name} takes the entry that the replay of it takes`, async (t) => {
+    const path = pathOrSkip(t, await goClient(name as keyof typeof COPIERS));
+    if (path === undefined) return;
+    const env = { HOME: await tempFolder(t) };
+    const differ: string[] = [];
+    let compared = 0;
+    for (const { number, platform, detector } of await choosable()) {
+      const title = cases[number]?.title ?? '';
+      const chosen = choose((await detector.entries()) ?? [], goPlatform(platform))?.digest;
+      const { status, stdout, stderr } = await tryRun(path, command(refOf(number), platform), { env });
+      const answer = status === 0 ? /sha256:[0-9a-f]{64}/.exec(stdout.toString('utf8'))?.[0] : undefined;
+      // An index or manifest that the client does not accept is refused before or after the choice.
+      if (status !== 0 && !/not ?found|no matching manifest/i.test(stderr)) continue;
+      compared++;
+      if (answer !== chosen) differ.push(`${title}: ${answer ?? stderr}, not ${chosen ?? 'nothing'}`);
+    }
+    t.diagnostic(`${compared - differ.length} of ${compared} choices agree`);
+    assert.ok(compared >= 30);
+    assert.deepEqual(differ, []);
+  });
+}
 
 test('docs/clients.md has the tables of what we really write', async () => {
   const page = await readFile(join(projectRoot, 'docs', 'clients.md'), 'utf8');

@@ -10,6 +10,9 @@ import type { TestContext } from 'node:test';
 const PACKAGE_OF: Readonly<Record<string, string>> = {
   skopeo: 'skopeo',
   umoci: 'umoci',
+  podman: 'podman',
+  ctr: 'containerd',
+  containerd: 'containerd',
   'docker-registry': 'docker-registry',
   'fsck.erofs': 'erofs-utils',
   openssl: 'openssl',

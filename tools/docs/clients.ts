@@ -1,5 +1,5 @@
 /** docs/clients.md: what every client makes of our merged index, out of the code that writes it and the code that replays clients. */
-import { clientsOf, platformsOf, type ClientVerdict } from '../../src/check/clients.js';
+import { clientsOf, EVIDENCE, platformsOf, type ClientVerdict } from '../../src/check/clients.js';
 import { Detector } from '../../src/check/detect.js';
 import { clientName, OUTCOMES, pickText } from '../../src/cli/report/model.js';
 import { mergedIndex } from '../../src/convert/merge-index.js';
@@ -46,8 +46,9 @@ export function clientsTable(clients: readonly ClientVerdict[]): string {
     verdict.versions === '' ? 'all' : verdict.versions,
     pickText(verdict),
     verdict.outcome === 'lazily' ? `**${OUTCOMES.lazily}**` : OUTCOMES[verdict.outcome],
+    EVIDENCE[verdict.client],
   ]);
-  return markdownTable(['client', 'versions', 'takes', 'result'], rows);
+  return markdownTable(['client', 'versions', 'takes', 'result', 'known from'], rows);
 }
 
 async function clientsOfMarks(marks: IndexMarks): Promise<readonly ClientVerdict[]> {
@@ -145,7 +146,9 @@ depends on the marks of the Nydus entry (\`--index-marks\`). These tables are fo
 
 How far they can be trusted: \`test/differential/detection.test.ts\` puts the same questions to the real code, for more than seventy indexes, ours,
 as upstream's tools write them, odd and broken ones: nydus-snapshotter's detection as it is released and built with containerd's
-newer platform matcher, containerd's and go-containerregistry's choice, and skopeo. The answers are the same.
+newer platform matcher, containerd's and go-containerregistry's choice, skopeo, regctl and oras. \`test/differential/clients.test.ts\` has the
+clients themselves pull what we write, out of a real registry: podman, containerd, skopeo, crane, regctl and oras. The answers are the same.
+Docker alone is modelled: it takes its matcher, and since 29 its image store, from containerd.
 
 - **containerd to 2.2** has a platform matcher that takes no notice of \`os.features\`; **from 2.3** on it passes by an entry with features that
   are not wanted. Docker uses the same matchers. Every nydus-snapshotter *as released* has the older one; *coming* is one with the newer.

@@ -127,7 +127,7 @@ export const CHECK_FLAGS: readonly Flag[] = [
     name: 'clients',
     type: 'boolean',
     group: OUTPUT,
-    help: 'show what each client makes of the target: nydus-snapshotter, containerd, Docker, podman, skopeo, crane',
+    help: 'show what each client makes of the target: nydus-snapshotter, containerd, Docker, podman, skopeo, crane, regctl, oras',
   },
   {
     name: 'report',

@@ -103,6 +103,8 @@ test('the clients of a merged index: versions that do the same are one row', asy
     'linux/amd64 podman - [] 1 oci unpacked',
     'linux/amd64 skopeo - [] 1 oci copied',
     'linux/amd64 crane - [] 1 oci copied',
+    'linux/amd64 regctl - [] 1 oci copied',
+    'linux/amd64 oras - [] 1 oci copied',
   ]);
 });
 
