@@ -60,7 +60,7 @@ export async function checkSections(
     used?.number,
   );
   const part = `${collector.place.part ?? 'layer'} bootstrap`;
-  collector.findings.push(...own.map((found) => toFinding(found, { ...collector.place, part })));
+  for (const found of own) collector.findings.push(toFinding(found, { ...collector.place, part }));
   for (const { id, offset, ...details } of findings) {
     const place = id.startsWith('BOOTSTRAP-') ? bootstrapLayerPlace(opened) : collector.place;
     collector.report(id, details, offset === undefined ? place : { ...place, offset });

@@ -61,7 +61,8 @@ export function contentsOf(bootstrap: Bootstrap): ImageContents {
 function largest(usage: readonly DirectoryUsage[], total: number): SizedDirectory[] {
   const byBytes = (a: DirectoryUsage, b: DirectoryUsage): number => b.bytes - a.bytes;
   const rows: SizedDirectory[] = [];
-  for (const top of usage.filter(({ depth, bytes }) => depth === 1 && bytes > 0).sort(byBytes)) {
+  const tops = usage.filter(({ depth, bytes }) => depth === 1 && bytes > 0).sort(byBytes);
+  for (const top of tops.slice(0, SHOWN)) {
     const below = usage.filter(
       ({ depth, path, bytes }) =>
         depth === 2 && path.startsWith(`${top.path}/`) && bytes >= total * WORTH_SHOWING,

@@ -19,13 +19,15 @@ export function demandPlatforms(
   }
   const single = index === undefined && platforms.kind === 'list' && platforms.platforms.length === 1;
   if (platforms.kind === 'all' || images.length === 0 || single) return;
+  const there = new Set(images.map(({ platformName }) => platformName));
+  const blamed = new Set(findings.map(({ where }) => where.platform));
   for (const wanted of platforms.platforms) {
     const name = formatPlatform(wanted);
-    if (images.some(({ platformName }) => platformName === name)) continue;
+    if (there.has(name)) continue;
     const message = `there is no image for ${name}`;
     if (run.options.allowMissingPlatforms === true) {
       run.call.reporter?.emit({ type: 'warning', code: 'PLATFORM_MISSING', message });
-    } else if (!findings.some(({ where }) => where.platform === name)) {
+    } else if (!blamed.has(name)) {
       const remedy = { kind: 'allow-missing-platforms' } as const;
       run.report('IMAGE-NO-PLATFORM', { platform: name }, { message, remedy });
     }

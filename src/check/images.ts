@@ -54,7 +54,7 @@ export async function checkNydus(
   await checkDocuments(image, named, [...nydusManifestRules, ...subjectRules, ...halvesRules], run, kept);
   run.step(`checking bootstrap of ${placeText(image)}`);
   const opening = await openImage(image, run.call);
-  run.findings.push(...opening.findings);
+  for (const found of opening.findings) run.findings.push(found);
   await kept.bootstrap(image, opening);
   const { opened } = opening;
   if (opened !== undefined) refuseBatches(opened);

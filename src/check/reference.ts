@@ -24,7 +24,7 @@ export async function checkReference(
   run: CheckRun,
   kept: KeptDocuments,
 ): Promise<readonly CheckedPlatform[]> {
-  run.findings.push(...target.findings, ...(sources?.findings ?? []));
+  for (const found of [...target.findings, ...(sources?.findings ?? [])]) run.findings.push(found);
   const groups = groupHalves(target.images);
   if (target.index !== undefined) await run.rules(indexRules, target.index);
   await kept.indexes(target, sources);

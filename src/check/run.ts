@@ -47,7 +47,7 @@ export class CheckRun {
       },
       this.call.signal,
     );
-    for (const findings of all) this.findings.push(...findings);
+    for (const found of all.flat()) this.findings.push(found);
   }
 
   step(message: string): void {

@@ -80,7 +80,7 @@ export function* diffTrees(
       else if (have !== undefined)
         yield { id: 'FS-EXTRA', path: child, message: describe(have, 'not in the source') };
     }
-    waiting.push(...below.reverse());
+    for (const one of below.reverse()) waiting.push(one);
   }
 }
 

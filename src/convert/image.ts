@@ -58,7 +58,7 @@ export async function convertOneImage(run: Run, image: SourceImage, index: numbe
   const jobs = layerJobs(image);
   const { converted, merged } = await convertLayers(run, image, { jobs, platform, index });
   const { bootstrap, repeatedBytes } = merged;
-  const byPlace = layers.map(({ digest }) => layerOf(converted, jobs, digest));
+  const byPlace = inPlaces(layers, jobs, converted);
   const { nydus, bootstrapLayerBytes } = await assembleNydus(run, image, byPlace, bootstrap);
   stopwatch.conversion.extend();
   const oci = options.mergePlatform ? assembleOci(run, image) : undefined;
@@ -152,9 +152,7 @@ async function convertLayers(
       },
       call.signal,
     );
-    const merged = await packer.bootstrap(
-      layers.map(({ digest }) => layerOf(converted, jobs, digest).number),
-    );
+    const merged = await packer.bootstrap(inPlaces(layers, jobs, converted).map(({ number }) => number));
     call.reporter?.emit({ type: 'image.stages', platform, stages: packer.stages() });
     return { converted, merged };
   } catch (error) {
@@ -162,14 +160,18 @@ async function convertLayers(
   }
 }
 
-function layerOf(
-  converted: readonly ConvertedLayer[],
+/** The converted layers in the places of the source's, which may list a layer more than once. */
+function inPlaces(
+  layers: readonly Descriptor[],
   jobs: readonly LayerJob[],
-  digest: Digest,
-): ConvertedLayer {
-  const layer = converted[jobs.findIndex((job) => job.descriptor.digest === digest)];
-  if (layer === undefined) throw new FormatError(`layer ${digest} was not converted`);
-  return layer;
+  converted: readonly ConvertedLayer[],
+): readonly ConvertedLayer[] {
+  const known = new Map(jobs.map(({ descriptor }, i) => [descriptor.digest, converted[i]]));
+  return layers.map(({ digest }) => {
+    const layer = known.get(digest);
+    if (layer === undefined) throw new FormatError(`layer ${digest} was not converted`);
+    return layer;
+  });
 }
 
 function sumOf(descriptors: readonly Pick<Descriptor, 'size'>[]): number {

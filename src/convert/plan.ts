@@ -86,10 +86,10 @@ async function plan(
 ): Promise<ConversionPlan> {
   const found = await readSourceImages(source, options, call);
   const held = isStore(target) ? target : undefined;
-  const earlier = held === undefined ? [] : await nydusManifests(held, call);
+  const earlier = bySource(held === undefined ? [] : await nydusManifests(held, call));
   const images: PlannedImage[] = [];
   for (const image of found.images) {
-    const blobs = earlier.find((manifest) => isMadeFrom(manifest, image))?.layers;
+    const blobs = earlier.get(image.manifest.descriptor.digest)?.layers;
     images.push(await planImage({ source, target: held, options, call }, image, blobs));
   }
   const layers = images.flatMap((image) => image.layers);
@@ -174,8 +174,9 @@ async function nydusManifests(target: ImageSource, call: CallOptions): Promise<r
   }
 }
 
-function isMadeFrom(made: Manifest, { manifest }: SourceImage): boolean {
-  return recordedSource(made).digest === manifest.descriptor.digest;
+/** The first manifest that was made from each source. */
+function bySource(manifests: readonly Manifest[]): ReadonlyMap<string | undefined, Manifest> {
+  return new Map(manifests.toReversed().map((made) => [recordedSource(made).digest, made]));
 }
 
 function sum(layers: readonly PlannedLayer[], pick: (layer: PlannedLayer) => number): number {

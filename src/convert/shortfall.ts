@@ -2,7 +2,7 @@
 import { type NydusError, RegistryError, UnsupportedError, UsageError } from '../errors.js';
 import { platformText } from '../image/image.js';
 import type { Platform } from '../oci/descriptor.js';
-import { formatPlatform, formatSelection, platformMatches } from '../oci/platform.js';
+import { anyOf, formatPlatform, formatSelection, platformMatches } from '../oci/platform.js';
 import type { CallOptions } from '../reporter.js';
 import type { ConvertOptions } from './options.js';
 import type { SourceImage } from './source-images.js';
@@ -85,11 +85,12 @@ export class Shortfall {
       for (const { error } of this.#unmet) if (error instanceof RegistryError) refuse(error);
       return;
     }
-    const lacking = platforms.platforms.filter(
-      (wanted) => !images.some(({ platform }) => platformMatches(wanted, platform)),
-    );
+    const isThere = anyOf(images.map(({ platform }) => platform));
+    const lacking = platforms.platforms.filter((wanted) => !isThere(wanted));
     if (lacking.length === 0) return;
-    const known = lacking.map((wanted) => this.#unmetFor(wanted)).find((error) => error !== undefined);
+    const isUnmet = anyOf([...this.#unmet.map(({ platform }) => platform), ...this.#nydus]);
+    const unmet = lacking.find(isUnmet);
+    const known = unmet === undefined ? undefined : this.#unmetFor(unmet);
     refuse(
       new UsageError(
         `${this.#location} has no image for ${lacking.map(formatPlatform).join(', ')}${known === undefined ? '' : ` that can be converted: ${known.message}`}`,

@@ -60,15 +60,49 @@ function splitBySource<T extends PairableImage>(
   return [...groups.values()];
 }
 
+interface SortedSources<T> {
+  readonly byDigest: ReadonlyMap<string, readonly T[]>;
+  readonly byPlatform: ReadonlyMap<string, readonly T[]>;
+  readonly order: (one: T, other: T) => number;
+}
+
+const SORTED = new WeakMap<readonly PairableImage[], unknown>();
+
+/** Sources by what pairs them, made once: an index may list thousands, and each of them asks. */
+function sortedSources<T extends PairableImage>(sources: readonly T[]): SortedSources<T> {
+  const known = SORTED.get(sources) as SortedSources<T> | undefined; // made of this very list
+  if (known !== undefined) return known;
+  const places = new Map(sources.map((source, i) => [source, i]));
+  const sorted: SortedSources<T> = {
+    byDigest: grouped(sources, (source) => sourceDigestOf(source) ?? ''),
+    byPlatform: grouped(sources, ({ platformName }) => platformName),
+    order: (one, other) => (places.get(one) ?? 0) - (places.get(other) ?? 0),
+  };
+  SORTED.set(sources, sorted);
+  return sorted;
+}
+
+function grouped<T>(items: readonly T[], keyOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
 /** The image among `sources` that these halves were made from; of a merged source its OCI half. */
 export function sourceOf<T extends PairableImage>(
   { platform, oci, nydus }: HalvesOf<PairableImage>,
   sources: readonly T[],
 ): T | undefined {
+  const known = sortedSources(sources);
   const digests = sourceDigestsOf([...oci, ...nydus]);
-  const named = sources.filter((source) => digests.has(sourceDigestOf(source) ?? ''));
-  const same = sources.filter(({ platformName }) => platformName === platform);
-  const best = named.filter((source) => same.includes(source));
+  const named = [...digests].flatMap((digest) => known.byDigest.get(digest) ?? []).sort(known.order);
+  const same = known.byPlatform.get(platform) ?? [];
+  const best = named.filter(({ platformName }) => platformName === platform);
   for (const candidates of [best, named, same]) {
     const found = candidates.find(({ kind }) => kind === 'oci') ?? candidates[0];
     if (found !== undefined) return found;

@@ -74,11 +74,16 @@ export function* diffFiles(
       const child = join(path, name);
       const [was, is] = [before.children?.get(name), after.children?.get(name)];
       if (was !== undefined && is !== undefined) below.push({ path: child, before: was, after: is });
-      else if (was !== undefined) below.push(...whole(child, was, 'removed'));
-      else if (is !== undefined) below.push(...whole(child, is, 'added'));
+      else if (was !== undefined) append(below, whole(child, was, 'removed'));
+      else if (is !== undefined) append(below, whole(child, is, 'added'));
     }
     for (const one of below.reverse()) waiting.push(one);
   }
+}
+
+/** A call takes no more arguments than the stack holds, and a folder may hold a million names. */
+function append<T>(list: T[], items: Iterable<T>): void {
+  for (const item of items) list.push(item);
 }
 
 /** Yields a change for a node and for each node below it. */

@@ -107,6 +107,7 @@ async function summarize(
 ): Promise<ReferenceSummary> {
   const tree = await readReference(source, call);
   const entries = imageEntries(tree);
+  const known = new Set(entries);
   const images: ImageSummary[] = [];
   const unread: UnreadImage[] = [];
   for (const entry of entries) {
@@ -125,7 +126,7 @@ async function summarize(
     isIndex: tree.index !== undefined,
     images,
     unread,
-    foreign: tree.entries.filter((entry) => !entries.includes(entry)).map(({ descriptor }) => descriptor),
+    foreign: tree.entries.filter((entry) => !known.has(entry)).map(({ descriptor }) => descriptor),
   };
 }
 

@@ -83,7 +83,40 @@ export function platformMatches(wanted: Platform, actual: Platform): boolean {
 /** True if the selection includes a platform. Like containerd, it always includes an entry without a platform. */
 export function isSelected(selection: PlatformSelection, actual: Platform | undefined): boolean {
   if (selection.kind === 'all' || actual === undefined) return true;
-  return selection.platforms.some((wanted) => platformMatches(wanted, actual));
+  return (byName(selection).get(formatPlatform(actual)) ?? []).some((wanted) =>
+    platformMatches(wanted, actual),
+  );
+}
+
+/** A question for many wanted platforms about many that are there: true if one of these matches. */
+export function anyOf(there: readonly (Platform | undefined)[]): (wanted: Platform) => boolean {
+  const named = groupByName(there.filter((platform) => platform !== undefined));
+  return (wanted) =>
+    (named.get(formatPlatform(wanted)) ?? []).some((actual) => platformMatches(wanted, actual));
+}
+
+const NAMED = new WeakMap<PlatformSelection, ReadonlyMap<string, readonly Platform[]>>();
+
+/** The platforms of a list by their normal form: an index may list as many entries as a caller lists platforms. */
+function byName(
+  selection: PlatformSelection & { readonly kind: 'list' },
+): ReadonlyMap<string, readonly Platform[]> {
+  const known = NAMED.get(selection);
+  if (known !== undefined) return known;
+  const named = groupByName(selection.platforms);
+  NAMED.set(selection, named);
+  return named;
+}
+
+function groupByName(platforms: readonly Platform[]): ReadonlyMap<string, readonly Platform[]> {
+  const named = new Map<string, Platform[]>();
+  for (const platform of platforms) {
+    const name = formatPlatform(platform);
+    const group = named.get(name);
+    if (group === undefined) named.set(name, [platform]);
+    else group.push(platform);
+  }
+  return named;
 }
 
 /** True for BuildKit's mark of attestations, which are no images. */

@@ -12,6 +12,7 @@ import { onCores, withCores } from './cores.js';
 import { measureGrowth } from './growth.js';
 import { type BenchImage, benchImages } from './images.js';
 import { type Profile, profileOf } from './profile.js';
+import { measureLists } from './lists.js';
 import { machine, type Measured, renderResults } from './report.js';
 import { type Cost, costOf, requireCommands, settleDisk } from './run.js';
 import { measureStartup } from './startup.js';
@@ -30,8 +31,8 @@ const USAGE = `npm run bench -- [options]
   --start-up           also how long the command takes to start
   --no-bound           leave out the bound
   --profile            one more run of each: what every stage did with its time, and a .cpuprofile
-  --growth [--images files,layers,bytes,one-file]
-                       instead: how time and memory grow, over generated images up to 20 GB
+  --growth [--images files,layers,bytes,one-file,lists]
+                       instead: how time and memory grow, over generated images up to 20 GB, and with what images list
   --write              put tables into docs/performance.md, and plots into docs/images
 `;
 
@@ -170,9 +171,15 @@ async function main(): Promise<void> {
   await mkdir(work, { recursive: true });
   const names = flags.images?.split(',');
   if (flags.growth) {
-    const text = `${await measureGrowth(names, flags.write, say)}\n\nOn ${await machine()}.`;
-    process.stdout.write(`${text}\n`);
-    if (flags.write) await writePageSection('performance.md', 'growth', text);
+    const measured: [section: string, text: string][] = [];
+    if (names === undefined || names.some((name) => name !== 'lists'))
+      measured.push(['growth', await measureGrowth(names, flags.write, say)]);
+    if (names?.includes('lists') ?? true) measured.push(['lists', await measureLists(work, say)]);
+    for (const [section, text] of measured) {
+      const page = `${text}\n\nOn ${await machine()}.`;
+      process.stdout.write(`${page}\n`);
+      if (flags.write) await writePageSection('performance.md', section, page);
+    }
     return;
   }
   const { layout, images } = await benchImages({ ...flags, names }, work, say);

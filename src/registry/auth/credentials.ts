@@ -202,6 +202,8 @@ async function readConfig(path: string): Promise<DockerConfig | undefined> {
     if (errorCode(cause) === 'ENOENT' || errorCode(cause) === 'ENOTDIR') return undefined;
     throw localIoError(`cannot read ${path}`, cause);
   }
+  // Scripts create the file before the first login; Docker takes an empty one for none.
+  if (text.trim() === '') return {};
   let json: unknown;
   try {
     json = JSON.parse(text);

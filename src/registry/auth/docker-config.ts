@@ -6,15 +6,19 @@ import { join } from 'node:path';
 import { configFolder, type Environment, given, homeFolder } from '../../io/variables.js';
 
 /** Docker's configuration, then podman's. The first file that knows a host wins. */
-export function credentialPaths(env: Environment): readonly string[] {
+export function credentialPaths(env: Environment, uid = process.getuid?.()): readonly string[] {
   const home = homeFolder(env);
   const docker = given(env, 'DOCKER_CONFIG') ?? (home === undefined ? undefined : join(home, '.docker'));
   const runtime = given(env, 'XDG_RUNTIME_DIR');
+  // Without a session there is no such variable, and podman has a folder for each user.
+  const podman = runtime ?? (uid === undefined ? undefined : `/run/containers/${uid}`);
   const config = configFolder(env);
   return [
     docker === undefined ? undefined : join(docker, 'config.json'),
     given(env, 'REGISTRY_AUTH_FILE'),
-    runtime === undefined ? undefined : join(runtime, 'containers', 'auth.json'),
+    podman === undefined
+      ? undefined
+      : join(podman, ...(runtime === undefined ? [] : ['containers']), 'auth.json'),
     config === undefined ? undefined : join(config, 'containers', 'auth.json'),
   ].filter((path) => path !== undefined);
 }

@@ -101,7 +101,7 @@ async function fromApi(
       throw new RegistryError(`${what}: page ${page + 1} is no index`, { status: response.status });
     }
     const bytes = await collect(response.body, MAX_DOCUMENT_SIZE, `list of what refers to ${subject}`);
-    found.push(...parseIndex(bytes, MEDIA.ociIndex).manifests);
+    for (const entry of parseIndex(bytes, MEDIA.ociIndex).manifests) found.push(entry);
     const next = nextPage(response);
     if (next === undefined) return found;
     if (next.origin !== response.url.origin)

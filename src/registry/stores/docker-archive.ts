@@ -14,7 +14,7 @@ import { MEDIA } from '../../oci/media-types.js';
 import { formatReference, parseReference } from '../../oci/reference.js';
 import type { CallOptions } from '../../reporter.js';
 import { ArchiveFile } from './archive-file.js';
-import { positionOf } from './select-entry.js';
+import { positionOf, shortList } from './select-entry.js';
 import { layoutMember, resolveInLayout, type ArchiveOptions } from './archive.js';
 import { formatLocation, type Location, type Selector } from '../location.js';
 import { type FetchOptions, type ImageSource, verifiedFor } from './store.js';
@@ -161,7 +161,7 @@ function selectSaved(images: readonly SavedImage[], selector: Selector, where: s
       : images.filter(
           (image, i) => i === position || (image.RepoTags ?? []).some((tag) => fullName(tag) === wanted),
         );
-  const listed = images.map(({ RepoTags }, i) => `@${i}${tagsText(RepoTags ?? [])}`).join(', ');
+  const listed = shortList(images, ({ RepoTags }, i) => `@${i}${tagsText(RepoTags ?? [])}`);
   const [image, ...others] = candidates;
   if (image === undefined) {
     throw new RegistryError(`${where} holds no such image`, {
@@ -177,7 +177,7 @@ function selectSaved(images: readonly SavedImage[], selector: Selector, where: s
 }
 
 function tagsText(tags: readonly string[]): string {
-  return tags.length === 0 ? '' : ` (${tags.join(', ')})`;
+  return tags.length === 0 ? '' : ` (${shortList(tags, (tag) => tag)})`;
 }
 
 /** Completes a short name by Docker's rules; a text that is no name stays as it is. */

@@ -38,7 +38,7 @@ export async function scanReferrers(
     if (stream === undefined) continue;
     const bytes = await collect(stream, MAX_DOCUMENT_SIZE, `manifest ${next.digest}`);
     const document = parseDocument(bytes, next.mediaType);
-    if (document.kind === 'index') waiting.push(...document.manifests);
+    if (document.kind === 'index') for (const entry of document.manifests) waiting.push(entry);
     if (document.subject?.digest === subject) found.push(referrerOf(next, document));
   }
   return { way: 'scan', referrers: matching(found, options) };

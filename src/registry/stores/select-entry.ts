@@ -50,12 +50,21 @@ function listText(
   names: (entry: ListedDescriptor) => readonly string[],
 ): string {
   const firsts = entries.map((entry) => names(entry)[0]);
-  return firsts
-    .map((name, i) => {
-      const isOwn = name !== undefined && firsts.indexOf(name) === firsts.lastIndexOf(name);
-      return isOwn ? name : `@${i}${name === undefined ? '' : ` (${name})`}`;
-    })
-    .join(', ');
+  const counts = new Map<string | undefined, number>();
+  for (const name of firsts) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return shortList(firsts, (name, i) => {
+    const isOwn = name !== undefined && counts.get(name) === 1;
+    return isOwn ? name : `@${i}${name === undefined ? '' : ` (${name})`}`;
+  });
+}
+
+/** Names in a message; a store may hold thousands. */
+const LISTED = 50;
+
+/** The first items as words, and the number of the others. */
+export function shortList<T>(items: readonly T[], words: (item: T, position: number) => string): string {
+  const shown = items.slice(0, LISTED).map(words).join(', ');
+  return items.length > LISTED ? `${shown} and ${items.length - LISTED} more` : shown;
 }
 
 /** The names of an entry of `index.json`: its tag, and the whole name that containerd and Docker add. */

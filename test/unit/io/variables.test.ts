@@ -60,5 +60,9 @@ test('empty names never lead into the current folder', () => {
     XDG_RUNTIME_DIR: '',
     REGISTRY_AUTH_FILE: '',
   });
-  assert.deepEqual(paths, ['/h/.docker/config.json', '/h/.config/containers/auth.json']);
+  assert.deepEqual(paths, [
+    '/h/.docker/config.json',
+    `/run/containers/${process.getuid?.() ?? ''}/auth.json`,
+    '/h/.config/containers/auth.json',
+  ]);
 });

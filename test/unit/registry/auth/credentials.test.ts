@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { AuthError, FormatError } from '../../../../src/errors.js';
 import { type CredentialStore, dockerCredentials } from '../../../../src/registry/auth/credentials.js';
+import { credentialPaths } from '../../../../src/registry/auth/docker-config.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 
 const basic = (text: string): { auth: string } => ({ auth: Buffer.from(text).toString('base64') });
@@ -175,6 +176,21 @@ test('without paths the files are those of Docker and podman, as the environment
   assert.deepEqual(await credentials.get('a.b'), { username: 'me', password: 'mine' });
   assert.equal(
     credentials.description,
-    `${join(folder, 'config.json')}, /nonexistent/.config/containers/auth.json`,
+    [
+      join(folder, 'config.json'),
+      `/run/containers/${process.getuid?.() ?? ''}/auth.json`,
+      '/nonexistent/.config/containers/auth.json',
+    ].join(', '),
   );
+  const session = credentialPaths({ HOME: '/h', XDG_RUNTIME_DIR: '/run/user/7' }, 7);
+  assert.equal(session[1], '/run/user/7/containers/auth.json');
+  assert.equal(credentialPaths({ HOME: '/h' }, 7)[1], '/run/containers/7/auth.json');
+});
+
+test('an empty file has no credentials, as Docker reads it', async (t) => {
+  const path = join(await tempFolder(t), 'config.json');
+  for (const text of ['', '\n']) {
+    await writeFile(path, text);
+    assert.equal(await dockerCredentials({ paths: [path], env: {} }).get('a.b'), undefined);
+  }
 });
