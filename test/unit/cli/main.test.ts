@@ -83,3 +83,15 @@ test('--debug shows where an error was born', async () => {
   await main(['--debug', 'convert'], run);
   assert.match(run.err(), /\n +at /);
 });
+
+test('a note names the variables that are not read beside words', async () => {
+  const told = {
+    ...context(),
+    env: { LOG_LEVEL: 'debug', PLAIN_HTTP: 'no boolean', NYDUSIFY_LOG_LEVEL: 'warn' },
+  };
+  assert.equal(await main(['ls', 'oci:/nonexistent:1'], told), 3);
+  assert.match(
+    told.err(),
+    /^note: beside words \$PLAIN_HTTP is not read; NYDUSIFY_PLAIN_HTTP would be\nerror: /,
+  );
+});

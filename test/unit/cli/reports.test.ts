@@ -5,6 +5,7 @@ import type { CheckResult } from '../../../src/check/result.js';
 import { finding } from '../../../src/check/finding.js';
 import { plainLines, terminalLines } from '../../../src/cli/text/check.js';
 import { html } from '../../../src/cli/report/html-escape.js';
+import { terminalLine } from '../../../src/cli/text/paint.js';
 import { isReportFormat, REPORTS } from '../../../src/cli/report/report.js';
 import { sha256 } from '../../../src/oci/digest.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
@@ -167,6 +168,38 @@ test('the JSON report parses, and paths are as a person reads them', () => {
   assert.equal(findings.length, 302);
   assert.match(findings[0]?.where.path ?? '', /^\/etc\/<script>.*\\x00/);
   assert.ok(isReportFormat('junit') && !isReportFormat('toString'));
+});
+
+test('no report and no text holds what acts on a terminal or on a CI server', () => {
+  const evil = '::error::a\u202eb\u200b\x1b[2J\x9b\u2028\n::stop-commands::x\r##[group]##vso[y]';
+  const findings = [
+    finding('INDEX-PAIR', { platform: evil, part: evil }, { message: evil, expected: evil, found: evil }),
+  ];
+  const odd = result({
+    target: evil,
+    source: evil,
+    findings: findings.map((found) => ({ ...found, hint: evil })),
+  });
+  const chalk = new Chalk({ level: 0 });
+  const texts = {
+    ...Object.fromEntries(Object.entries(REPORTS).map(([format, report]) => [format, report(odd)])),
+    plain: plainLines(odd).map(terminalLine).join('\n'),
+    terminal: terminalLines(odd, chalk, 60).map(terminalLine).join('\n'),
+  };
+  for (const [format, text] of Object.entries(texts)) {
+    const ours = format === 'markdown' ? text.replaceAll('@\u200b', '@') : text;
+    // The marks in headings of the Markdown report choose how an emoji looks.
+    assert.doesNotMatch(
+      ours,
+      /[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/,
+      format,
+    );
+    assert.doesNotMatch(ours, /^\s*::/m, format);
+    assert.doesNotMatch(ours, /##[A-Za-z]*\[/, format);
+    assert.ok(ours.includes('stop-commands'), format);
+  }
+  const { target } = JSON.parse(REPORTS.json(odd)) as { readonly target: string };
+  assert.equal(target, evil);
 });
 
 test('text for programs has one line for each finding, and names a sample as such', () => {
