@@ -238,6 +238,7 @@ export class RegistryClient implements AsyncDisposable {
             credentials: this.#options.credentials,
             repository: this.#reference.repository,
             plainHttp: this.#options.plainHttp === true,
+            insecure: this.#options.insecure === true,
           }),
       ),
     );

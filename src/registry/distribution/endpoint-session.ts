@@ -6,6 +6,7 @@ import type { CallOptions } from '../../reporter.js';
 import { Authenticator } from '../auth/authenticator.js';
 import type { CredentialStore } from '../auth/credentials.js';
 import type { Endpoint } from './endpoints.js';
+import { mayBeClearText } from '../http/connection-failure.js';
 import { isLoopback, probeLoopback } from '../http/hosts.js';
 import type { Headers, HttpResponse, Method, Transport } from '../http/transport.js';
 
@@ -23,6 +24,8 @@ export interface SessionOptions {
   readonly credentials: CredentialStore;
   readonly repository: string;
   readonly plainHttp: boolean;
+  /** A host whose identity need not be proven may speak plain HTTP if it does not speak TLS. */
+  readonly insecure: boolean;
 }
 
 /** Attempts of one request: a second 401 after a login is final. */
@@ -49,7 +52,7 @@ export class EndpointSession {
 
   /** Any status is an answer. Throws RegistryError, AuthError, and the signal's reason once it has fired. */
   async send(request: EndpointRequest): Promise<HttpResponse> {
-    const root = await this.#rootUrl(request.signal);
+    const root = await this.#rootUrl(request);
     const url = this.#urlOf(request.url, root);
     // An upload may continue on another host, which gets no credentials.
     const trusted = url.origin === root.origin;
@@ -102,9 +105,9 @@ export class EndpointSession {
   }
 
   /** Decided once, and forgotten after a failure, so that the next attempt decides again. */
-  async #rootUrl(signal: AbortSignal | undefined): Promise<URL> {
+  async #rootUrl({ signal, reporter }: CallOptions): Promise<URL> {
     if (this.#root === undefined || this.#root.isStopped)
-      this.#root = new SharedWork((stop) => this.#findRoot(stop));
+      this.#root = new SharedWork((stop) => this.#findRoot({ signal: stop, reporter }));
     const asked = this.#root;
     try {
       return await asked.wait(signal);
@@ -114,10 +117,68 @@ export class EndpointSession {
     }
   }
 
-  async #findRoot(signal: AbortSignal): Promise<URL> {
+  async #findRoot(call: FindCall): Promise<URL> {
     const { root, host } = this.endpoint;
     if (root !== undefined) return root;
     if (this.#options.plainHttp) return new URL(`http://${host}/v2`);
-    return new URL(`${isLoopback(host) ? await probeLoopback(host, signal) : 'https:'}//${host}/v2`);
+    if (isLoopback(host)) return new URL(`${await probeLoopback(host, call.signal)}//${host}/v2`);
+    const secure = new URL(`https://${host}/v2`);
+    return this.#options.insecure ? this.#orInClearText(secure, call) : secure;
   }
+
+  /**
+   * Returns the URL of the host in clear text if it answers there as a registry and not over TLS. What else fails is left to the
+   * requests that follow.
+   */
+  async #orInClearText(secure: URL, { signal, reporter }: FindCall): Promise<URL> {
+    const { transport } = this.#options;
+    const { host } = this.endpoint;
+    const ask = async (root: URL): Promise<HttpResponse> => {
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(TLS_ANSWER_MS)]);
+      const response = await transport.send({
+        method: 'GET',
+        url: new URL(`${root.href}/`),
+        headers: {},
+        signal: limit,
+      });
+      await response.discard();
+      return response;
+    };
+    try {
+      await ask(secure);
+      return secure;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!mayBeClearText(error) && !isTimeout(error)) return secure;
+    }
+    const plain = new URL(`http://${host}/v2`);
+    try {
+      const { status, url } = await ask(plain);
+      if (url.origin !== plain.origin || !REGISTRY_ANSWERS.has(status)) return secure;
+    } catch {
+      signal.throwIfAborted();
+      return secure;
+    }
+    transport.allowPlainHttp(host);
+    reporter?.emit({
+      type: 'warning',
+      code: 'PLAIN_HTTP',
+      message: `registry ${host} does not speak TLS: credentials and images go to it in clear text, since its identity need not be proven`,
+    });
+    return plain;
+  }
+}
+
+interface FindCall {
+  readonly signal: AbortSignal;
+  readonly reporter: CallOptions['reporter'];
+}
+
+/** As long as Go waits for a TLS handshake; a server of plain HTTP may take the handshake for a line without end. */
+const TLS_ANSWER_MS = 10_000;
+/** What `GET /v2/` gets from a registry. A web server that sends everybody to HTTPS answers otherwise. */
+const REGISTRY_ANSWERS: ReadonlySet<number> = new Set([200, 401]);
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'TimeoutError';
 }

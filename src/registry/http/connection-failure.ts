@@ -67,6 +67,14 @@ export function connectionFailure(cause: unknown, failed: FailedExchange): Nydus
   return new RegistryError(`registry ${host}: ${redactor.text(systemReason(cause))}`, details);
 }
 
+/** True for a host that gave no answer over TLS and might give one in clear text. */
+export function mayBeClearText(failure: unknown): boolean {
+  // A redirect to clear text has this remedy too, and no cause: the host has answered.
+  return (
+    failure instanceof RegistryError && failure.remedy?.kind === 'plain-http' && failure.cause !== undefined
+  );
+}
+
 function connectionAdvice(
   code: string,
   url: URL,
