@@ -2,6 +2,7 @@
 import { arch, platform } from 'node:os';
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../convert/version.js';
+import { calledCommand, withHelpFlag } from './called-command.js';
 import { addCommand, type CommandTable } from './command.js';
 import type { CliContext } from './context.js';
 import { asNydusError, renderError } from './text/errors.js';
@@ -72,9 +73,12 @@ const COMMANDS: readonly LazyCommand[] = [
 
 /** Runs one command line; `argv` is without the program. Returns the exit code. */
 export async function main(argv: readonly string[], context: CliContext): Promise<number> {
-  const called = COMMANDS.find(({ name }) => name === argv.find((word) => isCommand(word)));
+  let called: LazyCommand | undefined;
   const flags: Flag[] = [...GLOBAL_FLAGS];
   try {
+    const names = COMMANDS.map(({ name }) => name);
+    const word = calledCommand(argv, GLOBAL_FLAGS, names);
+    called = COMMANDS.find(({ name }) => name === word);
     const program = buildProgram(context);
     for (const command of COMMANDS) {
       const added = program.command(command.name).summary(command.summary);
@@ -83,7 +87,7 @@ export async function main(argv: readonly string[], context: CliContext): Promis
       flags.push(...table.flags);
       addCommand(added, table, context);
     }
-    await program.parseAsync(rewriteArgv(argv, flags), { from: 'user' });
+    await program.parseAsync(rewriteArgv(withHelpFlag(argv, GLOBAL_FLAGS), flags), { from: 'user' });
     return context.exitCode;
   } catch (error) {
     // Help and version arrive as errors, with code 0.
@@ -130,10 +134,6 @@ Examples:
   $ nydusify cat registry.example/app:1.0-nydus /etc/os-release
 
 Exit codes: 0 done, 1 the answer is no (faults found, no such path, images differ), 2 wrong usage, 3 registry, 4 credentials, 5 content, 6 disk, 70 bug, 130 interrupted.`;
-
-function isCommand(word: string): boolean {
-  return COMMANDS.some(({ name }) => name === word);
-}
 
 function versionText(): string {
   return [

@@ -13,6 +13,19 @@ export const allPlatforms: PlatformSelection = { kind: 'all' };
 
 const PART = /^[A-Za-z0-9_.-]+$/;
 
+/** A word alone means a system if it is one of these (Go's list), else an architecture of Linux. */
+const SYSTEMS: ReadonlySet<string> = new Set(
+  'aix android darwin dragonfly freebsd hurd illumos ios js linux macos nacl netbsd openbsd plan9 solaris wasip1 windows zos'.split(
+    ' ',
+  ),
+);
+const KNOWN_ARCHITECTURES: ReadonlySet<string> = new Set(
+  (
+    '386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ' +
+    'ppc ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm'
+  ).split(' '),
+);
+
 /** Other names of architectures, with the variant that they imply (containerd, platforms/database.go). */
 const ARCHITECTURES: Readonly<Record<string, readonly [architecture: string, variant?: string]>> = {
   i386: ['386'],
@@ -24,9 +37,12 @@ const ARCHITECTURES: Readonly<Record<string, readonly [architecture: string, var
   armel: ['arm', 'v6'],
 };
 
-/** Returns a platform in normal form. Throws InvalidReferenceError. */
-export function parsePlatform(text: string): Platform {
-  const [os, architecture, variant, ...more] = text.trim().split('/');
+/**
+ * Returns a platform in normal form. As in containerd, `amd64` alone is `linux/amd64`, and `linux` alone has the architecture of
+ * the machine, which the caller may give. Throws InvalidReferenceError.
+ */
+export function parsePlatform(text: string, machine?: string): Platform {
+  const [os, architecture, variant, ...more] = inFull(text.trim(), machine).split('/');
   const parts = [os, architecture, ...(variant === undefined ? [] : [variant])];
   if (
     os === undefined ||
@@ -35,18 +51,25 @@ export function parsePlatform(text: string): Platform {
     !parts.every((part) => PART.test(part ?? ''))
   ) {
     throw new InvalidReferenceError(`invalid platform: "${text}"`, {
-      hint: 'a platform is os/arch or os/arch/variant, such as linux/amd64 or linux/arm/v7',
+      hint: 'a platform is os/arch or os/arch/variant, such as linux/amd64 or linux/arm/v7, or one of linux and amd64 alone',
     });
   }
   return normalizePlatform({ os, architecture, variant });
 }
 
-/** Parses a comma list, or `all`. Duplicates are dropped, and the order is kept. */
-export function parsePlatforms(text: string): PlatformSelection {
+/** Adds what a single word leaves out. Other text stays. */
+function inFull(text: string, machine: string | undefined): string {
+  const word = text.toLowerCase();
+  if (SYSTEMS.has(word)) return machine === undefined ? text : `${text}/${machine}`;
+  return KNOWN_ARCHITECTURES.has(word) || Object.hasOwn(ARCHITECTURES, word) ? `linux/${text}` : text;
+}
+
+/** Parses a comma list, or `all`. Duplicates are dropped, and the order is kept. `machine` is as in `parsePlatform`. */
+export function parsePlatforms(text: string, machine?: string): PlatformSelection {
   if (text.trim() === 'all') return allPlatforms;
   const platforms = new Map<string, Platform>();
   for (const item of text.split(',')) {
-    const platform = parsePlatform(item);
+    const platform = parsePlatform(item, machine);
     platforms.set(formatPlatform(platform), platform);
   }
   return { kind: 'list', platforms: [...platforms.values()] };

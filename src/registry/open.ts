@@ -12,6 +12,7 @@ import type { TrustOptions } from './http/trust.js';
 import { openDockerArchiveSource } from './stores/docker-archive.js';
 import { openLayoutSource, openLayoutTarget } from './stores/layout.js';
 import { formatLocation, type Location, type Selector, toLocation } from './location.js';
+import type { Reference } from '../oci/reference.js';
 import { positionOf } from './stores/select-entry.js';
 import { openRemoteSource, openRemoteTarget } from './stores/remote.js';
 import type { ImageSource, ImageTarget } from './stores/store.js';
@@ -44,6 +45,8 @@ export interface OpenOptions {
   readonly hostsDir?: string | undefined;
   /** Where archives are unpacked; beside the archive by default. */
   readonly workDir?: string | undefined;
+  /** The full name that an archive gives its image, for clients that load it; else none but the tag. */
+  readonly imageName?: Reference | undefined;
 }
 
 /** Throws InvalidReferenceError. Nothing is read before the first verb. */

@@ -1,6 +1,5 @@
 /** The common part of all commands that look inside images: flags, opening, notes, and the count of traffic. */
 import { stat } from 'node:fs/promises';
-import { arch } from 'node:os';
 import type { Image } from '../../image/image.js';
 import type { Half } from '../../image/kinds.js';
 import type { Filesystem } from '../../look/filesystem.js';
@@ -8,7 +7,7 @@ import { imageBytes, openFilesystem, type LookOptions } from '../../look/open.js
 import { countTraffic, type Traffic } from '../../look/traffic.js';
 import { NydusFilesystem } from '../../look/nydus.js';
 import { openBootstrap } from '../../native/judge.js';
-import { formatPlatform, normalizePlatform, parsePlatform } from '../../oci/platform.js';
+import { formatPlatform, parsePlatform } from '../../oci/platform.js';
 import type { Platform } from '../../oci/descriptor.js';
 import { openSource } from '../../registry/open.js';
 import type { ImageSource } from '../../registry/stores/store.js';
@@ -18,6 +17,7 @@ import type { CommandCall } from '../command.js';
 import type { CliContext } from '../context.js';
 import { openOptions } from '../flags/environment.js';
 import type { Flag, FlagValues } from '../flags/flags.js';
+import { hostPlatform, machineArchitecture } from '../flags/machine.js';
 import { logSettings } from '../log.js';
 import { REGISTRY, registryFlags, TRUST_FLAGS } from '../flags/registry.js';
 import { printJson, printLine, printLines } from '../text/print.js';
@@ -136,7 +136,7 @@ export class Looking implements AsyncDisposable {
 
   get platform(): Platform | undefined {
     const text = this.flags.text('platform');
-    return text === undefined ? undefined : parsePlatform(text);
+    return text === undefined ? undefined : parsePlatform(text, machineArchitecture());
   }
 
   get half(): Half | undefined {
@@ -200,13 +200,6 @@ export class Looking implements AsyncDisposable {
     if (event.type === 'warning') this.warn(event.message);
     if (event.type === 'retry') this.note(`${event.what}: trying again (attempt ${event.attempt})`);
   }
-}
-
-const ARCHITECTURES: Readonly<Record<string, string>> = { ia32: '386', x64: 'amd64' };
-
-/** The platform that a container engine on this machine would take. */
-export function hostPlatform(): Platform {
-  return normalizePlatform({ os: 'linux', architecture: ARCHITECTURES[arch()] ?? arch() });
 }
 
 /** A bootstrap or blob on disk; anything else is a location of an image. */

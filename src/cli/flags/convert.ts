@@ -1,7 +1,7 @@
 /** The flags of `convert`, after upstream's (design: nydusify `convert`, its names, defaults, environment). */
 import { DEFAULT_CONCURRENCY } from '../../io/concurrency.js';
 import type { Flag } from './flags.js';
-import { FORMAT_FLAGS, LATER_FORMAT_FLAGS } from './format.js';
+import { FORMAT_FLAGS, IDLE_FORMAT_FLAGS, LATER_FORMAT_FLAGS, PREFETCH_PATTERNS } from './format.js';
 import { OUTPUT } from './global.js';
 import { LATER_PLACES, type LaterFlag } from './later.js';
 import { REGISTRY, REGISTRY_FLAGS } from './registry.js';
@@ -181,6 +181,8 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     hidden: true,
     help: 'no second binary is needed',
   },
+  ...IDLE_FORMAT_FLAGS,
+  PREFETCH_PATTERNS,
 ];
 
 /** Every flag of upstream that is refused. */

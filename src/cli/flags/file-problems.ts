@@ -1,5 +1,5 @@
 /** Finds out, before any work is done, whether the files that flags name can be used. */
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { systemReason } from '../../io/scratch.js';
 
@@ -11,6 +11,7 @@ export const FILE_PROBLEMS = {
     problem(() => {
       accessSync(nearestFolder(path), constants.W_OK);
     }),
+  standardInput,
 };
 
 /** The folder itself, or the one in which it would be made. */
@@ -18,6 +19,15 @@ function nearestFolder(path: string): string {
   let folder = resolve(path);
   while (!existsSync(folder) && folder !== dirname(folder)) folder = dirname(folder);
   return folder;
+}
+
+/** An input that is closed is an empty one. */
+function standardInput(): string {
+  try {
+    return readFileSync('/dev/stdin', 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 function problem(look: () => unknown): string | undefined {

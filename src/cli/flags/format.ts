@@ -60,17 +60,53 @@ export const FORMAT_FLAGS: readonly Flag[] = [
 /** Flags of the format that upstream has and this command has not yet. */
 export const LATER_FORMAT_FLAGS: readonly LaterFlag[] = [
   // All of the image, without a list, is prefetched anyway.
-  laterFlag('prefetch-dir', 'string', 'PREFETCH_DIR', (value) => value === '/'),
-  laterFlag('prefetch-patterns', 'boolean', 'PREFETCH_PATTERNS'),
+  laterFlag('prefetch-dir', 'string', 'PREFETCH_DIR', { asksForNothing: (value) => value === '/' }),
   laterFlag('chunk-dict', 'string', 'CHUNK_DICT'),
-  laterFlag('chunk-dict-insecure', 'boolean', 'CHUNK_DICT_INSECURE'),
+  laterFlag('chunk-dict-insecure', 'boolean', 'CHUNK_DICT_INSECURE', { partOf: ['chunk-dict'] }),
   laterFlag('oci-ref', 'boolean', 'OCI_REF'),
-  laterFlag('fs-align-chunk', 'boolean', 'FS_ALIGN_CHUNK'),
-  laterFlag('backend-aligned-chunk', 'boolean', 'BACKEND_ALIGNED_CHUNK'),
-  laterFlag('batch-size', 'string', 'BATCH_SIZE', (value) => /^(0x)?0+$/i.test(value)),
+  laterFlag('batch-size', 'string', 'BATCH_SIZE', { asksForNothing: (value) => /^(0x)?0+$/i.test(value) }),
   laterFlag('encrypt', 'boolean'),
   laterFlag('encrypt-recipients', 'string'),
 ];
+
+/** Flags of upstream that change nothing in what is written, and why. */
+export const IDLE_FORMAT_FLAGS: readonly (Flag & { readonly why: string })[] = [
+  ...(['fs-align-chunk', 'backend-aligned-chunk'] as const).map((name) => ({
+    name,
+    type: 'boolean' as const,
+    env: name.replaceAll('-', '_').toUpperCase(),
+    group: 'Accepted without effect:',
+    hidden: true,
+    help: 'chunks of RAFS v6 are aligned anyway',
+    why: 'chunks of RAFS v6 are aligned anyway',
+  })),
+];
+
+/** Upstream reads the list of patterns from standard input. */
+export const PREFETCH_PATTERNS: Flag = {
+  name: 'prefetch-patterns',
+  type: 'boolean',
+  env: 'PREFETCH_PATTERNS',
+  group: 'Accepted without effect:',
+  hidden: true,
+  help: 'read a list of paths to prefetch from standard input; only an empty list or / is supported yet',
+};
+
+/** Upstream takes an empty list for the root, and all of the image is prefetched anyway. Throws UsageError. */
+export function refusePatterns(flags: FlagValues, readInput: () => string): void {
+  if (!flags.isOn(PREFETCH_PATTERNS.name)) return;
+  if (flags.isGiven('prefetch-dir'))
+    throw new UsageError('--prefetch-dir conflicts with --prefetch-patterns');
+  const asked = readInput()
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && line !== '/');
+  if (asked.length > 0) {
+    throw new UsageError('--prefetch-patterns with paths other than / is not supported yet', {
+      hint: `standard input asks for ${asked[0] ?? ''}`,
+    });
+  }
+}
 
 /** Throws UsageError. Ranges are checked with the other options'. */
 export function formatOptionsOf(flags: FlagValues): Partial<FormatOptions> {

@@ -1,5 +1,6 @@
 /** An OCI layout in a tar file: read in place; written whole when its tag is set. */
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { lstat, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LocalIoError, RegistryError } from '../../errors.js';
@@ -10,9 +11,11 @@ import { type ByteStream, collect, type ReplayableContent } from '../../io/strea
 import type { Descriptor } from '../../oci/descriptor.js';
 import { type Digest, digestHex } from '../../oci/digest.js';
 import { type Index, MAX_DOCUMENT_SIZE, parseIndex } from '../../oci/manifest.js';
-import { MEDIA } from '../../oci/media-types.js';
+import { ANNOTATION, MEDIA } from '../../oci/media-types.js';
+import { formatReference, type Reference } from '../../oci/reference.js';
 import type { CallOptions } from '../../reporter.js';
 import { ArchiveFile } from './archive-file.js';
+import { DOCKER_MANIFEST, dockerManifest } from './docker-manifest.js';
 import { documentAt, openLayoutTarget } from './layout.js';
 import { entryNames, selectEntry } from './select-entry.js';
 import { formatLocation, type Location, type Selector } from '../location.js';
@@ -31,6 +34,8 @@ import { type TarFile, writeTar } from '../../io/tar/archive.js';
 
 export interface ArchiveOptions {
   readonly workDir?: string | undefined;
+  /** The full name that an archive gives its image, for clients that load it; else none but the tag. */
+  readonly imageName?: Reference | undefined;
 }
 
 export function openArchiveSource(path: string, selector: Selector, options: ArchiveOptions): ImageSource {
@@ -182,7 +187,12 @@ class ArchiveTarget implements ImageTarget {
 
   async tag(manifest: Descriptor, bytes: Uint8Array, options: CallOptions = {}): Promise<void> {
     const { scratch, layout } = await this.#open();
-    await layout.tag(manifest, bytes, options);
+    const { imageName } = this.#options;
+    const named =
+      imageName === undefined ? {} : { [ANNOTATION.containerdImageName]: formatReference(imageName) };
+    await layout.tag({ ...manifest, annotations: { ...manifest.annotations, ...named } }, bytes, options);
+    const forDocker = await dockerManifest(layout, bytes, imageName, options);
+    if (forDocker !== undefined) await writeFile(scratch.file(`layout/${DOCKER_MANIFEST}`), forDocker);
     await removeAbandoned(dirname(this.#path), '.part-');
     const part = join(dirname(this.#path), `.part-${await ownerMark()}${randomBytes(8).toString('hex')}.tar`);
     try {
@@ -231,7 +241,8 @@ async function mayBeReplaced(path: string): Promise<boolean> {
 /** The index first, so that readers of streams find it, then the blobs by name. */
 async function listFiles(layout: string): Promise<TarFile[]> {
   const blobs = (await readdir(join(layout, 'blobs', 'sha256'))).sort();
-  const names = ['oci-layout', 'index.json', ...blobs.map((name) => `blobs/sha256/${name}`)];
+  const top = ['oci-layout', 'index.json', DOCKER_MANIFEST].filter((name) => existsSync(join(layout, name)));
+  const names = [...top, ...blobs.map((name) => `blobs/sha256/${name}`)];
   return Promise.all(
     names.map(async (name) => {
       const path = join(layout, name);

@@ -11,9 +11,11 @@ import { allPlatforms } from '../../../../src/oci/platform.js';
 import { formatLocation, parseLocation } from '../../../../src/registry/location.js';
 
 const ALL = [...GLOBAL_FLAGS, ...CONVERT_FLAGS, ...LATER_FLAGS];
+const INPUT = { text: '' };
 const FILES = {
   fileProblem: (path: string): string | undefined =>
     path.includes('missing') ? 'no such file or folder' : undefined,
+  standardInput: (): string => INPUT.text,
   parentProblem: (path: string): string | undefined =>
     path.includes('missing') ? 'no such file or folder' : undefined,
   folderProblem: (): string | undefined => undefined,

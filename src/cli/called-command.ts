@@ -1,0 +1,58 @@
+/** Finds the command that a command line calls, and answers for those that do not exist. */
+import { UsageError } from '../errors.js';
+import type { Flag } from './flags/flags.js';
+
+/** Commands of upstream that this program has not, and what does a part of their work. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  copy: 'skopeo copy --all and crane copy copy Nydus images too',
+  mount: 'nydusify ls, cat, stat and diff look into an image without mounting it',
+  view: 'nydusify ls, cat, stat and diff look into an image without mounting it',
+  build: 'nydusify convert makes a Nydus image of an OCI image; upstream builds one of a folder',
+  pack: 'nydusify convert makes a Nydus image of an OCI image; upstream builds one of a folder',
+  chunkdict: "upstream's nydusify chunkdict makes dictionaries",
+  optimize: "upstream's nydusify optimize does that",
+  commit: "upstream's nydusify commit does that",
+};
+
+/** Words that ask for help; upstream has the short one. */
+const HELP = ['help', 'h'];
+
+/**
+ * Returns the name of the command that is called, or that help is asked for; undefined for the program itself. Flags of the
+ * program may stand before it. Throws UsageError for a command that does not exist.
+ */
+export function calledCommand(
+  argv: readonly string[],
+  flags: readonly Flag[],
+  commands: readonly string[],
+): string | undefined {
+  const [word, next] = wordsOf(argv, flags);
+  const name = word !== undefined && HELP.includes(word) ? next : word;
+  if (name === undefined || commands.includes(name)) return name;
+  if (Object.hasOwn(ELSEWHERE, name))
+    throw new UsageError(`nydusify ${name} is not supported yet`, { hint: ELSEWHERE[name] });
+  throw new UsageError(`there is no command "${name}"`, { hint: `the commands are ${commands.join(', ')}` });
+}
+
+/** Turns `help COMMAND` into `COMMAND --help`. */
+export function withHelpFlag(argv: readonly string[], flags: readonly Flag[]): readonly string[] {
+  const [word, next] = wordsOf(argv, flags);
+  if (word === undefined || !HELP.includes(word)) return argv;
+  return next === undefined ? ['--help'] : [next, '--help'];
+}
+
+/** The words that are neither flags of the program nor their values, up to the first flag behind the command. */
+function wordsOf(argv: readonly string[], flags: readonly Flag[]): readonly string[] {
+  const words: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const token = argv[i] ?? '';
+    if (!token.startsWith('-')) {
+      words.push(token);
+      continue;
+    }
+    if (words.length > 0 || token === '--') break;
+    const name = token.replace(/^-{1,2}/, '');
+    if (flags.some((flag) => flag.type === 'string' && (flag.name === name || flag.short === name))) i++;
+  }
+  return words;
+}
