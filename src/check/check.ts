@@ -35,7 +35,7 @@ async function check(
   const subject = await loadSubject(target, 'target', platforms, call);
   const sources = source === undefined ? undefined : await loadSources(source, subject.images, call);
   const run = new CheckRun(options, call);
-  const kept = new KeptDocuments(options.keep, subject.images);
+  const kept = new KeptDocuments(options, subject.images);
   const checked = await checkReference({ target: subject, sources, platforms }, run, kept);
   const clients = options.clients === true ? await replayClients(target, subject, run) : undefined;
   return {

@@ -1,4 +1,5 @@
 /** Hands the documents that were read to the caller, under the names that upstream's `check` gives them in its work directory. */
+import { formatPlatform } from '../oci/platform.js';
 import type { CheckOptions } from './options.js';
 import type { Opening } from './opened.js';
 import type { ImageSubject, ReferenceSubject } from './subject.js';
@@ -6,12 +7,14 @@ import { bootstrapFiles } from './work-files.js';
 
 export class KeptDocuments {
   readonly #keep: CheckOptions['keep'];
-  /** Upstream checks one platform; where there are several, each gets a folder. */
-  readonly #severalPlatforms: boolean;
+  /** The platform whose documents need no folder of their own; undefined when there is only one. */
+  readonly #plain: string | undefined;
 
-  constructor(keep: CheckOptions['keep'], images: readonly ImageSubject[]) {
+  constructor({ keep, keptPlatform }: CheckOptions, images: readonly ImageSubject[]) {
     this.#keep = keep;
-    this.#severalPlatforms = new Set(images.map(({ platformName }) => platformName)).size > 1;
+    const names = [...new Set(images.map(({ platformName }) => platformName))];
+    const wanted = keptPlatform === undefined ? undefined : formatPlatform(keptPlatform);
+    this.#plain = names.length < 2 ? undefined : (names.find((name) => name === wanted) ?? names[0]);
   }
 
   async indexes(target: ReferenceSubject, sources: ReferenceSubject | undefined): Promise<void> {
@@ -40,7 +43,9 @@ export class KeptDocuments {
   }
 
   async #ofImage(image: ImageSubject, path: string, bytes: Uint8Array): Promise<void> {
-    const folder = this.#severalPlatforms ? `${image.platformName.replaceAll('/', '-')}/` : '';
+    const { platformName } = image;
+    const isPlain = this.#plain === undefined || platformName === this.#plain;
+    const folder = isPlain ? '' : `${platformName.replaceAll('/', '-')}/`;
     await this.#keep?.(`${image.side}/${folder}${path}`, bytes);
   }
 }

@@ -1,4 +1,5 @@
 /** What a caller may ask of `checkImage`. */
+import type { Platform } from '../oci/descriptor.js';
 import type { PlatformSelection } from '../oci/platform.js';
 import type { ImageSource } from '../registry/stores/store.js';
 
@@ -33,4 +34,9 @@ export interface CheckOptions {
   readonly bootstrapOnly?: boolean | undefined;
   /** Called with every document that `check` reads, under the name that upstream's `check` gives it in its work directory. */
   readonly keep?: ((path: string, bytes: Uint8Array) => Promise<void>) | undefined;
+  /**
+   * Of several platforms, the one whose documents are kept under the very names of upstream, which checks only one; each other
+   * platform gets a folder. The first image's by default.
+   */
+  readonly keptPlatform?: Platform | undefined;
 }

@@ -10,6 +10,7 @@ import {
   upstreamVariables,
 } from './flags/flags.js';
 import { GLOBAL_FLAGS, OUTPUT } from './flags/global.js';
+import { loggedContext, type LogSettings, logSettings, openLogFile } from './log.js';
 import { printLine } from './text/print.js';
 
 export interface CommandTable {
@@ -31,6 +32,8 @@ export interface CommandCall {
   readonly flags: FlagValues;
   /** The flags that the command declares, which remedies may name. */
   readonly declared: readonly Flag[];
+  readonly log: LogSettings;
+  /** Its stderr is the log file, if there is one. */
   readonly context: CliContext;
 }
 
@@ -45,13 +48,19 @@ export function addCommand(command: Command, table: CommandTable, context: CliCo
     const flags = [...GLOBAL_FLAGS, ...table.flags];
     const upstream = command.args.length === 0;
     const unread = upstream ? [] : upstreamVariables(flags, context.env);
-    if (unread.length > 0) printLine(context.stderr, unreadNote(unread));
+    const values = readFlags(command, flags, { env: context.env, upstream });
+    const log = logSettings(values);
+    using file = log.file === undefined ? undefined : openLogFile(log.file, context);
+    const logged = file === undefined ? context : loggedContext(context, file);
+    if (unread.length > 0) printLine(logged.stderr, unreadNote(unread));
+    for (const note of log.notes) printLine(logged.stderr, `note: ${note}`);
     await table.run({
       name: command.name(),
       words: command.args,
-      flags: readFlags(command, flags, { env: context.env, upstream }),
+      flags: values,
       declared: table.flags,
-      context,
+      log,
+      context: logged,
     });
   });
 }

@@ -1,5 +1,9 @@
 /** `--debug`, `--verbose`, `--log-level` and `--log-file`: how much is printed, and where. */
+import { appendFileSync, closeSync, openSync } from 'node:fs';
+import { systemReason } from '../io/scratch.js';
+import type { CliContext, Output } from './context.js';
 import type { ErrorDetail } from './text/errors.js';
+import { printLine } from './text/print.js';
 import type { Flag, FlagValues } from './flags/flags.js';
 
 export interface LogSettings extends ErrorDetail {
@@ -25,6 +29,54 @@ export function logSettings(flags: FlagValues): LogSettings {
     quiet: !debug && rank < LEVELS.indexOf('info'),
     file: flags.text('log-file'),
     notes,
+  };
+}
+
+/** A file that notes, warnings and progress are appended to. */
+export interface LogFile extends Output, Disposable {}
+
+/** A log file that cannot be opened or written costs the log, not the command. */
+export function openLogFile(path: string, { stderr }: CliContext): LogFile | undefined {
+  try {
+    const file = openSync(path, 'a');
+    let broken = false;
+    return {
+      write: (text) => {
+        if (broken) return;
+        try {
+          appendFileSync(file, text);
+        } catch (error) {
+          broken = true;
+          printLine(stderr, `warning: cannot write log file ${path}: ${systemReason(error)}`);
+        }
+      },
+      [Symbol.dispose]: () => {
+        closeSync(file);
+      },
+    };
+  } catch (error) {
+    printLine(stderr, `warning: cannot open log file ${path}: ${systemReason(error)}`);
+    return undefined;
+  }
+}
+
+/** The context of a command that writes to a log file what it would write to stderr. Results stay on stdout. */
+export function loggedContext(outer: CliContext, stderr: LogFile): CliContext {
+  const { stdout, writeBytes, env, stdoutIsTTY, columns, signal } = outer;
+  return {
+    stdout,
+    ...(writeBytes === undefined ? {} : { writeBytes }),
+    stderr,
+    env,
+    ...(stdoutIsTTY === undefined ? {} : { stdoutIsTTY }),
+    columns,
+    signal,
+    get exitCode() {
+      return outer.exitCode;
+    },
+    set exitCode(code) {
+      outer.exitCode = code;
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 /** Files that a run is asked to write a report to. A report that cannot be written fails the run, with its own exit code. */
 import { accessSync, constants, mkdirSync, statSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { LocalIoError } from '../errors.js';
 import { systemReason } from '../io/scratch.js';
 
@@ -24,7 +24,8 @@ export function writeReportFile(path: string, content: string | Uint8Array, flag
 
 function writing(path: string, flag: string, write: () => void): void {
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    // In a working folder that has been removed, Node would try a relative path for ever.
+    mkdirSync(dirname(resolve(path)), { recursive: true });
     write();
   } catch (cause) {
     throw new LocalIoError(`cannot write ${path}: ${systemReason(cause)}`, {

@@ -47,7 +47,9 @@ interface Outcome {
 async function run(...argv: readonly string[]): Promise<Outcome> {
   const out: string[] = [];
   const err: string[] = [];
-  const code = await main(['check', ...argv], {
+  // Without it, what is read would be kept in the project.
+  const kept = argv.includes('--work-dir') ? [] : ['--work-dir', join(folder, 'kept')];
+  const code = await main(['check', ...argv, ...kept], {
     stdout: { write: (text) => out.push(text) },
     stderr: { write: (text) => err.push(text) },
     env: {},
@@ -183,6 +185,21 @@ test('--work-dir keeps what was in it and gets the files that upstream writes', 
     ['fs_version', '6'],
     ['compressor', 'zstd'],
   ]);
+});
+
+test('--log-level silences steps and notes of progress, and --log-file takes what stderr would get', async () => {
+  const target = await push(await converted(sourceImage(LAYERS)), `${right.host}/app:7`);
+  const loud = await run(target);
+  assert.notEqual(loud.stderr, '');
+  assert.equal((await run('--log-level', 'warn', target)).stderr, '');
+  const log = join(folder, 'check.log');
+  await writeFile(log, 'earlier\n');
+  const { code, stderr, stdout } = await run('--log-file', log, target);
+  assert.deepEqual([code, stderr, stdout], [0, '', loud.stdout]);
+  assert.equal(await readFile(log, 'utf8'), `earlier\n${loud.stderr}`);
+  const unopened = await run('--log-file', join(folder, 'none', 'x'), '--log-level', 'loud', target);
+  assert.equal(unopened.code, 0);
+  assert.match(unopened.stderr, /^warning: cannot open log file .*\nnote: log level "loud" is not known/);
 });
 
 test("upstream's flags are taken with a note, those for backends are refused with a sentence", async () => {

@@ -106,7 +106,7 @@ test('a conversion that copies the source layers goes round such a mirror too, a
   const run = await nydusify(['convert', '--merge-platform', '--hosts-dir', hosts, from, target]);
   assert.equal(run.status, 0, run.stderr);
   assert.match(run.stderr, /warning: mirror \S+ is left out from now on: .* has digest /);
-  const check = await nydusify(['check', '--source', from, '--target', target]);
+  const check = await nydusify(['check', target, from]);
   assert.equal(check.status, 0, check.stderr);
 });
 

@@ -94,7 +94,7 @@ for (const { title, flags } of RUNS) {
       const oci = `oci:${source.layout}:${source.tag}`;
       await runTool('skopeo', ['copy', '--dest-tls-verify=false', oci, `docker://${pushed}`]);
       await nydusify('convert', '--merge-platform', ...flags, pushed, target);
-      await nydusify('check', '--source', pushed, '--target', target);
+      await nydusify('check', target, pushed);
       for (const { judge, outcome, detail } of await judgeImage(target, source)) {
         await t.test(judge, (own) => {
           if (outcome === 'skipped') own.skip(detail);

@@ -126,7 +126,7 @@ async function measureImage(image: BenchImage, source: RealRegistry, runs: numbe
       note(contestant.name, await costOf(command, args));
       if (contestant !== CONVERT) continue;
       if (flags.check) {
-        const check = ['check', '--source', from, '--target', `${target.host}/bench/${image.name}:made`];
+        const check = ['check', `${target.host}/bench/${image.name}:made`, from];
         note('check', await costOf(process.execPath, [product, ...check]));
       }
       const made = await madeBlobs(target.host, `bench/${image.name}`, 'made', join(work, 'blobs'));

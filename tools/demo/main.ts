@@ -25,7 +25,7 @@ async function nydusify(...args: string[]): Promise<void> {
 
 async function convertAndCheck(source: string, target: string): Promise<void> {
   await nydusify('convert', '--merge-platform', source, target);
-  await nydusify('check', '--source', source, '--target', target);
+  await nydusify('check', target, source);
 }
 
 async function main(args: readonly string[]): Promise<void> {

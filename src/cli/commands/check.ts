@@ -1,18 +1,18 @@
 /** `nydusify check`: flags in, `checkImage`, findings out. Exit 0 when nothing is wrong, 1 when something is. */
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { checkImage } from '../../check/check.js';
 import { UsageError } from '../../errors.js';
 import { parsePlatforms } from '../../oci/platform.js';
 import { openSource, type OpenOptions } from '../../registry/open.js';
 import type { ImageSource } from '../../registry/stores/store.js';
 import type { ConvertEvent } from '../../reporter.js';
-import type { CommandTable } from '../command.js';
-import type { CliContext } from '../context.js';
+import type { CommandCall, CommandTable } from '../command.js';
 import { openOptions } from '../flags/environment.js';
 import { requireFlags, type Flag, type FlagValues } from '../flags/flags.js';
 import { imageWord } from '../flags/image-word.js';
-import { notYet } from '../flags/later.js';
+import { backendFlags, refuseLater } from '../flags/later.js';
+import { hostPlatform, machineArchitecture } from '../flags/machine.js';
+import { keepIn, tryToKeep, UPSTREAM_FOLDER } from '../kept-files.js';
 import { returnFreedMemory } from '../../native/program.js';
 import { REGISTRY_FLAGS, registryFlags, transferOptions } from '../flags/registry.js';
 import { tryReportFile, writeReportFile } from '../report-file.js';
@@ -25,22 +25,7 @@ const IMAGES = 'Images:';
 const OUTPUT = 'Output:';
 const ACCEPTED = 'Accepted without effect:';
 
-const BACKEND_FLAGS: readonly Flag[] = ['source', 'target'].flatMap((side) =>
-  (
-    [
-      ['type', 'BACKEND_TYPE'],
-      ['config', 'BACKEND_CONFIG'],
-      ['config-file', 'BACKEND_CONFIG_FILE'],
-    ] as const
-  ).map(([name, env]): Flag => ({
-    name: `${side}-backend-${name}`,
-    type: 'string',
-    env,
-    group: ACCEPTED,
-    hidden: true,
-    help: 'not supported yet',
-  })),
-);
+const BACKEND_FLAGS = [...backendFlags('source-'), ...backendFlags('target-')];
 
 /** Flags that upstream needs; here they are accepted and have no effect. */
 const ACCEPTED_FLAGS: readonly (Flag & { readonly note: string })[] = [
@@ -144,7 +129,7 @@ export const CHECK_FLAGS: readonly Flag[] = [
     value: 'path',
     env: 'WORK_DIR',
     group: OUTPUT,
-    help: 'write manifests, configs and unpacked bootstraps there; what was in it stays',
+    help: `write manifests, configs and unpacked bootstraps there; what was in it stays; default: ${UPSTREAM_FOLDER} when images are named by flags, as upstream does, and nowhere when they are words`,
   },
   {
     name: 'threads',
@@ -182,7 +167,7 @@ export const CHECK: CommandTable = {
   examples: EXAMPLES,
   run: async (call) => {
     const [target, source] = call.words;
-    await runCheck(call.flags, { target, source }, call.context);
+    await runCheck(call, { target, source });
   },
 };
 
@@ -191,17 +176,17 @@ interface Positional {
   readonly source: string | undefined;
 }
 
-async function runCheck(flags: FlagValues, positional: Positional, context: CliContext): Promise<void> {
+async function runCheck({ flags, log, context, words }: CommandCall, positional: Positional): Promise<void> {
   const notes: string[] = [];
   const location = imageWord(flags, 'target', positional.target, notes);
   if (location === undefined) requireFlags(['target']);
   const sourceLocation = imageWord(flags, 'source', positional.source, notes);
-  refuseBackends(flags);
+  notes.push(...refuseLater(flags, BACKEND_FLAGS));
   const json = flags.isOn('json');
   const reports = reportsOf(flags);
   const sample = sampleOf(flags);
   const say = (line: string): void => {
-    if (!json) printLine(context.stderr, line);
+    if (!json || log.file !== undefined) printLine(context.stderr, line);
   };
   for (const note of notes) say(`note: ${note}`);
   for (const { name, note } of ACCEPTED_FLAGS)
@@ -220,11 +205,21 @@ async function runCheck(flags: FlagValues, positional: Positional, context: CliC
     await openOptions(context.env, registryFlags(flags, 'source'), { transfer }),
   );
   const platform = flags.text('platform');
+  const selection = platform === undefined ? undefined : parsePlatforms(platform, machineArchitecture());
+  const platforms = selection?.kind === 'list' ? selection.platforms : undefined;
   const workDir = flags.text('work-dir');
+  // Words are a way of calling that upstream does not have, so no script relies on the folder then.
+  const byFlags =
+    words.length === 0
+      ? tryToKeep((text) => {
+          say(`note: ${text}`);
+        })
+      : undefined;
+  const keep = workDir === undefined ? byFlags : keepIn(workDir);
   const found = await checkImage(
     { source, target },
     {
-      ...(platform === undefined ? {} : { platforms: parsePlatforms(platform) }),
+      ...(selection === undefined ? {} : { platforms: selection }),
       threads: flags.number('threads') ?? availableParallelism(),
       ...(sample === undefined ? {} : { sample }),
       clients: flags.isOn('clients') || reports.length > 0,
@@ -232,21 +227,14 @@ async function runCheck(flags: FlagValues, positional: Positional, context: CliC
       allowMissingPlatforms: flags.isOn('allow-missing-platforms'),
       allContent: flags.isOn('all-content'),
       bootstrapOnly: flags.isOn('bootstrap-only'),
-      ...(workDir === undefined
-        ? {}
-        : {
-            keep: (path, bytes) => {
-              writeReportFile(join(workDir, path), bytes, '--work-dir');
-              return Promise.resolve();
-            },
-          }),
+      ...(keep === undefined ? {} : { keep, keptPlatform: platforms?.[0] ?? hostPlatform() }),
     },
     {
       signal: context.signal,
       reporter: withAdvice(
         {
           emit: (event) => {
-            say(eventLine(event));
+            if (event.type === 'warning' || !log.quiet) say(eventLine(event));
           },
         },
         RUNNING,
@@ -291,11 +279,6 @@ function sampleOf(flags: FlagValues): number | undefined {
       hint: '--sample 5%',
     });
   return Number(percent) === 100 ? undefined : Number(percent);
-}
-
-function refuseBackends(flags: FlagValues): void {
-  for (const { name } of BACKEND_FLAGS)
-    if (flags.text(name) !== undefined) throw notYet(flags, name, ': blobs are read from the registry');
 }
 
 function openOptional(location: string | undefined, options: OpenOptions): ImageSource | undefined {

@@ -1,15 +1,13 @@
 /** `nydusify convert`: flags in, the library called, the result shown. What it needs is loaded when it runs, not before. */
-import { appendFileSync, closeSync, openSync } from 'node:fs';
 import type { ConvertResult } from '../../convert/convert.js';
 import { LocalIoError } from '../../errors.js';
-import { systemReason } from '../../io/scratch.js';
 import type { CommandTable } from '../command.js';
-import type { CliContext, Output } from '../context.js';
+import type { CliContext } from '../context.js';
 import { openOptions } from '../flags/environment.js';
 import { FILE_PROBLEMS } from '../flags/file-problems.js';
 import { CONVERT_FLAGS, LATER_FLAGS } from '../flags/convert.js';
 import { type ConvertRequest, convertRequest } from '../flags/options.js';
-import { logSettings, type LogSettings } from '../log.js';
+import type { LogSettings } from '../log.js';
 import { tryReportFile, writeReportFile } from '../report-file.js';
 import { printLine, printLines } from '../text/print.js';
 import { printableJson } from '../text/printable.js';
@@ -45,12 +43,11 @@ export const CONVERT: CommandTable = {
   examples: EXAMPLES,
   run: async (call) => {
     const [source, target] = call.words;
-    const { context, flags } = call;
+    const { context, flags, log } = call;
     const request = convertRequest(flags, [source, target], {
       ...FILE_PROBLEMS,
     });
-    const log = logSettings(flags);
-    for (const note of [...log.notes, ...request.notes]) printLine(context.stderr, `note: ${note}`);
+    for (const note of request.notes) printLine(context.stderr, `note: ${note}`);
     if (request.outputJson !== undefined) tryReportFile(request.outputJson, OUTPUT_JSON);
     const result = await run(request, log, context);
     printLine(context.stdout, await deployName(request, result));
@@ -74,12 +71,11 @@ async function run(request: ConvertRequest, log: LogSettings, context: CliContex
   const transfer = { ...request.transfer, chunkSize: request.pushChunkSize };
   const sourceOptions = await openOptions(context.env, registries.source, { workDir, transfer });
   await using source = openSource(await locations.sourceLocation(request), sourceOptions);
-  await using target = openTarget(
-    request.target,
-    await openOptions(context.env, registries.target, { retry: pushRetry, workDir, transfer }),
-  );
-  using logFile = log.file === undefined ? undefined : openLogFile(log.file, context);
-  const progress = await openProgress(log.quiet ? 'none' : request.progress, context, logFile);
+  await using target = openTarget(request.target, {
+    ...(await openOptions(context.env, registries.target, { retry: pushRetry, workDir, transfer })),
+    imageName: request.imageName,
+  });
+  const progress = await openProgress(log.quiet ? 'none' : request.progress, context);
   try {
     const result = await convertImage(
       { source, target },
@@ -88,7 +84,7 @@ async function run(request: ConvertRequest, log: LogSettings, context: CliContex
     );
     progress.stop();
     if (!log.quiet && request.progress !== 'json' && request.progress !== 'none') {
-      printLines(logFile ?? context.stderr, convertSummary(result));
+      printLines(context.stderr, convertSummary(result));
     }
     return result;
   } catch (error) {
@@ -138,30 +134,5 @@ function writeNothing(path: string, { stderr }: CliContext): void {
     writeReportFile(path, jsonDocument(null), OUTPUT_JSON);
   } catch (error) {
     if (error instanceof LocalIoError) printLine(stderr, `warning: ${error.message}`);
-  }
-}
-
-/** A log file that cannot be opened or written costs the log, not the conversion. */
-function openLogFile(path: string, context: CliContext): (Output & Disposable) | undefined {
-  try {
-    const file = openSync(path, 'a');
-    let broken = false;
-    return {
-      write: (text) => {
-        if (broken) return;
-        try {
-          appendFileSync(file, text);
-        } catch (error) {
-          broken = true;
-          printLine(context.stderr, `warning: cannot write log file ${path}: ${systemReason(error)}`);
-        }
-      },
-      [Symbol.dispose]: () => {
-        closeSync(file);
-      },
-    };
-  } catch (error) {
-    printLine(context.stderr, `warning: cannot open log file ${path}: ${systemReason(error)}`);
-    return undefined;
   }
 }

@@ -16,7 +16,8 @@ import { readBootstrapFile } from '../bootstrap-file.js';
 import type { CommandTable } from '../command.js';
 import type { Flag } from '../flags/flags.js';
 import { summaryJson, summaryLines } from '../text/inspect-summary.js';
-import { hostPlatform, isLocalFile, Looking, LOOK_FLAGS } from './look.js';
+import { hostPlatform } from '../flags/machine.js';
+import { isLocalFile, Looking, LOOK_FLAGS } from './look.js';
 
 const BOOTSTRAP = 'Bootstrap:';
 

@@ -18,7 +18,6 @@ import type { CliContext } from '../context.js';
 import { openOptions } from '../flags/environment.js';
 import type { Flag, FlagValues } from '../flags/flags.js';
 import { hostPlatform, machineArchitecture } from '../flags/machine.js';
-import { logSettings } from '../log.js';
 import { REGISTRY, registryFlags, TRUST_FLAGS } from '../flags/registry.js';
 import { printJson, printLine, printLines } from '../text/print.js';
 import { type RunningCommand, withAdvice } from '../text/remedies.js';
@@ -54,7 +53,7 @@ export const LOOK_FLAGS: readonly Flag[] = [
     name: 'insecure',
     type: 'boolean',
     group: REGISTRY,
-    help: "do not verify the registry's certificate",
+    help: "do not verify the registry's certificate; if it speaks no TLS, speak HTTP with it, and say so",
   },
   {
     name: 'plain-http',
@@ -85,14 +84,12 @@ export class Looking implements AsyncDisposable {
   readonly #sources: ImageSource[] = [];
   #imageBytes = 0;
 
-  constructor({ name, flags, declared, context }: CommandCall) {
+  constructor({ name, flags, declared, log, context }: CommandCall) {
     this.flags = flags;
     this.json = flags.isOn('json');
     this.context = context;
     this.#command = { name, flags: declared };
-    const log = logSettings(flags);
     this.#quiet = log.quiet;
-    for (const note of log.notes) this.note(note);
   }
 
   get call(): CallOptions {

@@ -8,7 +8,6 @@ import { CONVERT_FLAGS, LATER_FLAGS } from '../flags/convert.js';
 import { openOptions } from '../flags/environment.js';
 import type { Flag } from '../flags/flags.js';
 import { OUTPUT } from '../flags/global.js';
-import { logSettings } from '../log.js';
 import { type ConvertRequest, convertRequest } from '../flags/options.js';
 import { printJson, printLine, printLines } from '../text/print.js';
 import { withAdvice } from '../text/remedies.js';
@@ -44,8 +43,7 @@ export const PLAN: CommandTable = {
     const request = convertRequest(flags, [source, target], {
       ...FILE_PROBLEMS,
     });
-    const log = logSettings(flags);
-    for (const note of [...log.notes, ...request.notes]) printLine(context.stderr, `note: ${note}`);
+    for (const note of request.notes) printLine(context.stderr, `note: ${note}`);
     const plan = await run(request, context);
     if (flags.isOn('json')) printJson(context.stdout, plan, 2);
     else printLines(context.stdout, planLines(plan));

@@ -1,55 +1,80 @@
-/** Flags that upstream has and this command has not yet: refused by name, never ignored. */
+/**
+ * Flags that upstream has and this command has not yet: refused by name, unless what they ask for happens anyway. Scripts set
+ * them for upstream's sake, and must not break over a value that changes nothing.
+ */
 import { UsageError } from '../../errors.js';
 import type { Flag, FlagValues } from './flags.js';
 
 export interface LaterFlag extends Flag {
   /** True for a value that asks for what happens anyway. */
   readonly asksForNothing: (value: string) => boolean;
+  /** Without any of these flags this one has no effect, here as in upstream. */
+  readonly partOf: readonly string[];
 }
+
+type Harmless = Partial<Pick<LaterFlag, 'asksForNothing' | 'partOf'>>;
 
 /** A row of the tables below. */
 export function laterFlag(
   name: string,
   type: Flag['type'],
   env?: string,
-  asksForNothing: LaterFlag['asksForNothing'] = () => false,
+  harmless: Harmless = {},
 ): LaterFlag {
+  const { asksForNothing = () => false, partOf = [] } = harmless;
   const group = 'Accepted without effect:';
   const fromEnvironment = env === undefined ? {} : { env };
-  return { name, type, ...fromEnvironment, group, hidden: true, help: 'not supported yet', asksForNothing };
+  const help = 'not supported yet';
+  return { name, type, ...fromEnvironment, group, hidden: true, help, asksForNothing, partOf };
 }
+
+/** The storage backend of one side; upstream ignores its configuration when the type is not given. */
+export function backendFlags(prefix: string): readonly LaterFlag[] {
+  const partOf = [`${prefix}backend-type`];
+  return [
+    laterFlag(`${prefix}backend-type`, 'string', 'BACKEND_TYPE'),
+    laterFlag(`${prefix}backend-config`, 'string', 'BACKEND_CONFIG', { partOf }),
+    laterFlag(`${prefix}backend-config-file`, 'string', 'BACKEND_CONFIG_FILE', { partOf }),
+  ];
+}
+
+const CACHE = ['build-cache', 'build-cache-tag'];
 
 /** Flags about places and work; those about the format stand with the others of their kind. */
 export const LATER_PLACES: readonly LaterFlag[] = [
-  laterFlag('source-backend-type', 'string', 'BACKEND_TYPE'),
-  laterFlag('source-backend-config', 'string', 'BACKEND_CONFIG'),
-  laterFlag('backend-type', 'string', 'BACKEND_TYPE'),
-  laterFlag('backend-config', 'string', 'BACKEND_CONFIG'),
-  laterFlag('backend-config-file', 'string', 'BACKEND_CONFIG_FILE'),
-  laterFlag('backend-force-push', 'boolean', 'BACKEND_FORCE_PUSH'),
+  ...backendFlags('source-'),
+  ...backendFlags(''),
+  laterFlag('backend-force-push', 'boolean', 'BACKEND_FORCE_PUSH', { partOf: ['backend-type'] }),
   laterFlag('build-cache', 'string', 'BUILD_CACHE'),
   laterFlag('build-cache-tag', 'string', 'BUILD_CACHE_TAG'),
-  laterFlag('build-cache-version', 'string', 'BUILD_CACHE_VERSION'),
-  laterFlag('build-cache-insecure', 'boolean', 'BUILD_CACHE_INSECURE'),
-  laterFlag('build-cache-max-records', 'string', 'BUILD_CACHE_MAX_RECORDS'),
+  laterFlag('build-cache-version', 'string', 'BUILD_CACHE_VERSION', { partOf: CACHE }),
+  laterFlag('build-cache-insecure', 'boolean', 'BUILD_CACHE_INSECURE', { partOf: CACHE }),
+  laterFlag('build-cache-max-records', 'string', 'BUILD_CACHE_MAX_RECORDS', { partOf: CACHE }),
   laterFlag('reverse', 'boolean', 'REVERSE'),
 ];
 
-/** Throws UsageError for the first of these flags that asks for something. */
-export function refuseLater(flags: FlagValues, later: readonly LaterFlag[]): void {
-  for (const { name, type, asksForNothing } of later) {
-    if (!flags.isGiven(name)) continue;
+/** Returns notes about flags without effect. Throws UsageError for the first flag that asks for something. */
+export function refuseLater(flags: FlagValues, later: readonly LaterFlag[]): readonly string[] {
+  const notes: string[] = [];
+  for (const { name, asksForNothing, partOf } of later) {
+    if (!asks(flags, name)) continue;
     const text = flags.text(name);
-    const asked = type === 'boolean' ? flags.isOn(name) : text !== undefined;
-    if (!asked || (text !== undefined && asksForNothing(text))) continue;
-    throw notYet(flags, name);
+    if (text !== undefined && asksForNothing(text)) continue;
+    if (partOf.length === 0 || partOf.some((owner) => asks(flags, owner))) throw notYet(flags, name);
+    notes.push(`--${name} has no effect without ${partOf.map((owner) => `--${owner}`).join(' or ')}`);
   }
+  return notes;
+}
+
+/** A switch that is off and an empty text ask for nothing. */
+function asks(flags: FlagValues, name: string): boolean {
+  return flags.isGiven(name) && (flags.isOn(name) || flags.text(name) !== undefined);
 }
 
 /** The hint names where the value comes from. */
-export function notYet(flags: FlagValues, name: string, because = ''): UsageError {
+function notYet(flags: FlagValues, name: string): UsageError {
   const variable = flags.variableOf(name);
-  return new UsageError(`--${name} is not supported yet${because}`, {
+  return new UsageError(`--${name} is not supported yet`, {
     hint: variable === undefined ? 'leave it out' : `unset the environment variable ${variable}`,
   });
 }

@@ -5,14 +5,15 @@ import { UsageError } from '../../errors.js';
 import type { ConvertOptions } from '../../convert/options.js';
 import { DEFAULT_CONCURRENCY, DEFAULT_CONNECTIONS } from '../../io/concurrency.js';
 import { allPlatforms, parsePlatforms, type PlatformSelection } from '../../oci/platform.js';
-import { formatReference, withTag } from '../../oci/reference.js';
+import { formatReference, parseReference, type Reference, withTag } from '../../oci/reference.js';
 import { formatLocation, type Location, parseLocation, toLocation } from '../../registry/location.js';
 import { parseByteSize } from './byte-size.js';
 import { LATER_FLAGS } from './convert.js';
 import { type FlagValues, requireFlags } from './flags.js';
 import { imageWord } from './image-word.js';
-import { formatOptionsOf } from './format.js';
+import { formatOptionsOf, IDLE_FORMAT_FLAGS, refusePatterns } from './format.js';
 import { refuseLater } from './later.js';
+import { hostPlatform, machineArchitecture } from './machine.js';
 import { registryFlags, type RegistryFlags, transferOptions } from './registry.js';
 
 export type ProgressMode = 'auto' | 'tty' | 'plain' | 'json' | 'none';
@@ -27,6 +28,8 @@ export interface UnopenedArchive {
 export interface ConvertRequest {
   readonly source: Location | UnopenedArchive;
   readonly target: Location;
+  /** The full name of the image in a target that is an archive. */
+  readonly imageName: Reference | undefined;
   readonly registries: { readonly source: RegistryFlags; readonly target: RegistryFlags };
   readonly pushRetry: { readonly attempts: number; readonly delayMs: number } | undefined;
   /** Bytes of a chunk; 0 sends blobs whole. */
@@ -46,6 +49,8 @@ export interface FileChecks {
   parentProblem(path: string): string | undefined;
   /** The reason for which nothing can be written into the folder, which need not exist. */
   folderProblem(path: string): string | undefined;
+  /** Everything on standard input. */
+  standardInput(): string;
 }
 
 /** Throws UsageError and InvalidReferenceError. */
@@ -65,8 +70,11 @@ export function convertRequest(
   if (targetProblem !== undefined)
     throw new UsageError(`target archive directory not accessible: ${targetProblem}`);
   const target = targetOf(flags, source ?? '', positional[1], notes);
-  refuseLater(flags, LATER_FLAGS);
+  notes.push(...refuseLater(flags, LATER_FLAGS));
+  refusePatterns(flags, () => files.standardInput());
   const format = formatOptionsOf(flags);
+  for (const { name, why } of IDLE_FORMAT_FLAGS)
+    if (flags.isOn(name)) notes.push(`--${name} has no effect: ${why}`);
   if (flags.isGiven('nydus-image')) notes.push('--nydus-image has no effect: no second binary is needed');
   if (flags.isOn('docker-v2-format')) {
     notes.push('--docker-v2-format is deprecated: Docker media types are kept unless --oci is given');
@@ -95,6 +103,7 @@ export function convertRequest(
         ? parseLocation(source ?? '')
         : { kind: 'archive', path: resolve(sourceArchive) },
     target: targetArchive === undefined ? toLocation(target) : inArchive(targetArchive, toLocation(target)),
+    imageName: imageNameOf(toLocation(target)),
     registries: { source: registryFlags(flags, 'source'), target: registryFlags(flags, 'target') },
     pushRetry: pushRetryOf(flags),
     pushChunkSize: parseByteSize('push-chunk-size', flags.text('push-chunk-size') ?? '0'),
@@ -180,13 +189,18 @@ function inArchive(path: string, target: Location): Location {
   return { kind: 'oci-archive', path: resolve(path), ...(name === undefined ? {} : { name }) };
 }
 
+/** The name of an image in an archive is a reference if it says more than a tag. */
+function imageNameOf(target: Location): Reference | undefined {
+  if (target.kind === 'registry') return target.reference;
+  return target.name !== undefined && /[/:]/.test(target.name) ? parseReference(target.name) : undefined;
+}
+
 /** `--all-platforms` wins over `--platform`, as it does upstream. */
 function platformsOf(flags: FlagValues): PlatformSelection {
   if (flags.isOn('all-platforms')) return allPlatforms;
   const text = flags.text('platform');
-  if (text !== undefined) return parsePlatforms(text);
-  const architecture = process.arch === 'x64' ? 'amd64' : process.arch;
-  return { kind: 'list', platforms: [{ os: 'linux', architecture }] };
+  if (text !== undefined) return parsePlatforms(text, machineArchitecture());
+  return { kind: 'list', platforms: [hostPlatform()] };
 }
 
 /** Undefined: nothing was asked for, the registry client's own backoff holds. */

@@ -30,14 +30,14 @@ export const REGISTRY_FLAGS: readonly Flag[] = [
     type: 'boolean',
     env: 'SOURCE_INSECURE',
     group: REGISTRY,
-    help: "do not verify the source registry's certificate",
+    help: "do not verify the source registry's certificate; if it speaks no TLS, speak HTTP with it, and say so",
   },
   {
     name: 'target-insecure',
     type: 'boolean',
     env: 'TARGET_INSECURE',
     group: REGISTRY,
-    help: "do not verify the target registry's certificate",
+    help: "do not verify the target registry's certificate; if it speaks no TLS, speak HTTP with it, and say so",
   },
   {
     name: 'plain-http',

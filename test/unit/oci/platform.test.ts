@@ -32,6 +32,25 @@ test('other spellings of a platform have one normal form', () => {
   }
 });
 
+test('a word alone is an architecture of Linux, or a system on the architecture of the machine', () => {
+  for (const [text, normal] of [
+    ['amd64', 'linux/amd64'],
+    ['x86_64', 'linux/amd64'],
+    ['aarch64', 'linux/arm64'],
+    ['armhf', 'linux/arm/v7'],
+    ['ARM', 'linux/arm/v7'],
+    ['riscv64', 'linux/riscv64'],
+    ['linux', 'linux/arm64'],
+    ['Windows', 'windows/arm64'],
+    ['macos', 'darwin/arm64'],
+  ] as const) {
+    assert.equal(formatPlatform(parsePlatform(text, 'arm64')), normal, text);
+  }
+  assert.equal(formatSelection(parsePlatforms('amd64, linux', 'arm64')), 'linux/amd64, linux/arm64');
+  for (const text of ['linux', 'amd46', 'toString'])
+    assert.throws(() => parsePlatform(text), { message: `invalid platform: "${text}"` });
+});
+
 test('what is no platform is named in the error', () => {
   for (const text of ['', 'linux', 'linux/', '/amd64', 'a/b/c/d', 'linux/am d64', 'linux//v7']) {
     assert.throws(

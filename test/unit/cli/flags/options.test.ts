@@ -90,7 +90,7 @@ test('upstream texts for what is missing or in conflict, in its order of validat
     refusal(['app', '--target-archive', '/missing/a.tar']),
     'target archive directory not accessible: no such file or folder',
   );
-  assert.equal(refusal(['app', 'b', '--platform', 'linux']), 'invalid platform: "linux"');
+  assert.equal(refusal(['app', 'b', '--platform', 'amd46']), 'invalid platform: "amd46"');
   assert.match(refusal(['app', 'b', '--fs-version', '7']), /^--fs-version should be one of \[5 6\]/);
 });
 
@@ -121,8 +121,6 @@ test('a flag whose feature does not exist yet is refused by name, from wherever 
     ['--backend-type', 'oss'],
     ['--source-backend-type', 'modelfile'],
     ['--prefetch-dir', '/bin'],
-    ['--prefetch-patterns'],
-    ['--fs-align-chunk'],
     ['--batch-size', '0x100000'],
     ['--encrypt'],
   ];
@@ -133,6 +131,62 @@ test('a flag whose feature does not exist yet is refused by name, from wherever 
   assert.equal(
     refusal(['a', 'b', '--compressor', 'lz4_block']),
     '--compressor lz4_block is not supported yet',
+  );
+});
+
+test('a part of a feature asks for nothing when nothing asks for the feature, and is noted', () => {
+  const parts: readonly (readonly [argv: readonly string[], owners: string])[] = [
+    [['--build-cache-version', 'v1'], '--build-cache or --build-cache-tag'],
+    [['--build-cache-max-records', '200'], '--build-cache or --build-cache-tag'],
+    [['--build-cache-insecure'], '--build-cache or --build-cache-tag'],
+    [['--chunk-dict-insecure'], '--chunk-dict'],
+    [['--backend-config', '{}'], '--backend-type'],
+    [['--backend-config-file', 'x.json'], '--backend-type'],
+    [['--backend-force-push'], '--backend-type'],
+    [['--source-backend-config', '{}'], '--source-backend-type'],
+  ];
+  for (const [argv, owners] of parts)
+    assert.deepEqual(request(['a', 'b', ...argv]).notes, [
+      `${argv[0] ?? ''} has no effect without ${owners}`,
+    ]);
+  const { notes } = request(['--source', 'a', '--target', 'b'], {
+    BACKEND_CONFIG: '{}',
+    BUILD_CACHE_VERSION: 'v1',
+  });
+  assert.deepEqual(
+    notes.map((note) => note.split(' ')[0]),
+    ['--source-backend-config', '--backend-config', '--build-cache-version'],
+  );
+  assert.equal(
+    refusal(['a', 'b', '--backend-config', '{}', '--backend-type', 'oss']),
+    '--backend-type is not supported yet',
+  );
+});
+
+test('alignment of chunks is that of RAFS v6 whether or not a flag asks for it', () => {
+  for (const flag of ['--fs-align-chunk', '--backend-aligned-chunk'])
+    assert.deepEqual(request(['a', 'b', flag]).notes, [
+      `${flag} has no effect: chunks of RAFS v6 are aligned anyway`,
+    ]);
+});
+
+test('a list of patterns is read from standard input, and may ask for everything', (t) => {
+  t.after(() => {
+    INPUT.text = '';
+  });
+  for (const text of ['', '\n', '/\n', ' / ']) {
+    INPUT.text = text;
+    assert.equal(refusal(['a', 'b', '--prefetch-patterns']), 'accepted');
+  }
+  INPUT.text = '/\n/usr/bin\n';
+  assert.equal(
+    refusal(['a', 'b', '--prefetch-patterns']),
+    '--prefetch-patterns with paths other than / is not supported yet',
+  );
+  assert.equal(refusal(['a', 'b', '--prefetch-patterns=false']), 'accepted');
+  assert.equal(
+    refusal(['a', 'b', '--prefetch-patterns', '--prefetch-dir', '/']),
+    '--prefetch-dir conflicts with --prefetch-patterns',
   );
 });
 
