@@ -51,7 +51,7 @@ export function parsePlatform(text: string, machine?: string): Platform {
     !parts.every((part) => PART.test(part ?? ''))
   ) {
     throw new InvalidReferenceError(`invalid platform: "${text}"`, {
-      hint: 'a platform is os/arch or os/arch/variant, such as linux/amd64 or linux/arm/v7, or one of linux and amd64 alone',
+      hint: 'a platform is os/arch or os/arch/variant, or one of their first two words alone, such as linux/amd64 or linux/arm/v7',
     });
   }
   return normalizePlatform({ os, architecture, variant });
