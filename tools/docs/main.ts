@@ -1,6 +1,6 @@
 /**
- * Writes docs/format.md, docs/checks.md, docs/clients.md, docs/traps.md, a section of docs/ARCHITECTURE.md, native/layout, and the types
- * and tables of the addon in src/native, from the tables that the code runs on. `--check` writes nothing, and fails when a file differs
+ * Writes docs/format.md, docs/checks.md, docs/clients.md, docs/traps.md, sections of docs/ARCHITECTURE.md and docs/registries.md,
+ * native/layout, and the types and tables of the addon in src/native, from the tables that the code runs on. `--check` writes nothing, and fails when a file differs
  * from what would be written, or when a test that a page names does not exist. Run it from the root of the project.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,6 +10,7 @@ import type { AnyStruct, FlagInfo } from '../../src/rafs-builder/layout/struct.j
 import * as v5 from '../../src/rafs-builder/layout/v5.js';
 import * as v6 from '../../src/rafs-builder/layout/v6.js';
 import { DEVIATIONS } from './deviations.js';
+import { answersSection } from './answers.js';
 import { addonTypes, formatTables } from './addon.js';
 import { layeringSection } from './architecture.js';
 import { checksPage } from './checks.js';
@@ -28,6 +29,8 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/traps.md': trapsPage,
   'docs/ARCHITECTURE.md': () =>
     withSection(readFileSync('docs/ARCHITECTURE.md', 'utf8'), 'layering', layeringSection()),
+  'docs/registries.md': () =>
+    withSection(readFileSync('docs/registries.md', 'utf8'), 'answers', answersSection()),
   'src/native/formats.ts': formatTables,
   'src/native/addon-types.ts': addonTypes,
   ...Object.fromEntries(

@@ -8,6 +8,7 @@ import { SharedWork } from '../../io/abort.js';
 import { contentOf } from '../../io/streams.js';
 import type { CallOptions } from '../../reporter.js';
 import type { HttpRequest, HttpResponse, Transport } from '../http/transport.js';
+import { ANSWERS, meaningOf } from '../answers.js';
 import { type Challenge, parseChallenges } from './challenge.js';
 import type { Credential, CredentialStore } from './credentials.js';
 import { readGrant } from './token.js';
@@ -67,18 +68,19 @@ export class Authenticator {
 
   /**
    * Takes in the challenge of a 401. True when another attempt makes sense, because `header` now gives something else than `used`,
-   * which was sent. Throws AuthError when the token server refuses.
+   * which was sent. `answeredBy` completes a realm that is no whole URL. Throws AuthError when the token server refuses.
    */
   async challenged(
     header: string | undefined,
     scopes: readonly string[],
     used: string | undefined,
     call: CallOptions = {},
+    answeredBy?: URL,
   ): Promise<boolean> {
     const challenges = parseChallenges(header ?? '');
     const bearer = challenges.find((challenge) => challenge.scheme === 'bearer');
     if (bearer !== undefined) {
-      this.#method = this.#bearerMethod(bearer);
+      this.#method = this.#bearerMethod(bearer, answeredBy);
       const key = scopeKey(scopes);
       const named = bearer.parameters['scope'];
       if (named !== undefined) this.#named.set(key, named);
@@ -124,12 +126,13 @@ export class Authenticator {
     return value === undefined ? undefined : `Basic ${value}`;
   }
 
-  #bearerMethod(challenge: Challenge): Method {
+  #bearerMethod(challenge: Challenge, answeredBy: URL | undefined): Method {
     const { host, transport } = this.#options;
     const { realm, service } = challenge.parameters;
     let url: URL;
     try {
-      url = new URL(realm ?? '');
+      // An empty realm is no URL, whatever it might be completed to.
+      url = new URL(realm ?? '', (realm ?? '') === '' ? undefined : answeredBy);
     } catch (cause) {
       throw new RegistryError(`registry ${host} asks for a token from "${realm ?? ''}", which is no URL`, {
         cause,
@@ -200,7 +203,7 @@ export class Authenticator {
       response = await this.#get(method, scopes, credential, call);
       const { username, password } = credential ?? {};
       if (
-        (response.status === 404 || response.status === 405) &&
+        meaningOf(ANSWERS.token, response.status) === 'otherForm' &&
         username !== undefined &&
         password !== undefined
       ) {
@@ -221,7 +224,8 @@ export class Authenticator {
   ): Promise<Token | undefined> {
     if (this.#refreshToken === undefined) return undefined;
     const response = await this.#post(method, scopes, refreshGrant(this.#refreshToken), call);
-    if (response.status === 200) return this.#read(response, credential, startedMs);
+    if (meaningOf(ANSWERS.token, response.status) === 'granted')
+      return this.#read(response, credential, startedMs);
     await response.discard();
     this.#refreshToken = undefined;
     return undefined;

@@ -24,7 +24,8 @@ export function parseChallenges(header: string): Challenge[] {
       const match = PARAMETER.exec(header);
       if (match === null) break;
       const [, name = '', quoted, plain = ''] = match;
-      parameters[name.toLowerCase()] = quoted === undefined ? plain : quoted.replace(/\\(.)/g, '$1');
+      parameters[name.toLowerCase()] =
+        quoted === undefined ? plain.replace(/^'(.*)'$/, '$1') : quoted.replace(/\\(.)/g, '$1');
       at = PARAMETER.lastIndex;
     }
     challenges.push({ scheme: scheme.toLowerCase(), parameters });

@@ -8,6 +8,7 @@ import type { ReplayableContent } from '../../io/streams.js';
 import { type Reference, registryHost } from '../../oci/reference.js';
 import type { CallOptions, Reporter } from '../../reporter.js';
 import type { CredentialStore } from '../auth/credentials.js';
+import { type Answers, isAccepted, mayPass } from '../answers.js';
 import { EndpointSession } from './endpoint-session.js';
 import { type Endpoint, endpointsOf } from './endpoints.js';
 import { oneLine, type Refusal, refusalError } from './error-body.js';
@@ -37,8 +38,8 @@ export interface ApiRequest extends CallOptions {
   readonly url: URL | string;
   readonly headers?: Headers | undefined;
   readonly body?: ReplayableContent | undefined;
-  /** Statuses that the caller handles; every other one is thrown as an error. */
-  readonly accept: readonly number[];
+  /** The meanings of statuses. Those that the caller handles are returned; every other one is thrown as an error. */
+  readonly answers: Answers;
   /** The purpose of the request, as the beginning of a message: `cannot push to …`. */
   readonly what: string;
   readonly scopes: readonly string[];
@@ -101,8 +102,30 @@ export class RegistryClient implements AsyncDisposable {
 
   /** Retries failures that may pass, unless `once`. Throws RegistryError, AuthError, and the signal's reason once it has fired. */
   async request(request: ApiRequest): Promise<HttpResponse> {
-    if (request.once === true) return this.#attempt(request);
-    return this.retry(request.what, () => this.#attempt(request), request);
+    return this.#request(request, (status) => isAccepted(request.answers, status));
+  }
+
+  /**
+   * Makes a request that the run can do without, as its `answers` say. Undefined when it is refused, and so does not help. Throws what
+   * `request` throws when there is no answer at all.
+   */
+  async optional(request: ApiRequest): Promise<HttpResponse | undefined> {
+    const { answers } = request;
+    const settles = (status: number, headers: Headers): boolean =>
+      isAccepted(answers, status) ||
+      answers.optional === 'at once' ||
+      !mayPass(answers, status, headers['retry-after']);
+    try {
+      const response = await this.#request(request, settles);
+      if (isAccepted(answers, response.status)) return response;
+      await response.discard();
+      return undefined;
+    } catch (error) {
+      // Time after time an answer that may pass.
+      if (error instanceof RegistryError && error.status !== undefined && request.once !== true)
+        return undefined;
+      throw error;
+    }
   }
 
   /** Runs `attempt` again after failures that may pass. */
@@ -156,8 +179,13 @@ export class RegistryClient implements AsyncDisposable {
     await this.#transport[Symbol.asyncDispose]();
   }
 
+  async #request(request: ApiRequest, settles: Settles): Promise<HttpResponse> {
+    if (request.once === true) return this.#attempt(request, settles);
+    return this.retry(request.what, () => this.#attempt(request, settles), request);
+  }
+
   /** Asks the endpoints in order until one of them has an answer; only the refusal of the last one is final. */
-  async #attempt(request: ApiRequest): Promise<HttpResponse> {
+  async #attempt(request: ApiRequest, settles: Settles): Promise<HttpResponse> {
     const sessions = await this.#sessionsFor(request);
     for (const mirror of sessions.slice(0, -1)) {
       if (this.#down.has(mirror)) continue;
@@ -176,7 +204,7 @@ export class RegistryClient implements AsyncDisposable {
     if (typeof request.url === 'string') this.#givenBy.delete(request.url);
     const response = await last.send(request);
     this.#warn(response, last, request);
-    if (request.accept.includes(response.status)) return response;
+    if (settles(response.status, response.headers)) return response;
     throw await refusalError(response, {
       what: request.what,
       host: last.endpoint.host,
@@ -186,6 +214,7 @@ export class RegistryClient implements AsyncDisposable {
       credentials: this.#options.credentials.description,
       hasCredential: response.status === 401 || response.status === 403 ? await last.hasCredential() : false,
       side: this.#transport.side,
+      answers: request.answers,
       isElsewhere: response.url.origin !== (await last.origin()),
     });
   }
@@ -194,7 +223,7 @@ export class RegistryClient implements AsyncDisposable {
   async #fromMirror(mirror: EndpointSession, request: ApiRequest): Promise<HttpResponse | undefined> {
     try {
       const response = await mirror.send(request);
-      if (response.status < 400 && request.accept.includes(response.status)) {
+      if (response.status < 400 && isAccepted(request.answers, response.status)) {
         if (typeof request.url === 'string') this.#givenBy.set(request.url, mirror);
         return response;
       }
@@ -271,6 +300,9 @@ export class RegistryClient implements AsyncDisposable {
     }
   }
 }
+
+/** True for answers that are given to the caller. */
+type Settles = (status: number, headers: Headers) => boolean;
 
 /** The warnings that each reporter has got: source and target of a run may be the same registry. */
 const warnings = new WeakMap<Reporter, Set<string>>();

@@ -3,7 +3,8 @@ import { RegistryError } from '../../errors.js';
 import { sleepFor, backoffMs } from '../../io/retry.js';
 import type { ByteRange, ByteStream } from '../../io/streams.js';
 import { silentReporter, type CallOptions } from '../../reporter.js';
-import type { RegistryClient } from './client.js';
+import { ANSWERS, meaningOf } from '../answers.js';
+import type { ApiRequest, RegistryClient } from './client.js';
 import type { Headers, HttpResponse } from '../http/transport.js';
 
 export interface Download extends CallOptions {
@@ -32,7 +33,12 @@ export async function* download(client: RegistryClient, options: Download): Byte
     const before = at;
     let cause: unknown;
     const response = await open(client, options, byRange ? { start: at, end } : undefined);
-    const answered = readAnswer(response, at, options);
+    // Where the range is refused, the whole cannot be.
+    if (response === undefined) {
+      byRange = false;
+      continue;
+    }
+    const answered = readAnswer(response, at, options, byRange);
     if (answered.kind === 'end') {
       await response.discard();
       if (client.distrust(options.path, `${options.what}: it ends after ${at} bytes`, options)) continue;
@@ -81,22 +87,25 @@ export async function* download(client: RegistryClient, options: Download): Byte
   }
 }
 
+/** Undefined when the range is refused. */
 async function open(
   client: RegistryClient,
   options: Download,
   range: ByteRange | undefined,
-): Promise<HttpResponse> {
+): Promise<HttpResponse | undefined> {
   const whole = range === undefined || (range.start === 0 && options.range === undefined);
-  return client.request({
+  const request: Omit<ApiRequest, 'answers'> = {
     method: 'GET',
     url: options.path,
     headers: { ...options.headers, ...(whole ? {} : { range: `bytes=${range.start}-${range.end - 1}` }) },
-    accept: [200, 206, 416],
     what: options.what,
     scopes: options.scopes,
     signal: options.signal,
     reporter: options.reporter,
-  });
+  };
+  return whole
+    ? client.request({ ...request, answers: ANSWERS.readWhole })
+    : client.optional({ ...request, answers: ANSWERS.readPart });
 }
 
 type Answer =
@@ -108,15 +117,16 @@ type Answer =
   | { readonly kind: 'wrong'; readonly error: RegistryError };
 
 /** Interprets an answer for offset `at`. A server that ignores the range sends all bytes from the start. */
-function readAnswer(response: HttpResponse, at: number, { what, size }: Download): Answer {
+function readAnswer(response: HttpResponse, at: number, { what, size }: Download, byRange: boolean): Answer {
   const { status } = response;
   const said = response.headers['content-range'] ?? '';
   const wrong = (): Answer => ({
     kind: 'wrong',
     error: new RegistryError(`${what}: asked for bytes from ${at}, was given "${said}"`, { status }),
   });
-  if (status === 200) return { kind: 'bytes', skip: at };
-  if (status === 416) {
+  const meaning = meaningOf(ANSWERS.readPart, status);
+  if (meaning === 'whole' || (!byRange && said === '')) return { kind: 'bytes', skip: at };
+  if (meaning === 'end') {
     const total = /^bytes \*\/(\d+)$/.exec(said)?.[1];
     return total !== undefined && Number(total) === size ? wrong() : { kind: 'end' };
   }

@@ -1,10 +1,11 @@
 /** One endpoint during a run: its exact URL, our authorization there, and the 401 that asks for a login. */
-import { AuthError } from '../../errors.js';
+import { AuthError, RegistryError } from '../../errors.js';
 import { SharedWork } from '../../io/abort.js';
 import type { ReplayableContent } from '../../io/streams.js';
 import type { CallOptions } from '../../reporter.js';
 import { Authenticator } from '../auth/authenticator.js';
-import type { CredentialStore } from '../auth/credentials.js';
+import { parseChallenges } from '../auth/challenge.js';
+import { anonymous, type CredentialStore } from '../auth/credentials.js';
 import type { Endpoint } from './endpoints.js';
 import { mayBeClearText } from '../http/connection-failure.js';
 import { isLoopback, probeLoopback } from '../http/hosts.js';
@@ -35,6 +36,8 @@ export class EndpointSession {
   readonly endpoint: Endpoint;
   readonly #options: SessionOptions;
   readonly #auth: Authenticator;
+  /** By origin: tokens for registries to which this one leads. */
+  readonly #strangers = new Map<string, Authenticator>();
   #root: SharedWork<URL> | undefined;
 
   constructor(endpoint: Endpoint, options: SessionOptions) {
@@ -69,17 +72,61 @@ export class EndpointSession {
         body: request.body,
         signal: request.signal,
       });
-      const asked = response.status === 401 && trusted && response.url.origin === root.origin;
-      if (!asked || round >= AUTH_ROUNDS) return response;
+      if (response.status !== 401) return response;
+      if (response.url.origin !== root.origin) return this.#asStranger(response, request);
+      if (!trusted || round >= AUTH_ROUNDS) return response;
       const again = await this.#auth.challenged(
         response.headers['www-authenticate'],
         request.scopes,
         authorization,
         request,
+        response.url,
       );
       if (!again) return response;
       await response.discard();
     }
+  }
+
+  /**
+   * Repeats a request that was led to another registry, which wants a token: with one that its token server gives to anybody. No
+   * credentials are involved. Returns `refused`, whose body is unread, when there is no such token.
+   */
+  async #asStranger(refused: HttpResponse, request: EndpointRequest): Promise<HttpResponse> {
+    const { method, headers = {}, signal } = request;
+    const { url } = refused;
+    const challenge = refused.headers['www-authenticate'];
+    const bearer = parseChallenges(challenge ?? '').find(({ scheme }) => scheme === 'bearer');
+    if (bearer === undefined || (method !== 'GET' && method !== 'HEAD')) return refused;
+    const scopes = (bearer.parameters['scope'] ?? '').split(' ').filter((scope) => scope !== '');
+    const auth = this.#strangers.get(url.origin) ?? this.#strangerAt(url);
+    let response = refused;
+    let used: string | undefined;
+    for (let round = 0; round < AUTH_ROUNDS && response.status === 401; round++) {
+      try {
+        if (!(await auth.challenged(challenge, scopes, used, request, url))) return response;
+        used = await auth.header(scopes, request);
+      } catch (error) {
+        if (error instanceof AuthError || (error instanceof RegistryError && !error.retryable))
+          return response;
+        throw error;
+      }
+      if (used === undefined) return response;
+      await response.discard();
+      response = await this.#options.transport.send({
+        method,
+        url,
+        headers: { ...headers, authorization: used },
+        signal,
+      });
+    }
+    return response;
+  }
+
+  #strangerAt({ origin, host }: URL): Authenticator {
+    const { transport, repository } = this.#options;
+    const auth = new Authenticator({ transport, credentials: anonymous, host, repository });
+    this.#strangers.set(origin, auth);
+    return auth;
   }
 
   /** For hints: whether a login is stored for this endpoint. */

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { AuthError, type NydusError, RegistryError } from '../../errors.js';
 import { MAX_RETRY_AFTER_MS, parseRetryAfter } from '../../io/retry.js';
 import { collect } from '../../io/streams.js';
+import { type Answers, mayPass } from '../answers.js';
 import { loginHost } from '../auth/credentials.js';
 import type { Remedy, Side } from '../../remedy.js';
 import { redactUrl, type Redactor } from '../http/redact.js';
@@ -15,6 +16,8 @@ export interface Refusal {
   readonly method: Method;
   readonly redactor: Redactor;
   readonly side: Side;
+  /** The meanings of the statuses of this request. */
+  readonly answers: Answers;
   /** Where the credential store looked, for remedies. */
   readonly credentials: string;
   readonly hasCredential: boolean;
@@ -34,7 +37,6 @@ export interface Said {
 
 const BODY_LIMIT = 64 * 1024;
 const MESSAGE_LENGTH = 200;
-const RETRYABLE = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /** OCI distribution-spec, "Error Codes". */
 const errorsSchema = v.object({
@@ -64,6 +66,8 @@ const otherErrorSchema = v.union([
 ]);
 
 export interface Known {
+  /** The refusal may pass. */
+  readonly mayPass?: boolean;
   readonly text?: string;
   readonly hint?: string;
   readonly remedy?: Remedy;
@@ -114,8 +118,13 @@ export async function refusalError(response: HttpResponse, refusal: Refusal): Pr
   const reason = message === '' ? '' : `: ${refusal.redactor.text(message)}`;
   const label = [status, ...codes].join(' ');
   const explained = refusal.explain?.({ status, codes, message });
+  const retryAfter = response.headers['retry-after'];
+  const passes =
+    mayPass(refusal.answers, status, retryAfter) ||
+    codes.includes('TOOMANYREQUESTS') ||
+    explained?.mayPass === true;
   const isQuota = status === 507 || (status < 500 && SPEAKS_OF_QUOTA.test(message));
-  if (!isQuota && explained === undefined && isDenial(status, codes)) {
+  if (!isQuota && !passes && explained === undefined && isDenial(status, codes)) {
     if (refusal.isElsewhere) {
       // URLs of that origin carry a permission that expires, and the registry can issue another one.
       return new RegistryError(
@@ -138,7 +147,7 @@ export async function refusalError(response: HttpResponse, refusal: Refusal): Pr
   }
   const byCode = codes.map((code) => KNOWN[code]).find((entry) => entry !== undefined);
   const known: Known = { ...byCode, ...(isQuota ? QUOTA : {}), ...explained };
-  const retryAfterMs = parseRetryAfter(response.headers['retry-after'], Date.now());
+  const retryAfterMs = parseRetryAfter(retryAfter, Date.now());
   const late = retryAfterMs !== undefined && retryAfterMs > MAX_RETRY_AFTER_MS;
   return new RegistryError(
     `${refusal.what}: ${known.text ?? plainText(status, refusal.host)} (${label})${reason}`,
@@ -146,7 +155,7 @@ export async function refusalError(response: HttpResponse, refusal: Refusal): Pr
       status,
       registryCodes: codes,
       request,
-      retryable: RETRYABLE.has(status),
+      retryable: passes && !isQuota,
       hint: late
         ? `it asks to be left alone for ${Math.ceil(retryAfterMs / 1000)} s: run it again then`
         : known.hint,

@@ -16,6 +16,7 @@ export function explainManifestRefusal(said: Said, mediaType: string, bytes: Uin
   const isIndex = isIndexType(mediaType);
   if ((status === 400 || status === 404) && codes.some((code) => MISSES_PARTS.has(code))) {
     return {
+      mayPass: true, // its copies may not all have what was just pushed
       text: `the registry misses parts that the ${isIndex ? 'index' : 'manifest'} names`,
       hint: 'blobs must be there before their manifest, and manifests before their index; run it again',
     };

@@ -7,6 +7,7 @@ import { isDocumentType, MAX_DOCUMENT_SIZE, parseDocument } from '../../oci/mani
 import { MEDIA } from '../../oci/media-types.js';
 import type { Reference } from '../../oci/reference.js';
 import type { CallOptions } from '../../reporter.js';
+import { ANSWERS, meaningOf } from '../answers.js';
 import { repositoryScope } from '../auth/challenge.js';
 import { explainManifestRefusal } from './manifest-refusal.js';
 import type { RegistryClient } from './client.js';
@@ -35,8 +36,9 @@ export function manifestPath(reference: Reference, name: string): string {
 }
 
 /**
- * The descriptor of the manifest that the reference names; undefined when there is none. HEAD is enough as a rule; a registry that
- * omits one of the three headers, or gives a type without meaning, is asked for the manifest itself.
+ * The descriptor of the manifest that the reference names; undefined when there is none. HEAD is enough as a rule. A registry that
+ * refuses it, omits one of the three headers, or gives a type without meaning is asked for the manifest itself, and so is one that
+ * gives no answer to HEAD.
  */
 export async function resolveManifest(pointer: Pointer, call: CallOptions): Promise<Descriptor | undefined> {
   const { client, reference, access, location } = pointer;
@@ -46,22 +48,39 @@ export async function resolveManifest(pointer: Pointer, call: CallOptions): Prom
     headers: { accept: MANIFEST_ACCEPT },
     what: `cannot read the manifest of ${location}`,
     scopes: [repositoryScope(reference.repository, access)],
+    once: true,
     ...call,
   };
-  const head = await client.request({ ...request, method: 'HEAD', accept: [200, 400, 403, 404, 405, 501] });
-  await head.discard();
-  if (head.status === 200) {
-    const descriptor = fromHeaders(head);
-    if (descriptor !== undefined) return checked(descriptor, pointer);
-  }
-  const got = await client.request({ ...request, method: 'GET', accept: [200, 404] });
-  if (got.status === 404) {
+  const found = await client.retry(
+    request.what,
+    async (n) => {
+      if (n === 1) {
+        const head = await client.optional({ ...request, method: 'HEAD', answers: ANSWERS.lookForManifest });
+        await head?.discard();
+        const descriptor = head === undefined ? undefined : fromHeaders(head);
+        if (descriptor !== undefined) return descriptor;
+      }
+      const got = await client.request({ ...request, method: 'GET', answers: ANSWERS.readManifest });
+      return readManifest(got, request.what, location);
+    },
+    call,
+  );
+  return found === undefined ? undefined : checked(found, pointer);
+}
+
+/** The descriptor of a manifest that was asked for itself. */
+async function readManifest(
+  got: HttpResponse,
+  what: string,
+  location: string,
+): Promise<Descriptor | undefined> {
+  if (meaningOf(ANSWERS.readManifest, got.status) === 'absent') {
     await got.discard();
     return undefined;
   }
   if (bareType(got.headers['content-type']) === 'text/html') {
     await got.discard();
-    throw new RegistryError(`${request.what}: the answer is a web page, not a manifest`, {
+    throw new RegistryError(`${what}: the answer is a web page, not a manifest`, {
       status: got.status,
       hint: 'a portal or proxy may stand before the registry, or the address is that of its web site',
     });
@@ -75,7 +94,7 @@ export async function resolveManifest(pointer: Pointer, call: CallOptions): Prom
       `manifest of ${location}: has digest ${descriptor.digest}, not ${promised} as the registry says`,
     );
   }
-  return checked(descriptor, pointer);
+  return descriptor;
 }
 
 /** Puts a manifest under `name`, a digest or a tag. True when the registry lists it with its subject's referrers by itself. */
@@ -99,7 +118,7 @@ export async function putManifest(
       url: manifestPath(reference, name),
       headers: { 'content-type': manifest.mediaType },
       body: contentOf(bytes),
-      accept: [200, 201, 202, 204],
+      answers: ANSWERS.putManifest,
       what,
       explain: (said) => explainManifestRefusal(said, manifest.mediaType, bytes),
       scopes: [repositoryScope(reference.repository, access)],
@@ -111,7 +130,7 @@ export async function putManifest(
     // Anything but 201 may be the answer of a proxy or a login page: then check what the name means now.
     const stored = isDigest(said)
       ? said
-      : response.status === 201
+      : meaningOf(ANSWERS.putManifest, response.status) === 'stored'
         ? manifest.digest
         : await digestAt(pointer, name, call);
     if (stored === undefined)
@@ -150,15 +169,15 @@ async function removeTag(
   call: CallOptions,
 ): Promise<void> {
   await client
-    .request({
+    .optional({
       method: 'DELETE',
       url: manifestPath(reference, name),
-      accept: [200, 202, 204],
+      answers: ANSWERS.removeTag,
       what: `cannot remove the tag ${name}`,
       scopes: [repositoryScope(reference.repository, access)],
       ...call,
     })
-    .then(async (response) => response.discard())
+    .then(async (response) => response?.discard())
     .catch(() => undefined);
 }
 

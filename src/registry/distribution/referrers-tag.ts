@@ -12,7 +12,9 @@ import { type Digest, sha256 } from '../../oci/digest.js';
 import { descriptorToJson, type JsonObject, serialise } from '../../oci/manifest.js';
 import { MEDIA } from '../../oci/media-types.js';
 import type { CallOptions } from '../../reporter.js';
+import { ANSWERS, meaningOf } from '../answers.js';
 import { repositoryScope } from '../auth/challenge.js';
+import type { ApiRequest } from './client.js';
 import { manifestPath, type Pointer } from './manifests.js';
 import { fetchReferrersTag, referrersTag } from './referrers.js';
 
@@ -21,8 +23,6 @@ const MAX_ROUNDS = 12;
 /** The pause until the list is read again: at least these milliseconds, and a multiple of the time that the update took. */
 const MIN_SETTLE_MS = 250;
 const SETTLE_FACTOR = 3;
-/** Answers to an update that reading the list again may mend: a conflict, and a condition that no longer holds. */
-const CHANGED_MEANWHILE: readonly number[] = [409, 412];
 
 /** Puts `referrer` on the list of `subject`, unless it is there. */
 export async function addReferrer(
@@ -60,7 +60,7 @@ async function putList(
 ): Promise<boolean> {
   const bytes = serialise(index);
   const tag = referrersTag(subject);
-  const response = await client.request({
+  const request: ApiRequest = {
     method: 'PUT',
     url: manifestPath(reference, tag),
     headers: {
@@ -68,11 +68,16 @@ async function putList(
       ...(etag === undefined ? {} : { 'if-match': etag }),
     },
     body: contentOf(bytes),
-    accept: [200, 201, 202, 204, ...CHANGED_MEANWHILE],
+    answers: ANSWERS.putReferrersTag,
     what: `cannot write the list of referrers ${tag} of ${location} (${sha256(bytes)})`,
     scopes: [repositoryScope(reference.repository, access)],
     ...call,
+  };
+  const response = await client.request(request).catch(async (error: unknown) => {
+    // Some registries name an `etag`, and know no conditions.
+    if (etag === undefined || !(error instanceof RegistryError) || error.retryable) throw error;
+    return client.request({ ...request, headers: { 'content-type': MEDIA.ociIndex } });
   });
   await response.discard();
-  return !CHANGED_MEANWHILE.includes(response.status);
+  return meaningOf(ANSWERS.putReferrersTag, response.status) === 'stored';
 }

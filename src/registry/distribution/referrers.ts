@@ -2,13 +2,14 @@
  * Lists the manifests that refer to a manifest, by the registry's referrers API, or by the index that clients keep under the tag
  * `sha256-…` where there is no such API. Distribution-spec, "Listing Referrers" and "Referrers Tag Schema".
  */
-import { FormatError, NydusError, RegistryError } from '../../errors.js';
+import { AuthError, FormatError, NydusError, RegistryError } from '../../errors.js';
 import { collect } from '../../io/streams.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
 import { type Index, MAX_DOCUMENT_SIZE, parseIndex } from '../../oci/manifest.js';
 import { MEDIA } from '../../oci/media-types.js';
 import type { CallOptions } from '../../reporter.js';
+import { ANSWERS, meaningOf } from '../answers.js';
 import { repositoryScope } from '../auth/challenge.js';
 import { MANIFEST_ACCEPT, manifestPath, type Pointer } from './manifests.js';
 import type { HttpResponse } from '../http/transport.js';
@@ -16,8 +17,6 @@ import type { HttpResponse } from '../http/transport.js';
 /** Pages of a list at most, because a faulty registry may give a next page for ever. */
 const MAX_PAGES = 200;
 const MAX_REFERRERS = 100_000;
-/** The answers of registries without the API. */
-const NO_API: readonly number[] = [400, 404, 405, 406, 501];
 
 export interface ReferrerOptions extends CallOptions {
   /** Only those of this type; all by default. */
@@ -45,10 +44,23 @@ export async function remoteReferrers(
   subject: Digest,
   options: ReferrerOptions,
 ): Promise<ReferrerList> {
-  const ofApi = await fromApi(pointer, subject, options);
-  if (ofApi !== undefined) return { way: 'api', referrers: matching(ofApi, options) };
+  let refused: unknown;
+  try {
+    const ofApi = await fromApi(pointer, subject, options);
+    if (ofApi !== undefined) return { way: 'api', referrers: matching(ofApi, options) };
+  } catch (error) {
+    if (!isRefused(error)) throw error;
+    refused = error;
+  }
   const listed = await fetchReferrersTag(pointer, subject, options);
+  // Without the list, the refusal may hide what refers to the manifest.
+  if (refused instanceof NydusError && listed === undefined) throw refused;
   return { way: 'tag', referrers: matching(listed?.index.manifests ?? [], options) };
+}
+
+/** True when the registry has answered, but not with a list. */
+function isRefused(error: unknown): boolean {
+  return error instanceof AuthError || (error instanceof RegistryError && error.status !== undefined);
 }
 
 /** Filters the list, because registries need not do so. */
@@ -88,14 +100,15 @@ async function fromApi(
       method: 'GET',
       url,
       headers: { accept: MEDIA.ociIndex },
-      accept: page === 0 ? [200, ...NO_API] : [200],
+      answers: page === 0 ? ANSWERS.listReferrers : ANSWERS.nextReferrers,
       what,
       scopes: [repositoryScope(reference.repository, pointer.access)],
       signal: options.signal,
       reporter: options.reporter,
     });
     // Some registries answer 200 with a web page to any unknown path.
-    if (response.status !== 200 || mediaTypeOf(response) !== MEDIA.ociIndex) {
+    const isListed = meaningOf(ANSWERS.listReferrers, response.status) === 'listed';
+    if (!isListed || mediaTypeOf(response) !== MEDIA.ociIndex) {
       await response.discard();
       if (page === 0) return undefined;
       throw new RegistryError(`${what}: page ${page + 1} is no index`, { status: response.status });
@@ -123,13 +136,13 @@ export async function fetchReferrersTag(
     method: 'GET',
     url: manifestPath(reference, tag),
     headers: { accept: MANIFEST_ACCEPT },
-    accept: [200, 404],
+    answers: ANSWERS.readReferrersTag,
     what: `cannot read the list of referrers ${tag} of ${location}`,
     scopes: [repositoryScope(reference.repository, access)],
     signal: call.signal,
     reporter: call.reporter,
   });
-  if (response.status === 404) {
+  if (meaningOf(ANSWERS.readReferrersTag, response.status) === 'absent') {
     await response.discard();
     return undefined;
   }

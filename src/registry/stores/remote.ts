@@ -1,5 +1,11 @@
 /** A repository of a registry, as a source and as a target. */
-import { ContentMismatchError, InvalidReferenceError, NydusError, RegistryError } from '../../errors.js';
+import {
+  AuthError,
+  ContentMismatchError,
+  InvalidReferenceError,
+  NydusError,
+  RegistryError,
+} from '../../errors.js';
 import type { GrowingContent } from '../../io/growing.js';
 import { type ByteStream, collect, type ReplayableContent } from '../../io/streams.js';
 import type { Descriptor } from '../../oci/descriptor.js';
@@ -7,9 +13,11 @@ import type { Digest } from '../../oci/digest.js';
 import { isDocumentType, MAX_DOCUMENT_SIZE, parseDocument } from '../../oci/manifest.js';
 import type { Reference } from '../../oci/reference.js';
 import type { CallOptions } from '../../reporter.js';
+import { ANSWERS, meaningOf } from '../answers.js';
 import { repositoryScope } from '../auth/challenge.js';
 import { type ClientOptions, RegistryClient } from '../distribution/client.js';
 import { download } from '../distribution/download.js';
+import type { Headers, HttpResponse } from '../http/transport.js';
 import { formatLocation, inOneRegistry, type Location } from '../location.js';
 import {
   MANIFEST_ACCEPT,
@@ -117,20 +125,38 @@ abstract class RemoteRepository implements ContentSource, Located, Mirrored, Ref
     return verifiedFor(options, stream, descriptor, this.location);
   }
 
+  /** Asks by HEAD, and by GET where that is refused or not answered. */
   async exists(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
-    const response = await this.client.request({
-      method: 'HEAD',
+    const isDocument = isDocumentType(descriptor.mediaType);
+    const accept: Headers = isDocument ? { accept: MANIFEST_ACCEPT } : {};
+    const request = {
       url: this.path(descriptor),
-      headers: isDocumentType(descriptor.mediaType) ? { accept: MANIFEST_ACCEPT } : {},
-      accept: [200, 404],
       what: `cannot look for ${descriptor.digest} in ${this.location}`,
       scopes: this.scopes,
-      signal: options.signal,
-      reporter: options.reporter,
-    });
+      once: true,
+      ...options,
+    };
+    const look = async (n: number): Promise<HttpResponse> => {
+      const head =
+        n > 1
+          ? undefined
+          : await this.client.optional({
+              ...request,
+              method: 'HEAD',
+              headers: accept,
+              answers: ANSWERS.lookForBlob,
+            });
+      if (head !== undefined) return head;
+      const headers = isDocument ? accept : { range: 'bytes=0-0' };
+      return this.client.request({ ...request, method: 'GET', headers, answers: ANSWERS.touchBlob });
+    };
+    const response = await this.client.retry(request.what, look, options);
     await response.discard();
-    const size = response.headers['content-length'];
-    return response.status === 200 && (size === undefined || Number(size) === descriptor.size);
+    const size = sizeIn(response);
+    return (
+      meaningOf(ANSWERS.touchBlob, response.status) === 'there' &&
+      (size === undefined || size === descriptor.size)
+    );
   }
 
   async referrers(subject: Digest, options: ReferrerOptions = {}): Promise<ReferrerList> {
@@ -193,6 +219,17 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, G
 
   async resolve(options: CallOptions = {}): Promise<Descriptor | undefined> {
     return resolveManifest(this.pointer, options);
+  }
+
+  /** A registry that answers no such question may still take the content, so its refusal counts as absent. */
+  override async exists(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
+    try {
+      return await super.exists(descriptor, options);
+    } catch (error) {
+      const isAnswer = error instanceof RegistryError && error.status !== undefined;
+      if (isAnswer || error instanceof AuthError) return false;
+      throw error;
+    }
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
@@ -285,6 +322,13 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, G
     if (known || referring === undefined) return;
     await addReferrer(this.pointer, referring.subject, referring.referrer, options);
   }
+}
+
+/** The size of all the content, as an answer gives it. */
+function sizeIn({ status, headers }: HttpResponse): number | undefined {
+  const total = /\/(\d+)$/.exec(headers['content-range'] ?? '')?.[1];
+  const size = status === 206 || status === 416 ? total : headers['content-length'];
+  return size === undefined ? undefined : Number(size);
 }
 
 /** The subject of a manifest, and the manifest's entry in the subject's list. A document that does not parse is left to the registry to refuse. */

@@ -80,7 +80,7 @@ export class GrowingUpload {
       if (size < end) return;
       const content = { size: end - at, open: () => this.#content.read({ start: at, end }, signal) };
       await session.patch({ start: at, content }, this.#call);
-      if (session.acknowledged !== end) return;
+      if (session.isInDoubt || session.acknowledged !== end) return;
       at = end;
     }
   }

@@ -2,10 +2,12 @@
  * An upload session of the registry: its URL, and how much of a blob the registry has. Distribution-spec, "Pushing a blob in
  * chunks". Every answer may move the session to another URL, also of another host; credentials stay with the registry's own.
  */
+import { RegistryError } from '../../errors.js';
 import { counted, type ReplayableContent } from '../../io/streams.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
 import type { CallOptions } from '../../reporter.js';
+import { ANSWERS, meaningOf } from '../answers.js';
 import { repositoryScope } from '../auth/challenge.js';
 import type { ApiRequest, RegistryClient } from '../distribution/client.js';
 import type { HttpResponse } from '../http/transport.js';
@@ -45,6 +47,10 @@ export class UploadSession {
   #minChunk: number;
   #acknowledged = 0;
   #isSettled = true;
+  /** The bytes that the registry says it has, if that is not what was sent. */
+  #doubt: number | undefined;
+  /** Offset of the last part. */
+  #lastStart = 0;
   #wasQueried = false;
   #cancelled: Promise<void> | undefined;
 
@@ -62,7 +68,7 @@ export class UploadSession {
       method: 'POST',
       url: `/v2/${repository}/blobs/uploads/`,
       headers: { 'content-length': '0' },
-      accept: [202],
+      answers: ANSWERS.openUpload,
       what: purpose(context, blob),
       scopes,
       once: true,
@@ -105,7 +111,7 @@ export class UploadSession {
     return this.#minChunk;
   }
 
-  /** Sends a part. The registry may acknowledge less than the part: see `acknowledged`. */
+  /** Sends a part. The registry may acknowledge less than the part: see `isInDoubt`. */
   async patch({ start, content }: UploadPart, call: CallOptions): Promise<void> {
     let sent = 0;
     this.#isSettled = false;
@@ -127,15 +133,48 @@ export class UploadSession {
               sent = total;
             }),
         },
-        accept: [200, 201, 202, 204],
+        answers: ANSWERS.sendPart,
       },
       call,
     );
     await this.#moved(response);
     const end = start + sent;
-    // `0-0` stands for one byte as well as for none.
-    this.#acknowledged = end === 1 ? 1 : (acknowledgedBy(response) ?? end);
+    // An answer of success counts more than the count in it: some registries are wrong by one, or count the last part alone.
+    this.#acknowledged = end;
+    this.#lastStart = start;
+    const said = acknowledgedBy(response) ?? 0;
+    const isLess = said > 0 && said < end && !this.#context.ways.countsParts;
+    this.#doubt = isLess || said > end + 1 ? said : undefined;
     this.#isSettled = true;
+  }
+
+  /** True when the registry has said that it took less than was sent, or more. */
+  get isInDoubt(): boolean {
+    return this.#doubt !== undefined;
+  }
+
+  /**
+   * Asks again when the registry said that it took less than was sent, or more, as when it kept bytes of a request that it refused. If
+   * it does not say twice that it has less, its answers to PATCH are not counts of the whole. Afterwards `acknowledged` may be more
+   * than was sent: then the session is of no use.
+   */
+  async settleDoubt(call: CallOptions): Promise<void> {
+    const said = this.#doubt;
+    if (said === undefined) return;
+    this.#doubt = undefined;
+    const own = this.#acknowledged;
+    const isKnown = await this.query(call).catch((error: unknown) => {
+      if (error instanceof RegistryError) return false;
+      throw error;
+    });
+    const has = isKnown ? this.#acknowledged : Math.max(said, own);
+    // Less than a part's start cannot be, and nothing of a part that was answered with success would have no end.
+    if (has > own + 1 || (has > this.#lastStart && has < own)) {
+      this.#acknowledged = has;
+      return;
+    }
+    this.#acknowledged = own;
+    this.#context.ways.countsParts ||= said < own;
   }
 
   /** Sends the whole blob in the request that ends the session. True when the registry says that it has made the blob. */
@@ -148,16 +187,19 @@ export class UploadSession {
     return this.#put(digest, undefined, call);
   }
 
-  /** Asks how much the registry has. False when it does not know the session, or not any more. */
+  /** Asks how much the registry has. False when it does not know the session, or not any more, or takes no such question. */
   async query(call: CallOptions): Promise<boolean> {
-    const response = await this.#request(
-      { method: 'GET', url: this.#url, accept: [200, 202, 204, 400, 404, 405, 410, 416] },
-      call,
-    );
-    if (response.status >= 400) {
-      await response.discard();
-      return false;
-    }
+    const { client, scopes } = this.#context;
+    const response = await client.optional({
+      method: 'GET',
+      url: this.#url,
+      answers: ANSWERS.queryUpload,
+      what: this.#what,
+      scopes,
+      once: true,
+      ...call,
+    });
+    if (response === undefined) return false;
     await this.#moved(response);
     const acknowledged = acknowledgedBy(response);
     if (acknowledged === undefined) return false;
@@ -176,17 +218,17 @@ export class UploadSession {
   async #cancel(call: CallOptions): Promise<void> {
     const { client, repository, scopes, sessions } = this.#context;
     try {
-      const response = await client.request({
+      const response = await client.optional({
         method: 'DELETE',
         url: this.#url,
-        accept: [200, 202, 204],
+        answers: ANSWERS.cancelUpload,
         what: this.#what,
         // Some registries want the right to delete. It is asked for separately, because it need not be granted, and a token with it may be good for nothing else.
         scopes: [...scopes, repositoryScope(repository, 'delete')],
         once: true,
         ...call,
       });
-      await response.discard();
+      await response?.discard();
     } catch {
       // The registry drops the session by itself, in time.
     } finally {
@@ -202,17 +244,17 @@ export class UploadSession {
         url: finished(this.#url, digest),
         headers: { 'content-type': OCTETS, ...(content === undefined ? { 'content-length': '0' } : {}) },
         body: content,
-        accept: [200, 201, 204],
+        answers: ANSWERS.finishUpload,
       },
       call,
     );
     await response.discard();
     this.#context.sessions.delete(this);
-    return response.status === 201;
+    return meaningOf(ANSWERS.finishUpload, response.status) === 'made';
   }
 
   async #request(
-    request: Pick<ApiRequest, 'method' | 'url' | 'headers' | 'body' | 'accept'>,
+    request: Pick<ApiRequest, 'method' | 'url' | 'headers' | 'body' | 'answers'>,
     call: CallOptions,
   ): Promise<HttpResponse> {
     const { client, scopes } = this.#context;
@@ -243,7 +285,7 @@ export function purpose({ location }: UploadContext, blob: string): string {
  * because one byte is soon sent again. Undefined when the answer has no range.
  */
 function acknowledgedBy(response: HttpResponse): number | undefined {
-  const last = /^(?:bytes=)?0-(\d+)$/.exec(response.headers['range'] ?? '')?.[1];
+  const last = /^(?:bytes[= ])?0-(\d+)(?:\/(?:\d+|\*))?$/.exec(response.headers['range'] ?? '')?.[1];
   if (last === undefined) return undefined;
   return last === '0' ? 0 : Number(last) + 1;
 }
@@ -257,6 +299,10 @@ function minChunkOf(response: HttpResponse): number {
 function finished(session: URL, digest: Digest): URL {
   const url = new URL(session);
   // Appended as text, because URLSearchParams would encode the registry's own state anew.
-  url.search += `${url.search === '' ? '?' : '&'}digest=${encodeURIComponent(digest)}`;
+  const state = url.search
+    .slice(1)
+    .split('&')
+    .filter((part) => part !== '' && !part.startsWith('digest='));
+  url.search = [...state, `digest=${encodeURIComponent(digest)}`].join('&');
   return url;
 }

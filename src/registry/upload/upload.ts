@@ -1,14 +1,26 @@
 /**
- * The upload of one complete blob, in attempts. One PUT with the whole body is tried first; a registry that refuses it gets one
- * streamed PATCH. With a chunk size, the blob goes in chunks. An attempt goes on from where the registry says that it is.
+ * The upload of one complete blob, in attempts. One PUT with the whole body is tried first, or chunks if they are asked for; a registry
+ * that refuses one way gets another, and smaller bodies where one was too large. An attempt goes on from where the registry says that
+ * it is.
  */
-import { RegistryError } from '../../errors.js';
+import { InternalError, RegistryError } from '../../errors.js';
 import { ContentParts } from '../../io/parts.js';
 import type { ReplayableContent } from '../../io/streams.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import type { CallOptions } from '../../reporter.js';
 import { purpose, type UploadContext, UploadSession } from './session.js';
-import { isLostSession, isOutOfStep, type Way, wantsPatch } from './ways.js';
+import {
+  isLostSession,
+  isOutOfStep,
+  isTooLarge,
+  smallerThan,
+  type Way,
+  wantsOtherWay,
+  waysFor,
+} from './ways.js';
+
+/** Attempts that end with an answer and bring nothing, until the upload begins anew in another way. */
+const MAX_FAILURES = 2;
 
 export class Upload {
   readonly #context: UploadContext;
@@ -18,6 +30,7 @@ export class Upload {
   readonly #blob: string;
   /** Under way, from an earlier attempt or another opener; an attempt asks the registry what it has before it goes on. */
   #session: UploadSession | undefined;
+  #failures = 0;
 
   /** Goes on with `begun`, if there is such a session. */
   constructor(
@@ -48,12 +61,14 @@ export class Upload {
 
   /** Sends what the registry does not have, and ends the session. Notes the way that has worked. */
   async attempt(): Promise<void> {
-    const { ways, chunkSize, sessions } = this.#context;
+    const { sessions } = this.#context;
+    const before = this.acknowledged;
     try {
-      const isBegun = await this.#goesOn();
-      if (isBegun || chunkSize > 0 || ways.whole === 'patch') await this.#sendRest();
-      else ways.whole = await this.#sendWhole();
+      if (await this.#goesOn()) await this.#finishBegun();
+      else await this.#sendAnew();
     } catch (error) {
+      if (error instanceof RegistryError && error.status !== undefined && this.acknowledged <= before)
+        this.#failures++;
       if (this.#session === undefined || !isLostSession(error)) throw error;
       sessions.delete(this.#session);
       // The next attempt begins anew, with nothing of what was sent.
@@ -70,11 +85,66 @@ export class Upload {
   async #goesOn(): Promise<boolean> {
     const session = this.#session;
     if (session === undefined) return false;
-    const isKnown = session.isSettled || (await session.query(this.#call));
+    // A session that has failed with one answer after another is not worth a third.
+    const isHopeless = this.#failures >= MAX_FAILURES;
+    const isKnown = !isHopeless && (session.isSettled || (await session.query(this.#call)));
     const { acknowledged, wasQueried } = session;
     if (isKnown && acknowledged > 0 && acknowledged <= this.#descriptor.size) return true;
     if (!isKnown || wasQueried || acknowledged > 0) this.#session = undefined;
     return false;
+  }
+
+  /** Sends the rest; a registry that takes no rest gets the blob anew. */
+  async #finishBegun(): Promise<void> {
+    try {
+      await this.#sendRest(this.#chunk);
+    } catch (error) {
+      if (!wantsOtherWay(error) && !isTooLarge(error)) throw error;
+      this.#session = undefined;
+      await this.#sendAnew();
+    }
+  }
+
+  /** Sends the blob in the first way that the registry does not refuse. */
+  async #sendAnew(): Promise<void> {
+    const { ways, chunkSize } = this.#context;
+    const { size } = this.#descriptor;
+    const left = [...waysFor(size, chunkSize, ways, this.#failures)];
+    let first: RegistryError | undefined;
+    for (let way = left.shift(); way !== undefined; way = left.shift()) {
+      try {
+        await this.#sendBy(way);
+        if (way !== 'chunks') ways.whole = way;
+        if (way !== 'chunks' && first !== undefined) ways.takesChunks = false;
+        return;
+      } catch (error) {
+        const tooLarge = isTooLarge(error) ? smallerThan(Math.min(size, this.#chunk)) : undefined;
+        // When all ways are refused, the way was not the reason, and the first answer says more.
+        if (tooLarge === undefined && !wantsOtherWay(error))
+          throw error instanceof RegistryError && !error.retryable ? (first ?? error) : error;
+        first ??= error instanceof RegistryError ? error : undefined;
+        this.#session = undefined;
+        if (tooLarge === undefined) continue;
+        ways.largest = tooLarge;
+        left.splice(0, left.length, 'chunks');
+      }
+    }
+    throw first ?? new InternalError('there is no way to send a blob');
+  }
+
+  async #sendBy(way: Way): Promise<void> {
+    if (way !== 'put') {
+      await this.#sendRest(way === 'chunks' ? this.#chunk : Infinity);
+      return;
+    }
+    const session = await this.#open();
+    await this.#confirm(await session.putWhole(this.#descriptor.digest, this.#content, this.#call));
+  }
+
+  /** Bytes of a part at most. */
+  get #chunk(): number {
+    const { chunkSize, ways } = this.#context;
+    return Math.min(chunkSize > 0 ? chunkSize : Infinity, ways.largest);
   }
 
   async #open(): Promise<UploadSession> {
@@ -82,49 +152,35 @@ export class Upload {
     return this.#session;
   }
 
-  /** One PUT; where the registry refuses that way, one PATCH. Returns the way that has worked. */
-  async #sendWhole(): Promise<Way> {
-    const session = await this.#open();
-    try {
-      await this.#confirm(await session.putWhole(this.#descriptor.digest, this.#content, this.#call));
-      return 'put';
-    } catch (refused) {
-      if (!wantsPatch(refused)) throw refused;
-      this.#session = undefined;
-      try {
-        await this.#sendRest();
-      } catch (error) {
-        // When both ways are refused, the way was not the reason, and the first answer says more.
-        throw error instanceof RegistryError && !error.retryable ? refused : error;
-      }
-      return 'patch';
-    }
-  }
-
-  /** Sends all that the registry does not have, in one PATCH or in chunks, and the PUT that ends the session. */
-  async #sendRest(): Promise<void> {
+  /** Sends all that the registry does not have, in PATCHes of `chunk` bytes, and the PUT that ends the session. */
+  async #sendRest(chunk: number): Promise<void> {
     const session = await this.#open();
     const { size } = this.#descriptor;
-    const { chunkSize } = this.#context;
     const parts = new ContentParts(this.#content);
     try {
       let isStuck = false;
+      await this.#settle(session, session.acknowledged);
       for (let at = session.acknowledged; at < size; at = session.acknowledged) {
-        const chunk = chunkSize === 0 ? size : Math.max(chunkSize, session.minChunk);
-        const range = { start: at, end: Math.min(size, at + chunk) };
+        const range = { start: at, end: Math.min(size, at + Math.max(chunk, session.minChunk)) };
         try {
           await session.patch({ start: at, content: parts.part(range) }, this.#call);
         } catch (error) {
           // The registry is at another offset than we thought: ask for it, once at each offset.
           if (!isOutOfStep(error) || isStuck || !(await session.query(this.#call))) throw error;
         }
+        await this.#settle(session, size);
         isStuck = session.acknowledged === at;
-        if (session.acknowledged > size) throw this.#overfull(session.acknowledged);
       }
     } finally {
       await parts.close();
     }
     await this.#close(session);
+  }
+
+  /** Throws when the registry has more than `most` bytes, so that they cannot be those of the blob. */
+  async #settle(session: UploadSession, most: number): Promise<void> {
+    await session.settleDoubt(this.#call);
+    if (session.acknowledged > most) throw this.#overfull(session.acknowledged);
   }
 
   async #close(session: UploadSession): Promise<void> {

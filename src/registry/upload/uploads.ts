@@ -4,6 +4,7 @@ import type { GrowingContent } from '../../io/growing.js';
 import type { ReplayableContent } from '../../io/streams.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import type { CallOptions } from '../../reporter.js';
+import { ANSWERS, meaningOf } from '../answers.js';
 import { repositoryScope } from '../auth/challenge.js';
 import type { ApiRequest, RegistryClient } from '../distribution/client.js';
 import type { HttpResponse } from '../http/transport.js';
@@ -38,38 +39,41 @@ export class RepositoryUploads implements AsyncDisposable {
       chunkSize: options.chunkSize ?? 0,
       scopes: [repositoryScope(options.repository, 'pull,push')],
       sessions: new Set(),
-      ways: { whole: 'put', takesGrowing: true },
+      ways: { whole: 'put', takesGrowing: true, takesChunks: true, largest: Infinity, countsParts: false },
     };
   }
 
   /** True when the registry has taken the blob over from the repository `from`. A registry that cannot do so answers no. */
   async mount(descriptor: Descriptor, from: string, call: CallOptions): Promise<boolean> {
-    const { repository, location, scopes } = this.#context;
+    const { repository, scopes } = this.#context;
     const query = new URLSearchParams({ mount: descriptor.digest, from });
     const response = await this.#requestMount({
       method: 'POST',
       url: `/v2/${repository}/blobs/uploads/?${query.toString()}`,
       headers: { 'content-length': '0' },
-      // 401 and 403 come where the other repository may not be read; after all of these the blob has to be sent.
-      accept: [201, 202, 400, 401, 403, 404, 405],
-      what: `cannot mount ${descriptor.digest} from ${from} into ${location}`,
+      answers: ANSWERS.mount,
+      what: `cannot mount ${descriptor.digest} from ${from} into ${this.#context.location}`,
       scopes: [repositoryScope(from, 'pull'), ...scopes],
       ...call,
     });
     if (response === undefined) return false;
-    if (response.status === 202 && response.headers['location'] !== undefined) {
+    const location = response.headers['location'] ?? '';
+    const isMounted = meaningOf(ANSWERS.mount, response.status) === 'mounted';
+    if (!isMounted && location !== '') {
       const session = await UploadSession.from(this.#context, `blob ${descriptor.digest}`, response);
       this.#opened.set(descriptor.digest, session);
       return false;
     }
     await response.discard();
-    return response.status === 201;
+    if (!isMounted) return false;
+    const named = `${location} ${response.headers['docker-content-digest'] ?? ''}`;
+    return named.includes(descriptor.digest) || (await this.#context.exists(descriptor, call));
   }
 
-  /** Undefined when the token server gives no access to the other repository. */
+  /** Undefined when the registry does not do so, or its token server gives no access to the other repository. */
   async #requestMount(request: ApiRequest): Promise<HttpResponse | undefined> {
     try {
-      return await this.#context.client.request(request);
+      return await this.#context.client.optional(request);
     } catch (error) {
       if (error instanceof AuthError) return undefined;
       throw error;

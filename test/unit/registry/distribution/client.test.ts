@@ -6,6 +6,7 @@ import { AuthError, type NydusError, RegistryError } from '../../../../src/error
 import { contentOf, collect } from '../../../../src/io/streams.js';
 import { parseReference } from '../../../../src/oci/reference.js';
 import { type ApiRequest, RegistryClient } from '../../../../src/registry/distribution/client.js';
+import { ANSWERS } from '../../../../src/registry/answers.js';
 import { anonymous, type CredentialStore } from '../../../../src/registry/auth/credentials.js';
 import type { HttpResponse } from '../../../../src/registry/http/transport.js';
 import type { ConvertEvent } from '../../../../src/reporter.js';
@@ -51,7 +52,7 @@ async function rig(listener: RequestListener, credentials: CredentialStore = ano
       client.request({
         method: 'GET',
         url: '/v2/a/x',
-        accept: [200],
+        answers: ANSWERS.nextReferrers,
         what: 'cannot do it',
         scopes: [],
         ...request,
@@ -275,7 +276,7 @@ test('a host that is not loopback is never spoken to in clear text', async () =>
       retry: QUICK,
     });
     await assert.rejects(
-      client.request({ method: 'GET', url: '/', accept: [200], what: 'x', scopes: [] }),
+      client.request({ method: 'GET', url: '/', answers: ANSWERS.nextReferrers, what: 'x', scopes: [] }),
       (error) => {
         assert.ok(error instanceof RegistryError);
         assert.match(error.message, /does not speak TLS/);
@@ -288,7 +289,13 @@ test('a host that is not loopback is never spoken to in clear text', async () =>
       credentials: anonymous,
       plainHttp: true,
     });
-    const response = await told.request({ method: 'GET', url: '/', accept: [200], what: 'x', scopes: [] });
+    const response = await told.request({
+      method: 'GET',
+      url: '/',
+      answers: ANSWERS.nextReferrers,
+      what: 'x',
+      scopes: [],
+    });
     assert.equal(await text(response), 'clear text');
   } finally {
     close();
@@ -305,7 +312,7 @@ test('a port where nothing listens is named, with what was tried', async () => {
     retry: QUICK,
   });
   await assert.rejects(
-    client.request({ method: 'GET', url: '/', accept: [200], what: 'x', scopes: [] }),
+    client.request({ method: 'GET', url: '/', answers: ANSWERS.nextReferrers, what: 'x', scopes: [] }),
     (error) => {
       assert.ok(error instanceof RegistryError);
       assert.match(error.message, /connection refused/);
@@ -318,7 +325,7 @@ test('a port where nothing listens is named, with what was tried', async () => {
 
 test('a Location is made absolute, and is not led down to clear text', async () => {
   await using r = await rig(inTurn(status(202, { location: 'upload/1?state=x' })));
-  const response = await r.ask({ accept: [202] });
+  const response = await r.ask({ answers: ANSWERS.openUpload });
   assert.equal(r.client.resolveLocation(response, 'x').href, `http://${r.host}/v2/a/upload/1?state=x`);
   const secure = { ...response, url: new URL('https://reg.example:444/v2/a/') };
   const at = (location: string): string =>

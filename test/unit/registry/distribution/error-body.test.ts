@@ -7,6 +7,7 @@ import { type JsonObject, serialise } from '../../../../src/oci/manifest.js';
 import { MEDIA } from '../../../../src/oci/media-types.js';
 import { type Refusal, refusalError } from '../../../../src/registry/distribution/error-body.js';
 import { explainManifestRefusal } from '../../../../src/registry/distribution/manifest-refusal.js';
+import { ANSWERS } from '../../../../src/registry/answers.js';
 import { Redactor } from '../../../../src/registry/http/redact.js';
 
 async function refused(
@@ -31,6 +32,7 @@ async function refused(
       credentials: 'a file',
       hasCredential: false,
       isElsewhere: false,
+      answers: ANSWERS.finishUpload,
       ...more,
     },
   );

@@ -116,7 +116,7 @@ test('416 for ever is an error, not a loop', async (t) => {
   const r = await observedUploads(t);
   await using target = r.open({ chunkSize: 300_000 });
   r.intercept = (request, response) => {
-    if (!isUpload(request, 'PATCH')) return false;
+    if (!isUpload(request, 'PATCH') && !isUpload(request, 'PUT')) return false;
     request.resume();
     response.writeHead(416).end();
     return true;
@@ -125,7 +125,7 @@ test('416 for ever is an error, not a loop', async (t) => {
     target.push(descriptor, contentOf(bytes)),
     (error) => error instanceof RegistryError && error.status === 416,
   );
-  assert.ok(r.seen.length < 8, r.methods());
+  assert.ok(r.seen.length < 20, r.methods());
 });
 
 test('a lost session is begun anew', async (t) => {
