@@ -25,11 +25,16 @@ export const FAULTS = {
 
 export type Fault = keyof typeof FAULTS;
 
+/** A bare answer: a status, and nothing else. */
+export type StatusFault = `status-${number}`;
+
 export interface FaultRule {
-  readonly fault: Fault;
+  readonly fault: Fault | StatusFault;
   readonly method?: string | undefined;
   /** Matched against path and query; without it every path matches. */
   readonly path?: RegExp | undefined;
+  /** A further condition. */
+  readonly when?: ((request: IncomingMessage) => boolean) | undefined;
   /** The number of the first matching request that is struck, from 1, which is the default. */
   readonly at?: number | undefined;
   /** How many requests are struck; 1 by default. */
@@ -72,16 +77,17 @@ export function faultScript(rules: readonly FaultRule[], options: FaultOptions =
   };
 }
 
-function fits({ method, path }: FaultRule, request: IncomingMessage): boolean {
+function fits({ method, path, when }: FaultRule, request: IncomingMessage): boolean {
   return (
     (method === undefined || method === request.method) &&
-    (path === undefined || path.test(request.url ?? ''))
+    (path === undefined || path.test(request.url ?? '')) &&
+    (when === undefined || when(request))
   );
 }
 
 /** True when the request is answered, or will never be. */
 function strike(
-  fault: Fault,
+  fault: Fault | StatusFault,
   request: IncomingMessage,
   response: ServerResponse,
   { otherOrigin, challenge = 'Bearer error="invalid_token"', retryAfterS = 1 }: FaultOptions,
@@ -132,6 +138,10 @@ function strike(
     case 'truncated':
       holdAnswer(response, shorten);
       return false;
+    default:
+      request.resume();
+      response.writeHead(Number(fault.slice('status-'.length)), { 'content-length': 0 }).end();
+      return true;
   }
 }
 

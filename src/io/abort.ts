@@ -14,19 +14,43 @@ export async function underSignal<T>(signal: AbortSignal | undefined, work: () =
   }
 }
 
+/** By signal: what is to be called, and the one listener that the signal has for all of it. */
+const calls = new WeakMap<AbortSignal, { readonly all: Set<() => void>; readonly listener: () => void }>();
+
+/**
+ * Calls `call` when the signal fires, unless the function that is returned was called before. Node warns of more than ten listeners on
+ * one signal, as when many requests of a run are under way, so all calls share one.
+ */
+export function onAbort(signal: AbortSignal, call: () => void): () => void {
+  let known = calls.get(signal);
+  if (known === undefined) {
+    const all = new Set<() => void>();
+    known = {
+      all,
+      listener: () => {
+        for (const each of [...all]) each();
+      },
+    };
+    calls.set(signal, known);
+    signal.addEventListener('abort', known.listener, { once: true });
+  }
+  const { all, listener } = known;
+  all.add(call);
+  return () => {
+    all.delete(call);
+    if (all.size > 0 || calls.get(signal)?.all !== all) return;
+    calls.delete(signal);
+    signal.removeEventListener('abort', listener);
+  };
+}
+
 /** Leaves the promise alone when the signal fires, and rejects with the signal's reason. */
 export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
-  const listening = new AbortController();
+  let release = (): void => undefined;
   const aborted = new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
-    signal.addEventListener(
-      'abort',
-      () => {
-        resolve();
-      },
-      { signal: listening.signal },
-    );
+    else release = onAbort(signal, resolve);
   });
   const rejected = aborted.then((): never => {
     throw signal.reason;
@@ -34,7 +58,7 @@ export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal | un
   try {
     return await Promise.race([promise, rejected]);
   } finally {
-    listening.abort();
+    release();
   }
 }
 
@@ -59,11 +83,19 @@ export class SharedWork<T> {
   }
 
   async wait(signal: AbortSignal | undefined): Promise<T> {
+    if (this.#isSettled) {
+      signal?.throwIfAborted();
+      return this.#result;
+    }
     this.#waiting++;
     try {
       return await orAborted(this.#result, signal);
     } finally {
-      if (--this.#waiting === 0 && !this.#isSettled) this.#stop.abort(signal?.reason);
+      this.#leave(signal?.reason);
     }
+  }
+
+  #leave(reason: unknown): void {
+    if (--this.#waiting === 0 && !this.#isSettled) this.#stop.abort(reason);
   }
 }

@@ -116,10 +116,13 @@ export const ANSWERS = {
   sendPart: answers({
     request: 'PATCH an upload',
     meanings: {
-      taken: { statuses: SUCCESS, then: 'all bytes count as taken; if `Range` says less, the upload is asked' },
+      taken: {
+        statuses: SUCCESS,
+        then: 'all bytes count as taken; if `Range` says less, the upload is asked',
+      },
       outOfStep: { statuses: [416], then: 'the upload is asked where it is', isRefusal: true },
       tooLarge: { statuses: [413], then: 'the blob goes in smaller chunks', isRefusal: true },
-      lasting: { statuses: [401, 403, 412, 507], then: FATAL, isRefusal: true },
+      noSpace: { statuses: [412, 507], then: FATAL, isRefusal: true },
     },
     refused: 'the blob goes in one PUT',
     passing: IN_USE,
@@ -130,7 +133,7 @@ export const ANSWERS = {
       made: { statuses: [201], then: 'the blob is there' },
       unclear: { statuses: UNCLEAR, then: 'the blob is looked for' },
       tooLarge: { statuses: [413], then: 'the blob goes in smaller chunks', isRefusal: true },
-      lasting: { statuses: [401, 403, 412, 507], then: FATAL, isRefusal: true },
+      noSpace: { statuses: [412, 507], then: FATAL, isRefusal: true },
     },
     refused: 'the blob goes by PATCH',
     passing: IN_USE,
@@ -147,7 +150,8 @@ export const ANSWERS = {
       stored: { statuses: [201], then: 'it is there' },
       unclear: { statuses: UNCLEAR, then: 'it is looked for' },
     },
-    refused: 'the run ends with the error; with `MANIFEST_BLOB_UNKNOWN` and its like only after more attempts',
+    refused:
+      'the run ends with the error; with `MANIFEST_BLOB_UNKNOWN` and its like only after more attempts',
   }),
   removeTag: answers({
     request: 'DELETE a tag that was stored wrongly',

@@ -1,6 +1,7 @@
 /**
  * `npm run faults`: what a run does when the network, the registry or the machine fails, tried out in full and written into
- * docs/reliability.md. Without an argument the fault matrix; `--kill`, `--hostile`, `--clients` and
+ * docs/reliability.md. Without an argument the fault matrix and the
+ * matrix of steps; `--steps` (these alone), `--kill`, `--hostile`, `--clients` and
  * `--link [--layout FOLDER --image TAG]` the others.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -15,6 +16,8 @@ import {
   type HostileResult,
 } from '../../test/support/faults/hostile-registry.js';
 import { linkRatio, MAX_RATIO, studyLink } from '../../test/support/faults/link-study.js';
+import { runSteps } from '../../test/support/faults/step-matrix.js';
+import { stepsReport } from './steps-report.js';
 import { matrixReport } from './matrix-report.js';
 import { meetAll } from '../../test/support/references/interop-table.js';
 import { runMatrix } from '../../test/support/faults/matrix-run.js';
@@ -54,6 +57,22 @@ async function matrix(): Promise<boolean> {
     `${run.results.length} cells in ${Math.round((performance.now() - started) / 1000)} s, ${broken} broken, ${run.leaks.length} secrets printed`,
   );
   return broken === 0 && run.leaks.length === 0;
+}
+
+/** Steps that a run can do without × statuses. */
+async function steps(): Promise<boolean> {
+  const started = performance.now();
+  let cells = 0;
+  const results = await runSteps(1, ({ step, status, mode, faults }) => {
+    if (++cells % 50 === 0) say(`  ${cells} cells of steps`);
+    for (const fault of faults) say(`BROKEN ${step} × ${status}, ${mode}: ${fault}`);
+  });
+  await writePageSection(PAGE, 'steps', stepsReport(results));
+  const broken = results.filter(({ faults }) => faults.length > 0).length;
+  say(
+    `${results.length} cells of steps in ${Math.round((performance.now() - started) / 1000)} s, ${broken} broken`,
+  );
+  return broken === 0;
 }
 
 /** Both signals, at moments spread evenly over a conversion. */
@@ -125,8 +144,12 @@ async function link(args: readonly string[]): Promise<boolean> {
 
 async function main(args: readonly string[]): Promise<boolean> {
   switch (args[0]) {
-    case undefined:
-      return matrix();
+    case undefined: {
+      const isWhole = await matrix();
+      return (await steps()) && isWhole;
+    }
+    case '--steps':
+      return steps();
     case '--kill':
       return kill();
     case '--clients':

@@ -1,5 +1,6 @@
 /** Sends one request through undici, and gathers the body of the answer. */
 import type { Dispatcher } from 'undici';
+import { onAbort } from '../../io/abort.js';
 import { GatheredBody } from './gathered-body.js';
 import type { Route } from './routes.js';
 
@@ -40,6 +41,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #isHead: boolean;
   readonly #resolve: (answer: Answer) => void;
   readonly #reject: (error: Error) => void;
+  #release = (): void => undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #body: GatheredBody | undefined;
 
@@ -53,7 +55,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#isHead = isHead;
     this.#resolve = resolve;
     this.#reject = reject;
-    signal?.addEventListener('abort', this.#onAbort);
+    if (signal !== undefined) this.#release = onAbort(signal, this.#onAbort);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -78,12 +80,12 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#release();
     this.#body?.end();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#release();
     if (this.#body === undefined) this.#reject(error);
     else this.#body.fail(error);
   }

@@ -3,7 +3,7 @@
  * that refuses one way gets another, and smaller bodies where one was too large. An attempt goes on from where the registry says that
  * it is.
  */
-import { InternalError, RegistryError } from '../../errors.js';
+import { type AuthError, InternalError, RegistryError } from '../../errors.js';
 import { ContentParts } from '../../io/parts.js';
 import type { ReplayableContent } from '../../io/streams.js';
 import type { Descriptor } from '../../oci/descriptor.js';
@@ -110,7 +110,7 @@ export class Upload {
     const { ways, chunkSize } = this.#context;
     const { size } = this.#descriptor;
     const left = [...waysFor(size, chunkSize, ways, this.#failures)];
-    let first: RegistryError | undefined;
+    let first: RegistryError | AuthError | undefined;
     for (let way = left.shift(); way !== undefined; way = left.shift()) {
       try {
         await this.#sendBy(way);
@@ -120,9 +120,10 @@ export class Upload {
       } catch (error) {
         const tooLarge = isTooLarge(error) ? smallerThan(Math.min(size, this.#chunk)) : undefined;
         // When all ways are refused, the way was not the reason, and the first answer says more.
-        if (tooLarge === undefined && !wantsOtherWay(error))
+        const isRefused = wantsOtherWay(error) || isTooLarge(error);
+        if (!isRefused || (tooLarge === undefined && isTooLarge(error)))
           throw error instanceof RegistryError && !error.retryable ? (first ?? error) : error;
-        first ??= error instanceof RegistryError ? error : undefined;
+        first ??= error;
         this.#session = undefined;
         if (tooLarge === undefined) continue;
         ways.largest = tooLarge;

@@ -1,5 +1,5 @@
 /** The ways in which a registry takes blobs, as far as its answers have shown, and what failed requests of an upload mean. */
-import { RegistryError } from '../../errors.js';
+import { AuthError, RegistryError } from '../../errors.js';
 import { ANSWERS, meaningOf } from '../answers.js';
 
 /** A blob in the PUT that ends its session; in one streamed PATCH before that PUT; in PATCHes of whole chunks. */
@@ -38,11 +38,14 @@ export function waysFor(size: number, chunkSize: number, ways: Ways, failures: n
 }
 
 /** True when the registry may take in another way what it has refused in one. */
-export function wantsOtherWay(error: unknown): error is RegistryError {
+export function wantsOtherWay(error: unknown): error is RegistryError | AuthError {
+  // Some proxies deny a method, and not its content.
+  if (error instanceof AuthError) return true;
   if (!isRefusal(error)) return false;
   const meaning = meaningOf(ANSWERS.sendPart, error.status ?? 0);
-  if (meaning === 'lasting' || meaning === 'tooLarge') return false;
+  if (meaning === 'noSpace' || meaning === 'tooLarge') return false;
   // Another way cannot repair a wrong digest, revive a lost session or make room.
+  if (error.status === 403) return false; // not a denial, and so a quota
   return !['DIGEST_INVALID', 'BLOB_UPLOAD_UNKNOWN', 'QUOTA_EXCEEDED'].some((code) => hasCode(error, code));
 }
 

@@ -25,6 +25,7 @@ import { noise as incompressible } from '../images/opaque-image.js';
 import { dir, file, layer, symlink, whiteout } from '../images/tar.js';
 import { startTokenServer } from '../registries/token-server.js';
 import { removeFolder } from '../temp-folder.js';
+import { listReferrers } from '../../../src/registry/stores/store.js';
 import { parseLocation } from '../../../src/registry/location.js';
 
 const USER = 'me';
@@ -40,8 +41,9 @@ export type Host = 'source' | 'target' | 'tokens';
 /**
  * `usual`: three small layers, from one registry into another. `chunks`: the same with `--push-chunk-size`. `large`: one layer whose
  * blob is sent while it is made. `mount`: both repositories in one registry. `elsewhere`: the target opens its uploads at another origin.
+ * `referrer`: an image that names its source as `subject`, in a registry that keeps no list of referrers by itself.
  */
-export type Scenario = 'usual' | 'chunks' | 'large' | 'mount' | 'elsewhere';
+export type Scenario = 'usual' | 'chunks' | 'large' | 'mount' | 'elsewhere' | 'referrer';
 
 /** Bytes, of `chunks`: some for each blob. */
 const CHUNK_BYTES = 16_000;
@@ -239,6 +241,7 @@ async function observe(
       intercept: (request, response) => {
         const script = hostOf(request.url ?? '') === 'source' ? sourceScript : targetScript;
         if (scenario === 'elsewhere') moveLocation(response, uploads.url);
+        if (scenario === 'referrer') hideSubject(response);
         if (script.intercept(request, response) || tokens.guard(request, response)) return true;
         return scenario === 'large' && sendWithPause(request, response, root);
       },
@@ -259,6 +262,7 @@ async function observe(
   };
   const started = performance.now();
   let error: unknown;
+  const unlisted: string[] = [];
   try {
     const options = { ...QUICK, plainHttp: true, credentials: login(from.host, to.host), workDir };
     await using source = openSource(`${from.host}/${SOURCE_NAME}:${SOURCE_TAG}`, options);
@@ -269,13 +273,18 @@ async function observe(
     await convertImage(
       { source, target },
       {
-        mergePlatform: true,
+        mergePlatform: scenario !== 'referrer',
+        withReferrer: scenario === 'referrer',
         workDir,
         sourceLocation: parseLocation('example.com/library/app:1'),
         threads: 1,
       },
       { reporter: { emit } },
     );
+    if (scenario === 'referrer') {
+      const list = await listReferrers(target, (await source.resolve()).digest);
+      if (list.referrers.length !== 1) unlisted.push(`${list.referrers.length} referrers are listed`);
+    }
   } catch (thrown) {
     error = thrown;
     logFile.write(
@@ -301,10 +310,22 @@ async function observe(
       0,
     ),
     tagged,
-    damage,
+    damage: [...damage, ...unlisted],
     left: await readdir(workDir, { recursive: true }).catch(() => []),
     tokens: [...tokens.issued],
   };
+}
+
+/** Takes the confirmation of a subject from the answer. */
+function hideSubject(response: ServerResponse): void {
+  const writeHead = response.writeHead.bind(response);
+  Object.assign(response, {
+    writeHead: (status: number, headers: OutgoingHttpHeaders = {}) =>
+      writeHead(
+        status,
+        Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'oci-subject')),
+      ),
+  });
 }
 
 /** Uploads that the answer opens go on at `origin`. */

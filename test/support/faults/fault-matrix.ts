@@ -74,7 +74,7 @@ export function kindOf({ host, method, path, status }: SeenRequest, config: stri
 }
 
 /** The rows of requests in which a scenario differs from the usual one. */
-const ROWS: Readonly<Record<Scenario, Readonly<Record<string, string>> | undefined>> = {
+const ROWS: Readonly<Record<Exclude<Scenario, 'referrer'>, Readonly<Record<string, string>> | undefined>> = {
   usual: undefined,
   chunks: {
     'send a blob (PATCH)': 'send a chunk (PATCH)',
@@ -93,7 +93,7 @@ const ROWS: Readonly<Record<Scenario, Readonly<Record<string, string>> | undefin
 
 /** All cells for the requests that a run of the scenario makes without faults. */
 export function cellsOf(
-  scenario: Scenario,
+  scenario: Exclude<Scenario, 'referrer'>,
   requests: readonly SeenRequest[],
   config: string,
   mode: Mode,
@@ -159,7 +159,8 @@ const FIT_FOR_ANYBODY: ReadonlySet<string> = new Set([
   'transfer-encoding',
 ]);
 
-function brokenPromises(seen: Observation, reference: string): string[] {
+/** Promises that a run has broken, whatever was wrong with its requests. `reference` is the digest that a run without faults gives. */
+export function brokenPromises(seen: Observation, reference: string): string[] {
   const { error, tagged, damage, left } = seen;
   const broken: string[] = [];
   if (seen.struck === 0) broken.push('the script struck nothing');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SharedWork } from '../../../src/io/abort.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { onAbort, SharedWork } from '../../../src/io/abort.js';
 
 test('the end of one wait leaves shared work to the others, and the end of the last stops it', async () => {
   let given: AbortSignal | undefined;
@@ -33,4 +34,33 @@ test('the end of one wait leaves shared work to the others, and the end of the l
   await assert.rejects(wait, /^Error: enough$/);
   assert.equal(given.aborted, true);
   assert.equal(other.isStopped, true);
+});
+
+test('many waits for one piece of work with one signal give no warning of too many listeners', async (t) => {
+  const warnings: Error[] = [];
+  const note = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', note);
+  t.after(() => process.off('warning', note));
+  const { signal } = new AbortController();
+  const work = new SharedWork(() => sleep(20));
+  await Promise.all(Array.from({ length: 30 }, () => work.wait(signal)));
+  await Promise.all(Array.from({ length: 30 }, () => work.wait(signal)));
+  await sleep(10);
+  assert.deepEqual(warnings, []);
+});
+
+test('calls on a signal are made once, and not after they were taken back', () => {
+  const stop = new AbortController();
+  const made: number[] = [];
+  const releases = [1, 2, 3].map((n) => onAbort(stop.signal, () => void made.push(n)));
+  releases[1]?.();
+  releases[1]?.();
+  stop.abort();
+  assert.deepEqual(made, [1, 3]);
+  for (const release of releases) release();
+  const other = new AbortController();
+  onAbort(other.signal, () => void made.push(4))();
+  onAbort(other.signal, () => void made.push(5));
+  other.abort();
+  assert.deepEqual(made, [1, 3, 5]);
 });
