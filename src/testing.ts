@@ -8,6 +8,7 @@ export {
   type FaultRule,
   FAULTS,
   type FaultScript,
+  type StatusFault,
   faultScript,
 } from './embedded-registry/faults.js';
 export {
