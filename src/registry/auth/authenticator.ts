@@ -273,7 +273,8 @@ export class Authenticator {
   }
 
   async #send(request: HttpRequest): Promise<HttpResponse> {
-    return this.#options.transport.send({ ...request, sameOriginOnly: true });
+    const isSecret = request.body !== undefined || request.headers['authorization'] !== undefined;
+    return this.#options.transport.send({ ...request, sameOriginOnly: isSecret });
   }
 
   async #read(response: HttpResponse, credential: Credential | undefined, startedMs: number): Promise<Token> {

@@ -418,3 +418,27 @@ test('the answers of token servers are taken as far as they make sense', async (
   answer = good[5] ?? answer;
   await assert.rejects(look(), assert.AssertionError);
 });
+
+test('a token server may lead to another host for a token that anybody gets, not for a login', async (t) => {
+  const asked: IncomingMessage[] = [];
+  const other = await serve(t, (request, response) => {
+    asked.push(request);
+    response.end('{"token":"t0k"}');
+  });
+  const r = await observedRegistry(t);
+  r.intercept = (request, response) => {
+    if (request.url?.startsWith('/token') === true)
+      response.writeHead(307, { location: `http://${other}/token` }).end();
+    else if (request.headers.authorization !== 'Bearer t0k')
+      response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${r.host}/token"` }).end();
+    else return false;
+    return true;
+  };
+  await using stranger = openSource(`${r.host}/a:1`, OPTIONS);
+  await assert.rejects(stranger.resolve(), /does not exist/);
+  assert.equal(asked.length, 1);
+  const credentials = { description: 'a test', get: async () => ({ username: 'me', password: 'hunter22' }) };
+  await using user = openSource(`${r.host}/a:1`, { ...OPTIONS, credentials });
+  await assert.rejects(user.resolve(), /where credentials do not go/);
+  assert.equal(asked.length, 1);
+});

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import {
   type AddressInfo,
+  connect,
   createServer as createTcpServer,
   type Server as TcpServer,
   type Socket,
 } from 'node:net';
+import { createServer as createTls } from 'node:https';
 import { test, type TestContext } from 'node:test';
 import { RegistryError } from '../../../../src/errors.js';
 import { RateLimit } from '../../../../src/io/rate.js';
@@ -13,6 +15,8 @@ import { collect, contentOf } from '../../../../src/io/streams.js';
 import { Redactor } from '../../../../src/registry/http/redact.js';
 import { Transport } from '../../../../src/registry/http/transport.js';
 import { noise } from '../../../support/images/opaque-image.js';
+import { selfSigned } from '../../../support/registries/certificate.js';
+import { tempFolder } from '../../../support/temp-folder.js';
 
 async function listen(t: TestContext, server: Server | TcpServer): Promise<string> {
   const open = new Set<Socket>();
@@ -61,6 +65,35 @@ test('a proxy is asked for the whole URL of plain HTTP, not for a tunnel', async
     assert.equal(headers['proxy-authorization'], `Basic ${Buffer.from('me:s3@cret').toString('base64')}`);
   }
   assert.equal(asked.length, 2);
+});
+
+test('TLS goes through a tunnel of the proxy, one connection for successive requests', async (t) => {
+  const certificate = await selfSigned(await tempFolder(t));
+  const secure = createTls(certificate, (_request, response) => {
+    response.end('secret');
+  });
+  const [, port = ''] = (await listen(t, secure)).split(':');
+  const asked: string[] = [];
+  const tunnels = createServer();
+  tunnels.on('connect', (request, client) => {
+    asked.push(`${request.url ?? ''} ${request.headers['proxy-authorization'] ?? ''}`);
+    const upstream = connect(Number(port), '127.0.0.1', () => {
+      client.write('HTTP/1.1 200 OK\r\nvia: a test\r\n\r\n');
+      client.pipe(upstream).pipe(client);
+    });
+    for (const socket of [client, upstream]) socket.on('error', () => client.destroy());
+  });
+  const proxies = { https: `http://me:pw@${await listen(t, tunnels)}` };
+  await using transport = new Transport({ side: 'source', proxies, insecure: true }, new Redactor());
+  for (let i = 0; i < 3; i++) {
+    const response = await transport.send({
+      method: 'GET',
+      url: new URL('https://registry.invalid/v2/'),
+      headers: {},
+    });
+    assert.equal((await collect(response.body, 100, 'body')).toString(), 'secret');
+  }
+  assert.deepEqual(asked, [`registry.invalid:443 Basic ${Buffer.from('me:pw').toString('base64')}`]);
 });
 
 test('a proxy is not used for loopback nor for those excepted', async (t) => {
