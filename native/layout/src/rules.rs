@@ -174,7 +174,7 @@ pub enum Sentence {
     BlobUncompressedSize,
     /// RAFS-BLOB: `blob {position}: a table of contents of {size} bytes`
     BlobTocSize,
-    /// RAFS-BLOB: `blob {position}: it is neither encrypted nor of a reference type, and tells keys or digests of one`
+    /// RAFS-BLOB: `blob {position}: it is neither encrypted nor of a reference type, and has keys or digests of one`
     BlobKeys,
     /// RAFS-BLOB: `blob {position}: a table of contents of {size} bytes, and its digest is zero`
     BlobTocDigestZero,
@@ -354,7 +354,7 @@ pub enum Sentence {
     V5ChunkStoredSize,
     /// RAFS-CHUNK-RECORD: `chunk {position} of the file: a checksum without its flag`
     V5ChunkCrc,
-    /// RAFS-CHUNK-RECORD: `chunk {chunk} of blob {blob} is told differently by another file`
+    /// RAFS-CHUNK-RECORD: `chunk {chunk} of blob {blob} is recorded differently by another file`
     V5ChunkTwice,
     /// BLOB-BOOTSTRAP: `the blob has no section image.boot`
     SectionNoBootstrap,

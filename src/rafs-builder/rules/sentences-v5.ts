@@ -78,5 +78,8 @@ export const SENTENCES_V5 = {
     'chunk {position} of the file: {stored} bytes for {size}, {way}',
   ],
   'v5-chunk-crc': ['RAFS-CHUNK-RECORD', 'chunk {position} of the file: a checksum without its flag'],
-  'v5-chunk-twice': ['RAFS-CHUNK-RECORD', 'chunk {chunk} of blob {blob} is told differently by another file'],
+  'v5-chunk-twice': [
+    'RAFS-CHUNK-RECORD',
+    'chunk {chunk} of blob {blob} is recorded differently by another file',
+  ],
 } as const satisfies Sentences;

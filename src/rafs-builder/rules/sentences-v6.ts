@@ -128,7 +128,7 @@ export const SENTENCES_V6 = {
   'blob-toc-size': ['RAFS-BLOB', 'blob {position}: a table of contents of {size} bytes'],
   'blob-keys': [
     'RAFS-BLOB',
-    'blob {position}: it is neither encrypted nor of a reference type, and tells keys or digests of one',
+    'blob {position}: it is neither encrypted nor of a reference type, and has keys or digests of one',
   ],
   'blob-toc-digest-zero': [
     'RAFS-BLOB',
