@@ -13,7 +13,6 @@ import { openImageScanner } from '../native/scanner.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { MEDIA } from '../oci/media-types.js';
 import type { RawPath } from '../oci/raw-name.js';
-import { walk } from '../rafs-builder/index.js';
 import {
   chunkBlob,
   chunkIndex,
@@ -26,7 +25,8 @@ import { DEFAULT_CHUNK_SIZE } from '../rafs-builder/layout/v6.js';
 import type { CallOptions } from '../reporter.js';
 import type { FileChunk, FileInode, Filesystem } from './filesystem.js';
 import { readTarMember } from './tar-member.js';
-import { lookup, showPath } from './lookup.js';
+import { showPath } from './lookup.js';
+import { PathDecision } from './path-decision.js';
 
 export interface LayeredOptions {
   /** If set, the layers below the one that decides about this path are not pulled. */
@@ -70,9 +70,11 @@ export async function openLayered(
     return new LayeredFilesystem(image, layers, chunkSize);
   }
   const layers: ScannedLayer[] = [];
-  for (const layer of numbered) {
-    layers.push(await scan(layer));
-    if (isSettled(layers, path, options.follow ?? true)) break;
+  const decision = new PathDecision(path, { follow: options.follow ?? true });
+  for (const numberedLayer of numbered) {
+    const layer = await scan(numberedLayer);
+    layers.push(layer);
+    if (decision.add(layer.tree, () => treeOf(layers))) break;
   }
   return new LayeredFilesystem(image, layers, chunkSize);
 }
@@ -108,26 +110,6 @@ async function scanLayer(
     layer.abort();
     throw cause;
   }
-}
-
-/**
- * True if no lower layer can change the answer: all directories so far have entries of their own, and the path is no
- * directory. (A directory without an entry may be a symbolic link in a lower layer, and its files then lie elsewhere.)
- */
-function isSettled(layers: readonly ScannedLayer[], path: RawPath, follow: boolean): boolean {
-  if (layers.some(({ tree }) => hasImplied(tree.root))) return false;
-  try {
-    return lookup(treeOf(layers), path, { follow }).node.children === undefined;
-  } catch {
-    return false; // the path is not in these layers
-  }
-}
-
-function hasImplied(root: TreeNode): boolean {
-  for (const { node, parent } of walk(root)) {
-    if (parent !== undefined && node.inode.kind === 'directory' && node.inode.implied) return true;
-  }
-  return false;
 }
 
 function treeOf(layers: readonly ScannedLayer[]): TreeNode {

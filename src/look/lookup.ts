@@ -33,8 +33,26 @@ export function showPath(path: RawPath): string {
   return `/${displayName(path)}`;
 }
 
+/** The reason why a path leads nowhere. */
+export interface DeadEnd {
+  readonly reason: string;
+  /** The directory without the next name of the path; undefined when something else stops the way. */
+  readonly missing:
+    { readonly directory: TreeNode; readonly at: RawPath; readonly name: RawName } | undefined;
+}
+
 /** Throws NoSuchPathError; its hint names similar paths that exist. */
-export function lookup(root: TreeNode, path: RawPath, { follow }: LookupOptions): Found {
+export function lookup(root: TreeNode, path: RawPath, options: LookupOptions): Found {
+  const end = follow(root, path, options);
+  if ('node' in end) return end;
+  const { reason, missing } = end;
+  throw new NoSuchPathError(`${shown(path)}: ${reason}`, {
+    hint: missing && nearest(missing.name, missing.directory.children?.keys() ?? []),
+  });
+}
+
+/** Follows a path as far as it goes. */
+export function follow(root: TreeNode, path: RawPath, options: LookupOptions): Found | DeadEnd {
   const stack: TreeNode[] = [root];
   let rest = path.split('/');
   let links = 0;
@@ -43,15 +61,14 @@ export function lookup(root: TreeNode, path: RawPath, { follow }: LookupOptions)
       .slice(1)
       .map(({ name }) => name)
       .join('/') as RawPath; // joins components with `/`
-  const missing = (reason: string, hint?: string): NoSuchPathError =>
-    new NoSuchPathError(`${shown(path)}: ${reason}`, { hint });
   while (rest.length > 0) {
     const [component = '', ...behind] = rest;
     rest = behind;
     const directory = stack.at(-1) ?? root;
     if (directory.children === undefined) {
       // A path continues below a file, or ends with a slash after one.
-      throw missing(`${showPath(here())} is a ${directory.inode.kind}, not a directory`);
+      const reason = `${showPath(here())} is a ${directory.inode.kind}, not a directory`;
+      return { reason, missing: undefined };
     }
     if (component === '' || component === '.') continue;
     if (component === '..') {
@@ -62,18 +79,18 @@ export function lookup(root: TreeNode, path: RawPath, { follow }: LookupOptions)
     const name = component as RawName; // a component of a raw path is a raw name
     const node = directory.children.get(name);
     if (node === undefined) {
-      throw missing(
-        `there is no ${displayName(name)} in ${showPath(here())}`,
-        nearest(name, directory.children.keys()),
-      );
+      const reason = `there is no ${displayName(name)} in ${showPath(here())}`;
+      return { reason, missing: { directory, at: here(), name } };
     }
     const { inode } = node;
-    if (inode.kind !== 'symlink' || (rest.length === 0 && !follow)) {
+    if (inode.kind !== 'symlink' || (rest.length === 0 && !options.follow)) {
       stack.push(node);
       continue;
     }
     links += 1;
-    if (links > MAX_LINKS) throw missing(`more than ${MAX_LINKS} symbolic links on the way`);
+    if (links > MAX_LINKS) {
+      return { reason: `more than ${MAX_LINKS} symbolic links on the way`, missing: undefined };
+    }
     if (inode.target.startsWith('/')) stack.length = 1;
     rest = [...inode.target.split('/'), ...rest];
   }
