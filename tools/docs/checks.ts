@@ -50,6 +50,11 @@ One rule gives the severity, whichever tool made the image:
 - **warning**: the image works, and is not as it should be: something is lost that clients do without, or only tools miss it.
 - **note**: as it should be, and worth knowing.
 
+For bootstraps the rule is read strictly: wherever the format leaves a byte no choice, another value is an error, although today's readers
+may pass over it. Kernels of several ages read these bytes, each relies on other ones, and the damage behind a wrong count or a filled gap
+is often a lost name or chunk (\`RAFS-GAP\` is all that is left of a directory that was cut by one byte). Two rules are warnings, since no
+reader can stumble there: \`RAFS-CHUNK-UNUSED\` and \`RAFS-LINK-ATTRIBUTES\`.
+
 What this version cannot read (images that leave their data in the source's layers, chunks compressed in batches, encrypted images) is
 refused with a sentence and the exit code 5; that is no finding, because it says nothing about the image.
 

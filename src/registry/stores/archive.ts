@@ -17,7 +17,8 @@ import type { CallOptions } from '../../reporter.js';
 import { ArchiveFile } from './archive-file.js';
 import { DOCKER_MANIFEST, dockerManifest } from './docker-manifest.js';
 import { documentAt, openLayoutTarget } from './layout.js';
-import { entryNames, selectEntry } from './select-entry.js';
+import { MadeDocuments } from './platform-index.js';
+import { selectImage } from './select-entry.js';
 import { formatLocation, type Location, type Selector } from '../location.js';
 import { scanReferrers } from './referrer-scan.js';
 import {
@@ -46,11 +47,12 @@ export function openArchiveTarget(path: string, selector: Selector, options: Arc
   return new ArchiveTarget(path, selector, options);
 }
 
-/** The selected image of an archive that holds an OCI layout. */
+/** The selected image of an archive that holds an OCI layout; a document made for it goes into `made`. */
 export async function resolveInLayout(
   archive: ArchiveFile,
   selector: Selector,
   location: string,
+  made: MadeDocuments,
 ): Promise<Descriptor> {
   const { manifests } = await indexOf(archive, location);
   const { digest: wanted, name } = selector;
@@ -63,8 +65,7 @@ export async function resolveInLayout(
         : documentAt(wanted, await collect(archive.read(member), MAX_DOCUMENT_SIZE, wanted));
     if (inside !== undefined) return inside;
   }
-  const { mediaType, digest, size } = selectEntry(manifests, selector, location, entryNames);
-  return { mediaType, digest, size };
+  return selectImage(manifests, selector, location, made);
 }
 
 async function indexOf(archive: ArchiveFile, location: string): Promise<Index> {
@@ -86,6 +87,7 @@ class ArchiveSource implements ImageSource, Referable {
   readonly #path: string;
   readonly #selector: Selector;
   readonly #options: ArchiveOptions;
+  readonly #made = new MadeDocuments();
   #archive: Promise<ArchiveFile> | undefined;
 
   constructor(path: string, selector: Selector, options: ArchiveOptions) {
@@ -97,10 +99,20 @@ class ArchiveSource implements ImageSource, Referable {
   }
 
   async resolve(options: CallOptions = {}): Promise<Descriptor> {
-    return resolveInLayout(await this.#open(options), this.#selector, `oci-archive:${this.#path}`);
+    return resolveInLayout(
+      await this.#open(options),
+      this.#selector,
+      `oci-archive:${this.#path}`,
+      this.#made,
+    );
   }
 
   async *fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
+    const made = this.#made.read(descriptor, options);
+    if (made !== undefined) {
+      yield* made;
+      return;
+    }
     const archive = await this.#open(options);
     const member = archive.member(layoutMember(descriptor));
     if (member === undefined)
@@ -110,6 +122,7 @@ class ArchiveSource implements ImageSource, Referable {
   }
 
   async exists(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
+    if (this.#made.has(descriptor)) return true;
     return (await this.#open(options)).member(layoutMember(descriptor))?.size === descriptor.size;
   }
 

@@ -16,6 +16,7 @@ import type { CallOptions } from '../../reporter.js';
 import { ArchiveFile } from './archive-file.js';
 import { positionOf, shortList } from './select-entry.js';
 import { layoutMember, resolveInLayout, type ArchiveOptions } from './archive.js';
+import { MadeDocuments } from './platform-index.js';
 import { formatLocation, type Location, type Selector } from '../location.js';
 import { type FetchOptions, type ImageSource, verifiedFor } from './store.js';
 
@@ -55,6 +56,7 @@ class DockerArchiveSource implements ImageSource {
   readonly #path: string;
   readonly #selector: Selector;
   readonly #options: ArchiveOptions;
+  readonly #made = new MadeDocuments();
   #opened: Promise<Opened> | undefined;
   #archive: ArchiveFile | undefined;
 
@@ -71,7 +73,13 @@ class DockerArchiveSource implements ImageSource {
   }
 
   async *fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
-    const content = find(await this.#open(options), descriptor);
+    const opened = await this.#open(options);
+    const made = this.#made.read(descriptor, options);
+    if (made !== undefined) {
+      yield* made;
+      return;
+    }
+    const content = find(opened, descriptor);
     if (content === undefined)
       throw new RegistryError(`${descriptor.digest} is not in ${this.location}`, { status: 404 });
     const stream = content.open(options.range, options.signal);
@@ -79,7 +87,8 @@ class DockerArchiveSource implements ImageSource {
   }
 
   async exists(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
-    return find(await this.#open(options), descriptor)?.size === descriptor.size;
+    const opened = await this.#open(options);
+    return this.#made.has(descriptor) || find(opened, descriptor)?.size === descriptor.size;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -112,16 +121,17 @@ class DockerArchiveSource implements ImageSource {
   /** Tries several spellings of a name, because `manifest.json` spells names differently from the layout's index. */
   async #resolveLayout(archive: ArchiveFile, list: Buffer | undefined, where: string): Promise<Descriptor> {
     const { name } = this.#selector;
-    if (name === undefined || list === undefined) return resolveInLayout(archive, this.#selector, where);
+    if (name === undefined || list === undefined)
+      return resolveInLayout(archive, this.#selector, where, this.#made);
     const full = fullName(name);
     for (const candidate of [name, full, full.slice(full.lastIndexOf(':') + 1)]) {
       try {
-        return await resolveInLayout(archive, { ...this.#selector, name: candidate }, where);
+        return await resolveInLayout(archive, { ...this.#selector, name: candidate }, where, this.#made);
       } catch (error) {
         if (!(error instanceof RegistryError) || error.status !== 404) throw error;
       }
     }
-    return resolveInLayout(archive, this.#selector, where);
+    return resolveInLayout(archive, this.#selector, where, this.#made);
   }
 }
 

@@ -26,7 +26,8 @@ import { ANNOTATION, MEDIA } from '../../oci/media-types.js';
 import type { CallOptions } from '../../reporter.js';
 import { formatLocation, type Location, type Selector } from '../location.js';
 import { scanReferrers } from './referrer-scan.js';
-import { entryNames, selectEntry } from './select-entry.js';
+import { MadeDocuments } from './platform-index.js';
+import { selectImage } from './select-entry.js';
 import {
   type ContentSource,
   type FetchOptions,
@@ -71,6 +72,7 @@ abstract class Layout implements ContentSource, Located, Referable, AsyncDisposa
   readonly location: string;
   protected readonly path: string;
   protected readonly selector: Selector;
+  protected readonly made = new MadeDocuments();
 
   constructor(path: string, selector: Selector) {
     this.path = path;
@@ -81,7 +83,7 @@ abstract class Layout implements ContentSource, Located, Referable, AsyncDisposa
 
   async *fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
     try {
-      yield* this.#read(descriptor, options);
+      yield* this.made.read(descriptor, options) ?? this.#read(descriptor, options);
     } catch (cause) {
       if (!(cause instanceof LocalIoError) || !ABSENT.has(errorCode(cause.cause) ?? '')) throw cause;
       throw new RegistryError(`${descriptor.digest} is not in ${this.location}`, { status: 404, cause });
@@ -98,6 +100,7 @@ abstract class Layout implements ContentSource, Located, Referable, AsyncDisposa
   }
 
   async exists(descriptor: Descriptor): Promise<boolean> {
+    if (this.made.has(descriptor)) return true;
     try {
       const found = await stat(this.blobPath(descriptor));
       return found.isFile() && found.size === descriptor.size;
@@ -155,7 +158,7 @@ class LayoutSource extends Layout implements ImageSource {
       const inside = await this.#inside(digest);
       if (inside !== undefined) return inside;
     }
-    return plainDescriptor(selectEntry(index.entries, this.selector, `oci:${this.path}`, entryNames));
+    return selectImage(index.entries, this.selector, `oci:${this.path}`, this.made);
   }
 
   /** A manifest that only an index of the layout lists. */

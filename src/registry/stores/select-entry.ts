@@ -1,19 +1,21 @@
 /** Selects an image of an OCI layout, which may hold several. */
 import { RegistryError } from '../../errors.js';
+import type { Descriptor } from '../../oci/descriptor.js';
 import type { ListedDescriptor } from '../../oci/manifest.js';
 import { ANNOTATION } from '../../oci/media-types.js';
 import type { Selector } from '../location.js';
+import { type MadeDocument, type MadeDocuments, platformIndex } from './platform-index.js';
 
 /**
- * The entry that the selector means. `names` gives the names of an entry. Throws RegistryError when there is no such entry, or more
- * than one.
+ * The entry that the selector means, or the index of all that it means if they are one image for several platforms. `names` gives
+ * the names of an entry. Throws RegistryError when there is no such entry, or more than one.
  */
 export function selectEntry(
   entries: readonly ListedDescriptor[],
   selector: Selector,
   where: string,
   names: (entry: ListedDescriptor) => readonly string[],
-): ListedDescriptor {
+): ListedDescriptor | MadeDocument {
   const position = positionOf(selector.name);
   const candidates = entries.filter(
     (entry, i) =>
@@ -22,6 +24,9 @@ export function selectEntry(
   );
   // One image may have several names.
   if (new Set(candidates.map((entry) => entry.digest)).size > 1) {
+    const isOneImage = new Set(candidates.map((entry) => names(entry).join('\n'))).size === 1;
+    const index = isOneImage ? platformIndex(candidates) : undefined;
+    if (index !== undefined) return index;
     throw new RegistryError(`${where} holds several images${named(selector)}`, {
       hint: `say which one, by :TAG, :@POSITION or @DIGEST: ${listText(entries, names)}`,
     });
@@ -32,6 +37,20 @@ export function selectEntry(
     status: 404,
     hint: entries.length === 0 ? 'its index is empty' : `it holds ${listText(entries, names)}`,
   });
+}
+
+/** Selects an image by its names in the layout; a document made for it goes into `made`. */
+export function selectImage(
+  entries: readonly ListedDescriptor[],
+  selector: Selector,
+  where: string,
+  made: MadeDocuments,
+): Descriptor {
+  const selected = selectEntry(entries, selector, where, entryNames);
+  if ('bytes' in selected) return made.add(selected);
+  // The descriptor that a registry would give has neither the entry's annotations nor its raw form.
+  const { mediaType, digest, size } = selected;
+  return { mediaType, digest, size };
 }
 
 /** Reads skopeo's `:@0`, which selects an image by its position in the list, with or without a name. */

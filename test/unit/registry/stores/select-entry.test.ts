@@ -45,6 +45,60 @@ test('a name that several images have is answered with words that mean one each'
   assert.equal(none, 'it holds @0 (app), @1 (app), @2, other');
 });
 
+const PLATFORMS = [
+  { os: 'linux', architecture: 'amd64' },
+  { os: 'linux', architecture: 'arm64', variant: 'v8' },
+  { os: 'unknown', architecture: 'unknown' },
+  { os: 'unknown', architecture: 'unknown' },
+];
+
+/** An `index.json` with these members in its entries. */
+function listed(members: readonly object[]): typeof ENTRIES {
+  const manifests = members.map((more, i) => ({
+    mediaType: MEDIA.ociManifest,
+    digest: sha256(`${i}`),
+    size: 1,
+    ...more,
+  }));
+  return parseIndex(Buffer.from(JSON.stringify({ schemaVersion: 2, manifests }))).manifests;
+}
+
+test('platforms under one name, or under none, are one image', () => {
+  for (const name of ['app', undefined]) {
+    const annotations = { ...(name === undefined ? {} : { [ANNOTATION.ociRefName]: name }), kept: 'x' };
+    const entries = listed(PLATFORMS.map((platform) => ({ platform, annotations })));
+    const made = selectEntry(entries, { name }, 'images', entryNames);
+    assert.ok('bytes' in made);
+    assert.equal(made.descriptor.digest, sha256(made.bytes));
+    const index = parseIndex(made.bytes, MEDIA.ociIndex);
+    assert.deepEqual(
+      index.manifests.map(({ digest, platform, annotations: found }) => [digest, platform, found]),
+      entries.map(({ digest, platform }) => [digest, platform, { kept: 'x' }]),
+    );
+    assert.equal(selectEntry(entries, { name: '@1' }, 'images', entryNames), entries[1]);
+    assert.equal(selectEntry(entries, { digest: sha256('1') }, 'images', entryNames), entries[1]);
+  }
+});
+
+test('entries that are not one image for several platforms stay several images', () => {
+  const [amd64, arm64] = PLATFORMS;
+  const named = (name: string): object => ({ annotations: { [ANNOTATION.ociRefName]: name } });
+  const cases = [
+    [{ platform: amd64 }, { platform: amd64 }],
+    [{ platform: amd64 }, {}],
+    [{ platform: amd64 }, { platform: arm64, mediaType: MEDIA.ociIndex }],
+    [
+      { platform: amd64, ...named('a') },
+      { platform: arm64, ...named('b') },
+    ],
+  ];
+  for (const members of cases)
+    assert.match(
+      hintOf(() => selectEntry(listed(members), {}, 'images', entryNames)) ?? '',
+      /^say which one/,
+    );
+});
+
 test('a position is no name for a target', () => {
   assert.throws(() => openTarget('oci:/images:@0'), UsageError);
 });
