@@ -1,6 +1,6 @@
 /** `--debug`, `--verbose`, `--log-level` and `--log-file`: how much is printed, and where. */
 import { appendFileSync, closeSync, openSync } from 'node:fs';
-import { systemReason } from '../io/scratch.js';
+import { systemReason } from '../io/system-error.js';
 import type { CliContext, Output } from './context.js';
 import type { ErrorDetail } from './text/errors.js';
 import { printLine } from './text/print.js';

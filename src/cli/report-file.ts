@@ -2,7 +2,7 @@
 import { accessSync, constants, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { LocalIoError } from '../errors.js';
-import { systemReason } from '../io/scratch.js';
+import { systemReason } from '../io/system-error.js';
 
 /**
  * Finds out before the work whether the file can be written, so that hours of it are not lost to a wrong path. Nothing is

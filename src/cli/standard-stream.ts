@@ -5,7 +5,7 @@
 import { fstatSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { LocalIoError } from '../errors.js';
-import { systemReason } from '../io/scratch.js';
+import { systemReason } from '../io/system-error.js';
 import type { Output } from './context.js';
 import type { Terminal } from './text/live-area.js';
 

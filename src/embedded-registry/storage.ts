@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { errorCode } from '../io/scratch.js';
+import { errorCode } from '../io/system-error.js';
 import type { ByteStream } from '../io/streams.js';
 import {
   algorithmOf,

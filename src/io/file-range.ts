@@ -1,17 +1,47 @@
 /** Bytes of a part of a file: archives and layouts are read in place, and a blob's spool file is sent from any offset. */
+import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { localIoError } from './scratch.js';
+import { localIoError } from './system-error.js';
 import type { ByteRange, ByteStream } from './streams.js';
 
 /** Large reads, because each piece costs a turn of the event loop on its way to a socket or to the addon. */
 const READ_BYTES = 512 * 1024;
 
-/** Opens a file for reading. Throws LocalIoError. */
+/**
+ * Opens a regular file for reading. A pipe or device in its place is refused, since it may block for good or never end; asking for
+ * no waiting makes opening one harmless. Throws LocalIoError.
+ */
 export async function openFile(path: string): Promise<FileHandle> {
+  let file;
   try {
-    return await open(path, 'r');
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    await demandRegular(file);
+    return file;
+  } catch (cause) {
+    await file?.close();
+    throw localIoError(`cannot read ${path}`, cause);
+  }
+}
+
+async function demandRegular(file: FileHandle): Promise<void> {
+  const found = await file.stat();
+  if (found.isFile()) return;
+  throw found.isDirectory()
+    ? Object.assign(new Error('it is a folder'), { code: 'EISDIR' })
+    : new Error('it is no regular file');
+}
+
+/** The bytes of a small file. Throws LocalIoError, for a file of more than `limit` bytes too. */
+export async function readSmallFile(path: string, limit: number): Promise<Buffer> {
+  const file = await openFile(path);
+  try {
+    const bytes = await readPiece(file, { start: 0, end: Math.min(limit, (await file.stat()).size) + 1 });
+    if (bytes.length > limit) throw new Error(`it has more than ${limit} bytes`);
+    return bytes;
   } catch (cause) {
     throw localIoError(`cannot read ${path}`, cause);
+  } finally {
+    await file.close();
   }
 }
 

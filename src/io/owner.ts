@@ -4,7 +4,7 @@
  * So the name has the number, the time at which that process started, and a mark of the machine and its process namespace.
  */
 import { createHash } from 'node:crypto';
-import { readFile, readlink, stat } from 'node:fs/promises';
+import { lstat, readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 
 /** `PID-START-PLACE`; the rest of a name is random. Without /proc the mark means nothing, and age alone decides. */
@@ -27,9 +27,19 @@ export async function isAbandoned(name: string, path: string): Promise<boolean> 
   return (await startOf(pid)) !== start;
 }
 
+/** True for a text that begins as `ownerMark` does. */
+export function isMark(text: string): boolean {
+  return PATTERN.test(text);
+}
+
+/** True when the owner in `name` is a process that could be seen here: of this machine, since its start, and of this container. */
+export async function isOfThisPlace(name: string): Promise<boolean> {
+  return PATTERN.exec(name)?.[3] === (await readSelf()).place;
+}
+
 async function isOld(path: string): Promise<boolean> {
   try {
-    return Date.now() - (await stat(path)).mtimeMs > FOREIGN_AGE_MS;
+    return Date.now() - (await lstat(path)).mtimeMs > FOREIGN_AGE_MS;
   } catch {
     return false; // gone, or not accessible to us
   }

@@ -5,7 +5,7 @@ import { stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { LocalIoError } from '../errors.js';
-import { localIoError } from './scratch.js';
+import { localIoError } from './system-error.js';
 import type { ByteStream } from './streams.js';
 
 /** The path that stands for standard input. */

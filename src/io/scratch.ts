@@ -1,9 +1,13 @@
 /** A temporary folder that removes itself, and nothing that existed before. */
-import { mkdir, mkdtemp, readdir, rm, rmdir } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { lstat, mkdir, mkdtemp, readdir, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { LocalIoError, type NydusErrorOptions } from '../errors.js';
-import { isAbandoned, ownerMark } from './owner.js';
+import { LocalIoError } from '../errors.js';
+import { removeAbandoned } from './abandoned.js';
+import { Folder, isGuarded, isOurs, isPrivate } from './folder.js';
+import { ownerMark } from './owner.js';
+import { errorCode, localIoError } from './system-error.js';
 
 export interface Scratch extends AsyncDisposable {
   readonly path: string;
@@ -14,34 +18,92 @@ export interface Scratch extends AsyncDisposable {
 /** Work folders that this process created, each with the first parent that was missing. The last scratch folder removes them. */
 const created = new Map<string, string>();
 
+/** Several runs may make and remove the folder of a user in a shared one at the same time. */
+const ATTEMPTS = 10;
+
 /**
- * Creates a folder inside `workDir`. If `workDir` is absent, it is created too, and removed at the end with all parents created for
- * it, unless they hold something else by then. Folders that killed runs have left in `workDir` are removed first. Throws
- * LocalIoError.
+ * Creates a folder inside `workDir`, for this user alone. If `workDir` is absent, it is created too, and removed at the end with all
+ * parents created for it, unless they hold something else by then. In a folder that others share, it lies in one that belongs to this
+ * user, so that what killed runs have left can be told from forgeries. It is removed first. Throws LocalIoError.
  */
 export async function openScratch(workDir: string, prefix = 'nydusify-'): Promise<Scratch> {
-  const mark = await ownerMark();
   const parent = resolve(workDir);
-  let path: string;
   try {
-    const first = await mkdir(parent, { recursive: true });
-    if (first !== undefined) created.set(parent, resolve(first));
-    await removeAbandoned(parent, prefix);
-    path = await mkdtemp(join(parent, prefix + mark));
+    return await makeScratch(parent, prefix);
   } catch (cause) {
     throw localIoError(`cannot create a temporary folder in ${parent}`, cause, {
       remedy: { kind: 'work-dir' },
     });
   }
+}
+
+async function makeScratch(parent: string, prefix: string): Promise<Scratch> {
+  const mark = await ownerMark();
+  for (let attempt = 1; ; attempt++) {
+    const first = await mkdir(parent, { recursive: true });
+    if (first !== undefined) created.set(parent, resolve(first));
+    const home = (await isPrivate(parent)) ? parent : await folderOfUser(parent, prefix);
+    try {
+      await removeAbandoned(home, prefix);
+      const path = await mkdtemp(join(home, prefix + mark));
+      return await holdScratch(path, home, parent);
+    } catch (cause) {
+      if (home === parent || attempt === ATTEMPTS || errorCode(cause) !== 'ENOENT') throw cause;
+    }
+  }
+}
+
+/** The folder of this user in a shared one; the shared one itself when another user has taken its name. */
+async function folderOfUser(parent: string, prefix: string): Promise<string> {
+  if (!(await isGuarded(parent))) return parent;
+  const path = join(parent, `${prefix}${process.geteuid?.() ?? 'user'}`);
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (cause) {
+    if (errorCode(cause) !== 'EEXIST') throw cause;
+  }
+  return (await isPrivate(path).catch(() => false)) && (await lstat(path)).isDirectory() ? path : parent;
+}
+
+async function holdScratch(path: string, home: string, parent: string): Promise<Scratch> {
+  const folder = await Folder.open(path);
+  const made = await folder.stat();
+  if (!isForUsAlone(made)) {
+    await folder[Symbol.asyncDispose]();
+    throw Object.assign(new Error('another user has put a folder of his own in its place'), {
+      code: 'EPERM',
+    });
+  }
+  // Where others can rename the folder, its path may lead to one of theirs at any time; its descriptor cannot.
+  const visible = (await isGuarded(home)) ? path : folder.path;
+  let isOpen = true;
   return {
-    path,
-    file: (name) => join(path, name),
+    path: visible,
+    file: (name) => join(visible, name),
     [Symbol.asyncDispose]: async () => {
-      await rm(path, { recursive: true, force: true });
+      if (isOpen) {
+        isOpen = false;
+        await emptyFolder(folder);
+        await folder[Symbol.asyncDispose]();
+        // Removes an empty folder and nothing else, whatever is in its place by now.
+        await rmdir(path).catch(() => undefined);
+        if (home !== parent) await rmdir(home).catch(() => undefined);
+      }
       const first = created.get(parent);
       if (first !== undefined) await removeEmpty(parent, first);
     },
   };
+}
+
+function isForUsAlone(found: Stats): boolean {
+  return isOurs(found) && (process.geteuid === undefined || (found.mode & 0o077) === 0);
+}
+
+/** Removes what is in the folder, which only its owner can change. */
+async function emptyFolder(folder: Folder): Promise<void> {
+  for (const name of await readdir(folder.path)) {
+    await rm(folder.at(name), { recursive: true, force: true });
+  }
 }
 
 /**
@@ -62,58 +124,6 @@ export async function openScratchBeside(
     }
   }
   return openScratch(tmpdir());
-}
-
-/** Removes entries with this prefix whose owner has ended. An entry that cannot be removed stays, which does no harm. */
-export async function removeAbandoned(folder: string, prefix: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (!name.startsWith(prefix)) continue;
-    const path = join(folder, name);
-    if (await isAbandoned(name.slice(prefix.length), path)) {
-      await rm(path, { recursive: true, force: true }).catch(() => undefined);
-    }
-  }
-}
-
-/** Turns an operating system's error into a sentence: first what could not be done, then why. */
-export function localIoError(
-  what: string,
-  cause: unknown,
-  advice: Pick<NydusErrorOptions, 'hint' | 'remedy'> = {},
-): LocalIoError {
-  return new LocalIoError(`${what}: ${systemReason(cause)}`, { cause, ...advice });
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file or folder',
-  EACCES: 'permission denied',
-  EPERM: 'not permitted',
-  EROFS: 'the file system is read-only',
-  ENOSPC: 'no space left on the device',
-  EDQUOT: 'the disk quota is used up',
-  ENOTDIR: 'a part of the path is not a folder',
-  EISDIR: 'it is a folder',
-  EEXIST: 'it exists already',
-  EIO: 'input or output error',
-  EBADF: 'it is closed',
-  EFBIG: 'the file would be too large',
-  EMFILE: 'too many open files',
-  ENAMETOOLONG: 'the name is too long',
-  ELOOP: 'too many symbolic links',
-};
-
-/** The reason of a failed system call, in words where we have them. */
-export function systemReason(cause: unknown): string {
-  const code = errorCode(cause);
-  return (
-    (code === undefined ? undefined : REASONS[code]) ??
-    (cause instanceof Error ? cause.message : String(cause))
-  );
-}
-
-/** A code such as `ENOENT`; undefined for errors without one. */
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 /** Removes `path` and its parents up to `last`, stopping at the first that is not empty. */

@@ -1,7 +1,7 @@
 /** Finds out, before any work is done, whether the files that flags name can be used. */
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { systemReason } from '../../io/scratch.js';
+import { systemReason } from '../../io/system-error.js';
 
 /** Each gives the reason in the system's words, or undefined where there is nothing wrong. */
 export const FILE_PROBLEMS = {

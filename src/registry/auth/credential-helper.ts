@@ -6,7 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import * as v from 'valibot';
 import { AuthError } from '../../errors.js';
-import { errorCode } from '../../io/scratch.js';
+import { errorCode } from '../../io/system-error.js';
 import type { Credential } from './credentials.js';
 
 export interface HelperOptions {

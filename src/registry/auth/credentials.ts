@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import { AuthError, FormatError } from '../../errors.js';
-import { errorCode, localIoError } from '../../io/scratch.js';
+import { errorCode, localIoError } from '../../io/system-error.js';
 import type { CallOptions } from '../../reporter.js';
 import { askHelper } from './credential-helper.js';
 import { credentialPaths, environment } from './docker-config.js';

@@ -1,7 +1,7 @@
 /** Finds the hosts that serve a registry's images: the mirrors that `hosts.toml` names, and then the registry itself. */
 import { readFile, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { errorCode, localIoError } from '../../io/scratch.js';
+import { errorCode, localIoError } from '../../io/system-error.js';
 import { type Reference, registryHost } from '../../oci/reference.js';
 import { ALL_CAPABILITIES, type Capability, type HostEntry, parseHostsToml } from './hosts-toml.js';
 import { certificateFiles, type HostTls } from '../http/trust.js';

@@ -1,6 +1,6 @@
 /** Turns a failure below HTTP into a sentence and, where something can be done about it, a remedy. */
 import { InterruptedError, NydusError, type NydusErrorOptions, RegistryError } from '../../errors.js';
-import { errorCode, systemReason } from '../../io/scratch.js';
+import { errorCode, systemReason } from '../../io/system-error.js';
 import type { Side } from '../../remedy.js';
 import { ProxyRefusal } from './http-tunnel.js';
 import { isTransient } from './statuses.js';

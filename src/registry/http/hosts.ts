@@ -6,7 +6,7 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { RegistryError } from '../../errors.js';
 import { orAborted } from '../../io/abort.js';
-import { errorCode } from '../../io/scratch.js';
+import { errorCode } from '../../io/system-error.js';
 
 export type Scheme = 'http:' | 'https:';
 

@@ -9,7 +9,7 @@ import { type NydusError, RegistryError } from '../../errors.js';
 import type { Side } from '../../remedy.js';
 import { DEFAULT_CONNECTIONS } from '../../io/concurrency.js';
 import { paced, type RateLimit } from '../../io/rate.js';
-import { systemReason } from '../../io/scratch.js';
+import { systemReason } from '../../io/system-error.js';
 import type { ByteStream, ReplayableContent } from '../../io/streams.js';
 import { connectionFailure, isUnknownAuthority } from './connection-failure.js';
 import { type Answer, exchange } from './exchange.js';

@@ -6,7 +6,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import { FormatError, type NydusErrorOptions } from '../../errors.js';
-import { errorCode, localIoError } from '../../io/scratch.js';
+import { errorCode, localIoError } from '../../io/system-error.js';
 
 /** PEM files of one host. */
 export interface HostTls {

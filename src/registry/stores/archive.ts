@@ -1,13 +1,15 @@
 /** An OCI layout in a tar file: read in place; written whole when its tag is set. */
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { lstat, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { lstat, readdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LocalIoError, RegistryError } from '../../errors.js';
 import { readFileRange } from '../../io/file-range.js';
-import { ownerMark } from '../../io/owner.js';
-import { errorCode, localIoError, openScratch, removeAbandoned, type Scratch } from '../../io/scratch.js';
+import { syncFolder } from '../../io/folder.js';
+import { removeAbandoned } from '../../io/abandoned.js';
+import { openScratch, type Scratch } from '../../io/scratch.js';
+import { errorCode, localIoError } from '../../io/system-error.js';
 import { type ByteStream, collect, type ReplayableContent } from '../../io/streams.js';
+import { PART_PREFIX, writeWhole } from '../../io/whole-file.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import { type Digest, digestHex } from '../../oci/digest.js';
 import { type Index, MAX_DOCUMENT_SIZE, parseIndex } from '../../oci/manifest.js';
@@ -206,15 +208,15 @@ class ArchiveTarget implements ImageTarget {
     await layout.tag({ ...manifest, annotations: { ...manifest.annotations, ...named } }, bytes, options);
     const forDocker = await dockerManifest(layout, bytes, imageName, options);
     if (forDocker !== undefined) await writeFile(scratch.file(`layout/${DOCKER_MANIFEST}`), forDocker);
-    await removeAbandoned(dirname(this.#path), '.part-');
-    const part = join(dirname(this.#path), `.part-${await ownerMark()}${randomBytes(8).toString('hex')}.tar`);
+    const { signal } = options;
+    const folder = dirname(this.#path);
     try {
+      await removeAbandoned(folder, PART_PREFIX);
       const files = await listFiles(scratch.file('layout'));
-      await writeFile(part, writeTar(files), options.signal === undefined ? {} : { signal: options.signal });
-      await rename(part, this.#path);
+      await writeWhole(this.#path, writeTar(files), { aside: folder, durable: true, signal });
+      await syncFolder(folder);
     } catch (cause) {
-      await rm(part, { force: true });
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       throw localIoError(`cannot write ${this.#path}`, cause);
     }
   }
@@ -232,7 +234,7 @@ class ArchiveTarget implements ImageTarget {
   async #prepare(): Promise<{ readonly scratch: Scratch; readonly layout: ImageTarget }> {
     await demandReplaceable(this.#path);
     const scratch = await openScratch(this.#options.workDir ?? dirname(this.#path));
-    return { scratch, layout: openLayoutTarget(scratch.file('layout'), this.#selector) };
+    return { scratch, layout: openLayoutTarget(scratch.file('layout'), this.#selector, false) };
   }
 }
 

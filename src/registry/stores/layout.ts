@@ -1,16 +1,19 @@
 /**
  * An OCI layout folder as source and target: `oci-layout`, `index.json`, `blobs/sha256/…`. OCI image-spec, image-layout.md.
- * Every file appears whole or not at all, because it is written under another name and renamed.
+ * Every file appears whole or not at all, because it is written under another name and renamed; and the index names nothing that a
+ * power failure could take away again, because all of it is on the disk before.
  */
-import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { LocalIoError, NydusError, RegistryError } from '../../errors.js';
+import type { Stats } from 'node:fs';
+import { lstat, mkdir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { FormatError, LocalIoError, NydusError, RegistryError } from '../../errors.js';
+import { removeAbandoned } from '../../io/abandoned.js';
 import { withFileLock } from '../../io/file-lock.js';
-import { readFileRange } from '../../io/file-range.js';
-import { ownerMark } from '../../io/owner.js';
-import { errorCode, localIoError, removeAbandoned } from '../../io/scratch.js';
-import { type ByteStream, contentOf, type ReplayableContent, verified } from '../../io/streams.js';
+import { openFile, readFileRange, readRange, readSmallFile } from '../../io/file-range.js';
+import { syncFolder } from '../../io/folder.js';
+import { type ByteStream, contentOf, measure, type ReplayableContent, verified } from '../../io/streams.js';
+import { errorCode, localIoError } from '../../io/system-error.js';
+import { PART_PREFIX, writeWhole } from '../../io/whole-file.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import { type Digest, digestHex } from '../../oci/digest.js';
 import {
@@ -41,8 +44,6 @@ import {
   verifiedFor,
 } from './store.js';
 
-/** The prefix of incomplete files, which a killed run leaves behind. */
-const PART_PREFIX = '.part-';
 /** Exists while a run changes `index.json`. */
 const LOCK = '.nydusify.lock';
 
@@ -50,8 +51,9 @@ export function openLayoutSource(path: string, selector: Selector): ImageSource 
   return new LayoutSource(path, selector);
 }
 
-export function openLayoutTarget(path: string, selector: Selector): ImageTarget {
-  return new LayoutTarget(path, selector);
+/** `durable` is false for a layout that need not outlive the run, which need not reach the disk. */
+export function openLayoutTarget(path: string, selector: Selector, durable = true): ImageTarget {
+  return new LayoutTarget(path, selector, durable);
 }
 
 /** The descriptor of a manifest or index that is known by its digest alone; undefined for other content. */
@@ -101,13 +103,8 @@ abstract class Layout implements ContentSource, Located, Referable, AsyncDisposa
 
   async exists(descriptor: Descriptor): Promise<boolean> {
     if (this.made.has(descriptor)) return true;
-    try {
-      const found = await stat(this.blobPath(descriptor));
-      return found.isFile() && found.size === descriptor.size;
-    } catch (cause) {
-      if (errorCode(cause) === 'ENOENT' || errorCode(cause) === 'ENOTDIR') return false;
-      throw localIoError(`cannot look into ${this.path}`, cause);
-    }
+    const found = await statIfThere(this.blobPath(descriptor), stat, this.path);
+    return found?.isFile() === true && found.size === descriptor.size;
   }
 
   async referrers(subject: Digest, options: ReferrerOptions = {}): Promise<ReferrerList> {
@@ -129,15 +126,42 @@ abstract class Layout implements ContentSource, Located, Referable, AsyncDisposa
   protected async readIndex(): Promise<
     { readonly entries: readonly ListedDescriptor[]; readonly raw: JsonObject } | undefined
   > {
-    let bytes: Buffer;
-    try {
-      bytes = await readFile(join(this.path, 'index.json'));
-    } catch (cause) {
-      if (errorCode(cause) === 'ENOENT' || errorCode(cause) === 'ENOTDIR') return undefined;
-      throw localIoError(`cannot read the index of ${this.path}`, cause);
+    const path = join(this.path, 'index.json');
+    const bytes = await readIfThere(path);
+    if (bytes === undefined) return undefined;
+    if (bytes.every((byte) => byte === 0)) {
+      this.foundEmpty(path);
+      return undefined;
     }
     const index = parseIndex(bytes, MEDIA.ociIndex);
     return { entries: index.manifests, raw: index.raw };
+  }
+
+  /** An index without content, as a power failure leaves one that was not written to the disk before it got its name. */
+  protected abstract foundEmpty(path: string): void;
+}
+
+async function statIfThere(
+  path: string,
+  ask: (path: string) => Promise<Stats>,
+  folder: string,
+): Promise<Stats | undefined> {
+  try {
+    return await ask(path);
+  } catch (cause) {
+    if (errorCode(cause) === 'ENOENT' || errorCode(cause) === 'ENOTDIR') return undefined;
+    throw localIoError(`cannot look into ${folder}`, cause);
+  }
+}
+
+/** The bytes of a document; undefined when there is no such file. */
+async function readIfThere(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readSmallFile(path, MAX_DOCUMENT_SIZE);
+  } catch (cause) {
+    const code = cause instanceof LocalIoError ? errorCode(cause.cause) : undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw cause;
   }
 }
 
@@ -164,20 +188,59 @@ class LayoutSource extends Layout implements ImageSource {
   /** A manifest that only an index of the layout lists. */
   async #inside(digest: Digest): Promise<Descriptor | undefined> {
     const path = this.blobPath({ mediaType: '', digest, size: 0 });
-    try {
-      const { size } = await stat(path);
-      return size > MAX_DOCUMENT_SIZE ? undefined : documentAt(digest, await readFile(path));
-    } catch (cause) {
-      if (errorCode(cause) === 'ENOENT' || errorCode(cause) === 'ENOTDIR') return undefined;
-      throw cause instanceof NydusError ? cause : localIoError(`cannot look into ${this.path}`, cause);
-    }
+    const size = (await statIfThere(path, stat, this.path))?.size;
+    if (size === undefined || size > MAX_DOCUMENT_SIZE) return undefined;
+    const bytes = await readIfThere(path);
+    return bytes === undefined ? undefined : documentAt(digest, bytes);
+  }
+
+  protected foundEmpty(path: string): never {
+    throw new FormatError(`${path} is empty`, {
+      hint: 'the machine may have stopped while it was written; make the layout again',
+    });
   }
 }
 
 class LayoutTarget extends Layout implements ImageTarget {
+  readonly #durable: boolean;
+  /** Content whose bytes were digested, each with the state of its file at that time. */
+  readonly #verified = new Map<Digest, string>();
+  /** Folders above the layout that got names in this run. */
+  readonly #parents = new Set<string>();
+
+  constructor(path: string, selector: Selector, durable: boolean) {
+    super(path, selector);
+    this.#durable = durable;
+  }
+
   async resolve(): Promise<Descriptor | undefined> {
     const entry = (await this.readIndex())?.entries.find((listed) => this.#isOurs(listed));
     return entry === undefined ? undefined : plainDescriptor(entry);
+  }
+
+  /**
+   * Believes the bytes alone, because a file of the right size may be damaged. What is there is brought to the disk, as a run that
+   * was killed may not have done that. A link is not content of the layout: another user may have put it there.
+   */
+  override async exists(descriptor: Descriptor, { signal }: CallOptions = {}): Promise<boolean> {
+    const path = this.blobPath(descriptor);
+    await this.#demandFolders();
+    const found = await statIfThere(path, lstat, this.path);
+    if (found?.isFile() !== true || found.size !== descriptor.size) return false;
+    const state = stateOf(found);
+    if (this.#verified.get(descriptor.digest) === state) return true;
+    const file = await openFile(path);
+    try {
+      const { sha256Hex } = await measure(readRange(file, { start: 0, end: found.size + 1 }, signal));
+      if (sha256Hex !== digestHex(descriptor.digest)) return false;
+      if (this.#durable) await file.datasync();
+    } catch (cause) {
+      throw isSystemError(cause) ? localIoError(`cannot read ${path}`, cause) : cause;
+    } finally {
+      await file.close();
+    }
+    this.#verified.set(descriptor.digest, state);
+    return true;
   }
 
   async push(
@@ -185,13 +248,12 @@ class LayoutTarget extends Layout implements ImageTarget {
     content: ReplayableContent,
     options: CallOptions = {},
   ): Promise<PushOutcome> {
-    if (await this.exists(descriptor)) return 'present';
+    if (await this.exists(descriptor, options)) return 'present';
     const what = `${descriptor.digest} for ${this.location}`;
-    await this.#writeWhole(
-      this.blobPath(descriptor),
-      verified(content.open(), descriptor, what),
-      options.signal,
-    );
+    const path = this.blobPath(descriptor);
+    await this.#write(path, verified(content.open(), descriptor, what), options.signal);
+    const written = await statIfThere(path, lstat, this.path);
+    if (written !== undefined) this.#verified.set(descriptor.digest, stateOf(written));
     return 'pushed';
   }
 
@@ -218,12 +280,12 @@ class LayoutTarget extends Layout implements ImageTarget {
       ...(old?.raw ?? { schemaVersion: 2, mediaType: MEDIA.ociIndex }),
       manifests: [...kept, descriptorToJson(entry)],
     };
-    await this.#writeWhole(
-      join(this.path, 'oci-layout'),
-      contentOf(serialise({ imageLayoutVersion: '1.0.0' })).open(),
-      options.signal,
-    );
-    await this.#writeWhole(join(this.path, 'index.json'), contentOf(serialise(index)).open(), options.signal);
+    const layout = contentOf(serialise({ imageLayoutVersion: '1.0.0' }));
+    await this.#write(join(this.path, 'oci-layout'), layout.open(), options.signal);
+    // The index names what is below it, so all of that has to be on the disk first.
+    await this.#sync(this.#folders());
+    await this.#write(join(this.path, 'index.json'), contentOf(serialise(index)).open(), options.signal);
+    await this.#sync([this.path]);
   }
 
   /** True for the entry that our tag replaces: the one with this name, or the one without a name. */
@@ -231,19 +293,64 @@ class LayoutTarget extends Layout implements ImageTarget {
     return entry.annotations?.[ANNOTATION.ociRefName] === this.selector.name;
   }
 
-  async #writeWhole(path: string, stream: ByteStream, signal: AbortSignal | undefined): Promise<void> {
+  /** An index that lost its content names no image, so a new one takes its place. */
+  protected foundEmpty(): void {
+    // The caller goes on as without an index.
+  }
+
+  async #write(path: string, content: ByteStream, signal: AbortSignal | undefined): Promise<void> {
     const folder = dirname(path);
-    const part = join(this.path, `${PART_PREFIX}${await ownerMark()}${randomBytes(8).toString('hex')}`);
     try {
-      await mkdir(folder, { recursive: true });
-      await writeFile(part, stream, { ...(signal === undefined ? {} : { signal }) });
-      await rename(part, path);
+      const first = await mkdir(folder, { recursive: true });
+      if (first !== undefined) this.#noteParents(resolve(first));
+      await writeWhole(path, content, { aside: this.path, durable: this.#durable, signal });
     } catch (cause) {
-      await rm(part, { force: true });
       signal?.throwIfAborted();
       throw errorCode(cause)?.startsWith('E') === true ? localIoError(`cannot write ${path}`, cause) : cause;
     }
   }
+
+  /** Notes the folders in which the layout, and the missing folders above it, got their names. */
+  #noteParents(first: string): void {
+    for (let made = resolve(this.path); made.length >= first.length; made = dirname(made))
+      this.#parents.add(dirname(made));
+  }
+
+  /** The folders with all names of the layout, from the blobs up. An earlier run may have been killed before it synchronised them. */
+  #folders(): readonly string[] {
+    const blobs = join(this.path, 'blobs');
+    return [join(blobs, 'sha256'), blobs, this.path, dirname(resolve(this.path)), ...this.#parents];
+  }
+
+  async #sync(folders: readonly string[]): Promise<void> {
+    if (!this.#durable) return;
+    try {
+      for (const folder of folders) await syncFolder(folder);
+    } catch (cause) {
+      throw localIoError(`cannot write ${this.path}`, cause);
+    }
+  }
+
+  /** Refuses links in the place of the folders of blobs: in a shared layout, another user may have put them there. */
+  async #demandFolders(): Promise<void> {
+    const blobs = join(this.path, 'blobs');
+    for (const folder of [blobs, join(blobs, 'sha256')]) {
+      const found = await statIfThere(folder, lstat, this.path);
+      if (found === undefined || found.isDirectory()) continue;
+      throw new LocalIoError(`cannot write ${folder}: it is a link or a file`, {
+        hint: 'a layout that is written has its blobs inside it; put a folder there, or name another layout',
+      });
+    }
+  }
+}
+
+/** Changes whenever the bytes of the file do. */
+function stateOf({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string {
+  return [dev, ino, size, mtimeMs, ctimeMs].join();
+}
+
+function isSystemError(cause: unknown): boolean {
+  return cause instanceof Error && 'syscall' in cause;
 }
 
 /** The descriptor that a registry would give: without the entry's annotations and raw form. */

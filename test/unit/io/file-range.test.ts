@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { LocalIoError } from '../../../src/errors.js';
-import { openFile, readFileRange, readPiece } from '../../../src/io/file-range.js';
+import { openFile, readFileRange, readPiece, readSmallFile } from '../../../src/io/file-range.js';
 import { collect } from '../../../src/io/streams.js';
 import { noise } from '../../support/images/opaque-image.js';
+import { runTool } from '../../support/run-tool.js';
 import { tempFolder } from '../../support/temp-folder.js';
 
 test('a range of a file is read in pieces that the reader may keep, and ends where the file ends', async (t) => {
@@ -41,4 +42,25 @@ test('a file that cannot be read is a LocalIoError, and the signal ends a read',
     collect(readFileRange(path, undefined, AbortSignal.abort()), 10, 'it'),
     (error) => error instanceof Error && error.name === 'AbortError',
   );
+});
+
+test('pipes, devices and folders are no files: they are refused at once, where reading them would block or never end', async (t) => {
+  const folder = await tempFolder(t);
+  await runTool('mkfifo', [join(folder, 'pipe')]);
+  await symlink('/dev/zero', join(folder, 'endless'));
+  await mkdir(join(folder, 'folder'));
+  for (const name of ['pipe', 'endless', 'folder']) {
+    await assert.rejects(openFile(join(folder, name)), LocalIoError, name);
+    await assert.rejects(readSmallFile(join(folder, name), 100), LocalIoError, name);
+  }
+});
+
+test('a small file is read up to its limit', async (t) => {
+  const path = join(await tempFolder(t), 'file');
+  for (const size of [0, 99, 100]) {
+    await writeFile(path, noise(size, 1));
+    assert.equal((await readSmallFile(path, 100)).length, size);
+  }
+  await writeFile(path, noise(101, 1));
+  await assert.rejects(readSmallFile(path, 100), /it has more than 100 bytes/);
 });

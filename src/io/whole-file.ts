@@ -1,0 +1,42 @@
+/**
+ * Writes files that appear whole or not at all, after a power failure too: aside first, under a name that nothing else has, to the
+ * disk, and only then under its own name. The name itself is on the disk once its folder is synchronised.
+ */
+import { randomBytes } from 'node:crypto';
+import { open, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ownerMark } from './owner.js';
+import type { ByteStream } from './streams.js';
+
+/** The prefix of incomplete files, which a killed run leaves behind. */
+export const PART_PREFIX = '.part-';
+
+export interface WholeFileOptions {
+  /** The folder of the incomplete file, on the same file system as `path`. */
+  readonly aside: string;
+  /** False for files that need not outlive the run, which are not waited for. */
+  readonly durable: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Replaces what is at `path`; a link is replaced, not followed. Throws what `content` throws, and the system's errors. */
+export async function writeWhole(
+  path: string,
+  content: ByteStream | Uint8Array,
+  { aside, durable, signal }: WholeFileOptions,
+): Promise<void> {
+  const part = join(aside, `${PART_PREFIX}${await ownerMark()}${randomBytes(8).toString('hex')}`);
+  const file = await open(part, 'wx');
+  try {
+    try {
+      await writeFile(file, content, signal === undefined ? {} : { signal });
+      if (durable) await file.datasync();
+    } finally {
+      await file.close();
+    }
+    await rename(part, path);
+  } catch (cause) {
+    await rm(part, { force: true });
+    throw cause;
+  }
+}
