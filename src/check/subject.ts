@@ -148,6 +148,11 @@ async function load(
   if (tree.problem !== undefined) loader.report(tree.problem, undefined);
   const loaded: LoadedEntry[] = [];
   for (const entry of tree.entries) loaded.push(await loader.entry(entry));
+  // Without marks only the manifests show whether an index is merged, or holds Nydus images alone.
+  if (loaded.some(({ entry, image }) => image?.kind === 'nydus' && !entry.marked)) {
+    for (const [i, { skipped }] of loaded.entries())
+      if (skipped !== undefined) loaded[i] = await loader.kindOnly(skipped);
+  }
   const kinds = new Set(loaded.map(({ entry }) => entry.kind));
   const merged = kinds.has('oci') && kinds.has('nydus');
   const images = new Map<string, ImageSubject>();
@@ -171,6 +176,8 @@ async function load(
 interface LoadedEntry {
   readonly entry: EntrySubject;
   readonly image: ImageSubject | undefined;
+  /** The entry, if its manifest was not read because no rule judges its platform. */
+  readonly skipped?: Entry | undefined;
 }
 
 class Loader {
@@ -200,7 +207,7 @@ class Loader {
     // An image of another platform is not fetched, so its entry's mark decides which half it is.
     const kind: Half = entry.kind === 'nydus' ? 'nydus' : 'oci';
     const unread: LoadedEntry = { entry: { ...entry, kind, platformName }, image: undefined };
-    if (listed && !this.#isWanted(entry)) return unread;
+    if (listed && !this.#isWanted(entry)) return entry.marked ? unread : { ...unread, skipped: entry };
     const loaded = await this.#tree.loadImage(entry, this.#call);
     if (loaded.problem !== undefined) {
       // A conversion keeps an image that it cannot read, so no rule judges it.
@@ -220,6 +227,20 @@ class Loader {
     if (listed && !this.#isWanted({ ...entry, platform: platform ?? image.config?.value.platform }))
       return unread;
     return { entry: { ...entry, kind: image.kind, platformName: image.platformName }, image };
+  }
+
+  /** Reads the manifest of a skipped entry for its kind alone. An entry that cannot be read counts as foreign. */
+  async kindOnly(entry: Entry): Promise<LoadedEntry> {
+    const { platform } = entry;
+    const { value: read } = await this.#tree.loadImage(entry, this.#call);
+    return {
+      entry: {
+        ...entry,
+        kind: read?.kind ?? 'foreign',
+        platformName: platform === undefined ? undefined : formatPlatform(platform),
+      },
+      image: undefined,
+    };
   }
 
   report(problem: Problem, platform: string | undefined): void {

@@ -350,8 +350,9 @@ test('an image may record the index that it was chosen from, even where only the
   assert.deepEqual(await idsOf(recording(sha256('another'))), ['SOURCE-NO-PLATFORM']);
 });
 
-for (const indexMarks of ['both', 'artifact-type', 'os-features', 'dual'] as const) {
-  test(`one platform of a merged index (marks ${indexMarks}) is checked without a word about the others`, async () => {
+for (const indexMarks of ['none', 'both', 'artifact-type', 'os-features', 'dual'] as const) {
+  const kind = indexMarks === 'none' ? 'an index of Nydus images' : `a merged index (marks ${indexMarks})`;
+  test(`one platform of ${kind} is checked without a word about the others`, async () => {
     const source = sourceWith((store) =>
       putIndex(store, [
         { ...putImage(store, 'amd'), platform: AMD64 },
@@ -359,7 +360,8 @@ for (const indexMarks of ['both', 'artifact-type', 'os-features', 'dual'] as con
         { ...putImage(store, 's390', { platform: S390X }), platform: S390X },
       ]),
     );
-    const { target } = await converted(source, { mergePlatform: true, indexMarks });
+    const marks = indexMarks === 'none' ? {} : { mergePlatform: true, indexMarks };
+    const { target } = await converted(source, marks);
     for (const name of ['linux/amd64', 'linux/arm64', 'linux/arm64,linux/s390x']) {
       const platforms = parsePlatforms(name);
       for (const images of [{ target, source }, { target }]) {
