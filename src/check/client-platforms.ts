@@ -161,10 +161,10 @@ export function craneChoice(
 }
 
 /** Variants from most to least capable, in the order of podman's library. */
-const VARIANTS: Readonly<Record<string, readonly string[]>> = {
-  arm: ['v8', 'v7', 'v6', 'v5'],
-  arm64: ['v8'],
-};
+const VARIANTS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['arm', ['v8', 'v7', 'v6', 'v5']],
+  ['arm64', ['v8']],
+]);
 const ZSTD_ANNOTATION = 'io.github.containers.compression.zstd';
 
 /** Repeats podman, skopeo, buildah and CRI-O: returns the first entry of the best variant, preferring zstd layers. */
@@ -190,7 +190,7 @@ export function podmanChoice(
 }
 
 function podmanVariants({ architecture, variant }: GoPlatform): readonly string[] {
-  const known = VARIANTS[architecture] ?? [];
+  const known = VARIANTS.get(architecture) ?? [];
   if (variant === '') return ['', ...known];
   const start = known.indexOf(variant);
   return [...(start < 0 ? [variant] : known.slice(start)), ''];

@@ -7,12 +7,20 @@ export interface RetryPolicy {
   readonly attempts: number;
   readonly baseMs: number;
   readonly capMs: number;
+  /**
+   * Milliseconds after which no further attempt begins, counted from the first attempt or the last progress. Without it, a fixed
+   * policy has its number of attempts alone, and any other one `RETRY_LIMIT_MS`.
+   */
+  readonly limitMs?: number | undefined;
   /** Makes every pause `baseMs`, as upstream's settings do; a server's `Retry-After` may make it longer. */
   readonly fixed?: boolean | undefined;
 }
 
 /** A server that asks for a longer pause than this has in effect refused, so the call fails instead of waiting. */
 export const MAX_RETRY_AFTER_MS = 120_000;
+
+/** Attempts that each wait to their end for a server, or as long as it asks, are few. */
+export const RETRY_LIMIT_MS = 180_000;
 
 /** About 0.5 + 1 + 2 + 4 seconds: enough for a registry that restarts its workers, and short enough to show that one is down. */
 export const DEFAULT_RETRY: RetryPolicy = { attempts: 5, baseMs: 500, capMs: 30_000 };
@@ -28,6 +36,8 @@ export interface RetryOptions extends CallOptions {
   readonly progressed?: (() => boolean) | undefined;
   /** Gives a number between 0 and 1; tests replace it. */
   readonly random?: (() => number) | undefined;
+  /** A clock in milliseconds; tests replace it. */
+  readonly now?: (() => number) | undefined;
   readonly sleep?: ((ms: number, signal?: AbortSignal) => Promise<void>) | undefined;
 }
 
@@ -45,7 +55,10 @@ export async function retry<T>(
     reporter = silentReporter,
     random = Math.random,
     sleep = sleepFor,
+    now = () => performance.now(),
   } = options;
+  const limitMs = policy.limitMs ?? (policy.fixed === true ? Infinity : RETRY_LIMIT_MS);
+  let sinceMs = now();
   for (let n = 1; ; n++) {
     signal?.throwIfAborted();
     try {
@@ -53,11 +66,15 @@ export async function retry<T>(
     } catch (cause) {
       signal?.throwIfAborted();
       const verdict = judge(cause);
-      if (progressed()) n = 1;
+      if (progressed()) {
+        n = 1;
+        sinceMs = now();
+      }
       if (!verdict.again || n >= policy.attempts) throw cause;
       const { afterMs = 0 } = verdict;
       if (afterMs > MAX_RETRY_AFTER_MS) throw cause;
       const delayMs = pauseMs(policy, n, afterMs, random);
+      if (now() + delayMs - sinceMs > limitMs) throw cause;
       reporter.emit({ type: 'retry', what, attempt: n, delayMs, cause });
       await sleep(delayMs, signal);
     }

@@ -7,6 +7,7 @@ import * as v from 'valibot';
 import { FormatError, UnsupportedError } from '../errors.js';
 import type { Annotations, Descriptor, Document, Platform } from './descriptor.js';
 import { type DiffId, isDigest, parseDigest, sha256 } from './digest.js';
+import { boundShape } from './json/shape.js';
 import { MEDIA } from './media-types.js';
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
@@ -346,6 +347,7 @@ function check<S extends v.GenericSchema>(schema: S, json: JsonObject, what: str
 function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
   if (bytes.length > MAX_DOCUMENT_SIZE)
     throw new FormatError(`${what}: more than ${MAX_DOCUMENT_SIZE} bytes`);
+  boundShape(bytes, what);
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));

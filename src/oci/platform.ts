@@ -79,7 +79,9 @@ export function parsePlatforms(text: string, machine?: string): PlatformSelectio
 export function normalizePlatform(platform: Platform): Platform {
   const os = platform.os.toLowerCase() === 'macos' ? 'darwin' : platform.os.toLowerCase();
   const named = platform.architecture.toLowerCase();
-  const [architecture, implied] = ARCHITECTURES[named] ?? [named];
+  // An image may name anything, `__proto__` and `constructor` included.
+  const known = Object.hasOwn(ARCHITECTURES, named) ? ARCHITECTURES[named] : undefined;
+  const [architecture, implied] = known ?? [named];
   const variant = normalVariant(architecture, implied ?? platform.variant?.toLowerCase() ?? '');
   const { osVersion, osFeatures } = platform;
   return {

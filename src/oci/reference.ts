@@ -6,6 +6,7 @@
  */
 import { InvalidReferenceError } from '../errors.js';
 import { type Digest, isDigest } from './digest.js';
+import { hasUserInfo, withoutUserInfo } from './user-info.js';
 
 export interface Reference {
   /** The host, with an optional port, as people write it; `docker.io` for Docker Hub. */
@@ -53,6 +54,12 @@ export function parseReference(text: string): Reference {
   const fail = (at: number, reason: string): never => {
     throw new InvalidReferenceError(`invalid reference: ${reason}`, { fault: { text, at } });
   };
+  if (hasUserInfo(text)) {
+    throw new InvalidReferenceError('invalid reference: it holds a user and a password', {
+      fault: { text: withoutUserInfo(text), at: 0 },
+      hint: 'leave them out, and log in with: docker login HOST',
+    });
+  }
   if (text === '') fail(0, 'the reference is empty');
   const blank = text.search(/\s/);
   if (blank >= 0) fail(blank, 'a reference has no blanks');

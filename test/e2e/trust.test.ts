@@ -98,6 +98,18 @@ test('a private authority is trusted by --ca, SSL_CERT_FILE, SSL_CERT_DIR and ce
   }
 });
 
+test('a certificate that has a common name and no subjectAltName is for no host', async (t) => {
+  if (!needs(t, 'openssl')) return;
+  const folder = await tempFolder(t);
+  const signer = await authority(folder);
+  const { host } = await tlsRegistry(t, { ...signer, issue: () => signer.issue('localhost', []) });
+  const name = host.replace('127.0.0.1', 'localhost');
+  const args = ['convert', '--ca', signer.file, `${name}/a:1`, `oci:${join(folder, 'out')}:1`];
+  const { status, stderr } = await nydusify(args);
+  assert.equal(status, 3, stderr);
+  assert.match(stderr, /is not trusted .*\nhint: use a name of the registry that the certificate is for/);
+});
+
 test('a client certificate of certs.d is sent to its host, which refuses requests without it', async (t) => {
   if (!needs(t, 'openssl')) return;
   const folder = await tempFolder(t);

@@ -7,6 +7,7 @@
  */
 import { parseTree, type Node, type ParseError } from 'jsonc-parser';
 import { FormatError } from '../../errors.js';
+import { boundShape } from './shape.js';
 
 export interface JsonText {
   readonly text: string;
@@ -31,6 +32,7 @@ export function parseJsonText(bytes: Uint8Array, what: string): JsonText {
 
 /** Throws FormatError unless the bytes are one JSON value in UTF-8. */
 export function parseAnyJsonText(bytes: Uint8Array, what: string): JsonText {
+  boundShape(bytes, what);
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
   try {
     // JSON.parse enforces the strict grammar; the tree parser also accepts comments and the like.
@@ -39,7 +41,6 @@ export function parseAnyJsonText(bytes: Uint8Array, what: string): JsonText {
     const root = parseTree(text, errors, { disallowComments: true });
     if (root !== undefined && errors.length === 0) return { text, root, what };
   } catch (cause) {
-    // Deep nesting exhausts the stack, which counts as a fault of the document.
     throw new FormatError(`${what} is not JSON`, { cause });
   }
   throw new FormatError(`${what} is not JSON`);
@@ -93,12 +94,16 @@ export function replaceNode(node: Node, text: string): Splice {
   return { offset: node.offset, length: node.length, text };
 }
 
+/** Characters of indentation at most that an edit repeats. */
+const MAX_LEAD = 256;
+
 /** Returns the white space before the first child, which shows the document's style of separating children. */
 function leadOf(doc: JsonText, container: Node): string {
   const first = container.children?.[0];
   if (first === undefined) return '';
-  const lead = doc.text.slice(container.offset + 1, first.offset);
-  return lead;
+  const length = first.offset - container.offset - 1;
+  // A style is short; what a document has of white space must not come again before every child.
+  return length > MAX_LEAD ? '' : doc.text.slice(container.offset + 1, first.offset);
 }
 
 /** Returns an array of other elements in the style (line breaks, indentation) of the array that it replaces. */

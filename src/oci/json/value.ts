@@ -3,7 +3,6 @@
  * `convert` composes manifests and indexes from them, and `check` compares them.
  */
 import type { Node } from 'jsonc-parser';
-import { FormatError } from '../../errors.js';
 import { childrenOf, parseAnyJsonText, parseJsonText, rawOf, stringOf, type JsonText } from './text.js';
 
 /** A number with the digits that the document has. */
@@ -27,11 +26,7 @@ export function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
 export function parseJson(bytes: Uint8Array, what: string): Json {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
   const doc = parseAnyJsonText(Buffer.from(text, 'utf8'), what);
-  try {
-    return jsonOf(doc, doc.root);
-  } catch (cause) {
-    throw new FormatError(`${what} is nested too deeply`, { cause });
-  }
+  return jsonOf(doc, doc.root);
 }
 
 function jsonOf(doc: JsonText, node: Node): Json {

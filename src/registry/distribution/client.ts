@@ -132,11 +132,12 @@ export class RegistryClient implements AsyncDisposable {
   async retry<T>(
     what: string,
     attempt: (n: number) => Promise<T>,
-    call: CallOptions & Pick<RetryOptions, 'progressed'>,
+    call: CallOptions & Pick<RetryOptions, 'progressed'> & Pick<RetryPolicy, 'limitMs'>,
   ): Promise<T> {
+    const { limitMs = this.retryPolicy.limitMs } = call;
     return retry(what, attempt, {
       ...call,
-      policy: this.retryPolicy,
+      policy: { ...this.retryPolicy, limitMs },
       judge: (error) =>
         error instanceof RegistryError && error.retryable
           ? { again: true, afterMs: error.retryAfterMs }

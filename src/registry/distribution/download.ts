@@ -5,6 +5,7 @@ import type { ByteRange, ByteStream } from '../../io/streams.js';
 import { silentReporter, type CallOptions } from '../../reporter.js';
 import { ANSWERS, meaningOf } from '../answers.js';
 import type { ApiRequest, RegistryClient } from './client.js';
+import { isTooSlow } from '../http/liveness.js';
 import type { Headers, HttpResponse } from '../http/transport.js';
 
 export interface Download extends CallOptions {
@@ -27,6 +28,7 @@ export async function* download(client: RegistryClient, options: Download): Byte
   const start = options.range?.start ?? 0;
   const end = options.range?.end ?? options.size;
   let at = start;
+  const started = performance.now();
   let idleCuts = 0;
   let byRange = true;
   while (at < end) {
@@ -63,7 +65,8 @@ export async function* download(client: RegistryClient, options: Download): Byte
       }
     }
     if (at >= end) return;
-    idleCuts = at - before >= MIN_PROGRESS ? 1 : idleCuts + 1;
+    const isProgress = at - before >= MIN_PROGRESS && !isTooSlow(at - start, performance.now() - started);
+    idleCuts = isProgress ? 1 : idleCuts + 1;
     cause ??= new RegistryError(
       `${options.what}: the connection ended after ${at - start} of ${end - start} bytes`,
       { retryable: true },

@@ -145,7 +145,9 @@ export async function refusalError(response: HttpResponse, refusal: Refusal): Pr
       side,
     });
   }
-  const byCode = codes.map((code) => KNOWN[code]).find((entry) => entry !== undefined);
+  const byCode = codes
+    .map((code) => (Object.hasOwn(KNOWN, code) ? KNOWN[code] : undefined))
+    .find((entry) => entry !== undefined);
   const known: Known = { ...byCode, ...(isQuota ? QUOTA : {}), ...explained };
   const retryAfterMs = parseRetryAfter(retryAfter, Date.now());
   const late = retryAfterMs !== undefined && retryAfterMs > MAX_RETRY_AFTER_MS;

@@ -6,6 +6,7 @@ import { isAbsolute, join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import * as v from 'valibot';
 import { FormatError } from '../../errors.js';
+import { withoutUserInfo } from '../../oci/user-info.js';
 import type { HostTls } from '../http/trust.js';
 
 export type Capability = 'pull' | 'resolve' | 'push';
@@ -103,10 +104,10 @@ function rootOf(name: string, overridePath: boolean, { path }: File): URL {
   try {
     url = new URL(/^[a-z]+:\/\//i.test(name) ? name : `https://${name}`);
   } catch {
-    throw new FormatError(`${path}: "${name}" is no host`);
+    throw new FormatError(`${path}: "${withoutUserInfo(name)}" is no host`);
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
-    throw new FormatError(`${path}: "${name}" is neither http nor https`);
+    throw new FormatError(`${path}: "${withoutUserInfo(name)}" is neither http nor https`);
   const below = url.pathname.replace(/\/+$/, '');
   url.pathname = overridePath || below.endsWith('/v2') ? below : `${below}/v2`;
   return url;

@@ -23,6 +23,8 @@ const MAX_ROUNDS = 12;
 /** The pause until the list is read again: at least these milliseconds, and a multiple of the time that the update took. */
 const MIN_SETTLE_MS = 250;
 const SETTLE_FACTOR = 3;
+/** A registry that answers slowly must not choose how long a run pauses. */
+const MAX_SETTLE_MS = 10_000;
 
 /** Puts `referrer` on the list of `subject`, unless it is there. */
 export async function addReferrer(
@@ -38,7 +40,8 @@ export async function addReferrer(
     const manifests = [...(held?.index.manifests ?? []).map(({ raw }) => raw), descriptorToJson(referrer)];
     const index = { ...(held?.index.raw ?? EMPTY_INDEX), manifests };
     if (!(await putList(pointer, subject, index, held?.etag, call))) continue;
-    const settleMs = Math.max(MIN_SETTLE_MS, SETTLE_FACTOR * (performance.now() - started));
+    const tookMs = performance.now() - started;
+    const settleMs = Math.min(MAX_SETTLE_MS, Math.max(MIN_SETTLE_MS, SETTLE_FACTOR * tookMs));
     // A random pause, because writers that collided would collide again.
     await sleepFor(settleMs * (1 + Math.random() / 2), call.signal);
   }

@@ -17,6 +17,10 @@ import type { HttpResponse } from '../http/transport.js';
 /** Pages of a list at most, because a faulty registry may give a next page for ever. */
 const MAX_PAGES = 200;
 const MAX_REFERRERS = 100_000;
+/** Pages without an entry: registries that filter give some. */
+const MAX_EMPTY_PAGES = 10;
+/** Milliseconds for all pages of a list. */
+const MAX_LIST_MS = 300_000;
 
 export interface ReferrerOptions extends CallOptions {
   /** Only those of this type; all by default. */
@@ -93,8 +97,11 @@ async function fromApi(
   const what = `cannot list what refers to ${subject} in ${location}`;
   const found: Descriptor[] = [];
   const seen = new Set<string>();
+  const started = performance.now();
+  let empty = 0;
   for (let page = 0; ; page++) {
-    if (page >= MAX_PAGES || found.length > MAX_REFERRERS)
+    const isLate = page > 0 && performance.now() - started > MAX_LIST_MS;
+    if (page >= MAX_PAGES || found.length > MAX_REFERRERS || empty > MAX_EMPTY_PAGES || isLate)
       throw new RegistryError(`${what}: the list does not end`);
     const response = await pointer.client.request({
       method: 'GET',
@@ -114,7 +121,9 @@ async function fromApi(
       throw new RegistryError(`${what}: page ${page + 1} is no index`, { status: response.status });
     }
     const bytes = await collect(response.body, MAX_DOCUMENT_SIZE, `list of what refers to ${subject}`);
-    for (const entry of parseIndex(bytes, MEDIA.ociIndex).manifests) found.push(entry);
+    const { manifests } = parseIndex(bytes, MEDIA.ociIndex);
+    for (const entry of manifests) found.push(entry);
+    if (manifests.length === 0) empty++;
     const next = nextPage(response);
     if (next === undefined) return found;
     if (next.origin !== response.url.origin)

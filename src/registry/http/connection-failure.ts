@@ -99,6 +99,8 @@ const CONNECTION_REASONS: Readonly<Record<string, { readonly text: string; reado
   UND_ERR_HEADERS_TIMEOUT: { text: 'no answer in time', retryable: true },
   UND_ERR_BODY_TIMEOUT: { text: 'it stopped sending', retryable: true },
   UND_ERR_SOCKET: { text: 'the connection was closed', retryable: true },
+  ERR_FRAMING: { text: 'its answer is framing without content', retryable: false },
+  ERR_NOTICES: { text: 'it announces an answer again and again, and gives none', retryable: false },
   UND_ERR_HEADERS_OVERFLOW: { text: 'its answer has too many headers', retryable: false },
 };
 

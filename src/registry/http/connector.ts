@@ -1,6 +1,7 @@
 /** Reads connections without TLS in large pieces that are adjacent in memory, so that `GatheredBody` joins them without copying. */
 import type { OnReadOpts, Socket } from 'node:net';
 import type { buildConnector as BuildConnector } from 'undici';
+import { meterFraming } from './framing.js';
 import { buildConnector } from './undici.js';
 
 /** Bytes of the memory that successive reads fill. By itself, Node reads at most 64 KiB into memory of its own. */
@@ -12,8 +13,12 @@ const MIN_READ = 64 * 1024;
 export function connectorFor(options: BuildConnector.BuildOptions): BuildConnector.connector {
   const overTls = buildConnector(options);
   return (asked, callback) => {
-    if (asked.protocol === 'https:') overTls(asked, callback);
-    else connectPlain(options, asked, callback);
+    const metered: BuildConnector.Callback = (...result) => {
+      if (result[0] === null) meterFraming(result[1]);
+      callback(...result);
+    };
+    if (asked.protocol === 'https:') overTls(asked, metered);
+    else connectPlain(options, asked, metered);
   };
 }
 

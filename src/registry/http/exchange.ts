@@ -1,6 +1,7 @@
 /** Sends one request through undici, and gathers the body of the answer. */
 import type { Dispatcher } from 'undici';
 import { onAbort } from '../../io/abort.js';
+import { answerBegun, contentCame } from './framing.js';
 import { GatheredBody } from './gathered-body.js';
 import type { Route } from './routes.js';
 
@@ -36,6 +37,9 @@ export function exchange(url: URL, route: ExchangeRoute, options: ExchangeOption
   });
 }
 
+/** Informational answers (RFC 9110, 15.2) to one request at most. */
+const MAX_NOTICES = 8;
+
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #signal: AbortSignal | undefined;
   readonly #isHead: boolean;
@@ -44,6 +48,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #release = (): void => undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #body: GatheredBody | undefined;
+  #notices = 0;
 
   constructor(
     signal: AbortSignal | undefined,
@@ -68,7 +73,11 @@ class Exchange implements Dispatcher.DispatchHandler {
     status: number,
     headers: Answer['headers'],
   ): void {
-    if (status < 200) return;
+    answerBegun();
+    if (status < 200) {
+      this.#boundNotices(controller);
+      return;
+    }
     const body = new GatheredBody(controller);
     this.#body = body;
     const size = this.#isHead ? 0 : Number(headers['content-length'] ?? 0);
@@ -76,6 +85,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, bytes: Uint8Array): void {
+    contentCame(bytes.length);
     this.#body?.push(bytes);
   }
 
@@ -88,6 +98,12 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#release();
     if (this.#body === undefined) this.#reject(error);
     else this.#body.fail(error);
+  }
+
+  /** Each notice that an answer will come (1xx) begins undici's wait for the answer anew. */
+  #boundNotices(controller: Dispatcher.DispatchController): void {
+    if (++this.#notices > MAX_NOTICES)
+      controller.abort(Object.assign(new Error('notices without an answer'), { code: 'ERR_NOTICES' }));
   }
 
   readonly #onAbort = (): void => {

@@ -6,7 +6,7 @@ import { connectorFor } from './connector.js';
 import { tunnelConnector } from './http-tunnel.js';
 import { isSocks, type Proxies, proxyFor } from './proxies.js';
 import { socksConnector } from './socks.js';
-import type { TlsSettings, Trust } from './trust.js';
+import { identityFault, type TlsSettings, type Trust } from './trust.js';
 import { Agent } from './undici.js';
 
 export interface Route {
@@ -128,7 +128,11 @@ export class Routes implements AsyncDisposable {
 
 /** Leaves out what is not set, because undici spreads these settings over its own. */
 function tlsOf({ secureContext, rejectUnauthorized }: TlsSettings): object {
-  return { rejectUnauthorized, ...(secureContext === undefined ? {} : { secureContext }) };
+  return {
+    rejectUnauthorized,
+    checkServerIdentity: identityFault,
+    ...(secureContext === undefined ? {} : { secureContext }),
+  };
 }
 
 /** `user:password` in base64, for the proxy's Basic authentication. */

@@ -4,7 +4,13 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
+import {
+  checkServerIdentity,
+  createSecureContext,
+  type PeerCertificate,
+  rootCertificates,
+  type SecureContext,
+} from 'node:tls';
 import { FormatError, type NydusErrorOptions } from '../../errors.js';
 import { errorCode, localIoError } from '../../io/system-error.js';
 
@@ -163,6 +169,16 @@ interface HostFiles {
   readonly ca: readonly string[];
   readonly client: readonly { readonly cert: string; readonly key: string | undefined }[];
   readonly skipVerify: boolean;
+}
+
+/**
+ * The fault of a verified certificate that is not for `host`. A certificate without `subjectAltName` is for no host, as in Go and
+ * in browsers: its common name is no name that an authority has looked at (RFC 9525, 2).
+ */
+export function identityFault(host: string, certificate: PeerCertificate): Error | undefined {
+  if ((certificate.subjectaltname ?? '') !== '') return checkServerIdentity(host, certificate);
+  const fault = new Error(`the certificate has no subjectAltName, and so is not for ${host}`);
+  return Object.assign(fault, { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
 }
 
 /** Undefined when nothing differs from Node's own defaults. */

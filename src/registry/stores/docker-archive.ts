@@ -9,6 +9,7 @@ import { SNIFF_BYTES, sniffCompression } from '../../io/compression.js';
 import { type ByteRange, type ByteStream, collect, contentOf, measure } from '../../io/streams.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import { type Digest, digestFromHex, parseDigest, sha256 } from '../../oci/digest.js';
+import { boundShape } from '../../oci/json/shape.js';
 import { descriptorToJson, MAX_DOCUMENT_SIZE, parseConfig, serialise } from '../../oci/manifest.js';
 import { MEDIA } from '../../oci/media-types.js';
 import { formatReference, parseReference } from '../../oci/reference.js';
@@ -146,6 +147,7 @@ function find(opened: Opened, descriptor: Descriptor): Content | undefined {
 }
 
 function parseList(bytes: Buffer, where: string): readonly SavedImage[] {
+  boundShape(bytes, `${where}: manifest.json`);
   let json: unknown;
   try {
     json = JSON.parse(bytes.toString('utf8'));

@@ -4,6 +4,7 @@
  * it is.
  */
 import { type AuthError, InternalError, RegistryError } from '../../errors.js';
+import { backoffMs, sleepFor } from '../../io/retry.js';
 import { ContentParts } from '../../io/parts.js';
 import type { ReplayableContent } from '../../io/streams.js';
 import type { Descriptor } from '../../oci/descriptor.js';
@@ -21,6 +22,16 @@ import {
 
 /** Attempts that end with an answer and bring nothing, until the upload begins anew in another way. */
 const MAX_FAILURES = 2;
+
+/** Bytes: what has brought fewer has not brought the upload further. */
+export const MIN_PROGRESS = 64 * 1024;
+/** Parts in a row of which the registry takes next to nothing. */
+const MAX_IDLE_PARTS = 4;
+
+/** Bytes of a part that count as progress: all of a short one, and of a long one so many that it is not sent a thousand times. */
+function leastOf(part: number): number {
+  return Math.min(part, Math.max(MIN_PROGRESS, part / 16));
+}
 
 export class Upload {
   readonly #context: UploadContext;
@@ -160,6 +171,7 @@ export class Upload {
     const parts = new ContentParts(this.#content);
     try {
       let isStuck = false;
+      let idle = 0;
       await this.#settle(session, session.acknowledged);
       for (let at = session.acknowledged; at < size; at = session.acknowledged) {
         const range = { start: at, end: Math.min(size, at + Math.max(chunk, session.minChunk)) };
@@ -171,11 +183,24 @@ export class Upload {
         }
         await this.#settle(session, size);
         isStuck = session.acknowledged === at;
+        idle = session.acknowledged - at >= leastOf(range.end - at) ? 0 : idle + 1;
+        if (idle > 0) await this.#pause(idle, session.acknowledged);
       }
     } finally {
       await parts.close();
     }
     await this.#close(session);
+  }
+
+  /** Waits after a part of which the registry has taken next to nothing. Throws RegistryError after `MAX_IDLE_PARTS` of them in a row. */
+  async #pause(idle: number, acknowledged: number): Promise<void> {
+    if (idle >= MAX_IDLE_PARTS) {
+      throw new RegistryError(
+        `${this.what}: the registry takes the bytes and does not keep them (it says that it has ${acknowledged} of ${this.#descriptor.size})`,
+      );
+    }
+    const { client } = this.#context;
+    await sleepFor(backoffMs(client.retryPolicy, idle, Math.random), this.#call.signal);
   }
 
   /** Throws when the registry has more than `most` bytes, so that they cannot be those of the blob. */

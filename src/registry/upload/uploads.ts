@@ -8,12 +8,13 @@ import { ANSWERS, meaningOf } from '../answers.js';
 import { repositoryScope } from '../auth/challenge.js';
 import type { ApiRequest, RegistryClient } from '../distribution/client.js';
 import type { HttpResponse } from '../http/transport.js';
+import { isTooSlow } from '../http/liveness.js';
 import { GrowingUpload } from './growing.js';
 import { type UploadContext, UploadSession } from './session.js';
-import { Upload } from './upload.js';
+import { MIN_PROGRESS, Upload } from './upload.js';
 
-/** Bytes: an attempt that has sent fewer has not brought the upload further. */
-const MIN_PROGRESS = 64 * 1024;
+/** Milliseconds without progress after which no further attempt begins: a registry may take minutes to answer the last request of a large blob. */
+const UPLOAD_LIMIT_MS = 900_000;
 /** A user who stops the command waits this long at most; a registry drops the sessions that are left by itself, only later. */
 const CANCEL_MS = 1000;
 
@@ -92,6 +93,7 @@ export class RepositoryUploads implements AsyncDisposable {
   ): Promise<void> {
     const { client, exists } = this.#context;
     const upload = new Upload(this.#context, descriptor, content, call, begun);
+    const started = performance.now();
     let before = 0;
     await client.retry(
       upload.what,
@@ -100,7 +102,13 @@ export class RepositoryUploads implements AsyncDisposable {
         before = upload.acknowledged;
         await upload.attempt();
       },
-      { ...call, progressed: () => upload.acknowledged - before >= MIN_PROGRESS },
+      {
+        ...call,
+        limitMs: client.retryPolicy.fixed === true ? undefined : UPLOAD_LIMIT_MS,
+        progressed: () =>
+          upload.acknowledged - before >= MIN_PROGRESS &&
+          !isTooSlow(upload.acknowledged, performance.now() - started),
+      },
     );
   }
 

@@ -34,10 +34,14 @@ export async function selfSigned(folder: string): Promise<Certificate> {
 export interface Authority {
   /** PEM file of its certificate. */
   readonly file: string;
-  /** A certificate and its key as PEM files, good for a server on loopback or called `registry.test`, and for a client. */
-  issue(name: string): Promise<{ readonly cert: string; readonly key: string }>;
+  /**
+   * A certificate and its key as PEM files. `names` are those of `subjectAltName`: by default it is good for a server on loopback or
+   * called `registry.test`, and for a client.
+   */
+  issue(name: string, names?: readonly string[]): Promise<{ readonly cert: string; readonly key: string }>;
 }
 
+const NAMES: readonly string[] = ['DNS:localhost', 'DNS:registry.test', 'IP:127.0.0.1', 'IP:::1'];
 const CURVE = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 
 async function openssl(...args: readonly string[]): Promise<void> {
@@ -54,11 +58,16 @@ export async function authority(folder: string): Promise<Authority> {
   await openssl('req', '-x509', '-days', '2', ...CURVE, ...made);
   return {
     file,
-    issue: async (name) => {
+    issue: async (name, alternatives = NAMES) => {
       const [request, cert, own] = [at(`${name}.csr`), at(`${name}.cert`), at(`${name}.key`)];
       await openssl('req', ...CURVE, '-subj', `/CN=${name}`, '-keyout', own, '-out', request);
       const names = at(`${name}.names`);
-      await writeFile(names, 'subjectAltName=DNS:localhost,DNS:registry.test,IP:127.0.0.1,IP:::1\n');
+      await writeFile(
+        names,
+        alternatives.length === 0
+          ? 'basicConstraints=CA:FALSE\n'
+          : `subjectAltName=${alternatives.join(',')}\n`,
+      );
       const signed = ['-CA', file, '-CAkey', key, '-CAcreateserial', '-extfile', names];
       await openssl('x509', '-req', '-days', '2', '-in', request, ...signed, '-out', cert);
       return { cert, key: own };

@@ -128,3 +128,57 @@ test('progress makes the count begin anew', async () => {
   await assert.rejects(retry('it', attempt, { policy, judge: always, sleep, progressed: () => tries < 10 }));
   assert.equal(tries, 8 + policy.attempts);
 });
+
+test('a server that asks for a pause, or takes its time, again and again ends the attempts in three minutes', async () => {
+  for (const [tookMs, afterMs] of [
+    [0, 119_000],
+    [60_000, undefined],
+    [1000, 100_000],
+  ] as const) {
+    let clock = 0;
+    const failing = retry(
+      'it',
+      async () => {
+        clock += tookMs;
+        return Promise.reject(new Error('again'));
+      },
+      {
+        policy: { attempts: 1000, baseMs: 500, capMs: 1000 },
+        judge: () => ({ again: true, afterMs }),
+        now: () => clock,
+        sleep: (ms) => {
+          clock += ms;
+          return Promise.resolve();
+        },
+      },
+    );
+    await assert.rejects(failing, /again/);
+    assert.ok(clock <= 180_000 + tookMs, `${clock} ms`);
+  }
+});
+
+test('progress begins the time for attempts anew, and attempts that a user has counted have no limit of time', async () => {
+  for (const [fixed, progresses] of [
+    [false, true],
+    [true, false],
+  ] as const) {
+    let clock = 0;
+    let attempts = 0;
+    const failing = retry(
+      'it',
+      async () => {
+        clock += 100_000;
+        return Promise.reject(new Error(`${++attempts}`));
+      },
+      {
+        policy: { attempts: 10, baseMs: 1, capMs: 1, fixed },
+        judge: always,
+        progressed: () => progresses && attempts < 5,
+        now: () => clock,
+        sleep: async () => undefined,
+      },
+    );
+    await assert.rejects(failing);
+    assert.ok(attempts >= 5, `${attempts} attempts`);
+  }
+});

@@ -86,3 +86,8 @@ test('the platform of attestations is known as such', () => {
   assert.ok(!isUnknownPlatform({ os: 'linux', architecture: 'unknown' }));
   assert.ok(!isUnknownPlatform(undefined));
 });
+
+test('an architecture that is called like a member of every object is an architecture', () => {
+  for (const architecture of ['__proto__', 'constructor', 'toString', 'hasOwnProperty'])
+    assert.equal(formatPlatform({ os: 'linux', architecture }), `linux/${architecture.toLowerCase()}`);
+});

@@ -97,3 +97,26 @@ test('another tag takes the place of tag and digest', () => {
   assert.equal(formatReference(reference), 'a.b/c:u');
   assert.throws(() => withTag(reference, 'no/tag'), InvalidReferenceError);
 });
+
+test('an error about a reference with a user and a password shows neither', () => {
+  for (const [text, shown] of [
+    ['user:hunter22@host.example/app', 'REDACTED@host.example/app'],
+    ['user:hunter22@host.example/app:1', 'REDACTED@host.example/app:1'],
+    ['https://user:hunter22@host.example/app', 'https://REDACTED@host.example/app'],
+    ['https://hunter22@host.example/app', 'https://REDACTED@host.example/app'],
+    ['hunter22@host.example/app', 'REDACTED@host.example/app'],
+    ['user:hun/ter22@x@host.example/app', 'REDACTED@host.example/app'],
+    ['user:hunter22@host', 'REDACTED@host'],
+    [`user:hunter22@host/app@sha256:${HEX}`, `REDACTED@host/app@sha256:${HEX}`],
+  ] as const) {
+    assert.throws(
+      () => parseReference(text),
+      (error) =>
+        error instanceof InvalidReferenceError &&
+        error.fault?.text === shown &&
+        !`${error.message} ${error.hint}`.includes('hunter'),
+      text,
+    );
+  }
+  assert.throws(() => parseReference('a.b/c:1@nothing'), /a digest is/);
+});

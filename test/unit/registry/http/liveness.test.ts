@@ -36,3 +36,11 @@ test('a slow server is not given up, and the time that the reader takes does not
   }
   assert.equal(size, 5);
 });
+
+test('a body that stays just above a trickle is given up for good when its rate over all the time is known', async () => {
+  const body = lively(drops(1000, 2, 5), 10_000, 'r.example', 60);
+  await assert.rejects(
+    collect(body, 1e6, 'body'),
+    (error) => error instanceof RegistryError && !error.retryable && /too slowly/.test(error.message),
+  );
+});

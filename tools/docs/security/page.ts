@@ -1,0 +1,36 @@
+/** docs/security.md: what is promised to whom, and the attack and the test behind each promise. One table file for each area. */
+import { markdownTable } from '../../../test/support/markdown-table.js';
+import { PEER } from './peer.js';
+import type { AttackTable } from './row.js';
+
+const TABLES: readonly AttackTable[] = [...PEER];
+
+export const SECURITY_TESTS = TABLES.flatMap(({ rows }) => rows.map(({ test }) => test));
+
+const HEAD = `<!-- Written by tools/docs/security/page.ts from the tables beside it. Do not edit: npm run docs. -->
+
+# Security
+
+What a hostile party can and cannot do, and the test that proves it. Four parties may be hostile, each with what it controls:
+
+- **image author**: every byte of manifests, configs, layers, bootstraps and blobs, and the names in them;
+- **registry**: every answer, and the pace of it; the same holds for mirrors, token servers, proxies, and for hosts to which one of them leads;
+- **local user**: another account of the machine that writes to folders which all may write to, such as \`/tmp\`;
+- **webhook sender**: the reference of an image that is to be converted, and nothing else. What holds for an image author holds for it.
+
+A run that is attacked ends with one sentence and the exit code of docs/reliability.md. It uses bounded memory, time and disk, sends
+credentials to no host that the user has not named, and leaves no half image behind.`;
+
+export function securityPage(): string {
+  const sections = TABLES.map(({ title, promise, rows }) => {
+    const lines = rows.map(({ by, attack, before, now, test }) => [
+      by,
+      attack,
+      before,
+      now,
+      `\`${test.file}\`: ${test.words}`,
+    ]);
+    return `## ${title}\n\n${promise}\n\n${markdownTable(['by', 'attack', 'before', 'now', 'test'], lines)}`;
+  });
+  return [HEAD, ...sections, ''].join('\n\n');
+}

@@ -1,0 +1,141 @@
+/** Attacks by registries and by names and documents of images: loops, the event loop, requests, keys. */
+import { attack, type AttackTable } from './row.js';
+
+const PEERS = 'test/unit/registry/hostile-peers.test.ts';
+const RETRY = 'test/unit/io/retry.test.ts';
+const LIVENESS = 'test/unit/registry/http/liveness.test.ts';
+const SHAPE = 'test/unit/oci/json/shape.test.ts';
+const REFERENCE = 'test/unit/oci/reference.test.ts';
+
+export const PEER: readonly AttackTable[] = [
+  {
+    title: 'Loops whose progress the peer decides',
+    promise:
+      'Every loop with a peer has a bound on rounds without progress, a bound in time, and a pause between rounds.',
+    rows: [
+      attack(
+        'registry',
+        'every part of an upload is taken and answered with `Range: 0-0`, or with a few bytes more',
+        { before: '69,676 requests in 20 s, without end', now: 'an error after 4 parts in a row' },
+        PEERS,
+        'a registry that takes every part and keeps none of it gets few parts',
+      ),
+      attack(
+        'registry',
+        'notices (103) without an answer: each began the wait for the answer anew',
+        { before: 'no end', now: 'an error at the ninth' },
+        PEERS,
+        'notices without an answer end the exchange',
+      ),
+      attack(
+        'registry',
+        'a chunk extension without end',
+        {
+          before: '125 s at the full rate of the network, then tried again',
+          now: 'an error after 1 MiB that is no content',
+        },
+        PEERS,
+        'the extension of a chunk that does not end is read for a megabyte and no further',
+      ),
+      attack(
+        'registry',
+        'headers byte by byte, so that no answer comes in time',
+        { before: '314 s', now: 'no attempt begins later than 180 s after the first' },
+        RETRY,
+        'a server that asks for a pause, or takes its time, again and again ends the attempts in three minutes',
+      ),
+      attack(
+        'registry',
+        '429 with `Retry-After: 119`, time after time',
+        { before: '476 s', now: 'an end when the pauses come to more than 180 s' },
+        RETRY,
+        'a server that asks for a pause, or takes its time, again and again ends the attempts in three minutes',
+      ),
+      attack(
+        'registry',
+        'a body at 140 bytes a second',
+        {
+          before: '16 h for a document of 8 MiB, 88 days for a layer of 1 GiB',
+          now: 'an end after 10 min below 4 KiB/s',
+        },
+        LIVENESS,
+        'a body that stays just above a trickle is given up for good when its rate over all the time is known',
+      ),
+      attack(
+        'registry',
+        'pages of referrers that are empty, each with a next one',
+        { before: '200 pages, each as slow as it likes', now: '11 pages; 5 min for a list' },
+        PEERS,
+        'a list of referrers whose pages are empty and have no last one is given up',
+      ),
+      attack(
+        'registry',
+        'redirects in a circle',
+        { before: '10, then an error', now: 'the same' },
+        'test/unit/registry/distribution/client.test.ts',
+        'redirects end after ten, and never lead to another scheme',
+      ),
+    ],
+  },
+  {
+    title: 'Names as keys, depth, odd values',
+    promise:
+      'A document is bounded in depth and in the number of its values before anything is built from it, and a name from outside is never looked up among the members that every object has.',
+    rows: [
+      attack(
+        'image author',
+        'an architecture `__proto__`, `constructor` or `toString`',
+        {
+          before: '"this is a bug of nydusify", exit 70, in all commands',
+          now: 'an architecture like others',
+        },
+        'test/unit/oci/platform.test.ts',
+        'an architecture that is called like a member of every object is an architecture',
+      ),
+      attack(
+        'image author',
+        '3,500 nested arrays in a manifest or config',
+        {
+          before: 'exit 70 (stack exhausted); 24 MB when printed with indentation',
+          now: 'refused in one pass, beyond 64 levels',
+        },
+        SHAPE,
+        'a document that is nested deeper than any real one is refused before it is read',
+      ),
+      attack(
+        'image author',
+        '8 MiB of the smallest values: history, labels, annotations, environment, unknown members',
+        {
+          before: 'the event loop stood still for up to 5.3 s, signals included',
+          now: 'refused in one pass, beyond 131,072 values',
+        },
+        SHAPE,
+        'a document that holds more values than any real one is refused before it is read',
+      ),
+      attack(
+        'image author',
+        '4 KB of white space before the first diffID or history entry',
+        {
+          before: 'repeated before each of 2,000: 8 MB',
+          now: 'indentation of more than 256 characters is not repeated',
+        },
+        SHAPE,
+        'white space that a document has once is not written again before every child of a list',
+      ),
+      attack(
+        'webhook sender',
+        '`user:password@host/app` as a reference',
+        { before: 'printed back in the error', now: '`REDACTED@host/app`, and how to log in' },
+        REFERENCE,
+        'an error about a reference with a user and a password shows neither',
+      ),
+      attack(
+        'registry',
+        'a certificate with a common name alone',
+        { before: 'accepted for that name', now: 'refused, as in Go and in browsers' },
+        'test/e2e/trust.test.ts',
+        'a certificate that has a common name and no subjectAltName is for no host',
+      ),
+    ],
+  },
+];

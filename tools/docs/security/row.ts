@@ -1,0 +1,33 @@
+/** A row of docs/security.md. */
+import type { NamedTest } from '../named-test.js';
+
+/** Parties that may be hostile. */
+export type Attacker = 'image author' | 'registry' | 'local user' | 'webhook sender' | 'dependency';
+
+export interface Attack {
+  readonly by: Attacker;
+  /** What is tried. */
+  readonly attack: string;
+  /** What the attack did, with figures. */
+  readonly before: string;
+  /** What happens instead. */
+  readonly now: string;
+  readonly test: NamedTest;
+}
+
+export interface AttackTable {
+  readonly title: string;
+  /** A sentence or two: what holds for the whole kind. */
+  readonly promise: string;
+  readonly rows: readonly Attack[];
+}
+
+export function attack(
+  by: Attacker,
+  what: string,
+  change: Pick<Attack, 'before' | 'now'>,
+  file: string,
+  words: string,
+): Attack {
+  return { by, attack: what, ...change, test: { file, words } };
+}
