@@ -20,7 +20,7 @@ export interface RetryPolicy {
 export const MAX_RETRY_AFTER_MS = 120_000;
 
 /** Attempts that each wait to their end for a server, or as long as it asks, are few. */
-export const RETRY_LIMIT_MS = 180_000;
+const RETRY_LIMIT_MS = 180_000;
 
 /** About 0.5 + 1 + 2 + 4 seconds: enough for a registry that restarts its workers, and short enough to show that one is down. */
 export const DEFAULT_RETRY: RetryPolicy = { attempts: 5, baseMs: 500, capMs: 30_000 };
