@@ -57,7 +57,7 @@ export function parseReference(text: string): Reference {
   if (hasUserInfo(text)) {
     throw new InvalidReferenceError('invalid reference: it holds a user and a password', {
       fault: { text: withoutUserInfo(text), at: 0 },
-      hint: 'leave them out, and log in with: docker login HOST',
+      hint: 'leave them out: the logins that are stored for the host are used',
     });
   }
   if (text === '') fail(0, 'the reference is empty');

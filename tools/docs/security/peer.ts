@@ -125,7 +125,7 @@ export const PEER: readonly AttackTable[] = [
       attack(
         'webhook sender',
         '`user:password@host/app` as a reference',
-        { before: 'printed back in the error', now: '`REDACTED@host/app`, and how to log in' },
+        { before: 'printed back in the error', now: '`REDACTED@host/app`, and where logins come from' },
         REFERENCE,
         'an error about a reference with a user and a password shows neither',
       ),
