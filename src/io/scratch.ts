@@ -4,6 +4,7 @@ import { lstat, mkdir, mkdtemp, readdir, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { LocalIoError } from '../errors.js';
+import { guardFolder } from '../native/folder.js';
 import { removeAbandoned } from './abandoned.js';
 import { Folder, isGuarded, isOurs, isPrivate } from './folder.js';
 import { ownerMark } from './owner.js';
@@ -75,7 +76,9 @@ async function holdScratch(path: string, home: string, parent: string): Promise<
     });
   }
   // Where others can rename the folder, its path may lead to one of theirs at any time; its descriptor cannot.
-  const visible = (await isGuarded(home)) ? path : folder.path;
+  const isStable = await isGuarded(home);
+  const visible = isStable ? path : folder.path;
+  const guard = isStable ? guardFolder(path, madeFor(home, parent)) : undefined;
   let isOpen = true;
   return {
     path: visible,
@@ -83,6 +86,7 @@ async function holdScratch(path: string, home: string, parent: string): Promise<
     [Symbol.asyncDispose]: async () => {
       if (isOpen) {
         isOpen = false;
+        guard?.[Symbol.dispose]();
         await emptyFolder(folder);
         await folder[Symbol.asyncDispose]();
         // Removes an empty folder and nothing else, whatever is in its place by now.
@@ -124,6 +128,15 @@ export async function openScratchBeside(
     }
   }
   return openScratch(tmpdir());
+}
+
+/** The folders that exist for the sake of a scratch folder in `home`, nearest first. */
+function madeFor(home: string, parent: string): string[] {
+  const folders = home === parent ? [] : [home];
+  const first = created.get(parent);
+  if (first === undefined) return folders;
+  for (let folder = parent; folder.startsWith(first); folder = dirname(folder)) folders.push(folder);
+  return folders;
 }
 
 /** Removes `path` and its parents up to `last`, stopping at the first that is not empty. */

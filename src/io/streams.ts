@@ -81,7 +81,7 @@ export async function collect(stream: ByteStream, limit: number, what: string): 
   for await (const bytes of stream) {
     size += bytes.length;
     if (size > limit) throw new FormatError(`${what}: more than ${limit} bytes`);
-    parts.push(bytes);
+    parts.push(Buffer.copyBytesFrom(bytes)); // the stream may use its buffer again
   }
   return Buffer.concat(parts, size);
 }

@@ -161,7 +161,8 @@ class Branch implements TeeBranch {
 
   add(bytes: Uint8Array): void {
     if (this.#closed) return;
-    this.#queue.push(bytes);
+    // The source may use its buffer again, and the other reader may change or transfer the piece, before this one takes it.
+    this.#queue.push(Buffer.copyBytesFrom(bytes));
     this.#buffered += bytes.length;
     this.#budget.take(bytes.length);
   }

@@ -34,6 +34,15 @@ export interface NativeFormats {
   readonly defaults: FormatOptions;
 }
 
+/**
+ * A folder that is removed when the Node thread ends before `release` is called. No JavaScript runs in a worker that is
+ * terminated, so only the addon can remove the files that such a worker leaves.
+ */
+export interface NativeFolderGuard {
+  /** Leaves the folder to the caller. A second call does nothing. */
+  release(): void;
+}
+
 /** A fault of a bootstrap or a blob; `Finding` of `nydus-judge` explains the fields. */
 export interface NativeFinding {
   /** Position of its sentence in the table of sentences. */
@@ -227,7 +236,7 @@ export interface NativeImagePacker {
 
 /** A layer in conversion. */
 export interface NativeLayerPacker {
-  /** Takes bytes without waiting. Returns true if there is room for more; if not, `room` settles when there is. */
+  /** Takes a copy of the bytes without waiting. Returns true if there is room for more; if not, `room` settles when there is. */
   write(bytes: Buffer): Outcome<boolean>;
   /** Settles when there is room. */
   room(): Promise<Outcome<undefined>>;
@@ -269,7 +278,7 @@ export interface NativeImageScanner {
 
 /** A layer in a scan. */
 export interface NativeLayerScanner {
-  /** Takes bytes without waiting. Returns true if there is room for more; if not, `room` settles when there is. */
+  /** Takes a copy of the bytes without waiting. Returns true if there is room for more; if not, `room` settles when there is. */
   write(bytes: Buffer): Outcome<boolean>;
   /** Settles when there is room. */
   room(): Promise<Outcome<undefined>>;
@@ -282,7 +291,7 @@ export interface NativeLayerScanner {
 /** Takes the bytes of a compressed archive in order; the format is recognised by its first bytes. */
 export interface NativeArchiveUnpacker {
   /**
-   * Decodes the next bytes; settles with the size of the file so far, and fails if that is above `limit`. A caller waits for
+   * Decodes a copy of the next bytes; settles with the size of the file so far, and fails if that is above `limit`. A caller waits for
    * the answer before the next call.
    */
   write(bytes: Buffer, limit: number): Promise<Outcome<number>>;
@@ -326,7 +335,7 @@ export interface NativeVerified {
 
 /** Reads a blob and checks every chunk of a table. */
 export interface NativeBlobVerifier {
-  /** Takes bytes without waiting. Returns true if there is room for more; if not, `room` settles when there is. */
+  /** Takes a copy of the bytes without waiting. Returns true if there is room for more; if not, `room` settles when there is. */
   write(bytes: Buffer): Outcome<boolean>;
   /** Settles when there is room. */
   room(): Promise<Outcome<undefined>>;
@@ -350,11 +359,13 @@ export interface Addon {
   version(): string;
   /** Computes BLAKE3 on the calling thread, so the input should have at most a few megabytes. */
   blake3(bytes: Buffer): Buffer;
+  /** Guards a folder, which belongs to the caller alone. `parents`, nearest first, are removed with it as long as they are empty. */
+  guardFolder(path: string, parents: readonly string[]): NativeFolderGuard;
   /** Finds everything that is wrong with a bootstrap. */
   judgeBootstrap(bytes: Buffer): Outcome<readonly NativeFinding[]>;
   /** Returns the reason why no reader could follow a bootstrap, or null if it can be read, whatever other faults it has. */
   refusalOfBootstrap(bytes: Buffer): Outcome<NativeFinding | null>;
-  /** Reads a bootstrap and judges it. The result refers to `bytes`, which must not change. */
+  /** Reads a copy of a bootstrap and judges it. */
   readBootstrap(bytes: Buffer): Outcome<NativeBootstrap>;
   /**
    * Makes the allocator return free memory to the system at once, if it has such a setting. glibc otherwise adapts to the

@@ -48,7 +48,11 @@ function isOurPackage(path: string): boolean {
   }
 }
 
-/** Returns the same bytes as a Buffer, the only type that the addon takes. */
+/**
+ * Returns the same bytes as a Buffer, the only type that the addon takes. Shared memory is copied: the addon reads its arguments
+ * during the call and copies what it needs later, but another thread may change shared memory even during the call.
+ */
 export function asBuffer(bytes: Uint8Array): Buffer {
+  if (bytes.buffer instanceof SharedArrayBuffer) return Buffer.copyBytesFrom(bytes);
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -70,7 +70,7 @@ export const NO_CHUNKS: VerifiableChunks = {
   digester: 'blake3',
 };
 
-/** Reads and judges a bootstrap. The bytes must not change as long as the result is used. */
+/** Reads and judges a copy of a bootstrap. */
 export function readAndJudge(bytes: Uint8Array): JudgedBootstrap {
   const native = unwrap(addon().readBootstrap(asBuffer(bytes)));
   return {

@@ -7,7 +7,7 @@ import type { PackStats } from '../reporter.js';
 
 /** Takes the bytes of a layer. */
 export interface LayerFeed {
-  /** Passes compressed layer bytes to the addon, which owns them from then on; settles when it has room for more. */
+  /** Passes a copy of compressed layer bytes to the addon; settles when it has room for more. The bytes remain the caller's. */
   write(bytes: Uint8Array): Promise<void>;
   /** Ends the layer's threads and removes its file unless the blob is sealed. More than one call does no harm. */
   abort(): void;

@@ -25,7 +25,12 @@ export const MODULES: readonly Module[] = [
     ['valibot', 'jsonc-parser'],
   ),
   module('reporter', 'the events of a running conversion, as types', ['oci', 'remedy']),
-  module('io', 'streams, files, tar, retries and byte budgets', ['reporter', ...BASE], ['tar-stream']),
+  module(
+    'io',
+    'streams, files, tar, retries and byte budgets; the addon removes the folders of terminated threads',
+    ['native', 'reporter', ...BASE],
+    ['tar-stream'],
+  ),
   module(
     'rafs-builder',
     'RAFS structures: layouts, readers, rules and dumps; it knows no HTTP and no addon',

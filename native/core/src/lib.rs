@@ -33,4 +33,3 @@ pub use blob::Grown;
 pub use chunk::Warning;
 pub use ending::Reply;
 pub use error::{Error, Result};
-pub use queue::Input;

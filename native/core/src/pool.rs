@@ -15,10 +15,11 @@ use crate::sync::lock;
 /// Work for the next free worker, which lends its codec contexts. A job reports its own failures and panics.
 pub type Job = Box<dyn FnOnce(&mut Contexts) + Send>;
 
-/// Worker threads that take jobs in the order in which they were queued. They end when the pool is dropped and no job is
-/// left.
+/// Worker threads that take jobs in the order in which they were queued. They end when the pool is closed or dropped and
+/// no job is left.
 pub struct Pool {
-    jobs: Sender<Job>,
+    /// `None` once the pool is closed.
+    jobs: Mutex<Option<Sender<Job>>>,
 }
 
 impl Pool {
@@ -42,12 +43,20 @@ impl Pool {
                 work(&queue);
             })?;
         }
-        Ok(Self { jobs })
+        Ok(Self { jobs: Mutex::new(Some(jobs)) })
     }
 
     /// Queues a job. The budget of the threads that queue jobs bounds the queue.
     pub fn run(&self, job: Job) -> Result<()> {
-        self.jobs.send(job).map_err(|_| Error::internal("every worker thread has ended"))
+        let jobs = lock(&self.jobs);
+        let jobs = jobs.as_ref().ok_or(Error::Aborted)?;
+        jobs.send(job).map_err(|_| Error::internal("every worker thread has ended"))
+    }
+
+    /// Ends the workers as soon as they have done the jobs that are queued. No job can be queued afterwards. An owner that
+    /// a garbage collector frees calls this, since its threads would otherwise stay until the collector comes.
+    pub fn close(&self) {
+        lock(&self.jobs).take();
     }
 }
 
@@ -160,6 +169,27 @@ mod tests {
         pool.run(Box::new(move |contexts| sender.send(compressed(contexts).unwrap().is_some()).unwrap()))
             .unwrap();
         assert_eq!(receiver.recv(), Ok(true));
+    }
+
+    #[test]
+    fn the_workers_of_a_closed_pool_do_what_is_queued_and_end() {
+        let meter = Arc::default();
+        let pool = Pool::new(2, &meter).unwrap();
+        let (sender, receiver) = mpsc::channel();
+        for number in 0..8 {
+            let sender = sender.clone();
+            pool.run(Box::new(move |_| sender.send(number).unwrap())).unwrap();
+        }
+        drop(sender);
+        pool.close();
+        assert!(matches!(pool.run(Box::new(|_| ())), Err(Error::Aborted)));
+        assert_eq!(receiver.iter().count(), 8);
+        let ended = (0..1000).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            // Each worker holds the meter until its end.
+            Arc::strong_count(&meter) == 1
+        });
+        assert!(ended, "a worker of a closed pool waits");
     }
 
     #[test]

@@ -8,9 +8,6 @@ use crate::error::{Error, Result};
 use crate::meter::{Wait, waiting};
 use crate::sync::{lock, wait};
 
-/// Bytes that their owner hands over; any allocator may have made them.
-pub type Input = Box<dyn AsRef<[u8]> + Send>;
-
 /// A first-in-first-out queue of byte blocks for one consumer.
 pub struct ByteQueue<T> {
     limit: usize,

@@ -63,7 +63,7 @@ fn pack_image(options: &ScanOptions, layers: &[Vec<u8>], pieces: &[usize]) -> Ve
                         }
                         let (now, later) = rest.split_at((*piece).min(rest.len()));
                         rest = later;
-                        if !layer.write(Box::new(now.to_vec())).unwrap() {
+                        if !layer.write(now.to_vec()).unwrap() {
                             let (sender, receiver) = channel();
                             layer.on_room(Box::new(move |result| sender.send(result).unwrap()));
                             receiver.recv_timeout(PATIENCE).unwrap().unwrap();
@@ -119,7 +119,7 @@ fn verify(packed: &Packed, blob: &[u8], digester: Digester) -> Verified {
     options.digester = digester;
     let verifier = BlobVerifier::new(&packed.table.chunks, &options).unwrap();
     for piece in blob.chunks(70_000) {
-        verifier.write(Box::new(piece.to_vec())).unwrap();
+        verifier.write(piece.to_vec()).unwrap();
     }
     let (sender, receiver) = channel();
     verifier.finish(Box::new(move |result| sender.send(result).unwrap()));
@@ -281,7 +281,7 @@ fn the_verifier_survives_any_table() {
         record(10, 9, 1, 20),
     ];
     let verifier = BlobVerifier::new(&table.concat(), &VerifyOptions::default()).unwrap();
-    verifier.write(Box::new([0u8; 40])).unwrap();
+    verifier.write(vec![0; 40]).unwrap();
     let (sender, receiver) = channel();
     verifier.finish(Box::new(move |result| sender.send(result).unwrap()));
     let faults = receiver.recv_timeout(PATIENCE).unwrap().unwrap().faults;

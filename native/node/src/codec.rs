@@ -1,9 +1,9 @@
 //! Runs one-shot codecs on threads of their own, since libuv's four also serve files and DNS, and returns the table of
-//! codecs.
+//! codecs. Each takes a copy of its input, since the caller may change or transfer its own while a thread reads.
 
 use std::sync::OnceLock;
 
-use napi::bindgen_prelude::{Buffer, Env, Object};
+use napi::bindgen_prelude::{Buffer, BufferSlice, Env, Object};
 use napi_derive::napi;
 use nydus_core::codec::{self, CODECS, Codec, Compression, Contexts, DEFAULT};
 use nydus_core::format::Format;
@@ -31,7 +31,9 @@ pub(crate) fn run<T: 'static>(
 
 /// Compresses like a chunk, with the default codec; null if the result would not be smaller.
 #[napi(catch_unwind, ts_return_type = "Promise<Outcome<Buffer | null>>")]
-pub fn compress(env: &Env, bytes: Buffer, level: i32) -> napi::Result<Object<'_>> {
+#[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
+pub fn compress<'env>(env: &'env Env, bytes: BufferSlice<'_>, level: i32) -> napi::Result<Object<'env>> {
+    let bytes = bytes.to_vec();
     let (reply, promise) = promise::<Option<Buffer>>(env)?;
     run(reply, move |contexts| {
         let compression = Compression::new(DEFAULT.name, level)?;
@@ -42,7 +44,14 @@ pub fn compress(env: &Env, bytes: Buffer, level: i32) -> napi::Result<Object<'_>
 
 /// Decodes data to exactly `size` bytes.
 #[napi(catch_unwind, ts_return_type = "Promise<Outcome<Buffer>>")]
-pub fn decompress(env: &Env, bytes: Buffer, compressor: String, size: u32) -> napi::Result<Object<'_>> {
+#[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
+pub fn decompress<'env>(
+    env: &'env Env,
+    bytes: BufferSlice<'_>,
+    compressor: String,
+    size: u32,
+) -> napi::Result<Object<'env>> {
+    let bytes = bytes.to_vec();
     let (reply, promise) = promise::<Buffer>(env)?;
     run(reply, move |contexts| {
         let codec = Codec::decoding(&compressor)?;
@@ -55,7 +64,9 @@ pub fn decompress(env: &Env, bytes: Buffer, compressor: String, size: u32) -> na
 
 /// Compresses all parts together to one gzip member, whose bytes are the same on every machine.
 #[napi(catch_unwind, ts_return_type = "Promise<Outcome<Buffer>>")]
-pub fn gzip(env: &Env, parts: Vec<Buffer>) -> napi::Result<Object<'_>> {
+#[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
+pub fn gzip<'env>(env: &'env Env, parts: Vec<BufferSlice<'_>>) -> napi::Result<Object<'env>> {
+    let parts: Vec<Vec<u8>> = parts.iter().map(|part| part.to_vec()).collect();
     let (reply, promise) = promise::<Buffer>(env)?;
     run(reply, move |_| Ok(codec::gzip(parts.iter().map(|part| &part[..]))?.into()));
     Ok(promise)

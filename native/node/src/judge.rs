@@ -1,6 +1,6 @@
 //! Calls the judge and converts its findings.
 
-use napi::bindgen_prelude::Buffer;
+use napi::bindgen_prelude::{Buffer, BufferSlice};
 use napi_derive::napi;
 use nydus_core::Error;
 use nydus_judge::{Blob, Finding, Judged, JudgedBlob, ScannedLayer, Section, latin1};
@@ -55,12 +55,13 @@ pub fn refusal_of_bootstrap(bytes: Buffer) -> Outcome<Option<NativeFinding>> {
 
 /// A bootstrap that has been read and judged.
 #[napi(js_name = "NativeBootstrap")]
-pub struct Bootstrap(Judged<Buffer>);
+pub struct Bootstrap(Judged<Vec<u8>>);
 
-/// Reads a bootstrap and judges it. The result refers to `bytes`, which must not change.
+/// Reads a copy of a bootstrap and judges it.
 #[napi(catch_unwind, ts_return_type = "Outcome<NativeBootstrap>")]
-pub fn read_bootstrap(bytes: Buffer) -> Outcome<Bootstrap> {
-    Outcome(Ok(Bootstrap(Judged::read(bytes))))
+#[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
+pub fn read_bootstrap(bytes: BufferSlice<'_>) -> Outcome<Bootstrap> {
+    Outcome(Ok(Bootstrap(Judged::read(bytes.to_vec()))))
 }
 
 #[napi]

@@ -6,6 +6,7 @@
 
 mod codec;
 mod digest;
+mod folder;
 mod judge;
 mod memory;
 mod options;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use napi::bindgen_prelude::{Buffer, Env, Object};
+use napi::bindgen_prelude::{Buffer, BufferSlice, Env, Object};
 use napi_derive::napi;
 use nydus_core::pipeline::{self, ScannedLayer};
 
@@ -72,10 +72,11 @@ pub struct LayerScanner(pipeline::LayerScanner);
 
 #[napi]
 impl LayerScanner {
-    /// Takes bytes without waiting. Returns true if there is room for more; if not, `room` settles when there is.
+    /// Takes a copy of the bytes without waiting. Returns true if there is room for more; if not, `room` settles when there is.
     #[napi(catch_unwind, ts_return_type = "Outcome<boolean>")]
-    pub fn write(&self, bytes: Buffer) -> Outcome<bool> {
-        Outcome(self.0.write(Box::new(bytes)))
+    #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
+    pub fn write(&self, bytes: BufferSlice<'_>) -> Outcome<bool> {
+        Outcome(self.0.write(bytes.to_vec()))
     }
 
     /// Settles when there is room.

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use napi::bindgen_prelude::{Buffer, Env, Object};
+use napi::bindgen_prelude::{BufferSlice, Env, Object};
 use napi_derive::napi;
 use nydus_core::inflate::{Inflater, Pieces};
 use nydus_core::{Error, Result};
@@ -59,11 +59,17 @@ fn open(path: PathBuf) -> Result<ArchiveUnpacker> {
 
 #[napi]
 impl ArchiveUnpacker {
-    /// Decodes the next bytes; settles with the size of the file so far, and fails if that is above `limit`. A caller waits for
+    /// Decodes a copy of the next bytes; settles with the size of the file so far, and fails if that is above `limit`. A caller waits for
     /// the answer before the next call.
     #[napi(catch_unwind, ts_return_type = "Promise<Outcome<number>>")]
-    pub fn write<'env>(&self, env: &'env Env, bytes: Buffer, limit: i64) -> napi::Result<Object<'env>> {
-        self.take(env, Some(bytes), limit)
+    #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
+    pub fn write<'env>(
+        &self,
+        env: &'env Env,
+        bytes: BufferSlice<'_>,
+        limit: i64,
+    ) -> napi::Result<Object<'env>> {
+        self.take(env, Some(bytes.to_vec()), limit)
     }
 
     /// Ends the input; settles with the size of the file.
@@ -72,7 +78,7 @@ impl ArchiveUnpacker {
         self.take(env, None, limit)
     }
 
-    fn take<'env>(&self, env: &'env Env, bytes: Option<Buffer>, limit: i64) -> napi::Result<Object<'env>> {
+    fn take<'env>(&self, env: &'env Env, bytes: Option<Vec<u8>>, limit: i64) -> napi::Result<Object<'env>> {
         let (reply, promise) = promise::<i64>(env)?;
         let state = Arc::clone(&self.0);
         run(reply, move |_| {

@@ -1,6 +1,6 @@
 //! `BlobVerifier` reads a blob and checks it against a table of chunks.
 
-use napi::bindgen_prelude::{Buffer, Env, Object};
+use napi::bindgen_prelude::{Buffer, BufferSlice, Env, Object};
 use napi_derive::napi;
 use nydus_core::verify::{self, Digester, VerifyOptions};
 use nydus_core::{Error, Result};
@@ -85,10 +85,11 @@ fn open(options: NativeVerifyOptions) -> Result<BlobVerifier> {
 
 #[napi]
 impl BlobVerifier {
-    /// Takes bytes without waiting. Returns true if there is room for more; if not, `room` settles when there is.
+    /// Takes a copy of the bytes without waiting. Returns true if there is room for more; if not, `room` settles when there is.
     #[napi(catch_unwind, ts_return_type = "Outcome<boolean>")]
-    pub fn write(&self, bytes: Buffer) -> Outcome<bool> {
-        Outcome(self.0.write(Box::new(bytes)))
+    #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
+    pub fn write(&self, bytes: BufferSlice<'_>) -> Outcome<bool> {
+        Outcome(self.0.write(bytes.to_vec()))
     }
 
     /// Settles when there is room.

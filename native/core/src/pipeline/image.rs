@@ -82,12 +82,13 @@ impl<R: Role> Image<R> {
         &self.meter
     }
 
-    /// Aborts the layers that are not sealed. No layer can be opened afterwards.
+    /// Aborts the layers that are not sealed, and ends the workers. No layer can be opened afterwards.
     pub fn dispose(&self) {
         let layers = lock(&self.layers).take();
         for layer in layers.into_iter().flatten().filter_map(|layer| layer.upgrade()) {
             layer.fail(Error::Aborted);
         }
+        self.pool.close();
     }
 }
 

@@ -9,7 +9,7 @@ use crate::ending::{Ending, Reply};
 use crate::error::{Error, Result};
 use crate::meter::Meter;
 use crate::pool::{Buffers, Pool, guarded, spawn};
-use crate::queue::{ByteQueue, Input};
+use crate::queue::ByteQueue;
 use crate::sync::lock;
 
 /// The most compressed bytes that wait for the inflater.
@@ -50,7 +50,7 @@ pub trait Role: Send + Sync + Sized + 'static {
 pub struct Layer<R: Role> {
     pub role: R,
     pub chunk_size: u32,
-    pub input: ByteQueue<Input>,
+    pub input: ByteQueue<Vec<u8>>,
     pub inflated: ByteQueue<stages::Inflated>,
     pub buffers: SharedBuffers,
     pub ticket: Ticket,
@@ -136,8 +136,8 @@ impl<R: Role> LayerFeed<R> {
 
     /// Takes the next compressed bytes without waiting. Returns true if there is room for more. If there is none the owner
     /// should wait for `on_room`; bytes that it writes before are taken nevertheless.
-    pub fn write(&self, bytes: Input) -> Result<bool> {
-        let len = (*bytes).as_ref().len();
+    pub fn write(&self, bytes: Vec<u8>) -> Result<bool> {
+        let len = bytes.len();
         self.layer.input.push_now(bytes, len).map_err(|error| self.layer.ending.explain(error))
     }
 

@@ -117,9 +117,8 @@ pub fn inflate<R: Role>(layer: &Layer<R>) -> Result<()> {
     while let Some(bytes) = layer.input.pop()? {
         #[cfg(test)]
         trip(layer, Fault::Inflate);
-        let bytes = (*bytes).as_ref();
-        source.update(bytes);
-        inflater.push(bytes, &mut blocks)?;
+        source.update(&bytes);
+        inflater.push(&bytes, &mut blocks)?;
     }
     inflater.finish(&mut blocks)?;
     blocks.flush()?;

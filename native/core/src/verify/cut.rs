@@ -67,9 +67,8 @@ impl<'a> Cutter<'a> {
         self.ahead = self.plan()?;
         let mut blob = BlobDigest::new(self.shared.prefix);
         while let Some(bytes) = self.shared.input.pop()? {
-            let bytes = (*bytes).as_ref();
-            blob.update(bytes);
-            self.cut(bytes)?;
+            blob.update(&bytes);
+            self.cut(&bytes)?;
             self.position += bytes.len() as u64;
         }
         for &index in &self.ahead {

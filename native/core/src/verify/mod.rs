@@ -15,7 +15,7 @@ use crate::digest::Digest;
 use crate::ending::{Ending, Reply};
 use crate::error::{Error, Result};
 use crate::pool::{Buffers, Pool, give_way, guarded, spawn};
-use crate::queue::{Budget, ByteQueue, Input};
+use crate::queue::{Budget, ByteQueue};
 use crate::sync::lock;
 use crate::table::ChunkRecord;
 use cut::Cutter;
@@ -83,7 +83,7 @@ struct Shared {
     codec: &'static Codec,
     digester: Digester,
     prefix: Option<u64>,
-    input: ByteQueue<Input>,
+    input: ByteQueue<Vec<u8>>,
     budget: Budget,
     buffers: Buffers,
     faults: Mutex<Faults>,
@@ -174,8 +174,8 @@ impl BlobVerifier {
     }
 
     /// Takes the next bytes without waiting. Returns true if there is room for more.
-    pub fn write(&self, bytes: Input) -> Result<bool> {
-        let len = (*bytes).as_ref().len();
+    pub fn write(&self, bytes: Vec<u8>) -> Result<bool> {
+        let len = bytes.len();
         self.shared.input.push_now(bytes, len).map_err(|error| self.shared.ending.explain(error))
     }
 
