@@ -1,0 +1,41 @@
+/**
+ * What we depend on. `npm run sbom [-- FOLDER]` writes bills of materials, `npm run advisories` asks for known weaknesses, and
+ * `npm run reproducible` builds the addon twice and compares the bytes.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { askCargoDeny, askNpm } from './advisories.js';
+import { crates, npmPackages } from './dependencies.js';
+import { buildTwice } from './reproducible.js';
+import { supplyRules } from './rules.js';
+import { billOfMaterials } from './sbom.js';
+
+const COMMANDS: Readonly<Record<string, (folder: string) => boolean>> = {
+  sbom: (folder) => {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'npm.cdx.json'), billOfMaterials(npmPackages()));
+    writeFileSync(join(folder, 'addon.cdx.json'), billOfMaterials(crates('native')));
+    console.log(`${folder}: npm.cdx.json, addon.cdx.json`);
+    return true;
+  },
+  advisories: () => {
+    const answers = [askNpm(supplyRules().advisories.ignore), askCargoDeny()];
+    for (const { asked, unreachable, found } of answers) {
+      console.log(
+        `${asked}: ${unreachable === undefined ? `${found.length} advisories` : `not asked: ${unreachable}`}`,
+      );
+      for (const one of found) console.log(`  ${one}`);
+    }
+    return answers.every(({ found }) => found.length === 0);
+  },
+  reproducible: () => {
+    const [first, second] = buildTwice();
+    console.log(`${first}\n${second}\n${first === second ? 'the same bytes' : 'different bytes'}`);
+    return first === second;
+  },
+};
+
+const [name = '', folder = '.cache/sbom'] = process.argv.slice(2);
+const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+if (command === undefined) console.error(`usage: ${Object.keys(COMMANDS).join(' | ')}`);
+process.exitCode = command?.(folder) === true ? 0 : 1;
