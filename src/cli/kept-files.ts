@@ -1,7 +1,9 @@
 /** The folder in which `check` leaves what it has read, as upstream's does. What lies there stays, but for files of the same names. */
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { LocalIoError } from '../errors.js';
-import { writeReportFile } from './report-file.js';
+import { writeKept } from '../io/kept-file.js';
+import { localIoError } from '../io/system-error.js';
+import { refusePlantedLinks } from './output-file.js';
 
 /** Upstream's default; scripts read the bootstrap from there next. */
 export const UPSTREAM_FOLDER = './output';
@@ -10,15 +12,29 @@ export type Keep = (path: string, bytes: Uint8Array) => Promise<void>;
 
 /** Keeps documents in a folder that the user has named. */
 export function keepIn(folder: string): Keep {
-  return (path, bytes) => {
-    writeReportFile(join(folder, path), bytes, '--work-dir');
-    return Promise.resolve();
+  return async (path, bytes) => {
+    await reported(join(folder, path), () => {
+      refusePlantedLinks(join(folder, path));
+      return writeKept(folder, path.split('/'), bytes);
+    });
   };
+}
+
+async function reported(path: string, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (cause) {
+    throw localIoError(`cannot write ${path}`, cause, { hint: 'choose another place with --work-dir' });
+  }
 }
 
 /** Keeps documents in upstream's folder as long as that can be written; nobody has asked for it, so `note` is all that a failure costs. */
 export function tryToKeep(note: (text: string) => void): Keep {
-  const keep = keepIn(UPSTREAM_FOLDER);
+  // The folder is no choice of the user's, so a link in its place is not followed.
+  const keep: Keep = (path, bytes) =>
+    reported(join(UPSTREAM_FOLDER, path), () =>
+      writeKept(dirname(UPSTREAM_FOLDER), [basename(UPSTREAM_FOLDER), ...path.split('/')], bytes),
+    );
   let failed = false;
   return async (path, bytes) => {
     if (failed) return;

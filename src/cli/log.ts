@@ -1,7 +1,8 @@
 /** `--debug`, `--verbose`, `--log-level` and `--log-file`: how much is printed, and where. */
-import { appendFileSync, closeSync, openSync } from 'node:fs';
+import { appendFileSync, closeSync } from 'node:fs';
 import { systemReason } from '../io/system-error.js';
 import type { CliContext, Output } from './context.js';
+import { openOutput } from './output-file.js';
 import type { ErrorDetail } from './text/errors.js';
 import { printLine } from './text/print.js';
 import type { Flag, FlagValues } from './flags/flags.js';
@@ -38,7 +39,7 @@ export interface LogFile extends Output, Disposable {}
 /** A log file that cannot be opened or written costs the log, not the command. */
 export function openLogFile(path: string, { stderr }: CliContext): LogFile | undefined {
   try {
-    const file = openSync(path, 'a');
+    const file = openOutput(path, 'end');
     let broken = false;
     return {
       write: (text) => {

@@ -41,6 +41,11 @@ export interface OpenOptions {
   readonly retry?: RetryPolicy | undefined;
   /** Bytes: blobs are pushed in chunks of this size; 0, the default, sends them whole. */
   readonly chunkSize?: number | undefined;
+  /**
+   * Read and digest content that a registry says it has, before relying on it. Registries are believed by default, since they must
+   * verify what is pushed; folders and archives never are.
+   */
+  readonly verifyPresent?: boolean | undefined;
   /** Folder, or several as in `PATH`, with a folder for each registry that holds a `hosts.toml` or certificates. */
   readonly hostsDir?: string | undefined;
   /** Where archives are unpacked; beside the archive by default. */

@@ -74,6 +74,7 @@ async function run(request: ConvertRequest, log: LogSettings, context: CliContex
   await using target = openTarget(request.target, {
     ...(await openOptions(context.env, registries.target, { retry: pushRetry, workDir, transfer })),
     imageName: request.imageName,
+    verifyPresent: request.verifyPresent,
   });
   const progress = await openProgress(log.quiet ? 'none' : request.progress, context);
   try {

@@ -73,6 +73,12 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     help: 'push blobs in chunks of this size, for registries or proxies that bound requests; 0: each blob whole',
   },
   {
+    name: 'verify-present',
+    type: 'boolean',
+    group: REGISTRY,
+    help: 'read and digest what the target says it has already, for registries that do not verify what is pushed',
+  },
+  {
     name: 'platform',
     type: 'string',
     value: 'list',

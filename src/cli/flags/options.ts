@@ -34,6 +34,8 @@ export interface ConvertRequest {
   readonly pushRetry: { readonly attempts: number; readonly delayMs: number } | undefined;
   /** Bytes of a chunk; 0 sends blobs whole. */
   readonly pushChunkSize: number;
+  /** Read what the target says it has already. */
+  readonly verifyPresent: boolean;
   readonly transfer: ReturnType<typeof transferOptions>;
   readonly outputJson: string | undefined;
   readonly progress: ProgressMode;
@@ -107,6 +109,7 @@ export function convertRequest(
     registries: { source: registryFlags(flags, 'source'), target: registryFlags(flags, 'target') },
     pushRetry: pushRetryOf(flags),
     pushChunkSize: parseByteSize('push-chunk-size', flags.text('push-chunk-size') ?? '0'),
+    verifyPresent: flags.isOn('verify-present'),
     transfer: { ...transfer, connections: connectionsFor(concurrency, transfer.connections) },
     outputJson: flags.text('output-json'),
     progress: flags.oneOf('progress', ['auto', 'tty', 'plain', 'json', 'none']) ?? 'auto',

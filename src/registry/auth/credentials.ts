@@ -2,9 +2,9 @@
  * Reads credentials where Docker keeps them: `auths`, `credHelpers` and `credsStore` of its configuration. A host matches only
  * itself, port included: a looser match would give the password of `registry.example` to `evil-registry.example`.
  */
-import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import { AuthError, FormatError } from '../../errors.js';
+import { readSettings } from '../../io/settings-file.js';
 import { errorCode, localIoError } from '../../io/system-error.js';
 import type { CallOptions } from '../../reporter.js';
 import { askHelper } from './credential-helper.js';
@@ -197,7 +197,7 @@ function present(text: string | null | undefined): text is string {
 async function readConfig(path: string): Promise<DockerConfig | undefined> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = await readSettings(path);
   } catch (cause) {
     if (errorCode(cause) === 'ENOENT' || errorCode(cause) === 'ENOTDIR') return undefined;
     throw localIoError(`cannot read ${path}`, cause);

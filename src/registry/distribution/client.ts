@@ -28,6 +28,8 @@ export interface ClientOptions extends TransportOptions {
   readonly retry?: RetryPolicy | undefined;
   /** Bytes: blobs are pushed in chunks of this size; 0, the default, sends them whole. */
   readonly chunkSize?: number | undefined;
+  /** Content that the registry says it has is read and digested before it is believed to be there. */
+  readonly verifyPresent?: boolean | undefined;
   /** Folder, or several as in `PATH`, with a folder for each registry that holds a `hosts.toml` or certificates. */
   readonly hostsDir?: string | undefined;
 }

@@ -1,6 +1,7 @@
 /** Finds the hosts that serve a registry's images: the mirrors that `hosts.toml` names, and then the registry itself. */
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { readSettings } from '../../io/settings-file.js';
 import { errorCode, localIoError } from '../../io/system-error.js';
 import { type Reference, registryHost } from '../../oci/reference.js';
 import { ALL_CAPABILITIES, type Capability, type HostEntry, parseHostsToml } from './hosts-toml.js';
@@ -73,7 +74,7 @@ async function hostFolder(hostsDir: string, registry: string): Promise<string | 
 
 async function readIfThere(path: string): Promise<string | undefined> {
   try {
-    return await readFile(path, 'utf8');
+    return await readSettings(path);
   } catch (cause) {
     if (errorCode(cause) === 'ENOENT') return undefined;
     throw localIoError(`cannot read ${path}`, cause);

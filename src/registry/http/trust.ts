@@ -2,7 +2,7 @@
  * The authorities to trust, and our client certificates: those of the machine, those that the user adds, and those that Docker's
  * `certs.d` folders and `hosts.toml` hold for one host, which are used with that host and port alone.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   checkServerIdentity,
@@ -12,6 +12,7 @@ import {
   type SecureContext,
 } from 'node:tls';
 import { FormatError, type NydusErrorOptions } from '../../errors.js';
+import { readSettings } from '../../io/settings-file.js';
 import { errorCode, localIoError } from '../../io/system-error.js';
 
 /** PEM files of one host. */
@@ -212,7 +213,7 @@ async function readRoots(roots: Roots): Promise<readonly string[]> {
     if (names === undefined)
       throw localIoError(`cannot read ${folder}`, new Error('no such folder'), ROOTS_ADVICE);
     for (const name of names) {
-      const text = await readFile(join(folder, name), 'utf8').catch(() => ''); // a folder, or a link to nowhere
+      const text = await readSettings(join(folder, name)).catch(() => ''); // a folder, or a link to nowhere
       if (CERTIFICATE.test(text)) found.push(text);
     }
   }
@@ -224,7 +225,7 @@ const ROOTS_ADVICE = { remedy: { kind: 'trust-roots' } } as const;
 /** The first of the files that can be read, if any. */
 async function readFirst(paths: readonly string[]): Promise<string | undefined> {
   for (const path of paths) {
-    const text = await readFile(path, 'utf8').catch(() => '');
+    const text = await readSettings(path).catch(() => '');
     if (CERTIFICATE.test(text)) return text;
   }
   return undefined;
@@ -254,7 +255,7 @@ async function readCertificates(path: string, advice?: Pick<NydusErrorOptions, '
 
 async function readPem(path: string, advice?: Pick<NydusErrorOptions, 'remedy'>): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return await readSettings(path);
   } catch (cause) {
     throw localIoError(`cannot read ${path}`, cause, advice);
   }

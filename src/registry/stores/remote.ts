@@ -7,7 +7,7 @@ import {
   RegistryError,
 } from '../../errors.js';
 import type { GrowingContent } from '../../io/growing.js';
-import { type ByteStream, collect, type ReplayableContent } from '../../io/streams.js';
+import { type ByteStream, collect, measure, type ReplayableContent } from '../../io/streams.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
 import { isDocumentType, MAX_DOCUMENT_SIZE, parseDocument } from '../../oci/manifest.js';
@@ -197,6 +197,9 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, G
   readonly #uploads: RepositoryUploads;
   /** By digest: a second push of the same content waits for the first one. */
   readonly #running = new Map<string, Promise<PushOutcome>>();
+  readonly #verifyPresent: boolean;
+  /** Content that was read and is right. */
+  readonly #verified = new Set<Digest>();
 
   constructor(reference: Reference, options: ClientOptions) {
     super(reference, 'pull,push', options);
@@ -208,6 +211,7 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, G
         },
       );
     }
+    this.#verifyPresent = options.verifyPresent === true;
     this.#uploads = new RepositoryUploads({
       client: this.client,
       repository: reference.repository,
@@ -224,12 +228,25 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, G
   /** A registry that answers no such question may still take the content, so its refusal counts as absent. */
   override async exists(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
     try {
-      return await super.exists(descriptor, options);
+      return (await super.exists(descriptor, options)) && (await this.#isRight(descriptor, options));
     } catch (error) {
       const isAnswer = error instanceof RegistryError && error.status !== undefined;
       if (isAnswer || error instanceof AuthError) return false;
       throw error;
     }
+  }
+
+  /** Reads the content, if that is asked for: a registry that does not verify what is pushed may keep something else. */
+  async #isRight(descriptor: Descriptor, options: CallOptions): Promise<boolean> {
+    if (!this.#verifyPresent || this.#verified.has(descriptor.digest)) return true;
+    try {
+      await measure(this.fetch(descriptor, options));
+    } catch (error) {
+      if (error instanceof ContentMismatchError) return false;
+      throw error;
+    }
+    this.#verified.add(descriptor.digest);
+    return true;
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
@@ -268,7 +285,8 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, G
     if (from.kind !== 'registry' || !inOneRegistry(from, this.place)) return false;
     if (await this.exists(descriptor, options)) return true;
     if (from.reference.repository === this.reference.repository) return false;
-    return this.#uploads.mount(descriptor, from.reference.repository, options);
+    const isMounted = await this.#uploads.mount(descriptor, from.reference.repository, options);
+    return isMounted && (await this.#isRight(descriptor, options));
   }
 
   async tag(manifest: Descriptor, bytes: Uint8Array, options: CallOptions = {}): Promise<void> {

@@ -211,3 +211,29 @@ test('a refusal to push names the login', async (t) => {
     (error) => error instanceof AuthError && /denied without a login \(403 DENIED\): no/.test(error.message),
   );
 });
+
+test('a registry that keeps damaged content is believed, unless what it has is to be read', async (t) => {
+  const r = await observedRegistry(t);
+  {
+    await using target = openTarget(`${r.host}/a:1`, options);
+    await pushImage(target, image);
+  }
+  const [part] = image.parts;
+  assert.ok(part);
+  const { descriptor, bytes } = part;
+  const damaged = Buffer.from(bytes);
+  damaged.fill(0, 5, 10);
+  let isDamaged = true;
+  r.intercept = (request, response) => {
+    if (request.method === 'PUT') isDamaged = false;
+    if (request.method !== 'GET' || !isDamaged) return false;
+    response.writeHead(200, { 'content-length': String(damaged.length) }).end(damaged);
+    return true;
+  };
+  await using trusting = openTarget(`${r.host}/a:1`, options);
+  assert.equal(await trusting.push(descriptor, contentOf(bytes)), 'present');
+  await using reading = openTarget(`${r.host}/a:1`, { ...options, verifyPresent: true });
+  assert.equal(await reading.exists(descriptor), false);
+  assert.equal(await reading.push(descriptor, contentOf(bytes)), 'pushed');
+  assert.equal(await reading.push(descriptor, contentOf(bytes)), 'present');
+});
