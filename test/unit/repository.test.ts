@@ -32,7 +32,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   npm: ['.json', '.md'],
   src: ['.ts', '.md'],
   test: ['.ts', '.md', '.txt', '.go', '.mod', '.sum'],
-  tools: ['.ts', '.mjs', '.md'],
+  tools: ['.ts', '.mjs', '.md', '.txt'],
 };
 /** Texts of any kind and size, each described in a README of its own. */
 const FIXTURES = 'fixtures';

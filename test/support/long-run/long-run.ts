@@ -107,7 +107,7 @@ export async function longRun(options: LongRunOptions): Promise<LongRun> {
           : undefined;
       try {
         await using source = openSource(`${host}/source/app:${number % IMAGES}`, { credentials: anonymous });
-        await using target = openTarget(`${host}/target/app-${number % 500}:1`, { credentials: anonymous });
+        await using target = openTarget(`${host}/target/app-${number % 100}:1`, { credentials: anonymous });
         await convertImage(
           { source, target },
           { workDir, threads: 2, mergePlatform: number % 3 === 0 },

@@ -1,9 +1,11 @@
 /** docs/security.md: what is promised to whom, and the attack and the test behind each promise. One table file for each area. */
 import { markdownTable } from '../../../test/support/markdown-table.js';
 import { PEER } from './peer.js';
+import { fuzzCounts } from './fuzz-counts.js';
 import type { AttackTable } from './row.js';
+import { THREADS } from './threads.js';
 
-const TABLES: readonly AttackTable[] = [...PEER];
+const TABLES: readonly AttackTable[] = [...PEER, ...THREADS];
 
 export const SECURITY_TESTS = TABLES.flatMap(({ rows }) => rows.map(({ test }) => test));
 
@@ -17,6 +19,8 @@ What a hostile party can and cannot do, and the test that proves it. Four partie
 - **registry**: every answer, and the pace of it; the same holds for mirrors, token servers, proxies, and for hosts to which one of them leads;
 - **local user**: another account of the machine that writes to folders which all may write to, such as \`/tmp\`;
 - **webhook sender**: the reference of an image that is to be converted, and nothing else. What holds for an image author holds for it.
+
+A **caller** (a program that uses the library) and a **dependency** are no enemies, but may be careless.
 
 A run that is attacked ends with one sentence and the exit code of docs/reliability.md. It uses bounded memory, time and disk, sends
 credentials to no host that the user has not named, and leaves no half image behind.`;
@@ -32,5 +36,5 @@ export function securityPage(): string {
     ]);
     return `## ${title}\n\n${promise}\n\n${markdownTable(['by', 'attack', 'before', 'now', 'test'], lines)}`;
   });
-  return [HEAD, ...sections, ''].join('\n\n');
+  return [HEAD, ...sections, fuzzCounts(), ''].join('\n\n');
 }

@@ -2,7 +2,8 @@
 import type { NamedTest } from '../named-test.js';
 
 /** Parties that may be hostile. */
-export type Attacker = 'image author' | 'registry' | 'local user' | 'webhook sender' | 'dependency';
+export type Attacker =
+  'image author' | 'registry' | 'local user' | 'webhook sender' | 'caller' | 'dependency';
 
 export interface Attack {
   readonly by: Attacker;
