@@ -22,7 +22,7 @@ import type { GoDescriptor, GoPlatform } from './go-json.js';
 export type Client =
   'nydus-snapshotter' | 'containerd' | 'Docker' | 'podman' | 'skopeo' | 'crane' | 'regctl' | 'oras';
 
-/** What the tests hold the replay of a client to: the client itself, its own code, or no more than a model of it. */
+/** The evidence for the replay of a client, to which tests hold it: the client itself, its own code, or no more than a model. */
 export const EVIDENCE: Readonly<Record<Client, string>> = {
   'nydus-snapshotter': 'its code',
   containerd: 'its code; 1.6 itself',

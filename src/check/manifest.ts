@@ -144,12 +144,12 @@ function* checkFsVersion(image: NydusSubject): Generator<Finding> {
       found: version === undefined ? 'none, which readers take for 5' : JSON.stringify(version),
     });
   }
-  const told = image.manifest.value.annotations?.[ANNOTATION.nydusFsVersion];
-  if (told !== undefined && told !== version) {
+  const annotated = image.manifest.value.annotations?.[ANNOTATION.nydusFsVersion];
+  if (annotated !== undefined && annotated !== version) {
     yield finding('MANIFEST-FS-VERSION', placeIn(image, 'manifest'), {
       message: 'manifest and bootstrap layer have different RAFS versions',
       expected: version ?? 'none',
-      found: told,
+      found: annotated,
     });
   }
 }

@@ -1,4 +1,4 @@
-/** What a caller may ask of `checkImage`. */
+/** The options of `checkImage`. */
 import type { Platform } from '../oci/descriptor.js';
 import type { PlatformSelection } from '../oci/platform.js';
 import type { ImageSource } from '../registry/stores/store.js';
@@ -35,7 +35,7 @@ export interface CheckOptions {
   /** Called with every document that `check` reads, under the name that upstream's `check` gives it in its work directory. */
   readonly keep?: ((path: string, bytes: Uint8Array) => Promise<void>) | undefined;
   /**
-   * Of several platforms, the one whose documents are kept under the very names of upstream, which checks only one; each other
+   * The platform, if there are several, whose documents are kept under the very names of upstream, which checks only one; each other
    * platform gets a folder. The first image's by default.
    */
   readonly keptPlatform?: Platform | undefined;

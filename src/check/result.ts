@@ -1,4 +1,4 @@
-/** What `checkImage` answers. */
+/** The result of `checkImage`. */
 import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import type { PlatformClients } from './clients.js';

@@ -28,7 +28,7 @@ async function reported(path: string, write: () => Promise<void>): Promise<void>
   }
 }
 
-/** Keeps documents in upstream's folder as long as that can be written; nobody has asked for it, so `note` is all that a failure costs. */
+/** Keeps documents in upstream's folder as long as that can be written; no flag asks for it, so `note` is all that a failure costs. */
 export function tryToKeep(note: (text: string) => void): Keep {
   // The folder is no choice of the user's, so a link in its place is not followed.
   const keep: Keep = (path, bytes) =>

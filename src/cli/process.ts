@@ -50,7 +50,7 @@ export async function runProcess(): Promise<void> {
     signal: stop.signal,
     exitCode: 0,
   });
-  // A reader that has stopped reading must not hold up a run that was told to stop.
+  // A reader that has stopped reading must not hold up a run that a signal stops.
   if (!stop.signal.aborted) await Promise.race([stdout.settled(), aborted(stop.signal)]);
   release();
   const interrupted = stop.signal.reason instanceof InterruptedError;

@@ -18,7 +18,7 @@ export class StandardStream implements Output {
   readonly #onFailure: (error: Error) => void;
   #failure: Error | undefined;
   #closed = false;
-  /** What is drawn below the lines, and taken away while one is written. */
+  /** The lines drawn below the output, which are taken away while a line is written. */
   #area: { clear(): void; draw(): void } | undefined;
 
   /** `onFailure` is called once, with the `failure`. */

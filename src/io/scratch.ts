@@ -25,7 +25,7 @@ const ATTEMPTS = 10;
 /**
  * Creates a folder inside `workDir`, for this user alone. If `workDir` is absent, it is created too, and removed at the end with all
  * parents created for it, unless they hold something else by then. In a folder that others share, it lies in one that belongs to this
- * user, so that what killed runs have left can be told from forgeries. It is removed first. Throws LocalIoError.
+ * user, so that what killed runs have left can be distinguished from forgeries. It is removed first. Throws LocalIoError.
  */
 export async function openScratch(workDir: string, prefix = 'nydusify-'): Promise<Scratch> {
   const parent = resolve(workDir);

@@ -6,7 +6,7 @@ import { isTransient } from './http/statuses.js';
 
 export interface Meaning {
   readonly statuses: readonly number[];
-  /** What follows, for the documentation. */
+  /** The consequence, for the documentation. */
   readonly then: string;
   /** True when the request fails with an error, which its caller handles. */
   readonly isRefusal?: boolean;
@@ -16,7 +16,7 @@ export interface Answers<M extends string = string> {
   /** The request, for the documentation. */
   readonly request: string;
   readonly meanings: Readonly<Record<M, Meaning>>;
-  /** What follows any other refusal, for the documentation. */
+  /** The consequence of any other refusal, for the documentation. */
   readonly refused: string;
   /**
    * The run can do without this request. `at once`: also an answer that may pass leads to the other way. `in the end`: the request is

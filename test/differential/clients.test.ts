@@ -27,7 +27,7 @@ import { place, tempFolder } from '../support/temp-folder.js';
 import { MARKS } from '../../tools/docs/clients.js';
 
 const PLATFORM = 'linux/amd64';
-/** What every image is converted to: each way of marking a merged index, and a Nydus image alone. */
+/** All results of converting an image: each way of marking a merged index, and a Nydus image alone. */
 const WAYS = [...MARKS, 'not merged'] as const;
 type Way = (typeof WAYS)[number];
 

@@ -223,7 +223,7 @@ test("upstream's flags are taken with a note, those for backends are refused wit
   assert.match(none.stderr, /Required flag "target" not set/);
 });
 
-test('a platform that is not there, and a tag that is not there, are told apart', async () => {
+test('a platform that is not there, and a tag that is not there, have exit codes of their own', async () => {
   const target = await push(await converted(sourceImage(LAYERS)), `${right.host}/app:6`);
   const { code, stderr } = await run(`${right.host}/app:never-pushed`);
   assert.equal(code, 3, stderr);

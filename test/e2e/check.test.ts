@@ -199,7 +199,7 @@ test('another digest of the chunk data in the table of contents is a warning, wh
   assert.equal(warning.severity, 'warning');
   assert.equal(warning.where.part, 'layer 1');
   assert.match(warning.found ?? '', /^sha256:[0-9a-f]{64}$/);
-  // Under the digest of the sound blob only that is told.
+  // Under the digest of the sound blob this is the only finding.
   assert.ok(!(await idsOf(withBytes(good, 0, () => changed))).includes('BLOB-DATA-DIGEST'));
 });
 
@@ -261,7 +261,7 @@ test('a plain OCI image is not a Nydus image', async () => {
   assert.deepEqual(await idsOf(source), ['IMAGE-NOT-NYDUS']);
 });
 
-test('a source layer that is no tar is told as a fault of the source', async () => {
+test('a source layer that is no tar is reported as a fault of the source', async () => {
   const source = sourceImage(layers());
   const target = await converted(source);
   const broken = sourceImage([
@@ -272,7 +272,7 @@ test('a source layer that is no tar is told as a fault of the source', async () 
   assert.ok(ids.includes('FS-SOURCE'), ids.join());
 });
 
-test('a source whose config promises other layers is told, by layer', async () => {
+test('a source whose config promises other layers is reported, by layer', async () => {
   const target = await converted(sourceImage(layers()));
   const promised = layers().map((tar) => sha256(tar));
   const source = sourceImage(layers(), { diffIds: [sha256(Buffer.from('another')), ...promised.slice(1)] });

@@ -138,7 +138,7 @@ test('the library gives right bytes, or an error without any byte of small conte
     bytes = Buffer.concat([bytes, piece]);
   assert.equal(sha256(bytes), small.descriptor.digest);
   assert.equal(events.filter((event) => event.type === 'warning' && event.code === 'MIRROR').length, 1);
-  // Too large to be held back: the first reader is told at the end, the second one gets it from elsewhere.
+  // Too large to be held back: the first reader learns it at the end, the second one gets it from elsewhere.
   await using second = openSource(from, options);
   await assert.rejects(readAll(second, large.descriptor), ContentMismatchError);
   assert.equal(sha256(await readAll(second, large.descriptor)), large.descriptor.digest);

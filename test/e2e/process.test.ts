@@ -160,7 +160,7 @@ test('a report that cannot be written fails the run, before the work if that can
       convert.stderr,
       /^error: cannot write .*\nhint: choose another place with --output-json\n$/m,
     );
-    // What has been made is named all the same.
+    // The command still names the image that it made.
     assert.equal(convert.stdout !== '', path === '/dev/full');
     for (const check of checks) {
       assert.equal(check.status, 6, check.stderr);
@@ -172,7 +172,7 @@ test('a report that cannot be written fails the run, before the work if that can
   assert.match(readFileSync(join(folder, 'new/folder/run.json'), 'utf8'), /"SourceImageSize":/);
 });
 
-/** Sends a signal to a run whose output nobody reads; says whether it `lives` on until somebody does, and its exit code. */
+/** Sends a signal to a run whose output is not read; says whether it `lives` on until it is, and its exit code. */
 async function signalled(command: string, signal: string, name: string): Promise<string> {
   const { stderr } = await shell(`ignoring() { trap '' $1; shift; exec "$@"; }
 { ${command} ls -lR $S 2> ${name}.err & P=$!
@@ -186,7 +186,7 @@ async function signalled(command: string, signal: string, name: string): Promise
   return stderr.replace('\n', ' ').trim();
 }
 
-test('signals end a run whose output nobody reads; those that the caller ignores do not, but for SIGTERM', async () => {
+test('signals end a run whose output is not read; those that the caller ignores do not, but for SIGTERM', async () => {
   const cases = [
     ['$NYDUSIFY', 'TERM', '130'],
     ['$LAUNCHER', 'HUP', '130'],

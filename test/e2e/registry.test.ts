@@ -321,7 +321,7 @@ test('errors, events and the debug log show no secret, even when the registry ec
         return true;
       }
       if (tokens.guard(request, response)) return true;
-      // A hostile answer: it quotes what it was told.
+      // A hostile answer quotes the request.
       response.writeHead(request.method === 'HEAD' ? 404 : 500, { 'content-type': 'application/json' });
       response.end(
         JSON.stringify({

@@ -1,6 +1,6 @@
 /**
  * No secret leaves the command: everything that it prints and writes, in every mode and with every debug log that Node and
- * its HTTP client have, is searched for passwords, tokens, and the signatures of storage URLs. And nothing of them is told to
+ * its HTTP client have, is searched for passwords, tokens, and the signatures of storage URLs. And nothing of them is sent to
  * another host.
  */
 import assert from 'node:assert/strict';
@@ -125,7 +125,7 @@ const MODES: readonly {
 
 for (const [title, refuse] of [
   ['that succeeds', () => false],
-  ['that a registry refuses, quoting what it was told', (path: string) => path.startsWith('PUT ')],
+  ['that a registry refuses, quoting the request', (path: string) => path.startsWith('PUT ')],
   ['that is refused a blob', (path: string) => path.startsWith('GET ') && path.includes('/blobs/')],
 ] as const) {
   test(`a conversion ${title} prints and writes no secret, with any debug log`, async (t) => {

@@ -25,7 +25,7 @@ import { needs } from '../support/needs.js';
 import { runTool, tryRun } from '../support/run-tool.js';
 import { tempFolder } from '../support/temp-folder.js';
 
-/** What an entry of this path may be. */
+/** The forms that an entry of this path may have. */
 const KINDS: Readonly<Record<string, (path: string, folder: string) => TarItem>> = {
   'a file': (path) => file(path),
   'a file with content': (path) => file(path, 'content'),

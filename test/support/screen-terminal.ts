@@ -50,7 +50,7 @@ export class ScreenTerminal extends EventEmitter implements Terminal {
       .trimEnd();
   }
 
-  /** As the terminals of desktops do it: rows that were wrapped are joined, and rows that are too long are wrapped. */
+  /** Resizes as terminals of desktops do: rows that were wrapped are joined, and rows that are too long are wrapped. */
   resize(columns: number, rows: number): void {
     const lines: string[] = [];
     // The cursor stands in the last row; below it everything has been erased.

@@ -200,7 +200,7 @@ const AREAS: Readonly<Record<string, readonly Trap[]>> = {
       'the subject is the source manifest, by media type, digest and size alone',
     ),
     trap(
-      'Clients without Nydus unpacked both manifests of a merged index, since nothing in the config told them apart.',
+      'Clients without Nydus unpacked both manifests of a merged index, since nothing in the config distinguished them.',
       MERGE_INDEX,
       'the Nydus half of a merged index, and no other Nydus image, has a config type of its own',
     ),

@@ -60,7 +60,7 @@ impl<B: AsRef<[u8]>> Judged<B> {
         &self.findings
     }
 
-    /// The same list, without a copy.
+    /// Borrows the list instead of copying it.
     pub fn into_findings(self) -> Vec<Finding> {
         self.findings
     }

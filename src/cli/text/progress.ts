@@ -42,7 +42,7 @@ export async function openProgress(
   }
 }
 
-/** False where nobody looks at the terminal, or it cannot move its cursor. */
+/** False if the output is no terminal that a person watches, or the terminal cannot move its cursor. */
 function isLively(env: Environment): boolean {
   const ci = given(env, 'CI');
   if (ci !== undefined && !['0', 'false'].includes(ci.toLowerCase())) return false;

@@ -221,9 +221,9 @@ interface FindCall {
   readonly reporter: CallOptions['reporter'];
 }
 
-/** As long as Go waits for a TLS handshake; a server of plain HTTP may take the handshake for a line without end. */
+/** Go waits for a TLS handshake as long; a server of plain HTTP may take the handshake for a line without end. */
 const TLS_ANSWER_MS = 10_000;
-/** What `GET /v2/` gets from a registry. A web server that sends everybody to HTTPS answers otherwise. */
+/** The answers of a registry to `GET /v2/`. A web server that sends everybody to HTTPS answers otherwise. */
 const REGISTRY_ANSWERS: ReadonlySet<number> = new Set([200, 401]);
 
 function isTimeout(error: unknown): boolean {

@@ -28,7 +28,7 @@ export class ArchiveFile implements AsyncDisposable {
     this.#scratch = scratch;
   }
 
-  /** What has to be written is written to `workDir`, or else beside the archive, or else to the folder for temporary files. */
+  /** Temporary files go to `workDir`, or else beside the archive, or else to the folder for temporary files. */
   static async open(
     path: string,
     workDir: string | undefined,

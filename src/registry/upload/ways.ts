@@ -5,7 +5,7 @@ import { ANSWERS, meaningOf } from '../answers.js';
 /** A blob in the PUT that ends its session; in one streamed PATCH before that PUT; in PATCHes of whole chunks. */
 export type Way = 'put' | 'patch' | 'chunks';
 
-/** What the uploads into one repository have learned about it. */
+/** Facts about one repository that its uploads have learned and share. */
 export interface Ways {
   /** The way that the next whole blob tries first. */
   whole: 'put' | 'patch';

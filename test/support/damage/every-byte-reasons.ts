@@ -10,7 +10,7 @@ export const REASONS: Readonly<Record<string, string>> = {
     'reserved flags, and flags that may be set without need or missing in old images',
   'ExtendedSuperBlock.prefetchTableOffset': 'without entries any place will do',
   'DeviceSlot.mappedBlock': 'the last blob may lie farther back on a flattened device',
-  'BlobEntry.features': 'HAS_TAR_HEADER and the like can be told from the blob alone',
+  'BlobEntry.features': 'HAS_TAR_HEADER and the like follow from the blob alone',
   'BlobEntry.compressedSize': 'known from the blob: seen when blobs are read',
   'InodeExtended.union':
     'a directory or symlink that is all inline: the address of blocks that it does not have',

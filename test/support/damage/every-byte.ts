@@ -60,7 +60,7 @@ export interface Subject {
 
 /** Changes and cuts all of it. */
 export async function everyByteOf(subject: Subject, how: Thoroughness): Promise<FileReport> {
-  // Nobody reads the stack of an error that becomes a finding, and taking it costs more than most looks.
+  // The stack of an error that becomes a finding is never read, and taking it costs more than most looks.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   try {

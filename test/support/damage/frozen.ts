@@ -90,11 +90,11 @@ export function frozen<K extends keyof Frozen>(part: K): Frozen[K] {
 
 /** One line with all that the finding says. */
 export function wholeLine(found: Finding): string {
-  const told = [
+  const values = [
     ...(found.expected === undefined ? [] : [`expected ${found.expected}`]),
     ...(found.found === undefined ? [] : [`found ${found.found}`]),
   ];
-  return [meaningLine(found), found.message, ...told].join('; ');
+  return [meaningLine(found), found.message, ...values].join('; ');
 }
 
 /** For example `error RAFS-DOTS /etc at 5120`. The words of `check` may change, and this line stays. */

@@ -56,7 +56,7 @@ const TIME_LIMIT_MS = 60_000;
 /** Rows of the table, in the order in which a conversion makes the requests. */
 export function kindOf({ host, method, path, status }: SeenRequest, config: string): string {
   if (host === 'tokens') return 'token';
-  if (status === 401) return 'first request, told to log in';
+  if (status === 401) return 'first request, asked to log in';
   const from = host === 'source' ? 'source' : 'target';
   if (path.includes('/manifests/')) {
     const byDigest = path.includes('/manifests/sha256');
@@ -147,7 +147,7 @@ export async function runCell(lab: FaultLab, cell: Cell, reference: string): Pro
 }
 
 /** Headers that a foreign origin may see: the client's own, and HTTP's. docs/registries.md lists them. */
-const FIT_FOR_ANYBODY: ReadonlySet<string> = new Set([
+const PUBLIC_HEADERS: ReadonlySet<string> = new Set([
   'accept',
   'content-length',
   'content-range',
@@ -182,8 +182,8 @@ export function brokenPromises(seen: Observation, reference: string): string[] {
   for (const secret of secretsOf(seen.tokens)) if (said.includes(secret)) broken.push('a secret was printed');
   for (const { name, value, method } of seen.foreign) {
     if (secretsOf(seen.tokens).some((secret) => value.includes(secret)))
-      broken.push(`${method} told another origin a secret in ${name}`);
-    if (!FIT_FOR_ANYBODY.has(name)) broken.push(`${method} told another origin ${name}`);
+      broken.push(`${method} sent another origin a secret in ${name}`);
+    if (!PUBLIC_HEADERS.has(name)) broken.push(`${method} sent another origin ${name}`);
   }
   return broken;
 }

@@ -71,7 +71,7 @@ async function plan(slices: readonly Slice[]): Promise<Share> {
 }
 
 function orderOf({ host, method, path, status }: SeenRequest): string {
-  // The one told to log in comes before the same request with a token.
+  // The request that is asked to log in comes before the same request with a token.
   return [host, method, path, status === 401 ? 0 : 1].join(' ');
 }
 

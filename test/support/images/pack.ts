@@ -1,6 +1,6 @@
 /**
  * Packs layers of a test with the addon, all of them at the same time, into a folder that disposes of itself. What they hold is
- * told by a scan of the same layers.
+ * reported by a scan of the same layers.
  */
 import { createReadStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

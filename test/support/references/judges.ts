@@ -97,7 +97,7 @@ async function copyWith(name: keyof typeof COPY, image: JudgedImage): Promise<st
 
 /**
  * An older skopeo (seen: 1.9.3) writes index entries again without the `artifactType` that it does not know, and refuses to when
- * told to keep digests. Then all but that must be as it was.
+ * asked to keep digests. Then all but that must be as it was.
  */
 async function copyWithSkopeo(image: JudgedImage): Promise<string> {
   try {

@@ -23,7 +23,7 @@ test('key order, blanks and escapes make no difference', () => {
   assert.deepEqual(diff('{"a": 1, "b": ["\\u0041"]}', '{"b":["A"],"a":1}'), []);
 });
 
-test('numbers that one double would hold are told apart by their digits', () => {
+test('numbers that one double would hold differ by their digits', () => {
   assert.deepEqual(diff('{"n": 9007199254740993}', '{"n": 9007199254740992}'), [
     { path: 'n', expected: '9007199254740993', found: '9007199254740992' },
   ]);

@@ -80,7 +80,7 @@ test('a scan ends with the signal of the call, and with that of a waiting caller
   }
 });
 
-test('a target whose bootstrap cannot be read is told without the source', async () => {
+test('a target whose bootstrap cannot be read is reported without reading the source', async () => {
   const target = await converted(sourceImage(LAYERS));
   const { value } = (await imageOf(target)).manifest;
   const bootstrap = value.layers.at(-1) ?? assert.fail();

@@ -58,7 +58,7 @@ test('equal trees do not differ, whatever order their names are in', () => {
   assert.deepEqual(differences(left, right), []);
 });
 
-test('missing and new names are told once, a directory with all that is in it', () => {
+test('missing and new names are reported once, a directory with all that is in it', () => {
   const left = tree(directory('gone', node('x', file()), node('y', file())), node('same', file()));
   const right = tree(node('new', file()), node('same', file()));
   assert.deepEqual(differences(left, right), ['FS-MISSING gone', 'FS-EXTRA new']);
@@ -87,7 +87,7 @@ test('contents differ by digest, by number of chunks, and by size', () => {
   assert.deepEqual(differences(tree(node('f', file(1, 2))), tree(node('f', file(1)))), ['FS-SIZE f']);
 });
 
-test('the first differing chunk is told by its offset', () => {
+test('the first differing chunk is reported by its offset', () => {
   const [difference] = diffTrees(tree(node('f', file(1, 2, 3))), tree(node('f', file(1, 2, 4))), {
     chunkSize: 4096,
     contents: true,

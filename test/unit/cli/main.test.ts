@@ -85,13 +85,13 @@ test('--debug shows where an error was born', async () => {
 });
 
 test('a note names the variables that are not read beside words', async () => {
-  const told = {
+  const run = {
     ...context(),
     env: { LOG_LEVEL: 'debug', PLAIN_HTTP: 'no boolean', NYDUSIFY_LOG_LEVEL: 'warn' },
   };
-  assert.equal(await main(['ls', 'oci:/nonexistent:1'], told), 3);
+  assert.equal(await main(['ls', 'oci:/nonexistent:1'], run), 3);
   assert.match(
-    told.err(),
+    run.err(),
     /^note: beside words \$PLAIN_HTTP is not read; NYDUSIFY_PLAIN_HTTP would be\nerror: /,
   );
 });

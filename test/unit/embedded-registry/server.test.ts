@@ -88,7 +88,7 @@ test('chunks are appended in order, and one out of order is refused with the rig
   assert.equal((await fetch(url, { method: 'PUT', body: 'g' })).status, 201);
 });
 
-test('a wrong digest, a lost session and a cancelled one are told apart', async (t) => {
+test('a wrong digest, a lost session and a cancelled one have answers of their own', async (t) => {
   const base = await start(t);
   const session = await fetch(`${base}/a/blobs/uploads/`, { method: 'POST' });
   const url = new URL(session.headers.get('location') ?? '', base);

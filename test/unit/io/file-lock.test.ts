@@ -62,7 +62,7 @@ test('whenever a lock is there, it names its owner', async (t) => {
     try {
       seen.add(readFileSync(path, 'utf8'));
     } catch {
-      // nobody has the lock
+      // no process has the lock
     }
     setImmediate(look);
   };

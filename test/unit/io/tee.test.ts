@@ -74,7 +74,7 @@ test('a stream that waits for room goes on when another one gives it up', async 
   const reading = read(left);
   for (let i = 0; i < 50; i++) await tick();
   assert.equal(budget.used, 11);
-  // Nobody touches the second stream, neither reads of it.
+  // The second stream is neither read nor closed.
   slow.close();
   assert.equal(await reading, '012345');
   assert.equal(budget.used, 6);

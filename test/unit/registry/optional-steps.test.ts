@@ -228,7 +228,7 @@ async function serve(
   return `127.0.0.1:${(server.address() as AddressInfo).port}`; // a TCP server that listens has such an address
 }
 
-test('a redirect to another registry is followed with a token that it gives to anybody', async (t) => {
+test('a redirect to another registry is followed with its anonymous token', async (t) => {
   const r = await observedUploads(t);
   await using target = r.open();
   await target.push(descriptor, contentOf(bytes));
@@ -419,7 +419,7 @@ test('the answers of token servers are taken as far as they make sense', async (
   await assert.rejects(look(), assert.AssertionError);
 });
 
-test('a token server may lead to another host for a token that anybody gets, not for a login', async (t) => {
+test('a token server may lead to another host for an anonymous token, not for a login', async (t) => {
   const asked: IncomingMessage[] = [];
   const other = await serve(t, (request, response) => {
     asked.push(request);

@@ -63,7 +63,7 @@ struct Step<'a> {
     upper: &'a Tree,
     store: u16,
     layer: u32,
-    /// What `leads_to_names` has found of directories of the layer.
+    /// Answers of `leads_to_names` about directories of the layer.
     known: HashMap<u32, bool>,
 }
 

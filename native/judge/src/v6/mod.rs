@@ -13,7 +13,7 @@ use chunks::ChunkPlaces;
 use tables::Tables;
 use tree::Tree;
 
-/// What the reader found in a bootstrap. It borrows nothing, so it can outlive the call that read the file.
+/// The reader's results for a bootstrap. They borrow nothing, so it can outlive the call that read the file.
 pub struct Contents {
     pub tables: Tables,
     pub chunks: ChunkPlaces,

@@ -86,7 +86,7 @@ test('padding behind the value of an xattr is RAFS-GAP', () => {
   );
 });
 
-test('damage of a folder of thousands of names is told in a time that grows as the folder does', () => {
+test('damage of a folder of thousands of names is reported in a time that grows as the folder does', () => {
   const bytes = referenceBootstrap('bigdir', 'v6-zstd');
   bytes[100] = 1;
   const began = process.cpuUsage();

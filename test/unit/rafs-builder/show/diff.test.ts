@@ -49,7 +49,7 @@ test('names that come and go, and each attribute that changes, are a line', () =
   ]);
 });
 
-test('hard links that are none any more are told', () => {
+test('names that are no longer hard links are reported', () => {
   const shared = symlink('a', 'x').inode;
   const before = imageOf({ name: raw('a'), inode: shared }, { name: raw('b'), inode: shared });
   const after = imageOf(symlink('a', 'x'), symlink('b', 'x'));

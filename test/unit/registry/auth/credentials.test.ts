@@ -66,7 +66,7 @@ test('the longest key that begins the repository wins, as in podman', async (t) 
   assert.equal((await credentials.get('a.b', 'teams/app'))?.password, 'host');
 });
 
-test('secrets may hold colons; identity and registry tokens are told apart', async (t) => {
+test('secrets may hold colons; identity and registry tokens are distinguished', async (t) => {
   const credentials = await store(await tempFolder(t), {
     auths: {
       'a.b': basic('me:a:b:c'),

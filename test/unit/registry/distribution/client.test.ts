@@ -284,12 +284,12 @@ test('a host that is not loopback is never spoken to in clear text', async () =>
         return true;
       },
     );
-    await using told = new RegistryClient(parseReference(`0.0.0.0:${port}/a`), 'pull', {
+    await using inClearText = new RegistryClient(parseReference(`0.0.0.0:${port}/a`), 'pull', {
       side: 'target',
       credentials: anonymous,
       plainHttp: true,
     });
-    const response = await told.request({
+    const response = await inClearText.request({
       method: 'GET',
       url: '/',
       answers: ANSWERS.nextReferrers,

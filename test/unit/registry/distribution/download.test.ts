@@ -65,7 +65,7 @@ test('a download without progress ends after a bounded number of tries', async (
   assert.ok(r.seen.length <= 20, `${r.seen.length} requests`);
 });
 
-test('short, long and wrong content is told apart from the right one', async (t) => {
+test('short, long and wrong content is refused, the right one is not', async (t) => {
   const r = await observedRegistry(t);
   await using target = await pushedBlob(r);
   const bodies: readonly (readonly [Uint8Array, RegExp])[] = [

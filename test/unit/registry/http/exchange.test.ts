@@ -56,7 +56,7 @@ test('a large body comes whole and in order, in fewer pieces than it is sent in,
     }
     const expected = createHash('sha256').update(CONTENT).digest('hex');
     assert.equal(hash.digest('hex'), expected, path);
-    // Nobody writes into what was handed over.
+    // No code writes into a buffer that was handed over.
     assert.equal(createHash('sha256').update(Buffer.concat(kept)).digest('hex'), expected, path);
     assert.ok(kept.length < CONTENT.length / 20_000, `${path}: ${kept.length} pieces`);
   }

@@ -19,7 +19,7 @@ struct Description<'a> {
     blob: &'a UsedBlob<'a>,
 }
 
-/// What bootstraps say of a blob: the one inside it, and that of the image.
+/// Facts about a blob from two bootstraps: the one inside it, and that of the image.
 #[derive(Clone, Copy)]
 pub struct Bootstraps<'a> {
     /// The RAFS version of the image.
