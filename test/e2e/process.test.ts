@@ -176,10 +176,10 @@ test('a report that cannot be written fails the run, before the work if that can
 async function signalled(command: string, signal: string, name: string): Promise<string> {
   const { stderr } = await shell(`ignoring() { trap '' $1; shift; exec "$@"; }
 { ${command} ls -lR $S 2> ${name}.err & P=$!
-  until grep -q 'no Nydus image' ${name}.err; do sleep .1; done
+  until grep -qs 'no Nydus image' ${name}.err; do sleep .1; done
   sleep .5; kill -${signal} $P
   lives() { grep -q 'State:.[RSD]' /proc/$P/status 2> /dev/null; }
-  n=0; while lives && [ $n -lt 20 ]; do sleep .1; n=$((n+1)); done
+  n=0; while lives && [ $n -lt 40 ]; do sleep .1; n=$((n+1)); done
   lives && echo lives >&2
   touch ${name}.read; wait $P; echo $? >&2
 } | { until [ -e ${name}.read ]; do sleep .1; done; cat > /dev/null; }`);
