@@ -108,4 +108,5 @@ export {
 } from './oci/platform.js';
 
 export { silentReporter } from './reporter.js';
+export { DEFAULT_LIMITS } from './limits.js';
 export * from './errors.js';

@@ -3,6 +3,8 @@
  * command line by its flags. `src/cli/text/remedies.ts` makes the command's sentences.
  */
 
+import type { LimitName } from './limits.js';
+
 /** The two images of a run: the one that is read, and the one that is written, or checked against the other. */
 export type Side = 'source' | 'target';
 
@@ -66,5 +68,7 @@ export type Remedy =
   | { readonly kind: 'give-source' }
   /** Replay what every client makes of the image. */
   | { readonly kind: 'replay-clients' }
+  /** Allow images to take more than this limit. */
+  | { readonly kind: 'raise-limit'; readonly limit: LimitName }
   /** Report the failure as a bug of this package. */
   | { readonly kind: 'report-bug' };

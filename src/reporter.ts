@@ -1,4 +1,5 @@
 /** The library reports progress as events to a reporter, and never prints. */
+import type { Limits } from './limits.js';
 import type { Descriptor } from './oci/descriptor.js';
 import type { Digest } from './oci/digest.js';
 import type { Remedy } from './remedy.js';
@@ -92,4 +93,6 @@ export const silentReporter: Reporter = { emit: () => undefined };
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   readonly reporter?: Reporter | undefined;
+  /** The most that an image may take; generous by default. */
+  readonly limits?: Partial<Limits> | undefined;
 }

@@ -4,6 +4,7 @@ import { mapOrdered } from '../io/concurrency.js';
 import { compareDigest } from '../io/streams.js';
 import { openImageScanner, type ImageScanner, type ScannedLayer } from '../native/scanner.js';
 import type { Descriptor } from '../oci/descriptor.js';
+import type { Digest } from '../oci/digest.js';
 import { DEFAULT_CHUNK_SIZE } from '../rafs-builder/layout/v6.js';
 import { nameOf } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
@@ -71,20 +72,24 @@ async function scanSource(
 ): Promise<Looked<ScannedLayer[]>> {
   const { layers } = source.manifest.value;
   // Each layer is deduplicated by itself, so the order of arrival does not matter: only digests are compared.
-  using packer = openImageScanner({ ...options, dedup: 'layer' });
-  const scanned: Looked<ScannedLayer>[] = [];
+  using packer = openImageScanner({ ...options, dedup: 'layer', limits: call.limits });
+  // An image may list a layer any number of times; its tables are the same each time.
+  const scanned = new Map<Digest, Looked<ScannedLayer>>();
   await mapOrdered(
     largestFirst(layers),
     CONCURRENCY,
     async ([index, descriptor], _, signal) => {
-      scanned[index] = await attempt(placeIn(source, `layer ${index + 1}`), 'FS-SOURCE', () =>
+      const looked = await attempt(placeIn(source, `layer ${index + 1}`), 'FS-SOURCE', () =>
         scanLayer(packer, source, { descriptor, index }, { ...call, signal }),
       );
+      scanned.set(descriptor.digest, looked);
     },
     call.signal,
   );
   const values: ScannedLayer[] = [];
-  for (const layer of scanned) {
+  for (const { digest } of layers) {
+    const layer = scanned.get(digest);
+    if (layer === undefined) continue;
     if (layer.finding !== undefined) return layer;
     values.push(layer.value);
   }
@@ -92,11 +97,12 @@ async function scanSource(
 }
 
 /**
- * Returns the layers with their positions, largest first: one thread inflates a layer, so the largest must not start
+ * Returns the layers with their positions, each digest once, largest first: one thread inflates a layer, so the largest must not start
  * last.
  */
 function largestFirst(layers: readonly Descriptor[]): readonly [position: number, layer: Descriptor][] {
-  return [...layers.entries()].sort(([, a], [, b]) => b.size - a.size);
+  const first = new Map([...layers.entries()].reverse().map((listed) => [listed[1].digest, listed]));
+  return [...first.values()].sort(([, a], [, b]) => b.size - a.size);
 }
 
 async function scanLayer(

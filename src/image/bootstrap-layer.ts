@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { FormatError, NydusError, UnsupportedError } from '../errors.js';
-import { collect, type ByteStream } from '../io/streams.js';
+import type { ByteStream } from '../io/streams.js';
 import { readTar } from '../io/tar/stream.js';
+import { filledLimits, type Limits } from '../limits.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { digestFromHex, type DiffId } from '../oci/digest.js';
 import { ANNOTATION } from '../oci/media-types.js';
@@ -12,8 +13,14 @@ import type { CallOptions } from '../reporter.js';
 import type { Image } from './image.js';
 import { bootstrapLayerOf } from './kinds.js';
 
-/** Nydus's RAFS_MAX_METADATA_SIZE. Also keeps a gzip bomb from filling the memory. */
+/** Nydus's RAFS_MAX_METADATA_SIZE. */
 const MAX_SIZE = 2 * 1024 ** 3;
+
+/** Unpacked bytes for each byte of the layer, beyond those that the limit on metadata allows. Real bootstraps reach 20. */
+const EXPANSION = 50;
+
+/** A layer of this many files is none of Nydus's: it has a bootstrap and at most one file for each blob. */
+const MAX_FILES = 65_536;
 
 /** Bytes of the tar that zlib gives at a time: its own 16 KiB would cost a turn of the event loop each, and a bootstrap has megabytes. */
 const PIECE = 0x4_0000;
@@ -50,23 +57,40 @@ export async function fetchBootstrap(
     if (annotations?.[ANNOTATION.nydusEncryptedBlob] !== undefined)
       throw new UnsupportedError(`blob ${digest} is encrypted, which is not read yet`);
   }
-  const layer = await readBootstrapLayer(store.fetch(descriptor, call));
+  const layer = await readBootstrapLayer(store.fetch(descriptor, call), {
+    limits: call.limits,
+    isWanted: (path) => path === BOOTSTRAP_PATH || path === LEGACY_BOOTSTRAP_PATH,
+  });
   const bytes = bootstrapOf(layer);
   if (bytes === undefined)
     throw new FormatError(`there is no image/image.boot in the bootstrap layer ${descriptor.digest}`);
   return { layer, bytes, descriptor };
 }
 
-/** Throws FormatError when the bytes are no gzip'd tar, and whatever reading `stream` throws. */
-export async function readBootstrapLayer(stream: ByteStream): Promise<BootstrapLayer> {
+export interface BootstrapLayerOptions {
+  readonly limits?: Partial<Limits> | undefined;
+  /** The files to keep; all by default. */
+  readonly isWanted?: ((path: string) => boolean) | undefined;
+}
+
+/**
+ * Throws FormatError when the bytes are no gzip'd tar, UnsupportedError when they unpack to more than the limits allow, and
+ * whatever reading `stream` throws.
+ */
+export async function readBootstrapLayer(
+  stream: ByteStream,
+  { limits, isWanted = () => true }: BootstrapLayerOptions = {},
+): Promise<BootstrapLayer> {
   const hash = createHash('sha256');
   const files = new Map<string, Buffer>();
-  let room = MAX_SIZE;
+  const room = new Room(filledLimits(limits).maxMetadata);
   try {
-    for await (const { name, isFile, content } of readTar(hashed(gunzip(stream), hash))) {
-      const bytes = await collect(content, room, 'bootstrap layer');
-      room -= bytes.length;
-      if (isFile) files.set(pathOf(name), bytes);
+    const tar = hashed(gunzip(reading(stream, room)), hash, room);
+    for await (const { name, isFile, size, content } of readTar(tar)) {
+      const path = isFile ? pathOf(name) : undefined;
+      if (path === undefined || !isWanted(path)) await skip(content);
+      else files.set(path, await whole(content, size));
+      if (files.size > MAX_FILES) throw new FormatError(`bootstrap layer: more than ${MAX_FILES} files`);
     }
   } catch (cause) {
     if (cause instanceof NydusError) throw cause;
@@ -105,14 +129,63 @@ function gunzip(stream: ByteStream): AsyncIterable<Uint8Array> {
   return pipeline(Readable.from(stream), createGunzip({ chunkSize: PIECE }), () => undefined);
 }
 
+/** What a bootstrap layer may unpack to, by what was read of it. */
+class Room {
+  /** Compressed bytes. */
+  read = 0;
+  readonly #freely: number;
+  #unpacked = 0;
+
+  constructor(freely: number) {
+    this.#freely = freely;
+  }
+
+  charge(bytes: number): void {
+    this.#unpacked += bytes;
+    const most = Math.min(2 * MAX_SIZE, this.#freely + this.read * EXPANSION);
+    if (this.#unpacked > most) {
+      throw new UnsupportedError(
+        `the image exceeds a limit: its bootstrap layer unpacks to more than ${this.#freely} bytes and ${EXPANSION} times its own size`,
+        { remedy: { kind: 'raise-limit', limit: 'maxMetadata' } },
+      );
+    }
+  }
+}
+
+/** The bytes of a member, each held once: memory that is not written to yet takes no room. */
+async function whole(content: ByteStream, size: number): Promise<Buffer> {
+  if (size > MAX_SIZE) throw new FormatError(`bootstrap layer: more than ${MAX_SIZE} bytes`);
+  const all = Buffer.allocUnsafeSlow(size);
+  let at = 0;
+  for await (const bytes of content) {
+    all.set(bytes, at);
+    at += bytes.length;
+  }
+  if (at !== size) throw new FormatError('bootstrap layer: a file ends early');
+  return all;
+}
+
+async function* reading(stream: ByteStream, room: Room): ByteStream {
+  for await (const bytes of stream) {
+    room.read += bytes.length;
+    yield bytes;
+  }
+}
+
+/** Reads a member that is not wanted to its end; returns its size. */
+async function skip(content: ByteStream): Promise<number> {
+  let size = 0;
+  for await (const bytes of content) size += bytes.length;
+  return size;
+}
+
 async function* hashed(
   stream: AsyncIterable<Uint8Array>,
   hash: { update(bytes: Uint8Array): unknown },
+  room: Room,
 ): ByteStream {
-  let size = 0;
   for await (const bytes of stream) {
-    size += bytes.length;
-    if (size > 2 * MAX_SIZE) throw new FormatError(`bootstrap layer: more than ${2 * MAX_SIZE} bytes`);
+    room.charge(bytes.length);
     hash.update(bytes);
     yield bytes;
   }

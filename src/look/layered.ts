@@ -10,7 +10,9 @@ import type { ByteStream } from '../io/streams.js';
 import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
 import { overlay } from '../merge/overlay.js';
 import { openImageScanner } from '../native/scanner.js';
+import { filledLimits, type Limits } from '../limits.js';
 import type { Descriptor } from '../oci/descriptor.js';
+import type { Digest } from '../oci/digest.js';
 import { MEDIA } from '../oci/media-types.js';
 import type { RawPath } from '../oci/raw-name.js';
 import {
@@ -39,6 +41,9 @@ export interface LayeredOptions {
   readonly chunkSize?: number | undefined;
 }
 
+/** What an entry is charged with, besides its names. */
+const ENTRY_BYTES = 128;
+
 interface ScannedLayer {
   /** The lowest layer is 0. */
   readonly number: number;
@@ -59,12 +64,13 @@ export async function openLayered(
   const numbered = [...image.manifest.value.layers.entries()].reverse();
   const scan = ([number, descriptor]: [number, Descriptor], signal?: AbortSignal): Promise<ScannedLayer> =>
     scanLayer(image, { number, descriptor, chunkSize }, { ...call, signal: signal ?? call.signal });
+  const scans = new RepeatedScans(scan, call.limits);
   const { path } = options;
   if (path === undefined) {
     const layers = await mapOrdered(
       numbered,
       DEFAULT_CONCURRENCY,
-      (layer, _, signal) => scan(layer, signal),
+      (layer, _, signal) => scans.of(layer, signal),
       call.signal,
     );
     return new LayeredFilesystem(image, layers, chunkSize);
@@ -72,7 +78,7 @@ export async function openLayered(
   const layers: ScannedLayer[] = [];
   const decision = new PathDecision(path, { follow: options.follow ?? true });
   for (const numberedLayer of numbered) {
-    const layer = await scan(numberedLayer);
+    const layer = await scans.of(numberedLayer);
     layers.push(layer);
     if (decision.add(layer.tree, () => treeOf(layers))) break;
   }
@@ -99,7 +105,7 @@ async function scanLayer(
   call: CallOptions,
 ): Promise<ScannedLayer> {
   // Layers are read from the top, so no layer may refer to chunks of a lower one.
-  using scanner = openImageScanner({ chunkSize, dedup: 'layer', threads: 1 });
+  using scanner = openImageScanner({ chunkSize, dedup: 'layer', threads: 1, limits: call.limits });
   const layer = scanner.openLayer(number);
   try {
     for await (const bytes of image.store.fetch(descriptor, call)) await layer.write(bytes);
@@ -109,6 +115,40 @@ async function scanLayer(
   } catch (cause) {
     layer.abort();
     throw cause;
+  }
+}
+
+type Scan = (layer: [number, Descriptor], signal?: AbortSignal) => Promise<ScannedLayer>;
+
+/** Scans a layer once, however often the image lists it. */
+class RepeatedScans {
+  readonly #scan: Scan;
+  readonly #known = new Map<Digest, Promise<ScannedLayer>>();
+  /** Bytes of metadata that layers listed again may take. */
+  readonly #most: number;
+  #taken = 0;
+
+  constructor(scan: Scan, limits: Partial<Limits> | undefined) {
+    this.#scan = scan;
+    this.#most = filledLimits(limits).maxMetadata;
+  }
+
+  async of([number, descriptor]: [number, Descriptor], signal?: AbortSignal): Promise<ScannedLayer> {
+    const known = this.#known.get(descriptor.digest);
+    if (known === undefined) {
+      const scanned = this.#scan([number, descriptor], signal);
+      this.#known.set(descriptor.digest, scanned);
+      return scanned;
+    }
+    const { entries, chunks } = await known;
+    this.#taken += (entries.length + 1) * ENTRY_BYTES;
+    if (this.#taken > this.#most) {
+      throw new UnsupportedError(
+        `the image exceeds a limit: layers that it lists more than once take more than ${this.#most} bytes of metadata`,
+        { remedy: { kind: 'raise-limit', limit: 'maxMetadata' } },
+      );
+    }
+    return { number, descriptor, tree: buildLayerTree(entries, number), entries, chunks };
   }
 }
 

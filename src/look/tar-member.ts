@@ -36,6 +36,9 @@ export interface TarMember {
   readonly records: readonly ChunkRecord[];
 }
 
+/** Bytes that zlib gives at a time: of smaller buffers there are so many that memory fills before they are collected. */
+const PIECE = 0x4_0000;
+
 /** Uncompressed bytes that are verified in one step. */
 const STRETCH = 8 * 1024 * 1024;
 
@@ -101,7 +104,7 @@ async function sniff(store: ContentSource, layer: Descriptor, call: CallOptions)
 
 function gunzip(stream: ByteStream): ByteStream {
   // The reader of the result gets a failure, so the callback has nothing to do.
-  return pipeline(Readable.from(stream), createGunzip(), () => undefined);
+  return pipeline(Readable.from(stream), createGunzip({ chunkSize: PIECE }), () => undefined);
 }
 
 /** Yields the bytes from `start` to `end` of a stream, and stops reading then. */
@@ -117,13 +120,20 @@ async function* between(stream: ByteStream, start: number, end: number): ByteStr
 }
 
 /**
- * Reads a layer that only the packer can decode (zstd, sparse files): the packer writes the content to a folder, and
- * this reads it.
+ * Reads a file of a layer that only the packer can decode (zstd, sparse files): the packer writes the chunks of that file to a
+ * folder, and this reads them.
  */
 async function* viaSpool({ store, layer, member, records }: TarMember, call: CallOptions): ByteStream {
   await using scratch = await openScratch(tmpdir());
   const blob = scratch.file('layer');
-  using packer = openImageScanner({ chunkSize: member.chunkSize, dedup: 'layer', threads: 1, keep: true });
+  using packer = openImageScanner({
+    chunkSize: member.chunkSize,
+    dedup: 'layer',
+    threads: 1,
+    keep: true,
+    only: member.offset,
+    limits: call.limits,
+  });
   const pack = packer.openLayer(0, blob);
   try {
     for await (const bytes of store.fetch(layer, call)) await pack.write(bytes);

@@ -2,6 +2,7 @@
  * A tree under construction. A path that leads through symlinks is followed inside the root, as container runtimes do
  * when they unpack, and directories without an entry are made on the way.
  */
+import type { Effort } from './effort.js';
 import { type RawName, type RawPath, displayName } from '../oci/raw-name.js';
 import type { Inode, TreeNode } from '../rafs-builder/model/tree.js';
 
@@ -90,7 +91,12 @@ export type Descent =
  * Walks from a directory along `names`. It makes missing directories for layer `makeFor`, and stops at one when that is
  * undefined. `..` occurs in targets of symlinks and never leads above the root.
  */
-export function descend(from: Place, names: readonly RawName[], makeFor: number | undefined): Descent {
+export function descend(
+  from: Place,
+  names: readonly RawName[],
+  makeFor: number | undefined,
+  effort: Effort,
+): Descent {
   let place = from;
   let links = 0;
   // The next name is at the end, so that the target of a symlink can be put before the remaining names.
@@ -109,6 +115,7 @@ export function descend(from: Place, names: readonly RawName[], makeFor: number 
           `a symlink on its path leads to a name of ${name.length} bytes; ${MAX_NAME} is the limit`,
         );
       }
+      effort.imply();
       child = impliedDirectory(name, makeFor);
       place.directory.children.set(name, child);
     }
@@ -119,7 +126,9 @@ export function descend(from: Place, names: readonly RawName[], makeFor: number 
       links += 1;
       if (links > MAX_LINKS) return blocked(`its path goes through more than ${MAX_LINKS} symlinks`);
       if (child.inode.target.startsWith('/')) place = rootOf(place);
-      ahead.push(...components(child.inode.target).reverse());
+      const target = components(child.inode.target);
+      effort.follow(target.length);
+      ahead.push(...target.reverse());
     } else if (makeFor !== undefined && child.name.startsWith(WHITEOUT)) {
       const directory = { ...impliedDirectory(name, makeFor), hides: true };
       place.directory.children.set(name, directory);

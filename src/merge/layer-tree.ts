@@ -5,6 +5,7 @@
 import { FormatError } from '../errors.js';
 import { type RawName, type RawPath, displayName } from '../oci/raw-name.js';
 import type { Inode, LayerEntry } from '../rafs-builder/model/tree.js';
+import { Effort } from './effort.js';
 import {
   type Directory,
   type DraftDirectory,
@@ -36,7 +37,8 @@ export interface LayerTree {
 export function buildLayerTree(entries: readonly LayerEntry[], layer: number): LayerTree {
   const root = impliedDirectory(ROOT_NAME, layer);
   const top: Place = { directory: root, parent: undefined, depth: 0 };
-  const parents = new ParentFinder(top, layer);
+  const effort = new Effort(entries.length);
+  const parents = new ParentFinder(top, layer, effort);
   const linked = new Set<Inode>();
   for (const entry of entries) addEntry(entry, top, parents, linked, layer);
   return { root, rootExplicit: !root.inode.implied, layer, linked };
@@ -71,7 +73,7 @@ function addEntry(
     }
     parent.children.set(name, { name, inode, children: new Map() });
   } else if (body.kind === 'hardlink') {
-    const inode = linkedInode(entry, body.target, top, { parent, name });
+    const inode = linkedInode(entry, body.target, top, { parent, name, effort: parents.effort });
     linked.add(inode);
     parent.children.set(name, { name, inode });
   } else {
@@ -85,9 +87,11 @@ function addEntry(
 class ParentFinder {
   readonly #top: Place;
   readonly #layer: number;
+  readonly effort: Effort;
   readonly #found = new Map<RawPath, DraftDirectory>();
 
-  constructor(top: Place, layer: number) {
+  constructor(top: Place, layer: number, effort: Effort) {
+    this.effort = effort;
     this.#top = top;
     this.#layer = layer;
   }
@@ -95,7 +99,7 @@ class ParentFinder {
   find(entry: LayerEntry, path: RawPath): DraftDirectory {
     const known = this.#found.get(path);
     if (known !== undefined) return known;
-    const descent = descend(this.#top, components(path), this.#layer);
+    const descent = descend(this.#top, components(path), this.#layer, this.effort);
     if (descent.kind !== 'found') {
       throw refusal(entry, descent.kind === 'blocked' ? descent.reason : 'its directory is missing');
     }
@@ -114,11 +118,11 @@ function linkedInode(
   entry: LayerEntry,
   target: RawPath,
   top: Place,
-  link: { readonly parent: DraftDirectory; readonly name: RawName },
+  link: { readonly parent: DraftDirectory; readonly name: RawName; readonly effort: Effort },
 ): Inode {
   const names = components(target);
   const name = names.pop() ?? ROOT_NAME;
-  const descent = descend(top, names, undefined);
+  const descent = descend(top, names, undefined, link.effort);
   const shown = `a hard link to "${displayName(target)}"`;
   if (descent.kind === 'blocked') throw refusal(entry, `${shown}: ${descent.reason}`);
   const directory = descent.kind === 'found' ? descent.place.directory : undefined;

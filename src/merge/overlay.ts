@@ -12,6 +12,7 @@
 import { FormatError } from '../errors.js';
 import { type RawName, displayName } from '../oci/raw-name.js';
 import type { TreeNode } from '../rafs-builder/model/tree.js';
+import { Effort } from './effort.js';
 import {
   type Directory,
   type DraftDirectory,
@@ -38,16 +39,17 @@ const OPAQUE = '.wh..wh..opq';
 export function overlay(layers: readonly LayerTree[]): TreeNode {
   const root = impliedDirectory(ROOT_NAME, layers[0]?.layer ?? 0);
   const top: Place = { directory: root, parent: undefined, depth: 0 };
+  const effort = new Effort(0);
   for (const { root: upper, rootExplicit, layer } of layers) {
-    hide(top, upper);
+    hide(top, upper, effort);
     if (rootExplicit) root.inode = upper.inode;
-    add(top, upper, layer, new Map());
+    add(top, upper, { layer, known: new Map(), effort });
   }
   return root;
 }
 
 /** Removes the lower nodes that whiteouts in `upper` name; `upper` lies over the lower directory at `place`. */
-function hide(place: Place, upper: Directory): void {
+function hide(place: Place, upper: Directory, effort: Effort): void {
   const lower = place.directory.children;
   if (lower.size === 0) return;
   let hasDirectories = false;
@@ -61,13 +63,21 @@ function hide(place: Place, upper: Directory): void {
   if (!hasDirectories) return;
   for (const child of upper.children.values()) {
     if (child.children === undefined) continue;
-    const below = lowerDirectory(place, child, undefined);
-    if (below !== undefined) hide(below, child);
+    const below = lowerDirectory(place, child, undefined, effort);
+    if (below !== undefined) hide(below, child, effort);
   }
 }
 
 /** Adds the children of `upper` to the directory at `place`. */
-function add(place: Place, upper: Directory, layer: number, known: Map<Directory, boolean>): void {
+function add(
+  place: Place,
+  upper: Directory,
+  {
+    layer,
+    known,
+    effort,
+  }: { readonly layer: number; readonly known: Map<Directory, boolean>; readonly effort: Effort },
+): void {
   const { children } = place.directory;
   for (const child of upper.children.values()) {
     if (place.depth === 0 && child.name.startsWith(RESERVED)) continue;
@@ -76,9 +86,9 @@ function add(place: Place, upper: Directory, layer: number, known: Map<Directory
       continue;
     }
     if (child.inode.implied && !leadsToNames(child, known)) continue;
-    const below = lowerDirectory(place, child, layer) ?? freshDirectory(place, child, layer);
+    const below = lowerDirectory(place, child, layer, effort) ?? freshDirectory(place, child, layer);
     if (!child.inode.implied) below.directory.inode = child.inode;
-    add(below, child, layer, known);
+    add(below, child, { layer, known, effort });
   }
 }
 
@@ -100,13 +110,18 @@ function leadsToNames(upper: Directory, known: Map<Directory, boolean>): boolean
  * Returns the lower directory that `upper` is merged with: the one of the same name, or the target of a symlink of that
  * name if the upper layer has no entry for it. Undefined means that `upper` replaces the lower node.
  */
-function lowerDirectory(place: Place, upper: Directory, makeFor: number | undefined): Place | undefined {
+function lowerDirectory(
+  place: Place,
+  upper: Directory,
+  makeFor: number | undefined,
+  effort: Effort,
+): Place | undefined {
   const present = place.directory.children.get(upper.name);
   if (present === undefined) return undefined;
   if (present.children !== undefined) return { directory: present, parent: place, depth: place.depth + 1 };
   if (present.inode.kind !== 'symlink' || !upper.inode.implied) return undefined;
   // A symlink that leads to no directory is replaced, like a file.
-  const descent = descend(place, [upper.name], makeFor);
+  const descent = descend(place, [upper.name], makeFor, effort);
   return descent.kind === 'found' ? descent.place : undefined;
 }
 

@@ -132,6 +132,18 @@ export interface FormatOptions {
   readonly dedup: 'image' | 'layer';
 }
 
+/** The most that one image may take. Each has a default that real images stay far below. */
+export interface Limits {
+  /** Entries of all layers, of each layer as often as the image lists it. */
+  readonly maxEntries?: number | undefined;
+  /** Bytes of metadata, beyond those that the compressed layers account for. */
+  readonly maxMetadata?: number | undefined;
+  /** Bytes of chunk data in files, beyond those that the compressed layers account for. */
+  readonly maxDisk?: number | undefined;
+  /** Uncompressed bytes for each compressed byte, from 1 GiB on. */
+  readonly maxExpansion?: number | undefined;
+}
+
 /** The options of a scan. */
 export interface ScannerOptions {
   /** Bytes of a chunk; a power of two, 4 KiB … 16 MiB. */
@@ -142,6 +154,10 @@ export interface ScannerOptions {
   readonly threads: number;
   /** True if new chunks are stored, uncompressed, at the layers' paths. */
   readonly keep?: boolean | undefined;
+  /** If set, only the entry whose header lies at this offset of the uncompressed tar is recorded and stored. */
+  readonly only?: number | undefined;
+  /** The most that the image may take. */
+  readonly limits?: Limits | undefined;
 }
 
 /** A warning about something that the parser has dropped or corrected. */
@@ -376,7 +392,12 @@ export interface Addon {
    * Makes a packer. It is a function instead of a constructor, so that a refusal is an outcome. `layers` is the number of
    * layers that will be opened, if it is known.
    */
-  openImagePacker(format: FormatOptions, threads: number, layers?: number | null): Outcome<NativeImagePacker>;
+  openImagePacker(
+    format: FormatOptions,
+    threads: number,
+    layers?: number | null,
+    limits?: Limits | null,
+  ): Outcome<NativeImagePacker>;
   /** Makes a scanner. It is a function instead of a constructor, so that a refusal is an outcome. */
   openImageScanner(options: ScannerOptions): Outcome<NativeImageScanner>;
   /** Makes a file for the uncompressed bytes. */

@@ -8,6 +8,7 @@ import {
   UnsupportedError,
   UsageError,
 } from '../errors.js';
+import type { LimitName } from '../limits.js';
 
 interface Failure {
   readonly code: string;
@@ -15,6 +16,7 @@ interface Failure {
   readonly path?: Buffer;
   readonly offset?: number;
   readonly hint?: string;
+  readonly limit?: string;
 }
 
 /** The result of every fallible call of the addon; the call itself throws only for arguments of the wrong type. */
@@ -28,12 +30,26 @@ export function unwrap<T>(outcome: Outcome<T>): T {
   return outcome.ok;
 }
 
-function toError({ code, message, offset, hint }: Failure): NydusError {
+/** The addon's names of limits. */
+const LIMITS: Readonly<Record<string, LimitName>> = {
+  entries: 'maxEntries',
+  metadata: 'maxMetadata',
+  disk: 'maxDisk',
+  expansion: 'maxExpansion',
+};
+
+function toError({ code, message, offset, hint, limit = '' }: Failure): NydusError {
   switch (code) {
     case 'FORMAT':
       return new FormatError(message, { offset, hint });
     case 'UNSUPPORTED':
       return new UnsupportedError(message, { hint });
+    case 'LIMIT': {
+      const name = LIMITS[limit];
+      return new UnsupportedError(message, {
+        remedy: name === undefined ? undefined : { kind: 'raise-limit', limit: name },
+      });
+    }
     case 'INVALID_ARGUMENT':
       return new UsageError(message);
     case 'IO':

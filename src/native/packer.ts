@@ -3,6 +3,7 @@ import { addon } from './addon.js';
 import type { FormatOptions, NativeGrowth, NativeLayerPacker, NativeMergedImage } from './addon-types.js';
 import { type LayerFeed, NativeFeed, type PackedLayer, packedLayer } from './layer.js';
 import { unwrap } from './outcome.js';
+import { filledLimits, type Limits } from '../limits.js';
 import type { Digest } from '../oci/digest.js';
 import type { StageTimes } from '../reporter.js';
 
@@ -14,6 +15,7 @@ export interface ImagePackerOptions extends FormatOptions {
    * one.
    */
   readonly layers?: number | undefined;
+  readonly limits?: Partial<Limits> | undefined;
 }
 
 /** Packs one image, with one dictionary of chunks and one pool of compression threads. */
@@ -59,7 +61,7 @@ export interface SealedBlob {
 
 /** Starts the compression threads of one image. */
 export function openImagePacker(options: ImagePackerOptions): ImagePacker {
-  const packer = unwrap(addon().openImagePacker(options, options.threads, options.layers));
+  const packer = unwrap(addon().openImagePacker(options, options.threads, options.layers, filledLimits(options.limits)));
   return {
     openLayer: (layer, blobPath) => new NativePacker(unwrap(packer.openLayer(layer, blobPath))),
     bootstrap: async (places) => unwrap(await packer.bootstrap(places)),

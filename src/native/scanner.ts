@@ -3,6 +3,7 @@ import { addon } from './addon.js';
 import type { NativeLayerScanner, ScannedTables, ScannerOptions } from './addon-types.js';
 import { type LayerFeed, NativeFeed, type PackedLayer, packedLayer } from './layer.js';
 import { unwrap } from './outcome.js';
+import { filledLimits, type Limits } from '../limits.js';
 import { decodeEntries, PackedChunkTable } from './tables.js';
 import type { ChunkTable, LayerEntry } from '../rafs-builder/model/tree.js';
 
@@ -27,9 +28,13 @@ export interface ScannedLayer extends PackedLayer {
   readonly chunks: ChunkTable;
 }
 
+export interface ImageScannerOptions extends Omit<ScannerOptions, 'limits'> {
+  readonly limits?: Partial<Limits> | undefined;
+}
+
 /** Starts the scan of one image. */
-export function openImageScanner(options: ScannerOptions): ImageScanner {
-  const scanner = unwrap(addon().openImageScanner(options));
+export function openImageScanner({ limits, ...options }: ImageScannerOptions): ImageScanner {
+  const scanner = unwrap(addon().openImageScanner({ ...options, limits: filledLimits(limits) }));
   return {
     openLayer: (layer, blobPath = '') => new NativeScanner(unwrap(scanner.openLayer(layer, blobPath)), layer),
     [Symbol.dispose]: () => {

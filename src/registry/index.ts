@@ -11,6 +11,7 @@ export {
 } from '../io/streams.js';
 export { RateLimit } from '../io/rate.js';
 export type { RetryPolicy } from '../io/retry.js';
+export type { LimitName, Limits } from '../limits.js';
 export type { CallOptions, ConvertEvent, PackStats, Reporter, Stage, StageTimes } from '../reporter.js';
 export type { Remedy, Side } from '../remedy.js';
 export {

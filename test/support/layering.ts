@@ -12,11 +12,23 @@ export interface Module {
 }
 
 const BASE = ['oci', 'errors'];
-const CONTENT = ['image', 'native', 'merge', 'registry', 'rafs-builder', 'io', 'reporter', ...BASE, 'remedy'];
+const CONTENT = [
+  'image',
+  'native',
+  'merge',
+  'registry',
+  'rafs-builder',
+  'io',
+  'reporter',
+  ...BASE,
+  'remedy',
+  'limits',
+];
 const EVERYTHING = ['convert', 'check', 'look', 'embedded-registry', ...CONTENT];
 
 export const MODULES: readonly Module[] = [
-  module('remedy', 'what can be done about a failure, as data', []),
+  module('limits', 'the most that one image may take of this machine', []),
+  module('remedy', 'what can be done about a failure, as data', ['limits']),
   module('errors', 'every failure as a class, with a sentence, a hint and a remedy', ['remedy']),
   module(
     'oci',
@@ -24,7 +36,7 @@ export const MODULES: readonly Module[] = [
     ['errors'],
     ['valibot', 'jsonc-parser'],
   ),
-  module('reporter', 'the events of a running conversion, as types', ['oci', 'remedy']),
+  module('reporter', 'the events of a running conversion, as types', ['oci', 'remedy', 'limits']),
   module(
     'io',
     'streams, files, tar, retries and byte budgets; the addon removes the folders of terminated threads',
@@ -37,18 +49,18 @@ export const MODULES: readonly Module[] = [
     BASE,
   ),
   module('merge', 'layers to one tree, for looking and comparing', ['rafs-builder', ...BASE]),
-  module('native', 'the border to the Rust addon', ['rafs-builder', 'reporter', ...BASE]),
+  module('native', 'the border to the Rust addon', ['rafs-builder', 'reporter', ...BASE, 'limits']),
   module(
     'registry',
     'images in registries, layouts and archives; it knows no RAFS, and of the addon only how to unpack archives',
-    ['native', 'io', 'reporter', ...BASE, 'remedy'],
+    ['native', 'io', 'reporter', ...BASE, 'remedy', 'limits'],
     ['undici', 'valibot', 'smol-toml'],
   ),
   module('embedded-registry', 'a registry of our own, for demonstrations and tests', ['io', ...BASE]),
   module(
     'image',
     'everything that a reference leads to, and how it belongs together: the one model of all verbs',
-    ['registry', 'io', 'reporter', ...BASE],
+    ['registry', 'io', 'reporter', ...BASE, 'limits'],
   ),
   module('look', 'lists and reads inside an image', CONTENT),
   module('convert', 'plans and makes a Nydus image', CONTENT),

@@ -29,6 +29,14 @@ pub enum Error {
         /// Advice for the user, if there is any.
         hint: Option<&'static str>,
     },
+    /// The image takes more than its budget allows.
+    #[error("{message}")]
+    Limit {
+        /// The sentence of the error.
+        message: String,
+        /// The name of the limit, which callers can raise.
+        limit: &'static str,
+    },
     /// The spool could not be written or read.
     #[error("{message}")]
     Io {
@@ -111,7 +119,19 @@ impl Error {
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Format { hint, .. } | Self::Unsupported { hint, .. } => *hint,
-            Self::Io { .. } | Self::InvalidArgument(_) | Self::Internal(_) | Self::Aborted => None,
+            Self::Limit { .. }
+            | Self::Io { .. }
+            | Self::InvalidArgument(_)
+            | Self::Internal(_)
+            | Self::Aborted => None,
+        }
+    }
+
+    /// The limit that the image exceeds, if this is such an error.
+    pub const fn limit(&self) -> Option<&'static str> {
+        match self {
+            Self::Limit { limit, .. } => Some(limit),
+            _ => None,
         }
     }
 
@@ -120,6 +140,7 @@ impl Error {
         match self {
             Self::Format { .. } => "FORMAT",
             Self::Unsupported { .. } => "UNSUPPORTED",
+            Self::Limit { .. } => "LIMIT",
             Self::Io { .. } => "IO",
             Self::InvalidArgument(_) => "INVALID_ARGUMENT",
             Self::Internal(_) => "INTERNAL",
@@ -132,7 +153,7 @@ impl Error {
         match self {
             Self::Format { path, .. } | Self::Unsupported { path, .. } => path.as_deref(),
             Self::Io { path, .. } => path.as_deref().map(|path| path.as_os_str().as_encoded_bytes()),
-            Self::InvalidArgument(_) | Self::Internal(_) | Self::Aborted => None,
+            Self::Limit { .. } | Self::InvalidArgument(_) | Self::Internal(_) | Self::Aborted => None,
         }
     }
 
@@ -140,7 +161,11 @@ impl Error {
     pub const fn offset(&self) -> Option<u64> {
         match self {
             Self::Format { offset, .. } | Self::Unsupported { offset, .. } => *offset,
-            Self::Io { .. } | Self::InvalidArgument(_) | Self::Internal(_) | Self::Aborted => None,
+            Self::Limit { .. }
+            | Self::Io { .. }
+            | Self::InvalidArgument(_)
+            | Self::Internal(_)
+            | Self::Aborted => None,
         }
     }
 
@@ -157,6 +182,7 @@ impl Error {
                 offset: *offset,
                 hint: *hint,
             },
+            Self::Limit { message, limit } => Self::Limit { message: message.clone(), limit },
             Self::Io { message, path, source } => Self::Io {
                 message: message.clone(),
                 path: path.clone(),

@@ -3,12 +3,13 @@
 //!
 //! The modules, from the outside in: `pipeline` (threads and how they end), `inflate`, `archive` (tar), `chunk`, `decide`
 //! and `dict` (which chunks are new), `codec`, `blob` (data and sections), `rafs` (trees and bootstraps), `table` (the
-//! packed result of a scan). `verify` reads a blob back. `format` describes the image that a caller wants.
+//! packed result of a scan). `verify` reads a blob back. `budget` bounds what an image may take. `format` describes the image that a caller wants.
 
 #![forbid(unsafe_code)]
 
 pub mod archive;
 mod blob;
+pub mod budget;
 mod bytes;
 mod chunk;
 pub mod codec;

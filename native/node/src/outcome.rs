@@ -29,6 +29,9 @@ impl<T: ToNapiValue> ToNapiValue for Outcome<T> {
                 if let Some(hint) = error.hint() {
                     fields.set_named_property("hint", hint)?;
                 }
+                if let Some(limit) = error.limit() {
+                    fields.set_named_property("limit", limit)?;
+                }
                 object.set_named_property("error", fields)?;
             }
         }

@@ -8,7 +8,7 @@ use nydus_core::Grown;
 use nydus_core::digest::hex;
 use nydus_core::pipeline::{self, LayerSummary};
 
-use crate::options::FormatOptions;
+use crate::options::{FormatOptions, Limits};
 use crate::outcome::{Outcome, promise};
 
 /// A warning about something that the parser has dropped or corrected.
@@ -135,10 +135,15 @@ pub struct ImagePacker(pipeline::ImagePacker);
 /// layers that will be opened, if it is known.
 #[napi(catch_unwind, ts_return_type = "Outcome<NativeImagePacker>")]
 #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
-pub fn open_image_packer(format: FormatOptions, threads: u32, layers: Option<u32>) -> Outcome<ImagePacker> {
+pub fn open_image_packer(
+    format: FormatOptions,
+    threads: u32,
+    layers: Option<u32>,
+    limits: Option<Limits>,
+) -> Outcome<ImagePacker> {
     Outcome(
         format
-            .packing(threads, layers)
+            .packing(threads, layers, limits)
             .and_then(|options| pipeline::ImagePacker::new(&options))
             .map(ImagePacker),
     )

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use napi::bindgen_prelude::{BufferSlice, Env, Object};
 use napi_derive::napi;
+use nydus_core::archive::{BLOCK, may_begin};
 use nydus_core::inflate::{Inflater, Pieces};
 use nydus_core::{Error, Result};
 
@@ -20,16 +21,25 @@ struct State {
     path: PathBuf,
     /// Bytes written so far.
     size: u64,
+    /// The first bytes, until they are known to begin a tar archive.
+    head: Vec<u8>,
 }
 
 impl State {
     /// Decodes the next bytes, or the end if there are none.
     fn take(&mut self, bytes: Option<&[u8]>, limit: u64) -> Result<u64> {
-        let Self { inflater, file, path, size } = self;
+        let Self { inflater, file, path, size, head } = self;
         let mut out = Pieces::new(|piece: &[u8]| {
             *size += piece.len() as u64;
             if *size > limit {
                 return Err(Error::format(format!("it unpacks to more than {limit} bytes")));
+            }
+            // Only a tar archive is worth the room that unpacking takes.
+            if head.len() < BLOCK {
+                head.extend(piece.iter().take(BLOCK - head.len()));
+                if !may_begin(head) {
+                    return Err(Error::format("what it holds is no tar archive"));
+                }
             }
             file.write_all(piece).map_err(|source| Error::io("write", path, source))
         });
@@ -53,7 +63,7 @@ pub fn open_archive_unpacker(path: String) -> Outcome<ArchiveUnpacker> {
 
 fn open(path: PathBuf) -> Result<ArchiveUnpacker> {
     let file = File::create_new(&path).map_err(|source| Error::io("create", &path, source))?;
-    let state = State { inflater: Inflater::of_archive(), file, path, size: 0 };
+    let state = State { inflater: Inflater::of_archive(), file, path, size: 0, head: Vec::new() };
     Ok(ArchiveUnpacker(Arc::new(Mutex::new(state))))
 }
 

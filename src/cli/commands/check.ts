@@ -11,6 +11,7 @@ import { openOptions } from '../flags/environment.js';
 import { requireFlags, type Flag, type FlagValues } from '../flags/flags.js';
 import { imageWord } from '../flags/image-word.js';
 import { backendFlags, refuseLater } from '../flags/later.js';
+import { LIMIT_FLAGS, limitsOf } from '../flags/limits.js';
 import { hostPlatform, machineArchitecture } from '../flags/machine.js';
 import { keepIn, tryToKeep, UPSTREAM_FOLDER } from '../kept-files.js';
 import { returnFreedMemory } from '../../native/program.js';
@@ -108,6 +109,7 @@ export const CHECK_FLAGS: readonly Flag[] = [
     help: 'read the layers of the OCI half in a registry too, which verified them when they were pushed',
   },
   ...REGISTRY_FLAGS,
+  ...LIMIT_FLAGS,
   {
     name: 'clients',
     type: 'boolean',
@@ -231,6 +233,7 @@ async function runCheck({ flags, log, context, words }: CommandCall, positional:
     },
     {
       signal: context.signal,
+      limits: limitsOf(flags),
       reporter: withAdvice(
         {
           emit: (event) => {

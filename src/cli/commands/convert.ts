@@ -81,7 +81,11 @@ async function run(request: ConvertRequest, log: LogSettings, context: CliContex
     const result = await convertImage(
       { source, target },
       { ...options, openOriginal: (location) => openSource(location, sourceOptions) },
-      { signal: context.signal, reporter: withAdvice(progress.reporter, RUNNING) },
+      {
+        signal: context.signal,
+        reporter: withAdvice(progress.reporter, RUNNING),
+        limits: request.limits,
+      },
     );
     progress.stop();
     if (!log.quiet && request.progress !== 'json' && request.progress !== 'none') {

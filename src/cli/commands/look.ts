@@ -17,6 +17,7 @@ import type { CommandCall } from '../command.js';
 import type { CliContext } from '../context.js';
 import { openOptions } from '../flags/environment.js';
 import type { Flag, FlagValues } from '../flags/flags.js';
+import { LIMIT_FLAGS, limitsOf } from '../flags/limits.js';
 import { hostPlatform, machineArchitecture } from '../flags/machine.js';
 import { REGISTRY, registryFlags, TRUST_FLAGS } from '../flags/registry.js';
 import { printJson, printLine, printLines } from '../text/print.js';
@@ -63,6 +64,7 @@ export const LOOK_FLAGS: readonly Flag[] = [
     help: 'speak HTTP with the registry; needless for those on this machine',
   },
   ...TRUST_FLAGS,
+  ...LIMIT_FLAGS,
 ];
 
 /** Explains `REF` in the help of every command. */
@@ -95,6 +97,7 @@ export class Looking implements AsyncDisposable {
   get call(): CallOptions {
     return {
       signal: this.context.signal,
+      limits: limitsOf(this.flags),
       reporter: withAdvice(
         {
           emit: (event) => {

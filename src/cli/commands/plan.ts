@@ -70,6 +70,7 @@ async function run(request: ConvertRequest, context: CliContext): Promise<Conver
     { ...options, openOriginal: (place) => openSource(place, sourceOptions) },
     {
       signal: context.signal,
+      limits: request.limits,
       reporter: withAdvice(
         {
           emit: (event) => {

@@ -3,6 +3,7 @@ import { DEFAULT_CONCURRENCY } from '../../io/concurrency.js';
 import type { Flag } from './flags.js';
 import { FORMAT_FLAGS, IDLE_FORMAT_FLAGS, LATER_FORMAT_FLAGS, PREFETCH_PATTERNS } from './format.js';
 import { OUTPUT } from './global.js';
+import { LIMIT_FLAGS } from './limits.js';
 import { LATER_PLACES, type LaterFlag } from './later.js';
 import { REGISTRY, REGISTRY_FLAGS } from './registry.js';
 
@@ -47,6 +48,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     help: 'write the result to an OCI archive; --target names the image',
   },
   ...REGISTRY_FLAGS,
+  ...LIMIT_FLAGS,
   {
     name: 'push-retry-count',
     type: 'string',

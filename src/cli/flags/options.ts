@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { UsageError } from '../../errors.js';
 import type { ConvertOptions } from '../../convert/options.js';
 import { DEFAULT_CONCURRENCY, DEFAULT_CONNECTIONS } from '../../io/concurrency.js';
+import type { Limits } from '../../limits.js';
 import { allPlatforms, parsePlatforms, type PlatformSelection } from '../../oci/platform.js';
 import { formatReference, parseReference, type Reference, withTag } from '../../oci/reference.js';
 import { formatLocation, type Location, parseLocation, toLocation } from '../../registry/location.js';
@@ -13,6 +14,7 @@ import { type FlagValues, requireFlags } from './flags.js';
 import { imageWord } from './image-word.js';
 import { formatOptionsOf, IDLE_FORMAT_FLAGS, refusePatterns } from './format.js';
 import { refuseLater } from './later.js';
+import { limitsOf } from './limits.js';
 import { hostPlatform, machineArchitecture } from './machine.js';
 import { registryFlags, type RegistryFlags, transferOptions } from './registry.js';
 
@@ -37,6 +39,8 @@ export interface ConvertRequest {
   /** Read what the target says it has already. */
   readonly verifyPresent: boolean;
   readonly transfer: ReturnType<typeof transferOptions>;
+  /** What the image may take. */
+  readonly limits: Partial<Limits>;
   readonly outputJson: string | undefined;
   readonly progress: ProgressMode;
   /** Notes to print before the work starts. */
@@ -111,6 +115,7 @@ export function convertRequest(
     pushChunkSize: parseByteSize('push-chunk-size', flags.text('push-chunk-size') ?? '0'),
     verifyPresent: flags.isOn('verify-present'),
     transfer: { ...transfer, connections: connectionsFor(concurrency, transfer.connections) },
+    limits: limitsOf(flags),
     outputJson: flags.text('output-json'),
     progress: flags.oneOf('progress', ['auto', 'tty', 'plain', 'json', 'none']) ?? 'auto',
     notes,

@@ -6,6 +6,7 @@ import type { Finding } from '../../check/finding.js';
 import type { Remedy, Side } from '../../remedy.js';
 import type { Reporter } from '../../reporter.js';
 import type { Flag } from '../flags/flags.js';
+import { LIMIT_FLAG_OF } from '../flags/limits.js';
 
 export interface RunningCommand {
   readonly name: string;
@@ -124,6 +125,12 @@ export function remedyText(remedy: Remedy, side: Side | undefined, command: Runn
       return 'nydusify check --target IMAGE --source SOURCE compares it with the source';
     case 'replay-clients':
       return 'nydusify check --clients shows every step';
+    case 'raise-limit': {
+      const flag = LIMIT_FLAG_OF[remedy.limit];
+      return has(flag)
+        ? `if it is to be trusted, raise the limit with --${flag}`
+        : 'if it is to be trusted, raise the limit';
+    }
     case 'report-bug':
       return 'please report it, with the output of nydusify --version and of this command with --debug';
   }

@@ -6,6 +6,8 @@ import type { ByteStream } from '../streams.js';
 export interface TarEntry {
   readonly name: string;
   readonly isFile: boolean;
+  /** Bytes of content. */
+  readonly size: number;
   /** Read it to its end before the next entry is asked for. */
   readonly content: ByteStream;
 }
@@ -19,8 +21,8 @@ export async function* readTar(stream: AsyncIterable<Uint8Array>): AsyncGenerato
   });
   tar.pipe(archive);
   for await (const entry of archive) {
-    const { name, type } = entry.header;
-    yield { name, isFile: type === 'file', content: entry as ByteStream }; // a Readable of Buffers
+    const { name, type, size } = entry.header;
+    yield { name, isFile: type === 'file', size, content: entry as ByteStream }; // a Readable of Buffers
   }
 }
 

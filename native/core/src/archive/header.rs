@@ -2,7 +2,8 @@
 //! only when the interpreter asks for it.
 
 /// Size of a block in bytes.
-pub(super) const BLOCK: usize = 512;
+/// The bytes of a block, the unit of an archive.
+pub const BLOCK: usize = 512;
 
 /// The writer's rules that the block follows, recognised by its magic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -273,6 +273,9 @@ fn link(
     }
 }
 
+/// The most attributes of an entry whose loss is reported one by one.
+const MAX_DROPPED: usize = 16;
+
 type Xattrs = Vec<(Vec<u8>, Vec<u8>)>;
 
 fn xattrs<S: EntrySink>(
@@ -281,7 +284,12 @@ fn xattrs<S: EntrySink>(
     global: &Records,
     sink: &mut S,
 ) -> Result<Xattrs, Error> {
+    let mut dropped = 0usize;
     let mut drop = |name: &[u8], reason: &str| {
+        dropped += 1;
+        if dropped > MAX_DROPPED {
+            return;
+        }
         let name = path::quoted(name);
         sink.warn("XATTR_DROPPED", format!("{place}: extended attribute {name} is dropped: {reason}"));
     };
@@ -302,6 +310,9 @@ fn xattrs<S: EntrySink>(
             );
         }
         kept.push((name.clone(), value.clone()));
+    }
+    if let more @ 1.. = dropped.saturating_sub(MAX_DROPPED) {
+        sink.warn("XATTR_DROPPED", format!("{place}: {more} more extended attributes are dropped"));
     }
     // The last value of a name wins: reversing puts it first among its equals (the sort is stable), and then the first is
     // kept.

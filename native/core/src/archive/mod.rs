@@ -19,4 +19,12 @@ mod steps;
 mod xattr;
 
 pub use entry::{Entry, EntryKind, EntrySink};
+pub use header::BLOCK;
 pub use parser::Archive;
+
+/// True if these bytes, the first of a file, may begin an archive: a valid header, a block of zeros, or less than a block.
+pub fn may_begin(bytes: &[u8]) -> bool {
+    bytes
+        .first_chunk()
+        .is_none_or(|block| header::Header(block).is_valid() || block.iter().all(|&byte| byte == 0))
+}

@@ -47,11 +47,14 @@ pub(super) struct Records {
     pub(super) sparse: SparseRecords,
     /// The number of bytes in names and values of all attributes read so far.
     pub(super) xattr_bytes: usize,
+    /// True if no attribute was added since the unfit ones were forgotten.
+    checked: bool,
 }
 
 impl Records {
     /// Adds the records of one body to those already here. The error says what is wrong with the body.
     pub(super) fn read(&mut self, body: &[u8]) -> Result<(), String> {
+        self.checked = false;
         let mut rest = body;
         // Some writers count the padding in, so NULs may follow the last record.
         while rest.iter().any(|&byte| byte != 0) {
@@ -62,6 +65,14 @@ impl Records {
             rest = after;
         }
         Ok(())
+    }
+
+    /// Forgets the attributes that cannot be kept, so that later entries need not look at them again.
+    pub(super) fn forget_dropped_xattrs(&mut self) {
+        self.bad_xattrs = Vec::new();
+        if !std::mem::replace(&mut self.checked, true) {
+            self.xattrs.retain(|(name, _)| xattr::name_fault(name).is_none());
+        }
     }
 
     fn apply(&mut self, key: &[u8], value: &[u8]) -> Result<(), String> {

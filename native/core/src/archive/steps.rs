@@ -75,6 +75,10 @@ impl Archive {
             _ => {
                 let extensions = self.extensions.take().unwrap_or_default();
                 let found = interpret(header, offset, &extensions, &self.global, sink)?;
+                if found.entry.kind != EntryKind::Hardlink {
+                    // The sink has been warned of them, with the first entry that they would belong to.
+                    self.global.forget_dropped_xattrs();
+                }
                 self.open(found, header, &extensions, sink)
             }
         }

@@ -55,6 +55,11 @@ pub struct Finished {
 }
 
 impl Finished {
+    /// The number of bytes to append to the blob.
+    pub const fn stored(&self) -> u64 {
+        self.used as u64
+    }
+
     /// The bytes to append to the blob.
     pub fn stored_bytes(&self) -> &[u8] {
         self.bytes.get(..self.used).unwrap_or_default()

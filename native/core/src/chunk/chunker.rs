@@ -1,8 +1,11 @@
 //! Cuts the parser's pieces into whole chunks.
 
+use std::sync::Arc;
+
 use super::Contents;
 use super::keeper::{Bytes, Keeper};
 use crate::archive::{Entry, EntryKind, EntrySink};
+use crate::budget::Budget;
 use crate::decide::Counts;
 use crate::digest::Fingerprint;
 use crate::error::{Error, Result};
@@ -50,11 +53,11 @@ pub struct Chunker<C: Contents, K: Keeper> {
 }
 
 impl<C: Contents, K: Keeper> Chunker<C, K> {
-    /// Makes a chunker at the start of a layer.
-    pub fn new(chunk_size: u32, contents: C, keeper: K) -> Self {
+    /// Makes a chunker at the start of a layer of the image that has this budget.
+    pub fn new(chunk_size: u32, budget: Arc<Budget>, contents: C, keeper: K) -> Self {
         Self {
             chunk_size,
-            limits: EntryLimits::default(),
+            limits: EntryLimits::new(budget),
             contents,
             keeper,
             warnings: Vec::new(),

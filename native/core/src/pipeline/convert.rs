@@ -1,5 +1,6 @@
 //! Converts an image: each layer becomes a blob, and all layers together become a bootstrap.
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -9,6 +10,7 @@ use super::output::{LayerUnits, Output, Storage};
 use super::sealing::Sealing;
 use super::stages::{self, LayerSummary};
 use crate::blob::{Grown, StoredChunks};
+use crate::budget::Limits;
 use crate::chunk::{Chunked, Chunker, Storing};
 use crate::decide::Decider;
 use crate::digest::Digest;
@@ -32,11 +34,19 @@ pub struct PackOptions {
     pub layers: Option<u32>,
     /// The number of workers that compress; the output does not depend on it.
     pub threads: usize,
+    /// The most that the image may take.
+    pub limits: Limits,
 }
 
 impl Default for PackOptions {
     fn default() -> Self {
-        Self { format: Format::default(), dedup: Dedup::Layer, layers: None, threads: 2 }
+        Self {
+            format: Format::default(),
+            dedup: Dedup::Layer,
+            layers: None,
+            threads: 2,
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -72,8 +82,8 @@ pub struct ImagePacker {
 impl ImagePacker {
     /// Starts the workers.
     pub fn new(options: &PackOptions) -> Result<Self> {
-        let PackOptions { format, dedup, layers, threads } = options.clone();
-        let image = Image::new(format.chunk_size, dedup, layers, threads)?;
+        let PackOptions { format, dedup, layers, threads, limits } = options.clone();
+        let image = Image::new(format.chunk_size, dedup, layers, threads, limits)?;
         let storage = Storage::new(format.chunk_size, format.compression);
         Ok(Self { image, format, dedup, storage, sealing: Arc::default() })
     }
@@ -101,12 +111,22 @@ impl ImagePacker {
     /// layers cannot be used again.
     pub fn bootstrap(&self, places: Vec<u32>, reply: Reply<MergedImage>) {
         let (sealing, format, dedup) = (Arc::clone(&self.sealing), self.format.clone(), self.dedup);
+        let budget = Arc::clone(self.image.budget());
         answer_from_thread("nydus-merge", self.image.meter(), reply, move || {
             guarded(|| {
                 let mut numbers = places.clone();
                 numbers.sort_unstable();
                 numbers.dedup();
                 let layers = sealing.take(&numbers)?;
+                // Reading a layer has charged its names once; an image may list it any number of times.
+                let names: HashMap<u32, u64> =
+                    layers.iter().map(|layer| (layer.number, layer.names())).collect();
+                let mut listed = HashSet::new();
+                for place in &places {
+                    if !listed.insert(place) {
+                        budget.entries(names.get(place).copied().unwrap_or_default().max(1))?;
+                    }
+                }
                 let repeated_bytes = match dedup {
                     Dedup::Layer => repeated_bytes(&layers),
                     Dedup::Image => 0,
@@ -150,7 +170,12 @@ impl Role for Converting {
 
     fn read(layer: &Arc<Layer<Self>>, decider: Decider) -> Result<()> {
         let keeper = Storing::new(LayerUnits::new(layer), &layer.ticket, decider);
-        let mut chunker = Chunker::new(layer.chunk_size, LayerTree::new()?, keeper);
+        let mut chunker = Chunker::new(
+            layer.chunk_size,
+            Arc::clone(&layer.budget),
+            LayerTree::new(Arc::clone(&layer.budget))?,
+            keeper,
+        );
         let source = stages::read_tar(layer, &mut chunker)?;
         let Chunked { contents: mut tree, kept: units, entry_count, counts, warnings } = chunker.finish()?;
         let chunks = units.wait_written()?;

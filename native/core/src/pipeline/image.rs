@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, Weak};
 
 use super::layer::{Layer, LayerFeed, Role, SharedBuffers};
+use crate::budget::{Budget, Limits};
 use crate::decide::{Decider, Ticket};
 use crate::dict::{Dictionary, Turns};
 use crate::error::{Error, Result};
@@ -27,6 +28,7 @@ pub struct Image<R: Role> {
     dictionary: Mutex<SharedDictionary>,
     turns: Arc<Turns>,
     pool: Arc<Pool>,
+    budget: Arc<Budget>,
     meter: Arc<Meter>,
     buffers: SharedBuffers,
     layers: Mutex<Option<Vec<Weak<Layer<R>>>>>,
@@ -34,7 +36,13 @@ pub struct Image<R: Role> {
 
 impl<R: Role> Image<R> {
     /// Starts the workers. `layers` is the number of layers that will be opened, if it is known.
-    pub fn new(chunk_size: u32, dedup: Dedup, layers: Option<u32>, threads: usize) -> Result<Self> {
+    pub fn new(
+        chunk_size: u32,
+        dedup: Dedup,
+        layers: Option<u32>,
+        threads: usize,
+        limits: Limits,
+    ) -> Result<Self> {
         check_chunk_size(chunk_size)?;
         let meter = Arc::new(Meter::default());
         let dictionary = SharedDictionary { chunks: Some(Arc::default()), layers };
@@ -44,6 +52,7 @@ impl<R: Role> Image<R> {
             dictionary: Mutex::new(dictionary),
             turns: Arc::default(),
             pool: Arc::new(Pool::new(threads, &meter)?),
+            budget: Arc::new(Budget::new(limits)),
             meter,
             buffers: SharedBuffers::default(),
             layers: Mutex::new(Some(Vec::new())),
@@ -69,12 +78,17 @@ impl<R: Role> Image<R> {
             role,
             self.chunk_size,
             ticket,
-            Arc::clone(&self.pool),
+            (Arc::clone(&self.pool), Arc::clone(&self.budget)),
             Arc::clone(&self.buffers),
         ));
         layers.retain(|layer| layer.strong_count() > 0);
         layers.push(Arc::downgrade(&layer));
         LayerFeed::start(layer, Decider::new(dictionary, number), &self.meter)
+    }
+
+    /// What the layers may take.
+    pub const fn budget(&self) -> &Arc<Budget> {
+        &self.budget
     }
 
     /// The clocks of the threads.

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::output::Output;
 use super::stages;
+use crate::budget::Budget;
 use crate::decide::{Decider, Ticket};
 use crate::ending::{Ending, Reply};
 use crate::error::{Error, Result};
@@ -55,13 +56,21 @@ pub struct Layer<R: Role> {
     pub buffers: SharedBuffers,
     pub ticket: Ticket,
     pub pool: Arc<Pool>,
+    /// The budget of the image.
+    pub budget: Arc<Budget>,
     pub ending: Ending<R::Answer>,
     #[cfg(test)]
     pub fault: Mutex<Option<stages::Fault>>,
 }
 
 impl<R: Role> Layer<R> {
-    pub fn new(role: R, chunk_size: u32, ticket: Ticket, pool: Arc<Pool>, buffers: SharedBuffers) -> Self {
+    pub fn new(
+        role: R,
+        chunk_size: u32,
+        ticket: Ticket,
+        (pool, budget): (Arc<Pool>, Arc<Budget>),
+        buffers: SharedBuffers,
+    ) -> Self {
         Self {
             role,
             chunk_size,
@@ -70,6 +79,7 @@ impl<R: Role> Layer<R> {
             buffers,
             ticket,
             pool,
+            budget,
             ending: Ending::default(),
             #[cfg(test)]
             fault: Mutex::default(),

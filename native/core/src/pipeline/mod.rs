@@ -18,6 +18,7 @@
 mod convert;
 mod image;
 mod layer;
+mod only;
 mod output;
 mod scan;
 mod sealing;

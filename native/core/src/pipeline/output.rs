@@ -131,6 +131,7 @@ impl<R: Role> Units for LayerUnits<R> {
                 trip(&layer, Fault::Compress);
                 let Storage { compression, buffers, .. } = &layer.output()?.storage;
                 let done = unit.finish(*compression, contexts, buffers)?;
+                layer.budget.disk(done.stored())?;
                 append_in_order(&layer, number, done)
             });
         }))

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use super::image::{Dedup, Image};
 use super::layer::{Layer, LayerFeed, Role};
+use super::only::Only;
 use super::output::{LayerUnits, Output, Storage};
 use super::stages::{self, LayerSummary, Source};
 use crate::blob::StoredChunks;
+use crate::budget::Limits;
 use crate::chunk::{Chunked, Chunker, Noting, Storing};
 use crate::codec::Compression;
 use crate::decide::Decider;
@@ -26,13 +28,24 @@ pub struct ScanOptions {
     /// If set, new chunks are stored in this way in files at the layers' paths. Otherwise they are only recorded, without
     /// checksums and without places in a blob.
     pub keep: Option<Compression>,
+    /// If set, only the entry whose header lies at this offset of the tar is recorded and stored.
+    pub only: Option<u64>,
     /// The number of workers that compress stored chunks.
     pub threads: usize,
+    /// The most that the image may take.
+    pub limits: Limits,
 }
 
 impl Default for ScanOptions {
     fn default() -> Self {
-        Self { chunk_size: 1 << 20, dedup: Dedup::Image, keep: None, threads: 2 }
+        Self {
+            chunk_size: 1 << 20,
+            dedup: Dedup::Image,
+            keep: None,
+            only: None,
+            threads: 2,
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -53,14 +66,15 @@ pub struct ScannedLayer {
 pub struct ImageScanner {
     image: Image<Scanning>,
     storage: Option<Storage>,
+    only: Option<u64>,
 }
 
 impl ImageScanner {
     /// Starts the workers.
     pub fn new(options: &ScanOptions) -> Result<Self> {
-        let ScanOptions { chunk_size, dedup, keep, threads } = *options;
-        let image = Image::new(chunk_size, dedup, None, threads)?;
-        Ok(Self { image, storage: keep.map(|compression| Storage::new(chunk_size, compression)) })
+        let ScanOptions { chunk_size, dedup, keep, only, threads, limits } = options.clone();
+        let image = Image::new(chunk_size, dedup, None, threads, limits)?;
+        Ok(Self { image, only, storage: keep.map(|compression| Storage::new(chunk_size, compression)) })
     }
 
     /// Opens the next layer, lowest first; references will call it `number`. If new chunks are stored, they go to `path`.
@@ -70,7 +84,8 @@ impl ImageScanner {
     pub fn open_layer(&self, number: u32, path: &Path) -> Result<LayerScanner> {
         self.image.open(number, || {
             let storage = self.storage.clone();
-            Ok(Scanning { output: storage.map(|storage| Output::create(path, storage)).transpose()? })
+            let output = storage.map(|storage| Output::create(path, storage)).transpose()?;
+            Ok(Scanning { output, only: self.only })
         })
     }
 
@@ -84,6 +99,7 @@ impl ImageScanner {
 pub struct Scanning {
     /// The file that receives new chunks, if they are stored.
     output: Option<Output>,
+    only: Option<u64>,
 }
 
 /// The owner's handle of a layer in a scan. Dropping it aborts the layer.
@@ -96,15 +112,15 @@ impl Role for Scanning {
         let table = EntryTable::default();
         if layer.role.output.is_some() {
             let keeper = Storing::new(LayerUnits::new(layer), &layer.ticket, decider);
-            let mut chunker = Chunker::new(layer.chunk_size, table, keeper);
-            let source = stages::read_tar(layer, &mut chunker)?;
+            let mut chunker = Chunker::new(layer.chunk_size, Arc::clone(&layer.budget), table, keeper);
+            let source = stages::read_tar(layer, &mut Only::new(&mut chunker, layer.role.only))?;
             let found = chunker.finish()?;
             let chunks = found.kept.wait_written()?;
             layer.ending.deliver(scanned(source, found, chunks));
         } else {
             let keeper = Noting::new(&layer.ticket, decider);
-            let mut chunker = Chunker::new(layer.chunk_size, table, keeper);
-            let source = stages::read_tar(layer, &mut chunker)?;
+            let mut chunker = Chunker::new(layer.chunk_size, Arc::clone(&layer.budget), table, keeper);
+            let source = stages::read_tar(layer, &mut Only::new(&mut chunker, layer.role.only))?;
             let mut found = chunker.finish()?;
             let chunks = std::mem::take(&mut found.kept).into();
             layer.ending.deliver(scanned(source, found, chunks));

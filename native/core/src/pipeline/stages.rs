@@ -118,6 +118,7 @@ pub fn inflate<R: Role>(layer: &Layer<R>) -> Result<()> {
         #[cfg(test)]
         trip(layer, Fault::Inflate);
         source.update(&bytes);
+        layer.budget.read(bytes.len() as u64);
         inflater.push(&bytes, &mut blocks)?;
     }
     inflater.finish(&mut blocks)?;
@@ -134,6 +135,7 @@ pub fn read_tar<R: Role>(layer: &Layer<R>, sink: &mut impl EntrySink) -> Result<
             Some(Inflated::Block(block)) => {
                 #[cfg(test)]
                 trip(layer, Fault::Pack);
+                layer.budget.unpack(block.len() as u64)?;
                 tar.update(&block);
                 archive.push(&block, sink)?;
                 layer.buffers.0.give(block);

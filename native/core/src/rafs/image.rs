@@ -28,6 +28,11 @@ pub struct SealedLayer {
 }
 
 impl SealedLayer {
+    /// The number of names in the layer.
+    pub fn names(&self) -> u64 {
+        self.tree.inodes() as u64
+    }
+
     /// The chunks that upper layers may refer to.
     pub fn blob(&self) -> Option<SealedChunks> {
         self.blob.clone().map(SealedChunks)

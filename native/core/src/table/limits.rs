@@ -2,8 +2,11 @@
 
 use nydus_layout::wire::{entry_head, xattr_head};
 
+use std::sync::Arc;
+
 use super::MAX_CHUNKS;
 use crate::archive::{Entry, EntryKind};
+use crate::budget::Budget;
 use crate::error::{Error, Result};
 
 /// The most references of one layer. A tar of a few kilobytes can describe holes of any length, and each of them is chunks.
@@ -22,15 +25,20 @@ pub struct Promised {
     pub count: u32,
 }
 
-/// Counts the references and bytes of a layer's entries.
-#[derive(Default)]
+/// Counts the references and bytes of a layer's entries, and charges them to the image's budget.
 pub struct EntryLimits {
+    budget: Arc<Budget>,
     count: u32,
     bytes: usize,
     promised: u64,
 }
 
 impl EntryLimits {
+    /// Counts from zero.
+    pub const fn new(budget: Arc<Budget>) -> Self {
+        Self { budget, count: 0, bytes: 0, promised: 0 }
+    }
+
     /// Admits the next entry, or refuses it when it exceeds a limit.
     pub fn admit(&mut self, entry: &Entry, chunk_size: u32) -> Result<Promised> {
         let chunks =
@@ -50,7 +58,9 @@ impl EntryLimits {
         }
         let names: usize =
             entry.xattrs.iter().map(|(name, value)| xattr_head::SIZE + name.len() + value.len()).sum();
-        self.bytes += entry_head::SIZE + entry.path.len() + entry.link.len() + names;
+        let bytes = entry.path.len() + entry.link.len() + names;
+        self.budget.entry(bytes as u64, chunks)?;
+        self.bytes += entry_head::SIZE + bytes;
         if self.bytes > MAX_ENTRY_BYTES {
             let reason = format!("layer's names and attributes exceed {MAX_ENTRY_BYTES} bytes");
             return Err(too_much(entry, &reason));
@@ -79,11 +89,13 @@ fn too_much(entry: &Entry, reason: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::Limits;
     use crate::table::tests::file;
 
     #[test]
     fn holes_beyond_the_limit_are_refused() {
-        let mut limits = EntryLimits::default();
+        let budget = || Arc::new(Budget::new(Limits { metadata: u64::MAX, ..Limits::default() }));
+        let mut limits = EntryLimits::new(budget());
         let most = u64::from(MAX_CHUNKS) * 4096;
         assert_eq!(limits.admit(&file(most + 1), 4096).unwrap_err().code(), "UNSUPPORTED");
         for _ in 0..4 {
@@ -93,6 +105,6 @@ mod tests {
         assert_eq!((error.code(), error.offset()), ("UNSUPPORTED", Some(1024)));
         assert!(error.to_string().starts_with("tar entry \"a/b\" at offset 1024: "));
         let odd = Entry { mtime: i64::MIN, ..file(0) };
-        assert_eq!(EntryLimits::default().admit(&odd, 4096).unwrap_err().code(), "FORMAT");
+        assert_eq!(EntryLimits::new(budget()).admit(&odd, 4096).unwrap_err().code(), "FORMAT");
     }
 }

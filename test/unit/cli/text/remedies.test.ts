@@ -71,6 +71,10 @@ const REMEDIES: { readonly [K in Remedy['kind']]: readonly Extract<Remedy, { rea
   'check-image': [{ kind: 'check-image' }],
   'give-source': [{ kind: 'give-source' }],
   'replay-clients': [{ kind: 'replay-clients' }],
+  'raise-limit': (['maxEntries', 'maxMetadata', 'maxDisk', 'maxExpansion'] as const).map((limit) => ({
+    kind: 'raise-limit',
+    limit,
+  })),
   'report-bug': [{ kind: 'report-bug' }],
 };
 

@@ -67,6 +67,9 @@ pub fn descend(
         }
         let length = bytes.iter().position(|&byte| byte == b'/').unwrap_or(bytes.len());
         let name = bytes.get(..length).unwrap_or_default();
+        if rest.store.is_some() {
+            tree.link_steps += 1;
+        }
         rest.at = rest.end.min(rest.at.saturating_add(u32::try_from(length + 1).unwrap_or(u32::MAX)));
         match name {
             b"" | b"." => continue,

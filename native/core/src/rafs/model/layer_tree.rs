@@ -1,11 +1,14 @@
 //! Builds the tree of one layer from its tar entries as these arrive. Whiteouts are files here: the names that they hide are
 //! in other layers, and the layer's own bootstrap keeps whiteouts as they are.
 
+use std::sync::Arc;
+
 use super::descend::{Descent, descend};
 use super::names::display_name;
 use super::store::{Inode, Kind, Mark, NONE, Store};
 use super::tree::{At, ROOT, Tree};
 use crate::archive::{Entry, EntryKind};
+use crate::budget::Budget;
 use crate::dict::Place;
 use crate::error::{Error, Result};
 use crate::whiteout::is_whiteout;
@@ -23,14 +26,15 @@ pub struct LayerTree {
     pub order: Vec<u32>,
     /// Path and number of the directory of the last entry.
     last_parent: Option<(Vec<u8>, u32)>,
+    budget: Arc<Budget>,
     /// The first entry that no file system could hold. The fault is reported when the layer is complete, and so is known to
     /// be the right one.
     fault: Option<Error>,
 }
 
 impl LayerTree {
-    /// Makes a tree with a root for which there is no entry.
-    pub fn new() -> Result<Self> {
+    /// Makes a tree with a root for which there is no entry. What no entry describes is charged to the budget.
+    pub fn new(budget: Arc<Budget>) -> Result<Self> {
         let mut store = Store::default();
         let root = At { store: OWN, number: store.push(Inode::implied_directory())? };
         Ok(Self {
@@ -38,6 +42,7 @@ impl LayerTree {
             stores: vec![store],
             order: Vec::new(),
             last_parent: None,
+            budget,
             fault: None,
         })
     }
@@ -47,8 +52,24 @@ impl LayerTree {
     /// that are symlinks are followed inside the root. The references of a file begin with number `reference`.
     pub fn apply(&mut self, entry: &Entry, reference: u32) {
         if self.fault.is_none() {
-            self.fault = self.try_apply(entry, reference).err();
+            let (inodes, steps) = (self.inodes(), self.tree.link_steps);
+            self.fault = self.try_apply(entry, reference).and_then(|()| self.charge(inodes, steps)).err();
         }
+    }
+
+    /// Charges what the last entry took besides its own inode.
+    fn charge(&self, inodes: usize, steps: u64) -> Result<()> {
+        let implied = self.inodes().saturating_sub(inodes + 1);
+        if implied > 0 {
+            self.budget.implied(implied as u64)?;
+        }
+        let steps = self.tree.link_steps - steps;
+        if steps > 0 { self.budget.link_steps(steps) } else { Ok(()) }
+    }
+
+    /// The number of inodes so far.
+    pub fn inodes(&self) -> usize {
+        self.stores.first().map_or(0, Store::len)
     }
 
     /// Adds the next reference, in file order.
@@ -66,6 +87,7 @@ impl LayerTree {
     pub fn complete(&mut self) {
         self.last_parent = None;
         self.tree.freeze();
+        self.stores.iter_mut().for_each(Store::freeze);
     }
 
     /// Returns `Format`, with the entry and its offset in the tar, if an entry was one that no file system could hold.

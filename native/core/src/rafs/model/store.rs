@@ -1,6 +1,10 @@
 //! A store holds the packed parts of one layer's tree: inodes as numbers, and one array of bytes for names, targets and
 //! extended attributes, so that a million inodes are a handful of allocations.
 
+use std::hash::{BuildHasher, RandomState};
+
+use hashbrown::HashTable;
+
 use crate::dict::Place;
 use crate::error::{Error, Result};
 
@@ -124,11 +128,24 @@ const NO_INODE: Inode = Inode::implied_directory();
 pub struct Store {
     inodes: Vec<Inode>,
     bytes: Vec<u8>,
+    /// Where each list of extended attributes lies in `bytes`: equal lists, such as those of global records, are kept once.
+    lists: HashTable<(u32, u32)>,
+    hasher: RandomState,
     /// The places of the files' chunks, file after file, in tar order.
     pub references: Vec<Place>,
 }
 
 impl Store {
+    /// The number of inodes.
+    pub const fn len(&self) -> usize {
+        self.inodes.len()
+    }
+
+    /// Frees the memory that only new inodes need.
+    pub fn freeze(&mut self) {
+        self.lists = HashTable::new();
+    }
+
     /// Adds an inode.
     pub fn push(&mut self, inode: Inode) -> Result<u32> {
         let number = number_of(self.inodes.len())?;
@@ -174,7 +191,7 @@ impl Store {
     }
 
     /// Adds extended attributes in their order: their number, then each with the lengths of name and value in front. `NONE`
-    /// for an empty list.
+    /// for an empty list; a list that was added before keeps its place.
     pub fn put_xattrs(&mut self, list: &[(Vec<u8>, Vec<u8>)]) -> Result<u32> {
         if list.is_empty() {
             return Ok(NONE);
@@ -194,6 +211,23 @@ impl Store {
             self.bytes.extend_from_slice(name);
             self.bytes.extend_from_slice(value);
         }
+        self.intern(at)
+    }
+
+    /// Takes the bytes from `at` on back if there is an equal list, and returns the place of the one that is kept.
+    fn intern(&mut self, at: u32) -> Result<u32> {
+        let Self { bytes, lists, hasher, .. } = self;
+        let len = number_of(bytes.len() - at as usize)?;
+        let list = |(at, len): (u32, u32)| {
+            bytes.get(at as usize..).and_then(|rest| rest.get(..len as usize)).unwrap_or_default()
+        };
+        let added = list((at, len));
+        let hash = hasher.hash_one(added);
+        if let Some(&(known, _)) = lists.find(hash, |&other| list(other) == added) {
+            bytes.truncate(at as usize);
+            return Ok(known);
+        }
+        lists.insert_unique(hash, (at, len), |&other| hasher.hash_one(list(other)));
         Ok(at)
     }
 
@@ -239,6 +273,9 @@ mod tests {
         let kept: Vec<_> = store.xattrs(&with).map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
         assert_eq!(kept, list);
         assert_eq!(store.put_xattrs(&[]).unwrap(), NONE);
+        let size = store.bytes.len();
+        assert_eq!(store.put_xattrs(&list).unwrap(), with.xattrs, "equal lists are kept once");
+        assert_eq!(store.bytes.len(), size);
         assert_eq!(store.xattrs(&Inode::implied_directory()).count(), 0);
     }
 }

@@ -79,6 +79,8 @@ pub struct Tree {
     /// The numbers of nodes, by the hash of directory and name.
     index: HashTable<u32>,
     hasher: RandomState,
+    /// The names that targets of symlinks have led through so far.
+    pub link_steps: u64,
 }
 
 impl Tree {
@@ -86,7 +88,13 @@ impl Tree {
     pub fn new(root: At) -> Self {
         let node = Node { inode: root.number, inode_store: root.store, dir: ROOT, ..NO_NODE };
         let dir = Dir { node: 0, ..NO_DIR };
-        Self { nodes: vec![node], dirs: vec![dir], index: HashTable::new(), hasher: RandomState::new() }
+        Self {
+            nodes: vec![node],
+            dirs: vec![dir],
+            index: HashTable::new(),
+            hasher: RandomState::new(),
+            link_steps: 0,
+        }
     }
 
     /// The number of names that were ever added.
