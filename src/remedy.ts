@@ -30,6 +30,8 @@ export type Remedy =
       readonly searched: string;
       readonly stored: boolean;
     }
+  /** Allow a registry or an image to lead to this host, if that is meant to be. */
+  | { readonly kind: 'allow-host'; readonly host: string }
   /** Reach this host without the proxy. */
   | { readonly kind: 'bypass-proxy'; readonly host: string }
   /** Give the proxy a user and a password. */

@@ -42,6 +42,8 @@ export interface ConvertOptions extends FormatOptions {
   readonly workDir: string | undefined;
   /** The place that the result names as its source; undefined means the place that is read. */
   readonly sourceLocation: Location | undefined;
+  /** Hosts, with a port or without, of registries that an image may name as its source and that are not the registry it is in. */
+  readonly allowedHosts: readonly string[];
   /** Opens the source of an earlier conversion, for images whose original can be restored only from there. */
   readonly openOriginal: ((location: Location) => ImageSource) | undefined;
 }
@@ -62,6 +64,7 @@ export function convertOptions(given: Partial<ConvertOptions> = {}): ConvertOpti
     threads: given.threads ?? availableParallelism(),
     workDir: given.workDir,
     sourceLocation: given.sourceLocation,
+    allowedHosts: given.allowedHosts ?? [],
     openOriginal: given.openOriginal,
   };
   within('concurrency', options.concurrency, 1, 64);

@@ -9,7 +9,9 @@ import { type ImageBytes, removeEmptyLayer, sourceDigestOf } from '../oci/empty-
 import { isJsonObject, type JsonObject, withMembers } from '../oci/json/value.js';
 import { type ImageConfig, parseConfig, parseManifest, toDocument } from '../oci/manifest.js';
 import { ANNOTATION } from '../oci/media-types.js';
-import { withDigest } from '../registry/location.js';
+import { splitHost } from '../registry/http/hosts.js';
+import { formatLocation, type Location, repositoryOf, withDigest } from '../registry/location.js';
+import type { Remedy } from '../remedy.js';
 import type { CallOptions } from '../reporter.js';
 import type { ConvertOptions } from './options.js';
 import { type Origin, originLocation, originText } from './origin.js';
@@ -85,6 +87,7 @@ export class Originals {
       {
         hint: `convert the original instead${origin === undefined ? '' : `: ${originText(origin)}`}`,
         cause: fetched,
+        ...(fetched === undefined ? { remedy: this.#remedyFor(origin) } : {}),
       },
     );
   }
@@ -99,6 +102,15 @@ export class Originals {
     const location = originLocation(origin);
     // An image from a registry must not decide which files of this machine are read.
     if (location.kind !== 'registry' && this.#tree.store.place.kind === 'registry') return undefined;
+    const way = location.kind === 'registry' ? this.#wayTo(location) : undefined;
+    if (way === 'refused') return undefined;
+    if (way === 'allowed') {
+      this.#call.reporter?.emit({
+        type: 'warning',
+        code: 'ORIGINAL_ELSEWHERE',
+        message: `the original is asked for at ${formatLocation(location)}, which the image names as its source`,
+      });
+    }
     await using store = openOriginal(withDigest(location, digest));
     const tree = await readReference(store, this.#call);
     const [entry] = tree.entries;
@@ -106,6 +118,34 @@ export class Originals {
     const image = await tree.image(entry, this.#call);
     const config = await readConfig(image, this.#call);
     return { manifest: image.manifest.bytes, config: config.bytes };
+  }
+
+  /**
+   * An image must not decide to which registry a request goes, which may carry credentials: only its own repository is asked, unless
+   * the caller allows the host.
+   */
+  #wayTo(location: Location & { readonly kind: 'registry' }): 'own repository' | 'allowed' | 'refused' {
+    const { sourceLocation, allowedHosts } = this.#options;
+    const isNear = [this.#tree.store.place, sourceLocation].some(
+      (place) => place !== undefined && repositoryOf(place) === repositoryOf(location),
+    );
+    if (isNear) return 'own repository';
+    const { registry } = location.reference;
+    const names = [registry, splitHost(registry).name];
+    return allowedHosts.some((host) => names.includes(host)) ? 'allowed' : 'refused';
+  }
+
+  /** Advice about an original that was not asked for. */
+  #remedyFor(origin: Origin | undefined): Remedy | undefined {
+    if (origin?.kind !== 'recorded' || this.#options.openOriginal === undefined) return undefined;
+    try {
+      const location = originLocation(origin);
+      if (location.kind !== 'registry' || this.#wayTo(location) !== 'refused') return undefined;
+      return { kind: 'allow-host', host: location.reference.registry };
+    } catch (error) {
+      if (error instanceof InvalidReferenceError) return undefined;
+      throw error;
+    }
   }
 }
 

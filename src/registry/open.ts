@@ -48,6 +48,8 @@ export interface OpenOptions {
   readonly verifyPresent?: boolean | undefined;
   /** Folder, or several as in `PATH`, with a folder for each registry that holds a `hosts.toml` or certificates. */
   readonly hostsDir?: string | undefined;
+  /** Hosts, with a port or without, to which a registry may lead even if their addresses are private; the registry itself needs no leave. */
+  readonly allowedHosts?: readonly string[] | undefined;
   /** Where archives are unpacked; beside the archive by default. */
   readonly workDir?: string | undefined;
   /** The full name that an archive gives its image, for clients that load it; else none but the tag. */

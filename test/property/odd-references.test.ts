@@ -39,6 +39,8 @@ interface Outcome {
 
 async function outcomeOf({ options }: OddReference, place: Place): Promise<Outcome> {
   const warnings: string[] = [];
+  const from = place.source().place;
+  const allowedHosts = from.kind === 'registry' ? [from.reference.registry] : [];
   const convert = async (
     source: ImageSource,
     target: ImageTarget,
@@ -46,7 +48,7 @@ async function outcomeOf({ options }: OddReference, place: Place): Promise<Outco
   ): Promise<Digest> => {
     const { root } = await convertImage(
       { source, target },
-      { threads: 1, openOriginal: (location) => place.open(location), ...options, ...more },
+      { threads: 1, openOriginal: (location) => place.open(location), allowedHosts, ...options, ...more },
       { reporter: { emit: (event) => event.type === 'warning' && warnings.push(event.code) } },
     );
     return root.digest;

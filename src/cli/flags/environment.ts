@@ -70,13 +70,14 @@ export async function openOptions(
     import('../../registry/auth/credentials.js'),
     import('../../registry/auth/docker-config.js'),
   ]);
-  const { insecure, plainHttp, ca = [], hostsDir } = flags;
+  const { insecure, plainHttp, ca = [], hostsDir, allowedHosts } = flags;
   return {
     ...transfer,
     credentials: dockerCredentials({ paths: credentialPaths(env), env }),
     insecure,
     plainHttp,
     hostsDir,
+    allowedHosts,
     proxies: proxies(env),
     trust: trust(env, ca),
     userAgent: `nydusify-ts/${VERSION}`,

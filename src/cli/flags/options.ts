@@ -16,7 +16,7 @@ import { formatOptionsOf, IDLE_FORMAT_FLAGS, refusePatterns } from './format.js'
 import { refuseLater } from './later.js';
 import { limitsOf } from './limits.js';
 import { hostPlatform, machineArchitecture } from './machine.js';
-import { registryFlags, type RegistryFlags, transferOptions } from './registry.js';
+import { allowedHosts, registryFlags, type RegistryFlags, transferOptions } from './registry.js';
 
 export type ProgressMode = 'auto' | 'tty' | 'plain' | 'json' | 'none';
 
@@ -102,6 +102,7 @@ export function convertRequest(
     threads: flags.number('threads') ?? availableParallelism(),
     workDir: workFolder(flags, files),
     sourceLocation: sourceArchive === undefined ? undefined : parseLocation(source ?? ''),
+    allowedHosts: allowedHosts(flags),
   });
   return {
     source:

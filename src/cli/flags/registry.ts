@@ -22,6 +22,13 @@ export const TRUST_FLAGS: readonly Flag[] = [
     group: REGISTRY,
     help: "mirrors and certificates as in containerd's certs.d: FOLDER/HOST/hosts.toml",
   },
+  {
+    name: 'allow-host',
+    type: 'string',
+    value: 'hosts',
+    group: REGISTRY,
+    help: 'registries and images may lead to these hosts, even to private addresses (comma list)',
+  },
 ];
 
 export const REGISTRY_FLAGS: readonly Flag[] = [
@@ -87,6 +94,8 @@ export interface RegistryFlags {
   /** PEM files. */
   readonly ca?: readonly string[] | undefined;
   readonly hostsDir?: string | undefined;
+  /** Hosts to which registries and images may lead. */
+  readonly allowedHosts?: readonly string[] | undefined;
 }
 
 /** Reads the flags for one side, or for the only registry of a command that has one. */
@@ -95,7 +104,16 @@ export function registryFlags(flags: FlagValues, side?: 'source' | 'target'): Re
   return {
     insecure: flags.isOn(side === undefined ? 'insecure' : `${side}-insecure`),
     plainHttp: flags.isOn('plain-http'),
-    ca: ca === undefined ? [] : ca.split(',').filter((path) => path !== ''),
+    ca: listOf(ca),
     hostsDir: flags.text('hosts-dir'),
+    allowedHosts: allowedHosts(flags),
   };
+}
+
+export function allowedHosts(flags: FlagValues): readonly string[] {
+  return listOf(flags.text('allow-host'));
+}
+
+function listOf(text: string | undefined): readonly string[] {
+  return (text ?? '').split(',').filter((item) => item !== '');
 }

@@ -77,6 +77,10 @@ export function remedyText(remedy: Remedy, side: Side | undefined, command: Runn
       const { host, searched, stored } = remedy;
       return `run: docker login ${host} (${stored ? 'the refused credentials come from' : 'looked in'} ${searched})`;
     }
+    case 'allow-host':
+      return has('allow-host')
+        ? `if it is meant to lead there, add --allow-host ${remedy.host}`
+        : 'if it is meant to lead there, allow that host';
     case 'bypass-proxy':
       return `to go without the proxy, add ${remedy.host} to NO_PROXY`;
     case 'proxy-login':

@@ -7,6 +7,7 @@ import { AuthError, RegistryError } from '../../errors.js';
 import { SharedWork } from '../../io/abort.js';
 import { contentOf } from '../../io/streams.js';
 import type { CallOptions } from '../../reporter.js';
+import { isLoopback } from '../http/hosts.js';
 import type { HttpRequest, HttpResponse, Transport } from '../http/transport.js';
 import { ANSWERS, meaningOf } from '../answers.js';
 import { type Challenge, parseChallenges } from './challenge.js';
@@ -24,7 +25,13 @@ export interface AuthenticatorOptions {
 
 type Method =
   | { readonly kind: 'basic' }
-  | { readonly kind: 'bearer'; readonly realm: URL; readonly service: string | undefined };
+  | {
+      readonly kind: 'bearer';
+      readonly realm: URL;
+      readonly service: string | undefined;
+      /** True when the realm may have the password that is stored for the registry. */
+      readonly isTrusted: boolean;
+    };
 
 /** A token in use. */
 interface Token {
@@ -42,10 +49,8 @@ export class Authenticator {
   /** Unknown until the registry has asked once. */
   #method: Method | undefined;
   #credential: SharedWork<Credential | undefined> | undefined;
-  /** By the scopes asked for. All requests that wait for the same scopes share one fetch. */
+  /** By the scopes asked for, which are ours: those that a challenge names would choose what a token allows. All requests that wait for the same scopes share one fetch. */
   readonly #tokens = new Map<string, SharedWork<Token>>();
-  /** By the scopes asked for: the scopes that the registry named in its challenge. */
-  readonly #named = new Map<string, string>();
   /** The token server gave it for our password, and it replaces the password from then on. */
   #refreshToken: string | undefined;
 
@@ -82,8 +87,6 @@ export class Authenticator {
     if (bearer !== undefined) {
       this.#method = this.#bearerMethod(bearer, answeredBy);
       const key = scopeKey(scopes);
-      const named = bearer.parameters['scope'];
-      if (named !== undefined) this.#named.set(key, named);
       // Another request may have renewed the token, even while this one waits: drop only the token that was refused.
       const held = this.#tokens.get(key);
       const token = await held?.wait(call.signal).catch(() => undefined);
@@ -146,7 +149,13 @@ export class Authenticator {
         side: transport.side,
       });
     }
-    return { kind: 'bearer', realm: url, service };
+    // Anybody on the way can name a realm in clear text. A certificate shows that the host itself has named it.
+    const isTrusted =
+      answeredBy?.protocol === 'https:' ||
+      url.hostname.toLowerCase() === new URL(`http://${host}`).hostname ||
+      (isLoopback(url.host) && isLoopback(host)) ||
+      transport.hosts.has(url.host);
+    return { kind: 'bearer', realm: url, service, isTrusted };
   }
 
   async #token(
@@ -163,8 +172,7 @@ export class Authenticator {
     }
     // Look up again, without waiting in between, because another request may have asked already.
     const asked =
-      this.#running(key) ??
-      new SharedWork((signal) => this.#fetch(method, this.#allScopes(key, scopes), { ...call, signal }));
+      this.#running(key) ?? new SharedWork((signal) => this.#fetch(method, scopes, { ...call, signal }));
     this.#tokens.set(key, asked);
     try {
       return await asked.wait(call.signal);
@@ -180,11 +188,6 @@ export class Authenticator {
     return held?.isStopped === true ? undefined : held;
   }
 
-  #allScopes(key: string, scopes: readonly string[]): string[] {
-    const named = this.#named.get(key)?.split(' ') ?? [];
-    return [...new Set([...scopes, ...named.filter((scope) => scope !== '')])];
-  }
-
   async #fetch(
     method: Extract<Method, { kind: 'bearer' }>,
     scopes: readonly string[],
@@ -194,6 +197,13 @@ export class Authenticator {
     const startedMs = this.#now();
     if (credential?.registryToken !== undefined)
       return { value: credential.registryToken, expiresAtMs: Infinity };
+    if (credential !== undefined && !method.isTrusted) {
+      const { host, transport } = this.#options;
+      throw new AuthError(
+        `registry ${host} asks, in clear text, for its password to be sent to another host, ${method.realm.host}`,
+        { remedy: { kind: 'allow-host', host: method.realm.hostname }, side: transport.side },
+      );
+    }
     const renewed = await this.#renew(method, scopes, credential, startedMs, call);
     if (renewed !== undefined) return renewed;
     let response: HttpResponse;

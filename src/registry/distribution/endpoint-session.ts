@@ -50,6 +50,7 @@ export class EndpointSession {
       repository: options.repository,
     });
     for (const value of Object.values(endpoint.headers)) options.transport.redactor.add(value);
+    options.transport.hosts.add(endpoint.root?.host ?? endpoint.host);
     if (endpoint.root?.protocol === 'http:') options.transport.allowPlainHttp(endpoint.root.host);
   }
 

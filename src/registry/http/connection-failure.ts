@@ -2,6 +2,7 @@
 import { InterruptedError, NydusError, type NydusErrorOptions, RegistryError } from '../../errors.js';
 import { errorCode, systemReason } from '../../io/system-error.js';
 import type { Side } from '../../remedy.js';
+import { PRIVATE_ADDRESS } from './addresses.js';
 import { ProxyRefusal } from './http-tunnel.js';
 import { isTransient } from './statuses.js';
 import type { Redactor } from './redact.js';
@@ -30,6 +31,7 @@ export function connectionFailure(cause: unknown, failed: FailedExchange): Nydus
       remedy: status === 407 ? { kind: 'proxy-login' } : { kind: 'bypass-proxy', host: url.hostname },
     });
   }
+  if (errorCode(cause) === PRIVATE_ADDRESS) return privateAddress(url, side);
   if (cause instanceof Error && cause.name === 'AbortError')
     return new InterruptedError('interrupted', { cause });
   const code = errorCode(cause) ?? '';
@@ -65,6 +67,14 @@ export function connectionFailure(cause: unknown, failed: FailedExchange): Nydus
     });
   }
   return new RegistryError(`registry ${host}: ${redactor.text(systemReason(cause))}`, details);
+}
+
+/** The refusal of a host that the user has not named, and whose address only this machine or its network reaches. */
+export function privateAddress({ host, hostname }: URL, side: Side): RegistryError {
+  return new RegistryError(`a registry leads to ${host}, which has a private address and is refused`, {
+    remedy: { kind: 'allow-host', host: hostname },
+    side,
+  });
 }
 
 /** True for a host that gave no answer over TLS and might give one in clear text. */

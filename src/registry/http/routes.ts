@@ -2,6 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { InternalError } from '../../errors.js';
 import type { buildConnector as BuildConnector, Dispatcher } from 'undici';
+import type { NamedHosts } from './addresses.js';
 import { connectorFor } from './connector.js';
 import { tunnelConnector } from './http-tunnel.js';
 import { isSocks, type Proxies, proxyFor } from './proxies.js';
@@ -27,6 +28,8 @@ export interface RouteOptions {
   readonly proxies: Proxies;
   /** Milliseconds. */
   readonly connectMs: number;
+  /** Looks up the names of hosts that are connected to without a proxy. */
+  readonly lookup: NamedHosts['lookup'];
   /** At most so many to one origin. */
   readonly connections: number;
 }
@@ -88,8 +91,10 @@ export class Routes implements AsyncDisposable {
     const agent = (connect: BuildConnector.connector): Dispatcher =>
       new Agent({ connections, pipelining: 1, connect });
     const direct = (tls: object): Dispatcher => agent(connectorFor({ timeout: connectMs, signal, ...tls }));
-    if (proxy === undefined || ofProxy === undefined)
-      return { dispatcher: direct(own.tls), proxy, forward: undefined, stage };
+    if (proxy === undefined || ofProxy === undefined) {
+      const { lookup } = this.#options;
+      return { dispatcher: direct({ ...own.tls, lookup }), proxy, forward: undefined, stage };
+    }
     if (isSocks(proxy)) {
       const [username, password] = [decoded(proxy.username), decoded(proxy.password)];
       const options = { proxy, username, password, timeoutMs: connectMs, tls: own.tls, signal };

@@ -11,8 +11,9 @@ import { DEFAULT_CONNECTIONS } from '../../io/concurrency.js';
 import { paced, type RateLimit } from '../../io/rate.js';
 import { systemReason } from '../../io/system-error.js';
 import type { ByteStream, ReplayableContent } from '../../io/streams.js';
-import { connectionFailure, isUnknownAuthority } from './connection-failure.js';
+import { connectionFailure, isUnknownAuthority, privateAddress } from './connection-failure.js';
 import { type Answer, exchange } from './exchange.js';
+import { NamedHosts } from './addresses.js';
 import { isLoopback } from './hosts.js';
 import { ProxyRefusal } from './http-tunnel.js';
 import { lively } from './liveness.js';
@@ -38,6 +39,8 @@ export interface TransportOptions {
   /** Whose certificates are believed; those that come with Node by default. */
   readonly trust?: TrustOptions | undefined;
   readonly tlsByHost?: TlsByHost | undefined;
+  /** Hosts to which a registry may lead, whatever their addresses are. */
+  readonly allowedHosts?: readonly string[] | undefined;
   readonly userAgent?: string | undefined;
   /** Milliseconds without a sign of life before an exchange is given up. */
   readonly timeouts?: Partial<Timeouts> | undefined;
@@ -98,6 +101,8 @@ const HEADERS_FOR_ANY_ORIGIN = new Set([
 
 export class Transport implements AsyncDisposable {
   readonly redactor: Redactor;
+  /** The hosts that the user has named. */
+  readonly hosts: NamedHosts;
   readonly #options: TransportOptions;
   readonly #timeouts: Timeouts;
   readonly #routes: Routes;
@@ -107,7 +112,9 @@ export class Transport implements AsyncDisposable {
     this.#options = options;
     this.redactor = redactor;
     this.#timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
+    this.hosts = new NamedHosts(options.allowedHosts);
     this.#routes = new Routes({
+      lookup: this.hosts.lookup,
       trust: new Trust(options.trust ?? {}, options.insecure === true, options.tlsByHost),
       proxies: options.proxies ?? {},
       connectMs: this.#timeouts.connectMs,
@@ -198,6 +205,7 @@ export class Transport implements AsyncDisposable {
     const log = (outcome: string): void => {
       debug('%s %s %d ms', label, outcome, Math.round(performance.now() - startMs));
     };
+    if (!this.hosts.allows(url.host)) throw privateAddress(url, this.side);
     const route = await this.#routes.to(url);
     const { proxy, forward } = route;
     if (proxy !== undefined) {

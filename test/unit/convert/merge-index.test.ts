@@ -346,6 +346,7 @@ test("another converter's index starts from the original, fetched by digest from
   const made = await convert(t, await foreignMerge(image, 'registry.example/app:1'), {
     ...MERGE,
     openOriginal,
+    allowedHosts: ['registry.example'],
   });
   assert.deepEqual(asked, [`registry.example/app@${image.root.descriptor.digest}`]);
   const expected = await convert(t, image, {
@@ -359,6 +360,29 @@ test("another converter's index starts from the original, fetched by digest from
       error instanceof UnsupportedError &&
       error.hint === 'convert the original instead: registry.example/app:1',
   );
+});
+
+test('an image does not lead to another registry or repository, unless its host is allowed', async (t) => {
+  const openOriginal = (): ImageSource => assert.fail('it was opened');
+  const made = await foreignMerge(image, 'registry.example:5000/app:1');
+  for (const allowedHosts of [[], ['example'], ['registry.example:1'], ['other.example']]) {
+    await assert.rejects(
+      convert(t, made, { ...MERGE, openOriginal, allowedHosts }),
+      (error) =>
+        error instanceof UnsupportedError &&
+        error.remedy?.kind === 'allow-host' &&
+        error.remedy.host === 'registry.example:5000',
+    );
+  }
+  const originals = await store(t, image);
+  for (const options of [
+    { allowedHosts: ['registry.example'] },
+    { allowedHosts: ['registry.example:5000'] },
+    { sourceLocation: parseLocation('registry.example:5000/app:2') },
+  ])
+    await convert(t, made, { ...MERGE, openOriginal: () => openSource(originals), ...options });
+  const sourceLocation = parseLocation('registry.example:5000/other:1');
+  await assert.rejects(convert(t, made, { ...MERGE, openOriginal, sourceLocation }), UnsupportedError);
 });
 
 test('an original in a folder is opened as a folder, and bytes of another digest are not taken for it', async (t) => {

@@ -67,7 +67,7 @@ async function converted(source: MemoryStore, options: Partial<ConvertOptions> =
   const warnings: string[] = [];
   await convertImage(
     { source, target },
-    { threads: 1, openOriginal: () => source, ...options },
+    { threads: 1, openOriginal: () => source, allowedHosts: ['memory.test'], ...options },
     {
       reporter: {
         emit: (event) => {

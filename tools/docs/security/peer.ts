@@ -7,7 +7,73 @@ const LIVENESS = 'test/unit/registry/http/liveness.test.ts';
 const SHAPE = 'test/unit/oci/json/shape.test.ts';
 const REFERENCE = 'test/unit/oci/reference.test.ts';
 
+const ADDRESSES = 'test/unit/registry/http/addresses.test.ts';
+const TOKENS = 'test/unit/registry/auth/authenticator.test.ts';
+const MERGE_INDEX = 'test/unit/convert/merge-index.test.ts';
+
 export const PEER: readonly AttackTable[] = [
+  {
+    title: 'Where images and registries lead',
+    promise:
+      'Requests go to hosts that the user has named, and to public hosts to which those lead. An image leads nowhere but to its own repository. `--allow-host` allows more, host by host.',
+    rows: [
+      attack(
+        'image author',
+        'the annotation `nydus-source-reference` names another registry, or another repository',
+        {
+          before: '`convert` logged in there with stored credentials, and asked for the manifest',
+          now: 'no request; the error names the flag. With the flag a warning says where the original is asked for',
+        },
+        MERGE_INDEX,
+        'an image does not lead to another registry or repository, unless its host is allowed',
+      ),
+      attack(
+        'registry',
+        'a challenge with scopes of other repositories, or of the catalog',
+        {
+          before: 'a token with all of them was asked for and sent to the registry',
+          now: 'the scopes are ours',
+        },
+        TOKENS,
+        'the scopes asked for are ours, whatever the registry names',
+      ),
+      attack(
+        'registry',
+        'a redirect, a `Location` or a realm at 169.254.169.254, 127.0.0.1, 10.0.0.1 or `[::1]`, in any spelling',
+        { before: 'the request was made', now: 'refused, unless the registry is in that network itself' },
+        ADDRESSES,
+        'a registry leads to hosts of its own kind of network, and to others only by leave',
+      ),
+      attack(
+        'registry',
+        'a public name that has such an address, or that gets it after it was looked at',
+        { before: 'the request was made', now: 'the address of the connection itself is judged' },
+        ADDRESSES,
+        'a name is judged by the address that the connection would use',
+      ),
+      attack(
+        'registry',
+        'an address written as IPv6: mapped, by NAT64, by 6to4',
+        { before: 'the request was made', now: 'judged as the address that it stands for' },
+        ADDRESSES,
+        'an address is known for what it is, however it is written',
+      ),
+      attack(
+        'registry',
+        'someone on the way of plain HTTP names a realm of their own',
+        { before: 'it got the password', now: 'refused, unless the user has named that host' },
+        TOKENS,
+        'a password goes to a realm on another host only if the challenge came over TLS, or the user has named that host',
+      ),
+      attack(
+        'registry',
+        'a redirect with credentials to another origin',
+        { before: 'they stayed behind', now: 'the same' },
+        'test/unit/registry/distribution/client.test.ts',
+        'a redirect to another origin carries no credentials, a redirect to the same origin does',
+      ),
+    ],
+  },
   {
     title: 'Loops whose progress the peer decides',
     promise:

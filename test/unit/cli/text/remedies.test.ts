@@ -45,6 +45,7 @@ const REMEDIES: { readonly [K in Remedy['kind']]: readonly Extract<Remedy, { rea
   'client-certificate': [{ kind: 'client-certificate', host: 'h:1' }],
   'plain-http': [{ kind: 'plain-http' }, { kind: 'plain-http', triedPort: 443 }],
   login: [true, false].map((stored) => ({ kind: 'login', host: 'h:1', searched: 'a file', stored })),
+  'allow-host': [{ kind: 'allow-host', host: 'h' }],
   'bypass-proxy': [{ kind: 'bypass-proxy', host: 'h' }],
   'proxy-login': [{ kind: 'proxy-login' }],
   'work-dir': [{ kind: 'work-dir' }],

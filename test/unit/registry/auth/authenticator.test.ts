@@ -7,6 +7,7 @@ import { AuthError, RegistryError } from '../../../../src/errors.js';
 import { Authenticator } from '../../../../src/registry/auth/authenticator.js';
 import { parseChallenges } from '../../../../src/registry/auth/challenge.js';
 import type { Credential } from '../../../../src/registry/auth/credentials.js';
+import { NamedHosts } from '../../../../src/registry/http/addresses.js';
 import { Redactor } from '../../../../src/registry/http/redact.js';
 import { Transport } from '../../../../src/registry/http/transport.js';
 import {
@@ -108,18 +109,14 @@ test('the token may be in the field token or access_token', async () => {
   }
 });
 
-test('scopes that the registry names are asked for beside our own', async () => {
+test('the scopes asked for are ours, whatever the registry names', async () => {
   await using r = await rig({ anonymous: true });
   await r.auth.challenged(
-    `Bearer realm="${r.tokens.realm}",scope="repository:other:pull registry:catalog:*"`,
+    `Bearer realm="${r.tokens.realm}",scope="repository:other:pull,push registry:catalog:*"`,
     PULL,
     undefined,
   );
-  assert.deepEqual(r.tokens.requests[0]?.scopes, [
-    'repository:a:pull',
-    'repository:other:pull',
-    'registry:catalog:*',
-  ]);
+  assert.deepEqual(r.tokens.requests[0]?.scopes, ['repository:a:pull']);
 });
 
 test('an identity token is exchanged by POST, a password too where GET is unknown', async () => {
@@ -272,4 +269,42 @@ test('an answer of the token server without end is not read to its end', async (
   );
   server.closeAllConnections();
   server.close();
+});
+
+test('a password goes to a realm on another host only if the challenge came over TLS, or the user has named that host', async () => {
+  for (const [realm, answeredBy, allowedHosts, goes] of [
+    ['https://auth.example/token', 'http://registry.example/v2/', [], false],
+    ['https://auth.example/token', 'http://registry.example/v2/', ['other.example'], false],
+    ['https://auth.example/token', 'https://registry.example/v2/', [], true],
+    ['https://auth.example/token', 'http://registry.example/v2/', ['auth.example'], true],
+    ['https://registry.example:8443/token', 'http://registry.example/v2/', [], true],
+  ] as const) {
+    const asked: string[] = [];
+    const auth = new Authenticator({
+      transport: {
+        side: 'source',
+        redactor: new Redactor(),
+        hosts: new NamedHosts(allowedHosts),
+        allowsPlainHttp: () => true,
+        send: ({ url }: { url: URL }) => {
+          asked.push(url.host);
+          return Promise.reject(new Error('asked'));
+        },
+      } as unknown as Transport, // all that is used of it
+      credentials: {
+        description: 'a test',
+        get: () => Promise.resolve({ username: 'me', password: 'hunter22' }),
+      },
+      host: 'registry.example',
+      repository: 'a',
+    });
+    const challenged = auth.challenged(`Bearer realm="${realm}"`, PULL, undefined, {}, new URL(answeredBy));
+    if (goes) await assert.rejects(challenged, /asked/);
+    else
+      await assert.rejects(
+        challenged,
+        (error) => error instanceof AuthError && error.remedy?.kind === 'allow-host',
+      );
+    assert.equal(asked.length, goes ? 1 : 0, `${realm} ${answeredBy}`);
+  }
 });
