@@ -1,4 +1,5 @@
 /** One call of `checkImage`: its options, and the findings that its rules have made so far. */
+import { setImmediate as turn } from 'node:timers/promises';
 import { mapOrdered } from '../io/concurrency.js';
 import type { Digest } from '../oci/digest.js';
 import { silentReporter, type CallOptions } from '../reporter.js';
@@ -28,7 +29,12 @@ export class CheckRun {
   }
 
   async rules<Subject>(rules: readonly Rule<Subject>[], subject: Subject): Promise<void> {
-    for (const rule of rules) await this.gather(rule.check(subject, this.call));
+    for (const rule of rules) {
+      // A rule reads whole documents, which takes its time with large ones: signals and timers come first.
+      await turn();
+      this.call.signal?.throwIfAborted();
+      await this.gather(rule.check(subject, this.call));
+    }
   }
 
   async gather(findings: Findings): Promise<void> {

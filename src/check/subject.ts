@@ -2,6 +2,7 @@
  * The subjects of rules are a reference and the images that it leads to, each with its manifest and config. Documents
  * that are absent, cut off or invalid become findings here, and the rules still check the others.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import { UnsupportedError } from '../errors.js';
 import { type Entry, type Image, loadConfig, platformText } from '../image/image.js';
 import {
@@ -265,6 +266,7 @@ class Loader {
     const stated = image.entry.platform;
     const known = stated === undefined ? undefined : formatPlatform(stated);
     const read = await this.#config(await loadConfig(image, this.#call), known);
+    await turn();
     return {
       ...image,
       side: this.#side,
@@ -285,6 +287,7 @@ class Loader {
       return undefined;
     }
     const config = loaded.value;
+    await turn(); // to read a large document once more takes as long as to read it
     const looked = await attempt(this.#place('config', platform), 'DOCUMENT-INVALID', () => ({
       config,
       configJson: parseJson(config.bytes, 'config'),

@@ -2,6 +2,7 @@
  * Makes the documents of a converted image: those of the Nydus half and, in a merged index, of the half for all other
  * clients.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import { ownDigests } from '../image/identity.js';
 import { contentOf } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
@@ -54,10 +55,14 @@ export async function assembleNydus(
       `config of ${what}`,
     ),
   );
+  // Each of these steps reads a whole document, which takes its time with a large one.
+  await turn();
+  const json = parseJsonObject(source.bytes, what);
+  await turn();
   const manifest = storedDocument(
     family.manifest,
     nydusManifest({
-      source: parseJsonObject(source.bytes, what),
+      source: json,
       sourceDigest: source.descriptor.digest,
       sourceReference: originText(image.origin),
       ownDigests: ownDigests(source),
@@ -76,10 +81,11 @@ export async function assembleNydus(
 }
 
 /** Makes the image for clients without Nydus. Its layers are in the target already, or are being pushed. */
-export function assembleOci(
+export async function assembleOci(
   { options, uploads }: Run,
   image: SourceImage,
-): Half & { readonly addedBytes: number } {
+): Promise<Half & { readonly addedBytes: number }> {
+  await turn();
   const { manifest, config } = image;
   if (options.mergeIsolation === 'none') {
     start(uploads, config.descriptor, config.bytes);

@@ -61,7 +61,7 @@ export async function convertOneImage(run: Run, image: SourceImage, index: numbe
   const byPlace = inPlaces(layers, jobs, converted);
   const { nydus, bootstrapLayerBytes } = await assembleNydus(run, image, byPlace, bootstrap);
   stopwatch.conversion.extend();
-  const oci = options.mergePlatform ? assembleOci(run, image) : undefined;
+  const oci = options.mergePlatform ? await assembleOci(run, image) : undefined;
   await uploads.settle();
   const reports: LayerReport[] = [];
   for (const [place, layer] of byPlace.entries()) {

@@ -3,6 +3,7 @@
  * need the document say `demand`, and the problem becomes the error that it came from; callers that judge what they read keep
  * the problem and go on. Failures that say nothing about the content (no network, no permission) are thrown in either case.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import { ContentMismatchError, FormatError, RegistryError, UnsupportedError } from '../errors.js';
 import { collect } from '../io/streams.js';
 import type { Descriptor, Document } from '../oci/descriptor.js';
@@ -75,6 +76,8 @@ async function load<T>(
   try {
     if (isTooLarge(descriptor)) throw new FormatError(`${name}: more than ${MAX_DOCUMENT_SIZE} bytes`);
     const bytes = await collect(store.fetch(descriptor, call), MAX_DOCUMENT_SIZE, name);
+    // A large document keeps the event loop busy for a while: signals and timers come first.
+    await turn();
     return { value: { descriptor, bytes, value: parse(bytes) } };
   } catch (cause) {
     if (isAboutContent(cause)) return { problem: { what, descriptor, cause } };

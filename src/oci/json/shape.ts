@@ -6,7 +6,7 @@ import { FormatError } from '../../errors.js';
 
 /** Levels at most; those of real documents are fewer than ten. */
 export const MAX_JSON_DEPTH = 64;
-/** Values at most, keys not counted: room for an index of 16,000 entries, which is a thousand times the largest that has been seen. */
+/** Values at most, keys not counted: room for an index of 16,000 entries, which is hundreds of times the largest that has been seen. */
 export const MAX_JSON_VALUES = 128 * 1024;
 
 const QUOTE = 0x22;

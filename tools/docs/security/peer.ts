@@ -5,6 +5,7 @@ const PEERS = 'test/unit/registry/hostile-peers.test.ts';
 const RETRY = 'test/unit/io/retry.test.ts';
 const LIVENESS = 'test/unit/registry/http/liveness.test.ts';
 const SHAPE = 'test/unit/oci/json/shape.test.ts';
+const DELAYS = 'test/e2e/loop-delay.test.ts';
 const REFERENCE = 'test/unit/oci/reference.test.ts';
 
 const ADDRESSES = 'test/unit/registry/http/addresses.test.ts';
@@ -140,6 +141,40 @@ export const PEER: readonly AttackTable[] = [
         { before: '10, then an error', now: 'the same' },
         'test/unit/registry/distribution/client.test.ts',
         'redirects end after ten, and never lead to another scheme',
+      ),
+    ],
+  },
+  {
+    title: 'Work that blocks the event loop',
+    promise:
+      'A document that is larger than any real one is refused in one pass. Others are read in steps, between which signals are heard: a signal ends a run within a second whatever the run is reading.',
+    rows: [
+      attack(
+        'image author',
+        'a history of 400,000 entries, 400,000 labels or annotations, an index of 50,000 entries',
+        {
+          before: 'the loop stood still for 1.3 to 5.3 s; SIGINT and SIGTERM waited',
+          now: 'refused in one pass of some milliseconds',
+        },
+        SHAPE,
+        'a document that holds more values than any real one is refused before it is read',
+      ),
+      attack(
+        'image author',
+        '16,000 history entries, labels or annotations, an index of 2,000 entries',
+        {
+          before: 'one stretch of work for each document',
+          now: 'steps of at most 200 ms, between which signals are heard',
+        },
+        DELAYS,
+        'documents that list thousands hold the event loop for 200 ms at most, and so do those that are refused',
+      ),
+      attack(
+        'image author',
+        '120,000 labels, nearly as many as are allowed, and a run that is to be stopped',
+        { before: 'up to 5 s', now: 'within 1 s' },
+        DELAYS,
+        'a run that reads such documents ends within a second of a signal',
       ),
     ],
   },
