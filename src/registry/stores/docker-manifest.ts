@@ -2,6 +2,7 @@
  * `manifest.json` of an archive, by which `docker load` finds an image where it does not read the OCI layout beside it.
  * moby/moby image/spec/spec.md.
  */
+import { FormatError, UnsupportedError } from '../../errors.js';
 import { collect } from '../../io/streams.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import { digestHex } from '../../oci/digest.js';
@@ -46,10 +47,16 @@ async function imageOf(
   const document = parseDocument(bytes);
   if (document.kind !== 'index') return document;
   for (const entry of document.manifests) {
-    if (isUnknownPlatform(entry.platform)) continue;
-    const below = await collect(layout.fetch(entry, call), MAX_DOCUMENT_SIZE, entry.digest);
-    const image = await imageOf(layout, below, call);
-    if (image !== undefined) return image;
+    // An index may list images that the archive does not hold.
+    if (isUnknownPlatform(entry.platform) || !(await layout.exists(entry, call))) continue;
+    try {
+      const below = await collect(layout.fetch(entry, call), MAX_DOCUMENT_SIZE, entry.digest);
+      const image = await imageOf(layout, below, call);
+      if (image !== undefined) return image;
+    } catch (error) {
+      // An entry that is no document does not keep Docker from the images beside it.
+      if (!(error instanceof FormatError || error instanceof UnsupportedError)) throw error;
+    }
   }
   return undefined;
 }
