@@ -47,7 +47,10 @@ export const LOCAL: readonly AttackTable[] = [
       attack(
         'local user',
         'another folder in the place of the temporary folder of a running conversion',
-        { before: 'written to, and removed with all that was in it', now: 'neither; the run keeps its own folder' },
+        {
+          before: 'written to, and removed with all that was in it',
+          now: 'neither; the run keeps its own folder',
+        },
         ABANDONED,
         'a run keeps to its own temporary folder when another is put in its place, and removes nothing of that',
       ),
@@ -78,7 +81,10 @@ export const LOCAL: readonly AttackTable[] = [
       attack(
         'local user',
         'links and pipes under the names that `check --work-dir` writes, and in the place of its folders',
-        { before: 'the files behind the links were overwritten', now: 'an error; a second name is replaced, not written through' },
+        {
+          before: 'the files behind the links were overwritten',
+          now: 'an error; a second name is replaced, not written through',
+        },
         OUTPUT,
         'files that check keeps replace files alone: links and pipes in their place, or on the way, are refused',
       ),
@@ -107,7 +113,8 @@ export const LOCAL: readonly AttackTable[] = [
   },
   {
     title: 'Files that are none, or have no end',
-    promise: 'Where a regular file belongs, pipes, devices and folders are refused at once; small files have a largest size.',
+    promise:
+      'Where a regular file belongs, pipes, devices and folders are refused at once; small files have a largest size.',
     rows: [
       attack(
         'image author',
@@ -154,7 +161,10 @@ export const LOCAL: readonly AttackTable[] = [
       attack(
         'power failure',
         'an `index.json` without content, or full of zeros',
-        { before: 'every later run failed', now: 'a new index takes its place; reading says that it is empty' },
+        {
+          before: 'every later run failed',
+          now: 'a new index takes its place; reading says that it is empty',
+        },
         LAYOUT,
         'an index without content stops no run that sets a tag, and reading it says what is wrong',
       ),
@@ -196,7 +206,10 @@ export const LOCAL: readonly AttackTable[] = [
       attack(
         'registry',
         'damaged content whose HEAD has the right size',
-        { before: 'counted as present', now: 'the same; with `--verify-present` it is read and pushed again' },
+        {
+          before: 'counted as present',
+          now: 'the same; with `--verify-present` it is read and pushed again',
+        },
         PUSH,
         'a registry that keeps damaged content is believed, unless what it has is to be read',
       ),

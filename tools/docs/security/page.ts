@@ -1,11 +1,12 @@
 /** docs/security.md: what is promised to whom, and the attack and the test behind each promise. One table file for each area. */
 import { markdownTable } from '../../../test/support/markdown-table.js';
+import { LOCAL } from './local.js';
 import { PEER } from './peer.js';
 import { fuzzCounts } from './fuzz-counts.js';
 import type { AttackTable } from './row.js';
 import { THREADS } from './threads.js';
 
-const TABLES: readonly AttackTable[] = [...PEER, ...THREADS];
+const TABLES: readonly AttackTable[] = [...PEER, ...THREADS, ...LOCAL];
 
 export const SECURITY_TESTS = TABLES.flatMap(({ rows }) => rows.map(({ test }) => test));
 
@@ -21,6 +22,8 @@ What a hostile party can and cannot do, and the test that proves it. Four partie
 - **webhook sender**: the reference of an image that is to be converted, and nothing else. What holds for an image author holds for it.
 
 A **caller** (a program that uses the library) and a **dependency** are no enemies, but may be careless.
+
+A **power failure** at any moment means no harm, but does it; its rows are here too.
 
 A run that is attacked ends with one sentence and the exit code of docs/reliability.md. It uses bounded memory, time and disk, sends
 credentials to no host that the user has not named, and leaves no half image behind.`;
