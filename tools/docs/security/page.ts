@@ -2,11 +2,12 @@
 import { markdownTable } from '../../../test/support/markdown-table.js';
 import { LOCAL } from './local.js';
 import { PEER } from './peer.js';
+import { MEMORY } from './memory.js';
 import { fuzzCounts } from './fuzz-counts.js';
 import type { AttackTable } from './row.js';
 import { THREADS } from './threads.js';
 
-const TABLES: readonly AttackTable[] = [...PEER, ...THREADS, ...LOCAL];
+const TABLES: readonly AttackTable[] = [...PEER, ...THREADS, ...LOCAL, ...MEMORY];
 
 export const SECURITY_TESTS = TABLES.flatMap(({ rows }) => rows.map(({ test }) => test));
 

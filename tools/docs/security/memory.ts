@@ -1,0 +1,59 @@
+/** Small images that describe a great deal. `npm run bombs` measures all of them. */
+import { attack, type AttackTable } from './row.js';
+
+const BOMBS = 'test/e2e/bombs.test.ts';
+const WORDS = 'a small image takes a bounded part of the machine and ends in one sentence';
+
+export const MEMORY: readonly AttackTable[] = [
+  {
+    title: 'Memory, disk and time for a small image',
+    promise:
+      'What an image takes is charged to a budget before memory or disk is taken for it, and grows with the bytes that the image \
+brings. An image beyond it ends the run with one sentence and exit code 5; `--max-entries`, `--max-metadata`, `--max-disk` and \
+`--max-expansion` raise the limits.',
+    rows: [
+      attack(
+        'image author',
+        'a global attribute of 60 KB that every entry gets, 285 KB in all',
+        { before: '3.7 GiB of memory', now: 'refused; equal attributes are kept once' },
+        BOMBS,
+        WORDS,
+      ),
+      attack(
+        'image author',
+        'a hole of 16 TiB, 265 bytes in all',
+        { before: '1.1 GiB of memory', now: 'refused before a reference to a chunk is made' },
+        BOMBS,
+        WORDS,
+      ),
+      attack(
+        'image author',
+        '2,000 paths that imply 1,000 folders each',
+        { before: '1.4 GiB of memory in `ls`', now: 'refused' },
+        BOMBS,
+        WORDS,
+      ),
+      attack(
+        'image author',
+        'a bootstrap layer of 2 MB that unpacks to 2 GiB of zeros',
+        { before: '4.2 GiB of memory in `ls`', now: 'refused; files that are not asked for are not kept' },
+        BOMBS,
+        WORDS,
+      ),
+      attack(
+        'image author',
+        'a compressed archive that is no tar',
+        { before: 'unpacked whole, up to 1 GiB and more', now: 'refused at its first block' },
+        BOMBS,
+        WORDS,
+      ),
+      attack(
+        'image author',
+        'a large layer that is listed 1,000 times',
+        { before: 'read and kept 1,000 times', now: 'read once, and what listing it again takes is charged' },
+        BOMBS,
+        WORDS,
+      ),
+    ],
+  },
+];
