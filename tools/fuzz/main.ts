@@ -47,7 +47,7 @@ async function withFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
 
 /** Runs one target in this process and sends a report to the parent. */
 async function runChild(name: string): Promise<void> {
-  await withFolder(async (folder) => {
+  const report = await withFolder(async (folder): Promise<Report> => {
     const target = fuzzTargets(folder).find((one) => one.name === name);
     if (target === undefined) throw new Error(`there is no target ${name}`);
     const until = performance.now() + Number(values.milliseconds);
@@ -57,15 +57,15 @@ async function runChild(name: string): Promise<void> {
       executions: Infinity,
     });
     const text = (input: Buffer): string => input.toString('base64');
-    const report: Report = {
+    return {
       name,
       executions,
       faults: faults.map(({ input, reason }) => ({ input: text(input), reason })),
       found: found.map(text),
     };
-    // The process ends when the report is gone, although threads of the addon may still wait.
-    process.send?.(report, () => process.exit());
   });
+  // The process ends when the report is gone, although threads of the addon may still wait.
+  process.send?.(report, () => process.exit());
 }
 
 /** Runs one target in a process of its own, since a fault may end it. */
