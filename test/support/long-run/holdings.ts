@@ -13,14 +13,19 @@ export interface Holdings {
   readonly files: number;
 }
 
-/** Reads what is held now. */
+/** The threads of this process. */
+export function threadCount(): number {
+  return Number(/^Threads:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
+}
+
+/** Reads what is held now. No conversion may run, since folders that are being removed cannot be listed. */
 export function holdings(workDir: string): Holdings {
   const { rss, heapUsed, external } = process.memoryUsage();
   return {
     memory: rss,
     heap: heapUsed + external,
     descriptors: readdirSync('/proc/self/fd').length,
-    threads: Number(/^Threads:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]),
+    threads: threadCount(),
     files: readdirSync(workDir, { recursive: true }).length,
   };
 }

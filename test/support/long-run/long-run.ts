@@ -14,7 +14,7 @@ import { anonymous } from '../../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../../src/registry/open.js';
 import { buildImage, putImage } from '../images/image-builder.js';
 import { dir, file, layer } from '../images/tar.js';
-import { type Holdings, holdings, settled } from './holdings.js';
+import { type Holdings, holdings, settled, threadCount } from './holdings.js';
 
 export interface LongRunOptions {
   readonly runs: number;
@@ -121,9 +121,8 @@ export async function longRun(options: LongRunOptions): Promise<LongRun> {
       } finally {
         clearTimeout(timer);
       }
-      const now = holdings(workDir);
-      peakThreads = Math.max(peakThreads, now.threads);
-      peakMemory = Math.max(peakMemory, now.memory);
+      peakThreads = Math.max(peakThreads, threadCount());
+      peakMemory = Math.max(peakMemory, process.memoryUsage.rss());
       done?.(converted + aborted + failures.length);
     };
     const convertUntil = async (last: number): Promise<void> => {
