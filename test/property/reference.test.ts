@@ -7,7 +7,11 @@ import { formatReference, parseReference, type Reference } from '../../src/oci/r
 import { formatLocation, parseLocation } from '../../src/registry/location.js';
 import { formatPlatform, parsePlatform } from '../../src/oci/platform.js';
 
-const host = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?\.[a-z]{2,5}(:[0-9]{1,5})?$/);
+const domain = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?\.[a-z]{2,5}$/);
+const port = fc.option(fc.integer({ min: 1, max: 65_535 }), { nil: undefined });
+const host = fc
+  .tuple(domain, port)
+  .map(([name, number]) => (number === undefined ? name : `${name}:${number}`));
 const loopback = fc.constantFrom(
   'localhost',
   'localhost:5000',

@@ -24,7 +24,7 @@ import {
 /** Few names, so that paths meet; some sort around the dots, one is long, one is no text. */
 const name = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom('a', 'b', 'c', 'd') },
-  { weight: 1, arbitrary: fc.constantFrom('+', '.-', '...', 'x'.repeat(255), '\xff\\', 'é') },
+  { weight: 1, arbitrary: fc.constantFrom('+', '.-', '...', 'x'.repeat(255), '\xff\\', 'é', 'e\u202e') },
 );
 const path = fc.array(name, { minLength: 1, maxLength: 4 }).map((names) => names.join('/'));
 const target = fc.oneof(
