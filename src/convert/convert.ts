@@ -124,8 +124,15 @@ async function convertOnce(
     watch.conversion.extend();
     const images: ConvertedImage[] = [];
     // Images are converted one after the other, because the layers of one image keep all cores busy.
+    // An index may list an image any number of times.
+    const converted = new Map<string, ConvertedImage>();
     for (const [index, image] of listed.images.entries()) {
-      images.push(await convertOneImage(run, image, index));
+      const key = `${image.manifest.descriptor.digest} ${JSON.stringify(image.platform)} ${JSON.stringify(image.origin)}`;
+      const known = converted.get(key);
+      const made =
+        known === undefined ? await convertOneImage(run, image, index) : { ...known, source: image };
+      if (known === undefined) converted.set(key, made);
+      images.push(made);
     }
     const found: SourceImages = { ...listed, foreign: await copyEntries(run, listed.foreign) };
     await uploads.settle();

@@ -13,9 +13,9 @@ import { type ByteRange, type ByteStream, collect } from '../../io/streams.js';
 import { indexTar, type TarMember } from '../../io/tar/index.js';
 import { ArchiveUnpacker } from '../../native/unpack.js';
 
-/** Unpacked bytes that are allowed whatever was read; beyond them as many times the bytes read as gzip can reach. */
+/** Unpacked bytes that are allowed whatever was read; beyond them as many times the bytes read as logs reach, the most that real archives do. */
 const UNPACKED_AT_LEAST = 1 << 30;
-const UNPACKED_TIMES = 1032;
+const UNPACKED_TIMES = 50;
 
 export class ArchiveFile implements AsyncDisposable {
   readonly #path: string;
