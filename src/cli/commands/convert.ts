@@ -12,7 +12,6 @@ import { tryReportFile, writeReportFile } from '../report-file.js';
 import { printLine, printLines } from '../text/print.js';
 import { printableJson } from '../text/printable.js';
 import { withAdvice } from '../text/remedies.js';
-import { convertSummary } from '../text/summary.js';
 
 const EXAMPLES = `
 Examples:
@@ -89,6 +88,7 @@ async function run(request: ConvertRequest, log: LogSettings, context: CliContex
     );
     progress.stop();
     if (!log.quiet && request.progress !== 'json' && request.progress !== 'none') {
+      const { convertSummary } = await import('../text/summary.js');
       printLines(context.stderr, convertSummary(result));
     }
     return result;

@@ -58,6 +58,13 @@ test('a conversion starts without the readers of bootstraps, the judge and the c
   );
 });
 
+test('the help of convert loads no package beside the parser of the command line', () => {
+  const packages = [
+    ...staticImports(join(import.meta.dirname, '../../../src/cli/commands/convert.js')),
+  ].filter((name) => !name.startsWith('/') && !name.startsWith('node:'));
+  assert.deepEqual(packages, ['commander']);
+});
+
 test('the version is that of the package', () => {
   const json = readFileSync(join(import.meta.dirname, '../../../../package.json'), 'utf8');
   assert.equal((JSON.parse(json) as { version: string }).version, VERSION);
