@@ -72,10 +72,11 @@ export function buildBound() {
   ]);
 }
 
+/** TypeScript 7 takes a quarter of the time of 5.9, which stays for the linter: it needs the API that 7 no longer has. */
 export function buildTypeScript() {
   removeStaleOutputs(root);
   run('TypeScript', process.execPath, [
-    join('node_modules', 'typescript', 'bin', 'tsc'),
+    join('node_modules', 'typescript-7', 'bin', 'tsc'),
     '-p',
     'tsconfig.json',
   ]);

@@ -67,7 +67,9 @@ export function* fieldDifferences(expected: ImageSubject, found: ImageSubject): 
 function withConfig(json: Json): Json {
   if (!isJsonObject(json) || isJsonObject(json.get('config'))) return json;
   const config = json.get('config');
-  return config === undefined || config === null ? new Map([...json, ['config', new Map()]]) : json;
+  return config === undefined || config === null
+    ? new Map<string, Json>([...json, ['config', new Map<string, Json>()]])
+    : json;
 }
 
 const OF_A_STRUCT = /^(?:(?:config\.|history\[\d+\]\.)?[^.[]+|os\.(?:version|features))$/;
