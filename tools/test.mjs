@@ -18,6 +18,8 @@ const REAL_PARTS = [
   ['python3', 'python3'],
   ['zstd', 'zstd'],
   ['pkg-config', 'pkg-config'],
+  ['pass', 'pass'],
+  ['docker-credential-pass', 'golang-docker-credential-helpers'],
 ];
 const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];
 const isThere = (command) => folders.some((folder) => existsSync(join(folder, command)));

@@ -7,6 +7,15 @@ export interface Output {
   write(text: string): unknown;
 }
 
+/** Standard input, for commands that ask a person or take a secret from a pipe. */
+export interface Input {
+  readonly isTerminal: boolean;
+  /** All bytes up to the end. Throws UsageError beyond `limit`, and the signal's reason once it has fired. */
+  readAll(limit: number, signal: AbortSignal): Promise<Buffer>;
+  /** A line that a person types; a hidden one is not shown. Throws InterruptedError, and the signal's reason once it has fired. */
+  ask(prompt: string, options: { readonly hidden: boolean; readonly signal: AbortSignal }): Promise<string>;
+}
+
 export interface CliContext {
   /** Results, and nothing else. */
   readonly stdout: Output;
@@ -15,6 +24,8 @@ export interface CliContext {
   /** Progress, notes, warnings, errors. */
   readonly stderr: Output;
   readonly env: Environment;
+  /** Absent where a command gets no input. */
+  readonly input?: Input;
   /** Present when stderr is a terminal. */
   readonly terminal?: Terminal;
   /** True when stdout is a terminal: columns and colours. */

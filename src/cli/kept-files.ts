@@ -2,8 +2,8 @@
 import { basename, dirname, join } from 'node:path';
 import { LocalIoError } from '../errors.js';
 import { writeKept } from '../io/kept-file.js';
+import { refusePlantedLinks } from '../io/planted-links.js';
 import { localIoError } from '../io/system-error.js';
-import { refusePlantedLinks } from './output-file.js';
 
 /** Upstream's default; scripts read the bootstrap from there next. */
 export const UPSTREAM_FOLDER = './output';

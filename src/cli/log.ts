@@ -63,12 +63,13 @@ export function openLogFile(path: string, { stderr }: CliContext): LogFile | und
 
 /** The context of a command that writes to a log file what it would write to stderr. Results stay on stdout. */
 export function loggedContext(outer: CliContext, stderr: LogFile): CliContext {
-  const { stdout, writeBytes, env, stdoutIsTTY, columns, signal } = outer;
+  const { stdout, writeBytes, env, input, stdoutIsTTY, columns, signal } = outer;
   return {
     stdout,
     ...(writeBytes === undefined ? {} : { writeBytes }),
     stderr,
     env,
+    ...(input === undefined ? {} : { input }),
     ...(stdoutIsTTY === undefined ? {} : { stdoutIsTTY }),
     columns,
     signal,

@@ -69,6 +69,16 @@ const COMMANDS: readonly LazyCommand[] = [
     summary: 'compare two images: files, and what is to be downloaded',
     load: async () => (await import('./commands/diff.js')).DIFF,
   },
+  {
+    name: 'login',
+    summary: 'log in to a registry, for this command and for others',
+    load: async () => (await import('./commands/login.js')).LOGIN,
+  },
+  {
+    name: 'logout',
+    summary: 'remove the login of a registry',
+    load: async () => (await import('./commands/logout.js')).LOGOUT,
+  },
 ];
 
 /** Runs one command line; `argv` is without the program. Returns the exit code. */

@@ -2,20 +2,11 @@
  * Files that a run writes where its caller says. In a folder that other users share, one of them may have put a link, a pipe or a
  * file of his own under that name before: nothing of that is written to.
  */
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  ftruncateSync,
-  lstatSync,
-  openSync,
-  type Stats,
-  statSync,
-} from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, openSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { demandOwnFile, isShared, refusePlantedLinks } from '../io/planted-links.js';
 
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_TRUNC, O_WRONLY } = constants;
-const OTHERS_WRITE = 0o022;
 
 /** Opens a file for writing, from its start or its end; returns its descriptor. Throws the system's errors. */
 export function openOutput(path: string, at: 'start' | 'end'): number {
@@ -49,30 +40,4 @@ function openWaiting(path: string, flags: number): number {
   } finally {
     closeSync(probe);
   }
-}
-
-function demandOwnFile(found: Stats): void {
-  if (found.isFile() && found.nlink === 1 && isOurs(found)) return;
-  throw new Error('in this folder, which other users share, it is no file of your own');
-}
-
-/** Throws for a link of another user on the way to the file, in a folder that is not ours alone. */
-export function refusePlantedLinks(path: string): void {
-  for (let folder = dirname(resolve(path)); folder !== dirname(folder); folder = dirname(folder)) {
-    const found = lstatSync(folder, { throwIfNoEntry: false });
-    if (found?.isSymbolicLink() === true && !isOurs(found) && found.uid !== 0 && isShared(dirname(folder)))
-      throw new Error(`${folder} is a link that another user has put there`);
-  }
-}
-
-/** True for a folder in which other users can put files. */
-function isShared(folder: string): boolean {
-  const found = statSync(folder, { throwIfNoEntry: false });
-  if (found === undefined || process.geteuid === undefined) return false;
-  return (found.mode & OTHERS_WRITE) !== 0 || !(isOurs(found) || found.uid === 0);
-}
-
-function isOurs({ uid }: Stats): boolean {
-  const own = process.geteuid?.();
-  return own === undefined || uid === own;
 }

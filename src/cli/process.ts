@@ -5,6 +5,7 @@ import { given } from '../io/variables.js';
 import { redactUrls } from '../registry/http/redact.js';
 import { main } from './main.js';
 import { handleSignals } from './signals.js';
+import { StandardInput } from './standard-input.js';
 import { StandardStream, UnwritableError } from './standard-stream.js';
 import { asNydusError, renderError } from './text/errors.js';
 import { printLine } from './text/print.js';
@@ -44,6 +45,7 @@ export async function runProcess(): Promise<void> {
     writeBytes: (bytes) => stdout.writeBytes(bytes),
     stderr,
     env: process.env,
+    input: new StandardInput(() => process.stdin, stderr),
     ...(stderr.terminal === undefined ? {} : { terminal: stderr.terminal }),
     stdoutIsTTY: process.stdout.isTTY,
     columns: process.stdout.columns || 80,

@@ -16,6 +16,8 @@ export interface WholeFileOptions {
   readonly aside: string;
   /** False for files that need not outlive the run, which are not waited for. */
   readonly durable: boolean;
+  /** The permissions of the file, from its first byte on; those that the process gives to new files by default. */
+  readonly mode?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -23,10 +25,10 @@ export interface WholeFileOptions {
 export async function writeWhole(
   path: string,
   content: ByteStream | Uint8Array,
-  { aside, durable, signal }: WholeFileOptions,
+  { aside, durable, mode, signal }: WholeFileOptions,
 ): Promise<void> {
   const part = join(aside, `${PART_PREFIX}${await ownerMark()}${randomBytes(8).toString('hex')}`);
-  const file = await open(part, 'wx');
+  const file = await open(part, 'wx', mode);
   try {
     try {
       await writeFile(file, content, signal === undefined ? {} : { signal });

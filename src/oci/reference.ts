@@ -125,6 +125,31 @@ export function parseReference(text: string): Reference {
   };
 }
 
+/**
+ * Parses a host with an optional port, as references begin with one: `registry` of a reference to it. A scheme, and the path of the
+ * API behind the host, may stand there too. Throws InvalidReferenceError.
+ */
+export function parseRegistry(text: string): string {
+  const host = text.replace(/^https?:\/\//i, '').replace(/\/(?:v[12]\/?)?$/, '');
+  const shown = withoutUserInfo(text);
+  if (host.includes('/')) {
+    throw new InvalidReferenceError(`"${shown}" is more than a host`, {
+      hint: `a login is for all of a registry: ${withoutUserInfo(host.replace(/\/.*$/, ''))}`,
+    });
+  }
+  if (!HOST.test(host) || !isPort(Number(/:([0-9]+)$/.exec(host.replace(/^\[.*\]/, ''))?.[1] ?? 1)))
+    throw new InvalidReferenceError(`"${shown}" is not a host`);
+  if (!isHostLike(host)) {
+    throw new InvalidReferenceError(
+      `"${shown}" is not a host: references would take it for a part of a name`,
+      {
+        hint: 'write it with its domain or its port',
+      },
+    );
+  }
+  return DOCKER_HUB_ALIASES.has(host) ? DEFAULT_REGISTRY : host;
+}
+
 function isPort(port: number): boolean {
   return port >= 1 && port <= MAX_PORT;
 }

@@ -40,6 +40,11 @@ function answers<M extends string>(table: Answers<M>): Answers<M> {
 const FATAL = 'the run ends with the error';
 
 export const ANSWERS = {
+  tryLogin: answers({
+    request: 'GET /v2/, to try a login',
+    meanings: { good: { statuses: [200, 203], then: 'the login is good' } },
+    refused: 'the run ends with the error',
+  }),
   lookForManifest: answers({
     request: 'HEAD a manifest, by tag or digest',
     meanings: { there: { statuses: [200], then: 'it is there, if type, digest and length are given' } },

@@ -19,6 +19,8 @@ export interface Outcome {
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Standard input; nothing by default. */
+  readonly input?: string;
   /** Called with every piece of stderr; may send signals. */
   readonly onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
 }
@@ -28,12 +30,13 @@ export async function nydusify(args: readonly string[], options: RunOptions = {}
     cwd: options.cwd,
     // Nothing of the machine's own configuration takes part.
     env: { PATH: process.env['PATH'], HOME: '/nonexistent', ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
+  child.stdin?.on('error', () => undefined).end(options.input);
   let stdout = '';
   let stderr = '';
-  child.stdout.on('data', (data: Buffer) => (stdout += data.toString()));
-  child.stderr.on('data', (data: Buffer) => {
+  child.stdout?.on('data', (data: Buffer) => (stdout += data.toString()));
+  child.stderr?.on('data', (data: Buffer) => {
     stderr += data.toString();
     options.onStderr?.(stderr, (signal) => child.kill(signal));
   });

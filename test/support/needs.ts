@@ -20,6 +20,9 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   zstd: 'zstd',
   xz: 'xz-utils',
   strace: 'strace',
+  pass: 'pass',
+  gpg: 'gnupg',
+  'docker-credential-pass': 'golang-docker-credential-helpers',
 };
 
 export function findCommand(name: string): string | undefined {

@@ -19,7 +19,7 @@ import { openOptions } from '../flags/environment.js';
 import type { Flag, FlagValues } from '../flags/flags.js';
 import { LIMIT_FLAGS, limitsOf } from '../flags/limits.js';
 import { hostPlatform, machineArchitecture } from '../flags/machine.js';
-import { REGISTRY, registryFlags, TRUST_FLAGS } from '../flags/registry.js';
+import { ONE_REGISTRY_FLAGS, registryFlags, TRUST_FLAGS } from '../flags/registry.js';
 import { printJson, printLine, printLines } from '../text/print.js';
 import { type RunningCommand, withAdvice } from '../text/remedies.js';
 import { formatBytes, plural } from '../text/units.js';
@@ -50,19 +50,7 @@ export const LOOK_FLAGS: readonly Flag[] = [
     group: OUTPUT,
     help: 'print on standard error how many requests and bytes the answer took',
   },
-  {
-    name: 'insecure',
-    type: 'boolean',
-    group: REGISTRY,
-    help: "do not verify the registry's certificate; if it speaks no TLS, speak HTTP with it, and say so",
-  },
-  {
-    name: 'plain-http',
-    type: 'boolean',
-    env: 'PLAIN_HTTP',
-    group: REGISTRY,
-    help: 'speak HTTP with the registry; needless for those on this machine',
-  },
+  ...ONE_REGISTRY_FLAGS,
   ...TRUST_FLAGS,
   ...LIMIT_FLAGS,
 ];

@@ -1,9 +1,13 @@
 /** Turns the environment into options, so that the library below need not read it. */
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { VERSION } from '../../convert/version.js';
 import type { OpenOptions } from '../../registry/open.js';
 import type { TrustOptions } from '../../registry/http/trust.js';
+import { localIoError } from '../../io/system-error.js';
 import { configFolder, type Environment, given } from '../../io/variables.js';
+import type { CredentialStore } from '../../registry/auth/credentials.js';
 import type { RegistryFlags } from './registry.js';
 
 /** The lower-case variable wins, as it does in curl and Go. */
@@ -60,20 +64,45 @@ export interface RunSettings {
   readonly transfer?: Pick<OpenOptions, 'rate' | 'connections' | 'chunkSize'> | undefined;
 }
 
-/** Options for opening a source or a target. It loads the code for credentials, which `--help` need not wait for. */
+/** By the file that is asked for. Source and target share a store, since a file that a shell has made a pipe can be read once. */
+const stores = new WeakMap<Environment, Map<string | undefined, CredentialStore>>();
+
+/** It loads the code for credentials, which `--help` need not wait for. Throws LocalIoError when the file is not there. */
+async function credentials(env: Environment, authFile: string | undefined): Promise<CredentialStore> {
+  const known = stores.get(env) ?? new Map<string | undefined, CredentialStore>();
+  stores.set(env, known);
+  const [{ dockerCredentials }, { credentialPaths }] = await Promise.all([
+    import('../../registry/auth/credentials.js'),
+    import('../../registry/auth/docker-config.js'),
+  ]);
+  if (authFile !== undefined) await demandFile(authFile);
+  const paths = authFile === undefined ? credentialPaths(env) : [authFile];
+  const store = known.get(authFile) ?? dockerCredentials({ paths, env });
+  known.set(authFile, store);
+  return store;
+}
+
+/** A registry that asks for no login would hide that the file is missing. */
+async function demandFile(path: string): Promise<void> {
+  try {
+    await access(path, constants.R_OK);
+  } catch (cause) {
+    throw localIoError(`cannot read ${path}`, cause, {
+      hint: 'nydusify login --authfile FILE makes such a file',
+    });
+  }
+}
+
+/** Options for opening a source or a target. Throws LocalIoError. */
 export async function openOptions(
   env: Environment,
   flags: RegistryFlags,
   { retry, workDir, transfer }: RunSettings = {},
 ): Promise<OpenOptions> {
-  const [{ dockerCredentials }, { credentialPaths }] = await Promise.all([
-    import('../../registry/auth/credentials.js'),
-    import('../../registry/auth/docker-config.js'),
-  ]);
-  const { insecure, plainHttp, ca = [], hostsDir, allowedHosts } = flags;
+  const { insecure, plainHttp, ca = [], hostsDir, authFile, allowedHosts } = flags;
   return {
     ...transfer,
-    credentials: dockerCredentials({ paths: credentialPaths(env), env }),
+    credentials: await credentials(env, authFile),
     insecure,
     plainHttp,
     hostsDir,

@@ -6,8 +6,15 @@ import { parseRate } from '../text/units.js';
 
 export const REGISTRY = 'Registries:';
 
-/** Authorities and mirrors: the same flags for commands with one registry and with two. */
+/** Logins, authorities and mirrors: the same flags for commands with one registry and with two. */
 export const TRUST_FLAGS: readonly Flag[] = [
+  {
+    name: 'authfile',
+    type: 'string',
+    value: 'file',
+    group: REGISTRY,
+    help: 'logins are in this file alone; default: $REGISTRY_AUTH_FILE, then those of Docker and podman',
+  },
   {
     name: 'ca',
     type: 'string',
@@ -28,6 +35,23 @@ export const TRUST_FLAGS: readonly Flag[] = [
     value: 'hosts',
     group: REGISTRY,
     help: 'registries and images may lead to these hosts, even to private addresses (comma list)',
+  },
+];
+
+/** For commands with one registry, before `TRUST_FLAGS`. */
+export const ONE_REGISTRY_FLAGS: readonly Flag[] = [
+  {
+    name: 'insecure',
+    type: 'boolean',
+    group: REGISTRY,
+    help: "do not verify the registry's certificate; if it speaks no TLS, speak HTTP with it, and say so",
+  },
+  {
+    name: 'plain-http',
+    type: 'boolean',
+    env: 'PLAIN_HTTP',
+    group: REGISTRY,
+    help: 'speak HTTP with the registry; needless for those on this machine',
   },
 ];
 
@@ -94,6 +118,8 @@ export interface RegistryFlags {
   /** PEM files. */
   readonly ca?: readonly string[] | undefined;
   readonly hostsDir?: string | undefined;
+  /** The only file of logins; those of Docker and podman by default. */
+  readonly authFile?: string | undefined;
   /** Hosts to which registries and images may lead. */
   readonly allowedHosts?: readonly string[] | undefined;
 }
@@ -106,6 +132,7 @@ export function registryFlags(flags: FlagValues, side?: 'source' | 'target'): Re
     plainHttp: flags.isOn('plain-http'),
     ca: listOf(ca),
     hostsDir: flags.text('hosts-dir'),
+    authFile: flags.text('authfile'),
     allowedHosts: allowedHosts(flags),
   };
 }

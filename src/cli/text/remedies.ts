@@ -75,7 +75,7 @@ export function remedyText(remedy: Remedy, side: Side | undefined, command: Runn
     }
     case 'login': {
       const { host, searched, stored } = remedy;
-      return `run: docker login ${host} (${stored ? 'the refused credentials come from' : 'looked in'} ${searched})`;
+      return `run: nydusify login ${host} (${stored ? 'the refused credentials come from' : 'looked in'} ${searched})`;
     }
     case 'allow-host':
       return has('allow-host')

@@ -20,6 +20,8 @@ export interface AuthenticatorOptions {
   /** Host, with port, as the user wrote it: the key of stored credentials. */
   readonly host: string;
   readonly repository: string;
+  /** Asks token servers for an identity token too, which can be stored in place of the password. */
+  readonly offline?: boolean | undefined;
   readonly now?: (() => number) | undefined;
 }
 
@@ -100,6 +102,16 @@ export class Authenticator {
       return basic !== undefined && basic !== used;
     }
     return false;
+  }
+
+  /** True once the registry has asked for a login. */
+  get hasMethod(): boolean {
+    return this.#method !== undefined;
+  }
+
+  /** The identity token that the token server gave for the password, if it gave one. */
+  get identityToken(): string | undefined {
+    return this.#refreshToken;
   }
 
   /** True when a credential is stored for this registry, for hints. */
@@ -250,6 +262,10 @@ export class Authenticator {
     const url = new URL(method.realm);
     if (method.service !== undefined) url.searchParams.set('service', method.service);
     for (const scope of scopes) url.searchParams.append('scope', scope);
+    if (this.#options.offline === true) {
+      url.searchParams.set('offline_token', 'true');
+      url.searchParams.set('client_id', CLIENT_ID);
+    }
     const basic = this.#basic(credential);
     return this.#send({
       method: 'GET',

@@ -1,26 +1,18 @@
 /**
- * Asks a credential helper: `docker-credential-NAME get`, the host on stdin, JSON on stdout. docker/docker-credential-helpers. A
- * helper may be a script whose children hang, or that leaves a daemon behind which keeps its output open. So the wait ends with the
- * helper itself, and the time limit ends all processes that it has started.
+ * Speaks with a credential helper: `docker-credential-NAME get|store|erase|list`, the key or the login on its standard input, JSON on
+ * its standard output. docker/docker-credential-helpers. Nothing of its output is shown, since it may hold secrets.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import * as v from 'valibot';
 import { AuthError } from '../../errors.js';
 import { errorCode } from '../../io/system-error.js';
 import type { Credential } from './credentials.js';
+import { type Ended, type HelperRun, type HelperVerb, runHelper } from './helper-process.js';
 
-export interface HelperOptions {
-  /** The environment of the helper, whose `PATH` also finds it. */
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly timeoutMs: number;
+export interface HelperOptions extends HelperRun {
   /** The configuration that may name the helper, for hints. */
   readonly searched: string;
-  readonly signal: AbortSignal | undefined;
 }
 
-const ANSWER_LIMIT = 1024 * 1024;
-/** Milliseconds that the last bytes of an answer may take after its helper has ended. */
-const DRAIN_MS = 200;
 /** The answers of helpers that know no such host; docker/docker-credential-helpers, credentials/error.go. */
 const NOT_FOUND = /credentials not found/i;
 /** A helper answers this user name when its secret is an identity token. */
@@ -37,12 +29,61 @@ export async function askHelper(
   key: string,
   options: HelperOptions,
 ): Promise<Credential | undefined> {
+  const ended = await call(name, 'get', `${key}\n`, key, options);
+  return ended === undefined ? undefined : fromAnswer(ended.text, programOf(name));
+}
+
+/** Has the helper keep a login. Throws AuthError, and the signal's reason once it has fired. */
+export async function storeInHelper(
+  name: string,
+  key: string,
+  credential: Credential,
+  options: HelperOptions,
+): Promise<void> {
+  const { username, password, identityToken } = credential;
+  const login = {
+    ServerURL: key,
+    Username: identityToken === undefined ? (username ?? '') : TOKEN_USER,
+    Secret: identityToken ?? password ?? '',
+  };
+  const ended = await call(name, 'store', JSON.stringify(login), key, options);
+  if (ended === undefined) throw failure(name, key, 1);
+}
+
+/** Has the helper forget a login; false when it has none. Throws AuthError, and the signal's reason once it has fired. */
+export async function eraseFromHelper(name: string, key: string, options: HelperOptions): Promise<boolean> {
+  return (await call(name, 'erase', `${key}\n`, key, options)) !== undefined;
+}
+
+/** The keys that the helper has logins for; undefined when it cannot say. Throws the signal's reason once it has fired. */
+export async function listOfHelper(
+  name: string,
+  options: HelperOptions,
+): Promise<readonly string[] | undefined> {
+  try {
+    const ended = await call(name, 'list', '', 'its list', options);
+    const keys = v.safeParse(v.record(v.string(), v.unknown()), jsonIn(ended?.text ?? ''));
+    return keys.success ? Object.keys(keys.output) : undefined;
+  } catch (error) {
+    if (error instanceof AuthError) return undefined;
+    throw error;
+  }
+}
+
+/** Runs the helper; undefined when it answers that it knows no such login. */
+async function call(
+  name: string,
+  verb: HelperVerb,
+  input: string,
+  key: string,
+  options: HelperOptions,
+): Promise<Ended | undefined> {
   const { timeoutMs, searched } = options;
-  const program = `docker-credential-${name}`;
+  const program = programOf(name);
   if (!/^[A-Za-z0-9._-]+$/.test(name)) throw new AuthError(`"${name}" is no name of a credential helper`);
   let ended: Ended;
   try {
-    ended = await run(program, `${key}\n`, options);
+    ended = await runHelper(program, verb, input, options);
   } catch (cause) {
     options.signal?.throwIfAborted();
     if (errorCode(cause) !== 'ENOENT') throw new AuthError(`${program} failed`, { cause });
@@ -56,105 +97,36 @@ export async function askHelper(
     });
   }
   if (ended.status === 'long') throw new AuthError(`${program} gave an answer of more than 1 MiB`);
-  if (ended.status !== 0) {
-    if (NOT_FOUND.test(ended.text)) return undefined;
-    throw new AuthError(`${program} failed for ${key} with status ${String(ended.status)}`);
-  }
-  return fromAnswer(ended.text, program);
+  if (ended.status === 0) return ended;
+  if (NOT_FOUND.test(ended.text)) return undefined;
+  throw failure(name, key, ended.status);
 }
 
-interface Ended {
-  readonly status: number | NodeJS.Signals | 'late' | 'long' | null;
-  readonly text: string;
+function programOf(name: string): string {
+  return `docker-credential-${name}`;
 }
 
-/** Rejects when the program cannot be started. Afterwards no timer, pipe or process of it keeps this process running. */
-async function run(
-  program: string,
-  input: string,
-  { env, timeoutMs, signal }: HelperOptions,
-): Promise<Ended> {
-  signal?.throwIfAborted();
-  // A group of its own, so that the children of a script can be ended with it.
-  const child = spawn(program, ['get'], {
-    env: { ...env },
-    stdio: ['pipe', 'pipe', 'ignore'],
-    detached: true,
-  });
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  const listening = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    return await new Promise<Ended>((resolve, reject) => {
-      const end = (status: Ended['status']): void => {
-        resolve({ status, text: Buffer.concat(pieces).toString('utf8') });
-      };
-      const cut = (status: Ended['status']): void => {
-        endGroup(child);
-        end(status);
-      };
-      timer = setTimeout(() => {
-        cut('late');
-      }, timeoutMs);
-      signal?.addEventListener(
-        'abort',
-        () => {
-          endGroup(child);
-          reject(new Error('interrupted'));
-        },
-        { signal: listening.signal },
-      );
-      child.once('error', reject);
-      child.stdin.on('error', () => undefined); // a helper need not read its input
-      child.stdin.end(input);
-      child.stdout.on('error', () => undefined);
-      child.stdout.on('data', (bytes: Uint8Array) => {
-        size += bytes.length;
-        if (size > ANSWER_LIMIT) cut('long');
-        else pieces.push(bytes);
-      });
-      child.once('exit', (code, byName) => {
-        clearTimeout(timer);
-        timer = setTimeout(() => {
-          end(byName ?? code);
-        }, DRAIN_MS);
-      });
-      child.once('close', (code, byName) => {
-        end(byName ?? code);
-      });
-    });
-  } finally {
-    clearTimeout(timer);
-    listening.abort();
-    child.stdin.destroy();
-    child.stdout.destroy();
-    child.unref();
-  }
-}
-
-/** Ends a helper and its children. */
-function endGroup(child: ChildProcess): void {
-  if (child.pid === undefined) return;
-  try {
-    process.kill(-child.pid, 'SIGKILL');
-  } catch {
-    child.kill('SIGKILL'); // a system without process groups
-  }
+function failure(name: string, key: string, status: Ended['status']): AuthError {
+  return new AuthError(`${programOf(name)} failed for ${key} with status ${String(status)}`);
 }
 
 function fromAnswer(text: string, program: string): Credential | undefined {
-  // Some helpers have nothing to say where they have no credential; some announce a new version of themselves first.
+  // Some helpers have nothing to say where they have no credential.
   if (text.trim() === '') return undefined;
-  let json: unknown;
-  try {
-    json = JSON.parse(text.slice(Math.max(0, text.search(/^\s*\{/m))));
-  } catch {
-    throw new AuthError(`${program} gave an answer that is not JSON`); // which may hold a secret, so it is not shown
-  }
+  const json = jsonIn(text);
+  if (json === undefined) throw new AuthError(`${program} gave an answer that is not JSON`);
   const result = v.safeParse(answerSchema, json);
   if (!result.success) throw new AuthError(`${program} gave an answer without Username and Secret`);
   const { Username, Secret } = result.output;
   if (Secret === '') return undefined;
   return Username === TOKEN_USER ? { identityToken: Secret } : { username: Username, password: Secret };
+}
+
+/** Undefined when there is none. Some helpers announce a new version of themselves first. */
+function jsonIn(text: string): unknown {
+  try {
+    return JSON.parse(text.slice(Math.max(0, text.search(/^\s*\{/m))));
+  } catch {
+    return undefined;
+  }
 }

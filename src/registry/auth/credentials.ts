@@ -2,13 +2,12 @@
  * Reads credentials where Docker keeps them: `auths`, `credHelpers` and `credsStore` of its configuration. A host matches only
  * itself, port included: a looser match would give the password of `registry.example` to `evil-registry.example`.
  */
-import * as v from 'valibot';
-import { AuthError, FormatError } from '../../errors.js';
-import { readSettings } from '../../io/settings-file.js';
-import { errorCode, localIoError } from '../../io/system-error.js';
+import { AuthError } from '../../errors.js';
 import type { CallOptions } from '../../reporter.js';
+import { type DockerConfig, type LoginEntry, readConfig } from './config-json.js';
 import { askHelper } from './credential-helper.js';
 import { credentialPaths, environment } from './docker-config.js';
+import { loginHost, normalKey, storedKey } from './hosts-of-logins.js';
 
 export interface Credential {
   readonly username?: string | undefined;
@@ -41,30 +40,8 @@ export interface DockerCredentialsOptions {
   readonly helperTimeoutMs?: number | undefined;
 }
 
-/** The key of Docker Hub's entry, which Docker has kept since its first registry. */
-const DOCKER_HUB_KEY = 'https://index.docker.io/v1/';
-const DOCKER_HUB_HOSTS = new Set(['registry-1.docker.io', 'docker.io', 'index.docker.io']);
-/** The host's name for `docker login`, which has one name for all hosts of Docker Hub. */
-export function loginHost(host: string): string {
-  return DOCKER_HUB_HOSTS.has(host) ? 'docker.io' : host;
-}
-
 /** A helper may open a dialogue that no user sees, which must not hang the run. */
-const HELPER_TIMEOUT_MS = 30_000;
-
-const entrySchema = v.looseObject({
-  auth: v.nullish(v.string()),
-  username: v.nullish(v.string()),
-  password: v.nullish(v.string()),
-  identitytoken: v.nullish(v.string()),
-  registrytoken: v.nullish(v.string()),
-});
-const configSchema = v.looseObject({
-  auths: v.nullish(v.record(v.string(), v.nullish(entrySchema))),
-  credHelpers: v.nullish(v.record(v.string(), v.string())),
-  credsStore: v.nullish(v.string()),
-});
-type DockerConfig = v.InferOutput<typeof configSchema>;
+export const HELPER_TIMEOUT_MS = 30_000;
 
 interface Settings {
   readonly paths: readonly string[];
@@ -115,11 +92,11 @@ async function lookUp(
   repository: string | undefined,
   options: Settings & Pick<CallOptions, 'signal'>,
 ): Promise<Credential | undefined> {
-  const helper = entryFor(config.credHelpers ?? {}, host, undefined) ?? config.credsStore;
+  const helper = helperOf(config, host);
   let failed: AuthError | undefined;
-  if (present(helper)) {
+  if (helper !== undefined) {
     try {
-      const credential = await askHelper(helper, DOCKER_HUB_HOSTS.has(host) ? DOCKER_HUB_KEY : host, {
+      const credential = await askHelper(helper, storedKey(host), {
         env: options.env,
         timeoutMs: options.helperTimeoutMs,
         searched: options.paths.join(', '),
@@ -139,6 +116,12 @@ async function lookUp(
   return stored;
 }
 
+/** The helper that has the logins of this host. */
+export function helperOf(config: DockerConfig, host: string): string | undefined {
+  const helper = entryFor(config.credHelpers ?? {}, host, undefined) ?? config.credsStore;
+  return present(helper) ? helper : undefined;
+}
+
 /** The value whose key is this host, or `host/part/of/the/repository`, the longest of them first. */
 function entryFor<T>(
   entries: Readonly<Record<string, T>>,
@@ -155,17 +138,7 @@ function entryFor<T>(
   return undefined;
 }
 
-/** Old clients stored `https://host/v1/` where new ones store `host`. */
-function normalKey(key: string): string {
-  const bare = key.replace(/^https?:\/\//, '').replace(/\/(v[12]\/?)?$/, '');
-  return DOCKER_HUB_HOSTS.has(bare) ? 'docker.io' : bare;
-}
-
-function fromEntry(
-  entry: v.InferOutput<typeof entrySchema>,
-  host: string,
-  searched: string,
-): Credential | undefined {
+function fromEntry(entry: LoginEntry, host: string, searched: string): Credential | undefined {
   if (present(entry.registrytoken)) return { registryToken: entry.registrytoken };
   if (present(entry.identitytoken)) return { identityToken: entry.identitytoken, ...userOf(entry.auth) };
   if (present(entry.auth)) {
@@ -192,26 +165,4 @@ function userOf(auth: string | null | undefined): { username: string; password: 
 
 function present(text: string | null | undefined): text is string {
   return text !== null && text !== undefined && text !== '';
-}
-
-async function readConfig(path: string): Promise<DockerConfig | undefined> {
-  let text: string;
-  try {
-    text = await readSettings(path);
-  } catch (cause) {
-    if (errorCode(cause) === 'ENOENT' || errorCode(cause) === 'ENOTDIR') return undefined;
-    throw localIoError(`cannot read ${path}`, cause);
-  }
-  // Scripts create the file before the first login; Docker takes an empty one for none.
-  if (text.trim() === '') return {};
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    throw new FormatError(`${path}: not JSON`); // no cause: the parser's message quotes the text, which holds secrets
-  }
-  const result = v.safeParse(configSchema, json);
-  if (result.success) return result.output;
-  const where = v.getDotPath(result.issues[0]);
-  throw new FormatError(`${path}: ${where ?? 'the file'} is not as Docker writes it`);
 }

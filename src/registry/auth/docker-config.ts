@@ -5,7 +5,10 @@
 import { join } from 'node:path';
 import { configFolder, type Environment, given, homeFolder } from '../../io/variables.js';
 
-/** Docker's configuration, then podman's. The first file that knows a host wins. */
+/**
+ * The file that a variable names, Docker's configuration, then podman's. The first file that knows a host wins, and the first of all
+ * is the one that logins are stored in.
+ */
 export function credentialPaths(env: Environment, uid = process.getuid?.()): readonly string[] {
   const home = homeFolder(env);
   const docker = given(env, 'DOCKER_CONFIG') ?? (home === undefined ? undefined : join(home, '.docker'));
@@ -14,8 +17,8 @@ export function credentialPaths(env: Environment, uid = process.getuid?.()): rea
   const podman = runtime ?? (uid === undefined ? undefined : `/run/containers/${uid}`);
   const config = configFolder(env);
   return [
-    docker === undefined ? undefined : join(docker, 'config.json'),
     given(env, 'REGISTRY_AUTH_FILE'),
+    docker === undefined ? undefined : join(docker, 'config.json'),
     podman === undefined
       ? undefined
       : join(podman, ...(runtime === undefined ? [] : ['containers']), 'auth.json'),

@@ -6,7 +6,7 @@ import type { Side } from '../../remedy.js';
 import { redactUrl } from '../http/redact.js';
 import type { HttpResponse } from '../http/transport.js';
 import { ANSWERS, mayPass, meaningOf } from '../answers.js';
-import { loginHost } from './credentials.js';
+import { loginHost } from './hosts-of-logins.js';
 
 /** The lifetime of a token whose server names none; distribution, docs/spec/auth/token.md. */
 const DEFAULT_LIFETIME_S = 60;

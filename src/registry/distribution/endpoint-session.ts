@@ -27,6 +27,8 @@ export interface SessionOptions {
   readonly plainHttp: boolean;
   /** A host whose identity need not be proven may speak plain HTTP if it does not speak TLS. */
   readonly insecure: boolean;
+  /** Asks for an identity token too, as a login does that is to be stored. */
+  readonly offline?: boolean | undefined;
 }
 
 /** Attempts of one request: a second 401 after a login is final. */
@@ -48,6 +50,7 @@ export class EndpointSession {
       credentials: options.credentials,
       host: endpoint.host,
       repository: options.repository,
+      offline: options.offline,
     });
     for (const value of Object.values(endpoint.headers)) options.transport.redactor.add(value);
     options.transport.hosts.add(endpoint.root?.host ?? endpoint.host);
@@ -128,6 +131,16 @@ export class EndpointSession {
     const auth = new Authenticator({ transport, credentials: anonymous, host, repository });
     this.#strangers.set(origin, auth);
     return auth;
+  }
+
+  /** The token that can be stored in place of the password; undefined when the registry has none. */
+  get identityToken(): string | undefined {
+    return this.#auth.identityToken;
+  }
+
+  /** True once the registry has asked for a login. */
+  get hasAsked(): boolean {
+    return this.#auth.hasMethod;
   }
 
   /** For hints: whether a login is stored for this endpoint. */

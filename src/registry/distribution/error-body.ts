@@ -4,7 +4,7 @@ import { AuthError, type NydusError, RegistryError } from '../../errors.js';
 import { MAX_RETRY_AFTER_MS, parseRetryAfter } from '../../io/retry.js';
 import { collect } from '../../io/streams.js';
 import { type Answers, mayPass } from '../answers.js';
-import { loginHost } from '../auth/credentials.js';
+import { loginHost } from '../auth/hosts-of-logins.js';
 import type { Remedy, Side } from '../../remedy.js';
 import { redactUrl, type Redactor } from '../http/redact.js';
 import type { HttpResponse, Method } from '../http/transport.js';

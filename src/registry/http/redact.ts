@@ -3,11 +3,13 @@
 /** Query parameters that may be printed; all others, such as the signatures of storage URLs, may not. */
 const PRINTABLE_PARAMETERS = new Set([
   'artifactType',
+  'client_id',
   'digest',
   'from',
   'mount',
   'n',
   'ns',
+  'offline_token',
   'scope',
   'service',
 ]);

@@ -8,6 +8,8 @@ export interface TokenServerOptions {
   /** By name; anonymous access gives scopes of `pull` only. */
   readonly users?: Readonly<Record<string, string>>;
   readonly identityTokens?: readonly string[];
+  /** Clients that ask for a token to keep get the first of these with their password. */
+  readonly offline?: boolean;
   readonly anonymous?: boolean;
   readonly lifetimeS?: number;
   /** Name of the field that carries the token. */
@@ -50,14 +52,16 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
   const tokens = new Map<string, Issued>();
   const issued: string[] = [];
 
-  const issue = (response: ServerResponse, scopes: string[], user: string): void => {
+  const issue = (response: ServerResponse, scopes: string[], user: string, refresh?: string): void => {
     const value = randomBytes(24).toString('base64url');
     issued.push(value);
     const lifetimeS = options.lifetimeS ?? 300;
     const granted = user === '' ? scopes.map((scope) => scope.replace(/:pull,push$/, ':pull')) : scopes;
     tokens.set(value, { scopes: granted, expiresAtMs: Date.now() + lifetimeS * 1000 });
     response.writeHead(200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify({ [options.field ?? 'token']: value, expires_in: lifetimeS }));
+    response.end(
+      JSON.stringify({ [options.field ?? 'token']: value, expires_in: lifetimeS, refresh_token: refresh }),
+    );
   };
   const refuse = (response: ServerResponse, status: number): void => {
     response
@@ -75,9 +79,11 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
         .toString('utf8')
         .split(':');
       requests.push({ method: 'GET', scopes, user });
+      const isOffline = options.offline === true && url.searchParams.get('offline_token') === 'true';
       if (options.postOnly === true) refuse(response, 404);
       else if (basic === undefined && options.anonymous === true) issue(response, scopes, '');
-      else if (user !== '' && options.users?.[user] === password.join(':')) issue(response, scopes, user);
+      else if (user !== '' && options.users?.[user] === password.join(':'))
+        issue(response, scopes, user, isOffline ? options.identityTokens?.[0] : undefined);
       else refuse(response, 401);
       return;
     }
@@ -112,7 +118,7 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
       const access = request.method === 'GET' || request.method === 'HEAD' ? 'pull' : 'pull,push';
       const from = new URL(request.url ?? '/', 'http://registry.invalid').searchParams.get('from');
       const wanted = [
-        `repository:${repository}:${access}`,
+        ...(repository === '' ? [] : [`repository:${repository}:${access}`]),
         ...(from === null ? [] : [`repository:${from}:pull`]),
       ];
       const held = tokens.get(/^Bearer (.*)$/.exec(request.headers.authorization ?? '')?.[1] ?? '');

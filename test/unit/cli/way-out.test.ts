@@ -18,6 +18,7 @@ const RULES: readonly Rule[] = [
       'cli/text/print.ts': 'the way out',
       'cli/main.ts': 'help, which is ours, and errors, which renderError escapes',
       'cli/process.ts': 'errors, which renderError escapes',
+      'cli/standard-input.ts': 'prompts of our own, beside which a person types',
       'cli/standard-stream.ts': 'the stream itself',
       'cli/text/live-area.ts': 'lines of its own, escaped by terminalLine',
       'cli/text/terminal-text.ts': 'decodes bytes, writes nothing',

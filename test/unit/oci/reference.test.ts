@@ -5,6 +5,7 @@ import {
   familiarName,
   formatReference,
   parseReference,
+  parseRegistry,
   registryHost,
   withTag,
 } from '../../../src/oci/reference.js';
@@ -119,4 +120,34 @@ test('an error about a reference with a user and a password shows neither', () =
     );
   }
   assert.throws(() => parseReference('a.b/c:1@nothing'), /a digest is/);
+});
+
+test('a registry alone is a host as references begin with one', () => {
+  for (const [text, registry] of [
+    ['registry.example', 'registry.example'],
+    ['https://registry.example/v2/', 'registry.example'],
+    ['registry.example:5000/', 'registry.example:5000'],
+    ['localhost', 'localhost'],
+    ['[::1]:5000', '[::1]:5000'],
+    ['https://index.docker.io/v1/', 'docker.io'],
+    ['registry-1.docker.io', 'docker.io'],
+  ] as const)
+    assert.equal(parseRegistry(text), registry);
+  for (const text of [
+    '',
+    'nas',
+    'a.b/team',
+    'a b.c',
+    'a.b:99999',
+    'a.b:0',
+    'a.b:',
+    'me:secret@a.b',
+    'me:secret@a.b/x',
+  ])
+    assert.throws(
+      () => parseRegistry(text),
+      (error) =>
+        error instanceof InvalidReferenceError && !`${error.message}${error.hint ?? ''}`.includes('secret'),
+      text,
+    );
 });

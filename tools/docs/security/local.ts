@@ -7,6 +7,7 @@ const LOCK = 'test/unit/io/file-lock.test.ts';
 const RANGE = 'test/unit/io/file-range.test.ts';
 const LAYOUT = 'test/unit/registry/stores/layout-safety.test.ts';
 const SETTINGS = 'test/unit/io/settings-file.test.ts';
+const CHANGED = 'test/unit/io/changed-settings.test.ts';
 const POWER = 'test/e2e/power-cut.test.ts';
 const PUSH = 'test/unit/registry/upload/push.test.ts';
 
@@ -87,6 +88,16 @@ export const LOCAL: readonly AttackTable[] = [
         },
         OUTPUT,
         'files that check keeps replace files alone: links and pipes in their place, or on the way, are refused',
+      ),
+      attack(
+        'local user',
+        'a link, a second name or a pipe in the place of the file that `login` writes, in a shared folder',
+        {
+          before: 'there was no such command',
+          now: 'refused; the file is new each time, with mode 600 from its first byte on',
+        },
+        CHANGED,
+        'a login in a shared folder goes through no link or second name, and into no pipe',
       ),
       attack(
         'local user',

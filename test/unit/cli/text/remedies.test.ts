@@ -14,6 +14,7 @@ import { PLAN_FLAGS } from '../../../../src/cli/commands/plan.js';
 import { STAT_FLAGS } from '../../../../src/cli/commands/stat.js';
 import { TREE_FLAGS } from '../../../../src/cli/commands/tree.js';
 import { CONVERT_FLAGS } from '../../../../src/cli/flags/convert.js';
+import { LOGIN_FLAGS, LOGOUT_FLAGS } from '../../../../src/cli/flags/login.js';
 import { GLOBAL_FLAGS } from '../../../../src/cli/flags/global.js';
 import { adviceText, remedyText, withAdvice, withHints } from '../../../../src/cli/text/remedies.js';
 import type { Remedy } from '../../../../src/remedy.js';
@@ -31,6 +32,8 @@ const COMMANDS = {
   tree: TREE_FLAGS,
   du: DU_FLAGS,
   diff: DIFF_FLAGS,
+  login: LOGIN_FLAGS,
+  logout: LOGOUT_FLAGS,
 } as const;
 type Name = keyof typeof COMMANDS;
 

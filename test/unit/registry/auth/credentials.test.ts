@@ -185,6 +185,8 @@ test('without paths the files are those of Docker and podman, as the environment
   const session = credentialPaths({ HOME: '/h', XDG_RUNTIME_DIR: '/run/user/7' }, 7);
   assert.equal(session[1], '/run/user/7/containers/auth.json');
   assert.equal(credentialPaths({ HOME: '/h' }, 7)[1], '/run/containers/7/auth.json');
+  const named = credentialPaths({ HOME: '/h', REGISTRY_AUTH_FILE: '/job/auth.json', DOCKER_CONFIG: '/d' }, 7);
+  assert.deepEqual(named.slice(0, 2), ['/job/auth.json', '/d/config.json']);
 });
 
 test('an empty file has no credentials, as Docker reads it', async (t) => {
