@@ -14,6 +14,7 @@ import type { FileInode, Filesystem } from './filesystem.js';
 import { showPath } from './lookup.js';
 import { NydusFilesystem } from './nydus.js';
 import { cut } from './pieces.js';
+import { mapRuns } from './runs.js';
 
 /** The digests, in hex, of the first piece that differs, cut and digested as in the image whose files were not read. */
 export interface ContentDifference {
@@ -66,7 +67,7 @@ export async function readContents(
   const pieces: { readonly pair: Pair; readonly record: ChunkRecord }[] = [];
   for (const pair of pairs.all) {
     const file = side(pair, other);
-    const records = file.chunks.map((ref) => other.chunk(ref).record);
+    const records = mapRuns(file.chunks, (ref) => other.chunk(ref).record);
     const sum = records.reduce((total, { uncompressedSize }) => total + uncompressedSize, 0);
     if (sum !== file.size)
       throw new FormatError(`${showPath(pair.path)} has ${file.size} bytes, and its chunks have ${sum}`);

@@ -26,6 +26,7 @@ import {
 import { DEFAULT_CHUNK_SIZE } from '../rafs-builder/layout/v6.js';
 import type { CallOptions } from '../reporter.js';
 import type { FileChunk, FileInode, Filesystem } from './filesystem.js';
+import { mapRuns } from './runs.js';
 import { readTarMember } from './tar-member.js';
 import { showPath } from './lookup.js';
 import { PathDecision } from './path-decision.js';
@@ -186,7 +187,7 @@ export class LayeredFilesystem implements Filesystem {
     if (entry === undefined)
       throw new FormatError(`${showPath(path)} has no entry in layer ${descriptor.digest}`);
     const member = { offset: entry.offset, size: file.size, chunkSize: this.chunkSize };
-    const records = file.chunks.map((ref) => chunks.at(chunkIndex(ref)));
+    const records = mapRuns(file.chunks, (ref) => chunks.at(chunkIndex(ref)));
     yield* readTarMember({ store: this.image.store, layer: descriptor, path, member, records }, call);
   }
 

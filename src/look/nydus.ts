@@ -21,6 +21,7 @@ import {
 } from '../rafs-builder/model/tree.js';
 import type { SparseBootstrap } from '../rafs-builder/model/sparse.js';
 import type { CallOptions } from '../reporter.js';
+import { mapRuns } from './runs.js';
 import { readChunks, type LocatedChunk } from './chunks.js';
 import type { FileChunk, FileInode, Filesystem } from './filesystem.js';
 
@@ -80,7 +81,7 @@ export class NydusFilesystem implements Filesystem {
   }
 
   #chunksOf(file: FileInode, path: RawPath): readonly LocatedChunk[] {
-    const chunks = file.chunks.map((ref): LocatedChunk => {
+    const chunks = mapRuns(file.chunks, (ref): LocatedChunk => {
       const blob = this.#blob(ref);
       const layer = this.#layers.get(blob.id);
       if (layer === undefined)

@@ -11,6 +11,7 @@ import {
   ENTRY_KINDS,
   entryHead,
   reference,
+  REPEATED,
   xattrHead,
 } from '../rafs-builder/layout/wire.js';
 import {
@@ -185,8 +186,21 @@ class EntryDecoder {
     // Most files have one chunk; an array that grows by `push` would reserve room for seventeen.
     if (count === 1) return [this.#nextReference()];
     const chunks: ChunkRef[] = [];
-    while (chunks.length < count) chunks.push(this.#nextReference());
+    while (chunks.length < count) {
+      const ref = this.#nextReference();
+      chunks.push(ref);
+      if (chunks.length < count) for (let more = this.#repetitions(); more > 0; more--) chunks.push(ref);
+    }
     return chunks;
+  }
+
+  /** How many times more the last reference follows: a hole is one chunk over and over. */
+  #repetitions(): number {
+    const at = this.#reference;
+    const references = this.#references;
+    if (at >= references.length || references.readUInt32LE(at + LAYER) !== REPEATED) return 0;
+    this.#reference += REFERENCE;
+    return references.readUInt32LE(at + INDEX);
   }
 
   #nextReference(): ChunkRef {

@@ -96,7 +96,11 @@ export const LAYOUT_FILES: Readonly<Record<string, () => string>> = {
     source(
       'The packed records of a scanned layer, which cross to TypeScript and from there to the judge.',
       wire,
-      numberModule('entry_kind', 'Kinds of entries.', wire.ENTRY_KINDS, 'u8'),
+      [
+        ...numberModule('entry_kind', 'Kinds of entries.', wire.ENTRY_KINDS, 'u8'),
+        ...numbers(wire, { REPEATED: 'u32' }),
+        '',
+      ],
     ),
 };
 

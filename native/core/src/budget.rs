@@ -35,8 +35,6 @@ const UNPACKED_FREELY: u64 = 1 << 30;
 
 /// The bytes that an entry takes besides its names: its inode, its name's node, and its place in a bootstrap.
 const ENTRY_BYTES: u64 = 128;
-/// The bytes that a reference to a chunk takes: in the tree, in the layer's bootstrap and in the image's.
-const REFERENCE_BYTES: u64 = 24;
 /// The names that symlinks may lead through in one image. Real layers have a few thousand.
 const MAX_LINK_STEPS: u64 = 1 << 26;
 
@@ -73,12 +71,10 @@ impl Budget {
         Err(over("expansion", &format!("layers unpack to more than 1 GiB and {times} times their own size")))
     }
 
-    /// Charges one entry with the bytes of its names, links and attributes, and its references.
-    pub fn entry(&self, named: u64, references: u64) -> Result<()> {
+    /// Charges one entry with the bytes of its names, links, attributes and chunk index.
+    pub fn entry(&self, bytes: u64) -> Result<()> {
         self.entries(1)?;
-        self.metadata(
-            ENTRY_BYTES.saturating_add(named).saturating_add(references.saturating_mul(REFERENCE_BYTES)),
-        )
+        self.metadata(ENTRY_BYTES.saturating_add(bytes))
     }
 
     /// Charges directories that no entry describes, and that paths imply.
@@ -95,7 +91,8 @@ impl Budget {
         Err(over("entries", &format!("layers have more than {most} entries")))
     }
 
-    fn metadata(&self, bytes: u64) -> Result<()> {
+    /// Charges other metadata.
+    pub fn metadata(&self, bytes: u64) -> Result<()> {
         let (free, times) = (self.limits.metadata, METADATA_TIMES);
         if add(&self.metadata, bytes) <= free.saturating_add(self.times(times)) {
             return Ok(());
@@ -144,11 +141,11 @@ mod tests {
     #[test]
     fn what_an_image_may_take_grows_with_what_it_has_brought() {
         let budget = Budget::new(Limits { metadata: 1000, disk: 1000, entries: 20, expansion: 2 });
-        budget.entry(800, 0).unwrap();
-        let error = budget.entry(800, 0).unwrap_err();
+        budget.entry(800).unwrap();
+        let error = budget.entry(800).unwrap_err();
         assert_eq!((error.code(), error.limit()), ("LIMIT", Some("metadata")));
         budget.read(1000);
-        budget.entry(800, 100).unwrap();
+        budget.entry(3200).unwrap();
         budget.disk(200_000).unwrap();
         assert_eq!(budget.disk(2000).unwrap_err().limit(), Some("disk"));
         budget.unpack(UNPACKED_FREELY + 2000).unwrap();

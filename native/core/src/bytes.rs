@@ -43,6 +43,21 @@ impl Bytes {
         self.put(at, &value.to_le_bytes());
     }
 
+    /// Writes the `size` bytes at an offset again behind themselves, until they are there `count` times.
+    pub fn repeat(&mut self, at: usize, size: usize, count: usize) {
+        let end = size.checked_mul(count).and_then(|all| at.checked_add(all));
+        let Some(all) = end.and_then(|end| self.bytes.get_mut(at..end)) else {
+            self.left = true;
+            return;
+        };
+        let mut done = size;
+        while done < all.len() {
+            let more = done.min(all.len() - done);
+            all.copy_within(..more, done);
+            done += more;
+        }
+    }
+
     /// The first bytes of the buffer as written so far.
     pub fn get(&self, range: std::ops::RangeTo<usize>) -> &[u8] {
         self.bytes.get(range).unwrap_or_default()

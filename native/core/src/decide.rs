@@ -66,14 +66,16 @@ impl Decider {
         Self { dictionary, layer, counts: Counts::default() }
     }
 
-    /// Adds the next chunk of the layer to `contents`; true when it is new and must be stored.
-    pub fn decide(&mut self, chunk: &Fingerprint, contents: &mut impl Contents) -> Result<bool> {
+    /// Adds the next chunk of the layer to `contents`, where it follows itself `count` times in all; true when it is new and
+    /// must be stored.
+    pub fn decide(&mut self, chunk: &Fingerprint, count: u32, contents: &mut impl Contents) -> Result<bool> {
         let place = Place { layer: self.layer, index: self.counts.new_chunks };
         let known = self.dictionary.find_or_insert(chunk, place)?;
-        contents.push_reference(known.unwrap_or(place));
-        self.counts.chunks += 1;
+        contents.push_references(known.unwrap_or(place), count);
+        self.counts.chunks += u64::from(count);
+        let again = if known.is_some() { count } else { count.saturating_sub(1) };
+        self.counts.duplicate_bytes += u64::from(chunk.len) * u64::from(again);
         if known.is_some() {
-            self.counts.duplicate_bytes += u64::from(chunk.len);
             return Ok(false);
         }
         if place.index >= MAX_CHUNKS {

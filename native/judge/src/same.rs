@@ -7,7 +7,7 @@ use crate::bytes::{holds, slice, word};
 use crate::kind::Kind;
 use crate::layer::{Directory, Forest, Node};
 use crate::layout::{chunk_index_entry, chunk_info};
-use crate::source::{EntryKind, ScannedLayer, Xattr};
+use crate::source::{EntryKind, ScannedLayer, Stretches, Xattr};
 use crate::v6::Image;
 use crate::v6::inode::Fields;
 use crate::v6::tree::{Row, is_dots};
@@ -116,7 +116,7 @@ impl<'a, 'b> Comparison<'a, 'b> {
         match fields.kind {
             Kind::File => {
                 holds(expected.size()? == fields.size)?;
-                self.are_chunks(&entry.chunks(self.forest.layers)?, &fields)
+                self.are_chunks(entry.chunks(self.forest.layers)?, &fields)
             }
             Kind::Symlink => {
                 let (blocks, inline) = fields.target(self.image.bytes);
@@ -139,14 +139,26 @@ impl<'a, 'b> Comparison<'a, 'b> {
         Some(all)
     }
 
-    fn are_chunks(&self, expected: &[(&[u8], u32)], fields: &Fields) -> Option<()> {
+    fn are_chunks(&self, mut expected: Stretches<'_>, fields: &Fields) -> Option<()> {
         let Image { bytes, tables, chunks, .. } = self.image;
-        holds(fields.chunk_count(tables.chunk_size) == expected.len())?;
-        let entries = (fields.chunk_entries()..).step_by(chunk_index_entry::SIZE);
-        for (&(digest, size), at) in expected.iter().zip(entries) {
-            let place = tables.records.place(chunks.of_entry(word(bytes, at))?);
-            holds(word(bytes, place + chunk_info::UNCOMPRESSED_SIZE) == size)?;
-            holds(slice(bytes, place + chunk_info::DIGEST, digest.len())? == digest)?;
+        holds(fields.chunk_count(tables.chunk_size) == expected.left)?;
+        let mut at = fields.chunk_entries();
+        while expected.left > 0 {
+            let stretch = expected.next()?;
+            let (digest, size) = stretch.chunk(self.forest.layers)?;
+            // Equal entries name one chunk, so only the first of them leads to a comparison.
+            let mut known = None;
+            for _ in 0..stretch.count {
+                let entry = word(bytes, at);
+                at += chunk_index_entry::SIZE;
+                if known == Some(entry) {
+                    continue;
+                }
+                let place = tables.records.place(chunks.of_entry(entry)?);
+                holds(word(bytes, place + chunk_info::UNCOMPRESSED_SIZE) == size)?;
+                holds(slice(bytes, place + chunk_info::DIGEST, digest.len())? == digest)?;
+                known = Some(entry);
+            }
         }
         Some(())
     }

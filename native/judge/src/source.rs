@@ -2,7 +2,7 @@
 
 use crate::bytes::{array, holds, i64_at, slice, u16_at, u32_at, u64_at};
 use crate::kind::Kind;
-use crate::layout::wire::{chunk_record, entry_head, entry_kind, reference, xattr_head};
+use crate::layout::wire::{REPEATED, chunk_record, entry_head, entry_kind, reference, xattr_head};
 
 /// An xattr's full name and its value.
 pub type Xattr<'a> = (Vec<u8>, &'a [u8]);
@@ -11,7 +11,7 @@ pub type Xattr<'a> = (Vec<u8>, &'a [u8]);
 pub struct ScannedLayer<'a> {
     /// Packed entries in the order of the tar.
     pub entries: &'a [u8],
-    /// Packed references to the chunks of files, file after file: layer and index of the chunk.
+    /// Packed references to the chunks of files, file after file: layer and index of the chunk, or repetitions.
     pub references: &'a [u8],
     /// Packed records of the new chunks.
     pub chunks: &'a [u8],
@@ -48,7 +48,7 @@ impl Entry {
             };
             let fields = EntryFields { bytes, head };
             head = fields.xattrs()?.1;
-            references += fields.count(entry_head::REFERENCE_COUNT)? * reference::SIZE;
+            references = Stretches::new(layer.references, references, &fields)?.end()?;
             all.push(entry);
         }
         holds(references == layer.references.len())?;
@@ -61,20 +61,71 @@ impl Entry {
         Some(EntryFields { bytes: layer.entries, head: usize::try_from(self.head).ok()? })
     }
 
-    /// Returns digest and length of every chunk of a file.
-    pub fn chunks<'a>(self, layers: &[ScannedLayer<'a>]) -> Option<Vec<(&'a [u8], u32)>> {
-        let count = self.fields(layers)?.count(entry_head::REFERENCE_COUNT)?;
+    /// The chunks of a file, in order.
+    pub fn chunks<'a>(self, layers: &[ScannedLayer<'a>]) -> Option<Stretches<'a>> {
         let layer = layers.get(usize::try_from(self.layer).ok()?)?;
-        let first = usize::try_from(self.references).ok()?;
-        slice(layer.references, first, count * reference::SIZE)?
-            .chunks_exact(reference::SIZE)
-            .map(|packed| {
-                let of = layers.get(usize::try_from(u32_at(packed, reference::LAYER)?).ok()?)?;
-                let record = usize::try_from(u32_at(packed, reference::INDEX)?).ok()? * chunk_record::SIZE;
-                let digest = slice(of.chunks, record + chunk_record::DIGEST, 32)?;
-                Some((digest, u32_at(of.chunks, record + chunk_record::UNCOMPRESSED_SIZE)?))
-            })
-            .collect()
+        Stretches::new(layer.references, usize::try_from(self.references).ok()?, &self.fields(layers)?)
+    }
+}
+
+/// The references of a file. A hole is one chunk over and over, and takes one step.
+#[derive(Debug, Clone, Copy)]
+pub struct Stretches<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// The number of references that are still to come.
+    pub left: usize,
+}
+
+/// The reference to a chunk, and how many times it follows itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Stretch {
+    layer: u32,
+    index: u32,
+    pub count: usize,
+}
+
+impl<'a> Stretches<'a> {
+    fn new(bytes: &'a [u8], at: usize, fields: &EntryFields<'a>) -> Option<Self> {
+        Some(Self { bytes, at, left: fields.count(entry_head::REFERENCE_COUNT)? })
+    }
+
+    /// The next stretch. `None`, too, if there are fewer references than the entry has.
+    pub fn next(&mut self) -> Option<Stretch> {
+        let (layer, index) = self.record_at(self.at)?;
+        self.at += reference::SIZE;
+        let mut count = 1;
+        if self.left > 1
+            && let Some((REPEATED, more)) = self.record_at(self.at)
+        {
+            self.at += reference::SIZE;
+            count += usize::try_from(more).ok()?;
+        }
+        holds(count <= self.left)?;
+        self.left -= count;
+        Some(Stretch { layer, index, count })
+    }
+
+    /// The offset behind the references.
+    fn end(mut self) -> Option<usize> {
+        while self.left > 0 {
+            self.next()?;
+        }
+        Some(self.at)
+    }
+
+    fn record_at(&self, at: usize) -> Option<(u32, u32)> {
+        Some((u32_at(self.bytes, at + reference::LAYER)?, u32_at(self.bytes, at + reference::INDEX)?))
+    }
+}
+
+impl Stretch {
+    /// Digest and length of the chunk.
+    pub fn chunk<'a>(self, layers: &[ScannedLayer<'a>]) -> Option<(&'a [u8], u32)> {
+        let of = layers.get(usize::try_from(self.layer).ok()?)?;
+        let record = usize::try_from(self.index).ok()? * chunk_record::SIZE;
+        let digest = slice(of.chunks, record + chunk_record::DIGEST, 32)?;
+        Some((digest, u32_at(of.chunks, record + chunk_record::UNCOMPRESSED_SIZE)?))
     }
 }
 

@@ -15,6 +15,8 @@ pub mod entry_kind {
     pub const FIFO: u8 = 6;
 }
 
+pub const REPEATED: u32 = 0xFFFF_FFFF;
+
 /// One chunk that a layer stores.
 pub mod chunk_record {
     use super::{Field, Table, Type};

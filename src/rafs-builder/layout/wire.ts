@@ -40,7 +40,10 @@ export const xattrHead = struct('XattrHead', 8, 'In front of one xattr of an ent
   valueLength: at(4, u32, 'bytes'),
 });
 
-export const reference = struct('Reference', 8, 'One chunk of a file.', {
+/** In place of a layer in a Reference: the reference before it follows as many times more as `index` says. */
+export const REPEATED = 0xffff_ffff;
+
+export const reference = struct('Reference', 8, 'One chunk of a file, or its repetitions.', {
   layer: at(0, u32, 'number of the layer that stores the chunk'),
   index: at(4, u32, 'of the chunk in that layer'),
 });

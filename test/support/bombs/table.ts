@@ -194,10 +194,27 @@ export const BOMBS: readonly Bomb[] = [
   },
   { name: 'a hole of 16 TiB', commands: LOOK, write: image(() => gzipped(holes(1, 16 * TERA))) },
   {
-    name: 'a hole of 16 TiB in chunks of 4 KiB',
+    name: 'a hole of 16 TiB, for which the limit is raised',
+    commands: ['convert'],
+    options: ['--max-metadata', '300M'],
+    write: image(() => gzipped(holes(1, 16 * TERA))),
+  },
+  {
+    name: 'a hole of nearly 4 TiB',
+    commands: LOOK,
+    write: image(() => gzipped(holes(1, 4 * TERA - 2 ** 33 - 1))),
+  },
+  {
+    name: 'a hole of 60 GiB in chunks of 4 KiB',
     commands: ['convert'],
     options: ['--fs-chunk-size', '0x1000'],
     write: image(() => gzipped(holes(1, 60 * 2 ** 30))),
+  },
+  {
+    name: 'a hole of 16 TiB in chunks of 4 KiB',
+    commands: ['convert'],
+    options: ['--fs-chunk-size', '0x1000'],
+    write: image(() => gzipped(holes(1, 16 * TERA))),
   },
   { name: '1,000 holes of 1 TiB', commands: LOOK, write: image(() => gzipped(holes(1000, TERA))) },
   { name: 'a hole of 8 EiB', commands: LOOK, write: image(() => gzipped(holes(1, 2 ** 62))) },

@@ -22,9 +22,22 @@ brings. An image beyond it ends the run with one sentence and exit code 5; `--ma
       attack(
         'image author',
         'a hole of 16 TiB, 265 bytes in all',
-        { before: '1.1 GiB of memory', now: 'refused before a reference to a chunk is made' },
+        {
+          before: '1.1 GiB of memory at 15 TiB, 671 MiB while a check waits for its turn',
+          now: 'refused before a reference to a chunk is made',
+        },
         BOMBS,
         WORDS,
+      ),
+      attack(
+        'image author',
+        'the same, and the user raises the limit',
+        {
+          before: 'refused: no file had more than 2^24 - 1 chunks',
+          now: 'converted in 330 MiB of memory, of which 256 MiB are the chunk index and its copy; a hole is one run in trees, tables and comparisons',
+        },
+        BOMBS,
+        'a hole of 16 TiB takes the room of its chunk index, and no more',
       ),
       attack(
         'image author',

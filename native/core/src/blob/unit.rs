@@ -19,6 +19,8 @@ pub struct Piece {
     pub start: usize,
     /// The chunk's digests and length.
     pub print: Fingerprint,
+    /// The number of times that it follows itself in its file, if it is undecided.
+    pub count: u32,
 }
 
 /// Chunks on their way to a worker.
@@ -116,7 +118,7 @@ impl Unit {
         }
         let mut used = 0;
         let mut chunks = Vec::with_capacity(self.pieces.len());
-        for &Piece { start, print } in &self.pieces {
+        for &Piece { start, print, .. } in &self.pieces {
             let from = self.bytes.get(start..start + print.len as usize).ok_or_else(out_of_unit)?;
             let rest = to.get_mut(used..).ok_or_else(out_of_unit)?;
             let compressed = contexts.compress(compression, rest, from)?;
@@ -140,7 +142,7 @@ impl Unit {
         let Self { mut bytes, pieces, .. } = self;
         let mut used = 0;
         let mut chunks = Vec::with_capacity(pieces.len());
-        for Piece { start, print } in pieces {
+        for Piece { start, print, .. } in pieces {
             let end = start + print.len as usize;
             if end > bytes.len() || start < used {
                 return Err(out_of_unit());
@@ -168,8 +170,8 @@ mod tests {
         let (first, gap, second) = ([7u8; 3000], [1u8; 100], *b"tiny");
         let bytes = [&first[..], &gap, &second].concat();
         let pieces = vec![
-            Piece { start: 0, print: Fingerprint::of(&first) },
-            Piece { start: 3100, print: Fingerprint::of(&second) },
+            Piece { start: 0, print: Fingerprint::of(&first), count: 1 },
+            Piece { start: 3100, print: Fingerprint::of(&second), count: 1 },
         ];
         Unit { bytes, pieces, decided: 2 }
     }

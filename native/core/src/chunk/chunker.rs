@@ -48,6 +48,8 @@ pub struct Chunker<C: Contents, K: Keeper> {
     file_left: u64,
     /// The number of these bytes that are already in the keeper's tail.
     filled: usize,
+    /// References of the current file, of which a run counts as one.
+    references: u64,
     /// Fingerprint of a whole chunk of zeros, computed at its first use.
     zeros: Option<Fingerprint>,
 }
@@ -63,6 +65,7 @@ impl<C: Contents, K: Keeper> Chunker<C, K> {
             warnings: Vec::new(),
             file_left: 0,
             filled: 0,
+            references: 0,
             zeros: None,
         }
     }
@@ -98,10 +101,11 @@ impl<C: Contents, K: Keeper> Chunker<C, K> {
         print
     }
 
-    /// Takes a chunk that lies wholly in the parser's piece or in a hole.
-    fn whole(&mut self, print: Fingerprint, bytes: &Bytes<'_>) -> Result<()> {
-        self.keeper.complete(print, bytes, &mut self.contents)?;
-        self.file_left -= u64::from(print.len);
+    /// Takes a chunk that lies wholly in the parser's piece or in a hole, and follows itself `count` times in all.
+    fn whole(&mut self, print: Fingerprint, count: u32, bytes: &Bytes<'_>) -> Result<()> {
+        self.keeper.complete(print, count, bytes, &mut self.contents)?;
+        self.file_left -= u64::from(print.len) * u64::from(count);
+        self.references += 1;
         Ok(())
     }
 
@@ -119,7 +123,7 @@ impl<C: Contents, K: Keeper> Chunker<C, K> {
         let chunk = grown.len().checked_sub(len).and_then(|start| grown.get(start..));
         let chunk = chunk.ok_or_else(|| Error::internal("chunk under way is not where it grew"))?;
         let print = K::print(chunk);
-        self.whole(print, &Bytes::Tail)?;
+        self.whole(print, 1, &Bytes::Tail)?;
         self.filled = 0;
         Ok(())
     }
@@ -130,7 +134,7 @@ impl<C: Contents, K: Keeper> EntrySink for Chunker<C, K> {
         if self.file_left != 0 {
             return Err(Error::internal("the tar parser went on before the file was complete"));
         }
-        let promised = self.limits.admit(&entry, self.chunk_size)?;
+        let promised = self.limits.admit(&entry, self.chunk_size, C::CHUNK_BYTES)?;
         self.contents.push(&entry, promised);
         if entry.kind == EntryKind::File {
             self.file_left = entry.size;
@@ -144,7 +148,7 @@ impl<C: Contents, K: Keeper> EntrySink for Chunker<C, K> {
             let len = self.chunk_len();
             let (now, rest) = bytes.split_at(bytes.len().min(len - self.filled));
             if now.len() == len {
-                self.whole(K::print(now), &Bytes::Slice(now))?;
+                self.whole(K::print(now), 1, &Bytes::Slice(now))?;
             } else {
                 self.grow(len, now.len(), |tail| tail.extend_from_slice(now))?;
             }
@@ -160,17 +164,23 @@ impl<C: Contents, K: Keeper> EntrySink for Chunker<C, K> {
             let now = usize::try_from(count).unwrap_or(usize::MAX).min(len - self.filled);
             if now == len {
                 let print = self.zero_print(len);
-                self.whole(print, &Bytes::Zeros(len))?;
+                // Only the last chunk of a file is shorter than others, and it is the last of the hole.
+                let times = u32::try_from(count / len as u64).unwrap_or(u32::MAX);
+                self.whole(print, times, &Bytes::Zeros(len))?;
+                count -= len as u64 * u64::from(times);
             } else {
                 self.grow(len, now, |tail| tail.resize(tail.len() + now, 0))?;
+                count -= now as u64;
             }
-            count -= now as u64;
         }
         Ok(())
     }
 
     fn end_file(&mut self) -> Result<()> {
-        if self.file_left == 0 { Ok(()) } else { Err(Error::internal("the tar parser ended a file early")) }
+        if self.file_left != 0 {
+            return Err(Error::internal("the tar parser ended a file early"));
+        }
+        self.limits.refer(std::mem::take(&mut self.references) * C::REFERENCE_BYTES)
     }
 
     fn warn(&mut self, code: &'static str, message: String) {

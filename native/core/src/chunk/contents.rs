@@ -7,28 +7,41 @@ use crate::table::{EntryTable, Promised};
 
 /// The entries and references of a layer while it is read.
 pub trait Contents {
-    /// Takes the next entry, which is within the limits. The references of its file follow by `push_reference`.
+    /// Bytes of memory that each chunk of a file takes in the end, even in a hole.
+    const CHUNK_BYTES: u64;
+    /// Bytes that a reference takes besides, unless it is part of a run.
+    const REFERENCE_BYTES: u64;
+
+    /// Takes the next entry, which is within the limits. The references of its file follow by `push_references`.
     fn push(&mut self, entry: &Entry, promised: Promised);
-    /// Takes the next reference, in file order.
-    fn push_reference(&mut self, place: Place);
+    /// Takes the next reference, in file order, `count` times.
+    fn push_references(&mut self, place: Place, count: u32);
 }
 
 impl Contents for EntryTable {
+    /// Readers of the table have a list of the chunks of each file.
+    const CHUNK_BYTES: u64 = 16;
+    const REFERENCE_BYTES: u64 = 8;
+
     fn push(&mut self, entry: &Entry, promised: Promised) {
         Self::push(self, entry, promised);
     }
 
-    fn push_reference(&mut self, place: Place) {
-        Self::push_reference(self, place);
+    fn push_references(&mut self, place: Place, count: u32) {
+        Self::push_references(self, place, count);
     }
 }
 
 impl Contents for LayerTree {
+    /// An entry of the chunk index, in the layer's bootstrap and in the image's.
+    const CHUNK_BYTES: u64 = 16;
+    const REFERENCE_BYTES: u64 = 8;
+
     fn push(&mut self, entry: &Entry, promised: Promised) {
         self.apply(entry, promised.first);
     }
 
-    fn push_reference(&mut self, place: Place) {
-        Self::push_reference(self, place);
+    fn push_references(&mut self, place: Place, count: u32) {
+        Self::push_references(self, place, count);
     }
 }

@@ -30,9 +30,15 @@ pub trait Keeper {
     /// The buffer that the current chunk is appended to.
     fn tail(&mut self) -> Result<&mut Vec<u8>>;
 
-    /// Takes a complete chunk. Its references go to `contents` once the keeper has decided about it.
-    fn complete(&mut self, print: Fingerprint, bytes: &Bytes<'_>, contents: &mut impl Contents)
-    -> Result<()>;
+    /// Takes a complete chunk, which follows itself `count` times in all. Its references go to `contents` once the keeper has
+    /// decided about it.
+    fn complete(
+        &mut self,
+        print: Fingerprint,
+        count: u32,
+        bytes: &Bytes<'_>,
+        contents: &mut impl Contents,
+    ) -> Result<()>;
 
     /// Ends the layer: takes the last decisions and lets the next layer take its own.
     fn finish(self, contents: &mut impl Contents) -> Result<(Self::Kept, Counts)>;

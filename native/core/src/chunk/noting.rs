@@ -11,7 +11,8 @@ use crate::table::ChunkRecords;
 pub struct Noting<'a> {
     ticket: &'a Ticket,
     decider: Decider,
-    undecided: Vec<Fingerprint>,
+    /// Chunks with the numbers of times that they follow themselves.
+    undecided: Vec<(Fingerprint, u32)>,
     /// The current chunk, if it arrives in several pieces.
     growing: Vec<u8>,
     records: ChunkRecords,
@@ -24,13 +25,13 @@ impl<'a> Noting<'a> {
         Self { ticket, decider, undecided, growing, records: ChunkRecords::default() }
     }
 
-    fn decide(&mut self, print: &Fingerprint, contents: &mut impl Contents) -> Result<()> {
-        if self.decider.decide(print, contents)? { self.records.push_scanned(print) } else { Ok(()) }
+    fn decide(&mut self, print: &Fingerprint, count: u32, contents: &mut impl Contents) -> Result<()> {
+        if self.decider.decide(print, count, contents)? { self.records.push_scanned(print) } else { Ok(()) }
     }
 
     fn settle(&mut self, contents: &mut impl Contents) -> Result<()> {
-        for print in std::mem::take(&mut self.undecided) {
-            self.decide(&print, contents)?;
+        for (print, count) in std::mem::take(&mut self.undecided) {
+            self.decide(&print, count, contents)?;
         }
         Ok(())
     }
@@ -54,13 +55,19 @@ impl Keeper for Noting<'_> {
         Ok(&mut self.growing)
     }
 
-    fn complete(&mut self, print: Fingerprint, _: &Bytes<'_>, contents: &mut impl Contents) -> Result<()> {
+    fn complete(
+        &mut self,
+        print: Fingerprint,
+        count: u32,
+        _: &Bytes<'_>,
+        contents: &mut impl Contents,
+    ) -> Result<()> {
         if !self.ticket.is_due() {
-            self.undecided.push(print);
+            self.undecided.push((print, count));
             return Ok(());
         }
         self.settle(contents)?;
-        self.decide(&print, contents)
+        self.decide(&print, count, contents)
     }
 
     fn finish(mut self, contents: &mut impl Contents) -> Result<(ChunkRecords, Counts)> {

@@ -73,7 +73,7 @@ impl<'a, U: Units> Storing<'a, U> {
 
     fn store(
         &mut self,
-        print: Fingerprint,
+        (print, count): (Fingerprint, u32),
         bytes: &Bytes<'_>,
         decided: bool,
         contents: &mut impl Contents,
@@ -88,7 +88,7 @@ impl<'a, U: Units> Storing<'a, U> {
             Bytes::Zeros(count) => unit.bytes.resize(unit.bytes.len() + count, 0),
             Bytes::Tail => {}
         }
-        unit.pieces.push(Piece { start: unit.bytes.len().saturating_sub(len), print });
+        unit.pieces.push(Piece { start: unit.bytes.len().saturating_sub(len), print, count });
         if decided {
             unit.decided = unit.pieces.len();
         }
@@ -113,7 +113,7 @@ impl<'a, U: Units> Storing<'a, U> {
             return Ok(());
         }
         for piece in unit.pieces.split_off(unit.decided) {
-            if self.decider.decide(&piece.print, contents)? {
+            if self.decider.decide(&piece.print, piece.count, contents)? {
                 unit.pieces.push(piece);
             }
         }
@@ -157,18 +157,19 @@ impl<U: Units> Keeper for Storing<'_, U> {
     fn complete(
         &mut self,
         print: Fingerprint,
+        count: u32,
         bytes: &Bytes<'_>,
         contents: &mut impl Contents,
     ) -> Result<()> {
         let due = self.ticket.is_due();
         if due {
             self.settle(contents)?;
-            if !self.decider.decide(&print, contents)? {
+            if !self.decider.decide(&print, count, contents)? {
                 self.drop_tail(print, bytes);
                 return Ok(());
             }
         }
-        self.store(print, bytes, due, contents)
+        self.store((print, count), bytes, due, contents)
     }
 
     fn finish(mut self, contents: &mut impl Contents) -> Result<(U, Counts)> {

@@ -98,16 +98,18 @@ impl BlobTable {
                 continue;
             }
             let store = stores.get(usize::from(store));
-            for &Place { layer, .. } in store.map_or(&[][..], |store| store.chunks(inode, chunk_size)) {
-                if table.position(layer).is_some() {
-                    continue;
-                }
-                let blob = of_layer(layer).ok_or_else(|| {
-                    Error::internal(format!("a file refers to blob {layer}, which does not exist"))
-                })?;
-                match table.blobs.iter().position(|known| known.record.id == blob.record.id) {
-                    Some(known) => table.set(layer, u32::try_from(known).unwrap_or(u32::MAX)),
-                    None => table.add(layer, blob),
+            for stretch in store.map(|store| store.chunks(inode, chunk_size)).into_iter().flatten() {
+                for &Place { layer, .. } in stretch.places() {
+                    if table.position(layer).is_some() {
+                        continue;
+                    }
+                    let blob = of_layer(layer).ok_or_else(|| {
+                        Error::internal(format!("a file refers to blob {layer}, which does not exist"))
+                    })?;
+                    match table.blobs.iter().position(|known| known.record.id == blob.record.id) {
+                        Some(known) => table.set(layer, u32::try_from(known).unwrap_or(u32::MAX)),
+                        None => table.add(layer, blob),
+                    }
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Packs the entries and references of a layer.
 
-use nydus_layout::wire::{entry_head, entry_kind, reference, xattr_head};
+use nydus_layout::wire::{REPEATED, entry_head, entry_kind, reference, xattr_head};
 
 use super::{Promised, set};
 use crate::archive::{Entry, EntryKind};
@@ -14,7 +14,7 @@ pub struct EntryTable {
 }
 
 impl EntryTable {
-    /// Appends an entry that `EntryLimits` has admitted; its references follow by `push_reference`, file after file.
+    /// Appends an entry that `EntryLimits` has admitted; its references follow by `push_references`, file after file.
     pub fn push(&mut self, entry: &Entry, promised: Promised) {
         let mut head = [0; entry_head::SIZE];
         set(&mut head, entry_head::KIND, [kind_number(entry.kind)]);
@@ -46,11 +46,20 @@ impl EntryTable {
         }
     }
 
-    /// Adds the next reference, in file order.
-    pub fn push_reference(&mut self, place: Place) {
+    /// Adds the next reference, in file order, `count` times.
+    pub fn push_references(&mut self, place: Place, count: u32) {
+        self.push_record(place.layer, place.index);
+        match count {
+            0 | 1 => {}
+            2 => self.push_record(place.layer, place.index),
+            _ => self.push_record(REPEATED, count - 1),
+        }
+    }
+
+    fn push_record(&mut self, layer: u32, index: u32) {
         let mut packed = [0; reference::SIZE];
-        set(&mut packed, reference::LAYER, place.layer.to_le_bytes());
-        set(&mut packed, reference::INDEX, place.index.to_le_bytes());
+        set(&mut packed, reference::LAYER, layer.to_le_bytes());
+        set(&mut packed, reference::INDEX, index.to_le_bytes());
         self.references.extend_from_slice(&packed);
     }
 
@@ -86,14 +95,15 @@ mod tests {
     fn an_entry_lies_where_the_layout_says() {
         let mut table = EntryTable::default();
         table.push(&file(4097), Promised { first: 0, count: 2 });
-        table.push_reference(Place { layer: 3, index: 9 });
-        table.push_reference(Place { layer: 0, index: 1 });
+        table.push_references(Place { layer: 3, index: 9 }, 1);
+        table.push_references(Place { layer: 0, index: 1 }, 4);
         let (entries, references) = table.into_parts();
         let word = |at: usize| u32::from_le_bytes(entries[at..at + 4].try_into().unwrap());
         assert_eq!((entries[0], u16::from_le_bytes([entries[2], entries[3]])), (0, 0o644));
         assert_eq!([4, 8, 12, 24, 32, 48, 52, 56, 60].map(word), [1, 2, 5, 4097, 1024, 3, 0, 1, 2]);
         assert_eq!(entries[16..24], (-1i64).to_le_bytes());
         assert_eq!(entries[64..], *b"a/b\x06\0\0\0\x02\0\0\0user.x\0v");
-        assert_eq!(references, [3, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
+        assert_eq!(references[..16], [3, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
+        assert_eq!(references[16..], [255, 255, 255, 255, 3, 0, 0, 0], "the last one three times more");
     }
 }

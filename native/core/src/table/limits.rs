@@ -4,7 +4,6 @@ use nydus_layout::wire::{entry_head, xattr_head};
 
 use std::sync::Arc;
 
-use super::MAX_CHUNKS;
 use crate::archive::{Entry, EntryKind};
 use crate::budget::Budget;
 use crate::error::{Error, Result};
@@ -39,19 +38,15 @@ impl EntryLimits {
         Self { budget, count: 0, bytes: 0, promised: 0 }
     }
 
-    /// Admits the next entry, or refuses it when it exceeds a limit.
-    pub fn admit(&mut self, entry: &Entry, chunk_size: u32) -> Result<Promised> {
+    /// Admits the next entry, or refuses it when it exceeds a limit. Each of its chunks takes `chunk_bytes` in the end.
+    pub fn admit(&mut self, entry: &Entry, chunk_size: u32, chunk_bytes: u64) -> Result<Promised> {
         let chunks =
             if entry.kind == EntryKind::File { entry.size.div_ceil(u64::from(chunk_size)) } else { 0 };
-        let count = u32::try_from(chunks).ok().filter(|&count| count <= MAX_CHUNKS);
-        let Some(count) = count else {
-            return Err(too_much(entry, &format!("{} bytes are more than {MAX_CHUNKS} chunks", entry.size)));
-        };
         let first = u32::try_from(self.promised).unwrap_or(u32::MAX);
-        self.promised += chunks;
-        if self.promised > MAX_REFERENCES {
+        self.promised = self.promised.saturating_add(chunks);
+        let Some(count) = u32::try_from(chunks).ok().filter(|_| self.promised <= MAX_REFERENCES) else {
             return Err(too_much(entry, &format!("layer refers to more than {MAX_REFERENCES} chunks")));
-        }
+        };
         if entry.mtime.unsigned_abs() > MAX_NUMBER {
             let message = format!("{}: modification time {} is out of range", place(entry), entry.mtime);
             return Err(Error::format_at(message, &entry.path, entry.offset));
@@ -59,7 +54,7 @@ impl EntryLimits {
         let names: usize =
             entry.xattrs.iter().map(|(name, value)| xattr_head::SIZE + name.len() + value.len()).sum();
         let bytes = entry.path.len() + entry.link.len() + names;
-        self.budget.entry(bytes as u64, chunks)?;
+        self.budget.entry((bytes as u64).saturating_add(chunks.saturating_mul(chunk_bytes)))?;
         self.bytes += entry_head::SIZE + bytes;
         if self.bytes > MAX_ENTRY_BYTES {
             let reason = format!("layer's names and attributes exceed {MAX_ENTRY_BYTES} bytes");
@@ -70,6 +65,11 @@ impl EntryLimits {
             .checked_add(1)
             .ok_or_else(|| Error::unsupported("layer has more than 2^32 entries"))?;
         Ok(Promised { first, count })
+    }
+
+    /// Charges the bytes of a file's references.
+    pub fn refer(&self, bytes: u64) -> Result<()> {
+        self.budget.metadata(bytes)
     }
 
     /// The number of entries admitted.
@@ -96,15 +96,13 @@ mod tests {
     fn holes_beyond_the_limit_are_refused() {
         let budget = || Arc::new(Budget::new(Limits { metadata: u64::MAX, ..Limits::default() }));
         let mut limits = EntryLimits::new(budget());
-        let most = u64::from(MAX_CHUNKS) * 4096;
-        assert_eq!(limits.admit(&file(most + 1), 4096).unwrap_err().code(), "UNSUPPORTED");
-        for _ in 0..4 {
-            limits.admit(&file(most), 4096).unwrap();
-        }
-        let error = limits.admit(&file(most), 4096).unwrap_err();
+        limits.admit(&file(16 << 40), 1 << 20, 16).unwrap();
+        let most = (MAX_REFERENCES - (1 << 24)) * 4096;
+        limits.admit(&file(most), 4096, 16).unwrap();
+        let error = limits.admit(&file(1), 4096, 16).unwrap_err();
         assert_eq!((error.code(), error.offset()), ("UNSUPPORTED", Some(1024)));
         assert!(error.to_string().starts_with("tar entry \"a/b\" at offset 1024: "));
         let odd = Entry { mtime: i64::MIN, ..file(0) };
-        assert_eq!(EntryLimits::new(budget()).admit(&odd, 4096).unwrap_err().code(), "FORMAT");
+        assert_eq!(EntryLimits::new(budget()).admit(&odd, 4096, 16).unwrap_err().code(), "FORMAT");
     }
 }

@@ -72,14 +72,14 @@ impl LayerTree {
         self.stores.first().map_or(0, Store::len)
     }
 
-    /// Adds the next reference, in file order.
-    pub fn push_reference(&mut self, place: Place) {
+    /// Adds the next reference, in file order, `count` times.
+    pub fn push_references(&mut self, place: Place, count: u32) {
         // Runs of references to one layer are long, so the last one is checked first.
         if self.order.last() != Some(&place.layer) && !self.order.contains(&place.layer) {
             self.order.push(place.layer);
         }
         if let Some(store) = self.stores.first_mut() {
-            store.references.push(place);
+            store.references.push(place, count);
         }
     }
 

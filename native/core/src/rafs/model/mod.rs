@@ -6,6 +6,7 @@
 mod descend;
 mod layer_tree;
 mod names;
+mod references;
 mod store;
 mod tree;
 mod walk;
@@ -13,6 +14,7 @@ mod walk;
 pub use descend::{Descent, MAX_DEPTH, descend, path_of};
 pub use layer_tree::LayerTree;
 pub use names::display_name;
+pub use references::{FileChunks, Stretch};
 pub use store::{Inode, Kind, Mark, NONE, Store, Xattrs};
 pub use tree::{At, ROOT, Tree, inode_at};
 pub use walk::{Span, Walk};

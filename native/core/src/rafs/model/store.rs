@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 
-use crate::dict::Place;
+use super::references::{FileChunks, References};
 use crate::error::{Error, Result};
 
 /// Stands for a missing number of an inode, node, directory or attribute.
@@ -131,8 +131,8 @@ pub struct Store {
     /// Where each list of extended attributes lies in `bytes`: equal lists, such as those of global records, are kept once.
     lists: HashTable<(u32, u32)>,
     hasher: RandomState,
-    /// The places of the files' chunks, file after file, in tar order.
-    pub references: Vec<Place>,
+    /// The places of the files' chunks.
+    pub references: References,
 }
 
 impl Store {
@@ -242,10 +242,8 @@ impl Store {
     }
 
     /// The places of a file's chunks.
-    pub fn chunks(&self, inode: &Inode, chunk_size: u32) -> &[Place] {
-        let count = usize::try_from(inode.size.div_ceil(u64::from(chunk_size))).unwrap_or(usize::MAX);
-        let start = inode.start as usize;
-        self.references.get(start..start.saturating_add(count)).unwrap_or_default()
+    pub fn chunks(&self, inode: &Inode, chunk_size: u32) -> FileChunks<'_> {
+        self.references.of_file(inode.start, inode.size.div_ceil(u64::from(chunk_size)))
     }
 
     pub(super) fn bytes_at(&self, at: u32, len: usize) -> &[u8] {

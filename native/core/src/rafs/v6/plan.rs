@@ -158,12 +158,11 @@ impl<'a> Planner<'a> {
                 self.linked.entry((at.store, at.number)).or_insert(first).names += 1;
             }
             if inode.kind == Kind::File && inode.size > 0 {
-                let chunks = bootstrap
-                    .store(at)
-                    .map_or(&[][..], |store| store.chunks(inode, bootstrap.format.chunk_size));
-                if chunks.is_empty() {
+                let chunks =
+                    bootstrap.store(at).map(|store| store.chunks(inode, bootstrap.format.chunk_size));
+                let Some(chunks) = chunks.filter(|chunks| !chunks.is_empty()) else {
                     return Err(Error::internal(format!("a file of {} bytes has no chunks", inode.size)));
-                }
+                };
                 let moved = bootstrap.moved.get(usize::from(at.store)).filter(|moved| !moved.is_empty());
                 self.used.add(bootstrap.table, chunks, moved)?;
             }

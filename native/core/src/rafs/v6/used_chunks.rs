@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::Moved;
 use super::blob_table::BlobTable;
+use super::model::{FileChunks, Stretch};
 use crate::dict::Place;
 use crate::error::{Error, Result};
 
@@ -46,26 +47,45 @@ impl UsedChunks {
     }
 
     /// Adds the chunks of one name of a file; `moved` is that of the file's layer.
-    pub fn add(&mut self, table: &BlobTable, chunks: &[Place], moved: Option<&Moved>) -> Result<()> {
-        for (&place, number) in chunks.iter().zip(1u32..) {
-            let slot = table
-                .position(place.layer)
-                .and_then(|blob| self.positions.get_mut(blob as usize))
-                .and_then(|positions| positions.get_mut(place.index as usize));
-            let Some(slot) = slot else {
-                let Place { layer, index } = place;
-                return Err(Error::internal(format!(
-                    "a file refers to chunk {index} of blob {layer}, which the image does not have"
-                )));
-            };
-            let position = moved.and_then(|moved| moved.get(&place)).map_or(number, |known| known + 1);
-            if *slot == 0 {
-                self.count += 1;
-            } else if *slot != position {
-                self.moved.insert(place);
+    pub fn add(&mut self, table: &BlobTable, chunks: FileChunks<'_>, moved: Option<&Moved>) -> Result<()> {
+        let mut number = 0;
+        for stretch in chunks {
+            match stretch {
+                Stretch::Singles(places) => {
+                    for &place in places {
+                        number += 1;
+                        self.add_one(table, place, number, moved)?;
+                    }
+                }
+                Stretch::Run(place, count) => {
+                    // Those between the first and the last leave no trace.
+                    self.add_one(table, place, number + 1, moved)?;
+                    number += count;
+                    self.add_one(table, place, number, moved)?;
+                }
             }
-            *slot = position;
         }
+        Ok(())
+    }
+
+    fn add_one(&mut self, table: &BlobTable, place: Place, number: u32, moved: Option<&Moved>) -> Result<()> {
+        let slot = table
+            .position(place.layer)
+            .and_then(|blob| self.positions.get_mut(blob as usize))
+            .and_then(|positions| positions.get_mut(place.index as usize));
+        let Some(slot) = slot else {
+            let Place { layer, index } = place;
+            return Err(Error::internal(format!(
+                "a file refers to chunk {index} of blob {layer}, which the image does not have"
+            )));
+        };
+        let position = moved.and_then(|moved| moved.get(&place)).map_or(number, |known| known + 1);
+        if *slot == 0 {
+            self.count += 1;
+        } else if *slot != position {
+            self.moved.insert(place);
+        }
+        *slot = position;
         Ok(())
     }
 

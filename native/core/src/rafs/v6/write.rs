@@ -6,7 +6,7 @@ use nydus_layout::{inode_extended, mode, prefetch_entry, super_block, super_flag
 
 use super::blob_table::BlobTable;
 use super::directory::{Row, fitting};
-use super::model::{At, Inode, Kind, Mark, NONE, Span};
+use super::model::{At, FileChunks, Inode, Kind, Mark, NONE, Span, Stretch};
 use super::placement::is_inline;
 use super::plan::{Plan, inode_size};
 use super::used_chunks::UsedChunk;
@@ -229,7 +229,7 @@ impl Writer<'_> {
 
     /// The word from which the kernel reads the size of a file's chunks. A file whose chunks follow each other in one blob counts
     /// as one extent: the kernel then reads only its first entry.
-    fn chunk_format(&self, size: u64, chunks: &[Place]) -> u32 {
+    fn chunk_format(&self, size: u64, chunks: FileChunks<'_>) -> u32 {
         let chunk_size = u64::from(self.bootstrap.format.chunk_size);
         let unit = if size > chunk_size && self.is_contiguous(chunks) {
             size.next_power_of_two()
@@ -240,8 +240,10 @@ impl Writer<'_> {
     }
 
     /// True if the chunks lie in one blob, one after the other without a gap.
-    fn is_contiguous(&self, chunks: &[Place]) -> bool {
-        let Some((first, blob)) = chunks.first().and_then(|first| {
+    fn is_contiguous(&self, mut chunks: FileChunks<'_>) -> bool {
+        // A run is one chunk several times.
+        let (Some(Stretch::Singles(places)), None) = (chunks.next(), chunks.next()) else { return false };
+        let Some((first, blob)) = places.first().and_then(|first| {
             let blob = self.bootstrap.table.blob(first.layer)?;
             Some((first, blob))
         }) else {
@@ -249,25 +251,41 @@ impl Writer<'_> {
         };
         let Some(start) = blob.uncompressed_offset(first.index) else { return false };
         let step = u64::from(self.bootstrap.format.chunk_size);
-        chunks.iter().zip(0u64..).all(|(place, number)| {
+        places.iter().zip(0u64..).all(|(place, number)| {
             place.layer == first.layer && blob.uncompressed_offset(place.index) == Some(start + number * step)
         })
     }
 
     /// Writes an entry for every chunk of a file.
-    fn chunk_index(&mut self, base: usize, chunks: &[Place]) -> Result<()> {
-        let table = self.bootstrap.table;
-        for (number, &Place { layer, index }) in chunks.iter().enumerate() {
-            let missing = || Error::internal("a file refers to a chunk that the image does not have");
-            let position = table.position(layer).ok_or_else(missing)?;
-            let start =
-                table.blob(layer).and_then(|blob| blob.uncompressed_offset(index)).ok_or_else(missing)?;
-            let at = base + number * chunk_index_entry::SIZE;
-            self.out.u16(at + chunk_index_entry::INDEX_LOW, narrow(index & 0xFFFF)?);
-            self.out.u8(at + chunk_index_entry::DEVICE, narrow(position + 1)?);
-            self.out.u8(at + chunk_index_entry::INDEX_HIGH, narrow(index >> 16)?);
-            self.out.u32(at + chunk_index_entry::BLOCK, narrow(start / BLOCK_SIZE as u64)?);
+    fn chunk_index(&mut self, base: usize, chunks: FileChunks<'_>) -> Result<()> {
+        let mut at = base;
+        for stretch in chunks {
+            match stretch {
+                Stretch::Singles(places) => {
+                    for &place in places {
+                        self.chunk_index_entry(at, place)?;
+                        at += chunk_index_entry::SIZE;
+                    }
+                }
+                Stretch::Run(place, count) => {
+                    self.chunk_index_entry(at, place)?;
+                    self.out.repeat(at, chunk_index_entry::SIZE, count as usize);
+                    at += count as usize * chunk_index_entry::SIZE;
+                }
+            }
         }
+        Ok(())
+    }
+
+    fn chunk_index_entry(&mut self, at: usize, Place { layer, index }: Place) -> Result<()> {
+        let table = self.bootstrap.table;
+        let missing = || Error::internal("a file refers to a chunk that the image does not have");
+        let position = table.position(layer).ok_or_else(missing)?;
+        let start = table.blob(layer).and_then(|blob| blob.uncompressed_offset(index)).ok_or_else(missing)?;
+        self.out.u16(at + chunk_index_entry::INDEX_LOW, narrow(index & 0xFFFF)?);
+        self.out.u8(at + chunk_index_entry::DEVICE, narrow(position + 1)?);
+        self.out.u8(at + chunk_index_entry::INDEX_HIGH, narrow(index >> 16)?);
+        self.out.u32(at + chunk_index_entry::BLOCK, narrow(start / BLOCK_SIZE as u64)?);
         Ok(())
     }
 
