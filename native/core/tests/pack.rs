@@ -13,6 +13,7 @@ use nydus_core::digest::{Fingerprint, hex, sha256};
 use nydus_core::pipeline::{Dedup, ImageScanner, ScanOptions, ScannedLayer};
 use nydus_core::table::ChunkRecord;
 use nydus_core::verify::{BlobVerifier, Digester, Verified, VerifyOptions};
+use nydus_layout::wire::REPEATED;
 use proptest::prelude::*;
 
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -86,7 +87,14 @@ fn read(path: &Path, options: &ScanOptions) -> Vec<u8> {
 
 fn references(table: &ScannedLayer) -> Vec<(u32, u32)> {
     let word = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().unwrap());
-    table.references.chunks(8).map(|pair| (word(&pair[..4]), word(&pair[4..]))).collect()
+    let mut all = Vec::new();
+    for pair in table.references.chunks(8) {
+        match (word(&pair[..4]), word(&pair[4..])) {
+            (REPEATED, more) => all.extend(std::iter::repeat_n(*all.last().unwrap(), more as usize)),
+            single => all.push(single),
+        }
+    }
+    all
 }
 
 /// Options of a scan that stores chunks in the way of a conversion.
