@@ -111,7 +111,7 @@ pub mod entry_head {
     };
 }
 
-/// One chunk of a file.
+/// One chunk of a file, or its repetitions.
 pub mod reference {
     use super::{Field, Table, Type};
 
