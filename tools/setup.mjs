@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { CARGO_ARGUMENTS, placeAddon } from '../native/build.mjs';
+import { CARGO_ARGUMENTS, cargoEnvironment, placeAddon } from '../native/build.mjs';
 import { checkRequirements } from './setup/requirements.mjs';
 import { removeStaleOutputs } from './setup/stale-outputs.mjs';
 
@@ -53,23 +53,16 @@ function installPackages() {
 }
 
 export function buildNative() {
-  run('native addon', 'cargo', CARGO_ARGUMENTS);
+  run('native addon', 'cargo', CARGO_ARGUMENTS, { env: cargoEnvironment() });
   placeAddon();
 }
 
-/** The yardstick of `npm run bench`: native/core/examples/bound. */
+/** The yardstick of `npm run bench`: native/core/examples/bound. With other flags, cargo would compile everything again. */
 export function buildBound() {
-  run('native yardstick', 'cargo', [
-    'build',
-    '--release',
-    '--locked',
-    '--manifest-path',
-    'native/Cargo.toml',
-    '-p',
-    'nydus-core',
-    '--example',
-    'bound',
-  ]);
+  const args = ['build', '--release', '--locked', '--manifest-path', 'native/Cargo.toml'];
+  run('native yardstick', 'cargo', [...args, '-p', 'nydus-core', '--example', 'bound'], {
+    env: cargoEnvironment(),
+  });
 }
 
 /** TypeScript 7 takes a quarter of the time of 5.9, which stays for the linter: it needs the API that 7 no longer has. */

@@ -1,6 +1,6 @@
 /**
  * What we depend on. `npm run sbom [-- FOLDER]` writes bills of materials, `npm run advisories` asks for known weaknesses, and
- * `npm run reproducible` builds the addon twice and compares the bytes.
+ * `npm run reproducible` builds the addon in two places and compares the bytes.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

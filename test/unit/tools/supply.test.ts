@@ -1,6 +1,7 @@
 /** What we depend on: licences, places, digests, exceptions. Rules are in native/deny.toml. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { crates, type Dependency, npmPackages, WORKSPACES } from '../../../tools/supply/dependencies.js';
@@ -101,4 +102,12 @@ test('no package runs a script when it is installed, and actions of other projec
       [],
     );
   }
+});
+
+test('the addon names no folder of the machine that built it, so that clones in other places make the same bytes', () => {
+  const addon = readFileSync(join(projectRoot, 'native', 'nydusify.node'), 'latin1');
+  // native/build.mjs gives these names to the folders of sources.
+  for (const name of ['/nydusify', '/cargo/']) assert.ok(addon.includes(name), name);
+  for (const folder of [projectRoot, homedir(), '/registry/src/', '/rustlib/src/'])
+    assert.ok(!addon.includes(folder), folder);
 });

@@ -105,7 +105,7 @@ threads nor folders.',
     promise:
       'Every dependency is pinned by digest, comes from a registry of packages, has a licence of the list in native/deny.toml, and runs \
 nothing when it is installed. `npm run sbom` writes bills of materials, `npm run advisories` asks for known weaknesses where their lists \
-can be reached, and `npm run reproducible` builds the addon twice and compares the bytes.',
+can be reached, and `npm run reproducible` builds the addon in two places and compares the bytes.',
     rows: [
       attack(
         'dependency',
@@ -141,6 +141,13 @@ can be reached, and `npm run reproducible` builds the addon twice and compares t
         { before: 'no bill of materials', now: 'bills that are the same each time' },
         SUPPLY,
         'bills of materials list everything that is shipped, and are the same each time',
+      ),
+      attack(
+        'dependency',
+        'an addon that cannot be built again from its sources',
+        { before: 'other bytes in every clone', now: 'the same bytes in every clone' },
+        SUPPLY,
+        'the addon names no folder of the machine that built it, so that clones in other places make the same bytes',
       ),
     ],
   },
