@@ -116,7 +116,7 @@ async function scanLayer(
     const stream = source.store.fetch(descriptor, { ...call, digestedByCaller: true });
     for await (const bytes of stream) await packer.write(bytes);
     const scanned = await packer.finish();
-    compareDigest(scanned.source.digest, descriptor, nameOf(descriptor, source.store.location));
+    compareDigest(scanned.source.digest ?? 'none', descriptor, nameOf(descriptor, source.store.location));
     return scanned;
   } catch (cause) {
     packer.abort();

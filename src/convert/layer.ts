@@ -157,6 +157,7 @@ async function feed(
   if (context.options.mergePlatform && !context.uploads.has(descriptor.digest)) {
     const shared = shareContent(content, { budget: context.copying });
     stream = shared.main;
+    if (shared.verified === descriptor.digest) packer.spareDigest();
     void context.uploads
       .once(descriptor.digest, () => placeSourceLayer(context, descriptor, shared.side, call))
       .catch(() => undefined) // `settle` reports it
@@ -197,8 +198,9 @@ function compareWithPromise(
   { source, diffId }: PackedLayer,
 ): void {
   const place = `layer ${number + 1} of ${layerCount} (${descriptor.digest})`;
-  if (source.digest !== descriptor.digest || source.size !== descriptor.size) {
-    throw new ContentMismatchError(`${place}: ${source.size} bytes with digest ${source.digest} were read`);
+  const { digest = descriptor.digest } = source;
+  if (digest !== descriptor.digest || source.size !== descriptor.size) {
+    throw new ContentMismatchError(`${place}: ${source.size} bytes with digest ${digest} were read`);
   }
   const wrong = diffIds.find((promised) => promised !== diffId);
   if (wrong !== undefined) {

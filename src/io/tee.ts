@@ -3,7 +3,9 @@
  * time. The slower reader holds the faster one back when the buffer between them is full. When a reader stops (it breaks out of its
  * loop, fails or calls `close`), the other one goes on alone.
  */
+import type { Digest } from '../oci/digest.js';
 import { ByteBudget } from './byte-budget.js';
+import { copied, hasFixedPieces, sharedContent, verifiedDigest, withFixedPieces } from './fixed-pieces.js';
 import type { ByteRange, ByteStream, ReplayableContent } from './streams.js';
 
 /** Bytes by which one reader may be ahead of the other. */
@@ -25,36 +27,54 @@ export interface TeeBranch extends ByteStream {
 
 /** Both branches get every byte, and the error when the stream fails. When both are closed, so is the stream. */
 export function tee(stream: ByteStream, options: TeeOptions = {}): readonly [TeeBranch, TeeBranch] {
-  const source = new TeeSource(stream, options);
+  const source = new TeeSource(stream, options, Buffer.copyBytesFrom);
   return [source.left, source.right];
+}
+
+export interface SharedRead {
+  /** Its reader must leave the pieces as they are. */
+  readonly main: ByteStream;
+  readonly side: ReplayableContent;
+  /** The digest that `main` verifies by itself. */
+  readonly verified: Digest | undefined;
+  release(): void;
 }
 
 /**
  * Shares the first whole read of `content`: `main` is that read; the first `side.open()` joins it, and later ones (retries and
- * ranges) read the content anew. Call `release` when the side needs no more bytes.
+ * ranges) read the content anew. Call `release` when the side needs no more bytes. Fixed pieces are shared without copies, unless
+ * the side may change them.
  */
-export function shareContent(
-  content: ReplayableContent,
-  options: TeeOptions = {},
-): { readonly main: ByteStream; readonly side: ReplayableContent; release(): void } {
-  const [main, shared] = tee(content.open(), options);
+export function shareContent(content: ReplayableContent, options: TeeOptions = {}): SharedRead {
+  const stream = content.open();
+  const isFixed = hasFixedPieces(stream);
+  const source = new TeeSource(stream, options, isFixed ? asIs : Buffer.copyBytesFrom);
+  const { left: main, right: shared } = source;
   let joined = false;
+  const joining =
+    (join: () => ByteStream) =>
+    (range?: ByteRange): ByteStream => {
+      if (joined || range !== undefined) return content.open(range);
+      joined = true;
+      return join();
+    };
+  const open = joining(() => (isFixed ? copied(shared) : shared));
+  const verified = verifiedDigest(stream);
+  const forReading = joining(() => (isFixed ? withFixedPieces(shared, verified) : shared));
   return {
     main,
-    side: {
-      size: content.size,
-      open: (range?: ByteRange) => {
-        if (joined || range !== undefined) return content.open(range);
-        joined = true;
-        return shared;
-      },
-    },
+    side: sharedContent({ size: content.size, open }, forReading),
+    verified,
     release: () => {
       joined = true;
       shared.close();
     },
   };
 }
+
+type Keep = (piece: Uint8Array) => Uint8Array;
+
+const asIs: Keep = (piece) => piece;
 
 type End = { readonly error?: unknown };
 
@@ -69,12 +89,13 @@ class TeeSource {
   #reading = false;
   #wake: (() => void)[] = [];
 
-  constructor(stream: ByteStream, options: TeeOptions) {
+  /** The source may use its buffer again, and a reader may change or transfer a piece, before the other one takes it, unless `keep` copies. */
+  constructor(stream: ByteStream, options: TeeOptions, keep: Keep) {
     this.#stream = stream;
     this.#bufferBytes = options.bufferBytes ?? DEFAULT_TEE_BUFFER;
     this.#budget = options.budget ?? new ByteBudget(Infinity);
-    this.left = new Branch(this, this.#budget);
-    this.right = new Branch(this, this.#budget);
+    this.left = new Branch(this, this.#budget, keep);
+    this.right = new Branch(this, this.#budget, keep);
   }
 
   /** The next bytes of `branch`; undefined at the end. */
@@ -142,13 +163,15 @@ class TeeSource {
 class Branch implements TeeBranch {
   readonly #source: TeeSource;
   readonly #budget: ByteBudget;
+  readonly #keep: Keep;
   #queue: Uint8Array[] = [];
   #buffered = 0;
   #closed = false;
 
-  constructor(source: TeeSource, budget: ByteBudget) {
+  constructor(source: TeeSource, budget: ByteBudget, keep: Keep) {
     this.#source = source;
     this.#budget = budget;
+    this.#keep = keep;
   }
 
   get buffered(): number {
@@ -161,8 +184,7 @@ class Branch implements TeeBranch {
 
   add(bytes: Uint8Array): void {
     if (this.#closed) return;
-    // The source may use its buffer again, and the other reader may change or transfer the piece, before this one takes it.
-    this.#queue.push(Buffer.copyBytesFrom(bytes));
+    this.#queue.push(this.#keep(bytes));
     this.#buffered += bytes.length;
     this.#budget.take(bytes.length);
   }

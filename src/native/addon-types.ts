@@ -170,8 +170,8 @@ export interface LayerWarning {
 
 /** The summary of a layer that has been read to its end. Sizes are in bytes, below 2^53. */
 export interface NativeLayerSummary {
-  /** Digest of the layer's bytes as the caller wrote them. */
-  readonly sourceDigest: string;
+  /** Digest of the layer's bytes as the caller wrote them; absent if the caller has verified it. */
+  readonly sourceDigest?: string | undefined;
   /** The number of these bytes. */
   readonly sourceSize: number;
   /** Digest of the uncompressed tar. */
@@ -240,8 +240,11 @@ export interface NativeStage {
 
 /** The conversion of one image. */
 export interface NativeImagePacker {
-  /** Opens the next layer, lowest first. */
-  openLayer(layer: number, blobPath: string): Outcome<NativeLayerPacker>;
+  /**
+   * Opens the next layer, lowest first. If the caller verifies the digest of the bytes that it writes, the layer's summary
+   * has none.
+   */
+  openLayer(layer: number, blobPath: string, isVerified: boolean): Outcome<NativeLayerPacker>;
   /** The times of the threads so far. */
   stages(): readonly NativeStage[];
   /** Writes the merged bootstrap of the layers with these numbers, lowest first. */

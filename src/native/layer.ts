@@ -14,8 +14,8 @@ export interface LayerFeed {
 }
 
 export interface PackedLayer {
-  /** Digest and size of the compressed bytes, which the caller compares with the descriptor. */
-  readonly source: { readonly digest: Digest; readonly size: number };
+  /** Digest and size of the compressed bytes, which the caller compares with the descriptor; no digest when it was spared. */
+  readonly source: { readonly digest: Digest | undefined; readonly size: number };
   readonly diffId: DiffId;
   /** Bytes of chunk data in the blob file. */
   readonly dataSize: number;
@@ -46,7 +46,7 @@ export function packedLayer(summary: NativeLayerSummary): PackedLayer {
   const { sourceDigest, sourceSize, dataSize } = summary;
   return {
     // The addon writes digests in their canonical form.
-    source: { digest: sourceDigest as Digest, size: sourceSize },
+    source: { digest: sourceDigest as Digest | undefined, size: sourceSize },
     diffId: summary.diffId as DiffId,
     dataSize,
     uncompressedSize: summary.uncompressedSize,

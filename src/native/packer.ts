@@ -37,6 +37,11 @@ export interface ImagePacker extends Disposable {
 
 export interface LayerPacker extends LayerFeed {
   /**
+   * Spares the digest of the source, which the caller verifies while it writes: `finish` gives none. Only before the first
+   * `write`.
+   */
+  spareDigest(): void;
+  /**
    * Settles when the file has more than `size` bytes of the blob, or all of it; rejects when the layer fails or is
    * aborted. Any number of calls may wait at the same time, and none of them occupies a thread.
    */
@@ -73,6 +78,10 @@ export function openImagePacker(options: ImagePackerOptions): ImagePacker {
 }
 
 class NativePacker extends NativeFeed<NativeLayerPacker> implements LayerPacker {
+  spareDigest(): void {
+    this.native.spareDigest();
+  }
+
   async grown(size: number): Promise<NativeGrowth> {
     return unwrap(await this.native.grown(size));
   }

@@ -64,7 +64,7 @@ fn pack_image(options: &ScanOptions, layers: &[Vec<u8>], pieces: &[usize]) -> Ve
                         }
                         let (now, later) = rest.split_at((*piece).min(rest.len()));
                         rest = later;
-                        if !layer.write(now.to_vec()).unwrap() {
+                        if !layer.write(now).unwrap() {
                             let (sender, receiver) = channel();
                             layer.on_room(Box::new(move |result| sender.send(result).unwrap()));
                             receiver.recv_timeout(PATIENCE).unwrap().unwrap();

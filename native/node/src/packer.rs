@@ -23,8 +23,8 @@ pub struct LayerWarning {
 /// The summary of a layer that has been read to its end. Sizes are in bytes, below 2^53.
 #[napi(object)]
 pub struct NativeLayerSummary {
-    /// Digest of the layer's bytes as the caller wrote them.
-    pub source_digest: String,
+    /// Digest of the layer's bytes as the caller wrote them; absent if it was spared.
+    pub source_digest: Option<String>,
     /// The number of these bytes.
     pub source_size: i64,
     /// Digest of the uncompressed tar.
@@ -51,7 +51,7 @@ impl From<LayerSummary> for NativeLayerSummary {
     fn from(summary: LayerSummary) -> Self {
         let LayerSummary { source, counts, warnings, .. } = summary;
         Self {
-            source_digest: sha256_name(&source.digest),
+            source_digest: source.digest.as_ref().map(sha256_name),
             source_size: number(source.size),
             diff_id: sha256_name(&source.diff_id),
             tar_size: number(source.tar_size),
@@ -204,11 +204,17 @@ pub struct LayerPacker(pipeline::LayerPacker);
 
 #[napi]
 impl LayerPacker {
+    /// Spares the digest of the bytes, which the caller verifies. Only before the first bytes are written.
+    #[napi(catch_unwind)]
+    pub fn spare_digest(&self) {
+        self.0.spare_digest();
+    }
+
     /// Takes a copy of the bytes without waiting. Returns true if there is room for more; if not, `room` settles when there is.
     #[napi(catch_unwind, ts_return_type = "Outcome<boolean>")]
     #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
     pub fn write(&self, bytes: BufferSlice<'_>) -> Outcome<bool> {
-        Outcome(self.0.write(bytes.to_vec()))
+        Outcome(self.0.write(&bytes))
     }
 
     /// Settles when there is room.

@@ -76,7 +76,7 @@ impl LayerScanner {
     #[napi(catch_unwind, ts_return_type = "Outcome<boolean>")]
     #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
     pub fn write(&self, bytes: BufferSlice<'_>) -> Outcome<bool> {
-        Outcome(self.0.write(bytes.to_vec()))
+        Outcome(self.0.write(&bytes))
     }
 
     /// Settles when there is room.

@@ -27,6 +27,7 @@ import {
   type FetchOptions,
   type ImageSource,
   type ImageTarget,
+  ownStream,
   type PushOutcome,
   type Referable,
   type ReferrerList,
@@ -109,12 +110,13 @@ class ArchiveSource implements ImageSource, Referable {
     );
   }
 
-  async *fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
-    const made = this.#made.read(descriptor, options);
-    if (made !== undefined) {
-      yield* made;
-      return;
-    }
+  fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
+    return (
+      this.#made.read(descriptor, options) ?? ownStream(options, this.#fetch(descriptor, options), descriptor)
+    );
+  }
+
+  async *#fetch(descriptor: Descriptor, options: FetchOptions): ByteStream {
     const archive = await this.#open(options);
     const member = archive.member(layoutMember(descriptor));
     if (member === undefined)

@@ -10,8 +10,16 @@ import { FormatError, LocalIoError, NydusError, RegistryError } from '../../erro
 import { removeAbandoned } from '../../io/abandoned.js';
 import { withFileLock } from '../../io/file-lock.js';
 import { openFile, readFileRange, readRange, readSmallFile } from '../../io/file-range.js';
+import { forReading, verifiedDigest } from '../../io/fixed-pieces.js';
 import { syncFolder } from '../../io/folder.js';
-import { type ByteStream, contentOf, measure, type ReplayableContent, verified } from '../../io/streams.js';
+import {
+  type ByteStream,
+  contentOf,
+  measure,
+  type ReplayableContent,
+  sized,
+  verified,
+} from '../../io/streams.js';
 import { errorCode, localIoError } from '../../io/system-error.js';
 import { PART_PREFIX, writeWhole } from '../../io/whole-file.js';
 import type { Descriptor } from '../../oci/descriptor.js';
@@ -37,6 +45,7 @@ import {
   type ImageSource,
   type ImageTarget,
   type Located,
+  ownStream,
   type PushOutcome,
   type Referable,
   type ReferrerList,
@@ -83,9 +92,15 @@ abstract class Layout implements ContentSource, Located, Referable, AsyncDisposa
     this.location = formatLocation(this.place);
   }
 
-  async *fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
+  fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
+    return (
+      this.made.read(descriptor, options) ?? ownStream(options, this.#fetch(descriptor, options), descriptor)
+    );
+  }
+
+  async *#fetch(descriptor: Descriptor, options: FetchOptions): ByteStream {
     try {
-      yield* this.made.read(descriptor, options) ?? this.#read(descriptor, options);
+      yield* this.#read(descriptor, options);
     } catch (cause) {
       if (!(cause instanceof LocalIoError) || !ABSENT.has(errorCode(cause.cause) ?? '')) throw cause;
       throw new RegistryError(`${descriptor.digest} is not in ${this.location}`, { status: 404, cause });
@@ -251,7 +266,10 @@ class LayoutTarget extends Layout implements ImageTarget {
     if (await this.exists(descriptor, options)) return 'present';
     const what = `${descriptor.digest} for ${this.location}`;
     const path = this.blobPath(descriptor);
-    await this.#write(path, verified(content.open(), descriptor, what), options.signal);
+    const stream = forReading(content).open();
+    const isVerified = verifiedDigest(stream) === descriptor.digest;
+    const bytes = isVerified ? sized(stream, descriptor, what) : verified(stream, descriptor, what);
+    await this.#write(path, bytes, options.signal);
     const written = await statIfThere(path, lstat, this.path);
     if (written !== undefined) this.#verified.set(descriptor.digest, stateOf(written));
     return 'pushed';
@@ -325,7 +343,7 @@ class LayoutTarget extends Layout implements ImageTarget {
   async #sync(folders: readonly string[]): Promise<void> {
     if (!this.#durable) return;
     try {
-      for (const folder of folders) await syncFolder(folder);
+      await Promise.all(folders.map(syncFolder));
     } catch (cause) {
       throw localIoError(`cannot write ${this.path}`, cause);
     }

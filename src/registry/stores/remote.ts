@@ -6,6 +6,7 @@ import {
   NydusError,
   RegistryError,
 } from '../../errors.js';
+import { forReading } from '../../io/fixed-pieces.js';
 import type { GrowingContent } from '../../io/growing.js';
 import { type ByteStream, collect, measure, type ReplayableContent } from '../../io/streams.js';
 import type { Descriptor } from '../../oci/descriptor.js';
@@ -40,6 +41,7 @@ import {
   type Mirrored,
   type Mountable,
   nameOf,
+  ownStream,
   type PushOutcome,
   type Referable,
   type ReferrerList,
@@ -76,9 +78,11 @@ abstract class RemoteRepository implements ContentSource, Located, Mirrored, Ref
 
   fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
     const isPlain = options.range === undefined && options.unverified !== true;
-    return isPlain && this.client.mayHaveMirrors
-      ? this.#fetchFromMirrors(descriptor, options)
-      : this.#fetch(descriptor, options);
+    const stream =
+      isPlain && this.client.mayHaveMirrors
+        ? this.#fetchFromMirrors(descriptor, options)
+        : this.#fetch(descriptor, options);
+    return ownStream(options, stream, descriptor);
   }
 
   get distrusted(): number {
@@ -259,7 +263,7 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, G
     content: ReplayableContent,
     options: CallOptions = {},
   ): Promise<PushOutcome> {
-    return this.#once(descriptor, () => this.#push(descriptor, content, options));
+    return this.#once(descriptor, () => this.#push(descriptor, forReading(content), options));
   }
 
   pushGrowing(content: GrowingContent, options: CallOptions = {}): GrowingPush | undefined {

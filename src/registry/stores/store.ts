@@ -2,6 +2,7 @@
 import { UnsupportedError } from '../../errors.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
+import { withFixedPieces } from '../../io/fixed-pieces.js';
 import type { GrowingContent } from '../../io/growing.js';
 import { type ReplayableContent, type ByteStream, sized, verified } from '../../io/streams.js';
 import type { CallOptions } from '../../reporter.js';
@@ -29,6 +30,16 @@ export function verifiedFor(
   if (range !== undefined || unverified === true) return stream;
   const what = nameOf(descriptor, location);
   return digestedByCaller === true ? sized(stream, descriptor, what) : verified(stream, descriptor, what);
+}
+
+/** Marks the bytes that a store of ours reads from a socket or a file: their memory is fixed, and `verifiedFor` has seen them. */
+export function ownStream(
+  { range, unverified, digestedByCaller }: FetchOptions,
+  stream: ByteStream,
+  { digest }: Descriptor,
+): ByteStream {
+  const isVerified = range === undefined && unverified !== true && digestedByCaller !== true;
+  return withFixedPieces(stream, isVerified ? digest : undefined);
 }
 
 /** Names some content and its store in errors. */

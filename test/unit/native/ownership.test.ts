@@ -138,6 +138,21 @@ for (const [treatment, spoil] of Object.entries(TREATMENTS)) {
   });
 }
 
+test('a layer whose digest is spared has none, and is packed as any other', async (t) => {
+  const folder = await tempFolder(t);
+  using packer = openImagePacker(PACK_DEFAULTS);
+  const [plain, spared] = [packer.openLayer(0, join(folder, '0')), packer.openLayer(1, join(folder, '1'))];
+  spared.spareDigest();
+  const packed = [];
+  for (const to of [plain, spared]) {
+    await feed(to, LAYER, () => undefined);
+    packed.push(await to.finish());
+  }
+  const [first, second] = packed;
+  assert.deepEqual(second, { ...first, source: { digest: undefined, size: LAYER.length } });
+  assert.equal((await plain.seal()).digest, (await spared.seal()).digest);
+});
+
 test('bytes of shared memory are taken as they were when they were written', async () => {
   using scanner = openImageScanner({ ...PACK_DEFAULTS, keep: false });
   const to = scanner.openLayer(0);

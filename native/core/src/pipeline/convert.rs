@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::image::{Dedup, Image};
@@ -98,6 +99,7 @@ impl ImagePacker {
             self.sealing.open(number);
             Ok(Converting {
                 number,
+                digests_source: AtomicBool::new(true),
                 format: self.format.clone(),
                 output,
                 sealing: Arc::clone(&self.sealing),
@@ -151,6 +153,7 @@ impl ImagePacker {
 /// The parts of a layer that only a conversion has.
 pub struct Converting {
     number: u32,
+    digests_source: AtomicBool,
     format: Format,
     output: Output,
     /// The other layers of the image.
@@ -197,6 +200,10 @@ impl Role for Converting {
         Some(&self.output)
     }
 
+    fn digests_source(&self) -> bool {
+        self.digests_source.load(Ordering::Relaxed)
+    }
+
     fn end(&self, error: Error) {
         let packed = lock(&self.packed).take();
         drop(packed);
@@ -208,6 +215,12 @@ impl Role for Converting {
 pub type LayerPacker = LayerFeed<Converting>;
 
 impl LayerPacker {
+    /// Spares the digest of the layer's bytes, which the summary then lacks, because the owner verifies it. Only before the first
+    /// bytes are written.
+    pub fn spare_digest(&self) {
+        self.layer.role.digests_source.store(false, Ordering::Relaxed);
+    }
+
     /// Calls back when the blob file has more than `size` bytes, when the blob is complete, or when the layer has failed.
     pub fn on_growth(&self, size: u64, reply: Reply<Grown>) {
         self.layer.role.output.spool.growth.on_more_than(size, reply);
@@ -232,7 +245,7 @@ impl LayerPacker {
 
 fn seal(layer: &Layer<Converting>) -> Result<SealedBlob> {
     layer.ending.check_delivered()?;
-    let Converting { number, format, output, sealing, packed } = &layer.role;
+    let Converting { number, format, output, sealing, packed, .. } = &layer.role;
     let already = || Error::internal("blob is sealed already");
     // A second call to seal ends here, since the first has taken the packed layer.
     let Packed { tree, chunks } = lock(packed).take().ok_or_else(already)?;

@@ -20,15 +20,46 @@ pub const BLOCK: usize = 256 << 10;
 /// The most inflated bytes that wait for the tar parser.
 const INFLATED_BYTES: usize = 4 * BLOCK;
 
-/// Buffers for blocks of inflated bytes, which the layers of an image use in turn.
-pub type SharedBuffers = Arc<BlockBuffers>;
+/// The size from which a written piece is copied into a buffer that is used again. A buffer is much larger than a small piece,
+/// so that many of those in the queue would take memory without need.
+const LARGE_PIECE: usize = BLOCK / 4;
+
+/// Buffers that the layers of an image use in turn.
+pub type SharedBuffers = Arc<LayerBuffers>;
 
 /// The buffers behind `SharedBuffers`.
-pub struct BlockBuffers(pub Buffers);
+pub struct LayerBuffers {
+    /// For blocks of inflated bytes.
+    pub blocks: Buffers,
+    /// For copies of written pieces.
+    written: Buffers,
+}
 
-impl Default for BlockBuffers {
+impl Default for LayerBuffers {
     fn default() -> Self {
-        Self(Buffers::new(BLOCK, 2 * INFLATED_BYTES / BLOCK))
+        Self {
+            blocks: Buffers::new(BLOCK, 2 * INFLATED_BYTES / BLOCK),
+            written: Buffers::new(BLOCK, INPUT_BYTES / BLOCK),
+        }
+    }
+}
+
+impl LayerBuffers {
+    /// Copies a piece that remains the caller's.
+    fn copy(&self, piece: &[u8]) -> Vec<u8> {
+        if piece.len() < LARGE_PIECE {
+            return piece.to_vec();
+        }
+        let mut copy = self.written.take_empty();
+        copy.extend_from_slice(piece);
+        copy
+    }
+
+    /// Takes back a copy of a piece.
+    pub fn give_copy(&self, copy: Vec<u8>) {
+        if copy.capacity() >= LARGE_PIECE {
+            self.written.give(copy);
+        }
     }
 }
 
@@ -42,6 +73,10 @@ pub trait Role: Send + Sync + Sized + 'static {
 
     /// The blob that receives new chunks, if they are stored.
     fn output(&self) -> Option<&Output>;
+
+    /// False if the owner verifies the digest of the layer's bytes, which is then not computed again. Asked once the first bytes
+    /// are there.
+    fn digests_source(&self) -> bool;
 
     /// Releases the role's resources after a failure, and wakes the threads that wait for it.
     fn end(&self, error: Error);
@@ -144,11 +179,13 @@ impl<R: Role> LayerFeed<R> {
         Ok(feed)
     }
 
-    /// Takes the next compressed bytes without waiting. Returns true if there is room for more. If there is none the owner
-    /// should wait for `on_room`; bytes that it writes before are taken nevertheless.
-    pub fn write(&self, bytes: Vec<u8>) -> Result<bool> {
-        let len = bytes.len();
-        self.layer.input.push_now(bytes, len).map_err(|error| self.layer.ending.explain(error))
+    /// Takes a copy of the next compressed bytes without waiting. Returns true if there is room for more. If there is none the
+    /// owner should wait for `on_room`; bytes that it writes before are taken nevertheless.
+    pub fn write(&self, bytes: &[u8]) -> Result<bool> {
+        self.layer
+            .input
+            .push_now(self.layer.buffers.copy(bytes), bytes.len())
+            .map_err(|error| self.layer.ending.explain(error))
     }
 
     /// Calls back when there is room, or when the layer has failed.

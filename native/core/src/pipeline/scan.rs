@@ -132,6 +132,10 @@ impl Role for Scanning {
         self.output.as_ref()
     }
 
+    fn digests_source(&self) -> bool {
+        true
+    }
+
     fn end(&self, _: Error) {}
 }
 

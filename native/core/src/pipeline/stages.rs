@@ -15,7 +15,7 @@ pub enum Inflated {
     /// The next bytes of the tar.
     Block(Vec<u8>),
     /// The tar is complete; these are digest and size of the layer's compressed bytes.
-    End(Digest, u64),
+    End(Option<Digest>, u64),
 }
 
 /// The stage in which a test wants a panic.
@@ -37,8 +37,8 @@ pub fn trip<R: Role>(layer: &Layer<R>, here: Fault) {
 /// Digests and sizes of a layer that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// SHA-256 of the layer's bytes as the owner wrote them.
-    pub digest: Digest,
+    /// SHA-256 of the layer's bytes as the owner wrote them, unless the owner has verified it.
+    pub digest: Option<Digest>,
     /// The number of these bytes.
     pub size: u64,
     /// SHA-256 of the uncompressed tar.
@@ -79,7 +79,7 @@ impl<'a, R: Role> Blocks<'a, R> {
 
     /// Returns a block of `BLOCK` bytes with any content. Only a block that was passed on half empty has to be filled up.
     fn whole(layer: &Layer<R>) -> Vec<u8> {
-        let mut block = layer.buffers.0.take();
+        let mut block = layer.buffers.blocks.take();
         block.resize(BLOCK, 0);
         block
     }
@@ -111,19 +111,26 @@ impl<R: Role> Output for Blocks<'_, R> {
 
 /// Runs the first thread: inflates the bytes that the owner writes to the bytes of the tar.
 pub fn inflate<R: Role>(layer: &Layer<R>) -> Result<()> {
-    let mut source = Sha256Stream::default();
+    let mut size = 0;
     let mut inflater = Inflater::new();
     let mut blocks = Blocks::new(layer);
-    while let Some(bytes) = layer.input.pop()? {
+    let mut next = layer.input.pop()?;
+    let mut digest = layer.role.digests_source().then(Sha256Stream::default);
+    while let Some(bytes) = next {
         #[cfg(test)]
         trip(layer, Fault::Inflate);
-        source.update(&bytes);
+        if let Some(digest) = &mut digest {
+            digest.update(&bytes);
+        }
+        size += bytes.len() as u64;
         layer.budget.read(bytes.len() as u64);
         inflater.push(&bytes, &mut blocks)?;
+        layer.buffers.give_copy(bytes);
+        next = layer.input.pop()?;
     }
     inflater.finish(&mut blocks)?;
     blocks.flush()?;
-    layer.inflated.push(Inflated::End(source.digest(), source.size()), 0)
+    layer.inflated.push(Inflated::End(digest.map(|digest| digest.digest()), size), 0)
 }
 
 /// Runs the second thread: parses the tar and passes its entries to `sink`.
@@ -138,7 +145,7 @@ pub fn read_tar<R: Role>(layer: &Layer<R>, sink: &mut impl EntrySink) -> Result<
                 layer.budget.unpack(block.len() as u64)?;
                 tar.update(&block);
                 archive.push(&block, sink)?;
-                layer.buffers.0.give(block);
+                layer.buffers.blocks.give(block);
             }
             Some(Inflated::End(digest, size)) => break (digest, size),
             None => return Err(Error::internal("the inflater ended without a word")),

@@ -78,7 +78,7 @@ fn asked<T: Send + 'static>(ask: impl FnOnce(crate::Reply<T>)) -> Receiver<Resul
 
 fn write_all(layer: &LayerPacker, bytes: &[u8], piece: usize) -> Result<()> {
     for piece in bytes.chunks(piece) {
-        if !layer.write(piece.to_vec())? {
+        if !layer.write(piece)? {
             asked(|reply| layer.on_room(reply)).recv_timeout(PATIENCE).expect("room or an error comes")?;
         }
     }
@@ -113,7 +113,7 @@ fn a_panic_in_any_thread_is_an_internal_error_and_the_next_layer_continues() {
         assert_eq!(error.code(), "INTERNAL", "{fault:?}");
         assert!(error.to_string().contains("injected"), "{error}");
         gone(&bench.blob(0));
-        assert_eq!(broken.write(b"more".to_vec()).unwrap_err().to_string(), error.to_string());
+        assert_eq!(broken.write(b"more").unwrap_err().to_string(), error.to_string());
         let again = asked(|reply| broken.finish(reply)).recv_timeout(PATIENCE).unwrap();
         assert_eq!(again.unwrap_err().code(), "INTERNAL");
         pack(&sound, &tar).unwrap();
@@ -149,7 +149,7 @@ fn aborting_answers_every_caller_and_removes_the_file() {
     let tar = tar_of(&[("big", &noise(4, 40 << 20))]);
     let mut full = false;
     for piece in tar.chunks(1 << 20) {
-        full = !second.write(piece.to_vec()).unwrap();
+        full = !second.write(piece).unwrap();
     }
     assert!(full);
     let room = asked(|reply| second.on_room(reply));
@@ -355,7 +355,7 @@ proptest! {
         let mut answers = Vec::new();
         for packer in packers.iter().rev() {
             for piece in tar.chunks(1 << 20).take(written) {
-                packer.write(piece.to_vec()).unwrap();
+                packer.write(piece).unwrap();
             }
             if finish && written == 6 {
                 answers.push(asked(|reply| packer.finish(reply)));
