@@ -83,6 +83,18 @@ enum State {
     Done,
 }
 
+/// The outcome of decoding once.
+enum Step {
+    /// The stream or member has ended.
+    End,
+    /// More can be decoded.
+    Further,
+    /// All input is used up, and the output has room. `is_idle` is true if nothing was used or made.
+    Starved { is_idle: bool },
+    /// Nothing was used or made, although there are input and room.
+    Stuck,
+}
+
 /// A push decompressor. The caller feeds [`push`](Self::push) with pieces of any size, then calls [`finish`](Self::finish)
 /// once. Empty input is valid and gives no output. After an error the inflater cannot be used any more.
 pub struct Inflater {
@@ -223,26 +235,20 @@ impl Inflater {
         out: &mut impl Output,
     ) -> Result<State, Error> {
         loop {
-            let (before_in, before_out) = (stream.total_in(), stream.total_out());
-            let room = out.room()?;
-            let space = room.len();
-            // The decompressor checks the member's CRC-32 and length at its end.
-            let status = stream
-                .decompress(rest, room, FlushDecompress::None)
-                .map_err(|error| self.fault("gzip", error.message().unwrap_or("the data is damaged")))?;
-            let used = usize::try_from(stream.total_in() - before_in).unwrap_or(usize::MAX);
-            let made = usize::try_from(stream.total_out() - before_out).unwrap_or(usize::MAX);
-            self.take(rest, used);
-            if made > 0 {
-                out.filled(made)?;
-            }
-            match status {
-                Status::StreamEnd => return Ok(State::GzipGap { zeros: false }),
-                // When the output is full, more may follow even if all input is consumed.
-                _ if made == space => {}
-                _ if rest.is_empty() => return Ok(State::Gzip(stream)),
-                _ if used == 0 && made == 0 => return Err(self.fault("gzip", "the data is damaged")),
-                _ => {}
+            let step = self.advance(rest, out, |input, room, inflater| {
+                let before = (stream.total_in(), stream.total_out());
+                // The decompressor checks the member's CRC-32 and length at its end.
+                let status = stream.decompress(input, room, FlushDecompress::None).map_err(|error| {
+                    inflater.fault("gzip", error.message().unwrap_or("the data is damaged"))
+                })?;
+                let is_end = status == Status::StreamEnd;
+                Ok((is_end, stream.total_in() - before.0, stream.total_out() - before.1))
+            })?;
+            match step {
+                Step::End => return Ok(State::GzipGap { zeros: false }),
+                Step::Starved { .. } => return Ok(State::Gzip(stream)),
+                Step::Stuck => return Err(self.fault("gzip", "the data is damaged")),
+                Step::Further => {}
             }
         }
     }
@@ -256,28 +262,59 @@ impl Inflater {
         out: &mut impl Output,
     ) -> Result<(), Error> {
         loop {
-            let (before_in, before_out) = (stream.total_in(), stream.total_out());
-            let room = out.room()?;
-            let space = room.len();
-            let status = stream.process(rest, room, action).map_err(|error| match error {
-                xz::Error::MemLimit => self.fault("xz", "it needs more memory than 256 MiB to decode"),
-                _ => self.fault("xz", "the data is damaged"),
+            let step = self.advance(rest, out, |input, room, inflater| {
+                let before = (stream.total_in(), stream.total_out());
+                let status = stream.process(input, room, action).map_err(|error| match error {
+                    xz::Error::MemLimit => {
+                        inflater.fault("xz", "it needs more memory than 256 MiB to decode")
+                    }
+                    _ => inflater.fault("xz", "the data is damaged"),
+                })?;
+                let is_end = status == xz::Status::StreamEnd;
+                Ok((is_end, stream.total_in() - before.0, stream.total_out() - before.1))
             })?;
-            let used = usize::try_from(stream.total_in() - before_in).unwrap_or(usize::MAX);
-            let made = usize::try_from(stream.total_out() - before_out).unwrap_or(usize::MAX);
-            self.take(rest, used);
-            if made > 0 {
-                out.filled(made)?;
-            }
-            match status {
-                xz::Status::StreamEnd => return Ok(()),
-                _ if made == space => {}
-                _ if rest.is_empty() && matches!(action, xz::Action::Run) => return Ok(()),
-                _ if used > 0 || made > 0 => {}
-                _ if rest.is_empty() => return Err(self.fault("xz", "the input ends within a stream")),
-                _ => return Err(self.fault("xz", "the data is damaged")),
+            match step {
+                Step::End => return Ok(()),
+                Step::Starved { .. } if matches!(action, xz::Action::Run) => return Ok(()),
+                Step::Starved { is_idle: true } => {
+                    return Err(self.fault("xz", "the input ends within a stream"));
+                }
+                Step::Stuck => return Err(self.fault("xz", "the data is damaged")),
+                Step::Starved { .. } | Step::Further => {}
             }
         }
+    }
+
+    /// Decodes once from `rest` into the room of `out`. `decode` returns whether the stream has ended, and the numbers of bytes
+    /// that it has used and made.
+    fn advance(
+        &mut self,
+        rest: &mut &[u8],
+        out: &mut impl Output,
+        decode: impl FnOnce(&[u8], &mut [u8], &Self) -> Result<(bool, u64, u64), Error>,
+    ) -> Result<Step, Error> {
+        let room = out.room()?;
+        let space = room.len();
+        let (is_end, used, made) = decode(rest, room, self)?;
+        let (used, made) =
+            (usize::try_from(used).unwrap_or(usize::MAX), usize::try_from(made).unwrap_or(usize::MAX));
+        self.take(rest, used);
+        if made > 0 {
+            out.filled(made)?;
+        }
+        let is_idle = used == 0 && made == 0;
+        Ok(if is_end {
+            Step::End
+        } else if made == space {
+            // The output is full, so more may follow even if all input is used up.
+            Step::Further
+        } else if rest.is_empty() {
+            Step::Starved { is_idle }
+        } else if is_idle {
+            Step::Stuck
+        } else {
+            Step::Further
+        })
     }
 
     /// Takes bytes after a member. Zeros after the last member are padding, as in GNU gzip; anything else must be another
