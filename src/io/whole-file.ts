@@ -3,7 +3,7 @@
  * disk, and only then under its own name. The name itself is on the disk once its folder is synchronised.
  */
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ownerMark } from './owner.js';
 import type { ByteStream } from './streams.js';
@@ -31,7 +31,8 @@ export async function writeWhole(
   const file = await open(part, 'wx', mode);
   try {
     try {
-      await writeFile(file, content, signal === undefined ? {} : { signal });
+      const bytes = durable && !(content instanceof Uint8Array) ? flushed(content, file) : content;
+      await writeFile(file, bytes, signal === undefined ? {} : { signal });
       if (durable) await file.datasync();
     } finally {
       await file.close();
@@ -41,4 +42,40 @@ export async function writeWhole(
     await rm(part, { force: true });
     throw cause;
   }
+}
+
+/** Bytes of a file after which they are brought to the disk, while its writer goes on. */
+const FLUSHED_BYTES = 32 * 1024 * 1024;
+
+/** True while a file is being flushed: one at a time, since each occupies one of the few threads that read and write files. */
+let isFlushing = false;
+
+/**
+ * Passes bytes on, and has those that are written brought to the disk meanwhile, so that the writer waits for the last of them alone.
+ * The system reports a failure of the disk only once, so it is thrown here.
+ */
+async function* flushed(content: ByteStream, file: FileHandle): ByteStream {
+  let dirty = 0;
+  let failure: { readonly cause: unknown } | undefined;
+  let flush = Promise.resolve();
+  try {
+    for await (const bytes of content) {
+      yield bytes;
+      dirty += bytes.length;
+      if (dirty < FLUSHED_BYTES || isFlushing) continue;
+      dirty = 0;
+      isFlushing = true;
+      flush = file
+        .datasync()
+        .catch((cause: unknown) => {
+          failure = { cause };
+        })
+        .finally(() => {
+          isFlushing = false;
+        });
+    }
+  } finally {
+    await flush; // the file is closed next
+  }
+  if (failure !== undefined) throw failure.cause;
 }
