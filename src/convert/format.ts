@@ -4,7 +4,7 @@
 import { UsageError } from '../errors.js';
 import type { FormatOptions } from '../native/addon-types.js';
 import { CODECS, FORMAT_DEFAULTS } from '../native/formats.js';
-import { MAX_CHUNK_SIZE, MIN_CHUNK_SIZE } from '../rafs-builder/layout/v6.js';
+import { MAX_CHUNK_SIZE, MIN_CHUNK_SIZE } from '../rafs-builder/layout/chunk-size.js';
 import { within } from './within.js';
 
 export type { FormatOptions };

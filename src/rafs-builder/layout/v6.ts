@@ -7,6 +7,8 @@
 import { at, bytes, flags, i64, reserved, struct, text, u16, u32, u64, u8, type StructOf } from './struct.js';
 import type { CompressorName, DigesterName } from '../model/tree.js';
 
+export { DEFAULT_CHUNK_SIZE, MAX_CHUNK_SIZE, MIN_CHUNK_SIZE } from './chunk-size.js';
+
 export const BLOCK_SIZE = 4096;
 /** Inodes stand at multiples of this from the start of the metadata area; a nid counts these multiples. */
 export const SLOT_SIZE = 32;
@@ -19,10 +21,6 @@ export const SUPER_MAGIC = 0xe0f5_e1e2;
 export const FEATURE_COMPAT_RAFS_V6 = 0x4000_0000;
 /** Exactly these two features: chunk-based files (4) and a device table (8). */
 export const FEATURE_INCOMPAT = 0xc;
-export const MIN_CHUNK_SIZE = 0x1000;
-export const MAX_CHUNK_SIZE = 0x100_0000;
-/** The chunk size of images unless the builder is given another. */
-export const DEFAULT_CHUNK_SIZE = 0x10_0000;
 /** Chunk index entries hold the blob's number plus one in 8 bits, and the kernel masks by the next power of two. */
 export const MAX_BLOBS = 254;
 export const MAX_UNCOMPRESSED_SIZE = 2 ** 44;

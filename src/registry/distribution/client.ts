@@ -12,7 +12,7 @@ import { type Answers, isAccepted, mayPass } from '../answers.js';
 import { EndpointSession } from './endpoint-session.js';
 import { type Endpoint, endpointsOf } from './endpoints.js';
 import { oneLine, type Refusal, refusalError } from './error-body.js';
-import type { Capability } from './hosts-toml.js';
+import type { Capability } from './host-entry.js';
 import { Redactor } from '../http/redact.js';
 import {
   type Headers,

@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { readSettings } from '../../io/settings-file.js';
 import { errorCode, localIoError } from '../../io/system-error.js';
 import { type Reference, registryHost } from '../../oci/reference.js';
-import { ALL_CAPABILITIES, type Capability, type HostEntry, parseHostsToml } from './hosts-toml.js';
+import { ALL_CAPABILITIES, type Capability, type HostEntry } from './host-entry.js';
 import { certificateFiles, type HostTls } from '../http/trust.js';
 
 export interface Endpoint {
@@ -39,6 +39,7 @@ export async function endpointsOf(
   const text = await readIfThere(path);
   // Without a hosts.toml it is one of Docker's folders of certificates.
   if (text === undefined || text === '') return [{ ...itself, tls: await certificateFiles(folder) }];
+  const { parseHostsToml } = await import('./hosts-toml.js');
   return parseHostsToml(text, path, folder).map((entry) => toEndpoint(entry, itself, reference.registry));
 }
 

@@ -7,20 +7,7 @@ import { parse, TomlError } from 'smol-toml';
 import * as v from 'valibot';
 import { FormatError } from '../../errors.js';
 import { withoutUserInfo } from '../../oci/user-info.js';
-import type { HostTls } from '../http/trust.js';
-
-export type Capability = 'pull' | 'resolve' | 'push';
-export const ALL_CAPABILITIES: readonly Capability[] = ['pull', 'resolve', 'push'];
-
-/** One host as the file describes it. */
-export interface HostEntry {
-  /** The URL with the path of the API, `/v2` as a rule; undefined for the registry itself. */
-  readonly root: URL | undefined;
-  readonly capabilities: readonly Capability[];
-  readonly tls: HostTls;
-  /** Names in lower case. */
-  readonly headers: Readonly<Record<string, string>>;
-}
+import { ALL_CAPABILITIES, type Capability, type HostEntry } from './host-entry.js';
 
 const oneOrMore = v.union([v.string(), v.array(v.string())]);
 const hostFields = {
