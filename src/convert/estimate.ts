@@ -3,6 +3,7 @@
  * `basis` states the assumptions.
  */
 import type { Descriptor } from '../oci/descriptor.js';
+import type { WrittenCompressor } from '../native/formats.js';
 import type { ConvertOptions } from './options.js';
 
 export interface Estimate {
@@ -14,30 +15,38 @@ export interface Estimate {
 
 /**
  * CPU seconds for a megabyte (10^6 bytes) of tar on a server core of 2021 (`npm run bench`, application image):
- * everything but compression, and zstd at level 3.
+ * everything but compression, and compression at level 3, if the codec has levels.
  */
 const READ_SECONDS = 0.006;
-const ZSTD_SECONDS = 0.0055;
+const CODEC_SECONDS: Readonly<Record<WrittenCompressor, number>> = { none: 0, zstd: 0.0055 };
 /** Bytes of tar in a byte of a compressed layer; in measured images 2.8 to 3.4. */
 const TAR_RATIO = 3;
 /** Bytes of uncompressed chunk data in a byte of tar: headers, padding and duplicates are left out. */
 const RAW_RATIO = 0.9;
+/**
+ * Bytes of a blob in a byte of tar. Blobs compressed with zstd are about as large as the gzip layers: 0.86 to 1.2 times in measured
+ * images, without duplicates.
+ */
+const BLOB_RATIO: Readonly<Record<WrittenCompressor, number>> = { none: RAW_RATIO, zstd: 1 / TAR_RATIO };
 /** The start, the manifests and the bootstrap take this long for the smallest image too. */
 const FIXED_SECONDS = 0.5;
 /**
- * The time of zstd relative to level 3, measured on a Debian base image. Levels between are interpolated; 22 is a
- * guess.
+ * The time of a codec relative to level 3, measured on a Debian base image. Levels between are interpolated; 22 is a guess. A
+ * codec without levels has no row.
  */
-const LEVEL_COST: readonly (readonly [level: number, cost: number])[] = [
-  [1, 0.7],
-  [3, 1],
-  [6, 2.5],
-  [9, 3.6],
-  [12, 8.2],
-  [15, 20],
-  [19, 59],
-  [22, 120],
-];
+const LEVEL_COST: Readonly<Record<WrittenCompressor, readonly (readonly [level: number, cost: number])[]>> = {
+  none: [],
+  zstd: [
+    [1, 0.7],
+    [3, 1],
+    [6, 2.5],
+    [9, 3.6],
+    [12, 8.2],
+    [15, 20],
+    [19, 59],
+    [22, 120],
+  ],
+};
 
 /** Guesses the uncompressed bytes of a layer from its compressed size. */
 function tarBytes({ mediaType, size }: Pick<Descriptor, 'mediaType' | 'size'>): number {
@@ -48,16 +57,11 @@ function isCompressed(mediaType: string): boolean {
   return /(?:gzip|zstd)$/.test(mediaType);
 }
 
-/**
- * Blobs compressed with zstd are about as large as the gzip layers: 0.86 to 1.2 times in measured images, without
- * duplicates.
- */
 export function estimateBlobBytes(
   layer: Pick<Descriptor, 'mediaType' | 'size'>,
   { compressor }: Pick<ConvertOptions, 'compressor'>,
 ): number {
-  const tar = tarBytes(layer);
-  return Math.round(compressor === 'none' ? tar * RAW_RATIO : tar / TAR_RATIO);
+  return Math.round(tarBytes(layer) * BLOB_RATIO[compressor]);
 }
 
 /** `pull` is the stored size of each layer. */
@@ -67,7 +71,7 @@ export function estimateTime(
 ): Estimate {
   const megabytes =
     layers.reduce((sum, { mediaType, pull }) => sum + tarBytes({ mediaType, size: pull }), 0) / 1e6;
-  const compression = compressor === 'none' ? 0 : ZSTD_SECONDS * levelCost(compressionLevel);
+  const compression = CODEC_SECONDS[compressor] * levelCost(compressor, compressionLevel);
   const seconds = FIXED_SECONDS + (megabytes * (READ_SECONDS + compression)) / threads;
   const rate = Math.round(1 / (READ_SECONDS + compression));
   return {
@@ -76,9 +80,10 @@ export function estimateTime(
   };
 }
 
-function levelCost(level: number): number {
-  const above = LEVEL_COST.findIndex(([known]) => known >= level);
-  const [high, highCost] = LEVEL_COST[above] ?? [level, 1];
-  const [low, lowCost] = LEVEL_COST[above - 1] ?? [high, highCost];
+function levelCost(compressor: WrittenCompressor, level: number): number {
+  const costs = LEVEL_COST[compressor];
+  const above = costs.findIndex(([known]) => known >= level);
+  const [high, highCost] = costs[above] ?? [level, 1];
+  const [low, lowCost] = costs[above - 1] ?? [high, highCost];
   return high === low ? highCost : lowCost + ((highCost - lowCost) * (level - low)) / (high - low);
 }
