@@ -170,7 +170,7 @@ export interface LayerWarning {
 
 /** The summary of a layer that has been read to its end. Sizes are in bytes, below 2^53. */
 export interface NativeLayerSummary {
-  /** Digest of the layer's bytes as the caller wrote them; absent if the caller has verified it. */
+  /** Digest of the layer's bytes as the caller wrote them; absent if it was spared. */
   readonly sourceDigest?: string | undefined;
   /** The number of these bytes. */
   readonly sourceSize: number;
@@ -240,11 +240,8 @@ export interface NativeStage {
 
 /** The conversion of one image. */
 export interface NativeImagePacker {
-  /**
-   * Opens the next layer, lowest first. If the caller verifies the digest of the bytes that it writes, the layer's summary
-   * has none.
-   */
-  openLayer(layer: number, blobPath: string, isVerified: boolean): Outcome<NativeLayerPacker>;
+  /** Opens the next layer, lowest first. */
+  openLayer(layer: number, blobPath: string): Outcome<NativeLayerPacker>;
   /** The times of the threads so far. */
   stages(): readonly NativeStage[];
   /** Writes the merged bootstrap of the layers with these numbers, lowest first. */
@@ -255,6 +252,8 @@ export interface NativeImagePacker {
 
 /** A layer in conversion. */
 export interface NativeLayerPacker {
+  /** Spares the digest of the bytes, which the caller verifies. Only before the first bytes are written. */
+  spareDigest(): void;
   /** Takes a copy of the bytes without waiting. Returns true if there is room for more; if not, `room` settles when there is. */
   write(bytes: Buffer): Outcome<boolean>;
   /** Settles when there is room. */
