@@ -11,6 +11,7 @@ import { convertImage } from '../../src/convert/convert.js';
 import { startRegistry } from '../../src/embedded-registry/server.js';
 import type { ConvertOptions } from '../../src/convert/options.js';
 import { NydusError, RegistryError } from '../../src/errors.js';
+import { mapOrdered } from '../../src/io/concurrency.js';
 import { contentOf } from '../../src/io/streams.js';
 import type { Digest } from '../../src/oci/digest.js';
 import { isIndexType } from '../../src/oci/manifest.js';
@@ -20,7 +21,7 @@ import { openSource, openTarget } from '../../src/registry/open.js';
 import type { ImageSource, ImageTarget } from '../../src/registry/stores/store.js';
 import { type OddReference, oddReference } from '../support/images/odd-references.js';
 import { MemoryStore } from '../support/registries/memory-store.js';
-import { tempFolder } from '../support/temp-folder.js';
+import { QUICK_DISK, tempFolder } from '../support/temp-folder.js';
 
 interface Place {
   source(): ImageSource;
@@ -85,16 +86,19 @@ interface Counts {
   readonly oddities: Set<string>;
 }
 
+/** A case waits for disks and threads most of its time. */
+const CASES_AT_ONCE = 4;
+
 async function tryCases(
   seeds: Iterable<number>,
   placeOf: (reference: OddReference, seed: number) => Promise<Place | undefined>,
 ): Promise<Counts> {
   const counts: Counts = { refused: 0, warned: 0, clean: 0, oddities: new Set() };
   const wrong: unknown[] = [];
-  for (const seed of seeds) {
+  const tryCase = async (seed: number): Promise<void> => {
     const reference = oddReference(seed);
     const place = await placeOf(reference, seed);
-    if (place === undefined) continue;
+    if (place === undefined) return;
     const { warnings, root, faults } = await outcomeOf(reference, place).catch((cause: unknown) => ({
       warnings: [],
       root: undefined,
@@ -106,7 +110,8 @@ async function tryCases(
     else counts.clean += 1;
     if (faults.length > 0 && !warnings.some((code) => BROKEN_SOURCES.has(code)))
       wrong.push({ seed, warnings, faults, oddities: [...reference.oddities], options: reference.options });
-  }
+  };
+  await mapOrdered(seeds, CASES_AT_ONCE, tryCase);
   assert.deepEqual(wrong.slice(0, 5), [], `${wrong.length} cases are wrong`);
   return counts;
 }
@@ -158,7 +163,7 @@ test('odd references in memory', async () => {
 });
 
 async function inFolders(t: TestContext, kind: 'oci' | 'oci-archive'): Promise<Counts> {
-  const folder = await tempFolder(t);
+  const folder = await tempFolder(t, QUICK_DISK);
   const seeds = Array.from({ length: 60 }, (_, i) => CASES + i);
   return tryCases(seeds, (reference, seed) =>
     at(reference, (name) => {
@@ -177,7 +182,7 @@ test('odd references in archives', async (t) => {
 });
 
 test('odd references in a registry', async (t) => {
-  const registry = await startRegistry({ root: await tempFolder(t) });
+  const registry = await startRegistry({ root: await tempFolder(t, QUICK_DISK) });
   t.after(() => registry.close());
   const seeds = Array.from({ length: 90 }, (_, i) => CASES + i);
   // A registry refuses an index whose manifests it does not hold, and manifests of schema 1.

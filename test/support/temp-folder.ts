@@ -1,12 +1,28 @@
 /** Folders and files that tests need for a while. */
+import { accessSync, constants } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 
+/** The file system in memory that Linux has, for tests that write hundreds of layouts, each of which waits for its disk. */
+const MEMORY = '/dev/shm';
+
+/** The folder for such tests: in memory, where it can be. */
+export const QUICK_DISK = mayWrite(MEMORY) ? MEMORY : tmpdir();
+
+function mayWrite(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Makes a folder that is removed when the test is over. */
-export async function tempFolder(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'nydusify-test-'));
+export async function tempFolder(t: TestContext, parent = tmpdir()): Promise<string> {
+  const folder = await mkdtemp(join(parent, 'nydusify-test-'));
   t.after(() => removeFolder(folder));
   return folder;
 }
