@@ -43,13 +43,13 @@ async function makeScratch(parent: string, prefix: string): Promise<Scratch> {
   for (let attempt = 1; ; attempt++) {
     const first = await mkdir(parent, { recursive: true });
     if (first !== undefined) created.set(parent, resolve(first));
-    const home = (await isPrivate(parent)) ? parent : await folderOfUser(parent, prefix);
     try {
+      const home = (await isPrivate(parent)) ? parent : await folderOfUser(parent, prefix);
       await removeAbandoned(home, prefix);
       const path = await mkdtemp(join(home, prefix + mark));
       return await holdScratch(path, home, parent);
     } catch (cause) {
-      if (home === parent || attempt === ATTEMPTS || errorCode(cause) !== 'ENOENT') throw cause;
+      if (attempt === ATTEMPTS || errorCode(cause) !== 'ENOENT') throw cause;
     }
   }
 }

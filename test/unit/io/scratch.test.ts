@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { LocalIoError } from '../../../src/errors.js';
@@ -44,4 +44,18 @@ test('a work dir that cannot be made is an error that names it', async (t) => {
     return true;
   });
   await mkdir(join(folder, 'ok'));
+});
+
+test('runs that come and go at the same time in a folder that others may write to all get a folder of their own', async (t) => {
+  const shared = await tempFolder(t);
+  await chmod(shared, 0o1777);
+  const run = async (): Promise<void> => {
+    for (let round = 0; round < 20; round++) {
+      const scratch = await openScratch(shared);
+      await writeFile(scratch.file('x'), 'y');
+      await scratch[Symbol.asyncDispose]();
+    }
+  };
+  await Promise.all(Array.from({ length: 4 }, run));
+  assert.deepEqual(await readdir(shared), []);
 });
