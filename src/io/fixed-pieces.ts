@@ -26,18 +26,18 @@ export function verifiedDigest(stream: ByteStream): Digest | undefined {
 
 const FOR_READING = Symbol('for reading');
 
+/** Opens content, or a range of it. */
+type Open = (range?: ByteRange) => ByteStream;
+
 /** Content whose reader gets copies from `open`, unless it asks by `forReading`. */
-export function sharedContent(
-  { size, open }: ReplayableContent,
-  shared: (range?: ByteRange) => ByteStream,
-): ReplayableContent {
+export function sharedContent(size: number, open: Open, shared: Open): ReplayableContent {
   return Object.assign({ size, open }, { [FOR_READING]: shared });
 }
 
 /** The content for a reader that neither changes nor transfers what it gets, and so needs no copies. */
 export function forReading(content: ReplayableContent): ReplayableContent {
   const { [FOR_READING]: open } = content as ReplayableContent & {
-    readonly [FOR_READING]?: ReplayableContent['open'];
+    readonly [FOR_READING]?: Open;
   };
   return open === undefined ? content : { size: content.size, open };
 }

@@ -27,7 +27,7 @@ export interface TeeBranch extends ByteStream {
 
 /** Both branches get every byte, and the error when the stream fails. When both are closed, so is the stream. */
 export function tee(stream: ByteStream, options: TeeOptions = {}): readonly [TeeBranch, TeeBranch] {
-  const source = new TeeSource(stream, options, Buffer.copyBytesFrom);
+  const source = new TeeSource(stream, options, copy);
   return [source.left, source.right];
 }
 
@@ -48,7 +48,7 @@ export interface SharedRead {
 export function shareContent(content: ReplayableContent, options: TeeOptions = {}): SharedRead {
   const stream = content.open();
   const isFixed = hasFixedPieces(stream);
-  const source = new TeeSource(stream, options, isFixed ? asIs : Buffer.copyBytesFrom);
+  const source = new TeeSource(stream, options, isFixed ? asIs : copy);
   const { left: main, right: shared } = source;
   let joined = false;
   const joining =
@@ -63,7 +63,7 @@ export function shareContent(content: ReplayableContent, options: TeeOptions = {
   const forReading = joining(() => (isFixed ? withFixedPieces(shared, verified) : shared));
   return {
     main,
-    side: sharedContent({ size: content.size, open }, forReading),
+    side: sharedContent(content.size, open, forReading),
     verified,
     release: () => {
       joined = true;
@@ -75,6 +75,7 @@ export function shareContent(content: ReplayableContent, options: TeeOptions = {
 type Keep = (piece: Uint8Array) => Uint8Array;
 
 const asIs: Keep = (piece) => piece;
+const copy: Keep = (piece) => Buffer.copyBytesFrom(piece);
 
 type End = { readonly error?: unknown };
 

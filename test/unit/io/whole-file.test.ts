@@ -9,7 +9,6 @@ import { tempFolder } from '../../support/temp-folder.js';
 
 const MIB = 1 << 20;
 
-// eslint-disable-next-line @typescript-eslint/require-await -- a ByteStream is asynchronous by type
 async function* zeros(mebibytes: number): ByteStream {
   const piece = Buffer.alloc(MIB);
   for (let n = 0; n < mebibytes; n++) yield piece;
