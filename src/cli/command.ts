@@ -1,9 +1,12 @@
 /** A command as one table, from which its help, its parsing and its values follow. */
 import type { Command } from 'commander';
+import { UsageError } from '../errors.js';
+import { demandFile, findConfig } from './config/find.js';
 import type { CliContext } from './context.js';
 import {
   addFlags,
   addHelpFlag,
+  type FileSettings,
   type Flag,
   type FlagValues,
   readFlags,
@@ -19,6 +22,8 @@ export interface CommandTable {
   readonly words: readonly (readonly [syntax: string, help: string])[];
   readonly usage?: string;
   readonly flags: readonly Flag[];
+  /** Another command whose defaults in the configuration file hold for this one too, behind its own. */
+  readonly follows?: string;
   /** The text behind the flags in the help. */
   readonly examples: string;
   readonly run: (call: CommandCall) => Promise<void>;
@@ -37,10 +42,21 @@ export interface CommandCall {
   readonly context: CliContext;
 }
 
+export interface AddedCommand {
+  readonly table: CommandTable;
+  readonly context: CliContext;
+  /** The flags of all commands, which the configuration file may name. They are loaded when there is such a file. */
+  readonly allFlags: () => Promise<ReadonlyMap<string, readonly Flag[]>>;
+  /** True when the configuration is to be printed instead: then the words may be missing. */
+  readonly printsConfig: boolean;
+}
+
 /** Adds the command's words, flags and help to what the program's list says of it. */
-export function addCommand(command: Command, table: CommandTable, context: CliContext): void {
+export function addCommand(command: Command, added: AddedCommand): void {
+  const { table, context, printsConfig } = added;
   command.description(table.description).addHelpText('after', table.examples);
-  for (const [syntax, help] of table.words) command.argument(syntax, help);
+  for (const [syntax, help] of table.words)
+    command.argument(printsConfig ? syntax.replace(/^<(.*)>$/, '[$1]') : syntax, help);
   if (table.usage !== undefined) command.usage(table.usage);
   addFlags(command, table.flags);
   addHelpFlag(command, OUTPUT);
@@ -48,21 +64,80 @@ export function addCommand(command: Command, table: CommandTable, context: CliCo
     const flags = [...GLOBAL_FLAGS, ...table.flags];
     const upstream = command.args.length === 0;
     const unread = upstream ? [] : upstreamVariables(flags, context.env);
-    const values = readFlags(command, flags, { env: context.env, upstream });
+    const sources = { env: context.env, upstream };
+    const { file, warning } = await configuration(command, added);
+    const values = readFlags(command, flags, { ...sources, file });
     const log = logSettings(values);
-    using file = log.file === undefined ? undefined : openLogFile(log.file, context);
-    const logged = file === undefined ? context : loggedContext(context, file);
+    using logFile = log.file === undefined || printsConfig ? undefined : openLogFile(log.file, context);
+    const logged = logFile === undefined ? context : loggedContext(context, logFile);
     if (unread.length > 0) printLine(logged.stderr, unreadNote(unread));
+    if (warning !== undefined) printLine(logged.stderr, `warning: ${warning}`);
     for (const note of log.notes) printLine(logged.stderr, `note: ${note}`);
-    await table.run({
-      name: command.name(),
-      words: command.args,
-      flags: values,
-      declared: table.flags,
-      log,
-      context: logged,
-    });
+    if (values.isOn('print-config')) {
+      const { printConfig } = await import('./config/print.js');
+      printConfig({ name: command.name(), flags, values, file }, context);
+      return;
+    }
+    try {
+      await table.run({
+        name: command.name(),
+        words: command.args,
+        flags: values,
+        declared: table.flags,
+        log,
+        context: logged,
+      });
+    } catch (error) {
+      throw withOrigins(error, flags, values);
+    }
   });
+}
+
+/** The configuration file's part for this command. Its parser is loaded only if there is a file. */
+async function configuration(
+  command: Command,
+  { table, context, allFlags }: AddedCommand,
+): Promise<{ readonly file?: FileSettings; readonly warning?: string | undefined }> {
+  const { env } = context;
+  const own = readFlags(command, GLOBAL_FLAGS, { env, upstream: false });
+  const profile = own.text('profile');
+  const { path, warning } = findConfig(own.text('config'), env);
+  if (path === undefined) {
+    demandFile(profile, env);
+    return { warning };
+  }
+  const [{ readConfigFile }, commands] = await Promise.all([import('./config/read.js'), allFlags()]);
+  const file = await readConfigFile({
+    path,
+    profile,
+    command: command.name(),
+    follows: table.follows,
+    commands,
+    env,
+  });
+  return { file };
+}
+
+/** A fault of a value that does not stand on the command line says where it does. */
+function withOrigins(error: unknown, flags: readonly Flag[], values: FlagValues): unknown {
+  if (!(error instanceof UsageError)) return error;
+  const origins = flags.flatMap(({ name }) => {
+    const origin = values.originOf(name);
+    const isNamed = new RegExp(`--${name}(?![a-z-])`).test(error.message);
+    if (!isNamed || origin === undefined) return [];
+    if (origin.kind === 'variable') return [`--${name} comes from $${origin.name}`];
+    return origin.kind === 'file' ? [`--${name} comes from ${origin.path}:${origin.line}`] : [];
+  });
+  if (origins.length === 0) return error;
+  const hint = [error.hint, ...origins].filter((part) => part !== undefined).join('; ');
+  const told = new UsageError(error.message, {
+    hint,
+    remedy: error.remedy,
+    side: error.side,
+    cause: error.cause,
+  });
+  if (error.stack !== undefined) told.stack = error.stack;
+  return told;
 }
 
 function unreadNote(names: readonly string[]): string {

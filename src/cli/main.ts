@@ -95,7 +95,12 @@ export async function main(argv: readonly string[], context: CliContext): Promis
       if (command !== called) continue;
       const table = await command.load();
       flags.push(...table.flags);
-      addCommand(added, table, context);
+      addCommand(added, {
+        table,
+        context,
+        allFlags,
+        printsConfig: argv.some((word) => PRINTS_CONFIG.test(word)),
+      });
     }
     await program.parseAsync(rewriteArgv(withHelpFlag(argv, GLOBAL_FLAGS), flags), { from: 'user' });
     return context.exitCode;
@@ -111,6 +116,15 @@ export async function main(argv: readonly string[], context: CliContext): Promis
     );
     return ours.exitCode;
   }
+}
+
+/** In the forms that `rewriteArgv` knows. */
+const PRINTS_CONFIG = /^--?print-config(?:=|$)/;
+
+/** By command, with those of the program. */
+async function allFlags(): Promise<ReadonlyMap<string, readonly Flag[]>> {
+  const tables = await Promise.all(COMMANDS.map(({ load }) => load()));
+  return new Map(COMMANDS.map(({ name }, i) => [name, [...GLOBAL_FLAGS, ...(tables[i]?.flags ?? [])]]));
 }
 
 function buildProgram(context: CliContext): Command {

@@ -21,6 +21,7 @@ export {
   dockerCredentials,
   type DockerCredentialsOptions,
 } from './auth/credentials.js';
+export type { RegistrySettings, SettingsByRegistry } from './distribution/registry-settings.js';
 export type { Proxies } from './http/proxies.js';
 export type { Timeouts } from './http/transport.js';
 export type { Roots, TrustOptions } from './http/trust.js';

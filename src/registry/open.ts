@@ -1,6 +1,7 @@
 /** Opens a location: the one door to every kind of store. */
 import { UsageError } from '../errors.js';
 import type { ClientOptions } from './distribution/client.js';
+import type { SettingsByRegistry } from './distribution/registry-settings.js';
 import { openArchiveSource, openArchiveTarget } from './stores/archive.js';
 import type { RateLimit } from '../io/rate.js';
 import type { RetryPolicy } from '../io/retry.js';
@@ -48,6 +49,8 @@ export interface OpenOptions {
   readonly verifyPresent?: boolean | undefined;
   /** Folder, or several as in `PATH`, with a folder for each registry that holds a `hosts.toml` or certificates. */
   readonly hostsDir?: string | undefined;
+  /** Settings of registries that have no folder there, by host as in references: `{ 'registry.lan:5000': { plainHttp: true } }`. */
+  readonly registries?: SettingsByRegistry | undefined;
   /** Hosts, with a port or without, to which a registry may lead even if their addresses are private; the registry itself needs no leave. */
   readonly allowedHosts?: readonly string[] | undefined;
   /** Where archives are unpacked; beside the archive by default. */

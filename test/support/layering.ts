@@ -69,7 +69,7 @@ export const MODULES: readonly Module[] = [
     'cli',
     'the command line: the only module that knows flags, the environment and the terminal',
     EVERYTHING,
-    ['commander', 'chalk', 'string-width'],
+    ['commander', 'chalk', 'string-width', 'smol-toml'],
   ),
   module('rafs', 'the entry point for bootstraps', ['native', 'rafs-builder', 'oci']),
   module('testing', 'the entry point for tests of other programs', ['embedded-registry']),

@@ -36,6 +36,7 @@ export const PLAN: CommandTable = {
   ],
   usage: '[options] SOURCE TARGET',
   flags: PLAN_FLAGS,
+  follows: 'convert',
   examples: EXAMPLES,
   run: async (call) => {
     const [source, target] = call.words;

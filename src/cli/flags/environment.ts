@@ -99,7 +99,7 @@ export async function openOptions(
   flags: RegistryFlags,
   { retry, workDir, transfer }: RunSettings = {},
 ): Promise<OpenOptions> {
-  const { insecure, plainHttp, ca = [], hostsDir, authFile, allowedHosts } = flags;
+  const { insecure, plainHttp, ca = [], hostsDir, authFile, allowedHosts, registries } = flags;
   return {
     ...transfer,
     credentials: await credentials(env, authFile),
@@ -107,6 +107,7 @@ export async function openOptions(
     plainHttp,
     hostsDir,
     allowedHosts,
+    registries,
     proxies: proxies(env),
     trust: trust(env, ca),
     userAgent: `nydusify-ts/${VERSION}`,

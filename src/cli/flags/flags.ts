@@ -1,11 +1,12 @@
 /**
  * Flags as upstream's users know them, declared once: names, environment variables, defaults, help. A value comes from the
- * command line, else from the environment, else from the default. Commander does the parsing; before it, `rewriteArgv` turns
+ * command line, else from the environment, else from the configuration file, else from the default. Commander does the parsing; before it, `rewriteArgv` turns
  * what Go programs also take (`--flag=false`, `-flag`, second names) into what commander knows.
  */
 import { type Command, Option } from 'commander';
 import { UsageError } from '../../errors.js';
 import { type Environment, given as variable } from '../../io/variables.js';
+import type { SettingsByRegistry } from '../../registry/distribution/registry-settings.js';
 
 export interface Flag {
   /** Without dashes. */
@@ -26,32 +27,74 @@ export interface Flag {
   /** Heading that it stands under in the help. */
   readonly group: string;
   readonly hidden?: boolean;
+  /** A value is shown nowhere. */
+  readonly secret?: boolean;
+  /** Flags that this one overrules: their values of the configuration file do not hold beside a value of this one that ranks higher. */
+  readonly overrules?: readonly string[];
 }
+
+/** The value of a flag in the configuration file. */
+export interface Setting {
+  readonly value: string | boolean;
+  readonly line: number;
+  /** The table that it stands in, such as `profile.ci.convert`; empty at the top. */
+  readonly table: string;
+  /** Of two settings the one with the higher rank counts. */
+  readonly rank: number;
+}
+
+/** The configuration file, as far as it is about the command that runs. */
+export interface FileSettings {
+  readonly path: string;
+  readonly profile: string | undefined;
+  readonly of: (name: string) => Setting | undefined;
+  readonly registries: SettingsByRegistry;
+}
+
+/** Where a value comes from. */
+export type Origin =
+  | { readonly kind: 'command line' }
+  | { readonly kind: 'variable'; readonly name: string }
+  | { readonly kind: 'file'; readonly path: string; readonly line: number; readonly table: string }
+  | { readonly kind: 'default' };
 
 /** The values of flags by name. A flag that was not given and has no default is absent. */
 export class FlagValues {
+  /** What the configuration file says of registries. */
+  readonly registries: SettingsByRegistry;
   readonly #values: ReadonlyMap<string, string | boolean>;
-  readonly #given: ReadonlySet<string>;
-  readonly #variables: ReadonlyMap<string, string>;
+  readonly #origins: ReadonlyMap<string, Origin>;
 
   constructor(
     values: ReadonlyMap<string, string | boolean>,
-    given: ReadonlySet<string>,
-    variables: ReadonlyMap<string, string> = new Map(),
+    origins: ReadonlyMap<string, Origin>,
+    registries: SettingsByRegistry = {},
   ) {
     this.#values = values;
-    this.#given = given;
-    this.#variables = variables;
+    this.#origins = origins;
+    this.registries = registries;
   }
 
-  /** The environment variable that a flag's value comes from; undefined for a flag of the command line. */
+  /** Undefined for a flag without a value. */
+  originOf(name: string): Origin | undefined {
+    return this.#origins.get(name);
+  }
+
+  /** The environment variable that a flag's value comes from. */
   variableOf(name: string): string | undefined {
-    return this.#variables.get(name);
+    const origin = this.#origins.get(name);
+    return origin?.kind === 'variable' ? origin.name : undefined;
   }
 
-  /** True when the flag stands on the command line or in the environment. */
+  /** True for a value of the configuration file, which is a default: what stands on the command line counts instead. */
+  isFromFile(name: string): boolean {
+    return this.#origins.get(name)?.kind === 'file';
+  }
+
+  /** True when the flag stands on the command line, in the environment or in the configuration file. */
   isGiven(name: string): boolean {
-    return this.#given.has(name);
+    const origin = this.#origins.get(name);
+    return origin !== undefined && origin.kind !== 'default';
   }
 
   text(name: string): string | undefined {
@@ -144,18 +187,18 @@ export interface FlagSources {
   readonly env: Environment;
   /** Whether upstream's bare variables are read. */
   readonly upstream: boolean;
+  readonly file?: FileSettings | undefined;
 }
 
 /** Reads values after parsing. Throws UsageError for words in the environment that are no booleans. */
 export function readFlags(
   command: Command,
   flags: readonly Flag[],
-  { env, upstream }: FlagSources,
+  { env, upstream, file }: FlagSources,
 ): FlagValues {
   const parsed = command.optsWithGlobals<Record<string, unknown>>();
   const values = new Map<string, string | boolean>();
-  const given = new Set<string>();
-  const variables = new Map<string, string>();
+  const origins = new Map<string, Origin>();
   for (const flag of flags) {
     const typed = parsed[camelCase(flag.name)];
     const names = [...ownVariables(flag), ...(upstream && flag.env !== undefined ? [flag.env] : [])];
@@ -163,16 +206,46 @@ export function readFlags(
     const fromEnv = name === undefined ? undefined : variable(env, name);
     if (typeof typed === 'string' || typeof typed === 'boolean') {
       values.set(flag.name, typed);
-      given.add(flag.name);
+      origins.set(flag.name, { kind: 'command line' });
     } else if (name !== undefined && fromEnv !== undefined) {
       values.set(flag.name, flag.type === 'string' ? fromEnv : envBoolean(fromEnv, name, flag));
-      given.add(flag.name);
-      variables.set(flag.name, name);
-    } else if (flag.default !== undefined) {
-      values.set(flag.name, flag.type === 'string' ? flag.default : flag.default === 'true');
+      origins.set(flag.name, { kind: 'variable', name });
     }
   }
-  return new FlagValues(values, given, variables);
+  if (file !== undefined) addSettings(flags, file, values, origins);
+  for (const { name, type, default: value } of flags) {
+    if (value === undefined || values.has(name)) continue;
+    values.set(name, type === 'string' ? value : value === 'true');
+    origins.set(name, { kind: 'default' });
+  }
+  return new FlagValues(values, origins, file?.registries);
+}
+
+/** Adds the values of the file, but for those that a flag of higher rank overrules. */
+function addSettings(
+  flags: readonly Flag[],
+  { path, of }: FileSettings,
+  values: Map<string, string | boolean>,
+  origins: Map<string, Origin>,
+): void {
+  const given = new Set(values.keys());
+  /** A switch that is off and an empty text overrule nothing. */
+  const asks = (value: string | boolean | undefined): boolean => value !== false && value !== '';
+  const rankOf = (name: string): number => {
+    if (given.has(name)) return asks(values.get(name)) ? Infinity : -1;
+    const setting = of(name);
+    return setting !== undefined && asks(setting.value) ? setting.rank : -1;
+  };
+  for (const flag of flags) {
+    const { name } = flag;
+    const setting = of(name);
+    if (setting === undefined || given.has(name)) continue;
+    if (flags.some((other) => other.overrules?.includes(name) === true && rankOf(other.name) > setting.rank))
+      continue;
+    const { value, line, table } = setting;
+    values.set(name, value);
+    origins.set(name, { kind: 'file', path, line, table });
+  }
 }
 
 /** The words of Go's `strconv.ParseBool`. */

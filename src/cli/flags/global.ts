@@ -2,6 +2,7 @@
 import type { Flag } from './flags.js';
 
 export const OUTPUT = 'Output:';
+const CONFIGURATION = 'Configuration:';
 
 /** Taken before and after the command. */
 export const GLOBAL_FLAGS: readonly Flag[] = [
@@ -22,6 +23,7 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
     default: 'info',
     env: 'LOG_LEVEL',
     group: OUTPUT,
+    overrules: ['debug', 'verbose'],
     help: 'panic, fatal, error, warn, info, debug or trace',
   },
   {
@@ -31,5 +33,25 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
     env: 'LOG_FILE',
     group: OUTPUT,
     help: 'append progress and messages to a file instead of showing them',
+  },
+  {
+    name: 'config',
+    type: 'string',
+    value: 'file',
+    group: CONFIGURATION,
+    help: 'defaults for flags, in TOML; default: nydusify/nydusify.toml in $XDG_CONFIG_HOME or ~/.config; /dev/null: none',
+  },
+  {
+    name: 'profile',
+    type: 'string',
+    value: 'name',
+    group: CONFIGURATION,
+    help: 'use the defaults of [profile.NAME] in that file first',
+  },
+  {
+    name: 'print-config',
+    type: 'boolean',
+    group: CONFIGURATION,
+    help: 'print the value of each flag of the command and where it comes from, and do nothing',
   },
 ];

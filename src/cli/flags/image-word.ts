@@ -2,14 +2,14 @@
 import { UsageError } from '../../errors.js';
 import type { FlagValues } from './flags.js';
 
-/** A word wins over the environment, and a note says so. Throws UsageError when the command line itself gives two images. */
+/** A word wins over the configuration file, and over the environment, of which a note is given. Throws UsageError when the command line itself gives two images. */
 export function imageWord(
   flags: FlagValues,
   name: 'source' | 'target',
   word: string | undefined,
   notes: string[],
 ): string | undefined {
-  const flag = flags.text(name);
+  const flag = word !== undefined && flags.isFromFile(name) ? undefined : flags.text(name);
   if (word === undefined || flag === undefined || word === flag) return word ?? flag;
   const variable = flags.variableOf(name);
   if (variable === undefined)

@@ -33,7 +33,7 @@ export function backendFlags(prefix: string): readonly LaterFlag[] {
   const partOf = [`${prefix}backend-type`];
   return [
     laterFlag(`${prefix}backend-type`, 'string', 'BACKEND_TYPE'),
-    laterFlag(`${prefix}backend-config`, 'string', 'BACKEND_CONFIG', { partOf }),
+    { ...laterFlag(`${prefix}backend-config`, 'string', 'BACKEND_CONFIG', { partOf }), secret: true },
     laterFlag(`${prefix}backend-config-file`, 'string', 'BACKEND_CONFIG_FILE', { partOf }),
   ];
 }
@@ -73,8 +73,12 @@ function asks(flags: FlagValues, name: string): boolean {
 
 /** The hint names where the value comes from. */
 function notYet(flags: FlagValues, name: string): UsageError {
-  const variable = flags.variableOf(name);
-  return new UsageError(`--${name} is not supported yet`, {
-    hint: variable === undefined ? 'leave it out' : `unset the environment variable ${variable}`,
-  });
+  const origin = flags.originOf(name);
+  const leaveOut = {
+    'command line': 'leave it out',
+    default: undefined,
+    variable: `unset the environment variable ${flags.variableOf(name) ?? ''}`,
+    file: 'take it out of the configuration file',
+  };
+  return new UsageError(`--${name} is not supported yet`, { hint: leaveOut[origin?.kind ?? 'default'] });
 }

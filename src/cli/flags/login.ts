@@ -41,6 +41,7 @@ export const LOGIN_FLAGS: readonly Flag[] = [
     value: 'password',
     group: LOGIN,
     hidden: true,
+    secret: true,
     help: 'refused: other users of the machine see command lines',
   },
   ...ONE_REGISTRY_FLAGS,

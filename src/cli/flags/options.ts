@@ -155,7 +155,8 @@ function targetOf(
   notes: string[],
 ): string | Location {
   const target = imageWord(flags, 'target', positional, notes);
-  const suffix = flags.text('target-suffix');
+  const suffix =
+    positional !== undefined && flags.isFromFile('target-suffix') ? undefined : flags.text('target-suffix');
   const variable = flags.variableOf('target-suffix');
   if (positional !== undefined && variable !== undefined) {
     notes.push(`the target is "${positional}"; the suffix of $${variable} is not used`);

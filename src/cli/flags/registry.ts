@@ -2,6 +2,7 @@
 import { UsageError } from '../../errors.js';
 import { RateLimit } from '../../io/rate.js';
 import type { Flag, FlagValues } from './flags.js';
+import type { SettingsByRegistry } from '../../registry/distribution/registry-settings.js';
 import { parseRate } from '../text/units.js';
 
 export const REGISTRY = 'Registries:';
@@ -122,6 +123,8 @@ export interface RegistryFlags {
   readonly authFile?: string | undefined;
   /** Hosts to which registries and images may lead. */
   readonly allowedHosts?: readonly string[] | undefined;
+  /** What the configuration file says of single registries. */
+  readonly registries?: SettingsByRegistry | undefined;
 }
 
 /** Reads the flags for one side, or for the only registry of a command that has one. */
@@ -134,6 +137,7 @@ export function registryFlags(flags: FlagValues, side?: 'source' | 'target'): Re
     hostsDir: flags.text('hosts-dir'),
     authFile: flags.text('authfile'),
     allowedHosts: allowedHosts(flags),
+    registries: flags.registries,
   };
 }
 

@@ -13,6 +13,7 @@ import { EndpointSession } from './endpoint-session.js';
 import { type Endpoint, endpointsOf } from './endpoints.js';
 import { oneLine, type Refusal, refusalError } from './error-body.js';
 import type { Capability } from './host-entry.js';
+import type { SettingsByRegistry } from './registry-settings.js';
 import { Redactor } from '../http/redact.js';
 import {
   type Headers,
@@ -32,6 +33,8 @@ export interface ClientOptions extends TransportOptions {
   readonly verifyPresent?: boolean | undefined;
   /** Folder, or several as in `PATH`, with a folder for each registry that holds a `hosts.toml` or certificates. */
   readonly hostsDir?: string | undefined;
+  /** Settings of registries that have no folder there. */
+  readonly registries?: SettingsByRegistry | undefined;
 }
 
 export interface ApiRequest extends CallOptions {
@@ -79,7 +82,8 @@ export class RegistryClient implements AsyncDisposable {
 
   /** False when no mirror can be configured. */
   get mayHaveMirrors(): boolean {
-    return this.#options.hostsDir !== undefined;
+    const { hostsDir, registries = {} } = this.#options;
+    return hostsDir !== undefined || Object.hasOwn(registries, this.#reference.registry);
   }
 
   /** The number of mirrors left out because of their content. */
@@ -278,7 +282,7 @@ export class RegistryClient implements AsyncDisposable {
   }
 
   #endpoints(): Promise<readonly Endpoint[]> {
-    this.#found ??= endpointsOf(this.#reference, this.#options.hostsDir);
+    this.#found ??= endpointsOf(this.#reference, this.#options);
     return this.#found;
   }
 

@@ -5,6 +5,7 @@ import { readSettings } from '../../io/settings-file.js';
 import { errorCode, localIoError } from '../../io/system-error.js';
 import { type Reference, registryHost } from '../../oci/reference.js';
 import { ALL_CAPABILITIES, type Capability, type HostEntry } from './host-entry.js';
+import { endpointsBySettings, type SettingsByRegistry } from './registry-settings.js';
 import { certificateFiles, type HostTls } from '../http/trust.js';
 
 export interface Endpoint {
@@ -19,10 +20,17 @@ export interface Endpoint {
   readonly namespace: string | undefined;
 }
 
-/** In the order in which to try them. `hostsDir` is a folder such as containerd's `certs.d`, or several, as in `PATH`. */
+export interface EndpointOptions {
+  /** A folder such as containerd's `certs.d`, or several, as in `PATH`. */
+  readonly hostsDir?: string | undefined;
+  /** For registries that have no folder there. */
+  readonly registries?: SettingsByRegistry | undefined;
+}
+
+/** In the order in which to try them. */
 export async function endpointsOf(
   reference: Reference,
-  hostsDir: string | undefined,
+  { hostsDir, registries = {} }: EndpointOptions,
 ): Promise<readonly Endpoint[]> {
   const host = registryHost(reference);
   const itself: Endpoint = {
@@ -33,14 +41,23 @@ export async function endpointsOf(
     tls: undefined,
     namespace: undefined,
   };
-  const folder = hostsDir === undefined ? undefined : await hostFolder(hostsDir, reference.registry);
-  if (folder === undefined) return [itself];
+  const { registry } = reference;
+  const settings = Object.hasOwn(registries, registry) ? registries[registry] : undefined;
+  // A folder for all hosts says less about this one than its settings do.
+  const names = [
+    registry.replace(/:([0-9]+)$/, '_$1_'),
+    registry,
+    ...(settings === undefined ? ['_default'] : []),
+  ];
+  const folder = hostsDir === undefined ? undefined : await hostFolder(hostsDir, names);
+  if (folder === undefined)
+    return settings === undefined ? [itself] : endpointsBySettings(itself, registry, settings);
   const path = join(folder, 'hosts.toml');
   const text = await readIfThere(path);
   // Without a hosts.toml it is one of Docker's folders of certificates.
   if (text === undefined || text === '') return [{ ...itself, tls: await certificateFiles(folder) }];
   const { parseHostsToml } = await import('./hosts-toml.js');
-  return parseHostsToml(text, path, folder).map((entry) => toEndpoint(entry, itself, reference.registry));
+  return parseHostsToml(text, path, folder).map((entry) => toEndpoint(entry, itself, registry));
 }
 
 function toEndpoint(entry: HostEntry, itself: Endpoint, registry: string): Endpoint {
@@ -56,9 +73,8 @@ function toEndpoint(entry: HostEntry, itself: Endpoint, registry: string): Endpo
   };
 }
 
-/** The folder of the host, `host_port_` or `host:port`, or else the one for all hosts. */
-async function hostFolder(hostsDir: string, registry: string): Promise<string | undefined> {
-  const names = [registry.replace(/:([0-9]+)$/, '_$1_'), registry, '_default'];
+/** The first folder of these names: `host_port_` or `host:port`, or else the one for all hosts. */
+async function hostFolder(hostsDir: string, names: readonly string[]): Promise<string | undefined> {
   for (const path of hostsDir
     .split(delimiter)
     .filter((root) => root !== '')

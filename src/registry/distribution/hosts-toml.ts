@@ -87,14 +87,23 @@ function listOf(value: string | string[] | undefined): string[] {
 }
 
 function rootOf(name: string, overridePath: boolean, { path }: File): URL {
+  try {
+    return hostRoot(name, overridePath);
+  } catch (error) {
+    throw error instanceof FormatError ? new FormatError(`${path}: ${error.message}`) : error;
+  }
+}
+
+/** The root of a host's API, of a URL or a host alone. Throws FormatError. */
+export function hostRoot(name: string, overridePath: boolean): URL {
   let url: URL;
   try {
     url = new URL(/^[a-z]+:\/\//i.test(name) ? name : `https://${name}`);
   } catch {
-    throw new FormatError(`${path}: "${withoutUserInfo(name)}" is no host`);
+    throw new FormatError(`"${withoutUserInfo(name)}" is no host`);
   }
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
-    throw new FormatError(`${path}: "${withoutUserInfo(name)}" is neither http nor https`);
+    throw new FormatError(`"${withoutUserInfo(name)}" is neither http nor https`);
   const below = url.pathname.replace(/\/+$/, '');
   url.pathname = overridePath || below.endsWith('/v2') ? below : `${below}/v2`;
   return url;

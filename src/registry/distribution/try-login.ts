@@ -9,7 +9,7 @@ import { Redactor } from '../http/redact.js';
 import { Transport } from '../http/transport.js';
 import type { ClientOptions } from './client.js';
 import { EndpointSession } from './endpoint-session.js';
-import { type Endpoint, endpointsOf } from './endpoints.js';
+import { type Endpoint, type EndpointOptions, endpointsOf } from './endpoints.js';
 import { refusalError } from './error-body.js';
 
 export interface TriedLogin {
@@ -85,12 +85,9 @@ export async function tryLogin(
 }
 
 /** The registry itself, with its own certificates from `hosts.toml`; `server` in that file may put another host in its place. */
-async function endpointOf(
-  registry: string,
-  { hostsDir }: Pick<ClientOptions, 'hostsDir'>,
-): Promise<Endpoint> {
+async function endpointOf(registry: string, options: EndpointOptions): Promise<Endpoint> {
   const host = registryHost({ registry });
-  const all = await endpointsOf({ registry, repository: '' }, hostsDir);
+  const all = await endpointsOf({ registry, repository: '' }, options);
   const itself: Endpoint = {
     host,
     root: undefined,

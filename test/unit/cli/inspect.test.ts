@@ -43,13 +43,18 @@ async function inspect(
   const context: CliContext = {
     stdout: { write: (some) => (text += some) },
     stderr: { write: () => assert.fail('nothing goes to stderr') },
-    env: {},
+    env: { HOME: '/nonexistent' },
     columns: 80,
     signal: new AbortController().signal,
     exitCode: 0,
   };
   const program = new Command('nydusify').exitOverride();
-  addCommand(program.command('inspect'), INSPECT, context);
+  addCommand(program.command('inspect'), {
+    table: INSPECT,
+    context,
+    allFlags: () => Promise.resolve(new Map()),
+    printsConfig: false,
+  });
   await program.parseAsync(['inspect', ...args], { from: 'user' });
   return { text, exitCode: context.exitCode };
 }

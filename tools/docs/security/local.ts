@@ -8,6 +8,7 @@ const RANGE = 'test/unit/io/file-range.test.ts';
 const LAYOUT = 'test/unit/registry/stores/layout-safety.test.ts';
 const SETTINGS = 'test/unit/io/settings-file.test.ts';
 const CHANGED = 'test/unit/io/changed-settings.test.ts';
+const CONFIG = 'test/unit/cli/config/find.test.ts';
 const POWER = 'test/e2e/power-cut.test.ts';
 const PUSH = 'test/unit/registry/upload/push.test.ts';
 
@@ -101,6 +102,13 @@ export const LOCAL: readonly AttackTable[] = [
       ),
       attack(
         'local user',
+        'a `nydusify.toml` of his own, or one that he can change, where the home folder is a shared one or that of another user',
+        { before: 'there was no such file', now: 'passed over with a warning, unless it is named' },
+        CONFIG,
+        'a configuration file that another user can have written is read only when it is named',
+      ),
+      attack(
+        'local user',
         'links in the place of blobs and of `oci-layout` in a layout that is written',
         { before: 'the blob behind the link counted as present', now: 'a file takes its place' },
         LAYOUT,
@@ -143,7 +151,7 @@ export const LOCAL: readonly AttackTable[] = [
       ),
       attack(
         'local user',
-        'the same, and a file of 1 TiB, as login, certificate or `hosts.toml`',
+        'the same, and a file of 1 TiB, as login, certificate, `hosts.toml` or `nydusify.toml`',
         { before: 'no end', now: 'an error at once; at most 16 MiB' },
         SETTINGS,
         'logins, certificates and settings of hosts are read from files alone, up to a size',

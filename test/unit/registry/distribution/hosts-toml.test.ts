@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { FormatError } from '../../../../src/errors.js';
 import { parseReference } from '../../../../src/oci/reference.js';
 import { endpointsOf } from '../../../../src/registry/distribution/endpoints.js';
+import { mirrorUrl } from '../../../../src/registry/distribution/registry-settings.js';
 import { parseHostsToml } from '../../../../src/registry/distribution/hosts-toml.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 
@@ -75,7 +76,7 @@ test('the folder of a registry is found as containerd finds it, else the one for
     await writeFile(join(root, name, file), content);
   };
   const hosts = async (reference: string): Promise<string[]> =>
-    (await endpointsOf(parseReference(reference), root)).map(
+    (await endpointsOf(parseReference(reference), { hostsDir: root })).map(
       ({ host, root: url, namespace }) =>
         `${url?.origin ?? host}${namespace === undefined ? '' : ` ns=${namespace}`}`,
     );
@@ -93,6 +94,66 @@ test('the folder of a registry is found as containerd finds it, else the one for
   await put('docker.io', 'server = "https://registry-1.docker.io"');
   assert.deepEqual(await hosts('nginx'), ['https://registry-1.docker.io']);
   await put('certs.example', 'x', 'ca.crt');
-  const [certs] = await endpointsOf(parseReference('certs.example/x'), root);
+  const [certs] = await endpointsOf(parseReference('certs.example/x'), { hostsDir: root });
   assert.deepEqual(certs?.tls, { ca: [join(root, 'certs.example', 'ca.crt')], client: [] });
+});
+
+test('settings of a registry stand for a hosts.toml where there is none for it', async (t) => {
+  const root = await tempFolder(t);
+  const registries = {
+    'a.example:5000': {
+      plainHttp: true,
+      mirrors: ['http://mirror.example', 'https://other.example:8443/base'],
+      ca: ['/ca.pem'],
+    },
+    'docker.io': { insecure: true },
+  };
+  await mkdir(join(root, '_default'));
+  await writeFile(join(root, '_default', 'hosts.toml'), '[host."https://all.example"]');
+  const endpoints = async (reference: string): Promise<unknown> =>
+    (await endpointsOf(parseReference(reference), { hostsDir: root, registries })).map(
+      ({ host, root: url, capabilities, tls, namespace }) => [
+        host,
+        url?.href,
+        capabilities.join(),
+        tls,
+        namespace,
+      ],
+    );
+  const ca = ['/ca.pem'];
+  assert.deepEqual(await endpoints('a.example:5000/x'), [
+    ['mirror.example', 'http://mirror.example/v2', 'pull', { ca, skipVerify: false }, 'a.example:5000'],
+    [
+      'other.example:8443',
+      'https://other.example:8443/base/v2',
+      'pull',
+      { ca, skipVerify: false },
+      'a.example:5000',
+    ],
+    [
+      'a.example:5000',
+      'http://a.example:5000/v2',
+      'pull,resolve,push',
+      { ca, skipVerify: undefined },
+      undefined,
+    ],
+  ]);
+  assert.deepEqual(await endpoints('nginx'), [
+    ['registry-1.docker.io', undefined, 'pull,resolve,push', { ca: [], skipVerify: true }, undefined],
+  ]);
+  await mkdir(join(root, 'docker.io'));
+  await writeFile(join(root, 'docker.io', 'hosts.toml'), 'server = "https://registry-1.docker.io"');
+  assert.deepEqual(await endpoints('nginx'), [
+    [
+      'registry-1.docker.io',
+      'https://registry-1.docker.io/v2',
+      'pull,resolve,push',
+      { ca: [], client: [], skipVerify: false, dialTimeoutMs: undefined },
+      undefined,
+    ],
+  ]);
+  assert.throws(
+    () => mirrorUrl('https://me:secret@mirror.example'),
+    (error) => error instanceof FormatError && !error.message.includes('secret'),
+  );
 });
