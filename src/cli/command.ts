@@ -45,8 +45,6 @@ export interface CommandCall {
 export interface AddedCommand {
   readonly table: CommandTable;
   readonly context: CliContext;
-  /** The flags of all commands, which the configuration file may name. They are loaded when there is such a file. */
-  readonly allFlags: () => Promise<ReadonlyMap<string, readonly Flag[]>>;
   /** True when the configuration is to be printed instead: then the words may be missing. */
   readonly printsConfig: boolean;
 }
@@ -96,7 +94,7 @@ export function addCommand(command: Command, added: AddedCommand): void {
 /** The configuration file's part for this command. Its parser is loaded only if there is a file. */
 async function configuration(
   command: Command,
-  { table, context, allFlags }: AddedCommand,
+  { table, context }: AddedCommand,
 ): Promise<{ readonly file?: FileSettings; readonly warning?: string | undefined }> {
   const { env } = context;
   const own = readFlags(command, GLOBAL_FLAGS, { env, upstream: false });
@@ -106,7 +104,13 @@ async function configuration(
     demandFile(profile, env);
     return { warning };
   }
-  const [{ readConfigFile }, commands] = await Promise.all([import('./config/read.js'), allFlags()]);
+  const [{ readConfigFile }, { FLAGS_OF }] = await Promise.all([
+    import('./config/read.js'),
+    import('./flags/tables.js'),
+  ]);
+  const commands = new Map(
+    Object.entries(FLAGS_OF).map(([name, flags]) => [name, [...GLOBAL_FLAGS, ...flags]]),
+  );
   const file = await readConfigFile({
     path,
     profile,

@@ -98,7 +98,6 @@ export async function main(argv: readonly string[], context: CliContext): Promis
       addCommand(added, {
         table,
         context,
-        allFlags,
         printsConfig: argv.some((word) => PRINTS_CONFIG.test(word)),
       });
     }
@@ -120,12 +119,6 @@ export async function main(argv: readonly string[], context: CliContext): Promis
 
 /** In the forms that `rewriteArgv` knows. */
 const PRINTS_CONFIG = /^--?print-config(?:=|$)/;
-
-/** By command, with those of the program. */
-async function allFlags(): Promise<ReadonlyMap<string, readonly Flag[]>> {
-  const tables = await Promise.all(COMMANDS.map(({ load }) => load()));
-  return new Map(COMMANDS.map(({ name }, i) => [name, [...GLOBAL_FLAGS, ...(tables[i]?.flags ?? [])]]));
-}
 
 function buildProgram(context: CliContext): Command {
   const program = new Command('nydusify')

@@ -2,12 +2,10 @@
 import { NoSuchPathError } from '../../errors.js';
 import { lookup, pathFromText, showPath } from '../../look/lookup.js';
 import type { CommandTable } from '../command.js';
-import type { Flag } from '../flags/flags.js';
+import { CAT_FLAGS } from '../flags/look.js';
 import { printLine } from '../text/print.js';
 import { TerminalText } from '../text/terminal-text.js';
-import { Looking, LOCATIONS, LOOK_FLAGS } from './look.js';
-
-export const CAT_FLAGS: readonly Flag[] = LOOK_FLAGS.filter(({ name }) => name !== 'json');
+import { Looking, LOCATIONS } from './look.js';
 
 const EXAMPLES = `
 Symbolic links are followed inside the image. Every chunk is verified before it is printed: what comes out is what the image

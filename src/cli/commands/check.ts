@@ -8,141 +8,20 @@ import type { ImageSource } from '../../registry/stores/store.js';
 import type { ConvertEvent } from '../../reporter.js';
 import type { CommandCall, CommandTable } from '../command.js';
 import { openOptions } from '../flags/environment.js';
-import { requireFlags, type Flag, type FlagValues } from '../flags/flags.js';
+import { ACCEPTED_FLAGS, BACKEND_FLAGS, CHECK_FLAGS } from '../flags/check.js';
+import { requireFlags, type FlagValues } from '../flags/flags.js';
 import { imageWord } from '../flags/image-word.js';
-import { backendFlags, refuseLater } from '../flags/later.js';
-import { LIMIT_FLAGS, limitsOf } from '../flags/limits.js';
+import { refuseLater } from '../flags/later.js';
+import { limitsOf } from '../flags/limits.js';
 import { hostPlatform, machineArchitecture } from '../flags/machine.js';
-import { keepIn, tryToKeep, UPSTREAM_FOLDER } from '../kept-files.js';
+import { keepIn, tryToKeep } from '../kept-files.js';
 import { returnFreedMemory } from '../../native/program.js';
-import { REGISTRY_FLAGS, registryFlags, transferOptions } from '../flags/registry.js';
+import { registryFlags, transferOptions } from '../flags/registry.js';
 import { tryReportFile, writeReportFile } from '../report-file.js';
 import { checkLines } from '../text/check.js';
 import { printLine, printLines, printReport } from '../text/print.js';
 import { withAdvice, withHints } from '../text/remedies.js';
 import { isReportFormat, REPORTS, type ReportFormat } from '../report/report.js';
-
-const IMAGES = 'Images:';
-const OUTPUT = 'Output:';
-const ACCEPTED = 'Accepted without effect:';
-
-const BACKEND_FLAGS = [...backendFlags('source-'), ...backendFlags('target-')];
-
-/** Flags that upstream needs; here they are accepted and have no effect. */
-const ACCEPTED_FLAGS: readonly (Flag & { readonly note: string })[] = [
-  {
-    name: 'multi-platform',
-    type: 'boolean',
-    env: 'MULTI_PLATFORM',
-    group: ACCEPTED,
-    help: 'every platform is checked anyway',
-    note: 'every platform of the target is checked anyway',
-  },
-  {
-    name: 'nydus-image',
-    type: 'string',
-    value: 'path',
-    env: 'NYDUS_IMAGE',
-    group: ACCEPTED,
-    help: 'no second binary is needed',
-    note: 'no second binary is needed',
-  },
-  {
-    name: 'nydusd',
-    type: 'string',
-    value: 'path',
-    env: 'NYDUSD',
-    group: ACCEPTED,
-    help: 'nothing is mounted',
-    note: 'nothing is mounted',
-  },
-];
-
-/** All flags of `check`, in the order of its help. */
-export const CHECK_FLAGS: readonly Flag[] = [
-  {
-    name: 'target',
-    type: 'string',
-    value: 'image',
-    env: 'TARGET',
-    group: IMAGES,
-    help: 'Nydus image to check',
-  },
-  {
-    name: 'source',
-    type: 'string',
-    value: 'image',
-    env: 'SOURCE',
-    group: IMAGES,
-    help: 'image that it was made from: every file is compared',
-  },
-  {
-    name: 'sample',
-    type: 'string',
-    value: 'percent',
-    group: IMAGES,
-    help: 'read only so much of the chunk data, always the same pieces: a quick look, as in --sample 5%',
-  },
-  {
-    name: 'platform',
-    type: 'string',
-    value: 'list',
-    group: IMAGES,
-    help: 'os/arch[/variant], or a comma list of them; default: every platform of the target',
-  },
-  {
-    name: 'allow-missing-platforms',
-    type: 'boolean',
-    group: IMAGES,
-    help: 'go on when the target lacks some of the platforms; without it that is a fault',
-  },
-  {
-    name: 'bootstrap-only',
-    type: 'boolean',
-    group: IMAGES,
-    help: 'read no chunk data: manifests, bootstraps and, by range, what blobs say of themselves',
-  },
-  {
-    name: 'all-content',
-    type: 'boolean',
-    group: IMAGES,
-    help: 'read the layers of the OCI half in a registry too, which verified them when they were pushed',
-  },
-  ...REGISTRY_FLAGS,
-  ...LIMIT_FLAGS,
-  {
-    name: 'clients',
-    type: 'boolean',
-    group: OUTPUT,
-    help: 'show what each client makes of the target: nydus-snapshotter, containerd, Docker, podman, skopeo, crane, regctl, oras',
-  },
-  {
-    name: 'report',
-    type: 'string',
-    value: 'format> <file',
-    pair: true,
-    group: OUTPUT,
-    help: 'write a report, json, html, markdown or junit, to a file (- is standard output); may be given several times',
-  },
-  { name: 'json', type: 'boolean', group: OUTPUT, help: 'print the result as JSON' },
-  {
-    name: 'work-dir',
-    type: 'string',
-    value: 'path',
-    env: 'WORK_DIR',
-    group: OUTPUT,
-    help: `write manifests, configs and unpacked bootstraps there; what was in it stays; default: ${UPSTREAM_FOLDER} when images are named by flags, as upstream does, and nowhere when they are words`,
-  },
-  {
-    name: 'threads',
-    type: 'string',
-    value: 'n',
-    group: OUTPUT,
-    help: 'threads that decode; default: one a core',
-  },
-  ...ACCEPTED_FLAGS,
-  ...BACKEND_FLAGS,
-];
 
 const RUNNING = { name: 'check', flags: CHECK_FLAGS };
 

@@ -5,29 +5,10 @@ import type { Filesystem } from '../../look/filesystem.js';
 import { showPath } from '../../look/lookup.js';
 import type { Inode } from '../../rafs-builder/model/tree.js';
 import type { CommandTable } from '../command.js';
-import type { Flag } from '../flags/flags.js';
+import { DIFF_FLAGS } from '../flags/look.js';
 import { pathJson } from '../text/look.js';
-import { Looking, LOCATIONS, LOOK_FLAGS } from './look.js';
+import { Looking, LOCATIONS } from './look.js';
 import { formatBytes, plural } from '../text/units.js';
-
-const COMPARING = 'Comparing:';
-
-export const DIFF_FLAGS: readonly Flag[] = [
-  {
-    name: 'ignore-times',
-    type: 'boolean',
-    group: COMPARING,
-    help: 'paths whose time of modification alone differs are the same',
-  },
-  {
-    name: 'brief',
-    short: 'q',
-    type: 'boolean',
-    group: COMPARING,
-    help: 'only the sums, not every path',
-  },
-  ...LOOK_FLAGS,
-];
 
 const EXAMPLES = `
 Contents are compared by chunk digests, so that an image is compared with another of which little is fetched. An ordinary

@@ -4,29 +4,12 @@ import { lookup, pathFromText, showPath } from '../../look/lookup.js';
 import { usageByDirectory, type ChunkSizes, type DirectoryUsage } from '../../rafs-builder/show/usage.js';
 import type { RawPath } from '../../oci/raw-name.js';
 import type { CommandTable } from '../command.js';
-import type { Flag } from '../flags/flags.js';
+import { DU_FLAGS } from '../flags/look.js';
 import { pathJson } from '../text/look.js';
-import { Looking, LOCATIONS, LOOK_FLAGS } from './look.js';
+import { Looking, LOCATIONS } from './look.js';
 import { depthOf } from './tree.js';
 import { table } from '../text/columns.js';
 import { formatBytes } from '../text/units.js';
-
-const COUNTING = 'Counting:';
-
-export const DU_FLAGS: readonly Flag[] = [
-  {
-    name: 'depth',
-    alias: 'max-depth',
-    short: 'd',
-    type: 'string',
-    value: 'n',
-    default: '1',
-    group: COUNTING,
-    help: 'directories this many levels below PATH',
-  },
-  { name: 'bytes', short: 'b', type: 'boolean', group: COUNTING, help: 'whole bytes instead of kB and MB' },
-  ...LOOK_FLAGS,
-];
 
 const EXAMPLES = `
 size    bytes of the files in the directory, and below it; a file with several names counts once

@@ -14,35 +14,10 @@ import { dump as dumpImage } from '../../rafs-builder/show/dump.js';
 import type { RafsImage } from '../../rafs-builder/versions.js';
 import { readBootstrapFile } from '../bootstrap-file.js';
 import type { CommandTable } from '../command.js';
-import type { Flag } from '../flags/flags.js';
+import { INSPECT_FLAGS } from '../flags/look.js';
 import { summaryJson, summaryLines } from '../text/inspect-summary.js';
 import { hostPlatform } from '../flags/machine.js';
-import { isLocalFile, Looking, LOOK_FLAGS } from './look.js';
-
-const BOOTSTRAP = 'Bootstrap:';
-
-export const INSPECT_FLAGS: readonly Flag[] = [
-  {
-    name: 'dump',
-    type: 'boolean',
-    group: BOOTSTRAP,
-    help: 'print every inode, chunk and table, one fact a line',
-  },
-  {
-    name: 'at',
-    type: 'string',
-    value: 'offset',
-    group: BOOTSTRAP,
-    help: 'name structure, field and value at this byte of the bootstrap',
-  },
-  {
-    name: 'diff',
-    type: 'boolean',
-    group: BOOTSTRAP,
-    help: 'compare two bootstraps by what they mean; exit 1 when they differ',
-  },
-  ...LOOK_FLAGS,
-];
+import { isLocalFile, Looking } from './look.js';
 
 const EXAMPLES = `
 IMAGE is a reference, oci:FOLDER[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:REFERENCE]; FILE a bootstrap or a RAFS

@@ -16,44 +16,13 @@ import { readBootstrapFile } from '../bootstrap-file.js';
 import type { CommandCall } from '../command.js';
 import type { CliContext } from '../context.js';
 import { openOptions } from '../flags/environment.js';
-import type { Flag, FlagValues } from '../flags/flags.js';
-import { LIMIT_FLAGS, limitsOf } from '../flags/limits.js';
+import type { FlagValues } from '../flags/flags.js';
+import { limitsOf } from '../flags/limits.js';
 import { hostPlatform, machineArchitecture } from '../flags/machine.js';
-import { ONE_REGISTRY_FLAGS, registryFlags, TRUST_FLAGS } from '../flags/registry.js';
+import { registryFlags } from '../flags/registry.js';
 import { printJson, printLine, printLines } from '../text/print.js';
 import { type RunningCommand, withAdvice } from '../text/remedies.js';
 import { formatBytes, plural } from '../text/units.js';
-
-const IMAGE = 'Image:';
-const OUTPUT = 'Output:';
-
-/** After the flags of each command. */
-export const LOOK_FLAGS: readonly Flag[] = [
-  {
-    name: 'platform',
-    type: 'string',
-    value: 'os/arch',
-    group: IMAGE,
-    help: 'which image of an index; default: the only one, else the one for this machine',
-  },
-  {
-    name: 'half',
-    type: 'string',
-    value: 'nydus|oci',
-    group: IMAGE,
-    help: 'which of the two images of a merged index; default: the Nydus one',
-  },
-  { name: 'json', type: 'boolean', group: OUTPUT, help: 'print the answer as JSON' },
-  {
-    name: 'stats',
-    type: 'boolean',
-    group: OUTPUT,
-    help: 'print on standard error how many requests and bytes the answer took',
-  },
-  ...ONE_REGISTRY_FLAGS,
-  ...TRUST_FLAGS,
-  ...LIMIT_FLAGS,
-];
 
 /** Explains `REF` in the help of every command. */
 export const LOCATIONS =

@@ -6,31 +6,10 @@ import { displayName, type RawPath } from '../../oci/raw-name.js';
 import { sortedChildren, walk } from '../../rafs-builder/index.js';
 import type { TreeNode } from '../../rafs-builder/model/tree.js';
 import type { CommandTable } from '../command.js';
-import type { Flag } from '../flags/flags.js';
+import { LS_FLAGS } from '../flags/look.js';
 import { entryJson, inColumns, LinkCounts, longLines, nameColours } from '../text/look.js';
 import { printLine } from '../text/print.js';
-import { Looking, LOCATIONS, LOOK_FLAGS } from './look.js';
-
-const LISTING = 'Listing:';
-
-export const LS_FLAGS: readonly Flag[] = [
-  {
-    name: 'long',
-    short: 'l',
-    type: 'boolean',
-    group: LISTING,
-    help: 'mode, links, owner, size, time; a line a name',
-  },
-  { name: 'recursive', short: 'R', type: 'boolean', group: LISTING, help: 'everything below, too' },
-  {
-    name: 'directory',
-    short: 'd',
-    type: 'boolean',
-    group: LISTING,
-    help: 'the path itself, not what is in it',
-  },
-  ...LOOK_FLAGS,
-];
+import { Looking, LOCATIONS } from './look.js';
 
 const EXAMPLES = `
 Names that begin with a dot are listed too. Bytes that are no printable text are shown as \\xHH, and understood in PATH.

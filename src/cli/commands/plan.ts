@@ -4,18 +4,13 @@ import { digestHex } from '../../oci/digest.js';
 import type { CommandTable } from '../command.js';
 import type { CliContext } from '../context.js';
 import { FILE_PROBLEMS } from '../flags/file-problems.js';
-import { CONVERT_FLAGS, LATER_FLAGS } from '../flags/convert.js';
+import { PLAN_FLAGS } from '../flags/convert.js';
 import { openOptions } from '../flags/environment.js';
-import type { Flag } from '../flags/flags.js';
-import { OUTPUT } from '../flags/global.js';
 import { type ConvertRequest, convertRequest } from '../flags/options.js';
 import { printJson, printLine, printLines } from '../text/print.js';
 import { withAdvice } from '../text/remedies.js';
 import { table } from '../text/columns.js';
 import { formatBytes, formatMs, plural } from '../text/units.js';
-
-const JSON_FLAG: Flag = { name: 'json', type: 'boolean', group: OUTPUT, help: 'print the plan as JSON' };
-export const PLAN_FLAGS: readonly Flag[] = [...CONVERT_FLAGS, JSON_FLAG, ...LATER_FLAGS];
 
 const EXAMPLES = `
 Examples:

@@ -5,22 +5,11 @@ import { displayName, rawNameBytes } from '../../oci/raw-name.js';
 import { digestHex } from '../../oci/digest.js';
 import { formatTime, permissions, TYPE_LETTERS } from '../../rafs-builder/show/describe.js';
 import type { CommandTable } from '../command.js';
-import type { Flag } from '../flags/flags.js';
+import { STAT_FLAGS } from '../flags/look.js';
 import { entryJson, LinkCounts, rawJson } from '../text/look.js';
-import { Looking, LOCATIONS, LOOK_FLAGS } from './look.js';
+import { Looking, LOCATIONS } from './look.js';
 import { table } from '../text/columns.js';
 import { formatBytes } from '../text/units.js';
-
-export const STAT_FLAGS: readonly Flag[] = [
-  {
-    name: 'dereference',
-    short: 'L',
-    type: 'boolean',
-    group: 'Path:',
-    help: 'of a symbolic link, what it leads to',
-  },
-  ...LOOK_FLAGS,
-];
 
 const EXAMPLES = `
 Examples:

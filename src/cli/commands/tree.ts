@@ -5,26 +5,11 @@ import { displayName, type RawPath } from '../../oci/raw-name.js';
 import { sortedChildren } from '../../rafs-builder/index.js';
 import type { TreeNode } from '../../rafs-builder/model/tree.js';
 import type { CommandTable } from '../command.js';
-import type { Flag, FlagValues } from '../flags/flags.js';
+import type { FlagValues } from '../flags/flags.js';
+import { TREE_FLAGS } from '../flags/look.js';
 import { entryJson, LinkCounts, nameColours, type NameColours } from '../text/look.js';
-import { Looking, LOCATIONS, LOOK_FLAGS } from './look.js';
+import { Looking, LOCATIONS } from './look.js';
 import { plural } from '../text/units.js';
-
-const DRAWING = 'Drawing:';
-
-export const TREE_FLAGS: readonly Flag[] = [
-  {
-    name: 'depth',
-    alias: 'level',
-    short: 'L',
-    type: 'string',
-    value: 'n',
-    group: DRAWING,
-    help: 'no deeper than this many levels; default: all',
-  },
-  { name: 'dirs-only', short: 'd', type: 'boolean', group: DRAWING, help: 'directories only' },
-  ...LOOK_FLAGS,
-];
 
 const EXAMPLES = `
 Examples:

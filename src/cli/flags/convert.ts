@@ -212,3 +212,6 @@ export const CONVERT_FLAGS: readonly Flag[] = [
 
 /** Every flag of upstream that is refused. */
 export const LATER_FLAGS: readonly LaterFlag[] = [...LATER_PLACES, ...LATER_FORMAT_FLAGS];
+
+const JSON_FLAG: Flag = { name: 'json', type: 'boolean', group: OUTPUT, help: 'print the plan as JSON' };
+export const PLAN_FLAGS: readonly Flag[] = [...CONVERT_FLAGS, JSON_FLAG, ...LATER_FLAGS];

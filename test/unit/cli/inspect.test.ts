@@ -52,7 +52,6 @@ async function inspect(
   addCommand(program.command('inspect'), {
     table: INSPECT,
     context,
-    allFlags: () => Promise.resolve(new Map()),
     printsConfig: false,
   });
   await program.parseAsync(['inspect', ...args], { from: 'user' });

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { test } from 'node:test';
 import type { CliContext } from '../../../src/cli/context.js';
+import { FLAGS_OF } from '../../../src/cli/flags/tables.js';
 import { main } from '../../../src/cli/main.js';
 import { VERSION } from '../../../src/convert/version.js';
 
@@ -63,6 +64,21 @@ test('the help of convert loads no package beside the parser of the command line
     ...staticImports(join(import.meta.dirname, '../../../src/cli/commands/convert.js')),
   ].filter((name) => !name.startsWith('/') && !name.startsWith('node:'));
   assert.deepEqual(packages, ['commander']);
+});
+
+test('the flags of every command are known without its modules, as the configuration file needs them', async () => {
+  const run = context();
+  await main(['--help'], run);
+  const [, list = ''] = run.out().split('Commands:\n');
+  const names = [...list.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name);
+  assert.deepEqual(
+    Object.keys(FLAGS_OF),
+    names.filter((name) => name !== 'help'),
+  );
+  const packages = [...staticImports(join(import.meta.dirname, '../../../src/cli/flags/tables.js'))].filter(
+    (name) => !name.startsWith('/') && !name.startsWith('node:'),
+  );
+  assert.deepEqual(packages, []);
 });
 
 test('the version is that of the package', () => {

@@ -4,18 +4,19 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import ts from 'typescript';
-import { CAT_FLAGS } from '../../../../src/cli/commands/cat.js';
-import { CHECK_FLAGS } from '../../../../src/cli/commands/check.js';
-import { DIFF_FLAGS } from '../../../../src/cli/commands/diff.js';
-import { DU_FLAGS } from '../../../../src/cli/commands/du.js';
-import { INSPECT_FLAGS } from '../../../../src/cli/commands/inspect.js';
-import { LS_FLAGS } from '../../../../src/cli/commands/ls.js';
-import { PLAN_FLAGS } from '../../../../src/cli/commands/plan.js';
-import { STAT_FLAGS } from '../../../../src/cli/commands/stat.js';
-import { TREE_FLAGS } from '../../../../src/cli/commands/tree.js';
-import { CONVERT_FLAGS } from '../../../../src/cli/flags/convert.js';
+import { CHECK_FLAGS } from '../../../../src/cli/flags/check.js';
+import { CONVERT_FLAGS, PLAN_FLAGS } from '../../../../src/cli/flags/convert.js';
 import { LOGIN_FLAGS, LOGOUT_FLAGS } from '../../../../src/cli/flags/login.js';
 import { GLOBAL_FLAGS } from '../../../../src/cli/flags/global.js';
+import {
+  CAT_FLAGS,
+  DIFF_FLAGS,
+  DU_FLAGS,
+  INSPECT_FLAGS,
+  LS_FLAGS,
+  STAT_FLAGS,
+  TREE_FLAGS,
+} from '../../../../src/cli/flags/look.js';
 import { adviceText, remedyText, withAdvice, withHints } from '../../../../src/cli/text/remedies.js';
 import type { Remedy } from '../../../../src/remedy.js';
 import type { ConvertEvent } from '../../../../src/reporter.js';

@@ -1,0 +1,22 @@
+/** The flags of every command, without the commands themselves. */
+import { CHECK_FLAGS } from './check.js';
+import { CONVERT_FLAGS, LATER_FLAGS, PLAN_FLAGS } from './convert.js';
+import type { Flag } from './flags.js';
+import { LOGIN_FLAGS, LOGOUT_FLAGS } from './login.js';
+import { CAT_FLAGS, DIFF_FLAGS, DU_FLAGS, INSPECT_FLAGS, LS_FLAGS, STAT_FLAGS, TREE_FLAGS } from './look.js';
+
+/** In the order of the help. */
+export const FLAGS_OF: Readonly<Record<string, readonly Flag[]>> = {
+  convert: [...CONVERT_FLAGS, ...LATER_FLAGS],
+  plan: PLAN_FLAGS,
+  check: CHECK_FLAGS,
+  inspect: INSPECT_FLAGS,
+  ls: LS_FLAGS,
+  cat: CAT_FLAGS,
+  stat: STAT_FLAGS,
+  tree: TREE_FLAGS,
+  du: DU_FLAGS,
+  diff: DIFF_FLAGS,
+  login: LOGIN_FLAGS,
+  logout: LOGOUT_FLAGS,
+};
