@@ -49,7 +49,9 @@ export interface ConvertOptions extends FormatOptions {
 }
 
 /** Fills in defaults; throws UsageError for values out of range. */
-export function convertOptions(given: Partial<ConvertOptions> = {}): ConvertOptions {
+export function convertOptions(from: Partial<ConvertOptions> = {}): ConvertOptions {
+  // Each option is read once: a getter may give another value at the second time.
+  const given = { ...from };
   const options: ConvertOptions = {
     platforms: given.platforms ?? allPlatforms,
     allowMissingPlatforms: given.allowMissingPlatforms ?? false,

@@ -1,6 +1,6 @@
 /**
  * Images that cannot become RAFS images: those of other systems, which nothing mounts RAFS on, and those whose layers are not there to
- * be read. `convert` passes them by, and `check` does not ask for their Nydus halves.
+ * be read, or are described in two ways. `convert` passes them by, and `check` does not ask for their Nydus halves.
  */
 import type { Descriptor, Platform } from '../oci/descriptor.js';
 import type { ListedDescriptor, Manifest } from '../oci/manifest.js';
@@ -20,7 +20,14 @@ export function obstacleOf({ layers }: Manifest, { os }: Pick<Platform, 'os'>): 
       hint: 'choose an image for Linux',
     };
   }
+  const sizes = new Map<string, number>();
   for (const [i, layer] of layers.entries()) {
+    const { digest, size } = layer;
+    // A layer is read once, so a second descriptor that contradicts the first would never be compared with it.
+    if ((sizes.get(digest) ?? size) !== size) {
+      return { reason: `layer ${digest} is listed with two sizes`, hint: 'the image has to be made anew' };
+    }
+    sizes.set(digest, size);
     const obstacle = layerObstacle(layer, `layer ${i + 1} of ${layers.length} (${layer.digest})`);
     if (obstacle !== undefined) return obstacle;
   }

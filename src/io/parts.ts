@@ -52,8 +52,10 @@ class SharedRead {
     while (at < end) {
       const bytes = this.#rest ?? (await this.#next());
       if (bytes === undefined) return;
-      const piece = bytes.subarray(0, end - at);
-      this.#rest = piece.length < bytes.length ? bytes.subarray(piece.length) : undefined;
+      const isCut = bytes.length > end - at;
+      // The rest is for the reader of the next part, so this one gets memory of its own.
+      const piece = isCut ? new Uint8Array(bytes.subarray(0, end - at)) : bytes;
+      this.#rest = isCut ? bytes.subarray(piece.length) : undefined;
       at += piece.length;
       yield piece;
     }

@@ -1,9 +1,11 @@
-/** Links and files that another user may have put where this user's files are written. */
+/** Links and files that another user may have put where this user's files are written or read. */
 import { lstatSync, type Stats, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { isOurs } from './folder.js';
 
 const OTHERS_WRITE = 0o022;
+/** All may write, and each entry stays its owner's (sticky), as in `/tmp`. */
+const FOR_ALL = 0o1002;
 
 /** Throws for a link of another user on the way to the file, in a folder that is not ours alone. */
 export function refusePlantedLinks(path: string): void {
@@ -25,4 +27,20 @@ export function isShared(folder: string): boolean {
 export function demandOwnFile(found: Stats): void {
   if (found.isFile() && found.nlink === 1 && isOurs(found)) return;
   throw new Error('in this folder, which other users share, it is no file of your own');
+}
+
+/**
+ * Throws where `path`, or a folder on the way to it, belongs to another user and lies in a folder for all, where any name may be taken
+ * before. It is asked after the file was read, so that no other could take its place in between; a name that has gone by then was
+ * never this user's.
+ */
+export function refusePlanted(path: string): void {
+  if (process.geteuid === undefined) return;
+  for (let at = resolve(path), folder = dirname(at); at !== folder; at = folder, folder = dirname(at)) {
+    const found = lstatSync(at, { throwIfNoEntry: false });
+    if (found !== undefined && (isOurs(found) || found.uid === 0)) continue;
+    const mode = statSync(folder, { throwIfNoEntry: false })?.mode ?? 0;
+    if ((mode & FOR_ALL) === FOR_ALL)
+      throw new Error(`another user has put ${at} into a folder that all users share`);
+  }
 }

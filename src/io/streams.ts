@@ -18,12 +18,18 @@ export interface ReplayableContent {
   open(range?: ByteRange): ByteStream;
 }
 
+/** Bytes of a piece of `contentOf`, so that large content is never copied whole. */
+const PIECE_BYTES = 1024 * 1024;
+
+/** Each reader gets copies of its own, which it may change or transfer: other readers do not see that. */
 export function contentOf(bytes: Uint8Array): ReplayableContent {
   return {
     size: bytes.length,
     // eslint-disable-next-line @typescript-eslint/require-await -- a ByteStream is asynchronous by type
-    open: async function* (range) {
-      yield range === undefined ? bytes : bytes.subarray(range.start, range.end);
+    open: async function* ({ start, end } = { start: 0, end: bytes.length }) {
+      const last = Math.min(end, bytes.length);
+      for (let at = start; at < last; at += PIECE_BYTES)
+        yield new Uint8Array(bytes.subarray(at, Math.min(last, at + PIECE_BYTES)));
     },
   };
 }

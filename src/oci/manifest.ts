@@ -7,6 +7,7 @@ import * as v from 'valibot';
 import { FormatError, UnsupportedError } from '../errors.js';
 import type { Annotations, Descriptor, Document, Platform } from './descriptor.js';
 import { type DiffId, isDigest, parseDigest, sha256 } from './digest.js';
+import { countValues, refuseOtherCase } from './json/ambiguity.js';
 import { boundShape } from './json/shape.js';
 import { MEDIA } from './media-types.js';
 
@@ -171,10 +172,12 @@ export function parseDocument(bytes: Uint8Array, mediaType?: string): Manifest |
   return toManifest(json, own ?? hinted ?? MEDIA.ociManifest);
 }
 
+const CONFIG = 'image config';
+
 /** Throws FormatError when the bytes are not an image config. */
 export function parseConfig(bytes: Uint8Array): ImageConfig {
-  const json = parseJsonObject(bytes, 'image config');
-  const wire = check(configSchema, json, 'image config');
+  const json = parseJsonObject(bytes, CONFIG);
+  const wire = check(configSchema, json, CONFIG);
   const history = Array.isArray(json['history']) ? json['history'] : [];
   return {
     platform: toPlatform(wire),
@@ -347,7 +350,7 @@ function check<S extends v.GenericSchema>(schema: S, json: JsonObject, what: str
 function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
   if (bytes.length > MAX_DOCUMENT_SIZE)
     throw new FormatError(`${what}: more than ${MAX_DOCUMENT_SIZE} bytes`);
-  boundShape(bytes, what);
+  const values = boundShape(bytes, what);
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -355,6 +358,9 @@ function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
     throw new FormatError(`${what}: not JSON`, { cause });
   }
   if (!isObject(json)) throw new FormatError(`${what}: not a JSON object`);
+  if (countValues(json) < values)
+    throw new FormatError(`${what}: a member occurs twice, which clients read in different ways`);
+  refuseOtherCase(json, what, what === CONFIG);
   return json;
 }
 

@@ -20,6 +20,7 @@ import { registryFlags, transferOptions } from '../flags/registry.js';
 import { tryReportFile, writeReportFile } from '../report-file.js';
 import { checkLines } from '../text/check.js';
 import { printLine, printLines, printReport } from '../text/print.js';
+import { shortened } from '../text/printable.js';
 import { withAdvice, withHints } from '../text/remedies.js';
 import { isReportFormat, REPORTS, type ReportFormat } from '../report/report.js';
 
@@ -172,7 +173,7 @@ function eventLine(event: ConvertEvent): string {
     case 'step':
       return event.message;
     case 'warning':
-      return `warning: ${event.message}`;
+      return `warning: ${shortened(event.message)}`;
     case 'retry':
       return `${event.what}: trying again in ${Math.round(event.delayMs)} ms (attempt ${event.attempt})`;
     case 'resolved':

@@ -10,7 +10,10 @@ import { configFolder, type Environment, given } from '../../io/variables.js';
 import type { CredentialStore } from '../../registry/auth/credentials.js';
 import type { RegistryFlags } from './registry.js';
 
-/** The lower-case variable wins, as it does in curl and Go. */
+/**
+ * The lower-case variable wins, as it does in curl and Go. A web server that runs programs by CGI puts a request's header `Proxy:` into
+ * HTTP_PROXY, so there that name counts for nothing.
+ */
 function proxies(env: Environment): {
   readonly http?: string | undefined;
   readonly https?: string | undefined;
@@ -19,7 +22,7 @@ function proxies(env: Environment): {
 } {
   const either = (name: string): string | undefined => given(env, name.toLowerCase(), name);
   return {
-    http: either('HTTP_PROXY'),
+    http: given(env, 'REQUEST_METHOD') === undefined ? either('HTTP_PROXY') : given(env, 'http_proxy'),
     https: either('HTTPS_PROXY'),
     all: either('ALL_PROXY'),
     no: either('NO_PROXY'),

@@ -1,6 +1,6 @@
 /** Errors for a terminal: what failed, and what to try. Causes and stacks are shown on request. */
 import { CommanderError } from 'commander';
-import { printable } from './printable.js';
+import { printable, shortened } from './printable.js';
 import { adviceText, type RunningCommand } from './remedies.js';
 import {
   InternalError,
@@ -43,10 +43,14 @@ function isSystemError(error: Error): boolean {
   return 'syscall' in error && 'code' in error && typeof error.code === 'string' && 'errno' in error;
 }
 
+/** Characters: in a longer text no caret can be followed. */
+const MAX_FAULT = 1000;
+
 /** A text that does not parse, with a caret below the character at which it went wrong. */
 function faultLines(error: NydusError): readonly string[] {
   if (!(error instanceof InvalidReferenceError) || error.fault === undefined) return [];
   const { text, at } = error.fault;
+  if (text.length > MAX_FAULT) return [];
   return [`  ${printable(text)}`, `  ${' '.repeat(printable(text.slice(0, at)).length)}^`];
 }
 
@@ -61,7 +65,7 @@ export function renderError(error: NydusError, detail: ErrorDetail, command: Run
     for (const cause of causesOf(error))
       lines.push(`caused by: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
-  return `${lines.map(printable).join('\n')}\n`;
+  return `${lines.map((line) => printable(shortened(line))).join('\n')}\n`;
 }
 
 function stacksOf(error: NydusError): readonly string[] {

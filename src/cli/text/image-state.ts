@@ -1,6 +1,7 @@
 /** Sums up the events of an image, and puts single events into words. */
 import { digestHex } from '../../oci/digest.js';
 import type { ConvertEvent, Stage } from '../../reporter.js';
+import { shortened } from './printable.js';
 import { formatBytes, formatMs, plural } from './units.js';
 
 /** The progress of one layer. */
@@ -80,7 +81,7 @@ export function describeEvent(event: ConvertEvent, layerCount: number): string |
       return `${event.what}: attempt ${event.attempt} failed (${cause}); again in ${formatMs(event.delayMs)}`;
     }
     case 'warning':
-      return `warning: ${event.message}`;
+      return `warning: ${shortened(event.message)}`;
     case 'layer.progress':
     case 'image.stages':
       return undefined;

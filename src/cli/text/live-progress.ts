@@ -7,6 +7,7 @@ import { hasColours, painted } from './paint.js';
 import { printLine } from './print.js';
 import { printable } from './printable.js';
 import type { Progress } from './progress.js';
+import { shortened } from './printable.js';
 import { formatBytes, plural } from './units.js';
 
 /** Milliseconds between two drawings, of which each turns the spinner by one. */
@@ -42,7 +43,7 @@ export function liveProgress(terminal: Terminal, context: CliContext): Progress 
         else image?.add(event);
         if (event.type === 'step') step = event.message;
         if (event.type === 'warning')
-          printLine(context.stderr, `${painted(colour.yellow, 'warning:')} ${event.message}`);
+          printLine(context.stderr, `${painted(colour.yellow, 'warning:')} ${shortened(event.message)}`);
         if (event.type === 'retry') {
           printLine(context.stderr, painted(colour.yellow, describeEvent(event, 0) ?? ''));
           waits = [...waits, performance.now() + event.delayMs];

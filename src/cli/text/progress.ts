@@ -7,6 +7,7 @@ import type { Reporter } from '../../reporter.js';
 import type { CliContext, Output } from '../context.js';
 import { describeEvent, ImageState } from './image-state.js';
 import { printJson, printLine } from './print.js';
+import { shortened } from './printable.js';
 import type { ProgressMode } from '../flags/options.js';
 import { formatBytes } from './units.js';
 
@@ -57,7 +58,7 @@ function plainProgress(output: Output): Progress {
 function warningsOnly(output: Output): Reporter {
   return {
     emit: (event) => {
-      if (event.type === 'warning') printLine(output, `warning: ${event.message}`);
+      if (event.type === 'warning') printLine(output, `warning: ${shortened(event.message)}`);
     },
   };
 }

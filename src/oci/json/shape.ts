@@ -13,8 +13,8 @@ const QUOTE = 0x22;
 const COMMA = 0x2c;
 const BACKSLASH = 0x5c;
 
-/** Throws FormatError for a document beyond the bounds. Text that is not JSON is left to the parser. */
-export function boundShape(bytes: Uint8Array, what: string): void {
+/** Returns the number of values. Throws FormatError for a document beyond the bounds. Text that is not JSON is left to the parser. */
+export function boundShape(bytes: Uint8Array, what: string): number {
   let depth = 0;
   let values = 1;
   for (let at = 0; at < bytes.length; at++) {
@@ -39,6 +39,7 @@ export function boundShape(bytes: Uint8Array, what: string): void {
     }
     if (values > MAX_JSON_VALUES) throw new FormatError(`${what} holds more than ${MAX_JSON_VALUES} values`);
   }
+  return values;
 }
 
 /** Offset of the quote that ends the string at `start`; the end of the text if there is none. */

@@ -44,6 +44,8 @@ interface Token {
 /** A token is renewed this share of its lifetime early, so that it does not expire on its way. */
 const RENEW_EARLY = 0.1;
 const CLIENT_ID = 'nydusify';
+/** Parameters of a request for a token that say who asks, and for what. */
+const OURS = ['scope', 'account', 'client_id', 'grant_type', 'access_type'];
 
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
@@ -153,6 +155,10 @@ export class Authenticator {
         cause,
       });
     }
+    // What the realm has in its query would be asked for beside what we ask for, and its user would be taken for ours.
+    for (const name of OURS) url.searchParams.delete(name);
+    url.username = '';
+    url.password = '';
     // Loopback is no exception for a registry elsewhere, which must not reach what listens on this machine.
     const inClearText = transport.allowsPlainHttp(url.host) && transport.allowsPlainHttp(host);
     if (url.protocol !== 'https:' && !(url.protocol === 'http:' && inClearText)) {

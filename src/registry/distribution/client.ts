@@ -165,6 +165,8 @@ export class RegistryClient implements AsyncDisposable {
     } catch (cause) {
       throw new RegistryError(`${what}: the answer's Location is no URL`, { cause });
     }
+    if (url.protocol !== 'http:' && url.protocol !== 'https:')
+      throw new RegistryError(`${what}: the upload is sent on to ${url.protocol}, which is refused`);
     if (
       url.protocol === 'http:' &&
       response.url.protocol === 'https:' &&

@@ -11,6 +11,12 @@ import { isLoopback, splitHost } from './hosts.js';
 export type Network = 'public' | 'private' | 'link-local' | 'loopback';
 
 const NETWORKS: readonly (readonly [network: Network, base: string, bits: number])[] = [
+  // The metadata services of clouds that are in no link-local network. The first match counts.
+  ['link-local', '100.100.100.200', 32],
+  ['link-local', '168.63.129.16', 32],
+  ['link-local', '192.0.0.192', 32],
+  ['link-local', 'fd00:ec2::254', 128],
+  ['link-local', 'fd20:ce::254', 128],
   ['loopback', '0.0.0.0', 8], // this machine, to most systems
   ['loopback', '127.0.0.0', 8],
   ['link-local', '169.254.0.0', 16],
@@ -22,6 +28,7 @@ const NETWORKS: readonly (readonly [network: Network, base: string, bits: number
   ['private', '198.18.0.0', 15],
   ['loopback', '::', 127],
   ['link-local', 'fe80::', 10],
+  ['private', '64:ff9b:1::', 48], // NAT64 of a network's own (RFC 8215)
   ['private', 'fc00::', 7],
   ['private', 'fec0::', 10],
 ];

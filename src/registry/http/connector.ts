@@ -1,5 +1,6 @@
 /** Reads connections without TLS in large pieces that are adjacent in memory, so that `GatheredBody` joins them without copying. */
 import type { OnReadOpts, Socket } from 'node:net';
+import { markAsUntransferable } from 'node:worker_threads';
 import type { buildConnector as BuildConnector } from 'undici';
 import { meterFraming } from './framing.js';
 import { buildConnector } from './undici.js';
@@ -28,11 +29,11 @@ function connectPlain(
   callback: BuildConnector.Callback,
 ): void {
   let socket: Socket | undefined;
-  let slab = Buffer.allocUnsafeSlow(SLAB);
+  let slab = newSlab();
   const onread: OnReadOpts = {
     buffer: () => slab,
     callback: (size, bytes) => {
-      slab = slab.length - size >= MIN_READ ? slab.subarray(size) : Buffer.allocUnsafeSlow(SLAB);
+      slab = slab.length - size >= MIN_READ ? slab.subarray(size) : newSlab();
       return socket?.push(bytes.subarray(0, size)) ?? false;
     },
   };
@@ -41,4 +42,11 @@ function connectPlain(
     if (result[0] === null) socket = result[1];
     callback(...result);
   });
+}
+
+/** Pieces of a slab go to readers while the system still writes into the rest, so no reader may transfer it to another thread. */
+function newSlab(): Buffer {
+  const slab = Buffer.allocUnsafeSlow(SLAB);
+  markAsUntransferable(slab.buffer);
+  return slab;
 }

@@ -147,11 +147,20 @@ function counted(text: string, proxy: URL): Uint8Array {
   return Buffer.concat([Uint8Array.of(bytes.length), bytes]);
 }
 
+/**
+ * Reads so many bytes; what came behind them stays in the socket. Incomplete answers are held here and not in the socket, which would
+ * say again and again, without a turn of the event loop in between, that it can be read.
+ */
 async function exactly(socket: Socket, size: number, proxy: URL): Promise<Uint8Array> {
+  let held = Buffer.alloc(0);
   for (;;) {
-    const bytes: unknown = socket.read(size);
-    if (bytes instanceof Uint8Array && bytes.length === size) return bytes;
-    if (bytes !== null || socket.readableEnded || socket.destroyed) {
+    const bytes: unknown = socket.read();
+    if (bytes instanceof Uint8Array) held = Buffer.concat([held, bytes]);
+    if (held.length >= size) {
+      if (held.length > size) socket.unshift(held.subarray(size));
+      return held.subarray(0, size);
+    }
+    if (bytes === null && (socket.readableEnded || socket.destroyed)) {
       throw new RegistryError(`proxy ${proxy.host} ended the connection in the middle of its answer`, {
         retryable: true,
       });

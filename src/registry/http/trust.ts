@@ -136,7 +136,9 @@ export class Trust {
   async #findFiles(host: string): Promise<HostFiles> {
     const { ca = [], client = [], skipVerify = this.#insecure } = (await this.#hosts(host)) ?? {};
     const found = { ca: [...ca], client: [...client], skipVerify };
-    const names = /:[0-9]+$/.test(host) ? [host] : [host, `${host}:443`];
+    // A registry may lead to a host named `..`, which is no folder of its own.
+    const isName = !/^\.*$/.test(host);
+    const names = /:[0-9]+$/.test(host) ? [host] : [...(isName ? [host] : []), `${host}:443`];
     for (const folder of this.#options.certDirs ?? []) {
       for (const name of names) {
         const files = await certificateFiles(join(folder, name));
@@ -177,7 +179,10 @@ interface HostFiles {
  * in browsers: its common name is no name that an authority has looked at (RFC 9525, 2).
  */
 export function identityFault(host: string, certificate: PeerCertificate): Error | undefined {
-  if ((certificate.subjectaltname ?? '') !== '') return checkServerIdentity(host, certificate);
+  const { subject, ...named } = certificate;
+  // Node takes the common name where subjectAltName holds mail addresses or the like alone.
+  if ((named.subjectaltname ?? '') !== '')
+    return checkServerIdentity(host, { ...named, subject: { ...subject, CN: '' } });
   const fault = new Error(`the certificate has no subjectAltName, and so is not for ${host}`);
   return Object.assign(fault, { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
 }

@@ -6,6 +6,7 @@ import { LocalIoError, RegistryError } from '../../errors.js';
 import { readFileRange } from '../../io/file-range.js';
 import { syncFolder } from '../../io/folder.js';
 import { removeAbandoned } from '../../io/abandoned.js';
+import { refusePlantedLinks } from '../../io/planted-links.js';
 import { openScratch, type Scratch } from '../../io/scratch.js';
 import { errorCode, localIoError } from '../../io/system-error.js';
 import { type ByteStream, collect, type ReplayableContent } from '../../io/streams.js';
@@ -242,6 +243,11 @@ class ArchiveTarget implements ImageTarget {
 
 /** An archive takes the place of a file. A pipe or device must not lose its place, nor a name by which it is known. */
 async function demandReplaceable(path: string): Promise<void> {
+  try {
+    refusePlantedLinks(path);
+  } catch (cause) {
+    throw localIoError(`cannot write ${path}`, cause);
+  }
   if (await mayBeReplaced(path)) return;
   throw new LocalIoError(`cannot write ${path}: it is no regular file`, {
     hint: 'name a file that may be replaced',

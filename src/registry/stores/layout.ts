@@ -21,6 +21,7 @@ import {
   verified,
 } from '../../io/streams.js';
 import { errorCode, localIoError } from '../../io/system-error.js';
+import { refusePlantedLinks } from '../../io/planted-links.js';
 import { PART_PREFIX, writeWhole } from '../../io/whole-file.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import { type Digest, digestHex } from '../../oci/digest.js';
@@ -351,6 +352,11 @@ class LayoutTarget extends Layout implements ImageTarget {
 
   /** Refuses links in the place of the folders of blobs: in a shared layout, another user may have put them there. */
   async #demandFolders(): Promise<void> {
+    try {
+      refusePlantedLinks(join(this.path, 'blobs'));
+    } catch (cause) {
+      throw localIoError(`cannot write ${this.path}`, cause);
+    }
     const blobs = join(this.path, 'blobs');
     for (const folder of [blobs, join(blobs, 'sha256')]) {
       const found = await statIfThere(folder, lstat, this.path);

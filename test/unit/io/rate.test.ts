@@ -28,5 +28,6 @@ test('the signal ends the wait, which rejects with its reason', async () => {
 
 test('without a limit bytes pass as they are', async () => {
   const bytes = noise(10, 1);
-  for await (const piece of paced(contentOf(bytes).open(), undefined, undefined)) assert.equal(piece, bytes);
+  for await (const piece of paced(contentOf(bytes).open(), undefined, undefined))
+    assert.deepEqual(piece, bytes);
 });

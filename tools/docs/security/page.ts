@@ -6,8 +6,31 @@ import { MEMORY } from './memory.js';
 import { fuzzCounts } from './fuzz-counts.js';
 import type { AttackTable } from './row.js';
 import { THREADS } from './threads.js';
+import { TRIED_ANSWERS } from './tried-answers.js';
+import { TRIED_UPLOADS } from './tried-uploads.js';
+import { TRIED_WAYS } from './tried-ways.js';
+import { TRIED_LOCAL } from './tried-local.js';
+import { TRIED_TEXT } from './tried-text.js';
+import { TRIED_DOCUMENTS } from './tried-documents.js';
+import { TRIED_LAYERS } from './tried-layers.js';
+import { TRIED_BOOTSTRAPS } from './tried-bootstraps.js';
+import { TRIED_CALLERS } from './tried-callers.js';
 
-const TABLES: readonly AttackTable[] = [...PEER, ...THREADS, ...LOCAL, ...MEMORY];
+const TABLES: readonly AttackTable[] = [
+  ...PEER,
+  ...THREADS,
+  ...LOCAL,
+  ...MEMORY,
+  TRIED_ANSWERS,
+  TRIED_UPLOADS,
+  TRIED_WAYS,
+  TRIED_LOCAL,
+  TRIED_TEXT,
+  TRIED_DOCUMENTS,
+  TRIED_LAYERS,
+  TRIED_BOOTSTRAPS,
+  TRIED_CALLERS,
+];
 
 export const SECURITY_TESTS = TABLES.flatMap(({ rows }) => rows.map(({ test }) => test));
 

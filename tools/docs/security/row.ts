@@ -32,3 +32,13 @@ export function attack(
 ): Attack {
   return { by, attack: what, ...change, test: { file, words } };
 }
+
+/** An attack that a case of a table of tests tries; its words are those of the case, unless the change says otherwise. */
+export function tried(
+  by: Attacker,
+  file: string,
+  words: string,
+  { before, now, attack: what = words }: Pick<Attack, 'before' | 'now'> & { readonly attack?: string },
+): Attack {
+  return attack(by, what, { before, now }, file, words);
+}
