@@ -108,5 +108,6 @@ export {
 } from './oci/platform.js';
 
 export { silentReporter } from './reporter.js';
-export { DEFAULT_LIMITS } from './limits.js';
+export { type Budget, DEFAULT_LIMITS } from './limits.js';
+export { openBudget } from './native/budget.js';
 export * from './errors.js';

@@ -1,5 +1,5 @@
 /** The library reports progress as events to a reporter, and never prints. */
-import type { Limits } from './limits.js';
+import type { Budget, Limits } from './limits.js';
 import type { Descriptor } from './oci/descriptor.js';
 import type { Digest } from './oci/digest.js';
 import type { Remedy } from './remedy.js';
@@ -93,6 +93,8 @@ export const silentReporter: Reporter = { emit: () => undefined };
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   readonly reporter?: Reporter | undefined;
-  /** The most that an image may take; generous by default. */
+  /** The most that the images of the call may take together; generous by default. */
   readonly limits?: Partial<Limits> | undefined;
+  /** In place of `limits`: what this call shares with others of one run. */
+  readonly budget?: Budget | undefined;
 }

@@ -4,6 +4,7 @@
  * all findings.
  */
 import { underSignal } from '../io/abort.js';
+import { withBudget } from '../native/budget.js';
 import { allPlatforms } from '../oci/platform.js';
 import type { CallOptions } from '../reporter.js';
 import { replayClients } from './client-tables.js';
@@ -23,7 +24,7 @@ export async function checkImage(
   options: CheckOptions = {},
   call: CallOptions = {},
 ): Promise<CheckResult> {
-  return underSignal(call.signal, () => check(images, options, call));
+  return underSignal(call.signal, () => check(images, options, withBudget(call)));
 }
 
 async function check(

@@ -63,7 +63,7 @@ export async function openImage(image: ImageSubject, call: CallOptions): Promise
     return { findings: [], opened: undefined, layer: undefined }; // a rule about layers reports the missing layer
   }
   const looked = await attempt(place, 'BOOTSTRAP-LAYER', () =>
-    readBootstrapLayer(image.store.fetch(descriptor, call), { limits: call.limits }),
+    readBootstrapLayer(image.store.fetch(descriptor, call), { limits: call.limits, budget: call.budget }),
   );
   if (looked.finding !== undefined)
     return { findings: [looked.finding], opened: undefined, layer: undefined };

@@ -72,7 +72,7 @@ async function scanSource(
 ): Promise<Looked<ScannedLayer[]>> {
   const { layers } = source.manifest.value;
   // Each layer is deduplicated by itself, so the order of arrival does not matter: only digests are compared.
-  using packer = openImageScanner({ ...options, dedup: 'layer', limits: call.limits });
+  using packer = openImageScanner({ ...options, dedup: 'layer', limits: call.limits, budget: call.budget });
   // An image may list a layer any number of times; its tables are the same each time.
   const scanned = new Map<Digest, Looked<ScannedLayer>>();
   await mapOrdered(

@@ -8,6 +8,7 @@ import { ByteBudget } from '../io/byte-budget.js';
 import { openScratch } from '../io/scratch.js';
 import { contentOf } from '../io/streams.js';
 import { DEFAULT_TEE_BUFFER } from '../io/tee.js';
+import { withBudget } from '../native/budget.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
 import { type Location, repositoryOf } from '../registry/location.js';
@@ -104,8 +105,9 @@ async function convertOnce(
   target: ImageTarget,
   options: ConvertOptions,
   started: number,
-  call: CallOptions,
+  given: CallOptions,
 ): Promise<ConvertResult> {
+  const call = withBudget(given);
   const watch = stopwatch(() => performance.now());
   call.signal?.throwIfAborted();
   try {

@@ -126,7 +126,12 @@ async function convertLayers(
 ): Promise<{ readonly converted: readonly ConvertedLayer[]; readonly merged: MergedImage }> {
   const { layers } = image.manifest.value;
   const { source, target, options, uploads, scratch, stopwatch, copying } = run;
-  using packer = openImagePacker({ ...options, layers: jobs.length, limits: uploads.call.limits });
+  using packer = openImagePacker({
+    ...options,
+    layers: jobs.length,
+    budget: uploads.call.budget,
+    limits: uploads.call.limits,
+  });
   const context: LayerContext = {
     source,
     target,

@@ -5,7 +5,7 @@ import { createGunzip } from 'node:zlib';
 import { FormatError, NydusError, UnsupportedError } from '../errors.js';
 import type { ByteStream } from '../io/streams.js';
 import { readTar } from '../io/tar/stream.js';
-import { filledLimits, type Limits } from '../limits.js';
+import { type Budget, filledLimits, type Limits } from '../limits.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { digestFromHex, type DiffId } from '../oci/digest.js';
 import { ANNOTATION } from '../oci/media-types.js';
@@ -59,6 +59,7 @@ export async function fetchBootstrap(
   }
   const layer = await readBootstrapLayer(store.fetch(descriptor, call), {
     limits: call.limits,
+    budget: call.budget,
     isWanted: (path) => path === BOOTSTRAP_PATH || path === LEGACY_BOOTSTRAP_PATH,
   });
   const bytes = bootstrapOf(layer);
@@ -69,6 +70,8 @@ export async function fetchBootstrap(
 
 export interface BootstrapLayerOptions {
   readonly limits?: Partial<Limits> | undefined;
+  /** Charged with what the layer takes beyond the multiple of its size. */
+  readonly budget?: Budget | undefined;
   /** The files to keep; all by default. */
   readonly isWanted?: ((path: string) => boolean) | undefined;
 }
@@ -79,11 +82,11 @@ export interface BootstrapLayerOptions {
  */
 export async function readBootstrapLayer(
   stream: ByteStream,
-  { limits, isWanted = () => true }: BootstrapLayerOptions = {},
+  { limits, budget, isWanted = () => true }: BootstrapLayerOptions = {},
 ): Promise<BootstrapLayer> {
   const hash = createHash('sha256');
   const files = new Map<string, Buffer>();
-  const room = new Room(filledLimits(limits).maxMetadata);
+  const room = new Room((budget?.limits ?? filledLimits(limits)).maxMetadata);
   try {
     const tar = hashed(gunzip(reading(stream, room)), hash, room);
     for await (const { name, isFile, size, content } of readTar(tar)) {
@@ -97,6 +100,7 @@ export async function readBootstrapLayer(
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new FormatError(`bootstrap layer is no gzip'd tar: ${reason}`, { cause });
   }
+  budget?.chargeMetadata(room.overdrawn);
   const digest = digestFromHex(hash.digest('hex'));
   return { diffId: digest as string as DiffId, files }; // of an uncompressed tar, as the hash above is
 }
@@ -138,6 +142,11 @@ class Room {
 
   constructor(freely: number) {
     this.#freely = freely;
+  }
+
+  /** Bytes that the size of the whole layer does not account for. */
+  get overdrawn(): number {
+    return Math.max(0, this.#unpacked - this.read * EXPANSION);
   }
 
   charge(bytes: number): void {

@@ -10,7 +10,8 @@ import type { ByteStream } from '../io/streams.js';
 import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
 import { overlay } from '../merge/overlay.js';
 import { openImageScanner } from '../native/scanner.js';
-import { filledLimits, type Limits } from '../limits.js';
+import type { Budget } from '../limits.js';
+import { withBudget } from '../native/budget.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import { MEDIA } from '../oci/media-types.js';
@@ -58,14 +59,15 @@ interface ScannedLayer {
 export async function openLayered(
   image: Image,
   options: LayeredOptions,
-  call: CallOptions,
+  given: CallOptions,
 ): Promise<LayeredFilesystem> {
   refuseArtifacts(image);
+  const call = withBudget(given);
   const chunkSize = options.chunkSize ?? DEFAULT_CHUNK_SIZE;
   const numbered = [...image.manifest.value.layers.entries()].reverse();
   const scan = ([number, descriptor]: [number, Descriptor], signal?: AbortSignal): Promise<ScannedLayer> =>
     scanLayer(image, { number, descriptor, chunkSize }, { ...call, signal: signal ?? call.signal });
-  const scans = new RepeatedScans(scan, call.limits);
+  const scans = new RepeatedScans(scan, call.budget);
   const { path } = options;
   if (path === undefined) {
     const layers = await mapOrdered(
@@ -106,7 +108,7 @@ async function scanLayer(
   call: CallOptions,
 ): Promise<ScannedLayer> {
   // Layers are read from the top, so no layer may refer to chunks of a lower one.
-  using scanner = openImageScanner({ chunkSize, dedup: 'layer', threads: 1, limits: call.limits });
+  using scanner = openImageScanner({ chunkSize, dedup: 'layer', threads: 1, budget: call.budget });
   const layer = scanner.openLayer(number);
   try {
     for await (const bytes of image.store.fetch(descriptor, call)) await layer.write(bytes);
@@ -125,13 +127,11 @@ type Scan = (layer: [number, Descriptor], signal?: AbortSignal) => Promise<Scann
 class RepeatedScans {
   readonly #scan: Scan;
   readonly #known = new Map<Digest, Promise<ScannedLayer>>();
-  /** Bytes of metadata that layers listed again may take. */
-  readonly #most: number;
-  #taken = 0;
+  readonly #budget: Budget;
 
-  constructor(scan: Scan, limits: Partial<Limits> | undefined) {
+  constructor(scan: Scan, budget: Budget) {
     this.#scan = scan;
-    this.#most = filledLimits(limits).maxMetadata;
+    this.#budget = budget;
   }
 
   async of([number, descriptor]: [number, Descriptor], signal?: AbortSignal): Promise<ScannedLayer> {
@@ -142,13 +142,7 @@ class RepeatedScans {
       return scanned;
     }
     const { entries, chunks } = await known;
-    this.#taken += (entries.length + 1) * ENTRY_BYTES;
-    if (this.#taken > this.#most) {
-      throw new UnsupportedError(
-        `the image exceeds a limit: layers that it lists more than once take more than ${this.#most} bytes of metadata`,
-        { remedy: { kind: 'raise-limit', limit: 'maxMetadata' } },
-      );
-    }
+    this.#budget.chargeMetadata((entries.length + 1) * ENTRY_BYTES);
     return { number, descriptor, tree: buildLayerTree(entries, number), entries, chunks };
   }
 }

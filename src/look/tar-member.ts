@@ -133,6 +133,7 @@ async function* viaSpool({ store, layer, member, records }: TarMember, call: Cal
     keep: true,
     only: member.offset,
     limits: call.limits,
+    budget: call.budget,
   });
   const pack = packer.openLayer(0, blob);
   try {

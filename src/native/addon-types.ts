@@ -2,6 +2,24 @@
 import type { FsVersion, WrittenCompressor } from './formats.js';
 import type { Outcome } from './outcome.js';
 
+/** The most that the images of one run may take. Each has a default that real images stay far below. */
+export interface Limits {
+  /** Entries of all layers, of each layer as often as the image lists it. */
+  readonly maxEntries?: number | undefined;
+  /** Bytes of metadata, beyond those that the compressed layers account for. */
+  readonly maxMetadata?: number | undefined;
+  /** Bytes of chunk data in files, beyond those that the compressed layers account for. */
+  readonly maxDisk?: number | undefined;
+  /** Uncompressed bytes for each compressed byte, from 1 GiB on. */
+  readonly maxExpansion?: number | undefined;
+}
+
+/** What the images of one run have taken together. */
+export interface NativeBudget {
+  /** Charges bytes of metadata that no layer accounts for. */
+  metadata(bytes: number): Outcome<undefined>;
+}
+
 /** The levels that users may choose. */
 export interface NativeLevels {
   /** The fastest level. */
@@ -132,18 +150,6 @@ export interface FormatOptions {
   readonly dedup: 'image' | 'layer';
 }
 
-/** The most that one image may take. Each has a default that real images stay far below. */
-export interface Limits {
-  /** Entries of all layers, of each layer as often as the image lists it. */
-  readonly maxEntries?: number | undefined;
-  /** Bytes of metadata, beyond those that the compressed layers account for. */
-  readonly maxMetadata?: number | undefined;
-  /** Bytes of chunk data in files, beyond those that the compressed layers account for. */
-  readonly maxDisk?: number | undefined;
-  /** Uncompressed bytes for each compressed byte, from 1 GiB on. */
-  readonly maxExpansion?: number | undefined;
-}
-
 /** The options of a scan. */
 export interface ScannerOptions {
   /** Bytes of a chunk; a power of two, 4 KiB … 16 MiB. */
@@ -156,8 +162,6 @@ export interface ScannerOptions {
   readonly keep?: boolean | undefined;
   /** If set, only the entry whose header lies at this offset of the uncompressed tar is recorded and stored. */
   readonly only?: number | undefined;
-  /** The most that the image may take. */
-  readonly limits?: Limits | undefined;
 }
 
 /** A warning about something that the parser has dropped or corrected. */
@@ -365,6 +369,8 @@ export interface NativeBlobVerifier {
 
 /** Everything that the addon exports. */
 export interface Addon {
+  /** Makes the budget of one run. */
+  openBudget(limits: Limits): NativeBudget;
   /** Compresses like a chunk, with the default codec; null if the result would not be smaller. */
   compress(bytes: Buffer, level: number): Promise<Outcome<Buffer | null>>;
   /** Decodes data to exactly `size` bytes. */
@@ -397,13 +403,13 @@ export interface Addon {
   openImagePacker(
     format: FormatOptions,
     threads: number,
-    layers?: number | null,
-    limits?: Limits | null,
+    layers: number | undefined | null,
+    budget: NativeBudget,
   ): Outcome<NativeImagePacker>;
   /** Makes a scanner. It is a function instead of a constructor, so that a refusal is an outcome. */
-  openImageScanner(options: ScannerOptions): Outcome<NativeImageScanner>;
+  openImageScanner(options: ScannerOptions, budget: NativeBudget): Outcome<NativeImageScanner>;
   /** Makes a file for the uncompressed bytes. */
-  openArchiveUnpacker(path: string): Outcome<NativeArchiveUnpacker>;
+  openArchiveUnpacker(path: string, budget: NativeBudget): Outcome<NativeArchiveUnpacker>;
   /** Makes a verifier. It is a function instead of a constructor, so that a refusal is an outcome. */
   openBlobVerifier(options: NativeVerifyOptions): Outcome<NativeBlobVerifier>;
 }

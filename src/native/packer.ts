@@ -3,7 +3,8 @@ import { addon } from './addon.js';
 import type { FormatOptions, NativeGrowth, NativeLayerPacker, NativeMergedImage } from './addon-types.js';
 import { type LayerFeed, NativeFeed, type PackedLayer, packedLayer } from './layer.js';
 import { unwrap } from './outcome.js';
-import { filledLimits, type Limits } from '../limits.js';
+import type { Budget, Limits } from '../limits.js';
+import { nativeBudget } from './budget.js';
 import type { Digest } from '../oci/digest.js';
 import type { StageTimes } from '../reporter.js';
 
@@ -16,6 +17,7 @@ export interface ImagePackerOptions extends FormatOptions {
    */
   readonly layers?: number | undefined;
   readonly limits?: Partial<Limits> | undefined;
+  readonly budget?: Budget | undefined;
 }
 
 /** Packs one image, with one dictionary of chunks and one pool of compression threads. */
@@ -66,7 +68,9 @@ export interface SealedBlob {
 
 /** Starts the compression threads of one image. */
 export function openImagePacker(options: ImagePackerOptions): ImagePacker {
-  const packer = unwrap(addon().openImagePacker(options, options.threads, options.layers, filledLimits(options.limits)));
+  const packer = unwrap(
+    addon().openImagePacker(options, options.threads, options.layers, nativeBudget(options)),
+  );
   return {
     openLayer: (layer, blobPath) => new NativePacker(unwrap(packer.openLayer(layer, blobPath))),
     bootstrap: async (places) => unwrap(await packer.bootstrap(places)),

@@ -3,7 +3,8 @@ import { addon } from './addon.js';
 import type { NativeLayerScanner, ScannedTables, ScannerOptions } from './addon-types.js';
 import { type LayerFeed, NativeFeed, type PackedLayer, packedLayer } from './layer.js';
 import { unwrap } from './outcome.js';
-import { filledLimits, type Limits } from '../limits.js';
+import type { Budget, Limits } from '../limits.js';
+import { nativeBudget } from './budget.js';
 import { decodeEntries, PackedChunkTable } from './tables.js';
 import type { ChunkTable, LayerEntry } from '../rafs-builder/model/tree.js';
 
@@ -28,13 +29,14 @@ export interface ScannedLayer extends PackedLayer {
   readonly chunks: ChunkTable;
 }
 
-export interface ImageScannerOptions extends Omit<ScannerOptions, 'limits'> {
+export interface ImageScannerOptions extends ScannerOptions {
   readonly limits?: Partial<Limits> | undefined;
+  readonly budget?: Budget | undefined;
 }
 
 /** Starts the scan of one image. */
-export function openImageScanner({ limits, ...options }: ImageScannerOptions): ImageScanner {
-  const scanner = unwrap(addon().openImageScanner({ ...options, limits: filledLimits(limits) }));
+export function openImageScanner({ limits, budget, ...options }: ImageScannerOptions): ImageScanner {
+  const scanner = unwrap(addon().openImageScanner(options, nativeBudget({ limits, budget })));
   return {
     openLayer: (layer, blobPath = '') => new NativeScanner(unwrap(scanner.openLayer(layer, blobPath)), layer),
     [Symbol.dispose]: () => {

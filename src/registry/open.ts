@@ -1,4 +1,5 @@
 /** Opens a location: the one door to every kind of store. */
+import type { Budget } from '../limits.js';
 import { UsageError } from '../errors.js';
 import type { ClientOptions } from './distribution/client.js';
 import type { SettingsByRegistry } from './distribution/registry-settings.js';
@@ -55,6 +56,8 @@ export interface OpenOptions {
   readonly allowedHosts?: readonly string[] | undefined;
   /** Where archives are unpacked; beside the archive by default. */
   readonly workDir?: string | undefined;
+  /** Charged with the bytes of unpacked archives; by default each archive has one of its own. */
+  readonly budget?: Budget | undefined;
   /** The full name that an archive gives its image, for clients that load it; else none but the tag. */
   readonly imageName?: Reference | undefined;
 }

@@ -1,12 +1,18 @@
-//! One budget for each image, which its layers share. Work is charged before memory or disk is taken for it, so that a small image
-//! cannot take a whole machine. What an image may take grows with the bytes that it has brought: real images stay far below.
+//! One budget for each run, which all its images and their layers share. Work is charged before memory or disk is taken for it, so
+//! that a small image cannot take a whole machine. What a layer may take grows with the bytes that it has brought: real images stay
+//! far below.
+//!
+//! The same input must not fail at one time and pass at another. So each layer has an account of its own, which is kept by
+//! positions in the layer: what it has taken up to a position, and what the bytes up to there earn. The highest sum by which it was
+//! overdrawn is charged to the run, and is never given back. The run's sum is then the same in whatever order its layers arrive.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
 
-/// The most that one image may take. The numbers of bytes hold for an image of any size; beyond them an image may take
-/// [`METADATA_TIMES`], [`DISK_TIMES`] and `expansion` times the compressed bytes that were read.
+/// The most that the images of one run may take. Beyond the numbers of bytes a layer may take [`METADATA_TIMES`], [`DISK_TIMES`] and
+/// `expansion` times the compressed bytes that were read of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -14,7 +20,7 @@ pub struct Limits {
     pub entries: u64,
     /// Bytes of metadata: names, links, attributes, and what an entry and a reference to a chunk take.
     pub metadata: u64,
-    /// Bytes of chunk data in files.
+    /// Bytes of chunk data and unpacked archives in files.
     pub disk: u64,
     /// Uncompressed bytes for each compressed byte, from 1 GiB on.
     pub expansion: u64,
@@ -22,7 +28,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { entries: 1 << 24, metadata: 64 << 20, disk: 4 << 30, expansion: 2000 }
+        Self { entries: 1 << 24, metadata: 64 << 20, disk: 1 << 30, expansion: 2000 }
     }
 }
 
@@ -30,7 +36,11 @@ impl Default for Limits {
 pub const METADATA_TIMES: u64 = 32;
 /// Bytes of chunk data for each compressed byte. Logs compressed by zstd reach 50.
 pub const DISK_TIMES: u64 = 200;
-/// The uncompressed bytes of an image of which no expansion is asked.
+/// Unpacked bytes for each byte of a compressed archive. Logs reach that, the most of real archives.
+pub const ARCHIVE_TIMES: u64 = 50;
+/// Compressed bytes earn in steps of this many, which do not depend on the pieces in which they arrive.
+pub const WINDOW: u64 = 16 << 10;
+/// The uncompressed bytes of a run of which no expansion is asked.
 const UNPACKED_FREELY: u64 = 1 << 30;
 
 /// The bytes that an entry takes besides its names: its inode, its name's node, and its place in a bootstrap.
@@ -38,11 +48,10 @@ const ENTRY_BYTES: u64 = 128;
 /// The names that symlinks may lead through in one image. Real layers have a few thousand.
 const MAX_LINK_STEPS: u64 = 1 << 26;
 
-/// Counts what an image takes.
+/// What the images of one run have taken together.
 #[derive(Debug, Default)]
 pub struct Budget {
     limits: Limits,
-    source: AtomicU64,
     unpacked: AtomicU64,
     entries: AtomicU64,
     metadata: AtomicU64,
@@ -51,35 +60,9 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Makes the budget of one image.
+    /// Makes the budget of one run.
     pub fn new(limits: Limits) -> Self {
         Self { limits, ..Self::default() }
-    }
-
-    /// Notes compressed bytes that were read.
-    pub fn read(&self, bytes: u64) {
-        self.source.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    /// Charges uncompressed bytes of a layer.
-    pub fn unpack(&self, bytes: u64) -> Result<()> {
-        let most = UNPACKED_FREELY.saturating_add(self.times(self.limits.expansion));
-        if add(&self.unpacked, bytes) <= most {
-            return Ok(());
-        }
-        let times = self.limits.expansion;
-        Err(over("expansion", &format!("layers unpack to more than 1 GiB and {times} times their own size")))
-    }
-
-    /// Charges one entry with the bytes of its names, links, attributes and chunk index.
-    pub fn entry(&self, bytes: u64) -> Result<()> {
-        self.entries(1)?;
-        self.metadata(ENTRY_BYTES.saturating_add(bytes))
-    }
-
-    /// Charges directories that no entry describes, and that paths imply.
-    pub fn implied(&self, count: u64) -> Result<()> {
-        self.metadata(count.saturating_mul(ENTRY_BYTES))
     }
 
     /// Charges a number of entries.
@@ -91,26 +74,15 @@ impl Budget {
         Err(over("entries", &format!("layers have more than {most} entries")))
     }
 
-    /// Charges other metadata.
+    /// Charges metadata that no bytes of a layer account for.
     pub fn metadata(&self, bytes: u64) -> Result<()> {
-        let (free, times) = (self.limits.metadata, METADATA_TIMES);
-        if add(&self.metadata, bytes) <= free.saturating_add(self.times(times)) {
+        let free = self.limits.metadata;
+        if add(&self.metadata, bytes) <= free {
             return Ok(());
         }
-        let reason = format!("metadata takes more than {free} bytes and {times} times the compressed layers");
+        let reason =
+            format!("metadata takes more than {free} bytes and {METADATA_TIMES} times the compressed layers");
         Err(over("metadata", &reason))
-    }
-
-    /// Charges chunk data that will be written to a file.
-    pub fn disk(&self, bytes: u64) -> Result<()> {
-        let (free, times) = (self.limits.disk, DISK_TIMES);
-        if add(&self.disk, bytes) <= free.saturating_add(self.times(times)) {
-            return Ok(());
-        }
-        Err(over(
-            "disk",
-            &format!("chunk data takes more than {free} bytes and {times} times the compressed layers"),
-        ))
     }
 
     /// Charges names that symlinks lead through.
@@ -121,8 +93,134 @@ impl Budget {
         Err(Error::unsupported(format!("symlinks lead through more than {MAX_LINK_STEPS} names")))
     }
 
-    fn times(&self, factor: u64) -> u64 {
-        self.source.load(Ordering::Relaxed).saturating_mul(factor)
+    fn disk(&self, bytes: u64) -> Result<()> {
+        let free = self.limits.disk;
+        if add(&self.disk, bytes) <= free {
+            return Ok(());
+        }
+        let reason =
+            format!("chunk data takes more than {free} bytes and {DISK_TIMES} times the compressed layers");
+        Err(over("disk", &reason))
+    }
+
+    fn archive(&self, bytes: u64) -> Result<()> {
+        let free = self.limits.disk;
+        if add(&self.disk, bytes) <= free {
+            return Ok(());
+        }
+        let reason =
+            format!("archive unpacks to more than {free} bytes and {ARCHIVE_TIMES} times its own size");
+        Err(over("disk", &reason))
+    }
+
+    fn unpacked(&self, bytes: u64) -> Result<()> {
+        if add(&self.unpacked, bytes) <= UNPACKED_FREELY {
+            return Ok(());
+        }
+        let times = self.limits.expansion;
+        Err(over("expansion", &format!("layers unpack to more than 1 GiB and {times} times their own size")))
+    }
+}
+
+/// What one layer takes of a budget. One thread at a time charges a kind.
+#[derive(Debug)]
+pub struct Account {
+    budget: Arc<Budget>,
+    earned: AtomicU64,
+    metadata: Spent,
+    unpacked: Spent,
+    disk: Spent,
+}
+
+/// What was taken so far, and the most by which that was above what had been earned.
+#[derive(Debug, Default)]
+struct Spent {
+    bytes: AtomicU64,
+    overdrawn: AtomicU64,
+}
+
+impl Spent {
+    /// Takes bytes; returns by how much more than ever the account is overdrawn.
+    fn take(&self, bytes: u64, earned: u64) -> u64 {
+        let overdrawn = add(&self.bytes, bytes).saturating_sub(earned);
+        let most = self.overdrawn.load(Ordering::Relaxed);
+        if overdrawn <= most {
+            return 0;
+        }
+        self.overdrawn.store(overdrawn, Ordering::Relaxed);
+        overdrawn - most
+    }
+}
+
+impl Account {
+    /// Opens an account for the next layer.
+    pub fn new(budget: Arc<Budget>) -> Self {
+        Self {
+            budget,
+            earned: AtomicU64::new(0),
+            metadata: Spent::default(),
+            unpacked: Spent::default(),
+            disk: Spent::default(),
+        }
+    }
+
+    /// Notes how many compressed bytes stand behind what is charged from now on.
+    pub fn earn(&self, bytes: u64) {
+        self.earned.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The compressed bytes that stand behind what is charged now.
+    pub fn earned(&self) -> u64 {
+        self.earned.load(Ordering::Relaxed)
+    }
+
+    /// Charges uncompressed bytes of a layer.
+    pub fn unpack(&self, bytes: u64) -> Result<()> {
+        let earned = self.earned().saturating_mul(self.budget.limits.expansion);
+        match self.unpacked.take(bytes, earned) {
+            0 => Ok(()),
+            more => self.budget.unpacked(more),
+        }
+    }
+
+    /// Charges one entry with the bytes of its names, links, attributes and chunk index.
+    pub fn entry(&self, bytes: u64) -> Result<()> {
+        self.budget.entries(1)?;
+        self.metadata(ENTRY_BYTES.saturating_add(bytes))
+    }
+
+    /// Charges directories that no entry describes, and that paths imply.
+    pub fn implied(&self, count: u64) -> Result<()> {
+        self.metadata(count.saturating_mul(ENTRY_BYTES))
+    }
+
+    /// Charges names that symlinks lead through.
+    pub fn link_steps(&self, count: u64) -> Result<()> {
+        self.budget.link_steps(count)
+    }
+
+    /// Charges other metadata.
+    pub fn metadata(&self, bytes: u64) -> Result<()> {
+        match self.metadata.take(bytes, self.earned().saturating_mul(METADATA_TIMES)) {
+            0 => Ok(()),
+            more => self.budget.metadata(more),
+        }
+    }
+
+    /// Charges chunk data that will be written to a file, in the order of the file. `earned` was noted when the chunk was read.
+    pub fn disk(&self, bytes: u64, earned: u64) -> Result<()> {
+        match self.disk.take(bytes, earned.saturating_mul(DISK_TIMES)) {
+            0 => Ok(()),
+            more => self.budget.disk(more),
+        }
+    }
+
+    /// Charges bytes of an archive that is unpacked into a file.
+    pub fn archive(&self, bytes: u64) -> Result<()> {
+        match self.disk.take(bytes, self.earned().saturating_mul(ARCHIVE_TIMES)) {
+            0 => Ok(()),
+            more => self.budget.archive(more),
+        }
     }
 }
 
@@ -138,20 +236,53 @@ fn over(limit: &'static str, reason: &str) -> Error {
 mod tests {
     use super::*;
 
+    fn budget(metadata: u64, disk: u64) -> Arc<Budget> {
+        Arc::new(Budget::new(Limits { metadata, disk, entries: 20, expansion: 2 }))
+    }
+
     #[test]
-    fn what_an_image_may_take_grows_with_what_it_has_brought() {
-        let budget = Budget::new(Limits { metadata: 1000, disk: 1000, entries: 20, expansion: 2 });
-        budget.entry(800).unwrap();
-        let error = budget.entry(800).unwrap_err();
+    fn what_a_layer_may_take_grows_with_what_it_has_brought() {
+        let layer = Account::new(budget(1000, 1000));
+        layer.entry(800).unwrap();
+        let error = layer.entry(800).unwrap_err();
         assert_eq!((error.code(), error.limit()), ("LIMIT", Some("metadata")));
-        budget.read(1000);
-        budget.entry(3200).unwrap();
-        budget.disk(200_000).unwrap();
-        assert_eq!(budget.disk(2000).unwrap_err().limit(), Some("disk"));
-        budget.unpack(UNPACKED_FREELY + 2000).unwrap();
-        assert_eq!(budget.unpack(1).unwrap_err().limit(), Some("expansion"));
-        assert_eq!(budget.entries(20).unwrap_err().limit(), Some("entries"));
-        assert_eq!(budget.implied(u64::MAX).unwrap_err().limit(), Some("metadata"));
-        assert_eq!(budget.link_steps(MAX_LINK_STEPS + 1).unwrap_err().code(), "UNSUPPORTED");
+        let layer = Account::new(budget(1000, 1000));
+        layer.entry(800).unwrap();
+        layer.earn(1000);
+        layer.entry(3200).unwrap();
+        layer.disk(200_000, layer.earned()).unwrap();
+        assert_eq!(layer.disk(2000, layer.earned()).unwrap_err().limit(), Some("disk"));
+        layer.unpack(UNPACKED_FREELY + 2000).unwrap();
+        assert_eq!(layer.unpack(1).unwrap_err().limit(), Some("expansion"));
+        assert_eq!(layer.budget.entries(20).unwrap_err().limit(), Some("entries"));
+        assert_eq!(layer.implied(u64::MAX / 256).unwrap_err().limit(), Some("metadata"));
+        assert_eq!(layer.link_steps(MAX_LINK_STEPS + 1).unwrap_err().code(), "UNSUPPORTED");
+    }
+
+    #[test]
+    fn layers_of_all_images_share_what_is_free() {
+        let budget = budget(1000, 100);
+        let [one, two] = [&budget, &budget].map(|budget| Account::new(Arc::clone(budget)));
+        one.metadata(600).unwrap();
+        assert_eq!(two.metadata(600).unwrap_err().limit(), Some("metadata"));
+        one.archive(60).unwrap();
+        assert_eq!(two.disk(60, 0).unwrap_err().limit(), Some("disk"));
+    }
+
+    #[test]
+    fn the_sum_of_a_run_does_not_depend_on_the_order_of_its_layers() {
+        // Each step is what a layer takes behind so many earned bytes; the most that it is overdrawn by is 700, then 300.
+        let layers = [[(500, 0), (1000, 25), (100, 100)], [(0, 10), (620, 10), (900, 50)]];
+        for order in [[0, 0, 0, 1, 1, 1], [1, 1, 1, 0, 0, 0], [0, 1, 0, 1, 0, 1], [1, 0, 0, 0, 1, 1]] {
+            let budget = budget(u64::MAX, 0);
+            let accounts = [&budget, &budget].map(|budget| Account::new(Arc::clone(budget)));
+            let mut steps = layers.map(<[_; 3]>::into_iter);
+            for layer in order {
+                let (bytes, earned) = steps[layer].next().unwrap();
+                accounts[layer].earn(earned);
+                accounts[layer].metadata(bytes).unwrap();
+            }
+            assert_eq!(budget.metadata.load(Ordering::Relaxed), 700 + 300, "{order:?}");
+        }
     }
 }

@@ -4,6 +4,7 @@
 // napi's macros and `ToNapiValue` are unsafe by nature; the data plane is in `nydus-core`, which forbids unsafe code.
 #![allow(unsafe_code)]
 
+mod budget;
 mod codec;
 mod digest;
 mod folder;

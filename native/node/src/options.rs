@@ -1,11 +1,14 @@
 //! The options of callers are declared once: the types that TypeScript sees are generated from these structs.
 
+use std::sync::Arc;
+
 use napi_derive::napi;
-use nydus_core::budget;
 use nydus_core::codec::Compression;
 use nydus_core::format::Format;
 use nydus_core::pipeline::{Dedup, PackOptions, ScanOptions};
 use nydus_core::{Error, Result};
+
+use crate::budget::RunBudget;
 
 /// The options of a conversion.
 #[napi(object)]
@@ -25,39 +28,6 @@ pub struct FormatOptions {
     pub dedup: String,
 }
 
-/// The most that one image may take. Each has a default that real images stay far below.
-#[napi(object)]
-#[derive(Clone, Copy, Default)]
-#[allow(clippy::struct_field_names)] // The names are those of the flags.
-pub struct Limits {
-    /// Entries of all layers, of each layer as often as the image lists it.
-    pub max_entries: Option<i64>,
-    /// Bytes of metadata, beyond those that the compressed layers account for.
-    pub max_metadata: Option<i64>,
-    /// Bytes of chunk data in files, beyond those that the compressed layers account for.
-    pub max_disk: Option<i64>,
-    /// Uncompressed bytes for each compressed byte, from 1 GiB on.
-    pub max_expansion: Option<i64>,
-}
-
-impl Limits {
-    /// The limits, with defaults filled in.
-    pub fn filled(given: Option<Self>) -> budget::Limits {
-        let given = given.unwrap_or_default();
-        let mut limits = budget::Limits::default();
-        let set = |limit: &mut u64, value: Option<i64>| {
-            if let Some(value) = value.and_then(|value| u64::try_from(value).ok()) {
-                *limit = value;
-            }
-        };
-        set(&mut limits.entries, given.max_entries);
-        set(&mut limits.metadata, given.max_metadata);
-        set(&mut limits.disk, given.max_disk);
-        set(&mut limits.expansion, given.max_expansion);
-        limits
-    }
-}
-
 /// The options of a scan.
 #[napi(object)]
 pub struct ScannerOptions {
@@ -72,8 +42,6 @@ pub struct ScannerOptions {
     pub keep: Option<bool>,
     /// If set, only the entry whose header lies at this offset of the uncompressed tar is recorded and stored.
     pub only: Option<i64>,
-    /// The most that the image may take.
-    pub limits: Option<Limits>,
 }
 
 impl Default for FormatOptions {
@@ -91,7 +59,7 @@ impl Default for FormatOptions {
 
 impl FormatOptions {
     /// Makes the options of a conversion with this number of threads.
-    pub fn packing(&self, threads: u32, layers: Option<u32>, limits: Option<Limits>) -> Result<PackOptions> {
+    pub fn packing(&self, threads: u32, layers: Option<u32>, budget: &RunBudget) -> Result<PackOptions> {
         let mut packing = PackOptions::default();
         packing.format = Format::of_version(self.fs_version)?;
         packing.format.chunk_size = self.chunk_size;
@@ -99,21 +67,21 @@ impl FormatOptions {
         packing.dedup = dedup(&self.dedup)?;
         packing.layers = layers;
         packing.threads = count(threads);
-        packing.limits = Limits::filled(limits);
+        packing.budget = Arc::clone(&budget.0);
         Ok(packing)
     }
 }
 
 impl ScannerOptions {
     /// Makes the options of a scan.
-    pub fn scanning(&self) -> Result<ScanOptions> {
+    pub fn scanning(&self, budget: &RunBudget) -> Result<ScanOptions> {
         let mut scanning = ScanOptions::default();
         scanning.chunk_size = self.chunk_size;
         scanning.dedup = dedup(&self.dedup)?;
         scanning.keep = (self.keep == Some(true)).then(Compression::none);
         scanning.threads = count(self.threads);
         scanning.only = self.only.and_then(|offset| u64::try_from(offset).ok());
-        scanning.limits = Limits::filled(self.limits);
+        scanning.budget = Arc::clone(&budget.0);
         Ok(scanning)
     }
 }

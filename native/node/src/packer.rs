@@ -8,7 +8,8 @@ use nydus_core::Grown;
 use nydus_core::digest::hex;
 use nydus_core::pipeline::{self, LayerSummary};
 
-use crate::options::{FormatOptions, Limits};
+use crate::budget::RunBudget;
+use crate::options::FormatOptions;
 use crate::outcome::{Outcome, promise};
 
 /// A warning about something that the parser has dropped or corrected.
@@ -139,11 +140,11 @@ pub fn open_image_packer(
     format: FormatOptions,
     threads: u32,
     layers: Option<u32>,
-    limits: Option<Limits>,
+    budget: &RunBudget,
 ) -> Outcome<ImagePacker> {
     Outcome(
         format
-            .packing(threads, layers, limits)
+            .packing(threads, layers, budget)
             .and_then(|options| pipeline::ImagePacker::new(&options))
             .map(ImagePacker),
     )

@@ -6,6 +6,7 @@ use napi::bindgen_prelude::{Buffer, BufferSlice, Env, Object};
 use napi_derive::napi;
 use nydus_core::pipeline::{self, ScannedLayer};
 
+use crate::budget::RunBudget;
 use crate::options::ScannerOptions;
 use crate::outcome::{Outcome, promise};
 use crate::packer::NativeLayerSummary;
@@ -46,8 +47,10 @@ pub struct ImageScanner(pipeline::ImageScanner);
 /// Makes a scanner. It is a function instead of a constructor, so that a refusal is an outcome.
 #[napi(catch_unwind, ts_return_type = "Outcome<NativeImageScanner>")]
 #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
-pub fn open_image_scanner(options: ScannerOptions) -> Outcome<ImageScanner> {
-    Outcome(options.scanning().and_then(|options| pipeline::ImageScanner::new(&options)).map(ImageScanner))
+pub fn open_image_scanner(options: ScannerOptions, budget: &RunBudget) -> Outcome<ImageScanner> {
+    Outcome(
+        options.scanning(budget).and_then(|options| pipeline::ImageScanner::new(&options)).map(ImageScanner),
+    )
 }
 
 #[napi]

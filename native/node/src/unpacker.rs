@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use napi::bindgen_prelude::{BufferSlice, Env, Object};
 use napi_derive::napi;
 use nydus_core::archive::{BLOCK, may_begin};
+use nydus_core::budget::{Account, WINDOW};
 use nydus_core::inflate::{Inflater, Pieces};
 use nydus_core::{Error, Result};
 
+use crate::budget::RunBudget;
 use crate::codec::run;
 use crate::outcome::{Outcome, promise};
 use crate::packer::number;
@@ -21,6 +23,10 @@ struct State {
     path: PathBuf,
     /// Bytes written so far.
     size: u64,
+    /// Bytes read so far.
+    read: u64,
+    /// What the archive takes of the run's budget.
+    account: Account,
     /// The first bytes, until they are known to begin a tar archive.
     head: Vec<u8>,
 }
@@ -28,7 +34,8 @@ struct State {
 impl State {
     /// Decodes the next bytes, or the end if there are none.
     fn take(&mut self, bytes: Option<&[u8]>, limit: u64) -> Result<u64> {
-        let Self { inflater, file, path, size, head } = self;
+        let Self { inflater, file, path, size, read, account, head } = self;
+        let account = &*account;
         let mut out = Pieces::new(|piece: &[u8]| {
             *size += piece.len() as u64;
             if *size > limit {
@@ -41,11 +48,22 @@ impl State {
                     return Err(Error::format("what it holds is no tar archive"));
                 }
             }
+            account.archive(piece.len() as u64)?;
             file.write_all(piece).map_err(|source| Error::io("write", path, source))
         });
-        match bytes {
-            Some(bytes) => inflater.push(bytes, &mut out)?,
-            None => inflater.finish(&mut out)?,
+        let Some(mut rest) = bytes else {
+            account.earn(*read);
+            inflater.finish(&mut out)?;
+            return Ok(self.size);
+        };
+        while !rest.is_empty() {
+            let (window, used) = (*read / WINDOW, *read % WINDOW);
+            let room = usize::try_from(WINDOW - used).unwrap_or(usize::MAX);
+            let (now, later) = rest.split_at(rest.len().min(room));
+            account.earn(window * WINDOW);
+            inflater.push(now, &mut out)?;
+            *read += now.len() as u64;
+            rest = later;
         }
         Ok(self.size)
     }
@@ -57,13 +75,14 @@ pub struct ArchiveUnpacker(Arc<Mutex<State>>);
 
 /// Makes a file for the uncompressed bytes.
 #[napi(catch_unwind, ts_return_type = "Outcome<NativeArchiveUnpacker>")]
-pub fn open_archive_unpacker(path: String) -> Outcome<ArchiveUnpacker> {
-    Outcome(open(PathBuf::from(path)))
+pub fn open_archive_unpacker(path: String, budget: &RunBudget) -> Outcome<ArchiveUnpacker> {
+    Outcome(open(PathBuf::from(path), Account::new(Arc::clone(&budget.0))))
 }
 
-fn open(path: PathBuf) -> Result<ArchiveUnpacker> {
+fn open(path: PathBuf, account: Account) -> Result<ArchiveUnpacker> {
     let file = File::create_new(&path).map_err(|source| Error::io("create", &path, source))?;
-    let state = State { inflater: Inflater::of_archive(), file, path, size: 0, head: Vec::new() };
+    let state =
+        State { inflater: Inflater::of_archive(), file, path, size: 0, read: 0, account, head: Vec::new() };
     Ok(ArchiveUnpacker(Arc::new(Mutex::new(state))))
 }
 

@@ -15,6 +15,7 @@ import { refuseLater } from '../flags/later.js';
 import { limitsOf } from '../flags/limits.js';
 import { hostPlatform, machineArchitecture } from '../flags/machine.js';
 import { keepIn, tryToKeep } from '../kept-files.js';
+import { openBudget } from '../../native/budget.js';
 import { returnFreedMemory } from '../../native/program.js';
 import { registryFlags, transferOptions } from '../flags/registry.js';
 import { tryReportFile, writeReportFile } from '../report-file.js';
@@ -78,13 +79,14 @@ async function runCheck({ flags, log, context, words }: CommandCall, positional:
 
   returnFreedMemory();
   const transfer = transferOptions(flags);
+  const budget = openBudget(limitsOf(flags));
   await using target = openSource(location ?? '', {
-    ...(await openOptions(context.env, registryFlags(flags, 'target'), { transfer })),
+    ...(await openOptions(context.env, registryFlags(flags, 'target'), { transfer, budget })),
     side: 'target',
   });
   await using source = openOptional(
     sourceLocation,
-    await openOptions(context.env, registryFlags(flags, 'source'), { transfer }),
+    await openOptions(context.env, registryFlags(flags, 'source'), { transfer, budget }),
   );
   const platform = flags.text('platform');
   const selection = platform === undefined ? undefined : parsePlatforms(platform, machineArchitecture());
@@ -113,7 +115,7 @@ async function runCheck({ flags, log, context, words }: CommandCall, positional:
     },
     {
       signal: context.signal,
-      limits: limitsOf(flags),
+      budget,
       reporter: withAdvice(
         {
           emit: (event) => {

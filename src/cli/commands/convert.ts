@@ -56,22 +56,30 @@ export const CONVERT: CommandTable = {
 };
 
 async function run(request: ConvertRequest, log: LogSettings, context: CliContext): Promise<ConvertResult> {
-  const [{ returnFreedMemory }, { convertImage }, { openSource, openTarget }, { openProgress }, locations] =
-    await Promise.all([
-      import('../../native/program.js'),
-      import('../../convert/convert.js'),
-      import('../../registry/open.js'),
-      import('../text/progress.js'),
-      import('../flags/locations.js'),
-    ]);
+  const [
+    { returnFreedMemory },
+    { openBudget },
+    { convertImage },
+    { openSource, openTarget },
+    { openProgress },
+    locations,
+  ] = await Promise.all([
+    import('../../native/program.js'),
+    import('../../native/budget.js'),
+    import('../../convert/convert.js'),
+    import('../../registry/open.js'),
+    import('../text/progress.js'),
+    import('../flags/locations.js'),
+  ]);
   returnFreedMemory();
   const { options, registries, pushRetry } = request;
   const { workDir } = options;
+  const budget = openBudget(request.limits);
   const transfer = { ...request.transfer, chunkSize: request.pushChunkSize };
-  const sourceOptions = await openOptions(context.env, registries.source, { workDir, transfer });
-  await using source = openSource(await locations.sourceLocation(request), sourceOptions);
+  const sourceOptions = await openOptions(context.env, registries.source, { workDir, budget, transfer });
+  await using source = openSource(await locations.sourceLocation(request, budget), sourceOptions);
   await using target = openTarget(request.target, {
-    ...(await openOptions(context.env, registries.target, { retry: pushRetry, workDir, transfer })),
+    ...(await openOptions(context.env, registries.target, { retry: pushRetry, workDir, budget, transfer })),
     imageName: request.imageName,
     verifyPresent: request.verifyPresent,
   });
@@ -83,7 +91,7 @@ async function run(request: ConvertRequest, log: LogSettings, context: CliContex
       {
         signal: context.signal,
         reporter: withAdvice(progress.reporter, RUNNING),
-        limits: request.limits,
+        budget,
       },
     );
     progress.stop();

@@ -5,7 +5,9 @@ import type { Half } from '../../image/kinds.js';
 import type { Filesystem } from '../../look/filesystem.js';
 import { imageBytes, openFilesystem, type LookOptions } from '../../look/open.js';
 import { countTraffic, type Traffic } from '../../look/traffic.js';
+import type { Budget } from '../../limits.js';
 import { NydusFilesystem } from '../../look/nydus.js';
+import { openBudget } from '../../native/budget.js';
 import { openBootstrap } from '../../native/judge.js';
 import { formatPlatform, parsePlatform } from '../../oci/platform.js';
 import type { Platform } from '../../oci/descriptor.js';
@@ -41,11 +43,14 @@ export class Looking implements AsyncDisposable {
   readonly #command: RunningCommand;
   readonly #quiet: boolean;
   readonly #sources: ImageSource[] = [];
+  /** What all images of the command take together. */
+  readonly #budget: Budget;
   #imageBytes = 0;
 
   constructor({ name, flags, declared, log, context }: CommandCall) {
     this.flags = flags;
     this.json = flags.isOn('json');
+    this.#budget = openBudget(limitsOf(flags));
     this.context = context;
     this.#command = { name, flags: declared };
     this.#quiet = log.quiet;
@@ -54,7 +59,7 @@ export class Looking implements AsyncDisposable {
   get call(): CallOptions {
     return {
       signal: this.context.signal,
-      limits: limitsOf(this.flags),
+      budget: this.#budget,
       reporter: withAdvice(
         {
           emit: (event) => {
@@ -68,7 +73,7 @@ export class Looking implements AsyncDisposable {
 
   /** The image's store, which counts; closed together with this. */
   async source(location: string): Promise<ImageSource> {
-    const options = await openOptions(this.context.env, registryFlags(this.flags));
+    const options = await openOptions(this.context.env, registryFlags(this.flags), { budget: this.#budget });
     const source = countTraffic(openSource(location, options), this.traffic);
     this.#sources.push(source);
     return source;

@@ -47,26 +47,28 @@ export const PLAN: CommandTable = {
 };
 
 async function run(request: ConvertRequest, context: CliContext): Promise<ConversionPlan> {
-  const [{ planConversion }, { openSource }, locations] = await Promise.all([
+  const [{ openBudget }, { planConversion }, { openSource }, locations] = await Promise.all([
+    import('../../native/budget.js'),
     import('../../convert/plan.js'),
     import('../../registry/open.js'),
     import('../flags/locations.js'),
   ]);
   const { options, registries } = request;
   const { workDir } = options;
-  const sourceOptions = await openOptions(context.env, registries.source, { workDir });
-  await using source = openSource(await locations.sourceLocation(request), sourceOptions);
+  const budget = openBudget(request.limits);
+  const sourceOptions = await openOptions(context.env, registries.source, { workDir, budget });
+  await using source = openSource(await locations.sourceLocation(request, budget), sourceOptions);
   // Folders and files are not looked into: they are rewritten or made anew.
   await using target =
     request.target.kind === 'registry'
-      ? openSource(request.target, await openOptions(context.env, registries.target, { workDir }))
+      ? openSource(request.target, await openOptions(context.env, registries.target, { workDir, budget }))
       : undefined;
   return await planConversion(
     { source, target: target ?? request.target },
     { ...options, openOriginal: (place) => openSource(place, sourceOptions) },
     {
       signal: context.signal,
-      limits: request.limits,
+      budget,
       reporter: withAdvice(
         {
           emit: (event) => {

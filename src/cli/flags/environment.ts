@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { VERSION } from '../../convert/version.js';
+import type { Budget } from '../../limits.js';
 import type { OpenOptions } from '../../registry/open.js';
 import type { TrustOptions } from '../../registry/http/trust.js';
 import { localIoError } from '../../io/system-error.js';
@@ -64,6 +65,7 @@ function trust(env: Environment, ca: readonly string[]): TrustOptions {
 export interface RunSettings {
   readonly retry?: { readonly attempts: number; readonly delayMs: number } | undefined;
   readonly workDir?: string | undefined;
+  readonly budget?: Budget | undefined;
   readonly transfer?: Pick<OpenOptions, 'rate' | 'connections' | 'chunkSize'> | undefined;
 }
 
@@ -100,7 +102,7 @@ async function demandFile(path: string): Promise<void> {
 export async function openOptions(
   env: Environment,
   flags: RegistryFlags,
-  { retry, workDir, transfer }: RunSettings = {},
+  { retry, workDir, budget, transfer }: RunSettings = {},
 ): Promise<OpenOptions> {
   const { insecure, plainHttp, ca = [], hostsDir, authFile, allowedHosts, registries } = flags;
   return {
@@ -115,6 +117,7 @@ export async function openOptions(
     trust: trust(env, ca),
     userAgent: `nydusify-ts/${VERSION}`,
     workDir,
+    budget,
     retry:
       retry === undefined
         ? undefined

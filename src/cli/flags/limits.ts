@@ -33,7 +33,7 @@ export const LIMIT_FLAGS: readonly Flag[] = [
     type: 'string',
     value: 'size',
     group: LIMITS,
-    help: 'bytes of chunk data on disk beyond 200 times the compressed layers; default: 4096M',
+    help: 'bytes on disk beyond 200 times the compressed layers and 50 times compressed archives; default: 1024M',
   },
   {
     name: 'max-expansion',

@@ -11,11 +11,16 @@ import { openPipe } from '../../io/pipe.js';
 import { openScratchBeside, type Scratch } from '../../io/scratch.js';
 import { type ByteRange, type ByteStream, collect } from '../../io/streams.js';
 import { indexTar, type TarMember } from '../../io/tar/index.js';
+import type { Budget } from '../../limits.js';
 import { ArchiveUnpacker } from '../../native/unpack.js';
 
-/** Unpacked bytes that are allowed whatever was read; beyond them as many times the bytes read as logs reach, the most that real archives do. */
-const UNPACKED_AT_LEAST = 1 << 30;
-const UNPACKED_TIMES = 50;
+/** Where an archive is unpacked to, and who pays. */
+export interface UnpackOptions {
+  /** Beside the archive, or else in the folder for temporary files, by default. */
+  readonly workDir?: string | undefined;
+  /** Charged with the bytes of the unpacked archive; by default it has one of its own. */
+  readonly budget?: Budget | undefined;
+}
 
 export class ArchiveFile implements AsyncDisposable {
   readonly #path: string;
@@ -28,10 +33,9 @@ export class ArchiveFile implements AsyncDisposable {
     this.#scratch = scratch;
   }
 
-  /** Temporary files go to `workDir`, or else beside the archive, or else to the folder for temporary files. */
   static async open(
     path: string,
-    workDir: string | undefined,
+    { workDir, budget }: UnpackOptions,
     signal: AbortSignal | undefined,
   ): Promise<ArchiveFile> {
     const pipe = await openPipe(path, signal);
@@ -42,7 +46,12 @@ export class ArchiveFile implements AsyncDisposable {
     const scratch = await openScratchBeside(workDir, pipe === undefined ? dirname(path) : undefined);
     try {
       const unpacked = scratch.file('archive.tar');
-      await unpack(pipe ?? readFileRange(path, undefined, signal), path, unpacked, scratch.path);
+      await unpack(
+        pipe ?? readFileRange(path, undefined, signal),
+        path,
+        { file: unpacked, folder: scratch.path },
+        budget,
+      );
       return new ArchiveFile(unpacked, await indexTar(unpacked, path), scratch);
     } catch (error) {
       await scratch[Symbol.asyncDispose]();
@@ -76,21 +85,22 @@ export class ArchiveFile implements AsyncDisposable {
   }
 }
 
-async function unpack(from: ByteStream, path: string, to: string, folder: string): Promise<void> {
-  const unpacker = new ArchiveUnpacker(to);
-  const { bavail, bsize } = await statfs(folder);
+async function unpack(
+  from: ByteStream,
+  path: string,
+  to: { readonly file: string; readonly folder: string },
+  budget: Budget | undefined,
+): Promise<void> {
+  const unpacker = new ArchiveUnpacker(to.file, budget);
+  const { bavail, bsize } = await statfs(to.folder);
   const room = bavail * bsize;
-  let read = 0;
-  const limit = (): number => Math.min(room, UNPACKED_AT_LEAST + read * UNPACKED_TIMES);
   try {
-    for await (const bytes of from) {
-      read += bytes.length;
-      await unpacker.write(bytes, limit());
-    }
-    await unpacker.finish(limit());
+    for await (const bytes of from) await unpacker.write(bytes, room);
+    await unpacker.finish(room);
   } catch (cause) {
     if (cause instanceof FormatError) throw new FormatError(`${path}: ${cause.message}`, { cause });
-    if (cause instanceof UnsupportedError) throw new UnsupportedError(`${path}: ${cause.message}`, { cause });
+    if (cause instanceof UnsupportedError)
+      throw new UnsupportedError(`${path}: ${cause.message}`, { cause, remedy: cause.remedy });
     throw cause;
   }
 }

@@ -17,7 +17,7 @@ import { type Index, MAX_DOCUMENT_SIZE, parseIndex } from '../../oci/manifest.js
 import { ANNOTATION, MEDIA } from '../../oci/media-types.js';
 import { formatReference, type Reference } from '../../oci/reference.js';
 import type { CallOptions } from '../../reporter.js';
-import { ArchiveFile } from './archive-file.js';
+import { ArchiveFile, type UnpackOptions } from './archive-file.js';
 import { DOCKER_MANIFEST, dockerManifest } from './docker-manifest.js';
 import { documentAt, openLayoutTarget } from './layout.js';
 import { MadeDocuments } from './platform-index.js';
@@ -37,8 +37,7 @@ import {
 } from './store.js';
 import { type TarFile, writeTar } from '../../io/tar/archive.js';
 
-export interface ArchiveOptions {
-  readonly workDir?: string | undefined;
+export interface ArchiveOptions extends UnpackOptions {
   /** The full name that an archive gives its image, for clients that load it; else none but the tag. */
   readonly imageName?: Reference | undefined;
 }
@@ -144,7 +143,7 @@ class ArchiveSource implements ImageSource, Referable {
   }
 
   #open(options: CallOptions): Promise<ArchiveFile> {
-    this.#archive ??= ArchiveFile.open(this.#path, this.#options.workDir, options.signal);
+    this.#archive ??= ArchiveFile.open(this.#path, this.#options, options.signal);
     return this.#archive;
   }
 }

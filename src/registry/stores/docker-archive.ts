@@ -103,7 +103,7 @@ class DockerArchiveSource implements ImageSource {
   }
 
   async #read(options: CallOptions): Promise<Opened> {
-    const archive = await ArchiveFile.open(this.#path, this.#options.workDir, options.signal);
+    const archive = await ArchiveFile.open(this.#path, this.#options, options.signal);
     this.#archive = archive;
     const where = `docker-archive:${this.#path}`;
     const list = await archive.readAll('manifest.json', MAX_DOCUMENT_SIZE);

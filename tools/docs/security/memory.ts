@@ -8,8 +8,8 @@ export const MEMORY: readonly AttackTable[] = [
   {
     title: 'Memory, disk and time for a small image',
     promise:
-      'What an image takes is charged to a budget before memory or disk is taken for it, and grows with the bytes that the image \
-brings. An image beyond it ends the run with one sentence and exit code 5; `--max-entries`, `--max-metadata`, `--max-disk` and \
+      'What the images of a run take is charged to one budget before memory or disk is taken for it, and grows with the bytes that \
+they bring. Beyond it the run ends with one sentence and exit code 5, whatever arrives first; `--max-entries`, `--max-metadata`, `--max-disk` and \
 `--max-expansion` raise the limits.',
     rows: [
       attack(
@@ -52,6 +52,43 @@ brings. An image beyond it ends the run with one sentence and exit code 5; `--ma
         { before: '4.2 GiB of memory in `ls`', now: 'refused; files that are not asked for are not kept' },
         BOMBS,
         WORDS,
+      ),
+      attack(
+        'image author',
+        'equal attributes of 60 KB in lists that differ, equal targets of links, equal long names',
+        {
+          before: 'only equal lists were kept once',
+          now: 'each value once in a layer; what the output takes is charged all the same',
+        },
+        'native/core/src/rafs/model/store.rs',
+        'equal_values_targets_and_long_names_are_kept_once',
+      ),
+      attack(
+        'image author',
+        'several images in one run, or both sides of a check, each just below the limits',
+        { before: 'each had a budget of its own', now: 'one sum for the run' },
+        'test/unit/native/budget.test.ts',
+        'images of one run share one budget, to the byte, whatever arrives first',
+      ),
+      attack(
+        'image author',
+        'a layer at the limit, so that the same image fails in one run and passes in another',
+        {
+          before: 'what it might take depended on how many bytes of other layers had come',
+          now: 'the same in every run',
+        },
+        'test/unit/native/budget.test.ts',
+        'what a layer takes does not depend on the pieces in which it arrives',
+      ),
+      attack(
+        'image author',
+        'compressed archives that unpack to gigabytes',
+        {
+          before: 'each up to 1 GiB and 50 times its size, whatever `--max-disk` said',
+          now: 'charged to `--max-disk`, which is 1 GiB by default, together with chunk data',
+        },
+        'test/unit/native/budget.test.ts',
+        'unpacked archives are charged to the limit for disks, together',
       ),
       attack(
         'image author',

@@ -21,6 +21,8 @@ pub struct Piece {
     pub print: Fingerprint,
     /// The number of times that it follows itself in its file, if it is undecided.
     pub count: u32,
+    /// The compressed bytes of the layer that were read before.
+    pub earned: u64,
 }
 
 /// Chunks on their way to a worker.
@@ -43,6 +45,8 @@ pub struct Stored {
     pub size: u32,
     /// True if the stored bytes are compressed.
     pub compressed: bool,
+    /// The compressed bytes of the layer that were read before the chunk.
+    pub earned: u64,
 }
 
 /// Chunks on their way from a worker to the blob.
@@ -57,11 +61,6 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// The number of bytes to append to the blob.
-    pub const fn stored(&self) -> u64 {
-        self.used as u64
-    }
-
     /// The bytes to append to the blob.
     pub fn stored_bytes(&self) -> &[u8] {
         self.bytes.get(..self.used).unwrap_or_default()
@@ -118,7 +117,7 @@ impl Unit {
         }
         let mut used = 0;
         let mut chunks = Vec::with_capacity(self.pieces.len());
-        for &Piece { start, print, .. } in &self.pieces {
+        for &Piece { start, print, earned, .. } in &self.pieces {
             let from = self.bytes.get(start..start + print.len as usize).ok_or_else(out_of_unit)?;
             let rest = to.get_mut(used..).ok_or_else(out_of_unit)?;
             let compressed = contexts.compress(compression, rest, from)?;
@@ -131,7 +130,7 @@ impl Unit {
             });
             used += size;
             let size = u32::try_from(size).map_err(|_| out_of_unit())?;
-            chunks.push(Stored { print, size, compressed: compressed.is_some() });
+            chunks.push(Stored { print, size, compressed: compressed.is_some(), earned });
         }
         buffers.discard(self);
         Ok(Finished { bytes: to, used, is_unit: false, chunks })
@@ -142,7 +141,7 @@ impl Unit {
         let Self { mut bytes, pieces, .. } = self;
         let mut used = 0;
         let mut chunks = Vec::with_capacity(pieces.len());
-        for Piece { start, print, .. } in pieces {
+        for Piece { start, print, earned, .. } in pieces {
             let end = start + print.len as usize;
             if end > bytes.len() || start < used {
                 return Err(out_of_unit());
@@ -151,7 +150,7 @@ impl Unit {
                 bytes.copy_within(start..end, used);
             }
             used += print.len as usize;
-            chunks.push(Stored { print, size: print.len, compressed: false });
+            chunks.push(Stored { print, size: print.len, compressed: false, earned });
         }
         Ok(Finished { bytes, used, is_unit: true, chunks })
     }
@@ -170,8 +169,8 @@ mod tests {
         let (first, gap, second) = ([7u8; 3000], [1u8; 100], *b"tiny");
         let bytes = [&first[..], &gap, &second].concat();
         let pieces = vec![
-            Piece { start: 0, print: Fingerprint::of(&first), count: 1 },
-            Piece { start: 3100, print: Fingerprint::of(&second), count: 1 },
+            Piece { start: 0, print: Fingerprint::of(&first), count: 1, earned: 0 },
+            Piece { start: 3100, print: Fingerprint::of(&second), count: 1, earned: 0 },
         ];
         Unit { bytes, pieces, decided: 2 }
     }

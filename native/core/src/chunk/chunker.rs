@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Contents;
 use super::keeper::{Bytes, Keeper};
 use crate::archive::{Entry, EntryKind, EntrySink};
-use crate::budget::Budget;
+use crate::budget::Account;
 use crate::decide::Counts;
 use crate::digest::Fingerprint;
 use crate::error::{Error, Result};
@@ -55,11 +55,11 @@ pub struct Chunker<C: Contents, K: Keeper> {
 }
 
 impl<C: Contents, K: Keeper> Chunker<C, K> {
-    /// Makes a chunker at the start of a layer of the image that has this budget.
-    pub fn new(chunk_size: u32, budget: Arc<Budget>, contents: C, keeper: K) -> Self {
+    /// Makes a chunker at the start of the layer that has this account.
+    pub fn new(chunk_size: u32, account: Arc<Account>, contents: C, keeper: K) -> Self {
         Self {
             chunk_size,
-            limits: EntryLimits::new(budget),
+            limits: EntryLimits::new(account),
             contents,
             keeper,
             warnings: Vec::new(),

@@ -19,6 +19,8 @@ pub trait Units {
     fn open(&self, wait: bool) -> Result<Option<Unit>>;
     /// Takes a unit in which every chunk is new; chunks are stored in the order of these calls.
     fn submit(&mut self, unit: Unit) -> Result<()>;
+    /// The compressed bytes that stand behind what is read now.
+    fn earned(&self) -> u64;
     /// Takes back a unit in which no chunk is new.
     fn discard(&self, unit: Unit) -> Result<()>;
 }
@@ -79,6 +81,7 @@ impl<'a, U: Units> Storing<'a, U> {
         contents: &mut impl Contents,
     ) -> Result<()> {
         let len = print.len as usize;
+        let earned = self.units.earned();
         let unit = match (bytes, &mut self.open) {
             (Bytes::Tail, Some(unit)) => unit,
             _ => self.unit_for(len, contents)?,
@@ -88,7 +91,7 @@ impl<'a, U: Units> Storing<'a, U> {
             Bytes::Zeros(count) => unit.bytes.resize(unit.bytes.len() + count, 0),
             Bytes::Tail => {}
         }
-        unit.pieces.push(Piece { start: unit.bytes.len().saturating_sub(len), print, count });
+        unit.pieces.push(Piece { start: unit.bytes.len().saturating_sub(len), print, count, earned });
         if decided {
             unit.decided = unit.pieces.len();
         }

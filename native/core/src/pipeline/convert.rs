@@ -11,7 +11,7 @@ use super::output::{LayerUnits, Output, Storage};
 use super::sealing::Sealing;
 use super::stages::{self, LayerSummary};
 use crate::blob::{Grown, StoredChunks};
-use crate::budget::Limits;
+use crate::budget::Budget;
 use crate::chunk::{Chunked, Chunker, Storing};
 use crate::decide::Decider;
 use crate::digest::Digest;
@@ -35,8 +35,8 @@ pub struct PackOptions {
     pub layers: Option<u32>,
     /// The number of workers that compress; the output does not depend on it.
     pub threads: usize,
-    /// The most that the image may take.
-    pub limits: Limits,
+    /// What the images of the run may take.
+    pub budget: Arc<Budget>,
 }
 
 impl Default for PackOptions {
@@ -46,7 +46,7 @@ impl Default for PackOptions {
             dedup: Dedup::Layer,
             layers: None,
             threads: 2,
-            limits: Limits::default(),
+            budget: Arc::default(),
         }
     }
 }
@@ -83,8 +83,8 @@ pub struct ImagePacker {
 impl ImagePacker {
     /// Starts the workers.
     pub fn new(options: &PackOptions) -> Result<Self> {
-        let PackOptions { format, dedup, layers, threads, limits } = options.clone();
-        let image = Image::new(format.chunk_size, dedup, layers, threads, limits)?;
+        let PackOptions { format, dedup, layers, threads, budget } = options.clone();
+        let image = Image::new(format.chunk_size, dedup, layers, threads, budget)?;
         let storage = Storage::new(format.chunk_size, format.compression);
         Ok(Self { image, format, dedup, storage, sealing: Arc::default() })
     }
@@ -175,8 +175,8 @@ impl Role for Converting {
         let keeper = Storing::new(LayerUnits::new(layer), &layer.ticket, decider);
         let mut chunker = Chunker::new(
             layer.chunk_size,
-            Arc::clone(&layer.budget),
-            LayerTree::new(Arc::clone(&layer.budget))?,
+            Arc::clone(&layer.account),
+            LayerTree::new(Arc::clone(&layer.account))?,
             keeper,
         );
         let source = stages::read_tar(layer, &mut chunker)?;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, Weak};
 
 use super::layer::{Layer, LayerFeed, Role, SharedBuffers};
-use crate::budget::{Budget, Limits};
+use crate::budget::Budget;
 use crate::decide::{Decider, Ticket};
 use crate::dict::{Dictionary, Turns};
 use crate::error::{Error, Result};
@@ -41,7 +41,7 @@ impl<R: Role> Image<R> {
         dedup: Dedup,
         layers: Option<u32>,
         threads: usize,
-        limits: Limits,
+        budget: Arc<Budget>,
     ) -> Result<Self> {
         check_chunk_size(chunk_size)?;
         let meter = Arc::new(Meter::default());
@@ -52,7 +52,7 @@ impl<R: Role> Image<R> {
             dictionary: Mutex::new(dictionary),
             turns: Arc::default(),
             pool: Arc::new(Pool::new(threads, &meter)?),
-            budget: Arc::new(Budget::new(limits)),
+            budget,
             meter,
             buffers: SharedBuffers::default(),
             layers: Mutex::new(Some(Vec::new())),
@@ -86,7 +86,7 @@ impl<R: Role> Image<R> {
         LayerFeed::start(layer, Decider::new(dictionary, number), &self.meter)
     }
 
-    /// What the layers may take.
+    /// What the images of the run may take.
     pub const fn budget(&self) -> &Arc<Budget> {
         &self.budget
     }

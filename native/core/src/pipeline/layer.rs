@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::output::Output;
 use super::stages;
-use crate::budget::Budget;
+use crate::budget::{Account, Budget};
 use crate::decide::{Decider, Ticket};
 use crate::ending::{Ending, Reply};
 use crate::error::{Error, Result};
@@ -91,8 +91,8 @@ pub struct Layer<R: Role> {
     pub buffers: SharedBuffers,
     pub ticket: Ticket,
     pub pool: Arc<Pool>,
-    /// The budget of the image.
-    pub budget: Arc<Budget>,
+    /// What the layer takes of the run's budget.
+    pub account: Arc<Account>,
     pub ending: Ending<R::Answer>,
     #[cfg(test)]
     pub fault: Mutex<Option<stages::Fault>>,
@@ -114,7 +114,7 @@ impl<R: Role> Layer<R> {
             buffers,
             ticket,
             pool,
-            budget,
+            account: Arc::new(Account::new(budget)),
             ending: Ending::default(),
             #[cfg(test)]
             fault: Mutex::default(),

@@ -131,10 +131,13 @@ impl<R: Role> Units for LayerUnits<R> {
                 trip(&layer, Fault::Compress);
                 let Storage { compression, buffers, .. } = &layer.output()?.storage;
                 let done = unit.finish(*compression, contexts, buffers)?;
-                layer.budget.disk(done.stored())?;
                 append_in_order(&layer, number, done)
             });
         }))
+    }
+
+    fn earned(&self) -> u64 {
+        self.layer.account.earned()
     }
 
     fn discard(&self, unit: Unit) -> Result<()> {
@@ -163,6 +166,9 @@ fn append_in_order<R: Role>(layer: &Layer<R>, number: u64, unit: Finished) -> Re
         drop(shared);
         #[cfg(test)]
         trip(layer, Fault::Append);
+        for chunk in &unit.chunks {
+            layer.account.disk(u64::from(chunk.size), chunk.earned)?;
+        }
         blob.append(spool, &unit)?;
         storage.buffers.release(unit);
         budget.give(storage.unit_bytes);

@@ -10,7 +10,7 @@ use super::only::Only;
 use super::output::{LayerUnits, Output, Storage};
 use super::stages::{self, LayerSummary, Source};
 use crate::blob::StoredChunks;
-use crate::budget::Limits;
+use crate::budget::Budget;
 use crate::chunk::{Chunked, Chunker, Noting, Storing};
 use crate::codec::Compression;
 use crate::decide::Decider;
@@ -32,8 +32,8 @@ pub struct ScanOptions {
     pub only: Option<u64>,
     /// The number of workers that compress stored chunks.
     pub threads: usize,
-    /// The most that the image may take.
-    pub limits: Limits,
+    /// What the images of the run may take.
+    pub budget: Arc<Budget>,
 }
 
 impl Default for ScanOptions {
@@ -44,7 +44,7 @@ impl Default for ScanOptions {
             keep: None,
             only: None,
             threads: 2,
-            limits: Limits::default(),
+            budget: Arc::default(),
         }
     }
 }
@@ -72,8 +72,8 @@ pub struct ImageScanner {
 impl ImageScanner {
     /// Starts the workers.
     pub fn new(options: &ScanOptions) -> Result<Self> {
-        let ScanOptions { chunk_size, dedup, keep, only, threads, limits } = options.clone();
-        let image = Image::new(chunk_size, dedup, None, threads, limits)?;
+        let ScanOptions { chunk_size, dedup, keep, only, threads, budget } = options.clone();
+        let image = Image::new(chunk_size, dedup, None, threads, budget)?;
         Ok(Self { image, only, storage: keep.map(|compression| Storage::new(chunk_size, compression)) })
     }
 
@@ -112,14 +112,14 @@ impl Role for Scanning {
         let table = EntryTable::default();
         if layer.role.output.is_some() {
             let keeper = Storing::new(LayerUnits::new(layer), &layer.ticket, decider);
-            let mut chunker = Chunker::new(layer.chunk_size, Arc::clone(&layer.budget), table, keeper);
+            let mut chunker = Chunker::new(layer.chunk_size, Arc::clone(&layer.account), table, keeper);
             let source = stages::read_tar(layer, &mut Only::new(&mut chunker, layer.role.only))?;
             let found = chunker.finish()?;
             let chunks = found.kept.wait_written()?;
             layer.ending.deliver(scanned(source, found, chunks));
         } else {
             let keeper = Noting::new(&layer.ticket, decider);
-            let mut chunker = Chunker::new(layer.chunk_size, Arc::clone(&layer.budget), table, keeper);
+            let mut chunker = Chunker::new(layer.chunk_size, Arc::clone(&layer.account), table, keeper);
             let source = stages::read_tar(layer, &mut Only::new(&mut chunker, layer.role.only))?;
             let mut found = chunker.finish()?;
             let chunks = std::mem::take(&mut found.kept).into();

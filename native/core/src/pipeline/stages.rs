@@ -2,6 +2,7 @@
 
 use super::layer::{BLOCK, Layer, Role};
 use crate::archive::{Archive, EntrySink};
+use crate::budget::WINDOW;
 use crate::chunk::Warning;
 use crate::decide::Counts;
 use crate::digest::{Digest, Sha256Stream};
@@ -12,8 +13,8 @@ use crate::sync::lock;
 
 /// The messages from the inflater to the tar parser.
 pub enum Inflated {
-    /// The next bytes of the tar.
-    Block(Vec<u8>),
+    /// The next bytes of the tar, and how many compressed bytes stand behind them.
+    Block(Vec<u8>, u64),
     /// The tar is complete; these are digest and size of the layer's compressed bytes.
     End(Option<Digest>, u64),
 }
@@ -70,11 +71,15 @@ struct Blocks<'a, R: Role> {
     /// The current block, of `BLOCK` bytes.
     block: Vec<u8>,
     filled: usize,
+    /// The compressed bytes that count as read.
+    read: u64,
+    /// Their number when the block was filled.
+    earned: u64,
 }
 
 impl<'a, R: Role> Blocks<'a, R> {
     fn new(layer: &'a Layer<R>) -> Self {
-        Self { layer, block: Self::whole(layer), filled: 0 }
+        Self { layer, block: Self::whole(layer), filled: 0, read: 0, earned: 0 }
     }
 
     /// Returns a block of `BLOCK` bytes with any content. Only a block that was passed on half empty has to be filled up.
@@ -91,7 +96,7 @@ impl<'a, R: Role> Blocks<'a, R> {
         }
         let mut block = std::mem::replace(&mut self.block, Self::whole(self.layer));
         block.truncate(len);
-        self.layer.inflated.push(Inflated::Block(block), len)
+        self.layer.inflated.push(Inflated::Block(block, self.earned), len)
     }
 }
 
@@ -105,32 +110,43 @@ impl<R: Role> Output for Blocks<'_, R> {
 
     fn filled(&mut self, len: usize) -> Result<()> {
         self.filled += len;
+        self.earned = self.read;
         Ok(())
     }
 }
 
 /// Runs the first thread: inflates the bytes that the owner writes to the bytes of the tar.
 pub fn inflate<R: Role>(layer: &Layer<R>) -> Result<()> {
-    let mut size = 0;
     let mut inflater = Inflater::new();
     let mut blocks = Blocks::new(layer);
-    let mut next = layer.input.pop()?;
     let mut digest = layer.role.digests_source().then(Sha256Stream::default);
+    let mut read = 0;
+    let mut next = layer.input.pop()?;
     while let Some(bytes) = next {
         #[cfg(test)]
         trip(layer, Fault::Inflate);
         if let Some(digest) = &mut digest {
             digest.update(&bytes);
         }
-        size += bytes.len() as u64;
-        layer.budget.read(bytes.len() as u64);
-        inflater.push(&bytes, &mut blocks)?;
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            // The end of a window is a place that does not depend on the pieces in which the bytes arrive.
+            let (window, used) = (read / WINDOW, read % WINDOW);
+            let room = usize::try_from(WINDOW - used).unwrap_or(usize::MAX);
+            let (now, later) = rest.split_at(rest.len().min(room));
+            blocks.read = window * WINDOW;
+            inflater.push(now, &mut blocks)?;
+            read += now.len() as u64;
+            rest = later;
+        }
         layer.buffers.give_copy(bytes);
         next = layer.input.pop()?;
     }
+    blocks.read = read;
     inflater.finish(&mut blocks)?;
+    blocks.earned = read;
     blocks.flush()?;
-    layer.inflated.push(Inflated::End(digest.map(|digest| digest.digest()), size), 0)
+    layer.inflated.push(Inflated::End(digest.map(|digest| digest.digest()), read), 0)
 }
 
 /// Runs the second thread: parses the tar and passes its entries to `sink`.
@@ -139,10 +155,11 @@ pub fn read_tar<R: Role>(layer: &Layer<R>, sink: &mut impl EntrySink) -> Result<
     let mut archive = Archive::new();
     let (digest, size) = loop {
         match layer.inflated.pop()? {
-            Some(Inflated::Block(block)) => {
+            Some(Inflated::Block(block, earned)) => {
                 #[cfg(test)]
                 trip(layer, Fault::Pack);
-                layer.budget.unpack(block.len() as u64)?;
+                layer.account.earn(earned);
+                layer.account.unpack(block.len() as u64)?;
                 tar.update(&block);
                 archive.push(&block, sink)?;
                 layer.buffers.blocks.give(block);

@@ -5,7 +5,7 @@ use nydus_layout::wire::{entry_head, xattr_head};
 use std::sync::Arc;
 
 use crate::archive::{Entry, EntryKind};
-use crate::budget::Budget;
+use crate::budget::Account;
 use crate::error::{Error, Result};
 
 /// The most references of one layer. A tar of a few kilobytes can describe holes of any length, and each of them is chunks.
@@ -24,9 +24,9 @@ pub struct Promised {
     pub count: u32,
 }
 
-/// Counts the references and bytes of a layer's entries, and charges them to the image's budget.
+/// Counts the references and bytes of a layer's entries, and charges them to the layer's account.
 pub struct EntryLimits {
-    budget: Arc<Budget>,
+    account: Arc<Account>,
     count: u32,
     bytes: usize,
     promised: u64,
@@ -34,8 +34,8 @@ pub struct EntryLimits {
 
 impl EntryLimits {
     /// Counts from zero.
-    pub const fn new(budget: Arc<Budget>) -> Self {
-        Self { budget, count: 0, bytes: 0, promised: 0 }
+    pub const fn new(account: Arc<Account>) -> Self {
+        Self { account, count: 0, bytes: 0, promised: 0 }
     }
 
     /// Admits the next entry, or refuses it when it exceeds a limit. Each of its chunks takes `chunk_bytes` in the end.
@@ -54,7 +54,7 @@ impl EntryLimits {
         let names: usize =
             entry.xattrs.iter().map(|(name, value)| xattr_head::SIZE + name.len() + value.len()).sum();
         let bytes = entry.path.len() + entry.link.len() + names;
-        self.budget.entry((bytes as u64).saturating_add(chunks.saturating_mul(chunk_bytes)))?;
+        self.account.entry((bytes as u64).saturating_add(chunks.saturating_mul(chunk_bytes)))?;
         self.bytes += entry_head::SIZE + bytes;
         if self.bytes > MAX_ENTRY_BYTES {
             let reason = format!("layer's names and attributes exceed {MAX_ENTRY_BYTES} bytes");
@@ -69,7 +69,7 @@ impl EntryLimits {
 
     /// Charges the bytes of a file's references.
     pub fn refer(&self, bytes: u64) -> Result<()> {
-        self.budget.metadata(bytes)
+        self.account.metadata(bytes)
     }
 
     /// The number of entries admitted.
@@ -89,13 +89,14 @@ fn too_much(entry: &Entry, reason: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::budget::Limits;
+    use crate::budget::{Budget, Limits};
     use crate::table::tests::file;
 
     #[test]
     fn holes_beyond_the_limit_are_refused() {
-        let budget = || Arc::new(Budget::new(Limits { metadata: u64::MAX, ..Limits::default() }));
-        let mut limits = EntryLimits::new(budget());
+        let budget = Budget::new(Limits { metadata: u64::MAX, ..Limits::default() });
+        let account = Arc::new(Account::new(Arc::new(budget)));
+        let mut limits = EntryLimits::new(Arc::clone(&account));
         limits.admit(&file(16 << 40), 1 << 20, 16).unwrap();
         let most = (MAX_REFERENCES - (1 << 24)) * 4096;
         limits.admit(&file(most), 4096, 16).unwrap();
@@ -103,6 +104,6 @@ mod tests {
         assert_eq!((error.code(), error.offset()), ("UNSUPPORTED", Some(1024)));
         assert!(error.to_string().starts_with("tar entry \"a/b\" at offset 1024: "));
         let odd = Entry { mtime: i64::MIN, ..file(0) };
-        assert_eq!(EntryLimits::new(budget()).admit(&odd, 4096, 16).unwrap_err().code(), "FORMAT");
+        assert_eq!(EntryLimits::new(account).admit(&odd, 4096, 16).unwrap_err().code(), "FORMAT");
     }
 }

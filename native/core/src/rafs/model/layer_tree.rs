@@ -8,7 +8,7 @@ use super::names::display_name;
 use super::store::{Inode, Kind, Mark, NONE, Store};
 use super::tree::{At, ROOT, Tree};
 use crate::archive::{Entry, EntryKind};
-use crate::budget::Budget;
+use crate::budget::Account;
 use crate::dict::Place;
 use crate::error::{Error, Result};
 use crate::whiteout::is_whiteout;
@@ -26,15 +26,15 @@ pub struct LayerTree {
     pub order: Vec<u32>,
     /// Path and number of the directory of the last entry.
     last_parent: Option<(Vec<u8>, u32)>,
-    budget: Arc<Budget>,
+    account: Arc<Account>,
     /// The first entry that no file system could hold. The fault is reported when the layer is complete, and so is known to
     /// be the right one.
     fault: Option<Error>,
 }
 
 impl LayerTree {
-    /// Makes a tree with a root for which there is no entry. What no entry describes is charged to the budget.
-    pub fn new(budget: Arc<Budget>) -> Result<Self> {
+    /// Makes a tree with a root for which there is no entry. What no entry describes is charged to the account.
+    pub fn new(account: Arc<Account>) -> Result<Self> {
         let mut store = Store::default();
         let root = At { store: OWN, number: store.push(Inode::implied_directory())? };
         Ok(Self {
@@ -42,7 +42,7 @@ impl LayerTree {
             stores: vec![store],
             order: Vec::new(),
             last_parent: None,
-            budget,
+            account,
             fault: None,
         })
     }
@@ -61,10 +61,10 @@ impl LayerTree {
     fn charge(&self, inodes: usize, steps: u64) -> Result<()> {
         let implied = self.inodes().saturating_sub(inodes + 1);
         if implied > 0 {
-            self.budget.implied(implied as u64)?;
+            self.account.implied(implied as u64)?;
         }
         let steps = self.tree.link_steps - steps;
-        if steps > 0 { self.budget.link_steps(steps) } else { Ok(()) }
+        if steps > 0 { self.account.link_steps(steps) } else { Ok(()) }
     }
 
     /// The number of inodes so far.

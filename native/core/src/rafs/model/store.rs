@@ -100,25 +100,27 @@ impl Inode {
 /// Names and values of an inode's extended attributes.
 #[derive(Clone, Default)]
 pub struct Xattrs<'a> {
-    /// The lengths of name and value of each remaining attribute.
-    lengths: &'a [u8],
-    rest: &'a [u8],
+    /// Place and length of name and value of each remaining attribute.
+    places: &'a [u8],
+    bytes: &'a [u8],
 }
 
 impl<'a> Iterator for Xattrs<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut take = || {
-            let (length, lengths) = self.lengths.split_first_chunk()?;
-            let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-            let (bytes, rest) = self.rest.split_at_checked(length)?;
-            (self.lengths, self.rest) = (lengths, rest);
-            Some(bytes)
+        let mut number = || {
+            let (number, places) = self.places.split_first_chunk()?;
+            self.places = places;
+            usize::try_from(u32::from_le_bytes(*number)).ok()
         };
+        let mut take = || self.bytes.get(number()?..)?.get(..number()?);
         Some((take()?, take()?))
     }
 }
+
+/// Names of so many bytes are kept once. Shorter ones are not looked for: that would take more time than it saves room.
+const LONG_NAME: usize = 32;
 
 /// Replaces an inode that does not exist; only a bug asks for one.
 const NO_INODE: Inode = Inode::implied_directory();
@@ -128,8 +130,9 @@ const NO_INODE: Inode = Inode::implied_directory();
 pub struct Store {
     inodes: Vec<Inode>,
     bytes: Vec<u8>,
-    /// Where each list of extended attributes lies in `bytes`: equal lists, such as those of global records, are kept once.
-    lists: HashTable<(u32, u32)>,
+    /// Place and length in `bytes` of what is kept once, however often it occurs: names and values of extended attributes, lists of
+    /// them, targets of symlinks, and long names.
+    kept: HashTable<(u32, u32)>,
     hasher: RandomState,
     /// The places of the files' chunks.
     pub references: References,
@@ -143,7 +146,7 @@ impl Store {
 
     /// Frees the memory that only new inodes need.
     pub fn freeze(&mut self) {
-        self.lists = HashTable::new();
+        self.kept = HashTable::new();
     }
 
     /// Adds an inode.
@@ -165,9 +168,13 @@ impl Store {
 
     /// Adds a name of at most 255 bytes: its length, then its bytes.
     pub fn put_name(&mut self, name: &[u8]) -> Result<u32> {
+        let length =
+            u8::try_from(name.len()).map_err(|_| Error::internal("a name has more than 255 bytes"))?;
+        if name.len() >= LONG_NAME {
+            return self.keep(&[&[length], name].concat());
+        }
         let at = number_of(self.bytes.len())?;
-        self.bytes
-            .push(u8::try_from(name.len()).map_err(|_| Error::internal("a name has more than 255 bytes"))?);
+        self.bytes.push(length);
         self.bytes.extend_from_slice(name);
         Ok(at)
     }
@@ -180,9 +187,7 @@ impl Store {
 
     /// Adds the target of a symlink.
     pub fn put_target(&mut self, target: &[u8]) -> Result<u32> {
-        let at = number_of(self.bytes.len())?;
-        self.bytes.extend_from_slice(target);
-        Ok(at)
+        self.keep(target)
     }
 
     /// The target of a symlink.
@@ -190,44 +195,31 @@ impl Store {
         self.bytes_at(inode.start, usize::try_from(inode.size).unwrap_or(usize::MAX))
     }
 
-    /// Adds extended attributes in their order: their number, then each with the lengths of name and value in front. `NONE`
-    /// for an empty list; a list that was added before keeps its place.
+    /// Adds extended attributes in their order: their number, then place and length of each name and value. `NONE` for an empty
+    /// list.
     pub fn put_xattrs(&mut self, list: &[(Vec<u8>, Vec<u8>)]) -> Result<u32> {
         if list.is_empty() {
             return Ok(NONE);
         }
-        let at = number_of(self.bytes.len())?;
-        let mut put = |number: usize| -> Result<()> {
-            let number = u32::try_from(number).map_err(|_| Error::internal("xattrs without end"))?;
-            self.bytes.extend_from_slice(&number.to_le_bytes());
-            Ok(())
-        };
-        put(list.len())?;
-        for (name, value) in list {
-            put(name.len())?;
-            put(value.len())?;
+        let mut places = number_of(list.len())?.to_le_bytes().to_vec();
+        for part in list.iter().flat_map(|(name, value)| [name, value]) {
+            places.extend(self.keep(part)?.to_le_bytes());
+            places.extend(number_of(part.len())?.to_le_bytes());
         }
-        for (name, value) in list {
-            self.bytes.extend_from_slice(name);
-            self.bytes.extend_from_slice(value);
-        }
-        self.intern(at)
+        self.keep(&places)
     }
 
-    /// Takes the bytes from `at` on back if there is an equal list, and returns the place of the one that is kept.
-    fn intern(&mut self, at: u32) -> Result<u32> {
-        let Self { bytes, lists, hasher, .. } = self;
-        let len = number_of(bytes.len() - at as usize)?;
-        let list = |(at, len): (u32, u32)| {
-            bytes.get(at as usize..).and_then(|rest| rest.get(..len as usize)).unwrap_or_default()
-        };
-        let added = list((at, len));
+    /// Adds bytes, or finds the place of equal ones that were kept before.
+    fn keep(&mut self, added: &[u8]) -> Result<u32> {
+        let Self { bytes, kept, hasher, .. } = self;
+        let at = number_of(bytes.len())?;
         let hash = hasher.hash_one(added);
-        if let Some(&(known, _)) = lists.find(hash, |&other| list(other) == added) {
-            bytes.truncate(at as usize);
+        if let Some(&(known, _)) = kept.find(hash, |&place| kept_at(bytes, place) == added) {
             return Ok(known);
         }
-        lists.insert_unique(hash, (at, len), |&other| hasher.hash_one(list(other)));
+        bytes.extend_from_slice(added);
+        let place = (at, number_of(added.len())?);
+        kept.insert_unique(hash, place, |&place| hasher.hash_one(kept_at(bytes, place)));
         Ok(at)
     }
 
@@ -237,8 +229,8 @@ impl Store {
         let (count, rest) = all.split_first_chunk().map_or((0, all), |(count, rest)| {
             (usize::try_from(u32::from_le_bytes(*count)).unwrap_or(usize::MAX), rest)
         });
-        let (lengths, rest) = rest.split_at_checked(count.saturating_mul(8)).unwrap_or_default();
-        Xattrs { lengths, rest }
+        let places = rest.get(..count.saturating_mul(16)).unwrap_or_default();
+        Xattrs { places, bytes: &self.bytes }
     }
 
     /// The places of a file's chunks.
@@ -249,6 +241,10 @@ impl Store {
     pub(super) fn bytes_at(&self, at: u32, len: usize) -> &[u8] {
         self.bytes.get(at as usize..).and_then(|rest| rest.get(..len)).unwrap_or_default()
     }
+}
+
+fn kept_at(bytes: &[u8], (at, len): (u32, u32)) -> &[u8] {
+    bytes.get(at as usize..).and_then(|rest| rest.get(..len as usize)).unwrap_or_default()
 }
 
 /// The offset that the next bytes get in an array of this length.
@@ -275,5 +271,20 @@ mod tests {
         assert_eq!(store.put_xattrs(&list).unwrap(), with.xattrs, "equal lists are kept once");
         assert_eq!(store.bytes.len(), size);
         assert_eq!(store.xattrs(&Inode::implied_directory()).count(), 0);
+    }
+
+    #[test]
+    fn equal_values_targets_and_long_names_are_kept_once() {
+        let value = vec![b'v'; 60_000];
+        let mut store = Store::default();
+        for number in 0..100u8 {
+            let list = [(b"user.all".to_vec(), value.clone()), (b"user.own".to_vec(), vec![number])];
+            let inode = Inode { xattrs: store.put_xattrs(&list).unwrap(), ..Inode::implied_directory() };
+            assert_eq!(store.xattrs(&inode).nth(1), Some((&b"user.own"[..], &[number][..])));
+            store.put_target(&value[..4000]).unwrap();
+            let name = store.put_name(&value[..200]).unwrap();
+            assert_eq!(store.name(name), &value[..200]);
+        }
+        assert!(store.bytes.len() < 70_000, "{}", store.bytes.len());
     }
 }
