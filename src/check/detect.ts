@@ -5,6 +5,7 @@
  * platform. Source: nydus-snapshotter v0.16.1, pkg/index/detector.go, pkg/referrer/referrer.go,
  * pkg/remote/remotes/docker.
  */
+import { inTurns } from '../turns.js';
 import { ContentMismatchError, FormatError, RegistryError, UnsupportedError } from '../errors.js';
 import type { ByteStream } from '../io/streams.js';
 import { marksOf } from '../image/kinds.js';
@@ -154,7 +155,8 @@ export class Detector {
   async entries(): Promise<readonly GoDescriptor[] | undefined> {
     const root = await this.#resolve();
     try {
-      return decodeIndex(await this.#read(root, MAX_INDEX_SIZE, 'index')).manifests;
+      const bytes = await this.#read(root, MAX_INDEX_SIZE, 'index');
+      return (await inTurns(decodeIndex(bytes), this.#call.signal)).manifests;
     } catch (cause) {
       if (cause instanceof GoJsonError || cause instanceof Ended) return undefined;
       throw cause;
@@ -171,7 +173,7 @@ export class Detector {
     });
     const entries = await trace.step('read index', async () => {
       const bytes = await this.#read(root, MAX_INDEX_SIZE, 'index');
-      const { manifests } = decoded(() => decodeIndex(bytes));
+      const { manifests } = await decoded(() => inTurns(decodeIndex(bytes), this.#call.signal));
       const noIndex = 'a reference to one manifest has no entries';
       return [manifests, manifests.length === 0 ? noIndex : `${manifests.length} entries`];
     });
@@ -210,7 +212,7 @@ export class Detector {
   async #bootstrapOf(trace: Trace, alternative: GoDescriptor): Promise<GoDescriptor> {
     const { layers } = await trace.step('read alternative', async () => {
       const bytes = await this.#read(alternative, MAX_MANIFEST_SIZE, 'manifest');
-      const manifest = decoded(() => decodeManifest(bytes));
+      const manifest = await decoded(() => inTurns(decodeManifest(bytes), this.#call.signal));
       return [manifest, `${alternative.digest}, ${manifest.layers.length} layers`];
     });
     return trace.step('find bootstrap', () => {
@@ -268,9 +270,9 @@ function findAlternative(
   throw new Ended([...seen, 'no entry of this platform is marked as Nydus']);
 }
 
-function decoded<T>(decode: () => T): T {
+async function decoded<T>(decode: () => Promise<T>): Promise<T> {
   try {
-    return decode();
+    return await decode();
   } catch (cause) {
     if (cause instanceof GoJsonError) throw new Ended(cause.message);
     throw cause;

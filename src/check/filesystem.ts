@@ -2,24 +2,27 @@
  * This rule compares the filesystem of a Nydus image with that of its source. It overlays the source's layers and
  * compares the resulting tree with the bootstrap.
  */
-import { overlay } from '../merge/overlay.js';
-import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
+import { overlaySteps } from '../merge/overlay.js';
+import { layerTreeSteps, type LayerTree } from '../merge/layer-tree.js';
 import type { ScannedTables } from '../native/addon-types.js';
 import type { ScannedLayer } from '../native/scanner.js';
 import type { DiffId } from '../oci/digest.js';
 import type { Bootstrap } from '../rafs-builder/model/tree.js';
 import type { CallOptions } from '../reporter.js';
+import { inTurns, Pace, type Steps } from '../turns.js';
 import { finding, type Finding } from './finding.js';
 import { attempt, type Looked } from './rule.js';
 import { SourceScan } from './source-scan.js';
 import { placeIn, type ImageSubject } from './subject.js';
-import { diffTrees, type ComparableTree } from './tree-diff.js';
+import { diffTreesInSteps, type ComparableTree } from './tree-diff.js';
 
 export interface FilesystemSubject {
   readonly target: ImageSubject;
   readonly bootstrap: Bootstrap;
   /** See `OpenedImage.isTreeOf`. Without it the rule compares the trees at once. */
-  readonly isTreeOf?: ((layers: readonly ScannedTables[]) => boolean) | undefined;
+  readonly isTreeOf?: ((layers: readonly ScannedTables[]) => Promise<boolean>) | undefined;
+  /** Reads the tree of `bootstrap` in steps. */
+  readonly readTree: () => Steps<void>;
   /** The image that `target` was made from, of the same platform. */
   readonly source: ImageSubject;
   /** The contents of the source: its bootstrap if it is a Nydus image, else its scanned layers. */
@@ -50,8 +53,8 @@ export async function* checkFilesystem(
     const layers = scanned.value;
     const tables = layers.map((layer) => layer.tables);
     // Most images are right, and the judge sees that at much lower cost than a comparison of trees.
-    const isSame = contents && subject.isTreeOf?.(tables) === true;
-    const unpacked = isSame ? undefined : await unpackSource(source, layers);
+    const isSame = contents && (await subject.isTreeOf?.(tables)) === true;
+    const unpacked = isSame ? undefined : await unpackSource(source, layers, call.signal);
     if (unpacked?.finding !== undefined) {
       yield unpacked.finding;
       return;
@@ -63,10 +66,13 @@ export async function* checkFilesystem(
   } else {
     expected = treeOf(content);
   }
-  for (const { id, path, ...details } of diffTrees(expected, treeOf(bootstrap), {
-    chunkSize: bootstrap.chunkSize,
-    contents,
-  })) {
+  await inTurns(subject.readTree(), call.signal);
+  const pace = new Pace(call.signal);
+  const options = { chunkSize: bootstrap.chunkSize, contents };
+  for (const difference of diffTreesInSteps(expected, treeOf(bootstrap), options)) {
+    if (pace.isDue) await pace.turn();
+    if (difference === undefined) continue;
+    const { id, path, ...details } = difference;
     yield finding(id, { ...placeIn(target, 'filesystem'), path }, details);
   }
 }
@@ -95,17 +101,18 @@ function* diffIdFindings(source: ImageSubject, diffIds: readonly DiffId[]): Gene
 async function unpackSource(
   source: ImageSubject,
   layers: readonly ScannedLayer[],
+  signal: AbortSignal | undefined,
 ): Promise<Looked<ComparableTree>> {
   const trees: LayerTree[] = [];
   for (const [index, layer] of layers.entries()) {
     const tree = await attempt(placeIn(source, `layer ${index + 1}`), 'FS-SOURCE', async () =>
-      buildLayerTree(await layer.entries(), index),
+      inTurns(layerTreeSteps(await layer.entries(), index), signal),
     );
     if (tree.finding !== undefined) return tree;
     trees.push(tree.value);
   }
-  return await attempt(placeIn(source, 'filesystem'), 'FS-SOURCE', () => ({
-    root: overlay(trees),
+  return await attempt(placeIn(source, 'filesystem'), 'FS-SOURCE', async () => ({
+    root: await inTurns(overlaySteps(trees), signal),
     tables: layers.map(({ chunks }) => chunks),
   }));
 }

@@ -5,13 +5,14 @@
  * specs-go/v1.
  */
 
+import type { Steps } from '../turns.js';
 import {
   isJsonArray,
   isJsonNumber,
   isJsonObject,
   type Json,
   type JsonObject,
-  parseJson,
+  jsonSteps,
 } from '../oci/json/value.js';
 
 /** Corresponds to `ocispec.Platform`: absent strings are empty. */
@@ -39,28 +40,28 @@ export class GoJsonError extends Error {}
 
 const NOTHING: JsonObject = new Map();
 
-/** Repeats `json.Unmarshal(bytes, &ocispec.Index{})`. Throws GoJsonError. */
-export function decodeIndex(bytes: Uint8Array): { readonly manifests: readonly GoDescriptor[] } {
-  const json = topObject(bytes);
+/** Repeats `json.Unmarshal(bytes, &ocispec.Index{})`. In steps. Throws GoJsonError. */
+export function* decodeIndex(bytes: Uint8Array): Steps<{ readonly manifests: readonly GoDescriptor[] }> {
+  const json = yield* topObject(bytes);
   checkCommon(json);
   return { manifests: list(json, 'manifests', descriptor) };
 }
 
-/** Repeats `json.Unmarshal(bytes, &ocispec.Manifest{})`. Throws GoJsonError. */
-export function decodeManifest(bytes: Uint8Array): {
+/** Repeats `json.Unmarshal(bytes, &ocispec.Manifest{})`. In steps. Throws GoJsonError. */
+export function* decodeManifest(bytes: Uint8Array): Steps<{
   readonly config: GoDescriptor;
   readonly layers: readonly GoDescriptor[];
-} {
-  const json = topObject(bytes);
+}> {
+  const json = yield* topObject(bytes);
   checkCommon(json);
   const config = field(json, 'config');
   return { config: descriptor(config ?? NOTHING, 'config'), layers: list(json, 'layers', descriptor) };
 }
 
-function topObject(bytes: Uint8Array): JsonObject {
+function* topObject(bytes: Uint8Array): Steps<JsonObject> {
   let json: Json;
   try {
-    json = parseJson(bytes, 'document');
+    json = yield* jsonSteps(bytes, 'document');
   } catch {
     throw new GoJsonError(bytes.length === 0 ? 'unexpected end of JSON input' : 'not JSON');
   }

@@ -1,4 +1,5 @@
 /** Runs the rules on one image of the target, ordinary or Nydus, and compares it with its source. */
+import { inTurns } from '../turns.js';
 import { dataLayersOf } from '../image/kinds.js';
 import type { CallOptions } from '../reporter.js';
 import { bootstrapRules } from './bootstrap.js';
@@ -130,13 +131,13 @@ function contentRules(
 }
 
 async function* compareFilesystems(
-  { image: target, bootstrap, isTreeOf }: OpenedImage,
+  { image: target, bootstrap, isTreeOf, readTree }: OpenedImage,
   source: ImageSubject,
   scan: SourceScan | undefined,
   call: CallOptions,
 ): AsyncGenerator<Finding> {
   if (scan !== undefined) {
-    yield* checkFilesystem({ target, bootstrap, isTreeOf, source, content: scan }, call);
+    yield* checkFilesystem({ target, bootstrap, isTreeOf, readTree, source, content: scan }, call);
     return;
   }
   refuseUnsupported(source);
@@ -144,7 +145,9 @@ async function* compareFilesystems(
   yield* findings;
   if (opened === undefined) return;
   yield* opened.faults;
-  yield* checkFilesystem({ target, bootstrap, isTreeOf, source, content: opened.bootstrap }, call);
+  await inTurns(opened.readTree(), call.signal);
+  const content = opened.bootstrap;
+  yield* checkFilesystem({ target, bootstrap, isTreeOf, readTree, source, content }, call);
 }
 
 function placeText(image: ImageSubject): string {

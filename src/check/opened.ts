@@ -1,4 +1,5 @@
 /** Opens a Nydus image: unpacks its bootstrap, has it judged and reads it. */
+import type { Steps } from '../turns.js';
 import { UnsupportedError } from '../errors.js';
 import { bootstrapLayerOf, dataLayersOf } from '../image/kinds.js';
 import type { ScannedTables } from '../native/addon-types.js';
@@ -31,9 +32,11 @@ export interface ReadBootstrap {
    * True if these layers, lowest first, unpack to the bootstrap's tree, contents included. False means unknown; then
    * the trees are compared.
    */
-  readonly isTreeOf: (layers: readonly ScannedTables[]) => boolean;
+  readonly isTreeOf: (layers: readonly ScannedTables[]) => Promise<boolean>;
   /** Judges a blob beside the bootstrap. */
   readonly judgeBlob: JudgedBootstrap['judgeBlob'];
+  /** Reads the tree of the bootstrap in steps. Without it the tree is read at once, where it is used first. */
+  readonly readTree: () => Steps<void>;
   /** By the blob's number in the bootstrap. */
   readonly blobs: readonly UsedBlob[];
 }
@@ -95,9 +98,11 @@ export function inspectBootstrap(bytes: Uint8Array, place: Place): InspectedBoot
   const { findings: judged, isTreeOf, judgeBlob } = readAndJudge(bytes);
   const findings = judged.map((found) => toFinding(found, place));
   if (judged.some(({ id }) => id === 'RAFS-READ')) return { findings, read: undefined };
-  const { version, bootstrap } = readBootstrap(bytes);
+  const image = readBootstrap(bytes);
+  const { version, bootstrap } = image;
+  const readTree = (): Steps<void> => image.readTree();
   const blobs = bootstrap.blobs.map(({ record, chunks }, number) => ({ record, chunks, number }));
-  return { findings, read: { version, bootstrap, faults: findings, isTreeOf, judgeBlob, blobs } };
+  return { findings, read: { version, bootstrap, faults: findings, isTreeOf, judgeBlob, readTree, blobs } };
 }
 
 export function toFinding({ path, offset, ...rest }: AuditFinding, place: Place): Finding {

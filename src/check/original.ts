@@ -3,9 +3,10 @@
  * layer, removing it must give the very manifest that the annotation names; if not, the annotation must name this
  * manifest.
  */
+import { inTurns } from '../turns.js';
 import { FormatError } from '../errors.js';
 import { isIsolated, recordedSource } from '../image/kinds.js';
-import { removeEmptyLayer } from '../oci/empty-layer.js';
+import { withoutEmptyLayer } from '../oci/empty-layer.js';
 import { finding, type Finding } from './finding.js';
 import type { Rule } from './rule.js';
 import { placeIn, type ImageSubject } from './subject.js';
@@ -13,7 +14,7 @@ import { placeIn, type ImageSubject } from './subject.js';
 /** These rules apply to the OCI half of a merged index. */
 export const originalRules: readonly Rule<ImageSubject>[] = [{ name: 'original', check: checkOriginal }];
 
-function* checkOriginal(image: ImageSubject): Generator<Finding> {
+async function* checkOriginal(image: ImageSubject): AsyncGenerator<Finding> {
   const { digest: recorded } = recordedSource(image.manifest.value);
   if (recorded === undefined || image.config === undefined) return;
   const where = placeIn(image, 'manifest');
@@ -27,7 +28,7 @@ function* checkOriginal(image: ImageSubject): Generator<Finding> {
     }
     return;
   }
-  if (original(image) === undefined) {
+  if ((await original(image)) === undefined) {
     yield finding('MANIFEST-ORIGINAL', where, {
       message: 'without its empty layer this is not the manifest that it names as its source',
       expected: recorded,
@@ -36,12 +37,10 @@ function* checkOriginal(image: ImageSubject): Generator<Finding> {
   }
 }
 
-function original({ manifest, config }: ImageSubject): unknown {
+async function original({ manifest, config }: ImageSubject): Promise<unknown> {
   try {
-    return removeEmptyLayer(
-      { manifest: manifest.bytes, config: config?.bytes ?? Buffer.alloc(0) },
-      manifest.descriptor.digest,
-    );
+    const bytes = { manifest: manifest.bytes, config: config?.bytes ?? Buffer.alloc(0) };
+    return await inTurns(withoutEmptyLayer(bytes, manifest.descriptor.digest));
   } catch (cause) {
     if (cause instanceof FormatError) return undefined;
     throw cause;

@@ -5,6 +5,7 @@ import type { Digest } from '../oci/digest.js';
 import { silentReporter, type CallOptions } from '../reporter.js';
 import { finding, type Finding, type FindingDetails, type Place } from './finding.js';
 import type { FindingId } from './catalogue.js';
+import { Pace } from '../turns.js';
 import type { CheckOptions } from './options.js';
 import type { Rule } from './rule.js';
 
@@ -38,7 +39,11 @@ export class CheckRun {
   }
 
   async gather(findings: Findings): Promise<void> {
-    for await (const found of findings) this.findings.push(found);
+    const pace = new Pace(this.call.signal);
+    for await (const found of findings) {
+      this.findings.push(found);
+      if (pace.isDue) await pace.turn();
+    }
   }
 
   /** Runs independent rules at the same time, and keeps their findings in the order of the rules. */
@@ -48,7 +53,11 @@ export class CheckRun {
       rules.length,
       async (rule, _, signal) => {
         const findings: Finding[] = [];
-        for await (const found of rule({ ...this.call, signal })) findings.push(found);
+        const pace = new Pace(signal);
+        for await (const found of rule({ ...this.call, signal })) {
+          findings.push(found);
+          if (pace.isDue) await pace.turn();
+        }
         return findings;
       },
       this.call.signal,

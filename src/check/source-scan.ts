@@ -1,7 +1,9 @@
 /** Reads the layers of a source image with the packer in a mode that only digests and stores nothing. */
 import { InterruptedError } from '../errors.js';
+import { chargeRepetition } from '../image/repeated-layers.js';
 import { mapOrdered } from '../io/concurrency.js';
 import { compareDigest } from '../io/streams.js';
+import { withBudget } from '../native/budget.js';
 import { openImageScanner, type ImageScanner, type ScannedLayer } from '../native/scanner.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
@@ -68,11 +70,12 @@ interface ScanOptions {
 async function scanSource(
   source: ImageSubject,
   options: ScanOptions,
-  call: CallOptions,
+  given: CallOptions,
 ): Promise<Looked<ScannedLayer[]>> {
+  const call = withBudget(given);
   const { layers } = source.manifest.value;
   // Each layer is deduplicated by itself, so the order of arrival does not matter: only digests are compared.
-  using packer = openImageScanner({ ...options, dedup: 'layer', limits: call.limits, budget: call.budget });
+  using packer = openImageScanner({ ...options, dedup: 'layer', budget: call.budget });
   // An image may list a layer any number of times; its tables are the same each time.
   const scanned = new Map<Digest, Looked<ScannedLayer>>();
   await mapOrdered(
@@ -87,10 +90,13 @@ async function scanSource(
     call.signal,
   );
   const values: ScannedLayer[] = [];
+  const listed = new Set<Digest>();
   for (const { digest } of layers) {
     const layer = scanned.get(digest);
     if (layer === undefined) continue;
     if (layer.finding !== undefined) return layer;
+    if (listed.has(digest)) chargeRepetition(call.budget, layer.value.stats.entries);
+    listed.add(digest);
     values.push(layer.value);
   }
   return { value: values, finding: undefined };

@@ -2,7 +2,6 @@
  * The subjects of rules are a reference and the images that it leads to, each with its manifest and config. Documents
  * that are absent, cut off or invalid become findings here, and the rules still check the others.
  */
-import { setImmediate as turn } from 'node:timers/promises';
 import { UnsupportedError } from '../errors.js';
 import { type Entry, type Image, loadConfig, platformText } from '../image/image.js';
 import {
@@ -17,12 +16,13 @@ import { isTooLarge, type Loaded, type Problem } from '../image/loaded.js';
 import { sourceDigestsOf } from '../image/pairs.js';
 import { loadReference, type ReferenceTree } from '../image/reference-tree.js';
 import type { Descriptor, Document } from '../oci/descriptor.js';
-import { type Json, parseJson } from '../oci/json/value.js';
+import { type Json, jsonSteps } from '../oci/json/value.js';
 import { MAX_DOCUMENT_SIZE, type ImageConfig, type Index } from '../oci/manifest.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import { formatPlatform, isSelected, type PlatformSelection } from '../oci/platform.js';
 import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
+import { inTurns } from '../turns.js';
 import { finding, type Finding, type Place } from './finding.js';
 import { attempt, faultOf } from './rule.js';
 
@@ -266,13 +266,12 @@ class Loader {
     const stated = image.entry.platform;
     const known = stated === undefined ? undefined : formatPlatform(stated);
     const read = await this.#config(await loadConfig(image, this.#call), known);
-    await turn();
     return {
       ...image,
       side: this.#side,
       platformName: platformText(stated ?? read?.config.value.platform),
       merged: false,
-      manifestJson: parseJson(image.manifest.bytes, 'manifest'),
+      manifestJson: await inTurns(jsonSteps(image.manifest.bytes, 'manifest'), this.#call.signal),
       config: read?.config,
       configJson: read?.configJson,
     };
@@ -287,10 +286,9 @@ class Loader {
       return undefined;
     }
     const config = loaded.value;
-    await turn(); // to read a large document once more takes as long as to read it
-    const looked = await attempt(this.#place('config', platform), 'DOCUMENT-INVALID', () => ({
+    const looked = await attempt(this.#place('config', platform), 'DOCUMENT-INVALID', async () => ({
       config,
-      configJson: parseJson(config.bytes, 'config'),
+      configJson: await inTurns(jsonSteps(config.bytes, 'config'), this.#call.signal),
     }));
     if (looked.finding !== undefined) this.findings.push(looked.finding);
     return looked.value;

@@ -14,6 +14,7 @@ import {
   type TreeNode,
   type Xattr,
 } from '../rafs-builder/model/tree.js';
+import { isPause, sortSteps, type Steps } from '../turns.js';
 import type { FindingDetails } from './finding.js';
 import type { FindingId } from './catalogue.js';
 
@@ -50,9 +51,21 @@ export function* diffTrees(
   found: ComparableTree,
   options: TreeDiffOptions,
 ): Generator<TreeDifference> {
+  for (const difference of diffTreesInSteps(expected, found, options))
+    if (difference !== undefined) yield difference;
+}
+
+/** `diffTrees`, with pauses (undefined) in between, at which a caller may let the event loop turn. */
+export function* diffTreesInSteps(
+  expected: ComparableTree,
+  found: ComparableTree,
+  options: TreeDiffOptions,
+): Generator<TreeDifference | undefined, void> {
+  let count = 0;
   const links = new LinkGroups();
   const waiting: Pair[] = [{ path: '' as RawPath, expected: expected.root, found: found.root }]; // the root's path is empty
   for (let pair = waiting.pop(); pair !== undefined; pair = waiting.pop()) {
+    if (isPause(++count)) yield undefined;
     const { path } = pair;
     const left = pair.expected.inode;
     const right = pair.found.inode;
@@ -70,7 +83,8 @@ export function* diffTrees(
       continue;
     }
     const below: Pair[] = [];
-    for (const name of namesOf(pair)) {
+    for (const name of yield* namesOf(pair)) {
+      if (isPause(++count)) yield undefined;
       const child = join(path, name);
       const want = pair.expected.children?.get(name);
       const have = pair.found.children?.get(name);
@@ -85,12 +99,12 @@ export function* diffTrees(
 }
 
 /** Returns the names of both sides, in order. */
-function namesOf({ expected, found }: Pair): readonly RawName[] {
+function namesOf({ expected, found }: Pair): Steps<RawName[]> {
   const names = Array.from(expected.children?.keys() ?? []);
   for (const name of found.children?.keys() ?? []) {
     if (expected.children?.has(name) !== true) names.push(name);
   }
-  return names.sort(); // UTF-16 order is byte order here, since raw names hold one byte in each code unit
+  return sortSteps(names, compareRaw);
 }
 
 function sameAttributes(left: Inode, right: Inode): boolean {

@@ -11,10 +11,11 @@ import { MEDIA } from '../oci/media-types.js';
 import { EMPTY_LAYER_BYTES, EMPTY_LAYER_DIGEST } from '../oci/nydus.js';
 import { familyOf, nydusManifest } from './assemble.js';
 import { bootstrapLayer } from './bootstrap-layer.js';
-import { nydusConfig } from '../oci/config-edit.js';
-import { prependEmptyLayer } from '../oci/empty-layer.js';
+import { nydusConfigSteps } from '../oci/config-edit.js';
+import { emptyLayerSteps } from '../oci/empty-layer.js';
+import { inTurns } from '../turns.js';
 import type { Run } from './run.js';
-import { parseJsonObject } from '../oci/json/value.js';
+import { jsonObjectSteps } from '../oci/json/value.js';
 import type { ConvertedLayer } from './layer.js';
 import { originText } from './origin.js';
 import type { SourceImage } from './source-images.js';
@@ -48,16 +49,18 @@ export async function assembleNydus(
   const config = storedDocument(
     options.mergePlatform ? MEDIA.nydusConfig : family.config,
     // No client decompresses a blob, so its diffID is its digest.
-    nydusConfig(
-      image.config.bytes,
-      blobs.map(({ digest }) => digest as string as DiffId),
-      last.diffId,
-      `config of ${what}`,
+    await inTurns(
+      nydusConfigSteps(
+        image.config.bytes,
+        blobs.map(({ digest }) => digest as string as DiffId),
+        last.diffId,
+        `config of ${what}`,
+      ),
     ),
   );
   // Each of these steps reads a whole document, which takes its time with a large one.
   await turn();
-  const json = parseJsonObject(source.bytes, what);
+  const json = await inTurns(jsonObjectSteps(source.bytes, what));
   await turn();
   const manifest = storedDocument(
     family.manifest,
@@ -92,10 +95,12 @@ export async function assembleOci(
     return { manifest, config, addedBytes: 0 };
   }
   const family = familyOf(manifest.value.mediaType, false);
-  const bytes = prependEmptyLayer(
-    { manifest: manifest.bytes, config: config.bytes },
-    family.layer,
-    `manifest ${manifest.descriptor.digest}`,
+  const bytes = await inTurns(
+    emptyLayerSteps(
+      { manifest: manifest.bytes, config: config.bytes },
+      family.layer,
+      `manifest ${manifest.descriptor.digest}`,
+    ),
   );
   const added = { mediaType: family.layer, digest: EMPTY_LAYER_DIGEST, size: EMPTY_LAYER_BYTES.length };
   const newConfig = storedDocument(config.descriptor.mediaType, bytes.config);

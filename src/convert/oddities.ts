@@ -2,6 +2,7 @@
  * Warns of oddities of a source that stay in the result, because the OCI half keeps the source's bytes. Each warning
  * comes once, before the conversion begins, and in the words of `check`.
  */
+import { atOnce } from '../turns.js';
 import { identityKeys, IDENTITY_MEMBERS, isIdentity, ownDigests } from '../image/identity.js';
 import { isIsolated, recordedSource } from '../image/kinds.js';
 import { staleConfigMembers } from '../oci/empty-layer.js';
@@ -125,10 +126,11 @@ function* identityOddities({ manifest, config }: SourceImage, isolated: boolean)
         'the source names a source of its own, and the OCI half names this one instead; converting it again needs the source itself',
     };
   }
-  const stale = staleConfigMembers(
-    { manifest: manifest.bytes, config: config.bytes },
-    `manifest ${manifest.descriptor.digest}`,
-  );
+  // Hardly any manifest has these, and they need a second look at its text.
+  const { data, urls } = value.config.raw;
+  if ((data ?? urls ?? null) === null) return;
+  const bytes = { manifest: manifest.bytes, config: config.bytes };
+  const stale = atOnce(staleConfigMembers(bytes, `manifest ${manifest.descriptor.digest}`));
   if (stale.length === 0) return;
   const what = `${stale.join(' and ')} of the config's descriptor describe other bytes`;
   yield {

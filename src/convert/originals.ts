@@ -1,11 +1,12 @@
 /** Source images as they were before an earlier conversion, from what that conversion recorded. */
+import { inTurns } from '../turns.js';
 import { InvalidReferenceError, LocalIoError, RegistryError, UnsupportedError } from '../errors.js';
 import { type Entry, type Image, readConfig } from '../image/image.js';
 import { isIsolated, recordedSource } from '../image/kinds.js';
 import { readReference, type ReferenceTree } from '../image/reference-tree.js';
 import type { Document } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
-import { type ImageBytes, removeEmptyLayer, sourceDigestOf } from '../oci/empty-layer.js';
+import { type ImageBytes, withoutEmptyLayer, sourceDigestOf } from '../oci/empty-layer.js';
 import { isJsonObject, type JsonObject, withMembers } from '../oci/json/value.js';
 import { type ImageConfig, parseConfig, parseManifest, toDocument } from '../oci/manifest.js';
 import { ANNOTATION } from '../oci/media-types.js';
@@ -72,7 +73,7 @@ export class Originals {
   /** Restores the source from the OCI half of a merged index. */
   async #original(derived: ImageBytes, name: string): Promise<ImageBytes> {
     const what = `manifest ${name}`;
-    const undone = removeEmptyLayer(derived, what);
+    const undone = await inTurns(withoutEmptyLayer(derived, what), this.#call.signal);
     if (undone !== undefined) return undone;
     // Another tool wrote this JSON anew, so the original bytes exist only at the place that the tool took them from.
     const digest = sourceDigestOf(derived.manifest, what);

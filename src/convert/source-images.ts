@@ -63,6 +63,7 @@ export async function readSourceImages(
   call.reporter?.emit({ type: 'resolved', source: source.location, manifest: root });
   const tree = await readReferenceAt(source, root, call);
   const reader = new SourceReader(tree, options, call);
+  await tree.loadJson(call.signal);
   const json = tree.indexJson();
   const found =
     tree.index === undefined || json === undefined

@@ -9,14 +9,14 @@ import type { Annotations } from '../oci/descriptor.js';
 export const IDENTITY_MEMBERS = ['subject', 'artifactType'] as const;
 
 /** SOCI writes the digests of its index and of the image into each other's annotations. */
-const IDENTITY_KEYS = /^com\.amazon\.soci\..*digest$/;
+const SOCI = 'com.amazon.soci.';
 
 /** podman prefers an entry with this mark, which names the compression of the source's layers. */
 export const ZSTD_MARK = 'io.github.containers.compression.zstd';
 
 /** True for an annotation that no derived document may inherit; `own` are the digests that name the source or its parts. */
 export function isIdentity(key: string, value: unknown, own: ReadonlySet<string>): boolean {
-  return IDENTITY_KEYS.test(key) || (typeof value === 'string' && own.has(value));
+  return (key.startsWith(SOCI) && key.endsWith('digest')) || (typeof value === 'string' && own.has(value));
 }
 
 /** The keys of those annotations that speak of the document itself. */

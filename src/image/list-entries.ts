@@ -4,17 +4,20 @@
  */
 import { UnsupportedError } from '../errors.js';
 import type { Descriptor, Document, Platform } from '../oci/descriptor.js';
+import type { Digest } from '../oci/digest.js';
 import type { Index, Manifest } from '../oci/manifest.js';
 import type { ContentSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { type Entry, entryOf } from './image.js';
 import { isImageKind, statedPlatform } from './kinds.js';
-import { loadDocument, type Problem } from './loaded.js';
+import { type Loaded, loadDocument, type Problem } from './loaded.js';
 
 /** Two levels are the most that has been seen. */
 const MAX_DEPTH = 8;
 /** Bounds what an index can make a reader fetch. */
 const MAX_NESTED = 1024;
+/** Entries in all: an index may list another any number of times, each time for another platform. */
+const MAX_ENTRIES = 2 ** 16;
 
 /** A line of an index. */
 interface Line {
@@ -73,6 +76,7 @@ class Lister {
   readonly #listed: ListedEntry[] = [];
   /** Platform and digest of each entry: a nested index may repeat what stands outside of it. */
   readonly #seen = new Set<string>();
+  readonly #documents = new Map<Digest, Loaded<Document<Manifest | Index>>>();
   #nested = 0;
 
   constructor(store: ContentSource, call: CallOptions) {
@@ -116,6 +120,10 @@ class Lister {
     const key = `${descriptor.digest} ${JSON.stringify(entry.platform ?? null)} ${entry.kind}`;
     if (depth > 0 && this.#seen.has(key)) return;
     this.#seen.add(key);
+    if (this.#listed.length >= MAX_ENTRIES)
+      throw new UnsupportedError(
+        `${descriptor.digest}: indexes inside one list more than ${MAX_ENTRIES} entries`,
+      );
     this.#listed.push({ ...line, entry: problem === undefined ? entry : { ...entry, problem } });
   }
 
@@ -129,7 +137,9 @@ class Lister {
       throw new UnsupportedError(`${descriptor.digest}: indexes nested more than ${MAX_DEPTH} deep`);
     if (this.#nested > MAX_NESTED)
       throw new UnsupportedError(`${descriptor.digest}: more than ${MAX_NESTED} indexes inside one`);
-    const loaded = await loadDocument(this.#store, descriptor, this.#call);
+    const { digest } = descriptor;
+    const loaded = this.#documents.get(digest) ?? (await loadDocument(this.#store, descriptor, this.#call));
+    this.#documents.set(digest, loaded);
     if (loaded.problem !== undefined) return { problem: loaded.problem };
     const index = isDocument(loaded.value, isIndex);
     const { artifactType } = index?.value ?? {};

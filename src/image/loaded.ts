@@ -3,7 +3,6 @@
  * need the document say `demand`, and the problem becomes the error that it came from; callers that judge what they read keep
  * the problem and go on. Failures that say nothing about the content (no network, no permission) are thrown in either case.
  */
-import { setImmediate as turn } from 'node:timers/promises';
 import { ContentMismatchError, FormatError, RegistryError, UnsupportedError } from '../errors.js';
 import { collect } from '../io/streams.js';
 import type { Descriptor, Document } from '../oci/descriptor.js';
@@ -13,11 +12,12 @@ import {
   isIndexType,
   type Manifest,
   MAX_DOCUMENT_SIZE,
-  parseConfig,
-  parseDocument,
+  configSteps,
+  documentSteps,
 } from '../oci/manifest.js';
 import type { ContentSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
+import { inTurns, type Steps } from '../turns.js';
 
 export interface Problem {
   readonly what: 'index' | 'manifest' | 'config';
@@ -44,7 +44,7 @@ export function loadDocument(
   call: CallOptions,
 ): Promise<Loaded<Document<Manifest | Index>>> {
   const what = isIndexType(descriptor.mediaType) ? 'index' : 'manifest';
-  return load(store, descriptor, call, what, (bytes) => parseDocument(bytes, descriptor.mediaType));
+  return load(store, descriptor, call, what, (bytes) => documentSteps(bytes, descriptor.mediaType));
 }
 
 export function loadConfigAt(
@@ -52,7 +52,7 @@ export function loadConfigAt(
   descriptor: Descriptor,
   call: CallOptions,
 ): Promise<Loaded<Document<ImageConfig>>> {
-  return load(store, descriptor, call, 'config', parseConfig);
+  return load(store, descriptor, call, 'config', configSteps);
 }
 
 /** True when the store does not hold the content, as with archives that list more platforms than were saved. */
@@ -70,15 +70,13 @@ async function load<T>(
   descriptor: Descriptor,
   call: CallOptions,
   what: Problem['what'],
-  parse: (bytes: Uint8Array) => T,
+  parse: (bytes: Uint8Array) => Steps<T>,
 ): Promise<Loaded<Document<T>>> {
   const name = `${what} ${descriptor.digest}`;
   try {
     if (isTooLarge(descriptor)) throw new FormatError(`${name}: more than ${MAX_DOCUMENT_SIZE} bytes`);
     const bytes = await collect(store.fetch(descriptor, call), MAX_DOCUMENT_SIZE, name);
-    // A large document keeps the event loop busy for a while: signals and timers come first.
-    await turn();
-    return { value: { descriptor, bytes, value: parse(bytes) } };
+    return { value: { descriptor, bytes, value: await inTurns(parse(bytes), call.signal) } };
   } catch (cause) {
     if (isAboutContent(cause)) return { problem: { what, descriptor, cause } };
     throw cause;

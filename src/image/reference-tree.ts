@@ -12,11 +12,13 @@ import {
   isJsonObject,
   jsonObject,
   type JsonObject,
+  jsonObjectSteps,
   parseJsonObject,
 } from '../oci/json/value.js';
 import type { Index, Manifest } from '../oci/manifest.js';
 import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
+import { inTurns } from '../turns.js';
 import { type Entry, type Image, imageOf } from './image.js';
 import { isDocument, isIndex, isManifest, listEntries, type ListedEntry } from './list-entries.js';
 import { demand, type Loaded, loadDocument, type Problem } from './loaded.js';
@@ -131,10 +133,23 @@ export class ReferenceTree {
     return isJsonObject(platform) ? platform : jsonObject({});
   }
 
+  /** Reads the JSON of all indexes in steps. Without it each is read at once, where it is used first. */
+  async loadJson(signal: AbortSignal | undefined): Promise<void> {
+    const indexes = [...this.#origins.values()].map(({ index }) => index);
+    for (const index of new Set([this.index, ...indexes])) {
+      if (index !== undefined && !this.#json.has(index))
+        this.#json.set(index, await inTurns(jsonObjectSteps(index.bytes, this.#nameOf(index)), signal));
+    }
+  }
+
+  #nameOf(index: Document<Index>): string {
+    return `index ${index.descriptor.digest} of ${this.store.location}`;
+  }
+
   #jsonOf(index: Document<Index>): JsonObject {
     const known = this.#json.get(index);
     if (known !== undefined) return known;
-    const json = parseJsonObject(index.bytes, `index ${index.descriptor.digest} of ${this.store.location}`);
+    const json = parseJsonObject(index.bytes, this.#nameOf(index));
     this.#json.set(index, json);
     return json;
   }

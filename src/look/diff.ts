@@ -8,7 +8,8 @@ import { displayName } from '../oci/raw-name.js';
 import type { Digest } from '../oci/digest.js';
 import { UsageError } from '../errors.js';
 import { ANNOTATION } from '../oci/media-types.js';
-import { walk } from '../rafs-builder/index.js';
+import { walkInSteps } from '../rafs-builder/index.js';
+import { atOnce, isPause, type Steps, sortSteps } from '../turns.js';
 import type { ChunkRef, Inode, TreeNode } from '../rafs-builder/model/tree.js';
 import { contentsComparable, type ContentDifference, type ReadContents } from './contents.js';
 import type { FileInode, Filesystem } from './filesystem.js';
@@ -47,6 +48,13 @@ interface Pair {
   readonly after: TreeNode;
 }
 
+/** A node that one of the images does not have, with everything below it. */
+interface OneSided {
+  readonly path: RawPath;
+  readonly whole: TreeNode;
+  readonly change: 'added' | 'removed';
+}
+
 /**
  * Yields every path that differs, in order of paths, parents before children, and every path below an added or removed
  * directory. Throws UsageError when contents must be read for the answer and `contents` is missing.
@@ -56,11 +64,22 @@ export function* diffFiles(
   second: Filesystem,
   options: FileDiffOptions,
 ): Generator<FileChange> {
-  const comparison = new Comparison(first, second, options);
-  const waiting: (Pair | FileChange)[] = [{ path: '' as RawPath, before: first.root, after: second.root }]; // the root's path is empty
+  for (const change of diffInSteps(first, second, options)) if (change !== undefined) yield change;
+}
+
+/** `diffFiles`, with pauses (undefined) in between, at which a caller may let the event loop turn. */
+export function* diffInSteps(
+  first: Filesystem,
+  second: Filesystem,
+  options: FileDiffOptions,
+): Generator<FileChange | undefined, void> {
+  const comparison = yield* Comparison.of(first, second, options);
+  let count = 0;
+  const waiting: (Pair | OneSided)[] = [{ path: '' as RawPath, before: first.root, after: second.root }]; // the root's path is empty
   for (let step = waiting.pop(); step !== undefined; step = waiting.pop()) {
-    if ('change' in step) {
-      yield step;
+    if (isPause(++count)) yield undefined;
+    if ('whole' in step) {
+      yield* whole(step.path, step.whole, step.change);
       continue;
     }
     const { path, before, after } = step;
@@ -68,28 +87,33 @@ export function* diffFiles(
     if (attributes.length > 0) {
       yield { path, change: 'changed', before: before.inode, after: after.inode, attributes };
     }
-    const below: (Pair | FileChange)[] = [];
+    const below: (Pair | OneSided)[] = [];
     const names = new Set([...(before.children?.keys() ?? []), ...(after.children?.keys() ?? [])]);
-    for (const name of [...names].sort(compareRaw)) {
+    for (const name of yield* sortSteps([...names], compareRaw)) {
+      if (isPause(++count)) yield undefined;
       const child = join(path, name);
       const [was, is] = [before.children?.get(name), after.children?.get(name)];
       if (was !== undefined && is !== undefined) below.push({ path: child, before: was, after: is });
-      else if (was !== undefined) append(below, whole(child, was, 'removed'));
-      else if (is !== undefined) append(below, whole(child, is, 'added'));
+      else if (was !== undefined) below.push({ path: child, whole: was, change: 'removed' });
+      else if (is !== undefined) below.push({ path: child, whole: is, change: 'added' });
     }
     for (const one of below.reverse()) waiting.push(one);
   }
 }
 
-/** A call takes no more arguments than the stack holds, and a folder may hold a million names. */
-function append<T>(list: T[], items: Iterable<T>): void {
-  for (const item of items) list.push(item);
-}
-
 /** Yields a change for a node and for each node below it. */
-function* whole(path: RawPath, root: TreeNode, change: 'added' | 'removed'): Generator<FileChange> {
-  for (const { node, path: below } of walk(root)) {
-    const { inode } = node;
+function* whole(
+  path: RawPath,
+  root: TreeNode,
+  change: 'added' | 'removed',
+): Generator<FileChange | undefined, void> {
+  for (const step of walkInSteps(root)) {
+    if (step === undefined) {
+      yield undefined;
+      continue;
+    }
+    const { inode } = step.node;
+    const below = step.path;
     yield {
       path: (below === '' ? path : `${path}/${below}`) as RawPath, // joins components with `/`
       change,
@@ -109,7 +133,19 @@ class Comparison {
   readonly #linksBefore: ReadonlyMap<Inode, RawPath>;
   readonly #linksAfter: ReadonlyMap<Inode, RawPath>;
 
-  constructor(first: Filesystem, second: Filesystem, options: FileDiffOptions) {
+  private constructor(
+    first: Filesystem,
+    second: Filesystem,
+    {
+      options,
+      linksBefore,
+      linksAfter,
+    }: {
+      readonly options: FileDiffOptions;
+      readonly linksBefore: ReadonlyMap<Inode, RawPath>;
+      readonly linksAfter: ReadonlyMap<Inode, RawPath>;
+    },
+  ) {
     this.#first = first;
     this.#second = second;
     this.#options = options;
@@ -117,8 +153,14 @@ class Comparison {
     if (!comparable && options.contents === undefined)
       throw new UsageError('chunks of the two images cannot be compared: read their contents first');
     this.#contents = comparable ? undefined : options.contents;
-    this.#linksBefore = firstNames(first.root);
-    this.#linksAfter = firstNames(second.root);
+    this.#linksBefore = linksBefore;
+    this.#linksAfter = linksAfter;
+  }
+
+  static *of(first: Filesystem, second: Filesystem, options: FileDiffOptions): Steps<Comparison> {
+    const linksBefore = yield* firstNames(first.root);
+    const linksAfter = yield* firstNames(second.root);
+    return new Comparison(first, second, { options, linksBefore, linksAfter });
   }
 
   *attributes(path: RawPath, before: Inode, after: Inode): Generator<AttributeChange> {
@@ -175,10 +217,15 @@ class Comparison {
 }
 
 /** Maps each inode to its first name; a directory has only one. */
-function firstNames(root: TreeNode): ReadonlyMap<Inode, RawPath> {
+function* firstNames(root: TreeNode): Steps<ReadonlyMap<Inode, RawPath>> {
   const first = new Map<Inode, RawPath>();
-  for (const { node, path } of walk(root)) {
-    if (node.inode.kind !== 'directory' && !first.has(node.inode)) first.set(node.inode, path);
+  for (const step of walkInSteps(root)) {
+    if (step === undefined) {
+      yield;
+      continue;
+    }
+    const { inode } = step.node;
+    if (inode.kind !== 'directory' && !first.has(inode)) first.set(inode, step.path);
   }
   return first;
 }
@@ -252,6 +299,11 @@ export interface DownloadCost {
 
 /** `layer` as the unit, and the bytes of the bootstrap, require images from stores, not bootstraps from files. */
 export function downloadCost(first: Filesystem, second: Filesystem): DownloadCost {
+  return atOnce(downloadSteps(first, second));
+}
+
+/** `downloadCost` in steps. */
+export function* downloadSteps(first: Filesystem, second: Filesystem): Steps<DownloadCost> {
   const present = new Set<Digest>(first.image?.manifest.value.layers.map(({ digest }) => digest));
   const layers = second.image?.manifest.value.layers ?? [];
   if (second.kind === 'oci') {
@@ -266,13 +318,15 @@ export function downloadCost(first: Filesystem, second: Filesystem): DownloadCos
   const keys = new Set<string>();
   const digests = new Set<string>();
   if (first.kind === 'nydus') {
-    for (const ref of chunksOf(first)) {
+    for (const ref of yield* chunksOf(first)) {
+      if (isPause(keys.size)) yield;
       keys.add(first.chunkKey(ref));
       digests.add(first.chunk(ref).record.digest.toString('latin1'));
     }
   }
   const [total, download, elsewhere] = [new Sum(), new Sum(), new Sum()];
-  for (const ref of chunksOf(second)) {
+  for (const ref of yield* chunksOf(second)) {
+    if (isPause(total.count)) yield;
     const { record } = second.chunk(ref);
     total.add(record.compressedSize);
     if (keys.has(second.chunkKey(ref))) continue;
@@ -302,10 +356,16 @@ class Sum implements Pieces {
 }
 
 /** Every chunk that a file uses, once. */
-function chunksOf({ root }: Filesystem): ReadonlySet<ChunkRef> {
+function* chunksOf({ root }: Filesystem): Steps<ReadonlySet<ChunkRef>> {
   const refs = new Set<ChunkRef>();
-  for (const { node } of walk(root)) {
-    if (node.inode.kind === 'file') for (const ref of node.inode.chunks) refs.add(ref);
+  let count = 0;
+  for (const step of walkInSteps(root)) {
+    if (step === undefined) yield;
+    if (step?.node.inode.kind !== 'file') continue;
+    for (const ref of step.node.inode.chunks) {
+      refs.add(ref);
+      if (isPause(++count)) yield;
+    }
   }
   return refs;
 }

@@ -5,10 +5,11 @@
 import { UnsupportedError, FormatError } from '../errors.js';
 import type { Image } from '../image/image.js';
 import { isContainerImage, notAnImage } from '../image/kinds.js';
+import { chargeRepetition } from '../image/repeated-layers.js';
 import { DEFAULT_CONCURRENCY, mapOrdered } from '../io/concurrency.js';
 import type { ByteStream } from '../io/streams.js';
-import { buildLayerTree, type LayerTree } from '../merge/layer-tree.js';
-import { overlay } from '../merge/overlay.js';
+import { layerTreeSteps, type LayerTree } from '../merge/layer-tree.js';
+import { overlaySteps } from '../merge/overlay.js';
 import { openImageScanner } from '../native/scanner.js';
 import type { Budget } from '../limits.js';
 import { withBudget } from '../native/budget.js';
@@ -27,6 +28,7 @@ import {
 import { DEFAULT_CHUNK_SIZE } from '../rafs-builder/layout/v6.js';
 import type { CallOptions } from '../reporter.js';
 import type { FileChunk, FileInode, Filesystem } from './filesystem.js';
+import { inTurns, type Steps } from '../turns.js';
 import { mapRuns } from './runs.js';
 import { readTarMember } from './tar-member.js';
 import { showPath } from './lookup.js';
@@ -42,9 +44,6 @@ export interface LayeredOptions {
    */
   readonly chunkSize?: number | undefined;
 }
-
-/** What an entry is charged with, besides its names. */
-const ENTRY_BYTES = 128;
 
 interface ScannedLayer {
   /** The lowest layer is 0. */
@@ -76,16 +75,28 @@ export async function openLayered(
       (layer, _, signal) => scans.of(layer, signal),
       call.signal,
     );
-    return new LayeredFilesystem(image, layers, chunkSize);
+    return new LayeredFilesystem(image, layers, {
+      chunkSize,
+      root: await inTurns(treeOf(layers), call.signal),
+    });
   }
   const layers: ScannedLayer[] = [];
   const decision = new PathDecision(path, { follow: options.follow ?? true });
   for (const numberedLayer of numbered) {
     const layer = await scans.of(numberedLayer);
     layers.push(layer);
-    if (decision.add(layer.tree, () => treeOf(layers))) break;
+    if (
+      await inTurns(
+        decision.add(layer.tree, () => treeOf(layers)),
+        call.signal,
+      )
+    )
+      break;
   }
-  return new LayeredFilesystem(image, layers, chunkSize);
+  return new LayeredFilesystem(image, layers, {
+    chunkSize,
+    root: await inTurns(treeOf(layers), call.signal),
+  });
 }
 
 function refuseArtifacts({ manifest }: Image): void {
@@ -114,7 +125,8 @@ async function scanLayer(
     for await (const bytes of image.store.fetch(descriptor, call)) await layer.write(bytes);
     const scanned = await layer.finish();
     const entries = await scanned.entries();
-    return { number, descriptor, tree: buildLayerTree(entries, number), entries, chunks: scanned.chunks };
+    const tree = await inTurns(layerTreeSteps(entries, number), call.signal);
+    return { number, descriptor, tree, entries, chunks: scanned.chunks };
   } catch (cause) {
     layer.abort();
     throw cause;
@@ -142,13 +154,20 @@ class RepeatedScans {
       return scanned;
     }
     const { entries, chunks } = await known;
-    this.#budget.chargeMetadata((entries.length + 1) * ENTRY_BYTES);
-    return { number, descriptor, tree: buildLayerTree(entries, number), entries, chunks };
+    chargeRepetition(this.#budget, entries.length);
+    return {
+      number,
+      descriptor,
+      tree: await inTurns(layerTreeSteps(entries, number), signal),
+      entries,
+      chunks,
+    };
   }
 }
 
-function treeOf(layers: readonly ScannedLayer[]): TreeNode {
-  return overlay([...layers].sort((a, b) => a.number - b.number).map(({ tree }) => tree));
+function treeOf(layers: readonly ScannedLayer[]): Steps<TreeNode> {
+  const lowestFirst = [...layers].sort((a, b) => a.number - b.number);
+  return overlaySteps(lowestFirst.map(({ tree }) => tree));
 }
 
 export class LayeredFilesystem implements Filesystem {
@@ -159,10 +178,14 @@ export class LayeredFilesystem implements Filesystem {
   readonly digester = 'blake3';
   readonly #layers: ReadonlyMap<number, ScannedLayer>;
 
-  constructor(image: Image, layers: readonly ScannedLayer[], chunkSize: number) {
+  constructor(
+    image: Image,
+    layers: readonly ScannedLayer[],
+    { chunkSize, root }: { readonly chunkSize: number; readonly root: TreeNode },
+  ) {
     this.image = image;
     this.chunkSize = chunkSize;
-    this.root = treeOf(layers);
+    this.root = root;
     this.#layers = new Map(layers.map((layer) => [layer.number, layer]));
   }
 

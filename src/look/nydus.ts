@@ -9,7 +9,7 @@ import type { ByteStream } from '../io/streams.js';
 import { digestHex } from '../oci/digest.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { displayName, type RawPath } from '../oci/raw-name.js';
-import { openBootstrap } from '../native/judge.js';
+import { openBootstrapInTurns } from '../native/judge.js';
 import {
   type BlobRecord,
   chunkBlob,
@@ -27,7 +27,7 @@ import type { FileChunk, FileInode, Filesystem } from './filesystem.js';
 
 export async function openNydus(image: Image, call: CallOptions): Promise<NydusFilesystem> {
   const { bytes } = await fetchBootstrap(image, call);
-  return new NydusFilesystem(openBootstrap(bytes).bootstrap, image);
+  return new NydusFilesystem((await openBootstrapInTurns(bytes, call.signal)).bootstrap, image);
 }
 
 export class NydusFilesystem implements Filesystem {

@@ -3,9 +3,9 @@
  * leads. The merged tree is built anew only for a layer that brings the name at which the path ended before, so the work
  * grows with the layers and not with their square.
  */
+import { isPause, type Steps } from '../turns.js';
 import type { LayerTree } from '../merge/layer-tree.js';
 import type { RawName, RawPath } from '../oci/raw-name.js';
-import { walk } from '../rafs-builder/index.js';
 import type { TreeNode } from '../rafs-builder/model/tree.js';
 import { follow, type LookupOptions } from './lookup.js';
 
@@ -23,13 +23,13 @@ export class PathDecision {
   }
 
   /** Takes the next lower layer; `merged` makes the tree of all layers so far. True if no lower layer is needed. */
-  add({ root }: LayerTree, merged: () => TreeNode): boolean {
+  *add({ root }: LayerTree, merged: () => Steps<TreeNode>): Steps<boolean> {
     // A directory without an entry may be a symbolic link in a lower layer, and its files then lie elsewhere.
-    this.#needsAll ||= hasImplied(root);
+    this.#needsAll ||= yield* hasImplied(root);
     if (this.#needsAll) return false;
     const before = this.#end;
     if (before !== undefined && !holds(root, before)) return false;
-    const end = follow(merged(), this.#path, this.#options);
+    const end = follow(yield* merged(), this.#path, this.#options);
     if ('node' in end) {
       // Lower layers may add names to a directory.
       this.#needsAll = end.node.children !== undefined;
@@ -49,9 +49,16 @@ function holds(root: TreeNode, { at, name }: { readonly at: RawPath; readonly na
   return node?.children?.has(name) === true;
 }
 
-function hasImplied(root: TreeNode): boolean {
-  for (const { node, parent } of walk(root)) {
-    if (parent !== undefined && node.inode.kind === 'directory' && node.inode.implied) return true;
+function* hasImplied(root: TreeNode): Steps<boolean> {
+  const pending = [root];
+  let count = 0;
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    for (const child of node.children?.values() ?? []) {
+      if (isPause(++count)) yield;
+      if (child.children === undefined) continue;
+      if (child.inode.kind === 'directory' && child.inode.implied) return true;
+      pending.push(child);
+    }
   }
   return false;
 }

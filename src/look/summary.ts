@@ -11,13 +11,14 @@ import { readReference } from '../image/reference-tree.js';
 import { underSignal } from '../io/abort.js';
 import { digestHex, type Digest } from '../oci/digest.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import { openBootstrap } from '../native/judge.js';
-import { superFlags, blobFeatures, walk } from '../rafs-builder/index.js';
+import { openBootstrapInTurns } from '../native/judge.js';
+import { superFlags, blobFeatures, walkInSteps } from '../rafs-builder/index.js';
 import { viewOf } from '../rafs-builder/versions.js';
 import type { CompressorName, DigesterName, Inode } from '../rafs-builder/model/tree.js';
 import type { SparseBootstrap } from '../rafs-builder/model/sparse.js';
 import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
+import { inTurns, isPause, type Steps } from '../turns.js';
 
 /** A blob according to the bootstrap; sizes in bytes. */
 export interface BlobSummary {
@@ -134,8 +135,10 @@ async function summarizeImage(image: Image, call: CallOptions): Promise<ImageSum
   const { layers } = image.manifest.value;
   const platform = platformText(await platformOf(image, call));
   const bootstrap = image.kind === 'nydus' ? await fetchBootstrap(image, call) : undefined;
-  const read = bootstrap === undefined ? undefined : openBootstrap(bootstrap.bytes);
-  const blobs = read === undefined ? new Map<string, BlobSummary>() : blobSummaries(read.bootstrap);
+  const read = bootstrap === undefined ? undefined : await openBootstrapInTurns(bootstrap.bytes, call.signal);
+  const summaries =
+    read === undefined ? undefined : await inTurns(blobSummaries(read.bootstrap), call.signal);
+  const blobs = summaries ?? new Map<string, BlobSummary>();
   const recorded = recordedSource(image.manifest.value);
   return {
     platform,
@@ -156,37 +159,45 @@ async function summarizeImage(image: Image, call: CallOptions): Promise<ImageSum
             version: read.version,
             flags: superFlags.show(viewOf(read).facts().flags),
             size: read.bytes.length,
-            ...summarizeTree(read.bootstrap),
+            ...(await inTurns(summarizeTree(read.bootstrap, blobs), call.signal)),
           },
     source: recorded.digest === undefined && recorded.reference === undefined ? undefined : recorded,
   };
 }
 
-function blobSummaries({ blobs }: SparseBootstrap): Map<string, BlobSummary> {
-  return new Map(
-    blobs.map(({ record, chunks }) => {
-      const used = { chunks: 0, uncompressed: 0, stored: 0 };
-      for (const index of chunks.indexes()) {
-        const chunk = chunks.at(index);
-        used.chunks += 1;
-        used.uncompressed += chunk.uncompressedSize;
-        used.stored += chunk.compressedSize;
-      }
-      const { chunkCount, compressor, features } = record;
-      return [record.id, { chunks: chunkCount, used, compressor, features: blobFeatures.show(features) }];
-    }),
-  );
+function* blobSummaries({ blobs }: SparseBootstrap): Steps<Map<string, BlobSummary>> {
+  const summaries = new Map<string, BlobSummary>();
+  for (const { record, chunks } of blobs) {
+    const used = { chunks: 0, uncompressed: 0, stored: 0 };
+    for (const index of chunks.indexes()) {
+      const chunk = chunks.at(index);
+      used.chunks += 1;
+      used.uncompressed += chunk.uncompressedSize;
+      used.stored += chunk.compressedSize;
+      if (isPause(used.chunks)) yield;
+    }
+    const { chunkCount, compressor, features } = record;
+    summaries.set(record.id, { chunks: chunkCount, used, compressor, features: blobFeatures.show(features) });
+  }
+  return summaries;
 }
 
 type TreeSummary = Omit<BootstrapSummary, 'version' | 'flags' | 'size'>;
 
-function summarizeTree(bootstrap: SparseBootstrap): TreeSummary {
+function* summarizeTree(
+  bootstrap: SparseBootstrap,
+  blobs: ReadonlyMap<string, BlobSummary>,
+): Steps<TreeSummary> {
   const inodes: Partial<Record<Inode['kind'], number>> = {};
   const seen = new Set<Inode>();
   let references = 0;
   let fileBytes = 0;
-  for (const { node } of walk(bootstrap.root)) {
-    const { inode } = node;
+  for (const step of walkInSteps(bootstrap.root)) {
+    if (step === undefined) {
+      yield;
+      continue;
+    }
+    const { inode } = step.node;
     if (seen.has(inode)) continue;
     seen.add(inode);
     inodes[inode.kind] = (inodes[inode.kind] ?? 0) + 1;
@@ -195,7 +206,7 @@ function summarizeTree(bootstrap: SparseBootstrap): TreeSummary {
     references += inode.chunks.length;
   }
   const unique = { count: 0, bytes: 0, stored: 0 };
-  for (const { used } of blobSummaries(bootstrap).values()) {
+  for (const { used } of blobs.values()) {
     unique.count += used.chunks;
     unique.bytes += used.uncompressed;
     unique.stored += used.stored;

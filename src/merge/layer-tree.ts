@@ -5,6 +5,7 @@
 import { FormatError } from '../errors.js';
 import { type RawName, type RawPath, displayName } from '../oci/raw-name.js';
 import type { Inode, LayerEntry } from '../rafs-builder/model/tree.js';
+import { atOnce, type Steps } from '../turns.js';
 import { Effort } from './effort.js';
 import {
   type Directory,
@@ -16,6 +17,9 @@ import {
   impliedDirectory,
   WHITEOUT,
 } from './draft.js';
+
+/** An entry of a few bytes can imply a thousand directories. */
+const ENTRIES_AT_ONCE = 16;
 
 export interface LayerTree {
   readonly root: Directory;
@@ -35,12 +39,20 @@ export interface LayerTree {
  * Throws FormatError, with the entry and its offset in the tar, for entries that no file system can hold.
  */
 export function buildLayerTree(entries: readonly LayerEntry[], layer: number): LayerTree {
+  return atOnce(layerTreeSteps(entries, layer));
+}
+
+/** `buildLayerTree` in steps. */
+export function* layerTreeSteps(entries: readonly LayerEntry[], layer: number): Steps<LayerTree> {
   const root = impliedDirectory(ROOT_NAME, layer);
   const top: Place = { directory: root, parent: undefined, depth: 0 };
   const effort = new Effort(entries.length);
   const parents = new ParentFinder(top, layer, effort);
   const linked = new Set<Inode>();
-  for (const entry of entries) addEntry(entry, top, parents, linked, layer);
+  for (const [count, entry] of entries.entries()) {
+    addEntry(entry, top, parents, linked, layer);
+    if (count % ENTRIES_AT_ONCE === 0) yield;
+  }
   return { root, rootExplicit: !root.inode.implied, layer, linked };
 }
 

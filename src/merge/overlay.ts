@@ -12,10 +12,12 @@
 import { FormatError } from '../errors.js';
 import { type RawName, displayName } from '../oci/raw-name.js';
 import type { TreeNode } from '../rafs-builder/model/tree.js';
+import { atOnce, isPause, type Steps } from '../turns.js';
 import { Effort } from './effort.js';
 import {
   type Directory,
   type DraftDirectory,
+  type Leaf,
   MAX_DEPTH,
   type Place,
   ROOT_NAME,
@@ -37,39 +39,61 @@ const OPAQUE = '.wh..wh..opq';
  * Throws FormatError when symlinks of lower layers lead a file deeper than any path can be.
  */
 export function overlay(layers: readonly LayerTree[]): TreeNode {
+  return atOnce(overlaySteps(layers));
+}
+
+/** `overlay` in steps. */
+export function* overlaySteps(layers: readonly LayerTree[]): Steps<TreeNode> {
   const root = impliedDirectory(ROOT_NAME, layers[0]?.layer ?? 0);
   const top: Place = { directory: root, parent: undefined, depth: 0 };
   const effort = new Effort(0);
   for (const { root: upper, rootExplicit, layer } of layers) {
-    hide(top, upper, effort);
+    yield* hide(top, upper, effort);
     if (rootExplicit) root.inode = upper.inode;
-    add(top, upper, { layer, known: new Map(), effort });
+    yield* add(top, upper, { layer, known: new Map(), effort });
+    yield;
   }
   return root;
 }
 
+/** A directory of the upper layer over the lower one at `place`, and the entries of it that are still to be looked at. */
+interface Open {
+  readonly place: Place;
+  readonly children: Iterator<Directory | Leaf, undefined>;
+}
+
 /** Removes the lower nodes that whiteouts in `upper` name; `upper` lies over the lower directory at `place`. */
-function hide(place: Place, upper: Directory, effort: Effort): void {
-  const lower = place.directory.children;
-  if (lower.size === 0) return;
-  let hasDirectories = false;
-  for (const child of upper.children.values()) {
-    hasDirectories ||= child.children !== undefined;
-    if (child.name.startsWith(WHITEOUT) && (child.children === undefined || child.hides === true)) {
-      if (child.name === OPAQUE) lower.clear();
-      else if (!child.name.startsWith(RESERVED)) lower.delete(child.name.slice(WHITEOUT.length) as RawName); // the rest of a raw name is a raw name
+function* hide(place: Place, upper: Directory, effort: Effort): Steps<void> {
+  let count = 0;
+  const open: Open[] = [];
+  const enter = function* (place: Place, upper: Directory): Steps<void> {
+    const lower = place.directory.children;
+    if (lower.size === 0) return;
+    let hasDirectories = false;
+    for (const child of upper.children.values()) {
+      if (isPause(++count)) yield;
+      hasDirectories ||= child.children !== undefined;
+      if (child.name.startsWith(WHITEOUT) && (child.children === undefined || child.hides === true)) {
+        if (child.name === OPAQUE) lower.clear();
+        else if (!child.name.startsWith(RESERVED)) lower.delete(child.name.slice(WHITEOUT.length) as RawName); // the rest of a raw name is a raw name
+      }
     }
-  }
-  if (!hasDirectories) return;
-  for (const child of upper.children.values()) {
-    if (child.children === undefined) continue;
-    const below = lowerDirectory(place, child, undefined, effort);
-    if (below !== undefined) hide(below, child, effort);
+    if (hasDirectories) open.push({ place, children: upper.children.values() });
+  };
+  yield* enter(place, upper);
+  // Without recursion, since a generator inside of generators pays for each of them at every pause.
+  for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+    const { done, value: child } = top.children.next();
+    if (done === true) open.pop();
+    if (isPause(++count)) yield;
+    if (done === true || child.children === undefined) continue;
+    const below = lowerDirectory(top.place, child, undefined, effort);
+    if (below !== undefined) yield* enter(below, child);
   }
 }
 
 /** Adds the children of `upper` to the directory at `place`. */
-function add(
+function* add(
   place: Place,
   upper: Directory,
   {
@@ -77,18 +101,25 @@ function add(
     known,
     effort,
   }: { readonly layer: number; readonly known: Map<Directory, boolean>; readonly effort: Effort },
-): void {
-  const { children } = place.directory;
-  for (const child of upper.children.values()) {
-    if (place.depth === 0 && child.name.startsWith(RESERVED)) continue;
+): Steps<void> {
+  let count = 0;
+  const open: Open[] = [{ place, children: upper.children.values() }];
+  for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+    const { done, value: child } = top.children.next();
+    if (isPause(++count)) yield;
+    if (done === true) {
+      open.pop();
+      continue;
+    }
+    if (top.place.depth === 0 && child.name.startsWith(RESERVED)) continue;
     if (child.children === undefined) {
-      if (!child.name.startsWith(WHITEOUT)) children.set(child.name, child);
+      if (!child.name.startsWith(WHITEOUT)) top.place.directory.children.set(child.name, child);
       continue;
     }
     if (child.inode.implied && !leadsToNames(child, known)) continue;
-    const below = lowerDirectory(place, child, layer, effort) ?? freshDirectory(place, child, layer);
+    const below = lowerDirectory(top.place, child, layer, effort) ?? freshDirectory(top.place, child, layer);
     if (!child.inode.implied) below.directory.inode = child.inode;
-    add(below, child, { layer, known, effort });
+    open.push({ place: below, children: child.children.values() });
   }
 }
 

@@ -82,7 +82,7 @@ export interface NativeBootstrap {
   /** Everything that is wrong with the bootstrap. */
   findings(): readonly NativeFinding[];
   /** True if layers unpack to the tree that the bootstrap shows; false, too, if it cannot be read, or is of RAFS v5. */
-  isTreeOf(layers: readonly ScannedTables[]): Outcome<boolean>;
+  isTreeOf(layers: readonly ScannedTables[]): Promise<Outcome<boolean>>;
   /**
    * Finds everything that is wrong with a blob of the image whose bootstrap this is. `number` is the position of the blob in
    * the bootstrap; without one, no file uses the blob.

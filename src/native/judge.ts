@@ -15,7 +15,8 @@ import {
 } from '../rafs-builder/rules/rules.js';
 import { SENTENCES, sentenceText } from '../rafs-builder/rules/sentences.js';
 import { DIGESTERS } from '../rafs-builder/layout/v6.js';
-import { type RafsImage, readBootstrap } from '../rafs-builder/versions.js';
+import { type RafsImage, readBootstrapSteps } from '../rafs-builder/versions.js';
+import { atOnce, inTurns, type Steps } from '../turns.js';
 import { addon, asBuffer } from './addon.js';
 import type { NativeBlob, NativeFinding, ScannedTables } from './addon-types.js';
 import { CODECS } from './formats.js';
@@ -35,9 +36,9 @@ export interface JudgedBootstrap {
   readonly findings: readonly AuditFinding[];
   /**
    * True if the layers, lowest first, unpack to the tree of the bootstrap, contents included, compared by BLAKE3. False
-   * means unknown; it is always false for RAFS v5.
+   * means unknown, as for layers that describe too much; it is always false for RAFS v5.
    */
-  readonly isTreeOf: (layers: readonly ScannedTables[]) => boolean;
+  readonly isTreeOf: (layers: readonly ScannedTables[]) => Promise<boolean>;
   /**
    * Judges a blob of the image whose bootstrap this is. `number` is the blob's position in the bootstrap; undefined
    * means that no file uses the blob. Throws UnsupportedError for chunk records of version 2.
@@ -75,7 +76,7 @@ export function readAndJudge(bytes: Uint8Array): JudgedBootstrap {
   const native = unwrap(addon().readBootstrap(asBuffer(bytes)));
   return {
     findings: native.findings().map(toAuditFinding),
-    isTreeOf: (layers) => unwrap(native.isTreeOf(layers)),
+    isTreeOf: async (layers) => unwrap(await native.isTreeOf(layers)),
     judgeBlob: (blob, number) => {
       const { own, findings, chunks, indexes, compressor, digester } = unwrap(
         native.judgeBlob(blob, number),
@@ -142,8 +143,18 @@ function isAuditId(id: AuditId | BlobRuleId): id is AuditId {
  * UnsupportedError for a legal one that this reader cannot.
  */
 export function openBootstrap(bytes: Uint8Array): RafsImage {
+  return atOnce(openSteps(bytes));
+}
+
+/** `openBootstrap` for one that may be large: signals are heard while it is read. */
+export function openBootstrapInTurns(bytes: Uint8Array, signal?: AbortSignal): Promise<RafsImage> {
+  return inTurns(openSteps(bytes), signal);
+}
+
+function* openSteps(bytes: Uint8Array): Steps<RafsImage> {
   const refusal = unwrap(addon().refusalOfBootstrap(asBuffer(bytes)));
-  if (refusal === null) return readBootstrap(bytes);
+  yield;
+  if (refusal === null) return yield* readBootstrapSteps(bytes);
   const { message, offset } = toAuditFinding(refusal);
   // A refusal without an offset is about a legal bootstrap that this reader does not support.
   throw offset === undefined ? new UnsupportedError(message) : new FormatError(message, { offset });

@@ -6,6 +6,7 @@
  * layer.
  */
 import type { Node } from 'jsonc-parser';
+import { atOnce, type Steps } from '../turns.js';
 import { FormatError } from '../errors.js';
 import type { DiffId } from './digest.js';
 import { EMPTY_LAYER_DIFF_ID } from './nydus.js';
@@ -18,7 +19,7 @@ import {
   type JsonText,
   member,
   memberSource,
-  parseJsonText,
+  jsonTextSteps,
   prependChild,
   rawOf,
   removeFirst,
@@ -43,7 +44,18 @@ export function nydusConfig(
   bootstrap: DiffId,
   what: string,
 ): Uint8Array {
-  const doc = parseJsonText(source, what);
+  return atOnce(nydusConfigSteps(source, blobs, bootstrap, what));
+}
+
+/** `nydusConfig` in steps. */
+export function* nydusConfigSteps(
+  source: Uint8Array,
+  blobs: readonly DiffId[],
+  bootstrap: DiffId,
+  what: string,
+): Steps<Uint8Array> {
+  const doc = yield* jsonTextSteps(source, what);
+  yield;
   const array = diffIdsOf(doc);
   const diffIds = [...blobs, bootstrap].map((diffId) => jsonSource(diffId));
   return applySplices(doc, [
@@ -87,7 +99,12 @@ function markEmpty(doc: JsonText, entry: Node): Splice {
  * contradicts no layer.
  */
 export function prependEmptyLayerToConfig(source: Uint8Array, what: string): Uint8Array {
-  const doc = parseJsonText(source, what);
+  return atOnce(emptyLayerConfigSteps(source, what));
+}
+
+/** `prependEmptyLayerToConfig` in steps. */
+export function* emptyLayerConfigSteps(source: Uint8Array, what: string): Steps<Uint8Array> {
+  const doc = yield* jsonTextSteps(source, what);
   const array = diffIdsOf(doc);
   const added = jsonSource(EMPTY_LAYER_DIFF_ID);
   const splices = [
@@ -105,7 +122,12 @@ export function prependEmptyLayerToConfig(source: Uint8Array, what: string): Uin
  * Yields none when the first diffID is not that of the empty layer.
  */
 export function removeEmptyLayerFromConfig(bytes: Uint8Array, what: string): readonly Uint8Array[] {
-  const doc = parseJsonText(bytes, what);
+  return atOnce(configsWithoutEmptyLayer(bytes, what));
+}
+
+/** `removeEmptyLayerFromConfig` in steps. */
+export function* configsWithoutEmptyLayer(bytes: Uint8Array, what: string): Steps<readonly Uint8Array[]> {
+  const doc = yield* jsonTextSteps(bytes, what);
   const array = diffIdsOf(doc);
   if (stringOf(doc, array.children?.[0]) !== EMPTY_LAYER_DIFF_ID) return [];
   const history = member(doc.root, 'history');

@@ -7,11 +7,12 @@
  * converting a converted image harmless.
  */
 import type { Node } from 'jsonc-parser';
+import { atOnce, type Steps } from '../turns.js';
 import { FormatError } from '../errors.js';
 import { type Digest, sha256 } from './digest.js';
 import { ANNOTATION } from './media-types.js';
 import { EMPTY_LAYER_BYTES, EMPTY_LAYER_DIGEST } from './nydus.js';
-import { prependEmptyLayerToConfig, removeEmptyLayerFromConfig } from './config-edit.js';
+import { emptyLayerConfigSteps, configsWithoutEmptyLayer } from './config-edit.js';
 import {
   appendChild,
   applySplices,
@@ -20,6 +21,7 @@ import {
   type JsonText,
   member,
   memberSource,
+  jsonTextSteps,
   parseJsonText,
   prependChild,
   propertyOf,
@@ -42,8 +44,14 @@ export interface ImageBytes {
  * messages.
  */
 export function prependEmptyLayer(source: ImageBytes, layerType: string, what: string): ImageBytes {
-  const config = prependEmptyLayerToConfig(source.config, `config of ${what}`);
-  const doc = parseJsonText(source.manifest, what);
+  return atOnce(emptyLayerSteps(source, layerType, what));
+}
+
+/** `prependEmptyLayer` in steps. */
+export function* emptyLayerSteps(source: ImageBytes, layerType: string, what: string): Steps<ImageBytes> {
+  const config = yield* emptyLayerConfigSteps(source.config, `config of ${what}`);
+  const doc = yield* jsonTextSteps(source.manifest, what);
+  yield;
   const layers = member(doc.root, 'layers');
   if (layers?.type !== 'array' && layers?.type !== 'null')
     throw new FormatError(`${what} has no list of layers`);
@@ -68,18 +76,24 @@ export function prependEmptyLayer(source: ImageBytes, layerType: string, what: s
  * another tool wrote the manifest, and encoded it anew.
  */
 export function removeEmptyLayer(derived: ImageBytes, what: string): ImageBytes | undefined {
-  const doc = parseJsonText(derived.manifest, what);
+  return atOnce(withoutEmptyLayer(derived, what));
+}
+
+/** `removeEmptyLayer` in steps. */
+export function* withoutEmptyLayer(derived: ImageBytes, what: string): Steps<ImageBytes | undefined> {
+  const doc = yield* jsonTextSteps(derived.manifest, what);
   const layers = member(doc.root, 'layers');
-  const original = sourceDigestOf(derived.manifest, what);
+  const original = sourceDigestIn(doc);
   if (layers === undefined || original === undefined) return undefined;
   // The style of the original list is lost, so all are tried, and the digest decides.
   const emptied = childrenOf(layers).length === 1 ? [replaceNode(layers, 'null')] : [];
-  for (const config of removeEmptyLayerFromConfig(derived.config, `config of ${what}`)) {
+  for (const config of yield* configsWithoutEmptyLayer(derived.config, `config of ${what}`)) {
     const pointer = pointToConfig(doc, derived.config, config);
     for (const emptying of [removeFirst(layers), ...emptied]) {
       for (const unmark of unmarkings(doc)) {
         const manifest = applySplices(doc, [...pointer, emptying, unmark]);
         if (sha256(manifest) === original) return { manifest, config };
+        yield;
       }
     }
   }
@@ -88,7 +102,10 @@ export function removeEmptyLayer(derived: ImageBytes, what: string): ImageBytes 
 
 /** Returns the digest of the source manifest that the annotation records. */
 export function sourceDigestOf(manifest: Uint8Array, what: string): Digest | undefined {
-  const doc = parseJsonText(manifest, what);
+  return sourceDigestIn(parseJsonText(manifest, what));
+}
+
+function sourceDigestIn(doc: JsonText): Digest | undefined {
   const value = stringOf(doc, member(member(doc.root, 'annotations'), ANNOTATION.nydusSourceDigest));
   return value as Digest | undefined; // it is only compared with digests that we compute
 }
@@ -112,8 +129,11 @@ function pointToConfig(doc: JsonText, old: Uint8Array, config: Uint8Array): read
 }
 
 /** Returns the names of members that the config's descriptor loses when the config is edited. */
-export function staleConfigMembers({ manifest, config }: ImageBytes, what: string): readonly string[] {
-  const doc = parseJsonText(manifest, what);
+export function* staleConfigMembers(
+  { manifest, config }: ImageBytes,
+  what: string,
+): Steps<readonly string[]> {
+  const doc = yield* jsonTextSteps(manifest, what);
   return staleMembers(doc, member(doc.root, 'config'), config).map(
     (property) => stringOf(doc, property.children?.[0]) ?? '',
   );

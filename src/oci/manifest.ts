@@ -7,6 +7,7 @@ import * as v from 'valibot';
 import { FormatError, UnsupportedError } from '../errors.js';
 import type { Annotations, Descriptor, Document, Platform } from './descriptor.js';
 import { type DiffId, isDigest, parseDigest, sha256 } from './digest.js';
+import { atOnce, isPause, type Steps } from '../turns.js';
 import { countValues, refuseOtherCase } from './json/ambiguity.js';
 import { boundShape } from './json/shape.js';
 import { MEDIA } from './media-types.js';
@@ -84,7 +85,14 @@ export function isDocumentType(mediaType: string): boolean {
   return INDEX_TYPES.has(mediaType) || MANIFEST_TYPES.has(mediaType) || SCHEMA1_TYPES.has(mediaType);
 }
 
-const annotationsSchema = v.record(v.string(), v.string());
+const recordSchema = v.record(v.string(), v.string());
+const soundRecordSchema = v.custom<Record<string, string>>(() => true);
+/** A document may have a hundred thousand annotations, and only those of a wrong one need a closer look. */
+const annotationsSchema = v.lazy((value): typeof recordSchema | typeof soundRecordSchema =>
+  isObject(value) && Object.values(value).every((text) => typeof text === 'string')
+    ? soundRecordSchema
+    : recordSchema,
+);
 const digestSchema = v.pipe(v.string(), v.check(isDigest, 'not a sha256 digest'), v.transform(parseDigest));
 const platformSchema = v.looseObject({
   os: v.optional(v.string(), ''),
@@ -101,6 +109,8 @@ const descriptorSchema = v.looseObject({
   annotations: v.nullish(annotationsSchema),
   artifactType: v.nullish(v.string()),
 });
+/** Lists may be long, so that their items are checked in steps. */
+const listSchema = v.nullish(v.array(v.unknown()));
 const commonFields = {
   schemaVersion: v.literal(2),
   mediaType: v.optional(v.string()),
@@ -112,11 +122,11 @@ const manifestSchema = v.looseObject({
   ...commonFields,
   config: descriptorSchema,
   // Go encodes a nil slice as null.
-  layers: v.nullish(v.array(descriptorSchema)),
+  layers: listSchema,
 });
 const indexSchema = v.looseObject({
   ...commonFields,
-  manifests: v.nullish(v.array(descriptorSchema)),
+  manifests: listSchema,
 });
 const configSchema = v.looseObject({
   os: v.optional(v.string(), ''),
@@ -125,10 +135,12 @@ const configSchema = v.looseObject({
   'os.version': v.nullish(v.string()),
   'os.features': v.nullish(v.array(v.string())),
   rootfs: v.looseObject({
-    diff_ids: v.nullish(v.array(v.pipe(v.string(), v.check(isDigest, 'not a sha256 digest')))),
+    diff_ids: listSchema,
   }),
-  history: v.nullish(v.array(v.looseObject({ empty_layer: v.nullish(v.boolean()) }))),
+  history: listSchema,
 });
+const diffIdSchema = v.pipe(v.string(), v.check(isDigest, 'not a sha256 digest'));
+const historySchema = v.looseObject({ empty_layer: v.nullish(v.boolean()) });
 
 type WireDescriptor = v.InferOutput<typeof descriptorSchema>;
 type WirePlatform = v.InferOutput<typeof platformSchema>;
@@ -143,7 +155,12 @@ export function parseManifest(bytes: Uint8Array, mediaType?: string): Manifest {
 
 /** Throws FormatError when the bytes are not an index. */
 export function parseIndex(bytes: Uint8Array, mediaType?: string): Index {
-  const document = parseDocument(bytes, mediaType);
+  return atOnce(indexSteps(bytes, mediaType));
+}
+
+/** `parseIndex` in steps. */
+export function* indexSteps(bytes: Uint8Array, mediaType?: string): Steps<Index> {
+  const document = yield* documentSteps(bytes, mediaType);
   if (document.kind === 'manifest')
     throw new FormatError('this is an image manifest, where an index was expected');
   return document;
@@ -154,7 +171,12 @@ export function parseIndex(bytes: Uint8Array, mediaType?: string): Index {
  * descriptor or the HTTP header) only chooses between the Docker and OCI families.
  */
 export function parseDocument(bytes: Uint8Array, mediaType?: string): Manifest | Index {
-  const json = parseJsonObject(bytes, 'manifest');
+  return atOnce(documentSteps(bytes, mediaType));
+}
+
+/** `parseDocument` in steps. */
+export function* documentSteps(bytes: Uint8Array, mediaType?: string): Steps<Manifest | Index> {
+  const json = yield* jsonSteps(bytes, 'manifest');
   const own = typeof json['mediaType'] === 'string' ? json['mediaType'] : undefined;
   refuseOldSchema(json, own ?? mediaType);
   const isIndex = own === undefined ? looksLikeIndex(json) : isIndexType(own);
@@ -168,26 +190,46 @@ export function parseDocument(bytes: Uint8Array, mediaType?: string): Manifest |
     mediaType !== undefined && (isIndex ? isIndexType(mediaType) : isManifestType(mediaType))
       ? mediaType
       : undefined;
-  if (isIndex) return toIndex(json, own ?? hinted ?? MEDIA.ociIndex);
-  return toManifest(json, own ?? hinted ?? MEDIA.ociManifest);
+  if (isIndex) return yield* toIndex(json, own ?? hinted ?? MEDIA.ociIndex);
+  return yield* toManifest(json, own ?? hinted ?? MEDIA.ociManifest);
 }
 
 const CONFIG = 'image config';
 
 /** Throws FormatError when the bytes are not an image config. */
 export function parseConfig(bytes: Uint8Array): ImageConfig {
-  const json = parseJsonObject(bytes, CONFIG);
+  return atOnce(configSteps(bytes));
+}
+
+/** `parseConfig` in steps. */
+export function* configSteps(bytes: Uint8Array): Steps<ImageConfig> {
+  const json = yield* jsonSteps(bytes, CONFIG);
   const wire = check(configSchema, json, CONFIG);
-  const history = Array.isArray(json['history']) ? json['history'] : [];
   return {
     platform: toPlatform(wire),
-    diffIds: (wire.rootfs.diff_ids ?? []).map(toDiffId),
-    history: (wire.history ?? []).map((entry, i) => ({
-      emptyLayer: entry.empty_layer === true,
-      raw: objectAt(history, i),
+    diffIds: yield* itemsOf(wire.rootfs.diff_ids, 'rootfs.diff_ids', (item, path) =>
+      toDiffId(check(diffIdSchema, item, CONFIG, path)),
+    ),
+    history: yield* itemsOf(wire.history, 'history', (item, path) => ({
+      emptyLayer: check(historySchema, item, CONFIG, path).empty_layer === true,
+      raw: objectAt([item], 0),
     })),
     raw: json,
   };
+}
+
+/** `make` is called with each item and its path in the document. */
+function* itemsOf<T>(
+  list: readonly unknown[] | null | undefined,
+  path: string,
+  make: (item: unknown, path: string) => T,
+): Steps<T[]> {
+  const items: T[] = [];
+  for (const item of list ?? []) {
+    if (isPause(items.length)) yield;
+    items.push(make(item, `${path}.${items.length}`));
+  }
+  return items;
 }
 
 /** Makes a document with its descriptor from bytes and their value. */
@@ -234,9 +276,8 @@ function sortedRecord(record: Annotations): Record<string, string> {
   return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function toManifest(json: JsonObject, mediaType: string): Manifest {
+function* toManifest(json: JsonObject, mediaType: string): Steps<Manifest> {
   const wire = check(manifestSchema, json, 'manifest');
-  const layers = Array.isArray(json['layers']) ? json['layers'] : [];
   const docker = mediaType === MEDIA.dockerManifest;
   return {
     kind: 'manifest',
@@ -246,23 +287,26 @@ function toManifest(json: JsonObject, mediaType: string): Manifest {
       objectAt([json['config']], 0),
       docker ? MEDIA.dockerConfig : MEDIA.ociConfig,
     ),
-    layers: (wire.layers ?? []).map((layer, i) =>
-      toDescriptor(layer, objectAt(layers, i), docker ? MEDIA.dockerLayerGzip : MEDIA.ociLayerGzip),
+    layers: yield* itemsOf(wire.layers, 'layers', (item, path) =>
+      toDescriptor(
+        check(descriptorSchema, item, 'manifest', path),
+        objectAt([item], 0),
+        docker ? MEDIA.dockerLayerGzip : MEDIA.ociLayerGzip,
+      ),
     ),
     ...common(wire, json),
     raw: json,
   };
 }
 
-function toIndex(json: JsonObject, mediaType: string): Index {
+function* toIndex(json: JsonObject, mediaType: string): Steps<Index> {
   const wire = check(indexSchema, json, 'index');
-  const manifests = Array.isArray(json['manifests']) ? json['manifests'] : [];
   const childType = mediaType === MEDIA.dockerIndex ? MEDIA.dockerManifest : MEDIA.ociManifest;
   return {
     kind: 'index',
     mediaType,
-    manifests: (wire.manifests ?? []).map((entry, i) =>
-      toDescriptor(entry, objectAt(manifests, i), childType),
+    manifests: yield* itemsOf(wire.manifests, 'manifests', (item, path) =>
+      toDescriptor(check(descriptorSchema, item, 'index', path), objectAt([item], 0), childType),
     ),
     ...common(wire, json),
     raw: json,
@@ -339,18 +383,25 @@ function refuseOldSchema(json: JsonObject, mediaType: string | undefined): void 
   }
 }
 
-function check<S extends v.GenericSchema>(schema: S, json: JsonObject, what: string): v.InferOutput<S> {
-  const result = v.safeParse(schema, json);
+/** `place` is the path of the value in its document; none is the document itself. */
+function check<S extends v.GenericSchema>(
+  schema: S,
+  value: unknown,
+  what: string,
+  place?: string,
+): v.InferOutput<S> {
+  const result = v.safeParse(schema, value);
   if (result.success) return result.output;
   const [issue] = result.issues;
-  const path = v.getDotPath(issue);
-  throw new FormatError(`${what}: ${path === null ? '' : `${path}: `}${issue.message}`);
+  const path = [place, v.getDotPath(issue)].filter((part) => typeof part === 'string').join('.');
+  throw new FormatError(`${what}: ${path === '' ? '' : `${path}: `}${issue.message}`);
 }
 
-function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
+function* jsonSteps(bytes: Uint8Array, what: string): Steps<JsonObject> {
   if (bytes.length > MAX_DOCUMENT_SIZE)
     throw new FormatError(`${what}: more than ${MAX_DOCUMENT_SIZE} bytes`);
   const values = boundShape(bytes, what);
+  yield;
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -358,9 +409,12 @@ function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
     throw new FormatError(`${what}: not JSON`, { cause });
   }
   if (!isObject(json)) throw new FormatError(`${what}: not a JSON object`);
+  yield;
   if (countValues(json) < values)
     throw new FormatError(`${what}: a member occurs twice, which clients read in different ways`);
+  yield;
   refuseOtherCase(json, what, what === CONFIG);
+  yield;
   return json;
 }
 

@@ -5,7 +5,8 @@
 import type { ReadRange } from './blob/end.js';
 import { type BlobFrame, readBlobFrame } from './blob/frame.js';
 import { readBlobFrameV5 } from './blob/frame-v5.js';
-import { readV5, type V5Image } from './read/v5/read.js';
+import { atOnce, type Steps } from '../turns.js';
+import { readV5Steps, type V5Image } from './read/v5/read.js';
 import { isV5 } from './read/v5/tables.js';
 import { readV6, type V6Image } from './read/v6/read.js';
 import { dumpV5 } from './show/dump-v5.js';
@@ -35,7 +36,7 @@ export interface RafsVersion {
 }
 
 interface Row<I extends RafsImage> extends RafsVersion {
-  read(bytes: Uint8Array): I;
+  read(bytes: Uint8Array): Steps<I>;
   /** Yields every byte that has a meaning, in no particular order. */
   regions(image: I): Iterable<Region>;
   dump(image: I): Generator<string>;
@@ -47,7 +48,7 @@ const V5: Row<V5Image> = {
   blobsHaveToc: false,
   readFrame: readBlobFrameV5,
   tableRegions: () => [],
-  read: readV5,
+  read: readV5Steps,
   regions: locateV5,
   dump: dumpV5,
   facts: factsOfV5,
@@ -58,7 +59,9 @@ const V6: Row<V6Image> = {
   blobsHaveToc: true,
   readFrame: readBlobFrame,
   tableRegions: fixedRegions,
-  read: readV6,
+  *read(bytes) {
+    return readV6(bytes);
+  },
   regions: locateV6,
   dump: dumpV6,
   facts: factsOfV6,
@@ -86,7 +89,14 @@ export function versionNamed(number: RafsImage['version']): RafsVersion {
  * reader only guarantees that it and the use of the result end; both may throw FormatError, with the offset.
  */
 export function readBootstrap(bytes: Uint8Array): RafsImage {
-  return rowOf(bytes).read(bytes);
+  return atOnce<RafsImage>(rowOf(bytes).read(bytes));
+}
+
+/** `readBootstrap` in steps, with the tree. */
+export function* readBootstrapSteps(bytes: Uint8Array): Steps<RafsImage> {
+  const image: RafsImage = yield* rowOf(bytes).read(bytes);
+  yield* image.readTree();
+  return image;
 }
 
 /** An image of any version, for showing it. */

@@ -11,7 +11,7 @@ export interface Module {
   readonly packages: readonly string[];
 }
 
-const BASE = ['oci', 'errors'];
+const BASE = ['oci', 'errors', 'turns'];
 const CONTENT = [
   'image',
   'native',
@@ -28,12 +28,13 @@ const EVERYTHING = ['convert', 'check', 'look', 'embedded-registry', ...CONTENT]
 
 export const MODULES: readonly Module[] = [
   module('limits', 'the most that one image may take of this machine', []),
+  module('turns', 'long work in steps, between which the event loop turns', []),
   module('remedy', 'what can be done about a failure, as data', ['limits']),
   module('errors', 'every failure as a class, with a sentence, a hint and a remedy', ['remedy']),
   module(
     'oci',
     'references, digests, descriptors, manifests and configs',
-    ['errors'],
+    ['errors', 'turns'],
     ['valibot', 'jsonc-parser'],
   ),
   module('reporter', 'the events of a running conversion, as types', ['oci', 'remedy', 'limits']),

@@ -14,6 +14,10 @@ pub const MAX_DEPTH: usize = 2048;
 /// The most symlinks on one path, which is the kernel's limit (MAXSYMLINKS).
 const MAX_LINKS: usize = 40;
 const MAX_NAME: usize = 255;
+/// Directories that may be made beyond four for each entry: a path of a few bytes can imply a thousand.
+const MAX_IMPLIED: usize = 1 << 19;
+/// The names through which targets of symlinks may lead in all layers.
+const MAX_LINK_STEPS: usize = 1 << 24;
 
 /// The entry of the inode that a name leads to; `None` for a directory without an entry.
 pub type InodeOf = Option<u32>;
@@ -43,6 +47,8 @@ pub struct Forest<'a, 'b> {
     /// True for each entry that a hard link refers to, by the entry's number.
     pub linked: Vec<bool>,
     pub directories: Vec<Directory<'a>>,
+    /// The names through which targets of symlinks have led.
+    pub link_steps: usize,
 }
 
 /// The directories from the root to a directory.
@@ -58,7 +64,7 @@ pub enum Descent {
 
 impl<'a, 'b> Forest<'a, 'b> {
     pub fn new(layers: &'b [ScannedLayer<'a>]) -> Self {
-        Self { layers, entries: Vec::new(), linked: Vec::new(), directories: Vec::new() }
+        Self { layers, entries: Vec::new(), linked: Vec::new(), directories: Vec::new(), link_steps: 0 }
     }
 
     pub fn directory(&self, number: u32) -> Option<&Directory<'a>> {
@@ -69,7 +75,9 @@ impl<'a, 'b> Forest<'a, 'b> {
         self.directories.get_mut(usize::try_from(number).ok()?)
     }
 
+    /// `None` when the layers imply more directories than is worth a comparison.
     pub fn add_directory(&mut self, inode: InodeOf) -> Option<u32> {
+        holds(self.directories.len() < self.entries.len().saturating_mul(4).saturating_add(MAX_IMPLIED))?;
         let number = u32::try_from(self.directories.len()).ok()?;
         self.directories.push(Directory { inode, hides: false, children: BTreeMap::new() });
         Some(number)
@@ -86,7 +94,8 @@ impl<'a, 'b> Forest<'a, 'b> {
     }
 
     /// Walks from the end of `way` along `names`. Missing directories are made if `make` is true. `..` occurs in targets of
-    /// symlinks and never leads above the root. `None` is a bug in the judge.
+    /// symlinks and never leads above the root. `None` means that the
+    /// layers take more work than a comparison is worth.
     pub fn descend(&mut self, mut way: Way, names: &[&'a [u8]], make: bool) -> Option<Descent> {
         let mut links = 0;
         // The next name is the last element, so that a symlink's target can be put before the rest.
@@ -122,7 +131,10 @@ impl<'a, 'b> Forest<'a, 'b> {
                         if target.first() == Some(&b'/') {
                             way.truncate(1);
                         }
+                        let before = ahead.len();
                         ahead.extend(target.rsplit(|&byte| byte == b'/'));
+                        self.link_steps = self.link_steps.saturating_add(ahead.len().saturating_sub(before));
+                        holds(self.link_steps < MAX_LINK_STEPS)?;
                     }
                     // Files below a whiteout lie in a directory of its name.
                     None if make && name.starts_with(WHITEOUT) => {

@@ -1,13 +1,19 @@
 //! Calls the judge and converts its findings.
 
-use napi::bindgen_prelude::{Buffer, BufferSlice};
+use std::sync::Arc;
+
+use napi::bindgen_prelude::{Buffer, BufferSlice, Env, Object};
 use napi_derive::napi;
 use nydus_core::Error;
+use nydus_core::pool::guarded;
 use nydus_judge::{Blob, Finding, Judged, JudgedBlob, ScannedLayer, Section, latin1};
 
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, promise};
 use crate::packer::number;
 use crate::scanner::ScannedTables;
+
+/// Merging layers takes a few frames for each level of directories.
+const STACK: usize = 16 << 20;
 
 /// A fault of a bootstrap or a blob; `Finding` of `nydus-judge` explains the fields.
 #[napi(object)]
@@ -55,13 +61,13 @@ pub fn refusal_of_bootstrap(bytes: Buffer) -> Outcome<Option<NativeFinding>> {
 
 /// A bootstrap that has been read and judged.
 #[napi(js_name = "NativeBootstrap")]
-pub struct Bootstrap(Judged<Vec<u8>>);
+pub struct Bootstrap(Arc<Judged<Vec<u8>>>);
 
 /// Reads a copy of a bootstrap and judges it.
 #[napi(catch_unwind, ts_return_type = "Outcome<NativeBootstrap>")]
 #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
 pub fn read_bootstrap(bytes: BufferSlice<'_>) -> Outcome<Bootstrap> {
-    Outcome(Ok(Bootstrap(Judged::read(bytes.to_vec()))))
+    Outcome(Ok(Bootstrap(Arc::new(Judged::read(bytes.to_vec())))))
 }
 
 #[napi]
@@ -72,15 +78,30 @@ impl Bootstrap {
         self.0.findings().iter().cloned().map(Into::into).collect()
     }
 
-    /// True if layers unpack to the tree that the bootstrap shows; false, too, if it cannot be read, or is of RAFS v5.
-    #[napi(catch_unwind, ts_return_type = "Outcome<boolean>")]
+    /// True if layers unpack to the tree that the bootstrap shows; false, too, if it cannot be read, or is of RAFS v5, or if the
+    /// layers describe too much. The layers are copied, and compared on another thread.
+    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<boolean>>")]
     #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
-    pub fn is_tree_of(&self, layers: Vec<ScannedTables>) -> Outcome<bool> {
-        let layers: Vec<_> = layers
+    pub fn is_tree_of<'env>(&self, env: &'env Env, layers: Vec<ScannedTables>) -> napi::Result<Object<'env>> {
+        let tables: Vec<[Vec<u8>; 3]> = layers
             .iter()
-            .map(|ScannedTables { entries, references, chunks }| ScannedLayer { entries, references, chunks })
+            .map(|ScannedTables { entries, references, chunks }| {
+                [entries.to_vec(), references.to_vec(), chunks.to_vec()]
+            })
             .collect();
-        Outcome(Ok(self.0.is_tree_of(&layers)))
+        let judged = Arc::clone(&self.0);
+        let (reply, promise) = promise::<bool>(env)?;
+        // If no thread starts, dropping the reply settles the promise with an error.
+        let _ = std::thread::Builder::new().name("compare".to_owned()).stack_size(STACK).spawn(move || {
+            reply(guarded(|| {
+                let layers: Vec<_> = tables
+                    .iter()
+                    .map(|[entries, references, chunks]| ScannedLayer { entries, references, chunks })
+                    .collect();
+                Ok(judged.is_tree_of(&layers))
+            }));
+        });
+        Ok(promise)
     }
 
     /// Finds everything that is wrong with a blob of the image whose bootstrap this is. `number` is the position of the blob in

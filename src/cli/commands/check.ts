@@ -135,7 +135,8 @@ async function runCheck({ flags, log, context, words }: CommandCall, positional:
     else writeReportFile(path, text, '--report');
   }
   if (json) printReport(context.stdout, REPORTS.json(result));
-  else if (!reports.some(({ path }) => path === '-')) printLines(context.stdout, checkLines(result, context));
+  else if (!reports.some(({ path }) => path === '-'))
+    await printLines(context.stdout, checkLines(result, context), context.signal);
 }
 
 interface WantedReport {

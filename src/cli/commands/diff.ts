@@ -1,12 +1,15 @@
 /** `nydusify diff`: two images by their files, and what a machine that has the one must download for the other. */
 import { contentsComparable, readContents } from '../../look/contents.js';
-import { diffFiles, downloadCost, type DownloadCost, type FileChange } from '../../look/diff.js';
+import { diffInSteps, type DownloadCost, downloadSteps, type FileChange } from '../../look/diff.js';
 import type { Filesystem } from '../../look/filesystem.js';
 import { showPath } from '../../look/lookup.js';
+import type { RawPath } from '../../oci/raw-name.js';
 import type { Inode } from '../../rafs-builder/model/tree.js';
 import type { CommandTable } from '../command.js';
 import { DIFF_FLAGS } from '../flags/look.js';
 import { pathJson } from '../text/look.js';
+import { inTurns } from '../../turns.js';
+import { LazyList, type Lines } from '../text/print.js';
 import { Looking, LOCATIONS } from './look.js';
 import { formatBytes, plural } from '../text/units.js';
 
@@ -46,16 +49,37 @@ async function compare(looking: Looking, before: string, after: string): Promise
   if (!comparable) looking.note(`${chunkingText(first, second)}, so files of the same size are read`);
   const contents = comparable ? undefined : await readContents(first, second, looking.call);
   const times = !looking.flags.isOn('ignore-times');
-  const changes = [...diffFiles(first, second, { times, contents })];
-  const cost = downloadCost(first, second);
-  if (changes.length > 0) looking.context.exitCode = 1;
+  const cost = await inTurns(downloadSteps(first, second), looking.context.signal);
+  const counts = { added: 0, removed: 0, changed: 0 };
+  const changes = counted(diffInSteps(first, second, { times, contents }), counts);
   if (looking.json) {
-    const answer = { contentsRead: !comparable, changes: changes.map(changeJson), download: cost };
-    looking.printJson(answer, first, second);
-    return;
+    const answer = { contentsRead: !comparable, changes: new LazyList(changesJson(changes)), download: cost };
+    await looking.printJson(answer, first, second);
+  } else {
+    const lines = changeLines(changes);
+    await looking.print(looking.flags.isOn('brief') ? withoutLines(lines) : lines);
+    await looking.print(sumLines(counts, cost));
   }
-  if (!looking.flags.isOn('brief')) looking.print(changeLines(changes));
-  looking.print(sumLines(changes, cost));
+  if (counts.added + counts.removed + counts.changed > 0) looking.context.exitCode = 1;
+}
+
+type Changes = Iterable<FileChange | undefined>;
+type Counts = Record<FileChange['change'], number>;
+
+/** Changes are never held all at once, since the paths below a directory can take more room than the image. */
+function* counted(changes: Changes, counts: Counts): Generator<FileChange | undefined, void> {
+  for (const change of changes) {
+    if (change !== undefined) counts[change.change] += 1;
+    yield change;
+  }
+}
+
+function* changesJson(changes: Changes): Generator<object | undefined, void> {
+  for (const change of changes) yield change === undefined ? undefined : changeJson(change);
+}
+
+function* withoutLines(lines: Lines): Generator<undefined, void> {
+  for (const line of lines) if (line === undefined) yield undefined;
 }
 
 function chunkingText(first: Filesystem, second: Filesystem): string {
@@ -79,31 +103,43 @@ async function openBoth(
 const SIGNS = { added: '+', removed: '-', changed: '~' } as const;
 
 /** One line a path. A directory that was added or removed has one line, with the number of entries in it. */
-function* changeLines(changes: readonly FileChange[]): Generator<string> {
-  for (let i = 0; i < changes.length; i++) {
-    const change = changes[i];
-    if (change === undefined) continue;
+function* changeLines(changes: Changes): Lines {
+  let folder: Folder | undefined;
+  for (const change of changes) {
+    if (change === undefined) {
+      yield undefined;
+      continue;
+    }
     const inode = change.after ?? change.before;
+    if (folder !== undefined && change.path.startsWith(`${folder.path}/`)) {
+      folder.entries += 1;
+      folder.bytes += inode?.kind === 'file' ? inode.size : 0;
+      continue;
+    }
+    if (folder !== undefined) yield folderLine(folder);
+    folder = undefined;
     const sign = SIGNS[change.change];
     if (change.change === 'changed') {
       yield `${sign} ${showPath(change.path)}  ${change.attributes.map(attributeText).join(', ')}`;
     } else if (inode?.kind === 'directory') {
-      let [entries, bytes] = [0, 0];
-      for (
-        let next = changes[i + 1];
-        next?.path.startsWith(`${change.path}/`) === true;
-        next = changes[i + 1]
-      ) {
-        const inside = next.after ?? next.before;
-        entries += 1;
-        bytes += inside?.kind === 'file' ? inside.size : 0;
-        i += 1;
-      }
-      yield `${sign} ${showPath(change.path)}/  ${plural(entries, 'entry').replace('entrys', 'entries')}, ${formatBytes(bytes)}`;
+      folder = { sign, path: change.path, entries: 0, bytes: 0 };
     } else {
       yield `${sign} ${showPath(change.path)}  ${inode?.kind === 'file' ? formatBytes(inode.size) : (inode?.kind ?? '')}`;
     }
   }
+  if (folder !== undefined) yield folderLine(folder);
+}
+
+/** A directory that was added or removed, and the sums of what is in it. */
+interface Folder {
+  readonly sign: string;
+  readonly path: RawPath;
+  entries: number;
+  bytes: number;
+}
+
+function folderLine({ sign, path, entries, bytes }: Folder): string {
+  return `${sign} ${showPath(path)}/  ${plural(entries, 'entry').replace('entrys', 'entries')}, ${formatBytes(bytes)}`;
 }
 
 function attributeText({ what, before, after }: FileChange['attributes'][number]): string {
@@ -125,12 +161,10 @@ function attributeText({ what, before, after }: FileChange['attributes'][number]
   }
 }
 
-function* sumLines(changes: readonly FileChange[], cost: DownloadCost): Generator<string> {
-  const count = (kind: FileChange['change']): number =>
-    changes.reduce((sum, { change }) => sum + (change === kind ? 1 : 0), 0);
-  yield changes.length === 0
+function* sumLines({ added, removed, changed }: Counts, cost: DownloadCost): Generator<string> {
+  yield added + removed + changed === 0
     ? 'the files are the same'
-    : `${count('added')} added, ${count('removed')} removed, ${count('changed')} changed`;
+    : `${added} added, ${removed} removed, ${changed} changed`;
   const { unit, download, total, elsewhere, bootstrap } = cost;
   const share = total.bytes === 0 ? 0 : (download.bytes / total.bytes) * 100;
   const rest = bootstrap === 0 ? '' : `, and ${formatBytes(bootstrap)} of bootstrap`;

@@ -1,14 +1,16 @@
 /** `nydusify du`: what directories weigh, in files and in the chunks that must be fetched for them. */
 import type { Filesystem } from '../../look/filesystem.js';
 import { lookup, pathFromText, showPath } from '../../look/lookup.js';
-import { usageByDirectory, type ChunkSizes, type DirectoryUsage } from '../../rafs-builder/show/usage.js';
+import { usageSteps, type ChunkSizes, type DirectoryUsage } from '../../rafs-builder/show/usage.js';
 import type { RawPath } from '../../oci/raw-name.js';
 import type { CommandTable } from '../command.js';
 import { DU_FLAGS } from '../flags/look.js';
 import { pathJson } from '../text/look.js';
+import { inTurns, isPause, sortSteps, type Steps } from '../../turns.js';
+import { LazyList, type Lines } from '../text/print.js';
 import { Looking, LOCATIONS } from './look.js';
 import { depthOf } from './tree.js';
-import { table } from '../text/columns.js';
+import { longTable } from '../text/columns.js';
 import { formatBytes } from '../text/units.js';
 
 const EXAMPLES = `
@@ -40,14 +42,13 @@ export const DU: CommandTable = {
     const depth = depthOf(looking.flags) ?? 1;
     const filesystem = await looking.filesystem(location);
     const start = lookup(filesystem.root, pathFromText(path ?? '/'), { follow: true }).path;
-    const usages = below(usageByDirectory(filesystem.root, chunkSizes(filesystem)), start, depth);
+    const { signal } = looking.context;
+    const all = await inTurns(usageSteps(filesystem.root, chunkSizes(filesystem)), signal);
+    const usages = await inTurns(below(all, start, depth), signal);
     if (looking.json) {
-      looking.printJson(
-        { directories: usages.map((usage) => ({ ...usage, ...pathJson('path', usage.path) })) },
-        filesystem,
-      );
+      await looking.printJson({ directories: new LazyList(usageJson(usages)) }, filesystem);
     } else {
-      looking.print(usageTable(usages, filesystem.kind === 'nydus', looking.flags.isOn('bytes')));
+      await looking.print(usageTable(usages, filesystem.kind === 'nydus', looking.flags.isOn('bytes')));
     }
     looking.stats();
   },
@@ -59,24 +60,39 @@ function chunkSizes(filesystem: Filesystem): ChunkSizes | undefined {
 }
 
 /** The directory itself and those at most `depth` levels below it, largest first. */
-function below(usages: readonly DirectoryUsage[], start: RawPath, depth: number): DirectoryUsage[] {
-  const inside = usages.filter(({ path }) => path === start || start === '' || path.startsWith(`${start}/`));
-  const top = inside.find(({ path }) => path === start)?.depth ?? 0;
-  return inside
-    .filter((usage) => usage.depth - top <= depth)
-    .sort((a, b) => b.unique.stored - a.unique.stored || b.bytes - a.bytes);
+function* below(usages: readonly DirectoryUsage[], start: RawPath, depth: number): Steps<DirectoryUsage[]> {
+  const inside: DirectoryUsage[] = [];
+  let top: number | undefined;
+  // Parents come before children.
+  for (const [count, usage] of usages.entries()) {
+    if (isPause(count)) yield;
+    const path = start === '' ? '' : usage.path;
+    if (path !== start && !path.startsWith(`${start}/`)) continue;
+    top ??= usage.depth;
+    if (usage.depth - top <= depth) inside.push(usage);
+  }
+  return yield* sortSteps(inside, (a, b) => b.unique.stored - a.unique.stored || b.bytes - a.bytes);
 }
 
-function* usageTable(usages: readonly DirectoryUsage[], chunks: boolean, exact: boolean): Generator<string> {
+function* usageJson(usages: readonly DirectoryUsage[]): Generator<object | undefined, void> {
+  for (const [count, usage] of usages.entries()) {
+    if (isPause(count)) yield undefined;
+    yield { ...usage, ...pathJson('path', usage.path) };
+  }
+}
+
+function* usageTable(usages: readonly DirectoryUsage[], chunks: boolean, exact: boolean): Lines {
   const size = exact ? String : formatBytes;
-  const head = ['files', 'size', ...(chunks ? ['chunks', 'stored', 'own', 'shared'] : []), 'path'];
-  const rows = usages.map((usage) => [
-    String(usage.files),
-    size(usage.bytes),
-    ...(chunks
-      ? [usage.unique.uncompressed, usage.unique.stored, usage.own.stored, usage.shared.stored].map(size)
-      : []),
-    showPath(usage.path),
-  ]);
-  yield* table([head, ...rows], new Set([head.length - 1]));
+  const rows = [['files', 'size', ...(chunks ? ['chunks', 'stored', 'own', 'shared'] : [])]];
+  for (const [count, usage] of usages.entries()) {
+    if (isPause(count)) yield undefined;
+    const { unique, own, shared } = usage;
+    const sizes = chunks ? [unique.uncompressed, unique.stored, own.stored, shared.stored] : [];
+    rows.push([String(usage.files), ...[usage.bytes, ...sizes].map(size)]);
+  }
+  // Paths are made one by one: together they can take more room than the image.
+  yield* longTable(rows, new Set(), (row) => {
+    const usage = usages[row - 1];
+    return usage === undefined ? 'path' : showPath(usage.path);
+  });
 }

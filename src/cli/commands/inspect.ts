@@ -7,7 +7,7 @@ import { fetchBootstrap } from '../../image/bootstrap-layer.js';
 import { chooseImage, imageEntries, mayBeFor, platformNames } from '../../image/choose.js';
 import { readReference } from '../../image/reference-tree.js';
 import { summarizeReference } from '../../look/summary.js';
-import { judgeBootstrap, openBootstrap } from '../../native/judge.js';
+import { judgeBootstrap, openBootstrap, openBootstrapInTurns } from '../../native/judge.js';
 import { describeAt, listTree, summarize } from '../../rafs-builder/show/describe.js';
 import { diffImages } from '../../rafs-builder/show/diff.js';
 import { dump as dumpImage } from '../../rafs-builder/show/dump.js';
@@ -66,16 +66,17 @@ async function inspect(looking: Looking, location: string, other: string | undef
     return;
   }
   const bytes = await bootstrapAt(looking, location);
+  const { signal } = context;
   if (at !== undefined) {
-    looking.print(describeAt(bytes, parseOffset(at, bytes.length), openBootstrap));
+    await looking.print(describeAt(bytes, parseOffset(at, bytes.length), openBootstrap));
   } else if (dump) {
-    looking.print(dumpImage(readImage(location, bytes)));
+    await looking.print(dumpImage(await readImage(location, bytes, signal)));
   } else if (other !== undefined) {
-    const second = readImage(other, await bootstrapAt(looking, other));
-    const found = looking.print(diffImages(readImage(location, bytes), second));
+    const second = await readImage(other, await bootstrapAt(looking, other), signal);
+    const found = await looking.print(diffImages(await readImage(location, bytes, signal), second));
     if (found > 0) context.exitCode = 1;
   } else {
-    looking.print(bootstrapLines(bytes, readImage(location, bytes)));
+    await looking.print(bootstrapLines(bytes, await readImage(location, bytes, signal)));
   }
 }
 
@@ -99,8 +100,8 @@ async function showImages(looking: Looking, location: string): Promise<void> {
   const sizes = new Map(layers.map(({ digest, size }) => [digest, size]));
   looking.countImage([...sizes.values()].reduce((sum, size) => sum + size, 0));
   const shown = { ...summary, images };
-  if (looking.json) looking.printJson(summaryJson(shown));
-  else looking.print(summaryLines(shown));
+  if (looking.json) await looking.printJson(summaryJson(shown));
+  else await looking.print(summaryLines(shown));
 }
 
 /** The bootstrap in a file, in a RAFS blob, or of an image. */
@@ -128,10 +129,10 @@ function parseOffset(text: string, size: number): number {
   return offset;
 }
 
-/** `openBootstrap`, with the name of the file in its errors. */
-function readImage(path: string, bytes: Uint8Array): RafsImage {
+/** `openBootstrapInTurns`, with the name of the file in its errors. */
+async function readImage(path: string, bytes: Uint8Array, signal: AbortSignal): Promise<RafsImage> {
   try {
-    return openBootstrap(bytes);
+    return await openBootstrapInTurns(bytes, signal);
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     const hint =

@@ -8,7 +8,7 @@ import { countTraffic, type Traffic } from '../../look/traffic.js';
 import type { Budget } from '../../limits.js';
 import { NydusFilesystem } from '../../look/nydus.js';
 import { openBudget } from '../../native/budget.js';
-import { openBootstrap } from '../../native/judge.js';
+import { openBootstrapInTurns } from '../../native/judge.js';
 import { formatPlatform, parsePlatform } from '../../oci/platform.js';
 import type { Platform } from '../../oci/descriptor.js';
 import { openSource } from '../../registry/open.js';
@@ -22,7 +22,7 @@ import type { FlagValues } from '../flags/flags.js';
 import { limitsOf } from '../flags/limits.js';
 import { hostPlatform, machineArchitecture } from '../flags/machine.js';
 import { registryFlags } from '../flags/registry.js';
-import { printJson, printLine, printLines } from '../text/print.js';
+import { type Lines, printLargeJson, printLine, printLines } from '../text/print.js';
 import { type RunningCommand, withAdvice } from '../text/remedies.js';
 import { formatBytes, plural } from '../text/units.js';
 
@@ -82,7 +82,11 @@ export class Looking implements AsyncDisposable {
   /** The filesystem behind a location, or of a bootstrap in a file. */
   async filesystem(location: string, options: FilesystemOptions = {}): Promise<Filesystem> {
     if (await isLocalFile(location)) {
-      return new NydusFilesystem(openBootstrap(await readBootstrapFile(location)).bootstrap, undefined);
+      const { bootstrap } = await openBootstrapInTurns(
+        await readBootstrapFile(location),
+        this.context.signal,
+      );
+      return new NydusFilesystem(bootstrap, undefined);
     }
     const onImage = (image: Image): void => {
       this.countImage(imageBytes(image));
@@ -119,12 +123,12 @@ export class Looking implements AsyncDisposable {
   }
 
   /** Returns how many lines there were. */
-  print(lines: Iterable<string>): number {
-    return printLines(this.context.stdout, lines);
+  print(lines: Lines): Promise<number> {
+    return printLines(this.context.stdout, lines, this.context.signal);
   }
 
   /** One JSON document: the answer, which image gave it, and what it took. */
-  printJson(answer: object, ...filesystems: readonly Filesystem[]): void {
+  async printJson(answer: object, ...filesystems: readonly Filesystem[]): Promise<void> {
     const images = filesystems.map(({ image, kind }) => ({
       location: image?.store.location ?? null,
       kind,
@@ -134,7 +138,7 @@ export class Looking implements AsyncDisposable {
     const { requests, bytes } = this.traffic;
     const traffic = { requests, bytes, imageBytes: this.#imageBytes };
     const document = { ...(images.length === 0 ? {} : { images }), ...answer, traffic };
-    printJson(this.context.stdout, document, 2);
+    await printLargeJson(this.context.stdout, document, this.context.signal);
   }
 
   /** Prints the last line on standard error, if `--stats` asks for it. */

@@ -1,14 +1,14 @@
 /** `nydusify ls`: names of an image, as `ls` shows those of a folder. */
 import { NoSuchPathError } from '../../errors.js';
-import type { Filesystem } from '../../look/filesystem.js';
 import { lookup, pathFromText, showPath, type Found } from '../../look/lookup.js';
 import { displayName, type RawPath } from '../../oci/raw-name.js';
-import { sortedChildren, walk } from '../../rafs-builder/index.js';
+import { sortedChildrenSteps, walkInSteps } from '../../rafs-builder/index.js';
+import { inTurns, isPause } from '../../turns.js';
 import type { TreeNode } from '../../rafs-builder/model/tree.js';
 import type { CommandTable } from '../command.js';
 import { LS_FLAGS } from '../flags/look.js';
-import { entryJson, inColumns, LinkCounts, longLines, nameColours } from '../text/look.js';
-import { printLine } from '../text/print.js';
+import { entryJson, inColumns, LinkCounts, longLines, nameColours, type ShownEntry } from '../text/look.js';
+import { LazyList, type Lines, printLine } from '../text/print.js';
 import { Looking, LOCATIONS } from './look.js';
 
 const EXAMPLES = `
@@ -63,46 +63,85 @@ async function list(looking: Looking, location: string, paths: readonly string[]
   const single = found.filter((one) => !isDirectory(one));
   const directories = found.filter(isDirectory);
   const recursive = flags.isOn('recursive');
-  const groups: (Listed & { readonly entries: readonly Listed[] })[] = [];
-  for (const directory of directories) {
-    for (const { node, path } of recursive ? walk(directory.node) : [{ node: directory.node, path: '' }]) {
-      if (node.children === undefined) continue;
-      const full = join(directory.path, path);
-      const entries = sortedChildren(node).map((child) => ({ node: child, path: join(full, child.name) }));
-      groups.push({ path: full, node, entries });
-    }
-  }
+  const { signal } = looking.context;
   if (looking.json) {
-    const links = new LinkCounts(filesystem.root);
-    const all = [...single, ...groups.flatMap(({ entries }) => entries)];
-    looking.printJson({ entries: all.map(({ path, node }) => entryJson(path, node, links)) }, filesystem);
+    const links = await inTurns(LinkCounts.of(filesystem.root), signal);
+    const items = function* (): Generator<object | undefined, void> {
+      for (const { path, node } of single) yield entryJson(path, node, links);
+      for (const group of groupsOf(directories, recursive)) {
+        for (const node of group?.entries ?? [])
+          yield entryJson(join(group?.path ?? ROOT, node.name), node, links);
+        yield undefined;
+      }
+    };
+    await looking.printJson({ entries: new LazyList(items()) }, filesystem);
     return;
   }
-  looking.print(lines(looking, filesystem, single, groups));
+  const isLong = flags.isOn('long');
+  const links = isLong ? await inTurns(LinkCounts.of(filesystem.root), signal) : undefined;
+  const isHeaded =
+    (single.length > 0 ? 1 : 0) + directories.length > 1 || (recursive && directories.some(hasDirectories));
+  await looking.print(lines(looking, single, { groups: groupsOf(directories, recursive), isHeaded, links }));
+}
+
+/** A directory, with what is in it in the order of names. */
+interface Group extends Listed {
+  readonly entries: readonly TreeNode[];
+}
+
+const ROOT = '' as RawPath; // the root's path is empty
+
+/** Yields directories one after the other, since the paths of all of them can take more room than the image. */
+function* groupsOf(directories: readonly Found[], recursive: boolean): Generator<Group | undefined, void> {
+  for (const directory of directories) {
+    const steps = recursive ? walkInSteps(directory.node) : [{ node: directory.node, path: ROOT }];
+    for (const step of steps) {
+      if (step?.node.children !== undefined) {
+        const { node, path } = step;
+        yield { path: join(directory.path, path), node, entries: yield* sortedChildrenSteps(node) };
+      } else if (step === undefined) yield undefined;
+    }
+  }
+}
+
+function hasDirectories({ node }: Found): boolean {
+  for (const child of node.children?.values() ?? []) if (child.children !== undefined) return true;
+  return false;
 }
 
 function* lines(
-  looking: Looking,
-  filesystem: Filesystem,
+  { context }: Looking,
   single: readonly Listed[],
-  groups: readonly (Listed & { readonly entries: readonly Listed[] })[],
-): Generator<string> {
-  const { context, flags } = looking;
+  {
+    groups,
+    isHeaded,
+    links,
+  }: {
+    readonly groups: Iterable<Group | undefined>;
+    readonly isHeaded: boolean;
+    readonly links: LinkCounts | undefined;
+  },
+): Lines {
   const colours = nameColours(context);
-  const links = flags.isOn('long') ? new LinkCounts(filesystem.root) : undefined;
-  const show = function* (
-    entries: readonly { readonly name: string; readonly node: TreeNode }[],
-  ): Generator<string> {
+  const show = function* (entries: readonly ShownEntry[]): Lines {
     if (links !== undefined) yield* longLines(entries, links, colours);
     else if (context.stdoutIsTTY === true) yield* inColumns(entries, context.columns, colours);
     else for (const { name } of entries) yield name;
   };
   yield* show(single.map(({ path, node }) => ({ name: showPath(path), node })));
-  const headed = groups.length + (single.length > 0 ? 1 : 0) > 1;
-  for (const [i, { path, entries }] of groups.entries()) {
-    if (i > 0 || single.length > 0) yield '';
-    if (headed) yield `${showPath(path)}:`;
-    yield* show(entries.map(({ node }) => ({ name: displayName(node.name), node })));
+  let isFirst = single.length === 0;
+  for (const group of groups) {
+    yield undefined;
+    if (group === undefined) continue;
+    if (!isFirst) yield '';
+    isFirst = false;
+    if (isHeaded) yield `${showPath(group.path)}:`;
+    const shown: ShownEntry[] = [];
+    for (const node of group.entries) {
+      if (isPause(shown.length)) yield undefined;
+      shown.push({ name: displayName(node.name), node });
+    }
+    yield* show(shown);
   }
 }
 

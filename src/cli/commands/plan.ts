@@ -42,7 +42,7 @@ export const PLAN: CommandTable = {
     for (const note of request.notes) printLine(context.stderr, `note: ${note}`);
     const plan = await run(request, context);
     if (flags.isOn('json')) printJson(context.stdout, plan, 2);
-    else printLines(context.stdout, planLines(plan));
+    else await printLines(context.stdout, planLines(plan));
   },
 };
 

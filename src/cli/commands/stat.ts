@@ -4,11 +4,15 @@ import { lookup, pathFromText, showPath, type Found } from '../../look/lookup.js
 import { displayName, rawNameBytes } from '../../oci/raw-name.js';
 import { digestHex } from '../../oci/digest.js';
 import { formatTime, permissions, TYPE_LETTERS } from '../../rafs-builder/show/describe.js';
+import type { Inode } from '../../rafs-builder/model/tree.js';
 import type { CommandTable } from '../command.js';
 import { STAT_FLAGS } from '../flags/look.js';
 import { entryJson, LinkCounts, rawJson } from '../text/look.js';
+import { inTurns, isPause } from '../../turns.js';
+import { LazyList, type Lines } from '../text/print.js';
+import { printable } from '../text/printable.js';
 import { Looking, LOCATIONS } from './look.js';
-import { table } from '../text/columns.js';
+import { longTable } from '../text/columns.js';
 import { formatBytes } from '../text/units.js';
 
 const EXAMPLES = `
@@ -32,9 +36,9 @@ export const STAT: CommandTable = {
     const path = pathFromText(text);
     const filesystem = await looking.filesystem(location, { path, follow });
     const found = lookup(filesystem.root, path, { follow });
-    const links = new LinkCounts(filesystem.root);
-    if (looking.json) looking.printJson(statJson(filesystem, found, links), filesystem);
-    else looking.print(statLines(filesystem, found, links));
+    const links = await inTurns(LinkCounts.of(filesystem.root), looking.context.signal);
+    if (looking.json) await looking.printJson(statJson(filesystem, found, links), filesystem);
+    else await looking.print(statLines(filesystem, found, links));
     looking.stats();
   },
 };
@@ -48,11 +52,15 @@ interface ShownChunk {
   readonly stored: { readonly blob: string; readonly offset: number; readonly size: number } | undefined;
 }
 
-function chunksOf(filesystem: Filesystem, { node: { inode } }: Found): readonly ShownChunk[] {
-  if (inode.kind !== 'file') return [];
-  return inode.chunks.map((ref, i) => {
+function* chunksOf(
+  filesystem: Filesystem,
+  { node: { inode } }: Found,
+): Generator<ShownChunk | undefined, void> {
+  if (inode.kind !== 'file') return;
+  for (const [i, ref] of inode.chunks.entries()) {
+    if (isPause(i + 1)) yield undefined;
     const { record, layer } = filesystem.chunk(ref);
-    return {
+    yield {
       offset: i * filesystem.chunkSize,
       size: record.uncompressedSize,
       digest: record.digest.toString('hex'),
@@ -61,10 +69,10 @@ function chunksOf(filesystem: Filesystem, { node: { inode } }: Found): readonly 
           ? undefined
           : { blob: digestHex(layer.digest), offset: record.compressedOffset, size: record.compressedSize },
     };
-  });
+  }
 }
 
-function* statLines(filesystem: Filesystem, found: Found, links: LinkCounts): Generator<string> {
+function* statLines(filesystem: Filesystem, found: Found, links: LinkCounts): Lines {
   const { node, path } = found;
   const { inode } = node;
   const mode = inode.mode.toString(8).padStart(4, '0');
@@ -75,30 +83,44 @@ function* statLines(filesystem: Filesystem, found: Found, links: LinkCounts): Ge
     ['mode', `${mode} (${TYPE_LETTERS[inode.kind]}${permissions(inode.mode)})`],
     ['owner', `${inode.uid}:${inode.gid}`],
     ['modified', `${formatTime(inode)}${fraction(inode.mtimeNsec)}Z`],
-    ['links', String(links.of(node))],
+    ['links', String(links.count(node))],
   ];
   if (inode.kind === 'symlink') facts.push(['target', displayName(inode.target)]);
   if (inode.kind === 'char' || inode.kind === 'block')
     facts.push(['device', `${inode.major},${inode.minor}`]);
   if (inode.kind === 'directory') facts.push(['entries', String(node.children?.size ?? 0)]);
   if (inode.kind === 'file') facts.push(['size', `${inode.size} (${formatBytes(inode.size)})`]);
-  for (const name of names) facts.push(['also', showPath(name)]);
+  for (const name of names) {
+    if (isPause(facts.length)) yield undefined;
+    facts.push(['also', showPath(name)]);
+  }
   for (const { name, value } of inode.xattrs)
     facts.push(['xattr', `${displayName(name)} = ${valueText(value)}`]);
-  yield* table(facts, new Set([0, 1]));
-  const chunks = chunksOf(filesystem, found);
-  if (chunks.length === 0) return;
-  const rows = chunks.map(({ offset, size, digest, stored }, i) => [
-    String(i),
-    String(offset),
-    String(size),
-    digest.slice(0, 16),
-    ...(stored === undefined ? [] : [stored.blob.slice(0, 12), String(stored.offset), String(stored.size)]),
-  ]);
-  const head = ['chunk', 'offset', 'bytes', filesystem.digester];
-  if (chunks[0]?.stored !== undefined) head.push('blob', 'at', 'stored');
+  yield* longTable(
+    facts.map(([key]) => [key]),
+    new Set([0]),
+    (row) => printable(facts[row]?.[1] ?? ''),
+  );
+  const rows: (readonly string[])[] = [];
+  for (const chunk of chunksOf(filesystem, found)) {
+    if (chunk === undefined) {
+      yield undefined;
+      continue;
+    }
+    const { offset, size, digest, stored } = chunk;
+    const head = ['chunk', 'offset', 'bytes', filesystem.digester];
+    if (rows.length === 0) rows.push(stored === undefined ? head : [...head, 'blob', 'at', 'stored']);
+    rows.push([
+      String(rows.length - 1),
+      String(offset),
+      String(size),
+      digest.slice(0, 16),
+      ...(stored === undefined ? [] : [stored.blob.slice(0, 12), String(stored.offset), String(stored.size)]),
+    ]);
+  }
+  if (rows.length === 0) return;
   yield '';
-  yield* table([head, ...rows], new Set([3, 4]));
+  yield* longTable(rows, new Set([3, 4]));
 }
 
 function fraction(nanoseconds: number): string {
@@ -112,17 +134,24 @@ function valueText(value: Uint8Array): string {
   return /^[\x20-\x7e]*$/.test(text) ? `"${text}"` : `0x${bytes.toString('hex')}`;
 }
 
+function* namesOf(inode: Inode, links: LinkCounts): Generator<string | undefined, void> {
+  for (const [count, name] of links.namesOf(inode).entries()) {
+    if (isPause(count)) yield undefined;
+    yield showPath(name);
+  }
+}
+
 function statJson(filesystem: Filesystem, found: Found, links: LinkCounts): object {
   const { node, path } = found;
   const { inode } = node;
   return {
     ...entryJson(path, node, links),
-    names: links.namesOf(inode).map(showPath),
+    names: new LazyList(namesOf(inode, links)),
     xattrs: inode.xattrs.map(({ name, value }) => ({
       ...rawJson('name', rawNameBytes(name).toString('latin1') as typeof path), // the same raw text
       valueBase64: Buffer.from(value).toString('base64'),
     })),
     digester: filesystem.digester,
-    chunks: chunksOf(filesystem, found),
+    chunks: new LazyList(chunksOf(filesystem, found)),
   };
 }

@@ -2,13 +2,15 @@
 import { UsageError } from '../../errors.js';
 import { lookup, pathFromText, showPath } from '../../look/lookup.js';
 import { displayName, type RawPath } from '../../oci/raw-name.js';
-import { sortedChildren } from '../../rafs-builder/index.js';
+import { sortedChildrenSteps } from '../../rafs-builder/index.js';
+import { inTurns, type Steps } from '../../turns.js';
 import type { TreeNode } from '../../rafs-builder/model/tree.js';
 import type { CommandTable } from '../command.js';
 import type { FlagValues } from '../flags/flags.js';
 import { TREE_FLAGS } from '../flags/look.js';
 import { entryJson, LinkCounts, nameColours, type NameColours } from '../text/look.js';
 import { Looking, LOCATIONS } from './look.js';
+import { LazyList, type Lines } from '../text/print.js';
 import { plural } from '../text/units.js';
 
 const EXAMPLES = `
@@ -34,10 +36,10 @@ export const TREE: CommandTable = {
     const found = lookup(filesystem.root, pathFromText(path ?? '/'), { follow: true });
     const drawing = new Drawing(depth, looking.flags.isOn('dirs-only'), nameColours(context));
     if (looking.json) {
-      const links = new LinkCounts(filesystem.root);
-      looking.printJson({ tree: drawing.json(found.node, found.path, links, 0) }, filesystem);
+      const links = await inTurns(LinkCounts.of(filesystem.root), context.signal);
+      await looking.printJson({ tree: drawing.json(found.node, found.path, links, 0) }, filesystem);
     } else {
-      looking.print(drawing.lines(found.node, showPath(found.path)));
+      await looking.print(drawing.lines(found.node, showPath(found.path)));
     }
     looking.stats();
   },
@@ -63,10 +65,10 @@ class Drawing {
     this.#colours = colours;
   }
 
-  *lines(root: TreeNode, name: string): Generator<string> {
+  *lines(root: TreeNode, name: string): Lines {
     yield this.#label(root, name);
     // Deep trees would be too much for recursion.
-    const open = [{ children: this.#children(root, 0), at: 0, indent: '' }];
+    const open = [{ children: yield* this.#children(root, 0), at: 0, indent: '' }];
     for (let level = open.at(-1); level !== undefined; level = open.at(-1)) {
       const child = level.children[level.at];
       if (child === undefined) {
@@ -79,7 +81,7 @@ class Drawing {
       else this.#directories += 1;
       yield `${level.indent}${last ? '└── ' : '├── '}${this.#label(child, displayName(child.name))}`;
       const indent = `${level.indent}${last ? '    ' : '│   '}`;
-      open.push({ children: this.#children(child, open.length), at: 0, indent });
+      open.push({ children: yield* this.#children(child, open.length), at: 0, indent });
     }
     yield '';
     const directories = plural(this.#directories, 'directory').replace('directorys', 'directories');
@@ -89,15 +91,25 @@ class Drawing {
   json(node: TreeNode, path: RawPath, links: LinkCounts, depth: number): object {
     const facts = entryJson(path, node, links);
     if (node.children === undefined || depth >= this.#depth) return facts;
-    const children = this.#children(node, depth).map((child) =>
-      this.json(child, (path === '' ? child.name : `${path}/${child.name}`) as RawPath, links, depth + 1),
-    ); // components joined by `/`
-    return { ...facts, children };
+    return { ...facts, children: new LazyList(this.#jsonOfChildren(node, path, links, depth)) };
   }
 
-  #children(node: TreeNode, depth: number): readonly TreeNode[] {
-    if (depth >= this.#depth) return [];
-    return sortedChildren(node).filter(({ children }) => children !== undefined || !this.#directoriesOnly);
+  *#jsonOfChildren(
+    node: TreeNode,
+    path: RawPath,
+    links: LinkCounts,
+    depth: number,
+  ): Generator<object | undefined, void> {
+    for (const child of yield* this.#children(node, depth)) {
+      const below = (path === '' ? child.name : `${path}/${child.name}`) as RawPath; // components joined by `/`
+      yield this.json(child, below, links, depth + 1);
+    }
+  }
+
+  *#children(node: TreeNode, depth: number): Steps<readonly TreeNode[]> {
+    if (depth >= this.#depth || node.children === undefined) return [];
+    const children = yield* sortedChildrenSteps(node);
+    return this.#directoriesOnly ? children.filter((child) => child.children !== undefined) : children;
   }
 
   #label({ inode }: TreeNode, name: string): string {

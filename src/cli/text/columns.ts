@@ -1,5 +1,6 @@
 /** Text in columns and lines of a terminal. Widths are what a terminal shows: some characters take two cells, others none. */
 import stringWidth from 'string-width';
+import { isPause } from '../../turns.js';
 import { printable } from './printable.js';
 
 /** Printable characters of Latin scripts take one cell each, so their number is the width; counting is 1000 times as fast. */
@@ -27,6 +28,31 @@ export function table(
       .join('  ')
       .trimEnd(),
   );
+}
+
+/**
+ * `table` for many rows, with pauses (undefined) in between. `end` gives one more cell of each row, which is flush left and may
+ * have colours.
+ */
+export function* longTable(
+  rows: readonly (readonly string[])[],
+  leftColumns: ReadonlySet<number>,
+  end?: (row: number) => string,
+): Generator<string | undefined, void> {
+  const widths: number[] = [];
+  for (const [count, row] of rows.entries()) {
+    if (isPause(count)) yield undefined;
+    row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, textWidth(printable(cell)))));
+  }
+  for (const [count, row] of rows.entries()) {
+    const cells = row.map((cell, i) => {
+      const shown = printable(cell);
+      const blanks = ' '.repeat((widths[i] ?? 0) - textWidth(shown));
+      return leftColumns.has(i) ? shown + blanks : blanks + shown;
+    });
+    if (end !== undefined) cells.push(end(count));
+    yield cells.join('  ').trimEnd();
+  }
 }
 
 /** Lines of whole words, with `indent` blanks before the first line and two more before the others. */

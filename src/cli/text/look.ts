@@ -3,10 +3,11 @@ import { Chalk } from 'chalk';
 import { formatTime, permissions, TYPE_LETTERS } from '../../rafs-builder/show/describe.js';
 import { displayName, rawNameBytes, type RawPath } from '../../oci/raw-name.js';
 import { showPath } from '../../look/lookup.js';
-import { walk } from '../../rafs-builder/index.js';
+import { walkInSteps } from '../../rafs-builder/index.js';
+import { isPause, type Steps } from '../../turns.js';
 import type { Inode, TreeNode } from '../../rafs-builder/model/tree.js';
 import type { CliContext } from '../context.js';
-import { table, textWidth } from './columns.js';
+import { longTable, textWidth } from './columns.js';
 import { hasColours, painted } from './paint.js';
 
 /** A name as it is to be shown. */
@@ -19,16 +20,23 @@ export interface ShownEntry {
 export class LinkCounts {
   readonly #names = new Map<Inode, RawPath[]>();
 
-  constructor(root: TreeNode) {
-    for (const { node, path } of walk(root)) {
-      if (node.inode.kind === 'directory') continue;
-      const names = this.#names.get(node.inode);
-      if (names === undefined) this.#names.set(node.inode, [path]);
-      else names.push(path);
+  static *of(root: TreeNode): Steps<LinkCounts> {
+    const counts = new LinkCounts();
+    for (const step of walkInSteps(root)) {
+      if (step === undefined) {
+        yield;
+        continue;
+      }
+      const { inode } = step.node;
+      if (inode.kind === 'directory') continue;
+      const names = counts.#names.get(inode);
+      if (names === undefined) counts.#names.set(inode, [step.path]);
+      else names.push(step.path);
     }
+    return counts;
   }
 
-  of(node: TreeNode): number {
+  count(node: TreeNode): number {
     if (node.children === undefined) return this.namesOf(node.inode).length;
     let count = 2;
     for (const child of node.children.values()) if (child.children !== undefined) count += 1;
@@ -69,21 +77,25 @@ export function* longLines(
   entries: readonly ShownEntry[],
   links: LinkCounts,
   colours: NameColours,
-): Generator<string> {
-  const rows = entries.map(({ node }) => [
-    `${TYPE_LETTERS[node.inode.kind]}${permissions(node.inode.mode)}`,
-    String(links.of(node)),
-    `${node.inode.uid}:${node.inode.gid}`,
-    sizeText(node),
-    formatTime(node.inode),
-  ]);
-  for (const [i, line] of table(rows, new Set([0, 2])).entries()) {
+): Generator<string | undefined, void> {
+  const rows: string[][] = [];
+  for (const { node } of entries) {
+    if (isPause(rows.length)) yield undefined;
+    rows.push([
+      `${TYPE_LETTERS[node.inode.kind]}${permissions(node.inode.mode)}`,
+      String(links.count(node)),
+      `${node.inode.uid}:${node.inode.gid}`,
+      sizeText(node),
+      formatTime(node.inode),
+    ]);
+  }
+  yield* longTable(rows, new Set([0, 2]), (i) => {
     const entry = entries[i];
-    if (entry === undefined) continue;
+    if (entry === undefined) return '';
     const { inode } = entry.node;
     const target = inode.kind === 'symlink' ? ` -> ${displayName(inode.target)}` : '';
-    yield `${line}  ${colours(entry.name, inode)}${target}`;
-  }
+    return `${colours(entry.name, inode)}${target}`;
+  });
 }
 
 function sizeText({ inode, children }: TreeNode): string {
@@ -141,7 +153,7 @@ export function entryJson(
     gid: inode.gid,
     mtime: inode.mtime,
     ...(inode.mtimeNsec === 0 ? {} : { mtimeNsec: inode.mtimeNsec }),
-    links: links.of(node),
+    links: links.count(node),
     ...(inode.kind === 'file' ? { size: inode.size } : {}),
     ...(inode.kind === 'symlink' ? rawJson('target', inode.target) : {}),
     ...(inode.kind === 'char' || inode.kind === 'block' ? { major: inode.major, minor: inode.minor } : {}),

@@ -5,9 +5,11 @@
  * The text is latin1, one character a byte: offsets of the parser are byte offsets, and decoding loses no byte. Strings
  * must therefore be read with `stringOf`, never from a node's own `value`.
  */
-import { parseTree, type Node, type ParseError } from 'jsonc-parser';
+import type { Node } from 'jsonc-parser';
 import { FormatError } from '../../errors.js';
+import { atOnce, type Steps } from '../../turns.js';
 import { boundShape } from './shape.js';
+import { treeSteps } from './tree.js';
 
 export interface JsonText {
   readonly text: string;
@@ -25,25 +27,28 @@ export interface Splice {
 
 /** Throws FormatError unless the bytes are one JSON object in UTF-8. */
 export function parseJsonText(bytes: Uint8Array, what: string): JsonText {
-  const doc = parseAnyJsonText(bytes, what);
+  return atOnce(jsonTextSteps(bytes, what));
+}
+
+/** `parseJsonText` in steps. */
+export function* jsonTextSteps(bytes: Uint8Array, what: string): Steps<JsonText> {
+  const doc = yield* anyJsonTextSteps(bytes, what);
   if (doc.root.type !== 'object') throw new FormatError(`${what} is not a JSON object`);
   return doc;
 }
 
 /** Throws FormatError unless the bytes are one JSON value in UTF-8. */
-export function parseAnyJsonText(bytes: Uint8Array, what: string): JsonText {
+export function* anyJsonTextSteps(bytes: Uint8Array, what: string): Steps<JsonText> {
   boundShape(bytes, what);
+  yield;
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
   try {
-    // JSON.parse enforces the strict grammar; the tree parser also accepts comments and the like.
     JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
-    const errors: ParseError[] = [];
-    const root = parseTree(text, errors, { disallowComments: true });
-    if (root !== undefined && errors.length === 0) return { text, root, what };
   } catch (cause) {
     throw new FormatError(`${what} is not JSON`, { cause });
   }
-  throw new FormatError(`${what} is not JSON`);
+  yield;
+  return { text, root: yield* treeSteps(text), what };
 }
 
 /** Returns the value of `key`. The last of repeated keys counts, as in all common parsers. */

@@ -3,7 +3,8 @@
  * `convert` composes manifests and indexes from them, and `check` compares them.
  */
 import type { Node } from 'jsonc-parser';
-import { childrenOf, parseAnyJsonText, parseJsonText, rawOf, stringOf, type JsonText } from './text.js';
+import { atOnce, isPause, type Steps } from '../../turns.js';
+import { anyJsonTextSteps, childrenOf, jsonTextSteps, rawOf, stringOf, type JsonText } from './text.js';
 
 /** A number with the digits that the document has. */
 export interface JsonNumber {
@@ -15,8 +16,13 @@ export type Json = null | boolean | number | string | JsonNumber | readonly Json
 
 /** Throws FormatError unless the bytes are one JSON object in UTF-8. */
 export function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
-  const doc = parseJsonText(bytes, what);
-  return objectOf(doc, doc.root);
+  return atOnce(jsonObjectSteps(bytes, what));
+}
+
+/** `parseJsonObject` in steps. */
+export function* jsonObjectSteps(bytes: Uint8Array, what: string): Steps<JsonObject> {
+  const doc = yield* jsonTextSteps(bytes, what);
+  return yield* objectOf(doc, doc.root);
 }
 
 /**
@@ -24,17 +30,36 @@ export function parseJsonObject(bytes: Uint8Array, what: string): JsonObject {
  * JSON.
  */
 export function parseJson(bytes: Uint8Array, what: string): Json {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-  const doc = parseAnyJsonText(Buffer.from(text, 'utf8'), what);
-  return jsonOf(doc, doc.root);
+  return atOnce(jsonSteps(bytes, what));
 }
 
-function jsonOf(doc: JsonText, node: Node): Json {
+/** `parseJson` in steps. */
+export function* jsonSteps(bytes: Uint8Array, what: string): Steps<Json> {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  const doc = yield* anyJsonTextSteps(Buffer.from(text, 'utf8'), what);
+  return yield* jsonOf(doc, doc.root);
+}
+
+function* jsonOf(doc: JsonText, node: Node): Steps<Json> {
+  return isContainer(node) ? yield* containerOf(doc, node) : scalarOf(doc, node);
+}
+
+function isContainer({ type }: Node): boolean {
+  return type === 'object' || type === 'array';
+}
+
+function* containerOf(doc: JsonText, node: Node): Steps<Json> {
+  if (node.type === 'object') return yield* objectOf(doc, node);
+  const items: Json[] = [];
+  for (const child of childrenOf(node)) {
+    items.push(isContainer(child) ? yield* containerOf(doc, child) : scalarOf(doc, child));
+    if (isPause(items.length)) yield;
+  }
+  return items;
+}
+
+function scalarOf(doc: JsonText, node: Node): Json {
   switch (node.type) {
-    case 'object':
-      return objectOf(doc, node);
-    case 'array':
-      return childrenOf(node).map((child) => jsonOf(doc, child));
     case 'string':
       return stringOf(doc, node) ?? '';
     case 'number':
@@ -43,15 +68,23 @@ function jsonOf(doc: JsonText, node: Node): Json {
       return rawOf(doc, node) === 'true';
     case 'null':
     case 'property':
+    case 'object':
+    case 'array':
       return null;
   }
 }
 
-function objectOf(doc: JsonText, node: Node): JsonObject {
+function* objectOf(doc: JsonText, node: Node): Steps<JsonObject> {
   const members = new Map<string, Json>();
+  let count = 0;
   for (const property of childrenOf(node)) {
+    if (isPause(++count)) yield;
     const [key, value] = childrenOf(property);
-    if (value !== undefined) members.set(stringOf(doc, key) ?? '', jsonOf(doc, value));
+    if (value === undefined) continue;
+    members.set(
+      stringOf(doc, key) ?? '',
+      isContainer(value) ? yield* containerOf(doc, value) : scalarOf(doc, value),
+    );
   }
   return members;
 }

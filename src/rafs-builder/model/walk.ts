@@ -3,6 +3,7 @@
  * each with everything below it. (Nydus calls this breadth-first; it is not.)
  */
 import { compareRaw, type RawPath } from '../../oci/raw-name.js';
+import { isPause, type Steps, sortSteps } from '../../turns.js';
 import type { TreeNode } from './tree.js';
 
 export interface WalkStep {
@@ -19,15 +20,27 @@ export function sortedChildren(node: TreeNode): TreeNode[] {
   return Array.from(node.children.values()).sort((a, b) => compareRaw(a.name, b.name));
 }
 
+/** `sortedChildren` in steps. */
+export function sortedChildrenSteps({ children }: TreeNode): Steps<TreeNode[]> {
+  return sortSteps(Array.from(children?.values() ?? []), (a, b) => compareRaw(a.name, b.name));
+}
+
 /** Yields every name once, the root first, without recursion. */
 export function* walk(root: TreeNode): Generator<WalkStep> {
+  for (const step of walkInSteps(root)) if (step !== undefined) yield step;
+}
+
+/** `walk`, with pauses (undefined) in between, at which a caller may let the event loop turn. */
+export function* walkInSteps(root: TreeNode): Generator<WalkStep | undefined, void> {
+  let count = 0;
   yield { node: root, parent: undefined, path: '' as RawPath }; // the root's path is empty by definition
   const pending: { readonly node: TreeNode; readonly path: RawPath }[] = [
     { node: root, path: '' as RawPath },
   ];
   for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
     const below = pending.length;
-    for (const child of sortedChildren(directory.node)) {
+    for (const child of yield* sortedChildrenSteps(directory.node)) {
+      if (isPause(++count)) yield undefined;
       const path = (directory.path === '' ? child.name : `${directory.path}/${child.name}`) as RawPath; // joins components with '/'
       yield { node: child, parent: directory.node, path };
       if (child.children !== undefined) pending.push({ node: child, path });

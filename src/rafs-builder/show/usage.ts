@@ -7,9 +7,10 @@
  * upwards. A chunk is owned by the nearest common directory of all its places, because only removing that directory
  * frees its bytes.
  */
-import type { RawPath } from '../../oci/raw-name.js';
+import type { RawName, RawPath } from '../../oci/raw-name.js';
 import type { ChunkRef, Inode, TreeNode } from '../model/tree.js';
-import { walk } from '../model/walk.js';
+import { atOnce, isPause, type Steps } from '../../turns.js';
+import { walkInSteps } from '../model/walk.js';
 
 /** Bytes of chunks. */
 export interface ChunkBytes {
@@ -45,14 +46,24 @@ export type ChunkSizes = (ref: ChunkRef) => {
  * chunks are 0.
  */
 export function usageByDirectory(root: TreeNode, sizes: ChunkSizes | undefined): DirectoryUsage[] {
+  return atOnce(usageSteps(root, sizes));
+}
+
+/** `usageByDirectory` in steps. */
+export function* usageSteps(root: TreeNode, sizes: ChunkSizes | undefined): Steps<DirectoryUsage[]> {
   const sums = new Sums();
   const numbers = new Map<TreeNode, number>();
-  for (const { node, parent, path } of walk(root)) {
+  for (const step of walkInSteps(root)) {
+    if (step === undefined) {
+      yield;
+      continue;
+    }
+    const { node, parent } = step;
     const directory = parent === undefined ? -1 : (numbers.get(parent) ?? -1);
-    if (node.children !== undefined) numbers.set(node, sums.addDirectory(path, directory));
-    else if (node.inode.kind === 'file') sums.addFile(directory, node.inode, sizes);
+    if (node.children !== undefined) numbers.set(node, sums.addDirectory(node.name, directory));
+    else if (node.inode.kind === 'file') yield* sums.addFile(directory, node.inode, sizes);
   }
-  return sums.finish();
+  return yield* sums.finish();
 }
 
 interface Seen {
@@ -61,7 +72,7 @@ interface Seen {
 }
 
 interface Directory {
-  readonly path: RawPath;
+  readonly name: RawName;
   readonly parent: number;
   readonly depth: number;
   files: number;
@@ -86,8 +97,9 @@ class Sums {
   readonly #inodes = new Map<Inode, number>();
   readonly #chunks = new Map<ChunkRef, Seen>();
   #sizes: ChunkSizes | undefined;
+  #lastPath: { readonly directory: Directory; readonly path: RawPath } | undefined;
 
-  addDirectory(path: RawPath, parent: number): number {
+  addDirectory(name: RawName, parent: number): number {
     const depth = (this.#directories[parent]?.depth ?? -1) + 1;
     const counts = {
       files: 0,
@@ -97,21 +109,30 @@ class Sums {
       ownUncompressed: 0,
       ownStored: 0,
     };
-    return this.#directories.push({ path, parent, depth, ...counts }) - 1;
+    return this.#directories.push({ name, parent, depth, ...counts }) - 1;
   }
 
-  addFile(directory: number, inode: Extract<Inode, { kind: 'file' }>, sizes: ChunkSizes | undefined): void {
+  *addFile(
+    directory: number,
+    inode: Extract<Inode, { kind: 'file' }>,
+    sizes: ChunkSizes | undefined,
+  ): Steps<void> {
     this.#sizes = sizes;
     const before = this.#inodes.get(inode);
     this.#inodes.set(inode, directory);
     this.#addInode(directory, 1, inode.size);
     if (before !== undefined) this.#addInode(this.#common(before, directory), -1, -inode.size);
     if (sizes === undefined) return;
-    for (const ref of inode.chunks) this.#addChunk(directory, ref, sizes(ref));
+    for (const [count, ref] of inode.chunks.entries()) {
+      this.#addChunk(directory, ref, sizes(ref));
+      if (isPause(count + 1)) yield;
+    }
   }
 
-  finish(): DirectoryUsage[] {
+  *finish(): Steps<DirectoryUsage[]> {
+    let count = 0;
     for (const [ref, { common }] of this.#chunks) {
+      if (isPause(++count)) yield;
       const owner = this.#directories[common];
       const size = this.#sizes?.(ref);
       if (owner === undefined || size === undefined) continue;
@@ -120,21 +141,48 @@ class Sums {
     }
     // Children have higher numbers than their parents.
     for (const directory of [...this.#directories].reverse()) {
+      if (isPause(++count)) yield;
       const parent = this.#directories[directory.parent];
       if (parent !== undefined) for (const count of COUNTS) parent[count] += directory[count];
     }
-    return this.#directories.map((sum) => ({
-      path: sum.path,
-      depth: sum.depth,
-      files: sum.files,
-      bytes: sum.bytes,
-      unique: { uncompressed: sum.uniqueUncompressed, stored: sum.uniqueStored },
-      own: { uncompressed: sum.ownUncompressed, stored: sum.ownStored },
-      shared: {
-        uncompressed: sum.uniqueUncompressed - sum.ownUncompressed,
-        stored: sum.uniqueStored - sum.ownStored,
-      },
-    }));
+    const usages: DirectoryUsage[] = [];
+    const pathOf = (sum: Directory): RawPath => this.#pathOf(sum);
+    for (const sum of this.#directories) {
+      if (isPause(++count)) yield;
+      usages.push({
+        // Made anew each time, since the paths of deep trees can take a hundred times the room of their names.
+        get path() {
+          return pathOf(sum);
+        },
+        depth: sum.depth,
+        files: sum.files,
+        bytes: sum.bytes,
+        unique: { uncompressed: sum.uniqueUncompressed, stored: sum.uniqueStored },
+        own: { uncompressed: sum.ownUncompressed, stored: sum.ownStored },
+        shared: {
+          uncompressed: sum.uniqueUncompressed - sum.ownUncompressed,
+          stored: sum.uniqueStored - sum.ownStored,
+        },
+      });
+    }
+    return usages;
+  }
+
+  /** Directories mostly come behind their parents, so that the parent's path is at hand. */
+  #pathOf(directory: Directory): RawPath {
+    const { parent, name } = directory;
+    const before = this.#lastPath;
+    const isNext = before !== undefined && parent > 0 && this.#directories[parent] === before.directory;
+    const path = isNext ? (`${before.path}/${name}` as RawPath) : this.#wholePathOf(directory); // joins components with `/`
+    this.#lastPath = { directory, path };
+    return path;
+  }
+
+  #wholePathOf(directory: Directory): RawPath {
+    const names: RawName[] = [];
+    for (let at: Directory | undefined = directory; at !== undefined; at = this.#directories[at.parent])
+      if (at.parent >= 0) names.push(at.name);
+    return names.reverse().join('/') as RawPath; // joins components with `/`
   }
 
   #addInode(directory: number, files: number, bytes: number): void {

@@ -6,9 +6,10 @@ import { AuthError, FormatError, NydusError, RegistryError } from '../../errors.
 import { collect } from '../../io/streams.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
-import { type Index, MAX_DOCUMENT_SIZE, parseIndex } from '../../oci/manifest.js';
+import { type Index, MAX_DOCUMENT_SIZE, indexSteps } from '../../oci/manifest.js';
 import { MEDIA } from '../../oci/media-types.js';
 import type { CallOptions } from '../../reporter.js';
+import { inTurns } from '../../turns.js';
 import { ANSWERS, meaningOf } from '../answers.js';
 import { repositoryScope } from '../auth/challenge.js';
 import { MANIFEST_ACCEPT, manifestPath, type Pointer } from './manifests.js';
@@ -121,7 +122,7 @@ async function fromApi(
       throw new RegistryError(`${what}: page ${page + 1} is no index`, { status: response.status });
     }
     const bytes = await collect(response.body, MAX_DOCUMENT_SIZE, `list of what refers to ${subject}`);
-    const { manifests } = parseIndex(bytes, MEDIA.ociIndex);
+    const { manifests } = await inTurns(indexSteps(bytes, MEDIA.ociIndex), options.signal);
     for (const entry of manifests) found.push(entry);
     if (manifests.length === 0) empty++;
     const next = nextPage(response);
@@ -159,7 +160,7 @@ export async function fetchReferrersTag(
   const bytes = await collect(response.body, MAX_DOCUMENT_SIZE, what);
   const { etag } = response.headers;
   try {
-    const index = parseIndex(bytes, mediaTypeOf(response));
+    const index = await inTurns(indexSteps(bytes, mediaTypeOf(response)), call.signal);
     return { index, bytes, ...(etag === undefined ? {} : { etag }) };
   } catch (cause) {
     if (!(cause instanceof NydusError)) throw cause;

@@ -13,10 +13,11 @@ import { type ByteStream, collect, type ReplayableContent } from '../../io/strea
 import { PART_PREFIX, writeWhole } from '../../io/whole-file.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import { type Digest, digestHex } from '../../oci/digest.js';
-import { type Index, MAX_DOCUMENT_SIZE, parseIndex } from '../../oci/manifest.js';
+import { type Index, MAX_DOCUMENT_SIZE, indexSteps } from '../../oci/manifest.js';
 import { ANNOTATION, MEDIA } from '../../oci/media-types.js';
 import { formatReference, type Reference } from '../../oci/reference.js';
 import type { CallOptions } from '../../reporter.js';
+import { inTurns } from '../../turns.js';
 import { ArchiveFile, type UnpackOptions } from './archive-file.js';
 import { DOCKER_MANIFEST, dockerManifest } from './docker-manifest.js';
 import { documentAt, openLayoutTarget } from './layout.js';
@@ -73,7 +74,7 @@ export async function resolveInLayout(
 
 async function indexOf(archive: ArchiveFile, location: string): Promise<Index> {
   const bytes = await archive.readAll('index.json', MAX_DOCUMENT_SIZE);
-  if (bytes !== undefined) return parseIndex(bytes, MEDIA.ociIndex);
+  if (bytes !== undefined) return inTurns(indexSteps(bytes, MEDIA.ociIndex));
   throw new RegistryError(`${location} is no OCI archive: it has no index.json`, {
     hint: 'for the output of "docker save" write docker-archive:FILE',
   });

@@ -31,11 +31,12 @@ import {
   type ListedDescriptor,
   MAX_DOCUMENT_SIZE,
   parseDocument,
-  parseIndex,
+  indexSteps,
   serialise,
 } from '../../oci/manifest.js';
 import { ANNOTATION, MEDIA } from '../../oci/media-types.js';
 import type { CallOptions } from '../../reporter.js';
+import { inTurns } from '../../turns.js';
 import { formatLocation, type Location, type Selector } from '../location.js';
 import { scanReferrers } from './referrer-scan.js';
 import { MadeDocuments } from './platform-index.js';
@@ -149,7 +150,7 @@ abstract class Layout implements ContentSource, Located, Referable, AsyncDisposa
       this.foundEmpty(path);
       return undefined;
     }
-    const index = parseIndex(bytes, MEDIA.ociIndex);
+    const index = await inTurns(indexSteps(bytes, MEDIA.ociIndex));
     return { entries: index.manifests, raw: index.raw };
   }
 

@@ -2,6 +2,7 @@
  * Finds the manifests that refer to a manifest in a store without a list of them, by reading every document that its index leads
  * to. OCI image-spec, image-layout.md, leaves this to readers.
  */
+import { inTurns } from '../../turns.js';
 import { FormatError } from '../../errors.js';
 import { type ByteStream, collect } from '../../io/streams.js';
 import type { Descriptor } from '../../oci/descriptor.js';
@@ -11,7 +12,7 @@ import {
   isDocumentType,
   type Manifest,
   MAX_DOCUMENT_SIZE,
-  parseDocument,
+  documentSteps,
 } from '../../oci/manifest.js';
 import { matching } from '../distribution/referrers.js';
 import type { ReferrerList, ReferrerOptions } from './store.js';
@@ -37,7 +38,7 @@ export async function scanReferrers(
     const stream = await read(next);
     if (stream === undefined) continue;
     const bytes = await collect(stream, MAX_DOCUMENT_SIZE, `manifest ${next.digest}`);
-    const document = parseDocument(bytes, next.mediaType);
+    const document = await inTurns(documentSteps(bytes, next.mediaType), options.signal);
     if (document.kind === 'index') for (const entry of document.manifests) waiting.push(entry);
     if (document.subject?.digest === subject) found.push(referrerOf(next, document));
   }

@@ -1,9 +1,10 @@
-/** Runs the command on a bomb and measures what it takes: memory, disk, time on a core, time. */
+/** Runs the command on a bomb and measures what it takes: memory, disk, time on a core, time, and how long the event loop was held. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { productCommand } from '../project.js';
+import { pathToFileURL } from 'node:url';
+import { productCommand, projectRoot } from '../project.js';
 
 export interface BombResult {
   readonly exitCode: number | null;
@@ -14,34 +15,36 @@ export interface BombResult {
   /** Seconds. */
   readonly cpu: number;
   readonly wall: number;
+  /** Milliseconds of the longest stretch of work in which no signal was heard. */
+  readonly held: number;
+  /** Seconds between the signal and the end; undefined when the run had ended before, or none was sent. */
+  readonly stopped: number | undefined;
   /** The lines of the error. */
   readonly said: readonly string[];
 }
 
-type Used = Pick<BombResult, 'memory' | 'cpu'>;
+type Used = Pick<BombResult, 'memory' | 'cpu' | 'held'>;
 
-/** Writes what the process has used when it ends. */
-const METER = `data:text/javascript,${encodeURIComponent(
-  `import { readFileSync, writeFileSync } from 'node:fs';
-   process.on('exit', () => {
-     const { user, system } = process.cpuUsage();
-     // The peak that the system counts for a process begins with that of the process which started it.
-     const [, peak] = /VmHWM:\\s*([0-9]+)/.exec(readFileSync('/proc/self/status', 'utf8'));
-     writeFileSync(process.env.BOMB_METER, JSON.stringify({ memory: peak * 1024, cpu: (user + system) / 1e6 }));
-   });`,
-)}`;
+/** A signal, and how many seconds after the start it is sent. */
+export interface Stop {
+  readonly signal: 'SIGINT' | 'SIGTERM';
+  readonly after: number;
+}
+
+const METER = pathToFileURL(join(projectRoot, 'dist', 'test', 'support', 'bombs', 'meter.js')).href;
 
 /** The time after which a run counts as endless, in milliseconds. */
 const ENDLESS = 120_000;
 
 /** `folder` holds the input, and all that the run writes beside it. */
-export async function runBomb(args: readonly string[], folder: string): Promise<BombResult> {
+export async function runBomb(args: readonly string[], folder: string, stop?: Stop): Promise<BombResult> {
   const temporary = join(folder, 'tmp');
   const meter = join(folder, 'meter.json');
-  await mkdir(temporary);
+  await mkdir(temporary, { recursive: true });
+  await rm(meter, { force: true });
   const before = await sizeOf(folder);
   const child = spawn(process.execPath, ['--import', METER, productCommand, ...args], {
-    env: { ...process.env, TMPDIR: temporary, BOMB_METER: meter },
+    env: { PATH: process.env['PATH'], HOME: '/nonexistent', TMPDIR: temporary, BOMB_METER: meter },
     stdio: ['ignore', 'ignore', 'pipe'],
     timeout: ENDLESS,
     killSignal: 'SIGKILL',
@@ -56,8 +59,17 @@ export async function runBomb(args: readonly string[], folder: string): Promise<
     100,
   );
   const started = performance.now();
+  let sent: number | undefined;
+  const stopping =
+    stop === undefined
+      ? undefined
+      : setTimeout(() => {
+          sent = performance.now();
+          child.kill(stop.signal);
+        }, stop.after * 1000);
   const [exitCode] = (await once(child, 'close')) as [number | null];
-  const wall = (performance.now() - started) / 1000;
+  const ended = performance.now();
+  clearTimeout(stopping);
   clearInterval(watch);
   // A run that was killed has written nothing, or a part.
   const used = await readFile(meter, 'utf8').then(
@@ -69,7 +81,9 @@ export async function runBomb(args: readonly string[], folder: string): Promise<
     memory: used?.memory ?? Infinity,
     disk,
     cpu: used?.cpu ?? 0,
-    wall,
+    wall: (ended - started) / 1000,
+    held: used?.held ?? Infinity,
+    stopped: sent === undefined ? undefined : (ended - sent) / 1000,
     said: said.split('\n').filter((line) => /^(nydusify|error)/i.test(line)),
   };
 }

@@ -79,18 +79,11 @@ function bootstrapSubject(opened: OpenedImage): Subject {
       // The tree of the sound bootstrap stands for that of the source, which it was made from.
       [
         'filesystem (--source)',
-        (changed) =>
-          all(
-            checkFilesystem(
-              {
-                target: image,
-                bootstrap: read(changed).bootstrap,
-                source: image,
-                content: opened.bootstrap,
-              },
-              {},
-            ),
-          ),
+        (changed) => {
+          const { bootstrap, readTree } = read(changed);
+          const content = opened.bootstrap;
+          return all(checkFilesystem({ target: image, bootstrap, readTree, source: image, content }, {}));
+        },
       ],
       ['manifest', (changed) => all(againstManifest(read(changed)))],
       [

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { clientsOf, platformsOf, type PlatformClients } from '../../../src/check/clients.js';
 import { detectAlternative, Detector } from '../../../src/check/detect.js';
 import { decodeIndex, GoJsonError } from '../../../src/check/go-json.js';
+import { atOnce } from '../../../src/turns.js';
 import { parseDigest, sha256, type Digest } from '../../../src/oci/digest.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
 import { MemoryStore, putMerged, type Json } from '../../support/registries/memory-store.js';
@@ -127,7 +128,7 @@ test('a Nydus entry that comes first is what ordinary clients fail with', async 
 
 test('documents are read as Go reads them', () => {
   const read = (text: string): unknown =>
-    decodeIndex(Buffer.from(text)).manifests.map(({ digest }) => digest);
+    atOnce(decodeIndex(Buffer.from(text))).manifests.map(({ digest }) => digest);
   assert.deepEqual(read('{"MANIFESTS":[{"Digest":"a"},null,{"digest":null}],"unknown":[1]}'), ['a', '', '']);
   assert.deepEqual(read('null'), []);
   for (const wrong of ['', '[]', '{"manifests":{}}', '{"manifests":[{"size":"1"}]}', '{"manifests":[1]}'])

@@ -6,7 +6,8 @@ import { follow } from '../../../src/look/lookup.js';
 import { PathDecision } from '../../../src/look/path-decision.js';
 import type { RawPath } from '../../../src/oci/raw-name.js';
 import type { LayerTree } from '../../../src/merge/layer-tree.js';
-import { overlay } from '../../../src/merge/overlay.js';
+import { overlay, overlaySteps } from '../../../src/merge/overlay.js';
+import { atOnce } from '../../../src/turns.js';
 import { directory, file, symlink, trees, type Unplaced } from '../../support/images/layer-entries.js';
 
 interface Reading {
@@ -21,12 +22,12 @@ function reading(all: readonly LayerTree[], path: string): Reading {
   const decision = new PathDecision(path as RawPath, { follow: true });
   let merges = 0;
   for (let count = 1; count <= all.length; count++) {
-    const merged = (): ReturnType<typeof overlay> => {
+    const merged = (): ReturnType<typeof overlaySteps> => {
       merges += 1;
-      return overlay(all.slice(all.length - count));
+      return overlaySteps(all.slice(all.length - count));
     };
     const layer = all[all.length - count] ?? assert.fail();
-    if (decision.add(layer, merged)) return { layers: count, merges };
+    if (atOnce(decision.add(layer, merged))) return { layers: count, merges };
   }
   return { layers: all.length, merges };
 }

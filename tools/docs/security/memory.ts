@@ -2,7 +2,9 @@
 import { attack, type AttackTable } from './row.js';
 
 const BOMBS = 'test/e2e/bombs.test.ts';
-const WORDS = 'a small image takes a bounded part of the machine and ends in one sentence';
+const WORDS =
+  'a small image takes a bounded part of the machine, leaves the event loop free, and ends in one sentence';
+const STOPPED = 'a run on such an image ends within a second of a signal';
 
 export const MEMORY: readonly AttackTable[] = [
   {
@@ -103,6 +105,67 @@ they bring. Beyond it the run ends with one sentence and exit code 5, whatever a
         { before: 'read and kept 1,000 times', now: 'read once, and what listing it again takes is charged' },
         BOMBS,
         WORDS,
+      ),
+      attack(
+        'image author',
+        'a large layer that is listed 1,000 times, as the source of `check`',
+        {
+          before: 'no end: 20 million entries were made and compared',
+          now: 'refused once listing it again takes more than 64 MiB of metadata',
+        },
+        BOMBS,
+        WORDS,
+      ),
+      attack(
+        'image author',
+        '2,000 paths that imply 1,000 folders each, as the source of `check`',
+        {
+          before: '1.4 GiB of memory; the event loop was held for 2.2 s',
+          now: 'refused; trees are compared on another thread, up to a number of implied folders',
+        },
+        BOMBS,
+        WORDS,
+      ),
+      attack(
+        'image author',
+        'an index of 1,000 entries that another index lists for 1,000 platforms',
+        { before: '1.6 GiB of memory', now: 'refused beyond 65,536 entries; an index inside is read once' },
+        BOMBS,
+        WORDS,
+      ),
+      attack(
+        'image author',
+        '204,000 folders, 2,040 deep: their paths have 400 MB, in `du`, `diff`, `ls --json`',
+        { before: '0.7 to 3.4 GiB of memory', now: 'answers are made while they are printed' },
+        BOMBS,
+        WORDS,
+      ),
+      attack(
+        'image author',
+        '200,000 names in a folder: `ls`, `tree`, `du`, `diff`, `stat`, `check --source`',
+        {
+          before: 'the event loop was held for 0.3 to 2.4 s',
+          now: 'read, merged, sorted, compared and printed in steps of 20 ms',
+        },
+        BOMBS,
+        WORDS,
+      ),
+      attack(
+        'image author',
+        '120,000 annotations, labels, or entries of an index',
+        {
+          before: 'the event loop was held for 0.2 to 0.5 s',
+          now: 'read, checked and edited in steps; JSON.parse alone takes one',
+        },
+        BOMBS,
+        WORDS,
+      ),
+      attack(
+        'image author',
+        'any of these, and a run that is to be stopped',
+        { before: 'up to 10 s', now: 'within 1 s of the signal' },
+        BOMBS,
+        STOPPED,
       ),
     ],
   },

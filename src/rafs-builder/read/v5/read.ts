@@ -2,6 +2,7 @@
  * Reads a v5 bootstrap for looking and comparing, after the judge (native/judge) has accepted it. For any other bytes
  * this reader only guarantees that it ends, with an image or with FormatError.
  */
+import { atOnce, isPause, type Steps } from '../../../turns.js';
 import { FormatError, InternalError } from '../../../errors.js';
 import { compareRaw, type RawName, type RawPath } from '../../../oci/raw-name.js';
 import type { SparseBootstrap, SparseChunkTable } from '../../model/sparse.js';
@@ -37,6 +38,8 @@ export interface V5Image {
   readonly bootstrap: SparseBootstrap;
   /** Every name by its number in the inode table, in the order of the walk. */
   readonly inodes: ReadonlyMap<number, StoredV5Inode>;
+  /** Nothing is left to be read, as the inodes of v5 have the chunks. */
+  readTree(): Steps<void>;
   /** Returns the stored form of an inode of the tree: that of its first name. */
   stored(inode: Inode): StoredV5Inode;
   /** Returns the first record of a chunk. */
@@ -45,10 +48,15 @@ export interface V5Image {
 
 /** Throws FormatError, with the offset, for bytes that no reader can follow. */
 export function readV5(bytes: Uint8Array): V5Image {
+  return atOnce(readV5Steps(bytes));
+}
+
+/** `readV5` in steps. */
+export function* readV5Steps(bytes: Uint8Array): Steps<V5Image> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const tables = readV5Tables(buffer);
   const reader = new TreeReader(buffer, tables);
-  const root = reader.readTree();
+  const root = yield* reader.readTree();
   const { inodes, firstRecords } = reader;
   const stored = new Map<Inode, StoredV5Inode>();
   for (const one of inodes.values()) if (!stored.has(one.inode)) stored.set(one.inode, one);
@@ -68,6 +76,9 @@ export function readV5(bytes: Uint8Array): V5Image {
       digester: tables.digester,
     },
     inodes,
+    *readTree() {
+      // All of it has been read.
+    },
     stored: (inode) => {
       const found = stored.get(inode);
       if (found === undefined) throw new InternalError('this inode belongs to another image');
@@ -132,7 +143,8 @@ class TreeReader {
     this.firstRecords = tables.blobs.map(() => new Map<number, number>());
   }
 
-  readTree(): TreeNode {
+  *readTree(): Steps<TreeNode> {
+    let count = 0;
     const stored = this.#readStored(v5.ROOT_INO, undefined);
     const children = new Map<RawName, TreeNode>();
     const pending: OpenDirectory[] = [{ stored, children }];
@@ -140,6 +152,7 @@ class TreeReader {
       const { childIndex, childCount } = open.stored.fields;
       const below = pending.length;
       for (let k = 0; k < childCount; k++) {
+        if (isPause(++count)) yield;
         const child = this.#readStored(childIndex + k, open.stored);
         const { name, inode } = child;
         if (child.kind === 'directory') {

@@ -5,6 +5,7 @@
  * The tables are read at once, and the tree on first use, because `check` mostly needs only the tables.
  */
 import { FormatError, InternalError } from '../../../errors.js';
+import { atOnce, type Steps } from '../../../turns.js';
 import * as v6 from '../../layout/v6.js';
 import type { SparseBootstrap, SparseChunkTable } from '../../model/sparse.js';
 import {
@@ -30,6 +31,8 @@ export interface V6Image {
   readonly bootstrap: SparseBootstrap;
   /** Inodes by nid, in the order in which names led to them. */
   readonly inodes: ReadonlyMap<number, StoredInode>;
+  /** Reads the tree in steps. Without it the tree is read at once, where it is used first. */
+  readTree(): Steps<void>;
   /** Returns the stored form of an inode of the tree. */
   stored(inode: Inode): StoredInode;
   /** Returns a chunk's record in the chunk table. */
@@ -46,7 +49,7 @@ class ReadImage implements V6Image {
   readonly version = 6;
   readonly bytes: Buffer;
   readonly tables: V6Tables;
-  readonly bootstrap: SparseBootstrap;
+  readonly bootstrap: ReadBootstrap;
   #tree: StoredTree | undefined;
   /** Made on first use, because only dumps and comparisons need it. */
   #stored: Map<Inode, StoredInode> | undefined;
@@ -54,7 +57,7 @@ class ReadImage implements V6Image {
   constructor(bytes: Buffer, tables: V6Tables) {
     this.bytes = bytes;
     this.tables = tables;
-    this.bootstrap = new ReadBootstrap(tables, () => this.#read().nodes());
+    this.bootstrap = new ReadBootstrap(tables, () => atOnce(this.#read().nodes()));
   }
 
   get inodes(): ReadonlyMap<number, StoredInode> {
@@ -77,11 +80,20 @@ class ReadImage implements V6Image {
     return chunks.at(position);
   }
 
+  *readTree(): Steps<void> {
+    this.#tree ??= yield* this.#readSteps();
+    if (!this.bootstrap.hasRoot) this.bootstrap.root = yield* this.#tree.nodes();
+  }
+
   #read(): StoredTree {
+    this.#tree ??= atOnce(this.#readSteps());
+    return this.#tree;
+  }
+
+  #readSteps(): Steps<StoredTree> {
     const { metaOffset, extended, superBlock } = this.tables;
     const source = { buffer: this.bytes, metaOffset, chunkSize: extended.chunkSize };
-    this.#tree ??= new StoredTree(source, superBlock.rootNid);
-    return this.#tree;
+    return StoredTree.read(source, superBlock.rootNid);
   }
 }
 
@@ -109,6 +121,14 @@ class ReadBootstrap implements SparseBootstrap {
   get root(): TreeNode {
     this.#root ??= this.#readRoot();
     return this.#root;
+  }
+
+  set root(root: TreeNode) {
+    this.#root = root;
+  }
+
+  get hasRoot(): boolean {
+    return this.#root !== undefined;
   }
 }
 

@@ -2,8 +2,9 @@
  * Finds the inodes of a bootstrap from its root. All of them lie in the file, each is read once, and together they are
  * no longer than the file, so reading ends whatever the bytes are.
  */
-import { FormatError } from '../../../errors.js';
+import { FormatError, InternalError } from '../../../errors.js';
 import { displayName, type RawName } from '../../../oci/raw-name.js';
+import { isPause, type Steps } from '../../../turns.js';
 import * as v6 from '../../layout/v6.js';
 import type { TreeNode } from '../../model/tree.js';
 import { type LocatedRow, readDirectoryBlock } from './directory.js';
@@ -13,17 +14,28 @@ export class StoredTree {
   /** Inodes by nid, in the order in which names led to them. */
   readonly inodes = new Map<number, StoredInode>();
   readonly #source: InodeSource;
-  readonly #root: StoredInode;
+  #root: StoredInode | undefined;
   /** Bytes of the inodes read so far, with their bodies. */
   #claimed = 0;
 
-  /** Throws FormatError, with the offset. */
-  constructor(source: InodeSource, rootNid: number) {
+  private constructor(source: InodeSource) {
     this.#source = source;
+  }
+
+  /** Throws FormatError, with the offset. */
+  static *read(source: InodeSource, rootNid: number): Steps<StoredTree> {
+    const tree = new StoredTree(source);
+    yield* tree.#readFrom(rootNid);
+    return tree;
+  }
+
+  *#readFrom(rootNid: number): Steps<void> {
+    let count = 0;
     this.#root = this.#add(rootNid, undefined, '' as RawName); // the root has no name
     const pending = [this.#root];
     for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
       for (const { name, nid, offset } of directory.rows) {
+        if (isPause(++count)) yield;
         if (isDots(name)) continue;
         const known = this.inodes.get(nid);
         if (known?.kind === 'directory')
@@ -39,11 +51,15 @@ export class StoredTree {
   }
 
   /** Makes the whole tree as objects; names of one nid share one inode. */
-  nodes(): TreeNode {
-    const root = node('' as RawName, this.#root);
-    const pending = [{ stored: this.#root, children: root.children }];
+  *nodes(): Steps<TreeNode> {
+    const stored = this.#root;
+    if (stored === undefined) throw new InternalError('this tree was not read');
+    let count = 0;
+    const root = node('' as RawName, stored);
+    const pending = [{ stored, children: root.children }];
     for (let open = pending.pop(); open !== undefined; open = pending.pop()) {
       for (const { name, nid } of open.stored.rows) {
+        if (isPause(++count)) yield;
         const stored = isDots(name) ? undefined : this.inodes.get(nid);
         if (stored === undefined) continue;
         const child = node(name, stored);
