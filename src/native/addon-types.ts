@@ -81,7 +81,10 @@ export interface NativeFinding {
 export interface NativeBootstrap {
   /** Everything that is wrong with the bootstrap. */
   findings(): readonly NativeFinding[];
-  /** True if layers unpack to the tree that the bootstrap shows; false, too, if it cannot be read, or is of RAFS v5. */
+  /**
+   * True if layers unpack to the tree that the bootstrap shows; false, too, if it cannot be read, or is of RAFS v5, or if the
+   * layers describe too much. The layers are copied, and compared on another thread.
+   */
   isTreeOf(layers: readonly ScannedTables[]): Promise<Outcome<boolean>>;
   /**
    * Finds everything that is wrong with a blob of the image whose bootstrap this is. `number` is the position of the blob in
