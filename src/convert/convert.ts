@@ -3,6 +3,7 @@
  * manifests, the index and last the tag, so no client can pull an incomplete image, and an interrupted run does not
  * move the tag.
  */
+import { formatPlatform } from '../oci/platform.js';
 import { tmpdir } from 'node:os';
 import { ByteBudget } from '../io/byte-budget.js';
 import { openScratch } from '../io/scratch.js';
@@ -126,13 +127,15 @@ async function convertOnce(
     watch.conversion.extend();
     const images: ConvertedImage[] = [];
     // Images are converted one after the other, because the layers of one image keep all cores busy.
-    // An index may list an image any number of times.
+    // An index may list an image any number of times, for any platform: the result depends on its bytes alone.
     const converted = new Map<string, ConvertedImage>();
     for (const [index, image] of listed.images.entries()) {
-      const key = `${image.manifest.descriptor.digest} ${JSON.stringify(image.platform)} ${JSON.stringify(image.origin)}`;
+      const key = `${image.manifest.descriptor.digest} ${JSON.stringify(image.origin)}`;
       const known = converted.get(key);
       const made =
-        known === undefined ? await convertOneImage(run, image, index) : { ...known, source: image };
+        known === undefined
+          ? await convertOneImage(run, image, index)
+          : { ...known, source: image, platform: formatPlatform(image.platform) };
       if (known === undefined) converted.set(key, made);
       images.push(made);
     }

@@ -2,7 +2,6 @@
  * Decodes the packed tables that the addon returns, and packs chunk records for it (layout:
  * rafs-builder/layout/wire.ts).
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { InternalError } from '../errors.js';
 import type { RawName, RawPath } from '../oci/raw-name.js';
 import {
@@ -28,6 +27,7 @@ import {
   StridedDigests,
   type Xattr,
 } from '../rafs-builder/model/tree.js';
+import { Pace } from '../turns.js';
 import type { ScannedTables } from './addon-types.js';
 
 // Offsets are constants of the module, because a layer has a hundred thousand entries and chunks, each read field by
@@ -71,8 +71,8 @@ const TWO_32 = 2 ** 32;
 const NO_XATTRS: readonly Xattr[] = [];
 const NO_CHUNKS: readonly ChunkRef[] = [];
 
-/** A large layer has a hundred thousand entries, so decoding gives way to other work after this many. */
-const ENTRIES_AT_ONCE = 4096;
+/** A large layer has a hundred thousand entries, and an entry may have thousands of attributes. */
+const ENTRIES_AT_ONCE = 16;
 
 /** Decodes the entries of source layer `layer`, in tar order. */
 export async function decodeEntries(
@@ -82,8 +82,9 @@ export async function decodeEntries(
 ): Promise<LayerEntry[]> {
   const decoder = new EntryDecoder(entries, references, layer);
   const decoded: LayerEntry[] = [];
+  const pace = new Pace();
   while (decoded.length < count) {
-    if (decoded.length > 0) await nextTurn();
+    if (pace.isDue) await pace.turn();
     decoder.decode(decoded, Math.min(ENTRIES_AT_ONCE, count - decoded.length));
   }
   decoder.end();

@@ -18,7 +18,7 @@ interface Fields {
 }
 
 /** Writes numbers into the fields of a structure that stands at `base`. */
-export function set(
+function set(
   bytes: Buffer,
   struct: Fields,
   base: number,
@@ -34,11 +34,11 @@ export function set(
   return bytes;
 }
 
-export function sound6(): Buffer {
+function sound6(): Buffer {
   return referenceBootstrap('basic', 'v6-zstd');
 }
 
-export function sound5(): Buffer {
+function sound5(): Buffer {
   return referenceBootstrap('chunks', 'v5-zstd');
 }
 

@@ -7,7 +7,7 @@ import { gzipped, numbered, type PackedBytes } from './layers.js';
 const OCI_LAYER = 'application/vnd.oci.image.layer.v1.tar';
 
 /** Bytes that stand for a layer of this kind; the digest of what they unpack to is not looked at before that is read. */
-export function packed(compression: 'gzip' | 'zstd' | 'xz', bytes: Uint8Array): PackedBytes {
+function packed(compression: 'gzip' | 'zstd' | 'xz', bytes: Uint8Array): PackedBytes {
   const mediaType = compression === 'xz' ? OCI_LAYER : `${OCI_LAYER}+${compression}`;
   return { mediaType, diffId: `sha256:${'0'.repeat(64)}`, bytes };
 }

@@ -101,7 +101,10 @@ export const DOCUMENT_BOMBS: readonly Bomb[] = [
     ...numbered(16_000, (i) => absent(i)),
   ]),
   indexed('an image that is listed for 2,000 platforms', (image) =>
-    numbered(2000, (i) => ({ ...image, platform: { os: 'linux', architecture: `a${i}` } })),
+    numbered(2000, (i) => ({
+      ...image,
+      platform: { ...AMD64, ...(i === 0 ? {} : { architecture: `a${i}` }) },
+    })),
   ),
   indexed('2,000 images of one layer', async (_, put) =>
     Promise.all(

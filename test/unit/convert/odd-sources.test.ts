@@ -13,6 +13,7 @@ import type { Descriptor } from '../../../src/oci/descriptor.js';
 import { sha256, type Digest } from '../../../src/oci/digest.js';
 import { ANNOTATION, MEDIA } from '../../../src/oci/media-types.js';
 import { parsePlatform, parsePlatforms } from '../../../src/oci/platform.js';
+import type { ConvertEvent } from '../../../src/reporter.js';
 import { file, layer } from '../../support/images/tar.js';
 import { MemoryStore, type Json } from '../../support/registries/memory-store.js';
 
@@ -131,6 +132,26 @@ test('what a nested index repeats is converted once, and an empty one is kept', 
     indexOf(target).manifests.map(({ mediaType }) => mediaType),
     [MEDIA.ociManifest, MEDIA.ociManifest, MEDIA.ociIndex],
   );
+});
+
+test('an image that is listed for several platforms is converted once, and listed for each', async () => {
+  const source = sourceWith((store) => {
+    const image = putImage(store, 'app');
+    return putIndex(
+      store,
+      [AMD64, ARM64, S390X].map((platform) => ({ ...image, platform })),
+    );
+  });
+  const target = new MemoryStore();
+  let layers = 0;
+  const emit = ({ type }: ConvertEvent): void => void (layers += type === 'layer.done' ? 1 : 0);
+  const result = await convertImage({ source, target }, {}, { reporter: { emit } });
+  assert.equal(layers, 1);
+  assert.deepEqual(
+    result.images.map(({ platform }) => platform),
+    ['linux/amd64', 'linux/arm64', 'linux/s390x'],
+  );
+  assert.equal(new Set(indexOf(target).manifests.map(({ digest }) => digest)).size, 1);
 });
 
 test('a list of platforms is met in full, or nothing is converted', async () => {
