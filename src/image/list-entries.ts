@@ -8,6 +8,7 @@ import type { Digest } from '../oci/digest.js';
 import type { Index, Manifest } from '../oci/manifest.js';
 import type { ContentSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
+import { Pace } from '../turns.js';
 import { type Entry, entryOf } from './image.js';
 import { isImageKind, statedPlatform } from './kinds.js';
 import { type Loaded, loadDocument, type Problem } from './loaded.js';
@@ -77,11 +78,13 @@ class Lister {
   /** Platform and digest of each entry: a nested index may repeat what stands outside of it. */
   readonly #seen = new Set<string>();
   readonly #documents = new Map<Digest, Loaded<Document<Manifest | Index>>>();
+  readonly #pace: Pace;
   #nested = 0;
 
   constructor(store: ContentSource, call: CallOptions) {
     this.#store = store;
     this.#call = call;
+    this.#pace = new Pace(call.signal);
   }
 
   async list(root: Document<Index>): Promise<readonly ListedEntry[]> {
@@ -91,6 +94,7 @@ class Lister {
 
   async #enter(index: Document<Index>, depth: number, outer: Outer | undefined): Promise<void> {
     for (const [place, descriptor] of index.value.manifests.entries()) {
+      if (this.#pace.isDue) await this.#pace.turn();
       const stated = statedPlatform(descriptor);
       const inherited = stated === undefined && isImageKind(entryOf(descriptor).kind) ? outer : undefined;
       const known: Descriptor =

@@ -106,9 +106,9 @@ export const DOCUMENT_BOMBS: readonly Bomb[] = [
       platform: { ...AMD64, ...(i === 0 ? {} : { architecture: `a${i}` }) },
     })),
   ),
-  indexed('2,000 images of one layer', async (_, put) =>
+  indexed('300 images of one layer', async (_, put) =>
     Promise.all(
-      numbered(2000, async (i) => ({
+      numbered(300, async (i) => ({
         ...(await putImage(put, [SMALL], { config: { author: String(i) } })),
         platform: { ...AMD64, variant: `v${i}` },
       })),
