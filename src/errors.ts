@@ -6,7 +6,7 @@
 import type { Remedy, Side } from './remedy.js';
 
 /** Exit codes of the command. 1 means that the answer is no (faults found, no such path), 130 that the run was interrupted. */
-export type ExitCode = 1 | 2 | 3 | 4 | 5 | 6 | 70 | 130;
+export type ExitCode = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 70 | 130;
 
 export interface NydusErrorOptions {
   /** Advice that holds in every program; one line, no full stop. */
@@ -145,6 +145,23 @@ export class UnsupportedError extends NydusError {
 export class LocalIoError extends NydusError {
   readonly code = 'IO';
   readonly exitCode = 6;
+}
+
+export interface AddonErrorDetails extends NydusErrorOptions {
+  /** The platform that this process runs on, such as `linux-x64-musl`. */
+  readonly platform: string;
+}
+
+/** The native addon is not installed, is there for another platform only, or does not load. */
+export class AddonError extends NydusError {
+  readonly code = 'ADDON';
+  readonly exitCode = 7;
+  readonly platform: string;
+
+  constructor(message: string, { platform, ...options }: AddonErrorDetails) {
+    super(message, options);
+    this.platform = platform;
+  }
 }
 
 /** The image holds no such path. */

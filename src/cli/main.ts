@@ -150,7 +150,7 @@ Examples:
   $ nydusify ls registry.example/app:1.0-nydus /etc
   $ nydusify cat registry.example/app:1.0-nydus /etc/os-release
 
-Exit codes: 0 done, 1 the answer is no (faults found, no such path, images differ), 2 wrong usage, 3 registry, 4 credentials, 5 content, 6 disk, 70 bug, 130 interrupted.`;
+Exit codes: 0 done, 1 the answer is no (faults found, no such path, images differ), 2 wrong usage, 3 registry, 4 credentials, 5 content, 6 disk, 7 no native addon, 70 bug, 130 interrupted.`;
 
 function versionText(): string {
   return [

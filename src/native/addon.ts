@@ -1,50 +1,78 @@
-/** Finds the addon and loads it on first use. addon-types.ts has its types, generated from native/node. */
+/**
+ * Finds the addon and loads it on first use: in a clone the one that was built there, elsewhere that of the package for this
+ * platform. addon-types.ts has its types, generated from native/node.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { LocalIoError } from '../errors.js';
 import type { Addon } from './addon-types.js';
+import { missingAddon, refusedAddon, unbuiltAddon } from './missing-addon.js';
+import { packageOf, PLATFORMS, thisPlatform } from './platforms.js';
 
 let loaded: Addon | undefined;
 
-/**
- * Returns the addon. The first call loads it, which takes a few milliseconds. Throws LocalIoError when it is not built.
- */
+/** Returns the addon. The first call loads it, which takes a few milliseconds. Throws AddonError when there is none to load. */
 export function addon(): Addon {
   loaded ??= load();
   return loaded;
 }
 
+const requireHere = createRequire(import.meta.url);
+
 function load(): Addon {
-  const root = packageRoot(import.meta.dirname);
-  const path = join(root, 'native', 'nydusify.node');
-  const hint = 'run `npm run build:native`, which needs Rust';
-  if (!existsSync(path)) throw new LocalIoError(`${path}: the native addon is not built`, { hint });
+  const path = findAddon();
   try {
     // The types are generated from the addon's own source, so they match.
-    return createRequire(import.meta.url)(path) as Addon;
+    return requireHere(path) as Addon;
   } catch (cause) {
-    throw new LocalIoError(`${path}: the native addon does not load`, { cause, hint });
+    throw refusedAddon(path, thisPlatform(), cause);
   }
 }
 
-/** Returns the nearest folder upwards that holds our package.json. */
-function packageRoot(start: string): string {
-  for (let folder = start; ; folder = dirname(folder)) {
-    if (isOurPackage(join(folder, 'package.json'))) return folder;
-    if (folder === dirname(folder)) {
-      throw new LocalIoError(`${start}: not inside the package nydusify-ts, so there is no native addon`, {
-        hint: 'install the package as a whole',
-      });
-    }
+function findAddon(): string {
+  const home = ourPackage(import.meta.dirname);
+  if (home !== undefined && existsSync(join(home.folder, 'native', 'Cargo.toml'))) {
+    const built = join(home.folder, 'native', 'nydusify.node');
+    if (existsSync(built)) return built;
+    throw unbuiltAddon(built, thisPlatform());
   }
+  const platform = thisPlatform();
+  const found = installed(platform);
+  if (found !== undefined) return found;
+  const others = PLATFORMS.map(({ name }) => name).filter((name) => installed(name) !== undefined);
+  throw missingAddon({ platform, installed: others, version: home?.version });
 }
 
-function isOurPackage(path: string): boolean {
+/** Returns the path of the installed addon for a platform. */
+function installed(platform: string): string | undefined {
   try {
-    return /"name":\s*"nydusify-ts"/.test(readFileSync(path, 'utf8'));
+    return requireHere.resolve(packageOf(platform));
   } catch {
-    return false; // the folder has no package.json
+    return undefined; // the package is not installed
+  }
+}
+
+interface Home {
+  readonly folder: string;
+  readonly version: string | undefined;
+}
+
+/** Returns the nearest folder upwards that holds our package.json; there is none in a bundle that another program is part of. */
+function ourPackage(start: string): Home | undefined {
+  for (let folder = start; ; folder = dirname(folder)) {
+    const text = read(join(folder, 'package.json'));
+    if (/"name":\s*"nydusify-ts"/.test(text)) {
+      return { folder, version: /"version":\s*"([^"]+)"/.exec(text)?.[1] };
+    }
+    if (folder === dirname(folder)) return undefined;
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return ''; // the folder has no such file
   }
 }
 

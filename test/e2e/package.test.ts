@@ -1,6 +1,6 @@
 /**
- * The package as others get it: packed, unpacked into a project outside of this repository, compiled against with the strictest
- * settings, and run.
+ * The packages as others get them: packed, installed into an empty folder without a network and without Rust, compiled against with the
+ * strictest settings, and run.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
@@ -9,10 +9,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
+import { packageOf, PLATFORMS, thisPlatform } from '../../src/native/platforms.js';
+import { packHere } from '../../tools/packages/pack-here.js';
 import { buildImage } from '../support/images/image-builder.js';
 import { dir, file, layer } from '../support/images/tar.js';
 import { registry } from '../support/command.js';
-import { projectRoot } from '../support/project.js';
+import { productCommand, projectRoot } from '../support/project.js';
 import { removeFolder } from '../support/temp-folder.js';
 
 const run = promisify(execFile);
@@ -20,31 +22,54 @@ const EXAMPLES = ['convert', 'check', 'list'] as const;
 const NODE_MODULES = join(projectRoot, 'node_modules');
 
 interface PackageJson {
-  readonly dependencies: Readonly<Record<string, string>>;
+  readonly version: string;
   readonly exports: Readonly<Record<string, unknown>>;
+  readonly optionalDependencies: Readonly<Record<string, string>>;
 }
 
 let folder = '';
+/** Tarballs of the main package and of the one with the addon. */
 let tarball = '';
-/** Root of the unpacked package in the consumer's node_modules. */
+let platformTarball = '';
+/** A project that both are installed into. */
+let root = '';
+/** Folder of the main package in it. */
 let installed = '';
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'nydusify-test-'));
-  const packed = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
-    cwd: projectRoot,
-    maxBuffer: 1 << 26,
-  });
-  const [{ filename } = { filename: '' }] = JSON.parse(packed.stdout) as readonly { filename: string }[];
-  tarball = join(folder, filename);
-  installed = join(folder, 'consumer', 'node_modules', 'nydusify-ts');
-  await mkdir(installed, { recursive: true });
-  await run('tar', ['-xzf', tarball, '--strip-components=1', '-C', installed]);
+  const manifest = await readFile(join(projectRoot, 'package.json'), 'utf8');
+  [tarball, platformTarball] = await packHere(folder);
+  assert.equal(
+    await readFile(join(projectRoot, 'package.json'), 'utf8'),
+    manifest,
+    'packing leaves no trace',
+  );
+  root = join(folder, 'consumer');
+  await install(root, tarball, platformTarball);
+  installed = join(root, 'node_modules', 'nydusify-ts');
 });
 
 after(async () => {
   await removeFolder(folder);
 });
+
+/** Installs tarballs into a new project, from nothing but them. */
+async function install(prefix: string, ...tarballs: readonly string[]): Promise<void> {
+  await mkdir(prefix, { recursive: true });
+  await writeFile(
+    join(prefix, 'package.json'),
+    JSON.stringify({ name: 'consumer', private: true, type: 'module' }),
+  );
+  const offline = ['--offline', '--cache', join(folder, 'cache'), '--no-audit', '--no-fund'];
+  await run('npm', ['install', ...offline, ...tarballs], { cwd: prefix, env: bareEnvironment() });
+}
+
+/** Finds Node and npm, but no compiler of Rust. */
+function bareEnvironment(): NodeJS.ProcessEnv {
+  const folders = [dirname(process.execPath), ...(process.env['PATH'] ?? '').split(':')];
+  return { PATH: folders.filter((name) => !name.includes('cargo')).join(':'), HOME: '/nonexistent' };
+}
 
 async function packageJson(): Promise<PackageJson> {
   return JSON.parse(await readFile(join(installed, 'package.json'), 'utf8')) as PackageJson;
@@ -60,63 +85,131 @@ async function filesBelow(root: string): Promise<string[]> {
 }
 
 /** Output of a tool of node_modules that judges the tarball; an exit code other than 0 fails the test with it. */
-async function judged(tool: string, ...args: readonly string[]): Promise<string> {
+async function judged(tool: string, path: string, ...args: readonly string[]): Promise<string> {
   try {
-    return (await run(join(NODE_MODULES, '.bin', tool), [tarball, ...args], { cwd: folder })).stdout;
+    return (await run(join(NODE_MODULES, '.bin', tool), [path, ...args], { cwd: folder })).stdout;
   } catch (error) {
     const { stdout = '', stderr = '' } = error as { readonly stdout?: string; readonly stderr?: string };
     return assert.fail(`${tool}: ${stdout}${stderr}`);
   }
 }
 
-test('publint finds nothing to say about the package', async () => {
-  assert.match(await judged('publint', '--strict'), /All good/);
+test('publint finds nothing to say about the packages', async () => {
+  for (const path of [tarball, platformTarball])
+    assert.match(await judged('publint', path, '--strict'), /All good/);
 });
 
 test('types resolve as the code does, for every entry point', async () => {
-  await judged('attw', '--profile', 'esm-only');
+  await judged('attw', tarball, '--profile', 'esm-only');
 });
 
-test('the package holds the compiled library, the sources of the addon, and nothing else', async () => {
-  const names = await filesBelow(installed);
-  const strange = names.filter(
+test('the package holds the bundle, its declarations and texts, and nothing else', async () => {
+  const strange = (await filesBelow(installed)).filter(
     (name) =>
-      !/^dist\/src\/.*\.(?:js|d\.ts)$/.test(name) &&
-      !/^native\/(?:core|judge|layout|node)\/(?:src\/.*\.rs|Cargo\.toml|build\.rs)$/.test(name) &&
-      !['native/Cargo.toml', 'native/Cargo.lock', 'native/build.mjs'].includes(name) &&
-      !['bin/nydusify', 'bin/nydusify.js', 'package.json', 'README.md', 'LICENSE'].includes(name),
+      !/^dist\/bundle\/(?:chunks\/)?[\w-]+\.js$/.test(name) &&
+      !/^dist\/src\/.*\.d\.ts$/.test(name) &&
+      !['dist/bundle/nydusify', 'dist/bundle/THIRD-PARTY.md'].includes(name) &&
+      !['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md'].includes(name),
   );
   assert.deepEqual(strange, []);
-  for (const crate of ['core', 'judge', 'layout', 'node']) {
-    const source = join('native', crate, 'src');
-    assert.deepEqual(await filesBelow(join(installed, source)), await filesBelow(join(projectRoot, source)));
-  }
-  // cargo finds all members of the workspace, and the lock file is theirs.
-  const manifest = join(installed, 'native', 'Cargo.toml');
-  await run(
-    'cargo',
-    ['metadata', '--locked', '--offline', '--format-version', '1', '--manifest-path', manifest],
-    {
-      cwd: installed,
-      maxBuffer: 1 << 26,
-    },
-  );
+  const declared = (await filesBelow(join(installed, 'dist', 'src'))).map((name) => name.split('/')[0]);
+  assert.ok(!declared.includes('cli'), 'no entry point leads to the command');
 });
 
-/** A project with the package, its dependencies and Node's types, and no other package. */
-async function consumer(): Promise<string> {
-  const root = join(folder, 'consumer');
-  const { dependencies, exports } = await packageJson();
-  for (const name of [...Object.keys(dependencies), '@types/node', 'undici-types']) {
+test('nothing runs at installation, and nothing is installed but the addon for the platform', async () => {
+  const manifest: object = await packageJson();
+  for (const field of ['scripts', 'dependencies', 'devDependencies', 'private'])
+    assert.ok(!(field in manifest), field);
+  const { version, optionalDependencies } = await packageJson();
+  assert.deepEqual(
+    optionalDependencies,
+    Object.fromEntries(PLATFORMS.map(({ name }) => [packageOf(name), version])),
+  );
+  const names = await readdir(join(root, 'node_modules'));
+  assert.deepEqual(
+    names.filter((name) => !name.startsWith('.')),
+    ['nydusify-ts', packageOf(thisPlatform())],
+  );
+  const addon = join(root, 'node_modules', packageOf(thisPlatform()));
+  assert.deepEqual(await filesBelow(addon), [
+    'LICENSE',
+    'README.md',
+    'THIRD-PARTY.md',
+    `nydusify.${thisPlatform()}.node`,
+    'package.json',
+  ]);
+});
+
+test('the packages name the software of others that they contain, with its licences', async () => {
+  const bundled = await readFile(join(installed, 'dist', 'bundle', 'THIRD-PARTY.md'), 'utf8');
+  for (const name of ['undici', 'commander', 'chalk', 'tar-stream', 'valibot'])
+    assert.match(bundled, new RegExp(`^## .*\\b${name} \\d`, 'm'));
+  const compiled = await readFile(
+    join(root, 'node_modules', packageOf(thisPlatform()), 'THIRD-PARTY.md'),
+    'utf8',
+  );
+  for (const name of ['zstd-sys', 'blake3', 'napi', 'liblzma-sys'])
+    assert.match(compiled, new RegExp(`^## .*\\b${name} \\d`, 'm'));
+  assert.doesNotMatch(bundled, /holds no text/);
+});
+
+test('the installed command converts to the digest that the working tree makes', async (t) => {
+  const lab = await registry(t);
+  const source = await lab.put(
+    'app:1',
+    buildImage({ layers: [layer(dir('etc'), file('etc/motd', 'hello\n'))] }),
+  );
+  const command = join(root, 'node_modules', '.bin', 'nydusify');
+  const options = { env: bareEnvironment() };
+  const { version } = await packageJson();
+  assert.match((await run(command, ['--version'], options)).stdout, new RegExp(`^nydusify-ts ${version}\\n`));
+  const converted = await run(command, ['convert', source, `${lab.host}/app:packed`], options);
+  const again = await run(
+    process.execPath,
+    [productCommand, 'convert', source, `${lab.host}/app:tree`],
+    options,
+  );
+  const [packed, tree] = [converted, again].map(({ stdout }) => /sha256:\w{64}/.exec(stdout)?.[0]);
+  assert.notEqual(packed, undefined);
+  assert.equal(packed, tree);
+});
+
+test('a command without its addon says so, and exits with 7', async () => {
+  const prefix = join(folder, 'no-addon');
+  await install(prefix, tarball);
+  const failed = (await run(join(prefix, 'node_modules', '.bin', 'nydusify'), ['convert', 'oci:a', 'oci:b'], {
+    env: bareEnvironment(),
+  }).catch((error: unknown) => error)) as { readonly code: number; readonly stderr: string };
+  assert.equal(failed.code, 7);
+  assert.ok(failed.stderr.includes(packageOf(thisPlatform())), failed.stderr);
+  assert.match(failed.stderr, /^hint: .*--omit=optional/m);
+});
+
+test('all entry points share their classes, and a stack names functions', async () => {
+  const script = join(root, 'classes.js');
+  await writeFile(
+    script,
+    `import { NydusError, showPath } from 'nydusify-ts';
+import { openTarget } from 'nydusify-ts/registry';
+import { readBootstrap } from 'nydusify-ts/rafs';
+for (const work of [() => openTarget('a b'), () => readBootstrap(new Uint8Array(5000))]) {
+  try { work(); } catch (error) { console.log(error instanceof NydusError); }
+}
+try { showPath(42); } catch (error) { console.log(error.stack); }
+`,
+  );
+  const { stdout } = await run(process.execPath, [script]);
+  assert.match(stdout, /^true\ntrue\nTypeError/);
+  assert.match(stdout, /at displayName \(file:.*\/dist\/bundle\/chunks\/[\w-]+\.js:\d+:\d+\)/);
+});
+
+/** Adds Node's types, the only ones that a program needs, and the programs to compile. */
+async function compileConsumer(): Promise<string> {
+  const { exports } = await packageJson();
+  for (const name of ['@types/node', 'undici-types']) {
     await mkdir(dirname(join(root, 'node_modules', name)), { recursive: true });
     await symlink(join(NODE_MODULES, name), join(root, 'node_modules', name));
   }
-  // Where `npm run build:native` puts it.
-  await cp(join(projectRoot, 'native', 'nydusify.node'), join(installed, 'native', 'nydusify.node'));
-  await writeFile(
-    join(root, 'package.json'),
-    JSON.stringify({ name: 'consumer', private: true, type: 'module' }),
-  );
   const entries = Object.keys(exports).filter((name) => name !== './package.json');
   const imports = entries.map((name, i) => `import * as entry${i} from 'nydusify-ts${name.slice(1)}';`);
   await writeFile(
@@ -136,7 +229,11 @@ async function consumer(): Promise<string> {
     skipLibCheck: false,
   };
   await writeFile(join(root, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
-  return root;
+  const tsc = join(NODE_MODULES, 'typescript', 'bin', 'tsc');
+  const compiled = await run(process.execPath, [tsc, '-p', root]).catch(
+    (error: unknown) => error as { readonly stdout: string },
+  );
+  return compiled.stdout;
 }
 
 interface Outcome {
@@ -165,12 +262,7 @@ async function example(
 }
 
 test('a strict project compiles against the package, and the examples do what they say', async (t) => {
-  const root = await consumer();
-  const tsc = join(NODE_MODULES, 'typescript', 'bin', 'tsc');
-  const compiled = await run(process.execPath, [tsc, '-p', root]).catch(
-    (error: unknown) => error as { readonly stdout: string },
-  );
-  assert.equal(compiled.stdout, '');
+  assert.equal(await compileConsumer(), '');
   const counts = await example(join(root, 'entries.js'), []);
   assert.match(counts.stdout, /^(?:[1-9]\d*\n){4}$/);
 

@@ -50,7 +50,12 @@ export const MODULES: readonly Module[] = [
     BASE,
   ),
   module('merge', 'layers to one tree, for looking and comparing', ['rafs-builder', ...BASE]),
-  module('native', 'the border to the Rust addon', ['rafs-builder', 'reporter', ...BASE, 'limits']),
+  module(
+    'native',
+    'the border to the Rust addon',
+    ['rafs-builder', 'reporter', ...BASE, 'limits'],
+    ['detect-libc'],
+  ),
   module(
     'registry',
     'images in registries, layouts and archives; it knows no RAFS, and of the addon only how to unpack archives',

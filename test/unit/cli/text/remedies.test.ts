@@ -150,10 +150,11 @@ test('advice is the remedy and then the hint, in errors, warnings and findings',
   assert.deepEqual(hinted, { ...found, hint: 'convert without --merge-platform' });
 });
 
-/** Flags of other programs, where `check` says what those do with an index. */
+/** Flags of other programs: what those do with an index, and how packages come to lack the addon. */
 const OF_OTHER_PROGRAMS: ReadonlySet<string> = new Set([
   '--all copies the whole index', // skopeo copy
   'without --platform the whole index', // crane pull
+  'npm leaves it out with --omit=optional and with a lock file of another platform: install without, or run `',
 ]);
 
 test('no text of the library names a flag or a command', () => {

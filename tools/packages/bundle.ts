@@ -1,0 +1,52 @@
+/**
+ * Bundles the program and the library into dist/bundle: one set of modules for all entry points, so that an error of the library is the
+ * same class everywhere, and nothing to install beside them. Names and lines are kept, so that a stack trace says where it was.
+ */
+import { chmodSync, copyFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { rolldown } from 'rolldown';
+import { projectRoot } from '../../test/support/project.js';
+
+const BUNDLE = join(projectRoot, 'dist', 'bundle');
+
+/** The entry points: those of package.json's `exports`, and the process of the command. */
+const ENTRIES = {
+  index: 'dist/src/index.js',
+  registry: 'dist/src/registry/index.js',
+  rafs: 'dist/src/rafs.js',
+  testing: 'dist/src/testing.js',
+  nydusify: 'bin/nydusify.js',
+} as const;
+
+/** Writes the bundle; returns the folders of the packages that are part of it. */
+export async function writeBundle(): Promise<readonly string[]> {
+  rmSync(BUNDLE, { recursive: true, force: true });
+  const bundle = await rolldown({
+    input: Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, join(projectRoot, path)])),
+    platform: 'node',
+    // The other form of jsonc-parser hides its imports from bundlers.
+    resolve: { mainFields: ['module', 'main'] },
+    onLog: (level, log) => {
+      if (level === 'warn') throw new Error(`the bundle: ${log.message}`);
+    },
+  });
+  const { output } = await bundle.write({
+    dir: BUNDLE,
+    format: 'esm',
+    entryFileNames: '[name].js',
+    chunkFileNames: 'chunks/[name]-[hash].js',
+    comments: false,
+  });
+  await bundle.close();
+  // The script of the shell starts the nydusify.js beside it.
+  copyFileSync(join(projectRoot, 'bin', 'nydusify'), join(BUNDLE, 'nydusify'));
+  for (const name of ['nydusify', 'nydusify.js']) chmodSync(join(BUNDLE, name), 0o755);
+  const modules = output.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : []));
+  return [...new Set(modules.flatMap(packageFolder))].sort();
+}
+
+/** The folder of the package that a module is part of; none for our own modules. */
+function packageFolder(path: string): string[] {
+  const found = /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0];
+  return found === undefined ? [] : [found];
+}

@@ -1,0 +1,54 @@
+/** Notices of the software of others that a published package contains. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface Contained {
+  readonly name: string;
+  readonly version: string;
+  /** An SPDX expression. */
+  readonly license: string;
+  readonly authors: readonly string[];
+  /** The unpacked package, which holds the texts of its licences. */
+  readonly folder: string;
+}
+
+const LICENSE_FILE = /^(?:licen[cs]e|copying|copyright|notice)/i;
+
+/** Returns one Markdown page; a text that several packages share appears once, below the names of all. */
+export function thirdPartyNotices(contained: readonly Contained[]): string {
+  const byText = new Map<string, string[]>();
+  for (const { name, version, license, authors, folder } of contained) {
+    const files = chosen(licenseFiles(folder), license);
+    const text =
+      files.length === 0
+        ? `The package names its licence, ${license}, and its authors, ${authors.join(', ')}, but holds no text of it.`
+        : files.map((file) => `~~~\n${textOf(join(folder, file))}\n~~~`).join('\n\n');
+    byText.set(text, [...(byText.get(text) ?? []), `${name} ${version} (${license})`]);
+  }
+  const sections = [...byText].map(([text, names]) => `## ${names.join(', ')}\n\n${text}\n`);
+  return `# Software of others in this package\n\n${sections.join('\n')}`;
+}
+
+/** Files at the top, and licences of the sources of others one folder below. */
+function licenseFiles(folder: string): string[] {
+  const entries = readdirSync(folder, { withFileTypes: true });
+  const top = entries.filter((entry) => entry.isFile() && LICENSE_FILE.test(entry.name));
+  const below = entries
+    .filter((entry) => entry.isDirectory() && entry.name !== 'node_modules')
+    .flatMap(({ name }) =>
+      readdirSync(join(folder, name))
+        .filter((file) => /^licen[cs]e(?:\.|$)/i.test(file))
+        .map((file) => join(name, file)),
+    );
+  return [...top.map(({ name }) => name), ...below].sort();
+}
+
+/** Of licences to choose from we choose MIT, so that its text suffices. */
+function chosen(files: readonly string[], license: string): readonly string[] {
+  const mit = files.find((file) => /^licen[cs]e[-.]mit/i.test(file));
+  return mit !== undefined && /\bOR\b|\//.test(license) && !license.includes('AND') ? [mit] : files;
+}
+
+function textOf(path: string): string {
+  return readFileSync(path, 'utf8').replaceAll('\r\n', '\n').trim();
+}
