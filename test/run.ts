@@ -154,6 +154,16 @@ async function nodeTests(title: string, files: readonly string[], options: NodeT
   );
 }
 
+/** Folders of tests. Quick ones run side by side; those that load the machine, or time things, one after another. */
+const KINDS: ReadonlyMap<string, number> = new Map([
+  ['unit', 2],
+  ['golden', 2],
+  ['second-opinion', 2],
+  ['property', 2],
+  ['differential', 1],
+  ['e2e', 1],
+]);
+
 async function everything(): Promise<void> {
   const bin = (name: string): string => join('node_modules', '.bin', name);
   await step('format (prettier)', bin('prettier'), ['--check', '--log-level', 'warn', '.']);
@@ -167,15 +177,7 @@ async function everything(): Promise<void> {
   await step('cargo fmt', 'cargo', ['fmt', '--all', ...manifest, '--', '--check']);
   await step('clippy', 'cargo', ['clippy', '--locked', '--all-targets', ...manifest, '--', '-D', 'warnings']);
   await step('cargo test', 'cargo', ['test', '--locked', ...manifest], { count: cargoPassed });
-  // Quick ones side by side; those that load the machine, or time things, one after another.
-  for (const [kind, concurrency] of [
-    ['unit', 2],
-    ['golden', 2],
-    ['second-opinion', 2],
-    ['property', 2],
-    ['differential', 1],
-    ['e2e', 1],
-  ] as const) {
+  for (const [kind, concurrency] of KINDS) {
     await nodeTests(kind, testFiles(join(tests, kind)), { concurrency });
   }
 }
@@ -183,8 +185,10 @@ async function everything(): Promise<void> {
 async function named(names: readonly string[]): Promise<void> {
   const files = testFiles(tests);
   for (const name of names) {
-    const matching = files.filter((file) => sourceOf(file).includes(name));
-    if (matching.length > 0) await nodeTests(name, matching, { concurrency: 1 });
+    const matching = KINDS.has(name)
+      ? testFiles(join(tests, name))
+      : files.filter((file) => sourceOf(file).includes(name));
+    if (matching.length > 0) await nodeTests(name, matching, { concurrency: KINDS.get(name) ?? 1 });
     else await nodeTests(`tests named "${name}"`, files, { concurrency: 2, namePattern: name });
   }
 }

@@ -1,6 +1,7 @@
 /**
  * `npm test [-- --no-skips] [-- NAME…]`: sets up, brings in the real parts that the tests use, runs everything.
- * With NAMEs only test files and titles that match are run, and no other checks.
+ * With NAMEs only test files and titles that match are run, and no other checks. With `--all-nodes` unit and end-to-end tests, or
+ * those that are named, run with every maintained line of Node.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -73,5 +74,5 @@ orSay(() => {
     buildReference();
   }
   process.chdir(root);
-  runCompiled('test/run.js', args);
+  runCompiled(args.includes('--all-nodes') ? 'test/all-nodes.js' : 'test/run.js', args);
 });

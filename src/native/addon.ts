@@ -20,27 +20,46 @@ export function addon(): Addon {
 const requireHere = createRequire(import.meta.url);
 
 function load(): Addon {
-  const path = findAddon();
+  const platform = thisPlatform();
+  const home = ourPackage(import.meta.dirname);
+  if (home !== undefined && existsSync(join(home.folder, 'native', 'Cargo.toml'))) {
+    const built = join(home.folder, 'native', 'nydusify.node');
+    if (!existsSync(built)) throw unbuiltAddon(built, platform);
+    return loadFile(built, platform);
+  }
+  const own = installed(platform);
+  if (own !== undefined) return loadFile(own, platform);
+  const others = PLATFORMS.map(({ name }) => name).filter((name) => installed(name) !== undefined);
+  return loadOther(others) ?? fail(missingAddon({ platform, installed: others, version: home?.version }));
+}
+
+function loadFile(path: string, platform: string): Addon {
   try {
     // The types are generated from the addon's own source, so they match.
     return requireHere(path) as Addon;
   } catch (cause) {
-    throw refusedAddon(path, thisPlatform(), cause);
+    throw refusedAddon(path, platform, cause);
   }
 }
 
-function findAddon(): string {
-  const home = ourPackage(import.meta.dirname);
-  if (home !== undefined && existsSync(join(home.folder, 'native', 'Cargo.toml'))) {
-    const built = join(home.folder, 'native', 'nydusify.node');
-    if (existsSync(built)) return built;
-    throw unbuiltAddon(built, thisPlatform());
+/**
+ * Tries the addons of other platforms: npm asks the process for its C library, we read the name of the loader in Node's file, and a Node that was
+ * changed after it was built can give two answers. An addon that does not fit is refused by the system.
+ */
+function loadOther(platforms: readonly string[]): Addon | undefined {
+  for (const name of platforms) {
+    const path = installed(name);
+    try {
+      if (path !== undefined) return requireHere(path) as Addon; // the types are generated from its source
+    } catch {
+      continue; // the system refuses it
+    }
   }
-  const platform = thisPlatform();
-  const found = installed(platform);
-  if (found !== undefined) return found;
-  const others = PLATFORMS.map(({ name }) => name).filter((name) => installed(name) !== undefined);
-  throw missingAddon({ platform, installed: others, version: home?.version });
+  return undefined;
+}
+
+function fail(error: Error): never {
+  throw error;
 }
 
 /** Returns the path of the installed addon for a platform. */

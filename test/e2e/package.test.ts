@@ -14,6 +14,7 @@ import { packHere } from '../../tools/packages/pack-here.js';
 import { buildImage } from '../support/images/image-builder.js';
 import { dir, file, layer } from '../support/images/tar.js';
 import { registry } from '../support/command.js';
+import { NODE_LINES, nodeFolder } from '../support/node-lines.js';
 import { productCommand, projectRoot } from '../support/project.js';
 import { removeFolder } from '../support/temp-folder.js';
 
@@ -23,6 +24,7 @@ const NODE_MODULES = join(projectRoot, 'node_modules');
 
 interface PackageJson {
   readonly version: string;
+  readonly engines: { readonly node: string };
   readonly exports: Readonly<Record<string, unknown>>;
   readonly optionalDependencies: Readonly<Record<string, string>>;
 }
@@ -82,6 +84,13 @@ async function filesBelow(root: string): Promise<string[]> {
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
     .sort();
+}
+
+const IMAGE = buildImage({ layers: [layer(dir('etc'), file('etc/motd', 'hello\n'))] });
+
+function digestIn(output: string): string {
+  const found = /sha256:\w{64}/.exec(output)?.[0];
+  return found ?? assert.fail(`no digest in ${output}`);
 }
 
 /** Output of a tool of node_modules that judges the tarball; an exit code other than 0 fails the test with it. */
@@ -153,25 +162,24 @@ test('the packages name the software of others that they contain, with its licen
   assert.doesNotMatch(bundled, /holds no text/);
 });
 
-test('the installed command converts to the digest that the working tree makes', async (t) => {
-  const lab = await registry(t);
-  const source = await lab.put(
-    'app:1',
-    buildImage({ layers: [layer(dir('etc'), file('etc/motd', 'hello\n'))] }),
-  );
-  const command = join(root, 'node_modules', '.bin', 'nydusify');
-  const options = { env: bareEnvironment() };
-  const { version } = await packageJson();
-  assert.match((await run(command, ['--version'], options)).stdout, new RegExp(`^nydusify-ts ${version}\\n`));
-  const converted = await run(command, ['convert', source, `${lab.host}/app:packed`], options);
-  const again = await run(
-    process.execPath,
-    [productCommand, 'convert', source, `${lab.host}/app:tree`],
-    options,
-  );
-  const [packed, tree] = [converted, again].map(({ stdout }) => /sha256:\w{64}/.exec(stdout)?.[0]);
-  assert.notEqual(packed, undefined);
-  assert.equal(packed, tree);
+for (const version of NODE_LINES) {
+  test(`the installed command converts alike with Node ${version}`, async (t) => {
+    const lab = await registry(t);
+    const source = await lab.put('app:1', IMAGE);
+    const env = { ...bareEnvironment(), PATH: `${nodeFolder(version)}:${bareEnvironment()['PATH'] ?? ''}` };
+    const command = join(root, 'node_modules', '.bin', 'nydusify');
+    const { stdout } = await run(command, ['--version'], { env });
+    assert.match(stdout, new RegExp(`^Node version: v${version}$`, 'm'));
+    const targets = [`${lab.host}/app:line`, `${lab.host}/app:tree`] as const;
+    const converted = await run(command, ['convert', source, targets[0]], { env });
+    const again = await run(process.execPath, [productCommand, 'convert', source, targets[1]]);
+    assert.equal(digestIn(converted.stdout), digestIn(again.stdout));
+  });
+}
+
+test('package.json allows the oldest of these lines', async () => {
+  const { engines } = await packageJson();
+  assert.equal(engines.node, `>=${NODE_LINES[0]}`);
 });
 
 test('a command without its addon says so, and exits with 7', async () => {

@@ -9,7 +9,7 @@ import { ownManifest } from './manifest.js';
 import { packPlatform } from './platform-package.js';
 
 /** The folder of tarballs. */
-const TARBALLS = join(projectRoot, 'dist', 'packages');
+export const TARBALLS = join(projectRoot, 'dist', 'packages');
 
 /** Returns the paths of two tarballs. */
 export async function packHere(destination = TARBALLS): Promise<readonly [main: string, platform: string]> {

@@ -8,6 +8,8 @@ export interface Target {
   /** The compiler's flags beyond those of every build. */
   readonly flags: readonly string[];
   readonly library: string;
+  /** True if the system loads signed libraries only; the linker signs them. */
+  readonly signed: boolean;
 }
 
 const OLDEST_GLIBC = '2.17';
@@ -38,9 +40,16 @@ function linux(triple: string): Target {
     zig: musl ? triple : `${triple}.${OLDEST_GLIBC}`,
     flags: musl ? DYNAMIC_MUSL : [],
     library: 'libnydus_node.so',
+    signed: false,
   };
 }
 
 function darwin(triple: string): Target {
-  return { triple, zig: triple, flags: [], library: 'libnydus_node.dylib' };
+  return {
+    triple,
+    zig: triple,
+    flags: [],
+    library: 'libnydus_node.dylib',
+    signed: triple.startsWith('aarch64'),
+  };
 }
