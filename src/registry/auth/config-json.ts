@@ -31,8 +31,23 @@ const configSchema = v.looseObject({
   credHelpers: v.nullish(v.record(v.string(), v.string())),
   credsStore: v.nullish(v.string()),
 });
-export type LoginEntry = v.InferOutput<typeof entrySchema>;
-export type DockerConfig = v.InferOutput<typeof configSchema>;
+
+type Optional<T> = T | null | undefined;
+
+/** What the file has for a host. Written out, since declarations of the library need the types of no package. */
+export interface LoginEntry {
+  readonly auth?: Optional<string>;
+  readonly username?: Optional<string>;
+  readonly password?: Optional<string>;
+  readonly identitytoken?: Optional<string>;
+  readonly registrytoken?: Optional<string>;
+}
+
+export interface DockerConfig {
+  readonly auths?: Optional<Readonly<Record<string, Optional<LoginEntry>>>>;
+  readonly credHelpers?: Optional<Readonly<Record<string, string>>>;
+  readonly credsStore?: Optional<string>;
+}
 
 /** Undefined where there is no such file. Throws FormatError and LocalIoError. */
 export async function readConfig(path: string): Promise<DockerConfig | undefined> {
