@@ -17,3 +17,4 @@ export {
   type RunningRegistry,
   startRegistry,
 } from './embedded-registry/server.js';
+export type { RoomLimits } from './embedded-registry/room.js';

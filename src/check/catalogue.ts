@@ -1,7 +1,7 @@
 /**
  * The catalogue lists every finding that the rules of this folder can make: its id, its severity and why it matters.
- * One rule gives the severities (`docs/checks.md` has it): an error when a client fails, or when content or the way
- * containers start differs from the source; a warning when the image works, and is not as it should be; else a note.
+ * One rule gives the severities (`docs/checks.md` has it): an error when a client fails, when content or the way
+ * containers start differs from the source, or when it cannot be judged; a warning when the image works, and is not as it should be; else a note.
  * Programs rely on the ids, so they are added and never renamed. Findings about the inside of a bootstrap (`RAFS-…`)
  * come from `native/judge`, and their texts from `rafs-builder/rules`; so do those about sections of a blob, which have
  * their ids and severities here.
@@ -30,6 +30,9 @@ export const CATALOGUE = {
   ),
   'CONTENT-DIGEST': error(
     'bytes do not have the digest or size that the descriptor promises; clients refuse them',
+  ),
+  'CONTENT-UNREAD': error(
+    'a part of the image is of a kind or size that is not read here, so that nothing shows whether it is right',
   ),
   'DOCUMENT-INVALID': error('a manifest, index or config does not parse'),
   'IMAGE-NOT-NYDUS': error('there is no Nydus image for this platform, or no image at all'),

@@ -3,6 +3,7 @@
  * rule on every platform and on both halves of a merged index, needs neither root nor mount nor daemon, and collects
  * all findings.
  */
+import { UnsupportedError } from '../errors.js';
 import { underSignal } from '../io/abort.js';
 import { withBudget } from '../native/budget.js';
 import { allPlatforms } from '../oci/platform.js';
@@ -11,13 +12,14 @@ import { replayClients } from './client-tables.js';
 import { KeptDocuments } from './kept-documents.js';
 import type { CheckImages, CheckOptions } from './options.js';
 import { checkReference } from './reference.js';
+import type { Finding } from './finding.js';
 import type { CheckResult } from './result.js';
 import { CheckRun } from './run.js';
-import { loadSources, loadSubject } from './subject.js';
+import { loadSources, loadSubject, type ReferenceSubject } from './subject.js';
 
 /**
- * Throws only when a rule could not look (no network, no permission, an unsupported kind of image), and when the signal
- * fires.
+ * Throws only when a rule could not look (no network, no permission), when no image is of a kind that can be read, and when the
+ * signal fires.
  */
 export async function checkImage(
   images: CheckImages,
@@ -38,6 +40,7 @@ async function check(
   const run = new CheckRun(options, call);
   const kept = new KeptDocuments(options, subject.images);
   const checked = await checkReference({ target: subject, sources, platforms }, run, kept);
+  refuseUnread(subject, run.findings);
   const clients = options.clients === true ? await replayClients(target, subject, run) : undefined;
   return {
     target: target.location,
@@ -50,4 +53,16 @@ async function check(
     sample: options.sample,
     findings: run.findings,
   };
+}
+
+/** Throws UnsupportedError if nothing is known about any image but that it cannot be read: a verdict would say more than that. */
+function refuseUnread({ images }: ReferenceSubject, findings: readonly Finding[]): void {
+  const errors = findings.filter(({ severity }) => severity === 'error');
+  const [first] = errors;
+  if (first === undefined || errors.some(({ id }) => id !== 'CONTENT-UNREAD')) return;
+  const unread = new Set(errors.map(({ where }) => where.platform));
+  if (images.some(({ platformName }) => !unread.has(platformName))) return;
+  const { message, hint, remedy, where } = first;
+  const about = where.platform === undefined ? '' : `${where.platform}: `;
+  throw new UnsupportedError(`${about}${message}`, { hint, remedy });
 }

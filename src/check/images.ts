@@ -9,7 +9,7 @@ import { checkContent } from './content.js';
 import { checkedLayers, contentsOf } from './contents.js';
 import { descriptorRules, subjectRules } from './descriptors.js';
 import { checkFilesystem } from './filesystem.js';
-import type { Finding } from './finding.js';
+import type { Finding, Place } from './finding.js';
 import { halvesRules } from './halves.js';
 import type { KeptDocuments } from './kept-documents.js';
 import { manifestRules, nydusManifestRules, ociManifestRules } from './manifest.js';
@@ -19,7 +19,7 @@ import { openImage, type OpenedImage, refuseBatches } from './opened.js';
 import type { CheckOptions } from './options.js';
 import { originalRules } from './original.js';
 import type { CheckedPlatform } from './result.js';
-import type { Rule } from './rule.js';
+import { attempt, faultOf, type Rule } from './rule.js';
 import type { CheckRun, Findings } from './run.js';
 import { SourceScan } from './source-scan.js';
 import { placeIn, refuseUnsupported, type ImageSubject, type NydusSubject } from './subject.js';
@@ -43,7 +43,22 @@ export async function checkOrdinary(
   await run.gather(checkOciContent(image, run.verified, run.call));
 }
 
+/** An image that cannot be read is a finding, and the other images of the reference are checked. */
 export async function checkNydus(
+  image: NydusSubject,
+  named: NamedSource | undefined,
+  run: CheckRun,
+  kept: KeptDocuments,
+): Promise<CheckedPlatform> {
+  try {
+    return await judgeNydus(image, named, run, kept);
+  } catch (cause) {
+    run.findings.push(faultOf(cause, wholeOf(image), 'CONTENT-UNREAD'));
+    return checkedPlatform(image, named?.image, undefined, run.options);
+  }
+}
+
+async function judgeNydus(
   image: NydusSubject,
   named: NamedSource | undefined,
   run: CheckRun,
@@ -63,7 +78,7 @@ export async function checkNydus(
   if (opened === undefined) return checked;
   const what = run.options.bootstrapOnly === true ? 'ends of blobs' : 'blobs';
   run.step(`reading ${what}${source === undefined ? '' : ' and source layers'} of ${placeText(image)}`);
-  await run.together(contentRules(opened, source, scan, run));
+  await run.together(contentRules(opened, source, scan, run), wholeOf(image));
   return checked;
 }
 
@@ -76,13 +91,13 @@ async function checkDocuments<Subject extends ImageSubject>(
 ): Promise<void> {
   run.step(`checking manifest and config of ${placeText(image)}`);
   await kept.image(image);
-  await run.rules(manifestRules, image);
-  await run.rules(descriptorRules, image);
-  await run.rules(rules, image);
-  await run.rules(configRules, image);
+  const where = wholeOf(image);
+  await run.rules([...manifestRules, ...descriptorRules], image, where);
+  await run.rules(rules, image, where);
+  await run.rules(configRules, image, where);
   if (source === undefined) return;
   const pair = { target: image, source: source.image, sourceNames: source.names };
-  await run.rules([...configPairRules, ...manifestPairRules], pair);
+  await run.rules([...configPairRules, ...manifestPairRules], pair, where);
 }
 
 /** A registry verified the layers when they were pushed, so there presence and size are enough unless the caller wants all. */
@@ -140,7 +155,14 @@ async function* compareFilesystems(
     yield* checkFilesystem({ target, bootstrap, isTreeOf, readTree, source, content: scan }, call);
     return;
   }
-  refuseUnsupported(source);
+  const place = placeIn(source, 'manifest');
+  const refused = await attempt(place, 'CONTENT-UNREAD', () => {
+    refuseUnsupported(source);
+  });
+  if (refused.finding !== undefined) {
+    yield refused.finding;
+    return;
+  }
   const { findings, opened } = await openImage(source, call);
   yield* findings;
   if (opened === undefined) return;
@@ -150,7 +172,12 @@ async function* compareFilesystems(
   yield* checkFilesystem({ target, bootstrap, isTreeOf, readTree, source, content }, call);
 }
 
+/** The place of findings about an image as a whole. */
+function wholeOf(image: ImageSubject): Place {
+  return { ...placeIn(image, ''), part: undefined };
+}
+
 function placeText(image: ImageSubject): string {
-  const { platform, half } = placeIn(image, '');
+  const { platform, half } = wholeOf(image);
   return [platform, half].filter((part) => part !== undefined).join(' ');
 }

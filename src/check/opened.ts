@@ -122,11 +122,9 @@ function* checkDiffId(image: ImageSubject, layer: BootstrapLayer): Generator<Fin
 }
 
 /** Throws UnsupportedError for images whose chunks this version cannot read. */
-export function refuseBatches({ image, blobs }: OpenedImage): void {
+export function refuseBatches({ blobs }: OpenedImage): void {
   if (blobs.some(({ record }) => blobFeatures.has(record.features, 'BATCH')))
-    throw new UnsupportedError(
-      `${image.platformName}: images whose chunks are compressed in batches are not checked yet`,
-    );
+    throw new UnsupportedError('images whose chunks are compressed in batches are not checked yet');
 }
 
 /** True if the blobs lie in a storage backend, so that the manifest lists the bootstrap alone. */

@@ -2,7 +2,13 @@
  * A rule looks at a subject and yields findings; it throws only when it could not look (no network, no disk). Rules
  * stand in lists, so a new rule is one more line.
  */
-import { ContentMismatchError, FormatError, type NydusError, RegistryError } from '../errors.js';
+import {
+  ContentMismatchError,
+  FormatError,
+  type NydusError,
+  RegistryError,
+  UnsupportedError,
+} from '../errors.js';
 import type { CallOptions } from '../reporter.js';
 import { finding, type Finding, type FindingDetails, type Place } from './finding.js';
 import type { FindingId } from './catalogue.js';
@@ -20,8 +26,8 @@ export type Looked<T> =
 
 /**
  * Runs `look`, and returns a finding if the content is at fault: it is absent, its bytes are not those of its digest,
- * or they cannot be parsed (`invalid` is the id for that). Throws every other error on, because it says nothing about
- * the image.
+ * they cannot be parsed (`invalid` is the id for that), or they are of a kind that is not read here. Throws every other error on,
+ * because it says nothing about the image.
  */
 export async function attempt<T>(
   where: Place,
@@ -54,6 +60,8 @@ export function faultOf(cause: unknown, where: Place, invalid: FindingId): Findi
       { message: cause.message, ...adviceOf(cause) },
     );
   }
+  if (cause instanceof UnsupportedError)
+    return finding('CONTENT-UNREAD', where, { message: cause.message, ...adviceOf(cause) });
   throw cause;
 }
 

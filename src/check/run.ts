@@ -7,9 +7,21 @@ import { finding, type Finding, type FindingDetails, type Place } from './findin
 import type { FindingId } from './catalogue.js';
 import { Pace } from '../turns.js';
 import type { CheckOptions } from './options.js';
-import type { Rule } from './rule.js';
+import { faultOf, type Rule } from './rule.js';
 
 export type Findings = AsyncIterable<Finding> | Iterable<Finding>;
+
+/** The place of findings about the reference as a whole. */
+const NOWHERE: Place = {};
+
+/** The findings of a rule, and the one for content that stops it. Throws what says nothing about the content. */
+async function* untilStopped(findings: Findings, where: Place): AsyncGenerator<Finding> {
+  try {
+    yield* findings;
+  } catch (cause) {
+    yield faultOf(cause, where, 'CONTENT-UNREAD');
+  }
+}
 
 export class CheckRun {
   readonly findings: Finding[] = [];
@@ -29,12 +41,17 @@ export class CheckRun {
     this.findings.push(finding(id, where, details));
   }
 
-  async rules<Subject>(rules: readonly Rule<Subject>[], subject: Subject): Promise<void> {
+  /** Runs each rule; content that stops one of them is a finding at `where`, and the others go on. */
+  async rules<Subject>(
+    rules: readonly Rule<Subject>[],
+    subject: Subject,
+    where: Place = NOWHERE,
+  ): Promise<void> {
     for (const rule of rules) {
       // A rule reads whole documents, which takes its time with large ones: signals and timers come first.
       await turn();
       this.call.signal?.throwIfAborted();
-      await this.gather(rule.check(subject, this.call));
+      await this.gather(untilStopped(rule.check(subject, this.call), where));
     }
   }
 
@@ -46,15 +63,15 @@ export class CheckRun {
     }
   }
 
-  /** Runs independent rules at the same time, and keeps their findings in the order of the rules. */
-  async together(rules: readonly ((call: CallOptions) => Findings)[]): Promise<void> {
+  /** Runs independent rules at the same time, as `rules` does, and keeps their findings in the order of the rules. */
+  async together(rules: readonly ((call: CallOptions) => Findings)[], where: Place): Promise<void> {
     const all = await mapOrdered(
       rules,
       rules.length,
       async (rule, _, signal) => {
         const findings: Finding[] = [];
         const pace = new Pace(signal);
-        for await (const found of rule({ ...this.call, signal })) {
+        for await (const found of untilStopped(rule({ ...this.call, signal }), where)) {
           findings.push(found);
           if (pace.isDue) await pace.turn();
         }

@@ -7,6 +7,7 @@ import { type Entry, type Image, loadConfig, readConfig } from '../image/image.j
 import { isBuildCache, isContainerImage, isNydusManifest, notAnImage } from '../image/kinds.js';
 import { isAbsent, type Problem } from '../image/loaded.js';
 import { obstacleOf } from '../image/obstacles.js';
+import { NestingError } from '../image/list-entries.js';
 import { readReferenceAt, type ReferenceTree } from '../image/reference-tree.js';
 import type { Descriptor, Document, Platform } from '../oci/descriptor.js';
 import { type JsonObject, withMembers } from '../oci/json/value.js';
@@ -62,6 +63,8 @@ export async function readSourceImages(
   const root = await source.resolve(call);
   call.reporter?.emit({ type: 'resolved', source: source.location, manifest: root });
   const tree = await readReferenceAt(source, root, call);
+  // An index that is left out might list an image that is asked for.
+  for (const { problem } of tree.entries) if (problem?.cause instanceof NestingError) throw problem.cause;
   const reader = new SourceReader(tree, options, call);
   await tree.loadJson(call.signal);
   const json = tree.indexJson();

@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import type { AddressInfo } from 'node:net';
 import { answerRefusal, Refused } from './protocol.js';
 import { serve } from './routes.js';
+import { ROOM_LIMITS, type RoomLimits } from './room.js';
 import { Storage } from './storage.js';
 
 /** A request that was answered or cut. */
@@ -24,6 +25,8 @@ export interface RegistryOptions {
   /** 0, the default, takes any free port. */
   readonly port?: number | undefined;
   readonly host?: string | undefined;
+  /** What the folder may hold; 16 GiB in all, and 4 GiB an upload, by default. */
+  readonly limits?: Partial<RoomLimits> | undefined;
   /** Called with every request once it has been answered or cut. */
   readonly observe?: ((request: ObservedRequest) => void) | undefined;
   /** Called first for each request; true when it has answered it. It serves logins, faults and redirects. */
@@ -62,9 +65,9 @@ export async function startRegistry(options: RegistryOptions): Promise<RunningRe
 
 /** The registry as a listener, for a server of the caller, such as one with TLS. */
 export function registryListener(
-  options: Pick<RegistryOptions, 'root' | 'observe' | 'intercept'>,
+  options: Pick<RegistryOptions, 'root' | 'limits' | 'observe' | 'intercept'>,
 ): RequestListener {
-  const storage = new Storage(options.root);
+  const storage = new Storage(options.root, { ...ROOM_LIMITS, ...options.limits });
   return (request, response) => {
     const path = request.url ?? '/';
     response.once('close', () => {

@@ -16,6 +16,8 @@ import {
   hasherFor,
   isContentDigest,
 } from './content-digest.js';
+import type { Refused } from './protocol.js';
+import { Room, ROOM_LIMITS, type RoomLimits } from './room.js';
 
 /** An upload in progress. */
 export interface Upload {
@@ -26,9 +28,11 @@ export interface Upload {
 
 export class Storage {
   readonly #root: string;
+  readonly #room: Room;
 
-  constructor(root: string) {
+  constructor(root: string, limits: RoomLimits = ROOM_LIMITS) {
     this.#root = root;
+    this.#room = new Room([join(root, 'blobs'), join(root, 'uploads')], limits);
   }
 
   blobPath(digest: ContentDigest): string {
@@ -72,12 +76,20 @@ export class Storage {
     return size === undefined ? undefined : { id, size };
   }
 
-  /** Appends a stream and returns the new size. Bytes that arrived before a cut stay. */
+  /** Appends a stream and returns the new size. Bytes that arrived before a cut stay; an upload for which there is no room goes. */
   async append(id: string, stream: ByteStream): Promise<number> {
     const file = await open(this.#uploadPath(id), 'a');
     try {
-      for await (const bytes of stream) await file.write(bytes);
-      return (await file.stat()).size;
+      let { size } = await file.stat();
+      let refused: Refused | undefined;
+      // A client reads no answer before it has sent everything, so a body that is refused is read on.
+      for await (const bytes of stream) {
+        refused ??= await this.#room.take(bytes.length, (size += bytes.length));
+        if (refused === undefined) await file.write(bytes);
+      }
+      if (refused === undefined) return (await file.stat()).size;
+      await this.cancelUpload(id);
+      throw refused;
     } finally {
       await file.close();
     }
@@ -90,9 +102,10 @@ export class Storage {
     const file = await open(path, 'r');
     for await (const bytes of file.createReadStream() as AsyncIterable<Buffer>) hash.update(bytes); // no encoding is set
     if (finishedDigest(hash, algorithmOf(digest)) !== digest) {
-      await rm(path, { force: true });
+      await this.cancelUpload(id);
       return false;
     }
+    this.#room.give((await sizeOf(this.blobPath(digest))) ?? 0);
     await mkdir(dirname(this.blobPath(digest)), { recursive: true });
     await rename(path, this.blobPath(digest));
     await this.link(repository, digest);
@@ -100,7 +113,9 @@ export class Storage {
   }
 
   async cancelUpload(id: string): Promise<void> {
+    const size = await sizeOf(this.#uploadPath(id));
     await rm(this.#uploadPath(id), { force: true });
+    this.#room.give(size ?? 0);
   }
 
   /** The media type of a manifest of the repository; undefined when there is no such manifest. */
@@ -114,6 +129,10 @@ export class Storage {
     mediaType: string,
     bytes: Uint8Array,
   ): Promise<void> {
+    const refused = (await this.keeps(digest))
+      ? undefined
+      : await this.#room.take(bytes.length, bytes.length);
+    if (refused !== undefined) throw refused;
     await this.#writeWhole(this.blobPath(digest), bytes);
     await this.#writeWhole(this.#link(repository, 'manifests', contentHex(digest)), mediaType);
   }

@@ -20,6 +20,9 @@ const MAX_NESTED = 1024;
 /** Entries in all: an index may list another any number of times, each time for another platform. */
 const MAX_ENTRIES = 2 ** 16;
 
+/** Indexes inside indexes beyond what is read. */
+export class NestingError extends UnsupportedError {}
+
 /** A line of an index. */
 interface Line {
   readonly index: Document<Index>;
@@ -43,7 +46,7 @@ export interface ListedEntry {
   readonly inherited: Line | undefined;
 }
 
-/** `document` is what `root` names; none gives no entries. Throws UnsupportedError for indexes nested without end. */
+/** `document` is what `root` names; none gives no entries. Indexes nested without end are entries with a problem. */
 export async function listEntries(
   store: ContentSource,
   root: Descriptor,
@@ -137,10 +140,20 @@ class Lister {
     depth: number,
   ): Promise<{ readonly index?: Document<Index> | undefined; readonly problem?: Problem | undefined }> {
     this.#nested += 1;
-    if (depth + 1 > MAX_DEPTH)
-      throw new UnsupportedError(`${descriptor.digest}: indexes nested more than ${MAX_DEPTH} deep`);
-    if (this.#nested > MAX_NESTED)
-      throw new UnsupportedError(`${descriptor.digest}: more than ${MAX_NESTED} indexes inside one`);
+    const beyond =
+      depth + 1 > MAX_DEPTH
+        ? `indexes nested more than ${MAX_DEPTH} deep`
+        : this.#nested > MAX_NESTED
+          ? `more than ${MAX_NESTED} indexes inside one`
+          : undefined;
+    if (beyond !== undefined)
+      return {
+        problem: {
+          what: 'index',
+          descriptor,
+          cause: new NestingError(`${descriptor.digest}: ${beyond}`),
+        },
+      };
     const { digest } = descriptor;
     const loaded = this.#documents.get(digest) ?? (await loadDocument(this.#store, descriptor, this.#call));
     this.#documents.set(digest, loaded);

@@ -39,10 +39,7 @@ export async function readReferenceAt(
   return tree;
 }
 
-/**
- * A root that cannot be read gives a tree without entries, whose `problem` says why. Throws UnsupportedError for indexes that are
- * nested without end.
- */
+/** A root that cannot be read gives a tree without entries, whose `problem` says why. */
 export async function loadReference(
   store: ImageSource,
   root: Descriptor,

@@ -7,6 +7,7 @@ import { constants, type Stats } from 'node:fs';
 import { link, lstat, open, rename, rm, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LocalIoError } from '../errors.js';
+import { guardingFile } from '../native/guard.js';
 import { isAbandoned, isMark, isOfThisPlace, ownerMark } from './owner.js';
 import { sleepFor } from './retry.js';
 import { errorCode, localIoError } from './system-error.js';
@@ -26,6 +27,9 @@ const GIVE_UP_MS = 60_000;
 /** Bytes: no owner is longer. */
 const MAX_OWNER = 256;
 
+/** Threads of one process have locks of their own, and each has this module for itself. */
+const THREAD = randomBytes(8).toString('hex');
+
 /** Runs `step` while this process has the lock `path`. Throws LocalIoError when another holds it for a minute, or it cannot be created. */
 export async function withFileLock<T>(
   path: string,
@@ -34,44 +38,48 @@ export async function withFileLock<T>(
   giveUpMs: number = GIVE_UP_MS,
 ): Promise<T> {
   const since = performance.now();
-  const mark = await ownerMark();
-  const watched = new WatchedLock(path);
-  while (!(await tryLock(path, mark))) {
-    if (await watched.removeIfLeft()) continue;
-    if (performance.now() - since > giveUpMs) {
-      throw new LocalIoError(`${path}: another run holds this lock`, {
-        hint: 'if none runs, remove that file',
-      });
+  const mark = `${await ownerMark()}${THREAD}`;
+  return guardingFile({ path, content: mark }, async () => {
+    const watched = new WatchedLock(path);
+    while (!(await tryLock(path, mark))) {
+      if (await watched.removeIfLeft()) continue;
+      if (performance.now() - since > giveUpMs) {
+        throw new LocalIoError(`${path}: another run holds this lock`, {
+          hint: 'if none runs, remove that file',
+        });
+      }
+      await sleepFor(LOOK_AGAIN_MS, signal);
     }
-    await sleepFor(LOOK_AGAIN_MS, signal);
-  }
-  const touching = setInterval(() => {
-    const now = new Date();
-    utimes(path, now, now).catch(() => undefined);
-  }, TOUCH_MS).unref();
-  try {
-    return await step();
-  } finally {
-    clearInterval(touching);
-    await rm(path, { force: true });
-  }
+    const touching = setInterval(() => {
+      const now = new Date();
+      utimes(path, now, now).catch(() => undefined);
+    }, TOUCH_MS).unref();
+    try {
+      return await step();
+    } finally {
+      clearInterval(touching);
+      await rm(path, { force: true });
+    }
+  });
 }
 
 async function tryLock(path: string, mark: string): Promise<boolean> {
   const written = await asideOf(path);
-  try {
-    const file = await open(written, 'wx');
+  return guardingFile({ path: written }, async () => {
     try {
-      await file.writeFile(mark);
+      const file = await open(written, 'wx');
+      try {
+        await file.writeFile(mark);
+      } finally {
+        await file.close();
+      }
+      return await named(written, path, mark);
+    } catch (cause) {
+      throw localIoError(`cannot lock ${path}`, cause);
     } finally {
-      await file.close();
+      await rm(written, { force: true });
     }
-    return await named(written, path, mark);
-  } catch (cause) {
-    throw localIoError(`cannot lock ${path}`, cause);
-  } finally {
-    await rm(written, { force: true });
-  }
+  });
 }
 
 /** Gives the file the lock's name; false when another process has it. */
@@ -115,6 +123,10 @@ class WatchedLock {
   /** True when the lock of a dead process was removed. Two processes may do this at once: one that moves the other's new lock puts it back. */
   async removeIfLeft(): Promise<boolean> {
     const aside = await asideOf(this.#path);
+    return guardingFile({ path: aside }, () => this.#removeIfLeft(aside));
+  }
+
+  async #removeIfLeft(aside: string): Promise<boolean> {
     const found = await this.#look();
     try {
       if (found === undefined || !(await this.#isLeft(found))) return false;

@@ -1,10 +1,11 @@
 /** A temporary folder that removes itself, and nothing that existed before. */
+import { randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { lstat, mkdir, mkdtemp, readdir, rm, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { LocalIoError } from '../errors.js';
-import { guardFolder } from '../native/folder.js';
+import { guardFolder } from '../native/guard.js';
 import { removeAbandoned } from './abandoned.js';
 import { Folder, isGuarded, isOurs, isPrivate } from './folder.js';
 import { ownerMark } from './owner.js';
@@ -19,7 +20,7 @@ export interface Scratch extends AsyncDisposable {
 /** Work folders that this process created, each with the first parent that was missing. The last scratch folder removes them. */
 const created = new Map<string, string>();
 
-/** Several runs may make and remove the folder of a user in a shared one at the same time. */
+/** Several runs may make and remove the same folders at the same time: the work folder, and that of a user in a shared one. */
 const ATTEMPTS = 10;
 
 /**
@@ -41,17 +42,23 @@ export async function openScratch(workDir: string, prefix = 'nydusify-'): Promis
 async function makeScratch(parent: string, prefix: string): Promise<Scratch> {
   const mark = await ownerMark();
   for (let attempt = 1; ; attempt++) {
-    const first = await mkdir(parent, { recursive: true });
-    if (first !== undefined) created.set(parent, resolve(first));
     try {
+      const first = await mkdir(parent, { recursive: true });
+      if (first !== undefined) noteCreated(parent, resolve(first));
       const home = (await isPrivate(parent)) ? parent : await folderOfUser(parent, prefix);
       await removeAbandoned(home, prefix);
-      const path = await mkdtemp(join(home, prefix + mark));
-      return await holdScratch(path, home, parent);
+      return await holdScratch(join(home, `${prefix}${mark}${randomBytes(8).toString('hex')}`), home, parent);
     } catch (cause) {
-      if (attempt === ATTEMPTS || errorCode(cause) !== 'ENOENT') throw cause;
+      const isGone = errorCode(cause) === 'ENOENT' || errorCode(cause) === 'ENOTDIR';
+      if (!isGone || attempt === ATTEMPTS) throw cause;
     }
   }
+}
+
+/** Another run may have removed some of the folders that were created before, so the outermost one counts. */
+function noteCreated(parent: string, first: string): void {
+  const known = created.get(parent);
+  if (known === undefined || first.length < known.length) created.set(parent, first);
 }
 
 /** The folder of this user in a shared one; the shared one itself when another user has taken its name. */
@@ -63,10 +70,46 @@ async function folderOfUser(parent: string, prefix: string): Promise<string> {
   } catch (cause) {
     if (errorCode(cause) !== 'EEXIST') throw cause;
   }
-  return (await isPrivate(path).catch(() => false)) && (await lstat(path)).isDirectory() ? path : parent;
+  const isFolder = (await lstat(path)).isDirectory();
+  return isFolder && (await isPrivate(path)) ? path : parent;
 }
 
+/** Makes the folder `path`, and holds it open. */
 async function holdScratch(path: string, home: string, parent: string): Promise<Scratch> {
+  const isStable = await isGuarded(home);
+  const guard = isStable ? guardFolder(path, madeFor(home, parent)) : undefined;
+  let folder;
+  try {
+    await mkdir(path, { mode: 0o700 });
+    folder = await openOurs(path);
+  } catch (cause) {
+    guard?.[Symbol.dispose]();
+    throw cause;
+  }
+  // Where others can rename the folder, its path may lead to one of theirs at any time; its descriptor cannot.
+  const visible = isStable ? path : folder.path;
+  let isOpen = true;
+  return {
+    path: visible,
+    file: (name) => join(visible, name),
+    [Symbol.asyncDispose]: async () => {
+      if (isOpen) {
+        isOpen = false;
+        await emptyFolder(folder);
+        await folder[Symbol.asyncDispose]();
+        // Removes an empty folder and nothing else, whatever is in its place by now.
+        await rmdir(path).catch(() => undefined);
+        if (home !== parent) await rmdir(home).catch(() => undefined);
+        guard?.[Symbol.dispose]();
+      }
+      const first = created.get(parent);
+      if (first !== undefined) await removeEmpty(parent, first);
+    },
+  };
+}
+
+/** Opens the folder if this user alone can have made it. */
+async function openOurs(path: string): Promise<Folder> {
   const folder = await Folder.open(path);
   const made = await folder.stat();
   if (!isForUsAlone(made)) {
@@ -75,28 +118,7 @@ async function holdScratch(path: string, home: string, parent: string): Promise<
       code: 'EPERM',
     });
   }
-  // Where others can rename the folder, its path may lead to one of theirs at any time; its descriptor cannot.
-  const isStable = await isGuarded(home);
-  const visible = isStable ? path : folder.path;
-  const guard = isStable ? guardFolder(path, madeFor(home, parent)) : undefined;
-  let isOpen = true;
-  return {
-    path: visible,
-    file: (name) => join(visible, name),
-    [Symbol.asyncDispose]: async () => {
-      if (isOpen) {
-        isOpen = false;
-        guard?.[Symbol.dispose]();
-        await emptyFolder(folder);
-        await folder[Symbol.asyncDispose]();
-        // Removes an empty folder and nothing else, whatever is in its place by now.
-        await rmdir(path).catch(() => undefined);
-        if (home !== parent) await rmdir(home).catch(() => undefined);
-      }
-      const first = created.get(parent);
-      if (first !== undefined) await removeEmpty(parent, first);
-    },
-  };
+  return folder;
 }
 
 function isForUsAlone(found: Stats): boolean {

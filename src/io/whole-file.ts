@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { guardingFile } from '../native/guard.js';
 import { ownerMark } from './owner.js';
 import type { ByteStream } from './streams.js';
 
@@ -28,20 +29,22 @@ export async function writeWhole(
   { aside, durable, mode, signal }: WholeFileOptions,
 ): Promise<void> {
   const part = join(aside, `${PART_PREFIX}${await ownerMark()}${randomBytes(8).toString('hex')}`);
-  const file = await open(part, 'wx', mode);
-  try {
+  await guardingFile({ path: part }, async () => {
+    const file = await open(part, 'wx', mode);
     try {
-      const bytes = durable && !(content instanceof Uint8Array) ? flushed(content, file) : content;
-      await writeFile(file, bytes, signal === undefined ? {} : { signal });
-      if (durable) await file.datasync();
-    } finally {
-      await file.close();
+      try {
+        const bytes = durable && !(content instanceof Uint8Array) ? flushed(content, file) : content;
+        await writeFile(file, bytes, signal === undefined ? {} : { signal });
+        if (durable) await file.datasync();
+      } finally {
+        await file.close();
+      }
+      await rename(part, path);
+    } catch (cause) {
+      await rm(part, { force: true });
+      throw cause;
     }
-    await rename(part, path);
-  } catch (cause) {
-    await rm(part, { force: true });
-    throw cause;
-  }
+  });
 }
 
 /** Bytes of a file after which they are brought to the disk, while its writer goes on. */

@@ -53,11 +53,11 @@ export interface NativeFormats {
 }
 
 /**
- * A folder that is removed when the Node thread ends before `release` is called. No JavaScript runs in a worker that is
+ * A file or folder that is removed when the Node thread ends before `release` is called. No JavaScript runs in a worker that is
  * terminated, so only the addon can remove the files that such a worker leaves.
  */
-export interface NativeFolderGuard {
-  /** Leaves the folder to the caller. A second call does nothing. */
+export interface NativeGuard {
+  /** Leaves the file or folder to the caller. A second call does nothing. */
   release(): void;
 }
 
@@ -90,7 +90,7 @@ export interface NativeBootstrap {
    * Finds everything that is wrong with a blob of the image whose bootstrap this is. `number` is the position of the blob in
    * the bootstrap; without one, no file uses the blob.
    */
-  judgeBlob(blob: NativeBlob, number?: number | null): Outcome<NativeJudgedBlob>;
+  judgeBlob(blob: NativeBlob, number?: number | null): NativeJudgedBlob;
 }
 
 /** A blob without its chunk data; `Blob` of `nydus-judge` explains the fields. */
@@ -387,7 +387,9 @@ export interface Addon {
   /** Computes BLAKE3 on the calling thread, so the input should have at most a few megabytes. */
   blake3(bytes: Buffer): Buffer;
   /** Guards a folder, which belongs to the caller alone. `parents`, nearest first, are removed with it as long as they are empty. */
-  guardFolder(path: string, parents: readonly string[]): NativeFolderGuard;
+  guardFolder(path: string, parents: readonly string[]): NativeGuard;
+  /** Guards a file, which need not exist yet. With `content` it is removed only if it has just these bytes. */
+  guardFile(path: string, content?: string | null): NativeGuard;
   /** Finds everything that is wrong with a bootstrap. */
   judgeBootstrap(bytes: Buffer): Outcome<readonly NativeFinding[]>;
   /** Returns the reason why no reader could follow a bootstrap, or null if it can be read, whatever other faults it has. */

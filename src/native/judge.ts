@@ -41,7 +41,7 @@ export interface JudgedBootstrap {
   readonly isTreeOf: (layers: readonly ScannedTables[]) => Promise<boolean>;
   /**
    * Judges a blob of the image whose bootstrap this is. `number` is the blob's position in the bootstrap; undefined
-   * means that no file uses the blob. Throws UnsupportedError for chunk records of version 2.
+   * means that no file uses the blob.
    */
   readonly judgeBlob: (blob: NativeBlob, number: number | undefined) => JudgedBlob;
 }
@@ -78,9 +78,7 @@ export function readAndJudge(bytes: Uint8Array): JudgedBootstrap {
     findings: native.findings().map(toAuditFinding),
     isTreeOf: async (layers) => unwrap(await native.isTreeOf(layers)),
     judgeBlob: (blob, number) => {
-      const { own, findings, chunks, indexes, compressor, digester } = unwrap(
-        native.judgeBlob(blob, number),
-      );
+      const { own, findings, chunks, indexes, compressor, digester } = native.judgeBlob(blob, number);
       return {
         own: own.map(toAuditFinding),
         findings: findings.map(toBlobFinding),

@@ -6,6 +6,9 @@ import { test, type TestContext } from 'node:test';
 import { RegistryError } from '../../src/errors.js';
 import { anonymous } from '../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../src/registry/open.js';
+import { runPowerCuts } from '../support/faults/cut-matrix.js';
+import { SCENARIOS } from '../support/faults/cut-scenarios.js';
+import { DISKS, missingFor } from '../support/faults/loop-disk.js';
 import { survivors, type Survivors, traceArguments } from '../support/faults/power-cut.js';
 import { buildImage, putImage } from '../support/images/image-builder.js';
 import { readImage } from '../support/images/opaque-image.js';
@@ -89,4 +92,24 @@ test('whenever the power fails, a layout has no tag or the whole image', async (
 
 test('whenever the power fails, an archive has no tag or the whole image', async (t) => {
   await judgeAll(t, (folder) => `oci-archive:${folder}/archive.tar:1`);
+});
+
+test('a disk that is copied while a run writes to it has no tag or the whole image, and the next run completes it', async (t) => {
+  const reason = missingFor(DISKS[0]);
+  if (reason !== undefined) {
+    t.skip(reason);
+    return;
+  }
+  if (!needs(t, 'skopeo')) return;
+  const disks = [DISKS[0]];
+  const scenarios = SCENARIOS.slice(1, 3);
+  for (const { scenario, verdicts } of await runPowerCuts({ disks, scenarios, moments: 9 })) {
+    assert.deepEqual([...new Set(verdicts.flatMap(({ faults }) => faults))], [], scenario);
+    assert.ok(verdicts.some(({ tag }) => tag === 'the image'));
+  }
+  const [control] = await runPowerCuts({ disks, scenarios: [SCENARIOS[0]], moments: 6, isControl: true });
+  assert.ok(
+    control?.verdicts.some(({ faults }) => faults.length > 0),
+    'without synchronising, promises are broken',
+  );
 });

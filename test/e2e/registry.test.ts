@@ -85,10 +85,10 @@ test('docker-registry: an upload that is given up between two chunks leaves no b
     await using target = openTarget(`${registry.host}/app:1`, { ...open, chunkSize: 100_000 });
     assert.ok(takesGrowing(target));
     const push = target.pushGrowing(growing);
-    // The registry has one chunk, and the next one is not complete.
+    // The registry has one chunk, its answer may be on the way, and the next chunk is not complete.
     let isSent = false;
     while (!isSent) {
-      await sleep(100);
+      await sleep(1);
       const names = await readdir(uploads, { recursive: true }).catch(() => []);
       isSent = names.some((name) => name.endsWith('hashstates/sha256/100000'));
     }

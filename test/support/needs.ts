@@ -23,6 +23,8 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   pass: 'pass',
   gpg: 'gnupg',
   'docker-credential-pass': 'golang-docker-credential-helpers',
+  'mkfs.ext4': 'e2fsprogs',
+  'mkfs.xfs': 'xfsprogs',
 };
 
 export function findCommand(name: string): string | undefined {

@@ -46,7 +46,7 @@ offset), a sentence, where it makes sense what was expected and what was found, 
 One rule gives the severity, whichever tool made the image:
 
 - **error**: a client fails (it gets no image that it can run, or, knowing Nydus, not the Nydus image), or content or the way containers
-  start differs from the source. The verdict is *bad*, the exit code 1.
+  start differs from the source; or a part of the image cannot be judged. The verdict is *bad*, the exit code 1.
 - **warning**: the image works, and is not as it should be: something is lost that clients do without, or only tools miss it.
 - **note**: as it should be, and worth knowing.
 
@@ -55,8 +55,9 @@ may pass over it. Kernels of several ages read these bytes, each relies on other
 is often a lost name or chunk (\`RAFS-GAP\` is all that is left of a directory that was cut by one byte). Two rules are warnings, since no
 reader can stumble there: \`RAFS-CHUNK-UNUSED\` and \`RAFS-LINK-ATTRIBUTES\`.
 
-What this version cannot read (images that leave their data in the source's layers, chunks compressed in batches, encrypted images) is
-refused with a sentence and the exit code 5; that is no finding, because it says nothing about the image.
+What this version cannot read (images that leave their data in the source's layers, chunks compressed in batches, encrypted images,
+parts beyond a limit) is refused with a sentence and the exit code 5 if there is nothing else. In an index with other images, it is the
+error \`CONTENT-UNREAD\`, and the others are checked.
 
 \`--report json|html|markdown|junit FILE\` writes them for programs, people, job summaries and CI servers; \`--clients\` adds what each
 client makes of the image ([clients.md](clients.md)).`;

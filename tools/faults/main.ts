@@ -1,13 +1,15 @@
 /**
  * `npm run faults`: what a run does when the network, the registry or the machine fails, tried out in full and written into
  * docs/reliability.md. Without an argument the fault matrix and the
- * matrix of steps; `--steps` (these alone), `--kill`, `--hostile`, `--clients` and
+ * matrix of steps; `--steps` (these alone), `--kill`, `--power`, `--hostile`, `--clients` and
  * `--link [--layout FOLDER --image TAG]` the others.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { type CutCell, runPowerCuts } from '../../test/support/faults/cut-matrix.js';
+import { SCENARIOS } from '../../test/support/faults/cut-scenarios.js';
 import { runKillMatrix } from '../../test/support/faults/kill-matrix.js';
 import {
   attack,
@@ -16,6 +18,7 @@ import {
   type HostileResult,
 } from '../../test/support/faults/hostile-registry.js';
 import { linkRatio, MAX_RATIO, studyLink } from '../../test/support/faults/link-study.js';
+import { DISKS } from '../../test/support/faults/loop-disk.js';
 import { runSteps } from '../../test/support/faults/step-matrix.js';
 import { stepsReport } from './steps-report.js';
 import { matrixReport } from './matrix-report.js';
@@ -24,6 +27,7 @@ import { runMatrix } from '../../test/support/faults/matrix-run.js';
 import { benchImages } from '../bench/images.js';
 import { writePageSection } from '../docs/page-section.js';
 import { linkText } from './link-report.js';
+import { powerReport, powerRow } from './power-report.js';
 import { hostileReport, killReport, meetingsReport } from './small-reports.js';
 
 const PAGE = 'reliability.md';
@@ -85,6 +89,27 @@ async function kill(): Promise<boolean> {
   await writePageSection(PAGE, 'kill', killReport(requests, results));
   const broken = results.filter(({ faults }) => faults.length > 0).length;
   say(`${results.length} kills over ${requests} requests, ${broken} broken`);
+  return broken === 0;
+}
+
+/** Copies of each disk, for each conversion. */
+const POWER_MOMENTS = 200;
+
+/** Disks as they are when the power fails; and, as a control, what runs that synchronise nothing leave. */
+async function power(): Promise<boolean> {
+  const started = performance.now();
+  const report = (cell: CutCell): void => {
+    say(`  ${powerRow(cell).join(' | ')}`);
+    for (const fault of new Set(cell.verdicts.flatMap(({ faults }) => faults))) say(`    BROKEN: ${fault}`);
+  };
+  const cells = await runPowerCuts({ moments: POWER_MOMENTS }, report);
+  const control = await runPowerCuts(
+    { moments: POWER_MOMENTS, disks: [DISKS[0]], scenarios: [SCENARIOS[0]], isControl: true },
+    report,
+  );
+  await writePageSection(PAGE, 'power', powerReport(cells, control));
+  const broken = cells.flatMap(({ verdicts }) => verdicts).filter(({ faults }) => faults.length > 0).length;
+  say(`${cells.length} cells in ${Math.round((performance.now() - started) / 1000)} s, ${broken} broken`);
   return broken === 0;
 }
 
@@ -152,6 +177,8 @@ async function main(args: readonly string[]): Promise<boolean> {
       return steps();
     case '--kill':
       return kill();
+    case '--power':
+      return power();
     case '--clients':
       return clients();
     case '--hostile':

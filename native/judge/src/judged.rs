@@ -3,7 +3,7 @@
 use crate::blob::{Blob, BlobRecord, UsedBlob, VerifiableChunks};
 use crate::finding::Finding;
 use crate::layout::{OWN_BLOB_ID, digester, section};
-use crate::rules::blob::{Bootstraps, LaterVersion};
+use crate::rules::blob::Bootstraps;
 use crate::source::ScannedLayer;
 use crate::v6::tables::Blob as BlobEntry;
 use crate::{rules, same, v5, v6};
@@ -78,7 +78,7 @@ impl<B: AsRef<[u8]>> Judged<B> {
 
     /// Finds everything that is wrong with a blob of the image whose bootstrap this is. `number` is the blob's position in the
     /// blob table; without one, no file uses the blob.
-    pub fn judge_blob(&self, blob: &Blob<'_>, number: Option<usize>) -> Result<JudgedBlob, LaterVersion> {
+    pub fn judge_blob(&self, blob: &Blob<'_>, number: Option<usize>) -> JudgedBlob {
         let own = blob.section(section::BOOTSTRAP).and_then(|section| section.content).map(Judged::read);
         let own_blob = own.as_ref().and_then(Judged::own_blob);
         let used = number.and_then(|number| self.blob(number));
@@ -89,15 +89,15 @@ impl<B: AsRef<[u8]>> Judged<B> {
             used: used.as_ref(),
         };
         let mut findings = Vec::new();
-        let chunks = rules::blob::judge(blob, bootstraps, &mut findings)?;
+        let chunks = rules::blob::judge(blob, bootstraps, &mut findings);
         let record = used.as_ref().or(own_blob.as_ref()).map(|blob| blob.record);
-        Ok(JudgedBlob {
+        JudgedBlob {
             findings,
             chunks,
             compressor: record.map_or(0, |record| record.compressor),
             digester: record.map_or(digester::BLAKE3, |record| record.digester),
             own: own.map(|own| own.findings).unwrap_or_default(),
-        })
+        }
     }
 
     /// The RAFS version; `None` if the bootstrap cannot be read.

@@ -30,7 +30,6 @@ use nydus_layout as layout;
 pub use blob::{Blob, Section, VerifiableChunks};
 pub use finding::{Finding, latin1};
 pub use judged::{Judged, JudgedBlob};
-pub use rules::blob::LaterVersion;
 pub use source::ScannedLayer;
 
 /// Finds everything that is wrong with a bootstrap, in the order of the rules. If it cannot be read, that is the only

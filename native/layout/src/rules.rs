@@ -370,6 +370,8 @@ pub enum Sentence {
     SectionHeaderEntries,
     /// BLOB-META: `the header of the chunk table and the table of contents differ in the {value}`
     SectionHeaderDiffers,
+    /// BLOB-META: `{field} at offset {@}: records with the features {hex:bits} (version 2, batches, zran or encryption) are not read`
+    SectionLaterVersion,
     /// BLOB-META: `section blob.digest does not hold one digest for each chunk`
     SectionDigestsSize,
     /// BLOB-META: `chunk {chunk} does not follow the chunk before it`

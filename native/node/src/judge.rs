@@ -106,13 +106,11 @@ impl Bootstrap {
 
     /// Finds everything that is wrong with a blob of the image whose bootstrap this is. `number` is the position of the blob in
     /// the bootstrap; without one, no file uses the blob.
-    #[napi(catch_unwind, ts_return_type = "Outcome<NativeJudgedBlob>")]
+    #[napi(catch_unwind)]
     #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
-    pub fn judge_blob(&self, blob: NativeBlob, number: Option<u32>) -> Outcome<NativeJudgedBlob> {
+    pub fn judge_blob(&self, blob: NativeBlob, number: Option<u32>) -> NativeJudgedBlob {
         let number = number.and_then(|number| usize::try_from(number).ok());
-        let later = "blobs with chunk records of version 2 (batch, zran) are not checked yet";
-        let judged = self.0.judge_blob(&blob.view(), number);
-        Outcome(judged.map(Into::into).map_err(|_| Error::unsupported(later)))
+        self.0.judge_blob(&blob.view(), number).into()
     }
 }
 

@@ -7,7 +7,7 @@
 mod budget;
 mod codec;
 mod digest;
-mod folder;
+mod guard;
 mod judge;
 mod memory;
 mod options;

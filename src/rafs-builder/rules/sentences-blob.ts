@@ -16,6 +16,10 @@ export const SENTENCES_BLOB = {
     'BLOB-META',
     'the header of the chunk table and the table of contents differ in the {value}',
   ],
+  'section-later-version': [
+    'BLOB-META',
+    '{field} at offset {@}: records with the features {hex:bits} (version 2, batches, zran or encryption) are not read',
+  ],
   'section-digests-size': ['BLOB-META', 'section blob.digest does not hold one digest for each chunk'],
   'section-chunk-order': ['BLOB-META', 'chunk {chunk} does not follow the chunk before it'],
   'section-chunk-end': ['BLOB-META', 'chunk {chunk} ends behind the chunk data'],

@@ -7,14 +7,18 @@ import { InterruptedError } from '../../errors.js';
 import type { GrowingContent } from '../../io/growing.js';
 import type { ByteStream } from '../../io/streams.js';
 import type { CallOptions } from '../../reporter.js';
-import { type UploadContext, UploadSession } from './session.js';
+import { LAST_ANSWER_MS, type UploadContext, UploadSession } from './session.js';
 import { isRefusal } from './ways.js';
 
 export class GrowingUpload {
   readonly #context: UploadContext;
   readonly #content: GrowingContent;
+  /** Of everything but a chunk: ends as soon as sending is to stop. */
   readonly #call: CallOptions;
   readonly #stop = new AbortController();
+  /** Of a chunk, all of whose bytes are there: it gets the time to be answered, because the answer says where the session is. */
+  readonly #chunkCall: CallOptions;
+  readonly #cut = new AbortController();
   readonly #sending: Promise<void>;
   #session: UploadSession | undefined;
   #isHandedOver = false;
@@ -23,11 +27,12 @@ export class GrowingUpload {
   constructor(context: UploadContext, content: GrowingContent, call: CallOptions) {
     this.#context = context;
     this.#content = content;
-    const { signal } = this.#stop;
-    this.#call = {
+    const within = ({ signal }: AbortController): CallOptions => ({
       ...call,
       signal: call.signal === undefined ? signal : AbortSignal.any([call.signal, signal]),
-    };
+    });
+    this.#call = within(this.#stop);
+    this.#chunkCall = within(this.#cut);
     this.#sending = this.#send();
   }
 
@@ -41,7 +46,11 @@ export class GrowingUpload {
   /** Stops sending and cancels the session, unless it was handed over. */
   cancel(): void {
     if (this.#isHandedOver || this.#stop.signal.aborted) return;
-    this.#stop.abort(new InterruptedError('the blob is not sent any further'));
+    const reason = new InterruptedError('the blob is not sent any further');
+    this.#stop.abort(reason);
+    setTimeout(() => {
+      this.#cut.abort(reason);
+    }, LAST_ANSWER_MS).unref();
     void this.#sending.then(() => this.#session?.cancel({}));
   }
 
@@ -74,13 +83,14 @@ export class GrowingUpload {
   /** Sends whole chunks only. The last chunk, and what the registry did not take, is left to `Upload`. */
   async #chunks(session: UploadSession): Promise<void> {
     const { signal } = this.#call;
+    const { signal: chunkSignal } = this.#chunkCall;
     for (let at = 0; ;) {
       const end = at + Math.max(this.#context.chunkSize, session.minChunk);
       const { size } = await this.#content.moreThan(end - 1, signal);
       if (size < end) return;
-      const content = { size: end - at, open: () => this.#content.read({ start: at, end }, signal) };
-      await session.patch({ start: at, content }, this.#call);
-      if (session.isInDoubt || session.acknowledged !== end) return;
+      const content = { size: end - at, open: () => this.#content.read({ start: at, end }, chunkSignal) };
+      await session.patch({ start: at, content }, this.#chunkCall);
+      if (this.#stop.signal.aborted || session.isInDoubt || session.acknowledged !== end) return;
       at = end;
     }
   }

@@ -3,6 +3,7 @@
  * chunks". Every answer may move the session to another URL, also of another host; credentials stay with the registry's own.
  */
 import { RegistryError } from '../../errors.js';
+import { sleepFor } from '../../io/retry.js';
 import { counted, type ReplayableContent } from '../../io/streams.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
@@ -14,6 +15,8 @@ import type { HttpResponse } from '../http/transport.js';
 import type { Ways } from './ways.js';
 
 const OCTETS = 'application/octet-stream';
+/** Milliseconds for which a session that is to be cancelled waits for the answer to its last part: half of what a run waits in all. */
+export const LAST_ANSWER_MS = 500;
 
 /** Shared by all uploads into one repository. */
 export interface UploadContext {
@@ -53,6 +56,8 @@ export class UploadSession {
   #lastStart = 0;
   #wasQueried = false;
   #cancelled: Promise<void> | undefined;
+  /** Settles when the last part is answered or has failed. */
+  #underWay: Promise<unknown> = Promise.resolve();
 
   private constructor(context: UploadContext, blob: string, url: URL, minChunk: number) {
     this.#context = context;
@@ -112,7 +117,13 @@ export class UploadSession {
   }
 
   /** Sends a part. The registry may acknowledge less than the part: see `isInDoubt`. */
-  async patch({ start, content }: UploadPart, call: CallOptions): Promise<void> {
+  async patch(part: UploadPart, call: CallOptions): Promise<void> {
+    const patching = this.#patch(part, call);
+    this.#underWay = patching.catch(() => undefined); // the caller gets the failure
+    await patching;
+  }
+
+  async #patch({ start, content }: UploadPart, call: CallOptions): Promise<void> {
     let sent = 0;
     this.#isSettled = false;
     const response = await this.#request(
@@ -209,7 +220,10 @@ export class UploadSession {
     return true;
   }
 
-  /** Lets the registry free its space. Idempotent; ignores failures, because not every registry can do so. */
+  /**
+   * Lets the registry free its space. Idempotent; ignores failures, because not every registry can do so. distribution knows the
+   * session only by the URL in the answer to the last part, so that is waited for.
+   */
   async cancel(call: CallOptions): Promise<void> {
     this.#cancelled ??= this.#cancel(call);
     await this.#cancelled;
@@ -218,6 +232,7 @@ export class UploadSession {
   async #cancel(call: CallOptions): Promise<void> {
     const { client, repository, scopes, sessions } = this.#context;
     try {
+      await this.#answered(call);
       const response = await client.optional({
         method: 'DELETE',
         url: this.#url,
@@ -234,6 +249,15 @@ export class UploadSession {
     } finally {
       sessions.delete(this);
     }
+  }
+
+  /** Waits for the answer to the last part, for a while. */
+  async #answered({ signal }: CallOptions): Promise<void> {
+    const known = new AbortController();
+    const given = signal === undefined ? known.signal : AbortSignal.any([signal, known.signal]);
+    const time = sleepFor(LAST_ANSWER_MS, given).catch(() => undefined);
+    await Promise.race([this.#underWay, time]);
+    known.abort();
   }
 
   async #put(digest: Digest, content: ReplayableContent | undefined, call: CallOptions): Promise<boolean> {

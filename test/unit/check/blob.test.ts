@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { openImage, type OpenedImage, type UsedBlob } from '../../../src/check/opened.js';
 import { loadSubject } from '../../../src/check/subject.js';
-import { UnsupportedError } from '../../../src/errors.js';
 import type { NativeSection } from '../../../src/native/addon-types.js';
 import { decompress } from '../../../src/native/codec.js';
 import { digestHex } from '../../../src/oci/digest.js';
@@ -125,12 +124,15 @@ test('faults of the bootstrap in the blob have a list of their own', () => {
   assert.deepEqual([own.map(({ id }) => id), findings], [['RAFS-READ'], []]);
 });
 
-test('chunk records of version 2 are refused', () => {
-  const { CHUNK_INFO_V2 } = blobFeatures.bits;
-  const changed = withWord(
-    SECTIONS.metaHeader,
-    blobMetaHeader.offset.features,
-    (word) => word | CHUNK_INFO_V2,
-  );
-  assert.throws(() => judge(changed), UnsupportedError);
+test('chunk records of version 2, of batches, of zran or encrypted are a finding, and not taken for others', () => {
+  const { CHUNK_INFO_V2, BATCH, ZRAN, ENCRYPTED } = blobFeatures.bits;
+  for (const feature of [CHUNK_INFO_V2, BATCH, ZRAN, ENCRYPTED]) {
+    const changed = withWord(SECTIONS.metaHeader, blobMetaHeader.offset.features, (word) => word | feature);
+    const { findings, chunks } = judge(changed);
+    assert.deepEqual(
+      findings.filter(({ message }) => /are not read$/.test(message)).map(({ id }) => id),
+      ['BLOB-META'],
+    );
+    assert.equal(chunks.table.length, 0);
+  }
 });

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { startRegistry } from '../../../src/embedded-registry/server.js';
 import { sha256 } from '../../../src/oci/digest.js';
@@ -227,4 +229,24 @@ test('an index is taken once its manifests are there', async (t) => {
     });
   assert.equal((await send(sha256('other'))).status, 404);
   assert.equal((await send(image.manifest.digest)).status, 201);
+});
+
+test('uploads are bounded one by one and all together, whatever a client sends, and what is refused is not kept', async (t) => {
+  const root = await tempFolder(t);
+  await using registry = await startRegistry({ root, limits: { upload: 1000, folder: 2800 } });
+  const base = `${registry.url}/v2`;
+  const bytes = (seed: number): Uint8Array => new Uint8Array(900).fill(seed);
+  const large = await upload(base, 'a', new Uint8Array(200_000));
+  assert.deepEqual([large.status, await codes(large)], [413, ['SIZE_INVALID']]);
+  const session = await fetch(`${base}/a/blobs/uploads/`, { method: 'POST' });
+  const location = new URL(session.headers.get('location') ?? '', base);
+  const patch = (): Promise<Response> => fetch(location, { method: 'PATCH', body: new Uint8Array(600) });
+  assert.deepEqual([(await patch()).status, (await patch()).status, (await patch()).status], [202, 413, 404]);
+  assert.deepEqual(await readdir(join(root, 'uploads')), []);
+  for (const seed of [1, 2, 1, 2, 3]) assert.equal((await upload(base, 'a', bytes(seed))).status, 201);
+  const full = await upload(base, 'a', bytes(4));
+  assert.deepEqual([full.status, await codes(full)], [507, ['DENIED']]);
+  assert.deepEqual(await readdir(join(root, 'uploads')), []);
+  await using again = await startRegistry({ root, limits: { folder: 2800 } });
+  assert.equal((await upload(`${again.url}/v2`, 'a', bytes(4))).status, 507);
 });

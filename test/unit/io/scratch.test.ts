@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { LocalIoError } from '../../../src/errors.js';
 import { openScratch } from '../../../src/io/scratch.js';
@@ -58,4 +58,17 @@ test('runs that come and go at the same time in a folder that others may write t
   };
   await Promise.all(Array.from({ length: 4 }, run));
   assert.deepEqual(await readdir(shared), []);
+});
+
+test('many runs may make and remove the same work folder at the same time', async (t) => {
+  const folder = join(await tempFolder(t), 'made', 'for them');
+  await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      for (let round = 0; round < 40; round++) {
+        await using scratch = await openScratch(folder);
+        await writeFile(scratch.file('a'), '');
+      }
+    }),
+  );
+  assert.deepEqual(await readdir(dirname(dirname(folder))), []);
 });

@@ -179,6 +179,16 @@ export const LOCAL: readonly AttackTable[] = [
       ),
       attack(
         'power failure',
+        'at 200 moments of each conversion into layouts and archives, new, resumed and in place of others; on ext4, ext4 with data=writeback and xfs, seen by copies of the disk',
+        {
+          before: 'a tag without its image',
+          now: 'no tag, or the whole image, which skopeo copies; the next run completes it (docs/reliability.md)',
+        },
+        POWER,
+        'a disk that is copied while a run writes to it has no tag or the whole image, and the next run completes it',
+      ),
+      attack(
+        'power failure',
         'an `index.json` without content, or full of zeros',
         {
           before: 'every later run failed',

@@ -195,6 +195,26 @@ export const PEER: readonly AttackTable[] = [
       ),
       attack(
         'image author',
+        'a chunk table that claims records of version 2, of batches, of zran, or encrypted ones',
+        {
+          before: '`check` of the whole index ended with an error',
+          now: 'a finding about that blob, and the rest is checked',
+        },
+        'test/unit/check/blob.test.ts',
+        'chunk records of version 2, of batches, of zran or encrypted are a finding, and not taken for others',
+      ),
+      attack(
+        'image author',
+        'one image of an index that is encrypted, leaves its data in other layers, or exceeds a limit, or an index nested without end',
+        {
+          before: '`check` of the whole index ended with an error, and said nothing about the other images',
+          now: 'a finding about that image, and the others are checked',
+        },
+        'test/unit/check/unread.test.ts',
+        'an image with the annotation ${name} is a finding, and the other images of its index are checked',
+      ),
+      attack(
+        'image author',
         '3,500 nested arrays in a manifest or config',
         {
           before: 'exit 70 (stack exhausted); 24 MB when printed with indentation',

@@ -13,7 +13,7 @@ export const THREADS: readonly AttackTable[] = [
     promise:
       'Bytes that are given to the addon remain the caller’s, who may change, transfer or resize their buffer as soon as a call has \
 returned: the addon copies them. Threads end when their owner is disposed of, and a worker thread that is terminated leaves neither \
-threads nor folders.',
+threads, files, locks nor folders.',
     rows: [
       attack(
         'caller',
@@ -90,6 +90,23 @@ threads nor folders.',
         { before: 'its folder stayed as long as the process', now: 'nothing stays' },
         WORKER,
         'a terminated worker leaves no folder and no threads',
+      ),
+      attack(
+        'webhook sender',
+        'a worker thread that is terminated while it writes a blob, an index or a tag to a layout or an archive',
+        { before: 'incomplete files stayed as long as the process', now: 'nothing stays' },
+        WORKER,
+        'workers that are terminated at any moment of writing to ${kind} leave nothing incomplete',
+      ),
+      attack(
+        'webhook sender',
+        'a worker thread that is terminated while it has the lock of a layout',
+        {
+          before: 'every later run of the process waited for 60 s, and failed',
+          now: 'the lock ends with the thread',
+        },
+        WORKER,
+        'the lock of a terminated worker is gone with it, and that of another thread stays',
       ),
       attack(
         'webhook sender',

@@ -72,6 +72,19 @@ impl<'a> ChunkHeader<'a> {
         self.0.u64(field)
     }
 
+    /// Refuses records that are of version 2, encrypted, or followed by contexts.
+    pub fn demand_version(&self) -> Result<(), Refusal> {
+        const LATER: u32 = blob_features::CHUNK_INFO_V2
+            | blob_features::BATCH
+            | blob_features::ZRAN
+            | blob_features::ENCRYPTED;
+        let features = self.word(field::FEATURES);
+        if features & LATER == 0 {
+            return Ok(());
+        }
+        self.0.refuse(field::FEATURES, Sentence::SectionLaterVersion, |finding| finding.arg(features))
+    }
+
     /// The records, one for each entry that the header counts.
     fn records(&self, content: &'a [u8]) -> Result<&'a [u8], Refusal> {
         let entries = self.word(field::ENTRIES);
@@ -82,12 +95,6 @@ impl<'a> ChunkHeader<'a> {
             finding.arg(entries).arg(chunk_meta::SIZE).arg(content.len())
         })
     }
-}
-
-/// True if the records are of version 2, or contexts follow them.
-pub fn is_later_version(header: &ChunkHeader<'_>) -> bool {
-    const LATER: u32 = blob_features::CHUNK_INFO_V2 | blob_features::BATCH | blob_features::ZRAN;
-    header.word(field::FEATURES) & LATER != 0
 }
 
 /// The chunks of a blob as the blob describes them.

@@ -8,7 +8,7 @@ mod used;
 use crate::bytes::slice;
 use crate::layout::section;
 
-pub use chunk_table::{ChunkHeader, ChunkTable, Extent, is_later_version};
+pub use chunk_table::{ChunkHeader, ChunkTable, Extent};
 pub use packed::VerifiableChunks;
 pub use used::{BlobRecord, Chunk, UsedBlob};
 

@@ -42,18 +42,10 @@ impl<'a> Bootstraps<'a> {
     }
 }
 
-/// The chunk records of a blob are of a version that the judge does not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LaterVersion;
-
 /// Adds the findings about a blob, and returns the chunks that can be verified.
-pub fn judge(
-    blob: &Blob<'_>,
-    bootstraps: Bootstraps<'_>,
-    findings: &mut Vec<Finding>,
-) -> Result<VerifiableChunks, LaterVersion> {
+pub fn judge(blob: &Blob<'_>, bootstraps: Bootstraps<'_>, findings: &mut Vec<Finding>) -> VerifiableChunks {
     if bootstraps.version == 5 {
-        Ok(v5::judge(blob, bootstraps, findings))
+        v5::judge(blob, bootstraps, findings)
     } else {
         v6::judge(blob, bootstraps, findings)
     }

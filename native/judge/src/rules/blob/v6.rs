@@ -2,65 +2,72 @@
 //! the image's bootstrap and both bootstraps must agree.
 
 use super::chunks::{self, next_block};
-use super::{Bootstraps, LaterVersion, compare, in_bytes, judge_size, sections};
-use crate::blob::{Blob, ChunkHeader, ChunkTable, UsedBlob, VerifiableChunks, is_later_version};
+use super::{Bootstraps, compare, in_bytes, judge_size, sections};
+use crate::blob::{Blob, ChunkHeader, ChunkTable, UsedBlob, VerifiableChunks};
 use crate::finding::Finding;
 use crate::layout::rules::Sentence;
 use crate::layout::{BLOCK_SIZE, blob_meta_header as header, section};
 
-pub fn judge(
-    blob: &Blob<'_>,
-    bootstraps: Bootstraps<'_>,
-    findings: &mut Vec<Finding>,
-) -> Result<VerifiableChunks, LaterVersion> {
+/// The chunk table of a blob.
+enum Table<'a> {
+    Read(ChunkTable<'a>),
+    /// There is none, or none that can be read.
+    Absent,
+    /// Its records are of a version that the judge does not read.
+    Later,
+}
+
+pub fn judge(blob: &Blob<'_>, bootstraps: Bootstraps<'_>, findings: &mut Vec<Finding>) -> VerifiableChunks {
     if blob.section(section::BOOTSTRAP).is_none() {
         findings.push(Finding::new(Sentence::SectionNoBootstrap));
     }
-    let table = chunk_table(blob, findings)?;
+    let table = chunk_table(blob, findings);
     sections::judge(blob, findings);
     findings.extend(copy(blob));
     for description in bootstraps.descriptions() {
         match &table {
-            Some(table) => chunks::judge(table, description, findings),
-            None => findings.push(Finding::new(Sentence::SectionNoTableUsed).arg(description.bootstrap)),
+            Table::Read(table) => chunks::judge(table, description, findings),
+            Table::Later => {}
+            Table::Absent => {
+                findings.push(Finding::new(Sentence::SectionNoTableUsed).arg(description.bootstrap))
+            }
         }
         judge_size(blob, description, findings);
     }
     // Only a bootstrap says how chunks are compressed. A blob without one is never read by clients either.
     let known: Vec<&UsedBlob<'_>> = bootstraps.used.into_iter().chain(bootstraps.own).collect();
-    let table = table.filter(|_| !known.is_empty());
-    Ok(table.map_or_else(VerifiableChunks::default, |table| VerifiableChunks::of_table(&table, &known)))
+    match table {
+        Table::Read(table) if !known.is_empty() => VerifiableChunks::of_table(&table, &known),
+        _ => VerifiableChunks::default(),
+    }
 }
 
-/// Reads the chunk table; `None` if the blob has none, or one that cannot be read.
-fn chunk_table<'a>(
-    blob: &Blob<'a>,
-    findings: &mut Vec<Finding>,
-) -> Result<Option<ChunkTable<'a>>, LaterVersion> {
+fn chunk_table<'a>(blob: &Blob<'a>, findings: &mut Vec<Finding>) -> Table<'a> {
     let (records, own) = (blob.section(section::META), blob.section(section::META_HEADER));
     let (Some(records), Some(own)) = (records, own) else {
         if blob.data_size > 0 || records.is_some() || own.is_some() {
             findings.push(Finding::new(Sentence::SectionNoTable));
         }
-        return Ok(None);
+        return Table::Absent;
     };
-    let Some(content) = own.content else { return Ok(None) };
+    let Some(content) = own.content else { return Table::Absent };
     let header = match ChunkHeader::read(own, content) {
         Ok(header) => header,
         Err(refusal) => {
             findings.push(*refusal);
-            return Ok(None);
+            return Table::Absent;
         }
     };
-    if is_later_version(&header) {
-        return Err(LaterVersion);
+    if let Err(refusal) = header.demand_version() {
+        findings.push(*refusal);
+        return Table::Later;
     }
-    let Some(content) = records.content else { return Ok(None) };
+    let Some(content) = records.content else { return Table::Absent };
     let mut table = match ChunkTable::read(header, content) {
         Ok(table) => table,
         Err(refusal) => {
             findings.push(*refusal);
-            return Ok(None);
+            return Table::Absent;
         }
     };
     compare(
@@ -74,7 +81,7 @@ fn chunk_table<'a>(
     );
     table.digests = digests(blob, table.len(), findings);
     judge_extents(blob, &table, findings);
-    Ok(Some(table))
+    Table::Read(table)
 }
 
 /// The digests of the chunks, if there is one for each.

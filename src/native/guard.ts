@@ -1,4 +1,4 @@
-/** Folders of worker threads, which the addon removes when such a thread is terminated. */
+/** Files and folders of worker threads, which the addon removes when such a thread is terminated. */
 import { isMainThread } from 'node:worker_threads';
 import { addon } from './addon.js';
 
@@ -14,4 +14,20 @@ export function guardFolder(path: string, parents: readonly string[]): Disposabl
       guard?.release();
     },
   };
+}
+
+/**
+ * Runs `step`, and has the addon remove a file when this thread is terminated meanwhile. The file need not exist yet. With `content`
+ * it is removed only if it has just this content.
+ */
+export async function guardingFile<T>(
+  { path, content }: { readonly path: string; readonly content?: string },
+  step: () => Promise<T>,
+): Promise<T> {
+  const guard = isMainThread ? undefined : addon().guardFile(path, content);
+  try {
+    return await step();
+  } finally {
+    guard?.release();
+  }
 }
