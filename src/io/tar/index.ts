@@ -2,7 +2,6 @@
  * Finds the members of an uncompressed tar, so that they can be read in place. It serves archives of images, whose members are
  * files with plain names; the addon reads the tars of layers.
  */
-import type { FileHandle } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { FormatError } from '../../errors.js';
 import { openFile, readPiece } from '../file-range.js';
@@ -28,7 +27,8 @@ const MAX_LINKS = 16;
 export async function indexTar(path: string, name = path): Promise<ReadonlyMap<string, TarMember>> {
   const file = await openFile(path);
   try {
-    return await scan(file, name);
+    const { size } = await file.stat();
+    return await indexMembers({ size, read: (start, end) => readPiece(file, { start, end }) }, name);
   } finally {
     await file.close();
   }
@@ -41,16 +41,25 @@ interface Pending {
   size?: number | undefined;
 }
 
-async function scan(file: FileHandle, path: string): Promise<ReadonlyMap<string, TarMember>> {
+/** The bytes of an archive. */
+export interface TarSource {
+  /** Bytes. */
+  readonly size: number;
+  /** Reads at most the bytes from `start` up to `end`. */
+  readonly read: (start: number, end: number) => Promise<Buffer>;
+}
+
+/** Members of an archive from any source. */
+export async function indexMembers(source: TarSource, path: string): Promise<ReadonlyMap<string, TarMember>> {
   const members = new Map<string, TarMember>();
   const links = new Map<string, string>();
-  const end = (await file.stat()).size;
+  const end = source.size;
   const fail = (reason: string, offset: number): never => {
     throw new FormatError(`${path}: ${reason}`, { offset });
   };
   let pending: Pending = {};
   for (let at = 0; at + BLOCK <= end;) {
-    const block = await readAt(file, at, BLOCK);
+    const block = await readAt(source, at, BLOCK);
     if (isEndBlock(block)) break;
     const header =
       readHeader(block) ??
@@ -63,7 +72,7 @@ async function scan(file: FileHandle, path: string): Promise<ReadonlyMap<string,
     at = start + Math.ceil(size / BLOCK) * BLOCK;
     if ('xgLK'.includes(type)) {
       if (size > MAX_EXTENSION) fail(`tar header extension at offset ${start} is too long`, start);
-      const text = await readAt(file, start, size);
+      const text = await readAt(source, start, size);
       pending = type === 'g' ? pending : { ...pending, ...extension(type, text) };
       continue;
     }
@@ -99,8 +108,8 @@ function follow(
   return undefined;
 }
 
-async function readAt(file: FileHandle, at: number, length: number): Promise<Buffer> {
-  const bytes = await readPiece(file, { start: at, end: at + length });
+async function readAt(source: TarSource, at: number, length: number): Promise<Buffer> {
+  const bytes = await source.read(at, at + length);
   if (bytes.length < length) throw new FormatError('tar archive ends early', { offset: at + bytes.length });
   return bytes;
 }

@@ -5,33 +5,58 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { projectRoot } from '../project.js';
 import { seedsOf } from './seeds.js';
 
-/** Inputs that are kept, and the bytes of the largest of them, so that a corpus remains small and its test quick. */
-const MAX_INPUTS = 60;
-const MAX_BYTES = 2048;
+/** What a corpus may hold, so that it remains small and its test quick. */
+interface Room {
+  readonly inputs: number;
+  /** Bytes of the largest input, deflated. */
+  readonly inputBytes: number;
+  /** Bytes of the text. Inputs that are kept already stay, even if they are more. */
+  readonly bytes: number;
+}
 
-function fileOf(name: string): string {
+const ROOM: Room = { inputs: 60, inputBytes: 2048, bytes: 128 * 1024 };
+
+/** The corpus of a target that runs here. */
+export function corpusFile(name: string): string {
   return join(projectRoot, 'test', 'support', 'fuzz', 'corpus', `${name.replace(/[^a-z0-9]+/gi, '-')}.txt`);
 }
 
-async function kept(name: string): Promise<string[]> {
-  const text = await readFile(fileOf(name), 'utf8').catch(() => ''); // a target may have no corpus yet
+async function linesOf(file: string): Promise<string[]> {
+  const text = await readFile(file, 'utf8').catch(() => ''); // a target may have no corpus yet
   return text.split('\n').filter((line) => line !== '');
 }
 
-/** Seeds and corpus of a target. */
-export async function readCorpus(name: string): Promise<Buffer[]> {
-  const inputs = (await kept(name)).map((line) => inflateRawSync(Buffer.from(line, 'base64')));
-  return [...(await seedsOf(name)), ...inputs];
+/** The inputs in a file. */
+export async function keptInputs(file: string): Promise<Buffer[]> {
+  return (await linesOf(file)).map((line) => inflateRawSync(Buffer.from(line, 'base64')));
 }
 
-/** Adds inputs to the corpus of a target, as long as there is room. */
-export async function keepInputs(name: string, inputs: readonly Buffer[]): Promise<void> {
-  const small = inputs
+/** Seeds and corpus of a target that runs here. */
+export async function readCorpus(name: string): Promise<Buffer[]> {
+  return [...(await seedsOf(name)), ...(await keptInputs(corpusFile(name)))];
+}
+
+/** Adds inputs to those in a file, the small ones first, as long as there is room. */
+export async function keepInputs(file: string, inputs: readonly Buffer[], room = ROOM): Promise<void> {
+  const lines = new Set(await linesOf(file));
+  let bytes = [...lines].reduce((sum, { length }) => sum + length + 1, 0);
+  const added = inputs
     .map((input) => deflateRawSync(input, { level: 9 }))
-    .filter(({ length }) => length <= MAX_BYTES);
-  const lines = new Set([...(await kept(name)), ...small.map((input) => input.toString('base64'))]);
-  const all = [...lines].slice(0, MAX_INPUTS).sort();
-  if (all.length === 0) return;
-  await mkdir(dirname(fileOf(name)), { recursive: true });
-  await writeFile(fileOf(name), `${all.join('\n')}\n`);
+    .filter(({ length }) => length <= room.inputBytes)
+    .sort((a, b) => a.length - b.length);
+  for (const input of added) {
+    const line = input.toString('base64');
+    bytes += line.length + 1;
+    if (lines.size >= room.inputs || bytes > room.bytes) break;
+    lines.add(line);
+  }
+  if (lines.size === 0) return;
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(
+    file,
+    [...lines]
+      .sort()
+      .map((line) => `${line}\n`)
+      .join(''),
+  );
 }

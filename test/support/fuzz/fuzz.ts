@@ -27,11 +27,22 @@ function kindOf(error: unknown): string | undefined {
   return sentence.replace(/[^a-z ]+/gi, '#').slice(0, 60);
 }
 
-/** Runs one input; returns the kind of the outcome. */
-async function execute(
+type Outcome = { readonly kind: string } | { readonly fault: FuzzFault };
+
+/** Runs one input. On a machine with other work anything may take long once, so that a slow execution is repeated. */
+async function execute(target: FuzzTarget, input: Buffer): Promise<Outcome> {
+  const { took, outcome } = await measure(target, input);
+  if (took <= SLOW) return outcome;
+  const again = await measure(target, input);
+  return again.took <= SLOW
+    ? again.outcome
+    : { fault: { input, reason: `took ${Math.round(again.took)} ms` } };
+}
+
+async function measure(
   target: FuzzTarget,
   input: Buffer,
-): Promise<{ readonly kind: string } | { readonly fault: FuzzFault }> {
+): Promise<{ readonly took: number; readonly outcome: Outcome }> {
   const started = performance.now();
   let kind: string | undefined = 'accepted';
   let reason = '';
@@ -43,8 +54,7 @@ async function execute(
     reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
   }
   const took = performance.now() - started;
-  if (took > SLOW) return { fault: { input, reason: `took ${Math.round(took)} ms` } };
-  return kind === undefined ? { fault: { input, reason } } : { kind };
+  return { took, outcome: kind === undefined ? { fault: { input, reason } } : { kind } };
 }
 
 export interface FuzzRun {

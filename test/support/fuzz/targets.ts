@@ -1,8 +1,6 @@
 /** The readers of foreign bytes that the fuzzer runs. Each takes any bytes, and returns or throws one of our errors. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { indexTar } from '../../../src/io/tar/index.js';
+import { indexMembers } from '../../../src/io/tar/index.js';
 import { judgeBootstrap, openBootstrap, readAndJudge } from '../../../src/native/judge.js';
 import { openImageScanner } from '../../../src/native/scanner.js';
 import { nydusConfig } from '../../../src/oci/config-edit.js';
@@ -15,7 +13,7 @@ import { readBlobFrameV5 } from '../../../src/rafs-builder/blob/frame-v5.js';
 import { readBlobFrame } from '../../../src/rafs-builder/blob/frame.js';
 import { readBootstrap } from '../../../src/rafs-builder/versions.js';
 import { parseChallenges } from '../../../src/registry/auth/challenge.js';
-import { dockerCredentials } from '../../../src/registry/auth/credentials.js';
+import { credentialsIn, parseDockerConfig } from '../../../src/registry/auth/credentials.js';
 import { parseHostsToml } from '../../../src/registry/distribution/hosts-toml.js';
 import { formatLocation, parseLocation } from '../../../src/registry/location.js';
 import { PACK_DEFAULTS } from '../images/pack.js';
@@ -76,9 +74,7 @@ function text(name: string, words: readonly string[], run: (input: string) => un
   return { name, words, run: (input) => run(input.toString('utf8')) };
 }
 
-/** Targets that need a file have one in `folder`. */
-export function fuzzTargets(folder: string): readonly FuzzTarget[] {
-  const file = join(folder, 'input');
+export function fuzzTargets(): readonly FuzzTarget[] {
   const scanner = openImageScanner({ ...PACK_DEFAULTS, dedup: 'layer', keep: false, threads: 1 });
   const scan = async (bytes: Uint8Array): Promise<void> => {
     const layer = scanner.openLayer(0);
@@ -116,8 +112,9 @@ export function fuzzTargets(folder: string): readonly FuzzTarget[] {
       name: 'docker config',
       words: [...JSON_WORDS, '"auths"', '"auth"', '"credHelpers"', '"credsStore"', '"registry.test"'],
       run: (input) => {
-        writeFileSync(file, input);
-        return dockerCredentials({ paths: [file], env: {} }).get('registry.test');
+        const config = parseDockerConfig(input.toString('utf8'), 'config.json');
+        const options = { searched: 'config.json', ask: () => Promise.resolve(undefined) };
+        return credentialsIn(() => Promise.resolve([config]), options).get('registry.test');
       },
     },
     { name: 'manifests and indexes', words: JSON_WORDS, run: (input) => parseDocument(input) },
@@ -161,9 +158,10 @@ export function fuzzTargets(folder: string): readonly FuzzTarget[] {
     {
       name: 'archives of images',
       words: ['ustar', 'manifest.json', 'oci-layout', '\0\0\0\0', '././@LongLink', '12 path=a\n'],
-      run: async (input) => {
-        writeFileSync(file, input);
-        return indexTar(file);
+      run: (input) => {
+        const read = (start: number, end: number): Promise<Buffer> =>
+          Promise.resolve(input.subarray(start, end));
+        return indexMembers({ size: input.length, read }, 'archive');
       },
     },
     {

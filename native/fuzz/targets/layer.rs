@@ -1,11 +1,11 @@
-//! Runs one execution of the fuzzer with its bytes.
-//!
-//! The bytes are taken for a layer: decompressed by magic and parsed as an archive, both fed in pieces whose size the first
-//! byte chooses. Nothing may panic, and the parser must keep the contract of `EntrySink` until it returns an error.
+//! Takes any bytes for a layer: they are decompressed by magic and parsed as an archive, both fed in pieces whose size the first
+//! byte chooses. The parser must keep the contract of `EntrySink` until it returns an error.
 
 use nydus_core::Error;
 use nydus_core::archive::{Archive, Entry, EntrySink};
 use nydus_core::inflate::{Inflater, Pieces};
+
+use super::parts::piece_size;
 
 /// The most output of one input. It is enough for any seed, and this target does not look for decompression bombs.
 const MAX_OUTPUT: u64 = 1 << 20;
@@ -68,7 +68,7 @@ fn read(pieces: usize, layer: &[u8]) -> Result<bool, Error> {
 }
 
 /// Corrects the checksum of every block that looks like a tar header: else hardly any mutation gets past it.
-fn repair(layer: &mut [u8]) {
+pub fn repair(layer: &mut [u8]) {
     for block in layer.chunks_exact_mut(BLOCK) {
         if block[0] == 0 || &block[257..262] != b"ustar" {
             continue;
@@ -83,7 +83,7 @@ fn repair(layer: &mut [u8]) {
 /// layer.
 pub fn execute(input: &[u8]) {
     let Some((&first, layer)) = input.split_first() else { return };
-    let pieces = usize::from(first & 0x7f) * 8 + 1;
+    let pieces = piece_size(first);
     let ended = if first & 0x80 == 0 {
         read(pieces, layer)
     } else {

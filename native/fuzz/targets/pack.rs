@@ -1,0 +1,114 @@
+//! Packs an image end to end, with threads and files. What is written is sound, and shows the tree of its layers.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::mpsc::channel;
+
+use nydus_core::budget::Limits;
+use nydus_core::codec::Compression;
+use nydus_core::format::Format;
+use nydus_core::pipeline::{
+    Dedup, ImagePacker, ImageScanner, MergedImage, PackOptions, ScanOptions, ScannedLayer,
+};
+use nydus_core::{Error, Reply, Result};
+use nydus_judge::{Judged, ScannedLayer as Tables};
+
+use super::layer::repair;
+use super::parts::{Parts, piece_size};
+
+const MAX_LAYERS: usize = 3;
+const CHUNK_SIZE: u32 = 4096;
+
+/// What the image may take: holes, which an input has for nothing, would take most of the time.
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.metadata = 1 << 16;
+    limits.disk = 1 << 20;
+    limits
+}
+
+/// A folder of this process, in memory if the system has such a place.
+fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let memory = PathBuf::from("/dev/shm");
+        let parent = if memory.is_dir() { memory } else { std::env::temp_dir() };
+        let folder = parent.join(format!("nydus-fuzz-{}", std::process::id()));
+        let _ = std::fs::create_dir(&folder);
+        folder
+    })
+}
+
+fn wait<T: Send + 'static>(ask: impl FnOnce(Reply<T>)) -> Result<T> {
+    let (sender, receiver) = channel();
+    ask(Box::new(move |result| drop(sender.send(result))));
+    receiver.recv().unwrap_or(Err(Error::Aborted))
+}
+
+fn pack(options: &PackOptions, layers: &[Vec<u8>], piece: usize) -> Result<MergedImage> {
+    let packer = ImagePacker::new(options)?;
+    let mut opened = Vec::new();
+    for (number, layer) in (0..).zip(layers) {
+        let path = folder().join(number.to_string());
+        // A sealed blob of another execution stays.
+        let _ = std::fs::remove_file(&path);
+        let packed = packer.open_layer(number, &path)?;
+        for bytes in layer.chunks(piece) {
+            packed.write(bytes.to_vec())?;
+        }
+        wait(|reply| packed.finish(reply))?;
+        wait(|reply| packed.seal(reply))?;
+        opened.push(packed);
+    }
+    wait(|reply| packer.bootstrap((0..).take(layers.len()).collect(), reply))
+}
+
+fn scan(layers: &[Vec<u8>]) -> Result<Vec<ScannedLayer>> {
+    let mut options = ScanOptions::default();
+    (options.chunk_size, options.threads, options.limits) = (CHUNK_SIZE, 1, limits());
+    let scanner = ImageScanner::new(&options)?;
+    let scan = |(number, layer): (u32, &Vec<u8>)| {
+        let scanned = scanner.open_layer(number, Path::new(""))?;
+        scanned.write(layer.clone())?;
+        wait(|reply| scanned.finish(reply))
+    };
+    (0..).zip(layers).map(scan).collect()
+}
+
+/// The input: size of pieces, form of the image, and layers with their length in front.
+pub fn execute(input: &[u8]) {
+    let mut parts = Parts(input);
+    let (piece, form) = (piece_size(parts.byte()), parts.byte());
+    let mut layers = Vec::new();
+    while !parts.0.is_empty() && layers.len() < MAX_LAYERS {
+        let mut layer = parts.part().to_vec();
+        repair(&mut layer);
+        layers.push(layer);
+    }
+    let mut format = Format::default();
+    format.chunk_size = CHUNK_SIZE;
+    if form & 1 != 0 {
+        format.compression = Compression::none();
+    }
+    let mut options = PackOptions::default();
+    (options.format, options.threads, options.limits) = (format, 1, limits());
+    options.dedup = if form & 2 == 0 { Dedup::Layer } else { Dedup::Image };
+    if layers.is_empty() {
+        return;
+    }
+    match pack(&options, &layers, piece) {
+        Ok(image) => judge(&image, &layers),
+        Err(error) => assert!(error.code() != "INTERNAL", "{error}"),
+    }
+}
+
+fn judge(image: &MergedImage, layers: &[Vec<u8>]) {
+    let judged = Judged::read(&image.bootstrap);
+    assert_eq!(judged.findings(), [], "the bootstrap is not sound");
+    let scanned = scan(layers).unwrap_or_else(|error| panic!("layers are packed, but not scanned: {error}"));
+    let tables: Vec<_> = scanned
+        .iter()
+        .map(|ScannedLayer { entries, references, chunks, .. }| Tables { entries, references, chunks })
+        .collect();
+    assert!(judged.is_tree_of(&tables), "the bootstrap shows another tree than its layers");
+}

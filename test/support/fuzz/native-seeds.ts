@@ -1,0 +1,158 @@
+/** Sound inputs of the targets in native/fuzz, in the form that each of them takes apart. */
+import { mkdtemp, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { compressSync } from 'lz4-napi';
+import { compress, decompress } from '../../../src/native/codec.js';
+import { type ImagePackerOptions, openImagePacker } from '../../../src/native/packer.js';
+import { readBlobFrame } from '../../../src/rafs-builder/blob/frame.js';
+import { PACK_DEFAULTS, scanImage } from '../images/pack.js';
+import { dir, file, hardlink, layer, symlink, whiteout } from '../images/tar.js';
+import { v5Parts } from '../images/v5-image.js';
+import { removeFolder } from '../temp-folder.js';
+
+const TEXT = Buffer.from('hello, hello, hello, hello, hello, hello\n'.repeat(20));
+const LAYERS = [
+  layer(dir('etc'), file('etc/motd', TEXT), symlink('link', 'etc/motd')),
+  layer(
+    file('etc/more', 'more', { xattrs: { 'user.a': Buffer.from([0, 255]) }, mtime: 1.5 }),
+    hardlink('etc/hard', 'etc/more'),
+    whiteout('etc/motd'),
+  ),
+];
+/** `xz -9` of a short text. */
+const XZ = Buffer.from(
+  '/Td6WFoAAATm1rRGAgAhARwAAAAQz1jMAQAEaGVsbG8AAAAAsTe52+XaHpsAAR0FuC2Arx+2830BAAAAAARZWg==',
+  'base64',
+);
+
+function short(value: number): Buffer {
+  return Buffer.of(value & 0xff, value >> 8);
+}
+
+function number(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+/** Bytes with their length in front. */
+function part(bytes: Uint8Array): Buffer {
+  return Buffer.concat([short(bytes.length), bytes]);
+}
+
+interface Packed {
+  readonly bootstrap: Buffer;
+  readonly blobs: readonly Buffer[];
+}
+
+async function pack(options: Partial<ImagePackerOptions> = {}): Promise<Packed> {
+  const folder = await mkdtemp(join(tmpdir(), 'nydusify-seed-'));
+  using packer = openImagePacker({ ...PACK_DEFAULTS, dedup: 'layer', ...options });
+  try {
+    const blobs = [];
+    for (const [index, tar] of LAYERS.entries()) {
+      const path = join(folder, String(index));
+      const opened = packer.openLayer(index, path);
+      await opened.write(tar);
+      await opened.finish();
+      await opened.seal();
+      blobs.push(await readFile(path));
+    }
+    const { bootstrap } = await packer.bootstrap([...LAYERS.keys()]);
+    return { bootstrap: Buffer.from(bootstrap), blobs };
+  } finally {
+    await removeFolder(folder);
+  }
+}
+
+async function trees(): Promise<Buffer[]> {
+  const { bootstrap } = await pack();
+  const scanned = await scanImage(LAYERS, { dedup: 'layer' });
+  const tables = scanned.flatMap(({ tables: { entries, references, chunks } }) => [
+    part(entries),
+    part(references),
+    part(chunks),
+  ]);
+  return [Buffer.concat([part(bootstrap), ...tables])];
+}
+
+const SECTION_NAMES = ['image.blob', 'blob.meta', 'blob.meta.header', 'blob.digest', 'image.boot'];
+const NO_CONTENT = 8;
+
+async function blobs(): Promise<Buffer[]> {
+  const { bootstrap, blobs } = await pack({ compressor: 'none' });
+  return Promise.all(
+    blobs.map(async (blob, index) => {
+      const frame = await readBlobFrame(blob.length, (start, end) =>
+        Promise.resolve(blob.subarray(start, end)),
+      );
+      const sections = await Promise.all(
+        [...frame.sections].map(async ([name, { entry, stored }]) => {
+          const content =
+            name === 'image.boot' && stored !== undefined
+              ? await decompress(stored, 'zstd', entry.uncompressedSize)
+              : stored;
+          return Buffer.concat([
+            Buffer.of(SECTION_NAMES.indexOf(name) + (content === undefined ? NO_CONTENT : 0)),
+            ...[entry.offset, entry.compressedSize, entry.uncompressedSize].map(number),
+            ...(content === undefined ? [] : [part(content)]),
+          ]);
+        }),
+      );
+      const head = [Buffer.of(index), number(blob.length), number(frame.dataSize)];
+      return Buffer.concat([
+        ...head,
+        Buffer.of(sections.length),
+        ...sections,
+        part(bootstrap),
+        part(Buffer.alloc(0)),
+        frame.tail,
+      ]);
+    }),
+  );
+}
+
+async function codecs(): Promise<Buffer[]> {
+  const zstd = (await compress(TEXT, 3)) ?? TEXT;
+  const stored = [TEXT, compressSync(TEXT).subarray(4), gzipSync(TEXT), zstd]; // by the numbers of codecs; lz4-napi puts a size in front
+  const roundTrips = stored.map((_, codec) => Buffer.concat([Buffer.of(codec + 4), short(0), TEXT]));
+  return [
+    ...stored.map((bytes, codec) => Buffer.concat([Buffer.of(codec), short(TEXT.length), bytes])),
+    ...roundTrips,
+  ];
+}
+
+async function verified(): Promise<Buffer[]> {
+  const scanned = await scanImage(LAYERS, { dedup: 'layer' });
+  const { blobs } = await pack();
+  return scanned.map(({ tables }, index) =>
+    Buffer.concat([Buffer.of(20, 3), part(tables.chunks), blobs[index] ?? TEXT]),
+  );
+}
+
+const MAKERS: Readonly<Record<string, () => Promise<Buffer[]>>> = {
+  layer: () => Promise.resolve(LAYERS.map((tar) => Buffer.concat([Buffer.of(0xbf), gzipSync(tar)]))),
+  members: async () => {
+    const zstd = (await compress(TEXT, 3)) ?? TEXT;
+    const two = Buffer.concat([gzipSync(TEXT), gzipSync('more'), Buffer.alloc(20)]);
+    return [two, Buffer.concat([zstd, zstd]), Buffer.concat([XZ, XZ]), TEXT].map((bytes) =>
+      Buffer.concat([Buffer.of(0x83), bytes]),
+    );
+  },
+  tar: () => Promise.resolve(LAYERS.map((tar) => Buffer.concat([Buffer.of(20), tar]))),
+  'bootstrap-v5': async () => [(await v5Parts('symlinks')).bootstrap],
+  'bootstrap-v6': async () => [(await pack()).bootstrap],
+  tree: trees,
+  blob: blobs,
+  codec: codecs,
+  verify: verified,
+  pack: () =>
+    Promise.resolve([0, 1, 2].map((form) => Buffer.concat([Buffer.of(0x7f, form), ...LAYERS.map(part)]))),
+};
+
+/** Seeds of the target with this name in native/fuzz. */
+export async function nativeSeeds(name: string): Promise<readonly Buffer[]> {
+  return (await MAKERS[name]?.()) ?? [];
+}
