@@ -1,7 +1,6 @@
 //! Packs an image end to end, with threads and files. What is written is sound, and shows the tree of its layers.
 
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::path::Path;
 use std::sync::mpsc::channel;
 
 use nydus_core::budget::Limits;
@@ -27,18 +26,6 @@ fn limits() -> Limits {
     limits
 }
 
-/// A folder of this process, in memory if the system has such a place.
-fn folder() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let memory = PathBuf::from("/dev/shm");
-        let parent = if memory.is_dir() { memory } else { std::env::temp_dir() };
-        let folder = parent.join(format!("nydus-fuzz-{}", std::process::id()));
-        let _ = std::fs::create_dir(&folder);
-        folder
-    })
-}
-
 fn wait<T: Send + 'static>(ask: impl FnOnce(Reply<T>)) -> Result<T> {
     let (sender, receiver) = channel();
     ask(Box::new(move |result| drop(sender.send(result))));
@@ -46,13 +33,11 @@ fn wait<T: Send + 'static>(ask: impl FnOnce(Reply<T>)) -> Result<T> {
 }
 
 fn pack(options: &PackOptions, layers: &[Vec<u8>], piece: usize) -> Result<MergedImage> {
+    let folder = tempfile::tempdir().map_err(|source| Error::io("create", Path::new("folder"), source))?;
     let packer = ImagePacker::new(options)?;
     let mut opened = Vec::new();
     for (number, layer) in (0..).zip(layers) {
-        let path = folder().join(number.to_string());
-        // A sealed blob of another execution stays.
-        let _ = std::fs::remove_file(&path);
-        let packed = packer.open_layer(number, &path)?;
+        let packed = packer.open_layer(number, &folder.path().join(number.to_string()))?;
         for bytes in layer.chunks(piece) {
             packed.write(bytes.to_vec())?;
         }

@@ -58,6 +58,11 @@ export async function readConfig(path: string): Promise<DockerConfig | undefined
     if (errorCode(cause) === 'ENOENT' || errorCode(cause) === 'ENOTDIR') return undefined;
     throw localIoError(`cannot read ${path}`, cause);
   }
+  return parseConfig(text, path);
+}
+
+/** Parses the text of a file, which errors call `path`. Throws FormatError. */
+export function parseConfig(text: string, path: string): DockerConfig {
   // Scripts create the file before the first login; Docker takes an empty one for none.
   if (text.trim() === '') return {};
   let json: unknown;

@@ -44,36 +44,52 @@ export interface DockerCredentialsOptions {
 export const HELPER_TIMEOUT_MS = 30_000;
 
 interface Settings {
-  readonly paths: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly helperTimeoutMs: number;
+  /** The places of the configurations, for hints. */
+  readonly searched: string;
+  /** Asks a credential helper, by its name, for a key. */
+  readonly ask: (
+    helper: string,
+    key: string,
+    signal: AbortSignal | undefined,
+  ) => Promise<Credential | undefined>;
 }
 
 /** Reads the files once, when the first registry asks for a login, and throws their errors then. */
 export function dockerCredentials(given: DockerCredentialsOptions = {}): CredentialStore {
   const env = given.env ?? environment();
-  const options: Settings = {
-    paths: given.paths ?? credentialPaths(env),
-    env,
-    helperTimeoutMs: given.helperTimeoutMs ?? HELPER_TIMEOUT_MS,
-  };
-  let configs: Promise<readonly DockerConfig[]> | undefined;
+  const paths = given.paths ?? credentialPaths(env);
+  const searched = paths.join(', ');
+  const helperOptions = { env, timeoutMs: given.helperTimeoutMs ?? HELPER_TIMEOUT_MS, searched };
   const load = async (): Promise<readonly DockerConfig[]> => {
     const loaded: DockerConfig[] = [];
-    for (const path of options.paths) {
+    for (const path of paths) {
       const config = await readConfig(path);
       if (config !== undefined) loaded.push(config);
     }
     return loaded;
   };
   return {
-    description: options.paths.length === 0 ? 'no configuration' : options.paths.join(', '),
+    ...credentialsIn(load, {
+      searched,
+      ask: (helper, key, signal) => askHelper(helper, key, { ...helperOptions, signal }),
+    }),
+    description: paths.length === 0 ? 'no configuration' : searched,
+  };
+}
+
+/** Looks in configurations, which are loaded once; the first one with a credential for a host counts. */
+export function credentialsIn(
+  load: () => Promise<readonly DockerConfig[]>,
+  settings: Settings,
+): Pick<CredentialStore, 'get'> {
+  let configs: Promise<readonly DockerConfig[]> | undefined;
+  return {
     get: async (host, repository, { signal } = {}) => {
       configs ??= load();
       let failed: AuthError | undefined;
       for (const config of await configs) {
         try {
-          const credential = await lookUp(config, host, repository, { ...options, signal });
+          const credential = await lookUp(config, host, repository, settings, signal);
           if (credential !== undefined) return credential;
         } catch (error) {
           if (!(error instanceof AuthError)) throw error;
@@ -90,18 +106,14 @@ async function lookUp(
   config: DockerConfig,
   host: string,
   repository: string | undefined,
-  options: Settings & Pick<CallOptions, 'signal'>,
+  { searched, ask }: Settings,
+  signal: AbortSignal | undefined,
 ): Promise<Credential | undefined> {
   const helper = helperOf(config, host);
   let failed: AuthError | undefined;
   if (helper !== undefined) {
     try {
-      const credential = await askHelper(helper, storedKey(host), {
-        env: options.env,
-        timeoutMs: options.helperTimeoutMs,
-        searched: options.paths.join(', '),
-        signal: options.signal,
-      });
+      const credential = await ask(helper, storedKey(host), signal);
       if (credential !== undefined) return credential;
     } catch (error) {
       if (!(error instanceof AuthError)) throw error;
@@ -109,8 +121,7 @@ async function lookUp(
     }
   }
   const entry = entryFor(config.auths ?? {}, host, repository);
-  const stored =
-    entry === undefined || entry === null ? undefined : fromEntry(entry, host, options.paths.join(', '));
+  const stored = entry === undefined || entry === null ? undefined : fromEntry(entry, host, searched);
   // A configuration that is shared among machines names helpers that not all of them have.
   if (stored === undefined && failed !== undefined) throw failed;
   return stored;

@@ -13,7 +13,8 @@ import { readBlobFrameV5 } from '../../../src/rafs-builder/blob/frame-v5.js';
 import { readBlobFrame } from '../../../src/rafs-builder/blob/frame.js';
 import { readBootstrap } from '../../../src/rafs-builder/versions.js';
 import { parseChallenges } from '../../../src/registry/auth/challenge.js';
-import { credentialsIn, parseDockerConfig } from '../../../src/registry/auth/credentials.js';
+import { parseConfig as parseLogins } from '../../../src/registry/auth/config-json.js';
+import { credentialsIn } from '../../../src/registry/auth/credentials.js';
 import { parseHostsToml } from '../../../src/registry/distribution/hosts-toml.js';
 import { formatLocation, parseLocation } from '../../../src/registry/location.js';
 import { PACK_DEFAULTS } from '../images/pack.js';
@@ -112,7 +113,7 @@ export function fuzzTargets(): readonly FuzzTarget[] {
       name: 'docker config',
       words: [...JSON_WORDS, '"auths"', '"auth"', '"credHelpers"', '"credsStore"', '"registry.test"'],
       run: (input) => {
-        const config = parseDockerConfig(input.toString('utf8'), 'config.json');
+        const config = parseLogins(input.toString('utf8'), 'config.json');
         const options = { searched: 'config.json', ask: () => Promise.resolve(undefined) };
         return credentialsIn(() => Promise.resolve([config]), options).get('registry.test');
       },

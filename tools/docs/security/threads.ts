@@ -172,7 +172,8 @@ can be reached, and `npm run reproducible` builds the addon in two places and co
     title: 'Fuzzing',
     promise:
       'Every reader of foreign bytes is fuzzed: `npm run fuzz -- --minutes N`. It answers with a result or with one of our errors, \
-within two seconds. The table below counts executions without a fault.',
+within two seconds. Readers in Rust are fuzzed by coverage (native/fuzz), and their corpora run in every `cargo test`. The table below \
+counts executions without a fault.',
     rows: [
       attack(
         'image author',
