@@ -38,7 +38,7 @@ const MAX_INPUT = 64 * 1024;
 const SLOW = 2;
 /** Seconds after which libFuzzer gives up, far more than a loaded machine needs. */
 const HANGS = 60;
-const ROOM = { inputs: 1000, inputBytes: 4096, bytes: 48 * 1024 };
+const ROOM = { inputs: 1000, inputBytes: 4096, bytes: 24 * 1024 };
 
 export function nativeTargetNames(): readonly string[] {
   return [...TARGETS.keys()];
@@ -46,7 +46,7 @@ export function nativeTargetNames(): readonly string[] {
 
 /** Builds the fuzzer, and returns its path. */
 export function buildFuzzer(): string {
-  const host = /^host: (.*)$/m.exec(spawnSync('rustc', ['-vV'], { encoding: 'utf8' }).stdout)?.[1] ?? '';
+  const host = /^host: (.*)$/m.exec(spawnSync('cargo', ['-vV'], { encoding: 'utf8' }).stdout)?.[1] ?? '';
   // With a target, cargo builds its own helpers without the flags.
   const args = ['build', '--release', '--locked', '--manifest-path', join(CRATE, 'Cargo.toml')];
   const { status } = spawnSync('cargo', [...args, '--target', host], {

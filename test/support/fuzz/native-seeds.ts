@@ -142,7 +142,7 @@ const MAKERS: Readonly<Record<string, () => Promise<Buffer[]>>> = {
     );
   },
   tar: () => Promise.resolve(LAYERS.map((tar) => Buffer.concat([Buffer.of(20), tar]))),
-  'bootstrap-v5': async () => [(await v5Parts('symlinks')).bootstrap],
+  'bootstrap-v5': async () => [(await v5Parts('concatenated')).bootstrap],
   'bootstrap-v6': async () => [(await pack()).bootstrap],
   tree: trees,
   blob: blobs,
