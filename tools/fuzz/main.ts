@@ -41,7 +41,8 @@ async function runAll(folder: string): Promise<readonly Report[]> {
       reports.push(report);
       const { executions, found, faults } = report;
       console.log(`${name}: ${executions} executions, ${found} new outcomes, ${faults.length} faults`);
-      for (const { input, reason } of faults) console.log(`  FAULT ${reason}\n  input (base64): ${input}`);
+      for (const { input, reason } of faults)
+        console.log(`  FAULT ${reason}\n  input, as a line of a corpus: ${input}`);
     }
   };
   await Promise.all(Array.from({ length: processes }, lane));

@@ -3,7 +3,7 @@ export interface Report {
   readonly name: string;
   readonly executions: number;
   readonly faults: readonly {
-    /** In base64. */
+    /** A line of a corpus. */
     readonly input: string;
     readonly reason: string;
   }[];

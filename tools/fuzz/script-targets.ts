@@ -1,7 +1,7 @@
 /** Targets in TypeScript. Each runs in a process of its own, since a fault may end it. */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { corpusFile, keepInputs, readCorpus } from '../../test/support/fuzz/corpus.js';
+import { corpusFile, corpusLine, keepInputs, readCorpus } from '../../test/support/fuzz/corpus.js';
 import { fuzz } from '../../test/support/fuzz/fuzz.js';
 import { fuzzTargets } from '../../test/support/fuzz/targets.js';
 import type { Report } from './report.js';
@@ -47,11 +47,10 @@ async function runHere(name: string, milliseconds: number, seed: number): Promis
     until,
     executions: Infinity,
   });
-  const text = (input: Buffer): string => input.toString('base64');
   return {
     executions,
-    faults: faults.map(({ input, reason }) => ({ input: text(input), reason })),
-    found: found.map(text),
+    faults: faults.map(({ input, reason }) => ({ input: corpusLine(input), reason })),
+    found: found.map((input) => input.toString('base64')),
   };
 }
 
