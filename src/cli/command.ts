@@ -134,14 +134,14 @@ function withOrigins(error: unknown, flags: readonly Flag[], values: FlagValues)
   });
   if (origins.length === 0) return error;
   const hint = [error.hint, ...origins].filter((part) => part !== undefined).join('; ');
-  const told = new UsageError(error.message, {
+  const placed = new UsageError(error.message, {
     hint,
     remedy: error.remedy,
     side: error.side,
     cause: error.cause,
   });
-  if (error.stack !== undefined) told.stack = error.stack;
-  return told;
+  if (error.stack !== undefined) placed.stack = error.stack;
+  return placed;
 }
 
 function unreadNote(names: readonly string[]): string {

@@ -23,7 +23,7 @@ export function findConfig(named: string | undefined, env: Environment): FoundCo
   const path = defaultPath(env);
   const found = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false });
   if (path === undefined || found === undefined) return { path: undefined };
-  // Nobody has named this file: in a home folder that others may write to, or that was kept over `sudo`, it could be anyone's.
+  // No flag names this file, and in a home folder that others may write to, or that was kept over `sudo`, it may be another user's.
   if ((isOurs(found) || found.uid === 0) && (found.mode & OTHERS_WRITE) === 0) return { path };
   return {
     path: undefined,

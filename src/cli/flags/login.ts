@@ -51,7 +51,7 @@ export const LOGIN_FLAGS: readonly Flag[] = [
 
 export const LOGOUT_FLAGS: readonly Flag[] = [AUTHFILE];
 
-/** The host of `SERVER`, as references have it. Throws InvalidReferenceError, and UsageError for clear text that nobody has allowed. */
+/** The host of `SERVER`, as references have it. Throws InvalidReferenceError, and UsageError for clear text that no flag allows. */
 export function serverOf(word: string | undefined, flags: FlagValues): string {
   const text = word ?? DEFAULT_SERVER;
   const host = parseRegistry(text);

@@ -49,3 +49,27 @@ test('lines may end as on Windows', () => {
   const places = new TomlPlaces('a = 1\r\n\r\n[b]\r\nc = 2\r\n');
   assert.deepEqual(places.valueAt(['b', 'c']), { line: 4, column: 5 });
 });
+
+test('brackets, signs and comments inside of texts and lists end no statement', () => {
+  const text = [
+    'a = """x"""',
+    "b = '''",
+    '[c]',
+    "d = 1 # '''",
+    '[ "q.r" . s ]',
+    'x = [ # a bracket ] and a "',
+    '  1, # ]',
+    ']',
+    'y = "\\\\"',
+    '[[t]]',
+    'z = 1',
+    '[[t]]',
+    "'w x'.v = 1979-05-27T07:32:00Z",
+    '',
+  ].join('\n');
+  const places = new TomlPlaces(text);
+  assert.deepEqual(places.keyAt(['q.r', 's', 'x']), { line: 6, column: 1 });
+  assert.deepEqual(places.keyAt(['q.r', 's', 'y']), { line: 9, column: 1 });
+  assert.deepEqual(places.keyAt(['t', 'z']), { line: 11, column: 1 });
+  assert.deepEqual(places.valueAt(['t', 'w x', 'v']), { line: 13, column: 11 });
+});
