@@ -75,7 +75,7 @@ const ATTACKS: Readonly<Record<string, (lab: Lab) => Promise<void>>> = {
     await writeFile(join(folder, 'hosts.toml'), 'server = "http://evil.example"\n');
     await chown(join(folder, 'hosts.toml'), 1, 1);
     await chown(join(shared, 'hosts'), 1, 1);
-    await refused(endpointsOf(parseReference('a.b/c:1'), join(shared, 'hosts')));
+    await refused(endpointsOf(parseReference('a.b/c:1'), { hostsDir: join(shared, 'hosts') }));
   },
   'an authority under the name that this user gave to --ca': async ({ shared }) => {
     const path = join(shared, 'ca.pem');
