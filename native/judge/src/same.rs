@@ -144,7 +144,7 @@ impl<'a, 'b> Comparison<'a, 'b> {
         holds(fields.chunk_count(tables.chunk_size) == expected.left)?;
         let mut at = fields.chunk_entries();
         while expected.left > 0 {
-            let stretch = expected.next()?;
+            let stretch = expected.step()?;
             let (digest, size) = stretch.chunk(self.forest.layers)?;
             // Equal entries name one chunk, so only the first of them leads to a comparison.
             let mut known = None;

@@ -90,8 +90,8 @@ impl<'a> Stretches<'a> {
         Some(Self { bytes, at, left: fields.count(entry_head::REFERENCE_COUNT)? })
     }
 
-    /// The next stretch. `None`, too, if there are fewer references than the entry has.
-    pub fn next(&mut self) -> Option<Stretch> {
+    /// Takes the next stretch. `None`, too, if there are fewer references than the entry has.
+    pub fn step(&mut self) -> Option<Stretch> {
         let (layer, index) = self.record_at(self.at)?;
         self.at += reference::SIZE;
         let mut count = 1;
@@ -109,7 +109,7 @@ impl<'a> Stretches<'a> {
     /// The offset behind the references.
     fn end(mut self) -> Option<usize> {
         while self.left > 0 {
-            self.next()?;
+            self.step()?;
         }
         Some(self.at)
     }

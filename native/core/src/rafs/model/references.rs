@@ -75,7 +75,7 @@ impl Stretch<'_> {
 }
 
 /// The references of a file, as an iterator over its stretches.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct FileChunks<'a> {
     references: &'a References,
     at: u32,
@@ -95,7 +95,7 @@ impl<'a> Iterator for FileChunks<'a> {
     type Item = Stretch<'a>;
 
     fn next(&mut self) -> Option<Stretch<'a>> {
-        let Self { references, at, end, run } = *self;
+        let &mut Self { references, at, end, run } = self;
         if at == end {
             return None;
         }

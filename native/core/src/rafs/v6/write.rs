@@ -180,7 +180,7 @@ impl Writer<'_> {
         match inode.kind {
             Kind::File => {
                 let chunks = store.chunks(inode, bootstrap.format.chunk_size);
-                let union = self.chunk_format(inode.size, chunks);
+                let union = self.chunk_format(inode.size, chunks.clone());
                 let layout = layout::LAYOUT_CHUNKS;
                 let body = self.inode(&Written { layout, size: inode.size, union, ..plain })?;
                 self.chunk_index(body.next_multiple_of(8), chunks)?;
