@@ -12,8 +12,11 @@ mod tar;
 mod tree;
 mod verify;
 
+/// Takes one input.
+type Target = fn(&[u8]);
+
 /// Every target by its name, which is also that of its corpus.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Target)] = &[
     ("layer", layer::execute),
     ("members", members::execute),
     ("tar", tar::execute),

@@ -37,13 +37,13 @@ fn pack(options: &PackOptions, layers: &[Vec<u8>], piece: usize) -> Result<Merge
     let packer = ImagePacker::new(options)?;
     let mut opened = Vec::new();
     for (number, layer) in (0..).zip(layers) {
-        let packed = packer.open_layer(number, &folder.path().join(number.to_string()))?;
+        let open = packer.open_layer(number, &folder.path().join(number.to_string()))?;
         for bytes in layer.chunks(piece) {
-            packed.write(bytes.to_vec())?;
+            open.write(bytes.to_vec())?;
         }
-        wait(|reply| packed.finish(reply))?;
-        wait(|reply| packed.seal(reply))?;
-        opened.push(packed);
+        wait(|reply| open.finish(reply))?;
+        wait(|reply| open.seal(reply))?;
+        opened.push(open);
     }
     wait(|reply| packer.bootstrap((0..).take(layers.len()).collect(), reply))
 }
@@ -53,9 +53,9 @@ fn scan(layers: &[Vec<u8>]) -> Result<Vec<ScannedLayer>> {
     (options.chunk_size, options.threads, options.limits) = (CHUNK_SIZE, 1, limits());
     let scanner = ImageScanner::new(&options)?;
     let scan = |(number, layer): (u32, &Vec<u8>)| {
-        let scanned = scanner.open_layer(number, Path::new(""))?;
-        scanned.write(layer.clone())?;
-        wait(|reply| scanned.finish(reply))
+        let open = scanner.open_layer(number, Path::new(""))?;
+        open.write(layer.clone())?;
+        wait(|reply| open.finish(reply))
     };
     (0..).zip(layers).map(scan).collect()
 }
