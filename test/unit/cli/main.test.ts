@@ -47,12 +47,16 @@ test('help and version load nothing heavy', () => {
   assert.deepEqual(packages, ['commander']);
 });
 
-test('a conversion starts without the readers of bootstraps, the judge and the checks', () => {
+test('a conversion starts without the readers of bootstraps and of settings, the judge and the checks', () => {
   const src = join(import.meta.dirname, '../../../src');
-  const loaded = ['cli/commands/convert.js', 'convert/convert.js', 'registry/open.js'].flatMap((path) => [
-    ...staticImports(join(src, path)),
-  ]);
-  const notNeeded = /\/src\/(?:check|look|rafs-builder\/(?:read|rules|show|blob))\/|\/native\/judge\.js$/;
+  const loaded = [
+    'cli/process.js',
+    'cli/commands/convert.js',
+    'convert/convert.js',
+    'registry/open.js',
+  ].flatMap((path) => [...staticImports(join(src, path))]);
+  const notNeeded =
+    /\/src\/(?:check|look|rafs-builder\/(?:read|rules|show|blob))\/|\/native\/judge\.js$|\/cli\/config\/read\.js$|^smol-toml$/;
   assert.deepEqual(
     loaded.filter((name) => notNeeded.test(name)),
     [],
