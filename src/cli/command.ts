@@ -73,7 +73,7 @@ export function addCommand(command: Command, added: AddedCommand): void {
     for (const note of log.notes) printLine(logged.stderr, `note: ${note}`);
     if (values.isOn('print-config')) {
       const { printConfig } = await import('./config/print.js');
-      printConfig({ name: command.name(), flags, values, file }, context);
+      await printConfig({ name: command.name(), flags, values, file }, context);
       return;
     }
     try {

@@ -4,9 +4,7 @@ import { LocalIoError } from '../errors.js';
 import { writeKept } from '../io/kept-file.js';
 import { refusePlantedLinks } from '../io/planted-links.js';
 import { localIoError } from '../io/system-error.js';
-
-/** Upstream's default; scripts read the bootstrap from there next. */
-export const UPSTREAM_FOLDER = './output';
+import { UPSTREAM_FOLDER } from './flags/check.js';
 
 export type Keep = (path: string, bytes: Uint8Array) => Promise<void>;
 

@@ -15,9 +15,9 @@ export interface PrintedConfig {
 
 const HIDDEN = 'REDACTED';
 
-export function printConfig(config: PrintedConfig, context: CliContext): void {
+export async function printConfig(config: PrintedConfig, context: CliContext): Promise<void> {
   if (config.values.isOn('json')) printJson(context.stdout, document(config), 2);
-  else printLines(context.stdout, lines(config, context));
+  else await printLines(context.stdout, lines(config, context));
 }
 
 /** One flag of the document. */

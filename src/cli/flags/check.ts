@@ -1,10 +1,12 @@
 /** The flags of `check`, after upstream's. */
-import { UPSTREAM_FOLDER } from '../kept-files.js';
 import type { Flag } from './flags.js';
 import { OUTPUT } from './global.js';
 import { backendFlags } from './later.js';
 import { LIMIT_FLAGS } from './limits.js';
 import { REGISTRY_FLAGS } from './registry.js';
+
+/** Upstream's default for the files that `check` keeps; scripts read the bootstrap from there next. */
+export const UPSTREAM_FOLDER = './output';
 
 const IMAGES = 'Images:';
 const ACCEPTED = 'Accepted without effect:';

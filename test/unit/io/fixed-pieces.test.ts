@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { ContentMismatchError } from '../../../src/errors.js';
 import { forReading, verifiedDigest, withFixedPieces } from '../../../src/io/fixed-pieces.js';
-import { type ByteStream, collect, contentOf } from '../../../src/io/streams.js';
+import { type ByteStream, collect } from '../../../src/io/streams.js';
 import { shareContent } from '../../../src/io/tee.js';
 import { digestHex, sha256 } from '../../../src/oci/digest.js';
 import { openSource, openTarget } from '../../../src/registry/open.js';
@@ -16,7 +16,10 @@ const OCTETS = 'application/octet-stream';
 /** A stream of one piece, and the piece. */
 function onePiece(): { readonly piece: Uint8Array; readonly stream: ByteStream } {
   const piece = new Uint8Array(20).fill(7);
-  return { piece, stream: contentOf(piece).open() };
+  const stream = async function* (): ByteStream {
+    yield await Promise.resolve(piece);
+  };
+  return { piece, stream: stream() };
 }
 
 async function first(stream: ByteStream): Promise<Uint8Array> {
