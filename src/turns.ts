@@ -11,24 +11,29 @@ export type Steps<T> = Generator<undefined, T>;
 /** Milliseconds for which work holds the loop. */
 const AT_ONCE_MS = 20;
 
+/**
+ * The last turn that is known of. All work shares it, since thousands of small pieces one after the other, or several at the same
+ * time, hold the loop as one long piece does. After a rest it is too old, and costs one turn too many.
+ */
+let turned = performance.now();
+
 /** Knows when work has held the loop long enough. */
 export class Pace {
   readonly #signal: AbortSignal | undefined;
-  #since = performance.now();
 
   constructor(signal?: AbortSignal) {
     this.#signal = signal;
   }
 
   get isDue(): boolean {
-    return performance.now() - this.#since > AT_ONCE_MS;
+    return performance.now() - turned > AT_ONCE_MS;
   }
 
   /** Lets the loop turn. Rejects with the reason of the signal. */
   async turn(): Promise<void> {
     await turn();
+    turned = performance.now();
     this.#signal?.throwIfAborted();
-    this.#since = performance.now();
   }
 }
 

@@ -2,6 +2,7 @@
  * This rule compares the filesystem of a Nydus image with that of its source. It overlays the source's layers and
  * compares the resulting tree with the bootstrap.
  */
+import { RepeatedLayers } from '../image/repeated-layers.js';
 import { overlaySteps } from '../merge/overlay.js';
 import { layerTreeSteps, type LayerTree } from '../merge/layer-tree.js';
 import type { ScannedTables } from '../native/addon-types.js';
@@ -54,7 +55,7 @@ export async function* checkFilesystem(
     const tables = layers.map((layer) => layer.tables);
     // Most images are right, and the judge sees that at much lower cost than a comparison of trees.
     const isSame = contents && (await subject.isTreeOf?.(tables)) === true;
-    const unpacked = isSame ? undefined : await unpackSource(source, layers, call.signal);
+    const unpacked = isSame ? undefined : await unpackSource(source, layers, call);
     if (unpacked?.finding !== undefined) {
       yield unpacked.finding;
       return;
@@ -101,14 +102,19 @@ function* diffIdFindings(source: ImageSubject, diffIds: readonly DiffId[]): Gene
 async function unpackSource(
   source: ImageSubject,
   layers: readonly ScannedLayer[],
-  signal: AbortSignal | undefined,
+  { signal, limits }: CallOptions,
 ): Promise<Looked<ComparableTree>> {
   const trees: LayerTree[] = [];
+  const repeated = new RepeatedLayers(limits);
+  const listed = new Set<ScannedLayer>();
   for (const [index, layer] of layers.entries()) {
     const tree = await attempt(placeIn(source, `layer ${index + 1}`), 'FS-SOURCE', async () =>
       inTurns(layerTreeSteps(await layer.entries(), index), signal),
     );
     if (tree.finding !== undefined) return tree;
+    // Layers that are listed again are the same object.
+    if (listed.has(layer)) repeated.charge(tree.value.implied);
+    listed.add(layer);
     trees.push(tree.value);
   }
   return await attempt(placeIn(source, 'filesystem'), 'FS-SOURCE', async () => ({

@@ -4,7 +4,7 @@ import type { Budget } from '../limits.js';
 /** What an entry is charged with, besides its names. */
 const ENTRY_BYTES = 128;
 
-/** Called for each repetition of a layer with this many entries. Throws UnsupportedError. */
+/** Called for each repetition of a layer with this many entries and folders without one. Throws UnsupportedError. */
 export function chargeRepetition(budget: Budget, entries: number): void {
   budget.chargeMetadata((entries + 1) * ENTRY_BYTES);
 }

@@ -153,8 +153,8 @@ class RepeatedScans {
       this.#known.set(descriptor.digest, scanned);
       return scanned;
     }
-    const { entries, chunks } = await known;
-    chargeRepetition(this.#budget, entries.length);
+    const { tree, entries, chunks } = await known;
+    chargeRepetition(this.#budget, entries.length + tree.implied);
     return {
       number,
       descriptor,

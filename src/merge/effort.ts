@@ -7,16 +7,18 @@ const MAX_IMPLIED = 2 ** 18;
 const MAX_LINK_STEPS = 2 ** 24;
 
 export class Effort {
-  #implied: number;
+  /** Directories that were made. */
+  implied = 0;
+  readonly #most: number;
   #steps = MAX_LINK_STEPS;
 
   constructor(entries: number) {
-    this.#implied = entries + MAX_IMPLIED;
+    this.#most = entries + MAX_IMPLIED;
   }
 
   imply(): void {
-    this.#implied -= 1;
-    if (this.#implied < 0)
+    this.implied += 1;
+    if (this.implied > this.#most)
       throw new UnsupportedError(`paths imply more than ${MAX_IMPLIED} directories that have no entry`);
   }
 

@@ -27,6 +27,8 @@ export interface LayerTree {
   readonly rootExplicit: boolean;
   /** The source layer, where 0 is the lowest; all inodes carry it. */
   readonly layer: number;
+  /** Directories without an entry. */
+  readonly implied: number;
   /** The inodes that hard links refer to, even if some of their names were replaced later. */
   readonly linked: ReadonlySet<Inode>;
 }
@@ -53,7 +55,7 @@ export function* layerTreeSteps(entries: readonly LayerEntry[], layer: number): 
     addEntry(entry, top, parents, linked, layer);
     if (count % ENTRIES_AT_ONCE === 0) yield;
   }
-  return { root, rootExplicit: !root.inode.implied, layer, linked };
+  return { root, rootExplicit: !root.inode.implied, layer, implied: effort.implied, linked };
 }
 
 function addEntry(
