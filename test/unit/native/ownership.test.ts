@@ -195,7 +195,8 @@ test('a stream may use its buffer again: readers that hold pieces have copies of
     }
     return Buffer.concat(parts);
   })();
-  for await (const part of left) structuredClone(part, { transfer: [part.buffer as ArrayBuffer] });
+  // From Node 22 on, memory of the pool cannot be transferred, so the reader changes what it has got.
+  for await (const part of left) part.fill(0);
   assert.deepEqual(await slow, bytes);
 });
 
