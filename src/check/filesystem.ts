@@ -2,10 +2,11 @@
  * This rule compares the filesystem of a Nydus image with that of its source. It overlays the source's layers and
  * compares the resulting tree with the bootstrap.
  */
-import { RepeatedLayers } from '../image/repeated-layers.js';
+import { chargeRepetition } from '../image/repeated-layers.js';
 import { overlaySteps } from '../merge/overlay.js';
 import { layerTreeSteps, type LayerTree } from '../merge/layer-tree.js';
 import type { ScannedTables } from '../native/addon-types.js';
+import { withBudget } from '../native/budget.js';
 import type { ScannedLayer } from '../native/scanner.js';
 import type { DiffId } from '../oci/digest.js';
 import type { Bootstrap } from '../rafs-builder/model/tree.js';
@@ -102,10 +103,10 @@ function* diffIdFindings(source: ImageSubject, diffIds: readonly DiffId[]): Gene
 async function unpackSource(
   source: ImageSubject,
   layers: readonly ScannedLayer[],
-  { signal, limits }: CallOptions,
+  given: CallOptions,
 ): Promise<Looked<ComparableTree>> {
   const trees: LayerTree[] = [];
-  const repeated = new RepeatedLayers(limits);
+  const { signal, budget } = withBudget(given);
   const listed = new Set<ScannedLayer>();
   for (const [index, layer] of layers.entries()) {
     const tree = await attempt(placeIn(source, `layer ${index + 1}`), 'FS-SOURCE', async () =>
@@ -113,7 +114,7 @@ async function unpackSource(
     );
     if (tree.finding !== undefined) return tree;
     // Layers that are listed again are the same object.
-    if (listed.has(layer)) repeated.charge(tree.value.implied);
+    if (listed.has(layer)) chargeRepetition(budget, tree.value.implied);
     listed.add(layer);
     trees.push(tree.value);
   }
