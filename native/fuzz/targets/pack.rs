@@ -1,9 +1,10 @@
 //! Packs an image end to end, with threads and files. What is written is sound, and shows the tree of its layers.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 
-use nydus_core::budget::Limits;
+use nydus_core::budget::{Budget, Limits};
 use nydus_core::codec::Compression;
 use nydus_core::format::Format;
 use nydus_core::pipeline::{
@@ -19,11 +20,11 @@ const MAX_LAYERS: usize = 3;
 const CHUNK_SIZE: u32 = 4096;
 
 /// What the image may take: holes, which an input has for nothing, would take most of the time.
-fn limits() -> Limits {
+fn budget() -> Arc<Budget> {
     let mut limits = Limits::default();
     limits.metadata = 1 << 16;
     limits.disk = 1 << 20;
-    limits
+    Arc::new(Budget::new(limits))
 }
 
 fn wait<T: Send + 'static>(ask: impl FnOnce(Reply<T>)) -> Result<T> {
@@ -39,7 +40,7 @@ fn pack(options: &PackOptions, layers: &[Vec<u8>], piece: usize) -> Result<Merge
     for (number, layer) in (0..).zip(layers) {
         let open = packer.open_layer(number, &folder.path().join(number.to_string()))?;
         for bytes in layer.chunks(piece) {
-            open.write(bytes.to_vec())?;
+            open.write(bytes)?;
         }
         wait(|reply| open.finish(reply))?;
         wait(|reply| open.seal(reply))?;
@@ -50,11 +51,11 @@ fn pack(options: &PackOptions, layers: &[Vec<u8>], piece: usize) -> Result<Merge
 
 fn scan(layers: &[Vec<u8>]) -> Result<Vec<ScannedLayer>> {
     let mut options = ScanOptions::default();
-    (options.chunk_size, options.threads, options.limits) = (CHUNK_SIZE, 1, limits());
+    (options.chunk_size, options.threads, options.budget) = (CHUNK_SIZE, 1, budget());
     let scanner = ImageScanner::new(&options)?;
     let scan = |(number, layer): (u32, &Vec<u8>)| {
         let open = scanner.open_layer(number, Path::new(""))?;
-        open.write(layer.clone())?;
+        open.write(layer)?;
         wait(|reply| open.finish(reply))
     };
     (0..).zip(layers).map(scan).collect()
@@ -76,7 +77,7 @@ pub fn execute(input: &[u8]) {
         format.compression = Compression::none();
     }
     let mut options = PackOptions::default();
-    (options.format, options.threads, options.limits) = (format, 1, limits());
+    (options.format, options.threads, options.budget) = (format, 1, budget());
     options.dedup = if form & 2 == 0 { Dedup::Layer } else { Dedup::Image };
     if layers.is_empty() {
         return;

@@ -133,11 +133,11 @@ pub fn inflate<R: Role>(layer: &Layer<R>) -> Result<()> {
             // The end of a window is a place that does not depend on the pieces in which the bytes arrive.
             let (window, used) = (read / WINDOW, read % WINDOW);
             let room = usize::try_from(WINDOW - used).unwrap_or(usize::MAX);
-            let (now, later) = rest.split_at(rest.len().min(room));
+            let (inside, beyond) = rest.split_at(rest.len().min(room));
             blocks.read = window * WINDOW;
-            inflater.push(now, &mut blocks)?;
-            read += now.len() as u64;
-            rest = later;
+            inflater.push(inside, &mut blocks)?;
+            read += inside.len() as u64;
+            rest = beyond;
         }
         layer.buffers.give_copy(bytes);
         next = layer.input.pop()?;

@@ -29,7 +29,7 @@ pub fn judge(blob: &Blob<'_>, bootstraps: Bootstraps<'_>, findings: &mut Vec<Fin
             Table::Read(table) => chunks::judge(table, description, findings),
             Table::Later => {}
             Table::Absent => {
-                findings.push(Finding::new(Sentence::SectionNoTableUsed).arg(description.bootstrap))
+                findings.push(Finding::new(Sentence::SectionNoTableUsed).arg(description.bootstrap));
             }
         }
         judge_size(blob, description, findings);
