@@ -22,10 +22,8 @@ pub fn execute(input: &[u8]) {
     // The highest number means a blob that no file uses.
     let number = Some(usize::from(number)).filter(|&number| number < 0xff);
     let judged = Judged::read(bootstrap).judge_blob(&blob, number);
-    if let Some(chunks) = judged.chunks {
-        let records = chunks.records.len() / nydus_layout::wire::chunk_record::SIZE;
-        assert!(chunks.indexes.is_none_or(|indexes| indexes.len() == records));
-    }
+    let records = judged.chunks.records.len() / nydus_layout::wire::chunk_record::SIZE;
+    assert!(judged.chunks.indexes.is_none_or(|indexes| indexes.len() == records));
 }
 
 fn section<'a>(parts: &mut Parts<'a>) -> Section<'a> {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use napi::bindgen_prelude::{Buffer, BufferSlice, Env, Object};
 use napi_derive::napi;
-use nydus_core::Error;
 use nydus_core::pool::guarded;
 use nydus_judge::{Blob, Finding, Judged, JudgedBlob, ScannedLayer, Section, latin1};
 
