@@ -1,6 +1,6 @@
 /**
- * Builds the addon from its sources: `npm run build:native`, in a clone and in an installed package alike. Plain JavaScript with
- * nothing but Node in it, so that it runs before anything is compiled.
+ * Builds the addon from its sources: `npm run build:native`. Plain JavaScript with nothing but Node in it, so that it runs before
+ * anything is compiled.
  */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, realpathSync, renameSync, statSync } from 'node:fs';
