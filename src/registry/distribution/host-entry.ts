@@ -1,4 +1,6 @@
 /** A host that serves a registry's images, as a settings file describes it. */
+import { FormatError } from '../../errors.js';
+import { withoutUserInfo } from '../../oci/user-info.js';
 import type { HostTls } from '../http/trust.js';
 
 export type Capability = 'pull' | 'resolve' | 'push';
@@ -12,4 +14,19 @@ export interface HostEntry {
   readonly tls: HostTls;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The root of a host's API, of a URL or a host alone. Throws FormatError. */
+export function hostRoot(name: string, overridePath: boolean): URL {
+  let url: URL;
+  try {
+    url = new URL(/^[a-z]+:\/\//i.test(name) ? name : `https://${name}`);
+  } catch {
+    throw new FormatError(`"${withoutUserInfo(name)}" is no host`);
+  }
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    throw new FormatError(`"${withoutUserInfo(name)}" is neither http nor https`);
+  const below = url.pathname.replace(/\/+$/, '');
+  url.pathname = overridePath || below.endsWith('/v2') ? below : `${below}/v2`;
+  return url;
 }

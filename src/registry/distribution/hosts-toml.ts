@@ -6,8 +6,7 @@ import { isAbsolute, join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import * as v from 'valibot';
 import { FormatError } from '../../errors.js';
-import { withoutUserInfo } from '../../oci/user-info.js';
-import { ALL_CAPABILITIES, type Capability, type HostEntry } from './host-entry.js';
+import { ALL_CAPABILITIES, type Capability, type HostEntry, hostRoot } from './host-entry.js';
 
 const oneOrMore = v.union([v.string(), v.array(v.string())]);
 const hostFields = {
@@ -92,21 +91,6 @@ function rootOf(name: string, overridePath: boolean, { path }: File): URL {
   } catch (error) {
     throw error instanceof FormatError ? new FormatError(`${path}: ${error.message}`) : error;
   }
-}
-
-/** The root of a host's API, of a URL or a host alone. Throws FormatError. */
-export function hostRoot(name: string, overridePath: boolean): URL {
-  let url: URL;
-  try {
-    url = new URL(/^[a-z]+:\/\//i.test(name) ? name : `https://${name}`);
-  } catch {
-    throw new FormatError(`"${withoutUserInfo(name)}" is no host`);
-  }
-  if (url.protocol !== 'https:' && url.protocol !== 'http:')
-    throw new FormatError(`"${withoutUserInfo(name)}" is neither http nor https`);
-  const below = url.pathname.replace(/\/+$/, '');
-  url.pathname = overridePath || below.endsWith('/v2') ? below : `${below}/v2`;
-  return url;
 }
 
 function capabilitiesOf(names: readonly string[] | undefined, { path }: File): readonly Capability[] {

@@ -1,7 +1,7 @@
 /** Settings of one registry that a program gives, for those that need no `hosts.toml`. */
 import { FormatError } from '../../errors.js';
 import { hasUserInfo, withoutUserInfo } from '../../oci/user-info.js';
-import { hostRoot } from './hosts-toml.js';
+import { hostRoot } from './host-entry.js';
 import type { Endpoint } from './endpoints.js';
 
 export interface RegistrySettings {

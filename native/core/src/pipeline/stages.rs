@@ -119,9 +119,10 @@ impl<R: Role> Output for Blocks<'_, R> {
 pub fn inflate<R: Role>(layer: &Layer<R>) -> Result<()> {
     let mut inflater = Inflater::new();
     let mut blocks = Blocks::new(layer);
-    let mut digest = layer.role.digests_source().then(Sha256Stream::default);
     let mut read = 0;
     let mut next = layer.input.pop()?;
+    // The owner may spare the digest until its first write.
+    let mut digest = layer.role.digests_source().then(Sha256Stream::default);
     while let Some(bytes) = next {
         #[cfg(test)]
         trip(layer, Fault::Inflate);
