@@ -1,6 +1,7 @@
 /** Finds the command that a command line calls, and answers for those that do not exist. */
 import { UsageError } from '../errors.js';
 import type { Flag } from './flags/flags.js';
+import { nearestWord } from './text/similar.js';
 
 /** Commands of upstream that this program has not, and what does a part of their work. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
@@ -9,6 +10,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   view: 'nydusify ls, cat, stat and diff look into an image without mounting it',
   build: 'nydusify convert makes a Nydus image of an OCI image; upstream builds one of a folder',
   pack: 'nydusify convert makes a Nydus image of an OCI image; upstream builds one of a folder',
+  export: 'nydusify convert writes a file with --target-archive FILE, or to oci-archive:FILE',
   chunkdict: "upstream's nydusify chunkdict makes dictionaries",
   optimize: "upstream's nydusify optimize does that",
   commit: "upstream's nydusify commit does that",
@@ -31,7 +33,11 @@ export function calledCommand(
   if (name === undefined || commands.includes(name)) return name;
   if (Object.hasOwn(ELSEWHERE, name))
     throw new UsageError(`nydusify ${name} is not supported yet`, { hint: ELSEWHERE[name] });
-  throw new UsageError(`there is no command "${name}"`, { hint: `the commands are ${commands.join(', ')}` });
+  const near = nearestWord(name, [...commands, 'help']);
+  const all = `the commands are ${commands.join(', ')}`;
+  throw new UsageError(`there is no command "${name}"`, {
+    hint: near === undefined ? all : `did you mean ${near}? ${all}`,
+  });
 }
 
 /** Turns `help COMMAND` into `COMMAND --help`. */

@@ -14,7 +14,7 @@ import {
 } from './flags/flags.js';
 import { GLOBAL_FLAGS, OUTPUT } from './flags/global.js';
 import { loggedContext, type LogSettings, logSettings, openLogFile } from './log.js';
-import { printLine } from './text/print.js';
+import { errorsOnly, printLine } from './text/print.js';
 
 export interface CommandTable {
   readonly description: string;
@@ -67,7 +67,8 @@ export function addCommand(command: Command, added: AddedCommand): void {
     const values = readFlags(command, flags, { ...sources, file });
     const log = logSettings(values);
     using logFile = log.file === undefined || printsConfig ? undefined : openLogFile(log.file, context);
-    const logged = logFile === undefined ? context : loggedContext(context, logFile);
+    const stderr = logFile ?? (log.silent ? errorsOnly(context.stderr) : undefined);
+    const logged = stderr === undefined ? context : loggedContext(context, stderr);
     if (unread.length > 0) printLine(logged.stderr, unreadNote(unread));
     if (warning !== undefined) printLine(logged.stderr, `warning: ${warning}`);
     for (const note of log.notes) printLine(logged.stderr, `note: ${note}`);

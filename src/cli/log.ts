@@ -10,6 +10,8 @@ import type { Flag, FlagValues } from './flags/flags.js';
 export interface LogSettings extends ErrorDetail {
   /** Only warnings and errors. */
   readonly quiet: boolean;
+  /** Nothing on stderr but errors. */
+  readonly silent: boolean;
   readonly file: string | undefined;
   readonly notes: readonly string[];
 }
@@ -28,6 +30,7 @@ export function logSettings(flags: FlagValues): LogSettings {
     debug,
     verbose: debug || flags.isOn('verbose'),
     quiet: !debug && rank < LEVELS.indexOf('info'),
+    silent: flags.isOn('quiet'),
     file: flags.text('log-file'),
     notes,
   };
@@ -61,8 +64,8 @@ export function openLogFile(path: string, { stderr }: CliContext): LogFile | und
   }
 }
 
-/** The context of a command that writes to a log file what it would write to stderr. Results stay on stdout. */
-export function loggedContext(outer: CliContext, stderr: LogFile): CliContext {
+/** The context of a command that writes to another place, such as a log file, what it would write to stderr. Results stay on stdout. */
+export function loggedContext(outer: CliContext, stderr: Output): CliContext {
   const { stdout, writeBytes, env, input, stdoutIsTTY, columns, signal } = outer;
   return {
     stdout,

@@ -46,6 +46,8 @@ export interface ConvertResult {
   /** The manifest or index that the target's tag now points to. */
   readonly root: Descriptor;
   readonly target: string;
+  /** True when the target's tag led to this root before the run. */
+  readonly unchanged: boolean;
   readonly images: readonly ImageReport[];
   /** Entries that are no images, carried over unchanged. */
   readonly kept: readonly Descriptor[];
@@ -73,6 +75,8 @@ export interface ImageReport {
   readonly repeatedBytes: number;
   /** Compressed bytes of the source's config and layers. */
   readonly sourceBytes: number;
+  /** Bytes of the Nydus half: its config, its blobs and the bootstrap's layer. */
+  readonly nydusBytes: number;
   /** Bytes of the written config and layers; in a merged index the OCI image counts too. */
   readonly targetBytes: number;
 }
@@ -154,6 +158,7 @@ async function convertOnce(
     return {
       root: root.descriptor,
       target: target.location,
+      unchanged: before === root.descriptor.digest,
       images: images.map(reportOf),
       kept: found.foreign.map(({ descriptor }) => descriptor),
       sourceBytes: sum(images.map((image) => image.sourceBytes)),

@@ -37,6 +37,8 @@ export interface ConvertedImage {
   readonly repeatedBytes: number;
   /** Compressed bytes of the source's config and layers. */
   readonly sourceBytes: number;
+  /** Bytes of the Nydus half: its config, its blobs and the bootstrap's layer. */
+  readonly nydusBytes: number;
   /** Bytes of the written config and layers; in a merged index the OCI half counts, too. */
   readonly targetBytes: number;
 }
@@ -71,6 +73,7 @@ export async function convertOneImage(run: Run, image: SourceImage, index: numbe
   }
   const sourceBytes = sumOf([image.config.descriptor, ...layers]);
   const blobBytes = sumOf(reports.map(({ blob }) => blob));
+  const nydusBytes = blobBytes + bootstrapLayerBytes + nydus.config.descriptor.size;
   return {
     source: image,
     platform,
@@ -80,11 +83,9 @@ export async function convertOneImage(run: Run, image: SourceImage, index: numbe
     bootstrapBytes: bootstrap.length,
     repeatedBytes,
     sourceBytes,
+    nydusBytes,
     targetBytes:
-      blobBytes +
-      bootstrapLayerBytes +
-      nydus.config.descriptor.size +
-      (oci === undefined ? 0 : oci.addedBytes + sumOf([oci.config.descriptor, ...layers])),
+      nydusBytes + (oci === undefined ? 0 : oci.addedBytes + sumOf([oci.config.descriptor, ...layers])),
   };
 }
 

@@ -44,7 +44,18 @@ test('a conversion ends with what to deploy on stdout, and all else on stderr', 
   assert.match(stderr, /converting linux\/amd64: 3 layers/);
   assert.match(stderr, /layer {2}digest +source +blob +chunks +duplicates saved/);
   assert.match(stderr, /--dedup image would store [0-9.]+ \S+ \([0-9.]+ %\) less\n/);
-  assert.match(stderr, /pushed to .*app:1-nydus\n$/);
+  assert.match(stderr, /^converted 1 image in [0-9.]+ m?s, pushed to .*app:1-nydus$/m);
+  assert.match(
+    stderr,
+    /^Nydus data: [0-9.]+ k?B, [0-9]+ % of the source; [0-9.]+ k?B of it new in the registry$/m,
+  );
+  assert.match(stderr, /\nrun it: nerdctl --snapshotter nydus run --rm .*app:1-nydus\n$/);
+  const again = await nydusify(['convert', source, target], { cwd: await tempFolder(t) });
+  assert.equal(again.stdout, stdout);
+  assert.match(again.stderr, /^already there: .*app:1-nydus is the result of this conversion/m);
+  assert.match(again.stderr, /; nothing of it new in the registry$/m);
+  const quiet = await nydusify(['convert', '-q', source, `${target}-q`], { cwd: await tempFolder(t) });
+  assert.deepEqual([quiet.stdout, quiet.stderr], [stdout, '']);
   const { stderr: shared } = await nydusify(['convert', '--dedup', 'image', source, target], {
     cwd: await tempFolder(t),
   });

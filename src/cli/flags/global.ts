@@ -27,6 +27,13 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
     help: 'panic, fatal, error, warn, info, debug or trace',
   },
   {
+    name: 'quiet',
+    short: 'q',
+    type: 'boolean',
+    group: OUTPUT,
+    help: 'show results and errors alone; a log file gets the rest all the same',
+  },
+  {
     name: 'log-file',
     type: 'string',
     value: 'path',

@@ -9,6 +9,15 @@ export function printLine(output: Output, line: string): void {
   output.write(`${terminalLine(line)}\n`);
 }
 
+/** A stderr that lets errors pass alone. */
+export function errorsOnly(stderr: Output): Output {
+  return {
+    write: (text) => {
+      if (text.startsWith('error: ')) stderr.write(text);
+    },
+  };
+}
+
 /** Pieces of a long answer are gathered up to this length, so that it is not a million writes. */
 const GATHERED = 0x1_0000;
 

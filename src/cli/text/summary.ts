@@ -1,20 +1,55 @@
-/** Prints the closing table of a conversion. */
+/** Says at the end of a conversion what a person asks then: what it weighs, what of it is new, and how to run it. */
 import type { ConvertResult, ImageReport } from '../../convert/convert.js';
 import { digestHex } from '../../oci/digest.js';
 import { table } from './columns.js';
 import { formatBytes, formatMs, plural } from './units.js';
 
 export function convertSummary(result: ConvertResult): readonly string[] {
-  const images = result.images.flatMap((image) => [...imageTable(image), '']);
-  const { sourceBytes, targetBytes, times, kept } = result;
+  const { times, kept, target, unchanged } = result;
+  const images = plural(result.images.length, 'image');
   const keptText =
     kept.length === 0 ? '' : `, ${plural(kept.length, 'other entry').replace('entrys', 'entries')} kept`;
+  const isNothingNew = unchanged && newBytes(result) === 0;
   return [
-    ...images,
-    `converted ${plural(result.images.length, 'image')}${keptText} in ${formatMs(times.total)}: ` +
-      `${formatBytes(sourceBytes)} became ${formatBytes(targetBytes)}${result.images.some(({ oci }) => oci !== undefined) ? ' (original images included)' : ''}`,
-    `pushed to ${result.target}`,
+    ...result.images.flatMap((image) => [...imageTable(image), '']),
+    isNothingNew
+      ? `already there: ${target} is the result of this conversion (${images}${keptText}, ${formatMs(times.total)})`
+      : `converted ${images}${keptText} in ${formatMs(times.total)}, pushed to ${target}`,
+    weightLine(result),
+    runLine(result),
   ];
+}
+
+/** Without the copies of original images, which a merged index has beside the Nydus data. */
+function weightLine(result: ConvertResult): string {
+  const { sourceBytes, images, target } = result;
+  const nydusBytes = images.reduce((sum, image) => sum + image.nydusBytes, 0);
+  const share = sourceBytes === 0 ? '' : `, ${Math.round((nydusBytes / sourceBytes) * 100)} % of the source`;
+  const fresh = newBytes(result);
+  const place = isFile(target) ? 'target' : 'registry';
+  const news =
+    fresh === 0 ? `nothing of it new in the ${place}` : `${formatBytes(fresh)} of it new in the ${place}`;
+  return `Nydus data: ${formatBytes(nydusBytes)}${share}; ${news}`;
+}
+
+/** Bytes of the blobs that the target had not. Images may share a blob, which is pushed once. */
+function newBytes({ images }: ConvertResult): number {
+  const pushed = new Map<string, number>();
+  for (const { layers } of images)
+    for (const { blob, outcome } of layers) if (outcome === 'pushed') pushed.set(blob.digest, blob.size);
+  return [...pushed.values()].reduce((sum, size) => sum + size, 0);
+}
+
+function runLine({ target, images }: ConvertResult): string {
+  if (isFile(target)) return `push it: skopeo copy --all ${target} docker://REGISTRY/NAME:TAG`;
+  const lazily = `nerdctl --snapshotter nydus run --rm ${target}`;
+  const merged = images.some(({ oci }) => oci !== undefined);
+  return merged ? `run it: ${lazily} (other clients find the original in it)` : `run it: ${lazily}`;
+}
+
+/** Folders and archives stand behind `oci:`, `oci-archive:` and the like; a registry's name has a slash or a port there. */
+function isFile(target: string): boolean {
+  return /^(?:oci|oci-archive|docker-archive):/.test(target);
 }
 
 function imageTable({ platform, layers, bootstrapBytes, repeatedBytes }: ImageReport): readonly string[] {

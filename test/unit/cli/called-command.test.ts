@@ -38,11 +38,18 @@ test('a command that does not exist is named, with those that do', () => {
     ['-D', 'chekc'],
     ['help', 'chekc'],
   ])
-    assert.equal(refused(...argv), 'there is no command "chekc"; the commands are convert, check, ls');
+    assert.equal(
+      refused(...argv),
+      'there is no command "chekc"; did you mean check? the commands are convert, check, ls',
+    );
+  assert.equal(
+    refused('frobnicate'),
+    'there is no command "frobnicate"; the commands are convert, check, ls',
+  );
 });
 
 test("each of upstream's other commands is said to be missing, with what helps meanwhile", () => {
-  for (const name of ['copy', 'mount', 'view', 'build', 'pack', 'chunkdict', 'optimize', 'commit'])
+  for (const name of ['copy', 'mount', 'view', 'build', 'pack', 'export', 'chunkdict', 'optimize', 'commit'])
     assert.match(refused(name, '--source', 'a'), new RegExp(`^nydusify ${name} is not supported yet; \\w`));
 });
 
