@@ -14,7 +14,7 @@ import {
 } from './flags/flags.js';
 import { GLOBAL_FLAGS, OUTPUT } from './flags/global.js';
 import { loggedContext, type LogSettings, logSettings, openLogFile } from './log.js';
-import { errorsOnly, printLine } from './text/print.js';
+import { errorsOnly, printMessage } from './text/print.js';
 
 export interface CommandTable {
   readonly description: string;
@@ -69,9 +69,9 @@ export function addCommand(command: Command, added: AddedCommand): void {
     using logFile = log.file === undefined || printsConfig ? undefined : openLogFile(log.file, context);
     const stderr = logFile ?? (log.silent ? errorsOnly(context.stderr) : undefined);
     const logged = stderr === undefined ? context : loggedContext(context, stderr);
-    if (unread.length > 0) printLine(logged.stderr, unreadNote(unread));
-    if (warning !== undefined) printLine(logged.stderr, `warning: ${warning}`);
-    for (const note of log.notes) printLine(logged.stderr, `note: ${note}`);
+    if (unread.length > 0) printMessage(logged, unreadNote(unread));
+    if (warning !== undefined) printMessage(logged, `warning: ${warning}`);
+    for (const note of log.notes) printMessage(logged, `note: ${note}`);
     if (values.isOn('print-config')) {
       const { printConfig } = await import('./config/print.js');
       await printConfig({ name: command.name(), flags, values, file }, context);

@@ -28,6 +28,8 @@ export interface CliContext {
   readonly input?: Input;
   /** Present when stderr is a terminal. */
   readonly terminal?: Terminal;
+  /** True when stderr is a log file, in which colours would be noise. */
+  readonly stderrIsLog?: boolean;
   /** True when stdout is a terminal: columns and colours. */
   readonly stdoutIsTTY?: boolean;
   /** Width of the terminal that stdout is, in characters; 80 when there is none, or it does not say. */

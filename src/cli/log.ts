@@ -71,6 +71,7 @@ export function loggedContext(outer: CliContext, stderr: Output): CliContext {
     stdout,
     ...(writeBytes === undefined ? {} : { writeBytes }),
     stderr,
+    stderrIsLog: true,
     env,
     ...(input === undefined ? {} : { input }),
     ...(stdoutIsTTY === undefined ? {} : { stdoutIsTTY }),

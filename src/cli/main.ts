@@ -5,6 +5,7 @@ import { VERSION } from '../convert/version.js';
 import { calledCommand, withHelpFlag } from './called-command.js';
 import { addCommand, type CommandTable } from './command.js';
 import type { CliContext } from './context.js';
+import { hasColours } from './text/colours.js';
 import { asNydusError, renderError } from './text/errors.js';
 import { addFlags, type Flag, rewriteArgv } from './flags/flags.js';
 import { detailOf } from './log.js';
@@ -110,8 +111,9 @@ export async function main(argv: readonly string[], context: CliContext): Promis
     if (isClosedPipe(error) || isClosedPipe(context.signal.reason)) return context.exitCode;
     if (error instanceof UnwritableError) return error.exitCode; // the process says so when everything has ended
     const ours = asNydusError(error);
+    const command = { name: called?.name ?? '', flags };
     context.stderr.write(
-      renderError(ours, detailOf(argv, GLOBAL_FLAGS), { name: called?.name ?? '', flags }),
+      renderError(ours, detailOf(argv, GLOBAL_FLAGS), command, { coloured: hasColours(context, 'stderr') }),
     );
     return ours.exitCode;
   }

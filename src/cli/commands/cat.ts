@@ -3,7 +3,7 @@ import { NoSuchPathError } from '../../errors.js';
 import { lookup, pathFromText, showPath } from '../../look/lookup.js';
 import type { CommandTable } from '../command.js';
 import { CAT_FLAGS } from '../flags/look.js';
-import { printLine } from '../text/print.js';
+import { printMessage } from '../text/print.js';
 import { TerminalText } from '../text/terminal-text.js';
 import { Looking, LOCATIONS } from './look.js';
 
@@ -56,7 +56,7 @@ async function print(looking: Looking, location: string, paths: readonly string[
     } catch (error) {
       // The other files are printed all the same.
       if (!(error instanceof NoSuchPathError) || paths.length === 1) throw error;
-      printLine(looking.context.stderr, `error: ${error.message}`);
+      printMessage(looking.context, `error: ${error.message}`);
       looking.context.exitCode = 1;
     }
   }

@@ -9,7 +9,7 @@ import { CONVERT_FLAGS, LATER_FLAGS } from '../flags/convert.js';
 import { type ConvertRequest, convertRequest } from '../flags/options.js';
 import type { LogSettings } from '../log.js';
 import { tryReportFile, writeReportFile } from '../report-file.js';
-import { printLine, printLines } from '../text/print.js';
+import { printLine, printLines, printMessage } from '../text/print.js';
 import { printableJson } from '../text/printable.js';
 import { withAdvice } from '../text/remedies.js';
 
@@ -46,7 +46,7 @@ export const CONVERT: CommandTable = {
     const request = convertRequest(flags, [source, target], {
       ...FILE_PROBLEMS,
     });
-    for (const note of request.notes) printLine(context.stderr, `note: ${note}`);
+    for (const note of request.notes) printMessage(context, `note: ${note}`);
     if (request.outputJson !== undefined) tryReportFile(request.outputJson, OUTPUT_JSON);
     const result = await run(request, log, context);
     printLine(context.stdout, await deployName(request, result));

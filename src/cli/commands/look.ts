@@ -22,7 +22,7 @@ import type { FlagValues } from '../flags/flags.js';
 import { limitsOf } from '../flags/limits.js';
 import { hostPlatform, machineArchitecture } from '../flags/machine.js';
 import { registryFlags } from '../flags/registry.js';
-import { type Lines, printLargeJson, printLine, printLines } from '../text/print.js';
+import { type Lines, printLargeJson, printLine, printLines, printMessage } from '../text/print.js';
 import { type RunningCommand, withAdvice } from '../text/remedies.js';
 import { formatBytes, plural } from '../text/units.js';
 
@@ -115,11 +115,11 @@ export class Looking implements AsyncDisposable {
   }
 
   note(text: string): void {
-    if (!this.#quiet && !this.json) printLine(this.context.stderr, `note: ${text}`);
+    if (!this.#quiet && !this.json) printMessage(this.context, `note: ${text}`);
   }
 
   warn(text: string): void {
-    printLine(this.context.stderr, `warning: ${text}`);
+    printMessage(this.context, `warning: ${text}`);
   }
 
   /** Returns how many lines there were. */

@@ -8,7 +8,7 @@ import type { TreeNode } from '../../rafs-builder/model/tree.js';
 import type { CommandTable } from '../command.js';
 import { LS_FLAGS } from '../flags/look.js';
 import { entryJson, inColumns, LinkCounts, longLines, nameColours, type ShownEntry } from '../text/look.js';
-import { LazyList, type Lines, printLine } from '../text/print.js';
+import { LazyList, type Lines, printMessage } from '../text/print.js';
 import { Looking, LOCATIONS } from './look.js';
 
 const EXAMPLES = `
@@ -55,7 +55,7 @@ async function list(looking: Looking, location: string, paths: readonly string[]
     } catch (error) {
       // The other paths are listed all the same.
       if (!(error instanceof NoSuchPathError) || paths.length === 1) throw error;
-      printLine(looking.context.stderr, `error: ${error.message}`);
+      printMessage(looking.context, `error: ${error.message}`);
       looking.context.exitCode = 1;
     }
   }

@@ -7,7 +7,7 @@ import { FILE_PROBLEMS } from '../flags/file-problems.js';
 import { PLAN_FLAGS } from '../flags/convert.js';
 import { openOptions } from '../flags/environment.js';
 import { type ConvertRequest, convertRequest } from '../flags/options.js';
-import { printJson, printLine, printLines } from '../text/print.js';
+import { printJson, printLines, printMessage } from '../text/print.js';
 import { withAdvice } from '../text/remedies.js';
 import { table } from '../text/columns.js';
 import { formatBytes, formatMs, plural } from '../text/units.js';
@@ -39,7 +39,7 @@ export const PLAN: CommandTable = {
     const request = convertRequest(flags, [source, target], {
       ...FILE_PROBLEMS,
     });
-    for (const note of request.notes) printLine(context.stderr, `note: ${note}`);
+    for (const note of request.notes) printMessage(context, `note: ${note}`);
     const plan = await run(request, context);
     if (flags.isOn('json')) printJson(context.stdout, plan, 2);
     else await printLines(context.stdout, planLines(plan));
@@ -72,7 +72,7 @@ async function run(request: ConvertRequest, context: CliContext): Promise<Conver
       reporter: withAdvice(
         {
           emit: (event) => {
-            if (event.type === 'warning') printLine(context.stderr, `warning: ${event.message}`);
+            if (event.type === 'warning') printMessage(context, `warning: ${event.message}`);
           },
         },
         { name: 'plan', flags: PLAN_FLAGS },

@@ -14,7 +14,8 @@ import {
   placeText,
 } from '../report/model.js';
 import { table, wrapped } from './columns.js';
-import { hasColours, painted } from './paint.js';
+import { colourLevel, hasColours, withPaintedWord } from './colours.js';
+import { painted } from './paint.js';
 import { printable } from './printable.js';
 import { formatBytes, plural } from './units.js';
 
@@ -22,13 +23,11 @@ import { formatBytes, plural } from './units.js';
 const SHOWN = 50;
 
 /** Lines for programs, or for the terminal that standard output is. */
-export function checkLines(
-  result: CheckResult,
-  { stdoutIsTTY, columns, env }: CliContext,
-): readonly string[] {
-  if (stdoutIsTTY !== true) return plainLines(result);
-  const chalk = hasColours(env) ? new Chalk() : new Chalk({ level: 0 });
-  return terminalLines(result, chalk, columns);
+export function checkLines(result: CheckResult, context: CliContext): readonly string[] {
+  if (context.stdoutIsTTY === true)
+    return terminalLines(result, new Chalk({ level: colourLevel(context, 'stdout') }), context.columns);
+  const lines = plainLines(result);
+  return hasColours(context, 'stdout') ? lines.map(withPaintedWord) : lines;
 }
 
 export function plainLines(result: CheckResult): readonly string[] {

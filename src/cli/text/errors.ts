@@ -1,5 +1,7 @@
 /** Errors for a terminal: what failed, and what to try. Causes and stacks are shown on request. */
 import { CommanderError } from 'commander';
+import { withPaintedWord } from './colours.js';
+import { terminalLine } from './paint.js';
 import { printable, shortened } from './printable.js';
 import { adviceText, type RunningCommand } from './remedies.js';
 import {
@@ -55,7 +57,12 @@ function faultLines(error: NydusError): readonly string[] {
 }
 
 /** At most three lines, but for causes, stacks and references. Ends with a line feed. */
-export function renderError(error: NydusError, detail: ErrorDetail, command: RunningCommand): string {
+export function renderError(
+  error: NydusError,
+  detail: ErrorDetail,
+  command: RunningCommand,
+  { coloured }: { readonly coloured: boolean } = { coloured: false },
+): string {
   const lines = [`error: ${error.message}`, ...faultLines(error)];
   const advice = adviceText(error, command);
   if (advice !== undefined) lines.push(`hint: ${advice}`);
@@ -65,7 +72,8 @@ export function renderError(error: NydusError, detail: ErrorDetail, command: Run
     for (const cause of causesOf(error))
       lines.push(`caused by: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
-  return `${lines.map((line) => printable(shortened(line))).join('\n')}\n`;
+  const shown = lines.map((line) => printable(shortened(line)));
+  return `${(coloured ? shown.map((line) => terminalLine(withPaintedWord(line))) : shown).join('\n')}\n`;
 }
 
 function stacksOf(error: NydusError): readonly string[] {

@@ -107,10 +107,11 @@ function cutTo(text: string, columns: number): string {
   if (textWidth(text) <= columns) return text;
   let cut = '';
   let width = 0;
-  for (const character of text) {
-    width += textWidth(character);
+  // A character with its accents, or an emoji of several parts, is kept or cut as a whole.
+  for (const { segment } of new Intl.Segmenter().segment(text)) {
+    width += textWidth(segment);
     if (width > columns - 1) break;
-    cut += character;
+    cut += segment;
   }
   return `${cut}…`;
 }

@@ -1,9 +1,10 @@
 /** The progress of a conversion on a terminal. It is loaded only for a terminal, since nothing else needs it. */
-import { Chalk, chalkStderr, type ChalkInstance } from 'chalk';
+import { Chalk, type ChalkInstance } from 'chalk';
 import type { CliContext } from '../context.js';
 import { describeEvent, ImageState, type LayerState } from './image-state.js';
 import { type AreaLine, LiveArea, type Terminal } from './live-area.js';
-import { hasColours, painted } from './paint.js';
+import { colourLevel } from './colours.js';
+import { painted } from './paint.js';
 import { printLine } from './print.js';
 import { printable } from './printable.js';
 import type { Progress } from './progress.js';
@@ -18,7 +19,7 @@ const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', 
 
 /** A spinner, what the image is at, and one line of bars for each layer that is under way. */
 export function liveProgress(terminal: Terminal, context: CliContext): Progress {
-  const colour = new Chalk({ level: hasColours(context.env) ? chalkStderr.level : 0 });
+  const colour = new Chalk({ level: colourLevel(context, 'stderr') });
   let image: ImageState | undefined;
   let step = 'looking at the source';
   let turns = 0;

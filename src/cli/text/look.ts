@@ -8,7 +8,8 @@ import { isPause, type Steps } from '../../turns.js';
 import type { Inode, TreeNode } from '../../rafs-builder/model/tree.js';
 import type { CliContext } from '../context.js';
 import { longTable, textWidth } from './columns.js';
-import { hasColours, painted } from './paint.js';
+import { hasColours } from './colours.js';
+import { painted } from './paint.js';
 
 /** A name as it is to be shown. */
 export interface ShownEntry {
@@ -50,10 +51,9 @@ export class LinkCounts {
 
 export type NameColours = (name: string, inode: Inode) => string;
 
-/** The colours of `ls`; none unless standard output is a terminal. */
+/** The colours of `ls`. */
 export function nameColours(context: CliContext): NameColours {
-  const plain = context.stdoutIsTTY !== true || !hasColours(context.env);
-  if (plain) return (name) => name;
+  if (!hasColours(context, 'stdout')) return (name) => name;
   const chalk = new Chalk({ level: 1 });
   return (name, { kind, mode }) => {
     switch (kind) {

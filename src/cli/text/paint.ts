@@ -3,7 +3,6 @@
  * ESC after it has escaped everything else. The mark is random, so no name in an image can hold it.
  */
 import { randomBytes } from 'node:crypto';
-import { type Environment, given } from '../../io/variables.js';
 import { printable } from './printable.js';
 
 const MARK = `\u{f0000}${randomBytes(8).toString('hex')}\u{f0001}`;
@@ -16,9 +15,4 @@ export function painted(style: (text: string) => string, text: string): string {
 /** A line for a terminal: escaped, but for the colours of `painted`. */
 export function terminalLine(line: string): string {
   return printable(line).replaceAll(MARK, '\x1b');
-}
-
-/** False where the user wants no colours, or the terminal has none. */
-export function hasColours(env: Environment): boolean {
-  return given(env, 'NO_COLOR') === undefined && given(env, 'TERM') !== 'dumb';
 }

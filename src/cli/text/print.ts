@@ -1,6 +1,7 @@
 /** The way out for lines and documents. A test sees to it that commands write through here alone. */
 import { isPause, Pace } from '../../turns.js';
-import type { Output } from '../context.js';
+import type { CliContext, Output } from '../context.js';
+import { hasColours, withPaintedWord } from './colours.js';
 import { terminalLine } from './paint.js';
 import { printableJson } from './printable.js';
 
@@ -9,11 +10,19 @@ export function printLine(output: Output, line: string): void {
   output.write(`${terminalLine(line)}\n`);
 }
 
+/** Writes a line for a person to stderr, whose first word, such as `warning`, says what it is and is painted. */
+export function printMessage(context: CliContext, line: string): void {
+  printLine(context.stderr, hasColours(context, 'stderr') ? withPaintedWord(line) : line);
+}
+
+/** With or without colours. */
+const ERROR = /^(?:\x1b\[\d+m)?error(?:\x1b\[\d+m)?: /;
+
 /** A stderr that lets errors pass alone. */
 export function errorsOnly(stderr: Output): Output {
   return {
     write: (text) => {
-      if (text.startsWith('error: ')) stderr.write(text);
+      if (ERROR.test(text)) stderr.write(text);
     },
   };
 }
