@@ -50,6 +50,11 @@ export type ConvertEvent =
       readonly platform: string;
       readonly manifest: Digest;
       readonly layers: readonly Descriptor[];
+      /** Where the image stands in the run: the first is 1. */
+      readonly number?: number | undefined;
+      readonly of?: number | undefined;
+      /** Bytes of the layers of all images of the run. */
+      readonly bytesOfAll?: number | undefined;
     }
   | {
       readonly type: 'layer.progress';

@@ -138,7 +138,7 @@ async function convertOnce(
       const known = converted.get(key);
       const made =
         known === undefined
-          ? await convertOneImage(run, image, index)
+          ? await convertOneImage(run, image, { index, all: listed.images })
           : { ...known, source: image, platform: formatPlatform(image.platform) };
       if (known === undefined) converted.set(key, made);
       images.push(made);

@@ -43,11 +43,19 @@ export interface ConvertedImage {
   readonly targetBytes: number;
 }
 
-/**
- * Converts an image. On return the target has everything that the manifests name, but not the manifests. `index` is
- * unique among the images of the run.
- */
-export async function convertOneImage(run: Run, image: SourceImage, index: number): Promise<ConvertedImage> {
+/** Where an image stands among those of the run. */
+export interface ImagePlace {
+  /** Unique among the images of the run. */
+  readonly index: number;
+  readonly all: readonly SourceImage[];
+}
+
+/** Converts an image. On return the target has everything that the manifests name, but not the manifests. */
+export async function convertOneImage(
+  run: Run,
+  image: SourceImage,
+  { index, all }: ImagePlace,
+): Promise<ConvertedImage> {
   const { uploads, options, stopwatch } = run;
   const { layers } = image.manifest.value;
   const platform = formatPlatform(image.platform);
@@ -56,6 +64,9 @@ export async function convertOneImage(run: Run, image: SourceImage, index: numbe
     platform,
     manifest: image.manifest.descriptor.digest,
     layers,
+    number: index + 1,
+    of: all.length,
+    bytesOfAll: all.reduce((total, { manifest }) => total + sumOf(manifest.value.layers), 0),
   });
   const jobs = layerJobs(image);
   const { converted, merged } = await convertLayers(run, image, { jobs, platform, index });

@@ -97,7 +97,7 @@ async function run(request: ConvertRequest, log: LogSettings, context: CliContex
     progress.stop();
     if (!log.quiet && request.progress !== 'json' && request.progress !== 'none') {
       const { convertSummary } = await import('../text/summary.js');
-      await printLines(context.stderr, convertSummary(result));
+      await printLines(context.stderr, convertSummary(result, progress.namesLayers));
     }
     return result;
   } catch (error) {

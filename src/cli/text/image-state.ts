@@ -4,41 +4,76 @@ import type { ConvertEvent, Stage } from '../../reporter.js';
 import { shortened } from './printable.js';
 import { formatBytes, formatMs, plural } from './units.js';
 
-/** The progress of one layer. */
-export interface LayerState {
+export const STAGES = ['pull', 'pack', 'push'] as const satisfies readonly Stage[];
+
+/** A stage is shown as whole only when its layer is done. */
+const ALMOST = 0.99;
+
+/** The progress of one layer. No number of it ever falls, though a stage that is tried again begins anew. */
+export class LayerState {
   readonly size: number;
   readonly name: string;
-  readonly done: Map<Stage, number>;
-  blobBytes: number;
-  finished: boolean;
+  readonly #done = new Map<Stage, number>();
+  readonly #shares = new Map<Stage, number>();
+  #finished = false;
+
+  constructor(name: string, size: number) {
+    this.name = name;
+    this.size = size;
+  }
+
+  get finished(): boolean {
+    return this.#finished;
+  }
+
+  get underWay(): boolean {
+    return !this.#finished && this.#done.size > 0;
+  }
+
+  finish(): void {
+    this.#finished = true;
+  }
+
+  add(stage: Stage, done: number, total: number): void {
+    this.#done.set(stage, Math.max(done, this.#done.get(stage) ?? 0));
+    // The size of a blob is known when all of its layer is packed. Until then it is taken to be as large as the layer at least.
+    const isKnown = stage !== 'push' || (this.#done.get('pack') ?? 0) >= this.size;
+    const whole = isKnown ? total : Math.max(total, this.size);
+    const share = whole === 0 ? 0 : Math.min(ALMOST, done / whole);
+    this.#shares.set(stage, Math.max(share, this.#shares.get(stage) ?? 0));
+  }
+
+  /** From 0 to 1. */
+  share(stage: Stage): number {
+    return this.#finished ? 1 : (this.#shares.get(stage) ?? 0);
+  }
+
+  bytes(stage: Stage): number {
+    return this.#finished && stage !== 'push' ? this.size : (this.#done.get(stage) ?? 0);
+  }
 }
 
 /** The progress of an image, summed up from its events. */
 export class ImageState {
   readonly platform: string;
   readonly layers: readonly LayerState[];
+  readonly started: number;
 
-  constructor(event: ConvertEvent & { readonly type: 'image.start' }) {
+  constructor(event: ConvertEvent & { readonly type: 'image.start' }, now: number) {
     this.platform = event.platform;
-    this.layers = event.layers.map(({ digest, size }) => ({
-      size,
-      name: digestHex(digest).slice(0, 12),
-      done: new Map(),
-      blobBytes: 0,
-      finished: false,
-    }));
+    this.started = now;
+    this.layers = event.layers.map(
+      ({ digest, size }) => new LayerState(digestHex(digest).slice(0, 12), size),
+    );
   }
 
   add(event: ConvertEvent): void {
     if (event.type === 'layer.progress') {
-      const layer = this.layers[event.layer];
-      layer?.done.set(event.stage, event.done);
-      if (layer !== undefined && event.stage === 'push') layer.blobBytes = event.total;
+      this.layers[event.layer]?.add(event.stage, event.done, event.total);
     } else if (event.type === 'layer.done') {
-      const layer = this.layers[event.layer];
       // A layer that the image lists twice is converted once.
-      const name = layer?.name;
-      for (const same of this.layers) if (same.name === name) same.finished = true;
+      const name = this.layers[event.layer]?.name;
+      for (const same of this.layers) if (same.name === name) same.finish();
     }
   }
 
@@ -46,9 +81,14 @@ export class ImageState {
     return this.layers.reduce((sum, { size }) => sum + size, 0);
   }
 
-  get pulled(): number {
+  bytes(stage: Stage): number {
+    return this.layers.reduce((sum, layer) => sum + layer.bytes(stage), 0);
+  }
+
+  /** Bytes of layers, each stage a third of them. */
+  get work(): number {
     return this.layers.reduce(
-      (sum, { done, finished, size }) => sum + (finished ? size : (done.get('pull') ?? 0)),
+      (sum, layer) => sum + layer.size * STAGES.reduce((all, stage) => all + layer.share(stage) / 3, 0),
       0,
     );
   }
@@ -65,7 +105,7 @@ export function describeEvent(event: ConvertEvent, layerCount: number): string |
       return `source ${event.source} is ${event.manifest.digest}`;
     case 'image.start': {
       const bytes = event.layers.reduce((sum, { size }) => sum + size, 0);
-      return `converting ${event.platform}: ${plural(event.layers.length, 'layer')}, ${formatBytes(bytes)}`;
+      return `converting ${event.platform}${placeOf(event)}: ${plural(event.layers.length, 'layer')}, ${formatBytes(bytes)}`;
     }
     case 'layer.done': {
       const { sourceBytes, blobBytes, newChunks, chunks } = event.stats;
@@ -86,4 +126,15 @@ export function describeEvent(event: ConvertEvent, layerCount: number): string |
     case 'image.stages':
       return undefined;
   }
+}
+
+/** ` (1 of 2)` where there are several. */
+export function placeOf({
+  number = 1,
+  of = 1,
+}: {
+  readonly number?: number | undefined;
+  readonly of?: number | undefined;
+}): string {
+  return of === 1 ? '' : ` (${number} of ${of})`;
 }

@@ -1,15 +1,16 @@
 /** The progress of a conversion on a terminal. It is loaded only for a terminal, since nothing else needs it. */
 import { Chalk, type ChalkInstance } from 'chalk';
 import type { CliContext } from '../context.js';
-import { describeEvent, ImageState, type LayerState } from './image-state.js';
+import { textWidth } from './columns.js';
+import { describeEvent, type ImageState, type LayerState, STAGES } from './image-state.js';
 import { type AreaLine, LiveArea, type Terminal } from './live-area.js';
 import { colourLevel } from './colours.js';
 import { painted } from './paint.js';
-import { printLine } from './print.js';
-import { printable } from './printable.js';
+import { printLine, printMessage } from './print.js';
+import { printable, shortened } from './printable.js';
 import type { Progress } from './progress.js';
-import { shortened } from './printable.js';
-import { formatBytes, plural } from './units.js';
+import { elapsedPart, RunState } from './run-state.js';
+import { formatBytes, formatMs, plural } from './units.js';
 
 /** Milliseconds between two drawings, of which each turns the spinner by one. */
 const REDRAW_MS = 80;
@@ -17,10 +18,11 @@ const REDRAW_MS = 80;
 const MAX_BARS = 12;
 const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] as const;
 
-/** A spinner, what the image is at, and one line of bars for each layer that is under way. */
+/** Lines above the bars: one with the total, and below it one for each layer that is under way. Images that are done stay on the screen. */
 export function liveProgress(terminal: Terminal, context: CliContext): Progress {
   const colour = new Chalk({ level: colourLevel(context, 'stderr') });
-  let image: ImageState | undefined;
+  const started = performance.now();
+  const run = new RunState(started);
   let step = 'looking at the source';
   let turns = 0;
   /** The times at which failed requests are made again. */
@@ -28,7 +30,11 @@ export function liveProgress(terminal: Terminal, context: CliContext): Progress 
   const area = new LiveArea(terminal, (columns) => {
     const now = performance.now();
     waits = waits.filter((until) => until > now);
-    const text = image === undefined ? printable(step) : headText(image, waits.length);
+    const { image } = run;
+    const parts = image === undefined ? [step, ...elapsedPart(now - started)] : [...run.parts(now)];
+    // A person who sees that nothing moves must see why.
+    if (waits.length > 0) parts.splice(1, 0, `${plural(waits.length, 'request')} waiting to be tried again`);
+    const text = fitting(parts.map(printable), columns - 2);
     const spinner = SPINNER[turns % SPINNER.length] ?? '';
     const head = { plain: `${spinner} ${text}`, coloured: `${painted(colour.cyan, spinner)} ${text}` };
     return [head, ...(image === undefined ? [] : barLines(image, columns, colour))];
@@ -40,17 +46,18 @@ export function liveProgress(terminal: Terminal, context: CliContext): Progress 
   return {
     reporter: {
       emit: (event) => {
-        if (event.type === 'image.start') image = new ImageState(event);
-        else image?.add(event);
+        const now = performance.now();
+        const ended = run.add(event, now);
+        if (ended !== undefined) printLine(context.stderr, endLine(ended, now, colour));
         if (event.type === 'step') step = event.message;
-        if (event.type === 'warning')
-          printLine(context.stderr, `${painted(colour.yellow, 'warning:')} ${shortened(event.message)}`);
+        if (event.type === 'warning') printMessage(context, `warning: ${shortened(event.message)}`);
         if (event.type === 'retry') {
           printLine(context.stderr, painted(colour.yellow, describeEvent(event, 0) ?? ''));
-          waits = [...waits, performance.now() + event.delayMs];
+          waits = [...waits, now + event.delayMs];
         }
       },
     },
+    namesLayers: false,
     stop: () => {
       clearInterval(timer);
       area.stop();
@@ -58,18 +65,29 @@ export function liveProgress(terminal: Terminal, context: CliContext): Progress 
   };
 }
 
-function headText(image: ImageState, waiting: number): string {
-  const waits = waiting === 0 ? '' : `, ${plural(waiting, 'request')} waiting to be tried again`;
-  const { platform, finished, layers, pulled, total } = image;
-  return printable(
-    `${platform}: ${finished} of ${plural(layers.length, 'layer')} done, pulled ${formatBytes(pulled)} of ${formatBytes(total)}${waits}`,
-  );
+function endLine(
+  { platform, layers, total, started }: ImageState,
+  now: number,
+  colour: ChalkInstance,
+): string {
+  return `${painted(colour.green, '✓')} ${platform}: ${plural(layers.length, 'layer')}, ${formatBytes(total)} in ${formatMs(now - started)}`;
+}
+
+/** As many of the parts as fit into the line, and the first of them in any case. */
+function fitting(parts: readonly string[], columns: number): string {
+  let text = parts[0] ?? '';
+  for (const part of parts.slice(1)) {
+    const longer = `${text} · ${part}`;
+    if (textWidth(longer) > columns) break;
+    text = longer;
+  }
+  return text;
 }
 
 function barLines(image: ImageState, columns: number, colour: ChalkInstance): readonly AreaLine[] {
   return image.layers
     .map((layer, i) => ({ layer, place: `${i + 1}/${image.layers.length}` }))
-    .filter(({ layer }) => !layer.finished && layer.done.size > 0)
+    .filter(({ layer }) => layer.underWay)
     .slice(0, MAX_BARS)
     .map(({ layer, place }) => ({
       plain: barLine(layer, place, columns, (_, text) => text),
@@ -81,15 +99,19 @@ type Paint = (colour: 'cyan' | 'dim', text: string) => string;
 
 /** Cells of a line beside its three bars: place, name, labels, size and the blanks between them. */
 const BESIDE_BARS = 50;
+/** The same without name and labels, for a narrow terminal. */
+const BESIDE_NARROW_BARS = 24;
+const MIN_BAR = 4;
 
 function barLine(layer: LayerState, place: string, columns: number, paint: Paint): string {
-  const width = Math.max(4, Math.min(20, Math.floor((columns - BESIDE_BARS) / 3)));
-  const bars = (['pull', 'pack', 'push'] as const).map((stage) => {
-    const total = stage === 'push' ? layer.blobBytes : layer.size;
-    const share = total === 0 ? 0 : Math.min(1, (layer.done.get(stage) ?? 0) / total);
-    return `${stage} ${bar(share, width, paint)}`;
-  });
-  return `  ${place.padStart(7)} ${paint('dim', layer.name)} ${bars.join(' ')} ${formatBytes(layer.size).padStart(8)}`;
+  const isNarrow = columns < BESIDE_BARS + 3 * MIN_BAR;
+  const beside = isNarrow ? BESIDE_NARROW_BARS : BESIDE_BARS;
+  const width = Math.max(MIN_BAR, Math.min(20, Math.floor((columns - beside) / 3)));
+  const bars = STAGES.map(
+    (stage) => `${isNarrow ? '' : `${stage} `}${bar(layer.share(stage), width, paint)}`,
+  );
+  const name = isNarrow ? '' : `${paint('dim', layer.name)} `;
+  return `  ${place.padStart(7)} ${name}${bars.join(' ')} ${formatBytes(layer.size).padStart(8)}`;
 }
 
 function bar(share: number, width: number, paint: Paint): string {

@@ -5,14 +5,17 @@
 import { type Environment, given } from '../../io/variables.js';
 import type { Reporter } from '../../reporter.js';
 import type { CliContext, Output } from '../context.js';
-import { describeEvent, ImageState } from './image-state.js';
+import { describeEvent } from './image-state.js';
 import { printJson, printLine } from './print.js';
 import { shortened } from './printable.js';
 import type { ProgressMode } from '../flags/options.js';
-import { formatBytes } from './units.js';
+import { RunState } from './run-state.js';
+import { formatMs } from './units.js';
 
 export interface Progress {
   readonly reporter: Reporter;
+  /** True when every layer gets a line that stays. */
+  readonly namesLayers: boolean;
   /** Leaves the terminal as it was; idempotent. */
   stop(): void;
 }
@@ -29,9 +32,9 @@ export async function openProgress(
   switch (effective) {
     case 'none':
       // Warnings are no progress, so they are printed all the same.
-      return { reporter: warningsOnly(output), stop: () => undefined };
+      return { reporter: warningsOnly(output), namesLayers: false, stop: () => undefined };
     case 'json':
-      return { reporter: jsonLines(output), stop: () => undefined };
+      return { reporter: jsonLines(output), namesLayers: false, stop: () => undefined };
     case 'tty': {
       const { canBeDrawnOn } = await import('./live-area.js');
       if (terminal === undefined || !canBeDrawnOn(terminal)) return plainProgress(output);
@@ -52,7 +55,17 @@ function isLively(env: Environment): boolean {
 }
 
 function plainProgress(output: Output): Progress {
-  return { reporter: plainLines(output, () => performance.now()), stop: () => undefined };
+  const lines = plainLines(output, () => performance.now());
+  const timer = setInterval(() => {
+    lines.tick();
+  }, 1000).unref();
+  return {
+    reporter: lines,
+    namesLayers: true,
+    stop: () => {
+      clearInterval(timer);
+    },
+  };
 }
 
 function warningsOnly(output: Output): Reporter {
@@ -66,20 +79,30 @@ function warningsOnly(output: Output): Reporter {
 /** After so many quiet milliseconds a line shows, in the log of a long run, that the work goes on. */
 const QUIET_MS = 10_000;
 
-export function plainLines(output: Output, now: () => number): Reporter {
-  let image: ImageState | undefined;
+export interface PlainLines extends Reporter {
+  /** Prints a sign of life if there was nothing for long. */
+  tick(): void;
+}
+
+export function plainLines(output: Output, now: () => number): PlainLines {
+  const run = new RunState(now());
+  let step = 'looking at the source';
   let last = now();
+  const print = (line: string): void => {
+    last = now();
+    printLine(output, line);
+  };
   return {
     emit: (event) => {
-      if (event.type === 'image.start') image = new ImageState(event);
-      else image?.add(event);
-      let line = describeEvent(event, image?.layers.length ?? 0);
-      if (line === undefined && image !== undefined && now() - last >= QUIET_MS) {
-        line = `pulled ${formatBytes(image.pulled)} of ${formatBytes(image.total)}`;
-      }
-      if (line === undefined) return;
-      last = now();
-      printLine(output, line);
+      run.add(event, now());
+      if (event.type === 'step') step = event.message;
+      const line = describeEvent(event, run.image?.layers.length ?? 0);
+      if (line !== undefined) print(line);
+    },
+    tick: () => {
+      const at = now();
+      if (at - last < QUIET_MS) return;
+      print(run.image === undefined ? `${step}: ${formatMs(run.elapsed(at))} so far` : run.line(at));
     },
   };
 }

@@ -4,14 +4,19 @@ import { digestHex } from '../../oci/digest.js';
 import { table } from './columns.js';
 import { formatBytes, formatMs, plural } from './units.js';
 
-export function convertSummary(result: ConvertResult): readonly string[] {
+/** `isTold` is true where each layer has had its line while it was converted: then they are not told again. */
+export function convertSummary(result: ConvertResult, isTold: boolean): readonly string[] {
   const { times, kept, target, unchanged } = result;
   const images = plural(result.images.length, 'image');
   const keptText =
     kept.length === 0 ? '' : `, ${plural(kept.length, 'other entry').replace('entrys', 'entries')} kept`;
   const isNothingNew = unchanged && newBytes(result) === 0;
   return [
-    ...result.images.flatMap((image) => [...imageTable(image), '']),
+    ...result.images.flatMap((image) =>
+      isTold
+        ? savingLines(image, `${image.platform}: `)
+        : [...imageTable(image), ...savingLines(image, '  '), ''],
+    ),
     isNothingNew
       ? `already there: ${target} is the result of this conversion (${images}${keptText}, ${formatMs(times.total)})`
       : `converted ${images}${keptText} in ${formatMs(times.total)}, pushed to ${target}`,
@@ -52,7 +57,7 @@ function isFile(target: string): boolean {
   return /^(?:oci|oci-archive|docker-archive):/.test(target);
 }
 
-function imageTable({ platform, layers, bootstrapBytes, repeatedBytes }: ImageReport): readonly string[] {
+function imageTable({ platform, layers, bootstrapBytes }: ImageReport): readonly string[] {
   const rows = layers.map(({ source, stats, outcome }, i) => [
     String(i + 1),
     digestHex(source.digest).slice(0, 12),
@@ -82,16 +87,13 @@ function imageTable({ platform, layers, bootstrapBytes, repeatedBytes }: ImageRe
       [['layer', 'digest', 'source', 'blob', 'chunks', 'duplicates saved', 'blob was'], ...rows, total],
       new Set([0, 1, 6]),
     ).map((line) => `  ${line}`),
-    ...savingLines(
-      repeatedBytes,
-      sum(({ stats }) => stats.blobBytes),
-    ),
   ];
 }
 
 /** Without a saving, the other scope of deduplication is not worth a line. */
-function savingLines(repeatedBytes: number, blobBytes: number): readonly string[] {
+function savingLines({ repeatedBytes, layers }: ImageReport, before: string): readonly string[] {
   if (repeatedBytes === 0) return [];
+  const blobBytes = layers.reduce((sum, { stats }) => sum + stats.blobBytes, 0);
   const share = ((repeatedBytes / blobBytes) * 100).toFixed(1);
-  return [`  --dedup image would store ${formatBytes(repeatedBytes)} (${share} %) less`];
+  return [`${before}--dedup image would store ${formatBytes(repeatedBytes)} (${share} %) less`];
 }

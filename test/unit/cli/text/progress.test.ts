@@ -5,7 +5,7 @@ import type { CliContext } from '../../../../src/cli/context.js';
 import { jsonLines, openProgress, plainLines } from '../../../../src/cli/text/progress.js';
 import type { ProgressMode } from '../../../../src/cli/flags/options.js';
 import { sha256 } from '../../../../src/oci/digest.js';
-import type { ConvertEvent } from '../../../../src/reporter.js';
+import type { ConvertEvent, Stage } from '../../../../src/reporter.js';
 import { ScreenTerminal } from '../../../support/screen-terminal.js';
 
 const layers = [
@@ -54,16 +54,33 @@ test('a long silence ends in a sign of life', () => {
   let now = 0;
   const reporter = plainLines(output, () => now);
   for (const event of EVENTS.slice(1, 3)) reporter.emit(event);
-  now = 11_000;
-  reporter.emit({
-    type: 'layer.progress',
-    platform: 'linux/amd64',
-    layer: 1,
-    stage: 'pull',
-    done: 1500,
-    total: 3000,
-  });
-  assert.equal(output.lines.at(-1), 'pulled 2.00 kB of 4.00 kB\n');
+  const progress = (stage: Stage, done: number): void => {
+    reporter.emit({ type: 'layer.progress', platform: 'linux/amd64', layer: 1, stage, done, total: 3000 });
+  };
+  progress('pull', 1500);
+  progress('pack', 1000);
+  progress('push', 600);
+  now = 9999;
+  reporter.tick();
+  assert.equal(output.lines.length, 1);
+  now = 10_000;
+  reporter.tick();
+  assert.equal(
+    output.lines.at(-1),
+    'linux/amd64: 30 %, pulled 2.00 kB of 4.00 kB, packed 1.00 kB, pushed 600 B, 10 s so far\n',
+  );
+  reporter.tick();
+  assert.equal(output.lines.length, 2);
+});
+
+test('a silence before the first layer ends in a sign of life, too', () => {
+  const output = collector();
+  let now = 0;
+  const reporter = plainLines(output, () => now);
+  reporter.emit({ type: 'step', message: 'reading blobs' });
+  now = 12_000;
+  reporter.tick();
+  assert.deepEqual(output.lines, ['reading blobs\n', 'reading blobs: 12.0 s so far\n']);
 });
 
 test('JSON lines are events, with their time, and not too many of them', () => {
@@ -97,6 +114,21 @@ test('on a terminal there is a live area with a line of bars for each layer unde
   assert.equal(screen.text(), 'warning: mind the gap');
 });
 
+test('a platform that is done stays on the screen', async () => {
+  const screen = new ScreenTerminal(100, 24);
+  const progress = await openProgress('auto', context(screen, screen));
+  const [, start] = EVENTS;
+  assert.ok(start?.type === 'image.start');
+  progress.reporter.emit({ ...start, number: 1, of: 2, bytesOfAll: 8000 });
+  progress.reporter.emit({ ...start, platform: 'linux/arm64', number: 2, of: 2, bytesOfAll: 8000 });
+  assert.match(
+    screen.text(),
+    /^✓ linux\/amd64: 2 layers, 4.00 kB in [0-9]+ ms\n. 50 % · .* · linux\/arm64 \(2 of 2\)/,
+  );
+  progress.stop();
+  assert.match(screen.text(), /^✓ linux\/amd64: 2 layers, 4.00 kB in [0-9]+ ms$/);
+});
+
 test('a request that waits to be made again is counted while it waits, and not longer', async () => {
   const screen = new ScreenTerminal(100, 24);
   const progress = await openProgress('auto', context(screen, screen));
@@ -104,10 +136,10 @@ test('a request that waits to be made again is counted while it waits, and not l
   for (const delayMs of [300, 1200])
     progress.reporter.emit({ type: 'retry', what: 'push', attempt: 1, delayMs, cause: new Error('cut') });
   await until(() =>
-    screen.text().includes('pulled 1.00 kB of 4.00 kB, 2 requests waiting to be tried again'),
+    screen.text().includes(' % · 2 requests waiting to be tried again · pulled 1.00 kB of 4.00 kB'),
   );
-  await until(() => screen.text().includes('of 4.00 kB, 1 request waiting to be tried again'));
-  await until(() => screen.text().includes('of 4.00 kB\n'));
+  await until(() => screen.text().includes(' % · 1 request waiting to be tried again · pulled'));
+  await until(() => screen.text().includes(' % · pulled 1.00 kB of 4.00 kB'));
   progress.stop();
 });
 
@@ -121,7 +153,7 @@ test('a live area is never wider than its terminal, and a resize leaves nothing 
     screen.resize(columns, 24);
     const lines = screen.text().split('\n');
     assert.equal(
-      lines.filter((line) => line.includes('linux/amd64')).length,
+      lines.filter((line) => line.includes(' %')).length,
       columns < 20 ? 0 : 1,
       `${columns}: ${screen.text()}`,
     );
