@@ -72,6 +72,8 @@ export type ConvertEvent =
       readonly outcome: 'pushed' | 'present' | 'mounted';
     }
   | { readonly type: 'image.stages'; readonly platform: string; readonly stages: readonly StageTimes[] }
+  /** A check or a look reads a blob or a layer; `done` of it counts from the start. */
+  | { readonly type: 'read'; readonly digest: Digest; readonly done: number; readonly total: number }
   | { readonly type: 'step'; readonly message: string }
   | {
       readonly type: 'retry';
@@ -102,4 +104,9 @@ export interface CallOptions {
   readonly limits?: Partial<Limits> | undefined;
   /** In place of `limits`: what this call shares with others of one run. */
   readonly budget?: Budget | undefined;
+}
+
+/** For `counted`: says how much of a blob or a layer has been read. */
+export function reportRead({ reporter }: CallOptions, { digest, size }: Descriptor, done: number): void {
+  reporter?.emit({ type: 'read', digest, done, total: size });
 }

@@ -4,7 +4,7 @@
  * of the blob.
  */
 import { mapOrdered } from '../io/concurrency.js';
-import { compareDigest } from '../io/streams.js';
+import { compareDigest, counted } from '../io/streams.js';
 import { NO_CHUNKS, type VerifiableChunks } from '../native/judge.js';
 import { openBlobVerifier } from '../native/verifier.js';
 import type { Descriptor } from '../oci/descriptor.js';
@@ -14,7 +14,7 @@ import type { BlobFrame } from '../rafs-builder/blob/frame.js';
 import { versionNamed } from '../rafs-builder/versions.js';
 import { SECTIONS, TAR_HEADER_SIZE, type TocEntry } from '../rafs-builder/layout/blob.js';
 import { nameOf } from '../registry/stores/store.js';
-import type { CallOptions } from '../reporter.js';
+import { reportRead, type CallOptions } from '../reporter.js';
 import { type BlobOfImage, checkSections } from './blob.js';
 import type { Finding, Place } from './finding.js';
 import type { OpenedImage } from './opened.js';
@@ -106,7 +106,11 @@ async function streamBlob(
   try {
     const { store } = opened.image;
     const whole = await collector.attempt('BLOB-FRAME', async () => {
-      for await (const bytes of store.fetch(blob, { ...call, digestedByCaller: true })) {
+      const stream = store.fetch(blob, { ...call, digestedByCaller: true });
+      const read = (done: number): void => {
+        reportRead(call, blob, done);
+      };
+      for await (const bytes of counted(stream, read)) {
         tail.add(bytes);
         await verifier.write(bytes);
       }

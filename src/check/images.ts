@@ -1,7 +1,8 @@
 /** Runs the rules on one image of the target, ordinary or Nydus, and compares it with its source. */
 import { inTurns } from '../turns.js';
 import { dataLayersOf } from '../image/kinds.js';
-import type { CallOptions } from '../reporter.js';
+import { bootstrapLayerOf } from '../image/kinds.js';
+import { reportRead, type CallOptions } from '../reporter.js';
 import { bootstrapRules } from './bootstrap.js';
 import { configPairRules } from './config-fields.js';
 import { configRules } from './config.js';
@@ -78,8 +79,18 @@ async function judgeNydus(
   if (opened === undefined) return checked;
   const what = run.options.bootstrapOnly === true ? 'ends of blobs' : 'blobs';
   run.step(`reading ${what}${source === undefined ? '' : ' and source layers'} of ${placeText(image)}`);
+  if (run.options.bootstrapOnly !== true && run.options.sample === undefined)
+    announce([image, ...(source?.kind === 'oci' ? [source] : [])], run);
   await run.together(contentRules(opened, source, scan, run), wholeOf(image));
   return checked;
+}
+
+/** Says how much is to be read before the first of it comes, so that the whole is known from the start. */
+function announce(images: readonly ImageSubject[], { verified, call }: CheckRun): void {
+  for (const { manifest } of images)
+    for (const layer of manifest.value.layers)
+      if (!verified.has(layer.digest) && bootstrapLayerOf(manifest.value) !== layer)
+        reportRead(call, layer, 0);
 }
 
 async function checkDocuments<Subject extends ImageSubject>(

@@ -4,7 +4,7 @@
  */
 import { mapOrdered } from '../io/concurrency.js';
 import type { Digest } from '../oci/digest.js';
-import type { CallOptions } from '../reporter.js';
+import { reportRead, type CallOptions } from '../reporter.js';
 import type { Finding } from './finding.js';
 import { attempt } from './rule.js';
 import { placeIn, type ImageSubject } from './subject.js';
@@ -24,6 +24,7 @@ export async function* checkOciContent(
     verified.add(digest);
     return isNew;
   });
+  for (const [, layer] of layers) reportRead(call, layer, 0);
   const found = await mapOrdered(
     layers,
     CONCURRENCY,
@@ -31,7 +32,10 @@ export async function* checkOciContent(
       if (!(await store.exists(layer, call))) return undefined;
       const looked = await attempt(placeIn(image, `layer ${position + 1}`), 'CONTENT-DIGEST', async () => {
         let size = 0;
-        for await (const bytes of store.fetch(layer, { ...call, signal })) size += bytes.length;
+        for await (const bytes of store.fetch(layer, { ...call, signal })) {
+          size += bytes.length;
+          reportRead(call, layer, size);
+        }
         return size;
       });
       return looked.finding;

@@ -2,14 +2,14 @@
 import { InterruptedError } from '../errors.js';
 import { chargeRepetition } from '../image/repeated-layers.js';
 import { mapOrdered } from '../io/concurrency.js';
-import { compareDigest } from '../io/streams.js';
+import { compareDigest, counted } from '../io/streams.js';
 import { withBudget } from '../native/budget.js';
 import { openImageScanner, type ImageScanner, type ScannedLayer } from '../native/scanner.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import { DEFAULT_CHUNK_SIZE } from '../rafs-builder/layout/v6.js';
 import { nameOf } from '../registry/stores/store.js';
-import type { CallOptions } from '../reporter.js';
+import { reportRead, type CallOptions } from '../reporter.js';
 import { attempt, type Looked } from './rule.js';
 import { placeIn, type ImageSubject } from './subject.js';
 
@@ -120,7 +120,10 @@ async function scanLayer(
   const packer = images.openLayer(index);
   try {
     const stream = source.store.fetch(descriptor, { ...call, digestedByCaller: true });
-    for await (const bytes of stream) await packer.write(bytes);
+    const read = (done: number): void => {
+      reportRead(call, descriptor, done);
+    };
+    for await (const bytes of counted(stream, read)) await packer.write(bytes);
     const scanned = await packer.finish();
     compareDigest(scanned.source.digest ?? 'none', descriptor, nameOf(descriptor, source.store.location));
     return scanned;

@@ -7,7 +7,7 @@ import type { Image } from '../image/image.js';
 import { isContainerImage, notAnImage } from '../image/kinds.js';
 import { chargeRepetition } from '../image/repeated-layers.js';
 import { DEFAULT_CONCURRENCY, mapOrdered } from '../io/concurrency.js';
-import type { ByteStream } from '../io/streams.js';
+import { counted, type ByteStream } from '../io/streams.js';
 import { layerTreeSteps, type LayerTree } from '../merge/layer-tree.js';
 import { overlaySteps } from '../merge/overlay.js';
 import { openImageScanner } from '../native/scanner.js';
@@ -26,7 +26,7 @@ import {
   type TreeNode,
 } from '../rafs-builder/model/tree.js';
 import { DEFAULT_CHUNK_SIZE } from '../rafs-builder/layout/v6.js';
-import type { CallOptions } from '../reporter.js';
+import { reportRead, type CallOptions } from '../reporter.js';
 import type { FileChunk, FileInode, Filesystem } from './filesystem.js';
 import { inTurns, type Steps } from '../turns.js';
 import { mapRuns } from './runs.js';
@@ -122,7 +122,10 @@ async function scanLayer(
   using scanner = openImageScanner({ chunkSize, dedup: 'layer', threads: 1, budget: call.budget });
   const layer = scanner.openLayer(number);
   try {
-    for await (const bytes of image.store.fetch(descriptor, call)) await layer.write(bytes);
+    const read = (done: number): void => {
+      reportRead(call, descriptor, done);
+    };
+    for await (const bytes of counted(image.store.fetch(descriptor, call), read)) await layer.write(bytes);
     const scanned = await layer.finish();
     const entries = await scanned.entries();
     const tree = await inTurns(layerTreeSteps(entries, number), call.signal);

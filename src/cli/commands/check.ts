@@ -5,7 +5,7 @@ import { UsageError } from '../../errors.js';
 import { parsePlatforms } from '../../oci/platform.js';
 import { openSource, type OpenOptions } from '../../registry/open.js';
 import type { ImageSource } from '../../registry/stores/store.js';
-import type { ConvertEvent } from '../../reporter.js';
+import { silentReporter } from '../../reporter.js';
 import type { CommandCall, CommandTable } from '../command.js';
 import { openOptions } from '../flags/environment.js';
 import { ACCEPTED_FLAGS, BACKEND_FLAGS, CHECK_FLAGS } from '../flags/check.js';
@@ -21,7 +21,7 @@ import { registryFlags, transferOptions } from '../flags/registry.js';
 import { tryReportFile, writeReportFile } from '../report-file.js';
 import { checkLines } from '../text/check.js';
 import { printLine, printLines, printReport } from '../text/print.js';
-import { shortened } from '../text/printable.js';
+import { openProgress } from '../text/progress.js';
 import { withAdvice, withHints } from '../text/remedies.js';
 import { isReportFormat, REPORTS, type ReportFormat } from '../report/report.js';
 
@@ -100,6 +100,10 @@ async function runCheck({ flags, log, context, words }: CommandCall, positional:
         })
       : undefined;
   const keep = workDir === undefined ? byFlags : keepIn(workDir);
+  const isMute = json && log.file === undefined;
+  const progress = isMute
+    ? { reporter: silentReporter, stop: () => undefined }
+    : await openProgress(log.quiet ? 'none' : 'auto', context);
   const found = await checkImage(
     { source, target },
     {
@@ -116,16 +120,11 @@ async function runCheck({ flags, log, context, words }: CommandCall, positional:
     {
       signal: context.signal,
       budget,
-      reporter: withAdvice(
-        {
-          emit: (event) => {
-            if (event.type === 'warning' || !log.quiet) say(eventLine(event));
-          },
-        },
-        RUNNING,
-      ),
+      reporter: withAdvice(progress.reporter, RUNNING),
     },
-  );
+  ).finally(() => {
+    progress.stop();
+  });
   const result = { ...found, findings: withHints(found.findings, RUNNING) };
   // An answer that cannot be written in full is an answer all the same.
   if (result.verdict === 'bad') context.exitCode = 1;
@@ -169,21 +168,4 @@ function sampleOf(flags: FlagValues): number | undefined {
 
 function openOptional(location: string | undefined, options: OpenOptions): ImageSource | undefined {
   return location === undefined ? undefined : openSource(location, options);
-}
-
-function eventLine(event: ConvertEvent): string {
-  switch (event.type) {
-    case 'step':
-      return event.message;
-    case 'warning':
-      return `warning: ${shortened(event.message)}`;
-    case 'retry':
-      return `${event.what}: trying again in ${Math.round(event.delayMs)} ms (attempt ${event.attempt})`;
-    case 'resolved':
-    case 'image.start':
-    case 'layer.progress':
-    case 'layer.done':
-    case 'image.stages':
-      return event.type; // not emitted by a check
-  }
 }

@@ -23,6 +23,7 @@ import { limitsOf } from '../flags/limits.js';
 import { hostPlatform, machineArchitecture } from '../flags/machine.js';
 import { registryFlags } from '../flags/registry.js';
 import { type Lines, printLargeJson, printLine, printLines, printMessage } from '../text/print.js';
+import { openProgress, type Progress } from '../text/progress.js';
 import { type RunningCommand, withAdvice } from '../text/remedies.js';
 import { formatBytes, plural } from '../text/units.js';
 
@@ -46,6 +47,8 @@ export class Looking implements AsyncDisposable {
   /** What all images of the command take together. */
   readonly #budget: Budget;
   #imageBytes = 0;
+  /** Open while layers are pulled. */
+  #progress: Promise<Progress> | undefined;
 
   constructor({ name, flags, declared, log, context }: CommandCall) {
     this.flags = flags;
@@ -93,7 +96,13 @@ export class Looking implements AsyncDisposable {
       this.#noteLayers(image, options.path !== undefined);
     };
     const choice = { platform: this.platform, preferred: hostPlatform(), half: this.half };
-    return openFilesystem(await this.source(location), { ...choice, onImage, ...options }, this.call);
+    try {
+      return await openFilesystem(await this.source(location), { ...choice, onImage, ...options }, this.call);
+    } finally {
+      // What is printed from here on must find a free terminal.
+      (await this.#progress)?.stop();
+      this.#progress = undefined;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -162,8 +171,18 @@ export class Looking implements AsyncDisposable {
     );
   }
 
+  /** Layers take long to pull, so a person sees how far that is; a Nydus image is opened at once. */
+  #showReading(event: ConvertEvent): void {
+    if (this.#quiet || this.json) return;
+    this.#progress ??= openProgress('auto', this.context);
+    void this.#progress.then(({ reporter }) => {
+      reporter.emit(event);
+    });
+  }
+
   #say(event: ConvertEvent): void {
     if (event.type === 'warning') this.warn(event.message);
+    if (event.type === 'read') this.#showReading(event);
     if (event.type === 'retry') this.note(`${event.what}: trying again (attempt ${event.attempt})`);
   }
 }

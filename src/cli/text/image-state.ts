@@ -123,6 +123,7 @@ export function describeEvent(event: ConvertEvent, layerCount: number): string |
     case 'warning':
       return `warning: ${shortened(event.message)}`;
     case 'layer.progress':
+    case 'read':
     case 'image.stages':
       return undefined;
   }

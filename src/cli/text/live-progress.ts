@@ -9,7 +9,8 @@ import { painted } from './paint.js';
 import { printLine, printMessage } from './print.js';
 import { printable, shortened } from './printable.js';
 import type { Progress } from './progress.js';
-import { elapsedPart, RunState } from './run-state.js';
+import { ReadState } from './read-state.js';
+import { RunState } from './run-state.js';
 import { formatBytes, formatMs, plural } from './units.js';
 
 /** Milliseconds between two drawings, of which each turns the spinner by one. */
@@ -23,7 +24,7 @@ export function liveProgress(terminal: Terminal, context: CliContext): Progress 
   const colour = new Chalk({ level: colourLevel(context, 'stderr') });
   const started = performance.now();
   const run = new RunState(started);
-  let step = 'looking at the source';
+  const reads = new ReadState(started);
   let turns = 0;
   /** The times at which failed requests are made again. */
   let waits: readonly number[] = [];
@@ -31,7 +32,7 @@ export function liveProgress(terminal: Terminal, context: CliContext): Progress 
     const now = performance.now();
     waits = waits.filter((until) => until > now);
     const { image } = run;
-    const parts = image === undefined ? [step, ...elapsedPart(now - started)] : [...run.parts(now)];
+    const parts = [...(image === undefined ? reads : run).parts(now)];
     // A person who sees that nothing moves must see why.
     if (waits.length > 0) parts.splice(1, 0, `${plural(waits.length, 'request')} waiting to be tried again`);
     const text = fitting(parts.map(printable), columns - 2);
@@ -49,7 +50,7 @@ export function liveProgress(terminal: Terminal, context: CliContext): Progress 
         const now = performance.now();
         const ended = run.add(event, now);
         if (ended !== undefined) printLine(context.stderr, endLine(ended, now, colour));
-        if (event.type === 'step') step = event.message;
+        reads.add(event);
         if (event.type === 'warning') printMessage(context, `warning: ${shortened(event.message)}`);
         if (event.type === 'retry') {
           printLine(context.stderr, painted(colour.yellow, describeEvent(event, 0) ?? ''));

@@ -9,8 +9,8 @@ import { describeEvent } from './image-state.js';
 import { printJson, printLine } from './print.js';
 import { shortened } from './printable.js';
 import type { ProgressMode } from '../flags/options.js';
+import { ReadState } from './read-state.js';
 import { RunState } from './run-state.js';
-import { formatMs } from './units.js';
 
 export interface Progress {
   readonly reporter: Reporter;
@@ -86,7 +86,7 @@ export interface PlainLines extends Reporter {
 
 export function plainLines(output: Output, now: () => number): PlainLines {
   const run = new RunState(now());
-  let step = 'looking at the source';
+  const reads = new ReadState(now());
   let last = now();
   const print = (line: string): void => {
     last = now();
@@ -95,14 +95,14 @@ export function plainLines(output: Output, now: () => number): PlainLines {
   return {
     emit: (event) => {
       run.add(event, now());
-      if (event.type === 'step') step = event.message;
+      reads.add(event);
       const line = describeEvent(event, run.image?.layers.length ?? 0);
       if (line !== undefined) print(line);
     },
     tick: () => {
       const at = now();
       if (at - last < QUIET_MS) return;
-      print(run.image === undefined ? `${step}: ${formatMs(run.elapsed(at))} so far` : run.line(at));
+      print(run.image === undefined ? reads.parts(at).join(', ') : run.line(at));
     },
   };
 }
@@ -114,8 +114,8 @@ export function jsonLines(output: Output, now: () => number = () => Date.now()):
   const last = new Map<string, number>();
   return {
     emit: (event) => {
-      if (event.type === 'layer.progress' && event.done < event.total) {
-        const key = `${event.platform} ${event.layer} ${event.stage}`;
+      if ((event.type === 'layer.progress' || event.type === 'read') && event.done < event.total) {
+        const key = event.type === 'read' ? event.digest : `${event.platform} ${event.layer} ${event.stage}`;
         if (now() - (last.get(key) ?? 0) < JSON_INTERVAL_MS) return;
         last.set(key, now());
       }

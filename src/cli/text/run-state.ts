@@ -1,19 +1,8 @@
 /** The progress of a whole run: what is done of all images, how fast, and how long the rest will take. */
 import type { ConvertEvent, Stage } from '../../reporter.js';
 import { ImageState, placeOf, STAGES } from './image-state.js';
+import { Speed } from './speed.js';
 import { formatBytes, formatMs, plural } from './units.js';
-
-/** Milliseconds that a rate is the mean of, and between two of the values that it is made of. */
-const WINDOW_MS = 15_000;
-const SAMPLE_MS = 500;
-/** Before so many milliseconds of work a guess would be a bad one. */
-const FIRST_GUESS_MS = 2000;
-
-interface Sample {
-  readonly at: number;
-  readonly pulled: number;
-  readonly share: number;
-}
 
 export class RunState {
   readonly #started: number;
@@ -21,7 +10,8 @@ export class RunState {
   #image: ImageState | undefined;
   #place = '';
   #bytesOfAll = 0;
-  #samples: readonly Sample[] = [];
+  readonly #pulling = new Speed();
+  readonly #working = new Speed();
 
   constructor(now: number) {
     this.#started = now;
@@ -68,14 +58,13 @@ export class RunState {
   /** Parts of the total line, the most important first. */
   parts(now: number): readonly string[] {
     const pulled = this.#sum('pull');
-    this.#sample({ at: now, pulled, share: this.share });
-    const { rate, leftMs } = this.#speed(now);
+    this.#pulling.add(now, pulled);
+    this.#working.add(now, this.share);
     const { platform = '', layers = [], finished = 0 } = this.#image ?? {};
     return [
       this.#percent,
       `pulled ${formatBytes(pulled)} of ${formatBytes(this.#bytesOfAll)}`,
-      ...(rate === undefined ? [] : [`${formatBytes(rate)}/s`]),
-      ...(leftMs === undefined ? [] : [`${coarse(leftMs)} left`]),
+      ...speedParts(this.#pulling.perSecond, 1 - this.share, this.#working.perSecond),
       `${platform}${this.#place}`,
       `${finished} of ${plural(layers.length, 'layer')} done`,
       ...elapsedPart(this.elapsed(now)),
@@ -92,25 +81,16 @@ export class RunState {
   get #percent(): string {
     return `${Math.floor(this.share * 100)} %`;
   }
+}
 
-  #sample(sample: Sample): void {
-    const last = this.#samples.at(-1);
-    if (last !== undefined && sample.at - last.at < SAMPLE_MS) return;
-    this.#samples = [...this.#samples.filter(({ at }) => sample.at - at <= WINDOW_MS), sample];
-  }
-
-  #speed(now: number): { readonly rate?: number; readonly leftMs?: number } {
-    const [first] = this.#samples;
-    const last = this.#samples.at(-1);
-    if (first === undefined || last === undefined || last.at - first.at < FIRST_GUESS_MS) return {};
-    const ms = last.at - first.at;
-    const speed = (last.share - first.share) / ms;
-    const rate = ((last.pulled - first.pulled) / ms) * 1000;
-    return {
-      rate,
-      ...(speed > 0 ? { leftMs: Math.max(0, (1 - last.share) / speed - (now - last.at)) } : {}),
-    };
-  }
+/** The rate, and the time that the rest takes at its own speed. */
+export function speedParts(
+  rate: number | undefined,
+  rest: number,
+  speed: number | undefined,
+): readonly string[] {
+  if (rate === undefined || speed === undefined) return [];
+  return [`${formatBytes(rate)}/s`, ...(speed > 0 ? [`${coarse((rest / speed) * 1000)} left`] : [])];
 }
 
 /** Nothing in the first second, when there is nothing to wonder about. */

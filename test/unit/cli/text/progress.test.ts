@@ -80,7 +80,28 @@ test('a silence before the first layer ends in a sign of life, too', () => {
   reporter.emit({ type: 'step', message: 'reading blobs' });
   now = 12_000;
   reporter.tick();
-  assert.deepEqual(output.lines, ['reading blobs\n', 'reading blobs: 12.0 s so far\n']);
+  assert.deepEqual(output.lines, ['reading blobs\n', 'reading blobs, 12 s so far\n']);
+});
+
+test('a check says how much of its blobs it has read, anew for each step', () => {
+  const output = collector();
+  let now = 0;
+  const reporter = plainLines(output, () => now);
+  reporter.emit({ type: 'step', message: 'reading blobs' });
+  for (const [digest, done] of [
+    ['1', 0],
+    ['2', 1000],
+    ['1', 500],
+    ['1', 200],
+  ] as const)
+    reporter.emit({ type: 'read', digest: sha256(digest), done, total: 2000 });
+  now = 10_000;
+  reporter.tick();
+  assert.equal(output.lines.at(-1), '37 %, reading blobs, read 1.50 kB of 4.00 kB, 10 s so far\n');
+  reporter.emit({ type: 'step', message: 'replaying' });
+  now = 20_000;
+  reporter.tick();
+  assert.equal(output.lines.at(-1), 'replaying, 20 s so far\n');
 });
 
 test('JSON lines are events, with their time, and not too many of them', () => {
