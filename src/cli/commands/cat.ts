@@ -1,5 +1,5 @@
 /** `nydusify cat`: contents of files, byte for byte; of a Nydus image only their chunks are fetched. */
-import { NoSuchPathError } from '../../errors.js';
+import { NoSuchPathError, UsageError } from '../../errors.js';
 import { lookup, pathFromText, showPath } from '../../look/lookup.js';
 import type { CommandTable } from '../command.js';
 import { CAT_FLAGS } from '../flags/look.js';
@@ -9,8 +9,8 @@ import { Looking, LOCATIONS } from './look.js';
 
 const EXAMPLES = `
 Symbolic links are followed inside the image. Every chunk is verified before it is printed: what comes out is what the image
-promises, or the exit code is 5. A terminal is shown \\x1b and the like for characters that would act on it; files and pipes get
-every byte as it is.
+promises, or the exit code is 5. A terminal is shown \\x1b and the like for characters that would act on it, and a binary file only
+with --binary; files and pipes get every byte as it is.
 
 Examples:
   $ nydusify cat registry.example/app:1.0-nydus /etc/os-release
@@ -48,7 +48,10 @@ async function print(looking: Looking, location: string, paths: readonly string[
         });
       }
       const shown = looking.context.stdoutIsTTY === true ? new TerminalText() : undefined;
+      let isBegun = looking.flags.isOn('binary');
       for await (const bytes of filesystem.open(inode, path, looking.call)) {
+        if (shown !== undefined && !isBegun) refuseBinary(bytes, location, showPath(path));
+        isBegun = true;
         if (shown === undefined) await looking.context.writeBytes?.(bytes);
         else looking.context.stdout.write(shown.next(bytes));
       }
@@ -60,4 +63,15 @@ async function print(looking: Looking, location: string, paths: readonly string[
       looking.context.exitCode = 1;
     }
   }
+}
+
+/** Bytes at the start of a file that are looked through, as grep and git do. */
+const LOOKED_THROUGH = 8000;
+
+/** A screen full of escapes helps no person, so a file with a zero byte near its start has to be asked for. */
+function refuseBinary(start: Uint8Array, location: string, path: string): void {
+  if (!start.subarray(0, LOOKED_THROUGH).includes(0)) return;
+  throw new UsageError(`${path} is no text`, {
+    hint: `nydusify cat ${location} ${path} > FILE; --binary shows it all the same`,
+  });
 }

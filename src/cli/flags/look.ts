@@ -80,7 +80,15 @@ export const LS_FLAGS: readonly Flag[] = [
   ...LOOK_FLAGS,
 ];
 
-export const CAT_FLAGS: readonly Flag[] = LOOK_FLAGS.filter(({ name }) => name !== 'json');
+export const CAT_FLAGS: readonly Flag[] = [
+  {
+    name: 'binary',
+    type: 'boolean',
+    group: 'Printing:',
+    help: 'print a binary file on a terminal, too, escaped',
+  },
+  ...LOOK_FLAGS.filter(({ name }) => name !== 'json'),
+];
 
 export const STAT_FLAGS: readonly Flag[] = [
   {
