@@ -50,9 +50,24 @@ export async function checkReference(
     if (!detected.has(platform)) await checkDetection(target, oci[0], nydus[0], run);
     detected.add(platform);
     if (nydus.length === 0)
-      run.report('IMAGE-NOT-NYDUS', { platform }, { message: 'there is no Nydus image for this platform' });
+      run.report(
+        'IMAGE-NOT-NYDUS',
+        { platform },
+        {
+          message: 'there is no Nydus image for this platform',
+          ...(isSwapped(target, sources) ? { hint: SWAPPED } : {}),
+        },
+      );
   }
   return checked;
+}
+
+const SWAPPED =
+  'the source is a Nydus image and the target none: they seem to be swapped. The image to check comes first, then the one that it was made from';
+
+function isSwapped(target: ReferenceSubject, sources: ReferenceSubject | undefined): boolean {
+  const hasNydus = ({ images }: ReferenceSubject): boolean => images.some(({ kind }) => kind === 'nydus');
+  return sources !== undefined && hasNydus(sources) && !hasNydus(target);
 }
 
 /** The reason for which an image without a Nydus half is kept in a merged index as it is. No rule judges it: nothing here made it. */

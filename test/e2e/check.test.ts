@@ -259,6 +259,11 @@ test('a bootstrap layer without blob.meta files is found as a warning, one witho
 test('a plain OCI image is not a Nydus image', async () => {
   const source = sourceImage(layers());
   assert.deepEqual(await idsOf(source), ['IMAGE-NOT-NYDUS']);
+  const target = await converted(source);
+  const swapped = (await check(source, target)).findings.find(({ id }) => id === 'IMAGE-NOT-NYDUS');
+  assert.match(swapped?.hint ?? '', /they seem to be swapped/);
+  const plain = (await check(source, source)).findings.find(({ id }) => id === 'IMAGE-NOT-NYDUS');
+  assert.equal(plain?.hint, undefined);
 });
 
 test('a source layer that is no tar is reported as a fault of the source', async () => {
