@@ -161,10 +161,9 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     name: 'work-dir',
     type: 'string',
     value: 'path',
-    default: './tmp',
     env: 'WORK_DIR',
     group: MACHINE,
-    help: 'for temporary files; made if absent, and then removed. What was in it stays. Where the default cannot be made, TMPDIR',
+    help: 'for temporary files; made if absent, and then removed. What was in it stays; default: the temporary folder of the system ($TMPDIR)',
   },
   {
     name: 'concurrency',

@@ -1,5 +1,5 @@
 /** Turns the flags of `convert` into a request. Order and texts of the validation are upstream's. */
-import { availableParallelism, tmpdir } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { UsageError } from '../../errors.js';
 import type { ConvertOptions } from '../../convert/options.js';
@@ -53,8 +53,6 @@ export interface FileChecks {
   /** The error's text, or undefined when the path can be had. */
   fileProblem(path: string): string | undefined;
   parentProblem(path: string): string | undefined;
-  /** The reason for which nothing can be written into the folder, which need not exist. */
-  folderProblem(path: string): string | undefined;
   /** Everything on standard input. */
   standardInput(): string;
 }
@@ -100,7 +98,7 @@ export function convertRequest(
     ...format,
     concurrency,
     threads: flags.number('threads') ?? availableParallelism(),
-    workDir: workFolder(flags, files),
+    workDir: flags.text('work-dir'),
     sourceLocation: sourceArchive === undefined ? undefined : parseLocation(source ?? ''),
     allowedHosts: allowedHosts(flags),
   });
@@ -122,13 +120,6 @@ export function convertRequest(
     notes,
     options,
   };
-}
-
-/** A folder that the caller names is used or refused; without one, a working folder that cannot be written is no obstacle. */
-function workFolder(flags: FlagValues, files: FileChecks): string | undefined {
-  const folder = flags.text('work-dir');
-  if (folder === undefined || flags.isGiven('work-dir')) return folder;
-  return files.folderProblem(folder) === undefined ? folder : tmpdir();
 }
 
 /** Connections of one side that a layer in flight may hold: its transfer, and the same once more while that is tried again. */

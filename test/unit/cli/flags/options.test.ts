@@ -18,7 +18,6 @@ const FILES = {
   standardInput: (): string => INPUT.text,
   parentProblem: (path: string): string | undefined =>
     path.includes('missing') ? 'no such file or folder' : undefined,
-  folderProblem: (): string | undefined => undefined,
 };
 
 const BY_FLAGS = ['--source', 'a', '--target', 'b'];
