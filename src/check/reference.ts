@@ -84,5 +84,6 @@ async function checkDetection(
   run: CheckRun,
 ): Promise<void> {
   if (index === undefined || oci === undefined || nydus === undefined) return;
-  await run.gather(checkIndexDetection({ store: oci.store, oci, nydus }, run.call));
+  const foresees = run.options.clients === true;
+  await run.gather(checkIndexDetection({ store: oci.store, oci, nydus, foresees }, run.call));
 }

@@ -160,4 +160,7 @@ const TAIL = `## Which to choose
 
 \`both\` is found by everything that exists today. \`dual\` is found by everything that exists or is foreseen; its index names one digest
 twice, which is legal, and which some user interfaces show as two images. A Nydus image without merging is for nodes that all run
-nydus-snapshotter: other clients cannot run it.`;
+nydus-snapshotter: other clients cannot run it.
+
+\`both\` stays the default: the snapshotter that would pass by its entry does not exist yet, while the second entry of \`dual\` is seen by every user
+interface today. So a check is silent about it, and \`check --clients\` has the note \`DETECT-INDEX-NEXT\`, for those who plan ahead.`;

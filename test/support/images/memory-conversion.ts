@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { checkImage } from '../../../src/check/check.js';
+import type { CheckOptions } from '../../../src/check/options.js';
 import type { CheckResult } from '../../../src/check/result.js';
 import { convertImage } from '../../../src/convert/convert.js';
 import type { ConvertOptions } from '../../../src/convert/options.js';
@@ -75,8 +76,12 @@ export async function converted(
   return target;
 }
 
-export async function check(target: MemoryStore, source?: MemoryStore): Promise<CheckResult> {
-  return checkImage({ source, target });
+export async function check(
+  target: MemoryStore,
+  source?: MemoryStore,
+  options?: CheckOptions,
+): Promise<CheckResult> {
+  return checkImage({ source, target }, options);
 }
 
 /** Ids found, sorted, without repetition. */
