@@ -1,5 +1,5 @@
 /**
- * Writes docs/format.md, docs/checks.md, docs/clients.md, docs/security.md, docs/traps.md, sections of docs/ARCHITECTURE.md and docs/registries.md,
+ * Writes docs/format.md, docs/checks.md, docs/clients.md, docs/security.md, docs/terminal.md, docs/traps.md, sections of docs/ARCHITECTURE.md and docs/registries.md,
  * native/layout, and the types and tables of the addon in src/native, from the tables that the code runs on. `--check` writes nothing, and fails when a file differs
  * from what would be written, or when a test that a page names does not exist. Run it from the root of the project.
  */
@@ -18,6 +18,7 @@ import { clientsPage } from './clients.js';
 import { LAYOUT_FILES } from './layout.js';
 import { missingTests } from './named-test.js';
 import { withSection } from './page-section.js';
+import { terminalPage } from './terminal.js';
 import { SECURITY_TESTS, securityPage } from './security/page.js';
 import { TRAP_TESTS, trapsPage } from './traps.js';
 import { rulesSource } from './rules.js';
@@ -28,6 +29,7 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/checks.md': checksPage,
   'docs/clients.md': clientsPage,
   'docs/security.md': securityPage,
+  'docs/terminal.md': terminalPage,
   'docs/traps.md': trapsPage,
   'docs/ARCHITECTURE.md': () =>
     withSection(readFileSync('docs/ARCHITECTURE.md', 'utf8'), 'layering', layeringSection()),

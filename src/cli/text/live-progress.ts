@@ -20,16 +20,20 @@ const MAX_BARS = 12;
 const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'] as const;
 
 /** Lines above the bars: one with the total, and below it one for each layer that is under way. Images that are done stay on the screen. */
-export function liveProgress(terminal: Terminal, context: CliContext): Progress {
+export function liveProgress(
+  terminal: Terminal,
+  context: CliContext,
+  clock: () => number = () => performance.now(),
+): Progress {
   const colour = new Chalk({ level: colourLevel(context, 'stderr') });
-  const started = performance.now();
+  const started = clock();
   const run = new RunState(started);
   const reads = new ReadState(started);
   let turns = 0;
   /** The times at which failed requests are made again. */
   let waits: readonly number[] = [];
   const area = new LiveArea(terminal, (columns) => {
-    const now = performance.now();
+    const now = clock();
     waits = waits.filter((until) => until > now);
     const { image } = run;
     const parts = [...(image === undefined ? reads : run).parts(now)];
@@ -47,7 +51,7 @@ export function liveProgress(terminal: Terminal, context: CliContext): Progress 
   return {
     reporter: {
       emit: (event) => {
-        const now = performance.now();
+        const now = clock();
         const ended = run.add(event, now);
         if (ended !== undefined) printLine(context.stderr, endLine(ended, now, colour));
         reads.add(event);
@@ -74,13 +78,12 @@ function endLine(
   return `${painted(colour.green, '✓')} ${platform}: ${plural(layers.length, 'layer')}, ${formatBytes(total)} in ${formatMs(now - started)}`;
 }
 
-/** As many of the parts as fit into the line, and the first of them in any case. */
+/** The parts that fit into the line, the more important before the others, and the first of them in any case. */
 function fitting(parts: readonly string[], columns: number): string {
   let text = parts[0] ?? '';
   for (const part of parts.slice(1)) {
     const longer = `${text} · ${part}`;
-    if (textWidth(longer) > columns) break;
-    text = longer;
+    if (textWidth(longer) <= columns) text = longer;
   }
   return text;
 }
