@@ -24,6 +24,8 @@ export interface CommandTable {
   readonly flags: readonly Flag[];
   /** Another command whose defaults in the configuration file hold for this one too, behind its own. */
   readonly follows?: string;
+  /** False for a command that must answer even if the configuration file is wrong. */
+  readonly isConfigured?: false;
   /** The text behind the flags in the help. */
   readonly examples: string;
   readonly run: (call: CommandCall) => Promise<void>;
@@ -97,6 +99,7 @@ async function configuration(
   command: Command,
   { table, context }: AddedCommand,
 ): Promise<{ readonly file?: FileSettings; readonly warning?: string | undefined }> {
+  if (table.isConfigured === false) return {};
   const { env } = context;
   const own = readFlags(command, GLOBAL_FLAGS, { env, upstream: false });
   const profile = own.text('profile');

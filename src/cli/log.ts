@@ -6,6 +6,7 @@ import { openOutput } from './output-file.js';
 import type { ErrorDetail } from './text/errors.js';
 import { printLine } from './text/print.js';
 import type { Flag, FlagValues } from './flags/flags.js';
+import { LOG_LEVELS } from './flags/global.js';
 
 export interface LogSettings extends ErrorDetail {
   /** Only warnings and errors. */
@@ -16,20 +17,17 @@ export interface LogSettings extends ErrorDetail {
   readonly notes: readonly string[];
 }
 
-/** Loudest last. */
-const LEVELS = ['panic', 'fatal', 'error', 'warn', 'warning', 'info', 'debug', 'trace'] as const;
-
 export function logSettings(flags: FlagValues): LogSettings {
   const text = (flags.text('log-level') ?? 'info').toLowerCase();
-  const known = LEVELS.find((level) => level === text);
+  const known = LOG_LEVELS.find((level) => level === (text === 'warning' ? 'warn' : text));
   const notes = known === undefined ? [`log level "${text}" is not known; info is used`] : [];
-  const rank = LEVELS.indexOf(known ?? 'info');
+  const rank = LOG_LEVELS.indexOf(known ?? 'info');
   // `--debug` wins, and does not close the log file as it does upstream.
-  const debug = flags.isOn('debug') || rank >= LEVELS.indexOf('debug');
+  const debug = flags.isOn('debug') || rank >= LOG_LEVELS.indexOf('debug');
   return {
     debug,
     verbose: debug || flags.isOn('verbose'),
-    quiet: !debug && rank < LEVELS.indexOf('info'),
+    quiet: !debug && rank < LOG_LEVELS.indexOf('info'),
     silent: flags.isOn('quiet'),
     file: flags.text('log-file'),
     notes,

@@ -1,9 +1,8 @@
 /** Parses the command line, runs the command, and makes an exit code of the outcome. */
-import { arch, platform } from 'node:os';
 import { Command, CommanderError } from 'commander';
-import { VERSION } from '../convert/version.js';
 import { calledCommand, withHelpFlag } from './called-command.js';
-import { addCommand, type CommandTable } from './command.js';
+import { addCommand } from './command.js';
+import { COMMANDS, type LazyCommand } from './command-list.js';
 import type { CliContext } from './context.js';
 import { hasColours } from './text/colours.js';
 import { asNydusError, renderError } from './text/errors.js';
@@ -11,76 +10,7 @@ import { addFlags, type Flag, rewriteArgv } from './flags/flags.js';
 import { detailOf } from './log.js';
 import { isClosedPipe, UnwritableError } from './standard-stream.js';
 import { GLOBAL_FLAGS } from './flags/global.js';
-
-interface LazyCommand {
-  readonly name: string;
-  readonly summary: string;
-  readonly load: () => Promise<CommandTable>;
-}
-
-/** Only the command that is called is loaded, since its modules bring HTTP, codecs and the rest. */
-const COMMANDS: readonly LazyCommand[] = [
-  {
-    name: 'convert',
-    summary: 'convert an image to a Nydus image',
-    load: async () => (await import('./commands/convert.js')).CONVERT,
-  },
-  {
-    name: 'plan',
-    summary: 'say what a conversion would pull, reuse and push, without doing it',
-    load: async () => (await import('./commands/plan.js')).PLAN,
-  },
-  {
-    name: 'check',
-    summary: 'verify a Nydus image, without root, mount or daemon',
-    load: async () => (await import('./commands/check.js')).CHECK,
-  },
-  {
-    name: 'inspect',
-    summary: 'what an image, a bootstrap or a RAFS blob holds',
-    load: async () => (await import('./commands/inspect.js')).INSPECT,
-  },
-  {
-    name: 'ls',
-    summary: 'list files of an image in its registry',
-    load: async () => (await import('./commands/ls.js')).LS,
-  },
-  {
-    name: 'cat',
-    summary: 'print files of an image in its registry',
-    load: async () => (await import('./commands/cat.js')).CAT,
-  },
-  {
-    name: 'stat',
-    summary: 'all that an image knows of a file',
-    load: async () => (await import('./commands/stat.js')).STAT,
-  },
-  {
-    name: 'tree',
-    summary: 'draw the directories of an image',
-    load: async () => (await import('./commands/tree.js')).TREE,
-  },
-  {
-    name: 'du',
-    summary: 'what the directories of an image weigh',
-    load: async () => (await import('./commands/du.js')).DU,
-  },
-  {
-    name: 'diff',
-    summary: 'compare two images: files, and what is to be downloaded',
-    load: async () => (await import('./commands/diff.js')).DIFF,
-  },
-  {
-    name: 'login',
-    summary: 'log in to a registry, for this command and for others',
-    load: async () => (await import('./commands/login.js')).LOGIN,
-  },
-  {
-    name: 'logout',
-    summary: 'remove the login of a registry',
-    load: async () => (await import('./commands/logout.js')).LOGOUT,
-  },
-];
+import { versionText } from './text/versions.js';
 
 /** Runs one command line; `argv` is without the program. Returns the exit code. */
 export async function main(argv: readonly string[], context: CliContext): Promise<number> {
@@ -153,12 +83,3 @@ Examples:
   $ nydusify cat registry.example/app:1.0-nydus /etc/os-release
 
 Exit codes: 0 done, 1 the answer is no (faults found, no such path, images differ), 2 wrong usage, 3 registry, 4 credentials, 5 content, 6 disk, 7 no native addon, 70 bug, 130 interrupted.`;
-
-function versionText(): string {
-  return [
-    `nydusify-ts ${VERSION}`,
-    `Version: v${VERSION}`,
-    `Node version: ${process.version}`,
-    `Platform: ${platform()}/${arch()}`,
-  ].join('\n');
-}

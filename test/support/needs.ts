@@ -19,6 +19,7 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   python3: 'python3',
   zstd: 'zstd',
   xz: 'xz-utils',
+  shellcheck: 'shellcheck',
   strace: 'strace',
   pass: 'pass',
   gpg: 'gnupg',

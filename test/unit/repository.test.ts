@@ -30,7 +30,7 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   examples: ['.ts', '.mjs', '.json', '.md'],
   native: ['.rs', '.mjs', '.toml', '.lock', '.md', '.txt', '.proptest-regressions', '.gitignore'],
   npm: ['.json', '.md'],
-  src: ['.ts', '.md'],
+  src: ['.ts', '.md', '.bash', '.zsh', '.fish', '.ps1'],
   test: ['.ts', '.md', '.txt', '.go', '.mod', '.sum'],
   tools: ['.ts', '.mjs', '.md', '.txt'],
 };

@@ -1,6 +1,6 @@
 /**
  * Writes docs/format.md, docs/checks.md, docs/clients.md, docs/security.md, docs/terminal.md, docs/traps.md, sections of docs/ARCHITECTURE.md and docs/registries.md,
- * native/layout, and the types and tables of the addon in src/native, from the tables that the code runs on. `--check` writes nothing, and fails when a file differs
+ * native/layout, the types and tables of the addon in src/native, and the scripts of `completion`, from the tables that the code runs on. `--check` writes nothing, and fails when a file differs
  * from what would be written, or when a test that a page names does not exist. Run it from the root of the project.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -15,6 +15,7 @@ import { addonTypes, formatTables } from './addon.js';
 import { layeringSection } from './architecture.js';
 import { checksPage } from './checks.js';
 import { clientsPage } from './clients.js';
+import { completionScripts } from './completion.js';
 import { LAYOUT_FILES } from './layout.js';
 import { missingTests } from './named-test.js';
 import { withSection } from './page-section.js';
@@ -41,6 +42,7 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
     Object.entries(LAYOUT_FILES).map(([name, page]) => [`native/layout/src/${name}`, page]),
   ),
   'native/layout/src/rules.rs': rulesSource,
+  'src/cli/completion/scripts.ts': completionScripts,
 };
 
 async function main(args: readonly string[]): Promise<number> {

@@ -20,6 +20,7 @@ import type { CliContext } from '../context.js';
 import { openOptions } from '../flags/environment.js';
 import type { FlagValues } from '../flags/flags.js';
 import { limitsOf } from '../flags/limits.js';
+import { HALVES } from '../flags/look.js';
 import { hostPlatform, machineArchitecture } from '../flags/machine.js';
 import { registryFlags } from '../flags/registry.js';
 import { type Lines, printLargeJson, printLine, printLines, printMessage } from '../text/print.js';
@@ -115,7 +116,7 @@ export class Looking implements AsyncDisposable {
   }
 
   get half(): Half | undefined {
-    return this.flags.oneOf('half', ['nydus', 'oci']);
+    return this.flags.oneOf('half', HALVES);
   }
 
   /** Adds an image to the bytes that `stats` compares the traffic with. */

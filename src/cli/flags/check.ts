@@ -1,4 +1,5 @@
 /** The flags of `check`, after upstream's. */
+import { alternatives } from './choices.js';
 import type { Flag } from './flags.js';
 import { OUTPUT } from './global.js';
 import { backendFlags } from './later.js';
@@ -7,6 +8,9 @@ import { REGISTRY_FLAGS } from './registry.js';
 
 /** Upstream's default for the files that `check` keeps; scripts read the bootstrap from there next. */
 export const UPSTREAM_FOLDER = './output';
+
+/** The reports that `--report` writes. */
+export const REPORT_FORMATS = ['json', 'html', 'markdown', 'junit'] as const;
 
 const IMAGES = 'Images:';
 const ACCEPTED = 'Accepted without effect:';
@@ -26,7 +30,7 @@ export const ACCEPTED_FLAGS: readonly (Flag & { readonly note: string })[] = [
   {
     name: 'nydus-image',
     type: 'string',
-    value: 'path',
+    value: 'file',
     env: 'NYDUS_IMAGE',
     group: ACCEPTED,
     help: 'no second binary is needed',
@@ -35,7 +39,7 @@ export const ACCEPTED_FLAGS: readonly (Flag & { readonly note: string })[] = [
   {
     name: 'nydusd',
     type: 'string',
-    value: 'path',
+    value: 'file',
     env: 'NYDUSD',
     group: ACCEPTED,
     help: 'nothing is mounted',
@@ -105,15 +109,16 @@ export const CHECK_FLAGS: readonly Flag[] = [
     name: 'report',
     type: 'string',
     value: 'format> <file',
+    choices: REPORT_FORMATS,
     pair: true,
     group: OUTPUT,
-    help: 'write a report, json, html, markdown or junit, to a file (- is standard output); may be given several times',
+    help: `write a report, ${alternatives(REPORT_FORMATS)}, to a file (- is standard output); may be given several times`,
   },
   { name: 'json', type: 'boolean', group: OUTPUT, help: 'print the result as JSON' },
   {
     name: 'work-dir',
     type: 'string',
-    value: 'path',
+    value: 'folder',
     env: 'WORK_DIR',
     group: OUTPUT,
     help: `write manifests, configs and unpacked bootstraps there; what was in it stays; default: ${UPSTREAM_FOLDER} when images are named by flags, as upstream does, and nowhere when they are words`,

@@ -1,5 +1,6 @@
 /** The flags of `convert`, after upstream's (design: nydusify `convert`, its names, defaults, environment). */
 import { DEFAULT_CONCURRENCY } from '../../io/concurrency.js';
+import { alternatives } from './choices.js';
 import type { Flag } from './flags.js';
 import { FORMAT_FLAGS, IDLE_FORMAT_FLAGS, LATER_FORMAT_FLAGS, PREFETCH_PATTERNS } from './format.js';
 import { OUTPUT } from './global.js';
@@ -12,6 +13,10 @@ const PLATFORMS = 'Platforms:';
 const RESULT = 'Result:';
 const MACHINE = 'Work:';
 const ACCEPTED = 'Accepted without effect:';
+
+export const INDEX_MARKS = ['both', 'artifact-type', 'os-features', 'dual'] as const;
+export const ISOLATIONS = ['empty-layer', 'none'] as const;
+export const PROGRESS_FORMS = ['auto', 'tty', 'plain', 'json', 'none'] as const;
 
 export const CONVERT_FLAGS: readonly Flag[] = [
   { name: 'source', type: 'string', value: 'image', env: 'SOURCE', group: IMAGES, help: 'image to convert' },
@@ -115,6 +120,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     name: 'index-marks',
     type: 'string',
     value: 'marks',
+    choices: INDEX_MARKS,
     default: 'both',
     group: PLATFORMS,
     help: 'how Nydus images are marked in that index: both, artifact-type, os-features or dual (two entries)',
@@ -123,6 +129,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     name: 'merge-isolation',
     type: 'string',
     value: 'how',
+    choices: ISOLATIONS,
     default: 'empty-layer',
     group: PLATFORMS,
     help: 'empty-layer keeps the snapshots of other images apart; none keeps the original manifests and their signatures',
@@ -160,7 +167,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
   {
     name: 'work-dir',
     type: 'string',
-    value: 'path',
+    value: 'folder',
     env: 'WORK_DIR',
     group: MACHINE,
     help: 'for temporary files; made if absent, and then removed. What was in it stays; default: the temporary folder of the system ($TMPDIR)',
@@ -184,9 +191,10 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     name: 'progress',
     type: 'string',
     value: 'how',
+    choices: PROGRESS_FORMS,
     default: 'auto',
     group: OUTPUT,
-    help: 'auto, tty, plain, json or none',
+    help: alternatives(PROGRESS_FORMS),
   },
   {
     name: 'output-json',
@@ -199,7 +207,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
   {
     name: 'nydus-image',
     type: 'string',
-    value: 'path',
+    value: 'file',
     env: 'NYDUS_IMAGE',
     group: ACCEPTED,
     hidden: true,

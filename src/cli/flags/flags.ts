@@ -17,8 +17,10 @@ export interface Flag {
   readonly type: 'boolean' | 'string';
   /** Shown in the help; what holds when nothing is given. */
   readonly default?: string;
-  /** The name of the value in the help, for a flag of type string. */
+  /** The name of the value in the help, for a flag of type string. Completion offers paths for `file`, `files` and `folder`. */
   readonly value?: string;
+  /** Values that completion offers; of a pair, those of its first word. */
+  readonly choices?: readonly string[];
   /** Upstream's environment variable. `NYDUSIFY_` before this name, or before the flag's own in capitals, is read always. */
   readonly env?: string;
   /** Takes two words, as in `--report html FILE`, and may be given several times; `value` names both. */

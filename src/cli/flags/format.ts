@@ -3,6 +3,7 @@ import type { FormatOptions } from '../../convert/format.js';
 import { UsageError } from '../../errors.js';
 import { CODECS, FORMAT_DEFAULTS, FS_VERSIONS, type WrittenCompressor } from '../../native/formats.js';
 import { parseByteSize } from './byte-size.js';
+import { alternatives } from './choices.js';
 import type { Flag, FlagValues } from './flags.js';
 import { laterFlag, type LaterFlag } from './later.js';
 
@@ -10,12 +11,14 @@ const GROUP = 'Result:';
 
 /** Versions that upstream knows. */
 const KNOWN_VERSIONS = ['5', '6'] as const;
+const DEDUP_SCOPES = ['layer', 'image'] as const;
 
 export const FORMAT_FLAGS: readonly Flag[] = [
   {
     name: 'fs-version',
     type: 'string',
     value: 'n',
+    choices: FS_VERSIONS.map(String),
     default: String(FORMAT_DEFAULTS.fsVersion),
     env: 'FS_VERSION',
     group: GROUP,
@@ -25,6 +28,7 @@ export const FORMAT_FLAGS: readonly Flag[] = [
     name: 'compressor',
     type: 'string',
     value: 'name',
+    choices: written().map(({ name }) => name),
     default: FORMAT_DEFAULTS.compressor,
     env: 'COMPRESSOR',
     group: GROUP,
@@ -51,6 +55,7 @@ export const FORMAT_FLAGS: readonly Flag[] = [
     name: 'dedup',
     type: 'string',
     value: 'scope',
+    choices: DEDUP_SCOPES,
     default: FORMAT_DEFAULTS.dedup,
     group: GROUP,
     help: 'layer: every blob stands alone, byte for byte as upstream makes it, for every reader; image: chunks of lower layers are not stored again, which is smaller, but tools that unpack single layers (reverse conversion, BuildKit) write zeros for them',
@@ -113,7 +118,7 @@ export function formatOptionsOf(flags: FlagValues): Partial<FormatOptions> {
   const fsVersion = versionOf(flags);
   const compressor = compressorOf(flags);
   const chunkSize = parseByteSize('fs-chunk-size', flags.text('fs-chunk-size') ?? '');
-  const dedup = flags.oneOf('dedup', ['image', 'layer']);
+  const dedup = flags.oneOf('dedup', DEDUP_SCOPES);
   return { fsVersion, ...compressor, chunkSize, ...(dedup === undefined ? {} : { dedup }) };
 }
 
@@ -161,8 +166,5 @@ function written(): readonly WrittenCodec[] {
 
 /** A list of what a user may type, as a phrase. */
 function compressors(words: (codec: WrittenCodec) => readonly string[]): string {
-  return written()
-    .flatMap(words)
-    .join(', ')
-    .replace(/, (?=[^,]*$)/, ' or ');
+  return alternatives(written().flatMap(words));
 }

@@ -1,7 +1,11 @@
 /** The flags of the program. Apart from the commands' own, whose defaults live in modules that `--help` need not load. */
+import { alternatives } from './choices.js';
 import type { Flag } from './flags.js';
 
 export const OUTPUT = 'Output:';
+/** Loudest last. */
+export const LOG_LEVELS = ['panic', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
+
 const CONFIGURATION = 'Configuration:';
 
 /** Taken before and after the command. */
@@ -20,11 +24,12 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
     short: 'l',
     type: 'string',
     value: 'level',
+    choices: LOG_LEVELS,
     default: 'info',
     env: 'LOG_LEVEL',
     group: OUTPUT,
     overrules: ['debug', 'verbose'],
-    help: 'panic, fatal, error, warn, info, debug or trace',
+    help: alternatives(LOG_LEVELS),
   },
   {
     name: 'quiet',
@@ -36,7 +41,7 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
   {
     name: 'log-file',
     type: 'string',
-    value: 'path',
+    value: 'file',
     env: 'LOG_FILE',
     group: OUTPUT,
     help: 'append progress and messages to a file instead of showing them',

@@ -4,6 +4,8 @@ import { OUTPUT } from './global.js';
 import { LIMIT_FLAGS } from './limits.js';
 import { ONE_REGISTRY_FLAGS, TRUST_FLAGS } from './registry.js';
 
+export const HALVES = ['nydus', 'oci'] as const;
+
 const IMAGE = 'Image:';
 
 /** After the flags of each command. */
@@ -19,6 +21,7 @@ const LOOK_FLAGS: readonly Flag[] = [
     name: 'half',
     type: 'string',
     value: 'nydus|oci',
+    choices: HALVES,
     group: IMAGE,
     help: 'which of the two images of a merged index; default: the Nydus one',
   },

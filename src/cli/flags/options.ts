@@ -9,7 +9,7 @@ import { allPlatforms, parsePlatforms, type PlatformSelection } from '../../oci/
 import { formatReference, parseReference, type Reference, withTag } from '../../oci/reference.js';
 import { formatLocation, type Location, parseLocation, toLocation } from '../../registry/location.js';
 import { parseByteSize } from './byte-size.js';
-import { LATER_FLAGS } from './convert.js';
+import { INDEX_MARKS, ISOLATIONS, LATER_FLAGS, PROGRESS_FORMS } from './convert.js';
 import { type FlagValues, requireFlags } from './flags.js';
 import { imageWord } from './image-word.js';
 import { formatOptionsOf, IDLE_FORMAT_FLAGS, refusePatterns } from './format.js';
@@ -89,8 +89,8 @@ export function convertRequest(
     platforms: platformsOf(flags),
     allowMissingPlatforms: flags.isOn('allow-missing-platforms'),
     mergePlatform: flags.isOn('merge-platform'),
-    indexMarks: flags.oneOf('index-marks', ['both', 'artifact-type', 'os-features', 'dual']),
-    mergeIsolation: flags.oneOf('merge-isolation', ['empty-layer', 'none']),
+    indexMarks: flags.oneOf('index-marks', INDEX_MARKS),
+    mergeIsolation: flags.oneOf('merge-isolation', ISOLATIONS),
     keepAttestations: flags.choice('keep-attestations'),
     // The deprecated flag switches `--oci` off, as it does upstream.
     oci: flags.isOn('oci') && !flags.isOn('docker-v2-format'),
@@ -116,7 +116,7 @@ export function convertRequest(
     transfer: { ...transfer, connections: connectionsFor(concurrency, transfer.connections) },
     limits: limitsOf(flags),
     outputJson: flags.text('output-json'),
-    progress: flags.oneOf('progress', ['auto', 'tty', 'plain', 'json', 'none']) ?? 'auto',
+    progress: flags.oneOf('progress', PROGRESS_FORMS) ?? 'auto',
     notes,
     options,
   };

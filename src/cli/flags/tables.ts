@@ -4,6 +4,7 @@ import { CONVERT_FLAGS, LATER_FLAGS, PLAN_FLAGS } from './convert.js';
 import type { Flag } from './flags.js';
 import { LOGIN_FLAGS, LOGOUT_FLAGS } from './login.js';
 import { CAT_FLAGS, DIFF_FLAGS, DU_FLAGS, INSPECT_FLAGS, LS_FLAGS, STAT_FLAGS, TREE_FLAGS } from './look.js';
+import { VERSION_FLAGS } from './version.js';
 
 /** In the order of the help. */
 export const FLAGS_OF: Readonly<Record<string, readonly Flag[]>> = {
@@ -19,4 +20,6 @@ export const FLAGS_OF: Readonly<Record<string, readonly Flag[]>> = {
   diff: DIFF_FLAGS,
   login: LOGIN_FLAGS,
   logout: LOGOUT_FLAGS,
+  completion: [],
+  version: VERSION_FLAGS,
 };

@@ -1,0 +1,82 @@
+/** The commands, in the order of the help. */
+import type { CommandTable } from './command.js';
+
+export interface LazyCommand {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<CommandTable>;
+}
+
+/** Only the command that is called is loaded, since its modules bring HTTP, codecs and the rest. */
+export const COMMANDS: readonly LazyCommand[] = [
+  {
+    name: 'convert',
+    summary: 'convert an image to a Nydus image',
+    load: async () => (await import('./commands/convert.js')).CONVERT,
+  },
+  {
+    name: 'plan',
+    summary: 'say what a conversion would pull, reuse and push, without doing it',
+    load: async () => (await import('./commands/plan.js')).PLAN,
+  },
+  {
+    name: 'check',
+    summary: 'verify a Nydus image, without root, mount or daemon',
+    load: async () => (await import('./commands/check.js')).CHECK,
+  },
+  {
+    name: 'inspect',
+    summary: 'what an image, a bootstrap or a RAFS blob holds',
+    load: async () => (await import('./commands/inspect.js')).INSPECT,
+  },
+  {
+    name: 'ls',
+    summary: 'list files of an image in its registry',
+    load: async () => (await import('./commands/ls.js')).LS,
+  },
+  {
+    name: 'cat',
+    summary: 'print files of an image in its registry',
+    load: async () => (await import('./commands/cat.js')).CAT,
+  },
+  {
+    name: 'stat',
+    summary: 'all that an image knows of a file',
+    load: async () => (await import('./commands/stat.js')).STAT,
+  },
+  {
+    name: 'tree',
+    summary: 'draw the directories of an image',
+    load: async () => (await import('./commands/tree.js')).TREE,
+  },
+  {
+    name: 'du',
+    summary: 'what the directories of an image weigh',
+    load: async () => (await import('./commands/du.js')).DU,
+  },
+  {
+    name: 'diff',
+    summary: 'compare two images: files, and what is to be downloaded',
+    load: async () => (await import('./commands/diff.js')).DIFF,
+  },
+  {
+    name: 'login',
+    summary: 'log in to a registry, for this command and for others',
+    load: async () => (await import('./commands/login.js')).LOGIN,
+  },
+  {
+    name: 'logout',
+    summary: 'remove the login of a registry',
+    load: async () => (await import('./commands/logout.js')).LOGOUT,
+  },
+  {
+    name: 'completion',
+    summary: 'print the script that completes commands and flags in a shell',
+    load: async () => (await import('./commands/completion.js')).completionOf(COMMANDS),
+  },
+  {
+    name: 'version',
+    summary: 'print versions',
+    load: async () => (await import('./commands/version.js')).VERSION_COMMAND,
+  },
+];
