@@ -15,6 +15,8 @@ const REAL_PARTS = [
   ['zsh', 'zsh'],
   ['fish', 'fish'],
   ['shellcheck', 'shellcheck'],
+  ['mandoc', 'mandoc'],
+  ['man', 'man-db'],
   ['podman', 'podman'],
   ['ctr', 'containerd'],
   ['fsck.erofs', 'erofs-utils'],

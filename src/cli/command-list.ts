@@ -1,4 +1,4 @@
-/** The commands, in the order of the help. */
+/** The program and its commands, in the order of the help. */
 import type { CommandTable } from './command.js';
 
 export interface LazyCommand {
@@ -80,3 +80,19 @@ export const COMMANDS: readonly LazyCommand[] = [
     load: async () => (await import('./commands/version.js')).VERSION_COMMAND,
   },
 ];
+
+const EXAMPLES = `
+Examples:
+  $ nydusify convert --merge-platform registry.example/app:1.0 registry.example/app:1.0-nydus
+  $ nydusify check --source registry.example/app:1.0 --target registry.example/app:1.0-nydus
+  $ nydusify ls registry.example/app:1.0-nydus /etc
+  $ nydusify cat registry.example/app:1.0-nydus /etc/os-release`;
+
+const EXIT_CODES =
+  'Exit codes: 0 done, 1 the answer is no (faults found, no such path, images differ), 2 wrong usage, 3 registry, 4 credentials, 5 content, 6 disk, 7 no native addon, 70 bug, 130 interrupted.';
+
+/** The help of the program itself. */
+export const PROGRAM = {
+  description: 'Converts OCI and Docker images to Nydus images, and checks them.',
+  examples: `${EXAMPLES}\n\n${EXIT_CODES}`,
+} as const;

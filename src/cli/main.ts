@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { calledCommand, withHelpFlag } from './called-command.js';
 import { addCommand } from './command.js';
-import { COMMANDS, type LazyCommand } from './command-list.js';
+import { COMMANDS, type LazyCommand, PROGRAM } from './command-list.js';
 import type { CliContext } from './context.js';
 import { hasColours } from './text/colours.js';
 import { asNydusError, renderError } from './text/errors.js';
@@ -54,7 +54,7 @@ const PRINTS_CONFIG = /^--?print-config(?:=|$)/;
 
 function buildProgram(context: CliContext): Command {
   const program = new Command('nydusify')
-    .description('Converts OCI and Docker images to Nydus images, and checks them.')
+    .description(PROGRAM.description)
     .version(versionText(), '-v, --version', 'print versions')
     .helpOption('-h, --help', 'print help')
     .exitOverride()
@@ -66,7 +66,7 @@ function buildProgram(context: CliContext): Command {
       getOutHelpWidth: () => context.columns,
       getErrHelpWidth: () => context.columns,
     })
-    .addHelpText('after', PROGRAM_EXAMPLES);
+    .addHelpText('after', PROGRAM.examples);
   addFlags(program, GLOBAL_FLAGS);
   program.action(() => {
     program.outputHelp();
@@ -74,12 +74,3 @@ function buildProgram(context: CliContext): Command {
   program.allowExcessArguments(false);
   return program;
 }
-
-const PROGRAM_EXAMPLES = `
-Examples:
-  $ nydusify convert --merge-platform registry.example/app:1.0 registry.example/app:1.0-nydus
-  $ nydusify check --source registry.example/app:1.0 --target registry.example/app:1.0-nydus
-  $ nydusify ls registry.example/app:1.0-nydus /etc
-  $ nydusify cat registry.example/app:1.0-nydus /etc/os-release
-
-Exit codes: 0 done, 1 the answer is no (faults found, no such path, images differ), 2 wrong usage, 3 registry, 4 credentials, 5 content, 6 disk, 7 no native addon, 70 bug, 130 interrupted.`;

@@ -24,6 +24,7 @@ const NODE_MODULES = join(projectRoot, 'node_modules');
 
 interface PackageJson {
   readonly version: string;
+  readonly man: readonly string[];
   readonly engines: { readonly node: string };
   readonly exports: Readonly<Record<string, unknown>>;
   readonly optionalDependencies: Readonly<Record<string, string>>;
@@ -117,10 +118,14 @@ test('the package holds the bundle, its declarations and texts, and nothing else
     (name) =>
       !/^dist\/bundle\/(?:chunks\/)?[\w-]+\.js$/.test(name) &&
       !/^dist\/src\/.*\.d\.ts$/.test(name) &&
+      !/^dist\/man\/nydusify(?:-[a-z]+)?\.1$/.test(name) &&
       !['dist/bundle/nydusify', 'dist/bundle/THIRD-PARTY.md'].includes(name) &&
       !['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md'].includes(name),
   );
   assert.deepEqual(strange, []);
+  const { man } = await packageJson();
+  assert.ok(man.includes('dist/man/nydusify-convert.1'));
+  for (const path of man) await readFile(join(installed, path));
   const declared = (await filesBelow(join(installed, 'dist', 'src'))).map((name) => name.split('/')[0]);
   assert.ok(!declared.includes('cli'), 'no entry point leads to the command');
 });

@@ -20,6 +20,8 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   zstd: 'zstd',
   xz: 'xz-utils',
   shellcheck: 'shellcheck',
+  mandoc: 'mandoc',
+  man: 'man-db',
   strace: 'strace',
   pass: 'pass',
   gpg: 'gnupg',

@@ -29,10 +29,14 @@ const OF_THE_WORKING_TREE = ['private', 'scripts', 'dependencies', 'devDependenc
  * Returns the manifest of the main package: without scripts and dependencies, but with the packages that hold the addon. Those cannot stand
  * in the manifest of the working tree: before their first publication no lock file can name them.
  */
-export function publishedManifest(manifest: Manifest, declarations: readonly string[]): Manifest {
+export function publishedManifest(
+  manifest: Manifest,
+  { declarations, pages }: { readonly declarations: readonly string[]; readonly pages: readonly string[] },
+): Manifest {
   const published: Manifest = {
     ...manifest,
-    files: [...manifest.files, ...declarations],
+    files: [...manifest.files, ...declarations, ...pages],
+    man: pages,
     optionalDependencies: Object.fromEntries(
       PLATFORMS.map(({ name }) => [packageOf(name), manifest.version]),
     ),

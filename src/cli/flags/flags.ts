@@ -143,17 +143,25 @@ export class FlagValues {
   }
 }
 
+/** A flag with its value, as in `-l, --log-level <level>`. */
+export function flagSyntax({ name, short, type, value = 'value' }: Flag): string {
+  const long = `--${name}${type === 'boolean' ? '' : ` <${value}>`}`;
+  return short === undefined ? long : `-${short}, ${long}`;
+}
+
+/** The help of a flag, with its second name, its variable and its default. */
+export function flagHelp({ help, alias, env, default: preset }: Flag): string {
+  const notes = [
+    alias === undefined ? '' : `also --${alias}`,
+    env === undefined ? '' : `$${env}`,
+    preset === undefined ? '' : `default ${preset}`,
+  ].filter((note) => note !== '');
+  return notes.length === 0 ? help : `${help} (${notes.join('; ')})`;
+}
+
 export function addFlags(command: Command, flags: readonly Flag[]): void {
   for (const flag of flags) {
-    const long = `--${flag.name}${flag.type === 'boolean' ? '' : ` <${flag.value ?? 'value'}>`}`;
-    const short = flag.short === undefined ? '' : `-${flag.short}, `;
-    const notes = [
-      flag.alias === undefined ? '' : `also --${flag.alias}`,
-      flag.env === undefined ? '' : `$${flag.env}`,
-      flag.default === undefined ? '' : `default ${flag.default}`,
-    ].filter((note) => note !== '');
-    const help = notes.length === 0 ? flag.help : `${flag.help} (${notes.join('; ')})`;
-    const option = new Option(`${short}${long}`, help).helpGroup(flag.group);
+    const option = new Option(flagSyntax(flag), flagHelp(flag)).helpGroup(flag.group);
     if (flag.pair === true)
       option.argParser((given: string, before: string | undefined) =>
         before === undefined ? given : `${before}\n${given}`,
