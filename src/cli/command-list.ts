@@ -88,11 +88,13 @@ Examples:
   $ nydusify ls registry.example/app:1.0-nydus /etc
   $ nydusify cat registry.example/app:1.0-nydus /etc/os-release`;
 
+const HELP = '`nydusify help COMMAND` prints the flags and examples of a command.';
+
 const EXIT_CODES =
   'Exit codes: 0 done, 1 the answer is no (faults found, no such path, images differ), 2 wrong usage, 3 registry, 4 credentials, 5 content, 6 disk, 7 no native addon, 70 bug, 130 interrupted.';
 
 /** The help of the program itself. */
 export const PROGRAM = {
   description: 'Converts OCI and Docker images to Nydus images, and checks them.',
-  examples: `${EXAMPLES}\n\n${EXIT_CODES}`,
+  examples: `${EXAMPLES}\n\n${HELP}\n\n${EXIT_CODES}`,
 } as const;

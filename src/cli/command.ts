@@ -14,6 +14,7 @@ import {
 } from './flags/flags.js';
 import { GLOBAL_FLAGS, OUTPUT } from './flags/global.js';
 import { loggedContext, type LogSettings, logSettings, openLogFile } from './log.js';
+import { wrappedHelp } from './text/help-text.js';
 import { errorsOnly, printMessage } from './text/print.js';
 
 export interface CommandTable {
@@ -51,10 +52,14 @@ export interface AddedCommand {
   readonly printsConfig: boolean;
 }
 
+const FLAGS_OF_ALL = `Every command also takes ${GLOBAL_FLAGS.map(({ name }) => `--${name}`).join(', ')}: nydusify --help`;
+
 /** Adds the command's words, flags and help to what the program's list says of it. */
 export function addCommand(command: Command, added: AddedCommand): void {
   const { table, context, printsConfig } = added;
-  command.description(table.description).addHelpText('after', table.examples);
+  command
+    .description(table.description)
+    .addHelpText('after', wrappedHelp(`${table.examples}\n\n${FLAGS_OF_ALL}`, context.columns));
   for (const [syntax, help] of table.words)
     command.argument(printsConfig ? syntax.replace(/^<(.*)>$/, '[$1]') : syntax, help);
   if (table.usage !== undefined) command.usage(table.usage);

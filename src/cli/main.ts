@@ -10,6 +10,7 @@ import { addFlags, type Flag, rewriteArgv } from './flags/flags.js';
 import { detailOf } from './log.js';
 import { isClosedPipe, UnwritableError } from './standard-stream.js';
 import { GLOBAL_FLAGS } from './flags/global.js';
+import { wrappedHelp } from './text/help-text.js';
 import { versionText } from './text/versions.js';
 
 /** Runs one command line; `argv` is without the program. Returns the exit code. */
@@ -52,6 +53,9 @@ export async function main(argv: readonly string[], context: CliContext): Promis
 /** In the forms that `rewriteArgv` knows. */
 const PRINTS_CONFIG = /^--?print-config(?:=|$)/;
 
+/** The help of a flag is broken into lines if they can have so many characters. */
+const MIN_HELP_WIDTH = 20;
+
 function buildProgram(context: CliContext): Command {
   const program = new Command('nydusify')
     .description(PROGRAM.description)
@@ -66,7 +70,8 @@ function buildProgram(context: CliContext): Command {
       getOutHelpWidth: () => context.columns,
       getErrHelpWidth: () => context.columns,
     })
-    .addHelpText('after', PROGRAM.examples);
+    .configureHelp({ minWidthToWrap: MIN_HELP_WIDTH })
+    .addHelpText('after', wrappedHelp(PROGRAM.examples, context.columns));
   addFlags(program, GLOBAL_FLAGS);
   program.action(() => {
     program.outputHelp();

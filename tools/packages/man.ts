@@ -3,6 +3,7 @@ import type { CommandTable } from '../../src/cli/command.js';
 import { COMMANDS, PROGRAM } from '../../src/cli/command-list.js';
 import { type Flag, flagHelp, flagSyntax } from '../../src/cli/flags/flags.js';
 import { GLOBAL_FLAGS } from '../../src/cli/flags/global.js';
+import { type HelpBlock, helpBlocks } from '../../src/cli/text/help-text.js';
 import { bold, filled, item, roff, section, syntax, verbatim } from './roff.js';
 
 /** The edition that the foot of a page names. */
@@ -40,7 +41,7 @@ function programPage(edition: Edition): string {
     ),
     ...flagSections(GLOBAL_FLAGS),
     section('EXAMPLES', examples),
-    section('EXIT STATUS', ...notes.map((note) => note.replace(/^Exit codes: /, ''))),
+    section('EXIT STATUS', ...notes.slice(-1).map((note) => note.replace(/^Exit codes: /, ''))),
     environment(),
     seeAlso(COMMANDS.map(({ name }) => `nydusify-${name}`)),
   ]);
@@ -92,24 +93,18 @@ function flagSections(flags: readonly Flag[]): readonly string[] {
 
 /** The examples first, then the paragraphs around them. */
 function afterHelp(text: string): readonly string[] {
-  const blocks = text.trim().split(/\n{2,}/);
-  const examples = blocks.filter((block) => block.startsWith('Examples:\n'));
-  const rest = blocks.filter((block) => !block.startsWith('Examples:\n'));
-  const lines = examples.flatMap((block) => block.split('\n').slice(1));
-  return [verbatim(lines.map((line) => line.replace(/^ {2}/, ''))), ...rest.map(paragraph)];
+  const blocks = helpBlocks(text);
+  const examples = blocks.filter(({ kind }) => kind === 'examples').flatMap(({ lines }) => lines);
+  const rest = blocks.filter(({ kind }) => kind !== 'examples');
+  return [verbatim(examples.map((line) => line.replace(/^ {2}/, ''))), ...rest.map(paragraph)];
 }
 
 function paragraphs(text: string): string {
-  return text
-    .split(/\n{2,}/)
-    .map(paragraph)
-    .join('\n.PP\n');
+  return helpBlocks(text).map(paragraph).join('\n.PP\n');
 }
 
-/** Columns stay as they are; anything else is filled. */
-function paragraph(text: string): string {
-  const lines = text.split('\n');
-  return lines.some((line) => /\S {2,}\S/.test(line)) ? verbatim(lines) : filled(text);
+function paragraph({ kind, lines }: HelpBlock): string {
+  return kind === 'prose' ? filled(lines.join(' ')) : verbatim(lines);
 }
 
 function environment(): string {

@@ -29,23 +29,26 @@ const RUNNING = { name: 'check', flags: CHECK_FLAGS };
 
 const EXAMPLES = `
 Examples:
-  nydusify check registry.example.org/app:nydus
-      manifest, bootstrap and every chunk of every platform
-  nydusify check registry.example.org/app:nydus registry.example.org/app:1.0
-      and the whole filesystem, file by file, against the image that it was made from
-  nydusify check --clients --report html check.html --report junit check.xml registry.example.org/app:nydus
-      what every client makes of it, as a page and for the CI server too
-  nydusify check --json --target app:nydus | jq '.findings[].id'
-`;
+  Manifest, bootstrap and every chunk of every platform:
+    $ nydusify check registry.example/app:1.0-nydus
+  And the whole filesystem, file by file, against the image that it was made from:
+    $ nydusify check registry.example/app:1.0-nydus registry.example/app:1.0
+  What every client makes of it, as a page and for the CI server too:
+    $ nydusify check --clients --report html check.html --report junit check.xml registry.example/app:1.0-nydus
+  For a program:
+    $ nydusify check --json registry.example/app:1.0-nydus | jq '.findings[].id'
+
+Exit code 0: nothing wrong. 1: faults were found.`;
 
 export const CHECK: CommandTable = {
   description:
-    'Verifies a Nydus image: manifest, config, bootstrap and the digest of every chunk, and with a source the whole\n' +
-    'filesystem. Every platform and both halves of a merged index are looked at. Exit status 1 says that faults were found.',
+    'Verifies a Nydus image: manifest, config, bootstrap and the digest of every chunk, and with a source the whole ' +
+    'filesystem. Every platform and both halves of a merged index are looked at.',
   words: [
     ['[target]', 'Nydus image to check, as --target'],
     ['[source]', 'image that it was made from, as --source'],
   ],
+  usage: '[options] TARGET [SOURCE]',
   flags: CHECK_FLAGS,
   examples: EXAMPLES,
   run: async (call) => {

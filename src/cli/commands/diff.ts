@@ -10,7 +10,7 @@ import { DIFF_FLAGS } from '../flags/look.js';
 import { pathJson } from '../text/look.js';
 import { inTurns } from '../../turns.js';
 import { LazyList, type Lines } from '../text/print.js';
-import { Looking, LOCATIONS } from './look.js';
+import { Looking, locations } from './look.js';
 import { formatBytes, plural } from '../text/units.js';
 
 const EXAMPLES = `
@@ -27,7 +27,7 @@ Examples:
   $ nydusify diff --ignore-times -q registry.example/app:1.0 registry.example/app:1.0-nydus`;
 
 export const DIFF: CommandTable = {
-  description: `Compares the files of two images, and shows what a machine that holds OLD must download for NEW.\n\n${LOCATIONS}`,
+  description: `Compares the files of two images, and shows what a machine that holds OLD must download for NEW.\n\n${locations('Each of OLD and NEW is')}`,
   words: [
     ['<old>', 'the image that is there'],
     ['<new>', 'the image that is to come'],

@@ -28,11 +28,14 @@ import { openProgress, type Progress } from '../text/progress.js';
 import { type RunningCommand, withAdvice } from '../text/remedies.js';
 import { formatBytes, plural } from '../text/units.js';
 
-/** Explains `REF` in the help of every command. */
-export const LOCATIONS =
-  'REF is an image reference, oci:FOLDER[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:REFERENCE], or the file of a bootstrap.\n' +
+/** Says in the help what the words that name an image may be. */
+export const locations = (subject: string): string =>
+  `${subject} an image reference, oci:FOLDER[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:REFERENCE], or the file of a bootstrap.\n` +
   'Of a Nydus image only the bootstrap is fetched, and the chunks of files that are printed. An ordinary image has no directory of ' +
   'its own, so its layers are pulled.';
+
+/** For the commands that look at one image. */
+export const LOCATIONS = locations('REF is');
 
 type FilesystemOptions = Pick<LookOptions, 'path' | 'follow' | 'chunkSize'>;
 
