@@ -55,6 +55,7 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; wh
 .finding li:last-child { padding-bottom: 0; }
 .sums { display: grid; grid-template-columns: max-content 1fr; gap: 2px 12px; margin: 6px 0 0; font-size: 13.5px; }
 .sums dt { color: var(--soft); } .sums dd { margin: 0; }
+a { color: inherit; text-decoration: none; } a:hover { text-decoration: underline; } :target { outline: 2px solid var(--note); outline-offset: 4px; }
 .place { background: var(--code); border-radius: 6px; padding: 1px 7px; }
 .hint { margin-top: 12px; padding: 9px 13px; border-radius: 8px; background: var(--note-soft); color: var(--text); font-size: 14px; }
 .hint b { color: var(--note); font-weight: 600; }

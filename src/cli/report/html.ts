@@ -2,25 +2,12 @@
 import type { CheckedPlatform, CheckResult } from '../../check/result.js';
 import type { ClientVerdict, PlatformClients } from '../../check/clients.js';
 import type { Detection } from '../../check/detect.js';
-import type { Finding } from '../../check/finding.js';
 import { VERSION } from '../../convert/version.js';
 import { formatBytes, plural } from '../text/units.js';
 import { type Content, html, Html } from './html-escape.js';
+import { findings } from './html-findings.js';
 import { STYLE } from './html-style.js';
-import {
-  clientName,
-  countsText,
-  groupFindings,
-  limitsText,
-  OUTCOMES,
-  pickText,
-  placeText,
-  type FindingGroup,
-} from './model.js';
-
-/** Findings of one id that are listed; the rest is counted, and in the JSON report. */
-const SHOWN = 200;
-const OPEN = 8;
+import { clientName, countsText, limitsText, OUTCOMES, pickText, platformVerdict } from './model.js';
 
 export function htmlReport(result: CheckResult): string {
   const page = html`<!doctype html>
@@ -37,7 +24,7 @@ export function htmlReport(result: CheckResult): string {
       <body>
         <main>
           ${hero(result)} ${findings(result)}
-          ${section('Platforms', result.platforms.length === 0 ? undefined : html`<div class="grid">${result.platforms.map(platform)}</div>`)}
+          ${section('Platforms', result.platforms.length === 0 ? undefined : html`<div class="grid">${result.platforms.map((image) => platform(image, result))}</div>`)}
           ${section('Clients', result.clients?.map(clientTable))}
           ${section('Layers', result.platforms.filter(({ layerSizes }) => layerSizes.length > 0).map(layers))}
           ${section('Size by directory', result.platforms.flatMap(directories))}
@@ -86,71 +73,12 @@ function hero(result: CheckResult): Html {
   </header>`;
 }
 
-function findings(result: CheckResult): Html {
-  const groups = groupFindings(result.findings);
-  const none = html`<div class="card">
-    <p>Nothing is wrong with ${plural(result.platforms.length, 'platform')}.</p>
-  </div>`;
-  return html`<section>
-    <h2>Findings</h2>
-    ${groups.length === 0 ? none : groups.map(findingGroup)}
-  </section>`;
-}
-
-function findingGroup({ id, severity, meaning, findings: list }: FindingGroup): Html {
-  const first = list.slice(0, OPEN);
-  const rest = list.slice(OPEN, SHOWN);
-  const hidden = list.length - OPEN - rest.length;
-  const hint = list.find((found) => found.hint !== undefined)?.hint;
-  const more = html`<details>
-    <summary>
-      ${rest.length} more${hidden > 0 ? `, and ${hidden} that are only in the JSON report` : ''}
-    </summary>
-    <ul>
-      ${rest.map(findingItem)}
-    </ul>
-  </details>`;
-  return html`<article class="card finding ${severity}">
-    <header>
-      <span class="pill ${severity}">${severity}</span>
-      <h3 class="mono">${id}</h3>
-      ${list.length === 1 ? undefined : html`<span class="soft">× ${list.length}</span>`}
-    </header>
-    ${meaning === undefined ? undefined : html`<p class="soft">${meaning}</p>`}
-    <ul>
-      ${first.map(findingItem)}
-    </ul>
-    ${rest.length === 0 ? undefined : more}
-    ${hint === undefined ? undefined : html`<p class="hint"><b>Try:</b> ${hint}</p>`}
-  </article>`;
-}
-
-function findingItem(found: Finding): Html {
-  const sums = [
-    ['expected', found.expected],
-    ['found', found.found],
-  ].filter(([, value]) => value !== undefined);
-  return html`<li>
-    <code class="place">${placeText(found)}</code> ${found.message}
-    ${
-      sums.length === 0
-        ? undefined
-        : html`<dl class="sums">
-            ${sums.map(
-              ([name, value]) =>
-                html`<dt>${name}</dt>
-                  <dd><code>${value}</code></dd>`,
-            )}
-          </dl>`
-    }
-  </li>`;
-}
-
-function platform(image: CheckedPlatform): Html {
+function platform(image: CheckedPlatform, result: CheckResult): Html {
   const { contents } = image;
+  const { isGood, text } = platformVerdict(image.platform, result.findings);
   const sourceBytes = sumOf(image, ({ source }) => source?.bytes);
   return html`<article class="card">
-    <h3>${image.platform}</h3>
+    <h3>${image.platform} <span class="pill ${isGood ? 'good' : 'bad'}">${text}</span></h3>
     <p class="soft">
       <code>${image.nydus.slice(0, 19)}</code>
       ${image.oci === undefined ? 'Nydus image alone' : 'with an ordinary image for other clients'}

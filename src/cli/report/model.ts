@@ -4,6 +4,7 @@ import type { ClientVerdict } from '../../check/clients.js';
 import { CATALOGUE } from '../../check/catalogue.js';
 import { formatPlace, type Finding, type Severity } from '../../check/finding.js';
 import { AUDIT_RULES } from '../../rafs-builder/rules/rules.js';
+import { printableJson } from '../text/printable.js';
 import { plural } from '../text/units.js';
 
 const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note'];
@@ -55,6 +56,37 @@ export function groupFindings(findings: readonly Finding[]): readonly FindingGro
     findings: list,
   }));
   return all.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
+}
+
+/** A finding, and the platforms of those that differ from it in nothing else. */
+export interface SharedFinding {
+  readonly found: Finding;
+  /** Empty for a finding about the reference as a whole. */
+  readonly platforms: readonly string[];
+}
+
+/** Findings that say the same of several platforms become one, at the place of the first. */
+export function overPlatforms(findings: readonly Finding[]): readonly SharedFinding[] {
+  const shared = new Map<string, { readonly found: Finding; readonly platforms: Set<string> }>();
+  for (const found of findings) {
+    const { platform, ...where } = found.where;
+    const key = printableJson([where, found.message, found.expected, found.found]);
+    const one = shared.get(key) ?? { found, platforms: new Set() };
+    if (platform !== undefined) one.platforms.add(platform);
+    shared.set(key, one);
+  }
+  return [...shared.values()].map(({ found, platforms }) => ({ found, platforms: [...platforms] }));
+}
+
+/** For example `✗ bad: 2 errors, 1 warning`. Findings about the reference as a whole count for no platform. */
+export function platformVerdict(
+  platform: string,
+  findings: readonly Finding[],
+): { readonly isGood: boolean; readonly text: string } {
+  const own = findings.filter(({ where }) => where.platform === platform);
+  const isGood = countOf(own, 'error') === 0;
+  const isClean = own.every(({ severity }) => severity === 'note');
+  return { isGood, text: `${isGood ? '✓ good' : '✗ bad'}${isClean ? '' : `: ${countsText(own)}`}` };
 }
 
 function meaningOf(id: string): string | undefined {

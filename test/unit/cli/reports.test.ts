@@ -90,6 +90,46 @@ test('the page holds no markup but its own, loads nothing and names every kind o
   assert.equal((page.match(/<div/g) ?? []).length, (page.match(/<\/div>/g) ?? []).length);
 });
 
+test('a finding of several platforms is listed once, under an anchor, and each platform has a verdict', () => {
+  const at = (platform: string, path: string) => ({
+    platform,
+    part: 'filesystem',
+    path: rawNameFromText(path) as string as RawPath, // one name is a path
+  });
+  const [first] = result().platforms;
+  assert.ok(first !== undefined);
+  const page = REPORTS.html(
+    result({
+      platforms: [first, { ...first, platform: 'linux/arm64' }, { ...first, platform: 'linux/s390x' }],
+      findings: [
+        finding('FS-CONTENT', at('linux/amd64', 'a'), { message: 'differs', hint: 'convert again' }),
+        finding('FS-CONTENT', at('linux/arm64', 'a'), { message: 'differs', hint: 'convert again' }),
+        finding('FS-CONTENT', at('linux/arm64', 'b'), { message: 'differs', hint: 'look at b' }),
+      ],
+    }),
+  );
+  assert.match(page, /<article class="card finding error" id="FS-CONTENT">/);
+  assert.match(
+    page,
+    /id="FS-CONTENT-1">\s*<a href="#FS-CONTENT-1"><code class="place">linux\/amd64, linux\/arm64 /,
+  );
+  assert.match(page, /id="FS-CONTENT-2">\s*<a href="#FS-CONTENT-2"><code class="place">linux\/arm64 /);
+  assert.ok(!page.includes('FS-CONTENT-3'));
+  assert.deepEqual(
+    [...page.matchAll(/<b>Try:<\/b> (.*?)<\/p>/g)].map(([, hint]) => hint),
+    ['convert again', 'look at b'],
+  );
+  const verdicts = [...page.matchAll(/<h3>(\S+) <span class="pill \w+">(.*?)<\/span>/g)];
+  assert.deepEqual(
+    verdicts.map(([, platform, verdict]) => `${platform ?? ''} ${verdict ?? ''}`),
+    [
+      'linux/amd64 ✗ bad: 1 error, 0 warnings',
+      'linux/arm64 ✗ bad: 2 errors, 0 warnings',
+      'linux/s390x ✓ good',
+    ],
+  );
+});
+
 test('a template escapes text, lists too, and leaves markup of its own', () => {
   assert.equal(html`<b>${['<', html`<i></i>`, 1, undefined]}</b>`.markup, '<b>&lt;<i></i>1</b>');
 });
