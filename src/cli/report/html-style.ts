@@ -75,5 +75,5 @@ ol.trace { margin: 8px 0 4px; padding-left: 22px; font-size: 13.5px; } ol.trace 
 ol.trace .stop { color: var(--warn); font-weight: 550; }
 footer { margin-top: 40px; color: var(--soft); font-size: 13px; }
 @media print { body { background: #fff; } .card { break-inside: avoid; } details { display: none; } }
-@media (max-width: 560px) { .hero { flex-direction: column; } main { padding-top: 16px; } .bars { grid-template-columns: 1fr max-content; } .bars .room { grid-column: 1 / -1; grid-row: auto; } }
+@media (max-width: 560px) { .hero { flex-direction: column; } main { padding-top: 16px; } .bars { grid-template-columns: minmax(0, 1fr); } .bars .amount { text-align: left; white-space: normal; margin-bottom: 6px; } }
 `;
