@@ -241,8 +241,11 @@ test('a work folder of the user stays as it was, also when the conversion fails;
   const cwd = await tempFolder(t);
   await mkdir(join(cwd, 'tmp'));
   await writeFile(join(cwd, 'tmp', 'precious'), 'x');
-  assert.equal((await nydusify(['convert', source, `${host}/t:1`], { cwd })).status, 0);
-  assert.equal((await nydusify(['convert', `${host}/none:1`, `${host}/t:1`], { cwd })).status, 3);
+  assert.equal((await nydusify(['convert', '--work-dir', 'tmp', source, `${host}/t:1`], { cwd })).status, 0);
+  assert.equal(
+    (await nydusify(['convert', '--work-dir', 'tmp', `${host}/none:1`, `${host}/t:1`], { cwd })).status,
+    3,
+  );
   assert.deepEqual(await readdir(join(cwd, 'tmp')), ['precious']);
   assert.equal((await nydusify(['convert', '--work-dir', 'new', source, `${host}/t:1`], { cwd })).status, 0);
   assert.equal(
@@ -265,7 +268,7 @@ test('I2: SIGINT in the middle leaves no tag and no temporary file', async (t) =
     const cwd = await tempFolder(t);
     let sent = false;
     const { status, stderr, stdout } = await nydusify(
-      ['convert', '--merge-platform', source, `${target.host}/app:1`],
+      ['convert', '--work-dir', 'tmp', '--merge-platform', source, `${target.host}/app:1`],
       {
         cwd,
         onStderr: (seen, kill) => {

@@ -37,7 +37,7 @@ test('a killed run leaves no tag; the next one removes its files and sends only 
   await mkdir(join(cwd, 'tmp'));
   await writeFile(join(cwd, 'tmp', 'precious'), 'x');
   let done = 0;
-  const killed = await nydusify(['convert', from, `${target.host}/app:1`], {
+  const killed = await nydusify(['convert', '--work-dir', 'tmp', from, `${target.host}/app:1`], {
     cwd,
     onStderr: (seen, kill) => {
       done = seen.match(/layer \d of 3: /g)?.length ?? 0;
@@ -50,7 +50,7 @@ test('a killed run leaves no tag; the next one removes its files and sends only 
   const before = uploads(target);
   assert.equal(before, 2);
   isStuck = false;
-  const again = await nydusify(['convert', from, `${target.host}/app:1`], { cwd });
+  const again = await nydusify(['convert', '--work-dir', 'tmp', from, `${target.host}/app:1`], { cwd });
   assert.equal(again.status, 0, again.stderr);
   assert.equal(again.stderr.match(/\(present\)/g)?.length, 2, again.stderr);
   // The third blob, the bootstrap layer, the config.
@@ -299,7 +299,9 @@ test('several runs of one image into one tag, in one work folder, all end well',
   const from = await target.put('app:1', image);
   const cwd = await tempFolder(t);
   const runs = await Promise.all(
-    [1, 2, 3].map(() => nydusify(['convert', '--merge-platform', from, `${target.host}/out:1`], { cwd })),
+    [1, 2, 3].map(() =>
+      nydusify(['convert', '--work-dir', 'tmp', '--merge-platform', from, `${target.host}/out:1`], { cwd }),
+    ),
   );
   for (const { status, stderr } of runs) assert.equal(status, 0, stderr);
   assert.equal(new Set(runs.map(({ stdout }) => stdout)).size, 1);
