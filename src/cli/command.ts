@@ -1,6 +1,7 @@
 /** A command as one table, from which its help, its parsing and its values follow. */
 import type { Command } from 'commander';
 import { UsageError } from '../errors.js';
+import { CI_CHOICES } from './ci/server.js';
 import { demandFile, findConfig } from './config/find.js';
 import type { CliContext } from './context.js';
 import {
@@ -50,6 +51,8 @@ export interface AddedCommand {
   readonly context: CliContext;
   /** True when the configuration is to be printed instead: then the words may be missing. */
   readonly printsConfig: boolean;
+  /** Called with the values of the flags, once they are known. */
+  readonly onFlags?: (values: FlagValues) => void;
 }
 
 const FLAGS_OF_ALL = `Every command also takes ${GLOBAL_FLAGS.map(({ name }) => `--${name}`).join(', ')}: nydusify --help`;
@@ -72,6 +75,8 @@ export function addCommand(command: Command, added: AddedCommand): void {
     const sources = { env: context.env, upstream };
     const { file, warning } = await configuration(command, added);
     const values = readFlags(command, flags, { ...sources, file });
+    added.onFlags?.(values);
+    values.oneOf('ci', CI_CHOICES);
     const log = logSettings(values);
     using logFile = log.file === undefined || printsConfig ? undefined : openLogFile(log.file, context);
     const stderr = logFile ?? (log.silent ? errorsOnly(context.stderr) : undefined);

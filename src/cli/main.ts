@@ -1,20 +1,40 @@
 /** Parses the command line, runs the command, and makes an exit code of the outcome. */
 import { Command, CommanderError } from 'commander';
 import { calledCommand, withHelpFlag } from './called-command.js';
+import { ciLog } from './ci/server.js';
 import { addCommand } from './command.js';
 import { COMMANDS, type LazyCommand, PROGRAM } from './command-list.js';
 import type { CliContext } from './context.js';
 import { hasColours } from './text/colours.js';
 import { asNydusError, renderError } from './text/errors.js';
-import { addFlags, type Flag, rewriteArgv } from './flags/flags.js';
+import { printJson } from './text/print.js';
+import { adviceText } from './text/remedies.js';
+import { addFlags, type Flag, type FlagValues, rewriteArgv } from './flags/flags.js';
 import { detailOf } from './log.js';
 import { isClosedPipe, UnwritableError } from './standard-stream.js';
 import { GLOBAL_FLAGS } from './flags/global.js';
 import { wrappedHelp } from './text/help-text.js';
 import { versionText } from './text/versions.js';
 
+interface Answer {
+  /** Something of it has been printed. */
+  isBegun: boolean;
+  /** Undefined until the values of all flags are known. */
+  flags: FlagValues | undefined;
+}
+
 /** Runs one command line; `argv` is without the program. Returns the exit code. */
-export async function main(argv: readonly string[], context: CliContext): Promise<number> {
+export async function main(argv: readonly string[], given: CliContext): Promise<number> {
+  const answer: Answer = { isBegun: false, flags: undefined };
+  const context: CliContext = {
+    ...given,
+    stdout: {
+      write: (text) => {
+        answer.isBegun = true;
+        return given.stdout.write(text);
+      },
+    },
+  };
   let called: LazyCommand | undefined;
   const flags: Flag[] = [...GLOBAL_FLAGS];
   try {
@@ -31,6 +51,9 @@ export async function main(argv: readonly string[], context: CliContext): Promis
         table,
         context,
         printsConfig: argv.some((word) => PRINTS_CONFIG.test(word)),
+        onFlags: (values) => {
+          answer.flags = values;
+        },
       });
     }
     await program.parseAsync(rewriteArgv(withHelpFlag(argv, GLOBAL_FLAGS), flags), { from: 'user' });
@@ -42,16 +65,33 @@ export async function main(argv: readonly string[], context: CliContext): Promis
     if (isClosedPipe(error) || isClosedPipe(context.signal.reason)) return context.exitCode;
     if (error instanceof UnwritableError) return error.exitCode; // the process says so when everything has ended
     const ours = asNydusError(error);
-    const command = { name: called?.name ?? '', flags };
+    const running = { name: called?.name ?? '', flags };
     context.stderr.write(
-      renderError(ours, detailOf(argv, GLOBAL_FLAGS), command, { coloured: hasColours(context, 'stderr') }),
+      renderError(ours, detailOf(argv, GLOBAL_FLAGS), running, { coloured: hasColours(context, 'stderr') }),
     );
+    const isJson = answer.flags?.isOn('json') ?? seemsJson(argv, flags);
+    if (!isJson && ciLog(answer.flags, context) === 'github') {
+      const { annotate } = await import('./text/annotations.js');
+      annotate(context.stderr, 'error', ours.code, ours.message);
+    }
+    // An answer that has begun is not a document with another behind it.
+    if (isJson && !answer.isBegun) {
+      const { errorDocument } = await import('./report/error-json.js');
+      printJson(context.stdout, errorDocument(ours, adviceText(ours, running)), 2);
+    }
     return ours.exitCode;
   }
 }
 
 /** In the forms that `rewriteArgv` knows. */
 const PRINTS_CONFIG = /^--?print-config(?:=|$)/;
+
+/** Guesses from raw arguments whether the answer is to be JSON, for errors that arise before these are parsed. */
+function seemsJson(argv: readonly string[], flags: readonly Flag[]): boolean {
+  const end = argv.indexOf('--');
+  const words = end < 0 ? argv : argv.slice(0, end);
+  return flags.some(({ name }) => name === 'json') && words.some((word) => /^--?json(?:=true)?$/.test(word));
+}
 
 /** The help of a flag is broken into lines if they can have so many characters. */
 const MIN_HELP_WIDTH = 20;

@@ -290,6 +290,40 @@ test('--report writes every format asked for, - is standard output, and the exit
   assert.equal((await run('--report', 'pdf', page, target)).code, 2);
 });
 
+test('reports exist when nothing can be read, and the exit code is that of the failure', async () => {
+  const absent = `${right.host}/absent:1`;
+  const [suite, page] = [join(folder, 'unread=1.xml'), join(folder, 'unread.json')];
+  const { code, stdout, stderr } = await run('--report', `junit=${suite}`, `--report=json=${page}`, absent);
+  assert.equal(code, 3, stdout + stderr);
+  assert.match(await readFile(suite, 'utf8'), /tests="1" failures="0" errors="1"/);
+  const { verdict, error } = JSON.parse(await readFile(page, 'utf8')) as { verdict: string; error: object };
+  assert.equal(verdict, 'unknown');
+  assert.equal('exitCode' in error && error.exitCode, 3);
+  assert.equal((await run('--report', 'junit=', absent)).code, 2);
+});
+
+test('--fail-on says which findings make the exit code 1', async () => {
+  // No file differs, but the source has another number of layers: a warning.
+  const source = await push(sourceImage([...LAYERS, layer(file('more', 'more'))]), `${left.host}/severity:1`);
+  const target = await push(await converted(sourceImage(LAYERS)), `${right.host}/severity:1`);
+  const { code, stdout } = await run('--json', target, source);
+  const { verdict, findings } = JSON.parse(stdout) as {
+    verdict: string;
+    findings: { id: string; severity: string }[];
+  };
+  assert.deepEqual(
+    [code, verdict, [...new Set(findings.map(({ severity }) => severity))]],
+    [0, 'good', ['warning']],
+    stdout,
+  );
+  assert.equal((await run('--fail-on', 'error', target, source)).code, 0);
+  const strict = await run('--fail-on', 'warning', target, source);
+  assert.equal(strict.code, 1);
+  assert.match(strict.stderr, /^note: the exit code is 1, since --fail-on warning counts [0-9]+ findings?$/m);
+  assert.equal((await run('--fail-on=note', target, source)).code, 1);
+  assert.equal((await run('--fail-on', 'worse', target)).code, 2);
+});
+
 test('--clients tells what each client makes of the image', async () => {
   const target = await push(await converted(sourceImage(LAYERS)), `${right.host}/app:10`);
   const { code, stdout } = await run('--clients', target);

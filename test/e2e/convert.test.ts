@@ -1,6 +1,6 @@
 /** `nydusify convert` as a user runs it: what it prints, what it leaves, what it asks of registries. */
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { buildAttestation, buildImage, buildIndex } from '../support/images/image-builder.js';
@@ -173,6 +173,85 @@ test("--output-json is one line of whole numbers, upstream's and one of ours, an
   assert.equal(numbers['SourceImageSize'], size);
   assert.equal((await nydusify([...args, `${host}/none:1`, `${host}/t:2`])).status, 3);
   assert.equal(await readFile(report, 'utf8'), 'null\n');
+});
+
+test('--json, --digest-file and --metadata-file say what was pushed, each in its own form', async (t) => {
+  const { host, put, get } = await registry(t);
+  const source = await put('app:1', both);
+  const folder = await tempFolder(t);
+  const [digestFile, metadataFile] = [join(folder, 'new', 'digest'), join(folder, 'metadata.json')];
+  const target = `${host}/t:1`;
+  const { status, stdout, stderr } = await nydusify([
+    'convert',
+    '--json',
+    '--all-platforms',
+    '--merge-platform',
+    ...['--digest-file', digestFile, '--metadata-file', metadataFile, '--work-dir', folder],
+    source,
+    target,
+  ]);
+  assert.equal(status, 0, stderr);
+  const { digest, bytes } = await get(target);
+  const result = JSON.parse(stdout) as {
+    image: string;
+    size: number;
+    platforms: { platform: string; oci?: object; layers: { outcome: string; blob: { size: number } }[] }[];
+  };
+  assert.equal(result.image, `${host}/t@${digest}`);
+  assert.equal(result.size, bytes.length);
+  assert.deepEqual(
+    result.platforms.map(({ platform, layers }) => [platform, layers.length]),
+    [
+      ['linux/amd64', 3],
+      ['linux/arm64', 1],
+    ],
+  );
+  assert.ok(
+    result.platforms.every(({ oci, layers }) => oci !== undefined && layers[0]?.outcome === 'pushed'),
+  );
+  assert.equal(await readFile(digestFile, 'utf8'), `${digest}\n`);
+  const metadata = JSON.parse(await readFile(metadataFile, 'utf8')) as Record<string, unknown>;
+  assert.equal(metadata['containerimage.digest'], digest);
+  assert.equal(metadata['image.name'], target);
+  assert.deepEqual(metadata['containerimage.descriptor'], {
+    mediaType: 'application/vnd.oci.image.index.v1+json',
+    digest,
+    size: bytes.length,
+  });
+  assert.deepEqual(await readdir(join(folder, 'new')), ['digest']);
+
+  // A run that fails leaves the digest of the last one that did not; a link to the file stays one.
+  const failed = await nydusify(['convert', '--digest-file', digestFile, `${host}/none:1`, `${host}/t:2`]);
+  assert.equal(failed.status, 3);
+  assert.equal(await readFile(digestFile, 'utf8'), `${digest}\n`);
+  const link = join(folder, 'link');
+  await symlink(digestFile, link);
+  const again = await nydusify(['convert', '--digest-file', link, '--work-dir', folder, source, target]);
+  assert.equal(again.status, 0, again.stderr);
+  assert.equal(`${host}/t@${await readFile(digestFile, 'utf8')}`, again.stdout);
+  assert.ok((await lstat(link)).isSymbolicLink());
+});
+
+test('--progress json ends with the result, or with the error', async (t) => {
+  const { host, put } = await registry(t);
+  const source = await put('app:1', image);
+  const events = (stderr: string): readonly Record<string, unknown>[] =>
+    stderr
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const args = ['convert', '--json', '--progress', 'json', '--work-dir', await tempFolder(t)];
+  const good = await nydusify([...args, source, `${host}/t:1`]);
+  assert.equal(good.status, 0, good.stderr);
+  const last = events(good.stderr).at(-1);
+  assert.equal(last?.['type'], 'result');
+  assert.deepEqual(last['result'], JSON.parse(good.stdout));
+  const bad = await nydusify([...args, `${host}/none:1`, `${host}/t:2`]);
+  assert.equal(bad.status, 3);
+  const end = events(bad.stderr).at(-1);
+  assert.equal(end?.['type'], 'error');
+  assert.deepEqual(end['error'], (JSON.parse(bad.stdout) as { error: unknown }).error);
+  assert.match(bad.stderr, /^error: /m);
 });
 
 test('errors are a sentence, a hint and an exit code', async (t) => {

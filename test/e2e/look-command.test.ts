@@ -164,6 +164,24 @@ test('looking inside', async (t) => {
       (await nydusify(['tree', '-d', '-L', '1', target])).stdout,
       '/\n├── etc\n└── usr\n\n2 directories\n',
     );
+    interface Branch {
+      readonly path: string;
+      readonly children?: readonly Branch[];
+    }
+    const json = JSON.parse((await nydusify(['tree', '--json', '-L', '2', target])).stdout) as {
+      tree: Branch;
+    };
+    const paths = ({ path, children = [] }: Branch): readonly string[] => [path, ...children.flatMap(paths)];
+    assert.deepEqual(paths(json.tree), [
+      '/',
+      '/bin',
+      '/etc',
+      '/etc/a\\x0ab',
+      '/etc/os-release',
+      '/e\\xff',
+      '/usr',
+      '/usr/bin',
+    ]);
     const du = await nydusify(['du', '-b', '-d', '2', target, '/usr']);
     assert.match(
       du.stdout,

@@ -59,5 +59,6 @@ What this version cannot read (images that leave their data in the source's laye
 parts beyond a limit) is refused with a sentence and the exit code 5 if there is nothing else. In an index with other images, it is the
 error \`CONTENT-UNREAD\`, and the others are checked.
 
-\`--report json|html|markdown|junit FILE\` writes them for programs, people, job summaries and CI servers; \`--clients\` adds what each
-client makes of the image ([clients.md](clients.md)).`;
+\`--report FORMAT=FILE\` (json, html, markdown, junit) writes them for programs, people, job summaries and CI servers, also when nothing can
+be read; in junit each area is a test, whose name is the same in every run. \`--fail-on warning\` or \`note\` makes the exit code 1 for less
+than an error; \`--clients\` adds what each client makes of the image ([clients.md](clients.md)).`;

@@ -3,6 +3,7 @@
  * native/layout, the types and tables of the addon in src/native, and the scripts of `completion`, from the tables that the code runs on. `--check` writes nothing, and fails when a file differs
  * from what would be written, or when a test that a page names does not exist. Run it from the root of the project.
  */
+import { type DocumentName, DOCUMENTS, publishedSchema } from './schemas/documents.js';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { AUDIT_RULES } from '../../src/rafs-builder/rules/rules.js';
 import * as blob from '../../src/rafs-builder/layout/blob.js';
@@ -43,6 +44,12 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   ),
   'native/layout/src/rules.rs': rulesSource,
   'src/cli/completion/scripts.ts': completionScripts,
+  ...Object.fromEntries(
+    (Object.keys(DOCUMENTS) as DocumentName[]).map((name) => [
+      `docs/schemas/${name}.schema.json`,
+      () => publishedSchema(name),
+    ]),
+  ),
 };
 
 async function main(args: readonly string[]): Promise<number> {

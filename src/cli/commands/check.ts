@@ -1,14 +1,16 @@
 /** `nydusify check`: flags in, `checkImage`, findings out. Exit 0 when nothing is wrong, 1 when something is. */
 import { availableParallelism } from 'node:os';
 import { checkImage } from '../../check/check.js';
-import { UsageError } from '../../errors.js';
+import type { CheckResult } from '../../check/result.js';
+import { LocalIoError, UsageError } from '../../errors.js';
 import { parsePlatforms } from '../../oci/platform.js';
 import { openSource, type OpenOptions } from '../../registry/open.js';
 import type { ImageSource } from '../../registry/stores/store.js';
 import { silentReporter } from '../../reporter.js';
 import type { CommandCall, CommandTable } from '../command.js';
+import type { CliContext } from '../context.js';
 import { openOptions } from '../flags/environment.js';
-import { ACCEPTED_FLAGS, BACKEND_FLAGS, CHECK_FLAGS } from '../flags/check.js';
+import { ACCEPTED_FLAGS, BACKEND_FLAGS, CHECK_FLAGS, SEVERITIES } from '../flags/check.js';
 import { requireFlags, type FlagValues } from '../flags/flags.js';
 import { imageWord } from '../flags/image-word.js';
 import { refuseLater } from '../flags/later.js';
@@ -18,12 +20,20 @@ import { keepIn, tryToKeep } from '../kept-files.js';
 import { openBudget } from '../../native/budget.js';
 import { returnFreedMemory } from '../../native/program.js';
 import { registryFlags, transferOptions } from '../flags/registry.js';
-import { tryReportFile, writeReportFile } from '../report-file.js';
+import { isJobSummary, setOutputs } from '../ci/github-files.js';
+import { ciLog } from '../ci/server.js';
+import { annotateFindings } from '../report/finding-annotations.js';
+import { LogSection } from '../text/log-section.js';
+import { appendToReportFile, tryReportFile, writeReportFile } from '../report-file.js';
 import { checkLines } from '../text/check.js';
 import { printLine, printLines, printReport } from '../text/print.js';
 import { openProgress } from '../text/progress.js';
-import { withAdvice, withHints } from '../text/remedies.js';
-import { isReportFormat, REPORTS, type ReportFormat } from '../report/report.js';
+import { plural } from '../text/units.js';
+import { asNydusError } from '../text/errors.js';
+import { adviceText, withAdvice, withHints } from '../text/remedies.js';
+import { isAtLeast } from '../report/model.js';
+import type { FailedCheck } from '../report/report-run.js';
+import { FAILURE_REPORTS, isReportFormat, REPORTS, type ReportFormat } from '../report/report.js';
 
 const RUNNING = { name: 'check', flags: CHECK_FLAGS };
 
@@ -34,7 +44,7 @@ Examples:
   And the whole filesystem, file by file, against the image that it was made from:
     $ nydusify check registry.example/app:1.0-nydus registry.example/app:1.0
   What every client makes of it, as a page and for the CI server too:
-    $ nydusify check --clients --report html check.html --report junit check.xml registry.example/app:1.0-nydus
+    $ nydusify check --clients --report html=check.html --report junit=check.xml registry.example/app:1.0-nydus
   For a program:
     $ nydusify check --json registry.example/app:1.0-nydus | jq '.findings[].id'
 
@@ -62,7 +72,8 @@ interface Positional {
   readonly source: string | undefined;
 }
 
-async function runCheck({ flags, log, context, words }: CommandCall, positional: Positional): Promise<void> {
+async function runCheck(call: CommandCall, positional: Positional): Promise<void> {
+  const { flags, log, context } = call;
   const notes: string[] = [];
   const location = imageWord(flags, 'target', positional.target, notes);
   if (location === undefined) requireFlags(['target']);
@@ -78,17 +89,72 @@ async function runCheck({ flags, log, context, words }: CommandCall, positional:
   for (const { name, note } of ACCEPTED_FLAGS)
     if (flags.isGiven(name)) say(`note: --${name} has no effect: ${note}`);
 
+  const failOn = flags.oneOf('fail-on', SEVERITIES) ?? 'error';
   for (const { path } of reports) if (path !== '-') tryReportFile(path, '--report');
 
+  const started = performance.now();
+  const milliseconds = (): number => performance.now() - started;
+  const ci = ciLog(flags, context);
+  const section = ci === 'gitlab' && !log.quiet ? new LogSection(context.stderr) : undefined;
+  section?.start(`check ${location ?? ''}`);
+  let result: CheckResult;
+  try {
+    const found = await check(call, { target: location ?? '', source: sourceLocation, sample, reports, say });
+    result = { ...found, findings: withHints(found.findings, RUNNING) };
+  } catch (cause) {
+    const error = asNydusError(cause);
+    const hint = adviceText(error, RUNNING);
+    const failure = {
+      target: location ?? '',
+      source: sourceLocation,
+      error,
+      hint,
+      milliseconds: milliseconds(),
+    };
+    for (const report of reports) writeFailure(report, failure, context);
+    setOutputs({ verdict: 'unknown' }, flags, context);
+    throw cause;
+  } finally {
+    section?.end();
+  }
+  const failing = result.findings.filter(({ severity }) => isAtLeast(severity, failOn));
+  // An answer that cannot be written in full is an answer all the same.
+  if (failing.length > 0) context.exitCode = 1;
+  for (const { format, path } of reports) {
+    const text = REPORTS[format](result, { milliseconds: milliseconds(), failOn });
+    if (path === '-') printReport(context.stdout, text);
+    else if (isJobSummary(path, context.env)) appendToReportFile(path, text, '--report');
+    else writeReportFile(path, text, '--report');
+  }
+  setOutputs({ verdict: result.verdict, digest: result.root.digest }, flags, context);
+  if (ci === 'github') annotateFindings(context.stderr, result.findings);
+  if (json) printReport(context.stdout, REPORTS.json(result));
+  else if (!reports.some(({ path }) => path === '-'))
+    await printLines(context.stdout, checkLines(result, context), context.signal);
+  if (result.verdict === 'good' && failing.length > 0)
+    say(`note: the exit code is 1, since --fail-on ${failOn} counts ${plural(failing.length, 'finding')}`);
+}
+
+interface Asked {
+  readonly target: string;
+  readonly source: string | undefined;
+  /** Percent; undefined for all. */
+  readonly sample: number | undefined;
+  readonly reports: readonly WantedReport[];
+  readonly say: (line: string) => void;
+}
+
+async function check({ flags, log, context, words }: CommandCall, asked: Asked): Promise<CheckResult> {
+  const { reports, sample, say } = asked;
   returnFreedMemory();
   const transfer = transferOptions(flags);
   const budget = openBudget(limitsOf(flags));
-  await using target = openSource(location ?? '', {
+  await using target = openSource(asked.target, {
     ...(await openOptions(context.env, registryFlags(flags, 'target'), { transfer, budget })),
     side: 'target',
   });
   await using source = openOptional(
-    sourceLocation,
+    asked.source,
     await openOptions(context.env, registryFlags(flags, 'source'), { transfer, budget }),
   );
   const platform = flags.text('platform');
@@ -103,11 +169,11 @@ async function runCheck({ flags, log, context, words }: CommandCall, positional:
         })
       : undefined;
   const keep = workDir === undefined ? byFlags : keepIn(workDir);
-  const isMute = json && log.file === undefined;
+  const isMute = flags.isOn('json') && log.file === undefined;
   const progress = isMute
     ? { reporter: silentReporter, stop: () => undefined }
     : await openProgress(log.quiet ? 'none' : 'auto', context);
-  const found = await checkImage(
+  return await checkImage(
     { source, target },
     {
       ...(selection === undefined ? {} : { platforms: selection }),
@@ -128,17 +194,21 @@ async function runCheck({ flags, log, context, words }: CommandCall, positional:
   ).finally(() => {
     progress.stop();
   });
-  const result = { ...found, findings: withHints(found.findings, RUNNING) };
-  // An answer that cannot be written in full is an answer all the same.
-  if (result.verdict === 'bad') context.exitCode = 1;
-  for (const { format, path } of reports) {
-    const text = REPORTS[format](result);
-    if (path === '-') printReport(context.stdout, text);
-    else writeReportFile(path, text, '--report');
+}
+
+/** The failure of the check says more than that this cannot be written. */
+function writeFailure({ format, path }: WantedReport, failure: FailedCheck, context: CliContext): void {
+  const text = FAILURE_REPORTS[format](failure);
+  if (path === '-') {
+    printReport(context.stdout, text);
+    return;
   }
-  if (json) printReport(context.stdout, REPORTS.json(result));
-  else if (!reports.some(({ path }) => path === '-'))
-    await printLines(context.stdout, checkLines(result, context), context.signal);
+  try {
+    if (isJobSummary(path, context.env)) appendToReportFile(path, text, '--report');
+    else writeReportFile(path, text, '--report');
+  } catch (error) {
+    if (error instanceof LocalIoError) printLine(context.stderr, `warning: ${error.message}`);
+  }
 }
 
 interface WantedReport {
@@ -151,7 +221,7 @@ function reportsOf(flags: FlagValues): readonly WantedReport[] {
   return flags.pairs('report').map(([format, path]) => {
     if (!isReportFormat(format))
       throw new UsageError(`--report should be one of [${Object.keys(REPORTS).join(' ')}], not "${format}"`, {
-        hint: '--report html check.html',
+        hint: '--report html=check.html',
       });
     return { format, path };
   });

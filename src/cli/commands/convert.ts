@@ -1,17 +1,24 @@
 /** `nydusify convert`: flags in, the library called, the result shown. What it needs is loaded when it runs, not before. */
 import type { ConvertResult } from '../../convert/convert.js';
 import { LocalIoError } from '../../errors.js';
-import type { CommandTable } from '../command.js';
+import type { Reporter } from '../../reporter.js';
+import type { CommandCall, CommandTable } from '../command.js';
 import type { CliContext } from '../context.js';
 import { openOptions } from '../flags/environment.js';
 import { FILE_PROBLEMS } from '../flags/file-problems.js';
 import { CONVERT_FLAGS, LATER_FLAGS } from '../flags/convert.js';
 import { type ConvertRequest, convertRequest } from '../flags/options.js';
-import type { LogSettings } from '../log.js';
-import { tryReportFile, writeReportFile } from '../report-file.js';
-import { printLine, printLines, printMessage } from '../text/print.js';
+import { setOutputs } from '../ci/github-files.js';
+import { ciLog } from '../ci/server.js';
+import { buildMetadata, convertDocument } from '../report/conversion.js';
+import { errorJson } from '../report/error-json.js';
+import { tryReportFile, writeReportFile, writeWholeReportFile } from '../report-file.js';
+import { annotate } from '../text/annotations.js';
+import { LogSection } from '../text/log-section.js';
+import { printJson, printLine, printLines, printMessage } from '../text/print.js';
 import { printableJson } from '../text/printable.js';
-import { withAdvice } from '../text/remedies.js';
+import { asNydusError } from '../text/errors.js';
+import { adviceText, withAdvice } from '../text/remedies.js';
 
 const EXAMPLES = `
 Examples:
@@ -26,8 +33,11 @@ Examples:
     $ nydusify convert docker-archive:app.tar oci-archive:app-nydus.tar:v1
   A registry of one's own without TLS, sizes and times into a file:
     $ nydusify convert --plain-http --output-json run.json registry.lan:5000/app:1.0 registry.lan:5000/app:1.0-nydus
+  In a pipeline, for the next step:
+    $ nydusify convert --digest-file digest.txt registry.example/app:1.0 registry.example/app:1.0-nydus
+    $ nydusify convert --json registry.example/app:1.0 registry.example/app:1.0-nydus | jq -r .image
 
-The last line on standard output says what to deploy: registry.example/app@sha256:…`;
+The last line on standard output says what to deploy: registry.example/app@sha256:… With --json it is the member image.`;
 
 export const CONVERT: CommandTable = {
   description:
@@ -41,21 +51,52 @@ export const CONVERT: CommandTable = {
   flags: [...CONVERT_FLAGS, ...LATER_FLAGS],
   examples: EXAMPLES,
   run: async (call) => {
-    const [source, target] = call.words;
-    const { context, flags, log } = call;
-    const request = convertRequest(flags, [source, target], {
-      ...FILE_PROBLEMS,
-    });
-    for (const note of request.notes) printMessage(context, `note: ${note}`);
-    if (request.outputJson !== undefined) tryReportFile(request.outputJson, OUTPUT_JSON);
-    const result = await run(request, log, context);
-    printLine(context.stdout, await deployName(request, result));
-    if (request.outputJson !== undefined)
-      writeReportFile(request.outputJson, jsonDocument(report(result)), OUTPUT_JSON);
+    try {
+      await convert(call);
+    } catch (cause) {
+      if (call.flags.text('progress') === 'json') await endWithError(cause, call);
+      throw cause;
+    }
   },
 };
 
-async function run(request: ConvertRequest, log: LogSettings, context: CliContext): Promise<ConvertResult> {
+async function convert({ words, context, flags, log }: CommandCall): Promise<void> {
+  const [source, target] = words;
+  const request = convertRequest(flags, [source, target], {
+    ...FILE_PROBLEMS,
+  });
+  for (const note of request.notes) printMessage(context, `note: ${note}`);
+  for (const [path, flag] of [
+    [request.outputJson, OUTPUT_JSON],
+    [request.digestFile, DIGEST_FILE],
+    [request.metadataFile, METADATA_FILE],
+  ] as const)
+    if (path !== undefined) tryReportFile(path, flag);
+  const result = await run(request, { log, flags, context });
+  const image = await deployName(request, result);
+  // A document follows the files, so that it is the only one if a file cannot be written.
+  if (!request.json) printLine(context.stdout, image);
+  await writeFiles(request, result);
+  setOutputs({ image, digest: result.root.digest }, flags, context);
+  const document = convertDocument(image, result);
+  if (request.json) printJson(context.stdout, document, 2);
+  if (request.progress === 'json' && !log.quiet) {
+    const { printEvent } = await import('../text/progress.js');
+    printEvent(context.stderr, { type: 'result', result: document });
+  }
+}
+
+/** The sentence follows the event, as it follows all that a failing command has printed. */
+async function endWithError(cause: unknown, { context }: CommandCall): Promise<void> {
+  const { printEvent } = await import('../text/progress.js');
+  const error = asNydusError(cause);
+  printEvent(context.stderr, { type: 'error', error: errorJson(error, adviceText(error, RUNNING)) });
+}
+
+async function run(
+  request: ConvertRequest,
+  { log, flags, context }: Pick<CommandCall, 'log' | 'flags' | 'context'>,
+): Promise<ConvertResult> {
   const [
     { returnFreedMemory },
     { openBudget },
@@ -83,18 +124,23 @@ async function run(request: ConvertRequest, log: LogSettings, context: CliContex
     imageName: request.imageName,
     verifyPresent: request.verifyPresent,
   });
-  const progress = await openProgress(log.quiet ? 'none' : request.progress, context);
+  const mode = log.quiet ? 'none' : request.progress;
+  const progress = await openProgress(mode, context);
+  const ci = ciLog(flags, context);
+  const section = mode !== 'none' && ci === 'gitlab' ? new LogSection(context.stderr) : undefined;
+  const shown = ci === 'github' ? withAnnotations(progress.reporter, context) : progress.reporter;
   try {
     const result = await convertImage(
       { source, target },
       { ...options, openOriginal: (location) => openSource(location, sourceOptions) },
       {
         signal: context.signal,
-        reporter: withAdvice(progress.reporter, RUNNING),
+        reporter: withAdvice(inSections(shown, section), RUNNING),
         budget,
       },
     );
     progress.stop();
+    section?.end();
     if (!log.quiet && request.progress !== 'json' && request.progress !== 'none') {
       const { convertSummary } = await import('../text/summary.js');
       await printLines(context.stderr, convertSummary(result, progress.namesLayers));
@@ -102,9 +148,30 @@ async function run(request: ConvertRequest, log: LogSettings, context: CliContex
     return result;
   } catch (error) {
     progress.stop();
+    section?.end();
     if (request.outputJson !== undefined) writeNothing(request.outputJson, context);
     throw error;
   }
+}
+
+function withAnnotations(reporter: Reporter, { stderr }: CliContext): Reporter {
+  return {
+    emit: (event) => {
+      reporter.emit(event);
+      if (event.type === 'warning') annotate(stderr, 'warning', event.code, event.message);
+    },
+  };
+}
+
+/** Each platform is a section of the log. */
+function inSections(reporter: Reporter, section: LogSection | undefined): Reporter {
+  if (section === undefined) return reporter;
+  return {
+    emit: (event) => {
+      if (event.type === 'image.start') section.start(`convert ${event.platform}`);
+      reporter.emit(event);
+    },
+  };
 }
 
 /** `repository@digest` for a registry; for files the location with the digest behind it. */
@@ -112,6 +179,19 @@ async function deployName({ target }: ConvertRequest, { root }: ConvertResult): 
   const { formatLocation, withDigest } = await import('../../registry/location.js');
   if (target.kind !== 'registry') return formatLocation({ ...target, digest: root.digest });
   return formatLocation(withDigest(target, root.digest));
+}
+
+async function writeFiles(
+  { outputJson, digestFile, metadataFile }: ConvertRequest,
+  result: ConvertResult,
+): Promise<void> {
+  if (outputJson !== undefined) writeReportFile(outputJson, jsonDocument(report(result)), OUTPUT_JSON);
+  if (metadataFile !== undefined) {
+    const metadata = `${printableJson(buildMetadata(result), 2)}\n`;
+    await writeWholeReportFile(metadataFile, metadata, METADATA_FILE);
+  }
+  if (digestFile !== undefined)
+    await writeWholeReportFile(digestFile, `${result.root.digest}\n`, DIGEST_FILE);
 }
 
 const NS_PER_MS = 1e6;
@@ -134,6 +214,8 @@ function report({
 }
 
 const OUTPUT_JSON = '--output-json';
+const DIGEST_FILE = '--digest-file';
+const METADATA_FILE = '--metadata-file';
 const RUNNING = { name: 'convert', flags: CONVERT_FLAGS };
 
 /** Go's encoder ends a document with a newline. */

@@ -150,7 +150,7 @@ export class Looking implements AsyncDisposable {
     }));
     const { requests, bytes } = this.traffic;
     const traffic = { requests, bytes, imageBytes: this.#imageBytes };
-    const document = { ...(images.length === 0 ? {} : { images }), ...answer, traffic };
+    const document = { schemaVersion: 1, ...(images.length === 0 ? {} : { images }), ...answer, traffic };
     await printLargeJson(this.context.stdout, document, this.context.signal);
   }
 

@@ -41,7 +41,7 @@ export const PLAN: CommandTable = {
     });
     for (const note of request.notes) printMessage(context, `note: ${note}`);
     const plan = await run(request, context);
-    if (flags.isOn('json')) printJson(context.stdout, plan, 2);
+    if (flags.isOn('json')) printJson(context.stdout, { schemaVersion: 1, ...plan }, 2);
     else await printLines(context.stdout, planLines(plan));
   },
 };

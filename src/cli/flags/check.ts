@@ -1,5 +1,6 @@
 /** The flags of `check`, after upstream's. */
 import { alternatives } from './choices.js';
+import type { Severity } from '../../check/finding.js';
 import type { Flag } from './flags.js';
 import { OUTPUT } from './global.js';
 import { backendFlags } from './later.js';
@@ -9,6 +10,8 @@ import { REGISTRY_FLAGS } from './registry.js';
 /** Upstream's default for the files that `check` keeps; scripts read the bootstrap from there next. */
 export const UPSTREAM_FOLDER = './output';
 
+/** The most severe first. */
+export const SEVERITIES = ['error', 'warning', 'note'] as const satisfies readonly Severity[];
 /** The reports that `--report` writes. */
 export const REPORT_FORMATS = ['json', 'html', 'markdown', 'junit'] as const;
 
@@ -112,7 +115,16 @@ export const CHECK_FLAGS: readonly Flag[] = [
     choices: REPORT_FORMATS,
     pair: true,
     group: OUTPUT,
-    help: `write a report, ${alternatives(REPORT_FORMATS)}, to a file (- is standard output); may be given several times`,
+    help: `write a report, ${alternatives(REPORT_FORMATS)}, to a file (- is standard output), also as FORMAT=FILE; may be given several times; there is one too when nothing can be read; to $GITHUB_STEP_SUMMARY it is appended`,
+  },
+  {
+    name: 'fail-on',
+    type: 'string',
+    value: 'severity',
+    choices: SEVERITIES,
+    default: 'error',
+    group: OUTPUT,
+    help: `the least severity of a finding that makes the exit code 1: ${alternatives(SEVERITIES)}`,
   },
   { name: 'json', type: 'boolean', group: OUTPUT, help: 'print the result as JSON' },
   {

@@ -205,6 +205,21 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     help: 'write sizes (bytes) and times (nanoseconds) as JSON',
   },
   {
+    name: 'digest-file',
+    type: 'string',
+    value: 'file',
+    group: OUTPUT,
+    help: 'write the digest of what was pushed, in one line; a run that fails leaves the file as it was',
+  },
+  {
+    name: 'metadata-file',
+    type: 'string',
+    value: 'file',
+    group: OUTPUT,
+    help: 'write image.name, containerimage.digest and containerimage.descriptor as JSON, as docker buildx build does',
+  },
+  { name: 'json', type: 'boolean', group: OUTPUT, help: 'print the result as JSON' },
+  {
     name: 'nydus-image',
     type: 'string',
     value: 'file',
@@ -220,5 +235,4 @@ export const CONVERT_FLAGS: readonly Flag[] = [
 /** Every flag of upstream that is refused. */
 export const LATER_FLAGS: readonly LaterFlag[] = [...LATER_PLACES, ...LATER_FORMAT_FLAGS];
 
-const JSON_FLAG: Flag = { name: 'json', type: 'boolean', group: OUTPUT, help: 'print the plan as JSON' };
-export const PLAN_FLAGS: readonly Flag[] = [...CONVERT_FLAGS, JSON_FLAG, ...LATER_FLAGS];
+export const PLAN_FLAGS: readonly Flag[] = [...CONVERT_FLAGS, ...LATER_FLAGS];

@@ -23,7 +23,7 @@ export interface Flag {
   readonly choices?: readonly string[];
   /** Upstream's environment variable. `NYDUSIFY_` before this name, or before the flag's own in capitals, is read always. */
   readonly env?: string;
-  /** Takes two words, as in `--report html FILE`, and may be given several times; `value` names both. */
+  /** Takes two words, as in `--report html FILE` or `--report html=FILE`, and may be given several times; `value` names both. */
   readonly pair?: boolean;
   readonly help: string;
   /** Heading that it stands under in the help. */
@@ -117,10 +117,10 @@ export class FlagValues {
   /** The values of a flag that takes two words, in order. Throws UsageError when a second word is missing. */
   pairs(name: string): readonly (readonly [first: string, second: string])[] {
     return (this.text(name)?.split('\n') ?? []).map((given) => {
-      const blank = given.indexOf(' ');
-      if (blank <= 0 || blank === given.length - 1)
+      const [, first, second] = /^([^ =]+)[ =](.+)$/.exec(given) ?? [];
+      if (first === undefined || second === undefined)
         throw new UsageError(`--${name} takes two words, and was given "${given.trim()}"`);
-      return [given.slice(0, blank), given.slice(blank + 1)] as const;
+      return [first, second] as const;
     });
   }
 
@@ -303,6 +303,9 @@ function separate(token: string, byName: ReadonlyMap<string, Flag>): readonly st
     : [token];
 }
 
+/** Both words of a pair in one, as in `html=check.html`. */
+const IN_ONE_WORD = /^[a-z]+=./;
+
 function rewriteWords(argv: readonly string[], byName: ReadonlyMap<string, Flag>): string[] {
   const out: string[] = [];
   for (let i = 0; i < argv.length; i++) {
@@ -318,7 +321,8 @@ function rewriteWords(argv: readonly string[], byName: ReadonlyMap<string, Flag>
     const value = match?.[3];
     if (flag.pair === true) {
       // Two words become one value; `FlagValues.pairs` refuses a pair without its second word.
-      const words = [...(value === undefined ? [] : [value]), ...argv.slice(i + 1)].slice(0, 2);
+      const rest = [...(value === undefined ? [] : [value]), ...argv.slice(i + 1)];
+      const words = rest.slice(0, IN_ONE_WORD.test(rest[0] ?? '') ? 1 : 2);
       out.push(`--${flag.name}=${words.join(' ')}`);
       i += words.length - (value === undefined ? 0 : 1);
       continue;

@@ -47,6 +47,14 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
     help: 'append progress and messages to a file instead of showing them',
   },
   {
+    name: 'ci',
+    type: 'string',
+    value: 'server',
+    default: 'auto',
+    group: OUTPUT,
+    help: 'what to tell a CI server: github (annotations in the log, values in $GITHUB_OUTPUT), gitlab (sections of the log), none; auto: as its variables say',
+  },
+  {
     name: 'config',
     type: 'string',
     value: 'file',

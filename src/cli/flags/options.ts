@@ -42,6 +42,10 @@ export interface ConvertRequest {
   /** What the image may take. */
   readonly limits: Partial<Limits>;
   readonly outputJson: string | undefined;
+  readonly digestFile: string | undefined;
+  readonly metadataFile: string | undefined;
+  /** Print the result as a JSON document. */
+  readonly json: boolean;
   readonly progress: ProgressMode;
   /** Notes to print before the work starts. */
   readonly notes: readonly string[];
@@ -116,6 +120,9 @@ export function convertRequest(
     transfer: { ...transfer, connections: connectionsFor(concurrency, transfer.connections) },
     limits: limitsOf(flags),
     outputJson: flags.text('output-json'),
+    digestFile: flags.text('digest-file'),
+    metadataFile: flags.text('metadata-file'),
+    json: flags.isOn('json'),
     progress: flags.oneOf('progress', PROGRESS_FORMS) ?? 'auto',
     notes,
     options,

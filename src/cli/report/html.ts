@@ -8,31 +8,57 @@ import { type Content, html, Html } from './html-escape.js';
 import { findings } from './html-findings.js';
 import { STYLE } from './html-style.js';
 import { clientName, countsText, limitsText, OUTCOMES, pickText, platformVerdict } from './model.js';
+import type { FailedCheck } from './report-run.js';
 
 export function htmlReport(result: CheckResult): string {
-  const page = html`<!doctype html>
+  return page(
+    `${result.verdict}: ${result.target}`,
+    html`${hero(result)} ${findings(result)}
+    ${section('Platforms', result.platforms.length === 0 ? undefined : html`<div class="grid">${result.platforms.map((image) => platform(image, result))}</div>`)}
+    ${section('Clients', result.clients?.map(clientTable))}
+    ${section('Layers', result.platforms.filter(({ layerSizes }) => layerSizes.length > 0).map(layers))}
+    ${section('Size by directory', result.platforms.flatMap(directories))}`,
+  );
+}
+
+/** A page of a check that came to no verdict. */
+export function htmlOfFailure({ target, error, hint }: FailedCheck): string {
+  return page(
+    `unknown: ${target}`,
+    html`<header class="card hero bad">
+      <div class="badge">? unknown</div>
+      <div>
+        <h1>${target}</h1>
+        <p>${error.message}</p>
+        ${hint === undefined ? undefined : html`<p class="hint"><b>Try:</b> ${hint}</p>`}
+        <dl>
+          <dt>code</dt>
+          <dd><code>${error.code}</code></dd>
+        </dl>
+      </div>
+    </header>`,
+  );
+}
+
+function page(title: string, body: Html): string {
+  return html`<!doctype html>
     <html lang="en">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'" />
-        <title>${result.verdict}: ${result.target}</title>
+        <title>${title}</title>
         <style>
           ${STYLE_MARKUP}
         </style>
       </head>
       <body>
         <main>
-          ${hero(result)} ${findings(result)}
-          ${section('Platforms', result.platforms.length === 0 ? undefined : html`<div class="grid">${result.platforms.map((image) => platform(image, result))}</div>`)}
-          ${section('Clients', result.clients?.map(clientTable))}
-          ${section('Layers', result.platforms.filter(({ layerSizes }) => layerSizes.length > 0).map(layers))}
-          ${section('Size by directory', result.platforms.flatMap(directories))}
+          ${body}
           <footer>Written by nydusify-ts ${VERSION}. This page loads nothing and sends nothing.</footer>
         </main>
       </body>
-    </html> `;
-  return page.markup;
+    </html> `.markup;
 }
 
 const STYLE_MARKUP = new Html(STYLE);

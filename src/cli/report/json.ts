@@ -2,9 +2,12 @@
 import type { CheckResult } from '../../check/result.js';
 import { displayName } from '../../oci/raw-name.js';
 import { printableJson } from '../text/printable.js';
+import { errorJson } from './error-json.js';
+import type { FailedCheck } from './report-run.js';
 
 export function jsonReport(result: CheckResult): string {
   const json = {
+    schemaVersion: 1,
     ...result,
     findings: result.findings.map((found) => ({
       ...found,
@@ -13,6 +16,20 @@ export function jsonReport(result: CheckResult): string {
         ...(found.where.path === undefined ? {} : { path: `/${displayName(found.where.path)}` }),
       },
     })),
+  };
+  return `${printableJson(json, 2)}\n`;
+}
+
+/** Members of a result that has none, so that a reader of results finds the verdict where it looks for it. */
+export function jsonOfFailure({ target, source, error, hint }: FailedCheck): string {
+  const json = {
+    schemaVersion: 1,
+    target,
+    ...(source === undefined ? {} : { source }),
+    verdict: 'unknown',
+    error: errorJson(error, hint),
+    platforms: [],
+    findings: [],
   };
   return `${printableJson(json, 2)}\n`;
 }

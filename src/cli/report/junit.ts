@@ -1,20 +1,23 @@
 /**
- * A report that CI servers show as tests: a suite for each platform, a test for each area that was looked at, and one for each
- * kind of finding. Errors are failures; warnings and notes pass, and say what they are in `system-out`.
+ * A report that CI servers show as tests: a suite for the reference and for each platform, and in each the same tests, one an area,
+ * whether they pass, fail or were not made. Findings that make the run fail are failures; others are told in `system-out`.
  */
 import type { CheckResult } from '../../check/result.js';
-import type { Finding } from '../../check/finding.js';
+import type { Finding, Severity } from '../../check/finding.js';
 import { printable } from '../text/printable.js';
-import { groupFindings, limitsText, placeText, type FindingGroup } from './model.js';
+import { groupFindings, isAtLeast, limitsText, placeText, type FindingGroup } from './model.js';
+import { type FailedCheck, PLAIN_RUN, type ReportRun } from './report-run.js';
 
 interface Suite {
   readonly name: string;
   readonly findings: readonly Finding[];
 }
 
-/** By the first word of an id: what the tests are called that pass. */
+/** By the first word of an id: the names of tests, which are the same in every run. */
 const AREAS: Readonly<Record<string, string>> = {
+  DOCUMENT: 'documents',
   INDEX: 'index',
+  IMAGE: 'images',
   DETECT: 'detection by nydus-snapshotter',
   MANIFEST: 'manifest',
   CONFIG: 'config',
@@ -23,30 +26,91 @@ const AREAS: Readonly<Record<string, string>> = {
   RAFS: 'bootstrap',
   BLOB: 'blobs',
   CHUNK: 'chunks',
+  SOURCE: 'source',
   FS: 'filesystem against the source',
 };
+/** Areas that are looked at once, for all platforms. */
+const OF_THE_WHOLE: ReadonlySet<string> = new Set(['DOCUMENT', 'INDEX', 'IMAGE']);
+const OTHER = 'other findings';
 
-export function junitReport(result: CheckResult): string {
-  const suites = suitesOf(result).map((suite) => ({ suite, cases: casesOf(suite, result) }));
-  const tests = suites.reduce((sum, { cases }) => sum + cases.length, 0);
-  const failures = suites.reduce((sum, { cases }) => sum + failing(cases), 0);
-  const lines = suites.flatMap(({ suite, cases }) => [
-    `  <testsuite name="${xml(suite.name)}" tests="${cases.length}" failures="${failing(cases)}" errors="0" skipped="0" time="0">`,
+/** The suite of findings that are about no platform. */
+const WHOLE = 'reference';
+const READ = 'the reference is read';
+
+export function junitReport(result: CheckResult, { milliseconds, failOn }: ReportRun = PLAIN_RUN): string {
+  const time = (milliseconds / 1000).toFixed(3);
+  const suites = suitesOf(result).map((suite) => {
+    const cases = casesOf(suite, result, failOn);
+    // Platforms are checked together, so the time of the run stands at one test, and sums are right.
+    return suite.name === WHOLE ? { suite, cases: [readCase(time), ...cases] } : { suite, cases };
+  });
+  return junitDocument(
+    suites.map(({ suite: { name }, cases }) => ({
+      name,
+      cases,
+      time: name === WHOLE ? time : '0',
+      properties: properties(result),
+    })),
+    time,
+  );
+}
+
+/** A report of a check that came to no verdict: the first test of the same name has an error. */
+export function junitOfFailure({ target, source, error, hint, milliseconds }: FailedCheck): string {
+  const time = (milliseconds / 1000).toFixed(3);
+  const text = hint === undefined ? error.message : `${error.message}; hint: ${hint}`;
+  const open = `    <testcase name="${xml(READ)}" classname="${classOf(WHOLE)}" time="${time}">`;
+  const fault = `      <error message="${xml(error.message)}" type="${xml(error.code)}">${xml(text)}</error>`;
+  const lines = [open, fault, '    </testcase>'];
+  return junitDocument(
+    [
+      {
+        name: WHOLE,
+        cases: [{ state: 'error', text: lines.join('\n') }],
+        time,
+        properties: [
+          ['target', target],
+          ...(source === undefined ? [] : [['source', source] as const]),
+          ['verdict', 'unknown'],
+        ],
+      },
+    ],
+    time,
+  );
+}
+
+interface WrittenSuite {
+  readonly name: string;
+  readonly cases: readonly Case[];
+  readonly time: string;
+  readonly properties: readonly (readonly [string, string])[];
+}
+
+function junitDocument(suites: readonly WrittenSuite[], time: string): string {
+  const all = suites.flatMap(({ cases }) => cases);
+  const lines = suites.flatMap((suite) => [
+    `  <testsuite name="${xml(suite.name)}" ${counts(suite.cases)} skipped="${count(suite.cases, 'skipped')}" time="${suite.time}">`,
     '    <properties>',
-    ...properties(result).map(
-      ([name, value]) => `      <property name="${xml(name)}" value="${xml(value)}"/>`,
-    ),
+    ...suite.properties.map(([name, value]) => `      <property name="${xml(name)}" value="${xml(value)}"/>`),
     '    </properties>',
-    ...cases.map(({ text }) => text),
+    ...suite.cases.map(({ text }) => text),
     '  </testsuite>',
   ]);
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites name="nydusify check" tests="${tests}" failures="${failures}" errors="0" time="0">`,
+    `<testsuites name="nydusify check" ${counts(all)} time="${time}">`,
     ...lines,
     '</testsuites>',
     '',
   ].join('\n');
+}
+
+function counts(cases: readonly Case[]): string {
+  return `tests="${cases.length}" failures="${count(cases, 'failed')}" errors="${count(cases, 'error')}"`;
+}
+
+function count(cases: readonly Case[], wanted: Case['state']): number {
+  return cases.filter(({ state }) => state === wanted).length;
 }
 
 function properties(result: CheckResult): readonly (readonly [string, string])[] {
@@ -59,12 +123,12 @@ function properties(result: CheckResult): readonly (readonly [string, string])[]
   ];
 }
 
-function suitesOf({ target, platforms, findings }: CheckResult): readonly Suite[] {
+function suitesOf({ platforms, findings }: CheckResult): readonly Suite[] {
   const names = new Set(platforms.map(({ platform }) => platform));
   for (const { where } of findings) if (where.platform !== undefined) names.add(where.platform);
   const whole = findings.filter(({ where }) => where.platform === undefined);
   return [
-    { name: target, findings: whole },
+    { name: WHOLE, findings: whole },
     ...[...names].map((name) => ({
       name,
       findings: findings.filter(({ where }) => where.platform === name),
@@ -73,41 +137,63 @@ function suitesOf({ target, platforms, findings }: CheckResult): readonly Suite[
 }
 
 interface Case {
-  readonly failed: boolean;
+  readonly state: 'passed' | 'failed' | 'skipped' | 'error';
   readonly text: string;
 }
 
-function casesOf(suite: Suite, result: CheckResult): readonly Case[] {
-  const groups = groupFindings(suite.findings);
-  const broken = new Set(groups.map(({ id }) => id.split('-')[0]));
-  const classname = `nydusify.check.${suite.name.replace(/[^A-Za-z0-9]+/g, '_')}`;
-  const passed = Object.entries(AREAS)
-    .filter(([area]) => !broken.has(area) && wasLookedAt(area, suite, result))
-    .map(([, name]) => ({
-      failed: false,
-      text: `    <testcase name="${xml(name)}" classname="${xml(classname)}" time="0"/>`,
-    }));
-  return [...groups.map((group) => caseOf(group, classname)), ...passed];
-}
-
-function wasLookedAt(area: string, { name }: Suite, { target, platforms }: CheckResult): boolean {
-  if (name === target) return area === 'INDEX';
-  const image = platforms.find(({ platform }) => platform === name);
-  if (area === 'FS') return image?.compared === true;
-  return area !== 'INDEX' && (area !== 'DETECT' || image?.oci !== undefined);
-}
-
-function caseOf({ id, severity, meaning, findings }: FindingGroup, classname: string): Case {
-  const failed = severity === 'error';
-  const body = findings.map((found) => xml(sentence(found))).join('\n');
-  const [tag, message] = failed
-    ? ['failure', ` message="${xml(meaning ?? id)}" type="${xml(id)}"`]
-    : ['system-out', ''];
+function readCase(time: string): Case {
   return {
-    failed,
+    state: 'passed',
+    text: `    <testcase name="${xml(READ)}" classname="${classOf(WHOLE)}" time="${time}"/>`,
+  };
+}
+
+function classOf(suite: string): string {
+  return `nydusify.check.${suite.replace(/[^A-Za-z0-9]+/g, '_')}`;
+}
+
+/** All areas in every suite, so that a server that compares runs finds each test again. */
+function casesOf(suite: Suite, result: CheckResult, failOn: Severity): readonly Case[] {
+  const groups = groupFindings(suite.findings);
+  const areaOf = ({ id }: FindingGroup): string => AREAS[id.split('-')[0] ?? ''] ?? OTHER;
+  const cases = Object.entries(AREAS).map(([area, name]) => {
+    const ours = groups.filter((group) => areaOf(group) === name);
+    if (ours.length > 0) return caseOf(name, ours, suite, failOn);
+    const head = `    <testcase name="${xml(name)}" classname="${classOf(suite.name)}" time="0"`;
+    return wasLookedAt(area, suite, result)
+      ? { state: 'passed' as const, text: `${head}/>` }
+      : { state: 'skipped' as const, text: `${head}><skipped/></testcase>` };
+  });
+  const others = groups.filter((group) => areaOf(group) === OTHER);
+  return others.length === 0 ? cases : [...cases, caseOf(OTHER, others, suite, failOn)];
+}
+
+function wasLookedAt(area: string, { name }: Suite, { platforms }: CheckResult): boolean {
+  if (name === WHOLE) return OF_THE_WHOLE.has(area);
+  const image = platforms.find(({ platform }) => platform === name);
+  if (area === 'FS' || area === 'SOURCE') return image?.compared === true;
+  return !OF_THE_WHOLE.has(area) && (area !== 'DETECT' || image?.oci !== undefined);
+}
+
+function caseOf(name: string, groups: readonly FindingGroup[], suite: Suite, failOn: Severity): Case {
+  const failing = groups.filter(({ severity }) => isAtLeast(severity, failOn));
+  const passing = groups.filter((group) => !failing.includes(group));
+  const body = (of: readonly FindingGroup[]): string =>
+    of
+      .flatMap(({ id, findings }) => findings.map((found) => `${id}: ${sentence(found)}`))
+      .map(xml)
+      .join('\n');
+  const message = failing.map(({ id, meaning }) => (meaning === undefined ? id : `${id}: ${meaning}`));
+  return {
+    state: failing.length > 0 ? 'failed' : 'passed',
     text: [
-      `    <testcase name="${xml(id)}" classname="${xml(classname)}" time="0">`,
-      `      <${tag}${message}>${body}</${tag}>`,
+      `    <testcase name="${xml(name)}" classname="${classOf(suite.name)}" time="0">`,
+      ...(failing.length === 0
+        ? []
+        : [
+            `      <failure message="${xml(message.join('; '))}" type="${xml(failing[0]?.id ?? '')}">${body(failing)}</failure>`,
+          ]),
+      ...(passing.length === 0 ? [] : [`      <system-out>${body(passing)}</system-out>`]),
       '    </testcase>',
     ].join('\n'),
   };
@@ -120,10 +206,6 @@ function sentence(found: Finding): string {
   ].join('');
   const hint = found.hint === undefined ? '' : `; hint: ${found.hint}`;
   return `${found.severity}: ${placeText(found)}: ${found.message}${sums}${hint}`;
-}
-
-function failing(cases: readonly Case[]): number {
-  return cases.filter(({ failed }) => failed).length;
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {

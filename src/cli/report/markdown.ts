@@ -12,6 +12,7 @@ import {
   placeText,
   type FindingGroup,
 } from './model.js';
+import type { FailedCheck } from './report-run.js';
 
 /** Findings of one id that are listed; the rest is counted. */
 const SHOWN = 20;
@@ -29,6 +30,16 @@ export function markdownReport(result: CheckResult): string {
     layers(result),
   ];
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
+}
+
+/** A summary of a check that came to no verdict. */
+export function markdownOfFailure({ target, error, hint }: FailedCheck): string {
+  const parts = [
+    `## ❌ unknown: ${code(target)}`,
+    `${code(error.code)}: ${text(error.message)}`,
+    ...(hint === undefined ? [] : [`> ${text(hint)}`]),
+  ];
+  return `${parts.join('\n\n')}\n`;
 }
 
 function platforms(result: CheckResult): string {

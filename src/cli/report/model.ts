@@ -1,4 +1,5 @@
 /** The parts that all reports of a check share: counts, sentences, and findings grouped by id. */
+import { SEVERITIES } from '../flags/check.js';
 import type { CheckResult } from '../../check/result.js';
 import type { ClientVerdict } from '../../check/clients.js';
 import { CATALOGUE } from '../../check/catalogue.js';
@@ -7,7 +8,11 @@ import { AUDIT_RULES } from '../../rafs-builder/rules/rules.js';
 import { printableJson } from '../text/printable.js';
 import { plural } from '../text/units.js';
 
-const SEVERITIES: readonly Severity[] = ['error', 'warning', 'note'];
+
+/** True for a finding that is as bad as `least`, or worse. */
+export function isAtLeast(severity: Severity, least: Severity): boolean {
+  return SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(least);
+}
 
 function countOf(findings: readonly Finding[], severity: Severity): number {
   return findings.filter((found) => found.severity === severity).length;

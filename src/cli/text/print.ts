@@ -90,7 +90,7 @@ type Piece = string | undefined | Iterator<Piece, void>;
 
 function* objectPieces(value: object, indent: string): Generator<Piece, void> {
   const members = Object.entries(value).filter(([, item]) => item !== undefined);
-  if (!members.some(([, item]) => item instanceof LazyList)) {
+  if (!members.some(([, item]) => holdsList(item))) {
     yield printableJson(value, 2).replaceAll('\n', `\n${indent}`);
     return;
   }
@@ -98,10 +98,20 @@ function* objectPieces(value: object, indent: string): Generator<Piece, void> {
   for (const [key, item] of members) {
     yield `${before}\n${indent}  ${printableJson(key)}: `;
     if (item instanceof LazyList) yield listPieces(item, `${indent}  `);
+    else if (isObject(item) && holdsList(item)) yield objectPieces(item, `${indent}  `);
     else yield printableJson(item, 2).replaceAll('\n', `\n${indent}  `);
     before = ',';
   }
   yield `\n${indent}}`;
+}
+
+/** True for a `LazyList`, and for an object that has one in it. */
+function holdsList(value: unknown): boolean {
+  return value instanceof LazyList || (isObject(value) && Object.values(value).some(holdsList));
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function* listPieces({ items }: LazyList, indent: string): Generator<Piece, void> {

@@ -3,7 +3,7 @@
  * All of it goes to stderr or a log file; results are none of its business. Loaded when a command starts to work.
  */
 import { type Environment, given } from '../../io/variables.js';
-import type { Reporter } from '../../reporter.js';
+import type { ConvertEvent, Reporter } from '../../reporter.js';
 import type { CliContext, Output } from '../context.js';
 import { describeEvent } from './image-state.js';
 import { printJson, printLine } from './print.js';
@@ -123,7 +123,15 @@ export function jsonLines(output: Output, now: () => number = () => Date.now()):
         event.type === 'retry'
           ? { ...event, cause: event.cause instanceof Error ? event.cause.message : String(event.cause) }
           : event;
-      printJson(output, { time: new Date(now()).toISOString(), ...plain });
+      printEvent(output, plain, now());
     },
   };
+}
+
+/** The last event of a run that was asked for JSON: its result, or the error that ended it. */
+export type LastEvent =
+  { readonly type: 'result'; readonly result: object } | { readonly type: 'error'; readonly error: object };
+
+export function printEvent(output: Output, event: LastEvent | ConvertEvent, now: number = Date.now()): void {
+  printJson(output, { time: new Date(now).toISOString(), ...event });
 }

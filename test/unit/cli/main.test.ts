@@ -122,3 +122,28 @@ test('a note names the variables that are not read beside words', async () => {
     /^note: beside words \$PLAIN_HTTP is not read; NYDUSIFY_PLAIN_HTTP would be\nerror: /,
   );
 });
+
+test('with --json a failing command prints its error as a document too, and the sentence stays on standard error', async () => {
+  const cases: readonly (readonly [readonly string[], string])[] = [
+    [['convert', '--json', 'a', 'b', '--no-such-flag'], 'USAGE'],
+    [['convert', '--json', 'UPPER:1', 'b:2'], 'REFERENCE'],
+    [['check', '--json=true'], 'USAGE'],
+    [['ls', '--json', '/nowhere/to/be/found'], 'IO'],
+    [['ls', 'oci:/nowhere/to/be/found:1', '--json'], 'REGISTRY'],
+  ];
+  for (const [argv, code] of cases) {
+    const run = context();
+    const exitCode = await main(argv, run);
+    const document = JSON.parse(run.out()) as { schemaVersion: number; error: { exitCode: number } };
+    assert.equal(document.schemaVersion, 1);
+    const { error } = document;
+    assert.deepEqual([error.exitCode, 'code' in error && error.code], [exitCode, code], run.err());
+    assert.match(run.err(), /^error: /);
+  }
+  const plain = context();
+  assert.equal(await main(['convert', 'UPPER:1', 'b:2'], plain), 2);
+  assert.equal(plain.out(), '');
+  const byVariable = { ...context(), env: { NYDUSIFY_JSON: 'true' } };
+  await main(['convert', 'UPPER:1', 'b:2'], byVariable);
+  assert.match(byVariable.out(), /"code": "REFERENCE"/);
+});

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { keepIn } from '../../../src/cli/kept-files.js';
 import { openOutput, tryOutput } from '../../../src/cli/output-file.js';
+import { writeWholeReportFile } from '../../../src/cli/report-file.js';
 import { LocalIoError } from '../../../src/errors.js';
 import { needs } from '../../support/needs.js';
 import { runTool } from '../../support/run-tool.js';
@@ -45,6 +46,31 @@ test('a report or log in a shared folder goes to no link, pipe or second name th
     );
   }
   assert.equal(await readFile(victim, 'utf8'), 'precious');
+});
+
+test('a file that appears whole replaces nothing that was planted, and keeps its permissions and its link', async (t) => {
+  const { shared, victim } = await sharedFolder(t);
+  await symlink(victim, join(shared, 'link'));
+  await link(victim, join(shared, 'second'));
+  for (const name of ['link', 'second'])
+    await assert.rejects(
+      writeWholeReportFile(join(shared, name), 'digest', '--digest-file'),
+      LocalIoError,
+      name,
+    );
+  assert.equal(await readFile(victim, 'utf8'), 'precious');
+  const own = join(shared, '..', 'own');
+  const behind = join(shared, '..', 'behind');
+  await writeFile(own, 'old', { mode: 0o600 });
+  await symlink(own, behind);
+  await writeWholeReportFile(behind, 'digest', '--digest-file');
+  assert.equal(await readFile(own, 'utf8'), 'digest');
+  assert.equal((await lstat(own)).mode & 0o777, 0o600);
+  assert.ok((await lstat(behind)).isSymbolicLink());
+  const pipe = join(shared, '..', 'pipe');
+  await runTool('mkfifo', [pipe]);
+  await assert.rejects(writeWholeReportFile(pipe, 'digest', '--digest-file'), LocalIoError); // nobody reads
+  assert.ok((await lstat(pipe)).isFIFO());
 });
 
 test('in a shared folder, a file of this user is written anew or appended to', async (t) => {

@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { Chalk } from 'chalk';
 import type { CheckResult } from '../../../src/check/result.js';
+import { CATALOGUE } from '../../../src/check/catalogue.js';
 import { finding } from '../../../src/check/finding.js';
 import { plainLines, terminalLines } from '../../../src/cli/text/check.js';
 import { html } from '../../../src/cli/report/html-escape.js';
 import { terminalLine } from '../../../src/cli/text/paint.js';
-import { isReportFormat, REPORTS } from '../../../src/cli/report/report.js';
+import { FAILURE_REPORTS, isReportFormat, REPORTS } from '../../../src/cli/report/report.js';
+import { RegistryError } from '../../../src/errors.js';
+import { AUDIT_RULES } from '../../../src/rafs-builder/rules/rules.js';
 import { sha256 } from '../../../src/oci/digest.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
 import { rawNameFromText, type RawPath } from '../../../src/oci/raw-name.js';
@@ -189,8 +192,55 @@ test('the JUnit report is what CI servers read', async (t: TestContext) => {
     (await runTool('python3', ['-c', SCHEMA], { input: text })).toString('utf8').trim();
   const [tests, failures] = (await judge(REPORTS.junit(result()))).split(' ').map(Number);
   assert.ok(tests !== undefined && tests > 5);
-  assert.equal(failures, 2); // FS-CONTENT and FS-MODE; INDEX-PAIR is a warning
+  assert.equal(failures, 1); // FS-CONTENT and FS-MODE are of one area; INDEX-PAIR is a warning
+  assert.match(REPORTS.junit(result()), /<failure message="FS-CONTENT: [^"]*; FS-MODE: /);
   assert.match(await judge(REPORTS.junit(result({ verdict: 'good', findings: [] }))), /^[0-9]+ 0$/);
+  const strict = REPORTS.junit(result(), { milliseconds: 1500, failOn: 'warning' });
+  assert.match(await judge(strict), /^[0-9]+ 2$/);
+  assert.equal(strict.match(/ time="1.500"/g)?.length, 3); // all, the suite of the reference, and its first test
+  assert.match(await judge(FAILURE_REPORTS.junit(failure)), /^1 0$/);
+});
+
+test('the tests of the JUnit report have the same names, whatever was found', () => {
+  const names = (text: string): readonly string[] =>
+    [...text.matchAll(/<testcase name="([^"]*)" classname="([^"]*)"/g)].map(
+      ([, name, of]) => `${of} ${name}`,
+    );
+  const good = names(REPORTS.junit(result({ verdict: 'good', findings: [] })));
+  assert.ok(good.length > 20 && new Set(good).size === good.length);
+  assert.deepEqual(names(REPORTS.junit(result())), good);
+  assert.deepEqual(names(FAILURE_REPORTS.junit(failure)), good.slice(0, 1));
+  const ids = [...Object.keys(CATALOGUE), ...Object.keys(AUDIT_RULES)];
+  const findings = ids.map((id) => ({ id, severity: 'error' as const, where: {}, message: id }));
+  assert.doesNotMatch(REPORTS.junit(result({ findings })), /other findings/);
+});
+
+/** A check whose target could not be read, all of whose words come from outside. */
+const failure = {
+  target: EVIL,
+  source: undefined,
+  error: new RegistryError(EVIL, { status: 404 }),
+  hint: EVIL,
+  milliseconds: 20,
+};
+
+test('there is a report when nothing could be read, in each format, with the verdict unknown', () => {
+  const page = FAILURE_REPORTS.html(failure);
+  assert.ok(!page.includes('<script') && page.includes('unknown'));
+  assert.match(FAILURE_REPORTS.markdown(failure), /^## ❌ unknown: /);
+  const json = JSON.parse(FAILURE_REPORTS.json(failure)) as { verdict: string; error: object };
+  assert.equal(json.verdict, 'unknown');
+  assert.deepEqual(json.error, {
+    code: 'REGISTRY',
+    exitCode: 3,
+    message: EVIL,
+    hint: EVIL,
+    status: 404,
+    registryCodes: [],
+    retryable: false,
+  });
+  for (const text of Object.values(FAILURE_REPORTS).map((report) => report(failure)))
+    assert.ok(!text.includes('\u202e') && !text.includes('\u0000') && !text.includes('@everyone]'));
 });
 
 test('every report says that no chunk data was read, where that was asked for', () => {

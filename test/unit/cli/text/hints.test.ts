@@ -139,7 +139,7 @@ const OFFERED: readonly (readonly [RegExp, (value: string) => unknown])[] = [
   [/^write it as (\S+), (\S+) or (1m30s)$/, parseGoDuration],
   [/^write it as (\S+\/s) or (\S+\/s)$/, (value) => parseRate('x', value)],
   [/such as (linux\/\w+) or (linux\/\S+)$/, parsePlatform],
-  [/^--report (\w+) /, mustBe(isReportFormat)],
+  [/^--report (\w+)=/, mustBe(isReportFormat)],
   [/^--sample (\d+)%$/, mustBe((value) => Number(value) > 0 && Number(value) <= 100)],
   [/write (oci-archive:FILE|docker-archive:FILE)/, parseLocation],
   [/^compression levels .*$/, () => undefined],

@@ -1,0 +1,70 @@
+/** What a conversion has made, as documents for programs. Members are added, never renamed. */
+import type { ConvertResult, ImageReport } from '../../convert/convert.js';
+import type { Descriptor } from '../../oci/descriptor.js';
+
+/** The answer of `convert --json`. `image` is the name that is to be deployed. */
+export function convertDocument(image: string, result: ConvertResult): object {
+  const { root, target, images, kept, sourceBytes, targetBytes, repeatedBytes, times } = result;
+  return {
+    schemaVersion: 1,
+    image,
+    target,
+    digest: root.digest,
+    mediaType: root.mediaType,
+    size: root.size,
+    platforms: images.map(platformJson),
+    kept: kept.map(contentJson),
+    sourceBytes,
+    targetBytes,
+    repeatedBytes,
+    milliseconds: {
+      pull: Math.round(times.pull),
+      conversion: Math.round(times.conversion),
+      push: Math.round(times.push),
+      total: Math.round(times.total),
+    },
+  };
+}
+
+function platformJson(image: ImageReport): object {
+  const { platform, source, nydus, oci, layers, bootstrapBytes } = image;
+  return {
+    platform,
+    source: contentJson(source),
+    nydus: contentJson(nydus),
+    ...(oci === undefined ? {} : { oci: contentJson(oci) }),
+    bootstrapBytes,
+    sourceBytes: image.sourceBytes,
+    targetBytes: image.targetBytes,
+    repeatedBytes: image.repeatedBytes,
+    layers: layers.map(({ source: layer, blob, stats, outcome }) => ({
+      source: contentJson(layer),
+      blob: contentJson(blob),
+      outcome,
+      tarBytes: stats.tarBytes,
+      entries: stats.entries,
+      chunks: stats.chunks,
+      newChunks: stats.newChunks,
+      duplicateBytes: stats.duplicateBytes,
+    })),
+  };
+}
+
+function contentJson({ mediaType, digest, size }: Descriptor): object {
+  return { mediaType, digest, size };
+}
+
+/** The members that `docker buildx build --metadata-file` writes of an image that was pushed, as far as a conversion has them. */
+export function buildMetadata({ root, target }: ConvertResult): object {
+  const { mediaType, digest, size, annotations } = root;
+  return {
+    'containerimage.descriptor': {
+      mediaType,
+      digest,
+      size,
+      ...(annotations === undefined ? {} : { annotations }),
+    },
+    'containerimage.digest': digest,
+    'image.name': target,
+  };
+}

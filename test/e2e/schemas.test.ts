@@ -1,0 +1,91 @@
+/** Real output of every command against its description and against the schema that is published. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Ajv } from 'ajv';
+import * as v from 'valibot';
+import { type DocumentName, DOCUMENTS } from '../../tools/docs/schemas/documents.js';
+import { nydusify, registry } from '../support/command.js';
+import { buildImage, buildIndex } from '../support/images/image-builder.js';
+import { dir, file, hardlink, layer, symlink } from '../support/images/tar.js';
+import { projectRoot } from '../support/project.js';
+import { tempFolder } from '../support/temp-folder.js';
+
+const words = 'hello '.repeat(4000);
+const LAYERS = [
+  layer(dir('etc'), file('etc/motd', words), hardlink('etc/copy', 'etc/motd'), symlink('etc/link', 'motd')),
+  layer(file('etc/issue', 'other')),
+];
+const image = buildImage({ layers: LAYERS });
+const index = buildIndex([{ image, fields: { platform: { os: 'linux', architecture: 'amd64' } } }]);
+
+const ajv = new Ajv({ allErrors: true, formats: { 'date-time': true } });
+
+/** Nothing is there that is not described, and a reader of the published schema is content. */
+async function holds(name: DocumentName, value: unknown): Promise<void> {
+  const { success, issues } = v.safeParse(DOCUMENTS[name].schema, value);
+  assert.ok(
+    success,
+    `${name}: ${(issues ?? []).map((issue) => `${v.getDotPath(issue) ?? ''}: ${issue.message}`).join('\n')}`,
+  );
+  const schema = JSON.parse(
+    await readFile(join(projectRoot, `docs/schemas/${name}.schema.json`), 'utf8'),
+  ) as object;
+  const validate = ajv.getSchema(name) ?? ajv.addSchema(schema, name).getSchema(name);
+  assert.ok(validate?.(value) === true, `${name}: ${ajv.errorsText(validate?.errors)}`);
+}
+
+test('every JSON document is as its published schema says, errors too', async (t) => {
+  const { host, put } = await registry(t);
+  const source = await put('app:1', index);
+  const other = await put('app:2', buildImage({ layers: [layer(file('etc/motd', 'changed'))] }));
+  const target = `${host}/t:1`;
+  const folder = await tempFolder(t);
+  const seen = new Set<DocumentName>();
+  const run = async (name: DocumentName, status: number, ...argv: readonly string[]): Promise<string> => {
+    const done = await nydusify(argv, { cwd: folder });
+    assert.equal(done.status, status, done.stderr);
+    await holds(name, JSON.parse(done.stdout));
+    seen.add(name);
+    return done.stderr;
+  };
+  const isEvent = (line: string): boolean => line.startsWith('{');
+  await run('plan', 0, 'plan', '--json', '--merge-platform', source, target);
+  const converting = ['convert', '--json', '--progress', 'json', '--merge-platform'];
+  const events = [
+    await run('convert', 0, ...converting, source, target),
+    await run('error', 3, ...converting, `${host}/none:1`, target),
+  ];
+  for (const line of events.join('').split('\n').filter(isEvent)) await holds('event', JSON.parse(line));
+  seen.add('event');
+  const report = join(folder, 'report.json');
+  await run('check', 0, 'check', '--json', '--clients', '--report', `json=${report}`, target, source);
+  await holds('check', JSON.parse(await readFile(report, 'utf8')));
+  await run('check', 1, 'check', '--json', '--sample', '50%', target, other);
+  await run('error', 3, 'check', '--json', '--report', `json=${report}`, `${host}/none:1`);
+  await holds('check', JSON.parse(await readFile(report, 'utf8')));
+  for (const location of [source, target]) {
+    await run('inspect', 0, 'inspect', '--json', location);
+    await run('ls', 0, 'ls', '-lR', '--json', location);
+    await run('tree', 0, 'tree', '--json', location);
+  }
+  await run('stat', 0, 'stat', '--json', target, '/etc/motd');
+  await run('stat', 0, 'stat', '--json', target, '/etc/link');
+  await run('du', 0, 'du', '--json', target);
+  await run('diff', 1, 'diff', '--json', target, other);
+  await run('config', 0, 'convert', '--print-config', '--json');
+  await run('error', 1, 'stat', '--json', target, '/none');
+  await run('error', 2, 'ls', '--json', '--no-such-flag', target);
+  await run('error', 2, 'check', '--json', 'UPPER:1');
+  assert.deepEqual([...seen].sort(), Object.keys(DOCUMENTS).sort());
+});
+
+test('a published schema allows members of later versions, and no other values', async () => {
+  const good = { schemaVersion: 1, error: { code: 'IO', exitCode: 6, message: 'x' } };
+  await holds('error', good);
+  const validate = ajv.getSchema('error');
+  assert.ok(validate?.({ ...good, later: true }) === true);
+  assert.ok(validate({ ...good, error: { ...good.error, exitCode: 0 } }) === false);
+  assert.ok(validate({ ...good, schemaVersion: 2 }) === false);
+});

@@ -1,0 +1,131 @@
+/** Documents of `convert` and `plan`, and the events of `--progress json`. */
+import * as v from 'valibot';
+import { ERROR } from './failure.js';
+import { CONTENT, DESCRIPTOR, DIGEST, SCHEMA_VERSION, TEXT, WHOLE } from './shared.js';
+
+const OUTCOME = v.picklist(['pushed', 'present', 'mounted']);
+
+export const CONVERT = v.strictObject({
+  schemaVersion: SCHEMA_VERSION,
+  image: v.pipe(TEXT, v.description('The name to deploy.')),
+  target: TEXT,
+  ...CONTENT.entries,
+  platforms: v.array(
+    v.strictObject({
+      platform: TEXT,
+      source: CONTENT,
+      nydus: CONTENT,
+      oci: v.pipe(
+        v.optional(CONTENT),
+        v.description('The image for clients without Nydus, in a merged index.'),
+      ),
+      bootstrapBytes: WHOLE,
+      sourceBytes: WHOLE,
+      targetBytes: WHOLE,
+      repeatedBytes: WHOLE,
+      layers: v.array(
+        v.strictObject({
+          source: CONTENT,
+          blob: CONTENT,
+          outcome: OUTCOME,
+          tarBytes: WHOLE,
+          entries: WHOLE,
+          chunks: WHOLE,
+          newChunks: WHOLE,
+          duplicateBytes: WHOLE,
+        }),
+      ),
+    }),
+  ),
+  kept: v.array(CONTENT),
+  sourceBytes: WHOLE,
+  targetBytes: WHOLE,
+  repeatedBytes: WHOLE,
+  milliseconds: v.strictObject({ pull: WHOLE, conversion: WHOLE, push: WHOLE, total: WHOLE }),
+});
+
+export const PLAN = v.strictObject({
+  schemaVersion: SCHEMA_VERSION,
+  source: TEXT,
+  target: TEXT,
+  images: v.array(
+    v.strictObject({
+      platform: TEXT,
+      manifest: DIGEST,
+      layers: v.array(
+        v.strictObject({
+          digest: DIGEST,
+          mediaType: TEXT,
+          pull: WHOLE,
+          blobBytes: WHOLE,
+          blob: v.picklist(['push', 'present']),
+          copy: v.optional(v.picklist(['push', 'mount', 'present'])),
+        }),
+      ),
+    }),
+  ),
+  kept: WHOLE,
+  totals: v.strictObject({ pull: WHOLE, convert: WHOLE, push: WHOLE, reuse: WHOLE }),
+  estimate: v.strictObject({ seconds: v.number(), basis: TEXT }),
+});
+
+const TIME = { time: v.pipe(TEXT, v.isoTimestamp()) };
+const STAGE = v.strictObject({
+  name: TEXT,
+  threads: WHOLE,
+  alive: v.number(),
+  busy: v.number(),
+  ready: v.number(),
+  starved: v.number(),
+  blocked: v.number(),
+});
+const STATS = v.strictObject({
+  sourceBytes: WHOLE,
+  tarBytes: WHOLE,
+  blobBytes: WHOLE,
+  entries: WHOLE,
+  chunks: WHOLE,
+  newChunks: WHOLE,
+  duplicateBytes: WHOLE,
+});
+const LAYER = { platform: TEXT, layer: WHOLE };
+
+/** One line of `--progress json`. */
+export const EVENT = v.union([
+  v.strictObject({ ...TIME, type: v.literal('resolved'), source: TEXT, manifest: DESCRIPTOR }),
+  v.strictObject({
+    ...TIME,
+    type: v.literal('image.start'),
+    platform: TEXT,
+    manifest: DIGEST,
+    layers: v.array(v.looseObject(CONTENT.entries)),
+  }),
+  v.strictObject({
+    ...TIME,
+    type: v.literal('layer.progress'),
+    ...LAYER,
+    stage: v.picklist(['pull', 'pack', 'push']),
+    done: WHOLE,
+    total: WHOLE,
+  }),
+  v.strictObject({ ...TIME, type: v.literal('layer.done'), ...LAYER, stats: STATS, outcome: OUTCOME }),
+  v.strictObject({ ...TIME, type: v.literal('image.stages'), platform: TEXT, stages: v.array(STAGE) }),
+  v.strictObject({ ...TIME, type: v.literal('step'), message: TEXT }),
+  v.strictObject({
+    ...TIME,
+    type: v.literal('retry'),
+    what: TEXT,
+    attempt: WHOLE,
+    delayMs: v.number(),
+    cause: TEXT,
+  }),
+  v.strictObject({
+    ...TIME,
+    type: v.literal('warning'),
+    code: TEXT,
+    message: TEXT,
+    remedy: v.optional(v.looseObject({ kind: TEXT })),
+  }),
+  v.strictObject({ ...TIME, type: v.literal('result'), result: CONVERT }),
+  v.strictObject({ ...TIME, type: v.literal('error'), error: ERROR }),
+]);

@@ -1,0 +1,45 @@
+/** Every JSON document of the command, described once; the published schemas follow from it, and tests hold real output to both. */
+import { toJsonSchema } from '@valibot/to-json-schema';
+import type * as v from 'valibot';
+import { CHECK } from './check.js';
+import { PRINTED_CONFIG } from './config.js';
+import { CONVERT, EVENT, PLAN } from './conversion.js';
+import { FAILURE } from './failure.js';
+import { BRANCH, DIFF, DU, INSPECT, LS, STAT, TREE } from './look.js';
+
+interface Document {
+  readonly title: string;
+  readonly schema: v.GenericSchema;
+}
+
+/** By the name of its schema's file. */
+export const DOCUMENTS = {
+  convert: { title: 'nydusify convert --json', schema: CONVERT },
+  plan: { title: 'nydusify plan --json', schema: PLAN },
+  check: { title: 'nydusify check --json, and --report json', schema: CHECK },
+  inspect: { title: 'nydusify inspect --json', schema: INSPECT },
+  ls: { title: 'nydusify ls --json', schema: LS },
+  stat: { title: 'nydusify stat --json', schema: STAT },
+  tree: { title: 'nydusify tree --json', schema: TREE },
+  du: { title: 'nydusify du --json', schema: DU },
+  diff: { title: 'nydusify diff --json', schema: DIFF },
+  config: { title: 'nydusify COMMAND --print-config --json', schema: PRINTED_CONFIG },
+  error: { title: 'a command with --json that fails', schema: FAILURE },
+  event: { title: 'a line of nydusify convert --progress json', schema: EVENT },
+} as const satisfies Readonly<Record<string, Document>>;
+
+export type DocumentName = keyof typeof DOCUMENTS;
+
+/** The published schema. Later versions may add members, so it allows some that it does not know. */
+export function publishedSchema(name: DocumentName): string {
+  const { title, schema } = DOCUMENTS[name];
+  const { $schema, ...rest } = toJsonSchema(schema, {
+    typeMode: 'input',
+    ...(name === 'tree' ? { definitions: { branch: BRANCH } } : {}),
+  });
+  return `${JSON.stringify({ $schema, title, ...rest }, withoutLimits, 2)}\n`;
+}
+
+function withoutLimits(this: unknown, key: string, value: unknown): unknown {
+  return key === 'additionalProperties' && value === false ? undefined : value;
+}

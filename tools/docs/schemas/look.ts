@@ -1,0 +1,179 @@
+/** Documents of the commands that look inside images. */
+import * as v from 'valibot';
+import { CONTENT, DESCRIPTOR, DIGEST, SCHEMA_VERSION, TEXT, WHOLE } from './shared.js';
+
+const HEAD = { schemaVersion: SCHEMA_VERSION };
+const TRAFFIC = { traffic: v.strictObject({ requests: WHOLE, bytes: WHOLE, imageBytes: WHOLE }) };
+const IMAGES = {
+  images: v.array(
+    v.strictObject({
+      location: v.nullable(TEXT),
+      kind: v.picklist(['nydus', 'oci']),
+      platform: v.nullable(TEXT),
+      digest: v.nullable(DIGEST),
+    }),
+  ),
+};
+const BASE64 = v.pipe(v.optional(TEXT), v.description('The bytes, where the text does not have them all.'));
+const TYPE = v.picklist(['file', 'directory', 'symlink', 'fifo', 'socket', 'char', 'block']);
+
+const ENTRY = {
+  path: TEXT,
+  pathBase64: BASE64,
+  type: TYPE,
+  mode: v.pipe(TEXT, v.regex(/^[0-7]{4,}$/)),
+  uid: WHOLE,
+  gid: WHOLE,
+  mtime: v.number(),
+  mtimeNsec: v.optional(WHOLE),
+  links: WHOLE,
+  size: v.optional(WHOLE),
+  target: v.optional(TEXT),
+  targetBase64: BASE64,
+  major: v.optional(WHOLE),
+  minor: v.optional(WHOLE),
+  entries: v.optional(WHOLE),
+};
+
+export const LS = v.strictObject({
+  ...HEAD,
+  ...IMAGES,
+  entries: v.array(v.strictObject(ENTRY)),
+  ...TRAFFIC,
+});
+
+const CHUNK = v.strictObject({
+  offset: WHOLE,
+  size: WHOLE,
+  digest: TEXT,
+  stored: v.optional(v.strictObject({ blob: TEXT, offset: WHOLE, size: WHOLE })),
+});
+
+export const STAT = v.strictObject({
+  ...HEAD,
+  ...IMAGES,
+  ...ENTRY,
+  names: v.array(TEXT),
+  xattrs: v.array(v.strictObject({ name: TEXT, nameBase64: BASE64, valueBase64: TEXT })),
+  digester: TEXT,
+  chunks: v.array(CHUNK),
+  ...TRAFFIC,
+});
+
+/** A name of a tree, with the names below it. */
+export interface Branch {
+  readonly children?: readonly Branch[] | undefined;
+}
+export const BRANCH: v.GenericSchema<Branch> = v.strictObject({
+  ...ENTRY,
+  children: v.optional(v.array(v.lazy(() => BRANCH))),
+});
+
+export const TREE = v.strictObject({ ...HEAD, ...IMAGES, tree: BRANCH, ...TRAFFIC });
+
+const CHUNKS = v.strictObject({ uncompressed: WHOLE, stored: WHOLE });
+export const DU = v.strictObject({
+  ...HEAD,
+  ...IMAGES,
+  directories: v.array(
+    v.strictObject({
+      path: TEXT,
+      pathBase64: BASE64,
+      depth: WHOLE,
+      files: WHOLE,
+      bytes: WHOLE,
+      unique: CHUNKS,
+      own: CHUNKS,
+      shared: CHUNKS,
+    }),
+  ),
+  ...TRAFFIC,
+});
+
+const PIECES = v.strictObject({ count: WHOLE, bytes: WHOLE });
+export const DIFF = v.strictObject({
+  ...HEAD,
+  ...IMAGES,
+  contentsRead: v.boolean(),
+  changes: v.array(
+    v.strictObject({
+      path: TEXT,
+      pathBase64: BASE64,
+      change: v.picklist(['added', 'removed', 'changed']),
+      type: TYPE,
+      size: v.optional(WHOLE),
+      attributes: v.array(
+        v.strictObject({
+          what: v.picklist([
+            'type',
+            'mode',
+            'owner',
+            'time',
+            'size',
+            'content',
+            'target',
+            'device',
+            'xattr',
+            'link',
+          ]),
+          before: TEXT,
+          after: TEXT,
+        }),
+      ),
+    }),
+  ),
+  download: v.strictObject({
+    unit: v.picklist(['chunk', 'layer']),
+    total: PIECES,
+    download: PIECES,
+    elsewhere: PIECES,
+    bootstrap: WHOLE,
+  }),
+  ...TRAFFIC,
+});
+
+const BLOB = v.strictObject({
+  chunks: WHOLE,
+  used: v.strictObject({ chunks: WHOLE, uncompressed: WHOLE, stored: WHOLE }),
+  compressor: TEXT,
+  features: TEXT,
+});
+const BOOTSTRAP = v.strictObject({
+  version: WHOLE,
+  flags: TEXT,
+  size: WHOLE,
+  chunkSize: WHOLE,
+  compressor: TEXT,
+  digester: TEXT,
+  inodes: v.record(TEXT, WHOLE),
+  fileBytes: WHOLE,
+  references: WHOLE,
+  unique: v.strictObject({ count: WHOLE, bytes: WHOLE, stored: WHOLE }),
+});
+
+export const INSPECT = v.strictObject({
+  ...HEAD,
+  location: TEXT,
+  root: CONTENT,
+  kind: v.picklist(['index', 'manifest']),
+  images: v.array(
+    v.strictObject({
+      platform: TEXT,
+      kind: v.picklist(['nydus', 'oci']),
+      digest: DIGEST,
+      size: WHOLE,
+      layers: v.array(
+        v.strictObject({
+          ...CONTENT.entries,
+          kind: v.picklist(['blob', 'bootstrap', 'tar']),
+          blob: v.optional(BLOB),
+        }),
+      ),
+      bootstrap: v.optional(BOOTSTRAP),
+      source: v.optional(v.strictObject({ digest: v.optional(TEXT), reference: v.optional(TEXT) })),
+    }),
+  ),
+  unread: v.optional(v.array(v.strictObject({ platform: TEXT, digest: DIGEST, reason: TEXT }))),
+  foreign: v.array(DESCRIPTOR),
+  ...TRAFFIC,
+});
