@@ -69,7 +69,7 @@ export const CATALOGUE = {
     'index detection of nydus-snapshotter does not lead from the OCI entry to the Nydus image of its platform',
   ),
   'DETECT-INDEX-NEXT': note(
-    'with --clients: the platform matcher of containerd 2.3 skips an entry with os.features; a snapshotter with that matcher no longer finds this image',
+    'said when clients are asked about: the platform matcher of containerd 2.3 skips an entry with os.features; a snapshotter with that matcher no longer finds this image',
   ),
   'DETECT-REFERRER': warning(
     'a Nydus image refers to the manifest, but referrer detection does not find it, because it looks only at the first referrer',

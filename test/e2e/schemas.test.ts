@@ -75,6 +75,7 @@ test('every JSON document is as its published schema says, errors too', async (t
   await run('du', 0, 'du', '--json', target);
   await run('diff', 1, 'diff', '--json', target, other);
   await run('config', 0, 'convert', '--print-config', '--json');
+  await run('version', 0, 'version', '--json');
   await run('error', 1, 'stat', '--json', target, '/none');
   await run('error', 2, 'ls', '--json', '--no-such-flag', target);
   await run('error', 2, 'check', '--json', 'UPPER:1');

@@ -26,7 +26,7 @@ const ROOT_FILES = [
 const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   '.ci': ['run'],
   bin: ['.js', 'nydusify'],
-  docs: ['.md', '.png', '.svg'],
+  docs: ['.md', '.png', '.svg', '.json'],
   examples: ['.ts', '.mjs', '.json', '.md'],
   native: ['.rs', '.mjs', '.toml', '.lock', '.md', '.txt', '.proptest-regressions', '.gitignore'],
   npm: ['.json', '.md'],

@@ -15,7 +15,7 @@ export const VERSION_COMMAND: CommandTable = {
   flags: VERSION_FLAGS,
   examples: EXAMPLES,
   run: ({ flags, context }) => {
-    if (flags.isOn('json')) printJson(context.stdout, versions());
+    if (flags.isOn('json')) printJson(context.stdout, { schemaVersion: 1, ...versions() }, 2);
     else for (const line of versionText().split('\n')) printLine(context.stdout, line);
     return Promise.resolve();
   },

@@ -8,7 +8,6 @@ import { AUDIT_RULES } from '../../rafs-builder/rules/rules.js';
 import { printableJson } from '../text/printable.js';
 import { plural } from '../text/units.js';
 
-
 /** True for a finding that is as bad as `least`, or worse. */
 export function isAtLeast(severity: Severity, least: Severity): boolean {
   return SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(least);

@@ -1,4 +1,4 @@
-/** The document of `--print-config --json`. */
+/** Documents about the program itself: `--print-config --json` and `version --json`. */
 import * as v from 'valibot';
 import { SCHEMA_VERSION, TEXT, WHOLE } from './shared.js';
 
@@ -27,4 +27,11 @@ export const PRINTED_CONFIG = v.strictObject({
       mirrors: v.optional(v.array(TEXT)),
     }),
   ),
+});
+
+export const VERSIONS = v.strictObject({
+  schemaVersion: SCHEMA_VERSION,
+  version: TEXT,
+  node: TEXT,
+  platform: TEXT,
 });

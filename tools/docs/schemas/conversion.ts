@@ -10,6 +10,7 @@ export const CONVERT = v.strictObject({
   image: v.pipe(TEXT, v.description('The name to deploy.')),
   target: TEXT,
   ...CONTENT.entries,
+  unchanged: v.pipe(v.boolean(), v.description('True if the target was this very image before.')),
   platforms: v.array(
     v.strictObject({
       platform: TEXT,
@@ -20,6 +21,7 @@ export const CONVERT = v.strictObject({
         v.description('The image for clients without Nydus, in a merged index.'),
       ),
       bootstrapBytes: WHOLE,
+      nydusBytes: WHOLE,
       sourceBytes: WHOLE,
       targetBytes: WHOLE,
       repeatedBytes: WHOLE,
@@ -99,6 +101,9 @@ export const EVENT = v.union([
     platform: TEXT,
     manifest: DIGEST,
     layers: v.array(v.looseObject(CONTENT.entries)),
+    number: v.pipe(v.optional(WHOLE), v.description('Where the image stands in the run: the first is 1.')),
+    of: v.optional(WHOLE),
+    bytesOfAll: v.pipe(v.optional(WHOLE), v.description('Bytes of the layers of all images of the run.')),
   }),
   v.strictObject({
     ...TIME,
@@ -110,6 +115,7 @@ export const EVENT = v.union([
   }),
   v.strictObject({ ...TIME, type: v.literal('layer.done'), ...LAYER, stats: STATS, outcome: OUTCOME }),
   v.strictObject({ ...TIME, type: v.literal('image.stages'), platform: TEXT, stages: v.array(STAGE) }),
+  v.strictObject({ ...TIME, type: v.literal('read'), digest: DIGEST, done: WHOLE, total: WHOLE }),
   v.strictObject({ ...TIME, type: v.literal('step'), message: TEXT }),
   v.strictObject({
     ...TIME,

@@ -2,7 +2,7 @@
 import { toJsonSchema } from '@valibot/to-json-schema';
 import type * as v from 'valibot';
 import { CHECK } from './check.js';
-import { PRINTED_CONFIG } from './config.js';
+import { PRINTED_CONFIG, VERSIONS } from './config.js';
 import { CONVERT, EVENT, PLAN } from './conversion.js';
 import { FAILURE } from './failure.js';
 import { BRANCH, DIFF, DU, INSPECT, LS, STAT, TREE } from './look.js';
@@ -24,6 +24,7 @@ export const DOCUMENTS = {
   du: { title: 'nydusify du --json', schema: DU },
   diff: { title: 'nydusify diff --json', schema: DIFF },
   config: { title: 'nydusify COMMAND --print-config --json', schema: PRINTED_CONFIG },
+  version: { title: 'nydusify version --json', schema: VERSIONS },
   error: { title: 'a command with --json that fails', schema: FAILURE },
   event: { title: 'a line of nydusify convert --progress json', schema: EVENT },
 } as const satisfies Readonly<Record<string, Document>>;
