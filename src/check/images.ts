@@ -87,10 +87,11 @@ async function judgeNydus(
 
 /** Says how much is to be read before the first of it comes, so that the whole is known from the start. */
 function announce(images: readonly ImageSubject[], { verified, call }: CheckRun): void {
-  for (const { manifest } of images)
+  for (const { manifest } of images) {
+    const bootstrap = bootstrapLayerOf(manifest.value);
     for (const layer of manifest.value.layers)
-      if (!verified.has(layer.digest) && bootstrapLayerOf(manifest.value) !== layer)
-        reportRead(call, layer, 0);
+      if (!verified.has(layer.digest) && layer !== bootstrap) reportRead(call, layer, 0);
+  }
 }
 
 async function checkDocuments<Subject extends ImageSubject>(

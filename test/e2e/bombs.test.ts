@@ -22,6 +22,7 @@ const SAMPLE: readonly (readonly [name: string, command: Command, megabytes: num
   ['a compressed archive that is no tar', 'ls', 300],
   ['a large layer listed 1,000 times', 'ls', 400],
   ['a large layer listed 1,000 times', 'check --source', 400],
+  ['an empty layer listed 20,000 times', 'check --source', 400],
   ['200,000 entries', 'ls --json', 450],
   ['an index of 1,000 entries that is listed for 1,000 platforms', 'ls', 400],
   ['120,000 annotations', 'plan', 400],
