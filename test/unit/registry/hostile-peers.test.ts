@@ -1,6 +1,5 @@
 /** Registries that keep a client busy: each ends in one error, after few rounds and in little time. */
 import assert from 'node:assert/strict';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcp, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { RegistryError } from '../../../src/errors.js';
@@ -12,28 +11,12 @@ import { openSource, openTarget } from '../../../src/registry/open.js';
 import { Redactor } from '../../../src/registry/http/redact.js';
 import { Transport } from '../../../src/registry/http/transport.js';
 import { noise, describe } from '../../support/images/opaque-image.js';
+import { scriptedRegistry } from '../../support/registries/scripted-registry.js';
 
 const OPTIONS = {
   credentials: { description: 'a test', get: () => Promise.resolve(undefined) },
   retry: { attempts: 3, baseMs: 1, capMs: 1 },
 };
-
-async function registry(
-  t: TestContext,
-  answer: (request: IncomingMessage, response: ServerResponse) => void,
-): Promise<string> {
-  const server = createServer((request, response) => {
-    request.resume().on('end', () => {
-      answer(request, response);
-    });
-  }).listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`; // a TCP server has one
-}
 
 /** Answers every request with what `pour` writes, until the connection is closed. */
 async function pouring(t: TestContext, head: string, piece: Buffer): Promise<string> {
@@ -68,7 +51,7 @@ test('a registry that takes every part and keeps none of it gets few parts', asy
     ['0-9', 100_000],
   ] as const) {
     let parts = 0;
-    const host = await registry(t, ({ method, url = '' }, response) => {
+    const host = await scriptedRegistry(t, ({ method, url = '' }, response) => {
       if (method === 'HEAD') response.writeHead(404).end();
       else if (method === 'PUT') response.writeHead(405).end();
       else {
@@ -111,7 +94,7 @@ test('the extension of a chunk that does not end is read for a megabyte and no f
 
 test('an answer in chunks of one byte is read to its end', async (t) => {
   const count = 400_000;
-  const host = await registry(t, (_request, response) => {
+  const host = await scriptedRegistry(t, (_request, response) => {
     response.socket?.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n');
     response.socket?.end(`${'1\r\nx\r\n'.repeat(count)}0\r\n\r\n`);
   });
@@ -122,7 +105,7 @@ test('an answer in chunks of one byte is read to its end', async (t) => {
 
 test('a list of referrers whose pages are empty and have no last one is given up', async (t) => {
   let pages = 0;
-  const host = await registry(t, ({ url = '' }, response) => {
+  const host = await scriptedRegistry(t, ({ url = '' }, response) => {
     if (url === '/v2/') {
       response.end('{}');
       return;
