@@ -1,8 +1,9 @@
 /** The crates that are compiled into the addon. */
 import { execFileSync } from 'node:child_process';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { projectRoot } from '../../test/support/project.js';
+import { cargoMetadata } from '../supply/dependencies.js';
 import type { Contained } from './third-party.js';
 
 const METADATA = v.object({
@@ -18,24 +19,21 @@ const METADATA = v.object({
   ),
 });
 
-function cargo(...args: readonly string[]): string {
-  return execFileSync('cargo', [...args, '--manifest-path', 'native/Cargo.toml', '--locked'], {
-    cwd: projectRoot,
+/** Returns the crates of others in the addon for a target, sorted; neither those of the build nor macros are part of it. */
+export function compiledCrates(target: string): readonly Contained[] {
+  const edges = ['--edges', 'normal,no-proc-macro', '--prefix', 'none', '--format', '{p}'];
+  const args = ['tree', '--package', 'nydus-node', '--target', target, ...edges, '--locked'];
+  const tree = execFileSync('cargo', args, {
+    cwd: join(projectRoot, 'native'),
     encoding: 'utf8',
     maxBuffer: 1 << 28,
     stdio: ['ignore', 'pipe', 'ignore'],
   });
-}
-
-/** Returns the crates of others in the addon for a target, sorted; neither those of the build nor macros are part of it. */
-export function compiledCrates(target: string): readonly Contained[] {
-  const edges = ['--edges', 'normal,no-proc-macro', '--prefix', 'none', '--format', '{p}'];
-  const tree = cargo('tree', '--package', 'nydus-node', '--target', target, ...edges);
   const compiled = new Set(
     [...tree.matchAll(/^(\S+) v(\S+)/gm)].map(([, name, version]) => `${name} ${version}`),
   );
   return v
-    .parse(METADATA, JSON.parse(cargo('metadata', '--format-version', '1')))
+    .parse(METADATA, JSON.parse(cargoMetadata('native')))
     .packages.filter(({ name, version, source }) => source !== null && compiled.has(`${name} ${version}`))
     .map(({ name, version, license, authors, manifest_path }) => ({
       name,

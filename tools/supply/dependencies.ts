@@ -90,7 +90,8 @@ export function crates(workspace: (typeof WORKSPACES)[number]): Dependency[] {
     });
 }
 
-function cargoMetadata(workspace: string): string {
+/** Returns what `cargo metadata` says of a workspace. Crates that cargo has not got yet are fetched. */
+export function cargoMetadata(workspace: (typeof WORKSPACES)[number]): string {
   const args = ['metadata', '--format-version', '1', '--locked'];
   const cargo = (...more: readonly string[]): string =>
     execFileSync('cargo', [...args, ...more], {
