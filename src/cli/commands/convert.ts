@@ -118,7 +118,10 @@ async function run(
   const budget = openBudget(request.limits);
   const transfer = { ...request.transfer, chunkSize: request.pushChunkSize };
   const sourceOptions = await openOptions(context.env, registries.source, { workDir, budget, transfer });
-  await using source = openSource(await locations.sourceLocation(request, budget), sourceOptions);
+  await using source = openSource(
+    await locations.sourceLocation(request, { budget, signal: context.signal }),
+    sourceOptions,
+  );
   await using target = openTarget(request.target, {
     ...(await openOptions(context.env, registries.target, { retry: pushRetry, workDir, budget, transfer })),
     imageName: request.imageName,
