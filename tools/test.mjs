@@ -12,6 +12,7 @@ const REAL_PARTS = [
   ['docker-registry', 'docker-registry'],
   ['skopeo', 'skopeo'],
   ['umoci', 'umoci'],
+  ['bwrap', 'bubblewrap'],
   ['zsh', 'zsh'],
   ['fish', 'fish'],
   ['shellcheck', 'shellcheck'],

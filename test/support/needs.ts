@@ -10,6 +10,7 @@ import type { TestContext } from 'node:test';
 const PACKAGE_OF: Readonly<Record<string, string>> = {
   skopeo: 'skopeo',
   umoci: 'umoci',
+  bwrap: 'bubblewrap',
   podman: 'podman',
   ctr: 'containerd',
   containerd: 'containerd',

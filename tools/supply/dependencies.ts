@@ -6,7 +6,8 @@ import * as v from 'valibot';
 import { projectRoot } from '../../test/support/project.js';
 
 export interface Dependency {
-  readonly kind: 'npm' | 'cargo';
+  /** The type of a package URL. */
+  readonly kind: 'npm' | 'cargo' | 'deb' | 'generic';
   readonly name: string;
   readonly version: string;
   /** An SPDX expression. */

@@ -39,7 +39,7 @@ export function billOfMaterials(dependencies: readonly Dependency[]): string {
 }
 
 function toComponent({ kind, name, version, license, shipped, digest }: Dependency): Component {
-  const purl = `pkg:${kind}/${name.replace(/^@/, '%40')}@${version}`;
+  const purl = packageUrl(kind, name, version);
   return {
     type: 'library',
     'bom-ref': purl,
@@ -50,4 +50,9 @@ function toComponent({ kind, name, version, license, shipped, digest }: Dependen
     ...(license === undefined ? {} : { licenses: [{ expression: license.replaceAll(/ ?\/ ?/g, ' OR ') }] }),
     ...(digest === undefined ? {} : { hashes: [{ alg: digest.algorithm, content: digest.hex }] }),
   };
+}
+
+function packageUrl(kind: Dependency['kind'], name: string, version: string): string {
+  if (kind === 'deb') return `pkg:deb/debian/${encodeURIComponent(name)}@${encodeURIComponent(version)}`;
+  return `pkg:${kind}/${name.replace(/^@/, '%40')}@${version}`;
 }
