@@ -10,6 +10,7 @@ import { writeBundle } from './bundle.js';
 import { reachableDeclarations } from './declarations.js';
 import { manPages } from './man.js';
 import { ownManifest, publishedManifest } from './manifest.js';
+import { setPlainModes } from './plain-modes.js';
 import { sourceDate } from './source-date.js';
 import { type Contained, thirdPartyNotices } from './third-party.js';
 
@@ -28,6 +29,8 @@ export async function prepack(): Promise<void> {
   const published = publishedManifest(manifest, { declarations: reachableDeclarations(manifest), pages });
   mkdirSync(dirname(KEPT), { recursive: true });
   writeFileSync(KEPT, readFileSync(MANIFEST));
+  for (const name of [...published.files, 'README.md', 'LICENSE', 'package.json'])
+    setPlainModes(join(projectRoot, name));
   writeFileSync(MANIFEST, `${JSON.stringify(published, null, 2)}\n`);
 }
 

@@ -36,7 +36,7 @@ export function obstacles(version: string, facts: TreeFacts): readonly string[] 
     ...released
       .filter((one) => compareVersions(one, version) >= 0)
       .slice(0, 1)
-      .map((one) => `${version} is not greater than ${one}, which is released`),
+      .map((one) => `${version} is not greater than ${one}, which the changelog or a tag has`),
   ];
 }
 
