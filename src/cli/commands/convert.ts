@@ -69,6 +69,7 @@ async function convert({ words, context, flags, log }: CommandCall): Promise<voi
   for (const [path, flag] of [
     [request.outputJson, OUTPUT_JSON],
     [request.digestFile, DIGEST_FILE],
+    [request.imageFile, IMAGE_FILE],
     [request.metadataFile, METADATA_FILE],
   ] as const)
     if (path !== undefined) tryReportFile(path, flag);
@@ -76,7 +77,7 @@ async function convert({ words, context, flags, log }: CommandCall): Promise<voi
   const image = await deployName(request, result);
   // A document follows the files, so that it is the only one if a file cannot be written.
   if (!request.json) printLine(context.stdout, image);
-  await writeFiles(request, result);
+  await writeFiles(request, image, result);
   setOutputs({ image, digest: result.root.digest }, flags, context);
   const document = convertDocument(image, result);
   if (request.json) printJson(context.stdout, document, 2);
@@ -184,8 +185,10 @@ async function deployName({ target }: ConvertRequest, { root }: ConvertResult): 
   return formatLocation(withDigest(target, root.digest));
 }
 
+/** Digest and image have no end of line behind them, since Tekton would take it for a part of the result. */
 async function writeFiles(
-  { outputJson, digestFile, metadataFile }: ConvertRequest,
+  { outputJson, digestFile, imageFile, metadataFile }: ConvertRequest,
+  image: string,
   result: ConvertResult,
 ): Promise<void> {
   if (outputJson !== undefined) writeReportFile(outputJson, jsonDocument(report(result)), OUTPUT_JSON);
@@ -193,8 +196,8 @@ async function writeFiles(
     const metadata = `${printableJson(buildMetadata(result), 2)}\n`;
     await writeWholeReportFile(metadataFile, metadata, METADATA_FILE);
   }
-  if (digestFile !== undefined)
-    await writeWholeReportFile(digestFile, `${result.root.digest}\n`, DIGEST_FILE);
+  if (imageFile !== undefined) await writeWholeReportFile(imageFile, image, IMAGE_FILE);
+  if (digestFile !== undefined) await writeWholeReportFile(digestFile, result.root.digest, DIGEST_FILE);
 }
 
 const NS_PER_MS = 1e6;
@@ -218,6 +221,7 @@ function report({
 
 const OUTPUT_JSON = '--output-json';
 const DIGEST_FILE = '--digest-file';
+const IMAGE_FILE = '--image-file';
 const METADATA_FILE = '--metadata-file';
 const RUNNING = { name: 'convert', flags: CONVERT_FLAGS };
 

@@ -209,7 +209,14 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     type: 'string',
     value: 'file',
     group: OUTPUT,
-    help: 'write the digest of what was pushed, in one line; a run that fails leaves the file as it was',
+    help: 'write the digest of what was pushed, with no end of line behind it; a run that fails leaves the file as it was',
+  },
+  {
+    name: 'image-file',
+    type: 'string',
+    value: 'file',
+    group: OUTPUT,
+    help: 'write what to deploy, such as registry.example/app@sha256:…, in the same way',
   },
   {
     name: 'metadata-file',

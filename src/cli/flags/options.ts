@@ -43,6 +43,7 @@ export interface ConvertRequest {
   readonly limits: Partial<Limits>;
   readonly outputJson: string | undefined;
   readonly digestFile: string | undefined;
+  readonly imageFile: string | undefined;
   readonly metadataFile: string | undefined;
   /** Print the result as a JSON document. */
   readonly json: boolean;
@@ -121,6 +122,7 @@ export function convertRequest(
     limits: limitsOf(flags),
     outputJson: flags.text('output-json'),
     digestFile: flags.text('digest-file'),
+    imageFile: flags.text('image-file'),
     metadataFile: flags.text('metadata-file'),
     json: flags.isOn('json'),
     progress: flags.oneOf('progress', PROGRESS_FORMS) ?? 'auto',
