@@ -130,9 +130,14 @@ async function runCheck(call: CommandCall, positional: Positional): Promise<void
   if (ci === 'github') annotateFindings(context.stderr, result.findings);
   if (json) printReport(context.stdout, REPORTS.json(result));
   else if (!reports.some(({ path }) => path === '-'))
-    await printLines(context.stdout, checkLines(result, context), context.signal);
+    await printLines(context.stdout, checkLines(withAskedClients(result, flags), context), context.signal);
   if (result.verdict === 'good' && failing.length > 0)
     say(`note: the exit code is 1, since --fail-on ${failOn} counts ${plural(failing.length, 'finding')}`);
+}
+
+/** Reports hold what clients do in any case; a log of a pipeline need not, unless that was asked for. */
+function withAskedClients(result: CheckResult, flags: FlagValues): CheckResult {
+  return flags.isOn('clients') ? result : { ...result, clients: undefined };
 }
 
 interface Asked {
