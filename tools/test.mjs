@@ -16,6 +16,8 @@ const REAL_PARTS = [
   ['zsh', 'zsh'],
   ['fish', 'fish'],
   ['shellcheck', 'shellcheck'],
+  ['rsync', 'rsync'],
+  ['java', 'default-jre-headless'],
   ['mandoc', 'mandoc'],
   ['man', 'man-db'],
   ['podman', 'podman'],

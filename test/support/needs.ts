@@ -21,6 +21,8 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   zstd: 'zstd',
   xz: 'xz-utils',
   shellcheck: 'shellcheck',
+  rsync: 'rsync',
+  java: 'default-jre-headless',
   mandoc: 'mandoc',
   man: 'man-db',
   strace: 'strace',
