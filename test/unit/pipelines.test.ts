@@ -1,7 +1,8 @@
 /** The pipelines that the project publishes, judged by linters and schemas of others; test/e2e/pipelines.test.ts runs them. */
 import assert from 'node:assert/strict';
+import { chmod, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import * as v from 'valibot';
 import { parse, parseAllDocuments } from 'yaml';
 import { ownManifest } from '../../tools/packages/manifest.js';
@@ -72,6 +73,51 @@ const ACTION = v.object({
     using: v.literal('composite'),
     steps: v.array(v.object({ name: v.string(), shell: v.literal('bash'), run: v.string() })),
   }),
+});
+
+interface StepRun {
+  readonly status: number | null;
+  /** Arguments of the command, a line each. */
+  readonly called: string;
+  readonly summary: string;
+}
+
+/** Runs a step of the action as GitHub's runner does; `nydusify` is the script of a command in its place. */
+async function runStep(
+  t: TestContext,
+  name: string,
+  { nydusify, env }: { readonly nydusify: string; readonly env: Readonly<Record<string, string>> },
+): Promise<StepRun> {
+  const folder = await tempFolder(t);
+  const [called, bin] = [join(folder, 'called'), join(folder, 'bin')];
+  const command = await place(bin, 'nydusify', `#!/bin/sh\nprintf '%s\\n' "$@" > ${called}\n${nydusify}\n`);
+  await chmod(command, 0o755);
+  const summary = await place(folder, 'summary.md', '# Before\n');
+  const { runs } = v.parse(ACTION, parse(await pipelineText('action')));
+  const script = await place(folder, 'step.sh', runs.steps.find((step) => step.name === name)?.run ?? '');
+  const path = `${bin}:${process.env['PATH'] ?? ''}`;
+  const { status } = await tryRun('bash', ['--noprofile', '--norc', '-eo', 'pipefail', script], {
+    env: { ...env, PATH: path, GITHUB_STEP_SUMMARY: summary },
+  });
+  return { status, called: await readFile(called, 'utf8'), summary: await readFile(summary, 'utf8') };
+}
+
+test('a step of the action passes on each input as one argument, and adds to the summary of the job', async (t) => {
+  const env = { CONVERT_ARGS: '--compressor\n\nzstd:9\n', CONVERT_SOURCE: 'a b', CONVERT_TARGET: '-c' };
+  const good = await runStep(t, 'Convert', { nydusify: 'echo registry.example/c@sha256:1', env });
+  assert.equal(good.status, 0);
+  assert.equal(good.called, 'convert\n--compressor\nzstd:9\n--\na b\n-c\n');
+  assert.match(good.summary, /^# Before\n## Nydus image\n\n<code>registry\.example\/c@sha256:1<\/code>, /);
+  const bad = await runStep(t, 'Convert', { nydusify: 'exit 4', env });
+  assert.equal(bad.status, 4);
+  assert.match(bad.summary, /^# Before\n## ❌ not converted\n/);
+  const of = { CHECK: 'source', CHECK_IMAGE: 'c@1', CHECK_SOURCE: 'a b' };
+  const checked = await runStep(t, 'Check', { nydusify: '', env: of });
+  assert.match(checked.called, /^check\n--report\nmarkdown=\/.*\/summary\.md\n--\nc@1\na b\n$/);
+  const metadata = { nydusify: 'test "$NYDUSIFY_BOOTSTRAP_ONLY" = true', env: { ...of, CHECK: 'metadata' } };
+  const quick = await runStep(t, 'Check', metadata);
+  assert.equal(quick.status, 0);
+  assert.match(quick.called, /\n--\nc@1\n$/);
 });
 
 const JOB = v.object({ script: v.array(v.string()), after_script: v.array(v.string()) });

@@ -2,7 +2,7 @@
  * Runs tasks and pipelines of Tekton without Kubernetes: values are put in where the files name them, and steps are started as containers would
  * start, without a shell. What the files use beyond that is an error.
  */
-import { mkdir, readFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { parse } from 'yaml';
@@ -83,6 +83,8 @@ export async function runTask(
 ): Promise<Values> {
   const results = join(options.folder, metadata.name);
   await mkdir(results, { recursive: true });
+  // Any user may write there, as in Tekton's own volume.
+  await chmod(results, 0o777);
   for (const name of given.keys())
     if (!spec.params.some((param) => param.name === name))
       throw new Error(`${metadata.name} has no parameter ${name}`);
