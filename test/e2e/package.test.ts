@@ -7,13 +7,12 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { packageOf, PLATFORMS, thisPlatform } from '../../src/native/platforms.js';
-import { writeBundle } from '../../tools/packages/bundle.js';
+import { bundledPackages, writeBundle } from '../../tools/packages/bundle.js';
 import { packHere } from '../../tools/packages/pack-here.js';
-import { npmPackages } from '../../tools/supply/dependencies.js';
 import { buildImage } from '../support/images/image-builder.js';
 import { dir, file, layer } from '../support/images/tar.js';
 import { registry } from '../support/command.js';
@@ -172,13 +171,8 @@ test('files in the packages have the modes that git knows, whatever the umask', 
 
 test('the bundle is the same when the project lies elsewhere', async () => {
   const elsewhere = join(folder, 'another', 'place');
-  const parts = npmPackages().filter(({ shipped }) => shipped);
-  for (const path of [
-    'package.json',
-    'bin',
-    'dist/src',
-    ...parts.map(({ name }) => `node_modules/${name}`),
-  ]) {
+  const parts = (await bundledPackages()).map((path) => relative(projectRoot, path));
+  for (const path of ['package.json', 'bin', 'dist/src', ...parts]) {
     if (existsSync(join(projectRoot, path)))
       await cp(join(projectRoot, path), join(elsewhere, path), { recursive: true });
   }

@@ -17,7 +17,6 @@ export async function billOfImage(
       version,
       license: undefined,
       registry: true,
-      shipped: true,
       digest: { algorithm: 'SHA-256', hex: sha256 },
     })),
   ]);
@@ -36,7 +35,5 @@ async function containedIn(tarball: string, all: readonly Dependency[]): Promise
       [...line.matchAll(/(?:^## |, )(\S+) (\d\S*) \(/g)].map(([, name, version]) => `${name} ${version}`),
     ),
   );
-  return all
-    .filter(({ name, version }) => named.has(`${name} ${version}`))
-    .map((one) => ({ ...one, shipped: true }));
+  return all.filter(({ name, version }) => named.has(`${name} ${version}`));
 }

@@ -40,6 +40,7 @@ export interface MadeImage {
 export async function makeImage(options: ImageOptions): Promise<MadeImage> {
   const { layout, addons, revision } = options;
   const { version, name, license, homepage, repository } = ownManifest();
+  const address = repository?.['url'];
   const labels: Labels = {
     'org.opencontainers.image.title': name,
     'org.opencontainers.image.description': 'Converts OCI and Docker images to Nydus images',
@@ -47,8 +48,10 @@ export async function makeImage(options: ImageOptions): Promise<MadeImage> {
     'org.opencontainers.image.revision': revision,
     'org.opencontainers.image.created': sourceDate().toISOString().replace('.000Z', 'Z'),
     'org.opencontainers.image.licenses': license,
-    'org.opencontainers.image.url': homepage,
-    'org.opencontainers.image.source': (repository['url'] ?? '').replace(/^git\+|\.git$/g, ''),
+    ...(homepage === undefined ? {} : { 'org.opencontainers.image.url': homepage }),
+    ...(address === undefined
+      ? {}
+      : { 'org.opencontainers.image.source': address.replace(/^git\+|\.git$/g, '') }),
   };
   const platforms = await Promise.all(
     ARCHITECTURES.filter(({ addon }) => addons.has(addon)).map((one) => platformImage(options, one, version)),

@@ -4,7 +4,7 @@
  */
 import { chmodSync, copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { rolldown } from 'rolldown';
+import { type RolldownBuild, type RolldownOutput, rolldown } from 'rolldown';
 import { projectRoot } from '../../test/support/project.js';
 
 /** The entry points: those of package.json's `exports`, and the process of the command. */
@@ -20,6 +20,30 @@ const ENTRIES = {
 export async function writeBundle(root = projectRoot): Promise<readonly string[]> {
   const folder = join(root, 'dist', 'bundle');
   rmSync(folder, { recursive: true, force: true });
+  const output = await bundled(root, (bundle) =>
+    bundle.write({
+      dir: folder,
+      format: 'esm',
+      entryFileNames: '[name].js',
+      chunkFileNames: 'chunks/[name]-[hash].js',
+      comments: false,
+    }),
+  );
+  // The script of the shell starts the nydusify.js beside it.
+  copyFileSync(join(root, 'bin', 'nydusify'), join(folder, 'nydusify'));
+  for (const name of ['nydusify', 'nydusify.js']) chmodSync(join(folder, name), 0o755);
+  return packageFolders(output);
+}
+
+/** Returns the folders of the packages that are part of the bundle, and writes nothing. */
+export async function bundledPackages(): Promise<readonly string[]> {
+  return packageFolders(await bundled(projectRoot, (bundle) => bundle.generate({ format: 'esm' })));
+}
+
+async function bundled(
+  root: string,
+  make: (bundle: RolldownBuild) => Promise<RolldownOutput>,
+): Promise<RolldownOutput> {
   const bundle = await rolldown({
     // Names of chunks follow from paths below this folder, not from where the project lies.
     cwd: root,
@@ -31,17 +55,14 @@ export async function writeBundle(root = projectRoot): Promise<readonly string[]
       if (level === 'warn') throw new Error(`the bundle: ${log.message}`);
     },
   });
-  const { output } = await bundle.write({
-    dir: folder,
-    format: 'esm',
-    entryFileNames: '[name].js',
-    chunkFileNames: 'chunks/[name]-[hash].js',
-    comments: false,
-  });
-  await bundle.close();
-  // The script of the shell starts the nydusify.js beside it.
-  copyFileSync(join(root, 'bin', 'nydusify'), join(folder, 'nydusify'));
-  for (const name of ['nydusify', 'nydusify.js']) chmodSync(join(folder, name), 0o755);
+  try {
+    return await make(bundle);
+  } finally {
+    await bundle.close();
+  }
+}
+
+function packageFolders({ output }: RolldownOutput): readonly string[] {
   const modules = output.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : []));
   return [...new Set(modules.flatMap(packageFolder))].sort();
 }

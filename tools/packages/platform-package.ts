@@ -23,7 +23,7 @@ export function packPlatform(platform: Platform, addon: string, destination: str
   write('package.json', `${JSON.stringify(platformManifest(manifest, platform), null, 2)}\n`);
   write(
     'README.md',
-    `# ${name}\n\nThe native addon of [${manifest.name}](${manifest.homepage}) for ${platform.name}. Install \`${manifest.name}\`, which brings it.\n`,
+    `# ${name}\n\nThe native addon of \`${manifest.name}\` for ${platform.name}. Install that package, which brings this one.\n`,
   );
   write('THIRD-PARTY.md', thirdPartyNotices(compiledCrates(targetOf(platform.name).triple)));
   copyFileSync(join(projectRoot, 'LICENSE'), join(folder, 'LICENSE'));

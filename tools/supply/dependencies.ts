@@ -14,8 +14,6 @@ export interface Dependency {
   readonly license: string | undefined;
   /** The place that it comes from, if it is a registry of packages. */
   readonly registry: boolean;
-  /** True if it is part of what is published, or is compiled into it. */
-  readonly shipped: boolean;
   readonly digest: { readonly algorithm: 'SHA-256' | 'SHA-512'; readonly hex: string } | undefined;
 }
 
@@ -27,7 +25,6 @@ const LOCK = v.object({
       license: v.optional(v.string()),
       resolved: v.optional(v.string()),
       integrity: v.optional(v.string()),
-      dev: v.optional(v.boolean(), false),
     }),
   ),
 });
@@ -38,7 +35,7 @@ export function npmPackages(): Dependency[] {
   const { packages } = v.parse(LOCK, JSON.parse(text));
   return Object.entries(packages)
     .filter(([path]) => path !== '')
-    .map(([path, { version = '', license, resolved, integrity, dev }]) => {
+    .map(([path, { version = '', license, resolved, integrity }]) => {
       const sha512 = integrity?.startsWith('sha512-') === true ? integrity.slice(7) : undefined;
       return {
         kind: 'npm',
@@ -47,7 +44,6 @@ export function npmPackages(): Dependency[] {
         license,
         // Packages of the registry have no place in our lock file, so that any mirror will do.
         registry: resolved === undefined || resolved.startsWith('https://registry.npmjs.org/'),
-        shipped: !dev,
         digest:
           sha512 === undefined
             ? undefined
@@ -85,7 +81,6 @@ export function crates(workspace: (typeof WORKSPACES)[number]): Dependency[] {
         version,
         license: license ?? undefined,
         registry: source?.startsWith('registry+') === true,
-        shipped: workspace === 'native',
         digest: hex === undefined ? undefined : { algorithm: 'SHA-256', hex },
       };
     });

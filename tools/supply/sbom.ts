@@ -10,7 +10,6 @@ interface Component {
   readonly name: string;
   readonly version: string;
   readonly purl: string;
-  readonly scope?: 'required' | 'excluded';
   readonly licenses?: readonly { readonly expression: string }[];
   readonly hashes?: readonly { readonly alg: string; readonly content: string }[];
 }
@@ -20,8 +19,7 @@ export function billOfMaterials(dependencies: readonly Dependency[]): string {
   const components = new Map<string, Component>();
   for (const dependency of dependencies) {
     const component = toComponent(dependency);
-    const known = components.get(component.purl);
-    if (known === undefined || known.scope === 'excluded') components.set(component.purl, component);
+    components.set(component.purl, component);
   }
   const { name, version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {
     readonly name: string;
@@ -38,7 +36,7 @@ export function billOfMaterials(dependencies: readonly Dependency[]): string {
   return `${JSON.stringify(bill, null, 2)}\n`;
 }
 
-function toComponent({ kind, name, version, license, shipped, digest }: Dependency): Component {
+function toComponent({ kind, name, version, license, digest }: Dependency): Component {
   const purl = packageUrl(kind, name, version);
   return {
     type: 'library',
@@ -46,7 +44,6 @@ function toComponent({ kind, name, version, license, shipped, digest }: Dependen
     name,
     version,
     purl,
-    scope: shipped ? 'required' : 'excluded',
     ...(license === undefined ? {} : { licenses: [{ expression: license.replaceAll(/ ?\/ ?/g, ' OR ') }] }),
     ...(digest === undefined ? {} : { hashes: [{ alg: digest.algorithm, content: digest.hex }] }),
   };
