@@ -58,6 +58,7 @@ test('every JSON document is as its published schema says, errors too', async (t
     await run('error', 3, ...converting, `${host}/none:1`, target),
   ];
   for (const line of events.join('').split('\n').filter(isEvent)) await holds('event', JSON.parse(line));
+  assert.match(events.join(''), /"stage":"copy","done":(\d+),"total":\1\b/, 'the target gets the layers, too');
   seen.add('event');
   const report = join(folder, 'report.json');
   await run('check', 0, 'check', '--json', '--clients', '--report', `json=${report}`, target, source);

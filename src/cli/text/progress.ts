@@ -102,7 +102,7 @@ export function plainLines(output: Output, now: () => number): PlainLines {
     tick: () => {
       const at = now();
       if (at - last < QUIET_MS) return;
-      print(run.image === undefined ? reads.parts(at).join(', ') : run.line(at));
+      print(run.image === undefined || reads.isReading ? reads.parts(at).join(', ') : run.line(at));
     },
   };
 }

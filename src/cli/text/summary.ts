@@ -90,10 +90,12 @@ function imageTable({ platform, layers, bootstrapBytes }: ImageReport): readonly
   ];
 }
 
-/** Without a saving, the other scope of deduplication is not worth a line. */
+/** A smaller saving is not worth a line, nor the price of the other scope of deduplication. */
+const LEAST_SAVING = 0.01;
+
 function savingLines({ repeatedBytes, layers }: ImageReport, before: string): readonly string[] {
-  if (repeatedBytes === 0) return [];
   const blobBytes = layers.reduce((sum, { stats }) => sum + stats.blobBytes, 0);
+  if (repeatedBytes === 0 || repeatedBytes < blobBytes * LEAST_SAVING) return [];
   const share = ((repeatedBytes / blobBytes) * 100).toFixed(1);
   return [`${before}--dedup image would store ${formatBytes(repeatedBytes)} (${share} %) less`];
 }

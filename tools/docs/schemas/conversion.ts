@@ -109,7 +109,7 @@ export const EVENT = v.union([
     ...TIME,
     type: v.literal('layer.progress'),
     ...LAYER,
-    stage: v.picklist(['pull', 'pack', 'push']),
+    stage: v.picklist(['pull', 'pack', 'push', 'copy']),
     done: WHOLE,
     total: WHOLE,
   }),
