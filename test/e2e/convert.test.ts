@@ -219,12 +219,30 @@ test('--json, --digest-file, --image-file and --metadata-file say what was pushe
   const metadata = JSON.parse(await readFile(metadataFile, 'utf8')) as Record<string, unknown>;
   assert.equal(metadata['containerimage.digest'], digest);
   assert.equal(metadata['image.name'], target);
+  assert.ok(!('containerimage.config.digest' in metadata), 'an index has no config');
   assert.deepEqual(metadata['containerimage.descriptor'], {
     mediaType: 'application/vnd.oci.image.index.v1+json',
     digest,
     size: bytes.length,
   });
   assert.deepEqual(await readdir(join(folder, 'new')), ['digest']);
+
+  // One image, whose config buildx names, too.
+  const one = await nydusify([
+    'convert',
+    '--json',
+    '--metadata-file',
+    metadataFile,
+    await put('one:1', image),
+    `${host}/t:3`,
+  ]);
+  const { config } = JSON.parse((await get(`${host}/t:3`)).bytes.toString()) as {
+    readonly config: { readonly digest: string };
+  };
+  for (const text of [one.stdout, await readFile(metadataFile, 'utf8')]) {
+    const document = JSON.parse(text) as Record<string, unknown>;
+    assert.equal(document['containerimage.config.digest'], config.digest);
+  }
 
   // A run that fails leaves the digest of the last one that did not; a link to the file stays one.
   const failed = await nydusify(['convert', '--digest-file', digestFile, `${host}/none:1`, `${host}/t:2`]);

@@ -163,7 +163,8 @@ function result(unchanged: boolean): ConvertResult {
     platform,
     source: { ...nydus, digest: sha256(platform) },
     nydus,
-    oci: undefined,
+    config: { mediaType: MEDIA.ociConfig, digest: sha256('config'), size: 700 },
+    oci: { ...nydus, digest: sha256('oci') },
     layers: SIZES.map((size, i) => ({
       source: layers[i] ?? nydus,
       blob: { mediaType: MEDIA.nydusBlob, digest: sha256(`${platform} ${i}`), size: Math.round(size * 1.02) },

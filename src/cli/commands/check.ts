@@ -26,7 +26,7 @@ import { annotateFindings } from '../report/finding-annotations.js';
 import { LogSection } from '../text/log-section.js';
 import { appendToReportFile, tryReportFile, writeReportFile } from '../report-file.js';
 import { checkLines } from '../text/check.js';
-import { printLine, printLines, printReport } from '../text/print.js';
+import { printLines, printMessage, printReport } from '../text/print.js';
 import { openProgress } from '../text/progress.js';
 import { plural } from '../text/units.js';
 import { asNydusError } from '../text/errors.js';
@@ -83,7 +83,7 @@ async function runCheck(call: CommandCall, positional: Positional): Promise<void
   const reports = reportsOf(flags);
   const sample = sampleOf(flags);
   const say = (line: string): void => {
-    if (!json || log.file !== undefined) printLine(context.stderr, line);
+    if (!json || log.file !== undefined) printMessage(context, line);
   };
   for (const note of notes) say(`note: ${note}`);
   for (const { name, note } of ACCEPTED_FLAGS)
@@ -212,7 +212,7 @@ function writeFailure({ format, path }: WantedReport, failure: FailedCheck, cont
     if (isJobSummary(path, context.env)) appendToReportFile(path, text, '--report');
     else writeReportFile(path, text, '--report');
   } catch (error) {
-    if (error instanceof LocalIoError) printLine(context.stderr, `warning: ${error.message}`);
+    if (error instanceof LocalIoError) printMessage(context, `warning: ${error.message}`);
   }
 }
 

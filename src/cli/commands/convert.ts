@@ -231,10 +231,10 @@ function jsonDocument(content: Readonly<Record<string, number>> | null): string 
 }
 
 /** Upstream writes `null` when a conversion fails. The failure says more than that this cannot be written. */
-function writeNothing(path: string, { stderr }: CliContext): void {
+function writeNothing(path: string, context: CliContext): void {
   try {
     writeReportFile(path, jsonDocument(null), OUTPUT_JSON);
   } catch (error) {
-    if (error instanceof LocalIoError) printLine(stderr, `warning: ${error.message}`);
+    if (error instanceof LocalIoError) printMessage(context, `warning: ${error.message}`);
   }
 }

@@ -21,6 +21,7 @@ function resultOf(repeatedBytes: number): ConvertResult {
     platform: 'linux/amd64',
     source: content,
     nydus: content,
+    config: content,
     oci: undefined,
     layers: [{ source: content, blob: content, stats, outcome: 'pushed' as const }],
     bootstrapBytes: 4096,
