@@ -26,6 +26,8 @@ export interface CheckedPlatform {
   readonly bootstrapBytes: number;
   /** Undefined unless the caller asked for details and the bootstrap could be read. */
   readonly contents: ImageContents | undefined;
+  /** Whole milliseconds that its images took; those of other platforms are checked before or after. */
+  readonly milliseconds: number;
 }
 
 export interface CheckResult {

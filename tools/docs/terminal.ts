@@ -207,6 +207,7 @@ const CHECKED: CheckResult = {
       compared: false,
       layerSizes: [],
       bootstrapBytes: 400_000,
+      milliseconds: 900,
       contents: undefined,
     },
   ],

@@ -17,6 +17,16 @@ const FINDING = v.strictObject({
   expected: v.optional(TEXT),
   found: v.optional(TEXT),
   hint: v.optional(TEXT),
+  chunk: v.pipe(v.optional(WHOLE), v.description('Of the chunk that it is about, the index in its blob.')),
+  files: v.pipe(
+    v.optional(
+      v.strictObject({
+        count: WHOLE,
+        first: v.array(v.strictObject({ path: TEXT, offset: WHOLE })),
+      }),
+    ),
+    v.description('The files that hold the chunk: how many, and the first of them.'),
+  ),
 });
 
 const PLATFORM = v.strictObject({
@@ -36,6 +46,7 @@ const PLATFORM = v.strictObject({
     }),
   ),
   bootstrapBytes: WHOLE,
+  milliseconds: WHOLE,
   contents: v.optional(
     v.strictObject({
       files: WHOLE,
