@@ -24,6 +24,7 @@ const REAL_PARTS = [
   ['ctr', 'containerd'],
   ['fsck.erofs', 'erofs-utils'],
   ['openssl', 'openssl'],
+  ['chromium', 'chromium'],
   ['python3', 'python3'],
   ['zstd', 'zstd'],
   ['pkg-config', 'pkg-config'],

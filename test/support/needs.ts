@@ -17,6 +17,7 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   'docker-registry': 'docker-registry',
   'fsck.erofs': 'erofs-utils',
   openssl: 'openssl',
+  chromium: 'chromium',
   python3: 'python3',
   zstd: 'zstd',
   xz: 'xz-utils',

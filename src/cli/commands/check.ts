@@ -11,6 +11,7 @@ import type { CommandCall, CommandTable } from '../command.js';
 import type { CliContext } from '../context.js';
 import { openOptions } from '../flags/environment.js';
 import { ACCEPTED_FLAGS, BACKEND_FLAGS, CHECK_FLAGS, SEVERITIES } from '../flags/check.js';
+import { GLOBAL_FLAGS } from '../flags/global.js';
 import { requireFlags, type FlagValues } from '../flags/flags.js';
 import { imageWord } from '../flags/image-word.js';
 import { refuseLater } from '../flags/later.js';
@@ -25,6 +26,7 @@ import { ciLog } from '../ci/server.js';
 import { annotateFindings } from '../report/finding-annotations.js';
 import { LogSection } from '../text/log-section.js';
 import { appendToReportFile, tryReportFile, writeReportFile } from '../report-file.js';
+import { commandLine } from '../text/command-line.js';
 import { checkLines } from '../text/check.js';
 import { printLines, printMessage, printReport } from '../text/print.js';
 import { openProgress } from '../text/progress.js';
@@ -93,6 +95,10 @@ async function runCheck(call: CommandCall, positional: Positional): Promise<void
   for (const { path } of reports) if (path !== '-') tryReportFile(path, '--report');
 
   const started = performance.now();
+  const made = {
+    started: new Date(),
+    commandLine: commandLine(call.argv, [...GLOBAL_FLAGS, ...call.declared]),
+  };
   const milliseconds = (): number => performance.now() - started;
   const ci = ciLog(flags, context);
   const section = ci === 'gitlab' && !log.quiet ? new LogSection(context.stderr) : undefined;
@@ -110,6 +116,7 @@ async function runCheck(call: CommandCall, positional: Positional): Promise<void
       error,
       hint,
       milliseconds: milliseconds(),
+      ...made,
     };
     for (const report of reports) writeFailure(report, failure, context);
     setOutputs({ verdict: 'unknown' }, flags, context);
@@ -121,7 +128,7 @@ async function runCheck(call: CommandCall, positional: Positional): Promise<void
   // An answer that cannot be written in full is an answer all the same.
   if (failing.length > 0) context.exitCode = 1;
   for (const { format, path } of reports) {
-    const text = REPORTS[format](result, { milliseconds: milliseconds(), failOn });
+    const text = REPORTS[format](result, { milliseconds: milliseconds(), failOn, ...made });
     if (path === '-') printReport(context.stdout, text);
     else if (isJobSummary(path, context.env)) appendToReportFile(path, text, '--report');
     else writeReportFile(path, text, '--report');

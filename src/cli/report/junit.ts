@@ -38,7 +38,10 @@ const OTHER = 'other findings';
 const WHOLE = 'reference';
 const READ = 'the reference is read';
 
-export function junitReport(result: CheckResult, { milliseconds, failOn }: ReportRun = PLAIN_RUN): string {
+export function junitReport(
+  result: CheckResult,
+  { milliseconds, failOn }: Pick<ReportRun, 'milliseconds' | 'failOn'> = PLAIN_RUN,
+): string {
   const ofPlatforms = result.platforms.reduce((sum, platform) => sum + platform.milliseconds, 0);
   const suites = suitesOf(result).map((suite): WrittenSuite => {
     const isWhole = suite.name === WHOLE;

@@ -68,19 +68,24 @@ const TRACE = v.strictObject({
   steps: v.array(v.strictObject({ step: TEXT, ok: v.boolean(), detail: v.array(TEXT) })),
 });
 
+const MANIFEST = v.strictObject({
+  entry: v.optional(WHOLE),
+  digest: TEXT,
+  kind: v.picklist(['oci', 'nydus', 'other']),
+});
+
 const CLIENTS = v.strictObject({
   platform: TEXT,
+  entries: v.array(MANIFEST),
   clients: v.array(
     v.strictObject({
       client: TEXT,
       detection: v.optional(v.picklist(['index', 'referrer', 'none'])),
       versions: TEXT,
-      picks: v.optional(
-        v.strictObject({
-          entry: v.optional(WHOLE),
-          digest: TEXT,
-          kind: v.picklist(['oci', 'nydus', 'other']),
-        }),
+      picks: v.optional(MANIFEST),
+      runs: v.pipe(
+        v.optional(MANIFEST),
+        v.description('What it runs, if detection led it from what it takes to another manifest.'),
       ),
       outcome: v.picklist(['lazily', 'unpacked', 'copied', 'fails']),
       why: TEXT,
