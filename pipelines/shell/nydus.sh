@@ -22,7 +22,7 @@ trap 'exit 143' TERM
 export DOCKER_CONFIG="$work/docker"
 export PATH="$work/node_modules/.bin:$PATH"
 
-npm install --prefix "$work" --ignore-scripts --no-audit --no-fund nydusify-ts@0.1.0 >&2
+npm install --prefix "$work" --ignore-scripts --no-audit --no-fund nydusify-ts@0.2.0 >&2
 if [ -n "${REGISTRY_PASSWORD:-}" ]; then
   printf '%s' "$REGISTRY_PASSWORD" | nydusify login --username "$REGISTRY_USER" --password-stdin "$REGISTRY" >&2
 fi
