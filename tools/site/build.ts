@@ -1,9 +1,9 @@
 /** Builds the site into a folder, which holds nothing else then. */
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { projectRoot } from '../../test/support/project.js';
 import { addressFrom, frame } from './frame.js';
-import { pagePath, siteGroups } from './pages.js';
+import { pagePath, siteGroups, type SitePage } from './pages.js';
 import { escaped, renderPage } from './render.js';
 import { searchIndex, type SearchedPage, searchScript } from './search.js';
 import { STYLE } from './style.js';
@@ -37,7 +37,7 @@ export async function buildSite(folder: string): Promise<readonly string[]> {
       continue;
     }
     const path = `${target}/index.html`;
-    write(path, frame({ path, title: target, html: listing(target, folder), contents: [] }, groups));
+    write(path, frame({ path, title: target, html: listing(target, folder, pages), contents: [] }, groups));
     lists.push(path);
   }
   write('assets/style.css', STYLE);
@@ -54,21 +54,20 @@ function other(target: string, linked: Set<string>): string {
   return found.isDirectory() ? `${path}/index.html` : path;
 }
 
-/** The page of a folder: its files, which are copied unless they are pages. */
-function listing(target: string, folder: string): string {
-  const items = readdirSync(join(projectRoot, target))
+/** The page of a folder: the files in it, which are copied unless they are pages. */
+function listing(target: string, folder: string, pages: readonly SitePage[]): string {
+  const items = readdirSync(join(projectRoot, target), { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => name)
     .sort()
     .map((name) => {
-      if (!name.endsWith('.md')) {
+      const page = pages.find(({ source }) => source === `${target}/${name}`);
+      if (page === undefined) {
         mkdirSync(join(folder, target), { recursive: true });
-        cpSync(join(projectRoot, target, name), join(folder, target, name), { recursive: true });
+        cpSync(join(projectRoot, target, name), join(folder, target, name));
       }
-      const text = name.endsWith('.md') ? titleOf(join(target, name)) : name;
-      return `<li><a href="${escaped(pagePath(name))}">${escaped(text)}</a></li>`;
+      const [href, text] = page === undefined ? [name, name] : [pagePath(name), page.title];
+      return `<li><a href="${escaped(href)}">${escaped(text)}</a></li>`;
     });
   return `<h1>${escaped(target)}</h1>\n<ul>${items.join('\n')}</ul>\n`;
-}
-
-function titleOf(path: string): string {
-  return /^# (.+)$/m.exec(readFileSync(join(projectRoot, path), 'utf8'))?.[1] ?? path;
 }

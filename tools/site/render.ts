@@ -1,4 +1,7 @@
-/** A page of Markdown as HTML: with anchors as GitHub spells them, links to pages of the site, and its text in sections for the search. */
+/**
+ * A page of Markdown as HTML: with anchors as GitHub spells them, links to pages of the site, and its text in sections for the search.
+ * The parser is marked, since markdown-it brings argparse, whose licence (PSF-2.0) is not on our list.
+ */
 import { dirname, join } from 'node:path/posix';
 import { Marked, type Token, type Tokens } from 'marked';
 import type { SitePage } from './pages.js';

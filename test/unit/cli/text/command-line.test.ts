@@ -32,7 +32,6 @@ test('passwords, tokens and signatures are told nowhere, in whatever form they a
     [`https://host/app?X-Signature=${secret}`],
     [`--target-backend-config={"access_key_secret":"${secret}"}`],
     ['--target-backend-config', `{"access_key_secret":"${secret}"}`],
-    ['--backend-config', secret],
     ['--password', secret],
     [`--password=${secret}`],
     [`-password=${secret}`],
