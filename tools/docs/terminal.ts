@@ -219,7 +219,7 @@ const CHECKED: CheckResult = {
       'CHUNK-DATA',
       { platform: 'linux/amd64', half: 'nydus', part: 'blob 1' },
       {
-        message: 'chunk 17: its content has another digest than the bootstrap promises',
+        message: "chunk 17: content does not have the chunk's digest; in /usr/lib/libapp.so at 0x100000",
         hint: 'convert the image again',
       },
     ),

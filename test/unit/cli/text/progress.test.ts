@@ -253,6 +253,14 @@ test('a terminal without a size, a dumb one and one of a CI server get plain lin
   assert.equal(await live(80, { TERM: 'xterm', CI: 'true' }), false);
 });
 
+test('the first word of a warning is painted in plain lines, too, where there are colours', async () => {
+  const output = collector();
+  const progress = await openProgress('plain', { ...context(output), env: { FORCE_COLOR: '1' } });
+  progress.reporter.emit({ type: 'warning', code: 'X', message: 'mind the gap' });
+  progress.stop();
+  assert.deepEqual(output.lines, ['\x1b[33mwarning\x1b[39m: mind the gap\n']);
+});
+
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await sleep(20);
 }
