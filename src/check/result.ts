@@ -37,7 +37,7 @@ export interface CheckResult {
   /** `bad` when any finding is an error. */
   readonly verdict: 'good' | 'bad';
   readonly platforms: readonly CheckedPlatform[];
-  /** Undefined unless `clients` was asked for. */
+  /** Undefined unless `clients` or `details` was asked for. */
   readonly clients: readonly PlatformClients[] | undefined;
   /** True when the caller asked for no chunk data to be read. */
   readonly bootstrapOnly: boolean;

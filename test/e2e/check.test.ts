@@ -111,6 +111,9 @@ test('both halves of a merged index over two platforms and two families have no 
       });
       const result = await check(target, source);
       assert.deepEqual(result.findings, []);
+      const reported = await check(target, source, { details: true });
+      assert.deepEqual(reported.findings, [], 'a report does not change what is found');
+      assert.equal(reported.clients?.length, 2);
       const { findings } = await check(target, source, { clients: true });
       assert.deepEqual(
         findings.map(({ id, where }) => `${id} ${where.platform ?? ''}`),

@@ -191,7 +191,7 @@ async function check({ flags, log, context, words }: CommandCall, asked: Asked):
       ...(selection === undefined ? {} : { platforms: selection }),
       threads: flags.number('threads') ?? availableParallelism(),
       ...(sample === undefined ? {} : { sample }),
-      clients: flags.isOn('clients') || reports.length > 0,
+      clients: flags.isOn('clients'),
       details: reports.length > 0,
       allowMissingPlatforms: flags.isOn('allow-missing-platforms'),
       allContent: flags.isOn('all-content'),
