@@ -30,9 +30,16 @@ export function formatOptions(given: Partial<FormatOptions> = {}): FormatOptions
   return format;
 }
 
-/** Formats the options as one line: equal lines and equal layers give equal blobs. */
+/**
+ * Formats the options as one line: equal lines and equal layers give equal blobs. The first five always stand in it; others only if
+ * they are not as usual, so that a new option changes no line of earlier versions.
+ */
 export function formatLine(options: FormatOptions): string {
-  return `v${Object.values(formatOptions(options)).join(' ')}`;
+  const { fsVersion, compressor, compressionLevel, chunkSize, dedup, ...others } = formatOptions(options);
+  const unusual = Object.entries(others)
+    .filter(([name, value]) => value !== FORMAT_DEFAULTS[name as keyof typeof others])
+    .map(([name, value]) => `${name}=${value}`);
+  return [`v${fsVersion}`, compressor, compressionLevel, chunkSize, dedup, ...unusual].join(' ');
 }
 
 function levelsOf(compressor: string): { readonly min: number; readonly max: number } | undefined {

@@ -2,7 +2,7 @@
 import { DEFAULT_CONCURRENCY } from '../../io/concurrency.js';
 import { alternatives } from './choices.js';
 import type { Flag } from './flags.js';
-import { FORMAT_FLAGS, IDLE_FORMAT_FLAGS, LATER_FORMAT_FLAGS, PREFETCH_PATTERNS } from './format.js';
+import { ALIGNED_CHUNK, FORMAT_FLAGS, LATER_FORMAT_FLAGS, PREFETCH_PATTERNS } from './format.js';
 import { OUTPUT } from './global.js';
 import { LIMIT_FLAGS } from './limits.js';
 import { LATER_PLACES, type LaterFlag } from './later.js';
@@ -235,7 +235,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     hidden: true,
     help: 'no second binary is needed',
   },
-  ...IDLE_FORMAT_FLAGS,
+  ALIGNED_CHUNK,
   PREFETCH_PATTERNS,
 ];
 

@@ -12,7 +12,7 @@ import { parseByteSize } from './byte-size.js';
 import { INDEX_MARKS, ISOLATIONS, LATER_FLAGS, PROGRESS_FORMS } from './convert.js';
 import { type FlagValues, requireFlags } from './flags.js';
 import { imageWord } from './image-word.js';
-import { formatOptionsOf, IDLE_FORMAT_FLAGS, refusePatterns } from './format.js';
+import { formatNotes, formatOptionsOf, refusePatterns } from './format.js';
 import { refuseLater } from './later.js';
 import { limitsOf } from './limits.js';
 import { hostPlatform, machineArchitecture } from './machine.js';
@@ -82,8 +82,7 @@ export function convertRequest(
   notes.push(...refuseLater(flags, LATER_FLAGS));
   refusePatterns(flags, () => files.standardInput());
   const format = formatOptionsOf(flags);
-  for (const { name, why } of IDLE_FORMAT_FLAGS)
-    if (flags.isOn(name)) notes.push(`--${name} has no effect: ${why}`);
+  notes.push(...formatNotes(flags, format));
   if (flags.isGiven('nydus-image')) notes.push('--nydus-image has no effect: no second binary is needed');
   if (flags.isOn('docker-v2-format')) {
     notes.push('--docker-v2-format is deprecated: Docker media types are kept unless --oci is given');

@@ -7,14 +7,15 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { LayerWarning } from '../../../src/native/addon-types.js';
+import type { FormatOptions, LayerWarning } from '../../../src/native/addon-types.js';
 import { decompress } from '../../../src/native/codec.js';
+import { FORMAT_DEFAULTS } from '../../../src/native/formats.js';
 import { openImagePacker } from '../../../src/native/packer.js';
 import { digestHex } from '../../../src/oci/digest.js';
 import { readBootstrapSection } from '../../../src/rafs-builder/blob/bootstrap.js';
 import { sectionContent } from '../../../src/rafs-builder/blob/section.js';
 import { OWN_BLOB_ID } from '../../../src/rafs-builder/layout/v6.js';
-import { readV6, type V6Image } from '../../../src/rafs-builder/read/v6/read.js';
+import { readBootstrap, type RafsImage } from '../../../src/rafs-builder/versions.js';
 import {
   type BlobRecord,
   type ChunkRef,
@@ -24,13 +25,11 @@ import {
 } from '../../../src/rafs-builder/model/tree.js';
 import { digestWith } from './worked-example.js';
 
-export interface PackingOptions {
-  readonly compressor?: 'zstd' | 'none';
-  readonly chunkSize?: number;
-  readonly dedup?: 'image' | 'layer';
-  readonly threads?: number;
+/** The options of a conversion; those that are left out have their usual values. */
+export type PackingOptions = Partial<PackingSettings>;
+export interface PackingSettings extends FormatOptions {
+  readonly threads: number;
 }
-export type PackingSettings = Required<PackingOptions>;
 
 /** A layer that the addon has packed and sealed. */
 export interface SealedLayer {
@@ -57,11 +56,11 @@ export interface PackedImage {
   /** The merged bootstrap. */
   readonly bootstrap: Buffer;
   /** The merged bootstrap as it reads; blobs are known by their place in its table. */
-  readonly merged: V6Image['bootstrap'];
+  readonly merged: RafsImage['bootstrap'];
 }
 
 export function settingsOf(options: PackingOptions): PackingSettings {
-  return { compressor: 'zstd', chunkSize: 0x10_0000, dedup: 'layer', threads: 2, ...options };
+  return { ...FORMAT_DEFAULTS, threads: 2, ...options };
 }
 
 /**
@@ -78,7 +77,7 @@ export async function packImage(
   return {
     layers: await Promise.all(sealed.map(readBack)),
     bootstrap,
-    merged: readV6(bootstrap).bootstrap,
+    merged: readBootstrap(bootstrap).bootstrap,
   };
 }
 
@@ -91,12 +90,7 @@ export async function packWithAddon(
 ): Promise<Buffer> {
   const spool = await mkdtemp(join(tmpdir(), 'nydusify-ts-image-'));
   try {
-    using packer = openImagePacker({
-      ...settings,
-      fsVersion: 6,
-      compressionLevel: 3,
-      layers: sources.length,
-    });
+    using packer = openImagePacker({ ...settings, layers: sources.length });
     for (const [number, source] of sources.entries()) {
       const path = join(spool, String(number));
       const layer = packer.openLayer(number, path);
@@ -125,7 +119,9 @@ async function readBack(layer: SealedLayer): Promise<PackedLayer> {
   const { bytes } = layer;
   const section = await readBootstrapSection(bytes.length, async (start, end) => bytes.subarray(start, end));
   const bootstrap = await sectionContent(section, decompress);
-  const own = readV6(bootstrap).bootstrap.blobs.find(({ record }) => record.id === OWN_BLOB_ID)?.record;
+  const own = readBootstrap(bootstrap).bootstrap.blobs.find(
+    ({ record }) => record.id === OWN_BLOB_ID,
+  )?.record;
   const record = own === undefined ? undefined : { ...own, id: digestHex(digestOf(bytes)) };
   return { ...layer, bootstrap, record };
 }
@@ -142,7 +138,7 @@ export async function contentDigest(
 
 async function chunkContent(
   layers: readonly PackedLayer[],
-  { blobs }: V6Image['bootstrap'],
+  { blobs }: RafsImage['bootstrap'],
   ref: ChunkRef,
 ): Promise<Uint8Array> {
   const blob = blobs[chunkBlob(ref)];

@@ -19,3 +19,10 @@ test('the line keeps its text, since notes of earlier versions hold it', () => {
     'v6 none 3 4096 layer',
   );
 });
+
+test('the line tells options apart that earlier versions did not have', () => {
+  assert.equal(
+    formatLine(convertOptions({ fsVersion: 5, alignChunks: true, digester: 'sha256' })),
+    'v5 zstd 3 1048576 layer digester=sha256 alignChunks=true',
+  );
+});

@@ -15,7 +15,7 @@ mod toc;
 mod unit;
 
 pub use growth::Grown;
-pub use kind::{BlobKind, NATIVE};
+pub use kind::{BARE, BlobKind, NATIVE};
 pub use sections::{BlobRecord, SectionWriter, StoredChunks};
 pub use spool::{BlobFile, Spool};
 pub use unit::{Finished, Piece, UNIT, Unit, UnitBuffers};

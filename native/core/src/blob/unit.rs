@@ -163,14 +163,15 @@ fn out_of_unit() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::Digester;
 
     /// Two chunks with a duplicate's bytes between them.
     fn unit() -> Unit {
         let (first, gap, second) = ([7u8; 3000], [1u8; 100], *b"tiny");
         let bytes = [&first[..], &gap, &second].concat();
         let pieces = vec![
-            Piece { start: 0, print: Fingerprint::of(&first), count: 1, earned: 0 },
-            Piece { start: 3100, print: Fingerprint::of(&second), count: 1, earned: 0 },
+            Piece { start: 0, print: Fingerprint::of(&first, Digester::Blake3), count: 1, earned: 0 },
+            Piece { start: 3100, print: Fingerprint::of(&second, Digester::Blake3), count: 1, earned: 0 },
         ];
         Unit { bytes, pieces, decided: 2 }
     }

@@ -7,10 +7,12 @@
 
 mod blob_table;
 mod bootstrap;
+mod fields;
 mod image;
 mod model;
 mod overlay;
 mod repeats;
+mod v5;
 mod v6;
 
 use bootstrap::{Bootstrap, Moved};
@@ -27,6 +29,8 @@ pub struct Version {
     pub number: u32,
     /// The blobs that its bootstraps refer to.
     pub kind: &'static BlobKind,
+    /// Bytes that each chunk of a file takes in the layer's bootstrap and in the image's together.
+    pub chunk_bytes: u64,
     /// Writes a bootstrap.
     pub write: fn(&Bootstrap<'_>) -> Result<Written>,
 }
@@ -35,4 +39,4 @@ pub struct Version {
 pub type Written = (Vec<u8>, Moved);
 
 /// The versions that can be written, the default first.
-pub static VERSIONS: [&Version; 1] = [&v6::VERSION];
+pub static VERSIONS: [&Version; 2] = [&v6::VERSION, &v5::VERSION];
