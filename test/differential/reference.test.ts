@@ -3,13 +3,15 @@
  * bootstrap must be the same, byte for byte. What comes out with duplicates found across layers, which the libraries
  * cannot make, must be what they read.
  *
- * `NYDUS_DIFF_LAYERS` says how many layers at least (default 300), `NYDUS_DIFF_SEED` where to begin.
+ * `NYDUS_DIFF_LAYERS` says how many layers of each format at least, `NYDUS_DIFF_SEED` where to begin, `NYDUS_DIFF_FORMAT` which
+ * format alone.
  */
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import type { FormatOptions } from '../../src/native/addon-types.js';
 import { locatedDifferences } from './difference.js';
 import { type RandomImage, randomImage } from '../support/images/random-layers.js';
 import { packImage, type PackedImage } from '../support/images/image.js';
@@ -26,7 +28,18 @@ import { treeDifferences } from '../support/images/tree-differences.js';
 
 /** Processes of the reference side by side. */
 const LANES = 2;
-const DEFAULT_LAYERS = 300;
+
+/** The formats, with the number of layers that a run without variables compares. */
+const FORMATS: Readonly<
+  Record<string, { readonly format: Partial<FormatOptions>; readonly layers: number }>
+> = {
+  v6: { format: {}, layers: 300 },
+  'v6-lz4': { format: { compressor: 'lz4_block' }, layers: 60 },
+  'v6-sha256': { format: { digester: 'sha256' }, layers: 30 },
+  'v5-zstd': { format: { fsVersion: 5, compressor: 'zstd' }, layers: 60 },
+  'v5-aligned': { format: { fsVersion: 5, compressor: 'zstd', alignChunks: true }, layers: 60 },
+  'v5-lz4-sha256': { format: { fsVersion: 5, compressor: 'lz4_block', digester: 'sha256' }, layers: 30 },
+};
 
 function numberFrom(name: string, otherwise: number): number {
   const text = process.env[name];
@@ -84,8 +97,8 @@ async function compareReading(image: RandomImage, reference: Made): Promise<void
   assert.deepEqual(treeDifferences(tree, expected), [], 'tree read back');
 }
 
-async function compareImage(seed: number): Promise<number> {
-  const image = randomImage(seed);
+async function compareImage(name: string, seed: number): Promise<number> {
+  const image = randomImage(seed, FORMATS[name]?.format);
   const folder = await mkdtemp(join(tmpdir(), 'nydus-diff-'));
   try {
     const [reference, ours] = await Promise.all([
@@ -99,8 +112,8 @@ async function compareImage(seed: number): Promise<number> {
     const { layers, chunkSize, compressor } = image;
     const what = error instanceof Error ? error.message : String(error);
     throw new Error(
-      `seed ${seed} (${layers.length} layers, ${compressor}, chunks of ${chunkSize}): ${what}
-again: NYDUS_DIFF_SEED=${seed} NYDUS_DIFF_LAYERS=1 npm test -- differential/reference`,
+      `${name}, seed ${seed} (${layers.length} layers, ${compressor}, chunks of ${chunkSize}): ${what}
+again: NYDUS_DIFF_FORMAT=${name} NYDUS_DIFF_SEED=${seed} NYDUS_DIFF_LAYERS=1 npm test -- differential/reference`,
       { cause: error },
     );
   } finally {
@@ -121,26 +134,30 @@ async function inLanes(
   await Promise.all(Array.from({ length: LANES }, lane));
 }
 
-test('random layers become the same blobs and bootstraps as with the reference', async (t: TestContext) => {
-  if (pathOrSkip(t, referenceTool()) === undefined) return;
-  const wanted = numberFrom('NYDUS_DIFF_LAYERS', DEFAULT_LAYERS);
-  const seed = numberFrom('NYDUS_DIFF_SEED', 1);
-  const failures: unknown[] = [];
-  let layers = 0;
-  let images = 0;
-  await inLanes(
-    seed,
-    () => layers >= wanted || failures.length > 0,
-    async (number) => {
-      try {
-        const compared = await compareImage(number);
-        layers += compared;
-        images++;
-      } catch (error) {
-        failures.push(error);
-      }
-    },
-  );
-  t.diagnostic(`${layers} layers of ${images} images equal, seeds from ${seed} on`);
-  if (failures.length > 0) throw failures[0];
-});
+const only = process.env['NYDUS_DIFF_FORMAT'];
+for (const [name, { layers: usual }] of Object.entries(FORMATS)) {
+  if (only !== undefined && only !== '' && only !== name) continue;
+  test(`random layers become the same blobs and bootstraps as with the reference (${name})`, async (t: TestContext) => {
+    if (pathOrSkip(t, referenceTool()) === undefined) return;
+    const wanted = numberFrom('NYDUS_DIFF_LAYERS', usual);
+    const seed = numberFrom('NYDUS_DIFF_SEED', 1);
+    const failures: unknown[] = [];
+    let layers = 0;
+    let images = 0;
+    await inLanes(
+      seed,
+      () => layers >= wanted || failures.length > 0,
+      async (number) => {
+        try {
+          const compared = await compareImage(name, number);
+          layers += compared;
+          images++;
+        } catch (error) {
+          failures.push(error);
+        }
+      },
+    );
+    t.diagnostic(`${layers} layers of ${images} images equal, seeds from ${seed} on`);
+    if (failures.length > 0) throw failures[0];
+  });
+}

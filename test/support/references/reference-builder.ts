@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { FormatOptions } from '../../../src/native/addon-types.js';
 import type { Tool } from './tools.js';
 import { runTool } from '../run-tool.js';
 import { projectRoot } from '../project.js';
@@ -16,10 +17,10 @@ export function referenceTool(): Tool {
   };
 }
 
-export interface ReferenceOptions {
-  readonly compressor: 'zstd' | 'none';
-  readonly chunkSize: number;
-}
+export type ReferenceOptions = Pick<
+  FormatOptions,
+  'fsVersion' | 'compressor' | 'chunkSize' | 'digester' | 'alignChunks'
+>;
 
 /** "Read the whole image ahead", as the upstream converter says it on standard input. */
 const PREFETCH = '/\n';
@@ -41,10 +42,11 @@ export async function referenceLayer(
   const unnamed = `${tar}.blob`;
   const create = [
     'create',
-    '--compressor',
-    options.compressor,
-    '--chunk-size',
-    `${options.chunkSize}`,
+    ...['--fs-version', `${options.fsVersion}`],
+    ...(options.alignChunks ? ['--aligned-chunk'] : []),
+    ...['--compressor', options.compressor],
+    ...['--digester', options.digester],
+    ...['--chunk-size', `${options.chunkSize}`],
     tar,
     unnamed,
   ];
