@@ -1,6 +1,6 @@
 /**
  * Writes docs/format.md, docs/checks.md, docs/clients.md, docs/security.md, docs/terminal.md, docs/traps.md, sections of docs/ARCHITECTURE.md and docs/registries.md,
- * native/layout, the types and tables of the addon in src/native, the scripts of `completion` and the version in pipelines, from the tables that the code runs on. `--check` writes nothing, and fails when a file differs
+ * native/layout, the types and tables of the addon in src/native, and the scripts of `completion`, from the tables that the code runs on. `--check` writes nothing, and fails when a file differs
  * from what would be written, or when a test that a page names does not exist. Run it from the root of the project.
  */
 import { type DocumentName, DOCUMENTS, publishedSchema } from './schemas/documents.js';
@@ -20,7 +20,6 @@ import { completionScripts } from './completion.js';
 import { LAYOUT_FILES } from './layout.js';
 import { missingTests } from './named-test.js';
 import { withSection } from './page-section.js';
-import { PIPELINE_PAGES } from './pipelines.js';
 import { terminalPage } from './terminal.js';
 import { SECURITY_TESTS, securityPage } from './security/page.js';
 import { TRAP_TESTS, trapsPage } from './traps.js';
@@ -45,7 +44,6 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   ),
   'native/layout/src/rules.rs': rulesSource,
   'src/cli/completion/scripts.ts': completionScripts,
-  ...PIPELINE_PAGES,
   ...Object.fromEntries(
     (Object.keys(DOCUMENTS) as DocumentName[]).map((name) => [
       `docs/schemas/${name}.schema.json`,

@@ -15,6 +15,20 @@ edit('native/Cargo.toml', /(^\[workspace\.package\]\nversion = ")[^"]*(")/m);
 for (const lock of ['native/Cargo.lock', 'native/fuzz/Cargo.lock'])
   edit(lock, /(^name = "nydus-\w+"\nversion = ")(?!0\.0\.0")[^"]*("\n(?!source))/gm);
 
+// What is copied to other places names the version that it was tested with: the package, the tag of the action or component, the image.
+for (const name of [
+  'action.yml',
+  'templates/nydusify.yml',
+  'pipelines/github/nydus.yml',
+  'pipelines/gitlab/.gitlab-ci.yml',
+  'pipelines/jenkins/Jenkinsfile',
+  'pipelines/shell/nydus.sh',
+  'pipelines/tekton/nydusify-check.yaml',
+  'pipelines/tekton/nydusify-convert.yaml',
+  'docs/pipelines.md',
+])
+  edit(name, /(nydusify-ts(?:@v?|:|\/nydusify@v)|kubernetes\.io\/version: '|in place of v)\d+\.\d+\.\d+()/g);
+
 function edit(name, pattern) {
   const path = join(root, name);
   const text = readFileSync(path, 'utf8');

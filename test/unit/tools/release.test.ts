@@ -75,6 +75,15 @@ const PLACES: Readonly<Record<string, RegExp>> = {
   'native/Cargo.toml': /^\[workspace\.package\]\nversion = "(.*)"/m,
   'native/Cargo.lock': /^name = "nydus-node"\nversion = "(.*)"/m,
   'native/fuzz/Cargo.lock': /^name = "nydus-core"\nversion = "(.*)"/m,
+  'action.yml': /nydusify-ts@(.*)/,
+  'templates/nydusify.yml': /nydusify-ts@(.*)/,
+  'pipelines/github/nydus.yml': /uses: OWNER\/nydusify-ts@v(.*)/,
+  'pipelines/gitlab/.gitlab-ci.yml': /component: .*nydusify@v(.*)/,
+  'pipelines/jenkins/Jenkinsfile': /nydusify-ts@(.*)/,
+  'pipelines/shell/nydus.sh': /nydusify-ts@(\S+)/,
+  'pipelines/tekton/nydusify-check.yaml': /version: '(.*)'/,
+  'pipelines/tekton/nydusify-convert.yaml': /default: registry\.example\/nydusify-ts:(.*)/,
+  'docs/pipelines.md': /nydusify-ts@v(\S+)/,
 };
 
 function versionsIn(root: string): Readonly<Record<string, string | undefined>> {
