@@ -14,6 +14,8 @@ import { makeImage } from '../../tools/image/make-image.js';
 import { newestFiles } from '../../tools/image/newest.js';
 import { packHere } from '../../tools/packages/pack-here.js';
 import { nydusify } from '../support/command.js';
+import { pipelinePath } from '../support/pipelines/files.js';
+import { readTask, runPipeline, type StepRun } from '../support/pipelines/tekton.js';
 import { writeLayout } from '../support/images/oci-layout.js';
 import { dir, file, layer } from '../support/images/tar.js';
 import { needs } from '../support/needs.js';
@@ -225,6 +227,24 @@ test('the container image of the program', async (t) => {
     assert.equal(through.status, 0, through.stderr);
     assert.match(through.stdout.toString(), /^good: /m);
     assert.equal(digestIn(through.stdout), digestIn(converted.stdout));
+
+    // The tasks of Tekton, which writes their results into a folder that any user may write.
+    const results = join(folder, 'results');
+    await mkdir(results);
+    const start = async ({ args, env }: StepRun): Promise<void> => {
+      const variables = Object.entries(env).flatMap(([name, value]) => ['--setenv', name, value]);
+      const shown = [...inside, '--bind', results, results, ...variables];
+      const step = await tryRun('bwrap', [...shown, program, script, ...args]);
+      assert.equal(step.status, 0, step.stderr);
+    };
+    const tasks = await Promise.all([pipelinePath('convertTask'), pipelinePath('checkTask')].map(readTask));
+    const images = new Map([
+      ['source', 'oci:in:1'],
+      ['target', 'oci:tekton:1'],
+    ]);
+    const options = { folder: results, workspaces: new Map<string, string>(), start };
+    const piped = await runPipeline(pipelinePath('pipeline'), tasks, images, options);
+    assert.match(String(piped.get('image')), /^oci:\/work\/tekton:1@sha256:\w{64}$/);
 
     const refused = await run('-e', `require('node:fs').writeFileSync('/usr/x', '')`);
     assert.match(refused.stderr, /EROFS/);
