@@ -12,6 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CONVERT_FLAGS } from '../../../src/cli/flags/convert.js';
 import { asNydusError, renderError } from '../../../src/cli/text/errors.js';
 import { jsonLines, plainLines } from '../../../src/cli/text/progress.js';
+import type { FormatOptions } from '../../../src/native/addon-types.js';
 import { convertImage } from '../../../src/convert/convert.js';
 import type { ContentDigest } from '../../../src/embedded-registry/content-digest.js';
 import { type FaultRule, faultScript } from '../../../src/embedded-registry/faults.js';
@@ -41,9 +42,16 @@ export type Host = 'source' | 'target' | 'tokens';
 /**
  * `usual`: three small layers, from one registry into another. `chunks`: the same with `--push-chunk-size`. `large`: one layer whose
  * blob is sent while it is made. `mount`: both repositories in one registry. `elsewhere`: the target opens its uploads at another origin.
- * `referrer`: an image that names its source as `subject`, in a registry that keeps no list of referrers by itself.
+ * `referrer`: an image that names its source as `subject`, in a registry that keeps no list of referrers by itself. `v5`, `lz4`: the
+ * usual layers in another format.
  */
-export type Scenario = 'usual' | 'chunks' | 'large' | 'mount' | 'elsewhere' | 'referrer';
+export type Scenario = 'usual' | 'chunks' | 'large' | 'mount' | 'elsewhere' | 'referrer' | 'v5' | 'lz4';
+
+/** The formats of scenarios that have none of the usual ones. */
+const FORMATS: Readonly<Partial<Record<Scenario, Partial<FormatOptions>>>> = {
+  v5: { fsVersion: 5 },
+  lz4: { compressor: 'lz4_block' },
+};
 
 /** Bytes, of `chunks`: some for each blob. */
 const CHUNK_BYTES = 16_000;
@@ -273,6 +281,7 @@ async function observe(
     await convertImage(
       { source, target },
       {
+        ...FORMATS[scenario],
         mergePlatform: scenario !== 'referrer',
         withReferrer: scenario === 'referrer',
         workDir,

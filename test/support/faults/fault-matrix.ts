@@ -76,6 +76,8 @@ export function kindOf({ host, method, path, status }: SeenRequest, config: stri
 /** The rows of requests in which a scenario differs from the usual one. */
 const ROWS: Readonly<Record<Exclude<Scenario, 'referrer'>, Readonly<Record<string, string>> | undefined>> = {
   usual: undefined,
+  v5: undefined,
+  lz4: undefined,
   chunks: {
     'send a blob (PATCH)': 'send a chunk (PATCH)',
     'finish an upload (PUT)': 'finish an upload in chunks (PUT)',
