@@ -76,3 +76,16 @@ pub fn check_chunk_size(size: u32) -> Result<()> {
     }
     Err(Error::unsupported(format!("chunk size {size} is not a power of two from 4 KiB to 16 MiB")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_aligned_in_v6_and_only_on_demand_in_v5() {
+        let of =
+            |number, align_chunks| Format { align_chunks, ..Format::of_version(number).unwrap() }.alignment();
+        assert_eq!([of(6, false), of(6, true), of(5, false), of(5, true)], [4096, 4096, 1, 4096]);
+        assert_eq!(Format::of_version(7).unwrap_err().code(), "INVALID_ARGUMENT");
+    }
+}

@@ -1,9 +1,8 @@
 //! RAFS v5: a file of inodes, each with its name, target, extended attributes and chunks behind it.
 //!
-//! `plan` decides the place of everything, `write` writes the bytes, and `prefetch` chooses the inodes that are loaded first.
+//! `plan` decides the place of everything, and `write` writes the bytes.
 
 mod plan;
-mod prefetch;
 mod write;
 mod xattrs;
 

@@ -6,11 +6,14 @@ use nydus_layout::chunk_info;
 use nydus_layout::v5::{self as layout, ALIGNMENT, extended_blob, inode, inode_table_entry, prefetch_entry};
 
 use super::model::{At, Inode, Kind, Mark, NONE};
-use super::{Bootstrap, prefetch, xattrs};
+use super::{Bootstrap, xattrs};
 use crate::error::{Error, Result};
 
 /// Readers refuse a record that begins at or behind this offset.
 const RECORDS_END: u64 = 1 << 32;
+
+/// The rows that a reader loads directly after it has mounted the image, even one without blobs: the root stands for everything.
+const PREFETCHED: [u32; 1] = [0];
 
 /// The names of an inode that hard links refer to.
 #[derive(Clone, Copy)]
@@ -30,8 +33,8 @@ pub struct Plan {
     pub inodes: usize,
     /// True if an inode has extended attributes.
     pub has_xattrs: bool,
-    /// The numbers in the prefetch table.
-    pub prefetched: Vec<u32>,
+    /// The rows in the prefetch table.
+    pub prefetched: &'static [u32],
     /// Offset of the prefetch table in the file.
     pub prefetch: usize,
     /// Offset of the blob table.
@@ -49,7 +52,7 @@ impl Plan {
     pub fn new(bootstrap: &Bootstrap<'_>) -> Result<Self> {
         let rows = bootstrap.walk.rows.len();
         let blobs = bootstrap.table.blobs.len();
-        let prefetched = prefetch::numbers();
+        let prefetched = &PREFETCHED;
         let prefetch = layout::SUPER_SIZE + padded(inode_table_entry::SIZE * rows);
         let blob_table = prefetch + padded(prefetch_entry::SIZE * prefetched.len());
         let blob_table_size = padded(blob_table_size(blobs));
@@ -151,4 +154,38 @@ pub const fn padded(size: usize) -> usize {
 fn too_large() -> Error {
     let message = "the metadata of the image takes more than the 4 GiB that RAFS v5 has for it";
     Error::unsupported(message).with_hint("convert to RAFS v6, or with larger chunks")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::model::{LayerTree, Walk};
+    use super::*;
+    use crate::budget::{Account, Budget};
+    use crate::format::Format;
+    use crate::rafs::blob_table::BlobTable;
+
+    #[test]
+    fn a_record_behind_4_gib_is_refused() {
+        let tree = LayerTree::new(Arc::new(Account::new(Arc::new(Budget::default()))), 0).unwrap();
+        let walk = Walk::new(&tree.tree, tree.stores());
+        let format = Format::of_version(5).unwrap();
+        let bootstrap = Bootstrap {
+            tree: &tree.tree,
+            stores: tree.stores(),
+            walk: &walk,
+            table: &BlobTable::default(),
+            format: &format,
+            moved: &[],
+            force_xattr_flag: false,
+        };
+        let mut plan = Plan::new(&bootstrap).unwrap();
+        // One record of 128 bytes and a name of 8 behind tables of 16.
+        assert_eq!((plan.file_size, plan.inodes), (layout::SUPER_SIZE + 16 + 136, 1));
+        assert_eq!(plan.place(&bootstrap, RECORDS_END - 8).unwrap(), RECORDS_END + 128);
+        let error = plan.place(&bootstrap, RECORDS_END).unwrap_err();
+        assert_eq!(error.code(), "UNSUPPORTED");
+        assert!(error.to_string().contains("4 GiB that RAFS v5"), "{error}");
+    }
 }
