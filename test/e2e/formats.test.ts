@@ -8,8 +8,10 @@ import { contentsComparable, readContents } from '../../src/look/contents.js';
 import { diffFiles } from '../../src/look/diff.js';
 import { openFilesystem } from '../../src/look/open.js';
 import type { FormatOptions } from '../../src/native/addon-types.js';
+import { judgeBootstrap } from '../../src/native/judge.js';
 import { ANNOTATION } from '../../src/oci/media-types.js';
 import type { RawPath } from '../../src/oci/raw-name.js';
+import { INODE_UNIT, superBlock } from '../../src/rafs-builder/layout/v5.js';
 import { readBootstrap } from '../../src/rafs-builder/versions.js';
 import { edgeImages } from '../support/images/edge-images.js';
 import { referenceCases, referenceLayers, referenceText } from '../support/images/fixtures.js';
@@ -21,6 +23,7 @@ import {
   sourceImage,
   withBytes,
 } from '../support/images/memory-conversion.js';
+import { packImage } from '../support/images/image.js';
 import { dir, file, hardlink, layer, symlink } from '../support/images/tar.js';
 import { treeDifferences } from '../support/images/tree-differences.js';
 import { expectedTreeLines } from '../support/images/tree-lines.js';
@@ -75,6 +78,15 @@ async function bootstrapLayerOf(
   );
 }
 
+/** Offsets of the digests of inodes in a v5 bootstrap. */
+function digestsIn(bootstrap: Buffer): readonly number[] {
+  const { inodeTableOffset, inodeTableEntries } = superBlock.read(bootstrap, 0);
+  return Array.from(
+    { length: inodeTableEntries },
+    (_, i) => bootstrap.readUInt32LE(inodeTableOffset + 4 * i) * INODE_UNIT,
+  );
+}
+
 for (const [format, options] of Object.entries(FORMATS)) {
   test(`every case is converted soundly to ${format}, and has the files of its source`, async (t) => {
     if (!needs(t, 'python3')) return;
@@ -118,6 +130,23 @@ for (const [format, options] of Object.entries(FORMATS)) {
       assert.equal(digests.size, 1);
     }
   });
+
+  test(
+    `every changed digest of an inode in ${format} is found`,
+    { skip: !('fsVersion' in options) },
+    async () => {
+      const { bootstrap } = await packImage(SMALL, options);
+      assert.deepEqual(judgeBootstrap(bootstrap), []);
+      for (const digest of digestsIn(bootstrap)) {
+        const changed = Buffer.from(bootstrap);
+        changed[digest] = (changed[digest] ?? 0) ^ 1;
+        assert.ok(
+          judgeBootstrap(changed).some(({ id }) => id === 'RAFS-DIGEST'),
+          `at ${digest}`,
+        );
+      }
+    },
+  );
 
   test(`a changed byte of a chunk in ${format} is found`, async () => {
     const source = sourceImage(SMALL);
