@@ -131,22 +131,18 @@ for (const [format, options] of Object.entries(FORMATS)) {
     }
   });
 
-  test(
-    `every changed digest of an inode in ${format} is found`,
-    { skip: !('fsVersion' in options) },
-    async () => {
+  if ('fsVersion' in options) {
+    test(`every changed digest of an inode in ${format} is found`, async () => {
       const { bootstrap } = await packImage(SMALL, options);
       assert.deepEqual(judgeBootstrap(bootstrap), []);
       for (const digest of digestsIn(bootstrap)) {
         const changed = Buffer.from(bootstrap);
         changed[digest] = (changed[digest] ?? 0) ^ 1;
-        assert.ok(
-          judgeBootstrap(changed).some(({ id }) => id === 'RAFS-DIGEST'),
-          `at ${digest}`,
-        );
+        const ids = judgeBootstrap(changed).map(({ id }) => id);
+        assert.ok(ids.includes('RAFS-DIGEST'), `at ${digest}`);
       }
-    },
-  );
+    });
+  }
 
   test(`a changed byte of a chunk in ${format} is found`, async () => {
     const source = sourceImage(SMALL);
