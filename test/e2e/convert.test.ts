@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { lstat, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { VERSION } from '../../src/convert/version.js';
 import { buildAttestation, buildImage, buildIndex } from '../support/images/image-builder.js';
 import { dir, file, layer, whiteout } from '../support/images/tar.js';
 import { tempFolder } from '../support/temp-folder.js';
@@ -420,7 +421,7 @@ test('archives by prefix and by flag', async (t) => {
 test('help and version need no registry, no addon and little time', async () => {
   const version = await nydusify(['--version']);
   assert.equal(version.status, 0);
-  assert.match(version.stdout, /^nydusify-ts 0\.1\.0\nVersion: v0\.1\.0\n/);
+  assert.ok(version.stdout.startsWith(`nydusify-ts ${VERSION}\nVersion: v${VERSION}\n`), version.stdout);
   assert.deepEqual((await nydusify(['-v'])).stdout, version.stdout);
   const help = await nydusify(['--help']);
   assert.equal(help.status, 0);
