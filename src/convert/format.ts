@@ -2,8 +2,9 @@
  * These options decide about the bytes of blobs and bootstraps; the value goes unchanged from the caller to the addon.
  */
 import { UsageError } from '../errors.js';
-import type { FormatOptions } from '../native/addon-types.js';
+import type { FormatOptions, PrefetchPattern } from '../native/addon-types.js';
 import { CODECS, FORMAT_DEFAULTS } from '../native/formats.js';
+import { sha256 } from '../oci/digest.js';
 import { MAX_CHUNK_SIZE, MIN_CHUNK_SIZE } from '../rafs-builder/layout/chunk-size.js';
 import { within } from './within.js';
 
@@ -27,12 +28,26 @@ export function formatOptions(given: Partial<FormatOptions> = {}): FormatOptions
   // The packer compresses the bootstrap inside a blob with the default codec even if it stores chunks uncompressed.
   const levels = levelsOf(compressor) ?? levelsOf(FORMAT_DEFAULTS.compressor);
   if (levels !== undefined) within('compression level', compressionLevel, levels.min, levels.max);
-  return format;
+  const { prefetch } = given;
+  return prefetch === undefined || isWhole(prefetch) ? format : { ...format, prefetch: frozen(prefetch) };
+}
+
+/** A list that is the whole image is the same as none. */
+function isWhole(patterns: readonly PrefetchPattern[]): boolean {
+  const [first, ...others] = patterns;
+  return others.length === 0 && first?.path === '/' && first.kind === 'exact';
+}
+
+function frozen(patterns: readonly PrefetchPattern[]): readonly PrefetchPattern[] {
+  return Object.freeze(patterns.map(({ path, kind }) => Object.freeze({ path, kind })));
 }
 
 /** Formats the options as one line: equal lines and equal layers give equal blobs. */
 export function formatLine(options: FormatOptions): string {
-  return `v${Object.values(formatOptions(options)).join(' ')}`;
+  const { prefetch, ...others } = formatOptions(options);
+  // The layers' own bootstraps have prefetch tables, too.
+  const list = prefetch === undefined ? '' : ` prefetch ${sha256(Buffer.from(JSON.stringify(prefetch)))}`;
+  return `v${Object.values(others).join(' ')}${list}`;
 }
 
 function levelsOf(compressor: string): { readonly min: number; readonly max: number } | undefined {

@@ -151,6 +151,19 @@ export interface FormatOptions {
   readonly chunkSize: number;
   /** With `layer` every blob stands alone, as in the reference; with `image` files may refer to chunks of lower layers. */
   readonly dedup: 'image' | 'layer';
+  /** What clients load directly after mounting the image, in this order; the whole image if absent. */
+  readonly prefetch?: readonly PrefetchPattern[] | undefined;
+}
+
+/** A line of a prefetch list. */
+export interface PrefetchPattern {
+  /** The path from the root, with a leading slash; one character for each byte. */
+  readonly path: string;
+  /**
+   * `exact` is the name itself, as upstream takes it; `path` follows links, and a directory stands for everything in it;
+   * `file` is no directory; `glob` may match many names.
+   */
+  readonly kind: 'exact' | 'path' | 'file' | 'glob';
 }
 
 /** The options of a scan. */
@@ -217,6 +230,36 @@ export interface NativeMergedImage {
   readonly bootstrap: Buffer;
   /** Stored bytes of chunks that a lower layer stores, too; 0 if the scope of deduplication is the image. */
   readonly repeatedBytes: number;
+  /** What the prefetch list means; absent if it is the whole image. */
+  readonly prefetched?: NativePrefetched | undefined;
+}
+
+/** A part of a whole. */
+export interface NativePart {
+  /** What the list names. */
+  readonly listed: number;
+  /** What the image has. */
+  readonly all: number;
+}
+
+/** What a prefetch list means on an image. A file with several names and a chunk of several files count once. */
+export interface NativePrefetched {
+  /** The entries of the prefetch table. */
+  readonly entries: number;
+  /** The positions of the patterns that lead nowhere. */
+  readonly missing: readonly number[];
+  /** The number of patterns that an earlier one covers. */
+  readonly covered: number;
+  /** The number of patterns that lead only to what has no content. */
+  readonly empty: number;
+  /** Regular files. */
+  readonly files: NativePart;
+  /** Bytes of these files. */
+  readonly bytes: NativePart;
+  /** Chunks of these files. */
+  readonly chunks: NativePart;
+  /** Bytes of these chunks in the blobs. */
+  readonly stored: NativePart;
 }
 
 /** The state of a blob file. */
@@ -273,6 +316,18 @@ export interface NativeLayerPacker {
   seal(): Promise<Outcome<NativeSealedBlob>>;
   /** Ends the layer's threads and removes its file unless it is sealed. */
   abort(): void;
+}
+
+/** What a list comes to in a tree. */
+export interface NativeResolved {
+  /** The rows in the order of the list. A directory stands for everything in it. */
+  readonly rows: readonly number[];
+  /** The positions of the patterns that lead nowhere. */
+  readonly missing: readonly number[];
+  /** The number of patterns that an earlier one covers. */
+  readonly covered: number;
+  /** The number of patterns that lead only to what has no content. */
+  readonly empty: number;
 }
 
 /** The packed contents of a layer. The layouts are in src/rafs-builder/layout/wire.ts. */
@@ -411,6 +466,8 @@ export interface Addon {
     layers: number | undefined | null,
     budget: NativeBudget,
   ): Outcome<NativeImagePacker>;
+  /** Looks the patterns up in a tree, packed as `src/look/prefetch.ts` packs it. */
+  resolvePrefetch(listing: Buffer, patterns: readonly PrefetchPattern[]): Promise<Outcome<NativeResolved>>;
   /** Makes a scanner. It is a function instead of a constructor, so that a refusal is an outcome. */
   openImageScanner(options: ScannerOptions, budget: NativeBudget): Outcome<NativeImageScanner>;
   /** Makes a file for the uncompressed bytes. */

@@ -3,7 +3,8 @@
  * bootstrap must be the same, byte for byte. What comes out with duplicates found across layers, which the libraries
  * cannot make, must be what they read.
  *
- * `NYDUS_DIFF_LAYERS` says how many layers at least (default 300), `NYDUS_DIFF_SEED` where to begin.
+ * `NYDUS_DIFF_LAYERS` says how many layers at least for each set of options (default 300 for the plain one, 100 for others),
+ * `NYDUS_DIFF_SEED` where to begin, and `NYDUS_DIFF_SET` names the only set.
  */
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -11,8 +12,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { locatedDifferences } from './difference.js';
-import { type RandomImage, randomImage } from '../support/images/random-layers.js';
-import { packImage, type PackedImage } from '../support/images/image.js';
+import type { PrefetchPattern } from '../../src/native/addon-types.js';
+import { upstreamPatterns } from '../../src/prefetch/lines.js';
+import { type RandomImage, randomImage, randomPatterns } from '../support/images/random-layers.js';
+import { packImage, type PackedImage, type PackingOptions } from '../support/images/image.js';
 import {
   type ReferenceBlob,
   referenceCheck,
@@ -27,6 +30,21 @@ import { treeDifferences } from '../support/images/tree-differences.js';
 /** Processes of the reference side by side. */
 const LANES = 2;
 const DEFAULT_LAYERS = 300;
+const LAYERS_OF_OTHER_SETS = 100;
+
+/** What an image has besides its layers, chunk size and compressor. */
+interface ImageOptions {
+  /** The prefetch list as upstream reads it. */
+  readonly prefetch?: string | undefined;
+}
+
+type DrawOptions = (seed: number, image: RandomImage) => ImageOptions;
+
+/** Sets of options, each with what it draws for an image. */
+const SETS: Readonly<Record<string, DrawOptions>> = {
+  plain: () => ({}),
+  prefetch: (seed, { layers }) => ({ prefetch: randomPatterns(seed, layers) }),
+};
 
 function numberFrom(name: string, otherwise: number): number {
   const text = process.env[name];
@@ -43,15 +61,15 @@ interface Made {
   readonly bootstrap: string;
 }
 
-async function makeByReference(image: RandomImage, folder: string): Promise<Made> {
+async function makeByReference(image: RandomImage, options: ImageOptions, folder: string): Promise<Made> {
   const layers: ReferenceBlob[] = [];
   for (const [number, tar] of image.layers.entries()) {
     const path = join(folder, `layer-${number}.tar`);
     await writeFile(path, tar);
-    layers.push(await referenceLayer(path, folder, image));
+    layers.push(await referenceLayer(path, folder, { ...image, ...options }));
   }
   const bootstrap = join(folder, 'merged.boot');
-  await referenceMerge(bootstrap, layers);
+  await referenceMerge(bootstrap, layers, options.prefetch);
   return { folder, layers, bootstrap };
 }
 
@@ -69,38 +87,49 @@ async function compareBytes(ours: PackedImage, reference: Made): Promise<void> {
 }
 
 /** Our image with duplicates found across layers: accepted, and the same tree as the reference's own image. */
-async function compareReading(image: RandomImage, reference: Made): Promise<void> {
-  const ours = await packImage(image.layers, { ...image, dedup: 'image' });
+async function compareReading(image: RandomImage, options: ImageOptions, reference: Made): Promise<void> {
+  const packed = await packImage(image.layers, { ...image, ...ours(options), dedup: 'image' });
   const folder = join(reference.folder, 'ours');
   await mkdir(folder);
-  for (const { record, bytes } of ours.layers) {
+  for (const { record, bytes } of packed.layers) {
     if (record !== undefined) await writeFile(join(folder, record.id), bytes);
   }
   const bootstrap = join(folder, 'image.boot');
-  await writeFile(bootstrap, ours.bootstrap);
+  await writeFile(bootstrap, packed.bootstrap);
   await referenceCheck(bootstrap);
   const tree = await referenceRead(bootstrap, folder);
   const expected = await referenceRead(reference.bootstrap, reference.folder);
   assert.deepEqual(treeDifferences(tree, expected), [], 'tree read back');
 }
 
-async function compareImage(seed: number): Promise<number> {
+/** The options in the form that our packer takes. */
+function ours({ prefetch }: ImageOptions): PackingOptions {
+  return prefetch === undefined ? {} : { prefetch: patternsOf(prefetch) };
+}
+
+/** The converter takes an empty list for the whole image; the builder, which is called here, for none. */
+function patternsOf(list: string): readonly PrefetchPattern[] {
+  return upstreamPatterns(list) ?? [];
+}
+
+async function compareImage(set: string, draw: DrawOptions, seed: number): Promise<number> {
   const image = randomImage(seed);
+  const options = draw(seed, image);
   const folder = await mkdtemp(join(tmpdir(), 'nydus-diff-'));
   try {
-    const [reference, ours] = await Promise.all([
-      makeByReference(image, folder),
-      packImage(image.layers, { ...image, dedup: 'layer' }),
+    const [reference, packed] = await Promise.all([
+      makeByReference(image, options, folder),
+      packImage(image.layers, { ...image, ...ours(options), dedup: 'layer' }),
     ]);
-    await compareBytes(ours, reference);
-    await compareReading(image, reference);
+    await compareBytes(packed, reference);
+    await compareReading(image, options, reference);
     return image.layers.length;
   } catch (error) {
     const { layers, chunkSize, compressor } = image;
     const what = error instanceof Error ? error.message : String(error);
     throw new Error(
       `seed ${seed} (${layers.length} layers, ${compressor}, chunks of ${chunkSize}): ${what}
-again: NYDUS_DIFF_SEED=${seed} NYDUS_DIFF_LAYERS=1 npm test -- differential/reference`,
+again: NYDUS_DIFF_SET=${set} NYDUS_DIFF_SEED=${seed} NYDUS_DIFF_LAYERS=1 npm test -- differential/reference`,
       { cause: error },
     );
   } finally {
@@ -121,26 +150,30 @@ async function inLanes(
   await Promise.all(Array.from({ length: LANES }, lane));
 }
 
-test('random layers become the same blobs and bootstraps as with the reference', async (t: TestContext) => {
-  if (pathOrSkip(t, referenceTool()) === undefined) return;
-  const wanted = numberFrom('NYDUS_DIFF_LAYERS', DEFAULT_LAYERS);
-  const seed = numberFrom('NYDUS_DIFF_SEED', 1);
-  const failures: unknown[] = [];
-  let layers = 0;
-  let images = 0;
-  await inLanes(
-    seed,
-    () => layers >= wanted || failures.length > 0,
-    async (number) => {
-      try {
-        const compared = await compareImage(number);
-        layers += compared;
-        images++;
-      } catch (error) {
-        failures.push(error);
-      }
-    },
-  );
-  t.diagnostic(`${layers} layers of ${images} images equal, seeds from ${seed} on`);
-  if (failures.length > 0) throw failures[0];
-});
+for (const [set, draw] of Object.entries(SETS)) {
+  const only = process.env['NYDUS_DIFF_SET'];
+  if (only !== undefined && only !== set) continue;
+  test(`random layers become the same blobs and bootstraps as with the reference (${set})`, async (t: TestContext) => {
+    if (pathOrSkip(t, referenceTool()) === undefined) return;
+    const wanted = numberFrom('NYDUS_DIFF_LAYERS', set === 'plain' ? DEFAULT_LAYERS : LAYERS_OF_OTHER_SETS);
+    const seed = numberFrom('NYDUS_DIFF_SEED', 1);
+    const failures: unknown[] = [];
+    let layers = 0;
+    let images = 0;
+    await inLanes(
+      seed,
+      () => layers >= wanted || failures.length > 0,
+      async (number) => {
+        try {
+          const compared = await compareImage(set, draw, number);
+          layers += compared;
+          images++;
+        } catch (error) {
+          failures.push(error);
+        }
+      },
+    );
+    t.diagnostic(`${layers} layers of ${images} images equal, seeds from ${seed} on`);
+    if (failures.length > 0) throw failures[0];
+  });
+}

@@ -8,7 +8,6 @@ import { edgeImages } from '../support/images/edge-images.js';
 import {
   hasReference,
   PACKING,
-  REFERENCE_OPTIONS,
   referenceCases,
   referenceJson,
   referenceLayers,
@@ -16,13 +15,13 @@ import {
 import { randomImage } from '../support/images/random-layers.js';
 import { needs } from '../support/needs.js';
 import { asTheReferenceReads, CASE_READINGS } from '../support/references/reference-reading.js';
-import { compareWriters } from './images.js';
+import { compareWriters, SECOND_OPTIONS } from './images.js';
 
 /** Layers of random images, at least: as many as `test/differential` packs by default, from the same seed. */
 const RANDOM_LAYERS = 300;
 
 for (const name of referenceCases()) {
-  const options = REFERENCE_OPTIONS.filter((option) => hasReference(name, option, 'merged.dump'));
+  const options = SECOND_OPTIONS.filter((option) => hasReference(name, option, 'merged.dump'));
   test(`${name}: both writers agree, with every option and in both scopes of deduplication`, async (t) => {
     if (!needs(t, 'python3')) return;
     const layers = referenceLayers(name);

@@ -15,11 +15,20 @@ import {
   type SealedLayer,
   settingsOf,
 } from '../support/images/image.js';
+import { PACKING, REFERENCE_OPTIONS } from '../support/images/fixtures.js';
 import { storedChunks } from '../support/images/stored-chunks.js';
 import { digestWith, tableOf } from '../support/images/worked-example.js';
 import { buildBlobTail, foreignBlobRecord } from './blob-tail.js';
 import { blobOrder, layerBootstrap, mergedBootstrap } from './bootstraps.js';
 import { writeV6 } from './write.js';
+
+/** The writer in TypeScript knows no prefetch list but all of the image. */
+function isKnown({ prefetch }: PackingSettings): boolean {
+  return prefetch === undefined;
+}
+
+/** The options of the reference's results that the writer in TypeScript knows. */
+export const SECOND_OPTIONS = REFERENCE_OPTIONS.filter((option) => isKnown(settingsOf(PACKING[option])));
 
 /**
  * Throws an AssertionError unless both writers agree. Options and places are those of `packImage`. Resolves to the error that

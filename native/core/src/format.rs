@@ -1,8 +1,11 @@
 //! `Format` is one value that travels from the caller to all code that writes an image.
 
+use std::sync::Arc;
+
 use crate::blob::BlobKind;
 use crate::codec::{Compression, MAX_CHUNK};
 use crate::error::{Error, Result};
+use crate::prefetch::PrefetchList;
 use crate::rafs::{VERSIONS, Version};
 
 /// The smallest chunk of the format.
@@ -19,12 +22,20 @@ pub struct Format {
     pub chunk_size: u32,
     /// How new chunks are stored.
     pub compression: Compression,
+    /// What clients load directly after mounting the image.
+    pub prefetch: Arc<PrefetchList>,
 }
 
 impl Default for Format {
     fn default() -> Self {
         let [version, ..] = VERSIONS;
-        Self { version, kind: version.kind, chunk_size: 1 << 20, compression: Compression::default() }
+        Self {
+            version,
+            kind: version.kind,
+            chunk_size: 1 << 20,
+            compression: Compression::default(),
+            prefetch: Arc::default(),
+        }
     }
 }
 

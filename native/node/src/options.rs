@@ -6,6 +6,7 @@ use napi_derive::napi;
 use nydus_core::codec::Compression;
 use nydus_core::format::Format;
 use nydus_core::pipeline::{Dedup, PackOptions, ScanOptions};
+use nydus_core::prefetch::{Pattern, PatternKind, PrefetchList};
 use nydus_core::{Error, Result};
 
 use crate::budget::RunBudget;
@@ -26,6 +27,20 @@ pub struct FormatOptions {
     /// With `layer` every blob stands alone, as in the reference; with `image` files may refer to chunks of lower layers.
     #[napi(ts_type = "'image' | 'layer'")]
     pub dedup: String,
+    /// What clients load directly after mounting the image, in this order; the whole image if absent.
+    #[napi(ts_type = "readonly PrefetchPattern[]")]
+    pub prefetch: Option<Vec<PrefetchPattern>>,
+}
+
+/// A line of a prefetch list.
+#[napi(object)]
+pub struct PrefetchPattern {
+    /// The path from the root, with a leading slash; one character for each byte.
+    pub path: String,
+    /// `exact` is the name itself, as upstream takes it; `path` follows links, and a directory stands for everything in it;
+    /// `file` is no directory; `glob` may match many names.
+    #[napi(ts_type = "'exact' | 'path' | 'file' | 'glob'")]
+    pub kind: String,
 }
 
 /// The options of a scan.
@@ -53,17 +68,21 @@ impl Default for FormatOptions {
             compression_level: format.compression.level,
             chunk_size: format.chunk_size,
             dedup: dedup_name(PackOptions::default().dedup).to_owned(),
+            prefetch: None,
         }
     }
 }
 
 impl FormatOptions {
     /// Makes the options of a conversion with this number of threads.
-    pub fn packing(&self, threads: u32, layers: Option<u32>, budget: &RunBudget) -> Result<PackOptions> {
+    pub fn packing(self, threads: u32, layers: Option<u32>, budget: &RunBudget) -> Result<PackOptions> {
         let mut packing = PackOptions::default();
         packing.format = Format::of_version(self.fs_version)?;
         packing.format.chunk_size = self.chunk_size;
         packing.format.compression = Compression::new(&self.compressor, self.compression_level)?;
+        if let Some(patterns) = self.prefetch {
+            packing.format.prefetch = Arc::new(PrefetchList::new(patterns_of(patterns)?)?);
+        }
         packing.dedup = dedup(&self.dedup)?;
         packing.layers = layers;
         packing.threads = count(threads);
@@ -84,6 +103,16 @@ impl ScannerOptions {
         scanning.budget = Arc::clone(&budget.0);
         Ok(scanning)
     }
+}
+
+/// Converts the patterns of a prefetch list.
+pub fn patterns_of(patterns: Vec<PrefetchPattern>) -> Result<Vec<Pattern>> {
+    let wide = || Error::invalid_argument("a prefetch pattern has characters that are no bytes");
+    let pattern = |PrefetchPattern { path, kind }: PrefetchPattern| {
+        let path = path.chars().map(|character| u8::try_from(character).map_err(|_| wide()));
+        Ok(Pattern { path: path.collect::<Result<_>>()?, kind: PatternKind::named(&kind)? })
+    };
+    patterns.into_iter().map(pattern).collect()
 }
 
 const fn dedup_name(dedup: Dedup) -> &'static str {

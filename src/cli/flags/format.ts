@@ -64,8 +64,6 @@ export const FORMAT_FLAGS: readonly Flag[] = [
 
 /** Flags of the format that upstream has and this command has not yet. */
 export const LATER_FORMAT_FLAGS: readonly LaterFlag[] = [
-  // All of the image, without a list, is prefetched anyway.
-  laterFlag('prefetch-dir', 'string', 'PREFETCH_DIR', { asksForNothing: (value) => value === '/' }),
   laterFlag('chunk-dict', 'string', 'CHUNK_DICT'),
   laterFlag('chunk-dict-insecure', 'boolean', 'CHUNK_DICT_INSECURE', { partOf: ['chunk-dict'] }),
   laterFlag('oci-ref', 'boolean', 'OCI_REF'),
@@ -86,32 +84,6 @@ export const IDLE_FORMAT_FLAGS: readonly (Flag & { readonly why: string })[] = [
     why: 'chunks of RAFS v6 are aligned anyway',
   })),
 ];
-
-/** Upstream reads the list of patterns from standard input. */
-export const PREFETCH_PATTERNS: Flag = {
-  name: 'prefetch-patterns',
-  type: 'boolean',
-  env: 'PREFETCH_PATTERNS',
-  group: 'Accepted without effect:',
-  hidden: true,
-  help: 'read a list of paths to prefetch from standard input; only an empty list or / is supported yet',
-};
-
-/** Upstream takes an empty list for the root, and all of the image is prefetched anyway. Throws UsageError. */
-export function refusePatterns(flags: FlagValues, readInput: () => string): void {
-  if (!flags.isOn(PREFETCH_PATTERNS.name)) return;
-  if (flags.isGiven('prefetch-dir'))
-    throw new UsageError('--prefetch-dir conflicts with --prefetch-patterns');
-  const asked = readInput()
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && line !== '/');
-  if (asked.length > 0) {
-    throw new UsageError('--prefetch-patterns with paths other than / is not supported yet', {
-      hint: `standard input asks for ${asked[0] ?? ''}`,
-    });
-  }
-}
 
 /** Throws UsageError. Ranges are checked with the other options'. */
 export function formatOptionsOf(flags: FlagValues): Partial<FormatOptions> {

@@ -2,6 +2,7 @@
 import type { ConvertResult, ImageReport } from '../../convert/convert.js';
 import { digestHex } from '../../oci/digest.js';
 import { table } from './columns.js';
+import { prefetchLines } from './prefetch.js';
 import { formatBytes, formatMs, plural } from './units.js';
 
 /** `isTold` is true where each layer has had its line while it was converted: then they are not told again. */
@@ -14,8 +15,8 @@ export function convertSummary(result: ConvertResult, isTold: boolean): readonly
   return [
     ...result.images.flatMap((image) =>
       isTold
-        ? savingLines(image, `${image.platform}: `)
-        : [...imageTable(image), ...savingLines(image, '  '), ''],
+        ? extraLines(image, `${image.platform}: `)
+        : [...imageTable(image), ...extraLines(image, '  '), ''],
     ),
     isNothingNew
       ? `already there: ${target} is the result of this conversion (${images}${keptText}, ${formatMs(times.total)})`
@@ -88,6 +89,12 @@ function imageTable({ platform, layers, bootstrapBytes }: ImageReport): readonly
       new Set([0, 1, 6]),
     ).map((line) => `  ${line}`),
   ];
+}
+
+function extraLines(image: ImageReport, before: string): readonly string[] {
+  const { prefetched } = image;
+  const list = prefetched === undefined ? [] : prefetchLines(prefetched).map((line) => `${before}${line}`);
+  return [...savingLines(image, before), ...list];
 }
 
 /** Without a saving, the other scope of deduplication is not worth a line. */

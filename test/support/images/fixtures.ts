@@ -7,20 +7,27 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { FormatOptions } from '../../../src/native/addon-types.js';
+import { upstreamPatterns } from '../../../src/prefetch/lines.js';
 import { projectRoot } from '../project.js';
 
-export const REFERENCE_OPTIONS = ['v6-zstd', 'v6-none', 'v6-zstd-64k', 'v6-zstd-2m'] as const;
-export type ReferenceOption = (typeof REFERENCE_OPTIONS)[number];
-
-/** The packer's options for each folder of results. */
-export const PACKING: Readonly<
-  Record<ReferenceOption, { readonly compressor: 'zstd' | 'none'; readonly chunkSize: number }>
-> = {
-  'v6-zstd': { compressor: 'zstd', chunkSize: 0x10_0000 },
-  'v6-none': { compressor: 'none', chunkSize: 0x10_0000 },
-  'v6-zstd-64k': { compressor: 'zstd', chunkSize: 0x1_0000 },
-  'v6-zstd-2m': { compressor: 'zstd', chunkSize: 0x20_0000 },
-};
+/** The packer's options for each folder of results. The lists are what the reference read from standard input. */
+export const PACKING = {
+  'v6-zstd': {},
+  'v6-none': { compressor: 'none' },
+  'v6-zstd-64k': { chunkSize: 0x1_0000 },
+  'v6-zstd-2m': { chunkSize: 0x20_0000 },
+  'v6-zstd-file': { prefetch: upstreamPatterns('/b/1\n') },
+  'v6-zstd-list': {
+    prefetch: upstreamPatterns('/c\n/b/1\n/missing\n/a/2\n/c/1\n/b/3\n'),
+  },
+  'v6-zstd-link': {
+    prefetch: upstreamPatterns('/c/link\n/c/empty\n relative\n\n  /a/1  \n'),
+  },
+  'v6-zstd-missing': { prefetch: upstreamPatterns('/missing\n') },
+} as const satisfies Readonly<Record<string, Partial<FormatOptions>>>;
+export type ReferenceOption = keyof typeof PACKING;
+export const REFERENCE_OPTIONS = Object.keys(PACKING) as readonly ReferenceOption[]; // the keys of the table
 
 /** One line of `digests.json`: hex SHA-256 of the bootstrap and of each layer's RAFS blob. */
 export interface ReferenceDigests {

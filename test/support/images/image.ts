@@ -7,8 +7,9 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { LayerWarning } from '../../../src/native/addon-types.js';
+import type { FormatOptions, LayerWarning } from '../../../src/native/addon-types.js';
 import { decompress } from '../../../src/native/codec.js';
+import { FORMAT_DEFAULTS } from '../../../src/native/formats.js';
 import { openImagePacker } from '../../../src/native/packer.js';
 import { digestHex } from '../../../src/oci/digest.js';
 import { readBootstrapSection } from '../../../src/rafs-builder/blob/bootstrap.js';
@@ -24,13 +25,11 @@ import {
 } from '../../../src/rafs-builder/model/tree.js';
 import { digestWith } from './worked-example.js';
 
-export interface PackingOptions {
-  readonly compressor?: 'zstd' | 'none';
-  readonly chunkSize?: number;
-  readonly dedup?: 'image' | 'layer';
-  readonly threads?: number;
+/** The options of a conversion; those that are left out have their usual values. */
+export type PackingOptions = Partial<PackingSettings>;
+export interface PackingSettings extends FormatOptions {
+  readonly threads: number;
 }
-export type PackingSettings = Required<PackingOptions>;
 
 /** A layer that the addon has packed and sealed. */
 export interface SealedLayer {
@@ -61,7 +60,7 @@ export interface PackedImage {
 }
 
 export function settingsOf(options: PackingOptions): PackingSettings {
-  return { compressor: 'zstd', chunkSize: 0x10_0000, dedup: 'layer', threads: 2, ...options };
+  return { ...FORMAT_DEFAULTS, threads: 2, ...options };
 }
 
 /**
@@ -91,12 +90,7 @@ export async function packWithAddon(
 ): Promise<Buffer> {
   const spool = await mkdtemp(join(tmpdir(), 'nydusify-ts-image-'));
   try {
-    using packer = openImagePacker({
-      ...settings,
-      fsVersion: 6,
-      compressionLevel: 3,
-      layers: sources.length,
-    });
+    using packer = openImagePacker({ ...settings, layers: sources.length });
     for (const [number, source] of sources.entries()) {
       const path = join(spool, String(number));
       const layer = packer.openLayer(number, path);

@@ -19,3 +19,14 @@ test('the line keeps its text, since notes of earlier versions hold it', () => {
     'v6 none 3 4096 layer',
   );
 });
+
+test('a prefetch list changes the line, and a list of the whole image is none', () => {
+  const prefetch = [{ path: '/a', kind: 'path' }] as const;
+  const line = formatLine(convertOptions({ prefetch }));
+  assert.match(line, /^v6 zstd 3 1048576 layer prefetch sha256:[0-9a-f]{64}$/);
+  assert.notEqual(formatLine(convertOptions({ prefetch: [{ path: '/a', kind: 'file' }] })), line);
+  assert.equal(
+    formatLine(convertOptions({ prefetch: [{ path: '/', kind: 'exact' }] })),
+    'v6 zstd 3 1048576 layer',
+  );
+});

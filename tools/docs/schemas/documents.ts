@@ -5,7 +5,7 @@ import { CHECK } from './check.js';
 import { PRINTED_CONFIG, VERSIONS } from './config.js';
 import { CONVERT, EVENT, PLAN } from './conversion.js';
 import { FAILURE } from './failure.js';
-import { BRANCH, DIFF, DU, INSPECT, LS, STAT, TREE } from './look.js';
+import { BRANCH, DIFF, DU, INSPECT, LS, PREFETCH, STAT, TREE } from './look.js';
 
 interface Document {
   readonly title: string;
@@ -23,6 +23,7 @@ export const DOCUMENTS = {
   tree: { title: 'nydusify tree --json', schema: TREE },
   du: { title: 'nydusify du --json', schema: DU },
   diff: { title: 'nydusify diff --json', schema: DIFF },
+  prefetch: { title: 'nydusify prefetch --json', schema: PREFETCH },
   config: { title: 'nydusify COMMAND --print-config --json', schema: PRINTED_CONFIG },
   version: { title: 'nydusify version --json', schema: VERSIONS },
   error: { title: 'a command with --json that fails', schema: FAILURE },

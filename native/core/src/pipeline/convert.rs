@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::format::Format;
 use crate::meter::StageTimes;
 use crate::pool::guarded;
-use crate::rafs::{self, LayerTree, merged_bootstrap, repeated_bytes};
+use crate::rafs::{self, LayerTree, Merged, Prefetched, merged_bootstrap, repeated_bytes};
 use crate::sync::lock;
 
 /// The options of a conversion.
@@ -69,6 +69,8 @@ pub struct MergedImage {
     pub bootstrap: Vec<u8>,
     /// Stored bytes of chunks that a lower layer stores, too; `Dedup::Image` would have saved them, and has none.
     pub repeated_bytes: u64,
+    /// What the prefetch list means; `None` if it is the whole image.
+    pub prefetched: Option<Prefetched>,
 }
 
 /// The conversion of one image.
@@ -133,7 +135,8 @@ impl ImagePacker {
                     Dedup::Layer => repeated_bytes(&layers),
                     Dedup::Image => 0,
                 };
-                Ok(MergedImage { bootstrap: merged_bootstrap(layers, &places, &format)?, repeated_bytes })
+                let Merged { bootstrap, prefetched } = merged_bootstrap(layers, &places, &format)?;
+                Ok(MergedImage { bootstrap, repeated_bytes, prefetched })
             })
         });
     }

@@ -10,12 +10,14 @@ mod bootstrap;
 mod image;
 mod model;
 mod overlay;
+mod prefetch;
 mod repeats;
 mod v6;
 
 use bootstrap::{Bootstrap, Moved};
-pub use image::{SealedChunks, SealedLayer, merged_bootstrap, repeated_bytes, seal};
+pub use image::{Merged, SealedChunks, SealedLayer, merged_bootstrap, repeated_bytes, seal};
 pub use model::LayerTree;
+pub use prefetch::{Part, Prefetched};
 
 use crate::blob::BlobKind;
 use crate::error::Result;

@@ -1,12 +1,11 @@
 //! RAFS v6: an EROFS file system with tables of chunks and blobs.
 //!
-//! `plan` decides the place of everything (`placement` finds room, `used_chunks` orders the chunk table, `prefetch` chooses
-//! the inodes that are loaded first), and `write` writes the bytes.
+//! `plan` decides the place of everything (`placement` finds room, `used_chunks` orders the chunk table), and `write` writes
+//! the bytes.
 
 mod directory;
 mod placement;
 mod plan;
-mod prefetch;
 mod used_chunks;
 mod write;
 mod xattrs;
