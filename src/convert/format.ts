@@ -18,18 +18,33 @@ export function formatOptions(given: Partial<FormatOptions> = {}): FormatOptions
       given[name as keyof FormatOptions] ?? usual,
     ]),
   ) as unknown as FormatOptions; // the same keys, and values of the same kinds
-  const { compressor, compressionLevel, chunkSize } = format;
-  const powerOfTwo = Number.isSafeInteger(chunkSize) && 2 ** Math.round(Math.log2(chunkSize)) === chunkSize;
-  if (!powerOfTwo || chunkSize < MIN_CHUNK_SIZE || chunkSize > MAX_CHUNK_SIZE) {
+  const { compressor, compressionLevel, chunkSize, batchSize } = format;
+  if (!isPowerOfTwo(chunkSize) || chunkSize < MIN_CHUNK_SIZE || chunkSize > MAX_CHUNK_SIZE) {
     throw new UsageError(`chunk size ${chunkSize} is not a power of two from 4096 to 16777216`, {
       remedy: { kind: 'chunk-size', usual: FORMAT_DEFAULTS.chunkSize },
     });
   }
+  checkBatchSize(batchSize, chunkSize);
   // The packer compresses the bootstrap inside a blob with the default codec even if it stores chunks uncompressed.
   const levels = levelsOf(compressor) ?? levelsOf(FORMAT_DEFAULTS.compressor);
   if (levels !== undefined) within('compression level', compressionLevel, levels.min, levels.max);
   const { prefetch } = given;
   return prefetch === undefined || isWhole(prefetch) ? format : { ...format, prefetch: frozen(prefetch) };
+}
+
+function isPowerOfTwo(size: number): boolean {
+  return Number.isSafeInteger(size) && 2 ** Math.round(Math.log2(size)) === size;
+}
+
+function checkBatchSize(batchSize: number, chunkSize: number): void {
+  if (batchSize === 0) return;
+  if (!isPowerOfTwo(batchSize) || batchSize < MIN_CHUNK_SIZE || batchSize > chunkSize)
+    throw new UsageError(
+      `batch size ${batchSize} is not a power of two from 4096 to the chunk size, which is ${chunkSize}`,
+    );
+  // A chunk of that size that does not shrink has no place in the records of such a blob.
+  if (chunkSize === MAX_CHUNK_SIZE)
+    throw new UsageError(`batches do not go together with chunks of ${MAX_CHUNK_SIZE} bytes`);
 }
 
 /** A list that is the whole image is the same as none. */
@@ -42,12 +57,19 @@ function frozen(patterns: readonly PrefetchPattern[]): readonly PrefetchPattern[
   return Object.freeze(patterns.map(({ path, kind }) => Object.freeze({ path, kind })));
 }
 
-/** Formats the options as one line: equal lines and equal layers give equal blobs. */
+/**
+ * Formats the options as one line: equal lines and equal layers give equal blobs. The first five always stand in it; others only if
+ * they are not as usual, so that a new option changes no line of earlier versions.
+ */
 export function formatLine(options: FormatOptions): string {
-  const { prefetch, ...others } = formatOptions(options);
+  const { fsVersion, compressor, compressionLevel, chunkSize, dedup, prefetch, ...others } =
+    formatOptions(options);
+  const unusual = Object.entries(others)
+    .filter(([name, value]) => value !== FORMAT_DEFAULTS[name as keyof typeof others])
+    .map(([name, value]) => `${name}=${value}`);
   // The layers' own bootstraps have prefetch tables, too.
-  const list = prefetch === undefined ? '' : ` prefetch ${sha256(Buffer.from(JSON.stringify(prefetch)))}`;
-  return `v${Object.values(others).join(' ')}${list}`;
+  if (prefetch !== undefined) unusual.push(`prefetch=${sha256(Buffer.from(JSON.stringify(prefetch)))}`);
+  return [`v${fsVersion}`, compressor, compressionLevel, chunkSize, dedup, ...unusual].join(' ');
 }
 
 function levelsOf(compressor: string): { readonly min: number; readonly max: number } | undefined {

@@ -2,7 +2,7 @@
 import type { PrefetchPattern } from '../native/addon-types.js';
 import { resolvePrefetch } from '../native/prefetch.js';
 import { meaningOf, type PrefetchMeaning } from '../prefetch/meaning.js';
-import type { ChunkRef, TreeNode } from '../rafs-builder/model/tree.js';
+import { chunkBlob, type ChunkRef, type TreeNode } from '../rafs-builder/model/tree.js';
 import { sortedChildrenSteps } from '../rafs-builder/model/walk.js';
 import { inTurns, isPause, type Steps } from '../turns.js';
 import type { Filesystem } from './filesystem.js';
@@ -90,6 +90,7 @@ function* countListed(
   // 1 for what any file has, 2 for what a listed one has: names and chunks count once.
   const inodes = new Map<TreeNode['inode'], number>();
   const known = new Map<number, number>();
+  const batches = new Map<string, number>();
   for (const [row, { inode }] of nodes.entries()) {
     if (isPause(row)) yield;
     if (listed[parents[row] ?? 0] === 1) listed[row] = 1;
@@ -111,7 +112,17 @@ function* countListed(
       if (seen >= mark) continue;
       known.set(ref, mark);
       add(chunks, 1, seen, mark);
-      add(stored, filesystem.chunk(ref).record.compressedSize, seen, mark);
+      const { batch, compressedOffset, compressedSize } = filesystem.chunk(ref).record;
+      if (batch === undefined) {
+        add(stored, compressedSize, seen, mark);
+        continue;
+      }
+      // A batch is fetched whole.
+      const key = `${chunkBlob(ref)} ${compressedOffset}`;
+      const fetched = batches.get(key) ?? 0;
+      if (fetched >= mark) continue;
+      batches.set(key, mark);
+      add(stored, batch.stored, fetched, mark);
     }
   }
   return { files, bytes, chunks, stored };

@@ -15,6 +15,7 @@ import { openBootstrapInTurns } from '../native/judge.js';
 import { superFlags, blobFeatures, walkInSteps } from '../rafs-builder/index.js';
 import { viewOf } from '../rafs-builder/versions.js';
 import type { CompressorName, DigesterName, Inode } from '../rafs-builder/model/tree.js';
+import { withBatches } from './batches.js';
 import type { SparseBootstrap } from '../rafs-builder/model/sparse.js';
 import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
@@ -136,8 +137,8 @@ async function summarizeImage(image: Image, call: CallOptions): Promise<ImageSum
   const platform = platformText(await platformOf(image, call));
   const bootstrap = image.kind === 'nydus' ? await fetchBootstrap(image, call) : undefined;
   const read = bootstrap === undefined ? undefined : await openBootstrapInTurns(bootstrap.bytes, call.signal);
-  const summaries =
-    read === undefined ? undefined : await inTurns(blobSummaries(read.bootstrap), call.signal);
+  const whole = read === undefined ? undefined : await withBatches(read.bootstrap, image, call);
+  const summaries = whole === undefined ? undefined : await inTurns(blobSummaries(whole), call.signal);
   const blobs = summaries ?? new Map<string, BlobSummary>();
   const recorded = recordedSource(image.manifest.value);
   return {
@@ -159,7 +160,7 @@ async function summarizeImage(image: Image, call: CallOptions): Promise<ImageSum
             version: read.version,
             flags: superFlags.show(viewOf(read).facts().flags),
             size: read.bytes.length,
-            ...(await inTurns(summarizeTree(read.bootstrap, blobs), call.signal)),
+            ...(await inTurns(summarizeTree(whole ?? read.bootstrap, blobs), call.signal)),
           },
     source: recorded.digest === undefined && recorded.reference === undefined ? undefined : recorded,
   };

@@ -149,6 +149,8 @@ export interface FormatOptions {
   readonly compressionLevel: number;
   /** Bytes of a chunk; a power of two, 4 KiB … 16 MiB. */
   readonly chunkSize: number;
+  /** Files of less than half of this are compressed together; 0 compresses each chunk on its own. */
+  readonly batchSize: number;
   /** With `layer` every blob stands alone, as in the reference; with `image` files may refer to chunks of lower layers. */
   readonly dedup: 'image' | 'layer';
   /** What clients load directly after mounting the image, in this order; the whole image if absent. */

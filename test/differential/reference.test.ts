@@ -36,6 +36,7 @@ const LAYERS_OF_OTHER_SETS = 100;
 interface ImageOptions {
   /** The prefetch list as upstream reads it. */
   readonly prefetch?: string | undefined;
+  readonly batchSize?: number | undefined;
 }
 
 type DrawOptions = (seed: number, image: RandomImage) => ImageOptions;
@@ -44,6 +45,7 @@ type DrawOptions = (seed: number, image: RandomImage) => ImageOptions;
 const SETS: Readonly<Record<string, DrawOptions>> = {
   plain: () => ({}),
   prefetch: (seed, { layers }) => ({ prefetch: randomPatterns(seed, layers) }),
+  batch: (seed, { chunkSize }) => ({ batchSize: Math.max(0x1000, chunkSize >> (seed % 3)) }),
 };
 
 function numberFrom(name: string, otherwise: number): number {
@@ -103,8 +105,8 @@ async function compareReading(image: RandomImage, options: ImageOptions, referen
 }
 
 /** The options in the form that our packer takes. */
-function ours({ prefetch }: ImageOptions): PackingOptions {
-  return prefetch === undefined ? {} : { prefetch: patternsOf(prefetch) };
+function ours({ prefetch, batchSize = 0 }: ImageOptions): PackingOptions {
+  return { batchSize, ...(prefetch === undefined ? {} : { prefetch: patternsOf(prefetch) }) };
 }
 
 /** The converter takes an empty list for the whole image; the builder, which is called here, for none. */

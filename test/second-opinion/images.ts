@@ -22,9 +22,9 @@ import { buildBlobTail, foreignBlobRecord } from './blob-tail.js';
 import { blobOrder, layerBootstrap, mergedBootstrap } from './bootstraps.js';
 import { writeV6 } from './write.js';
 
-/** The writer in TypeScript knows no prefetch list but all of the image. */
-function isKnown({ prefetch }: PackingSettings): boolean {
-  return prefetch === undefined;
+/** The writer in TypeScript knows no batches, and no prefetch list but all of the image. */
+function isKnown({ prefetch, batchSize }: PackingSettings): boolean {
+  return prefetch === undefined && batchSize === 0;
 }
 
 /** The options of the reference's results that the writer in TypeScript knows. */

@@ -22,6 +22,8 @@ pub struct Format {
     pub chunk_size: u32,
     /// How new chunks are stored.
     pub compression: Compression,
+    /// Files of less than half of this are compressed together; 0 if each chunk is compressed on its own.
+    pub(crate) batch_size: u32,
     /// What clients load directly after mounting the image.
     pub prefetch: Arc<PrefetchList>,
 }
@@ -34,6 +36,7 @@ impl Default for Format {
             kind: version.kind,
             chunk_size: 1 << 20,
             compression: Compression::default(),
+            batch_size: 0,
             prefetch: Arc::default(),
         }
     }
@@ -45,6 +48,35 @@ impl Format {
         let unknown = || Error::invalid_argument(format!("RAFS v{number} is not written"));
         let version = VERSIONS.into_iter().find(|version| version.number == number).ok_or_else(unknown)?;
         Ok(Self { version, kind: version.kind, ..Self::default() })
+    }
+
+    /// Compresses files of less than half of `size` together, below `size` in all; 0 compresses each chunk on its own. Only
+    /// once the chunk size is set.
+    pub fn set_batch_size(&mut self, size: u32) -> Result<()> {
+        if size == 0 {
+            return Ok(());
+        }
+        let bytes = size as usize;
+        if !bytes.is_power_of_two() || !(MIN_CHUNK..=MAX_CHUNK).contains(&bytes) || size > self.chunk_size {
+            return Err(Error::unsupported(format!(
+                "batch size {size} is not a power of two from 4 KiB to the chunk size, which is {}",
+                self.chunk_size
+            )));
+        }
+        // A record of such a blob has no room for a chunk of 16 MiB that does not shrink.
+        if self.chunk_size as usize == MAX_CHUNK {
+            return Err(Error::unsupported("batches do not go together with chunks of 16 MiB"));
+        }
+        let Some(kind) = self.version.batched else {
+            return Err(Error::unsupported(format!("RAFS v{} has no batches", self.version.number)));
+        };
+        (self.batch_size, self.kind) = (size, kind);
+        Ok(())
+    }
+
+    /// The bytes below which a batch stays; 0 without batches.
+    pub const fn batch_size(&self) -> u32 {
+        self.batch_size
     }
 
     /// The numbers of the versions that can be written, the default first.

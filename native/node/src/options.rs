@@ -24,6 +24,8 @@ pub struct FormatOptions {
     pub compression_level: i32,
     /// Bytes of a chunk; a power of two, 4 KiB … 16 MiB.
     pub chunk_size: u32,
+    /// Files of less than half of this are compressed together; 0 compresses each chunk on its own.
+    pub batch_size: u32,
     /// With `layer` every blob stands alone, as in the reference; with `image` files may refer to chunks of lower layers.
     #[napi(ts_type = "'image' | 'layer'")]
     pub dedup: String,
@@ -67,6 +69,7 @@ impl Default for FormatOptions {
             compressor: format.compression.codec.name.to_owned(),
             compression_level: format.compression.level,
             chunk_size: format.chunk_size,
+            batch_size: format.batch_size(),
             dedup: dedup_name(PackOptions::default().dedup).to_owned(),
             prefetch: None,
         }
@@ -80,6 +83,7 @@ impl FormatOptions {
         packing.format = Format::of_version(self.fs_version)?;
         packing.format.chunk_size = self.chunk_size;
         packing.format.compression = Compression::new(&self.compressor, self.compression_level)?;
+        packing.format.set_batch_size(self.batch_size)?;
         if let Some(patterns) = self.prefetch {
             packing.format.prefetch = Arc::new(PrefetchList::new(patterns_of(patterns)?)?);
         }

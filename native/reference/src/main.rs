@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-const USAGE: &str = "usage: nydus-reference create [--compressor zstd|none|lz4_block] [--chunk-size BYTES] [--chunk-dict BOOT] SOURCE.tar OUT.blob
+const USAGE: &str = "usage: nydus-reference create [--compressor zstd|none|lz4_block] [--chunk-size BYTES] [--batch-size BYTES] [--chunk-dict BOOT] SOURCE.tar OUT.blob
        nydus-reference bootstrap BLOB OUT.boot
        nydus-reference merge [--chunk-dict BOOT] [--json] OUT.boot SRC.boot...
        nydus-reference check BOOT
@@ -32,6 +32,7 @@ create and merge read prefetch patterns from standard input: give them \"/\" and
 struct Arguments {
     compressor: String,
     chunk_size: u32,
+    batch_size: u32,
     chunk_dict: Option<PathBuf>,
     devices: Option<PathBuf>,
     json: bool,
@@ -42,6 +43,7 @@ fn parse(mut raw: impl Iterator<Item = String>) -> Result<Arguments> {
     let mut parsed = Arguments {
         compressor: "zstd".to_owned(),
         chunk_size: 0x10_0000,
+        batch_size: 0,
         chunk_dict: None,
         devices: None,
         json: false,
@@ -52,6 +54,7 @@ fn parse(mut raw: impl Iterator<Item = String>) -> Result<Arguments> {
         match argument.as_str() {
             "--compressor" => parsed.compressor = value()?,
             "--chunk-size" => parsed.chunk_size = value()?.parse().context("--chunk-size is not a number of bytes")?,
+            "--batch-size" => parsed.batch_size = value()?.parse().context("--batch-size is not a number of bytes")?,
             "--chunk-dict" => parsed.chunk_dict = Some(value()?.into()),
             "--devices" => parsed.devices = Some(value()?.into()),
             "--json" => parsed.json = true,
@@ -69,6 +72,7 @@ fn run() -> Result<()> {
     let create = create::Options {
         compressor: &arguments.compressor,
         chunk_size: arguments.chunk_size,
+        batch_size: arguments.batch_size,
         chunk_dict: arguments.chunk_dict.as_deref(),
     };
     match (command.as_str(), arguments.rest.as_slice()) {

@@ -68,7 +68,11 @@ function* chunksOf(
       stored:
         layer === undefined
           ? undefined
-          : { blob: digestHex(layer.digest), offset: record.compressedOffset, size: record.compressedSize },
+          : {
+              blob: digestHex(layer.digest),
+              offset: record.compressedOffset,
+              size: record.batch?.stored ?? record.compressedSize,
+            },
     };
   }
 }

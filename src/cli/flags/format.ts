@@ -52,6 +52,15 @@ export const FORMAT_FLAGS: readonly Flag[] = [
     help: 'power of two from 0x1000 to 0x1000000, or as 64K, 1M',
   },
   {
+    name: 'batch-size',
+    type: 'string',
+    value: 'bytes',
+    default: '0',
+    env: 'BATCH_SIZE',
+    group: GROUP,
+    help: 'compress files of less than half of this together, which makes images of many small files smaller; power of two from 0x1000 to the chunk size, or 0: each chunk on its own',
+  },
+  {
     name: 'dedup',
     type: 'string',
     value: 'scope',
@@ -67,7 +76,6 @@ export const LATER_FORMAT_FLAGS: readonly LaterFlag[] = [
   laterFlag('chunk-dict', 'string', 'CHUNK_DICT'),
   laterFlag('chunk-dict-insecure', 'boolean', 'CHUNK_DICT_INSECURE', { partOf: ['chunk-dict'] }),
   laterFlag('oci-ref', 'boolean', 'OCI_REF'),
-  laterFlag('batch-size', 'string', 'BATCH_SIZE', { asksForNothing: (value) => /^(0x)?0+$/i.test(value) }),
   laterFlag('encrypt', 'boolean'),
   laterFlag('encrypt-recipients', 'string'),
 ];
@@ -91,7 +99,8 @@ export function formatOptionsOf(flags: FlagValues): Partial<FormatOptions> {
   const compressor = compressorOf(flags);
   const chunkSize = parseByteSize('fs-chunk-size', flags.text('fs-chunk-size') ?? '');
   const dedup = flags.oneOf('dedup', DEDUP_SCOPES);
-  return { fsVersion, ...compressor, chunkSize, ...(dedup === undefined ? {} : { dedup }) };
+  const batchSize = parseByteSize('batch-size', flags.text('batch-size') ?? '0');
+  return { fsVersion, ...compressor, chunkSize, batchSize, ...(dedup === undefined ? {} : { dedup }) };
 }
 
 function versionOf(flags: FlagValues): FormatOptions['fsVersion'] {

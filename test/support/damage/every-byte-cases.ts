@@ -23,11 +23,15 @@ import { sectionNames, sectionNamesV5, structNames } from './every-byte-names.js
 import { referenceDigests, referenceJson, referenceLayers } from '../images/fixtures.js';
 import { bareV5Parts, isFramedV5, v5Image, v5Parts } from '../images/v5-image.js';
 
-/** `CASE`: converted by us; `CASE/v5-…`: a v5 image with the reference's bootstrap. */
+/** The name of the cases with batches. */
+const BATCHED = 'v6-batch';
+
+/** `CASE`: converted by us; `CASE/v6-batch`: with batches; `CASE/v5-…`: a v5 image with the reference's bootstrap. */
 export function everyByteCases(): string[] {
   const v5 = referenceJson('v5-digests.json') as Record<string, Record<string, string>>; // our own file
   return [
     ...Object.keys(referenceDigests()),
+    ...['basic', 'dedup', 'hardlinks'].map((name) => `${name}/${BATCHED}`),
     ...Object.entries(v5).map(([name, options]) => `${name}/${Object.keys(options)[0] ?? ''}`),
   ];
 }
@@ -56,6 +60,7 @@ export async function subjectsOfCase(name: string): Promise<Subject[]> {
 async function targetOf(name: string): Promise<MemoryStore> {
   const [first = '', option] = name.split('/');
   if (option === undefined) return converted(sourceImage(referenceLayers(first)));
+  if (option === BATCHED) return converted(sourceImage(referenceLayers(first)), { batchSize: 0x1_0000 });
   const parts = isFramedV5(first) ? await v5Parts(first) : await bareV5Parts(first, option);
   const { target } = await v5Image(first, parts);
   return target;

@@ -17,6 +17,7 @@ export const PACKING = {
   'v6-none': { compressor: 'none' },
   'v6-zstd-64k': { chunkSize: 0x1_0000 },
   'v6-zstd-2m': { chunkSize: 0x20_0000 },
+  'v6-zstd-batch': { batchSize: 0x10_0000 },
   'v6-zstd-file': { prefetch: upstreamPatterns('/b/1\n') },
   'v6-zstd-list': {
     prefetch: upstreamPatterns('/c\n/b/1\n/missing\n/a/2\n/c/1\n/b/3\n'),

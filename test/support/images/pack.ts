@@ -5,6 +5,7 @@
 import { createReadStream, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { FORMAT_DEFAULTS } from '../../../src/native/formats.js';
 import type { PackedLayer } from '../../../src/native/layer.js';
 import {
   openImagePacker,
@@ -38,14 +39,7 @@ export interface PackedImageForTest extends Disposable {
 }
 
 /** zstd level 3, chunks of 1 MiB, duplicates found in the image, two threads. */
-export const PACK_DEFAULTS: ImagePackerOptions = {
-  fsVersion: 6,
-  chunkSize: 1 << 20,
-  compressor: 'zstd',
-  compressionLevel: 3,
-  dedup: 'image',
-  threads: 2,
-};
+export const PACK_DEFAULTS: ImagePackerOptions = { ...FORMAT_DEFAULTS, dedup: 'image', threads: 2 };
 
 /** The layers of an image, lowest first. Disposing ends the packer and removes the blobs, sealed ones too. */
 export async function packImage(

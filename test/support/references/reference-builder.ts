@@ -19,6 +19,7 @@ export function referenceTool(): Tool {
 export interface ReferenceOptions {
   readonly compressor: 'zstd' | 'none';
   readonly chunkSize: number;
+  readonly batchSize?: number | undefined;
   /** What the upstream converter gives on standard input: by default "read the whole image ahead". */
   readonly prefetch?: string | undefined;
 }
@@ -46,6 +47,8 @@ export async function referenceLayer(
     options.compressor,
     '--chunk-size',
     `${options.chunkSize}`,
+    '--batch-size',
+    `${options.batchSize ?? 0}`,
     tar,
     unnamed,
   ];

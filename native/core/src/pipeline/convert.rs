@@ -87,7 +87,7 @@ impl ImagePacker {
     pub fn new(options: &PackOptions) -> Result<Self> {
         let PackOptions { format, dedup, layers, threads, budget } = options.clone();
         let image = Image::new(format.chunk_size, dedup, layers, threads, budget)?;
-        let storage = Storage::new(format.chunk_size, format.compression);
+        let storage = Storage::new(format.chunk_size, format.compression, format.batch_size());
         Ok(Self { image, format, dedup, storage, sealing: Arc::default() })
     }
 
@@ -175,7 +175,7 @@ impl Role for Converting {
     type Answer = LayerSummary;
 
     fn read(layer: &Arc<Layer<Self>>, decider: Decider) -> Result<()> {
-        let keeper = Storing::new(LayerUnits::new(layer), &layer.ticket, decider);
+        let keeper = Storing::new(LayerUnits::new(layer)?, &layer.ticket, decider);
         let mut chunker = Chunker::new(
             layer.chunk_size,
             Arc::clone(&layer.account),
@@ -183,7 +183,8 @@ impl Role for Converting {
             keeper,
         );
         let source = stages::read_tar(layer, &mut chunker)?;
-        let Chunked { contents: mut tree, kept: units, entry_count, counts, warnings } = chunker.finish()?;
+        let Chunked { contents: mut tree, kept: mut units, entry_count, counts, warnings } =
+            chunker.finish()?;
         let chunks = units.wait_written()?;
         let StoredChunks { data_size, uncompressed_size, .. } = chunks;
         tree.complete();

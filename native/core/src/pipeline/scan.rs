@@ -74,7 +74,7 @@ impl ImageScanner {
     pub fn new(options: &ScanOptions) -> Result<Self> {
         let ScanOptions { chunk_size, dedup, keep, only, threads, budget } = options.clone();
         let image = Image::new(chunk_size, dedup, None, threads, budget)?;
-        Ok(Self { image, only, storage: keep.map(|compression| Storage::new(chunk_size, compression)) })
+        Ok(Self { image, only, storage: keep.map(|compression| Storage::new(chunk_size, compression, 0)) })
     }
 
     /// Opens the next layer, lowest first; references will call it `number`. If new chunks are stored, they go to `path`.
@@ -111,10 +111,10 @@ impl Role for Scanning {
     fn read(layer: &Arc<Layer<Self>>, decider: Decider) -> Result<()> {
         let table = EntryTable::default();
         if layer.role.output.is_some() {
-            let keeper = Storing::new(LayerUnits::new(layer), &layer.ticket, decider);
+            let keeper = Storing::new(LayerUnits::new(layer)?, &layer.ticket, decider);
             let mut chunker = Chunker::new(layer.chunk_size, Arc::clone(&layer.account), table, keeper);
             let source = stages::read_tar(layer, &mut Only::new(&mut chunker, layer.role.only))?;
-            let found = chunker.finish()?;
+            let mut found = chunker.finish()?;
             let chunks = found.kept.wait_written()?;
             layer.ending.deliver(scanned(source, found, chunks));
         } else {
@@ -142,7 +142,7 @@ impl Role for Scanning {
 fn scanned<K>(source: Source, found: Chunked<EntryTable, K>, chunks: StoredChunks) -> ScannedLayer {
     let Chunked { contents, entry_count, counts, warnings, .. } = found;
     let (entries, references) = contents.into_parts();
-    let StoredChunks { records, data_size, uncompressed_size } = chunks;
+    let StoredChunks { records, data_size, uncompressed_size, .. } = chunks;
     let summary = LayerSummary { source, entry_count, data_size, uncompressed_size, counts, warnings };
     // Nothing else has the records of a scan.
     ScannedLayer { summary, entries, references, chunks: Arc::unwrap_or_clone(records) }

@@ -243,7 +243,11 @@ mod tests {
         assert_eq!(resolved(PatternKind::Glob, &["/a/[!x]"]).rows, [8]);
         assert_eq!(resolved(PatternKind::Glob, &["/usr/**/*.so"]).rows, [10, 11]);
         assert_eq!(resolved(PatternKind::Glob, &["/**/{c,d}.so", "/**/y"]).rows, [10, 11, 8]);
-        assert_eq!(resolved(PatternKind::Glob, &["/lib/c*", "/l?b/d.so"]).rows, [10, 11], "links to directories");
+        assert_eq!(
+            resolved(PatternKind::Glob, &["/lib/c*", "/l?b/d.so"]).rows,
+            [10, 11],
+            "links to directories"
+        );
         assert_eq!(resolved(PatternKind::Glob, &["/a/**"]).rows, [6, 7, 8]);
         assert_eq!(resolved(PatternKind::Glob, &["/**"]).rows, [1, 9, 5]);
         assert_eq!(resolved(PatternKind::Glob, &["/?"]).rows, [1]);

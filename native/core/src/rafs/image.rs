@@ -61,9 +61,8 @@ pub fn seal(
     let mut table = BlobTable::default();
     for &layer in &tree.order {
         if layer == number {
-            let own = record.clone().map(|record: BlobRecord| (record, Arc::clone(&chunks.records)));
-            if let Some((record, chunks)) = own {
-                table.add(layer, Blob { record, chunks });
+            if let Some(record) = record.clone() {
+                table.add(layer, blob_of(record, chunks));
             }
         } else if let Some((_, Some(SealedChunks(blob)))) = lower.iter().find(|(other, _)| *other == layer) {
             table.add(layer, blob.clone());
@@ -86,8 +85,12 @@ pub fn seal(
     // The blob has a name only now, because all its chunk data is written.
     let id = hex(&file.digest_with(&[]));
     let id = id.as_bytes().try_into().map_err(|_| Error::internal("a digest is not 64 digits"))?;
-    let blob = record.map(|record| Blob { record: record.foreign(id), chunks: Arc::clone(&chunks.records) });
+    let blob = record.map(|record| blob_of(record.foreign(id), chunks));
     Ok(SealedLayer { number, blob, tree, moved, blob_meta: blob_meta.unwrap_or_default() })
+}
+
+fn blob_of(record: BlobRecord, chunks: &StoredChunks) -> Blob {
+    Blob { record, chunks: Arc::clone(&chunks.records), batches: Arc::clone(&chunks.batches) }
 }
 
 /// Returns the bytes that the blobs of these layers store although a lower one stores them, too.

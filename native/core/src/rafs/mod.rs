@@ -29,6 +29,8 @@ pub struct Version {
     pub number: u32,
     /// The blobs that its bootstraps refer to.
     pub kind: &'static BlobKind,
+    /// The blobs whose small chunks are compressed together, if the version has such.
+    pub batched: Option<&'static BlobKind>,
     /// Writes a bootstrap.
     pub write: fn(&Bootstrap<'_>) -> Result<Written>,
 }

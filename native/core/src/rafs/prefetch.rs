@@ -7,6 +7,7 @@ use super::blob_table::BlobTable;
 use super::model::{Kind, Mark, Store, Tree, Walk, inode_at};
 use crate::error::Result;
 use crate::prefetch::{Listing, Node, PrefetchList, Resolved, resolve};
+use crate::table::Batch;
 
 /// What a list means on an image. Bytes of chunks are stored bytes, and each chunk counts once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -162,13 +163,54 @@ pub fn summary(
         }
     }
     for (blob, marks) in table.blobs.iter().zip(&used) {
-        for (index, &mark) in (0u32..).zip(marks).filter(|(_, mark)| **mark > 0) {
-            let size = blob.chunk(index).map_or(0, |chunk| u64::from(chunk.compressed_size));
-            counted.chunks.add(1, mark == 2);
-            counted.stored.add(size, mark == 2);
+        let mut batches = Batches { ahead: &blob.batches, start: None, mark: 0 };
+        for (index, &mark) in (0u32..).zip(marks) {
+            let Some(chunk) = blob.chunk(index) else { continue };
+            if mark > 0 {
+                counted.chunks.add(1, mark == 2);
+            }
+            if chunk.in_batch {
+                batches.chunk(chunk.compressed_offset, mark, &mut counted.stored);
+            } else if mark > 0 {
+                counted.stored.add(u64::from(chunk.compressed_size), mark == 2);
+            }
         }
+        batches.end(&mut counted.stored);
     }
     counted
+}
+
+/// Counts the stored bytes of batches, which are fetched whole.
+struct Batches<'a> {
+    /// The current batch and those after it.
+    ahead: &'a [Batch],
+    /// Offset of the current batch in the blob.
+    start: Option<u64>,
+    /// The highest mark of its chunks.
+    mark: u8,
+}
+
+impl Batches<'_> {
+    fn chunk(&mut self, start: u64, mark: u8, stored: &mut Part) {
+        if self.start != Some(start) {
+            self.end(stored);
+            self.start = Some(start);
+        }
+        self.mark = self.mark.max(mark);
+    }
+
+    fn end(&mut self, stored: &mut Part) {
+        if self.start.take().is_none() {
+            return;
+        }
+        if let Some((batch, rest)) = self.ahead.split_first() {
+            self.ahead = rest;
+            if self.mark > 0 {
+                stored.add(u64::from(batch.stored), self.mark == 2);
+            }
+        }
+        self.mark = 0;
+    }
 }
 
 /// For each row whether the list names it or a directory above it.

@@ -120,7 +120,6 @@ test('a flag whose feature does not exist yet is refused by name, from wherever 
     ['--chunk-dict', 'bootstrap:registry:x'],
     ['--backend-type', 'oss'],
     ['--source-backend-type', 'modelfile'],
-    ['--batch-size', '0x100000'],
     ['--encrypt'],
   ];
   for (const argv of cases)

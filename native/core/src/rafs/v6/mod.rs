@@ -11,7 +11,8 @@ mod write;
 mod xattrs;
 
 use super::{Bootstrap, Moved, Version, blob_table, model};
-use crate::blob::NATIVE;
+use crate::blob::{BATCHED, NATIVE};
 
 /// The row of v6 in the table of versions.
-pub static VERSION: Version = Version { number: 6, kind: &NATIVE, write: write::write };
+pub static VERSION: Version =
+    Version { number: 6, kind: &NATIVE, batched: Some(&BATCHED), write: write::write };

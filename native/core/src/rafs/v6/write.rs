@@ -302,7 +302,9 @@ impl Writer<'_> {
             out.u32(at + chunk_info::FLAGS, compressed | crc);
             out.u32(at + chunk_info::COMPRESSED_SIZE, chunk.compressed_size);
             out.u32(at + chunk_info::UNCOMPRESSED_SIZE, chunk.uncompressed_size);
-            out.u64(at + chunk_info::COMPRESSED_OFFSET, chunk.compressed_offset);
+            // A chunk of a batch is found only through the blob's own table.
+            let offset = if chunk.in_batch { 0 } else { chunk.compressed_offset };
+            out.u64(at + chunk_info::COMPRESSED_OFFSET, offset);
             out.u64(at + chunk_info::UNCOMPRESSED_OFFSET, chunk.uncompressed_offset);
             let offset = u64::from(position) * u64::from(self.bootstrap.format.chunk_size);
             out.u64(at + chunk_info::FILE_OFFSET, offset);
