@@ -36,9 +36,12 @@ function isPowerOfTwo(size: number): boolean {
   return Number.isSafeInteger(size) && 2 ** Math.round(Math.log2(size)) === size;
 }
 
-function checkBatchSize(batchSize: number, chunkSize: number): void {
+function checkBatchSize(batchSize: FormatOptions['batchSize'], chunkSize: number): void {
   if (batchSize === 0) return;
-  if (!isPowerOfTwo(batchSize) || batchSize < MIN_CHUNK_SIZE || batchSize > chunkSize)
+  const isRight =
+    batchSize === 'auto' ||
+    (isPowerOfTwo(batchSize) && batchSize >= MIN_CHUNK_SIZE && batchSize <= chunkSize);
+  if (!isRight)
     throw new UsageError(
       `batch size ${batchSize} is not a power of two from 4096 to the chunk size, which is ${chunkSize}`,
     );

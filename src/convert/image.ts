@@ -22,6 +22,8 @@ export interface LayerReport {
   readonly source: Descriptor;
   readonly blob: Descriptor;
   readonly stats: PackStats;
+  /** The number of batches in the blob, in which small files are compressed together. */
+  readonly batches: number;
   readonly outcome: PushOutcome;
 }
 
@@ -85,7 +87,9 @@ export async function convertOneImage(
   for (const [place, layer] of byPlace.entries()) {
     const source = layers[place];
     const blob = { mediaType: MEDIA.nydusBlob, digest: layer.sealed.digest, size: layer.sealed.size };
-    if (source !== undefined) reports.push({ source, blob, stats: layer.stats, outcome: await layer.pushed });
+    const { stats, sealed } = layer;
+    const { batches } = sealed;
+    if (source !== undefined) reports.push({ source, blob, stats, batches, outcome: await layer.pushed });
   }
   const sourceBytes = sumOf([image.config.descriptor, ...layers]);
   const blobBytes = sumOf(reports.map(({ blob }) => blob));

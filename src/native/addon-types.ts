@@ -149,8 +149,11 @@ export interface FormatOptions {
   readonly compressionLevel: number;
   /** Bytes of a chunk; a power of two, 4 KiB … 16 MiB. */
   readonly chunkSize: number;
-  /** Files of less than half of this are compressed together; 0 compresses each chunk on its own. */
-  readonly batchSize: number;
+  /**
+   * Files of less than half of this are compressed together; 0 compresses each chunk on its own. With `auto`, files below
+   * 64 KiB that follow one another are, and blobs without such files are as ever.
+   */
+  readonly batchSize: number | 'auto';
   /** With `layer` every blob stands alone, as in the reference; with `image` files may refer to chunks of lower layers. */
   readonly dedup: 'image' | 'layer';
   /** What clients load directly after mounting the image, in this order; the whole image if absent. */
@@ -224,6 +227,8 @@ export interface NativeSealedBlob {
   readonly size: number;
   /** Content of its `.blob.meta` file. */
   readonly blobMeta: Buffer;
+  /** The number of batches in which small files are compressed together. */
+  readonly batches: number;
 }
 
 /** The metadata of a complete image. */

@@ -165,6 +165,7 @@ function result(unchanged: boolean): ConvertResult {
       source: layers[i] ?? nydus,
       blob: { mediaType: MEDIA.nydusBlob, digest: sha256(`${platform} ${i}`), size: Math.round(size * 1.02) },
       stats: statsOf(size, i),
+      batches: 0,
       outcome: unchanged ? ('present' as const) : ('pushed' as const),
     })),
     bootstrapBytes: 1_560_000,

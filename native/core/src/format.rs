@@ -11,6 +11,22 @@ use crate::rafs::{VERSIONS, Version};
 /// The smallest chunk of the format.
 const MIN_CHUNK: usize = 4096;
 
+/// Bytes below which a batch stays, and below which a file is in one, if the caller does not choose: larger files compress well
+/// alone, and would only make a client fetch more.
+const AUTO_BATCH: u32 = 1 << 20;
+const AUTO_FILE: u32 = 64 << 10;
+
+/// Which files are compressed together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Batching {
+    /// Bytes below which a batch stays; 0 without batches.
+    pub size: u32,
+    /// Bytes below which a file of one chunk is in a batch.
+    pub below: u32,
+    /// True if a file that is alone in its batch is stored on its own.
+    pub is_auto: bool,
+}
+
 /// The form of an image's blobs and bootstraps.
 #[derive(Clone, Debug)]
 pub struct Format {
@@ -22,8 +38,8 @@ pub struct Format {
     pub chunk_size: u32,
     /// How new chunks are stored.
     pub compression: Compression,
-    /// Files of less than half of this are compressed together; 0 if each chunk is compressed on its own.
-    pub(crate) batch_size: u32,
+    /// Which files are compressed together.
+    pub(crate) batching: Batching,
     /// What clients load directly after mounting the image.
     pub prefetch: Arc<PrefetchList>,
 }
@@ -36,7 +52,7 @@ impl Default for Format {
             kind: version.kind,
             chunk_size: 1 << 20,
             compression: Compression::default(),
-            batch_size: 0,
+            batching: Batching::default(),
             prefetch: Arc::default(),
         }
     }
@@ -70,13 +86,29 @@ impl Format {
         let Some(kind) = self.version.batched else {
             return Err(Error::unsupported(format!("RAFS v{} has no batches", self.version.number)));
         };
-        (self.batch_size, self.kind) = (size, kind);
+        self.batching = Batching { size, below: size / 2, is_auto: false };
+        self.kind = kind;
         Ok(())
+    }
+
+    /// Compresses small files together where that makes a difference. Only once the chunk size is set.
+    pub fn set_auto_batches(&mut self) -> Result<()> {
+        let size = self.chunk_size.min(AUTO_BATCH);
+        self.set_batch_size(size)?;
+        self.batching = Batching { size, below: AUTO_FILE.min(size / 2), is_auto: true };
+        Ok(())
+    }
+
+    /// The format of a blob with so many batches: one that was left to choose and has none is as without batches, so that every
+    /// client reads it.
+    pub(crate) fn of_blob(&self, batches: usize) -> Self {
+        let kind = if self.batching.is_auto && batches == 0 { self.version.kind } else { self.kind };
+        Self { kind, ..self.clone() }
     }
 
     /// The bytes below which a batch stays; 0 without batches.
     pub const fn batch_size(&self) -> u32 {
-        self.batch_size
+        self.batching.size
     }
 
     /// The numbers of the versions that can be written, the default first.

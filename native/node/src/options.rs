@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use napi::bindgen_prelude::Either;
 use napi_derive::napi;
 use nydus_core::codec::Compression;
 use nydus_core::format::Format;
@@ -24,8 +25,10 @@ pub struct FormatOptions {
     pub compression_level: i32,
     /// Bytes of a chunk; a power of two, 4 KiB … 16 MiB.
     pub chunk_size: u32,
-    /// Files of less than half of this are compressed together; 0 compresses each chunk on its own.
-    pub batch_size: u32,
+    /// Files of less than half of this are compressed together; 0 compresses each chunk on its own. With `auto`, files below
+    /// 64 KiB that follow one another are, and blobs without such files are as ever.
+    #[napi(ts_type = "number | 'auto'")]
+    pub batch_size: Either<u32, String>,
     /// With `layer` every blob stands alone, as in the reference; with `image` files may refer to chunks of lower layers.
     #[napi(ts_type = "'image' | 'layer'")]
     pub dedup: String,
@@ -69,7 +72,7 @@ impl Default for FormatOptions {
             compressor: format.compression.codec.name.to_owned(),
             compression_level: format.compression.level,
             chunk_size: format.chunk_size,
-            batch_size: format.batch_size(),
+            batch_size: Either::A(format.batch_size()),
             dedup: dedup_name(PackOptions::default().dedup).to_owned(),
             prefetch: None,
         }
@@ -83,7 +86,13 @@ impl FormatOptions {
         packing.format = Format::of_version(self.fs_version)?;
         packing.format.chunk_size = self.chunk_size;
         packing.format.compression = Compression::new(&self.compressor, self.compression_level)?;
-        packing.format.set_batch_size(self.batch_size)?;
+        match self.batch_size {
+            Either::A(size) => packing.format.set_batch_size(size)?,
+            Either::B(text) if text == "auto" => packing.format.set_auto_batches()?,
+            Either::B(text) => {
+                return Err(Error::invalid_argument(format!("{text:?} is no batch size")));
+            }
+        }
         if let Some(patterns) = self.prefetch {
             packing.format.prefetch = Arc::new(PrefetchList::new(patterns_of(patterns)?)?);
         }

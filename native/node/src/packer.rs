@@ -79,6 +79,8 @@ pub struct NativeSealedBlob {
     pub size: i64,
     /// Content of its `.blob.meta` file.
     pub blob_meta: Buffer,
+    /// The number of batches in which small files are compressed together.
+    pub batches: u32,
 }
 
 /// The metadata of a complete image.
@@ -307,6 +309,7 @@ impl LayerPacker {
                 digest: sha256_name(&blob.digest),
                 size: number(blob.size),
                 blob_meta: blob.blob_meta.into(),
+                batches: blob.batches,
             }));
         }));
         Ok(promise)

@@ -58,7 +58,7 @@ export const FORMAT_FLAGS: readonly Flag[] = [
     default: '0',
     env: 'BATCH_SIZE',
     group: GROUP,
-    help: 'compress files of less than half of this together, which makes images of many small files smaller; power of two from 0x1000 to the chunk size, or 0: each chunk on its own',
+    help: 'compress files of less than half of this together, which makes images of many small files smaller; power of two from 0x1000 to the chunk size; auto: files below 64 KiB, in blobs that have several in a row; 0: each chunk on its own',
   },
   {
     name: 'dedup',
@@ -99,7 +99,8 @@ export function formatOptionsOf(flags: FlagValues): Partial<FormatOptions> {
   const compressor = compressorOf(flags);
   const chunkSize = parseByteSize('fs-chunk-size', flags.text('fs-chunk-size') ?? '');
   const dedup = flags.oneOf('dedup', DEDUP_SCOPES);
-  const batchSize = parseByteSize('batch-size', flags.text('batch-size') ?? '0');
+  const batchText = flags.text('batch-size') ?? '0';
+  const batchSize = batchText === 'auto' ? batchText : parseByteSize('batch-size', batchText);
   return { fsVersion, ...compressor, chunkSize, batchSize, ...(dedup === undefined ? {} : { dedup }) };
 }
 

@@ -41,7 +41,7 @@ function platformJson(image: ImageReport): object {
     targetBytes: image.targetBytes,
     repeatedBytes: image.repeatedBytes,
     ...(image.prefetched === undefined ? {} : { prefetch: prefetchJson(image.prefetched) }),
-    layers: layers.map(({ source: layer, blob, stats, outcome }) => ({
+    layers: layers.map(({ source: layer, blob, stats, batches, outcome }) => ({
       source: contentJson(layer),
       blob: contentJson(blob),
       outcome,
@@ -50,6 +50,7 @@ function platformJson(image: ImageReport): object {
       chunks: stats.chunks,
       newChunks: stats.newChunks,
       duplicateBytes: stats.duplicateBytes,
+      ...(batches === 0 ? {} : { batches }),
     })),
   };
 }

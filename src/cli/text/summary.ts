@@ -91,10 +91,21 @@ function imageTable({ platform, layers, bootstrapBytes }: ImageReport): readonly
   ];
 }
 
+/** How many blobs have batches is worth a line where any has: old clients do not read them. */
+function batchLines({ layers }: ImageReport, before: string): readonly string[] {
+  const blobs = new Map(layers.map(({ blob, batches }) => [blob.digest, batches]));
+  const batched = [...blobs.values()].filter((batches) => batches > 0);
+  if (batched.length === 0) return [];
+  const all = batched.reduce((sum, batches) => sum + batches, 0);
+  return [
+    `${before}small files are compressed together in ${plural(all, 'batch').replace('batchs', 'batches')}, in ${batched.length} of ${plural(blobs.size, 'blob')}`,
+  ];
+}
+
 function extraLines(image: ImageReport, before: string): readonly string[] {
   const { prefetched } = image;
   const list = prefetched === undefined ? [] : prefetchLines(prefetched).map((line) => `${before}${line}`);
-  return [...savingLines(image, before), ...list];
+  return [...savingLines(image, before), ...batchLines(image, before), ...list];
 }
 
 /** Without a saving, the other scope of deduplication is not worth a line. */

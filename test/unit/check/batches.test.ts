@@ -6,6 +6,7 @@ import { loadSubject } from '../../../src/check/subject.js';
 import { decompress } from '../../../src/native/codec.js';
 import { digestHex } from '../../../src/oci/digest.js';
 import { allPlatforms } from '../../../src/oci/platform.js';
+import { blobFeatures } from '../../../src/rafs-builder/layout/v6.js';
 import { readBlobFrame } from '../../../src/rafs-builder/blob/frame.js';
 import { sectionContent } from '../../../src/rafs-builder/blob/section.js';
 import {
@@ -54,6 +55,26 @@ test('an image with batches is good, whole, in samples, and beside its source', 
       assert.equal(same.root?.digest, target.root?.digest, 'the number of threads does not count');
     }
   }
+});
+
+test('what is left to choose is in batches only where several small files follow one another', async () => {
+  const large = sourceImage([
+    ...TARS,
+    layer(file('alone', 'small '.repeat(9)), file('large', noise(90_000, 77))),
+  ]);
+  const target = await converted(large, { batchSize: 'auto' });
+  assert.deepEqual(await idsOf(target, large), []);
+  const { images } = await loadSubject(target, 'target', allPlatforms, {});
+  const { opened } = await openImage(images[0] ?? assert.fail(), {});
+  const batched = opened?.blobs.map(({ record }) => [
+    record.chunkCount,
+    blobFeatures.has(record.features, 'BATCH'),
+  ]);
+  assert.deepEqual(batched, [
+    [2, false],
+    [2, true],
+    [47, true],
+  ]);
 });
 
 test('a change of any word of the records, the batches or their header is found', async () => {

@@ -33,6 +33,7 @@ test('a prefetch list changes the line, and a list of the whole image is none', 
 
 test('a batch size is a power of two up to the chunk size, and part of the line', () => {
   assert.equal(formatLine(convertOptions({ batchSize: 4096 })), 'v6 zstd 3 1048576 layer batchSize=4096');
+  assert.equal(formatLine(convertOptions({ batchSize: 'auto' })), 'v6 zstd 3 1048576 layer batchSize=auto');
   for (const batchSize of [1, 4095, 12_288, -4096, 2 ** 21, 0.5])
     assert.throws(() => formatOptions({ batchSize }), /^UsageError: batch size .* is not a power of two/);
   assert.throws(() => formatOptions({ batchSize: 4096, chunkSize: 2 ** 24 }), /do not go together/);

@@ -40,6 +40,10 @@ export const CONVERT = v.strictObject({
           chunks: WHOLE,
           newChunks: WHOLE,
           duplicateBytes: WHOLE,
+          batches: v.pipe(
+            v.optional(WHOLE),
+            v.description('Batches in which small files are compressed together; absent without any.'),
+          ),
         }),
       ),
     }),

@@ -6,18 +6,23 @@
 
 use super::unit::{ALONE, Piece, Unit};
 use crate::error::{Error, Result};
+use crate::format::Batching;
 
 /// Cuts the new chunks of a layer into batches.
 pub struct Batcher {
     size: usize,
+    /// Bytes below which a file is small.
+    below: usize,
+    /// True if a file that is alone in its batch is stored on its own.
+    is_auto: bool,
     /// The batch that the next unit may continue; empty if there is none.
     carried: Unit,
 }
 
 impl Batcher {
-    /// Makes batches of less than `size` bytes; none if it is 0.
-    pub fn new(size: u32) -> Self {
-        Self { size: size as usize, carried: Unit::default() }
+    /// Begins without a batch.
+    pub fn new(Batching { size, below, is_auto }: Batching) -> Self {
+        Self { size: size as usize, below: below as usize, is_auto, carried: Unit::default() }
     }
 
     /// Takes the next unit, in which every chunk is new; returns the units that are complete, in order. The unit itself is the
@@ -54,19 +59,33 @@ impl Batcher {
                 self.carry(&unit.bytes, piece)?;
             }
         }
+        self.part_singles(&mut unit);
         unit.decided = unit.pieces.len();
         done.push(unit);
         Ok(done)
     }
 
+    /// Takes files that are alone in their batch out of it, if the caller leaves the choice.
+    fn part_singles(&self, unit: &mut Unit) {
+        if !self.is_auto {
+            return;
+        }
+        for batch in unit.pieces.chunk_by_mut(|one, next| one.batch == next.batch) {
+            if let [single] = batch {
+                single.batch = ALONE;
+            }
+        }
+    }
+
     /// The batch that no more chunks will join.
     pub fn flush(&mut self) -> Option<Unit> {
-        let carried = std::mem::take(&mut self.carried);
+        let mut carried = std::mem::take(&mut self.carried);
+        self.part_singles(&mut carried);
         (!carried.pieces.is_empty()).then_some(carried)
     }
 
     const fn is_small(&self, piece: &Piece) -> bool {
-        piece.is_file && (piece.print.len as usize) < self.size / 2
+        piece.is_file && (piece.print.len as usize) < self.below
     }
 
     fn joins(&self, batch: &Unit, piece: &Piece) -> bool {
@@ -94,7 +113,11 @@ mod tests {
 
     /// Units of chunks with these lengths; a negative one is a part of a larger file.
     fn batches(size: u32, units: &[&[i32]]) -> Vec<Vec<i32>> {
-        let mut batcher = Batcher::new(size);
+        batches_of(Batching { size, below: size / 2, is_auto: false }, units)
+    }
+
+    fn batches_of(batching: Batching, units: &[&[i32]]) -> Vec<Vec<i32>> {
+        let mut batcher = Batcher::new(batching);
         let mut made = Vec::new();
         for lengths in units {
             let mut unit = Unit::default();
@@ -132,5 +155,11 @@ mod tests {
         let single: Vec<&[i32]> = lengths.chunks(1).collect();
         assert_eq!(batches(100, &single), wanted);
         assert!(batches(0, &[&lengths]).iter().all(|batch| batch.len() == 1 && batch[0] < 0));
+        let auto = Batching { size: 100, below: 20, is_auto: true };
+        let wanted: [&[i32]; 9] = [&[10, 10], &[-20], &[-49], &[-50], &[-60], &[-10], &[-10], &[-10], &[-49]];
+        for cut in 0..=lengths.len() {
+            let (one, other) = lengths.split_at(cut);
+            assert_eq!(batches_of(auto, &[one, other])[..9], wanted, "cut at {cut}");
+        }
     }
 }

@@ -60,6 +60,8 @@ pub struct SealedBlob {
     pub size: u64,
     /// Content of its `.blob.meta` file; empty when it stores no chunk.
     pub blob_meta: Vec<u8>,
+    /// The number of batches in which small files are compressed together.
+    pub batches: u32,
 }
 
 /// The metadata of a complete image.
@@ -87,7 +89,7 @@ impl ImagePacker {
     pub fn new(options: &PackOptions) -> Result<Self> {
         let PackOptions { format, dedup, layers, threads, budget } = options.clone();
         let image = Image::new(format.chunk_size, dedup, layers, threads, budget)?;
-        let storage = Storage::new(format.chunk_size, format.compression, format.batch_size());
+        let storage = Storage::new(format.chunk_size, format.compression, format.batching);
         Ok(Self { image, format, dedup, storage, sealing: Arc::default() })
     }
 
@@ -257,11 +259,13 @@ fn seal(layer: &Layer<Converting>) -> Result<SealedBlob> {
     let lower: Vec<u32> = tree.order.iter().copied().filter(|other| other != number).collect();
     let lower = sealing.lower(&lower, || layer.check())?;
     let mut blob = output.take_blob().ok_or_else(already)?;
-    let mut sealed = rafs::seal((&mut blob, &output.spool), *number, *tree, &chunks, &lower, format)?;
+    let format = format.of_blob(chunks.batches.len());
+    let mut sealed = rafs::seal((&mut blob, &output.spool), *number, *tree, &chunks, &lower, &format)?;
     output.spool.keep()?;
     output.spool.growth.complete(blob.size());
     let blob_meta = std::mem::take(&mut sealed.blob_meta);
-    let done = SealedBlob { digest: blob.digest_with(&[]), size: blob.size(), blob_meta };
+    let batches = u32::try_from(chunks.batches.len()).unwrap_or(u32::MAX);
+    let done = SealedBlob { digest: blob.digest_with(&[]), size: blob.size(), blob_meta, batches };
     sealing.seal(sealed);
     Ok(done)
 }

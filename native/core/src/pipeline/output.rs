@@ -12,6 +12,7 @@ use crate::blob::{Batcher, BlobFile, Finished, Spool, StoredChunks, UNIT, Unit, 
 use crate::chunk::Units;
 use crate::codec::Compression;
 use crate::error::Result;
+use crate::format::Batching;
 use crate::meter::{Wait, waiting};
 use crate::queue::Budget;
 use crate::sync::{lock, wait};
@@ -25,17 +26,17 @@ pub struct Storage {
     compression: Compression,
     /// The most bytes of chunks in a unit; the budget counts every unit with them.
     unit_bytes: usize,
-    /// Files of less than half of this are compressed together; 0 if each chunk is compressed on its own.
-    batch_size: u32,
+    /// Which files are compressed together.
+    batching: Batching,
     buffers: Arc<UnitBuffers>,
 }
 
 impl Storage {
     /// Makes the storage for chunks of `chunk_size` bytes.
-    pub fn new(chunk_size: u32, compression: Compression, batch_size: u32) -> Self {
+    pub fn new(chunk_size: u32, compression: Compression, batching: Batching) -> Self {
         let unit_bytes = UNIT.max(chunk_size as usize);
         let buffers = Arc::new(UnitBuffers::new(unit_bytes, IN_FLIGHT_BYTES / unit_bytes, compression));
-        Self { compression, unit_bytes, batch_size, buffers }
+        Self { compression, unit_bytes, batching, buffers }
     }
 }
 
@@ -92,7 +93,7 @@ pub struct LayerUnits<R: Role> {
 impl<R: Role> LayerUnits<R> {
     /// Makes the units of a layer whose chunks are stored.
     pub fn new(layer: &Arc<Layer<R>>) -> Result<Self> {
-        let batcher = Batcher::new(layer.output()?.storage.batch_size);
+        let batcher = Batcher::new(layer.output()?.storage.batching);
         Ok(Self { layer: Arc::clone(layer), batcher, submitted: 0 })
     }
 

@@ -15,6 +15,7 @@ use crate::chunk::{Chunked, Chunker, Noting, Storing};
 use crate::codec::Compression;
 use crate::decide::Decider;
 use crate::error::{Error, Result};
+use crate::format::Batching;
 use crate::table::EntryTable;
 
 /// The options of a scan.
@@ -74,7 +75,11 @@ impl ImageScanner {
     pub fn new(options: &ScanOptions) -> Result<Self> {
         let ScanOptions { chunk_size, dedup, keep, only, threads, budget } = options.clone();
         let image = Image::new(chunk_size, dedup, None, threads, budget)?;
-        Ok(Self { image, only, storage: keep.map(|compression| Storage::new(chunk_size, compression, 0)) })
+        Ok(Self {
+            image,
+            only,
+            storage: keep.map(|compression| Storage::new(chunk_size, compression, Batching::default())),
+        })
     }
 
     /// Opens the next layer, lowest first; references will call it `number`. If new chunks are stored, they go to `path`.
