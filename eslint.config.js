@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['.cache/', 'dist/', 'node_modules/', 'native/', 'eslint.config.js', 'bin/'] },
+  { ignores: ['.cache/', 'dist/', 'release/', 'node_modules/', 'native/', 'eslint.config.js', 'bin/'] },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

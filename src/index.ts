@@ -55,7 +55,7 @@ export {
   type DetectionStep,
   type DetectionStepName,
 } from './check/detect.js';
-export { type Finding, formatFinding, type Place, type Severity } from './check/finding.js';
+export { type Finding, formatFinding, type Place, type PlaceInFile, type Severity } from './check/finding.js';
 export { type GoDescriptor, type GoPlatform } from './check/go-json.js';
 
 export {

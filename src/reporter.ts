@@ -40,7 +40,8 @@ export interface StageTimes {
   readonly blocked: number;
 }
 
-export type Stage = 'pull' | 'pack' | 'push';
+/** `copy`: of a merged index, whose target gets the source layer, too. It is under way from the start if there is one. */
+export type Stage = 'pull' | 'pack' | 'push' | 'copy';
 
 /** The events of a conversion, a check or a look. Layers count from 0. */
 export type ConvertEvent =
@@ -72,7 +73,7 @@ export type ConvertEvent =
       readonly outcome: 'pushed' | 'present' | 'mounted';
     }
   | { readonly type: 'image.stages'; readonly platform: string; readonly stages: readonly StageTimes[] }
-  /** A check or a look reads a blob or a layer; `done` of it counts from the start. */
+  /** A check or a look reads a blob or a layer, or a conversion copies one that it keeps as it is; `done` of it counts from the start. */
   | { readonly type: 'read'; readonly digest: Digest; readonly done: number; readonly total: number }
   | { readonly type: 'step'; readonly message: string }
   | {

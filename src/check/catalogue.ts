@@ -181,7 +181,7 @@ export const CATALOGUE = {
     'the source image cannot be read as a filesystem, so that there is nothing to compare with',
   ),
   'FS-DIGESTER': note(
-    'contents were not compared with the source, since the image uses SHA-256 chunk digests',
+    'contents were not compared with the source, a Nydus image whose chunks have digests of another kind',
   ),
   'FS-MISSING': error('a path of the source is not in the image'),
   'FS-EXTRA': error('a path of the image is not in the source'),

@@ -41,7 +41,8 @@ async function check(
   const kept = new KeptDocuments(options, subject.images);
   const checked = await checkReference({ target: subject, sources, platforms }, run, kept);
   refuseUnread(subject, run.findings);
-  const clients = options.clients === true ? await replayClients(target, subject, run) : undefined;
+  const isReplayed = options.clients === true || options.details === true;
+  const clients = isReplayed ? await replayClients(target, subject, run) : undefined;
   return {
     target: target.location,
     source: source?.location,

@@ -48,6 +48,8 @@ export interface ClientVerdict {
   readonly versions: string;
   /** The manifest that the client takes; undefined when nothing fits the platform. */
   readonly picks: PickedManifest | undefined;
+  /** The manifest that it runs, if detection led it from the one that it takes to another. */
+  readonly runs?: PickedManifest | undefined;
   readonly outcome: ClientOutcome;
   /** The reason for the outcome, as a sentence without full stop. */
   readonly why: string;
@@ -65,6 +67,8 @@ export interface PickedManifest {
 export interface PlatformClients {
   /** In the form `linux/arm64`. */
   readonly platform: string;
+  /** The images for the platform, as far as the index lists them. */
+  readonly entries: readonly PickedManifest[];
   readonly clients: readonly ClientVerdict[];
 }
 
@@ -100,8 +104,20 @@ export async function clientsOf(
   };
   const tables: PlatformClients[] = [];
   for (const { name, platform } of platforms)
-    tables.push({ platform: name, clients: await verdictsOf(reference, platform) });
+    tables.push({
+      platform: name,
+      entries: entriesFor(reference, name),
+      clients: await verdictsOf(reference, platform),
+    });
   return tables;
+}
+
+function entriesFor(reference: KnownReference, name: string): readonly PickedManifest[] {
+  const { entries = [], root } = reference;
+  if (entries.length === 0) return [manifestOf(reference, root)];
+  return entries
+    .filter(({ platform }) => platform !== undefined && plainName(platform) === name)
+    .map(({ digest }) => manifestOf(reference, digest));
 }
 
 interface KnownReference {
@@ -197,20 +213,29 @@ function sameVerdict(left: ClientVerdict, right: ClientVerdict): boolean {
     left.detection === right.detection &&
     left.outcome === right.outcome &&
     left.picks?.digest === right.picks?.digest &&
+    left.runs?.digest === right.runs?.digest &&
     left.trace?.bootstrap?.digest === right.trace?.bootstrap?.digest
   );
 }
 
 function pick(
-  { entries, root, images }: KnownReference,
+  reference: KnownReference,
   choose: (entries: readonly GoDescriptor[]) => GoDescriptor | undefined,
 ): PickedManifest | undefined {
-  const kindOf = (digest: string): PickedManifest['kind'] => images.get(digest)?.kind ?? 'other';
-  if (entries === undefined || entries.length === 0)
-    return { entry: undefined, digest: root, kind: kindOf(root) };
+  const { entries, root } = reference;
+  if (entries === undefined || entries.length === 0) return manifestOf(reference, root);
   const chosen = choose(entries);
-  if (chosen === undefined) return undefined;
-  return { entry: entries.indexOf(chosen) + 1, digest: chosen.digest, kind: kindOf(chosen.digest) };
+  return chosen === undefined ? undefined : manifestOf(reference, chosen.digest, entries.indexOf(chosen));
+}
+
+/** `position` is that of an entry; without it the first with the digest counts. */
+function manifestOf(
+  { entries = [], images }: KnownReference,
+  digest: string,
+  position?: number,
+): PickedManifest {
+  const at = position ?? entries.findIndex((entry) => entry.digest === digest);
+  return { entry: at < 0 ? undefined : at + 1, digest, kind: images.get(digest)?.kind ?? 'other' };
 }
 
 type Outcome = Pick<ClientVerdict, 'outcome' | 'why'>;
@@ -223,7 +248,7 @@ async function withSnapshotter(
   picks: PickedManifest | undefined,
   mode: DetectionMode | 'none',
   matcher: PlatformMatcher,
-): Promise<Outcome & Pick<ClientVerdict, 'trace'>> {
+): Promise<Outcome & Pick<ClientVerdict, 'trace' | 'runs'>> {
   if (picks === undefined) return { ...NOTHING, trace: undefined };
   // A client that was handed Nydus layers detects nothing, because their annotations already name them.
   if (picks.kind === 'nydus') return { ...directly(reference, picks), trace: undefined };
@@ -234,7 +259,8 @@ async function withSnapshotter(
   switch (trace.outcome) {
     case 'found': {
       const way = mode === 'index' ? 'in the index' : 'as the first referrer';
-      return { outcome: 'lazily', why: `finds the Nydus image ${way}`, trace };
+      const runs = trace.alternative === undefined ? {} : { runs: manifestOf(reference, trace.alternative) };
+      return { outcome: 'lazily', why: `finds the Nydus image ${way}`, trace, ...runs };
     }
     case 'panic':
       return { outcome: 'fails', why: lastWords(trace), trace };
@@ -280,13 +306,20 @@ function copying(picks: PickedManifest | undefined, how: string): Outcome {
   return { outcome: 'copied', why: how };
 }
 
+function plainOf(platform: GoPlatform): GoPlatform {
+  return { ...normalized(platform), osFeatures: [] };
+}
+
+function plainName(platform: GoPlatform): string {
+  return nameOf(plainOf(platform));
+}
+
 /** Lists the platforms of the entries, each once, in order. Attestations have none: their `os` is `unknown`. */
 export function platformsOf(entries: readonly GoDescriptor[]): readonly Wanted[] {
   const found = new Map<string, GoPlatform>();
   for (const { platform } of entries) {
     if (platform === undefined || platform.os === 'unknown') continue;
-    const plain = { ...normalized(platform), osFeatures: [] };
-    found.set(nameOf(plain), plain);
+    found.set(plainName(platform), plainOf(platform));
   }
   return [...found].map(([name, platform]) => ({ name, platform }));
 }

@@ -16,6 +16,7 @@ import { SECTIONS, TAR_HEADER_SIZE, type TocEntry } from '../rafs-builder/layout
 import { nameOf } from '../registry/stores/store.js';
 import { reportRead, type CallOptions } from '../reporter.js';
 import { type BlobOfImage, checkSections } from './blob.js';
+import { withFiles } from './chunk-files.js';
 import type { Finding, Place } from './finding.js';
 import type { OpenedImage } from './opened.js';
 import { Collector } from './rule.js';
@@ -58,7 +59,11 @@ export async function* checkContent(subject: ContentSubject, call: CallOptions):
     (blob, _, signal) => checkBlob(subject, blob, { ...call, signal }),
     call.signal,
   );
-  for (const findings of found) yield* findings;
+  const judged = Array.from(blobs.values(), ({ used }, i) => ({
+    findings: found[i] ?? [],
+    number: used?.number,
+  }));
+  yield* await withFiles(subject.opened, judged, call);
 }
 
 async function checkBlob(
@@ -132,7 +137,8 @@ async function streamBlob(
     }
     for (const { index, message } of faults) {
       const where = { ...collector.place, offset: table.at(index).compressedOffset };
-      collector.report('CHUNK-DATA', { message: `chunk ${indexes?.[index] ?? index}: ${message}` }, where);
+      const chunk = indexes?.[index] ?? index;
+      collector.report('CHUNK-DATA', { message: `chunk ${chunk}: ${message}`, chunk }, where);
     }
   } catch (cause) {
     verifier.abort();

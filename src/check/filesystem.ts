@@ -36,7 +36,7 @@ export async function* checkFilesystem(
   call: CallOptions,
 ): AsyncGenerator<Finding> {
   const { target, source, bootstrap, content } = subject;
-  const digester = content instanceof SourceScan ? 'blake3' : content.digester;
+  const digester = content instanceof SourceScan ? bootstrap.digester : content.digester;
   const contents = bootstrap.digester === digester;
   if (!contents) {
     yield finding('FS-DIGESTER', placeIn(target, 'bootstrap'), {
@@ -47,7 +47,7 @@ export async function* checkFilesystem(
   }
   let expected: ComparableTree;
   if (content instanceof SourceScan) {
-    const scanned = await content.layers(bootstrap.chunkSize, call.signal);
+    const scanned = await content.layers(bootstrap, call.signal);
     if (scanned.finding !== undefined) {
       yield scanned.finding;
       return;

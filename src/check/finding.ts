@@ -27,6 +27,13 @@ export interface Place {
   readonly offset?: number | undefined;
 }
 
+/** A byte of a file in the image. */
+export interface PlaceInFile {
+  /** Without a leading slash. */
+  readonly path: RawPath;
+  readonly offset: number;
+}
+
 export interface Finding {
   /** A key of the catalogue, or the id that the judge of bootstraps gave; ids never change. */
   readonly id: string;
@@ -38,10 +45,15 @@ export interface Finding {
   readonly found?: string | undefined;
   readonly hint?: string | undefined;
   readonly remedy?: Remedy | undefined;
+  /** The chunk that the finding is about, by its index in its blob. */
+  readonly chunk?: number | undefined;
+  /** The files that hold the chunk: how many, and the first of them; undefined if they are not known. */
+  readonly files?: { readonly count: number; readonly first: readonly PlaceInFile[] } | undefined;
 }
 
 export interface FindingDetails {
   readonly message: string;
+  readonly chunk?: number | undefined;
   readonly expected?: string | undefined;
   readonly found?: string | undefined;
   readonly hint?: string | undefined;

@@ -31,6 +31,9 @@ export interface NamedSource {
   readonly names: ReadonlySet<string>;
 }
 
+/** A checked platform, but for the time that it took. */
+type JudgedPlatform = Omit<CheckedPlatform, 'milliseconds'>;
+
 /** Checks an image for clients without Nydus. */
 export async function checkOrdinary(
   image: ImageSubject,
@@ -50,7 +53,7 @@ export async function checkNydus(
   named: NamedSource | undefined,
   run: CheckRun,
   kept: KeptDocuments,
-): Promise<CheckedPlatform> {
+): Promise<JudgedPlatform> {
   try {
     return await judgeNydus(image, named, run, kept);
   } catch (cause) {
@@ -64,7 +67,7 @@ async function judgeNydus(
   named: NamedSource | undefined,
   run: CheckRun,
   kept: KeptDocuments,
-): Promise<CheckedPlatform> {
+): Promise<JudgedPlatform> {
   refuseUnsupported(image);
   const source = named?.image;
   await using scan = source?.kind === 'oci' ? new SourceScan(source, run.threads, run.call) : undefined;
@@ -122,7 +125,7 @@ function checkedPlatform(
   source: ImageSubject | undefined,
   opened: OpenedImage | undefined,
   options: CheckOptions,
-): CheckedPlatform {
+): JudgedPlatform {
   const layers = dataLayersOf(image.manifest.value);
   return {
     platform: image.platformName,

@@ -23,9 +23,9 @@ export interface CheckOptions {
    * disk are always read.
    */
   readonly allContent?: boolean | undefined;
-  /** Also replay the behaviour of every client on the target. */
+  /** Also replay the behaviour of every client on the target, and note what a coming version of one would pass by. */
   readonly clients?: boolean | undefined;
-  /** Also count the contents of the images, by layer and by directory. */
+  /** Tables for reports: also replay the behaviour of every client, and count the contents of the images, by layer and by directory. */
   readonly details?: boolean | undefined;
   /**
    * True: no chunk data is read. Manifests, bootstraps, and by range requests each blob's table of contents, chunk table and

@@ -30,8 +30,10 @@ export async function checkReference(
   await kept.indexes(target, sources);
   demandPlatforms(target, platforms, run);
   const checked: CheckedPlatform[] = [];
+  const clock = new Clock();
   const detected = new Set<string>();
   for (const group of groups) {
+    clock.start();
     const { platform, nydus, oci } = group;
     const ordinary = nydus.length === 0 ? ordinaryOf(oci) : undefined;
     if (ordinary !== undefined) {
@@ -44,7 +46,7 @@ export async function checkReference(
     for (const half of oci) await checkOrdinary(half, source, run, kept);
     for (const half of nydus) {
       const subject = { ...half, kind: 'nydus', ociHalf: oci[0], sourceNames: source?.names } as const;
-      checked.push(await checkNydus(subject, source, run, kept));
+      checked.push({ ...(await checkNydus(subject, source, run, kept)), milliseconds: clock.lap() });
     }
     // If several images have the same platform, every client takes the first, and so does detection.
     if (!detected.has(platform)) await checkDetection(target, oci[0], nydus[0], run);
@@ -60,6 +62,21 @@ export async function checkReference(
       );
   }
   return checked;
+}
+
+class Clock {
+  #since = performance.now();
+
+  start(): void {
+    this.#since = performance.now();
+  }
+
+  /** Returns the whole milliseconds since the start or the last lap. */
+  lap(): number {
+    const before = this.#since;
+    this.start();
+    return Math.round(this.#since - before);
+  }
 }
 
 const SWAPPED =

@@ -26,6 +26,8 @@ export interface CheckedPlatform {
   readonly bootstrapBytes: number;
   /** Undefined unless the caller asked for details and the bootstrap could be read. */
   readonly contents: ImageContents | undefined;
+  /** Whole milliseconds that its images took; those of other platforms are checked before or after. */
+  readonly milliseconds: number;
 }
 
 export interface CheckResult {
@@ -35,7 +37,7 @@ export interface CheckResult {
   /** `bad` when any finding is an error. */
   readonly verdict: 'good' | 'bad';
   readonly platforms: readonly CheckedPlatform[];
-  /** Undefined unless `clients` was asked for. */
+  /** Undefined unless `clients` or `details` was asked for. */
   readonly clients: readonly PlatformClients[] | undefined;
   /** True when the caller asked for no chunk data to be read. */
   readonly bootstrapOnly: boolean;

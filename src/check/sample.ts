@@ -104,11 +104,8 @@ async function verifyPiece(
       await verifier.write(bytes);
     for (const { index, message } of (await verifier.finish()).faults) {
       const where = { ...collector.place, offset: start + chunks.at(index).compressedOffset };
-      collector.report(
-        'CHUNK-DATA',
-        { message: `chunk ${indexes?.[from + index] ?? from + index}: ${message}` },
-        where,
-      );
+      const chunk = indexes?.[from + index] ?? from + index;
+      collector.report('CHUNK-DATA', { message: `chunk ${chunk}: ${message}`, chunk }, where);
     }
   } catch (cause) {
     verifier.abort();

@@ -8,18 +8,22 @@ import { openImageScanner, type ImageScanner, type ScannedLayer } from '../nativ
 import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import { DEFAULT_CHUNK_SIZE } from '../rafs-builder/layout/v6.js';
+import type { Bootstrap } from '../rafs-builder/model/tree.js';
 import { nameOf } from '../registry/stores/store.js';
 import { reportRead, type CallOptions } from '../reporter.js';
 import { attempt, type Looked } from './rule.js';
 import { placeIn, type ImageSubject } from './subject.js';
 
+/** How files are cut into chunks, and how these are digested. */
+type Cut = Pick<Bootstrap, 'chunkSize' | 'digester'>;
+const USUAL: Cut = { chunkSize: DEFAULT_CHUNK_SIZE, digester: 'blake3' };
+
 /** Source layers in flight. A scan holds little memory, so three may run at once. */
 const CONCURRENCY = 3;
 
 /**
- * A scan starts before the bootstrap is read, although only the bootstrap knows the chunk size: waiting would leave the
- * network and a processor idle, and nearly all images have the usual chunk size. For any other size the scan starts
- * again.
+ * A scan starts before the bootstrap is read, although only the bootstrap knows chunk size and digester: waiting would leave the
+ * network and a processor idle, and nearly all images have the usual ones. For any others the scan starts again.
  */
 export class SourceScan implements AsyncDisposable {
   readonly #source: ImageSubject;
@@ -33,20 +37,20 @@ export class SourceScan implements AsyncDisposable {
     this.#threads = threads;
     this.#call = call;
     const signals = [this.#cancelled.signal, ...(call.signal === undefined ? [] : [call.signal])];
-    this.#usual = this.#scan(DEFAULT_CHUNK_SIZE, { ...call, signal: AbortSignal.any(signals) });
+    this.#usual = this.#scan(USUAL, { ...call, signal: AbortSignal.any(signals) });
     this.#usual.catch(() => undefined); // `layers` reports the failure
   }
 
-  /** Returns the layers, lowest first. `signal` ends the scan, too. */
-  async layers(chunkSize: number, signal: AbortSignal | undefined): Promise<Looked<ScannedLayer[]>> {
+  /** Returns the layers, lowest first, cut and digested as in an image. `signal` ends the scan, too. */
+  async layers(image: Cut, signal: AbortSignal | undefined): Promise<Looked<ScannedLayer[]>> {
     const cancel = (): void => {
       this.#cancelled.abort(signal?.reason);
     };
     signal?.addEventListener('abort', cancel, { once: true });
     try {
-      if (chunkSize === DEFAULT_CHUNK_SIZE) return await this.#usual;
+      if (image.chunkSize === USUAL.chunkSize && image.digester === USUAL.digester) return await this.#usual;
       await this[Symbol.asyncDispose]();
-      return await this.#scan(chunkSize, { ...this.#call, signal: signal ?? this.#call.signal });
+      return await this.#scan(image, { ...this.#call, signal: signal ?? this.#call.signal });
     } finally {
       signal?.removeEventListener('abort', cancel);
     }
@@ -57,13 +61,12 @@ export class SourceScan implements AsyncDisposable {
     await this.#usual.catch(() => undefined);
   }
 
-  #scan(chunkSize: number, call: CallOptions): Promise<Looked<ScannedLayer[]>> {
-    return scanSource(this.#source, { chunkSize, threads: this.#threads }, call);
+  #scan({ chunkSize, digester }: Cut, call: CallOptions): Promise<Looked<ScannedLayer[]>> {
+    return scanSource(this.#source, { chunkSize, digester, threads: this.#threads }, call);
   }
 }
 
-interface ScanOptions {
-  readonly chunkSize: number;
+interface ScanOptions extends Cut {
   readonly threads: number;
 }
 

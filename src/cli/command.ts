@@ -36,6 +36,8 @@ export interface CommandTable {
 /** One call of a command. */
 export interface CommandCall {
   readonly name: string;
+  /** The command line as it was typed, without the program. It may hold secrets. */
+  readonly argv: readonly string[];
   /** The words that are no flags, in order. */
   readonly words: readonly string[];
   readonly flags: FlagValues;
@@ -49,6 +51,7 @@ export interface CommandCall {
 export interface AddedCommand {
   readonly table: CommandTable;
   readonly context: CliContext;
+  readonly argv: readonly string[];
   /** True when the configuration is to be printed instead: then the words may be missing. */
   readonly printsConfig: boolean;
   /** Called with the values of the flags, once they are known. */
@@ -92,6 +95,7 @@ export function addCommand(command: Command, added: AddedCommand): void {
     try {
       await table.run({
         name: command.name(),
+        argv: added.argv,
         words: command.args,
         flags: values,
         declared: table.flags,

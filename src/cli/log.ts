@@ -4,7 +4,7 @@ import { systemReason } from '../io/system-error.js';
 import type { CliContext, Output } from './context.js';
 import { openOutput } from './output-file.js';
 import type { ErrorDetail } from './text/errors.js';
-import { printLine } from './text/print.js';
+import { printMessage } from './text/print.js';
 import type { Flag, FlagValues } from './flags/flags.js';
 import { LOG_LEVELS } from './flags/global.js';
 
@@ -38,7 +38,7 @@ export function logSettings(flags: FlagValues): LogSettings {
 export interface LogFile extends Output, Disposable {}
 
 /** A log file that cannot be opened or written costs the log, not the command. */
-export function openLogFile(path: string, { stderr }: CliContext): LogFile | undefined {
+export function openLogFile(path: string, context: CliContext): LogFile | undefined {
   try {
     const file = openOutput(path, 'end');
     let broken = false;
@@ -49,7 +49,7 @@ export function openLogFile(path: string, { stderr }: CliContext): LogFile | und
           appendFileSync(file, text);
         } catch (error) {
           broken = true;
-          printLine(stderr, `warning: cannot write log file ${path}: ${systemReason(error)}`);
+          printMessage(context, `warning: cannot write log file ${path}: ${systemReason(error)}`);
         }
       },
       [Symbol.dispose]: () => {
@@ -57,7 +57,7 @@ export function openLogFile(path: string, { stderr }: CliContext): LogFile | und
       },
     };
   } catch (error) {
-    printLine(stderr, `warning: cannot open log file ${path}: ${systemReason(error)}`);
+    printMessage(context, `warning: cannot open log file ${path}: ${systemReason(error)}`);
     return undefined;
   }
 }

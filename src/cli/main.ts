@@ -50,6 +50,7 @@ export async function main(argv: readonly string[], given: CliContext): Promise<
       addCommand(added, {
         table,
         context,
+        argv,
         printsConfig: argv.some((word) => PRINTS_CONFIG.test(word)),
         onFlags: (values) => {
           answer.flags = values;

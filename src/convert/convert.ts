@@ -66,6 +66,8 @@ export interface ImageReport {
   /** The manifest that was converted. */
   readonly source: Descriptor;
   readonly nydus: Descriptor;
+  /** The config of the Nydus manifest. */
+  readonly config: Descriptor;
   /** The OCI half of a merged index. */
   readonly oci: Descriptor | undefined;
   /** One for each source layer, in order; a layer that is listed twice is here twice. */

@@ -1,7 +1,7 @@
 /** Copies the entries of an index that are not converted, with everything that they refer to. */
 import { FormatError, RegistryError, UnsupportedError } from '../errors.js';
 import { liesOutside } from '../image/obstacles.js';
-import { collect, contentOf } from '../io/streams.js';
+import { collect, contentOf, counted } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import {
@@ -12,6 +12,7 @@ import {
   parseDocument,
 } from '../oci/manifest.js';
 import { isMountable } from '../registry/stores/store.js';
+import { reportRead } from '../reporter.js';
 import type { Run } from './run.js';
 import type { ForeignEntry } from './source-images.js';
 
@@ -31,6 +32,8 @@ export async function copyEntries(
   entries: readonly ForeignEntry[],
 ): Promise<readonly ForeignEntry[]> {
   const copier = new Copier(run);
+  if (entries.length > 0)
+    run.uploads.call.reporter?.emit({ type: 'step', message: 'copying what is kept as it is' });
   const kept: ForeignEntry[] = [];
   for (const entry of entries) {
     const { digest, mediaType } = entry.descriptor;
@@ -85,7 +88,9 @@ class Copier {
       const content = {
         size,
         open: (range?: { readonly start: number; readonly end: number }) =>
-          source.fetch(descriptor, { ...call, range }),
+          counted(source.fetch(descriptor, { ...call, range }), (done) => {
+            reportRead(call, descriptor, (range?.start ?? 0) + done);
+          }),
       };
       await target.push(descriptor, content, call);
     }

@@ -18,7 +18,11 @@ export interface Estimate {
  * everything but compression, and compression at level 3, if the codec has levels.
  */
 const READ_SECONDS = 0.006;
-const CODEC_SECONDS: Readonly<Record<WrittenCompressor, number>> = { none: 0, zstd: 0.0055 };
+const CODEC_SECONDS: Readonly<Record<WrittenCompressor, number>> = {
+  none: 0,
+  lz4_block: 0.0022,
+  zstd: 0.0055,
+};
 /** Bytes of tar in a byte of a compressed layer; in measured images 2.8 to 3.4. */
 const TAR_RATIO = 3;
 /** Bytes of uncompressed chunk data in a byte of tar: headers, padding and duplicates are left out. */
@@ -27,7 +31,11 @@ const RAW_RATIO = 0.9;
  * Bytes of a blob in a byte of tar. Blobs compressed with zstd are about as large as the gzip layers: 0.86 to 1.2 times in measured
  * images, without duplicates.
  */
-const BLOB_RATIO: Readonly<Record<WrittenCompressor, number>> = { none: RAW_RATIO, zstd: 1 / TAR_RATIO };
+const BLOB_RATIO: Readonly<Record<WrittenCompressor, number>> = {
+  none: RAW_RATIO,
+  lz4_block: 0.47,
+  zstd: 1 / TAR_RATIO,
+};
 /** The start, the manifests and the bootstrap take this long for the smallest image too. */
 const FIXED_SECONDS = 0.5;
 /**
@@ -36,6 +44,7 @@ const FIXED_SECONDS = 0.5;
  */
 const LEVEL_COST: Readonly<Record<WrittenCompressor, readonly (readonly [level: number, cost: number])[]>> = {
   none: [],
+  lz4_block: [],
   zstd: [
     [1, 0.7],
     [3, 1],

@@ -31,6 +31,8 @@ export interface ConvertedImage {
   readonly source: SourceImage;
   readonly platform: string;
   readonly nydus: StoredDocument;
+  /** The config of the Nydus manifest. */
+  readonly config: Descriptor;
   /** The OCI half of a merged index. */
   readonly oci: StoredDocument | undefined;
   /** One report for each source layer, in order; a layer that is listed twice is here twice. */
@@ -98,6 +100,7 @@ export async function convertOneImage(
     source: image,
     platform,
     nydus: nydus.manifest,
+    config: nydus.config.descriptor,
     oci: oci?.manifest,
     layers: reports,
     bootstrapBytes: bootstrap.length,

@@ -145,10 +145,11 @@ function pushBlob(
 /** Streams the layer into the packer, and into the target if a merged index needs it there. */
 async function feed(
   context: LayerContext,
-  { number, descriptor }: LayerJob,
+  job: LayerJob,
   packer: LayerPacker,
   call: CallOptions,
 ): Promise<void> {
+  const { number, descriptor } = job;
   const content: ReplayableContent = {
     size: descriptor.size,
     open: (range) => context.source.fetch(descriptor, { ...call, range }),
@@ -159,7 +160,7 @@ async function feed(
     stream = shared.main;
     if (shared.verified === descriptor.digest) packer.spareDigest();
     void context.uploads
-      .once(descriptor.digest, () => placeSourceLayer(context, descriptor, shared.side, call))
+      .once(descriptor.digest, () => placeSourceLayer(context, job, shared.side, call))
       .catch(() => undefined) // `settle` reports it
       .then(() => {
         shared.release();
@@ -182,14 +183,36 @@ async function feed(
 
 /** Finds the layer in the target, mounts it from the source's repository, or pushes it from the running download. */
 async function placeSourceLayer(
-  { source, target }: LayerContext,
-  descriptor: ListedDescriptor,
+  context: LayerContext,
+  { number, descriptor }: LayerJob,
   content: ReplayableContent,
   call: CallOptions,
 ): Promise<PushOutcome> {
-  if (await target.exists(descriptor, call)) return 'present';
-  if (isMountable(target) && (await target.mount(descriptor, source.place, call))) return 'mounted';
-  return target.push(descriptor, content, call);
+  const { source, target } = context;
+  const { size } = descriptor;
+  const copied = (done: number): void => {
+    progress(context, number, 'copy', done, size, call);
+  };
+  copied(0);
+  const place = async (): Promise<PushOutcome> => {
+    if (await target.exists(descriptor, call)) return 'present';
+    if (isMountable(target) && (await target.mount(descriptor, source.place, call))) return 'mounted';
+    return target.push(descriptor, countedContent(content, copied), call);
+  };
+  const outcome = await place();
+  copied(size);
+  return outcome;
+}
+
+/** Content whose last byte counts only when the target has all of it, which the caller says. */
+function countedContent(content: ReplayableContent, onRead: (done: number) => void): ReplayableContent {
+  return {
+    ...content,
+    open: (range) =>
+      counted(content.open(range), (done) => {
+        onRead(Math.min((range?.start ?? 0) + done, content.size - 1));
+      }),
+  };
 }
 
 function compareWithPromise(

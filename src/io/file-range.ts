@@ -47,6 +47,8 @@ export async function readSmallFile(path: string, limit: number): Promise<Buffer
 
 /** The whole file when no range is given. Ends early where the file does. Throws LocalIoError, and the signal's reason once it has fired. */
 export async function* readFileRange(path: string, range?: ByteRange, signal?: AbortSignal): ByteStream {
+  // A caller that asks for thousands of files, most of which are not there, ends here.
+  signal?.throwIfAborted();
   const file = await openFile(path);
   try {
     yield* readRange(file, range, signal);

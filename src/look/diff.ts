@@ -216,18 +216,36 @@ class Comparison {
   }
 }
 
-/** Maps each inode to its first name; a directory has only one. */
+/** Maps each inode of several names to the first one. Most inodes have one name, of which nothing is kept. */
 function* firstNames(root: TreeNode): Steps<ReadonlyMap<Inode, RawPath>> {
   const first = new Map<Inode, RawPath>();
+  const several = yield* inodesOfSeveralNames(root);
+  if (several.size === 0) return first;
   for (const step of walkInSteps(root)) {
     if (step === undefined) {
       yield;
       continue;
     }
     const { inode } = step.node;
-    if (inode.kind !== 'directory' && !first.has(inode)) first.set(inode, step.path);
+    if (several.has(inode) && !first.has(inode)) first.set(inode, step.path);
   }
   return first;
+}
+
+function* inodesOfSeveralNames(root: TreeNode): Steps<ReadonlySet<Inode>> {
+  const seen = new Set<Inode>();
+  const several = new Set<Inode>();
+  for (const step of walkInSteps(root)) {
+    if (step === undefined) {
+      yield;
+      continue;
+    }
+    const { inode } = step.node;
+    if (inode.kind === 'directory') continue;
+    if (seen.has(inode)) several.add(inode);
+    else seen.add(inode);
+  }
+  return several;
 }
 
 function* bodyPairs(before: Inode, after: Inode): Generator<[AttributeChange['what'], string, string]> {
@@ -316,21 +334,21 @@ export function* downloadSteps(first: Filesystem, second: Filesystem): Steps<Dow
     return { unit: 'layer', total: sum(different), download: sum(missing), elsewhere: NONE, bootstrap: 0 };
   }
   const keys = new Set<string>();
-  const digests = new Set<string>();
-  if (first.kind === 'nydus') {
-    for (const ref of yield* chunksOf(first)) {
-      if (isPause(keys.size)) yield;
-      keys.add(first.chunkKey(ref));
-      digests.add(first.chunk(ref).record.digest.toString('latin1'));
-    }
+  const before = first.kind === 'nydus' ? yield* chunksOf(first) : new Set<ChunkRef>();
+  for (const ref of before) {
+    if (isPause(keys.size)) yield;
+    keys.add(first.chunkKey(ref));
   }
   const [total, download, elsewhere] = [new Sum(), new Sum(), new Sum()];
+  // Two versions of an image share most chunks, so digests are looked at only from the first chunk on that is not shared.
+  let digests: ReadonlySet<string> | undefined;
   for (const ref of yield* chunksOf(second)) {
     if (isPause(total.count)) yield;
     const { record } = second.chunk(ref);
     total.add(record.compressedSize);
     if (keys.has(second.chunkKey(ref))) continue;
     download.add(record.compressedSize);
+    digests ??= yield* digestsOf(first, before);
     if (digests.has(record.digest.toString('latin1'))) elsewhere.add(record.compressedSize);
   }
   const bootstrap = layers.find((one) => one.annotations?.[ANNOTATION.nydusBootstrap] !== undefined);
@@ -341,6 +359,15 @@ export function* downloadSteps(first: Filesystem, second: Filesystem): Steps<Dow
     elsewhere,
     bootstrap: bootstrap === undefined || present.has(bootstrap.digest) ? 0 : bootstrap.size,
   };
+}
+
+function* digestsOf(filesystem: Filesystem, refs: ReadonlySet<ChunkRef>): Steps<ReadonlySet<string>> {
+  const digests = new Set<string>();
+  for (const ref of refs) {
+    if (isPause(digests.size)) yield;
+    digests.add(filesystem.chunk(ref).record.digest.toString('latin1'));
+  }
+  return digests;
 }
 
 const NONE: Pieces = { count: 0, bytes: 0 };

@@ -13,7 +13,7 @@ import { digestHex, type Digest } from '../oci/digest.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { openBootstrapInTurns } from '../native/judge.js';
 import { superFlags, blobFeatures, walkInSteps } from '../rafs-builder/index.js';
-import { viewOf } from '../rafs-builder/versions.js';
+import { type RafsImage, viewOf } from '../rafs-builder/versions.js';
 import type { CompressorName, DigesterName, Inode } from '../rafs-builder/model/tree.js';
 import { withBatches } from './batches.js';
 import type { SparseBootstrap } from '../rafs-builder/model/sparse.js';
@@ -132,14 +132,39 @@ async function summarize(
   };
 }
 
+/** A bootstrap without an image around it. */
+export interface LoneBootstrapSummary {
+  readonly bootstrap: BootstrapSummary;
+  /** By id, those that files of the bootstrap use. */
+  readonly blobs: readonly (BlobSummary & { readonly id: string })[];
+}
+
+export async function summarizeBootstrap(
+  read: RafsImage,
+  signal: AbortSignal | undefined,
+  bootstrap: SparseBootstrap = read.bootstrap,
+): Promise<LoneBootstrapSummary> {
+  const blobs = await inTurns(blobSummaries(bootstrap), signal);
+  return {
+    bootstrap: {
+      version: read.version,
+      flags: superFlags.show(viewOf(read).facts().flags),
+      size: read.bytes.length,
+      ...(await inTurns(summarizeTree(bootstrap, blobs), signal)),
+    },
+    blobs: [...blobs].map(([id, blob]) => ({ id, ...blob })),
+  };
+}
+
 async function summarizeImage(image: Image, call: CallOptions): Promise<ImageSummary> {
   const { layers } = image.manifest.value;
   const platform = platformText(await platformOf(image, call));
   const bootstrap = image.kind === 'nydus' ? await fetchBootstrap(image, call) : undefined;
   const read = bootstrap === undefined ? undefined : await openBootstrapInTurns(bootstrap.bytes, call.signal);
   const whole = read === undefined ? undefined : await withBatches(read.bootstrap, image, call);
-  const summaries = whole === undefined ? undefined : await inTurns(blobSummaries(whole), call.signal);
-  const blobs = summaries ?? new Map<string, BlobSummary>();
+  const summary =
+    read === undefined ? undefined : await summarizeBootstrap(read, call.signal, whole ?? read.bootstrap);
+  const blobs = new Map(summary?.blobs.map(({ id, ...blob }) => [id, blob]));
   const recorded = recordedSource(image.manifest.value);
   return {
     platform,
@@ -153,15 +178,7 @@ async function summarizeImage(image: Image, call: CallOptions): Promise<ImageSum
       kind: layer === bootstrap?.descriptor ? 'bootstrap' : image.kind === 'nydus' ? 'blob' : 'tar',
       blob: blobs.get(digestHex(layer.digest)),
     })),
-    bootstrap:
-      read === undefined
-        ? undefined
-        : {
-            version: read.version,
-            flags: superFlags.show(viewOf(read).facts().flags),
-            size: read.bytes.length,
-            ...(await inTurns(summarizeTree(whole ?? read.bootstrap, blobs), call.signal)),
-          },
+    bootstrap: summary?.bootstrap,
     source: recorded.digest === undefined && recorded.reference === undefined ? undefined : recorded,
   };
 }

@@ -154,6 +154,10 @@ export interface FormatOptions {
    * 64 KiB that follow one another are, and blobs without such files are as ever.
    */
   readonly batchSize: number | 'auto';
+  /** Name of the algorithm that digests chunks and, in RAFS v5, inodes. */
+  readonly digester: 'blake3' | 'sha256';
+  /** True if chunks of RAFS v5 start at multiples of 4 KiB in the uncompressed address space, as those of RAFS v6 always do. */
+  readonly alignChunks: boolean;
   /** With `layer` every blob stands alone, as in the reference; with `image` files may refer to chunks of lower layers. */
   readonly dedup: 'image' | 'layer';
   /** What clients load directly after mounting the image, in this order; the whole image if absent. */
@@ -175,6 +179,8 @@ export interface PrefetchPattern {
 export interface ScannerOptions {
   /** Bytes of a chunk; a power of two, 4 KiB … 16 MiB. */
   readonly chunkSize: number;
+  /** Name of the algorithm that digests chunks. */
+  readonly digester?: 'blake3' | 'sha256' | undefined;
   /** The chunks that count as known, as for a conversion. */
   readonly dedup: 'image' | 'layer';
   /** The number of threads that store chunks, if chunks are stored. */

@@ -3,11 +3,11 @@ import type { FormatOptions } from './addon-types.js';
 
 export const CODECS = [
   { name: 'none', isWritten: true },
-  { name: 'lz4_block', isWritten: false },
+  { name: 'lz4_block', isWritten: true },
   { name: 'gzip', isWritten: false },
   { name: 'zstd', isWritten: true, levels: { min: 1, max: 22, default: 3 } },
 ] as const;
-export const FS_VERSIONS = [6] as const;
+export const FS_VERSIONS = [6, 5] as const;
 
 /** The addon uses these values for options that the caller leaves out. */
 export const FORMAT_DEFAULTS = {
@@ -16,6 +16,8 @@ export const FORMAT_DEFAULTS = {
   compressionLevel: 3,
   chunkSize: 1048576,
   batchSize: 0,
+  digester: 'blake3',
+  alignChunks: false,
   dedup: 'layer',
 } as const satisfies FormatOptions;
 

@@ -3,14 +3,15 @@
  * bootstrap must be the same, byte for byte. What comes out with duplicates found across layers, which the libraries
  * cannot make, must be what they read.
  *
- * `NYDUS_DIFF_LAYERS` says how many layers at least for each set of options (default 300 for the plain one, 100 for others),
- * `NYDUS_DIFF_SEED` where to begin, and `NYDUS_DIFF_SET` names the only set.
+ * `NYDUS_DIFF_LAYERS` says how many layers of each format at least, `NYDUS_DIFF_SEED` where to begin, `NYDUS_DIFF_FORMAT` which
+ * format alone.
  */
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import type { FormatOptions } from '../../src/native/addon-types.js';
 import { locatedDifferences } from './difference.js';
 import type { PrefetchPattern } from '../../src/native/addon-types.js';
 import { upstreamPatterns } from '../../src/prefetch/lines.js';
@@ -29,10 +30,8 @@ import { treeDifferences } from '../support/images/tree-differences.js';
 
 /** Processes of the reference side by side. */
 const LANES = 2;
-const DEFAULT_LAYERS = 300;
-const LAYERS_OF_OTHER_SETS = 100;
 
-/** What an image has besides its layers, chunk size and compressor. */
+/** What an image has besides its format. */
 interface ImageOptions {
   /** The prefetch list as upstream reads it. */
   readonly prefetch?: string | undefined;
@@ -41,14 +40,32 @@ interface ImageOptions {
   readonly auto?: boolean | undefined;
 }
 
-type DrawOptions = (seed: number, image: RandomImage) => ImageOptions;
+interface Format {
+  readonly format: Partial<FormatOptions>;
+  /** The number of layers that a run without variables compares. */
+  readonly layers: number;
+  readonly draw?: (seed: number, image: RandomImage) => ImageOptions;
+}
 
-/** Sets of options, each with what it draws for an image. */
-const SETS: Readonly<Record<string, DrawOptions>> = {
-  plain: () => ({}),
-  prefetch: (seed, { layers }) => ({ prefetch: randomPatterns(seed, layers) }),
-  'batch auto': () => ({ auto: true }),
-  batch: (seed, { chunkSize }) => ({ batchSize: Math.max(0x1000, chunkSize >> (seed % 3)) }),
+const prefetch = (seed: number, { layers }: RandomImage): ImageOptions => ({
+  prefetch: randomPatterns(seed, layers),
+});
+const batch = (seed: number, { chunkSize }: RandomImage): ImageOptions => ({
+  batchSize: Math.max(0x1000, chunkSize >> (seed % 3)),
+});
+
+const FORMATS: Readonly<Record<string, Format>> = {
+  v6: { format: {}, layers: 300 },
+  'v6-lz4': { format: { compressor: 'lz4_block' }, layers: 60 },
+  'v6-sha256': { format: { digester: 'sha256' }, layers: 30 },
+  'v6-prefetch': { format: {}, layers: 60, draw: prefetch },
+  'v6-batch': { format: {}, layers: 60, draw: batch },
+  'v6-batch-lz4': { format: { compressor: 'lz4_block' }, layers: 30, draw: batch },
+  'v6-batch-auto': { format: {}, layers: 30, draw: () => ({ auto: true }) },
+  'v5-zstd': { format: { fsVersion: 5, compressor: 'zstd' }, layers: 60 },
+  'v5-prefetch': { format: { fsVersion: 5, compressor: 'zstd' }, layers: 30, draw: prefetch },
+  'v5-aligned': { format: { fsVersion: 5, compressor: 'zstd', alignChunks: true }, layers: 60 },
+  'v5-lz4-sha256': { format: { fsVersion: 5, compressor: 'lz4_block', digester: 'sha256' }, layers: 30 },
 };
 
 function numberFrom(name: string, otherwise: number): number {
@@ -71,7 +88,13 @@ async function makeByReference(image: RandomImage, options: ImageOptions, folder
   for (const [number, tar] of image.layers.entries()) {
     const path = join(folder, `layer-${number}.tar`);
     await writeFile(path, tar);
-    layers.push(await referenceLayer(path, folder, { ...image, ...options }));
+    layers.push(
+      await referenceLayer(path, folder, {
+        ...image,
+        batchSize: options.batchSize,
+        prefetch: options.prefetch,
+      }),
+    );
   }
   const bootstrap = join(folder, 'merged.boot');
   await referenceMerge(bootstrap, layers, options.prefetch);
@@ -120,9 +143,10 @@ function patternsOf(list: string): readonly PrefetchPattern[] {
   return upstreamPatterns(list) ?? [];
 }
 
-async function compareImage(set: string, draw: DrawOptions, seed: number): Promise<number> {
-  const image = randomImage(seed);
-  const options = draw(seed, image);
+async function compareImage(name: string, seed: number): Promise<number> {
+  const { format, draw = () => ({}) } = FORMATS[name] ?? { format: {} };
+  const image = randomImage(seed, format);
+  const options: ImageOptions = draw(seed, image);
   const folder = await mkdtemp(join(tmpdir(), 'nydus-diff-'));
   try {
     const [reference, packed] = await Promise.all([
@@ -136,8 +160,8 @@ async function compareImage(set: string, draw: DrawOptions, seed: number): Promi
     const { layers, chunkSize, compressor } = image;
     const what = error instanceof Error ? error.message : String(error);
     throw new Error(
-      `seed ${seed} (${layers.length} layers, ${compressor}, chunks of ${chunkSize}): ${what}
-again: NYDUS_DIFF_SET=${set} NYDUS_DIFF_SEED=${seed} NYDUS_DIFF_LAYERS=1 npm test -- differential/reference`,
+      `${name}, seed ${seed} (${layers.length} layers, ${compressor}, chunks of ${chunkSize}): ${what}
+again: NYDUS_DIFF_FORMAT=${name} NYDUS_DIFF_SEED=${seed} NYDUS_DIFF_LAYERS=1 npm test -- differential/reference`,
       { cause: error },
     );
   } finally {
@@ -158,12 +182,12 @@ async function inLanes(
   await Promise.all(Array.from({ length: LANES }, lane));
 }
 
-for (const [set, draw] of Object.entries(SETS)) {
-  const only = process.env['NYDUS_DIFF_SET'];
-  if (only !== undefined && only !== set) continue;
-  test(`random layers become the same blobs and bootstraps as with the reference (${set})`, async (t: TestContext) => {
+const only = process.env['NYDUS_DIFF_FORMAT'];
+for (const [name, { layers: usual }] of Object.entries(FORMATS)) {
+  if (only !== undefined && only !== '' && only !== name) continue;
+  test(`random layers become the same blobs and bootstraps as with the reference (${name})`, async (t: TestContext) => {
     if (pathOrSkip(t, referenceTool()) === undefined) return;
-    const wanted = numberFrom('NYDUS_DIFF_LAYERS', set === 'plain' ? DEFAULT_LAYERS : LAYERS_OF_OTHER_SETS);
+    const wanted = numberFrom('NYDUS_DIFF_LAYERS', usual);
     const seed = numberFrom('NYDUS_DIFF_SEED', 1);
     const failures: unknown[] = [];
     let layers = 0;
@@ -173,7 +197,7 @@ for (const [set, draw] of Object.entries(SETS)) {
       () => layers >= wanted || failures.length > 0,
       async (number) => {
         try {
-          const compared = await compareImage(set, draw, number);
+          const compared = await compareImage(name, number);
           layers += compared;
           images++;
         } catch (error) {

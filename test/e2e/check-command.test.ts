@@ -324,10 +324,14 @@ test('--fail-on says which findings make the exit code 1', async () => {
   assert.equal((await run('--fail-on', 'worse', target)).code, 2);
 });
 
-test('--clients tells what each client makes of the image', async () => {
+test('--clients tells what each client makes of the image, and a report without it tells that in its file alone', async () => {
   const target = await push(await converted(sourceImage(LAYERS)), `${right.host}/app:10`);
   const { code, stdout } = await run('--clients', target);
   assert.equal(code, 0);
   assert.match(stdout, /\n {2}nydus-snapshotter, index detection +all +Nydus +runs, lazily\n/);
   assert.match(stdout, /\n {2}podman +all +Nydus +cannot run it\n/);
+  const page = join(folder, 'clients.md');
+  const reported = await run('--report', `markdown=${page}`, target);
+  assert.doesNotMatch(reported.stdout, /podman/);
+  assert.match(await readFile(page, 'utf8'), /^\| podman \|/m);
 });

@@ -111,6 +111,9 @@ test('both halves of a merged index over two platforms and two families have no 
       });
       const result = await check(target, source);
       assert.deepEqual(result.findings, []);
+      const reported = await check(target, source, { details: true });
+      assert.deepEqual(reported.findings, [], 'a report does not change what is found');
+      assert.equal(reported.clients?.length, 2);
       const { findings } = await check(target, source, { clients: true });
       assert.deepEqual(
         findings.map(({ id, where }) => `${id} ${where.platform ?? ''}`),
@@ -163,6 +166,8 @@ test('a flipped byte of chunk data is found, with the chunk', async () => {
   const target = withBytes(await converted(sourceImage(layers())), 0, flip(3));
   const { findings } = await check(target);
   assert.deepEqual([...new Set(findings.map(({ id }) => id))].sort(), ['CHUNK-DATA', 'CONTENT-DIGEST']);
+  const damaged = findings.find(({ id }) => id === 'CHUNK-DATA') ?? assert.fail();
+  assert.match(damaged.message, /; in \/\S+ at 0x0$/);
   const { message, expected, found } = findings.find(({ id }) => id === 'CONTENT-DIGEST') ?? assert.fail();
   assert.match(message, /: has another digest$/);
   assert.equal(expected, manifestOf(target).layers[0]?.digest);

@@ -175,18 +175,23 @@ test("--output-json is one line of whole numbers, upstream's and one of ours, an
   assert.equal(await readFile(report, 'utf8'), 'null\n');
 });
 
-test('--json, --digest-file and --metadata-file say what was pushed, each in its own form', async (t) => {
+test('--json, --digest-file, --image-file and --metadata-file say what was pushed, each in its own form', async (t) => {
   const { host, put, get } = await registry(t);
   const source = await put('app:1', both);
   const folder = await tempFolder(t);
-  const [digestFile, metadataFile] = [join(folder, 'new', 'digest'), join(folder, 'metadata.json')];
+  const [digestFile, imageFile, metadataFile] = [
+    join(folder, 'new', 'digest'),
+    join(folder, 'image'),
+    join(folder, 'metadata.json'),
+  ];
   const target = `${host}/t:1`;
   const { status, stdout, stderr } = await nydusify([
     'convert',
     '--json',
     '--all-platforms',
     '--merge-platform',
-    ...['--digest-file', digestFile, '--metadata-file', metadataFile, '--work-dir', folder],
+    ...['--digest-file', digestFile, '--image-file', imageFile],
+    ...['--metadata-file', metadataFile, '--work-dir', folder],
     source,
     target,
   ]);
@@ -209,10 +214,12 @@ test('--json, --digest-file and --metadata-file say what was pushed, each in its
   assert.ok(
     result.platforms.every(({ oci, layers }) => oci !== undefined && layers[0]?.outcome === 'pushed'),
   );
-  assert.equal(await readFile(digestFile, 'utf8'), `${digest}\n`);
+  assert.equal(await readFile(digestFile, 'utf8'), digest);
+  assert.equal(await readFile(imageFile, 'utf8'), result.image);
   const metadata = JSON.parse(await readFile(metadataFile, 'utf8')) as Record<string, unknown>;
   assert.equal(metadata['containerimage.digest'], digest);
   assert.equal(metadata['image.name'], target);
+  assert.ok(!('containerimage.config.digest' in metadata), 'an index has no config');
   assert.deepEqual(metadata['containerimage.descriptor'], {
     mediaType: 'application/vnd.oci.image.index.v1+json',
     digest,
@@ -220,15 +227,32 @@ test('--json, --digest-file and --metadata-file say what was pushed, each in its
   });
   assert.deepEqual(await readdir(join(folder, 'new')), ['digest']);
 
+  // One image, whose config buildx names, too.
+  const one = await nydusify([
+    'convert',
+    '--json',
+    '--metadata-file',
+    metadataFile,
+    await put('one:1', image),
+    `${host}/t:3`,
+  ]);
+  const { config } = JSON.parse((await get(`${host}/t:3`)).bytes.toString()) as {
+    readonly config: { readonly digest: string };
+  };
+  for (const text of [one.stdout, await readFile(metadataFile, 'utf8')]) {
+    const document = JSON.parse(text) as Record<string, unknown>;
+    assert.equal(document['containerimage.config.digest'], config.digest);
+  }
+
   // A run that fails leaves the digest of the last one that did not; a link to the file stays one.
   const failed = await nydusify(['convert', '--digest-file', digestFile, `${host}/none:1`, `${host}/t:2`]);
   assert.equal(failed.status, 3);
-  assert.equal(await readFile(digestFile, 'utf8'), `${digest}\n`);
+  assert.equal(await readFile(digestFile, 'utf8'), digest);
   const link = join(folder, 'link');
   await symlink(digestFile, link);
   const again = await nydusify(['convert', '--digest-file', link, '--work-dir', folder, source, target]);
   assert.equal(again.status, 0, again.stderr);
-  assert.equal(`${host}/t@${await readFile(digestFile, 'utf8')}`, again.stdout);
+  assert.equal(`${host}/t@${await readFile(digestFile, 'utf8')}\n`, again.stdout);
   assert.ok((await lstat(link)).isSymbolicLink());
 });
 

@@ -4,12 +4,14 @@
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { packageOf, PLATFORMS, thisPlatform } from '../../src/native/platforms.js';
+import { bundledPackages, writeBundle } from '../../tools/packages/bundle.js';
 import { packHere } from '../../tools/packages/pack-here.js';
 import { buildImage } from '../support/images/image-builder.js';
 import { dir, file, layer } from '../support/images/tar.js';
@@ -42,7 +44,9 @@ let installed = '';
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'nydusify-test-'));
   const manifest = await readFile(join(projectRoot, 'package.json'), 'utf8');
+  const umask = process.umask(0o077);
   [tarball, platformTarball] = await packHere(folder);
+  process.umask(umask);
   assert.equal(
     await readFile(join(projectRoot, 'package.json'), 'utf8'),
     manifest,
@@ -152,6 +156,35 @@ test('nothing runs at installation, and nothing is installed but the addon for t
     `nydusify.${thisPlatform()}.node`,
     'package.json',
   ]);
+});
+
+test('files in the packages have the modes that git knows, whatever the umask', async () => {
+  for (const path of [tarball, platformTarball]) {
+    const { stdout } = await run('tar', ['-tvzf', path]);
+    const modes = stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.slice(0, 10));
+    assert.deepEqual([...new Set(modes)].sort(), ['-rw-r--r--', '-rwxr-xr-x']);
+  }
+});
+
+test('the bundle is the same when the project lies elsewhere', async () => {
+  const elsewhere = join(folder, 'another', 'place');
+  const parts = (await bundledPackages()).map((path) => relative(projectRoot, path));
+  for (const path of ['package.json', 'bin', 'dist/src', ...parts]) {
+    if (existsSync(join(projectRoot, path)))
+      await cp(join(projectRoot, path), join(elsewhere, path), { recursive: true });
+  }
+  await writeBundle(elsewhere);
+  const [here, there] = [projectRoot, elsewhere].map((root) => join(root, 'dist', 'bundle')) as [
+    string,
+    string,
+  ];
+  const names = (await filesBelow(here)).filter((name) => name !== 'THIRD-PARTY.md');
+  assert.deepEqual(await filesBelow(there), names);
+  for (const name of names)
+    assert.equal(await readFile(join(there, name), 'utf8'), await readFile(join(here, name), 'utf8'), name);
 });
 
 test('the packages name the software of others that they contain, with its licences', async () => {

@@ -8,9 +8,13 @@ import * as v from 'valibot';
 import { type DocumentName, DOCUMENTS } from '../../tools/docs/schemas/documents.js';
 import { nydusify, registry } from '../support/command.js';
 import { buildImage, buildIndex } from '../support/images/image-builder.js';
+import { packImage } from '../support/images/image.js';
 import { dir, file, hardlink, layer, symlink } from '../support/images/tar.js';
 import { projectRoot } from '../support/project.js';
-import { tempFolder } from '../support/temp-folder.js';
+import { place, tempFolder } from '../support/temp-folder.js';
+
+/** Offset of the number of blocks in the super block. */
+const BLOCKS_AT = 0x400 + 0x24;
 
 const words = 'hello '.repeat(4000);
 const LAYERS = [
@@ -58,6 +62,11 @@ test('every JSON document is as its published schema says, errors too', async (t
     await run('error', 3, ...converting, `${host}/none:1`, target),
   ];
   for (const line of events.join('').split('\n').filter(isEvent)) await holds('event', JSON.parse(line));
+  assert.match(
+    events.join(''),
+    /"stage":"copy","done":(\d+),"total":\1\b/,
+    'the target gets the layers, too',
+  );
   seen.add('event');
   const report = join(folder, 'report.json');
   await run('check', 0, 'check', '--json', '--clients', '--report', `json=${report}`, target, source);
@@ -65,6 +74,11 @@ test('every JSON document is as its published schema says, errors too', async (t
   await run('check', 1, 'check', '--json', '--sample', '50%', target, other);
   await run('error', 3, 'check', '--json', '--report', `json=${report}`, `${host}/none:1`);
   await holds('check', JSON.parse(await readFile(report, 'utf8')));
+  const { bootstrap } = await packImage(LAYERS);
+  await run('inspect', 0, 'inspect', '--json', await place(folder, 'sound.boot', bootstrap));
+  const damaged = Buffer.from(bootstrap);
+  damaged.writeUInt32LE(damaged.readUInt32LE(BLOCKS_AT) + 1, BLOCKS_AT);
+  await run('inspect', 0, 'inspect', '--json', await place(folder, 'damaged.boot', damaged));
   for (const location of [source, target]) {
     await run('inspect', 0, 'inspect', '--json', location);
     await run('ls', 0, 'ls', '-lR', '--json', location);
@@ -80,6 +94,19 @@ test('every JSON document is as its published schema says, errors too', async (t
   await run('convert', 0, ...converting, '--prefetch-file', list, source, `${host}/t:listed`);
   await run('config', 0, 'convert', '--print-config', '--json');
   await run('version', 0, 'version', '--json');
+  const authfile = join(folder, 'auth.json');
+  const login = ['login', '--json', '-u', 'me', '--password-stdin', '--authfile', authfile, host];
+  const stored = await nydusify(login, { input: 'secret' });
+  assert.deepEqual(JSON.parse(stored.stdout), {
+    schemaVersion: 1,
+    server: host,
+    username: 'me',
+    tried: false,
+    file: authfile,
+  });
+  await holds('login', JSON.parse(stored.stdout));
+  seen.add('login');
+  await run('logout', 0, 'logout', '--json', '--authfile', authfile, host);
   await run('error', 1, 'stat', '--json', target, '/none');
   await run('error', 2, 'ls', '--json', '--no-such-flag', target);
   await run('error', 2, 'check', '--json', 'UPPER:1');

@@ -80,8 +80,7 @@ test('every command of the first steps does what the page says', async (t) => {
       assert.equal(done.status, status, done.stderr);
       const output = done.stdout.toString();
       if (line.startsWith('nydusify check oci:bad'))
-        assert.match(output, /^error +CHUNK-DATA .*layer 2 .*chunk 1:/m);
-      if (line.includes('awk')) assert.equal(output, '/usr/bin/app\n');
+        assert.match(output, /^error +CHUNK-DATA .*layer 2 .*chunk 1: .*; in \/usr\/bin\/app at 0x0$/m);
       if (line.startsWith('node')) assert.match(output, /^good \d+\n$/);
       if (line.startsWith('nydusify cat')) assert.equal(output, 'NAME="Example"\n');
     });

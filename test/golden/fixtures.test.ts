@@ -6,8 +6,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { readV6 } from '../../src/rafs-builder/index.js';
-import { dumpV6 } from '../../src/rafs-builder/show/dump-v6.js';
+import { dump } from '../../src/rafs-builder/show/dump.js';
+import { readBootstrap } from '../../src/rafs-builder/versions.js';
 import {
   PACKING,
   REFERENCE_OPTIONS,
@@ -21,7 +21,12 @@ import {
 } from '../support/images/fixtures.js';
 import { type PackedImage, type PackedLayer, packImage } from '../support/images/image.js';
 import { needs } from '../support/needs.js';
-import { asTheReferenceReads, CASE_READINGS, READINGS } from '../support/references/reference-reading.js';
+import {
+  asTheReferenceReads,
+  CASE_READINGS,
+  type Reading,
+  READINGS,
+} from '../support/references/reference-reading.js';
 
 /** Where bytes differ that no rewriting of layers makes equal, and why. */
 interface Deviation {
@@ -30,6 +35,8 @@ interface Deviation {
   readonly why: string;
   /** Replaces what dumps may differ in; without it, the bootstraps hold different trees. */
   readonly alike?: (line: string) => string;
+  /** The only version in which the bytes differ. */
+  readonly only?: 'v5';
 }
 
 /** Cases in which the reference's output is not the image spec's. `expected-tree.test.ts` holds what is right. */
@@ -43,6 +50,16 @@ const DEVIATIONS: Readonly<Record<string, Deviation>> = {
     layers: [1],
     why: 'a fifo keeps the device numbers of its header, which no client shows',
     alike: (line) => line.replace(/^(I \S+ p(?: \S+){9}) \d+/, '$1 0'),
+  },
+  hardlinks: {
+    layers: [1],
+    why: 'each name of a file has mode, owner and time of its own entry',
+    alike: (line) =>
+      line.replace(
+        /^(I \S+ f) \S+ \S+ \S+ (\S+) \S+ \S+ (\S+ \S+ \S+ \S+ 2)$/,
+        '$1 mode uid gid $2 mtime $3',
+      ),
+    only: 'v5',
   },
   'base-whiteouts': { layers: [], why: 'whiteouts of the lowest layer stay as empty files' },
   'missing-parents': {
@@ -68,16 +85,35 @@ const same = (line: string): string => line;
 const withoutId = (line: string): string =>
   line.startsWith('B ') ? line.replace(/ id=[0-9a-f]+/, ' id=?') : line;
 
+function deviationOf(name: string, option: ReferenceOption): Deviation | undefined {
+  const deviation = DEVIATIONS[name];
+  return deviation?.only === undefined || option.startsWith(deviation.only) ? deviation : undefined;
+}
+
+/** The rewriting of a case's layers. Names of a file have one inode in RAFS v6 alone. */
+function readingsOf(name: string, option: ReferenceOption): readonly Reading[] {
+  const readings = CASE_READINGS[name] ?? [];
+  return option.startsWith('v5') ? readings.filter((reading) => reading !== 'links') : readings;
+}
+
 /** Compares line by line: a difference is shown as the two lines that it is in. */
 function assertSameDump(bootstrap: Uint8Array, stored: string, alike: (line: string) => string): void {
-  const ours = Array.from(dumpV6(readV6(bootstrap)), alike);
+  const ours = Array.from(dump(readBootstrap(bootstrap)), alike);
   const theirs = stored.trimEnd().split('\n').map(alike);
   for (const [i, line] of ours.entries()) assert.equal(line, theirs[i]);
   assert.equal(ours.length, theirs.length);
 }
 
-/** Data, chunk records and digests: all that comes before the layer's bootstrap. */
+/** Data, chunk records and digests: all that comes before the layer's bootstrap. In v5 that is data, of which dumps have the digests. */
 function assertSameSections(layer: PackedLayer, { name, option }: Result, number: number): void {
+  if (option.startsWith('v5')) {
+    const { sections } = referenceJson(name, option, `layer-${number}.json`) as {
+      readonly sections: readonly { readonly name: string; readonly offset: number }[];
+    };
+    const start = sections.find((section) => section.name === 'image.boot')?.offset;
+    assert.equal(layer.record?.compressedSize ?? 0, start, `where the bootstrap of layer ${number} starts`);
+    return;
+  }
   const { toc } = referenceJson(name, option, `layer-${number}.json`) as {
     readonly toc: readonly {
       readonly name: string;
@@ -106,7 +142,7 @@ function assertSameSections(layer: PackedLayer, { name, option }: Result, number
 
 function assertLayer(layer: PackedLayer, number: number, result: Result): void {
   const { name, option, digests } = result;
-  const except = DEVIATIONS[name];
+  const except = deviationOf(name, option);
   const differs = except?.layers.includes(number) === true;
   const stored = `layer-${number}.dump`;
   if (hasReference(name, option, stored) && !(differs && except.alike === undefined)) {
@@ -121,20 +157,21 @@ function assertLayer(layer: PackedLayer, number: number, result: Result): void {
 }
 
 function assertMerged(image: PackedImage, { name, option, digests }: Result): void {
-  const except = DEVIATIONS[name];
-  const stored = referenceText(name, option, 'merged.dump');
+  const except = deviationOf(name, option);
   if (except === undefined) {
     const { blobs } = referenceJson(name, option, 'merge.json') as { readonly blobs: readonly string[] }; // as merge wrote it
     assert.deepEqual(
       image.merged.blobs.map(({ record }) => record.id),
       blobs,
     );
-    assertSameDump(image.bootstrap, stored, same);
+    if (hasReference(name, option, 'merged.dump'))
+      assertSameDump(image.bootstrap, referenceText(name, option, 'merged.dump'), same);
     assert.equal(sha256Hex(image.bootstrap), digests.bootstrap);
     return;
   }
   const { alike } = except;
   if (alike !== undefined) {
+    const stored = referenceText(name, option, 'merged.dump');
     assertSameDump(image.bootstrap, stored, (line) => alike(withoutId(line)));
     assert.equal(image.bootstrap.length, digests.bootstrapSize);
   }
@@ -147,11 +184,11 @@ function assertMerged(image: PackedImage, { name, option, digests }: Result): vo
 
 const allDigests = referenceDigests();
 for (const [name, byOption] of Object.entries(allDigests)) {
-  const readings = CASE_READINGS[name] ?? [];
-  const except = DEVIATIONS[name];
   for (const option of REFERENCE_OPTIONS) {
     const digests = byOption[option];
     if (digests === undefined) continue;
+    const readings = readingsOf(name, option);
+    const except = deviationOf(name, option);
     const like =
       readings.length === 0
         ? ''
@@ -170,6 +207,7 @@ for (const [name, byOption] of Object.entries(allDigests)) {
     });
   }
 
+  const readings = CASE_READINGS[name] ?? [];
   for (const reading of readings) {
     test(`${name} shows that in the reference ${READINGS[reading]}`, async (t) => {
       if (!needs(t, 'python3')) return;

@@ -22,9 +22,10 @@ import { buildBlobTail, foreignBlobRecord } from './blob-tail.js';
 import { blobOrder, layerBootstrap, mergedBootstrap } from './bootstraps.js';
 import { writeV6 } from './write.js';
 
-/** The writer in TypeScript knows no batches, and no prefetch list but all of the image. */
-function isKnown({ prefetch, batchSize }: PackingSettings): boolean {
-  return prefetch === undefined && batchSize === 0;
+/** The writer in TypeScript knows RAFS v6, BLAKE3, no codec but those of the addon's own calls, no batches and no prefetch list. */
+function isKnown({ fsVersion, compressor, digester, prefetch, batchSize }: PackingSettings): boolean {
+  const isUsual = prefetch === undefined && batchSize === 0;
+  return isUsual && fsVersion === 6 && compressor !== 'lz4_block' && digester === 'blake3';
 }
 
 /** The options of the reference's results that the writer in TypeScript knows. */
@@ -131,6 +132,7 @@ async function writeLayer(
   if (source.length > 0) await own.write(Buffer.from(source));
   const scanned = await own.finish();
   const { compressor, chunkSize } = settings;
+  assert.ok(compressor !== 'lz4_block', 'the addon has no call for a section in LZ4');
   const common = { compressor, chunkSize, digester: 'blake3' } as const;
   const chunks = made === undefined ? rawChunks(scanned) : storedChunks(scanned, made.blobMeta);
   const data = made?.bytes.subarray(0, made.dataSize) ?? Buffer.alloc(0);

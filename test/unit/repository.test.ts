@@ -14,6 +14,7 @@ const ROOT_FILES = [
   'CONTRIBUTING.md',
   'LICENSE',
   'README.md',
+  'action.yml',
   'eslint.config.js',
   'knip.json',
   'package-lock.json',
@@ -30,8 +31,10 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   examples: ['.ts', '.mjs', '.json', '.md'],
   native: ['.rs', '.mjs', '.toml', '.lock', '.md', '.txt', '.proptest-regressions', '.gitignore'],
   npm: ['.json', '.md'],
+  pipelines: ['.yml', '.yaml', '.sh', 'Jenkinsfile'],
   src: ['.ts', '.md', '.bash', '.zsh', '.fish', '.ps1'],
-  test: ['.ts', '.md', '.txt', '.go', '.mod', '.sum'],
+  templates: ['.yml'],
+  test: ['.ts', '.md', '.txt', '.go', '.mod', '.sum', '.groovy'],
   tools: ['.ts', '.mjs', '.md', '.txt'],
 };
 /** Texts of any kind and size, each described in a README of its own. */

@@ -163,7 +163,7 @@ const HEAD = `<!-- Written by tools/docs/main.ts from the tables in src/rafs-bui
 
 # The format
 
-What nydusify-ts writes and reads: RAFS v6 bootstraps and RAFS blobs, as Nydus defines them; and what it reads of RAFS v5. All integers are little-endian,
+What nydusify-ts writes and reads: bootstraps of RAFS v6 and v5, and RAFS blobs, as Nydus defines them. All integers are little-endian,
 sizes and offsets in bytes unless a unit is given.
 
 - **Bootstrap**: the metadata of an image. A valid EROFS file system that holds no file data.
@@ -235,7 +235,7 @@ by blob, index and block; the kernel ignores it.`;
 
 const V5 = `## RAFS v5
 
-Read, checked and shown, not written. A format of its own: an inode table by number, and for each *name* a record with everything
+Written with \`--fs-version 5\`, for nydusd alone: no kernel mounts it. A format of its own: an inode table by number, and for each *name* a record with everything
 in it: inode, name, target, xattrs, and the chunk records of a file (\`ChunkInfo\`, as above, with the true file offset). Tables and
 records are padded to 8 bytes with zeros.
 
@@ -256,7 +256,8 @@ const LIMITS = `## Limits
 
 | what | limit |
 | - | - |
-| blobs of an image | ${v6.MAX_BLOBS} |
+| blobs of an image of RAFS v6 | ${v6.MAX_BLOBS} |
+| bootstrap of RAFS v5 | 4 GiB |
 | chunks of a blob | 16777215 |
 | chunk size | ${hex(v6.MIN_CHUNK_SIZE)} to ${hex(v6.MAX_CHUNK_SIZE)}, a power of two |
 | blob, compressed / uncompressed | 2^40 / 2^44 bytes |

@@ -31,7 +31,7 @@ function start(number: number, platform: string): ConvertEvent {
 
 function progress(layer: number, share: Readonly<Record<Stage, number>>): readonly ConvertEvent[] {
   const size = SIZES[layer] ?? 0;
-  return (['pull', 'pack', 'push'] as const).map((stage) => ({
+  return (['copy', 'pull', 'pack', 'push'] as const).map((stage) => ({
     type: 'layer.progress',
     platform: '',
     layer,
@@ -59,7 +59,7 @@ const statsOf = (
   duplicateBytes: layer === 0 ? 0 : 410_000,
 });
 
-const WHOLE = { pull: 1, pack: 1, push: 1 };
+const WHOLE = { pull: 1, pack: 1, push: 1, copy: 1 };
 
 /** The events of a run on two platforms, and the seconds at which they come; it is seen in the midst of the second. */
 const RUN: readonly (readonly [seconds: number, events: readonly ConvertEvent[]])[] = [
@@ -74,10 +74,13 @@ const RUN: readonly (readonly [seconds: number, events: readonly ConvertEvent[]]
       start(2, 'linux/arm64'),
     ],
   ],
-  [10, progress(0, { pull: 0.3, pack: 0.28, push: 0.2 })],
+  [10, progress(0, { pull: 0.3, pack: 0.28, push: 0.2, copy: 0.1 })],
   [
     12,
-    [...progress(0, { pull: 0.6, pack: 0.55, push: 0.4 }), ...progress(1, { pull: 0.5, pack: 0.4, push: 0 })],
+    [
+      ...progress(0, { pull: 0.6, pack: 0.55, push: 0.4, copy: 0.3 }),
+      ...progress(1, { pull: 0.5, pack: 0.4, push: 0, copy: 0 }),
+    ],
   ],
 ];
 
@@ -160,7 +163,8 @@ function result(unchanged: boolean): ConvertResult {
     platform,
     source: { ...nydus, digest: sha256(platform) },
     nydus,
-    oci: undefined,
+    config: { mediaType: MEDIA.ociConfig, digest: sha256('config'), size: 700 },
+    oci: { ...nydus, digest: sha256('oci') },
     layers: SIZES.map((size, i) => ({
       source: layers[i] ?? nydus,
       blob: { mediaType: MEDIA.nydusBlob, digest: sha256(`${platform} ${i}`), size: Math.round(size * 1.02) },
@@ -205,6 +209,7 @@ const CHECKED: CheckResult = {
       compared: false,
       layerSizes: [],
       bootstrapBytes: 400_000,
+      milliseconds: 900,
       contents: undefined,
     },
   ],
@@ -216,7 +221,7 @@ const CHECKED: CheckResult = {
       'CHUNK-DATA',
       { platform: 'linux/amd64', half: 'nydus', part: 'blob 1' },
       {
-        message: 'chunk 17: its content has another digest than the bootstrap promises',
+        message: "chunk 17: content does not have the chunk's digest; in /usr/lib/libapp.so at 0x100000",
         hint: 'convert the image again',
       },
     ),

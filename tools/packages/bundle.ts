@@ -4,10 +4,8 @@
  */
 import { chmodSync, copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { rolldown } from 'rolldown';
+import { type RolldownBuild, type RolldownOutput, rolldown } from 'rolldown';
 import { projectRoot } from '../../test/support/project.js';
-
-const BUNDLE = join(projectRoot, 'dist', 'bundle');
 
 /** The entry points: those of package.json's `exports`, and the process of the command. */
 const ENTRIES = {
@@ -18,11 +16,38 @@ const ENTRIES = {
   nydusify: 'bin/nydusify.js',
 } as const;
 
-/** Writes the bundle; returns the folders of the packages that are part of it. */
-export async function writeBundle(): Promise<readonly string[]> {
-  rmSync(BUNDLE, { recursive: true, force: true });
+/** Writes dist/bundle; returns the folders of the packages that are part of it. The same sources give the same files in any `root`. */
+export async function writeBundle(root = projectRoot): Promise<readonly string[]> {
+  const folder = join(root, 'dist', 'bundle');
+  rmSync(folder, { recursive: true, force: true });
+  const output = await bundled(root, (bundle) =>
+    bundle.write({
+      dir: folder,
+      format: 'esm',
+      entryFileNames: '[name].js',
+      chunkFileNames: 'chunks/[name]-[hash].js',
+      comments: false,
+    }),
+  );
+  // The script of the shell starts the nydusify.js beside it.
+  copyFileSync(join(root, 'bin', 'nydusify'), join(folder, 'nydusify'));
+  for (const name of ['nydusify', 'nydusify.js']) chmodSync(join(folder, name), 0o755);
+  return packageFolders(output);
+}
+
+/** Returns the folders of the packages that are part of the bundle, and writes nothing. */
+export async function bundledPackages(): Promise<readonly string[]> {
+  return packageFolders(await bundled(projectRoot, (bundle) => bundle.generate({ format: 'esm' })));
+}
+
+async function bundled(
+  root: string,
+  make: (bundle: RolldownBuild) => Promise<RolldownOutput>,
+): Promise<RolldownOutput> {
   const bundle = await rolldown({
-    input: Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, join(projectRoot, path)])),
+    // Names of chunks follow from paths below this folder, not from where the project lies.
+    cwd: root,
+    input: Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, `./${path}`])),
     platform: 'node',
     // The other form of jsonc-parser hides its imports from bundlers.
     resolve: { mainFields: ['module', 'main'] },
@@ -30,17 +55,14 @@ export async function writeBundle(): Promise<readonly string[]> {
       if (level === 'warn') throw new Error(`the bundle: ${log.message}`);
     },
   });
-  const { output } = await bundle.write({
-    dir: BUNDLE,
-    format: 'esm',
-    entryFileNames: '[name].js',
-    chunkFileNames: 'chunks/[name]-[hash].js',
-    comments: false,
-  });
-  await bundle.close();
-  // The script of the shell starts the nydusify.js beside it.
-  copyFileSync(join(projectRoot, 'bin', 'nydusify'), join(BUNDLE, 'nydusify'));
-  for (const name of ['nydusify', 'nydusify.js']) chmodSync(join(BUNDLE, name), 0o755);
+  try {
+    return await make(bundle);
+  } finally {
+    await bundle.close();
+  }
+}
+
+function packageFolders({ output }: RolldownOutput): readonly string[] {
   const modules = output.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : []));
   return [...new Set(modules.flatMap(packageFolder))].sort();
 }

@@ -2,7 +2,6 @@
  * The main package: `npm pack` at the root runs `prepack`, which puts the manifest of the package where that of the working tree stands, and
  * `postpack`, which puts the latter back.
  */
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
@@ -11,6 +10,8 @@ import { writeBundle } from './bundle.js';
 import { reachableDeclarations } from './declarations.js';
 import { manPages } from './man.js';
 import { ownManifest, publishedManifest } from './manifest.js';
+import { setPlainModes } from './plain-modes.js';
+import { sourceDate } from './source-date.js';
 import { type Contained, thirdPartyNotices } from './third-party.js';
 
 const MANIFEST = join(projectRoot, 'package.json');
@@ -28,6 +29,8 @@ export async function prepack(): Promise<void> {
   const published = publishedManifest(manifest, { declarations: reachableDeclarations(manifest), pages });
   mkdirSync(dirname(KEPT), { recursive: true });
   writeFileSync(KEPT, readFileSync(MANIFEST));
+  for (const name of [...published.files, 'README.md', 'LICENSE', 'package.json'])
+    setPlainModes(join(projectRoot, name));
   writeFileSync(MANIFEST, `${JSON.stringify(published, null, 2)}\n`);
 }
 
@@ -39,13 +42,6 @@ async function writeManPages(version: string): Promise<readonly string[]> {
   const pages = await manPages({ version, date: sourceDate().toISOString().slice(0, 10) });
   for (const [name, text] of pages) writeFileSync(join(folder, name), text);
   return [...pages.keys()].map((name) => `dist/man/${name}`);
-}
-
-/** The day of the sources, so that the same sources give the same package. */
-function sourceDate(): Date {
-  const git = spawnSync('git', ['log', '-1', '--format=%ct'], { cwd: projectRoot, encoding: 'utf8' });
-  const seconds = process.env['SOURCE_DATE_EPOCH'] ?? (git.status === 0 ? git.stdout.trim() : '0');
-  return new Date(Number(seconds) * 1000);
 }
 
 export function postpack(): void {

@@ -5,12 +5,13 @@ import * as v from 'valibot';
 import { packageOf, type Platform, PLATFORMS } from '../../src/native/platforms.js';
 import { projectRoot } from '../../test/support/project.js';
 
-const MANIFEST = v.looseObject({
+export const MANIFEST = v.looseObject({
   name: v.string(),
   version: v.string(),
   license: v.string(),
-  homepage: v.string(),
-  repository: v.record(v.string(), v.string()),
+  // The project has no public address yet. All packages have that of package.json, once it names one.
+  homepage: v.optional(v.string()),
+  repository: v.optional(v.record(v.string(), v.string())),
   engines: v.object({ node: v.string() }),
   exports: v.record(v.string(), v.union([v.string(), v.object({ types: v.string(), default: v.string() })])),
   files: v.array(v.string()),

@@ -23,7 +23,7 @@ export async function packHere(destination = TARBALLS): Promise<readonly [main: 
 }
 
 /** Packs the main package as `npm pack` does, without setting up again. */
-async function packMain(destination: string): Promise<string> {
+export async function packMain(destination: string): Promise<string> {
   mkdirSync(destination, { recursive: true });
   const { name, version } = ownManifest();
   await prepack();

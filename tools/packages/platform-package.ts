@@ -6,6 +6,7 @@ import { packageOf, type Platform } from '../../src/native/platforms.js';
 import { projectRoot } from '../../test/support/project.js';
 import { compiledCrates } from './crates.js';
 import { addonFile, ownManifest, platformManifest } from './manifest.js';
+import { setPlainModes } from './plain-modes.js';
 import { targetOf } from './targets.js';
 import { thirdPartyNotices } from './third-party.js';
 
@@ -22,11 +23,12 @@ export function packPlatform(platform: Platform, addon: string, destination: str
   write('package.json', `${JSON.stringify(platformManifest(manifest, platform), null, 2)}\n`);
   write(
     'README.md',
-    `# ${name}\n\nThe native addon of [${manifest.name}](${manifest.homepage}) for ${platform.name}. Install \`${manifest.name}\`, which brings it.\n`,
+    `# ${name}\n\nThe native addon of \`${manifest.name}\` for ${platform.name}. Install that package, which brings this one.\n`,
   );
   write('THIRD-PARTY.md', thirdPartyNotices(compiledCrates(targetOf(platform.name).triple)));
   copyFileSync(join(projectRoot, 'LICENSE'), join(folder, 'LICENSE'));
   copyFileSync(addon, join(folder, addonFile(platform)));
+  setPlainModes(folder);
   const { status, stderr } = spawnSync(
     'npm',
     ['pack', '--ignore-scripts', '--pack-destination', destination, folder],

@@ -1,5 +1,5 @@
 /** Notices of the software of others that a published package contains. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface Contained {
@@ -29,16 +29,18 @@ export function thirdPartyNotices(contained: readonly Contained[]): string {
   return `# Software of others in this package\n\n${sections.join('\n')}`;
 }
 
-/** Files at the top, and licences of the sources of others one folder below. */
+/** Files at the top, and licences of the sources of others one folder below, or of the library among them in `lib`. */
 function licenseFiles(folder: string): string[] {
   const entries = readdirSync(folder, { withFileTypes: true });
   const top = entries.filter((entry) => entry.isFile() && LICENSE_FILE.test(entry.name));
   const below = entries
     .filter((entry) => entry.isDirectory() && entry.name !== 'node_modules')
-    .flatMap(({ name }) =>
-      readdirSync(join(folder, name))
+    .flatMap(({ name }) => [name, join(name, 'lib')])
+    .filter((below) => existsSync(join(folder, below)))
+    .flatMap((below) =>
+      readdirSync(join(folder, below))
         .filter((file) => /^licen[cs]e(?:\.|$)/i.test(file))
-        .map((file) => join(name, file)),
+        .map((file) => join(below, file)),
     );
   return [...top.map(({ name }) => name), ...below].sort();
 }

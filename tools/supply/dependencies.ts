@@ -6,15 +6,14 @@ import * as v from 'valibot';
 import { projectRoot } from '../../test/support/project.js';
 
 export interface Dependency {
-  readonly kind: 'npm' | 'cargo';
+  /** The type of a package URL. */
+  readonly kind: 'npm' | 'cargo' | 'deb' | 'generic';
   readonly name: string;
   readonly version: string;
   /** An SPDX expression. */
   readonly license: string | undefined;
   /** The place that it comes from, if it is a registry of packages. */
   readonly registry: boolean;
-  /** True if it is part of what is published, or is compiled into it. */
-  readonly shipped: boolean;
   readonly digest: { readonly algorithm: 'SHA-256' | 'SHA-512'; readonly hex: string } | undefined;
 }
 
@@ -26,7 +25,6 @@ const LOCK = v.object({
       license: v.optional(v.string()),
       resolved: v.optional(v.string()),
       integrity: v.optional(v.string()),
-      dev: v.optional(v.boolean(), false),
     }),
   ),
 });
@@ -37,7 +35,7 @@ export function npmPackages(): Dependency[] {
   const { packages } = v.parse(LOCK, JSON.parse(text));
   return Object.entries(packages)
     .filter(([path]) => path !== '')
-    .map(([path, { version = '', license, resolved, integrity, dev }]) => {
+    .map(([path, { version = '', license, resolved, integrity }]) => {
       const sha512 = integrity?.startsWith('sha512-') === true ? integrity.slice(7) : undefined;
       return {
         kind: 'npm',
@@ -46,7 +44,6 @@ export function npmPackages(): Dependency[] {
         license,
         // Packages of the registry have no place in our lock file, so that any mirror will do.
         registry: resolved === undefined || resolved.startsWith('https://registry.npmjs.org/'),
-        shipped: !dev,
         digest:
           sha512 === undefined
             ? undefined
@@ -84,7 +81,6 @@ export function crates(workspace: (typeof WORKSPACES)[number]): Dependency[] {
         version,
         license: license ?? undefined,
         registry: source?.startsWith('registry+') === true,
-        shipped: workspace === 'native',
         digest: hex === undefined ? undefined : { algorithm: 'SHA-256', hex },
       };
     });

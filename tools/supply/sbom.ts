@@ -10,7 +10,6 @@ interface Component {
   readonly name: string;
   readonly version: string;
   readonly purl: string;
-  readonly scope?: 'required' | 'excluded';
   readonly licenses?: readonly { readonly expression: string }[];
   readonly hashes?: readonly { readonly alg: string; readonly content: string }[];
 }
@@ -20,8 +19,7 @@ export function billOfMaterials(dependencies: readonly Dependency[]): string {
   const components = new Map<string, Component>();
   for (const dependency of dependencies) {
     const component = toComponent(dependency);
-    const known = components.get(component.purl);
-    if (known === undefined || known.scope === 'excluded') components.set(component.purl, component);
+    components.set(component.purl, component);
   }
   const { name, version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {
     readonly name: string;
@@ -38,16 +36,20 @@ export function billOfMaterials(dependencies: readonly Dependency[]): string {
   return `${JSON.stringify(bill, null, 2)}\n`;
 }
 
-function toComponent({ kind, name, version, license, shipped, digest }: Dependency): Component {
-  const purl = `pkg:${kind}/${name.replace(/^@/, '%40')}@${version}`;
+function toComponent({ kind, name, version, license, digest }: Dependency): Component {
+  const purl = packageUrl(kind, name, version);
   return {
     type: 'library',
     'bom-ref': purl,
     name,
     version,
     purl,
-    scope: shipped ? 'required' : 'excluded',
     ...(license === undefined ? {} : { licenses: [{ expression: license.replaceAll(/ ?\/ ?/g, ' OR ') }] }),
     ...(digest === undefined ? {} : { hashes: [{ alg: digest.algorithm, content: digest.hex }] }),
   };
+}
+
+function packageUrl(kind: Dependency['kind'], name: string, version: string): string {
+  if (kind === 'deb') return `pkg:deb/debian/${encodeURIComponent(name)}@${encodeURIComponent(version)}`;
+  return `pkg:${kind}/${name.replace(/^@/, '%40')}@${version}`;
 }

@@ -63,6 +63,11 @@ impl Bytes {
         self.bytes.get(range).unwrap_or_default()
     }
 
+    /// `len` bytes from an offset on, as written so far.
+    pub fn slice(&self, at: usize, len: usize) -> &[u8] {
+        self.bytes.get(at..).and_then(|rest| rest.get(..len)).unwrap_or_default()
+    }
+
     /// Returns the buffer, or an internal error when something did not fit.
     pub fn finish(self) -> crate::Result<Vec<u8>> {
         if self.left {

@@ -128,13 +128,14 @@ impl Turns {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::Digester;
     use std::sync::Arc;
     use std::time::Duration;
 
     #[test]
     fn the_first_place_of_a_chunk_wins_and_length_counts() {
         let dictionary = Dictionary::default();
-        let chunk = Fingerprint::of(b"abc");
+        let chunk = Fingerprint::of(b"abc", Digester::Blake3);
         let first = Place { layer: 0, index: 7 };
         assert_eq!(dictionary.find_or_insert(&chunk, first).unwrap(), None);
         assert_eq!(dictionary.find_or_insert(&chunk, Place { layer: 1, index: 0 }).unwrap(), Some(first));

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use nydus_layout::blob_features;
+
 use crate::blob::BlobKind;
 use crate::codec::{Compression, MAX_CHUNK};
+use crate::digest::Digester;
 use crate::error::{Error, Result};
 use crate::prefetch::PrefetchList;
 use crate::rafs::{VERSIONS, Version};
+use crate::table::ALIGNMENT;
 
 /// The smallest chunk of the format.
 const MIN_CHUNK: usize = 4096;
@@ -38,6 +42,10 @@ pub struct Format {
     pub chunk_size: u32,
     /// How new chunks are stored.
     pub compression: Compression,
+    /// The algorithm that digests chunks and inodes.
+    pub digester: Digester,
+    /// True if chunks start at multiples of 4 KiB in the uncompressed address space although the version does not ask for it.
+    pub align_chunks: bool,
     /// Which files are compressed together.
     pub(crate) batching: Batching,
     /// What clients load directly after mounting the image.
@@ -52,6 +60,8 @@ impl Default for Format {
             kind: version.kind,
             chunk_size: 1 << 20,
             compression: Compression::default(),
+            digester: Digester::default(),
+            align_chunks: false,
             batching: Batching::default(),
             prefetch: Arc::default(),
         }
@@ -114,6 +124,12 @@ impl Format {
     /// The numbers of the versions that can be written, the default first.
     pub fn versions() -> impl Iterator<Item = u32> {
         VERSIONS.into_iter().map(|version| version.number)
+    }
+
+    /// Chunks start at multiples of this in the uncompressed address space.
+    pub const fn alignment(&self) -> u64 {
+        let aligned = self.kind.features & blob_features::ALIGNED != 0;
+        if aligned || self.align_chunks { ALIGNMENT } else { 1 }
     }
 
     /// The number of the version.

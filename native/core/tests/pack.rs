@@ -9,10 +9,10 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use nydus_core::codec::{Compression, Contexts, DEFAULT};
-use nydus_core::digest::{Fingerprint, hex, sha256};
+use nydus_core::digest::{Digester, Fingerprint, hex, sha256};
 use nydus_core::pipeline::{Dedup, ImageScanner, ScanOptions, ScannedLayer};
 use nydus_core::table::ChunkRecord;
-use nydus_core::verify::{BlobVerifier, Digester, Verified, VerifyOptions};
+use nydus_core::verify::{BlobVerifier, Verified, VerifyOptions};
 use nydus_layout::wire::REPEATED;
 use proptest::prelude::*;
 
@@ -117,7 +117,7 @@ fn chunk(image: &[Packed], (layer, index): (u32, u32)) -> Vec<u8> {
     } else {
         plain.copy_from_slice(stored);
     }
-    let print = Fingerprint::of(&plain);
+    let print = Fingerprint::of(&plain, Digester::Blake3);
     assert_eq!((print.digest, Some(print.crc32)), (record.digest, record.crc32));
     plain
 }

@@ -3,7 +3,8 @@
 use std::sync::mpsc::channel;
 
 use nydus_core::codec::CODECS;
-use nydus_core::verify::{BlobVerifier, Digester, VerifyOptions};
+use nydus_core::digest::Digester;
+use nydus_core::verify::{BlobVerifier, VerifyOptions};
 
 use super::parts::{Parts, piece_size};
 

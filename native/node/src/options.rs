@@ -5,6 +5,7 @@ use std::sync::Arc;
 use napi::bindgen_prelude::Either;
 use napi_derive::napi;
 use nydus_core::codec::Compression;
+use nydus_core::digest::Digester;
 use nydus_core::format::Format;
 use nydus_core::pipeline::{Dedup, PackOptions, ScanOptions};
 use nydus_core::prefetch::{Pattern, PatternKind, PrefetchList};
@@ -29,6 +30,11 @@ pub struct FormatOptions {
     /// 64 KiB that follow one another are, and blobs without such files are as ever.
     #[napi(ts_type = "number | 'auto'")]
     pub batch_size: Either<u32, String>,
+    /// Name of the algorithm that digests chunks and, in RAFS v5, inodes.
+    #[napi(ts_type = "'blake3' | 'sha256'")]
+    pub digester: String,
+    /// True if chunks of RAFS v5 start at multiples of 4 KiB in the uncompressed address space, as those of RAFS v6 always do.
+    pub align_chunks: bool,
     /// With `layer` every blob stands alone, as in the reference; with `image` files may refer to chunks of lower layers.
     #[napi(ts_type = "'image' | 'layer'")]
     pub dedup: String,
@@ -53,6 +59,9 @@ pub struct PrefetchPattern {
 pub struct ScannerOptions {
     /// Bytes of a chunk; a power of two, 4 KiB … 16 MiB.
     pub chunk_size: u32,
+    /// Name of the algorithm that digests chunks.
+    #[napi(ts_type = "'blake3' | 'sha256'")]
+    pub digester: Option<String>,
     /// The chunks that count as known, as for a conversion.
     #[napi(ts_type = "'image' | 'layer'")]
     pub dedup: String,
@@ -73,6 +82,8 @@ impl Default for FormatOptions {
             compression_level: format.compression.level,
             chunk_size: format.chunk_size,
             batch_size: Either::A(format.batch_size()),
+            digester: format.digester.name().to_owned(),
+            align_chunks: format.align_chunks,
             dedup: dedup_name(PackOptions::default().dedup).to_owned(),
             prefetch: None,
         }
@@ -86,6 +97,8 @@ impl FormatOptions {
         packing.format = Format::of_version(self.fs_version)?;
         packing.format.chunk_size = self.chunk_size;
         packing.format.compression = Compression::new(&self.compressor, self.compression_level)?;
+        packing.format.digester = Digester::named(&self.digester)?;
+        packing.format.align_chunks = self.align_chunks;
         match self.batch_size {
             Either::A(size) => packing.format.set_batch_size(size)?,
             Either::B(text) if text == "auto" => packing.format.set_auto_batches()?,
@@ -109,6 +122,9 @@ impl ScannerOptions {
     pub fn scanning(&self, budget: &RunBudget) -> Result<ScanOptions> {
         let mut scanning = ScanOptions::default();
         scanning.chunk_size = self.chunk_size;
+        if let Some(name) = &self.digester {
+            scanning.digester = Digester::named(name)?;
+        }
         scanning.dedup = dedup(&self.dedup)?;
         scanning.keep = (self.keep == Some(true)).then(Compression::none);
         scanning.threads = count(self.threads);

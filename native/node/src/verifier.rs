@@ -2,8 +2,9 @@
 
 use napi::bindgen_prelude::{Buffer, BufferSlice, Env, Object};
 use napi_derive::napi;
-use nydus_core::verify::{self, Digester, VerifyOptions};
-use nydus_core::{Error, Result};
+use nydus_core::Result;
+use nydus_core::digest::Digester;
+use nydus_core::verify::{self, VerifyOptions};
 
 use crate::options::count;
 use crate::outcome::{Outcome, promise};
@@ -73,11 +74,7 @@ pub fn open_blob_verifier(options: NativeVerifyOptions) -> Outcome<BlobVerifier>
 fn open(options: NativeVerifyOptions) -> Result<BlobVerifier> {
     let mut verifying = VerifyOptions::default();
     verifying.compressor = options.compressor;
-    verifying.digester = match options.digester.as_str() {
-        "blake3" => Digester::Blake3,
-        "sha256" => Digester::Sha256,
-        other => return Err(Error::unsupported(format!("chunks cannot be digested with {other}"))),
-    };
+    verifying.digester = Digester::named(&options.digester)?;
     verifying.prefix = options.prefix.and_then(|prefix| u64::try_from(prefix).ok());
     verifying.threads = count(options.threads);
     verify::BlobVerifier::new(&options.chunks, &verifying).map(BlobVerifier)

@@ -1,4 +1,4 @@
-//! Builds a RAFS v6 blob from one layer tar, with the options that the upstream converter uses for each layer.
+//! Builds a RAFS blob from one layer tar, with the options that the upstream converter uses for each layer.
 
 use std::fs::File;
 use std::io::Read;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use nydus_builder::attributes::Attributes;
 use nydus_builder::{
     ArtifactStorage, BlobManager, BootstrapManager, BuildContext, Builder, ConversionType, Features, HashChunkDict,
@@ -22,7 +22,12 @@ use sha2::{Digest, Sha256};
 use crate::config::{self, Scratch};
 
 pub struct Options<'a> {
+    /// The number of the version, 5 or 6.
+    pub version: u32,
     pub compressor: &'a str,
+    pub digester: &'a str,
+    /// True if chunks start at multiples of 4096 in version 5 too.
+    pub aligned: bool,
     /// Bytes of a chunk; a power of two.
     pub chunk_size: u32,
     /// Small files are compressed together, so many bytes at most; 0 for none.
@@ -33,14 +38,20 @@ pub struct Options<'a> {
 
 /// Builds the blob and returns its SHA-256, because the builder reports another id for a blob with an inlined bootstrap.
 pub fn create(source: &Path, blob: &Path, options: &Options<'_>) -> Result<String> {
+    let version = match options.version {
+        5 => RafsVersion::V5,
+        6 => RafsVersion::V6,
+        other => bail!("there is no version {other}"),
+    };
     let compressor = compress::Algorithm::from_str(options.compressor).context("no such compressor")?;
+    let digester = digest::Algorithm::from_str(options.digester).context("no such digester")?;
     let mut context = BuildContext::new(
         String::new(),
         // In version 6 every chunk starts at a multiple of 4096; upstream's tool sets this by the version.
-        true,
+        version.is_v6() || options.aligned,
         0,
         compressor,
-        digest::Algorithm::Blake3,
+        digester,
         true,
         WhiteoutSpec::None,
         ConversionType::TarToRafs,
@@ -49,23 +60,23 @@ pub fn create(source: &Path, blob: &Path, options: &Options<'_>) -> Result<Strin
         Some(ArtifactStorage::SingleFile(blob.to_owned())),
         None,
         true,
-        Features::try_from("blob-toc")?,
+        Features::try_from(if version.is_v6() { "blob-toc" } else { "" })?,
         false,
         Attributes::default(),
     );
-    context.set_fs_version(RafsVersion::V6);
+    context.set_fs_version(version);
     context.set_chunk_size(options.chunk_size);
     context.set_batch_size(options.batch_size);
     if options.batch_size > 0 {
         context.blob_features.insert(BlobFeatures::BATCH | BlobFeatures::CHUNK_INFO_V2);
         context.blob_batch_generator = Some(Mutex::new(BatchContextGenerator::new(options.batch_size)?));
     }
-    let mut blobs = BlobManager::new(digest::Algorithm::Blake3, false);
+    let mut blobs = BlobManager::new(digester, false);
     if let Some(path) = options.chunk_dict {
         let rafs = RafsSuperConfig {
-            version: RafsVersion::V6,
+            version,
             compressor,
-            digester: digest::Algorithm::Blake3,
+            digester,
             chunk_size: options.chunk_size,
             batch_size: options.batch_size,
             explicit_uidgid: true,
@@ -81,7 +92,8 @@ pub fn create(source: &Path, blob: &Path, options: &Options<'_>) -> Result<Strin
     sha256_of(blob)
 }
 
-/// Extracts `image.boot` from a blob, by way of the blob's table of contents.
+/// Extracts `image.boot` from a blob: by way of the blob's table of contents, or in version 5, whose blobs have none, from
+/// before the last header.
 pub fn extract_bootstrap(blob: &Path, out: &Path) -> Result<()> {
     let scratch = Scratch::new()?;
     let blob = blob.canonicalize().with_context(|| format!("cannot find {}", blob.display()))?;

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-const USAGE: &str = "usage: nydus-reference create [--compressor zstd|none|lz4_block] [--chunk-size BYTES] [--batch-size BYTES] [--chunk-dict BOOT] SOURCE.tar OUT.blob
+const USAGE: &str = "usage: nydus-reference create [--fs-version 5|6] [--aligned-chunk] [--compressor zstd|none|lz4_block] [--digester blake3|sha256] [--chunk-size BYTES] [--batch-size BYTES] [--chunk-dict BOOT] SOURCE.tar OUT.blob
        nydus-reference bootstrap BLOB OUT.boot
        nydus-reference merge [--chunk-dict BOOT] [--json] OUT.boot SRC.boot...
        nydus-reference check BOOT
@@ -30,7 +30,10 @@ create and merge read prefetch patterns from standard input: give them \"/\" and
 
 /// The flags with their values, and all other words of the command line.
 struct Arguments {
+    version: u32,
+    aligned: bool,
     compressor: String,
+    digester: String,
     chunk_size: u32,
     batch_size: u32,
     chunk_dict: Option<PathBuf>,
@@ -41,7 +44,10 @@ struct Arguments {
 
 fn parse(mut raw: impl Iterator<Item = String>) -> Result<Arguments> {
     let mut parsed = Arguments {
+        version: 6,
+        aligned: false,
         compressor: "zstd".to_owned(),
+        digester: "blake3".to_owned(),
         chunk_size: 0x10_0000,
         batch_size: 0,
         chunk_dict: None,
@@ -52,6 +58,9 @@ fn parse(mut raw: impl Iterator<Item = String>) -> Result<Arguments> {
     while let Some(argument) = raw.next() {
         let mut value = || raw.next().with_context(|| format!("{argument} needs a value"));
         match argument.as_str() {
+            "--fs-version" => parsed.version = value()?.parse().context("--fs-version is not a number")?,
+            "--aligned-chunk" => parsed.aligned = true,
+            "--digester" => parsed.digester = value()?,
             "--compressor" => parsed.compressor = value()?,
             "--chunk-size" => parsed.chunk_size = value()?.parse().context("--chunk-size is not a number of bytes")?,
             "--batch-size" => parsed.batch_size = value()?.parse().context("--batch-size is not a number of bytes")?,
@@ -70,7 +79,10 @@ fn run() -> Result<()> {
     let command = raw.next().context(USAGE)?;
     let arguments = parse(raw)?;
     let create = create::Options {
+        version: arguments.version,
         compressor: &arguments.compressor,
+        digester: &arguments.digester,
+        aligned: arguments.aligned,
         chunk_size: arguments.chunk_size,
         batch_size: arguments.batch_size,
         chunk_dict: arguments.chunk_dict.as_deref(),

@@ -6,21 +6,22 @@ import { systemReason } from '../../io/system-error.js';
 import type { CliContext } from '../context.js';
 import type { FlagValues } from '../flags/flags.js';
 import { openOutput } from '../output-file.js';
-import { printLine } from '../text/print.js';
+import { printMessage } from '../text/print.js';
 import { ciServer } from './server.js';
 
 /** Hands values to later steps. The work is done by then, so a file that cannot be written costs a warning. */
 export function setOutputs(
   values: Readonly<Record<string, string>>,
   flags: FlagValues,
-  { env, stderr }: CliContext,
+  context: CliContext,
 ): void {
+  const { env } = context;
   const path = ciServer(flags, env) === 'github' ? given(env, 'GITHUB_OUTPUT') : undefined;
   if (path === undefined) return;
   try {
     appendTo(path, Object.entries(values).map(outputText).join(''));
   } catch (cause) {
-    printLine(stderr, `warning: cannot write $GITHUB_OUTPUT, ${path}: ${systemReason(cause)}`);
+    printMessage(context, `warning: cannot write $GITHUB_OUTPUT, ${path}: ${systemReason(cause)}`);
   }
 }
 

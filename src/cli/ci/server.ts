@@ -16,12 +16,16 @@ export function ciServer(flags: FlagValues | undefined, env: Environment): CiSer
   return given(env, 'GITLAB_CI') === 'true' ? 'gitlab' : undefined;
 }
 
-/** The server that reads standard error, and so takes commands there: not where it is a terminal, a log file or beside JSON. */
+/**
+ * The server that reads standard error, and so takes commands there: not where a person watches a terminal, in a log file or beside JSON.
+ * Some servers give their jobs a terminal, and then `CI` says whose it is.
+ */
 export function ciLog(
   flags: FlagValues | undefined,
   { env, terminal }: Pick<CliContext, 'env' | 'terminal'>,
 ): CiServer | undefined {
-  const isRead = terminal === undefined && flags?.text('log-file') === undefined;
+  const isWatched = terminal !== undefined && given(env, 'CI') === undefined;
+  const isRead = !isWatched && flags?.text('log-file') === undefined;
   const isForPrograms = flags?.isOn('json') === true || flags?.text('progress') === 'json';
   return isRead && !isForPrograms ? ciServer(flags, env) : undefined;
 }

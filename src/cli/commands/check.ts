@@ -11,6 +11,7 @@ import type { CommandCall, CommandTable } from '../command.js';
 import type { CliContext } from '../context.js';
 import { openOptions } from '../flags/environment.js';
 import { ACCEPTED_FLAGS, BACKEND_FLAGS, CHECK_FLAGS, SEVERITIES } from '../flags/check.js';
+import { GLOBAL_FLAGS } from '../flags/global.js';
 import { requireFlags, type FlagValues } from '../flags/flags.js';
 import { imageWord } from '../flags/image-word.js';
 import { refuseLater } from '../flags/later.js';
@@ -25,8 +26,9 @@ import { ciLog } from '../ci/server.js';
 import { annotateFindings } from '../report/finding-annotations.js';
 import { LogSection } from '../text/log-section.js';
 import { appendToReportFile, tryReportFile, writeReportFile } from '../report-file.js';
+import { commandLine } from '../text/command-line.js';
 import { checkLines } from '../text/check.js';
-import { printLine, printLines, printReport } from '../text/print.js';
+import { printLines, printMessage, printReport } from '../text/print.js';
 import { openProgress } from '../text/progress.js';
 import { plural } from '../text/units.js';
 import { asNydusError } from '../text/errors.js';
@@ -83,7 +85,7 @@ async function runCheck(call: CommandCall, positional: Positional): Promise<void
   const reports = reportsOf(flags);
   const sample = sampleOf(flags);
   const say = (line: string): void => {
-    if (!json || log.file !== undefined) printLine(context.stderr, line);
+    if (!json || log.file !== undefined) printMessage(context, line);
   };
   for (const note of notes) say(`note: ${note}`);
   for (const { name, note } of ACCEPTED_FLAGS)
@@ -93,6 +95,10 @@ async function runCheck(call: CommandCall, positional: Positional): Promise<void
   for (const { path } of reports) if (path !== '-') tryReportFile(path, '--report');
 
   const started = performance.now();
+  const made = {
+    started: new Date(),
+    commandLine: commandLine(call.argv, [...GLOBAL_FLAGS, ...call.declared]),
+  };
   const milliseconds = (): number => performance.now() - started;
   const ci = ciLog(flags, context);
   const section = ci === 'gitlab' && !log.quiet ? new LogSection(context.stderr) : undefined;
@@ -110,6 +116,7 @@ async function runCheck(call: CommandCall, positional: Positional): Promise<void
       error,
       hint,
       milliseconds: milliseconds(),
+      ...made,
     };
     for (const report of reports) writeFailure(report, failure, context);
     setOutputs({ verdict: 'unknown' }, flags, context);
@@ -121,7 +128,7 @@ async function runCheck(call: CommandCall, positional: Positional): Promise<void
   // An answer that cannot be written in full is an answer all the same.
   if (failing.length > 0) context.exitCode = 1;
   for (const { format, path } of reports) {
-    const text = REPORTS[format](result, { milliseconds: milliseconds(), failOn });
+    const text = REPORTS[format](result, { milliseconds: milliseconds(), failOn, ...made });
     if (path === '-') printReport(context.stdout, text);
     else if (isJobSummary(path, context.env)) appendToReportFile(path, text, '--report');
     else writeReportFile(path, text, '--report');
@@ -130,9 +137,14 @@ async function runCheck(call: CommandCall, positional: Positional): Promise<void
   if (ci === 'github') annotateFindings(context.stderr, result.findings);
   if (json) printReport(context.stdout, REPORTS.json(result));
   else if (!reports.some(({ path }) => path === '-'))
-    await printLines(context.stdout, checkLines(result, context), context.signal);
+    await printLines(context.stdout, checkLines(withAskedClients(result, flags), context), context.signal);
   if (result.verdict === 'good' && failing.length > 0)
     say(`note: the exit code is 1, since --fail-on ${failOn} counts ${plural(failing.length, 'finding')}`);
+}
+
+/** Reports hold what clients do in any case; a log of a pipeline need not, unless that was asked for. */
+function withAskedClients(result: CheckResult, flags: FlagValues): CheckResult {
+  return flags.isOn('clients') ? result : { ...result, clients: undefined };
 }
 
 interface Asked {
@@ -179,7 +191,7 @@ async function check({ flags, log, context, words }: CommandCall, asked: Asked):
       ...(selection === undefined ? {} : { platforms: selection }),
       threads: flags.number('threads') ?? availableParallelism(),
       ...(sample === undefined ? {} : { sample }),
-      clients: flags.isOn('clients') || reports.length > 0,
+      clients: flags.isOn('clients'),
       details: reports.length > 0,
       allowMissingPlatforms: flags.isOn('allow-missing-platforms'),
       allContent: flags.isOn('all-content'),
@@ -207,7 +219,7 @@ function writeFailure({ format, path }: WantedReport, failure: FailedCheck, cont
     if (isJobSummary(path, context.env)) appendToReportFile(path, text, '--report');
     else writeReportFile(path, text, '--report');
   } catch (error) {
-    if (error instanceof LocalIoError) printLine(context.stderr, `warning: ${error.message}`);
+    if (error instanceof LocalIoError) printMessage(context, `warning: ${error.message}`);
   }
 }
 

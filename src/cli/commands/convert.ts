@@ -72,6 +72,7 @@ async function convert({ words, context, flags, log }: CommandCall): Promise<voi
   for (const [path, flag] of [
     [request.outputJson, OUTPUT_JSON],
     [request.digestFile, DIGEST_FILE],
+    [request.imageFile, IMAGE_FILE],
     [request.metadataFile, METADATA_FILE],
   ] as const)
     if (path !== undefined) tryReportFile(path, flag);
@@ -79,7 +80,7 @@ async function convert({ words, context, flags, log }: CommandCall): Promise<voi
   const image = await deployName(request, result);
   // A document follows the files, so that it is the only one if a file cannot be written.
   if (!request.json) printLine(context.stdout, image);
-  await writeFiles(request, result);
+  await writeFiles(request, image, result);
   setOutputs({ image, digest: result.root.digest }, flags, context);
   const document = convertDocument(image, result);
   if (request.json) printJson(context.stdout, document, 2);
@@ -121,7 +122,10 @@ async function run(
   const budget = openBudget(request.limits);
   const transfer = { ...request.transfer, chunkSize: request.pushChunkSize };
   const sourceOptions = await openOptions(context.env, registries.source, { workDir, budget, transfer });
-  await using source = openSource(await locations.sourceLocation(request, budget), sourceOptions);
+  await using source = openSource(
+    await locations.sourceLocation(request, { budget, signal: context.signal }),
+    sourceOptions,
+  );
   await using target = openTarget(request.target, {
     ...(await openOptions(context.env, registries.target, { retry: pushRetry, workDir, budget, transfer })),
     imageName: request.imageName,
@@ -184,8 +188,10 @@ async function deployName({ target }: ConvertRequest, { root }: ConvertResult): 
   return formatLocation(withDigest(target, root.digest));
 }
 
+/** Digest and image have no end of line behind them, since Tekton would take it for a part of the result. */
 async function writeFiles(
-  { outputJson, digestFile, metadataFile }: ConvertRequest,
+  { outputJson, digestFile, imageFile, metadataFile }: ConvertRequest,
+  image: string,
   result: ConvertResult,
 ): Promise<void> {
   if (outputJson !== undefined) writeReportFile(outputJson, jsonDocument(report(result)), OUTPUT_JSON);
@@ -193,8 +199,8 @@ async function writeFiles(
     const metadata = `${printableJson(buildMetadata(result), 2)}\n`;
     await writeWholeReportFile(metadataFile, metadata, METADATA_FILE);
   }
-  if (digestFile !== undefined)
-    await writeWholeReportFile(digestFile, `${result.root.digest}\n`, DIGEST_FILE);
+  if (imageFile !== undefined) await writeWholeReportFile(imageFile, image, IMAGE_FILE);
+  if (digestFile !== undefined) await writeWholeReportFile(digestFile, result.root.digest, DIGEST_FILE);
 }
 
 const NS_PER_MS = 1e6;
@@ -218,6 +224,7 @@ function report({
 
 const OUTPUT_JSON = '--output-json';
 const DIGEST_FILE = '--digest-file';
+const IMAGE_FILE = '--image-file';
 const METADATA_FILE = '--metadata-file';
 const RUNNING = { name: 'convert', flags: CONVERT_FLAGS };
 
@@ -227,10 +234,10 @@ function jsonDocument(content: Readonly<Record<string, number>> | null): string 
 }
 
 /** Upstream writes `null` when a conversion fails. The failure says more than that this cannot be written. */
-function writeNothing(path: string, { stderr }: CliContext): void {
+function writeNothing(path: string, context: CliContext): void {
   try {
     writeReportFile(path, jsonDocument(null), OUTPUT_JSON);
   } catch (error) {
-    if (error instanceof LocalIoError) printLine(stderr, `warning: ${error.message}`);
+    if (error instanceof LocalIoError) printMessage(context, `warning: ${error.message}`);
   }
 }

@@ -77,7 +77,8 @@ function* below(usages: readonly DirectoryUsage[], start: RawPath, depth: number
 function* usageJson(usages: readonly DirectoryUsage[]): Generator<object | undefined, void> {
   for (const [count, usage] of usages.entries()) {
     if (isPause(count)) yield undefined;
-    yield { ...usage, ...pathJson('path', usage.path) };
+    const { depth, files, bytes, unique, own, shared } = usage;
+    yield { ...pathJson('path', usage.path), depth, files, bytes, unique, own, shared };
   }
 }
 

@@ -6,12 +6,13 @@ import { FormatError, UsageError } from '../../errors.js';
 import { fetchBootstrap } from '../../image/bootstrap-layer.js';
 import { chooseImage, imageEntries, mayBeFor, platformNames } from '../../image/choose.js';
 import { readReference } from '../../image/reference-tree.js';
-import { summarizeReference } from '../../look/summary.js';
+import { summarizeBootstrap, summarizeReference } from '../../look/summary.js';
 import { judgeBootstrap, openBootstrap, openBootstrapInTurns } from '../../native/judge.js';
 import { describeAt, listTree, summarize } from '../../rafs-builder/show/describe.js';
 import { diffImages } from '../../rafs-builder/show/diff.js';
 import { dump as dumpImage } from '../../rafs-builder/show/dump.js';
 import type { RafsImage } from '../../rafs-builder/versions.js';
+import { showPath } from '../../look/lookup.js';
 import { readBootstrapFile } from '../bootstrap-file.js';
 import type { CommandTable } from '../command.js';
 import { INSPECT_FLAGS } from '../flags/look.js';
@@ -26,6 +27,7 @@ blob, whose own bootstrap is shown. Of images only manifests and bootstraps are 
 Examples:
   $ nydusify inspect registry.example/app:1.0-nydus              platforms, layers, chunks, what deduplication saved
   $ nydusify inspect image.boot                                  summary and files of a bootstrap
+  $ nydusify inspect --json image.boot | jq .findings            what is wrong with it, for a program
   $ nydusify inspect --dump registry.example/app:1.0-nydus       as text, to be searched and compared
   $ nydusify inspect --at 0x3040 image.boot
   $ nydusify inspect --diff old.boot registry.example/app:1.0-nydus`;
@@ -59,8 +61,8 @@ async function inspect(looking: Looking, location: string, other: string | undef
   }
   const local = await isLocalFile(location);
   const plain = !dump && !diff && at === undefined;
-  if (looking.json && (!plain || local))
-    throw new UsageError('--json is for the summary of an image; a bootstrap is shown as text');
+  if (looking.json && !plain)
+    throw new UsageError('--json is for the summary; --dump, --at and --diff print text');
   if (plain && !local) {
     await showImages(looking, location);
     return;
@@ -75,6 +77,8 @@ async function inspect(looking: Looking, location: string, other: string | undef
     const second = await readImage(other, await bootstrapAt(looking, other), signal);
     const found = await looking.print(diffImages(await readImage(location, bytes, signal), second));
     if (found > 0) context.exitCode = 1;
+  } else if (looking.json) {
+    await looking.printJson(await bootstrapJson(location, bytes, signal));
   } else {
     await looking.print(bootstrapLines(bytes, await readImage(location, bytes, signal)));
   }
@@ -110,6 +114,15 @@ async function bootstrapAt(looking: Looking, location: string): Promise<Uint8Arr
   const reference = await readReference(await looking.source(location), looking.call);
   const choice = { platform: looking.platform, preferred: hostPlatform(), half: 'nydus' as const };
   return (await fetchBootstrap(await chooseImage(reference, choice, looking.call), looking.call)).bytes;
+}
+
+async function bootstrapJson(location: string, bytes: Uint8Array, signal: AbortSignal): Promise<object> {
+  const summary = await summarizeBootstrap(await readImage(location, bytes, signal), signal);
+  const findings = judgeBootstrap(bytes).map(({ path, ...finding }) => ({
+    ...finding,
+    ...(path === undefined ? {} : { path: showPath(path) }),
+  }));
+  return { location, kind: 'bootstrap', ...summary, findings };
 }
 
 function* bootstrapLines(bytes: Uint8Array, image: RafsImage): Generator<string> {

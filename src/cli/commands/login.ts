@@ -9,7 +9,7 @@ import type { CommandCall, CommandTable } from '../command.js';
 import { openOptions } from '../flags/environment.js';
 import { LOGIN_FLAGS, loginFile, serverOf } from '../flags/login.js';
 import { registryFlags } from '../flags/registry.js';
-import { printLine } from '../text/print.js';
+import { printJson, printLine, printMessage } from '../text/print.js';
 import { withAdvice } from '../text/remedies.js';
 
 const EXAMPLES = `
@@ -42,7 +42,7 @@ export const LOGIN: CommandTable = {
     const reporter = withAdvice(
       {
         emit: (event) => {
-          if (event.type === 'warning') printLine(context.stderr, `warning: ${event.message}`);
+          if (event.type === 'warning') printMessage(context, `warning: ${event.message}`);
         },
       },
       { name: call.name, flags: call.declared },
@@ -54,15 +54,32 @@ export const LOGIN: CommandTable = {
     const host = loginHost(registryHost({ registry: server }));
     const stored = await storeLogin(host, tried.credential, { path, env: context.env, signal });
     if (!tried.wasAsked)
-      printLine(
-        context.stderr,
-        `warning: registry ${server} asks for no login, so this one could not be tried`,
-      );
+      printMessage(context, `warning: registry ${server} asks for no login, so this one could not be tried`);
+    if (flags.isOn('json')) {
+      printJson(context.stdout, loginDocument(server, credential, { ...stored, tried: tried.wasAsked }), 2);
+      return;
+    }
     const user = credential.username === undefined ? '' : ` as ${credential.username}`;
     printLine(context.stdout, `logged in to ${server}${user}`);
-    if (!log.quiet) printLine(context.stderr, `note: ${placeOf(stored)}`);
+    if (!log.quiet) printMessage(context, `note: ${placeOf(stored)}`);
   },
 };
+
+interface Done extends StoredLogin {
+  /** False if the registry asked for no login. */
+  readonly tried: boolean;
+}
+
+function loginDocument(server: string, { username }: Credential, { path, helper, tried }: Done): object {
+  return {
+    schemaVersion: 1,
+    server,
+    ...(username === undefined ? {} : { username }),
+    tried,
+    file: path,
+    ...(helper === undefined ? {} : { helper }),
+  };
+}
 
 function placeOf({ path, helper }: StoredLogin): string {
   return helper === undefined

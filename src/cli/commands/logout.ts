@@ -5,7 +5,7 @@ import { loginHost } from '../../registry/auth/hosts-of-logins.js';
 import { eraseLogin, holdsLogin } from '../../registry/auth/login-store.js';
 import type { CommandTable } from '../command.js';
 import { DEFAULT_SERVER, loginFile, LOGOUT_FLAGS } from '../flags/login.js';
-import { printLine } from '../text/print.js';
+import { printJson, printLine, printMessage } from '../text/print.js';
 
 const EXAMPLES = `
 Examples:
@@ -21,16 +21,25 @@ export const LOGOUT: CommandTable = {
   flags: LOGOUT_FLAGS,
   examples: EXAMPLES,
   run: async ({ words, flags, context, log }) => {
-    const { env, signal, stdout, stderr } = context;
+    const { env, signal } = context;
     const server = parseRegistry(words[0] ?? DEFAULT_SERVER);
     const host = loginHost(registryHost({ registry: server }));
     const path = loginFile(flags, env);
     const erased = await eraseLogin(host, { path, env, signal });
-    printLine(stdout, erased ? `logged out of ${server}` : `${path} holds no login of ${server}`);
-    if (log.quiet || flags.text('authfile') !== undefined) return;
-    // Another program has stored it there, for its own use.
-    for (const other of credentialPaths(env).filter((one) => one !== path))
-      if (await holdsLogin(host, other))
-        printLine(stderr, `note: ${other} still holds a login of ${server}: --authfile ${other} removes it`);
+    // Another program has stored a login there, for its own use.
+    const elsewhere = flags.text('authfile') === undefined ? credentialPaths(env) : [];
+    const others: string[] = [];
+    for (const other of elsewhere) if (other !== path && (await holdsLogin(host, other))) others.push(other);
+    if (flags.isOn('json')) {
+      printJson(context.stdout, { schemaVersion: 1, server, file: path, removed: erased, others }, 2);
+      return;
+    }
+    printLine(context.stdout, erased ? `logged out of ${server}` : `${path} holds no login of ${server}`);
+    if (log.quiet) return;
+    for (const other of others)
+      printMessage(
+        context,
+        `note: ${other} still holds a login of ${server}: --authfile ${other} removes it`,
+      );
   },
 };

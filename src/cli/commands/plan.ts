@@ -60,7 +60,10 @@ async function run(request: ConvertRequest, context: CliContext): Promise<Conver
   const { workDir } = options;
   const budget = openBudget(request.limits);
   const sourceOptions = await openOptions(context.env, registries.source, { workDir, budget });
-  await using source = openSource(await locations.sourceLocation(request, budget), sourceOptions);
+  await using source = openSource(
+    await locations.sourceLocation(request, { budget, signal: context.signal }),
+    sourceOptions,
+  );
   // Folders and files are not looked into: they are rewritten or made anew.
   await using target =
     request.target.kind === 'registry'

@@ -2,7 +2,7 @@
 import { DEFAULT_CONCURRENCY } from '../../io/concurrency.js';
 import { alternatives } from './choices.js';
 import type { Flag } from './flags.js';
-import { FORMAT_FLAGS, IDLE_FORMAT_FLAGS, LATER_FORMAT_FLAGS } from './format.js';
+import { ALIGNED_CHUNK, FORMAT_FLAGS, LATER_FORMAT_FLAGS } from './format.js';
 import { OUTPUT } from './global.js';
 import { LIMIT_FLAGS } from './limits.js';
 import { LATER_PLACES, type LaterFlag } from './later.js';
@@ -211,7 +211,14 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     type: 'string',
     value: 'file',
     group: OUTPUT,
-    help: 'write the digest of what was pushed, in one line; a run that fails leaves the file as it was',
+    help: 'write the digest of what was pushed, with no end of line behind it; a run that fails leaves the file as it was',
+  },
+  {
+    name: 'image-file',
+    type: 'string',
+    value: 'file',
+    group: OUTPUT,
+    help: 'write what to deploy, such as registry.example/app@sha256:…, in the same way',
   },
   {
     name: 'metadata-file',
@@ -230,7 +237,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     hidden: true,
     help: 'no second binary is needed',
   },
-  ...IDLE_FORMAT_FLAGS,
+  ALIGNED_CHUNK,
 ];
 
 /** Every flag of upstream that is refused. */

@@ -9,8 +9,8 @@ import { laterFlag, type LaterFlag } from './later.js';
 
 const GROUP = 'Result:';
 
-/** Versions that upstream knows. */
-const KNOWN_VERSIONS = ['5', '6'] as const;
+const VERSION_NAMES = FS_VERSIONS.toSorted().map(String);
+const DIGESTERS = ['blake3', 'sha256'] as const satisfies readonly FormatOptions['digester'][];
 const DEDUP_SCOPES = ['layer', 'image'] as const;
 
 export const FORMAT_FLAGS: readonly Flag[] = [
@@ -18,7 +18,7 @@ export const FORMAT_FLAGS: readonly Flag[] = [
     name: 'fs-version',
     type: 'string',
     value: 'n',
-    choices: FS_VERSIONS.map(String),
+    choices: VERSION_NAMES,
     default: String(FORMAT_DEFAULTS.fsVersion),
     env: 'FS_VERSION',
     group: GROUP,
@@ -61,6 +61,22 @@ export const FORMAT_FLAGS: readonly Flag[] = [
     help: 'compress files of less than half of this together, which makes images of many small files smaller; power of two from 0x1000 to the chunk size; auto: files below 64 KiB, in blobs that have several in a row; 0: each chunk on its own',
   },
   {
+    name: 'fs-align-chunk',
+    type: 'boolean',
+    env: 'FS_ALIGN_CHUNK',
+    group: GROUP,
+    help: 'start chunks of RAFS v5 at multiples of 4096, as those of RAFS v6 always do',
+  },
+  {
+    name: 'digester',
+    type: 'string',
+    value: 'name',
+    choices: DIGESTERS,
+    default: FORMAT_DEFAULTS.digester,
+    group: GROUP,
+    help: 'digests of chunks and, in RAFS v5, of inodes; upstream always writes blake3',
+  },
+  {
     name: 'dedup',
     type: 'string',
     value: 'scope',
@@ -80,37 +96,52 @@ export const LATER_FORMAT_FLAGS: readonly LaterFlag[] = [
   laterFlag('encrypt-recipients', 'string'),
 ];
 
-/** Flags of upstream that change nothing in what is written, and why. */
-export const IDLE_FORMAT_FLAGS: readonly (Flag & { readonly why: string })[] = [
-  ...(['fs-align-chunk', 'backend-aligned-chunk'] as const).map((name) => ({
-    name,
-    type: 'boolean' as const,
-    env: name.replaceAll('-', '_').toUpperCase(),
-    group: 'Accepted without effect:',
-    hidden: true,
-    help: 'chunks of RAFS v6 are aligned anyway',
-    why: 'chunks of RAFS v6 are aligned anyway',
-  })),
-];
+/** Upstream's old name of `--fs-align-chunk`. */
+export const ALIGNED_CHUNK: Flag = {
+  name: 'backend-aligned-chunk',
+  type: 'boolean',
+  env: 'BACKEND_ALIGNED_CHUNK',
+  group: GROUP,
+  hidden: true,
+  help: 'deprecated name of --fs-align-chunk',
+};
 
 /** Throws UsageError. Ranges are checked with the other options'. */
 export function formatOptionsOf(flags: FlagValues): Partial<FormatOptions> {
   const fsVersion = versionOf(flags);
   const compressor = compressorOf(flags);
   const chunkSize = parseByteSize('fs-chunk-size', flags.text('fs-chunk-size') ?? '');
+  const alignChunks = ALIGNMENT_FLAGS.some((name) => flags.isOn(name)) && fsVersion === 5;
+  const digester = flags.oneOf('digester', DIGESTERS);
   const dedup = flags.oneOf('dedup', DEDUP_SCOPES);
   const batchText = flags.text('batch-size') ?? '0';
   const batchSize = batchText === 'auto' ? batchText : parseByteSize('batch-size', batchText);
-  return { fsVersion, ...compressor, chunkSize, batchSize, ...(dedup === undefined ? {} : { dedup }) };
+  return {
+    fsVersion,
+    ...compressor,
+    chunkSize,
+    alignChunks,
+    batchSize,
+    ...(digester === undefined ? {} : { digester }),
+    ...(dedup === undefined ? {} : { dedup }),
+  };
+}
+
+const ALIGNMENT_FLAGS = ['fs-align-chunk', ALIGNED_CHUNK.name];
+
+/** Notes about flags of the format that the user should know to be old or without effect. */
+export function formatNotes(flags: FlagValues, { fsVersion }: Partial<FormatOptions>): string[] {
+  const given = ALIGNMENT_FLAGS.filter((name) => flags.isOn(name));
+  if (fsVersion !== 5)
+    return given.map((name) => `--${name} has no effect: chunks of RAFS v6 are aligned anyway`);
+  return given
+    .filter((name) => name === ALIGNED_CHUNK.name)
+    .map((name) => `--${name} is deprecated: the name is --fs-align-chunk now`);
 }
 
 function versionOf(flags: FlagValues): FormatOptions['fsVersion'] {
-  const known = flags.oneOf('fs-version', KNOWN_VERSIONS) ?? '';
-  const version = FS_VERSIONS.find((written) => String(written) === known);
-  if (version !== undefined) return version;
-  throw new UsageError(`--fs-version ${known} is not supported yet`, {
-    hint: `RAFS v${FORMAT_DEFAULTS.fsVersion} is the default`,
-  });
+  const known = flags.oneOf('fs-version', VERSION_NAMES);
+  return FS_VERSIONS.find((version) => String(version) === known) ?? FORMAT_DEFAULTS.fsVersion;
 }
 
 /** A name of the table, or `name:LEVEL` for a codec that has levels. */
@@ -125,7 +156,8 @@ function compressorOf(
   if (codec !== undefined)
     return { compressor: codec.name, ...(level === undefined ? {} : { compressionLevel: Number(level) }) };
   if (CODECS.some(({ name }) => name === text)) {
-    throw new UsageError(`--compressor ${text} is not supported yet`, {
+    const reason = `the format has ${text} only for images whose chunks stay in ${text} layers`;
+    throw new UsageError(`--compressor ${text} cannot be written: ${reason}`, {
       hint: compressors(({ name, levels }) => [
         name === FORMAT_DEFAULTS.compressor ? `${name} (the default)` : name,
         ...(levels === undefined ? [] : [`${name}:LEVEL`]),

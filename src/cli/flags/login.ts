@@ -5,6 +5,7 @@ import { credentialPaths } from '../../registry/auth/docker-config.js';
 import { isLoopback } from '../../registry/http/hosts.js';
 import type { Environment } from '../../io/variables.js';
 import type { Flag, FlagValues } from './flags.js';
+import { OUTPUT } from './global.js';
 import { ONE_REGISTRY_FLAGS, REGISTRY, TRUST_FLAGS } from './registry.js';
 
 const LOGIN = 'Login:';
@@ -18,6 +19,13 @@ const AUTHFILE: Flag = {
   value: 'file',
   group: REGISTRY,
   help: "the file that the login is stored in; default: $REGISTRY_AUTH_FILE, else Docker's config.json",
+};
+
+const JSON_FLAG: Flag = {
+  name: 'json',
+  type: 'boolean',
+  group: OUTPUT,
+  help: 'print what was done as JSON',
 };
 
 export const LOGIN_FLAGS: readonly Flag[] = [
@@ -47,9 +55,10 @@ export const LOGIN_FLAGS: readonly Flag[] = [
   ...ONE_REGISTRY_FLAGS,
   AUTHFILE,
   ...TRUST_FLAGS.filter(({ name }) => name !== AUTHFILE.name),
+  JSON_FLAG,
 ];
 
-export const LOGOUT_FLAGS: readonly Flag[] = [AUTHFILE];
+export const LOGOUT_FLAGS: readonly Flag[] = [AUTHFILE, JSON_FLAG];
 
 /** The host of `SERVER`, as references have it. Throws InvalidReferenceError, and UsageError for clear text that no flag allows. */
 export function serverOf(word: string | undefined, flags: FlagValues): string {

@@ -12,7 +12,7 @@ import { parseByteSize } from './byte-size.js';
 import { INDEX_MARKS, ISOLATIONS, LATER_FLAGS, PROGRESS_FORMS } from './convert.js';
 import { type FlagValues, requireFlags } from './flags.js';
 import { imageWord } from './image-word.js';
-import { formatOptionsOf, IDLE_FORMAT_FLAGS } from './format.js';
+import { formatNotes, formatOptionsOf } from './format.js';
 import { refuseLater } from './later.js';
 import { limitsOf } from './limits.js';
 import { hostPlatform, machineArchitecture } from './machine.js';
@@ -44,6 +44,7 @@ export interface ConvertRequest {
   readonly limits: Partial<Limits>;
   readonly outputJson: string | undefined;
   readonly digestFile: string | undefined;
+  readonly imageFile: string | undefined;
   readonly metadataFile: string | undefined;
   /** Print the result as a JSON document. */
   readonly json: boolean;
@@ -81,8 +82,7 @@ export function convertRequest(
   const prefetch = prefetchOf(flags, files);
   notes.push(...prefetch.notes);
   const format = formatOptionsOf(flags);
-  for (const { name, why } of IDLE_FORMAT_FLAGS)
-    if (flags.isOn(name)) notes.push(`--${name} has no effect: ${why}`);
+  notes.push(...formatNotes(flags, format));
   if (flags.isGiven('nydus-image')) notes.push('--nydus-image has no effect: no second binary is needed');
   if (flags.isOn('docker-v2-format')) {
     notes.push('--docker-v2-format is deprecated: Docker media types are kept unless --oci is given');
@@ -122,6 +122,7 @@ export function convertRequest(
     limits: limitsOf(flags),
     outputJson: flags.text('output-json'),
     digestFile: flags.text('digest-file'),
+    imageFile: flags.text('image-file'),
     metadataFile: flags.text('metadata-file'),
     json: flags.isOn('json'),
     progress: flags.oneOf('progress', PROGRESS_FORMS) ?? 'auto',

@@ -14,6 +14,7 @@ export function convertDocument(image: string, result: ConvertResult): object {
     mediaType: root.mediaType,
     size: root.size,
     unchanged: result.unchanged,
+    ...configDigest(result),
     platforms: images.map(platformJson),
     kept: kept.map(contentJson),
     sourceBytes,
@@ -29,11 +30,12 @@ export function convertDocument(image: string, result: ConvertResult): object {
 }
 
 function platformJson(image: ImageReport): object {
-  const { platform, source, nydus, oci, layers, bootstrapBytes } = image;
+  const { platform, source, nydus, config, oci, layers, bootstrapBytes } = image;
   return {
     platform,
     source: contentJson(source),
     nydus: contentJson(nydus),
+    config: contentJson(config),
     ...(oci === undefined ? {} : { oci: contentJson(oci) }),
     bootstrapBytes,
     nydusBytes: image.nydusBytes,
@@ -60,9 +62,11 @@ function contentJson({ mediaType, digest, size }: Descriptor): object {
 }
 
 /** The members that `docker buildx build --metadata-file` writes of an image that was pushed, as far as a conversion has them. */
-export function buildMetadata({ root, target }: ConvertResult): object {
+export function buildMetadata(result: ConvertResult): object {
+  const { root, target } = result;
   const { mediaType, digest, size, annotations } = root;
   return {
+    ...configDigest(result),
     'containerimage.descriptor': {
       mediaType,
       digest,
@@ -72,4 +76,10 @@ export function buildMetadata({ root, target }: ConvertResult): object {
     'containerimage.digest': digest,
     'image.name': target,
   };
+}
+
+/** buildx names the config only where the result is one image: an index has none. */
+function configDigest({ root, images }: ConvertResult): object {
+  const image = images.find(({ nydus }) => nydus.digest === root.digest);
+  return image === undefined ? {} : { 'containerimage.config.digest': image.config.digest };
 }

@@ -40,13 +40,12 @@ code, .mono { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liber
 .pill.good { background: var(--good-soft); color: var(--good); } .pill.bad, .pill.error { background: var(--bad-soft); color: var(--bad); }
 .pill.warning { background: var(--warn-soft); color: var(--warn); } .pill.note { background: var(--note-soft); color: var(--note); }
 .pill.plain { background: var(--code); color: var(--soft); }
-.scroll { overflow-x: auto; }
+.entries { list-style: none; margin: 4px 0 14px; padding: 0; font-size: 14px; } .entries li { overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th { text-align: left; color: var(--soft); font-weight: 550; font-size: 13px; padding: 0 14px 8px 0; white-space: nowrap; }
 td { border-top: 1px solid var(--line); padding: 9px 14px 9px 0; vertical-align: top; }
 th:last-child, td:last-child { padding-right: 0; }
-td:first-child { min-width: 230px; } td:nth-child(2) { white-space: nowrap; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+tbody th { color: inherit; font-size: 14px; font-weight: 550; white-space: normal; border-top: 1px solid var(--line); padding: 9px 14px 9px 0; vertical-align: top; min-width: 210px; }
 .finding { border-left: 4px solid var(--line); } .finding.error { border-left-color: var(--bad); }
 .finding.warning { border-left-color: var(--warn); } .finding.note { border-left-color: var(--note); }
 .finding header { display: flex; flex-wrap: wrap; gap: 8px 10px; align-items: baseline; }
@@ -75,5 +74,11 @@ ol.trace { margin: 8px 0 4px; padding-left: 22px; font-size: 13.5px; } ol.trace 
 ol.trace .stop { color: var(--warn); font-weight: 550; }
 footer { margin-top: 40px; color: var(--soft); font-size: 13px; }
 @media print { body { background: #fff; } .card { break-inside: avoid; } details { display: none; } }
+@media (max-width: 700px) {
+  .clients, .clients tbody, .clients tr, .clients th, .clients td { display: block; padding: 0; border: 0; min-width: 0; }
+  .clients thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .clients tr { border-top: 1px solid var(--line); padding: 10px 0; } .clients td { padding-top: 3px; }
+  .clients td::before { content: attr(data-name) ": "; color: var(--soft); }
+}
 @media (max-width: 560px) { .hero { flex-direction: column; } main { padding-top: 16px; } .bars { grid-template-columns: minmax(0, 1fr); } .bars .amount { text-align: left; white-space: normal; margin-bottom: 6px; } }
 `;

@@ -3,17 +3,25 @@ import type { CheckedPlatform, CheckResult } from '../../check/result.js';
 import type { ClientVerdict, PlatformClients } from '../../check/clients.js';
 import type { Detection } from '../../check/detect.js';
 import { VERSION } from '../../convert/version.js';
-import { formatBytes, plural } from '../text/units.js';
+import { formatBytes, formatMs, plural } from '../text/units.js';
 import { type Content, html, Html } from './html-escape.js';
 import { findings } from './html-findings.js';
 import { STYLE } from './html-style.js';
-import { clientName, countsText, limitsText, OUTCOMES, pickText, platformVerdict } from './model.js';
-import type { FailedCheck } from './report-run.js';
+import {
+  clientName,
+  countsText,
+  limitsText,
+  manifestText,
+  OUTCOMES,
+  pickText,
+  platformVerdict,
+} from './model.js';
+import type { FailedCheck, ReportRun } from './report-run.js';
 
-export function htmlReport(result: CheckResult): string {
+export function htmlReport(result: CheckResult, run?: ReportRun): string {
   return page(
     `${result.verdict}: ${result.target}`,
-    html`${hero(result)} ${findings(result)}
+    html`${hero(result, run)} ${findings(result)}
     ${section('Platforms', result.platforms.length === 0 ? undefined : html`<div class="grid">${result.platforms.map((image) => platform(image, result))}</div>`)}
     ${section('Clients', result.clients?.map(clientTable))}
     ${section('Layers', result.platforms.filter(({ layerSizes }) => layerSizes.length > 0).map(layers))}
@@ -22,7 +30,8 @@ export function htmlReport(result: CheckResult): string {
 }
 
 /** A page of a check that came to no verdict. */
-export function htmlOfFailure({ target, error, hint }: FailedCheck): string {
+export function htmlOfFailure(failure: FailedCheck): string {
+  const { target, error, hint } = failure;
   return page(
     `unknown: ${target}`,
     html`<header class="card hero bad">
@@ -34,6 +43,7 @@ export function htmlOfFailure({ target, error, hint }: FailedCheck): string {
         <dl>
           <dt>code</dt>
           <dd><code>${error.code}</code></dd>
+          ${runFacts(failure)}
         </dl>
       </div>
     </header>`,
@@ -71,7 +81,7 @@ function section(title: string, body: Content): Html | undefined {
   </section>`;
 }
 
-function hero(result: CheckResult): Html {
+function hero(result: CheckResult, run: ReportRun | undefined): Html {
   const limits = limitsText(result);
   const good = result.verdict === 'good';
   return html`<header class="card hero ${good ? 'good' : 'bad'}">
@@ -94,9 +104,25 @@ function hero(result: CheckResult): Html {
             : html`<dt>not looked at</dt>
                 <dd>${limits}</dd>`
         }
+        ${run === undefined ? undefined : runFacts(run)}
       </dl>
     </div>
   </header>`;
+}
+
+function runFacts({
+  started,
+  milliseconds,
+  commandLine,
+}: Pick<ReportRun, 'started' | 'milliseconds' | 'commandLine'>): Html {
+  const time = started.toISOString();
+  return html`<dt>checked</dt>
+    <dd>
+      <time datetime="${time}">${`${time.slice(0, 10)} ${time.slice(11, 19)} UTC`}</time>, in
+      ${formatMs(milliseconds)}
+    </dd>
+    <dt>command</dt>
+    <dd><code>${commandLine}</code></dd>`;
 }
 
 function platform(image: CheckedPlatform, result: CheckResult): Html {
@@ -142,17 +168,20 @@ function sumOf(
 
 const PILLS = { lazily: 'good', unpacked: 'plain', copied: 'plain', fails: 'bad' } as const;
 
-function clientTable({ platform: name, clients }: PlatformClients): Html {
+function clientTable({ platform: name, entries, clients }: PlatformClients): Html {
   return html`<article class="card">
     <h3>${name}</h3>
-    <div class="scroll">
-      <table>
+    <ul class="entries">
+      ${entries.map((entry) => html`<li>${manifestText(entry)} <code class="soft">${entry.digest}</code></li>`)}
+    </ul>
+    <div>
+      <table class="clients">
         <thead>
           <tr>
-            <th>client</th>
-            <th>takes</th>
-            <th>result</th>
-            <th>why</th>
+            <th scope="col">client</th>
+            <th scope="col">takes</th>
+            <th scope="col">result</th>
+            <th scope="col">why</th>
           </tr>
         </thead>
         <tbody>
@@ -167,10 +196,12 @@ function clientRow(verdict: ClientVerdict): Html {
   const versions =
     verdict.versions === '' ? undefined : html`<br /><span class="soft">${verdict.versions}</span>`;
   return html`<tr>
-    <td>${clientName(verdict)}${versions}</td>
-    <td>${pickText(verdict)}</td>
-    <td><span class="pill ${PILLS[verdict.outcome]}">${OUTCOMES[verdict.outcome]}</span></td>
-    <td>${verdict.why}${verdict.trace === undefined ? undefined : trace(verdict.trace)}</td>
+    <th scope="row">${clientName(verdict)}${versions}</th>
+    <td data-name="takes">${pickText(verdict)}</td>
+    <td data-name="result">
+      <span class="pill ${PILLS[verdict.outcome]}">${OUTCOMES[verdict.outcome]}</span>
+    </td>
+    <td data-name="why">${verdict.why}${verdict.trace === undefined ? undefined : trace(verdict.trace)}</td>
   </tr>`;
 }
 

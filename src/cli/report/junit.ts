@@ -11,6 +11,7 @@ import { type FailedCheck, PLAIN_RUN, type ReportRun } from './report-run.js';
 interface Suite {
   readonly name: string;
   readonly findings: readonly Finding[];
+  readonly milliseconds: number;
 }
 
 /** By the first word of an id: the names of tests, which are the same in every run. */
@@ -37,27 +38,34 @@ const OTHER = 'other findings';
 const WHOLE = 'reference';
 const READ = 'the reference is read';
 
-export function junitReport(result: CheckResult, { milliseconds, failOn }: ReportRun = PLAIN_RUN): string {
-  const time = (milliseconds / 1000).toFixed(3);
-  const suites = suitesOf(result).map((suite) => {
-    const cases = casesOf(suite, result, failOn);
-    // Platforms are checked together, so the time of the run stands at one test, and sums are right.
-    return suite.name === WHOLE ? { suite, cases: [readCase(time), ...cases] } : { suite, cases };
-  });
-  return junitDocument(
-    suites.map(({ suite: { name }, cases }) => ({
-      name,
-      cases,
-      time: name === WHOLE ? time : '0',
+export function junitReport(
+  result: CheckResult,
+  { milliseconds, failOn }: Pick<ReportRun, 'milliseconds' | 'failOn'> = PLAIN_RUN,
+): string {
+  const ofPlatforms = result.platforms.reduce((sum, platform) => sum + platform.milliseconds, 0);
+  const suites = suitesOf(result).map((suite): WrittenSuite => {
+    const isWhole = suite.name === WHOLE;
+    // What is no platform's is the reference's, so that sums are right.
+    const taken = isWhole ? Math.max(0, milliseconds - ofPlatforms) : suite.milliseconds;
+    const time = seconds(taken);
+    const cases = casesOf({ ...suite, milliseconds: isWhole ? 0 : taken }, result, failOn);
+    return {
+      name: suite.name,
+      cases: isWhole ? [readCase(time), ...cases] : cases,
+      time,
       properties: properties(result),
-    })),
-    time,
-  );
+    };
+  });
+  return junitDocument(suites, seconds(Math.max(milliseconds, ofPlatforms)));
+}
+
+function seconds(milliseconds: number): string {
+  return (milliseconds / 1000).toFixed(3);
 }
 
 /** A report of a check that came to no verdict: the first test of the same name has an error. */
 export function junitOfFailure({ target, source, error, hint, milliseconds }: FailedCheck): string {
-  const time = (milliseconds / 1000).toFixed(3);
+  const time = seconds(milliseconds);
   const text = hint === undefined ? error.message : `${error.message}; hint: ${hint}`;
   const open = `    <testcase name="${xml(READ)}" classname="${classOf(WHOLE)}" time="${time}">`;
   const fault = `      <error message="${xml(error.message)}" type="${xml(error.code)}">${xml(text)}</error>`;
@@ -128,10 +136,13 @@ function suitesOf({ platforms, findings }: CheckResult): readonly Suite[] {
   for (const { where } of findings) if (where.platform !== undefined) names.add(where.platform);
   const whole = findings.filter(({ where }) => where.platform === undefined);
   return [
-    { name: WHOLE, findings: whole },
+    { name: WHOLE, findings: whole, milliseconds: 0 },
     ...[...names].map((name) => ({
       name,
       findings: findings.filter(({ where }) => where.platform === name),
+      milliseconds: platforms
+        .filter(({ platform }) => platform === name)
+        .reduce((sum, { milliseconds }) => sum + milliseconds, 0),
     })),
   ];
 }
@@ -158,14 +169,16 @@ function casesOf(suite: Suite, result: CheckResult, failOn: Severity): readonly 
   const areaOf = ({ id }: FindingGroup): string => AREAS[id.split('-')[0] ?? ''] ?? OTHER;
   const cases = Object.entries(AREAS).map(([area, name]) => {
     const ours = groups.filter((group) => areaOf(group) === name);
-    if (ours.length > 0) return caseOf(name, ours, suite, failOn);
-    const head = `    <testcase name="${xml(name)}" classname="${classOf(suite.name)}" time="0"`;
+    // The content takes nearly all of a platform's time.
+    const time = area === 'CONTENT' ? seconds(suite.milliseconds) : '0';
+    if (ours.length > 0) return caseOf({ name, time }, ours, suite, failOn);
+    const head = `    <testcase name="${xml(name)}" classname="${classOf(suite.name)}" time="${time}"`;
     return wasLookedAt(area, suite, result)
       ? { state: 'passed' as const, text: `${head}/>` }
       : { state: 'skipped' as const, text: `${head}><skipped/></testcase>` };
   });
   const others = groups.filter((group) => areaOf(group) === OTHER);
-  return others.length === 0 ? cases : [...cases, caseOf(OTHER, others, suite, failOn)];
+  return others.length === 0 ? cases : [...cases, caseOf({ name: OTHER, time: '0' }, others, suite, failOn)];
 }
 
 function wasLookedAt(area: string, { name }: Suite, { platforms }: CheckResult): boolean {
@@ -175,7 +188,17 @@ function wasLookedAt(area: string, { name }: Suite, { platforms }: CheckResult):
   return !OF_THE_WHOLE.has(area) && (area !== 'DETECT' || image?.oci !== undefined);
 }
 
-function caseOf(name: string, groups: readonly FindingGroup[], suite: Suite, failOn: Severity): Case {
+interface NamedCase {
+  readonly name: string;
+  readonly time: string;
+}
+
+function caseOf(
+  { name, time }: NamedCase,
+  groups: readonly FindingGroup[],
+  suite: Suite,
+  failOn: Severity,
+): Case {
   const failing = groups.filter(({ severity }) => isAtLeast(severity, failOn));
   const passing = groups.filter((group) => !failing.includes(group));
   const body = (of: readonly FindingGroup[]): string =>
@@ -187,7 +210,7 @@ function caseOf(name: string, groups: readonly FindingGroup[], suite: Suite, fai
   return {
     state: failing.length > 0 ? 'failed' : 'passed',
     text: [
-      `    <testcase name="${xml(name)}" classname="${classOf(suite.name)}" time="0">`,
+      `    <testcase name="${xml(name)}" classname="${classOf(suite.name)}" time="${time}">`,
       ...(failing.length === 0
         ? []
         : [

@@ -1,7 +1,7 @@
 /** The parts that all reports of a check share: counts, sentences, and findings grouped by id. */
 import { SEVERITIES } from '../flags/check.js';
 import type { CheckResult } from '../../check/result.js';
-import type { ClientVerdict } from '../../check/clients.js';
+import type { ClientVerdict, PickedManifest } from '../../check/clients.js';
 import { CATALOGUE } from '../../check/catalogue.js';
 import { formatPlace, type Finding, type Severity } from '../../check/finding.js';
 import { AUDIT_RULES } from '../../rafs-builder/rules/rules.js';
@@ -117,10 +117,16 @@ export function clientName({ client, detection }: ClientVerdict): string {
   return detection === undefined ? client : `${client}, ${DETECTIONS[detection]}`;
 }
 
-export function pickText({ picks }: ClientVerdict): string {
+/** The entry that a client takes, and the one that it finds by that and runs: `entry 1, OCI, then entry 2, Nydus`. */
+export function pickText({ picks, runs }: ClientVerdict): string {
   if (picks === undefined) return 'nothing';
-  const kind = { oci: 'OCI', nydus: 'Nydus', other: 'no image' }[picks.kind];
-  return picks.entry === undefined ? kind : `entry ${picks.entry}, ${kind}`;
+  return [picks, ...(runs === undefined ? [] : [runs])].map(manifestText).join(', then ');
+}
+
+/** For example `entry 2, Nydus`. */
+export function manifestText({ entry, kind }: PickedManifest): string {
+  const name = { oci: 'OCI', nydus: 'Nydus', other: 'no image' }[kind];
+  return entry === undefined ? name : `entry ${entry}, ${name}`;
 }
 
 export const OUTCOMES = {

@@ -6,10 +6,13 @@ export interface ReportRun {
   readonly milliseconds: number;
   /** The least severity that makes the run fail. */
   readonly failOn: Severity;
+  readonly started: Date;
+  /** Without secrets. */
+  readonly commandLine: string;
 }
 
 /** The run of a report that is made without one. */
-export const PLAIN_RUN: ReportRun = { milliseconds: 0, failOn: 'error' };
+export const PLAIN_RUN: Pick<ReportRun, 'milliseconds' | 'failOn'> = { milliseconds: 0, failOn: 'error' };
 
 /** A check that came to no verdict, such as one whose target cannot be read. */
 export interface FailedCheck {
@@ -19,4 +22,7 @@ export interface FailedCheck {
   /** The advice of the error, in words of the command. */
   readonly hint: string | undefined;
   readonly milliseconds: number;
+  readonly started: Date;
+  /** Without secrets. */
+  readonly commandLine: string;
 }

@@ -41,7 +41,8 @@ function verdictLine(result: CheckResult): string {
   const { verdict, target, root, findings, sample } = result;
   const sampled = sample === undefined ? '' : ` (a sample: ${sample} % of the chunk data)`;
   const only = result.bootstrapOnly ? ' (bootstraps only)' : '';
-  return `${verdict}: ${target}@${root.digest}: ${countsText(findings)}${sampled}${only}`;
+  const image = target.endsWith(`@${root.digest}`) ? target : `${target}@${root.digest}`;
+  return `${verdict}: ${image}: ${countsText(findings)}${sampled}${only}`;
 }
 
 function platformLine(image: CheckedPlatform): string {

@@ -4,6 +4,7 @@ import type { ConvertEvent, Stage } from '../../reporter.js';
 import { shortened } from './printable.js';
 import { formatBytes, formatMs, plural } from './units.js';
 
+/** The stages of every layer; some are copied, too. */
 export const STAGES = ['pull', 'pack', 'push'] as const satisfies readonly Stage[];
 
 /** A stage is shown as whole only when its layer is done. */
@@ -16,6 +17,7 @@ export class LayerState {
   readonly #done = new Map<Stage, number>();
   readonly #shares = new Map<Stage, number>();
   #finished = false;
+  #isCopied = false;
 
   constructor(name: string, size: number) {
     this.name = name;
@@ -23,11 +25,16 @@ export class LayerState {
   }
 
   get finished(): boolean {
-    return this.#finished;
+    return this.#finished && (this.#isCopied || !this.hasCopy);
   }
 
   get underWay(): boolean {
-    return !this.#finished && this.#done.size > 0;
+    return !this.finished && this.#done.size > 0;
+  }
+
+  /** True if the target gets the source layer, too. */
+  get hasCopy(): boolean {
+    return this.#done.has('copy');
   }
 
   finish(): void {
@@ -36,6 +43,7 @@ export class LayerState {
 
   add(stage: Stage, done: number, total: number): void {
     this.#done.set(stage, Math.max(done, this.#done.get(stage) ?? 0));
+    if (stage === 'copy' && done === total) this.#isCopied = true;
     // The size of a blob is known when all of its layer is packed. Until then it is taken to be as large as the layer at least.
     const isKnown = stage !== 'push' || (this.#done.get('pack') ?? 0) >= this.size;
     const whole = isKnown ? total : Math.max(total, this.size);
@@ -45,11 +53,20 @@ export class LayerState {
 
   /** From 0 to 1. */
   share(stage: Stage): number {
-    return this.#finished ? 1 : (this.#shares.get(stage) ?? 0);
+    const isWhole = stage === 'copy' ? this.#isCopied : this.#finished;
+    return isWhole ? 1 : (this.#shares.get(stage) ?? 0);
+  }
+
+  /** From 0 to 1, of all stages together. */
+  get work(): number {
+    const stages = this.hasCopy ? [...STAGES, 'copy' as const] : STAGES;
+    return stages.reduce((sum, stage) => sum + this.share(stage), 0) / stages.length;
   }
 
   bytes(stage: Stage): number {
-    return this.#finished && stage !== 'push' ? this.size : (this.#done.get(stage) ?? 0);
+    return this.#finished && (stage === 'pull' || stage === 'pack')
+      ? this.size
+      : (this.#done.get(stage) ?? 0);
   }
 }
 
@@ -85,12 +102,13 @@ export class ImageState {
     return this.layers.reduce((sum, layer) => sum + layer.bytes(stage), 0);
   }
 
-  /** Bytes of layers, each stage a third of them. */
+  /** Bytes of layers, each stage an equal part of them. */
   get work(): number {
-    return this.layers.reduce(
-      (sum, layer) => sum + layer.size * STAGES.reduce((all, stage) => all + layer.share(stage) / 3, 0),
-      0,
-    );
+    return this.layers.reduce((sum, layer) => sum + layer.size * layer.work, 0);
+  }
+
+  get hasCopies(): boolean {
+    return this.layers.some(({ hasCopy }) => hasCopy);
   }
 
   get finished(): number {

@@ -1,5 +1,6 @@
 /** The progress of a conversion on a terminal. It is loaded only for a terminal, since nothing else needs it. */
 import { Chalk, type ChalkInstance } from 'chalk';
+import type { Stage } from '../../reporter.js';
 import type { CliContext } from '../context.js';
 import { textWidth } from './columns.js';
 import { describeEvent, type ImageState, type LayerState, STAGES } from './image-state.js';
@@ -36,7 +37,7 @@ export function liveProgress(
     const now = clock();
     waits = waits.filter((until) => until > now);
     const { image } = run;
-    const parts = [...(image === undefined ? reads : run).parts(now)];
+    const parts = [...(image === undefined || reads.isReading ? reads : run).parts(now)];
     // A person who sees that nothing moves must see why.
     if (waits.length > 0) parts.splice(1, 0, `${plural(waits.length, 'request')} waiting to be tried again`);
     const text = fitting(parts.map(printable), columns - 2);
@@ -89,31 +90,45 @@ function fitting(parts: readonly string[], columns: number): string {
 }
 
 function barLines(image: ImageState, columns: number, colour: ChalkInstance): readonly AreaLine[] {
+  const stages = image.hasCopies ? [...STAGES, 'copy' as const] : STAGES;
   return image.layers
     .map((layer, i) => ({ layer, place: `${i + 1}/${image.layers.length}` }))
     .filter(({ layer }) => layer.underWay)
     .slice(0, MAX_BARS)
     .map(({ layer, place }) => ({
-      plain: barLine(layer, place, columns, (_, text) => text),
-      coloured: barLine(layer, place, columns, (name, text) => painted(colour[name], text)),
+      plain: barLine({ layer, place, stages }, columns, (_, text) => text),
+      coloured: barLine({ layer, place, stages }, columns, (name, text) => painted(colour[name], text)),
     }));
 }
 
 type Paint = (colour: 'cyan' | 'dim', text: string) => string;
 
-/** Cells of a line beside its three bars: place, name, labels, size and the blanks between them. */
-const BESIDE_BARS = 50;
-/** The same without name and labels, for a narrow terminal. */
-const BESIDE_NARROW_BARS = 24;
+/** Cells of a line beside its bars: place, name, size and the blanks between them. */
+const BESIDE_BARS = 35;
+/** The same without the name, for a narrow terminal. */
+const BESIDE_NARROW_BARS = 21;
+/** A label, and the blank behind it. */
+const LABEL = 5;
 const MIN_BAR = 4;
+const MAX_BAR = 20;
 
-function barLine(layer: LayerState, place: string, columns: number, paint: Paint): string {
-  const isNarrow = columns < BESIDE_BARS + 3 * MIN_BAR;
-  const beside = isNarrow ? BESIDE_NARROW_BARS : BESIDE_BARS;
-  const width = Math.max(MIN_BAR, Math.min(20, Math.floor((columns - beside) / 3)));
-  const bars = STAGES.map(
-    (stage) => `${isNarrow ? '' : `${stage} `}${bar(layer.share(stage), width, paint)}`,
-  );
+interface Bars {
+  readonly layer: LayerState;
+  readonly place: string;
+  readonly stages: readonly Stage[];
+}
+
+function barLine({ layer, place, stages }: Bars, columns: number, paint: Paint): string {
+  const isNarrow = columns < BESIDE_BARS + stages.length * (LABEL + MIN_BAR);
+  const beside = isNarrow ? BESIDE_NARROW_BARS + stages.length : BESIDE_BARS + stages.length * LABEL;
+  const room = Math.floor((columns - beside) / stages.length);
+  const width = Math.max(MIN_BAR, Math.min(MAX_BAR, room));
+  const bars = stages.map((stage) => {
+    const label = isNarrow ? '' : `${stage} `;
+    // Not every layer of an image is copied.
+    const isNone = stage === 'copy' && !layer.hasCopy;
+    return isNone ? ' '.repeat(label.length + width) : `${label}${bar(layer.share(stage), width, paint)}`;
+  });
   const name = isNarrow ? '' : `${paint('dim', layer.name)} `;
   return `  ${place.padStart(7)} ${name}${bars.join(' ')} ${formatBytes(layer.size).padStart(8)}`;
 }

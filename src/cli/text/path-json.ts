@@ -11,6 +11,8 @@ export function rawJson(key: string, raw: RawPath): Readonly<Record<string, stri
 
 /** The text alone when it is the raw bytes exactly. */
 function textJson(key: string, text: string, raw: RawPath): Readonly<Record<string, string>> {
+  // The bytes of plain paths are compared without copies, since there may be hundreds of thousands of long ones.
+  if (text === raw && /^[\x20-\x7e]*$/.test(raw)) return { [key]: text };
   const bytes = rawNameBytes(raw);
   return bytes.equals(Buffer.from(text, 'utf8'))
     ? { [key]: text }

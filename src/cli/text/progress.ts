@@ -6,7 +6,7 @@ import { type Environment, given } from '../../io/variables.js';
 import type { ConvertEvent, Reporter } from '../../reporter.js';
 import type { CliContext, Output } from '../context.js';
 import { describeEvent } from './image-state.js';
-import { printJson, printLine } from './print.js';
+import { printJson, printLine, printMessage } from './print.js';
 import { shortened } from './printable.js';
 import type { ProgressMode } from '../flags/options.js';
 import { ReadState } from './read-state.js';
@@ -20,29 +20,27 @@ export interface Progress {
   stop(): void;
 }
 
-/** `output` is where lines go: stderr, or a log file, which is no terminal. */
-export async function openProgress(
-  mode: ProgressMode,
-  context: CliContext,
-  output: Output = context.stderr,
-): Promise<Progress> {
-  const terminal = output === context.stderr ? context.terminal : undefined;
+export async function openProgress(mode: ProgressMode, context: CliContext): Promise<Progress> {
+  const { terminal, stderr } = context;
   const effective =
     mode === 'auto' ? (terminal !== undefined && isLively(context.env) ? 'tty' : 'plain') : mode;
+  const print = (line: string): void => {
+    printMessage(context, line);
+  };
   switch (effective) {
     case 'none':
       // Warnings are no progress, so they are printed all the same.
-      return { reporter: warningsOnly(output), namesLayers: false, stop: () => undefined };
+      return { reporter: warningsOnly(print), namesLayers: false, stop: () => undefined };
     case 'json':
-      return { reporter: jsonLines(output), namesLayers: false, stop: () => undefined };
+      return { reporter: jsonLines(stderr), namesLayers: false, stop: () => undefined };
     case 'tty': {
       const { canBeDrawnOn } = await import('./live-area.js');
-      if (terminal === undefined || !canBeDrawnOn(terminal)) return plainProgress(output);
+      if (terminal === undefined || !canBeDrawnOn(terminal)) return plainProgress(stderr, print);
       const { liveProgress } = await import('./live-progress.js');
       return liveProgress(terminal, context);
     }
     case 'plain':
-      return plainProgress(output);
+      return plainProgress(stderr, print);
   }
 }
 
@@ -54,8 +52,8 @@ function isLively(env: Environment): boolean {
   return terminal !== undefined && terminal !== 'dumb';
 }
 
-function plainProgress(output: Output): Progress {
-  const lines = plainLines(output, () => performance.now());
+function plainProgress(output: Output, print: (line: string) => void): Progress {
+  const lines = plainLines(output, () => performance.now(), print);
   const timer = setInterval(() => {
     lines.tick();
   }, 1000).unref();
@@ -68,10 +66,10 @@ function plainProgress(output: Output): Progress {
   };
 }
 
-function warningsOnly(output: Output): Reporter {
+function warningsOnly(print: (line: string) => void): Reporter {
   return {
     emit: (event) => {
-      if (event.type === 'warning') printLine(output, `warning: ${shortened(event.message)}`);
+      if (event.type === 'warning') print(`warning: ${shortened(event.message)}`);
     },
   };
 }
@@ -84,13 +82,19 @@ export interface PlainLines extends Reporter {
   tick(): void;
 }
 
-export function plainLines(output: Output, now: () => number): PlainLines {
+export function plainLines(
+  output: Output,
+  now: () => number,
+  printed: (line: string) => void = (line) => {
+    printLine(output, line);
+  },
+): PlainLines {
   const run = new RunState(now());
   const reads = new ReadState(now());
   let last = now();
   const print = (line: string): void => {
     last = now();
-    printLine(output, line);
+    printed(line);
   };
   return {
     emit: (event) => {
@@ -102,7 +106,7 @@ export function plainLines(output: Output, now: () => number): PlainLines {
     tick: () => {
       const at = now();
       if (at - last < QUIET_MS) return;
-      print(run.image === undefined ? reads.parts(at).join(', ') : run.line(at));
+      print(run.image === undefined || reads.isReading ? reads.parts(at).join(', ') : run.line(at));
     },
   };
 }

@@ -15,7 +15,8 @@ export class ReadState {
   }
 
   add(event: ConvertEvent): void {
-    if (event.type === 'step') {
+    if (event.type === 'image.start') this.#reads.clear();
+    else if (event.type === 'step') {
       // Each step has its own whole: how much later ones will read is not known yet.
       this.#step = event.message;
       this.#reads.clear();
@@ -24,6 +25,11 @@ export class ReadState {
       const before = this.#reads.get(event.digest)?.done ?? 0;
       this.#reads.set(event.digest, { done: Math.max(before, event.done), total: event.total });
     }
+  }
+
+  /** True while a blob or a layer is read, or copied as it is. */
+  get isReading(): boolean {
+    return this.#reads.size > 0;
   }
 
   /** Parts of a line, the most important first. */

@@ -4,12 +4,16 @@ import { ImageState, placeOf, STAGES } from './image-state.js';
 import { Speed } from './speed.js';
 import { formatBytes, formatMs, plural } from './units.js';
 
+/** Sums of parts fall short of the whole by as little. */
+const TINY = 1e-6;
+
 export class RunState {
   readonly #started: number;
   readonly #finished: ImageState[] = [];
   #image: ImageState | undefined;
   #place = '';
   #bytesOfAll = 0;
+  #share = 0;
   readonly #pulling = new Speed();
   readonly #working = new Speed();
 
@@ -26,6 +30,7 @@ export class RunState {
   add(event: ConvertEvent, now: number): ImageState | undefined {
     if (event.type !== 'image.start') {
       this.#image?.add(event);
+      this.#grow();
       return undefined;
     }
     const before = this.#image;
@@ -34,6 +39,7 @@ export class RunState {
     this.#place = placeOf(event);
     const known = this.#images.reduce((sum, { total }) => sum + total, 0);
     this.#bytesOfAll = Math.max(event.bytesOfAll ?? 0, known);
+    this.#grow();
     return before;
   }
 
@@ -45,10 +51,14 @@ export class RunState {
     return this.#images.reduce((sum, image) => sum + image.bytes(stage), 0);
   }
 
-  /** From 0 to 1; it never falls. */
+  /** From 0 to 1; it never falls, even if more work turns up, such as a layer that is copied. */
   get share(): number {
+    return this.#share;
+  }
+
+  #grow(): void {
     const images = this.#finished.reduce((sum, { total }) => sum + total, 0) + (this.#image?.work ?? 0);
-    return this.#bytesOfAll === 0 ? 0 : images / this.#bytesOfAll;
+    if (this.#bytesOfAll > 0) this.#share = Math.max(this.#share, images / this.#bytesOfAll);
   }
 
   elapsed(now: number): number {
@@ -75,11 +85,14 @@ export class RunState {
   line(now: number): string {
     const [pulled, packed, pushed] = STAGES.map((stage) => formatBytes(this.#sum(stage)));
     const { platform = '' } = this.#image ?? {};
-    return `${platform}${this.#place}: ${this.#percent}, pulled ${pulled} of ${formatBytes(this.#bytesOfAll)}, packed ${packed}, pushed ${pushed}, ${coarse(this.elapsed(now))} so far`;
+    const copied = this.#images.some(({ hasCopies }) => hasCopies)
+      ? `, copied ${formatBytes(this.#sum('copy'))}`
+      : '';
+    return `${platform}${this.#place}: ${this.#percent}, pulled ${pulled} of ${formatBytes(this.#bytesOfAll)}, packed ${packed}, pushed ${pushed}${copied}, ${coarse(this.elapsed(now))} so far`;
   }
 
   get #percent(): string {
-    return `${Math.floor(this.share * 100)} %`;
+    return `${Math.floor(this.share * 100 + TINY)} %`;
   }
 }
 

@@ -91,6 +91,9 @@ function imageTable({ platform, layers, bootstrapBytes }: ImageReport): readonly
   ];
 }
 
+/** A smaller saving is not worth a line, nor the price of the other scope of deduplication. */
+const LEAST_SAVING = 0.01;
+
 /** How many blobs have batches is worth a line where any has: old clients do not read them. */
 function batchLines({ layers }: ImageReport, before: string): readonly string[] {
   const blobs = new Map(layers.map(({ blob, batches }) => [blob.digest, batches]));
@@ -108,10 +111,9 @@ function extraLines(image: ImageReport, before: string): readonly string[] {
   return [...savingLines(image, before), ...batchLines(image, before), ...list];
 }
 
-/** Without a saving, the other scope of deduplication is not worth a line. */
 function savingLines({ repeatedBytes, layers }: ImageReport, before: string): readonly string[] {
-  if (repeatedBytes === 0) return [];
   const blobBytes = layers.reduce((sum, { stats }) => sum + stats.blobBytes, 0);
+  if (repeatedBytes === 0 || repeatedBytes < blobBytes * LEAST_SAVING) return [];
   const share = ((repeatedBytes / blobBytes) * 100).toFixed(1);
   return [`${before}--dedup image would store ${formatBytes(repeatedBytes)} (${share} %) less`];
 }

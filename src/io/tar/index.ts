@@ -4,6 +4,7 @@
  */
 import { posix } from 'node:path';
 import { FormatError } from '../../errors.js';
+import { Pace } from '../../turns.js';
 import { openFile, readPiece } from '../file-range.js';
 import { BLOCK, cString, isEndBlock, readHeader } from './header.js';
 
@@ -14,6 +15,8 @@ export interface TarMember {
   readonly size: number;
 }
 
+/** Bytes that are read at once, so that an archive of many small members takes few reads. */
+const AHEAD = 64 * 1024;
 /** Bytes: no pax header or GNU long name of an image archive is longer. */
 const MAX_EXTENSION = 1024 * 1024;
 /** An image archive has a few members for each layer; with far more it is no image. */
@@ -22,13 +25,16 @@ const MAX_LINKS = 16;
 
 /**
  * Members by normalised path (no `./` or `/` in front); a link has the member that it leads to. Errors call the archive `name`.
- * Throws FormatError, LocalIoError.
+ * Throws FormatError, LocalIoError, and the signal's reason.
  */
-export async function indexTar(path: string, name = path): Promise<ReadonlyMap<string, TarMember>> {
+export async function indexTar(
+  path: string,
+  { name = path, signal }: { readonly name?: string; readonly signal?: AbortSignal | undefined } = {},
+): Promise<ReadonlyMap<string, TarMember>> {
   const file = await openFile(path);
   try {
     const { size } = await file.stat();
-    return await indexMembers({ size, read: (start, end) => readPiece(file, { start, end }) }, name);
+    return await indexMembers({ size, read: (start, end) => readPiece(file, { start, end }) }, name, signal);
   } finally {
     await file.close();
   }
@@ -50,7 +56,13 @@ export interface TarSource {
 }
 
 /** Members of an archive from any source. */
-export async function indexMembers(source: TarSource, path: string): Promise<ReadonlyMap<string, TarMember>> {
+export async function indexMembers(
+  source: TarSource,
+  path: string,
+  signal?: AbortSignal,
+): Promise<ReadonlyMap<string, TarMember>> {
+  const pace = new Pace(signal);
+  const ahead = new ReadAhead(source);
   const members = new Map<string, TarMember>();
   const links = new Map<string, string>();
   const end = source.size;
@@ -59,7 +71,8 @@ export async function indexMembers(source: TarSource, path: string): Promise<Rea
   };
   let pending: Pending = {};
   for (let at = 0; at + BLOCK <= end;) {
-    const block = await readAt(source, at, BLOCK);
+    if (pace.isDue) await pace.turn();
+    const block = await ahead.read(at, BLOCK);
     if (isEndBlock(block)) break;
     const header =
       readHeader(block) ??
@@ -72,7 +85,7 @@ export async function indexMembers(source: TarSource, path: string): Promise<Rea
     at = start + Math.ceil(size / BLOCK) * BLOCK;
     if ('xgLK'.includes(type)) {
       if (size > MAX_EXTENSION) fail(`tar header extension at offset ${start} is too long`, start);
-      const text = await readAt(source, start, size);
+      const text = await ahead.read(start, size);
       pending = type === 'g' ? pending : { ...pending, ...extension(type, text) };
       continue;
     }
@@ -108,10 +121,26 @@ function follow(
   return undefined;
 }
 
-async function readAt(source: TarSource, at: number, length: number): Promise<Buffer> {
-  const bytes = await source.read(at, at + length);
-  if (bytes.length < length) throw new FormatError('tar archive ends early', { offset: at + bytes.length });
-  return bytes;
+class ReadAhead {
+  readonly #source: TarSource;
+  #start = 0;
+  #bytes: Buffer = Buffer.alloc(0);
+
+  constructor(source: TarSource) {
+    this.#source = source;
+  }
+
+  /** Exactly the bytes that are asked for. Throws FormatError at the end of the archive. */
+  async read(at: number, length: number): Promise<Buffer> {
+    if (at < this.#start || at + length > this.#start + this.#bytes.length) {
+      this.#bytes = await this.#source.read(at, Math.min(at + Math.max(length, AHEAD), this.#source.size));
+      this.#start = at;
+    }
+    const from = at - this.#start;
+    if (this.#bytes.length < from + length)
+      throw new FormatError('tar archive ends early', { offset: at + this.#bytes.length });
+    return this.#bytes.subarray(from, from + length);
+  }
 }
 
 /** A GNU long name or link, or the records of a pax header that the index needs. */

@@ -71,16 +71,57 @@ interface Seen {
   common: number;
 }
 
-interface Directory {
+class Sum {
   readonly name: RawName;
   readonly parent: number;
   readonly depth: number;
-  files: number;
-  bytes: number;
-  uniqueUncompressed: number;
-  uniqueStored: number;
-  ownUncompressed: number;
-  ownStored: number;
+  files = 0;
+  bytes = 0;
+  uniqueUncompressed = 0;
+  uniqueStored = 0;
+  ownUncompressed = 0;
+  ownStored = 0;
+
+  constructor(name: RawName, parent: number, depth: number) {
+    this.name = name;
+    this.parent = parent;
+    this.depth = depth;
+  }
+}
+
+/** Makes its members when they are read, since an image may have hundreds of thousands of directories. */
+class Usage implements DirectoryUsage {
+  readonly #sum: Sum;
+  readonly #pathOf: (sum: Sum) => RawPath;
+
+  constructor(sum: Sum, pathOf: (sum: Sum) => RawPath) {
+    this.#sum = sum;
+    this.#pathOf = pathOf;
+  }
+
+  /** Made anew each time, since the paths of deep trees can take a hundred times the room of their names. */
+  get path(): RawPath {
+    return this.#pathOf(this.#sum);
+  }
+  get depth(): number {
+    return this.#sum.depth;
+  }
+  get files(): number {
+    return this.#sum.files;
+  }
+  get bytes(): number {
+    return this.#sum.bytes;
+  }
+  get unique(): ChunkBytes {
+    return { uncompressed: this.#sum.uniqueUncompressed, stored: this.#sum.uniqueStored };
+  }
+  get own(): ChunkBytes {
+    return { uncompressed: this.#sum.ownUncompressed, stored: this.#sum.ownStored };
+  }
+  get shared(): ChunkBytes {
+    const { unique, own } = this;
+    return { uncompressed: unique.uncompressed - own.uncompressed, stored: unique.stored - own.stored };
+  }
 }
 
 const COUNTS = [
@@ -93,23 +134,15 @@ const COUNTS = [
 ] as const;
 
 class Sums {
-  readonly #directories: Directory[] = [];
+  readonly #directories: Sum[] = [];
   readonly #inodes = new Map<Inode, number>();
   readonly #chunks = new Map<ChunkRef, Seen>();
   #sizes: ChunkSizes | undefined;
-  #lastPath: { readonly directory: Directory; readonly path: RawPath } | undefined;
+  #lastPath: { readonly directory: Sum; readonly path: RawPath } | undefined;
 
   addDirectory(name: RawName, parent: number): number {
     const depth = (this.#directories[parent]?.depth ?? -1) + 1;
-    const counts = {
-      files: 0,
-      bytes: 0,
-      uniqueUncompressed: 0,
-      uniqueStored: 0,
-      ownUncompressed: 0,
-      ownStored: 0,
-    };
-    return this.#directories.push({ name, parent, depth, ...counts }) - 1;
+    return this.#directories.push(new Sum(name, parent, depth)) - 1;
   }
 
   *addFile(
@@ -145,31 +178,12 @@ class Sums {
       const parent = this.#directories[directory.parent];
       if (parent !== undefined) for (const count of COUNTS) parent[count] += directory[count];
     }
-    const usages: DirectoryUsage[] = [];
-    const pathOf = (sum: Directory): RawPath => this.#pathOf(sum);
-    for (const sum of this.#directories) {
-      if (isPause(++count)) yield;
-      usages.push({
-        // Made anew each time, since the paths of deep trees can take a hundred times the room of their names.
-        get path() {
-          return pathOf(sum);
-        },
-        depth: sum.depth,
-        files: sum.files,
-        bytes: sum.bytes,
-        unique: { uncompressed: sum.uniqueUncompressed, stored: sum.uniqueStored },
-        own: { uncompressed: sum.ownUncompressed, stored: sum.ownStored },
-        shared: {
-          uncompressed: sum.uniqueUncompressed - sum.ownUncompressed,
-          stored: sum.uniqueStored - sum.ownStored,
-        },
-      });
-    }
-    return usages;
+    const pathOf = (sum: Sum): RawPath => this.#pathOf(sum);
+    return this.#directories.map((sum) => new Usage(sum, pathOf));
   }
 
   /** Directories mostly come behind their parents, so that the parent's path is at hand. */
-  #pathOf(directory: Directory): RawPath {
+  #pathOf(directory: Sum): RawPath {
     const { parent, name } = directory;
     const before = this.#lastPath;
     const isNext = before !== undefined && parent > 0 && this.#directories[parent] === before.directory;
@@ -178,9 +192,9 @@ class Sums {
     return path;
   }
 
-  #wholePathOf(directory: Directory): RawPath {
+  #wholePathOf(directory: Sum): RawPath {
     const names: RawName[] = [];
-    for (let at: Directory | undefined = directory; at !== undefined; at = this.#directories[at.parent])
+    for (let at: Sum | undefined = directory; at !== undefined; at = this.#directories[at.parent])
       if (at.parent >= 0) names.push(at.name);
     return names.reverse().join('/') as RawPath; // joins components with `/`
   }

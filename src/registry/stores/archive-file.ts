@@ -41,7 +41,8 @@ export class ArchiveFile implements AsyncDisposable {
     const pipe = await openPipe(path, signal);
     if (pipe === undefined) {
       const start = await collect(readFileRange(path, { start: 0, end: SNIFF_BYTES }), SNIFF_BYTES, path);
-      if (!isCompressedArchive(start)) return new ArchiveFile(path, await indexTar(path), undefined);
+      if (!isCompressedArchive(start))
+        return new ArchiveFile(path, await indexTar(path, { signal }), undefined);
     }
     const scratch = await openScratchBeside(workDir, pipe === undefined ? dirname(path) : undefined);
     try {
@@ -52,7 +53,7 @@ export class ArchiveFile implements AsyncDisposable {
         { file: unpacked, folder: scratch.path },
         budget,
       );
-      return new ArchiveFile(unpacked, await indexTar(unpacked, path), scratch);
+      return new ArchiveFile(unpacked, await indexTar(unpacked, { name: path, signal }), scratch);
     } catch (error) {
       await scratch[Symbol.asyncDispose]();
       signal?.throwIfAborted();

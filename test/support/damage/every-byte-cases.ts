@@ -20,19 +20,36 @@ import { MemoryStore } from '../registries/memory-store.js';
 import { bootstrapFindings } from './findings.js';
 import { everyByteOf, type FileReport, type Subject, type Thoroughness } from './every-byte.js';
 import { sectionNames, sectionNamesV5, structNames } from './every-byte-names.js';
-import { referenceDigests, referenceJson, referenceLayers } from '../images/fixtures.js';
+import {
+  PACKING,
+  referenceDigests,
+  referenceJson,
+  referenceLayers,
+  type ReferenceOption,
+} from '../images/fixtures.js';
 import { bareV5Parts, isFramedV5, v5Image, v5Parts } from '../images/v5-image.js';
 
-/** The name of the cases with batches. */
-const BATCHED = 'v6-batch';
+/** Cases that are converted with other options than the usual ones: small images that have, together, every structure. */
+const CONVERTED: readonly (readonly [name: string, option: ReferenceOption])[] = [
+  ['all-deleted', 'v5-zstd'],
+  ['basic', 'v5-zstd'],
+  ['chunks', 'v5-zstd-aligned'],
+  ['xattrs-hardlinks', 'v5-zstd'],
+  ['basic', 'v6-lz4'],
+  ['chunks', 'v6-lz4'],
+  ['no-data', 'v6-sha256'],
+  ['basic', 'v6-lz4-batch64k'],
+  ['hardlinks', 'v6-lz4-batch64k'],
+  ['dedup', 'v6-zstd-batch'],
+];
 
-/** `CASE`: converted by us; `CASE/v6-batch`: with batches; `CASE/v5-…`: a v5 image with the reference's bootstrap. */
+/** `CASE`, `CASE:OPTION`: converted by us; `CASE/v5-…`: a v5 image with the reference's bootstrap. */
 export function everyByteCases(): string[] {
   const v5 = referenceJson('v5-digests.json') as Record<string, Record<string, string>>; // our own file
   return [
     ...Object.keys(referenceDigests()),
-    ...['basic', 'dedup', 'hardlinks'].map((name) => `${name}/${BATCHED}`),
     ...Object.entries(v5).map(([name, options]) => `${name}/${Object.keys(options)[0] ?? ''}`),
+    ...CONVERTED.map((words) => words.join(':')),
   ];
 }
 
@@ -58,9 +75,11 @@ export async function subjectsOfCase(name: string): Promise<Subject[]> {
 }
 
 async function targetOf(name: string): Promise<MemoryStore> {
+  const [written = '', packing] = name.split(':');
+  if (packing !== undefined)
+    return converted(sourceImage(referenceLayers(written)), PACKING[packing as ReferenceOption]); // a name of `CONVERTED`
   const [first = '', option] = name.split('/');
   if (option === undefined) return converted(sourceImage(referenceLayers(first)));
-  if (option === BATCHED) return converted(sourceImage(referenceLayers(first)), { batchSize: 0x1_0000 });
   const parts = isFramedV5(first) ? await v5Parts(first) : await bareV5Parts(first, option);
   const { target } = await v5Image(first, parts);
   return target;

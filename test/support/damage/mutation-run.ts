@@ -16,6 +16,8 @@ export const MUTATED: readonly (readonly [name: string, option: string])[] = [
   ['devices', 'v5-zstd'],
   ['hardlinks', 'v5-zstd'],
   ['chunks', 'v5-zstd'],
+  ['basic', 'v6-lz4'],
+  ['basic', 'v6-sha256'],
 ];
 
 /** A verdict must not take longer, whatever the bytes are. Of processor time: a busy machine is not our fault. */

@@ -15,8 +15,13 @@ import { projectRoot } from '../project.js';
 export const PACKING = {
   'v6-zstd': {},
   'v6-none': { compressor: 'none' },
+  'v6-lz4': { compressor: 'lz4_block' },
   'v6-zstd-64k': { chunkSize: 0x1_0000 },
   'v6-zstd-2m': { chunkSize: 0x20_0000 },
+  'v6-sha256': { digester: 'sha256' },
+  'v5-zstd': { fsVersion: 5 },
+  'v5-none': { fsVersion: 5, compressor: 'none' },
+  'v5-zstd-aligned': { fsVersion: 5, alignChunks: true },
   'v6-zstd-batch': { batchSize: 0x10_0000 },
   'v6-zstd-file': { prefetch: upstreamPatterns('/b/1\n') },
   'v6-zstd-list': {
@@ -26,8 +31,14 @@ export const PACKING = {
     prefetch: upstreamPatterns('/c/link\n/c/empty\n relative\n\n  /a/1  \n'),
   },
   'v6-zstd-missing': { prefetch: upstreamPatterns('/missing\n') },
+  'v6-lz4-batch64k': { compressor: 'lz4_block', batchSize: 0x1_0000 },
+  'v5-zstd-list': {
+    fsVersion: 5,
+    prefetch: upstreamPatterns('/c\n/b/1\n/missing\n/a/2\n/c/1\n/b/3\n'),
+  },
 } as const satisfies Readonly<Record<string, Partial<FormatOptions>>>;
 export type ReferenceOption = keyof typeof PACKING;
+
 export const REFERENCE_OPTIONS = Object.keys(PACKING) as readonly ReferenceOption[]; // the keys of the table
 
 /** One line of `digests.json`: hex SHA-256 of the bootstrap and of each layer's RAFS blob. */

@@ -15,7 +15,7 @@ import { digestHex } from '../../../src/oci/digest.js';
 import { readBootstrapSection } from '../../../src/rafs-builder/blob/bootstrap.js';
 import { sectionContent } from '../../../src/rafs-builder/blob/section.js';
 import { OWN_BLOB_ID } from '../../../src/rafs-builder/layout/v6.js';
-import { readV6, type V6Image } from '../../../src/rafs-builder/read/v6/read.js';
+import { readBootstrap, type RafsImage } from '../../../src/rafs-builder/versions.js';
 import {
   type BlobRecord,
   type ChunkRef,
@@ -56,7 +56,7 @@ export interface PackedImage {
   /** The merged bootstrap. */
   readonly bootstrap: Buffer;
   /** The merged bootstrap as it reads; blobs are known by their place in its table. */
-  readonly merged: V6Image['bootstrap'];
+  readonly merged: RafsImage['bootstrap'];
 }
 
 export function settingsOf(options: PackingOptions): PackingSettings {
@@ -77,7 +77,7 @@ export async function packImage(
   return {
     layers: await Promise.all(sealed.map(readBack)),
     bootstrap,
-    merged: readV6(bootstrap).bootstrap,
+    merged: readBootstrap(bootstrap).bootstrap,
   };
 }
 
@@ -119,7 +119,9 @@ async function readBack(layer: SealedLayer): Promise<PackedLayer> {
   const { bytes } = layer;
   const section = await readBootstrapSection(bytes.length, async (start, end) => bytes.subarray(start, end));
   const bootstrap = await sectionContent(section, decompress);
-  const own = readV6(bootstrap).bootstrap.blobs.find(({ record }) => record.id === OWN_BLOB_ID)?.record;
+  const own = readBootstrap(bootstrap).bootstrap.blobs.find(
+    ({ record }) => record.id === OWN_BLOB_ID,
+  )?.record;
   const record = own === undefined ? undefined : { ...own, id: digestHex(digestOf(bytes)) };
   return { ...layer, bootstrap, record };
 }
@@ -136,7 +138,7 @@ export async function contentDigest(
 
 async function chunkContent(
   layers: readonly PackedLayer[],
-  { blobs }: V6Image['bootstrap'],
+  { blobs }: RafsImage['bootstrap'],
   ref: ChunkRef,
 ): Promise<Uint8Array> {
   const blob = blobs[chunkBlob(ref)];

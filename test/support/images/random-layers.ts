@@ -1,8 +1,12 @@
 /**
  * Random images as lists of layer tars, the same for the same seed. They stay inside what the reference builder gets
  * right (`docs/format.md` lists its deviations): every layer has a root entry and entries for all parents, hard links lead
- * to regular files and repeat their attributes, an inode has one extended attribute at most, no value holds a line break.
+ * to regular files and repeat their attributes, an inode has one extended attribute at most, no value holds a line break. For RAFS v5,
+ * hard links lead to files without extended attributes, and nothing but a directory takes the place of a lower directory: the
+ * reference cannot read its own image of the first, and panics over the second.
  */
+import type { FormatOptions } from '../../../src/native/addon-types.js';
+import { FORMAT_DEFAULTS } from '../../../src/native/formats.js';
 import {
   block,
   char,
@@ -49,9 +53,7 @@ class Random {
   }
 }
 
-export interface RandomImage {
-  readonly chunkSize: number;
-  readonly compressor: 'zstd' | 'none';
+export interface RandomImage extends FormatOptions {
   /** Uncompressed tars, lowest first. */
   readonly layers: readonly Buffer[];
 }
@@ -60,7 +62,7 @@ export interface RandomImage {
 type Attributes = Required<Pick<TarFields, 'mode' | 'uid' | 'gid' | 'mtime'>>;
 type Own =
   | { readonly kind: 'directory' }
-  | { readonly kind: 'file'; readonly attributes: Attributes }
+  | { readonly kind: 'file'; readonly attributes: Attributes; readonly hasXattrs: boolean }
   | { readonly kind: 'other' };
 
 const CHUNK_SIZES = [0x1000, 0x2000, 0x4000, 0x10000] as const;
@@ -88,6 +90,7 @@ const ODD_NAMES = [
 class ImageWriter {
   readonly #random: Random;
   readonly #chunkSize: number;
+  readonly #isV5: boolean;
   /** Pieces of content that come back, in the same layer and in others. */
   readonly #pool: Buffer[] = [];
   /** Paths of lower layers: where something may be hidden, replaced or added to. */
@@ -100,9 +103,10 @@ class ImageWriter {
    */
   readonly #fallen = new Set<string>();
 
-  constructor(random: Random, chunkSize: number) {
+  constructor(random: Random, { chunkSize, fsVersion }: FormatOptions) {
     this.#random = random;
     this.#chunkSize = chunkSize;
+    this.#isV5 = fsVersion === 5;
     for (let i = 0; i < 6; i++) this.#pool.push(random.bytes(1 + random.below(chunkSize)));
     this.#pool.push(Buffer.alloc(chunkSize));
   }
@@ -137,8 +141,10 @@ class ImageWriter {
   #file(path: string): void {
     const attributes = this.#attributes();
     const data = this.#content();
-    this.#emit(path, { kind: 'file', attributes }, (name) =>
-      file(name, data, { ...attributes, ...this.#xattrs() }),
+    const xattrs = this.#xattrs();
+    const hasXattrs = xattrs.xattrs !== undefined;
+    this.#emit(path, { kind: 'file', attributes, hasXattrs }, (name) =>
+      file(name, data, { ...attributes, ...xattrs }),
     );
   }
 
@@ -179,7 +185,12 @@ class ImageWriter {
   #hardlink(parent: string): void {
     const path = this.#newPath(parent);
     const targets = [...this.#own].flatMap(([target, own]) =>
-      own.kind === 'file' && target !== path && !target.startsWith(`${path}/`) ? [{ target, own }] : [],
+      own.kind === 'file' &&
+      !(this.#isV5 && own.hasXattrs) &&
+      target !== path &&
+      !target.startsWith(`${path}/`)
+        ? [{ target, own }]
+        : [],
     );
     const chosen = targets[this.#random.below(targets.length)];
     if (chosen === undefined) return;
@@ -253,7 +264,10 @@ class ImageWriter {
   #emit(path: string, own: Own, make: (name: Buffer) => TarItem): void {
     const below = `${path}/`;
     if (own.kind !== 'directory' && [...this.#own.keys()].some((other) => other.startsWith(below))) return;
-    if (own.kind !== 'directory' && this.#lower.get(path) === 'directory') this.#fallen.add(path);
+    if (own.kind !== 'directory' && this.#lower.get(path) === 'directory') {
+      if (this.#isV5) return;
+      this.#fallen.add(path);
+    }
     this.#own.set(path, own);
     const item = make(bytesOf(path));
     this.#items.push(item);
@@ -355,12 +369,14 @@ function tarPaths(tar: Buffer): string[] {
   return paths;
 }
 
-export function randomImage(seed: number): RandomImage {
+/** What `format` leaves open is chosen by the seed, or as usual. */
+export function randomImage(seed: number, format: Partial<FormatOptions> = {}): RandomImage {
   const random = new Random(seed);
   const chunkSize = random.pick(CHUNK_SIZES);
   const compressor = random.pick<'zstd' | 'none'>(['zstd', 'none']);
-  const writer = new ImageWriter(random, chunkSize);
+  const options = { ...FORMAT_DEFAULTS, chunkSize, compressor, ...format };
+  const writer = new ImageWriter(random, options);
   const count = 1 + random.below(4);
   const layers = Array.from({ length: count }, (_, number) => writer.layer(number === 0));
-  return { chunkSize, compressor, layers };
+  return { ...options, layers };
 }

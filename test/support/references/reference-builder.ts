@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { FormatOptions } from '../../../src/native/addon-types.js';
 import type { Tool } from './tools.js';
 import { runTool } from '../run-tool.js';
 import { projectRoot } from '../project.js';
@@ -16,13 +17,14 @@ export function referenceTool(): Tool {
   };
 }
 
-export interface ReferenceOptions {
-  readonly compressor: 'zstd' | 'none';
-  readonly chunkSize: number;
+export type ReferenceOptions = Pick<
+  FormatOptions,
+  'fsVersion' | 'compressor' | 'chunkSize' | 'digester' | 'alignChunks'
+> & {
   readonly batchSize?: number | undefined;
   /** What the upstream converter gives on standard input: by default "read the whole image ahead". */
   readonly prefetch?: string | undefined;
-}
+};
 
 const PREFETCH = '/\n';
 
@@ -43,12 +45,12 @@ export async function referenceLayer(
   const unnamed = `${tar}.blob`;
   const create = [
     'create',
-    '--compressor',
-    options.compressor,
-    '--chunk-size',
-    `${options.chunkSize}`,
-    '--batch-size',
-    `${options.batchSize ?? 0}`,
+    ...['--fs-version', `${options.fsVersion}`],
+    ...(options.alignChunks ? ['--aligned-chunk'] : []),
+    ...['--compressor', options.compressor],
+    ...['--digester', options.digester],
+    ...['--chunk-size', `${options.chunkSize}`],
+    ...['--batch-size', `${options.batchSize ?? 0}`],
     tar,
     unnamed,
   ];

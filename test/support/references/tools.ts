@@ -11,7 +11,7 @@ import { findCommand } from '../needs.js';
 import { projectRoot } from '../project.js';
 import { runTool } from '../run-tool.js';
 
-const toolFolder = join(projectRoot, '.cache', 'tools');
+export const toolFolder = join(projectRoot, '.cache', 'tools');
 
 export type Tool =
   | { readonly path: string; readonly missing?: undefined }
@@ -38,6 +38,9 @@ const GO_PROGRAMS = {
   registry: 'github.com/distribution/distribution/v3/cmd/registry@v3.1.2',
   /** The OCI's own tests of a registry. It has no releases; this is the commit of 2026-08-31. */
   conformance: 'github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111',
+  actionlint: 'github.com/rhysd/actionlint/cmd/actionlint@v1.7.12',
+  /** Runs workflows and actions of GitHub, also without containers. */
+  act: 'github.com/nektos/act@v0.2.89',
 } as const;
 
 export type GoProgram = keyof typeof GO_PROGRAMS;
@@ -52,7 +55,7 @@ function pinnedVersion(name: GoProgram): string {
 const building = new Map<string, Promise<Tool>>();
 
 /** One build at a time for each tool of this process. */
-function once(name: string, build: () => Promise<Tool>): Promise<Tool> {
+export function once(name: string, build: () => Promise<Tool>): Promise<Tool> {
   const running = building.get(name) ?? build();
   building.set(name, running);
   return running;
@@ -63,7 +66,7 @@ function go(): Tool {
   return path === undefined ? { missing: 'needs go 1.25 or newer' } : { path };
 }
 
-function firstLine(error: unknown): string {
+export function firstLine(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.replaceAll('\n', ' ').slice(0, 300);
 }

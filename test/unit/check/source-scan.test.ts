@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { checkImage } from '../../../src/check/check.js';
@@ -46,16 +47,18 @@ async function imageOf(store: MemoryStore): Promise<ImageSubject> {
   return images[0] ?? assert.fail();
 }
 
-test('layers are read once, in chunks of the size that is asked for', async () => {
-  for (const [chunkSize, chunks] of [
-    [0x10_0000, 1],
-    [0x1000, 3],
+test('layers are read in chunks of the size that is asked for, with digests of the kind that is', async () => {
+  for (const [chunkSize, digester, chunks, digest] of [
+    [0x10_0000, 'blake3', 1, undefined],
+    [0x1000, 'blake3', 3, undefined],
+    [0x10_0000, 'sha256', 1, createHash('sha256').update(Buffer.alloc(0x3000, 'x')).digest()],
   ] as const) {
     const image = await imageOf(sourceImage([layer(file('a', Buffer.alloc(0x3000, 'x')))]));
     await using scan = new SourceScan(image, 1, {});
-    const { value } = await scan.layers(chunkSize, undefined);
+    const { value } = await scan.layers({ chunkSize, digester }, undefined);
     const [entry] = (await value?.[0]?.entries()) ?? [];
     assert.equal(entry?.body.kind === 'file' ? entry.body.chunks.length : 0, chunks);
+    if (digest !== undefined) assert.deepEqual(value?.[0]?.chunks.at(0).digest, digest);
   }
 });
 
@@ -73,7 +76,10 @@ test('a scan ends with the signal of the call, and with that of a waiting caller
     const stop = new AbortController();
     const image = await imageOf(store);
     await using scan = new SourceScan(image, 1, whose === 'call' ? { signal: stop.signal } : {});
-    const waiting = scan.layers(0x10_0000, whose === 'waiting' ? stop.signal : undefined);
+    const waiting = scan.layers(
+      { chunkSize: 0x10_0000, digester: 'blake3' },
+      whose === 'waiting' ? stop.signal : undefined,
+    );
     stop.abort(new InterruptedError('stopped'));
     await assert.rejects(waiting, { message: 'stopped' });
     assert.equal(store.ended.length, LAYERS.length);

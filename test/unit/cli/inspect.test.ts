@@ -52,6 +52,7 @@ async function inspect(
   addCommand(program.command('inspect'), {
     table: INSPECT,
     context,
+    argv: ['inspect', ...args],
     printsConfig: false,
   });
   await program.parseAsync(['inspect', ...args], { from: 'user' });

@@ -48,6 +48,7 @@ function result(change: Partial<CheckResult> = {}): CheckResult {
           { blob: digest, blobBytes: 2_000_000, source: undefined },
         ],
         bootstrapBytes: 4096,
+        milliseconds: 900,
         contents: {
           files: 3,
           bytes: 5000,
@@ -60,6 +61,10 @@ function result(change: Partial<CheckResult> = {}): CheckResult {
     clients: [
       {
         platform: 'linux/amd64',
+        entries: [
+          { entry: 1, digest, kind: 'oci' },
+          { entry: 2, digest, kind: 'nydus' },
+        ],
         clients: [
           {
             client: 'containerd',
@@ -67,6 +72,16 @@ function result(change: Partial<CheckResult> = {}): CheckResult {
             versions: '',
             picks: { entry: 1, digest, kind: 'oci' },
             outcome: 'unpacked',
+            why: EVIL,
+            trace: undefined,
+          },
+          {
+            client: 'nydus-snapshotter',
+            detection: 'index',
+            versions: 'as released',
+            picks: { entry: 1, digest, kind: 'oci' },
+            runs: { entry: 2, digest, kind: 'nydus' },
+            outcome: 'lazily',
             why: EVIL,
             trace: undefined,
           },
@@ -81,6 +96,27 @@ function result(change: Partial<CheckResult> = {}): CheckResult {
     ...change,
   };
 }
+
+const RUN = {
+  milliseconds: 65_400,
+  failOn: 'error',
+  started: new Date('2026-11-30T08:09:10Z'),
+  commandLine: `nydusify check ${EVIL}`,
+} as const;
+
+test('the page says when, how long and by which command line the check was made', () => {
+  const page = REPORTS.html(result(), RUN);
+  assert.match(page, />2026-11-30 08:09:10 UTC<\/time>, in\s+1 min 5 s/);
+  assert.match(page, /<dt>command<\/dt>\s+<dd><code>nydusify check &lt;script&gt;/);
+  assert.match(FAILURE_REPORTS.html(failure), />2026-11-30 08:09:10 UTC<\/time>, in\s+20 ms/);
+});
+
+test('the page names the entries of both halves, and for a client that finds the other half both', () => {
+  const page = REPORTS.html(result(), RUN);
+  assert.match(page, /<li>entry 1, OCI <code/);
+  assert.match(page, /<li>entry 2, Nydus <code/);
+  assert.match(page, />entry 1, OCI, then entry 2, Nydus</);
+});
 
 test('the page holds no markup but its own, loads nothing and names every kind of finding', () => {
   const page = REPORTS.html(result());
@@ -195,9 +231,11 @@ test('the JUnit report is what CI servers read', async (t: TestContext) => {
   assert.equal(failures, 1); // FS-CONTENT and FS-MODE are of one area; INDEX-PAIR is a warning
   assert.match(REPORTS.junit(result()), /<failure message="FS-CONTENT: [^"]*; FS-MODE: /);
   assert.match(await judge(REPORTS.junit(result({ verdict: 'good', findings: [] }))), /^[0-9]+ 0$/);
-  const strict = REPORTS.junit(result(), { milliseconds: 1500, failOn: 'warning' });
+  const strict = REPORTS.junit(result(), { ...RUN, milliseconds: 1500, failOn: 'warning' });
   assert.match(await judge(strict), /^[0-9]+ 2$/);
-  assert.equal(strict.match(/ time="1.500"/g)?.length, 3); // all, the suite of the reference, and its first test
+  const times = (time: string): number => [...strict.matchAll(new RegExp(` time="${time}"`, 'g'))].length;
+  // The whole; the platform and its test about content; the suite of the reference and its first test.
+  assert.deepEqual(['1.500', '0.900', '0.600'].map(times), [1, 2, 2]);
   assert.match(await judge(FAILURE_REPORTS.junit(failure)), /^1 0$/);
 });
 
@@ -222,6 +260,8 @@ const failure = {
   error: new RegistryError(EVIL, { status: 404 }),
   hint: EVIL,
   milliseconds: 20,
+  started: RUN.started,
+  commandLine: EVIL,
 };
 
 test('there is a report when nothing could be read, in each format, with the verdict unknown', () => {

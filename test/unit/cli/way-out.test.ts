@@ -27,6 +27,12 @@ const RULES: readonly Rule[] = [
       'cli/commands/cat.ts': 'files, escaped by TerminalText on a terminal',
     },
   },
+  {
+    what: /printLine\(\s*[^,()]+,\s*['`](?:warning|note|hint): /,
+    allowed: {
+      'cli/process.ts': 'a signal comes at any time, even before there is a context that knows of colours',
+    },
+  },
   { what: /JSON\.stringify\(/, allowed: { 'cli/text/printable.ts': 'escapes it' } },
   {
     what: /\benv\[|process\.env|homedir\(/,

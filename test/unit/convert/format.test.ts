@@ -38,3 +38,9 @@ test('a batch size is a power of two up to the chunk size, and part of the line'
     assert.throws(() => formatOptions({ batchSize }), /^UsageError: batch size .* is not a power of two/);
   assert.throws(() => formatOptions({ batchSize: 4096, chunkSize: 2 ** 24 }), /do not go together/);
 });
+test('the line tells options apart that earlier versions did not have', () => {
+  assert.equal(
+    formatLine(convertOptions({ fsVersion: 5, alignChunks: true, digester: 'sha256' })),
+    'v5 zstd 3 1048576 layer digester=sha256 alignChunks=true',
+  );
+});

@@ -17,6 +17,16 @@ const FINDING = v.strictObject({
   expected: v.optional(TEXT),
   found: v.optional(TEXT),
   hint: v.optional(TEXT),
+  chunk: v.pipe(v.optional(WHOLE), v.description('Of the chunk that it is about, the index in its blob.')),
+  files: v.pipe(
+    v.optional(
+      v.strictObject({
+        count: WHOLE,
+        first: v.array(v.strictObject({ path: TEXT, offset: WHOLE })),
+      }),
+    ),
+    v.description('The files that hold the chunk: how many, and the first of them.'),
+  ),
 });
 
 const PLATFORM = v.strictObject({
@@ -36,6 +46,7 @@ const PLATFORM = v.strictObject({
     }),
   ),
   bootstrapBytes: WHOLE,
+  milliseconds: WHOLE,
   contents: v.optional(
     v.strictObject({
       files: WHOLE,
@@ -57,19 +68,24 @@ const TRACE = v.strictObject({
   steps: v.array(v.strictObject({ step: TEXT, ok: v.boolean(), detail: v.array(TEXT) })),
 });
 
+const MANIFEST = v.strictObject({
+  entry: v.optional(WHOLE),
+  digest: TEXT,
+  kind: v.picklist(['oci', 'nydus', 'other']),
+});
+
 const CLIENTS = v.strictObject({
   platform: TEXT,
+  entries: v.array(MANIFEST),
   clients: v.array(
     v.strictObject({
       client: TEXT,
       detection: v.optional(v.picklist(['index', 'referrer', 'none'])),
       versions: TEXT,
-      picks: v.optional(
-        v.strictObject({
-          entry: v.optional(WHOLE),
-          digest: TEXT,
-          kind: v.picklist(['oci', 'nydus', 'other']),
-        }),
+      picks: v.optional(MANIFEST),
+      runs: v.pipe(
+        v.optional(MANIFEST),
+        v.description('What it runs, if detection led it from what it takes to another manifest.'),
       ),
       outcome: v.picklist(['lazily', 'unpacked', 'copied', 'fails']),
       why: TEXT,

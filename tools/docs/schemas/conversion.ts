@@ -11,12 +11,17 @@ export const CONVERT = v.strictObject({
   image: v.pipe(TEXT, v.description('The name to deploy.')),
   target: TEXT,
   ...CONTENT.entries,
+  'containerimage.config.digest': v.pipe(
+    v.optional(DIGEST),
+    v.description('As in the file of --metadata-file, where the result is one image and no index.'),
+  ),
   unchanged: v.pipe(v.boolean(), v.description('True if the target was this very image before.')),
   platforms: v.array(
     v.strictObject({
       platform: TEXT,
       source: CONTENT,
       nydus: CONTENT,
+      config: v.pipe(CONTENT, v.description('Of the Nydus image.')),
       oci: v.pipe(
         v.optional(CONTENT),
         v.description('The image for clients without Nydus, in a merged index.'),
@@ -118,7 +123,7 @@ export const EVENT = v.union([
     ...TIME,
     type: v.literal('layer.progress'),
     ...LAYER,
-    stage: v.picklist(['pull', 'pack', 'push']),
+    stage: v.picklist(['pull', 'pack', 'push', 'copy']),
     done: WHOLE,
     total: WHOLE,
   }),

@@ -5,6 +5,7 @@ import { CHECK } from './check.js';
 import { PRINTED_CONFIG, VERSIONS } from './config.js';
 import { CONVERT, EVENT, PLAN } from './conversion.js';
 import { FAILURE } from './failure.js';
+import { LOGIN, LOGOUT } from './login.js';
 import { BRANCH, DIFF, DU, INSPECT, LS, PREFETCH, STAT, TREE } from './look.js';
 
 interface Document {
@@ -24,6 +25,8 @@ export const DOCUMENTS = {
   du: { title: 'nydusify du --json', schema: DU },
   diff: { title: 'nydusify diff --json', schema: DIFF },
   prefetch: { title: 'nydusify prefetch --json', schema: PREFETCH },
+  login: { title: 'nydusify login --json', schema: LOGIN },
+  logout: { title: 'nydusify logout --json', schema: LOGOUT },
   config: { title: 'nydusify COMMAND --print-config --json', schema: PRINTED_CONFIG },
   version: { title: 'nydusify version --json', schema: VERSIONS },
   error: { title: 'a command with --json that fails', schema: FAILURE },

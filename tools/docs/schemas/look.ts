@@ -152,7 +152,7 @@ const BOOTSTRAP = v.strictObject({
   unique: v.strictObject({ count: WHOLE, bytes: WHOLE, stored: WHOLE }),
 });
 
-export const INSPECT = v.strictObject({
+const INSPECTED_IMAGE = v.strictObject({
   ...HEAD,
   location: TEXT,
   root: CONTENT,
@@ -178,6 +178,29 @@ export const INSPECT = v.strictObject({
   foreign: v.array(DESCRIPTOR),
   ...TRAFFIC,
 });
+
+const INSPECTED_BOOTSTRAP = v.strictObject({
+  ...HEAD,
+  location: TEXT,
+  kind: v.literal('bootstrap'),
+  bootstrap: BOOTSTRAP,
+  blobs: v.array(v.strictObject({ id: TEXT, ...BLOB.entries })),
+  findings: v.array(
+    v.strictObject({
+      id: v.pipe(TEXT, v.description('Stays the same in all versions; docs/format.md lists them.')),
+      severity: v.picklist(['error', 'warning']),
+      message: TEXT,
+      path: v.optional(TEXT),
+      offset: v.optional(WHOLE),
+      expected: v.optional(TEXT),
+      found: v.optional(TEXT),
+    }),
+  ),
+  ...TRAFFIC,
+});
+
+/** Of an image, or of a bootstrap in a file or a RAFS blob. */
+export const INSPECT = v.union([INSPECTED_IMAGE, INSPECTED_BOOTSTRAP]);
 
 export const PREFETCH = v.strictObject({
   ...HEAD,

@@ -58,7 +58,7 @@ export const LOCAL: readonly AttackTable[] = [
       ),
       attack(
         'local user',
-        'a link, device, pipe or second name where `--report`, `--output-json`, `--digest-file`, `--metadata-file` or `--log-file` are to be written',
+        'a link, device, pipe or second name where `--report`, `--output-json`, `--digest-file`, `--image-file`, `--metadata-file` or `--log-file` are to be written',
         {
           before: 'the file behind the link was overwritten; the pipe held the run for good',
           now: 'refused before the work',

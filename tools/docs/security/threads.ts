@@ -157,7 +157,7 @@ can be reached, and `npm run reproducible` builds the addon in two places and co
         'something in the addon that no source has',
         { before: 'no bill of materials', now: 'bills that are the same each time' },
         SUPPLY,
-        'bills of materials list everything that is shipped, and are the same each time',
+        'bills of materials list what the published packages contain and nothing else, and are the same each time',
       ),
       attack(
         'dependency',

@@ -8,7 +8,7 @@ use std::io::Read as _;
 use nydus_core::Result;
 use nydus_core::archive::{Archive, Entry, EntryKind, EntrySink};
 use nydus_core::codec::{Compression, Contexts};
-use nydus_core::digest::{Digest, Fingerprint, Sha256Stream};
+use nydus_core::digest::{Digest, Digester, Fingerprint, Sha256Stream};
 use nydus_core::inflate::{Inflater, Pieces};
 
 use crate::Failure;
@@ -122,7 +122,7 @@ impl Bench {
         for &end in &cutter.ends {
             let chunk = cutter.data.get(start..end).unwrap_or_default();
             start = end;
-            let print = timed(&mut self.seconds.prints, || Fingerprint::of(chunk));
+            let print = timed(&mut self.seconds.prints, || Fingerprint::of(chunk, Digester::Blake3));
             self.bytes.chunks += chunk.len() as u64;
             if !self.known.insert((print.digest, print.len)) {
                 continue;

@@ -52,3 +52,12 @@ fn native_ending(writer: &mut SectionWriter<'_>, bootstrap: Vec<u8>) -> Result<(
     writer.bootstrap(bootstrap)?;
     writer.toc()
 }
+/// A blob of RAFS v5: its chunks, each compressed on its own, whose records only bootstraps hold.
+pub static BARE: BlobKind = BlobKind {
+    features: blob_features::INLINED_FS_META | blob_features::HAS_TAR_HEADER | blob_features::CAP_TAR_TOC,
+    chunks: |writer, chunks| {
+        writer.data(chunks)?;
+        Ok(MetaSection::default())
+    },
+    ending: |writer, bootstrap| writer.plain_bootstrap(&bootstrap),
+};

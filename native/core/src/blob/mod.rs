@@ -18,7 +18,7 @@ mod unit;
 
 pub use batches::Batcher;
 pub use growth::Grown;
-pub use kind::{BATCHED, BlobKind, NATIVE};
+pub use kind::{BARE, BATCHED, BlobKind, NATIVE};
 pub use sections::{BlobRecord, SectionWriter, StoredChunks};
 pub use spool::{BlobFile, Spool};
 pub use unit::{ALONE, Finished, Piece, UNIT, Unit, UnitBuffers};

@@ -11,7 +11,7 @@ use super::spool::{BlobFile, Spool};
 use super::tar_header::tar_header;
 use super::toc::{Entry, Toc};
 use crate::codec::Contexts;
-use crate::digest::{Sha256Stream, sha256};
+use crate::digest::{Digester, Sha256Stream, sha256};
 use crate::error::Result;
 use crate::format::Format;
 use crate::table::{Batch, ChunkRecords};
@@ -48,6 +48,8 @@ pub struct BlobRecord {
     pub chunk_size: u32,
     /// The number of the codec that compresses its chunks.
     pub compressor: u32,
+    /// The algorithm that digests its chunks.
+    pub digester: Digester,
     /// `blob_features`.
     pub features: u32,
     /// Offset of the bootstrap section in the RAFS blob.
@@ -108,12 +110,13 @@ impl<'a> SectionWriter<'a> {
         if chunks.records.is_empty() {
             return Ok(None);
         }
-        let Format { kind, compression, chunk_size, .. } = self.format;
+        let Format { kind, compression, digester, chunk_size, .. } = self.format;
         let meta = (kind.chunks)(self, chunks)?;
         let record = BlobRecord {
             id: None,
             chunk_size: *chunk_size,
             compressor: compression.codec.number,
+            digester: *digester,
             features: kind.features,
             compressed_size: self.blob.size(),
             uncompressed_size: chunks.uncompressed_size,
@@ -195,6 +198,12 @@ impl<'a> SectionWriter<'a> {
         self.toc.enter(&Entry { name: section::BOOTSTRAP, codec, digest, offset, stored, size });
         self.append(&content)?;
         self.append(&tar_header(section::BOOTSTRAP, stored))
+    }
+
+    /// Appends the layer's own bootstrap as it is, in a blob without a table of contents.
+    pub fn plain_bootstrap(&mut self, bootstrap: &[u8]) -> Result<()> {
+        self.append(bootstrap)?;
+        self.append(&tar_header(section::BOOTSTRAP, bootstrap.len() as u64))
     }
 
     /// Appends the table of contents, which names the sections so far.

@@ -26,13 +26,14 @@ const KEPT: u8 = 1;
 const REMOVED: u8 = 2;
 
 impl Spool {
-    /// Creates the file, which must not exist yet, and the blob that writes to it.
-    pub fn create(path: &Path) -> Result<(Self, BlobFile)> {
+    /// Creates the file, which must not exist yet, and the blob that writes to it; its chunks start at multiples of `alignment`
+    /// in the uncompressed address space.
+    pub fn create(path: &Path, alignment: u64) -> Result<(Self, BlobFile)> {
         let file = OpenOptions::new().write(true).create_new(true).open(path);
         let file = file.map_err(|source| Error::io("create", path, source))?;
         let spool =
             Self { path: path.to_path_buf(), state: AtomicU8::new(TEMPORARY), growth: Growth::default() };
-        Ok((spool, BlobFile { file, digest: Sha256Stream::default(), records: ChunkRecords::default() }))
+        Ok((spool, BlobFile { file, digest: Sha256Stream::default(), records: ChunkRecords::new(alignment) }))
     }
 
     /// Keeps the file from now on; `Aborted` when it has been removed already.
@@ -118,13 +119,13 @@ mod tests {
     fn a_file_is_removed_unless_kept_and_never_replaces_another() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("blob");
-        let (spool, mut blob) = Spool::create(&path).unwrap();
-        assert_eq!(Spool::create(&path).err().map(|error| error.code()), Some("IO"));
+        let (spool, mut blob) = Spool::create(&path, 4096).unwrap();
+        assert_eq!(Spool::create(&path, 4096).err().map(|error| error.code()), Some("IO"));
         blob.append_bytes(&spool, b"abc").unwrap();
         drop(spool);
         assert!(!path.exists());
 
-        let (spool, mut blob) = Spool::create(&path).unwrap();
+        let (spool, mut blob) = Spool::create(&path, 4096).unwrap();
         blob.append_bytes(&spool, b"abc").unwrap();
         spool.keep().unwrap();
         spool.remove();
@@ -136,7 +137,7 @@ mod tests {
     #[test]
     fn a_removed_file_cannot_be_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let (spool, _) = Spool::create(&folder.path().join("blob")).unwrap();
+        let (spool, _) = Spool::create(&folder.path().join("blob"), 4096).unwrap();
         spool.remove();
         assert!(matches!(spool.keep(), Err(Error::Aborted)));
     }

@@ -237,6 +237,7 @@ fn out_of_unit() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::Digester;
 
     /// Two chunks with a duplicate's bytes between them.
     fn unit() -> Unit {
@@ -245,7 +246,7 @@ mod tests {
         let pieces = vec![
             Piece {
                 start: 0,
-                print: Fingerprint::of(&first),
+                print: Fingerprint::of(&first, Digester::Blake3),
                 count: 1,
                 is_file: true,
                 batch: ALONE,
@@ -253,7 +254,7 @@ mod tests {
             },
             Piece {
                 start: 3100,
-                print: Fingerprint::of(&second),
+                print: Fingerprint::of(&second, Digester::Blake3),
                 count: 1,
                 is_file: true,
                 batch: ALONE,

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::Contents;
+use super::contents::{Contents, REFERENCE_BYTES};
 use super::keeper::{Bytes, Cut, Keeper};
 use crate::archive::{Entry, EntryKind, EntrySink};
 use crate::budget::Account;
 use crate::decide::Counts;
-use crate::digest::Fingerprint;
+use crate::digest::{Digester, Fingerprint};
 use crate::error::{Error, Result};
 use crate::table::EntryLimits;
 
@@ -40,6 +40,7 @@ pub struct Chunked<C, K> {
 /// Cuts the files of one layer into chunks and passes these to a keeper.
 pub struct Chunker<C: Contents, K: Keeper> {
     chunk_size: u32,
+    digester: Digester,
     limits: EntryLimits,
     contents: C,
     keeper: K,
@@ -57,10 +58,12 @@ pub struct Chunker<C: Contents, K: Keeper> {
 }
 
 impl<C: Contents, K: Keeper> Chunker<C, K> {
-    /// Makes a chunker at the start of the layer that has this account.
-    pub fn new(chunk_size: u32, account: Arc<Account>, contents: C, keeper: K) -> Self {
+    /// Makes a chunker at the start of the layer that has this account. `cut` is the size of chunks and their digester.
+    pub fn new(cut: (u32, Digester), account: Arc<Account>, contents: C, keeper: K) -> Self {
+        let (chunk_size, digester) = cut;
         Self {
             chunk_size,
+            digester,
             limits: EntryLimits::new(account),
             contents,
             keeper,
@@ -97,7 +100,7 @@ impl<C: Contents, K: Keeper> Chunker<C, K> {
         if let Some(print) = self.zeros.filter(|print| print.len as usize == len) {
             return print;
         }
-        let print = K::print(&vec![0; len]);
+        let print = K::print(&vec![0; len], self.digester);
         if len == self.chunk_size as usize {
             self.zeros = Some(print);
         }
@@ -126,7 +129,7 @@ impl<C: Contents, K: Keeper> Chunker<C, K> {
         let grown = self.keeper.tail()?;
         let chunk = grown.len().checked_sub(len).and_then(|start| grown.get(start..));
         let chunk = chunk.ok_or_else(|| Error::internal("chunk under way is not where it grew"))?;
-        let print = K::print(chunk);
+        let print = K::print(chunk, self.digester);
         self.whole(print, 1, &Bytes::Tail)?;
         self.filled = 0;
         Ok(())
@@ -138,7 +141,7 @@ impl<C: Contents, K: Keeper> EntrySink for Chunker<C, K> {
         if self.file_left != 0 {
             return Err(Error::internal("the tar parser went on before the file was complete"));
         }
-        let promised = self.limits.admit(&entry, self.chunk_size, C::CHUNK_BYTES)?;
+        let promised = self.limits.admit(&entry, self.chunk_size, self.contents.chunk_bytes())?;
         self.contents.push(&entry, promised);
         if entry.kind == EntryKind::File {
             self.file_left = entry.size;
@@ -153,7 +156,7 @@ impl<C: Contents, K: Keeper> EntrySink for Chunker<C, K> {
             let len = self.chunk_len();
             let (now, rest) = bytes.split_at(bytes.len().min(len - self.filled));
             if now.len() == len {
-                self.whole(K::print(now), 1, &Bytes::Slice(now))?;
+                self.whole(K::print(now, self.digester), 1, &Bytes::Slice(now))?;
             } else {
                 self.grow(len, now.len(), |tail| tail.extend_from_slice(now))?;
             }
@@ -185,7 +188,7 @@ impl<C: Contents, K: Keeper> EntrySink for Chunker<C, K> {
         if self.file_left != 0 {
             return Err(Error::internal("the tar parser ended a file early"));
         }
-        self.limits.refer(std::mem::take(&mut self.references) * C::REFERENCE_BYTES)
+        self.limits.refer(std::mem::take(&mut self.references) * REFERENCE_BYTES)
     }
 
     fn warn(&mut self, code: &'static str, message: String) {

@@ -5,12 +5,13 @@ use crate::dict::Place;
 use crate::rafs::LayerTree;
 use crate::table::{EntryTable, Promised};
 
+/// Bytes that a reference takes besides, unless it is part of a run.
+pub const REFERENCE_BYTES: u64 = 8;
+
 /// The entries and references of a layer while it is read.
 pub trait Contents {
     /// Bytes of memory that each chunk of a file takes in the end, even in a hole.
-    const CHUNK_BYTES: u64;
-    /// Bytes that a reference takes besides, unless it is part of a run.
-    const REFERENCE_BYTES: u64;
+    fn chunk_bytes(&self) -> u64;
 
     /// Takes the next entry, which is within the limits. The references of its file follow by `push_references`.
     fn push(&mut self, entry: &Entry, promised: Promised);
@@ -20,8 +21,9 @@ pub trait Contents {
 
 impl Contents for EntryTable {
     /// Readers of the table have a list of the chunks of each file.
-    const CHUNK_BYTES: u64 = 16;
-    const REFERENCE_BYTES: u64 = 8;
+    fn chunk_bytes(&self) -> u64 {
+        16
+    }
 
     fn push(&mut self, entry: &Entry, promised: Promised) {
         Self::push(self, entry, promised);
@@ -33,9 +35,9 @@ impl Contents for EntryTable {
 }
 
 impl Contents for LayerTree {
-    /// An entry of the chunk index, in the layer's bootstrap and in the image's.
-    const CHUNK_BYTES: u64 = 16;
-    const REFERENCE_BYTES: u64 = 8;
+    fn chunk_bytes(&self) -> u64 {
+        self.chunk_bytes
+    }
 
     fn push(&mut self, entry: &Entry, promised: Promised) {
         self.apply(entry, promised.first);

@@ -2,7 +2,7 @@
 
 use super::Contents;
 use crate::decide::Counts;
-use crate::digest::Fingerprint;
+use crate::digest::{Digester, Fingerprint};
 use crate::error::Result;
 
 /// The place of a complete chunk's bytes.
@@ -32,7 +32,7 @@ pub trait Keeper {
     type Kept;
 
     /// Computes the fingerprint of a whole chunk.
-    fn print(bytes: &[u8]) -> Fingerprint;
+    fn print(bytes: &[u8], digester: Digester) -> Fingerprint;
 
     /// Begins a chunk of `len` bytes that arrives in several pieces: makes room for it at the end of the keeper's own
     /// buffer.

@@ -3,7 +3,7 @@
 use super::Contents;
 use super::keeper::{Bytes, Cut, Keeper};
 use crate::decide::{Counts, Decider, Ticket};
-use crate::digest::Fingerprint;
+use crate::digest::{Digester, Fingerprint};
 use crate::error::Result;
 use crate::table::ChunkRecords;
 
@@ -41,8 +41,8 @@ impl Keeper for Noting<'_> {
     type Kept = ChunkRecords;
 
     /// Leaves the checksum out, since only stored chunks have one.
-    fn print(bytes: &[u8]) -> Fingerprint {
-        Fingerprint::unchecked(bytes)
+    fn print(bytes: &[u8], digester: Digester) -> Fingerprint {
+        Fingerprint::unchecked(bytes, digester)
     }
 
     fn begin(&mut self, len: usize, _: &mut impl Contents) -> Result<()> {

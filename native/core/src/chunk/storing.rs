@@ -10,7 +10,7 @@ use super::Contents;
 use super::keeper::{Bytes, Cut, Keeper};
 use crate::blob::{ALONE, Piece, UNIT, Unit};
 use crate::decide::{Counts, Decider, Ticket};
-use crate::digest::Fingerprint;
+use crate::digest::{Digester, Fingerprint};
 use crate::error::{Error, Result};
 
 /// The source and the destination of units.
@@ -145,8 +145,8 @@ impl<'a, U: Units> Storing<'a, U> {
 impl<U: Units> Keeper for Storing<'_, U> {
     type Kept = U;
 
-    fn print(bytes: &[u8]) -> Fingerprint {
-        Fingerprint::of(bytes)
+    fn print(bytes: &[u8], digester: Digester) -> Fingerprint {
+        Fingerprint::of(bytes, digester)
     }
 
     fn begin(&mut self, len: usize, contents: &mut impl Contents) -> Result<()> {

@@ -1,9 +1,10 @@
-//! Decodes LZ4 blocks in images of older builders. The format is that of `lz4_Block_format.md` of the LZ4 project; a block
-//! has neither a size in front nor a frame around it.
+//! LZ4 writes the bytes of `LZ4_compress_default`: one block, with neither a size in front nor a frame around it. Another
+//! liblz4 may write other bytes, so the library's version is pinned. The format is that of `lz4_Block_format.md` of the LZ4
+//! project.
 
 use nydus_layout::{compressor, super_flags, toc_flags};
 
-use super::{Codec, Decode, Encoding};
+use super::{Codec, Decode, Encode, Encoder, Encoding};
 use crate::error::{Error, Result};
 
 /// LZ4's row in the table of codecs.
@@ -13,13 +14,26 @@ pub static CODEC: Codec = Codec {
     super_flag: super_flags::COMPRESSION_LZ4,
     toc_flag: Some(toc_flags::LZ4_BLOCK),
     levels: None,
-    version: None,
-    encoding: Encoding::ReadOnly,
+    version: Some(|| VERSION),
+    encoding: Encoding::Compress(Encoder {
+        bound: |len| len + len / 255 + 16,
+        context: || Ok(Box::new(Blocks)),
+    }),
     decoder: Some(|| Ok(Box::new(Blocks))),
 };
 
-/// Decodes blocks; a block needs no memory besides its input and output.
+/// The version of liblz4, which knows it as a number.
+const VERSION: &str = "1.10.0";
+
+/// Blocks need no memory besides input and output, neither to write nor to read.
 struct Blocks;
+
+impl Encode for Blocks {
+    fn compress(&mut self, to: &mut [u8], from: &[u8], _: i32) -> Result<usize> {
+        lz4::block::compress_to_buffer(from, None, false, to)
+            .map_err(|error| Error::internal(format!("lz4 cannot compress: {error}")))
+    }
+}
 
 impl Decode for Blocks {
     fn decompress(&mut self, to: &mut [u8], from: &[u8]) -> Result<()> {
@@ -98,6 +112,20 @@ mod tests {
     fn decoded(from: &[u8], size: usize) -> Option<Vec<u8>> {
         let mut to = vec![0; size];
         decompress(&mut to, from).ok().map(|()| to)
+    }
+
+    #[test]
+    fn the_library_has_the_version_that_is_reported() {
+        let number = VERSION.split('.').fold(0, |number, part| number * 100 + part.parse::<i32>().unwrap());
+        assert_eq!(lz4::version(), number);
+    }
+
+    #[test]
+    fn the_room_for_a_block_is_what_the_library_asks_for() {
+        let Encoding::Compress(encoder) = &CODEC.encoding else { panic!("blocks are written") };
+        for len in [0, 1, 254, 255, 256, 4096, 1 << 20, super::super::MAX_CHUNK] {
+            assert_eq!((encoder.bound)(len), lz4::block::compress_bound(len).unwrap());
+        }
     }
 
     #[test]

@@ -89,7 +89,8 @@ impl ImagePacker {
     pub fn new(options: &PackOptions) -> Result<Self> {
         let PackOptions { format, dedup, layers, threads, budget } = options.clone();
         let image = Image::new(format.chunk_size, dedup, layers, threads, budget)?;
-        let storage = Storage::new(format.chunk_size, format.compression, format.batching);
+        let storage =
+            Storage::new(format.chunk_size, format.compression, format.alignment(), format.batching);
         Ok(Self { image, format, dedup, storage, sealing: Arc::default() })
     }
 
@@ -178,10 +179,11 @@ impl Role for Converting {
 
     fn read(layer: &Arc<Layer<Self>>, decider: Decider) -> Result<()> {
         let keeper = Storing::new(LayerUnits::new(layer)?, &layer.ticket, decider);
+        let Format { version, digester, chunk_size, .. } = layer.role.format;
         let mut chunker = Chunker::new(
-            layer.chunk_size,
+            (chunk_size, digester),
             Arc::clone(&layer.account),
-            LayerTree::new(Arc::clone(&layer.account))?,
+            LayerTree::new(Arc::clone(&layer.account), version.chunk_bytes)?,
             keeper,
         );
         let source = stages::read_tar(layer, &mut chunker)?;

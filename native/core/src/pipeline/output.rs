@@ -24,6 +24,8 @@ const IN_FLIGHT_BYTES: usize = 16 << 20;
 #[derive(Clone)]
 pub struct Storage {
     compression: Compression,
+    /// Chunks start at multiples of this in the uncompressed address space.
+    alignment: u64,
     /// The most bytes of chunks in a unit; the budget counts every unit with them.
     unit_bytes: usize,
     /// Which files are compressed together.
@@ -32,11 +34,12 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// Makes the storage for chunks of `chunk_size` bytes.
-    pub fn new(chunk_size: u32, compression: Compression, batching: Batching) -> Self {
+    /// Makes the storage for chunks of `chunk_size` bytes that start at multiples of `alignment` in the uncompressed address
+    /// space.
+    pub fn new(chunk_size: u32, compression: Compression, alignment: u64, batching: Batching) -> Self {
         let unit_bytes = UNIT.max(chunk_size as usize);
         let buffers = Arc::new(UnitBuffers::new(unit_bytes, IN_FLIGHT_BYTES / unit_bytes, compression));
-        Self { compression, unit_bytes, batching, buffers }
+        Self { compression, alignment, unit_bytes, batching, buffers }
     }
 }
 
@@ -61,7 +64,7 @@ struct State {
 impl Output {
     /// Creates the file at once, so that an error of the folder shows early.
     pub fn create(path: &Path, storage: Storage) -> Result<Self> {
-        let (spool, blob) = Spool::create(path)?;
+        let (spool, blob) = Spool::create(path, storage.alignment)?;
         let budget = Budget::new(IN_FLIGHT_BYTES.max(3 * storage.unit_bytes));
         let state = State { blob: Some(blob), next: 0, ready: BTreeMap::new() };
         Ok(Self { spool, storage, budget, state: Mutex::new(state), written: Condvar::new() })

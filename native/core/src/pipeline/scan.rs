@@ -14,9 +14,10 @@ use crate::budget::Budget;
 use crate::chunk::{Chunked, Chunker, Noting, Storing};
 use crate::codec::Compression;
 use crate::decide::Decider;
+use crate::digest::Digester;
 use crate::error::{Error, Result};
 use crate::format::Batching;
-use crate::table::EntryTable;
+use crate::table::{ALIGNMENT, EntryTable};
 
 /// The options of a scan.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ use crate::table::EntryTable;
 pub struct ScanOptions {
     /// Bytes of a chunk; a power of two, 4 KiB … 16 MiB.
     pub chunk_size: u32,
+    /// The algorithm that digests chunks.
+    pub digester: Digester,
     /// The chunks that count as known.
     pub dedup: Dedup,
     /// If set, new chunks are stored in this way in files at the layers' paths. Otherwise they are only recorded, without
@@ -41,6 +44,7 @@ impl Default for ScanOptions {
     fn default() -> Self {
         Self {
             chunk_size: 1 << 20,
+            digester: Digester::default(),
             dedup: Dedup::Image,
             keep: None,
             only: None,
@@ -67,19 +71,18 @@ pub struct ScannedLayer {
 pub struct ImageScanner {
     image: Image<Scanning>,
     storage: Option<Storage>,
+    digester: Digester,
     only: Option<u64>,
 }
 
 impl ImageScanner {
     /// Starts the workers.
     pub fn new(options: &ScanOptions) -> Result<Self> {
-        let ScanOptions { chunk_size, dedup, keep, only, threads, budget } = options.clone();
+        let ScanOptions { chunk_size, digester, dedup, keep, only, threads, budget } = options.clone();
         let image = Image::new(chunk_size, dedup, None, threads, budget)?;
-        Ok(Self {
-            image,
-            only,
-            storage: keep.map(|compression| Storage::new(chunk_size, compression, Batching::default())),
-        })
+        let storage =
+            keep.map(|compression| Storage::new(chunk_size, compression, ALIGNMENT, Batching::default()));
+        Ok(Self { image, storage, digester, only })
     }
 
     /// Opens the next layer, lowest first; references will call it `number`. If new chunks are stored, they go to `path`.
@@ -90,7 +93,7 @@ impl ImageScanner {
         self.image.open(number, || {
             let storage = self.storage.clone();
             let output = storage.map(|storage| Output::create(path, storage)).transpose()?;
-            Ok(Scanning { output, only: self.only })
+            Ok(Scanning { output, digester: self.digester, only: self.only })
         })
     }
 
@@ -104,6 +107,7 @@ impl ImageScanner {
 pub struct Scanning {
     /// The file that receives new chunks, if they are stored.
     output: Option<Output>,
+    digester: Digester,
     only: Option<u64>,
 }
 
@@ -115,16 +119,17 @@ impl Role for Scanning {
 
     fn read(layer: &Arc<Layer<Self>>, decider: Decider) -> Result<()> {
         let table = EntryTable::default();
+        let cut = (layer.chunk_size, layer.role.digester);
         if layer.role.output.is_some() {
             let keeper = Storing::new(LayerUnits::new(layer)?, &layer.ticket, decider);
-            let mut chunker = Chunker::new(layer.chunk_size, Arc::clone(&layer.account), table, keeper);
+            let mut chunker = Chunker::new(cut, Arc::clone(&layer.account), table, keeper);
             let source = stages::read_tar(layer, &mut Only::new(&mut chunker, layer.role.only))?;
             let mut found = chunker.finish()?;
             let chunks = found.kept.wait_written()?;
             layer.ending.deliver(scanned(source, found, chunks));
         } else {
             let keeper = Noting::new(&layer.ticket, decider);
-            let mut chunker = Chunker::new(layer.chunk_size, Arc::clone(&layer.account), table, keeper);
+            let mut chunker = Chunker::new(cut, Arc::clone(&layer.account), table, keeper);
             let source = stages::read_tar(layer, &mut Only::new(&mut chunker, layer.role.only))?;
             let mut found = chunker.finish()?;
             let chunks = std::mem::take(&mut found.kept).into();

@@ -7,11 +7,13 @@
 
 mod blob_table;
 mod bootstrap;
+mod fields;
 mod image;
 mod model;
 mod overlay;
 mod prefetch;
 mod repeats;
+mod v5;
 mod v6;
 
 use bootstrap::{Bootstrap, Moved};
@@ -31,6 +33,8 @@ pub struct Version {
     pub kind: &'static BlobKind,
     /// The blobs whose small chunks are compressed together, if the version has such.
     pub batched: Option<&'static BlobKind>,
+    /// Bytes that each chunk of a file takes in the layer's bootstrap and in the image's together.
+    pub chunk_bytes: u64,
     /// Writes a bootstrap.
     pub write: fn(&Bootstrap<'_>) -> Result<Written>,
 }
@@ -39,4 +43,4 @@ pub struct Version {
 pub type Written = (Vec<u8>, Moved);
 
 /// The versions that can be written, the default first.
-pub static VERSIONS: [&Version; 1] = [&v6::VERSION];
+pub static VERSIONS: [&Version; 2] = [&v6::VERSION, &v5::VERSION];

@@ -13,8 +13,8 @@ pub type PackedChunk = [u8; chunk_record::SIZE];
 const MAX_COMPRESSED: u64 = 1 << 40;
 const MAX_UNCOMPRESSED: u64 = 1 << 44;
 
-/// Every chunk starts at a multiple of this in the uncompressed address space.
-const ALIGNMENT: u64 = 4096;
+/// Every chunk starts at a multiple of this in the uncompressed address space, except for those of RAFS v5.
+pub const ALIGNMENT: u64 = 4096;
 
 /// Chunks that are compressed together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,17 +26,35 @@ pub struct Batch {
 }
 
 /// Collects the chunks that a layer stores and keeps the cursors of both address spaces.
-#[derive(Default)]
 pub struct ChunkRecords {
     records: Vec<u8>,
     batches: Vec<Batch>,
     /// Offset of the last batch in the blob.
     batch_start: u64,
+    alignment: u64,
     compressed_end: u64,
     uncompressed_end: u64,
 }
 
+impl Default for ChunkRecords {
+    fn default() -> Self {
+        Self::new(ALIGNMENT)
+    }
+}
+
 impl ChunkRecords {
+    /// Begins without any chunk. Each will start at a multiple of `alignment` in the uncompressed address space.
+    pub const fn new(alignment: u64) -> Self {
+        Self {
+            records: Vec::new(),
+            batches: Vec::new(),
+            batch_start: 0,
+            alignment,
+            compressed_end: 0,
+            uncompressed_end: 0,
+        }
+    }
+
     /// Adds the next chunk in index order; its `stored` bytes follow the chunk before.
     pub fn push(&mut self, chunk: &Fingerprint, stored: u32, compressed: bool) -> Result<()> {
         let kind = if compressed { chunk_record_flags::COMPRESSED } else { 0 };
@@ -76,7 +94,7 @@ impl ChunkRecords {
         set(&mut record, chunk_record::UNCOMPRESSED_OFFSET, self.uncompressed_end.to_le_bytes());
         self.records.extend_from_slice(&record);
         self.compressed_end += u64::from(stored);
-        self.uncompressed_end += u64::from(chunk.len).next_multiple_of(ALIGNMENT);
+        self.uncompressed_end += u64::from(chunk.len).next_multiple_of(self.alignment);
         if self.compressed_end > MAX_COMPRESSED || self.uncompressed_end > MAX_UNCOMPRESSED {
             return Err(too_large());
         }
@@ -167,6 +185,17 @@ fn get<const N: usize>(record: &PackedChunk, at: usize) -> [u8; N] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn chunks_without_alignment_lie_back_to_back() {
+        let mut records = ChunkRecords::new(1);
+        records.push(&Fingerprint { digest: [1; 32], crc32: 7, len: 20 }, 20, false).unwrap();
+        records.push(&Fingerprint { digest: [2; 32], crc32: 8, len: 5000 }, 100, true).unwrap();
+        assert_eq!((records.compressed_end(), records.uncompressed_end()), (120, 5020));
+        let table = records.take();
+        let starts = ChunkRecord::iter(&table).map(|chunk| chunk.uncompressed_offset);
+        assert_eq!(starts.collect::<Vec<_>>(), [0, 20]);
+    }
 
     #[test]
     fn chunk_records_come_back_and_addresses_are_those_of_the_worked_example() {

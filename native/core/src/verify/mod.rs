@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::blob::UNIT;
 use crate::codec::{Codec, DEFAULT};
-use crate::digest::Digest;
+use crate::digest::{Digest, Digester};
 use crate::ending::{Ending, Reply};
 use crate::error::{Error, Result};
 use crate::pool::{Buffers, Pool, give_way, guarded, spawn};
@@ -25,15 +25,6 @@ const IN_FLIGHT_BYTES: usize = 16 << 20;
 /// The most faults that are reported. In a blob that is wrong from end to end the first ones say enough; the others are
 /// counted.
 const MAX_FAULTS: usize = 1000;
-
-/// The kind of digests in a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Digester {
-    /// BLAKE3-256.
-    Blake3,
-    /// SHA-256.
-    Sha256,
-}
 
 /// The options of a verification.
 #[derive(Clone, Debug)]
@@ -51,7 +42,7 @@ pub struct VerifyOptions {
 
 impl Default for VerifyOptions {
     fn default() -> Self {
-        Self { compressor: DEFAULT.name.to_owned(), digester: Digester::Blake3, threads: 2, prefix: None }
+        Self { compressor: DEFAULT.name.to_owned(), digester: Digester::default(), threads: 2, prefix: None }
     }
 }
 

@@ -1,8 +1,7 @@
 //! Checks the stored bytes of one chunk against its record in the table.
 
-use super::{Digester, Shared};
+use super::Shared;
 use crate::codec::{Contexts, MAX_CHUNK};
-use crate::digest::sha256;
 use crate::error::{Error, Result};
 use crate::table::ChunkRecord;
 
@@ -104,11 +103,7 @@ fn check_piece(
     } else {
         plain
     };
-    let digest = match shared.digester {
-        Digester::Blake3 => *blake3::hash(plain).as_bytes(),
-        Digester::Sha256 => sha256(plain),
-    };
-    if digest != record.digest {
+    if shared.digester.digest(plain) != record.digest {
         return Ok(Some("content does not have the chunk's digest".to_owned()));
     }
     let wrong = record.crc32.filter(|&crc32| crc32c::crc32c(plain) != crc32);

@@ -4,7 +4,7 @@ import { compareRaw, type RawName, type RawPath } from '../../../oci/raw-name.js
 import { roundUp } from '../../layout/struct.js';
 import * as v6 from '../../layout/v6.js';
 import { type ChunkRef, chunkRef, type Inode, type InodeKind, type Xattr } from '../../model/tree.js';
-import type { LocatedRow } from './directory.js';
+import { type LocatedRow, readDirectoryBlock } from './directory.js';
 import { type LocatedXattr, readXattrs } from './xattrs.js';
 
 /** A bootstrap with the two numbers that its inodes depend on. */
@@ -33,7 +33,6 @@ export function kindOfMode(mode: number): InodeKind | undefined {
   return mode > 0xffff ? undefined : KIND_OF_MODE.get(mode & v6.MODE_TYPE_MASK);
 }
 
-const NO_ROWS: readonly LocatedRow[] = [];
 const NO_LOCATED_XATTRS: readonly LocatedXattr[] = [];
 const NO_XATTRS: readonly Xattr[] = [];
 const NO_CHUNKS: readonly ChunkRef[] = [];
@@ -47,8 +46,6 @@ export class StoredInode {
   readonly kind: InodeKind;
   /** The end of the xattrs: inline data starts here, chunk entries at the next multiple of 8. */
   readonly bodyOffset: number;
-  /** The stored entries of a directory, including `.` and `..`; the reader of the tree sets them. */
-  rows = NO_ROWS;
   readonly #source: InodeSource;
   /** The directory of the inode's first name; undefined for the root. */
   readonly #parent: StoredInode | undefined;
@@ -96,6 +93,18 @@ export class StoredInode {
     return this.compact
       ? { ...v6.inodeCompact.read(buffer, this.offset), mtime: 0, mtimeNsec: 0 }
       : v6.inodeExtended.read(buffer, this.offset);
+  }
+
+  /**
+   * The stored entries of a directory, including `.` and `..`, read from the file each time, because they take ten times the
+   * room of the file. Throws FormatError for an entry that leaves its block.
+   */
+  get rows(): readonly LocatedRow[] {
+    const rows: LocatedRow[] = [];
+    if (this.kind !== 'directory') return rows;
+    for (const { offset, size } of dataBlocks(this))
+      readDirectoryBlock(this.#source.buffer, offset, size, rows);
+    return rows;
   }
 
   /** In the order of the file. */

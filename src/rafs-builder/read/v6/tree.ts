@@ -7,8 +7,7 @@ import { displayName, type RawName } from '../../../oci/raw-name.js';
 import { isPause, type Steps } from '../../../turns.js';
 import * as v6 from '../../layout/v6.js';
 import type { TreeNode } from '../../model/tree.js';
-import { type LocatedRow, readDirectoryBlock } from './directory.js';
-import { dataBlocks, type Extent, type InodeSource, StoredInode } from './inode.js';
+import { type Extent, type InodeSource, StoredInode } from './inode.js';
 
 export class StoredTree {
   /** Inodes by nid, in the order in which names led to them. */
@@ -79,7 +78,6 @@ export class StoredTree {
       const { blocks, tail } = stored.dataRuns;
       for (const run of [blocks, tail]) this.#claim(stored, run);
     }
-    if (kind === 'directory') stored.rows = this.#rows(stored);
     this.inodes.set(nid, stored);
     return stored;
   }
@@ -92,13 +90,6 @@ export class StoredTree {
         offset: stored.offset,
       });
     }
-  }
-
-  #rows(directory: StoredInode): readonly LocatedRow[] {
-    const rows: LocatedRow[] = [];
-    for (const { offset, size } of dataBlocks(directory))
-      readDirectoryBlock(this.#source.buffer, offset, size, rows);
-    return rows;
   }
 }
 

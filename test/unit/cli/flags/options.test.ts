@@ -125,11 +125,25 @@ test('a flag whose feature does not exist yet is refused by name, from wherever 
   for (const argv of cases)
     assert.equal(refusal(['a', 'b', ...argv]), `${argv[0] ?? ''} is not supported yet`);
   assert.equal(refusal(BY_FLAGS, { OCI_REF: 'true' }), '--oci-ref is not supported yet');
-  assert.equal(refusal(['a', 'b', '--fs-version', '5']), '--fs-version 5 is not supported yet');
-  assert.equal(
-    refusal(['a', 'b', '--compressor', 'lz4_block']),
-    '--compressor lz4_block is not supported yet',
-  );
+});
+
+test('versions, codecs and digesters of the format are options, from flags and from variables', () => {
+  const of = (argv: readonly string[], environment = {}): unknown => {
+    const { fsVersion, compressor, compressionLevel, digester } = request(
+      ['--source', 'a', '--target', 'b', ...argv],
+      environment,
+    ).options;
+    return [fsVersion, compressor, compressionLevel, digester];
+  };
+  assert.deepEqual(of([]), [6, 'zstd', undefined, 'blake3']);
+  assert.deepEqual(of(['--fs-version', '5', '--compressor', 'lz4_block', '--digester', 'sha256']), [
+    5,
+    'lz4_block',
+    undefined,
+    'sha256',
+  ]);
+  assert.deepEqual(of(['--compressor', 'zstd:9'], { FS_VERSION: '5' }), [5, 'zstd', 9, 'blake3']);
+  assert.match(refusal(['a', 'b', '--digester', 'md5']), /^--digester should be one of \[blake3 sha256\]/);
 });
 
 test('a part of a feature asks for nothing when nothing asks for the feature, and is noted', () => {
@@ -162,10 +176,23 @@ test('a part of a feature asks for nothing when nothing asks for the feature, an
 });
 
 test('alignment of chunks is that of RAFS v6 whether or not a flag asks for it', () => {
-  for (const flag of ['--fs-align-chunk', '--backend-aligned-chunk'])
-    assert.deepEqual(request(['a', 'b', flag]).notes, [
-      `${flag} has no effect: chunks of RAFS v6 are aligned anyway`,
-    ]);
+  for (const flag of ['--fs-align-chunk', '--backend-aligned-chunk']) {
+    const { notes, options } = request(['a', 'b', flag]);
+    assert.deepEqual(notes, [`${flag} has no effect: chunks of RAFS v6 are aligned anyway`]);
+    assert.equal(options.alignChunks, false);
+  }
+});
+
+test('either name aligns the chunks of RAFS v5, and the old one is noted', () => {
+  const of = (...argv: readonly string[]): unknown => {
+    const { notes, options } = request(['a', 'b', '--fs-version', '5', ...argv]);
+    return [options.alignChunks, notes];
+  };
+  assert.deepEqual(of(), [false, []]);
+  assert.deepEqual(of('--fs-align-chunk'), [true, []]);
+  const note = '--backend-aligned-chunk is deprecated: the name is --fs-align-chunk now';
+  assert.deepEqual(of('--backend-aligned-chunk'), [true, [note]]);
+  assert.deepEqual(of('--fs-align-chunk=false', '--backend-aligned-chunk'), [true, [note]]);
 });
 
 test('what clients load first comes from a directory, from standard input as upstream reads it, or from a file', () => {
@@ -285,15 +312,18 @@ test('what --compressor takes, refuses and says in its help follows from the tab
   const { options } = request(['a', 'b', '--compressor', 'zstd:19']);
   assert.deepEqual([options.compressor, options.compressionLevel], ['zstd', 19]);
   assert.equal(request(['a', 'b', '--compressor', 'none']).options.compressor, 'none');
-  for (const name of ['zstd:high', 'none:3', 'lzma']) {
+  for (const name of ['zstd:high', 'none:3', 'lz4_block:1', 'gzip:6', 'lz4', 'lzma']) {
     assert.equal(
       refusal(['a', 'b', '--compressor', name]),
-      `--compressor should be one of [zstd none], not "${name}"`,
+      `--compressor should be one of [zstd lz4_block none], not "${name}"`,
     );
   }
-  assert.equal(refusal(['a', 'b', '--compressor', 'gzip']), '--compressor gzip is not supported yet');
+  assert.equal(
+    refusal(['a', 'b', '--compressor', 'gzip']),
+    '--compressor gzip cannot be written: the format has gzip only for images whose chunks stay in gzip layers',
+  );
   assert.equal(
     CONVERT_FLAGS.find(({ name }) => name === 'compressor')?.help,
-    'zstd, zstd:LEVEL (1 to 22, 3 when not given; higher is smaller and slower) or none',
+    'zstd, zstd:LEVEL (1 to 22, 3 when not given; higher is smaller and slower), lz4_block or none',
   );
 });

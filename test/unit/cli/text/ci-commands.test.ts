@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { finding } from '../../../../src/check/finding.js';
+import { ciLog } from '../../../../src/cli/ci/server.js';
 import { annotateFindings } from '../../../../src/cli/report/finding-annotations.js';
 import { annotate } from '../../../../src/cli/text/annotations.js';
 import { LogSection } from '../../../../src/cli/text/log-section.js';
+import { ScreenTerminal } from '../../../support/screen-terminal.js';
 
 function sink(): { readonly write: (text: string) => void; readonly text: () => string } {
   let text = '';
@@ -27,6 +29,15 @@ test('an annotation is one line, whatever its title and message hold', () => {
     'title=A:B,file=/etc/x::',
     '100 %\\n::stop-commands::x\\r\\x23#[group]y%0A::z',
   ]);
+});
+
+test('a server reads the log, also if it gives the job a terminal; a person who watches one does not', () => {
+  const terminal = new ScreenTerminal(80, 24);
+  const github = { GITHUB_ACTIONS: 'true' };
+  assert.equal(ciLog(undefined, { env: github }), 'github');
+  assert.equal(ciLog(undefined, { env: github, terminal }), undefined);
+  assert.equal(ciLog(undefined, { env: { ...github, CI: 'true' }, terminal }), 'github');
+  assert.equal(ciLog(undefined, { env: { CI: 'true' }, terminal }), undefined);
 });
 
 test('findings are annotated by kind, worst first, and as many as the server shows', () => {

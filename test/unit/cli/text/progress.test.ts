@@ -135,6 +135,43 @@ test('on a terminal there is a live area with a line of bars for each layer unde
   assert.equal(screen.text(), 'warning: mind the gap');
 });
 
+test('a layer that is copied has a bar for it, and stays until the target has it', async () => {
+  const screen = new ScreenTerminal(100, 24);
+  const progress = await openProgress('auto', context(screen, screen));
+  const copied = (bytes: number): void => {
+    const place = { platform: 'linux/amd64', layer: 0, stage: 'copy', total: 1000 } as const;
+    progress.reporter.emit({ type: 'layer.progress', ...place, done: bytes });
+  };
+  for (const event of EVENTS.slice(0, 2)) progress.reporter.emit(event);
+  copied(0);
+  const [second] = EVENTS.slice(2, 3);
+  assert.ok(second?.type === 'layer.progress');
+  progress.reporter.emit({ ...second, layer: 1 });
+  await until(() => /2\/2 .* push ░+ +3.00 kB/.test(screen.text()));
+  assert.match(screen.text(), /1\/2 .* pull ░+ pack ░+ push ░+ copy ░+ +1.00 kB/);
+  progress.reporter.emit({ type: 'layer.done', platform: 'linux/amd64', layer: 0, stats, outcome: 'pushed' });
+  copied(500);
+  await until(() => /1\/2 .* pull █+ pack █+ push █+ copy █+░+ +1.00 kB/.test(screen.text()));
+  copied(1000);
+  await until(() => !screen.text().includes('1/2 '));
+  progress.stop();
+});
+
+test('what a conversion copies at its end is counted as read', async () => {
+  const output = collector();
+  let now = 0;
+  const reporter = plainLines(output, () => now);
+  for (const event of EVENTS.slice(1, 3)) reporter.emit(event);
+  reporter.emit({ type: 'step', message: 'copying what is kept as it is' });
+  reporter.emit({ type: 'read', digest: sha256('k'), done: 500, total: 2000 });
+  now = 10_000;
+  reporter.tick();
+  assert.equal(
+    output.lines.at(-1),
+    '25 %, copying what is kept as it is, read 500 B of 2.00 kB, 10 s so far\n',
+  );
+});
+
 test('a platform that is done stays on the screen', async () => {
   const screen = new ScreenTerminal(100, 24);
   const progress = await openProgress('auto', context(screen, screen));
@@ -170,7 +207,15 @@ test('a live area is never wider than its terminal, and a resize leaves nothing 
   for (const event of EVENTS.slice(0, 4)) progress.reporter.emit(event);
   const long = { type: 'warning', code: 'X', message: 'narrow' } as const;
   progress.reporter.emit(long);
-  for (const columns of [100, 61, 40, 21, 120, 33, 5, 2, 1, 80]) {
+  progress.reporter.emit({
+    type: 'layer.progress',
+    platform: 'linux/amd64',
+    layer: 0,
+    stage: 'copy',
+    done: 10,
+    total: 1000,
+  });
+  for (const columns of [100, 76, 70, 61, 40, 21, 120, 33, 5, 2, 1, 80]) {
     screen.resize(columns, 24);
     const lines = screen.text().split('\n');
     assert.equal(
@@ -190,7 +235,9 @@ test('a live area is never wider than its terminal, and a resize leaves nothing 
 test('a terminal without a size, a dumb one and one of a CI server get plain lines', async () => {
   const live = async (columns: number, env: Readonly<Record<string, string>>): Promise<boolean> => {
     const screen = new ScreenTerminal(columns, 24);
-    const progress = await openProgress('auto', { ...context(screen, screen), env });
+    // Without colours, every escape sequence is one of a live area.
+    const quiet = { NO_COLOR: '1', ...env };
+    const progress = await openProgress('auto', { ...context(screen, screen), env: quiet });
     progress.reporter.emit({ type: 'warning', code: 'X', message: 'mind the gap' });
     progress.stop();
     return screen.raw.includes('\x1b[');
@@ -204,6 +251,14 @@ test('a terminal without a size, a dumb one and one of a CI server get plain lin
   assert.equal(await live(80, { TERM: '' }), false);
   assert.equal(await live(80, {}), false);
   assert.equal(await live(80, { TERM: 'xterm', CI: 'true' }), false);
+});
+
+test('the first word of a warning is painted in plain lines, too, where there are colours', async () => {
+  const output = collector();
+  const progress = await openProgress('plain', { ...context(output), env: { FORCE_COLOR: '1' } });
+  progress.reporter.emit({ type: 'warning', code: 'X', message: 'mind the gap' });
+  progress.stop();
+  assert.deepEqual(output.lines, ['\x1b[33mwarning\x1b[39m: mind the gap\n']);
 });
 
 async function until(condition: () => boolean): Promise<void> {

@@ -39,7 +39,7 @@ const event = fc.oneof(
   fc
     .record({
       layer: fc.constantFrom(0, 1),
-      stage: fc.constantFrom<Stage>('pull', 'pack', 'push'),
+      stage: fc.constantFrom<Stage>('pull', 'pack', 'push', 'copy'),
       done: fc.integer({ min: 0, max: 4000 }),
       total: fc.integer({ min: 0, max: 4000 }),
     })
@@ -70,6 +70,21 @@ test('a layer is whole when it is done, not when its last byte is sent', () => {
   assert.equal(run.parts(0)[0], '99 %');
   run.add(done(0), 0);
   run.add(done(1), 0);
+  assert.equal(run.parts(0)[0], '100 %');
+});
+
+test('a layer that the target gets, too, is done when its copy is', () => {
+  const run = new RunState(0);
+  run.add(start(1, 1), 0);
+  run.add(at(0, 'copy', 0), 0);
+  for (const layer of [0, 1]) run.add(done(layer), 0);
+  assert.deepEqual(run.parts(0).slice(0, 1), ['93 %']);
+  assert.ok(run.parts(0).includes('1 of 2 layers done'));
+  assert.match(run.line(0), /, copied 0 B, /);
+  run.add(at(0, 'copy', 999, 1000), 0);
+  assert.equal(run.parts(0)[0], '99 %');
+  run.add(at(0, 'copy', 1000), 0);
+  assert.ok(run.parts(0).includes('2 of 2 layers done'));
   assert.equal(run.parts(0)[0], '100 %');
 });
 

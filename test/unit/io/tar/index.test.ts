@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import * as tar from 'tar-stream';
 import { FormatError } from '../../../../src/errors.js';
 import { collect, contentOf } from '../../../../src/io/streams.js';
-import { indexTar } from '../../../../src/io/tar/index.js';
+import { indexMembers, indexTar } from '../../../../src/io/tar/index.js';
 import { writeTar } from '../../../../src/io/tar/archive.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 
@@ -115,4 +115,19 @@ test('bytes that are no tar, a cut tar and a damaged header are errors with an o
     await writeFile(path, damaged);
     await assert.rejects(indexTar(path), FormatError, `byte ${at}`);
   }
+});
+
+void test('a signal ends the look through a long archive, which is read in large pieces', async (t) => {
+  const header = (await tarOf([{ name: 'a' }])).subarray(0, 512);
+  const archive = Buffer.concat([...Array<Buffer>(50_000).fill(header), Buffer.alloc(1024)]);
+  let reads = 0;
+  const read = (start: number, end: number): Promise<Buffer> => {
+    reads += 1;
+    return Promise.resolve(archive.subarray(start, end));
+  };
+  await indexMembers({ size: archive.length, read }, 'archive');
+  assert.ok(reads < 500, `${reads} reads`);
+  t.mock.method(performance, 'now', (() => (reads += 1_000)) as typeof performance.now);
+  const stop = AbortSignal.abort(new Error('stopped'));
+  await assert.rejects(indexMembers({ size: archive.length, read }, 'archive', stop), /stopped/);
 });

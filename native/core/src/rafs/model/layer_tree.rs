@@ -27,6 +27,8 @@ pub struct LayerTree {
     /// Path and number of the directory of the last entry.
     last_parent: Option<(Vec<u8>, u32)>,
     account: Arc<Account>,
+    /// Bytes that the version of the format takes for each chunk of a file, in the layer's bootstrap and in the image's.
+    pub chunk_bytes: u64,
     /// The first entry that no file system could hold. The fault is reported when the layer is complete, and so is known to
     /// be the right one.
     fault: Option<Error>,
@@ -34,7 +36,7 @@ pub struct LayerTree {
 
 impl LayerTree {
     /// Makes a tree with a root for which there is no entry. What no entry describes is charged to the account.
-    pub fn new(account: Arc<Account>) -> Result<Self> {
+    pub fn new(account: Arc<Account>, chunk_bytes: u64) -> Result<Self> {
         let mut store = Store::default();
         let root = At { store: OWN, number: store.push(Inode::implied_directory())? };
         Ok(Self {
@@ -43,6 +45,7 @@ impl LayerTree {
             order: Vec::new(),
             last_parent: None,
             account,
+            chunk_bytes,
             fault: None,
         })
     }

@@ -52,6 +52,27 @@ impl Walk {
         Self { rows, spans }
     }
 
+    /// Every row, a directory directly before everything below it.
+    pub fn depth_first(&self) -> impl Iterator<Item = u32> + '_ {
+        // Directories have their spans in this order.
+        let mut spans = self.spans.iter().peekable();
+        // The rows that are left of each directory on the way. The root lies in none.
+        let mut left: Vec<_> = std::iter::once(0..1).collect();
+        std::iter::from_fn(move || {
+            while let Some(rows) = left.last_mut() {
+                let Some(row) = rows.next() else {
+                    left.pop();
+                    continue;
+                };
+                if let Some(span) = spans.next_if(|span| span.row == row) {
+                    left.push(span.first..span.first + span.count);
+                }
+                return Some(row);
+            }
+            None
+        })
+    }
+
     /// The node of a row.
     pub fn node(&self, row: u32) -> u32 {
         self.rows.get(row as usize).copied().unwrap_or(NONE)

@@ -10,9 +10,16 @@ mod used_chunks;
 mod write;
 mod xattrs;
 
-use super::{Bootstrap, Moved, Version, blob_table, model};
+use nydus_layout::chunk_index_entry;
+
+use super::{Bootstrap, Moved, Version, blob_table, fields, model};
 use crate::blob::{BATCHED, NATIVE};
 
 /// The row of v6 in the table of versions.
-pub static VERSION: Version =
-    Version { number: 6, kind: &NATIVE, batched: Some(&BATCHED), write: write::write };
+pub static VERSION: Version = Version {
+    number: 6,
+    kind: &NATIVE,
+    batched: Some(&BATCHED),
+    chunk_bytes: 2 * chunk_index_entry::SIZE as u64,
+    write: write::write,
+};

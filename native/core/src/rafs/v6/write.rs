@@ -1,11 +1,12 @@
 //! Writes a planned bootstrap into one buffer; the plan has decided the place of every byte.
 
-use nydus_layout::{self as layout, BLOCK_SIZE, SLOT_SIZE, blob_entry, blob_features, chunk_flags};
-use nydus_layout::{chunk_index_entry, chunk_info, device_slot, digester, dirent, extended_super_block};
-use nydus_layout::{inode_extended, mode, prefetch_entry, super_block, super_flags};
+use nydus_layout::{self as layout, BLOCK_SIZE, SLOT_SIZE, blob_entry, blob_features, chunk_index_entry};
+use nydus_layout::{chunk_info, device_slot, dirent, extended_super_block};
+use nydus_layout::{inode_extended, prefetch_entry, super_block, super_flags};
 
 use super::blob_table::BlobTable;
 use super::directory::{Row, fitting};
+use super::fields::{self, id_of, mode_of, narrow};
 use super::model::{At, FileChunks, Inode, Kind, Mark, NONE, Span, Stretch};
 use super::placement::is_inline;
 use super::plan::{Plan, inode_size};
@@ -99,7 +100,7 @@ impl Writer<'_> {
         out.u32(base + blob_entry::CHUNK_SIZE, record.chunk_size);
         out.u32(base + blob_entry::CHUNK_COUNT, narrow(chunks)?);
         out.u32(base + blob_entry::COMPRESSOR, record.compressor);
-        out.u32(base + blob_entry::DIGESTER, digester::BLAKE3);
+        out.u32(base + blob_entry::DIGESTER, record.digester.number());
         out.u32(base + blob_entry::FEATURES, record.features);
         out.u64(base + blob_entry::COMPRESSED_SIZE, record.compressed_size);
         out.u64(base + blob_entry::UNCOMPRESSED_SIZE, record.uncompressed_size);
@@ -292,24 +293,8 @@ impl Writer<'_> {
     fn chunk_table(&mut self) -> Result<()> {
         let mut at = index(self.plan.chunk_table);
         for UsedChunk { blob, index, position } in self.plan.chunks.iter() {
-            let chunk = self.bootstrap.table.blobs.get(blob as usize).and_then(|blob| blob.chunk(index));
-            let chunk = chunk.ok_or_else(|| Error::internal("the chunk table has a row without a chunk"))?;
-            let out = &mut self.out;
-            let compressed = if chunk.compressed { chunk_flags::COMPRESSED } else { 0 };
-            let crc = if chunk.crc32.is_some() { chunk_flags::HAS_CRC32 } else { 0 };
-            out.put(at + chunk_info::DIGEST, &chunk.digest);
-            out.u32(at + chunk_info::BLOB_INDEX, blob);
-            out.u32(at + chunk_info::FLAGS, compressed | crc);
-            out.u32(at + chunk_info::COMPRESSED_SIZE, chunk.compressed_size);
-            out.u32(at + chunk_info::UNCOMPRESSED_SIZE, chunk.uncompressed_size);
-            // A chunk of a batch is found only through the blob's own table.
-            let offset = if chunk.in_batch { 0 } else { chunk.compressed_offset };
-            out.u64(at + chunk_info::COMPRESSED_OFFSET, offset);
-            out.u64(at + chunk_info::UNCOMPRESSED_OFFSET, chunk.uncompressed_offset);
             let offset = u64::from(position) * u64::from(self.bootstrap.format.chunk_size);
-            out.u64(at + chunk_info::FILE_OFFSET, offset);
-            out.u32(at + chunk_info::INDEX, index);
-            out.u32(at + chunk_info::CRC32, chunk.crc32.unwrap_or(0));
+            fields::chunk_record(&mut self.out, at, self.bootstrap.table, (blob, index), offset)?;
             at += chunk_info::SIZE;
         }
         Ok(())
@@ -328,40 +313,19 @@ struct Written<'a> {
     links: u32,
 }
 
-/// The id of a blob. A blob's own bootstrap has a placeholder, since the id is the digest of bytes that are written later.
-fn id_of(record: &BlobRecord) -> &[u8; 64] {
-    record.id.as_ref().unwrap_or(layout::OWN_BLOB_ID)
-}
-
 fn flags_of(bootstrap: &Bootstrap<'_>, plan: &Plan) -> u32 {
     let digests = |features: u32| features & blob_features::INLINED_CHUNK_DIGEST != 0;
     let all = bootstrap.table.blobs.iter().all(|blob| digests(blob.record.features));
     let xattrs = plan.has_xattrs || bootstrap.force_xattr_flag;
     bootstrap.format.compression.codec.super_flag
-        | super_flags::HASH_BLAKE3
+        | bootstrap.format.digester.super_flag()
         | super_flags::EXPLICIT_UID_GID
         | if xattrs { super_flags::HAS_XATTR } else { 0 }
         | if all { super_flags::INLINED_CHUNK_DIGEST } else { 0 }
         | super_flags::ENCRYPTION_NONE
 }
 
-/// The type bits of an inode's mode.
-const fn mode_of(kind: Kind) -> u16 {
-    match kind {
-        Kind::File => mode::FILE,
-        Kind::Directory => mode::DIRECTORY,
-        Kind::Symlink => mode::SYMLINK,
-        Kind::Char => mode::CHAR,
-        Kind::Block => mode::BLOCK,
-        Kind::Fifo => mode::FIFO,
-    }
-}
-
 fn index(offset: u64) -> usize {
     // An offset that does not fit lies outside every buffer, so the buffer refuses it.
     usize::try_from(offset).unwrap_or(usize::MAX / 2)
-}
-
-fn narrow<T, N: TryFrom<T>>(value: T) -> Result<N> {
-    N::try_from(value).map_err(|_| Error::internal("a number does not fit its field"))
 }

@@ -1,0 +1,130 @@
+/** Every format that images are written in: converted, checked against the source, looked into, and damaged. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import { checkImage } from '../../src/check/check.js';
+import { bootstrapOf, readBootstrapLayer } from '../../src/image/bootstrap-layer.js';
+import { contentsComparable, readContents } from '../../src/look/contents.js';
+import { diffFiles } from '../../src/look/diff.js';
+import { openFilesystem } from '../../src/look/open.js';
+import type { FormatOptions } from '../../src/native/addon-types.js';
+import { ANNOTATION } from '../../src/oci/media-types.js';
+import type { RawPath } from '../../src/oci/raw-name.js';
+import { readBootstrap } from '../../src/rafs-builder/versions.js';
+import { edgeImages } from '../support/images/edge-images.js';
+import { referenceCases, referenceLayers, referenceText } from '../support/images/fixtures.js';
+import {
+  converted,
+  flip,
+  idsOf,
+  manifestOf,
+  sourceImage,
+  withBytes,
+} from '../support/images/memory-conversion.js';
+import { dir, file, hardlink, layer, symlink } from '../support/images/tar.js';
+import { treeDifferences } from '../support/images/tree-differences.js';
+import { expectedTreeLines } from '../support/images/tree-lines.js';
+import { needs } from '../support/needs.js';
+import type { MemoryStore } from '../support/registries/memory-store.js';
+
+const FORMATS = {
+  'v5, zstd': { fsVersion: 5 },
+  'v5, aligned, SHA-256, duplicates found in the image': {
+    fsVersion: 5,
+    alignChunks: true,
+    digester: 'sha256',
+    dedup: 'image',
+  },
+  'v5, LZ4': { fsVersion: 5, compressor: 'lz4_block' },
+  'v6, LZ4': { compressor: 'lz4_block' },
+  'v6, LZ4, SHA-256, duplicates found in the image': {
+    compressor: 'lz4_block',
+    digester: 'sha256',
+    dedup: 'image',
+  },
+} as const satisfies Readonly<Record<string, Partial<FormatOptions>>>;
+
+/** Files that only eStargz reads, and that every Nydus builder leaves out. */
+const ESTARGZ = /^\/(?:stargz\.index\.json|\.prefetch\.landmark|\.no\.prefetch\.landmark) /;
+
+const TEXT = Buffer.from('a line that comes again and again\n'.repeat(2000));
+const SMALL = [
+  layer(dir('./'), dir('d'), file('d/text', TEXT), hardlink('d/again', 'd/text'), symlink('d/link', 'text')),
+  layer(file('noise', createHash('sha512').update('noise').digest()), file('copy', TEXT)),
+];
+
+async function contentLines(target: MemoryStore): Promise<string> {
+  const filesystem = await openFilesystem(target);
+  const lines = await expectedTreeLines(filesystem.root, async (inode) => {
+    const hash = createHash('sha256');
+    for await (const bytes of filesystem.open(inode, '' as RawPath, {})) hash.update(bytes); // only for messages
+    return hash.digest('hex');
+  });
+  return lines.join('\n');
+}
+
+async function bootstrapLayerOf(
+  target: MemoryStore,
+): Promise<Awaited<ReturnType<typeof readBootstrapLayer>>> {
+  const last = manifestOf(target).layers.at(-1) ?? assert.fail();
+  const stored = target.content.get(last.digest);
+  return readBootstrapLayer(
+    (async function* () {
+      yield stored ?? assert.fail();
+    })(),
+  );
+}
+
+for (const [format, options] of Object.entries(FORMATS)) {
+  test(`every case is converted soundly to ${format}, and has the files of its source`, async (t) => {
+    if (!needs(t, 'python3')) return;
+    for (const name of referenceCases()) {
+      const source = sourceImage(referenceLayers(name));
+      const target = await converted(source, options);
+      assert.deepEqual((await checkImage({ source, target })).findings, [], name);
+      const expected = referenceText(name, 'expected.tree').split('\n');
+      const wanted = expected.filter((line) => !ESTARGZ.test(line)).join('\n');
+      assert.deepEqual(treeDifferences(await contentLines(target), wanted), [], name);
+    }
+  });
+
+  test(`an image in ${format} is labelled with its version, and equals its source in every comparison`, async () => {
+    const source = sourceImage(SMALL);
+    const target = await converted(source, options);
+    const version = 'fsVersion' in options ? options.fsVersion : 6;
+    const manifest = manifestOf(target);
+    const labels = [manifest['annotations'] as Record<string, string>, manifest.layers.at(-1)?.annotations]; // written by us
+    assert.deepEqual(
+      labels.map((label) => label?.[ANNOTATION.nydusFsVersion]),
+      [`${version}`, `${version}`],
+    );
+    const stored = await bootstrapLayerOf(target);
+    const metas = Array.from(stored.files.keys()).filter((path) => path.endsWith('.blob.meta'));
+    assert.equal(metas.length, version === 5 ? 0 : 2);
+    assert.equal(readBootstrap(bootstrapOf(stored) ?? assert.fail()).version, version);
+    const [first, second] = [await openFilesystem(source), await openFilesystem(target)];
+    const contents = contentsComparable(first, second) ? undefined : await readContents(first, second, {});
+    assert.deepEqual(Array.from(diffFiles(first, second, { times: true, contents })), []);
+  });
+
+  test(`an image in ${format} is the same at 1, 2 and 8 threads`, async () => {
+    const images = Object.values(edgeImages()).slice(0, 4);
+    for (const { layers } of images) {
+      const digests = new Set<string | undefined>();
+      for (const threads of [1, 2, 8]) {
+        const made = await converted(sourceImage(layers), { ...options, threads, concurrency: threads });
+        digests.add(made.root?.digest);
+      }
+      assert.equal(digests.size, 1);
+    }
+  });
+
+  test(`a changed byte of a chunk in ${format} is found`, async () => {
+    const source = sourceImage(SMALL);
+    const target = await converted(source, options);
+    for (const number of [0, 1]) {
+      const ids = await idsOf(withBytes(target, number, flip(20)), source);
+      assert.ok(ids.includes('CHUNK-DATA'), ids.join());
+    }
+  });
+}

@@ -1,0 +1,56 @@
+/** The last lines of a conversion. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { convertSummary } from '../../../../src/cli/text/summary.js';
+import type { ConvertResult } from '../../../../src/convert/convert.js';
+import { sha256 } from '../../../../src/oci/digest.js';
+
+const content = { mediaType: 'x', digest: sha256('1'), size: 1000 };
+const stats = {
+  sourceBytes: 1000,
+  tarBytes: 4000,
+  blobBytes: 100_000,
+  entries: 3,
+  chunks: 5,
+  newChunks: 5,
+  duplicateBytes: 0,
+};
+
+function resultOf(repeatedBytes: number): ConvertResult {
+  const image = {
+    platform: 'linux/amd64',
+    source: content,
+    nydus: content,
+    config: content,
+    oci: undefined,
+    layers: [{ source: content, blob: content, stats, batches: 0, outcome: 'pushed' as const }],
+    bootstrapBytes: 4096,
+    repeatedBytes,
+    prefetched: undefined,
+    sourceBytes: 1000,
+    nydusBytes: 1000,
+    targetBytes: 1000,
+  };
+  return {
+    root: content,
+    target: 'registry.example/app:1',
+    unchanged: false,
+    images: [image],
+    kept: [],
+    sourceBytes: 1000,
+    targetBytes: 1000,
+    repeatedBytes,
+    times: { pull: 1, conversion: 1, push: 1, total: 3 },
+  };
+}
+
+test('what --dedup image would save is told from one percent of the blobs on', () => {
+  const told = (repeatedBytes: number): readonly string[] =>
+    [true, false].map(
+      (isTold) =>
+        convertSummary(resultOf(repeatedBytes), isTold).find((line) => line.includes('--dedup')) ?? '',
+    );
+  for (const bytes of [0, 50, 999]) assert.deepEqual(told(bytes), ['', '']);
+  const line = '--dedup image would store 1.00 kB (1.0 %) less';
+  assert.deepEqual(told(1000), [`linux/amd64: ${line}`, `  ${line}`]);
+});
