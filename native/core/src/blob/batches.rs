@@ -109,7 +109,7 @@ impl Batcher {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Fingerprint;
+    use crate::digest::{Digester, Fingerprint};
 
     /// Units of chunks with these lengths; a negative one is a part of a larger file.
     fn batches(size: u32, units: &[&[i32]]) -> Vec<Vec<i32>> {
@@ -123,7 +123,7 @@ mod tests {
             let mut unit = Unit::default();
             for &len in *lengths {
                 let bytes = vec![1; len.unsigned_abs() as usize];
-                let (start, print) = (unit.bytes.len(), Fingerprint::of(&bytes));
+                let (start, print) = (unit.bytes.len(), Fingerprint::of(&bytes, Digester::Blake3));
                 unit.bytes.extend(bytes);
                 let is_file = len > 0;
                 unit.pieces.push(Piece { start, print, count: 1, is_file, batch: ALONE, earned: 0 });

@@ -192,7 +192,7 @@ mod tests {
         records.push(&Fingerprint { digest: [1; 32], crc32: 7, len: 20 }, 20, false).unwrap();
         records.push(&Fingerprint { digest: [2; 32], crc32: 8, len: 5000 }, 100, true).unwrap();
         assert_eq!((records.compressed_end(), records.uncompressed_end()), (120, 5020));
-        let table = records.take();
+        let table = records.take().0;
         let starts = ChunkRecord::iter(&table).map(|chunk| chunk.uncompressed_offset);
         assert_eq!(starts.collect::<Vec<_>>(), [0, 20]);
     }
