@@ -28,6 +28,10 @@ export {
   type PlanImages,
   type PlanTotals,
 } from './convert/plan.js';
+export { prefetchMeaning } from './look/prefetch.js';
+export { type PrefetchMeaning, type PrefetchPart } from './prefetch/meaning.js';
+export { type PrefetchList, readPrefetchList } from './prefetch/read.js';
+export { type PrefetchPattern } from './native/addon-types.js';
 export { type Estimate } from './convert/estimate.js';
 export { VERSION } from './convert/version.js';
 

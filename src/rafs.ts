@@ -10,6 +10,7 @@ export {
   type Bootstrap,
   chunkBlob,
   chunkIndex,
+  type ChunkBatch,
   type ChunkRecord,
   type ChunkNumbers,
   type ChunkRef,

@@ -16,7 +16,7 @@ import type { KeptDocuments } from './kept-documents.js';
 import { manifestRules, nydusManifestRules, ociManifestRules } from './manifest.js';
 import { manifestPairRules } from './manifest-pairs.js';
 import { checkOciContent } from './oci-content.js';
-import { openImage, type OpenedImage, refuseBatches } from './opened.js';
+import { openImage, type OpenedImage } from './opened.js';
 import type { CheckOptions } from './options.js';
 import { originalRules } from './original.js';
 import type { CheckedPlatform } from './result.js';
@@ -77,7 +77,6 @@ async function judgeNydus(
   for (const found of opening.findings) run.findings.push(found);
   await kept.bootstrap(image, opening);
   const { opened } = opening;
-  if (opened !== undefined) refuseBatches(opened);
   const checked = checkedPlatform(image, source, opened, run.options);
   if (opened === undefined) return checked;
   const what = run.options.bootstrapOnly === true ? 'ends of blobs' : 'blobs';

@@ -1,11 +1,9 @@
 /** Opens a Nydus image: unpacks its bootstrap, has it judged and reads it. */
 import type { Steps } from '../turns.js';
-import { UnsupportedError } from '../errors.js';
 import { bootstrapLayerOf, dataLayersOf } from '../image/kinds.js';
 import type { ScannedTables } from '../native/addon-types.js';
 import { type JudgedBootstrap, readAndJudge } from '../native/judge.js';
 import { digestHex } from '../oci/digest.js';
-import { blobFeatures } from '../rafs-builder/layout/v6.js';
 import type { AuditFinding } from '../rafs-builder/rules/rules.js';
 import { readBootstrap, type SparseChunkTable } from '../rafs-builder/index.js';
 import type { Blob, Bootstrap } from '../rafs-builder/model/tree.js';
@@ -119,12 +117,6 @@ function* checkDiffId(image: ImageSubject, layer: BootstrapLayer): Generator<Fin
     expected: layer.diffId,
     found: last,
   });
-}
-
-/** Throws UnsupportedError for images whose chunks this version cannot read. */
-export function refuseBatches({ blobs }: OpenedImage): void {
-  if (blobs.some(({ record }) => blobFeatures.has(record.features, 'BATCH')))
-    throw new UnsupportedError('images whose chunks are compressed in batches are not checked yet');
 }
 
 /** True if the blobs lie in a storage backend, so that the manifest lists the bootstrap alone. */

@@ -49,10 +49,14 @@ export async function sampleBlob(
 function piecesOf({ table, dataSize }: SampledBlob): readonly Piece[] {
   const pieces: Piece[] = [];
   let open: Piece | undefined;
+  let last: number | undefined;
   for (let position = 0; position < table.length; position++) {
-    const { compressedOffset: start, compressedSize } = table.at(position);
+    const { compressedOffset: start, compressedSize, batch } = table.at(position);
     const end = start + compressedSize;
-    if (end > dataSize || start < (open?.end ?? 0)) continue;
+    // The chunks of a batch begin where it does.
+    const follows = start >= (open?.end ?? 0) || (batch !== undefined && start === last);
+    if (end > dataSize || !follows) continue;
+    last = start;
     if (open !== undefined && open.to === position && end - open.start <= PIECE_SIZE) {
       open = { ...open, to: position + 1, end };
       pieces[pieces.length - 1] = open;

@@ -60,6 +60,11 @@ export const COMMANDS: readonly LazyCommand[] = [
     load: async () => (await import('./commands/diff.js')).DIFF,
   },
   {
+    name: 'prefetch',
+    summary: 'what a list of files to load first means on an image',
+    load: async () => (await import('./commands/prefetch.js')).PREFETCH,
+  },
+  {
     name: 'login',
     summary: 'log in to a registry, for this command and for others',
     load: async () => (await import('./commands/login.js')).LOGIN,

@@ -12,6 +12,7 @@ import { DEFAULT_TEE_BUFFER } from '../io/tee.js';
 import { withBudget } from '../native/budget.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
+import type { PrefetchMeaning } from '../prefetch/meaning.js';
 import { type Location, repositoryOf } from '../registry/location.js';
 import { type ImageSource, type ImageTarget, isMirrored } from '../registry/stores/store.js';
 import type { Remedy } from '../remedy.js';
@@ -75,6 +76,8 @@ export interface ImageReport {
   readonly bootstrapBytes: number;
   /** Stored bytes of chunks that a lower layer stores, too: `dedup: 'image'` would have saved them. With it, 0. */
   readonly repeatedBytes: number;
+  /** What the prefetch list means; undefined if clients load all of the image. */
+  readonly prefetched: PrefetchMeaning | undefined;
   /** Compressed bytes of the source's config and layers. */
   readonly sourceBytes: number;
   /** Bytes of the Nydus half: its config, its blobs and the bootstrap's layer. */

@@ -2,8 +2,9 @@
  * These options decide about the bytes of blobs and bootstraps; the value goes unchanged from the caller to the addon.
  */
 import { UsageError } from '../errors.js';
-import type { FormatOptions } from '../native/addon-types.js';
+import type { FormatOptions, PrefetchPattern } from '../native/addon-types.js';
 import { CODECS, FORMAT_DEFAULTS } from '../native/formats.js';
+import { sha256 } from '../oci/digest.js';
 import { MAX_CHUNK_SIZE, MIN_CHUNK_SIZE } from '../rafs-builder/layout/chunk-size.js';
 import { within } from './within.js';
 
@@ -17,17 +18,46 @@ export function formatOptions(given: Partial<FormatOptions> = {}): FormatOptions
       given[name as keyof FormatOptions] ?? usual,
     ]),
   ) as unknown as FormatOptions; // the same keys, and values of the same kinds
-  const { compressor, compressionLevel, chunkSize } = format;
-  const powerOfTwo = Number.isSafeInteger(chunkSize) && 2 ** Math.round(Math.log2(chunkSize)) === chunkSize;
-  if (!powerOfTwo || chunkSize < MIN_CHUNK_SIZE || chunkSize > MAX_CHUNK_SIZE) {
+  const { compressor, compressionLevel, chunkSize, batchSize } = format;
+  if (!isPowerOfTwo(chunkSize) || chunkSize < MIN_CHUNK_SIZE || chunkSize > MAX_CHUNK_SIZE) {
     throw new UsageError(`chunk size ${chunkSize} is not a power of two from 4096 to 16777216`, {
       remedy: { kind: 'chunk-size', usual: FORMAT_DEFAULTS.chunkSize },
     });
   }
+  checkBatchSize(batchSize, chunkSize);
   // The packer compresses the bootstrap inside a blob with the default codec even if it stores chunks uncompressed.
   const levels = levelsOf(compressor) ?? levelsOf(FORMAT_DEFAULTS.compressor);
   if (levels !== undefined) within('compression level', compressionLevel, levels.min, levels.max);
-  return format;
+  const { prefetch } = given;
+  return prefetch === undefined || isWhole(prefetch) ? format : { ...format, prefetch: frozen(prefetch) };
+}
+
+function isPowerOfTwo(size: number): boolean {
+  return Number.isSafeInteger(size) && 2 ** Math.round(Math.log2(size)) === size;
+}
+
+function checkBatchSize(batchSize: FormatOptions['batchSize'], chunkSize: number): void {
+  if (batchSize === 0) return;
+  const isRight =
+    batchSize === 'auto' ||
+    (isPowerOfTwo(batchSize) && batchSize >= MIN_CHUNK_SIZE && batchSize <= chunkSize);
+  if (!isRight)
+    throw new UsageError(
+      `batch size ${batchSize} is not a power of two from 4096 to the chunk size, which is ${chunkSize}`,
+    );
+  // A chunk of that size that does not shrink has no place in the records of such a blob.
+  if (chunkSize === MAX_CHUNK_SIZE)
+    throw new UsageError(`batches do not go together with chunks of ${MAX_CHUNK_SIZE} bytes`);
+}
+
+/** A list that is the whole image is the same as none. */
+function isWhole(patterns: readonly PrefetchPattern[]): boolean {
+  const [first, ...others] = patterns;
+  return others.length === 0 && first?.path === '/' && first.kind === 'exact';
+}
+
+function frozen(patterns: readonly PrefetchPattern[]): readonly PrefetchPattern[] {
+  return Object.freeze(patterns.map(({ path, kind }) => Object.freeze({ path, kind })));
 }
 
 /**
@@ -35,10 +65,13 @@ export function formatOptions(given: Partial<FormatOptions> = {}): FormatOptions
  * they are not as usual, so that a new option changes no line of earlier versions.
  */
 export function formatLine(options: FormatOptions): string {
-  const { fsVersion, compressor, compressionLevel, chunkSize, dedup, ...others } = formatOptions(options);
+  const { fsVersion, compressor, compressionLevel, chunkSize, dedup, prefetch, ...others } =
+    formatOptions(options);
   const unusual = Object.entries(others)
     .filter(([name, value]) => value !== FORMAT_DEFAULTS[name as keyof typeof others])
     .map(([name, value]) => `${name}=${value}`);
+  // The layers' own bootstraps have prefetch tables, too.
+  if (prefetch !== undefined) unusual.push(`prefetch=${sha256(Buffer.from(JSON.stringify(prefetch)))}`);
   return [`v${fsVersion}`, compressor, compressionLevel, chunkSize, dedup, ...unusual].join(' ');
 }
 

@@ -9,6 +9,8 @@ import type { DiffId, Digest } from '../oci/digest.js';
 import type { ListedDescriptor } from '../oci/manifest.js';
 import { MEDIA } from '../oci/media-types.js';
 import { formatPlatform } from '../oci/platform.js';
+import { displayName, type RawPath } from '../oci/raw-name.js';
+import { meaningOf, type PrefetchMeaning } from '../prefetch/meaning.js';
 import type { PushOutcome } from '../registry/stores/store.js';
 import type { PackStats } from '../reporter.js';
 import { convertLayer, type ConvertedLayer, type LayerContext, type LayerJob } from './layer.js';
@@ -20,6 +22,8 @@ export interface LayerReport {
   readonly source: Descriptor;
   readonly blob: Descriptor;
   readonly stats: PackStats;
+  /** The number of batches in the blob, in which small files are compressed together. */
+  readonly batches: number;
   readonly outcome: PushOutcome;
 }
 
@@ -37,6 +41,8 @@ export interface ConvertedImage {
   readonly bootstrapBytes: number;
   /** See `ImageReport`. */
   readonly repeatedBytes: number;
+  /** See `ImageReport`. */
+  readonly prefetched: PrefetchMeaning | undefined;
   /** Compressed bytes of the source's config and layers. */
   readonly sourceBytes: number;
   /** Bytes of the Nydus half: its config, its blobs and the bootstrap's layer. */
@@ -73,6 +79,7 @@ export async function convertOneImage(
   const jobs = layerJobs(image);
   const { converted, merged } = await convertLayers(run, image, { jobs, platform, index });
   const { bootstrap, repeatedBytes } = merged;
+  const prefetched = prefetchMeaning(run, platform, merged);
   const byPlace = inPlaces(layers, jobs, converted);
   const { nydus, bootstrapLayerBytes } = await assembleNydus(run, image, byPlace, bootstrap);
   stopwatch.conversion.extend();
@@ -82,7 +89,9 @@ export async function convertOneImage(
   for (const [place, layer] of byPlace.entries()) {
     const source = layers[place];
     const blob = { mediaType: MEDIA.nydusBlob, digest: layer.sealed.digest, size: layer.sealed.size };
-    if (source !== undefined) reports.push({ source, blob, stats: layer.stats, outcome: await layer.pushed });
+    const { stats, sealed } = layer;
+    const { batches } = sealed;
+    if (source !== undefined) reports.push({ source, blob, stats, batches, outcome: await layer.pushed });
   }
   const sourceBytes = sumOf([image.config.descriptor, ...layers]);
   const blobBytes = sumOf(reports.map(({ blob }) => blob));
@@ -96,11 +105,30 @@ export async function convertOneImage(
     layers: reports,
     bootstrapBytes: bootstrap.length,
     repeatedBytes,
+    prefetched,
     sourceBytes,
     nydusBytes,
     targetBytes:
       nydusBytes + (oci === undefined ? 0 : oci.addedBytes + sumOf([oci.config.descriptor, ...layers])),
   };
+}
+
+/** A list that leads nowhere is told at once: the image is as its user did not want it. */
+function prefetchMeaning(
+  { options, uploads }: Run,
+  platform: string,
+  { prefetched }: MergedImage,
+): PrefetchMeaning | undefined {
+  if (options.prefetch === undefined || prefetched === undefined) return undefined;
+  const meaning = meaningOf(options.prefetch, prefetched);
+  const { count, paths } = meaning.missing;
+  if (count > 0) {
+    const shown = paths.map((path) => displayName(path as RawPath)).join(', '); // patterns are bytes as paths are
+    const more = count > paths.length ? `, and ${count - paths.length} more` : '';
+    const message = `${platform}: ${count} of ${meaning.patterns} patterns of the prefetch list are not there: ${shown}${more}`;
+    uploads.call.reporter?.emit({ type: 'warning', code: 'prefetch-missing', message });
+  }
+  return meaning;
 }
 
 /** Returns one job for each distinct layer. */

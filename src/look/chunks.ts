@@ -96,12 +96,13 @@ async function readStretch(
       }
       for (const chunk of chunks) {
         const at = chunk.record.compressedOffset - start;
-        stored.set(chunk, bytes.subarray(at, at + chunk.record.compressedSize));
+        stored.set(chunk, bytes.subarray(at, at + storedSize(chunk.record)));
       }
     },
     call.signal,
   );
-  const decoded = await Promise.all(stretch.map((chunk) => decode(chunk, stored.get(chunk))));
+  const batches = new Map<string, Promise<Buffer>>();
+  const decoded = await Promise.all(stretch.map((chunk) => decode(chunk, stored.get(chunk), batches)));
   await verify(stretch, decoded);
   return decoded;
 }
@@ -124,7 +125,7 @@ export function planRanges(chunks: readonly LocatedChunk[]): RangePlan[] {
   const plans: { layer: Descriptor; start: number; end: number; chunks: LocatedChunk[] }[] = [];
   for (const chunk of sorted) {
     const start = chunk.record.compressedOffset;
-    const end = start + chunk.record.compressedSize;
+    const end = start + storedSize(chunk.record);
     const last = plans.at(-1);
     const joins =
       last !== undefined &&
@@ -143,12 +144,13 @@ export function planRanges(chunks: readonly LocatedChunk[]): RangePlan[] {
 
 /** Refuses impossible chunks before anything is requested or allocated for them. */
 function checkPlace({ record, blob, layer }: LocatedChunk): void {
-  for (const feature of ['BATCH', 'ZRAN', 'ENCRYPTED', 'SEPARATE', 'EXTERNAL', 'TARFS'] as const) {
+  for (const feature of ['ZRAN', 'ENCRYPTED', 'SEPARATE', 'EXTERNAL', 'TARFS'] as const) {
     if (blobFeatures.has(blob.features, feature)) {
       throw new UnsupportedError(`blob ${layer.digest}: chunks of blobs marked ${feature} are not read yet`);
     }
   }
-  const { compressedOffset, compressedSize, uncompressedSize } = record;
+  const { compressedOffset, uncompressedSize } = record;
+  const compressedSize = storedSize(record);
   if (uncompressedSize > MAX_CHUNK_SIZE || compressedSize > 2 * MAX_CHUNK_SIZE) {
     throw new FormatError(
       `blob ${layer.digest}: a chunk of ${uncompressedSize} bytes, stored in ${compressedSize}`,
@@ -161,8 +163,29 @@ function checkPlace({ record, blob, layer }: LocatedChunk): void {
   }
 }
 
-async function decode({ record, blob, layer }: LocatedChunk, stored: Buffer | undefined): Promise<Buffer> {
+/** Bytes to fetch for a chunk: a batch is fetched whole. */
+function storedSize({ batch, compressedSize }: ChunkRecord): number {
+  return batch?.stored ?? compressedSize;
+}
+
+/** `batches` has those that other chunks of the stretch have decompressed. */
+async function decode(
+  { record, blob, layer }: LocatedChunk,
+  stored: Buffer | undefined,
+  batches: Map<string, Promise<Buffer>>,
+): Promise<Buffer> {
   if (stored === undefined) throw new FormatError(`blob ${layer.digest}: a chunk was not read`);
+  const { batch } = record;
+  if (batch !== undefined) {
+    const key = `${layer.digest} ${record.compressedOffset}`;
+    let whole = batches.get(key);
+    if (whole === undefined) {
+      const unbatched = { ...record, batch: undefined, uncompressedSize: batch.size };
+      whole = decode({ record: unbatched, blob, layer }, stored, batches);
+      batches.set(key, whole);
+    }
+    return (await whole).subarray(batch.offset, batch.offset + record.uncompressedSize);
+  }
   // A raw chunk of the wrong length is found by its digest, like any other damage.
   if (!record.compressed || blob.compressor === 'none') return stored;
   try {
@@ -212,7 +235,7 @@ export async function digestFaults(
     const size = pieces[i]?.length ?? 0;
     const start = offset;
     offset += size;
-    return { ...record, compressed: false, compressedOffset: start, compressedSize: size };
+    return { ...record, batch: undefined, compressed: false, compressedOffset: start, compressedSize: size };
   });
   const table: ChunkTable = {
     length: raw.length,

@@ -21,13 +21,15 @@ import {
 } from '../rafs-builder/model/tree.js';
 import type { SparseBootstrap } from '../rafs-builder/model/sparse.js';
 import type { CallOptions } from '../reporter.js';
+import { withBatches } from './batches.js';
 import { mapRuns } from './runs.js';
 import { readChunks, type LocatedChunk } from './chunks.js';
 import type { FileChunk, FileInode, Filesystem } from './filesystem.js';
 
 export async function openNydus(image: Image, call: CallOptions): Promise<NydusFilesystem> {
   const { bytes } = await fetchBootstrap(image, call);
-  return new NydusFilesystem((await openBootstrapInTurns(bytes, call.signal)).bootstrap, image);
+  const { bootstrap } = await openBootstrapInTurns(bytes, call.signal);
+  return new NydusFilesystem(await withBatches(bootstrap, image, call), image);
 }
 
 export class NydusFilesystem implements Filesystem {

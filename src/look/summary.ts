@@ -15,6 +15,7 @@ import { openBootstrapInTurns } from '../native/judge.js';
 import { superFlags, blobFeatures, walkInSteps } from '../rafs-builder/index.js';
 import { type RafsImage, viewOf } from '../rafs-builder/versions.js';
 import type { CompressorName, DigesterName, Inode } from '../rafs-builder/model/tree.js';
+import { withBatches } from './batches.js';
 import type { SparseBootstrap } from '../rafs-builder/model/sparse.js';
 import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
@@ -141,14 +142,15 @@ export interface LoneBootstrapSummary {
 export async function summarizeBootstrap(
   read: RafsImage,
   signal: AbortSignal | undefined,
+  bootstrap: SparseBootstrap = read.bootstrap,
 ): Promise<LoneBootstrapSummary> {
-  const blobs = await inTurns(blobSummaries(read.bootstrap), signal);
+  const blobs = await inTurns(blobSummaries(bootstrap), signal);
   return {
     bootstrap: {
       version: read.version,
       flags: superFlags.show(viewOf(read).facts().flags),
       size: read.bytes.length,
-      ...(await inTurns(summarizeTree(read.bootstrap, blobs), signal)),
+      ...(await inTurns(summarizeTree(bootstrap, blobs), signal)),
     },
     blobs: [...blobs].map(([id, blob]) => ({ id, ...blob })),
   };
@@ -159,7 +161,9 @@ async function summarizeImage(image: Image, call: CallOptions): Promise<ImageSum
   const platform = platformText(await platformOf(image, call));
   const bootstrap = image.kind === 'nydus' ? await fetchBootstrap(image, call) : undefined;
   const read = bootstrap === undefined ? undefined : await openBootstrapInTurns(bootstrap.bytes, call.signal);
-  const summary = read === undefined ? undefined : await summarizeBootstrap(read, call.signal);
+  const whole = read === undefined ? undefined : await withBatches(read.bootstrap, image, call);
+  const summary =
+    read === undefined ? undefined : await summarizeBootstrap(read, call.signal, whole ?? read.bootstrap);
   const blobs = new Map(summary?.blobs.map(({ id, ...blob }) => [id, blob]));
   const recorded = recordedSource(image.manifest.value);
   return {

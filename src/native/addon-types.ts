@@ -149,12 +149,30 @@ export interface FormatOptions {
   readonly compressionLevel: number;
   /** Bytes of a chunk; a power of two, 4 KiB … 16 MiB. */
   readonly chunkSize: number;
+  /**
+   * Files of less than half of this are compressed together; 0 compresses each chunk on its own. With `auto`, files below
+   * 64 KiB that follow one another are, and blobs without such files are as ever.
+   */
+  readonly batchSize: number | 'auto';
   /** Name of the algorithm that digests chunks and, in RAFS v5, inodes. */
   readonly digester: 'blake3' | 'sha256';
   /** True if chunks of RAFS v5 start at multiples of 4 KiB in the uncompressed address space, as those of RAFS v6 always do. */
   readonly alignChunks: boolean;
   /** With `layer` every blob stands alone, as in the reference; with `image` files may refer to chunks of lower layers. */
   readonly dedup: 'image' | 'layer';
+  /** What clients load directly after mounting the image, in this order; the whole image if absent. */
+  readonly prefetch?: readonly PrefetchPattern[] | undefined;
+}
+
+/** A line of a prefetch list. */
+export interface PrefetchPattern {
+  /** The path from the root, with a leading slash; one character for each byte. */
+  readonly path: string;
+  /**
+   * `exact` is the name itself, as upstream takes it; `path` follows links, and a directory stands for everything in it;
+   * `file` is no directory; `glob` may match many names.
+   */
+  readonly kind: 'exact' | 'path' | 'file' | 'glob';
 }
 
 /** The options of a scan. */
@@ -215,6 +233,8 @@ export interface NativeSealedBlob {
   readonly size: number;
   /** Content of its `.blob.meta` file. */
   readonly blobMeta: Buffer;
+  /** The number of batches in which small files are compressed together. */
+  readonly batches: number;
 }
 
 /** The metadata of a complete image. */
@@ -223,6 +243,36 @@ export interface NativeMergedImage {
   readonly bootstrap: Buffer;
   /** Stored bytes of chunks that a lower layer stores, too; 0 if the scope of deduplication is the image. */
   readonly repeatedBytes: number;
+  /** What the prefetch list means; absent if it is the whole image. */
+  readonly prefetched?: NativePrefetched | undefined;
+}
+
+/** A part of a whole. */
+export interface NativePart {
+  /** What the list names. */
+  readonly listed: number;
+  /** What the image has. */
+  readonly all: number;
+}
+
+/** What a prefetch list means on an image. A file with several names and a chunk of several files count once. */
+export interface NativePrefetched {
+  /** The entries of the prefetch table. */
+  readonly entries: number;
+  /** The positions of the patterns that lead nowhere. */
+  readonly missing: readonly number[];
+  /** The number of patterns that an earlier one covers. */
+  readonly covered: number;
+  /** The number of patterns that lead only to what has no content. */
+  readonly empty: number;
+  /** Regular files. */
+  readonly files: NativePart;
+  /** Bytes of these files. */
+  readonly bytes: NativePart;
+  /** Chunks of these files. */
+  readonly chunks: NativePart;
+  /** Bytes of these chunks in the blobs. */
+  readonly stored: NativePart;
 }
 
 /** The state of a blob file. */
@@ -279,6 +329,18 @@ export interface NativeLayerPacker {
   seal(): Promise<Outcome<NativeSealedBlob>>;
   /** Ends the layer's threads and removes its file unless it is sealed. */
   abort(): void;
+}
+
+/** What a list comes to in a tree. */
+export interface NativeResolved {
+  /** The rows in the order of the list. A directory stands for everything in it. */
+  readonly rows: readonly number[];
+  /** The positions of the patterns that lead nowhere. */
+  readonly missing: readonly number[];
+  /** The number of patterns that an earlier one covers. */
+  readonly covered: number;
+  /** The number of patterns that lead only to what has no content. */
+  readonly empty: number;
 }
 
 /** The packed contents of a layer. The layouts are in src/rafs-builder/layout/wire.ts. */
@@ -417,6 +479,8 @@ export interface Addon {
     layers: number | undefined | null,
     budget: NativeBudget,
   ): Outcome<NativeImagePacker>;
+  /** Looks the patterns up in a tree, packed as `src/look/prefetch.ts` packs it. */
+  resolvePrefetch(listing: Buffer, patterns: readonly PrefetchPattern[]): Promise<Outcome<NativeResolved>>;
   /** Makes a scanner. It is a function instead of a constructor, so that a refusal is an outcome. */
   openImageScanner(options: ScannerOptions, budget: NativeBudget): Outcome<NativeImageScanner>;
   /** Makes a file for the uncompressed bytes. */

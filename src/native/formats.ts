@@ -15,6 +15,7 @@ export const FORMAT_DEFAULTS = {
   compressor: 'zstd',
   compressionLevel: 3,
   chunkSize: 1048576,
+  batchSize: 0,
   digester: 'blake3',
   alignChunks: false,
   dedup: 'layer',

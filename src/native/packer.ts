@@ -64,6 +64,8 @@ export interface SealedBlob {
   readonly size: number;
   /** The content of its `.blob.meta` file; empty when the layer stores no chunk. */
   readonly blobMeta: Uint8Array;
+  /** The number of batches in which small files are compressed together. */
+  readonly batches: number;
 }
 
 /** Starts the compression threads of one image. */
@@ -95,8 +97,8 @@ class NativePacker extends NativeFeed<NativeLayerPacker> implements LayerPacker 
   }
 
   async seal(): Promise<SealedBlob> {
-    const { digest, size, blobMeta } = unwrap(await this.native.seal());
-    return { digest: digest as Digest, size, blobMeta }; // the addon writes digests in their canonical form
+    const { digest, size, blobMeta, batches } = unwrap(await this.native.seal());
+    return { digest: digest as Digest, size, blobMeta, batches }; // the addon writes digests in their canonical form
   }
 }
 

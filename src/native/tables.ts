@@ -63,7 +63,7 @@ const ENTRY_HEAD = entryHead.size;
 const XATTR_HEAD = xattrHead.size;
 const REFERENCE = reference.size;
 const CHUNK_RECORD = chunkRecord.size;
-const { COMPRESSED: FLAG_COMPRESSED, HAS_CRC32: FLAG_CRC } = chunkRecordFlags.bits;
+const { COMPRESSED: FLAG_COMPRESSED, HAS_CRC32: FLAG_CRC, BATCH: FLAG_BATCH } = chunkRecordFlags.bits;
 
 const TWO_32 = 2 ** 32;
 
@@ -252,8 +252,26 @@ export class PackedChunkTable implements ChunkTable {
     const { bytes } = this;
     const at = index * CHUNK_RECORD;
     const flags = bytes.readUInt32LE(at + FLAGS);
+    const crc32 = (flags & FLAG_CRC) === 0 ? undefined : bytes.readUInt32LE(at + CRC32);
+    if ((flags & FLAG_BATCH) !== 0) {
+      // A verifier's record has size and offset in place of the offset in the address space.
+      const stored = bytes.readUInt32LE(at + COMPRESSED_SIZE);
+      return {
+        crc32,
+        compressed: (flags & FLAG_COMPRESSED) !== 0,
+        compressedOffset: readU64(bytes, at + COMPRESSED_OFFSET),
+        compressedSize: stored,
+        uncompressedOffset: 0,
+        uncompressedSize: bytes.readUInt32LE(at + UNCOMPRESSED_SIZE),
+        batch: {
+          stored,
+          size: bytes.readUInt32LE(at + UNCOMPRESSED_OFFSET + 4),
+          offset: bytes.readUInt32LE(at + UNCOMPRESSED_OFFSET),
+        },
+      };
+    }
     return {
-      crc32: (flags & FLAG_CRC) === 0 ? undefined : bytes.readUInt32LE(at + CRC32),
+      crc32,
       compressed: (flags & FLAG_COMPRESSED) !== 0,
       compressedOffset: readU64(bytes, at + COMPRESSED_OFFSET),
       compressedSize: bytes.readUInt32LE(at + COMPRESSED_SIZE),
@@ -283,9 +301,19 @@ function writeNumbers(bytes: Buffer, at: number, chunk: ChunkNumbers): void {
   bytes.writeUInt32LE(chunk.crc32 ?? 0, at + CRC32);
   bytes.writeUInt32LE(chunk.uncompressedSize, at + UNCOMPRESSED_SIZE);
   bytes.writeUInt32LE(chunk.compressedSize, at + COMPRESSED_SIZE);
-  const flags = (chunk.compressed ? FLAG_COMPRESSED : 0) | (chunk.crc32 === undefined ? 0 : FLAG_CRC);
+  const { batch } = chunk;
+  const flags =
+    (chunk.compressed ? FLAG_COMPRESSED : 0) |
+    (chunk.crc32 === undefined ? 0 : FLAG_CRC) |
+    (batch === undefined ? 0 : FLAG_BATCH);
   bytes.writeUInt32LE(flags, at + FLAGS);
   writeU64(bytes, at + COMPRESSED_OFFSET, chunk.compressedOffset);
+  if (batch !== undefined) {
+    bytes.writeUInt32LE(batch.stored, at + COMPRESSED_SIZE);
+    bytes.writeUInt32LE(batch.offset, at + UNCOMPRESSED_OFFSET);
+    bytes.writeUInt32LE(batch.size, at + UNCOMPRESSED_OFFSET + 4);
+    return;
+  }
   writeU64(bytes, at + UNCOMPRESSED_OFFSET, chunk.uncompressedOffset);
 }
 

@@ -13,8 +13,10 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { FormatOptions } from '../../src/native/addon-types.js';
 import { locatedDifferences } from './difference.js';
-import { type RandomImage, randomImage } from '../support/images/random-layers.js';
-import { packImage, type PackedImage } from '../support/images/image.js';
+import type { PrefetchPattern } from '../../src/native/addon-types.js';
+import { upstreamPatterns } from '../../src/prefetch/lines.js';
+import { type RandomImage, randomImage, randomPatterns } from '../support/images/random-layers.js';
+import { packImage, type PackedImage, type PackingOptions } from '../support/images/image.js';
 import {
   type ReferenceBlob,
   referenceCheck,
@@ -29,14 +31,39 @@ import { treeDifferences } from '../support/images/tree-differences.js';
 /** Processes of the reference side by side. */
 const LANES = 2;
 
-/** The formats, with the number of layers that a run without variables compares. */
-const FORMATS: Readonly<
-  Record<string, { readonly format: Partial<FormatOptions>; readonly layers: number }>
-> = {
+/** What an image has besides its format. */
+interface ImageOptions {
+  /** The prefetch list as upstream reads it. */
+  readonly prefetch?: string | undefined;
+  readonly batchSize?: number | undefined;
+  /** Our packer chooses what is compressed together; the reference only reads that. */
+  readonly auto?: boolean | undefined;
+}
+
+interface Format {
+  readonly format: Partial<FormatOptions>;
+  /** The number of layers that a run without variables compares. */
+  readonly layers: number;
+  readonly draw?: (seed: number, image: RandomImage) => ImageOptions;
+}
+
+const prefetch = (seed: number, { layers }: RandomImage): ImageOptions => ({
+  prefetch: randomPatterns(seed, layers),
+});
+const batch = (seed: number, { chunkSize }: RandomImage): ImageOptions => ({
+  batchSize: Math.max(0x1000, chunkSize >> (seed % 3)),
+});
+
+const FORMATS: Readonly<Record<string, Format>> = {
   v6: { format: {}, layers: 300 },
   'v6-lz4': { format: { compressor: 'lz4_block' }, layers: 60 },
   'v6-sha256': { format: { digester: 'sha256' }, layers: 30 },
+  'v6-prefetch': { format: {}, layers: 60, draw: prefetch },
+  'v6-batch': { format: {}, layers: 60, draw: batch },
+  'v6-batch-lz4': { format: { compressor: 'lz4_block' }, layers: 30, draw: batch },
+  'v6-batch-auto': { format: {}, layers: 30, draw: () => ({ auto: true }) },
   'v5-zstd': { format: { fsVersion: 5, compressor: 'zstd' }, layers: 60 },
+  'v5-prefetch': { format: { fsVersion: 5, compressor: 'zstd' }, layers: 30, draw: prefetch },
   'v5-aligned': { format: { fsVersion: 5, compressor: 'zstd', alignChunks: true }, layers: 60 },
   'v5-lz4-sha256': { format: { fsVersion: 5, compressor: 'lz4_block', digester: 'sha256' }, layers: 30 },
 };
@@ -56,15 +83,21 @@ interface Made {
   readonly bootstrap: string;
 }
 
-async function makeByReference(image: RandomImage, folder: string): Promise<Made> {
+async function makeByReference(image: RandomImage, options: ImageOptions, folder: string): Promise<Made> {
   const layers: ReferenceBlob[] = [];
   for (const [number, tar] of image.layers.entries()) {
     const path = join(folder, `layer-${number}.tar`);
     await writeFile(path, tar);
-    layers.push(await referenceLayer(path, folder, image));
+    layers.push(
+      await referenceLayer(path, folder, {
+        ...image,
+        batchSize: options.batchSize,
+        prefetch: options.prefetch,
+      }),
+    );
   }
   const bootstrap = join(folder, 'merged.boot');
-  await referenceMerge(bootstrap, layers);
+  await referenceMerge(bootstrap, layers, options.prefetch);
   return { folder, layers, bootstrap };
 }
 
@@ -82,31 +115,46 @@ async function compareBytes(ours: PackedImage, reference: Made): Promise<void> {
 }
 
 /** Our image with duplicates found across layers: accepted, and the same tree as the reference's own image. */
-async function compareReading(image: RandomImage, reference: Made): Promise<void> {
-  const ours = await packImage(image.layers, { ...image, dedup: 'image' });
+async function compareReading(image: RandomImage, options: ImageOptions, reference: Made): Promise<void> {
+  const packed = await packImage(image.layers, { ...image, ...ours(options), dedup: 'image' });
   const folder = join(reference.folder, 'ours');
   await mkdir(folder);
-  for (const { record, bytes } of ours.layers) {
+  for (const { record, bytes } of packed.layers) {
     if (record !== undefined) await writeFile(join(folder, record.id), bytes);
   }
   const bootstrap = join(folder, 'image.boot');
-  await writeFile(bootstrap, ours.bootstrap);
+  await writeFile(bootstrap, packed.bootstrap);
   await referenceCheck(bootstrap);
   const tree = await referenceRead(bootstrap, folder);
   const expected = await referenceRead(reference.bootstrap, reference.folder);
   assert.deepEqual(treeDifferences(tree, expected), [], 'tree read back');
 }
 
+/** The options in the form that our packer takes. */
+function ours({ prefetch, batchSize = 0, auto = false }: ImageOptions): PackingOptions {
+  return {
+    batchSize: auto ? 'auto' : batchSize,
+    ...(prefetch === undefined ? {} : { prefetch: patternsOf(prefetch) }),
+  };
+}
+
+/** The converter takes an empty list for the whole image; the builder, which is called here, for none. */
+function patternsOf(list: string): readonly PrefetchPattern[] {
+  return upstreamPatterns(list) ?? [];
+}
+
 async function compareImage(name: string, seed: number): Promise<number> {
-  const image = randomImage(seed, FORMATS[name]?.format);
+  const { format, draw = () => ({}) } = FORMATS[name] ?? { format: {} };
+  const image = randomImage(seed, format);
+  const options: ImageOptions = draw(seed, image);
   const folder = await mkdtemp(join(tmpdir(), 'nydus-diff-'));
   try {
-    const [reference, ours] = await Promise.all([
-      makeByReference(image, folder),
-      packImage(image.layers, { ...image, dedup: 'layer' }),
+    const [reference, packed] = await Promise.all([
+      makeByReference(image, options, folder),
+      packImage(image.layers, { ...image, ...ours(options), dedup: 'layer' }),
     ]);
-    await compareBytes(ours, reference);
-    await compareReading(image, reference);
+    if (options.auto !== true) await compareBytes(packed, reference);
+    await compareReading(image, options, reference);
     return image.layers.length;
   } catch (error) {
     const { layers, chunkSize, compressor } = image;

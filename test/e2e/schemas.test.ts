@@ -1,6 +1,6 @@
 /** Real output of every command against its description and against the schema that is published. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Ajv } from 'ajv';
@@ -88,6 +88,10 @@ test('every JSON document is as its published schema says, errors too', async (t
   await run('stat', 0, 'stat', '--json', target, '/etc/link');
   await run('du', 0, 'du', '--json', target);
   await run('diff', 1, 'diff', '--json', target, other);
+  const list = join(folder, 'list.txt');
+  await writeFile(list, '/etc/motd\n/none\n');
+  for (const location of [source, target]) await run('prefetch', 0, 'prefetch', '--json', location, list);
+  await run('convert', 0, ...converting, '--prefetch-file', list, source, `${host}/t:listed`);
   await run('config', 0, 'convert', '--print-config', '--json');
   await run('version', 0, 'version', '--json');
   const authfile = join(folder, 'auth.json');

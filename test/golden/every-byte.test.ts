@@ -28,6 +28,10 @@ test('changes and cuts of the metadata of a v6 image are found', async (t) => {
   for (const report of await everyByteOfCase('all-deleted', ONCE)) t.diagnostic(hold(report));
 });
 
+test('changes and cuts of an image with batches are found', async (t) => {
+  for (const report of await everyByteOfCase('hardlinks:v6-lz4-batch64k', ONCE)) t.diagnostic(hold(report));
+});
+
 test('changes and cuts of a v5 bootstrap are found', async (t) => {
   for (const report of await everyByteOfCase('all-deleted/v5-zstd', ONCE)) t.diagnostic(hold(report));
 });

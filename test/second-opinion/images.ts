@@ -22,9 +22,10 @@ import { buildBlobTail, foreignBlobRecord } from './blob-tail.js';
 import { blobOrder, layerBootstrap, mergedBootstrap } from './bootstraps.js';
 import { writeV6 } from './write.js';
 
-/** The writer in TypeScript knows RAFS v6, BLAKE3, and no codec but those of the addon's own calls. */
-function isKnown({ fsVersion, compressor, digester }: PackingSettings): boolean {
-  return fsVersion === 6 && compressor !== 'lz4_block' && digester === 'blake3';
+/** The writer in TypeScript knows RAFS v6, BLAKE3, no codec but those of the addon's own calls, no batches and no prefetch list. */
+function isKnown({ fsVersion, compressor, digester, prefetch, batchSize }: PackingSettings): boolean {
+  const isUsual = prefetch === undefined && batchSize === 0;
+  return isUsual && fsVersion === 6 && compressor !== 'lz4_block' && digester === 'blake3';
 }
 
 /** The options of the reference's results that the writer in TypeScript knows. */

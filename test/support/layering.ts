@@ -24,7 +24,7 @@ const CONTENT = [
   'remedy',
   'limits',
 ];
-const EVERYTHING = ['convert', 'check', 'look', 'embedded-registry', ...CONTENT];
+const EVERYTHING = ['convert', 'check', 'look', 'prefetch', 'embedded-registry', ...CONTENT];
 
 export const MODULES: readonly Module[] = [
   module('limits', 'the most that one image may take of this machine', []),
@@ -57,6 +57,11 @@ export const MODULES: readonly Module[] = [
     ['detect-libc'],
   ),
   module(
+    'prefetch',
+    'lists of files that clients load first, in the forms of many tools, and what a list means',
+    ['native', ...BASE],
+  ),
+  module(
     'registry',
     'images in registries, layouts and archives; it knows no RAFS, and of the addon only how to unpack archives',
     ['native', 'io', 'reporter', ...BASE, 'remedy', 'limits'],
@@ -68,8 +73,8 @@ export const MODULES: readonly Module[] = [
     'everything that a reference leads to, and how it belongs together: the one model of all verbs',
     ['registry', 'io', 'reporter', ...BASE, 'limits'],
   ),
-  module('look', 'lists and reads inside an image', CONTENT),
-  module('convert', 'plans and makes a Nydus image', CONTENT),
+  module('look', 'lists and reads inside an image', ['prefetch', ...CONTENT]),
+  module('convert', 'plans and makes a Nydus image', ['prefetch', ...CONTENT]),
   module('check', 'judges an image, alone or beside its source', CONTENT),
   module(
     'cli',

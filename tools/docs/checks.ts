@@ -55,7 +55,7 @@ may pass over it. Kernels of several ages read these bytes, each relies on other
 is often a lost name or chunk (\`RAFS-GAP\` is all that is left of a directory that was cut by one byte). Two rules are warnings, since no
 reader can stumble there: \`RAFS-CHUNK-UNUSED\` and \`RAFS-LINK-ATTRIBUTES\`.
 
-What this version cannot read (images that leave their data in the source's layers, chunks compressed in batches, encrypted images,
+What this version cannot read (images that leave their data in the source's layers, encrypted images,
 parts beyond a limit) is refused with a sentence and the exit code 5 if there is nothing else. In an index with other images, it is the
 error \`CONTENT-UNREAD\`, and the others are checked.
 

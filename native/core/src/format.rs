@@ -1,16 +1,35 @@
 //! `Format` is one value that travels from the caller to all code that writes an image.
 
+use std::sync::Arc;
+
 use nydus_layout::blob_features;
 
 use crate::blob::BlobKind;
 use crate::codec::{Compression, MAX_CHUNK};
 use crate::digest::Digester;
 use crate::error::{Error, Result};
+use crate::prefetch::PrefetchList;
 use crate::rafs::{VERSIONS, Version};
 use crate::table::ALIGNMENT;
 
 /// The smallest chunk of the format.
 const MIN_CHUNK: usize = 4096;
+
+/// Bytes below which a batch stays, and below which a file is in one, if the caller does not choose: larger files compress well
+/// alone, and would only make a client fetch more.
+const AUTO_BATCH: u32 = 1 << 20;
+const AUTO_FILE: u32 = 64 << 10;
+
+/// Which files are compressed together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Batching {
+    /// Bytes below which a batch stays; 0 without batches.
+    pub size: u32,
+    /// Bytes below which a file of one chunk is in a batch.
+    pub below: u32,
+    /// True if a file that is alone in its batch is stored on its own.
+    pub is_auto: bool,
+}
 
 /// The form of an image's blobs and bootstraps.
 #[derive(Clone, Debug)]
@@ -27,6 +46,10 @@ pub struct Format {
     pub digester: Digester,
     /// True if chunks start at multiples of 4 KiB in the uncompressed address space although the version does not ask for it.
     pub align_chunks: bool,
+    /// Which files are compressed together.
+    pub(crate) batching: Batching,
+    /// What clients load directly after mounting the image.
+    pub prefetch: Arc<PrefetchList>,
 }
 
 impl Default for Format {
@@ -39,6 +62,8 @@ impl Default for Format {
             compression: Compression::default(),
             digester: Digester::default(),
             align_chunks: false,
+            batching: Batching::default(),
+            prefetch: Arc::default(),
         }
     }
 }
@@ -49,6 +74,51 @@ impl Format {
         let unknown = || Error::invalid_argument(format!("RAFS v{number} is not written"));
         let version = VERSIONS.into_iter().find(|version| version.number == number).ok_or_else(unknown)?;
         Ok(Self { version, kind: version.kind, ..Self::default() })
+    }
+
+    /// Compresses files of less than half of `size` together, below `size` in all; 0 compresses each chunk on its own. Only
+    /// once the chunk size is set.
+    pub fn set_batch_size(&mut self, size: u32) -> Result<()> {
+        if size == 0 {
+            return Ok(());
+        }
+        let bytes = size as usize;
+        if !bytes.is_power_of_two() || !(MIN_CHUNK..=MAX_CHUNK).contains(&bytes) || size > self.chunk_size {
+            return Err(Error::unsupported(format!(
+                "batch size {size} is not a power of two from 4 KiB to the chunk size, which is {}",
+                self.chunk_size
+            )));
+        }
+        // A record of such a blob has no room for a chunk of 16 MiB that does not shrink.
+        if self.chunk_size as usize == MAX_CHUNK {
+            return Err(Error::unsupported("batches do not go together with chunks of 16 MiB"));
+        }
+        let Some(kind) = self.version.batched else {
+            return Err(Error::unsupported(format!("RAFS v{} has no batches", self.version.number)));
+        };
+        self.batching = Batching { size, below: size / 2, is_auto: false };
+        self.kind = kind;
+        Ok(())
+    }
+
+    /// Compresses small files together where that makes a difference. Only once the chunk size is set.
+    pub fn set_auto_batches(&mut self) -> Result<()> {
+        let size = self.chunk_size.min(AUTO_BATCH);
+        self.set_batch_size(size)?;
+        self.batching = Batching { size, below: AUTO_FILE.min(size / 2), is_auto: true };
+        Ok(())
+    }
+
+    /// The format of a blob with so many batches: one that was left to choose and has none is as without batches, so that every
+    /// client reads it.
+    pub(crate) fn of_blob(&self, batches: usize) -> Self {
+        let kind = if self.batching.is_auto && batches == 0 { self.version.kind } else { self.kind };
+        Self { kind, ..self.clone() }
+    }
+
+    /// The bytes below which a batch stays; 0 without batches.
+    pub const fn batch_size(&self) -> u32 {
+        self.batching.size
     }
 
     /// The numbers of the versions that can be written, the default first.

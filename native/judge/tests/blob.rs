@@ -164,13 +164,16 @@ fn a_copy_has_the_records_padded_to_a_block_and_the_header() {
 }
 
 #[test]
-fn records_of_a_later_version_are_one_finding_and_no_chunks() {
-    for feature in
-        [blob_features::CHUNK_INFO_V2, blob_features::BATCH, blob_features::ZRAN, blob_features::ENCRYPTED]
-    {
+fn records_of_another_version_are_one_finding_and_no_chunks() {
+    for (feature, sentence) in [
+        (blob_features::CHUNK_INFO_V2, Sentence::SectionHeaderEntries),
+        (blob_features::BATCH, Sentence::SectionLaterVersion),
+        (blob_features::ZRAN, Sentence::SectionLaterVersion),
+        (blob_features::ENCRYPTED, Sentence::SectionLaterVersion),
+    ] {
         let mut blob = Sample::new();
         put(&mut blob.header, header::FEATURES, feature);
-        assert_eq!(blob.sentences(), [Sentence::SectionLaterVersion]);
+        assert_eq!(blob.sentences(), [sentence]);
         assert_eq!(blob.judge().1, 0);
     }
 }

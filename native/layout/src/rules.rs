@@ -370,8 +370,22 @@ pub enum Sentence {
     SectionHeaderEntries,
     /// BLOB-META: `the header of the chunk table and the table of contents differ in the {value}`
     SectionHeaderDiffers,
-    /// BLOB-META: `{field} at offset {@}: records with the features {hex:bits} (version 2, batches, zran or encryption) are not read`
+    /// BLOB-META: `{field} at offset {@}: records with the features {hex:bits} (zran, encryption, or batches of version 1) are not read`
     SectionLaterVersion,
+    /// BLOB-META: `{field} at offset {@}: {count} batches need {size} bytes behind the records, at {end}`
+    SectionBatchTable,
+    /// BLOB-META: `batch {batch} is stored in {stored} bytes for {size} uncompressed ones`
+    SectionBatchSize,
+    /// BLOB-META: `chunk {chunk} is not where its batch has it: {value}`
+    SectionBatchChunk,
+    /// BLOB-META: `batch {batch} has another size than its chunks together`
+    SectionBatchFilled,
+    /// BLOB-META: `batch {batch} does not end where the next chunk begins`
+    SectionBatchEnd,
+    /// BLOB-META: `batch {batch} has no chunk`
+    SectionBatchEmpty,
+    /// BLOB-META: `chunk {chunk} has flags that do not go with its sizes`
+    SectionChunkFlags,
     /// BLOB-META: `section blob.digest does not hold one digest for each chunk`
     SectionDigestsSize,
     /// BLOB-META: `chunk {chunk} does not follow the chunk before it`

@@ -159,6 +159,8 @@ pub mod chunk_record_flags {
     pub const COMPRESSED: u32 = 0x1;
     /// the CRC-32C is known
     pub const HAS_CRC32: u32 = 0x2;
+    /// part of a batch: the stored bytes are those of the batch
+    pub const BATCH: u32 = 0x4;
     /// All of them.
-    pub const KNOWN: u32 = 0x3;
+    pub const KNOWN: u32 = 0x7;
 }

@@ -13,6 +13,7 @@ mod memory;
 mod options;
 mod outcome;
 mod packer;
+mod prefetch;
 mod scanner;
 mod unpacker;
 mod verifier;

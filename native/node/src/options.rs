@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use napi::bindgen_prelude::Either;
 use napi_derive::napi;
 use nydus_core::codec::Compression;
 use nydus_core::digest::Digester;
 use nydus_core::format::Format;
 use nydus_core::pipeline::{Dedup, PackOptions, ScanOptions};
+use nydus_core::prefetch::{Pattern, PatternKind, PrefetchList};
 use nydus_core::{Error, Result};
 
 use crate::budget::RunBudget;
@@ -24,6 +26,10 @@ pub struct FormatOptions {
     pub compression_level: i32,
     /// Bytes of a chunk; a power of two, 4 KiB … 16 MiB.
     pub chunk_size: u32,
+    /// Files of less than half of this are compressed together; 0 compresses each chunk on its own. With `auto`, files below
+    /// 64 KiB that follow one another are, and blobs without such files are as ever.
+    #[napi(ts_type = "number | 'auto'")]
+    pub batch_size: Either<u32, String>,
     /// Name of the algorithm that digests chunks and, in RAFS v5, inodes.
     #[napi(ts_type = "'blake3' | 'sha256'")]
     pub digester: String,
@@ -32,6 +38,20 @@ pub struct FormatOptions {
     /// With `layer` every blob stands alone, as in the reference; with `image` files may refer to chunks of lower layers.
     #[napi(ts_type = "'image' | 'layer'")]
     pub dedup: String,
+    /// What clients load directly after mounting the image, in this order; the whole image if absent.
+    #[napi(ts_type = "readonly PrefetchPattern[]")]
+    pub prefetch: Option<Vec<PrefetchPattern>>,
+}
+
+/// A line of a prefetch list.
+#[napi(object)]
+pub struct PrefetchPattern {
+    /// The path from the root, with a leading slash; one character for each byte.
+    pub path: String,
+    /// `exact` is the name itself, as upstream takes it; `path` follows links, and a directory stands for everything in it;
+    /// `file` is no directory; `glob` may match many names.
+    #[napi(ts_type = "'exact' | 'path' | 'file' | 'glob'")]
+    pub kind: String,
 }
 
 /// The options of a scan.
@@ -61,22 +81,34 @@ impl Default for FormatOptions {
             compressor: format.compression.codec.name.to_owned(),
             compression_level: format.compression.level,
             chunk_size: format.chunk_size,
+            batch_size: Either::A(format.batch_size()),
             digester: format.digester.name().to_owned(),
             align_chunks: format.align_chunks,
             dedup: dedup_name(PackOptions::default().dedup).to_owned(),
+            prefetch: None,
         }
     }
 }
 
 impl FormatOptions {
     /// Makes the options of a conversion with this number of threads.
-    pub fn packing(&self, threads: u32, layers: Option<u32>, budget: &RunBudget) -> Result<PackOptions> {
+    pub fn packing(self, threads: u32, layers: Option<u32>, budget: &RunBudget) -> Result<PackOptions> {
         let mut packing = PackOptions::default();
         packing.format = Format::of_version(self.fs_version)?;
         packing.format.chunk_size = self.chunk_size;
         packing.format.compression = Compression::new(&self.compressor, self.compression_level)?;
         packing.format.digester = Digester::named(&self.digester)?;
         packing.format.align_chunks = self.align_chunks;
+        match self.batch_size {
+            Either::A(size) => packing.format.set_batch_size(size)?,
+            Either::B(text) if text == "auto" => packing.format.set_auto_batches()?,
+            Either::B(text) => {
+                return Err(Error::invalid_argument(format!("{text:?} is no batch size")));
+            }
+        }
+        if let Some(patterns) = self.prefetch {
+            packing.format.prefetch = Arc::new(PrefetchList::new(patterns_of(patterns)?)?);
+        }
         packing.dedup = dedup(&self.dedup)?;
         packing.layers = layers;
         packing.threads = count(threads);
@@ -100,6 +132,16 @@ impl ScannerOptions {
         scanning.budget = Arc::clone(&budget.0);
         Ok(scanning)
     }
+}
+
+/// Converts the patterns of a prefetch list.
+pub fn patterns_of(patterns: Vec<PrefetchPattern>) -> Result<Vec<Pattern>> {
+    let wide = || Error::invalid_argument("a prefetch pattern has characters that are no bytes");
+    let pattern = |PrefetchPattern { path, kind }: PrefetchPattern| {
+        let path = path.chars().map(|character| u8::try_from(character).map_err(|_| wide()));
+        Ok(Pattern { path: path.collect::<Result<_>>()?, kind: PatternKind::named(&kind)? })
+    };
+    patterns.into_iter().map(pattern).collect()
 }
 
 const fn dedup_name(dedup: Dedup) -> &'static str {

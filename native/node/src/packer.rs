@@ -6,7 +6,7 @@ use napi::bindgen_prelude::{Buffer, BufferSlice, Env, Object};
 use napi_derive::napi;
 use nydus_core::Grown;
 use nydus_core::digest::hex;
-use nydus_core::pipeline::{self, LayerSummary};
+use nydus_core::pipeline::{self, LayerSummary, Part, Prefetched};
 
 use crate::budget::RunBudget;
 use crate::options::FormatOptions;
@@ -79,6 +79,8 @@ pub struct NativeSealedBlob {
     pub size: i64,
     /// Content of its `.blob.meta` file.
     pub blob_meta: Buffer,
+    /// The number of batches in which small files are compressed together.
+    pub batches: u32,
 }
 
 /// The metadata of a complete image.
@@ -88,6 +90,55 @@ pub struct NativeMergedImage {
     pub bootstrap: Buffer,
     /// Stored bytes of chunks that a lower layer stores, too; 0 if the scope of deduplication is the image.
     pub repeated_bytes: i64,
+    /// What the prefetch list means; absent if it is the whole image.
+    pub prefetched: Option<NativePrefetched>,
+}
+
+/// A part of a whole.
+#[napi(object)]
+pub struct NativePart {
+    /// What the list names.
+    pub listed: i64,
+    /// What the image has.
+    pub all: i64,
+}
+
+/// What a prefetch list means on an image. A file with several names and a chunk of several files count once.
+#[napi(object)]
+pub struct NativePrefetched {
+    /// The entries of the prefetch table.
+    pub entries: u32,
+    /// The positions of the patterns that lead nowhere.
+    pub missing: Vec<u32>,
+    /// The number of patterns that an earlier one covers.
+    pub covered: u32,
+    /// The number of patterns that lead only to what has no content.
+    pub empty: u32,
+    /// Regular files.
+    pub files: NativePart,
+    /// Bytes of these files.
+    pub bytes: NativePart,
+    /// Chunks of these files.
+    pub chunks: NativePart,
+    /// Bytes of these chunks in the blobs.
+    pub stored: NativePart,
+}
+
+impl From<Prefetched> for NativePrefetched {
+    fn from(counted: Prefetched) -> Self {
+        let Prefetched { entries, missing, covered, empty, files, bytes, chunks, stored } = counted;
+        let part = |part: Part| NativePart { listed: number(part.listed), all: number(part.all) };
+        Self {
+            entries,
+            missing,
+            covered,
+            empty,
+            files: part(files),
+            bytes: part(bytes),
+            chunks: part(chunks),
+            stored: part(stored),
+        }
+    }
 }
 
 /// The state of a blob file.
@@ -186,6 +237,7 @@ impl ImagePacker {
                 reply(result.map(|image| NativeMergedImage {
                     bootstrap: image.bootstrap.into(),
                     repeated_bytes: number(image.repeated_bytes),
+                    prefetched: image.prefetched.map(Into::into),
                 }));
             }),
         );
@@ -257,6 +309,7 @@ impl LayerPacker {
                 digest: sha256_name(&blob.digest),
                 size: number(blob.size),
                 blob_meta: blob.blob_meta.into(),
+                batches: blob.batches,
             }));
         }));
         Ok(promise)

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result, bail};
 use nydus_builder::attributes::Attributes;
@@ -13,6 +13,8 @@ use nydus_builder::{
     Prefetch, PrefetchPolicy, TarballBuilder, WhiteoutSpec,
 };
 use nydus_rafs::metadata::{RafsSuperConfig, RafsVersion};
+use nydus_storage::device::BlobFeatures;
+use nydus_storage::meta::BatchContextGenerator;
 use nydus_storage::meta::toc::TocEntryList;
 use nydus_utils::{compress, digest};
 use sha2::{Digest, Sha256};
@@ -28,6 +30,8 @@ pub struct Options<'a> {
     pub aligned: bool,
     /// Bytes of a chunk; a power of two.
     pub chunk_size: u32,
+    /// Small files are compressed together, so many bytes at most; 0 for none.
+    pub batch_size: u32,
     /// A bootstrap with chunks that the new blob may refer to.
     pub chunk_dict: Option<&'a Path>,
 }
@@ -62,6 +66,11 @@ pub fn create(source: &Path, blob: &Path, options: &Options<'_>) -> Result<Strin
     );
     context.set_fs_version(version);
     context.set_chunk_size(options.chunk_size);
+    context.set_batch_size(options.batch_size);
+    if options.batch_size > 0 {
+        context.blob_features.insert(BlobFeatures::BATCH | BlobFeatures::CHUNK_INFO_V2);
+        context.blob_batch_generator = Some(Mutex::new(BatchContextGenerator::new(options.batch_size)?));
+    }
     let mut blobs = BlobManager::new(digester, false);
     if let Some(path) = options.chunk_dict {
         let rafs = RafsSuperConfig {
@@ -69,7 +78,7 @@ pub fn create(source: &Path, blob: &Path, options: &Options<'_>) -> Result<Strin
             compressor,
             digester,
             chunk_size: options.chunk_size,
-            batch_size: 0,
+            batch_size: options.batch_size,
             explicit_uidgid: true,
             is_tarfs_mode: false,
         };

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-const USAGE: &str = "usage: nydus-reference create [--fs-version 5|6] [--aligned-chunk] [--compressor zstd|none|lz4_block] [--digester blake3|sha256] [--chunk-size BYTES] [--chunk-dict BOOT] SOURCE.tar OUT.blob
+const USAGE: &str = "usage: nydus-reference create [--fs-version 5|6] [--aligned-chunk] [--compressor zstd|none|lz4_block] [--digester blake3|sha256] [--chunk-size BYTES] [--batch-size BYTES] [--chunk-dict BOOT] SOURCE.tar OUT.blob
        nydus-reference bootstrap BLOB OUT.boot
        nydus-reference merge [--chunk-dict BOOT] [--json] OUT.boot SRC.boot...
        nydus-reference check BOOT
@@ -35,6 +35,7 @@ struct Arguments {
     compressor: String,
     digester: String,
     chunk_size: u32,
+    batch_size: u32,
     chunk_dict: Option<PathBuf>,
     devices: Option<PathBuf>,
     json: bool,
@@ -48,6 +49,7 @@ fn parse(mut raw: impl Iterator<Item = String>) -> Result<Arguments> {
         compressor: "zstd".to_owned(),
         digester: "blake3".to_owned(),
         chunk_size: 0x10_0000,
+        batch_size: 0,
         chunk_dict: None,
         devices: None,
         json: false,
@@ -61,6 +63,7 @@ fn parse(mut raw: impl Iterator<Item = String>) -> Result<Arguments> {
             "--digester" => parsed.digester = value()?,
             "--compressor" => parsed.compressor = value()?,
             "--chunk-size" => parsed.chunk_size = value()?.parse().context("--chunk-size is not a number of bytes")?,
+            "--batch-size" => parsed.batch_size = value()?.parse().context("--batch-size is not a number of bytes")?,
             "--chunk-dict" => parsed.chunk_dict = Some(value()?.into()),
             "--devices" => parsed.devices = Some(value()?.into()),
             "--json" => parsed.json = true,
@@ -81,6 +84,7 @@ fn run() -> Result<()> {
         digester: &arguments.digester,
         aligned: arguments.aligned,
         chunk_size: arguments.chunk_size,
+        batch_size: arguments.batch_size,
         chunk_dict: arguments.chunk_dict.as_deref(),
     };
     match (command.as_str(), arguments.rest.as_slice()) {

@@ -8,6 +8,8 @@ import { openOptions } from '../flags/environment.js';
 import { FILE_PROBLEMS } from '../flags/file-problems.js';
 import { CONVERT_FLAGS, LATER_FLAGS } from '../flags/convert.js';
 import { type ConvertRequest, convertRequest } from '../flags/options.js';
+import { asksForInput } from '../flags/prefetch-list.js';
+import { listFiles } from '../list-files.js';
 import { setOutputs } from '../ci/github-files.js';
 import { ciLog } from '../ci/server.js';
 import { buildMetadata, convertDocument } from '../report/conversion.js';
@@ -64,6 +66,7 @@ async function convert({ words, context, flags, log }: CommandCall): Promise<voi
   const [source, target] = words;
   const request = convertRequest(flags, [source, target], {
     ...FILE_PROBLEMS,
+    ...(await listFiles(asksForInput(flags), context)),
   });
   for (const note of request.notes) printMessage(context, `note: ${note}`);
   for (const [path, flag] of [

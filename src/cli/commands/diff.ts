@@ -7,7 +7,7 @@ import type { RawPath } from '../../oci/raw-name.js';
 import type { Inode } from '../../rafs-builder/model/tree.js';
 import type { CommandTable } from '../command.js';
 import { DIFF_FLAGS } from '../flags/look.js';
-import { pathJson } from '../text/look.js';
+import { pathJson } from '../text/path-json.js';
 import { inTurns } from '../../turns.js';
 import { LazyList, type Lines } from '../text/print.js';
 import { Looking, locations } from './look.js';

@@ -5,7 +5,7 @@ import { usageSteps, type ChunkSizes, type DirectoryUsage } from '../../rafs-bui
 import type { RawPath } from '../../oci/raw-name.js';
 import type { CommandTable } from '../command.js';
 import { DU_FLAGS } from '../flags/look.js';
-import { pathJson } from '../text/look.js';
+import { pathJson } from '../text/path-json.js';
 import { inTurns, isPause, sortSteps, type Steps } from '../../turns.js';
 import { LazyList, type Lines } from '../text/print.js';
 import { Looking, LOCATIONS } from './look.js';

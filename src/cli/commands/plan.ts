@@ -7,6 +7,8 @@ import { FILE_PROBLEMS } from '../flags/file-problems.js';
 import { PLAN_FLAGS } from '../flags/convert.js';
 import { openOptions } from '../flags/environment.js';
 import { type ConvertRequest, convertRequest } from '../flags/options.js';
+import { asksForInput } from '../flags/prefetch-list.js';
+import { listFiles } from '../list-files.js';
 import { printJson, printLines, printMessage } from '../text/print.js';
 import { withAdvice } from '../text/remedies.js';
 import { table } from '../text/columns.js';
@@ -38,6 +40,7 @@ export const PLAN: CommandTable = {
     const { context, flags } = call;
     const request = convertRequest(flags, [source, target], {
       ...FILE_PROBLEMS,
+      ...(await listFiles(asksForInput(flags), context)),
     });
     for (const note of request.notes) printMessage(context, `note: ${note}`);
     const plan = await run(request, context);

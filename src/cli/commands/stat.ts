@@ -7,7 +7,8 @@ import { formatTime, permissions, TYPE_LETTERS } from '../../rafs-builder/show/d
 import type { Inode } from '../../rafs-builder/model/tree.js';
 import type { CommandTable } from '../command.js';
 import { STAT_FLAGS } from '../flags/look.js';
-import { entryJson, LinkCounts, rawJson } from '../text/look.js';
+import { entryJson, LinkCounts } from '../text/look.js';
+import { rawJson } from '../text/path-json.js';
 import { inTurns, isPause } from '../../turns.js';
 import { LazyList, type Lines } from '../text/print.js';
 import { printable } from '../text/printable.js';
@@ -67,7 +68,11 @@ function* chunksOf(
       stored:
         layer === undefined
           ? undefined
-          : { blob: digestHex(layer.digest), offset: record.compressedOffset, size: record.compressedSize },
+          : {
+              blob: digestHex(layer.digest),
+              offset: record.compressedOffset,
+              size: record.batch?.stored ?? record.compressedSize,
+            },
     };
   }
 }

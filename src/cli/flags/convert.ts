@@ -2,10 +2,11 @@
 import { DEFAULT_CONCURRENCY } from '../../io/concurrency.js';
 import { alternatives } from './choices.js';
 import type { Flag } from './flags.js';
-import { ALIGNED_CHUNK, FORMAT_FLAGS, LATER_FORMAT_FLAGS, PREFETCH_PATTERNS } from './format.js';
+import { ALIGNED_CHUNK, FORMAT_FLAGS, LATER_FORMAT_FLAGS } from './format.js';
 import { OUTPUT } from './global.js';
 import { LIMIT_FLAGS } from './limits.js';
 import { LATER_PLACES, type LaterFlag } from './later.js';
+import { PREFETCH_FLAGS } from './prefetch.js';
 import { REGISTRY, REGISTRY_FLAGS } from './registry.js';
 
 const IMAGES = 'Images:';
@@ -131,6 +132,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     help: 'deprecated: keep Docker media types',
   },
   ...FORMAT_FLAGS,
+  ...PREFETCH_FLAGS,
   ...REGISTRY_FLAGS,
   {
     name: 'push-retry-count',
@@ -236,7 +238,6 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     help: 'no second binary is needed',
   },
   ALIGNED_CHUNK,
-  PREFETCH_PATTERNS,
 ];
 
 /** Every flag of upstream that is refused. */

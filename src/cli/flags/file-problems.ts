@@ -1,5 +1,5 @@
 /** Finds out, before any work is done, whether the files that flags name can be used. */
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { systemReason } from '../../io/system-error.js';
 
@@ -7,17 +7,7 @@ import { systemReason } from '../../io/system-error.js';
 export const FILE_PROBLEMS = {
   fileProblem: (path: string) => problem(() => statSync(path)),
   parentProblem: (path: string) => problem(() => statSync(dirname(path))),
-  standardInput,
 };
-
-/** An input that is closed is an empty one. */
-function standardInput(): string {
-  try {
-    return readFileSync('/dev/stdin', 'utf8');
-  } catch {
-    return '';
-  }
-}
 
 function problem(look: () => unknown): string | undefined {
   try {

@@ -52,6 +52,15 @@ export const FORMAT_FLAGS: readonly Flag[] = [
     help: 'power of two from 0x1000 to 0x1000000, or as 64K, 1M',
   },
   {
+    name: 'batch-size',
+    type: 'string',
+    value: 'bytes',
+    default: '0',
+    env: 'BATCH_SIZE',
+    group: GROUP,
+    help: 'compress files of less than half of this together, which makes images of many small files smaller; power of two from 0x1000 to the chunk size; auto: files below 64 KiB, in blobs that have several in a row; 0: each chunk on its own',
+  },
+  {
     name: 'fs-align-chunk',
     type: 'boolean',
     env: 'FS_ALIGN_CHUNK',
@@ -80,12 +89,9 @@ export const FORMAT_FLAGS: readonly Flag[] = [
 
 /** Flags of the format that upstream has and this command has not yet. */
 export const LATER_FORMAT_FLAGS: readonly LaterFlag[] = [
-  // All of the image, without a list, is prefetched anyway.
-  laterFlag('prefetch-dir', 'string', 'PREFETCH_DIR', { asksForNothing: (value) => value === '/' }),
   laterFlag('chunk-dict', 'string', 'CHUNK_DICT'),
   laterFlag('chunk-dict-insecure', 'boolean', 'CHUNK_DICT_INSECURE', { partOf: ['chunk-dict'] }),
   laterFlag('oci-ref', 'boolean', 'OCI_REF'),
-  laterFlag('batch-size', 'string', 'BATCH_SIZE', { asksForNothing: (value) => /^(0x)?0+$/i.test(value) }),
   laterFlag('encrypt', 'boolean'),
   laterFlag('encrypt-recipients', 'string'),
 ];
@@ -100,32 +106,6 @@ export const ALIGNED_CHUNK: Flag = {
   help: 'deprecated name of --fs-align-chunk',
 };
 
-/** Upstream reads the list of patterns from standard input. */
-export const PREFETCH_PATTERNS: Flag = {
-  name: 'prefetch-patterns',
-  type: 'boolean',
-  env: 'PREFETCH_PATTERNS',
-  group: 'Accepted without effect:',
-  hidden: true,
-  help: 'read a list of paths to prefetch from standard input; only an empty list or / is supported yet',
-};
-
-/** Upstream takes an empty list for the root, and all of the image is prefetched anyway. Throws UsageError. */
-export function refusePatterns(flags: FlagValues, readInput: () => string): void {
-  if (!flags.isOn(PREFETCH_PATTERNS.name)) return;
-  if (flags.isGiven('prefetch-dir'))
-    throw new UsageError('--prefetch-dir conflicts with --prefetch-patterns');
-  const asked = readInput()
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && line !== '/');
-  if (asked.length > 0) {
-    throw new UsageError('--prefetch-patterns with paths other than / is not supported yet', {
-      hint: `standard input asks for ${asked[0] ?? ''}`,
-    });
-  }
-}
-
 /** Throws UsageError. Ranges are checked with the other options'. */
 export function formatOptionsOf(flags: FlagValues): Partial<FormatOptions> {
   const fsVersion = versionOf(flags);
@@ -134,11 +114,14 @@ export function formatOptionsOf(flags: FlagValues): Partial<FormatOptions> {
   const alignChunks = ALIGNMENT_FLAGS.some((name) => flags.isOn(name)) && fsVersion === 5;
   const digester = flags.oneOf('digester', DIGESTERS);
   const dedup = flags.oneOf('dedup', DEDUP_SCOPES);
+  const batchText = flags.text('batch-size') ?? '0';
+  const batchSize = batchText === 'auto' ? batchText : parseByteSize('batch-size', batchText);
   return {
     fsVersion,
     ...compressor,
     chunkSize,
     alignChunks,
+    batchSize,
     ...(digester === undefined ? {} : { digester }),
     ...(dedup === undefined ? {} : { dedup }),
   };

@@ -155,3 +155,5 @@ export const DIFF_FLAGS: readonly Flag[] = [
   },
   ...LOOK_FLAGS,
 ];
+
+export const PREFETCH_COMMAND_FLAGS: readonly Flag[] = LOOK_FLAGS;

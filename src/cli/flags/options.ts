@@ -12,10 +12,11 @@ import { parseByteSize } from './byte-size.js';
 import { INDEX_MARKS, ISOLATIONS, LATER_FLAGS, PROGRESS_FORMS } from './convert.js';
 import { type FlagValues, requireFlags } from './flags.js';
 import { imageWord } from './image-word.js';
-import { formatNotes, formatOptionsOf, refusePatterns } from './format.js';
+import { formatNotes, formatOptionsOf } from './format.js';
 import { refuseLater } from './later.js';
 import { limitsOf } from './limits.js';
 import { hostPlatform, machineArchitecture } from './machine.js';
+import { type ListFiles, prefetchOf } from './prefetch-list.js';
 import { allowedHosts, registryFlags, type RegistryFlags, transferOptions } from './registry.js';
 
 export type ProgressMode = 'auto' | 'tty' | 'plain' | 'json' | 'none';
@@ -54,12 +55,10 @@ export interface ConvertRequest {
 }
 
 /** The questions that the validation asks about files. */
-export interface FileChecks {
+export interface FileChecks extends ListFiles {
   /** The error's text, or undefined when the path can be had. */
   fileProblem(path: string): string | undefined;
   parentProblem(path: string): string | undefined;
-  /** Everything on standard input. */
-  standardInput(): string;
 }
 
 /** Throws UsageError and InvalidReferenceError. */
@@ -80,7 +79,8 @@ export function convertRequest(
     throw new UsageError(`target archive directory not accessible: ${targetProblem}`);
   const target = targetOf(flags, source ?? '', positional[1], notes);
   notes.push(...refuseLater(flags, LATER_FLAGS));
-  refusePatterns(flags, () => files.standardInput());
+  const prefetch = prefetchOf(flags, files);
+  notes.push(...prefetch.notes);
   const format = formatOptionsOf(flags);
   notes.push(...formatNotes(flags, format));
   if (flags.isGiven('nydus-image')) notes.push('--nydus-image has no effect: no second binary is needed');
@@ -100,6 +100,7 @@ export function convertRequest(
     oci: flags.isOn('oci') && !flags.isOn('docker-v2-format'),
     withReferrer: flags.isOn('with-referrer'),
     ...format,
+    prefetch: prefetch.patterns,
     concurrency,
     threads: flags.number('threads') ?? availableParallelism(),
     workDir: flags.text('work-dir'),

@@ -3,7 +3,16 @@ import { CHECK_FLAGS } from './check.js';
 import { CONVERT_FLAGS, LATER_FLAGS, PLAN_FLAGS } from './convert.js';
 import type { Flag } from './flags.js';
 import { LOGIN_FLAGS, LOGOUT_FLAGS } from './login.js';
-import { CAT_FLAGS, DIFF_FLAGS, DU_FLAGS, INSPECT_FLAGS, LS_FLAGS, STAT_FLAGS, TREE_FLAGS } from './look.js';
+import {
+  CAT_FLAGS,
+  DIFF_FLAGS,
+  DU_FLAGS,
+  INSPECT_FLAGS,
+  LS_FLAGS,
+  PREFETCH_COMMAND_FLAGS,
+  STAT_FLAGS,
+  TREE_FLAGS,
+} from './look.js';
 import { VERSION_FLAGS } from './version.js';
 
 /** In the order of the help. */
@@ -18,6 +27,7 @@ export const FLAGS_OF: Readonly<Record<string, readonly Flag[]>> = {
   tree: TREE_FLAGS,
   du: DU_FLAGS,
   diff: DIFF_FLAGS,
+  prefetch: PREFETCH_COMMAND_FLAGS,
   login: LOGIN_FLAGS,
   logout: LOGOUT_FLAGS,
   completion: [],

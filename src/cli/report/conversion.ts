@@ -1,6 +1,7 @@
 /** What a conversion has made, as documents for programs. Members are added, never renamed. */
 import type { ConvertResult, ImageReport } from '../../convert/convert.js';
 import type { Descriptor } from '../../oci/descriptor.js';
+import { prefetchJson } from './prefetch.js';
 
 /** The answer of `convert --json`. `image` is the name that is to be deployed. */
 export function convertDocument(image: string, result: ConvertResult): object {
@@ -41,7 +42,8 @@ function platformJson(image: ImageReport): object {
     sourceBytes: image.sourceBytes,
     targetBytes: image.targetBytes,
     repeatedBytes: image.repeatedBytes,
-    layers: layers.map(({ source: layer, blob, stats, outcome }) => ({
+    ...(image.prefetched === undefined ? {} : { prefetch: prefetchJson(image.prefetched) }),
+    layers: layers.map(({ source: layer, blob, stats, batches, outcome }) => ({
       source: contentJson(layer),
       blob: contentJson(blob),
       outcome,
@@ -50,6 +52,7 @@ function platformJson(image: ImageReport): object {
       chunks: stats.chunks,
       newChunks: stats.newChunks,
       duplicateBytes: stats.duplicateBytes,
+      ...(batches === 0 ? {} : { batches }),
     })),
   };
 }

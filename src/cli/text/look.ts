@@ -1,8 +1,8 @@
 /** Files of images for people and for programs: the long form, columns, colours, JSON. */
 import { Chalk } from 'chalk';
+import { pathJson, rawJson } from './path-json.js';
 import { formatTime, permissions, TYPE_LETTERS } from '../../rafs-builder/show/describe.js';
-import { displayName, rawNameBytes, type RawPath } from '../../oci/raw-name.js';
-import { showPath } from '../../look/lookup.js';
+import { displayName, type RawPath } from '../../oci/raw-name.js';
 import { walkInSteps } from '../../rafs-builder/index.js';
 import { isPause, type Steps } from '../../turns.js';
 import type { Inode, TreeNode } from '../../rafs-builder/model/tree.js';
@@ -159,22 +159,4 @@ export function entryJson(
     ...(inode.kind === 'char' || inode.kind === 'block' ? { major: inode.major, minor: inode.minor } : {}),
     ...(inode.kind === 'directory' ? { entries: node.children?.size ?? 0 } : {}),
   };
-}
-
-export function pathJson(key: string, path: RawPath): Readonly<Record<string, string>> {
-  return textJson(key, showPath(path), `/${path}` as RawPath);
-}
-
-export function rawJson(key: string, raw: RawPath): Readonly<Record<string, string>> {
-  return textJson(key, displayName(raw), raw);
-}
-
-/** The text alone when it is the raw bytes exactly. */
-function textJson(key: string, text: string, raw: RawPath): Readonly<Record<string, string>> {
-  // The bytes of plain paths are compared without copies, since there may be hundreds of thousands of long ones.
-  if (text === raw && /^[\x20-\x7e]*$/.test(raw)) return { [key]: text };
-  const bytes = rawNameBytes(raw);
-  return bytes.equals(Buffer.from(text, 'utf8'))
-    ? { [key]: text }
-    : { [key]: text, [`${key}Base64`]: bytes.toString('base64') };
 }

@@ -2,6 +2,7 @@
 import type { ConvertResult, ImageReport } from '../../convert/convert.js';
 import { digestHex } from '../../oci/digest.js';
 import { table } from './columns.js';
+import { prefetchLines } from './prefetch.js';
 import { formatBytes, formatMs, plural } from './units.js';
 
 /** `isTold` is true where each layer has had its line while it was converted: then they are not told again. */
@@ -14,8 +15,8 @@ export function convertSummary(result: ConvertResult, isTold: boolean): readonly
   return [
     ...result.images.flatMap((image) =>
       isTold
-        ? savingLines(image, `${image.platform}: `)
-        : [...imageTable(image), ...savingLines(image, '  '), ''],
+        ? extraLines(image, `${image.platform}: `)
+        : [...imageTable(image), ...extraLines(image, '  '), ''],
     ),
     isNothingNew
       ? `already there: ${target} is the result of this conversion (${images}${keptText}, ${formatMs(times.total)})`
@@ -92,6 +93,23 @@ function imageTable({ platform, layers, bootstrapBytes }: ImageReport): readonly
 
 /** A smaller saving is not worth a line, nor the price of the other scope of deduplication. */
 const LEAST_SAVING = 0.01;
+
+/** How many blobs have batches is worth a line where any has: old clients do not read them. */
+function batchLines({ layers }: ImageReport, before: string): readonly string[] {
+  const blobs = new Map(layers.map(({ blob, batches }) => [blob.digest, batches]));
+  const batched = [...blobs.values()].filter((batches) => batches > 0);
+  if (batched.length === 0) return [];
+  const all = batched.reduce((sum, batches) => sum + batches, 0);
+  return [
+    `${before}small files are compressed together in ${plural(all, 'batch').replace('batchs', 'batches')}, in ${batched.length} of ${plural(blobs.size, 'blob')}`,
+  ];
+}
+
+function extraLines(image: ImageReport, before: string): readonly string[] {
+  const { prefetched } = image;
+  const list = prefetched === undefined ? [] : prefetchLines(prefetched).map((line) => `${before}${line}`);
+  return [...savingLines(image, before), ...batchLines(image, before), ...list];
+}
 
 function savingLines({ repeatedBytes, layers }: ImageReport, before: string): readonly string[] {
   const blobBytes = layers.reduce((sum, { stats }) => sum + stats.blobBytes, 0);

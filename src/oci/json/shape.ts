@@ -14,7 +14,7 @@ const COMMA = 0x2c;
 const BACKSLASH = 0x5c;
 
 /** Returns the number of values. Throws FormatError for a document beyond the bounds. Text that is not JSON is left to the parser. */
-export function boundShape(bytes: Uint8Array, what: string): number {
+export function boundShape(bytes: Uint8Array, what: string, maxValues = MAX_JSON_VALUES): number {
   let depth = 0;
   let values = 1;
   for (let at = 0; at < bytes.length; at++) {
@@ -37,7 +37,7 @@ export function boundShape(bytes: Uint8Array, what: string): number {
         break;
       default: // blanks, colons, numbers and words
     }
-    if (values > MAX_JSON_VALUES) throw new FormatError(`${what} holds more than ${MAX_JSON_VALUES} values`);
+    if (values > maxValues) throw new FormatError(`${what} holds more than ${maxValues} values`);
   }
   return values;
 }

@@ -61,4 +61,5 @@ export const chunkRecord = struct('ChunkRecord', 64, 'One chunk that a layer sto
 export const chunkRecordFlags = flags('ChunkRecordFlags', {
   COMPRESSED: [1, 'the stored bytes are the output of the compressor'],
   HAS_CRC32: [2, 'the CRC-32C is known'],
+  BATCH: [4, 'part of a batch: the stored bytes are those of the batch'],
 });

@@ -97,6 +97,21 @@ export interface ChunkRecord {
   readonly compressedSize: number;
   readonly uncompressedOffset: number;
   readonly uncompressedSize: number;
+  /**
+   * The batch that the chunk is part of: `compressedOffset` is where the batch begins, and `compressedSize` the chunk's share of
+   * the batch's bytes. In the records of a bootstrap, which does not know its batches, both are 0.
+   */
+  readonly batch?: ChunkBatch | undefined;
+}
+
+/** Chunks that are compressed together. */
+export interface ChunkBatch {
+  /** Bytes as stored. */
+  readonly stored: number;
+  /** Bytes of all its chunks. */
+  readonly size: number;
+  /** Where the chunk begins in these. */
+  readonly offset: number;
 }
 
 /** The chunks of one blob in index order, packed, so that a million of them are one allocation. */

@@ -18,8 +18,21 @@ export const SENTENCES_BLOB = {
   ],
   'section-later-version': [
     'BLOB-META',
-    '{field} at offset {@}: records with the features {hex:bits} (version 2, batches, zran or encryption) are not read',
+    '{field} at offset {@}: records with the features {hex:bits} (zran, encryption, or batches of version 1) are not read',
   ],
+  'section-batch-table': [
+    'BLOB-META',
+    '{field} at offset {@}: {count} batches need {size} bytes behind the records, at {end}',
+  ],
+  'section-batch-size': [
+    'BLOB-META',
+    'batch {batch} is stored in {stored} bytes for {size} uncompressed ones',
+  ],
+  'section-batch-chunk': ['BLOB-META', 'chunk {chunk} is not where its batch has it: {value}'],
+  'section-batch-filled': ['BLOB-META', 'batch {batch} has another size than its chunks together'],
+  'section-batch-end': ['BLOB-META', 'batch {batch} does not end where the next chunk begins'],
+  'section-batch-empty': ['BLOB-META', 'batch {batch} has no chunk'],
+  'section-chunk-flags': ['BLOB-META', 'chunk {chunk} has flags that do not go with its sizes'],
   'section-digests-size': ['BLOB-META', 'section blob.digest does not hold one digest for each chunk'],
   'section-chunk-order': ['BLOB-META', 'chunk {chunk} does not follow the chunk before it'],
   'section-chunk-end': ['BLOB-META', 'chunk {chunk} ends behind the chunk data'],

@@ -38,6 +38,9 @@ const CONVERTED: readonly (readonly [name: string, option: ReferenceOption])[] =
   ['basic', 'v6-lz4'],
   ['chunks', 'v6-lz4'],
   ['no-data', 'v6-sha256'],
+  ['basic', 'v6-lz4-batch64k'],
+  ['hardlinks', 'v6-lz4-batch64k'],
+  ['dedup', 'v6-zstd-batch'],
 ];
 
 /** `CASE`, `CASE:OPTION`: converted by us; `CASE/v5-…`: a v5 image with the reference's bootstrap. */

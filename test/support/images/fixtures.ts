@@ -8,9 +8,10 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FormatOptions } from '../../../src/native/addon-types.js';
+import { upstreamPatterns } from '../../../src/prefetch/lines.js';
 import { projectRoot } from '../project.js';
 
-/** The packer's options for each folder of results. */
+/** The packer's options for each folder of results. The lists are what the reference read from standard input. */
 export const PACKING = {
   'v6-zstd': {},
   'v6-none': { compressor: 'none' },
@@ -21,6 +22,20 @@ export const PACKING = {
   'v5-zstd': { fsVersion: 5 },
   'v5-none': { fsVersion: 5, compressor: 'none' },
   'v5-zstd-aligned': { fsVersion: 5, alignChunks: true },
+  'v6-zstd-batch': { batchSize: 0x10_0000 },
+  'v6-zstd-file': { prefetch: upstreamPatterns('/b/1\n') },
+  'v6-zstd-list': {
+    prefetch: upstreamPatterns('/c\n/b/1\n/missing\n/a/2\n/c/1\n/b/3\n'),
+  },
+  'v6-zstd-link': {
+    prefetch: upstreamPatterns('/c/link\n/c/empty\n relative\n\n  /a/1  \n'),
+  },
+  'v6-zstd-missing': { prefetch: upstreamPatterns('/missing\n') },
+  'v6-lz4-batch64k': { compressor: 'lz4_block', batchSize: 0x1_0000 },
+  'v5-zstd-list': {
+    fsVersion: 5,
+    prefetch: upstreamPatterns('/c\n/b/1\n/missing\n/a/2\n/c/1\n/b/3\n'),
+  },
 } as const satisfies Readonly<Record<string, Partial<FormatOptions>>>;
 export type ReferenceOption = keyof typeof PACKING;
 

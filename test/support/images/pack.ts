@@ -39,11 +39,7 @@ export interface PackedImageForTest extends Disposable {
 }
 
 /** zstd level 3, chunks of 1 MiB, duplicates found in the image, two threads. */
-export const PACK_DEFAULTS: ImagePackerOptions = {
-  ...FORMAT_DEFAULTS,
-  dedup: 'image',
-  threads: 2,
-};
+export const PACK_DEFAULTS: ImagePackerOptions = { ...FORMAT_DEFAULTS, dedup: 'image', threads: 2 };
 
 /** The layers of an image, lowest first. Disposing ends the packer and removes the blobs, sealed ones too. */
 export async function packImage(

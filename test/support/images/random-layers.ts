@@ -320,6 +320,55 @@ function bytesOf(path: string): Buffer {
   return Buffer.from(path, 'latin1');
 }
 
+/**
+ * A prefetch list as upstream's converter reads it, for the layers of an image: paths that are there, in all spellings, with
+ * directories above them and names that are not there.
+ */
+export function randomPatterns(seed: number, layers: readonly Buffer[]): string {
+  const random = new Random(seed ^ 0x5eed);
+  // Paths of the tars, as far as they are text without line breaks.
+  const paths = layers
+    .flatMap((tar) => tarPaths(tar))
+    .filter((path) => isAscii(path) && !/[\n\r]/.test(path));
+  const lines = Array.from({ length: random.below(12) }, () => {
+    const path = paths[random.below(paths.length)] ?? 'a';
+    const shorter = path
+      .split('/')
+      .slice(0, 1 + random.below(path.split('/').length))
+      .join('/');
+    return random.pick<() => string>([
+      () => `/${path}`,
+      () => `/${path}`,
+      () => `/${shorter}`,
+      () => `/${shorter}/`,
+      () => `//./${path.replaceAll('/', '//')}/.`,
+      () => `  /${path}\t`,
+      () => `/${path}/below`,
+      () => `/${path}x`,
+      () => `/x/../${path}`,
+      () => path,
+      () => (random.chance(10) ? '/' : ''),
+    ])();
+  });
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+/** Names in the headers, without the directories' slashes; longer ones are cut, and so lead nowhere. */
+function tarPaths(tar: Buffer): string[] {
+  const paths: string[] = [];
+  for (let at = 0; at + 512 <= tar.length;) {
+    const size = Number.parseInt(tar.subarray(at + 124, at + 136).toString('latin1'), 8) || 0;
+    const name = tar
+      .subarray(at, at + 100)
+      .toString('latin1')
+      .replace(/\0.*$/s, '');
+    const type = String.fromCharCode(tar[at + 156] ?? 0);
+    if (name !== '' && !'xgLK'.includes(type)) paths.push(name.replace(/\/+$/, '').replace(/^\.\/?/, ''));
+    at += 512 + Math.ceil(size / 512) * 512;
+  }
+  return paths;
+}
+
 /** What `format` leaves open is chosen by the seed, or as usual. */
 export function randomImage(seed: number, format: Partial<FormatOptions> = {}): RandomImage {
   const random = new Random(seed);

@@ -20,9 +20,12 @@ export function referenceTool(): Tool {
 export type ReferenceOptions = Pick<
   FormatOptions,
   'fsVersion' | 'compressor' | 'chunkSize' | 'digester' | 'alignChunks'
->;
+> & {
+  readonly batchSize?: number | undefined;
+  /** What the upstream converter gives on standard input: by default "read the whole image ahead". */
+  readonly prefetch?: string | undefined;
+};
 
-/** "Read the whole image ahead", as the upstream converter says it on standard input. */
 const PREFETCH = '/\n';
 
 export interface ReferenceBlob {
@@ -47,10 +50,13 @@ export async function referenceLayer(
     ...['--compressor', options.compressor],
     ...['--digester', options.digester],
     ...['--chunk-size', `${options.chunkSize}`],
+    ...['--batch-size', `${options.batchSize ?? 0}`],
     tar,
     unnamed,
   ];
-  const id = (await runTool(program, create, { input: PREFETCH })).toString('utf8').trim();
+  const id = (await runTool(program, create, { input: options.prefetch ?? PREFETCH }))
+    .toString('utf8')
+    .trim();
   const blob = join(folder, id);
   await rename(unnamed, blob);
   const bootstrap = `${blob}.boot`;
@@ -62,9 +68,10 @@ export async function referenceLayer(
 export async function referenceMerge(
   out: string,
   layers: readonly { readonly bootstrap: string }[],
+  prefetch = PREFETCH,
 ): Promise<readonly string[]> {
   const sources = layers.map(({ bootstrap }) => bootstrap);
-  const stdout = await runTool(program, ['merge', '--json', out, ...sources], { input: PREFETCH });
+  const stdout = await runTool(program, ['merge', '--json', out, ...sources], { input: prefetch });
   const { blobs } = JSON.parse(stdout.toString('utf8')) as { blobs: string[] }; // written by merge.rs
   return blobs;
 }

@@ -20,6 +20,24 @@ test('the line keeps its text, since notes of earlier versions hold it', () => {
   );
 });
 
+test('a prefetch list changes the line, and a list of the whole image is none', () => {
+  const prefetch = [{ path: '/a', kind: 'path' }] as const;
+  const line = formatLine(convertOptions({ prefetch }));
+  assert.match(line, /^v6 zstd 3 1048576 layer prefetch=sha256:[0-9a-f]{64}$/);
+  assert.notEqual(formatLine(convertOptions({ prefetch: [{ path: '/a', kind: 'file' }] })), line);
+  assert.equal(
+    formatLine(convertOptions({ prefetch: [{ path: '/', kind: 'exact' }] })),
+    'v6 zstd 3 1048576 layer',
+  );
+});
+
+test('a batch size is a power of two up to the chunk size, and part of the line', () => {
+  assert.equal(formatLine(convertOptions({ batchSize: 4096 })), 'v6 zstd 3 1048576 layer batchSize=4096');
+  assert.equal(formatLine(convertOptions({ batchSize: 'auto' })), 'v6 zstd 3 1048576 layer batchSize=auto');
+  for (const batchSize of [1, 4095, 12_288, -4096, 2 ** 21, 0.5])
+    assert.throws(() => formatOptions({ batchSize }), /^UsageError: batch size .* is not a power of two/);
+  assert.throws(() => formatOptions({ batchSize: 4096, chunkSize: 2 ** 24 }), /do not go together/);
+});
 test('the line tells options apart that earlier versions did not have', () => {
   assert.equal(
     formatLine(convertOptions({ fsVersion: 5, alignChunks: true, digester: 'sha256' })),

@@ -1,6 +1,7 @@
 /** Documents of `convert` and `plan`, and the events of `--progress json`. */
 import * as v from 'valibot';
 import { ERROR } from './failure.js';
+import { MEANING } from './prefetch.js';
 import { CONTENT, DESCRIPTOR, DIGEST, SCHEMA_VERSION, TEXT, WHOLE } from './shared.js';
 
 const OUTCOME = v.picklist(['pushed', 'present', 'mounted']);
@@ -30,6 +31,10 @@ export const CONVERT = v.strictObject({
       sourceBytes: WHOLE,
       targetBytes: WHOLE,
       repeatedBytes: WHOLE,
+      prefetch: v.pipe(
+        v.optional(v.strictObject(MEANING)),
+        v.description('What the prefetch list means; absent if clients load all of the image.'),
+      ),
       layers: v.array(
         v.strictObject({
           source: CONTENT,
@@ -40,6 +45,10 @@ export const CONVERT = v.strictObject({
           chunks: WHOLE,
           newChunks: WHOLE,
           duplicateBytes: WHOLE,
+          batches: v.pipe(
+            v.optional(WHOLE),
+            v.description('Batches in which small files are compressed together; absent without any.'),
+          ),
         }),
       ),
     }),

@@ -6,7 +6,7 @@ import { PRINTED_CONFIG, VERSIONS } from './config.js';
 import { CONVERT, EVENT, PLAN } from './conversion.js';
 import { FAILURE } from './failure.js';
 import { LOGIN, LOGOUT } from './login.js';
-import { BRANCH, DIFF, DU, INSPECT, LS, STAT, TREE } from './look.js';
+import { BRANCH, DIFF, DU, INSPECT, LS, PREFETCH, STAT, TREE } from './look.js';
 
 interface Document {
   readonly title: string;
@@ -24,6 +24,7 @@ export const DOCUMENTS = {
   tree: { title: 'nydusify tree --json', schema: TREE },
   du: { title: 'nydusify du --json', schema: DU },
   diff: { title: 'nydusify diff --json', schema: DIFF },
+  prefetch: { title: 'nydusify prefetch --json', schema: PREFETCH },
   login: { title: 'nydusify login --json', schema: LOGIN },
   logout: { title: 'nydusify logout --json', schema: LOGOUT },
   config: { title: 'nydusify COMMAND --print-config --json', schema: PRINTED_CONFIG },

@@ -1,5 +1,6 @@
 /** Documents of the commands that look inside images. */
 import * as v from 'valibot';
+import { MEANING } from './prefetch.js';
 import { CONTENT, DESCRIPTOR, DIGEST, SCHEMA_VERSION, TEXT, WHOLE } from './shared.js';
 
 const HEAD = { schemaVersion: SCHEMA_VERSION };
@@ -200,3 +201,17 @@ const INSPECTED_BOOTSTRAP = v.strictObject({
 
 /** Of an image, or of a bootstrap in a file or a RAFS blob. */
 export const INSPECT = v.union([INSPECTED_IMAGE, INSPECTED_BOOTSTRAP]);
+
+export const PREFETCH = v.strictObject({
+  ...HEAD,
+  ...IMAGES,
+  lists: v.array(
+    v.strictObject({
+      file: TEXT,
+      form: v.pipe(TEXT, v.description('The form that the list was recognised as.')),
+      skipped: v.pipe(WHOLE, v.description('Lines without a file of an image.')),
+      ...MEANING,
+    }),
+  ),
+  ...TRAFFIC,
+});

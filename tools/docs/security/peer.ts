@@ -195,13 +195,13 @@ export const PEER: readonly AttackTable[] = [
       ),
       attack(
         'image author',
-        'a chunk table that claims records of version 2, of batches, of zran, or encrypted ones',
+        'a chunk table that claims records of another version, of batches, of zran, or encrypted ones',
         {
           before: '`check` of the whole index ended with an error',
           now: 'a finding about that blob, and the rest is checked',
         },
         'test/unit/check/blob.test.ts',
-        'chunk records of version 2, of batches, of zran or encrypted are a finding, and not taken for others',
+        'chunk records that are marked as of another kind are a finding, and not taken for others',
       ),
       attack(
         'image author',

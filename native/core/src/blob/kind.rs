@@ -2,8 +2,8 @@
 
 use nydus_layout::blob_features;
 
-use super::meta_v1;
 use super::sections::{MetaSection, SectionWriter, StoredChunks};
+use super::{meta_v1, meta_v2};
 use crate::error::Result;
 
 /// A kind of blob.
@@ -17,26 +17,41 @@ pub struct BlobKind {
     pub ending: fn(&mut SectionWriter<'_>, Vec<u8>) -> Result<()>,
 }
 
+const NATIVE_FEATURES: u32 = blob_features::ALIGNED
+    | blob_features::INLINED_FS_META
+    | blob_features::INLINED_CHUNK_DIGEST
+    | blob_features::HAS_TAR_HEADER
+    | blob_features::HAS_TOC
+    | blob_features::CAP_TAR_TOC;
+
+/// A blob that holds its chunks itself, small ones compressed together. It has the features even if no chunk is small.
+pub static BATCHED: BlobKind = BlobKind {
+    features: NATIVE_FEATURES | blob_features::CHUNK_INFO_V2 | blob_features::BATCH,
+    chunks: |writer, chunks| {
+        writer.data(chunks)?;
+        let meta = writer.meta(meta_v2::records(chunks))?;
+        writer.digests(chunks)?;
+        Ok(meta)
+    },
+    ending: native_ending,
+};
+
 /// A blob that holds its chunks itself, each compressed on its own.
 pub static NATIVE: BlobKind = BlobKind {
-    features: blob_features::ALIGNED
-        | blob_features::INLINED_FS_META
-        | blob_features::INLINED_CHUNK_DIGEST
-        | blob_features::HAS_TAR_HEADER
-        | blob_features::HAS_TOC
-        | blob_features::CAP_TAR_TOC,
+    features: NATIVE_FEATURES,
     chunks: |writer, chunks| {
         writer.data(chunks)?;
         let meta = writer.meta(meta_v1::records(chunks))?;
         writer.digests(chunks)?;
         Ok(meta)
     },
-    ending: |writer, bootstrap| {
-        writer.bootstrap(bootstrap)?;
-        writer.toc()
-    },
+    ending: native_ending,
 };
 
+fn native_ending(writer: &mut SectionWriter<'_>, bootstrap: Vec<u8>) -> Result<()> {
+    writer.bootstrap(bootstrap)?;
+    writer.toc()
+}
 /// A blob of RAFS v5: its chunks, each compressed on its own, whose records only bootstraps hold.
 pub static BARE: BlobKind = BlobKind {
     features: blob_features::INLINED_FS_META | blob_features::HAS_TAR_HEADER | blob_features::CAP_TAR_TOC,

@@ -13,8 +13,19 @@ pub struct ChunkMeta {
     pub file: Bytes,
     /// The number of records.
     count: usize,
-    /// Bytes of the records, which the section stores before the header.
+    /// Bytes of the records and of what follows them, which the section stores before the header.
     size: usize,
+    /// The contexts behind the records, if the kind of blob has any.
+    contexts: Option<Contexts>,
+}
+
+/// The contexts behind the records.
+#[derive(Clone, Copy)]
+pub struct Contexts {
+    /// Their number.
+    pub count: usize,
+    /// Bytes of all.
+    pub size: usize,
 }
 
 /// The header's fields that do not follow from the records.
@@ -33,7 +44,12 @@ impl ChunkMeta {
     /// Makes room for `count` records that take `size` bytes.
     pub fn new(count: usize, size: usize) -> Self {
         let file = Bytes::new(size.next_multiple_of(BLOCK_SIZE) + blob_meta_header::SIZE);
-        Self { file, count, size }
+        Self { file, count, size, contexts: None }
+    }
+
+    /// Makes room for `count` records that take `size` bytes, and for contexts behind them.
+    pub fn with_contexts(count: usize, size: usize, contexts: Contexts) -> Self {
+        Self { contexts: Some(contexts), ..Self::new(count, size + contexts.size) }
     }
 
     /// The bytes of the records.
@@ -52,6 +68,11 @@ impl ChunkMeta {
         file.u64(base + blob_meta_header::OFFSET, header.offset);
         file.u64(base + blob_meta_header::COMPRESSED_SIZE, header.compressed_size);
         file.u64(base + blob_meta_header::UNCOMPRESSED_SIZE, self.size as u64);
+        if let Some(Contexts { count, size }) = self.contexts {
+            file.u64(base + blob_meta_header::TABLE_OFFSET, (self.size - size) as u64);
+            file.u64(base + blob_meta_header::TABLE_SIZE, size as u64);
+            file.u32(base + blob_meta_header::TABLE_COUNT, u32::try_from(count).unwrap_or(u32::MAX));
+        }
         file.u32(base + blob_meta_header::MAGIC2, META_MAGIC);
         self.file.finish()
     }

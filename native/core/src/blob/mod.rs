@@ -1,21 +1,24 @@
 //! The RAFS blob of a layer: how chunks become its bytes, and the sections behind them.
 //!
-//! `unit` turns chunks into stored bytes and is the one place where several chunks could be compressed together; `spool` is
+//! `batches` decides which chunks are compressed together, and `unit` turns chunks into stored bytes; `spool` is
 //! the file that receives them, and `growth` announces its size. `sections` appends the sections after the data, `toc` lists
 //! them, and `kind` chooses the form of the chunk records.
 
+mod batches;
 mod growth;
 mod kind;
 mod meta;
 mod meta_v1;
+mod meta_v2;
 mod sections;
 mod spool;
 mod tar_header;
 mod toc;
 mod unit;
 
+pub use batches::Batcher;
 pub use growth::Grown;
-pub use kind::{BARE, BlobKind, NATIVE};
+pub use kind::{BARE, BATCHED, BlobKind, NATIVE};
 pub use sections::{BlobRecord, SectionWriter, StoredChunks};
 pub use spool::{BlobFile, Spool};
-pub use unit::{Finished, Piece, UNIT, Unit, UnitBuffers};
+pub use unit::{ALONE, Finished, Piece, UNIT, Unit, UnitBuffers};

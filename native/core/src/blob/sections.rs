@@ -14,7 +14,7 @@ use crate::codec::Contexts;
 use crate::digest::{Digester, Sha256Stream, sha256};
 use crate::error::Result;
 use crate::format::Format;
-use crate::table::ChunkRecords;
+use crate::table::{Batch, ChunkRecords};
 
 /// The number of chunks whose digests are written at once.
 const CHUNKS_AT_ONCE: usize = 2048;
@@ -23,6 +23,8 @@ const CHUNKS_AT_ONCE: usize = 2048;
 pub struct StoredChunks {
     /// Packed records.
     pub records: Arc<Vec<u8>>,
+    /// Bytes of each batch, stored and uncompressed.
+    pub batches: Arc<Vec<Batch>>,
     /// Bytes of chunk data in the blob.
     pub data_size: u64,
     /// Bytes of the uncompressed address space.
@@ -32,7 +34,8 @@ pub struct StoredChunks {
 impl From<ChunkRecords> for StoredChunks {
     fn from(mut records: ChunkRecords) -> Self {
         let (data_size, uncompressed_size) = (records.compressed_end(), records.uncompressed_end());
-        Self { records: Arc::new(records.take()), data_size, uncompressed_size }
+        let (records, batches) = records.take();
+        Self { records: Arc::new(records), batches: Arc::new(batches), data_size, uncompressed_size }
     }
 }
 

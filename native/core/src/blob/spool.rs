@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::growth::Growth;
 use super::sections::StoredChunks;
-use super::unit::Finished;
+use super::unit::{Finished, Place};
 use crate::digest::{Digest, Sha256Stream};
 use crate::error::{Error, Result};
 use crate::table::ChunkRecords;
@@ -77,7 +77,11 @@ impl BlobFile {
     /// Appends the chunks of a unit.
     pub fn append(&mut self, spool: &Spool, unit: &Finished) -> Result<()> {
         for chunk in &unit.chunks {
-            self.records.push(&chunk.print, chunk.size, chunk.compressed)?;
+            match chunk.place {
+                Place::Own(size, compressed) => self.records.push(&chunk.print, size, compressed)?,
+                Place::First(size, len) => self.records.push_first(&chunk.print, (size, len))?,
+                Place::Next => self.records.push_next(&chunk.print)?,
+            }
         }
         self.append_bytes(spool, unit.stored_bytes())?;
         spool.growth.reach(self.size());

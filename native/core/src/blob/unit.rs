@@ -1,5 +1,6 @@
 //! A unit is about a mebibyte of new chunks that travel together from the chunker through a worker to the blob, so that
-//! small chunks do not each pass the queues and locks. `Unit::finish` alone decides how its chunks become stored bytes.
+//! small chunks do not each pass the queues and locks. `Unit::finish` alone decides how its chunks become stored bytes;
+//! `batches` has decided which of them are compressed together.
 
 use crate::codec::{Compression, Contexts};
 use crate::digest::Fingerprint;
@@ -12,6 +13,9 @@ pub const UNIT: usize = 1 << 20;
 /// The number of buffers for compressed units that are kept for their next use.
 const STORED_BUFFERS: usize = 4;
 
+/// The number of no batch.
+pub const ALONE: u32 = 0;
+
 /// A chunk in a unit's buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct Piece {
@@ -21,6 +25,10 @@ pub struct Piece {
     pub print: Fingerprint,
     /// The number of times that it follows itself in its file, if it is undecided.
     pub count: u32,
+    /// True if its file has no other chunk.
+    pub is_file: bool,
+    /// The number of its batch in the unit, whose chunks follow one another; `ALONE` if it is in none.
+    pub batch: u32,
     /// The compressed bytes of the layer that were read before.
     pub earned: u64,
 }
@@ -34,6 +42,19 @@ pub struct Unit {
     pub pieces: Vec<Piece>,
     /// The number of pieces, from the first, that are known to be new.
     pub decided: usize,
+    /// True if the budget of units does not know it.
+    pub is_extra: bool,
+}
+
+/// How a chunk lies in the blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In so many bytes of its own, compressed or not.
+    Own(u32, bool),
+    /// As the first of a batch that is stored in so many bytes and has so many.
+    First(u32, u32),
+    /// After another one in the same batch.
+    Next,
 }
 
 /// A chunk in its stored form.
@@ -41,10 +62,8 @@ pub struct Unit {
 pub struct Stored {
     /// The chunk's digests and length.
     pub print: Fingerprint,
-    /// The number of stored bytes.
-    pub size: u32,
-    /// True if the stored bytes are compressed.
-    pub compressed: bool,
+    /// Where its bytes are.
+    pub place: Place,
     /// The compressed bytes of the layer that were read before the chunk.
     pub earned: u64,
 }
@@ -56,8 +75,20 @@ pub struct Finished {
     used: usize,
     /// True if the buffer is the unit's own.
     is_unit: bool,
+    /// True if the budget of units does not know it.
+    pub is_extra: bool,
     /// Chunks in order.
     pub chunks: Vec<Stored>,
+}
+
+impl Stored {
+    /// The bytes that the blob grows by with this chunk.
+    pub const fn size(&self) -> u32 {
+        match self.place {
+            Place::Own(size, _) | Place::First(size, _) => size,
+            Place::Next => 0,
+        }
+    }
 }
 
 impl Finished {
@@ -110,15 +141,26 @@ impl Unit {
             return self.pack_raw();
         }
         let mut to = buffers.stored.take();
-        let slack = |piece: &Piece| compression.bound(piece.print.len as usize) - piece.print.len as usize;
-        let room = self.bytes.len() + self.pieces.iter().map(slack).max().unwrap_or(0);
+        let slack = |len: usize| compression.bound(len) - len;
+        let longest = self.lengths().max().unwrap_or(0);
+        let room = self.bytes.len() + slack(longest);
         if to.len() < room {
             to.resize(room, 0);
         }
         let mut used = 0;
         let mut chunks = Vec::with_capacity(self.pieces.len());
-        for &Piece { start, print, earned, .. } in &self.pieces {
-            let from = self.bytes.get(start..start + print.len as usize).ok_or_else(out_of_unit)?;
+        // The chunks of a batch, side by side.
+        let mut joined = Vec::new();
+        for batch in self.batches() {
+            let from = if let [piece] = batch {
+                self.bytes_of(piece)?
+            } else {
+                joined.clear();
+                for piece in batch {
+                    joined.extend_from_slice(self.bytes_of(piece)?);
+                }
+                &joined
+            };
             let rest = to.get_mut(used..).ok_or_else(out_of_unit)?;
             let compressed = contexts.compress(compression, rest, from)?;
             let size = compressed.unwrap_or_else(|| {
@@ -129,19 +171,23 @@ impl Unit {
                 from.len()
             });
             used += size;
-            let size = u32::try_from(size).map_err(|_| out_of_unit())?;
-            chunks.push(Stored { print, size, compressed: compressed.is_some(), earned });
+            push(&mut chunks, batch, size, from.len(), compressed.is_some())?;
         }
+        let is_extra = self.is_extra;
         buffers.discard(self);
-        Ok(Finished { bytes: to, used, is_unit: false, chunks })
+        Ok(Finished { bytes: to, used, is_unit: false, is_extra, chunks })
     }
 
     /// Makes the unit's own buffer the result: pieces move together over the bytes of duplicates.
     fn pack_raw(self) -> Result<Finished> {
-        let Self { mut bytes, pieces, .. } = self;
+        let mut chunks = Vec::with_capacity(self.pieces.len());
+        for batch in self.batches() {
+            let size = batch.iter().map(|piece| piece.print.len as usize).sum();
+            push(&mut chunks, batch, size, size, false)?;
+        }
+        let Self { mut bytes, pieces, is_extra, .. } = self;
         let mut used = 0;
-        let mut chunks = Vec::with_capacity(pieces.len());
-        for Piece { start, print, earned, .. } in pieces {
+        for Piece { start, print, .. } in pieces {
             let end = start + print.len as usize;
             if end > bytes.len() || start < used {
                 return Err(out_of_unit());
@@ -150,10 +196,38 @@ impl Unit {
                 bytes.copy_within(start..end, used);
             }
             used += print.len as usize;
-            chunks.push(Stored { print, size: print.len, compressed: false, earned });
         }
-        Ok(Finished { bytes, used, is_unit: true, chunks })
+        Ok(Finished { bytes, used, is_unit: true, is_extra, chunks })
     }
+
+    fn bytes_of(&self, piece: &Piece) -> Result<&[u8]> {
+        let end = piece.start + piece.print.len as usize;
+        self.bytes.get(piece.start..end).ok_or_else(out_of_unit)
+    }
+
+    /// The pieces that are compressed together: those of a batch, or one that is in none.
+    fn batches(&self) -> impl Iterator<Item = &[Piece]> {
+        self.pieces.chunk_by(|one, next| one.batch != ALONE && one.batch == next.batch)
+    }
+
+    fn lengths(&self) -> impl Iterator<Item = usize> {
+        self.batches().map(|batch| batch.iter().map(|piece| piece.print.len as usize).sum())
+    }
+}
+
+/// Adds the chunks of a batch of `len` bytes that is stored in `size`, or one chunk that is in none.
+fn push(chunks: &mut Vec<Stored>, batch: &[Piece], size: usize, len: usize, compressed: bool) -> Result<()> {
+    let size = u32::try_from(size).map_err(|_| out_of_unit())?;
+    let len = u32::try_from(len).map_err(|_| out_of_unit())?;
+    for (number, &Piece { print, earned, batch, .. }) in batch.iter().enumerate() {
+        let place = match (batch, number) {
+            (ALONE, _) => Place::Own(size, compressed),
+            (_, 0) => Place::First(size, len),
+            _ => Place::Next,
+        };
+        chunks.push(Stored { print, place, earned });
+    }
+    Ok(())
 }
 
 fn out_of_unit() -> Error {
@@ -170,10 +244,24 @@ mod tests {
         let (first, gap, second) = ([7u8; 3000], [1u8; 100], *b"tiny");
         let bytes = [&first[..], &gap, &second].concat();
         let pieces = vec![
-            Piece { start: 0, print: Fingerprint::of(&first, Digester::Blake3), count: 1, earned: 0 },
-            Piece { start: 3100, print: Fingerprint::of(&second, Digester::Blake3), count: 1, earned: 0 },
+            Piece {
+                start: 0,
+                print: Fingerprint::of(&first, Digester::Blake3),
+                count: 1,
+                is_file: true,
+                batch: ALONE,
+                earned: 0,
+            },
+            Piece {
+                start: 3100,
+                print: Fingerprint::of(&second, Digester::Blake3),
+                count: 1,
+                is_file: true,
+                batch: ALONE,
+                earned: 0,
+            },
         ];
-        Unit { bytes, pieces, decided: 2 }
+        Unit { bytes, pieces, decided: 2, is_extra: false }
     }
 
     fn finished(compression: Compression) -> (Finished, UnitBuffers) {
@@ -185,7 +273,7 @@ mod tests {
     fn raw_chunks_lie_back_to_back() {
         let (done, buffers) = finished(Compression::none());
         assert_eq!(done.stored_bytes(), [&[7u8; 3000][..], b"tiny"].concat());
-        assert!(done.chunks.iter().all(|chunk| !chunk.compressed && chunk.size == chunk.print.len));
+        assert!(done.chunks.iter().all(|chunk| chunk.place == Place::Own(chunk.print.len, false)));
         buffers.release(done);
         assert_eq!(buffers.units.take().len(), 3104, "the unit's own buffer comes back");
     }
@@ -195,9 +283,31 @@ mod tests {
         let (done, buffers) = finished(Compression::default());
         assert_eq!(buffers.units.take().len(), 3104, "the unit's buffer is free again");
         let [first, second] = done.chunks[..] else { panic!("two chunks went in") };
-        assert!(first.compressed && first.size < 3000);
-        assert!(!second.compressed && second.size == 4);
+        assert!(matches!(first.place, Place::Own(..3000, true)));
+        assert_eq!(second.place, Place::Own(4, false));
         assert!(done.stored_bytes().ends_with(b"tiny"));
-        assert_eq!(done.used, first.size as usize + 4);
+        assert_eq!(done.used, first.size() as usize + 4);
+    }
+
+    #[test]
+    fn the_chunks_of_a_batch_are_compressed_together() {
+        let buffers = UnitBuffers::new(4096, 1, Compression::default());
+        let batched = |compression| {
+            let mut unit = unit();
+            unit.pieces.iter_mut().for_each(|piece| piece.batch = 1);
+            unit.finish(compression, &mut Contexts::default(), &buffers).unwrap()
+        };
+        let joined = [&[7u8; 3000][..], b"tiny"].concat();
+        let done = batched(Compression::default());
+        let [first, second] = done.chunks[..] else { panic!("two chunks went in") };
+        assert_eq!((first.place, second.place), (Place::First(first.size(), 3004), Place::Next));
+        assert_eq!(done.used, first.size() as usize);
+        let mut plain = vec![0; 3004];
+        let codec = Compression::default().codec;
+        Contexts::default().decompress(codec, &mut plain, done.stored_bytes()).unwrap();
+        assert_eq!(plain, joined);
+        let raw = batched(Compression::none());
+        assert_eq!(raw.stored_bytes(), joined);
+        assert_eq!(raw.chunks[0].place, Place::First(3004, 3004));
     }
 }

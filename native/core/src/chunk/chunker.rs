@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::contents::{Contents, REFERENCE_BYTES};
-use super::keeper::{Bytes, Keeper};
+use super::keeper::{Bytes, Cut, Keeper};
 use crate::archive::{Entry, EntryKind, EntrySink};
 use crate::budget::Account;
 use crate::decide::Counts;
@@ -49,6 +49,8 @@ pub struct Chunker<C: Contents, K: Keeper> {
     file_left: u64,
     /// The number of these bytes that are already in the keeper's tail.
     filled: usize,
+    /// True if the current file has only one chunk.
+    is_file: bool,
     /// References of the current file, of which a run counts as one.
     references: u64,
     /// Fingerprint of a whole chunk of zeros, computed at its first use.
@@ -68,6 +70,7 @@ impl<C: Contents, K: Keeper> Chunker<C, K> {
             warnings: Vec::new(),
             file_left: 0,
             filled: 0,
+            is_file: false,
             references: 0,
             zeros: None,
         }
@@ -106,7 +109,8 @@ impl<C: Contents, K: Keeper> Chunker<C, K> {
 
     /// Takes a chunk that lies wholly in the parser's piece or in a hole, and follows itself `count` times in all.
     fn whole(&mut self, print: Fingerprint, count: u32, bytes: &Bytes<'_>) -> Result<()> {
-        self.keeper.complete(print, count, bytes, &mut self.contents)?;
+        let chunk = Cut { print, count, is_file: self.is_file };
+        self.keeper.complete(chunk, bytes, &mut self.contents)?;
         self.file_left -= u64::from(print.len) * u64::from(count);
         self.references += 1;
         Ok(())
@@ -141,6 +145,7 @@ impl<C: Contents, K: Keeper> EntrySink for Chunker<C, K> {
         self.contents.push(&entry, promised);
         if entry.kind == EntryKind::File {
             self.file_left = entry.size;
+            self.is_file = entry.size <= u64::from(self.chunk_size);
         }
         Ok(())
     }

@@ -15,6 +15,17 @@ pub enum Bytes<'a> {
     Zeros(usize),
 }
 
+/// A whole chunk of a file.
+#[derive(Clone, Copy, Debug)]
+pub struct Cut {
+    /// Its digests and length.
+    pub print: Fingerprint,
+    /// The number of times that it follows itself in its file.
+    pub count: u32,
+    /// True if the file has no other chunk.
+    pub is_file: bool,
+}
+
 /// Takes whole chunks in file order, and decides about them when the layer has its turn.
 pub trait Keeper {
     /// The keeper's result at the end of the layer.
@@ -30,15 +41,8 @@ pub trait Keeper {
     /// The buffer that the current chunk is appended to.
     fn tail(&mut self) -> Result<&mut Vec<u8>>;
 
-    /// Takes a complete chunk, which follows itself `count` times in all. Its references go to `contents` once the keeper has
-    /// decided about it.
-    fn complete(
-        &mut self,
-        print: Fingerprint,
-        count: u32,
-        bytes: &Bytes<'_>,
-        contents: &mut impl Contents,
-    ) -> Result<()>;
+    /// Takes a complete chunk. Its references go to `contents` once the keeper has decided about it.
+    fn complete(&mut self, chunk: Cut, bytes: &Bytes<'_>, contents: &mut impl Contents) -> Result<()>;
 
     /// Ends the layer: takes the last decisions and lets the next layer take its own.
     fn finish(self, contents: &mut impl Contents) -> Result<(Self::Kept, Counts)>;

@@ -1,7 +1,7 @@
 //! The keeper of a scan: it writes down which chunks a conversion would store, and stores none.
 
 use super::Contents;
-use super::keeper::{Bytes, Keeper};
+use super::keeper::{Bytes, Cut, Keeper};
 use crate::decide::{Counts, Decider, Ticket};
 use crate::digest::{Digester, Fingerprint};
 use crate::error::Result;
@@ -55,13 +55,8 @@ impl Keeper for Noting<'_> {
         Ok(&mut self.growing)
     }
 
-    fn complete(
-        &mut self,
-        print: Fingerprint,
-        count: u32,
-        _: &Bytes<'_>,
-        contents: &mut impl Contents,
-    ) -> Result<()> {
+    fn complete(&mut self, chunk: Cut, _: &Bytes<'_>, contents: &mut impl Contents) -> Result<()> {
+        let Cut { print, count, .. } = chunk;
         if !self.ticket.is_due() {
             self.undecided.push((print, count));
             return Ok(());

@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 
 use super::Contents;
-use super::keeper::{Bytes, Keeper};
-use crate::blob::{Piece, UNIT, Unit};
+use super::keeper::{Bytes, Cut, Keeper};
+use crate::blob::{ALONE, Piece, UNIT, Unit};
 use crate::decide::{Counts, Decider, Ticket};
 use crate::digest::{Digester, Fingerprint};
 use crate::error::{Error, Result};
@@ -75,11 +75,12 @@ impl<'a, U: Units> Storing<'a, U> {
 
     fn store(
         &mut self,
-        (print, count): (Fingerprint, u32),
+        chunk: Cut,
         bytes: &Bytes<'_>,
         decided: bool,
         contents: &mut impl Contents,
     ) -> Result<()> {
+        let Cut { print, count, is_file } = chunk;
         let len = print.len as usize;
         let earned = self.units.earned();
         let unit = match (bytes, &mut self.open) {
@@ -91,7 +92,8 @@ impl<'a, U: Units> Storing<'a, U> {
             Bytes::Zeros(count) => unit.bytes.resize(unit.bytes.len() + count, 0),
             Bytes::Tail => {}
         }
-        unit.pieces.push(Piece { start: unit.bytes.len().saturating_sub(len), print, count, earned });
+        let start = unit.bytes.len().saturating_sub(len);
+        unit.pieces.push(Piece { start, print, count, is_file, earned, batch: ALONE });
         if decided {
             unit.decided = unit.pieces.len();
         }
@@ -157,13 +159,8 @@ impl<U: Units> Keeper for Storing<'_, U> {
         Ok(&mut self.open.as_mut().ok_or_else(lost)?.bytes)
     }
 
-    fn complete(
-        &mut self,
-        print: Fingerprint,
-        count: u32,
-        bytes: &Bytes<'_>,
-        contents: &mut impl Contents,
-    ) -> Result<()> {
+    fn complete(&mut self, chunk: Cut, bytes: &Bytes<'_>, contents: &mut impl Contents) -> Result<()> {
+        let Cut { print, count, .. } = chunk;
         let due = self.ticket.is_due();
         if due {
             self.settle(contents)?;
@@ -172,7 +169,7 @@ impl<U: Units> Keeper for Storing<'_, U> {
                 return Ok(());
             }
         }
-        self.store((print, count), bytes, due, contents)
+        self.store(chunk, bytes, due, contents)
     }
 
     fn finish(mut self, contents: &mut impl Contents) -> Result<(U, Counts)> {

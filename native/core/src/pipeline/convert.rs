@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::format::Format;
 use crate::meter::StageTimes;
 use crate::pool::guarded;
-use crate::rafs::{self, LayerTree, merged_bootstrap, repeated_bytes};
+use crate::rafs::{self, LayerTree, Merged, Prefetched, merged_bootstrap, repeated_bytes};
 use crate::sync::lock;
 
 /// The options of a conversion.
@@ -60,6 +60,8 @@ pub struct SealedBlob {
     pub size: u64,
     /// Content of its `.blob.meta` file; empty when it stores no chunk.
     pub blob_meta: Vec<u8>,
+    /// The number of batches in which small files are compressed together.
+    pub batches: u32,
 }
 
 /// The metadata of a complete image.
@@ -69,6 +71,8 @@ pub struct MergedImage {
     pub bootstrap: Vec<u8>,
     /// Stored bytes of chunks that a lower layer stores, too; `Dedup::Image` would have saved them, and has none.
     pub repeated_bytes: u64,
+    /// What the prefetch list means; `None` if it is the whole image.
+    pub prefetched: Option<Prefetched>,
 }
 
 /// The conversion of one image.
@@ -85,7 +89,8 @@ impl ImagePacker {
     pub fn new(options: &PackOptions) -> Result<Self> {
         let PackOptions { format, dedup, layers, threads, budget } = options.clone();
         let image = Image::new(format.chunk_size, dedup, layers, threads, budget)?;
-        let storage = Storage::new(format.chunk_size, format.compression, format.alignment());
+        let storage =
+            Storage::new(format.chunk_size, format.compression, format.alignment(), format.batching);
         Ok(Self { image, format, dedup, storage, sealing: Arc::default() })
     }
 
@@ -133,7 +138,8 @@ impl ImagePacker {
                     Dedup::Layer => repeated_bytes(&layers),
                     Dedup::Image => 0,
                 };
-                Ok(MergedImage { bootstrap: merged_bootstrap(layers, &places, &format)?, repeated_bytes })
+                let Merged { bootstrap, prefetched } = merged_bootstrap(layers, &places, &format)?;
+                Ok(MergedImage { bootstrap, repeated_bytes, prefetched })
             })
         });
     }
@@ -172,7 +178,7 @@ impl Role for Converting {
     type Answer = LayerSummary;
 
     fn read(layer: &Arc<Layer<Self>>, decider: Decider) -> Result<()> {
-        let keeper = Storing::new(LayerUnits::new(layer), &layer.ticket, decider);
+        let keeper = Storing::new(LayerUnits::new(layer)?, &layer.ticket, decider);
         let Format { version, digester, chunk_size, .. } = layer.role.format;
         let mut chunker = Chunker::new(
             (chunk_size, digester),
@@ -181,7 +187,8 @@ impl Role for Converting {
             keeper,
         );
         let source = stages::read_tar(layer, &mut chunker)?;
-        let Chunked { contents: mut tree, kept: units, entry_count, counts, warnings } = chunker.finish()?;
+        let Chunked { contents: mut tree, kept: mut units, entry_count, counts, warnings } =
+            chunker.finish()?;
         let chunks = units.wait_written()?;
         let StoredChunks { data_size, uncompressed_size, .. } = chunks;
         tree.complete();
@@ -254,11 +261,13 @@ fn seal(layer: &Layer<Converting>) -> Result<SealedBlob> {
     let lower: Vec<u32> = tree.order.iter().copied().filter(|other| other != number).collect();
     let lower = sealing.lower(&lower, || layer.check())?;
     let mut blob = output.take_blob().ok_or_else(already)?;
-    let mut sealed = rafs::seal((&mut blob, &output.spool), *number, *tree, &chunks, &lower, format)?;
+    let format = format.of_blob(chunks.batches.len());
+    let mut sealed = rafs::seal((&mut blob, &output.spool), *number, *tree, &chunks, &lower, &format)?;
     output.spool.keep()?;
     output.spool.growth.complete(blob.size());
     let blob_meta = std::mem::take(&mut sealed.blob_meta);
-    let done = SealedBlob { digest: blob.digest_with(&[]), size: blob.size(), blob_meta };
+    let batches = u32::try_from(chunks.batches.len()).unwrap_or(u32::MAX);
+    let done = SealedBlob { digest: blob.digest_with(&[]), size: blob.size(), blob_meta, batches };
     sealing.seal(sealed);
     Ok(done)
 }

@@ -8,10 +8,11 @@ use std::sync::{Arc, Condvar, Mutex};
 use super::layer::{Layer, Role};
 #[cfg(test)]
 use super::stages::{Fault, trip};
-use crate::blob::{BlobFile, Finished, Spool, StoredChunks, UNIT, Unit, UnitBuffers};
+use crate::blob::{Batcher, BlobFile, Finished, Spool, StoredChunks, UNIT, Unit, UnitBuffers};
 use crate::chunk::Units;
 use crate::codec::Compression;
 use crate::error::Result;
+use crate::format::Batching;
 use crate::meter::{Wait, waiting};
 use crate::queue::Budget;
 use crate::sync::{lock, wait};
@@ -27,16 +28,18 @@ pub struct Storage {
     alignment: u64,
     /// The most bytes of chunks in a unit; the budget counts every unit with them.
     unit_bytes: usize,
+    /// Which files are compressed together.
+    batching: Batching,
     buffers: Arc<UnitBuffers>,
 }
 
 impl Storage {
     /// Makes the storage for chunks of `chunk_size` bytes that start at multiples of `alignment` in the uncompressed address
     /// space.
-    pub fn new(chunk_size: u32, compression: Compression, alignment: u64) -> Self {
+    pub fn new(chunk_size: u32, compression: Compression, alignment: u64, batching: Batching) -> Self {
         let unit_bytes = UNIT.max(chunk_size as usize);
         let buffers = Arc::new(UnitBuffers::new(unit_bytes, IN_FLIGHT_BYTES / unit_bytes, compression));
-        Self { compression, alignment, unit_bytes, buffers }
+        Self { compression, alignment, unit_bytes, batching, buffers }
     }
 }
 
@@ -86,17 +89,22 @@ impl Output {
 /// Supplies a layer's chunker with units and takes them back.
 pub struct LayerUnits<R: Role> {
     layer: Arc<Layer<R>>,
+    batcher: Batcher,
     submitted: u64,
 }
 
 impl<R: Role> LayerUnits<R> {
     /// Makes the units of a layer whose chunks are stored.
-    pub fn new(layer: &Arc<Layer<R>>) -> Self {
-        Self { layer: Arc::clone(layer), submitted: 0 }
+    pub fn new(layer: &Arc<Layer<R>>) -> Result<Self> {
+        let batcher = Batcher::new(layer.output()?.storage.batching);
+        Ok(Self { layer: Arc::clone(layer), batcher, submitted: 0 })
     }
 
     /// Waits until all units are in the blob; takes what it knows of its chunks.
-    pub fn wait_written(&self) -> Result<StoredChunks> {
+    pub fn wait_written(&mut self) -> Result<StoredChunks> {
+        if let Some(last) = self.batcher.flush() {
+            self.send(last)?;
+        }
         let output = self.layer.output()?;
         let mut state = lock(&output.state);
         loop {
@@ -123,6 +131,27 @@ impl<R: Role> Units for LayerUnits<R> {
     }
 
     fn submit(&mut self, unit: Unit) -> Result<()> {
+        for unit in self.batcher.take(unit)? {
+            if unit.pieces.is_empty() { self.discard(unit)? } else { self.send(unit)? }
+        }
+        Ok(())
+    }
+
+    fn earned(&self) -> u64 {
+        self.layer.account.earned()
+    }
+
+    fn discard(&self, unit: Unit) -> Result<()> {
+        let Output { budget, storage, .. } = self.layer.output()?;
+        storage.buffers.discard(unit);
+        budget.give(storage.unit_bytes);
+        Ok(())
+    }
+}
+
+impl<R: Role> LayerUnits<R> {
+    /// Has a worker store the chunks of a unit.
+    fn send(&mut self, unit: Unit) -> Result<()> {
         let number = self.submitted;
         self.submitted += 1;
         let layer = Arc::clone(&self.layer);
@@ -137,17 +166,6 @@ impl<R: Role> Units for LayerUnits<R> {
                 append_in_order(&layer, number, done)
             });
         }))
-    }
-
-    fn earned(&self) -> u64 {
-        self.layer.account.earned()
-    }
-
-    fn discard(&self, unit: Unit) -> Result<()> {
-        let Output { budget, storage, .. } = self.layer.output()?;
-        storage.buffers.discard(unit);
-        budget.give(storage.unit_bytes);
-        Ok(())
     }
 }
 
@@ -170,11 +188,13 @@ fn append_in_order<R: Role>(layer: &Layer<R>, number: u64, unit: Finished) -> Re
         #[cfg(test)]
         trip(layer, Fault::Append);
         for chunk in &unit.chunks {
-            layer.account.disk(u64::from(chunk.size), chunk.earned)?;
+            layer.account.disk(u64::from(chunk.size()), chunk.earned)?;
         }
         blob.append(spool, &unit)?;
+        if !unit.is_extra {
+            budget.give(storage.unit_bytes);
+        }
         storage.buffers.release(unit);
-        budget.give(storage.unit_bytes);
         shared = lock(state);
         shared.next += 1;
     }

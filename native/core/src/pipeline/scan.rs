@@ -16,6 +16,7 @@ use crate::codec::Compression;
 use crate::decide::Decider;
 use crate::digest::Digester;
 use crate::error::{Error, Result};
+use crate::format::Batching;
 use crate::table::{ALIGNMENT, EntryTable};
 
 /// The options of a scan.
@@ -79,7 +80,8 @@ impl ImageScanner {
     pub fn new(options: &ScanOptions) -> Result<Self> {
         let ScanOptions { chunk_size, digester, dedup, keep, only, threads, budget } = options.clone();
         let image = Image::new(chunk_size, dedup, None, threads, budget)?;
-        let storage = keep.map(|compression| Storage::new(chunk_size, compression, ALIGNMENT));
+        let storage =
+            keep.map(|compression| Storage::new(chunk_size, compression, ALIGNMENT, Batching::default()));
         Ok(Self { image, storage, digester, only })
     }
 
@@ -119,10 +121,10 @@ impl Role for Scanning {
         let table = EntryTable::default();
         let cut = (layer.chunk_size, layer.role.digester);
         if layer.role.output.is_some() {
-            let keeper = Storing::new(LayerUnits::new(layer), &layer.ticket, decider);
+            let keeper = Storing::new(LayerUnits::new(layer)?, &layer.ticket, decider);
             let mut chunker = Chunker::new(cut, Arc::clone(&layer.account), table, keeper);
             let source = stages::read_tar(layer, &mut Only::new(&mut chunker, layer.role.only))?;
-            let found = chunker.finish()?;
+            let mut found = chunker.finish()?;
             let chunks = found.kept.wait_written()?;
             layer.ending.deliver(scanned(source, found, chunks));
         } else {
@@ -150,7 +152,7 @@ impl Role for Scanning {
 fn scanned<K>(source: Source, found: Chunked<EntryTable, K>, chunks: StoredChunks) -> ScannedLayer {
     let Chunked { contents, entry_count, counts, warnings, .. } = found;
     let (entries, references) = contents.into_parts();
-    let StoredChunks { records, data_size, uncompressed_size } = chunks;
+    let StoredChunks { records, data_size, uncompressed_size, .. } = chunks;
     let summary = LayerSummary { source, entry_count, data_size, uncompressed_size, counts, warnings };
     // Nothing else has the records of a scan.
     ScannedLayer { summary, entries, references, chunks: Arc::unwrap_or_clone(records) }

@@ -9,7 +9,7 @@ use super::model::{Kind, Store, Tree, Walk};
 use crate::blob::BlobRecord;
 use crate::dict::Place;
 use crate::error::{Error, Result};
-use crate::table::{ChunkRecord, PackedChunk};
+use crate::table::{Batch, ChunkRecord, PackedChunk};
 
 /// A blob and the chunks that files may refer to.
 #[derive(Clone)]
@@ -18,6 +18,8 @@ pub struct Blob {
     pub record: BlobRecord,
     /// Packed chunk records, by index.
     pub chunks: Arc<Vec<u8>>,
+    /// The batches of these chunks.
+    pub batches: Arc<Vec<Batch>>,
 }
 
 impl Blob {

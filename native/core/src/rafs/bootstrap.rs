@@ -23,6 +23,8 @@ pub struct Bootstrap<'a> {
     pub table: &'a BlobTable,
     /// The format that the super block describes.
     pub format: &'a Format,
+    /// The rows that clients load first, in order; a directory stands for everything in it.
+    pub prefetched: &'a [u32],
     /// The moved chunks of each store's layer; empty in a layer's own bootstrap, from which they are taken.
     pub moved: &'a [Moved],
     /// The reference's merge always sets `HAS_XATTR`; a layer's own bootstrap sets it only if an inode has xattrs.

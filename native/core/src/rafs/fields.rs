@@ -54,7 +54,9 @@ pub fn chunk_record(
     out.u32(at + chunk_info::FLAGS, compressed | crc);
     out.u32(at + chunk_info::COMPRESSED_SIZE, chunk.compressed_size);
     out.u32(at + chunk_info::UNCOMPRESSED_SIZE, chunk.uncompressed_size);
-    out.u64(at + chunk_info::COMPRESSED_OFFSET, chunk.compressed_offset);
+    // A chunk of a batch is found only through the blob's own table.
+    let offset = if chunk.in_batch { 0 } else { chunk.compressed_offset };
+    out.u64(at + chunk_info::COMPRESSED_OFFSET, offset);
     out.u64(at + chunk_info::UNCOMPRESSED_OFFSET, chunk.uncompressed_offset);
     out.u64(at + chunk_info::FILE_OFFSET, file_offset);
     out.u32(at + chunk_info::INDEX, index);

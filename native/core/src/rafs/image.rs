@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::blob_table::{Blob, BlobTable};
 use super::model::{LayerTree, Walk};
 use super::overlay::Overlay;
+use super::prefetch::{Prefetched, prefetched_rows, summary};
 use super::{Bootstrap, Moved};
 use crate::blob::{BlobFile, BlobRecord, SectionWriter, Spool, StoredChunks};
 use crate::digest::hex;
@@ -60,21 +61,22 @@ pub fn seal(
     let mut table = BlobTable::default();
     for &layer in &tree.order {
         if layer == number {
-            let own = record.clone().map(|record: BlobRecord| (record, Arc::clone(&chunks.records)));
-            if let Some((record, chunks)) = own {
-                table.add(layer, Blob { record, chunks });
+            if let Some(record) = record.clone() {
+                table.add(layer, blob_of(record, chunks));
             }
         } else if let Some((_, Some(SealedChunks(blob)))) = lower.iter().find(|(other, _)| *other == layer) {
             table.add(layer, blob.clone());
         }
     }
     let walk = Walk::new(&tree.tree, tree.stores());
+    let rows = prefetched_rows(&format.prefetch, &walk, &tree.tree, tree.stores())?.rows;
     let (bootstrap, moved) = (format.version.write)(&Bootstrap {
         tree: &tree.tree,
         stores: tree.stores(),
         walk: &walk,
         table: &table,
         format,
+        prefetched: &rows,
         moved: &[],
         force_xattr_flag: false,
     })?;
@@ -83,8 +85,12 @@ pub fn seal(
     // The blob has a name only now, because all its chunk data is written.
     let id = hex(&file.digest_with(&[]));
     let id = id.as_bytes().try_into().map_err(|_| Error::internal("a digest is not 64 digits"))?;
-    let blob = record.map(|record| Blob { record: record.foreign(id), chunks: Arc::clone(&chunks.records) });
+    let blob = record.map(|record| blob_of(record.foreign(id), chunks));
     Ok(SealedLayer { number, blob, tree, moved, blob_meta: blob_meta.unwrap_or_default() })
+}
+
+fn blob_of(record: BlobRecord, chunks: &StoredChunks) -> Blob {
+    Blob { record, chunks: Arc::clone(&chunks.records), batches: Arc::clone(&chunks.batches) }
 }
 
 /// Returns the bytes that the blobs of these layers store although a lower one stores them, too.
@@ -93,9 +99,17 @@ pub fn repeated_bytes(layers: &[SealedLayer]) -> u64 {
     super::repeats::repeated_bytes(&blobs)
 }
 
+/// The bootstrap of an image, and what its prefetch list means.
+pub struct Merged {
+    /// The bootstrap.
+    pub bootstrap: Vec<u8>,
+    /// `None` if the list is the whole image.
+    pub prefetched: Option<Prefetched>,
+}
+
 /// Writes the bootstrap of the image; `places` are the numbers of its layers, lowest first, and one may occur several times.
 /// Frees each layer's tree when it has been merged with those below.
-pub fn merged_bootstrap(layers: Vec<SealedLayer>, places: &[u32], format: &Format) -> Result<Vec<u8>> {
+pub fn merged_bootstrap(layers: Vec<SealedLayer>, places: &[u32], format: &Format) -> Result<Merged> {
     let mut numbers = Vec::with_capacity(layers.len());
     let (mut blobs, mut moved) = (Vec::new(), Vec::new());
     let (mut trees, mut stores) = (Vec::new(), Vec::new());
@@ -127,14 +141,18 @@ pub fn merged_bootstrap(layers: Vec<SealedLayer>, places: &[u32], format: &Forma
         let position = numbers.iter().position(|&other| other == number)?;
         blobs.get(position)?.clone()
     })?;
+    let resolved = prefetched_rows(&format.prefetch, &walk, &tree, &stores)?;
     let (bootstrap, _) = (format.version.write)(&Bootstrap {
         tree: &tree,
         stores: &stores,
         walk: &walk,
         table: &table,
         format,
+        prefetched: &resolved.rows,
         moved: &moved,
         force_xattr_flag: true,
     })?;
-    Ok(bootstrap)
+    let prefetched = (!format.prefetch.is_whole())
+        .then(|| summary(&resolved, &walk, (&tree, &stores), &table, chunk_size));
+    Ok(Merged { bootstrap, prefetched })
 }

@@ -11,13 +11,15 @@ mod fields;
 mod image;
 mod model;
 mod overlay;
+mod prefetch;
 mod repeats;
 mod v5;
 mod v6;
 
 use bootstrap::{Bootstrap, Moved};
-pub use image::{SealedChunks, SealedLayer, merged_bootstrap, repeated_bytes, seal};
+pub use image::{Merged, SealedChunks, SealedLayer, merged_bootstrap, repeated_bytes, seal};
 pub use model::LayerTree;
+pub use prefetch::{Part, Prefetched};
 
 use crate::blob::BlobKind;
 use crate::error::Result;
@@ -29,6 +31,8 @@ pub struct Version {
     pub number: u32,
     /// The blobs that its bootstraps refer to.
     pub kind: &'static BlobKind,
+    /// The blobs whose small chunks are compressed together, if the version has such.
+    pub batched: Option<&'static BlobKind>,
     /// Bytes that each chunk of a file takes in the layer's bootstrap and in the image's together.
     pub chunk_bytes: u64,
     /// Writes a bootstrap.

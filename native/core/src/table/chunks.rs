@@ -16,9 +16,21 @@ const MAX_UNCOMPRESSED: u64 = 1 << 44;
 /// Every chunk starts at a multiple of this in the uncompressed address space, except for those of RAFS v5.
 pub const ALIGNMENT: u64 = 4096;
 
+/// Chunks that are compressed together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Bytes as stored.
+    pub stored: u32,
+    /// Bytes of its chunks together.
+    pub size: u32,
+}
+
 /// Collects the chunks that a layer stores and keeps the cursors of both address spaces.
 pub struct ChunkRecords {
     records: Vec<u8>,
+    batches: Vec<Batch>,
+    /// Offset of the last batch in the blob.
+    batch_start: u64,
     alignment: u64,
     compressed_end: u64,
     uncompressed_end: u64,
@@ -33,13 +45,37 @@ impl Default for ChunkRecords {
 impl ChunkRecords {
     /// Begins without any chunk. Each will start at a multiple of `alignment` in the uncompressed address space.
     pub const fn new(alignment: u64) -> Self {
-        Self { records: Vec::new(), alignment, compressed_end: 0, uncompressed_end: 0 }
+        Self {
+            records: Vec::new(),
+            batches: Vec::new(),
+            batch_start: 0,
+            alignment,
+            compressed_end: 0,
+            uncompressed_end: 0,
+        }
     }
 
     /// Adds the next chunk in index order; its `stored` bytes follow the chunk before.
     pub fn push(&mut self, chunk: &Fingerprint, stored: u32, compressed: bool) -> Result<()> {
         let kind = if compressed { chunk_record_flags::COMPRESSED } else { 0 };
         self.add(chunk, stored, chunk_record_flags::HAS_CRC32 | kind)
+    }
+
+    /// Adds the first chunk of a batch of these stored and uncompressed bytes.
+    pub fn push_first(&mut self, chunk: &Fingerprint, (stored, size): (u32, u32)) -> Result<()> {
+        self.batches.push(Batch { stored, size });
+        self.batch_start = self.compressed_end;
+        self.compressed_end += u64::from(stored);
+        self.push_next(chunk)
+    }
+
+    /// Adds the next chunk of the last batch.
+    pub fn push_next(&mut self, chunk: &Fingerprint) -> Result<()> {
+        let end = std::mem::replace(&mut self.compressed_end, self.batch_start);
+        let kind = chunk_record_flags::HAS_CRC32 | chunk_record_flags::BATCH;
+        let added = self.add(chunk, 0, kind);
+        self.compressed_end = end;
+        if end > MAX_COMPRESSED { Err(too_large()) } else { added }
     }
 
     /// Adds the next chunk of a scan, which stores nothing and computes no checksum.
@@ -60,9 +96,7 @@ impl ChunkRecords {
         self.compressed_end += u64::from(stored);
         self.uncompressed_end += u64::from(chunk.len).next_multiple_of(self.alignment);
         if self.compressed_end > MAX_COMPRESSED || self.uncompressed_end > MAX_UNCOMPRESSED {
-            return Err(Error::unsupported(
-                "layer holds more data than a blob can (2^40 bytes stored, 2^44 unpacked)",
-            ));
+            return Err(too_large());
         }
         Ok(())
     }
@@ -82,10 +116,14 @@ impl ChunkRecords {
         self.records.len() / chunk_record::SIZE
     }
 
-    /// Takes the packed records out.
-    pub fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.records)
+    /// Takes the packed records and the batches out.
+    pub fn take(&mut self) -> (Vec<u8>, Vec<Batch>) {
+        (std::mem::take(&mut self.records), std::mem::take(&mut self.batches))
     }
+}
+
+fn too_large() -> Error {
+    Error::unsupported("layer holds more data than a blob can (2^40 bytes stored, 2^44 unpacked)")
 }
 
 /// A chunk record read back.
@@ -101,6 +139,8 @@ pub struct ChunkRecord {
     pub compressed_size: u32,
     /// False if the chunk is stored as it is.
     pub compressed: bool,
+    /// True if the chunk is part of a batch; its stored bytes are those of the batch.
+    pub in_batch: bool,
     /// Offset of the stored bytes in the blob.
     pub compressed_offset: u64,
     /// Offset of the chunk in the uncompressed address space.
@@ -129,6 +169,7 @@ impl ChunkRecord {
             uncompressed_size: word(chunk_record::UNCOMPRESSED_SIZE),
             compressed_size: word(chunk_record::COMPRESSED_SIZE),
             compressed: flags & chunk_record_flags::COMPRESSED != 0,
+            in_batch: flags & chunk_record_flags::BATCH != 0,
             compressed_offset: long(chunk_record::COMPRESSED_OFFSET),
             uncompressed_offset: long(chunk_record::UNCOMPRESSED_OFFSET),
         }
@@ -151,7 +192,7 @@ mod tests {
         records.push(&Fingerprint { digest: [1; 32], crc32: 7, len: 20 }, 20, false).unwrap();
         records.push(&Fingerprint { digest: [2; 32], crc32: 8, len: 5000 }, 100, true).unwrap();
         assert_eq!((records.compressed_end(), records.uncompressed_end()), (120, 5020));
-        let table = records.take();
+        let table = records.take().0;
         let starts = ChunkRecord::iter(&table).map(|chunk| chunk.uncompressed_offset);
         assert_eq!(starts.collect::<Vec<_>>(), [0, 20]);
     }
@@ -165,7 +206,7 @@ mod tests {
         records.push(&app, 5000, false).unwrap();
         records.push(&app, 100, true).unwrap();
         assert_eq!((records.compressed_end(), records.uncompressed_end(), records.count()), (5120, 20480, 3));
-        let back: Vec<_> = ChunkRecord::iter(&records.take()).collect();
+        let back: Vec<_> = ChunkRecord::iter(&records.take().0).collect();
         assert_eq!(back[0].uncompressed_offset, 0);
         assert_eq!((back[1].compressed_offset, back[1].uncompressed_offset), (20, 4096));
         let last = ChunkRecord {
@@ -174,6 +215,7 @@ mod tests {
             uncompressed_size: 5000,
             compressed_size: 100,
             compressed: true,
+            in_batch: false,
             compressed_offset: 5020,
             uncompressed_offset: 12288,
         };

@@ -5,7 +5,7 @@ mod chunks;
 mod entries;
 mod limits;
 
-pub use chunks::{ALIGNMENT, ChunkRecord, ChunkRecords, PackedChunk};
+pub use chunks::{ALIGNMENT, Batch, ChunkRecord, ChunkRecords, PackedChunk};
 pub use entries::EntryTable;
 pub use limits::{EntryLimits, Promised};
 

@@ -4,7 +4,8 @@ use super::Section;
 use crate::bytes::{slice, word};
 use crate::finding::{Finding, Refusal};
 use crate::layout::rules::Sentence;
-use crate::layout::{META_MAGIC, blob_features, blob_meta_header as field, chunk_meta};
+use crate::layout::{META_MAGIC, batch_context, blob_features, blob_meta_header as field};
+use crate::layout::{chunk_meta, chunk_meta_v2, chunk_meta_v2_flags as flags};
 use crate::view::View;
 
 /// Place and size of a chunk in bytes.
@@ -28,6 +29,19 @@ impl Extent {
             compressed_size: ((stored >> 12) | ((stored & 0xF00) << 12)) + 1,
             uncompressed_offset: (u64::from(high & 0xFFF) << 32) | u64::from(low & 0xFFFF_F000),
             uncompressed_size: ((high >> 12) | ((low & 0xF00) << 12)) + 1,
+        }
+    }
+
+    /// Reads a record of version 2.
+    fn read_v2(record: &[u8]) -> Self {
+        let field = |at| word(record, at);
+        let stored = field(chunk_meta_v2::COMPRESSED_HIGH);
+        Self {
+            compressed_offset: (u64::from(stored & 0xFF) << 32)
+                | u64::from(field(chunk_meta_v2::COMPRESSED_LOW)),
+            compressed_size: stored >> 8,
+            uncompressed_offset: u64::from(field(chunk_meta_v2::UNCOMPRESSED_BLOCK)) << 12,
+            uncompressed_size: (field(chunk_meta_v2::UNCOMPRESSED_SIZE_AND_FLAGS) & 0xFF_FFFF) + 1,
         }
     }
 
@@ -72,35 +86,75 @@ impl<'a> ChunkHeader<'a> {
         self.0.u64(field)
     }
 
-    /// Refuses records that are of version 2, encrypted, or followed by contexts.
+    /// Refuses records that are encrypted or followed by inflate contexts, and batches without records of version 2.
     pub fn demand_version(&self) -> Result<(), Refusal> {
-        const LATER: u32 = blob_features::CHUNK_INFO_V2
-            | blob_features::BATCH
-            | blob_features::ZRAN
-            | blob_features::ENCRYPTED;
+        const LATER: u32 = blob_features::ZRAN | blob_features::ENCRYPTED;
         let features = self.word(field::FEATURES);
-        if features & LATER == 0 {
+        if features & LATER == 0 && (self.has_batches() || !self.has(blob_features::BATCH)) {
             return Ok(());
         }
         self.0.refuse(field::FEATURES, Sentence::SectionLaterVersion, |finding| finding.arg(features))
     }
 
-    /// The records, one for each entry that the header counts.
-    fn records(&self, content: &'a [u8]) -> Result<&'a [u8], Refusal> {
-        let entries = self.word(field::ENTRIES);
-        if (content.len() as u64) == u64::from(entries) * chunk_meta::SIZE as u64 {
-            return Ok(content);
-        }
-        self.0.refuse(field::ENTRIES, Sentence::SectionHeaderEntries, |finding| {
-            finding.arg(entries).arg(chunk_meta::SIZE).arg(content.len())
-        })
+    fn has(&self, feature: u32) -> bool {
+        self.word(field::FEATURES) & feature != 0
     }
+
+    fn has_batches(&self) -> bool {
+        self.has(blob_features::BATCH) && self.has(blob_features::CHUNK_INFO_V2)
+    }
+
+    /// Bytes of a record.
+    fn record_size(&self) -> usize {
+        if self.has(blob_features::CHUNK_INFO_V2) { chunk_meta_v2::SIZE } else { chunk_meta::SIZE }
+    }
+
+    /// The records, one for each entry that the header counts, and the contexts of batches, one for each that it counts.
+    fn parts(&self, content: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), Refusal> {
+        let (entries, size) = (self.word(field::ENTRIES), self.record_size());
+        let end = u64::from(entries) * size as u64;
+        let count = self.word(field::TABLE_COUNT);
+        let batches = if self.has_batches() { u64::from(count) * batch_context::SIZE as u64 } else { 0 };
+        let split = usize::try_from(end).ok().and_then(|end| content.split_at_checked(end));
+        let Some((records, contexts)) = split.filter(|(_, contexts)| contexts.len() as u64 == batches) else {
+            return self.0.refuse(field::ENTRIES, Sentence::SectionHeaderEntries, |finding| {
+                finding.arg(entries).arg(size).arg(content.len())
+            });
+        };
+        if self.has_batches()
+            && (self.wide(field::TABLE_OFFSET), self.wide(field::TABLE_SIZE)) != (end, batches)
+        {
+            return self.0.refuse(field::TABLE_OFFSET, Sentence::SectionBatchTable, |finding| {
+                finding.arg(count).arg(batches).arg(end)
+            });
+        }
+        Ok((records, contexts))
+    }
+}
+
+/// The place of a chunk in a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InBatch {
+    /// The number of the batch.
+    pub number: u32,
+    /// Offset in what the batch decompresses to.
+    pub offset: u32,
+}
+
+/// Sizes of a batch in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batch {
+    pub stored: u32,
+    pub size: u32,
+    /// False if reserved bytes are not zero.
+    pub is_clean: bool,
 }
 
 /// The chunks of a blob as the blob describes them.
 pub struct ChunkTable<'a> {
     pub header: ChunkHeader<'a>,
     records: &'a [u8],
+    contexts: &'a [u8],
     /// A digest of 32 bytes for each chunk, if the blob has them.
     pub digests: Option<&'a [u8]>,
 }
@@ -111,21 +165,66 @@ pub const DIGEST_SIZE: usize = 32;
 impl<'a> ChunkTable<'a> {
     /// Puts the content of the section `blob.meta` beside its header. The digests are read later.
     pub fn read(header: ChunkHeader<'a>, content: &'a [u8]) -> Result<Self, Refusal> {
-        Ok(Self { header, records: header.records(content)?, digests: None })
+        let (records, contexts) = header.parts(content)?;
+        Ok(Self { header, records, contexts, digests: None })
     }
 
     /// The number of chunks.
     pub fn len(&self) -> usize {
-        self.records.len() / chunk_meta::SIZE
+        self.records.len() / self.header.record_size()
     }
 
+    /// Place and size of every chunk; one that is in a batch begins where the batch does, and has no stored bytes of its own.
     pub fn extents(&self) -> impl DoubleEndedIterator<Item = Extent> {
-        self.records.chunks_exact(chunk_meta::SIZE).map(Extent::read)
+        self.records.chunks_exact(self.header.record_size()).map(self.reader())
     }
 
     pub fn extent(&self, index: u32) -> Option<Extent> {
-        let at = crate::bytes::index(index).checked_mul(chunk_meta::SIZE)?;
-        slice(self.records, at, chunk_meta::SIZE).map(Extent::read)
+        self.record(index).map(self.reader())
+    }
+
+    fn reader(&self) -> fn(&[u8]) -> Extent {
+        if self.header.has(blob_features::CHUNK_INFO_V2) { Extent::read_v2 } else { Extent::read }
+    }
+
+    fn record(&self, index: u32) -> Option<&'a [u8]> {
+        let size = self.header.record_size();
+        slice(self.records, crate::bytes::index(index).checked_mul(size)?, size)
+    }
+
+    /// The flags of a record of version 2.
+    pub fn flags(&self, index: u32) -> Option<u32> {
+        let record = self.record(index).filter(|_| self.header.has(blob_features::CHUNK_INFO_V2))?;
+        Some(word(record, chunk_meta_v2::UNCOMPRESSED_SIZE_AND_FLAGS) >> 24)
+    }
+
+    /// The last word of a record of version 2: a checksum and 0, or the place in a batch.
+    pub fn data(&self, index: u32) -> Option<(u32, u32)> {
+        let record = self.record(index).filter(|_| self.header.has(blob_features::CHUNK_INFO_V2))?;
+        Some((word(record, chunk_meta_v2::DATA_LOW), word(record, chunk_meta_v2::DATA_HIGH)))
+    }
+
+    /// The place of a chunk in its batch, if it is in one.
+    pub fn in_batch(&self, index: u32) -> Option<InBatch> {
+        let is_member = self.header.has_batches() && self.flags(index)? & flags::BATCH != 0;
+        let (offset, number) = self.data(index).filter(|_| is_member)?;
+        Some(InBatch { number, offset })
+    }
+
+    /// The number of batches.
+    pub fn batches(&self) -> u32 {
+        u32::try_from(self.contexts.len() / batch_context::SIZE).unwrap_or(u32::MAX)
+    }
+
+    /// The batch with this number.
+    pub fn batch(&self, number: u32) -> Option<Batch> {
+        let at = crate::bytes::index(number).checked_mul(batch_context::SIZE)?;
+        let context = slice(self.contexts, at, batch_context::SIZE)?;
+        Some(Batch {
+            stored: word(context, batch_context::COMPRESSED_SIZE),
+            size: word(context, batch_context::UNCOMPRESSED_SIZE),
+            is_clean: context.get(8..).is_some_and(crate::bytes::is_zero),
+        })
     }
 
     pub fn digest(&self, index: u32) -> Option<&'a [u8]> {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::chunk_table::DIGEST_SIZE;
 use super::{Chunk, ChunkTable, Extent, UsedBlob};
+use crate::bytes::word;
 use crate::layout::wire::{chunk_record, chunk_record_flags};
 
 /// The chunks of a blob that can be verified.
@@ -29,6 +30,7 @@ impl VerifiableChunks {
         for ((index, extent), slot) in (0..).zip(table.extents()).zip(slots) {
             let is_compressed = extent.compressed_size != extent.uncompressed_size;
             write(slot, table.digest(index).unwrap_or_default(), &extent, is_compressed, None);
+            write_batch(slot, table, index);
         }
         for (index, chunk) in bootstraps.iter().flat_map(|bootstrap| bootstrap.chunks()) {
             let index = crate::bytes::index(index);
@@ -36,6 +38,7 @@ impl VerifiableChunks {
             *known = true;
             if let Some(slot) = records.get_mut(index * chunk_record::SIZE..) {
                 write_flags(slot, chunk.is_compressed(), chunk.crc32());
+                write_batch(slot, table, u32::try_from(index).unwrap_or(u32::MAX));
             }
         }
         Self { records, indexes: None }
@@ -49,7 +52,12 @@ impl VerifiableChunks {
                 chunks.entry(index).or_insert((chunk, extent));
             }
         }
-        Self::of_chunks(chunks)
+        let mut packed = Self::of_chunks(chunks);
+        let slots = packed.records.chunks_exact_mut(chunk_record::SIZE);
+        for (slot, &index) in slots.zip(packed.indexes.iter().flatten()) {
+            write_batch(slot, table, index);
+        }
+        packed
     }
 
     /// Packs chunks by index.
@@ -79,6 +87,20 @@ fn write_flags(slot: &mut [u8], is_compressed: bool, crc32: Option<u32>) {
     let has_crc32 = if crc32.is_some() { chunk_record_flags::HAS_CRC32 } else { 0 };
     put(slot, chunk_record::CRC32, &crc32.unwrap_or_default().to_le_bytes());
     put(slot, chunk_record::FLAGS, &(compressed | has_crc32).to_le_bytes());
+}
+
+/// Gives a chunk of a batch the bytes of the batch, and its place in them: in a verifier's record, the offset in the address
+/// space holds the size of the batch and the offset in it.
+fn write_batch(slot: &mut [u8], table: &ChunkTable<'_>, index: u32) {
+    let Some(place) = table.in_batch(index) else { return };
+    // A batch that is not there has no bytes, which is a fault of the chunk.
+    let (stored, size) = table.batch(place.number).map_or((0, 0), |batch| (batch.stored, batch.size));
+    put(slot, chunk_record::COMPRESSED_SIZE, &stored.to_le_bytes());
+    let inside = u64::from(size) << 32 | u64::from(place.offset);
+    put(slot, chunk_record::UNCOMPRESSED_OFFSET, &inside.to_le_bytes());
+    let compressed = if stored == size { 0 } else { chunk_record_flags::COMPRESSED };
+    let known = word(slot, chunk_record::FLAGS) & chunk_record_flags::HAS_CRC32;
+    put(slot, chunk_record::FLAGS, &(chunk_record_flags::BATCH | compressed | known).to_le_bytes());
 }
 
 fn put<const N: usize>(slot: &mut [u8], field: usize, bytes: &[u8; N]) {

@@ -15,7 +15,8 @@ const INPUT = { text: '' };
 const FILES = {
   fileProblem: (path: string): string | undefined =>
     path.includes('missing') ? 'no such file or folder' : undefined,
-  standardInput: (): string => INPUT.text,
+  standardInput: (): Buffer => Buffer.from(INPUT.text),
+  fileBytes: (): Buffer => Buffer.from(INPUT.text),
   parentProblem: (path: string): string | undefined =>
     path.includes('missing') ? 'no such file or folder' : undefined,
 };
@@ -119,8 +120,6 @@ test('a flag whose feature does not exist yet is refused by name, from wherever 
     ['--chunk-dict', 'bootstrap:registry:x'],
     ['--backend-type', 'oss'],
     ['--source-backend-type', 'modelfile'],
-    ['--prefetch-dir', '/bin'],
-    ['--batch-size', '0x100000'],
     ['--encrypt'],
   ];
   for (const argv of cases)
@@ -196,24 +195,39 @@ test('either name aligns the chunks of RAFS v5, and the old one is noted', () =>
   assert.deepEqual(of('--fs-align-chunk=false', '--backend-aligned-chunk'), [true, [note]]);
 });
 
-test('a list of patterns is read from standard input, and may ask for everything', (t) => {
-  t.after(() => {
-    INPUT.text = '';
-  });
-  for (const text of ['', '\n', '/\n', ' / ']) {
-    INPUT.text = text;
-    assert.equal(refusal(['a', 'b', '--prefetch-patterns']), 'accepted');
-  }
-  INPUT.text = '/\n/usr/bin\n';
+test('what clients load first comes from a directory, from standard input as upstream reads it, or from a file', () => {
+  const prefetched = (argv: readonly string[], input: string): unknown => {
+    INPUT.text = input;
+    try {
+      return request(['a', 'b', ...argv]).options.prefetch?.map(({ kind, path }) => `${kind} ${path}`);
+    } finally {
+      INPUT.text = '';
+    }
+  };
+  assert.equal(prefetched([], '/not/read'), undefined);
+  assert.equal(prefetched(['--prefetch-patterns'], ''), undefined);
+  assert.equal(prefetched(['--prefetch-patterns=false'], '/not/read'), undefined);
+  assert.deepEqual(prefetched(['--prefetch-dir', '/bin'], ''), ['exact /bin']);
+  assert.deepEqual(prefetched(['--prefetch-patterns'], '/\n /bin/*\nrelative\n'), [
+    'exact /',
+    'exact /bin/*',
+  ]);
+  assert.deepEqual(prefetched(['--prefetch-file', 'list'], '/b\n/bin/*\n'), ['path /b', 'glob /bin/*']);
+  assert.deepEqual(prefetched(['--prefetch-file', '-'], '["/a"]'), ['file /a']);
   assert.equal(
-    refusal(['a', 'b', '--prefetch-patterns']),
-    '--prefetch-patterns with paths other than / is not supported yet',
+    refusal(['a', 'b', '--prefetch-dir', 'bin']),
+    '--prefetch-dir "bin" is not a path from the root of the image',
   );
-  assert.equal(refusal(['a', 'b', '--prefetch-patterns=false']), 'accepted');
-  assert.equal(
-    refusal(['a', 'b', '--prefetch-patterns', '--prefetch-dir', '/']),
-    '--prefetch-dir conflicts with --prefetch-patterns',
-  );
+  for (const [one, other] of [
+    [['--prefetch-dir', '/'], ['--prefetch-patterns']],
+    [
+      ['--prefetch-dir', '/'],
+      ['--prefetch-file', 'list'],
+    ],
+    [['--prefetch-patterns'], ['--prefetch-file', 'list']],
+  ] as const)
+    assert.equal(refusal(['a', 'b', ...other, ...one]), `${one[0]} conflicts with ${other[0]}`);
+  assert.equal(refusal(['a', 'b', '--prefetch-file', 'list']), 'list is empty');
 });
 
 test('values that ask for nothing are fine', () => {

@@ -12,5 +12,10 @@ use super::{Bootstrap, Moved, Version, fields, model};
 use crate::blob::BARE;
 
 /// The row of v5 in the table of versions.
-pub static VERSION: Version =
-    Version { number: 5, kind: &BARE, chunk_bytes: 2 * chunk_info::SIZE as u64, write: write::write };
+pub static VERSION: Version = Version {
+    number: 5,
+    kind: &BARE,
+    batched: None,
+    chunk_bytes: 2 * chunk_info::SIZE as u64,
+    write: write::write,
+};

@@ -12,9 +12,6 @@ use crate::error::{Error, Result};
 /// Readers refuse a record that begins at or behind this offset.
 const RECORDS_END: u64 = 1 << 32;
 
-/// The rows that a reader loads directly after it has mounted the image, even one without blobs: the root stands for everything.
-const PREFETCHED: [u32; 1] = [0];
-
 /// The names of an inode that hard links refer to.
 #[derive(Clone, Copy)]
 pub struct Names {
@@ -33,8 +30,8 @@ pub struct Plan {
     pub inodes: usize,
     /// True if an inode has extended attributes.
     pub has_xattrs: bool,
-    /// The rows in the prefetch table.
-    pub prefetched: &'static [u32],
+    /// The numbers in the prefetch table.
+    pub prefetched: Vec<u32>,
     /// Offset of the prefetch table in the file.
     pub prefetch: usize,
     /// Offset of the blob table.
@@ -52,9 +49,8 @@ impl Plan {
     pub fn new(bootstrap: &Bootstrap<'_>) -> Result<Self> {
         let rows = bootstrap.walk.rows.len();
         let blobs = bootstrap.table.blobs.len();
-        let prefetched = &PREFETCHED;
         let prefetch = layout::SUPER_SIZE + padded(inode_table_entry::SIZE * rows);
-        let blob_table = prefetch + padded(prefetch_entry::SIZE * prefetched.len());
+        let blob_table = prefetch + padded(prefetch_entry::SIZE * bootstrap.prefetched.len());
         let blob_table_size = padded(blob_table_size(blobs));
         let extended = blob_table + blob_table_size;
         let mut plan = Self {
@@ -62,7 +58,7 @@ impl Plan {
             linked: HashMap::new(),
             inodes: rows,
             has_xattrs: false,
-            prefetched,
+            prefetched: Vec::new(),
             prefetch,
             blob_table,
             blob_table_size,
@@ -70,6 +66,9 @@ impl Plan {
             file_size: 0,
         };
         let end = plan.place(bootstrap, (extended + extended_blob::SIZE * blobs) as u64)?;
+        // An inode has the number of its first row, from 1.
+        let number = |&row: &u32| plan.names(row, bootstrap.inode(row).0).row + 1;
+        plan.prefetched = bootstrap.prefetched.iter().map(number).collect();
         plan.file_size = usize::try_from(end).map_err(|_| too_large())?;
         plan.inodes -= plan.linked.values().map(|names| names.count as usize - 1).sum::<usize>();
         Ok(plan)
@@ -178,6 +177,7 @@ mod tests {
             table: &BlobTable::default(),
             format: &format,
             moved: &[],
+            prefetched: &[0],
             force_xattr_flag: false,
         };
         let mut plan = Plan::new(&bootstrap).unwrap();

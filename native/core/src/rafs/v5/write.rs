@@ -82,10 +82,8 @@ impl<'a> Writer<'a> {
             let entry = layout::SUPER_SIZE + row as usize * inode_table_entry::SIZE;
             out.u32(entry + inode_table_entry::OFFSET, plan.place_in_units(row));
         }
-        for (position, &row) in plan.prefetched.iter().enumerate() {
-            let entry = plan.prefetch + position * prefetch_entry::SIZE;
-            let first = plan.names(row, bootstrap.inode(row).0).row;
-            out.u32(entry + prefetch_entry::INO, narrow(number_of(first))?);
+        for (number, &ino) in plan.prefetched.iter().enumerate() {
+            out.u32(plan.prefetch + number * prefetch_entry::SIZE + prefetch_entry::INO, ino);
         }
         let mut entry = plan.blob_table;
         for (number, blob) in bootstrap.table.blobs.iter().enumerate() {

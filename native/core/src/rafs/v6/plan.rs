@@ -13,7 +13,7 @@ use super::directory::{Row, size_of, with_dots};
 use super::model::{At, Inode, Kind, Mark, NONE, Span, display_name, path_of};
 use super::placement::Placement;
 use super::used_chunks::{UsedChunks, UsedRows};
-use super::{Bootstrap, Moved, prefetch, xattrs};
+use super::{Bootstrap, Moved, xattrs};
 use crate::error::{Error, Result};
 
 /// An inode that hard links refer to.
@@ -74,7 +74,10 @@ impl Plan {
         } else {
             ((layout::DEVICE_TABLE_OFFSET + device_slot::SIZE * blobs) as u64).next_multiple_of(block)
         };
-        let prefetched = prefetch::nids(bootstrap);
+        // Without blobs there is nothing to load.
+        let rows = if blobs == 0 { &[] } else { bootstrap.prefetched };
+        let nid = |row: &u32| planner.nids.get(*row as usize).copied().unwrap_or(layout::ROOT_NID);
+        let prefetched: Vec<u32> = rows.iter().map(nid).collect();
         let prefetch = blob_table + (blob_entry::SIZE * blobs) as u64;
         let tables_end = prefetch + (prefetch_entry::SIZE * prefetched.len()) as u64;
         let meta = if blobs == 0 { 0 } else { tables_end.next_multiple_of(block) };

@@ -1,6 +1,7 @@
 //! Checks the rules over a blob: its sections, its chunk table, the bootstrap inside it and the image's bootstrap describe
 //! the same chunks.
 
+mod batches;
 mod chunks;
 mod sections;
 mod v5;

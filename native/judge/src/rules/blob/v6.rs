@@ -1,6 +1,7 @@
 //! Checks a blob of RAFS v6, which has a table of its chunks: the table, its header, the table of contents, the copy beside
 //! the image's bootstrap and both bootstraps must agree.
 
+use super::batches;
 use super::chunks::{self, next_block};
 use super::{Bootstraps, compare, in_bytes, judge_size, sections};
 use crate::blob::{Blob, ChunkHeader, ChunkTable, UsedBlob, VerifiableChunks};
@@ -81,6 +82,7 @@ fn chunk_table<'a>(blob: &Blob<'a>, findings: &mut Vec<Finding>) -> Table<'a> {
     );
     table.digests = digests(blob, table.len(), findings);
     judge_extents(blob, &table, findings);
+    batches::judge(blob, &table, findings);
     Table::Read(table)
 }
 

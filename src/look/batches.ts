@@ -1,0 +1,139 @@
+/**
+ * Where the chunks of batches are. A bootstrap does not say; the blob's own chunk table does, which is fetched by range when an
+ * image with batches is opened.
+ */
+import { FormatError } from '../errors.js';
+import type { Image } from '../image/image.js';
+import { collect } from '../io/streams.js';
+import { decompress } from '../native/codec.js';
+import { digestHex } from '../oci/digest.js';
+import type { Descriptor } from '../oci/descriptor.js';
+import { batchContext, chunkMetaV2, chunkMetaV2Flags } from '../rafs-builder/layout/blob.js';
+import { blobFeatures, MAX_CHUNK_SIZE } from '../rafs-builder/layout/v6.js';
+import type { SparseBootstrap, SparseChunkTable } from '../rafs-builder/model/sparse.js';
+import type {
+  BlobRecord,
+  ChunkBatch,
+  ChunkNumbers,
+  ChunkRecord,
+  PackedDigests,
+} from '../rafs-builder/model/tree.js';
+import type { CallOptions } from '../reporter.js';
+
+/** Returns the bootstrap with the places of all chunks; blobs that are not in the manifest stay as they are. */
+export async function withBatches(
+  bootstrap: SparseBootstrap,
+  image: Image,
+  call: CallOptions,
+): Promise<SparseBootstrap> {
+  const isBatched = ({ record }: { readonly record: BlobRecord }): boolean =>
+    blobFeatures.has(record.features, 'BATCH');
+  if (!bootstrap.blobs.some(isBatched)) return bootstrap;
+  const layers = new Map(image.manifest.value.layers.map((layer) => [digestHex(layer.digest), layer]));
+  const blobs = [];
+  for (const blob of bootstrap.blobs) {
+    const layer = isBatched(blob) ? layers.get(blob.record.id) : undefined;
+    if (layer === undefined) blobs.push(blob);
+    else {
+      const content = await fetchTable(image, layer, blob.record, call);
+      blobs.push({ record: blob.record, chunks: new BatchedChunks(blob.chunks, content, blob.record) });
+    }
+  }
+  const { root, chunkSize, compressor, digester } = bootstrap;
+  return { root, chunkSize, compressor, digester, blobs };
+}
+
+async function fetchTable(
+  { store }: Image,
+  layer: Descriptor,
+  record: BlobRecord,
+  call: CallOptions,
+): Promise<Buffer> {
+  const { metaOffset, metaCompressedSize: stored, metaUncompressedSize: size, metaCompressor } = record;
+  const records = record.chunkCount * chunkMetaV2.size;
+  // There are no more batches than chunks.
+  const most = records + record.chunkCount * batchContext.size;
+  if (size < records || size > most || stored > size || metaOffset + stored > layer.size)
+    throw new FormatError(
+      `blob ${layer.digest}: a chunk table of ${size} bytes, stored in ${stored} at ${metaOffset}, for ${record.chunkCount} chunks`,
+    );
+  const range = { start: metaOffset, end: metaOffset + stored };
+  const what = `chunk table of blob ${layer.digest}`;
+  const bytes = await collect(store.fetch(layer, { ...call, range }), stored, what);
+  return metaCompressor === 'none' ? bytes : decompress(bytes, metaCompressor, size);
+}
+
+const BATCH = chunkMetaV2Flags.bits.BATCH;
+
+/** The chunks of a bootstrap, with the places that the blob's own table has. */
+class BatchedChunks implements SparseChunkTable {
+  readonly #chunks: SparseChunkTable;
+  readonly #table: Buffer;
+  readonly #contexts: number;
+  readonly #count: number;
+
+  constructor(chunks: SparseChunkTable, table: Buffer, { chunkCount }: BlobRecord) {
+    this.#chunks = chunks;
+    this.#table = table;
+    this.#contexts = chunkCount * chunkMetaV2.size;
+    this.#count = Math.floor((table.length - this.#contexts) / batchContext.size);
+  }
+
+  get length(): number {
+    return this.#chunks.length;
+  }
+
+  get digests(): PackedDigests | undefined {
+    return this.#chunks.digests;
+  }
+
+  indexes(): Iterable<number> {
+    return this.#chunks.indexes();
+  }
+
+  at(index: number): ChunkRecord {
+    const record = this.#chunks.at(index);
+    return { ...record, ...this.#place(index, record) };
+  }
+
+  numbers(index: number): ChunkNumbers {
+    const numbers = this.#chunks.numbers?.(index) ?? this.#chunks.at(index);
+    return { ...numbers, ...this.#place(index, numbers) };
+  }
+
+  uncompressedOffset(index: number): number {
+    return this.#chunks.uncompressedOffset?.(index) ?? this.#chunks.at(index).uncompressedOffset;
+  }
+
+  /** Nothing for a chunk that is in no batch. */
+  #place(index: number, { uncompressedSize }: ChunkNumbers): Partial<ChunkNumbers> {
+    const base = index * chunkMetaV2.size;
+    if (base + chunkMetaV2.size > this.#contexts) throw new FormatError(`chunk ${index} is not in its blob`);
+    const chunk = chunkMetaV2.read(this.#table, base);
+    if (((chunk.uncompressedSizeAndFlags >>> 24) & BATCH) === 0) return {};
+    const batch = this.#batch(index, chunk.dataHigh, chunk.dataLow, uncompressedSize);
+    return {
+      compressed: batch.stored !== batch.size,
+      compressedOffset: (chunk.compressedHigh & 0xff) * 2 ** 32 + chunk.compressedLow,
+      compressedSize: shareOf(batch, batch.offset + uncompressedSize) - shareOf(batch, batch.offset),
+      batch,
+    };
+  }
+
+  #batch(index: number, number: number, offset: number, length: number): ChunkBatch {
+    if (number >= this.#count)
+      throw new FormatError(`chunk ${index} is in batch ${number} of ${this.#count}`);
+    const context = batchContext.read(this.#table, this.#contexts + number * batchContext.size);
+    const { compressedSize: stored, uncompressedSize: size } = context;
+    if (size > MAX_CHUNK_SIZE || stored > size || stored === 0 || offset + length > size)
+      throw new FormatError(
+        `chunk ${index} of ${length} bytes lies at ${offset} in a batch of ${size}, stored in ${stored}`,
+      );
+    return { stored, size, offset };
+  }
+}
+
+/** Stored bytes of the first `size` bytes of a batch, so that the shares of all chunks are the bytes of the batch. */
+function shareOf(batch: ChunkBatch, size: number): number {
+  return Math.floor((batch.stored * size) / batch.size);
+}
