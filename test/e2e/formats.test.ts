@@ -1,6 +1,6 @@
 /** Every format that images are written in: converted, checked against the source, looked into, and damaged. */
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { checkImage } from '../../src/check/check.js';
 import { bootstrapOf, readBootstrapLayer } from '../../src/image/bootstrap-layer.js';
@@ -153,3 +153,14 @@ for (const [format, options] of Object.entries(FORMATS)) {
     }
   });
 }
+
+test('chunks of the smallest and of the largest size are converted soundly to v5 and LZ4', async () => {
+  const large = Buffer.concat([Buffer.alloc(0x100_0000, TEXT), randomBytes(0x100_0001)]);
+  const source = sourceImage([
+    layer(dir('./'), file('large', large), file('hole', Buffer.alloc(0x100_1000))),
+  ]);
+  for (const chunkSize of [0x1000, 0x100_0000]) {
+    for (const options of [FORMATS['v5, LZ4'], FORMATS['v6, LZ4']])
+      assert.deepEqual(await idsOf(await converted(source, { ...options, chunkSize }), source), []);
+  }
+});
