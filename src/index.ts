@@ -11,6 +11,7 @@ export {
   type ImageReport,
 } from './convert/convert.js';
 export { type LayerReport } from './convert/image.js';
+export type { BootstrapFile, DictionarySource } from './convert/dictionary.js';
 export {
   type ConvertOptions,
   convertOptions,

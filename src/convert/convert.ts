@@ -75,9 +75,11 @@ export interface ImageReport {
   readonly bootstrapBytes: number;
   /** Stored bytes of chunks that a lower layer stores, too: `dedup: 'image'` would have saved them. With it, 0. */
   readonly repeatedBytes: number;
+  /** The blobs of the dictionary that files refer to; they follow the layers in the manifest. */
+  readonly dictionaryBlobs: readonly Descriptor[];
   /** Compressed bytes of the source's config and layers. */
   readonly sourceBytes: number;
-  /** Bytes of the Nydus half: its config, its blobs and the bootstrap's layer. */
+  /** Bytes of the Nydus half: its config, its blobs, those of the dictionary that it names, and the bootstrap's layer. */
   readonly nydusBytes: number;
   /** Bytes of the written config and layers; in a merged index the OCI image counts too. */
   readonly targetBytes: number;

@@ -11,6 +11,7 @@ import { MEDIA } from '../oci/media-types.js';
 import { formatPlatform } from '../oci/platform.js';
 import type { PushOutcome } from '../registry/stores/store.js';
 import type { PackStats } from '../reporter.js';
+import { loadDictionary, type UsedBlob } from './dictionary.js';
 import { convertLayer, type ConvertedLayer, type LayerContext, type LayerJob } from './layer.js';
 import { assembleNydus, assembleOci, type StoredDocument } from './halves.js';
 import type { Run } from './run.js';
@@ -37,6 +38,8 @@ export interface ConvertedImage {
   readonly bootstrapBytes: number;
   /** See `ImageReport`. */
   readonly repeatedBytes: number;
+  /** See `ImageReport`. */
+  readonly dictionaryBlobs: readonly Descriptor[];
   /** Compressed bytes of the source's config and layers. */
   readonly sourceBytes: number;
   /** Bytes of the Nydus half: its config, its blobs and the bootstrap's layer. */
@@ -71,10 +74,14 @@ export async function convertOneImage(
     bytesOfAll: all.reduce((total, { manifest }) => total + sumOf(manifest.value.layers), 0),
   });
   const jobs = layerJobs(image);
-  const { converted, merged } = await convertLayers(run, image, { jobs, platform, index });
+  const { converted, merged, borrowed } = await convertLayers(run, image, { jobs, platform, index });
   const { bootstrap, repeatedBytes } = merged;
   const byPlace = inPlaces(layers, jobs, converted);
-  const { nydus, bootstrapLayerBytes } = await assembleNydus(run, image, byPlace, bootstrap);
+  const { nydus, bootstrapLayerBytes } = await assembleNydus(run, image, {
+    layers: byPlace,
+    borrowed,
+    bootstrap,
+  });
   stopwatch.conversion.extend();
   const oci = options.mergePlatform ? await assembleOci(run, image) : undefined;
   await uploads.settle();
@@ -85,7 +92,8 @@ export async function convertOneImage(
     if (source !== undefined) reports.push({ source, blob, stats: layer.stats, outcome: await layer.pushed });
   }
   const sourceBytes = sumOf([image.config.descriptor, ...layers]);
-  const blobBytes = sumOf(reports.map(({ blob }) => blob));
+  const dictionaryBlobs = borrowed.map(({ digest, size }) => ({ mediaType: MEDIA.nydusBlob, digest, size }));
+  const blobBytes = sumOf(reports.map(({ blob }) => blob)) + sumOf(dictionaryBlobs);
   const nydusBytes = blobBytes + bootstrapLayerBytes + nydus.config.descriptor.size;
   return {
     source: image,
@@ -96,6 +104,7 @@ export async function convertOneImage(
     layers: reports,
     bootstrapBytes: bootstrap.length,
     repeatedBytes,
+    dictionaryBlobs,
     sourceBytes,
     nydusBytes,
     targetBytes:
@@ -138,11 +147,20 @@ async function convertLayers(
   run: Run,
   image: SourceImage,
   { jobs, platform, index }: LayerJobs,
-): Promise<{ readonly converted: readonly ConvertedLayer[]; readonly merged: MergedImage }> {
+): Promise<{
+  readonly converted: readonly ConvertedLayer[];
+  readonly merged: MergedImage;
+  readonly borrowed: readonly UsedBlob[];
+}> {
   const { layers } = image.manifest.value;
   const { source, target, options, uploads, scratch, stopwatch, copying } = run;
+  const dictionary =
+    options.dictionary === undefined
+      ? undefined
+      : await loadDictionary(options.dictionary, image.platform, options, uploads.call);
   using packer = openImagePacker({
     ...options,
+    dictionary: dictionary?.native,
     layers: jobs.length,
     budget: uploads.call.budget,
     limits: uploads.call.limits,
@@ -174,7 +192,8 @@ async function convertLayers(
     );
     const merged = await packer.bootstrap(inPlaces(layers, jobs, converted).map(({ number }) => number));
     call.reporter?.emit({ type: 'image.stages', platform, stages: packer.stages() });
-    return { converted, merged };
+    const borrowed = (await dictionary?.use(run, merged.dictionaryBlobs)) ?? [];
+    return { converted, merged, borrowed };
   } catch (error) {
     throw uploads.blame(error);
   }

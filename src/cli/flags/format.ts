@@ -82,8 +82,6 @@ export const FORMAT_FLAGS: readonly Flag[] = [
 export const LATER_FORMAT_FLAGS: readonly LaterFlag[] = [
   // All of the image, without a list, is prefetched anyway.
   laterFlag('prefetch-dir', 'string', 'PREFETCH_DIR', { asksForNothing: (value) => value === '/' }),
-  laterFlag('chunk-dict', 'string', 'CHUNK_DICT'),
-  laterFlag('chunk-dict-insecure', 'boolean', 'CHUNK_DICT_INSECURE', { partOf: ['chunk-dict'] }),
   laterFlag('oci-ref', 'boolean', 'OCI_REF'),
   laterFlag('batch-size', 'string', 'BATCH_SIZE', { asksForNothing: (value) => /^(0x)?0+$/i.test(value) }),
   laterFlag('encrypt', 'boolean'),

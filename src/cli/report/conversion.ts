@@ -29,7 +29,7 @@ export function convertDocument(image: string, result: ConvertResult): object {
 }
 
 function platformJson(image: ImageReport): object {
-  const { platform, source, nydus, config, oci, layers, bootstrapBytes } = image;
+  const { platform, source, nydus, config, oci, layers, dictionaryBlobs, bootstrapBytes } = image;
   return {
     platform,
     source: contentJson(source),
@@ -51,6 +51,7 @@ function platformJson(image: ImageReport): object {
       newChunks: stats.newChunks,
       duplicateBytes: stats.duplicateBytes,
     })),
+    ...(dictionaryBlobs.length === 0 ? {} : { dictionaryBlobs: dictionaryBlobs.map(contentJson) }),
   };
 }
 

@@ -38,6 +38,7 @@ export async function referenceLayer(
   tar: string,
   folder: string,
   options: ReferenceOptions,
+  dictionary?: string,
 ): Promise<ReferenceBlob> {
   const unnamed = `${tar}.blob`;
   const create = [
@@ -47,6 +48,7 @@ export async function referenceLayer(
     ...['--compressor', options.compressor],
     ...['--digester', options.digester],
     ...['--chunk-size', `${options.chunkSize}`],
+    ...dictionaryFlag(dictionary),
     tar,
     unnamed,
   ];
@@ -62,12 +64,18 @@ export async function referenceLayer(
 export async function referenceMerge(
   out: string,
   layers: readonly { readonly bootstrap: string }[],
+  dictionary?: string,
 ): Promise<readonly string[]> {
   const sources = layers.map(({ bootstrap }) => bootstrap);
-  const stdout = await runTool(program, ['merge', '--json', out, ...sources], { input: PREFETCH });
+  const stdout = await runTool(program, ['merge', ...dictionaryFlag(dictionary), '--json', out, ...sources], {
+    input: PREFETCH,
+  });
   const { blobs } = JSON.parse(stdout.toString('utf8')) as { blobs: string[] }; // written by merge.rs
   return blobs;
 }
+
+const dictionaryFlag = (path: string | undefined): string[] =>
+  path === undefined ? [] : ['--chunk-dict', path];
 
 export interface CheckReport {
   readonly nodes: number;

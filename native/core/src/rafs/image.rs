@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::blob_table::{Blob, BlobTable};
+use super::dictionary::{ChunkDictionary, is_of_dictionary};
 use super::model::{LayerTree, Walk};
 use super::overlay::Overlay;
 use super::{Bootstrap, Moved};
@@ -41,11 +42,11 @@ impl SealedLayer {
 
 /// The chunks of a sealed layer.
 #[derive(Clone)]
-pub struct SealedChunks(Blob);
+pub struct SealedChunks(pub(super) Blob);
 
-/// Appends the sections to the blob of layer `number`; `lower` are the blobs of the other layers that its tree refers to, by
-/// number. The blobs of its bootstrap stand in the order in which packing first used them, its own among those of lower
-/// layers, which take the place of the reference's chunk dictionary (Nydus builder/src/core/node.rs).
+/// Appends the sections to the blob of layer `number`; `lower` are the blobs of other layers and of the dictionary that its tree
+/// refers to, by number. The blobs of its bootstrap stand in the order in which packing first used them, its own among the
+/// others (Nydus builder/src/core/node.rs).
 pub fn seal(
     file: (&mut BlobFile, &Spool),
     number: u32,
@@ -62,7 +63,7 @@ pub fn seal(
         if layer == number {
             let own = record.clone().map(|record: BlobRecord| (record, Arc::clone(&chunks.records)));
             if let Some((record, chunks)) = own {
-                table.add(layer, Blob { record, chunks });
+                table.add(layer, Blob { record, chunks, sparse: None });
             }
         } else if let Some((_, Some(SealedChunks(blob)))) = lower.iter().find(|(other, _)| *other == layer) {
             table.add(layer, blob.clone());
@@ -83,7 +84,11 @@ pub fn seal(
     // The blob has a name only now, because all its chunk data is written.
     let id = hex(&file.digest_with(&[]));
     let id = id.as_bytes().try_into().map_err(|_| Error::internal("a digest is not 64 digits"))?;
-    let blob = record.map(|record| Blob { record: record.foreign(id), chunks: Arc::clone(&chunks.records) });
+    let blob = record.map(|record| Blob {
+        record: record.foreign(id),
+        chunks: Arc::clone(&chunks.records),
+        sparse: None,
+    });
     Ok(SealedLayer { number, blob, tree, moved, blob_meta: blob_meta.unwrap_or_default() })
 }
 
@@ -93,13 +98,23 @@ pub fn repeated_bytes(layers: &[SealedLayer]) -> u64 {
     super::repeats::repeated_bytes(&blobs)
 }
 
+/// A bootstrap, and the positions in the dictionary of those of its blobs that the bootstrap names, in its order.
+pub type Merged = (Vec<u8>, Vec<u32>);
+
 /// Writes the bootstrap of the image; `places` are the numbers of its layers, lowest first, and one may occur several times.
 /// Frees each layer's tree when it has been merged with those below.
-pub fn merged_bootstrap(layers: Vec<SealedLayer>, places: &[u32], format: &Format) -> Result<Vec<u8>> {
+pub fn merged_bootstrap(
+    layers: Vec<SealedLayer>,
+    places: &[u32],
+    format: &Format,
+    dictionary: Option<&ChunkDictionary>,
+) -> Result<Merged> {
     let mut numbers = Vec::with_capacity(layers.len());
     let (mut blobs, mut moved) = (Vec::new(), Vec::new());
     let (mut trees, mut stores) = (Vec::new(), Vec::new());
+    let mut has_chunks = false;
     for layer in layers {
+        has_chunks |= layer.blob.is_some() || layer.tree.order.iter().copied().any(is_of_dictionary);
         let (tree, store) = layer.tree.into_parts();
         numbers.push(layer.number);
         blobs.push(layer.blob);
@@ -120,10 +135,12 @@ pub fn merged_bootstrap(layers: Vec<SealedLayer>, places: &[u32], format: &Forma
     let Overlay { mut tree, stores, .. } = overlay;
     tree.freeze();
     let walk = Walk::new(&tree, &stores);
-    let has_chunks = blobs.iter().any(Option::is_some);
     let chunk_size = if has_chunks { format.chunk_size } else { CHUNKLESS_CHUNK_SIZE };
     let format = &Format { chunk_size, ..format.clone() };
     let table = BlobTable::of_merged(&walk, &tree, &stores, chunk_size, |number| {
+        if is_of_dictionary(number) {
+            return dictionary?.blob(number);
+        }
         let position = numbers.iter().position(|&other| other == number)?;
         blobs.get(position)?.clone()
     })?;
@@ -136,5 +153,5 @@ pub fn merged_bootstrap(layers: Vec<SealedLayer>, places: &[u32], format: &Forma
         moved: &moved,
         force_xattr_flag: true,
     })?;
-    Ok(bootstrap)
+    Ok((bootstrap, table.from_dictionary()))
 }

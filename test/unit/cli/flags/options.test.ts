@@ -116,7 +116,6 @@ test('a flag whose feature does not exist yet is refused by name, from wherever 
     ['--reverse'],
     ['--build-cache', 'x'],
     ['--build-cache-tag', 'x'],
-    ['--chunk-dict', 'bootstrap:registry:x'],
     ['--backend-type', 'oss'],
     ['--source-backend-type', 'modelfile'],
     ['--prefetch-dir', '/bin'],

@@ -26,6 +26,7 @@ function resultOf(repeatedBytes: number): ConvertResult {
     layers: [{ source: content, blob: content, stats, outcome: 'pushed' as const }],
     bootstrapBytes: 4096,
     repeatedBytes,
+    dictionaryBlobs: [],
     sourceBytes: 1000,
     nydusBytes: 1000,
     targetBytes: 1000,
