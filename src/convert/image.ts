@@ -11,7 +11,7 @@ import { MEDIA } from '../oci/media-types.js';
 import { formatPlatform } from '../oci/platform.js';
 import type { PushOutcome } from '../registry/stores/store.js';
 import type { PackStats } from '../reporter.js';
-import { loadDictionary, type UsedBlob } from './dictionary.js';
+import type { Dictionary, UsedBlob } from './dictionary.js';
 import { convertLayer, type ConvertedLayer, type LayerContext, type LayerJob } from './layer.js';
 import { assembleNydus, assembleOci, type StoredDocument } from './halves.js';
 import type { Run } from './run.js';
@@ -142,6 +142,13 @@ interface LayerJobs {
   readonly index: number;
 }
 
+/** The code that reads bootstraps is loaded only for a run with a dictionary. */
+async function dictionaryFor({ options, uploads }: Run, image: SourceImage): Promise<Dictionary | undefined> {
+  if (options.dictionary === undefined) return undefined;
+  const { loadDictionary } = await import('./dictionary.js');
+  return loadDictionary(options.dictionary, image.platform, options, uploads.call);
+}
+
 /** Converts the layers; returns their results in the order of the jobs, and the bootstrap of the image. */
 async function convertLayers(
   run: Run,
@@ -154,10 +161,7 @@ async function convertLayers(
 }> {
   const { layers } = image.manifest.value;
   const { source, target, options, uploads, scratch, stopwatch, copying } = run;
-  const dictionary =
-    options.dictionary === undefined
-      ? undefined
-      : await loadDictionary(options.dictionary, image.platform, options, uploads.call);
+  const dictionary = await dictionaryFor(run, image);
   using packer = openImagePacker({
     ...options,
     dictionary: dictionary?.native,

@@ -17,6 +17,7 @@ import { openBootstrap } from '../../src/native/judge.js';
 import { atOnce } from '../../src/turns.js';
 import { locatedDifferences } from './difference.js';
 import { type RandomImage, randomImage } from '../support/images/random-layers.js';
+import { file, layer } from '../support/images/tar.js';
 import { packImage, type PackedImage } from '../support/images/image.js';
 import {
   type ReferenceBlob,
@@ -111,7 +112,9 @@ async function compareReading(image: RandomImage, reference: Made): Promise<void
 /** Every second layer of the image, between those of another: a chunk is then in no, one or several blobs of the dictionary. */
 function dictionaryLayers(image: RandomImage, other: RandomImage): readonly Buffer[] {
   const known = image.layers.filter((_, number) => number % 2 === 0);
-  return [...other.layers.slice(0, 2), ...known, ...other.layers.slice(2), ...known.slice(0, 1)];
+  // The reference refuses a dictionary without any chunk, whose chunk size is always that of the format.
+  const any = layer(file('any', Buffer.from('of the dictionary alone')));
+  return [...other.layers.slice(0, 2), ...known, ...other.layers.slice(2), ...known.slice(0, 1), any];
 }
 
 /**

@@ -39,7 +39,10 @@ test('unknown fields at every level and numbers that no double holds survive byt
 });
 
 test('blobs of a dictionary have diffIDs and entries in the history behind those of the layers', () => {
-  const source = JSON.stringify({ rootfs: { type: 'layers', diff_ids: [A] }, history: [{ created_by: 'x' }] });
+  const source = JSON.stringify({
+    rootfs: { type: 'layers', diff_ids: [A] },
+    history: [{ created_by: 'x' }],
+  });
   const steps = nydusConfigSteps(bytes(source), [A, B, A], { bootstrap: BOOT, borrowed: 2 }, 'config');
   const { rootfs, history } = parsed(atOnce(steps));
   assert.deepEqual(rootfs.diff_ids, [A, B, A, BOOT]);
