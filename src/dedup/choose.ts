@@ -13,7 +13,7 @@ export interface ChoiceOptions {
 }
 
 /** The number of images that hold each chunk. */
-export function holders(profiles: readonly Profile[], space: ChunkSpace): Uint32Array {
+function holders(profiles: readonly Profile[], space: ChunkSpace): Uint32Array {
   const counts = new Uint32Array(space.size);
   for (const { blobs } of profiles) {
     const own = new Set(blobs.flatMap(({ chunks }) => chunks));

@@ -24,7 +24,7 @@ import { openNydusImage, type OpenedImage, type Profile, profileOf } from './pro
 import { TarImage, writeLayer } from './tar-image.js';
 
 /** A dictionary that saves less than this share of the images held back is not worth its blobs. */
-export const LEAST_SAVING = 0.05;
+const LEAST_SAVING = 0.05;
 
 export interface GenerateOptions extends Pick<
   ConvertOptions,
