@@ -11,9 +11,11 @@ svg text { font-size: 12px; fill: var(--soft); }
 .axis { stroke: var(--line); } .line { fill: none; stroke-width: 2.5; }
 .s0 { stroke: var(--bar); fill: var(--bar); } .s1 { stroke: var(--bar-nydus); fill: var(--bar-nydus); } .s2 { stroke: var(--good); fill: var(--good); }
 .line.s0, .line.s1, .line.s2 { fill: none; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: 4px 8px; border-bottom: 1px solid var(--line); }
-th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere; }
+.line.s0 { stroke-dasharray: 7 6; }
+svg text.in { fill: var(--text); }
+.hero > div { flex: 1; }
+th, td { text-align: right; white-space: normal; padding: 4px 0 4px 14px; font-variant-numeric: tabular-nums; }
+th:first-child, td:first-child { padding-left: 0; text-align: left; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }
 .key { display: inline-block; width: 12px; height: 12px; border-radius: 3px; margin: 0 6px 0 14px; vertical-align: -1px; }
 .key.s0 { background: var(--bar); } .key.s1 { background: var(--bar-nydus); } .key.s2 { background: var(--good); }
@@ -23,6 +25,10 @@ const WIDTH = 900;
 const HEIGHT = 300;
 const LEFT = 80;
 const BOTTOM = 30;
+/** The opacity of a square that stands for all chunks: its text must be readable in both colour schemes. */
+const DEEPEST = 0.55;
+/** The widest group of bars. */
+const WIDEST = 220;
 
 interface Series {
   readonly name: string;
@@ -103,13 +109,17 @@ function imageTable({ images }: DedupEstimate): Html {
   );
   return html`<div class="scroll">
     <table>
-      <tr>
-        <th>image</th>
-        <th>layers</th>
-        <th>Nydus</th>
-        <th>the dictionary saves</th>
-      </tr>
-      ${rows}
+      <thead>
+        <tr>
+          <th>image</th>
+          <th>layers</th>
+          <th>Nydus</th>
+          <th>the dictionary saves</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
     </table>
   </div>`;
 }
@@ -133,8 +143,8 @@ function matrix({ images, shared }: DedupEstimate): Html {
           rx="4"
           class="s1"
           stroke="none"
-          fill-opacity="${common.toFixed(3)}"
-        /><text x="${x + cell / 2 - 2}" y="${y + cell / 2 + 3}" text-anchor="middle"
+          fill-opacity="${(common * DEEPEST).toFixed(3)}"
+        /><text x="${x + cell / 2 - 2}" y="${y + cell / 2 + 3}" class="in" text-anchor="middle"
           >${Math.round(common * 100)}</text
         ></g
       >`;
@@ -152,7 +162,7 @@ function matrix({ images, shared }: DedupEstimate): Html {
 
 function bars({ chunkSizes }: DedupEstimate): Html {
   const top = Math.max(1, ...chunkSizes.map(({ blobBytes, bootstrapBytes }) => blobBytes + bootstrapBytes));
-  const step = (WIDTH - LEFT) / Math.max(1, chunkSizes.length);
+  const step = Math.min(WIDEST, (WIDTH - LEFT) / Math.max(1, chunkSizes.length));
   const shown = chunkSizes.map(({ chunkSize, blobBytes, bootstrapBytes, uniqueBytes }, n) => {
     const x = LEFT + n * step + step * 0.15;
     const bar = (bytes: number, at: number, series: number): Html => {
@@ -191,14 +201,18 @@ function chunkSizeTable({ chunkSizes }: DedupEstimate): Html {
   );
   return html`<div class="scroll">
     <table>
-      <tr>
-        <th>chunk size</th>
-        <th>chunks</th>
-        <th>blobs</th>
-        <th>bootstraps</th>
-        <th>each chunk once</th>
-      </tr>
-      ${rows}
+      <thead>
+        <tr>
+          <th>chunk size</th>
+          <th>chunks</th>
+          <th>blobs</th>
+          <th>bootstraps</th>
+          <th>each chunk once</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
     </table>
   </div>`;
 }
@@ -240,7 +254,7 @@ function linePlot(series: readonly Series[], labels: readonly string[]): Html {
   );
   const keys = series.map(({ name }, n) => html`${key(n)}${name}`);
   return html`<p class="soft">${keys}</p>
-    <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img">${scale(top)}${lines}${names}</svg>`;
+    <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img">${scale(top)}${lines.toReversed()}${names}</svg>`;
 }
 
 function key(series: number): Html {
