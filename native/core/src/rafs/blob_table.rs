@@ -105,7 +105,7 @@ impl BlobTable {
     }
 
     /// The positions, in the dictionary, of its blobs in the table, in the order of the table.
-    pub fn from_dictionary(&self) -> Vec<u32> {
+    pub fn dictionary_blobs(&self) -> Vec<u32> {
         let placed = (0u32..).zip(&self.of_dictionary);
         let mut used: Vec<_> = placed.filter_map(|(number, at)| at.map(|at| (at, number))).collect();
         used.sort_unstable();

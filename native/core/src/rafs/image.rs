@@ -153,5 +153,5 @@ pub fn merged_bootstrap(
         moved: &moved,
         force_xattr_flag: true,
     })?;
-    Ok((bootstrap, table.from_dictionary()))
+    Ok((bootstrap, table.dictionary_blobs()))
 }
