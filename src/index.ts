@@ -12,6 +12,17 @@ export {
 } from './convert/convert.js';
 export { type LayerReport } from './convert/image.js';
 export {
+  type ChunkSizeRow,
+  type DedupEstimate,
+  type EstimatedImage,
+  type EstimateOptions,
+  estimateDedup,
+  type StoredSoFar,
+} from './dedup/estimate.js';
+export { type Generated, generateDictionary, type GenerateOptions, type HeldBack } from './dedup/generate.js';
+export type { ChoiceOptions } from './dedup/choose.js';
+export type { BootstrapFile, DictionarySource } from './convert/dictionary.js';
+export {
   type ConvertOptions,
   convertOptions,
   type IndexMarks,

@@ -4,6 +4,7 @@
  */
 import { dataLayersOf, isIsolated } from '../image/kinds.js';
 import { isJsonArray, isJsonObject, type Json, memberOf } from '../oci/json/value.js';
+import { CREATED_BY, DICTIONARY_COMMENT } from '../oci/config-edit.js';
 import { finding, type Finding } from './finding.js';
 import { diffJson, type JsonDifference } from './json-diff.js';
 import type { Rule } from './rule.js';
@@ -112,12 +113,20 @@ function* historyDifferences(expected: ImageSubject, found: ImageSubject): Gener
       if (!isSameToReaders(difference)) yield difference;
 }
 
+/** True for the entry of a blob that belongs to a chunk dictionary. */
+function isOfDictionary(entry: Json | undefined): boolean {
+  return memberOf(entry, 'comment') === DICTIONARY_COMMENT && memberOf(entry, 'created_by') === CREATED_BY;
+}
+
 /** The history without the entries that conversion adds. */
 function ownHistory(image: ImageSubject): readonly Json[] {
   const member = memberOf(image.configJson, 'history');
   const history = isJsonArray(member) ? member : [];
   const start = isIsolated(image.manifest.value) ? 1 : 0;
-  const end = image.kind === 'nydus' ? history.length - 1 : history.length;
+  let end = history.length;
+  if (image.kind === 'nydus')
+    do end--;
+    while (isOfDictionary(history[end - 1]));
   return history.slice(start, Math.max(start, end));
 }
 

@@ -20,6 +20,16 @@ export const COMMANDS: readonly LazyCommand[] = [
     load: async () => (await import('./commands/plan.js')).PLAN,
   },
   {
+    name: 'chunkdict',
+    summary: 'make a dictionary of the chunks that several images share',
+    load: async () => (await import('./commands/chunkdict.js')).CHUNKDICT,
+  },
+  {
+    name: 'dedup',
+    summary: 'say what images share, and what a dictionary would save',
+    load: async () => (await import('./commands/dedup.js')).DEDUP,
+  },
+  {
     name: 'check',
     summary: 'verify a Nydus image, without root, mount or daemon',
     load: async () => (await import('./commands/check.js')).CHECK,

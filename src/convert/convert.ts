@@ -78,9 +78,11 @@ export interface ImageReport {
   readonly repeatedBytes: number;
   /** What the prefetch list means; undefined if clients load all of the image. */
   readonly prefetched: PrefetchMeaning | undefined;
+  /** The blobs of the dictionary that files refer to; they follow the layers in the manifest. */
+  readonly dictionaryBlobs: readonly Descriptor[];
   /** Compressed bytes of the source's config and layers. */
   readonly sourceBytes: number;
-  /** Bytes of the Nydus half: its config, its blobs and the bootstrap's layer. */
+  /** Bytes of the Nydus half: its config, its blobs, those of the dictionary that it names, and the bootstrap's layer. */
   readonly nydusBytes: number;
   /** Bytes of the written config and layers; in a merged index the OCI image counts too. */
   readonly targetBytes: number;

@@ -14,6 +14,7 @@ import { bootstrapLayer } from './bootstrap-layer.js';
 import { nydusConfigSteps } from '../oci/config-edit.js';
 import { emptyLayerSteps } from '../oci/empty-layer.js';
 import { inTurns } from '../turns.js';
+import type { UsedBlob } from './dictionary.js';
 import type { Run } from './run.js';
 import { jsonObjectSteps } from '../oci/json/value.js';
 import type { ConvertedLayer } from './layer.js';
@@ -32,20 +33,27 @@ export interface Half {
   readonly config: StoredDocument;
 }
 
+export interface NydusParts {
+  /** In the places of the source's layers. */
+  readonly layers: readonly ConvertedLayer[];
+  /** Blobs of the dictionary, which follow those of the layers. */
+  readonly borrowed: readonly UsedBlob[];
+  readonly bootstrap: Uint8Array;
+}
+
 export async function assembleNydus(
   { options, uploads }: Run,
   image: SourceImage,
-  layers: readonly ConvertedLayer[],
-  bootstrap: Uint8Array,
+  { layers, borrowed, bootstrap }: NydusParts,
 ): Promise<{ readonly nydus: Half; readonly bootstrapLayerBytes: number }> {
-  const metas = layers
-    .filter(({ sealed }) => sealed.blobMeta.length > 0)
-    .map(({ sealed }) => ({ blob: sealed.digest, bytes: sealed.blobMeta }));
+  const blobs = [...layers.map(({ sealed }) => sealed), ...borrowed];
+  const metas = blobs.flatMap(({ digest, blobMeta }) =>
+    blobMeta === undefined || blobMeta.length === 0 ? [] : [{ blob: digest, bytes: blobMeta }],
+  );
   const last = await bootstrapLayer(bootstrap, metas);
   const source = image.manifest;
   const family = familyOf(source.value.mediaType, options.oci);
   const what = `manifest ${source.descriptor.digest}`;
-  const blobs = layers.map(({ sealed }) => sealed);
   const config = storedDocument(
     options.mergePlatform ? MEDIA.nydusConfig : family.config,
     // No client decompresses a blob, so its diffID is its digest.
@@ -53,7 +61,7 @@ export async function assembleNydus(
       nydusConfigSteps(
         image.config.bytes,
         blobs.map(({ digest }) => digest as string as DiffId),
-        last.diffId,
+        { bootstrap: last.diffId, borrowed: borrowed.length },
         `config of ${what}`,
       ),
     ),

@@ -13,6 +13,7 @@ import { displayName, type RawPath } from '../oci/raw-name.js';
 import { meaningOf, type PrefetchMeaning } from '../prefetch/meaning.js';
 import type { PushOutcome } from '../registry/stores/store.js';
 import type { PackStats } from '../reporter.js';
+import type { Dictionary, UsedBlob } from './dictionary.js';
 import { convertLayer, type ConvertedLayer, type LayerContext, type LayerJob } from './layer.js';
 import { assembleNydus, assembleOci, type StoredDocument } from './halves.js';
 import type { Run } from './run.js';
@@ -43,6 +44,7 @@ export interface ConvertedImage {
   readonly repeatedBytes: number;
   /** See `ImageReport`. */
   readonly prefetched: PrefetchMeaning | undefined;
+  readonly dictionaryBlobs: readonly Descriptor[];
   /** Compressed bytes of the source's config and layers. */
   readonly sourceBytes: number;
   /** Bytes of the Nydus half: its config, its blobs and the bootstrap's layer. */
@@ -77,11 +79,15 @@ export async function convertOneImage(
     bytesOfAll: all.reduce((total, { manifest }) => total + sumOf(manifest.value.layers), 0),
   });
   const jobs = layerJobs(image);
-  const { converted, merged } = await convertLayers(run, image, { jobs, platform, index });
+  const { converted, merged, borrowed } = await convertLayers(run, image, { jobs, platform, index });
   const { bootstrap, repeatedBytes } = merged;
   const prefetched = prefetchMeaning(run, platform, merged);
   const byPlace = inPlaces(layers, jobs, converted);
-  const { nydus, bootstrapLayerBytes } = await assembleNydus(run, image, byPlace, bootstrap);
+  const { nydus, bootstrapLayerBytes } = await assembleNydus(run, image, {
+    layers: byPlace,
+    borrowed,
+    bootstrap,
+  });
   stopwatch.conversion.extend();
   const oci = options.mergePlatform ? await assembleOci(run, image) : undefined;
   await uploads.settle();
@@ -94,7 +100,8 @@ export async function convertOneImage(
     if (source !== undefined) reports.push({ source, blob, stats, batches, outcome: await layer.pushed });
   }
   const sourceBytes = sumOf([image.config.descriptor, ...layers]);
-  const blobBytes = sumOf(reports.map(({ blob }) => blob));
+  const dictionaryBlobs = borrowed.map(({ digest, size }) => ({ mediaType: MEDIA.nydusBlob, digest, size }));
+  const blobBytes = sumOf(reports.map(({ blob }) => blob)) + sumOf(dictionaryBlobs);
   const nydusBytes = blobBytes + bootstrapLayerBytes + nydus.config.descriptor.size;
   return {
     source: image,
@@ -106,6 +113,7 @@ export async function convertOneImage(
     bootstrapBytes: bootstrap.length,
     repeatedBytes,
     prefetched,
+    dictionaryBlobs,
     sourceBytes,
     nydusBytes,
     targetBytes:
@@ -161,16 +169,29 @@ interface LayerJobs {
   readonly index: number;
 }
 
+/** The code that reads bootstraps is loaded only for a run with a dictionary. */
+async function dictionaryFor({ options, uploads }: Run, image: SourceImage): Promise<Dictionary | undefined> {
+  if (options.dictionary === undefined) return undefined;
+  const { loadDictionary } = await import('./dictionary.js');
+  return loadDictionary(options.dictionary, image.platform, options, uploads.call);
+}
+
 /** Converts the layers; returns their results in the order of the jobs, and the bootstrap of the image. */
 async function convertLayers(
   run: Run,
   image: SourceImage,
   { jobs, platform, index }: LayerJobs,
-): Promise<{ readonly converted: readonly ConvertedLayer[]; readonly merged: MergedImage }> {
+): Promise<{
+  readonly converted: readonly ConvertedLayer[];
+  readonly merged: MergedImage;
+  readonly borrowed: readonly UsedBlob[];
+}> {
   const { layers } = image.manifest.value;
   const { source, target, options, uploads, scratch, stopwatch, copying } = run;
+  const dictionary = await dictionaryFor(run, image);
   using packer = openImagePacker({
     ...options,
+    dictionary: dictionary?.native,
     layers: jobs.length,
     budget: uploads.call.budget,
     limits: uploads.call.limits,
@@ -202,7 +223,8 @@ async function convertLayers(
     );
     const merged = await packer.bootstrap(inPlaces(layers, jobs, converted).map(({ number }) => number));
     call.reporter?.emit({ type: 'image.stages', platform, stages: packer.stages() });
-    return { converted, merged };
+    const borrowed = (await dictionary?.use(run, merged.dictionaryBlobs)) ?? [];
+    return { converted, merged, borrowed };
   } catch (error) {
     throw uploads.blame(error);
   }

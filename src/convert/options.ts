@@ -5,6 +5,7 @@ import { DEFAULT_CONCURRENCY } from '../io/concurrency.js';
 import { allPlatforms, type PlatformSelection } from '../oci/platform.js';
 import type { Location } from '../registry/location.js';
 import type { ImageSource } from '../registry/stores/store.js';
+import type { DictionarySource } from './dictionary.js';
 import { type FormatOptions, formatOptions } from './format.js';
 import { within } from './within.js';
 
@@ -44,6 +45,8 @@ export interface ConvertOptions extends FormatOptions {
   readonly sourceLocation: Location | undefined;
   /** Hosts, with a port or without, of registries that an image may name as its source and that are not the registry it is in. */
   readonly allowedHosts: readonly string[];
+  /** Another Nydus image, whose chunks are not stored again. */
+  readonly dictionary: DictionarySource | undefined;
   /** Opens the source of an earlier conversion, for images whose original can be restored only from there. */
   readonly openOriginal: ((location: Location) => ImageSource) | undefined;
 }
@@ -67,6 +70,7 @@ export function convertOptions(from: Partial<ConvertOptions> = {}): ConvertOptio
     workDir: given.workDir,
     sourceLocation: given.sourceLocation,
     allowedHosts: given.allowedHosts ?? [],
+    dictionary: given.dictionary,
     openOriginal: given.openOriginal,
   };
   within('concurrency', options.concurrency, 1, 64);

@@ -29,6 +29,8 @@ const BOOTSTRAP_PATH = 'image/image.boot';
 /** Old images have the bootstrap here, and nydus-snapshotter still looks there (pkg/layout/layout.go). */
 const LEGACY_BOOTSTRAP_PATH = 'image.boot';
 
+const BLOB_META_ENDING = '.blob.meta';
+
 export interface BootstrapLayer {
   /** SHA-256 of the tar. */
   readonly diffId: DiffId;
@@ -43,12 +45,13 @@ export interface FetchedBootstrap {
 }
 
 /**
- * Fetches the layer whole, since it is one gzip stream. Throws FormatError when the image has no bootstrap, UnsupportedError
+ * Fetches the layer whole, since it is one gzip stream; the tables of its blobs are kept only if `blobMetas` is set. Throws FormatError when the image has no bootstrap, UnsupportedError
  * when its blobs are encrypted.
  */
 export async function fetchBootstrap(
   { store, manifest }: Image,
   call: CallOptions,
+  { blobMetas = false }: { readonly blobMetas?: boolean } = {},
 ): Promise<FetchedBootstrap> {
   const descriptor = bootstrapLayerOf(manifest.value);
   if (descriptor === undefined)
@@ -60,7 +63,10 @@ export async function fetchBootstrap(
   const layer = await readBootstrapLayer(store.fetch(descriptor, call), {
     limits: call.limits,
     budget: call.budget,
-    isWanted: (path) => path === BOOTSTRAP_PATH || path === LEGACY_BOOTSTRAP_PATH,
+    isWanted: (path) =>
+      path === BOOTSTRAP_PATH ||
+      path === LEGACY_BOOTSTRAP_PATH ||
+      (blobMetas && path.endsWith(BLOB_META_ENDING)),
   });
   const bytes = bootstrapOf(layer);
   if (bytes === undefined)
@@ -117,7 +123,7 @@ export function bootstrapPathOf({ files }: BootstrapLayer): string | undefined {
 
 /** The cache file that nydusd takes for a blob: uncompressed chunk table, padded to 4096 bytes, and its header. */
 export function blobMetaOf(layer: BootstrapLayer, blobId: string): Buffer | undefined {
-  return layer.files.get(`image/${blobId}.blob.meta`);
+  return layer.files.get(`image/${blobId}${BLOB_META_ENDING}`);
 }
 
 /** Callers may write the files to disk, so no path may lead out of the layer. */

@@ -52,6 +52,42 @@ export interface NativeFormats {
   readonly defaults: FormatOptions;
 }
 
+/** A blob of a dictionary, as the dictionary's blob table describes it. Sizes and offsets are in bytes, below 2^53. */
+export interface NativeDictionaryBlob {
+  /** SHA-256 of the RAFS blob in hex. */
+  readonly id: string;
+  /** Chunks stored in the blob. */
+  readonly chunkCount: number;
+  /** Size of its chunks. */
+  readonly chunkSize: number;
+  /** Name of the codec that compresses its chunks. */
+  readonly compressor: string;
+  /** Name of the algorithm that digests its chunks. */
+  readonly digester: string;
+  /** `BlobFeatures`. */
+  readonly features: number;
+  /** Offset of the bootstrap section in the RAFS blob. */
+  readonly compressedSize: number;
+  /** Size of the uncompressed address space. */
+  readonly uncompressedSize: number;
+  /** Name of the codec that compresses the chunk records. */
+  readonly metaCompressor: string;
+  /** Offset of the chunk records in the RAFS blob. */
+  readonly metaOffset: number;
+  /** Size of the stored chunk records. */
+  readonly metaCompressedSize: number;
+  /** Size of the chunk records when decoded. */
+  readonly metaUncompressedSize: number;
+}
+
+/** The chunks of another image that files may refer to. */
+export interface NativeDictionary {
+  /** The blobs that hold them. */
+  readonly blobs: readonly NativeDictionaryBlob[];
+  /** `DictionaryChunk` records; of equal chunks the first one is referred to. */
+  readonly chunks: Buffer;
+}
+
 /**
  * A file or folder that is removed when the Node thread ends before `release` is called. No JavaScript runs in a worker that is
  * terminated, so only the addon can remove the files that such a worker leaves.
@@ -243,6 +279,8 @@ export interface NativeMergedImage {
   readonly bootstrap: Buffer;
   /** Stored bytes of chunks that a lower layer stores, too; 0 if the scope of deduplication is the image. */
   readonly repeatedBytes: number;
+  /** The positions, in the dictionary, of those of its blobs that the bootstrap names, in the bootstrap's order. */
+  readonly dictionaryBlobs: readonly number[];
   /** What the prefetch list means; absent if it is the whole image. */
   readonly prefetched?: NativePrefetched | undefined;
 }
@@ -478,6 +516,7 @@ export interface Addon {
     threads: number,
     layers: number | undefined | null,
     budget: NativeBudget,
+    dictionary?: NativeDictionary | null,
   ): Outcome<NativeImagePacker>;
   /** Looks the patterns up in a tree, packed as `src/look/prefetch.ts` packs it. */
   resolvePrefetch(listing: Buffer, patterns: readonly PrefetchPattern[]): Promise<Outcome<NativeResolved>>;

@@ -1,6 +1,12 @@
 /** Packs the layers of one image into blobs and writes its bootstrap. */
 import { addon } from './addon.js';
-import type { FormatOptions, NativeGrowth, NativeLayerPacker, NativeMergedImage } from './addon-types.js';
+import type {
+  FormatOptions,
+  NativeDictionary,
+  NativeGrowth,
+  NativeLayerPacker,
+  NativeMergedImage,
+} from './addon-types.js';
 import { type LayerFeed, NativeFeed, type PackedLayer, packedLayer } from './layer.js';
 import { unwrap } from './outcome.js';
 import type { Budget, Limits } from '../limits.js';
@@ -16,6 +22,8 @@ export interface ImagePackerOptions extends FormatOptions {
    * one.
    */
   readonly layers?: number | undefined;
+  /** Chunks of other images that files may refer to. */
+  readonly dictionary?: NativeDictionary | undefined;
   readonly limits?: Partial<Limits> | undefined;
   readonly budget?: Budget | undefined;
 }
@@ -71,7 +79,13 @@ export interface SealedBlob {
 /** Starts the compression threads of one image. */
 export function openImagePacker(options: ImagePackerOptions): ImagePacker {
   const packer = unwrap(
-    addon().openImagePacker(options, options.threads, options.layers, nativeBudget(options)),
+    addon().openImagePacker(
+      options,
+      options.threads,
+      options.layers,
+      nativeBudget(options),
+      options.dictionary,
+    ),
   );
   return {
     openLayer: (layer, blobPath) => new NativePacker(unwrap(packer.openLayer(layer, blobPath))),

@@ -28,11 +28,24 @@ import {
   stringOf,
 } from './json/text.js';
 
+/** Conversion signs the entries that it adds to a history. */
+export const CREATED_BY = 'Nydus Converter';
+/** The comment of a blob that no layer of the source became. */
+export const DICTIONARY_COMMENT = 'Nydus Dictionary Blob';
+
 /** It has no time stamp, so that the same input gives the same bytes. */
-const BOOTSTRAP_HISTORY = jsonSource({ created_by: 'Nydus Converter', comment: 'Nydus Bootstrap Layer' });
-const EMPTY_LAYER_HISTORY = jsonSource({ created_by: 'Nydus Converter', comment: 'Nydus Empty Layer' });
+const BOOTSTRAP_HISTORY = jsonSource({ created_by: CREATED_BY, comment: 'Nydus Bootstrap Layer' });
+const EMPTY_LAYER_HISTORY = jsonSource({ created_by: CREATED_BY, comment: 'Nydus Empty Layer' });
+const DICTIONARY_HISTORY = jsonSource({ created_by: CREATED_BY, comment: DICTIONARY_COMMENT });
 /** The entry for a layer that the source's history does not mention. */
-const UNTOLD_HISTORY = jsonSource({ created_by: 'Nydus Converter', comment: 'Layer without history' });
+const UNTOLD_HISTORY = jsonSource({ created_by: CREATED_BY, comment: 'Layer without history' });
+
+/** The layers of a Nydus image that no layer of its source became. */
+export interface LastLayers {
+  readonly bootstrap: DiffId;
+  /** Of the blobs, the number of those at the end that belong to a dictionary. */
+  readonly borrowed?: number;
+}
 
 /**
  * Makes the config of the Nydus image. The diffID of a blob is its digest, since no client decompresses a blob; the
@@ -44,14 +57,14 @@ export function nydusConfig(
   bootstrap: DiffId,
   what: string,
 ): Uint8Array {
-  return atOnce(nydusConfigSteps(source, blobs, bootstrap, what));
+  return atOnce(nydusConfigSteps(source, blobs, { bootstrap }, what));
 }
 
 /** `nydusConfig` in steps. */
 export function* nydusConfigSteps(
   source: Uint8Array,
   blobs: readonly DiffId[],
-  bootstrap: DiffId,
+  { bootstrap, borrowed = 0 }: LastLayers,
   what: string,
 ): Steps<Uint8Array> {
   const doc = yield* jsonTextSteps(source, what);
@@ -60,20 +73,24 @@ export function* nydusConfigSteps(
   const diffIds = [...blobs, bootstrap].map((diffId) => jsonSource(diffId));
   return applySplices(doc, [
     replaceNode(array, arrayLike(doc, array, diffIds)),
-    ...historySplices(doc, blobs.length),
+    ...historySplices(doc, blobs.length - borrowed, borrowed),
   ]);
 }
 
 /**
- * Makes the history match `layers` layers and the bootstrap. Missing entries are added without text; in a history that
+ * Makes the history match `layers` layers, `borrowed` blobs of a dictionary and the bootstrap. Missing entries are added without text; in a history that
  * is too long (a squashed image) the oldest surplus entries are marked as empty.
  */
-function historySplices(doc: JsonText, layers: number): readonly Splice[] {
+function historySplices(doc: JsonText, layers: number, borrowed: number): readonly Splice[] {
   const history = member(doc.root, 'history');
   const entries = history?.type === 'array' ? childrenOf(history) : [];
   const described = entries.filter((entry) => !isEmptyLayer(entry));
   const missing = Math.max(0, layers - described.length);
-  const added = [...Array<string>(missing).fill(UNTOLD_HISTORY), BOOTSTRAP_HISTORY];
+  const added = [
+    ...Array<string>(missing).fill(UNTOLD_HISTORY),
+    ...Array<string>(borrowed).fill(DICTIONARY_HISTORY),
+    BOOTSTRAP_HISTORY,
+  ];
   if (history === undefined) {
     return [appendChild(doc, doc.root, memberSource(doc, doc.root, 'history', `[${added.join(',')}]`))];
   }

@@ -12,10 +12,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { FormatOptions } from '../../src/native/addon-types.js';
+import { nativeDictionarySteps } from '../../src/native/dictionary.js';
+import { openBootstrap } from '../../src/native/judge.js';
+import { atOnce } from '../../src/turns.js';
 import { locatedDifferences } from './difference.js';
 import type { PrefetchPattern } from '../../src/native/addon-types.js';
 import { upstreamPatterns } from '../../src/prefetch/lines.js';
 import { type RandomImage, randomImage, randomPatterns } from '../support/images/random-layers.js';
+import { file, layer } from '../support/images/tar.js';
 import { packImage, type PackedImage, type PackingOptions } from '../support/images/image.js';
 import {
   type ReferenceBlob,
@@ -38,12 +42,16 @@ interface ImageOptions {
   readonly batchSize?: number | undefined;
   /** Our packer chooses what is compressed together; the reference only reads that. */
   readonly auto?: boolean | undefined;
+  /** The bootstrap of a dictionary, for the reference. */
+  readonly dictionary?: string | undefined;
 }
 
 interface Format {
   readonly format: Partial<FormatOptions>;
   /** The number of layers that a run without variables compares. */
   readonly layers: number;
+  /** True: the image is packed with a dictionary that has some of its chunks. */
+  readonly withDictionary?: boolean;
   readonly draw?: (seed: number, image: RandomImage) => ImageOptions;
 }
 
@@ -66,7 +74,12 @@ const FORMATS: Readonly<Record<string, Format>> = {
   'v5-prefetch': { format: { fsVersion: 5, compressor: 'zstd' }, layers: 30, draw: prefetch },
   'v5-aligned': { format: { fsVersion: 5, compressor: 'zstd', alignChunks: true }, layers: 60 },
   'v5-lz4-sha256': { format: { fsVersion: 5, compressor: 'lz4_block', digester: 'sha256' }, layers: 30 },
+  'v6 with a dictionary': { format: {}, layers: 60, withDictionary: true },
+  'v5 with a dictionary': { format: { fsVersion: 5, compressor: 'zstd' }, layers: 30, withDictionary: true },
 };
+
+/** Keeps the seeds of images in dictionaries apart from those of other images. */
+const OTHER_SEEDS = 1_000_000;
 
 function numberFrom(name: string, otherwise: number): number {
   const text = process.env[name];
@@ -83,21 +96,19 @@ interface Made {
   readonly bootstrap: string;
 }
 
-async function makeByReference(image: RandomImage, options: ImageOptions, folder: string): Promise<Made> {
+async function makeByReference(
+  image: RandomImage,
+  { batchSize, prefetch, dictionary }: ImageOptions,
+  folder: string,
+): Promise<Made> {
   const layers: ReferenceBlob[] = [];
   for (const [number, tar] of image.layers.entries()) {
     const path = join(folder, `layer-${number}.tar`);
     await writeFile(path, tar);
-    layers.push(
-      await referenceLayer(path, folder, {
-        ...image,
-        batchSize: options.batchSize,
-        prefetch: options.prefetch,
-      }),
-    );
+    layers.push(await referenceLayer(path, folder, { ...image, batchSize, prefetch, dictionary }));
   }
   const bootstrap = join(folder, 'merged.boot');
-  await referenceMerge(bootstrap, layers, options.prefetch);
+  await referenceMerge(bootstrap, layers, { prefetch, dictionary });
   return { folder, layers, bootstrap };
 }
 
@@ -143,25 +154,61 @@ function patternsOf(list: string): readonly PrefetchPattern[] {
   return upstreamPatterns(list) ?? [];
 }
 
+/** Every second layer of the image, between those of another: a chunk is then in no, one or several blobs of the dictionary. */
+function dictionaryLayers(image: RandomImage, other: RandomImage): readonly Buffer[] {
+  const known = image.layers.filter((_, number) => number % 2 === 0);
+  // The reference refuses a dictionary without any chunk, whose chunk size is always that of the format.
+  const any = layer(file('any', Buffer.from('of the dictionary alone')));
+  return [...other.layers.slice(0, 2), ...known, ...other.layers.slice(2), ...known.slice(0, 1), any];
+}
+
+/**
+ * The same image with a dictionary. The reference reads the dictionary, and need not have made it: its merge fails for some lists of
+ * layers that ours takes.
+ */
+async function compareWithDictionary(image: RandomImage, other: RandomImage, folder: string): Promise<void> {
+  await mkdir(folder);
+  const made = await packImage(dictionaryLayers(image, other), { ...image, dedup: 'layer' });
+  for (const { record, bytes } of made.layers)
+    if (record !== undefined) await writeFile(join(folder, record.id), bytes);
+  const dictionary = join(folder, 'dictionary.boot');
+  await writeFile(dictionary, made.bootstrap);
+  const native = atOnce(nativeDictionarySteps(openBootstrap(made.bootstrap)));
+  // The blobs of both lie in one folder, where the reference looks for them.
+  const [reference, packed] = await Promise.all([
+    makeByReference(image, { dictionary }, folder),
+    packImage(image.layers, { ...image, dedup: 'layer', dictionary: native }),
+  ]);
+  await compareBytes(packed, reference);
+  const bootstrap = join(folder, 'ours.boot');
+  await writeFile(bootstrap, packed.bootstrap);
+  await referenceCheck(bootstrap);
+  await referenceRead(bootstrap, folder);
+}
+
 async function compareImage(name: string, seed: number): Promise<number> {
-  const { format, draw = () => ({}) } = FORMATS[name] ?? { format: {} };
+  const { format, draw = () => ({}), withDictionary = false } = FORMATS[name] ?? { format: {} };
   const image = randomImage(seed, format);
   const options: ImageOptions = draw(seed, image);
   const folder = await mkdtemp(join(tmpdir(), 'nydus-diff-'));
   try {
-    const [reference, packed] = await Promise.all([
-      makeByReference(image, options, folder),
-      packImage(image.layers, { ...image, ...ours(options), dedup: 'layer' }),
-    ]);
-    if (options.auto !== true) await compareBytes(packed, reference);
-    await compareReading(image, options, reference);
+    if (withDictionary) {
+      await compareWithDictionary(image, randomImage(seed + OTHER_SEEDS, format), join(folder, 'dictionary'));
+    } else {
+      const [reference, packed] = await Promise.all([
+        makeByReference(image, options, folder),
+        packImage(image.layers, { ...image, ...ours(options), dedup: 'layer' }),
+      ]);
+      if (options.auto !== true) await compareBytes(packed, reference);
+      await compareReading(image, options, reference);
+    }
     return image.layers.length;
   } catch (error) {
     const { layers, chunkSize, compressor } = image;
     const what = error instanceof Error ? error.message : String(error);
     throw new Error(
       `${name}, seed ${seed} (${layers.length} layers, ${compressor}, chunks of ${chunkSize}): ${what}
-again: NYDUS_DIFF_FORMAT=${name} NYDUS_DIFF_SEED=${seed} NYDUS_DIFF_LAYERS=1 npm test -- differential/reference`,
+again: NYDUS_DIFF_FORMAT='${name}' NYDUS_DIFF_SEED=${seed} NYDUS_DIFF_LAYERS=1 npm test -- differential/reference`,
       { cause: error },
     );
   } finally {

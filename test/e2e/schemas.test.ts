@@ -68,6 +68,10 @@ test('every JSON document is as its published schema says, errors too', async (t
     'the target gets the layers, too',
   );
   seen.add('event');
+  await run('dedup', 0, 'dedup', 'estimate', '--json', target);
+  const dictionary = `${host}/d:1`;
+  await run('chunkdict', 0, 'chunkdict', 'generate', '--json', '--target', dictionary, target, target);
+  await run('convert', 0, 'convert', '--json', '--chunk-dict', dictionary, source, `${host}/t:2`);
   const report = join(folder, 'report.json');
   await run('check', 0, 'check', '--json', '--clients', '--report', `json=${report}`, target, source);
   await holds('check', JSON.parse(await readFile(report, 'utf8')));

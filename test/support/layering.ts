@@ -24,7 +24,7 @@ const CONTENT = [
   'remedy',
   'limits',
 ];
-const EVERYTHING = ['convert', 'check', 'look', 'prefetch', 'embedded-registry', ...CONTENT];
+const EVERYTHING = ['dedup', 'convert', 'check', 'look', 'prefetch', 'embedded-registry', ...CONTENT];
 
 export const MODULES: readonly Module[] = [
   module('limits', 'the most that one image may take of this machine', []),
@@ -75,6 +75,11 @@ export const MODULES: readonly Module[] = [
   ),
   module('look', 'lists and reads inside an image', ['prefetch', ...CONTENT]),
   module('convert', 'plans and makes a Nydus image', ['prefetch', ...CONTENT]),
+  module('dedup', 'finds the chunks that images share, and makes dictionaries of them', [
+    'convert',
+    'look',
+    ...CONTENT,
+  ]),
   module('check', 'judges an image, alone or beside its source', CONTENT),
   module(
     'cli',

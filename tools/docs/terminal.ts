@@ -175,6 +175,7 @@ function result(unchanged: boolean): ConvertResult {
     bootstrapBytes: 1_560_000,
     repeatedBytes: 0,
     prefetched: undefined,
+    dictionaryBlobs: [],
     sourceBytes: 60_300_000,
     nydusBytes: 61_900_000,
     targetBytes: 61_900_000,

@@ -28,6 +28,7 @@ const GROUPS: readonly (readonly [name: string, sources: readonly string[]])[] =
       'docs/registries.md',
       'docs/terminal.md',
       'docs/looking.md',
+      'docs/dictionaries.md',
     ],
   ],
   [

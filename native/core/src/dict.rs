@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
@@ -28,22 +28,49 @@ pub struct Place {
 /// The first place of every chunk seen. Equal digests with different lengths are different chunks.
 #[derive(Default)]
 pub struct Dictionary {
+    /// Chunks of other images, which come before those of this one.
+    base: Option<Arc<Known>>,
     known: Mutex<Known>,
 }
 
 /// The chunks in the order in which they were found, and a hash table of their numbers. A map keyed by chunks would take
 /// twice the memory.
 #[derive(Default)]
-struct Known {
+pub struct Known {
     chunks: Vec<(Digest, u32, Place)>,
     index: HashTable<u32>,
     hasher: RandomState,
 }
 
 impl Dictionary {
+    /// Begins with chunks of other images.
+    pub fn over(base: Option<Arc<Known>>) -> Self {
+        Self { base, known: Mutex::default() }
+    }
+
     /// Returns the place of a known chunk, or `None` after recording that it is stored at `place`.
     pub fn find_or_insert(&self, chunk: &Fingerprint, place: Place) -> Result<Option<Place>> {
-        let Known { chunks, index, hasher } = &mut *lock(&self.known);
+        if let Some(known) = self.base.as_ref().and_then(|base| base.find(chunk)) {
+            return Ok(Some(known));
+        }
+        lock(&self.known).find_or_insert(chunk, place)
+    }
+}
+
+impl Known {
+    /// Returns the place of a known chunk.
+    pub fn find(&self, chunk: &Fingerprint) -> Option<Place> {
+        let here = |number: u32| self.chunks.get(number as usize);
+        let hash = self.hasher.hash_one((chunk.digest, chunk.len));
+        let found = self.index.find(hash, |&number| {
+            here(number).is_some_and(|(digest, len, _)| *digest == chunk.digest && *len == chunk.len)
+        })?;
+        here(*found).map(|(.., place)| *place)
+    }
+
+    /// Returns the place of a known chunk, or `None` after recording that it is stored at `place`.
+    pub fn find_or_insert(&mut self, chunk: &Fingerprint, place: Place) -> Result<Option<Place>> {
+        let Self { chunks, index, hasher } = self;
         let hash = hasher.hash_one((chunk.digest, chunk.len));
         let here = |number: &u32| chunks.get(*number as usize);
         let is_same = |number: &u32| {
@@ -129,7 +156,6 @@ impl Turns {
 mod tests {
     use super::*;
     use crate::digest::Digester;
-    use std::sync::Arc;
     use std::time::Duration;
 
     #[test]

@@ -53,6 +53,30 @@ pub mod chunk_record {
     };
 }
 
+/// One chunk of a dictionary.
+pub mod dictionary_chunk {
+    use super::{Field, Table, Type};
+
+    /// Bytes of the whole structure.
+    pub const SIZE: usize = 72;
+    /// 64 bytes: ChunkRecord
+    pub const RECORD: usize = 0x0;
+    /// u32: position of its blob in the dictionary
+    pub const BLOB: usize = 0x40;
+    /// u32: of the chunk in that blob
+    pub const INDEX: usize = 0x44;
+    /// The whole structure.
+    pub static TABLE: Table = Table {
+        name: "DictionaryChunk",
+        size: 72,
+        fields: &[
+            Field { name: "record", offset: 0x0, size: 64, kind: Type::Plain },
+            Field { name: "blob", offset: 0x40, size: 4, kind: Type::Plain },
+            Field { name: "index", offset: 0x44, size: 4, kind: Type::Plain },
+        ],
+    };
+}
+
 /// One entry of a layer; path, link and xattrs follow it.
 pub mod entry_head {
     use super::{Field, Table, Type};

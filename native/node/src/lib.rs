@@ -6,6 +6,7 @@
 
 mod budget;
 mod codec;
+mod dictionary;
 mod digest;
 mod guard;
 mod judge;

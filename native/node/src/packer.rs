@@ -1,6 +1,7 @@
 //! `ImagePacker` and `LayerPacker` offer a conversion, its layers, and their results.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use napi::bindgen_prelude::{Buffer, BufferSlice, Env, Object};
 use napi_derive::napi;
@@ -9,6 +10,7 @@ use nydus_core::digest::hex;
 use nydus_core::pipeline::{self, LayerSummary, Part, Prefetched};
 
 use crate::budget::RunBudget;
+use crate::dictionary::Dictionary;
 use crate::options::FormatOptions;
 use crate::outcome::{Outcome, promise};
 
@@ -90,6 +92,8 @@ pub struct NativeMergedImage {
     pub bootstrap: Buffer,
     /// Stored bytes of chunks that a lower layer stores, too; 0 if the scope of deduplication is the image.
     pub repeated_bytes: i64,
+    /// The positions, in the dictionary, of those of its blobs that the bootstrap names, in the bootstrap's order.
+    pub dictionary_blobs: Vec<u32>,
     /// What the prefetch list means; absent if it is the whole image.
     pub prefetched: Option<NativePrefetched>,
 }
@@ -192,13 +196,14 @@ pub fn open_image_packer(
     threads: u32,
     layers: Option<u32>,
     budget: &RunBudget,
+    dictionary: Option<Dictionary>,
 ) -> Outcome<ImagePacker> {
-    Outcome(
-        format
-            .packing(threads, layers, budget)
-            .and_then(|options| pipeline::ImagePacker::new(&options))
-            .map(ImagePacker),
-    )
+    let open = || {
+        let mut options = format.packing(threads, layers, budget)?;
+        options.dictionary = dictionary.map(Dictionary::into_core).transpose()?.map(Arc::new);
+        pipeline::ImagePacker::new(&options).map(ImagePacker)
+    };
+    Outcome(open())
 }
 
 #[napi]
@@ -238,6 +243,7 @@ impl ImagePacker {
                     bootstrap: image.bootstrap.into(),
                     repeated_bytes: number(image.repeated_bytes),
                     prefetched: image.prefetched.map(Into::into),
+                    dictionary_blobs: image.dictionary_blobs,
                 }));
             }),
         );

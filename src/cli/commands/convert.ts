@@ -107,6 +107,7 @@ async function run(
     { convertImage },
     { openSource, openTarget },
     { openProgress },
+    { openDictionary },
     locations,
   ] = await Promise.all([
     import('../../native/program.js'),
@@ -114,6 +115,7 @@ async function run(
     import('../../convert/convert.js'),
     import('../../registry/open.js'),
     import('../text/progress.js'),
+    import('../dictionary.js'),
     import('../flags/locations.js'),
   ]);
   returnFreedMemory();
@@ -131,6 +133,9 @@ async function run(
     imageName: request.imageName,
     verifyPresent: request.verifyPresent,
   });
+  await using dictionary = await openDictionary(request.dictionary, () =>
+    openOptions(context.env, registries.dictionary, { workDir, budget, transfer }),
+  );
   const mode = log.quiet ? 'none' : request.progress;
   const progress = await openProgress(mode, context);
   const ci = ciLog(flags, context);
@@ -139,7 +144,11 @@ async function run(
   try {
     const result = await convertImage(
       { source, target },
-      { ...options, openOriginal: (location) => openSource(location, sourceOptions) },
+      {
+        ...options,
+        dictionary: dictionary.dictionary,
+        openOriginal: (location) => openSource(location, sourceOptions),
+      },
       {
         signal: context.signal,
         reporter: withAdvice(inSections(shown, section), RUNNING),

@@ -1,6 +1,7 @@
 /** The flags of `convert`, after upstream's (design: nydusify `convert`, its names, defaults, environment). */
 import { DEFAULT_CONCURRENCY } from '../../io/concurrency.js';
 import { alternatives } from './choices.js';
+import { CHUNK_DICT_FLAGS } from './chunk-dict.js';
 import type { Flag } from './flags.js';
 import { ALIGNED_CHUNK, FORMAT_FLAGS, LATER_FORMAT_FLAGS } from './format.js';
 import { OUTPUT } from './global.js';
@@ -133,6 +134,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
   },
   ...FORMAT_FLAGS,
   ...PREFETCH_FLAGS,
+  ...CHUNK_DICT_FLAGS,
   ...REGISTRY_FLAGS,
   {
     name: 'push-retry-count',

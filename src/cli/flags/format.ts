@@ -89,8 +89,6 @@ export const FORMAT_FLAGS: readonly Flag[] = [
 
 /** Flags of the format that upstream has and this command has not yet. */
 export const LATER_FORMAT_FLAGS: readonly LaterFlag[] = [
-  laterFlag('chunk-dict', 'string', 'CHUNK_DICT'),
-  laterFlag('chunk-dict-insecure', 'boolean', 'CHUNK_DICT_INSECURE', { partOf: ['chunk-dict'] }),
   laterFlag('oci-ref', 'boolean', 'OCI_REF'),
   laterFlag('encrypt', 'boolean'),
   laterFlag('encrypt-recipients', 'string'),

@@ -128,7 +128,7 @@ export interface RegistryFlags {
 }
 
 /** Reads the flags for one side, or for the only registry of a command that has one. */
-export function registryFlags(flags: FlagValues, side?: 'source' | 'target'): RegistryFlags {
+export function registryFlags(flags: FlagValues, side?: 'source' | 'target' | 'chunk-dict'): RegistryFlags {
   const ca = flags.text('ca');
   return {
     insecure: flags.isOn(side === undefined ? 'insecure' : `${side}-insecure`),

@@ -30,7 +30,7 @@ export function convertDocument(image: string, result: ConvertResult): object {
 }
 
 function platformJson(image: ImageReport): object {
-  const { platform, source, nydus, config, oci, layers, bootstrapBytes } = image;
+  const { platform, source, nydus, config, oci, layers, dictionaryBlobs, bootstrapBytes } = image;
   return {
     platform,
     source: contentJson(source),
@@ -54,6 +54,7 @@ function platformJson(image: ImageReport): object {
       duplicateBytes: stats.duplicateBytes,
       ...(batches === 0 ? {} : { batches }),
     })),
+    ...(dictionaryBlobs.length === 0 ? {} : { dictionaryBlobs: dictionaryBlobs.map(contentJson) }),
   };
 }
 

@@ -33,6 +33,9 @@ export interface PackedEntry {
   readonly bytes?: Uint8Array | undefined;
 }
 
+/** Bytes of the two empty blocks that end a tar. */
+export const TAR_END = 1024;
+
 /** The tar in parts, so that large contents are not copied. Owner 0:0 and time 0: nothing of this machine gets in. */
 export async function packTar(entries: Iterable<PackedEntry>): Promise<Uint8Array[]> {
   const tar = pack();

@@ -48,6 +48,12 @@ export const reference = struct('Reference', 8, 'One chunk of a file, or its rep
   index: at(4, u32, 'of the chunk in that layer'),
 });
 
+export const dictionaryChunk = struct('DictionaryChunk', 72, 'One chunk of a dictionary.', {
+  record: at(0, bytes(64), 'ChunkRecord'),
+  blob: at(64, u32, 'position of its blob in the dictionary'),
+  index: at(68, u32, 'of the chunk in that blob'),
+});
+
 export const chunkRecord = struct('ChunkRecord', 64, 'One chunk that a layer stores.', {
   digest: at(0, bytes(32), 'BLAKE3 or SHA-256 of the uncompressed bytes'),
   crc32: at(32, u32, 'CRC-32C of the uncompressed bytes, with its flag'),

@@ -124,6 +124,12 @@ abstract class Layout implements ContentSource, Located, Referable, AsyncDisposa
     return found?.isFile() === true && found.size === descriptor.size;
   }
 
+  async sizeOf(digest: Digest): Promise<number | undefined> {
+    const path = this.blobPath({ mediaType: 'application/octet-stream', digest, size: 0 });
+    const found = await statIfThere(path, stat, this.path);
+    return found?.isFile() === true ? found.size : undefined;
+  }
+
   async referrers(subject: Digest, options: ReferrerOptions = {}): Promise<ReferrerList> {
     const index = await this.readIndex();
     const read = async (descriptor: Descriptor): Promise<ByteStream | undefined> =>

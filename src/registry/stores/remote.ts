@@ -129,8 +129,20 @@ abstract class RemoteRepository implements ContentSource, Located, Mirrored, Ref
     return verifiedFor(options, stream, descriptor, this.location);
   }
 
-  /** Asks by HEAD, and by GET where that is refused or not answered. */
   async exists(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
+    const found = await this.#look(descriptor, options);
+    return found !== undefined && (found.size === undefined || found.size === descriptor.size);
+  }
+
+  async sizeOf(digest: Digest, options: CallOptions = {}): Promise<number | undefined> {
+    return (await this.#look({ mediaType: 'application/octet-stream', digest, size: 0 }, options))?.size;
+  }
+
+  /** Asks by HEAD, and by GET where that is refused or not answered. */
+  async #look(
+    descriptor: Descriptor,
+    options: CallOptions,
+  ): Promise<{ readonly size: number | undefined } | undefined> {
     const isDocument = isDocumentType(descriptor.mediaType);
     const accept: Headers = isDocument ? { accept: MANIFEST_ACCEPT } : {};
     const request = {
@@ -156,11 +168,7 @@ abstract class RemoteRepository implements ContentSource, Located, Mirrored, Ref
     };
     const response = await this.client.retry(request.what, look, options);
     await response.discard();
-    const size = sizeIn(response);
-    return (
-      meaningOf(ANSWERS.touchBlob, response.status) === 'there' &&
-      (size === undefined || size === descriptor.size)
-    );
+    return meaningOf(ANSWERS.touchBlob, response.status) === 'there' ? { size: sizeIn(response) } : undefined;
   }
 
   async referrers(subject: Digest, options: ReferrerOptions = {}): Promise<ReferrerList> {

@@ -110,6 +110,16 @@ export function isMountable(store: object): store is Mountable {
   return 'mount' in store && typeof store.mount === 'function';
 }
 
+/** An optional ability: the store says how large a blob is of which only the digest is known. */
+export interface Measurable {
+  /** Undefined when the store does not have the blob. */
+  sizeOf(digest: Digest, options?: CallOptions): Promise<number | undefined>;
+}
+
+export function isMeasurable(store: object): store is Measurable {
+  return 'sizeOf' in store && typeof store.sizeOf === 'function';
+}
+
 /** An optional ability: the store lists the manifests that refer to a manifest. */
 export interface Referable {
   /** An empty list when nothing refers to it, also when the manifest itself is not there. */

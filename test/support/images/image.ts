@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { FormatOptions, LayerWarning } from '../../../src/native/addon-types.js';
+import type { FormatOptions, LayerWarning, NativeDictionary } from '../../../src/native/addon-types.js';
 import { decompress } from '../../../src/native/codec.js';
 import { FORMAT_DEFAULTS } from '../../../src/native/formats.js';
 import { openImagePacker } from '../../../src/native/packer.js';
@@ -29,6 +29,7 @@ import { digestWith } from './worked-example.js';
 export type PackingOptions = Partial<PackingSettings>;
 export interface PackingSettings extends FormatOptions {
   readonly threads: number;
+  readonly dictionary?: NativeDictionary | undefined;
 }
 
 /** A layer that the addon has packed and sealed. */

@@ -24,6 +24,8 @@ export type ReferenceOptions = Pick<
   readonly batchSize?: number | undefined;
   /** What the upstream converter gives on standard input: by default "read the whole image ahead". */
   readonly prefetch?: string | undefined;
+  /** The path of the bootstrap whose chunks are referred to. */
+  readonly dictionary?: string | undefined;
 };
 
 const PREFETCH = '/\n';
@@ -51,6 +53,7 @@ export async function referenceLayer(
     ...['--digester', options.digester],
     ...['--chunk-size', `${options.chunkSize}`],
     ...['--batch-size', `${options.batchSize ?? 0}`],
+    ...dictionaryFlag(options.dictionary),
     tar,
     unnamed,
   ];
@@ -68,13 +71,18 @@ export async function referenceLayer(
 export async function referenceMerge(
   out: string,
   layers: readonly { readonly bootstrap: string }[],
-  prefetch = PREFETCH,
+  { prefetch = PREFETCH, dictionary }: Pick<ReferenceOptions, 'prefetch' | 'dictionary'> = {},
 ): Promise<readonly string[]> {
   const sources = layers.map(({ bootstrap }) => bootstrap);
-  const stdout = await runTool(program, ['merge', '--json', out, ...sources], { input: prefetch });
+  const stdout = await runTool(program, ['merge', ...dictionaryFlag(dictionary), '--json', out, ...sources], {
+    input: prefetch,
+  });
   const { blobs } = JSON.parse(stdout.toString('utf8')) as { blobs: string[] }; // written by merge.rs
   return blobs;
 }
+
+const dictionaryFlag = (path: string | undefined): string[] =>
+  path === undefined ? [] : ['--chunk-dict', path];
 
 export interface CheckReport {
   readonly nodes: number;

@@ -3,11 +3,13 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import {
   nydusConfig,
+  nydusConfigSteps,
   prependEmptyLayerToConfig,
   removeEmptyLayerFromConfig,
 } from '../../../src/oci/config-edit.js';
 import { FormatError } from '../../../src/errors.js';
 import { type DiffId, sha256 } from '../../../src/oci/digest.js';
+import { atOnce } from '../../../src/turns.js';
 
 const diffId = (text: string): DiffId => sha256(text) as string as DiffId; // any digest will do
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'utf8');
@@ -33,6 +35,20 @@ test('unknown fields at every level and numbers that no double holds survive byt
   assert.equal(
     result,
     `${before}${middle}["${B}","${BOOT}"]${after}[{"created_by":"ADD","x":0.10},{"created_by":"Nydus Converter","comment":"Nydus Bootstrap Layer"}],"zz":[ ]}\n`,
+  );
+});
+
+test('blobs of a dictionary have diffIDs and entries in the history behind those of the layers', () => {
+  const source = JSON.stringify({
+    rootfs: { type: 'layers', diff_ids: [A] },
+    history: [{ created_by: 'x' }],
+  });
+  const steps = nydusConfigSteps(bytes(source), [A, B, A], { bootstrap: BOOT, borrowed: 2 }, 'config');
+  const { rootfs, history } = parsed(atOnce(steps));
+  assert.deepEqual(rootfs.diff_ids, [A, B, A, BOOT]);
+  assert.deepEqual(
+    history.map(({ comment }) => comment),
+    [undefined, 'Nydus Dictionary Blob', 'Nydus Dictionary Blob', 'Nydus Bootstrap Layer'],
   );
 });
 

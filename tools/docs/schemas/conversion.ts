@@ -51,6 +51,12 @@ export const CONVERT = v.strictObject({
           ),
         }),
       ),
+      dictionaryBlobs: v.pipe(
+        v.optional(v.array(CONTENT)),
+        v.description(
+          'The blobs of the chunk dictionary that files refer to; they follow those of the layers.',
+        ),
+      ),
     }),
   ),
   kept: v.array(CONTENT),

@@ -4,6 +4,7 @@ import type * as v from 'valibot';
 import { CHECK } from './check.js';
 import { PRINTED_CONFIG, VERSIONS } from './config.js';
 import { CONVERT, EVENT, PLAN } from './conversion.js';
+import { CHUNKDICT, DEDUP_ESTIMATE } from './dedup.js';
 import { FAILURE } from './failure.js';
 import { LOGIN, LOGOUT } from './login.js';
 import { BRANCH, DIFF, DU, INSPECT, LS, PREFETCH, STAT, TREE } from './look.js';
@@ -17,6 +18,8 @@ interface Document {
 export const DOCUMENTS = {
   convert: { title: 'nydusify convert --json', schema: CONVERT },
   plan: { title: 'nydusify plan --json', schema: PLAN },
+  chunkdict: { title: 'nydusify chunkdict generate --json', schema: CHUNKDICT },
+  dedup: { title: 'nydusify dedup estimate --json', schema: DEDUP_ESTIMATE },
   check: { title: 'nydusify check --json, and --report json', schema: CHECK },
   inspect: { title: 'nydusify inspect --json', schema: INSPECT },
   ls: { title: 'nydusify ls --json', schema: LS },

@@ -20,17 +20,21 @@ use crate::error::{Error, Result};
 use crate::format::Format;
 use crate::meter::StageTimes;
 use crate::pool::guarded;
-use crate::rafs::{self, LayerTree, Merged, Prefetched, merged_bootstrap, repeated_bytes};
+use crate::rafs::{
+    self, ChunkDictionary, LayerTree, Merged, Prefetched, is_of_dictionary, merged_bootstrap, repeated_bytes,
+};
 use crate::sync::lock;
 
 /// The options of a conversion.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct PackOptions {
     /// The format of blobs and bootstraps.
     pub format: Format,
     /// The chunks that count as known.
     pub dedup: Dedup,
+    /// Chunks of other images that files may refer to.
+    pub dictionary: Option<Arc<ChunkDictionary>>,
     /// The number of layers that will be opened, if it is known; the dictionary is freed after the last one.
     pub layers: Option<u32>,
     /// The number of workers that compress; the output does not depend on it.
@@ -44,6 +48,7 @@ impl Default for PackOptions {
         Self {
             format: Format::default(),
             dedup: Dedup::Layer,
+            dictionary: None,
             layers: None,
             threads: 2,
             budget: Arc::default(),
@@ -73,6 +78,8 @@ pub struct MergedImage {
     pub repeated_bytes: u64,
     /// What the prefetch list means; `None` if it is the whole image.
     pub prefetched: Option<Prefetched>,
+    /// The positions, in the dictionary, of those of its blobs that the bootstrap names, in the bootstrap's order.
+    pub dictionary_blobs: Vec<u32>,
 }
 
 /// The conversion of one image.
@@ -80,6 +87,7 @@ pub struct ImagePacker {
     image: Image<Converting>,
     format: Format,
     dedup: Dedup,
+    dictionary: Option<Arc<ChunkDictionary>>,
     storage: Storage,
     sealing: Arc<Sealing>,
 }
@@ -87,11 +95,12 @@ pub struct ImagePacker {
 impl ImagePacker {
     /// Starts the workers.
     pub fn new(options: &PackOptions) -> Result<Self> {
-        let PackOptions { format, dedup, layers, threads, budget } = options.clone();
-        let image = Image::new(format.chunk_size, dedup, layers, threads, budget)?;
+        let PackOptions { format, dedup, dictionary, layers, threads, budget } = options.clone();
+        let known = dictionary.as_ref().map(|dictionary| Arc::clone(dictionary.chunks()));
+        let image = Image::new(format.chunk_size, (dedup, known), layers, threads, budget)?;
         let storage =
             Storage::new(format.chunk_size, format.compression, format.alignment(), format.batching);
-        Ok(Self { image, format, dedup, storage, sealing: Arc::default() })
+        Ok(Self { image, format, dedup, dictionary, storage, sealing: Arc::default() })
     }
 
     /// Opens the next layer, lowest first, whose blob is written to `path`; references will call it `number`.
@@ -107,6 +116,7 @@ impl ImagePacker {
                 digests_source: AtomicBool::new(true),
                 format: self.format.clone(),
                 output,
+                dictionary: self.dictionary.clone(),
                 sealing: Arc::clone(&self.sealing),
                 packed: Mutex::default(),
             })
@@ -119,6 +129,7 @@ impl ImagePacker {
     pub fn bootstrap(&self, places: Vec<u32>, reply: Reply<MergedImage>) {
         let (sealing, format, dedup) = (Arc::clone(&self.sealing), self.format.clone(), self.dedup);
         let budget = Arc::clone(self.image.budget());
+        let dictionary = self.dictionary.clone();
         answer_from_thread("nydus-merge", self.image.meter(), reply, move || {
             guarded(|| {
                 let mut numbers = places.clone();
@@ -138,8 +149,9 @@ impl ImagePacker {
                     Dedup::Layer => repeated_bytes(&layers),
                     Dedup::Image => 0,
                 };
-                let Merged { bootstrap, prefetched } = merged_bootstrap(layers, &places, &format)?;
-                Ok(MergedImage { bootstrap, repeated_bytes, prefetched })
+                let Merged { bootstrap, dictionary_blobs, prefetched } =
+                    merged_bootstrap(layers, &places, &format, dictionary.as_deref())?;
+                Ok(MergedImage { bootstrap, repeated_bytes, dictionary_blobs, prefetched })
             })
         });
     }
@@ -162,6 +174,8 @@ pub struct Converting {
     digests_source: AtomicBool,
     format: Format,
     output: Output,
+    /// Chunks of other images.
+    dictionary: Option<Arc<ChunkDictionary>>,
     /// The other layers of the image.
     sealing: Arc<Sealing>,
     /// The packed layer, from the end of packing until sealing.
@@ -253,13 +267,16 @@ impl LayerPacker {
 
 fn seal(layer: &Layer<Converting>) -> Result<SealedBlob> {
     layer.ending.check_delivered()?;
-    let Converting { number, format, output, sealing, packed, .. } = &layer.role;
+    let Converting { number, format, output, dictionary, sealing, packed, .. } = &layer.role;
     let already = || Error::internal("blob is sealed already");
     // A second call to seal ends here, since the first has taken the packed layer.
     let Packed { tree, chunks } = lock(packed).take().ok_or_else(already)?;
     tree.check()?;
-    let lower: Vec<u32> = tree.order.iter().copied().filter(|other| other != number).collect();
-    let lower = sealing.lower(&lower, || layer.check())?;
+    let others = tree.order.iter().copied().filter(|other| other != number);
+    let (foreign, lower): (Vec<u32>, Vec<u32>) = others.partition(|&other| is_of_dictionary(other));
+    let mut lower = sealing.lower(&lower, || layer.check())?;
+    let sealed_in = |blob| dictionary.as_ref().and_then(|dictionary| dictionary.sealed(blob));
+    lower.extend(foreign.into_iter().map(|blob| (blob, sealed_in(blob))));
     let mut blob = output.take_blob().ok_or_else(already)?;
     let format = format.of_blob(chunks.batches.len());
     let mut sealed = rafs::seal((&mut blob, &output.spool), *number, *tree, &chunks, &lower, &format)?;

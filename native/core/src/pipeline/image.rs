@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, Weak};
 use super::layer::{Layer, LayerFeed, Role, SharedBuffers};
 use crate::budget::Budget;
 use crate::decide::{Decider, Ticket};
-use crate::dict::{Dictionary, Turns};
+use crate::dict::{Dictionary, Known, Turns};
 use crate::error::{Error, Result};
 use crate::format::check_chunk_size;
 use crate::meter::Meter;
@@ -25,6 +25,8 @@ pub enum Dedup {
 pub struct Image<R: Role> {
     chunk_size: u32,
     dedup: Dedup,
+    /// Chunks of other images.
+    base: Option<Arc<Known>>,
     dictionary: Mutex<SharedDictionary>,
     turns: Arc<Turns>,
     pool: Arc<Pool>,
@@ -35,20 +37,21 @@ pub struct Image<R: Role> {
 }
 
 impl<R: Role> Image<R> {
-    /// Starts the workers. `layers` is the number of layers that will be opened, if it is known.
+    /// Starts the workers. The chunks that count as known are those of the scope, and of other images; `layers` is the number of layers that will be opened, if it is known.
     pub fn new(
         chunk_size: u32,
-        dedup: Dedup,
+        (dedup, base): (Dedup, Option<Arc<Known>>),
         layers: Option<u32>,
         threads: usize,
         budget: Arc<Budget>,
     ) -> Result<Self> {
         check_chunk_size(chunk_size)?;
         let meter = Arc::new(Meter::default());
-        let dictionary = SharedDictionary { chunks: Some(Arc::default()), layers };
+        let dictionary = SharedDictionary { chunks: Some(Arc::new(Dictionary::over(base.clone()))), layers };
         Ok(Self {
             chunk_size,
             dedup,
+            base,
             dictionary: Mutex::new(dictionary),
             turns: Arc::default(),
             pool: Arc::new(Pool::new(threads, &meter)?),
@@ -71,7 +74,7 @@ impl<R: Role> Image<R> {
         };
         let (ticket, dictionary) = match self.dedup {
             Dedup::Image => (Ticket::take(&self.turns), lock(&self.dictionary).next()?),
-            Dedup::Layer => (Ticket::always(), Arc::default()),
+            Dedup::Layer => (Ticket::always(), Arc::new(Dictionary::over(self.base.clone()))),
         };
         let role = role().inspect_err(|_| ticket.give_back())?;
         let layer = Arc::new(Layer::new(

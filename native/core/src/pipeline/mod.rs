@@ -26,7 +26,7 @@ mod stages;
 #[cfg(test)]
 mod tests;
 
-pub use crate::rafs::{Part, Prefetched};
+pub use crate::rafs::{ChunkDictionary, DictionaryBlob, Part, Prefetched};
 pub use convert::{ImagePacker, LayerPacker, MergedImage, PackOptions, SealedBlob};
 pub use image::Dedup;
 pub use scan::{ImageScanner, LayerScanner, ScanOptions, ScannedLayer};

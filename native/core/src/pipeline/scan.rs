@@ -79,7 +79,7 @@ impl ImageScanner {
     /// Starts the workers.
     pub fn new(options: &ScanOptions) -> Result<Self> {
         let ScanOptions { chunk_size, digester, dedup, keep, only, threads, budget } = options.clone();
-        let image = Image::new(chunk_size, dedup, None, threads, budget)?;
+        let image = Image::new(chunk_size, (dedup, None), None, threads, budget)?;
         let storage =
             keep.map(|compression| Storage::new(chunk_size, compression, ALIGNMENT, Batching::default()));
         Ok(Self { image, storage, digester, only })

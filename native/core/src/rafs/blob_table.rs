@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use nydus_layout::wire::chunk_record;
 
+use super::dictionary::{is_of_dictionary, position_in_dictionary};
 use super::model::{Kind, Store, Tree, Walk};
 use crate::blob::BlobRecord;
 use crate::dict::Place;
@@ -16,16 +17,39 @@ use crate::table::{Batch, ChunkRecord, PackedChunk};
 pub struct Blob {
     /// The blob's description in blob table and device table.
     pub record: BlobRecord,
-    /// Packed chunk records, by index.
+    /// Packed chunk records, by index; of a dictionary's blob those of the known chunks.
     pub chunks: Arc<Vec<u8>>,
     /// The batches of these chunks.
     pub batches: Arc<Vec<Batch>>,
+    /// The indexes of the known chunks, if not all are.
+    pub sparse: Option<Arc<Sparse>>,
+}
+
+/// The chunks that are known of a dictionary's blob. References count them in this order.
+pub struct Sparse {
+    /// The index of each in its blob, ascending.
+    pub indexes: Vec<u32>,
+    /// The number of chunks that the blob stores.
+    pub chunk_count: u32,
 }
 
 impl Blob {
+    /// The number of chunks that files may refer to.
+    pub fn slots(&self) -> usize {
+        self.chunks.len() / chunk_record::SIZE
+    }
+
     /// The number of chunks that it stores.
     pub fn chunk_count(&self) -> usize {
-        self.chunks.len() / chunk_record::SIZE
+        self.sparse.as_ref().map_or_else(|| self.slots(), |sparse| sparse.chunk_count as usize)
+    }
+
+    /// The index in the blob of the chunk that references call `slot`.
+    pub fn stored_index(&self, slot: u32) -> Option<u32> {
+        match &self.sparse {
+            Some(sparse) => sparse.indexes.get(slot as usize).copied(),
+            None => Some(slot),
+        }
     }
 
     /// The chunk with this index.
@@ -55,12 +79,19 @@ pub struct BlobTable {
     pub blobs: Vec<Blob>,
     /// The position of each layer's blob, by the layer's number.
     positions: Vec<Option<u32>>,
+    /// The position of each of the dictionary's blobs, by its position in the dictionary.
+    of_dictionary: Vec<Option<u32>>,
 }
 
 impl BlobTable {
     /// The position of a layer's blob in the table.
     pub fn position(&self, layer: u32) -> Option<u32> {
-        self.positions.get(layer as usize).copied().flatten()
+        let (positions, number) = if is_of_dictionary(layer) {
+            (&self.of_dictionary, position_in_dictionary(layer))
+        } else {
+            (&self.positions, layer)
+        };
+        positions.get(number as usize).copied().flatten()
     }
 
     /// The blob of a layer.
@@ -75,12 +106,25 @@ impl BlobTable {
         self.blobs.push(blob);
     }
 
+    /// The positions, in the dictionary, of its blobs in the table, in the order of the table.
+    pub fn dictionary_blobs(&self) -> Vec<u32> {
+        let placed = (0u32..).zip(&self.of_dictionary);
+        let mut used: Vec<_> = placed.filter_map(|(number, at)| at.map(|at| (at, number))).collect();
+        used.sort_unstable();
+        used.into_iter().map(|(_, number)| number).collect()
+    }
+
     fn set(&mut self, layer: u32, position: u32) {
-        let layer = layer as usize;
-        if layer >= self.positions.len() {
-            self.positions.resize(layer + 1, None);
+        let (positions, number) = if is_of_dictionary(layer) {
+            (&mut self.of_dictionary, position_in_dictionary(layer))
+        } else {
+            (&mut self.positions, layer)
+        };
+        let number = number as usize;
+        if number >= positions.len() {
+            positions.resize(number + 1, None);
         }
-        if let Some(slot) = self.positions.get_mut(layer) {
+        if let Some(slot) = positions.get_mut(number) {
             *slot = Some(position);
         }
     }
@@ -108,7 +152,11 @@ impl BlobTable {
                     let blob = of_layer(layer).ok_or_else(|| {
                         Error::internal(format!("a file refers to blob {layer}, which does not exist"))
                     })?;
-                    match table.blobs.iter().position(|known| known.record.id == blob.record.id) {
+                    // A layer and a dictionary count the chunks of one blob differently.
+                    let is_same = |known: &Blob| {
+                        known.record.id == blob.record.id && known.sparse.is_none() == blob.sparse.is_none()
+                    };
+                    match table.blobs.iter().position(is_same) {
                         Some(known) => table.set(layer, u32::try_from(known).unwrap_or(u32::MAX)),
                         None => table.add(layer, blob),
                     }

@@ -31,7 +31,7 @@ pub fn narrow<T, N: TryFrom<T>>(value: T) -> Result<N> {
     N::try_from(value).map_err(|_| Error::internal("a number does not fit its field"))
 }
 
-/// The position of a chunk's blob in the blob table, and the index of the chunk in it.
+/// The position of a chunk's blob in the blob table, and the index by which references call the chunk.
 pub fn stored_place(table: &BlobTable, Place { layer, index }: Place) -> Result<(u32, u32)> {
     let missing = || Error::internal("a file refers to a blob that the image does not have");
     Ok((table.position(layer).ok_or_else(missing)?, index))
@@ -45,8 +45,9 @@ pub fn chunk_record(
     (blob, index): (u32, u32),
     file_offset: u64,
 ) -> Result<()> {
-    let chunk = table.blobs.get(blob as usize).and_then(|blob| blob.chunk(index));
-    let chunk = chunk.ok_or_else(|| Error::internal("a chunk record without a chunk"))?;
+    let found =
+        table.blobs.get(blob as usize).and_then(|blob| blob.chunk(index).zip(blob.stored_index(index)));
+    let (chunk, stored) = found.ok_or_else(|| Error::internal("a chunk record without a chunk"))?;
     let compressed = if chunk.compressed { chunk_flags::COMPRESSED } else { 0 };
     let crc = if chunk.crc32.is_some() { chunk_flags::HAS_CRC32 } else { 0 };
     out.put(at + chunk_info::DIGEST, &chunk.digest);
@@ -59,7 +60,7 @@ pub fn chunk_record(
     out.u64(at + chunk_info::COMPRESSED_OFFSET, offset);
     out.u64(at + chunk_info::UNCOMPRESSED_OFFSET, chunk.uncompressed_offset);
     out.u64(at + chunk_info::FILE_OFFSET, file_offset);
-    out.u32(at + chunk_info::INDEX, index);
+    out.u32(at + chunk_info::INDEX, stored);
     out.u32(at + chunk_info::CRC32, chunk.crc32.unwrap_or(0));
     Ok(())
 }

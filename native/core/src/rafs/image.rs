@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::blob_table::{Blob, BlobTable};
+use super::dictionary::{ChunkDictionary, is_of_dictionary};
 use super::model::{LayerTree, Walk};
 use super::overlay::Overlay;
 use super::prefetch::{Prefetched, prefetched_rows, summary};
@@ -42,11 +43,11 @@ impl SealedLayer {
 
 /// The chunks of a sealed layer.
 #[derive(Clone)]
-pub struct SealedChunks(Blob);
+pub struct SealedChunks(pub(super) Blob);
 
-/// Appends the sections to the blob of layer `number`; `lower` are the blobs of the other layers that its tree refers to, by
-/// number. The blobs of its bootstrap stand in the order in which packing first used them, its own among those of lower
-/// layers, which take the place of the reference's chunk dictionary (Nydus builder/src/core/node.rs).
+/// Appends the sections to the blob of layer `number`; `lower` are the blobs of other layers and of the dictionary that its tree
+/// refers to, by number. The blobs of its bootstrap stand in the order in which packing first used them, its own among the
+/// others (Nydus builder/src/core/node.rs).
 pub fn seal(
     file: (&mut BlobFile, &Spool),
     number: u32,
@@ -90,7 +91,7 @@ pub fn seal(
 }
 
 fn blob_of(record: BlobRecord, chunks: &StoredChunks) -> Blob {
-    Blob { record, chunks: Arc::clone(&chunks.records), batches: Arc::clone(&chunks.batches) }
+    Blob { record, chunks: Arc::clone(&chunks.records), batches: Arc::clone(&chunks.batches), sparse: None }
 }
 
 /// Returns the bytes that the blobs of these layers store although a lower one stores them, too.
@@ -99,21 +100,30 @@ pub fn repeated_bytes(layers: &[SealedLayer]) -> u64 {
     super::repeats::repeated_bytes(&blobs)
 }
 
-/// The bootstrap of an image, and what its prefetch list means.
+/// The bootstrap of an image, and what was found while it was made.
 pub struct Merged {
     /// The bootstrap.
     pub bootstrap: Vec<u8>,
-    /// `None` if the list is the whole image.
+    /// The positions, in the dictionary, of those of its blobs that the bootstrap names, in its order.
+    pub dictionary_blobs: Vec<u32>,
+    /// What the prefetch list means; `None` if the list is the whole image.
     pub prefetched: Option<Prefetched>,
 }
 
 /// Writes the bootstrap of the image; `places` are the numbers of its layers, lowest first, and one may occur several times.
 /// Frees each layer's tree when it has been merged with those below.
-pub fn merged_bootstrap(layers: Vec<SealedLayer>, places: &[u32], format: &Format) -> Result<Merged> {
+pub fn merged_bootstrap(
+    layers: Vec<SealedLayer>,
+    places: &[u32],
+    format: &Format,
+    dictionary: Option<&ChunkDictionary>,
+) -> Result<Merged> {
     let mut numbers = Vec::with_capacity(layers.len());
     let (mut blobs, mut moved) = (Vec::new(), Vec::new());
     let (mut trees, mut stores) = (Vec::new(), Vec::new());
+    let mut has_chunks = false;
     for layer in layers {
+        has_chunks |= layer.blob.is_some() || layer.tree.order.iter().copied().any(is_of_dictionary);
         let (tree, store) = layer.tree.into_parts();
         numbers.push(layer.number);
         blobs.push(layer.blob);
@@ -134,10 +144,12 @@ pub fn merged_bootstrap(layers: Vec<SealedLayer>, places: &[u32], format: &Forma
     let Overlay { mut tree, stores, .. } = overlay;
     tree.freeze();
     let walk = Walk::new(&tree, &stores);
-    let has_chunks = blobs.iter().any(Option::is_some);
     let chunk_size = if has_chunks { format.chunk_size } else { CHUNKLESS_CHUNK_SIZE };
     let format = &Format { chunk_size, ..format.clone() };
     let table = BlobTable::of_merged(&walk, &tree, &stores, chunk_size, |number| {
+        if is_of_dictionary(number) {
+            return dictionary?.blob(number);
+        }
         let position = numbers.iter().position(|&other| other == number)?;
         blobs.get(position)?.clone()
     })?;
@@ -154,5 +166,5 @@ pub fn merged_bootstrap(layers: Vec<SealedLayer>, places: &[u32], format: &Forma
     })?;
     let prefetched = (!format.prefetch.is_whole())
         .then(|| summary(&resolved, &walk, (&tree, &stores), &table, chunk_size));
-    Ok(Merged { bootstrap, prefetched })
+    Ok(Merged { bootstrap, dictionary_blobs: table.dictionary_blobs(), prefetched })
 }

@@ -7,6 +7,7 @@
 
 mod blob_table;
 mod bootstrap;
+mod dictionary;
 mod fields;
 mod image;
 mod model;
@@ -17,6 +18,7 @@ mod v5;
 mod v6;
 
 use bootstrap::{Bootstrap, Moved};
+pub use dictionary::{ChunkDictionary, DictionaryBlob, is_of_dictionary};
 pub use image::{Merged, SealedChunks, SealedLayer, merged_bootstrap, repeated_bytes, seal};
 pub use model::LayerTree;
 pub use prefetch::{Part, Prefetched};

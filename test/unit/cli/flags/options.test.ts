@@ -117,7 +117,6 @@ test('a flag whose feature does not exist yet is refused by name, from wherever 
     ['--reverse'],
     ['--build-cache', 'x'],
     ['--build-cache-tag', 'x'],
-    ['--chunk-dict', 'bootstrap:registry:x'],
     ['--backend-type', 'oss'],
     ['--source-backend-type', 'modelfile'],
     ['--encrypt'],
@@ -265,7 +264,8 @@ test('sizes are hexadecimal, decimal, or have a unit', () => {
   for (const text of ['0x100000', '1048576', '1M', '1MiB', '1mb', '1024K']) {
     assert.equal(parseByteSize('fs-chunk-size', text), 1048576, text);
   }
-  for (const text of ['', 'x', '1G', '1.5M', '-1'])
+  assert.equal(parseByteSize('max-size', '1G'), 2 ** 30);
+  for (const text of ['', 'x', '1T', '1.5M', '-1'])
     assert.throws(() => parseByteSize('fs-chunk-size', text), UsageError, text);
   assert.equal(request(['a', 'b', '--chunk-size', '64K']).options.chunkSize, 65536);
 });

@@ -27,6 +27,7 @@ function resultOf(repeatedBytes: number): ConvertResult {
     bootstrapBytes: 4096,
     repeatedBytes,
     prefetched: undefined,
+    dictionaryBlobs: [],
     sourceBytes: 1000,
     nydusBytes: 1000,
     targetBytes: 1000,

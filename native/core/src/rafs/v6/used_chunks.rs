@@ -42,7 +42,7 @@ const INDEX_MASK: u32 = (1 << INDEX_BITS) - 1;
 impl UsedChunks {
     /// Begins with no chunk of these blobs used.
     pub fn new(table: &BlobTable) -> Self {
-        let positions = table.blobs.iter().map(|blob| vec![0; blob.chunk_count()]).collect();
+        let positions = table.blobs.iter().map(|blob| vec![0; blob.slots()]).collect();
         Self { positions, count: 0, moved: HashSet::new() }
     }
 

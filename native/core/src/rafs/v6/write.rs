@@ -282,7 +282,9 @@ impl Writer<'_> {
         let table = self.bootstrap.table;
         let missing = || Error::internal("a file refers to a chunk that the image does not have");
         let position = table.position(layer).ok_or_else(missing)?;
-        let start = table.blob(layer).and_then(|blob| blob.uncompressed_offset(index)).ok_or_else(missing)?;
+        let blob = table.blob(layer).ok_or_else(missing)?;
+        let start = blob.uncompressed_offset(index).ok_or_else(missing)?;
+        let index = blob.stored_index(index).ok_or_else(missing)?;
         self.out.u16(at + chunk_index_entry::INDEX_LOW, narrow(index & 0xFFFF)?);
         self.out.u8(at + chunk_index_entry::DEVICE, narrow(position + 1)?);
         self.out.u8(at + chunk_index_entry::INDEX_HIGH, narrow(index >> 16)?);

@@ -1,0 +1,130 @@
+/** `nydusify chunkdict generate`: a dictionary of the chunks that several Nydus images share. */
+import { availableParallelism } from 'node:os';
+import type { Generated } from '../../dedup/generate.js';
+import { UsageError } from '../../errors.js';
+import { DEFAULT_CONCURRENCY } from '../../io/concurrency.js';
+import { parsePlatform } from '../../oci/platform.js';
+import type { CommandCall, CommandTable } from '../command.js';
+import { CHUNKDICT_FLAGS, choiceOf, LATER_CHUNKDICT_FLAGS } from '../flags/dedup.js';
+import { openOptions } from '../flags/environment.js';
+import { requireFlags } from '../flags/flags.js';
+import { refuseLater } from '../flags/later.js';
+import { limitsOf } from '../flags/limits.js';
+import { hostPlatform, machineArchitecture } from '../flags/machine.js';
+import { OpenStores } from '../stores.js';
+import { allowedHosts, registryFlags, transferOptions } from '../flags/registry.js';
+import { printJson, printLines, printMessage } from '../text/print.js';
+import { formatBytes, plural } from '../text/units.js';
+
+const EXAMPLES = `
+Examples:
+  Out of versions of an image; the newest one is held back, and says what the dictionary saves:
+    $ nydusify chunkdict generate --target registry.example/app:dict registry.example/app:1-nydus registry.example/app:2-nydus registry.example/app:3-nydus
+  As upstream's nydusify is called:
+    $ nydusify chunkdict generate --sources registry.example/app:1-nydus,registry.example/app:2-nydus --target registry.example/app:dict
+  Then:
+    $ nydusify convert --chunk-dict registry.example/app:dict registry.example/app:4 registry.example/app:4-nydus
+
+It ends with 1, and makes nothing, when the dictionary saves less than 5 %; --force makes it all the same.`;
+
+export const CHUNKDICT: CommandTable = {
+  description:
+    'Makes a chunk dictionary: a Nydus image with the chunks that several Nydus images share, for `convert --chunk-dict`.\n\n' +
+    'Reads the bootstraps of all images, and of their blobs only the chunks that are chosen. Equal images give equal dictionaries.',
+  words: [
+    ['<action>', 'generate'],
+    ['[images...]', 'Nydus images; the same as --sources'],
+  ],
+  usage: 'generate [options] IMAGE…',
+  flags: CHUNKDICT_FLAGS,
+  examples: EXAMPLES,
+  run: async (call) => {
+    const { words, flags, context, log } = call;
+    const [action, ...images] = words;
+    if (action !== 'generate')
+      throw new UsageError(`chunkdict has no action "${action ?? ''}"`, {
+        hint: 'nydusify chunkdict generate',
+      });
+    for (const note of refuseLater(flags, LATER_CHUNKDICT_FLAGS)) printMessage(context, `note: ${note}`);
+    const listed = (flags.text('sources') ?? '').split(',').filter((name) => name !== '');
+    const sources = [...listed, ...images];
+    if (sources.length === 0) requireFlags(['sources']);
+    const target = flags.text('target');
+    if (target === undefined) requireFlags(['target']);
+    const generated = await generate(call, sources, target ?? '');
+    if (flags.isOn('json')) printJson(context.stdout, documentOf(generated), 2);
+    else if (!log.quiet) await printLines(context.stdout, linesOf(generated));
+    if (generated.result === undefined) context.exitCode = 1;
+  },
+};
+
+async function generate(
+  { flags, context }: CommandCall,
+  images: readonly string[],
+  to: string,
+): Promise<Generated> {
+  const [{ openBudget }, { generateDictionary }, { openSource, openTarget }] = await Promise.all([
+    import('../../native/budget.js'),
+    import('../../dedup/generate.js'),
+    import('../../registry/open.js'),
+  ]);
+  const workDir = flags.text('work-dir');
+  const budget = openBudget(limitsOf(flags));
+  const settings = { workDir, budget, transfer: transferOptions(flags) };
+  const options = await openOptions(context.env, registryFlags(flags, 'source'), settings);
+  await using open = new OpenStores();
+  const stores = images.map((image) => open.add(openSource(image, options)));
+  const target = open.add(
+    openTarget(to, await openOptions(context.env, registryFlags(flags, 'target'), settings)),
+  );
+  const platform = flags.text('platform');
+  return await generateDictionary(
+    stores,
+    target,
+    {
+      ...choiceOf(flags),
+      workDir,
+      platform: platform === undefined ? hostPlatform() : parsePlatform(platform, machineArchitecture()),
+      inSources: flags.isOn('reference'),
+      force: flags.isOn('force'),
+      threads: flags.number('threads') ?? availableParallelism(),
+      concurrency: flags.number('concurrency') ?? DEFAULT_CONCURRENCY,
+      allowedHosts: allowedHosts(flags),
+    },
+    {
+      signal: context.signal,
+      budget,
+      reporter: {
+        emit: (event) => {
+          if (event.type === 'warning') printMessage(context, `warning: ${event.message}`);
+        },
+      },
+    },
+  );
+}
+
+function documentOf({ result, saving, ...generated }: Generated): object {
+  return {
+    schemaVersion: 1,
+    ...generated,
+    saving: saving ?? null,
+    target:
+      result === undefined
+        ? null
+        : { image: result.target, digest: result.root.digest, bytes: result.targetBytes },
+  };
+}
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+
+function* linesOf({ sources, heldBack, chunks, chunkBytes, saving, result }: Generated): Generator<string> {
+  yield `${plural(chunks, 'chunk')} of ${plural(sources.length, 'image')}, ${formatBytes(chunkBytes)} stored`;
+  for (const { image, storedBytes, savedBytes } of heldBack) {
+    const share = storedBytes === 0 ? 0 : savedBytes / storedBytes;
+    yield `  held back: ${image}: ${formatBytes(storedBytes - savedBytes)} instead of ${formatBytes(storedBytes)} (${percent(share)} less)`;
+  }
+  if (saving === undefined) yield '  no image was held back: no repository has two images more than it needs';
+  if (result === undefined)
+    yield `saves ${percent(saving ?? 0)}, which is less than 5 %: not made (--force makes it)`;
+  else yield `${result.target}@${result.root.digest}`;
+}

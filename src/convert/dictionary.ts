@@ -1,0 +1,214 @@
+/**
+ * The chunk dictionary of a conversion: another Nydus image, whose chunks the new image refers to instead of storing them again. Only
+ * its bootstrap is read. Of its blobs those that the new bootstrap names come into the new manifest and into the target.
+ */
+import { FormatError, UnsupportedError, UsageError } from '../errors.js';
+import { blobMetaOf, fetchBootstrap, type FetchedBootstrap } from '../image/bootstrap-layer.js';
+import { chooseImage } from '../image/choose.js';
+import { readReference } from '../image/reference-tree.js';
+import { counted } from '../io/streams.js';
+import type { NativeDictionary } from '../native/addon-types.js';
+import { nativeDictionarySteps } from '../native/dictionary.js';
+import { openBootstrapInTurns } from '../native/judge.js';
+import type { Descriptor, Platform } from '../oci/descriptor.js';
+import { type Digest, digestFromHex } from '../oci/digest.js';
+import { MEDIA } from '../oci/media-types.js';
+import { blobFeatures } from '../rafs-builder/index.js';
+import { dictionaryChunk } from '../rafs-builder/layout/wire.js';
+import type { BlobRecord } from '../rafs-builder/model/tree.js';
+import type { RafsImage } from '../rafs-builder/versions.js';
+import { type ImageSource, isMeasurable, isMountable, type PushOutcome } from '../registry/stores/store.js';
+import { type CallOptions, reportRead } from '../reporter.js';
+import { inTurns } from '../turns.js';
+import type { FormatOptions } from './format.js';
+import type { Run } from './run.js';
+
+/** A bootstrap that belongs to no image at hand: its blobs must be in the target already. */
+export interface BootstrapFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * A Nydus image, or an index that holds one for the platform; or its bootstrap alone. Of equal chunks in several sources those of the
+ * first one are referred to.
+ */
+export type DictionarySource = ImageSource | BootstrapFile | readonly (ImageSource | BootstrapFile)[];
+
+/** A blob of the dictionary that the new image refers to. */
+export interface UsedBlob {
+  readonly digest: Digest;
+  readonly size: number;
+  /** Content of its `.blob.meta` file, if the dictionary has it. */
+  readonly blobMeta: Uint8Array | undefined;
+}
+
+export interface Dictionary {
+  readonly native: NativeDictionary;
+  /**
+   * Brings the blobs at these positions of the dictionary into the target, and returns them. An upload that fails ends the run, as
+   * any does.
+   */
+  use(run: Run, positions: readonly number[]): Promise<readonly UsedBlob[]>;
+}
+
+/** Chunks of such blobs cannot be referred to one by one, or are not where a chunk record says. */
+const UNUSABLE = [
+  'ZRAN',
+  'SEPARATE',
+  'TARFS',
+  'BATCH',
+  'ENCRYPTED',
+  'EXTERNAL',
+  'IS_CHUNKDICT_GENERATED',
+] as const;
+
+/** Throws UsageError for a dictionary of another format, and what reading an image throws. */
+export async function loadDictionary(
+  source: DictionarySource,
+  platform: Platform,
+  format: FormatOptions,
+  call: CallOptions,
+): Promise<Dictionary> {
+  const parts: Part[] = [];
+  for (const one of isList(source) ? source : [source])
+    parts.push(await loadPart(one, platform, format, call));
+  const blobs = parts.flatMap((part) => part.records.map((record) => ({ record, part })));
+  return {
+    native: joined(parts.map(({ native }) => native)),
+    use: async (run, positions) => {
+      const used = new Map<Digest, UsedBlob>();
+      for (const position of positions) {
+        const blob = blobs[position];
+        if (blob === undefined) continue;
+        const placed = await blob.part.place(run, blob.record);
+        used.set(placed.digest, placed);
+      }
+      return [...used.values()];
+    },
+  };
+}
+
+function isList(source: DictionarySource): source is readonly (ImageSource | BootstrapFile)[] {
+  return Array.isArray(source);
+}
+
+/** One source of a dictionary. */
+interface Part {
+  readonly native: NativeDictionary;
+  readonly records: readonly BlobRecord[];
+  place(run: Run, record: BlobRecord): Promise<UsedBlob>;
+}
+
+/** Blobs are numbered through all parts. */
+function joined(parts: readonly NativeDictionary[]): NativeDictionary {
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) return only;
+  let blobs = 0;
+  const chunks = parts.map((part) => {
+    const moved = Buffer.from(part.chunks);
+    for (let at = dictionaryChunk.offset.blob; at < moved.length; at += dictionaryChunk.size)
+      moved.writeUInt32LE(moved.readUInt32LE(at) + blobs, at);
+    blobs += part.blobs.length;
+    return moved;
+  });
+  return { blobs: parts.flatMap((part) => part.blobs), chunks: Buffer.concat(chunks) };
+}
+
+async function loadPart(
+  source: ImageSource | BootstrapFile,
+  platform: Platform,
+  format: FormatOptions,
+  call: CallOptions,
+): Promise<Part> {
+  const isFile = 'bytes' in source;
+  const name = isFile ? source.name : source.location;
+  call.reporter?.emit({ type: 'step', message: `reading the chunk dictionary ${name}` });
+  const fetched = isFile ? undefined : await bootstrapFrom(source, platform, call);
+  const bytes = isFile ? source.bytes : fetched?.bytes;
+  const image = await openBootstrapInTurns(bytes ?? Buffer.alloc(0), call.signal);
+  refuseOtherFormat(name, image, format);
+  const native = await inTurns(nativeDictionarySteps(image), call.signal);
+  const layers = new Map(fetched?.layers.map((layer) => [layer.digest, layer]));
+  const metaOf = (id: string): Uint8Array | undefined =>
+    fetched === undefined ? undefined : blobMetaOf(fetched.layer, id);
+  const place = async (run: Run, { id }: BlobRecord): Promise<UsedBlob> => {
+    const digest = digestFromHex(id);
+    if (isFile) {
+      const size = await sizeInTarget(run, digest, name);
+      return { digest, size, blobMeta: undefined };
+    }
+    const listed = layers.get(digest);
+    if (listed === undefined)
+      throw new FormatError(
+        `the chunk dictionary ${name} refers to blob ${id}, which is not in its manifest`,
+      );
+    copy(run, source, { mediaType: MEDIA.nydusBlob, digest, size: listed.size });
+    return { digest, size: listed.size, blobMeta: metaOf(id) };
+  };
+  return { native, records: image.bootstrap.blobs.map(({ record }) => record), place };
+}
+
+async function bootstrapFrom(
+  store: ImageSource,
+  platform: Platform,
+  call: CallOptions,
+): Promise<FetchedBootstrap & { readonly layers: readonly Descriptor[] }> {
+  const tree = await readReference(store, call);
+  const image = await chooseImage(tree, { preferred: platform, half: 'nydus' }, call);
+  const fetched = await fetchBootstrap(image, call, { blobMetas: true });
+  return { ...fetched, layers: image.manifest.value.layers };
+}
+
+/** A bootstrap has one version and one chunk size, and chunks are found by the digests of one algorithm. */
+function refuseOtherFormat(name: string, image: RafsImage, format: FormatOptions): void {
+  const { blobs, chunkSize, digester, compressor } = image.bootstrap;
+  const differ = (what: string, its: number | string, wanted: number | string): void => {
+    if (its === wanted) return;
+    throw new UsageError(
+      `the chunk dictionary ${name} has ${what} ${its}, but the image is to be converted to ${what} ${wanted}`,
+      { hint: 'convert to the format of the dictionary, or with a dictionary of this format' },
+    );
+  };
+  differ('RAFS version', image.version, format.fsVersion);
+  // Without any chunk the size in the super block means nothing.
+  if (blobs.length === 0) return;
+  differ('chunk size', chunkSize, format.chunkSize);
+  differ('digester', digester, format.digester);
+  // The super block names one compressor for all blobs.
+  differ('compressor', compressor, format.compressor);
+  for (const { record } of blobs) {
+    const feature = UNUSABLE.find((bit) => blobFeatures.has(record.features, bit));
+    if (feature !== undefined)
+      throw new UnsupportedError(
+        `the chunk dictionary ${name} has blob ${record.id} of kind ${feature}, whose chunks other images cannot refer to`,
+      );
+  }
+}
+
+/** Mounts the blob or copies it from the dictionary's place, unless the target has it. The run's end waits for it. */
+function copy({ target, uploads }: Run, source: ImageSource, descriptor: Descriptor): void {
+  const { call } = uploads;
+  const content = {
+    size: descriptor.size,
+    open: (range?: { readonly start: number; readonly end: number }) =>
+      counted(source.fetch(descriptor, { ...call, range }), (done) => {
+        reportRead(call, descriptor, (range?.start ?? 0) + done);
+      }),
+  };
+  const place = async (own: CallOptions): Promise<PushOutcome> => {
+    if (await target.exists(descriptor, own)) return 'present';
+    if (isMountable(target) && (await target.mount(descriptor, source.place, own))) return 'mounted';
+    return target.push(descriptor, content, own);
+  };
+  uploads.push(descriptor, content, place).catch(() => undefined); // `settle` reports it
+}
+
+async function sizeInTarget({ target, uploads }: Run, digest: Digest, name: string): Promise<number> {
+  const size = isMeasurable(target) ? await target.sizeOf(digest, uploads.call) : undefined;
+  if (size !== undefined) return size;
+  throw new UnsupportedError(
+    `the chunk dictionary ${name} is a bootstrap without its blobs, and ${target.location} does not have blob ${digest}`,
+    { hint: 'name the image of the dictionary, whose blobs are copied' },
+  );
+}
