@@ -11,7 +11,13 @@ import { MEDIA } from '../oci/media-types.js';
 import { formatPlatform } from '../oci/platform.js';
 import type { PushOutcome } from '../registry/stores/store.js';
 import type { PackStats } from '../reporter.js';
-import { convertLayer, type ConvertedLayer, type LayerContext, type LayerJob } from './layer.js';
+import {
+  cachedOrConverted,
+  type ConvertedLayer,
+  convertLayer,
+  type LayerContext,
+  type LayerJob,
+} from './layer.js';
 import { assembleNydus, assembleOci, type StoredDocument } from './halves.js';
 import type { Run } from './run.js';
 import type { SourceImage } from './source-images.js';
@@ -21,6 +27,8 @@ export interface LayerReport {
   readonly blob: Descriptor;
   readonly stats: PackStats;
   readonly outcome: PushOutcome;
+  /** Whether the build cache had the blob; undefined without one. */
+  readonly cache?: 'hit' | 'miss' | undefined;
 }
 
 export interface ConvertedImage {
@@ -78,12 +86,17 @@ export async function convertOneImage(
   stopwatch.conversion.extend();
   const oci = options.mergePlatform ? await assembleOci(run, image) : undefined;
   await uploads.settle();
+  const use = ({ isCached }: ConvertedLayer): LayerReport['cache'] =>
+    run.cache === undefined ? undefined : isCached ? 'hit' : 'miss';
   const reports: LayerReport[] = [];
   for (const [place, layer] of byPlace.entries()) {
     const source = layers[place];
     const blob = { mediaType: MEDIA.nydusBlob, digest: layer.sealed.digest, size: layer.sealed.size };
-    if (source !== undefined) reports.push({ source, blob, stats: layer.stats, outcome: await layer.pushed });
+    if (source !== undefined)
+      reports.push({ source, blob, stats: layer.stats, outcome: await layer.pushed, cache: use(layer) });
   }
+  const records = byPlace.flatMap(({ record }) => (record === undefined ? [] : [record]));
+  run.cache?.touch({ platform: image.platform, records });
   const sourceBytes = sumOf([image.config.descriptor, ...layers]);
   const blobBytes = sumOf(reports.map(({ blob }) => blob));
   const nydusBytes = blobBytes + bootstrapLayerBytes + nydus.config.descriptor.size;
@@ -140,7 +153,7 @@ async function convertLayers(
   { jobs, platform, index }: LayerJobs,
 ): Promise<{ readonly converted: readonly ConvertedLayer[]; readonly merged: MergedImage }> {
   const { layers } = image.manifest.value;
-  const { source, target, options, uploads, scratch, stopwatch, copying } = run;
+  const { source, target, options, uploads, scratch, stopwatch, copying, cache } = run;
   using packer = openImagePacker({
     ...options,
     layers: jobs.length,
@@ -154,6 +167,7 @@ async function convertLayers(
     packer,
     uploads,
     copying,
+    cache,
     platform,
     layerCount: layers.length,
     blobPath: (layer) => join(scratch.path, `${index}-${layer}.blob`),
@@ -164,6 +178,11 @@ async function convertLayers(
       jobs,
       options.concurrency,
       async (job, _, signal) => {
+        if (cache !== undefined) {
+          const layer = await cachedOrConverted(context, job, { ...call, signal });
+          stopwatch.pull.extend();
+          return layer;
+        }
         // `openLayer` is called before the first await, because the packer numbers layers in the order of these calls.
         const layerPacker = packer.openLayer(job.number, context.blobPath(job.number));
         const layer = await convertLayer(context, job, layerPacker, { ...call, signal });
@@ -172,7 +191,11 @@ async function convertLayers(
       },
       call.signal,
     );
-    const merged = await packer.bootstrap(inPlaces(layers, jobs, converted).map(({ number }) => number));
+    const places = inPlaces(layers, jobs, converted).map(({ number }) => number);
+    const merged = await packer.bootstrap(places).catch((error: unknown) => {
+      if (converted.some(({ isCached }) => isCached) && !call.signal.aborted) cache?.fault(error);
+      throw error;
+    });
     call.reporter?.emit({ type: 'image.stages', platform, stages: packer.stages() });
     return { converted, merged };
   } catch (error) {

@@ -24,7 +24,7 @@ const CONTENT = [
   'remedy',
   'limits',
 ];
-const EVERYTHING = ['convert', 'check', 'look', 'embedded-registry', ...CONTENT];
+const EVERYTHING = ['convert', 'cache', 'check', 'look', 'embedded-registry', ...CONTENT];
 
 export const MODULES: readonly Module[] = [
   module('limits', 'the most that one image may take of this machine', []),
@@ -68,8 +68,15 @@ export const MODULES: readonly Module[] = [
     'everything that a reference leads to, and how it belongs together: the one model of all verbs',
     ['registry', 'io', 'reporter', ...BASE, 'limits'],
   ),
+  module('cache', 'build caches: records of blobs, by layer and options', [
+    'registry',
+    'io',
+    'reporter',
+    ...BASE,
+    'remedy',
+  ]),
   module('look', 'lists and reads inside an image', CONTENT),
-  module('convert', 'plans and makes a Nydus image', CONTENT),
+  module('convert', 'plans and makes a Nydus image', ['cache', ...CONTENT]),
   module('check', 'judges an image, alone or beside its source', CONTENT),
   module(
     'cli',

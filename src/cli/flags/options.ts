@@ -9,6 +9,7 @@ import { allPlatforms, parsePlatforms, type PlatformSelection } from '../../oci/
 import { formatReference, parseReference, type Reference, withTag } from '../../oci/reference.js';
 import { formatLocation, type Location, parseLocation, toLocation } from '../../registry/location.js';
 import { parseByteSize } from './byte-size.js';
+import { cacheRequest, type CacheRequest } from './cache.js';
 import { INDEX_MARKS, ISOLATIONS, LATER_FLAGS, PROGRESS_FORMS } from './convert.js';
 import { type FlagValues, requireFlags } from './flags.js';
 import { imageWord } from './image-word.js';
@@ -33,6 +34,7 @@ export interface ConvertRequest {
   /** The full name of the image in a target that is an archive. */
   readonly imageName: Reference | undefined;
   readonly registries: { readonly source: RegistryFlags; readonly target: RegistryFlags };
+  readonly cache: CacheRequest | undefined;
   readonly pushRetry: { readonly attempts: number; readonly delayMs: number } | undefined;
   /** Bytes of a chunk; 0 sends blobs whole. */
   readonly pushChunkSize: number;
@@ -87,6 +89,8 @@ export function convertRequest(
   if (flags.isOn('docker-v2-format')) {
     notes.push('--docker-v2-format is deprecated: Docker media types are kept unless --oci is given');
   }
+  const targetRegistry = registryFlags(flags, 'target');
+  const cache = cacheRequest(flags, toLocation(target), targetRegistry, notes);
   const transfer = transferOptions(flags);
   const concurrency = layersFor(flags.number('concurrency') ?? DEFAULT_CONCURRENCY, transfer.connections);
   const options: Partial<ConvertOptions> = withoutAbsent({
@@ -113,7 +117,8 @@ export function convertRequest(
         : { kind: 'archive', path: resolve(sourceArchive) },
     target: targetArchive === undefined ? toLocation(target) : inArchive(targetArchive, toLocation(target)),
     imageName: imageNameOf(toLocation(target)),
-    registries: { source: registryFlags(flags, 'source'), target: registryFlags(flags, 'target') },
+    registries: { source: registryFlags(flags, 'source'), target: targetRegistry },
+    cache,
     pushRetry: pushRetryOf(flags),
     pushChunkSize: parseByteSize('push-chunk-size', flags.text('push-chunk-size') ?? '0'),
     verifyPresent: flags.isOn('verify-present'),

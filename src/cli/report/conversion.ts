@@ -19,6 +19,7 @@ export function convertDocument(image: string, result: ConvertResult): object {
     sourceBytes,
     targetBytes,
     repeatedBytes,
+    ...(result.cache === undefined ? {} : { cache: result.cache }),
     milliseconds: {
       pull: Math.round(times.pull),
       conversion: Math.round(times.conversion),
@@ -41,10 +42,11 @@ function platformJson(image: ImageReport): object {
     sourceBytes: image.sourceBytes,
     targetBytes: image.targetBytes,
     repeatedBytes: image.repeatedBytes,
-    layers: layers.map(({ source: layer, blob, stats, outcome }) => ({
+    layers: layers.map(({ source: layer, blob, stats, outcome, cache }) => ({
       source: contentJson(layer),
       blob: contentJson(blob),
       outcome,
+      ...(cache === undefined ? {} : { cache }),
       tarBytes: stats.tarBytes,
       entries: stats.entries,
       chunks: stats.chunks,

@@ -18,4 +18,5 @@ pub use growth::Grown;
 pub use kind::{BARE, BlobKind, NATIVE};
 pub use sections::{BlobRecord, SectionWriter, StoredChunks};
 pub use spool::{BlobFile, Spool};
+pub use tar_header::tar_header;
 pub use unit::{Finished, Piece, UNIT, Unit, UnitBuffers};

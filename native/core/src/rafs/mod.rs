@@ -11,6 +11,7 @@ mod fields;
 mod image;
 mod model;
 mod overlay;
+mod recall;
 mod repeats;
 mod v5;
 mod v6;
@@ -18,8 +19,10 @@ mod v6;
 use bootstrap::{Bootstrap, Moved};
 pub use image::{SealedChunks, SealedLayer, merged_bootstrap, repeated_bytes, seal};
 pub use model::LayerTree;
+use recall::Draft;
+pub use recall::{BlobTail, Recalled, recall};
 
-use crate::blob::BlobKind;
+use crate::blob::{BlobKind, BlobRecord};
 use crate::error::Result;
 
 /// A version of the format.
@@ -33,6 +36,8 @@ pub struct Version {
     pub chunk_bytes: u64,
     /// Writes a bootstrap.
     pub write: fn(&Bootstrap<'_>) -> Result<Written>,
+    /// Reads the bootstrap of one layer back; returns the record of its blob if it stores chunks.
+    pub read: fn(&[u8], &mut Draft) -> Result<Option<BlobRecord>>,
 }
 
 /// The bytes of a bootstrap, and the moved chunks that a merge needs to know of a layer's own bootstrap.

@@ -4,14 +4,20 @@
 
 mod plan;
 mod prefetch;
+mod read;
 mod write;
 mod xattrs;
 
 use nydus_layout::chunk_info;
 
-use super::{Bootstrap, Moved, Version, fields, model};
+use super::{Bootstrap, Moved, Version, fields, model, recall};
 use crate::blob::BARE;
 
 /// The row of v5 in the table of versions.
-pub static VERSION: Version =
-    Version { number: 5, kind: &BARE, chunk_bytes: 2 * chunk_info::SIZE as u64, write: write::write };
+pub static VERSION: Version = Version {
+    number: 5,
+    kind: &BARE,
+    chunk_bytes: 2 * chunk_info::SIZE as u64,
+    write: write::write,
+    read: read::read,
+};
