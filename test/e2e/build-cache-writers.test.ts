@@ -1,74 +1,88 @@
 /** Many writers of one cache at the same time: none that has finished loses a record, and every reader finds a whole cache. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cacheKey, type CacheRecord, recordOf } from '../../src/cache/record.js';
 import { readCache } from '../../src/cache/root.js';
-import type { CacheLayout } from '../../src/cache/update.js';
-import { writeCache } from '../../src/cache/write.js';
-import { contentOf } from '../../src/io/streams.js';
-import { type DiffId, sha256 } from '../../src/oci/digest.js';
-import { MEDIA } from '../../src/oci/media-types.js';
 import { anonymous } from '../../src/registry/auth/credentials.js';
 import { openTarget } from '../../src/registry/open.js';
+import { madeUpRecord } from '../support/cache/made-up-record.js';
+import { writeMadeUp } from '../support/cache/writer.js';
 import { registry } from '../support/command.js';
 
-const PLATFORM = { os: 'linux', architecture: 'amd64' };
-const WRITERS = 24;
-
-function madeUp(name: string): { readonly record: CacheRecord; readonly bytes: Buffer } {
-  const bytes = Buffer.from(`blob ${name}`);
-  const source = sha256(`source ${name}`);
-  const record = recordOf({
-    blob: { digest: sha256(bytes), size: bytes.length },
-    source,
-    key: cacheKey(source, 'any'),
-    diffId: sha256(name) as string as DiffId, // a diffID is a digest
-    tail: { start: 1, digest: sha256('tail') },
-    entered: 'none',
-  });
-  assert.ok(record);
-  return { record, bytes };
+/** Reads the cache all the time while `write` runs; throws if it is ever not whole. Returns the digests of its records. */
+async function read(location: string, write: () => Promise<void>): Promise<ReadonlySet<string>> {
+  await using reader = openTarget(location, { credentials: anonymous });
+  const stop = new AbortController();
+  const reading = (async () => {
+    let count = 0;
+    for (; !stop.signal.aborted; count++) {
+      const root = await readCache(reader, {});
+      assert.ok(root === undefined || root.manifests.length === 1);
+      await sleep(5);
+    }
+    return count;
+  })();
+  await Promise.all([
+    write().finally(() => {
+      stop.abort();
+    }),
+    reading,
+  ]);
+  assert.ok((await reading) > 3);
+  const root = await readCache(reader, {});
+  return new Set(root?.manifests.flatMap(({ records }) => records.map(({ digest }) => digest as string)));
 }
 
-for (const layout of ['manifest', 'index'] satisfies CacheLayout[]) {
+const WRITERS = 24;
+
+for (const layout of ['manifest', 'index'] as const) {
   test(`${WRITERS} writers of one tag keep each other's records: ${layout}`, async (t) => {
     const lab = await registry(t);
     const location = `${lab.host}/app:cache`;
-    await using reader = openTarget(location, { credentials: anonymous });
-    const finished = new Set<string>();
-    let isOver = false;
-    const reading = (async () => {
-      let count = 0;
-      for (; !isOver; count++) {
-        const root = await readCache(reader, {}); // throws for a cache that is not whole
-        assert.ok(root === undefined || root.manifests.length === 1);
-        await sleep(5);
-      }
-      return count;
-    })();
-    await Promise.all(
-      Array.from({ length: WRITERS }, async (_, i) => {
-        const { record, bytes } = madeUp(String(i));
-        await using cache = openTarget(location, { credentials: anonymous });
-        await sleep((i % 7) * 3);
-        await cache.push(
-          { mediaType: MEDIA.nydusBlob, digest: record.digest, size: record.size },
-          contentOf(bytes),
-        );
-        const writing = { cache, target: cache, maxRecords: 200, layout, version: undefined };
-        await writeCache(writing, [{ platform: PLATFORM, records: [record] }], {});
-        finished.add(record.digest);
-      }),
-    );
-    isOver = true;
-    assert.ok((await reading) > 3);
-    const root = await readCache(reader, {});
-    const kept = new Set<string>(root?.manifests[0]?.records.map(({ digest }) => digest));
-    assert.deepEqual(
-      [...finished].filter((digest) => !kept.has(digest)),
-      [],
-    );
-    assert.equal(kept.size, WRITERS);
+    const names = Array.from({ length: WRITERS }, (_, i) => String(i));
+    const kept = await read(location, async () => {
+      await Promise.all(
+        names.map(async (name, i) => {
+          await sleep((i % 7) * 3);
+          await writeMadeUp(location, name, layout);
+        }),
+      );
+    });
+    assert.deepEqual([...kept].sort(), names.map((name) => madeUpRecord(name).record.digest).sort());
   });
 }
+
+const WRITER = join(import.meta.dirname, '..', 'support', 'cache', 'writer.js');
+const PROCESSES = 10;
+
+test(`of ${PROCESSES} processes that write one tag, half are killed: the others keep their records`, async (t) => {
+  const lab = await registry(t);
+  const location = `${lab.host}/app:cache`;
+  const finished: string[] = [];
+  const kept = await read(location, async () => {
+    await Promise.all(
+      Array.from({ length: PROCESSES }, async (_, i) => {
+        const name = String(i);
+        const child = spawn(process.execPath, [WRITER, location, name, 'index'], {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        });
+        let said = '';
+        child.stdout.setEncoding('utf8').on('data', (text: string) => {
+          said += text;
+          if (text.includes('ready') && i % 2 === 0) setTimeout(() => child.kill('SIGKILL'), 20 * i);
+        });
+        await once(child, 'close');
+        if (said.includes('done')) finished.push(name);
+        else assert.equal(i % 2, 0, 'a writer that was not killed has finished');
+      }),
+    );
+  });
+  assert.ok(finished.length >= PROCESSES / 2);
+  assert.deepEqual(
+    finished.filter((name) => !kept.has(madeUpRecord(name).record.digest)),
+    [],
+  );
+});
