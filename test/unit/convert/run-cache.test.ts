@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { BuildCache } from '../../../src/cache/options.js';
 import { convertImage, type ConvertResult } from '../../../src/convert/convert.js';
 import type { ConvertOptions } from '../../../src/convert/options.js';
-import { NydusError, UsageError } from '../../../src/errors.js';
+import { NydusError, RegistryError, UsageError } from '../../../src/errors.js';
 import { type Manifest, parseManifest } from '../../../src/oci/manifest.js';
 import { ANNOTATION, MEDIA } from '../../../src/oci/media-types.js';
 import { manifestOf, sourceImage } from '../../support/images/memory-conversion.js';
@@ -200,4 +200,57 @@ test('the modes read and write as their names say', async () => {
   const verified = await run(source, { store, mode: 'ro', verify: true });
   assert.deepEqual(verified.result.cache?.hits, 2);
   await assert.rejects(run(source, { store }, { dedup: 'image' }), UsageError);
+});
+
+/** A store of which one call fails, counted from 0. */
+class FailingStore extends MemoryStore {
+  calls = 0;
+  fails = -1;
+
+  override fetch(...args: Parameters<MemoryStore['fetch']>): ReturnType<MemoryStore['fetch']> {
+    this.#count();
+    return super.fetch(...args);
+  }
+  override exists(...args: Parameters<MemoryStore['exists']>): ReturnType<MemoryStore['exists']> {
+    this.#count();
+    return super.exists(...args);
+  }
+  override push(...args: Parameters<MemoryStore['push']>): ReturnType<MemoryStore['push']> {
+    this.#count();
+    return super.push(...args);
+  }
+  override tag(...args: Parameters<MemoryStore['tag']>): ReturnType<MemoryStore['tag']> {
+    this.#count();
+    return super.tag(...args);
+  }
+  override resolve(): ReturnType<MemoryStore['resolve']> {
+    this.#count();
+    return super.resolve();
+  }
+
+  #count(): void {
+    if (this.calls++ === this.fails) throw new RegistryError('out of order', { status: 500 });
+  }
+}
+
+test('whatever call of the cache fails, the image is made, and the cache stays whole', async () => {
+  const source = sourceImage(TARS);
+  const plain = await run(source);
+  // One layer is known, the other is not, so that a run reads and writes.
+  const known = await filled(sourceImage(TARS.slice(0, 1)));
+  const attempt = async (fails: number): Promise<{ readonly store: FailingStore; readonly made: Run }> => {
+    const store = new FailingStore(known.location);
+    for (const [digest, bytes] of known.content) store.content.set(digest, bytes);
+    store.root = known.root;
+    store.fails = fails;
+    return { store, made: await run(source, { store }) };
+  };
+  const { calls } = (await attempt(-1)).store;
+  assert.ok(calls > 10);
+  for (let fails = 0; fails < calls; fails++) {
+    const { store, made } = await attempt(fails);
+    assert.equal(made.result.root.digest, plain.result.root.digest, `call ${fails}`);
+    assert.equal(made.warnings.length, 1, `call ${fails}`);
+    assert.ok(rootOf(store).layers.every(({ digest }) => store.content.has(digest)));
+  }
 });
