@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { type CachedBlob, type CacheRecord, recordOf } from '../cache/record.js';
 import { FormatError, NydusError } from '../errors.js';
 import { readFileRange } from '../io/file-range.js';
-import { collect, counted, measure } from '../io/streams.js';
+import { collect, counted, measure, type ReplayableContent } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { digestFromHex, sha256 } from '../oci/digest.js';
 import { MEDIA } from '../oci/media-types.js';
@@ -71,21 +71,20 @@ async function recall(
     duplicateBytes: 0,
   };
   if (options.mergePlatform && !uploads.has(descriptor.digest)) copySourceLayer(context, job, call);
-  const place = async (own: CallOptions): Promise<PushOutcome> => {
-    if (isThere) return 'present';
-    try {
-      return await bringOver(context, number, { cache, found }, blob, own);
-    } catch (error) {
-      if (own.signal?.aborted !== true) cache.fault(error);
-      throw error;
-    }
+  const content: ReplayableContent = {
+    size: blob.size,
+    open: (range) =>
+      counted(cache.store.fetch(blob, { ...uploads.call, range }), (done) => {
+        progress(context, number, 'push', (range?.start ?? 0) + done, blob.size, call);
+      }),
   };
-  const pushed = uploads
-    .once(blob.digest, () => place(uploads.call))
-    .then((outcome) => {
-      call.reporter?.emit({ type: 'layer.done', platform, layer: number, stats, outcome });
-      return outcome;
-    });
+  const placing = isThere
+    ? uploads.once(blob.digest, () => Promise.resolve('present'))
+    : uploads.push(blob, content, (own) => bringOver(context, cache, { blob, content }, own));
+  const pushed = placing.then((outcome) => {
+    call.reporter?.emit({ type: 'layer.done', platform, layer: number, stats, outcome });
+    return outcome;
+  });
   pushed.catch(() => undefined); // `settle` reports it
   const sealed: SealedBlob = { ...found.blob, blobMeta: layer.blobMeta, entered: found.entered };
   return { number, sealed, stats, pushed, record: recordOf(found), isCached: true };
@@ -93,22 +92,18 @@ async function recall(
 
 /** Mounts the blob from the cache's repository, or copies it; the copy is verified. */
 async function bringOver(
-  context: LayerContext,
-  layer: number,
-  { cache }: Found,
-  blob: Descriptor,
+  { target }: LayerContext,
+  cache: RunCache,
+  { blob, content }: { readonly blob: Descriptor; readonly content: ReplayableContent },
   call: CallOptions,
 ): Promise<PushOutcome> {
-  const { target } = context;
-  if (isMountable(target) && (await target.mount(blob, cache.store.place, call))) return 'mounted';
-  const content = {
-    size: blob.size,
-    open: (range?: { readonly start: number; readonly end: number }) =>
-      counted(cache.store.fetch(blob, { ...call, range }), (done) => {
-        progress(context, layer, 'push', (range?.start ?? 0) + done, blob.size, call);
-      }),
-  };
-  return target.push(blob, content, call);
+  try {
+    if (isMountable(target) && (await target.mount(blob, cache.store.place, call))) return 'mounted';
+    return await target.push(blob, content, call);
+  } catch (error) {
+    if (call.signal?.aborted !== true) cache.fault(error);
+    throw error;
+  }
 }
 
 /** Reads the end of the blob, or all of it to verify it. */
