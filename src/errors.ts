@@ -141,6 +141,12 @@ export class UnsupportedError extends NydusError {
   readonly exitCode = 5;
 }
 
+/** The build cache is of no use, and the caller wants no run without it. */
+export class CacheError extends NydusError {
+  readonly code = 'CACHE';
+  readonly exitCode = 5;
+}
+
 /** The disk is full, a path is missing, or permission is denied. */
 export class LocalIoError extends NydusError {
   readonly code = 'IO';

@@ -4,12 +4,15 @@
  */
 
 export {
+  type CacheUse,
   convertImage,
   type ConvertImages,
   type ConvertResult,
   type ConvertTimes,
   type ImageReport,
 } from './convert/convert.js';
+export type { BuildCache, CacheMode } from './cache/options.js';
+export type { CacheLayout } from './cache/update.js';
 export { type LayerReport } from './convert/image.js';
 export {
   type ChunkSizeRow,

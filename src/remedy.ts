@@ -72,5 +72,7 @@ export type Remedy =
   | { readonly kind: 'replay-clients' }
   /** Allow images to take more than this limit. */
   | { readonly kind: 'raise-limit'; readonly limit: LimitName }
+  /** Let every blob stand alone. */
+  | { readonly kind: 'dedup-layer' }
   /** Report the failure as a bug of this package. */
   | { readonly kind: 'report-bug' };

@@ -9,6 +9,7 @@ import { ByteBudget } from '../io/byte-budget.js';
 import { openScratch } from '../io/scratch.js';
 import { contentOf } from '../io/streams.js';
 import { DEFAULT_TEE_BUFFER } from '../io/tee.js';
+import { type BuildCache, checkCache } from '../cache/options.js';
 import { withBudget } from '../native/budget.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
@@ -25,6 +26,7 @@ import { convertOneImage, type ConvertedImage, type LayerReport } from './image.
 import { type ConvertedEntry, mergedIndex, plainIndex } from './merge-index.js';
 import { convertOptions, type ConvertOptions } from './options.js';
 import type { Run } from './run.js';
+import { RunCache } from './run-cache.js';
 import { type ForeignEntry, readSourceImages, type SourceImages } from './source-images.js';
 import { stopwatch } from './stopwatch.js';
 import { Uploads } from './uploads.js';
@@ -33,6 +35,19 @@ import { Uploads } from './uploads.js';
 export interface ConvertImages {
   readonly source: ImageSource;
   readonly target: ImageTarget;
+  /** Blobs of earlier runs, by their source layers and options. */
+  readonly cache?: BuildCache | undefined;
+}
+
+/** What a run had of its build cache. */
+export interface CacheUse {
+  /** Layers whose blobs were found. */
+  readonly hits: number;
+  readonly misses: number;
+  /** Compressed bytes of source layers that were not read. */
+  readonly savedBytes: number;
+  /** True if the run has changed the cache. */
+  readonly written: boolean;
 }
 
 /** Milliseconds of each stage; the stages overlap. */
@@ -58,6 +73,8 @@ export interface ConvertResult {
   /** The sum over all images; see `ImageReport`. */
   readonly repeatedBytes: number;
   readonly times: ConvertTimes;
+  /** Undefined without a build cache. */
+  readonly cache?: CacheUse | undefined;
 }
 
 /** The converted image of one platform, as it is in the target. */
@@ -90,17 +107,23 @@ export interface ImageReport {
 
 /** Throws a NydusError, or the signal's reason once it has fired; the target's tag is then unchanged. */
 export async function convertImage(
-  { source, target }: ConvertImages,
+  { source, target, cache: buildCache }: ConvertImages,
   given: Partial<ConvertOptions> = {},
   call: CallOptions = {},
 ): Promise<ConvertResult> {
   const options = convertOptions(given);
+  if (buildCache !== undefined) checkCache(buildCache, options);
+  const cache = buildCache === undefined ? undefined : new RunCache(buildCache, options);
   const started = performance.now();
   for (;;) {
     const before = distrustedBy(source);
     try {
-      return await convertOnce(source, target, options, started, call);
+      return await convertOnce({ source, target, cache }, options, started, call);
     } catch (error) {
+      if (cache?.isFaulty === true && call.signal?.aborted !== true) {
+        cache.abandon(call);
+        continue;
+      }
       // A new start leaves out a mirror that sent wrong bytes. Each start has one mirror less, so the loop ends.
       if (call.signal?.aborted === true || distrustedBy(source) === before) throw error;
       call.reporter?.emit({ type: 'step', message: 'starting over, without the mirror' });
@@ -113,8 +136,7 @@ function distrustedBy(source: ImageSource): number {
 }
 
 async function convertOnce(
-  source: ImageSource,
-  target: ImageTarget,
+  { source, target, cache }: Pick<Run, 'source' | 'target' | 'cache'>,
   options: ConvertOptions,
   started: number,
   given: CallOptions,
@@ -127,11 +149,12 @@ async function convertOnce(
     await using uploads = new Uploads(target, options.concurrency, watch.push, call);
     // The budget bounds the bytes of all layers in flight together, and of layers that only wait for their copy.
     const copying = new ByteBudget(options.concurrency * DEFAULT_TEE_BUFFER);
-    const run: Run = { source, target, options, uploads, scratch, stopwatch: watch, copying };
+    const run: Run = { source, target, options, uploads, scratch, stopwatch: watch, copying, cache };
     watch.pull.extend();
     const asked = tagOf(target, uploads.call);
     asked.catch(() => undefined); // the failure is thrown where `asked` is awaited
     const listed = await readSourceImages(source, options, uploads.call);
+    await cache?.load(uploads.call);
     const before = await asked;
     warnOfMerging(run, listed);
     warnOfReferring(run);
@@ -162,6 +185,7 @@ async function convertOnce(
     await refuseMovedTag(target, before, root.descriptor.digest, uploads.call);
     await target.tag(root.descriptor, root.bytes, uploads.call);
     watch.push.extend();
+    const written = (await cache?.write(target, call)) ?? false;
     return {
       root: root.descriptor,
       target: target.location,
@@ -177,11 +201,19 @@ async function convertOnce(
         push: watch.push.ms,
         total: performance.now() - started,
       },
+      cache: cache === undefined ? undefined : cacheUse(images, written),
     };
   } catch (error) {
     call.signal?.throwIfAborted();
     throw error;
   }
+}
+
+function cacheUse(images: readonly ConvertedImage[], written: boolean): CacheUse {
+  const layers = images.flatMap((image) => image.layers);
+  const hits = layers.filter(({ cache }) => cache === 'hit');
+  const savedBytes = sum(hits.map(({ source }) => source.size));
+  return { hits: hits.length, misses: layers.length - hits.length, savedBytes, written };
 }
 
 function reportOf({ source, nydus, oci, ...image }: ConvertedImage): ImageReport {

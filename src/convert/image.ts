@@ -14,7 +14,13 @@ import { meaningOf, type PrefetchMeaning } from '../prefetch/meaning.js';
 import type { PushOutcome } from '../registry/stores/store.js';
 import type { PackStats } from '../reporter.js';
 import type { Dictionary, UsedBlob } from './dictionary.js';
-import { convertLayer, type ConvertedLayer, type LayerContext, type LayerJob } from './layer.js';
+import {
+  cachedOrConverted,
+  type ConvertedLayer,
+  convertLayer,
+  type LayerContext,
+  type LayerJob,
+} from './layer.js';
 import { assembleNydus, assembleOci, type StoredDocument } from './halves.js';
 import type { Run } from './run.js';
 import type { SourceImage } from './source-images.js';
@@ -26,6 +32,8 @@ export interface LayerReport {
   /** The number of batches in the blob, in which small files are compressed together. */
   readonly batches: number;
   readonly outcome: PushOutcome;
+  /** Whether the build cache had the blob; undefined without one. */
+  readonly cache?: 'hit' | 'miss' | undefined;
 }
 
 export interface ConvertedImage {
@@ -91,14 +99,19 @@ export async function convertOneImage(
   stopwatch.conversion.extend();
   const oci = options.mergePlatform ? await assembleOci(run, image) : undefined;
   await uploads.settle();
+  const use = ({ isCached }: ConvertedLayer): LayerReport['cache'] =>
+    run.cache === undefined ? undefined : isCached ? 'hit' : 'miss';
   const reports: LayerReport[] = [];
   for (const [place, layer] of byPlace.entries()) {
     const source = layers[place];
     const blob = { mediaType: MEDIA.nydusBlob, digest: layer.sealed.digest, size: layer.sealed.size };
     const { stats, sealed } = layer;
     const { batches } = sealed;
-    if (source !== undefined) reports.push({ source, blob, stats, batches, outcome: await layer.pushed });
+    if (source !== undefined)
+      reports.push({ source, blob, stats, batches, outcome: await layer.pushed, cache: use(layer) });
   }
+  const records = byPlace.flatMap(({ record }) => (record === undefined ? [] : [record]));
+  run.cache?.touch({ platform: image.platform, records });
   const sourceBytes = sumOf([image.config.descriptor, ...layers]);
   const dictionaryBlobs = borrowed.map(({ digest, size }) => ({ mediaType: MEDIA.nydusBlob, digest, size }));
   const blobBytes = sumOf(reports.map(({ blob }) => blob)) + sumOf(dictionaryBlobs);
@@ -187,7 +200,7 @@ async function convertLayers(
   readonly borrowed: readonly UsedBlob[];
 }> {
   const { layers } = image.manifest.value;
-  const { source, target, options, uploads, scratch, stopwatch, copying } = run;
+  const { source, target, options, uploads, scratch, stopwatch, copying, cache } = run;
   const dictionary = await dictionaryFor(run, image);
   using packer = openImagePacker({
     ...options,
@@ -203,6 +216,7 @@ async function convertLayers(
     packer,
     uploads,
     copying,
+    cache,
     platform,
     layerCount: layers.length,
     blobPath: (layer) => join(scratch.path, `${index}-${layer}.blob`),
@@ -213,6 +227,11 @@ async function convertLayers(
       jobs,
       options.concurrency,
       async (job, _, signal) => {
+        if (cache !== undefined) {
+          const layer = await cachedOrConverted(context, job, { ...call, signal });
+          stopwatch.pull.extend();
+          return layer;
+        }
         // `openLayer` is called before the first await, because the packer numbers layers in the order of these calls.
         const layerPacker = packer.openLayer(job.number, context.blobPath(job.number));
         const layer = await convertLayer(context, job, layerPacker, { ...call, signal });
@@ -221,7 +240,11 @@ async function convertLayers(
       },
       call.signal,
     );
-    const merged = await packer.bootstrap(inPlaces(layers, jobs, converted).map(({ number }) => number));
+    const places = inPlaces(layers, jobs, converted).map(({ number }) => number);
+    const merged = await packer.bootstrap(places).catch((error: unknown) => {
+      if (converted.some(({ isCached }) => isCached) && !call.signal.aborted) cache?.fault(error);
+      throw error;
+    });
     call.reporter?.emit({ type: 'image.stages', platform, stages: packer.stages() });
     const borrowed = (await dictionary?.use(run, merged.dictionaryBlobs)) ?? [];
     return { converted, merged, borrowed };

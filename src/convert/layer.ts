@@ -18,12 +18,15 @@ import {
   type ImageSource,
   type ImageTarget,
   isMirrored,
-  isMountable,
   type PushOutcome,
 } from '../registry/stores/store.js';
-import type { CallOptions, PackStats, Stage } from '../reporter.js';
+import type { CacheRecord } from '../cache/record.js';
+import type { CallOptions, PackStats } from '../reporter.js';
+import { cachedLayer, recordOfLayer } from './cached-layer.js';
+import { placeSourceLayer, progress } from './layer-copy.js';
 import { LayerUpload } from './layer-upload.js';
 import type { ConvertOptions } from './options.js';
+import type { RunCache } from './run-cache.js';
 import { UploadNote } from './upload-note.js';
 import type { Uploads } from './uploads.js';
 
@@ -36,6 +39,7 @@ export interface LayerContext {
   readonly uploads: Uploads;
   /** See `Run`. */
   readonly copying: ByteBudget;
+  readonly cache: RunCache | undefined;
   readonly platform: string;
   /** The number of the image's layers, for messages. */
   readonly layerCount: number;
@@ -56,6 +60,21 @@ export interface ConvertedLayer {
   readonly stats: PackStats;
   /** Settles when the blob is in the target, and says how it got there. */
   readonly pushed: Promise<PushOutcome>;
+  /** What a build cache says of the blob, if the run has one and it can. */
+  readonly record: CacheRecord | undefined;
+  /** True if the blob was found in the build cache. */
+  readonly isCached: boolean;
+}
+
+/** Takes a layer from the build cache if that has it, or else converts it. Only for layers whose blobs stand alone. */
+export async function cachedOrConverted(
+  context: LayerContext,
+  job: LayerJob,
+  call: CallOptions,
+): Promise<ConvertedLayer> {
+  const cached = await cachedLayer(context, job, call);
+  if (cached !== undefined) return cached;
+  return convertLayer(context, job, context.packer.openLayer(job.number, context.blobPath(job.number)), call);
 }
 
 /** `packer` belongs to this layer, and the caller opened it in the order of layers. */
@@ -80,8 +99,14 @@ export async function convertLayer(
     }
     const sealed = await packer.seal();
     const stats = { ...packed.stats, blobBytes: sealed.size };
+    const { cache } = context;
+    // The file is removed when its upload has ended, so it is read before.
+    const record =
+      cache?.isWritten === true
+        ? await recordOfLayer(cache, job, packed, sealed, context.blobPath(number))
+        : undefined;
     const pushed = pushBlob(context, number, sealed, upload, stats, call);
-    return { number, sealed, stats, pushed };
+    return { number, sealed, stats, pushed, record, isCached: false };
   } catch (error) {
     packer.abort();
     upload.close();
@@ -181,40 +206,6 @@ async function feed(
   }
 }
 
-/** Finds the layer in the target, mounts it from the source's repository, or pushes it from the running download. */
-async function placeSourceLayer(
-  context: LayerContext,
-  { number, descriptor }: LayerJob,
-  content: ReplayableContent,
-  call: CallOptions,
-): Promise<PushOutcome> {
-  const { source, target } = context;
-  const { size } = descriptor;
-  const copied = (done: number): void => {
-    progress(context, number, 'copy', done, size, call);
-  };
-  copied(0);
-  const place = async (): Promise<PushOutcome> => {
-    if (await target.exists(descriptor, call)) return 'present';
-    if (isMountable(target) && (await target.mount(descriptor, source.place, call))) return 'mounted';
-    return target.push(descriptor, countedContent(content, copied), call);
-  };
-  const outcome = await place();
-  copied(size);
-  return outcome;
-}
-
-/** Content whose last byte counts only when the target has all of it, which the caller says. */
-function countedContent(content: ReplayableContent, onRead: (done: number) => void): ReplayableContent {
-  return {
-    ...content,
-    open: (range) =>
-      counted(content.open(range), (done) => {
-        onRead(Math.min((range?.start ?? 0) + done, content.size - 1));
-      }),
-  };
-}
-
 function compareWithPromise(
   { layerCount }: LayerContext,
   { number, descriptor, diffIds }: LayerJob,
@@ -234,15 +225,4 @@ function compareWithPromise(
       },
     );
   }
-}
-
-function progress(
-  { platform }: LayerContext,
-  layer: number,
-  stage: Stage,
-  done: number,
-  total: number,
-  call: CallOptions,
-): void {
-  call.reporter?.emit({ type: 'layer.progress', platform, layer, stage, done, total });
 }

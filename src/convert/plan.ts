@@ -13,6 +13,10 @@ import { formatLocation, inOneRegistry, type Location } from '../registry/locati
 import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { estimateBlobBytes, type Estimate, estimateTime } from './estimate.js';
+import { type BuildCache, checkCache } from '../cache/options.js';
+import type { CachedBlob } from '../cache/record.js';
+import { MEDIA } from '../oci/media-types.js';
+import { RunCache } from './run-cache.js';
 import { convertOptions, type ConvertOptions } from './options.js';
 import { readSourceImages, type SourceImage } from './source-images.js';
 
@@ -26,7 +30,10 @@ export interface PlannedLayer {
   readonly pull: number;
   /** Bytes of the blob: the real size when `blob` is `present`, else an estimate. */
   readonly blobBytes: number;
-  /** `present`: the target has an earlier conversion of the same image, and equal options make equal blobs. */
+  /**
+   * `present`: the target has an earlier conversion of the same image, and equal options make equal blobs; or it has the blob that the
+   * build cache names, or can mount it.
+   */
   readonly blob: 'push' | 'present';
   /** Undefined without a merged index. */
   readonly copy: CopyPlan | undefined;
@@ -57,6 +64,8 @@ export interface PlanTotals {
 export interface PlanImages {
   readonly source: ImageSource;
   readonly target: ImageSource | Location;
+  /** Its layers need no conversion. */
+  readonly cache?: BuildCache | undefined;
 }
 
 export interface ConversionPlan {
@@ -80,17 +89,20 @@ export async function planConversion(
 }
 
 async function plan(
-  { source, target }: PlanImages,
+  { source, target, cache: buildCache }: PlanImages,
   options: ConvertOptions,
   call: CallOptions,
 ): Promise<ConversionPlan> {
   const found = await readSourceImages(source, options, call);
   const held = isStore(target) ? target : undefined;
   const earlier = bySource(held === undefined ? [] : await nydusManifests(held, call));
+  if (buildCache !== undefined) checkCache(buildCache, options);
+  const cache = buildCache === undefined ? undefined : new RunCache(buildCache, options);
+  await cache?.load(call);
   const images: PlannedImage[] = [];
   for (const image of found.images) {
     const blobs = earlier.get(image.manifest.descriptor.digest)?.layers;
-    images.push(await planImage({ source, target: held, options, call }, image, blobs));
+    images.push(await planImage({ source, target: held, cache, options, call }, image, blobs));
   }
   const layers = images.flatMap((image) => image.layers);
   const pull = sum(layers, (layer) => layer.pull);
@@ -121,6 +133,7 @@ function isStore(target: PlanImages['target']): target is ImageSource {
 interface Context {
   readonly source: ImageSource;
   readonly target: ImageSource | undefined;
+  readonly cache: RunCache | undefined;
   readonly options: ConvertOptions;
   readonly call: CallOptions;
 }
@@ -137,6 +150,11 @@ async function planImage(
   for (const [i, layer] of all.entries()) {
     if (seen.has(layer.digest)) continue;
     seen.add(layer.digest);
+    const cached = context.cache?.find(layer.digest);
+    if (cached !== undefined) {
+      layers.push(await planCached(context, layer, cached));
+      continue;
+    }
     const made = blobs?.length === all.length + 1 ? blobs[i] : undefined;
     layers.push({
       digest: layer.digest,
@@ -148,6 +166,28 @@ async function planImage(
     });
   }
   return { platform: formatPlatform(platform), manifest: manifest.descriptor.digest, layers };
+}
+
+/** A layer of the build cache is read only for its copy into a merged index. */
+async function planCached(
+  context: Context,
+  layer: ListedDescriptor,
+  { blob }: CachedBlob,
+): Promise<PlannedLayer> {
+  const { target, cache, options, call } = context;
+  const copy = options.mergePlatform ? await copyOf(context, layer) : undefined;
+  const isThere =
+    target !== undefined &&
+    ((await target.exists({ mediaType: MEDIA.nydusBlob, ...blob }, call)) ||
+      (cache !== undefined && inOneRegistry(cache.store.place, target.place)));
+  return {
+    digest: layer.digest,
+    mediaType: layer.mediaType,
+    pull: copy === 'push' ? layer.size : 0,
+    blobBytes: blob.size,
+    blob: isThere ? 'present' : 'push',
+    copy,
+  };
 }
 
 async function copyOf({ source, target, call }: Context, layer: ListedDescriptor): Promise<CopyPlan> {

@@ -3,6 +3,7 @@ import type { ByteBudget } from '../io/byte-budget.js';
 import type { Scratch } from '../io/scratch.js';
 import type { ImageSource, ImageTarget } from '../registry/stores/store.js';
 import type { ConvertOptions } from './options.js';
+import type { RunCache } from './run-cache.js';
 import type { Stopwatch } from './stopwatch.js';
 import type { Uploads } from './uploads.js';
 
@@ -17,4 +18,5 @@ export interface Run {
    * Bounds the bytes of source layers that are held while packer and target read the same download at different speeds.
    */
   readonly copying: ByteBudget;
+  readonly cache: RunCache | undefined;
 }

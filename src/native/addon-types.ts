@@ -271,6 +271,32 @@ export interface NativeSealedBlob {
   readonly blobMeta: Buffer;
   /** The number of batches in which small files are compressed together. */
   readonly batches: number;
+  /** What the blob does not say of its directories: those that look as if they had no entry, and have one. `recall` takes it. */
+  readonly entered: string;
+}
+
+/** The end of a blob that an earlier conversion made with equal options. */
+export interface NativeBlobTail {
+  /** SHA-256 of the blob in hex. */
+  readonly id: string;
+  /** Bytes of the blob. */
+  readonly size: number;
+  /** The bytes from the end of the chunk data on. */
+  readonly bytes: Buffer;
+  /** As `NativeSealedBlob` has it. */
+  readonly entered: string;
+}
+
+/** A layer that was read back from the end of its blob. */
+export interface NativeRecalledLayer {
+  /** Content of its `.blob.meta` file. */
+  readonly blobMeta: Buffer;
+  /** The number of its inodes. */
+  readonly inodes: number;
+  /** Chunks that files refer to. */
+  readonly chunkCount: number;
+  /** Chunks that the blob stores. */
+  readonly newChunkCount: number;
 }
 
 /** The metadata of a complete image. */
@@ -343,6 +369,11 @@ export interface NativeStage {
 export interface NativeImagePacker {
   /** Opens the next layer, lowest first. */
   openLayer(layer: number, blobPath: string): Outcome<NativeLayerPacker>;
+  /**
+   * Takes a layer from the end of its blob instead of packing it. Settles when the layer is there for `bootstrap`; after a
+   * failure the layer can still be opened.
+   */
+  recall(layer: number, tail: NativeBlobTail): Promise<Outcome<NativeRecalledLayer>>;
   /** The times of the threads so far. */
   stages(): readonly NativeStage[];
   /** Writes the merged bootstrap of the layers with these numbers, lowest first. */

@@ -1,17 +1,18 @@
 /** Packs the layers of one image into blobs and writes its bootstrap. */
-import { addon } from './addon.js';
+import { addon, asBuffer } from './addon.js';
 import type {
   FormatOptions,
   NativeDictionary,
   NativeGrowth,
   NativeLayerPacker,
   NativeMergedImage,
+  NativeRecalledLayer,
 } from './addon-types.js';
 import { type LayerFeed, NativeFeed, type PackedLayer, packedLayer } from './layer.js';
 import { unwrap } from './outcome.js';
 import type { Budget, Limits } from '../limits.js';
 import { nativeBudget } from './budget.js';
-import type { Digest } from '../oci/digest.js';
+import { type Digest, digestHex } from '../oci/digest.js';
 import type { StageTimes } from '../reporter.js';
 
 export interface ImagePackerOptions extends FormatOptions {
@@ -41,6 +42,11 @@ export interface ImagePacker extends Disposable {
    * and UnsupportedError for layers that the format cannot hold.
    */
   bootstrap(places: readonly number[]): Promise<NativeMergedImage>;
+  /**
+   * Takes a layer from the end of a blob that an earlier conversion made with equal options, instead of opening and packing it.
+   * Only for blobs that stand alone. After a failure the layer can still be opened. Throws FormatError for other bytes.
+   */
+  recall(layer: number, tail: BlobTail): Promise<NativeRecalledLayer>;
   /** The time that the addon's threads have spent so far, by kind of thread. */
   stages(): readonly StageTimes[];
 }
@@ -67,6 +73,17 @@ export interface LayerPacker extends LayerFeed {
   seal(): Promise<SealedBlob>;
 }
 
+/** The end of a blob. */
+export interface BlobTail {
+  readonly digest: Digest;
+  /** Bytes of the whole blob. */
+  readonly size: number;
+  /** The bytes from the end of the chunk data on. */
+  readonly bytes: Uint8Array;
+  /** As `SealedBlob` has it. */
+  readonly entered: string;
+}
+
 export interface SealedBlob {
   readonly digest: Digest;
   readonly size: number;
@@ -74,6 +91,8 @@ export interface SealedBlob {
   readonly blobMeta: Uint8Array;
   /** The number of batches in which small files are compressed together. */
   readonly batches: number;
+  /** The directories that look in the blob as if they had no entry, and have one. A merge treats them differently. */
+  readonly entered: string;
 }
 
 /** Starts the compression threads of one image. */
@@ -90,6 +109,8 @@ export function openImagePacker(options: ImagePackerOptions): ImagePacker {
   return {
     openLayer: (layer, blobPath) => new NativePacker(unwrap(packer.openLayer(layer, blobPath))),
     bootstrap: async (places) => unwrap(await packer.bootstrap(places)),
+    recall: async (layer, { digest, size, bytes, entered }) =>
+      unwrap(await packer.recall(layer, { id: digestHex(digest), size, bytes: asBuffer(bytes), entered })),
     stages: () => packer.stages(),
     [Symbol.dispose]: () => {
       packer.dispose();
@@ -111,8 +132,8 @@ class NativePacker extends NativeFeed<NativeLayerPacker> implements LayerPacker 
   }
 
   async seal(): Promise<SealedBlob> {
-    const { digest, size, blobMeta, batches } = unwrap(await this.native.seal());
-    return { digest: digest as Digest, size, blobMeta, batches }; // the addon writes digests in their canonical form
+    const { digest, size, blobMeta, batches, entered } = unwrap(await this.native.seal());
+    return { digest: digest as Digest, size, blobMeta, batches, entered }; // the addon writes digests in their canonical form
   }
 }
 

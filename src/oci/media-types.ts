@@ -62,6 +62,16 @@ export const ANNOTATION = {
   /** A build cache has one of these; upstream's first cache had the second. */
   nydusCacheVersion: 'containerd.io/snapshot/nydus-cache-version',
   nydusFirstCache: 'containerd.io/snapshot/nydus-cache',
+  /** The key of a record of a build cache: equal keys, equal blobs. */
+  nydusCacheKey: 'containerd.io/snapshot/nydus-cache-key',
+  /** Where the chunk data of a cached blob ends, and the digest of everything behind it. */
+  nydusCacheTail: 'containerd.io/snapshot/nydus-cache-tail',
+  /** The directories of a cached layer that look as if they had no entry, and have one. */
+  nydusCacheEntered: 'containerd.io/snapshot/nydus-cache-entered',
+  /** The diffID of the source layer of a cached blob. */
+  nydusCacheDiffId: 'containerd.io/snapshot/nydus-cache-diff-id',
+  /** containerd's mark of the digest of uncompressed content; upstream's cache has the blob's own digest in it. */
+  uncompressed: 'containerd.io/uncompressed',
   /** BuildKit writes here the kind of an entry, and the digest of the manifest that it belongs to. */
   dockerReferenceType: 'vnd.docker.reference.type',
   dockerReferenceDigest: 'vnd.docker.reference.digest',

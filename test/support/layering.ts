@@ -24,7 +24,16 @@ const CONTENT = [
   'remedy',
   'limits',
 ];
-const EVERYTHING = ['dedup', 'convert', 'check', 'look', 'prefetch', 'embedded-registry', ...CONTENT];
+const EVERYTHING = [
+  'dedup',
+  'convert',
+  'cache',
+  'check',
+  'look',
+  'prefetch',
+  'embedded-registry',
+  ...CONTENT,
+];
 
 export const MODULES: readonly Module[] = [
   module('limits', 'the most that one image may take of this machine', []),
@@ -73,8 +82,15 @@ export const MODULES: readonly Module[] = [
     'everything that a reference leads to, and how it belongs together: the one model of all verbs',
     ['registry', 'io', 'reporter', ...BASE, 'limits'],
   ),
+  module('cache', 'build caches: records of blobs, by layer and options', [
+    'registry',
+    'io',
+    'reporter',
+    ...BASE,
+    'remedy',
+  ]),
   module('look', 'lists and reads inside an image', ['prefetch', ...CONTENT]),
-  module('convert', 'plans and makes a Nydus image', ['prefetch', ...CONTENT]),
+  module('convert', 'plans and makes a Nydus image', ['cache', 'prefetch', ...CONTENT]),
   module('dedup', 'finds the chunks that images share, and makes dictionaries of them', [
     'convert',
     'look',

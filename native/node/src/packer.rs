@@ -7,7 +7,7 @@ use napi::bindgen_prelude::{Buffer, BufferSlice, Env, Object};
 use napi_derive::napi;
 use nydus_core::Grown;
 use nydus_core::digest::hex;
-use nydus_core::pipeline::{self, LayerSummary, Part, Prefetched};
+use nydus_core::pipeline::{self, BlobTail, LayerSummary, Part, Prefetched};
 
 use crate::budget::RunBudget;
 use crate::dictionary::Dictionary;
@@ -83,6 +83,34 @@ pub struct NativeSealedBlob {
     pub blob_meta: Buffer,
     /// The number of batches in which small files are compressed together.
     pub batches: u32,
+    /// What the blob does not say of its directories: those that look as if they had no entry, and have one. `recall` takes it.
+    pub entered: String,
+}
+
+/// The end of a blob that an earlier conversion made with equal options.
+#[napi(object)]
+pub struct NativeBlobTail {
+    /// SHA-256 of the blob in hex.
+    pub id: String,
+    /// Bytes of the blob.
+    pub size: i64,
+    /// The bytes from the end of the chunk data on.
+    pub bytes: Buffer,
+    /// As `NativeSealedBlob` has it.
+    pub entered: String,
+}
+
+/// A layer that was read back from the end of its blob.
+#[napi(object)]
+pub struct NativeRecalledLayer {
+    /// Content of its `.blob.meta` file.
+    pub blob_meta: Buffer,
+    /// The number of its inodes.
+    pub inodes: i64,
+    /// Chunks that files refer to.
+    pub chunk_count: i64,
+    /// Chunks that the blob stores.
+    pub new_chunk_count: u32,
 }
 
 /// The metadata of a complete image.
@@ -215,6 +243,36 @@ impl ImagePacker {
         Outcome(self.0.open_layer(layer, Path::new(&blob_path)).map(LayerPacker))
     }
 
+    /// Takes a layer from the end of its blob instead of packing it. Settles when the layer is there for `bootstrap`; after a
+    /// failure the layer can still be opened.
+    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<NativeRecalledLayer>>")]
+    pub fn recall<'env>(
+        &self,
+        env: &'env Env,
+        layer: u32,
+        tail: NativeBlobTail,
+    ) -> napi::Result<Object<'env>> {
+        let (reply, promise) = promise::<NativeRecalledLayer>(env)?;
+        let NativeBlobTail { id, size, bytes, entered } = tail;
+        // An id of another length is no digest, and so the id of no blob.
+        let id = id.as_bytes().try_into().unwrap_or([b'0'; 64]);
+        let size = u64::try_from(size).unwrap_or(0);
+        let tail = BlobTail { id, size, bytes: bytes.to_vec(), entered };
+        self.0.recall(
+            layer,
+            tail,
+            Box::new(move |result| {
+                reply(result.map(|layer| NativeRecalledLayer {
+                    blob_meta: layer.blob_meta.into(),
+                    inodes: number(layer.inodes),
+                    chunk_count: number(layer.references),
+                    new_chunk_count: layer.chunks,
+                }));
+            }),
+        );
+        Ok(promise)
+    }
+
     /// The times of the threads so far.
     #[napi(catch_unwind)]
     pub fn stages(&self) -> Vec<NativeStage> {
@@ -316,6 +374,7 @@ impl LayerPacker {
                 size: number(blob.size),
                 blob_meta: blob.blob_meta.into(),
                 batches: blob.batches,
+                entered: blob.entered,
             }));
         }));
         Ok(promise)

@@ -6,6 +6,7 @@ import type { CommandCall, CommandTable } from '../command.js';
 import type { CliContext } from '../context.js';
 import { openOptions } from '../flags/environment.js';
 import { FILE_PROBLEMS } from '../flags/file-problems.js';
+import { openCache } from '../flags/open-cache.js';
 import { CONVERT_FLAGS, LATER_FLAGS } from '../flags/convert.js';
 import { type ConvertRequest, convertRequest } from '../flags/options.js';
 import { asksForInput } from '../flags/prefetch-list.js';
@@ -136,6 +137,8 @@ async function run(
   await using dictionary = await openDictionary(request.dictionary, () =>
     openOptions(context.env, registries.dictionary, { workDir, budget, transfer }),
   );
+  await using cacheStore = await openCache(request, { retry: pushRetry, workDir, budget, transfer }, context);
+  const cache = cacheStore === undefined ? undefined : { ...request.cache, store: cacheStore };
   const mode = log.quiet ? 'none' : request.progress;
   const progress = await openProgress(mode, context);
   const ci = ciLog(flags, context);
@@ -143,7 +146,7 @@ async function run(
   const shown = ci === 'github' ? withAnnotations(progress.reporter, context) : progress.reporter;
   try {
     const result = await convertImage(
-      { source, target },
+      { source, target, cache },
       {
         ...options,
         dictionary: dictionary.dictionary,

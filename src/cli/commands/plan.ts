@@ -5,6 +5,8 @@ import type { CommandTable } from '../command.js';
 import type { CliContext } from '../context.js';
 import { FILE_PROBLEMS } from '../flags/file-problems.js';
 import { PLAN_FLAGS } from '../flags/convert.js';
+import type { CacheRequest } from '../flags/cache.js';
+import { openCache } from '../flags/open-cache.js';
 import { openOptions } from '../flags/environment.js';
 import { type ConvertRequest, convertRequest } from '../flags/options.js';
 import { asksForInput } from '../flags/prefetch-list.js';
@@ -49,6 +51,11 @@ export const PLAN: CommandTable = {
   },
 };
 
+/** A plan writes nothing, whatever a conversion would. */
+function readOnly({ cache }: ConvertRequest): CacheRequest | undefined {
+  return cache === undefined || cache.mode === 'wo' ? undefined : { ...cache, mode: 'ro' };
+}
+
 async function run(request: ConvertRequest, context: CliContext): Promise<ConversionPlan> {
   const [{ openBudget }, { planConversion }, { openSource }, locations] = await Promise.all([
     import('../../native/budget.js'),
@@ -69,8 +76,10 @@ async function run(request: ConvertRequest, context: CliContext): Promise<Conver
     request.target.kind === 'registry'
       ? openSource(request.target, await openOptions(context.env, registries.target, { workDir, budget }))
       : undefined;
+  await using cacheStore = await openCache({ cache: readOnly(request) }, { workDir, budget }, context);
+  const cache = cacheStore === undefined ? undefined : { ...readOnly(request), store: cacheStore };
   return await planConversion(
-    { source, target: target ?? request.target },
+    { source, target: target ?? request.target, cache },
     { ...options, openOriginal: (place) => openSource(place, sourceOptions) },
     {
       signal: context.signal,

@@ -1,5 +1,6 @@
 /** The flags of `convert`, after upstream's (design: nydusify `convert`, its names, defaults, environment). */
 import { DEFAULT_CONCURRENCY } from '../../io/concurrency.js';
+import { CACHE_FLAGS } from './cache.js';
 import { alternatives } from './choices.js';
 import { CHUNK_DICT_FLAGS } from './chunk-dict.js';
 import type { Flag } from './flags.js';
@@ -167,6 +168,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     group: REGISTRY,
     help: 'read and digest what the target says it has already, for registries that do not verify what is pushed',
   },
+  ...CACHE_FLAGS,
   ...LIMIT_FLAGS,
   {
     name: 'work-dir',
@@ -220,7 +222,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     type: 'string',
     value: 'file',
     group: OUTPUT,
-    help: 'write what to deploy, such as registry.example/app@sha256:…, in the same way',
+    help: 'write what to deploy, such as host/app@sha256:…, in the same way',
   },
   {
     name: 'metadata-file',

@@ -38,18 +38,11 @@ export function backendFlags(prefix: string): readonly LaterFlag[] {
   ];
 }
 
-const CACHE = ['build-cache', 'build-cache-tag'];
-
 /** Flags about places and work; those about the format stand with the others of their kind. */
 export const LATER_PLACES: readonly LaterFlag[] = [
   ...backendFlags('source-'),
   ...backendFlags(''),
   laterFlag('backend-force-push', 'boolean', 'BACKEND_FORCE_PUSH', { partOf: ['backend-type'] }),
-  laterFlag('build-cache', 'string', 'BUILD_CACHE'),
-  laterFlag('build-cache-tag', 'string', 'BUILD_CACHE_TAG'),
-  laterFlag('build-cache-version', 'string', 'BUILD_CACHE_VERSION', { partOf: CACHE }),
-  laterFlag('build-cache-insecure', 'boolean', 'BUILD_CACHE_INSECURE', { partOf: CACHE }),
-  laterFlag('build-cache-max-records', 'string', 'BUILD_CACHE_MAX_RECORDS', { partOf: CACHE }),
   laterFlag('reverse', 'boolean', 'REVERSE'),
 ];
 

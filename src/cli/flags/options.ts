@@ -9,6 +9,7 @@ import { allPlatforms, parsePlatforms, type PlatformSelection } from '../../oci/
 import { formatReference, parseReference, type Reference, withTag } from '../../oci/reference.js';
 import { formatLocation, type Location, parseLocation, toLocation } from '../../registry/location.js';
 import { parseByteSize } from './byte-size.js';
+import { cacheRequest, type CacheRequest } from './cache.js';
 import { chunkDictOf, type DictionaryPlace } from './chunk-dict.js';
 import { INDEX_MARKS, ISOLATIONS, LATER_FLAGS, PROGRESS_FORMS } from './convert.js';
 import { type FlagValues, requireFlags } from './flags.js';
@@ -36,6 +37,7 @@ export interface ConvertRequest {
   readonly imageName: Reference | undefined;
   readonly registries: Readonly<Record<'source' | 'target' | 'dictionary', RegistryFlags>>;
   readonly dictionary: DictionaryPlace | undefined;
+  readonly cache: CacheRequest | undefined;
   readonly pushRetry: { readonly attempts: number; readonly delayMs: number } | undefined;
   /** Bytes of a chunk; 0 sends blobs whole. */
   readonly pushChunkSize: number;
@@ -92,6 +94,8 @@ export function convertRequest(
   const dictionary = chunkDictOf(flags);
   if (dictionary === undefined && flags.isOn('chunk-dict-insecure'))
     notes.push('--chunk-dict-insecure has no effect without --chunk-dict');
+  const targetRegistry = registryFlags(flags, 'target');
+  const cache = cacheRequest(flags, toLocation(target), targetRegistry, notes);
   const transfer = transferOptions(flags);
   const concurrency = layersFor(flags.number('concurrency') ?? DEFAULT_CONCURRENCY, transfer.connections);
   const options: Partial<ConvertOptions> = withoutAbsent({
@@ -121,10 +125,11 @@ export function convertRequest(
     imageName: imageNameOf(toLocation(target)),
     registries: {
       source: registryFlags(flags, 'source'),
-      target: registryFlags(flags, 'target'),
+      target: targetRegistry,
       dictionary: registryFlags(flags, 'chunk-dict'),
     },
     dictionary,
+    cache,
     pushRetry: pushRetryOf(flags),
     pushChunkSize: parseByteSize('push-chunk-size', flags.text('push-chunk-size') ?? '0'),
     verifyPresent: flags.isOn('verify-present'),

@@ -20,6 +20,7 @@ export function convertDocument(image: string, result: ConvertResult): object {
     sourceBytes,
     targetBytes,
     repeatedBytes,
+    ...(result.cache === undefined ? {} : { cache: result.cache }),
     milliseconds: {
       pull: Math.round(times.pull),
       conversion: Math.round(times.conversion),
@@ -43,10 +44,11 @@ function platformJson(image: ImageReport): object {
     targetBytes: image.targetBytes,
     repeatedBytes: image.repeatedBytes,
     ...(image.prefetched === undefined ? {} : { prefetch: prefetchJson(image.prefetched) }),
-    layers: layers.map(({ source: layer, blob, stats, batches, outcome }) => ({
+    layers: layers.map(({ source: layer, blob, stats, batches, outcome, cache }) => ({
       source: contentJson(layer),
       blob: contentJson(blob),
       outcome,
+      ...(cache === undefined ? {} : { cache }),
       tarBytes: stats.tarBytes,
       entries: stats.entries,
       chunks: stats.chunks,

@@ -117,6 +117,10 @@ export function remedyText(remedy: Remedy, side: Side | undefined, command: Runn
       return has('merge-platform') ? 'convert without --merge-platform' : 'convert without merging';
     case 'convert-original':
       return `convert the image that it was made from; what ${converting('merge-platform')} makes can be converted again`;
+    case 'dedup-layer':
+      return has('dedup')
+        ? 'leave out --dedup image or the build cache'
+        : 'let every blob stand alone, or do without the build cache';
     case 'isolate-half':
       return `${converting('merge-isolation')} empty-layer avoids that`;
     case 'keep-manifests':

@@ -22,6 +22,7 @@ export function convertSummary(result: ConvertResult, isTold: boolean): readonly
       ? `already there: ${target} is the result of this conversion (${images}${keptText}, ${formatMs(times.total)})`
       : `converted ${images}${keptText} in ${formatMs(times.total)}, pushed to ${target}`,
     weightLine(result),
+    ...cacheLines(result),
     runLine(result),
   ];
 }
@@ -36,6 +37,15 @@ function weightLine(result: ConvertResult): string {
   const news =
     fresh === 0 ? `nothing of it new in the ${place}` : `${formatBytes(fresh)} of it new in the ${place}`;
   return `Nydus data: ${formatBytes(nydusBytes)}${share}; ${news}`;
+}
+
+function cacheLines({ cache }: ConvertResult): readonly string[] {
+  if (cache === undefined) return [];
+  const { hits, misses, savedBytes, written } = cache;
+  const saved = hits === 0 ? '' : `, ${formatBytes(savedBytes)} of the source not read`;
+  return [
+    `build cache: ${hits} of ${plural(hits + misses, 'layer')} found${saved}${written ? '; written' : ''}`,
+  ];
 }
 
 /** Bytes of the blobs that the target had not. Images may share a blob, which is pushed once. */
@@ -59,7 +69,7 @@ function isFile(target: string): boolean {
 }
 
 function imageTable({ platform, layers, bootstrapBytes }: ImageReport): readonly string[] {
-  const rows = layers.map(({ source, stats, outcome }, i) => [
+  const rows = layers.map(({ source, stats, outcome, cache }, i) => [
     String(i + 1),
     digestHex(source.digest).slice(0, 12),
     formatBytes(stats.sourceBytes),
@@ -68,7 +78,7 @@ function imageTable({ platform, layers, bootstrapBytes }: ImageReport): readonly
     stats.chunks === stats.newChunks
       ? '-'
       : `${stats.chunks - stats.newChunks} (${formatBytes(stats.duplicateBytes)})`,
-    outcome,
+    cache === 'hit' ? `${outcome}, cached` : outcome,
   ]);
   const sum = (pick: (layer: ImageReport['layers'][number]) => number): number =>
     layers.reduce((total, layer) => total + pick(layer), 0);

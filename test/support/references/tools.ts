@@ -126,3 +126,18 @@ export function snapshotterTool(build: SnapshotterBuild = 'released'): Promise<T
     });
   });
 }
+
+/** Upstream's own cache code as a command, built from `test/judges/buildcache` whenever that changes (three CPU minutes). */
+export function buildCacheTool(): Promise<Tool> {
+  return once('buildcache', async () => {
+    const source = join(projectRoot, 'test', 'judges', 'buildcache');
+    const hash = createHash('sha256');
+    for (const file of ['go.mod', 'go.sum', 'main.go']) hash.update(await readFile(join(source, file)));
+    const name = `buildcache-${hash.digest('hex').slice(0, 12)}`;
+    return buildInto(join(toolFolder, name), async (compiler, folder) => {
+      const built = join(folder, name);
+      await runTool(compiler, ['build', '-o', built, '.'], { cwd: source });
+      return built;
+    });
+  });
+}

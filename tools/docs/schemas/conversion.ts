@@ -40,6 +40,10 @@ export const CONVERT = v.strictObject({
           source: CONTENT,
           blob: CONTENT,
           outcome: OUTCOME,
+          cache: v.pipe(
+            v.optional(v.picklist(['hit', 'miss'])),
+            v.description('Whether the build cache had the blob, in a run with one.'),
+          ),
           tarBytes: WHOLE,
           entries: WHOLE,
           chunks: WHOLE,
@@ -63,6 +67,10 @@ export const CONVERT = v.strictObject({
   sourceBytes: WHOLE,
   targetBytes: WHOLE,
   repeatedBytes: WHOLE,
+  cache: v.pipe(
+    v.optional(v.strictObject({ hits: WHOLE, misses: WHOLE, savedBytes: WHOLE, written: v.boolean() })),
+    v.description('Layers that the build cache had, and bytes of the source that were not read for it.'),
+  ),
   milliseconds: v.strictObject({ pull: WHOLE, conversion: WHOLE, push: WHOLE, total: WHOLE }),
 });
 

@@ -10,6 +10,7 @@ export const ERROR = v.strictObject({
     'AUTH',
     'CONTENT',
     'FORMAT',
+    'CACHE',
     'UNSUPPORTED',
     'IO',
     'ADDON',

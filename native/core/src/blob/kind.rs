@@ -11,6 +11,10 @@ use crate::error::Result;
 pub struct BlobKind {
     /// `blob_features` of a blob with its own bootstrap inside.
     pub features: u32,
+    /// True if a table of contents ends the blob.
+    pub has_toc: bool,
+    /// True if a blob with chunks has a section of chunk records.
+    pub has_meta: bool,
     /// Appends the sections that only a blob with chunks has. Returns the description of the section of chunk records.
     pub chunks: fn(&mut SectionWriter<'_>, &StoredChunks) -> Result<MetaSection>,
     /// Appends the layer's own bootstrap and what follows it at the end of the blob.
@@ -27,6 +31,8 @@ const NATIVE_FEATURES: u32 = blob_features::ALIGNED
 /// A blob that holds its chunks itself, small ones compressed together. It has the features even if no chunk is small.
 pub static BATCHED: BlobKind = BlobKind {
     features: NATIVE_FEATURES | blob_features::CHUNK_INFO_V2 | blob_features::BATCH,
+    has_toc: true,
+    has_meta: true,
     chunks: |writer, chunks| {
         writer.data(chunks)?;
         let meta = writer.meta(meta_v2::records(chunks))?;
@@ -39,6 +45,8 @@ pub static BATCHED: BlobKind = BlobKind {
 /// A blob that holds its chunks itself, each compressed on its own.
 pub static NATIVE: BlobKind = BlobKind {
     features: NATIVE_FEATURES,
+    has_toc: true,
+    has_meta: true,
     chunks: |writer, chunks| {
         writer.data(chunks)?;
         let meta = writer.meta(meta_v1::records(chunks))?;
@@ -55,6 +63,8 @@ fn native_ending(writer: &mut SectionWriter<'_>, bootstrap: Vec<u8>) -> Result<(
 /// A blob of RAFS v5: its chunks, each compressed on its own, whose records only bootstraps hold.
 pub static BARE: BlobKind = BlobKind {
     features: blob_features::INLINED_FS_META | blob_features::HAS_TAR_HEADER | blob_features::CAP_TAR_TOC,
+    has_toc: false,
+    has_meta: false,
     chunks: |writer, chunks| {
         writer.data(chunks)?;
         Ok(MetaSection::default())

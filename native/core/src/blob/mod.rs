@@ -21,4 +21,5 @@ pub use growth::Grown;
 pub use kind::{BARE, BATCHED, BlobKind, NATIVE};
 pub use sections::{BlobRecord, SectionWriter, StoredChunks};
 pub use spool::{BlobFile, Spool};
+pub use tar_header::tar_header;
 pub use unit::{ALONE, Finished, Piece, UNIT, Unit, UnitBuffers};

@@ -11,7 +11,7 @@ use super::output::{LayerUnits, Output, Storage};
 use super::sealing::Sealing;
 use super::stages::{self, LayerSummary};
 use crate::blob::{Grown, StoredChunks};
-use crate::budget::Budget;
+use crate::budget::{Account, Budget};
 use crate::chunk::{Chunked, Chunker, Storing};
 use crate::decide::Decider;
 use crate::digest::Digest;
@@ -21,7 +21,8 @@ use crate::format::Format;
 use crate::meter::StageTimes;
 use crate::pool::guarded;
 use crate::rafs::{
-    self, ChunkDictionary, LayerTree, Merged, Prefetched, is_of_dictionary, merged_bootstrap, repeated_bytes,
+    self, BlobTail, ChunkDictionary, LayerTree, Merged, Prefetched, Recalled, is_of_dictionary,
+    merged_bootstrap, repeated_bytes,
 };
 use crate::sync::lock;
 
@@ -67,6 +68,21 @@ pub struct SealedBlob {
     pub blob_meta: Vec<u8>,
     /// The number of batches in which small files are compressed together.
     pub batches: u32,
+    /// What the blob does not say of its directories; `BlobTail` takes it.
+    pub entered: String,
+}
+
+/// A layer that was read back from the end of its blob.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecalledLayer {
+    /// Content of its `.blob.meta` file; empty when it stores no chunk.
+    pub blob_meta: Vec<u8>,
+    /// The number of its inodes.
+    pub inodes: u64,
+    /// Chunks that its files refer to.
+    pub references: u64,
+    /// Chunks that its blob stores.
+    pub chunks: u32,
 }
 
 /// The metadata of a complete image.
@@ -121,6 +137,31 @@ impl ImagePacker {
                 packed: Mutex::default(),
             })
         })
+    }
+
+    /// Takes layer `number` from the end of a blob that an earlier conversion made with equal options, instead of packing it.
+    /// Calls back when the layer is there for `bootstrap`. After an error the layer can still be opened. Only for blobs that
+    /// stand alone.
+    pub fn recall(&self, number: u32, tail: BlobTail, reply: Reply<RecalledLayer>) {
+        let (sealing, format, dedup) = (Arc::clone(&self.sealing), self.format.clone(), self.dedup);
+        let budget = Arc::clone(self.image.budget());
+        answer_from_thread("nydus-recall", self.image.meter(), reply, move || {
+            guarded(|| {
+                if dedup != Dedup::Layer {
+                    return Err(Error::internal("a layer is read back whose blob may not stand alone"));
+                }
+                // A bad end must not use up the budget of the run: a reading of its own is bounded by an account of its own.
+                let account = Account::new(Arc::default());
+                account.earn(tail.size);
+                let Recalled { mut layer, references, chunks } =
+                    rafs::recall(number, &tail, &format, Arc::new(account))?;
+                let inodes = layer.names();
+                budget.entries(inodes)?;
+                let blob_meta = std::mem::take(&mut layer.blob_meta);
+                sealing.seal(layer);
+                Ok(RecalledLayer { blob_meta, inodes, references, chunks })
+            })
+        });
     }
 
     /// Writes the bootstrap of the image that consists of the layers with these numbers, lowest first; one may occur several
@@ -284,7 +325,8 @@ fn seal(layer: &Layer<Converting>) -> Result<SealedBlob> {
     output.spool.growth.complete(blob.size());
     let blob_meta = std::mem::take(&mut sealed.blob_meta);
     let batches = u32::try_from(chunks.batches.len()).unwrap_or(u32::MAX);
-    let done = SealedBlob { digest: blob.digest_with(&[]), size: blob.size(), blob_meta, batches };
+    let entered = std::mem::take(&mut sealed.entered);
+    let done = SealedBlob { digest: blob.digest_with(&[]), size: blob.size(), blob_meta, batches, entered };
     sealing.seal(sealed);
     Ok(done)
 }

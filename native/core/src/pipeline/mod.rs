@@ -26,8 +26,8 @@ mod stages;
 #[cfg(test)]
 mod tests;
 
-pub use crate::rafs::{ChunkDictionary, DictionaryBlob, Part, Prefetched};
-pub use convert::{ImagePacker, LayerPacker, MergedImage, PackOptions, SealedBlob};
+pub use crate::rafs::{BlobTail, ChunkDictionary, DictionaryBlob, Part, Prefetched};
+pub use convert::{ImagePacker, LayerPacker, MergedImage, PackOptions, RecalledLayer, SealedBlob};
 pub use image::Dedup;
 pub use scan::{ImageScanner, LayerScanner, ScanOptions, ScannedLayer};
 pub use stages::{LayerSummary, Source};

@@ -7,6 +7,7 @@ use super::dictionary::{ChunkDictionary, is_of_dictionary};
 use super::model::{LayerTree, Walk};
 use super::overlay::Overlay;
 use super::prefetch::{Prefetched, prefetched_rows, summary};
+use super::recall::entered_directories;
 use super::{Bootstrap, Moved};
 use crate::blob::{BlobFile, BlobRecord, SectionWriter, Spool, StoredChunks};
 use crate::digest::hex;
@@ -27,9 +28,24 @@ pub struct SealedLayer {
     moved: Moved,
     /// Content of the blob's `.blob.meta` file; empty when the layer stores no chunk.
     pub blob_meta: Vec<u8>,
+    /// See `recall::entered_directories`; empty for a layer that was read back.
+    pub entered: String,
+    /// True if the layer was read back from its blob, which does not tell the order of its entries.
+    is_recalled: bool,
 }
 
 impl SealedLayer {
+    /// A layer that was read back from its blob.
+    pub const fn recalled(
+        number: u32,
+        blob: Option<Blob>,
+        tree: LayerTree,
+        moved: Moved,
+        blob_meta: Vec<u8>,
+    ) -> Self {
+        Self { number, blob, tree, moved, blob_meta, entered: String::new(), is_recalled: true }
+    }
+
     /// The number of names in the layer.
     pub fn names(&self) -> u64 {
         self.tree.inodes() as u64
@@ -81,13 +97,22 @@ pub fn seal(
         moved: &[],
         force_xattr_flag: false,
     })?;
+    let entered = entered_directories(&walk, &tree.tree, tree.stores());
     drop(walk);
     sections.finish(bootstrap)?;
     // The blob has a name only now, because all its chunk data is written.
     let id = hex(&file.digest_with(&[]));
     let id = id.as_bytes().try_into().map_err(|_| Error::internal("a digest is not 64 digits"))?;
     let blob = record.map(|record| blob_of(record.foreign(id), chunks));
-    Ok(SealedLayer { number, blob, tree, moved, blob_meta: blob_meta.unwrap_or_default() })
+    Ok(SealedLayer {
+        number,
+        blob,
+        tree,
+        moved,
+        blob_meta: blob_meta.unwrap_or_default(),
+        entered,
+        is_recalled: false,
+    })
 }
 
 fn blob_of(record: BlobRecord, chunks: &StoredChunks) -> Blob {
@@ -119,7 +144,7 @@ pub fn merged_bootstrap(
     dictionary: Option<&ChunkDictionary>,
 ) -> Result<Merged> {
     let mut numbers = Vec::with_capacity(layers.len());
-    let (mut blobs, mut moved) = (Vec::new(), Vec::new());
+    let (mut blobs, mut moved, mut recalled) = (Vec::new(), Vec::new(), Vec::new());
     let (mut trees, mut stores) = (Vec::new(), Vec::new());
     let mut has_chunks = false;
     for layer in layers {
@@ -128,6 +153,7 @@ pub fn merged_bootstrap(
         numbers.push(layer.number);
         blobs.push(layer.blob);
         moved.push(layer.moved);
+        recalled.push(layer.is_recalled);
         trees.push(Some(tree));
         stores.push(store.unwrap_or_default());
     }
@@ -135,8 +161,13 @@ pub fn merged_bootstrap(
     for (position, &number) in places.iter().enumerate() {
         let missing = || Error::internal(format!("layer {number} is not there to be merged"));
         let store = numbers.iter().position(|&other| other == number).ok_or_else(missing)?;
+        let is_recalled = recalled.get(store).copied().unwrap_or(false);
         let tree = trees.get_mut(store).ok_or_else(missing)?;
-        overlay.add(tree.as_ref().ok_or_else(missing)?, u16::try_from(store).unwrap_or(u16::MAX), number)?;
+        overlay.add(
+            tree.as_ref().ok_or_else(missing)?,
+            (u16::try_from(store).unwrap_or(u16::MAX), number),
+            is_recalled,
+        )?;
         if !places.get(position + 1..).unwrap_or_default().contains(&number) {
             *tree = None;
         }

@@ -13,6 +13,7 @@ mod image;
 mod model;
 mod overlay;
 mod prefetch;
+mod recall;
 mod repeats;
 mod v5;
 mod v6;
@@ -22,8 +23,10 @@ pub use dictionary::{ChunkDictionary, DictionaryBlob, is_of_dictionary};
 pub use image::{Merged, SealedChunks, SealedLayer, merged_bootstrap, repeated_bytes, seal};
 pub use model::LayerTree;
 pub use prefetch::{Part, Prefetched};
+use recall::Draft;
+pub use recall::{BlobTail, Recalled, recall};
 
-use crate::blob::BlobKind;
+use crate::blob::{BlobKind, BlobRecord};
 use crate::error::Result;
 
 /// A version of the format.
@@ -39,6 +42,8 @@ pub struct Version {
     pub chunk_bytes: u64,
     /// Writes a bootstrap.
     pub write: fn(&Bootstrap<'_>) -> Result<Written>,
+    /// Reads the bootstrap of one layer back; returns the record of its blob if it stores chunks.
+    pub read: fn(&[u8], &mut Draft) -> Result<Option<BlobRecord>>,
 }
 
 /// The bytes of a bootstrap, and the moved chunks that a merge needs to know of a layer's own bootstrap.

@@ -38,9 +38,10 @@ impl Overlay {
     }
 
     /// Merges the next layer, lowest first: `upper` is its tree, `store` the number of its own store, `layer` its name in
-    /// messages. The layer's tree does not change.
-    pub fn add(&mut self, upper: &Tree, store: u16, layer: u32) -> Result<()> {
-        let mut step = Step { overlay: self, upper, store, layer, known: HashMap::new() };
+    /// messages. The layer's tree does not change. A layer that `is_recalled` does not know the order of its entries:
+    /// `Unsupported` where that matters.
+    pub fn add(&mut self, upper: &Tree, (store, layer): (u16, u32), is_recalled: bool) -> Result<()> {
+        let mut step = Step { overlay: self, upper, store, layer, is_recalled, known: HashMap::new() };
         step.hide(ROOT, ROOT)?;
         let root = At { store, ..upper.node(ROOT).inode() };
         if inode_at(&step.overlay.stores, root).mark != Mark::Implied {
@@ -63,6 +64,7 @@ struct Step<'a> {
     upper: &'a Tree,
     store: u16,
     layer: u32,
+    is_recalled: bool,
     /// Answers of `leads_to_names` about directories of the layer.
     known: HashMap<u32, bool>,
 }
@@ -174,6 +176,11 @@ impl Step<'_> {
         let is_symlink = inode_at(stores, present.inode()).kind == Kind::Symlink;
         if !is_symlink || !is_implied(stores, self.store, self.upper, child) {
             return Ok(None);
+        }
+        if self.is_recalled {
+            // Two paths may lead to one name here, and then the later entry wins.
+            let reason = "its entries lead through a symlink of a lower layer, so that their order matters";
+            return Err(Error::unsupported(format!("layer {}: {reason}", self.layer)));
         }
         // A symlink that does not lead to a directory is replaced, as a file is.
         let name = name.to_vec();

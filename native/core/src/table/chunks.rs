@@ -148,6 +148,21 @@ pub struct ChunkRecord {
 }
 
 impl ChunkRecord {
+    /// Packs the record.
+    pub fn encode(&self) -> PackedChunk {
+        let mut record: PackedChunk = [0; chunk_record::SIZE];
+        let kind = if self.compressed { chunk_record_flags::COMPRESSED } else { 0 };
+        let crc = if self.crc32.is_some() { chunk_record_flags::HAS_CRC32 } else { 0 };
+        set(&mut record, chunk_record::DIGEST, self.digest);
+        set(&mut record, chunk_record::CRC32, self.crc32.unwrap_or(0).to_le_bytes());
+        set(&mut record, chunk_record::UNCOMPRESSED_SIZE, self.uncompressed_size.to_le_bytes());
+        set(&mut record, chunk_record::COMPRESSED_SIZE, self.compressed_size.to_le_bytes());
+        set(&mut record, chunk_record::FLAGS, (crc | kind).to_le_bytes());
+        set(&mut record, chunk_record::COMPRESSED_OFFSET, self.compressed_offset.to_le_bytes());
+        set(&mut record, chunk_record::UNCOMPRESSED_OFFSET, self.uncompressed_offset.to_le_bytes());
+        record
+    }
+
     /// All records of a packed table; an incomplete record at its end is left out.
     pub fn iter(table: &[u8]) -> impl Iterator<Item = Self> + '_ {
         table.as_chunks().0.iter().map(Self::decode)

@@ -115,8 +115,6 @@ test('a flag whose feature does not exist yet is refused by name, from wherever 
   const cases: readonly (readonly string[])[] = [
     ['--oci-ref'],
     ['--reverse'],
-    ['--build-cache', 'x'],
-    ['--build-cache-tag', 'x'],
     ['--backend-type', 'oss'],
     ['--source-backend-type', 'modelfile'],
     ['--encrypt'],

@@ -50,6 +50,11 @@ impl LayerTree {
         })
     }
 
+    /// A complete tree that was read back.
+    pub const fn recalled(tree: Tree, stores: Vec<Store>, account: Arc<Account>, chunk_bytes: u64) -> Self {
+        Self { tree, stores, order: Vec::new(), last_parent: None, account, chunk_bytes, fault: None }
+    }
+
     /// Applies the next entry: the last entry of a path wins, a directory keeps the children it has, and a hard link adds a
     /// name to the inode that its target names at that moment. Parents without an entry become implied directories, parents
     /// that are symlinks are followed inside the root. The references of a file begin with number `reference`.

@@ -6,13 +6,14 @@
 mod directory;
 mod placement;
 mod plan;
+mod read;
 mod used_chunks;
 mod write;
 mod xattrs;
 
 use nydus_layout::chunk_index_entry;
 
-use super::{Bootstrap, Moved, Version, blob_table, fields, model};
+use super::{Bootstrap, Moved, Version, blob_table, fields, model, recall};
 use crate::blob::{BATCHED, NATIVE};
 
 /// The row of v6 in the table of versions.
@@ -22,4 +23,5 @@ pub static VERSION: Version = Version {
     batched: Some(&BATCHED),
     chunk_bytes: 2 * chunk_index_entry::SIZE as u64,
     write: write::write,
+    read: read::read,
 };

@@ -1,0 +1,79 @@
+//! Reads a layer back from the end of its blob, so that a layer which was converted before takes part in a merge without
+//! being converted again. The end holds the layer's own bootstrap and, in RAFS v6, the table of contents and the chunk records.
+//!
+//! `tail` finds the sections and verifies them, the reader of each version fills a `Draft` from the bootstrap, and `marks` holds
+//! what a bootstrap does not say. Nothing here trusts a number: the bytes come from a registry.
+
+mod draft;
+mod input;
+mod marks;
+mod tail;
+
+use std::sync::Arc;
+
+pub use draft::Draft;
+pub use input::Input;
+pub use marks::{entered_directories, mark_implied};
+
+use super::blob_table::Blob;
+use super::image::SealedLayer;
+use super::model::Walk;
+use crate::budget::Account;
+use crate::error::{Error, Result};
+use crate::format::Format;
+
+/// The end of a blob, from the end of its chunk data on.
+#[derive(Clone, Debug)]
+pub struct BlobTail {
+    /// The digest of the whole blob in hex.
+    pub id: [u8; 64],
+    /// Bytes of the blob.
+    pub size: u64,
+    /// The bytes of its end.
+    pub bytes: Vec<u8>,
+    /// See `entered_directories`.
+    pub entered: String,
+}
+
+/// A layer that was read back, and counts of what it holds.
+pub struct Recalled {
+    /// The layer, as packing it would have left it.
+    pub layer: SealedLayer,
+    /// Chunks that its files refer to.
+    pub references: u64,
+    /// Chunks that its blob stores.
+    pub chunks: u32,
+}
+
+/// Reads layer `number` back. `Format` for an end that this version of the program would not have written with these options.
+pub fn recall(number: u32, tail: &BlobTail, format: &Format, account: Arc<Account>) -> Result<Recalled> {
+    let sections = tail::sections(&tail.bytes, tail.size, format)?;
+    let chunk_bytes = format.version.chunk_bytes;
+    let mut draft = Draft::new(number, format, Arc::clone(&account))?;
+    let record = (format.version.read)(&sections.bootstrap, &mut draft)?;
+    let references = draft.references();
+    let chunks = draft.chunk_count();
+    let Draft { tree, mut stores, chunk_positions, records, .. } = draft;
+    let walk = Walk::new(&tree, &stores);
+    mark_implied(&walk, &tree, &mut stores, &tail.entered)?;
+    let moved = chunk_positions.moved(&walk, &tree, &stores, format.chunk_size);
+    drop(walk);
+    let has_meta = record.is_some() && format.kind.has_meta;
+    if record.is_some() != (chunks > 0) || has_meta == sections.blob_meta.is_empty() {
+        return Err(damaged("chunks without their blob"));
+    }
+    let blob = record.map(|record| Blob {
+        record: record.foreign(tail.id),
+        chunks: Arc::new(records),
+        batches: Arc::default(),
+        sparse: None,
+    });
+    let tree = super::model::LayerTree::recalled(tree, stores, account, chunk_bytes);
+    let layer = SealedLayer::recalled(number, blob, tree, moved, sections.blob_meta);
+    Ok(Recalled { layer, references, chunks })
+}
+
+/// The error about an end that does not make sense.
+pub fn damaged(what: &str) -> Error {
+    Error::format(format!("the end of the blob cannot be read: {what}"))
+}

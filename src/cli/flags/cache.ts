@@ -1,0 +1,154 @@
+/** The flags of the build cache, after upstream's (design: nydusify `convert`). */
+import { type CacheMode, MAX_RECORDS } from '../../cache/options.js';
+import type { CacheLayout } from '../../cache/update.js';
+import { UsageError } from '../../errors.js';
+import { withTag } from '../../oci/reference.js';
+import { type Location, parseLocation } from '../../registry/location.js';
+import type { Flag, FlagValues } from './flags.js';
+import type { RegistryFlags } from './registry.js';
+
+const CACHE = 'Build cache:';
+
+const CACHE_MODES = ['rw', 'ro', 'wo'] as const;
+const CACHE_LAYOUTS = ['auto', 'index', 'manifest'] as const;
+
+const CACHE_PLACES: readonly Flag[] = [
+  {
+    name: 'build-cache',
+    type: 'string',
+    value: 'image',
+    env: 'BUILD_CACHE',
+    overrules: ['build-cache-tag'],
+    group: CACHE,
+    help: 'keep records of converted layers under this tag, and take from there what was converted before',
+  },
+  {
+    name: 'build-cache-tag',
+    type: 'string',
+    value: 'tag',
+    env: 'BUILD_CACHE_TAG',
+    overrules: ['build-cache'],
+    group: CACHE,
+    help: "the same under this tag of the target's repository",
+  },
+];
+
+const CACHE_WAYS: readonly Flag[] = [
+  {
+    name: 'build-cache-version',
+    type: 'string',
+    value: 'text',
+    env: 'BUILD_CACHE_VERSION',
+    group: CACHE,
+    help: 'use and write records of this version alone; default: any is used, and what is there is kept',
+  },
+  {
+    name: 'build-cache-insecure',
+    type: 'boolean',
+    env: 'BUILD_CACHE_INSECURE',
+    group: CACHE,
+    help: "do not verify the certificate of the cache's registry; if it speaks no TLS, speak HTTP with it, and say so",
+  },
+  {
+    name: 'build-cache-max-records',
+    type: 'string',
+    value: 'n',
+    default: String(MAX_RECORDS),
+    env: 'BUILD_CACHE_MAX_RECORDS',
+    group: CACHE,
+    help: 'records of each platform at most, 1 to 200; those used last are kept',
+  },
+  {
+    name: 'build-cache-mode',
+    type: 'string',
+    value: 'mode',
+    choices: CACHE_MODES,
+    default: 'rw',
+    group: CACHE,
+    help: 'rw; ro reads the cache and leaves it as it is; wo converts everything and writes it',
+  },
+  {
+    name: 'build-cache-layout',
+    type: 'string',
+    value: 'form',
+    choices: CACHE_LAYOUTS,
+    default: 'auto',
+    group: CACHE,
+    help: 'auto keeps the form that is there, and makes one manifest for one platform; index or manifest make that',
+  },
+  {
+    name: 'build-cache-strict',
+    type: 'boolean',
+    group: CACHE,
+    help: 'end the run when something is wrong with the cache; without it the image is made as if there were none',
+  },
+  {
+    name: 'build-cache-verify',
+    type: 'boolean',
+    group: CACHE,
+    help: 'read and digest every blob that is taken from the cache',
+  },
+];
+
+export const CACHE_FLAGS: readonly Flag[] = [...CACHE_PLACES, ...CACHE_WAYS];
+
+/** The build cache of a run, before its store is opened. */
+export interface CacheRequest {
+  readonly location: Location;
+  readonly registry: RegistryFlags;
+  readonly mode: CacheMode;
+  readonly layout: CacheLayout;
+  readonly version: string | undefined;
+  readonly maxRecords: number;
+  readonly strict: boolean;
+  readonly verify: boolean;
+}
+
+/** Undefined without a cache; the notes name flags that then have no effect. Throws UsageError and InvalidReferenceError. */
+export function cacheRequest(
+  flags: FlagValues,
+  target: Location,
+  registry: RegistryFlags,
+  notes: string[],
+): CacheRequest | undefined {
+  const image = flags.text('build-cache');
+  const tag = flags.text('build-cache-tag');
+  if (image !== undefined && tag !== undefined)
+    throw new UsageError('--build-cache conflicts with --build-cache-tag');
+  if (image === undefined && tag === undefined) {
+    const idle = CACHE_WAYS.filter(
+      ({ name }) => flags.isGiven(name) && (flags.isOn(name) || flags.text(name) !== undefined),
+    );
+    notes.push(
+      ...idle.map(({ name }) => `--${name} has no effect without --build-cache or --build-cache-tag`),
+    );
+    return undefined;
+  }
+  return {
+    location: image === undefined ? besideTarget(target, tag ?? '') : parseLocation(image),
+    registry: { ...registry, insecure: flags.isOn('build-cache-insecure') || registry.insecure },
+    mode: flags.oneOf('build-cache-mode', CACHE_MODES) ?? 'rw',
+    layout: flags.oneOf('build-cache-layout', CACHE_LAYOUTS) ?? 'auto',
+    version: flags.isGiven('build-cache-version') ? (flags.text('build-cache-version') ?? '') : undefined,
+    maxRecords: maxRecordsOf(flags),
+    strict: flags.isOn('build-cache-strict'),
+    verify: flags.isOn('build-cache-verify'),
+  };
+}
+
+/** In upstream's sentences. */
+function maxRecordsOf(flags: FlagValues): number {
+  const count = flags.number('build-cache-max-records') ?? MAX_RECORDS;
+  if (count < 1) throw new UsageError('--build-cache-max-records should be greater than 0');
+  if (count > MAX_RECORDS)
+    throw new UsageError(`--build-cache-max-records should not be greater than ${MAX_RECORDS}`);
+  return count;
+}
+
+function besideTarget(target: Location, tag: string): Location {
+  if (target.kind === 'registry') return { kind: 'registry', reference: withTag(target.reference, tag) };
+  if (target.kind === 'oci') return { kind: 'oci', path: target.path, name: tag };
+  throw new UsageError('--build-cache-tag needs a target in a registry or a folder', {
+    hint: 'an archive is written whole; name the cache with --build-cache',
+  });
+}

@@ -1,0 +1,88 @@
+/** Many writers of one cache at the same time: none that has finished loses a record, and every reader finds a whole cache. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readCache } from '../../src/cache/root.js';
+import { anonymous } from '../../src/registry/auth/credentials.js';
+import { openTarget } from '../../src/registry/open.js';
+import { madeUpRecord } from '../support/cache/made-up-record.js';
+import { writeMadeUp } from '../support/cache/writer.js';
+import { registry } from '../support/command.js';
+
+/** Reads the cache all the time while `write` runs; throws if it is ever not whole. Returns the digests of its records. */
+async function read(location: string, write: () => Promise<void>): Promise<ReadonlySet<string>> {
+  await using reader = openTarget(location, { credentials: anonymous });
+  const stop = new AbortController();
+  const reading = (async () => {
+    let count = 0;
+    for (; !stop.signal.aborted; count++) {
+      const root = await readCache(reader, {});
+      assert.ok(root === undefined || root.manifests.length === 1);
+      await sleep(5);
+    }
+    return count;
+  })();
+  await Promise.all([
+    write().finally(() => {
+      stop.abort();
+    }),
+    reading,
+  ]);
+  assert.ok((await reading) > 3);
+  const root = await readCache(reader, {});
+  return new Set(root?.manifests.flatMap(({ records }) => records.map(({ digest }) => digest as string)));
+}
+
+const WRITERS = 24;
+
+for (const layout of ['manifest', 'index'] as const) {
+  test(`${WRITERS} writers of one tag keep each other's records: ${layout}`, async (t) => {
+    const lab = await registry(t);
+    const location = `${lab.host}/app:cache`;
+    const names = Array.from({ length: WRITERS }, (_, i) => String(i));
+    const kept = await read(location, async () => {
+      await Promise.all(
+        names.map(async (name, i) => {
+          await sleep((i % 7) * 3);
+          await writeMadeUp(location, name, layout);
+        }),
+      );
+    });
+    assert.deepEqual([...kept].sort(), names.map((name) => madeUpRecord(name).record.digest).sort());
+  });
+}
+
+const WRITER = join(import.meta.dirname, '..', 'support', 'cache', 'writer.js');
+const PROCESSES = 10;
+
+test(`of ${PROCESSES} processes that write one tag, half are killed: the others keep their records`, async (t) => {
+  const lab = await registry(t);
+  const location = `${lab.host}/app:cache`;
+  const finished: string[] = [];
+  const kept = await read(location, async () => {
+    await Promise.all(
+      Array.from({ length: PROCESSES }, async (_, i) => {
+        const name = String(i);
+        const child = spawn(process.execPath, [WRITER, location, name, 'index'], {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        });
+        let said = '';
+        child.stdout.setEncoding('utf8').on('data', (text: string) => {
+          said += text;
+          if (text.includes('ready') && i % 2 === 0) setTimeout(() => child.kill('SIGKILL'), 20 * i);
+        });
+        await once(child, 'close');
+        if (said.includes('done')) finished.push(name);
+        else assert.equal(i % 2, 0, 'a writer that was not killed has finished');
+      }),
+    );
+  });
+  assert.ok(finished.length >= PROCESSES / 2);
+  assert.deepEqual(
+    finished.filter((name) => !kept.has(madeUpRecord(name).record.digest)),
+    [],
+  );
+});
