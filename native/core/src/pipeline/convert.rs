@@ -192,7 +192,7 @@ impl ImagePacker {
                 };
                 let Merged { bootstrap, dictionary_blobs, prefetched } =
                     merged_bootstrap(layers, &places, &format, dictionary.as_deref())?;
-                Ok(MergedImage { bootstrap, repeated_bytes, dictionary_blobs, prefetched })
+                Ok(MergedImage { bootstrap, repeated_bytes, prefetched, dictionary_blobs })
             })
         });
     }
