@@ -59,7 +59,7 @@ test('structures have the sizes of the format', () => {
       tocEntry: 128,
       zranContext: 40,
     },
-    wire: { chunkRecord: 64, entryHead: 64, reference: 8, xattrHead: 8 },
+    wire: { chunkRecord: 64, dictionaryChunk: 72, entryHead: 64, reference: 8, xattrHead: 8 },
   });
 });
 
