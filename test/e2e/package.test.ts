@@ -12,7 +12,7 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { packageOf, PLATFORMS, thisPlatform } from '../../src/native/platforms.js';
 import { bundledPackages, writeBundle } from '../../tools/packages/bundle.js';
-import { packHere } from '../../tools/packages/pack-here.js';
+import { alone, packHere } from '../../tools/packages/pack-here.js';
 import { buildImage } from '../support/images/image-builder.js';
 import { dir, file, layer } from '../support/images/tar.js';
 import { registry } from '../support/command.js';
@@ -43,15 +43,14 @@ let installed = '';
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'nydusify-test-'));
-  const manifest = await readFile(join(projectRoot, 'package.json'), 'utf8');
+  // Other tests pack the same folder.
+  const readManifest = (): Promise<string> =>
+    alone(() => readFile(join(projectRoot, 'package.json'), 'utf8'));
+  const manifest = await readManifest();
   const umask = process.umask(0o077);
   [tarball, platformTarball] = await packHere(folder);
   process.umask(umask);
-  assert.equal(
-    await readFile(join(projectRoot, 'package.json'), 'utf8'),
-    manifest,
-    'packing leaves no trace',
-  );
+  assert.equal(await readManifest(), manifest, 'packing leaves no trace');
   root = join(folder, 'consumer');
   await install(root, tarball, platformTarball);
   installed = join(root, 'node_modules', 'nydusify-ts');
@@ -169,7 +168,9 @@ test('files in the packages have the modes that git knows, whatever the umask', 
   }
 });
 
-test('the bundle is the same when the project lies elsewhere', async () => {
+test('the bundle is the same when the project lies elsewhere', () => alone(bundledElsewhere));
+
+async function bundledElsewhere(): Promise<void> {
   const elsewhere = join(folder, 'another', 'place');
   const parts = (await bundledPackages()).map((path) => relative(projectRoot, path));
   for (const path of ['package.json', 'bin', 'dist/src', ...parts]) {
@@ -185,7 +186,7 @@ test('the bundle is the same when the project lies elsewhere', async () => {
   assert.deepEqual(await filesBelow(there), names);
   for (const name of names)
     assert.equal(await readFile(join(there, name), 'utf8'), await readFile(join(here, name), 'utf8'), name);
-});
+}
 
 test('the packages name the software of others that they contain, with its licences', async () => {
   const bundled = await readFile(join(installed, 'dist', 'bundle', 'THIRD-PARTY.md'), 'utf8');

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { withFileLock } from '../../src/io/file-lock.js';
 import { PLATFORMS, thisPlatform } from '../../src/native/platforms.js';
 import { projectRoot } from '../../test/support/project.js';
 import { postpack, prepack } from './main-package.js';
@@ -23,16 +24,28 @@ export async function packHere(destination = TARBALLS): Promise<readonly [main: 
 }
 
 /** Packs the main package as `npm pack` does, without setting up again. */
-export async function packMain(destination: string): Promise<string> {
-  mkdirSync(destination, { recursive: true });
-  const { name, version } = ownManifest();
-  await prepack();
-  try {
-    const options = ['--ignore-scripts', '--pack-destination', destination];
-    const { status, stderr } = spawnSync('npm', ['pack', ...options], { cwd: projectRoot, encoding: 'utf8' });
-    if (status !== 0) throw new Error(`the package cannot be packed: ${stderr}`);
-  } finally {
-    postpack();
-  }
-  return join(destination, `${name}-${version}.tgz`);
+export function packMain(destination: string): Promise<string> {
+  return alone(async () => {
+    mkdirSync(destination, { recursive: true });
+    const { name, version } = ownManifest();
+    await prepack();
+    try {
+      const options = ['--ignore-scripts', '--pack-destination', destination];
+      const { status, stderr } = spawnSync('npm', ['pack', ...options], {
+        cwd: projectRoot,
+        encoding: 'utf8',
+      });
+      if (status !== 0) throw new Error(`the package cannot be packed: ${stderr}`);
+    } finally {
+      postpack();
+    }
+    return join(destination, `${name}-${version}.tgz`);
+  });
+}
+
+/** Runs a step that needs the bundle and the manifest of this folder as they are: packing changes both for a while. */
+export function alone<T>(step: () => Promise<T>): Promise<T> {
+  const folder = join(projectRoot, '.cache');
+  mkdirSync(folder, { recursive: true });
+  return withFileLock(join(folder, 'packing.lock'), step);
 }
