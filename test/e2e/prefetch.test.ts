@@ -65,7 +65,7 @@ test('a list means the same on an image before and after it is converted, and in
     assert.equal(verdict, 'some');
   }
   assert.deepEqual(after.lists[0]?.chunks, prefetch.chunks);
-  const checked = await nydusify(['check', '--source', source, '--target', target]);
+  const checked = await nydusify(['check', target, source]);
   assert.equal(checked.status, 0, checked.stdout);
 });
 
