@@ -18,7 +18,7 @@ import type { Platform } from '../oci/descriptor.js';
 import { repositoryOf } from '../registry/location.js';
 import type { ImageSource, ImageTarget } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
-import { chooseChunks, savedBytes, storedBytes } from './choose.js';
+import { type ChoiceOptions, chooseChunks, savedBytes, storedBytes } from './choose.js';
 import { ChunkSpace } from './chunk-space.js';
 import { openNydusImage, type OpenedImage, type Profile, profileOf } from './profile.js';
 import { TarImage, writeLayer } from './tar-image.js';
@@ -26,15 +26,9 @@ import { TarImage, writeLayer } from './tar-image.js';
 /** A dictionary that saves less than this share of the images held back is not worth its blobs. */
 const LEAST_SAVING = 0.05;
 
-export interface GenerateOptions extends Pick<
-  ConvertOptions,
-  'workDir' | 'threads' | 'concurrency' | 'allowedHosts'
-> {
+export interface GenerateOptions
+  extends ChoiceOptions, Pick<ConvertOptions, 'workDir' | 'threads' | 'concurrency' | 'allowedHosts'> {
   readonly platform: Platform;
-  /** A chunk is in the dictionary if this many images hold it. */
-  readonly minShare: number;
-  /** Stored bytes of all its chunks at most. */
-  readonly maxSize: number;
   /** True: the chunks stay in the sources' blobs, which the dictionary keeps alive. False: they are packed into a blob of their own. */
   readonly inSources: boolean;
   /** Make the dictionary even if it saves little. */

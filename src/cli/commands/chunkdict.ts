@@ -1,18 +1,14 @@
 /** `nydusify chunkdict generate`: a dictionary of the chunks that several Nydus images share. */
-import { availableParallelism } from 'node:os';
 import type { Generated } from '../../dedup/generate.js';
 import { UsageError } from '../../errors.js';
-import { DEFAULT_CONCURRENCY } from '../../io/concurrency.js';
-import { parsePlatform } from '../../oci/platform.js';
 import type { CommandCall, CommandTable } from '../command.js';
-import { CHUNKDICT_FLAGS, choiceOf, LATER_CHUNKDICT_FLAGS } from '../flags/dedup.js';
+import { CHUNKDICT_FLAGS, LATER_CHUNKDICT_FLAGS, sharedOptionsOf } from '../flags/dedup.js';
 import { openOptions } from '../flags/environment.js';
 import { requireFlags } from '../flags/flags.js';
 import { refuseLater } from '../flags/later.js';
 import { limitsOf } from '../flags/limits.js';
-import { hostPlatform, machineArchitecture } from '../flags/machine.js';
 import { OpenStores } from '../stores.js';
-import { allowedHosts, registryFlags, transferOptions } from '../flags/registry.js';
+import { registryFlags, transferOptions } from '../flags/registry.js';
 import { printJson, printLines, printMessage } from '../text/print.js';
 import { formatBytes, plural } from '../text/units.js';
 
@@ -77,19 +73,13 @@ async function generate(
   const target = open.add(
     openTarget(to, await openOptions(context.env, registryFlags(flags, 'target'), settings)),
   );
-  const platform = flags.text('platform');
   return await generateDictionary(
     stores,
     target,
     {
-      ...choiceOf(flags),
-      workDir,
-      platform: platform === undefined ? hostPlatform() : parsePlatform(platform, machineArchitecture()),
+      ...sharedOptionsOf(flags),
       inSources: flags.isOn('reference'),
       force: flags.isOn('force'),
-      threads: flags.number('threads') ?? availableParallelism(),
-      concurrency: flags.number('concurrency') ?? DEFAULT_CONCURRENCY,
-      allowedHosts: allowedHosts(flags),
     },
     {
       signal: context.signal,

@@ -1,16 +1,12 @@
 /** `nydusify dedup estimate`: what images share, as text, as JSON and as a page. */
-import { availableParallelism } from 'node:os';
 import type { DedupEstimate } from '../../dedup/estimate.js';
 import { UsageError } from '../../errors.js';
-import { DEFAULT_CONCURRENCY } from '../../io/concurrency.js';
-import { parsePlatform } from '../../oci/platform.js';
 import type { CommandCall, CommandTable } from '../command.js';
-import { choiceOf, chunkSizesOf, DEDUP_FLAGS } from '../flags/dedup.js';
+import { chunkSizesOf, DEDUP_FLAGS, sharedOptionsOf } from '../flags/dedup.js';
 import { openOptions } from '../flags/environment.js';
 import { limitsOf } from '../flags/limits.js';
-import { hostPlatform, machineArchitecture } from '../flags/machine.js';
 import { OpenStores } from '../stores.js';
-import { allowedHosts, registryFlags } from '../flags/registry.js';
+import { registryFlags } from '../flags/registry.js';
 import { tryReportFile, writeWholeReportFile } from '../report-file.js';
 import { printJson, printLines, printMessage } from '../text/print.js';
 import { estimateLines } from '../text/dedup.js';
@@ -69,19 +65,13 @@ async function run({ flags, context }: CommandCall, images: readonly string[]): 
   const options = await openOptions(context.env, registryFlags(flags), { workDir, budget });
   await using open = new OpenStores();
   const stores = images.map((image) => open.add(openSource(image, options)));
-  const platform = flags.text('platform');
   const third = Math.max(2, Math.round(images.length / 3));
   return await estimateDedup(
     stores,
     {
-      ...choiceOf(flags),
-      workDir,
+      ...sharedOptionsOf(flags),
       chunkSizes: chunkSizesOf(flags),
       dictionaryFrom: flags.number('dictionary-from') ?? third,
-      platform: platform === undefined ? hostPlatform() : parsePlatform(platform, machineArchitecture()),
-      threads: flags.number('threads') ?? availableParallelism(),
-      concurrency: flags.number('concurrency') ?? DEFAULT_CONCURRENCY,
-      allowedHosts: allowedHosts(flags),
     },
     {
       signal: context.signal,

@@ -1,12 +1,16 @@
 /** The flags of `chunkdict` and `dedup`, which choose chunks that several images share. */
+import { availableParallelism } from 'node:os';
+import type { EstimateOptions } from '../../dedup/estimate.js';
 import { UsageError } from '../../errors.js';
 import { DEFAULT_CONCURRENCY } from '../../io/concurrency.js';
+import { parsePlatform } from '../../oci/platform.js';
 import { parseByteSize } from './byte-size.js';
 import type { Flag, FlagValues } from './flags.js';
 import { OUTPUT } from './global.js';
 import { backendFlags } from './later.js';
 import { LIMIT_FLAGS } from './limits.js';
-import { ONE_REGISTRY_FLAGS, REGISTRY_FLAGS, TRUST_FLAGS } from './registry.js';
+import { hostPlatform, machineArchitecture } from './machine.js';
+import { allowedHosts, ONE_REGISTRY_FLAGS, REGISTRY_FLAGS, TRUST_FLAGS } from './registry.js';
 
 const IMAGES = 'Images:';
 const CHUNKS = 'Dictionary:';
@@ -135,10 +139,23 @@ export const DEDUP_FLAGS: readonly Flag[] = [
 ];
 
 /** The values of `--min-share` and `--max-size`. Throws UsageError. */
-export function choiceOf(flags: FlagValues): { readonly minShare: number; readonly maxSize: number } {
+function choiceOf(flags: FlagValues): { readonly minShare: number; readonly maxSize: number } {
   const minShare = flags.number('min-share') ?? 2;
   if (minShare < 1) throw new UsageError(`--min-share should be 1 or more, not ${minShare}`);
   return { minShare, maxSize: parseByteSize('max-size', flags.text('max-size') ?? '1G') };
+}
+
+/** What `chunkdict generate` and `dedup estimate` take alike. Throws UsageError. */
+export function sharedOptionsOf(flags: FlagValues): Omit<EstimateOptions, 'chunkSizes' | 'dictionaryFrom'> {
+  const platform = flags.text('platform');
+  return {
+    ...choiceOf(flags),
+    workDir: flags.text('work-dir'),
+    platform: platform === undefined ? hostPlatform() : parsePlatform(platform, machineArchitecture()),
+    threads: flags.number('threads') ?? availableParallelism(),
+    concurrency: flags.number('concurrency') ?? DEFAULT_CONCURRENCY,
+    allowedHosts: allowedHosts(flags),
+  };
 }
 
 /** Throws UsageError. */

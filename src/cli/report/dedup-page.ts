@@ -107,14 +107,15 @@ function imageTable({ images }: DedupEstimate): Html {
         <td>${dictionarySaves === undefined ? 'in the dictionary' : formatBytes(dictionarySaves)}</td>
       </tr>`,
   );
+  return table(['image', 'layers', 'Nydus', 'the dictionary saves'], rows);
+}
+
+function table(heads: readonly string[], rows: readonly Html[]): Html {
   return html`<div class="scroll">
     <table>
       <thead>
         <tr>
-          <th>image</th>
-          <th>layers</th>
-          <th>Nydus</th>
-          <th>the dictionary saves</th>
+          ${heads.map((head) => html`<th>${head}</th>`)}
         </tr>
       </thead>
       <tbody>
@@ -199,22 +200,7 @@ function chunkSizeTable({ chunkSizes }: DedupEstimate): Html {
         <td>${formatBytes(row.uniqueBytes)}</td>
       </tr>`,
   );
-  return html`<div class="scroll">
-    <table>
-      <thead>
-        <tr>
-          <th>chunk size</th>
-          <th>chunks</th>
-          <th>blobs</th>
-          <th>bootstraps</th>
-          <th>each chunk once</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
-  </div>`;
+  return table(['chunk size', 'chunks', 'blobs', 'bootstraps', 'each chunk once'], rows);
 }
 
 function upgradePlot({ images, upgrades }: DedupEstimate): Html {

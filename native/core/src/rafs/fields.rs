@@ -26,6 +26,19 @@ pub const fn mode_of(kind: Kind) -> u16 {
     }
 }
 
+/// The kind of an inode by the type bits of its mode; `None` for a type that is never written.
+pub const fn kind_of(mode: u16) -> Option<Kind> {
+    match mode & 0xF000 {
+        mode::FILE => Some(Kind::File),
+        mode::DIRECTORY => Some(Kind::Directory),
+        mode::SYMLINK => Some(Kind::Symlink),
+        mode::CHAR => Some(Kind::Char),
+        mode::BLOCK => Some(Kind::Block),
+        mode::FIFO => Some(Kind::Fifo),
+        _ => None,
+    }
+}
+
 /// Converts a number to the type of its field.
 pub fn narrow<T, N: TryFrom<T>>(value: T) -> Result<N> {
     N::try_from(value).map_err(|_| Error::internal("a number does not fit its field"))

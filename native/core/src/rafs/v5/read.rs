@@ -1,9 +1,10 @@
 //! Reads the bootstrap of one layer back, as `write` writes it: one blob, children of a directory next to each other.
 
+use nydus_layout::chunk_info;
 use nydus_layout::v5::{self as layout, extended_blob, inode as field, inode_flags, super_block};
 use nydus_layout::v5::{inode_table_entry, xattr_pair, xattr_total};
-use nydus_layout::{chunk_info, mode};
 
+use super::fields::kind_of;
 use super::model::{At, Inode, Kind, Mark, NONE, ROOT};
 use super::plan::padded;
 use super::recall::{Draft, Input, damaged};
@@ -108,15 +109,8 @@ impl<'a> Reader<'a> {
         let place = table.saturating_add(u64::from(row) * inode_table_entry::SIZE as u64);
         let base = u64::from(input.u32(place)?) * layout::INODE_UNIT as u64;
         let mode = input.u32(base + field::MODE as u64)?;
-        let kind = match u16::try_from(mode & 0xF000).unwrap_or(0) {
-            mode::FILE => Kind::File,
-            mode::DIRECTORY => Kind::Directory,
-            mode::SYMLINK => Kind::Symlink,
-            mode::CHAR => Kind::Char,
-            mode::BLOCK => Kind::Block,
-            mode::FIFO => Kind::Fifo,
-            _ => return Err(damaged("an inode of an unknown type")),
-        };
+        let kind = kind_of(u16::try_from(mode & 0xF000).unwrap_or(0))
+            .ok_or_else(|| damaged("an inode of an unknown type"))?;
         let name_size = input.u16(base + field::NAME_SIZE as u64)?;
         let target_size = input.u16(base + field::SYMLINK_SIZE as u64)?;
         let at = base + field::SIZE as u64;

@@ -5,10 +5,9 @@ use std::collections::{HashMap, HashSet};
 use nydus_layout::{
     self as layout, BLOCK_SIZE, SLOT_SIZE, XATTR_PREFIXES, blob_entry, chunk_index_entry, chunk_info,
 };
-use nydus_layout::{
-    dirent, extended_super_block, inode_extended, mode, super_block, xattr_entry, xattr_header,
-};
+use nydus_layout::{dirent, extended_super_block, inode_extended, super_block, xattr_entry, xattr_header};
 
+use super::fields::kind_of;
 use super::model::{At, Inode, Kind, Mark, NONE, ROOT};
 use super::recall::{Draft, Input, damaged};
 use crate::blob::BlobRecord;
@@ -139,15 +138,7 @@ impl<'a> Inodes<'a> {
         let format = input.u16(base + inode_extended::FORMAT as u64)?;
         let mode = input.u16(base + inode_extended::MODE as u64)?;
         let layout = format >> 1;
-        let kind = match mode & 0xF000 {
-            mode::FILE => Kind::File,
-            mode::DIRECTORY => Kind::Directory,
-            mode::SYMLINK => Kind::Symlink,
-            mode::CHAR => Kind::Char,
-            mode::BLOCK => Kind::Block,
-            mode::FIFO => Kind::Fifo,
-            _ => return Err(damaged("an inode of an unknown type")),
-        };
+        let kind = kind_of(mode).ok_or_else(|| damaged("an inode of an unknown type"))?;
         if format & 1 == 0 || (layout == layout::LAYOUT_CHUNKS) != (kind == Kind::File) {
             return Err(damaged("an inode of another form"));
         }
