@@ -6,6 +6,7 @@
 import { mapOrdered } from '../io/concurrency.js';
 import { compareDigest, counted } from '../io/streams.js';
 import { NO_CHUNKS, type VerifiableChunks } from '../native/judge.js';
+import { untilAborted } from '../native/until-aborted.js';
 import { openBlobVerifier } from '../native/verifier.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { dataLayersOf } from '../image/kinds.js';
@@ -108,8 +109,8 @@ async function streamBlob(
   const prefix = promised === undefined ? undefined : promised.compressedSize + TAR_HEADER_SIZE;
   const verifier = openBlobVerifier({ chunks: table, compressor, digester, threads, prefix });
   const tail = new TailComparison(frame);
-  try {
-    const { store } = opened.image;
+  const { store } = opened.image;
+  const { whole, digest, prefixDigest, faults } = await untilAborted(verifier, call.signal, async () => {
     const whole = await collector.attempt('BLOB-FRAME', async () => {
       const stream = store.fetch(blob, { ...call, digestedByCaller: true });
       const read = (done: number): void => {
@@ -121,28 +122,25 @@ async function streamBlob(
       }
       return true;
     });
-    const { digest, prefixDigest, faults } = await verifier.finish();
-    const right =
-      whole === true &&
-      (await collector.attempt('BLOB-FRAME', () => {
-        compareDigest(digest, blob, nameOf(blob, store.location));
-        return true;
-      })) === true;
-    // If the blob's bytes are wrong as a whole, a second finding about the data's digest would add nothing.
-    if (right && promised !== undefined) checkDataDigest(promised, prefixDigest, collector);
-    if (!tail.same) {
-      collector.report('CONTENT-DIGEST', {
-        message: 'registry sends other bytes for a range than for the whole blob',
-      });
-    }
-    for (const { index, message } of faults) {
-      const where = { ...collector.place, offset: table.at(index).compressedOffset };
-      const chunk = indexes?.[index] ?? index;
-      collector.report('CHUNK-DATA', { message: `chunk ${chunk}: ${message}`, chunk }, where);
-    }
-  } catch (cause) {
-    verifier.abort();
-    throw cause;
+    return { whole, ...(await verifier.finish()) };
+  });
+  const right =
+    whole === true &&
+    (await collector.attempt('BLOB-FRAME', () => {
+      compareDigest(digest, blob, nameOf(blob, store.location));
+      return true;
+    })) === true;
+  // If the blob's bytes are wrong as a whole, a second finding about the data's digest would add nothing.
+  if (right && promised !== undefined) checkDataDigest(promised, prefixDigest, collector);
+  if (!tail.same) {
+    collector.report('CONTENT-DIGEST', {
+      message: 'registry sends other bytes for a range than for the whole blob',
+    });
+  }
+  for (const { index, message } of faults) {
+    const where = { ...collector.place, offset: table.at(index).compressedOffset };
+    const chunk = indexes?.[index] ?? index;
+    collector.report('CHUNK-DATA', { message: `chunk ${chunk}: ${message}`, chunk }, where);
   }
 }
 

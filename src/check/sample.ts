@@ -3,6 +3,7 @@
  * digest alone decides which pieces, so two runs read the same ones; a blob with data has at least one piece.
  */
 import { createHash } from 'node:crypto';
+import { untilAborted } from '../native/until-aborted.js';
 import { openBlobVerifier, type BlobVerifierOptions } from '../native/verifier.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { ChunkTable } from '../rafs-builder/model/tree.js';
@@ -99,16 +100,14 @@ async function verifyPiece(
   };
   const { compressor, digester, threads } = options;
   const verifier = openBlobVerifier({ chunks, compressor, digester, threads });
-  try {
+  const { faults } = await untilAborted(verifier, call.signal, async () => {
     for await (const bytes of store.fetch(blob, { ...call, range: { start, end } }))
       await verifier.write(bytes);
-    for (const { index, message } of (await verifier.finish()).faults) {
-      const where = { ...collector.place, offset: start + chunks.at(index).compressedOffset };
-      const chunk = indexes?.[from + index] ?? from + index;
-      collector.report('CHUNK-DATA', { message: `chunk ${chunk}: ${message}`, chunk }, where);
-    }
-  } catch (cause) {
-    verifier.abort();
-    throw cause;
+    return verifier.finish();
+  });
+  for (const { index, message } of faults) {
+    const where = { ...collector.place, offset: start + chunks.at(index).compressedOffset };
+    const chunk = indexes?.[from + index] ?? from + index;
+    collector.report('CHUNK-DATA', { message: `chunk ${chunk}: ${message}`, chunk }, where);
   }
 }

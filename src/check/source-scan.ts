@@ -4,6 +4,7 @@ import { chargeRepetition } from '../image/repeated-layers.js';
 import { mapOrdered } from '../io/concurrency.js';
 import { compareDigest, counted } from '../io/streams.js';
 import { withBudget } from '../native/budget.js';
+import { untilAborted } from '../native/until-aborted.js';
 import { openImageScanner, type ImageScanner, type ScannedLayer } from '../native/scanner.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
@@ -121,17 +122,14 @@ async function scanLayer(
   call: CallOptions,
 ): Promise<ScannedLayer> {
   const packer = images.openLayer(index);
-  try {
+  const scanned = await untilAborted(packer, call.signal, async () => {
     const stream = source.store.fetch(descriptor, { ...call, digestedByCaller: true });
     const read = (done: number): void => {
       reportRead(call, descriptor, done);
     };
     for await (const bytes of counted(stream, read)) await packer.write(bytes);
-    const scanned = await packer.finish();
-    compareDigest(scanned.source.digest ?? 'none', descriptor, nameOf(descriptor, source.store.location));
-    return scanned;
-  } catch (cause) {
-    packer.abort();
-    throw cause;
-  }
+    return packer.finish();
+  });
+  compareDigest(scanned.source.digest ?? 'none', descriptor, nameOf(descriptor, source.store.location));
+  return scanned;
 }

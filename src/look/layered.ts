@@ -13,6 +13,7 @@ import { overlaySteps } from '../merge/overlay.js';
 import { openImageScanner } from '../native/scanner.js';
 import type { Budget } from '../limits.js';
 import { withBudget } from '../native/budget.js';
+import { untilAborted } from '../native/until-aborted.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import { MEDIA } from '../oci/media-types.js';
@@ -121,19 +122,16 @@ async function scanLayer(
   // Layers are read from the top, so no layer may refer to chunks of a lower one.
   using scanner = openImageScanner({ chunkSize, dedup: 'layer', threads: 1, budget: call.budget });
   const layer = scanner.openLayer(number);
-  try {
+  const scanned = await untilAborted(layer, call.signal, async () => {
     const read = (done: number): void => {
       reportRead(call, descriptor, done);
     };
     for await (const bytes of counted(image.store.fetch(descriptor, call), read)) await layer.write(bytes);
-    const scanned = await layer.finish();
-    const entries = await scanned.entries();
-    const tree = await inTurns(layerTreeSteps(entries, number), call.signal);
-    return { number, descriptor, tree, entries, chunks: scanned.chunks };
-  } catch (cause) {
-    layer.abort();
-    throw cause;
-  }
+    return layer.finish();
+  });
+  const entries = await scanned.entries();
+  const tree = await inTurns(layerTreeSteps(entries, number), call.signal);
+  return { number, descriptor, tree, entries, chunks: scanned.chunks };
 }
 
 type Scan = (layer: [number, Descriptor], signal?: AbortSignal) => Promise<ScannedLayer>;

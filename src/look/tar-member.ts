@@ -11,6 +11,7 @@ import { readFileRange } from '../io/file-range.js';
 import { openScratch } from '../io/scratch.js';
 import { type ByteStream, collect } from '../io/streams.js';
 import { BLOCK, readHeader } from '../io/tar/header.js';
+import { untilAborted } from '../native/until-aborted.js';
 import { openImageScanner } from '../native/scanner.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { RawPath } from '../oci/raw-name.js';
@@ -137,8 +138,10 @@ async function* viaSpool({ store, layer, member, records }: TarMember, call: Cal
   });
   const pack = packer.openLayer(0, blob);
   try {
-    for await (const bytes of store.fetch(layer, call)) await pack.write(bytes);
-    const { chunks } = await pack.finish();
+    const { chunks } = await untilAborted(pack, call.signal, async () => {
+      for await (const bytes of store.fetch(layer, call)) await pack.write(bytes);
+      return pack.finish();
+    });
     const places = new Map<string, ChunkRecord>();
     for (let i = 0; i < chunks.length; i++) {
       const record = chunks.at(i);

@@ -28,11 +28,14 @@ class EndlessStore extends MemoryStore {
   }
 
   async *#endless({ signal }: FetchOptions): ByteStream {
-    yield Buffer.from([0x1f, 0x8b]);
     assert.ok(signal !== undefined);
-    if (!signal.aborted) await once(signal, 'abort');
-    this.ended.push(signal.reason);
-    throw signal.reason;
+    try {
+      yield Buffer.from([0x1f, 0x8b]);
+      if (!signal.aborted) await once(signal, 'abort');
+      throw signal.reason;
+    } finally {
+      this.ended.push(signal.reason);
+    }
   }
 }
 
