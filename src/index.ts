@@ -49,6 +49,15 @@ export { type PrefetchPattern } from './native/addon-types.js';
 export { type Estimate } from './convert/estimate.js';
 export { VERSION } from './convert/version.js';
 
+export {
+  type CopyComparison,
+  compareCopy,
+  type CopyDifference,
+  type DifferenceKind,
+} from './copy/compare.js';
+export { type CopiedContent, type CopyOutcome } from './copy/copier.js';
+export { copyImage, type CopyImages, type CopyOptions, type CopyResult } from './copy/copy.js';
+
 export { checkImage } from './check/check.js';
 export type { CheckImages, CheckOptions } from './check/options.js';
 export type { CheckedPlatform, CheckResult } from './check/result.js';

@@ -179,7 +179,12 @@ async function verdictsOf(
   const rest = { detection: undefined, versions: '', trace: undefined };
   verdicts.push(
     { client: 'podman', ...rest, picks: byPodman, ...unpacking(reference, byPodman, 'podman') },
-    { client: 'skopeo', ...rest, picks: byPodman, ...copying(byPodman, '--all copies the whole index') },
+    {
+      client: 'skopeo',
+      ...rest,
+      picks: byPodman,
+      ...copying(byPodman, '--all copies the whole index, in some versions without artifactType'),
+    },
     { client: 'crane', ...rest, picks: byCrane, ...copying(byCrane, whole) },
     { client: 'regctl', ...rest, picks: byRegctl, ...copying(byRegctl, whole) },
     { client: 'oras', ...rest, picks: byOras, ...copying(byOras, whole) },

@@ -5,12 +5,11 @@ import { nearestWord } from './text/similar.js';
 
 /** Commands of upstream that this program has not, and what does a part of their work. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  copy: 'skopeo copy --all and crane copy copy Nydus images too',
   mount: 'nydusify ls, cat, stat and diff look into an image without mounting it',
   view: 'nydusify ls, cat, stat and diff look into an image without mounting it',
   build: 'nydusify convert makes a Nydus image of an OCI image; upstream builds one of a folder',
   pack: 'nydusify convert makes a Nydus image of an OCI image; upstream builds one of a folder',
-  export: 'nydusify convert writes a file with --target-archive FILE, or to oci-archive:FILE',
+  export: 'nydusify copy IMAGE file://FILE writes an image into a file',
   chunkdict: "upstream's nydusify chunkdict makes dictionaries",
   optimize: "upstream's nydusify optimize does that",
   commit: "upstream's nydusify commit does that",

@@ -20,6 +20,11 @@ export const COMMANDS: readonly LazyCommand[] = [
     load: async () => (await import('./commands/plan.js')).PLAN,
   },
   {
+    name: 'copy',
+    summary: 'copy an image as it is, between registries, folders and archives',
+    load: async () => (await import('./commands/copy.js')).COPY,
+  },
+  {
     name: 'chunkdict',
     summary: 'make a dictionary of the chunks that several images share',
     load: async () => (await import('./commands/chunkdict.js')).CHUNKDICT,

@@ -1,6 +1,6 @@
 /** Brings source layers into the target of a merged index, and reports the progress of layers. */
 import { counted, type ReplayableContent } from '../io/streams.js';
-import { isMountable, type PushOutcome } from '../registry/stores/store.js';
+import type { PushOutcome } from '../registry/stores/store.js';
 import type { CallOptions, Stage } from '../reporter.js';
 import type { LayerContext, LayerJob } from './layer.js';
 
@@ -29,12 +29,10 @@ export async function placeSourceLayer(
     progress(context, number, 'copy', done, size, call);
   };
   copied(0);
-  const place = async (): Promise<PushOutcome> => {
-    if (await target.exists(descriptor, call)) return 'present';
-    if (isMountable(target) && (await target.mount(descriptor, source.place, call))) return 'mounted';
-    return target.push(descriptor, countedContent(content, copied), call);
-  };
-  const outcome = await place();
+  const outcome = await target.push(descriptor, countedContent(content, copied), {
+    ...call,
+    mountFrom: source.place,
+  });
   copied(size);
   return outcome;
 }

@@ -5,6 +5,7 @@
 import { InterruptedError } from '../errors.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
+import { Slots } from '../io/slots.js';
 import type { ReplayableContent } from '../io/streams.js';
 import type { ImageTarget, PushOutcome } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
@@ -12,20 +13,18 @@ import type { Span } from './stopwatch.js';
 
 export class Uploads implements AsyncDisposable {
   readonly #target: ImageTarget;
-  readonly #limit: number;
+  readonly #slots: Slots;
   readonly #span: Span;
   readonly #stop = new AbortController();
   readonly #call: CallOptions;
   readonly #started = new Map<Digest, Promise<PushOutcome>>();
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
   #failure: { readonly error: unknown } | undefined;
 
   /** `span` is extended while uploads are running. */
   constructor(target: ImageTarget, limit: number, span: Span, call: CallOptions) {
     this.#span = span;
     this.#target = target;
-    this.#limit = limit;
+    this.#slots = new Slots(limit);
     const { signal } = this.#stop;
     this.#call = {
       ...call,
@@ -48,7 +47,7 @@ export class Uploads implements AsyncDisposable {
     push: (call: CallOptions) => Promise<PushOutcome> = (call) =>
       this.#target.push(descriptor, content, call),
   ): Promise<PushOutcome> {
-    return this.once(descriptor.digest, () => this.#limited(() => push(this.#call)));
+    return this.once(descriptor.digest, () => this.#slots.with(() => push(this.#call)));
   }
 
   /** Like `push`, for content that reaches the target in another way. It does not count against the limit. */
@@ -93,17 +92,5 @@ export class Uploads implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new InterruptedError('the conversion has ended'));
     await Promise.allSettled(this.#started.values());
-  }
-
-  async #limited<T>(run: () => Promise<T>): Promise<T> {
-    if (this.#running >= this.#limit) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#running++;
-    try {
-      return await run();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#running--;
-      else next(); // the waiting push takes over this slot
-    }
   }
 }

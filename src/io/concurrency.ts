@@ -5,6 +5,9 @@ import { InterruptedError } from '../errors.js';
 /** The default of dockerd, containerd and oras, but no more than there are cores, because layers in flight cost memory. */
 export const DEFAULT_CONCURRENCY = Math.min(3, availableParallelism());
 
+/** Blobs in flight of a copy: it costs little memory, and much of its time is waiting. */
+export const COPY_CONCURRENCY = 6;
+
 /** Connections to one host of one side: enough for seven layers at a time, each with a download that feeds an upload, and for small requests. */
 export const DEFAULT_CONNECTIONS = 16;
 

@@ -38,6 +38,7 @@ export {
   listReferrers,
   type Located,
   type Mountable,
+  type PushOptions,
   type PushOutcome,
   type Referable,
   type ReferrerList,

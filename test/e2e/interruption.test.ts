@@ -265,7 +265,7 @@ test('a target tag that another client moves during the run is not moved back', 
   assert.equal(status, 3, stderr);
   assert.match(
     stderr,
-    /out:1 was moved to sha256:\w+ by another client during this run, which leaves it unchanged\nhint: run the conversion again/,
+    /out:1 was moved to sha256:\w+ by another client during this run, which leaves it unchanged\nhint: run it again/,
   );
   assert.equal((await target.get(`${target.host}/out:1`)).digest, newer.root.descriptor.digest);
   assert.equal((await nydusify(['convert', from, `${target.host}/out:1`], { cwd })).status, 0);

@@ -68,6 +68,10 @@ test('every JSON document is as its published schema says, errors too', async (t
     'the target gets the layers, too',
   );
   seen.add('event');
+  await run('copy', 0, 'copy', '--json', '--verify', target, `${host}/copy:1`);
+  await run('copy', 1, 'copy', '--json', '--verify-only', target, `${host}/copy:2`);
+  const copied = await run('copy', 0, 'copy', '--json', '--progress', 'json', target, `${host}/copy:1`);
+  for (const line of copied.split('\n').filter(isEvent)) await holds('event', JSON.parse(line));
   await run('dedup', 0, 'dedup', 'estimate', '--json', target);
   const dictionary = `${host}/d:1`;
   await run('chunkdict', 0, 'chunkdict', 'generate', '--json', '--target', dictionary, target, target);

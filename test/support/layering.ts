@@ -27,6 +27,7 @@ const CONTENT = [
 const EVERYTHING = [
   'dedup',
   'convert',
+  'copy',
   'cache',
   'check',
   'look',
@@ -90,7 +91,15 @@ export const MODULES: readonly Module[] = [
     'remedy',
   ]),
   module('look', 'lists and reads inside an image', ['prefetch', ...CONTENT]),
-  module('convert', 'plans and makes a Nydus image', ['cache', 'prefetch', ...CONTENT]),
+  module('copy', 'copies images as they are, and compares copies', [
+    'image',
+    'registry',
+    'io',
+    'reporter',
+    ...BASE,
+    'limits',
+  ]),
+  module('convert', 'plans and makes a Nydus image', ['copy', 'cache', 'prefetch', ...CONTENT]),
   module('dedup', 'finds the chunks that images share, and makes dictionaries of them', [
     'convert',
     'look',

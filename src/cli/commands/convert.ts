@@ -11,17 +11,17 @@ import { CONVERT_FLAGS, LATER_FLAGS } from '../flags/convert.js';
 import { type ConvertRequest, convertRequest } from '../flags/options.js';
 import { asksForInput } from '../flags/prefetch-list.js';
 import { listFiles } from '../list-files.js';
+import { deployName } from '../deploy-name.js';
+import { endingWithEvent, endWithResult } from '../last-event.js';
 import { setOutputs } from '../ci/github-files.js';
 import { ciLog } from '../ci/server.js';
 import { buildMetadata, convertDocument } from '../report/conversion.js';
-import { errorJson } from '../report/error-json.js';
 import { tryReportFile, writeReportFile, writeWholeReportFile } from '../report-file.js';
 import { annotate } from '../text/annotations.js';
 import { LogSection } from '../text/log-section.js';
 import { printJson, printLine, printLines, printMessage } from '../text/print.js';
 import { printableJson } from '../text/printable.js';
-import { asNydusError } from '../text/errors.js';
-import { adviceText, withAdvice } from '../text/remedies.js';
+import { withAdvice } from '../text/remedies.js';
 
 const EXAMPLES = `
 Examples:
@@ -53,14 +53,7 @@ export const CONVERT: CommandTable = {
   usage: '[options] SOURCE TARGET',
   flags: [...CONVERT_FLAGS, ...LATER_FLAGS],
   examples: EXAMPLES,
-  run: async (call) => {
-    try {
-      await convert(call);
-    } catch (cause) {
-      if (call.flags.text('progress') === 'json') await endWithError(cause, call);
-      throw cause;
-    }
-  },
+  run: (call) => endingWithEvent(call, RUNNING, () => convert(call)),
 };
 
 async function convert({ words, context, flags, log }: CommandCall): Promise<void> {
@@ -78,24 +71,14 @@ async function convert({ words, context, flags, log }: CommandCall): Promise<voi
   ] as const)
     if (path !== undefined) tryReportFile(path, flag);
   const result = await run(request, { log, flags, context });
-  const image = await deployName(request, result);
+  const image = await deployName(request.target, result.root);
   // A document follows the files, so that it is the only one if a file cannot be written.
   if (!request.json) printLine(context.stdout, image);
   await writeFiles(request, image, result);
   setOutputs({ image, digest: result.root.digest }, flags, context);
   const document = convertDocument(image, result);
   if (request.json) printJson(context.stdout, document, 2);
-  if (request.progress === 'json' && !log.quiet) {
-    const { printEvent } = await import('../text/progress.js');
-    printEvent(context.stderr, { type: 'result', result: document });
-  }
-}
-
-/** The sentence follows the event, as it follows all that a failing command has printed. */
-async function endWithError(cause: unknown, { context }: CommandCall): Promise<void> {
-  const { printEvent } = await import('../text/progress.js');
-  const error = asNydusError(cause);
-  printEvent(context.stderr, { type: 'error', error: errorJson(error, adviceText(error, RUNNING)) });
+  if (request.progress === 'json' && !log.quiet) await endWithResult(document, context);
 }
 
 async function run(
@@ -126,7 +109,7 @@ async function run(
   const transfer = { ...request.transfer, chunkSize: request.pushChunkSize };
   const sourceOptions = await openOptions(context.env, registries.source, { workDir, budget, transfer });
   await using source = openSource(
-    await locations.sourceLocation(request, { budget, signal: context.signal }),
+    await locations.sourceLocation(request.source, { workDir, budget, signal: context.signal }),
     sourceOptions,
   );
   await using target = openTarget(request.target, {
@@ -191,13 +174,6 @@ function inSections(reporter: Reporter, section: LogSection | undefined): Report
       reporter.emit(event);
     },
   };
-}
-
-/** `repository@digest` for a registry; for files the location with the digest behind it. */
-async function deployName({ target }: ConvertRequest, { root }: ConvertResult): Promise<string> {
-  const { formatLocation, withDigest } = await import('../../registry/location.js');
-  if (target.kind !== 'registry') return formatLocation({ ...target, digest: root.digest });
-  return formatLocation(withDigest(target, root.digest));
 }
 
 /** Digest and image have no end of line behind them, since Tekton would take it for a part of the result. */

@@ -68,7 +68,7 @@ async function run(request: ConvertRequest, context: CliContext): Promise<Conver
   const budget = openBudget(request.limits);
   const sourceOptions = await openOptions(context.env, registries.source, { workDir, budget });
   await using source = openSource(
-    await locations.sourceLocation(request, { budget, signal: context.signal }),
+    await locations.sourceLocation(request.source, { workDir, budget, signal: context.signal }),
     sourceOptions,
   );
   // Folders and files are not looked into: they are rewritten or made anew.

@@ -3,13 +3,14 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { UsageError } from '../../errors.js';
 import type { ConvertOptions } from '../../convert/options.js';
-import { DEFAULT_CONCURRENCY, DEFAULT_CONNECTIONS } from '../../io/concurrency.js';
+import { DEFAULT_CONCURRENCY } from '../../io/concurrency.js';
 import type { Limits } from '../../limits.js';
 import { allPlatforms, parsePlatforms, type PlatformSelection } from '../../oci/platform.js';
 import { formatReference, parseReference, type Reference, withTag } from '../../oci/reference.js';
 import { formatLocation, type Location, parseLocation, toLocation } from '../../registry/location.js';
 import { parseByteSize } from './byte-size.js';
 import { cacheRequest, type CacheRequest } from './cache.js';
+import { connectionsFor, transfersFor } from './connections.js';
 import { chunkDictOf, type DictionaryPlace } from './chunk-dict.js';
 import { INDEX_MARKS, ISOLATIONS, LATER_FLAGS, PROGRESS_FORMS } from './convert.js';
 import { type FlagValues, requireFlags } from './flags.js';
@@ -17,17 +18,13 @@ import { imageWord } from './image-word.js';
 import { formatNotes, formatOptionsOf } from './format.js';
 import { refuseLater } from './later.js';
 import { limitsOf } from './limits.js';
+import type { UnopenedArchive } from './locations.js';
 import { hostPlatform, machineArchitecture } from './machine.js';
 import { type ListFiles, prefetchOf } from './prefetch-list.js';
+import { type PushRetry, pushRetryOf } from './push-retry.js';
 import { allowedHosts, registryFlags, type RegistryFlags, transferOptions } from './registry.js';
 
 export type ProgressMode = 'auto' | 'tty' | 'plain' | 'json' | 'none';
-
-/** A file of `--source-archive`; only its content shows which kind of archive it is. */
-export interface UnopenedArchive {
-  readonly kind: 'archive';
-  readonly path: string;
-}
 
 /** One conversion as the command line asks for it. */
 export interface ConvertRequest {
@@ -38,7 +35,7 @@ export interface ConvertRequest {
   readonly registries: Readonly<Record<'source' | 'target' | 'dictionary', RegistryFlags>>;
   readonly dictionary: DictionaryPlace | undefined;
   readonly cache: CacheRequest | undefined;
-  readonly pushRetry: { readonly attempts: number; readonly delayMs: number } | undefined;
+  readonly pushRetry: PushRetry | undefined;
   /** Bytes of a chunk; 0 sends blobs whole. */
   readonly pushChunkSize: number;
   /** Read what the target says it has already. */
@@ -97,7 +94,7 @@ export function convertRequest(
   const targetRegistry = registryFlags(flags, 'target');
   const cache = cacheRequest(flags, toLocation(target), targetRegistry, notes);
   const transfer = transferOptions(flags);
-  const concurrency = layersFor(flags.number('concurrency') ?? DEFAULT_CONCURRENCY, transfer.connections);
+  const concurrency = transfersFor(flags.number('concurrency') ?? DEFAULT_CONCURRENCY, transfer.connections);
   const options: Partial<ConvertOptions> = withoutAbsent({
     platforms: platformsOf(flags),
     allowMissingPlatforms: flags.isOn('allow-missing-platforms'),
@@ -144,22 +141,6 @@ export function convertRequest(
     notes,
     options,
   };
-}
-
-/** Connections of one side that a layer in flight may hold: its transfer, and the same once more while that is tried again. */
-const CONNECTIONS_PER_LAYER = 2;
-/** Connections for small requests, which must not wait for the large transfers that depend on them. */
-const SPARE_CONNECTIONS = 2;
-
-/** A download that feeds an upload must never wait for a connection that waits for it: fewer connections, fewer layers. */
-function layersFor(concurrency: number, connections: number | undefined): number {
-  if (connections === undefined) return concurrency;
-  return Math.min(concurrency, Math.floor((connections - SPARE_CONNECTIONS) / CONNECTIONS_PER_LAYER));
-}
-
-function connectionsFor(concurrency: number, connections: number | undefined): number | undefined {
-  const needed = concurrency * CONNECTIONS_PER_LAYER + SPARE_CONNECTIONS;
-  return connections ?? (needed > DEFAULT_CONNECTIONS ? needed : undefined);
 }
 
 /** Text is parsed by the caller, when all flags have been found to be right. */
@@ -226,46 +207,6 @@ function platformsOf(flags: FlagValues): PlatformSelection {
   const text = flags.text('platform');
   if (text !== undefined) return parsePlatforms(text, machineArchitecture());
   return { kind: 'list', platforms: [hostPlatform()] };
-}
-
-/** Undefined: nothing was asked for, the registry client's own backoff holds. */
-function pushRetryOf(flags: FlagValues): ConvertRequest['pushRetry'] {
-  const count = flags.number('push-retry-count') ?? 0;
-  const delayMs = parseGoDuration(flags.text('push-retry-delay') ?? '0');
-  if (!flags.isGiven('push-retry-count') && !flags.isGiven('push-retry-delay')) return undefined;
-  return { attempts: count <= 0 ? 3 : count, delayMs: delayMs <= 0 ? 5000 : delayMs };
-}
-
-const DURATION_MS: Readonly<Record<string, number>> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-};
-
-/** Go's time.ParseDuration: `5s`, `1m30s`, `1.5h`; milliseconds. Throws UsageError. */
-export function parseGoDuration(text: string): number {
-  const sign = text.startsWith('-') ? -1 : 1;
-  const body = text.replace(/^[-+]/, '');
-  if (body === '0') return 0;
-  const part = /([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)/y;
-  let total = 0;
-  while (part.lastIndex < body.length) {
-    const match = part.exec(body);
-    if (match === null) throw badDuration(text);
-    total += Number(match[1]) * (DURATION_MS[match[2] ?? ''] ?? 0);
-  }
-  if (body === '') throw badDuration(text);
-  return sign * total;
-}
-
-function badDuration(text: string): UsageError {
-  return new UsageError(`parse push retry delay: "${text}" is not a duration`, {
-    hint: 'write it as 5s, 500ms or 1m30s',
-  });
 }
 
 function withoutAbsent<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {

@@ -1,6 +1,7 @@
 /** The flags of every command, without the commands themselves. */
 import { CHECK_FLAGS } from './check.js';
 import { CONVERT_FLAGS, LATER_FLAGS, PLAN_FLAGS } from './convert.js';
+import { COPY_FLAGS } from './copy.js';
 import { CHUNKDICT_FLAGS, DEDUP_FLAGS } from './dedup.js';
 import type { Flag } from './flags.js';
 import { LOGIN_FLAGS, LOGOUT_FLAGS } from './login.js';
@@ -20,6 +21,7 @@ import { VERSION_FLAGS } from './version.js';
 export const FLAGS_OF: Readonly<Record<string, readonly Flag[]>> = {
   convert: [...CONVERT_FLAGS, ...LATER_FLAGS],
   plan: PLAN_FLAGS,
+  copy: COPY_FLAGS,
   chunkdict: CHUNKDICT_FLAGS,
   dedup: DEDUP_FLAGS,
   check: CHECK_FLAGS,

@@ -57,7 +57,7 @@ function newBytes({ images }: ConvertResult): number {
 }
 
 function runLine({ target, images }: ConvertResult): string {
-  if (isFile(target)) return `push it: skopeo copy --all ${target} docker://REGISTRY/NAME:TAG`;
+  if (isFile(target)) return `push it: nydusify copy ${target} REGISTRY/NAME:TAG`;
   const lazily = `nerdctl --snapshotter nydus run --rm ${target}`;
   const merged = images.some(({ oci }) => oci !== undefined);
   return merged ? `run it: ${lazily} (other clients find the original in it)` : `run it: ${lazily}`;

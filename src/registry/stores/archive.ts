@@ -26,6 +26,7 @@ import { selectImage } from './select-entry.js';
 import { formatLocation, type Location, type Selector } from '../location.js';
 import { scanReferrers } from './referrer-scan.js';
 import {
+  type Attachable,
   type FetchOptions,
   type ImageSource,
   type ImageTarget,
@@ -153,13 +154,13 @@ class ArchiveSource implements ImageSource, Referable {
  * Collects blobs in a layout folder beside the archive, and makes one tar of it when the tag is set, because the members of a tar
  * follow one another while several layers are finished at a time. An existing archive is replaced in one step.
  */
-class ArchiveTarget implements ImageTarget {
+class ArchiveTarget implements ImageTarget, Attachable {
   readonly place: Location;
   readonly location: string;
   readonly #path: string;
   readonly #selector: Selector;
   readonly #options: ArchiveOptions;
-  #opened: Promise<{ readonly scratch: Scratch; readonly layout: ImageTarget }> | undefined;
+  #opened: Promise<{ readonly scratch: Scratch; readonly layout: ImageTarget & Attachable }> | undefined;
 
   constructor(path: string, selector: Selector, options: ArchiveOptions) {
     this.place = { kind: 'oci-archive', path, ...selector };
@@ -183,6 +184,10 @@ class ArchiveTarget implements ImageTarget {
     options: CallOptions = {},
   ): Promise<PushOutcome> {
     return (await this.#open()).layout.push(descriptor, content, options);
+  }
+
+  async attach(manifest: Descriptor, bytes: Uint8Array, options: CallOptions = {}): Promise<PushOutcome> {
+    return (await this.#open()).layout.attach(manifest, bytes, options);
   }
 
   async resolve(options: CallOptions = {}): Promise<Descriptor | undefined> {
@@ -229,12 +234,12 @@ class ArchiveTarget implements ImageTarget {
     await opened?.scratch[Symbol.asyncDispose]();
   }
 
-  async #open(): Promise<{ readonly scratch: Scratch; readonly layout: ImageTarget }> {
+  async #open(): Promise<{ readonly scratch: Scratch; readonly layout: ImageTarget & Attachable }> {
     this.#opened ??= this.#prepare();
     return this.#opened;
   }
 
-  async #prepare(): Promise<{ readonly scratch: Scratch; readonly layout: ImageTarget }> {
+  async #prepare(): Promise<{ readonly scratch: Scratch; readonly layout: ImageTarget & Attachable }> {
     await demandReplaceable(this.#path);
     const scratch = await openScratch(this.#options.workDir ?? dirname(this.#path));
     return { scratch, layout: openLayoutTarget(scratch.file('layout'), this.#selector, false) };

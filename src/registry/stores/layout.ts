@@ -31,6 +31,7 @@ import {
   type ListedDescriptor,
   MAX_DOCUMENT_SIZE,
   parseDocument,
+  documentSteps,
   indexSteps,
   serialise,
 } from '../../oci/manifest.js';
@@ -38,10 +39,11 @@ import { ANNOTATION, MEDIA } from '../../oci/media-types.js';
 import type { CallOptions } from '../../reporter.js';
 import { inTurns } from '../../turns.js';
 import { formatLocation, type Location, type Selector } from '../location.js';
-import { scanReferrers } from './referrer-scan.js';
+import { referrerOf, scanReferrers } from './referrer-scan.js';
 import { MadeDocuments } from './platform-index.js';
-import { selectImage } from './select-entry.js';
+import { isAttached, selectImage } from './select-entry.js';
 import {
+  type Attachable,
   type ContentSource,
   type FetchOptions,
   type ImageSource,
@@ -63,7 +65,7 @@ export function openLayoutSource(path: string, selector: Selector): ImageSource 
 }
 
 /** `durable` is false for a layout that need not outlive the run, which need not reach the disk. */
-export function openLayoutTarget(path: string, selector: Selector, durable = true): ImageTarget {
+export function openLayoutTarget(path: string, selector: Selector, durable = true): ImageTarget & Attachable {
   return new LayoutTarget(path, selector, durable);
 }
 
@@ -193,7 +195,7 @@ class LayoutSource extends Layout implements ImageSource {
     const index = await this.readIndex();
     if (index === undefined) {
       throw new RegistryError(`${this.path} is no OCI layout: it has no index.json`, {
-        hint: 'an OCI layout is a folder, as "skopeo copy … oci:DIR:TAG" makes it',
+        hint: 'an OCI layout is a folder that holds oci-layout, index.json and blobs',
       });
     }
     const { digest, name } = this.selector;
@@ -224,7 +226,7 @@ class LayoutSource extends Layout implements ImageSource {
   }
 }
 
-class LayoutTarget extends Layout implements ImageTarget {
+class LayoutTarget extends Layout implements ImageTarget, Attachable {
   readonly #durable: boolean;
   /** Content whose bytes were digested, each with the state of its file at that time. */
   readonly #verified = new Map<Digest, string>();
@@ -286,13 +288,6 @@ class LayoutTarget extends Layout implements ImageTarget {
   async tag(manifest: Descriptor, bytes: Uint8Array, options: CallOptions = {}): Promise<void> {
     await this.push(manifest, contentOf(bytes), options);
     await removeAbandoned(this.path, PART_PREFIX);
-    // Another run may tag in the same folder, and its entry must not be lost.
-    await withFileLock(join(this.path, LOCK), () => this.#list(manifest, options), options.signal);
-  }
-
-  async #list(manifest: Descriptor, options: CallOptions): Promise<void> {
-    const old = await this.readIndex();
-    const kept = (old?.entries ?? []).filter((entry) => !this.#isOurs(entry)).map((entry) => entry.raw);
     const { name } = this.selector;
     const annotations = {
       ...manifest.annotations,
@@ -302,9 +297,45 @@ class LayoutTarget extends Layout implements ImageTarget {
       ...manifest,
       ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
     };
+    await this.#list(entry, (listed) => this.#isOurs(listed), options);
+  }
+
+  /** Lists the document without a name, behind the images. */
+  async attach(manifest: Descriptor, bytes: Uint8Array, options: CallOptions = {}): Promise<PushOutcome> {
+    const outcome = await this.push(manifest, contentOf(bytes), options);
+    const document = await inTurns(documentSteps(bytes, manifest.mediaType), options.signal);
+    const entry = referrerOf(manifest, document);
+    await this.#list(entry, (listed) => isAttached(listed) && listed.digest === entry.digest, options);
+    return outcome;
+  }
+
+  /** Another run may list an entry in the same folder, and neither must be lost. */
+  async #list(
+    entry: Descriptor,
+    isReplaced: (listed: ListedDescriptor) => boolean,
+    options: CallOptions,
+  ): Promise<void> {
+    await withFileLock(
+      join(this.path, LOCK),
+      () => this.#writeIndex(entry, isReplaced, options),
+      options.signal,
+    );
+  }
+
+  async #writeIndex(
+    entry: Descriptor,
+    isReplaced: (listed: ListedDescriptor) => boolean,
+    options: CallOptions,
+  ): Promise<void> {
+    const old = await this.readIndex();
+    const kept = (old?.entries ?? []).filter((listed) => !isReplaced(listed));
+    const raw = (listed: ListedDescriptor): JsonObject => listed.raw;
+    const images = kept.filter((listed) => !isAttached(listed)).map(raw);
+    const attached = kept.filter(isAttached).map(raw);
+    const added = descriptorToJson(entry);
     const index = {
       ...(old?.raw ?? { schemaVersion: 2, mediaType: MEDIA.ociIndex }),
-      manifests: [...kept, descriptorToJson(entry)],
+      manifests: isAttached(entry) ? [...images, ...attached, added] : [...images, added, ...attached],
     };
     const layout = contentOf(serialise({ imageLayoutVersion: '1.0.0' }));
     await this.#write(join(this.path, 'oci-layout'), layout.open(), options.signal);
@@ -316,7 +347,7 @@ class LayoutTarget extends Layout implements ImageTarget {
 
   /** True for the entry that our tag replaces: the one with this name, or the one without a name. */
   #isOurs(entry: ListedDescriptor): boolean {
-    return entry.annotations?.[ANNOTATION.ociRefName] === this.selector.name;
+    return entry.annotations?.[ANNOTATION.ociRefName] === this.selector.name && !isAttached(entry);
   }
 
   /** An index that lost its content names no image, so a new one takes its place. */

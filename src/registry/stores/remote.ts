@@ -42,6 +42,7 @@ import {
   type Mountable,
   nameOf,
   ownStream,
+  type PushOptions,
   type PushOutcome,
   type Referable,
   type ReferrerList,
@@ -269,7 +270,7 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, G
   async push(
     descriptor: Descriptor,
     content: ReplayableContent,
-    options: CallOptions = {},
+    options: PushOptions = {},
   ): Promise<PushOutcome> {
     return this.#once(descriptor, () => this.#push(descriptor, forReading(content), options));
   }
@@ -294,10 +295,16 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, G
   }
 
   async mount(descriptor: Descriptor, from: Location, options: CallOptions = {}): Promise<boolean> {
+    if (!inOneRegistry(from, this.place)) return false;
+    return (await this.exists(descriptor, options)) || (await this.#mount(descriptor, from, options));
+  }
+
+  /** Takes a blob that is not in the repository over from another one. */
+  async #mount(descriptor: Descriptor, from: Location, options: CallOptions): Promise<boolean> {
     if (from.kind !== 'registry' || !inOneRegistry(from, this.place)) return false;
-    if (await this.exists(descriptor, options)) return true;
-    if (from.reference.repository === this.reference.repository) return false;
-    const isMounted = await this.#uploads.mount(descriptor, from.reference.repository, options);
+    const { repository } = from.reference;
+    if (repository === this.reference.repository) return false;
+    const isMounted = await this.#uploads.mount(descriptor, repository, options);
     return isMounted && (await this.#isRight(descriptor, options));
   }
 
@@ -328,7 +335,7 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, G
   async #push(
     descriptor: Descriptor,
     content: ReplayableContent,
-    options: CallOptions,
+    { mountFrom, ...options }: PushOptions,
   ): Promise<PushOutcome> {
     if (isDocumentType(descriptor.mediaType)) {
       const bytes = await collect(content.open(), MAX_DOCUMENT_SIZE, `manifest ${descriptor.digest}`);
@@ -337,6 +344,7 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, G
       await this.#putDocument(descriptor, bytes, options);
     } else {
       if (await this.exists(descriptor, options)) return 'present';
+      if (mountFrom !== undefined && (await this.#mount(descriptor, mountFrom, options))) return 'mounted';
       await this.#uploads.push(descriptor, content, options);
     }
     return 'pushed';

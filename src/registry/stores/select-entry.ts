@@ -17,11 +17,14 @@ export function selectEntry(
   names: (entry: ListedDescriptor) => readonly string[],
 ): ListedDescriptor | MadeDocument {
   const position = positionOf(selector.name);
-  const candidates = entries.filter(
+  const fitting = entries.filter(
     (entry, i) =>
       (selector.digest === undefined || entry.digest === selector.digest) &&
       (selector.name === undefined || i === position || names(entry).includes(selector.name)),
   );
+  // An image beside its referrers is the one that a location without a name means.
+  const images = fitting.filter((entry) => !isAttached(entry));
+  const candidates = images.length > 0 ? images : fitting;
   // One image may have several names.
   if (new Set(candidates.map((entry) => entry.digest)).size > 1) {
     const isOneImage = new Set(candidates.map((entry) => names(entry).join('\n'))).size === 1;
@@ -51,6 +54,11 @@ export function selectImage(
   // The descriptor that a registry would give has neither the entry's annotations nor its raw form.
   const { mediaType, digest, size } = selected;
   return { mediaType, digest, size };
+}
+
+/** True for an entry that is listed so that readers find it as a referrer: it has a type of its own, and neither name nor platform. */
+export function isAttached(entry: Descriptor): boolean {
+  return entry.artifactType !== undefined && entry.platform === undefined && entryNames(entry).length === 0;
 }
 
 /** Reads skopeo's `:@0`, which selects an image by its position in the list, with or without a name. */
@@ -87,7 +95,7 @@ export function shortList<T>(items: readonly T[], words: (item: T, position: num
 }
 
 /** The names of an entry of `index.json`: its tag, and the whole name that containerd and Docker add. */
-export function entryNames(entry: ListedDescriptor): string[] {
+export function entryNames(entry: Descriptor): string[] {
   const { [ANNOTATION.ociRefName]: tag, [ANNOTATION.containerdImageName]: name } = entry.annotations ?? {};
   return [tag, name].filter((text) => text !== undefined);
 }

@@ -56,9 +56,14 @@ export interface ContentSource {
 
 export type PushOutcome = 'pushed' | 'present' | 'mounted';
 
+export interface PushOptions extends CallOptions {
+  /** The place of a source that has the blob: a registry that holds both repositories takes the blob over without a transfer. */
+  readonly mountFrom?: Location | undefined;
+}
+
 export interface ContentSink {
   /** Sends a blob or a manifest, according to its media type, unless the target has it. Manifests go by digest. */
-  push(descriptor: Descriptor, content: ReplayableContent, options?: CallOptions): Promise<PushOutcome>;
+  push(descriptor: Descriptor, content: ReplayableContent, options?: PushOptions): Promise<PushOutcome>;
 }
 
 /** A store with a name: `location` is `place` as text, which is printable and holds no secret. */
@@ -108,6 +113,16 @@ export interface Mountable {
 
 export function isMountable(store: object): store is Mountable {
   return 'mount' in store && typeof store.mount === 'function';
+}
+
+/** An optional ability, of a target without a list of referrers: it notes that a document refers to another one, so that readers find it. */
+export interface Attachable {
+  /** Pushes a document with a subject, and lists it. A registry does so whenever one is pushed. */
+  attach(manifest: Descriptor, bytes: Uint8Array, options?: CallOptions): Promise<PushOutcome>;
+}
+
+export function isAttachable(store: object): store is Attachable {
+  return 'attach' in store && typeof store.attach === 'function';
 }
 
 /** An optional ability: the store says how large a blob is of which only the digest is known. */

@@ -1,5 +1,6 @@
 /** Documents of `convert` and `plan`, and the events of `--progress json`. */
 import * as v from 'valibot';
+import { COPY } from './copy.js';
 import { ERROR } from './failure.js';
 import { MEANING } from './prefetch.js';
 import { CONTENT, DESCRIPTOR, DIGEST, SCHEMA_VERSION, TEXT, WHOLE } from './shared.js';
@@ -160,6 +161,6 @@ export const EVENT = v.union([
     message: TEXT,
     remedy: v.optional(v.looseObject({ kind: TEXT })),
   }),
-  v.strictObject({ ...TIME, type: v.literal('result'), result: CONVERT }),
+  v.strictObject({ ...TIME, type: v.literal('result'), result: v.union([CONVERT, COPY]) }),
   v.strictObject({ ...TIME, type: v.literal('error'), error: ERROR }),
 ]);

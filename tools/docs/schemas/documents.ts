@@ -4,6 +4,7 @@ import type * as v from 'valibot';
 import { CHECK } from './check.js';
 import { PRINTED_CONFIG, VERSIONS } from './config.js';
 import { CONVERT, EVENT, PLAN } from './conversion.js';
+import { COPY } from './copy.js';
 import { CHUNKDICT, DEDUP_ESTIMATE } from './dedup.js';
 import { FAILURE } from './failure.js';
 import { LOGIN, LOGOUT } from './login.js';
@@ -18,6 +19,7 @@ interface Document {
 export const DOCUMENTS = {
   convert: { title: 'nydusify convert --json', schema: CONVERT },
   plan: { title: 'nydusify plan --json', schema: PLAN },
+  copy: { title: 'nydusify copy --json', schema: COPY },
   chunkdict: { title: 'nydusify chunkdict generate --json', schema: CHUNKDICT },
   dedup: { title: 'nydusify dedup estimate --json', schema: DEDUP_ESTIMATE },
   check: { title: 'nydusify check --json, and --report json', schema: CHECK },
@@ -33,7 +35,7 @@ export const DOCUMENTS = {
   config: { title: 'nydusify COMMAND --print-config --json', schema: PRINTED_CONFIG },
   version: { title: 'nydusify version --json', schema: VERSIONS },
   error: { title: 'a command with --json that fails', schema: FAILURE },
-  event: { title: 'a line of nydusify convert --progress json', schema: EVENT },
+  event: { title: 'a line of nydusify convert or copy --progress json', schema: EVENT },
 } as const satisfies Readonly<Record<string, Document>>;
 
 export type DocumentName = keyof typeof DOCUMENTS;

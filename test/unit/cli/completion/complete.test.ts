@@ -25,7 +25,7 @@ async function answer(...words: readonly string[]): Promise<readonly string[]> {
 }
 
 test('commands are offered until one is given, also behind flags of the program', async () => {
-  assert.deepEqual(await answer('co'), ['words', 'convert', 'completion']);
+  assert.deepEqual(await answer('co'), ['words', 'convert', 'copy', 'completion']);
   assert.deepEqual(await answer('--log-level', 'warn', '-D', 'con'), ['words', 'convert']);
   assert.deepEqual(await answer('help', 'con'), ['words', 'convert']);
   assert.deepEqual(await answer('he'), ['words', 'help']);

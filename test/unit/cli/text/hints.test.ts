@@ -16,7 +16,7 @@ import { STAT } from '../../../../src/cli/commands/stat.js';
 import { TREE } from '../../../../src/cli/commands/tree.js';
 import { parseByteSize } from '../../../../src/cli/flags/byte-size.js';
 import { GLOBAL_FLAGS } from '../../../../src/cli/flags/global.js';
-import { parseGoDuration } from '../../../../src/cli/flags/options.js';
+import { parseGoDuration } from '../../../../src/cli/flags/push-retry.js';
 import { isReportFormat } from '../../../../src/cli/report/report.js';
 import { adviceText } from '../../../../src/cli/text/remedies.js';
 import { parseRate } from '../../../../src/cli/text/units.js';

@@ -153,7 +153,7 @@ test('advice is the remedy and then the hint, in errors, warnings and findings',
 
 /** Flags of other programs: what those do with an index, and how packages come to lack the addon. */
 const OF_OTHER_PROGRAMS: ReadonlySet<string> = new Set([
-  '--all copies the whole index', // skopeo copy
+  '--all copies the whole index, in some versions without artifactType', // skopeo copy
   'without --platform the whole index', // crane pull
   'npm leaves it out with --omit=optional and with a lock file of another platform: install without, or run `',
 ]);

@@ -4,13 +4,13 @@
  */
 import { AuthError, RegistryError } from '../errors.js';
 import type { Digest } from '../oci/digest.js';
-import type { ImageTarget } from '../registry/stores/store.js';
+import type { ImageTarget } from './stores/store.js';
 import type { CallOptions } from '../reporter.js';
 
 /** The manifest that a tag names; `unknown` if this user may push but not read. */
 export type TagState = Digest | 'absent' | 'unknown';
 
-/** Reads the tag before the conversion, so that an unreachable target fails the run at its start. */
+/** Reads the tag before the work, so that an unreachable target fails the run at its start. */
 export async function tagOf(target: ImageTarget, call: CallOptions): Promise<TagState> {
   try {
     return (await target.resolve(call))?.digest ?? 'absent';
@@ -35,7 +35,7 @@ export async function refuseMovedTag(
   throw new RegistryError(
     `${target.location} ${what} by another client during this run, which leaves it unchanged`,
     {
-      hint: 'run the conversion again to replace it: the blobs are pushed already and will not be sent again',
+      hint: 'run it again to replace it: the blobs are pushed already and will not be sent again',
     },
   );
 }
