@@ -22,9 +22,22 @@ export {
   estimateDedup,
   type StoredSoFar,
 } from './dedup/estimate.js';
-export { type Generated, generateDictionary, type GenerateOptions, type HeldBack } from './dedup/generate.js';
+export {
+  type Choice,
+  type Generated,
+  generateDictionary,
+  type GenerateOptions,
+  type HeldBack,
+} from './dedup/generate.js';
 export type { ChoiceOptions } from './dedup/choose.js';
-export type { BootstrapFile, DictionarySource } from './convert/dictionary.js';
+export type {
+  BootstrapFile,
+  DictionaryBlob,
+  DictionaryOfPlatform,
+  DictionarySource,
+  OneDictionary,
+} from './convert/dictionary.js';
+export type { BorrowPlan, PlannedBorrow, PlannedDictionary } from './convert/plan-dictionary.js';
 export {
   type ConvertOptions,
   convertOptions,

@@ -25,6 +25,7 @@ import { storedDocument, type StoredDocument } from './halves.js';
 import { convertOneImage, type ConvertedImage, type LayerReport } from './image.js';
 import { type ConvertedEntry, mergedIndex, plainIndex } from './merge-index.js';
 import { convertOptions, type ConvertOptions } from './options.js';
+import type { DictionaryBlob } from './dictionary.js';
 import type { Run } from './run.js';
 import { RunCache } from './run-cache.js';
 import { type ForeignEntry, readSourceImages, type SourceImages } from './source-images.js';
@@ -96,7 +97,7 @@ export interface ImageReport {
   /** What the prefetch list means; undefined if clients load all of the image. */
   readonly prefetched: PrefetchMeaning | undefined;
   /** The blobs of the dictionary that files refer to; they follow the layers in the manifest. */
-  readonly dictionaryBlobs: readonly Descriptor[];
+  readonly dictionaryBlobs: readonly DictionaryBlob[];
   /** Compressed bytes of the source's config and layers. */
   readonly sourceBytes: number;
   /** Bytes of the Nydus half: its config, its blobs, those of the dictionary that it names, and the bootstrap's layer. */

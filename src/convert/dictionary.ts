@@ -7,7 +7,7 @@ import { blobMetaOf, fetchBootstrap, type FetchedBootstrap } from '../image/boot
 import { chooseImage } from '../image/choose.js';
 import { readReference } from '../image/reference-tree.js';
 import { counted } from '../io/streams.js';
-import type { NativeDictionary } from '../native/addon-types.js';
+import type { NativeDictionary, NativeUsedBlob } from '../native/addon-types.js';
 import { nativeDictionarySteps } from '../native/dictionary.js';
 import { openBootstrapInTurns } from '../native/judge.js';
 import type { Descriptor, Platform } from '../oci/descriptor.js';
@@ -33,35 +33,64 @@ export interface BootstrapFile {
  * A Nydus image, or an index that holds one for the platform; or its bootstrap alone. Of equal chunks in several sources those of the
  * first one are referred to.
  */
-export type DictionarySource = ImageSource | BootstrapFile | readonly (ImageSource | BootstrapFile)[];
+export type DictionarySource = OneDictionary | readonly OneDictionary[] | DictionaryOfPlatform;
+export type OneDictionary = ImageSource | BootstrapFile;
+/** The sources for images of a platform. */
+export type DictionaryOfPlatform = (platform: Platform) => readonly OneDictionary[];
 
-/** A blob of the dictionary that the new image refers to. */
+/** A blob of the dictionary that the new image refers to, as reports name it. */
+export interface DictionaryBlob extends Descriptor {
+  /** Chunks that the layers would have stored without it. A chunk of several layers counts for each of them, unless duplicates are found in the whole image. */
+  readonly chunks: number;
+  /** The stored bytes of these chunks. */
+  readonly savedBytes: number;
+}
+
+/** A blob of the dictionary in the target. */
 export interface UsedBlob {
   readonly digest: Digest;
   readonly size: number;
+  readonly chunks: number;
+  readonly savedBytes: number;
   /** Content of its `.blob.meta` file, if the dictionary has it. */
   readonly blobMeta: Uint8Array | undefined;
 }
 
-export interface Dictionary {
-  readonly native: NativeDictionary;
-  /**
-   * Brings the blobs at these positions of the dictionary into the target, and returns them. An upload that fails ends the run, as
-   * any does.
-   */
-  use(run: Run, positions: readonly number[]): Promise<readonly UsedBlob[]>;
+/** One source of a dictionary, as a plan needs it. */
+export interface DictionaryPart {
+  readonly name: string;
+  /** Where its blobs come from; undefined for a bootstrap alone. */
+  readonly store: ImageSource | undefined;
+  /** The number of chunks that its files refer to. */
+  readonly chunks: number;
+  /** Sizes are undefined for a bootstrap alone, which does not know them. */
+  readonly blobs: readonly { readonly digest: Digest; readonly size: number | undefined }[];
 }
 
-/** Chunks of such blobs cannot be referred to one by one, or are not where a chunk record says. */
-const UNUSABLE = [
-  'ZRAN',
-  'SEPARATE',
-  'TARFS',
-  'BATCH',
-  'ENCRYPTED',
-  'EXTERNAL',
-  'IS_CHUNKDICT_GENERATED',
-] as const;
+export interface Dictionary {
+  readonly native: NativeDictionary;
+  readonly parts: readonly DictionaryPart[];
+  /**
+   * Brings these blobs of the dictionary into the target, and returns them. An upload that fails ends the run, as any does.
+   */
+  use(run: Run, named: readonly NativeUsedBlob[]): Promise<readonly UsedBlob[]>;
+}
+
+const CONVERT_ITS_SOURCE =
+  'convert the image that it was made from once more, into blobs that hold their chunks, and make the dictionary of that';
+/**
+ * Chunks of such blobs cannot be referred to one by one, or are not where a chunk record says. Each has the hint for a user whose
+ * dictionary is such an image.
+ */
+const UNUSABLE = {
+  ZRAN: CONVERT_ITS_SOURCE,
+  SEPARATE: CONVERT_ITS_SOURCE,
+  TARFS: CONVERT_ITS_SOURCE,
+  BATCH: 'make the dictionary of images whose small files are not compressed together',
+  ENCRYPTED: 'make the dictionary of images that are not encrypted',
+  EXTERNAL: CONVERT_ITS_SOURCE,
+  IS_CHUNKDICT_GENERATED: 'make the dictionary with this program, of images that it has converted',
+} as const;
 
 /** Throws UsageError for a dictionary of another format, and what reading an image throws. */
 export async function loadDictionary(
@@ -71,33 +100,46 @@ export async function loadDictionary(
   call: CallOptions,
 ): Promise<Dictionary> {
   const parts: Part[] = [];
-  for (const one of isList(source) ? source : [source])
-    parts.push(await loadPart(one, platform, format, call));
+  for (const one of sourcesFor(source, platform)) parts.push(await loadPart(one, platform, format, call));
   const blobs = parts.flatMap((part) => part.records.map((record) => ({ record, part })));
   return {
     native: joined(parts.map(({ native }) => native)),
-    use: async (run, positions) => {
+    parts,
+    use: async (run, named) => {
       const used = new Map<Digest, UsedBlob>();
-      for (const position of positions) {
+      for (const { position, chunks, savedBytes } of named) {
         const blob = blobs[position];
         if (blob === undefined) continue;
         const placed = await blob.part.place(run, blob.record);
-        used.set(placed.digest, placed);
+        // Several sources of a dictionary may have one blob.
+        const known = used.get(placed.digest) ?? { chunks: 0, savedBytes: 0 };
+        used.set(placed.digest, {
+          ...placed,
+          chunks: known.chunks + chunks,
+          savedBytes: known.savedBytes + savedBytes,
+        });
       }
       return [...used.values()];
     },
   };
 }
 
-function isList(source: DictionarySource): source is readonly (ImageSource | BootstrapFile)[] {
+function sourcesFor(source: DictionarySource, platform: Platform): readonly OneDictionary[] {
+  if (typeof source === 'function') return source(platform);
+  return isList(source) ? source : [source];
+}
+
+function isList(source: OneDictionary | readonly OneDictionary[]): source is readonly OneDictionary[] {
   return Array.isArray(source);
 }
 
+type PlacedBlob = Pick<UsedBlob, 'digest' | 'size' | 'blobMeta'>;
+
 /** One source of a dictionary. */
-interface Part {
+interface Part extends DictionaryPart {
   readonly native: NativeDictionary;
   readonly records: readonly BlobRecord[];
-  place(run: Run, record: BlobRecord): Promise<UsedBlob>;
+  place(run: Run, record: BlobRecord): Promise<PlacedBlob>;
 }
 
 /** Blobs are numbered through all parts. */
@@ -116,7 +158,7 @@ function joined(parts: readonly NativeDictionary[]): NativeDictionary {
 }
 
 async function loadPart(
-  source: ImageSource | BootstrapFile,
+  source: OneDictionary,
   platform: Platform,
   format: FormatOptions,
   call: CallOptions,
@@ -132,7 +174,7 @@ async function loadPart(
   const layers = new Map(fetched?.layers.map((layer) => [layer.digest, layer]));
   const metaOf = (id: string): Uint8Array | undefined =>
     fetched === undefined ? undefined : blobMetaOf(fetched.layer, id);
-  const place = async (run: Run, { id }: BlobRecord): Promise<UsedBlob> => {
+  const place = async (run: Run, { id }: BlobRecord): Promise<PlacedBlob> => {
     const digest = digestFromHex(id);
     if (isFile) {
       const size = await sizeInTarget(run, digest, name);
@@ -142,11 +184,24 @@ async function loadPart(
     if (listed === undefined)
       throw new FormatError(
         `the chunk dictionary ${name} refers to blob ${id}, which is not in its manifest`,
+        { remedy: { kind: 'check-image' } },
       );
     copy(run, source, { mediaType: MEDIA.nydusBlob, digest, size: listed.size });
     return { digest, size: listed.size, blobMeta: metaOf(id) };
   };
-  return { native, records: image.bootstrap.blobs.map(({ record }) => record), place };
+  const records = image.bootstrap.blobs.map(({ record }) => record);
+  return {
+    name,
+    store: isFile ? undefined : source,
+    chunks: native.chunks.length / dictionaryChunk.size,
+    blobs: records.map(({ id }) => {
+      const digest = digestFromHex(id);
+      return { digest, size: layers.get(digest)?.size };
+    }),
+    native,
+    records,
+    place,
+  };
 }
 
 async function bootstrapFrom(
@@ -178,10 +233,13 @@ function refuseOtherFormat(name: string, image: RafsImage, format: FormatOptions
   // The super block names one compressor for all blobs.
   differ('compressor', compressor, format.compressor);
   for (const { record } of blobs) {
-    const feature = UNUSABLE.find((bit) => blobFeatures.has(record.features, bit));
+    const feature = (Object.keys(UNUSABLE) as (keyof typeof UNUSABLE)[]).find((bit) =>
+      blobFeatures.has(record.features, bit),
+    );
     if (feature !== undefined)
       throw new UnsupportedError(
         `the chunk dictionary ${name} has blob ${record.id} of kind ${feature}, whose chunks other images cannot refer to`,
+        { hint: UNUSABLE[feature] },
       );
   }
 }

@@ -13,7 +13,7 @@ import { displayName, type RawPath } from '../oci/raw-name.js';
 import { meaningOf, type PrefetchMeaning } from '../prefetch/meaning.js';
 import type { PushOutcome } from '../registry/stores/store.js';
 import type { PackStats } from '../reporter.js';
-import type { Dictionary, UsedBlob } from './dictionary.js';
+import type { Dictionary, DictionaryBlob, UsedBlob } from './dictionary.js';
 import {
   cachedOrConverted,
   type ConvertedLayer,
@@ -52,7 +52,7 @@ export interface ConvertedImage {
   readonly repeatedBytes: number;
   /** See `ImageReport`. */
   readonly prefetched: PrefetchMeaning | undefined;
-  readonly dictionaryBlobs: readonly Descriptor[];
+  readonly dictionaryBlobs: readonly DictionaryBlob[];
   /** Compressed bytes of the source's config and layers. */
   readonly sourceBytes: number;
   /** Bytes of the Nydus half: its config, its blobs and the bootstrap's layer. */
@@ -113,7 +113,13 @@ export async function convertOneImage(
   const records = byPlace.flatMap(({ record }) => (record === undefined ? [] : [record]));
   run.cache?.touch({ platform: image.platform, records });
   const sourceBytes = sumOf([image.config.descriptor, ...layers]);
-  const dictionaryBlobs = borrowed.map(({ digest, size }) => ({ mediaType: MEDIA.nydusBlob, digest, size }));
+  const dictionaryBlobs = borrowed.map(({ digest, size, chunks, savedBytes }) => ({
+    mediaType: MEDIA.nydusBlob,
+    digest,
+    size,
+    chunks,
+    savedBytes,
+  }));
   const blobBytes = sumOf(reports.map(({ blob }) => blob)) + sumOf(dictionaryBlobs);
   const nydusBytes = blobBytes + bootstrapLayerBytes + nydus.config.descriptor.size;
   return {

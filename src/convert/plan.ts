@@ -16,6 +16,7 @@ import { estimateBlobBytes, type Estimate, estimateTime } from './estimate.js';
 import { type BuildCache, checkCache } from '../cache/options.js';
 import type { CachedBlob } from '../cache/record.js';
 import { MEDIA } from '../oci/media-types.js';
+import { type PlannedDictionary, planDictionary } from './plan-dictionary.js';
 import { RunCache } from './run-cache.js';
 import { convertOptions, type ConvertOptions } from './options.js';
 import { readSourceImages, type SourceImage } from './source-images.js';
@@ -44,6 +45,8 @@ export interface PlannedImage {
   readonly manifest: Digest;
   /** One element for each distinct layer. */
   readonly layers: readonly PlannedLayer[];
+  /** Undefined without a chunk dictionary. What it saves is not taken off `blobBytes` and the totals. */
+  readonly dictionary?: PlannedDictionary | undefined;
 }
 
 /** Bytes of layers, without manifests and bootstraps. */
@@ -165,7 +168,14 @@ async function planImage(
       copy: context.options.mergePlatform ? await copyOf(context, layer) : undefined,
     });
   }
-  return { platform: formatPlatform(platform), manifest: manifest.descriptor.digest, layers };
+  const { target, options, call } = context;
+  const dictionary = await planDictionary(options, platform, target, call);
+  return {
+    platform: formatPlatform(platform),
+    manifest: manifest.descriptor.digest,
+    layers,
+    ...(dictionary === undefined ? {} : { dictionary }),
+  };
 }
 
 /** A layer of the build cache is read only for its copy into a merged index. */

@@ -8,27 +8,28 @@
 import { tmpdir } from 'node:os';
 import { convertImage, type ConvertResult } from '../convert/convert.js';
 import type { ConvertOptions } from '../convert/options.js';
-import { UsageError } from '../errors.js';
-import { readConfig } from '../image/image.js';
 import { openScratch } from '../io/scratch.js';
 import type { PackedEntry } from '../io/tar/stream.js';
 import { type LocatedChunk, readChunks } from '../look/chunks.js';
 import { digestHex } from '../oci/digest.js';
 import type { Platform } from '../oci/descriptor.js';
-import { repositoryOf } from '../registry/location.js';
+import { formatPlatform } from '../oci/platform.js';
 import type { ImageSource, ImageTarget } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { type ChoiceOptions, chooseChunks, savedBytes, storedBytes } from './choose.js';
 import { ChunkSpace } from './chunk-space.js';
-import { openNydusImage, type OpenedImage, type Profile, profileOf } from './profile.js';
-import { TarImage, writeLayer } from './tar-image.js';
+import { commonFormat, newestOfEach, openSource, type Source, storesByPlatform } from './sources.js';
+import { TarImage, type TarImagePart, writeLayer } from './tar-image.js';
 
 /** A dictionary that saves less than this share of the images held back is not worth its blobs. */
 const LEAST_SAVING = 0.05;
 
 export interface GenerateOptions
   extends ChoiceOptions, Pick<ConvertOptions, 'workDir' | 'threads' | 'concurrency' | 'allowedHosts'> {
+  /** The platform whose images are taken where a source has several. */
   readonly platform: Platform;
+  /** True: a dictionary for every platform of the sources, in one index; `platform` is not asked then. */
+  readonly allPlatforms?: boolean | undefined;
   /** True: the chunks stay in the sources' blobs, which the dictionary keeps alive. False: they are packed into a blob of their own. */
   readonly inSources: boolean;
   /** Make the dictionary even if it saves little. */
@@ -42,7 +43,8 @@ export interface HeldBack {
   readonly savedBytes: number;
 }
 
-export interface Generated {
+/** What was chosen. */
+export interface Choice {
   readonly sources: readonly string[];
   readonly heldBack: readonly HeldBack[];
   readonly chunks: number;
@@ -50,15 +52,24 @@ export interface Generated {
   readonly chunkBytes: number;
   /** Of the stored bytes of all images held back the share that the dictionary saves; undefined when none was held back. */
   readonly saving: number | undefined;
+}
+
+/** The figures of the choice are the sums over all platforms. */
+export interface Generated extends Choice {
+  /** One element for each platform. */
+  readonly platforms: readonly (Choice & { readonly platform: string })[];
   /** Undefined when the dictionary was not made because it saves too little. */
   readonly result: ConvertResult | undefined;
 }
 
-interface Source extends OpenedImage {
-  readonly name: string;
-  readonly profile: Profile;
-  readonly created: string;
-  readonly store: ImageSource;
+/** The dictionary of one platform, before it is packed. */
+interface Chosen {
+  readonly platform: Platform;
+  readonly space: ChunkSpace;
+  readonly sources: readonly Source[];
+  readonly used: readonly Source[];
+  readonly chunks: ReadonlySet<number>;
+  readonly choice: Choice;
 }
 
 /** Throws UsageError for sources that have not one format. */
@@ -68,46 +79,27 @@ export async function generateDictionary(
   options: GenerateOptions,
   call: CallOptions = {},
 ): Promise<Generated> {
-  const space = new ChunkSpace();
-  const sources: Source[] = [];
-  for (const store of stores) sources.push(await openSourceImage(store, options.platform, space, call));
-  const format = commonFormat(sources);
-  const heldBack = newestOfEach(sources);
-  const used = sources.filter((source) => !heldBack.has(source));
-  const chosen = chooseChunks(
-    used.map(({ profile }) => profile),
-    space,
-    options,
-  );
-  const report = [...heldBack].map(({ name, profile }) => ({
-    image: name,
-    storedBytes: storedBytes(profile),
-    savedBytes: savedBytes(profile, chosen, space),
-  }));
-  const stored = report.reduce((sum, image) => sum + image.storedBytes, 0);
-  const saved = report.reduce((sum, image) => sum + image.savedBytes, 0);
-  const saving = stored === 0 ? undefined : saved / stored;
-  let chunkBytes = 0;
-  for (const chunk of chosen) chunkBytes += space.stored(chunk);
-  const isWorthIt = saving === undefined ? chosen.size > 0 : saving >= LEAST_SAVING;
-  const made = {
-    sources: used.map(({ name }) => name),
-    heldBack: report,
-    chunks: chosen.size,
-    chunkBytes,
-    saving,
-  };
-  if (!isWorthIt && !options.force) return { ...made, result: undefined };
+  const groups =
+    options.allPlatforms === true
+      ? await storesByPlatform(stores, call)
+      : ([[options.platform, stores]] as const);
+  const chosen: Chosen[] = [];
+  for (const [platform, own] of groups) chosen.push(await chooseFrom(own, platform, options, call));
+  const format = commonFormat(chosen.flatMap(({ sources }) => sources));
+  const choice = together(chosen.map((one) => one.choice));
+  const platforms = chosen.map((one) => ({ platform: formatPlatform(one.platform), ...one.choice }));
+  const isWorthIt = choice.saving === undefined ? choice.chunks > 0 : choice.saving >= LEAST_SAVING;
+  if (!isWorthIt && !options.force) return { ...choice, platforms, result: undefined };
   await using scratch = await openScratch(options.workDir ?? tmpdir());
-  const path = scratch.file('dictionary.tar');
-  const layer = await writeLayer(path, members(used, chosen, space, call));
-  const source = new TarImage({
-    layer,
-    path,
-    platform: options.platform,
-    createdBy: 'chunks that several images share',
-  });
-  const { workDir, threads, concurrency, allowedHosts } = options;
+  const parts: TarImagePart[] = [];
+  for (const [number, one] of chosen.entries()) {
+    const path = scratch.file(`dictionary-${number}.tar`);
+    const layer = await writeLayer(path, members(one, call));
+    parts.push({ layer, path, platform: one.platform });
+  }
+  const source = new TarImage(parts, 'chunks that several images share');
+  const { workDir, threads, concurrency, allowedHosts, inSources } = options;
+  const usedOf = new Map(chosen.map(({ platform, used }) => [formatPlatform(platform), used]));
   const result = await convertImage(
     { source, target },
     {
@@ -118,102 +110,72 @@ export async function generateDictionary(
       allowedHosts,
       // The path of a temporary file would differ from run to run.
       sourceLocation: target.place,
-      dictionary: options.inSources ? used.map(({ store }) => store) : undefined,
+      dictionary: inSources
+        ? (platform) => (usedOf.get(formatPlatform(platform)) ?? []).map(({ store }) => store)
+        : undefined,
     },
     call,
   );
-  return { ...made, result };
+  return { ...choice, platforms, result };
 }
 
-async function openSourceImage(
-  store: ImageSource,
+async function chooseFrom(
+  stores: readonly ImageSource[],
   platform: Platform,
-  space: ChunkSpace,
+  options: GenerateOptions,
   call: CallOptions,
-): Promise<Source> {
-  const opened = await openNydusImage(store, { preferred: platform }, call);
-  const { created } = (await readConfig(opened.image, call)).value.raw;
-  return {
-    ...opened,
-    store,
-    name: store.location,
-    profile: profileOf(opened, space),
-    created: typeof created === 'string' ? created : '',
+): Promise<Chosen> {
+  const space = new ChunkSpace();
+  const sources: Source[] = [];
+  for (const store of stores) sources.push(await openSource(store, platform, space, call));
+  const heldBack = newestOfEach(sources);
+  const used = sources.filter((source) => !heldBack.has(source));
+  const profiles = used.map(({ profile }) => profile);
+  const chunks = chooseChunks(profiles, space, options);
+  let chunkBytes = 0;
+  for (const chunk of chunks) chunkBytes += space.stored(chunk);
+  const report = [...heldBack].map(({ name, profile }) => ({
+    image: name,
+    storedBytes: storedBytes(profile),
+    savedBytes: savedBytes(profile, chunks, space),
+  }));
+  const choice = {
+    sources: used.map(({ name }) => name),
+    heldBack: report,
+    chunks: chunks.size,
+    chunkBytes,
+    saving: savingOf(report),
   };
+  return { platform, space, sources, used, chunks, choice };
 }
 
-type Format = Pick<ConvertOptions, 'fsVersion' | 'chunkSize' | 'compressor' | 'digester'>;
-
-function formatOf({ rafs }: Source): Format {
-  const { chunkSize, compressor, digester } = rafs.bootstrap;
-  if (compressor === 'gzip') throw new UsageError('chunks that are compressed with gzip cannot be written');
-  return { fsVersion: rafs.version, chunkSize, compressor, digester };
+function savingOf(heldBack: readonly HeldBack[]): number | undefined {
+  const stored = heldBack.reduce((sum, image) => sum + image.storedBytes, 0);
+  return stored === 0 ? undefined : heldBack.reduce((sum, image) => sum + image.savedBytes, 0) / stored;
 }
 
-/** One blob table cannot refer to chunks of different formats, and chunks of different sizes or digests are never equal. */
-function commonFormat(sources: readonly Source[]): Format {
-  const [first] = sources;
-  if (first === undefined) throw new UsageError('no source is given');
-  const format = formatOf(first);
-  for (const source of sources) {
-    const other = formatOf(source);
-    for (const key of Object.keys(format) as (keyof Format)[]) {
-      if (format[key] === other[key]) continue;
-      throw new UsageError(
-        `the sources have different formats: ${first.name} has ${WORDS[key]} ${format[key]}, and ${source.name} has ${other[key]}`,
-      );
-    }
-  }
-  return format;
-}
-
-const WORDS: Readonly<Record<keyof Format, string>> = {
-  fsVersion: 'RAFS version',
-  chunkSize: 'chunk size',
-  compressor: 'compressor',
-  digester: 'digester',
-};
-
-/** The newest image of each repository that has several, if two images are left for the dictionary. */
-function newestOfEach(sources: readonly Source[]): ReadonlySet<Source> {
-  const byRepository = new Map<string, Source[]>();
-  for (const source of sources) {
-    const home = repositoryOf(source.store.place) ?? homeOf(source.store);
-    byRepository.set(home, [...(byRepository.get(home) ?? []), source]);
-  }
-  const newest = new Set<Source>();
-  for (const group of byRepository.values()) {
-    if (group.length < 2) continue;
-    newest.add(group.reduce((known, source) => (timeOf(source) >= timeOf(known) ? source : known)));
-  }
-  return sources.length - newest.size < 2 ? new Set() : newest;
-}
-
-function homeOf({ place }: ImageSource): string {
-  return place.kind === 'registry' ? '' : place.path;
-}
-
-/** An image without a time counts as the oldest. */
-function timeOf({ created }: Source): number {
-  const time = Date.parse(created);
-  return Number.isNaN(time) ? Number.NEGATIVE_INFINITY : time;
+/** An image of several platforms is named once. */
+function together(choices: readonly Choice[]): Choice {
+  const heldBack = choices.flatMap((choice) => choice.heldBack);
+  return {
+    sources: [...new Set(choices.flatMap(({ sources }) => sources))],
+    heldBack,
+    chunks: choices.reduce((sum, { chunks }) => sum + chunks, 0),
+    chunkBytes: choices.reduce((sum, { chunkBytes }) => sum + chunkBytes, 0),
+    saving: savingOf(heldBack),
+  };
 }
 
 /** Files in each folder of a dictionary. */
 const IN_FOLDER = 1000;
 
 /** A file for each chosen chunk, in the order in which they lie in the sources' blobs, so that neighbours stay neighbours. */
-async function* members(
-  sources: readonly Source[],
-  chosen: ReadonlySet<number>,
-  space: ChunkSpace,
-  call: CallOptions,
-): AsyncGenerator<PackedEntry> {
+async function* members({ used, chunks, space }: Chosen, call: CallOptions): AsyncGenerator<PackedEntry> {
   yield { name: 'chunks', mode: 0o755 };
   const taken = new Set<number>();
   let count = 0;
-  for (const source of sources) {
-    const wanted = locate(source, chosen, taken, space);
+  for (const source of used) {
+    const wanted = locate(source, chunks, taken, space);
     for await (const bytes of readChunks(source.store, wanted, call)) {
       const folder = `chunks/${Math.floor(count / IN_FOLDER)}`;
       if (count % IN_FOLDER === 0) yield { name: folder, mode: 0o755 };

@@ -1,4 +1,4 @@
-/** An ordinary image of one layer, in a file that this run has written. */
+/** An ordinary image of one layer, in a file that this run has written; or an index of such images. */
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { NydusError } from '../errors.js';
@@ -50,28 +50,63 @@ export async function writeLayer(path: string, members: AsyncIterable<PackedEntr
   return { mediaType: MEDIA.ociLayerTar, digest: digestFromHex(hash.digest('hex')), size };
 }
 
-export interface TarImageParts {
+/** The image of one platform. */
+export interface TarImagePart {
   readonly layer: Descriptor;
   readonly path: string;
   readonly platform: Platform;
-  /** The step that the history names. */
-  readonly createdBy: string;
 }
 
-/** Equal layers and platforms give equal documents. */
+/** Equal layers and platforms give equal documents. One part is an image alone, more are an index. */
 export class TarImage implements ImageSource {
   readonly place: Location;
   readonly location: string;
-  readonly #path: string;
-  readonly #layer: Digest;
+  readonly #files: ReadonlyMap<Digest, string>;
   readonly #documents = new Map<Digest, Uint8Array>();
   readonly #root: Descriptor;
 
-  constructor({ layer, path, platform, createdBy }: TarImageParts) {
+  /** The history names `createdBy` as the step that made the layer. */
+  constructor(parts: readonly TarImagePart[], createdBy: string) {
+    const path = parts[0]?.path ?? '';
     this.place = { kind: 'oci', path };
     this.location = path;
-    this.#path = path;
-    this.#layer = layer.digest;
+    this.#files = new Map(parts.map((part) => [part.layer.digest, part.path]));
+    const images = parts.map((part) => [this.#image(part, createdBy), part.platform] as const);
+    const [only] = images;
+    this.#root =
+      only !== undefined && images.length === 1
+        ? only[0]
+        : this.#put(MEDIA.ociIndex, {
+            schemaVersion: { digits: '2' },
+            mediaType: MEDIA.ociIndex,
+            manifests: images.map(([image, { os, architecture, variant }]) =>
+              jsonObject({
+                ...listed(image),
+                platform: jsonObject({ architecture, os, variant }),
+              }),
+            ),
+          });
+  }
+
+  resolve(): Promise<Descriptor> {
+    return Promise.resolve(this.#root);
+  }
+
+  fetch({ digest }: Descriptor, { range }: FetchOptions = {}): ByteStream {
+    const path = this.#files.get(digest);
+    if (path !== undefined) return readFileRange(path, range);
+    return contentOf(this.#documents.get(digest) ?? Buffer.alloc(0)).open(range);
+  }
+
+  exists({ digest }: Descriptor): Promise<boolean> {
+    return Promise.resolve(this.#files.has(digest) || this.#documents.has(digest));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #image({ layer, platform }: TarImagePart, createdBy: string): Descriptor {
     const { os, architecture, variant } = platform;
     const config = this.#put(MEDIA.ociConfig, {
       architecture,
@@ -80,29 +115,12 @@ export class TarImage implements ImageSource {
       rootfs: jsonObject({ type: 'layers', diff_ids: [layer.digest] }),
       history: [jsonObject({ created_by: createdBy })],
     });
-    this.#root = this.#put(MEDIA.ociManifest, {
+    return this.#put(MEDIA.ociManifest, {
       schemaVersion: { digits: '2' },
       mediaType: MEDIA.ociManifest,
-      config: listed(config),
-      layers: [listed(layer)],
+      config: jsonObject(listed(config)),
+      layers: [jsonObject(listed(layer))],
     });
-  }
-
-  resolve(): Promise<Descriptor> {
-    return Promise.resolve(this.#root);
-  }
-
-  fetch({ digest }: Descriptor, { range }: FetchOptions = {}): ByteStream {
-    if (digest === this.#layer) return readFileRange(this.#path, range);
-    return contentOf(this.#documents.get(digest) ?? Buffer.alloc(0)).open(range);
-  }
-
-  exists({ digest }: Descriptor): Promise<boolean> {
-    return Promise.resolve(digest === this.#layer || this.#documents.has(digest));
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return Promise.resolve();
   }
 
   #put(mediaType: string, members: Parameters<typeof jsonObject>[0]): Descriptor {
@@ -113,6 +131,6 @@ export class TarImage implements ImageSource {
   }
 }
 
-function listed({ mediaType, digest, size }: Descriptor): ReturnType<typeof jsonObject> {
-  return jsonObject({ mediaType, digest, size: { digits: String(size) } });
+function listed({ mediaType, digest, size }: Descriptor): Parameters<typeof jsonObject>[0] {
+  return { mediaType, digest, size: { digits: String(size) } };
 }

@@ -305,10 +305,20 @@ export interface NativeMergedImage {
   readonly bootstrap: Buffer;
   /** Stored bytes of chunks that a lower layer stores, too; 0 if the scope of deduplication is the image. */
   readonly repeatedBytes: number;
-  /** The positions, in the dictionary, of those of its blobs that the bootstrap names, in the bootstrap's order. */
-  readonly dictionaryBlobs: readonly number[];
+  /** The blobs of the dictionary that the bootstrap names, in the bootstrap's order. */
+  readonly dictionaryBlobs: readonly NativeUsedBlob[];
   /** What the prefetch list means; absent if it is the whole image. */
   readonly prefetched?: NativePrefetched | undefined;
+}
+
+/** A blob of the dictionary that files refer to. */
+export interface NativeUsedBlob {
+  /** Its position in the dictionary. */
+  readonly position: number;
+  /** Chunks that the layers would have stored without it, each once a layer. */
+  readonly chunks: number;
+  /** The stored bytes of these chunks. */
+  readonly savedBytes: number;
 }
 
 /** A part of a whole. */

@@ -8,6 +8,7 @@ import type { FormatOptions } from '../../src/native/addon-types.js';
 import { nativeDictionarySteps } from '../../src/native/dictionary.js';
 import { openBootstrap } from '../../src/native/judge.js';
 import { atOnce } from '../../src/turns.js';
+import { referenceCases, referenceLayers } from '../support/images/fixtures.js';
 import { type PackedImage, packImage } from '../support/images/image.js';
 import { dir, file, layer } from '../support/images/tar.js';
 import { treeDifferences } from '../support/images/tree-differences.js';
@@ -69,3 +70,34 @@ for (const [name, format] of Object.entries(FORMATS)) {
     }
   });
 }
+
+test('the reference reader and Linux show the files of every case that uses a dictionary of its lowest layer', async (t) => {
+  if (pathOrSkip(t, referenceTool()) === undefined || !needs(t, 'python3')) return;
+  const hasKernel = needs(t, 'root', 'losetup', 'fsck.erofs');
+  const format = { chunkSize: 0x1000 };
+  let used = 0;
+  for (const title of referenceCases()) {
+    const layers = referenceLayers(title);
+    const old = await packImage(layers.slice(0, 1), format);
+    const dictionary = atOnce(nativeDictionarySteps(openBootstrap(old.bootstrap)));
+    const image = await packImage(layers, { ...format, dictionary });
+    const ids = new Set(old.merged.blobs.map(({ record }) => record.id));
+    if (!image.merged.blobs.some(({ record }) => ids.has(record.id))) continue;
+    used++;
+    const folder = await mkdtemp(join(tmpdir(), 'nydus-dictionary-'));
+    try {
+      const expected = await referenceRead(await place(folder, await packImage(layers, format)), folder);
+      await place(folder, old);
+      const bootstrap = await place(folder, image);
+      const devices = join(folder, 'devices');
+      await mkdir(devices);
+      const tree = await referenceRead(bootstrap, folder, devices);
+      assert.deepEqual(treeDifferences(tree, expected), [], title);
+      if (!hasKernel) continue;
+      assert.deepEqual(treeDifferences(await kernelTree(bootstrap, devices, folder), expected), [], title);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+  assert.ok(used > 5, `${used} cases`);
+});

@@ -122,6 +122,57 @@ test('limits choose the chunks: dearest first, held by enough images', async () 
   assert.ok(few.chunks === 2 && few.chunkBytes <= 45_000);
 });
 
+/** An index with version `n` for two platforms; that of the second one is two versions older. */
+async function index(n: number): Promise<MemoryStore> {
+  const store = new MemoryStore(`memory.test/multi:${n}`);
+  const manifests = [];
+  for (const [architecture, made] of [
+    ['amd64', await converted(version(n))],
+    ['arm64', await converted(version(n + 2))],
+  ] as const) {
+    for (const [digest, bytes] of made.content) store.content.set(digest, bytes);
+    manifests.push({ ...(made.root ?? assert.fail()), platform: { os: 'linux', architecture } });
+  }
+  store.root = store.putJson(MEDIA.ociIndex, { schemaVersion: 2, mediaType: MEDIA.ociIndex, manifests });
+  return store;
+}
+
+for (const inSources of [false, true])
+  test(`a dictionary for all platforms is an index of those that each platform alone would have (chunks ${inSources ? 'in the sources' : 'packed'})`, async () => {
+    const sources = [await index(1), await index(2), await index(3), await nydus(1, 'memory.test/other')];
+    const target = new MemoryStore('memory.test/dict:1');
+    const all = await generate(sources, target, { inSources, allPlatforms: true, force: true });
+    assert.deepEqual(
+      all.platforms.map(({ platform, sources: own, heldBack }) => [platform, own.length, heldBack.length]),
+      [
+        ['linux/amd64', 3, 1],
+        ['linux/arm64', 2, 1],
+      ],
+    );
+    assert.equal(
+      all.chunks,
+      all.platforms.reduce((sum, { chunks }) => sum + chunks, 0),
+    );
+    const root = JSON.parse(
+      Buffer.from(target.content.get((target.root ?? assert.fail()).digest) ?? []).toString(),
+    ) as {
+      readonly manifests: readonly { readonly digest: string }[];
+    };
+    for (const [n, architecture] of ['amd64', 'arm64'].entries()) {
+      const alone = new MemoryStore('memory.test/dict:1');
+      const platform = { os: 'linux', architecture };
+      const own = architecture === 'amd64' ? sources : sources.slice(0, 3);
+      const { result } = await generate(own, alone, { inSources, platform, force: true });
+      assert.equal(root.manifests[n]?.digest, result?.root.digest, architecture);
+    }
+    const made = await convertImage(
+      { source: version(4), target: new MemoryStore('memory.test/app:4') },
+      { dictionary: target },
+    );
+    const saved = made.images[0]?.dictionaryBlobs.reduce((sum, blob) => sum + blob.savedBytes, 0) ?? 0;
+    assert.ok(saved > 0);
+  });
+
 test('sources of different formats are refused, and both formats are named', async () => {
   const other = await converted(version(1), { chunkSize: 0x1_0000 });
   await assert.rejects(

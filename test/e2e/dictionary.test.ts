@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkImage } from '../../src/check/check.js';
 import { convertImage } from '../../src/convert/convert.js';
-import { UnsupportedError, UsageError } from '../../src/errors.js';
+import { planConversion } from '../../src/convert/plan.js';
+import { NydusError, UnsupportedError, UsageError } from '../../src/errors.js';
 import { bootstrapOf, readBootstrapLayer } from '../../src/image/bootstrap-layer.js';
 import { contentsComparable, readContents } from '../../src/look/contents.js';
 import { diffFiles } from '../../src/look/diff.js';
@@ -34,6 +35,7 @@ const FORMATS = {
   'v6, lz4, duplicates found in the image': { compressor: 'lz4_block', dedup: 'image' },
   'v6, uncompressed, SHA-256': { compressor: 'none', digester: 'sha256' },
   v5: { fsVersion: 5 },
+  'v6, small files together': { batchSize: 0x2000 },
 } as const satisfies Readonly<Record<string, Partial<FormatOptions>>>;
 
 /** A store that notes what is read of it. */
@@ -71,7 +73,8 @@ async function assertSound(source: MemoryStore, target: MemoryStore): Promise<vo
 
 for (const [name, format] of Object.entries(FORMATS)) {
   test(`chunks of a dictionary are not stored again, and its used blobs come with the image (${name})`, async () => {
-    const old = watched(await converted(sourceImage(OLD), format));
+    // Files cannot refer to chunks of foreign batches, but the image itself may have some.
+    const old = watched(await converted(sourceImage(OLD), { ...format, batchSize: 0 }));
     const source = sourceImage(NEW);
     const target = await converted(source, { ...format, dictionary: old });
     const blobs = manifestOf(target).layers.map(({ digest }) => digest);
@@ -116,6 +119,74 @@ test('only manifest, bootstrap layer and used blobs are read of a dictionary, bl
   old.read.length = 0;
   await convertImage({ source: sourceImage(NEW), target }, { threads: 2, dictionary: old });
   assert.deepEqual([first, second, unused, boot].map(of), [0, 0, 0, 1]);
+});
+
+test('a report names the blobs of the dictionary and what each has saved', async () => {
+  const dictionary = await converted(sourceImage(OLD), { compressor: 'none' });
+  const [first, second] = manifestOf(dictionary).layers.map(({ digest }) => digest);
+  const twice = [...NEW, layer(file('b3', noise(2, 70_000)), file('b4', noise(2, 70_000)))];
+  const saved = async (format: Partial<FormatOptions>): Promise<unknown> => {
+    const target = new MemoryStore('memory.test/target:1');
+    const { images } = await convertImage(
+      { source: sourceImage(twice), target },
+      { dictionary, compressor: 'none', ...format },
+    );
+    return images[0]?.dictionaryBlobs.map(({ digest, chunks, savedBytes }) => [digest, chunks, savedBytes]);
+  };
+  assert.deepEqual(
+    await saved({}),
+    [
+      [first, 1, 50_000],
+      [second, 2, 140_000],
+    ],
+    'each layer would have stored its chunks',
+  );
+  assert.deepEqual(await saved({ dedup: 'image' }), [
+    [first, 1, 50_000],
+    [second, 1, 70_000],
+  ]);
+});
+
+test('a plan names the blobs of the dictionary, and refuses one that a conversion would refuse', async () => {
+  const dictionary = await converted(sourceImage(OLD));
+  const target = new MemoryStore('memory.test/target:1');
+  const [first = assert.fail()] = manifestOf(dictionary).layers;
+  target.content.set(first.digest, dictionary.content.get(first.digest) ?? assert.fail());
+  const other = new MemoryStore('other.test/target:1');
+  const waysTo = async (place: MemoryStore): Promise<unknown> => {
+    place.root = dictionary.root; // a plan reads what the tag leads to
+    for (const { digest } of [place.root ?? assert.fail(), manifestOf(dictionary).config])
+      place.content.set(digest, dictionary.content.get(digest) ?? assert.fail());
+    const plan = await planConversion({ source: sourceImage(NEW), target: place }, { dictionary });
+    const planned = plan.images[0]?.dictionary ?? assert.fail();
+    assert.deepEqual([planned.names, planned.chunks], [[dictionary.location], 3]);
+    return planned.blobs.map(({ blob }) => blob);
+  };
+  assert.deepEqual(await waysTo(target), ['present', 'mount', 'mount']);
+  assert.deepEqual(await waysTo(other), ['push', 'push', 'push']);
+  await assert.rejects(
+    planConversion({ source: sourceImage(NEW), target }, { dictionary, chunkSize: 0x1_0000 }),
+    (error) => error instanceof UsageError && error.hint !== undefined,
+  );
+});
+
+test('every refusal of a dictionary says what can be done', async () => {
+  const batched = await converted(sourceImage([layer(file('a', 'one'), file('b', 'two'))]), {
+    batchSize: 0x1_0000,
+  });
+  const lost = await converted(sourceImage(OLD));
+  const text = JSON.parse(
+    Buffer.from(lost.content.get((lost.root ?? assert.fail()).digest) ?? []).toString(),
+  ) as {
+    layers: object[];
+  };
+  text.layers.shift();
+  lost.root = lost.putJson(MEDIA.ociManifest, text);
+  for (const dictionary of [batched, lost])
+    await assert.rejects(
+      converted(sourceImage(NEW), { dictionary }),
+      (error) => error instanceof NydusError && (error.hint !== undefined || error.remedy !== undefined),
+    );
 });
 
 test('an index is resolved by the platform of each image', async () => {

@@ -7,7 +7,7 @@ use napi::bindgen_prelude::{Buffer, BufferSlice, Env, Object};
 use napi_derive::napi;
 use nydus_core::Grown;
 use nydus_core::digest::hex;
-use nydus_core::pipeline::{self, BlobTail, LayerSummary, Part, Prefetched};
+use nydus_core::pipeline::{self, BlobTail, LayerSummary, Part, Prefetched, UsedBlob};
 
 use crate::budget::RunBudget;
 use crate::dictionary::Dictionary;
@@ -120,10 +120,27 @@ pub struct NativeMergedImage {
     pub bootstrap: Buffer,
     /// Stored bytes of chunks that a lower layer stores, too; 0 if the scope of deduplication is the image.
     pub repeated_bytes: i64,
-    /// The positions, in the dictionary, of those of its blobs that the bootstrap names, in the bootstrap's order.
-    pub dictionary_blobs: Vec<u32>,
+    /// The blobs of the dictionary that the bootstrap names, in the bootstrap's order.
+    pub dictionary_blobs: Vec<NativeUsedBlob>,
     /// What the prefetch list means; absent if it is the whole image.
     pub prefetched: Option<NativePrefetched>,
+}
+
+/// A blob of the dictionary that files refer to.
+#[napi(object)]
+pub struct NativeUsedBlob {
+    /// Its position in the dictionary.
+    pub position: u32,
+    /// Chunks that the layers would have stored without it, each once a layer.
+    pub chunks: i64,
+    /// The stored bytes of these chunks.
+    pub saved_bytes: i64,
+}
+
+impl From<UsedBlob> for NativeUsedBlob {
+    fn from(UsedBlob { position, chunks, saved_bytes }: UsedBlob) -> Self {
+        Self { position, chunks: number(chunks), saved_bytes: number(saved_bytes) }
+    }
 }
 
 /// A part of a whole.
@@ -301,7 +318,7 @@ impl ImagePacker {
                     bootstrap: image.bootstrap.into(),
                     repeated_bytes: number(image.repeated_bytes),
                     prefetched: image.prefetched.map(Into::into),
-                    dictionary_blobs: image.dictionary_blobs,
+                    dictionary_blobs: image.dictionary_blobs.into_iter().map(Into::into).collect(),
                 }));
             }),
         );

@@ -1,5 +1,5 @@
 /** `nydusify chunkdict generate`: a dictionary of the chunks that several Nydus images share. */
-import type { Generated } from '../../dedup/generate.js';
+import type { Choice, Generated } from '../../dedup/generate.js';
 import { UsageError } from '../../errors.js';
 import type { CommandCall, CommandTable } from '../command.js';
 import { CHUNKDICT_FLAGS, LATER_CHUNKDICT_FLAGS, sharedOptionsOf } from '../flags/dedup.js';
@@ -18,6 +18,8 @@ Examples:
     $ nydusify chunkdict generate --target registry.example/app:dict registry.example/app:1-nydus registry.example/app:2-nydus registry.example/app:3-nydus
   As upstream's nydusify is called:
     $ nydusify chunkdict generate --sources registry.example/app:1-nydus,registry.example/app:2-nydus --target registry.example/app:dict
+  For every platform of multi-platform images:
+    $ nydusify chunkdict generate --all-platforms --target registry.example/app:dict registry.example/app:1-nydus registry.example/app:2-nydus
   Then:
     $ nydusify convert --chunk-dict registry.example/app:dict registry.example/app:4 registry.example/app:4-nydus
 
@@ -78,6 +80,7 @@ async function generate(
     target,
     {
       ...sharedOptionsOf(flags),
+      allPlatforms: flags.isOn('all-platforms'),
       inSources: flags.isOn('reference'),
       force: flags.isOn('force'),
     },
@@ -93,11 +96,11 @@ async function generate(
   );
 }
 
-function documentOf({ result, saving, ...generated }: Generated): object {
+function documentOf({ result, platforms, ...choice }: Generated): object {
   return {
     schemaVersion: 1,
-    ...generated,
-    saving: saving ?? null,
+    ...choiceJson(choice),
+    platforms: platforms.map((one) => ({ ...one, ...choiceJson(one) })),
     target:
       result === undefined
         ? null
@@ -105,16 +108,27 @@ function documentOf({ result, saving, ...generated }: Generated): object {
   };
 }
 
+function choiceJson({ saving, ...choice }: Choice): object {
+  return { ...choice, saving: saving ?? null };
+}
+
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
-function* linesOf({ sources, heldBack, chunks, chunkBytes, saving, result }: Generated): Generator<string> {
-  yield `${plural(chunks, 'chunk')} of ${plural(sources.length, 'image')}, ${formatBytes(chunkBytes)} stored`;
+function* linesOf({ platforms, saving, result }: Generated): Generator<string> {
+  for (const one of platforms) yield* choiceLines(one, platforms.length === 1 ? '' : `${one.platform}: `);
+  if (result === undefined)
+    yield `saves ${percent(saving ?? 0)}, which is less than 5 %: not made (--force makes it)`;
+  else yield `${result.target}@${result.root.digest}`;
+}
+
+function* choiceLines(
+  { sources, heldBack, chunks, chunkBytes, saving }: Choice,
+  before: string,
+): Generator<string> {
+  yield `${before}${plural(chunks, 'chunk')} of ${plural(sources.length, 'image')}, ${formatBytes(chunkBytes)} stored`;
   for (const { image, storedBytes, savedBytes } of heldBack) {
     const share = storedBytes === 0 ? 0 : savedBytes / storedBytes;
     yield `  held back: ${image}: ${formatBytes(storedBytes - savedBytes)} instead of ${formatBytes(storedBytes)} (${percent(share)} less)`;
   }
   if (saving === undefined) yield '  no image was held back: no repository has two images more than it needs';
-  if (result === undefined)
-    yield `saves ${percent(saving ?? 0)}, which is less than 5 %: not made (--force makes it)`;
-  else yield `${result.target}@${result.root.digest}`;
 }

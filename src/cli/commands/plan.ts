@@ -1,5 +1,6 @@
 /** `nydusify plan`: what `convert` with the same flags would do, as a table or as JSON. */
 import type { ConversionPlan, PlannedImage, PlannedLayer } from '../../convert/plan.js';
+import type { PlannedDictionary } from '../../convert/plan-dictionary.js';
 import { digestHex } from '../../oci/digest.js';
 import type { CommandTable } from '../command.js';
 import type { CliContext } from '../context.js';
@@ -57,12 +58,14 @@ function readOnly({ cache }: ConvertRequest): CacheRequest | undefined {
 }
 
 async function run(request: ConvertRequest, context: CliContext): Promise<ConversionPlan> {
-  const [{ openBudget }, { planConversion }, { openSource }, locations] = await Promise.all([
-    import('../../native/budget.js'),
-    import('../../convert/plan.js'),
-    import('../../registry/open.js'),
-    import('../flags/locations.js'),
-  ]);
+  const [{ openBudget }, { planConversion }, { openSource }, { openDictionary }, locations] =
+    await Promise.all([
+      import('../../native/budget.js'),
+      import('../../convert/plan.js'),
+      import('../../registry/open.js'),
+      import('../dictionary.js'),
+      import('../flags/locations.js'),
+    ]);
   const { options, registries } = request;
   const { workDir } = options;
   const budget = openBudget(request.limits);
@@ -76,11 +79,18 @@ async function run(request: ConvertRequest, context: CliContext): Promise<Conver
     request.target.kind === 'registry'
       ? openSource(request.target, await openOptions(context.env, registries.target, { workDir, budget }))
       : undefined;
+  await using dictionary = await openDictionary(request.dictionary, () =>
+    openOptions(context.env, registries.dictionary, { workDir, budget }),
+  );
   await using cacheStore = await openCache({ cache: readOnly(request) }, { workDir, budget }, context);
   const cache = cacheStore === undefined ? undefined : { ...readOnly(request), store: cacheStore };
   return await planConversion(
     { source, target: target ?? request.target, cache },
-    { ...options, openOriginal: (place) => openSource(place, sourceOptions) },
+    {
+      ...options,
+      dictionary: dictionary.dictionary,
+      openOriginal: (place) => openSource(place, sourceOptions),
+    },
     {
       signal: context.signal,
       budget,
@@ -119,7 +129,19 @@ function planLines(plan: ConversionPlan): readonly string[] {
   ];
 }
 
-function imageLines({ platform, manifest, layers }: PlannedImage): readonly string[] {
+/** Blobs of a dictionary that no file will refer to stay where they are. */
+function dictionaryLines({ names, chunks, blobs }: PlannedDictionary): readonly string[] {
+  const ways = { push: 'copied', mount: 'mounted', present: 'present' } as const;
+  return [
+    `chunk dictionary ${names.join(', ')}: ${plural(chunks, 'chunk')} need not be stored again; what that saves only a conversion tells`,
+    ...blobs.map(({ digest, size, blob }) => {
+      const bytes = size === undefined ? '' : `, ${formatBytes(size)}`;
+      return `  blob ${digestHex(digest).slice(0, 12)}${bytes}: if files refer to it, ${ways[blob]}`;
+    }),
+  ];
+}
+
+function imageLines({ platform, manifest, layers, dictionary }: PlannedImage): readonly string[] {
   const withCopy = layers.some(({ copy }) => copy !== undefined);
   const head = ['layer', 'digest', 'pull', 'blob', 'blob is', ...(withCopy ? ['original is'] : [])];
   const row = ({ digest, pull, blobBytes, blob, copy }: PlannedLayer, i: number): string[] => [
@@ -133,5 +155,6 @@ function imageLines({ platform, manifest, layers }: PlannedImage): readonly stri
   return [
     `${platform}, ${manifest}: ${plural(layers.length, 'layer')}`,
     ...table([head, ...layers.map(row)], new Set([0, 1, 4, 5])).map((line) => `  ${line}`),
+    ...(dictionary === undefined ? [] : dictionaryLines(dictionary).map((line) => `  ${line}`)),
   ];
 }

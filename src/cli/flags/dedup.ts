@@ -84,6 +84,12 @@ export const CHUNKDICT_FLAGS: readonly Flag[] = [
   { name: 'target', type: 'string', value: 'image', env: 'TARGET', group: IMAGES, help: 'where it goes' },
   ...CHOICE_FLAGS,
   {
+    name: 'all-platforms',
+    type: 'boolean',
+    group: IMAGES,
+    help: 'a dictionary for every platform of the images, in one index; wins over --platform',
+  },
+  {
     name: 'reference',
     type: 'boolean',
     group: CHUNKS,

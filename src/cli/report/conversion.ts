@@ -56,7 +56,15 @@ function platformJson(image: ImageReport): object {
       duplicateBytes: stats.duplicateBytes,
       ...(batches === 0 ? {} : { batches }),
     })),
-    ...(dictionaryBlobs.length === 0 ? {} : { dictionaryBlobs: dictionaryBlobs.map(contentJson) }),
+    ...(dictionaryBlobs.length === 0
+      ? {}
+      : {
+          dictionaryBlobs: dictionaryBlobs.map(({ chunks, savedBytes, ...blob }) => ({
+            ...contentJson(blob),
+            chunks,
+            savedBytes,
+          })),
+        }),
   };
 }
 

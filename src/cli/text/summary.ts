@@ -1,5 +1,6 @@
 /** Says at the end of a conversion what a person asks then: what it weighs, what of it is new, and how to run it. */
 import type { ConvertResult, ImageReport } from '../../convert/convert.js';
+import type { DictionaryBlob } from '../../convert/dictionary.js';
 import { digestHex } from '../../oci/digest.js';
 import { table } from './columns.js';
 import { prefetchLines } from './prefetch.js';
@@ -115,10 +116,36 @@ function batchLines({ layers }: ImageReport, before: string): readonly string[] 
   ];
 }
 
+/** Names the blobs of the dictionary that files refer to, the one that saves most first. */
+function dictionaryLines({ dictionaryBlobs }: ImageReport, before: string): readonly string[] {
+  if (dictionaryBlobs.length === 0) return [];
+  const sum = (pick: (blob: DictionaryBlob) => number): number =>
+    dictionaryBlobs.reduce((total, blob) => total + pick(blob), 0);
+  const saved = formatBytes(sum(({ savedBytes }) => savedBytes));
+  const chunks = plural(
+    sum((blob) => blob.chunks),
+    'chunk',
+  );
+  return [
+    `${before}chunk dictionary: ${saved} not stored again (${chunks} in ${plural(dictionaryBlobs.length, 'blob')} of it)`,
+    ...dictionaryBlobs
+      .toSorted((a, b) => b.savedBytes - a.savedBytes)
+      .map(
+        (blob) =>
+          `${before}  blob ${digestHex(blob.digest).slice(0, 12)}, ${formatBytes(blob.size)}: ${formatBytes(blob.savedBytes)} (${plural(blob.chunks, 'chunk')})`,
+      ),
+  ];
+}
+
 function extraLines(image: ImageReport, before: string): readonly string[] {
   const { prefetched } = image;
   const list = prefetched === undefined ? [] : prefetchLines(prefetched).map((line) => `${before}${line}`);
-  return [...savingLines(image, before), ...batchLines(image, before), ...list];
+  return [
+    ...dictionaryLines(image, before),
+    ...savingLines(image, before),
+    ...batchLines(image, before),
+    ...list,
+  ];
 }
 
 function savingLines({ repeatedBytes, layers }: ImageReport, before: string): readonly string[] {

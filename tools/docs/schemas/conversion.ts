@@ -57,9 +57,9 @@ export const CONVERT = v.strictObject({
         }),
       ),
       dictionaryBlobs: v.pipe(
-        v.optional(v.array(CONTENT)),
+        v.optional(v.array(v.strictObject({ ...CONTENT.entries, chunks: WHOLE, savedBytes: WHOLE }))),
         v.description(
-          'The blobs of the chunk dictionary that files refer to; they follow those of the layers.',
+          'The blobs of the chunk dictionary that files refer to; they follow those of the layers. With chunks that the layers would have stored without it, and their stored bytes.',
         ),
       ),
     }),
@@ -92,6 +92,24 @@ export const PLAN = v.strictObject({
           blob: v.picklist(['push', 'present']),
           copy: v.optional(v.picklist(['push', 'mount', 'present'])),
         }),
+      ),
+      dictionary: v.pipe(
+        v.optional(
+          v.strictObject({
+            names: v.array(TEXT),
+            chunks: WHOLE,
+            blobs: v.array(
+              v.strictObject({
+                digest: DIGEST,
+                size: v.optional(WHOLE),
+                blob: v.picklist(['push', 'mount', 'present']),
+              }),
+            ),
+          }),
+        ),
+        v.description(
+          'The chunk dictionary, and how those of its blobs that files refer to would come into the target. What it saves is not taken off the other figures.',
+        ),
       ),
     }),
   ),

@@ -48,8 +48,7 @@ export const DEDUP_ESTIMATE = v.strictObject({
   ),
 });
 
-export const CHUNKDICT = v.strictObject({
-  schemaVersion: SCHEMA_VERSION,
+const CHOICE = {
   sources: v.pipe(v.array(TEXT), v.description('Images whose chunks it may hold.')),
   heldBack: v.array(v.strictObject({ image: TEXT, storedBytes: WHOLE, savedBytes: WHOLE })),
   chunks: WHOLE,
@@ -57,6 +56,15 @@ export const CHUNKDICT = v.strictObject({
   saving: v.pipe(
     v.nullable(SHARE),
     v.description('Of the bytes of the images held back; null when none was held back.'),
+  ),
+};
+
+export const CHUNKDICT = v.strictObject({
+  schemaVersion: SCHEMA_VERSION,
+  ...CHOICE,
+  platforms: v.pipe(
+    v.array(v.strictObject({ platform: TEXT, ...CHOICE })),
+    v.description('The same for each platform; the members above are the sums.'),
   ),
   target: v.pipe(
     v.nullable(v.strictObject({ image: TEXT, digest: DIGEST, bytes: WHOLE })),

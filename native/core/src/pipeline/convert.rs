@@ -21,8 +21,8 @@ use crate::format::Format;
 use crate::meter::StageTimes;
 use crate::pool::guarded;
 use crate::rafs::{
-    self, BlobTail, ChunkDictionary, LayerTree, Merged, Prefetched, Recalled, is_of_dictionary,
-    merged_bootstrap, repeated_bytes,
+    self, BlobTail, ChunkDictionary, LayerTree, Merged, Prefetched, Recalled, UsedBlob, is_of_dictionary,
+    merged_bootstrap, repeated_bytes, saved_by,
 };
 use crate::sync::lock;
 
@@ -94,8 +94,8 @@ pub struct MergedImage {
     pub repeated_bytes: u64,
     /// What the prefetch list means; `None` if it is the whole image.
     pub prefetched: Option<Prefetched>,
-    /// The positions, in the dictionary, of those of its blobs that the bootstrap names, in the bootstrap's order.
-    pub dictionary_blobs: Vec<u32>,
+    /// The blobs of the dictionary that the bootstrap names, in the bootstrap's order.
+    pub dictionary_blobs: Vec<UsedBlob>,
 }
 
 /// The conversion of one image.
@@ -190,8 +190,15 @@ impl ImagePacker {
                     Dedup::Layer => repeated_bytes(&layers),
                     Dedup::Image => 0,
                 };
+                let mut saved = dictionary.as_ref().map_or_else(HashMap::new, |dictionary| {
+                    saved_by(dictionary, &layers, dedup == Dedup::Image)
+                });
                 let Merged { bootstrap, dictionary_blobs, prefetched } =
                     merged_bootstrap(layers, &places, &format, dictionary.as_deref())?;
+                let used = |position| {
+                    saved.remove(&position).unwrap_or(UsedBlob { position, ..UsedBlob::default() })
+                };
+                let dictionary_blobs = dictionary_blobs.into_iter().map(used).collect();
                 Ok(MergedImage { bootstrap, repeated_bytes, prefetched, dictionary_blobs })
             })
         });

@@ -26,7 +26,7 @@ mod stages;
 #[cfg(test)]
 mod tests;
 
-pub use crate::rafs::{BlobTail, ChunkDictionary, DictionaryBlob, Part, Prefetched};
+pub use crate::rafs::{BlobTail, ChunkDictionary, DictionaryBlob, Part, Prefetched, UsedBlob};
 pub use convert::{ImagePacker, LayerPacker, MergedImage, PackOptions, RecalledLayer, SealedBlob};
 pub use image::Dedup;
 pub use scan::{ImageScanner, LayerScanner, ScanOptions, ScannedLayer};

@@ -1,5 +1,6 @@
 //! Writes the two bootstraps: the one inside a layer's blob, and the one of the whole image.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::blob_table::{Blob, BlobTable};
@@ -123,6 +124,15 @@ fn blob_of(record: BlobRecord, chunks: &StoredChunks) -> Blob {
 pub fn repeated_bytes(layers: &[SealedLayer]) -> u64 {
     let blobs: Vec<_> = layers.iter().filter_map(|layer| layer.blob.as_ref()).collect();
     super::repeats::repeated_bytes(&blobs)
+}
+
+/// Returns what each blob of the dictionary has saved these layers, by its position.
+pub fn saved_by(
+    dictionary: &ChunkDictionary,
+    layers: &[SealedLayer],
+    once: bool,
+) -> HashMap<u32, super::UsedBlob> {
+    super::repeats::saved_by(dictionary, layers.iter().map(|layer| layer.tree.stores()), once)
 }
 
 /// The bootstrap of an image, and what was found while it was made.

@@ -20,11 +20,12 @@ mod v6;
 
 use bootstrap::{Bootstrap, Moved};
 pub use dictionary::{ChunkDictionary, DictionaryBlob, is_of_dictionary};
-pub use image::{Merged, SealedChunks, SealedLayer, merged_bootstrap, repeated_bytes, seal};
+pub use image::{Merged, SealedChunks, SealedLayer, merged_bootstrap, repeated_bytes, saved_by, seal};
 pub use model::LayerTree;
 pub use prefetch::{Part, Prefetched};
 use recall::Draft;
 pub use recall::{BlobTail, Recalled, recall};
+pub use repeats::UsedBlob;
 
 use crate::blob::{BlobKind, BlobRecord};
 use crate::error::Result;

@@ -1,13 +1,53 @@
-//! Counts the bytes that an image stores more than once because its layers do not refer to each other's chunks.
+//! Counts the bytes that an image stores more than once because its layers do not refer to each other's chunks, and those that
+//! it does not store because a dictionary has them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
 use super::blob_table::Blob;
+use super::dictionary::{ChunkDictionary, is_of_dictionary, position_in_dictionary};
+use super::model::Store;
 use crate::table::ChunkRecord;
+
+/// A blob of a dictionary that files refer to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UsedBlob {
+    /// Its position in the dictionary.
+    pub position: u32,
+    /// Chunks that the layers would have stored without it, each once a layer.
+    pub chunks: u64,
+    /// The stored bytes of these chunks.
+    pub saved_bytes: u64,
+}
+
+/// What each blob of a dictionary has saved these layers, by its position. With `once` a chunk counts once for all of them.
+pub fn saved_by<'a>(
+    dictionary: &ChunkDictionary,
+    layers: impl Iterator<Item = &'a [Store]>,
+    once: bool,
+) -> HashMap<u32, UsedBlob> {
+    let mut saved = HashMap::new();
+    let mut seen = HashSet::new();
+    for stores in layers {
+        if !once {
+            seen.clear();
+        }
+        for place in stores.iter().flat_map(|store| store.references.places()) {
+            if !is_of_dictionary(place.layer) || !seen.insert(place) {
+                continue;
+            }
+            let position = position_in_dictionary(place.layer);
+            let chunk = dictionary.blob(place.layer).and_then(|blob| blob.chunk(place.index));
+            let used = saved.entry(position).or_insert(UsedBlob { position, ..UsedBlob::default() });
+            used.chunks += 1;
+            used.saved_bytes += chunk.map_or(0, |chunk| u64::from(chunk.compressed_size));
+        }
+    }
+    saved
+}
 
 /// The stored bytes of chunks that a lower blob stores, too: `Dedup::Image` would not have stored them again.
 ///

@@ -55,3 +55,25 @@ test('what --dedup image would save is told from one percent of the blobs on', (
   const line = '--dedup image would store 1.00 kB (1.0 %) less';
   assert.deepEqual(told(1000), [`linux/amd64: ${line}`, `  ${line}`]);
 });
+
+test('the blobs of a dictionary are named with what they saved, the one that saves most first', () => {
+  const result = resultOf(0);
+  const [image = assert.fail()] = result.images;
+  const blob = (
+    name: string,
+    savedBytes: number,
+    chunks: number,
+  ): (typeof image.dictionaryBlobs)[number] => ({
+    ...content,
+    digest: sha256(name),
+    chunks,
+    savedBytes,
+  });
+  const dictionaryBlobs = [blob('one', 2000, 1), blob('two', 60_000, 12)];
+  const lines = convertSummary({ ...result, images: [{ ...image, dictionaryBlobs }] }, true);
+  assert.deepEqual(lines.slice(0, 3), [
+    'linux/amd64: chunk dictionary: 62.0 kB not stored again (13 chunks in 2 blobs of it)',
+    `linux/amd64:   blob ${sha256('two').slice(7, 19)}, 1.00 kB: 60.0 kB (12 chunks)`,
+    `linux/amd64:   blob ${sha256('one').slice(7, 19)}, 1.00 kB: 2.00 kB (1 chunk)`,
+  ]);
+});

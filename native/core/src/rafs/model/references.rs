@@ -38,6 +38,11 @@ impl References {
         self.runs.push(Run { place, first, end: self.len, singles });
     }
 
+    /// Every place that is referred to; a run counts once.
+    pub fn places(&self) -> impl Iterator<Item = Place> + '_ {
+        self.singles.iter().copied().chain(self.runs.iter().map(|run| run.place))
+    }
+
     /// The references of a file: `count` of them from number `first` on. Empty if there are not so many.
     pub fn of_file(&self, first: u32, count: u64) -> FileChunks<'_> {
         let end = u32::try_from(u64::from(first) + count).ok().filter(|&end| end <= self.len);
