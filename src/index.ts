@@ -14,6 +14,7 @@ export {
 export type { BuildCache, CacheMode } from './cache/options.js';
 export type { CacheLayout } from './cache/update.js';
 export { type LayerReport } from './convert/image.js';
+export type { LeftDirectory, LeftFiles, LeftOut } from './convert/flat-image.js';
 export {
   type ChunkSizeRow,
   type DedupEstimate,

@@ -72,6 +72,8 @@ export type Remedy =
   | { readonly kind: 'replay-clients' }
   /** Allow images to take more than this limit. */
   | { readonly kind: 'raise-limit'; readonly limit: LimitName }
+  /** Store all of every layer. */
+  | { readonly kind: 'omit-flatten' }
   /** Let every blob stand alone. */
   | { readonly kind: 'dedup-layer' }
   /** Report the failure as a bug of this package. */

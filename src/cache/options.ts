@@ -27,6 +27,7 @@ export const MAX_RECORDS = 200;
 /** The options of a conversion that a build cache must fit. */
 export interface CachedOptions {
   readonly dedup: string;
+  readonly flatten: string;
   readonly batchSize: number | 'auto';
   readonly dictionary?: unknown;
 }
@@ -34,7 +35,7 @@ export interface CachedOptions {
 /** Throws UsageError, with upstream's sentences about numbers. */
 export function checkCache(
   { maxRecords = MAX_RECORDS, store, mode }: BuildCache,
-  { dedup, batchSize, dictionary }: CachedOptions,
+  { dedup, flatten, batchSize, dictionary }: CachedOptions,
 ): void {
   if (!Number.isSafeInteger(maxRecords) || maxRecords < 1)
     throw new UsageError('build cache max records should be greater than 0');
@@ -46,6 +47,12 @@ export function checkCache(
       {
         remedy: { kind: 'dedup-layer' },
       },
+    );
+  }
+  if (flatten !== 'none') {
+    throw new UsageError(
+      'a build cache holds blobs of whole layers, and those of a flattened image hold what upper layers leave of them',
+      { remedy: { kind: 'omit-flatten' } },
     );
   }
   if (batchSize !== 0)

@@ -57,7 +57,11 @@ function wordsOf(argv: readonly string[], flags: readonly Flag[]): readonly stri
     }
     if (words.length > 0 || token === '--') break;
     const name = token.replace(/^-{1,2}/, '');
-    if (flags.some((flag) => flag.type === 'string' && (flag.name === name || flag.short === name))) i++;
+    if (flags.some((flag) => takesWord(flag) && (flag.name === name || flag.short === name))) i++;
   }
   return words;
+}
+
+function takesWord({ type, bare }: Flag): boolean {
+  return type === 'string' && bare === undefined;
 }

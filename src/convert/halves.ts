@@ -17,7 +17,7 @@ import { inTurns } from '../turns.js';
 import type { UsedBlob } from './dictionary.js';
 import type { Run } from './run.js';
 import { jsonObjectSteps } from '../oci/json/value.js';
-import type { ConvertedLayer } from './layer.js';
+import type { SealedBlob } from '../native/packer.js';
 import { originText } from './origin.js';
 import type { SourceImage } from './source-images.js';
 import type { Uploads } from './uploads.js';
@@ -34,8 +34,8 @@ export interface Half {
 }
 
 export interface NydusParts {
-  /** In the places of the source's layers. */
-  readonly layers: readonly ConvertedLayer[];
+  /** In the places of the source's layers; or one for all of them. */
+  readonly blobs: readonly SealedBlob[];
   /** Blobs of the dictionary, which follow those of the layers. */
   readonly borrowed: readonly UsedBlob[];
   readonly bootstrap: Uint8Array;
@@ -44,9 +44,9 @@ export interface NydusParts {
 export async function assembleNydus(
   { options, uploads }: Run,
   image: SourceImage,
-  { layers, borrowed, bootstrap }: NydusParts,
+  { blobs: own, borrowed, bootstrap }: NydusParts,
 ): Promise<{ readonly nydus: Half; readonly bootstrapLayerBytes: number }> {
-  const blobs = [...layers.map(({ sealed }) => sealed), ...borrowed];
+  const blobs = [...own, ...borrowed];
   const metas = blobs.flatMap(({ digest, blobMeta }) =>
     blobMeta === undefined || blobMeta.length === 0 ? [] : [{ blob: digest, bytes: blobMeta }],
   );

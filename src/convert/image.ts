@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { FormatError } from '../errors.js';
 import { mapOrdered } from '../io/concurrency.js';
 import type { NativeMergedImage as MergedImage } from '../native/addon-types.js';
-import { openImagePacker } from '../native/packer.js';
+import { openImagePacker, type SealedBlob } from '../native/packer.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { DiffId, Digest } from '../oci/digest.js';
 import type { ListedDescriptor } from '../oci/manifest.js';
@@ -22,6 +22,7 @@ import {
   type LayerJob,
 } from './layer.js';
 import { assembleNydus, assembleOci, type StoredDocument } from './halves.js';
+import type { LeftOut } from './flat-image.js';
 import type { Run } from './run.js';
 import type { SourceImage } from './source-images.js';
 
@@ -34,6 +35,8 @@ export interface LayerReport {
   readonly outcome: PushOutcome;
   /** Whether the build cache had the blob; undefined without one. */
   readonly cache?: 'hit' | 'miss' | undefined;
+  /** What of the layer is not stored, as no container sees it; undefined unless the image is flattened. */
+  readonly leftOut?: LeftOut | undefined;
 }
 
 export interface ConvertedImage {
@@ -87,12 +90,12 @@ export async function convertOneImage(
     bytesOfAll: all.reduce((total, { manifest }) => total + sumOf(manifest.value.layers), 0),
   });
   const jobs = layerJobs(image);
-  const { converted, merged, borrowed } = await convertLayers(run, image, { jobs, platform, index });
+  const { converted, blobs, merged, borrowed } = await convertLayers(run, image, { jobs, platform, index });
   const { bootstrap, repeatedBytes } = merged;
   const prefetched = prefetchMeaning(run, platform, merged);
   const byPlace = inPlaces(layers, jobs, converted);
   const { nydus, bootstrapLayerBytes } = await assembleNydus(run, image, {
-    layers: byPlace,
+    blobs: blobs ?? byPlace.map(({ sealed }) => sealed),
     borrowed,
     bootstrap,
   });
@@ -108,7 +111,15 @@ export async function convertOneImage(
     const { stats, sealed } = layer;
     const { batches } = sealed;
     if (source !== undefined)
-      reports.push({ source, blob, stats, batches, outcome: await layer.pushed, cache: use(layer) });
+      reports.push({
+        source,
+        blob,
+        stats,
+        batches,
+        outcome: await layer.pushed,
+        cache: use(layer),
+        leftOut: layer.leftOut,
+      });
   }
   const records = byPlace.flatMap(({ record }) => (record === undefined ? [] : [record]));
   run.cache?.touch({ platform: image.platform, records });
@@ -120,7 +131,7 @@ export async function convertOneImage(
     chunks,
     savedBytes,
   }));
-  const blobBytes = sumOf(reports.map(({ blob }) => blob)) + sumOf(dictionaryBlobs);
+  const blobBytes = sumOf(blobs ?? reports.map(({ blob }) => blob)) + sumOf(dictionaryBlobs);
   const nydusBytes = blobBytes + bootstrapLayerBytes + nydus.config.descriptor.size;
   return {
     source: image,
@@ -202,6 +213,8 @@ async function convertLayers(
   { jobs, platform, index }: LayerJobs,
 ): Promise<{
   readonly converted: readonly ConvertedLayer[];
+  /** The blobs of the manifest, if they are not those of `converted` in the places of the layers. */
+  readonly blobs?: readonly SealedBlob[] | undefined;
   readonly merged: MergedImage;
   readonly borrowed: readonly UsedBlob[];
 }> {
@@ -228,7 +241,17 @@ async function convertLayers(
     blobPath: (layer) => join(scratch.path, `${index}-${layer}.blob`),
   };
   const { call } = uploads;
+  const placed = (made: readonly { readonly number: number }[]): number[] =>
+    inPlaces(layers, jobs, made).map(({ number }) => number);
   try {
+    if (options.flatten !== 'none') {
+      const { convertFlattened } = await import('./flat-image.js');
+      const flat = await convertFlattened(context, jobs, placed(jobs), call, () => {
+        stopwatch.pull.extend();
+      });
+      call.reporter?.emit({ type: 'image.stages', platform, stages: packer.stages() });
+      return { ...flat, borrowed: (await dictionary?.use(run, flat.merged.dictionaryBlobs)) ?? [] };
+    }
     const converted = await mapOrdered(
       jobs,
       options.concurrency,
@@ -246,8 +269,7 @@ async function convertLayers(
       },
       call.signal,
     );
-    const places = inPlaces(layers, jobs, converted).map(({ number }) => number);
-    const merged = await packer.bootstrap(places).catch((error: unknown) => {
+    const merged = await packer.bootstrap(placed(converted)).catch((error: unknown) => {
       if (converted.some(({ isCached }) => isCached) && !call.signal.aborted) cache?.fault(error);
       throw error;
     });
@@ -260,11 +282,11 @@ async function convertLayers(
 }
 
 /** The converted layers in the places of the source's, which may list a layer more than once. */
-function inPlaces(
+function inPlaces<T>(
   layers: readonly Descriptor[],
   jobs: readonly LayerJob[],
-  converted: readonly ConvertedLayer[],
-): readonly ConvertedLayer[] {
+  converted: readonly T[],
+): readonly T[] {
   const known = new Map(jobs.map(({ descriptor }, i) => [descriptor.digest, converted[i]]));
   return layers.map(({ digest }) => {
     const layer = known.get(digest);

@@ -27,6 +27,7 @@ import { placeSourceLayer, progress } from './layer-copy.js';
 import { LayerUpload } from './layer-upload.js';
 import type { ConvertOptions } from './options.js';
 import type { RunCache } from './run-cache.js';
+import type { LeftOut } from './flat-image.js';
 import { UploadNote } from './upload-note.js';
 import type { Uploads } from './uploads.js';
 
@@ -64,6 +65,8 @@ export interface ConvertedLayer {
   readonly record: CacheRecord | undefined;
   /** True if the blob was found in the build cache. */
   readonly isCached: boolean;
+  /** What a flattened image does not have of the layer. */
+  readonly leftOut?: LeftOut | undefined;
 }
 
 /** Takes a layer from the build cache if that has it, or else converts it. Only for layers whose blobs stand alone. */
@@ -84,20 +87,10 @@ export async function convertLayer(
   packer: LayerPacker,
   call: CallOptions,
 ): Promise<ConvertedLayer> {
-  const { number, descriptor } = job;
-  const abort = (): void => {
-    packer.abort();
-  };
-  call.signal?.addEventListener('abort', abort, { once: true });
+  const { number } = job;
   const upload = beginUpload(context, job, packer, call);
   try {
-    await feed(context, job, packer, call);
-    const packed = await packer.finish();
-    compareWithPromise(context, job, packed);
-    for (const { code, message } of packed.warnings) {
-      call.reporter?.emit({ type: 'warning', code, message: `layer ${number + 1}: ${message}` });
-    }
-    const sealed = await packer.seal();
+    const { packed, ended: sealed } = await packLayer(context, job, packer, call, () => packer.seal());
     const stats = { ...packed.stats, blobBytes: sealed.size };
     const { cache } = context;
     // The file is removed when its upload has ended, so it is read before.
@@ -110,6 +103,33 @@ export async function convertLayer(
   } catch (error) {
     packer.abort();
     upload.close();
+    throw error;
+  }
+}
+
+/** Fetches a layer, verifies it, has it packed, and ends it. An abort of the call and a failure end the packer. */
+export async function packLayer<T>(
+  context: LayerContext,
+  job: LayerJob,
+  packer: LayerPacker,
+  call: CallOptions,
+  end: () => T | Promise<T>,
+): Promise<{ readonly packed: PackedLayer; readonly ended: T }> {
+  const { number, descriptor } = job;
+  const abort = (): void => {
+    packer.abort();
+  };
+  call.signal?.addEventListener('abort', abort, { once: true });
+  try {
+    await feed(context, job, packer, call);
+    const packed = await packer.finish();
+    compareWithPromise(context, job, packed);
+    for (const { code, message } of packed.warnings) {
+      call.reporter?.emit({ type: 'warning', code, message: `layer ${number + 1}: ${message}` });
+    }
+    return { packed, ended: await end() };
+  } catch (error) {
+    packer.abort();
     // Wrong bytes may fail to parse before their digest shows that they are wrong, so a mirror that sent them is distrusted.
     if (error instanceof FormatError && isMirrored(context.source))
       context.source.distrust(descriptor, error.message, call);
@@ -133,23 +153,35 @@ function beginUpload(
   });
 }
 
-/** Starts the upload of a sealed blob, and removes its file when the target has it. */
-function pushBlob(
+/** The blob in its file, whose reading counts as progress of the layer. */
+export function blobContent(
   context: LayerContext,
   layer: number,
-  { digest, size }: SealedBlob,
-  upload: LayerUpload,
-  stats: PackStats,
+  { size }: SealedBlob,
   call: CallOptions,
-): Promise<PushOutcome> {
+): ReplayableContent {
   const path = context.blobPath(layer);
-  const content: ReplayableContent = {
+  return {
     size,
     open: (range) =>
       counted(readFileRange(path, range), (done) => {
         progress(context, layer, 'push', (range?.start ?? 0) + done, size, call);
       }),
   };
+}
+
+/** Starts the upload of a sealed blob, and removes its file when the target has it. */
+function pushBlob(
+  context: LayerContext,
+  layer: number,
+  sealed: SealedBlob,
+  upload: LayerUpload,
+  stats: PackStats,
+  call: CallOptions,
+): Promise<PushOutcome> {
+  const { digest, size } = sealed;
+  const path = context.blobPath(layer);
+  const content = blobContent(context, layer, sealed, call);
   const { platform, uploads } = context;
   const descriptor = { mediaType: MEDIA.nydusBlob, digest, size };
   const sending = uploads.push(descriptor, content, (own) => upload.finish(descriptor, content, own));

@@ -16,6 +16,8 @@ import { estimateBlobBytes, type Estimate, estimateTime } from './estimate.js';
 import { type BuildCache, checkCache } from '../cache/options.js';
 import type { CachedBlob } from '../cache/record.js';
 import { MEDIA } from '../oci/media-types.js';
+import type { LeftOut } from './flat-image.js';
+import { type PlannedFlatImages, planFlattened } from './plan-flat.js';
 import { type PlannedDictionary, planDictionary } from './plan-dictionary.js';
 import { RunCache } from './run-cache.js';
 import { convertOptions, type ConvertOptions } from './options.js';
@@ -38,6 +40,8 @@ export interface PlannedLayer {
   readonly blob: 'push' | 'present';
   /** Undefined without a merged index. */
   readonly copy: CopyPlan | undefined;
+  /** What of the layer would not be stored; undefined unless the image is to be flattened. `blobBytes` is exact then. */
+  readonly leftOut?: LeftOut | undefined;
 }
 
 export interface PlannedImage {
@@ -102,10 +106,11 @@ async function plan(
   if (buildCache !== undefined) checkCache(buildCache, options);
   const cache = buildCache === undefined ? undefined : new RunCache(buildCache, options);
   await cache?.load(call);
+  const flat = await planFlattened(source, options, held, call);
   const images: PlannedImage[] = [];
   for (const image of found.images) {
     const blobs = earlier.get(image.manifest.descriptor.digest)?.layers;
-    images.push(await planImage({ source, target: held, cache, options, call }, image, blobs));
+    images.push(await planImage({ source, target: held, cache, flat, options, call }, image, blobs));
   }
   const layers = images.flatMap((image) => image.layers);
   const pull = sum(layers, (layer) => layer.pull);
@@ -137,6 +142,7 @@ interface Context {
   readonly source: ImageSource;
   readonly target: ImageSource | undefined;
   readonly cache: RunCache | undefined;
+  readonly flat: PlannedFlatImages | undefined;
   readonly options: ConvertOptions;
   readonly call: CallOptions;
 }
@@ -158,6 +164,7 @@ async function planImage(
       layers.push(await planCached(context, layer, cached));
       continue;
     }
+    const flat = context.flat?.get(manifest.descriptor.digest)?.get(layer.digest);
     const made = blobs?.length === all.length + 1 ? blobs[i] : undefined;
     layers.push({
       digest: layer.digest,
@@ -166,6 +173,7 @@ async function planImage(
       blobBytes: made?.size ?? estimateBlobBytes(layer, context.options),
       blob: made === undefined ? 'push' : 'present',
       copy: context.options.mergePlatform ? await copyOf(context, layer) : undefined,
+      ...flat,
     });
   }
   const { target, options, call } = context;

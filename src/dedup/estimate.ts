@@ -5,6 +5,7 @@
  * Of Nydus images only the bootstraps are read. Ordinary images are streamed through the packer once for each chunk size.
  */
 import type { ConvertOptions } from '../convert/options.js';
+import { convertOnPaper } from '../convert/paper.js';
 import { chooseImage } from '../image/choose.js';
 import { imageEntries } from '../image/choose.js';
 import { dataLayersOf } from '../image/kinds.js';
@@ -15,7 +16,6 @@ import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { CHUNK_OVERHEAD, type ChoiceOptions, chooseChunks, savedBytes } from './choose.js';
 import { ChunkSpace } from './chunk-space.js';
-import { convertOnPaper } from './paper.js';
 import { openNydusImage, type Profile, profileOf } from './profile.js';
 
 export interface EstimateOptions
@@ -189,7 +189,7 @@ async function openImage(
       allowedHosts,
       platforms: { kind: 'list', platforms: [options.platform] },
     } as const;
-    profiles.push(await read(await convertOnPaper(store, how, call)));
+    profiles.push(await read((await convertOnPaper(store, how, call)).image));
   }
   return { name: store.location, kind: 'oci', layers, profiles };
 }

@@ -196,6 +196,8 @@ export interface FormatOptions {
   readonly alignChunks: boolean;
   /** With `layer` every blob stands alone, as in the reference; with `image` files may refer to chunks of lower layers. */
   readonly dedup: 'image' | 'layer';
+  /** `none` stores all of every layer; `layers` only what a container sees, in a blob for each layer; `one` that in one blob. */
+  readonly flatten: 'none' | 'layers' | 'one';
   /** What clients load directly after mounting the image, in this order; the whole image if absent. */
   readonly prefetch?: readonly PrefetchPattern[] | undefined;
 }
@@ -349,6 +351,58 @@ export interface NativePrefetched {
   readonly stored: NativePart;
 }
 
+/** A blob of a flattened image. */
+export interface NativeFlatBlob {
+  /** The number of the layer whose file it is in. */
+  readonly layer: number;
+  /** The blob. */
+  readonly sealed: NativeSealedBlob;
+}
+
+/** Some files. */
+export interface NativeFiles {
+  /** Their number. */
+  readonly files: number;
+  /** Their bytes, unpacked. */
+  readonly bytes: number;
+}
+
+/** Files of a directory. */
+export interface NativeDirectory {
+  /** The directory's path, which can be printed. */
+  readonly path: string;
+  /** The number of files. */
+  readonly files: number;
+  /** Their bytes, unpacked. */
+  readonly bytes: number;
+}
+
+/** What a flattened image does not have of a layer. */
+export interface NativeLeftOut {
+  /** The number of the layer. */
+  readonly layer: number;
+  /** Files that upper layers hide. One with several names counts once. */
+  readonly hidden: NativeFiles;
+  /** Files that a later entry of the same layer replaces. */
+  readonly overwritten: NativeFiles;
+  /** Where the hidden files lie, those with most bytes first. A directory of whose files none stays stands for all below it. */
+  readonly directories: readonly NativeDirectory[];
+  /** The number of directories that are not named. */
+  readonly moreDirectories: number;
+  /** Bytes of chunk data that the blobs do not hold for it. */
+  readonly storedBytes: number;
+}
+
+/** A flattened image. */
+export interface NativeFlatImage {
+  /** The blobs, lowest first. */
+  readonly blobs: readonly NativeFlatBlob[];
+  /** What the image does not have of each layer. */
+  readonly leftOut: readonly NativeLeftOut[];
+  /** The metadata of the image. */
+  readonly image: NativeMergedImage;
+}
+
 /** The state of a blob file. */
 export interface NativeGrowth {
   /** Bytes in the file. */
@@ -388,6 +442,8 @@ export interface NativeImagePacker {
   stages(): readonly NativeStage[];
   /** Writes the merged bootstrap of the layers with these numbers, lowest first. */
   bootstrap(places: readonly number[]): Promise<Outcome<NativeMergedImage>>;
+  /** Makes the blobs and the bootstrap of the layers with these numbers, lowest first, without what no container sees of them. */
+  flatten(places: readonly number[]): Promise<Outcome<NativeFlatImage>>;
   /** Aborts the layers that are not sealed. */
   dispose(): void;
 }
@@ -406,6 +462,8 @@ export interface NativeLayerPacker {
   grown(size: number): Promise<Outcome<NativeGrowth>>;
   /** Completes the blob; settles when it is sealed. */
   seal(): Promise<Outcome<NativeSealedBlob>>;
+  /** Leaves the finished layer to `flatten` of its image, instead of sealing it. */
+  hold(): Outcome<undefined>;
   /** Ends the layer's threads and removes its file unless it is sealed. */
   abort(): void;
 }

@@ -19,6 +19,7 @@ export const FORMAT_DEFAULTS = {
   digester: 'blake3',
   alignChunks: false,
   dedup: 'layer',
+  flatten: 'none',
 } as const satisfies FormatOptions;
 
 /** Names of the codecs that chunks can be stored with. */

@@ -3,10 +3,12 @@ import { addon, asBuffer } from './addon.js';
 import type {
   FormatOptions,
   NativeDictionary,
+  NativeFlatImage,
   NativeGrowth,
   NativeLayerPacker,
   NativeMergedImage,
   NativeRecalledLayer,
+  NativeSealedBlob,
 } from './addon-types.js';
 import { type LayerFeed, NativeFeed, type PackedLayer, packedLayer } from './layer.js';
 import { unwrap } from './outcome.js';
@@ -47,6 +49,11 @@ export interface ImagePacker extends Disposable {
    * Only for blobs that stand alone. After a failure the layer can still be opened. Throws FormatError for other bytes.
    */
   recall(layer: number, tail: BlobTail): Promise<NativeRecalledLayer>;
+  /**
+   * Makes the blobs and the bootstrap of an image that is to be flattened, instead of sealing each blob and of `bootstrap`: only
+   * what a container sees is stored. All of these layers must be held.
+   */
+  flatten(places: readonly number[]): Promise<FlatImage>;
   /** The time that the addon's threads have spent so far, by kind of thread. */
   stages(): readonly StageTimes[];
 }
@@ -71,6 +78,14 @@ export interface LayerPacker extends LayerFeed {
    * hold.
    */
   seal(): Promise<SealedBlob>;
+  /** After `finish`: leaves the layer to `flatten` of its image, instead of `seal`. Throws what `seal` throws. */
+  hold(): void;
+}
+
+/** A flattened image. */
+export interface FlatImage extends Pick<NativeFlatImage, 'leftOut' | 'image'> {
+  /** The blobs, lowest first, with the number of the layer whose file each is in. */
+  readonly blobs: readonly { readonly layer: number; readonly sealed: SealedBlob }[];
 }
 
 /** The end of a blob. */
@@ -109,6 +124,10 @@ export function openImagePacker(options: ImagePackerOptions): ImagePacker {
   return {
     openLayer: (layer, blobPath) => new NativePacker(unwrap(packer.openLayer(layer, blobPath))),
     bootstrap: async (places) => unwrap(await packer.bootstrap(places)),
+    flatten: async (places) => {
+      const { blobs, ...flat } = unwrap(await packer.flatten(places));
+      return { ...flat, blobs: blobs.map(({ layer, sealed }) => ({ layer, sealed: sealedBlob(sealed) })) };
+    },
     recall: async (layer, { digest, size, bytes, entered }) =>
       unwrap(await packer.recall(layer, { id: digestHex(digest), size, bytes: asBuffer(bytes), entered })),
     stages: () => packer.stages(),
@@ -132,8 +151,15 @@ class NativePacker extends NativeFeed<NativeLayerPacker> implements LayerPacker 
   }
 
   async seal(): Promise<SealedBlob> {
-    const { digest, size, blobMeta, batches, entered } = unwrap(await this.native.seal());
-    return { digest: digest as Digest, size, blobMeta, batches, entered }; // the addon writes digests in their canonical form
+    return sealedBlob(unwrap(await this.native.seal()));
   }
+
+  hold(): void {
+    unwrap(this.native.hold());
+  }
+}
+
+function sealedBlob({ digest, size, blobMeta, batches, entered }: NativeSealedBlob): SealedBlob {
+  return { digest: digest as Digest, size, blobMeta, batches, entered }; // the addon writes digests in their canonical form
 }
 

@@ -14,6 +14,10 @@ const ESTARGZ = ['/stargz.index.json ', '/.prefetch.landmark ', '/.no.prefetch.l
 const FORMATS: Readonly<Record<string, PackingOptions>> = {
   'dedup layer': {},
   'dedup image': { dedup: 'image' },
+  flattened: { flatten: 'layers' },
+  'flattened, dedup image': { flatten: 'layers', dedup: 'image' },
+  'flattened into one blob': { flatten: 'one' },
+  'RAFS v5, flattened': { fsVersion: 5, flatten: 'layers' },
   'RAFS v5, dedup layer': { fsVersion: 5 },
   'RAFS v5, dedup image': { fsVersion: 5, dedup: 'image' },
 };

@@ -7,7 +7,7 @@ use napi_derive::napi;
 use nydus_core::codec::Compression;
 use nydus_core::digest::Digester;
 use nydus_core::format::Format;
-use nydus_core::pipeline::{Dedup, PackOptions, ScanOptions};
+use nydus_core::pipeline::{Dedup, Flatten, PackOptions, ScanOptions};
 use nydus_core::prefetch::{Pattern, PatternKind, PrefetchList};
 use nydus_core::{Error, Result};
 
@@ -38,6 +38,9 @@ pub struct FormatOptions {
     /// With `layer` every blob stands alone, as in the reference; with `image` files may refer to chunks of lower layers.
     #[napi(ts_type = "'image' | 'layer'")]
     pub dedup: String,
+    /// `none` stores all of every layer; `layers` only what a container sees, in a blob for each layer; `one` that in one blob.
+    #[napi(ts_type = "'none' | 'layers' | 'one'")]
+    pub flatten: String,
     /// What clients load directly after mounting the image, in this order; the whole image if absent.
     #[napi(ts_type = "readonly PrefetchPattern[]")]
     pub prefetch: Option<Vec<PrefetchPattern>>,
@@ -85,6 +88,7 @@ impl Default for FormatOptions {
             digester: format.digester.name().to_owned(),
             align_chunks: format.align_chunks,
             dedup: dedup_name(PackOptions::default().dedup).to_owned(),
+            flatten: "none".to_owned(),
             prefetch: None,
         }
     }
@@ -110,6 +114,12 @@ impl FormatOptions {
             packing.format.prefetch = Arc::new(PrefetchList::new(patterns_of(patterns)?)?);
         }
         packing.dedup = dedup(&self.dedup)?;
+        packing.flatten = match self.flatten.as_str() {
+            "none" => None,
+            "layers" => Some(Flatten::Layers),
+            "one" => Some(Flatten::One),
+            other => return Err(Error::invalid_argument(format!("{other:?} is no way to flatten an image"))),
+        };
         packing.layers = layers;
         packing.threads = count(threads);
         packing.budget = Arc::clone(&budget.0);

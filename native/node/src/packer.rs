@@ -7,7 +7,10 @@ use napi::bindgen_prelude::{Buffer, BufferSlice, Env, Object};
 use napi_derive::napi;
 use nydus_core::Grown;
 use nydus_core::digest::hex;
-use nydus_core::pipeline::{self, BlobTail, LayerSummary, Part, Prefetched, UsedBlob};
+use nydus_core::pipeline::{
+    self, BlobTail, Files, FlatImage, LayerSummary, LeftOut, MergedImage, Part, Prefetched, SealedBlob,
+    UsedBlob,
+};
 
 use crate::budget::RunBudget;
 use crate::dictionary::Dictionary;
@@ -190,6 +193,123 @@ impl From<Prefetched> for NativePrefetched {
     }
 }
 
+/// A blob of a flattened image.
+#[napi(object)]
+pub struct NativeFlatBlob {
+    /// The number of the layer whose file it is in.
+    pub layer: u32,
+    /// The blob.
+    pub sealed: NativeSealedBlob,
+}
+
+/// Some files.
+#[napi(object)]
+pub struct NativeFiles {
+    /// Their number.
+    pub files: i64,
+    /// Their bytes, unpacked.
+    pub bytes: i64,
+}
+
+/// Files of a directory.
+#[napi(object)]
+pub struct NativeDirectory {
+    /// The directory's path, which can be printed.
+    pub path: String,
+    /// The number of files.
+    pub files: i64,
+    /// Their bytes, unpacked.
+    pub bytes: i64,
+}
+
+/// What a flattened image does not have of a layer.
+#[napi(object)]
+pub struct NativeLeftOut {
+    /// The number of the layer.
+    pub layer: u32,
+    /// Files that upper layers hide. One with several names counts once.
+    pub hidden: NativeFiles,
+    /// Files that a later entry of the same layer replaces.
+    pub overwritten: NativeFiles,
+    /// Where the hidden files lie, those with most bytes first. A directory of whose files none stays stands for all below it.
+    pub directories: Vec<NativeDirectory>,
+    /// The number of directories that are not named.
+    pub more_directories: i64,
+    /// Bytes of chunk data that the blobs do not hold for it.
+    pub stored_bytes: i64,
+}
+
+/// A flattened image.
+#[napi(object)]
+pub struct NativeFlatImage {
+    /// The blobs, lowest first.
+    pub blobs: Vec<NativeFlatBlob>,
+    /// What the image does not have of each layer.
+    pub left_out: Vec<NativeLeftOut>,
+    /// The metadata of the image.
+    pub image: NativeMergedImage,
+}
+
+impl From<SealedBlob> for NativeSealedBlob {
+    fn from(SealedBlob { digest, size, blob_meta, batches, entered }: SealedBlob) -> Self {
+        Self {
+            digest: sha256_name(&digest),
+            size: number(size),
+            blob_meta: blob_meta.into(),
+            batches,
+            entered,
+        }
+    }
+}
+
+impl From<MergedImage> for NativeMergedImage {
+    fn from(MergedImage { bootstrap, repeated_bytes, prefetched, dictionary_blobs }: MergedImage) -> Self {
+        Self {
+            bootstrap: bootstrap.into(),
+            repeated_bytes: number(repeated_bytes),
+            prefetched: prefetched.map(Into::into),
+            dictionary_blobs: dictionary_blobs.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<Files> for NativeFiles {
+    fn from(Files { files, bytes }: Files) -> Self {
+        Self { files: number(files), bytes: number(bytes) }
+    }
+}
+
+impl NativeLeftOut {
+    fn of(layer: u32, left_out: LeftOut) -> Self {
+        let LeftOut { hidden, overwritten, directories, more_directories, stored_bytes } = left_out;
+        let directory = |(path, Files { files, bytes })| NativeDirectory {
+            path,
+            files: number(files),
+            bytes: number(bytes),
+        };
+        Self {
+            layer,
+            hidden: hidden.into(),
+            overwritten: overwritten.into(),
+            directories: directories.into_iter().map(directory).collect(),
+            more_directories: number(more_directories),
+            stored_bytes: number(stored_bytes),
+        }
+    }
+}
+
+impl From<FlatImage> for NativeFlatImage {
+    fn from(FlatImage { blobs, left_out, image }: FlatImage) -> Self {
+        let blob = |(layer, sealed): (u32, SealedBlob)| NativeFlatBlob { layer, sealed: sealed.into() };
+        let left_out = left_out.into_iter().map(|(layer, left_out)| NativeLeftOut::of(layer, left_out));
+        Self {
+            blobs: blobs.into_iter().map(blob).collect(),
+            left_out: left_out.collect(),
+            image: image.into(),
+        }
+    }
+}
+
 /// The state of a blob file.
 #[napi(object)]
 pub struct NativeGrowth {
@@ -311,17 +431,15 @@ impl ImagePacker {
     #[napi(catch_unwind, ts_return_type = "Promise<Outcome<NativeMergedImage>>")]
     pub fn bootstrap<'env>(&self, env: &'env Env, places: Vec<u32>) -> napi::Result<Object<'env>> {
         let (reply, promise) = promise::<NativeMergedImage>(env)?;
-        self.0.bootstrap(
-            places,
-            Box::new(move |result| {
-                reply(result.map(|image| NativeMergedImage {
-                    bootstrap: image.bootstrap.into(),
-                    repeated_bytes: number(image.repeated_bytes),
-                    prefetched: image.prefetched.map(Into::into),
-                    dictionary_blobs: image.dictionary_blobs.into_iter().map(Into::into).collect(),
-                }));
-            }),
-        );
+        self.0.bootstrap(places, Box::new(move |result| reply(result.map(Into::into))));
+        Ok(promise)
+    }
+
+    /// Makes the blobs and the bootstrap of the layers with these numbers, lowest first, without what no container sees of them.
+    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<NativeFlatImage>>")]
+    pub fn flatten<'env>(&self, env: &'env Env, places: Vec<u32>) -> napi::Result<Object<'env>> {
+        let (reply, promise) = promise::<NativeFlatImage>(env)?;
+        self.0.flatten(places, Box::new(move |result| reply(result.map(Into::into))));
         Ok(promise)
     }
 
@@ -385,16 +503,14 @@ impl LayerPacker {
     #[napi(catch_unwind, ts_return_type = "Promise<Outcome<NativeSealedBlob>>")]
     pub fn seal<'env>(&self, env: &'env Env) -> napi::Result<Object<'env>> {
         let (reply, promise) = promise::<NativeSealedBlob>(env)?;
-        self.0.seal(Box::new(move |result| {
-            reply(result.map(|blob| NativeSealedBlob {
-                digest: sha256_name(&blob.digest),
-                size: number(blob.size),
-                blob_meta: blob.blob_meta.into(),
-                batches: blob.batches,
-                entered: blob.entered,
-            }));
-        }));
+        self.0.seal(Box::new(move |result| reply(result.map(Into::into))));
         Ok(promise)
+    }
+
+    /// Leaves the finished layer to `flatten` of its image, instead of sealing it.
+    #[napi(catch_unwind, ts_return_type = "Outcome<undefined>")]
+    pub fn hold(&self) -> Outcome<()> {
+        Outcome(self.0.hold())
     }
 
     /// Ends the layer's threads and removes its file unless it is sealed.

@@ -15,6 +15,7 @@ import { listFiles } from '../list-files.js';
 import { printJson, printLines, printMessage } from '../text/print.js';
 import { withAdvice } from '../text/remedies.js';
 import { table } from '../text/columns.js';
+import { leftOutLines } from '../text/left-out.js';
 import { formatBytes, formatMs, plural } from '../text/units.js';
 
 const EXAMPLES = `
@@ -24,7 +25,8 @@ Examples:
   For a program:
     $ nydusify plan --json --all-platforms registry.example/app:1.0 registry.example/app:1.0-nydus
 
-Sizes of blobs are estimates until an image has been converted once; nothing is written anywhere.`;
+Sizes of blobs are estimates until an image has been converted once; nothing is written anywhere.
+With --flatten the layers are read and packed, as only they tell what a container sees of them; the sizes are exact then.`;
 
 export const PLAN: CommandTable = {
   description:
@@ -144,17 +146,18 @@ function dictionaryLines({ names, chunks, blobs }: PlannedDictionary): readonly 
 function imageLines({ platform, manifest, layers, dictionary }: PlannedImage): readonly string[] {
   const withCopy = layers.some(({ copy }) => copy !== undefined);
   const head = ['layer', 'digest', 'pull', 'blob', 'blob is', ...(withCopy ? ['original is'] : [])];
-  const row = ({ digest, pull, blobBytes, blob, copy }: PlannedLayer, i: number): string[] => [
+  const row = ({ digest, pull, blobBytes, blob, copy, leftOut }: PlannedLayer, i: number): string[] => [
     String(i + 1),
     digestHex(digest).slice(0, 12),
     formatBytes(pull),
-    `${blob === 'push' ? '~' : ''}${formatBytes(blobBytes)}`,
+    `${blob === 'push' && leftOut === undefined ? '~' : ''}${formatBytes(blobBytes)}`,
     TO_BE_PUSHED[blob],
     ...(copy === undefined ? [] : [TO_BE_PUSHED[copy]]),
   ];
   return [
     `${platform}, ${manifest}: ${plural(layers.length, 'layer')}`,
     ...table([head, ...layers.map(row)], new Set([0, 1, 4, 5])).map((line) => `  ${line}`),
+    ...leftOutLines(layers).map((line) => `  ${line}`),
     ...(dictionary === undefined ? [] : dictionaryLines(dictionary).map((line) => `  ${line}`)),
   ];
 }

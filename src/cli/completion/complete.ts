@@ -96,7 +96,7 @@ function readLine(words: readonly string[], { globalFlags, commands }: Completed
     const flag = flagNamed(flags, name);
     if (flag === undefined) continue;
     given.add(flag.name);
-    if (flag.type === 'boolean') continue;
+    if (flag.type === 'boolean' || flag.bare !== undefined) continue;
     const taken = (flag.pair === true ? 2 : 1) - (value === undefined ? 0 : 1);
     const missing = taken - (words.length - i - 1);
     if (missing > 0) {

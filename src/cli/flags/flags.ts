@@ -19,6 +19,8 @@ export interface Flag {
   readonly default?: string;
   /** The name of the value in the help, for a flag of type string. Completion offers paths for `file`, `files` and `folder`. */
   readonly value?: string;
+  /** The value of a flag of type string that stands alone: another one is given behind `=` only, so that no word is taken for it. */
+  readonly bare?: string;
   /** Values that completion offers; of a pair, those of its first word. */
   readonly choices?: readonly string[];
   /** Upstream's environment variable. `NYDUSIFY_` before this name, or before the flag's own in capitals, is read always. */
@@ -144,8 +146,9 @@ export class FlagValues {
 }
 
 /** A flag with its value, as in `-l, --log-level <level>`. */
-export function flagSyntax({ name, short, type, value = 'value' }: Flag): string {
-  const long = `--${name}${type === 'boolean' ? '' : ` <${value}>`}`;
+export function flagSyntax({ name, short, type, bare, value = 'value' }: Flag): string {
+  const rest = type === 'boolean' ? '' : bare === undefined ? ` <${value}>` : ` [=${value}]`;
+  const long = `--${name}${rest}`;
   return short === undefined ? long : `-${short}, ${long}`;
 }
 
@@ -325,6 +328,10 @@ function rewriteWords(argv: readonly string[], byName: ReadonlyMap<string, Flag>
       const words = rest.slice(0, IN_ONE_WORD.test(rest[0] ?? '') ? 1 : 2);
       out.push(`--${flag.name}=${words.join(' ')}`);
       i += words.length - (value === undefined ? 0 : 1);
+      continue;
+    }
+    if (flag.bare !== undefined) {
+      out.push(`--${flag.name}=${value ?? flag.bare}`);
       continue;
     }
     if (flag.type === 'string') {

@@ -5,6 +5,7 @@ import { CODECS, FORMAT_DEFAULTS, FS_VERSIONS, type WrittenCompressor } from '..
 import { parseByteSize } from './byte-size.js';
 import { alternatives } from './choices.js';
 import type { Flag, FlagValues } from './flags.js';
+import { FLATTEN_FLAG, flattenOf } from './flatten.js';
 import { laterFlag, type LaterFlag } from './later.js';
 
 const GROUP = 'Result:';
@@ -85,6 +86,7 @@ export const FORMAT_FLAGS: readonly Flag[] = [
     group: GROUP,
     help: 'layer: every blob stands alone, byte for byte as upstream makes it, for every reader; image: chunks of lower layers are not stored again, which is smaller, but tools that unpack single layers (reverse conversion, BuildKit) write zeros for them',
   },
+  FLATTEN_FLAG,
 ];
 
 /** Flags of the format that upstream has and this command has not yet. */
@@ -112,6 +114,7 @@ export function formatOptionsOf(flags: FlagValues): Partial<FormatOptions> {
   const alignChunks = ALIGNMENT_FLAGS.some((name) => flags.isOn(name)) && fsVersion === 5;
   const digester = flags.oneOf('digester', DIGESTERS);
   const dedup = flags.oneOf('dedup', DEDUP_SCOPES);
+  const flatten = flattenOf(flags);
   const batchText = flags.text('batch-size') ?? '0';
   const batchSize = batchText === 'auto' ? batchText : parseByteSize('batch-size', batchText);
   return {
@@ -122,6 +125,7 @@ export function formatOptionsOf(flags: FlagValues): Partial<FormatOptions> {
     batchSize,
     ...(digester === undefined ? {} : { digester }),
     ...(dedup === undefined ? {} : { dedup }),
+    ...(flatten === undefined ? {} : { flatten }),
   };
 }
 

@@ -44,7 +44,7 @@ function platformJson(image: ImageReport): object {
     targetBytes: image.targetBytes,
     repeatedBytes: image.repeatedBytes,
     ...(image.prefetched === undefined ? {} : { prefetch: prefetchJson(image.prefetched) }),
-    layers: layers.map(({ source: layer, blob, stats, batches, outcome, cache }) => ({
+    layers: layers.map(({ source: layer, blob, stats, batches, outcome, cache, leftOut }) => ({
       source: contentJson(layer),
       blob: contentJson(blob),
       outcome,
@@ -55,6 +55,7 @@ function platformJson(image: ImageReport): object {
       newChunks: stats.newChunks,
       duplicateBytes: stats.duplicateBytes,
       ...(batches === 0 ? {} : { batches }),
+      ...(leftOut === undefined ? {} : { leftOut }),
     })),
     ...(dictionaryBlobs.length === 0
       ? {}

@@ -45,7 +45,8 @@ function isSecret(name: string, flags: readonly Flag[]): boolean {
 }
 
 function isSwitch(name: string, flags: readonly Flag[]): boolean {
-  return find(name, flags)?.type === 'boolean';
+  const flag = find(name, flags);
+  return flag?.type === 'boolean' || flag?.bare !== undefined;
 }
 
 /** Without user and password of an address, and without what signs one. */

@@ -121,6 +121,10 @@ export function remedyText(remedy: Remedy, side: Side | undefined, command: Runn
       return has('dedup')
         ? 'leave out --dedup image or the build cache'
         : 'let every blob stand alone, or do without the build cache';
+    case 'omit-flatten':
+      return has('flatten')
+        ? 'leave out --flatten or the build cache'
+        : 'store all of every layer, or do without the build cache';
     case 'isolate-half':
       return `${converting('merge-isolation')} empty-layer avoids that`;
     case 'keep-manifests':

@@ -3,6 +3,7 @@ import type { ConvertResult, ImageReport } from '../../convert/convert.js';
 import type { DictionaryBlob } from '../../convert/dictionary.js';
 import { digestHex } from '../../oci/digest.js';
 import { table } from './columns.js';
+import { leftOutLines } from './left-out.js';
 import { prefetchLines } from './prefetch.js';
 import { formatBytes, formatMs, plural } from './units.js';
 
@@ -141,6 +142,7 @@ function extraLines(image: ImageReport, before: string): readonly string[] {
   const { prefetched } = image;
   const list = prefetched === undefined ? [] : prefetchLines(prefetched).map((line) => `${before}${line}`);
   return [
+    ...leftOutLines(image.layers).map((line) => `${before}${line}`),
     ...dictionaryLines(image, before),
     ...savingLines(image, before),
     ...batchLines(image, before),

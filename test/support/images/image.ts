@@ -4,13 +4,13 @@
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FormatOptions, LayerWarning, NativeDictionary } from '../../../src/native/addon-types.js';
 import { decompress } from '../../../src/native/codec.js';
 import { FORMAT_DEFAULTS } from '../../../src/native/formats.js';
-import { openImagePacker } from '../../../src/native/packer.js';
+import { type ImagePacker, openImagePacker } from '../../../src/native/packer.js';
 import { digestHex } from '../../../src/oci/digest.js';
 import { readBootstrapSection } from '../../../src/rafs-builder/blob/bootstrap.js';
 import { sectionContent } from '../../../src/rafs-builder/blob/section.js';
@@ -92,6 +92,7 @@ export async function packWithAddon(
   const spool = await mkdtemp(join(tmpdir(), 'nydusify-ts-image-'));
   try {
     using packer = openImagePacker({ ...settings, layers: sources.length });
+    if (settings.flatten !== 'none') return await flattenWithAddon(packer, sources, places, spool, sealed);
     for (const [number, source] of sources.entries()) {
       const path = join(spool, String(number));
       const layer = packer.openLayer(number, path);
@@ -111,6 +112,32 @@ export async function packWithAddon(
   } finally {
     await rm(spool, { recursive: true });
   }
+}
+
+async function flattenWithAddon(
+  packer: ImagePacker,
+  sources: readonly Uint8Array[],
+  places: readonly number[],
+  spool: string,
+  sealed: SealedLayer[],
+): Promise<Buffer> {
+  const handles = [];
+  for (const [number, source] of sources.entries()) {
+    const layer = packer.openLayer(number, join(spool, String(number)));
+    handles.push(layer);
+    if (source.length > 0) await layer.write(Buffer.from(source));
+    await layer.finish();
+    layer.hold();
+  }
+  const { blobs, image } = await packer.flatten(places);
+  for (const { layer, sealed: blob } of blobs) {
+    const { digest, size, blobMeta } = blob;
+    const bytes = await readFile(join(spool, String(layer)));
+    assert.deepEqual([digest, size], [digestOf(bytes), bytes.length]);
+    sealed.push({ bytes, dataSize: 0, blobMeta, newChunks: 0, warnings: [] });
+  }
+  assert.deepEqual((await readdir(spool)).length, blobs.length, 'nothing else is left');
+  return image.bootstrap;
 }
 
 const digestOf = (bytes: Uint8Array): ReturnType<ReturnType<typeof digestWith>> =>

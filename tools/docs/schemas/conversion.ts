@@ -7,6 +7,27 @@ import { CONTENT, DESCRIPTOR, DIGEST, SCHEMA_VERSION, TEXT, WHOLE } from './shar
 
 const OUTCOME = v.picklist(['pushed', 'present', 'mounted']);
 
+const FILES = v.strictObject({ files: WHOLE, bytes: WHOLE });
+const LEFT_OUT = v.pipe(
+  v.optional(
+    v.strictObject({
+      hidden: v.pipe(FILES, v.description('Files that upper layers hide.')),
+      overwritten: v.pipe(FILES, v.description('Files that a later entry of the same layer replaces.')),
+      directories: v.pipe(
+        v.array(v.strictObject({ path: TEXT, files: WHOLE, bytes: WHOLE })),
+        v.description(
+          'Where the hidden files lie, those with most bytes first, 20 at most. A directory of whose files none stays stands for all below it.',
+        ),
+      ),
+      moreDirectories: WHOLE,
+      storedBytes: v.pipe(WHOLE, v.description('Bytes of chunk data that the blobs do not hold for it.')),
+    }),
+  ),
+  v.description(
+    'What of the layer is not stored, as no container sees it; absent unless the image is flattened.',
+  ),
+);
+
 export const CONVERT = v.strictObject({
   schemaVersion: SCHEMA_VERSION,
   image: v.pipe(TEXT, v.description('The name to deploy.')),
@@ -54,6 +75,7 @@ export const CONVERT = v.strictObject({
             v.optional(WHOLE),
             v.description('Batches in which small files are compressed together; absent without any.'),
           ),
+          leftOut: LEFT_OUT,
         }),
       ),
       dictionaryBlobs: v.pipe(
@@ -91,6 +113,7 @@ export const PLAN = v.strictObject({
           blobBytes: WHOLE,
           blob: v.picklist(['push', 'present']),
           copy: v.optional(v.picklist(['push', 'mount', 'present'])),
+          leftOut: LEFT_OUT,
         }),
       ),
       dictionary: v.pipe(

@@ -1,10 +1,11 @@
 //! The RAFS blob of a layer: how chunks become its bytes, and the sections behind them.
 //!
 //! `batches` decides which chunks are compressed together, and `unit` turns chunks into stored bytes; `spool` is
-//! the file that receives them, and `growth` announces its size. `sections` appends the sections after the data, `toc` lists
+//! the file that receives them, and `growth` announces its size; `copying` moves stored chunks from one file to another. `sections` appends the sections after the data, `toc` lists
 //! them, and `kind` chooses the form of the chunk records.
 
 mod batches;
+mod copying;
 mod growth;
 mod kind;
 mod meta;
@@ -17,6 +18,7 @@ mod toc;
 mod unit;
 
 pub use batches::Batcher;
+pub use copying::{Copying, LEFT_OUT};
 pub use growth::Grown;
 pub use kind::{BARE, BATCHED, BlobKind, NATIVE};
 pub use sections::{BlobRecord, SectionWriter, StoredChunks};

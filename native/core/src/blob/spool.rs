@@ -36,6 +36,16 @@ impl Spool {
         Ok((spool, BlobFile { file, digest: Sha256Stream::default(), records: ChunkRecords::new(alignment) }))
     }
 
+    /// A file that another spool has kept.
+    pub fn kept(path: PathBuf) -> Self {
+        Self { path, state: AtomicU8::new(KEPT), growth: Growth::default() }
+    }
+
+    /// The path of the file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Keeps the file from now on; `Aborted` when it has been removed already.
     pub fn keep(&self) -> Result<()> {
         if self.settle(KEPT) || self.is_kept() { Ok(()) } else { Err(Error::Aborted) }
@@ -70,7 +80,7 @@ pub struct BlobFile {
     file: File,
     digest: Sha256Stream,
     /// The chunks so far.
-    records: ChunkRecords,
+    pub(super) records: ChunkRecords,
 }
 
 impl BlobFile {

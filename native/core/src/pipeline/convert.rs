@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::flatten::{Flat, FlatImage, Flatten, Held, Holding};
 use super::image::{Dedup, Image};
 use super::layer::{Layer, LayerFeed, Role, answer_from_thread};
 use super::output::{LayerUnits, Output, Storage};
@@ -36,6 +37,8 @@ pub struct PackOptions {
     pub dedup: Dedup,
     /// Chunks of other images that files may refer to.
     pub dictionary: Option<Arc<ChunkDictionary>>,
+    /// The blobs of an image of which only that is stored which a container sees; `None` stores all of every layer.
+    pub flatten: Option<Flatten>,
     /// The number of layers that will be opened, if it is known; the dictionary is freed after the last one.
     pub layers: Option<u32>,
     /// The number of workers that compress; the output does not depend on it.
@@ -50,6 +53,7 @@ impl Default for PackOptions {
             format: Format::default(),
             dedup: Dedup::Layer,
             dictionary: None,
+            flatten: None,
             layers: None,
             threads: 2,
             budget: Arc::default(),
@@ -104,19 +108,30 @@ pub struct ImagePacker {
     format: Format,
     dedup: Dedup,
     dictionary: Option<Arc<ChunkDictionary>>,
+    flatten: Option<Flatten>,
     storage: Storage,
     sealing: Arc<Sealing>,
+    holding: Arc<Holding>,
 }
 
 impl ImagePacker {
     /// Starts the workers.
     pub fn new(options: &PackOptions) -> Result<Self> {
-        let PackOptions { format, dedup, dictionary, layers, threads, budget } = options.clone();
+        let PackOptions { format, dedup, dictionary, flatten, layers, threads, budget } = options.clone();
         let known = dictionary.as_ref().map(|dictionary| Arc::clone(dictionary.chunks()));
         let image = Image::new(format.chunk_size, (dedup, known), layers, threads, budget)?;
         let storage =
             Storage::new(format.chunk_size, format.compression, format.alignment(), format.batching);
-        Ok(Self { image, format, dedup, dictionary, storage, sealing: Arc::default() })
+        Ok(Self {
+            image,
+            format,
+            dedup,
+            dictionary,
+            flatten,
+            storage,
+            sealing: Arc::default(),
+            holding: Arc::default(),
+        })
     }
 
     /// Opens the next layer, lowest first, whose blob is written to `path`; references will call it `number`.
@@ -134,6 +149,7 @@ impl ImagePacker {
                 output,
                 dictionary: self.dictionary.clone(),
                 sealing: Arc::clone(&self.sealing),
+                holding: Arc::clone(&self.holding),
                 packed: Mutex::default(),
             })
         })
@@ -173,19 +189,9 @@ impl ImagePacker {
         let dictionary = self.dictionary.clone();
         answer_from_thread("nydus-merge", self.image.meter(), reply, move || {
             guarded(|| {
-                let mut numbers = places.clone();
-                numbers.sort_unstable();
-                numbers.dedup();
-                let layers = sealing.take(&numbers)?;
-                // Reading a layer has charged its names once; an image may list it any number of times.
-                let names: HashMap<u32, u64> =
-                    layers.iter().map(|layer| (layer.number, layer.names())).collect();
-                let mut listed = HashSet::new();
-                for place in &places {
-                    if !listed.insert(place) {
-                        budget.entries(names.get(place).copied().unwrap_or_default().max(1))?;
-                    }
-                }
+                let layers = sealing.take(&distinct(&places))?;
+                let names = layers.iter().map(|layer| (layer.number, layer.names())).collect();
+                charge_repeated(&budget, &places, &names)?;
                 let repeated_bytes = match dedup {
                     Dedup::Layer => repeated_bytes(&layers),
                     Dedup::Image => 0,
@@ -204,6 +210,25 @@ impl ImagePacker {
         });
     }
 
+    /// Makes the blobs and the bootstrap of the image that consists of the layers with these numbers, lowest first, without what no
+    /// container sees of them; instead of sealing each, and of `bootstrap`. All of them must be held.
+    pub fn flatten(&self, places: Vec<u32>, reply: Reply<FlatImage>) {
+        let into = self.flatten;
+        let (holding, format, dedup) = (Arc::clone(&self.holding), self.format.clone(), self.dedup);
+        let budget = Arc::clone(self.image.budget());
+        let dictionary = self.dictionary.clone();
+        answer_from_thread("nydus-flatten", self.image.meter(), reply, move || {
+            guarded(|| {
+                let into = into.ok_or_else(|| Error::internal("the image is not to be flattened"))?;
+                let layers = holding.take(&distinct(&places))?;
+                let names = layers.iter().map(|(number, held)| (*number, held.tree.inodes() as u64));
+                charge_repeated(&budget, &places, &names.collect())?;
+                let dictionary = dictionary.as_deref();
+                Flat { into, format: &format, dedup, dictionary, holding: &holding }.make(layers, &places)
+            })
+        });
+    }
+
     /// The times of the threads of all layers so far.
     pub fn stages(&self) -> Vec<(&'static str, StageTimes)> {
         self.image.meter().stages()
@@ -213,7 +238,26 @@ impl ImagePacker {
     pub fn dispose(&self) {
         self.image.dispose();
         self.sealing.abort();
+        self.holding.clear();
     }
+}
+
+fn distinct(places: &[u32]) -> Vec<u32> {
+    let mut numbers = places.to_vec();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+/// Reading a layer has charged its names once; an image may list it any number of times.
+fn charge_repeated(budget: &Budget, places: &[u32], names: &HashMap<u32, u64>) -> Result<()> {
+    let mut listed = HashSet::new();
+    for place in places {
+        if !listed.insert(place) {
+            budget.entries(names.get(place).copied().unwrap_or_default().max(1))?;
+        }
+    }
+    Ok(())
 }
 
 /// The parts of a layer that only a conversion has.
@@ -226,6 +270,8 @@ pub struct Converting {
     dictionary: Option<Arc<ChunkDictionary>>,
     /// The other layers of the image.
     sealing: Arc<Sealing>,
+    /// The layers that wait to be flattened.
+    holding: Arc<Holding>,
     /// The packed layer, from the end of packing until sealing.
     packed: Mutex<Option<Packed>>,
 }
@@ -310,6 +356,22 @@ impl LayerPacker {
             }
             result
         });
+    }
+}
+
+impl LayerPacker {
+    /// Leaves the packed layer to `ImagePacker::flatten`, instead of sealing it; from then on the file is kept.
+    pub fn hold(&self) -> Result<()> {
+        let layer = &self.layer;
+        layer.ending.check_delivered()?;
+        let Converting { number, output, holding, packed, .. } = &layer.role;
+        let already = || Error::internal("blob is sealed already");
+        let Packed { tree, chunks } = lock(packed).take().ok_or_else(already)?;
+        tree.check()?;
+        let blob = output.take_blob().ok_or_else(already)?;
+        output.spool.keep()?;
+        holding.add(*number, Held { tree, chunks, blob, path: output.spool.path().to_path_buf() });
+        Ok(())
     }
 }
 

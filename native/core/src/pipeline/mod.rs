@@ -16,6 +16,7 @@
 //! an image share), `layer` (one layer in flight), `stages` (its threads) and `output` (its blob file).
 
 mod convert;
+mod flatten;
 mod image;
 mod layer;
 mod only;
@@ -26,8 +27,11 @@ mod stages;
 #[cfg(test)]
 mod tests;
 
-pub use crate::rafs::{BlobTail, ChunkDictionary, DictionaryBlob, Part, Prefetched, UsedBlob};
+pub use crate::rafs::{
+    BlobTail, ChunkDictionary, DictionaryBlob, Files, LeftOut, Part, Prefetched, UsedBlob,
+};
 pub use convert::{ImagePacker, LayerPacker, MergedImage, PackOptions, RecalledLayer, SealedBlob};
+pub use flatten::{FlatImage, Flatten};
 pub use image::Dedup;
 pub use scan::{ImageScanner, LayerScanner, ScanOptions, ScannedLayer};
 pub use stages::{LayerSummary, Source};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::blob_table::{Blob, BlobTable};
 use super::dictionary::{ChunkDictionary, is_of_dictionary};
-use super::model::{LayerTree, Walk};
+use super::model::{LayerTree, Store, Tree, Walk};
 use super::overlay::Overlay;
 use super::prefetch::{Prefetched, prefetched_rows, summary};
 use super::recall::entered_directories;
@@ -73,24 +73,54 @@ pub fn seal(
     lower: &[(u32, Option<SealedChunks>)],
     format: &Format,
 ) -> Result<SealedLayer> {
-    let (file, spool) = file;
+    let table = |record: Option<BlobRecord>| {
+        let mut table = BlobTable::default();
+        for &layer in &tree.order {
+            if layer == number {
+                if let Some(record) = record.clone() {
+                    table.add(layer, blob_of(record, chunks));
+                }
+            } else if let Some((_, Some(SealedChunks(blob)))) =
+                lower.iter().find(|(other, _)| *other == layer)
+            {
+                table.add(layer, blob.clone());
+            }
+        }
+        Ok(table)
+    };
+    let Closed { blob, moved, blob_meta, entered } =
+        close(file, (&tree.tree, tree.stores()), chunks, |_, record| table(record), format)?;
+    Ok(SealedLayer { number, blob, tree, moved, blob_meta, entered, is_recalled: false })
+}
+
+/// A blob to which its sections have been appended.
+pub(super) struct Closed {
+    /// `None` if it stores no chunk.
+    pub blob: Option<Blob>,
+    pub moved: Moved,
+    /// Content of its `.blob.meta` file.
+    pub blob_meta: Vec<u8>,
+    /// See `recall::entered_directories`.
+    pub entered: String,
+}
+
+/// Appends the sections to a blob: `chunks` is what it stores, and its own bootstrap shows this tree. `table` makes the blob table of
+/// the bootstrap, given the blob's own description.
+pub(super) fn close(
+    (file, spool): (&mut BlobFile, &Spool),
+    (tree, stores): (&Tree, &[Store]),
+    chunks: &StoredChunks,
+    table: impl FnOnce(&Walk, Option<BlobRecord>) -> Result<BlobTable>,
+    format: &Format,
+) -> Result<Closed> {
     let mut sections = SectionWriter::new(file, spool, format);
     let (record, blob_meta) = sections.chunks(chunks)?.unzip();
-    let mut table = BlobTable::default();
-    for &layer in &tree.order {
-        if layer == number {
-            if let Some(record) = record.clone() {
-                table.add(layer, blob_of(record, chunks));
-            }
-        } else if let Some((_, Some(SealedChunks(blob)))) = lower.iter().find(|(other, _)| *other == layer) {
-            table.add(layer, blob.clone());
-        }
-    }
-    let walk = Walk::new(&tree.tree, tree.stores());
-    let rows = prefetched_rows(&format.prefetch, &walk, &tree.tree, tree.stores())?.rows;
+    let walk = Walk::new(tree, stores);
+    let table = table(&walk, record.clone())?;
+    let rows = prefetched_rows(&format.prefetch, &walk, tree, stores)?.rows;
     let (bootstrap, moved) = (format.version.write)(&Bootstrap {
-        tree: &tree.tree,
-        stores: tree.stores(),
+        tree,
+        stores,
         walk: &walk,
         table: &table,
         format,
@@ -98,25 +128,17 @@ pub fn seal(
         moved: &[],
         force_xattr_flag: false,
     })?;
-    let entered = entered_directories(&walk, &tree.tree, tree.stores());
+    let entered = entered_directories(&walk, tree, stores);
     drop(walk);
     sections.finish(bootstrap)?;
     // The blob has a name only now, because all its chunk data is written.
     let id = hex(&file.digest_with(&[]));
     let id = id.as_bytes().try_into().map_err(|_| Error::internal("a digest is not 64 digits"))?;
     let blob = record.map(|record| blob_of(record.foreign(id), chunks));
-    Ok(SealedLayer {
-        number,
-        blob,
-        tree,
-        moved,
-        blob_meta: blob_meta.unwrap_or_default(),
-        entered,
-        is_recalled: false,
-    })
+    Ok(Closed { blob, moved, blob_meta: blob_meta.unwrap_or_default(), entered })
 }
 
-fn blob_of(record: BlobRecord, chunks: &StoredChunks) -> Blob {
+pub(super) fn blob_of(record: BlobRecord, chunks: &StoredChunks) -> Blob {
     Blob { record, chunks: Arc::clone(&chunks.records), batches: Arc::clone(&chunks.batches), sparse: None }
 }
 
@@ -127,12 +149,14 @@ pub fn repeated_bytes(layers: &[SealedLayer]) -> u64 {
 }
 
 /// Returns what each blob of the dictionary has saved these layers, by its position.
-pub fn saved_by(
+pub fn saved_by<'a>(
     dictionary: &ChunkDictionary,
-    layers: &[SealedLayer],
+    layers: &'a [SealedLayer],
     once: bool,
 ) -> HashMap<u32, super::UsedBlob> {
-    super::repeats::saved_by(dictionary, layers.iter().map(|layer| layer.tree.stores()), once)
+    let places =
+        |layer: &'a SealedLayer| layer.tree.stores().iter().flat_map(|store| store.references.places());
+    super::repeats::saved_by(dictionary, layers.iter().map(places), once)
 }
 
 /// The bootstrap of an image, and what was found while it was made.
@@ -167,6 +191,26 @@ pub fn merged_bootstrap(
         trees.push(Some(tree));
         stores.push(store.unwrap_or_default());
     }
+    let (tree, stores) = overlaid(&mut trees, stores, (&numbers, &recalled), places, true)?;
+    let made = Layers { tree: &tree, stores: &stores, moved: &moved, has_chunks };
+    write_merged(&made, format, |number| {
+        if is_of_dictionary(number) {
+            return dictionary?.blob(number);
+        }
+        let position = numbers.iter().position(|&other| other == number)?;
+        blobs.get(position)?.clone()
+    })
+}
+
+/// Merges the trees of layers, which have these numbers and may be recalled, at their places. Returns the tree that a container sees,
+/// and the stores that it leads to. With `frees` each layer's tree is freed when it has been merged with those below.
+pub(super) fn overlaid(
+    trees: &mut [Option<Tree>],
+    stores: Vec<Store>,
+    (numbers, recalled): (&[u32], &[bool]),
+    places: &[u32],
+    frees: bool,
+) -> Result<(Tree, Vec<Store>)> {
     let mut overlay = Overlay::new(stores)?;
     for (position, &number) in places.iter().enumerate() {
         let missing = || Error::internal(format!("layer {number} is not there to be merged"));
@@ -178,34 +222,47 @@ pub fn merged_bootstrap(
             (u16::try_from(store).unwrap_or(u16::MAX), number),
             is_recalled,
         )?;
-        if !places.get(position + 1..).unwrap_or_default().contains(&number) {
+        if frees && !places.get(position + 1..).unwrap_or_default().contains(&number) {
             *tree = None;
         }
     }
     let Overlay { mut tree, stores, .. } = overlay;
     tree.freeze();
-    let walk = Walk::new(&tree, &stores);
+    Ok((tree, stores))
+}
+
+/// The layers of an image, merged.
+pub(super) struct Layers<'a> {
+    pub tree: &'a Tree,
+    pub stores: &'a [Store],
+    /// The moved chunks of each store's layer.
+    pub moved: &'a [Moved],
+    /// False if no file has any content.
+    pub has_chunks: bool,
+}
+
+/// Writes the bootstrap of merged layers; `of_layer` returns the blob of a layer, or of the dictionary.
+pub(super) fn write_merged(
+    &Layers { tree, stores, moved, has_chunks }: &Layers<'_>,
+    format: &Format,
+    of_layer: impl Fn(u32) -> Option<Blob>,
+) -> Result<Merged> {
+    let walk = Walk::new(tree, stores);
     let chunk_size = if has_chunks { format.chunk_size } else { CHUNKLESS_CHUNK_SIZE };
     let format = &Format { chunk_size, ..format.clone() };
-    let table = BlobTable::of_merged(&walk, &tree, &stores, chunk_size, |number| {
-        if is_of_dictionary(number) {
-            return dictionary?.blob(number);
-        }
-        let position = numbers.iter().position(|&other| other == number)?;
-        blobs.get(position)?.clone()
-    })?;
-    let resolved = prefetched_rows(&format.prefetch, &walk, &tree, &stores)?;
+    let table = BlobTable::of_merged(&walk, tree, stores, chunk_size, of_layer)?;
+    let resolved = prefetched_rows(&format.prefetch, &walk, tree, stores)?;
     let (bootstrap, _) = (format.version.write)(&Bootstrap {
-        tree: &tree,
-        stores: &stores,
+        tree,
+        stores,
         walk: &walk,
         table: &table,
         format,
         prefetched: &resolved.rows,
-        moved: &moved,
+        moved,
         force_xattr_flag: true,
     })?;
-    let prefetched = (!format.prefetch.is_whole())
-        .then(|| summary(&resolved, &walk, (&tree, &stores), &table, chunk_size));
+    let prefetched =
+        (!format.prefetch.is_whole()).then(|| summary(&resolved, &walk, (tree, stores), &table, chunk_size));
     Ok(Merged { bootstrap, dictionary_blobs: table.dictionary_blobs(), prefetched })
 }

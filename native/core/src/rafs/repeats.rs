@@ -9,7 +9,7 @@ use hashbrown::hash_table::Entry;
 
 use super::blob_table::Blob;
 use super::dictionary::{ChunkDictionary, is_of_dictionary, position_in_dictionary};
-use super::model::Store;
+use crate::dict::Place;
 use crate::table::ChunkRecord;
 
 /// A blob of a dictionary that files refer to.
@@ -23,19 +23,20 @@ pub struct UsedBlob {
     pub saved_bytes: u64,
 }
 
-/// What each blob of a dictionary has saved these layers, by its position. With `once` a chunk counts once for all of them.
-pub fn saved_by<'a>(
+/// What each blob of a dictionary has saved layers whose files refer to these places, by its position. With `once` a chunk counts once
+/// for all of them.
+pub fn saved_by(
     dictionary: &ChunkDictionary,
-    layers: impl Iterator<Item = &'a [Store]>,
+    layers: impl Iterator<Item = impl Iterator<Item = Place>>,
     once: bool,
 ) -> HashMap<u32, UsedBlob> {
     let mut saved = HashMap::new();
     let mut seen = HashSet::new();
-    for stores in layers {
+    for places in layers {
         if !once {
             seen.clear();
         }
-        for place in stores.iter().flat_map(|store| store.references.places()) {
+        for place in places {
             if !is_of_dictionary(place.layer) || !seen.insert(place) {
                 continue;
             }

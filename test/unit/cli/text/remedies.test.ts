@@ -70,6 +70,7 @@ const REMEDIES: { readonly [K in Remedy['kind']]: readonly Extract<Remedy, { rea
   'omit-subject': [{ kind: 'omit-subject' }, { kind: 'omit-subject', unlessKnown: true }],
   'omit-merging': [{ kind: 'omit-merging' }],
   'convert-original': [{ kind: 'convert-original' }],
+  'omit-flatten': [{ kind: 'omit-flatten' }],
   'dedup-layer': [{ kind: 'dedup-layer' }],
   'isolate-half': [{ kind: 'isolate-half' }],
   'keep-manifests': [{ kind: 'keep-manifests' }],

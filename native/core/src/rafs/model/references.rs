@@ -43,6 +43,12 @@ impl References {
         self.singles.iter().copied().chain(self.runs.iter().map(|run| run.place))
     }
 
+    /// Replaces every place.
+    pub fn map(&mut self, to: impl Fn(Place) -> Place) {
+        self.singles.iter_mut().for_each(|place| *place = to(*place));
+        self.runs.iter_mut().for_each(|run| run.place = to(run.place));
+    }
+
     /// The references of a file: `count` of them from number `first` on. Empty if there are not so many.
     pub fn of_file(&self, first: u32, count: u64) -> FileChunks<'_> {
         let end = u32::try_from(u64::from(first) + count).ok().filter(|&end| end <= self.len);

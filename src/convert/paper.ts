@@ -1,6 +1,4 @@
 /** A conversion on paper: an ordinary image is streamed through the packer, and only the documents of the result are kept. */
-import { convertImage } from '../convert/convert.js';
-import type { ConvertOptions } from '../convert/options.js';
 import { RegistryError } from '../errors.js';
 import { collect, contentOf, type ByteStream, type ReplayableContent } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
@@ -9,16 +7,17 @@ import { MEDIA } from '../oci/media-types.js';
 import type { Location } from '../registry/location.js';
 import type { ImageSource, ImageTarget, PushOutcome } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
+import { convertImage, type ConvertResult } from './convert.js';
+import type { ConvertOptions } from './options.js';
 
-/** The Nydus image that a conversion would write. Its blobs have a digest and a size, and no content. */
+/** The Nydus image that a conversion would write, and what the conversion says. Its blobs have a digest and a size, and no content. */
 export async function convertOnPaper(
   source: ImageSource,
   options: Partial<ConvertOptions>,
   call: CallOptions,
-): Promise<ImageSource> {
-  const target = new Paper(source.place, source.location);
-  await convertImage({ source, target }, options, call);
-  return target;
+): Promise<{ readonly image: ImageSource; readonly result: ConvertResult }> {
+  const image = new Paper(source.place, source.location);
+  return { image, result: await convertImage({ source, target: image }, options, call) };
 }
 
 class Paper implements ImageTarget, ImageSource {
