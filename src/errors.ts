@@ -147,6 +147,9 @@ export class CacheError extends NydusError {
   readonly exitCode = 5;
 }
 
+/** The chunks of a layer cannot stay in it; the message is about the layer. Storing them is possible. */
+export class UnreferableError extends UnsupportedError {}
+
 /** The disk is full, a path is missing, or permission is denied. */
 export class LocalIoError extends NydusError {
   readonly code = 'IO';

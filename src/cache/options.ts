@@ -29,13 +29,14 @@ export interface CachedOptions {
   readonly dedup: string;
   readonly flatten: string;
   readonly batchSize: number | 'auto';
+  readonly ociRef: string;
   readonly dictionary?: unknown;
 }
 
 /** Throws UsageError, with upstream's sentences about numbers. */
 export function checkCache(
   { maxRecords = MAX_RECORDS, store, mode }: BuildCache,
-  { dedup, flatten, batchSize, dictionary }: CachedOptions,
+  { dedup, flatten, batchSize, ociRef, dictionary }: CachedOptions,
 ): void {
   if (!Number.isSafeInteger(maxRecords) || maxRecords < 1)
     throw new UsageError('build cache max records should be greater than 0');
@@ -57,6 +58,8 @@ export function checkCache(
   }
   if (batchSize !== 0)
     throw new UsageError('a build cache cannot hold blobs in which small files are compressed together');
+  if (ociRef !== 'off')
+    throw new UsageError('a build cache cannot hold blobs whose chunks stay in their layers (ociRef)');
   if (dictionary !== undefined)
     throw new UsageError('a build cache cannot hold blobs that a chunk dictionary belongs to');
   if (mode !== 'ro' && !isTarget(store))

@@ -43,6 +43,13 @@ export function familyOf(mediaType: string, toOci: boolean): Family {
   return docker && !toOci ? DOCKER : OCI;
 }
 
+export interface BlobPart {
+  readonly digest: Digest;
+  readonly size: number;
+  /** The source layer, in an image in which chunks stay in their layers; of a layer whose chunks are stored, too. */
+  readonly ref?: Digest | undefined;
+}
+
 export interface NydusManifestParts {
   /** The source manifest with all its fields. */
   readonly source: JsonObject;
@@ -55,7 +62,7 @@ export interface NydusManifestParts {
   readonly merged: boolean;
   readonly config: { readonly digest: Digest; readonly size: number };
   /** One blob for each source layer, in order; a layer that the source lists twice has its blob here twice. */
-  readonly blobs: readonly { readonly digest: Digest; readonly size: number }[];
+  readonly blobs: readonly BlobPart[];
   readonly bootstrap: { readonly digest: Digest; readonly size: number };
   readonly fsVersion: number;
   /** The manifest's `subject`, if any. It is written with media type, digest and size alone, as some registries refuse more. */
@@ -68,12 +75,15 @@ export function nydusManifest(parts: NydusManifestParts): Uint8Array {
     ...parts.config,
     mediaType: parts.merged ? MEDIA.nydusConfig : family.config,
   });
-  const blobs = parts.blobs.map(({ digest, size }) =>
+  const blobs = parts.blobs.map(({ digest, size, ref }) =>
     descriptorJson({
       mediaType: MEDIA.nydusBlob,
       digest,
       size,
-      annotations: { [ANNOTATION.nydusBlob]: 'true' },
+      annotations: {
+        [ANNOTATION.nydusBlob]: 'true',
+        ...(ref === undefined ? {} : { [ANNOTATION.nydusRef]: ref }),
+      },
     }),
   );
   const bootstrap = descriptorJson({

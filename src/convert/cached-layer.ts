@@ -87,7 +87,7 @@ async function recall(
   });
   pushed.catch(() => undefined); // `settle` reports it
   const sealed: SealedBlob = { ...found.blob, blobMeta: layer.blobMeta, batches: 0, entered: found.entered };
-  return { number, sealed, stats, pushed, record: recordOf(found), isCached: true };
+  return { number, refers: false, sealed, stats, pushed, record: recordOf(found), isCached: true };
 }
 
 /** Mounts the blob from the cache's repository, or copies it; the copy is verified. */

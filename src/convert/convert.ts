@@ -150,7 +150,19 @@ async function convertOnce(
     await using uploads = new Uploads(target, options.concurrency, watch.push, call);
     // The budget bounds the bytes of all layers in flight together, and of layers that only wait for their copy.
     const copying = new ByteBudget(options.concurrency * DEFAULT_TEE_BUFFER);
-    const run: Run = { source, target, options, uploads, scratch, stopwatch: watch, copying, cache };
+    const keepsOriginal =
+      options.ociRef !== 'off' && !options.mergePlatform && homeOf(source.place) !== homeOf(target.place);
+    const run: Run = {
+      source,
+      target,
+      options,
+      uploads,
+      scratch,
+      stopwatch: watch,
+      copying,
+      cache,
+      keepsOriginal,
+    };
     watch.pull.extend();
     const asked = tagOf(target, uploads.call);
     asked.catch(() => undefined); // the failure is thrown where `asked` is awaited
@@ -177,7 +189,9 @@ async function convertOnce(
     const found: SourceImages = { ...listed, foreign: await copyEntries(run, listed.foreign) };
     await uploads.settle();
     const root = rootOf(run, found, images);
-    const manifests = images.flatMap(({ nydus, oci }) => (oci === undefined ? [nydus] : [oci, nydus]));
+    const manifests = images.flatMap(({ nydus, oci, original }) =>
+      [oci, original, nydus].filter((manifest) => manifest !== undefined),
+    );
     for (const manifest of manifests) {
       // A manifest that is the root is pushed together with the tag.
       if (manifest !== root) await target.push(manifest.descriptor, contentOf(manifest.bytes), uploads.call);
@@ -217,7 +231,7 @@ function cacheUse(images: readonly ConvertedImage[], written: boolean): CacheUse
   return { hits: hits.length, misses: layers.length - hits.length, savedBytes, written };
 }
 
-function reportOf({ source, nydus, oci, ...image }: ConvertedImage): ImageReport {
+function reportOf({ source, nydus, oci, original: _, ...image }: ConvertedImage): ImageReport {
   return {
     ...image,
     source: source.manifest.descriptor,

@@ -15,7 +15,7 @@ export function formatOptions(given: Partial<FormatOptions> = {}): FormatOptions
   const format = Object.fromEntries(
     Object.entries(FORMAT_DEFAULTS).map(([name, usual]) => [
       name,
-      given[name as keyof FormatOptions] ?? usual,
+      name === 'digester' ? digesterOf(given) : (given[name as keyof FormatOptions] ?? usual),
     ]),
   ) as unknown as FormatOptions; // the same keys, and values of the same kinds
   const { compressor, compressionLevel, chunkSize, batchSize } = format;
@@ -25,6 +25,7 @@ export function formatOptions(given: Partial<FormatOptions> = {}): FormatOptions
     });
   }
   checkBatchSize(batchSize, chunkSize);
+  checkReferring(format);
   // The packer compresses the bootstrap inside a blob with the default codec even if it stores chunks uncompressed.
   const levels = levelsOf(compressor) ?? levelsOf(FORMAT_DEFAULTS.compressor);
   if (levels !== undefined) within('compression level', compressionLevel, levels.min, levels.max);
@@ -58,6 +59,42 @@ function isWhole(patterns: readonly PrefetchPattern[]): boolean {
 
 function frozen(patterns: readonly PrefetchPattern[]): readonly PrefetchPattern[] {
   return Object.freeze(patterns.map(({ path, kind }) => Object.freeze({ path, kind })));
+}
+
+const MIN_SPAN = 64 << 10;
+const MAX_SPAN = 8 << 20;
+/** A reader decodes at most 16 MiB for one chunk, of which a block takes some. */
+const MAX_REFERRED_CHUNK = 4 << 20;
+
+/** Refuses what cannot be combined with chunks that stay in their layers. */
+function checkReferring(format: FormatOptions): void {
+  const { ociRef, zranSpan, fsVersion, chunkSize, batchSize, dedup } = format;
+  if (ociRef === 'off') return;
+  within('zranSpan', zranSpan, MIN_SPAN, MAX_SPAN);
+  if (fsVersion !== 6)
+    throw conflictWithOciRef(`RAFS v${fsVersion} (fsVersion)`, 'only RAFS v6 can refer to layers');
+  if (chunkSize > MAX_REFERRED_CHUNK)
+    throw conflictWithOciRef(
+      `chunks of ${chunkSize} bytes (chunkSize)`,
+      'at most 4 MiB can be read from a layer',
+    );
+  if (batchSize !== 0)
+    throw conflictWithOciRef(
+      `batches (batchSize ${batchSize})`,
+      'chunks are not compressed, so none are together',
+    );
+  if (dedup === 'image')
+    throw conflictWithOciRef('one dictionary for all layers (dedup)', 'a layer may have to be read twice');
+}
+
+export function conflictWithOciRef(option: string, reason: string): UsageError {
+  return new UsageError(`chunks that stay in their layers (ociRef) conflict with ${option}: ${reason}`);
+}
+
+/** Digests of chunks: SHA-256 in images that refer to layers, as upstream's have, unless the caller chooses. */
+function digesterOf(given: Partial<FormatOptions>): FormatOptions['digester'] {
+  const refers = given.ociRef !== undefined && given.ociRef !== 'off';
+  return given.digester ?? (refers ? 'sha256' : FORMAT_DEFAULTS.digester);
 }
 
 /**

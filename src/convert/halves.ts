@@ -33,27 +33,41 @@ export interface Half {
   readonly config: StoredDocument;
 }
 
+/** `refers`: its chunks stay in the source's layer. */
+type OwnBlob = SealedBlob & { readonly refers?: boolean };
+
 export interface NydusParts {
   /** In the places of the source's layers; or one for all of them. */
-  readonly blobs: readonly SealedBlob[];
+  readonly blobs: readonly OwnBlob[];
   /** Blobs of the dictionary, which follow those of the layers. */
   readonly borrowed: readonly UsedBlob[];
   readonly bootstrap: Uint8Array;
 }
 
 export async function assembleNydus(
-  { options, uploads }: Run,
+  { options, uploads, keepsOriginal }: Run,
   image: SourceImage,
   { blobs: own, borrowed, bootstrap }: NydusParts,
 ): Promise<{ readonly nydus: Half; readonly bootstrapLayerBytes: number }> {
-  const blobs = [...own, ...borrowed];
-  const metas = blobs.flatMap(({ digest, blobMeta }) =>
+  // Readers look for records under the name of the file that holds the chunks, so those of a blob that refers to a layer
+  // would only take room.
+  const kept = own.map((blob) =>
+    blob.refers === true && options.ociRef !== 'upstream' ? { ...blob, blobMeta: undefined } : blob,
+  );
+  const metas = [...kept, ...borrowed].flatMap(({ digest, blobMeta }) =>
     blobMeta === undefined || blobMeta.length === 0 ? [] : [{ blob: digest, bytes: blobMeta }],
   );
   const last = await bootstrapLayer(bootstrap, metas);
   const source = image.manifest;
   const family = familyOf(source.value.mediaType, options.oci);
   const what = `manifest ${source.descriptor.digest}`;
+  const blobs = [
+    ...own.map((blob, place) => ({
+      ...blob,
+      ref: options.ociRef === 'off' ? undefined : source.value.layers[place]?.digest,
+    })),
+    ...borrowed,
+  ];
   const config = storedDocument(
     options.mergePlatform ? MEDIA.nydusConfig : family.config,
     // No client decompresses a blob, so its diffID is its digest.
@@ -83,7 +97,7 @@ export async function assembleNydus(
       blobs,
       bootstrap: { digest: last.digest, size: last.bytes.length },
       fsVersion: options.fsVersion,
-      subject: options.withReferrer ? source.descriptor : undefined,
+      subject: options.withReferrer || keepsOriginal ? source.descriptor : undefined,
     }),
   );
   start(uploads, { mediaType: family.layer, digest: last.digest, size: last.bytes.length }, last.bytes);
@@ -119,6 +133,12 @@ export async function assembleOci(
     config: newConfig,
     addedBytes: added.size,
   };
+}
+
+/** Starts the push of what names the original layers, so that they stay as long as what names them. */
+export function keepOriginal({ uploads }: Run, { manifest, config }: SourceImage): StoredDocument {
+  start(uploads, config.descriptor, config.bytes);
+  return manifest;
 }
 
 /** Starts a push and leaves its failure to `settle`. */

@@ -21,7 +21,7 @@ import {
   type LayerContext,
   type LayerJob,
 } from './layer.js';
-import { assembleNydus, assembleOci, type StoredDocument } from './halves.js';
+import { assembleNydus, assembleOci, keepOriginal, type StoredDocument } from './halves.js';
 import type { LeftOut } from './flat-image.js';
 import type { Run } from './run.js';
 import type { SourceImage } from './source-images.js';
@@ -47,6 +47,8 @@ export interface ConvertedImage {
   readonly config: Descriptor;
   /** The OCI half of a merged index. */
   readonly oci: StoredDocument | undefined;
+  /** The source's manifest, if the target keeps it because blobs refer to its layers. */
+  readonly original: StoredDocument | undefined;
   /** One report for each source layer, in order; a layer that is listed twice is here twice. */
   readonly layers: readonly LayerReport[];
   /** Uncompressed bytes of the merged bootstrap. */
@@ -91,16 +93,19 @@ export async function convertOneImage(
   });
   const jobs = layerJobs(image);
   const { converted, blobs, merged, borrowed } = await convertLayers(run, image, { jobs, platform, index });
-  const { bootstrap, repeatedBytes } = merged;
+  const { bootstrap } = merged;
+  // Chunks that stay in their layers are stored nowhere, so none is stored twice.
+  const repeatedBytes = options.ociRef === 'off' ? merged.repeatedBytes : 0;
   const prefetched = prefetchMeaning(run, platform, merged);
   const byPlace = inPlaces(layers, jobs, converted);
   const { nydus, bootstrapLayerBytes } = await assembleNydus(run, image, {
-    blobs: blobs ?? byPlace.map(({ sealed }) => sealed),
+    blobs: blobs ?? byPlace.map(({ sealed, refers }) => ({ ...sealed, refers })),
     borrowed,
     bootstrap,
   });
   stopwatch.conversion.extend();
   const oci = options.mergePlatform ? await assembleOci(run, image) : undefined;
+  const original = run.keepsOriginal ? keepOriginal(run, image) : undefined;
   await uploads.settle();
   const use = ({ isCached }: ConvertedLayer): LayerReport['cache'] =>
     run.cache === undefined ? undefined : isCached ? 'hit' : 'miss';
@@ -139,6 +144,7 @@ export async function convertOneImage(
     nydus: nydus.manifest,
     config: nydus.config.descriptor,
     oci: oci?.manifest,
+    original,
     layers: reports,
     bootstrapBytes: bootstrap.length,
     repeatedBytes,
@@ -236,6 +242,7 @@ async function convertLayers(
     uploads,
     copying,
     cache,
+    placesLayers: options.mergePlatform || run.keepsOriginal,
     platform,
     layerCount: layers.length,
     blobPath: (layer) => join(scratch.path, `${index}-${layer}.blob`),

@@ -1,9 +1,9 @@
 /**
  * Converts one source layer: fetches and verifies it, has the addon pack it, and starts the upload of its blob. If the
- * target also needs the source layer (in merged indexes), the same download provides the bytes.
+ * target also needs the source layer (in merged indexes, and where blobs refer to it), the same download provides the bytes.
  */
 import { rm } from 'node:fs/promises';
-import { ContentMismatchError, FormatError } from '../errors.js';
+import { ContentMismatchError, FormatError, UnreferableError, UnsupportedError } from '../errors.js';
 import type { ByteBudget } from '../io/byte-budget.js';
 import { readFileRange } from '../io/file-range.js';
 import { GrowingFile } from '../io/growing.js';
@@ -41,6 +41,8 @@ export interface LayerContext {
   /** See `Run`. */
   readonly copying: ByteBudget;
   readonly cache: RunCache | undefined;
+  /** True if the target gets the source layers, too. */
+  readonly placesLayers: boolean;
   readonly platform: string;
   /** The number of the image's layers, for messages. */
   readonly layerCount: number;
@@ -57,6 +59,8 @@ export interface LayerJob {
 
 export interface ConvertedLayer {
   readonly number: number;
+  /** True if the chunks stay in the source layer. */
+  readonly refers: boolean;
   readonly sealed: SealedBlob;
   readonly stats: PackStats;
   /** Settles when the blob is in the target, and says how it got there. */
@@ -80,12 +84,45 @@ export async function cachedOrConverted(
   return convertLayer(context, job, context.packer.openLayer(job.number, context.blobPath(job.number)), call);
 }
 
-/** `packer` belongs to this layer, and the caller opened it in the order of layers. */
+/**
+ * `packer` belongs to this layer, and the caller opened it in the order of layers. A layer that chunks cannot stay in is read
+ * again, and its chunks are stored.
+ */
 export async function convertLayer(
   context: LayerContext,
   job: LayerJob,
   packer: LayerPacker,
   call: CallOptions,
+): Promise<ConvertedLayer> {
+  const { options } = context;
+  if (options.ociRef === 'off') return convertWith(context, job, packer, call, false);
+  try {
+    return await convertWith(context, job, packer, call, true);
+  } catch (error) {
+    if (!(error instanceof UnreferableError)) throw error;
+    const place = `layer ${job.number + 1} (${job.descriptor.digest})`;
+    if (options.ociRefStrict)
+      throw new UnsupportedError(`${place}: its chunks cannot stay in it: ${error.message}`, {
+        cause: error,
+      });
+    call.reporter?.emit({
+      type: 'warning',
+      code: 'LAYER_STORED',
+      message: `${place}: its chunks are stored, since they cannot stay in it: ${error.message}`,
+    });
+    // The first attempt may still be removing its file.
+    const again = { ...context, blobPath: (layer: number) => `${context.blobPath(layer)}.stored` };
+    const stored = again.packer.openLayer(job.number, again.blobPath(job.number), { stored: true });
+    return convertWith(again, job, stored, call, false);
+  }
+}
+
+async function convertWith(
+  context: LayerContext,
+  job: LayerJob,
+  packer: LayerPacker,
+  call: CallOptions,
+  refers: boolean,
 ): Promise<ConvertedLayer> {
   const { number } = job;
   const upload = beginUpload(context, job, packer, call);
@@ -99,7 +136,7 @@ export async function convertLayer(
         ? await recordOfLayer(cache, job, packed, sealed, context.blobPath(number))
         : undefined;
     const pushed = pushBlob(context, number, sealed, upload, stats, call);
-    return { number, sealed, stats, pushed, record, isCached: false };
+    return { number, refers, sealed, stats, pushed, record, isCached: false };
   } catch (error) {
     packer.abort();
     upload.close();
@@ -199,7 +236,7 @@ function pushBlob(
   return pushed;
 }
 
-/** Streams the layer into the packer, and into the target if a merged index needs it there. */
+/** Streams the layer into the packer, and into the target if that needs it. */
 async function feed(
   context: LayerContext,
   job: LayerJob,
@@ -212,7 +249,7 @@ async function feed(
     open: (range) => context.source.fetch(descriptor, { ...call, range }),
   };
   let stream: ByteStream;
-  if (context.options.mergePlatform && !context.uploads.has(descriptor.digest)) {
+  if (context.placesLayers && !context.uploads.has(descriptor.digest)) {
     const shared = shareContent(content, { budget: context.copying });
     stream = shared.main;
     if (shared.verified === descriptor.digest) packer.spareDigest();

@@ -6,7 +6,7 @@ import { allPlatforms, type PlatformSelection } from '../oci/platform.js';
 import type { Location } from '../registry/location.js';
 import type { ImageSource } from '../registry/stores/store.js';
 import type { DictionarySource } from './dictionary.js';
-import { type FormatOptions, formatOptions } from './format.js';
+import { conflictWithOciRef, type FormatOptions, formatOptions } from './format.js';
 import { within } from './within.js';
 
 /** The mark of Nydus entries in a merged index. `dual` writes two entries, one without and one with the feature. */
@@ -35,6 +35,10 @@ export interface ConvertOptions extends FormatOptions {
    * such member.
    */
   readonly withReferrer: boolean;
+  /**
+   * With `ociRef`: true if the run fails at a layer that chunks cannot stay in. False: its chunks are stored, with a warning.
+   */
+  readonly ociRefStrict: boolean;
   /** The number of layers in flight. */
   readonly concurrency: number;
   /** The number of compression threads. */
@@ -62,8 +66,10 @@ export function convertOptions(from: Partial<ConvertOptions> = {}): ConvertOptio
     indexMarks: given.indexMarks ?? 'both',
     mergeIsolation: given.mergeIsolation ?? 'empty-layer',
     keepAttestations: given.keepAttestations,
-    oci: given.oci === true || given.withReferrer === true,
+    // Docker's layers have no annotations, which name the original layers.
+    oci: given.oci === true || given.withReferrer === true || (given.ociRef ?? 'off') !== 'off',
     withReferrer: given.withReferrer ?? false,
+    ociRefStrict: given.ociRefStrict ?? false,
     ...formatOptions(given),
     concurrency: given.concurrency ?? DEFAULT_CONCURRENCY,
     threads: given.threads ?? availableParallelism(),
@@ -73,6 +79,8 @@ export function convertOptions(from: Partial<ConvertOptions> = {}): ConvertOptio
     dictionary: given.dictionary,
     openOriginal: given.openOriginal,
   };
+  if (options.ociRef !== 'off' && options.dictionary !== undefined)
+    throw conflictWithOciRef('a chunk dictionary (dictionary)', 'chunks are referred to in the layers');
   within('concurrency', options.concurrency, 1, 64);
   within('threads', options.threads, 1, 256);
   if (options.platforms.kind === 'list' && options.platforms.platforms.length === 0) {

@@ -19,4 +19,9 @@ export interface Run {
    */
   readonly copying: ByteBudget;
   readonly cache: RunCache | undefined;
+  /**
+   * True if the original layers and their manifest have to be in the target, too, because blobs refer to layers that lie
+   * elsewhere. Readers look for both in one repository.
+   */
+  readonly keepsOriginal: boolean;
 }

@@ -19,6 +19,7 @@ import {
   type DigesterName,
   type TreeNode,
 } from '../rafs-builder/model/tree.js';
+import { blobFeatures } from '../rafs-builder/layout/v6.js';
 import type { SparseBootstrap } from '../rafs-builder/model/sparse.js';
 import type { CallOptions } from '../reporter.js';
 import { withBatches } from './batches.js';
@@ -86,6 +87,11 @@ export class NydusFilesystem implements Filesystem {
     const chunks = mapRuns(file.chunks, (ref): LocatedChunk => {
       const blob = this.#blob(ref);
       const layer = this.#layers.get(blob.id);
+      if (blobFeatures.has(blob.features, 'SEPARATE'))
+        throw new UnsupportedError(
+          `/${displayName(path)} stays in an original layer, ${blob.id}, and is not read from there yet`,
+          { hint: 'name the original image instead' },
+        );
       if (layer === undefined)
         throw new FormatError(`/${displayName(path)} needs blob ${blob.id}, which is not in the manifest`);
       return { record: this.#record(ref), blob, layer };

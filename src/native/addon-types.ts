@@ -200,6 +200,13 @@ export interface FormatOptions {
   readonly flatten: 'none' | 'layers' | 'one';
   /** What clients load directly after mounting the image, in this order; the whole image if absent. */
   readonly prefetch?: readonly PrefetchPattern[] | undefined;
+  /**
+   * With `zran` or `upstream` chunks stay in the original layers where that is possible, and blobs hold only where they are;
+   * with `upstream` as the reference builder does it, byte for byte.
+   */
+  readonly ociRef: 'off' | 'zran' | 'upstream';
+  /** The most uncompressed bytes that reading a chunk in a gzip layer takes, unless a block or a chunk takes more. */
+  readonly zranSpan: number;
 }
 
 /** A line of a prefetch list. */
@@ -431,8 +438,8 @@ export interface NativeStage {
 
 /** The conversion of one image. */
 export interface NativeImagePacker {
-  /** Opens the next layer, lowest first. */
-  openLayer(layer: number, blobPath: string): Outcome<NativeLayerPacker>;
+  /** Opens the next layer, lowest first. If `stored`, its chunks are stored even where the format lets others stay in their layers. */
+  openLayer(layer: number, blobPath: string, stored: boolean): Outcome<NativeLayerPacker>;
   /**
    * Takes a layer from the end of its blob instead of packing it. Settles when the layer is there for `bootstrap`; after a
    * failure the layer can still be opened.

@@ -20,6 +20,8 @@ export const FORMAT_DEFAULTS = {
   alignChunks: false,
   dedup: 'layer',
   flatten: 'none',
+  ociRef: 'off',
+  zranSpan: 2097152,
 } as const satisfies FormatOptions;
 
 /** Names of the codecs that chunks can be stored with. */

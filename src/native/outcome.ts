@@ -5,6 +5,7 @@ import {
   InterruptedError,
   LocalIoError,
   type NydusError,
+  UnreferableError,
   UnsupportedError,
   UsageError,
 } from '../errors.js';
@@ -44,6 +45,8 @@ function toError({ code, message, offset, hint, limit = '' }: Failure): NydusErr
       return new FormatError(message, { offset, hint });
     case 'UNSUPPORTED':
       return new UnsupportedError(message, { hint });
+    case 'UNREFERABLE':
+      return new UnreferableError(message);
     case 'LIMIT': {
       const name = LIMITS[limit];
       return new UnsupportedError(message, {

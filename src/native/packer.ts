@@ -37,7 +37,7 @@ export interface ImagePacker extends Disposable {
    * Layers must be opened lowest first; ChunkRefs carry the number `layer`, and numbers may be skipped. Packing
    * overlaps, but duplicates are decided in the order of opening.
    */
-  openLayer(layer: number, blobPath: string): LayerPacker;
+  openLayer(layer: number, blobPath: string, how?: OpenOptions): LayerPacker;
   /**
    * Makes the image's bootstrap. `places` are the numbers of its layers, lowest first; a number may occur several
    * times. Settles when these layers are sealed and the bootstrap is written; a second call fails. Throws FormatError
@@ -56,6 +56,11 @@ export interface ImagePacker extends Disposable {
   flatten(places: readonly number[]): Promise<FlatImage>;
   /** The time that the addon's threads have spent so far, by kind of thread. */
   stages(): readonly StageTimes[];
+}
+
+export interface OpenOptions {
+  /** True: the layer's chunks are stored even where the format lets others stay in their layers. */
+  readonly stored?: boolean;
 }
 
 export interface LayerPacker extends LayerFeed {
@@ -122,7 +127,8 @@ export function openImagePacker(options: ImagePackerOptions): ImagePacker {
     ),
   );
   return {
-    openLayer: (layer, blobPath) => new NativePacker(unwrap(packer.openLayer(layer, blobPath))),
+    openLayer: (layer, blobPath, { stored = false } = {}) =>
+      new NativePacker(unwrap(packer.openLayer(layer, blobPath, stored))),
     bootstrap: async (places) => unwrap(await packer.bootstrap(places)),
     flatten: async (places) => {
       const { blobs, ...flat } = unwrap(await packer.flatten(places));

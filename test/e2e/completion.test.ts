@@ -52,7 +52,7 @@ const CASES: readonly (readonly [typed: string, completed: string])[] = [
   ['nydusify convert --work-dir=la', '--work-dir=layout'],
   ['nydusify ls oci:la', 'oci:layout'],
   ['nydusify ls oci-archive:layers', 'oci-archive:layers.tar'],
-  ['nydusify convert registry.example:5000/a:1 --oc', '--oci'],
+  ['nydusify convert registry.example:5000/a:1 --with-ref', '--with-referrer'],
 ];
 
 test('bash completes commands, flags, values and paths', async (t) => {

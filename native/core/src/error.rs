@@ -29,6 +29,9 @@ pub enum Error {
         /// Advice for the user, if there is any.
         hint: Option<&'static str>,
     },
+    /// The chunks of a layer cannot stay in it; the sentence is about the layer.
+    #[error("{0}")]
+    Unreferable(String),
     /// The image takes more than its budget allows.
     #[error("{message}")]
     Limit {
@@ -87,6 +90,11 @@ impl Error {
         }
     }
 
+    /// Makes the error for a layer that chunks cannot be referred to in.
+    pub fn unreferable(message: impl Into<String>) -> Self {
+        Self::Unreferable(message.into())
+    }
+
     /// Makes the error for an operating system that refused to `verb` (such as `write`) the file `path`.
     pub fn io(verb: &str, path: &Path, source: std::io::Error) -> Self {
         Self::Io {
@@ -119,7 +127,8 @@ impl Error {
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Format { hint, .. } | Self::Unsupported { hint, .. } => *hint,
-            Self::Limit { .. }
+            Self::Unreferable(_)
+            | Self::Limit { .. }
             | Self::Io { .. }
             | Self::InvalidArgument(_)
             | Self::Internal(_)
@@ -140,6 +149,7 @@ impl Error {
         match self {
             Self::Format { .. } => "FORMAT",
             Self::Unsupported { .. } => "UNSUPPORTED",
+            Self::Unreferable(_) => "UNREFERABLE",
             Self::Limit { .. } => "LIMIT",
             Self::Io { .. } => "IO",
             Self::InvalidArgument(_) => "INVALID_ARGUMENT",
@@ -153,7 +163,11 @@ impl Error {
         match self {
             Self::Format { path, .. } | Self::Unsupported { path, .. } => path.as_deref(),
             Self::Io { path, .. } => path.as_deref().map(|path| path.as_os_str().as_encoded_bytes()),
-            Self::Limit { .. } | Self::InvalidArgument(_) | Self::Internal(_) | Self::Aborted => None,
+            Self::Unreferable(_)
+            | Self::Limit { .. }
+            | Self::InvalidArgument(_)
+            | Self::Internal(_)
+            | Self::Aborted => None,
         }
     }
 
@@ -161,7 +175,8 @@ impl Error {
     pub const fn offset(&self) -> Option<u64> {
         match self {
             Self::Format { offset, .. } | Self::Unsupported { offset, .. } => *offset,
-            Self::Limit { .. }
+            Self::Unreferable(_)
+            | Self::Limit { .. }
             | Self::Io { .. }
             | Self::InvalidArgument(_)
             | Self::Internal(_)
@@ -182,6 +197,7 @@ impl Error {
                 offset: *offset,
                 hint: *hint,
             },
+            Self::Unreferable(message) => Self::Unreferable(message.clone()),
             Self::Limit { message, limit } => Self::Limit { message: message.clone(), limit },
             Self::Io { message, path, source } => Self::Io {
                 message: message.clone(),

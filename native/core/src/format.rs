@@ -5,12 +5,13 @@ use std::sync::Arc;
 use nydus_layout::blob_features;
 
 use crate::blob::BlobKind;
-use crate::codec::{Compression, MAX_CHUNK};
+use crate::codec::{CODECS, Compression, MAX_CHUNK};
 use crate::digest::Digester;
 use crate::error::{Error, Result};
 use crate::prefetch::PrefetchList;
 use crate::rafs::{VERSIONS, Version};
 use crate::table::ALIGNMENT;
+pub use crate::zran::{DEFAULT_SPAN, Referring};
 
 /// The smallest chunk of the format.
 const MIN_CHUNK: usize = 4096;
@@ -50,6 +51,8 @@ pub struct Format {
     pub(crate) batching: Batching,
     /// What clients load directly after mounting the image.
     pub prefetch: Arc<PrefetchList>,
+    /// If set, chunks stay in their layers where that is possible, and blobs refer to them.
+    pub referring: Option<Referring>,
 }
 
 impl Default for Format {
@@ -64,6 +67,7 @@ impl Default for Format {
             align_chunks: false,
             batching: Batching::default(),
             prefetch: Arc::default(),
+            referring: None,
         }
     }
 }
@@ -130,6 +134,12 @@ impl Format {
     pub const fn alignment(&self) -> u64 {
         let aligned = self.kind.features & blob_features::ALIGNED != 0;
         if aligned || self.align_chunks { ALIGNMENT } else { 1 }
+    }
+
+    /// The bit of the compressor in the super block.
+    pub(crate) fn compressor_flag(&self) -> u32 {
+        let number = self.kind.compressor.unwrap_or(self.compression.codec.number);
+        CODECS.into_iter().find(|codec| codec.number == number).map_or(0, |codec| codec.super_flag)
     }
 
     /// The number of the version.

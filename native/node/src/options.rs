@@ -6,7 +6,7 @@ use napi::bindgen_prelude::Either;
 use napi_derive::napi;
 use nydus_core::codec::Compression;
 use nydus_core::digest::Digester;
-use nydus_core::format::Format;
+use nydus_core::format::{DEFAULT_SPAN, Format, Referring};
 use nydus_core::pipeline::{Dedup, Flatten, PackOptions, ScanOptions};
 use nydus_core::prefetch::{Pattern, PatternKind, PrefetchList};
 use nydus_core::{Error, Result};
@@ -44,6 +44,12 @@ pub struct FormatOptions {
     /// What clients load directly after mounting the image, in this order; the whole image if absent.
     #[napi(ts_type = "readonly PrefetchPattern[]")]
     pub prefetch: Option<Vec<PrefetchPattern>>,
+    /// With `zran` or `upstream` chunks stay in the original layers where that is possible, and blobs hold only where they are;
+    /// with `upstream` as the reference builder does it, byte for byte.
+    #[napi(ts_type = "'off' | 'zran' | 'upstream'")]
+    pub oci_ref: String,
+    /// The most uncompressed bytes that reading a chunk in a gzip layer takes, unless a block or a chunk takes more.
+    pub zran_span: u32,
 }
 
 /// A line of a prefetch list.
@@ -90,6 +96,8 @@ impl Default for FormatOptions {
             dedup: dedup_name(PackOptions::default().dedup).to_owned(),
             flatten: "none".to_owned(),
             prefetch: None,
+            oci_ref: "off".to_owned(),
+            zran_span: DEFAULT_SPAN,
         }
     }
 }
@@ -113,6 +121,7 @@ impl FormatOptions {
         if let Some(patterns) = self.prefetch {
             packing.format.prefetch = Arc::new(PrefetchList::new(patterns_of(patterns)?)?);
         }
+        packing.format.referring = referring(&self.oci_ref, self.zran_span)?;
         packing.dedup = dedup(&self.dedup)?;
         packing.flatten = match self.flatten.as_str() {
             "none" => None,
@@ -166,6 +175,15 @@ fn dedup(name: &str) -> Result<Dedup> {
         "image" => Ok(Dedup::Image),
         "layer" => Ok(Dedup::Layer),
         other => Err(Error::invalid_argument(format!("{other:?} is not a scope of deduplication"))),
+    }
+}
+
+fn referring(name: &str, span: u32) -> Result<Option<Referring>> {
+    match name {
+        "off" => Ok(None),
+        "zran" => Ok(Some(Referring { span, is_compatible: false })),
+        "upstream" => Ok(Some(Referring { span, is_compatible: true })),
+        other => Err(Error::invalid_argument(format!("{other:?} is not a way to refer to layers"))),
     }
 }
 

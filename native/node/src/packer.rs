@@ -373,11 +373,14 @@ pub fn open_image_packer(
 
 #[napi]
 impl ImagePacker {
-    /// Opens the next layer, lowest first.
+    /// Opens the next layer, lowest first. If `stored`, its chunks are stored even where the format lets others stay in their layers.
     #[napi(catch_unwind, ts_return_type = "Outcome<NativeLayerPacker>")]
     #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
-    pub fn open_layer(&self, layer: u32, blob_path: String) -> Outcome<LayerPacker> {
-        Outcome(self.0.open_layer(layer, Path::new(&blob_path)).map(LayerPacker))
+    pub fn open_layer(&self, layer: u32, blob_path: String, stored: bool) -> Outcome<LayerPacker> {
+        let path = Path::new(&blob_path);
+        let opened =
+            if stored { self.0.open_native_layer(layer, path) } else { self.0.open_layer(layer, path) };
+        Outcome(opened.map(LayerPacker))
     }
 
     /// Takes a layer from the end of its blob instead of packing it. Settles when the layer is there for `bootstrap`; after a

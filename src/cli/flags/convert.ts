@@ -5,6 +5,7 @@ import { alternatives } from './choices.js';
 import { CHUNK_DICT_FLAGS } from './chunk-dict.js';
 import type { Flag } from './flags.js';
 import { ALIGNED_CHUNK, FORMAT_FLAGS, LATER_FORMAT_FLAGS } from './format.js';
+import { REFERRING_FLAGS } from './referring.js';
 import { OUTPUT } from './global.js';
 import { LIMIT_FLAGS } from './limits.js';
 import { LATER_PLACES, type LaterFlag } from './later.js';
@@ -136,6 +137,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
   ...FORMAT_FLAGS,
   ...PREFETCH_FLAGS,
   ...CHUNK_DICT_FLAGS,
+  ...REFERRING_FLAGS,
   ...REGISTRY_FLAGS,
   {
     name: 'push-retry-count',

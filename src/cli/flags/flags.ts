@@ -27,6 +27,8 @@ export interface Flag {
   readonly env?: string;
   /** Takes two words, as in `--report html FILE` or `--report html=FILE`, and may be given several times; `value` names both. */
   readonly pair?: boolean;
+  /** Of a switch: words that may stand behind `=`, with the switches that they stand for, which are turned on beside it. */
+  readonly words?: Readonly<Record<string, string>>;
   readonly help: string;
   /** Heading that it stands under in the help. */
   readonly group: string;
@@ -341,6 +343,11 @@ function rewriteWords(argv: readonly string[], byName: ReadonlyMap<string, Flag>
         out.push(next);
         i++;
       }
+      continue;
+    }
+    const other = value === undefined ? undefined : flag.words?.[value];
+    if (other !== undefined) {
+      out.push(`--${flag.name}`, `--${other}`);
       continue;
     }
     const on = value === undefined ? true : parseGoBool(value);

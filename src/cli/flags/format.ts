@@ -7,6 +7,7 @@ import { alternatives } from './choices.js';
 import type { Flag, FlagValues } from './flags.js';
 import { FLATTEN_FLAG, flattenOf } from './flatten.js';
 import { laterFlag, type LaterFlag } from './later.js';
+import { referringOf, refers } from './referring.js';
 
 const GROUP = 'Result:';
 
@@ -91,7 +92,6 @@ export const FORMAT_FLAGS: readonly Flag[] = [
 
 /** Flags of the format that upstream has and this command has not yet. */
 export const LATER_FORMAT_FLAGS: readonly LaterFlag[] = [
-  laterFlag('oci-ref', 'boolean', 'OCI_REF'),
   laterFlag('encrypt', 'boolean'),
   laterFlag('encrypt-recipients', 'string'),
 ];
@@ -112,21 +112,28 @@ export function formatOptionsOf(flags: FlagValues): Partial<FormatOptions> {
   const compressor = compressorOf(flags);
   const chunkSize = parseByteSize('fs-chunk-size', flags.text('fs-chunk-size') ?? '');
   const alignChunks = ALIGNMENT_FLAGS.some((name) => flags.isOn(name)) && fsVersion === 5;
-  const digester = flags.oneOf('digester', DIGESTERS);
+  const digester = digesterOf(flags);
   const dedup = flags.oneOf('dedup', DEDUP_SCOPES);
   const flatten = flattenOf(flags);
   const batchText = flags.text('batch-size') ?? '0';
   const batchSize = batchText === 'auto' ? batchText : parseByteSize('batch-size', batchText);
+  const referring = referringOf(flags, { fsVersion, chunkSize, batchSize });
   return {
     fsVersion,
     ...compressor,
     chunkSize,
     alignChunks,
     batchSize,
+    ...referring,
     ...(digester === undefined ? {} : { digester }),
     ...(dedup === undefined ? {} : { dedup }),
     ...(flatten === undefined ? {} : { flatten }),
   };
+}
+
+/** The default of `--digester` is that of images whose chunks are stored; others have one of their own. */
+function digesterOf(flags: FlagValues): FormatOptions['digester'] | undefined {
+  return flags.isGiven('digester') || !refers(flags) ? flags.oneOf('digester', DIGESTERS) : undefined;
 }
 
 const ALIGNMENT_FLAGS = ['fs-align-chunk', ALIGNED_CHUNK.name];

@@ -107,6 +107,7 @@ export function convertRequest(
     withReferrer: flags.isOn('with-referrer'),
     ...format,
     prefetch: prefetch.patterns,
+    ociRefStrict: flags.isOn('oci-ref-strict'),
     concurrency,
     threads: flags.number('threads') ?? availableParallelism(),
     workDir: flags.text('work-dir'),

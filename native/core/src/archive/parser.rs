@@ -94,6 +94,21 @@ impl Archive {
         }
     }
 
+    /// The number of bytes from here to the end of the header, body, data or padding that is being read.
+    pub(crate) fn unit_left(&self) -> u64 {
+        match &self.state {
+            State::Header | State::MapBlock { .. } | State::Skip { left: 0, .. } => {
+                (BLOCK - self.filled) as u64
+            }
+            State::Body { left, .. }
+            | State::MapText { left, .. }
+            | State::MapGap { left, .. }
+            | State::Data { left, .. }
+            | State::Skip { left, .. } => *left,
+            State::Trailing | State::Done => u64::MAX,
+        }
+    }
+
     /// Takes the next bytes of the archive.
     pub fn push<S: EntrySink>(&mut self, bytes: &[u8], sink: &mut S) -> Result<(), Error> {
         let mut rest = bytes;

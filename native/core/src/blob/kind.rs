@@ -1,10 +1,11 @@
 //! The kinds of blobs have a row each, which holds the features of a blob and the sections that follow its chunk data.
 
-use nydus_layout::blob_features;
+use nydus_layout::{blob_features, compressor};
 
 use super::sections::{MetaSection, SectionWriter, StoredChunks};
 use super::{meta_v1, meta_v2};
-use crate::error::Result;
+use crate::codec::Compression;
+use crate::error::{Error, Result};
 
 /// A kind of blob.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub struct BlobKind {
     pub has_toc: bool,
     /// True if a blob with chunks has a section of chunk records.
     pub has_meta: bool,
+    /// The number of the codec of its chunks, if the caller does not choose it.
+    pub compressor: Option<u32>,
     /// Appends the sections that only a blob with chunks has. Returns the description of the section of chunk records.
     pub chunks: fn(&mut SectionWriter<'_>, &StoredChunks) -> Result<MetaSection>,
     /// Appends the layer's own bootstrap and what follows it at the end of the blob.
@@ -33,9 +36,10 @@ pub static BATCHED: BlobKind = BlobKind {
     features: NATIVE_FEATURES | blob_features::CHUNK_INFO_V2 | blob_features::BATCH,
     has_toc: true,
     has_meta: true,
+    compressor: None,
     chunks: |writer, chunks| {
         writer.data(chunks)?;
-        let meta = writer.meta(meta_v2::records(chunks))?;
+        let meta = writer.meta(meta_v2::batched(chunks)?)?;
         writer.digests(chunks)?;
         Ok(meta)
     },
@@ -47,6 +51,7 @@ pub static NATIVE: BlobKind = BlobKind {
     features: NATIVE_FEATURES,
     has_toc: true,
     has_meta: true,
+    compressor: None,
     chunks: |writer, chunks| {
         writer.data(chunks)?;
         let meta = writer.meta(meta_v1::records(chunks))?;
@@ -60,14 +65,54 @@ fn native_ending(writer: &mut SectionWriter<'_>, bootstrap: Vec<u8>) -> Result<(
     writer.bootstrap(bootstrap)?;
     writer.toc()
 }
+
 /// A blob of RAFS v5: its chunks, each compressed on its own, whose records only bootstraps hold.
 pub static BARE: BlobKind = BlobKind {
     features: blob_features::INLINED_FS_META | blob_features::HAS_TAR_HEADER | blob_features::CAP_TAR_TOC,
     has_toc: false,
     has_meta: false,
+    compressor: None,
     chunks: |writer, chunks| {
         writer.data(chunks)?;
         Ok(MetaSection::default())
     },
     ending: |writer, bootstrap| writer.plain_bootstrap(&bootstrap),
 };
+
+/// Features of blobs whose data lies elsewhere.
+const REFERRING_FEATURES: u32 = NATIVE_FEATURES | blob_features::CHUNK_INFO_V2 | blob_features::SEPARATE;
+
+/// A blob whose chunks lie in a gzip layer. Readers go by its features, but the reference names gzip as its compressor.
+pub static REFERRING_TO_GZIP: BlobKind = BlobKind {
+    features: REFERRING_FEATURES | blob_features::ZRAN,
+    has_toc: true,
+    has_meta: true,
+    compressor: Some(compressor::GZIP),
+    chunks: |writer, chunks| {
+        let table = chunks.contexts.as_ref();
+        let table = table.ok_or_else(|| Error::internal("a layer of gzip has no contexts"))?;
+        let meta = writer.meta_with(meta_v2::referring(chunks, table)?, records_compression())?;
+        writer.digests(chunks)?;
+        Ok(meta)
+    },
+    ending: native_ending,
+};
+
+/// A blob whose chunks lie in a plain tar.
+pub static REFERRING_TO_TAR: BlobKind = BlobKind {
+    features: REFERRING_FEATURES,
+    has_toc: true,
+    has_meta: true,
+    compressor: Some(compressor::GZIP),
+    chunks: |writer, chunks| {
+        let meta = writer.meta_with(meta_v2::records(chunks)?, records_compression())?;
+        writer.digests(chunks)?;
+        Ok(meta)
+    },
+    ending: native_ending,
+};
+
+/// Records of such blobs are compressed as the reference does, whatever the user chooses for chunks.
+fn records_compression() -> Compression {
+    Compression::default()
+}

@@ -1,37 +1,85 @@
-//! Chunk records of version 2 take 24 bytes each: three 64-bit words of offsets, sizes, flags, and of a checksum or a place in
-//! a batch. The contexts of the batches follow them.
+//! Chunk records of version 2 take 24 bytes each: three 64-bit words of offsets, sizes, flags, and of a checksum or of a place
+//! in something that is decompressed as a whole. The table of such things follows the records: batches, or the contexts of a
+//! gzip layer with their dictionaries.
 
 use nydus_layout::{batch_context, chunk_meta_v2, chunk_meta_v2_flags as flags};
 
 use super::meta::{ChunkMeta, Contexts};
 use super::sections::StoredChunks;
-use crate::table::ChunkRecord;
+use crate::error::{Error, Result};
+use crate::table::{Batch, ChunkRecord};
+use crate::zran::Table;
 
-/// Makes the records of a blob's chunks, and the contexts of its batches.
-pub fn records(chunks: &StoredChunks) -> ChunkMeta {
-    let (records, batches) = (&chunks.records, &chunks.batches);
-    let count = ChunkRecord::iter(records).count();
-    let contexts = Contexts { count: batches.len(), size: batches.len() * batch_context::SIZE };
-    let mut meta = ChunkMeta::with_contexts(count, count * chunk_meta_v2::SIZE, contexts);
-    let out = &mut meta.file;
+/// Makes the records of chunks that are stored on their own.
+pub fn records(chunks: &StoredChunks) -> Result<ChunkMeta> {
+    write(chunks, None, |_, chunk| Ok(alone(chunk)))
+}
+
+/// Makes the records of chunks of which some are in batches, and the contexts of these.
+pub fn batched(chunks: &StoredChunks) -> Result<ChunkMeta> {
     // Start, number and filled bytes of the batch of the last chunk that is in one.
     let mut batch: Option<(u64, u64, u64)> = None;
-    for (number, chunk) in ChunkRecord::iter(records).enumerate() {
-        let (kind, data) = if chunk.in_batch {
-            let (start, index, filled) = match batch {
-                Some((start, index, filled)) if start == chunk.compressed_offset => (start, index, filled),
-                Some((_, index, _)) => (chunk.compressed_offset, index + 1, 0),
-                None => (chunk.compressed_offset, 0, 0),
-            };
-            batch = Some((start, index, filled + u64::from(chunk.uncompressed_size)));
-            (flags::COMPRESSED | flags::BATCH, index << 32 | filled)
-        } else {
-            // Readers refuse a checksum of 0.
-            let crc32 = chunk.crc32.filter(|&crc32| crc32 != 0);
-            let compressed = if chunk.compressed { flags::COMPRESSED } else { 0 };
-            let known = if crc32.is_some() { flags::HAS_CRC32 } else { 0 };
-            (compressed | known, u64::from(crc32.unwrap_or(0)))
+    let contexts = batch_contexts(&chunks.batches);
+    write(chunks, Some((chunks.batches.len(), &contexts)), |_, chunk| {
+        if !chunk.in_batch {
+            return Ok(alone(chunk));
+        }
+        let (start, index, filled) = match batch {
+            Some((start, index, filled)) if start == chunk.compressed_offset => (start, index, filled),
+            Some((_, index, _)) => (chunk.compressed_offset, index + 1, 0),
+            None => (chunk.compressed_offset, 0, 0),
         };
+        batch = Some((start, index, filled + u64::from(chunk.uncompressed_size)));
+        Ok((flags::COMPRESSED | flags::BATCH, index << 32 | filled))
+    })
+}
+
+/// Makes the records of chunks that lie in a gzip layer, and the contexts that lead to them.
+pub fn referring(chunks: &StoredChunks, table: &Table) -> Result<ChunkMeta> {
+    write(chunks, Some((table.count as usize, &table.bytes)), |number, _| {
+        let place = table.chunks.get(number).copied();
+        let (context, offset) = place.ok_or_else(|| Error::internal("a chunk lies in no context"))?;
+        Ok((flags::COMPRESSED | flags::ZRAN, u64::from(context) << 32 | u64::from(offset)))
+    })
+}
+
+/// Flags and data of a chunk that is stored on its own.
+fn alone(chunk: &ChunkRecord) -> (u32, u64) {
+    // Readers refuse a checksum of 0.
+    let crc32 = chunk.crc32.filter(|&crc32| crc32 != 0);
+    let compressed = if chunk.compressed { flags::COMPRESSED } else { 0 };
+    let known = if crc32.is_some() { flags::HAS_CRC32 } else { 0 };
+    (compressed | known, u64::from(crc32.unwrap_or(0)))
+}
+
+fn batch_contexts(batches: &[Batch]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(batches.len() * batch_context::SIZE);
+    for batch in batches {
+        let mut record = [0; batch_context::SIZE];
+        crate::bytes::put(&mut record, batch_context::COMPRESSED_SIZE, &batch.stored.to_le_bytes());
+        crate::bytes::put(&mut record, batch_context::UNCOMPRESSED_SIZE, &batch.size.to_le_bytes());
+        out.extend_from_slice(&record);
+    }
+    out
+}
+
+/// `contexts` are the number of contexts and their table; `of` returns flags and data of a record.
+fn write(
+    chunks: &StoredChunks,
+    contexts: Option<(usize, &[u8])>,
+    mut of: impl FnMut(usize, &ChunkRecord) -> Result<(u32, u64)>,
+) -> Result<ChunkMeta> {
+    let count = ChunkRecord::iter(&chunks.records).count();
+    let size = count * chunk_meta_v2::SIZE;
+    let mut meta = match contexts {
+        Some((number, table)) => {
+            ChunkMeta::with_contexts(count, size, Contexts { count: number, size: table.len() })
+        }
+        None => ChunkMeta::new(count, size),
+    };
+    let out = &mut meta.file;
+    for (number, chunk) in ChunkRecord::iter(&chunks.records).enumerate() {
+        let (kind, data) = of(number, &chunk)?;
         let size = u64::from(chunk.uncompressed_size) - 1;
         let base = number * chunk_meta_v2::SIZE;
         let place = chunk.uncompressed_offset >> 12 | size << 32 | u64::from(kind) << 56;
@@ -40,10 +88,8 @@ pub fn records(chunks: &StoredChunks) -> ChunkMeta {
         out.u64(base + chunk_meta_v2::COMPRESSED_LOW, kept);
         out.u64(base + chunk_meta_v2::DATA_LOW, data);
     }
-    for (number, batch) in batches.iter().enumerate() {
-        let base = count * chunk_meta_v2::SIZE + number * batch_context::SIZE;
-        out.u32(base + batch_context::COMPRESSED_SIZE, batch.stored);
-        out.u32(base + batch_context::UNCOMPRESSED_SIZE, batch.size);
+    if let Some((_, table)) = contexts {
+        out.put(size, table);
     }
-    meta
+    Ok(meta)
 }

@@ -10,11 +10,13 @@ use super::meta::{ChunkMeta, MetaHeader};
 use super::spool::{BlobFile, Spool};
 use super::tar_header::tar_header;
 use super::toc::{Entry, Toc};
-use crate::codec::Contexts;
-use crate::digest::{Digester, Sha256Stream, sha256};
+use crate::chunk::Referred;
+use crate::codec::{Compression, Contexts};
+use crate::digest::{Digest, Digester, Sha256Stream, hex, sha256};
 use crate::error::Result;
 use crate::format::Format;
 use crate::table::{Batch, ChunkRecords};
+use crate::zran::Table;
 
 /// The number of chunks whose digests are written at once.
 const CHUNKS_AT_ONCE: usize = 2048;
@@ -29,21 +31,40 @@ pub struct StoredChunks {
     pub data_size: u64,
     /// Bytes of the uncompressed address space.
     pub uncompressed_size: u64,
+    /// The contexts that lead to the chunks, if they lie in a gzip layer.
+    pub contexts: Option<Table>,
+}
+
+impl From<Referred> for StoredChunks {
+    fn from(Referred { records, contexts }: Referred) -> Self {
+        Self { data_size: 0, contexts, ..records.into() }
+    }
 }
 
 impl From<ChunkRecords> for StoredChunks {
     fn from(mut records: ChunkRecords) -> Self {
         let (data_size, uncompressed_size) = (records.compressed_end(), records.uncompressed_end());
         let (records, batches) = records.take();
-        Self { records: Arc::new(records), batches: Arc::new(batches), data_size, uncompressed_size }
+        Self {
+            records: Arc::new(records),
+            batches: Arc::new(batches),
+            data_size,
+            uncompressed_size,
+            contexts: None,
+        }
     }
 }
 
 /// The description of a data blob in blob table and device table. Sizes and offsets are in bytes.
 #[derive(Clone, Debug)]
 pub struct BlobRecord {
-    /// SHA-256 of the RAFS blob in hex. `None` in the blob's own bootstrap, where it is not known yet.
+    /// SHA-256, in hex, of the file that holds the chunks: the RAFS blob or the layer that it refers to. `None` in a blob's own
+    /// bootstrap if that is the blob itself, whose digest is not known yet.
     pub id: Option<[u8; 64]>,
+    /// SHA-256 and size of the RAFS blob that refers to another file, once it is complete.
+    pub meta: Option<(Digest, u64)>,
+    /// SHA-256 of the entries of the blob's table of contents, where the reference notes it; it has no reader.
+    pub toc_digest: Option<Digest>,
     /// Size of its chunks.
     pub chunk_size: u32,
     /// The number of the codec that compresses its chunks.
@@ -52,7 +73,7 @@ pub struct BlobRecord {
     pub digester: Digester,
     /// `blob_features`.
     pub features: u32,
-    /// Offset of the bootstrap section in the RAFS blob.
+    /// Offset of the bootstrap section in the RAFS blob, or the size of the layer that it refers to.
     pub compressed_size: u64,
     /// Size of the uncompressed address space, a multiple of 4096.
     pub uncompressed_size: u64,
@@ -67,11 +88,25 @@ pub struct BlobRecord {
 }
 
 impl BlobRecord {
-    /// The record for bootstraps that are not part of the blob, with the blob's id.
-    pub fn foreign(&self, id: [u8; 64]) -> Self {
+    /// The record for bootstraps that are not part of the blob, which has this digest and size.
+    pub fn foreign(&self, digest: &Digest, size: u64) -> Self {
+        if self.features & blob_features::SEPARATE == 0 {
+            return self.named(id(digest));
+        }
+        let features = self.features & !blob_features::INLINED_FS_META;
+        Self { meta: Some((*digest, size)), features, ..self.clone() }
+    }
+
+    /// The record for bootstraps that are not part of the blob that holds the chunks, which has this id.
+    pub fn named(&self, id: [u8; 64]) -> Self {
         let features = self.features & !blob_features::INLINED_FS_META;
         Self { id: Some(id), features, ..self.clone() }
     }
+}
+
+/// The id of a file with this digest.
+pub fn id(digest: &Digest) -> [u8; 64] {
+    hex(digest).as_bytes().try_into().unwrap_or([b'x'; 64])
 }
 
 /// The description of the section of chunk records. Sizes and offsets are in bytes.
@@ -96,12 +131,13 @@ pub struct SectionWriter<'a> {
     format: &'a Format,
     contexts: Contexts,
     toc: Toc,
+    toc_digest: Option<Digest>,
 }
 
 impl<'a> SectionWriter<'a> {
     /// Begins with a blob that holds its chunk data and nothing else.
     pub fn new(blob: &'a mut BlobFile, spool: &'a Spool, format: &'a Format) -> Self {
-        Self { blob, spool, format, contexts: Contexts::default(), toc: Toc::default() }
+        Self { blob, spool, format, contexts: Contexts::default(), toc: Toc::default(), toc_digest: None }
     }
 
     /// Appends the sections that only a blob with chunks has; the bootstrap follows. Returns the blob's description for
@@ -114,8 +150,10 @@ impl<'a> SectionWriter<'a> {
         let meta = (kind.chunks)(self, chunks)?;
         let record = BlobRecord {
             id: None,
+            meta: None,
+            toc_digest: None,
             chunk_size: *chunk_size,
-            compressor: compression.codec.number,
+            compressor: kind.compressor.unwrap_or(compression.codec.number),
             digester: *digester,
             features: kind.features,
             compressed_size: self.blob.size(),
@@ -140,10 +178,15 @@ impl<'a> SectionWriter<'a> {
 
     /// Appends chunk records and their header.
     pub fn meta(&mut self, meta: ChunkMeta) -> Result<MetaSection> {
-        let Format { kind, compression, .. } = self.format;
+        self.meta_with(meta, self.format.compression)
+    }
+
+    /// Appends chunk records that are compressed in this way, and their header.
+    pub fn meta_with(&mut self, meta: ChunkMeta, compression: Compression) -> Result<MetaSection> {
+        let kind = self.format.kind;
         let records = meta.records();
         let (offset, size) = (self.blob.size(), records.len() as u64);
-        let compressed = self.contexts.compressed(*compression, records)?;
+        let compressed = self.contexts.compressed(compression, records)?;
         let codec = compressed.as_ref().map(|_| compression.codec);
         let compressor = codec.map_or(compressor::NONE, |codec| codec.number);
         let content = compressed.as_deref().unwrap_or(records);
@@ -181,9 +224,11 @@ impl<'a> SectionWriter<'a> {
         self.append(&tar_header(name, size))
     }
 
-    /// Appends the layer's own bootstrap and what follows it, which completes the blob.
-    pub fn finish(mut self, bootstrap: Vec<u8>) -> Result<()> {
-        (self.format.kind.ending)(&mut self, bootstrap)
+    /// Appends the layer's own bootstrap and what follows it, which completes the blob. Returns SHA-256 of the entries of the
+    /// table of contents, if there is one.
+    pub fn finish(mut self, bootstrap: Vec<u8>) -> Result<Option<Digest>> {
+        (self.format.kind.ending)(&mut self, bootstrap)?;
+        Ok(self.toc_digest)
     }
 
     /// Appends the layer's own bootstrap, compressed if that makes it smaller.
@@ -209,6 +254,7 @@ impl<'a> SectionWriter<'a> {
     /// Appends the table of contents, which names the sections so far.
     pub fn toc(&mut self) -> Result<()> {
         let toc = std::mem::take(&mut self.toc).into_bytes();
+        self.toc_digest = Some(sha256(&toc));
         self.append(&toc)?;
         self.append(&tar_header(section::TOC, toc.len() as u64))
     }

@@ -11,14 +11,15 @@ use super::layer::{Layer, LayerFeed, Role, answer_from_thread};
 use super::output::{LayerUnits, Output, Storage};
 use super::sealing::Sealing;
 use super::stages::{self, LayerSummary};
-use crate::blob::{Grown, StoredChunks};
+use super::tracked::{LayerPlaces, Tracked};
+use crate::blob::{Grown, REFERRING_TO_GZIP, REFERRING_TO_TAR, StoredChunks};
 use crate::budget::{Account, Budget};
-use crate::chunk::{Chunked, Chunker, Storing};
+use crate::chunk::{Chunked, Chunker, Keeper, ReferringKeeper, Storing};
 use crate::decide::Decider;
 use crate::digest::Digest;
 use crate::ending::Reply;
 use crate::error::{Error, Result};
-use crate::format::Format;
+use crate::format::{Format, Referring};
 use crate::meter::StageTimes;
 use crate::pool::guarded;
 use crate::rafs::{
@@ -138,18 +139,31 @@ impl ImagePacker {
     ///
     /// Layers that are open at the same time must be fed at the same time: a later one waits for the decisions of an
     /// earlier one when it has used up its budget.
+    ///
+    /// With `Format::referring` the chunks stay in the layer, and an error `Unreferable` says that they cannot.
     pub fn open_layer(&self, number: u32, path: &Path) -> Result<LayerPacker> {
+        self.open(number, path, self.format.referring)
+    }
+
+    /// Opens a layer whose chunks are stored whatever the format says.
+    pub fn open_native_layer(&self, number: u32, path: &Path) -> Result<LayerPacker> {
+        self.open(number, path, None)
+    }
+
+    fn open(&self, number: u32, path: &Path, referring: Option<Referring>) -> Result<LayerPacker> {
         self.image.open(number, || {
             let output = Output::create(path, self.storage.clone())?;
-            self.sealing.open(number);
+            let opening = self.sealing.open(number);
             Ok(Converting {
                 number,
+                opening,
                 digests_source: AtomicBool::new(true),
                 format: self.format.clone(),
                 output,
                 dictionary: self.dictionary.clone(),
                 sealing: Arc::clone(&self.sealing),
                 holding: Arc::clone(&self.holding),
+                tracked: referring.map(Tracked::new),
                 packed: Mutex::default(),
             })
         })
@@ -263,11 +277,15 @@ fn charge_repeated(budget: &Budget, places: &[u32], names: &HashMap<u32, u64>) -
 /// The parts of a layer that only a conversion has.
 pub struct Converting {
     number: u32,
+    /// See `Sealing::open`.
+    opening: u64,
     digests_source: AtomicBool,
     format: Format,
     output: Output,
     /// Chunks of other images.
     dictionary: Option<Arc<ChunkDictionary>>,
+    /// The places of chunks, if they stay in the layer.
+    tracked: Option<Tracked>,
     /// The other layers of the image.
     sealing: Arc<Sealing>,
     /// The layers that wait to be flattened.
@@ -280,36 +298,26 @@ pub struct Converting {
 struct Packed {
     tree: Box<LayerTree>,
     chunks: StoredChunks,
+    /// Digest and size of the layer, if the chunks stay in it.
+    layer: Option<(Digest, u64)>,
 }
 
 impl Role for Converting {
     type Answer = LayerSummary;
 
     fn read(layer: &Arc<Layer<Self>>, decider: Decider) -> Result<()> {
-        let keeper = Storing::new(LayerUnits::new(layer)?, &layer.ticket, decider);
-        let Format { version, digester, chunk_size, .. } = layer.role.format;
-        let mut chunker = Chunker::new(
-            (chunk_size, digester),
-            Arc::clone(&layer.account),
-            LayerTree::new(Arc::clone(&layer.account), version.chunk_bytes)?,
-            keeper,
-        );
-        let source = stages::read_tar(layer, &mut chunker)?;
-        let Chunked { contents: mut tree, kept: mut units, entry_count, counts, warnings } =
-            chunker.finish()?;
-        let chunks = units.wait_written()?;
-        let StoredChunks { data_size, uncompressed_size, .. } = chunks;
-        tree.complete();
-        *lock(&layer.role.packed) = Some(Packed { tree: Box::new(tree), chunks });
-        layer.ending.deliver(LayerSummary {
-            source,
-            entry_count,
-            data_size,
-            uncompressed_size,
-            counts,
-            warnings,
-        });
-        Ok(())
+        match &layer.role.tracked {
+            None => {
+                let keeper = Storing::new(LayerUnits::new(layer)?, &layer.ticket, decider);
+                convert(layer, keeper, |mut units| units.wait_written())
+            }
+            Some(tracked) => {
+                let contexts = tracked.contexts(layer.chunk_size);
+                let places = LayerPlaces(Arc::clone(layer));
+                let keeper = ReferringKeeper::new(&layer.ticket, decider, places, contexts);
+                convert(layer, keeper, |referred| Ok(referred.into()))
+            }
+        }
     }
 
     fn output(&self) -> Option<&Output> {
@@ -317,14 +325,50 @@ impl Role for Converting {
     }
 
     fn digests_source(&self) -> bool {
-        self.digests_source.load(Ordering::Relaxed)
+        // A blob that refers to the layer names it by its digest.
+        self.tracked.is_some() || self.digests_source.load(Ordering::Relaxed)
+    }
+
+    fn tracked(&self) -> Option<&Tracked> {
+        self.tracked.as_ref()
     }
 
     fn end(&self, error: Error) {
         let packed = lock(&self.packed).take();
         drop(packed);
-        self.sealing.end(self.number, error);
+        self.sealing.end(self.number, self.opening, error);
     }
+}
+
+/// Reads a layer to its end with this keeper of chunks, and delivers the summary.
+fn convert<K: Keeper>(
+    layer: &Layer<Converting>,
+    keeper: K,
+    stored: impl FnOnce(K::Kept) -> Result<StoredChunks>,
+) -> Result<()> {
+    let Format { version, digester, chunk_size, .. } = layer.role.format;
+    let mut chunker = Chunker::new(
+        (chunk_size, digester),
+        Arc::clone(&layer.account),
+        LayerTree::new(Arc::clone(&layer.account), version.chunk_bytes)?,
+        keeper,
+    );
+    let source = stages::read_tar(layer, &mut chunker)?;
+    let Chunked { contents: mut tree, kept, entry_count, counts, warnings } = chunker.finish()?;
+    let chunks = stored(kept)?;
+    let StoredChunks { data_size, uncompressed_size, .. } = chunks;
+    tree.complete();
+    let referred = layer.role.tracked.as_ref().and(source.digest).map(|digest| (digest, source.size));
+    *lock(&layer.role.packed) = Some(Packed { tree: Box::new(tree), chunks, layer: referred });
+    layer.ending.deliver(LayerSummary {
+        source,
+        entry_count,
+        data_size,
+        uncompressed_size,
+        counts,
+        warnings,
+    });
+    Ok(())
 }
 
 /// The owner's handle of a layer in conversion. Dropping it before the layer is sealed aborts the layer.
@@ -380,7 +424,7 @@ fn seal(layer: &Layer<Converting>) -> Result<SealedBlob> {
     let Converting { number, format, output, dictionary, sealing, packed, .. } = &layer.role;
     let already = || Error::internal("blob is sealed already");
     // A second call to seal ends here, since the first has taken the packed layer.
-    let Packed { tree, chunks } = lock(packed).take().ok_or_else(already)?;
+    let Packed { tree, chunks, layer: referred } = lock(packed).take().ok_or_else(already)?;
     tree.check()?;
     let others = tree.order.iter().copied().filter(|other| other != number);
     let (foreign, lower): (Vec<u32>, Vec<u32>) = others.partition(|&other| is_of_dictionary(other));
@@ -388,8 +432,14 @@ fn seal(layer: &Layer<Converting>) -> Result<SealedBlob> {
     let sealed_in = |blob| dictionary.as_ref().and_then(|dictionary| dictionary.sealed(blob));
     lower.extend(foreign.into_iter().map(|blob| (blob, sealed_in(blob))));
     let mut blob = output.take_blob().ok_or_else(already)?;
-    let format = format.of_blob(chunks.batches.len());
-    let mut sealed = rafs::seal((&mut blob, &output.spool), *number, *tree, &chunks, &lower, &format)?;
+    let kind = match (&layer.role.tracked, &chunks.contexts) {
+        (None, _) => format.of_blob(chunks.batches.len()).kind,
+        (Some(_), Some(_)) => &REFERRING_TO_GZIP,
+        (Some(_), None) => &REFERRING_TO_TAR,
+    };
+    let format = &Format { kind, ..format.clone() };
+    let file = (&mut blob, &output.spool);
+    let mut sealed = rafs::seal(file, *number, *tree, &chunks, &lower, format, referred)?;
     output.spool.keep()?;
     output.spool.growth.complete(blob.size());
     let blob_meta = std::mem::take(&mut sealed.blob_meta);

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::output::Output;
 use super::stages;
+use super::tracked::Tracked;
 use crate::budget::{Account, Budget};
 use crate::decide::{Decider, Ticket};
 use crate::ending::{Ending, Reply};
@@ -73,6 +74,11 @@ pub trait Role: Send + Sync + Sized + 'static {
 
     /// The blob that receives new chunks, if they are stored.
     fn output(&self) -> Option<&Output>;
+
+    /// Where the places of chunks go, if they stay in the layer.
+    fn tracked(&self) -> Option<&Tracked> {
+        None
+    }
 
     /// False if the owner verifies the digest of the layer's bytes, which is then not computed again. Asked once the first bytes
     /// are there.

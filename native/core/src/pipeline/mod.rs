@@ -26,6 +26,7 @@ mod sealing;
 mod stages;
 #[cfg(test)]
 mod tests;
+mod tracked;
 
 pub use crate::rafs::{
     BlobTail, ChunkDictionary, DictionaryBlob, Files, LeftOut, Part, Prefetched, UsedBlob,

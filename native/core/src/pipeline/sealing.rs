@@ -5,6 +5,7 @@
 //! wakes every thread that waits, and a layer that waits for it ends with its error.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
 
 use crate::error::{Error, Result};
@@ -14,8 +15,8 @@ use crate::sync::{lock, wait};
 
 /// The state of a layer.
 enum State {
-    /// The layer is not sealed yet.
-    Open,
+    /// The layer is not sealed yet; this is the number of its opening.
+    Open(u64),
     /// The layer's blob is complete.
     Sealed(Box<SealedLayer>),
     /// The layer has failed and is never sealed.
@@ -26,19 +27,25 @@ enum State {
 #[derive(Default)]
 pub struct Sealing {
     layers: Mutex<BTreeMap<u32, State>>,
+    openings: AtomicU64,
     changed: Condvar,
 }
 
 impl Sealing {
-    /// Records that a layer is open, so that others may wait for it.
-    pub fn open(&self, number: u32) {
-        lock(&self.layers).insert(number, State::Open);
+    /// Records that a layer is open, so that others may wait for it. Returns the number of this opening: a layer whose chunks
+    /// cannot stay in it is opened twice.
+    pub fn open(&self, number: u32) -> u64 {
+        let opening = self.openings.fetch_add(1, Ordering::Relaxed);
+        lock(&self.layers).insert(number, State::Open(opening));
+        opening
     }
 
-    /// Records that a layer has ended early. A sealed layer stays sealed.
-    pub fn end(&self, number: u32, error: Error) {
+    /// Records that a layer has ended early. A layer that is sealed, or was opened again, stays as it is.
+    pub fn end(&self, number: u32, opening: u64, error: Error) {
         let mut layers = lock(&self.layers);
-        if let Some(state @ State::Open) = layers.get_mut(&number) {
+        if let Some(state) = layers.get_mut(&number)
+            && matches!(state, State::Open(open) if *open == opening)
+        {
             *state = State::Ended(error);
         }
         self.changed.notify_all();
@@ -100,7 +107,7 @@ fn are_sealed(layers: &BTreeMap<u32, State>, numbers: &[u32]) -> Result<bool> {
     for number in numbers {
         match layers.get(number) {
             Some(State::Sealed(_)) => {}
-            Some(State::Open) => all = false,
+            Some(State::Open(_)) => all = false,
             Some(State::Ended(error)) => return Err(error.duplicate()),
             None => return Err(Error::internal(format!("layer {number} is not there to be sealed"))),
         }

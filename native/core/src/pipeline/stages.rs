@@ -1,13 +1,14 @@
 //! A conversion and a scan share these stages: inflating, and reading the tar.
 
 use super::layer::{BLOCK, Layer, Role};
+use super::tracked::LayerInflater;
 use crate::archive::{Archive, EntrySink};
 use crate::budget::WINDOW;
 use crate::chunk::Warning;
 use crate::decide::Counts;
 use crate::digest::{Digest, Sha256Stream};
 use crate::error::{Error, Result};
-use crate::inflate::{Inflater, Output};
+use crate::inflate::Output;
 #[cfg(test)]
 use crate::sync::lock;
 
@@ -117,7 +118,7 @@ impl<R: Role> Output for Blocks<'_, R> {
 
 /// Runs the first thread: inflates the bytes that the owner writes to the bytes of the tar.
 pub fn inflate<R: Role>(layer: &Layer<R>) -> Result<()> {
-    let mut inflater = Inflater::new();
+    let mut inflater = LayerInflater::new(layer);
     let mut blocks = Blocks::new(layer);
     let mut read = 0;
     let mut next = layer.input.pop()?;

@@ -148,6 +148,8 @@ fn record_of(blob: &DictionaryBlob) -> Result<BlobRecord> {
     };
     let record = BlobRecord {
         id: None,
+        meta: None,
+        toc_digest: None,
         chunk_size: blob.chunk_size,
         compressor: codec(&blob.compressor)?,
         digester: Digester::named(&blob.digester)?,
@@ -159,7 +161,7 @@ fn record_of(blob: &DictionaryBlob) -> Result<BlobRecord> {
         meta_compressed_size: blob.meta_compressed_size,
         meta_uncompressed_size: blob.meta_uncompressed_size,
     };
-    Ok(record.foreign(id))
+    Ok(record.named(id))
 }
 
 fn word(entry: &[u8; dictionary_chunk::SIZE], at: usize) -> u32 {

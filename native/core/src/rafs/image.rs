@@ -10,8 +10,8 @@ use super::overlay::Overlay;
 use super::prefetch::{Prefetched, prefetched_rows, summary};
 use super::recall::entered_directories;
 use super::{Bootstrap, Moved};
-use crate::blob::{BlobFile, BlobRecord, SectionWriter, Spool, StoredChunks};
-use crate::digest::hex;
+use crate::blob::{BlobFile, BlobKind, BlobRecord, SectionWriter, Spool, StoredChunks, id as blob_id};
+use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::format::Format;
 
@@ -33,6 +33,7 @@ pub struct SealedLayer {
     pub entered: String,
     /// True if the layer was read back from its blob, which does not tell the order of its entries.
     is_recalled: bool,
+    kind: &'static BlobKind,
 }
 
 impl SealedLayer {
@@ -43,8 +44,9 @@ impl SealedLayer {
         tree: LayerTree,
         moved: Moved,
         blob_meta: Vec<u8>,
+        kind: &'static BlobKind,
     ) -> Self {
-        Self { number, blob, tree, moved, blob_meta, entered: String::new(), is_recalled: true }
+        Self { number, blob, tree, moved, blob_meta, entered: String::new(), is_recalled: true, kind }
     }
 
     /// The number of names in the layer.
@@ -64,7 +66,7 @@ pub struct SealedChunks(pub(super) Blob);
 
 /// Appends the sections to the blob of layer `number`; `lower` are the blobs of other layers and of the dictionary that its tree
 /// refers to, by number. The blobs of its bootstrap stand in the order in which packing first used them, its own among the
-/// others (Nydus builder/src/core/node.rs).
+/// others (Nydus builder/src/core/node.rs). `layer` is digest and size of the layer that holds the chunks, if the blob does not.
 pub fn seal(
     file: (&mut BlobFile, &Spool),
     number: u32,
@@ -72,6 +74,7 @@ pub fn seal(
     chunks: &StoredChunks,
     lower: &[(u32, Option<SealedChunks>)],
     format: &Format,
+    layer: Option<(Digest, u64)>,
 ) -> Result<SealedLayer> {
     let table = |record: Option<BlobRecord>| {
         let mut table = BlobTable::default();
@@ -89,8 +92,17 @@ pub fn seal(
         Ok(table)
     };
     let Closed { blob, moved, blob_meta, entered } =
-        close(file, (&tree.tree, tree.stores()), chunks, |_, record| table(record), format)?;
-    Ok(SealedLayer { number, blob, tree, moved, blob_meta, entered, is_recalled: false })
+        close(file, (&tree.tree, tree.stores()), chunks, |_, record| table(record), format, layer)?;
+    Ok(SealedLayer {
+        number,
+        blob,
+        tree,
+        moved,
+        blob_meta,
+        entered,
+        is_recalled: false,
+        kind: format.kind,
+    })
 }
 
 /// A blob to which its sections have been appended.
@@ -112,12 +124,20 @@ pub(super) fn close(
     chunks: &StoredChunks,
     table: impl FnOnce(&Walk, Option<BlobRecord>) -> Result<BlobTable>,
     format: &Format,
+    layer: Option<(Digest, u64)>,
 ) -> Result<Closed> {
     let mut sections = SectionWriter::new(file, spool, format);
-    let (record, blob_meta) = sections.chunks(chunks)?.unzip();
+    let (mut record, blob_meta) = sections.chunks(chunks)?.unzip();
+    if let (Some(record), Some((digest, size))) = (&mut record, layer) {
+        (record.id, record.compressed_size) = (Some(blob_id(&digest)), size);
+    }
     let walk = Walk::new(tree, stores);
     let table = table(&walk, record.clone())?;
-    let rows = prefetched_rows(&format.prefetch, &walk, tree, stores)?.rows;
+    // The reference writes no list into a blob that refers to its layer.
+    let rows = match layer {
+        Some(_) => Vec::new(),
+        None => prefetched_rows(&format.prefetch, &walk, tree, stores)?.rows,
+    };
     let (bootstrap, moved) = (format.version.write)(&Bootstrap {
         tree,
         stores,
@@ -130,11 +150,14 @@ pub(super) fn close(
     })?;
     let entered = entered_directories(&walk, tree, stores);
     drop(walk);
-    sections.finish(bootstrap)?;
+    let toc_digest = sections.finish(bootstrap)?;
     // The blob has a name only now, because all its chunk data is written.
-    let id = hex(&file.digest_with(&[]));
-    let id = id.as_bytes().try_into().map_err(|_| Error::internal("a digest is not 64 digits"))?;
-    let blob = record.map(|record| blob_of(record.foreign(id), chunks));
+    let (digest, size) = (file.digest_with(&[]), file.size());
+    let is_compatible = layer.is_some() && format.referring.is_some_and(|rule| rule.is_compatible);
+    let blob = record.map(|record| {
+        let toc_digest = toc_digest.filter(|_| is_compatible);
+        blob_of(BlobRecord { toc_digest, ..record.foreign(&digest, size) }, chunks)
+    });
     Ok(Closed { blob, moved, blob_meta: blob_meta.unwrap_or_default(), entered })
 }
 
@@ -181,9 +204,14 @@ pub fn merged_bootstrap(
     let (mut blobs, mut moved, mut recalled) = (Vec::new(), Vec::new(), Vec::new());
     let (mut trees, mut stores) = (Vec::new(), Vec::new());
     let mut has_chunks = false;
+    let mut kind = format.kind;
     for layer in layers {
         has_chunks |= layer.blob.is_some() || layer.tree.order.iter().copied().any(is_of_dictionary);
         let (tree, store) = layer.tree.into_parts();
+        // The reference's merge takes what the last layer says.
+        if places.last() == Some(&layer.number) {
+            kind = layer.kind;
+        }
         numbers.push(layer.number);
         blobs.push(layer.blob);
         moved.push(layer.moved);
@@ -193,7 +221,7 @@ pub fn merged_bootstrap(
     }
     let (tree, stores) = overlaid(&mut trees, stores, (&numbers, &recalled), places, true)?;
     let made = Layers { tree: &tree, stores: &stores, moved: &moved, has_chunks };
-    write_merged(&made, format, |number| {
+    write_merged(&made, &Format { kind, ..format.clone() }, |number| {
         if is_of_dictionary(number) {
             return dictionary?.blob(number);
         }

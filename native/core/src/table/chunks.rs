@@ -78,6 +78,18 @@ impl ChunkRecords {
         if end > MAX_COMPRESSED { Err(too_large()) } else { added }
     }
 
+    /// Adds the next chunk in index order, which lies in another file: `stored` is where, in bytes of that.
+    pub fn push_at(
+        &mut self,
+        chunk: &Fingerprint,
+        stored: std::ops::Range<u64>,
+        compressed: bool,
+    ) -> Result<()> {
+        self.compressed_end = stored.start;
+        let size = u32::try_from(stored.end.saturating_sub(stored.start));
+        self.push(chunk, size.map_err(|_| Error::internal("a chunk is larger than 4 GiB"))?, compressed)
+    }
+
     /// Adds the next chunk of a scan, which stores nothing and computes no checksum.
     pub fn push_scanned(&mut self, chunk: &Fingerprint) -> Result<()> {
         self.add(chunk, 0, 0)

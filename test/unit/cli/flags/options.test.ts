@@ -114,7 +114,6 @@ test('a suffix goes behind the tag, which is added where it is missing', () => {
 
 test('a flag whose feature does not exist yet is refused by name, from wherever it comes', () => {
   const cases: readonly (readonly string[])[] = [
-    ['--oci-ref'],
     ['--reverse'],
     ['--backend-type', 'oss'],
     ['--source-backend-type', 'modelfile'],
@@ -122,7 +121,32 @@ test('a flag whose feature does not exist yet is refused by name, from wherever 
   ];
   for (const argv of cases)
     assert.equal(refusal(['a', 'b', ...argv]), `${argv[0] ?? ''} is not supported yet`);
-  assert.equal(refusal(BY_FLAGS, { OCI_REF: 'true' }), '--oci-ref is not supported yet');
+  assert.equal(refusal(BY_FLAGS, { REVERSE: 'true' }), '--reverse is not supported yet');
+});
+
+test('chunks stay in their layers with --oci-ref, and what cannot be combined with it is refused by both names', () => {
+  const of = (...argv: readonly string[]): unknown => {
+    const { ociRef, ociRefStrict, zranSpan, digester } = request(['a', 'b', ...argv]).options;
+    return [ociRef, ociRefStrict, zranSpan, digester];
+  };
+  assert.deepEqual(of(), ['off', false, 2 << 20, 'blake3']);
+  // Upstream's such images have SHA-256, which `ociRef` makes the default.
+  assert.deepEqual(of('--oci-ref'), ['zran', false, 2 << 20, undefined]);
+  assert.deepEqual(of('--oci-ref=strict', '--zran-span', '4M'), ['zran', true, 4 << 20, undefined]);
+  assert.deepEqual(of('--oci-ref', '--zran-compat', '--digester', 'blake3'), [
+    'upstream',
+    false,
+    2 << 20,
+    'blake3',
+  ]);
+  const conflicts = ['--fs-version 5', '--dedup image', '--fs-chunk-size 8M', '--docker-v2-format'];
+  for (const flag of conflicts)
+    assert.match(
+      refusal(['a', 'b', '--oci-ref', ...flag.split(' ')]),
+      new RegExp(`^--oci-ref conflicts with ${flag.split(' ')[0] ?? ''}`),
+    );
+  assert.match(refusal(['a', 'b', '--batch-size', '1M', '--oci-ref']), /--batch-size/);
+  assert.equal(refusal(['a', 'b', '--zran-compat']), '--zran-compat has no effect without --oci-ref');
 });
 
 test('versions, codecs and digesters of the format are options, from flags and from variables', () => {

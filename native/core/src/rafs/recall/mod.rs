@@ -63,13 +63,13 @@ pub fn recall(number: u32, tail: &BlobTail, format: &Format, account: Arc<Accoun
         return Err(damaged("chunks without their blob"));
     }
     let blob = record.map(|record| Blob {
-        record: record.foreign(tail.id),
+        record: record.named(tail.id),
         chunks: Arc::new(records),
         batches: Arc::default(),
         sparse: None,
     });
     let tree = super::model::LayerTree::recalled(tree, stores, account, chunk_bytes);
-    let layer = SealedLayer::recalled(number, blob, tree, moved, sections.blob_meta);
+    let layer = SealedLayer::recalled(number, blob, tree, moved, sections.blob_meta, format.kind);
     Ok(Recalled { layer, references, chunks })
 }
 

@@ -67,6 +67,8 @@ fn blob(input: Input<'_>, draft: &mut Draft) -> Result<Option<BlobRecord>> {
     draft.expect_chunks(entry.u32(extended_blob::CHUNK_COUNT as u64)?)?;
     Ok(Some(BlobRecord {
         id: None,
+        meta: None,
+        toc_digest: None,
         chunk_size: draft.chunk_size,
         compressor: draft.compressor,
         digester: draft.format().digester,

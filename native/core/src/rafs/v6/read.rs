@@ -98,6 +98,8 @@ fn tables(input: Input<'_>, draft: &mut Draft) -> Result<Option<BlobRecord>> {
     }
     Ok(Some(BlobRecord {
         id: None,
+        meta: None,
+        toc_digest: None,
         chunk_size: word(blob_entry::CHUNK_SIZE)?,
         compressor: word(blob_entry::COMPRESSOR)?,
         digester,

@@ -108,6 +108,13 @@ impl Writer<'_> {
         out.u64(base + blob_entry::META_OFFSET, record.meta_offset);
         out.u64(base + blob_entry::META_COMPRESSED_SIZE, record.meta_compressed_size);
         out.u64(base + blob_entry::META_UNCOMPRESSED_SIZE, record.meta_uncompressed_size);
+        if let Some(digest) = &record.toc_digest {
+            out.put(base + blob_entry::TOC_DIGEST, digest);
+        }
+        if let Some((digest, size)) = &record.meta {
+            out.put(base + blob_entry::META_DIGEST, digest);
+            out.u64(base + blob_entry::META_SIZE, *size);
+        }
         Ok(())
     }
 
@@ -319,7 +326,7 @@ fn flags_of(bootstrap: &Bootstrap<'_>, plan: &Plan) -> u32 {
     let digests = |features: u32| features & blob_features::INLINED_CHUNK_DIGEST != 0;
     let all = bootstrap.table.blobs.iter().all(|blob| digests(blob.record.features));
     let xattrs = plan.has_xattrs || bootstrap.force_xattr_flag;
-    bootstrap.format.compression.codec.super_flag
+    bootstrap.format.compressor_flag()
         | bootstrap.format.digester.super_flag()
         | super_flags::EXPLICIT_UID_GID
         | if xattrs { super_flags::HAS_XATTR } else { 0 }
