@@ -3,12 +3,14 @@
  * tables.
  */
 import { digestHex } from '../oci/digest.js';
+import { rafsBlobOf } from '../rafs-builder/model/tree.js';
 import { versionNamed } from '../rafs-builder/versions.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import { checkMetaFile } from './blob.js';
 import { finding, type Finding } from './finding.js';
 import { blobMetaOf } from '../image/bootstrap-layer.js';
 import { blobIdsOf, hasBlobsElsewhere, type OpenedImage } from './opened.js';
+import { checkLayersKept } from './original-layers.js';
 import type { Rule } from './rule.js';
 import { placeIn } from './subject.js';
 
@@ -16,6 +18,7 @@ export const bootstrapRules: readonly Rule<OpenedImage>[] = [
   { name: 'blob table', check: checkBlobTable },
   { name: 'backend', check: checkBackend },
   { name: 'chunk tables', check: checkBlobMetas },
+  { name: 'original layers', check: checkLayersKept },
   { name: 'RAFS version of the bootstrap', check: checkVersion },
 ];
 
@@ -28,10 +31,10 @@ function* checkBlobTable(opened: OpenedImage): Generator<Finding> {
   const elsewhere = hasBlobsElsewhere(opened);
   const seen = new Set<string>();
   for (const [number, { record }] of bootstrap.blobs.entries()) {
-    if (!layers.has(record.id) && !elsewhere) {
+    if (!layers.has(rafsBlobOf(record)) && !elsewhere) {
       yield finding('BOOTSTRAP-BLOB-TABLE', where, {
         message: `blob ${number} is not among the layers of the manifest`,
-        found: record.id,
+        found: rafsBlobOf(record),
       });
     }
     if (seen.has(record.id)) {
@@ -56,7 +59,7 @@ function* checkBackend(opened: OpenedImage): Generator<Finding> {
 function* checkBlobMetas(opened: OpenedImage): Generator<Finding> {
   const { image, layer, bootstrap, version } = opened;
   const where = placeIn(image, `layer ${image.manifest.value.layers.length}`);
-  const used = new Set(bootstrap.blobs.map(({ record }) => record.id));
+  const used = new Set(bootstrap.blobs.flatMap(({ record }) => [record.id, rafsBlobOf(record)]));
   const layers = blobIdsOf(image);
   for (const name of layer.files.keys()) {
     const id = BLOB_META.exec(name)?.[1];

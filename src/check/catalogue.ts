@@ -172,7 +172,22 @@ export const CATALOGUE = {
     'reserved bytes in the structures of a blob are not zero; readers ignore them, and old builders left garbage there',
   ),
   'BLOB-META': error('the chunk table of a blob contradicts itself or the bootstrap'),
+  'BLOB-CONTEXT': error(
+    'an inflate context does not lead to the chunks in its layer as clients follow it: they fail to read them, or get wrong bytes',
+  ),
   'BLOB-BOOTSTRAP': error('the bootstrap inside a blob cannot be read, or contradicts the blob'),
+  'BLOB-LAYER-MISSING': error(
+    'an original layer that holds the data is not in the repository, or has another size there; clients cannot read the files in it',
+  ),
+  'BLOB-LAYER-DIGEST': error(
+    'an original layer that holds the data has other bytes than its digest promises; the files in it are lost or wrong',
+  ),
+  'BLOB-LAYER-REF': error(
+    'the annotation of a data layer names another original layer than the bootstrap; tools that go by it copy or keep the wrong one',
+  ),
+  'BLOB-LAYER-UNREFERENCED': note(
+    'no manifest that stays with the image names the original layers that hold the data; garbage collection in the registry may delete them with the original image',
+  ),
   'CHUNK-RECORD': error('the bootstrap and the blob describe a chunk differently'),
   'CHUNK-DATA': error('a chunk does not decode to the bytes that its record promises'),
 

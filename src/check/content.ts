@@ -12,6 +12,7 @@ import type { Descriptor } from '../oci/descriptor.js';
 import { dataLayersOf } from '../image/kinds.js';
 import { digestHex, type Digest } from '../oci/digest.js';
 import type { BlobFrame } from '../rafs-builder/blob/frame.js';
+import { rafsBlobOf } from '../rafs-builder/model/tree.js';
 import { versionNamed } from '../rafs-builder/versions.js';
 import { SECTIONS, TAR_HEADER_SIZE, type TocEntry } from '../rafs-builder/layout/blob.js';
 import { nameOf } from '../registry/stores/store.js';
@@ -20,6 +21,7 @@ import { type BlobOfImage, checkSections } from './blob.js';
 import { withFiles } from './chunk-files.js';
 import type { Finding, Place } from './finding.js';
 import type { OpenedImage } from './opened.js';
+import { checkOriginalLayer, originalOf } from './original-layers.js';
 import { Collector } from './rule.js';
 import { sampleBlob } from './sample.js';
 import { placeIn } from './subject.js';
@@ -44,7 +46,7 @@ interface BlobSubject extends BlobOfImage {
 
 export async function* checkContent(subject: ContentSubject, call: CallOptions): AsyncGenerator<Finding> {
   const { image } = subject.opened;
-  const used = new Map(subject.opened.blobs.map((blob) => [blob.record.id, blob]));
+  const used = new Map(subject.opened.blobs.map((blob) => [rafsBlobOf(blob.record), blob]));
   const blobs = new Map<Digest, BlobSubject>();
   for (const [position, blob] of dataLayersOf(image.manifest.value).entries()) {
     if (blobs.has(blob.digest)) continue;
@@ -77,8 +79,20 @@ async function checkBlob(
   // A rule about the manifest reports an absent blob.
   if (!(await opened.image.store.exists(blob, call))) return [];
   const { frame, chunks = NO_CHUNKS } = await checkSections(opened, { blob, used }, collector, call);
-  if (subject.bootstrapOnly === true || subject.verified.has(blob.digest)) return collector.findings;
+  const layer = used === undefined ? undefined : originalOf(used.record);
+  const isVerified = subject.verified.has(blob.digest);
+  if (layer !== undefined) {
+    const { threads, sample, bootstrapOnly = isVerified } = subject;
+    const options = { threads, sample, bootstrapOnly };
+    await checkOriginalLayer(opened, { blob, layer, chunks }, options, collector, call);
+  }
+  if (subject.bootstrapOnly === true || isVerified) return collector.findings;
   subject.verified.add(blob.digest);
+  if (layer !== undefined) {
+    // The blob itself holds no chunk.
+    await streamBlob(subject, { blob, frame, chunks: NO_CHUNKS }, collector, call);
+    return collector.findings;
+  }
   if (subject.sample !== undefined && frame !== undefined) {
     const { threads, sample } = subject;
     const { dataSize } = frame;

@@ -38,7 +38,7 @@ export async function sampleBlob(
   collector: Collector,
   call: CallOptions,
 ): Promise<void> {
-  for (const piece of chosenPieces(piecesOf(sampled), sampled.blob, percent)) {
+  for (const piece of drawn(piecesOf(sampled), sampled.blob, percent)) {
     await collector.attempt('BLOB-FRAME', () => verifyPiece(sampled, piece, collector, call));
   }
 }
@@ -69,12 +69,17 @@ function piecesOf({ table, dataSize }: SampledBlob): readonly Piece[] {
   return pieces;
 }
 
-function chosenPieces(pieces: readonly Piece[], blob: Descriptor, percent: number): readonly Piece[] {
-  const drawn = pieces
+/** Draws some of the pieces, in the order of their places. */
+export function drawn<P extends { readonly start: number }>(
+  pieces: readonly P[],
+  blob: Descriptor,
+  percent: number,
+): readonly P[] {
+  const lots = pieces
     .map((piece) => ({ piece, lot: lotOf(blob, piece.start) }))
     .sort((a, b) => a.lot - b.lot);
   const count = Math.max(1, Math.round((pieces.length * percent) / 100));
-  return drawn
+  return lots
     .slice(0, count)
     .map(({ piece }) => piece)
     .sort((a, b) => a.start - b.start);

@@ -302,8 +302,6 @@ class Loader {
 /** Throws UnsupportedError for kinds of Nydus images that this version cannot check. */
 export function refuseUnsupported(image: ImageSubject): void {
   for (const layer of image.manifest.value.layers) {
-    if (layer.annotations?.[ANNOTATION.nydusRef] !== undefined)
-      throw new UnsupportedError('images whose data stays in the OCI layers are not checked yet');
     if (layer.annotations?.[ANNOTATION.nydusEncryptedBlob] !== undefined)
       throw new UnsupportedError('encrypted images are not checked yet');
   }

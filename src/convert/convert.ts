@@ -22,6 +22,7 @@ import type { CallOptions } from '../reporter.js';
 import { familyOf } from './assemble.js';
 import { copyEntries } from './copy-content.js';
 import { storedDocument, type StoredDocument } from './halves.js';
+import { homeOf, keepsOriginalLayers } from './homes.js';
 import { convertOneImage, type ConvertedImage, type LayerReport } from './image.js';
 import { type ConvertedEntry, mergedIndex, plainIndex } from './merge-index.js';
 import { convertOptions, type ConvertOptions } from './options.js';
@@ -88,6 +89,8 @@ export interface ImageReport {
   readonly config: Descriptor;
   /** The OCI half of a merged index. */
   readonly oci: Descriptor | undefined;
+  /** The original manifest, which the target keeps because the Nydus image refers to its layers. */
+  readonly original?: Descriptor | undefined;
   /** One for each source layer, in order; a layer that is listed twice is here twice. */
   readonly layers: readonly LayerReport[];
   /** Uncompressed bytes of the merged bootstrap. */
@@ -150,8 +153,7 @@ async function convertOnce(
     await using uploads = new Uploads(target, options.concurrency, watch.push, call);
     // The budget bounds the bytes of all layers in flight together, and of layers that only wait for their copy.
     const copying = new ByteBudget(options.concurrency * DEFAULT_TEE_BUFFER);
-    const keepsOriginal =
-      options.ociRef !== 'off' && !options.mergePlatform && homeOf(source.place) !== homeOf(target.place);
+    const keepsOriginal = keepsOriginalLayers(options, source.place, target.place);
     const run: Run = {
       source,
       target,
@@ -231,12 +233,13 @@ function cacheUse(images: readonly ConvertedImage[], written: boolean): CacheUse
   return { hits: hits.length, misses: layers.length - hits.length, savedBytes, written };
 }
 
-function reportOf({ source, nydus, oci, original: _, ...image }: ConvertedImage): ImageReport {
+function reportOf({ source, nydus, oci, original, ...image }: ConvertedImage): ImageReport {
   return {
     ...image,
     source: source.manifest.descriptor,
     nydus: nydus.descriptor,
     oci: oci?.descriptor,
+    ...(original === undefined ? {} : { original: original.descriptor }),
   };
 }
 
@@ -286,11 +289,6 @@ function warnOfMerging({ options, uploads }: Run, { foreign, images }: SourceIma
       { kind: 'keep-manifests' },
     );
   }
-}
-
-/** The repository, folder or file in which a manifest and what refers to it must both lie. */
-function homeOf(place: Location): string {
-  return place.kind === 'registry' ? (repositoryOf(place) ?? '') : `${place.kind}:${place.path}`;
 }
 
 /**

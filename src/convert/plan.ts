@@ -20,6 +20,7 @@ import type { LeftOut } from './flat-image.js';
 import { type PlannedFlatImages, planFlattened } from './plan-flat.js';
 import { type PlannedDictionary, planDictionary } from './plan-dictionary.js';
 import { RunCache } from './run-cache.js';
+import { keepsOriginalLayers } from './homes.js';
 import { convertOptions, type ConvertOptions } from './options.js';
 import { readSourceImages, type SourceImage } from './source-images.js';
 
@@ -38,7 +39,7 @@ export interface PlannedLayer {
    * build cache names, or can mount it.
    */
   readonly blob: 'push' | 'present';
-  /** Undefined without a merged index. */
+  /** Undefined unless the target gets the source layers, too: in a merged index, and where chunks stay in layers that lie elsewhere. */
   readonly copy: CopyPlan | undefined;
   /** What of the layer would not be stored; undefined unless the image is to be flattened. `blobBytes` is exact then. */
   readonly leftOut?: LeftOut | undefined;
@@ -106,11 +107,13 @@ async function plan(
   if (buildCache !== undefined) checkCache(buildCache, options);
   const cache = buildCache === undefined ? undefined : new RunCache(buildCache, options);
   await cache?.load(call);
+  const place = isStore(target) ? target.place : target;
+  const copies = options.mergePlatform || keepsOriginalLayers(options, source.place, place);
   const flat = await planFlattened(source, options, held, call);
   const images: PlannedImage[] = [];
   for (const image of found.images) {
     const blobs = earlier.get(image.manifest.descriptor.digest)?.layers;
-    images.push(await planImage({ source, target: held, cache, flat, options, call }, image, blobs));
+    images.push(await planImage({ source, target: held, cache, flat, options, copies, call }, image, blobs));
   }
   const layers = images.flatMap((image) => image.layers);
   const pull = sum(layers, (layer) => layer.pull);
@@ -144,6 +147,8 @@ interface Context {
   readonly cache: RunCache | undefined;
   readonly flat: PlannedFlatImages | undefined;
   readonly options: ConvertOptions;
+  /** True if the target gets the source layers, too. */
+  readonly copies: boolean;
   readonly call: CallOptions;
 }
 
@@ -172,7 +177,7 @@ async function planImage(
       pull: layer.size,
       blobBytes: made?.size ?? estimateBlobBytes(layer, context.options),
       blob: made === undefined ? 'push' : 'present',
-      copy: context.options.mergePlatform ? await copyOf(context, layer) : undefined,
+      copy: context.copies ? await copyOf(context, layer) : undefined,
       ...flat,
     });
   }

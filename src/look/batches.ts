@@ -8,8 +8,9 @@ import { collect } from '../io/streams.js';
 import { decompress } from '../native/codec.js';
 import { digestHex } from '../oci/digest.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import { batchContext, chunkMetaV2, chunkMetaV2Flags } from '../rafs-builder/layout/blob.js';
+import { batchContext, blobMetaHeader, chunkMetaV2, chunkMetaV2Flags } from '../rafs-builder/layout/blob.js';
 import { blobFeatures, MAX_CHUNK_SIZE } from '../rafs-builder/layout/v6.js';
+import { MAX_TAIL } from '../rafs-builder/blob/end.js';
 import type { SparseBootstrap, SparseChunkTable } from '../rafs-builder/model/sparse.js';
 import type {
   BlobRecord,
@@ -35,7 +36,8 @@ export async function withBatches(
     const layer = isBatched(blob) ? layers.get(blob.record.id) : undefined;
     if (layer === undefined) blobs.push(blob);
     else {
-      const content = await fetchTable(image, layer, blob.record, call);
+      // There are no more batches than chunks.
+      const { content } = await fetchTable(image, layer, blob.record, batchContext.size, call);
       blobs.push({ record: blob.record, chunks: new BatchedChunks(blob.chunks, content, blob.record) });
     }
   }
@@ -43,24 +45,42 @@ export async function withBatches(
   return { root, chunkSize, compressor, digester, blobs };
 }
 
-async function fetchTable(
+/** The records of a blob's chunks with what follows them, and the header behind these. */
+export interface FetchedTable {
+  readonly content: Buffer;
+  readonly header: Buffer;
+}
+
+/** Fetches the table of a blob whose contexts take at most `most` bytes for each chunk. */
+export async function fetchTable(
   { store }: Image,
   layer: Descriptor,
   record: BlobRecord,
+  most: number,
   call: CallOptions,
-): Promise<Buffer> {
-  const { metaOffset, metaCompressedSize: stored, metaUncompressedSize: size, metaCompressor } = record;
+): Promise<FetchedTable> {
+  const {
+    metaOffset: start,
+    metaCompressedSize: stored,
+    metaUncompressedSize: size,
+    metaCompressor,
+  } = record;
   const records = record.chunkCount * chunkMetaV2.size;
-  // There are no more batches than chunks.
-  const most = records + record.chunkCount * batchContext.size;
-  if (size < records || size > most || stored > size || metaOffset + stored > layer.size)
+  const limit = Math.min(records + record.chunkCount * most, MAX_TAIL);
+  const end = start + stored + blobMetaHeader.size;
+  if (size < records || size > limit || stored > size || end > layer.size)
     throw new FormatError(
-      `blob ${layer.digest}: a chunk table of ${size} bytes, stored in ${stored} at ${metaOffset}, for ${record.chunkCount} chunks`,
+      `blob ${layer.digest}: a chunk table of ${size} bytes, stored in ${stored} at ${start}, for ${record.chunkCount} chunks`,
     );
-  const range = { start: metaOffset, end: metaOffset + stored };
   const what = `chunk table of blob ${layer.digest}`;
-  const bytes = await collect(store.fetch(layer, { ...call, range }), stored, what);
-  return metaCompressor === 'none' ? bytes : decompress(bytes, metaCompressor, size);
+  const bytes = await collect(store.fetch(layer, { ...call, range: { start, end } }), end - start, what);
+  if (bytes.length !== end - start)
+    throw new FormatError(`${what}: ${bytes.length} of ${end - start} bytes came`);
+  const kept = bytes.subarray(0, stored);
+  return {
+    content: metaCompressor === 'none' ? kept : await decompress(kept, metaCompressor, size),
+    header: bytes.subarray(stored),
+  };
 }
 
 const BATCH = chunkMetaV2Flags.bits.BATCH;

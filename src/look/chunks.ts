@@ -6,21 +6,24 @@
 import { ContentMismatchError, FormatError, UnsupportedError } from '../errors.js';
 import { mapOrdered } from '../io/concurrency.js';
 import { collect } from '../io/streams.js';
-import { decompress } from '../native/codec.js';
+import { decompress, inflateContext } from '../native/codec.js';
 import { openBlobVerifier } from '../native/verifier.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { blobFeatures, MAX_CHUNK_SIZE } from '../rafs-builder/layout/v6.js';
 import type { BlobRecord, ChunkRecord, ChunkTable, DigesterName } from '../rafs-builder/model/tree.js';
 import type { ContentSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
+import type { ChunkContext } from './contexts.js';
 
 /** A chunk and its place. */
 export interface LocatedChunk {
   readonly record: ChunkRecord;
   /** The blob's record in the bootstrap. */
   readonly blob: BlobRecord;
-  /** The blob's descriptor in the manifest. */
+  /** The file that holds the chunk: the blob, as the manifest describes it, or an original layer. */
   readonly layer: Descriptor;
+  /** The place of a chunk that stays in a gzip layer. */
+  readonly context?: ChunkContext | undefined;
 }
 
 /** Uncompressed bytes of a stretch, the unit of reading ahead. */
@@ -44,9 +47,10 @@ export async function* readChunks(
   call: CallOptions,
 ): AsyncGenerator<Buffer> {
   let ahead: Promise<Buffer[]> | undefined;
+  const inflated = new Inflated();
   try {
     for (const stretch of stretchesOf(chunks)) {
-      const next = readStretch(store, stretch, call);
+      const next = readStretch(store, stretch, inflated, call);
       // `next` is awaited one round later; until then its failure must not count as unhandled.
       next.catch(() => undefined);
       if (ahead !== undefined) yield* await ahead;
@@ -61,13 +65,24 @@ export async function* readChunks(
 function* stretchesOf(chunks: readonly LocatedChunk[]): Generator<readonly LocatedChunk[]> {
   let stretch: LocatedChunk[] = [];
   let size = 0;
+  let contexts = new Set<string>();
   for (const chunk of chunks) {
-    if (stretch.length > 0 && size + chunk.record.uncompressedSize > STRETCH) {
+    const { context, record } = chunk;
+    const key = context === undefined ? undefined : contextKey(chunk.layer, context);
+    // A context is in memory as a whole, however few of its bytes are needed.
+    const cost =
+      context === undefined || key === undefined
+        ? record.uncompressedSize
+        : contexts.has(key)
+          ? 0
+          : context.size;
+    if (stretch.length > 0 && size + cost > STRETCH) {
       yield stretch;
-      [stretch, size] = [[], 0];
+      [stretch, size, contexts] = [[], 0, new Set()];
     }
     stretch.push(chunk);
-    size += chunk.record.uncompressedSize;
+    if (key !== undefined) contexts.add(key);
+    size += cost;
   }
   if (stretch.length > 0) yield stretch;
 }
@@ -75,10 +90,14 @@ function* stretchesOf(chunks: readonly LocatedChunk[]): Generator<readonly Locat
 async function readStretch(
   store: ContentSource,
   stretch: readonly LocatedChunk[],
+  inflated: Inflated,
   call: CallOptions,
 ): Promise<Buffer[]> {
   for (const chunk of stretch) checkPlace(chunk);
-  const ranges = planRanges(stretch);
+  const outputs = inflated.outputs(stretch);
+  const isThere = ({ layer, context }: LocatedChunk): boolean =>
+    context !== undefined && outputs.has(contextKey(layer, context));
+  const ranges = planRanges(stretch.filter((chunk) => !isThere(chunk)));
   const stored = new Map<LocatedChunk, Buffer>();
   await mapOrdered(
     ranges,
@@ -95,14 +114,21 @@ async function readStretch(
         );
       }
       for (const chunk of chunks) {
-        const at = chunk.record.compressedOffset - start;
-        stored.set(chunk, bytes.subarray(at, at + storedSize(chunk.record)));
+        const { offset, size } = placeOf(chunk);
+        stored.set(chunk, bytes.subarray(offset - start, offset - start + size));
       }
     },
     call.signal,
   );
   const batches = new Map<string, Promise<Buffer>>();
-  const decoded = await Promise.all(stretch.map((chunk) => decode(chunk, stored.get(chunk), batches)));
+  const decoded = await Promise.all(
+    stretch.map((chunk) => {
+      const bytes = stored.get(chunk);
+      return chunk.context === undefined
+        ? decode(chunk, bytes, batches)
+        : inflatedChunk(chunk, bytes, outputs, inflated);
+    }),
+  );
   await verify(stretch, decoded);
   return decoded;
 }
@@ -120,12 +146,12 @@ export function planRanges(chunks: readonly LocatedChunk[]): RangePlan[] {
   const sorted = [...chunks].sort(
     (a, b) =>
       (a.layer.digest < b.layer.digest ? -1 : a.layer.digest > b.layer.digest ? 1 : 0) ||
-      a.record.compressedOffset - b.record.compressedOffset,
+      placeOf(a).offset - placeOf(b).offset,
   );
   const plans: { layer: Descriptor; start: number; end: number; chunks: LocatedChunk[] }[] = [];
   for (const chunk of sorted) {
-    const start = chunk.record.compressedOffset;
-    const end = start + storedSize(chunk.record);
+    const { offset: start, size } = placeOf(chunk);
+    const end = start + size;
     const last = plans.at(-1);
     const joins =
       last !== undefined &&
@@ -143,14 +169,15 @@ export function planRanges(chunks: readonly LocatedChunk[]): RangePlan[] {
 }
 
 /** Refuses impossible chunks before anything is requested or allocated for them. */
-function checkPlace({ record, blob, layer }: LocatedChunk): void {
-  for (const feature of ['ZRAN', 'ENCRYPTED', 'SEPARATE', 'EXTERNAL', 'TARFS'] as const) {
+function checkPlace(chunk: LocatedChunk): void {
+  const { record, blob, layer } = chunk;
+  for (const feature of ['ENCRYPTED', 'EXTERNAL', 'TARFS'] as const) {
     if (blobFeatures.has(blob.features, feature)) {
       throw new UnsupportedError(`blob ${layer.digest}: chunks of blobs marked ${feature} are not read yet`);
     }
   }
-  const { compressedOffset, uncompressedSize } = record;
-  const compressedSize = storedSize(record);
+  const { uncompressedSize } = record;
+  const { offset: compressedOffset, size: compressedSize } = placeOf(chunk);
   if (uncompressedSize > MAX_CHUNK_SIZE || compressedSize > 2 * MAX_CHUNK_SIZE) {
     throw new FormatError(
       `blob ${layer.digest}: a chunk of ${uncompressedSize} bytes, stored in ${compressedSize}`,
@@ -163,9 +190,79 @@ function checkPlace({ record, blob, layer }: LocatedChunk): void {
   }
 }
 
-/** Bytes to fetch for a chunk: a batch is fetched whole. */
-function storedSize({ batch, compressedSize }: ChunkRecord): number {
-  return batch?.stored ?? compressedSize;
+/** The bytes to fetch for a chunk: a batch is fetched whole, and so is what a context inflates. */
+function placeOf({ record, context }: LocatedChunk): { readonly offset: number; readonly size: number } {
+  if (context !== undefined) return { offset: context.start, size: context.stored };
+  return { offset: record.compressedOffset, size: record.batch?.stored ?? record.compressedSize };
+}
+
+function contextKey({ digest }: Descriptor, { number }: ChunkContext): string {
+  return `${digest} ${number}`;
+}
+
+/** Bytes that are kept of contexts whose chunks do not follow one another. */
+const INFLATED = 32 * 1024 * 1024;
+
+/** The output of contexts, by their keys. */
+type Outputs = Map<string, Promise<Buffer>>;
+
+/** Remembers the last outputs: files are seldom read in the order in which a layer has them. */
+class Inflated {
+  readonly #made = new Map<string, { readonly bytes: Promise<Buffer>; readonly size: number }>();
+  #size = 0;
+
+  /** What is there for these chunks. The caller holds it, since others may take its place. */
+  outputs(chunks: readonly LocatedChunk[]): Outputs {
+    const outputs: Outputs = new Map();
+    for (const { layer, context } of chunks) {
+      const key = context === undefined ? undefined : contextKey(layer, context);
+      const made = key === undefined ? undefined : this.#made.get(key);
+      if (key !== undefined && made !== undefined) outputs.set(key, made.bytes);
+    }
+    return outputs;
+  }
+
+  add(key: string, bytes: Promise<Buffer>, size: number): void {
+    this.#made.set(key, { bytes, size });
+    this.#size += size;
+    for (const [oldest, old] of this.#made) {
+      if (this.#size <= INFLATED) return;
+      this.#made.delete(oldest);
+      this.#size -= old.size;
+    }
+  }
+}
+
+/** Returns the bytes of a chunk; `stored` are those of its context, unless `outputs` has what that makes. */
+async function inflatedChunk(
+  { record, layer, context }: LocatedChunk,
+  stored: Buffer | undefined,
+  outputs: Outputs,
+  inflated: Inflated,
+): Promise<Buffer> {
+  if (context === undefined) throw new FormatError(`blob ${layer.digest}: a chunk has no context`);
+  const key = contextKey(layer, context);
+  let bytes = outputs.get(key);
+  if (bytes === undefined) {
+    if (stored === undefined) throw new FormatError(`blob ${layer.digest}: a chunk was not read`);
+    bytes = inflate(layer, context, stored);
+    bytes.catch(() => undefined); // each chunk of it reports the failure
+    outputs.set(key, bytes);
+    inflated.add(key, bytes, context.size);
+  }
+  return (await bytes).subarray(context.offset, context.offset + record.uncompressedSize);
+}
+
+async function inflate(layer: Descriptor, context: ChunkContext, stored: Buffer): Promise<Buffer> {
+  try {
+    return await inflateContext(stored, context);
+  } catch (cause) {
+    if (!(cause instanceof FormatError)) throw cause;
+    throw new ContentMismatchError(
+      `layer ${layer.digest}: context ${context.number} cannot be inflated: ${cause.message}`,
+      { cause },
+    );
+  }
 }
 
 /** `batches` has those that other chunks of the stretch have decompressed. */

@@ -6,8 +6,9 @@ import { FormatError, UnsupportedError } from '../errors.js';
 import { fetchBootstrap } from '../image/bootstrap-layer.js';
 import type { Image } from '../image/image.js';
 import type { ByteStream } from '../io/streams.js';
-import { digestHex } from '../oci/digest.js';
+import { digestFromHex, digestHex } from '../oci/digest.js';
 import type { Descriptor } from '../oci/descriptor.js';
+import { MEDIA } from '../oci/media-types.js';
 import { displayName, type RawPath } from '../oci/raw-name.js';
 import { openBootstrapInTurns } from '../native/judge.js';
 import {
@@ -17,12 +18,14 @@ import {
   type ChunkRecord,
   type ChunkRef,
   type DigesterName,
+  rafsBlobOf,
   type TreeNode,
 } from '../rafs-builder/model/tree.js';
 import { blobFeatures } from '../rafs-builder/layout/v6.js';
 import type { SparseBootstrap } from '../rafs-builder/model/sparse.js';
 import type { CallOptions } from '../reporter.js';
 import { withBatches } from './batches.js';
+import { LayerContexts } from './contexts.js';
 import { mapRuns } from './runs.js';
 import { readChunks, type LocatedChunk } from './chunks.js';
 import type { FileChunk, FileInode, Filesystem } from './filesystem.js';
@@ -33,11 +36,15 @@ export async function openNydus(image: Image, call: CallOptions): Promise<NydusF
   return new NydusFilesystem(await withBatches(bootstrap, image, call), image);
 }
 
+/** A chunk, and its index in its blob. */
+type IndexedChunk = LocatedChunk & { readonly index: number };
+
 export class NydusFilesystem implements Filesystem {
   readonly kind = 'nydus';
   readonly image: Image | undefined;
   readonly bootstrap: SparseBootstrap;
   readonly #layers: ReadonlyMap<string, Descriptor>;
+  readonly #contexts = new Map<BlobRecord, Promise<LayerContexts>>();
 
   /** Without an image only metadata can be read. */
   constructor(bootstrap: SparseBootstrap, image: Image | undefined) {
@@ -58,7 +65,7 @@ export class NydusFilesystem implements Filesystem {
   }
 
   chunk(ref: ChunkRef): FileChunk {
-    return { record: this.#record(ref), layer: this.#layers.get(this.#blob(ref).id) };
+    return { record: this.#record(ref), layer: this.#holder(this.#blob(ref)) };
   }
 
   chunkKey(ref: ChunkRef): string {
@@ -80,26 +87,56 @@ export class NydusFilesystem implements Filesystem {
         hint: 'name the image instead: its blobs are read by range',
       });
     const chunks = files.flatMap(({ file, path }) => this.#chunksOf(file, path));
-    yield* readChunks(store, chunks, call);
+    yield* readChunks(store, await this.#inContexts(chunks, call), call);
   }
 
-  #chunksOf(file: FileInode, path: RawPath): readonly LocatedChunk[] {
-    const chunks = mapRuns(file.chunks, (ref): LocatedChunk => {
+  #chunksOf(file: FileInode, path: RawPath): readonly IndexedChunk[] {
+    const chunks = mapRuns(file.chunks, (ref): IndexedChunk => {
       const blob = this.#blob(ref);
-      const layer = this.#layers.get(blob.id);
-      if (blobFeatures.has(blob.features, 'SEPARATE'))
-        throw new UnsupportedError(
-          `/${displayName(path)} stays in an original layer, ${blob.id}, and is not read from there yet`,
-          { hint: 'name the original image instead' },
-        );
+      const layer = this.#holder(blob);
       if (layer === undefined)
         throw new FormatError(`/${displayName(path)} needs blob ${blob.id}, which is not in the manifest`);
-      return { record: this.#record(ref), blob, layer };
+      return { record: this.#record(ref), blob, layer, index: chunkIndex(ref) };
     });
     const sum = chunks.reduce((total, { record }) => total + record.uncompressedSize, 0);
     if (sum !== file.size)
       throw new FormatError(`/${displayName(path)} has ${file.size} bytes, and its chunks have ${sum}`);
     return chunks;
+  }
+
+  /** The file that holds the chunks of a blob: the blob itself, or an original layer, which the manifest does not list. */
+  #holder(blob: BlobRecord): Descriptor | undefined {
+    if (!blobFeatures.has(blob.features, 'SEPARATE')) return this.#layers.get(blob.id);
+    return { mediaType: MEDIA.ociLayerGzip, digest: digestFromHex(blob.id), size: blob.compressedSize };
+  }
+
+  /** Adds the contexts of chunks that stay in gzip layers. */
+  async #inContexts(chunks: readonly IndexedChunk[], call: CallOptions): Promise<readonly LocatedChunk[]> {
+    const isReferred = ({ features }: BlobRecord): boolean => blobFeatures.has(features, 'ZRAN');
+    const blobs = new Set(chunks.map(({ blob }) => blob).filter(isReferred));
+    if (blobs.size === 0) return chunks;
+    const tables = new Map<BlobRecord, LayerContexts>();
+    for (const blob of blobs) tables.set(blob, await this.#contextsOf(blob, call));
+    return chunks.map((chunk) => {
+      const context = tables.get(chunk.blob)?.at(chunk.index, chunk.record.uncompressedSize);
+      return { ...chunk, context };
+    });
+  }
+
+  /** Fetches the contexts of a blob once; a failure is not remembered. */
+  async #contextsOf(blob: BlobRecord, call: CallOptions): Promise<LayerContexts> {
+    const id = rafsBlobOf(blob);
+    const layer = this.#layers.get(id);
+    if (this.image === undefined || layer === undefined)
+      throw new FormatError(`the blob ${id}, which leads to layer ${blob.id}, is not in the manifest`);
+    const known = this.#contexts.get(blob) ?? LayerContexts.fetch(this.image, layer, blob, call);
+    this.#contexts.set(blob, known);
+    try {
+      return await known;
+    } catch (cause) {
+      this.#contexts.delete(blob);
+      throw cause;
+    }
   }
 
   #blob(ref: ChunkRef): BlobRecord {

@@ -9,12 +9,17 @@ import { type Half, recordedSource, type RecordedSource } from '../image/kinds.j
 import { isAboutContent } from '../image/loaded.js';
 import { readReference } from '../image/reference-tree.js';
 import { underSignal } from '../io/abort.js';
-import { digestHex, type Digest } from '../oci/digest.js';
+import { digestFromHex, digestHex, type Digest } from '../oci/digest.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { openBootstrapInTurns } from '../native/judge.js';
 import { superFlags, blobFeatures, walkInSteps } from '../rafs-builder/index.js';
 import { type RafsImage, viewOf } from '../rafs-builder/versions.js';
-import type { CompressorName, DigesterName, Inode } from '../rafs-builder/model/tree.js';
+import {
+  type CompressorName,
+  type DigesterName,
+  type Inode,
+  rafsBlobOf,
+} from '../rafs-builder/model/tree.js';
 import { withBatches } from './batches.js';
 import type { SparseBootstrap } from '../rafs-builder/model/sparse.js';
 import type { ImageSource } from '../registry/stores/store.js';
@@ -28,6 +33,8 @@ export interface BlobSummary {
   readonly used: { readonly chunks: number; readonly uncompressed: number; readonly stored: number };
   readonly compressor: CompressorName;
   readonly features: string;
+  /** The original layer that holds the chunks, if the blob does not. */
+  readonly original?: Digest | undefined;
 }
 
 export interface LayerSummary {
@@ -195,7 +202,14 @@ function* blobSummaries({ blobs }: SparseBootstrap): Steps<Map<string, BlobSumma
       if (isPause(used.chunks)) yield;
     }
     const { chunkCount, compressor, features } = record;
-    summaries.set(record.id, { chunks: chunkCount, used, compressor, features: blobFeatures.show(features) });
+    const rafsBlob = rafsBlobOf(record);
+    summaries.set(rafsBlob, {
+      chunks: chunkCount,
+      used,
+      compressor,
+      features: blobFeatures.show(features),
+      ...(rafsBlob === record.id ? {} : { original: digestFromHex(record.id) }),
+    });
   }
   return summaries;
 }

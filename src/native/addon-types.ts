@@ -20,6 +20,18 @@ export interface NativeBudget {
   metadata(bytes: number): Outcome<undefined>;
 }
 
+/** A place from which a gzip layer is inflated. */
+export interface NativeContext {
+  /** The byte before the first one, of which `bits` bits are pending. */
+  readonly byte: number;
+  /** The number of these bits, from the top of the byte. */
+  readonly bits: number;
+  /** The bytes that come before the output. */
+  readonly dictionary: Buffer;
+  /** Bytes to make. */
+  readonly size: number;
+}
+
 /** The levels that users may choose. */
 export interface NativeLevels {
   /** The fastest level. */
@@ -169,6 +181,10 @@ export interface NativeJudgedBlob {
   readonly chunks: Buffer;
   /** The index of each of these chunks; without it they are all chunks of the blob. */
   readonly indexes?: readonly number[] | undefined;
+  /** Inflate contexts, then their dictionaries, of a blob that refers to a gzip layer; else nothing. */
+  readonly contexts: Buffer;
+  /** The number of these contexts. */
+  readonly contextCount: number;
   /** The number of the compressor of chunks. */
   readonly compressor: number;
   /** The number of the digester of chunks. */
@@ -548,6 +564,13 @@ export interface NativeVerifyOptions {
   readonly threads: number;
   /** Length of the blob's prefix whose digest is reported, too. */
   readonly prefix?: number | undefined;
+  /**
+   * If the bytes are a gzip layer: its contexts, then their dictionaries. The records then have the number of a context, and
+   * the offset in what it makes, in place of the offset in the address space.
+   */
+  readonly contexts?: Buffer | undefined;
+  /** The number of contexts. */
+  readonly contextCount?: number | undefined;
 }
 
 /** A chunk that differs from the table's record. */
@@ -590,6 +613,8 @@ export interface Addon {
   compress(bytes: Buffer, level: number): Promise<Outcome<Buffer | null>>;
   /** Decodes data to exactly `size` bytes. */
   decompress(bytes: Buffer, compressor: string, size: number): Promise<Outcome<Buffer>>;
+  /** Inflates a stretch of a gzip layer as clients do; an error says why they fail. */
+  inflateContext(bytes: Buffer, context: NativeContext): Promise<Outcome<Buffer>>;
   /** Compresses all parts together to one gzip member, whose bytes are the same on every machine. */
   gzip(parts: readonly Buffer[]): Promise<Outcome<Buffer>>;
   /** Returns the tables that src/native/formats.ts is generated from. */

@@ -24,6 +24,23 @@ export async function decompress(
   return unwrap(await addon().decompress(asBuffer(bytes), compressor, size));
 }
 
+/** A place from which a gzip layer is inflated. */
+export interface InflateStart {
+  /** The byte before the first one, and how many of its bits are pending. */
+  readonly byte: number;
+  readonly bits: number;
+  readonly dictionary: Uint8Array;
+  /** Bytes to make. */
+  readonly size: number;
+}
+
+/** Inflates a stretch of a gzip layer as clients do. Throws FormatError, which says why they fail. */
+export async function inflateContext(bytes: Uint8Array, start: InflateStart): Promise<Buffer> {
+  const { byte, bits, dictionary, size } = start;
+  const context = { byte, bits, dictionary: asBuffer(dictionary), size };
+  return unwrap(await addon().inflateContext(asBuffer(bytes), context));
+}
+
 /** Digests on the calling thread, so `bytes` should be no larger than a chunk. */
 export function blake3(bytes: Uint8Array): Buffer {
   return addon().blake3(asBuffer(bytes));

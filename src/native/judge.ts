@@ -21,6 +21,7 @@ import { addon, asBuffer } from './addon.js';
 import type { NativeBlob, NativeFinding, ScannedTables } from './addon-types.js';
 import { CODECS } from './formats.js';
 import { unwrap } from './outcome.js';
+import type { VerifierContexts } from './verifier.js';
 import { PackedChunkTable } from './tables.js';
 
 const BY_NUMBER = Object.values<Sentences[string]>(SENTENCES);
@@ -61,6 +62,8 @@ export interface VerifiableChunks {
   readonly indexes: readonly number[] | undefined;
   readonly compressor: CompressorName;
   readonly digester: DigesterName;
+  /** The contexts that lead to the chunks, if these stay in a gzip layer; the table then says where they are in what these make. */
+  readonly contexts: VerifierContexts | undefined;
 }
 
 /** Nothing can be verified in a blob that cannot be read. */
@@ -69,6 +72,7 @@ export const NO_CHUNKS: VerifiableChunks = {
   indexes: undefined,
   compressor: 'none',
   digester: 'blake3',
+  contexts: undefined,
 };
 
 /** Reads and judges a copy of a bootstrap. */
@@ -78,7 +82,8 @@ export function readAndJudge(bytes: Uint8Array): JudgedBootstrap {
     findings: native.findings().map(toAuditFinding),
     isTreeOf: async (layers) => unwrap(await native.isTreeOf(layers)),
     judgeBlob: (blob, number) => {
-      const { own, findings, chunks, indexes, compressor, digester } = native.judgeBlob(blob, number);
+      const judged = native.judgeBlob(blob, number);
+      const { own, findings, chunks, indexes, compressor, digester, contexts, contextCount } = judged;
       return {
         own: own.map(toAuditFinding),
         findings: findings.map(toBlobFinding),
@@ -87,6 +92,7 @@ export function readAndJudge(bytes: Uint8Array): JudgedBootstrap {
           indexes,
           compressor: codecNamed(compressor),
           digester: digester === DIGESTERS.sha256 ? 'sha256' : 'blake3',
+          contexts: contextCount === 0 ? undefined : { bytes: contexts, count: contextCount },
         },
       };
     },

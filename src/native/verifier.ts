@@ -13,6 +13,17 @@ export interface BlobVerifierOptions {
   readonly threads: number;
   /** Also digest this many bytes from the start of the blob. */
   readonly prefix?: number | undefined;
+  /**
+   * If the bytes are a gzip layer that chunks stay in: the contexts from which it is inflated. The records then have the number of
+   * a context, and the offset in what it makes, in place of the offset in the address space.
+   */
+  readonly contexts?: VerifierContexts | undefined;
+}
+
+export interface VerifierContexts {
+  /** The contexts, then their dictionaries. */
+  readonly bytes: Buffer;
+  readonly count: number;
 }
 
 export interface ChunkFault {
@@ -37,9 +48,16 @@ export interface BlobVerifier {
 /** Throws UnsupportedError for a compressor that the addon cannot decode. */
 export function openBlobVerifier(options: BlobVerifierOptions): BlobVerifier {
   const { bytes } = PackedChunkTable.from(options.chunks);
-  const { compressor, digester, threads, prefix } = options;
+  const { compressor, digester, threads, prefix, contexts } = options;
+  const native = { chunks: bytes, compressor, digester, threads, prefix };
   return new NativeVerifier(
-    unwrap(addon().openBlobVerifier({ chunks: bytes, compressor, digester, threads, prefix })),
+    unwrap(
+      addon().openBlobVerifier(
+        contexts === undefined
+          ? native
+          : { ...native, contexts: contexts.bytes, contextCount: contexts.count },
+      ),
+    ),
   );
 }
 

@@ -36,3 +36,4 @@ pub use blob::Grown;
 pub use chunk::Warning;
 pub use ending::Reply;
 pub use error::{Error, Result};
+pub use zran::inflate_context;

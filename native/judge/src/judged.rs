@@ -2,7 +2,7 @@
 
 use crate::blob::{Blob, BlobRecord, UsedBlob, VerifiableChunks};
 use crate::finding::Finding;
-use crate::layout::{OWN_BLOB_ID, digester, section};
+use crate::layout::{OWN_BLOB_ID, blob_features, digester, section};
 use crate::rules::blob::Bootstraps;
 use crate::source::ScannedLayer;
 use crate::v6::tables::Blob as BlobEntry;
@@ -133,7 +133,13 @@ impl<B: AsRef<[u8]>> Judged<B> {
             Contents::V6(contents) => {
                 let bytes = self.bytes.as_ref();
                 let mut places = contents.tables.blobs.places();
-                places.position(|at| BlobEntry::new(bytes, at).id() == OWN_BLOB_ID.as_slice())
+                places.position(|at| {
+                    let blob = BlobEntry::new(bytes, at);
+                    // A blob that refers to a layer has its id already.
+                    let refers =
+                        blob.has(blob_features::SEPARATE) && blob.has(blob_features::INLINED_FS_META);
+                    refers || blob.id() == OWN_BLOB_ID.as_slice()
+                })
             }
         };
         self.blob(number?)

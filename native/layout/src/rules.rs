@@ -176,6 +176,8 @@ pub enum Sentence {
     BlobTocSize,
     /// RAFS-BLOB: `blob {position}: it is neither encrypted nor of a reference type, and has keys or digests of one`
     BlobKeys,
+    /// RAFS-BLOB: `blob {position}: its chunks lie in a layer, and it names no RAFS blob that leads to them`
+    BlobLayer,
     /// RAFS-BLOB: `blob {position}: a table of contents of {size} bytes, and its digest is zero`
     BlobTocDigestZero,
     /// RAFS-BLOB: `blob {position}: a table of contents of {size} bytes, and its digest is not zero`
@@ -370,7 +372,7 @@ pub enum Sentence {
     SectionHeaderEntries,
     /// BLOB-META: `the header of the chunk table and the table of contents differ in the {value}`
     SectionHeaderDiffers,
-    /// BLOB-META: `{field} at offset {@}: records with the features {hex:bits} (zran, encryption, or batches of version 1) are not read`
+    /// BLOB-META: `{field} at offset {@}: records with the features {hex:bits} (encryption, several kinds of contexts, or contexts of version 1) are not read`
     SectionLaterVersion,
     /// BLOB-META: `{field} at offset {@}: {count} batches need {size} bytes behind the records, at {end}`
     SectionBatchTable,
@@ -384,6 +386,20 @@ pub enum Sentence {
     SectionBatchEnd,
     /// BLOB-META: `batch {batch} has no chunk`
     SectionBatchEmpty,
+    /// BLOB-META: `{field} at offset {@}: {count} contexts and their dictionaries are not the {size} bytes behind the records, at {end}`
+    SectionContextTable,
+    /// BLOB-CONTEXT: `there are {count} contexts for {chunks} chunks: clients read nothing of a blob with more contexts than chunks`
+    SectionContextCount,
+    /// BLOB-CONTEXT: `context {context} makes {size} bytes: clients make at most 16 MiB at once, and fail to read its chunks`
+    SectionContextOutput,
+    /// BLOB-CONTEXT: `context {context} takes bytes {start} to {end} of a layer of {size} bytes`
+    SectionContextInput,
+    /// BLOB-CONTEXT: `context {context} has a dictionary of {size} bytes at {offset}, and all dictionaries have {area} bytes`
+    SectionContextDictionary,
+    /// BLOB-CONTEXT: `context {context} begins before the one before it`
+    SectionContextOrder,
+    /// BLOB-CONTEXT: `chunk {chunk} is not where its context has it: {value}`
+    SectionContextChunk,
     /// BLOB-META: `chunk {chunk} has flags that do not go with its sizes`
     SectionChunkFlags,
     /// BLOB-META: `section blob.digest does not hold one digest for each chunk`

@@ -62,6 +62,34 @@ pub fn decompress<'env>(
     Ok(promise)
 }
 
+/// A place from which a gzip layer is inflated.
+#[napi(object)]
+pub struct NativeContext {
+    /// The byte before the first one, of which `bits` bits are pending.
+    pub byte: u8,
+    /// The number of these bits, from the top of the byte.
+    pub bits: u8,
+    /// The bytes that come before the output.
+    pub dictionary: Buffer,
+    /// Bytes to make.
+    pub size: u32,
+}
+
+/// Inflates a stretch of a gzip layer as clients do; an error says why they fail.
+#[napi(catch_unwind, ts_return_type = "Promise<Outcome<Buffer>>")]
+#[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
+pub fn inflate_context<'env>(
+    env: &'env Env,
+    bytes: BufferSlice<'_>,
+    context: NativeContext,
+) -> napi::Result<Object<'env>> {
+    let (bytes, dictionary) = (bytes.to_vec(), context.dictionary.to_vec());
+    let NativeContext { byte, bits, size, .. } = context;
+    let (reply, promise) = promise::<Buffer>(env)?;
+    run(reply, move |_| Ok(nydus_core::inflate_context(&bytes, (byte, bits), &dictionary, size)?.into()));
+    Ok(promise)
+}
+
 /// Compresses all parts together to one gzip member, whose bytes are the same on every machine.
 #[napi(catch_unwind, ts_return_type = "Promise<Outcome<Buffer>>")]
 #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.

@@ -185,6 +185,10 @@ pub struct NativeJudgedBlob {
     pub chunks: Buffer,
     /// The index of each of these chunks; without it they are all chunks of the blob.
     pub indexes: Option<Vec<u32>>,
+    /// Inflate contexts, then their dictionaries, of a blob that refers to a gzip layer; else nothing.
+    pub contexts: Buffer,
+    /// The number of these contexts.
+    pub context_count: u32,
     /// The number of the compressor of chunks.
     pub compressor: u32,
     /// The number of the digester of chunks.
@@ -198,6 +202,8 @@ impl From<JudgedBlob> for NativeJudgedBlob {
             findings: judged.findings.into_iter().map(Into::into).collect(),
             chunks: judged.chunks.records.into(),
             indexes: judged.chunks.indexes,
+            contexts: judged.chunks.contexts.into(),
+            context_count: judged.chunks.context_count,
             compressor: judged.compressor,
             digester: judged.digester,
         }

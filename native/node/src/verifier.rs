@@ -23,6 +23,11 @@ pub struct NativeVerifyOptions {
     pub threads: u32,
     /// Length of the blob's prefix whose digest is reported, too.
     pub prefix: Option<i64>,
+    /// If the bytes are a gzip layer: its contexts, then their dictionaries. The records then have the number of a context, and
+    /// the offset in what it makes, in place of the offset in the address space.
+    pub contexts: Option<Buffer>,
+    /// The number of contexts.
+    pub context_count: Option<u32>,
 }
 
 /// A chunk that differs from the table's record.
@@ -76,6 +81,8 @@ fn open(options: NativeVerifyOptions) -> Result<BlobVerifier> {
     verifying.compressor = options.compressor;
     verifying.digester = Digester::named(&options.digester)?;
     verifying.prefix = options.prefix.and_then(|prefix| u64::try_from(prefix).ok());
+    verifying.contexts =
+        options.contexts.map(|contexts| (contexts.to_vec(), options.context_count.unwrap_or(0)));
     verifying.threads = count(options.threads);
     verify::BlobVerifier::new(&options.chunks, &verifying).map(BlobVerifier)
 }

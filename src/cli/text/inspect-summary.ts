@@ -56,7 +56,7 @@ function layerTable(layers: readonly LayerSummary[], nydus: boolean): readonly s
     formatBytes(size),
     ...(nydus
       ? [
-          kind === 'bootstrap' ? 'bootstrap' : blob === undefined ? 'unused' : blob.compressor,
+          kind === 'bootstrap' ? 'bootstrap' : kindOf(blob),
           blob === undefined ? '-' : String(blob.chunks),
           blob === undefined ? '-' : String(blob.used.chunks),
           blob === undefined ? '-' : formatBytes(blob.used.uncompressed),
@@ -68,6 +68,12 @@ function layerTable(layers: readonly LayerSummary[], nydus: boolean): readonly s
     ? ['layer', 'digest', 'size', 'kind', 'chunks', 'used', 'uncompressed', 'stored']
     : ['layer', 'digest', 'size', 'media type'];
   return table([head, ...rows], new Set([0, 1, 3]));
+}
+
+/** The way in which chunks are stored, or the layer that they stay in. */
+function kindOf(blob: LayerSummary['blob']): string {
+  if (blob === undefined) return 'unused';
+  return blob.original === undefined ? blob.compressor : `in ${shortDigest(blob.original)}`;
 }
 
 function shortDigest(digest: Digest): string {

@@ -193,17 +193,19 @@ export function sameDigest(a: ChunkTable, i: number, b: ChunkTable, j: number): 
 /** A data blob according to the blob table and device table. All sizes and offsets are in bytes. */
 export interface BlobRecord {
   /**
-   * 64 hex characters: SHA-256 of the RAFS blob, or 64 times `x` in the blob's own bootstrap, where it is not known
-   * yet.
+   * 64 hex characters: SHA-256 of the file that holds the chunks, which is the RAFS blob or an original layer; or 64 times `x` in
+   * a blob's own bootstrap if that is the blob itself, whose digest is not known yet.
    */
   readonly id: string;
+  /** 64 hex characters: SHA-256 of the RAFS blob that leads to the chunks in an original layer. */
+  readonly rafsBlob?: string | undefined;
   readonly chunkCount: number;
   readonly chunkSize: number;
   readonly compressor: CompressorName;
   readonly digester: DigesterName;
   /** Bits of BlobFeatures (layout/v6.ts). */
   readonly features: number;
-  /** The offset of the bootstrap section in the RAFS blob. */
+  /** The offset of the bootstrap section in the RAFS blob, or the size of the original layer that holds the chunks. */
   readonly compressedSize: number;
   /** Bytes of the uncompressed address space; a multiple of 4096. */
   readonly uncompressedSize: number;
@@ -211,6 +213,11 @@ export interface BlobRecord {
   readonly metaOffset: number;
   readonly metaCompressedSize: number;
   readonly metaUncompressedSize: number;
+}
+
+/** The id of the RAFS blob, which is a layer of the image; it differs from that of the file that holds the chunks if that is an original layer. */
+export function rafsBlobOf({ id, rafsBlob }: BlobRecord): string {
+  return rafsBlob ?? id;
 }
 
 /** A blob and the chunks that files may refer to. */

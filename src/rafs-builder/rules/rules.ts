@@ -65,6 +65,7 @@ export type AuditId = keyof typeof AUDIT_RULES;
 /** The rules of the judge for blobs. Their severities and meanings stand in the catalogue of `check`. */
 export type BlobRuleId =
   | 'BLOB-BOOTSTRAP'
+  | 'BLOB-CONTEXT'
   | 'BLOB-META'
   | 'BLOB-RESERVED'
   | 'BLOB-TOC'

@@ -18,7 +18,7 @@ export const SENTENCES_BLOB = {
   ],
   'section-later-version': [
     'BLOB-META',
-    '{field} at offset {@}: records with the features {hex:bits} (zran, encryption, or batches of version 1) are not read',
+    '{field} at offset {@}: records with the features {hex:bits} (encryption, several kinds of contexts, or contexts of version 1) are not read',
   ],
   'section-batch-table': [
     'BLOB-META',
@@ -32,6 +32,29 @@ export const SENTENCES_BLOB = {
   'section-batch-filled': ['BLOB-META', 'batch {batch} has another size than its chunks together'],
   'section-batch-end': ['BLOB-META', 'batch {batch} does not end where the next chunk begins'],
   'section-batch-empty': ['BLOB-META', 'batch {batch} has no chunk'],
+  // Contexts of an original layer.
+  'section-context-table': [
+    'BLOB-META',
+    '{field} at offset {@}: {count} contexts and their dictionaries are not the {size} bytes behind the records, at {end}',
+  ],
+  'section-context-count': [
+    'BLOB-CONTEXT',
+    'there are {count} contexts for {chunks} chunks: clients read nothing of a blob with more contexts than chunks',
+  ],
+  'section-context-output': [
+    'BLOB-CONTEXT',
+    'context {context} makes {size} bytes: clients make at most 16 MiB at once, and fail to read its chunks',
+  ],
+  'section-context-input': [
+    'BLOB-CONTEXT',
+    'context {context} takes bytes {start} to {end} of a layer of {size} bytes',
+  ],
+  'section-context-dictionary': [
+    'BLOB-CONTEXT',
+    'context {context} has a dictionary of {size} bytes at {offset}, and all dictionaries have {area} bytes',
+  ],
+  'section-context-order': ['BLOB-CONTEXT', 'context {context} begins before the one before it'],
+  'section-context-chunk': ['BLOB-CONTEXT', 'chunk {chunk} is not where its context has it: {value}'],
   'section-chunk-flags': ['BLOB-META', 'chunk {chunk} has flags that do not go with its sizes'],
   'section-digests-size': ['BLOB-META', 'section blob.digest does not hold one digest for each chunk'],
   'section-chunk-order': ['BLOB-META', 'chunk {chunk} does not follow the chunk before it'],

@@ -130,6 +130,10 @@ export const SENTENCES_V6 = {
     'RAFS-BLOB',
     'blob {position}: it is neither encrypted nor of a reference type, and has keys or digests of one',
   ],
+  'blob-layer': [
+    'RAFS-BLOB',
+    'blob {position}: its chunks lie in a layer, and it names no RAFS blob that leads to them',
+  ],
   'blob-toc-digest-zero': [
     'RAFS-BLOB',
     'blob {position}: a table of contents of {size} bytes, and its digest is zero',

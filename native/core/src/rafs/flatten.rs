@@ -185,6 +185,7 @@ impl Flattening {
                 Ok(table)
             },
             format,
+            None,
         )?;
         if let Some(slot) = self.blobs.get_mut(position) {
             *slot = blob;

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
+use super::Shared;
+use super::digest::BlobDigest;
 use super::piece::{check_pieces, impossible};
-use super::{Shared, Verified};
 use crate::blob::UNIT;
-use crate::digest::{Digest, Sha256Stream};
 use crate::error::{Error, Result};
 use crate::pool::Pool;
-use crate::sync::lock;
 
 /// Stored chunks on their way to a worker.
 #[derive(Default)]
@@ -17,30 +16,6 @@ struct Cut {
     /// Each chunk's start in `bytes` and its index in the table.
     pieces: Vec<(usize, u32)>,
     price: usize,
-}
-
-/// The digest of a blob and of its prefix.
-struct BlobDigest {
-    stream: Sha256Stream,
-    /// End of the prefix, until it is reached.
-    prefix: Option<u64>,
-    prefix_digest: Option<Digest>,
-}
-
-impl BlobDigest {
-    fn new(prefix: Option<u64>) -> Self {
-        Self { stream: Sha256Stream::default(), prefix, prefix_digest: None }
-    }
-
-    fn update(&mut self, bytes: &[u8]) {
-        let left = self.prefix.map(|end| end.saturating_sub(self.stream.size()));
-        let split = left.and_then(|left| bytes.split_at_checked(usize::try_from(left).ok()?));
-        let Some((prefix, rest)) = split else { return self.stream.update(bytes) };
-        self.stream.update(prefix);
-        self.prefix = None;
-        self.prefix_digest = Some(self.stream.digest());
-        self.stream.update(rest);
-    }
 }
 
 /// The state of the thread that cuts.
@@ -76,12 +51,7 @@ impl<'a> Cutter<'a> {
             self.shared.fault(index, format!("lies beyond the end of the blob at {end}"));
         }
         self.send()?;
-        self.shared.budget.wait_idle()?;
-        let faults = std::mem::take(&mut *lock(&self.shared.faults)).into_list();
-        let BlobDigest { stream, prefix_digest, .. } = blob;
-        let (digest, size) = (stream.digest(), stream.size());
-        self.shared.ending.deliver(Verified { digest, prefix_digest, size, faults });
-        Ok(())
+        self.shared.deliver(blob)
     }
 
     /// Lists the chunks that can be checked in the order of their bytes, the first one last.
@@ -175,30 +145,5 @@ impl<'a> Cutter<'a> {
                 Ok(())
             });
         }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::digest::sha256;
-
-    fn prefix_of(pieces: &[&[u8]], prefix: Option<u64>) -> (Digest, Option<Digest>) {
-        let mut digest = BlobDigest::new(prefix);
-        for piece in pieces {
-            digest.update(piece);
-        }
-        (digest.stream.digest(), digest.prefix_digest)
-    }
-
-    #[test]
-    fn the_digest_of_a_prefix_does_not_depend_on_where_pieces_end() {
-        let wanted = (sha256(b"abcdef"), Some(sha256(b"abcd")));
-        for pieces in [&[b"abcdef" as &[u8]] as &[&[u8]], &[b"abcd", b"ef"], &[b"ab", b"", b"cde", b"f"]] {
-            assert_eq!(prefix_of(pieces, Some(4)), wanted);
-        }
-        assert_eq!(prefix_of(&[b"abcdef"], Some(6)), (wanted.0, Some(wanted.0)));
-        assert_eq!(prefix_of(&[b"abcdef"], Some(7)), (wanted.0, None));
-        assert_eq!(prefix_of(&[b"abcdef"], None), (wanted.0, None));
     }
 }

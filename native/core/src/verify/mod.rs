@@ -1,9 +1,11 @@
 //! Reads a blob's bytes in order and decodes, measures and digests every chunk of a table.
 //!
-//! One thread digests the blob and cuts it at the chunks' offsets; the pool decodes. A table is untrusted: ranges may be
+//! One thread digests the blob and cuts it at the chunks' offsets, or a layer at its contexts; the pool decodes. A table is untrusted: ranges may be
 //! missing, overlap or claim sizes without end, and each of these is a fault of its chunk and does not end the run.
 
+mod contexts;
 mod cut;
+mod digest;
 mod piece;
 
 use std::collections::BTreeMap;
@@ -18,7 +20,10 @@ use crate::pool::{Buffers, Pool, give_way, guarded, spawn};
 use crate::queue::{Budget, ByteQueue};
 use crate::sync::lock;
 use crate::table::ChunkRecord;
+use crate::zran::ContextTable;
+use contexts::ContextCutter;
 use cut::Cutter;
+use digest::BlobDigest;
 
 const INPUT_BYTES: usize = 2 << 20;
 const IN_FLIGHT_BYTES: usize = 16 << 20;
@@ -38,11 +43,20 @@ pub struct VerifyOptions {
     pub threads: usize,
     /// Length of the blob's prefix whose digest is reported, too.
     pub prefix: Option<u64>,
+    /// If the bytes are a gzip layer that chunks are referred to in: its contexts and their dictionaries, and their number. The
+    /// records then have the number of a context, and the offset in what it makes, in place of the offset in the address space.
+    pub contexts: Option<(Vec<u8>, u32)>,
 }
 
 impl Default for VerifyOptions {
     fn default() -> Self {
-        Self { compressor: DEFAULT.name.to_owned(), digester: Digester::default(), threads: 2, prefix: None }
+        Self {
+            compressor: DEFAULT.name.to_owned(),
+            digester: Digester::default(),
+            threads: 2,
+            prefix: None,
+            contexts: None,
+        }
     }
 }
 
@@ -97,6 +111,32 @@ impl Shared {
 
     fn fault(&self, index: u32, message: impl Into<String>) {
         lock(&self.faults).add(index, message.into());
+    }
+
+    /// Delivers the answer when all workers are done.
+    fn deliver(&self, blob: BlobDigest) -> Result<()> {
+        self.budget.wait_idle()?;
+        let faults = std::mem::take(&mut *lock(&self.faults)).into_list();
+        let BlobDigest { stream, prefix_digest, .. } = blob;
+        let (digest, size) = (stream.digest(), stream.size());
+        self.ending.deliver(Verified { digest, prefix_digest, size, faults });
+        Ok(())
+    }
+
+    /// The number of a chunk's context, and its offset in what that makes.
+    fn in_context(&self, index: u32) -> Result<(u32, u32)> {
+        let place = self.record(index)?.uncompressed_offset;
+        let low = u32::try_from(place & u64::from(u32::MAX)).unwrap_or(u32::MAX);
+        Ok((u32::try_from(place >> 32).unwrap_or(u32::MAX), low))
+    }
+
+    /// The difference between a chunk's bytes and its digests, if there is one.
+    fn difference(&self, record: &ChunkRecord, plain: &[u8]) -> Option<String> {
+        if self.digester.digest(plain) != record.digest {
+            return Some("content does not have the chunk's digest".to_owned());
+        }
+        let wrong = record.crc32.filter(|&crc32| crc32c::crc32c(plain) != crc32);
+        wrong.map(|crc32| format!("content does not have the chunk's checksum 0x{crc32:08x}"))
     }
 
     fn record(&self, index: u32) -> Result<&ChunkRecord> {
@@ -154,12 +194,19 @@ impl BlobVerifier {
         });
         // Many threads decode chunks in any order. A source layer that is read at the same time is inflated by one thread
         // from start to end, so the run waits for that thread, and the decoders yield to it.
+        let contexts = match &options.contexts {
+            Some((bytes, count)) => Some(Arc::new(ContextTable::read(bytes, *count)?)),
+            None => None,
+        };
         let pool = Pool::giving_way(options.threads, &Arc::default())?;
         let verifier = Self { shared };
         let cutting = Arc::clone(&verifier.shared);
         spawn("nydus-verify", move || {
             give_way();
-            cutting.run(|| Cutter::new(&cutting, pool).run());
+            cutting.run(|| match contexts {
+                Some(contexts) => ContextCutter::new(&cutting, pool, contexts).run(),
+                None => Cutter::new(&cutting, pool).run(),
+            });
         })?;
         Ok(verifier)
     }

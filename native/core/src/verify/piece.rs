@@ -103,9 +103,5 @@ fn check_piece(
     } else {
         plain
     };
-    if shared.digester.digest(plain) != record.digest {
-        return Ok(Some("content does not have the chunk's digest".to_owned()));
-    }
-    let wrong = record.crc32.filter(|&crc32| crc32c::crc32c(plain) != crc32);
-    Ok(wrong.map(|crc32| format!("content does not have the chunk's checksum 0x{crc32:08x}")))
+    Ok(shared.difference(record, plain))
 }

@@ -6,11 +6,10 @@ use nydus_layout::zran_context;
 
 use super::decode::{Decoder, Start};
 use super::dictionary::reduced;
+use super::table::MAX_OUTPUT;
 use super::{History, Place, Referring, Stop};
 use crate::bytes::put;
 
-/// The most bytes that readers let a context make.
-const MAX_OUTPUT: u64 = 16 << 20;
 /// The most compressed bytes of a context: no more than these are kept to be tried.
 const MAX_INPUT: u64 = 20 << 20;
 /// A chunk's compressed size has 24 bits.
@@ -105,7 +104,7 @@ impl Contexts {
         open.out_len = place.out_end - open.stop.out_offset;
         open.in_len = place.in_end - open.stop.in_offset;
         open.ends_member = place.ends_member;
-        if !self.rule.is_compatible && (open.out_len > MAX_OUTPUT || open.in_len > MAX_INPUT) {
+        if !self.rule.is_compatible && (open.out_len > u64::from(MAX_OUTPUT) || open.in_len > MAX_INPUT) {
             return Err(Refused(
                 "a chunk ends more than 16 MiB behind the start of its deflate block, where readers give up",
             ));
@@ -186,8 +185,9 @@ impl Contexts {
         if open.ends_member {
             let start = Start { byte: open.stop.byte, bits: open.stop.bits, dictionary: &dictionary };
             let mut output = vec![0; out_len];
-            let mut reads =
-                |len: usize| input.get(..len).is_some_and(|input| decoder.decode(start, input, &mut output));
+            let mut reads = |len: usize| {
+                input.get(..len).is_some_and(|input| decoder.decode(start, input, &mut output).is_ok())
+            };
             let cut = (1..=MOST_CUT).filter_map(|cut| in_len.checked_sub(cut));
             let added = beyond_member(&input, in_len).into_iter();
             let added = added.flat_map(|header_end| (1..=MOST_ADDED).map(move |more| header_end + more));

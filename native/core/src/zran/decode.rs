@@ -17,6 +17,33 @@ pub struct Start<'a> {
     pub dictionary: &'a [u8],
 }
 
+/// Why a reader fails at a context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undecodable {
+    /// The dictionary is not there, or too long.
+    Dictionary,
+    /// The compressed bytes make no sense.
+    Damaged,
+    /// The compressed bytes end before the output is full.
+    Short,
+    /// All output is there, but the member of the gzip file ends, too, which readers take for an error.
+    EndsWithMember,
+}
+
+impl Undecodable {
+    /// The reason as a part of a sentence about the context.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Dictionary => "it has no dictionary",
+            Self::Damaged => "its compressed bytes are damaged, or it begins at a wrong place",
+            Self::Short => "its compressed bytes make too little",
+            Self::EndsWithMember => {
+                "it ends where a member of the gzip file ends, which clients take for an error"
+            }
+        }
+    }
+}
+
 /// Decodes contexts one after another with the same memory.
 pub struct Decoder(Inflate);
 
@@ -26,9 +53,34 @@ impl Decoder {
         Inflate::new(Form::Raw).map(Self)
     }
 
-    /// Fills `output` from exactly these bytes. False if a reader fails.
-    pub fn decode(&mut self, start: Start<'_>, input: &[u8], output: &mut [u8]) -> bool {
-        self.run(start, input, output).is_some()
+    /// Fills `output` from exactly these bytes, or says why a reader fails.
+    pub fn decode(&mut self, start: Start<'_>, input: &[u8], output: &mut [u8]) -> Result<(), Undecodable> {
+        self.begin(start).ok_or(Undecodable::Dictionary)?;
+        let (mut rest, mut made) = (input, 0);
+        loop {
+            let room = output.get_mut(made..).unwrap_or_default();
+            let step = self.0.step(rest, room, false).map_err(|_| Undecodable::Damaged)?;
+            rest = rest.get(step.used..).unwrap_or_default();
+            made += step.made;
+            let is_full = made == output.len();
+            if !step.is_end {
+                // A call that can neither consume nor make anything is an error in zlib.
+                return if is_full && step.used + step.made > 0 { Ok(()) } else { Err(Undecodable::Short) };
+            }
+            let early = if is_full { Undecodable::EndsWithMember } else { Undecodable::Short };
+            rest = self.next_member(rest).ok_or(early)?;
+        }
+    }
+
+    /// Skips what lies between the last block of a member and the first one of the next, after which a byte must follow.
+    fn next_member<'a>(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
+        let rest = rest.get(TRAILER..)?;
+        self.0.reset(Form::Gzip);
+        let header = self.0.step(rest, &mut [], true).ok()?;
+        header.stop?;
+        let rest = rest.get(header.used..).filter(|rest| !rest.is_empty())?;
+        self.0.reset(Form::Raw);
+        Some(rest)
     }
 
     /// Decodes as much as fits, whatever a reader says of the end. Returns the number of bytes made.
@@ -59,25 +111,5 @@ impl Decoder {
             self.0.prime(bits, byte >> (8 - bits));
         }
         (dictionary.is_empty() || self.0.set_dictionary(dictionary)).then_some(())
-    }
-
-    fn run(&mut self, start: Start<'_>, input: &[u8], output: &mut [u8]) -> Option<()> {
-        self.begin(start)?;
-        let (mut rest, mut made) = (input, 0);
-        loop {
-            let step = self.0.step(rest, output.get_mut(made..)?, false).ok()?;
-            rest = rest.get(step.used..)?;
-            made += step.made;
-            if !step.is_end {
-                // A call that can neither consume nor make anything is an error in zlib.
-                return (made == output.len() && step.used + step.made > 0).then_some(());
-            }
-            rest = rest.get(TRAILER..)?;
-            self.0.reset(Form::Gzip);
-            let header = self.0.step(rest, &mut [], true).ok()?;
-            header.stop?;
-            rest = rest.get(header.used..).filter(|rest| !rest.is_empty())?;
-            self.0.reset(Form::Raw);
-        }
     }
 }

@@ -2,20 +2,23 @@
 //!
 //! In a gzip layer a place is a context, from which inflating can begin, and an offset in what it makes. `track` inflates the
 //! layer with stops between blocks and finds where each chunk lies (`ends` knows where chunks begin and end), `contexts`
-//! opens contexts at stops, `decode` is the decoder of the format's readers, and `dictionary` makes windows small. In a plain
-//! tar a place is an offset.
+//! opens contexts at stops, `decode` is the decoder of the format's readers, `dictionary` makes windows small, and `table` reads
+//! contexts back. In a plain tar a place is an offset.
 
 mod contexts;
 mod decode;
 mod dictionary;
 mod ends;
 mod history;
+mod table;
 mod track;
 
 use std::sync::Arc;
 
 pub use contexts::{Contexts, Refused, Table};
+pub use decode::Decoder;
 pub use history::History;
+pub use table::{Context, ContextTable, MAX_INPUT, MAX_OUTPUT, inflate_context};
 pub use track::{Places, Tracker};
 
 /// The usual span of contexts: a read of one chunk decodes this much, and contexts take half a percent of the layer.

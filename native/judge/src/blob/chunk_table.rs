@@ -1,11 +1,11 @@
 //! Reads the section `blob.meta`, in which a blob describes its chunks, and the section with their digests.
 
 use super::Section;
-use crate::bytes::{slice, word};
+use crate::bytes::{slice, wide, word};
 use crate::finding::{Finding, Refusal};
 use crate::layout::rules::Sentence;
 use crate::layout::{META_MAGIC, batch_context, blob_features, blob_meta_header as field};
-use crate::layout::{chunk_meta, chunk_meta_v2, chunk_meta_v2_flags as flags};
+use crate::layout::{chunk_meta, chunk_meta_v2, chunk_meta_v2_flags as flags, zran_context};
 use crate::view::View;
 
 /// Place and size of a chunk in bytes.
@@ -86,11 +86,16 @@ impl<'a> ChunkHeader<'a> {
         self.0.u64(field)
     }
 
-    /// Refuses records that are encrypted or followed by inflate contexts, and batches without records of version 2.
+    /// Refuses records that are encrypted, and batches or inflate contexts without records of version 2 or beside each other.
     pub fn demand_version(&self) -> Result<(), Refusal> {
-        const LATER: u32 = blob_features::ZRAN | blob_features::ENCRYPTED;
+        const CONTEXTS: u32 = blob_features::ZRAN | blob_features::BATCH;
         let features = self.word(field::FEATURES);
-        if features & LATER == 0 && (self.has_batches() || !self.has(blob_features::BATCH)) {
+        let is_known = match features & CONTEXTS {
+            0 => true,
+            CONTEXTS => false,
+            _ => self.has(blob_features::CHUNK_INFO_V2),
+        };
+        if is_known && !self.has(blob_features::ENCRYPTED) {
             return Ok(());
         }
         self.0.refuse(field::FEATURES, Sentence::SectionLaterVersion, |finding| finding.arg(features))
@@ -104,13 +109,21 @@ impl<'a> ChunkHeader<'a> {
         self.has(blob_features::BATCH) && self.has(blob_features::CHUNK_INFO_V2)
     }
 
+    fn has_contexts(&self) -> bool {
+        self.has(blob_features::ZRAN) && self.has(blob_features::CHUNK_INFO_V2)
+    }
+
     /// Bytes of a record.
     fn record_size(&self) -> usize {
         if self.has(blob_features::CHUNK_INFO_V2) { chunk_meta_v2::SIZE } else { chunk_meta::SIZE }
     }
 
-    /// The records, one for each entry that the header counts, and the contexts of batches, one for each that it counts.
+    /// The records, one for each entry that the header counts, and what follows them: the contexts of batches, one for each that
+    /// it counts, or inflate contexts and their dictionaries.
     fn parts(&self, content: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), Refusal> {
+        if self.has_contexts() {
+            return self.parts_with_dictionaries(content);
+        }
         let (entries, size) = (self.word(field::ENTRIES), self.record_size());
         let end = u64::from(entries) * size as u64;
         let count = self.word(field::TABLE_COUNT);
@@ -130,14 +143,53 @@ impl<'a> ChunkHeader<'a> {
         }
         Ok((records, contexts))
     }
+
+    fn parts_with_dictionaries(&self, content: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), Refusal> {
+        let (entries, size) = (self.word(field::ENTRIES), self.record_size());
+        let end = u64::from(entries) * size as u64;
+        let Some((records, rest)) = usize::try_from(end).ok().and_then(|end| content.split_at_checked(end))
+        else {
+            return self.0.refuse(field::ENTRIES, Sentence::SectionHeaderEntries, |finding| {
+                finding.arg(entries).arg(size).arg(content.len())
+            });
+        };
+        let count = self.word(field::TABLE_COUNT);
+        let place = (self.wide(field::TABLE_OFFSET), self.wide(field::TABLE_SIZE));
+        let least = u64::from(count) * zran_context::SIZE as u64;
+        if place != (end, rest.len() as u64) || least > rest.len() as u64 {
+            return self.0.refuse(field::TABLE_OFFSET, Sentence::SectionContextTable, |finding| {
+                finding.arg(count).arg(rest.len()).arg(end)
+            });
+        }
+        Ok((records, rest))
+    }
 }
 
-/// The place of a chunk in a batch.
+/// A place where readers begin to inflate a layer. Offsets and sizes are in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Context {
+    pub start: u64,
+    pub in_size: u32,
+    pub out_size: u32,
+    pub dictionary_offset: u64,
+    pub dictionary_size: u32,
+    /// False if reserved bytes are not zero.
+    pub is_clean: bool,
+}
+
+impl Context {
+    /// The end of the compressed bytes in the layer.
+    pub fn end(&self) -> u64 {
+        self.start.saturating_add(self.in_size.into())
+    }
+}
+
+/// The place of a chunk in a batch, or in what a context makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InBatch {
-    /// The number of the batch.
+    /// The number of the batch or context.
     pub number: u32,
-    /// Offset in what the batch decompresses to.
+    /// Offset in what that decompresses to.
     pub offset: u32,
 }
 
@@ -211,8 +263,50 @@ impl<'a> ChunkTable<'a> {
         Some(InBatch { number, offset })
     }
 
+    /// The place of a chunk in what a context makes, in a blob that refers to a gzip layer. Readers go by the blob's feature.
+    pub fn in_context(&self, index: u32) -> Option<InBatch> {
+        let (offset, number) = self.data(index).filter(|_| self.header.has_contexts())?;
+        Some(InBatch { number, offset })
+    }
+
+    /// The number of inflate contexts.
+    pub fn context_count(&self) -> u32 {
+        if self.header.has_contexts() { self.header.word(field::TABLE_COUNT) } else { 0 }
+    }
+
+    /// The inflate context with this number.
+    pub fn context(&self, number: u32) -> Option<Context> {
+        if number >= self.context_count() {
+            return None;
+        }
+        let at = crate::bytes::index(number).checked_mul(zran_context::SIZE)?;
+        let context = slice(self.contexts, at, zran_context::SIZE)?;
+        Some(Context {
+            start: wide(context, zran_context::IN_OFFSET),
+            in_size: word(context, zran_context::IN_SIZE),
+            out_size: word(context, zran_context::OUT_SIZE),
+            dictionary_offset: wide(context, zran_context::DICTIONARY_OFFSET),
+            dictionary_size: word(context, zran_context::DICTIONARY_SIZE),
+            is_clean: context.get(38..).is_some_and(crate::bytes::is_zero),
+        })
+    }
+
+    /// Bytes of all dictionaries.
+    pub fn dictionaries(&self) -> u64 {
+        let contexts = u64::from(self.context_count()) * zran_context::SIZE as u64;
+        (self.contexts.len() as u64).saturating_sub(contexts)
+    }
+
+    /// Inflate contexts and dictionaries as they are stored.
+    pub fn contexts(&self) -> &'a [u8] {
+        if self.header.has_contexts() { self.contexts } else { &[] }
+    }
+
     /// The number of batches.
     pub fn batches(&self) -> u32 {
+        if !self.header.has_batches() {
+            return 0;
+        }
         u32::try_from(self.contexts.len() / batch_context::SIZE).unwrap_or(u32::MAX)
     }
 

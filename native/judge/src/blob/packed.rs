@@ -14,12 +14,21 @@ pub struct VerifiableChunks {
     pub records: Vec<u8>,
     /// The index of each chunk; `None` if the records are those of all chunks.
     pub indexes: Option<Vec<u32>>,
+    /// Inflate contexts, then their dictionaries, of a blob that refers to a gzip layer.
+    pub contexts: Vec<u8>,
+    /// The number of these contexts.
+    pub context_count: u32,
 }
 
 impl VerifiableChunks {
     /// Takes extents from the blob's own table, and everything else from the first bootstrap that knows a chunk.
     pub fn of_table(table: &ChunkTable<'_>, bootstraps: &[&UsedBlob<'_>]) -> Self {
-        if table.digests.is_some() { Self::all(table, bootstraps) } else { Self::known(table, bootstraps) }
+        let packed = if table.digests.is_some() {
+            Self::all(table, bootstraps)
+        } else {
+            Self::known(table, bootstraps)
+        };
+        Self { contexts: table.contexts().to_vec(), context_count: table.context_count(), ..packed }
     }
 
     /// Packs all chunks. If no bootstrap mentions a chunk, it counts as compressed if its sizes differ.
@@ -41,7 +50,7 @@ impl VerifiableChunks {
                 write_batch(slot, table, u32::try_from(index).unwrap_or(u32::MAX));
             }
         }
-        Self { records, indexes: None }
+        Self { records, ..Self::default() }
     }
 
     /// Packs the chunks that a bootstrap mentions: only bootstraps have digests.
@@ -68,7 +77,8 @@ impl VerifiableChunks {
         for ((_, (chunk, extent)), slot) in chunks.iter().zip(records.chunks_exact_mut(chunk_record::SIZE)) {
             write(slot, chunk.digest(), extent, chunk.is_compressed(), chunk.crc32());
         }
-        Self { records, indexes: Some(chunks.into_iter().map(|(index, _)| index).collect()) }
+        let indexes = Some(chunks.into_iter().map(|(index, _)| index).collect());
+        Self { records, indexes, ..Self::default() }
     }
 }
 
@@ -90,8 +100,14 @@ fn write_flags(slot: &mut [u8], is_compressed: bool, crc32: Option<u32>) {
 }
 
 /// Gives a chunk of a batch the bytes of the batch, and its place in them: in a verifier's record, the offset in the address
-/// space holds the size of the batch and the offset in it.
+/// space holds the size of the batch and the offset in it. Beside inflate contexts it holds the number of the context and the
+/// offset in what that makes.
 fn write_batch(slot: &mut [u8], table: &ChunkTable<'_>, index: u32) {
+    if let Some(place) = table.in_context(index) {
+        let inside = u64::from(place.number) << 32 | u64::from(place.offset);
+        put(slot, chunk_record::UNCOMPRESSED_OFFSET, &inside.to_le_bytes());
+        return;
+    }
     let Some(place) = table.in_batch(index) else { return };
     // A batch that is not there has no bytes, which is a fault of the chunk.
     let (stored, size) = table.batch(place.number).map_or((0, 0), |batch| (batch.stored, batch.size));

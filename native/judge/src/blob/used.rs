@@ -3,13 +3,15 @@
 use super::Extent;
 use super::chunk_table::DIGEST_SIZE;
 use crate::bytes::{slice, wide, word};
-use crate::layout::{blob_entry, chunk_flags, chunk_info};
+use crate::layout::{blob_entry, blob_features, chunk_flags, chunk_info};
 use crate::{v5, v6};
 
 /// The numbers of a blob in a bootstrap.
 #[derive(Debug, Clone, Copy)]
 pub struct BlobRecord {
     pub chunk_count: u32,
+    /// `blob_features`; 0 in a v5 bootstrap, which has others.
+    pub features: u32,
     pub compressed_size: u64,
     pub uncompressed_size: u64,
     /// Place, sizes and compressor of the chunk table; zeros in a v5 bootstrap, whose blobs have none.
@@ -23,9 +25,15 @@ pub struct BlobRecord {
 }
 
 impl BlobRecord {
+    /// Bytes of the layer that holds the chunks, if the blob does not.
+    pub fn layer_size(&self) -> Option<u64> {
+        (self.features & blob_features::SEPARATE != 0).then_some(self.compressed_size)
+    }
+
     pub fn of_v6(blob: v6::tables::Blob<'_>) -> Self {
         Self {
             chunk_count: blob.word(blob_entry::CHUNK_COUNT),
+            features: blob.word(blob_entry::FEATURES),
             compressed_size: blob.wide(blob_entry::COMPRESSED_SIZE),
             uncompressed_size: blob.wide(blob_entry::UNCOMPRESSED_SIZE),
             meta_offset: blob.wide(blob_entry::META_OFFSET),
@@ -41,6 +49,7 @@ impl BlobRecord {
         use crate::layout::v5::extended_blob as field;
         Self {
             chunk_count: blob.extended.u32(field::CHUNK_COUNT),
+            features: 0,
             compressed_size: blob.extended.u64(field::COMPRESSED_SIZE),
             uncompressed_size: blob.extended.u64(field::UNCOMPRESSED_SIZE),
             meta_offset: 0,

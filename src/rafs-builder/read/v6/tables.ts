@@ -93,6 +93,12 @@ function only<K extends string, V>(
   return found.length === 1 ? found[0] : undefined;
 }
 
+/** Encrypted blobs have their key in the same place. */
+function rafsBlob({ features, metaDigest }: v6.BlobEntry): Pick<BlobRecord, 'rafsBlob'> {
+  if (!v6.blobFeatures.has(features, 'SEPARATE') || metaDigest.every((byte) => byte === 0)) return {};
+  return { rafsBlob: Buffer.from(metaDigest).toString('hex') };
+}
+
 function toRecord(entry: v6.BlobEntry, offset: number): BlobRecord {
   const name = <K extends string>(
     field: keyof v6.BlobEntry,
@@ -105,6 +111,7 @@ function toRecord(entry: v6.BlobEntry, offset: number): BlobRecord {
   };
   return {
     id: entry.blobId,
+    ...rafsBlob(entry),
     chunkCount: entry.chunkCount,
     chunkSize: entry.chunkSize,
     compressor: name('compressor', v6.COMPRESSORS, entry.compressor),

@@ -112,7 +112,9 @@ fn judge_record(table: &ChunkTable<'_>, index: u32, findings: &mut Vec<Finding>)
     else {
         return;
     };
-    let expected = if found & flags::BATCH != 0 {
+    let expected = if table.in_context(index).is_some() {
+        flags::ZRAN | flags::COMPRESSED
+    } else if found & flags::BATCH != 0 {
         flags::BATCH | flags::COMPRESSED
     } else {
         let is_compressed = extent.compressed_size != extent.uncompressed_size;
@@ -122,7 +124,7 @@ fn judge_record(table: &ChunkTable<'_>, index: u32, findings: &mut Vec<Finding>)
     if found != expected {
         let finding = Finding::new(Sentence::SectionChunkFlags).arg(index);
         findings.push(finding.differs(format_args!("0x{expected:02x}"), format_args!("0x{found:02x}")));
-    } else if found & flags::BATCH == 0 && high != 0 {
+    } else if found & (flags::BATCH | flags::ZRAN) == 0 && high != 0 {
         findings.push(Finding::new(Sentence::SectionReserved).arg(format_args!("chunk {index}")));
     }
 }

@@ -1,9 +1,9 @@
 //! Checks a blob of RAFS v6, which has a table of its chunks: the table, its header, the table of contents, the copy beside
 //! the image's bootstrap and both bootstraps must agree.
 
-use super::batches;
 use super::chunks::{self, next_block};
 use super::{Bootstraps, compare, in_bytes, judge_size, sections};
+use super::{batches, contexts};
 use crate::blob::{Blob, ChunkHeader, ChunkTable, UsedBlob, VerifiableChunks};
 use crate::finding::Finding;
 use crate::layout::rules::Sentence;
@@ -22,7 +22,8 @@ pub fn judge(blob: &Blob<'_>, bootstraps: Bootstraps<'_>, findings: &mut Vec<Fin
     if blob.section(section::BOOTSTRAP).is_none() {
         findings.push(Finding::new(Sentence::SectionNoBootstrap));
     }
-    let table = chunk_table(blob, findings);
+    let data = Data::of(blob, bootstraps);
+    let table = chunk_table(blob, data, findings);
     sections::judge(blob, findings);
     findings.extend(copy(blob));
     for description in bootstraps.descriptions() {
@@ -43,10 +44,27 @@ pub fn judge(blob: &Blob<'_>, bootstraps: Bootstraps<'_>, findings: &mut Vec<Fin
     }
 }
 
-fn chunk_table<'a>(blob: &Blob<'a>, findings: &mut Vec<Finding>) -> Table<'a> {
+/// Where chunks lie.
+#[derive(Clone, Copy)]
+struct Data {
+    /// Bytes of the chunk data, in the blob or in the layer that it refers to.
+    size: u64,
+    is_elsewhere: bool,
+}
+
+impl Data {
+    fn of(blob: &Blob<'_>, bootstraps: Bootstraps<'_>) -> Self {
+        match bootstraps.layer_size() {
+            Some(size) => Self { size, is_elsewhere: true },
+            None => Self { size: blob.data_size, is_elsewhere: false },
+        }
+    }
+}
+
+fn chunk_table<'a>(blob: &Blob<'a>, data: Data, findings: &mut Vec<Finding>) -> Table<'a> {
     let (records, own) = (blob.section(section::META), blob.section(section::META_HEADER));
     let (Some(records), Some(own)) = (records, own) else {
-        if blob.data_size > 0 || records.is_some() || own.is_some() {
+        if blob.data_size > 0 || data.is_elsewhere || records.is_some() || own.is_some() {
             findings.push(Finding::new(Sentence::SectionNoTable));
         }
         return Table::Absent;
@@ -81,8 +99,9 @@ fn chunk_table<'a>(blob: &Blob<'a>, findings: &mut Vec<Finding>) -> Table<'a> {
         ],
     );
     table.digests = digests(blob, table.len(), findings);
-    judge_extents(blob, &table, findings);
+    judge_extents(blob, data, &table, findings);
     batches::judge(blob, &table, findings);
+    contexts::judge(data.size, &table, findings);
     Table::Read(table)
 }
 
@@ -99,7 +118,7 @@ fn digests<'a>(blob: &Blob<'a>, chunks: usize, findings: &mut Vec<Finding>) -> O
 }
 
 /// Chunks follow one another, and their stored bytes lie inside the data.
-fn judge_extents(blob: &Blob<'_>, table: &ChunkTable<'_>, findings: &mut Vec<Finding>) {
+fn judge_extents(blob: &Blob<'_>, data: Data, table: &ChunkTable<'_>, findings: &mut Vec<Finding>) {
     let mut next = 0;
     for (index, extent) in table.extents().enumerate() {
         let start = extent.uncompressed_offset;
@@ -108,9 +127,9 @@ fn judge_extents(blob: &Blob<'_>, table: &ChunkTable<'_>, findings: &mut Vec<Fin
             findings.push(finding.differs(format_args!("uncompressed offset {next}"), start));
         }
         next = next_block(&extent);
-        if extent.end() > blob.data_size {
+        if extent.end() > data.size {
             let finding = Finding::new(Sentence::SectionChunkEnd).arg(index);
-            findings.push(finding.differs(format_args!("at most {}", blob.data_size), extent.end()));
+            findings.push(finding.differs(format_args!("at most {}", data.size), extent.end()));
         }
     }
     if let Some(data) = blob.section(section::DATA)

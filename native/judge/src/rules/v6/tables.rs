@@ -113,13 +113,17 @@ fn judge_blob(image: &Image<'_>, position: usize, blob: Blob<'_>, findings: &mut
     if unknown != 0 {
         report(Sentence::BlobFeatures, &[unknown.into()]);
     }
-    if blob.has(blob_features::INLINED_FS_META) != (blob.id() == OWN_BLOB_ID) {
+    let refers = blob.has(blob_features::SEPARATE) && !blob.has(blob_features::TARFS);
+    if !refers && blob.has(blob_features::INLINED_FS_META) != (blob.id() == OWN_BLOB_ID) {
         report(Sentence::BlobInlined, &[]);
     }
-    if blob.word(blob_entry::COMPRESSOR) != image.tables.codecs.compressor {
+    // Blobs that refer to layers and others stand side by side in one image, and clients go by each.
+    let is_mixed =
+        || image.tables.blobs.places().any(|at| Blob::new(image.bytes, at).has(blob_features::SEPARATE));
+    if blob.word(blob_entry::COMPRESSOR) != image.tables.codecs.compressor && !is_mixed() {
         report(Sentence::BlobCompressor, &[]);
     }
-    if blob.word(blob_entry::DIGESTER) != image.tables.codecs.digester.number() {
+    if blob.word(blob_entry::DIGESTER) != image.tables.codecs.digester.number() && !is_mixed() {
         report(Sentence::BlobDigester, &[]);
     }
     let size = blob.wide(blob_entry::UNCOMPRESSED_SIZE);
@@ -130,10 +134,13 @@ fn judge_blob(image: &Image<'_>, position: usize, blob: Blob<'_>, findings: &mut
     if toc != 0 && (!toc.is_multiple_of(TOC_ENTRY) || !TOC_SIZES.contains(&toc)) {
         report(Sentence::BlobTocSize, &[toc.into()]);
     }
+    let names_blob = !blob.is_zero(blob_entry::META_DIGEST, DIGEST_SIZE);
+    if refers && !blob.has(blob_features::INLINED_FS_META) && !names_blob {
+        report(Sentence::BlobLayer, &[]);
+    }
     if !blob.has(blob_features::SEPARATE | blob_features::ENCRYPTED) {
-        let has_digest = !blob.is_zero(blob_entry::META_DIGEST, DIGEST_SIZE);
         let has_key = !blob.is_zero(blob_entry::CIPHER_IV, IV_SIZE);
-        if has_digest || has_key || blob.wide(blob_entry::META_SIZE) != 0 {
+        if names_blob || has_key || blob.wide(blob_entry::META_SIZE) != 0 {
             report(Sentence::BlobKeys, &[]);
         }
         let is_zero = blob.is_zero(blob_entry::TOC_DIGEST, DIGEST_SIZE);

@@ -1,0 +1,17 @@
+/** Whether source and target lie in one place, so that what is in one can refer to what is in the other. */
+import { type Location, repositoryOf } from '../registry/location.js';
+import type { ConvertOptions } from './options.js';
+
+/** The repository, folder or file in which a manifest and what refers to it must both lie. */
+export function homeOf(place: Location): string {
+  return place.kind === 'registry' ? (repositoryOf(place) ?? '') : `${place.kind}:${place.path}`;
+}
+
+/** See `Run.keepsOriginal`; a merged index has the layers anyway. */
+export function keepsOriginalLayers(
+  { ociRef, mergePlatform }: Pick<ConvertOptions, 'ociRef' | 'mergePlatform'>,
+  source: Location,
+  target: Location,
+): boolean {
+  return ociRef !== 'off' && !mergePlatform && homeOf(source) !== homeOf(target);
+}
