@@ -14,7 +14,6 @@ import { withBudget } from '../native/budget.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
 import type { PrefetchMeaning } from '../prefetch/meaning.js';
-import { type Location, repositoryOf } from '../registry/location.js';
 import { refuseMovedTag, tagOf } from '../registry/moved-tag.js';
 import { type ImageSource, type ImageTarget, isMirrored } from '../registry/stores/store.js';
 import type { Remedy } from '../remedy.js';

@@ -128,7 +128,16 @@ function layerOf(
   pushed: Promise<PushOutcome>,
   omitted: ReadonlyMap<number, LeftOut>,
 ): ConvertedLayer {
-  return { number, sealed, stats, pushed, record: undefined, isCached: false, leftOut: omitted.get(number) };
+  return {
+    number,
+    refers: false,
+    sealed,
+    stats,
+    pushed,
+    record: undefined,
+    isCached: false,
+    leftOut: omitted.get(number),
+  };
 }
 
 /** Starts the upload of a blob that holds what is left of these layers, and removes its file when the target has it. */

@@ -410,7 +410,7 @@ impl LayerPacker {
         layer.ending.check_delivered()?;
         let Converting { number, output, holding, packed, .. } = &layer.role;
         let already = || Error::internal("blob is sealed already");
-        let Packed { tree, chunks } = lock(packed).take().ok_or_else(already)?;
+        let Packed { tree, chunks, .. } = lock(packed).take().ok_or_else(already)?;
         tree.check()?;
         let blob = output.take_blob().ok_or_else(already)?;
         output.spool.keep()?;
