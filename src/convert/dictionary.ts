@@ -11,7 +11,7 @@ import type { NativeDictionary } from '../native/addon-types.js';
 import { nativeDictionarySteps } from '../native/dictionary.js';
 import { openBootstrapInTurns } from '../native/judge.js';
 import type { Descriptor, Platform } from '../oci/descriptor.js';
-import { type Digest, digestFromHex } from '../oci/digest.js';
+import { type Digest, digestFromHex, sha256 } from '../oci/digest.js';
 import { MEDIA } from '../oci/media-types.js';
 import { blobFeatures } from '../rafs-builder/index.js';
 import { dictionaryChunk } from '../rafs-builder/layout/wire.js';
@@ -45,6 +45,8 @@ export interface UsedBlob {
 
 export interface Dictionary {
   readonly native: NativeDictionary;
+  /** Equal digests and equal layers give equal blobs. */
+  readonly digest: Digest;
   /**
    * Brings the blobs at these positions of the dictionary into the target, and returns them. An upload that fails ends the run, as
    * any does.
@@ -76,6 +78,7 @@ export async function loadDictionary(
   const blobs = parts.flatMap((part) => part.records.map((record) => ({ record, part })));
   return {
     native: joined(parts.map(({ native }) => native)),
+    digest: sha256(parts.map((part) => `${part.digest}\n`).join('')),
     use: async (run, positions) => {
       const used = new Map<Digest, UsedBlob>();
       for (const position of positions) {
@@ -96,6 +99,8 @@ function isList(source: DictionarySource): source is readonly (ImageSource | Boo
 /** One source of a dictionary. */
 interface Part {
   readonly native: NativeDictionary;
+  /** The digest of its bootstrap. */
+  readonly digest: Digest;
   readonly records: readonly BlobRecord[];
   place(run: Run, record: BlobRecord): Promise<UsedBlob>;
 }
@@ -146,7 +151,8 @@ async function loadPart(
     copy(run, source, { mediaType: MEDIA.nydusBlob, digest, size: listed.size });
     return { digest, size: listed.size, blobMeta: metaOf(id) };
   };
-  return { native, records: image.bootstrap.blobs.map(({ record }) => record), place };
+  const digest = sha256(bytes ?? Buffer.alloc(0));
+  return { native, digest, records: image.bootstrap.blobs.map(({ record }) => record), place };
 }
 
 async function bootstrapFrom(

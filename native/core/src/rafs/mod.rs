@@ -24,7 +24,7 @@ pub use image::{Merged, SealedChunks, SealedLayer, merged_bootstrap, repeated_by
 pub use model::LayerTree;
 pub use prefetch::{Part, Prefetched};
 use recall::Draft;
-pub use recall::{BlobTail, Recalled, recall};
+pub use recall::{BlobTail, OtherBlobs, Recalled, recall};
 
 use crate::blob::{BlobKind, BlobRecord};
 use crate::error::Result;
@@ -43,7 +43,7 @@ pub struct Version {
     /// Writes a bootstrap.
     pub write: fn(&Bootstrap<'_>) -> Result<Written>,
     /// Reads the bootstrap of one layer back; returns the record of its blob if it stores chunks.
-    pub read: fn(&[u8], &mut Draft) -> Result<Option<BlobRecord>>,
+    pub read: fn(&[u8], &mut Draft, &OtherBlobs<'_>) -> Result<Option<BlobRecord>>,
 }
 
 /// The bytes of a bootstrap, and the moved chunks that a merge needs to know of a layer's own bootstrap.
