@@ -5,8 +5,6 @@ import type { HeldBlob } from '../cache/local/local-cache.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { digestFromHex, sha256 } from '../oci/digest.js';
 import type { ReadRange } from '../rafs-builder/blob/end.js';
-import { readBlobFrame } from '../rafs-builder/blob/frame.js';
-import { readBlobFrameV5 } from '../rafs-builder/blob/frame-v5.js';
 import type { ContentSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import type { FormatOptions } from './format.js';
@@ -39,8 +37,7 @@ export async function cachedEnd(
     if (size !== blob.size || digestFromHex(sha256Hex) !== blob.digest) throw changed(blob);
   }
   if (cached === undefined) {
-    const frame = format.fsVersion === 5 ? readBlobFrameV5 : readBlobFrame;
-    return (await frame(blob.size, read)).tail;
+    return await unknownEnd(blob.size, format, read);
   }
   const here = await cache.tailHere(cached, call);
   if (here !== undefined) return here;
@@ -48,6 +45,16 @@ export async function cachedEnd(
   const bytes = await read(start, blob.size);
   if (sha256(bytes) !== digest) throw changed(blob);
   return bytes;
+}
+
+/** The end of a blob whose record does not say where it begins. The code that finds it is loaded only for such records. */
+async function unknownEnd(size: number, { fsVersion }: FormatOptions, read: ReadRange): Promise<Buffer> {
+  if (fsVersion === 5) {
+    const { readBlobFrameV5 } = await import('../rafs-builder/blob/frame-v5.js');
+    return (await readBlobFrameV5(size, read)).tail;
+  }
+  const { readBlobFrame } = await import('../rafs-builder/blob/frame.js');
+  return (await readBlobFrame(size, read)).tail;
 }
 
 function changed({ digest }: Descriptor): FormatError {

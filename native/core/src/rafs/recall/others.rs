@@ -32,18 +32,18 @@ impl Other {
     }
 }
 
+/// The blobs of layers, by the layers' numbers.
+type Numbered = Vec<(u32, Option<SealedChunks>)>;
+
 /// Finds blobs by their ids.
 pub struct OtherBlobs<'a> {
     dictionary: Option<&'a ChunkDictionary>,
-    lower: Box<dyn Fn() -> Result<Vec<(u32, Option<SealedChunks>)>> + 'a>,
+    lower: Box<dyn Fn() -> Result<Numbered> + 'a>,
 }
 
 impl<'a> OtherBlobs<'a> {
     /// `lower` waits for the layers below, and is called only if the dictionary does not have a blob.
-    pub fn new(
-        dictionary: Option<&'a ChunkDictionary>,
-        lower: impl Fn() -> Result<Vec<(u32, Option<SealedChunks>)>> + 'a,
-    ) -> Self {
+    pub fn new(dictionary: Option<&'a ChunkDictionary>, lower: impl Fn() -> Result<Numbered> + 'a) -> Self {
         Self { dictionary, lower: Box::new(lower) }
     }
 
