@@ -12,7 +12,24 @@ export {
   type ImageReport,
 } from './convert/convert.js';
 export type { BuildCache, CacheMode } from './cache/options.js';
+export type { LocalCacheOptions } from './cache/local/local-cache.js';
 export type { CacheLayout } from './cache/update.js';
+export {
+  type CacheListing,
+  listCache,
+  type ListedCacheManifest,
+  type ListedRecord,
+  type RecordState,
+} from './cache/listing.js';
+export {
+  pruneCache,
+  type PrunedRecord,
+  type PruneOptions,
+  type PruneReason,
+  type PruneResult,
+} from './cache/prune.js';
+export type { CacheStore } from './cache/root.js';
+export { type CacheFault, type CacheVerdict, type FaultyRecord, verifyCache } from './cache/verify.js';
 export { type LayerReport } from './convert/image.js';
 export type { LeftDirectory, LeftFiles, LeftOut } from './convert/flat-image.js';
 export {
@@ -51,6 +68,7 @@ export {
   type ConversionPlan,
   type CopyPlan,
   planConversion,
+  type PlannedCacheUse,
   type PlannedImage,
   type PlannedLayer,
   type PlanImages,

@@ -20,6 +20,8 @@ const MAX_ENTERED = 8192;
 export interface CachedBlob {
   readonly blob: Pick<Descriptor, 'digest' | 'size'>;
   readonly source: Digest;
+  /** True if the blob refers to no other, so that it serves a tool which knows only the source layer. */
+  readonly standsAlone: boolean;
   readonly key: string;
   readonly diffId: DiffId;
   /** The end of the blob: where it begins, and its digest. */
@@ -37,27 +39,68 @@ export interface CacheRecord {
   readonly source: Digest | undefined;
   /** Undefined for a record without a key, such as upstream's, and for a damaged one. */
   readonly usable: CachedBlob | undefined;
+  /** True for a record that never had a key, of a blob that holds its chunks itself. */
+  readonly isUnkeyed: boolean;
 }
 
-/** `format` is the line that names the options; see `formatLine`. */
-export function cacheKey(source: Digest, format: string): string {
-  return sha256(`blob of layer ${source}\n${format}\nwriter ${WRITER}\n`);
+/** The options that decide about the bytes of blobs; each line is one of `formatLine`. */
+export interface KeyedFormat {
+  /** For blobs that depend on no other layer. */
+  readonly alone: string;
+  /** For blobs that depend on the layers below; undefined if there are none such. */
+  readonly chained: string | undefined;
+  /** The digest of the chunk dictionary. */
+  readonly dictionary: Digest | undefined;
+}
+
+/** The keys by which the blob of a layer is found. */
+export interface LayerKeys {
+  /** Of the layer and the options alone. A blob with this key does for the layer only if no lower layer stores one of its chunks. */
+  readonly own: string;
+  /** Of the layers below, too; undefined where blobs do not depend on them. */
+  readonly chain: string | undefined;
+}
+
+/** The keys of the layers of an image; `sources` are its distinct layers, lowest first. */
+export function layerKeys(
+  sources: readonly Digest[],
+  { alone, chained, dictionary }: KeyedFormat,
+): readonly LayerKeys[] {
+  const foreign = dictionary === undefined ? '' : `dictionary ${dictionary}\n`;
+  const key = (source: Digest, format: string, below: readonly Digest[]): string =>
+    sha256(
+      `blob of layer ${source}\n${format}\nwriter ${WRITER}\n${foreign}${below.map((one) => `over ${one}\n`).join('')}`,
+    );
+  return sources.map((source, place) => ({
+    own: key(source, alone, []),
+    chain: chained === undefined ? undefined : key(source, chained, sources.slice(0, place).toReversed()),
+  }));
 }
 
 export function parseRecord(listed: ListedDescriptor): CacheRecord {
   const { digest, size, raw, annotations = {} } = listed;
-  const source = annotations[ANNOTATION.nydusSourceDigest];
+  const source = annotations[ANNOTATION.nydusSourceDigest] ?? annotations[ANNOTATION.nydusCacheSource];
   return {
     json: raw,
     digest,
     size,
     source: source !== undefined && isDigest(source) ? source : undefined,
     usable: usable(listed),
+    isUnkeyed: isUnkeyed(listed),
   };
 }
 
+function isUnkeyed({ annotations = {} }: ListedDescriptor): boolean {
+  const has = (key: string): boolean => annotations[key] !== undefined;
+  return (
+    has(ANNOTATION.nydusBlob) &&
+    ![ANNOTATION.nydusCacheKey, ANNOTATION.nydusRef, ANNOTATION.nydusEncryptedBlob].some(has)
+  );
+}
+
 function usable({ digest, size, annotations = {} }: ListedDescriptor): CachedBlob | undefined {
-  const source = annotations[ANNOTATION.nydusSourceDigest];
+  const alone = annotations[ANNOTATION.nydusSourceDigest];
+  const source = alone ?? annotations[ANNOTATION.nydusCacheSource];
   const key = annotations[ANNOTATION.nydusCacheKey];
   const diffId = annotations[ANNOTATION.nydusCacheDiffId];
   const entered = annotations[ANNOTATION.nydusCacheEntered];
@@ -71,6 +114,7 @@ function usable({ digest, size, annotations = {} }: ListedDescriptor): CachedBlo
   return {
     blob: { digest, size },
     source,
+    standsAlone: alone !== undefined,
     key,
     diffId: diffId as string as DiffId, // a diffID is a digest, and `isDigest` has checked it
     tail: { start: Number(start), digest: tail },
@@ -80,14 +124,15 @@ function usable({ digest, size, annotations = {} }: ListedDescriptor): CachedBlo
 
 /** Undefined for a blob whose description is too long for a manifest. */
 export function recordOf(cached: CachedBlob): CacheRecord | undefined {
-  const { blob, source, key, diffId, tail, entered } = cached;
+  const { blob, source, standsAlone, key, diffId, tail, entered } = cached;
   if (entered.length > MAX_ENTERED) return undefined;
   const json = descriptorToJson({
     mediaType: MEDIA.nydusBlob,
     ...blob,
     annotations: {
       [ANNOTATION.nydusBlob]: 'true',
-      [ANNOTATION.nydusSourceDigest]: source,
+      // Upstream would use a blob that needs others for any image with the layer.
+      [standsAlone ? ANNOTATION.nydusSourceDigest : ANNOTATION.nydusCacheSource]: source,
       [ANNOTATION.uncompressed]: blob.digest,
       [ANNOTATION.nydusCacheKey]: key,
       [ANNOTATION.nydusCacheDiffId]: diffId,
@@ -95,7 +140,7 @@ export function recordOf(cached: CachedBlob): CacheRecord | undefined {
       [ANNOTATION.nydusCacheEntered]: entered,
     },
   });
-  return { json, ...blob, source, usable: cached };
+  return { json, ...blob, source, usable: cached, isUnkeyed: false };
 }
 
 /** True for two records of the same layer in the same format: one of them is enough. */

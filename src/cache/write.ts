@@ -13,6 +13,7 @@ import { type ImageTarget, isMountable } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { goIndex } from './go-index.js';
 import { type CacheRecord, isSameRecord } from './record.js';
+import { MAX_RECORDS } from './options.js';
 import { type CacheRoot, readCache, rootOf } from './root.js';
 import {
   type CacheLayout,
@@ -67,7 +68,49 @@ export async function writeCache(
     const wait = isPut ? MIN_WAIT_MS + 2 * (performance.now() - started) : Math.random() * most;
     await sleep(wait + (round === 0 ? 0 : Math.random() * most), undefined, { signal: call.signal });
   }
-  throw new CacheError(`build cache ${writing.cache.location}: others overwrite it all the time`);
+  throw overwritten(writing.cache);
+}
+
+function overwritten({ location }: ImageTarget): CacheError {
+  return new CacheError(`build cache ${location}: others overwrite it all the time`);
+}
+
+/** Returns the records that stay, in their order, of each manifest. */
+export type KeepRecords = (root: CacheRoot) => Promise<readonly (readonly CacheRecord[])[]>;
+
+/**
+ * Rewrites a cache with fewer records, in the form that it has. `keep` is asked again when another writer has come between. Returns
+ * the root that was read, and true if it was replaced; undefined when there is no cache.
+ */
+export async function rewriteCache(
+  cache: ImageTarget,
+  keep: KeepRecords,
+  call: CallOptions,
+): Promise<{ readonly root: CacheRoot; readonly isWritten: boolean } | undefined> {
+  for (let round = 0; round < ROUNDS; round++) {
+    const root = await readCache(cache, call);
+    if (root === undefined) return undefined;
+    const kept = await keep(root);
+    const manifests = root.manifests.map((before, place) => {
+      const records = kept[place] ?? before.records;
+      const isSame = records.length === before.records.length;
+      return { platform: before.platform, records: isSame ? before.records : records, before };
+    });
+    if (manifests.every(({ records, before }) => records === before.records))
+      return { root, isWritten: false };
+    const next = { isIndex: root.index !== undefined, manifests, isNew: true };
+    const writing = {
+      cache,
+      target: cache,
+      maxRecords: MAX_RECORDS,
+      layout: 'auto',
+      version: undefined,
+    } as const;
+    const attempt = { root, next, touched: [], placed: new Set<Digest>(), isChecked: false };
+    if (await putRoot(writing, attempt, call)) return { root, isWritten: true };
+    await sleep(Math.random() * BACKOFF_MS * 2 ** round, undefined, { signal: call.signal });
+  }
+  throw overwritten(cache);
 }
 
 /** True if a cache has all these records, as far as they can be kept. */

@@ -35,6 +35,11 @@ export const COMMANDS: readonly LazyCommand[] = [
     load: async () => (await import('./commands/dedup.js')).DEDUP,
   },
   {
+    name: 'cache',
+    summary: 'list, verify and prune a build cache',
+    load: async () => (await import('./commands/cache.js')).CACHE,
+  },
+  {
     name: 'check',
     summary: 'verify a Nydus image, without root, mount or daemon',
     load: async () => (await import('./commands/check.js')).CHECK,

@@ -116,7 +116,7 @@ export async function convertImage(
 ): Promise<ConvertResult> {
   const options = convertOptions(given);
   if (buildCache !== undefined) checkCache(buildCache, options);
-  const cache = buildCache === undefined ? undefined : new RunCache(buildCache, options);
+  await using cache = buildCache === undefined ? undefined : new RunCache(buildCache, options);
   const started = performance.now();
   for (;;) {
     const before = distrustedBy(source);
@@ -228,7 +228,7 @@ async function convertOnce(
 function cacheUse(images: readonly ConvertedImage[], written: boolean): CacheUse {
   const layers = images.flatMap((image) => image.layers);
   const hits = layers.filter(({ cache }) => cache === 'hit');
-  const savedBytes = sum(hits.map(({ source }) => source.size));
+  const savedBytes = sum(layers.map((layer) => layer.savedBytes ?? 0));
   return { hits: hits.length, misses: layers.length - hits.length, savedBytes, written };
 }
 

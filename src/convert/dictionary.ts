@@ -11,7 +11,7 @@ import type { NativeDictionary, NativeUsedBlob } from '../native/addon-types.js'
 import { nativeDictionarySteps } from '../native/dictionary.js';
 import { openBootstrapInTurns } from '../native/judge.js';
 import type { Descriptor, Platform } from '../oci/descriptor.js';
-import { type Digest, digestFromHex } from '../oci/digest.js';
+import { type Digest, digestFromHex, sha256 } from '../oci/digest.js';
 import { MEDIA } from '../oci/media-types.js';
 import { blobFeatures } from '../rafs-builder/index.js';
 import { dictionaryChunk } from '../rafs-builder/layout/wire.js';
@@ -69,6 +69,8 @@ export interface DictionaryPart {
 
 export interface Dictionary {
   readonly native: NativeDictionary;
+  /** Equal digests and equal layers give equal blobs. */
+  readonly digest: Digest;
   readonly parts: readonly DictionaryPart[];
   /**
    * Brings these blobs of the dictionary into the target, and returns them. An upload that fails ends the run, as any does.
@@ -105,6 +107,7 @@ export async function loadDictionary(
   return {
     native: joined(parts.map(({ native }) => native)),
     parts,
+    digest: sha256(parts.map((part) => `${part.digest}\n`).join('')),
     use: async (run, named) => {
       const used = new Map<Digest, UsedBlob>();
       for (const { position, chunks, savedBytes } of named) {
@@ -138,6 +141,8 @@ type PlacedBlob = Pick<UsedBlob, 'digest' | 'size' | 'blobMeta'>;
 /** One source of a dictionary. */
 interface Part extends DictionaryPart {
   readonly native: NativeDictionary;
+  /** The digest of its bootstrap. */
+  readonly digest: Digest;
   readonly records: readonly BlobRecord[];
   place(run: Run, record: BlobRecord): Promise<PlacedBlob>;
 }
@@ -199,6 +204,7 @@ async function loadPart(
       return { digest, size: layers.get(digest)?.size };
     }),
     native,
+    digest: sha256(bytes ?? Buffer.alloc(0)),
     records,
     place,
   };

@@ -15,9 +15,10 @@ import { nydusConfigSteps } from '../oci/config-edit.js';
 import { emptyLayerSteps } from '../oci/empty-layer.js';
 import { inTurns } from '../turns.js';
 import type { UsedBlob } from './dictionary.js';
+import type { CompleteBlob } from './layer.js';
 import type { Run } from './run.js';
 import { jsonObjectSteps } from '../oci/json/value.js';
-import type { SealedBlob } from '../native/packer.js';
+
 import { originText } from './origin.js';
 import type { SourceImage } from './source-images.js';
 import type { Uploads } from './uploads.js';
@@ -34,7 +35,7 @@ export interface Half {
 }
 
 /** `refers`: its chunks stay in the source's layer. */
-type OwnBlob = SealedBlob & { readonly refers?: boolean };
+type OwnBlob = CompleteBlob & { readonly refers?: boolean };
 
 export interface NydusParts {
   /** In the places of the source's layers; or one for all of them. */

@@ -35,6 +35,8 @@ export interface LayerReport {
   readonly outcome: PushOutcome;
   /** Whether the build cache had the blob; undefined without one. */
   readonly cache?: 'hit' | 'miss' | undefined;
+  /** Bytes of the source layer that were not read, because the build cache had the blob. */
+  readonly savedBytes?: number | undefined;
   /** What of the layer is not stored, as no container sees it; undefined unless the image is flattened. */
   readonly leftOut?: LeftOut | undefined;
 }
@@ -115,16 +117,21 @@ export async function convertOneImage(
     const blob = { mediaType: MEDIA.nydusBlob, digest: layer.sealed.digest, size: layer.sealed.size };
     const { stats, sealed } = layer;
     const { batches } = sealed;
-    if (source !== undefined)
-      reports.push({
-        source,
-        blob,
-        stats,
-        batches,
-        outcome: await layer.pushed,
-        cache: use(layer),
-        leftOut: layer.leftOut,
-      });
+    if (source === undefined) continue;
+    const cached = use(layer);
+    const isSpared = cached === 'hit' && (await layer.isSpared) === true;
+    const savedBytes = cached === undefined ? undefined : isSpared ? source.size : 0;
+    const { leftOut } = layer;
+    reports.push({
+      source,
+      blob,
+      stats,
+      batches,
+      outcome: await layer.pushed,
+      cache: cached,
+      savedBytes,
+      leftOut,
+    });
   }
   const records = byPlace.flatMap(({ record }) => (record === undefined ? [] : [record]));
   run.cache?.touch({ platform: image.platform, records });
@@ -227,6 +234,8 @@ async function convertLayers(
   const { layers } = image.manifest.value;
   const { source, target, options, uploads, scratch, stopwatch, copying, cache } = run;
   const dictionary = await dictionaryFor(run, image);
+  const sources = jobs.map(({ descriptor }) => descriptor.digest);
+  const keys = await cache?.keys(sources, dictionary?.digest, uploads.call);
   using packer = openImagePacker({
     ...options,
     dictionary: dictionary?.native,
@@ -262,9 +271,10 @@ async function convertLayers(
     const converted = await mapOrdered(
       jobs,
       options.concurrency,
-      async (job, _, signal) => {
+      async (job, place, signal) => {
         if (cache !== undefined) {
-          const layer = await cachedOrConverted(context, job, { ...call, signal });
+          const keyed = { ...job, keys: keys?.[place] };
+          const layer = await cachedOrConverted(context, keyed, { ...call, signal });
           stopwatch.pull.extend();
           return layer;
         }

@@ -4,14 +4,21 @@ import type { PushOutcome } from '../registry/stores/store.js';
 import type { CallOptions, Stage } from '../reporter.js';
 import type { LayerContext, LayerJob } from './layer.js';
 
-/** Starts to bring over a layer that nothing else of the run reads. `settle` reports a failure. */
-export function copySourceLayer(context: LayerContext, job: LayerJob, call: CallOptions): void {
+/**
+ * Starts to bring over a layer that nothing else of the run reads; settles when it is known how. `settle` of the uploads reports a
+ * failure.
+ */
+export function copySourceLayer(
+  context: LayerContext,
+  job: LayerJob,
+  call: CallOptions,
+): Promise<PushOutcome | undefined> {
   const { descriptor } = job;
   const content: ReplayableContent = {
     size: descriptor.size,
     open: (range) => context.source.fetch(descriptor, { ...call, range }),
   };
-  context.uploads
+  return context.uploads
     .once(descriptor.digest, () => placeSourceLayer(context, job, content, context.uploads.call))
     .catch(() => undefined);
 }

@@ -20,7 +20,7 @@ import {
   isMirrored,
   type PushOutcome,
 } from '../registry/stores/store.js';
-import type { CacheRecord } from '../cache/record.js';
+import type { CacheRecord, LayerKeys } from '../cache/record.js';
 import type { CallOptions, PackStats } from '../reporter.js';
 import { cachedLayer, recordOfLayer } from './cached-layer.js';
 import { placeSourceLayer, progress } from './layer-copy.js';
@@ -55,13 +55,18 @@ export interface LayerJob {
   readonly descriptor: ListedDescriptor;
   /** The diffIDs that the config promises, one for each position of the layer in the manifest. */
   readonly diffIds: readonly DiffId[];
+  /** The keys by which a build cache knows its blob; undefined without one. */
+  readonly keys?: LayerKeys | undefined;
 }
+
+/** The part of a complete blob that the image needs. */
+export type CompleteBlob = Pick<SealedBlob, 'digest' | 'size' | 'blobMeta' | 'batches'>;
 
 export interface ConvertedLayer {
   readonly number: number;
   /** True if the chunks stay in the source layer. */
   readonly refers: boolean;
-  readonly sealed: SealedBlob;
+  readonly sealed: CompleteBlob;
   readonly stats: PackStats;
   /** Settles when the blob is in the target, and says how it got there. */
   readonly pushed: Promise<PushOutcome>;
@@ -69,19 +74,41 @@ export interface ConvertedLayer {
   readonly record: CacheRecord | undefined;
   /** True if the blob was found in the build cache. */
   readonly isCached: boolean;
+  /** True if a cached layer was not even read for its copy into a merged index. */
+  readonly isSpared?: Promise<boolean> | undefined;
   /** What a flattened image does not have of the layer. */
   readonly leftOut?: LeftOut | undefined;
 }
 
-/** Takes a layer from the build cache if that has it, or else converts it. Only for layers whose blobs stand alone. */
+/** Takes a layer from the build cache if that has it, or else converts it. The caller calls this in the order of layers. */
 export async function cachedOrConverted(
   context: LayerContext,
   job: LayerJob,
   call: CallOptions,
 ): Promise<ConvertedLayer> {
-  const cached = await cachedLayer(context, job, call);
-  if (cached !== undefined) return cached;
-  return convertLayer(context, job, context.packer.openLayer(job.number, context.blobPath(job.number)), call);
+  const { cache, packer } = context;
+  const { number, descriptor, keys } = job;
+  const found = keys === undefined ? undefined : cache?.find(descriptor.digest, keys);
+  const path = context.blobPath(number);
+  if (cache === undefined || found === undefined)
+    return convertLayer(context, job, packer.openLayer(number, path), call);
+  // The layer takes its place before the first await, because the packer numbers layers in the order of these calls.
+  const place = packer.reserve(number);
+  const release = (): void => {
+    place.release();
+  };
+  call.signal?.addEventListener('abort', release, { once: true });
+  try {
+    const cached = await cachedLayer(context, job, { cache, found, place }, call);
+    if (cached !== undefined) return cached;
+    call.signal?.throwIfAborted();
+  } catch (error) {
+    place.release();
+    throw error;
+  } finally {
+    call.signal?.removeEventListener('abort', release);
+  }
+  return convertLayer(context, job, place.open(path), call);
 }
 
 /**
@@ -133,7 +160,7 @@ async function convertWith(
     // The file is removed when its upload has ended, so it is read before.
     const record =
       cache?.isWritten === true
-        ? await recordOfLayer(cache, job, packed, sealed, context.blobPath(number))
+        ? await recordOfLayer(cache, job, packed, sealed, context.blobPath(number), call)
         : undefined;
     const pushed = pushBlob(context, number, sealed, upload, stats, call);
     return { number, refers, sealed, stats, pushed, record, isCached: false };

@@ -6,6 +6,7 @@ import { RegistryError } from '../errors.js';
 import { isNydusManifest, recordedSource } from '../image/kinds.js';
 import { readReference } from '../image/reference-tree.js';
 import { underSignal } from '../io/abort.js';
+import type { Platform } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import type { ListedDescriptor, Manifest } from '../oci/manifest.js';
 import { formatPlatform } from '../oci/platform.js';
@@ -14,12 +15,12 @@ import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { estimateBlobBytes, type Estimate, estimateTime } from './estimate.js';
 import { type BuildCache, checkCache } from '../cache/options.js';
-import type { CachedBlob } from '../cache/record.js';
+import { loadDictionary } from './dictionary.js';
 import { MEDIA } from '../oci/media-types.js';
 import type { LeftOut } from './flat-image.js';
 import { type PlannedFlatImages, planFlattened } from './plan-flat.js';
 import { type PlannedDictionary, planDictionary } from './plan-dictionary.js';
-import { RunCache } from './run-cache.js';
+import { type FoundBlob, RunCache } from './run-cache.js';
 import { keepsOriginalLayers } from './homes.js';
 import { convertOptions, type ConvertOptions } from './options.js';
 import { readSourceImages, type SourceImage } from './source-images.js';
@@ -39,6 +40,8 @@ export interface PlannedLayer {
    * build cache names, or can mount it.
    */
   readonly blob: 'push' | 'present';
+  /** Whether the build cache has the blob; undefined without one. */
+  readonly cache?: 'hit' | 'miss' | undefined;
   /** Undefined unless the target gets the source layers, too: in a merged index, and where chunks stay in layers that lie elsewhere. */
   readonly copy: CopyPlan | undefined;
   /** What of the layer would not be stored; undefined unless the image is to be flattened. `blobBytes` is exact then. */
@@ -66,6 +69,14 @@ export interface PlanTotals {
   readonly reuse: number;
 }
 
+/** What a run would have of its build cache. */
+export interface PlannedCacheUse {
+  readonly hits: number;
+  readonly misses: number;
+  /** Compressed bytes of source layers that need not be read. */
+  readonly savedBytes: number;
+}
+
 /**
  * The image to convert and the target of the result. Both are stores opened for reading: a plan asks them for content.
  */
@@ -84,6 +95,8 @@ export interface ConversionPlan {
   readonly kept: number;
   readonly totals: PlanTotals;
   readonly estimate: Estimate;
+  /** Undefined without a build cache. */
+  readonly cache?: PlannedCacheUse | undefined;
 }
 
 /** Throws the errors that `convertImage` throws before it converts. */
@@ -105,7 +118,7 @@ async function plan(
   const held = isStore(target) ? target : undefined;
   const earlier = bySource(held === undefined ? [] : await nydusManifests(held, call));
   if (buildCache !== undefined) checkCache(buildCache, options);
-  const cache = buildCache === undefined ? undefined : new RunCache(buildCache, options);
+  await using cache = buildCache === undefined ? undefined : new RunCache(buildCache, options);
   await cache?.load(call);
   const place = isStore(target) ? target.place : target;
   const copies = options.mergePlatform || keepsOriginalLayers(options, source.place, place);
@@ -134,7 +147,17 @@ async function plan(
     kept: found.foreign.length,
     totals,
     estimate: estimateTime(layers, options),
+    cache: cache === undefined ? undefined : cacheUse(layers, found.images),
   };
+}
+
+function cacheUse(layers: readonly PlannedLayer[], images: readonly SourceImage[]): PlannedCacheUse {
+  const sizes = new Map(
+    images.flatMap(({ manifest }) => manifest.value.layers.map(({ digest, size }) => [digest, size])),
+  );
+  const hits = layers.filter((layer) => layer.cache === 'hit');
+  const savedBytes = sum(hits, ({ digest, pull }) => (sizes.get(digest) ?? 0) - pull);
+  return { hits: hits.length, misses: layers.length - hits.length, savedBytes };
 }
 
 function isStore(target: PlanImages['target']): target is ImageSource {
@@ -161,12 +184,14 @@ async function planImage(
   const all = manifest.value.layers;
   const layers: PlannedLayer[] = [];
   const seen = new Set<Digest>();
+  const find = await finder(context, platform, [...new Set(all.map(({ digest }) => digest))]);
   for (const [i, layer] of all.entries()) {
     if (seen.has(layer.digest)) continue;
     seen.add(layer.digest);
-    const cached = context.cache?.find(layer.digest);
-    if (cached !== undefined) {
-      layers.push(await planCached(context, layer, cached));
+    const cached = find(layer.digest);
+    const known = cached === undefined ? undefined : await planCached(context, layer, cached);
+    if (known !== undefined) {
+      layers.push(known);
       continue;
     }
     const flat = context.flat?.get(manifest.descriptor.digest)?.get(layer.digest);
@@ -177,6 +202,7 @@ async function planImage(
       pull: layer.size,
       blobBytes: made?.size ?? estimateBlobBytes(layer, context.options),
       blob: made === undefined ? 'push' : 'present',
+      cache: context.cache === undefined ? undefined : 'miss',
       copy: context.copies ? await copyOf(context, layer) : undefined,
       ...flat,
     });
@@ -191,24 +217,48 @@ async function planImage(
   };
 }
 
-/** A layer of the build cache is read only for its copy into a merged index. */
+/** Returns a function that says what the build cache has for a layer. `sources` are the image's distinct layers, lowest first. */
+async function finder(
+  { cache, options, call }: Context,
+  platform: Platform,
+  sources: readonly Digest[],
+): Promise<(source: Digest) => FoundBlob | undefined> {
+  if (cache === undefined) return () => undefined;
+  const dictionary =
+    options.dictionary === undefined
+      ? undefined
+      : await loadDictionary(options.dictionary, platform, options, call);
+  const keys = new Map(
+    (await cache.keys(sources, dictionary?.digest, call)).map((own, place) => [sources[place], own] as const),
+  );
+  return (source) => {
+    const own = keys.get(source);
+    return own === undefined ? undefined : cache.find(source, own);
+  };
+}
+
+/** Undefined if the blob is nowhere. A layer of the build cache is read only for its copy into a merged index. */
 async function planCached(
   context: Context,
   layer: ListedDescriptor,
-  { blob }: CachedBlob,
-): Promise<PlannedLayer> {
+  found: FoundBlob,
+): Promise<PlannedLayer | undefined> {
   const { target, cache, options, call } = context;
+  const { digest, size } = found.blob;
+  const blob = { mediaType: MEDIA.nydusBlob, digest, size };
+  const store = cache?.store;
+  const isInTarget = target !== undefined && (await target.exists(blob, call));
+  if (!isInTarget && (await cache?.hasBlob(found, call)) !== true) return undefined;
   const copy = options.mergePlatform ? await copyOf(context, layer) : undefined;
   const isThere =
-    target !== undefined &&
-    ((await target.exists({ mediaType: MEDIA.nydusBlob, ...blob }, call)) ||
-      (cache !== undefined && inOneRegistry(cache.store.place, target.place)));
+    isInTarget || (target !== undefined && store !== undefined && inOneRegistry(store.place, target.place));
   return {
     digest: layer.digest,
     mediaType: layer.mediaType,
     pull: copy === 'push' ? layer.size : 0,
-    blobBytes: blob.size,
+    blobBytes: size,
     blob: isThere ? 'present' : 'push',
+    cache: 'hit',
     copy,
   };
 }

@@ -298,6 +298,10 @@ export interface NativeSealedBlob {
   readonly batches: number;
   /** What the blob does not say of its directories: those that look as if they had no entry, and have one. `recall` takes it. */
   readonly entered: string;
+  /** Whether files of the layer refer to chunks of lower layers. */
+  readonly refersToLower: boolean;
+  /** Whether files of the layer refer to chunks of the dictionary. */
+  readonly refersToDictionary: boolean;
 }
 
 /** The end of a blob that an earlier conversion made with equal options. */
@@ -322,6 +326,8 @@ export interface NativeRecalledLayer {
   readonly chunkCount: number;
   /** Chunks that the blob stores. */
   readonly newChunkCount: number;
+  /** The number of batches in which small files are compressed together. */
+  readonly batches: number;
 }
 
 /** The metadata of a complete image. */
@@ -456,11 +462,15 @@ export interface NativeStage {
 export interface NativeImagePacker {
   /** Opens the next layer, lowest first. If `stored`, its chunks are stored even where the format lets others stay in their layers. */
   openLayer(layer: number, blobPath: string, stored: boolean): Outcome<NativeLayerPacker>;
+  /** Takes the next layer's place in line, lowest first. */
+  reserve(layer: number): Outcome<undefined>;
+  /** Ends a reserved layer that is neither recalled nor opened. */
+  release(layer: number): void;
   /**
-   * Takes a layer from the end of its blob instead of packing it. Settles when the layer is there for `bootstrap`; after a
-   * failure the layer can still be opened.
+   * Takes a reserved layer from the end of its blob instead of packing it. Settles when the layer is there for `bootstrap`,
+   * or without a value when packing it would make another blob; then, and after a failure, the layer can still be opened.
    */
-  recall(layer: number, tail: NativeBlobTail): Promise<Outcome<NativeRecalledLayer>>;
+  recall(layer: number, tail: NativeBlobTail): Promise<Outcome<NativeRecalledLayer | undefined>>;
   /** The times of the threads so far. */
   stages(): readonly NativeStage[];
   /** Writes the merged bootstrap of the layers with these numbers, lowest first. */

@@ -45,15 +45,12 @@ export interface ImagePacker extends Disposable {
    */
   bootstrap(places: readonly number[]): Promise<NativeMergedImage>;
   /**
-   * Takes a layer from the end of a blob that an earlier conversion made with equal options, instead of opening and packing it.
-   * Only for blobs that stand alone. After a failure the layer can still be opened. Throws FormatError for other bytes.
-   */
-  recall(layer: number, tail: BlobTail): Promise<NativeRecalledLayer>;
-  /**
    * Makes the blobs and the bootstrap of an image that is to be flattened, instead of sealing each blob and of `bootstrap`: only
    * what a container sees is stored. All of these layers must be held.
    */
   flatten(places: readonly number[]): Promise<FlatImage>;
+  /** Takes the layer's place in the order of layers, as `openLayer` does. */
+  reserve(layer: number): ReservedLayer;
   /** The time that the addon's threads have spent so far, by kind of thread. */
   stages(): readonly StageTimes[];
 }
@@ -61,6 +58,19 @@ export interface ImagePacker extends Disposable {
 export interface OpenOptions {
   /** True: the layer's chunks are stored even where the format lets others stay in their layers. */
   readonly stored?: boolean;
+}
+
+/** A layer that has its place, and that is recalled, opened or released. */
+export interface ReservedLayer {
+  /**
+   * Takes the layer from the end of a blob that an earlier conversion made with equal options, instead of opening and packing it. It
+   * waits for lower layers that the blob depends on. Undefined if packing would make another blob, because a lower layer stores one of
+   * its chunks or the blob does not describe all of them. Throws FormatError for other bytes. Then the layer can still be opened.
+   */
+  recall(tail: BlobTail): Promise<NativeRecalledLayer | undefined>;
+  open(blobPath: string): LayerPacker;
+  /** Gives the layer up, and the image with it; ends a running `recall`. */
+  release(): void;
 }
 
 export interface LayerPacker extends LayerFeed {
@@ -113,6 +123,10 @@ export interface SealedBlob {
   readonly batches: number;
   /** The directories that look in the blob as if they had no entry, and have one. A merge treats them differently. */
   readonly entered: string;
+  /** Whether files of the layer refer to chunks of lower layers. */
+  readonly refersToLower: boolean;
+  /** Whether files of the layer refer to chunks of the dictionary. */
+  readonly refersToDictionary: boolean;
 }
 
 /** Starts the compression threads of one image. */
@@ -134,8 +148,19 @@ export function openImagePacker(options: ImagePackerOptions): ImagePacker {
       const { blobs, ...flat } = unwrap(await packer.flatten(places));
       return { ...flat, blobs: blobs.map(({ layer, sealed }) => ({ layer, sealed: sealedBlob(sealed) })) };
     },
-    recall: async (layer, { digest, size, bytes, entered }) =>
-      unwrap(await packer.recall(layer, { id: digestHex(digest), size, bytes: asBuffer(bytes), entered })),
+    reserve: (layer) => {
+      unwrap(packer.reserve(layer));
+      return {
+        recall: async ({ digest, size, bytes, entered }) => {
+          const tail = { id: digestHex(digest), size, bytes: asBuffer(bytes), entered };
+          return unwrap(await packer.recall(layer, tail)) ?? undefined;
+        },
+        open: (blobPath) => new NativePacker(unwrap(packer.openLayer(layer, blobPath, false))),
+        release: () => {
+          packer.release(layer);
+        },
+      };
+    },
     stages: () => packer.stages(),
     [Symbol.dispose]: () => {
       packer.dispose();
@@ -165,7 +190,7 @@ class NativePacker extends NativeFeed<NativeLayerPacker> implements LayerPacker 
   }
 }
 
-function sealedBlob({ digest, size, blobMeta, batches, entered }: NativeSealedBlob): SealedBlob {
-  return { digest: digest as Digest, size, blobMeta, batches, entered }; // the addon writes digests in their canonical form
+function sealedBlob({ digest, ...sealed }: NativeSealedBlob): SealedBlob {
+  return { ...sealed, digest: digest as Digest }; // the addon writes digests in their canonical form
 }
 

@@ -194,6 +194,12 @@ export function* documentSteps(bytes: Uint8Array, mediaType?: string): Steps<Man
   return yield* toManifest(json, own ?? hinted ?? MEDIA.ociManifest);
 }
 
+/** Throws FormatError when the bytes are not one descriptor. */
+export function parseDescriptor(bytes: Uint8Array): ListedDescriptor {
+  const json = atOnce(jsonSteps(bytes, 'descriptor'));
+  return toDescriptor(check(descriptorSchema, json, 'descriptor'), json, MEDIA.ociLayerGzip);
+}
+
 const CONFIG = 'image config';
 
 /** Throws FormatError when the bytes are not an image config. */

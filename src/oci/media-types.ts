@@ -62,6 +62,8 @@ export const ANNOTATION = {
   /** A build cache has one of these; upstream's first cache had the second. */
   nydusCacheVersion: 'containerd.io/snapshot/nydus-cache-version',
   nydusFirstCache: 'containerd.io/snapshot/nydus-cache',
+  /** The source layer of a cached blob that refers to other blobs; upstream, which knows a layer by its digest alone, skips it. */
+  nydusCacheSource: 'containerd.io/snapshot/nydus-cache-source',
   /** The key of a record of a build cache: equal keys, equal blobs. */
   nydusCacheKey: 'containerd.io/snapshot/nydus-cache-key',
   /** Where the chunk data of a cached blob ends, and the digest of everything behind it. */

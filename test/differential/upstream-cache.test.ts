@@ -115,7 +115,9 @@ test('we read and update a cache that upstream has begun', async (t) => {
   await made.upstreamWrites('theirs', 'theirs-nydus');
   const before = await made.root();
   assert.deepEqual([before.index, before.manifests[0]?.platform], [undefined, undefined]);
-  // Records without a key are kept, and not used.
+  // Records without a key are kept, and used only on demand.
+  const trusting = await made.convert('theirs', { mode: 'ro', trustUnkeyed: true });
+  assert.deepEqual([trusting.cache?.hits, trusting.root.digest], [2, theirs.root.digest]);
   const ours = await made.convert('theirs', {});
   assert.deepEqual([ours.cache?.hits, ours.cache?.written], [0, true]);
   assert.deepEqual(blobsOf(ours), blobsOf(theirs));

@@ -76,6 +76,12 @@ test('every JSON document is as its published schema says, errors too', async (t
   const dictionary = `${host}/d:1`;
   await run('chunkdict', 0, 'chunkdict', 'generate', '--json', '--target', dictionary, target, target);
   await run('convert', 0, 'convert', '--json', '--chunk-dict', dictionary, source, `${host}/t:2`);
+  const cached = ['--build-cache', `${host}/caches:1`, '--cache-dir', join(folder, 'cache')];
+  await run('plan', 0, 'plan', '--json', ...cached, source, `${host}/t:3`);
+  await run('convert', 0, 'convert', '--json', '--dedup', 'image', ...cached, source, `${host}/t:3`);
+  await run('plan', 0, 'plan', '--json', ...cached, source, `${host}/t:3`);
+  for (const action of ['ls', 'verify', 'prune'])
+    await run('cache', 0, 'cache', action, '--json', `${host}/caches:1`);
   const report = join(folder, 'report.json');
   await run('check', 0, 'check', '--json', '--clients', '--report', `json=${report}`, target, source);
   await holds('check', JSON.parse(await readFile(report, 'utf8')));

@@ -15,6 +15,7 @@ use crate::digest::{Digest, Fingerprint};
 use crate::error::{Error, Result};
 use crate::meter::{Wait, waiting};
 use crate::sync::{lock, wait};
+use crate::table::ChunkRecord;
 
 /// The place where a chunk is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +55,28 @@ impl Dictionary {
             return Ok(Some(known));
         }
         lock(&self.known).find_or_insert(chunk, place)
+    }
+
+    /// Records the chunks of a whole blob, whose packed records these are, as stored by `layer`. False, and nothing is recorded, if
+    /// one of them is known already or has no record.
+    pub fn adopt(&self, layer: u32, records: &[u8]) -> Result<bool> {
+        let chunks =
+            || {
+                ChunkRecord::iter(records).map(|ChunkRecord { digest, uncompressed_size: len, .. }| {
+                    Fingerprint { digest, crc32: 0, len }
+                })
+            };
+        let mut known = lock(&self.known);
+        let is_known = |chunk: &Fingerprint| {
+            known.find(chunk).is_some() || self.base.as_ref().is_some_and(|base| base.find(chunk).is_some())
+        };
+        if chunks().any(|chunk| chunk.len == 0 || is_known(&chunk)) {
+            return Ok(false);
+        }
+        for (chunk, index) in chunks().zip(0..) {
+            known.find_or_insert(&chunk, Place { layer, index })?;
+        }
+        Ok(true)
     }
 }
 

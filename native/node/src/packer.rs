@@ -88,6 +88,10 @@ pub struct NativeSealedBlob {
     pub batches: u32,
     /// What the blob does not say of its directories: those that look as if they had no entry, and have one. `recall` takes it.
     pub entered: String,
+    /// Whether files of the layer refer to chunks of lower layers.
+    pub refers_to_lower: bool,
+    /// Whether files of the layer refer to chunks of the dictionary.
+    pub refers_to_dictionary: bool,
 }
 
 /// The end of a blob that an earlier conversion made with equal options.
@@ -114,6 +118,8 @@ pub struct NativeRecalledLayer {
     pub chunk_count: i64,
     /// Chunks that the blob stores.
     pub new_chunk_count: u32,
+    /// The number of batches in which small files are compressed together.
+    pub batches: u32,
 }
 
 /// The metadata of a complete image.
@@ -251,13 +257,15 @@ pub struct NativeFlatImage {
 }
 
 impl From<SealedBlob> for NativeSealedBlob {
-    fn from(SealedBlob { digest, size, blob_meta, batches, entered }: SealedBlob) -> Self {
+    fn from(blob: SealedBlob) -> Self {
         Self {
-            digest: sha256_name(&digest),
-            size: number(size),
-            blob_meta: blob_meta.into(),
-            batches,
-            entered,
+            digest: sha256_name(&blob.digest),
+            size: number(blob.size),
+            blob_meta: blob.blob_meta.into(),
+            batches: blob.batches,
+            entered: blob.entered,
+            refers_to_lower: blob.refers_to_lower,
+            refers_to_dictionary: blob.refers_to_dictionary,
         }
     }
 }
@@ -383,16 +391,28 @@ impl ImagePacker {
         Outcome(opened.map(LayerPacker))
     }
 
-    /// Takes a layer from the end of its blob instead of packing it. Settles when the layer is there for `bootstrap`; after a
-    /// failure the layer can still be opened.
-    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<NativeRecalledLayer>>")]
+    /// Takes the next layer's place in line, lowest first.
+    #[napi(catch_unwind, ts_return_type = "Outcome<undefined>")]
+    pub fn reserve(&self, layer: u32) -> Outcome<()> {
+        Outcome(self.0.reserve(layer))
+    }
+
+    /// Ends a reserved layer that is neither recalled nor opened.
+    #[napi(catch_unwind)]
+    pub fn release(&self, layer: u32) {
+        self.0.release(layer);
+    }
+
+    /// Takes a reserved layer from the end of its blob instead of packing it. Settles when the layer is there for `bootstrap`,
+    /// or without a value when packing it would make another blob; then, and after a failure, the layer can still be opened.
+    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<NativeRecalledLayer | undefined>>")]
     pub fn recall<'env>(
         &self,
         env: &'env Env,
         layer: u32,
         tail: NativeBlobTail,
     ) -> napi::Result<Object<'env>> {
-        let (reply, promise) = promise::<NativeRecalledLayer>(env)?;
+        let (reply, promise) = promise::<Option<NativeRecalledLayer>>(env)?;
         let NativeBlobTail { id, size, bytes, entered } = tail;
         // An id of another length is no digest, and so the id of no blob.
         let id = id.as_bytes().try_into().unwrap_or([b'0'; 64]);
@@ -402,11 +422,14 @@ impl ImagePacker {
             layer,
             tail,
             Box::new(move |result| {
-                reply(result.map(|layer| NativeRecalledLayer {
-                    blob_meta: layer.blob_meta.into(),
-                    inodes: number(layer.inodes),
-                    chunk_count: number(layer.references),
-                    new_chunk_count: layer.chunks,
+                reply(result.map(|layer| {
+                    layer.map(|layer| NativeRecalledLayer {
+                        blob_meta: layer.blob_meta.into(),
+                        inodes: number(layer.inodes),
+                        chunk_count: number(layer.references),
+                        new_chunk_count: layer.chunks,
+                        batches: layer.batches,
+                    })
                 }));
             }),
         );

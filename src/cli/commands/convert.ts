@@ -121,7 +121,7 @@ async function run(
     openOptions(context.env, registries.dictionary, { workDir, budget, transfer }),
   );
   await using cacheStore = await openCache(request, { retry: pushRetry, workDir, budget, transfer }, context);
-  const cache = cacheStore === undefined ? undefined : { ...request.cache, store: cacheStore };
+  const cache = request.cache === undefined ? undefined : { ...request.cache, store: cacheStore };
   const mode = log.quiet ? 'none' : request.progress;
   const progress = await openProgress(mode, context);
   const ci = ciLog(flags, context);

@@ -1,4 +1,5 @@
 /** `nydusify plan`: what `convert` with the same flags would do, as a table or as JSON. */
+import { existsSync } from 'node:fs';
 import type { ConversionPlan, PlannedImage, PlannedLayer } from '../../convert/plan.js';
 import type { PlannedDictionary } from '../../convert/plan-dictionary.js';
 import { digestHex } from '../../oci/digest.js';
@@ -56,7 +57,14 @@ export const PLAN: CommandTable = {
 
 /** A plan writes nothing, whatever a conversion would. */
 function readOnly({ cache }: ConvertRequest): CacheRequest | undefined {
-  return cache === undefined || cache.mode === 'wo' ? undefined : { ...cache, mode: 'ro' };
+  if (cache === undefined) return undefined;
+  const { location, mode, folder } = cache;
+  return {
+    ...cache,
+    mode: 'ro',
+    location: mode === 'wo' ? undefined : location,
+    folder: folder !== undefined && existsSync(folder.path) ? folder : undefined,
+  };
 }
 
 async function run(request: ConvertRequest, context: CliContext): Promise<ConversionPlan> {
@@ -85,7 +93,8 @@ async function run(request: ConvertRequest, context: CliContext): Promise<Conver
     openOptions(context.env, registries.dictionary, { workDir, budget }),
   );
   await using cacheStore = await openCache({ cache: readOnly(request) }, { workDir, budget }, context);
-  const cache = cacheStore === undefined ? undefined : { ...readOnly(request), store: cacheStore };
+  const asked = readOnly(request);
+  const cache = asked === undefined ? undefined : { ...asked, store: cacheStore };
   return await planConversion(
     { source, target: target ?? request.target, cache },
     {
@@ -127,6 +136,7 @@ function planLines(plan: ConversionPlan): readonly string[] {
       new Set([0, 1]),
     ),
     ...keptText,
+    ...cacheLines(plan),
     `The time rests on ${estimate.basis}.`,
   ];
 }
@@ -143,20 +153,37 @@ function dictionaryLines({ names, chunks, blobs }: PlannedDictionary): readonly 
   ];
 }
 
+function cacheLines({ cache }: ConversionPlan): readonly string[] {
+  if (cache === undefined) return [];
+  const { hits, misses, savedBytes } = cache;
+  return [
+    `build cache: ${hits} of ${plural(hits + misses, 'layer')} found, ${formatBytes(savedBytes)} of the source need not be read`,
+  ];
+}
+
 function imageLines({ platform, manifest, layers, dictionary }: PlannedImage): readonly string[] {
   const withCopy = layers.some(({ copy }) => copy !== undefined);
-  const head = ['layer', 'digest', 'pull', 'blob', 'blob is', ...(withCopy ? ['original is'] : [])];
-  const row = ({ digest, pull, blobBytes, blob, copy, leftOut }: PlannedLayer, i: number): string[] => [
+  const withCache = layers.some(({ cache }) => cache !== undefined);
+  const head = [
+    ...['layer', 'digest', 'pull', 'blob', 'blob is'],
+    ...(withCache ? ['cache'] : []),
+    ...(withCopy ? ['original is'] : []),
+  ];
+  const row = (
+    { digest, pull, blobBytes, blob, cache, copy, leftOut }: PlannedLayer,
+    i: number,
+  ): string[] => [
     String(i + 1),
     digestHex(digest).slice(0, 12),
     formatBytes(pull),
     `${blob === 'push' && leftOut === undefined ? '~' : ''}${formatBytes(blobBytes)}`,
     TO_BE_PUSHED[blob],
+    ...(cache === undefined ? [] : [cache]),
     ...(copy === undefined ? [] : [TO_BE_PUSHED[copy]]),
   ];
   return [
     `${platform}, ${manifest}: ${plural(layers.length, 'layer')}`,
-    ...table([head, ...layers.map(row)], new Set([0, 1, 4, 5])).map((line) => `  ${line}`),
+    ...table([head, ...layers.map(row)], new Set([0, 1, 4, 5, 6])).map((line) => `  ${line}`),
     ...leftOutLines(layers).map((line) => `  ${line}`),
     ...(dictionary === undefined ? [] : dictionaryLines(dictionary).map((line) => `  ${line}`)),
   ];

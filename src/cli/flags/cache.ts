@@ -1,9 +1,11 @@
 /** The flags of the build cache, after upstream's (design: nydusify `convert`). */
+import type { LocalCacheOptions } from '../../cache/local/local-cache.js';
 import { type CacheMode, MAX_RECORDS } from '../../cache/options.js';
 import type { CacheLayout } from '../../cache/update.js';
 import { UsageError } from '../../errors.js';
 import { withTag } from '../../oci/reference.js';
 import { type Location, parseLocation } from '../../registry/location.js';
+import { parseByteSize } from './byte-size.js';
 import type { Flag, FlagValues } from './flags.js';
 import type { RegistryFlags } from './registry.js';
 
@@ -88,13 +90,38 @@ const CACHE_WAYS: readonly Flag[] = [
     group: CACHE,
     help: 'read and digest every blob that is taken from the cache',
   },
+  {
+    name: 'build-cache-trust-unkeyed',
+    type: 'boolean',
+    group: CACHE,
+    help: "use records of upstream's cache too, which do not say with which options their blobs were made; only with --dedup layer",
+  },
 ];
 
-export const CACHE_FLAGS: readonly Flag[] = [...CACHE_PLACES, ...CACHE_WAYS];
+const CACHE_FOLDER: readonly Flag[] = [
+  {
+    name: 'cache-dir',
+    type: 'string',
+    value: 'folder',
+    group: CACHE,
+    help: 'keep the metadata of converted layers in this folder, too, with the same keys; alone, or beside --build-cache',
+  },
+  {
+    name: 'cache-blobs',
+    type: 'string',
+    value: 'size',
+    group: CACHE,
+    help: 'keep blobs of so many bytes in that folder, for targets that have lost them; those used last are kept; default: none',
+  },
+];
+
+export const CACHE_FLAGS: readonly Flag[] = [...CACHE_PLACES, ...CACHE_WAYS, ...CACHE_FOLDER];
 
 /** The build cache of a run, before its store is opened. */
 export interface CacheRequest {
-  readonly location: Location;
+  /** Undefined if only a folder is a cache. */
+  readonly location: Location | undefined;
+  readonly folder: LocalCacheOptions | undefined;
   readonly registry: RegistryFlags;
   readonly mode: CacheMode;
   readonly layout: CacheLayout;
@@ -102,6 +129,7 @@ export interface CacheRequest {
   readonly maxRecords: number;
   readonly strict: boolean;
   readonly verify: boolean;
+  readonly trustUnkeyed: boolean;
 }
 
 /** Undefined without a cache; the notes name flags that then have no effect. Throws UsageError and InvalidReferenceError. */
@@ -115,17 +143,22 @@ export function cacheRequest(
   const tag = flags.text('build-cache-tag');
   if (image !== undefined && tag !== undefined)
     throw new UsageError('--build-cache conflicts with --build-cache-tag');
+  const folder = folderOf(flags);
   if (image === undefined && tag === undefined) {
     const idle = CACHE_WAYS.filter(
       ({ name }) => flags.isGiven(name) && (flags.isOn(name) || flags.text(name) !== undefined),
     );
+    const works = folder === undefined ? [] : ['build-cache-strict', 'build-cache-verify'];
+    const without = idle.filter(({ name }) => !works.includes(name));
     notes.push(
-      ...idle.map(({ name }) => `--${name} has no effect without --build-cache or --build-cache-tag`),
+      ...without.map(({ name }) => `--${name} has no effect without --build-cache or --build-cache-tag`),
     );
-    return undefined;
+    if (folder === undefined) return undefined;
   }
+  const beside = tag === undefined ? undefined : besideTarget(target, tag);
   return {
-    location: image === undefined ? besideTarget(target, tag ?? '') : parseLocation(image),
+    location: image === undefined ? beside : parseLocation(image),
+    folder,
     registry: { ...registry, insecure: flags.isOn('build-cache-insecure') || registry.insecure },
     mode: flags.oneOf('build-cache-mode', CACHE_MODES) ?? 'rw',
     layout: flags.oneOf('build-cache-layout', CACHE_LAYOUTS) ?? 'auto',
@@ -133,7 +166,19 @@ export function cacheRequest(
     maxRecords: maxRecordsOf(flags),
     strict: flags.isOn('build-cache-strict'),
     verify: flags.isOn('build-cache-verify'),
+    trustUnkeyed: flags.isOn('build-cache-trust-unkeyed'),
   };
+}
+
+function folderOf(flags: FlagValues): LocalCacheOptions | undefined {
+  const path = flags.text('cache-dir');
+  const size = flags.text('cache-blobs');
+  if (path === undefined) {
+    if (size !== undefined)
+      throw new UsageError('--cache-blobs needs a folder', { hint: 'name it with --cache-dir' });
+    return undefined;
+  }
+  return { path, blobBytes: size === undefined ? undefined : parseByteSize('cache-blobs', size) };
 }
 
 /** In upstream's sentences. */

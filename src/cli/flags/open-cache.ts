@@ -10,8 +10,9 @@ export async function openCache(
   settings: RunSettings,
   { env }: Pick<CliContext, 'env'>,
 ): Promise<ImageTarget | ImageSource | undefined> {
-  if (cache === undefined) return undefined;
+  if (cache?.location === undefined) return undefined;
   const { openSource, openTarget } = await import('../../registry/open.js');
   const options = await openOptions(env, cache.registry, settings);
-  return cache.mode === 'ro' ? openSource(cache.location, options) : openTarget(cache.location, options);
+  const { location, mode } = cache;
+  return mode === 'ro' ? openSource(location, options) : openTarget(location, options);
 }

@@ -1,4 +1,5 @@
 /** The flags of every command, without the commands themselves. */
+import { CACHE_COMMAND_FLAGS } from './build-cache.js';
 import { CHECK_FLAGS } from './check.js';
 import { CONVERT_FLAGS, LATER_FLAGS, PLAN_FLAGS } from './convert.js';
 import { COPY_FLAGS } from './copy.js';
@@ -24,6 +25,7 @@ export const FLAGS_OF: Readonly<Record<string, readonly Flag[]>> = {
   copy: COPY_FLAGS,
   chunkdict: CHUNKDICT_FLAGS,
   dedup: DEDUP_FLAGS,
+  cache: CACHE_COMMAND_FLAGS,
   check: CHECK_FLAGS,
   inspect: INSPECT_FLAGS,
   ls: LS_FLAGS,

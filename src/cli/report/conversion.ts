@@ -44,11 +44,11 @@ function platformJson(image: ImageReport): object {
     targetBytes: image.targetBytes,
     repeatedBytes: image.repeatedBytes,
     ...(image.prefetched === undefined ? {} : { prefetch: prefetchJson(image.prefetched) }),
-    layers: layers.map(({ source: layer, blob, stats, batches, outcome, cache, leftOut }) => ({
+    layers: layers.map(({ source: layer, blob, stats, batches, outcome, cache, savedBytes, leftOut }) => ({
       source: contentJson(layer),
       blob: contentJson(blob),
       outcome,
-      ...(cache === undefined ? {} : { cache }),
+      ...(cache === undefined ? {} : { cache, savedBytes }),
       tarBytes: stats.tarBytes,
       entries: stats.entries,
       chunks: stats.chunks,

@@ -119,8 +119,8 @@ export function remedyText(remedy: Remedy, side: Side | undefined, command: Runn
       return `convert the image that it was made from; what ${converting('merge-platform')} makes can be converted again`;
     case 'dedup-layer':
       return has('dedup')
-        ? 'leave out --dedup image or the build cache'
-        : 'let every blob stand alone, or do without the build cache';
+        ? 'leave out --dedup image or --build-cache-trust-unkeyed'
+        : 'let every blob stand alone, or use only records with a key';
     case 'omit-flatten':
       return has('flatten')
         ? 'leave out --flatten or the build cache'

@@ -71,7 +71,7 @@ function isFile(target: string): boolean {
 }
 
 function imageTable({ platform, layers, bootstrapBytes }: ImageReport): readonly string[] {
-  const rows = layers.map(({ source, stats, outcome, cache }, i) => [
+  const rows = layers.map(({ source, stats, outcome, cache, savedBytes }, i) => [
     String(i + 1),
     digestHex(source.digest).slice(0, 12),
     formatBytes(stats.sourceBytes),
@@ -80,10 +80,12 @@ function imageTable({ platform, layers, bootstrapBytes }: ImageReport): readonly
     stats.chunks === stats.newChunks
       ? '-'
       : `${stats.chunks - stats.newChunks} (${formatBytes(stats.duplicateBytes)})`,
-    cache === 'hit' ? `${outcome}, cached` : outcome,
+    outcome,
+    ...(cache === undefined ? [] : [cache, formatBytes(savedBytes ?? 0)]),
   ]);
   const sum = (pick: (layer: ImageReport['layers'][number]) => number): number =>
     layers.reduce((total, layer) => total + pick(layer), 0);
+  const isCached = layers.some(({ cache }) => cache !== undefined);
   const duplicates = sum(({ stats }) => stats.chunks - stats.newChunks);
   const total = [
     'all',
@@ -93,12 +95,20 @@ function imageTable({ platform, layers, bootstrapBytes }: ImageReport): readonly
     String(sum(({ stats }) => stats.chunks)),
     duplicates === 0 ? '-' : `${duplicates} (${formatBytes(sum(({ stats }) => stats.duplicateBytes))})`,
     '',
+    ...(isCached ? ['', formatBytes(sum(({ savedBytes = 0 }) => savedBytes))] : []),
   ];
   return [
     `${platform}, bootstrap ${formatBytes(bootstrapBytes)}`,
     ...table(
-      [['layer', 'digest', 'source', 'blob', 'chunks', 'duplicates saved', 'blob was'], ...rows, total],
-      new Set([0, 1, 6]),
+      [
+        [
+          ...['layer', 'digest', 'source', 'blob', 'chunks', 'duplicates saved', 'blob was'],
+          ...(isCached ? ['cache', 'not read'] : []),
+        ],
+        ...rows,
+        total,
+      ],
+      new Set([0, 1, 6, 7]),
     ).map((line) => `  ${line}`),
   ];
 }

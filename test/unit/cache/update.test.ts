@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { goIndex } from '../../../src/cache/go-index.js';
-import { cacheKey, type CacheRecord, parseRecord, recordOf } from '../../../src/cache/record.js';
+import { type CacheRecord, parseRecord, recordOf } from '../../../src/cache/record.js';
 import type { CacheManifest, CacheRoot } from '../../../src/cache/root.js';
 import { type CacheLayout, lru, nextCache } from '../../../src/cache/update.js';
 import type { Platform } from '../../../src/oci/descriptor.js';
@@ -17,7 +17,8 @@ function record(name: string): CacheRecord {
   const made = recordOf({
     blob: { digest: sha256(`blob ${name}`), size: 5000 },
     source,
-    key: cacheKey(source, 'v6 zstd 3 1048576 layer'),
+    standsAlone: true,
+    key: sha256(`key of ${source}`),
     diffId: sha256(name) as string as DiffId,
     tail: { start: 12, digest: sha256(`tail ${name}`) },
     entered: 'none',

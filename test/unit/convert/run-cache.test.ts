@@ -199,13 +199,31 @@ test('the modes read and write as their names say', async () => {
   assert.deepEqual((await run(source, { store, mode: 'wo' })).result.cache?.hits, 0);
   const verified = await run(source, { store, mode: 'ro', verify: true });
   assert.deepEqual(verified.result.cache?.hits, 2);
-  for (const options of [
-    { dedup: 'image' },
-    { batchSize: 65536 },
-    { batchSize: 'auto' },
-    { dictionary: { name: 'x', bytes: Buffer.alloc(0) } },
-  ] as const)
-    await assert.rejects(run(source, { store }, options), UsageError);
+  for (const options of [{ dedup: 'image' }, { dictionary: { name: 'x', bytes: Buffer.alloc(0) } }] as const)
+    await assert.rejects(run(source, { store, trustUnkeyed: true }, options), UsageError);
+});
+
+test('records without a key are used only on demand, and stay as they are', async () => {
+  const source = sourceImage(TARS);
+  for (const options of [{}, { fsVersion: 5 }, { batchSize: 0x1000, chunkSize: 0x10000 }] as const) {
+    const plain = await run(source, undefined, options);
+    const store = changed(await filled(source, options), (annotations) => {
+      for (const key of Object.keys(annotations))
+        if (/-cache-/.test(key)) Reflect.deleteProperty(annotations, key);
+    });
+    const before = store.root?.digest;
+    assert.equal((await run(source, { store, mode: 'ro' }, options)).result.cache?.hits, 0);
+    const { result, warnings } = await run(source, { store, trustUnkeyed: true, strict: true }, options);
+    assert.deepEqual([result.cache?.hits, result.cache?.written, warnings], [2, false, []]);
+    assert.deepEqual([result.root.digest, store.root?.digest], [plain.result.root.digest, before]);
+    // What the options would not make is noticed by the blob's own tables, as far as these say it.
+    const other = await run(
+      source,
+      { store, mode: 'ro', trustUnkeyed: true },
+      { ...options, compressor: 'none' },
+    );
+    assert.deepEqual([other.result.cache?.hits, other.warnings], [0, ['CACHE_PASSED_OVER']]);
+  }
 });
 
 /** A store of which one call fails, counted from 0. */

@@ -25,7 +25,7 @@ const TAR = layer(
 async function outcome(fsVersion: FsVersion, bytes: Buffer, size: number): Promise<unknown> {
   using packer = openImagePacker({ ...FORMAT_DEFAULTS, fsVersion, chunkSize: 0x1000, threads: 1 });
   try {
-    await packer.recall(0, { digest: sha256('any'), size, bytes, entered: 'none' });
+    await packer.reserve(0).recall({ digest: sha256('any'), size, bytes, entered: 'none' });
     await packer.bootstrap([0]);
     return undefined;
   } catch (error) {

@@ -66,6 +66,12 @@ export const CONVERT = v.strictObject({
             v.optional(v.picklist(['hit', 'miss'])),
             v.description('Whether the build cache had the blob, in a run with one.'),
           ),
+          savedBytes: v.pipe(
+            v.optional(WHOLE),
+            v.description(
+              'Bytes of the source layer that were not read for it, in a run with a build cache.',
+            ),
+          ),
           tarBytes: WHOLE,
           entries: WHOLE,
           chunks: WHOLE,
@@ -112,6 +118,10 @@ export const PLAN = v.strictObject({
           pull: WHOLE,
           blobBytes: WHOLE,
           blob: v.picklist(['push', 'present']),
+          cache: v.pipe(
+            v.optional(v.picklist(['hit', 'miss'])),
+            v.description('Whether the build cache has the blob, with one.'),
+          ),
           copy: v.optional(v.picklist(['push', 'mount', 'present'])),
           leftOut: LEFT_OUT,
         }),
@@ -139,6 +149,10 @@ export const PLAN = v.strictObject({
   kept: WHOLE,
   totals: v.strictObject({ pull: WHOLE, convert: WHOLE, push: WHOLE, reuse: WHOLE }),
   estimate: v.strictObject({ seconds: v.number(), basis: TEXT }),
+  cache: v.pipe(
+    v.optional(v.strictObject({ hits: WHOLE, misses: WHOLE, savedBytes: WHOLE })),
+    v.description('Layers that the build cache has, and bytes of the source that need not be read for it.'),
+  ),
 });
 
 const TIME = { time: v.pipe(TEXT, v.isoTimestamp()) };

@@ -1,6 +1,7 @@
 /** Every JSON document of the command, described once; the published schemas follow from it, and tests hold real output to both. */
 import { toJsonSchema } from '@valibot/to-json-schema';
 import type * as v from 'valibot';
+import { CACHE } from './cache.js';
 import { CHECK } from './check.js';
 import { PRINTED_CONFIG, VERSIONS } from './config.js';
 import { CONVERT, EVENT, PLAN } from './conversion.js';
@@ -22,6 +23,7 @@ export const DOCUMENTS = {
   copy: { title: 'nydusify copy --json', schema: COPY },
   chunkdict: { title: 'nydusify chunkdict generate --json', schema: CHUNKDICT },
   dedup: { title: 'nydusify dedup estimate --json', schema: DEDUP_ESTIMATE },
+  cache: { title: 'nydusify cache ls --json, cache prune --json and cache verify --json', schema: CACHE },
   check: { title: 'nydusify check --json, and --report json', schema: CHECK },
   inspect: { title: 'nydusify inspect --json', schema: INSPECT },
   ls: { title: 'nydusify ls --json', schema: LS },

@@ -23,8 +23,8 @@ use crate::format::{Format, Referring};
 use crate::meter::StageTimes;
 use crate::pool::guarded;
 use crate::rafs::{
-    self, BlobTail, ChunkDictionary, LayerTree, Merged, Prefetched, Recalled, UsedBlob, is_of_dictionary,
-    merged_bootstrap, repeated_bytes, saved_by,
+    self, BlobTail, ChunkDictionary, LayerTree, Merged, OtherBlobs, Prefetched, Recalled, UsedBlob,
+    is_of_dictionary, merged_bootstrap, repeated_bytes, saved_by,
 };
 use crate::sync::lock;
 
@@ -75,6 +75,10 @@ pub struct SealedBlob {
     pub batches: u32,
     /// What the blob does not say of its directories; `BlobTail` takes it.
     pub entered: String,
+    /// Whether files of the layer refer to chunks of lower layers, so that the blob depends on these.
+    pub refers_to_lower: bool,
+    /// Whether files of the layer refer to chunks of the dictionary.
+    pub refers_to_dictionary: bool,
 }
 
 /// A layer that was read back from the end of its blob.
@@ -88,6 +92,8 @@ pub struct RecalledLayer {
     pub references: u64,
     /// Chunks that its blob stores.
     pub chunks: u32,
+    /// The number of batches in its blob.
+    pub batches: u32,
 }
 
 /// The metadata of a complete image.
@@ -105,7 +111,7 @@ pub struct MergedImage {
 
 /// The conversion of one image.
 pub struct ImagePacker {
-    image: Image<Converting>,
+    image: Arc<Image<Converting>>,
     format: Format,
     dedup: Dedup,
     dictionary: Option<Arc<ChunkDictionary>>,
@@ -124,7 +130,7 @@ impl ImagePacker {
         let storage =
             Storage::new(format.chunk_size, format.compression, format.alignment(), format.batching);
         Ok(Self {
-            image,
+            image: Arc::new(image),
             format,
             dedup,
             dictionary,
@@ -169,27 +175,54 @@ impl ImagePacker {
         })
     }
 
-    /// Takes layer `number` from the end of a blob that an earlier conversion made with equal options, instead of packing it.
-    /// Calls back when the layer is there for `bootstrap`. After an error the layer can still be opened. Only for blobs that
-    /// stand alone.
-    pub fn recall(&self, number: u32, tail: BlobTail, reply: Reply<RecalledLayer>) {
+    /// Takes the next layer's place in line, lowest first. `recall` or `open_layer` follows, or `release`.
+    pub fn reserve(&self, number: u32) -> Result<()> {
+        self.image.reserve(number)?;
+        self.sealing.open(number);
+        Ok(())
+    }
+
+    /// Ends a reserved layer that is neither recalled nor opened. The image cannot be completed any more.
+    pub fn release(&self, number: u32) {
+        if self.image.reservation(number).is_some() {
+            self.image.settle(number);
+            self.sealing.give_up(number);
+        }
+    }
+
+    /// Takes the reserved layer `number` from the end of a blob that an earlier conversion made with equal options, instead of
+    /// packing it. Calls back when the layer is there for `bootstrap`; with `None` when packing it would make another blob,
+    /// because a lower layer stores one of its chunks or the blob does not describe all of them. Then, and after an error, the
+    /// layer can still be opened.
+    pub fn recall(&self, number: u32, tail: BlobTail, reply: Reply<Option<RecalledLayer>>) {
         let (sealing, format, dedup) = (Arc::clone(&self.sealing), self.format.clone(), self.dedup);
+        let (image, dictionary) = (Arc::clone(&self.image), self.dictionary.clone());
         let budget = Arc::clone(self.image.budget());
         answer_from_thread("nydus-recall", self.image.meter(), reply, move || {
             guarded(|| {
-                if dedup != Dedup::Layer {
-                    return Err(Error::internal("a layer is read back whose blob may not stand alone"));
-                }
+                let place = image.reservation(number).ok_or(Error::Aborted)?;
                 // A bad end must not use up the budget of the run: a reading of its own is bounded by an account of its own.
                 let account = Account::new(Arc::default());
                 account.earn(tail.size);
-                let Recalled { mut layer, references, chunks } =
-                    rafs::recall(number, &tail, &format, Arc::new(account))?;
+                let others = OtherBlobs::new(dictionary.as_deref(), || match dedup {
+                    Dedup::Image => sealing.all_below(number),
+                    Dedup::Layer => Ok(Vec::new()),
+                });
+                let recalled = match rafs::recall(number, &tail, &format, Arc::new(account), &others) {
+                    // A lower layer has failed, which ends the image.
+                    Err(Error::Aborted) => return Ok(None),
+                    recalled => recalled?,
+                };
+                let Recalled { mut layer, references, chunks, batches, records } = recalled;
                 let inodes = layer.names();
                 budget.entries(inodes)?;
+                if dedup == Dedup::Image && !place.adopt(number, &records)? {
+                    return Ok(None);
+                }
                 let blob_meta = std::mem::take(&mut layer.blob_meta);
                 sealing.seal(layer);
-                Ok(RecalledLayer { blob_meta, inodes, references, chunks })
+                image.settle(number);
+                Ok(Some(RecalledLayer { blob_meta, inodes, references, chunks, batches }))
             })
         });
     }
@@ -428,6 +461,7 @@ fn seal(layer: &Layer<Converting>) -> Result<SealedBlob> {
     tree.check()?;
     let others = tree.order.iter().copied().filter(|other| other != number);
     let (foreign, lower): (Vec<u32>, Vec<u32>) = others.partition(|&other| is_of_dictionary(other));
+    let (refers_to_lower, refers_to_dictionary) = (!lower.is_empty(), !foreign.is_empty());
     let mut lower = sealing.lower(&lower, || layer.check())?;
     let sealed_in = |blob| dictionary.as_ref().and_then(|dictionary| dictionary.sealed(blob));
     lower.extend(foreign.into_iter().map(|blob| (blob, sealed_in(blob))));
@@ -445,7 +479,15 @@ fn seal(layer: &Layer<Converting>) -> Result<SealedBlob> {
     let blob_meta = std::mem::take(&mut sealed.blob_meta);
     let batches = u32::try_from(chunks.batches.len()).unwrap_or(u32::MAX);
     let entered = std::mem::take(&mut sealed.entered);
-    let done = SealedBlob { digest: blob.digest_with(&[]), size: blob.size(), blob_meta, batches, entered };
+    let done = SealedBlob {
+        digest: blob.digest_with(&[]),
+        size: blob.size(),
+        blob_meta,
+        batches,
+        entered,
+        refers_to_lower,
+        refers_to_dictionary,
+    };
     sealing.seal(sealed);
     Ok(done)
 }

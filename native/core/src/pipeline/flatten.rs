@@ -252,6 +252,8 @@ impl Flat<'_> {
             blob_meta,
             batches: u32::try_from(chunks.batches.len()).unwrap_or(u32::MAX),
             entered: String::new(),
+            refers_to_lower: false,
+            refers_to_dictionary: false,
         })
     }
 }

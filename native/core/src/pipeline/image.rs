@@ -1,5 +1,6 @@
 //! The layers of one image share a dictionary of chunks, the order of decisions, a pool of workers, and buffers.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
 use super::layer::{Layer, LayerFeed, Role, SharedBuffers};
@@ -33,7 +34,25 @@ pub struct Image<R: Role> {
     budget: Arc<Budget>,
     meter: Arc<Meter>,
     buffers: SharedBuffers,
+    /// The layers whose place in line is taken, and that are not open yet.
+    reserved: Mutex<BTreeMap<u32, Reservation>>,
     layers: Mutex<Option<Vec<Weak<Layer<R>>>>>,
+}
+
+/// The place in line of a layer, and the chunks that count as known to it.
+#[derive(Clone)]
+pub struct Reservation {
+    ticket: Arc<Ticket>,
+    dictionary: Arc<Dictionary>,
+}
+
+impl Reservation {
+    /// Waits for the layer's turn and makes the chunks of its blob known, as deciding about them would have. False, and nothing
+    /// is changed, if deciding would have led to another blob: a chunk is known already, or is not described by its record.
+    pub fn adopt(&self, number: u32, records: &[u8]) -> Result<bool> {
+        self.ticket.wait()?;
+        self.dictionary.adopt(number, records)
+    }
 }
 
 impl<R: Role> Image<R> {
@@ -58,6 +77,7 @@ impl<R: Role> Image<R> {
             budget,
             meter,
             buffers: SharedBuffers::default(),
+            reserved: Mutex::default(),
             layers: Mutex::new(Some(Vec::new())),
         })
     }
@@ -72,10 +92,8 @@ impl<R: Role> Image<R> {
         let Some(layers) = layers.as_mut() else {
             return Err(Error::internal("layer opened after the image was disposed of"));
         };
-        let (ticket, dictionary) = match self.dedup {
-            Dedup::Image => (Ticket::take(&self.turns), lock(&self.dictionary).next()?),
-            Dedup::Layer => (Ticket::always(), Arc::new(Dictionary::over(self.base.clone()))),
-        };
+        let reserved = lock(&self.reserved).remove(&number);
+        let Reservation { ticket, dictionary } = reserved.map_or_else(|| self.place_in_line(), Ok)?;
         let role = role().inspect_err(|_| ticket.give_back())?;
         let layer = Arc::new(Layer::new(
             role,
@@ -87,6 +105,38 @@ impl<R: Role> Image<R> {
         layers.retain(|layer| layer.strong_count() > 0);
         layers.push(Arc::downgrade(&layer));
         LayerFeed::start(layer, Decider::new(dictionary, number), &self.meter)
+    }
+
+    /// Takes the next layer's place in line, lowest first. The layer is opened later, or `settle` ends its part.
+    pub fn reserve(&self, number: u32) -> Result<()> {
+        let layers = lock(&self.layers);
+        if layers.is_none() {
+            return Err(Error::internal("layer reserved after the image was disposed of"));
+        }
+        let place = self.place_in_line()?;
+        lock(&self.reserved).insert(number, place);
+        Ok(())
+    }
+
+    /// The place in line of a layer that is reserved.
+    pub fn reservation(&self, number: u32) -> Option<Reservation> {
+        lock(&self.reserved).get(&number).cloned()
+    }
+
+    /// Gives the place of a reserved layer back, so that the next layer decides.
+    pub fn settle(&self, number: u32) {
+        let place = lock(&self.reserved).remove(&number);
+        if let Some(Reservation { ticket, .. }) = place {
+            ticket.give_back();
+        }
+    }
+
+    fn place_in_line(&self) -> Result<Reservation> {
+        let (ticket, dictionary) = match self.dedup {
+            Dedup::Image => (Ticket::take(&self.turns), lock(&self.dictionary).next()?),
+            Dedup::Layer => (Ticket::always(), Arc::new(Dictionary::over(self.base.clone()))),
+        };
+        Ok(Reservation { ticket: Arc::new(ticket), dictionary })
     }
 
     /// What the images of the run may take.
@@ -102,6 +152,9 @@ impl<R: Role> Image<R> {
     /// Aborts the layers that are not sealed, and ends the workers. No layer can be opened afterwards.
     pub fn dispose(&self) {
         let layers = lock(&self.layers).take();
+        for Reservation { ticket, .. } in std::mem::take(&mut *lock(&self.reserved)).into_values() {
+            ticket.give_back();
+        }
         for layer in layers.into_iter().flatten().filter_map(|layer| layer.upgrade()) {
             layer.fail(Error::Aborted);
         }

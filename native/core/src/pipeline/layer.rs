@@ -95,7 +95,7 @@ pub struct Layer<R: Role> {
     pub input: ByteQueue<Vec<u8>>,
     pub inflated: ByteQueue<stages::Inflated>,
     pub buffers: SharedBuffers,
-    pub ticket: Ticket,
+    pub ticket: Arc<Ticket>,
     pub pool: Arc<Pool>,
     /// What the layer takes of the run's budget.
     pub account: Arc<Account>,
@@ -108,7 +108,7 @@ impl<R: Role> Layer<R> {
     pub fn new(
         role: R,
         chunk_size: u32,
-        ticket: Ticket,
+        ticket: Arc<Ticket>,
         (pool, budget): (Arc<Pool>, Arc<Budget>),
         buffers: SharedBuffers,
     ) -> Self {

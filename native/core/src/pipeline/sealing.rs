@@ -32,12 +32,20 @@ pub struct Sealing {
 }
 
 impl Sealing {
-    /// Records that a layer is open, so that others may wait for it. Returns the number of this opening: a layer whose chunks
-    /// cannot stay in it is opened twice.
+    /// Records that a layer is open or reserved, so that others may wait for it. Returns the number of this opening: a layer whose
+    /// chunks cannot stay in it is opened twice, and so is one that was reserved.
     pub fn open(&self, number: u32) -> u64 {
         let opening = self.openings.fetch_add(1, Ordering::Relaxed);
         lock(&self.layers).insert(number, State::Open(opening));
         opening
+    }
+
+    /// Records that a layer that was only reserved has ended early.
+    pub fn give_up(&self, number: u32) {
+        if let Some(state @ State::Open(_)) = lock(&self.layers).get_mut(&number) {
+            *state = State::Ended(Error::Aborted);
+        }
+        self.changed.notify_all();
     }
 
     /// Records that a layer has ended early. A layer that is sealed, or was opened again, stays as it is.
@@ -68,11 +76,21 @@ impl Sealing {
         loop {
             check()?;
             if are_sealed(&layers, numbers)? {
-                let blob = |number: &u32| match layers.get(number) {
-                    Some(State::Sealed(layer)) => (*number, layer.blob()),
-                    _ => (*number, None),
-                };
-                return Ok(numbers.iter().map(blob).collect());
+                return Ok(blobs_of(&layers, numbers));
+            }
+            layers = waiting(Wait::Blocked, || wait(&self.changed, layers));
+        }
+    }
+
+    /// Returns the blobs of all layers below `number` as `lower` does; `Aborted` when the layer itself or one of them has ended.
+    pub fn all_below(&self, number: u32) -> Result<Vec<(u32, Option<SealedChunks>)>> {
+        let mut layers = lock(&self.layers);
+        loop {
+            let below: Vec<u32> = layers.range(..number).map(|(&below, _)| below).collect();
+            let has_ended = matches!(layers.get(&number), Some(State::Ended(_)));
+            // A failure below is reported by the layer that has failed.
+            if has_ended || are_sealed(&layers, &below).map_err(|_| Error::Aborted)? {
+                return if has_ended { Err(Error::Aborted) } else { Ok(blobs_of(&layers, &below)) };
             }
             layers = waiting(Wait::Blocked, || wait(&self.changed, layers));
         }
@@ -100,6 +118,14 @@ impl Sealing {
         }
         self.changed.notify_all();
     }
+}
+
+fn blobs_of(layers: &BTreeMap<u32, State>, numbers: &[u32]) -> Vec<(u32, Option<SealedChunks>)> {
+    let blob = |number: &u32| match layers.get(number) {
+        Some(State::Sealed(layer)) => (*number, layer.blob()),
+        _ => (*number, None),
+    };
+    numbers.iter().map(blob).collect()
 }
 
 fn are_sealed(layers: &BTreeMap<u32, State>, numbers: &[u32]) -> Result<bool> {

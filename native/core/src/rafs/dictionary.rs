@@ -127,6 +127,13 @@ impl ChunkDictionary {
         &self.chunks
     }
 
+    /// The blob with this id, and the number by which references call it.
+    pub fn find(&self, id: &[u8; 64]) -> Option<(u32, SealedChunks)> {
+        let position = self.blobs.iter().position(|blob| blob.record.id.as_ref() == Some(id))?;
+        let number = MARK | u32::try_from(position).ok()?;
+        self.sealed(number).map(|chunks| (number, chunks))
+    }
+
     /// The blob with this number, which carries the mark of a dictionary.
     pub fn sealed(&self, number: u32) -> Option<SealedChunks> {
         self.blob(number).map(SealedChunks)

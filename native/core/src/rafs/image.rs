@@ -93,16 +93,7 @@ pub fn seal(
     };
     let Closed { blob, moved, blob_meta, entered } =
         close(file, (&tree.tree, tree.stores()), chunks, |_, record| table(record), format, layer)?;
-    Ok(SealedLayer {
-        number,
-        blob,
-        tree,
-        moved,
-        blob_meta,
-        entered,
-        is_recalled: false,
-        kind: format.kind,
-    })
+    Ok(SealedLayer { number, blob, tree, moved, blob_meta, entered, is_recalled: false, kind: format.kind })
 }
 
 /// A blob to which its sections have been appended.

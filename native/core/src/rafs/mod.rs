@@ -28,7 +28,7 @@ pub use left_out::{Files, LeftOut};
 pub use model::{LayerTree, Tree};
 pub use prefetch::{Part, Prefetched};
 use recall::Draft;
-pub use recall::{BlobTail, Recalled, recall};
+pub use recall::{BlobTail, OtherBlobs, Recalled, recall};
 pub use repeats::UsedBlob;
 
 use crate::blob::{BlobKind, BlobRecord};
@@ -48,7 +48,7 @@ pub struct Version {
     /// Writes a bootstrap.
     pub write: fn(&Bootstrap<'_>) -> Result<Written>,
     /// Reads the bootstrap of one layer back; returns the record of its blob if it stores chunks.
-    pub read: fn(&[u8], &mut Draft) -> Result<Option<BlobRecord>>,
+    pub read: fn(&[u8], &mut Draft, &OtherBlobs<'_>) -> Result<Option<BlobRecord>>,
 }
 
 /// The bytes of a bootstrap, and the moved chunks that a merge needs to know of a layer's own bootstrap.

@@ -51,8 +51,14 @@ impl LayerTree {
     }
 
     /// A complete tree that was read back.
-    pub const fn recalled(tree: Tree, stores: Vec<Store>, account: Arc<Account>, chunk_bytes: u64) -> Self {
-        Self { tree, stores, order: Vec::new(), last_parent: None, account, chunk_bytes, fault: None }
+    pub const fn recalled(
+        tree: Tree,
+        stores: Vec<Store>,
+        order: Vec<u32>,
+        account: Arc<Account>,
+        chunk_bytes: u64,
+    ) -> Self {
+        Self { tree, stores, order, last_parent: None, account, chunk_bytes, fault: None }
     }
 
     /// Applies the next entry: the last entry of a path wins, a directory keeps the children it has, and a hard link adds a

@@ -1,5 +1,6 @@
 //! The tree and the chunks of a layer, while they are read back.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use nydus_layout::wire::chunk_record;
@@ -9,6 +10,7 @@ use super::super::Moved;
 use super::super::model::{At, FileChunks, Inode, Kind, MAX_DEPTH, NONE, ROOT, Store, Stretch, Tree, Walk};
 use super::damaged;
 use super::input::Input;
+use super::others::Other;
 use crate::budget::Account;
 use crate::dict::Place;
 use crate::error::Result;
@@ -30,6 +32,8 @@ pub struct Draft {
     pub chunk_positions: Positions,
     /// The layer's number, by which references call it.
     pub number: u32,
+    /// The blobs of the bootstrap's table, in its order; `None` stands for the layer's own blob.
+    pub blobs: Vec<Option<Other>>,
     /// Bytes of a chunk.
     pub chunk_size: u32,
     /// The number of the codec of chunks.
@@ -50,6 +54,7 @@ impl Draft {
             records: Vec::new(),
             chunk_positions: Positions::default(),
             number,
+            blobs: Vec::new(),
             chunk_size: format.chunk_size,
             compressor: format.compression.codec.number,
             format: format.clone(),
@@ -71,6 +76,11 @@ impl Draft {
     /// The number of chunks.
     pub fn chunk_count(&self) -> u32 {
         u32::try_from(self.records.len() / chunk_record::SIZE).unwrap_or(u32::MAX)
+    }
+
+    /// The numbers of the blobs in the bootstrap's table, in its order.
+    pub fn order(&self) -> Vec<u32> {
+        self.blobs.iter().map(|blob| blob.as_ref().map_or(self.number, Other::number)).collect()
     }
 
     /// The store.
@@ -124,16 +134,22 @@ impl Draft {
         self.references
     }
 
+    /// The chunk with this index in the blob at this position of the table, as references call it.
+    pub fn place(&self, blob: u32, index: u32) -> Result<Place> {
+        let place = match self.blobs.get(blob as usize) {
+            Some(None) => (index < self.chunk_count()).then_some(Place { layer: self.number, index }),
+            Some(Some(other)) => other.slot(index).map(|slot| Place { layer: other.number(), index: slot }),
+            None => None,
+        };
+        place.ok_or_else(|| damaged("a file refers to a chunk that is not there"))
+    }
+
     /// Adds references to these chunks, in the order of the file.
-    pub fn refer(&mut self, chunks: &[u32]) -> Result<()> {
+    pub fn refer(&mut self, chunks: &[Place]) -> Result<()> {
         self.account.metadata((chunks.len() as u64).saturating_mul(self.format.version.chunk_bytes))?;
-        let (number, count) = (self.number, self.chunk_count());
         for run in chunks.chunk_by(|one, two| one == two) {
-            let (Some(&index), Ok(times)) = (run.first(), u32::try_from(run.len())) else { continue };
-            if index >= count {
-                return Err(damaged("a file refers to a chunk that is not there"));
-            }
-            self.store()?.references.push(Place { layer: number, index }, times);
+            let (Some(&place), Ok(times)) = (run.first(), u32::try_from(run.len())) else { continue };
+            self.store()?.references.push(place, times);
             self.references = self.references.checked_add(times).ok_or_else(|| damaged("too many chunks"))?;
         }
         Ok(())
@@ -149,16 +165,21 @@ impl Draft {
         Ok(())
     }
 
-    /// Takes the record of a chunk; returns its index and its place in its file, in bytes.
-    pub fn chunk(&mut self, record: &[u8]) -> Result<(u32, u64)> {
+    /// Takes the record of a chunk; returns the chunk as references call it, and its place in its file, in bytes.
+    pub fn chunk(&mut self, record: &[u8]) -> Result<(Place, u64)> {
         let record = Input(record);
         let word = |at: usize| record.u32(at as u64);
         let long = |at: usize| record.u64(at as u64);
-        let (index, flags) = (word(chunk_info::INDEX)?, word(chunk_info::FLAGS)?);
-        if word(chunk_info::BLOB_INDEX)? != 0
-            || flags & !(chunk_flags::COMPRESSED | chunk_flags::HAS_CRC32) != 0
-        {
-            return Err(damaged("a chunk of another kind or blob"));
+        let (blob, index, flags) =
+            (word(chunk_info::BLOB_INDEX)?, word(chunk_info::INDEX)?, word(chunk_info::FLAGS)?);
+        if flags & !(chunk_flags::COMPRESSED | chunk_flags::HAS_CRC32) != 0 {
+            return Err(damaged("a chunk of another kind"));
+        }
+        let place = self.place(blob, index)?;
+        let file_offset = long(chunk_info::FILE_OFFSET)?;
+        if place.layer != self.number {
+            // The blob that stores the chunk describes it.
+            return Ok((place, file_offset));
         }
         let crc32 = word(chunk_info::CRC32)?;
         let chunk = ChunkRecord {
@@ -173,19 +194,46 @@ impl Draft {
         };
         let slot = self.records.as_chunks_mut().0.get_mut(index as usize);
         *slot.ok_or_else(|| damaged("a chunk behind the last one"))? = chunk.encode();
-        Ok((index, long(chunk_info::FILE_OFFSET)?))
+        Ok((place, file_offset))
     }
 }
 
-/// Where chunks lie in their files, in chunks, by index.
+/// Where chunks lie in their files, in chunks.
 #[derive(Default)]
-pub struct Positions(pub Vec<u32>);
+pub struct Positions {
+    /// The layer's own number.
+    number: u32,
+    /// Those of the layer's own chunks, by index.
+    own: Vec<u32>,
+    /// Those of chunks in other blobs.
+    others: HashMap<Place, u32>,
+}
 
 impl Positions {
+    /// Begins with no position of `count` own chunks.
+    pub fn new(number: u32, count: u32) -> Self {
+        Self { number, own: vec![NONE; count as usize], others: HashMap::new() }
+    }
+
+    /// Notes where the table says that a chunk lies.
+    pub fn note(&mut self, place: Place, position: u32) {
+        if place.layer != self.number {
+            self.others.insert(place, position);
+        } else if let Some(slot) = self.own.get_mut(place.index as usize) {
+            *slot = position;
+        }
+    }
+
+    fn get(&self, place: Place) -> u32 {
+        let own = self.own.get(place.index as usize);
+        let known = if place.layer == self.number { own } else { self.others.get(&place) };
+        known.copied().unwrap_or(NONE)
+    }
+
     /// The chunks that occur at more than one place in files: the table names the last one, which a merge inherits.
     pub fn moved(&self, walk: &Walk, tree: &Tree, stores: &[Store], chunk_size: u32) -> Moved {
         let mut moved = Moved::new();
-        if self.0.is_empty() {
+        if self.own.is_empty() && self.others.is_empty() {
             return moved;
         }
         for (store, inode) in walk.inodes(tree, stores) {
@@ -194,7 +242,7 @@ impl Positions {
             }
             let chunks = stores.get(usize::from(store)).map(|store| store.chunks(inode, chunk_size));
             for (place, number) in chunks.into_iter().flat_map(numbered) {
-                let known = self.0.get(place.index as usize).copied().unwrap_or(NONE);
+                let known = self.get(place);
                 if known != number {
                     moved.insert(place, known);
                 }

@@ -4,16 +4,19 @@
 //! `tail` finds the sections and verifies them, the reader of each version fills a `Draft` from the bootstrap, and `marks` holds
 //! what a bootstrap does not say. Nothing here trusts a number: the bytes come from a registry.
 
+mod batches;
 mod draft;
 mod input;
 mod marks;
+mod others;
 mod tail;
 
 use std::sync::Arc;
 
-pub use draft::Draft;
+pub use draft::{Draft, Positions};
 pub use input::Input;
 pub use marks::{entered_directories, mark_implied};
+pub use others::OtherBlobs;
 
 use super::blob_table::Blob;
 use super::image::SealedLayer;
@@ -43,17 +46,29 @@ pub struct Recalled {
     pub references: u64,
     /// Chunks that its blob stores.
     pub chunks: u32,
+    /// The number of batches in its blob.
+    pub batches: u32,
+    /// Packed records of the chunks that its blob stores; zeros for a chunk that no file refers to.
+    pub records: Arc<Vec<u8>>,
 }
 
-/// Reads layer `number` back. `Format` for an end that this version of the program would not have written with these options.
-pub fn recall(number: u32, tail: &BlobTail, format: &Format, account: Arc<Account>) -> Result<Recalled> {
+/// Reads layer `number` back. `Format` for an end that this version of the program would not have written with these options, or
+/// that names a blob which is not among the others.
+pub fn recall(
+    number: u32,
+    tail: &BlobTail,
+    format: &Format,
+    account: Arc<Account>,
+    others: &OtherBlobs<'_>,
+) -> Result<Recalled> {
     let sections = tail::sections(&tail.bytes, tail.size, format)?;
     let chunk_bytes = format.version.chunk_bytes;
     let mut draft = Draft::new(number, format, Arc::clone(&account))?;
-    let record = (format.version.read)(&sections.bootstrap, &mut draft)?;
+    let record = (format.version.read)(&sections.bootstrap, &mut draft, others)?;
     let references = draft.references();
     let chunks = draft.chunk_count();
-    let Draft { tree, mut stores, chunk_positions, records, .. } = draft;
+    let order = draft.order();
+    let Draft { tree, mut stores, chunk_positions, mut records, .. } = draft;
     let walk = Walk::new(&tree, &stores);
     mark_implied(&walk, &tree, &mut stores, &tail.entered)?;
     let moved = chunk_positions.moved(&walk, &tree, &stores, format.chunk_size);
@@ -62,15 +77,19 @@ pub fn recall(number: u32, tail: &BlobTail, format: &Format, account: Arc<Accoun
     if record.is_some() != (chunks > 0) || has_meta == sections.blob_meta.is_empty() {
         return Err(damaged("chunks without their blob"));
     }
+    let features = record.as_ref().map_or(0, |record| record.features);
+    let found = batches::batches(&sections.blob_meta, features, &mut records)?;
+    let batches = u32::try_from(found.len()).unwrap_or(u32::MAX);
+    let records = Arc::new(records);
     let blob = record.map(|record| Blob {
         record: record.named(tail.id),
-        chunks: Arc::new(records),
-        batches: Arc::default(),
+        chunks: Arc::clone(&records),
+        batches: Arc::new(found),
         sparse: None,
     });
-    let tree = super::model::LayerTree::recalled(tree, stores, account, chunk_bytes);
+    let tree = super::model::LayerTree::recalled(tree, stores, order, account, chunk_bytes);
     let layer = SealedLayer::recalled(number, blob, tree, moved, sections.blob_meta, format.kind);
-    Ok(Recalled { layer, references, chunks })
+    Ok(Recalled { layer, references, chunks, batches, records })
 }
 
 /// The error about an end that does not make sense.

@@ -7,12 +7,13 @@ use nydus_layout::v5::{inode_table_entry, xattr_pair, xattr_total};
 use super::fields::kind_of;
 use super::model::{At, Inode, Kind, Mark, NONE, ROOT};
 use super::plan::padded;
-use super::recall::{Draft, Input, damaged};
+use super::recall::{Draft, Input, OtherBlobs, damaged};
 use crate::blob::BlobRecord;
+use crate::dict::Place;
 use crate::error::Result;
 
 /// Fills the draft; returns the record of the blob if the layer stores chunks.
-pub fn read(bytes: &[u8], draft: &mut Draft) -> Result<Option<BlobRecord>> {
+pub fn read(bytes: &[u8], draft: &mut Draft, others: &OtherBlobs<'_>) -> Result<Option<BlobRecord>> {
     let input = Input(bytes);
     let word = |at: usize| input.u32(at as u64);
     if word(super_block::MAGIC)? != layout::SUPER_MAGIC || word(super_block::VERSION)? != layout::VERSION {
@@ -21,7 +22,12 @@ pub fn read(bytes: &[u8], draft: &mut Draft) -> Result<Option<BlobRecord>> {
     if word(super_block::CHUNK_SIZE)? != draft.chunk_size {
         return Err(damaged("its chunks have another size"));
     }
-    let record = blob(input, draft)?;
+    let format = draft.format();
+    let wanted = format.compression.codec.super_flag | format.digester.super_flag();
+    if word(super_block::FLAGS)? & wanted != wanted {
+        return Err(damaged("its chunks are stored in another way"));
+    }
+    let record = tables(input, draft, others)?;
     let rows = word(super_block::INODE_TABLE_ENTRIES)?;
     let table = input.u64(super_block::INODE_TABLE_OFFSET as u64)?;
     let mut reader = Reader { input, table, rows, made: vec![None; rows as usize] };
@@ -51,21 +57,31 @@ pub fn read(bytes: &[u8], draft: &mut Draft) -> Result<Option<BlobRecord>> {
     Ok(record)
 }
 
-fn blob(input: Input<'_>, draft: &mut Draft) -> Result<Option<BlobRecord>> {
+/// Reads the blob table.
+fn tables(input: Input<'_>, draft: &mut Draft, others: &OtherBlobs<'_>) -> Result<Option<BlobRecord>> {
     let count = input.u32(super_block::EXTENDED_ENTRIES as u64)?;
-    if count == 0 {
-        return Ok(None);
+    let outside = || damaged("a table outside of it");
+    let extended = input.u64(super_block::EXTENDED_OFFSET as u64)?;
+    let extended = input.slice(extended, u64::from(count) * extended_blob::SIZE as u64)?;
+    let mut at = input.u64(super_block::BLOB_TABLE_OFFSET as u64)?;
+    let mut ids = Vec::new();
+    for _ in 0..count {
+        let start = at.checked_add(layout::blob_prefix::SIZE as u64).ok_or_else(outside)?;
+        let id: [u8; 64] = input.array(start)?;
+        ids.push((id != *nydus_layout::OWN_BLOB_ID).then_some(id));
+        // A zero ends each id but the last.
+        at = start.checked_add(id.len() as u64 + 1).ok_or_else(outside)?;
     }
-    let id = input.u64(super_block::BLOB_TABLE_OFFSET as u64)?;
-    let id =
-        id.checked_add(layout::blob_prefix::SIZE as u64).ok_or_else(|| damaged("a table outside of it"))?;
-    if count > 1 || input.array(id)? != *nydus_layout::OWN_BLOB_ID {
-        return Err(damaged("it refers to another blob"));
-    }
-    let base = input.u64(super_block::EXTENDED_OFFSET as u64)?;
-    let entry = Input(input.slice(base, extended_blob::SIZE as u64)?);
+    draft.blobs = others.find(&ids)?;
+    let own = ids.iter().position(Option::is_none);
+    let own = own.and_then(|own| extended.chunks_exact(extended_blob::SIZE).nth(own));
+    own.map(|entry| own_blob(Input(entry), draft)).transpose()
+}
+
+/// Reads the entry of the layer's own blob.
+fn own_blob(entry: Input<'_>, draft: &mut Draft) -> Result<BlobRecord> {
     draft.expect_chunks(entry.u32(extended_blob::CHUNK_COUNT as u64)?)?;
-    Ok(Some(BlobRecord {
+    Ok(BlobRecord {
         id: None,
         meta: None,
         toc_digest: None,
@@ -79,7 +95,7 @@ fn blob(input: Input<'_>, draft: &mut Draft) -> Result<Option<BlobRecord>> {
         meta_offset: 0,
         meta_compressed_size: 0,
         meta_uncompressed_size: 0,
-    }))
+    })
 }
 
 struct Reader<'a> {
@@ -190,9 +206,9 @@ fn chunks(input: Input<'_>, at: u64, size: u64, draft: &mut Draft) -> Result<u32
     let count = size.div_ceil(u64::from(draft.chunk_size));
     let bytes = count.checked_mul(chunk_info::SIZE as u64).ok_or_else(|| damaged("a file without end"))?;
     let records = input.slice(at, bytes)?.chunks_exact(chunk_info::SIZE);
-    let indexes = records.map(|record| draft.chunk(record).map(|(index, _)| index));
-    let indexes = indexes.collect::<Result<Vec<u32>>>()?;
-    draft.refer(&indexes)?;
+    let places = records.map(|record| draft.chunk(record).map(|(place, _)| place));
+    let places = places.collect::<Result<Vec<Place>>>()?;
+    draft.refer(&places)?;
     Ok(first)
 }
 

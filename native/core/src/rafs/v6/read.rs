@@ -9,14 +9,14 @@ use nydus_layout::{dirent, extended_super_block, inode_extended, super_block, xa
 
 use super::fields::kind_of;
 use super::model::{At, Inode, Kind, Mark, NONE, ROOT};
-use super::recall::{Draft, Input, damaged};
+use super::recall::{Draft, Input, OtherBlobs, Positions, damaged};
 use crate::blob::BlobRecord;
 use crate::error::Result;
 
 const BLOCK: u64 = BLOCK_SIZE as u64;
 
 /// Fills the draft; returns the record of the blob if the layer stores chunks.
-pub fn read(bytes: &[u8], draft: &mut Draft) -> Result<Option<BlobRecord>> {
+pub fn read(bytes: &[u8], draft: &mut Draft, others: &OtherBlobs<'_>) -> Result<Option<BlobRecord>> {
     let input = Input(bytes);
     let field = |at: usize| input.u32((layout::SUPER_OFFSET + at) as u64);
     if field(super_block::MAGIC)? != layout::SUPER_MAGIC {
@@ -24,7 +24,7 @@ pub fn read(bytes: &[u8], draft: &mut Draft) -> Result<Option<BlobRecord>> {
     }
     let meta = u64::from(field(super_block::META_BLOCK)?) * BLOCK;
     let root = u32::from(input.u16((layout::SUPER_OFFSET + super_block::ROOT_NID) as u64)?);
-    let record = tables(input, draft)?;
+    let record = tables(input, draft, others)?;
     let inodes = Inodes { input, meta };
     let stored = inodes.at(root)?;
     let made = stored.inode(draft)?;
@@ -63,7 +63,7 @@ pub fn read(bytes: &[u8], draft: &mut Draft) -> Result<Option<BlobRecord>> {
 }
 
 /// Reads the blob table and the chunk table.
-fn tables(input: Input<'_>, draft: &mut Draft) -> Result<Option<BlobRecord>> {
+fn tables(input: Input<'_>, draft: &mut Draft, others: &OtherBlobs<'_>) -> Result<Option<BlobRecord>> {
     let base = layout::EXTENDED_SUPER_OFFSET;
     let word = |at: usize| input.u32((base + at) as u64);
     let long = |at: usize| input.u64((base + at) as u64);
@@ -71,14 +71,30 @@ fn tables(input: Input<'_>, draft: &mut Draft) -> Result<Option<BlobRecord>> {
         return Err(damaged("its chunks have another size"));
     }
     let size = word(extended_super_block::BLOB_TABLE_SIZE)?;
-    if size == 0 {
-        return Ok(None);
+    let table = input.slice(long(extended_super_block::BLOB_TABLE_OFFSET)?, size.into())?;
+    let (entries, rest) = table.as_chunks::<{ blob_entry::SIZE }>();
+    if !rest.is_empty() {
+        return Err(damaged("its blob table is cut off"));
     }
-    let table = long(extended_super_block::BLOB_TABLE_OFFSET)?;
-    let entry = Input(input.slice(table, blob_entry::SIZE as u64)?);
-    if size as usize != blob_entry::SIZE || entry.array(blob_entry::BLOB_ID as u64)? != *layout::OWN_BLOB_ID {
-        return Err(damaged("it refers to another blob"));
+    let id = |entry: &[u8; blob_entry::SIZE]| Input(entry).array(blob_entry::BLOB_ID as u64);
+    let ids = entries.iter().map(|entry| id(entry).map(|id| (id != *layout::OWN_BLOB_ID).then_some(id)));
+    let ids = ids.collect::<Result<Vec<_>>>()?;
+    draft.blobs = others.find(&ids)?;
+    let own = ids.iter().position(Option::is_none).and_then(|own| entries.get(own));
+    let record = own.map(|entry| own_blob(Input(entry), draft)).transpose()?;
+    draft.chunk_positions = Positions::new(draft.number, draft.chunk_count());
+    let (start, size) =
+        (long(extended_super_block::CHUNK_TABLE_OFFSET)?, long(extended_super_block::CHUNK_TABLE_SIZE)?);
+    let chunk_size = u64::from(draft.chunk_size);
+    for record in input.slice(start, size)?.chunks_exact(chunk_info::SIZE) {
+        let (place, offset) = draft.chunk(record)?;
+        draft.chunk_positions.note(place, u32::try_from(offset / chunk_size).unwrap_or(NONE));
     }
+    Ok(record)
+}
+
+/// Reads the entry of the layer's own blob.
+fn own_blob(entry: Input<'_>, draft: &mut Draft) -> Result<BlobRecord> {
     let word = |at: usize| entry.u32(at as u64);
     let number = |at: usize| entry.u64(at as u64);
     let digester = draft.format().digester;
@@ -86,17 +102,7 @@ fn tables(input: Input<'_>, draft: &mut Draft) -> Result<Option<BlobRecord>> {
         return Err(damaged("its chunks are stored in another way"));
     }
     draft.expect_chunks(word(blob_entry::CHUNK_COUNT)?)?;
-    draft.chunk_positions.0 = vec![NONE; draft.chunk_count() as usize];
-    let (start, size) =
-        (long(extended_super_block::CHUNK_TABLE_OFFSET)?, long(extended_super_block::CHUNK_TABLE_SIZE)?);
-    let chunk_size = u64::from(draft.chunk_size);
-    for record in input.slice(start, size)?.chunks_exact(chunk_info::SIZE) {
-        let (index, offset) = draft.chunk(record)?;
-        if let Some(slot) = draft.chunk_positions.0.get_mut(index as usize) {
-            *slot = u32::try_from(offset / chunk_size).unwrap_or(NONE);
-        }
-    }
-    Ok(Some(BlobRecord {
+    Ok(BlobRecord {
         id: None,
         meta: None,
         toc_digest: None,
@@ -110,7 +116,7 @@ fn tables(input: Input<'_>, draft: &mut Draft) -> Result<Option<BlobRecord>> {
         meta_offset: number(blob_entry::META_OFFSET)?,
         meta_compressed_size: number(blob_entry::META_COMPRESSED_SIZE)?,
         meta_uncompressed_size: number(blob_entry::META_UNCOMPRESSED_SIZE)?,
-    }))
+    })
 }
 
 /// The area of inodes.
@@ -202,11 +208,11 @@ impl<'a> Stored<'a> {
         let mut chunks = Vec::with_capacity(entries.len() / chunk_index_entry::SIZE);
         for entry in entries.chunks_exact(chunk_index_entry::SIZE) {
             let entry = Input(entry);
-            if entry.u8(chunk_index_entry::DEVICE as u64)? != 1 {
-                return Err(damaged("a file refers to another blob"));
-            }
+            let device = u32::from(entry.u8(chunk_index_entry::DEVICE as u64)?);
+            let blob = device.checked_sub(1).ok_or_else(|| damaged("a file refers to no blob"))?;
             let low = u32::from(entry.u16(chunk_index_entry::INDEX_LOW as u64)?);
-            chunks.push(low | u32::from(entry.u8(chunk_index_entry::INDEX_HIGH as u64)?) << 16);
+            let high = u32::from(entry.u8(chunk_index_entry::INDEX_HIGH as u64)?);
+            chunks.push(draft.place(blob, low | high << 16)?);
         }
         draft.refer(&chunks)?;
         Ok(first)
