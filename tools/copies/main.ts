@@ -210,7 +210,7 @@ function report(cells: readonly Cell[], runs: number): string {
       ];
     });
   return [
-    `Each cell is \`nydusify copy\` / \`skopeo copy --all\` (1.9.3). Seconds are the fastest of ${runs} runs of the whole command, in turns, with docker-registry on the same machine; CPU seconds are those of the command alone. In a registry the copy is ` +
+    `Each cell is \`nydusify copy\` / \`skopeo copy --all\` (1.9.3). Seconds are those of the whole command${runs === 1 ? '' : `, the fastest of ${runs} runs in turns`}, with docker-registry on the same machine; CPU seconds are those of the command alone. In a registry the copy is ` +
       'one from repository to repository, which both tools do by mounting. Requests are those that a registry counts.',
     markdownTable(['image', 'copy', 'seconds', 'CPU seconds', 'requests', 'digest'], rows),
   ].join('\n\n');
