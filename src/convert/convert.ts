@@ -7,30 +7,28 @@ import { formatPlatform } from '../oci/platform.js';
 import { tmpdir } from 'node:os';
 import { ByteBudget } from '../io/byte-budget.js';
 import { openScratch } from '../io/scratch.js';
-import { contentOf } from '../io/streams.js';
 import { DEFAULT_TEE_BUFFER } from '../io/tee.js';
 import { type BuildCache, checkCache } from '../cache/options.js';
 import { withBudget } from '../native/budget.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import { ANNOTATION, MEDIA } from '../oci/media-types.js';
 import type { PrefetchMeaning } from '../prefetch/meaning.js';
-import { refuseMovedTag, tagOf } from '../registry/moved-tag.js';
+import { tagOf } from '../registry/moved-tag.js';
 import { type ImageSource, type ImageTarget, isMirrored } from '../registry/stores/store.js';
-import type { Remedy } from '../remedy.js';
 import type { CallOptions } from '../reporter.js';
-import { familyOf } from './assemble.js';
 import { copyEntries } from './copy-content.js';
-import { storedDocument, type StoredDocument } from './halves.js';
-import { homeOf, keepsOriginalLayers } from './homes.js';
+import { keepsOriginalLayers } from './homes.js';
 import { convertOneImage, type ConvertedImage, type LayerReport } from './image.js';
-import { type ConvertedEntry, mergedIndex, plainIndex } from './merge-index.js';
+import { originalIn, type There } from './join-index.js';
+import { demandOriginals, joinTarget, readThere } from './join-target.js';
 import { convertOptions, type ConvertOptions } from './options.js';
 import type { DictionaryBlob } from './dictionary.js';
 import type { Run } from './run.js';
 import { RunCache } from './run-cache.js';
-import { type ForeignEntry, readSourceImages, type SourceImages } from './source-images.js';
+import { readSourceImages, type SourceImage, type SourceImages } from './source-images.js';
+import { setTag } from './set-tag.js';
 import { stopwatch } from './stopwatch.js';
 import { Uploads } from './uploads.js';
+import { warnOfMerging, warnOfReferring } from './warn-of-merging.js';
 
 /** The image to convert, and the target of the result. */
 export interface ConvertImages {
@@ -170,7 +168,9 @@ async function convertOnce(
     const listed = await readSourceImages(source, options, uploads.call);
     await cache?.load(uploads.call);
     const before = await asked;
-    warnOfMerging(run, listed);
+    const there = options.mergeIntoTarget ? await readThere(target, listed.images, uploads.call) : undefined;
+    if (there !== undefined) demandOriginals(there, listed.images);
+    warnOfMerging(run, listed, there);
     warnOfReferring(run);
     watch.conversion.extend();
     const images: ConvertedImage[] = [];
@@ -182,32 +182,25 @@ async function convertOnce(
       const known = converted.get(key);
       const made =
         known === undefined
-          ? await convertOneImage(run, image, { index, all: listed.images })
+          ? await convertOneImage(runFor(image, run, there), image, { index, all: listed.images })
           : { ...known, source: image, platform: formatPlatform(image.platform) };
       if (known === undefined) converted.set(key, made);
       images.push(made);
     }
     const found: SourceImages = { ...listed, foreign: await copyEntries(run, listed.foreign) };
     await uploads.settle();
-    const root = rootOf(run, found, images);
-    const manifests = images.flatMap(({ nydus, oci, original }) =>
-      [oci, original, nydus].filter((manifest) => manifest !== undefined),
-    );
-    for (const manifest of manifests) {
-      // A manifest that is the root is pushed together with the tag.
-      if (manifest !== root) await target.push(manifest.descriptor, contentOf(manifest.bytes), uploads.call);
-    }
-    call.signal?.throwIfAborted();
-    await refuseMovedTag(target, before, root.descriptor.digest, uploads.call);
-    await target.tag(root.descriptor, root.bytes, uploads.call);
+    const { root, kept, unchanged } =
+      there === undefined
+        ? await setTag(run, found, images, before)
+        : await joinTarget(run, images, found, there);
     watch.push.extend();
     const written = (await cache?.write(target, call)) ?? false;
     return {
       root: root.descriptor,
       target: target.location,
-      unchanged: before === root.descriptor.digest,
+      unchanged,
       images: images.map(reportOf),
-      kept: found.foreign.map(({ descriptor }) => descriptor),
+      kept,
       sourceBytes: sum(images.map((image) => image.sourceBytes)),
       targetBytes: sum(images.map((image) => image.targetBytes)),
       repeatedBytes: sum(images.map((image) => image.repeatedBytes)),
@@ -225,6 +218,12 @@ async function convertOnce(
   }
 }
 
+/** An original that the target holds stays as it is, be it isolated or not. */
+function runFor(image: SourceImage, run: Run, there: There | undefined): Run {
+  if (there === undefined || originalIn(there, image) === undefined) return run;
+  return { ...run, options: { ...run.options, mergeIsolation: 'none' } };
+}
+
 function cacheUse(images: readonly ConvertedImage[], written: boolean): CacheUse {
   const layers = images.flatMap((image) => image.layers);
   const hits = layers.filter(({ cache }) => cache === 'hit');
@@ -240,68 +239,6 @@ function reportOf({ source, nydus, oci, original, ...image }: ConvertedImage): I
     oci: oci?.descriptor,
     ...(original === undefined ? {} : { original: original.descriptor }),
   };
-}
-
-/**
- * Returns the document that the tag will name: an index when merging or when the source was one, else the only
- * manifest.
- */
-function rootOf({ options }: Run, found: SourceImages, images: readonly ConvertedImage[]): StoredDocument {
-  const entries: readonly ConvertedEntry[] = images.map((image) => ({
-    source: image.source,
-    nydus: image.nydus.descriptor,
-    oci: image.oci?.descriptor,
-  }));
-  if (options.mergePlatform) {
-    return storedDocument(
-      MEDIA.ociIndex,
-      mergedIndex(found.index?.json, entries, found.foreign, options.indexMarks),
-    );
-  }
-  const [only] = images;
-  if (only !== undefined && images.length === 1 && found.foreign.length === 0) return only.nydus;
-  const family = familyOf(found.index?.mediaType ?? MEDIA.ociIndex, options.oci);
-  return storedDocument(family.index, plainIndex(found.index?.json, family, entries, found.foreign));
-}
-
-function warnOfMerging({ options, uploads }: Run, { foreign, images }: SourceImages): void {
-  const warn = (code: string, message: string, remedy: Remedy): void => {
-    uploads.call.reporter?.emit({ type: 'warning', code, message, remedy });
-  };
-  const sourceStays = options.mergePlatform && options.mergeIsolation === 'none';
-  if (sourceStays) {
-    warn(
-      'NOT_ISOLATED',
-      'the OCI half shares its layers with other images: on a node that runs Nydus, an unrelated image with the same layers may start empty',
-      { kind: 'isolate-half' },
-    );
-  }
-  // An annotation of any entry may name the image, as SOCI's indexes do.
-  const sources = new Set<string>(images.map(({ manifest }) => manifest.descriptor.digest));
-  const speaks = ({ descriptor: { annotations = {} } }: ForeignEntry): boolean =>
-    ANNOTATION.dockerReferenceDigest in annotations ||
-    Object.values(annotations).some((value) => sources.has(value));
-  if (!sourceStays && foreign.some(speaks)) {
-    warn(
-      'ATTESTATION_SUBJECT',
-      'attestations are kept, but they describe the source manifests, which are not in the result',
-      { kind: 'keep-manifests' },
-    );
-  }
-}
-
-/**
- * Warns that registries list referrers by repository: clients that ask the source's repository do not find this one.
- */
-function warnOfReferring({ options, source, target, uploads }: Run): void {
-  if (!options.withReferrer) return;
-  const [from, to] = [homeOf(source.place), homeOf(target.place)];
-  if (from === to) return;
-  uploads.call.reporter?.emit({
-    type: 'warning',
-    code: 'REFERRER_ELSEWHERE',
-    message: `the subject of the Nydus manifest is in ${from}, but the Nydus manifest goes to ${to}: registries list referrers by repository, so clients find it only if both manifests are in one repository`,
-  });
 }
 
 function sum(numbers: readonly number[]): number {

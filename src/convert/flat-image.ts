@@ -2,6 +2,7 @@
  * Converts the layers of an image that is flattened: all are packed before the first blob is complete, since only the merged tree
  * tells which chunks a container sees. Then each blob is pushed as a whole.
  */
+import { untilAborted } from '../native/until-aborted.js';
 import { rm } from 'node:fs/promises';
 import { mapOrdered } from '../io/concurrency.js';
 import type { NativeMergedImage } from '../native/addon-types.js';
@@ -75,7 +76,13 @@ export async function convertFlattened(
     type: 'step',
     message: `${context.platform}: leaving out of the blobs what no container sees`,
   });
-  const { blobs, leftOut, image } = await untilAborted(packer, () => packer.flatten(places), call);
+  // The copying of chunks takes its time with a large image.
+  const ending = {
+    abort: (): void => {
+      packer[Symbol.dispose]();
+    },
+  };
+  const { blobs, leftOut, image } = await untilAborted(ending, call.signal, () => packer.flatten(places));
   const omitted = new Map(leftOut.map(({ layer, ...rest }) => [layer, rest]));
   const statsOf = (job: LayerJob, { stats, dataSize }: PackedLayer, blobBytes?: number): PackStats => ({
     ...stats,
@@ -101,24 +108,6 @@ export async function convertFlattened(
     return [layerOf(job, blob.sealed, stats, pushed, omitted)];
   });
   return { converted, blobs: undefined, merged: image };
-}
-
-/** The copying of chunks takes its time with a large image: an abort of the call ends it. */
-async function untilAborted<T>(
-  packer: Disposable,
-  work: () => Promise<T>,
-  { signal }: CallOptions,
-): Promise<T> {
-  const abort = (): void => {
-    packer[Symbol.dispose]();
-  };
-  signal?.throwIfAborted();
-  signal?.addEventListener('abort', abort, { once: true });
-  try {
-    return await work();
-  } finally {
-    signal?.removeEventListener('abort', abort);
-  }
 }
 
 function layerOf(

@@ -68,7 +68,7 @@ const MAX_REFERRED_CHUNK = 4 << 20;
 
 /** Refuses what cannot be combined with chunks that stay in their layers. */
 function checkReferring(format: FormatOptions): void {
-  const { ociRef, zranSpan, fsVersion, chunkSize, batchSize, dedup } = format;
+  const { ociRef, zranSpan, fsVersion, chunkSize, batchSize, dedup, flatten } = format;
   if (ociRef === 'off') return;
   within('zranSpan', zranSpan, MIN_SPAN, MAX_SPAN);
   if (fsVersion !== 6)
@@ -85,6 +85,8 @@ function checkReferring(format: FormatOptions): void {
     );
   if (dedup === 'image')
     throw conflictWithOciRef('one dictionary for all layers (dedup)', 'a layer may have to be read twice');
+  if (flatten !== 'none')
+    throw conflictWithOciRef(`flattening (flatten ${flatten})`, 'a layer that stays where it is stays whole');
 }
 
 export function conflictWithOciRef(option: string, reason: string): UsageError {

@@ -38,14 +38,22 @@ export function mergedIndex(
   foreign: readonly ForeignEntry[],
   marks: IndexMarks,
 ): Uint8Array {
-  const oci = entries.flatMap(({ source, oci: named }) => {
-    if (named === undefined) return [];
-    const isolated = named.digest !== source.manifest.descriptor.digest;
-    const mark = { [ANNOTATION.nydusSourceDigest]: source.manifest.descriptor.digest };
-    return [entryJson(source, named, filledPlatform(source), isolated ? mark : {})];
-  });
+  const oci = entries.flatMap((entry) => ociEntry(entry) ?? []);
   const nydus = entries.flatMap(({ source, nydus: named }) => nydusEntries(source, named, marks));
-  return printIndex(index, MEDIA.ociIndex, [...oci, ...nydus, ...foreign.map(({ entry }) => entry)]);
+  return printMerged(index, [...oci, ...nydus, ...foreign.map(({ entry }) => entry)]);
+}
+
+/** Makes the index of these entries, with the other members of `index`. */
+export function printMerged(index: JsonObject | undefined, entries: readonly Json[]): Uint8Array {
+  return printIndex(index, MEDIA.ociIndex, entries);
+}
+
+/** The entry of the OCI half; undefined when there is none. */
+export function ociEntry({ source, oci: named }: ConvertedEntry): JsonObject | undefined {
+  if (named === undefined) return undefined;
+  const isolated = named.digest !== source.manifest.descriptor.digest;
+  const mark = { [ANNOTATION.nydusSourceDigest]: source.manifest.descriptor.digest };
+  return entryJson(source, named, filledPlatform(source), isolated ? mark : {});
 }
 
 /** Makes the index of a conversion without merging: each Nydus image replaces its source. */
@@ -74,7 +82,8 @@ function printIndex(
   return printJson(new Map<string, Json>([...head, ...rest]));
 }
 
-function nydusEntries(source: SourceImage, named: Named, marks: IndexMarks): readonly JsonObject[] {
+/** The entries of the Nydus half. */
+export function nydusEntries(source: SourceImage, named: Named, marks: IndexMarks): readonly JsonObject[] {
   const plain = filledPlatform(source);
   const entry = withoutZstdMark(entryJson(source, named, plain, {}));
   const byType = withMembers(entry, { artifactType: MEDIA.nydusArtifact });

@@ -21,6 +21,8 @@ export interface ConvertOptions extends FormatOptions {
   readonly allowMissingPlatforms: boolean;
   /** True: the result is an index of the OCI images and their Nydus counterparts. */
   readonly mergePlatform: boolean;
+  /** True: the Nydus images are added to what the target's tag holds, which must be the originals. Implies `mergePlatform`. */
+  readonly mergeIntoTarget: boolean;
   readonly indexMarks: IndexMarks;
   readonly mergeIsolation: MergeIsolation;
   /**
@@ -62,7 +64,8 @@ export function convertOptions(from: Partial<ConvertOptions> = {}): ConvertOptio
   const options: ConvertOptions = {
     platforms: given.platforms ?? allPlatforms,
     allowMissingPlatforms: given.allowMissingPlatforms ?? false,
-    mergePlatform: given.mergePlatform ?? false,
+    mergePlatform: given.mergePlatform === true || given.mergeIntoTarget === true,
+    mergeIntoTarget: given.mergeIntoTarget ?? false,
     indexMarks: given.indexMarks ?? 'both',
     mergeIsolation: given.mergeIsolation ?? 'empty-layer',
     keepAttestations: given.keepAttestations,

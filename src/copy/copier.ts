@@ -25,6 +25,8 @@ import { readDocument, type ReadDocument } from './children.js';
 
 /** Bounds indexes in indexes, and referrers of referrers; real images have at most two levels of either. */
 const MAX_DEPTH = 8;
+/** As many as an index may lead to for all other verbs. */
+const MAX_DOCUMENTS = 2 ** 16;
 
 /** `elsewhere`: a layer that clients fetch from the addresses in its descriptor, and that the source does not hold. */
 export type CopyOutcome = PushOutcome | 'elsewhere';
@@ -94,6 +96,7 @@ export class Copier {
   readonly #started = new Map<Digest, Promise<void>>();
   readonly #copied: CopiedContent[] = [];
   #sentBytes = 0;
+  #documents = 0;
 
   constructor(ends: CopyEnds, options: CopierOptions) {
     this.#ends = ends;
@@ -162,6 +165,9 @@ export class Copier {
     const what = `manifest ${digest}`;
     if (place.depth > MAX_DEPTH)
       throw new UnsupportedError(`${what} of ${source.location}: indexes nested more than ${MAX_DEPTH} deep`);
+    this.#documents += 1;
+    if (this.#documents > MAX_DOCUMENTS)
+      throw new UnsupportedError(`${source.location} leads to more than ${MAX_DOCUMENTS} documents`);
     const bytes = await collect(source.fetch(descriptor, call), MAX_DOCUMENT_SIZE, what);
     const document = await readDocument(bytes, descriptor, call.signal);
     await this.#below(document, place, run);

@@ -34,6 +34,7 @@ export {
   type ImageSource,
   type ImageTarget,
   isMountable,
+  isMovedTag,
   isReferable,
   listReferrers,
   type Located,
@@ -43,4 +44,5 @@ export {
   type Referable,
   type ReferrerList,
   type ReferrerOptions,
+  type TagOptions,
 } from './stores/store.js';

@@ -3,9 +3,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeDemoImage } from '../../fixtures/demo-image.js';
+import { copyImage } from '../../src/copy/copy.js';
 import { startRegistry, type RunningRegistry } from '../../src/embedded-registry/server.js';
-import { collect, contentOf } from '../../src/io/streams.js';
-import { parseManifest } from '../../src/oci/manifest.js';
 import { anonymous } from '../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../src/registry/open.js';
 import { projectRoot } from '../../test/support/project.js';
@@ -25,18 +24,11 @@ export async function demoLayout(): Promise<string> {
   return layout;
 }
 
-/** Copies one manifest and all that it names. */
-export async function copyImage(from: string, to: string): Promise<void> {
+/** Copies between two locations. */
+export async function copyBetween(from: string, to: string): Promise<void> {
   await using source = openSource(from, { credentials: anonymous });
   await using target = openTarget(to, { credentials: anonymous });
-  const descriptor = await source.resolve();
-  const bytes = await collect(source.fetch(descriptor), descriptor.size, from);
-  const manifest = parseManifest(bytes);
-  for (const part of [...manifest.layers, manifest.config]) {
-    await target.push(part, { size: part.size, open: () => source.fetch(part) });
-  }
-  await target.push(descriptor, contentOf(bytes));
-  await target.tag(descriptor, bytes);
+  await copyImage({ source, target });
 }
 
 export interface Lab extends AsyncDisposable {
@@ -52,6 +44,6 @@ export async function openLab(port: number, say: (text: string) => void): Promis
   const registry = await startRegistry({ root: join(cache, 'registry'), port });
   const image = `${registry.host}/${DEMO_REPOSITORY}:1.0`;
   say(`putting it into a registry on ${registry.host}`);
-  await copyImage(`oci:${layout}:demo`, image);
+  await copyBetween(`oci:${layout}:demo`, image);
   return { registry, image, [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose]() };
 }

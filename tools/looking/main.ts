@@ -22,7 +22,7 @@ import type { TreeNode } from '../../src/rafs-builder/model/tree.js';
 import { anonymous } from '../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../src/registry/open.js';
 import { file, layer } from '../../test/support/images/tar.js';
-import { copyImage, demoLayout } from '../demo/demo-registry.js';
+import { copyBetween, demoLayout } from '../demo/demo-registry.js';
 import { writePageSection } from '../docs/page-section.js';
 import { productCommand } from '../../test/support/project.js';
 
@@ -137,7 +137,7 @@ async function table(image: string, name: string): Promise<string> {
     const [one, two] = [`${registry.host}/app:1`, `${registry.host}/app:2`];
     const [first, second] = [`${one}-nydus`, `${two}-nydus`];
     process.stderr.write(`converting ${name}\n`);
-    await copyImage(image, one);
+    await copyBetween(image, one);
     await nydusify('convert', '--merge-platform', one, first);
     const { small, largest, layer: tar } = await chosenFiles(first);
     await pushNextVersion(one, two, tar);

@@ -88,6 +88,12 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     help: 'make an index that holds the original images and the Nydus images, for every client',
   },
   {
+    name: 'merge-into-target',
+    type: 'boolean',
+    group: PLATFORMS,
+    help: 'add the Nydus images to the index or image that the target holds, which must be the originals; all else in it stays',
+  },
+  {
     name: 'index-marks',
     type: 'string',
     value: 'marks',

@@ -99,6 +99,7 @@ export function convertRequest(
     platforms: platformsOf(flags),
     allowMissingPlatforms: flags.isOn('allow-missing-platforms'),
     mergePlatform: flags.isOn('merge-platform'),
+    mergeIntoTarget: flags.isOn('merge-into-target'),
     indexMarks: flags.oneOf('index-marks', INDEX_MARKS),
     mergeIsolation: flags.oneOf('merge-isolation', ISOLATIONS),
     keepAttestations: flags.choice('keep-attestations'),

@@ -27,14 +27,17 @@ import { formatLocation, type Location, type Selector } from '../location.js';
 import { scanReferrers } from './referrer-scan.js';
 import {
   type Attachable,
+  demandTag,
   type FetchOptions,
   type ImageSource,
   type ImageTarget,
+  isMovedTag,
   ownStream,
   type PushOutcome,
   type Referable,
   type ReferrerList,
   type ReferrerOptions,
+  type TagOptions,
   verifiedFor,
 } from './store.js';
 import { type TarFile, writeTar } from '../../io/tar/archive.js';
@@ -162,6 +165,9 @@ class ArchiveTarget implements ImageTarget, Attachable {
   readonly #options: ArchiveOptions;
   #opened: Promise<{ readonly scratch: Scratch; readonly layout: ImageTarget & Attachable }> | undefined;
 
+  /** The archive that is there. */
+  #before: ImageSource | undefined;
+
   constructor(path: string, selector: Selector, options: ArchiveOptions) {
     this.place = { kind: 'oci-archive', path, ...selector };
     this.location = formatLocation(this.place);
@@ -170,8 +176,15 @@ class ArchiveTarget implements ImageTarget, Attachable {
     this.#options = options;
   }
 
+  /** What this run has written, else what is in the archive that the new one takes the place of. */
   async *fetch(descriptor: Descriptor, options: FetchOptions = {}): ByteStream {
-    yield* (await this.#open()).layout.fetch(descriptor, options);
+    try {
+      yield* (await this.#open()).layout.fetch(descriptor, options);
+    } catch (error) {
+      if (!(error instanceof RegistryError) || error.status !== 404) throw error;
+      this.#before ??= openArchiveSource(this.#path, this.#selector, this.#options);
+      yield* this.#before.fetch(descriptor, options);
+    }
   }
 
   async exists(descriptor: Descriptor, options: CallOptions = {}): Promise<boolean> {
@@ -208,7 +221,11 @@ class ArchiveTarget implements ImageTarget, Attachable {
     }
   }
 
-  async tag(manifest: Descriptor, bytes: Uint8Array, options: CallOptions = {}): Promise<void> {
+  async tag(
+    manifest: Descriptor,
+    bytes: Uint8Array,
+    { expected, ...options }: TagOptions = {},
+  ): Promise<void> {
     const { scratch, layout } = await this.#open();
     const { imageName } = this.#options;
     const named =
@@ -221,15 +238,19 @@ class ArchiveTarget implements ImageTarget, Attachable {
     try {
       await removeAbandoned(folder, PART_PREFIX);
       const files = await listFiles(scratch.file('layout'));
+      if (expected !== undefined)
+        demandTag(this.location, (await this.resolve(options))?.digest, { expected });
       await writeWhole(this.#path, writeTar(files), { aside: folder, durable: true, signal });
       await syncFolder(folder);
     } catch (cause) {
       signal?.throwIfAborted();
+      if (isMovedTag(cause)) throw cause;
       throw localIoError(`cannot write ${this.#path}`, cause);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#before?.[Symbol.asyncDispose]();
     const opened = await this.#opened?.catch(() => undefined);
     await opened?.scratch[Symbol.asyncDispose]();
   }

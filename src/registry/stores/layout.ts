@@ -45,6 +45,7 @@ import { isAttached, selectImage } from './select-entry.js';
 import {
   type Attachable,
   type ContentSource,
+  demandTag,
   type FetchOptions,
   type ImageSource,
   type ImageTarget,
@@ -54,6 +55,7 @@ import {
   type Referable,
   type ReferrerList,
   type ReferrerOptions,
+  type TagOptions,
   verifiedFor,
 } from './store.js';
 
@@ -285,7 +287,11 @@ class LayoutTarget extends Layout implements ImageTarget, Attachable {
     return 'pushed';
   }
 
-  async tag(manifest: Descriptor, bytes: Uint8Array, options: CallOptions = {}): Promise<void> {
+  async tag(
+    manifest: Descriptor,
+    bytes: Uint8Array,
+    { expected, ...options }: TagOptions = {},
+  ): Promise<void> {
     await this.push(manifest, contentOf(bytes), options);
     await removeAbandoned(this.path, PART_PREFIX);
     const { name } = this.selector;
@@ -297,7 +303,7 @@ class LayoutTarget extends Layout implements ImageTarget, Attachable {
       ...manifest,
       ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
     };
-    await this.#list(entry, (listed) => this.#isOurs(listed), options);
+    await this.#list(entry, (listed) => this.#isOurs(listed), { ...options, expected });
   }
 
   /** Lists the document without a name, behind the images. */
@@ -313,7 +319,7 @@ class LayoutTarget extends Layout implements ImageTarget, Attachable {
   async #list(
     entry: Descriptor,
     isReplaced: (listed: ListedDescriptor) => boolean,
-    options: CallOptions,
+    options: TagOptions,
   ): Promise<void> {
     await withFileLock(
       join(this.path, LOCK),
@@ -325,9 +331,10 @@ class LayoutTarget extends Layout implements ImageTarget, Attachable {
   async #writeIndex(
     entry: Descriptor,
     isReplaced: (listed: ListedDescriptor) => boolean,
-    options: CallOptions,
+    options: TagOptions,
   ): Promise<void> {
     const old = await this.readIndex();
+    demandTag(this.location, old?.entries.find((listed) => this.#isOurs(listed))?.digest, options);
     const kept = (old?.entries ?? []).filter((listed) => !isReplaced(listed));
     const raw = (listed: ListedDescriptor): JsonObject => listed.raw;
     const images = kept.filter((listed) => !isAttached(listed)).map(raw);

@@ -32,6 +32,7 @@ import { addReferrer } from '../distribution/referrers-tag.js';
 import { remoteReferrers } from '../distribution/referrers.js';
 import {
   type ContentSource,
+  demandTag,
   type FetchOptions,
   type GrowingPush,
   type GrowingSink,
@@ -47,6 +48,7 @@ import {
   type Referable,
   type ReferrerList,
   type ReferrerOptions,
+  type TagOptions,
   verifiedFor,
 } from './store.js';
 import { RepositoryUploads } from '../upload/uploads.js';
@@ -308,9 +310,14 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, G
     return isMounted && (await this.#isRight(descriptor, options));
   }
 
-  async tag(manifest: Descriptor, bytes: Uint8Array, options: CallOptions = {}): Promise<void> {
+  async tag(
+    manifest: Descriptor,
+    bytes: Uint8Array,
+    { expected, ...options }: TagOptions = {},
+  ): Promise<void> {
     // The manifest is listed with its subject before the tag makes it public.
     if (referrerIn(manifest, bytes) !== undefined) await this.#putDocument(manifest, bytes, options);
+    if (expected !== undefined) demandTag(this.location, (await this.resolve(options))?.digest, { expected });
     await putManifest(this.pointer, manifest, bytes, this.reference.tag ?? 'latest', options);
   }
 

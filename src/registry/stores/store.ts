@@ -1,5 +1,5 @@
 /** Content stores as small interfaces that add up. Registries, layout folders and archives implement them. */
-import { UnsupportedError } from '../../errors.js';
+import { RegistryError, UnsupportedError } from '../../errors.js';
 import type { Descriptor } from '../../oci/descriptor.js';
 import type { Digest } from '../../oci/digest.js';
 import { withFixedPieces } from '../../io/fixed-pieces.js';
@@ -77,9 +77,35 @@ export interface ImageSource extends ContentSource, Located, AsyncDisposable {
   resolve(options?: CallOptions): Promise<Descriptor>;
 }
 
+export interface TagOptions extends CallOptions {
+  /**
+   * The manifest that the tag must name, for it to be set. A registry is asked right before, which leaves other clients a moment; a layout holds
+   * its lock. Otherwise RegistryError is thrown, of which `isMovedTag` is true.
+   */
+  readonly expected?: Digest | 'absent' | undefined;
+}
+
+/** The status by which HTTP says that a condition of the request does not hold. */
+const PRECONDITION_FAILED = 412;
+
+/** Throws unless the tag names what is expected. */
+export function demandTag(
+  location: string,
+  found: Digest | undefined,
+  { expected }: Pick<TagOptions, 'expected'>,
+): void {
+  if (expected === undefined || (found ?? 'absent') === expected) return;
+  throw new RegistryError(`${location} was changed by another client`, { status: PRECONDITION_FAILED });
+}
+
+/** True for the failure of a `tag` whose `expected` does not hold. */
+export function isMovedTag(error: unknown): boolean {
+  return error instanceof RegistryError && error.status === PRECONDITION_FAILED;
+}
+
 export interface ImageTarget extends ContentSource, ContentSink, Located, AsyncDisposable {
   /** Makes the location's tag point to `manifest`. Registries tag by pushing, hence the bytes. The last write of a run. */
-  tag(manifest: Descriptor, bytes: Uint8Array, options?: CallOptions): Promise<void>;
+  tag(manifest: Descriptor, bytes: Uint8Array, options?: TagOptions): Promise<void>;
   /** The manifest that the tag points to now; undefined when there is no such tag. */
   resolve(options?: CallOptions): Promise<Descriptor | undefined>;
 }

@@ -14,6 +14,7 @@ import { asNydusError, renderError } from '../../../src/cli/text/errors.js';
 import { jsonLines, plainLines } from '../../../src/cli/text/progress.js';
 import type { FormatOptions } from '../../../src/native/addon-types.js';
 import { convertImage } from '../../../src/convert/convert.js';
+import { copyImage } from '../../../src/copy/copy.js';
 import type { ContentDigest } from '../../../src/embedded-registry/content-digest.js';
 import { type FaultRule, faultScript } from '../../../src/embedded-registry/faults.js';
 import { startRegistry } from '../../../src/embedded-registry/server.js';
@@ -43,9 +44,10 @@ export type Host = 'source' | 'target' | 'tokens';
  * `usual`: three small layers, from one registry into another. `chunks`: the same with `--push-chunk-size`. `large`: one layer whose
  * blob is sent while it is made. `mount`: both repositories in one registry. `elsewhere`: the target opens its uploads at another origin.
  * `referrer`: an image that names its source as `subject`, in a registry that keeps no list of referrers by itself. `v5`, `lz4`: the
- * usual layers in another format.
+ * usual layers in another format. `copy`: the source copied as it is.
  */
-export type Scenario = 'usual' | 'chunks' | 'large' | 'mount' | 'elsewhere' | 'referrer' | 'v5' | 'lz4';
+export type Scenario =
+  'usual' | 'chunks' | 'large' | 'mount' | 'elsewhere' | 'referrer' | 'v5' | 'lz4' | 'copy';
 
 /** The formats of scenarios that have none of the usual ones. */
 const FORMATS: Readonly<Partial<Record<Scenario, Partial<FormatOptions>>>> = {
@@ -278,18 +280,21 @@ async function observe(
       ...options,
       chunkSize: scenario === 'chunks' ? CHUNK_BYTES : undefined,
     });
-    await convertImage(
-      { source, target },
-      {
-        ...FORMATS[scenario],
-        mergePlatform: scenario !== 'referrer',
-        withReferrer: scenario === 'referrer',
-        workDir,
-        sourceLocation: parseLocation('example.com/library/app:1'),
-        threads: 1,
-      },
-      { reporter: { emit } },
-    );
+    const call = { reporter: { emit } };
+    if (scenario === 'copy') await copyImage({ source, target }, {}, call);
+    else
+      await convertImage(
+        { source, target },
+        {
+          ...FORMATS[scenario],
+          mergePlatform: scenario !== 'referrer',
+          withReferrer: scenario === 'referrer',
+          workDir,
+          sourceLocation: parseLocation('example.com/library/app:1'),
+          threads: 1,
+        },
+        call,
+      );
     if (scenario === 'referrer') {
       const list = await listReferrers(target, (await source.resolve()).digest);
       if (list.referrers.length !== 1) unlisted.push(`${list.referrers.length} referrers are listed`);

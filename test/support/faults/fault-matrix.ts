@@ -87,6 +87,18 @@ const ROWS: Readonly<Record<Exclude<Scenario, 'referrer'>, Readonly<Record<strin
     'finish an upload (PUT)': 'finish an upload, a large blob among them (PUT)',
   },
   mount: { 'mount a blob': 'mount a blob' },
+  copy: {
+    'resolve the source': 'copy: resolve the source',
+    'read the manifest': 'copy: read the manifest',
+    'read the config': 'copy: read the config',
+    'read a layer of the source': 'copy: read a layer',
+    'look at the tag': 'copy: look at the tag',
+    'look for a blob': 'copy: look for a blob',
+    'open an upload': 'copy: open an upload',
+    'send a blob (PATCH)': 'copy: send a blob (PATCH)',
+    'finish an upload (PUT)': 'copy: send a blob (PUT)',
+    'set the tag': 'copy: set the tag',
+  },
   elsewhere: {
     'open an upload': 'open an upload that goes on at another host',
     'finish an upload (PUT)': 'finish an upload at another host (PUT)',

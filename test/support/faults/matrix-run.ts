@@ -13,7 +13,16 @@ import { type Cell, type CellResult, cellsOf, type Mode, runCell, secretsOf } fr
 const AT_ONCE = 6;
 /** Those of the fault matrix; `referrer` is one of the matrix of steps. */
 type Scenarios = Exclude<Scenario, 'referrer'>;
-const SCENARIOS: readonly Scenarios[] = ['usual', 'chunks', 'large', 'mount', 'elsewhere', 'v5', 'lz4'];
+const SCENARIOS: readonly Scenarios[] = [
+  'usual',
+  'chunks',
+  'large',
+  'mount',
+  'elsewhere',
+  'v5',
+  'lz4',
+  'copy',
+];
 /** Every format makes the same requests, so that one cell of so many is enough. The number divides no number of faults. */
 const EVERY_OF_FORMAT = 5;
 
@@ -54,7 +63,16 @@ export async function runShare(
 
 /** The requests of the runs without faults, times the faults. */
 async function plan(slices: readonly Slice[]): Promise<Share> {
-  const references = { usual: '', chunks: '', large: '', mount: '', elsewhere: '', v5: '', lz4: '' };
+  const references = {
+    usual: '',
+    chunks: '',
+    large: '',
+    mount: '',
+    elsewhere: '',
+    v5: '',
+    lz4: '',
+    copy: '',
+  };
   const cells: Cell[][] = slices.map(() => []);
   for (const scenario of SCENARIOS) {
     await using lab = await openFaultLab(scenario);

@@ -12,11 +12,13 @@ import { sha256, type Digest } from '../../../src/oci/digest.js';
 import { ANNOTATION, MEDIA, NYDUS_OS_FEATURE } from '../../../src/oci/media-types.js';
 import { EMPTY_LAYER_BYTES, EMPTY_LAYER_DIFF_ID } from '../../../src/oci/nydus.js';
 import { type Location, parseLocation } from '../../../src/registry/location.js';
-import type {
-  FetchOptions,
-  ImageSource,
-  ImageTarget,
-  PushOutcome,
+import {
+  demandTag,
+  type FetchOptions,
+  type ImageSource,
+  type ImageTarget,
+  type PushOutcome,
+  type TagOptions,
 } from '../../../src/registry/stores/store.js';
 
 export type Json = Record<string, unknown>;
@@ -26,6 +28,8 @@ export class MemoryStore implements ImageSource, ImageTarget {
   readonly location: string;
   readonly content = new Map<Digest, Uint8Array>();
   root: Descriptor | undefined;
+  /** Called before a tag is set; a test may let another client go first. */
+  onTag: () => void | Promise<void> = () => undefined;
 
   constructor(location = 'memory.test/app:1') {
     this.place = parseLocation(location);
@@ -46,10 +50,11 @@ export class MemoryStore implements ImageSource, ImageTarget {
     return 'pushed';
   }
 
-  tag(manifest: Descriptor, bytes: Uint8Array): Promise<void> {
+  async tag(manifest: Descriptor, bytes: Uint8Array, { expected }: TagOptions = {}): Promise<void> {
+    await this.onTag();
+    demandTag(this.location, this.root?.digest, { expected });
     this.content.set(manifest.digest, bytes);
     this.root = manifest;
-    return Promise.resolve();
   }
 
   put(mediaType: string, bytes: Uint8Array): Descriptor {

@@ -7,6 +7,7 @@ import { compareCopy } from '../../../src/copy/compare.js';
 import { type CopyOptions, copyImage, type CopyResult } from '../../../src/copy/copy.js';
 import { RegistryError, UsageError } from '../../../src/errors.js';
 import { collect } from '../../../src/io/streams.js';
+import type { Descriptor } from '../../../src/oci/descriptor.js';
 import { digestHex } from '../../../src/oci/digest.js';
 import { parseIndex, parseManifest } from '../../../src/oci/manifest.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
@@ -16,6 +17,7 @@ import { openSource, openTarget } from '../../../src/registry/open.js';
 import { listReferrers } from '../../../src/registry/stores/store.js';
 import { type BuiltImage, buildIndex, putImage } from '../../support/images/image-builder.js';
 import { AMD64, ARM64, artifact, NYDUS, ODD_INDEX, referrerOf } from '../../support/images/odd-index.js';
+import { MemoryStore } from '../../support/registries/memory-store.js';
 import { answer, observedRegistry, options } from '../../support/registries/observed-registry.js';
 import { QUICK_DISK, tempFolder } from '../../support/temp-folder.js';
 
@@ -289,4 +291,26 @@ test('an artifact that is the root is copied like an image', async (t) => {
     assert.equal((await copy(from, to)).root.digest, chart.root.descriptor.digest);
     assert.deepEqual(await differences(from, to), []);
   }
+});
+
+test('indexes inside one another are copied to a depth that no real image has', async () => {
+  const deep = (levels: number): MemoryStore => {
+    const store = new MemoryStore('memory.test/deep:1');
+    let below = store.putJson(MEDIA.ociIndex, { schemaVersion: 2, mediaType: MEDIA.ociIndex, manifests: [] });
+    for (let level = 0; level < levels; level++)
+      below = store.putJson(MEDIA.ociIndex, {
+        schemaVersion: 2,
+        mediaType: MEDIA.ociIndex,
+        manifests: [below],
+      });
+    store.root = below;
+    return store;
+  };
+  const into = (): MemoryStore => {
+    const store = new MemoryStore('memory.test/copy:1');
+    store.resolve = () => Promise.resolve(store.root as Descriptor); // a target may resolve to undefined
+    return store;
+  };
+  assert.equal((await copyImage({ source: deep(8), target: into() })).contents.length, 9);
+  await assert.rejects(copyImage({ source: deep(9), target: into() }), /nested more than 8 deep/);
 });
