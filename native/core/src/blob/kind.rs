@@ -35,7 +35,7 @@ pub static BATCHED: BlobKind = BlobKind {
     has_meta: true,
     chunks: |writer, chunks| {
         writer.data(chunks)?;
-        let meta = writer.meta(meta_v2::records(chunks))?;
+        let meta = writer.meta(meta_v2::records(chunks, writer.reader()))?;
         writer.digests(chunks)?;
         Ok(meta)
     },

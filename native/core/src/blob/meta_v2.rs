@@ -5,29 +5,26 @@ use nydus_layout::{batch_context, chunk_meta_v2, chunk_meta_v2_flags as flags};
 
 use super::meta::{ChunkMeta, Contexts};
 use super::sections::StoredChunks;
+use crate::readers::Reader;
 use crate::table::ChunkRecord;
 
 /// Makes the records of a blob's chunks, and the contexts of its batches.
-pub fn records(chunks: &StoredChunks) -> ChunkMeta {
+pub fn records(chunks: &StoredChunks, reader: &Reader) -> ChunkMeta {
     let (records, batches) = (&chunks.records, &chunks.batches);
     let count = ChunkRecord::iter(records).count();
     let contexts = Contexts { count: batches.len(), size: batches.len() * batch_context::SIZE };
     let mut meta = ChunkMeta::with_contexts(count, count * chunk_meta_v2::SIZE, contexts);
     let out = &mut meta.file;
-    // Start, number and filled bytes of the batch of the last chunk that is in one.
-    let mut batch: Option<(u64, u64, u64)> = None;
-    for (number, chunk) in ChunkRecord::iter(records).enumerate() {
-        let (kind, data) = if chunk.in_batch {
-            let (start, index, filled) = match batch {
-                Some((start, index, filled)) if start == chunk.compressed_offset => (start, index, filled),
-                Some((_, index, _)) => (chunk.compressed_offset, index + 1, 0),
-                None => (chunk.compressed_offset, 0, 0),
-            };
-            batch = Some((start, index, filled + u64::from(chunk.uncompressed_size)));
-            (flags::COMPRESSED | flags::BATCH, index << 32 | filled)
+    // The batch of the last chunk that is in one, and its bytes so far.
+    let mut open = (0, 0);
+    for (number, (chunk, batch)) in ChunkRecord::with_batches(records).enumerate() {
+        let (kind, data) = if let Some(batch) = batch {
+            let filled = if open.0 == batch { open.1 } else { 0 };
+            open = (batch, filled + u64::from(chunk.uncompressed_size));
+            (flags::COMPRESSED | flags::BATCH, (batch as u64) << 32 | filled)
         } else {
             // Readers refuse a checksum of 0.
-            let crc32 = chunk.crc32.filter(|&crc32| crc32 != 0);
+            let crc32 = chunk.crc32.filter(|&crc32| crc32 != 0 && reader.checksums);
             let compressed = if chunk.compressed { flags::COMPRESSED } else { 0 };
             let known = if crc32.is_some() { flags::HAS_CRC32 } else { 0 };
             (compressed | known, u64::from(crc32.unwrap_or(0)))

@@ -14,6 +14,7 @@ use crate::codec::Contexts;
 use crate::digest::{Digester, Sha256Stream, sha256};
 use crate::error::Result;
 use crate::format::Format;
+use crate::readers::Reader;
 use crate::table::{Batch, ChunkRecords};
 
 /// The number of chunks whose digests are written at once.
@@ -126,6 +127,11 @@ impl<'a> SectionWriter<'a> {
             meta_uncompressed_size: meta.size,
         };
         Ok(Some((record, meta.file)))
+    }
+
+    /// The oldest reader of the blob.
+    pub const fn reader(&self) -> &'static Reader {
+        self.format.reader
     }
 
     /// Makes a section of the chunk data, which is in the blob already. Its digest covers the header behind it, too.
