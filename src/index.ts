@@ -63,7 +63,14 @@ export {
   type MergeIsolation,
 } from './convert/options.js';
 export { type FormatOptions } from './convert/format.js';
-export { CODECS, FS_VERSIONS, type FsVersion, type WrittenCompressor } from './native/formats.js';
+export {
+  CODECS,
+  FS_VERSIONS,
+  type FsVersion,
+  type OldestReader,
+  READERS,
+  type WrittenCompressor,
+} from './native/formats.js';
 export {
   type ConversionPlan,
   type CopyPlan,
@@ -72,8 +79,11 @@ export {
   type PlannedImage,
   type PlannedLayer,
   type PlanImages,
+  type PlanOptions,
   type PlanTotals,
 } from './convert/plan.js';
+export { type FormatChange, type Sample, type SampledChoice } from './convert/sample.js';
+export { type BatchRule } from './convert/batching.js';
 export { prefetchMeaning } from './look/prefetch.js';
 export { type PrefetchMeaning, type PrefetchPart } from './prefetch/meaning.js';
 export { type PrefetchList, readPrefetchList } from './prefetch/read.js';

@@ -7,6 +7,7 @@ import { formatPlatform } from '../oci/platform.js';
 import { tmpdir } from 'node:os';
 import { ByteBudget } from '../io/byte-budget.js';
 import { openScratch } from '../io/scratch.js';
+import { type BatchRule, batchRule } from './batching.js';
 import { DEFAULT_TEE_BUFFER } from '../io/tee.js';
 import { type BuildCache, checkCache } from '../cache/options.js';
 import { withBudget } from '../native/budget.js';
@@ -71,6 +72,8 @@ export interface ConvertResult {
   readonly targetBytes: number;
   /** The sum over all images; see `ImageReport`. */
   readonly repeatedBytes: number;
+  /** The rule by which small files were compressed together; undefined without batches. */
+  readonly batching?: BatchRule | undefined;
   readonly times: ConvertTimes;
   /** Undefined without a build cache. */
   readonly cache?: CacheUse | undefined;
@@ -204,6 +207,7 @@ async function convertOnce(
       sourceBytes: sum(images.map((image) => image.sourceBytes)),
       targetBytes: sum(images.map((image) => image.targetBytes)),
       repeatedBytes: sum(images.map((image) => image.repeatedBytes)),
+      batching: batchRule(options),
       times: {
         pull: watch.pull.ms,
         conversion: watch.conversion.ms,

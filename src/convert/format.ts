@@ -3,7 +3,7 @@
  */
 import { UsageError } from '../errors.js';
 import type { FormatOptions, PrefetchPattern } from '../native/addon-types.js';
-import { CODECS, FORMAT_DEFAULTS } from '../native/formats.js';
+import { CODECS, FORMAT_DEFAULTS, READERS } from '../native/formats.js';
 import { sha256 } from '../oci/digest.js';
 import { MAX_CHUNK_SIZE, MIN_CHUNK_SIZE } from '../rafs-builder/layout/chunk-size.js';
 import { within } from './within.js';
@@ -18,7 +18,7 @@ export function formatOptions(given: Partial<FormatOptions> = {}): FormatOptions
       name === 'digester' ? digesterOf(given) : (given[name as keyof FormatOptions] ?? usual),
     ]),
   ) as unknown as FormatOptions; // the same keys, and values of the same kinds
-  const { compressor, compressionLevel, chunkSize, batchSize } = format;
+  const { compressor, compressionLevel, chunkSize, batchSize, compat } = format;
   if (!isPowerOfTwo(chunkSize) || chunkSize < MIN_CHUNK_SIZE || chunkSize > MAX_CHUNK_SIZE) {
     throw new UsageError(`chunk size ${chunkSize} is not a power of two from 4096 to 16777216`, {
       remedy: { kind: 'chunk-size', usual: FORMAT_DEFAULTS.chunkSize },
@@ -26,6 +26,7 @@ export function formatOptions(given: Partial<FormatOptions> = {}): FormatOptions
   }
   checkBatchSize(batchSize, chunkSize);
   checkReferring(format);
+  checkReader(compat, batchSize);
   // The packer compresses the bootstrap inside a blob with the default codec even if it stores chunks uncompressed.
   const levels = levelsOf(compressor) ?? levelsOf(FORMAT_DEFAULTS.compressor);
   if (levels !== undefined) within('compression level', compressionLevel, levels.min, levels.max);
@@ -49,6 +50,13 @@ function checkBatchSize(batchSize: FormatOptions['batchSize'], chunkSize: number
   // A chunk of that size that does not shrink has no place in the records of such a blob.
   if (chunkSize === MAX_CHUNK_SIZE)
     throw new UsageError(`batches do not go together with chunks of ${MAX_CHUNK_SIZE} bytes`);
+}
+
+function checkReader(compat: FormatOptions['compat'], batchSize: FormatOptions['batchSize']): void {
+  const reader = READERS.find(({ name }) => name === compat);
+  if (reader === undefined) throw new UsageError(`${compat} is no reader that images are written for`);
+  if (batchSize !== 0 && !reader.batches)
+    throw new UsageError(`${compat} reads no batches, in which small files are compressed together`);
 }
 
 /** A list that is the whole image is the same as none. */

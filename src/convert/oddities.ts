@@ -1,6 +1,6 @@
 /**
- * Warns of oddities of a source that stay in the result, because the OCI half keeps the source's bytes. Each warning
- * comes once, before the conversion begins, and in the words of `check`.
+ * Warns of oddities of a source that stay in the result, because the OCI half keeps the source's bytes, and of limits that it may
+ * exceed. Each warning comes once, before the conversion begins, and in the words of `check`.
  */
 import { atOnce } from '../turns.js';
 import { identityKeys, IDENTITY_MEMBERS, isIdentity, ownDigests } from '../image/identity.js';
@@ -9,6 +9,7 @@ import { staleConfigMembers } from '../oci/empty-layer.js';
 import { isJsonObject, type JsonObject } from '../oci/json/value.js';
 import { isDockerLayerType, isOciLayerType, MEDIA } from '../oci/media-types.js';
 import { formatPlatform, normalizePlatform } from '../oci/platform.js';
+import { MAX_BLOBS } from '../rafs-builder/layout/v6.js';
 import type { CallOptions } from '../reporter.js';
 import type { ConvertOptions } from './options.js';
 import type { SourceImage } from './source-images.js';
@@ -29,6 +30,7 @@ export function warnOfOddities(
       ...odditiesOf(image),
       ...familyOddities(image),
       ...identityOddities(image, isolated),
+      ...limitOddities(image, options),
     ]) {
       const known = seen.get(message);
       if (known === undefined) seen.set(message, { code, count: 1 });
@@ -59,6 +61,16 @@ function* severalOfOnePlatform(images: readonly SourceImage[]): Generator<string
   }
   for (const name of reported)
     yield `the index holds several images for ${name}: clients take the first of them, and so does index detection`;
+}
+
+/** Only a packed layer shows whether it has data, and only all layers whether a higher one hides it. */
+function* limitOddities({ manifest }: SourceImage, { fsVersion }: ConvertOptions): Generator<Oddity> {
+  const layers = new Set(manifest.value.layers.map(({ digest }) => digest)).size;
+  if (fsVersion !== 6 || layers <= MAX_BLOBS) return;
+  yield {
+    code: 'MANY_LAYERS',
+    message: `an image has ${layers} layers, and RAFS v6 holds ${MAX_BLOBS} blobs: the conversion fails in the end if more have data that no higher layer hides`,
+  };
 }
 
 interface Oddity {

@@ -22,6 +22,7 @@ import { type PlannedFlatImages, planFlattened } from './plan-flat.js';
 import { type PlannedDictionary, planDictionary } from './plan-dictionary.js';
 import { type FoundBlob, RunCache } from './run-cache.js';
 import { keepsOriginalLayers } from './homes.js';
+import { measureChoices, type Sample } from './sample.js';
 import { convertOptions, type ConvertOptions } from './options.js';
 import { readSourceImages, type SourceImage } from './source-images.js';
 
@@ -97,21 +98,29 @@ export interface ConversionPlan {
   readonly estimate: Estimate;
   /** Undefined without a build cache. */
   readonly cache?: PlannedCacheUse | undefined;
+  /** What other formats cost or save, if layers were to be measured. */
+  readonly sample?: Sample | undefined;
+}
+
+export interface PlanOptions extends ConvertOptions {
+  /** Compressed bytes of the layers that are read, and packed in several formats; undefined to read none. */
+  readonly sample: number | undefined;
 }
 
 /** Throws the errors that `convertImage` throws before it converts. */
 export async function planConversion(
   images: PlanImages,
-  given: Partial<ConvertOptions> = {},
+  given: Partial<PlanOptions> = {},
   call: CallOptions = {},
 ): Promise<ConversionPlan> {
-  const options = convertOptions(given);
-  return underSignal(call.signal, () => plan(images, options, call));
+  const { sample, ...rest } = given;
+  const options = convertOptions(rest);
+  return underSignal(call.signal, () => plan(images, { options, sample }, call));
 }
 
 async function plan(
   { source, target, cache: buildCache }: PlanImages,
-  options: ConvertOptions,
+  { options, sample }: { readonly options: ConvertOptions; readonly sample: number | undefined },
   call: CallOptions,
 ): Promise<ConversionPlan> {
   const found = await readSourceImages(source, options, call);
@@ -148,6 +157,9 @@ async function plan(
     totals,
     estimate: estimateTime(layers, options),
     cache: cache === undefined ? undefined : cacheUse(layers, found.images),
+    ...(sample === undefined
+      ? {}
+      : { sample: await measureChoices(source, layersOf(found.images), { options, limit: sample }, call) }),
   };
 }
 
@@ -158,6 +170,12 @@ function cacheUse(layers: readonly PlannedLayer[], images: readonly SourceImage[
   const hits = layers.filter((layer) => layer.cache === 'hit');
   const savedBytes = sum(hits, ({ digest, pull }) => (sizes.get(digest) ?? 0) - pull);
   return { hits: hits.length, misses: layers.length - hits.length, savedBytes };
+}
+
+/** The layers of all images, each once. */
+function layersOf(images: readonly SourceImage[]): readonly ListedDescriptor[] {
+  const all = images.flatMap(({ manifest }) => manifest.value.layers);
+  return [...new Map(all.map((layer) => [layer.digest, layer])).values()];
 }
 
 function isStore(target: PlanImages['target']): target is ImageSource {

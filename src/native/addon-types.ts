@@ -1,5 +1,5 @@
 /** The types of the addon, declared in native/node/src. Written by tools/docs/main.ts. Do not edit: npm run docs. */
-import type { FsVersion, WrittenCompressor } from './formats.js';
+import type { FsVersion, OldestReader, WrittenCompressor } from './formats.js';
 import type { Outcome } from './outcome.js';
 
 /** The most that the images of one run may take. Each has a default that real images stay far below. */
@@ -54,12 +54,34 @@ export interface NativeCodec {
   readonly version?: string | undefined;
 }
 
-/** The codecs and versions that images can be written with. */
+/** A row of the table of readers; `Reader` of `nydus-core` explains the fields. */
+export interface NativeReader {
+  /** Name in options. */
+  readonly name: string;
+  /** True if it knows checksums of chunks. */
+  readonly checksums: boolean;
+  /** True if it knows chunks that are compressed together. */
+  readonly batches: boolean;
+}
+
+/** The files that are compressed together if the caller leaves the choice. */
+export interface NativeAutoBatches {
+  /** Bytes below which a batch stays, or the chunk size if that is less. */
+  readonly size: number;
+  /** Bytes below which a file is in one, or half a batch if that is less. */
+  readonly below: number;
+}
+
+/** The codecs, versions and readers that images can be written with and for. */
 export interface NativeFormats {
   /** Every codec that the format names, in the order of their numbers. */
   readonly codecs: readonly NativeCodec[];
   /** RAFS versions. */
   readonly versions: readonly number[];
+  /** The oldest readers, the default first. */
+  readonly readers: readonly NativeReader[];
+  /** The rule of batches that the caller leaves to the packer. */
+  readonly autoBatches: NativeAutoBatches;
   /** The values of options that the caller leaves out. */
   readonly defaults: FormatOptions;
 }
@@ -130,8 +152,8 @@ export interface NativeBootstrap {
   /** Everything that is wrong with the bootstrap. */
   findings(): readonly NativeFinding[];
   /**
-   * True if layers unpack to the tree that the bootstrap shows; false, too, if it cannot be read, or is of RAFS v5, or if the
-   * layers describe too much. The layers are copied, and compared on another thread.
+   * True if layers unpack to the tree that the bootstrap shows; false, too, if it cannot be read, or if the layers describe too
+   * much. The layers are copied, and compared on another thread.
    */
   isTreeOf(layers: readonly ScannedTables[]): Promise<Outcome<boolean>>;
   /**
@@ -210,6 +232,8 @@ export interface FormatOptions {
   readonly digester: 'blake3' | 'sha256';
   /** True if chunks of RAFS v5 start at multiples of 4 KiB in the uncompressed address space, as those of RAFS v6 always do. */
   readonly alignChunks: boolean;
+  /** The oldest reader that takes the image. Before nydusd 2.3.2 chunks have no checksums, and before 2.3.0 there are no batches. */
+  readonly compat: OldestReader;
   /** With `layer` every blob stands alone, as in the reference; with `image` files may refer to chunks of lower layers. */
   readonly dedup: 'image' | 'layer';
   /** `none` stores all of every layer; `layers` only what a container sees, in a blob for each layer; `one` that in one blob. */

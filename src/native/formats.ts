@@ -1,4 +1,4 @@
-/** The codecs by number, the RAFS versions and the defaults that the addon reports. Written by tools/docs/main.ts. Do not edit: npm run docs. */
+/** The codecs by number, the RAFS versions, the oldest readers and the defaults that the addon reports. Written by tools/docs/main.ts. Do not edit: npm run docs. */
 import type { FormatOptions } from './addon-types.js';
 
 export const CODECS = [
@@ -8,6 +8,14 @@ export const CODECS = [
   { name: 'zstd', isWritten: true, levels: { min: 1, max: 22, default: 3 } },
 ] as const;
 export const FS_VERSIONS = [6, 5] as const;
+export const READERS = [
+  { name: 'latest', checksums: true, batches: true },
+  { name: 'nydusd-2.3', checksums: false, batches: true },
+  { name: 'nydusd-2.2', checksums: false, batches: false },
+] as const;
+
+/** Bytes below which a batch stays, and below which a file is in one, if the packer chooses. */
+export const AUTO_BATCHES = { size: 1048576, below: 65536 } as const;
 
 /** The addon uses these values for options that the caller leaves out. */
 export const FORMAT_DEFAULTS = {
@@ -18,6 +26,7 @@ export const FORMAT_DEFAULTS = {
   batchSize: 0,
   digester: 'blake3',
   alignChunks: false,
+  compat: 'latest',
   dedup: 'layer',
   flatten: 'none',
   ociRef: 'off',
@@ -27,3 +36,4 @@ export const FORMAT_DEFAULTS = {
 /** Names of the codecs that chunks can be stored with. */
 export type WrittenCompressor = Extract<(typeof CODECS)[number], { readonly isWritten: true }>['name'];
 export type FsVersion = (typeof FS_VERSIONS)[number];
+export type OldestReader = (typeof READERS)[number]['name'];

@@ -8,10 +8,13 @@ import { contentsComparable, readContents } from '../../src/look/contents.js';
 import { diffFiles } from '../../src/look/diff.js';
 import { openFilesystem } from '../../src/look/open.js';
 import type { FormatOptions } from '../../src/native/addon-types.js';
+import { UnsupportedError } from '../../src/errors.js';
 import { judgeBootstrap } from '../../src/native/judge.js';
 import { ANNOTATION } from '../../src/oci/media-types.js';
 import type { RawPath } from '../../src/oci/raw-name.js';
 import { INODE_UNIT, superBlock } from '../../src/rafs-builder/layout/v5.js';
+import { chunkFlags } from '../../src/rafs-builder/layout/v6.js';
+import { dump } from '../../src/rafs-builder/show/dump.js';
 import { readBootstrap } from '../../src/rafs-builder/versions.js';
 import { edgeImages } from '../support/images/edge-images.js';
 import { referenceCases, referenceLayers, referenceText } from '../support/images/fixtures.js';
@@ -45,6 +48,9 @@ const FORMATS = {
     digester: 'sha256',
     dedup: 'image',
   },
+  'v6 for nydusd 2.2': { compat: 'nydusd-2.2' },
+  'v5 for nydusd 2.2': { fsVersion: 5, compat: 'nydusd-2.2' },
+  'batches for nydusd 2.3': { batchSize: 0x1000, compat: 'nydusd-2.3' },
 } as const satisfies Readonly<Record<string, Partial<FormatOptions>>>;
 
 /** Files that only eStargz reads, and that every Nydus builder leaves out. */
@@ -163,4 +169,49 @@ test('chunks of the smallest and of the largest size are converted soundly to v5
     for (const options of [FORMATS['v5, LZ4'], FORMATS['v6, LZ4']])
       assert.deepEqual(await idsOf(await converted(source, { ...options, chunkSize }), source), []);
   }
+});
+
+/** A dump without what only readers since 2.3.2 know, and without what depends on it. */
+function withoutChecksums(bootstrap: Buffer): readonly string[] {
+  return Array.from(dump(readBootstrap(bootstrap)), (line) =>
+    line
+      // Records without checksums may take fewer bytes, and the blob's bootstrap lies behind them.
+      .replace(/ (?:id=[0-9a-f]+|(?:ci_)?csize=\d+)/g, '')
+      .replace(/^([CT] .*) 0x([0-9a-f]+) [0-9a-f]+$/, (_, head: string, flags: string) => {
+        const known = Number.parseInt(flags, 16) & ~chunkFlags.bits.HAS_CRC32;
+        return `${head} ${known}`;
+      }),
+  );
+}
+
+test('images for older readers have no checksums, and are otherwise as ever', async () => {
+  for (const [compat, options] of [
+    ['nydusd-2.2', {}],
+    ['nydusd-2.2', { fsVersion: 5 }],
+    ['nydusd-2.3', { batchSize: 0x1000 }],
+  ] as const) {
+    const [usual, old] = [await packImage(SMALL, options), await packImage(SMALL, { ...options, compat })];
+    assert.ok(usual.merged.blobs.length > 0);
+    assert.deepEqual(withoutChecksums(old.bootstrap), withoutChecksums(usual.bootstrap));
+    for (const bootstrap of [old.bootstrap, ...old.layers.map((layer) => layer.bootstrap)]) {
+      assert.deepEqual(judgeBootstrap(bootstrap), []);
+      for (const line of dump(readBootstrap(bootstrap))) {
+        if (/^[CT] /.test(line)) assert.match(line, / 0x[01] 0+$/);
+      }
+    }
+  }
+});
+
+test('an image of more blobs than RAFS v6 holds is refused, and RAFS v5 holds it', async () => {
+  const layers = Array.from({ length: 255 }, (_, number) => layer(file(`f${number}`, `file ${number}`)));
+  await assert.rejects(packImage(layers, {}), (error) => {
+    assert.ok(error instanceof UnsupportedError);
+    assert.match(error.message, /the image has 255 blobs with data; RAFS v6 holds 254/);
+    assert.match(error.hint ?? '', /convert to RAFS v5/);
+    return true;
+  });
+  const { bootstrap } = await packImage(layers, { fsVersion: 5 });
+  assert.deepEqual(judgeBootstrap(bootstrap), []);
+  assert.equal(readBootstrap(bootstrap).bootstrap.blobs.length, 255);
+  assert.deepEqual(judgeBootstrap((await packImage(layers.slice(1), {})).bootstrap), []);
 });

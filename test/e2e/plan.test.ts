@@ -62,6 +62,52 @@ test('what an earlier conversion left in the target counts as reused, and a merg
   assert.match(stdout, /^to push +about 0 B$/m);
 });
 
+test('a sample tells what other formats cost or save, as a conversion with them does', async (t) => {
+  const lab = await registry(t);
+  const small = Array.from({ length: 40 }, (_, n) => file(`small/${n}`, `file ${n} of many `.repeat(30 + n)));
+  const layers = [layer(...small), layer(file('text', 'words and words '.repeat(200_000)))];
+  const source = await lab.put('library/app:3.0', buildImage({ layers }));
+  const target = `${lab.host}/library/app:3.0-nydus`;
+  const { sample } = await planOf(['--sample', '8M', source, target]);
+  assert.ok(sample !== undefined);
+  assert.deepEqual([sample.layers, sample.share], [2, 1]);
+  const choices = new Map(
+    sample.choices.map(({ change, blobBytes }) => [JSON.stringify(change), blobBytes] as const),
+  );
+  assert.deepEqual(
+    [...choices.keys()],
+    [
+      '{}',
+      '{"compressor":"none"}',
+      '{"compressor":"lz4_block"}',
+      '{"batchSize":"auto"}',
+      '{"chunkSize":262144}',
+      '{"chunkSize":4194304}',
+    ],
+  );
+  for (const [change, flags] of [
+    ['{}', []],
+    ['{"compressor":"lz4_block"}', ['--compressor', 'lz4_block']],
+    ['{"batchSize":"auto"}', ['--batch-size', 'auto']],
+  ] as const) {
+    const { status, stderr } = await nydusify(['convert', ...flags, source, target]);
+    assert.equal(status, 0, stderr);
+    const { document } = await lab.get(target);
+    assert.equal(document.kind, 'manifest');
+    const blobs = document.layers.slice(0, -1).reduce((sum, { size }) => sum + size, 0);
+    assert.equal(choices.get(change), blobs, change);
+  }
+  const part = await planOf(['--sample', '1', source, target]);
+  assert.equal(part.sample?.layers, 1);
+  const { stdout } = await nydusify(['plan', '--sample', '1', source, target]);
+  assert.match(stdout, /^with +blobs +change +processor$/m);
+  assert.match(stdout, /^--batch-size auto +\S+ \S+ +[-+][\d.]+ % +[\d.]+ s$/m);
+  assert.match(
+    stdout,
+    /^Measured on 1 layer, .*; the sizes are for all layers, if the others shrink alike\.$/m,
+  );
+});
+
 test('a higher level of zstd makes other, smaller blobs; one that there is not is refused', async (t) => {
   const lab = await registry(t);
   const words = Array.from({ length: 60_000 }, (_, n) => `${(n * 2654435761) % 9973} `).join('');

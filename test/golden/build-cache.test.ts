@@ -48,6 +48,7 @@ const FORMATS: readonly Partial<ConvertOptions>[] = [
   { fsVersion: 5, compressor: 'lz4_block', chunkSize: 0x1000, alignChunks: true },
   { fsVersion: 5, digester: 'sha256', chunkSize: 0x2000 },
   { digester: 'sha256', chunkSize: 0x4000 },
+  { compat: 'nydusd-2.2', chunkSize: 0x4000 },
 ];
 
 /** Fills a cache with some of the layers, converts from it, and compares with a run without it. */

@@ -61,7 +61,7 @@ export function planBootstrap(bootstrap: BootstrapInput): BootstrapPlan {
     throw new UnsupportedError(
       `the image has ${blobs.length} blobs with data; RAFS v6 holds ${v6.MAX_BLOBS}`,
       {
-        hint: 'squash some layers of the source image',
+        hint: 'squash some layers of the source image, or convert to RAFS v5',
       },
     );
   }

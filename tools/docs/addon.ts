@@ -38,7 +38,7 @@ export function addonTypes(): Promise<string> {
     .map(({ js_doc: doc = '', def }) => `${doc}${readOnly(def.replace(/^function /, ''))};`);
   return typescript(
     `The types of the addon, declared in native/node/src. ${NOTE}`,
-    `import type { FsVersion, WrittenCompressor } from './formats.js';`,
+    `import type { FsVersion, OldestReader, WrittenCompressor } from './formats.js';`,
     `import type { Outcome } from './outcome.js';`,
     '',
     interfaces.join('\n\n'),
@@ -50,14 +50,18 @@ export function addonTypes(): Promise<string> {
 
 /** src/native/formats.ts. */
 export function formatTables(): Promise<string> {
-  const { codecs, versions, defaults } = addon().formats();
+  const { codecs, versions, readers, autoBatches, defaults } = addon().formats();
   const rows = codecs.map(({ name, isWritten, levels }) => ({ name, isWritten, levels }));
   return typescript(
-    `The codecs by number, the RAFS versions and the defaults that the addon reports. ${NOTE}`,
+    `The codecs by number, the RAFS versions, the oldest readers and the defaults that the addon reports. ${NOTE}`,
     `import type { FormatOptions } from './addon-types.js';`,
     '',
     `export const CODECS = ${JSON.stringify(rows)} as const;`,
     `export const FS_VERSIONS = ${JSON.stringify(versions)} as const;`,
+    `export const READERS = ${JSON.stringify(readers)} as const;`,
+    '',
+    '/** Bytes below which a batch stays, and below which a file is in one, if the packer chooses. */',
+    `export const AUTO_BATCHES = ${JSON.stringify(autoBatches)} as const;`,
     '',
     '/** The addon uses these values for options that the caller leaves out. */',
     `export const FORMAT_DEFAULTS = ${JSON.stringify(defaults)} as const satisfies FormatOptions;`,
@@ -65,6 +69,7 @@ export function formatTables(): Promise<string> {
     '/** Names of the codecs that chunks can be stored with. */',
     `export type WrittenCompressor = Extract<(typeof CODECS)[number], { readonly isWritten: true }>['name'];`,
     `export type FsVersion = (typeof FS_VERSIONS)[number];`,
+    `export type OldestReader = (typeof READERS)[number]['name'];`,
   );
 }
 

@@ -1,4 +1,7 @@
-/** docs/clients.md: what every client makes of our merged index, out of the code that writes it and the code that replays clients. */
+/**
+ * docs/clients.md: what every client makes of our merged index, out of the code that writes it and the code that replays clients, and
+ * which readers take which images.
+ */
 import { clientsOf, EVIDENCE, platformsOf, type ClientVerdict } from '../../src/check/clients.js';
 import { Detector } from '../../src/check/detect.js';
 import { clientName, OUTCOMES, pickText } from '../../src/cli/report/model.js';
@@ -20,6 +23,7 @@ import { ANNOTATION, MEDIA } from '../../src/oci/media-types.js';
 import { parseLocation } from '../../src/registry/location.js';
 import type { ImageSource } from '../../src/registry/stores/store.js';
 import { markdownTable } from '../../test/support/markdown-table.js';
+import { readersSection } from './readers.js';
 
 export const MARKS: readonly IndexMarks[] = ['both', 'artifact-type', 'os-features', 'dual'];
 
@@ -37,7 +41,7 @@ export async function clientsPage(): Promise<string> {
     const table = clientsTable(await clientsOfMarks(marks));
     sections.push(`## \`--index-marks ${marks}\`\n\n${MEANING[marks]}.\n\n${table}`);
   }
-  return [HEAD, ...sections, TAIL, ''].join('\n\n');
+  return [HEAD, ...sections, TAIL, readersSection(), ''].join('\n\n');
 }
 
 export function clientsTable(clients: readonly ClientVerdict[]): string {
@@ -136,9 +140,11 @@ class Documents implements ImageSource {
   }
 }
 
-const HEAD = `<!-- Written by tools/docs/main.ts: src/convert/merge-index.ts seen by src/check/clients.ts. Do not edit: npm run docs. -->
+const HEAD = `<!-- Written by tools/docs/main.ts: src/convert/merge-index.ts seen by src/check/clients.ts, and tools/docs/readers.ts. Do not edit: npm run docs. -->
 
 # Clients
+
+Which image a client takes out of an index, and which [reader](#readers) takes which image.
 
 A merged index (\`convert --merge-platform\`) serves clients that know Nydus and clients that do not. Which entry each of them takes
 depends on the marks of the Nydus entry (\`--index-marks\`). These tables are for \`linux/amd64\`, an index of one OCI and one Nydus image;

@@ -191,7 +191,7 @@ the SHA-256 of the whole file, so its own bootstrap cannot know it and says 64 Ã
 
 const BLOB_META_V2 = `### Records of version 2
 
-Not written, and read only by their layout. Blobs with the feature CHUNK_INFO_V2 (batches of small chunks, inflate contexts of an
+Written with \`--batch-size\`. Blobs with the feature CHUNK_INFO_V2 (batches of small chunks, inflate contexts of an
 original layer, encryption) have records of 24 bytes, and the contexts follow them: \`BatchContext\` or \`ZranContext\`, then the
 dictionaries of the latter. All of it is compressed as one.`;
 

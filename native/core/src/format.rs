@@ -10,6 +10,7 @@ use crate::digest::Digester;
 use crate::error::{Error, Result};
 use crate::prefetch::PrefetchList;
 use crate::rafs::{VERSIONS, Version};
+use crate::readers::{READERS, Reader};
 use crate::table::ALIGNMENT;
 pub use crate::zran::{DEFAULT_SPAN, Referring};
 
@@ -18,8 +19,9 @@ const MIN_CHUNK: usize = 4096;
 
 /// Bytes below which a batch stays, and below which a file is in one, if the caller does not choose: larger files compress well
 /// alone, and would only make a client fetch more.
-const AUTO_BATCH: u32 = 1 << 20;
-const AUTO_FILE: u32 = 64 << 10;
+pub const AUTO_BATCH: u32 = 1 << 20;
+/// See `AUTO_BATCH`.
+pub const AUTO_FILE: u32 = 64 << 10;
 
 /// Which files are compressed together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +49,8 @@ pub struct Format {
     pub digester: Digester,
     /// True if chunks start at multiples of 4 KiB in the uncompressed address space although the version does not ask for it.
     pub align_chunks: bool,
+    /// The oldest readers of the image.
+    pub(crate) reader: &'static Reader,
     /// Which files are compressed together.
     pub(crate) batching: Batching,
     /// What clients load directly after mounting the image.
@@ -58,6 +62,7 @@ pub struct Format {
 impl Default for Format {
     fn default() -> Self {
         let [version, ..] = VERSIONS;
+        let [reader, ..] = &READERS;
         Self {
             version,
             kind: version.kind,
@@ -65,6 +70,7 @@ impl Default for Format {
             compression: Compression::default(),
             digester: Digester::default(),
             align_chunks: false,
+            reader,
             batching: Batching::default(),
             prefetch: Arc::default(),
             referring: None,
@@ -80,8 +86,19 @@ impl Format {
         Ok(Self { version, kind: version.kind, ..Self::default() })
     }
 
+    /// Writes for this reader and all newer ones.
+    pub fn set_reader(&mut self, name: &str) -> Result<()> {
+        self.reader = Reader::named(name)?;
+        Ok(())
+    }
+
+    /// The name of the oldest reader.
+    pub const fn reader(&self) -> &'static str {
+        self.reader.name
+    }
+
     /// Compresses files of less than half of `size` together, below `size` in all; 0 compresses each chunk on its own. Only
-    /// once the chunk size is set.
+    /// once chunk size and reader are set.
     pub fn set_batch_size(&mut self, size: u32) -> Result<()> {
         if size == 0 {
             return Ok(());
@@ -100,6 +117,9 @@ impl Format {
         let Some(kind) = self.version.batched else {
             return Err(Error::unsupported(format!("RAFS v{} has no batches", self.version.number)));
         };
+        if !self.reader.batches {
+            return Err(Error::unsupported(format!("{} reads no batches", self.reader.name)));
+        }
         self.batching = Batching { size, below: size / 2, is_auto: false };
         self.kind = kind;
         Ok(())

@@ -3,7 +3,9 @@
 //!
 //! The modules, from the outside in: `pipeline` (threads and how they end), `inflate`, `archive` (tar), `chunk`, `decide`
 //! and `dict` (which chunks are new), `codec`, `blob` (data and sections), `rafs` (trees and bootstraps), `table` (the
-//! packed result of a scan), `zran` (chunks that stay in their layer). `prefetch` looks up what clients load first. `verify` reads a blob back. `budget` bounds what an image may take. `format` describes the image that a caller wants.
+//! packed result of a scan), `zran` (chunks that stay in their layer). `prefetch` looks up what clients load first. `verify` reads a
+//! blob back. `budget` bounds what an image may take. `format` describes the image that a caller wants, and `readers` what the oldest
+//! clients take.
 
 #![forbid(unsafe_code)]
 
@@ -26,6 +28,7 @@ pub mod pool;
 pub mod prefetch;
 mod queue;
 mod rafs;
+pub mod readers;
 mod sync;
 pub mod table;
 pub mod verify;

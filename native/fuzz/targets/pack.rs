@@ -6,6 +6,7 @@ use std::sync::mpsc::channel;
 
 use nydus_core::budget::{Budget, Limits};
 use nydus_core::codec::Compression;
+use nydus_core::digest::Digester;
 use nydus_core::format::Format;
 use nydus_core::pipeline::{
     Dedup, ImagePacker, ImageScanner, MergedImage, PackOptions, ScanOptions, ScannedLayer,
@@ -49,9 +50,10 @@ fn pack(options: &PackOptions, layers: &[Vec<u8>], piece: usize) -> Result<Merge
     wait(|reply| packer.bootstrap((0..).take(layers.len()).collect(), reply))
 }
 
-fn scan(layers: &[Vec<u8>]) -> Result<Vec<ScannedLayer>> {
+fn scan(layers: &[Vec<u8>], digester: Digester) -> Result<Vec<ScannedLayer>> {
     let mut options = ScanOptions::default();
     (options.chunk_size, options.threads, options.budget) = (CHUNK_SIZE, 1, budget());
+    options.digester = digester;
     let scanner = ImageScanner::new(&options)?;
     let scan = |(number, layer): (u32, &Vec<u8>)| {
         let open = scanner.open_layer(number, Path::new(""))?;
@@ -59,6 +61,31 @@ fn scan(layers: &[Vec<u8>]) -> Result<Vec<ScannedLayer>> {
         wait(|reply| open.finish(reply))
     };
     (0..).zip(layers).map(scan).collect()
+}
+
+/// The format that the bits of a byte choose.
+fn format_of(form: u8) -> Result<Format> {
+    let version = if form & 0b1100 == 0b1100 { 5 } else { 6 };
+    let mut format = Format::of_version(version)?;
+    format.chunk_size = CHUNK_SIZE;
+    format.align_chunks = form & 0x80 != 0;
+    match form & 0b1_0001 {
+        0 => {}
+        1 => format.compression = Compression::none(),
+        _ => format.compression = Compression::new("lz4_block", 0)?,
+    }
+    if form & 0x20 != 0 {
+        format.digester = Digester::Sha256;
+    }
+    if form & 0x40 != 0 {
+        format.set_reader("nydusd-2.3")?;
+    }
+    match form & 0b1100 {
+        0b0100 => format.set_batch_size(CHUNK_SIZE)?,
+        0b1000 => format.set_auto_batches()?,
+        _ => {}
+    }
+    Ok(format)
 }
 
 /// The input: size of pieces, form of the image, and layers with their length in front.
@@ -71,11 +98,8 @@ pub fn execute(input: &[u8]) {
         repair(&mut layer);
         layers.push(layer);
     }
-    let mut format = Format::default();
-    format.chunk_size = CHUNK_SIZE;
-    if form & 1 != 0 {
-        format.compression = Compression::none();
-    }
+    let format = format_of(form).unwrap_or_else(|error| panic!("no format {form}: {error}"));
+    let digester = format.digester;
     let mut options = PackOptions::default();
     (options.format, options.threads, options.budget) = (format, 1, budget());
     options.dedup = if form & 2 == 0 { Dedup::Layer } else { Dedup::Image };
@@ -83,15 +107,16 @@ pub fn execute(input: &[u8]) {
         return;
     }
     match pack(&options, &layers, piece) {
-        Ok(image) => judge(&image, &layers),
+        Ok(image) => judge(&image, &layers, digester),
         Err(error) => assert!(error.code() != "INTERNAL", "{error}"),
     }
 }
 
-fn judge(image: &MergedImage, layers: &[Vec<u8>]) {
+fn judge(image: &MergedImage, layers: &[Vec<u8>], digester: Digester) {
     let judged = Judged::read(&image.bootstrap);
     assert_eq!(judged.findings(), [], "the bootstrap is not sound");
-    let scanned = scan(layers).unwrap_or_else(|error| panic!("layers are packed, but not scanned: {error}"));
+    let scanned = scan(layers, digester);
+    let scanned = scanned.unwrap_or_else(|error| panic!("layers are packed, but not scanned: {error}"));
     let tables: Vec<_> = scanned
         .iter()
         .map(|ScannedLayer { entries, references, chunks, .. }| Tables { entries, references, chunks })

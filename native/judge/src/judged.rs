@@ -21,7 +21,7 @@ enum Contents {
     V6(Box<v6::Contents>),
 }
 
-/// A blob of a v5 bootstrap. Nothing else of such a bootstrap is asked for later.
+/// A blob of a v5 bootstrap. Nothing else of such a bootstrap is kept.
 struct BlobV5 {
     is_own: bool,
     record: BlobRecord,
@@ -65,15 +65,19 @@ impl<B: AsRef<[u8]>> Judged<B> {
         self.findings
     }
 
-    /// True if the layers, lowest first, unpack to exactly the tree that a v6 bootstrap shows, contents included (by digest).
-    /// The bootstrap may break rules, as long as it can be read.
+    /// True if the layers, lowest first, unpack to exactly the tree that the bootstrap shows, contents included (by digest). The
+    /// bootstrap may break rules, as long as it can be read.
     pub fn is_tree_of(&self, layers: &[ScannedLayer<'_>]) -> bool {
-        match &self.contents {
-            Some(Contents::V6(contents)) => {
-                same::is_same(&contents.image(self.bytes.as_ref()), layers).is_some()
+        let bytes = self.bytes.as_ref();
+        let is_same = match &self.contents {
+            Some(Contents::V6(contents)) => same::is_same(&contents.image(bytes), layers),
+            // The tree borrows the bytes. Reading it again takes less than keeping it in another form would.
+            Some(Contents::V5(_)) => {
+                v5::Image::read(bytes).ok().and_then(|image| same::is_same(&image, layers))
             }
-            Some(Contents::V5(_)) | None => false,
-        }
+            None => None,
+        };
+        is_same.is_some()
     }
 
     /// Finds everything that is wrong with a blob of the image whose bootstrap this is. `number` is the blob's position in the

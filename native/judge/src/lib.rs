@@ -20,6 +20,7 @@ mod overlay;
 mod paths;
 mod rules;
 mod same;
+mod shown;
 mod source;
 mod v5;
 mod v6;

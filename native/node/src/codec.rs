@@ -6,8 +6,9 @@ use std::sync::OnceLock;
 use napi::bindgen_prelude::{Buffer, BufferSlice, Env, Object};
 use napi_derive::napi;
 use nydus_core::codec::{self, CODECS, Codec, Compression, Contexts, DEFAULT};
-use nydus_core::format::Format;
+use nydus_core::format::{AUTO_BATCH, AUTO_FILE, Format};
 use nydus_core::pool::{Pool, guarded};
+use nydus_core::readers::{READERS, Reader};
 use nydus_core::{Reply, Result};
 
 use crate::options::FormatOptions;
@@ -124,13 +125,37 @@ pub struct NativeCodec {
     pub version: Option<String>,
 }
 
-/// The codecs and versions that images can be written with.
+/// A row of the table of readers; `Reader` of `nydus-core` explains the fields.
+#[napi(object)]
+pub struct NativeReader {
+    /// Name in options.
+    pub name: String,
+    /// True if it knows checksums of chunks.
+    pub checksums: bool,
+    /// True if it knows chunks that are compressed together.
+    pub batches: bool,
+}
+
+/// The files that are compressed together if the caller leaves the choice.
+#[napi(object)]
+pub struct NativeAutoBatches {
+    /// Bytes below which a batch stays, or the chunk size if that is less.
+    pub size: u32,
+    /// Bytes below which a file is in one, or half a batch if that is less.
+    pub below: u32,
+}
+
+/// The codecs, versions and readers that images can be written with and for.
 #[napi(object)]
 pub struct NativeFormats {
     /// Every codec that the format names, in the order of their numbers.
     pub codecs: Vec<NativeCodec>,
     /// RAFS versions.
     pub versions: Vec<u32>,
+    /// The oldest readers, the default first.
+    pub readers: Vec<NativeReader>,
+    /// The rule of batches that the caller leaves to the packer.
+    pub auto_batches: NativeAutoBatches,
     /// The values of options that the caller leaves out.
     pub defaults: FormatOptions,
 }
@@ -151,6 +176,15 @@ pub fn formats() -> NativeFormats {
     NativeFormats {
         codecs: CODECS.into_iter().map(row).collect(),
         versions: Format::versions().collect(),
+        readers: READERS
+            .iter()
+            .map(|&Reader { name, checksums, batches }| NativeReader {
+                name: name.to_owned(),
+                checksums,
+                batches,
+            })
+            .collect(),
+        auto_batches: NativeAutoBatches { size: AUTO_BATCH, below: AUTO_FILE },
         defaults: FormatOptions::default(),
     }
 }

@@ -77,8 +77,8 @@ impl Bootstrap {
         self.0.findings().iter().cloned().map(Into::into).collect()
     }
 
-    /// True if layers unpack to the tree that the bootstrap shows; false, too, if it cannot be read, or is of RAFS v5, or if the
-    /// layers describe too much. The layers are copied, and compared on another thread.
+    /// True if layers unpack to the tree that the bootstrap shows; false, too, if it cannot be read, or if the layers describe too
+    /// much. The layers are copied, and compared on another thread.
     #[napi(catch_unwind, ts_return_type = "Promise<Outcome<boolean>>")]
     #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
     pub fn is_tree_of<'env>(&self, env: &'env Env, layers: Vec<ScannedTables>) -> napi::Result<Object<'env>> {

@@ -35,6 +35,9 @@ pub struct FormatOptions {
     pub digester: String,
     /// True if chunks of RAFS v5 start at multiples of 4 KiB in the uncompressed address space, as those of RAFS v6 always do.
     pub align_chunks: bool,
+    /// The oldest reader that takes the image. Before nydusd 2.3.2 chunks have no checksums, and before 2.3.0 there are no batches.
+    #[napi(ts_type = "OldestReader")]
+    pub compat: String,
     /// With `layer` every blob stands alone, as in the reference; with `image` files may refer to chunks of lower layers.
     #[napi(ts_type = "'image' | 'layer'")]
     pub dedup: String,
@@ -93,6 +96,7 @@ impl Default for FormatOptions {
             batch_size: Either::A(format.batch_size()),
             digester: format.digester.name().to_owned(),
             align_chunks: format.align_chunks,
+            compat: format.reader().to_owned(),
             dedup: dedup_name(PackOptions::default().dedup).to_owned(),
             flatten: "none".to_owned(),
             prefetch: None,
@@ -111,6 +115,7 @@ impl FormatOptions {
         packing.format.compression = Compression::new(&self.compressor, self.compression_level)?;
         packing.format.digester = Digester::named(&self.digester)?;
         packing.format.align_chunks = self.align_chunks;
+        packing.format.set_reader(&self.compat)?;
         match self.batch_size {
             Either::A(size) => packing.format.set_batch_size(size)?,
             Either::B(text) if text == "auto" => packing.format.set_auto_batches()?,

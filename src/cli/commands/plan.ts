@@ -5,6 +5,7 @@ import type { PlannedDictionary } from '../../convert/plan-dictionary.js';
 import { digestHex } from '../../oci/digest.js';
 import type { CommandTable } from '../command.js';
 import type { CliContext } from '../context.js';
+import { parseByteSize } from '../flags/byte-size.js';
 import { FILE_PROBLEMS } from '../flags/file-problems.js';
 import { PLAN_FLAGS } from '../flags/convert.js';
 import type { CacheRequest } from '../flags/cache.js';
@@ -17,12 +18,15 @@ import { printJson, printLines, printMessage } from '../text/print.js';
 import { withAdvice } from '../text/remedies.js';
 import { table } from '../text/columns.js';
 import { leftOutLines } from '../text/left-out.js';
+import { sampleLines } from '../text/sample.js';
 import { formatBytes, formatMs, plural } from '../text/units.js';
 
 const EXAMPLES = `
 Examples:
   What a conversion would move, and how long it might take:
     $ nydusify plan --merge-platform registry.example/app:1.0 registry.example/app:1.0-nydus
+  What other formats would cost or save, measured on layers of 64 MB:
+    $ nydusify plan --sample 64M registry.example/app:1.0 registry.example/app:1.0-nydus
   For a program:
     $ nydusify plan --json --all-platforms registry.example/app:1.0 registry.example/app:1.0-nydus
 
@@ -32,7 +36,7 @@ With --flatten the layers are read and packed, as only they tell what a containe
 export const PLAN: CommandTable = {
   description:
     'Says what `convert` with the same flags would pull, convert, reuse and push, in bytes, and about how long it takes.\n\n' +
-    'Reads manifests and asks the target what it holds; writes nothing.',
+    'Reads manifests, with --sample layers too, and asks the target what it holds; writes nothing.',
   words: [
     ['[source]', 'image to convert; the same as --source'],
     ['[target]', 'where the result would go; the same as --target'],
@@ -49,7 +53,12 @@ export const PLAN: CommandTable = {
       ...(await listFiles(asksForInput(flags), context)),
     });
     for (const note of request.notes) printMessage(context, `note: ${note}`);
-    const plan = await run(request, context);
+    const sample = flags.text('sample');
+    const plan = await run(
+      request,
+      sample === undefined ? undefined : parseByteSize('sample', sample),
+      context,
+    );
     if (flags.isOn('json')) printJson(context.stdout, { schemaVersion: 1, ...plan }, 2);
     else await printLines(context.stdout, planLines(plan));
   },
@@ -67,7 +76,11 @@ function readOnly({ cache }: ConvertRequest): CacheRequest | undefined {
   };
 }
 
-async function run(request: ConvertRequest, context: CliContext): Promise<ConversionPlan> {
+async function run(
+  request: ConvertRequest,
+  sample: number | undefined,
+  context: CliContext,
+): Promise<ConversionPlan> {
   const [{ openBudget }, { planConversion }, { openSource }, { openDictionary }, locations] =
     await Promise.all([
       import('../../native/budget.js'),
@@ -99,6 +112,7 @@ async function run(request: ConvertRequest, context: CliContext): Promise<Conver
     { source, target: target ?? request.target, cache },
     {
       ...options,
+      sample,
       dictionary: dictionary.dictionary,
       openOriginal: (place) => openSource(place, sourceOptions),
     },
@@ -138,6 +152,7 @@ function planLines(plan: ConversionPlan): readonly string[] {
     ...keptText,
     ...cacheLines(plan),
     `The time rests on ${estimate.basis}.`,
+    ...(plan.sample === undefined ? [] : ['', ...sampleLines(plan.sample)]),
   ];
 }
 

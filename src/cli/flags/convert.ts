@@ -255,4 +255,14 @@ export const CONVERT_FLAGS: readonly Flag[] = [
 /** Every flag of upstream that is refused. */
 export const LATER_FLAGS: readonly LaterFlag[] = [...LATER_PLACES, ...LATER_FORMAT_FLAGS];
 
-export const PLAN_FLAGS: readonly Flag[] = [...CONVERT_FLAGS, ...LATER_FLAGS];
+export const PLAN_FLAGS: readonly Flag[] = [
+  ...CONVERT_FLAGS,
+  {
+    name: 'sample',
+    type: 'string',
+    value: 'size',
+    group: RESULT,
+    help: 'read layers of about this many compressed bytes, such as 64M, and measure what other formats would cost or save',
+  },
+  ...LATER_FLAGS,
+];

@@ -1,7 +1,13 @@
 /** The flags that decide about the bytes of blobs and bootstraps, and what they come to. */
 import type { FormatOptions } from '../../convert/format.js';
 import { UsageError } from '../../errors.js';
-import { CODECS, FORMAT_DEFAULTS, FS_VERSIONS, type WrittenCompressor } from '../../native/formats.js';
+import {
+  CODECS,
+  FORMAT_DEFAULTS,
+  FS_VERSIONS,
+  READERS,
+  type WrittenCompressor,
+} from '../../native/formats.js';
 import { parseByteSize } from './byte-size.js';
 import { alternatives } from './choices.js';
 import type { Flag, FlagValues } from './flags.js';
@@ -13,6 +19,7 @@ const GROUP = 'Result:';
 
 const VERSION_NAMES = FS_VERSIONS.toSorted().map(String);
 const DIGESTERS = ['blake3', 'sha256'] as const satisfies readonly FormatOptions['digester'][];
+const READER_NAMES = READERS.map(({ name }) => name);
 const DEDUP_SCOPES = ['layer', 'image'] as const;
 
 export const FORMAT_FLAGS: readonly Flag[] = [
@@ -79,6 +86,15 @@ export const FORMAT_FLAGS: readonly Flag[] = [
     help: 'digests of chunks and, in RAFS v5, of inodes; upstream always writes blake3',
   },
   {
+    name: 'compat',
+    type: 'string',
+    value: 'reader',
+    choices: READER_NAMES,
+    default: FORMAT_DEFAULTS.compat,
+    group: GROUP,
+    help: 'the oldest reader: nydusd-2.3 for chunks without checksums, which nydusd knows from 2.3.2 on; nydusd-2.2 for no batches either',
+  },
+  {
     name: 'dedup',
     type: 'string',
     value: 'scope',
@@ -115,6 +131,7 @@ export function formatOptionsOf(flags: FlagValues): Partial<FormatOptions> {
   const digester = digesterOf(flags);
   const dedup = flags.oneOf('dedup', DEDUP_SCOPES);
   const flatten = flattenOf(flags);
+  const compat = flags.oneOf('compat', READER_NAMES);
   const batchText = flags.text('batch-size') ?? '0';
   const batchSize = batchText === 'auto' ? batchText : parseByteSize('batch-size', batchText);
   const referring = referringOf(flags, { fsVersion, chunkSize, batchSize });
@@ -128,6 +145,7 @@ export function formatOptionsOf(flags: FlagValues): Partial<FormatOptions> {
     ...(digester === undefined ? {} : { digester }),
     ...(dedup === undefined ? {} : { dedup }),
     ...(flatten === undefined ? {} : { flatten }),
+    ...(compat === undefined ? {} : { compat }),
   };
 }
 

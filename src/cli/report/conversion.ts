@@ -20,6 +20,7 @@ export function convertDocument(image: string, result: ConvertResult): object {
     sourceBytes,
     targetBytes,
     repeatedBytes,
+    ...(result.batching === undefined ? {} : { batching: result.batching }),
     ...(result.cache === undefined ? {} : { cache: result.cache }),
     milliseconds: {
       pull: Math.round(times.pull),

@@ -17,8 +17,8 @@ export function convertSummary(result: ConvertResult, isTold: boolean): readonly
   return [
     ...result.images.flatMap((image) =>
       isTold
-        ? extraLines(image, `${image.platform}: `)
-        : [...imageTable(image), ...extraLines(image, '  '), ''],
+        ? extraLines(image, result, `${image.platform}: `)
+        : [...imageTable(image), ...extraLines(image, result, '  '), ''],
     ),
     isNothingNew
       ? `already there: ${target} is the result of this conversion (${images}${keptText}, ${formatMs(times.total)})`
@@ -116,15 +116,23 @@ function imageTable({ platform, layers, bootstrapBytes }: ImageReport): readonly
 /** A smaller saving is not worth a line, nor the price of the other scope of deduplication. */
 const LEAST_SAVING = 0.01;
 
-/** How many blobs have batches is worth a line where any has: old clients do not read them. */
-function batchLines({ layers }: ImageReport, before: string): readonly string[] {
+/** How many blobs have batches is worth a line wherever there could be any: old clients do not read them. */
+function batchLines({ layers }: ImageReport, { batching }: ConvertResult, before: string): readonly string[] {
+  if (batching === undefined) return [];
   const blobs = new Map(layers.map(({ blob, batches }) => [blob.digest, batches]));
   const batched = [...blobs.values()].filter((batches) => batches > 0);
-  if (batched.length === 0) return [];
   const all = batched.reduce((sum, batches) => sum + batches, 0);
-  return [
-    `${before}small files are compressed together in ${plural(all, 'batch').replace('batchs', 'batches')}, in ${batched.length} of ${plural(blobs.size, 'blob')}`,
-  ];
+  const { isAuto, below, size } = batching;
+  const files = `files below ${formatBinary(below)}${isAuto ? ' that follow one another' : ''}`;
+  if (all === 0) return [`${before}no ${files} are there to be compressed together`];
+  const where = `in ${batched.length} of ${plural(blobs.size, 'blob')}`;
+  const batches = plural(all, 'batch').replace('batchs', 'batches');
+  return [`${before}${files} are compressed together in ${batches} below ${formatBinary(size)}, ${where}`];
+}
+
+/** A power of two. */
+function formatBinary(bytes: number): string {
+  return bytes < 2 ** 20 ? `${bytes / 2 ** 10} KiB` : `${bytes / 2 ** 20} MiB`;
 }
 
 /** Names the blobs of the dictionary that files refer to, the one that saves most first. */
@@ -148,14 +156,14 @@ function dictionaryLines({ dictionaryBlobs }: ImageReport, before: string): read
   ];
 }
 
-function extraLines(image: ImageReport, before: string): readonly string[] {
+function extraLines(image: ImageReport, result: ConvertResult, before: string): readonly string[] {
   const { prefetched } = image;
   const list = prefetched === undefined ? [] : prefetchLines(prefetched).map((line) => `${before}${line}`);
   return [
     ...leftOutLines(image.layers).map((line) => `${before}${line}`),
     ...dictionaryLines(image, before),
     ...savingLines(image, before),
-    ...batchLines(image, before),
+    ...batchLines(image, result, before),
     ...list,
   ];
 }

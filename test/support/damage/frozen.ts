@@ -38,6 +38,7 @@ export const FROZEN_CASES: readonly string[] = [
   'devices/v5-zstd',
   'hardlinks/v5-zstd',
   'no-data/v5-zstd',
+  'hardlinks:v6-lz4-batch64k',
 ];
 
 /** Findings of each damage by its name, one line of text a finding. */

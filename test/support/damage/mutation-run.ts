@@ -18,6 +18,7 @@ export const MUTATED: readonly (readonly [name: string, option: string])[] = [
   ['chunks', 'v5-zstd'],
   ['basic', 'v6-lz4'],
   ['basic', 'v6-sha256'],
+  ['hardlinks', 'v6-zstd-batch'],
 ];
 
 /** A verdict must not take longer, whatever the bytes are. Of processor time: a busy machine is not our fault. */

@@ -43,17 +43,23 @@ export type Host = 'source' | 'target' | 'tokens';
 /**
  * `usual`: three small layers, from one registry into another. `chunks`: the same with `--push-chunk-size`. `large`: one layer whose
  * blob is sent while it is made. `mount`: both repositories in one registry. `elsewhere`: the target opens its uploads at another origin.
- * `referrer`: an image that names its source as `subject`, in a registry that keeps no list of referrers by itself. `v5`, `lz4`: the
- * usual layers in another format. `copy`: the source copied as it is.
+ * `referrer`: an image that names its source as `subject`, in a registry that keeps no list of referrers by itself. `copy`: the source
+ * copied as it is. A format: the usual layers in it.
  */
 export type Scenario =
-  'usual' | 'chunks' | 'large' | 'mount' | 'elsewhere' | 'referrer' | 'v5' | 'lz4' | 'copy';
+  'usual' | 'chunks' | 'large' | 'mount' | 'elsewhere' | 'referrer' | 'copy' | FormatScenario;
+export type FormatScenario = 'v5' | 'lz4' | 'batches';
 
-/** The formats of scenarios that have none of the usual ones. */
-const FORMATS: Readonly<Partial<Record<Scenario, Partial<FormatOptions>>>> = {
+/** Other formats than the usual one. */
+const FORMATS: Readonly<Record<FormatScenario, Partial<FormatOptions>>> = {
   v5: { fsVersion: 5 },
   lz4: { compressor: 'lz4_block' },
+  batches: { batchSize: 0x1_0000 },
 };
+
+export function isFormatScenario(scenario: Scenario): scenario is FormatScenario {
+  return Object.hasOwn(FORMATS, scenario);
+}
 
 /** Bytes, of `chunks`: some for each blob. */
 const CHUNK_BYTES = 16_000;
@@ -286,7 +292,7 @@ async function observe(
       await convertImage(
         { source, target },
         {
-          ...FORMATS[scenario],
+          ...(isFormatScenario(scenario) ? FORMATS[scenario] : {}),
           mergePlatform: scenario !== 'referrer',
           withReferrer: scenario === 'referrer',
           workDir,

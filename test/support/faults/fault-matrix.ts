@@ -78,6 +78,7 @@ const ROWS: Readonly<Record<Exclude<Scenario, 'referrer'>, Readonly<Record<strin
   usual: undefined,
   v5: undefined,
   lz4: undefined,
+  batches: undefined,
   chunks: {
     'send a blob (PATCH)': 'send a chunk (PATCH)',
     'finish an upload (PUT)': 'finish an upload in chunks (PUT)',

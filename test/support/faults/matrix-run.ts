@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { mapOrdered } from '../../../src/io/concurrency.js';
-import { openFaultLab, type Scenario, type SeenRequest } from './fault-lab.js';
+import { isFormatScenario, openFaultLab, type Scenario, type SeenRequest } from './fault-lab.js';
 import { type Cell, type CellResult, cellsOf, type Mode, runCell, secretsOf } from './fault-matrix.js';
 
 /** Conversions at a time in one process: most of a cell is waiting. */
@@ -21,6 +21,7 @@ const SCENARIOS: readonly Scenarios[] = [
   'elsewhere',
   'v5',
   'lz4',
+  'batches',
   'copy',
 ];
 /** Every format makes the same requests, so that one cell of so many is enough. The number divides no number of faults. */
@@ -63,16 +64,10 @@ export async function runShare(
 
 /** The requests of the runs without faults, times the faults. */
 async function plan(slices: readonly Slice[]): Promise<Share> {
-  const references = {
-    usual: '',
-    chunks: '',
-    large: '',
-    mount: '',
-    elsewhere: '',
-    v5: '',
-    lz4: '',
-    copy: '',
-  };
+  const references = Object.fromEntries(SCENARIOS.map((scenario) => [scenario, ''])) as Record<
+    Scenarios,
+    string
+  >;
   const cells: Cell[][] = slices.map(() => []);
   for (const scenario of SCENARIOS) {
     await using lab = await openFaultLab(scenario);
@@ -81,7 +76,7 @@ async function plan(slices: readonly Slice[]): Promise<Share> {
       throw new Error(`the run without faults failed (${scenario})`, { cause: error });
     references[scenario] = tagged;
     const ordered = [...requests].sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
-    const every = scenario === 'v5' || scenario === 'lz4' ? EVERY_OF_FORMAT : 1;
+    const every = isFormatScenario(scenario) ? EVERY_OF_FORMAT : 1;
     for (const [number, { mode }] of slices.entries()) {
       const all = distinct(cellsOf(scenario, ordered, lab.config, mode), mode);
       cells[number]?.push(...all.filter((_, index) => index % every === 0));

@@ -21,6 +21,13 @@ const LAYERS = [
     whiteout('etc/motd'),
   ),
 ];
+/** Files that are compressed together with `BATCHED`, around one that is not. */
+const SMALL_FILES = layer(
+  ...Array.from({ length: 12 }, (_, i) => file(`small-${i}`, `file ${i} `.repeat(20 + i))),
+  file('large', TEXT.subarray(0, 700)),
+  file('z', 'the last one'),
+);
+const BATCHED = { chunkSize: 0x1000, batchSize: 0x1000 } as const;
 /** `xz -9` of a short text. */
 const XZ = Buffer.from(
   '/Td6WFoAAATm1rRGAgAhARwAAAAQz1jMAQAEaGVsbG8AAAAAsTe52+XaHpsAAR0FuC2Arx+2830BAAAAAARZWg==',
@@ -47,12 +54,12 @@ interface Packed {
   readonly blobs: readonly Buffer[];
 }
 
-async function pack(options: Partial<ImagePackerOptions> = {}): Promise<Packed> {
+async function pack(options: Partial<ImagePackerOptions> = {}, layers = LAYERS): Promise<Packed> {
   const folder = await mkdtemp(join(tmpdir(), 'nydusify-seed-'));
   using packer = openImagePacker({ ...PACK_DEFAULTS, dedup: 'layer', ...options });
   try {
     const blobs = [];
-    for (const [index, tar] of LAYERS.entries()) {
+    for (const [index, tar] of layers.entries()) {
       const path = join(folder, String(index));
       const opened = packer.openLayer(index, path);
       await opened.write(tar);
@@ -60,7 +67,7 @@ async function pack(options: Partial<ImagePackerOptions> = {}): Promise<Packed> 
       await opened.seal();
       blobs.push(await readFile(path));
     }
-    const { bootstrap } = await packer.bootstrap([...LAYERS.keys()]);
+    const { bootstrap } = await packer.bootstrap([...layers.keys()]);
     return { bootstrap: Buffer.from(bootstrap), blobs };
   } finally {
     await removeFolder(folder);
@@ -68,21 +75,26 @@ async function pack(options: Partial<ImagePackerOptions> = {}): Promise<Packed> 
 }
 
 async function trees(): Promise<Buffer[]> {
-  const { bootstrap } = await pack();
   const scanned = await scanImage(LAYERS, { dedup: 'layer' });
   const tables = scanned.flatMap(({ tables: { entries, references, chunks } }) => [
     part(entries),
     part(references),
     part(chunks),
   ]);
-  return [Buffer.concat([part(bootstrap), ...tables])];
+  const packed = [await pack(), await pack({ fsVersion: 5 })];
+  return packed.map(({ bootstrap }) => Buffer.concat([part(bootstrap), ...tables]));
 }
 
 const SECTION_NAMES = ['image.blob', 'blob.meta', 'blob.meta.header', 'blob.digest', 'image.boot'];
 const NO_CONTENT = 8;
 
 async function blobs(): Promise<Buffer[]> {
-  const { bootstrap, blobs } = await pack({ compressor: 'none' });
+  const usual = await blobsOf(await pack({ compressor: 'none' }));
+  const batched = await blobsOf(await pack({ compressor: 'none', ...BATCHED }, [SMALL_FILES]));
+  return [...usual, ...batched];
+}
+
+function blobsOf({ bootstrap, blobs }: Packed): Promise<Buffer[]> {
   return Promise.all(
     blobs.map(async (blob, index) => {
       const frame = await readBlobFrame(blob.length, (start, end) =>
@@ -132,6 +144,9 @@ async function verified(): Promise<Buffer[]> {
   );
 }
 
+/** Usual, uncompressed, with duplicates across layers, in batches, in batches that the packer chooses, in RAFS v5, and in LZ4. */
+const FORMS = [0, 1, 2, 4, 8, 12, 0x10, 0x5d, 0x6e, 0xbf];
+
 const MAKERS: Readonly<Record<string, () => Promise<Buffer[]>>> = {
   layer: () => Promise.resolve(LAYERS.map((tar) => Buffer.concat([Buffer.of(0xbf), gzipSync(tar)]))),
   members: async () => {
@@ -149,7 +164,9 @@ const MAKERS: Readonly<Record<string, () => Promise<Buffer[]>>> = {
   codec: codecs,
   verify: verified,
   pack: () =>
-    Promise.resolve([0, 1, 2].map((form) => Buffer.concat([Buffer.of(0x7f, form), ...LAYERS.map(part)]))),
+    Promise.resolve(
+      FORMS.map((form) => Buffer.concat([Buffer.of(0x7f, form), ...[...LAYERS, SMALL_FILES].map(part)])),
+    ),
 };
 
 /** Seeds of the target with this name in native/fuzz. */

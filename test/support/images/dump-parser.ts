@@ -16,6 +16,7 @@ import {
   type TreeNode,
   type Xattr,
 } from '../../../src/rafs-builder/model/tree.js';
+import { COMPRESSOR_FLAG, DIGESTER_FLAG, superFlags } from '../../../src/rafs-builder/layout/v6.js';
 
 function unescapeRaw(word: string): string {
   if (word === '-') return '';
@@ -83,11 +84,22 @@ export function parseDump(text: string): BootstrapInput {
     root: toTree(lines),
     blobs,
     chunkSize,
-    compressor: (flags & 1) !== 0 ? 'none' : 'zstd',
-    digester: 'blake3',
-    forceXattrFlag: (flags & 0x20) !== 0,
+    compressor: named(COMPRESSOR_FLAG, flags),
+    digester: named(DIGESTER_FLAG, flags),
+    forceXattrFlag: superFlags.has(flags, 'HAS_XATTR'),
     storedFileOffset: (_, ref) => offsets.get(ref),
   };
+}
+
+/** The name whose flag is set. */
+function named<Name extends string>(
+  flagOf: Readonly<Record<Name, keyof typeof superFlags.bits>>,
+  flags: number,
+): Name {
+  const names = Object.keys(flagOf) as Name[]; // the table's own keys
+  const name = names.find((one) => superFlags.has(flags, flagOf[one]));
+  if (name === undefined) throw new Error(`flags ${flags} have none of ${names.join(', ')}`);
+  return name;
 }
 
 function toBlob(

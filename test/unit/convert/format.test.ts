@@ -38,6 +38,21 @@ test('a batch size is a power of two up to the chunk size, and part of the line'
     assert.throws(() => formatOptions({ batchSize }), /^UsageError: batch size .* is not a power of two/);
   assert.throws(() => formatOptions({ batchSize: 4096, chunkSize: 2 ** 24 }), /do not go together/);
 });
+
+test('batches are refused for a reader that does not know them', () => {
+  for (const batchSize of [4096, 'auto'] as const) {
+    assert.throws(
+      () => formatOptions({ batchSize, compat: 'nydusd-2.2' }),
+      /^UsageError: nydusd-2\.2 reads no batches/,
+    );
+    assert.equal(formatOptions({ batchSize, compat: 'nydusd-2.3' }).compat, 'nydusd-2.3');
+  }
+  assert.equal(
+    formatLine(formatOptions({ compat: 'nydusd-2.2' })),
+    'v6 zstd 3 1048576 layer compat=nydusd-2.2',
+  );
+});
+
 test('the line tells options apart that earlier versions did not have', () => {
   assert.equal(
     formatLine(convertOptions({ fsVersion: 5, alignChunks: true, digester: 'sha256' })),

@@ -395,3 +395,24 @@ for (const indexMarks of ['none', 'both', 'artifact-type', 'os-features', 'dual'
     }
   });
 }
+
+test('an image of more layers than RAFS v6 has room for blobs is told of before any of them is read', async () => {
+  const layers = Array.from({ length: 255 }, (_, number) => ({
+    mediaType: MEDIA.ociLayerGzip,
+    digest: sha256(`layer ${number}`),
+    size: 100,
+  }));
+  const source = sourceWith((store) => putImage(store, 'a', { manifest: { layers } }));
+  const warningsOf = async (fsVersion: 5 | 6): Promise<readonly string[]> => {
+    const warnings: string[] = [];
+    const emit = (event: ConvertEvent): void => {
+      if (event.type === 'warning') warnings.push(`${event.code}: ${event.message}`);
+    };
+    const target = new MemoryStore('memory.test/target:1');
+    await planConversion({ source, target }, { fsVersion }, { reporter: { emit } });
+    return warnings.filter((text) => text.startsWith('MANY_LAYERS'));
+  };
+  const [warning] = await warningsOf(6);
+  assert.match(warning ?? '', /an image has 255 layers, and RAFS v6 holds 254 blobs: /);
+  assert.deepEqual(await warningsOf(5), []);
+});

@@ -96,6 +96,16 @@ export const CONVERT = v.strictObject({
   sourceBytes: WHOLE,
   targetBytes: WHOLE,
   repeatedBytes: WHOLE,
+  batching: v.optional(
+    v.strictObject({
+      isAuto: v.pipe(
+        v.boolean(),
+        v.description('The packer chose: only files that follow one another are compressed together.'),
+      ),
+      below: v.pipe(WHOLE, v.description('Bytes below which a file is in a batch.')),
+      size: v.pipe(WHOLE, v.description('Bytes below which a batch stays.')),
+    }),
+  ),
   cache: v.pipe(
     v.optional(v.strictObject({ hits: WHOLE, misses: WHOLE, savedBytes: WHOLE, written: v.boolean() })),
     v.description('Layers that the build cache had, and bytes of the source that were not read for it.'),
@@ -152,6 +162,31 @@ export const PLAN = v.strictObject({
   cache: v.pipe(
     v.optional(v.strictObject({ hits: WHOLE, misses: WHOLE, savedBytes: WHOLE })),
     v.description('Layers that the build cache has, and bytes of the source that need not be read for it.'),
+  ),
+  sample: v.optional(
+    v.strictObject({
+      layers: v.pipe(WHOLE, v.description('Layers that were read.')),
+      pull: v.pipe(WHOLE, v.description('Their compressed bytes.')),
+      share: v.pipe(v.number(), v.description('Their share of the compressed bytes of all layers.')),
+      choices: v.pipe(
+        v.array(
+          v.strictObject({
+            change: v.strictObject({
+              compressor: v.optional(TEXT),
+              batchSize: v.optional(v.union([WHOLE, v.literal('auto')])),
+              chunkSize: v.optional(WHOLE),
+            }),
+            blobBytes: v.pipe(WHOLE, v.description('Bytes of the blobs of the layers that were read.')),
+            allBytes: v.pipe(
+              WHOLE,
+              v.description('Bytes of the blobs of all layers, if the others shrink alike.'),
+            ),
+            seconds: v.pipe(v.number(), v.description('Processor seconds for the layers that were read.')),
+          }),
+        ),
+        v.description('The options of the plan first, then others that differ in one.'),
+      ),
+    }),
   ),
 });
 

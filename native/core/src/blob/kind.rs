@@ -39,7 +39,7 @@ pub static BATCHED: BlobKind = BlobKind {
     compressor: None,
     chunks: |writer, chunks| {
         writer.data(chunks)?;
-        let meta = writer.meta(meta_v2::batched(chunks)?)?;
+        let meta = writer.meta(meta_v2::batched(chunks, writer.reader())?)?;
         writer.digests(chunks)?;
         Ok(meta)
     },
@@ -105,7 +105,7 @@ pub static REFERRING_TO_TAR: BlobKind = BlobKind {
     has_meta: true,
     compressor: Some(compressor::GZIP),
     chunks: |writer, chunks| {
-        let meta = writer.meta_with(meta_v2::records(chunks)?, records_compression())?;
+        let meta = writer.meta_with(meta_v2::records(chunks, writer.reader())?, records_compression())?;
         writer.digests(chunks)?;
         Ok(meta)
     },

@@ -15,6 +15,7 @@ use crate::codec::{Compression, Contexts};
 use crate::digest::{Digest, Digester, Sha256Stream, hex, sha256};
 use crate::error::Result;
 use crate::format::Format;
+use crate::readers::Reader;
 use crate::table::{Batch, ChunkRecords};
 use crate::zran::Table;
 
@@ -164,6 +165,11 @@ impl<'a> SectionWriter<'a> {
             meta_uncompressed_size: meta.size,
         };
         Ok(Some((record, meta.file)))
+    }
+
+    /// The oldest reader of the blob.
+    pub const fn reader(&self) -> &'static Reader {
+        self.format.reader
     }
 
     /// Makes a section of the chunk data, which is in the blob already. Its digest covers the header behind it, too.

@@ -284,6 +284,29 @@ fn bytes_that_the_other_scope_would_save_are_counted_as_stored_and_equal_blobs_o
 }
 
 #[test]
+fn repeated_chunks_in_batches_count_with_their_share() {
+    let contents: Vec<_> = (0..40).map(|number| noise(30 + number, 1000)).collect();
+    let names: Vec<_> = (0..40).map(|number| format!("f{number:02}")).collect();
+    let tar = |numbers: std::ops::Range<usize>| {
+        let files: Vec<_> = numbers.map(|number| (names[number].as_str(), &contents[number][..])).collect();
+        tar_of(&files)
+    };
+    let tars = [tar(0..20), tar(15..40)];
+    for batch_size in [0, 0x1000, 0x10_0000] {
+        let mut options = scoped(Dedup::Layer);
+        options.format.set_batch_size(batch_size).unwrap();
+        let bench = Bench::new(&options);
+        for (layer, tar) in [bench.open(0), bench.open(1)].iter().zip(&tars) {
+            pack(layer, tar).unwrap();
+            asked(|reply| layer.seal(reply)).recv_timeout(PATIENCE).unwrap().unwrap();
+        }
+        let merged = asked(|reply| bench.packer.bootstrap(vec![0, 1], reply));
+        // Noise does not shrink, so that five files take as many bytes as they have.
+        assert_eq!(merged.recv_timeout(PATIENCE).unwrap().unwrap().repeated_bytes, 5000, "{batch_size}");
+    }
+}
+
+#[test]
 fn a_layer_that_waits_for_another_ends_with_its_error() {
     for by_dispose in [false, true] {
         let bench = Bench::new(&scoped(Dedup::Image));

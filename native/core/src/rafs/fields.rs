@@ -8,6 +8,7 @@ use crate::blob::BlobRecord;
 use crate::bytes::Bytes;
 use crate::dict::Place;
 use crate::error::{Error, Result};
+use crate::readers::Reader;
 
 /// The id of a blob. A blob's own bootstrap has a placeholder, since the id is the digest of bytes that are written later.
 pub fn id_of(record: &BlobRecord) -> &[u8; 64] {
@@ -52,17 +53,18 @@ pub fn stored_place(table: &BlobTable, Place { layer, index }: Place) -> Result<
 
 /// Writes the record of a chunk that begins at `file_offset` of its file.
 pub fn chunk_record(
-    out: &mut Bytes,
-    at: usize,
+    (out, at): (&mut Bytes, usize),
     table: &BlobTable,
     (blob, index): (u32, u32),
     file_offset: u64,
+    reader: &Reader,
 ) -> Result<()> {
     let found =
         table.blobs.get(blob as usize).and_then(|blob| blob.chunk(index).zip(blob.stored_index(index)));
     let (chunk, stored) = found.ok_or_else(|| Error::internal("a chunk record without a chunk"))?;
     let compressed = if chunk.compressed { chunk_flags::COMPRESSED } else { 0 };
-    let crc = if chunk.crc32.is_some() { chunk_flags::HAS_CRC32 } else { 0 };
+    let crc32 = chunk.crc32.filter(|_| reader.checksums);
+    let crc = if crc32.is_some() { chunk_flags::HAS_CRC32 } else { 0 };
     out.put(at + chunk_info::DIGEST, &chunk.digest);
     out.u32(at + chunk_info::BLOB_INDEX, blob);
     out.u32(at + chunk_info::FLAGS, compressed | crc);
@@ -74,6 +76,6 @@ pub fn chunk_record(
     out.u64(at + chunk_info::UNCOMPRESSED_OFFSET, chunk.uncompressed_offset);
     out.u64(at + chunk_info::FILE_OFFSET, file_offset);
     out.u32(at + chunk_info::INDEX, stored);
-    out.u32(at + chunk_info::CRC32, chunk.crc32.unwrap_or(0));
+    out.u32(at + chunk_info::CRC32, crc32.unwrap_or(0));
     Ok(())
 }

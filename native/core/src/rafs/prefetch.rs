@@ -7,7 +7,7 @@ use super::blob_table::BlobTable;
 use super::model::{Kind, Mark, Store, Tree, Walk, inode_at};
 use crate::error::Result;
 use crate::prefetch::{Listing, Node, PrefetchList, Resolved, resolve};
-use crate::table::Batch;
+use crate::table::ChunkRecord;
 
 /// What a list means on an image. Bytes of chunks are stored bytes, and each chunk counts once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -163,54 +163,23 @@ pub fn summary(
         }
     }
     for (blob, marks) in table.blobs.iter().zip(&used) {
-        let mut batches = Batches { ahead: &blob.batches, start: None, mark: 0 };
-        for (index, &mark) in (0u32..).zip(marks) {
-            let Some(chunk) = blob.chunk(index) else { continue };
+        // The highest mark of each batch's chunks: a batch is fetched whole.
+        let mut batches = vec![0; blob.batches.len()];
+        for ((chunk, batch), &mark) in ChunkRecord::with_batches(&blob.chunks).zip(marks) {
             if mark > 0 {
                 counted.chunks.add(1, mark == 2);
             }
-            if chunk.in_batch {
-                batches.chunk(chunk.compressed_offset, mark, &mut counted.stored);
+            if let Some(highest) = batch.and_then(|batch| batches.get_mut(batch)) {
+                *highest = mark.max(*highest);
             } else if mark > 0 {
                 counted.stored.add(u64::from(chunk.compressed_size), mark == 2);
             }
         }
-        batches.end(&mut counted.stored);
+        for (batch, mark) in blob.batches.iter().zip(batches).filter(|&(_, mark)| mark > 0) {
+            counted.stored.add(u64::from(batch.stored), mark == 2);
+        }
     }
     counted
-}
-
-/// Counts the stored bytes of batches, which are fetched whole.
-struct Batches<'a> {
-    /// The current batch and those after it.
-    ahead: &'a [Batch],
-    /// Offset of the current batch in the blob.
-    start: Option<u64>,
-    /// The highest mark of its chunks.
-    mark: u8,
-}
-
-impl Batches<'_> {
-    fn chunk(&mut self, start: u64, mark: u8, stored: &mut Part) {
-        if self.start != Some(start) {
-            self.end(stored);
-            self.start = Some(start);
-        }
-        self.mark = self.mark.max(mark);
-    }
-
-    fn end(&mut self, stored: &mut Part) {
-        if self.start.take().is_none() {
-            return;
-        }
-        if let Some((batch, rest)) = self.ahead.split_first() {
-            self.ahead = rest;
-            if self.mark > 0 {
-                stored.add(u64::from(batch.stored), self.mark == 2);
-            }
-        }
-        self.mark = 0;
-    }
 }
 
 /// For each row whether the list names it or a directory above it.

@@ -50,7 +50,8 @@ pub fn saved_by(
     saved
 }
 
-/// The stored bytes of chunks that a lower blob stores, too: `Dedup::Image` would not have stored them again.
+/// The stored bytes of chunks that a lower blob stores, too: `Dedup::Image` would not have stored them again. A chunk in a batch
+/// counts with its share of the batch, as if all of its bytes shrank alike.
 ///
 /// Two layers with the same files have one blob, which targets store once, so it counts once. The table takes about 9 to 18
 /// bytes for each different chunk; the chunks themselves stay where they are.
@@ -67,17 +68,25 @@ pub fn repeated_bytes(blobs: &[&Blob]) -> u64 {
     let mut first: HashTable<(u32, u32)> = HashTable::new();
     let mut repeated = 0;
     for (blob, position) in blobs.iter().zip(0..) {
-        for (chunk, index) in ChunkRecord::iter(&blob.chunks).zip(0..) {
+        // The repeated bytes in each batch.
+        let mut in_batches = vec![0; blob.batches.len()];
+        for ((chunk, batch), index) in ChunkRecord::with_batches(&blob.chunks).zip(0..) {
             let chunk_key = key(chunk);
             let is_same = |place: &(u32, u32)| key_at(place) == Some(chunk_key);
             match first.entry(hasher.hash_one(chunk_key), is_same, |place| {
                 hasher.hash_one(key_at(place).unwrap_or_default())
             }) {
-                Entry::Occupied(_) => repeated += u64::from(chunk.compressed_size),
+                Entry::Occupied(_) => match batch.and_then(|batch| in_batches.get_mut(batch)) {
+                    Some(bytes) => *bytes += u64::from(chunk.uncompressed_size),
+                    None => repeated += u64::from(chunk.compressed_size),
+                },
                 Entry::Vacant(free) => {
                     free.insert((position, index));
                 }
             }
+        }
+        for (&bytes, batch) in in_batches.iter().zip(blob.batches.iter()) {
+            repeated += u64::from(batch.stored) * bytes / u64::from(batch.size).max(1);
         }
     }
     repeated

@@ -180,6 +180,24 @@ impl ChunkRecord {
         table.as_chunks().0.iter().map(Self::decode)
     }
 
+    /// All records, and the position of the batch of each that is in one. The chunks of a batch have one offset, which no other
+    /// batch has.
+    pub fn with_batches(table: &[u8]) -> impl Iterator<Item = (Self, Option<usize>)> + '_ {
+        let mut last: Option<(u64, usize)> = None;
+        Self::iter(table).map(move |chunk| {
+            if !chunk.in_batch {
+                return (chunk, None);
+            }
+            let position = match last {
+                Some((start, position)) if start == chunk.compressed_offset => position,
+                Some((_, position)) => position + 1,
+                None => 0,
+            };
+            last = Some((chunk.compressed_offset, position));
+            (chunk, Some(position))
+        })
+    }
+
     /// The offset, in the uncompressed address space, that a packed record gives its chunk.
     pub fn uncompressed_offset_of(record: &PackedChunk) -> u64 {
         u64::from_le_bytes(get(record, chunk_record::UNCOMPRESSED_OFFSET))

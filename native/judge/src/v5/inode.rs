@@ -4,13 +4,14 @@
 use std::collections::HashSet;
 
 use super::padded;
-use crate::bytes::slice;
+use crate::bytes::{slice, u32_at};
 use crate::finding::Finding;
 use crate::finding::Refusal;
 use crate::kind::Kind;
 use crate::layout::rules::Sentence;
 use crate::layout::v5::{self, inode as field, inode_flags, xattr_pair, xattr_total};
 use crate::layout::{MAX_NAME_LENGTH, MAX_SYMLINK_LENGTH, MAX_XATTR_NAME_LENGTH, chunk_info};
+use crate::source::Xattr;
 use crate::view::View;
 
 /// One name of the tree with its stored inode.
@@ -113,6 +114,21 @@ impl<'a> Inode<'a> {
     pub fn records(&self) -> impl Iterator<Item = usize> + use<> {
         let start = self.chunks;
         (0..self.chunk_count).map(move |position| start + position * chunk_info::SIZE)
+    }
+
+    /// The xattrs, in the order of the file.
+    pub fn xattrs(&self, bytes: &'a [u8]) -> Option<Vec<Xattr<'a>>> {
+        let mut found = Vec::new();
+        let mut at = self.xattrs + xattr_total::SIZE;
+        let end = self.xattrs + self.xattrs_size;
+        while at < end {
+            let length = u32_at(bytes, at + xattr_pair::SIZE_FIELD)? as usize;
+            let content = slice(bytes, at + xattr_pair::SIZE, length)?;
+            let name = before_nul(content)?;
+            found.push((name.to_vec(), content.get(name.len() + 1..)?));
+            at += xattr_pair::SIZE + length;
+        }
+        Some(found)
     }
 
     /// The inode number; all hard links have that of the first of them.

@@ -3,6 +3,7 @@
 //! pass ends the reading with one finding; the rules find all other faults (`rules::v5`).
 
 mod inode;
+mod shown;
 mod tables;
 mod tree;
 

@@ -4,6 +4,7 @@
 pub mod chunks;
 pub mod directory;
 pub mod inode;
+mod shown;
 pub mod tables;
 pub mod tree;
 pub mod xattrs;

@@ -197,6 +197,12 @@ test('a part of a feature asks for nothing when nothing asks for the feature, an
   );
 });
 
+test('the oldest reader is an option', () => {
+  assert.equal(request(['a', 'b']).options.compat, 'latest');
+  assert.equal(request(['a', 'b', '--compat', 'nydusd-2.2']).options.compat, 'nydusd-2.2');
+  assert.match(refusal(['a', 'b', '--compat', 'nydusd-2.1']), /^--compat should be one of \[latest /);
+});
+
 test('alignment of chunks is that of RAFS v6 whether or not a flag asks for it', () => {
   for (const flag of ['--fs-align-chunk', '--backend-aligned-chunk']) {
     const { notes, options } = request(['a', 'b', flag]);

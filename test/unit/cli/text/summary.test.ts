@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { convertSummary } from '../../../../src/cli/text/summary.js';
+import { type BatchRule, batchRule } from '../../../../src/convert/batching.js';
 import type { ConvertResult } from '../../../../src/convert/convert.js';
 import { sha256 } from '../../../../src/oci/digest.js';
 
@@ -76,4 +77,34 @@ test('the blobs of a dictionary are named with what they saved, the one that sav
     `linux/amd64:   blob ${sha256('two').slice(7, 19)}, 1.00 kB: 60.0 kB (12 chunks)`,
     `linux/amd64:   blob ${sha256('one').slice(7, 19)}, 1.00 kB: 2.00 kB (1 chunk)`,
   ]);
+});
+
+test('the rule of batches is told with what it came to', () => {
+  const told = (batching: BatchRule | undefined, batches: number): string | undefined => {
+    const result = resultOf(0);
+    const [image] = result.images;
+    const [layer] = image?.layers ?? [];
+    if (image === undefined || layer === undefined) throw new Error('the result has one layer');
+    const images = [{ ...image, layers: [{ ...layer, batches }] }];
+    return convertSummary({ ...result, images, batching }, true).find((line) => line.includes('together'));
+  };
+  const auto = batchRule({ batchSize: 'auto', chunkSize: 2 ** 20 });
+  assert.equal(
+    told(auto, 3),
+    'linux/amd64: files below 64 KiB that follow one another are compressed together in 3 batches below 1 MiB, in 1 of 1 blob',
+  );
+  assert.equal(
+    told(auto, 0),
+    'linux/amd64: no files below 64 KiB that follow one another are there to be compressed together',
+  );
+  assert.equal(
+    told(batchRule({ batchSize: 0x1_0000, chunkSize: 2 ** 20 }), 1),
+    'linux/amd64: files below 32 KiB are compressed together in 1 batch below 64 KiB, in 1 of 1 blob',
+  );
+  assert.deepEqual(batchRule({ batchSize: 'auto', chunkSize: 0x8000 }), {
+    isAuto: true,
+    below: 0x4000,
+    size: 0x8000,
+  });
+  assert.equal(told(batchRule({ batchSize: 0, chunkSize: 2 ** 20 }), 0), undefined);
 });

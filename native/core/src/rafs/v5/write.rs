@@ -202,7 +202,7 @@ impl<'a> Writer<'a> {
             for &place in stretch.places() {
                 let stored = stored_place(bootstrap.table, place)?;
                 for _ in 0..times {
-                    chunk_record(out, at, bootstrap.table, stored, file_offset)?;
+                    chunk_record((out, at), bootstrap.table, stored, file_offset, bootstrap.format.reader)?;
                     at += chunk_info::SIZE;
                     file_offset += u64::from(bootstrap.format.chunk_size);
                 }

@@ -61,7 +61,8 @@ impl Plan {
         if blobs > layout::MAX_BLOBS {
             let limit = layout::MAX_BLOBS;
             let message = format!("the image has {blobs} blobs with data; RAFS v6 holds {limit}");
-            return Err(Error::unsupported(message).with_hint("squash some layers of the source image"));
+            return Err(Error::unsupported(message)
+                .with_hint("squash some layers of the source image, or convert to RAFS v5"));
         }
         let mut planner = Planner::new(bootstrap);
         planner.number()?;

@@ -303,7 +303,8 @@ impl Writer<'_> {
         let mut at = index(self.plan.chunk_table);
         for UsedChunk { blob, index, position } in self.plan.chunks.iter() {
             let offset = u64::from(position) * u64::from(self.bootstrap.format.chunk_size);
-            fields::chunk_record(&mut self.out, at, self.bootstrap.table, (blob, index), offset)?;
+            let Bootstrap { table, format, .. } = self.bootstrap;
+            fields::chunk_record((&mut self.out, at), table, (blob, index), offset, format.reader)?;
             at += chunk_info::SIZE;
         }
         Ok(())
