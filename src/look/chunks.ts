@@ -72,11 +72,15 @@ function* stretchesOf(chunks: readonly LocatedChunk[]): Generator<readonly Locat
   if (stretch.length > 0) yield stretch;
 }
 
-async function readStretch(
+/**
+ * Fetches the stored bytes of chunks; of a chunk in a batch, those of the whole batch. Throws before anything is requested for a
+ * chunk that cannot be, or that is of a kind that is not read.
+ */
+export async function storedBytes(
   store: ContentSource,
   stretch: readonly LocatedChunk[],
   call: CallOptions,
-): Promise<Buffer[]> {
+): Promise<ReadonlyMap<LocatedChunk, Buffer>> {
   for (const chunk of stretch) checkPlace(chunk);
   const ranges = planRanges(stretch);
   const stored = new Map<LocatedChunk, Buffer>();
@@ -101,6 +105,15 @@ async function readStretch(
     },
     call.signal,
   );
+  return stored;
+}
+
+async function readStretch(
+  store: ContentSource,
+  stretch: readonly LocatedChunk[],
+  call: CallOptions,
+): Promise<Buffer[]> {
+  const stored = await storedBytes(store, stretch, call);
   const batches = new Map<string, Promise<Buffer>>();
   const decoded = await Promise.all(stretch.map((chunk) => decode(chunk, stored.get(chunk), batches)));
   await verify(stretch, decoded);

@@ -78,11 +78,12 @@ export class NydusFilesystem implements Filesystem {
       throw new UnsupportedError('a bootstrap alone holds no file contents', {
         hint: 'name the image instead: its blobs are read by range',
       });
-    const chunks = files.flatMap(({ file, path }) => this.#chunksOf(file, path));
+    const chunks = files.flatMap(({ file, path }) => this.locate(file, path));
     yield* readChunks(store, chunks, call);
   }
 
-  #chunksOf(file: FileInode, path: RawPath): readonly LocatedChunk[] {
+  /** The chunks of a file, in order. Throws FormatError when they are not there, or are not its bytes. */
+  locate(file: FileInode, path: RawPath): readonly LocatedChunk[] {
     const chunks = mapRuns(file.chunks, (ref): LocatedChunk => {
       const blob = this.#blob(ref);
       const layer = this.#layers.get(blob.id);

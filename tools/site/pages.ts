@@ -29,6 +29,7 @@ const GROUPS: readonly (readonly [name: string, sources: readonly string[]])[] =
       'docs/terminal.md',
       'docs/looking.md',
       'docs/dictionaries.md',
+      'docs/reverse.md',
     ],
   ],
   [

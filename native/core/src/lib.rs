@@ -3,7 +3,7 @@
 //!
 //! The modules, from the outside in: `pipeline` (threads and how they end), `inflate`, `archive` (tar), `chunk`, `decide`
 //! and `dict` (which chunks are new), `codec`, `blob` (data and sections), `rafs` (trees and bootstraps), `table` (the
-//! packed result of a scan). `prefetch` looks up what clients load first. `verify` reads a blob back. `budget` bounds what an image may take. `format` describes the image that a caller wants.
+//! packed result of a scan). `prefetch` looks up what clients load first. `verify` reads a blob back, and `rebuild` makes tars of blobs. `budget` bounds what an image may take. `format` describes the image that a caller wants.
 
 #![forbid(unsafe_code)]
 
@@ -26,6 +26,7 @@ pub mod pool;
 pub mod prefetch;
 mod queue;
 mod rafs;
+pub mod rebuild;
 mod sync;
 pub mod table;
 pub mod verify;

@@ -10,6 +10,7 @@ import { LIMIT_FLAGS } from './limits.js';
 import { LATER_PLACES, type LaterFlag } from './later.js';
 import { PREFETCH_FLAGS } from './prefetch.js';
 import { REGISTRY, REGISTRY_FLAGS } from './registry.js';
+import { REVERSE_OWN_FLAGS, reverseFlagsOf } from './reverse.js';
 
 const IMAGES = 'Images:';
 const PLATFORMS = 'Platforms:';
@@ -132,6 +133,13 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     help: 'name the source manifest as the subject of the Nydus manifest, so that registries list it there; implies --oci',
   },
   {
+    name: 'reverse',
+    type: 'boolean',
+    env: 'REVERSE',
+    group: RESULT,
+    help: 'convert a Nydus image back to an ordinary one; the same as nydusify reverse',
+  },
+  {
     name: 'docker-v2-format',
     type: 'boolean',
     overrules: ['oci'],
@@ -142,6 +150,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
   ...FORMAT_FLAGS,
   ...PREFETCH_FLAGS,
   ...CHUNK_DICT_FLAGS,
+  ...REVERSE_OWN_FLAGS,
   ...REGISTRY_FLAGS,
   {
     name: 'push-retry-count',
@@ -254,3 +263,5 @@ export const CONVERT_FLAGS: readonly Flag[] = [
 export const LATER_FLAGS: readonly LaterFlag[] = [...LATER_PLACES, ...LATER_FORMAT_FLAGS];
 
 export const PLAN_FLAGS: readonly Flag[] = [...CONVERT_FLAGS, ...LATER_FLAGS];
+
+export const REVERSE_FLAGS: readonly Flag[] = reverseFlagsOf(CONVERT_FLAGS);

@@ -20,6 +20,8 @@ use crate::sync::lock;
 use crate::table::ChunkRecord;
 use cut::Cutter;
 
+pub(crate) use piece::{decoded_size, impossible, offset_in_batch};
+
 const INPUT_BYTES: usize = 2 << 20;
 const IN_FLIGHT_BYTES: usize = 16 << 20;
 /// The most faults that are reported. In a blob that is wrong from end to end the first ones say enough; the others are
