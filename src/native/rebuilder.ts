@@ -2,7 +2,8 @@
 import type { DiffId, Digest } from '../oci/digest.js';
 import { addon } from './addon.js';
 import type { NativeTarUnit } from './addon-types.js';
-import { unwrap } from './outcome.js';
+import { ContentMismatchError, FormatError } from '../errors.js';
+import { type Outcome, unwrap } from './outcome.js';
 
 export type TarUnit = NativeTarUnit;
 
@@ -24,7 +25,7 @@ export interface RebuiltLayer {
 
 /**
  * Yields the compressed tar that the units make, and returns its digests. Equal units give equal bytes, whatever the number of
- * threads. Throws what reading the units throws, FormatError for chunks that are not what their records say, and UnsupportedError
+ * threads. Throws what reading the units throws, ContentMismatchError for chunks that are not what their records say, and UnsupportedError
  * for a level that the compressor lacks.
  */
 export async function* rebuiltLayer(
@@ -36,8 +37,8 @@ export async function* rebuiltLayer(
   let failure: { readonly error: unknown } | undefined;
   const feed = async (): Promise<RebuiltLayer> => {
     try {
-      for await (const unit of units) if (!unwrap(native.write(unit))) unwrap(await native.room());
-      const { digest, size, diffId, tarSize } = unwrap(await native.finish());
+      for await (const unit of units) if (!unwrapChunks(native.write(unit))) unwrapChunks(await native.room());
+      const { digest, size, diffId, tarSize } = unwrapChunks(await native.finish());
       return { digest: digest as Digest, size, diffId: diffId as DiffId, tarSize }; // the addon writes digests in their canonical form
     } catch (error) {
       failure ??= { error };
@@ -48,7 +49,7 @@ export async function* rebuiltLayer(
   const feeding = feed();
   feeding.catch(() => undefined); // thrown below
   try {
-    for (let bytes = unwrap(await native.read()); bytes !== null; bytes = unwrap(await native.read()))
+    for (let bytes = unwrapChunks(await native.read()); bytes !== null; bytes = unwrapChunks(await native.read()))
       yield bytes;
     return await feeding;
   } catch (error) {
@@ -65,4 +66,14 @@ export async function* rebuiltLayer(
 /** Throws UsageError or UnsupportedError for a level that the compressor lacks. */
 export function checkCompression({ compressor, level }: LayerCompression): void {
   unwrap(addon().openRebuilder(compressor, level, 1)).abort();
+}
+
+/** What the addon cannot make sense of are chunks that are not what the bootstrap says. */
+function unwrapChunks<T>(outcome: Outcome<T>): T {
+  try {
+    return unwrap(outcome);
+  } catch (cause) {
+    if (!(cause instanceof FormatError)) throw cause;
+    throw new ContentMismatchError(cause.message, { cause, remedy: { kind: 'check-image' } });
+  }
 }

@@ -3,6 +3,7 @@
  * place that it records.
  */
 import { isGone, type Originals } from '../convert/originals.js';
+import { RegistryError } from '../errors.js';
 import type { SourceImage } from '../convert/source-images.js';
 import { type Image, readConfig } from '../image/image.js';
 import { recordedSource } from '../image/kinds.js';
@@ -41,11 +42,11 @@ export async function findOriginal(
   const digest = originalDigestOf(image);
   if (digest === undefined || openOriginal === undefined) return undefined;
   const recorded = originals.placeOf(digest);
-  for (const place of [image.store.place, ...(recorded === undefined ? [] : [recorded])]) {
-    const found = await openAt(withDigest(place, digest), { digest, platform, openOriginal }, call);
-    if (found !== undefined) return found;
-  }
-  return undefined;
+  const wanted = { digest, platform, openOriginal };
+  // The repository of the image answers, or the run fails; the other place may be gone.
+  const near = await openAt(withDigest(image.store.place, digest), wanted, isMissing, call);
+  if (near !== undefined || recorded === undefined) return near;
+  return openAt(withDigest(recorded, digest), wanted, isGone, call);
 }
 
 interface Wanted {
@@ -54,9 +55,14 @@ interface Wanted {
   readonly openOriginal: (location: Location) => ImageSource;
 }
 
+function isMissing(cause: unknown): boolean {
+  return cause instanceof RegistryError && cause.status === 404;
+}
+
 async function openAt(
   location: Location,
   { digest, platform, openOriginal }: Wanted,
+  isAbsence: (cause: unknown) => boolean,
   call: CallOptions,
 ): Promise<Original | undefined> {
   const store = openOriginal(location);
@@ -77,7 +83,7 @@ async function openAt(
     isKept = true;
     return { image: { manifest: image.manifest, config }, store };
   } catch (cause) {
-    if (isGone(cause)) return undefined;
+    if (isAbsence(cause)) return undefined;
     throw cause;
   } finally {
     if (!isKept) await store[Symbol.asyncDispose]();

@@ -86,8 +86,7 @@ export async function reverseImage(
     await tree.loadJson(uploads.call.signal);
     const originals = new Originals(tree, options, uploads.call);
     const listed = await readImages(tree, originals, options, uploads.call);
-    const made: Made[] = [];
-    for (const image of listed.images) made.push(await reverseOne(run, image, { tree, originals, opened }));
+    const made = await reverseAll(run, listed.images, { tree, originals, opened });
     const foreign = await copyEntries({ source, target, uploads, options }, listed.foreign);
     await uploads.settle();
     const result = rootOf(tree, made, foreign, options);
@@ -127,6 +126,20 @@ interface Surroundings {
   readonly originals: Originals;
   /** Stores to dispose of when the run has ended. */
   readonly opened: ImageSource[];
+}
+
+async function reverseAll(
+  run: ReverseRun,
+  images: readonly ImageToReverse[],
+  around: Surroundings,
+): Promise<readonly Made[]> {
+  const made: Made[] = [];
+  try {
+    for (const image of images) made.push(await reverseOne(run, image, around));
+    return made;
+  } catch (error) {
+    throw run.uploads.blame(error);
+  }
 }
 
 async function reverseOne(run: ReverseRun, image: ImageToReverse, around: Surroundings): Promise<Made> {
