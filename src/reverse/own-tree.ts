@@ -1,7 +1,7 @@
 /** The tree of one layer, as the bootstrap inside its blob has it. */
 import { FormatError, UnsupportedError } from '../errors.js';
 import type { Image } from '../image/image.js';
-import { collect, measure } from '../io/streams.js';
+import { collect } from '../io/streams.js';
 import { NydusFilesystem } from '../look/nydus.js';
 import { withBatches } from '../look/batches.js';
 import { decompress } from '../native/codec.js';
@@ -13,19 +13,13 @@ import { sectionContent } from '../rafs-builder/blob/section.js';
 import { OWN_BLOB_ID } from '../rafs-builder/index.js';
 import type { SparseBootstrap } from '../rafs-builder/model/sparse.js';
 import type { CallOptions } from '../reporter.js';
+import { secondLook } from './second-look.js';
 
 /**
- * Reads the end of the blob by range. A store does not verify a range, so an end without sense is read once more, after the whole blob
- * has been verified. Throws FormatError for a blob without a bootstrap, and for one that no reader can follow.
+ * Reads the end of the blob by range. Throws FormatError for a blob without a bootstrap, and for one that no reader can follow.
  */
 export async function ownTree(image: Image, blob: Descriptor, call: CallOptions): Promise<NydusFilesystem> {
-  try {
-    return await readTree(image, blob, call);
-  } catch (cause) {
-    if (!(cause instanceof FormatError)) throw cause;
-    await measure(image.store.fetch(blob, call));
-    return readTree(image, blob, call);
-  }
+  return secondLook(image.store, blob, call, () => readTree(image, blob, call));
 }
 
 async function readTree(image: Image, blob: Descriptor, call: CallOptions): Promise<NydusFilesystem> {

@@ -30,6 +30,7 @@ import type { ImageToReverse } from './images.js';
 import { uploadLayer } from './layer-upload.js';
 import type { ReverseOptions } from './options.js';
 import { ownTree } from './own-tree.js';
+import { secondLook } from './second-look.js';
 import { tarUnits } from './units.js';
 
 export interface ReversedLayer {
@@ -119,7 +120,7 @@ interface ImageJob {
 async function kept(job: ImageJob, blobs: readonly ListedDescriptor[]): Promise<readonly ReversedLayer[]> {
   const { run, image } = job;
   const { call } = run.uploads;
-  const { bytes } = await fetchBootstrap(image, call);
+  const { bytes } = await ofBootstrap(image, call, () => fetchBootstrap(image, call));
   const { bootstrap } = await openBootstrapInTurns(bytes, call.signal);
   demandBlobs(bootstrap, image.manifest.value);
   // A blob that is listed twice is one layer that is listed twice.
@@ -136,6 +137,11 @@ async function kept(job: ImageJob, blobs: readonly ListedDescriptor[]): Promise<
   );
   const layers = new Map(unique.map(({ digest }, i) => [digest, made[i]]));
   return blobs.flatMap(({ digest }) => layers.get(digest) ?? []);
+}
+
+function ofBootstrap<T>(image: Image, call: CallOptions, read: () => Promise<T>): Promise<T> {
+  const layer = bootstrapLayerOf(image.manifest.value);
+  return layer === undefined ? read() : secondLook(image.store, layer, call, read);
 }
 
 /** Throws UnsupportedError when the image has chunks outside of its manifest, as with a storage backend: nothing else would say so. */
@@ -155,7 +161,7 @@ function demandBlobs({ blobs }: SparseBootstrap, { layers }: Manifest): void {
 
 async function squashed(job: ImageJob): Promise<ReversedLayer> {
   const { call } = job.run.uploads;
-  const tree = await openNydus(job.image, call);
+  const tree = await ofBootstrap(job.image, call, () => openNydus(job.image, call));
   demandBlobs(tree.bootstrap, job.image.manifest.value);
   return makeLayer(job, { number: 0, blob: undefined, tree, merged: tree.root }, call);
 }

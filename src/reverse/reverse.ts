@@ -11,7 +11,7 @@ import { Originals } from '../convert/originals.js';
 import type { ForeignEntry, SourceImage } from '../convert/source-images.js';
 import { stopwatch } from '../convert/stopwatch.js';
 import { Uploads } from '../convert/uploads.js';
-import { NydusError, UnsupportedError } from '../errors.js';
+import { NydusError, RegistryError, UnsupportedError } from '../errors.js';
 import type { Image } from '../image/image.js';
 import { readReferenceAt, type ReferenceTree } from '../image/reference-tree.js';
 import { contentOf } from '../io/streams.js';
@@ -146,16 +146,17 @@ async function reverseOne(run: ReverseRun, image: ImageToReverse, around: Surrou
   const { options } = run;
   const { nydus } = image;
   const mayRelink = options.mode !== 'rebuild' || nydus === undefined;
-  const found = mayRelink
+  const found: Found = mayRelink
     ? await originalOf(run, image, around)
     : { original: undefined, why: 'layers were to be made again' };
   if (found.original !== undefined)
     return relinked(run, image, { ...found, original: found.original }, around);
   if (nydus === undefined || options.mode === 'relink') {
-    throw new UnsupportedError(
-      `the original image for ${formatPlatform(image.platform)} cannot be had: ${found.why}`,
-      { remedy: { kind: 'rebuild-layers' } },
-    );
+    const message = `the original image for ${formatPlatform(image.platform)} cannot be had: ${found.why}`;
+    const remedy = { kind: 'rebuild-layers' } as const;
+    throw found.isLost === true
+      ? new RegistryError(message, { remedy, status: 404, side: 'source' })
+      : new UnsupportedError(message, { remedy });
   }
   return rebuilt(run, { ...image, nydus }, found.why, around);
 }
@@ -163,6 +164,8 @@ async function reverseOne(run: ReverseRun, image: ImageToReverse, around: Surrou
 interface Found {
   readonly original: Original | undefined;
   readonly why: string;
+  /** The original is known, and is not all there. */
+  readonly isLost?: boolean;
 }
 
 /** Finds the original with all its layers. */
@@ -183,7 +186,7 @@ async function originalOf(
   const missing = await missingLayer(original, target, call);
   const { location } = original.store;
   if (missing === undefined) return { original, why: location };
-  return { original: undefined, why: `its layer ${missing.digest} is not in ${location}` };
+  return { original: undefined, why: `its layer ${missing.digest} is not in ${location}`, isLost: true };
 }
 
 function absence(nydus: Image | undefined, beside: ImageToReverse['beside']): string {
