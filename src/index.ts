@@ -84,6 +84,16 @@ export {
 } from './convert/plan.js';
 export { type FormatChange, type Sample, type SampledChoice } from './convert/sample.js';
 export { type BatchRule } from './convert/batching.js';
+export {
+  type ReversedImage,
+  reverseImage,
+  type ReverseImages,
+  type ReverseResult,
+} from './reverse/reverse.js';
+export { type ReversedLayer } from './reverse/rebuild.js';
+export { type ReverseOptions } from './reverse/options.js';
+export { type LayerChoice, type ReverseMode } from './reverse/choices.js';
+export { type LayerCompression, type LayerCompressor } from './native/rebuilder.js';
 export { prefetchMeaning } from './look/prefetch.js';
 export { type PrefetchMeaning, type PrefetchPart } from './prefetch/meaning.js';
 export { type PrefetchList, readPrefetchList } from './prefetch/read.js';

@@ -74,6 +74,10 @@ export type Remedy =
   | { readonly kind: 'raise-limit'; readonly limit: LimitName }
   /** Store all of every layer. */
   | { readonly kind: 'omit-flatten' }
+  /** Make the layers of the original again, from the blobs. */
+  | { readonly kind: 'rebuild-layers' }
+  /** Make one layer of the whole image. */
+  | { readonly kind: 'squash-layers' }
   /** Let every blob stand alone. */
   | { readonly kind: 'dedup-layer' }
   /** Report the failure as a bug of this package. */

@@ -25,6 +25,11 @@ export const COMMANDS: readonly LazyCommand[] = [
     load: async () => (await import('./commands/copy.js')).COPY,
   },
   {
+    name: 'reverse',
+    summary: 'convert a Nydus image back to an ordinary image',
+    load: async () => (await import('./commands/reverse.js')).REVERSE,
+  },
+  {
     name: 'chunkdict',
     summary: 'make a dictionary of the chunks that several images share',
     load: async () => (await import('./commands/chunkdict.js')).CHUNKDICT,

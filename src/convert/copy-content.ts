@@ -7,13 +7,17 @@ import type { ForeignEntry } from './source-images.js';
 /** The statuses with which a target refuses a manifest that it does not accept. */
 const REFUSALS: ReadonlySet<number> = new Set([400, 405, 415, 422]);
 
+type CopyRun = Pick<Run, 'source' | 'target' | 'uploads'> & {
+  readonly options: Pick<Run['options'], 'concurrency'>;
+};
+
 /**
  * Copies the entries with everything that they refer to, and returns those that the target has now. An entry whose
  * content the source lacks, or that the target refuses, is left out with a warning, because the caller came for the
  * images.
  */
 export async function copyEntries(
-  run: Run,
+  run: CopyRun,
   entries: readonly ForeignEntry[],
 ): Promise<readonly ForeignEntry[]> {
   const { source, target, options, uploads } = run;

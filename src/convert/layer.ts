@@ -24,6 +24,7 @@ import type { CacheRecord, LayerKeys } from '../cache/record.js';
 import type { CallOptions, PackStats } from '../reporter.js';
 import { cachedLayer, recordOfLayer } from './cached-layer.js';
 import { placeSourceLayer, progress } from './layer-copy.js';
+import { formatLine } from './format.js';
 import { LayerUpload } from './layer-upload.js';
 import type { ConvertOptions } from './options.js';
 import type { RunCache } from './run-cache.js';
@@ -211,7 +212,7 @@ function beginUpload(
 ): LayerUpload {
   const { target, options } = context;
   const blob = new GrowingFile(context.blobPath(number), (size) => packer.grown(size));
-  const note = new UploadNote(target, descriptor.digest, options);
+  const note = new UploadNote(target, descriptor.digest, formatLine(options));
   return new LayerUpload(target, blob, note, call, (done, total) => {
     progress(context, number, 'push', done, total, call);
   });

@@ -69,6 +69,19 @@ export function plainIndex(
   return printIndex(index, family.index, [...nydus, ...foreign.map(({ entry }) => entry)]);
 }
 
+/** Makes the index of images that were converted back. `images` are in order, each with its entry and its new manifest. */
+export function reversedIndex(
+  index: JsonObject | undefined,
+  family: Family,
+  images: readonly SourceImage[],
+  foreign: readonly ForeignEntry[],
+): Uint8Array {
+  const entries = images.map((image) =>
+    entryJson(image, image.manifest.descriptor, filledPlatform(image), {}),
+  );
+  return printIndex(index, family.index, [...entries, ...foreign.map(({ entry }) => entry)]);
+}
+
 function printIndex(
   index: JsonObject | undefined,
   mediaType: string,

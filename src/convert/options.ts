@@ -93,6 +93,9 @@ export function convertOptions(from: Partial<ConvertOptions> = {}): ConvertOptio
 }
 
 /** Attestations refer to images of the index, so they are dropped when only some platforms are converted. */
-export function keepsAttestations(options: ConvertOptions): boolean {
-  return options.keepAttestations ?? options.platforms.kind === 'all';
+export function keepsAttestations({
+  keepAttestations,
+  platforms,
+}: Pick<ConvertOptions, 'keepAttestations' | 'platforms'>): boolean {
+  return keepAttestations ?? platforms.kind === 'all';
 }

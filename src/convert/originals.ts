@@ -8,7 +8,7 @@ import type { Document } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import { type ImageBytes, withoutEmptyLayer, sourceDigestOf } from '../oci/empty-layer.js';
 import { isJsonObject, type JsonObject, withMembers } from '../oci/json/value.js';
-import { type ImageConfig, parseConfig, parseManifest, toDocument } from '../oci/manifest.js';
+import { type ImageConfig, type Manifest, parseConfig, parseManifest, toDocument } from '../oci/manifest.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import { splitHost } from '../registry/http/hosts.js';
 import { formatLocation, type Location, repositoryOf, withDigest } from '../registry/location.js';
@@ -18,14 +18,16 @@ import type { ConvertOptions } from './options.js';
 import { type Origin, originLocation, originText } from './origin.js';
 import type { SourceImage } from './source-images.js';
 
+export type OriginalsOptions = Pick<ConvertOptions, 'openOriginal' | 'sourceLocation' | 'allowedHosts'>;
+
 export class Originals {
   readonly #tree: ReferenceTree;
-  readonly #options: ConvertOptions;
+  readonly #options: OriginalsOptions;
   readonly #call: CallOptions;
   /** By the digest of a source manifest, the origin that an earlier run recorded for it. */
   readonly #origins = new Map<string, Origin>();
 
-  constructor(tree: ReferenceTree, options: ConvertOptions, call: CallOptions) {
+  constructor(tree: ReferenceTree, options: OriginalsOptions, call: CallOptions) {
     this.#tree = tree;
     this.#options = options;
     this.#call = call;
@@ -64,8 +66,12 @@ export class Originals {
   async note(entry: Entry): Promise<void> {
     const { value } = await this.#tree.loadImage(entry, this.#call);
     // A Nydus image that cannot be read has no record to keep, and the conversion makes it anew.
-    if (value === undefined) return;
-    const { digest, reference } = recordedSource(value.manifest.value);
+    if (value !== undefined) this.noteManifest(value.manifest.value);
+  }
+
+  /** `note` for a manifest that has been read. */
+  noteManifest(manifest: Manifest): void {
+    const { digest, reference } = recordedSource(manifest);
     if (digest !== undefined && reference !== undefined)
       this.#origins.set(digest, { kind: 'recorded', text: reference });
   }
@@ -100,6 +106,24 @@ export class Originals {
   ): Promise<ImageBytes | undefined> {
     const { openOriginal } = this.#options;
     if (digest === undefined || origin === undefined || openOriginal === undefined) return undefined;
+    const location = this.placeOf(digest);
+    if (location === undefined) return undefined;
+    await using store = openOriginal(withDigest(location, digest));
+    const tree = await readReference(store, this.#call);
+    const [entry] = tree.entries;
+    if (entry === undefined || tree.root.digest !== digest) return undefined;
+    const image = await tree.image(entry, this.#call);
+    const config = await readConfig(image, this.#call);
+    return { manifest: image.manifest.bytes, config: config.bytes };
+  }
+
+  /**
+   * The place that an earlier run recorded for a source manifest. Undefined when none is recorded, or an image must not decide that it
+   * is asked. Throws InvalidReferenceError when the record names no place.
+   */
+  placeOf(digest: Digest): Location | undefined {
+    const origin = this.#origins.get(digest);
+    if (origin === undefined) return undefined;
     const location = originLocation(origin);
     // An image from a registry must not decide which files of this machine are read.
     if (location.kind !== 'registry' && this.#tree.store.place.kind === 'registry') return undefined;
@@ -112,13 +136,7 @@ export class Originals {
         message: `the original is asked for at ${formatLocation(location)}, which the image names as its source`,
       });
     }
-    await using store = openOriginal(withDigest(location, digest));
-    const tree = await readReference(store, this.#call);
-    const [entry] = tree.entries;
-    if (entry === undefined || tree.root.digest !== digest) return undefined;
-    const image = await tree.image(entry, this.#call);
-    const config = await readConfig(image, this.#call);
-    return { manifest: image.manifest.bytes, config: config.bytes };
+    return location;
   }
 
   /**
@@ -151,7 +169,7 @@ export class Originals {
 }
 
 /** True for failures that say that the original is no longer at its place. */
-function isGone(cause: unknown): cause is RegistryError | LocalIoError | InvalidReferenceError {
+export function isGone(cause: unknown): cause is RegistryError | LocalIoError | InvalidReferenceError {
   return (
     cause instanceof RegistryError || cause instanceof LocalIoError || cause instanceof InvalidReferenceError
   );

@@ -9,7 +9,6 @@ import type { Descriptor } from '../oci/descriptor.js';
 import { type Digest, sha256 } from '../oci/digest.js';
 import type { ImageTarget } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
-import { formatLine, type FormatOptions } from './format.js';
 
 /** A registry keeps blobs without a type, and no manifest refers to this one. */
 const MEDIA_TYPE = 'application/octet-stream';
@@ -20,11 +19,11 @@ export class UploadNote {
   readonly #content: ReplayableContent;
   #exists: Promise<boolean> | undefined;
 
-  constructor(target: ImageTarget, layer: Digest, options: FormatOptions) {
+  /** `how` says in one line how the blob is made of the layer. */
+  constructor(target: ImageTarget, layer: Digest, how: string) {
     // Notes of earlier versions must stay valid, so this text must not change.
     const bytes = Buffer.from(
-      `nydusify: here is or was a blob made of layer ${layer}, ` +
-        `or was about to be (${formatLine(options)})\n`,
+      `nydusify: here is or was a blob made of layer ${layer}, ` + `or was about to be (${how})\n`,
     );
     this.#target = target;
     this.#descriptor = { mediaType: MEDIA_TYPE, digest: sha256(bytes), size: bytes.length };

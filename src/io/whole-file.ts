@@ -22,9 +22,12 @@ export interface WholeFileOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Replaces what is at `path`; a link is replaced, not followed. Throws what `content` throws, and the system's errors. */
+/**
+ * Replaces what is at `path`, which may be known only when all bytes are written; a link is replaced, not followed. Throws what
+ * `content` and `path` throw, and the system's errors.
+ */
 export async function writeWhole(
-  path: string,
+  path: string | (() => Promise<string>),
   content: ByteStream | Uint8Array,
   { aside, durable, mode, signal }: WholeFileOptions,
 ): Promise<void> {
@@ -39,7 +42,7 @@ export async function writeWhole(
       } finally {
         await file.close();
       }
-      await rename(part, path);
+      await rename(part, typeof path === 'string' ? path : await path());
     } catch (cause) {
       await rm(part, { force: true });
       throw cause;

@@ -87,17 +87,17 @@ function* stretchesOf(chunks: readonly LocatedChunk[]): Generator<readonly Locat
   if (stretch.length > 0) yield stretch;
 }
 
-async function readStretch(
+/**
+ * Fetches the stored bytes of chunks; of a chunk in a batch, those of the whole batch. Throws before anything is requested for a
+ * chunk that cannot be, or that is of a kind that is not read.
+ */
+export async function storedBytes(
   store: ContentSource,
   stretch: readonly LocatedChunk[],
-  inflated: Inflated,
   call: CallOptions,
-): Promise<Buffer[]> {
+): Promise<ReadonlyMap<LocatedChunk, Buffer>> {
   for (const chunk of stretch) checkPlace(chunk);
-  const outputs = inflated.outputs(stretch);
-  const isThere = ({ layer, context }: LocatedChunk): boolean =>
-    context !== undefined && outputs.has(contextKey(layer, context));
-  const ranges = planRanges(stretch.filter((chunk) => !isThere(chunk)));
+  const ranges = planRanges(stretch);
   const stored = new Map<LocatedChunk, Buffer>();
   await mapOrdered(
     ranges,
@@ -120,6 +120,21 @@ async function readStretch(
     },
     call.signal,
   );
+  return stored;
+}
+
+async function readStretch(
+  store: ContentSource,
+  stretch: readonly LocatedChunk[],
+  inflated: Inflated,
+  call: CallOptions,
+): Promise<Buffer[]> {
+  for (const chunk of stretch) checkPlace(chunk);
+  const outputs = inflated.outputs(stretch);
+  const isThere = ({ layer, context }: LocatedChunk): boolean =>
+    context !== undefined && outputs.has(contextKey(layer, context));
+  const missing = stretch.filter((chunk) => !isThere(chunk));
+  const stored = await storedBytes(store, missing, call);
   const batches = new Map<string, Promise<Buffer>>();
   const decoded = await Promise.all(
     stretch.map((chunk) => {

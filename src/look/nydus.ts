@@ -86,11 +86,12 @@ export class NydusFilesystem implements Filesystem {
       throw new UnsupportedError('a bootstrap alone holds no file contents', {
         hint: 'name the image instead: its blobs are read by range',
       });
-    const chunks = files.flatMap(({ file, path }) => this.#chunksOf(file, path));
+    const chunks = files.flatMap(({ file, path }) => this.locate(file, path));
     yield* readChunks(store, await this.#inContexts(chunks, call), call);
   }
 
-  #chunksOf(file: FileInode, path: RawPath): readonly IndexedChunk[] {
+  /** The chunks of a file, in order. Throws FormatError when they are not there, or are not its bytes. */
+  locate(file: FileInode, path: RawPath): readonly IndexedChunk[] {
     const chunks = mapRuns(file.chunks, (ref): IndexedChunk => {
       const blob = this.#blob(ref);
       const layer = this.#holder(blob);

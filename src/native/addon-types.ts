@@ -537,6 +537,55 @@ export interface NativeResolved {
   readonly empty: number;
 }
 
+/** A part of a tar, all of whose chunks lie in one blob. */
+export interface NativeTarUnit {
+  /** The blob's name, for messages. */
+  readonly blob: string;
+  /** Name of the codec of compressed chunks. */
+  readonly compressor: string;
+  /** `blake3` or `sha256`. */
+  readonly digester: string;
+  /** Headers and paddings, one after the other. */
+  readonly literals: Buffer;
+  /** Bytes of the literals, and the number of chunks that follow them; again and again, as numbers of 32 bits. */
+  readonly steps: Buffer;
+  /** Packed chunk records, in the order of the tar. */
+  readonly chunks: Buffer;
+  /** Ranges of the blob, by their offsets. */
+  readonly ranges: readonly Buffer[];
+  /** The offsets of the ranges. */
+  readonly starts: readonly number[];
+}
+
+/** A complete layer. */
+export interface NativeRebuilt {
+  /** `sha256:…` of the compressed tar. */
+  readonly digest: string;
+  /** Bytes of the compressed tar. */
+  readonly size: number;
+  /** `sha256:…` of the tar. */
+  readonly diffId: string;
+  /** Bytes of the tar. */
+  readonly tarSize: number;
+}
+
+/** A layer that is made again. */
+export interface NativeRebuilder {
+  /**
+   * Takes a copy of the next part without waiting. Returns true if there is room for more; if not, `room` settles when there
+   * is.
+   */
+  write(unit: NativeTarUnit): Outcome<boolean>;
+  /** Settles when there is room. */
+  room(): Promise<Outcome<undefined>>;
+  /** Settles with the next bytes of the layer; with null behind the last ones. One call at a time. */
+  read(): Promise<Outcome<Buffer | null>>;
+  /** Ends the tar; settles when the layer is complete. Its bytes must be read meanwhile. */
+  finish(): Promise<Outcome<NativeRebuilt>>;
+  /** Ends the threads; promises that wait settle with an error. */
+  abort(): void;
+}
+
 /** The packed contents of a layer. The layouts are in src/rafs-builder/layout/wire.ts. */
 export interface ScannedTables {
   /** Entries in tar order. */
@@ -685,6 +734,12 @@ export interface Addon {
   ): Outcome<NativeImagePacker>;
   /** Looks the patterns up in a tree, packed as `src/look/prefetch.ts` packs it. */
   resolvePrefetch(listing: Buffer, patterns: readonly PrefetchPattern[]): Promise<Outcome<NativeResolved>>;
+  /** Makes a rebuilder. It is a function instead of a constructor, so that a refusal is an outcome. */
+  openRebuilder(
+    compressor: string,
+    level: number | undefined | null,
+    threads: number,
+  ): Outcome<NativeRebuilder>;
   /** Makes a scanner. It is a function instead of a constructor, so that a refusal is an outcome. */
   openImageScanner(options: ScannerOptions, budget: NativeBudget): Outcome<NativeImageScanner>;
   /** Makes a file for the uncompressed bytes. */

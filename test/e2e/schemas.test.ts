@@ -72,6 +72,8 @@ test('every JSON document is as its published schema says, errors too', async (t
   await run('copy', 1, 'copy', '--json', '--verify-only', target, `${host}/copy:2`);
   const copied = await run('copy', 0, 'copy', '--json', '--progress', 'json', target, `${host}/copy:1`);
   for (const line of copied.split('\n').filter(isEvent)) await holds('event', JSON.parse(line));
+  for (const mode of ['auto', 'rebuild'])
+    await run('reverse', 0, 'reverse', '--json', '--reverse-mode', mode, target, `${host}/back:1`);
   await run('dedup', 0, 'dedup', 'estimate', '--json', target);
   const dictionary = `${host}/d:1`;
   await run('chunkdict', 0, 'chunkdict', 'generate', '--json', '--target', dictionary, target, target);

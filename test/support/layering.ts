@@ -25,6 +25,7 @@ const CONTENT = [
   'limits',
 ];
 const EVERYTHING = [
+  'reverse',
   'dedup',
   'convert',
   'copy',
@@ -105,6 +106,7 @@ export const MODULES: readonly Module[] = [
     'look',
     ...CONTENT,
   ]),
+  module('reverse', 'makes ordinary images of Nydus images', ['convert', 'look', ...CONTENT]),
   module('check', 'judges an image, alone or beside its source', CONTENT),
   module(
     'cli',

@@ -30,6 +30,7 @@ const GROUPS: readonly (readonly [name: string, sources: readonly string[]])[] =
       'docs/looking.md',
       'docs/dictionaries.md',
       'docs/flatten.md',
+      'docs/reverse.md',
     ],
   ],
   [

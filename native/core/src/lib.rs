@@ -4,8 +4,8 @@
 //! The modules, from the outside in: `pipeline` (threads and how they end), `inflate`, `archive` (tar), `chunk`, `decide`
 //! and `dict` (which chunks are new), `codec`, `blob` (data and sections), `rafs` (trees and bootstraps), `table` (the
 //! packed result of a scan), `zran` (chunks that stay in their layer). `prefetch` looks up what clients load first. `verify` reads a
-//! blob back. `budget` bounds what an image may take. `format` describes the image that a caller wants, and `readers` what the oldest
-//! clients take.
+//! blob back, and `rebuild` makes tars of blobs. `budget` bounds what an image may take. `format` describes the image that a caller
+//! wants, and `readers` what the oldest clients take.
 
 #![forbid(unsafe_code)]
 
@@ -29,6 +29,7 @@ pub mod prefetch;
 mod queue;
 mod rafs;
 pub mod readers;
+pub mod rebuild;
 mod sync;
 pub mod table;
 pub mod verify;

@@ -15,6 +15,7 @@ mod options;
 mod outcome;
 mod packer;
 mod prefetch;
+mod rebuilder;
 mod scanner;
 mod unpacker;
 mod verifier;

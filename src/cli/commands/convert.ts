@@ -4,14 +4,15 @@ import { LocalIoError } from '../../errors.js';
 import type { Reporter } from '../../reporter.js';
 import type { CommandCall, CommandTable } from '../command.js';
 import type { CliContext } from '../context.js';
+import { deployName } from '../deploy-name.js';
 import { openOptions } from '../flags/environment.js';
 import { FILE_PROBLEMS } from '../flags/file-problems.js';
 import { openCache } from '../flags/open-cache.js';
 import { CONVERT_FLAGS, LATER_FLAGS } from '../flags/convert.js';
 import { type ConvertRequest, convertRequest } from '../flags/options.js';
+import { idleNotes } from '../flags/reverse.js';
 import { asksForInput } from '../flags/prefetch-list.js';
 import { listFiles } from '../list-files.js';
-import { deployName } from '../deploy-name.js';
 import { endingWithEvent, endWithResult } from '../last-event.js';
 import { setOutputs } from '../ci/github-files.js';
 import { ciLog } from '../ci/server.js';
@@ -53,7 +54,10 @@ export const CONVERT: CommandTable = {
   usage: '[options] SOURCE TARGET',
   flags: [...CONVERT_FLAGS, ...LATER_FLAGS],
   examples: EXAMPLES,
-  run: (call) => endingWithEvent(call, RUNNING, () => convert(call)),
+  run: async (call) => {
+    if (call.flags.isOn('reverse')) await (await import('./reverse.js')).REVERSE.run(call);
+    else await endingWithEvent(call, RUNNING, () => convert(call));
+  },
 };
 
 async function convert({ words, context, flags, log }: CommandCall): Promise<void> {
@@ -62,7 +66,7 @@ async function convert({ words, context, flags, log }: CommandCall): Promise<voi
     ...FILE_PROBLEMS,
     ...(await listFiles(asksForInput(flags), context)),
   });
-  for (const note of request.notes) printMessage(context, `note: ${note}`);
+  for (const note of [...request.notes, ...idleNotes(flags)]) printMessage(context, `note: ${note}`);
   for (const [path, flag] of [
     [request.outputJson, OUTPUT_JSON],
     [request.digestFile, DIGEST_FILE],

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import type { ConversionPlan, PlannedImage, PlannedLayer } from '../../convert/plan.js';
 import type { PlannedDictionary } from '../../convert/plan-dictionary.js';
 import { digestHex } from '../../oci/digest.js';
+import { UsageError } from '../../errors.js';
 import type { CommandTable } from '../command.js';
 import type { CliContext } from '../context.js';
 import { parseByteSize } from '../flags/byte-size.js';
@@ -48,6 +49,7 @@ export const PLAN: CommandTable = {
   run: async (call) => {
     const [source, target] = call.words;
     const { context, flags } = call;
+    if (flags.isOn('reverse')) throw new UsageError('there is no plan for --reverse');
     const request = convertRequest(flags, [source, target], {
       ...FILE_PROBLEMS,
       ...(await listFiles(asksForInput(flags), context)),

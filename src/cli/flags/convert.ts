@@ -11,6 +11,7 @@ import { LIMIT_FLAGS } from './limits.js';
 import { LATER_PLACES, type LaterFlag } from './later.js';
 import { PREFETCH_FLAGS } from './prefetch.js';
 import { REGISTRY, REGISTRY_FLAGS } from './registry.js';
+import { REVERSE_OWN_FLAGS, reverseFlagsOf } from './reverse.js';
 
 const IMAGES = 'Images:';
 const PLATFORMS = 'Platforms:';
@@ -133,6 +134,13 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     help: 'name the source manifest as the subject of the Nydus manifest, so that registries list it there; implies --oci',
   },
   {
+    name: 'reverse',
+    type: 'boolean',
+    env: 'REVERSE',
+    group: RESULT,
+    help: 'convert a Nydus image back to an ordinary one; the same as nydusify reverse',
+  },
+  {
     name: 'docker-v2-format',
     type: 'boolean',
     overrules: ['oci'],
@@ -144,6 +152,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
   ...PREFETCH_FLAGS,
   ...CHUNK_DICT_FLAGS,
   ...REFERRING_FLAGS,
+  ...REVERSE_OWN_FLAGS,
   ...REGISTRY_FLAGS,
   {
     name: 'push-retry-count',
@@ -266,3 +275,5 @@ export const PLAN_FLAGS: readonly Flag[] = [
   },
   ...LATER_FLAGS,
 ];
+
+export const REVERSE_FLAGS: readonly Flag[] = reverseFlagsOf(CONVERT_FLAGS);

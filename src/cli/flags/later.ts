@@ -43,7 +43,6 @@ export const LATER_PLACES: readonly LaterFlag[] = [
   ...backendFlags('source-'),
   ...backendFlags(''),
   laterFlag('backend-force-push', 'boolean', 'BACKEND_FORCE_PUSH', { partOf: ['backend-type'] }),
-  laterFlag('reverse', 'boolean', 'REVERSE'),
 ];
 
 /** Returns notes about flags without effect. Throws UsageError for the first flag that asks for something. */

@@ -82,7 +82,8 @@ export function convertRequest(
   notes.push(...refuseLater(flags, LATER_FLAGS));
   const prefetch = prefetchOf(flags, files);
   notes.push(...prefetch.notes);
-  const format = formatOptionsOf(flags);
+  // A command that writes no Nydus image declares no flag of the format.
+  const format = flags.originOf('fs-chunk-size') === undefined ? {} : formatOptionsOf(flags);
   notes.push(...formatNotes(flags, format));
   if (flags.isGiven('nydus-image')) notes.push('--nydus-image has no effect: no second binary is needed');
   if (flags.isOn('docker-v2-format')) {

@@ -1,7 +1,7 @@
 /** The flags of every command, without the commands themselves. */
 import { CACHE_COMMAND_FLAGS } from './build-cache.js';
 import { CHECK_FLAGS } from './check.js';
-import { CONVERT_FLAGS, LATER_FLAGS, PLAN_FLAGS } from './convert.js';
+import { CONVERT_FLAGS, LATER_FLAGS, PLAN_FLAGS, REVERSE_FLAGS } from './convert.js';
 import { COPY_FLAGS } from './copy.js';
 import { CHUNKDICT_FLAGS, DEDUP_FLAGS } from './dedup.js';
 import type { Flag } from './flags.js';
@@ -23,6 +23,7 @@ export const FLAGS_OF: Readonly<Record<string, readonly Flag[]>> = {
   convert: [...CONVERT_FLAGS, ...LATER_FLAGS],
   plan: PLAN_FLAGS,
   copy: COPY_FLAGS,
+  reverse: REVERSE_FLAGS,
   chunkdict: CHUNKDICT_FLAGS,
   dedup: DEDUP_FLAGS,
   cache: CACHE_COMMAND_FLAGS,

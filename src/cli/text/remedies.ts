@@ -125,6 +125,14 @@ export function remedyText(remedy: Remedy, side: Side | undefined, command: Runn
       return has('flatten')
         ? 'leave out --flatten or the build cache'
         : 'store all of every layer, or do without the build cache';
+    case 'rebuild-layers':
+      return has('reverse-mode')
+        ? 'leave out --reverse-mode relink, and its layers are made from the blobs'
+        : 'let the layers be made from the blobs';
+    case 'squash-layers':
+      return has('layers')
+        ? '--layers squash makes one layer of the whole image, for which no blob is asked'
+        : 'make one layer of the whole image';
     case 'isolate-half':
       return `${converting('merge-isolation')} empty-layer avoids that`;
     case 'keep-manifests':

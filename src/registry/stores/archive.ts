@@ -16,6 +16,7 @@ import { type Digest, digestHex } from '../../oci/digest.js';
 import { type Index, MAX_DOCUMENT_SIZE, indexSteps } from '../../oci/manifest.js';
 import { ANNOTATION, MEDIA } from '../../oci/media-types.js';
 import { formatReference, type Reference } from '../../oci/reference.js';
+import type { GrowingContent } from '../../io/growing.js';
 import type { CallOptions } from '../../reporter.js';
 import { inTurns } from '../../turns.js';
 import { ArchiveFile, type UnpackOptions } from './archive-file.js';
@@ -29,6 +30,7 @@ import {
   type Attachable,
   demandTag,
   type FetchOptions,
+  type GrowingPush,
   type ImageSource,
   type ImageTarget,
   isMovedTag,
@@ -38,6 +40,7 @@ import {
   type ReferrerList,
   type ReferrerOptions,
   type TagOptions,
+  type UnnamedSink,
   verifiedFor,
 } from './store.js';
 import { type TarFile, writeTar } from '../../io/tar/archive.js';
@@ -157,13 +160,15 @@ class ArchiveSource implements ImageSource, Referable {
  * Collects blobs in a layout folder beside the archive, and makes one tar of it when the tag is set, because the members of a tar
  * follow one another while several layers are finished at a time. An existing archive is replaced in one step.
  */
-class ArchiveTarget implements ImageTarget, Attachable {
+class ArchiveTarget implements ImageTarget, Attachable, UnnamedSink {
   readonly place: Location;
   readonly location: string;
   readonly #path: string;
   readonly #selector: Selector;
   readonly #options: ArchiveOptions;
-  #opened: Promise<{ readonly scratch: Scratch; readonly layout: ImageTarget & Attachable }> | undefined;
+  #opened:
+    | Promise<{ readonly scratch: Scratch; readonly layout: ImageTarget & Attachable & UnnamedSink }>
+    | undefined;
 
   /** The archive that is there. */
   #before: ImageSource | undefined;
@@ -201,6 +206,10 @@ class ArchiveTarget implements ImageTarget, Attachable {
 
   async attach(manifest: Descriptor, bytes: Uint8Array, options: CallOptions = {}): Promise<PushOutcome> {
     return (await this.#open()).layout.attach(manifest, bytes, options);
+  }
+
+  async pushUnnamed(content: GrowingContent, options: CallOptions = {}): Promise<GrowingPush> {
+    return (await this.#open()).layout.pushUnnamed(content, options);
   }
 
   async resolve(options: CallOptions = {}): Promise<Descriptor | undefined> {
@@ -255,12 +264,18 @@ class ArchiveTarget implements ImageTarget, Attachable {
     await opened?.scratch[Symbol.asyncDispose]();
   }
 
-  async #open(): Promise<{ readonly scratch: Scratch; readonly layout: ImageTarget & Attachable }> {
+  async #open(): Promise<{
+    readonly scratch: Scratch;
+    readonly layout: ImageTarget & Attachable & UnnamedSink;
+  }> {
     this.#opened ??= this.#prepare();
     return this.#opened;
   }
 
-  async #prepare(): Promise<{ readonly scratch: Scratch; readonly layout: ImageTarget & Attachable }> {
+  async #prepare(): Promise<{
+    readonly scratch: Scratch;
+    readonly layout: ImageTarget & Attachable & UnnamedSink;
+  }> {
     await demandReplaceable(this.#path);
     const scratch = await openScratch(this.#options.workDir ?? dirname(this.#path));
     return { scratch, layout: openLayoutTarget(scratch.file('layout'), this.#selector, false) };

@@ -11,6 +11,7 @@ import { removeAbandoned } from '../../io/abandoned.js';
 import { withFileLock } from '../../io/file-lock.js';
 import { openFile, readFileRange, readRange, readSmallFile } from '../../io/file-range.js';
 import { forReading, verifiedDigest } from '../../io/fixed-pieces.js';
+import type { GrowingContent } from '../../io/growing.js';
 import { syncFolder } from '../../io/folder.js';
 import {
   type ByteStream,
@@ -47,6 +48,7 @@ import {
   type ContentSource,
   demandTag,
   type FetchOptions,
+  type GrowingPush,
   type ImageSource,
   type ImageTarget,
   type Located,
@@ -56,8 +58,10 @@ import {
   type ReferrerList,
   type ReferrerOptions,
   type TagOptions,
+  type UnnamedSink,
   verifiedFor,
 } from './store.js';
+import { UnnamedBlob } from './unnamed-blob.js';
 
 /** Exists while a run changes `index.json`. */
 const LOCK = '.nydusify.lock';
@@ -67,7 +71,11 @@ export function openLayoutSource(path: string, selector: Selector): ImageSource 
 }
 
 /** `durable` is false for a layout that need not outlive the run, which need not reach the disk. */
-export function openLayoutTarget(path: string, selector: Selector, durable = true): ImageTarget & Attachable {
+export function openLayoutTarget(
+  path: string,
+  selector: Selector,
+  durable = true,
+): ImageTarget & Attachable & UnnamedSink {
   return new LayoutTarget(path, selector, durable);
 }
 
@@ -228,7 +236,7 @@ class LayoutSource extends Layout implements ImageSource {
   }
 }
 
-class LayoutTarget extends Layout implements ImageTarget, Attachable {
+class LayoutTarget extends Layout implements ImageTarget, Attachable, UnnamedSink {
   readonly #durable: boolean;
   /** Content whose bytes were digested, each with the state of its file at that time. */
   readonly #verified = new Map<Digest, string>();
@@ -285,6 +293,24 @@ class LayoutTarget extends Layout implements ImageTarget, Attachable {
     const written = await statIfThere(path, lstat, this.path);
     if (written !== undefined) this.#verified.set(descriptor.digest, stateOf(written));
     return 'pushed';
+  }
+
+  async pushUnnamed(content: GrowingContent, options: CallOptions = {}): Promise<GrowingPush> {
+    await this.#demandFolders();
+    const unnamed = new UnnamedBlob(content, options, (path, bytes, signal) =>
+      this.#write(path, bytes, signal),
+    );
+    return {
+      ended: unnamed.ended,
+      finish: async (descriptor, whole, call = {}) => {
+        await this.#demandFolders();
+        if (await unnamed.isNow(descriptor, this.blobPath(descriptor))) return 'pushed';
+        return this.push(descriptor, whole, call);
+      },
+      cancel: () => {
+        unnamed.cancel();
+      },
+    };
   }
 
   async tag(
@@ -362,15 +388,21 @@ class LayoutTarget extends Layout implements ImageTarget, Attachable {
     // The caller goes on as without an index.
   }
 
-  async #write(path: string, content: ByteStream, signal: AbortSignal | undefined): Promise<void> {
-    const folder = dirname(path);
+  async #write(
+    path: string | (() => Promise<string>),
+    content: ByteStream,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const folder = typeof path === 'string' ? dirname(path) : join(this.path, 'blobs', 'sha256');
     try {
       const first = await mkdir(folder, { recursive: true });
       if (first !== undefined) this.#noteParents(resolve(first));
       await writeWhole(path, content, { aside: this.path, durable: this.#durable, signal });
     } catch (cause) {
       signal?.throwIfAborted();
-      throw errorCode(cause)?.startsWith('E') === true ? localIoError(`cannot write ${path}`, cause) : cause;
+      throw errorCode(cause)?.startsWith('E') === true
+        ? localIoError(`cannot write ${typeof path === 'string' ? path : folder}`, cause)
+        : cause;
     }
   }
 

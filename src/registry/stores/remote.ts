@@ -281,6 +281,7 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, G
     const growing = this.#uploads.pushGrowing(content, options);
     if (growing === undefined) return undefined;
     return {
+      ended: growing.ended,
       finish: (descriptor, whole, call = {}) =>
         this.#once(descriptor, async () => {
           if (await this.exists(descriptor, call)) {

@@ -112,6 +112,8 @@ export interface ImageTarget extends ContentSource, ContentSink, Located, AsyncD
 
 /** The push of a blob that is still being made. */
 export interface GrowingPush {
+  /** Settles when nothing reads the growing content any more; never rejects. */
+  readonly ended: Promise<void>;
   /**
    * The blob is complete and is `descriptor`. Returns when the target has it: what was not sent before is sent now, as `push`
    * does it. Throws what `push` throws.
@@ -129,6 +131,18 @@ export interface GrowingSink {
 
 export function takesGrowing(store: object): store is GrowingSink {
   return 'pushGrowing' in store && typeof store.pushGrowing === 'function';
+}
+
+/**
+ * An optional ability: the target writes a blob before its digest is known. Unlike a `GrowingSink` it asks nothing of the caller but
+ * the bytes, and costs no second copy of a blob that it has.
+ */
+export interface UnnamedSink {
+  pushUnnamed(content: GrowingContent, options?: CallOptions): Promise<GrowingPush>;
+}
+
+export function takesUnnamed(store: object): store is UnnamedSink {
+  return 'pushUnnamed' in store && typeof store.pushUnnamed === 'function';
 }
 
 /** An optional ability: the target takes a blob over from another repository of the same registry, without a transfer. */

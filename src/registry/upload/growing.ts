@@ -36,6 +36,11 @@ export class GrowingUpload {
     this.#sending = this.#send();
   }
 
+  /** Settles when all bytes have been sent or sending has failed. */
+  get ended(): Promise<void> {
+    return this.#sending;
+  }
+
   /** The session to go on with, when all bytes have been sent or sending has failed. Undefined when there is none. */
   async handOver(): Promise<UploadSession | undefined> {
     await this.#sending;

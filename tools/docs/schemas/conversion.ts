@@ -113,6 +113,43 @@ export const CONVERT = v.strictObject({
   milliseconds: v.strictObject({ pull: WHOLE, conversion: WHOLE, push: WHOLE, total: WHOLE }),
 });
 
+export const REVERSE = v.strictObject({
+  schemaVersion: SCHEMA_VERSION,
+  image: v.pipe(TEXT, v.description('The name to deploy.')),
+  target: TEXT,
+  ...CONTENT.entries,
+  unchanged: v.pipe(v.boolean(), v.description('True if the target was this very image before.')),
+  platforms: v.array(
+    v.strictObject({
+      platform: TEXT,
+      nydus: v.pipe(
+        v.optional(CONTENT),
+        v.description('Absent for an ordinary image that was in the source beside Nydus images.'),
+      ),
+      manifest: CONTENT,
+      config: CONTENT,
+      how: v.pipe(
+        v.picklist(['relink', 'rebuild']),
+        v.description(
+          'Whether this is the original manifest, byte for byte, or one with layers made from the blobs.',
+        ),
+      ),
+      why: v.pipe(TEXT, v.description('Where the original was found, or why it was not taken.')),
+      layers: v.array(
+        v.strictObject({
+          layer: CONTENT,
+          diffId: DIGEST,
+          blob: v.pipe(v.optional(CONTENT), v.description('The blob that the layer was made from.')),
+          tarBytes: v.pipe(v.optional(WHOLE), v.description('Of a layer that was made from blobs.')),
+          outcome: OUTCOME,
+        }),
+      ),
+    }),
+  ),
+  kept: v.array(CONTENT),
+  milliseconds: v.strictObject({ total: WHOLE }),
+});
+
 export const PLAN = v.strictObject({
   schemaVersion: SCHEMA_VERSION,
   source: TEXT,
@@ -251,6 +288,6 @@ export const EVENT = v.union([
     message: TEXT,
     remedy: v.optional(v.looseObject({ kind: TEXT })),
   }),
-  v.strictObject({ ...TIME, type: v.literal('result'), result: v.union([CONVERT, COPY]) }),
+  v.strictObject({ ...TIME, type: v.literal('result'), result: v.union([CONVERT, COPY, REVERSE]) }),
   v.strictObject({ ...TIME, type: v.literal('error'), error: ERROR }),
 ]);

@@ -4,7 +4,7 @@ import type * as v from 'valibot';
 import { CACHE } from './cache.js';
 import { CHECK } from './check.js';
 import { PRINTED_CONFIG, VERSIONS } from './config.js';
-import { CONVERT, EVENT, PLAN } from './conversion.js';
+import { CONVERT, EVENT, PLAN, REVERSE } from './conversion.js';
 import { COPY } from './copy.js';
 import { CHUNKDICT, DEDUP_ESTIMATE } from './dedup.js';
 import { FAILURE } from './failure.js';
@@ -21,6 +21,7 @@ export const DOCUMENTS = {
   convert: { title: 'nydusify convert --json', schema: CONVERT },
   plan: { title: 'nydusify plan --json', schema: PLAN },
   copy: { title: 'nydusify copy --json', schema: COPY },
+  reverse: { title: 'nydusify reverse --json, and convert --reverse --json', schema: REVERSE },
   chunkdict: { title: 'nydusify chunkdict generate --json', schema: CHUNKDICT },
   dedup: { title: 'nydusify dedup estimate --json', schema: DEDUP_ESTIMATE },
   cache: { title: 'nydusify cache ls --json, cache prune --json and cache verify --json', schema: CACHE },

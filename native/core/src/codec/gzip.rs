@@ -41,10 +41,10 @@ impl Decode for Members {
 }
 
 /// The member header of RFC 1952, 2.3: magic, deflate, no flags, no time, no hint, system unknown.
-const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+pub const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
 /// zlib's own default level; higher levels save few bytes and cost far more time.
-const LEVEL: i32 = 6;
+pub const LEVEL: i32 = 6;
 
 /// Makes one member of all parts, one after the other. Its bytes depend only on the bytes of the parts, not on how they are
 /// cut. The parts are not copied together, since the bootstrap among them may be large.

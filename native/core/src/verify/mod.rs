@@ -25,6 +25,8 @@ use contexts::ContextCutter;
 use cut::Cutter;
 use digest::BlobDigest;
 
+pub(crate) use piece::{decoded_size, impossible, offset_in_batch};
+
 const INPUT_BYTES: usize = 2 << 20;
 const IN_FLIGHT_BYTES: usize = 16 << 20;
 /// The most faults that are reported. In a blob that is wrong from end to end the first ones say enough; the others are

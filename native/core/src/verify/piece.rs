@@ -30,7 +30,7 @@ pub fn impossible(record: &ChunkRecord) -> Option<String> {
 
 /// Bytes that the stored bytes of a chunk decompress to: those of its batch, if it is in one. The records of a verifier say so in
 /// place of the offset in the address space.
-fn decoded_size(record: &ChunkRecord) -> u32 {
+pub fn decoded_size(record: &ChunkRecord) -> u32 {
     if record.in_batch {
         u32::try_from(record.uncompressed_offset >> 32).unwrap_or(u32::MAX)
     } else {
@@ -38,7 +38,8 @@ fn decoded_size(record: &ChunkRecord) -> u32 {
     }
 }
 
-fn offset_in_batch(record: &ChunkRecord) -> u32 {
+/// Where a chunk begins in its batch.
+pub fn offset_in_batch(record: &ChunkRecord) -> u32 {
     u32::try_from(record.uncompressed_offset & u64::from(u32::MAX)).unwrap_or(u32::MAX)
 }
 

@@ -43,7 +43,8 @@ test('flags of the command and of the program are offered, but no hidden ones an
     ]);
   }
   assert.deepEqual(await answer('--ver'), ['words', '--verbose', '--version']);
-  assert.deepEqual(await answer('convert', '--oci', '--oc'), ['words', '--oci-ref']);
+  assert.deepEqual(await answer('convert', '--oci', '--oci-r'), ['words', '--oci-ref']);
+  assert.deepEqual(await answer('convert', '--with-referrer', '--with'), ['words']);
   assert.deepEqual(await answer('check', '--report', 'html', 'x', '--repo'), ['words', '--report']);
   assert.deepEqual(await answer('convert', '--', '--oc'), ['words']);
 });

@@ -114,7 +114,6 @@ test('a suffix goes behind the tag, which is added where it is missing', () => {
 
 test('a flag whose feature does not exist yet is refused by name, from wherever it comes', () => {
   const cases: readonly (readonly string[])[] = [
-    ['--reverse'],
     ['--backend-type', 'oss'],
     ['--source-backend-type', 'modelfile'],
     ['--encrypt'],

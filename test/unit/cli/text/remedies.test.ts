@@ -82,6 +82,8 @@ const REMEDIES: { readonly [K in Remedy['kind']]: readonly Extract<Remedy, { rea
     kind: 'raise-limit',
     limit,
   })),
+  'rebuild-layers': [{ kind: 'rebuild-layers' }],
+  'squash-layers': [{ kind: 'squash-layers' }],
   'report-bug': [{ kind: 'report-bug' }],
 };
 
