@@ -56,7 +56,8 @@ for (const layout of ['manifest', 'index'] as const) {
 }
 
 const WRITER = join(import.meta.dirname, '..', 'support', 'cache', 'writer.js');
-const PROCESSES = 10;
+/** `NYDUSIFY_WRITERS` is another number. */
+const PROCESSES = Number(process.env['NYDUSIFY_WRITERS'] ?? '10');
 
 test(`of ${PROCESSES} processes that write one tag, half are killed: the others keep their records`, async (t) => {
   const lab = await registry(t);

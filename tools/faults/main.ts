@@ -1,7 +1,7 @@
 /**
  * `npm run faults`: what a run does when the network, the registry or the machine fails, tried out in full and written into
  * docs/reliability.md. Without an argument the fault matrix and the
- * matrix of steps; `--steps` (these alone), `--kill`, `--power`, `--hostile`, `--clients` and
+ * matrix of steps; `--cached` (the requests of a build cache alone), `--steps` (these alone), `--kill`, `--power`, `--hostile`, `--clients` and
  * `--link [--layout FOLDER --image TAG]` the others.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -21,9 +21,9 @@ import { linkRatio, MAX_RATIO, studyLink } from '../../test/support/faults/link-
 import { DISKS } from '../../test/support/faults/loop-disk.js';
 import { runSteps } from '../../test/support/faults/step-matrix.js';
 import { stepsReport } from './steps-report.js';
-import { matrixReport } from './matrix-report.js';
+import { cachedReport, matrixReport } from './matrix-report.js';
 import { meetAll } from '../../test/support/references/interop-table.js';
-import { runMatrix } from '../../test/support/faults/matrix-run.js';
+import { runMatrix, type Scenarios, UNCACHED } from '../../test/support/faults/matrix-run.js';
 import { benchImages } from '../bench/images.js';
 import { writePageSection } from '../docs/page-section.js';
 import { linkText } from './link-report.js';
@@ -36,8 +36,8 @@ function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** All requests × all faults, once and for good. */
-async function matrix(): Promise<boolean> {
+/** All requests × all faults, once and for good: of runs without a build cache, or those of the cache itself. */
+async function matrix(scenarios: readonly Scenarios[] = UNCACHED): Promise<boolean> {
   const processes = Math.max(2, Math.min(8, availableParallelism()));
   const started = performance.now();
   let cells = 0;
@@ -54,8 +54,14 @@ async function matrix(): Promise<boolean> {
           `BROKEN ${cell.kind} × ${cell.fault}, ${cell.mode}: ${fault}${message === undefined ? '' : ` (${message})`}`,
         );
     },
+    scenarios,
   );
-  await writePageSection(PAGE, 'matrix', matrixReport(run));
+  const isCached = scenarios.includes('cached');
+  await writePageSection(
+    PAGE,
+    isCached ? 'cached' : 'matrix',
+    isCached ? cachedReport(run) : matrixReport(run),
+  );
   const broken = run.results.filter(({ faults }) => faults.length > 0).length;
   say(
     `${run.results.length} cells in ${Math.round((performance.now() - started) / 1000)} s, ${broken} broken, ${run.leaks.length} secrets printed`,
@@ -171,8 +177,11 @@ async function main(args: readonly string[]): Promise<boolean> {
   switch (args[0]) {
     case undefined: {
       const isWhole = await matrix();
-      return (await steps()) && isWhole;
+      const isCacheWhole = await matrix(['cached']);
+      return (await steps()) && isWhole && isCacheWhole;
     }
+    case '--cached':
+      return matrix(['cached']);
     case '--steps':
       return steps();
     case '--kill':

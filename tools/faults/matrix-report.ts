@@ -27,6 +27,18 @@ export function matrixReport(run: MatrixRun): string {
   ].join('\n\n');
 }
 
+/** The cells of runs with a build cache, whose requests of the cache alone are struck. */
+export function cachedReport({ results }: MatrixRun): string {
+  const broken = results.filter(({ faults }) => faults.length > 0).length;
+  const warned = results.filter(({ isWarned }) => isWarned).length;
+  return [
+    `${results.length} cells: ${results.length - broken} made the image of a run without a cache and left a whole cache, ${warned} of them after a warning; ${broken} broke a promise. Once, at one request:`,
+    modeTable(results, 'once'),
+    'For good, at every request of the same address from there on:',
+    modeTable(results, 'for good'),
+  ].join('\n\n');
+}
+
 function tagged(results: readonly CellResult[]): number {
   return results.filter(
     ({ outcome, faults }) => outcome !== 'same' && faults.some((fault) => fault.includes('the tag is')),

@@ -44,11 +44,16 @@ export type Host = 'source' | 'target' | 'tokens';
  * `usual`: three small layers, from one registry into another. `chunks`: the same with `--push-chunk-size`. `large`: one layer whose
  * blob is sent while it is made. `mount`: both repositories in one registry. `elsewhere`: the target opens its uploads at another origin.
  * `referrer`: an image that names its source as `subject`, in a registry that keeps no list of referrers by itself. `copy`: the source
- * copied as it is. A format: the usual layers in it.
+ * copied as it is. `cached`: the usual layers, two of which a build cache beside the target has. A format: the usual layers in it.
  */
 export type Scenario =
-  'usual' | 'chunks' | 'large' | 'mount' | 'elsewhere' | 'referrer' | 'copy' | FormatScenario;
+  'usual' | 'chunks' | 'large' | 'mount' | 'elsewhere' | 'referrer' | 'copy' | 'cached' | FormatScenario;
 export type FormatScenario = 'v5' | 'lz4' | 'batches';
+
+/** The repository of the build cache, and the one that its blobs were made in. */
+export const CACHE_NAME = 'caches/app';
+const CACHE_TAG = '1';
+const EARLIER_NAME = 'earlier/app';
 
 /** Other formats than the usual one. */
 const FORMATS: Readonly<Record<FormatScenario, Partial<FormatOptions>>> = {
@@ -160,6 +165,8 @@ export async function openFaultLab(scenario: Scenario = 'usual'): Promise<FaultL
   await putImage(seed, image);
   const config =
     image.parts.find(({ descriptor }) => descriptor.mediaType.includes('config'))?.descriptor.digest ?? '';
+  const targetSeed = join(root, 'target');
+  if (scenario === 'cached') await fillCache(targetSeed, layers.slice(0, 2));
   let number = 0;
   return {
     config,
@@ -167,7 +174,8 @@ export async function openFaultLab(scenario: Scenario = 'usual'): Promise<FaultL
       const folder = join(root, `run-${number++}`);
       await mkdir(folder);
       try {
-        return await observe(folder, sourceRoot, scenario, experiment);
+        const seeded = { source: sourceRoot, target: scenario === 'cached' ? targetSeed : undefined };
+        return await observe(folder, seeded, scenario, experiment);
       } finally {
         await removeFolder(folder);
       }
@@ -176,15 +184,28 @@ export async function openFaultLab(scenario: Scenario = 'usual'): Promise<FaultL
   };
 }
 
+/** Converts an image of these layers into the registry in `root`, with a build cache. */
+async function fillCache(root: string, layers: readonly Uint8Array[]): Promise<void> {
+  await using registry = await startRegistry({ root });
+  const open = { credentials: anonymous };
+  await using made = openTarget(`${registry.host}/${EARLIER_NAME}:1`, open);
+  await putImage(made, buildImage({ layers }));
+  await using source = openSource(`${registry.host}/${EARLIER_NAME}:1`, open);
+  await using target = openTarget(`${registry.host}/${EARLIER_NAME}:1-nydus`, open);
+  await using store = openTarget(`${registry.host}/${CACHE_NAME}:${CACHE_TAG}`, open);
+  await convertImage({ source, target, cache: { store } }, { threads: 1 });
+}
+
 async function observe(
   folder: string,
-  seededRoot: string,
+  seeded: { readonly source: string; readonly target: string | undefined },
   scenario: Scenario,
   { rules }: Experiment,
 ): Promise<Observation> {
   const targetRoot = join(folder, 'target');
-  const sourceRoot = scenario === 'mount' ? targetRoot : seededRoot;
-  if (scenario === 'mount') await cp(seededRoot, targetRoot, { recursive: true });
+  const sourceRoot = scenario === 'mount' ? targetRoot : seeded.source;
+  const held = scenario === 'mount' ? seeded.source : seeded.target;
+  if (held !== undefined) await cp(held, targetRoot, { recursive: true });
   const workDir = join(folder, 'work');
   const requests: SeenRequest[] = [];
   const foreign: ForeignHeader[] = [];
@@ -286,11 +307,13 @@ async function observe(
       ...options,
       chunkSize: scenario === 'chunks' ? CHUNK_BYTES : undefined,
     });
+    await using store =
+      scenario === 'cached' ? openTarget(`${to.host}/${CACHE_NAME}:${CACHE_TAG}`, options) : undefined;
     const call = { reporter: { emit } };
     if (scenario === 'copy') await copyImage({ source, target }, {}, call);
     else
       await convertImage(
-        { source, target },
+        { source, target, cache: store === undefined ? undefined : { store } },
         {
           ...(isFormatScenario(scenario) ? FORMATS[scenario] : {}),
           mergePlatform: scenario !== 'referrer',
@@ -318,6 +341,8 @@ async function observe(
   const elapsedMs = performance.now() - started;
   await tokens.close();
   const { tagged, damage } = await inspectTarget(targetRoot, TARGET_NAME, TARGET_TAG);
+  // Whatever becomes of a run, the cache is whole.
+  const cache = scenario === 'cached' ? (await inspectTarget(targetRoot, CACHE_NAME, CACHE_TAG)).damage : [];
   return {
     error,
     elapsedMs,
@@ -330,7 +355,7 @@ async function observe(
       0,
     ),
     tagged,
-    damage: [...damage, ...unlisted],
+    damage: [...damage, ...cache, ...unlisted],
     left: await readdir(workDir, { recursive: true }).catch(() => []),
     tokens: [...tokens.issued],
   };

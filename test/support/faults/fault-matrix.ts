@@ -6,6 +6,7 @@ import { type Fault, FAULTS, type FaultRule } from '../../../src/embedded-regist
 import { InternalError, NydusError } from '../../../src/errors.js';
 import { allowed } from './allowed-outcomes.js';
 import {
+  CACHE_NAME,
   type FaultLab,
   type ForeignHeader,
   type Host,
@@ -40,6 +41,8 @@ export interface CellResult {
   /** The sentence that the user is shown. */
   readonly message: string | undefined;
   readonly retries: number;
+  /** True if there was a warning about a build cache. */
+  readonly isWarned: boolean;
   readonly elapsedMs: number;
   /** Promises that were broken; none, if all is well. */
   readonly faults: readonly string[];
@@ -57,6 +60,8 @@ const TIME_LIMIT_MS = 60_000;
 export function kindOf({ host, method, path, status }: SeenRequest, config: string): string {
   if (host === 'tokens') return 'token';
   if (status === 401) return 'first request, asked to log in';
+  if (path.includes(CACHE_NAME) || path.includes(encodeURIComponent(CACHE_NAME)))
+    return `build cache: ${cacheKindOf(method, path)}`;
   const from = host === 'source' ? 'source' : 'target';
   if (path.includes('/manifests/')) {
     const byDigest = path.includes('/manifests/sha256');
@@ -73,8 +78,20 @@ export function kindOf({ host, method, path, status }: SeenRequest, config: stri
   return path.includes(config) ? 'read the config' : `read a layer of the ${from}`;
 }
 
+function cacheKindOf(method: string, path: string): string {
+  const isTarget = !path.startsWith(`/v2/${CACHE_NAME}/`);
+  if (isTarget) return 'mount a blob of it';
+  if (path.includes('/manifests/'))
+    return { HEAD: 'look at its tag', PUT: 'set its tag' }[method] ?? 'read it';
+  if (path.includes('mount=')) return 'mount a blob into it';
+  if (method === 'POST' || method === 'PUT' || method === 'PATCH') return 'send its config';
+  return method === 'HEAD' ? 'look for a blob' : 'read its config, or the end of a blob';
+}
+
 /** The rows of requests in which a scenario differs from the usual one. */
-const ROWS: Readonly<Record<Exclude<Scenario, 'referrer'>, Readonly<Record<string, string>> | undefined>> = {
+const ROWS: Readonly<
+  Record<Exclude<Scenario, 'referrer' | 'cached'>, Readonly<Record<string, string>> | undefined>
+> = {
   usual: undefined,
   v5: undefined,
   lz4: undefined,
@@ -120,11 +137,17 @@ export function cellsOf(
     const at = (counts.get(key) ?? 0) + 1;
     counts.set(key, at);
     const plain = kindOf(request, config);
-    const rows = ROWS[scenario];
-    const kind = rows === undefined ? plain : rows[plain];
+    const kind = rowOf(scenario, plain);
     if (kind === undefined) return [];
     return faultNames().map((fault) => ({ scenario, host, method, path, at, kind, fault, mode }));
   });
+}
+
+/** Undefined for a request that another scenario covers. */
+function rowOf(scenario: Exclude<Scenario, 'referrer'>, plain: string): string | undefined {
+  if (scenario === 'cached') return plain.startsWith('build cache: ') ? plain : undefined;
+  const rows = ROWS[scenario];
+  return rows === undefined ? plain : rows[plain];
 }
 
 export function faultNames(): Fault[] {
@@ -152,6 +175,7 @@ export async function runCell(lab: FaultLab, cell: Cell, reference: string): Pro
     cell,
     outcome,
     message: error instanceof Error ? error.message : undefined,
+    isWarned: seen.events.some((event) => event.type === 'warning' && event.code.startsWith('CACHE_')),
     retries: seen.events.filter(({ type }) => type === 'retry').length,
     elapsedMs: seen.elapsedMs,
     faults,
