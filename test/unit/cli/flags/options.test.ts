@@ -120,7 +120,7 @@ test('a flag whose feature does not exist yet is refused by name, from wherever 
   ];
   for (const argv of cases)
     assert.equal(refusal(['a', 'b', ...argv]), `${argv[0] ?? ''} is not supported yet`);
-  assert.equal(refusal(BY_FLAGS, { BACKEND_TYPE: 'oss' }), '--backend-type is not supported yet');
+  assert.equal(refusal(BY_FLAGS, { BACKEND_TYPE: 'oss' }), '--source-backend-type is not supported yet');
 });
 
 test('chunks stay in their layers with --oci-ref, and what cannot be combined with it is refused by both names', () => {
