@@ -7,6 +7,7 @@ import { openImage } from '../../../src/check/opened.js';
 import { loadSubject } from '../../../src/check/subject.js';
 import { compress, decompress } from '../../../src/native/codec.js';
 import type { JudgedBlob } from '../../../src/native/judge.js';
+import { PackedChunkTable } from '../../../src/native/tables.js';
 import { openBlobVerifier } from '../../../src/native/verifier.js';
 import { digestFromHex, sha256 } from '../../../src/oci/digest.js';
 import { ANNOTATION, MEDIA } from '../../../src/oci/media-types.js';
@@ -14,6 +15,7 @@ import { allPlatforms } from '../../../src/oci/platform.js';
 import { readBlobFrame } from '../../../src/rafs-builder/blob/frame.js';
 import { sectionContent } from '../../../src/rafs-builder/blob/section.js';
 import { blobMetaHeader, chunkMetaV2, SECTIONS, zranContext } from '../../../src/rafs-builder/layout/blob.js';
+import { chunkRecord } from '../../../src/rafs-builder/layout/wire.js';
 import { rafsBlobOf } from '../../../src/rafs-builder/model/tree.js';
 import {
   check,
@@ -264,4 +266,34 @@ test('layers that nothing but the original image keeps are noted', async () => {
   });
   const { verdict, findings } = await check(loose);
   assert.deepEqual([verdict, findings.map(({ id }) => id)], ['good', ['BLOB-LAYER-UNREFERENCED']]);
+});
+
+test('contexts that take the same bytes again and again are not inflated without end', async () => {
+  const bytes = gzipSync(Buffer.from(words(31, 60_000)), { level: 0 });
+  const count = 600;
+  const contexts = Buffer.alloc(count * zranContext.size);
+  const records = Buffer.alloc(count * chunkRecord.size);
+  const digest = Buffer.from(sha256(Buffer.from(words(31, 60_000)).subarray(0, 1000)).slice(7), 'hex');
+  for (let i = 0; i < count; i++) {
+    const context = i * zranContext.size;
+    contexts.writeBigUInt64LE(10n, context + zranContext.offset.inOffset);
+    contexts.writeUInt32LE(bytes.length - 18, context + zranContext.offset.inSize);
+    contexts.writeUInt32LE(1000, context + zranContext.offset.outSize);
+    const record = i * chunkRecord.size;
+    digest.copy(records, record + chunkRecord.offset.digest);
+    records.writeUInt32LE(1000, record + chunkRecord.offset.uncompressedSize);
+    records.writeUInt32LE(i, record + chunkRecord.offset.uncompressedOffset + 4);
+  }
+  const verifier = openBlobVerifier({
+    chunks: new PackedChunkTable(records),
+    compressor: 'gzip',
+    digester: 'sha256',
+    threads: 1,
+    contexts: { bytes: contexts, count },
+  });
+  await verifier.write(bytes);
+  const { faults } = await verifier.finish();
+  assert.ok(faults.length > 0 && faults.length < count, `${faults.length} of ${count}`);
+  for (const { message } of faults)
+    assert.match(message, /^its context \d+ was not inflated: contexts take the same bytes too often/);
 });

@@ -205,6 +205,16 @@ export const PEER: readonly AttackTable[] = [
       ),
       attack(
         'image author',
+        'inflate contexts that overlap, so that a small layer is inflated without end',
+        {
+          before: 'not read',
+          now: 'contexts are inflated for at most four times the bytes of the layer so far and 64 MiB, each to at most 16 MiB; the others are findings',
+        },
+        'test/unit/check/contexts.test.ts',
+        'contexts that take the same bytes again and again are not inflated without end',
+      ),
+      attack(
+        'image author',
         'one image of an index that is encrypted, leaves its data in other layers, or exceeds a limit, or an index nested without end',
         {
           before: '`check` of the whole index ended with an error, and said nothing about the other images',
