@@ -104,6 +104,13 @@ fn judge_devices(image: &Image<'_>, findings: &mut Vec<Finding>) {
 const TOC_ENTRY: u32 = 128;
 const TOC_SIZES: std::ops::RangeInclusive<u32> = 640..=0x1_0000;
 
+/// True if the chunks of a blob lie in an original layer.
+fn refers(blob: Blob<'_>) -> bool {
+    blob.has(blob_features::SEPARATE)
+        && blob.has(blob_features::CHUNK_INFO_V2)
+        && !blob.has(blob_features::TARFS)
+}
+
 fn judge_blob(image: &Image<'_>, position: usize, blob: Blob<'_>, findings: &mut Vec<Finding>) {
     let mut report = |sentence, args: &[u64]| {
         let finding = Finding::new(sentence).arg(position).at(blob.at as u64);
@@ -113,13 +120,14 @@ fn judge_blob(image: &Image<'_>, position: usize, blob: Blob<'_>, findings: &mut
     if unknown != 0 {
         report(Sentence::BlobFeatures, &[unknown.into()]);
     }
-    let refers = blob.has(blob_features::SEPARATE) && !blob.has(blob_features::TARFS);
-    if !refers && blob.has(blob_features::INLINED_FS_META) != (blob.id() == OWN_BLOB_ID) {
+    let refers = refers(blob);
+    let is_own = blob.has(blob_features::INLINED_FS_META);
+    // A bootstrap inside a blob that refers to a layer knows the layer's id.
+    if !(refers && is_own) && is_own != (blob.id() == OWN_BLOB_ID) {
         report(Sentence::BlobInlined, &[]);
     }
     // Blobs that refer to layers and others stand side by side in one image, and clients go by each.
-    let is_mixed =
-        || image.tables.blobs.places().any(|at| Blob::new(image.bytes, at).has(blob_features::SEPARATE));
+    let is_mixed = || image.tables.blobs.places().any(|at| self::refers(Blob::new(image.bytes, at)));
     if blob.word(blob_entry::COMPRESSOR) != image.tables.codecs.compressor && !is_mixed() {
         report(Sentence::BlobCompressor, &[]);
     }
@@ -135,7 +143,7 @@ fn judge_blob(image: &Image<'_>, position: usize, blob: Blob<'_>, findings: &mut
         report(Sentence::BlobTocSize, &[toc.into()]);
     }
     let names_blob = !blob.is_zero(blob_entry::META_DIGEST, DIGEST_SIZE);
-    if refers && !blob.has(blob_features::INLINED_FS_META) && !names_blob {
+    if refers && !is_own && !names_blob {
         report(Sentence::BlobLayer, &[]);
     }
     if !blob.has(blob_features::SEPARATE | blob_features::ENCRYPTED) {
