@@ -21,6 +21,8 @@ import { startRegistry } from '../../../src/embedded-registry/server.js';
 import { Storage } from '../../../src/embedded-registry/storage.js';
 import { anonymous, type CredentialStore } from '../../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../../src/registry/open.js';
+import { reverseImage } from '../../../src/reverse/reverse.js';
+import type { Descriptor } from '../../../src/oci/descriptor.js';
 import type { ConvertEvent } from '../../../src/reporter.js';
 import { buildImage, putImage } from '../images/image-builder.js';
 import { noise as incompressible } from '../images/opaque-image.js';
@@ -36,6 +38,8 @@ export const PASSWORD = 's3cret:pä&ss/w+rd';
 export const SOURCE_NAME = 'library/app';
 export const TARGET_NAME = 'mirror/app';
 const SOURCE_TAG = '1';
+/** The tag of the original, where the source is a Nydus image. */
+const ORIGINAL_TAG = '0';
 export const TARGET_TAG = '1-nydus';
 
 export type Host = 'source' | 'target' | 'tokens';
@@ -44,11 +48,27 @@ export type Host = 'source' | 'target' | 'tokens';
  * `usual`: three small layers, from one registry into another. `chunks`: the same with `--push-chunk-size`. `large`: one layer whose
  * blob is sent while it is made. `mount`: both repositories in one registry. `elsewhere`: the target opens its uploads at another origin.
  * `referrer`: an image that names its source as `subject`, in a registry that keeps no list of referrers by itself. `copy`: the source
- * copied as it is. `cached`: the usual layers, two of which a build cache beside the target has. A format: the usual layers in it.
+ * copied as it is. `cached`: the usual layers, two of which a build cache beside the target has. `relink`, `rebuild`: a Nydus image of
+ * them, beside its original, is converted back. A format: the usual layers in it.
  */
 export type Scenario =
-  'usual' | 'chunks' | 'large' | 'mount' | 'elsewhere' | 'referrer' | 'copy' | 'cached' | FormatScenario;
+  | 'usual'
+  | 'chunks'
+  | 'large'
+  | 'mount'
+  | 'elsewhere'
+  | 'referrer'
+  | 'copy'
+  | 'cached'
+  | 'relink'
+  | 'rebuild'
+  | FormatScenario;
 export type FormatScenario = 'v5' | 'lz4' | 'batches';
+
+/** The repository of the build cache, and the one that its blobs were made in. */
+export const CACHE_NAME = 'caches/app';
+const CACHE_TAG = '1';
+const EARLIER_NAME = 'earlier/app';
 
 /** The repository of the build cache, and the one that its blobs were made in. */
 export const CACHE_NAME = 'caches/app';
@@ -161,10 +181,11 @@ export async function openFaultLab(scenario: Scenario = 'usual'): Promise<FaultL
     scenario === 'large' ? [layer(file('large', incompressible(LARGE.bytes, 9)))] : sampleLayers();
   const image = buildImage({ layers });
   await using seeding = await startRegistry({ root: sourceRoot });
-  await using seed = openTarget(`${seeding.host}/${SOURCE_NAME}:${SOURCE_TAG}`, { credentials: anonymous });
+  const at = (tag: string): string => `${seeding.host}/${SOURCE_NAME}:${tag}`;
+  await using seed = openTarget(at(isBack(scenario) ? ORIGINAL_TAG : SOURCE_TAG), { credentials: anonymous });
   await putImage(seed, image);
-  const config =
-    image.parts.find(({ descriptor }) => descriptor.mediaType.includes('config'))?.descriptor.digest ?? '';
+  const parts = isBack(scenario) ? await seedNydus(at) : image.parts.map(({ descriptor }) => descriptor);
+  const config = parts.find(({ mediaType }) => mediaType.includes('config'))?.digest ?? '';
   const targetSeed = join(root, 'target');
   if (scenario === 'cached') await fillCache(targetSeed, layers.slice(0, 2));
   let number = 0;
@@ -194,6 +215,19 @@ async function fillCache(root: string, layers: readonly Uint8Array[]): Promise<v
   await using target = openTarget(`${registry.host}/${EARLIER_NAME}:1-nydus`, open);
   await using store = openTarget(`${registry.host}/${CACHE_NAME}:${CACHE_TAG}`, open);
   await convertImage({ source, target, cache: { store } }, { threads: 1 });
+}
+
+/** True for scenarios whose source is a Nydus image. */
+function isBack(scenario: Scenario): scenario is 'relink' | 'rebuild' {
+  return scenario === 'relink' || scenario === 'rebuild';
+}
+
+/** Puts the Nydus image beside its original; returns its config. */
+async function seedNydus(at: (tag: string) => string): Promise<readonly Descriptor[]> {
+  await using source = openSource(at(ORIGINAL_TAG), { credentials: anonymous });
+  await using target = openTarget(at(SOURCE_TAG), { credentials: anonymous });
+  const { images } = await convertImage({ source, target }, { threads: 1 });
+  return images.map(({ config }) => config);
 }
 
 async function observe(
@@ -311,7 +345,17 @@ async function observe(
       scenario === 'cached' ? openTarget(`${to.host}/${CACHE_NAME}:${CACHE_TAG}`, options) : undefined;
     const call = { reporter: { emit } };
     if (scenario === 'copy') await copyImage({ source, target }, {}, call);
-    else
+    else if (isBack(scenario)) {
+      await reverseImage(
+        { source, target },
+        {
+          mode: scenario,
+          threads: 1,
+          openOriginal: (location) => openSource(location, options),
+        },
+        call,
+      );
+    } else {
       await convertImage(
         { source, target, cache: store === undefined ? undefined : { store } },
         {
@@ -324,6 +368,7 @@ async function observe(
         },
         call,
       );
+    }
     if (scenario === 'referrer') {
       const list = await listReferrers(target, (await source.resolve()).digest);
       if (list.referrers.length !== 1) unlisted.push(`${list.referrers.length} referrers are listed`);

@@ -96,6 +96,8 @@ const ROWS: Readonly<
   v5: undefined,
   lz4: undefined,
   batches: undefined,
+  relink: undefined,
+  rebuild: undefined,
   chunks: {
     'send a blob (PATCH)': 'send a chunk (PATCH)',
     'finish an upload (PUT)': 'finish an upload in chunks (PUT)',

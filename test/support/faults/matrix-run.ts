@@ -24,11 +24,14 @@ const SCENARIOS: readonly Scenarios[] = [
   'batches',
   'copy',
   'cached',
+  'relink',
+  'rebuild',
 ];
 /** Those whose cells the first table of docs/reliability.md has. */
 export const UNCACHED = SCENARIOS.filter((scenario) => scenario !== 'cached');
-/** Every format makes the same requests, so that one cell of so many is enough. The number divides no number of faults. */
+/** Every format makes the same requests, and converting back most of them, so that one cell of so many is enough. The number divides no number of faults. */
 const EVERY_OF_FORMAT = 5;
+const SAMPLED: ReadonlySet<Scenario> = new Set(['relink', 'rebuild']);
 
 /** The cells that one process runs. */
 export interface Share {
@@ -79,7 +82,7 @@ async function plan(slices: readonly Slice[], scenarios: readonly Scenarios[]): 
       throw new Error(`the run without faults failed (${scenario})`, { cause: error });
     references[scenario] = tagged;
     const ordered = [...requests].sort((a, b) => (orderOf(a) < orderOf(b) ? -1 : 1));
-    const every = isFormatScenario(scenario) ? EVERY_OF_FORMAT : 1;
+    const every = isFormatScenario(scenario) || SAMPLED.has(scenario) ? EVERY_OF_FORMAT : 1;
     for (const [number, { mode }] of slices.entries()) {
       const all = distinct(cellsOf(scenario, ordered, lab.config, mode), mode);
       cells[number]?.push(...all.filter((_, index) => index % every === 0));
