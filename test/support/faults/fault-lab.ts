@@ -70,11 +70,6 @@ export const CACHE_NAME = 'caches/app';
 const CACHE_TAG = '1';
 const EARLIER_NAME = 'earlier/app';
 
-/** The repository of the build cache, and the one that its blobs were made in. */
-export const CACHE_NAME = 'caches/app';
-const CACHE_TAG = '1';
-const EARLIER_NAME = 'earlier/app';
-
 /** Other formats than the usual one. */
 const FORMATS: Readonly<Record<FormatScenario, Partial<FormatOptions>>> = {
   v5: { fsVersion: 5 },
