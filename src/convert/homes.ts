@@ -7,11 +7,15 @@ export function homeOf(place: Location): string {
   return place.kind === 'registry' ? (repositoryOf(place) ?? '') : `${place.kind}:${place.path}`;
 }
 
-/** See `Run.keepsOriginal`; a merged index has the layers anyway. */
+/**
+ * See `Run.keepsOriginal`; a merged index has the layers anyway. Archives are written anew, and tools remove what nothing in a folder names,
+ * so there the layers must be named even beside the original.
+ */
 export function keepsOriginalLayers(
   { ociRef, mergePlatform }: Pick<ConvertOptions, 'ociRef' | 'mergePlatform'>,
   source: Location,
   target: Location,
 ): boolean {
-  return ociRef !== 'off' && !mergePlatform && homeOf(source) !== homeOf(target);
+  const isElsewhere = target.kind !== 'registry' || homeOf(source) !== homeOf(target);
+  return ociRef !== 'off' && !mergePlatform && isElsewhere;
 }

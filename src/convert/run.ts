@@ -21,7 +21,7 @@ export interface Run {
   readonly cache: RunCache | undefined;
   /**
    * True if the original layers and their manifest have to be in the target, too, because blobs refer to layers that lie
-   * elsewhere. Readers look for both in one repository.
+   * elsewhere, or that nothing else there would name. Readers look for both in one repository.
    */
   readonly keepsOriginal: boolean;
 }

@@ -10,7 +10,7 @@ import {
   type ListedDescriptor,
   type Manifest,
 } from '../oci/manifest.js';
-import { MEDIA } from '../oci/media-types.js';
+import { ANNOTATION, MEDIA } from '../oci/media-types.js';
 
 /** The documents below an index, or the blobs of a manifest. */
 function childrenOf(document: Manifest | Index): readonly ListedDescriptor[] {
@@ -30,8 +30,10 @@ export interface ReadDocument {
   /** The type under which the bytes are pushed. */
   readonly mediaType: string;
   readonly children: readonly ListedDescriptor[];
-  /** Layers whose sizes the document does not tell, as in Docker's schema 1. */
+  /** Layers whose sizes the document does not tell: those of Docker's schema 1, and original layers that hold the chunks of an image. */
   readonly unsized: readonly Digest[];
+  /** The original of an image whose chunks stay in the layers of it: these last as long as what names them. */
+  readonly original?: ListedDescriptor | undefined;
 }
 
 /** Throws FormatError for bytes that are no document. */
@@ -42,7 +44,17 @@ export async function readDocument(
 ): Promise<ReadDocument> {
   if (isSchema1Type(mediaType)) return { mediaType, children: [], unsized: layersOfSchema1(bytes) };
   const document = await inTurns(documentSteps(bytes, mediaType), signal);
-  return { mediaType: document.mediaType, children: childrenOf(document), unsized: [] };
+  const read = { mediaType: document.mediaType, children: childrenOf(document) };
+  if (document.kind === 'index') return { ...read, unsized: [] };
+  const unsized = originalLayers(document);
+  return { ...read, unsized, original: unsized.length === 0 ? undefined : document.subject };
+}
+
+/** The layers of the original that hold chunks of a Nydus image (zran), which its manifest does not list. */
+function originalLayers({ layers }: Manifest): readonly Digest[] {
+  const listed = new Set<string>(layers.map(({ digest }) => digest));
+  const named = layers.flatMap(({ annotations }) => annotations?.[ANNOTATION.nydusRef] ?? []);
+  return [...new Set(named)].filter(isDigest).filter((digest) => !listed.has(digest));
 }
 
 /** The layers that can be made out; the registry judges the rest of the document. */

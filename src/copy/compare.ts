@@ -8,7 +8,8 @@ import { errorCode } from '../io/system-error.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import { isDocumentType, MAX_DOCUMENT_SIZE } from '../oci/manifest.js';
-import { type ImageSource, listReferrers } from '../registry/stores/store.js';
+import { MEDIA } from '../oci/media-types.js';
+import { type ImageSource, isMeasurable, listReferrers } from '../registry/stores/store.js';
 import { type CallOptions, reportRead } from '../reporter.js';
 import { readDocument } from './children.js';
 import { type CopyOptions, copyOptions } from './copy.js';
@@ -109,8 +110,13 @@ class Comparer {
   async document(descriptor: Descriptor, bytes: Uint8Array): Promise<void> {
     this.#seen.add(descriptor.digest);
     await this.#compare(descriptor);
-    const { children } = await readDocument(bytes, descriptor, this.#call.signal);
+    const { children, unsized, original } = await readDocument(bytes, descriptor, this.#call.signal);
     await this.#all(children, (child) => this.#child(child, liesOutside(child)));
+    if (original !== undefined) await this.#child(original, true);
+    await this.#all(unsized, async (digest) => {
+      const size = isMeasurable(this.#source) ? await this.#source.sizeOf(digest, this.#call) : undefined;
+      if (size !== undefined) await this.#child({ mediaType: MEDIA.untypedConfig, digest, size }, false);
+    });
     await this.#referrers(descriptor);
   }
 

@@ -181,12 +181,14 @@ export class Copier {
     await this.#referrers(pushed, place, run);
   }
 
-  async #below({ children, unsized }: ReadDocument, place: Place, run: CopyRun): Promise<void> {
+  async #below({ children, unsized, original }: ReadDocument, place: Place, run: CopyRun): Promise<void> {
     const below = { ...place, depth: place.depth + 1 };
     const { call } = run;
     // The whole is known before its parts are under way, so that a person sees how far the copy is.
     for (const child of children) if (!this.#isKnown(child)) reportRead(call, child, 0);
     await this.#each(children, run, (child) => this.#child(child, below, run));
+    if (original !== undefined && (await this.#ends.source.exists(original, call)))
+      await this.#copy(plain(original), below, run);
     await this.#each(unsized, run, async (digest) => {
       const { source } = this.#ends;
       const size = isMeasurable(source) ? await source.sizeOf(digest, call) : undefined;

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { checkImage } from '../../../src/check/check.js';
+import { convertImage } from '../../../src/convert/convert.js';
 import { compareCopy } from '../../../src/copy/compare.js';
 import { type CopyOptions, copyImage, type CopyResult } from '../../../src/copy/copy.js';
 import { RegistryError, UsageError } from '../../../src/errors.js';
@@ -214,6 +216,29 @@ test('content that was changed or lost, another tag and a referrer that is not l
   // There is no such folder, nor such a file: the tag and all content is missing.
   for (const nowhere of [`oci:${layout}-none:v`, `oci-archive:${layout}.none:v`])
     assert.equal((await differences(from, nowhere)).length, 1 + AMD64.parts.length, nowhere);
+});
+
+test('the original of an image whose chunks stay in its layers comes along, and so do its layers where it is gone', async (t) => {
+  const at = await places(t);
+  for (const [number, isAlone] of [false, true].entries()) {
+    for (const [kind, from] of at(`original-${number}`).entries()) {
+      await put(from, AMD64);
+      const [zran = '', ...targets] = [at(`zran-${number}`)[kind] ?? '', ...at(`to-${number}-${kind}`)];
+      await using source = openSource(from, options);
+      await using made = openTarget(isAlone ? from : zran, options);
+      await convertImage({ source, target: made }, { ociRef: 'zran', threads: 1 });
+      for (const to of targets) {
+        const { contents } = await copy(isAlone ? from : zran, to);
+        const digests = new Set(contents.map(({ digest }) => digest));
+        for (const { mediaType, digest } of AMD64.parts.map(({ descriptor }) => descriptor))
+          if (/layer/.test(mediaType)) assert.ok(digests.has(digest), `${from} ${to}`);
+        assert.equal(digests.has(AMD64.root.descriptor.digest), !isAlone || kind > 0, `${from} ${to}`);
+        assert.deepEqual(await differences(isAlone ? from : zran, to), []);
+        await using target = openSource(to, options);
+        assert.equal((await checkImage({ target })).verdict, 'good');
+      }
+    }
+  }
 });
 
 test('within a registry blobs are mounted, at two requests each', async (t) => {
