@@ -290,7 +290,7 @@ test('errors are a sentence, a hint and an exit code', async (t) => {
     ],
     [['convert', 'a', 'b', '--no-such-flag'], 2, /^error: unknown option '--no-such-flag'\nhint: /],
     [['convert', 'A:B:C', 'b'], 2, /^error: invalid reference: .*\n {2}A:B:C\n +\^\n$/],
-    [['convert', 'a', 'b', '--reverse'], 2, /^error: --reverse is not supported yet\n/],
+    [['convert', 'a', 'b', '--encrypt'], 2, /^error: --encrypt is not supported yet\n/],
     [['convert', 'a', 'b', '--fs-chunk-size', '5000'], 2, /^error: chunk size 5000 is not a power of two/],
     [['convert', '--progress', 'none', `${host}/none:1`, `${host}/b:1`], 3, /^error: /],
     [['convert', '--progress', 'none', 'oci:/nonexistent:v', `${host}/b:1`], 3, /^error: /],

@@ -72,7 +72,7 @@ fn format_of(form: u8) -> Result<Format> {
     match form & 0b1_0001 {
         0 => {}
         1 => format.compression = Compression::none(),
-        _ => format.compression = Compression::new("lz4_block", 0)?,
+        _ => format.compression = Compression::new("lz4_block", 3)?,
     }
     if form & 0x20 != 0 {
         format.digester = Digester::Sha256;
