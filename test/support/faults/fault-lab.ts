@@ -221,7 +221,9 @@ function isBack(scenario: Scenario): scenario is 'relink' | 'rebuild' {
 async function seedNydus(at: (tag: string) => string): Promise<readonly Descriptor[]> {
   await using source = openSource(at(ORIGINAL_TAG), { credentials: anonymous });
   await using target = openTarget(at(SOURCE_TAG), { credentials: anonymous });
-  const { images } = await convertImage({ source, target }, { threads: 1 });
+  // The image is the same whatever the port is.
+  const sourceLocation = parseLocation(`example.com/${SOURCE_NAME}:${ORIGINAL_TAG}`);
+  const { images } = await convertImage({ source, target }, { threads: 1, sourceLocation });
   return images.map(({ config }) => config);
 }
 
