@@ -56,7 +56,9 @@ function checkReader(compat: FormatOptions['compat'], batchSize: FormatOptions['
   const reader = READERS.find(({ name }) => name === compat);
   if (reader === undefined) throw new UsageError(`${compat} is no reader that images are written for`);
   if (batchSize !== 0 && !reader.batches)
-    throw new UsageError(`${compat} reads no batches, in which small files are compressed together`);
+    throw new UsageError(`${compat} reads no batches, in which small files are compressed together`, {
+      hint: 'leave out the batches, or name a newer reader (nydusd-2.3)',
+    });
 }
 
 /** A list that is the whole image is the same as none. */

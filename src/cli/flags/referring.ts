@@ -47,8 +47,13 @@ export function refers(flags: FlagValues): boolean {
 /** A reader decodes at most 16 MiB for one chunk, of which a block takes some. */
 const MAX_REFERRED_CHUNK = 4 << 20;
 
-/** Flags that, with any value, ask for chunks that lie in other blobs, or for blobs of other runs. */
-const CONFLICTING = ['chunk-dict', 'build-cache', 'build-cache-tag'];
+/** Flags that conflict with any value, and why. */
+const CONFLICTING = {
+  'chunk-dict': 'chunks of a dictionary lie in blobs',
+  'build-cache': 'a cache holds blobs with their chunks',
+  'build-cache-tag': 'a cache holds blobs with their chunks',
+  'cache-dir': 'a cache holds blobs with their chunks',
+} as const;
 
 /** Throws UsageError. */
 export function referringOf(
@@ -61,14 +66,21 @@ export function referringOf(
     if (idle !== undefined) throw new UsageError(`--${idle} has no effect without --oci-ref`);
     return { ociRef: 'off', zranSpan };
   }
-  const conflict = (name: string): UsageError => new UsageError(`--oci-ref conflicts with --${name}`);
+  const conflict = (name: string, reason: string): UsageError =>
+    new UsageError(`--oci-ref conflicts with --${name}: ${reason}`, {
+      hint: `leave out one of --oci-ref and --${name.split(' ')[0] ?? name}`,
+    });
   // Upstream forces version 6, with a warning; a version that was asked for is not changed here.
-  if (format.fsVersion === 5) throw conflict('fs-version 5');
-  if (format.chunkSize > MAX_REFERRED_CHUNK) throw conflict(`fs-chunk-size ${format.chunkSize}: at most 4M`);
-  if (format.batchSize !== 0) throw conflict(`batch-size ${format.batchSize}`);
-  if (flags.text('dedup') === 'image') throw conflict('dedup image');
-  if (flags.isOn('docker-v2-format')) throw conflict('docker-v2-format');
-  const given = CONFLICTING.find((name) => flags.text(name) !== undefined);
-  if (given !== undefined) throw conflict(given);
+  if (format.fsVersion === 5) throw conflict('fs-version 5', 'only RAFS v6 refers to layers');
+  if (format.chunkSize > MAX_REFERRED_CHUNK)
+    throw conflict(`fs-chunk-size ${format.chunkSize}`, 'at most 4 MiB can be read from a layer');
+  if (format.batchSize !== 0)
+    throw conflict(`batch-size ${format.batchSize}`, 'chunks that stay are not compressed again');
+  if (flags.text('dedup') === 'image')
+    throw conflict('dedup image', 'a layer that cannot be referred to is read again');
+  if (flags.isOn('docker-v2-format'))
+    throw conflict('docker-v2-format', 'the manifest keeps the original as its subject, as only OCI has it');
+  for (const [name, reason] of Object.entries(CONFLICTING))
+    if (flags.text(name) !== undefined) throw conflict(name, reason);
   return { ociRef: flags.isOn('zran-compat') ? 'upstream' : 'zran', zranSpan };
 }
