@@ -152,7 +152,7 @@ function demandBlobs({ blobs }: SparseBootstrap, { layers }: Manifest): void {
     if (first === undefined || listed.has(record.id)) continue;
     throw new UnsupportedError(
       blobFeatures.has(record.features, 'ZRAN')
-        ? 'the chunks of the image stay in the layers of the original (zran), which is not read yet'
+        ? 'the chunks of the image stay in the layers of the original (zran), which are not made again'
         : `blob ${record.id} is not in the manifest`,
       { hint: 'the original image has these files' },
     );

@@ -343,7 +343,11 @@ test('an original in the same repository is found by the digest that the image r
     respelled(store, (manifest) => {
       delete manifest['annotations'];
     });
-  for (const nydus of [await nydusOf(source), forgetful(await nydusOf(source, { withReferrer: true }))]) {
+  for (const nydus of [
+    await nydusOf(source),
+    forgetful(await nydusOf(source, { withReferrer: true })),
+    await nydusOf(source, { ociRef: 'zran' }),
+  ]) {
     const home = MemoryStore.copyOf(nydus);
     for (const [digest, bytes] of source.content) home.content.set(digest, bytes);
     const made = await back(home, { ...RELINK, ...opening({ nydus: home }) });
@@ -354,6 +358,13 @@ test('an original in the same repository is found by the digest that the image r
       'with its layers',
     );
   }
+});
+
+test('an image whose chunks stay in the original layers is not made of blobs', async () => {
+  const nydus = await nydusOf(sourceImage(LAYERS), { ociRef: 'zran' });
+  await assert.rejects(back(nydus, { mode: 'rebuild' }), {
+    message: 'the chunks of the image stay in the layers of the original (zran), which are not made again',
+  });
 });
 
 test('an original that has lost a layer, or cannot be had, is made again, and the report says why', async () => {
