@@ -223,7 +223,7 @@ test('the original of an image whose chunks stay in its layers comes along, and 
   for (const [number, isAlone] of [false, true].entries()) {
     for (const [kind, from] of at(`original-${number}`).entries()) {
       await put(from, AMD64);
-      const [zran = '', ...targets] = [at(`zran-${number}`)[kind] ?? '', ...at(`to-${number}-${kind}`)];
+      const [zran, ...targets] = [at(`zran-${number}`)[kind] ?? '', ...at(`to-${number}-${kind}`)];
       await using source = openSource(from, options);
       await using made = openTarget(isAlone ? from : zran, options);
       await convertImage({ source, target: made }, { ociRef: 'zran', threads: 1 });
