@@ -15,7 +15,7 @@ import { sha256 } from '../../src/oci/digest.js';
 import type { Descriptor } from '../../src/oci/descriptor.js';
 import { openSource } from '../../src/registry/open.js';
 import type { Reporter } from '../../src/reporter.js';
-import { converted, manifestOf, sourceImage } from '../support/images/memory-conversion.js';
+import { converted, manifestOf, sourceImage, storedImage } from '../support/images/memory-conversion.js';
 import { file, layer } from '../support/images/tar.js';
 import { needs } from '../support/needs.js';
 import { referenceRead, referenceTool } from '../support/references/reference-builder.js';
@@ -28,23 +28,6 @@ const NOISE = Buffer.concat(
   Array.from({ length: 5000 }, (_, i) => Buffer.from(sha256(Buffer.from(`${i}`)).slice(7), 'hex')),
 );
 const TEXT = Buffer.from(Array.from({ length: 60_000 }, (_, i) => `line ${i * 7919} of a text\n`).join(''));
-
-/** An image whose layers are stored as these bytes. */
-function imageOf(stored: readonly Uint8Array[], tars: readonly Uint8Array[], type: string): MemoryStore {
-  const store = new MemoryStore('memory.test/source:1');
-  const config = store.putJson(MEDIA.ociConfig, {
-    os: 'linux',
-    architecture: 'amd64',
-    rootfs: { type: 'layers', diff_ids: tars.map((tar) => sha256(tar)) },
-  });
-  store.root = store.putJson(MEDIA.ociManifest, {
-    schemaVersion: 2,
-    mediaType: MEDIA.ociManifest,
-    config,
-    layers: stored.map((bytes) => store.put(type, bytes)),
-  });
-  return store;
-}
 
 async function bootstrapBytes(target: MemoryStore): Promise<Uint8Array> {
   const last = manifestOf(target).layers.at(-1) ?? assert.fail();
@@ -138,7 +121,7 @@ for (const [what, tar] of Object.entries(TARS)) {
     for (const [number, [shape, compress]] of Object.entries(SHAPES).entries()) {
       const bytes = compress(tar);
       const type = bytes === tar ? MEDIA.ociLayerTar : MEDIA.ociLayerGzip;
-      const source = imageOf([bytes], [tar], type);
+      const source = storedImage([bytes], [tar], type);
       const zranSpan = number % 2 === 0 ? 64 << 10 : 2 << 20;
       const target = await converted(source, { ociRef: 'zran', zranSpan });
       const [blob] = manifestOf(target).layers;
@@ -167,7 +150,7 @@ test('a layer that chunks cannot stay in is stored beside others, aloud, or refu
     execFileSync('zstd', ['-c'], { input: tars[1] }),
     tars[2] ?? Buffer.alloc(0),
   ];
-  const source = imageOf(stored, tars, MEDIA.ociLayerGzip);
+  const source = storedImage(stored, tars, MEDIA.ociLayerGzip);
   const target = await converted(source, { ociRef: 'zran' });
   const refs = manifestOf(target).layers.map(({ annotations }) => annotations?.[ANNOTATION.nydusRef]);
   assert.deepEqual(refs, [...stored.map((bytes) => sha256(bytes)), undefined]);
@@ -198,7 +181,7 @@ test('a cut layer and a wrong trailer are refused', async () => {
   const wrong = Buffer.from(whole);
   wrong.writeUInt8((wrong.at(-6) ?? 0) ^ 1, wrong.length - 6);
   for (const bytes of [whole.subarray(0, -1), whole.subarray(0, -9), wrong, deflateRawSync(tar)])
-    await assert.rejects(converted(imageOf([bytes], [tar], MEDIA.ociLayerGzip), { ociRef: 'zran' }));
+    await assert.rejects(converted(storedImage([bytes], [tar], MEDIA.ociLayerGzip), { ociRef: 'zran' }));
 });
 
 test('the same bytes come out at any number of layers in flight', async () => {

@@ -147,3 +147,24 @@ export function flip(offset: number): (bytes: Buffer) => Buffer {
     return bytes;
   };
 }
+
+/** An image whose layers, all of one type, are stored as these bytes and unpack to these tars. */
+export function storedImage(
+  stored: readonly Uint8Array[],
+  tars: readonly Uint8Array[],
+  type: string = MEDIA.ociLayerGzip,
+): MemoryStore {
+  const store = new MemoryStore('memory.test/source:1');
+  const config = store.putJson(MEDIA.ociConfig, {
+    os: 'linux',
+    architecture: 'amd64',
+    rootfs: { type: 'layers', diff_ids: tars.map((tar) => sha256(tar)) },
+  });
+  store.root = store.putJson(MEDIA.ociManifest, {
+    schemaVersion: 2,
+    mediaType: MEDIA.ociManifest,
+    config,
+    layers: stored.map((bytes) => store.put(type, bytes)),
+  });
+  return store;
+}

@@ -25,6 +25,7 @@ import {
   manifestOf,
   respelled,
   sourceImage,
+  storedImage,
 } from '../../support/images/memory-conversion.js';
 import { file, layer } from '../../support/images/tar.js';
 import { MemoryStore } from '../../support/registries/memory-store.js';
@@ -42,26 +43,12 @@ const TARS = [
 ];
 const REFERRING = { ociRef: 'zran', zranSpan: 64 << 10, chunkSize: 0x8000 } as const;
 
-/** An image whose layers are stored as these bytes. */
-function imageOf(stored: readonly Uint8Array[], tars: readonly Uint8Array[]): MemoryStore {
-  const store = new MemoryStore('memory.test/source:1');
-  const config = store.putJson(MEDIA.ociConfig, {
-    os: 'linux',
-    architecture: 'amd64',
-    rootfs: { type: 'layers', diff_ids: tars.map((tar) => sha256(tar)) },
-  });
-  store.root = store.putJson(MEDIA.ociManifest, {
-    schemaVersion: 2,
-    mediaType: MEDIA.ociManifest,
-    config,
-    layers: stored.map((bytes) => store.put(MEDIA.ociLayerGzip, bytes)),
-  });
-  return store;
-}
-
 test('an image whose chunks stay in gzip layers and a plain tar is good, whole, in samples, and beside its source', async () => {
   const tars = [...TARS, layer(file('plain', words(5, 3000)))];
-  const source = imageOf([gzipSync(TARS[0] ?? ''), gzipSync(TARS[1] ?? ''), tars[2] ?? Buffer.of()], tars);
+  const source = storedImage(
+    [gzipSync(TARS[0] ?? ''), gzipSync(TARS[1] ?? ''), tars[2] ?? Buffer.of()],
+    tars,
+  );
   for (const options of [REFERRING, { ociRef: 'upstream' }, { ...REFERRING, digester: 'blake3' }] as const) {
     const target = await converted(source, options);
     const { verdict, findings } = await check(target, source);
@@ -74,7 +61,7 @@ test('an image whose chunks stay in gzip layers and a plain tar is good, whole, 
 test('blobs with chunks of their own stand beside those that refer to layers', async () => {
   // The addon compresses with zstd, whose layers have no contexts.
   const other = (await compress(TARS[1] ?? Buffer.of(), 3)) ?? assert.fail();
-  const source = imageOf([gzipSync(TARS[0] ?? ''), other], TARS);
+  const source = storedImage([gzipSync(TARS[0] ?? ''), other], TARS);
   const target = await converted(source, { ...REFERRING, digester: 'sha256' });
   assert.deepEqual(await idsOf(target, source), []);
   const { images } = await loadSubject(target, 'target', allPlatforms, {});
@@ -192,7 +179,7 @@ test('what upstream writes and clients cannot read is called unreadable, with th
   // The last file has no padding and no end blocks behind it, so the gzip member ends with its data.
   const whole = layer(file('a', words(3, 3000)), file('b', Buffer.from(words(4, 3000)).subarray(0, 5120)));
   const tight = whole.subarray(0, whole.length - 1024);
-  const ending = imageOf([gzipSync(tight)], [tight]);
+  const ending = storedImage([gzipSync(tight)], [tight]);
   const unreadable = await check(await converted(ending, { ociRef: 'upstream' }));
   assert.equal(unreadable.verdict, 'bad');
   assert.match(
@@ -203,7 +190,7 @@ test('what upstream writes and clients cannot read is called unreadable, with th
 
   const text = words(9, 200_000);
   const copies = layer(...Array.from({ length: 8 }, (_, i) => file(`copy-${i}`, text)));
-  const repeated = imageOf([gzipSync(copies)], [copies]);
+  const repeated = storedImage([gzipSync(copies)], [copies]);
   const { verdict, findings } = await check(await converted(repeated, { ociRef: 'upstream' }));
   assert.equal(verdict, 'bad');
   assert.match(

@@ -2,14 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BuildCache } from '../../../src/cache/options.js';
-import { convertImage, type ConvertResult } from '../../../src/convert/convert.js';
 import type { ConvertOptions } from '../../../src/convert/options.js';
 import { NydusError, RegistryError, UsageError } from '../../../src/errors.js';
 import { type Manifest, parseManifest } from '../../../src/oci/manifest.js';
 import { ANNOTATION, MEDIA } from '../../../src/oci/media-types.js';
+import { type CachedRun, cachedRun } from '../../support/cache/cached-runs.js';
 import { manifestOf, sourceImage } from '../../support/images/memory-conversion.js';
 import { dir, file, layer, symlink } from '../../support/images/tar.js';
-import type { ConvertEvent } from '../../../src/reporter.js';
 import { MemoryStore } from '../../support/registries/memory-store.js';
 
 const TARS = [
@@ -17,28 +16,12 @@ const TARS = [
   layer(file('c/d', 'two'.repeat(3000)), file('e', 'three')),
 ];
 
-interface Run {
-  readonly result: ConvertResult;
-  readonly target: MemoryStore;
-  readonly warnings: readonly string[];
-}
-
-async function run(
+function run(
   source: MemoryStore,
   cache?: BuildCache,
   options: Partial<ConvertOptions> = {},
-): Promise<Run> {
-  const target = new MemoryStore('memory.test/target:1');
-  const warnings: string[] = [];
-  const emit = (event: ConvertEvent): void => {
-    if (event.type === 'warning') warnings.push(event.code);
-  };
-  const result = await convertImage(
-    { source, target, cache },
-    { threads: 1, ...options },
-    { reporter: { emit } },
-  );
-  return { result, target, warnings };
+): Promise<CachedRun> {
+  return cachedRun(source, { threads: 1, ...options }, cache);
 }
 
 async function filled(
@@ -262,7 +245,9 @@ test('whatever call of the cache fails, the image is made, and the cache stays w
   const plain = await run(source);
   // One layer is known, the other is not, so that a run reads and writes.
   const known = await filled(sourceImage(TARS.slice(0, 1)));
-  const attempt = async (fails: number): Promise<{ readonly store: FailingStore; readonly made: Run }> => {
+  const attempt = async (
+    fails: number,
+  ): Promise<{ readonly store: FailingStore; readonly made: CachedRun }> => {
     const store = new FailingStore(known.location);
     for (const [digest, bytes] of known.content) store.content.set(digest, bytes);
     store.root = known.root;
