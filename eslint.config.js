@@ -43,6 +43,17 @@ export default tseslint.config(
       'no-console': 'off',
     },
   },
+  {
+    files: ['test/**'],
+    ignores: ['test/support/properties.ts'],
+    rules: {
+      // So that the runner says what random cases are drawn by.
+      'no-restricted-imports': [
+        'error',
+        { name: 'fast-check', message: 'Import `fc` from test/support/properties.ts.' },
+      ],
+    },
+  },
   // Scripts that run before anything is installed: plain JavaScript, outside of the TypeScript project.
   { files: ['**/*.mjs'], ...tseslint.configs.disableTypeChecked },
 );

@@ -179,6 +179,12 @@ export class NoSuchPathError extends NydusError {
   readonly exitCode = 1;
 }
 
+/** A hook of the caller refuses an image. */
+export class HookError extends NydusError {
+  readonly code = 'HOOK';
+  readonly exitCode = 1;
+}
+
 /** A bug of this package, or a panic in the addon. */
 export class InternalError extends NydusError {
   readonly code = 'INTERNAL';

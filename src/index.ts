@@ -30,6 +30,7 @@ export {
 } from './cache/prune.js';
 export type { CacheStore } from './cache/root.js';
 export { type CacheFault, type CacheVerdict, type FaultyRecord, verifyCache } from './cache/verify.js';
+export type { HookedImage, PublishHooks } from './convert/hooks.js';
 export { type LayerReport } from './convert/image.js';
 export type { LeftDirectory, LeftFiles, LeftOut } from './convert/flat-image.js';
 export {
@@ -90,9 +91,27 @@ export {
   type ReverseImages,
   type ReverseResult,
 } from './reverse/reverse.js';
+export {
+  type ImageProspect,
+  type LayerProspect,
+  type LayerWay,
+  reverseProspects,
+} from './reverse/prospects.js';
 export { type ReversedLayer } from './reverse/rebuild.js';
 export { type ReverseOptions } from './reverse/options.js';
 export { type LayerChoice, type ReverseMode } from './reverse/choices.js';
+export { buildFiles, type BuildPlace, type BuiltFiles } from './build/files.js';
+export { buildImage, type BuildEnds, type BuildImageOptions, type BuiltImage } from './build/image.js';
+export { type BuildFormat, type BuildOptions, type WhiteoutForm } from './build/options.js';
+export { type LowerTree } from './build/pack.js';
+export { type ImageSettings } from './build/settings.js';
+export { optimizeImage, type OptimizeImages, type OptimizeResult } from './optimize/optimize.js';
+export { commitImage, type CommitImages, type CommitResult } from './commit/commit.js';
+export { openChanges } from './commit/changes.js';
+export { type CommitOptions } from './commit/options.js';
+export { type OptimizedImage } from './optimize/image.js';
+export { type OptimizeOptions } from './optimize/options.js';
+export { type Reads } from './optimize/reads.js';
 export { type LayerCompression, type LayerCompressor } from './native/rebuilder.js';
 export { prefetchMeaning } from './look/prefetch.js';
 export { type PrefetchMeaning, type PrefetchPart } from './prefetch/meaning.js';
@@ -109,6 +128,26 @@ export {
 } from './copy/compare.js';
 export { type CopiedContent, type CopyOutcome } from './copy/copier.js';
 export { copyImage, type CopyImages, type CopyOptions, type CopyResult } from './copy/copy.js';
+
+export {
+  type BackendType,
+  type BlobBackend,
+  type NamedBlob,
+  type StoredBlob,
+  type UnfinishedUpload,
+} from './backend/backend.js';
+export {
+  type BackendConfig,
+  type BucketConfig,
+  type Checksum,
+  type Keys,
+  type LocalConfig,
+  type OssConfig,
+  parseBackendConfig,
+  type S3Config,
+} from './backend/config.js';
+export { type BackendOptions, openBackend } from './backend/open.js';
+export { type BackedTargetOptions, withBackend, withBackendTarget } from './backend/stores.js';
 
 export { checkImage } from './check/check.js';
 export type { CheckImages, CheckOptions } from './check/options.js';
@@ -148,13 +187,26 @@ export {
   type FileDiffOptions,
   type Pieces,
 } from './look/diff.js';
-export { type FileChunk, type FileInode, type Filesystem } from './look/filesystem.js';
+export { type IndexedChunk, type Inflated, type LocatedChunk } from './look/chunks.js';
+export { type ChunkContext } from './look/contexts.js';
+export {
+  type ChunkedFilesystem,
+  type FileChunk,
+  type FileInode,
+  type Filesystem,
+} from './look/filesystem.js';
 export { type ImageChoice } from './image/choose.js';
 export { type Entry, type Image } from './image/image.js';
 export { type EntryKind, type Half, type RecordedSource } from './image/kinds.js';
 export { type Problem } from './image/loaded.js';
 export { type Found, lookup, type LookupOptions, pathFromText, showPath } from './look/lookup.js';
-export { openFilesystem, type LookOptions } from './look/open.js';
+export { type BackendUse, backendUse } from './look/unnamed-blobs.js';
+export { type ChunkedOptions, openChunked, openFilesystem, type LookOptions } from './look/open.js';
+export { selectedTree } from './extract/selection.js';
+export { type Extracted, type ExtractOptions, extractToDirectory } from './extract/to-directory.js';
+export { type NotExtracted } from './native/extractor.js';
+export { tarOf, type TarOptions } from './extract/to-tar.js';
+export { type Answered, ImageServer, type ServeOptions } from './serve/server.js';
 export {
   type BlobSummary,
   type BootstrapSummary,

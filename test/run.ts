@@ -6,7 +6,7 @@
  * A step such as the linter counts as one test. Skipped tests are listed at the end with their reason; `--no-skips`
  * makes them failures. With NAMEs only test files whose path, or tests whose title, match are run.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { finished } from 'node:stream/promises';
@@ -106,6 +106,31 @@ function noteSkip(event: TestEvent): boolean {
   return true;
 }
 
+/** What went wrong, and what it came of: a property says of its counterexample only in its cause why it is one. */
+function textOf(cause: unknown): string | undefined {
+  if (typeof cause === 'string') return cause;
+  if (!(cause instanceof Error)) return undefined;
+  const below = textOf(cause.cause);
+  return [cause.stack ?? cause.message, ...(below === undefined ? [] : [`because: ${below}`])].join('\n');
+}
+
+/** Sums the time of a file's outermost tests. */
+function noteTime(
+  times: Map<string, number>,
+  event: TestEvent & { readonly details: { readonly duration_ms: number } },
+): void {
+  if (event.nesting > 0 || isFile(event)) return;
+  const file = againOf(event);
+  times.set(file, (times.get(file) ?? 0) + event.details.duration_ms);
+}
+
+/** The name by which `npm test -- NAME` runs the file alone. */
+function againOf(event: TestEvent): string {
+  return sourceOf(event.file ?? '')
+    .replace(/^test\//, '')
+    .replace(/\.test\.ts$/, '');
+}
+
 interface NodeTestOptions {
   readonly concurrency: number;
   readonly namePattern?: string | undefined;
@@ -122,27 +147,21 @@ async function nodeTests(title: string, files: readonly string[], options: NodeT
     timeout: 20 * 60_000,
     ...(options.namePattern === undefined ? {} : { testNamePatterns: [options.namePattern] }),
   });
+  const times = new Map<string, number>();
   stream.on('test:pass', (event) => {
+    noteTime(times, event);
     if (!noteSkip(event) && event.details.type !== 'suite' && !isFile(event)) tally.passed++;
   });
   stream.on('test:fail', (event) => {
+    noteTime(times, event);
     if (noteSkip(event)) return;
     const { error } = event.details;
     // A suite or file fails with its tests, which are listed themselves.
     const ofSubtests = 'failureType' in error && error.failureType === 'subtestsFailed';
     if (ofSubtests && (event.details.type === 'suite' || isFile(event))) return;
-    const cause: unknown = error.cause;
-    const text =
-      cause instanceof Error
-        ? (cause.stack ?? cause.message)
-        : typeof cause === 'string'
-          ? cause
-          : error.message;
-    const again = sourceOf(event.file ?? '')
-      .replace(/^test\//, '')
-      .replace(/\.test\.ts$/, '');
-    print(`FAIL  ${titleOf(event)}\n      ${text.split('\n').slice(0, 40).join('\n      ')}`);
-    print(`      again: npm test -- ${again}`);
+    const text = textOf(error.cause) ?? error.message;
+    print(`FAIL  ${titleOf(event)}\n      ${text.split('\n').slice(0, 60).join('\n      ')}`);
+    print(`      again: npm test -- ${againOf(event)}`);
     tally.failed.push(titleOf(event));
   });
   stream.resume();
@@ -152,6 +171,9 @@ async function nodeTests(title: string, files: readonly string[], options: NodeT
   print(
     `${verdict}  ${title}: ${tally.passed - before.passed} passed in ${files.length} files (${seconds} s)`,
   );
+  const slowest = [...times].sort(([, a], [, b]) => b - a).slice(0, 6);
+  if (files.length > 6)
+    print(`      slowest: ${slowest.map(([file, ms]) => `${file} ${Math.round(ms / 1000)} s`).join(', ')}`);
 }
 
 /** Folders of tests. Quick ones run side by side; those that load the machine, or time things, one after another. */
@@ -193,6 +215,23 @@ async function named(names: readonly string[]): Promise<void> {
   }
 }
 
+/** What random cases are drawn by, in TypeScript and in Rust: `NYDUSIFY_SEED` if it is given, or else the commit. */
+function drawnBy(): string {
+  const given = process.env['NYDUSIFY_SEED'];
+  if (given !== undefined) return given;
+  const { status, stdout } = spawnSync('git', ['rev-parse', '--verify', 'HEAD^{tree}'], {
+    cwd: projectRoot,
+    encoding: 'utf8',
+  });
+  return status === 0 ? String(Number.parseInt(stdout.slice(0, 7), 16)) : '1';
+}
+
+// Below `nohup` commands would leave SIGHUP alone, and tests of that signal wait for ever.
+delete process.env['_'];
+const seed = drawnBy();
+process.env['NYDUSIFY_SEED'] = seed;
+process.env['PROPTEST_RNG_SEED'] = seed;
+print(`random cases: NYDUSIFY_SEED=${seed}`);
 const noSkips = process.argv.includes('--no-skips');
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
 await (names.length === 0 ? everything() : named(names));

@@ -18,6 +18,7 @@ const REAL_PARTS = [
   ['shellcheck', 'shellcheck'],
   ['rsync', 'rsync'],
   ['java', 'default-jre-headless'],
+  ['promtool', 'prometheus'],
   ['mandoc', 'mandoc'],
   ['man', 'man-db'],
   ['podman', 'podman'],
@@ -29,6 +30,8 @@ const REAL_PARTS = [
   ['zstd', 'zstd'],
   ['pkg-config', 'pkg-config'],
   ['pass', 'pass'],
+  ['cadaver', 'cadaver'],
+  ['rclone', 'rclone'],
   ['docker-credential-pass', 'golang-docker-credential-helpers'],
 ];
 const folders = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin'];

@@ -1,5 +1,6 @@
 /** The build cache of a run, as the caller asks for it. */
 import { UsageError } from '../errors.js';
+import { formatLocation, type Location } from '../registry/location.js';
 import type { ImageSource, ImageTarget } from '../registry/stores/store.js';
 import type { LocalCacheOptions } from './local/local-cache.js';
 import type { CacheLayout } from './update.js';
@@ -40,11 +41,17 @@ export interface CachedOptions {
 
 export const MAX_RECORDS = 200;
 
-/** Throws UsageError, with upstream's sentences about numbers. */
+/** Throws UsageError, with upstream's sentences about numbers. `image` is where the image goes. */
 export function checkCache(
   { maxRecords = MAX_RECORDS, store, mode, trustUnkeyed }: BuildCache,
   { dedup, flatten, ociRef, dictionary }: CachedOptions,
+  image: Location,
 ): void {
+  // One of them would replace the other.
+  if (store !== undefined && formatLocation(store.place) === formatLocation(image))
+    throw new UsageError(`the build cache and the image would both be ${store.location}`, {
+      hint: 'name a tag of its own for the cache',
+    });
   if (!Number.isSafeInteger(maxRecords) || maxRecords < 1)
     throw new UsageError('build cache max records should be greater than 0');
   if (maxRecords > MAX_RECORDS)
@@ -59,8 +66,10 @@ export function checkCache(
       'a build cache holds blobs of whole layers, and those of a flattened image hold what upper layers leave of them',
       { remedy: { kind: 'omit-flatten' } },
     );
-  if (ociRef !== 'off')
-    throw new UsageError('a build cache cannot hold blobs whose chunks stay in their layers (ociRef)');
+  if (trustUnkeyed === true && ociRef !== 'off')
+    throw new UsageError(
+      'records without a key are of blobs that hold their chunks, which stay in the layers (ociRef)',
+    );
   if (trustUnkeyed === true && dictionary !== undefined)
     throw new UsageError('records without a key do not say which chunk dictionary their blobs refer to', {
       hint: 'convert without the dictionary, or use only records with a key',

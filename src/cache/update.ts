@@ -48,6 +48,7 @@ export function nextCache(
   const manifests = isIndex || all.length < 2 ? all : [oneOf(all, max)];
   const isNew =
     (root?.index !== undefined) !== isIndex ||
+    (root?.lost ?? []).length > 0 ||
     manifests.some(({ records, before }) => before === undefined || !areSame(records, before.records));
   return { isIndex, manifests, isNew: isNew && manifests.length > 0 };
 }

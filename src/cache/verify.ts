@@ -5,12 +5,13 @@ import { DEFAULT_CONCURRENCY, mapOrdered } from '../io/concurrency.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { type Digest, digestFromHex } from '../oci/digest.js';
 import { MEDIA } from '../oci/media-types.js';
+import { formatPlatform } from '../oci/platform.js';
 import type { CallOptions } from '../reporter.js';
 import type { CacheRecord } from './record.js';
 import { type CacheStore, readCache } from './root.js';
 
 /**
- * `gone`: the registry has no such blob; `bytes`: it sends other bytes, or none; `record`: annotations are missing or wrong; `tail`: the
+ * `gone`: the registry has no such blob, or no such manifest; `bytes`: it sends other bytes, or none; `record`: annotations are missing or wrong; `tail`: the
  * end of the blob is not the one that the record names.
  */
 export type CacheFault = 'gone' | 'bytes' | 'record' | 'tail';
@@ -52,7 +53,13 @@ export async function verifyCache(
     },
     call.signal,
   );
-  return { cache: store.location, records: records.length, bytes, faults: found.flat() };
+  const lost = root.lost.map(({ digest, platform }) => ({
+    digest,
+    source: undefined,
+    fault: 'gone' as const,
+    message: `the manifest of ${platform === undefined ? 'a platform' : formatPlatform(platform)} is not there, or has other bytes`,
+  }));
+  return { cache: store.location, records: records.length, bytes, faults: [...lost, ...found.flat()] };
 }
 
 type Fault = readonly [CacheFault, string];

@@ -31,15 +31,19 @@ export interface CacheWriting {
   readonly layout: CacheLayout;
   /** The version to write; undefined keeps the one that is there. */
   readonly version: string | undefined;
+  /** The cache as the run has read it. */
+  readonly before?: CacheRoot | undefined;
 }
 
 /** So often a writer puts the root before it gives up; with others in the way each time is further from the one before. */
 const ROUNDS = 10;
 /** Milliseconds that the look afterwards waits at least: longer than others take between their reading and their writing. */
 const MIN_WAIT_MS = 60;
-/** Milliseconds at random before the next try, times two for each try before. */
+/** Milliseconds at random before the next try, times two for each try before; at least as long as the last try took. */
 const BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 3000;
+/** Where a try takes long, others come between as long, so the bound is so many tries. */
+const MAX_BACKOFF_TRIES = 20;
 
 /** Returns true if the cache was written, false if it said everything already. Throws what the store throws, and CacheError when others overwrite it all the time. */
 export async function writeCache(
@@ -64,8 +68,10 @@ export async function writeCache(
       isChecked = true;
       continue;
     }
-    const most = Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** round);
-    const wait = isPut ? MIN_WAIT_MS + 2 * (performance.now() - started) : Math.random() * most;
+    const took = performance.now() - started;
+    const bound = Math.max(MAX_BACKOFF_MS, MAX_BACKOFF_TRIES * took);
+    const most = Math.min(bound, Math.max(BACKOFF_MS, took) * 2 ** round);
+    const wait = isPut ? MIN_WAIT_MS + 2 * took : Math.random() * most;
     await sleep(wait + (round === 0 ? 0 : Math.random() * most), undefined, { signal: call.signal });
   }
   throw overwritten(writing.cache);
@@ -96,7 +102,7 @@ export async function rewriteCache(
       const isSame = records.length === before.records.length;
       return { platform: before.platform, records: isSame ? before.records : records, before };
     });
-    if (manifests.every(({ records, before }) => records === before.records))
+    if (root.lost.length === 0 && manifests.every(({ records, before }) => records === before.records))
       return { root, isWritten: false };
     const next = { isIndex: root.index !== undefined, manifests, isNew: true };
     const writing = {
@@ -130,8 +136,11 @@ function nextOf(
 }
 
 /** A manifest of another version is replaced, so its records count for nothing. */
-async function readOwn({ cache, version }: CacheWriting, call: CallOptions): Promise<CacheRoot | undefined> {
-  const root = await readCache(cache, call);
+async function readOwn(
+  { cache, version, before }: CacheWriting,
+  call: CallOptions,
+): Promise<CacheRoot | undefined> {
+  const root = await readCache(cache, call, before);
   if (root === undefined || version === undefined) return root;
   const manifests = root.manifests.map((manifest) =>
     manifest.version === version ? manifest : { ...manifest, records: [] },

@@ -27,7 +27,7 @@ const BLOB_META = /^image\/([^/]*)\.blob\.meta$/;
 function* checkBlobTable(opened: OpenedImage): Generator<Finding> {
   const { image, bootstrap } = opened;
   const where = placeIn(image, 'bootstrap');
-  const layers = blobIdsOf(image);
+  const layers = blobIdsOf(opened);
   const elsewhere = hasBlobsElsewhere(opened);
   const seen = new Set<string>();
   for (const [number, { record }] of bootstrap.blobs.entries()) {
@@ -60,7 +60,7 @@ function* checkBlobMetas(opened: OpenedImage): Generator<Finding> {
   const { image, layer, bootstrap, version } = opened;
   const where = placeIn(image, `layer ${image.manifest.value.layers.length}`);
   const used = new Set(bootstrap.blobs.flatMap(({ record }) => [record.id, rafsBlobOf(record)]));
-  const layers = blobIdsOf(image);
+  const layers = blobIdsOf(opened);
   for (const name of layer.files.keys()) {
     const id = BLOB_META.exec(name)?.[1];
     if (id !== undefined && !layers.has(id) && !used.has(id)) {
@@ -75,7 +75,7 @@ function* checkBlobMetas(opened: OpenedImage): Generator<Finding> {
       if (!layers.has(id)) continue;
       const position = image.manifest.value.layers.findIndex(({ digest }) => digestHex(digest) === id);
       yield finding('BOOTSTRAP-BLOB-META-MISSING', where, {
-        message: `there is no image/${id}.blob.meta for layer ${position + 1}`,
+        message: `there is no image/${id}.blob.meta for ${position < 0 ? 'the blob' : `layer ${position + 1}`}`,
       });
     } else if (!layers.has(id)) {
       yield* checkMetaFile(opened, blob, file);

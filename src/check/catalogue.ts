@@ -26,7 +26,7 @@ function note(meaning: string): CatalogueEntry {
 export const CATALOGUE = {
   // The reference as a whole
   'CONTENT-MISSING': error(
-    'a manifest, config or blob that is referred to is not in the registry, or has another size there',
+    'a manifest, config or blob that is referred to is not in the registry, folder or archive of the image, or has another size there',
   ),
   'CONTENT-DIGEST': error(
     'bytes do not have the digest or size that the descriptor promises; clients refuse them',

@@ -4,7 +4,7 @@
  */
 import { dataLayersOf, isIsolated } from '../image/kinds.js';
 import { isJsonArray, isJsonObject, type Json, memberOf } from '../oci/json/value.js';
-import { CREATED_BY, DICTIONARY_COMMENT } from '../oci/config-edit.js';
+import { CREATED_BY, DICTIONARY_COMMENT, PREFETCH_COMMENT, RECIPES_COMMENT } from '../oci/config-edit.js';
 import { finding, type Finding } from './finding.js';
 import { diffJson, type JsonDifference } from './json-diff.js';
 import type { Rule } from './rule.js';
@@ -120,9 +120,12 @@ function isNowEmpty({ path, found }: JsonDifference): boolean {
   return path.endsWith('.empty_layer') && found === 'true';
 }
 
-/** True for the entry of a blob that belongs to a chunk dictionary. */
-function isOfDictionary(entry: Json | undefined): boolean {
-  return memberOf(entry, 'comment') === DICTIONARY_COMMENT && memberOf(entry, 'created_by') === CREATED_BY;
+/** True for the entry of a blob that no layer became: one of a chunk dictionary, of files to load first, or the recipes of tars. */
+function isOfNoLayer(entry: Json | undefined): boolean {
+  const comment = memberOf(entry, 'comment');
+  const isKnown =
+    comment === DICTIONARY_COMMENT || comment === RECIPES_COMMENT || comment === PREFETCH_COMMENT;
+  return isKnown && memberOf(entry, 'created_by') === CREATED_BY;
 }
 
 /** The history without the entries that conversion adds. */
@@ -133,7 +136,7 @@ function ownHistory(image: ImageSubject): readonly Json[] {
   let end = history.length;
   if (image.kind === 'nydus')
     do end--;
-    while (isOfDictionary(history[end - 1]));
+    while (isOfNoLayer(history[end - 1]));
   return history.slice(start, Math.max(start, end));
 }
 

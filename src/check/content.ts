@@ -9,17 +9,18 @@ import { NO_CHUNKS, type VerifiableChunks } from '../native/judge.js';
 import { untilAborted } from '../native/until-aborted.js';
 import { openBlobVerifier } from '../native/verifier.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import { dataLayersOf } from '../image/kinds.js';
+import { isBacked } from '../image/stored-blobs.js';
 import { digestHex, type Digest } from '../oci/digest.js';
 import type { BlobFrame } from '../rafs-builder/blob/frame.js';
 import { rafsBlobOf } from '../rafs-builder/model/tree.js';
 import { versionNamed } from '../rafs-builder/versions.js';
-import { SECTIONS, TAR_HEADER_SIZE, type TocEntry } from '../rafs-builder/layout/blob.js';
+import { blobMetaHeader, SECTIONS, TAR_HEADER_SIZE, type TocEntry } from '../rafs-builder/layout/blob.js';
+import { blobFeatures } from '../rafs-builder/layout/v6.js';
 import { nameOf } from '../registry/stores/store.js';
 import { reportRead, type CallOptions } from '../reporter.js';
 import { type BlobOfImage, checkSections } from './blob.js';
 import { withFiles } from './chunk-files.js';
-import type { Finding, Place } from './finding.js';
+import { finding, type Finding, type Place } from './finding.js';
 import type { OpenedImage } from './opened.js';
 import { checkOriginalLayer, originalOf } from './original-layers.js';
 import { Collector } from './rule.js';
@@ -45,14 +46,20 @@ interface BlobSubject extends BlobOfImage {
 }
 
 export async function* checkContent(subject: ContentSubject, call: CallOptions): AsyncGenerator<Finding> {
-  const { image } = subject.opened;
+  const { image, data } = subject.opened;
+  for (const digest of data.missing)
+    yield finding('CONTENT-MISSING', placeIn(image, 'bootstrap'), {
+      message: 'blob is not in the storage backend',
+      expected: digest,
+    });
+  const part = isBacked(image) ? 'blob' : 'layer';
   const used = new Map(subject.opened.blobs.map((blob) => [rafsBlobOf(blob.record), blob]));
   const blobs = new Map<Digest, BlobSubject>();
-  for (const [position, blob] of dataLayersOf(image.manifest.value).entries()) {
+  for (const [position, blob] of data.blobs.entries()) {
     if (blobs.has(blob.digest)) continue;
     blobs.set(blob.digest, {
       blob,
-      place: placeIn(image, `layer ${position + 1}`),
+      place: placeIn(image, `${part} ${position + 1}`),
       used: used.get(digestHex(blob.digest)),
     });
   }
@@ -88,8 +95,8 @@ async function checkBlob(
   }
   if (subject.bootstrapOnly === true || isVerified) return collector.findings;
   subject.verified.add(blob.digest);
-  if (layer !== undefined) {
-    // The blob itself holds no chunk.
+  if (layer !== undefined || (used === undefined && chunksLieElsewhere(frame))) {
+    // The blob itself holds no chunk. If no file refers to any of its chunks, the bootstrap does not say where they are.
     await streamBlob(subject, { blob, frame, chunks: NO_CHUNKS }, collector, call);
     return collector.findings;
   }
@@ -102,6 +109,13 @@ async function checkBlob(
   }
   await streamBlob(subject, { blob, frame, chunks }, collector, call);
   return collector.findings;
+}
+
+/** True if the blob's own records say that its chunks lie in another file. */
+function chunksLieElsewhere(frame: BlobFrame | undefined): boolean {
+  const header = frame?.sections.get(SECTIONS.metaHeader)?.stored;
+  if (header?.length !== blobMetaHeader.size) return false;
+  return blobFeatures.has(blobMetaHeader.read(header, 0).features, 'SEPARATE');
 }
 
 interface StreamedBlob {

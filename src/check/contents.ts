@@ -1,5 +1,6 @@
 /** Counts the contents of a Nydus image for human readers: layers beside their sources, and directories by size. */
-import { dataLayersOf } from '../image/kinds.js';
+import { dataLayersOf, prefetchBlobOf } from '../image/kinds.js';
+import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import { displayName } from '../oci/raw-name.js';
 import { usageByDirectory, type DirectoryUsage } from '../rafs-builder/show/usage.js';
@@ -76,12 +77,16 @@ function largest(usage: readonly DirectoryUsage[], total: number): SizedDirector
 /**
  * Pairs blobs with their source layers: the layers of the source if the caller gave one, else those of the OCI half.
  */
-export function checkedLayers(image: NydusSubject, source: ImageSubject | undefined): CheckedLayer[] {
-  const blobs = dataLayersOf(image.manifest.value);
+export function checkedLayers(
+  image: NydusSubject,
+  blobs: readonly Descriptor[],
+  source: ImageSubject | undefined,
+): CheckedLayer[] {
+  const added = prefetchBlobOf(image.manifest.value) === undefined ? 0 : 1;
   const from = source?.kind === 'oci' ? source : image.ociHalf;
   const sources = from === undefined ? [] : dataLayersOf(from.manifest.value);
-  // A builder that drops layers without data leaves no way to pair the others.
-  const paired = sources.length === blobs.length;
+  // A builder that drops layers without data leaves no way to pair the others; a blob of files to load first stands behind all.
+  const paired = sources.length === blobs.length - added;
   return blobs.map(({ digest, size }, i) => {
     const layer = paired ? sources[i] : undefined;
     return {

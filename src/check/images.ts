@@ -126,7 +126,7 @@ function checkedPlatform(
   opened: OpenedImage | undefined,
   options: CheckOptions,
 ): JudgedPlatform {
-  const layers = dataLayersOf(image.manifest.value);
+  const layers = opened?.data.blobs ?? dataLayersOf(image.manifest.value);
   return {
     platform: image.platformName,
     nydus: image.manifest.descriptor.digest,
@@ -136,7 +136,7 @@ function checkedPlatform(
     blobBytes: layers.reduce((sum, { size }) => sum + size, 0),
     dataRead: opened !== undefined && options.bootstrapOnly !== true,
     compared: opened !== undefined && source !== undefined,
-    layerSizes: checkedLayers(image, source),
+    layerSizes: checkedLayers(image, layers, source),
     bootstrapBytes: image.manifest.value.layers.at(-1)?.size ?? 0,
     contents: options.details === true && opened !== undefined ? contentsOf(opened.bootstrap) : undefined,
   };

@@ -4,12 +4,14 @@
  * form of a Nydus manifest comes from nydus-snapshotter pkg/converter (convert_unix.go, constant.go) and
  * goharbor/acceleration-service pkg/driver/nydus.
  */
-import { isIsolated, recordedSource } from '../image/kinds.js';
+import { bootstrapLayerOf, isIsolated, recordedSource } from '../image/kinds.js';
 import type { Descriptor } from '../oci/descriptor.js';
+import { BUILT_BY } from '../oci/config-edit.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
 import { EMPTY_LAYER_BYTES, EMPTY_LAYER_DIGEST, EMPTY_LAYER_DIFF_ID } from '../oci/nydus.js';
 import { VERSION_NAMES } from '../rafs-builder/versions.js';
 import { mapOrdered } from '../io/concurrency.js';
+import type { Location } from '../registry/location.js';
 import type { CallOptions } from '../reporter.js';
 import { finding, type Finding } from './finding.js';
 import type { Rule } from './rule.js';
@@ -17,6 +19,14 @@ import { placeIn, type ImageSubject, type NydusSubject } from './subject.js';
 
 /** HEAD requests in flight. */
 const CONCURRENCY = 4;
+
+/** Where the blobs of an image are looked for. */
+const PLACES = {
+  registry: 'the registry',
+  oci: 'the folder',
+  'oci-archive': 'the archive',
+  'docker-archive': 'the archive',
+} as const satisfies Readonly<Record<Location['kind'], string>>;
 
 /** These rules apply to images of both kinds. */
 export const manifestRules: readonly Rule<ImageSubject>[] = [
@@ -155,7 +165,11 @@ function* checkFsVersion(image: NydusSubject): Generator<Finding> {
 }
 
 function* checkSourceDigest(image: NydusSubject): Generator<Finding> {
-  if (recordedSource(image.manifest.value).digest !== undefined) return;
+  const manifest = image.manifest.value;
+  // An image that changes were put on, or that is a directory, has no source.
+  const isCommitted = bootstrapLayerOf(manifest)?.annotations?.[ANNOTATION.nydusCommitBlobs] !== undefined;
+  const isBuilt = image.config?.value.history.some(({ raw }) => raw['created_by'] === BUILT_BY) === true;
+  if (isCommitted || isBuilt || recordedSource(manifest).digest !== undefined) return;
   yield finding('MANIFEST-SOURCE-UNKNOWN', placeIn(image, 'manifest'), {
     message: `there is no annotation ${ANNOTATION.nydusSourceDigest}`,
   });
@@ -221,7 +235,7 @@ async function* checkBlobs(image: ImageSubject, call: CallOptions): AsyncGenerat
   for (const { descriptor, part, there } of answers) {
     if (there) continue;
     yield finding('CONTENT-MISSING', placeIn(image, part), {
-      message: 'blob is not in the registry, or has another size there',
+      message: `blob is not in ${PLACES[image.store.place.kind]}, or has another size there`,
       expected: `${descriptor.digest} of ${descriptor.size} bytes`,
     });
   }

@@ -1,12 +1,13 @@
 /** Opens a Nydus image: unpacks its bootstrap, has it judged and reads it. */
 import type { Steps } from '../turns.js';
 import { bootstrapLayerOf, dataLayersOf } from '../image/kinds.js';
+import { dataBlobs, type DataBlobs, isBacked } from '../image/stored-blobs.js';
 import type { ScannedTables } from '../native/addon-types.js';
 import { type JudgedBootstrap, readAndJudge } from '../native/judge.js';
 import { digestHex } from '../oci/digest.js';
 import type { AuditFinding } from '../rafs-builder/rules/rules.js';
 import { readBootstrap, type SparseChunkTable } from '../rafs-builder/index.js';
-import type { Blob, Bootstrap } from '../rafs-builder/model/tree.js';
+import { type Blob, type Bootstrap, rafsBlobOf } from '../rafs-builder/model/tree.js';
 import type { CallOptions } from '../reporter.js';
 import { bootstrapOf, readBootstrapLayer, type BootstrapLayer } from '../image/bootstrap-layer.js';
 import { finding, type Finding, type Place } from './finding.js';
@@ -41,6 +42,8 @@ export interface ReadBootstrap {
 
 export interface OpenedImage extends ReadBootstrap {
   readonly image: ImageSubject;
+  /** The blobs that hold the data, be they listed in the manifest or in a storage backend. */
+  readonly data: DataBlobs;
   readonly layer: BootstrapLayer;
 }
 
@@ -82,7 +85,10 @@ export async function openImage(image: ImageSubject, call: CallOptions): Promise
   }
   const { findings: faults, read } = inspectBootstrap(bytes, placeIn(image, 'bootstrap'));
   if (read === undefined) findings.push(...faults);
-  return { findings, opened: read === undefined ? undefined : { image, layer, ...read }, layer };
+  if (read === undefined) return { findings, opened: undefined, layer };
+  const ids = read.blobs.map(({ record }) => rafsBlobOf(record));
+  const data = await dataBlobs(image, ids, call);
+  return { findings, opened: { image, layer, data, ...read }, layer };
 }
 
 /** A bootstrap, read and judged; `place` is its place in findings. */
@@ -119,12 +125,12 @@ function* checkDiffId(image: ImageSubject, layer: BootstrapLayer): Generator<Fin
   });
 }
 
-/** True if the blobs lie in a storage backend, so that the manifest lists the bootstrap alone. */
+/** True if the blobs lie in a storage backend that is not at hand: the manifest lists the bootstrap alone. */
 export function hasBlobsElsewhere({ image, blobs }: OpenedImage): boolean {
-  return blobs.length > 0 && dataLayersOf(image.manifest.value).length === 0;
+  return blobs.length > 0 && dataLayersOf(image.manifest.value).length === 0 && !isBacked(image);
 }
 
 /** The ids of all data layers, in the form that the blob table uses. */
-export function blobIdsOf(image: ImageSubject): ReadonlySet<string> {
-  return new Set(dataLayersOf(image.manifest.value).map((layer) => digestHex(layer.digest)));
+export function blobIdsOf({ data }: OpenedImage): ReadonlySet<string> {
+  return new Set([...data.blobs.map(({ digest }) => digest), ...data.missing].map(digestHex));
 }

@@ -1,18 +1,11 @@
 /** Finds the command that a command line calls, and answers for those that do not exist. */
 import { UsageError } from '../errors.js';
 import type { Flag } from './flags/flags.js';
-import { nearestWord } from './text/similar.js';
+import { nearestWord } from '../similar.js';
 
-/** Commands of upstream that this program has not, and what does a part of their work. */
+/** Commands of other tools that this program has not, and what does their work. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  mount: 'nydusify ls, cat, stat and diff look into an image without mounting it',
-  view: 'nydusify ls, cat, stat and diff look into an image without mounting it',
-  build: 'nydusify convert makes a Nydus image of an OCI image; upstream builds one of a folder',
-  pack: 'nydusify convert makes a Nydus image of an OCI image; upstream builds one of a folder',
   export: 'nydusify copy IMAGE file://FILE writes an image into a file',
-  chunkdict: "upstream's nydusify chunkdict makes dictionaries",
-  optimize: "upstream's nydusify optimize does that",
-  commit: "upstream's nydusify commit does that",
 };
 
 /** Words that ask for help; upstream has the short one. */

@@ -3,6 +3,8 @@ import type { CommandTable } from './command.js';
 
 export interface LazyCommand {
   readonly name: string;
+  /** Upstream's second name. */
+  readonly alias?: string;
   readonly summary: string;
   readonly load: () => Promise<CommandTable>;
 }
@@ -20,6 +22,12 @@ export const COMMANDS: readonly LazyCommand[] = [
     load: async () => (await import('./commands/plan.js')).PLAN,
   },
   {
+    name: 'build',
+    alias: 'pack',
+    summary: 'make a Nydus image of a directory, or its bootstrap and blob',
+    load: async () => (await import('./commands/build.js')).BUILD,
+  },
+  {
     name: 'copy',
     summary: 'copy an image as it is, between registries, folders and archives',
     load: async () => (await import('./commands/copy.js')).COPY,
@@ -28,6 +36,16 @@ export const COMMANDS: readonly LazyCommand[] = [
     name: 'reverse',
     summary: 'convert a Nydus image back to an ordinary image',
     load: async () => (await import('./commands/reverse.js')).REVERSE,
+  },
+  {
+    name: 'optimize',
+    summary: 'give the files that clients load first a blob of their own',
+    load: async () => (await import('./commands/optimize.js')).OPTIMIZE,
+  },
+  {
+    name: 'commit',
+    summary: 'put a tar of changes on a Nydus image as one more layer',
+    load: async () => (await import('./commands/commit.js')).COMMIT,
   },
   {
     name: 'chunkdict',
@@ -65,6 +83,11 @@ export const COMMANDS: readonly LazyCommand[] = [
     load: async () => (await import('./commands/cat.js')).CAT,
   },
   {
+    name: 'extract',
+    summary: 'write files of an image into a directory or a tar',
+    load: async () => (await import('./commands/extract.js')).EXTRACT,
+  },
+  {
     name: 'stat',
     summary: 'all that an image knows of a file',
     load: async () => (await import('./commands/stat.js')).STAT,
@@ -88,6 +111,17 @@ export const COMMANDS: readonly LazyCommand[] = [
     name: 'prefetch',
     summary: 'what a list of files to load first means on an image',
     load: async () => (await import('./commands/prefetch.js')).PREFETCH,
+  },
+  {
+    name: 'serve',
+    summary: 'serve the files of an image over HTTP and WebDAV, or convert what is pushed to registries',
+    load: async () => (await import('./commands/serve.js')).SERVE,
+  },
+  {
+    name: 'mount',
+    alias: 'view',
+    summary: 'mount a Nydus image by nydusd, where that is installed',
+    load: async () => (await import('./commands/mount.js')).MOUNT,
   },
   {
     name: 'login',

@@ -24,10 +24,12 @@ export interface CommandTable {
   readonly words: readonly (readonly [syntax: string, help: string])[];
   readonly usage?: string;
   readonly flags: readonly Flag[];
+  /** The word that may stand first and is a part of the command's name, as `generate` of `chunkdict generate` in upstream. */
+  readonly action?: string;
   /** Another command whose defaults in the configuration file hold for this one too, behind its own. */
   readonly follows?: string;
-  /** False for a command that must answer even if the configuration file is wrong. */
-  readonly isConfigured?: false;
+  /** False for a command that must answer even if the configuration file is wrong, or whose words decide. */
+  readonly isConfigured?: false | ((words: readonly string[]) => boolean);
   /** The text behind the flags in the help. */
   readonly examples: string;
   readonly run: (call: CommandCall) => Promise<void>;
@@ -73,7 +75,8 @@ export function addCommand(command: Command, added: AddedCommand): void {
   addHelpFlag(command, OUTPUT);
   command.action(async () => {
     const flags = [...GLOBAL_FLAGS, ...table.flags];
-    const upstream = command.args.length === 0;
+    const images = command.args[0] === table.action ? command.args.slice(1) : command.args;
+    const upstream = images.length === 0;
     const unread = upstream ? [] : upstreamVariables(flags, context.env);
     const sources = { env: context.env, upstream };
     const { file, warning } = await configuration(command, added);
@@ -113,7 +116,8 @@ async function configuration(
   command: Command,
   { table, context }: AddedCommand,
 ): Promise<{ readonly file?: FileSettings; readonly warning?: string | undefined }> {
-  if (table.isConfigured === false) return {};
+  const { isConfigured = true } = table;
+  if (!(typeof isConfigured === 'function' ? isConfigured(command.args) : isConfigured)) return {};
   const { env } = context;
   const own = readFlags(command, GLOBAL_FLAGS, { env, upstream: false });
   const profile = own.text('profile');

@@ -16,6 +16,16 @@ export interface Input {
   ask(prompt: string, options: { readonly hidden: boolean; readonly signal: AbortSignal }): Promise<string>;
 }
 
+/** The signals of a command that runs until it is asked to stop. */
+export interface ServiceSignals {
+  /** SIGTERM or SIGINT. */
+  stop(): void;
+  /** Called for the second of these and all after it. Where it is absent they end the process. */
+  hurry?(): void;
+  /** SIGHUP. */
+  reload(): void;
+}
+
 export interface CliContext {
   /** Results, and nothing else. */
   readonly stdout: Output;
@@ -36,6 +46,8 @@ export interface CliContext {
   readonly columns: number;
   /** Fires on the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
+  /** From this call on, signals go to a command that serves, and `signal` stays as it is. */
+  readonly takeSignals?: (taken: ServiceSignals) => void;
   /** The exit code of the command unless it throws: 1 says that the answer is no. */
   exitCode: 0 | 1;
 }

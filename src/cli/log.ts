@@ -64,7 +64,7 @@ export function openLogFile(path: string, context: CliContext): LogFile | undefi
 
 /** The context of a command that writes to another place, such as a log file, what it would write to stderr. Results stay on stdout. */
 export function loggedContext(outer: CliContext, stderr: Output): CliContext {
-  const { stdout, writeBytes, env, input, stdoutIsTTY, columns, signal } = outer;
+  const { stdout, writeBytes, env, input, stdoutIsTTY, columns, signal, takeSignals } = outer;
   return {
     stdout,
     ...(writeBytes === undefined ? {} : { writeBytes }),
@@ -75,6 +75,7 @@ export function loggedContext(outer: CliContext, stderr: Output): CliContext {
     ...(stdoutIsTTY === undefined ? {} : { stdoutIsTTY }),
     columns,
     signal,
+    ...(takeSignals === undefined ? {} : { takeSignals }),
     get exitCode() {
       return outer.exitCode;
     },

@@ -38,12 +38,13 @@ export async function main(argv: readonly string[], given: CliContext): Promise<
   let called: LazyCommand | undefined;
   const flags: Flag[] = [...GLOBAL_FLAGS];
   try {
-    const names = COMMANDS.map(({ name }) => name);
+    const names = COMMANDS.flatMap(({ name, alias }) => (alias === undefined ? [name] : [name, alias]));
     const word = calledCommand(argv, GLOBAL_FLAGS, names);
-    called = COMMANDS.find(({ name }) => name === word);
+    called = COMMANDS.find(({ name, alias }) => word !== undefined && [name, alias].includes(word));
     const program = buildProgram(context);
     for (const command of COMMANDS) {
       const added = program.command(command.name).summary(command.summary);
+      if (command.alias !== undefined) added.alias(command.alias);
       if (command !== called) continue;
       const table = await command.load();
       flags.push(...table.flags);

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { InterruptedError } from '../errors.js';
 import { given } from '../io/variables.js';
 import { redactUrls } from '../registry/http/redact.js';
+import type { ServiceSignals } from './context.js';
 import { main } from './main.js';
 import { handleSignals } from './signals.js';
 import { StandardInput } from './standard-input.js';
@@ -20,7 +21,8 @@ const LAST_LINE_MS = 1000;
 const PLAIN = { verbose: false, debug: false };
 const NO_COMMAND = { name: '', flags: [] };
 
-export async function runProcess(): Promise<void> {
+/** Another program than `nydusify` may run in the same way. */
+export async function runProcess(program = main): Promise<void> {
   if (given(process.env, 'NODE_DEBUG') !== undefined) hideSignatures(process.stderr);
   const stop = new AbortController();
   const stderr = new StandardStream('standard error', process.stderr, () => {
@@ -34,13 +36,29 @@ export async function runProcess(): Promise<void> {
     stderr.write(renderError(asNydusError(error), { verbose: true, debug: true }, NO_COMMAND));
     process.exit(asNydusError(error).exitCode);
   });
-  const release = handleSignals(process.env, () => {
+  let service: ServiceSignals | undefined;
+  let isStopping = false;
+  const release = handleSignals(process.env, (name) => {
+    if (service !== undefined && name === 'SIGHUP') {
+      service.reload();
+      return;
+    }
+    if (service !== undefined && !isStopping) {
+      isStopping = true;
+      service.stop();
+      return;
+    }
+    if (service?.hurry !== undefined) {
+      service.hurry();
+      return;
+    }
+    if (isStopping) process.exit(INTERRUPTED_EXIT);
     if (stop.signal.aborted) process.exit(INTERRUPTED_EXIT);
     stop.abort(new InterruptedError('interrupted'));
     printLine(stderr, 'note: stopping; once more to quit at once');
     setTimeout(() => process.exit(INTERRUPTED_EXIT), GRACE_MS).unref();
   });
-  const code = await main(process.argv.slice(2), {
+  const code = await program(process.argv.slice(2), {
     stdout,
     writeBytes: (bytes) => stdout.writeBytes(bytes),
     stderr,
@@ -50,6 +68,9 @@ export async function runProcess(): Promise<void> {
     stdoutIsTTY: process.stdout.isTTY,
     columns: process.stdout.columns || 80,
     signal: stop.signal,
+    takeSignals: (taken) => {
+      service = taken;
+    },
     exitCode: 0,
   });
   // A reader that has stopped reading must not hold up a run that a signal stops.

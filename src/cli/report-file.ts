@@ -1,7 +1,8 @@
 /** Files that a run is asked to write a report to. A report that cannot be written fails the run, with its own exit code. */
-import { accessSync, closeSync, constants, mkdirSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, closeSync, constants, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { LocalIoError } from '../errors.js';
+import { makeFoldersSync } from '../io/make-folders.js';
 import { isShared } from '../io/planted-links.js';
 import { systemReason } from '../io/system-error.js';
 import { openOutput, tryOutput } from './output-file.js';
@@ -66,8 +67,7 @@ export async function writeWholeReportFile(path: string, content: string, flag: 
 
 function writing(path: string, flag: string, write: () => void): void {
   try {
-    // In a working folder that has been removed, Node would try a relative path for ever.
-    mkdirSync(dirname(resolve(path)), { recursive: true });
+    makeFoldersSync(dirname(path));
     write();
   } catch (cause) {
     throw unwritable(path, flag, cause);

@@ -71,9 +71,9 @@ function underNohup(env: Environment): boolean {
 }
 
 /** Lets `onStop` take the signals that stop a run, and keeps the ignored ones ignored. Undone by the function that it returns. */
-export function handleSignals(env: Environment, onStop: () => void): () => void {
+export function handleSignals(env: Environment, onStop: (name: NodeJS.Signals) => void): () => void {
   const ignored = ignoredSignals(env);
-  const handlers = new Map<NodeJS.Signals, () => void>();
+  const handlers = new Map<NodeJS.Signals, (name: NodeJS.Signals) => void>();
   for (const name of ignored) handlers.set(name, ignore);
   for (const name of STOPPING) if (!ignored.has(name)) handlers.set(name, onStop);
   for (const [name, handler] of handlers) process.on(name, handler);

@@ -4,7 +4,7 @@
  */
 import { IDENTITY_MEMBERS, isIdentity } from '../image/identity.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import type { Digest } from '../oci/digest.js';
+import type { DiffId, Digest } from '../oci/digest.js';
 import { ANNOTATION, MEDIA } from '../oci/media-types.js';
 import {
   isJsonObject,
@@ -61,9 +61,16 @@ export interface NydusManifestParts {
   /** True in a merged index. The config then has a type of its own, which keeps containerd from unpacking the image. */
   readonly merged: boolean;
   readonly config: { readonly digest: Digest; readonly size: number };
-  /** One blob for each source layer, in order; a layer that the source lists twice has its blob here twice. */
+  /** One blob for each source layer, in order; a layer that the source lists twice has its blob here twice. None where they lie in a storage backend. */
   readonly blobs: readonly BlobPart[];
-  readonly bootstrap: { readonly digest: Digest; readonly size: number };
+  /** The layer with the recipes of tars, and where in it their index begins. */
+  readonly recipes?: { readonly digest: Digest; readonly size: number; readonly index: number } | undefined;
+  /** The diffID is noted, as upstream does it, where the blobs lie in a storage backend. */
+  readonly bootstrap: {
+    readonly digest: Digest;
+    readonly size: number;
+    readonly diffId?: DiffId | undefined;
+  };
   readonly fsVersion: number;
   /** The manifest's `subject`, if any. It is written with media type, digest and size alone, as some registries refuse more. */
   readonly subject?: Pick<Descriptor, 'mediaType' | 'digest' | 'size'> | undefined;
@@ -86,10 +93,26 @@ export function nydusManifest(parts: NydusManifestParts): Uint8Array {
       },
     }),
   );
+  const { recipes } = parts;
+  if (recipes !== undefined)
+    blobs.push(
+      descriptorJson({
+        mediaType: MEDIA.nydusBlob,
+        digest: recipes.digest,
+        size: recipes.size,
+        // The first annotation keeps clients from unpacking the layer.
+        annotations: { [ANNOTATION.nydusBlob]: 'true', [ANNOTATION.nydusTarRecipes]: String(recipes.index) },
+      }),
+    );
+  const { diffId, ...last } = parts.bootstrap;
   const bootstrap = descriptorJson({
-    ...parts.bootstrap,
+    ...last,
     mediaType: family.layer,
-    annotations: { [ANNOTATION.nydusBootstrap]: 'true', [ANNOTATION.nydusFsVersion]: String(fsVersion) },
+    annotations: {
+      [ANNOTATION.nydusBootstrap]: 'true',
+      [ANNOTATION.nydusFsVersion]: String(fsVersion),
+      ...(diffId === undefined ? {} : { [ANNOTATION.uncompressed]: diffId }),
+    },
   });
   const known = source.get('annotations');
   const inherited = Array.from(isJsonObject(known) ? known : []).filter(

@@ -1,10 +1,11 @@
 /**
- * Takes a layer from the build cache: asks whether the target has the blob, gets the end of it, and lets the packer read the layer
- * back. The source layer is not read, except for its copy into a merged index.
+ * Takes a layer from the build cache: lets the packer read the layer back from the end of its blob, and brings the blob into the
+ * target. The source layer is not read, except for its copy into a merged index.
  */
 import { createHash } from 'node:crypto';
 import { type CacheRecord, recordOf } from '../cache/record.js';
 import { NydusError } from '../errors.js';
+import { orAborted } from '../io/abort.js';
 import { readFileRange } from '../io/file-range.js';
 import { counted, type ReplayableContent } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
@@ -14,31 +15,30 @@ import type { PackedLayer } from '../native/layer.js';
 import type { ReservedLayer, SealedBlob } from '../native/packer.js';
 import { isMountable, type PushOutcome } from '../registry/stores/store.js';
 import type { CallOptions, PackStats } from '../reporter.js';
-import { cachedEnd } from './cached-end.js';
-import type { CompleteBlob, ConvertedLayer, LayerContext, LayerJob } from './layer.js';
+import type { AskedBlob } from './cached-end.js';
+import {
+  type CompleteBlob,
+  type ConvertedLayer,
+  type LayerContext,
+  type LayerJob,
+  warnOfStored,
+} from './layer.js';
 import { copySourceLayer, progress } from './layer-copy.js';
-import type { FoundBlob, RunCache } from './run-cache.js';
+import type { AheadBlob } from './look-ahead.js';
+import type { RunCache } from './run-cache.js';
 
-/** What the build cache has for a layer, whose place among the layers is taken. */
-export interface Found {
-  readonly cache: RunCache;
-  readonly found: FoundBlob;
-  readonly place: ReservedLayer;
-}
-
-/** Undefined when the record is of no use for this layer. */
+/** Undefined when the record is of no use for this layer. `place` is the layer's place among the layers. */
 export async function cachedLayer(
   context: LayerContext,
   job: LayerJob,
-  own: Found,
+  blob: AheadBlob,
+  place: ReservedLayer,
   call: CallOptions,
 ): Promise<ConvertedLayer | undefined> {
-  const { cache, found } = own;
-  const diffId = found.cached?.diffId;
-  // A config that promises another diffID is an error, which only a conversion finds.
-  if (diffId !== undefined && job.diffIds.some((promised) => promised !== diffId)) return undefined;
+  const { cache, found } = blob;
   try {
-    return await recall(context, job, own, call);
+    const asked = await orAborted(blob.asked, call.signal);
+    return asked === undefined ? undefined : await recall(context, job, { ...blob, place }, asked, call);
   } catch (error) {
     call.signal?.throwIfAborted();
     if (!(error instanceof NydusError)) throw error;
@@ -50,21 +50,25 @@ export async function cachedLayer(
 async function recall(
   context: LayerContext,
   job: LayerJob,
-  { cache, found, place }: Found,
+  { cache, found, place }: Pick<AheadBlob, 'cache' | 'found'> & { readonly place: ReservedLayer },
+  { isThere, held, end }: AskedBlob,
   call: CallOptions,
 ): Promise<ConvertedLayer | undefined> {
   const { target, uploads, options, platform } = context;
   const { number, descriptor } = job;
   const { digest, size } = found.blob;
   const blob: Descriptor = { mediaType: MEDIA.nydusBlob, digest, size };
-  const isThere = uploads.has(digest) || (await target.exists(blob, call));
-  const origin = isThere && !uploads.has(digest) ? target : cache.store;
-  if (!isThere && !(await cache.hasBlob(found, call))) return undefined;
-  const held = isThere ? undefined : await cache.blobHere(found.blob, call);
-  if (!isThere && held === undefined && !cache.isRemote(found.cached)) return undefined;
-  const end = await cachedEnd(cache, found, { blob, origin, held, format: options }, call);
-  const layer = await place.recall({ digest, size, bytes: end, entered: found.cached?.entered ?? 'none' });
+  const mayRefer = options.ociRef !== 'off';
+  const layer = await place.recall({
+    digest,
+    size,
+    bytes: end,
+    entered: found.cached?.entered ?? 'none',
+    layer: mayRefer ? { ...descriptor, isStrict: options.ociRefStrict } : undefined,
+  });
   if (layer === undefined) return undefined;
+  const { refers } = layer;
+  if (mayRefer && !refers) warnOfStored(job, 'the build cache has them from a run that stored them', call);
   const { record } = found;
   if (record !== undefined) await cache.keepLayer(record, () => end, call);
   const stats: PackStats = {
@@ -76,7 +80,7 @@ async function recall(
     newChunks: layer.newChunkCount,
     duplicateBytes: 0,
   };
-  const isCopied = options.mergePlatform && !uploads.has(descriptor.digest);
+  const isCopied = context.placesLayers && !uploads.has(descriptor.digest);
   const copied = isCopied ? copySourceLayer(context, job, call) : Promise.resolve('present' as const);
   const isSpared = copied.then((outcome) => outcome !== 'pushed');
   const from = (range?: { readonly start: number; readonly end: number }): AsyncIterable<Uint8Array> =>
@@ -98,7 +102,7 @@ async function recall(
   pushed.catch(() => undefined); // `settle` reports it
   const { blobMeta, batches } = layer;
   const sealed: CompleteBlob = { digest, size, blobMeta, batches };
-  return { number, refers: false, sealed, stats, pushed, record, isCached: true, isSpared };
+  return { number, refers, sealed, stats, pushed, record, isCached: true, isSpared };
 }
 
 /** Mounts the blob from the cache's repository, or copies it from the folder or from there; the copy is verified. */
@@ -119,13 +123,16 @@ async function bringOver(
   }
 }
 
-/** Makes the record of a blob that was just sealed, whose file is `path`, and keeps both in the folder. */
+/**
+ * Makes the record of a blob that was just sealed, whose file is `path`, and keeps both in the folder. `refers`: its chunks stay in the
+ * source layer.
+ */
 export async function recordOfLayer(
   cache: RunCache,
   { descriptor, keys }: LayerJob,
   { diffId, dataSize }: PackedLayer,
   { digest, size, entered, refersToLower, refersToDictionary }: SealedBlob,
-  path: string,
+  { path, refers }: { readonly path: string; readonly refers: boolean },
   call: CallOptions,
 ): Promise<CacheRecord | undefined> {
   const key = refersToLower ? keys?.chain : keys?.own;
@@ -136,7 +143,7 @@ export async function recordOfLayer(
   const record = recordOf({
     blob: { digest, size },
     source: descriptor.digest,
-    standsAlone: !refersToLower && !refersToDictionary,
+    standsAlone: !refersToLower && !refersToDictionary && !refers,
     key,
     diffId,
     tail: { start: dataSize, digest: digestFromHex(hash.digest('hex')) },

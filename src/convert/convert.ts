@@ -17,7 +17,8 @@ import { tagOf } from '../registry/moved-tag.js';
 import { type ImageSource, type ImageTarget, isMirrored } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { copyEntries } from './copy-content.js';
-import { keepsOriginalLayers } from './homes.js';
+import { demandOneHome, keepsOriginalLayers } from './homes.js';
+import { afterPush } from './hooks.js';
 import { convertOneImage, type ConvertedImage, type LayerReport } from './image.js';
 import { originalIn, type There } from './join-index.js';
 import { demandOriginals, joinTarget, readThere } from './join-target.js';
@@ -37,6 +38,8 @@ export interface ConvertImages {
   readonly target: ImageTarget;
   /** Blobs of earlier runs, by their source layers and options. */
   readonly cache?: BuildCache | undefined;
+  /** Called when all is in the target but the tag. If it rejects, the tag stays as it was, and the run throws its error. */
+  readonly beforeTag?: ((call: CallOptions) => Promise<void>) | undefined;
 }
 
 /** What a run had of its build cache. */
@@ -101,6 +104,8 @@ export interface ImageReport {
   readonly prefetched: PrefetchMeaning | undefined;
   /** The blobs of the dictionary that files refer to; they follow the layers in the manifest. */
   readonly dictionaryBlobs: readonly DictionaryBlob[];
+  /** Bytes of the recipes of the layers' tars; 0 if the image keeps none. */
+  readonly recipeBytes: number;
   /** Compressed bytes of the source's config and layers. */
   readonly sourceBytes: number;
   /** Bytes of the Nydus half: its config, its blobs, those of the dictionary that it names, and the bootstrap's layer. */
@@ -111,18 +116,19 @@ export interface ImageReport {
 
 /** Throws a NydusError, or the signal's reason once it has fired; the target's tag is then unchanged. */
 export async function convertImage(
-  { source, target, cache: buildCache }: ConvertImages,
+  { source, target, cache: buildCache, beforeTag }: ConvertImages,
   given: Partial<ConvertOptions> = {},
   call: CallOptions = {},
 ): Promise<ConvertResult> {
   const options = convertOptions(given);
-  if (buildCache !== undefined) checkCache(buildCache, options);
+  if (buildCache !== undefined) checkCache(buildCache, options, target.place);
   await using cache = buildCache === undefined ? undefined : new RunCache(buildCache, options);
+  demandOneHome(options, target);
   const started = performance.now();
   for (;;) {
     const before = distrustedBy(source);
     try {
-      return await convertOnce({ source, target, cache }, options, started, call);
+      return await convertOnce({ source, target, cache, beforeTag }, options, started, call);
     } catch (error) {
       if (cache?.isFaulty === true && call.signal?.aborted !== true) {
         cache.abandon(call);
@@ -140,7 +146,7 @@ function distrustedBy(source: ImageSource): number {
 }
 
 async function convertOnce(
-  { source, target, cache }: Pick<Run, 'source' | 'target' | 'cache'>,
+  { source, target, cache, beforeTag }: Pick<Run, 'source' | 'target' | 'cache' | 'beforeTag'>,
   options: ConvertOptions,
   started: number,
   given: CallOptions,
@@ -164,12 +170,15 @@ async function convertOnce(
       copying,
       cache,
       keepsOriginal,
+      beforeTag,
     };
     watch.pull.extend();
     const asked = tagOf(target, uploads.call);
     asked.catch(() => undefined); // the failure is thrown where `asked` is awaited
+    const loaded = cache?.load(uploads.call);
+    loaded?.catch(() => undefined); // the same
     const listed = await readSourceImages(source, options, uploads.call);
-    await cache?.load(uploads.call);
+    await loaded;
     const before = await asked;
     const there = options.mergeIntoTarget ? await readThere(target, listed.images, uploads.call) : undefined;
     if (there !== undefined) demandOriginals(there, listed.images);
@@ -197,6 +206,7 @@ async function convertOnce(
         ? await setTag(run, found, images, before)
         : await joinTarget(run, images, found, there);
     watch.push.extend();
+    await afterPush(run, images, call);
     const written = (await cache?.write(target, call)) ?? false;
     return {
       root: root.descriptor,

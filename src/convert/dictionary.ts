@@ -17,9 +17,16 @@ import { blobFeatures } from '../rafs-builder/index.js';
 import { dictionaryChunk } from '../rafs-builder/layout/wire.js';
 import type { BlobRecord } from '../rafs-builder/model/tree.js';
 import type { RafsImage } from '../rafs-builder/versions.js';
-import { type ImageSource, isMeasurable, isMountable, type PushOutcome } from '../registry/stores/store.js';
+import {
+  hasBackend,
+  type ImageSource,
+  isMeasurable,
+  isMountable,
+  type PushOutcome,
+} from '../registry/stores/store.js';
 import { type CallOptions, reportRead } from '../reporter.js';
 import { inTurns } from '../turns.js';
+import { namingDictionary } from './dictionary-errors.js';
 import type { FormatOptions } from './format.js';
 import type { Run } from './run.js';
 
@@ -67,6 +74,9 @@ export interface DictionaryPart {
   readonly blobs: readonly { readonly digest: Digest; readonly size: number | undefined }[];
 }
 
+/** Where blobs of a dictionary are brought. */
+type Ends = Pick<Run, 'target' | 'uploads'>;
+
 export interface Dictionary {
   readonly native: NativeDictionary;
   /** Equal digests and equal layers give equal blobs. */
@@ -75,7 +85,7 @@ export interface Dictionary {
   /**
    * Brings these blobs of the dictionary into the target, and returns them. An upload that fails ends the run, as any does.
    */
-  use(run: Run, named: readonly NativeUsedBlob[]): Promise<readonly UsedBlob[]>;
+  use(ends: Ends, named: readonly NativeUsedBlob[]): Promise<readonly UsedBlob[]>;
 }
 
 const CONVERT_ITS_SOURCE =
@@ -144,7 +154,7 @@ interface Part extends DictionaryPart {
   /** The digest of its bootstrap. */
   readonly digest: Digest;
   readonly records: readonly BlobRecord[];
-  place(run: Run, record: BlobRecord): Promise<PlacedBlob>;
+  place(ends: Ends, record: BlobRecord): Promise<PlacedBlob>;
 }
 
 /** Blobs are numbered through all parts. */
@@ -171,21 +181,26 @@ async function loadPart(
   const isFile = 'bytes' in source;
   const name = isFile ? source.name : source.location;
   call.reporter?.emit({ type: 'step', message: `reading the chunk dictionary ${name}` });
-  const fetched = isFile ? undefined : await bootstrapFrom(source, platform, call);
-  const bytes = isFile ? source.bytes : fetched?.bytes;
-  const image = await openBootstrapInTurns(bytes ?? Buffer.alloc(0), call.signal);
+  const { fetched, bytes, image } = await namingDictionary(name, async () => {
+    const fetched = isFile ? undefined : await bootstrapFrom(source, platform, call);
+    const bytes = (isFile ? source.bytes : fetched?.bytes) ?? Buffer.alloc(0);
+    return { fetched, bytes, image: await openBootstrapInTurns(bytes, call.signal) };
+  });
   refuseOtherFormat(name, image, format);
   const native = await inTurns(nativeDictionarySteps(image), call.signal);
   const layers = new Map(fetched?.layers.map((layer) => [layer.digest, layer]));
   const metaOf = (id: string): Uint8Array | undefined =>
     fetched === undefined ? undefined : blobMetaOf(fetched.layer, id);
-  const place = async (run: Run, { id }: BlobRecord): Promise<PlacedBlob> => {
+  const place = async (run: Ends, { id }: BlobRecord): Promise<PlacedBlob> => {
     const digest = digestFromHex(id);
     if (isFile) {
       const size = await sizeInTarget(run, digest, name);
       return { digest, size, blobMeta: undefined };
     }
     const listed = layers.get(digest);
+    // A dictionary whose blobs lie in a storage backend serves images in that backend.
+    if (listed === undefined && layers.size === 1 && hasBackend(run.target))
+      return { digest, size: await sizeInTarget(run, digest, name), blobMeta: metaOf(id) };
     if (listed === undefined)
       throw new FormatError(
         `the chunk dictionary ${name} refers to blob ${id}, which is not in its manifest`,
@@ -204,7 +219,7 @@ async function loadPart(
       return { digest, size: layers.get(digest)?.size };
     }),
     native,
-    digest: sha256(bytes ?? Buffer.alloc(0)),
+    digest: sha256(bytes),
     records,
     place,
   };
@@ -216,7 +231,9 @@ async function bootstrapFrom(
   call: CallOptions,
 ): Promise<FetchedBootstrap & { readonly layers: readonly Descriptor[] }> {
   const tree = await readReference(store, call);
-  const image = await chooseImage(tree, { preferred: platform, half: 'nydus' }, call);
+  // One image serves any platform, but an index says which ones its images are for.
+  const choice = tree.index === undefined ? { preferred: platform } : { platform };
+  const image = await chooseImage(tree, { ...choice, half: 'nydus' }, call);
   const fetched = await fetchBootstrap(image, call, { blobMetas: true });
   return { ...fetched, layers: image.manifest.value.layers };
 }
@@ -251,7 +268,7 @@ function refuseOtherFormat(name: string, image: RafsImage, format: FormatOptions
 }
 
 /** Mounts the blob or copies it from the dictionary's place, unless the target has it. The run's end waits for it. */
-function copy({ target, uploads }: Run, source: ImageSource, descriptor: Descriptor): void {
+function copy({ target, uploads }: Ends, source: ImageSource, descriptor: Descriptor): void {
   const { call } = uploads;
   const content = {
     size: descriptor.size,
@@ -268,7 +285,7 @@ function copy({ target, uploads }: Run, source: ImageSource, descriptor: Descrip
   uploads.push(descriptor, content, place).catch(() => undefined); // `settle` reports it
 }
 
-async function sizeInTarget({ target, uploads }: Run, digest: Digest, name: string): Promise<number> {
+async function sizeInTarget({ target, uploads }: Ends, digest: Digest, name: string): Promise<number> {
   const size = isMeasurable(target) ? await target.sizeOf(digest, uploads.call) : undefined;
   if (size !== undefined) return size;
   throw new UnsupportedError(

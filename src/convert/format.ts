@@ -93,8 +93,8 @@ function checkReferring(format: FormatOptions): void {
       `batches (batchSize ${batchSize})`,
       'chunks are not compressed, so none are together',
     );
-  if (dedup === 'image')
-    throw conflictWithOciRef('one dictionary for all layers (dedup)', 'a layer may have to be read twice');
+  if (dedup === 'image' && ociRef === 'upstream')
+    throw conflictWithOciRef('one dictionary for all layers (dedup)', 'upstream has none there');
   if (flatten !== 'none')
     throw conflictWithOciRef(`flattening (flatten ${flatten})`, 'a layer that stays where it is stays whole');
 }

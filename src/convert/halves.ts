@@ -9,10 +9,12 @@ import type { Descriptor } from '../oci/descriptor.js';
 import { type DiffId, sha256 } from '../oci/digest.js';
 import { MEDIA } from '../oci/media-types.js';
 import { EMPTY_LAYER_BYTES, EMPTY_LAYER_DIGEST } from '../oci/nydus.js';
+import { hasBackend } from '../registry/stores/store.js';
 import { familyOf, nydusManifest } from './assemble.js';
 import { bootstrapLayer } from './bootstrap-layer.js';
 import { nydusConfigSteps } from '../oci/config-edit.js';
 import { emptyLayerSteps } from '../oci/empty-layer.js';
+import { collectRecipes, type FramedRecipe } from '../recipe/collection.js';
 import { inTurns } from '../turns.js';
 import type { UsedBlob } from './dictionary.js';
 import type { CompleteBlob } from './layer.js';
@@ -42,14 +44,17 @@ export interface NydusParts {
   readonly blobs: readonly OwnBlob[];
   /** Blobs of the dictionary, which follow those of the layers. */
   readonly borrowed: readonly UsedBlob[];
+  /** The recipes of the layers' tars, in the places of the layers; undefined if none are kept. */
+  readonly recipes?: readonly (FramedRecipe | undefined)[] | undefined;
   readonly bootstrap: Uint8Array;
 }
 
+/** Where blobs lie in a storage backend, the documents are sent when all of them are there. */
 export async function assembleNydus(
-  { options, uploads, keepsOriginal }: Run,
+  { target, options, uploads, keepsOriginal }: Run,
   image: SourceImage,
-  { blobs: own, borrowed, bootstrap }: NydusParts,
-): Promise<{ readonly nydus: Half; readonly bootstrapLayerBytes: number }> {
+  { blobs: own, borrowed, recipes, bootstrap }: NydusParts,
+): Promise<{ readonly nydus: Half; readonly bootstrapLayerBytes: number; readonly recipeBytes: number }> {
   // Readers look for records under the name of the file that holds the chunks, so those of a blob that refers to a layer
   // would only take room.
   const kept = own.map((blob) =>
@@ -62,13 +67,17 @@ export async function assembleNydus(
   const source = image.manifest;
   const family = familyOf(source.value.mediaType, options.oci);
   const what = `manifest ${source.descriptor.digest}`;
-  const blobs = [
+  const isBacked = hasBackend(target);
+  const all = [
     ...own.map((blob, place) => ({
       ...blob,
       ref: options.ociRef === 'off' ? undefined : source.value.layers[place]?.digest,
     })),
     ...borrowed,
   ];
+  const blobs = isBacked ? [] : all;
+  const collected = recipes === undefined ? undefined : collectRecipes(recipes);
+  const digestOfRecipes = collected === undefined ? undefined : sha256(collected.bytes);
   const config = storedDocument(
     options.mergePlatform ? MEDIA.nydusConfig : family.config,
     // No client decompresses a blob, so its diffID is its digest.
@@ -76,7 +85,13 @@ export async function assembleNydus(
       nydusConfigSteps(
         image.config.bytes,
         blobs.map(({ digest }) => digest as string as DiffId),
-        { bootstrap: last.diffId, borrowed: borrowed.length },
+        isBacked
+          ? { bootstrap: last.diffId, alone: true }
+          : {
+              bootstrap: last.diffId,
+              borrowed: borrowed.length,
+              recipes: digestOfRecipes as string | undefined as DiffId | undefined, // as that of a blob
+            },
         `config of ${what}`,
       ),
     ),
@@ -96,14 +111,31 @@ export async function assembleNydus(
       merged: options.mergePlatform,
       config: config.descriptor,
       blobs,
-      bootstrap: { digest: last.digest, size: last.bytes.length },
+      recipes:
+        collected === undefined || digestOfRecipes === undefined
+          ? undefined
+          : { digest: digestOfRecipes, size: collected.bytes.length, index: collected.index },
+      bootstrap: {
+        digest: last.digest,
+        size: last.bytes.length,
+        ...(isBacked ? { diffId: last.diffId } : {}),
+      },
       fsVersion: options.fsVersion,
       subject: options.withReferrer || keepsOriginal ? source.descriptor : undefined,
     }),
   );
+  if (isBacked) await uploads.settle();
   start(uploads, { mediaType: family.layer, digest: last.digest, size: last.bytes.length }, last.bytes);
+  if (collected !== undefined && digestOfRecipes !== undefined) {
+    const { bytes } = collected;
+    start(uploads, { mediaType: MEDIA.nydusBlob, digest: digestOfRecipes, size: bytes.length }, bytes);
+  }
   start(uploads, config.descriptor, config.bytes);
-  return { nydus: { manifest, config }, bootstrapLayerBytes: last.bytes.length };
+  return {
+    nydus: { manifest, config },
+    bootstrapLayerBytes: last.bytes.length,
+    recipeBytes: collected?.bytes.length ?? 0,
+  };
 }
 
 /** Makes the image for clients without Nydus. Its layers are in the target already, or are being pushed. */

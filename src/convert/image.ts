@@ -14,15 +14,11 @@ import { meaningOf, type PrefetchMeaning } from '../prefetch/meaning.js';
 import type { PushOutcome } from '../registry/stores/store.js';
 import type { PackStats } from '../reporter.js';
 import type { Dictionary, DictionaryBlob, UsedBlob } from './dictionary.js';
-import {
-  cachedOrConverted,
-  type ConvertedLayer,
-  convertLayer,
-  type LayerContext,
-  type LayerJob,
-} from './layer.js';
+import { cachedOrConverted, type ConvertedLayer, type LayerContext, type LayerJob } from './layer.js';
+import { LookAhead } from './look-ahead.js';
 import { assembleNydus, assembleOci, keepOriginal, type StoredDocument } from './halves.js';
 import type { LeftOut } from './flat-image.js';
+import { hookedImage } from './hooks.js';
 import type { Run } from './run.js';
 import type { SourceImage } from './source-images.js';
 
@@ -60,6 +56,8 @@ export interface ConvertedImage {
   /** See `ImageReport`. */
   readonly prefetched: PrefetchMeaning | undefined;
   readonly dictionaryBlobs: readonly DictionaryBlob[];
+  /** Bytes of the recipes of the layers' tars. */
+  readonly recipeBytes: number;
   /** Compressed bytes of the source's config and layers. */
   readonly sourceBytes: number;
   /** Bytes of the Nydus half: its config, its blobs and the bootstrap's layer. */
@@ -100,9 +98,11 @@ export async function convertOneImage(
   const repeatedBytes = options.ociRef === 'off' ? merged.repeatedBytes : 0;
   const prefetched = prefetchMeaning(run, platform, merged);
   const byPlace = inPlaces(layers, jobs, converted);
-  const { nydus, bootstrapLayerBytes } = await assembleNydus(run, image, {
+  const recipes = options.keepTarRecipe ? byPlace.map(({ recipe }) => recipe) : undefined;
+  const { nydus, bootstrapLayerBytes, recipeBytes } = await assembleNydus(run, image, {
     blobs: blobs ?? byPlace.map(({ sealed, refers }) => ({ ...sealed, refers })),
     borrowed,
+    recipes,
     bootstrap,
   });
   stopwatch.conversion.extend();
@@ -144,8 +144,8 @@ export async function convertOneImage(
     savedBytes,
   }));
   const blobBytes = sumOf(blobs ?? reports.map(({ blob }) => blob)) + sumOf(dictionaryBlobs);
-  const nydusBytes = blobBytes + bootstrapLayerBytes + nydus.config.descriptor.size;
-  return {
+  const nydusBytes = blobBytes + bootstrapLayerBytes + recipeBytes + nydus.config.descriptor.size;
+  const made: ConvertedImage = {
     source: image,
     platform,
     nydus: nydus.manifest,
@@ -157,11 +157,14 @@ export async function convertOneImage(
     repeatedBytes,
     prefetched,
     dictionaryBlobs,
+    recipeBytes,
     sourceBytes,
     nydusBytes,
     targetBytes:
       nydusBytes + (oci === undefined ? 0 : oci.addedBytes + sumOf([oci.config.descriptor, ...layers])),
   };
+  await options.hooks?.beforePush?.(hookedImage(run, made), bootstrap);
+  return made;
 }
 
 /** A list that leads nowhere is told at once: the image is as its user did not want it. */
@@ -236,6 +239,7 @@ async function convertLayers(
   const dictionary = await dictionaryFor(run, image);
   const sources = jobs.map(({ descriptor }) => descriptor.digest);
   const keys = await cache?.keys(sources, dictionary?.digest, uploads.call);
+  const keyed = jobs.map((job, place) => ({ ...job, keys: keys?.[place] }));
   using packer = openImagePacker({
     ...options,
     dictionary: dictionary?.native,
@@ -268,19 +272,13 @@ async function convertLayers(
       call.reporter?.emit({ type: 'image.stages', platform, stages: packer.stages() });
       return { ...flat, borrowed: (await dictionary?.use(run, flat.merged.dictionaryBlobs)) ?? [] };
     }
+    await using ahead = new LookAhead(context, keyed, call);
     const converted = await mapOrdered(
-      jobs,
+      keyed,
       options.concurrency,
       async (job, place, signal) => {
-        if (cache !== undefined) {
-          const keyed = { ...job, keys: keys?.[place] };
-          const layer = await cachedOrConverted(context, keyed, { ...call, signal });
-          stopwatch.pull.extend();
-          return layer;
-        }
-        // `openLayer` is called before the first await, because the packer numbers layers in the order of these calls.
-        const layerPacker = packer.openLayer(job.number, context.blobPath(job.number));
-        const layer = await convertLayer(context, job, layerPacker, { ...call, signal });
+        // This is called before the first await, because the packer numbers layers in the order of these calls.
+        const layer = await cachedOrConverted(context, job, ahead.take(place), { ...call, signal });
         stopwatch.pull.extend();
         return layer;
       },

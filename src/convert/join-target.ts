@@ -104,7 +104,7 @@ export function demandOriginals(there: There, images: readonly SourceImage[]): v
 
 /** `first` is what the tag held when the run began. The blobs of the images are in the target. */
 export async function joinTarget(
-  { target, options, uploads }: Run,
+  { target, options, uploads, beforeTag }: Run,
   images: readonly ConvertedImage[],
   found: SourceImages,
   first: There,
@@ -117,6 +117,7 @@ export async function joinTarget(
   }));
   const sources = images.map(({ source }) => source);
   for (const { nydus } of images) await target.push(nydus.descriptor, contentOf(nydus.bytes), call);
+  await beforeTag?.(call);
   for (let round = 1; round <= MAX_ROUNDS; round++) {
     const there = await readThere(target, sources, call);
     // A target that was empty gets all that a merged index has.

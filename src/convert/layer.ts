@@ -21,10 +21,13 @@ import {
   type PushOutcome,
 } from '../registry/stores/store.js';
 import type { CacheRecord, LayerKeys } from '../cache/record.js';
+import type { FramedRecipe } from '../recipe/collection.js';
 import type { CallOptions, PackStats } from '../reporter.js';
 import { cachedLayer, recordOfLayer } from './cached-layer.js';
 import { placeSourceLayer, progress } from './layer-copy.js';
+import type { AheadBlob } from './look-ahead.js';
 import { formatLine } from './format.js';
+import type { PackedTar } from './layer-recipe.js';
 import { LayerUpload } from './layer-upload.js';
 import type { ConvertOptions } from './options.js';
 import type { RunCache } from './run-cache.js';
@@ -77,22 +80,26 @@ export interface ConvertedLayer {
   readonly isCached: boolean;
   /** True if a cached layer was not even read for its copy into a merged index. */
   readonly isSpared?: Promise<boolean> | undefined;
+  /** The compressed recipe of the layer's tar, if the image keeps those and the layer can have one. */
+  readonly recipe?: FramedRecipe | undefined;
   /** What a flattened image does not have of the layer. */
   readonly leftOut?: LeftOut | undefined;
 }
 
-/** Takes a layer from the build cache if that has it, or else converts it. The caller calls this in the order of layers. */
+/**
+ * Takes a layer from the build cache if that has it, or else converts it. The caller calls this in the order of layers; `ahead` is what
+ * the cache has for the layer.
+ */
 export async function cachedOrConverted(
   context: LayerContext,
   job: LayerJob,
+  ahead: AheadBlob | undefined,
   call: CallOptions,
 ): Promise<ConvertedLayer> {
-  const { cache, packer } = context;
-  const { number, descriptor, keys } = job;
-  const found = keys === undefined ? undefined : cache?.find(descriptor.digest, keys);
+  const { packer } = context;
+  const { number } = job;
   const path = context.blobPath(number);
-  if (cache === undefined || found === undefined)
-    return convertLayer(context, job, packer.openLayer(number, path), call);
+  if (ahead === undefined) return convertLayer(context, job, packer.openLayer(number, path), call);
   // The layer takes its place before the first await, because the packer numbers layers in the order of these calls.
   const place = packer.reserve(number);
   const release = (): void => {
@@ -100,7 +107,7 @@ export async function cachedOrConverted(
   };
   call.signal?.addEventListener('abort', release, { once: true });
   try {
-    const cached = await cachedLayer(context, job, { cache, found, place }, call);
+    const cached = await cachedLayer(context, job, ahead, place, call);
     if (cached !== undefined) return cached;
     call.signal?.throwIfAborted();
   } catch (error) {
@@ -116,7 +123,7 @@ export async function cachedOrConverted(
  * `packer` belongs to this layer, and the caller opened it in the order of layers. A layer that chunks cannot stay in is read
  * again, and its chunks are stored.
  */
-export async function convertLayer(
+async function convertLayer(
   context: LayerContext,
   job: LayerJob,
   packer: LayerPacker,
@@ -128,21 +135,26 @@ export async function convertLayer(
     return await convertWith(context, job, packer, call, true);
   } catch (error) {
     if (!(error instanceof UnreferableError)) throw error;
-    const place = `layer ${job.number + 1} (${job.descriptor.digest})`;
     if (options.ociRefStrict)
-      throw new UnsupportedError(`${place}: its chunks cannot stay in it: ${error.message}`, {
+      throw new UnsupportedError(`${nameOf(job)}: its chunks cannot stay in it: ${error.message}`, {
         cause: error,
       });
-    call.reporter?.emit({
-      type: 'warning',
-      code: 'LAYER_STORED',
-      message: `${place}: its chunks are stored, since they cannot stay in it: ${error.message}`,
-    });
+    warnOfStored(job, error.message, call);
     // The first attempt may still be removing its file.
     const again = { ...context, blobPath: (layer: number) => `${context.blobPath(layer)}.stored` };
     const stored = again.packer.openLayer(job.number, again.blobPath(job.number), { stored: true });
     return convertWith(again, job, stored, call, false);
   }
+}
+
+function nameOf({ number, descriptor }: LayerJob): string {
+  return `layer ${number + 1} (${descriptor.digest})`;
+}
+
+/** Warns that the chunks of a layer do not stay in it although the caller asked for that. */
+export function warnOfStored(job: LayerJob, reason: string, call: CallOptions): void {
+  const message = `${nameOf(job)}: its chunks are stored, since they cannot stay in it: ${reason}`;
+  call.reporter?.emit({ type: 'warning', code: 'LAYER_STORED', message });
 }
 
 async function convertWith(
@@ -154,6 +166,10 @@ async function convertWith(
 ): Promise<ConvertedLayer> {
   const { number } = job;
   const upload = beginUpload(context, job, packer, call);
+  if (context.options.keepTarRecipe) {
+    packer.logStructure();
+    packer.learnCompression();
+  }
   try {
     const { packed, ended: sealed } = await packLayer(context, job, packer, call, () => packer.seal());
     const stats = { ...packed.stats, blobBytes: sealed.size };
@@ -161,15 +177,34 @@ async function convertWith(
     // The file is removed when its upload has ended, so it is read before.
     const record =
       cache?.isWritten === true
-        ? await recordOfLayer(cache, job, packed, sealed, context.blobPath(number), call)
+        ? await recordOfLayer(cache, job, packed, sealed, { path: context.blobPath(number), refers }, call)
         : undefined;
+    const recipe = context.options.keepTarRecipe
+      ? await keptRecipe(
+          context,
+          job,
+          { packed, sealed, structure: packer.structure(), compression: packer.compression() },
+          call,
+        )
+      : undefined;
     const pushed = pushBlob(context, number, sealed, upload, stats, call);
-    return { number, refers, sealed, stats, pushed, record, isCached: false };
+    return { number, refers, sealed, stats, pushed, record, isCached: false, recipe };
   } catch (error) {
     packer.abort();
     upload.close();
     throw error;
   }
+}
+
+/** The code that makes recipes is loaded only for a run that keeps them. */
+async function keptRecipe(
+  context: LayerContext,
+  job: LayerJob,
+  tar: PackedTar,
+  call: CallOptions,
+): Promise<FramedRecipe | undefined> {
+  const { recipeOfLayer } = await import('./layer-recipe.js');
+  return recipeOfLayer(context, job, tar, call);
 }
 
 /** Fetches a layer, verifies it, has it packed, and ends it. An abort of the call and a failure end the packer. */
@@ -280,7 +315,7 @@ async function feed(
   if (context.placesLayers && !context.uploads.has(descriptor.digest)) {
     const shared = shareContent(content, { budget: context.copying });
     stream = shared.main;
-    if (shared.verified === descriptor.digest) packer.spareDigest();
+    if (shared.verified === descriptor.digest) packer.spareDigest(descriptor.digest);
     void context.uploads
       .once(descriptor.digest, () => placeSourceLayer(context, job, shared.side, call))
       .catch(() => undefined) // `settle` reports it

@@ -82,6 +82,35 @@ export function reversedIndex(
   return printIndex(index, family.index, [...entries, ...foreign.map(({ entry }) => entry)]);
 }
 
+/** Makes an index of the same type with these entries. */
+export function replacedIndex(
+  index: JsonObject | undefined,
+  mediaType: string,
+  entries: readonly Json[],
+): Uint8Array {
+  return printIndex(index, mediaType, entries);
+}
+
+/**
+ * The entry of an index for an image in the place of the one that it was made from. `gone` are digests that must not be named any more:
+ * those of the old image.
+ */
+export function entryFor(
+  entry: JsonObject,
+  gone: ReadonlySet<string>,
+  { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
+): JsonObject {
+  const annotations = entry.get('annotations');
+  const kept = isJsonObject(annotations) ? withoutIdentity(annotations, gone) : undefined;
+  return withMembers(entry, {
+    digest,
+    size: { digits: String(size) },
+    data: undefined,
+    urls: undefined,
+    annotations: kept === undefined || kept.size === 0 ? undefined : kept,
+  });
+}
+
 function printIndex(
   index: JsonObject | undefined,
   mediaType: string,

@@ -7,6 +7,7 @@ import type { Location } from '../registry/location.js';
 import type { ImageSource } from '../registry/stores/store.js';
 import type { DictionarySource } from './dictionary.js';
 import { conflictWithOciRef, type FormatOptions, formatOptions } from './format.js';
+import type { PublishHooks } from './hooks.js';
 import { within } from './within.js';
 
 /** The mark of Nydus entries in a merged index. `dual` writes two entries, one without and one with the feature. */
@@ -41,6 +42,8 @@ export interface ConvertOptions extends FormatOptions {
    * With `ociRef`: true if the run fails at a layer that chunks cannot stay in. False: its chunks are stored, with a warning.
    */
   readonly ociRefStrict: boolean;
+  /** True: the image gets recipes, by which converting it back makes the same tars of its files again. */
+  readonly keepTarRecipe: boolean;
   /** The number of layers in flight. */
   readonly concurrency: number;
   /** The number of compression threads. */
@@ -53,6 +56,8 @@ export interface ConvertOptions extends FormatOptions {
   readonly allowedHosts: readonly string[];
   /** Another Nydus image, whose chunks are not stored again. */
   readonly dictionary: DictionarySource | undefined;
+  /** Called before an image is published, and after. */
+  readonly hooks: PublishHooks | undefined;
   /** Opens the source of an earlier conversion, for images whose original can be restored only from there. */
   readonly openOriginal: ((location: Location) => ImageSource) | undefined;
 }
@@ -73,6 +78,7 @@ export function convertOptions(from: Partial<ConvertOptions> = {}): ConvertOptio
     oci: given.oci === true || given.withReferrer === true || (given.ociRef ?? 'off') !== 'off',
     withReferrer: given.withReferrer ?? false,
     ociRefStrict: given.ociRefStrict ?? false,
+    keepTarRecipe: given.keepTarRecipe ?? false,
     ...formatOptions(given),
     concurrency: given.concurrency ?? DEFAULT_CONCURRENCY,
     threads: given.threads ?? availableParallelism(),
@@ -80,10 +86,17 @@ export function convertOptions(from: Partial<ConvertOptions> = {}): ConvertOptio
     sourceLocation: given.sourceLocation,
     allowedHosts: given.allowedHosts ?? [],
     dictionary: given.dictionary,
+    hooks: given.hooks,
     openOriginal: given.openOriginal,
   };
   if (options.ociRef !== 'off' && options.dictionary !== undefined)
     throw conflictWithOciRef('a chunk dictionary (dictionary)', 'chunks are referred to in the layers');
+  if (options.keepTarRecipe && options.ociRef !== 'off')
+    throw conflictWithOciRef('recipes of tars (keepTarRecipe)', 'the original layers stay with the image');
+  if (options.keepTarRecipe && options.flatten !== 'none')
+    throw new UsageError(
+      `recipes of tars (keepTarRecipe) conflict with flattening (flatten ${options.flatten}): a flattened image has no layers to make again`,
+    );
   within('concurrency', options.concurrency, 1, 64);
   within('threads', options.threads, 1, 256);
   if (options.platforms.kind === 'list' && options.platforms.platforms.length === 0) {

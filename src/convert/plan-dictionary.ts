@@ -1,12 +1,11 @@
 /** What a plan says of a chunk dictionary: its blobs, and how those that files will refer to would come into the target. */
-import type { Descriptor, Platform } from '../oci/descriptor.js';
+import type { Descriptor } from '../oci/descriptor.js';
 import type { Digest } from '../oci/digest.js';
 import { MEDIA } from '../oci/media-types.js';
 import { inOneRegistry } from '../registry/location.js';
 import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
-import { type DictionaryPart, loadDictionary } from './dictionary.js';
-import type { ConvertOptions } from './options.js';
+import type { Dictionary, DictionaryPart } from './dictionary.js';
 
 /** The way of a blob into the target, if a file refers to it. */
 export type BorrowPlan = 'push' | 'mount' | 'present';
@@ -27,15 +26,11 @@ export interface PlannedBorrow {
   readonly blob: BorrowPlan;
 }
 
-/** Undefined without a dictionary. Throws what a conversion throws when it loads the dictionary. */
 export async function planDictionary(
-  options: ConvertOptions,
-  platform: Platform,
+  { parts }: Dictionary,
   target: ImageSource | undefined,
   call: CallOptions,
-): Promise<PlannedDictionary | undefined> {
-  if (options.dictionary === undefined) return undefined;
-  const { parts } = await loadDictionary(options.dictionary, platform, options, call);
+): Promise<PlannedDictionary> {
   const blobs = new Map<Digest, PlannedBorrow>();
   for (const part of parts)
     for (const blob of part.blobs)

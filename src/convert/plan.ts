@@ -6,7 +6,7 @@ import { RegistryError } from '../errors.js';
 import { isNydusManifest, recordedSource } from '../image/kinds.js';
 import { readReference } from '../image/reference-tree.js';
 import { underSignal } from '../io/abort.js';
-import type { Platform } from '../oci/descriptor.js';
+import { COPY_CONCURRENCY, mapOrdered } from '../io/concurrency.js';
 import type { Digest } from '../oci/digest.js';
 import type { ListedDescriptor, Manifest } from '../oci/manifest.js';
 import { formatPlatform } from '../oci/platform.js';
@@ -15,13 +15,13 @@ import type { ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { estimateBlobBytes, type Estimate, estimateTime } from './estimate.js';
 import { type BuildCache, checkCache } from '../cache/options.js';
-import { loadDictionary } from './dictionary.js';
+import { type Dictionary, loadDictionary } from './dictionary.js';
 import { MEDIA } from '../oci/media-types.js';
 import type { LeftOut } from './flat-image.js';
 import { type PlannedFlatImages, planFlattened } from './plan-flat.js';
 import { type PlannedDictionary, planDictionary } from './plan-dictionary.js';
 import { type FoundBlob, RunCache } from './run-cache.js';
-import { keepsOriginalLayers } from './homes.js';
+import { demandOneHome, keepsOriginalLayers } from './homes.js';
 import { measureChoices, type Sample } from './sample.js';
 import { convertOptions, type ConvertOptions } from './options.js';
 import { readSourceImages, type SourceImage } from './source-images.js';
@@ -115,6 +115,7 @@ export async function planConversion(
 ): Promise<ConversionPlan> {
   const { sample, ...rest } = given;
   const options = convertOptions(rest);
+  demandOneHome(options, images.target);
   return underSignal(call.signal, () => plan(images, { options, sample }, call));
 }
 
@@ -123,13 +124,13 @@ async function plan(
   { options, sample }: { readonly options: ConvertOptions; readonly sample: number | undefined },
   call: CallOptions,
 ): Promise<ConversionPlan> {
+  const place = isStore(target) ? target.place : target;
+  if (buildCache !== undefined) checkCache(buildCache, options, place);
   const found = await readSourceImages(source, options, call);
   const held = isStore(target) ? target : undefined;
   const earlier = bySource(held === undefined ? [] : await nydusManifests(held, call));
-  if (buildCache !== undefined) checkCache(buildCache, options);
   await using cache = buildCache === undefined ? undefined : new RunCache(buildCache, options);
   await cache?.load(call);
-  const place = isStore(target) ? target.place : target;
   const copies = options.mergePlatform || keepsOriginalLayers(options, source.place, place);
   const flat = await planFlattened(source, options, held, call);
   const images: PlannedImage[] = [];
@@ -193,59 +194,60 @@ interface Context {
   readonly call: CallOptions;
 }
 
-/** `blobs` are the layers of an earlier conversion of the image; the last one is the bootstrap layer. */
+/**
+ * `blobs` are the layers of an earlier conversion of the image: one for each layer, then those of a dictionary; the last one is the
+ * bootstrap layer.
+ */
 async function planImage(
   context: Context,
   { manifest, platform }: SourceImage,
   blobs: readonly ListedDescriptor[] | undefined,
 ): Promise<PlannedImage> {
   const all = manifest.value.layers;
-  const layers: PlannedLayer[] = [];
-  const seen = new Set<Digest>();
-  const find = await finder(context, platform, [...new Set(all.map(({ digest }) => digest))]);
-  for (const [i, layer] of all.entries()) {
-    if (seen.has(layer.digest)) continue;
-    seen.add(layer.digest);
-    const cached = find(layer.digest);
-    const known = cached === undefined ? undefined : await planCached(context, layer, cached);
-    if (known !== undefined) {
-      layers.push(known);
-      continue;
-    }
+  const { target, options, call } = context;
+  const dictionary =
+    options.dictionary === undefined
+      ? undefined
+      : await loadDictionary(options.dictionary, platform, options, call);
+  const find = await finder(context, dictionary, [...new Set(all.map(({ digest }) => digest))]);
+  const planned = new Map<Digest, () => Promise<PlannedLayer>>();
+  for (const [place, layer] of all.entries()) {
+    if (planned.has(layer.digest)) continue;
     const flat = context.flat?.get(manifest.descriptor.digest)?.get(layer.digest);
-    const made = blobs?.length === all.length + 1 ? blobs[i] : undefined;
-    layers.push({
-      digest: layer.digest,
-      mediaType: layer.mediaType,
-      pull: layer.size,
-      blobBytes: made?.size ?? estimateBlobBytes(layer, context.options),
-      blob: made === undefined ? 'push' : 'present',
-      cache: context.cache === undefined ? undefined : 'miss',
-      copy: context.copies ? await copyOf(context, layer) : undefined,
-      ...flat,
+    const made = (blobs?.length ?? 0) > all.length ? blobs?.[place] : undefined;
+    planned.set(layer.digest, async () => {
+      const cached = find(layer.digest);
+      const known = cached === undefined ? undefined : await planCached(context, layer, cached);
+      return (
+        known ?? {
+          digest: layer.digest,
+          mediaType: layer.mediaType,
+          pull: layer.size,
+          blobBytes: made?.size ?? estimateBlobBytes(layer, options),
+          blob: made === undefined ? 'push' : 'present',
+          cache: context.cache === undefined ? undefined : 'miss',
+          copy: context.copies ? await copyOf(context, layer) : undefined,
+          ...flat,
+        }
+      );
     });
   }
-  const { target, options, call } = context;
-  const dictionary = await planDictionary(options, platform, target, call);
+  const layers = await mapOrdered(planned.values(), COPY_CONCURRENCY, (plan) => plan(), call.signal);
   return {
     platform: formatPlatform(platform),
     manifest: manifest.descriptor.digest,
     layers,
-    ...(dictionary === undefined ? {} : { dictionary }),
+    ...(dictionary === undefined ? {} : { dictionary: await planDictionary(dictionary, target, call) }),
   };
 }
 
 /** Returns a function that says what the build cache has for a layer. `sources` are the image's distinct layers, lowest first. */
 async function finder(
-  { cache, options, call }: Context,
-  platform: Platform,
+  { cache, call }: Context,
+  dictionary: Dictionary | undefined,
   sources: readonly Digest[],
 ): Promise<(source: Digest) => FoundBlob | undefined> {
   if (cache === undefined) return () => undefined;
-  const dictionary =
-    options.dictionary === undefined
-      ? undefined
-      : await loadDictionary(options.dictionary, platform, options, call);
   const keys = new Map(
     (await cache.keys(sources, dictionary?.digest, call)).map((own, place) => [sources[place], own] as const),
   );
@@ -255,19 +257,22 @@ async function finder(
   };
 }
 
-/** Undefined if the blob is nowhere. A layer of the build cache is read only for its copy into a merged index. */
+/** Undefined if the blob is nowhere. A layer of the build cache is read only for its copy, which merged indexes and layers that keep their chunks need. */
 async function planCached(
   context: Context,
   layer: ListedDescriptor,
   found: FoundBlob,
 ): Promise<PlannedLayer | undefined> {
-  const { target, cache, options, call } = context;
+  const { target, cache, copies, options, call } = context;
   const { digest, size } = found.blob;
   const blob = { mediaType: MEDIA.nydusBlob, digest, size };
   const store = cache?.store;
   const isInTarget = target !== undefined && (await target.exists(blob, call));
   if (!isInTarget && (await cache?.hasBlob(found, call)) !== true) return undefined;
-  const copy = options.mergePlatform ? await copyOf(context, layer) : undefined;
+  // Chunks that stay in a layer are of no use to a target that neither has the layer nor gets it.
+  const mustHaveLayer = options.ociRef !== 'off' && !copies && target !== undefined;
+  if (mustHaveLayer && !(await target.exists(layer, call))) return undefined;
+  const copy = copies ? await copyOf(context, layer) : undefined;
   const isThere =
     isInTarget || (target !== undefined && store !== undefined && inOneRegistry(store.place, target.place));
   return {

@@ -12,7 +12,7 @@ import {
   layerKeys,
   recordOf,
 } from '../cache/record.js';
-import { readCache } from '../cache/root.js';
+import { type CacheRoot, readCache } from '../cache/root.js';
 import type { TouchedRecords } from '../cache/update.js';
 import { writeCache } from '../cache/write.js';
 import { CacheError, NydusError } from '../errors.js';
@@ -21,6 +21,7 @@ import type { Digest } from '../oci/digest.js';
 import type { ImageSource, ImageTarget } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { formatLine, type FormatOptions } from './format.js';
+import type { ConvertOptions } from './options.js';
 
 /** A blob that the cache names for a layer. */
 export interface FoundBlob {
@@ -31,11 +32,16 @@ export interface FoundBlob {
   readonly record: CacheRecord | undefined;
 }
 
+/** How blobs are made, as far as the cache must know it. */
+type RunFormat = FormatOptions & Partial<Pick<ConvertOptions, 'keepTarRecipe'>>;
+
 export class RunCache implements AsyncDisposable {
   /** Where blobs of the cache lie; undefined if there is only a folder. */
   readonly store: ImageTarget | ImageSource | undefined;
   readonly verify: boolean;
   readonly #cache: BuildCache;
+  /** False if every layer is read, because a recipe is made of its tar; its blob is recorded for other runs. */
+  readonly #isSearched: boolean;
   readonly #format: Omit<KeyedFormat, 'dictionary'>;
   readonly #touched: TouchedRecords[] = [];
   readonly #known = new Map<string, CachedBlob>();
@@ -43,14 +49,18 @@ export class RunCache implements AsyncDisposable {
   /** What the folder knows, by key. */
   readonly #here = new Map<string, CachedBlob>();
   #local: Promise<LocalCache | undefined> | undefined;
+  /** The remote cache as it was read. */
+  #root: CacheRoot | undefined;
+  #loading: Promise<void> = Promise.resolve();
   #isRead = false;
   #isAbandoned = false;
   #isUnreadable = false;
   #hasWarned = false;
   #fault: unknown;
 
-  constructor(cache: BuildCache, format: FormatOptions) {
+  constructor(cache: BuildCache, format: RunFormat) {
     this.#cache = cache;
+    this.#isSearched = format.keepTarRecipe !== true;
     const chained = format.dedup === 'image' ? formatLine(format) : undefined;
     this.#format = { alone: formatLine({ ...format, dedup: 'layer' }), chained };
     this.store = cache.store;
@@ -67,12 +77,21 @@ export class RunCache implements AsyncDisposable {
     return this.#fault !== undefined;
   }
 
-  /** Reads the cache, unless that was done before. */
+  /** Reads the cache, unless that was done before. A start of the run that ended while it read does not count. */
   async load(call: CallOptions): Promise<void> {
+    const before = this.#loading.catch(() => undefined);
+    this.#loading = before.then(() => this.#load(call));
+    await this.#loading;
+  }
+
+  async #load(call: CallOptions): Promise<void> {
     if (this.#isRead || this.#isAbandoned || this.store === undefined || this.#cache.mode === 'wo') return;
-    this.#isRead = true;
     try {
       const root = await readCache(this.store, call);
+      this.#isRead = true;
+      this.#root = root;
+      for (const { digest } of root?.lost ?? [])
+        this.passOver(`manifest ${digest} is not there, or has other bytes`, call);
       const { version, trustUnkeyed } = this.#cache;
       for (const manifest of root?.manifests ?? []) {
         if (version !== undefined && manifest.version !== version) {
@@ -88,6 +107,8 @@ export class RunCache implements AsyncDisposable {
         }
       }
     } catch (error) {
+      call.signal?.throwIfAborted();
+      this.#isRead = true;
       this.#isUnreadable = true;
       this.#problem(error, 'the build cache cannot be read', call);
     }
@@ -115,10 +136,10 @@ export class RunCache implements AsyncDisposable {
 
   /**
    * What the cache has for a layer: the blob that was made of it over the same layers, or else one that depends on none of them, or
-   * else one of which only the source layer is known.
+   * else one of which only the source layer is known. Nothing if recipes are made of the layers' tars.
    */
   find(source: Digest, { own, chain }: LayerKeys): FoundBlob | undefined {
-    if (this.#isAbandoned) return undefined;
+    if (this.#isAbandoned || !this.#isSearched) return undefined;
     const keyed = (key: string): CachedBlob | undefined => this.#known.get(key) ?? this.#here.get(key);
     const cached = (chain === undefined ? undefined : keyed(chain)) ?? keyed(own);
     if (cached?.source === source) return { blob: cached.blob, cached, record: recordOf(cached) };
@@ -224,7 +245,8 @@ export class RunCache implements AsyncDisposable {
     // What could not be read may be no cache at all, which must not be replaced.
     if (store === undefined || mode === 'ro' || this.#isUnreadable || !isTarget(store)) return false;
     try {
-      return await writeCache({ cache: store, target, layout, version, maxRecords }, this.#touched, call);
+      const writing = { cache: store, target, layout, version, maxRecords, before: this.#root };
+      return await writeCache(writing, this.#touched, call);
     } catch (error) {
       this.#problem(error, 'the build cache cannot be written', call);
       return false;

@@ -2,6 +2,7 @@
 import type { ByteBudget } from '../io/byte-budget.js';
 import type { Scratch } from '../io/scratch.js';
 import type { ImageSource, ImageTarget } from '../registry/stores/store.js';
+import type { CallOptions } from '../reporter.js';
 import type { ConvertOptions } from './options.js';
 import type { RunCache } from './run-cache.js';
 import type { Stopwatch } from './stopwatch.js';
@@ -24,4 +25,6 @@ export interface Run {
    * elsewhere, or that nothing else there would name. Readers look for both in one repository.
    */
   readonly keepsOriginal: boolean;
+  /** Called when all is in the target but the tag; a rejection leaves the tag as it was. */
+  readonly beforeTag?: ((call: CallOptions) => Promise<void>) | undefined;
 }

@@ -131,7 +131,7 @@ async function packLayer(
     for (const [index, { packer }] of trials.entries()) {
       const packing = packer.openLayer(number, paths[index] ?? '');
       // `fetch` verifies the digest.
-      packing.spareDigest();
+      packing.spareDigest(layer.digest);
       opened.push(packing);
     }
     for await (const bytes of source.fetch(layer, call))

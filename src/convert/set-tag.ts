@@ -1,12 +1,12 @@
 /** Sets the target's tag to what a conversion has made. */
-import { contentOf } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { MEDIA } from '../oci/media-types.js';
-import { refuseMovedTag, type TagState } from '../registry/moved-tag.js';
+import type { TagState } from '../registry/moved-tag.js';
 import { familyOf } from './assemble.js';
 import { storedDocument, type StoredDocument } from './halves.js';
 import type { ConvertedImage } from './image.js';
 import { type ConvertedEntry, mergedIndex, plainIndex } from './merge-index.js';
+import { publish } from './publish.js';
 import type { Run } from './run.js';
 import type { SourceImages } from './source-images.js';
 
@@ -31,17 +31,15 @@ export async function setTag(
   const manifests = images.flatMap(({ nydus, oci, original }) =>
     [oci, original, nydus].filter((manifest) => manifest !== undefined),
   );
-  for (const manifest of manifests) {
-    // A manifest that is the root is pushed together with the tag.
-    if (manifest !== root) await target.push(manifest.descriptor, contentOf(manifest.bytes), uploads.call);
-  }
-  uploads.call.signal.throwIfAborted();
-  await refuseMovedTag(target, before, root.descriptor.digest, uploads.call);
-  await target.tag(root.descriptor, root.bytes, uploads.call);
+  const unchanged = await publish(
+    target,
+    { manifests, root, before, beforeTag: run.beforeTag },
+    uploads.call,
+  );
   return {
     root,
     kept: found.foreign.map(({ descriptor }) => descriptor),
-    unchanged: before === root.descriptor.digest,
+    unchanged,
   };
 }
 

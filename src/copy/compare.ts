@@ -12,7 +12,7 @@ import { MEDIA } from '../oci/media-types.js';
 import { type ImageSource, isMeasurable, listReferrers } from '../registry/stores/store.js';
 import { type CallOptions, reportRead } from '../reporter.js';
 import { readDocument } from './children.js';
-import { type CopyOptions, copyOptions } from './copy.js';
+import { type CopyOptions, copyOptions, namingAllBlobs } from './copy.js';
 import { rootToCopy } from './root.js';
 
 /**
@@ -42,11 +42,13 @@ export interface CopyComparison {
 
 /** Throws what reading the source throws; faults of the target are differences. */
 export async function compareCopy(
-  { source, target }: { readonly source: ImageSource; readonly target: ImageSource },
+  images: { readonly source: ImageSource; readonly target: ImageSource },
   given: Partial<CopyOptions> = {},
   call: CallOptions = {},
 ): Promise<CopyComparison> {
   const options = copyOptions(given);
+  const { target } = images;
+  const source = await namingAllBlobs(images.source, call);
   const { descriptor, bytes } = await rootToCopy(source, options.platforms, call);
   call.reporter?.emit({ type: 'step', message: 'comparing' });
   const comparer = new Comparer(source, target, options, call);

@@ -8,7 +8,7 @@ import { COPY_CONCURRENCY } from '../io/concurrency.js';
 import { contentOf } from '../io/streams.js';
 import { allPlatforms, type PlatformSelection } from '../oci/platform.js';
 import { refuseMovedTag, tagOf } from '../registry/moved-tag.js';
-import { type ImageSource, type ImageTarget, isMirrored } from '../registry/stores/store.js';
+import { hasBackend, type ImageSource, type ImageTarget, isMirrored } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { Copier, type CopiedContent } from './copier.js';
 import { rootToCopy } from './root.js';
@@ -55,11 +55,13 @@ export function copyOptions({ platforms, referrers, concurrency }: Partial<CopyO
 
 /** Throws a NydusError, or the signal's reason once it has fired; the target's tag is then unchanged. */
 export async function copyImage(
-  { source, target }: CopyImages,
+  images: CopyImages,
   given: Partial<CopyOptions> = {},
   call: CallOptions = {},
 ): Promise<CopyResult> {
   const options = copyOptions(given);
+  const { target } = images;
+  const source = await namingAllBlobs(images.source, call);
   const started = performance.now();
   for (;;) {
     const before = distrustedBy(source);
@@ -73,6 +75,13 @@ export async function copyImage(
       call.reporter?.emit({ type: 'step', message: 'starting over, without the mirror' });
     }
   }
+}
+
+/** A source whose blobs lie in a storage backend, as one that names them all; any other source as it is. */
+export async function namingAllBlobs(source: ImageSource, call: CallOptions): Promise<ImageSource> {
+  if (!hasBackend(source)) return source;
+  const { selfContained } = await import('./self-contained.js');
+  return selfContained(source, call);
 }
 
 function distrustedBy(source: ImageSource): number {

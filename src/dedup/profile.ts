@@ -3,6 +3,7 @@ import { type FetchedBootstrap, fetchBootstrap } from '../image/bootstrap-layer.
 import { chooseImage, type ImageChoice } from '../image/choose.js';
 import type { Image } from '../image/image.js';
 import { dataLayersOf } from '../image/kinds.js';
+import { withDataBlobs } from '../image/stored-blobs.js';
 import { readReference } from '../image/reference-tree.js';
 import { openBootstrapInTurns } from '../native/judge.js';
 import { digestHex } from '../oci/digest.js';
@@ -41,9 +42,11 @@ export async function openNydusImage(
   call: CallOptions,
 ): Promise<OpenedImage> {
   const tree = await readReference(store, call);
-  const image = await chooseImage(tree, { ...choice, half: 'nydus' }, call);
-  const bootstrap = await fetchBootstrap(image, call);
-  return { image, bootstrap, rafs: await openBootstrapInTurns(bootstrap.bytes, call.signal) };
+  const listed = await chooseImage(tree, { ...choice, half: 'nydus' }, call);
+  const bootstrap = await fetchBootstrap(listed, call);
+  const rafs = await openBootstrapInTurns(bootstrap.bytes, call.signal);
+  const ids = rafs.bootstrap.blobs.map(({ record }) => record.id);
+  return { image: await withDataBlobs(listed, ids, call), bootstrap, rafs };
 }
 
 export function profileOf({ image, bootstrap, rafs }: OpenedImage, space: ChunkSpace): Profile {

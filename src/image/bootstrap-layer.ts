@@ -7,7 +7,7 @@ import type { ByteStream } from '../io/streams.js';
 import { readTar } from '../io/tar/stream.js';
 import { type Budget, filledLimits, type Limits } from '../limits.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import { digestFromHex, type DiffId } from '../oci/digest.js';
+import { type Digest, digestFromHex, type DiffId } from '../oci/digest.js';
 import { ANNOTATION } from '../oci/media-types.js';
 import type { CallOptions } from '../reporter.js';
 import type { Image } from './image.js';
@@ -124,6 +124,16 @@ export function bootstrapPathOf({ files }: BootstrapLayer): string | undefined {
 /** The cache file that nydusd takes for a blob: uncompressed chunk table, padded to 4096 bytes, and its header. */
 export function blobMetaOf(layer: BootstrapLayer, blobId: string): Buffer | undefined {
   return layer.files.get(`image/${blobId}${BLOB_META_ENDING}`);
+}
+
+/** The cache files of all blobs. */
+export function blobMetasOf({
+  files,
+}: BootstrapLayer): readonly { readonly blob: Digest; readonly bytes: Buffer }[] {
+  return [...files].flatMap(([path, bytes]) => {
+    const id = /^image\/([0-9a-f]{64})\.blob\.meta$/.exec(path)?.[1];
+    return id === undefined ? [] : [{ blob: digestFromHex(id), bytes }];
+  });
 }
 
 /** Callers may write the files to disk, so no path may lead out of the layer. */

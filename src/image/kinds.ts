@@ -109,6 +109,12 @@ export function bootstrapLayerOf({ layers }: Manifest): ListedDescriptor | undef
   return layers.findLast((layer) => layer.annotations?.[ANNOTATION.nydusBootstrap] !== undefined);
 }
 
+/** The blob of files to load first that was put on the blobs of the layers; undefined for an image that was not optimised. */
+export function prefetchBlobOf(manifest: Manifest): ListedDescriptor | undefined {
+  const id = bootstrapLayerOf(manifest)?.annotations?.[ANNOTATION.nydusPrefetchBlob];
+  return id === undefined ? undefined : manifest.layers.findLast(({ digest }) => digest === `sha256:${id}`);
+}
+
 /** The half that a client sees in an image's manifest: without a bootstrap nothing can be mounted as Nydus. */
 export function halfOf(manifest: Manifest): Half {
   return bootstrapLayerOf(manifest) === undefined ? 'oci' : 'nydus';
@@ -154,10 +160,21 @@ export function isIsolated(manifest: Manifest): boolean {
   return first.digest === EMPTY_LAYER_DIGEST && recordedSource(manifest).digest !== undefined;
 }
 
-/** Layers that hold files: without the bootstrap of a Nydus image, and without the empty layer of an isolated one. */
+/** The layer with the recipes of tars, if an image keeps them. No file of the image is in it. */
+export function recipesLayerOf({ layers }: Manifest): ListedDescriptor | undefined {
+  return layers.find(isRecipes);
+}
+
+function isRecipes({ annotations }: ListedDescriptor): boolean {
+  return annotations?.[ANNOTATION.nydusTarRecipes] !== undefined;
+}
+
+/**
+ * Layers that hold files: without the bootstrap of a Nydus image and the recipes beside it, and without the empty layer of an isolated one.
+ */
 export function dataLayersOf(manifest: Manifest): readonly ListedDescriptor[] {
   const { layers } = manifest;
-  if (halfOf(manifest) === 'nydus') return layers.slice(0, -1);
+  if (halfOf(manifest) === 'nydus') return layers.slice(0, -1).filter((layer) => !isRecipes(layer));
   return isIsolated(manifest) ? layers.slice(1) : layers;
 }
 

@@ -2,11 +2,12 @@
  * Changes small files that the user keeps, such as logins: whole or not at all, readable for the user alone, one process at a time.
  * A link is followed where the user may arrange links as he likes, and refused in a folder that other users share.
  */
-import { lstat, mkdir, readlink } from 'node:fs/promises';
+import { lstat, readlink } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { withFileLock } from './file-lock.js';
 import { readSmallFile } from './file-range.js';
 import { syncFolder } from './folder.js';
+import { makeFolders } from './make-folders.js';
 import { demandOwnFile, isShared, refusePlantedLinks } from './planted-links.js';
 import { errorCode, localIoError } from './system-error.js';
 import { writeWhole } from './whole-file.js';
@@ -28,7 +29,7 @@ export async function changeSettings(
 ): Promise<void> {
   const file = await writing(path, () => fileBehind(path));
   const folder = dirname(file);
-  await writing(path, () => mkdir(folder, { recursive: true, mode: OWN_FOLDER }));
+  await writing(path, () => makeFolders(folder, OWN_FOLDER));
   await withFileLock(`${file}.nydusify-lock`, async () => {
     const after = change(await bytesOf(file));
     if (after === undefined) return;

@@ -42,7 +42,12 @@ export function forReading(content: ReplayableContent): ReplayableContent {
   return open === undefined ? content : { size: content.size, open };
 }
 
+/** A copy that its reader alone has. A small Buffer would lie in a pool of Node's, whose memory cannot be transferred. */
+export function ownCopy(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
+}
+
 /** Passes on copies, which are the reader's alone. */
 export async function* copied(stream: ByteStream): ByteStream {
-  for await (const bytes of stream) yield Buffer.copyBytesFrom(bytes);
+  for await (const bytes of stream) yield ownCopy(bytes);
 }

@@ -1,6 +1,7 @@
 /** Writes files below a folder under names that others may know: links on the way and at the end are never followed. */
 import { lstat, mkdir, realpath } from 'node:fs/promises';
 import { Folder } from './folder.js';
+import { makeFolders } from './make-folders.js';
 import { errorCode } from './system-error.js';
 import { writeWhole } from './whole-file.js';
 
@@ -9,7 +10,7 @@ import { writeWhole } from './whole-file.js';
  * the place of the file or of a folder is refused. Throws the system's errors.
  */
 export async function writeKept(folder: string, names: readonly string[], bytes: Uint8Array): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolders(folder);
   await using top = await Folder.open(await realpath(folder));
   await writeBelow(top, names, bytes);
 }

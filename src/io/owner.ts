@@ -69,11 +69,15 @@ function readSelf(): Promise<Self> {
   return self;
 }
 
-/** The start of a process, in ticks since the start of the machine: field 22 of `/proc/PID/stat`, proc(5). Undefined when there is none. */
+/**
+ * The start of a process, in ticks since the start of the machine: field 22 of `/proc/PID/stat`, proc(5). Undefined when there is none,
+ * and for one that has ended and waits for its parent to notice: it has no files any more.
+ */
 async function startOf(pid: string): Promise<string | undefined> {
   const text = await orNothing(readFile(`/proc/${pid}/stat`, 'utf8'));
   // The second field is a name in brackets, which may contain blanks and brackets.
-  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19];
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
 }
 
 async function orNothing(read: Promise<string>): Promise<string> {

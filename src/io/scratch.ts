@@ -4,10 +4,12 @@ import type { Stats } from 'node:fs';
 import { lstat, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { LocalIoError } from '../errors.js';
 import { guardFolder } from '../native/guard.js';
 import { removeAbandoned } from './abandoned.js';
 import { Folder, isGuarded, isOurs, isPrivate } from './folder.js';
+import { makeFolders } from './make-folders.js';
 import { ownerMark } from './owner.js';
 import { errorCode, localIoError } from './system-error.js';
 
@@ -20,8 +22,12 @@ export interface Scratch extends AsyncDisposable {
 /** Work folders that this process created, each with the first parent that was missing. The last scratch folder removes them. */
 const created = new Map<string, string>();
 
-/** Several runs may make and remove the same folders at the same time: the work folder, and that of a user in a shared one. */
-const ATTEMPTS = 10;
+/**
+ * Several runs may make and remove the same folders at the same time: the work folder, and that of a user in a shared one. Each attempt
+ * after the first waits a random time (ms, at most), so that runs do not meet again and again.
+ */
+const ATTEMPTS = 100;
+const PAUSE = 20;
 
 /**
  * Creates a folder inside `workDir`, for this user alone. If `workDir` is absent, it is created too, and removed at the end with all
@@ -43,7 +49,7 @@ async function makeScratch(parent: string, prefix: string): Promise<Scratch> {
   const mark = await ownerMark();
   for (let attempt = 1; ; attempt++) {
     try {
-      const first = await mkdir(parent, { recursive: true });
+      const first = await makeFolders(parent);
       if (first !== undefined) noteCreated(parent, resolve(first));
       const home = (await isPrivate(parent)) ? parent : await folderOfUser(parent, prefix);
       await removeAbandoned(home, prefix);
@@ -51,6 +57,7 @@ async function makeScratch(parent: string, prefix: string): Promise<Scratch> {
     } catch (cause) {
       const isGone = errorCode(cause) === 'ENOENT' || errorCode(cause) === 'ENOTDIR';
       if (!isGone || attempt === ATTEMPTS) throw cause;
+      await setTimeout(Math.random() * PAUSE);
     }
   }
 }

@@ -5,7 +5,14 @@
  */
 import type { Digest } from '../oci/digest.js';
 import { ByteBudget } from './byte-budget.js';
-import { copied, hasFixedPieces, sharedContent, verifiedDigest, withFixedPieces } from './fixed-pieces.js';
+import {
+  copied,
+  hasFixedPieces,
+  ownCopy,
+  sharedContent,
+  verifiedDigest,
+  withFixedPieces,
+} from './fixed-pieces.js';
 import type { ByteRange, ByteStream, ReplayableContent } from './streams.js';
 
 /** Bytes by which one reader may be ahead of the other. */
@@ -27,7 +34,7 @@ export interface TeeBranch extends ByteStream {
 
 /** Both branches get every byte, and the error when the stream fails. When both are closed, so is the stream. */
 export function tee(stream: ByteStream, options: TeeOptions = {}): readonly [TeeBranch, TeeBranch] {
-  const source = new TeeSource(stream, options, copy);
+  const source = new TeeSource(stream, options, ownCopy);
   return [source.left, source.right];
 }
 
@@ -48,7 +55,7 @@ export interface SharedRead {
 export function shareContent(content: ReplayableContent, options: TeeOptions = {}): SharedRead {
   const stream = content.open();
   const isFixed = hasFixedPieces(stream);
-  const source = new TeeSource(stream, options, isFixed ? asIs : copy);
+  const source = new TeeSource(stream, options, isFixed ? asIs : ownCopy);
   const { left: main, right: shared } = source;
   let joined = false;
   const joining =
@@ -75,7 +82,6 @@ export function shareContent(content: ReplayableContent, options: TeeOptions = {
 type Keep = (piece: Uint8Array) => Uint8Array;
 
 const asIs: Keep = (piece) => piece;
-const copy: Keep = (piece) => Buffer.copyBytesFrom(piece);
 
 type End = { readonly error?: unknown };
 

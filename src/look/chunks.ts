@@ -26,6 +26,9 @@ export interface LocatedChunk {
   readonly context?: ChunkContext | undefined;
 }
 
+/** A chunk, and its index in its blob. */
+export type IndexedChunk = LocatedChunk & { readonly index: number };
+
 /** Uncompressed bytes of a stretch, the unit of reading ahead. */
 const STRETCH = 8 * 1024 * 1024;
 /**
@@ -38,16 +41,20 @@ const MAX_RANGE = 8 * 1024 * 1024;
 /** Requests in flight. */
 const CONCURRENCY = 4;
 
+/** Where stored chunks are fetched. */
+export type ChunkStore = Pick<ContentSource, 'fetch'>;
+
 /**
- * Yields the uncompressed bytes of each chunk, in order. Throws ContentMismatchError for a chunk whose digest is wrong.
+ * Yields the uncompressed bytes of each chunk, in order. Throws ContentMismatchError for a chunk whose digest is wrong. Calls that
+ * share `inflated` inflate the contexts of gzip layers less often.
  */
 export async function* readChunks(
-  store: ContentSource,
+  store: ChunkStore,
   chunks: readonly LocatedChunk[],
   call: CallOptions,
+  inflated = new Inflated(),
 ): AsyncGenerator<Buffer> {
   let ahead: Promise<Buffer[]> | undefined;
-  const inflated = new Inflated();
   try {
     for (const stretch of stretchesOf(chunks)) {
       const next = readStretch(store, stretch, inflated, call);
@@ -92,7 +99,7 @@ function* stretchesOf(chunks: readonly LocatedChunk[]): Generator<readonly Locat
  * chunk that cannot be, or that is of a kind that is not read.
  */
 export async function storedBytes(
-  store: ContentSource,
+  store: ChunkStore,
   stretch: readonly LocatedChunk[],
   call: CallOptions,
 ): Promise<ReadonlyMap<LocatedChunk, Buffer>> {
@@ -124,7 +131,7 @@ export async function storedBytes(
 }
 
 async function readStretch(
-  store: ContentSource,
+  store: ChunkStore,
   stretch: readonly LocatedChunk[],
   inflated: Inflated,
   call: CallOptions,
@@ -222,12 +229,12 @@ const INFLATED = 32 * 1024 * 1024;
 type Outputs = Map<string, Promise<Buffer>>;
 
 /** Remembers the last outputs: files are seldom read in the order in which a layer has them. */
-class Inflated {
+export class Inflated {
   readonly #made = new Map<string, { readonly bytes: Promise<Buffer>; readonly size: number }>();
   #size = 0;
 
   /** What is there for these chunks. The caller holds it, since others may take its place. */
-  outputs(chunks: readonly LocatedChunk[]): Outputs {
+  outputs(chunks: readonly LocatedChunk[]): Map<string, Promise<Buffer>> {
     const outputs: Outputs = new Map();
     for (const { layer, context } of chunks) {
       const key = context === undefined ? undefined : contextKey(layer, context);
@@ -237,14 +244,25 @@ class Inflated {
     return outputs;
   }
 
+  /** What fails to be inflated is forgotten, since another attempt may fetch sound bytes. */
   add(key: string, bytes: Promise<Buffer>, size: number): void {
+    this.#remove(key);
     this.#made.set(key, { bytes, size });
     this.#size += size;
-    for (const [oldest, old] of this.#made) {
+    bytes.catch(() => {
+      if (this.#made.get(key)?.bytes === bytes) this.#remove(key);
+    });
+    for (const oldest of this.#made.keys()) {
       if (this.#size <= INFLATED) return;
-      this.#made.delete(oldest);
-      this.#size -= old.size;
+      this.#remove(oldest);
     }
+  }
+
+  #remove(key: string): void {
+    const made = this.#made.get(key);
+    if (made === undefined) return;
+    this.#made.delete(key);
+    this.#size -= made.size;
   }
 }
 

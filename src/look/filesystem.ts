@@ -5,6 +5,7 @@ import type { Descriptor } from '../oci/descriptor.js';
 import type { RawPath } from '../oci/raw-name.js';
 import type { ChunkRecord, ChunkRef, DigesterName, Inode, TreeNode } from '../rafs-builder/model/tree.js';
 import type { CallOptions } from '../reporter.js';
+import type { IndexedChunk, Inflated } from './chunks.js';
 
 export type FileInode = Extract<Inode, { readonly kind: 'file' }>;
 
@@ -32,4 +33,17 @@ export interface Filesystem {
   chunkKey(ref: ChunkRef): string;
   /** Streams the bytes of a file and verifies each chunk. `path` is for messages. */
   open(file: FileInode, path: RawPath, call: CallOptions): ByteStream;
+}
+
+/** A filesystem whose chunks lie where each of them can be read alone. */
+export interface ChunkedFilesystem extends Filesystem {
+  /** The chunks of a file, in order. Throws FormatError when they are not there, or are not its bytes. */
+  locate(file: FileInode, path: RawPath): readonly IndexedChunk[];
+  /** Yields the bytes of each chunk, in order, and verifies them. Calls that share `inflated` share inflated contexts. */
+  read(chunks: readonly IndexedChunk[], call: CallOptions, inflated?: Inflated): AsyncIterable<Buffer>;
+  /** Streams the bytes of several files one after the other; chunks that lie together share a request. */
+  openAll(
+    files: readonly { readonly file: FileInode; readonly path: RawPath }[],
+    call: CallOptions,
+  ): ByteStream;
 }

@@ -46,7 +46,7 @@ export interface LayeredOptions {
   readonly chunkSize?: number | undefined;
 }
 
-interface ScannedLayer {
+export interface ScannedLayer {
   /** The lowest layer is 0. */
   readonly number: number;
   readonly descriptor: Descriptor;
@@ -64,26 +64,18 @@ export async function openLayered(
   refuseArtifacts(image);
   const call = withBudget(given);
   const chunkSize = options.chunkSize ?? DEFAULT_CHUNK_SIZE;
-  const numbered = [...image.manifest.value.layers.entries()].reverse();
-  const scan = ([number, descriptor]: [number, Descriptor], signal?: AbortSignal): Promise<ScannedLayer> =>
-    scanLayer(image, { number, descriptor, chunkSize }, { ...call, signal: signal ?? call.signal });
-  const scans = new RepeatedScans(scan, call.budget);
   const { path } = options;
   if (path === undefined) {
-    const layers = await mapOrdered(
-      numbered,
-      DEFAULT_CONCURRENCY,
-      (layer, _, signal) => scans.of(layer, signal),
-      call.signal,
-    );
+    const layers = await scanLayers(image, { chunkSize }, call);
     return new LayeredFilesystem(image, layers, {
       chunkSize,
       root: await inTurns(treeOf(layers), call.signal),
     });
   }
   const layers: ScannedLayer[] = [];
+  const scans = scansOf(image, { chunkSize }, call);
   const decision = new PathDecision(path, { follow: options.follow ?? true });
-  for (const numberedLayer of numbered) {
+  for (const numberedLayer of topDown(image)) {
     const layer = await scans.of(numberedLayer);
     layers.push(layer);
     if (
@@ -98,6 +90,48 @@ export async function openLayered(
     chunkSize,
     root: await inTurns(treeOf(layers), call.signal),
   });
+}
+
+/** Keeps the uncompressed chunks of layers. */
+export interface LayerSpool {
+  /** The path of a layer's file, which the scanner makes, and removes with itself. */
+  path(layer: Digest): string;
+  /** Takes hold of the file before it is removed. */
+  hold(layer: Digest): Promise<void>;
+}
+
+export interface ScanOptions {
+  readonly chunkSize: number;
+  /** Without it the chunks of layers are not kept. */
+  readonly spool?: LayerSpool | undefined;
+}
+
+type Scanning = CallOptions & { readonly budget: Budget };
+
+/** Scans all layers of an ordinary image; the top one comes first. */
+export async function scanLayers(
+  image: Image,
+  options: ScanOptions,
+  call: Scanning,
+): Promise<readonly ScannedLayer[]> {
+  refuseArtifacts(image);
+  const scans = scansOf(image, options, call);
+  return mapOrdered(
+    topDown(image),
+    DEFAULT_CONCURRENCY,
+    (layer, _, signal) => scans.of(layer, signal),
+    call.signal,
+  );
+}
+
+function topDown({ manifest }: Image): [number, Descriptor][] {
+  return [...manifest.value.layers.entries()].reverse();
+}
+
+function scansOf(image: Image, options: ScanOptions, call: Scanning): RepeatedScans {
+  const scan = ([number, descriptor]: [number, Descriptor], signal?: AbortSignal): Promise<ScannedLayer> =>
+    scanLayer(image, { number, descriptor, ...options }, { ...call, signal: signal ?? call.signal });
+  return new RepeatedScans(scan, call.budget);
 }
 
 function refuseArtifacts({ manifest }: Image): void {
@@ -116,12 +150,14 @@ async function scanLayer(
     number,
     descriptor,
     chunkSize,
-  }: { readonly number: number; readonly descriptor: Descriptor; readonly chunkSize: number },
+    spool,
+  }: ScanOptions & { readonly number: number; readonly descriptor: Descriptor },
   call: CallOptions,
 ): Promise<ScannedLayer> {
+  const keep = spool !== undefined;
   // Layers are read from the top, so no layer may refer to chunks of a lower one.
-  using scanner = openImageScanner({ chunkSize, dedup: 'layer', threads: 1, budget: call.budget });
-  const layer = scanner.openLayer(number);
+  using scanner = openImageScanner({ chunkSize, dedup: 'layer', threads: 1, keep, budget: call.budget });
+  const layer = scanner.openLayer(number, spool?.path(descriptor.digest));
   const scanned = await untilAborted(layer, call.signal, async () => {
     const read = (done: number): void => {
       reportRead(call, descriptor, done);
@@ -129,6 +165,7 @@ async function scanLayer(
     for await (const bytes of counted(image.store.fetch(descriptor, call), read)) await layer.write(bytes);
     return layer.finish();
   });
+  await spool?.hold(descriptor.digest);
   const entries = await scanned.entries();
   const tree = await inTurns(layerTreeSteps(entries, number), call.signal);
   return { number, descriptor, tree, entries, chunks: scanned.chunks };
@@ -166,7 +203,8 @@ class RepeatedScans {
   }
 }
 
-function treeOf(layers: readonly ScannedLayer[]): Steps<TreeNode> {
+/** The tree that a container sees. */
+export function treeOf(layers: readonly ScannedLayer[]): Steps<TreeNode> {
   const lowestFirst = [...layers].sort((a, b) => a.number - b.number);
   return overlaySteps(lowestFirst.map(({ tree }) => tree));
 }

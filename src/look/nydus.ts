@@ -5,6 +5,7 @@
 import { FormatError, UnsupportedError } from '../errors.js';
 import { fetchBootstrap } from '../image/bootstrap-layer.js';
 import type { Image } from '../image/image.js';
+import { withDataBlobs } from '../image/stored-blobs.js';
 import type { ByteStream } from '../io/streams.js';
 import { digestFromHex, digestHex } from '../oci/digest.js';
 import type { Descriptor } from '../oci/descriptor.js';
@@ -23,23 +24,23 @@ import {
 } from '../rafs-builder/model/tree.js';
 import { blobFeatures } from '../rafs-builder/layout/v6.js';
 import type { SparseBootstrap } from '../rafs-builder/model/sparse.js';
+import type { ContentSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { withBatches } from './batches.js';
 import { LayerContexts } from './contexts.js';
 import { mapRuns } from './runs.js';
-import { readChunks, type LocatedChunk } from './chunks.js';
-import type { FileChunk, FileInode, Filesystem } from './filesystem.js';
+import { type IndexedChunk, type Inflated, type LocatedChunk, readChunks } from './chunks.js';
+import type { ChunkedFilesystem, FileChunk, FileInode } from './filesystem.js';
 
 export async function openNydus(image: Image, call: CallOptions): Promise<NydusFilesystem> {
   const { bytes } = await fetchBootstrap(image, call);
   const { bootstrap } = await openBootstrapInTurns(bytes, call.signal);
-  return new NydusFilesystem(await withBatches(bootstrap, image, call), image);
+  const ids = bootstrap.blobs.map(({ record }) => record.id);
+  const whole = await withDataBlobs(image, ids, call);
+  return new NydusFilesystem(await withBatches(bootstrap, whole, call), whole);
 }
 
-/** A chunk, and its index in its blob. */
-type IndexedChunk = LocatedChunk & { readonly index: number };
-
-export class NydusFilesystem implements Filesystem {
+export class NydusFilesystem implements ChunkedFilesystem, AsyncDisposable {
   readonly kind = 'nydus';
   readonly image: Image | undefined;
   readonly bootstrap: SparseBootstrap;
@@ -76,21 +77,29 @@ export class NydusFilesystem implements Filesystem {
     return this.openAll([{ file, path }], call);
   }
 
-  /** Streams the bytes of several files one after the other; chunks that lie together share a request. */
   async *openAll(
     files: readonly { readonly file: FileInode; readonly path: RawPath }[],
     call: CallOptions,
   ): ByteStream {
-    const store = this.image?.store;
-    if (store === undefined)
-      throw new UnsupportedError('a bootstrap alone holds no file contents', {
-        hint: 'name the image instead: its blobs are read by range',
-      });
+    this.#demandStore();
     const chunks = files.flatMap(({ file, path }) => this.locate(file, path));
-    yield* readChunks(store, await this.#inContexts(chunks, call), call);
+    yield* this.read(chunks, call);
   }
 
-  /** The chunks of a file, in order. Throws FormatError when they are not there, or are not its bytes. */
+  async *read(
+    chunks: readonly IndexedChunk[],
+    call: CallOptions,
+    inflated?: Inflated,
+  ): AsyncGenerator<Buffer> {
+    const store = this.#demandStore();
+    yield* readChunks(store, await this.#inContexts(chunks, call), call, inflated);
+  }
+
+  /** Nothing of it lies on the disk. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    // The store that it reads from is its caller's.
+  }
+
   locate(file: FileInode, path: RawPath): readonly IndexedChunk[] {
     const chunks = mapRuns(file.chunks, (ref): IndexedChunk => {
       const blob = this.#blob(ref);
@@ -103,6 +112,13 @@ export class NydusFilesystem implements Filesystem {
     if (sum !== file.size)
       throw new FormatError(`/${displayName(path)} has ${file.size} bytes, and its chunks have ${sum}`);
     return chunks;
+  }
+
+  #demandStore(): ContentSource {
+    if (this.image !== undefined) return this.image.store;
+    throw new UnsupportedError('a bootstrap alone holds no file contents', {
+      hint: 'name the image instead: its blobs are read by range',
+    });
   }
 
   /** The file that holds the chunks of a blob: the blob itself, or an original layer, which the manifest does not list. */

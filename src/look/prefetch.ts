@@ -2,10 +2,11 @@
 import type { PrefetchPattern } from '../native/addon-types.js';
 import { resolvePrefetch } from '../native/prefetch.js';
 import { meaningOf, type PrefetchMeaning } from '../prefetch/meaning.js';
+import type { RawPath } from '../oci/raw-name.js';
 import { chunkBlob, type ChunkRef, type TreeNode } from '../rafs-builder/model/tree.js';
-import { sortedChildrenSteps } from '../rafs-builder/model/walk.js';
+import { sortedChildrenSteps, walkInSteps } from '../rafs-builder/model/walk.js';
 import { inTurns, isPause, type Steps } from '../turns.js';
-import type { Filesystem } from './filesystem.js';
+import type { FileInode, Filesystem } from './filesystem.js';
 
 /** Throws UnsupportedError for globs that take too long. */
 export async function prefetchMeaning(
@@ -13,18 +14,64 @@ export async function prefetchMeaning(
   patterns: readonly PrefetchPattern[],
   signal?: AbortSignal,
 ): Promise<PrefetchMeaning> {
-  const { nodes, parents, listing } = await inTurns(listTree(filesystem.root), signal);
-  const resolved = await resolvePrefetch(listing, patterns);
+  return (await prefetchedFiles(filesystem, patterns, signal)).meaning;
+}
+
+/** A name of a file that a list means. */
+export interface PrefetchedFile {
+  readonly path: RawPath;
+  readonly inode: FileInode;
+}
+
+export interface PrefetchedFiles {
+  readonly meaning: PrefetchMeaning;
+  /** Files with content, in the order of the list; of a directory in the order of the tree. Each inode once. */
+  readonly files: readonly PrefetchedFile[];
+}
+
+/** Throws UnsupportedError for globs that take too long. */
+export async function prefetchedFiles(
+  filesystem: Filesystem,
+  patterns: readonly PrefetchPattern[],
+  signal?: AbortSignal,
+): Promise<PrefetchedFiles> {
+  const tree = await inTurns(listTree(filesystem.root), signal);
+  const { nodes, parents, listing } = tree;
+  const { rows, missing, covered, empty } = await resolvePrefetch(listing, patterns);
   const listed = new Uint8Array(nodes.length);
-  for (const row of resolved.rows) listed[row] = 1;
+  for (const row of rows) listed[row] = 1;
   const counted = await inTurns(countListed(filesystem, nodes, parents, listed), signal);
-  return meaningOf(patterns, {
-    entries: resolved.rows.length,
-    missing: resolved.missing,
-    covered: resolved.covered,
-    empty: resolved.empty,
-    ...counted,
-  });
+  const meaning = meaningOf(patterns, { entries: rows.length, missing, covered, empty, ...counted });
+  return { meaning, files: await inTurns(filesBelow(tree, rows), signal) };
+}
+
+/** The rows are in the order of the list; a directory stands for all files in it. */
+function* filesBelow({ nodes, parents }: Listed, rows: readonly number[]): Steps<readonly PrefetchedFile[]> {
+  const files: PrefetchedFile[] = [];
+  const seen = new Set<FileInode>();
+  for (const row of rows) {
+    const top = nodes[row];
+    if (top === undefined) continue;
+    const above = pathTo(nodes, parents, row);
+    for (const step of walkInSteps(top)) {
+      if (step === undefined) {
+        yield;
+        continue;
+      }
+      const { inode } = step.node;
+      if (inode.kind !== 'file' || inode.size === 0 || seen.has(inode)) continue;
+      seen.add(inode);
+      files.push({ path: [above, step.path].filter((part) => part !== '').join('/') as RawPath, inode }); // joins components with '/'
+    }
+  }
+  return files;
+}
+
+/** The path of a row; empty for the root. */
+function pathTo(nodes: readonly TreeNode[], parents: readonly number[], row: number): string {
+  const names: string[] = [];
+  for (let at = row; at !== 0; at = parents[at] ?? 0) names.push(nodes[at]?.name ?? '');
+  return names.reverse().join('/');
 }
 
 interface Listed {

@@ -3,9 +3,10 @@
  * bootstrap.
  */
 import { fetchBootstrap } from '../image/bootstrap-layer.js';
+import { withDataBlobs } from '../image/stored-blobs.js';
 import { imageEntries } from '../image/choose.js';
 import { type Entry, type Image, platformOf, platformText } from '../image/image.js';
-import { type Half, recordedSource, type RecordedSource } from '../image/kinds.js';
+import { type Half, recipesLayerOf, recordedSource, type RecordedSource } from '../image/kinds.js';
 import { isAboutContent } from '../image/loaded.js';
 import { readReference } from '../image/reference-tree.js';
 import { underSignal } from '../io/abort.js';
@@ -41,7 +42,8 @@ export interface LayerSummary {
   readonly digest: Digest;
   readonly mediaType: string;
   readonly size: number;
-  readonly kind: 'blob' | 'bootstrap' | 'tar';
+  /** `recipes`: recipes of the tars of the layers, which no client reads. */
+  readonly kind: 'blob' | 'bootstrap' | 'recipes' | 'tar';
   /** Undefined for layers that are no blobs, and for a blob that no file of the image uses. */
   readonly blob: BlobSummary | undefined;
 }
@@ -163,11 +165,14 @@ export async function summarizeBootstrap(
   };
 }
 
-async function summarizeImage(image: Image, call: CallOptions): Promise<ImageSummary> {
-  const { layers } = image.manifest.value;
-  const platform = platformText(await platformOf(image, call));
-  const bootstrap = image.kind === 'nydus' ? await fetchBootstrap(image, call) : undefined;
+async function summarizeImage(listed: Image, call: CallOptions): Promise<ImageSummary> {
+  const platform = platformText(await platformOf(listed, call));
+  const bootstrap = listed.kind === 'nydus' ? await fetchBootstrap(listed, call) : undefined;
+  const recipes = recipesLayerOf(listed.manifest.value);
   const read = bootstrap === undefined ? undefined : await openBootstrapInTurns(bootstrap.bytes, call.signal);
+  const ids = read?.bootstrap.blobs.map(({ record }) => record.id);
+  const image = await withDataBlobs(listed, ids ?? [], call);
+  const { layers } = image.manifest.value;
   const whole = read === undefined ? undefined : await withBatches(read.bootstrap, image, call);
   const summary =
     read === undefined ? undefined : await summarizeBootstrap(read, call.signal, whole ?? read.bootstrap);
@@ -182,7 +187,14 @@ async function summarizeImage(image: Image, call: CallOptions): Promise<ImageSum
       digest: layer.digest,
       mediaType: layer.mediaType,
       size: layer.size,
-      kind: layer === bootstrap?.descriptor ? 'bootstrap' : image.kind === 'nydus' ? 'blob' : 'tar',
+      kind:
+        layer === recipes
+          ? 'recipes'
+          : layer === bootstrap?.descriptor
+            ? 'bootstrap'
+            : image.kind === 'nydus'
+              ? 'blob'
+              : 'tar',
       blob: blobs.get(digestHex(layer.digest)),
     })),
     bootstrap: summary?.bootstrap,

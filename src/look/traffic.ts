@@ -1,7 +1,7 @@
 /** Counts the cost of looking with an image source that forwards every call and adds up requests and bytes. */
 import type { ByteStream } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
-import type { FetchOptions, ImageSource } from '../registry/stores/store.js';
+import { type Backed, type FetchOptions, hasBackend, type ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 
 export interface Traffic {
@@ -16,6 +16,7 @@ export interface Traffic {
 /** Disposing of the result also disposes of `source`. */
 export function countTraffic(source: ImageSource, traffic: Traffic): ImageSource {
   return {
+    ...(hasBackend(source) ? countedBackend(source, traffic) : {}),
     place: source.place,
     location: source.location,
     resolve: async (options?: CallOptions): Promise<Descriptor> => {
@@ -34,5 +35,17 @@ export function countTraffic(source: ImageSource, traffic: Traffic): ImageSource
       }
     },
     [Symbol.asyncDispose]: () => source[Symbol.asyncDispose](),
+  };
+}
+
+function countedBackend(source: Backed, traffic: Traffic): Backed {
+  const count = <T>(answer: Promise<T>): Promise<T> => {
+    traffic.requests += 1;
+    return answer;
+  };
+  return {
+    backend: source.backend,
+    sizeOf: (digest, options) => count(source.sizeOf(digest, options)),
+    sizeInBackend: (digest, options) => count(source.sizeInBackend(digest, options)),
   };
 }

@@ -122,6 +122,100 @@ export interface NativeDictionary {
   readonly chunks: Buffer;
 }
 
+/** How entries are made. */
+export interface NativeExtractOptions {
+  /** Whether files get the owners of the image. */
+  readonly owners: boolean;
+  /** Whether files with other content, and entries of another kind, are replaced. */
+  readonly overwrite: boolean;
+}
+
+/** An extended attribute. */
+export interface NativeExtractXattr {
+  /** The whole name. */
+  readonly name: Buffer;
+  /** The value. */
+  readonly value: Buffer;
+}
+
+/** The attributes of entries of every kind. */
+export interface NativeExtractAttributes {
+  /** Permission bits. */
+  readonly mode: number;
+  /** User. */
+  readonly uid: number;
+  /** Group. */
+  readonly gid: number;
+  /** Whole seconds since 1970. */
+  readonly mtime: number;
+  /** The rest of the time. */
+  readonly mtimeNsec: number;
+  /** Extended attributes. */
+  readonly xattrs: readonly NativeExtractXattr[];
+}
+
+/**
+ * A step. `directory`, `file`, `symlink`, `link`, `settle` and the kinds of nodes have a path; `bytes` and `complete` go on with the
+ * file that was begun last.
+ */
+export interface NativeExtractStep {
+  /** `directory`, `file`, `bytes`, `complete`, `symlink`, `link`, `settle`, `fifo`, `socket`, `char` or `block`. */
+  readonly step:
+    | 'directory'
+    | 'file'
+    | 'bytes'
+    | 'complete'
+    | 'symlink'
+    | 'link'
+    | 'settle'
+    | 'fifo'
+    | 'socket'
+    | 'char'
+    | 'block';
+  /** Path in the image. */
+  readonly path?: Buffer | undefined;
+  /** Of a file: its size. Below 2^53. */
+  readonly size?: number | undefined;
+  /** Of `bytes`: the next ones of the file. They are copied. */
+  readonly bytes?: Buffer | undefined;
+  /** The target of a symbolic link, or the first name of a file with several. */
+  readonly target?: Buffer | undefined;
+  /** Of a device. */
+  readonly major?: number | undefined;
+  /** Of a device. */
+  readonly minor?: number | undefined;
+  /** Of everything but `directory`, `file`, `bytes` and `link`. */
+  readonly attributes?: NativeExtractAttributes | undefined;
+}
+
+/** A file that may be there already. */
+export interface NativeExisting {
+  /** Path in the image. */
+  readonly path: Buffer;
+  /** Packed chunk records of its content, in order. */
+  readonly chunks: Buffer;
+}
+
+/** A part of an entry that could not be made. */
+export interface NativeNotExtracted {
+  /** Path in the image. */
+  readonly path: Buffer;
+  /** `char`, `block`, `fifo`, `socket`, or `xattr` and a name. */
+  readonly what: string;
+  /** The system's reason. */
+  readonly reason: string;
+}
+
+/** A thread that makes entries in one directory. */
+export interface NativeExtractLane {
+  /** Makes entries in order; settles with what was left out. A caller waits before it calls again. */
+  make(steps: readonly NativeExtractStep[]): Promise<Outcome<readonly NativeNotExtracted[]>>;
+  /** Settles with whether each file is there with its content. A caller waits before it calls again. */
+  compare(files: readonly NativeExisting[], digester: string): Promise<Outcome<readonly boolean[]>>;
+  /** Ends the thread, and removes a file that was not completed. */
+  close(): void;
+}
+
 /**
  * A file or folder that is removed when the Node thread ends before `release` is called. No JavaScript runs in a worker that is
  * terminated, so only the addon can remove the files that such a worker leaves.
@@ -290,9 +384,9 @@ export interface NativeLayerSummary {
   readonly sourceDigest?: string | undefined;
   /** The number of these bytes. */
   readonly sourceSize: number;
-  /** Digest of the uncompressed tar. */
-  readonly diffId: string;
-  /** Size of the uncompressed tar. */
+  /** Digest of the uncompressed tar; absent for a directory. */
+  readonly diffId?: string | undefined;
+  /** Size of the uncompressed tar, or of the directory's files. */
   readonly tarSize: number;
   /** Number of entries. */
   readonly entryCount: number;
@@ -338,6 +432,36 @@ export interface NativeBlobTail {
   readonly bytes: Buffer;
   /** As `NativeSealedBlob` has it. */
   readonly entered: string;
+  /** The layer that it was made of, if its chunks may stay there. */
+  readonly layer?: NativeSourceLayer | undefined;
+}
+
+/** The layer that a blob was made of. */
+export interface NativeSourceLayer {
+  /** SHA-256 of the layer in hex. */
+  readonly id: string;
+  /** Bytes of the layer. */
+  readonly size: number;
+  /** True if a blob that holds its chunks itself is of no use. */
+  readonly isStrict: boolean;
+}
+
+/** A blob, and the bootstrap inside it. */
+export interface NativeHome {
+  /** SHA-256 of the blob in hex. */
+  readonly id: string;
+  /** Its own bootstrap. */
+  readonly bootstrap: Buffer;
+}
+
+/** An image that is there, on which a layer is put. */
+export interface NativeBaseImage {
+  /** Its bootstrap. */
+  readonly bootstrap: Buffer;
+  /** SHA-256, in hex, of a blob that is to be left out. */
+  readonly without?: string | undefined;
+  /** The other blobs, lowest first, among whose chunks are those of the blob that is left out. */
+  readonly homes: readonly NativeHome[];
 }
 
 /** A layer that was read back from the end of its blob. */
@@ -352,6 +476,8 @@ export interface NativeRecalledLayer {
   readonly newChunkCount: number;
   /** The number of batches in which small files are compressed together. */
   readonly batches: number;
+  /** Whether its chunks stay in the source layer. */
+  readonly refers: boolean;
 }
 
 /** The metadata of a complete image. */
@@ -486,6 +612,12 @@ export interface NativeStage {
 export interface NativeImagePacker {
   /** Opens the next layer, lowest first. If `stored`, its chunks are stored even where the format lets others stay in their layers. */
   openLayer(layer: number, blobPath: string, stored: boolean): Outcome<NativeLayerPacker>;
+  /** Opens the next layer, lowest first, which is a directory of this machine and is read at once. */
+  openDirectory(
+    layer: number,
+    blobPath: string,
+    directory: NativeDirectorySource,
+  ): Outcome<NativeLayerPacker>;
   /** Takes the next layer's place in line, lowest first. */
   reserve(layer: number): Outcome<undefined>;
   /** Ends a reserved layer that is neither recalled nor opened. */
@@ -495,6 +627,11 @@ export interface NativeImagePacker {
    * or without a value when packing it would make another blob; then, and after a failure, the layer can still be opened.
    */
   recall(layer: number, tail: NativeBlobTail): Promise<Outcome<NativeRecalledLayer | undefined>>;
+  /**
+   * Takes an image that is there as the layer with this number, below all others. Settles with the number of its names when it is
+   * there for `bootstrap`.
+   */
+  base(layer: number, image: NativeBaseImage): Promise<Outcome<number>>;
   /** The times of the threads so far. */
   stages(): readonly NativeStage[];
   /** Writes the merged bootstrap of the layers with these numbers, lowest first. */
@@ -505,10 +642,55 @@ export interface NativeImagePacker {
   dispose(): void;
 }
 
+/** A directory that is packed as a layer. */
+export interface NativeDirectorySource {
+  /** Its path. */
+  readonly path: string;
+  /** User and group of every entry, instead of the directory's. */
+  readonly owner?: NativeOwner | undefined;
+  /** Modification time of every entry in seconds since 1970, instead of the directory's. */
+  readonly mtime?: number | undefined;
+  /** Leaves out the attributes in which the machine keeps its own security labels and signatures. */
+  readonly withoutLabels: boolean;
+  /** The form of whiteouts. */
+  readonly whiteouts: 'oci' | 'overlayfs' | 'none';
+  /** True if nothing lies below, so that whiteouts are left out. */
+  readonly isLowest: boolean;
+}
+
+/** An owner by numbers. */
+export interface NativeOwner {
+  /** The user. */
+  readonly uid: number;
+  /** The group. */
+  readonly gid: number;
+}
+
+/** A part of the log of a tar's structure. */
+export interface NativeFrame {
+  /** One frame of zstd. */
+  readonly bytes: Buffer;
+  /** Bytes that it decompresses to. */
+  readonly size: number;
+}
+
 /** A layer in conversion. */
 export interface NativeLayerPacker {
-  /** Spares the digest of the bytes, which the caller verifies. Only before the first bytes are written. */
-  spareDigest(): void;
+  /**
+   * Spares the digest of the bytes, because the caller verifies that it is this one, in hex. Only before the first bytes are
+   * written.
+   */
+  spareDigest(digest: string): void;
+  /** Takes the marks of an upper directory of overlayfs for whiteouts, too. Only before the first bytes are written. */
+  takeOverlayMarks(): void;
+  /** Logs the structure of the layer's tar, for `structure`. Only before the first bytes are written. */
+  logStructure(): void;
+  /** Takes the log of a layer that has been read; nothing if there is none, or it was too long. */
+  structure(): readonly NativeFrame[] | null;
+  /** Records how the layer is compressed, for `compression`. Only before the first bytes are written. */
+  learnCompression(): void;
+  /** Takes the record of a layer that has been read; nothing if none can be made. */
+  compression(): Buffer | null;
   /** Takes a copy of the bytes without waiting. Returns true if there is room for more; if not, `room` settles when there is. */
   write(bytes: Buffer): Outcome<boolean>;
   /** Settles when there is room. */
@@ -551,6 +733,8 @@ export interface NativeTarUnit {
   readonly steps: Buffer;
   /** Packed chunk records, in the order of the tar. */
   readonly chunks: Buffer;
+  /** Chunks of which the tar has only a part: position, and where the part begins and ends, as numbers of 32 bits. */
+  readonly cuts: Buffer;
   /** Ranges of the blob, by their offsets. */
   readonly ranges: readonly Buffer[];
   /** The offsets of the ranges. */
@@ -706,6 +890,8 @@ export interface Addon {
   version(): string;
   /** Computes BLAKE3 on the calling thread, so the input should have at most a few megabytes. */
   blake3(bytes: Buffer): Buffer;
+  /** Starts a lane. It is a function instead of a constructor, so that a refusal is an outcome. */
+  openExtractLane(directory: string, options: NativeExtractOptions): Outcome<NativeExtractLane>;
   /** Guards a folder, which belongs to the caller alone. `parents`, nearest first, are removed with it as long as they are empty. */
   guardFolder(path: string, parents: readonly string[]): NativeGuard;
   /** Guards a file, which need not exist yet. With `content` it is removed only if it has just these bytes. */
@@ -739,6 +925,7 @@ export interface Addon {
     compressor: string,
     level: number | undefined | null,
     threads: number,
+    record?: Buffer | null,
   ): Outcome<NativeRebuilder>;
   /** Makes a scanner. It is a function instead of a constructor, so that a refusal is an outcome. */
   openImageScanner(options: ScannerOptions, budget: NativeBudget): Outcome<NativeImageScanner>;

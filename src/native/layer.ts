@@ -13,10 +13,8 @@ export interface LayerFeed {
   abort(): void;
 }
 
-export interface PackedLayer {
-  /** Digest and size of the compressed bytes, which the caller compares with the descriptor; no digest when it was spared. */
-  readonly source: { readonly digest: Digest | undefined; readonly size: number };
-  readonly diffId: DiffId;
+/** What was packed, of a tar or of a directory. */
+export interface PackedFiles {
   /** Bytes of chunk data in the blob file. */
   readonly dataSize: number;
   /** Bytes of the uncompressed address space; every chunk starts at a multiple of 4096. */
@@ -24,6 +22,12 @@ export interface PackedLayer {
   readonly warnings: readonly LayerWarning[];
   /** `blobBytes` counts only the data until the blob is sealed. */
   readonly stats: PackStats;
+}
+
+export interface PackedLayer extends PackedFiles {
+  /** Digest and size of the compressed bytes, which the caller compares with the descriptor; no digest when it was spared. */
+  readonly source: { readonly digest: Digest | undefined; readonly size: number };
+  readonly diffId: DiffId;
 }
 
 export class NativeFeed<T extends NativeLayerPacker | NativeLayerScanner> {
@@ -43,11 +47,18 @@ export class NativeFeed<T extends NativeLayerPacker | NativeLayerScanner> {
 }
 
 export function packedLayer(summary: NativeLayerSummary): PackedLayer {
-  const { sourceDigest, sourceSize, dataSize } = summary;
+  const { sourceDigest, sourceSize, diffId } = summary;
   return {
-    // The addon writes digests in their canonical form.
+    ...packedFiles(summary),
+    // The addon writes digests in their canonical form, and has that of every tar.
     source: { digest: sourceDigest as Digest | undefined, size: sourceSize },
-    diffId: summary.diffId as DiffId,
+    diffId: diffId as DiffId,
+  };
+}
+
+export function packedFiles(summary: NativeLayerSummary): PackedFiles {
+  const { sourceSize, dataSize } = summary;
+  return {
     dataSize,
     uncompressedSize: summary.uncompressedSize,
     warnings: summary.warnings,
@@ -62,4 +73,3 @@ export function packedLayer(summary: NativeLayerSummary): PackedLayer {
     },
   };
 }
-

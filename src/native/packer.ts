@@ -3,14 +3,23 @@ import { addon, asBuffer } from './addon.js';
 import type {
   FormatOptions,
   NativeDictionary,
+  NativeDirectorySource,
   NativeFlatImage,
+  NativeFrame,
   NativeGrowth,
   NativeLayerPacker,
   NativeMergedImage,
   NativeRecalledLayer,
   NativeSealedBlob,
 } from './addon-types.js';
-import { type LayerFeed, NativeFeed, type PackedLayer, packedLayer } from './layer.js';
+import {
+  type LayerFeed,
+  NativeFeed,
+  type PackedFiles,
+  packedFiles,
+  type PackedLayer,
+  packedLayer,
+} from './layer.js';
 import { unwrap } from './outcome.js';
 import type { Budget, Limits } from '../limits.js';
 import { nativeBudget } from './budget.js';
@@ -38,6 +47,8 @@ export interface ImagePacker extends Disposable {
    * overlaps, but duplicates are decided in the order of opening.
    */
   openLayer(layer: number, blobPath: string, how?: OpenOptions): LayerPacker;
+  /** Opens the next layer, which is a directory of this machine. It is read at once, and nothing is written to it. */
+  openDirectory(layer: number, blobPath: string, directory: NativeDirectorySource): DirectoryPacker;
   /**
    * Makes the image's bootstrap. `places` are the numbers of its layers, lowest first; a number may occur several
    * times. Settles when these layers are sealed and the bootstrap is written; a second call fails. Throws FormatError
@@ -51,6 +62,12 @@ export interface ImagePacker extends Disposable {
   flatten(places: readonly number[]): Promise<FlatImage>;
   /** Takes the layer's place in the order of layers, as `openLayer` does. */
   reserve(layer: number): ReservedLayer;
+  /**
+   * Takes an image that is there as the layer with this number, below all others, which `places` then begins with. Its blobs stay as they
+   * are; with `dedup: 'image'` the layers refer to their chunks. Returns the number of its names. Throws FormatError for a bootstrap that cannot be read back, and UnsupportedError where the
+   * chunks of the blob that is left out are in none of the others.
+   */
+  base(layer: number, image: BaseImage): Promise<number>;
   /** The time that the addon's threads have spent so far, by kind of thread. */
   stages(): readonly StageTimes[];
 }
@@ -75,10 +92,20 @@ export interface ReservedLayer {
 
 export interface LayerPacker extends LayerFeed {
   /**
-   * Spares the digest of the source, which the caller verifies while it writes: `finish` gives none. Only before the first
-   * `write`.
+   * Spares the digest of the source, because the caller verifies while it writes that it is this one: `finish` gives none. Only
+   * before the first `write`.
    */
-  spareDigest(): void;
+  spareDigest(digest: Digest): void;
+  /** Takes the marks of an upper directory of overlayfs for whiteouts, too. Only before the first `write`. */
+  takeOverlayMarks(): void;
+  /** Logs the structure of the layer's tar, for `structure`. Only before the first `write`. */
+  logStructure(): void;
+  /** After `finish`: takes the log; undefined if there is none, or it was too long. */
+  structure(): readonly NativeFrame[] | undefined;
+  /** Records how the layer is compressed, for `compression`. Only before the first `write`. */
+  learnCompression(): void;
+  /** After `finish`: takes the record; undefined if none can be made, as of layers that no known encoder compressed. */
+  compression(): Buffer | undefined;
   /**
    * Settles when the file has more than `size` bytes of the blob, or all of it; rejects when the layer fails or is
    * aborted. Any number of calls may wait at the same time, and none of them occupies a thread.
@@ -97,6 +124,25 @@ export interface LayerPacker extends LayerFeed {
   hold(): void;
 }
 
+/** A layer that is a directory of this machine. */
+export interface DirectoryPacker extends Pick<LayerPacker, 'grown' | 'seal' | 'abort'> {
+  /** Settles when all of the directory is in the blob file. Throws LocalIoError for what cannot be read, or changes meanwhile. */
+  finish(): Promise<PackedFiles>;
+}
+
+/** An image that is there, on which a layer is put. */
+export interface BaseImage {
+  readonly bootstrap: Uint8Array;
+  /** A blob that was put on it before, and is left out now. Its files go back to the chunks of the others. */
+  readonly without?: LeavingBlob | undefined;
+}
+
+export interface LeavingBlob {
+  readonly digest: Digest;
+  /** The other blobs of the image, lowest first, each with the bootstrap inside it. */
+  readonly others: readonly { readonly digest: Digest; readonly bootstrap: Uint8Array }[];
+}
+
 /** A flattened image. */
 export interface FlatImage extends Pick<NativeFlatImage, 'leftOut' | 'image'> {
   /** The blobs, lowest first, with the number of the layer whose file each is in. */
@@ -112,6 +158,16 @@ export interface BlobTail {
   readonly bytes: Uint8Array;
   /** As `SealedBlob` has it. */
   readonly entered: string;
+  /** The layer that it was made of, if its chunks may stay there. */
+  readonly layer?: SourceLayer | undefined;
+}
+
+/** The layer that a blob was made of. */
+export interface SourceLayer {
+  readonly digest: Digest;
+  readonly size: number;
+  /** True if a blob that holds its chunks itself is of no use. */
+  readonly isStrict: boolean;
 }
 
 export interface SealedBlob {
@@ -143,6 +199,8 @@ export function openImagePacker(options: ImagePackerOptions): ImagePacker {
   return {
     openLayer: (layer, blobPath, { stored = false } = {}) =>
       new NativePacker(unwrap(packer.openLayer(layer, blobPath, stored))),
+    openDirectory: (layer, blobPath, directory) =>
+      new NativeDirectoryPacker(unwrap(packer.openDirectory(layer, blobPath, directory))),
     bootstrap: async (places) => unwrap(await packer.bootstrap(places)),
     flatten: async (places) => {
       const { blobs, ...flat } = unwrap(await packer.flatten(places));
@@ -151,8 +209,14 @@ export function openImagePacker(options: ImagePackerOptions): ImagePacker {
     reserve: (layer) => {
       unwrap(packer.reserve(layer));
       return {
-        recall: async ({ digest, size, bytes, entered }) => {
-          const tail = { id: digestHex(digest), size, bytes: asBuffer(bytes), entered };
+        recall: async ({ digest, size, bytes, entered, layer: source }) => {
+          const tail = {
+            id: digestHex(digest),
+            size,
+            bytes: asBuffer(bytes),
+            entered,
+            layer: source && { ...source, id: digestHex(source.digest) },
+          };
           return unwrap(await packer.recall(layer, tail)) ?? undefined;
         },
         open: (blobPath) => new NativePacker(unwrap(packer.openLayer(layer, blobPath, false))),
@@ -161,6 +225,14 @@ export function openImagePacker(options: ImagePackerOptions): ImagePacker {
         },
       };
     },
+    base: async (layer, { bootstrap, without }) => {
+      const homes = (without?.others ?? []).map((other) => ({
+        id: digestHex(other.digest),
+        bootstrap: asBuffer(other.bootstrap),
+      }));
+      const left = without === undefined ? {} : { without: digestHex(without.digest) };
+      return unwrap(await packer.base(layer, { bootstrap: asBuffer(bootstrap), ...left, homes }));
+    },
     stages: () => packer.stages(),
     [Symbol.dispose]: () => {
       packer.dispose();
@@ -168,21 +240,49 @@ export function openImagePacker(options: ImagePackerOptions): ImagePacker {
   };
 }
 
-class NativePacker extends NativeFeed<NativeLayerPacker> implements LayerPacker {
-  spareDigest(): void {
-    this.native.spareDigest();
-  }
-
+class NativeBlob extends NativeFeed<NativeLayerPacker> {
   async grown(size: number): Promise<NativeGrowth> {
     return unwrap(await this.native.grown(size));
   }
 
-  async finish(): Promise<PackedLayer> {
-    return packedLayer(unwrap(await this.native.finish()));
-  }
-
   async seal(): Promise<SealedBlob> {
     return sealedBlob(unwrap(await this.native.seal()));
+  }
+}
+
+class NativeDirectoryPacker extends NativeBlob implements DirectoryPacker {
+  async finish(): Promise<PackedFiles> {
+    return packedFiles(unwrap(await this.native.finish()));
+  }
+}
+
+class NativePacker extends NativeBlob implements LayerPacker {
+  spareDigest(digest: Digest): void {
+    this.native.spareDigest(digestHex(digest));
+  }
+
+  takeOverlayMarks(): void {
+    this.native.takeOverlayMarks();
+  }
+
+  logStructure(): void {
+    this.native.logStructure();
+  }
+
+  structure(): readonly NativeFrame[] | undefined {
+    return this.native.structure() ?? undefined;
+  }
+
+  learnCompression(): void {
+    this.native.learnCompression();
+  }
+
+  compression(): Buffer | undefined {
+    return this.native.compression() ?? undefined;
+  }
+
+  async finish(): Promise<PackedLayer> {
+    return packedLayer(unwrap(await this.native.finish()));
   }
 
   hold(): void {

@@ -13,6 +13,8 @@ export interface LayerCompression {
   readonly compressor: LayerCompressor;
   /** The compressor's own default when undefined. */
   readonly level?: number | undefined;
+  /** How a layer was compressed, as `LayerPacker.compression` gives it: the layer becomes what it was, whatever the compressor. */
+  readonly record?: Buffer | undefined;
 }
 
 export interface RebuiltLayer {
@@ -26,14 +28,14 @@ export interface RebuiltLayer {
 /**
  * Yields the compressed tar that the units make, and returns its digests. Equal units give equal bytes, whatever the number of
  * threads. Throws what reading the units throws, ContentMismatchError for chunks that are not what their records say, and UnsupportedError
- * for a level that the compressor lacks.
+ * for a level that the compressor lacks, and FormatError for a record that cannot be read.
  */
 export async function* rebuiltLayer(
   units: AsyncIterable<TarUnit>,
-  { compressor, level }: LayerCompression,
+  { compressor, level, record }: LayerCompression,
   threads: number,
 ): AsyncGenerator<Buffer, RebuiltLayer> {
-  const native = unwrap(addon().openRebuilder(compressor, level, threads));
+  const native = unwrap(addon().openRebuilder(compressor, level, threads, record));
   let failure: { readonly error: unknown } | undefined;
   const feed = async (): Promise<RebuiltLayer> => {
     try {

@@ -30,21 +30,36 @@ import {
 
 /** Conversion signs the entries that it adds to a history. */
 export const CREATED_BY = 'Nydus Converter';
+/** A build signs the entry of its directory. */
+export const BUILT_BY = 'nydusify build';
 /** The comment of a blob that no layer of the source became. */
 export const DICTIONARY_COMMENT = 'Nydus Dictionary Blob';
+/** The comment of the layer with the recipes of tars. */
+export const RECIPES_COMMENT = 'Nydus Tar Recipes';
+/** The comment of a blob of files to load first. */
+export const PREFETCH_COMMENT = 'Nydus Prefetch Blob';
+/** The comment of the bootstrap layer. */
+export const BOOTSTRAP_COMMENT = 'Nydus Bootstrap Layer';
+/** The comment of a layer of which the source's history has no entry. */
+export const BARE_COMMENT = 'Layer without history';
 
 /** It has no time stamp, so that the same input gives the same bytes. */
-const BOOTSTRAP_HISTORY = jsonSource({ created_by: CREATED_BY, comment: 'Nydus Bootstrap Layer' });
+const BOOTSTRAP_HISTORY = jsonSource({ created_by: CREATED_BY, comment: BOOTSTRAP_COMMENT });
 const EMPTY_LAYER_HISTORY = jsonSource({ created_by: CREATED_BY, comment: 'Nydus Empty Layer' });
+const RECIPES_HISTORY = jsonSource({ created_by: CREATED_BY, comment: RECIPES_COMMENT });
 const DICTIONARY_HISTORY = jsonSource({ created_by: CREATED_BY, comment: DICTIONARY_COMMENT });
 /** The entry for a layer that the source's history does not mention. */
-const UNTOLD_HISTORY = jsonSource({ created_by: CREATED_BY, comment: 'Layer without history' });
+export const BARE_HISTORY = jsonSource({ created_by: CREATED_BY, comment: BARE_COMMENT });
 
 /** The layers of a Nydus image that no layer of its source became. */
 export interface LastLayers {
   readonly bootstrap: DiffId;
   /** Of the blobs, the number of those at the end that belong to a dictionary. */
   readonly borrowed?: number;
+  /** The layer with the recipes of tars, which comes before the bootstrap. */
+  readonly recipes?: DiffId | undefined;
+  /** True if the image lists no other layer, as its blobs lie in a storage backend: then the history has one entry, as upstream has it. */
+  readonly alone?: boolean;
 }
 
 /**
@@ -64,33 +79,44 @@ export function nydusConfig(
 export function* nydusConfigSteps(
   source: Uint8Array,
   blobs: readonly DiffId[],
-  { bootstrap, borrowed = 0 }: LastLayers,
+  { bootstrap, borrowed = 0, recipes, alone = false }: LastLayers,
   what: string,
 ): Steps<Uint8Array> {
   const doc = yield* jsonTextSteps(source, what);
   yield;
   const array = diffIdsOf(doc);
-  const diffIds = [...blobs, bootstrap].map((diffId) => jsonSource(diffId));
+  const last = recipes === undefined ? [bootstrap] : [recipes, bootstrap];
+  const diffIds = [...blobs, ...last].map((diffId) => jsonSource(diffId));
   return applySplices(doc, [
     replaceNode(array, arrayLike(doc, array, diffIds)),
-    ...historySplices(doc, blobs.length - borrowed, borrowed),
+    ...(alone
+      ? [onlyBootstrap(doc)]
+      : historySplices(doc, blobs.length - borrowed, [
+          ...Array<string>(borrowed).fill(DICTIONARY_HISTORY),
+          ...(recipes === undefined ? [] : [RECIPES_HISTORY]),
+          BOOTSTRAP_HISTORY,
+        ])),
   ]);
 }
 
+function onlyBootstrap(doc: JsonText): Splice {
+  const history = member(doc.root, 'history');
+  const entries = `[${BOOTSTRAP_HISTORY}]`;
+  return history === undefined
+    ? appendChild(doc, doc.root, memberSource(doc, doc.root, 'history', entries))
+    : replaceNode(history, entries);
+}
+
 /**
- * Makes the history match `layers` layers, `borrowed` blobs of a dictionary and the bootstrap. Missing entries are added without text; in a history that
+ * Makes the history match `layers` layers and those behind them, whose entries are `last`. Missing entries are added without text; in a history that
  * is too long (a squashed image) the oldest surplus entries are marked as empty.
  */
-function historySplices(doc: JsonText, layers: number, borrowed: number): readonly Splice[] {
+function historySplices(doc: JsonText, layers: number, last: readonly string[]): readonly Splice[] {
   const history = member(doc.root, 'history');
   const entries = history?.type === 'array' ? childrenOf(history) : [];
   const described = entries.filter((entry) => !isEmptyLayer(entry));
   const missing = Math.max(0, layers - described.length);
-  const added = [
-    ...Array<string>(missing).fill(UNTOLD_HISTORY),
-    ...Array<string>(borrowed).fill(DICTIONARY_HISTORY),
-    BOOTSTRAP_HISTORY,
-  ];
+  const added = [...Array<string>(missing).fill(BARE_HISTORY), ...last];
   if (history === undefined) {
     return [appendChild(doc, doc.root, memberSource(doc, doc.root, 'history', `[${added.join(',')}]`))];
   }

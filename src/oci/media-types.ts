@@ -55,6 +55,12 @@ export const ANNOTATION = {
   nydusFsVersion: 'containerd.io/snapshot/nydus-fs-version',
   nydusRef: 'containerd.io/snapshot/nydus-ref',
   nydusEncryptedBlob: 'containerd.io/snapshot/nydus-encrypted-blob',
+  /** A layer with the recipes of tars; the value says where in it their index begins. No client of Nydus images reads it. */
+  nydusTarRecipes: 'containerd.io/snapshot/nydus-tar-recipes',
+  /** Of the bootstrap layer: the id of the blob that holds the files to load first, apart from those of the layers. */
+  nydusPrefetchBlob: 'containerd.io/snapshot/nydus-separated-blob-with-prefetch-files',
+  /** Of the bootstrap layer: the blobs of changes that were put on the image, the oldest first. Upstream lists those of the last time. */
+  nydusCommitBlobs: 'containerd.io/snapshot/nydus-commit-blobs',
   nydusSourceDigest: 'containerd.io/snapshot/nydus-source-digest',
   nydusSourceReference: 'containerd.io/snapshot/nydus-source-reference',
   nydusBuilderVersion: 'containerd.io/snapshot/nydus-builder-version',

@@ -164,6 +164,19 @@ export const ANSWERS = {
     refused: 'nothing; the run ends with another error anyway',
     optional: 'in the end',
   }),
+  listTags: answers({
+    request: 'GET the tags of a repository',
+    meanings: {
+      listed: { statuses: [200], then: 'the list, or its next page' },
+      absent: { statuses: [404, 410], then: 'there are none' },
+    },
+    refused: FATAL,
+  }),
+  listRepositories: answers({
+    request: 'GET the repositories of a registry',
+    meanings: { listed: { statuses: [200], then: 'the list, or its next page' } },
+    refused: FATAL,
+  }),
   listReferrers: answers({
     request: 'GET the referrers of a manifest',
     meanings: {

@@ -28,11 +28,13 @@ export type { Roots, TrustOptions } from './http/trust.js';
 export { formatLocation, type Location, parseLocation, type Selector } from './location.js';
 export { openSource, openTarget, type OpenOptions } from './open.js';
 export {
+  type Backed,
   type ContentSink,
   type ContentSource,
   type FetchOptions,
   type ImageSource,
   type ImageTarget,
+  type Measurable,
   isMountable,
   isMovedTag,
   isReferable,

@@ -23,6 +23,10 @@ const PREFIX = /^(oci|oci-archive|docker-archive):/;
  * `@DIGEST`. The file `-` is standard input. As in skopeo, the first colon after the prefix ends the path. Throws InvalidReferenceError.
  */
 export function parseLocation(text: string): Location {
+  if (text.startsWith('file://'))
+    throw new InvalidReferenceError(`"${text}" does not say what the file or folder is`, {
+      hint: 'write it as oci:FOLDER, oci-archive:FILE or docker-archive:FILE',
+    });
   const prefix = PREFIX.exec(text);
   if (prefix === null)
     return { kind: 'registry', reference: parseReference(text.replace(/^docker:\/\//, '')) };

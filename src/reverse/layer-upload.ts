@@ -31,6 +31,8 @@ export interface LayerToMake {
   /** Something that stands for the layer before its digest is known, and how it is made: a note about it is left in the target. */
   readonly note: { readonly of: Digest; readonly how: string };
   readonly onBytes: (sent: number) => void;
+  /** Throws for a layer that must not come into the target. */
+  readonly verify?: (made: RebuiltLayer) => void;
 }
 
 export interface MadeLayer {
@@ -61,8 +63,9 @@ export async function uploadLayer(
       pass ??= await beginPass(target, note, uploads.call);
       for (const bytes of held.splice(0)) await pass.content?.push(bytes);
     }
-    pass?.content?.end();
     const made = next.value;
+    layer.verify?.(made);
+    pass?.content?.end();
     const descriptor: Descriptor = { mediaType: layer.mediaType, digest: made.digest, size: made.size };
     const content =
       pass === undefined ? contentOf(Buffer.concat(held)) : madeAgain(layer, made.size, uploads.call);

@@ -22,8 +22,8 @@ export interface ReverseOptions extends Pick<
 > {
   readonly mode: ReverseMode;
   readonly layers: LayerChoice;
-  /** How rebuilt layers are compressed. */
-  readonly compression: LayerCompression;
+  /** How rebuilt layers are compressed; undefined: by gzip, but for a layer whose recipe says that it was a bare tar. */
+  readonly compression: LayerCompression | undefined;
 }
 
 /** Fills in defaults; throws UsageError for values out of range, and UnsupportedError for a level that the compressor lacks. */
@@ -42,12 +42,12 @@ export function reverseOptions(from: Partial<ReverseOptions> = {}): ReverseOptio
     openOriginal: given.openOriginal,
     mode: given.mode ?? 'auto',
     layers: given.layers ?? 'keep',
-    compression: given.compression ?? { compressor: 'gzip' },
+    compression: given.compression,
   };
   within('concurrency', options.concurrency, 1, 64);
   within('threads', options.threads, 1, 256);
   if (options.mode === 'relink' && options.layers === 'squash')
     throw new UsageError('an original manifest has its own layers, so they cannot be squashed');
-  checkCompression(options.compression);
+  if (options.compression !== undefined) checkCompression(options.compression);
   return Object.freeze(options);
 }

@@ -14,7 +14,7 @@ import type { Descriptor, Platform } from '../oci/descriptor.js';
 import { type Digest, isDigest } from '../oci/digest.js';
 import { platformMatches } from '../oci/platform.js';
 import { type Location, withDigest } from '../registry/location.js';
-import type { ContentSource, ImageSource, ImageTarget } from '../registry/stores/store.js';
+import type { ContentSource, ImageSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import type { ReverseOptions } from './options.js';
 
@@ -96,10 +96,10 @@ const CONCURRENCY = 4;
 /** The first layer that is neither in the target nor at the original's place. A layer that lies outside of registries is not asked for. */
 export async function missingLayer(
   { image, store }: Original,
-  target: ImageTarget,
+  target: ContentSource | undefined,
   call: CallOptions,
 ): Promise<Descriptor | undefined> {
-  const stores: readonly ContentSource[] = [target, store];
+  const stores: readonly ContentSource[] = target === undefined ? [store] : [target, store];
   const found = await mapOrdered(
     image.manifest.value.layers,
     CONCURRENCY,

@@ -23,16 +23,8 @@ export async function ownTree(image: Image, blob: Descriptor, call: CallOptions)
 }
 
 async function readTree(image: Image, blob: Descriptor, call: CallOptions): Promise<NydusFilesystem> {
-  const read = async (start: number, end: number): Promise<Buffer> => {
-    const stream = image.store.fetch(blob, { ...call, range: { start, end } });
-    const bytes = await collect(stream, end - start, `the end of blob ${blob.digest}`);
-    if (bytes.length === end - start) return bytes;
-    throw new FormatError(`blob ${blob.digest} ends before byte ${end}`);
-  };
   try {
-    const section = await readBootstrapSection(blob.size, read);
-    const content = await sectionContent(section, decompress);
-    const { bootstrap } = await openBootstrapInTurns(content, call.signal);
+    const { bootstrap } = await openBootstrapInTurns(await ownBootstrap(image, blob, call), call.signal);
     const named = withOwnName(bootstrap, digestHex(blob.digest));
     return new NydusFilesystem(await withBatches(named, image, call), image);
   } catch (cause) {
@@ -43,6 +35,18 @@ async function readTree(image: Image, blob: Descriptor, call: CallOptions): Prom
       ? new FormatError(message, { cause, remedy })
       : new UnsupportedError(message, { cause, remedy });
   }
+}
+
+/** The bootstrap inside a blob, whose end is read by range. Throws FormatError for a blob without one. */
+export async function ownBootstrap(image: Image, blob: Descriptor, call: CallOptions): Promise<Buffer> {
+  const read = async (start: number, end: number): Promise<Buffer> => {
+    const stream = image.store.fetch(blob, { ...call, range: { start, end } });
+    const bytes = await collect(stream, end - start, `the end of blob ${blob.digest}`);
+    if (bytes.length === end - start) return bytes;
+    throw new FormatError(`blob ${blob.digest} ends before byte ${end}`);
+  };
+  const section = await readBootstrapSection(blob.size, read);
+  return sectionContent(section, decompress);
 }
 
 /** A bootstrap inside a blob cannot name that blob, whose digest covers it. */

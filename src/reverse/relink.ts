@@ -4,7 +4,7 @@ import { counted, contentOf, type ReplayableContent } from '../io/streams.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { DiffId } from '../oci/digest.js';
 import type { ListedDescriptor } from '../oci/manifest.js';
-import { isMountable, type PushOutcome } from '../registry/stores/store.js';
+import { type ImageSource, isMountable, type PushOutcome } from '../registry/stores/store.js';
 import { reportRead, type CallOptions } from '../reporter.js';
 import type { Original } from './original.js';
 import type { ReversedLayer, ReverseRun } from './rebuild.js';
@@ -24,19 +24,25 @@ export async function relink(run: ReverseRun, original: Original): Promise<reado
     diffId: config.value.diffIds[i] ?? (layer.digest as string as DiffId), // an image whose config lists too few layers
     blob: undefined,
     tarBytes: undefined,
+    exact: 'layer' as const,
     outcome: outcomes[i] ?? 'present',
   }));
 }
 
-async function place(
-  { target, uploads }: ReverseRun,
-  { store }: Original,
-  layer: ListedDescriptor,
-): Promise<PushOutcome> {
+async function place(run: ReverseRun, { store }: Original, layer: ListedDescriptor): Promise<PushOutcome> {
   const descriptor: Descriptor = { mediaType: layer.mediaType, digest: layer.digest, size: layer.size };
-  const { call } = uploads;
   // Clients fetch such a layer from elsewhere, and not every registry may hold it.
-  if (liesOutside(layer) && !(await store.exists(descriptor, call))) return 'present';
+  if (liesOutside(layer) && !(await store.exists(descriptor, run.uploads.call))) return 'present';
+  return placeLayer(run, store, descriptor);
+}
+
+/** Finds an original layer in the target, mounts it from the store or copies it. */
+export async function placeLayer(
+  { target, uploads }: Pick<ReverseRun, 'target' | 'uploads'>,
+  store: ImageSource,
+  descriptor: Descriptor,
+): Promise<PushOutcome> {
+  const { call } = uploads;
   const content: ReplayableContent = {
     size: descriptor.size,
     open: (range) =>

@@ -2,11 +2,12 @@
  * `reverseImage` converts a Nydus image back into an ordinary one. The original manifest is taken where it can still be had; else every
  * layer is made from its blob. Blobs are pushed first and the tag last, so no client can pull an incomplete image.
  */
+import { publish } from '../convert/publish.js';
 import { familyOf } from '../convert/assemble.js';
 import { copyEntries } from '../convert/copy-content.js';
 import { storedDocument, type StoredDocument } from '../convert/halves.js';
 import { reversedIndex } from '../convert/merge-index.js';
-import { refuseMovedTag, tagOf } from '../registry/moved-tag.js';
+import { tagOf } from '../registry/moved-tag.js';
 import { Originals } from '../convert/originals.js';
 import type { ForeignEntry, SourceImage } from '../convert/source-images.js';
 import { stopwatch } from '../convert/stopwatch.js';
@@ -14,7 +15,6 @@ import { Uploads } from '../convert/uploads.js';
 import { NydusError, RegistryError, UnsupportedError } from '../errors.js';
 import type { Image } from '../image/image.js';
 import { readReferenceAt, type ReferenceTree } from '../image/reference-tree.js';
-import { contentOf } from '../io/streams.js';
 import { withBudget } from '../native/budget.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { parseConfig, parseManifest, toDocument } from '../oci/manifest.js';
@@ -23,7 +23,8 @@ import type { ImageSource, ImageTarget } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
 import { unmarkedEntry } from './documents.js';
 import { type ImageToReverse, readImages } from './images.js';
-import { findOriginal, missingLayer, type Original, originalDigestOf } from './original.js';
+import { type Found, originalOf } from './found.js';
+import type { Original } from './original.js';
 import { reverseOptions, type ReverseOptions } from './options.js';
 import { rebuildImage, type ReversedLayer, type ReverseRun } from './rebuild.js';
 import { relink } from './relink.js';
@@ -90,18 +91,12 @@ export async function reverseImage(
     const foreign = await copyEntries({ source, target, uploads, options }, listed.foreign);
     await uploads.settle();
     const result = rootOf(tree, made, foreign, options);
-    for (const { document } of made) {
-      // A manifest that is the root is pushed together with the tag.
-      if (document !== result)
-        await target.push(document.descriptor, contentOf(document.bytes), uploads.call);
-    }
-    call.signal?.throwIfAborted();
-    await refuseMovedTag(target, before, result.descriptor.digest, uploads.call);
-    await target.tag(result.descriptor, result.bytes, uploads.call);
+    const manifests = made.map(({ document }) => document);
+    const unchanged = await publish(target, { manifests, root: result, before }, uploads.call);
     return {
       root: result.descriptor,
       target: target.location,
-      unchanged: before === result.descriptor.digest,
+      unchanged,
       images: made.map(({ report }) => report),
       kept: foreign.map(({ descriptor }) => descriptor),
       elapsed: performance.now() - started,
@@ -147,7 +142,7 @@ async function reverseOne(run: ReverseRun, image: ImageToReverse, around: Surrou
   const { nydus } = image;
   const mayRelink = options.mode !== 'rebuild' || nydus === undefined;
   const found: Found = mayRelink
-    ? await originalOf(run, image, around)
+    ? await originalOf(image, { ...around, options, target: run.target, call: run.uploads.call })
     : { original: undefined, why: 'layers were to be made again' };
   if (found.original !== undefined)
     return relinked(run, image, { ...found, original: found.original }, around);
@@ -159,42 +154,6 @@ async function reverseOne(run: ReverseRun, image: ImageToReverse, around: Surrou
       : new UnsupportedError(message, { remedy });
   }
   return rebuilt(run, { ...image, nydus }, found.why, around);
-}
-
-interface Found {
-  readonly original: Original | undefined;
-  readonly why: string;
-  /** The original is known, and is not all there. */
-  readonly isLost?: boolean;
-}
-
-/** Finds the original with all its layers. */
-async function originalOf(
-  { options, target, uploads }: ReverseRun,
-  { platform, nydus, beside }: ImageToReverse,
-  { tree, originals, opened }: Surroundings,
-): Promise<Found> {
-  const { call } = uploads;
-  let original: Original | undefined;
-  if (beside !== undefined && !(beside instanceof NydusError)) {
-    original = { image: beside, store: tree.store };
-  } else if (nydus !== undefined) {
-    original = await findOriginal(nydus, platform, originals, options, call);
-    if (original !== undefined) opened.push(original.store);
-  }
-  if (original === undefined) return { original, why: absence(nydus, beside) };
-  const missing = await missingLayer(original, target, call);
-  const { location } = original.store;
-  if (missing === undefined) return { original, why: location };
-  return { original: undefined, why: `its layer ${missing.digest} is not in ${location}`, isLost: true };
-}
-
-function absence(nydus: Image | undefined, beside: ImageToReverse['beside']): string {
-  if (beside instanceof NydusError) return beside.message;
-  const digest = nydus === undefined ? undefined : originalDigestOf(nydus);
-  return digest === undefined
-    ? 'the image does not say what it was made from'
-    : `manifest ${digest} is not there`;
 }
 
 async function relinked(

@@ -30,7 +30,7 @@ const TYPES: Readonly<Record<Exclude<Inode['kind'], 'socket'>, string>> = {
 export function tarEntry(path: RawPath, inode: Inode, link?: RawPath): Buffer | undefined {
   if (inode.kind === 'socket') return undefined;
   const pax = new PaxRecords();
-  const block = Buffer.alloc(BLOCK);
+  const block = zeros(BLOCK);
   const name = inode.kind === 'directory' ? (path === '' ? './' : `${path}/`) : path;
   text(block, NAME, 'path', name, pax);
   octal(block, { at: 100, digits: 7 }, inode.mode);
@@ -48,6 +48,11 @@ export function tarEntry(path: RawPath, inode: Inode, link?: RawPath): Buffer | 
   for (const xattr of inode.xattrs) pax.addXattr(xattr);
   sign(block);
   return pax.isEmpty ? block : Buffer.concat([pax.header(name), block]);
+}
+
+/** From the pool of Node: a store of its own for each of 100,000 headers would fragment the memory of the process. */
+function zeros(size: number): Buffer {
+  return Buffer.allocUnsafe(size).fill(0);
 }
 
 /** Zeros behind the content of a file. */
@@ -141,7 +146,7 @@ class PaxRecords {
       a === CHARSET ? -1 : b === CHARSET ? 1 : a < b ? -1 : 1,
     );
     const records = Buffer.concat(inOrder.map(([, record]) => record));
-    const block = Buffer.alloc(BLOCK);
+    const block = zeros(BLOCK);
     block.write(`PaxHeaders/${name}`.slice(0, NAME.size), NAME.at, 'latin1');
     octal(block, { at: 100, digits: 7 }, 0o644);
     octal(block, UID, 0);

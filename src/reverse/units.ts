@@ -7,6 +7,7 @@ import type { FileInode } from '../look/filesystem.js';
 import type { TarUnit } from '../native/rebuilder.js';
 import { PackedChunkTable } from '../native/tables.js';
 import type { RawPath } from '../oci/raw-name.js';
+import type { FilePart } from '../recipe/decode.js';
 import type { ChunkTable } from '../rafs-builder/model/tree.js';
 import type { ContentSource } from '../registry/stores/store.js';
 import type { CallOptions } from '../reporter.js';
@@ -15,7 +16,7 @@ import type { LayerFile } from './entries.js';
 import { TAR_END, tarEntry, tarPadding } from './tar-entry.js';
 
 /** Bytes of the tar that are fetched together. */
-const STRETCH = 8 * 1024 * 1024;
+const STRETCH = 4 * 1024 * 1024;
 /** Bytes of a unit, unless one chunk has more. */
 const UNIT = 1024 * 1024;
 /** What a chunk weighs that follows itself. */
@@ -28,22 +29,46 @@ export interface UnitSource {
   readonly onSocket: (path: RawPath) => void;
 }
 
-/** A part of the tar: bytes, or a chunk. */
-type Piece = Buffer | LocatedChunk;
+/** A part of a chunk. */
+interface CutChunk {
+  readonly chunk: LocatedChunk;
+  readonly from: number;
+  readonly to: number;
+}
 
-/** Throws what fetching throws, and FormatError for files whose chunks cannot be. */
-export async function* tarUnits(
+/** A part of the tar: bytes, a chunk, or a part of one. */
+type Piece = Buffer | LocatedChunk | CutChunk;
+
+/** The canonical tar. Throws what fetching throws, and FormatError for files whose chunks cannot be. */
+export function tarUnits(
   entries: Iterable<LayerFile | undefined>,
   source: UnitSource,
+  call: CallOptions,
+): AsyncGenerator<TarUnit> {
+  return unitsOfPieces(piecesOf(entries, source), source.store, call);
+}
+
+/** The tar of a recipe. Throws as `tarUnits` does, and FormatError for a recipe of another layer. */
+export function recipeUnits(
+  parts: Iterable<Buffer | FilePart | undefined>,
+  { locate, store }: Pick<UnitSource, 'locate' | 'store'>,
+  call: CallOptions,
+): AsyncGenerator<TarUnit> {
+  return unitsOfPieces(piecesOfParts(parts, locate), store, call);
+}
+
+async function* unitsOfPieces(
+  pieces: Iterable<Piece | undefined>,
+  store: ContentSource,
   call: CallOptions,
 ): AsyncGenerator<TarUnit> {
   let ahead: Promise<Fetched> | undefined;
   const pace = new Pace(call.signal);
   try {
-    for (const stretch of stretchesOf(piecesOf(entries, source))) {
+    for (const stretch of stretchesOf(pieces)) {
       if (pace.isDue) await pace.turn();
       if (stretch === undefined) continue;
-      const next = fetchStretch(stretch, source.store, call);
+      const next = fetchStretch(stretch, store, call);
       // `next` is awaited one round later; until then its failure must not count as unhandled.
       next.catch(() => undefined);
       if (ahead !== undefined) yield* unitsOf(await ahead);
@@ -66,7 +91,8 @@ async function fetchStretch(
   store: ContentSource,
   call: CallOptions,
 ): Promise<Fetched> {
-  return { pieces, stored: await storedBytes(store, [...new Set(pieces.filter(isChunk))], call) };
+  const chunks = pieces.flatMap((piece) => chunkOf(piece) ?? []);
+  return { pieces, stored: await storedBytes(store, [...new Set(chunks)], call) };
 }
 
 function* piecesOf(
@@ -93,6 +119,43 @@ function* piecesOf(
   yield TAR_END;
 }
 
+function* piecesOfParts(
+  parts: Iterable<Buffer | FilePart | undefined>,
+  locate: UnitSource['locate'],
+): Generator<Piece | undefined> {
+  /** The last file that came in parts, which come one after the other. */
+  let last: { readonly file: FileInode; readonly chunks: readonly LocatedChunk[] } | undefined;
+  for (const part of parts) {
+    if (part === undefined || !('file' in part)) {
+      yield part;
+      continue;
+    }
+    const { file, path, start, end } = part;
+    if (start === 0 && end === file.size) {
+      yield* locate(file, path);
+      continue;
+    }
+    if (last?.file !== file) last = { file, chunks: locate(file, path) };
+    yield* cutChunks(last.chunks, start, end);
+  }
+}
+
+/** The chunks of a file that hold a part of it, the first and the last one cut. */
+function* cutChunks(chunks: readonly LocatedChunk[], start: number, end: number): Generator<Piece> {
+  // All chunks of a file but the last have one size.
+  const size = chunks[0]?.record.uncompressedSize ?? 1;
+  for (let i = Math.floor(start / size); i * size < end; i++) {
+    const chunk = chunks[i];
+    if (chunk === undefined) return;
+    const [from, to] = [
+      Math.max(0, start - i * size),
+      Math.min(chunk.record.uncompressedSize, end - i * size),
+    ];
+    if (from === 0 && to === chunk.record.uncompressedSize) yield chunk;
+    else if (from < to) yield { chunk, from, to };
+  }
+}
+
 function* stretchesOf(pieces: Iterable<Piece | undefined>): Generator<readonly Piece[] | undefined> {
   let stretch: Piece[] = [];
   let size = 0;
@@ -114,11 +177,12 @@ function* stretchesOf(pieces: Iterable<Piece | undefined>): Generator<readonly P
 }
 
 function sizeOf(piece: Piece): number {
-  return isChunk(piece) ? piece.record.uncompressedSize : piece.length;
+  return Buffer.isBuffer(piece) ? piece.length : (chunkOf(piece)?.record.uncompressedSize ?? 0);
 }
 
-function isChunk(piece: Piece): piece is LocatedChunk {
-  return 'record' in piece;
+function chunkOf(piece: Piece): LocatedChunk | undefined {
+  if (Buffer.isBuffer(piece)) return undefined;
+  return 'chunk' in piece ? piece.chunk : piece;
 }
 
 /** Cuts a stretch where a unit is full, or where chunks of another blob begin. */
@@ -128,26 +192,31 @@ function* unitsOf({ pieces, stored }: Fetched): Generator<TarUnit> {
   let blob: LocatedChunk | undefined;
   for (const piece of pieces) {
     const bytes = sizeOf(piece);
-    const isOther = blob !== undefined && isChunk(piece) && piece.layer.digest !== blob.layer.digest;
+    const chunk = chunkOf(piece);
+    const isOther = blob !== undefined && chunk !== undefined && chunk.layer.digest !== blob.layer.digest;
     if (unit.length > 0 && (isOther || size + bytes > UNIT)) {
       yield unitOf(unit, stored);
       [unit, size, blob] = [[], 0, undefined];
     }
     unit.push(piece);
     size += bytes;
-    if (isChunk(piece)) blob = piece;
+    blob = chunk ?? blob;
   }
   yield unitOf(unit, stored);
 }
 
 function unitOf(pieces: readonly Piece[], stored: ReadonlyMap<LocatedChunk, Buffer>): TarUnit {
-  const chunks = pieces.filter(isChunk);
+  const chunks = pieces.flatMap((piece) => chunkOf(piece) ?? []);
   const [first] = chunks;
+  const cuts: number[] = [];
+  let position = 0;
   const literals: Buffer[] = [];
   const steps: number[] = [];
   for (const piece of pieces) {
     const isRunning = steps.length > 0 && steps.at(-1) === 0;
-    if (isChunk(piece)) {
+    if (!Buffer.isBuffer(piece)) {
+      if ('chunk' in piece) cuts.push(position, piece.from, piece.to);
+      position++;
       if (steps.length === 0) steps.push(0, 0);
       steps[steps.length - 1] = (steps.at(-1) ?? 0) + 1;
       continue;
@@ -164,6 +233,7 @@ function unitOf(pieces: readonly Piece[], stored: ReadonlyMap<LocatedChunk, Buff
     literals: Buffer.concat(literals),
     steps: words(steps),
     chunks: PackedChunkTable.from(tableOf(chunks)).bytes,
+    cuts: words(cuts),
     ranges: ranges.map(({ bytes }) => bytes),
     starts: ranges.map(({ start }) => start),
   };

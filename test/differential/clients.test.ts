@@ -4,12 +4,9 @@
  * nydus-snapshotter's code to its rows.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test, type TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { checkImage } from '../../src/check/check.js';
 import type { Client, ClientVerdict } from '../../src/check/clients.js';
 import { convertImage } from '../../src/convert/convert.js';
@@ -20,10 +17,11 @@ import { openSource, openTarget } from '../../src/registry/open.js';
 import { writeLayout } from '../support/images/oci-layout.js';
 import { file, layer } from '../support/images/tar.js';
 import { missing, needs } from '../support/needs.js';
+import { startContainerd } from '../support/references/containerd.js';
 import { goClient, pathOrSkip } from '../support/references/tools.js';
 import { type RealRegistry, startDockerRegistry } from '../support/registries/real-registries.js';
 import { runTool, tryRun } from '../support/run-tool.js';
-import { place, tempFolder } from '../support/temp-folder.js';
+import { tempFolder } from '../support/temp-folder.js';
 import { MARKS } from '../../tools/docs/clients.js';
 
 const PLATFORM = 'linux/amd64';
@@ -154,34 +152,6 @@ test('podman pulls what its row says, and refuses a Nydus image alone', async (t
     assert.deepEqual(found?.RootFS.Layers, converted.diffIds.get(row.picks?.digest ?? ''), way);
   }
 });
-
-/** Debian's containerd in a folder of its own; the daemon ends with the test. Returns the address that `ctr` is given. */
-async function startContainerd(t: TestContext): Promise<string> {
-  const folder = await tempFolder(t);
-  const address = join(folder, 's');
-  const config = `version = 2
-root = "${folder}/root"
-state = "${folder}/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt", "io.containerd.snapshotter.v1.overlayfs"]
-[grpc]
-address = "${address}"
-[ttrpc]
-address = "${folder}/t"
-`;
-  const file = await place(folder, 'config.toml', config);
-  const daemon = spawn('containerd', ['--config', file, '--log-level', 'error'], { stdio: 'ignore' });
-  const exited = once(daemon, 'exit');
-  t.after(async () => {
-    daemon.kill('SIGTERM');
-    await exited;
-  });
-  for (let attempt = 0; attempt < 100; attempt++) {
-    const { status } = await tryRun('ctr', ['--address', address, '--connect-timeout', '1s', 'version']);
-    if (status === 0) return address;
-    await sleep(100);
-  }
-  throw new Error('containerd does not answer');
-}
 
 /** The chain ID of the highest of these layers, by which containerd names its snapshot. */
 function chainOf(diffIds: readonly string[]): string {

@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fsckRun } from '../support/references/fsck-verdicts.js';
-import { disagreements, MUTATED, runMutations } from '../support/damage/mutation-run.js';
+import { BASES } from '../support/damage/mutated-bases.js';
+import { disagreements, runMutations } from '../support/damage/mutation-run.js';
 import { needs } from '../support/needs.js';
 import { referenceVerdicts } from '../support/references/reference-verdicts.js';
 import { referenceTool } from '../support/references/reference-builder.js';
@@ -19,18 +20,18 @@ const SEED = 20_240_101;
 
 test('what fsck.erofs refuses of damaged v6 bootstraps, we refuse', async (t) => {
   if (!needs(t, 'fsck.erofs')) return;
-  for (const [i, base] of MUTATED.entries()) {
-    if (!base[1].startsWith('v6')) continue;
-    const { run, bytes } = runMutations(base, COUNT, SEED + i);
+  for (const [i, base] of BASES.entries()) {
+    if (!base.isV6) continue;
+    const { run, bytes } = await runMutations(base, COUNT, SEED + i);
     const { asked, disagreements: differ } = await fsckRun('fsck.erofs', bytes, run, await tempFolder(t));
     t.diagnostic(`${run.base}: asked about ${asked}`);
     assert.deepEqual(differ, []);
   }
 });
 
-for (const [i, base] of MUTATED.entries()) {
-  test(`${COUNT} mutations of ${base.join('/')}: what the reference refuses, we refuse`, async (t) => {
-    const { run, bytes } = runMutations(base, COUNT, SEED + i);
+for (const [i, base] of BASES.entries()) {
+  test(`${COUNT} mutations of ${base.name}: what the reference refuses, we refuse`, async (t) => {
+    const { run, bytes } = await runMutations(base, COUNT, SEED + i);
     const path = pathOrSkip(t, referenceTool());
     if (path === undefined) return;
     const file = join(await tempFolder(t), 'base.boot');

@@ -1,7 +1,10 @@
 /** The build cache through the command, in the embedded registry and in Debian's docker-registry. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { checkImage } from '../../src/check/check.js';
+import { convertImage } from '../../src/convert/convert.js';
 import type { ConversionPlan } from '../../src/convert/plan.js';
+import { AuthError } from '../../src/errors.js';
 import { collect } from '../../src/io/streams.js';
 import { type Manifest, parseDocument } from '../../src/oci/manifest.js';
 import { ANNOTATION, MEDIA } from '../../src/oci/media-types.js';
@@ -11,6 +14,9 @@ import { nydusify, registry } from '../support/command.js';
 import { buildImage, putImage } from '../support/images/image-builder.js';
 import { dir, file, layer } from '../support/images/tar.js';
 import { needs } from '../support/needs.js';
+import { openOptionsFor, type OpenRegistry, REGISTRIES } from '../support/references/interop.js';
+import { pathOrSkip } from '../support/references/tools.js';
+import { MemoryStore } from '../support/registries/memory-store.js';
 import { startDockerRegistry } from '../support/registries/real-registries.js';
 
 const TARS = [
@@ -77,6 +83,28 @@ test('flags of the cache that contradict each other or ask too much are refused'
   }
 });
 
+test('a cache is not kept under the tag of the image, which would replace it', async (t) => {
+  const lab = await registry(t);
+  const source = await lab.put('library/app:1.0', image);
+  const target = `${lab.host}/library/app:n`;
+  await convert('--build-cache', target, source, `${lab.host}/library/app:first`);
+  const before = (await lab.get(target)).digest;
+  for (const command of ['convert', 'plan'])
+    for (const flags of [
+      ['--build-cache', target],
+      ['--build-cache-tag', 'n'],
+      ['--build-cache', `docker://${target}`, '--build-cache-mode', 'ro'],
+    ]) {
+      const { status, stderr } = await nydusify([command, ...flags, source, target]);
+      assert.equal(status, 2, stderr);
+      assert.match(
+        stderr,
+        /the build cache and the image would both be .*app:n\nhint: name a tag of its own/,
+      );
+    }
+  assert.equal((await lab.get(target)).digest, before);
+});
+
 test('docker-registry takes a cache in the repository of the target or another one, and mounts from it', async (t) => {
   if (!needs(t, 'docker-registry')) return;
   await using real = await startDockerRegistry();
@@ -92,3 +120,53 @@ test('docker-registry takes a cache in the repository of the target or another o
   assert.equal(root.mediaType, MEDIA.ociManifest);
   assert.equal(root.annotations?.[ANNOTATION.nydusCacheVersion], '');
 });
+
+/** The numbers of layers that a conversion found, and its root, with a cache in a repository of its own. */
+async function cachedRun(registry: OpenRegistry, name: string, strict: boolean): Promise<readonly unknown[]> {
+  const { host } = registry;
+  const options = openOptionsFor(registry);
+  await using source = openSource(`${host}/app:1`, options);
+  await using target = openTarget(`${host}/${name}:n`, options);
+  await using store = openTarget(`${host}/caches:app`, options);
+  const { root, cache } = await convertImage({ source, target, cache: { store, strict } });
+  await using read = openSource(`${host}/${name}:n`, options);
+  assert.deepEqual((await checkImage({ source, target: read })).findings, []);
+  return [root.digest, cache?.hits, cache?.misses, cache?.written];
+}
+
+for (const { name, program, start } of REGISTRIES)
+  test(`a cache in a repository of its own serves others: ${name}`, async (t) => {
+    const path = pathOrSkip(t, await program());
+    if (path === undefined) return;
+    await using registry = await start(path);
+    const options = openOptionsFor(registry);
+    await using pushing = openTarget(`${registry.host}/app:1`, options);
+    await putImage(pushing, image);
+    const [digest, ...first] = await cachedRun(registry, 'one', false);
+    assert.deepEqual(first, [0, 2, true]);
+    assert.deepEqual(await cachedRun(registry, 'two', true), [digest, 2, 0, false]);
+    if (!registry.login) return;
+    // A run that may not read or write the cache makes the image all the same.
+    const warnings: string[] = [];
+    await using source = openSource(`${registry.host}/app:1`, options);
+    await using target = new MemoryStore('memory.test/target:1');
+    await using store = openTarget(`${registry.host}/caches:app`, {
+      ...options,
+      credentials: anonymous,
+    });
+    const run = (strict: boolean): ReturnType<typeof convertImage> =>
+      convertImage(
+        { source, target, cache: { store, strict } },
+        {},
+        {
+          reporter: {
+            emit: (event) => {
+              if (event.type === 'warning') warnings.push(event.code);
+            },
+          },
+        },
+      );
+    assert.equal((await run(false)).root.digest, digest);
+    assert.deepEqual(warnings, ['CACHE_PROBLEM']);
+    await assert.rejects(run(true), AuthError);
+  });

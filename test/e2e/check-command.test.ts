@@ -202,7 +202,7 @@ test('--log-level silences steps and notes of progress, and --log-file takes wha
   assert.match(unopened.stderr, /^warning: cannot open log file .*\nnote: log level "loud" is not known/);
 });
 
-test("upstream's flags are taken with a note, those for backends are refused with a sentence", async () => {
+test("upstream's flags are taken with a note, a backend without its configuration is refused with a sentence", async () => {
   const target = await push(await converted(sourceImage(LAYERS)), `${right.host}/app:5`);
   const noted = await run(
     '--target',
@@ -217,7 +217,7 @@ test("upstream's flags are taken with a note, those for backends are refused wit
   assert.match(noted.stderr, /note: --nydusd has no effect/);
   const refused = await run('--target', target, '--target-backend-type', 'oss');
   assert.equal(refused.code, 2);
-  assert.match(refused.stderr, /--target-backend-type is not supported yet/);
+  assert.match(refused.stderr, /please specify option '--target-backend-config'/);
   const none = await run();
   assert.equal(none.code, 2);
   assert.match(none.stderr, /Required flag "target" not set/);

@@ -1,6 +1,6 @@
 /** `nydusify copy` as a program: its words and flags, real registries and other tools beside it, and runs that are killed. */
 import assert from 'node:assert/strict';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { anonymous } from '../../src/registry/auth/credentials.js';
@@ -73,13 +73,32 @@ test('a comparison ends with 1 when something differs, says what, and prints no 
   assert.equal(await readFile(digestFile, 'utf8'), AMD64.root.descriptor.digest);
 });
 
-test('wrong words are refused, and what belongs to storage backends by name', async (t) => {
+test('file:// is an archive or a folder for convert and reverse, too, and a missing one is a sentence', async (t) => {
+  const { put } = await registry(t);
+  const folder = await tempFolder(t);
+  const saved = join(folder, 'saved.tar');
+  const image = buildImage({ layers: [layer(file('a', 'x'))] });
+  await succeeds('copy', '-q', await put('library/app:1.0', image), `file://${saved}`);
+  const nydus = join(folder, 'nydus.tar');
+  await succeeds('convert', '-q', `file://${saved}`, `file://${nydus}`);
+  const back = join(folder, 'back');
+  await mkdir(back);
+  await succeeds('reverse', '-q', '--reverse-mode', 'rebuild', `file://${nydus}`, `file://${back}`);
+  await succeeds('diff', `oci-archive:${nydus}`, `oci:${back}`);
+  for (const command of ['copy', 'convert', 'reverse']) {
+    const { status, stderr } = await nydusify([command, `file://${folder}/none.tar`, `oci:${folder}/x`]);
+    assert.equal(status, 6, command);
+    assert.match(stderr, /error: cannot read .*none\.tar: no such file or folder/, command);
+  }
+});
+
+test('wrong words are refused, and a storage backend without its configuration', async (t) => {
   const folder = await tempFolder(t);
   const cases: readonly (readonly [RegExp, readonly string[]])[] = [
     [/Required flags "source, target" not set/, []],
     [/Required flag "target" not set/, ['a:1']],
     [/"file:\/\/" names no file/, ['file://', 'a:1']],
-    [/--source-backend-type is not supported yet/, ['--source-backend-type', 'oss', 'a:1', 'b:1']],
+    [/please specify option '--source-backend-config'/, ['--source-backend-type', 'oss', 'a:1', 'b:1']],
     [/docker-archive: can only be a source/, [`oci:${folder}:1`, `docker-archive:${folder}/x.tar`]],
     [/push-chunk-size/, ['--push-chunk-size', 'much', 'a:1', 'b:1']],
     [/concurrency should be 1 to 64/, ['--concurrency', '0', `oci:${folder}:1`, 'oci:b:1']],

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkImage } from '../../src/check/check.js';
 import { convertImage } from '../../src/convert/convert.js';
+import type { OneDictionary } from '../../src/convert/dictionary.js';
 import { planConversion } from '../../src/convert/plan.js';
 import { NydusError, UnsupportedError, UsageError } from '../../src/errors.js';
 import { bootstrapOf, readBootstrapLayer } from '../../src/image/bootstrap-layer.js';
@@ -170,6 +171,19 @@ test('a plan names the blobs of the dictionary, and refuses one that a conversio
   );
 });
 
+test('a plan finds the blobs of an earlier conversion with a dictionary', async () => {
+  const dictionary = await converted(sourceImage(OLD));
+  const source = sourceImage(NEW);
+  const target = await converted(source, { dictionary });
+  const { images, totals } = await planConversion({ source, target }, { dictionary });
+  const sizes = manifestOf(target).layers.map(({ size }) => size);
+  assert.deepEqual(
+    images[0]?.layers.map(({ blob, blobBytes }) => [blob, blobBytes]),
+    sizes.slice(0, NEW.length).map((size) => ['present', size]),
+  );
+  assert.equal(totals.push, 0);
+});
+
 test('every refusal of a dictionary says what can be done', async () => {
   const batched = await converted(sourceImage([layer(file('a', 'one'), file('b', 'two'))]), {
     batchSize: 0x1_0000,
@@ -228,6 +242,53 @@ test('a dictionary of another version, chunk size, digester or compressor is ref
     const run = converted(sourceImage(NEW), { ...format, dictionary: plain });
     await assert.rejects(run, (error) => error instanceof UsageError && message.test(error.message));
   }
+});
+
+test('what is no dictionary is refused by its name, with advice about dictionaries', async () => {
+  const ordinary = sourceImage(OLD);
+  const old = await converted(ordinary);
+  const indexOf = (platforms: readonly object[]): MemoryStore => {
+    const store = MemoryStore.copyOf(old);
+    const manifests = platforms.map((platform) => ({ ...(old.root ?? assert.fail()), platform }));
+    store.root = store.putJson(MEDIA.ociIndex, { schemaVersion: 2, mediaType: MEDIA.ociIndex, manifests });
+    return store;
+  };
+  const arm = { os: 'linux', architecture: 'arm64' };
+  const cache = new MemoryStore('memory.test/cache:1');
+  await convertImage(
+    { source: ordinary, target: new MemoryStore('memory.test/target:1'), cache: { store: cache } },
+    {},
+  );
+  const cases: readonly [OneDictionary, RegExp, RegExp?][] = [
+    [ordinary, /there is no Nydus image/, /a dictionary is a Nydus image/],
+    [indexOf([arm]), /no image for linux\/amd64/, /it has images for linux\/arm64/],
+    [
+      indexOf([arm, { os: 'linux', architecture: 's390x' }]),
+      /no image for linux\/amd64/,
+      /arm64, linux\/s390x/,
+    ],
+    [indexOf([]), /the index holds no image/],
+    [cache, /build cache/],
+    [{ name: 'empty.boot', bytes: Buffer.alloc(0) }, /multiple of 4096 bytes, not 0/],
+    [{ name: 'noise.boot', bytes: noise(6, 8192) }, /./],
+  ];
+  for (const [dictionary, message, hint = /./] of cases) {
+    const name = 'bytes' in dictionary ? dictionary.name : dictionary.location;
+    await assert.rejects(
+      converted(sourceImage(NEW), { dictionary }),
+      (error) =>
+        error instanceof NydusError &&
+        error.message.startsWith(`the chunk dictionary ${name} is of no use: `) &&
+        message.test(error.message) &&
+        hint.test(error.hint ?? 'none') &&
+        error.remedy?.kind !== 'choose-platform',
+      name,
+    );
+  }
+  const { location } = await converted(sourceImage(NEW), {
+    dictionary: indexOf([arm, { os: 'linux', architecture: 'amd64' }]),
+  });
+  assert.equal(location, 'memory.test/target:1');
 });
 
 test('a bootstrap alone is a dictionary for a target that has its blobs, and for no other', async () => {

@@ -21,7 +21,7 @@ import { productCommand, projectRoot } from '../support/project.js';
 import { removeFolder } from '../support/temp-folder.js';
 
 const run = promisify(execFile);
-const EXAMPLES = ['convert', 'check', 'list'] as const;
+const EXAMPLES = ['convert', 'check', 'list', 'serve', 'extract'] as const;
 const NODE_MODULES = join(projectRoot, 'node_modules');
 
 interface PackageJson {
@@ -216,6 +216,12 @@ for (const version of NODE_LINES) {
   });
 }
 
+test('npx runs the command by the name of the package, which has several', async () => {
+  // npx takes the only command of a package, or the one that has its name.
+  const { stdout } = await run('npx', ['--no-install', 'nydusify-ts', '--version'], { cwd: root });
+  assert.match(stdout, /^Version: /m);
+});
+
 test('package.json allows the oldest of these lines', async () => {
   const { engines } = await packageJson();
   assert.equal(engines.node, `>=${NODE_LINES[0]}`);
@@ -338,6 +344,25 @@ test('a strict project compiles against the package, and the examples do what th
     const listed = await example(script('list'), [image]);
     assert.match(listed.stdout, /^file {6}0644 6 \/etc\/motd$/m, listed.stderr);
   }
+
+  for (const image of [target, source]) {
+    const served = await example(script('serve'), [image], (child) => {
+      child.stdout?.once('data', (address: Buffer) => {
+        void fetch(new URL('etc/motd', address.toString().trim()))
+          .then(async (answer) => {
+            assert.equal(await answer.text(), 'hello\n');
+          })
+          .finally(() => child.kill('SIGINT'));
+      });
+    });
+    assert.deepEqual([served.status, served.stderr], [0, 'GET /etc/motd 200\n']);
+  }
+  const out = join(root, 'extracted');
+  const part = await example(script('extract'), [target, out, '/etc/motd']);
+  assert.equal(part.stdout, '1 files of 6 bytes, 0 of them there already\n', part.stderr);
+  const all = await example(script('extract'), [source, out]);
+  assert.equal(all.stdout, '2 files of 10 bytes, 1 of them there already\n', all.stderr);
+  assert.equal(await readFile(join(out, 'etc', 'issue'), 'utf8'), 'bye\n');
 
   const missing = await example(script('convert'), [`${lab.host}/app:none`, target]);
   assert.equal(missing.status, 3);

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { setTimeout as passed } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { nydusify } from '../support/command.js';
 import { file, layer } from '../support/images/tar.js';
@@ -129,14 +130,27 @@ test('unpacking ends at the limit that its caller sets', async (t) => {
   assert.ok((await stat(join(folder, 'unpacked'))).size <= 1_000_000);
 });
 
+/** True once a process has a handler of SIGINT; before, a busy machine may not have got to its first line. */
+async function handlesInterrupts(pid: number): Promise<boolean> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const caught = /^SigCgt:\s+([0-9a-f]+)$/m.exec(status)?.[1] ?? '0';
+  return (BigInt(`0x${caught}`) & (1n << 1n)) !== 0n;
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await passed(20);
+}
+
 test('waiting for a pipe that nothing writes to can be interrupted', async (t) => {
   const pipe = join(await tempFolder(t), 'pipe');
   await runTool('mkfifo', [pipe]);
   const child = spawn(process.execPath, [productCommand, 'convert', `docker-archive:${pipe}`, 'oci:x'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  setTimeout(() => child.kill('SIGINT'), 1000);
-  const [status] = (await once(child, 'close')) as [number];
+  const closed = once(child, 'close');
+  await until(() => handlesInterrupts(child.pid ?? 0));
+  setTimeout(() => child.kill('SIGINT'), 500);
+  const [status] = (await closed) as [number];
   assert.equal(status, 130);
 });
 

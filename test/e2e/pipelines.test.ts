@@ -176,20 +176,24 @@ describe('pipelines', { concurrency: 2 }, () => {
         env: { VERDICT: '\${{ steps.nydus.outputs.verdict }}' }
         run: echo "the verdict of ${name} is '$VERDICT'"
 `;
-    const ran = await runWorkflow(
-      t,
-      act,
-      `name: faults\non: push\njobs:${[
-        job('absent', `source: '${host()}/none:1', target: '${host()}/none:2'`),
-        job('unknown', `source: a, target: b, check: everything`),
-        job('command', `source: '$(touch taken)"; touch taken #', target: 'b\`touch taken\`'`),
-      ].join('')}`,
-    );
-    const log = said(ran);
-    assert.equal(ran.status, 1, log);
-    assert.match(log, /\[faults\/absent *\].*::error title=(?:AUTH|REGISTRY)::/);
-    assert.match(log, /::error title=USAGE::check is none, metadata, chunks or source/);
-    assert.match(log, /\[faults\/command *\].*::error title=\w+::/);
+    const workflow = `name: faults\non: push\njobs:${[
+      job('absent', `source: '${host()}/none:1', target: '${host()}/none:2'`),
+      job('unknown', `source: a, target: b, check: everything`),
+      job('command', `source: '$(touch taken)"; touch taken #', target: 'b\`touch taken\`'`),
+    ].join('')}`;
+    const annotations = [
+      /\[faults\/absent *\].*::error title=(?:AUTH|REGISTRY)::/,
+      /::error title=USAGE::check is none, metadata, chunks or source/,
+      /\[faults\/command *\].*::error title=\w+::/,
+    ];
+    let log = '';
+    // act now and then loses the output of a step that ends within a few milliseconds.
+    for (let tries = 0; tries < 4 && !annotations.every((pattern) => pattern.test(log)); tries++) {
+      const ran = await runWorkflow(t, act, workflow);
+      log = said(ran);
+      assert.equal(ran.status, 1, log);
+    }
+    for (const pattern of annotations) assert.match(log, pattern);
     assert.equal([...log.matchAll(/\| the verdict of \w+ is ''$/gm)].length, 3);
     assert.match(log, /Summary - ## ❌ not converted/);
     const left = await runTool('find', [folder, '-name', 'taken']);
@@ -302,7 +306,9 @@ describe('pipelines', { concurrency: 2 }, () => {
     const failed = await runBare([script, `${host()}/none:1`, `${host()}/none:2`], own, env);
     assert.equal(failed.status, 3, said(failed));
     assert.equal(failed.stdout.toString('utf8'), '');
-    assert.deepEqual(await readdir(temporary), []);
+    // npm itself keeps its compiled modules there, where Node can (22.8).
+    const left = (await readdir(temporary)).filter((name) => name !== 'node-compile-cache');
+    assert.deepEqual(left, []);
   });
 });
 

@@ -1,7 +1,7 @@
 /** The command as a process: streams that cannot be written, signals, and an environment with little in it. */
 import assert from 'node:assert/strict';
 import { spawn, type SpawnOptions } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -88,6 +88,24 @@ const ALL_COMMANDS = [
   'du $T',
   'diff --json $T $T',
 ];
+
+test('the launcher limits the allocators for the server of an image, and for nothing else', async () => {
+  const programs = join(folder, 'programs');
+  mkdirSync(programs);
+  const program = `#!/bin/sh\necho "[$MALLOC_MMAP_THRESHOLD_] $*"\n`;
+  writeFileSync(join(programs, 'node'), program, { mode: 0o755 });
+  const calls = ['serve registry.example/app:1', 'serve --config f', 'serve --config=f', 'convert a b', ''];
+  const runs = await Promise.all(
+    calls.map((call) => shell(`PATH=${programs}:$PATH; $LAUNCHER ${call}`, { env: {} })),
+  );
+  const script = join(projectRoot, 'bin', 'nydusify.js');
+  assert.deepEqual(
+    runs.map(({ stdout }) => stdout.trimEnd()),
+    [`[131072] --max-semi-space-size=2 ${script} ${calls[0] ?? ''}`].concat(
+      calls.slice(1).map((call) => `[] ${script} ${call}`.trimEnd()),
+    ),
+  );
+});
 
 test('an answer that cannot be written is exit code 6 and one line, in every command', async () => {
   const runs = await Promise.all(ALL_COMMANDS.map((command) => shell(`$NYDUSIFY ${command} > /dev/full`)));

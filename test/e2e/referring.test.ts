@@ -1,9 +1,7 @@
 /** Images whose chunks stay in their layers: what is written, how others read it, and what is stored after all. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { constants, deflateRawSync, gzipSync } from 'node:zlib';
 import { convertImage } from '../../src/convert/convert.js';
 import type { ConvertOptions } from '../../src/convert/options.js';
@@ -17,40 +15,19 @@ import { openSource } from '../../src/registry/open.js';
 import type { Reporter } from '../../src/reporter.js';
 import { converted, manifestOf, sourceImage, storedImage } from '../support/images/memory-conversion.js';
 import { file, layer } from '../support/images/tar.js';
+import { sparse, zstdStored } from '../support/images/unreferable.js';
 import { needs } from '../support/needs.js';
-import { referenceRead, referenceTool } from '../support/references/reference-builder.js';
+import { bootstrapBytes, readByReference } from '../support/references/read-image.js';
+import { referenceTool } from '../support/references/reference-builder.js';
 import { pathOrSkip } from '../support/references/tools.js';
 import { MemoryStore } from '../support/registries/memory-store.js';
 import { upstreamImages } from '../support/references/upstream-images.js';
-import { QUICK_DISK, removeFolder, tempFolder } from '../support/temp-folder.js';
+import { removeFolder } from '../support/temp-folder.js';
 
 const NOISE = Buffer.concat(
   Array.from({ length: 5000 }, (_, i) => Buffer.from(sha256(Buffer.from(`${i}`)).slice(7), 'hex')),
 );
 const TEXT = Buffer.from(Array.from({ length: 60_000 }, (_, i) => `line ${i * 7919} of a text\n`).join(''));
-
-async function bootstrapBytes(target: MemoryStore): Promise<Uint8Array> {
-  const last = manifestOf(target).layers.at(-1) ?? assert.fail();
-  const stored = await readBootstrapLayer(
-    (async function* () {
-      yield target.content.get(last.digest) ?? assert.fail();
-    })(),
-  );
-  return bootstrapOf(stored) ?? assert.fail();
-}
-
-/** Every file as the reference reads it, with the digest of every chunk checked. */
-async function readByReference(t: TestContext, target: MemoryStore): Promise<string> {
-  const folder = await tempFolder(t, QUICK_DISK);
-  const blobs = join(folder, 'blobs');
-  await mkdir(blobs);
-  for (const [digest, bytes] of target.content) await writeFile(join(blobs, digest.slice(7)), bytes);
-  const bootstrap = join(folder, 'image.boot');
-  await writeFile(bootstrap, await bootstrapBytes(target));
-  const lines = await referenceRead(bootstrap, blobs);
-  await removeFolder(folder);
-  return lines;
-}
 
 /** A member with a header of its own: flags, then fields. */
 function member(tar: Uint8Array, flags: number, fields: Uint8Array): Buffer {
@@ -67,6 +44,55 @@ function member(tar: Uint8Array, flags: number, fields: Uint8Array): Buffer {
 function members(tar: Buffer, cuts: readonly number[]): Buffer {
   const ends = [...cuts.filter((cut) => cut <= tar.length), tar.length];
   return Buffer.concat(ends.map((end, i) => gzipSync(tar.subarray(ends[i - 1] ?? 0, end))));
+}
+
+/** A stream of one member out of deflate blocks, none of which is the last one. */
+function memberOf(tar: Buffer, blocks: readonly Uint8Array[]): Buffer {
+  const whole = gzipSync(tar);
+  return Buffer.concat([
+    whole.subarray(0, 10),
+    ...blocks,
+    deflateRawSync(Buffer.alloc(0)),
+    whole.subarray(-8),
+  ]);
+}
+
+const cutEvery = (size: number, tar: Buffer): Buffer[] =>
+  Array.from({ length: Math.ceil(tar.length / size) }, (_, i) => tar.subarray(i * size, (i + 1) * size));
+
+/** Pieces that an encoder has flushed in this way, each without a reference to the one before. */
+const flushed = (tar: Buffer, size: number, finishFlush: number): Buffer =>
+  memberOf(
+    tar,
+    cutEvery(size, tar).map((piece) => deflateRawSync(piece, { finishFlush })),
+  );
+
+/** A block of deflate that stores these bytes. */
+function storedBlock(bytes: Uint8Array): Buffer {
+  const header = Buffer.alloc(5);
+  header.writeUInt16LE(bytes.length, 1);
+  header.writeUInt16LE(~bytes.length & 0xffff, 3);
+  return Buffer.concat([header, bytes]);
+}
+
+const FRONT = 40_000;
+
+/** Blocks of one byte each, with an empty one behind each, as far as `FRONT`. */
+function tinyBlocks(tar: Buffer): Buffer {
+  const front = cutEvery(1, tar.subarray(0, FRONT)).flatMap((byte) => [
+    storedBlock(byte),
+    storedBlock(Buffer.alloc(0)),
+  ]);
+  return memberOf(tar, [...front, ...cutEvery(0xffff, tar.subarray(FRONT)).map(storedBlock)]);
+}
+
+/** A header with every field that there is, and its checksum. */
+function fullHeader(tar: Buffer): Buffer {
+  const fields = Buffer.concat([Buffer.from([3, 0, 1, 2, 3]), Buffer.from('layer.tar\0a comment\0')]);
+  const made = member(tar, 2 | 4 | 8 | 16, fields);
+  const header = made.subarray(0, 10 + fields.length);
+  const checksum = gzipSync(header).subarray(-8, -6); // the low half of a CRC-32 is its CRC-16
+  return Buffer.concat([header, checksum, made.subarray(header.length)]);
 }
 
 const EMPTY = gzipSync(Buffer.alloc(0));
@@ -96,6 +122,22 @@ const SHAPES: Readonly<Record<string, (tar: Buffer) => Buffer>> = {
   'empty members': (tar) => Buffer.concat([EMPTY, EMPTY, members(tar, [70_000]), EMPTY]),
   'an empty member at its end': (tar) => Buffer.concat([gzipSync(tar), EMPTY]),
   'zeros at its end': (tar) => Buffer.concat([gzipSync(tar), Buffer.alloc(3000)]),
+  'flushed every 3000 bytes': (tar) => flushed(tar, 3000, constants.Z_SYNC_FLUSH),
+  'flushed at blocks of the tar': (tar) => flushed(tar, 512, constants.Z_FULL_FLUSH),
+  'blocks of one byte, and empty ones': tinyBlocks,
+  'all fields of a header': fullHeader,
+  'members whose headers have all fields': (tar) =>
+    Buffer.concat(cutEvery(60_000, tar).map((piece) => fullHeader(piece))),
+  'a member for every 700 bytes of its front': (tar) =>
+    Buffer.concat(
+      [...cutEvery(700, tar.subarray(0, FRONT)), tar.subarray(FRONT)].map((piece) => gzipSync(piece)),
+    ),
+  'thousands of empty members': (tar) =>
+    Buffer.concat([
+      ...Array.from({ length: 2000 }, () => EMPTY),
+      members(tar, [1024]),
+      ...Array.from({ length: 2000 }, () => EMPTY),
+    ]),
   'no compression': (tar) => tar,
 };
 
@@ -193,13 +235,39 @@ test('the same bytes come out at any number of layers in flight', async () => {
 });
 
 test('what cannot be combined is refused', async () => {
-  for (const options of [
-    { fsVersion: 5 },
-    { chunkSize: 8 << 20 },
-    { dedup: 'image' },
-    { zranSpan: 1 },
-  ] as const)
+  for (const options of [{ fsVersion: 5 }, { chunkSize: 8 << 20 }, { zranSpan: 1 }] as const)
     await assert.rejects(converted(sourceImage([layer()]), { ociRef: 'zran', ...options }), UsageError);
+  await assert.rejects(converted(sourceImage([layer()]), { ociRef: 'upstream', dedup: 'image' }), UsageError);
+});
+
+test('the reference reads chunks of upper layers in the layers below, in any form', async (t) => {
+  if (pathOrSkip(t, referenceTool()) === undefined) return;
+  const tars = [
+    layer(file('a', TEXT), file('b', NOISE.subarray(0, 9000))),
+    layer(file('late', NOISE), file('a2', TEXT), sparse('holes', 'x'.repeat(5000))),
+    layer(file('stored', NOISE.subarray(500)), file('b2', NOISE.subarray(0, 9000))),
+    layer(file('all', Buffer.concat([TEXT, NOISE])), file('s2', NOISE.subarray(500)), file('late2', NOISE)),
+    layer(file('plain', Buffer.concat([TEXT, TEXT]))),
+  ];
+  const packed = tars.map((tar, place) =>
+    place === 2 ? zstdStored(tar) : place === 4 ? tar : gzipSync(tar),
+  );
+  const source = storedImage(packed, tars, MEDIA.ociLayerGzip);
+  const expected = await readByReference(t, await converted(source, { chunkSize: 0x4000 }));
+  const digests = new Set<string | undefined>();
+  for (const concurrency of [1, 2, 5]) {
+    const options = {
+      ociRef: 'zran',
+      dedup: 'image',
+      chunkSize: 0x4000,
+      zranSpan: 64 << 10,
+      concurrency,
+    } as const;
+    const target = await converted(source, options);
+    digests.add(target.root?.digest);
+    if (concurrency === 1) assert.equal(await readByReference(t, target), expected);
+  }
+  assert.equal(digests.size, 1, 'a layer that is read again decides in its place');
 });
 
 test('the image that upstream made with --oci-ref is made byte for byte, but for the way its bootstrap is packed', async (t) => {

@@ -74,6 +74,33 @@ test('every JSON document is as its published schema says, errors too', async (t
   for (const line of copied.split('\n').filter(isEvent)) await holds('event', JSON.parse(line));
   for (const mode of ['auto', 'rebuild'])
     await run('reverse', 0, 'reverse', '--json', '--reverse-mode', mode, target, `${host}/back:1`);
+  const directory = join(folder, 'directory');
+  await place(directory, 'file', 'content');
+  const files = ['--name', 'app', '--output-dir', join(folder, 'built')];
+  await run('build', 0, 'build', '--json', ...files, directory);
+  const over = ['--image', `${host}/built:1`, '--append-to', target, '--prefetch-dir', '/file'];
+  await run('build', 0, 'build', '--json', ...over, directory);
+  const changes = join(folder, 'changes.tar');
+  await writeFile(changes, layer(file('etc/issue', 'changed')));
+  for (const base of [target, `${host}/built:1`]) {
+    const onto = ['--diff-tar', changes, '--base', base, `${host}/committed:1`];
+    await run('commit', 0, 'commit', '--json', ...onto);
+  }
+  const hot = join(folder, 'hot.txt');
+  await writeFile(hot, '/\n');
+  for (const mode of ['json', 'none'])
+    await run(
+      'optimize',
+      0,
+      'optimize',
+      '--json',
+      '--progress',
+      mode,
+      '--prefetch-files',
+      hot,
+      target,
+      `${host}/fast:1`,
+    );
   await run('dedup', 0, 'dedup', 'estimate', '--json', target);
   const dictionary = `${host}/d:1`;
   await run('chunkdict', 0, 'chunkdict', 'generate', '--json', '--target', dictionary, target, target);
@@ -103,6 +130,7 @@ test('every JSON document is as its published schema says, errors too', async (t
   await run('stat', 0, 'stat', '--json', target, '/etc/motd');
   await run('stat', 0, 'stat', '--json', target, '/etc/link');
   await run('du', 0, 'du', '--json', target);
+  await run('extract', 0, 'extract', '--json', target, join(folder, 'extracted'));
   await run('diff', 1, 'diff', '--json', target, other);
   const list = join(folder, 'list.txt');
   await writeFile(list, '/etc/motd\n/none\n');

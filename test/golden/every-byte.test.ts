@@ -49,3 +49,8 @@ test('changes and cuts at the end of a v5 blob are found', async (t) => {
   const how = { ...ONCE, wholeTo: 2048 };
   for (const report of await everyByteOfCase('concatenated/v5-zstd', how)) t.diagnostic(hold(report));
 });
+
+test('changes and cuts of an image whose chunks stay in its layer are found', async (t) => {
+  for (const report of await everyByteOfCase('zran:v6-ref', { ...ONCE, wholeTo: 2048 }))
+    t.diagnostic(hold(report));
+});

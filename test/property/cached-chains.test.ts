@@ -4,11 +4,13 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { gzipSync } from 'node:zlib';
+import { fc } from '../support/properties.js';
 import type { ConvertOptions } from '../../src/convert/options.js';
 import { cachedRun, imageOf } from '../support/cache/cached-runs.js';
-import { converted, sourceImage } from '../support/images/memory-conversion.js';
+import { converted, sourceImage, storedImage } from '../support/images/memory-conversion.js';
 import { randomImage } from '../support/images/random-layers.js';
+import { zstdStored } from '../support/images/unreferable.js';
 import { MemoryStore } from '../support/registries/memory-store.js';
 
 const CHAINS = Number(process.env['NYDUSIFY_CHAINS'] ?? '60');
@@ -21,6 +23,7 @@ interface Chain {
   readonly batchSize: 0 | 'auto' | 4096;
   readonly hasDictionary: boolean;
   readonly mergePlatform: boolean;
+  readonly ociRef: 'off' | 'zran';
 }
 
 const chain: fc.Arbitrary<Chain> = fc.record({
@@ -29,6 +32,7 @@ const chain: fc.Arbitrary<Chain> = fc.record({
   batchSize: fc.constantFrom<(0 | 'auto' | 4096)[]>(0, 0, 'auto', 4096),
   hasDictionary: fc.boolean(),
   mergePlatform: fc.boolean(),
+  ociRef: fc.constantFrom('off', 'off', 'zran'),
 });
 
 const group = fc.record({
@@ -46,13 +50,18 @@ test('images out of layers that recur are with a cache what they are without it'
       const pool = [0, 1, 2].flatMap((n) => randomImage(seed * 3 + n, format).layers);
       const store = new MemoryStore('memory.test/cache:1');
       const dictionary = await converted(sourceImage(pool.slice(0, 2)), format);
-      for (const { picks, hasDictionary, batchSize, ...choices } of chains) {
-        const source = sourceImage(picks.map((pick) => pool[pick % pool.length] ?? assert.fail()));
+      for (const { picks, hasDictionary, batchSize, ociRef, ...choices } of chains) {
+        const tars = picks.map((pick) => pool[pick % pool.length] ?? assert.fail());
+        // A layer has the same form in all images, and some can only be stored.
+        const stored = tars.map((tar) => (pool.indexOf(tar) % 4 === 1 ? zstdStored(tar) : gzipSync(tar)));
+        const source = storedImage(stored, tars);
+        const refers = format.fsVersion === 6 && ociRef === 'zran';
         const options: Partial<ConvertOptions> = {
           ...format,
           ...choices,
-          batchSize: format.fsVersion === 5 ? 0 : batchSize,
-          dictionary: hasDictionary ? dictionary : undefined,
+          ...(refers ? { ociRef } : {}),
+          batchSize: format.fsVersion === 5 || refers ? 0 : batchSize,
+          dictionary: hasDictionary && !refers ? dictionary : undefined,
         };
         const plain = await cachedRun(source, options);
         const first = await cachedRun(source, options, { store });

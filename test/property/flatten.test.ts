@@ -1,7 +1,7 @@
 /** Flattened images: whatever the layers are, the tree is that of the whole image, and no blob holds a chunk that no file names. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/properties.js';
 import { NydusError } from '../../src/errors.js';
 import { judgeBootstrap } from '../../src/native/judge.js';
 import { chunkBlob, type TreeNode } from '../../src/rafs-builder/model/tree.js';
@@ -10,6 +10,7 @@ import { readBootstrap } from '../../src/rafs-builder/versions.js';
 import { anyLayer } from '../support/images/any-layer.js';
 import { contentDigest, packImage, type PackedImage, type PackingOptions } from '../support/images/image.js';
 import { randomImage } from '../support/images/random-layers.js';
+import { file, layer, symlink } from '../support/images/tar.js';
 import { expectedTreeLines } from '../support/images/tree-lines.js';
 
 const RUNS = Number(process.env['NYDUS_FLATTEN_RUNS'] ?? 60);
@@ -127,6 +128,17 @@ test('layers of whatever entries, some of them twice, flattened have the tree of
     }),
     { numRuns: RUNS },
   );
+});
+
+test('a directory that only the target of a symlink leads through is of a layer, too', async () => {
+  const layers = [
+    layer(symlink('d', 'a/../b'), symlink('e', 'c/x/../../b')),
+    layer(file('d/f', 'one')),
+    layer(file('e/g', '')),
+  ];
+  for (const flatten of ['layers', 'one'] as const) {
+    await assertFlat(layers, { fsVersion: 5, compressor: 'zstd', dedup: 'image', flatten, chunkSize: 4096 });
+  }
 });
 
 test('sensible images flattened have the tree of the whole image', async () => {

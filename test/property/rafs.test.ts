@@ -1,7 +1,7 @@
 /** Any tree through the reader and the rules; the bytes are those of the writer in TypeScript (test/second-opinion). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/properties.js';
 import { judgeBootstrap } from '../../src/native/judge.js';
 import { readV6 } from '../../src/rafs-builder/index.js';
 import { writeV6 } from '../second-opinion/write.js';

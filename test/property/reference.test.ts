@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/properties.js';
 import { NydusError } from '../../src/errors.js';
 import { digestFromHex } from '../../src/oci/digest.js';
 import { formatReference, parseReference, type Reference } from '../../src/oci/reference.js';

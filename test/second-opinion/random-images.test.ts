@@ -3,7 +3,7 @@
  * entries, with parents that are missing, links, devices or files, in any order and over each other.
  */
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/properties.js';
 import { anyLayer } from '../support/images/any-layer.js';
 import { randomImage } from '../support/images/random-layers.js';
 import { compareWriters } from './images.js';

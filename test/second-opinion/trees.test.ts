@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/properties.js';
 import { readV6 } from '../../src/rafs-builder/index.js';
 import { judgeBootstrap } from '../../src/native/judge.js';
 import { diffImages } from '../../src/rafs-builder/show/diff.js';

@@ -20,7 +20,22 @@ export interface ShownPage {
   readonly asked: readonly string[];
 }
 
+export interface PageOptions {
+  readonly width: number;
+  readonly scheme: 'light' | 'dark';
+  readonly javaScript?: boolean;
+  /** False: the page's own policy holds, and axe cannot be loaded. */
+  readonly bypassCSP?: boolean;
+}
+
+export interface EmptyPage extends ShownPage {
+  /** What the page has written to the console, and errors that it has not caught. */
+  readonly messages: readonly string[];
+}
+
 export interface Browser {
+  /** A page without an address yet, with cookies of its own. */
+  page(options: PageOptions): Promise<EmptyPage>;
   /** Opens an address that begins with one of the roots of the browser. */
   open(url: string, width: number, scheme: 'light' | 'dark'): Promise<ShownPage>;
 }
@@ -37,24 +52,38 @@ export async function openBrowser(t: TestContext, ...roots: readonly string[]): 
     await browser.close();
     await removeFolder(home);
   });
+  const empty = async ({
+    width,
+    scheme,
+    javaScript = true,
+    bypassCSP = true, // for axe; a test of the page's own policy reads its text
+  }: PageOptions): Promise<EmptyPage> => {
+    const page = await browser.newPage({
+      viewport: { width, height: 844 },
+      colorScheme: scheme,
+      javaScriptEnabled: javaScript,
+      bypassCSP,
+    });
+    const asked: string[] = [];
+    const messages: string[] = [];
+    page.on('console', (message) => messages.push(message.text()));
+    page.on('pageerror', (error) => messages.push(error.message));
+    await page.route('**', async (route) => {
+      const address = route.request().url();
+      if (roots.some((root) => address.startsWith(root))) await route.continue();
+      else {
+        asked.push(address);
+        await route.abort();
+      }
+    });
+    return { page, asked, messages };
+  };
   return {
+    page: empty,
     open: async (url, width, scheme) => {
-      const page = await browser.newPage({
-        viewport: { width, height: 844 },
-        colorScheme: scheme,
-        bypassCSP: true, // for axe; a test of the page's own policy reads its text
-      });
-      const asked: string[] = [];
-      await page.route('**', async (route) => {
-        const address = route.request().url();
-        if (roots.some((root) => address.startsWith(root))) await route.continue();
-        else {
-          asked.push(address);
-          await route.abort();
-        }
-      });
-      await page.goto(url);
-      return { page, asked };
+      const shown = await empty({ width, scheme });
+      await shown.page.goto(url);
+      return shown;
     },
   };
 }

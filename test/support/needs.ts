@@ -24,15 +24,21 @@ const PACKAGE_OF: Readonly<Record<string, string>> = {
   shellcheck: 'shellcheck',
   rsync: 'rsync',
   java: 'default-jre-headless',
+  promtool: 'prometheus',
   mandoc: 'mandoc',
   man: 'man-db',
   strace: 'strace',
   pass: 'pass',
+  cadaver: 'cadaver',
+  rclone: 'rclone',
   gpg: 'gnupg',
   'docker-credential-pass': 'golang-docker-credential-helpers',
   'mkfs.ext4': 'e2fsprogs',
   'mkfs.xfs': 'xfsprogs',
 };
+
+/** How to get commands that no package of Debian holds. */
+const SOURCE_OF: Readonly<Record<string, string>> = {};
 
 export function findCommand(name: string): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
@@ -55,7 +61,8 @@ export function missing(requirement: string): string | undefined {
   if (requirement === 'root') return isRoot ? undefined : 'needs root';
   if (findCommand(requirement) !== undefined) return undefined;
   const pkg = PACKAGE_OF[requirement];
-  return `needs ${requirement}${pkg === undefined ? '' : ` (Debian package ${pkg})`}`;
+  const from = pkg === undefined ? SOURCE_OF[requirement] : `Debian package ${pkg}`;
+  return `needs ${requirement}${from === undefined ? '' : ` (${from})`}`;
 }
 
 /** True when all requirements are there; otherwise the test is marked skipped, with the reason, and should return. */

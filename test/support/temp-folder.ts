@@ -3,7 +3,6 @@ import { accessSync, constants } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
 
 /** The file system in memory that Linux has, for tests that write hundreds of layouts, each of which waits for its disk. */
 const MEMORY = '/dev/shm';
@@ -20,8 +19,13 @@ function mayWrite(folder: string): boolean {
   }
 }
 
+/** A test, or a tool that runs what it was given once it is done. */
+export interface Owner {
+  after(undo: () => unknown): void;
+}
+
 /** Makes a folder that is removed when the test is over. */
-export async function tempFolder(t: TestContext, parent = tmpdir()): Promise<string> {
+export async function tempFolder(t: Owner, parent = tmpdir()): Promise<string> {
   const folder = await mkdtemp(join(parent, 'nydusify-test-'));
   t.after(() => removeFolder(folder));
   return folder;

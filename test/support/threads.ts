@@ -22,3 +22,11 @@ export async function threadsEnd(count: number): Promise<void> {
     await delay(10);
   }
 }
+
+/** Waits until more than `count` threads of the addon run: a thread names itself, a moment after it was started. */
+export async function threadsBegin(count: number): Promise<void> {
+  for (let wait = 0; addonThreads().length <= count; wait++) {
+    if (wait === 300) throw new Error(`no more than ${count} threads`);
+    await delay(10);
+  }
+}

@@ -1,7 +1,7 @@
 /** Git holds known entries at the root, known kinds of files in each folder, and nothing large beside the fixtures. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { lstatSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { test } from 'node:test';
 import { projectRoot } from '../support/project.js';
@@ -99,4 +99,14 @@ test('what belongs is let in', () => {
     { path: 'fixtures/reference/large.json', bytes: MAX_BYTES + 1 },
   ];
   assert.deepEqual(strangers(guests), []);
+});
+
+test('a test ends early where something is missing, and not where it is there', () => {
+  const listed = execFileSync('git', ['ls-files', '-z', 'test'], { cwd: projectRoot, encoding: 'utf8' });
+  const tests = listed.split('\0').filter((path) => path.endsWith('.test.ts'));
+  const turned = tests.filter((path) => {
+    const file = join(projectRoot, path);
+    return existsSync(file) && /\bif \(needs\((?!.*\{$)/m.test(readFileSync(file, 'utf8'));
+  });
+  assert.deepEqual(turned, [], '`needs` is true when the test can run');
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../support/properties.js';
 import { atOnce, inTurns, isPause, type Steps, sortSteps } from '../../src/turns.js';
 
 /** So many stretches of 5 ms, with a pause after each. */

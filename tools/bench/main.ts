@@ -9,6 +9,7 @@ import { type RealRegistry, startDockerRegistry } from '../../test/support/regis
 import { runTool } from '../../test/support/run-tool.js';
 import { type Bound, madeBlobs, measureBound } from './bound.js';
 import { onCores, withCores } from './cores.js';
+import { measureFormats } from './formats.js';
 import { measureGrowth } from './growth.js';
 import { type BenchImage, benchImages } from './images.js';
 import { type Profile, profileOf } from './profile.js';
@@ -31,6 +32,8 @@ const USAGE = `npm run bench -- [options]
   --start-up           also how long the command takes to start
   --no-bound           leave out the bound
   --profile            one more run of each: what every stage did with its time, and a .cpuprofile
+  --formats        instead: every compressor, RAFS version, batch and chunk size beside the default
+  --judge          with --formats: Linux, the reference crates and umoci read what each made
   --growth [--images files,layers,bytes,one-file,lists]
                        instead: how time and memory grow, over generated images up to 20 GB, and with what images list
   --write              put tables into docs/performance.md, and plots into docs/images
@@ -48,6 +51,8 @@ const { values: flags } = parseArgs({
     'start-up': { type: 'boolean', default: false },
     bound: { type: 'boolean', default: true },
     profile: { type: 'boolean', default: false },
+    formats: { type: 'boolean', default: false },
+    judge: { type: 'boolean', default: false },
     growth: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -189,6 +194,20 @@ async function main(): Promise<void> {
     const to = `docker://${source.host}/bench/${name}:latest`;
     await runTool('skopeo', ['copy', '-q', '--dest-tls-verify=false', `oci:${layout}:${name}`, to]);
   }
+  if (flags.formats) {
+    const tables: string[] = [];
+    const choice = { runs: Number(flags.runs), judge: flags.judge, work, layout };
+    const head = `\`${commandLine()}\` on ${await machine()}. Medians.`;
+    process.stdout.write(`${head}\n`);
+    for (const image of images) {
+      const table = await measureFormats(image, source, choice, say);
+      process.stdout.write(`\n${table}\n`);
+      tables.push(table);
+    }
+    const text = [head, ...tables].join('\n\n');
+    if (flags.write) await writePageSection('performance.md', 'formats', text);
+    return;
+  }
   const measured: Measured[] = [];
   for (const image of images) measured.push(await measureImage(image, source, Number(flags.runs)));
   const startup = flags['start-up'] ? [await measureStartup()] : [];
@@ -201,7 +220,9 @@ async function main(): Promise<void> {
 function commandLine(): string {
   const given = [flags.images === undefined ? '' : `--images ${flags.images}`, `--runs ${flags.runs}`];
   const source = flags.layout !== undefined || flags.registry !== undefined ? '--layout DIR' : '';
-  const more = (['merge', 'check', 'one-core', 'start-up', 'profile'] as const).filter((flag) => flags[flag]);
+  const more = (['formats', 'judge', 'merge', 'check', 'one-core', 'start-up', 'profile'] as const).filter(
+    (flag) => flags[flag],
+  );
   const words = [source, ...given, ...more.map((flag) => `--${flag}`)];
   return `npm run bench -- ${words.filter((word) => word !== '').join(' ')}`;
 }

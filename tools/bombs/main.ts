@@ -13,6 +13,7 @@ import { markdownTable } from '../../test/support/markdown-table.js';
 import { BOMB_BUDGET, bombFaults, stopFaults } from '../../test/support/bombs/faults.js';
 import { writePageSection } from '../docs/page-section.js';
 import { soundImage } from '../../test/support/bombs/sound-image.js';
+import { say } from '../say.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -78,10 +79,6 @@ function report(name: string, command: string, result: BombResult, faults: reado
   const row = [name, command, ...figures(result)];
   say(row.join(', '));
   rows.push(row);
-}
-
-function say(text: string): void {
-  process.stderr.write(`${text}\n`);
 }
 
 function figures({ memory, disk, cpu, wall, held, exitCode, said }: BombResult): string[] {

@@ -1,7 +1,8 @@
 /**
  * `npm run copies -- --layout FOLDER [--names LIST] [--write]`: `nydusify copy` beside `skopeo copy`, for every image of a layout, from each kind of
  * store into each: seconds between docker-registries, requests as a registry of our own counts them, and whether the copy has the
- * digest of its source. The last image is a merged index that is made of the first one. `--write` puts the table into docs/copy.md.
+ * digest of its source. The last image is a merged index that is made of the first one. `--killed` instead: copies into a registry that are
+ * killed and run again. `--write` puts the table into docs/copy.md.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,6 +17,8 @@ import { startDockerRegistry } from '../../test/support/registries/real-registri
 import { runTool, tryRun } from '../../test/support/run-tool.js';
 import { benchImages } from '../bench/images.js';
 import { writePageSection } from '../docs/page-section.js';
+import { killedCopies } from './killed.js';
+import { say } from '../say.js';
 
 const KINDS = ['registry', 'layout', 'archive'] as const;
 type Kind = (typeof KINDS)[number];
@@ -79,10 +82,6 @@ interface Cell {
   readonly isEqual: boolean;
 }
 
-function say(text: string): void {
-  process.stderr.write(`${text}\n`);
-}
-
 async function digestOf(location: string): Promise<string> {
   await using source = openSource(location, { credentials: anonymous });
   return (await source.resolve()).digest;
@@ -95,6 +94,7 @@ async function main(args: readonly string[]): Promise<void> {
       layout: { type: 'string' },
       names: { type: 'string', default: 'tiny,debian,manyfiles,node-app,bigblob' },
       runs: { type: 'string', default: '3' },
+      killed: { type: 'boolean', default: false },
       write: { type: 'boolean', default: false },
     },
   });
@@ -102,6 +102,12 @@ async function main(args: readonly string[]): Promise<void> {
   try {
     const names = values.names.split(',');
     const { layout } = await benchImages({ layout: values.layout, names }, folder, say);
+    if (values.killed) {
+      const table = await killedCopies(names, layout, folder, say);
+      if (values.write) await writePageSection('copy.md', 'killed', table);
+      else process.stdout.write(`${table}\n`);
+      return;
+    }
     const merged = `oci:${join(folder, 'merged')}:v`;
     await runTool(process.execPath, [
       productCommand,

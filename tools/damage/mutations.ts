@@ -9,12 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type FsckRun, fsckRun } from '../../test/support/references/fsck-verdicts.js';
-import {
-  disagreements,
-  MUTATED,
-  type MutationRun,
-  runMutations,
-} from '../../test/support/damage/mutation-run.js';
+import { BASES, type MutatedBase } from '../../test/support/damage/mutated-bases.js';
+import { disagreements, type MutationRun, runMutations } from '../../test/support/damage/mutation-run.js';
 import { findCommand, missing } from '../../test/support/needs.js';
 import {
   type ReferenceVerdict,
@@ -38,10 +34,10 @@ interface Outcome {
 }
 
 async function outcomeOf(
-  base: readonly [name: string, option: string],
+  base: MutatedBase,
   { count, seed, folder }: { readonly count: number; readonly seed: number; readonly folder: string },
 ): Promise<Outcome> {
-  const { run, bytes } = runMutations(base, count, seed);
+  const { run, bytes } = await runMutations(base, count, seed);
   const { path } = referenceTool();
   const accepted = (index: number): boolean => run.refused[index] === false;
   const verdicts =
@@ -54,7 +50,7 @@ async function outcomeOf(
           join(folder, 'base.boot'),
         );
   const fsck = values.fsck ? findCommand('fsck.erofs') : undefined;
-  const asked = fsck !== undefined && base[1].startsWith('v6');
+  const asked = fsck !== undefined && base.isV6;
   return { run, verdicts, fsck: asked ? await fsckRun(fsck, bytes, run, folder) : undefined };
 }
 
@@ -102,7 +98,7 @@ function number(value: number): string {
 async function main(): Promise<void> {
   const without = values.fsck ? missing('fsck.erofs') : undefined;
   if (without !== undefined) throw new Error(`--fsck ${without}`);
-  const bases = MUTATED.filter((base) => names.length === 0 || names.includes(base.join('/')));
+  const bases = BASES.filter(({ name }) => names.length === 0 || names.includes(name));
   const count = Math.ceil(Number(wanted) / bases.length);
   const folder = await mkdtemp(join(tmpdir(), 'nydusify-mutations-'));
   const outcomes: Outcome[] = [];

@@ -1,5 +1,5 @@
 /**
- * Writes docs/format.md, docs/checks.md, docs/clients.md, docs/security.md, docs/terminal.md, docs/traps.md, sections of docs/ARCHITECTURE.md and docs/registries.md,
+ * Writes docs/format.md, docs/checks.md, docs/clients.md, docs/security.md, docs/terminal.md, docs/traps.md, sections of docs/ARCHITECTURE.md, docs/registries.md, docs/service.md and docs/upstream.md,
  * native/layout, the types and tables of the addon in src/native, and the scripts of `completion`, from the tables that the code runs on. `--check` writes nothing, and fails when a file differs
  * from what would be written, or when a test that a page names does not exist. Run it from the root of the project.
  */
@@ -20,10 +20,14 @@ import { completionScripts } from './completion.js';
 import { LAYOUT_FILES } from './layout.js';
 import { missingTests } from './named-test.js';
 import { withSection } from './page-section.js';
+import { codesTable, driverKeys, endpointsTable, schemasTable, serviceKeys } from './service.js';
+import { DIFFERENCE_TESTS, differencesTable } from './service-differences.js';
 import { terminalPage } from './terminal.js';
 import { SECURITY_TESTS, securityPage } from './security/page.js';
 import { TRAP_TESTS, trapsPage } from './traps.js';
 import { rulesSource } from './rules.js';
+import { CASE_TESTS } from './upstream/cases.js';
+import { casesSection, surfaceSection } from './upstream/page.js';
 import { markdownTable } from '../../test/support/markdown-table.js';
 
 const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
@@ -37,6 +41,21 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
     withSection(readFileSync('docs/ARCHITECTURE.md', 'utf8'), 'layering', layeringSection()),
   'docs/registries.md': () =>
     withSection(readFileSync('docs/registries.md', 'utf8'), 'answers', answersSection()),
+  'docs/service.md': () =>
+    Object.entries({
+      'service-differences': differencesTable(),
+      'service-keys': serviceKeys(),
+      'service-driver': driverKeys(),
+      'service-endpoints': endpointsTable(),
+      'service-schemas': schemasTable(),
+      'service-codes': codesTable(),
+    }).reduce((page, [name, text]) => withSection(page, name, text), readFileSync('docs/service.md', 'utf8')),
+  'docs/upstream.md': () =>
+    withSection(
+      withSection(readFileSync('docs/upstream.md', 'utf8'), 'surface', surfaceSection()),
+      'cases',
+      casesSection(),
+    ),
   'src/native/formats.ts': formatTables,
   'src/native/addon-types.ts': addonTypes,
   ...Object.fromEntries(
@@ -54,7 +73,13 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
 
 async function main(args: readonly string[]): Promise<number> {
   const check = args.includes('--check');
-  const faults = missingTests([...DEVIATIONS.map(({ test }) => test), ...TRAP_TESTS, ...SECURITY_TESTS]);
+  const faults = missingTests([
+    ...DEVIATIONS.map(({ test }) => test),
+    ...TRAP_TESTS,
+    ...DIFFERENCE_TESTS,
+    ...SECURITY_TESTS,
+    ...CASE_TESTS,
+  ]);
   for (const [file, page] of Object.entries(PAGES)) {
     const text = await page();
     if (!check) writeFileSync(file, text);

@@ -4,7 +4,6 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as prettier from 'prettier';
 import { projectRoot } from '../../test/support/project.js';
 
 /** The page with `text` in the section. */
@@ -16,10 +15,21 @@ export function withSection(page: string, name: string, text: string): string {
   return `${page.slice(0, from + open.length)}\n\n${text}\n\n${page.slice(to)}`;
 }
 
-/** Writes a section of a file in docs/, and formats the page, since measured tables are not aligned. */
+/** The rows of the table in the section, without its head. */
+export function sectionRows(page: string, name: string): readonly (readonly string[])[] {
+  const [, text = ''] = page.split(`<!-- ${name} -->`);
+  const [section = ''] = text.split(`<!-- /${name} -->`);
+  const lines = section.split('\n').filter((line) => line.startsWith('|'));
+  return lines.slice(2).map((line) =>
+    line
+      .slice(1, line.lastIndexOf('|'))
+      .split('|')
+      .map((cell) => cell.trim()),
+  );
+}
+
+/** Writes a section of a file in docs/, and leaves the rest of the page as it is. */
 export async function writePageSection(file: string, name: string, text: string): Promise<void> {
   const path = join(projectRoot, 'docs', file);
-  const changed = withSection(await readFile(path, 'utf8'), name, text);
-  const config = await prettier.resolveConfig(path);
-  await writeFile(path, await prettier.format(changed, { ...config, filepath: path }));
+  await writeFile(path, withSection(await readFile(path, 'utf8'), name, text));
 }

@@ -176,6 +176,7 @@ function result(unchanged: boolean): ConvertResult {
     repeatedBytes: 0,
     prefetched: undefined,
     dictionaryBlobs: [],
+    recipeBytes: 0,
     sourceBytes: 60_300_000,
     nydusBytes: 61_900_000,
     targetBytes: 61_900_000,

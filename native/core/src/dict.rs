@@ -57,6 +57,21 @@ impl Dictionary {
         lock(&self.known).find_or_insert(chunk, place)
     }
 
+    /// Returns the place of a known chunk.
+    pub fn find(&self, chunk: &Fingerprint) -> Option<Place> {
+        let base = self.base.as_ref().and_then(|base| base.find(chunk));
+        base.or_else(|| lock(&self.known).find(chunk))
+    }
+
+    /// Records all chunks of a draft that are not known yet.
+    pub fn take(&self, draft: &Known) -> Result<()> {
+        let mut known = lock(&self.known);
+        for &(digest, len, place) in &draft.chunks {
+            known.find_or_insert(&Fingerprint { digest, crc32: 0, len }, place)?;
+        }
+        Ok(())
+    }
+
     /// Records the chunks of a whole blob, whose packed records these are, as stored by `layer`. False, and nothing is recorded, if
     /// one of them is known already or has no record.
     pub fn adopt(&self, layer: u32, records: &[u8]) -> Result<bool> {

@@ -147,9 +147,32 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// Reads hexadecimal digits, two for each byte. `None` for other text.
+pub fn unhex(text: &[u8]) -> Option<Vec<u8>> {
+    let (pairs, rest) = text.as_chunks::<2>();
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let bytes = pairs.iter().map(|&[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect();
+    if rest.is_empty() { bytes } else { None }
+}
+
+/// Reads a digest in hex.
+pub fn digest_of_hex(text: &[u8]) -> Option<Digest> {
+    unhex(text)?.try_into().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digests_are_read_from_their_hex_alone() {
+        let digest = sha256(b"abc");
+        let text = hex(&digest);
+        assert_eq!(digest_of_hex(text.as_bytes()), Some(digest));
+        for wrong in ["", "ab", &text[1..], &format!("{text}00"), &text.replace('b', "x")] {
+            assert_eq!(digest_of_hex(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
 
     /// Makes the file `app` of the format description's worked example: SHA-256 of the decimal counters 0, 1, 2, … one after
     /// another.

@@ -18,11 +18,21 @@ struct State<T> {
     asked: bool,
     delivered: bool,
     reply: Option<Reply<T>>,
+    /// The value of a pipeline that has ended before the caller asked, as one does that needs nothing of the caller.
+    early: Option<T>,
 }
 
 impl<T> Default for Ending<T> {
     fn default() -> Self {
-        Self { state: Mutex::new(State { failure: None, asked: false, delivered: false, reply: None }) }
+        Self {
+            state: Mutex::new(State {
+                failure: None,
+                asked: false,
+                delivered: false,
+                reply: None,
+                early: None,
+            }),
+        }
     }
 }
 
@@ -35,8 +45,10 @@ impl<T> Ending<T> {
             return;
         }
         let asked = state.reply.take().map(|reply| (reply, error.duplicate()));
+        let early = state.early.take();
         state.failure = Some(error);
         drop(state);
+        drop(early);
         release();
         if let Some((reply, error)) = asked {
             reply(Err(error));
@@ -67,18 +79,27 @@ impl<T> Ending<T> {
             return false;
         }
         state.asked = true;
-        state.reply = Some(reply);
+        match state.early.take() {
+            Some(value) => {
+                drop(state);
+                reply(Ok(value));
+            }
+            None => state.reply = Some(reply),
+        }
         true
     }
 
-    /// Gives the value to the caller that asked.
+    /// Gives the value to the caller, at once or as soon as it asks.
     pub fn deliver(&self, value: T) {
         let mut state = lock(&self.state);
         state.delivered = state.failure.is_none();
-        let reply = state.reply.take();
-        drop(state);
-        if let Some(reply) = reply {
-            reply(Ok(value));
+        match state.reply.take() {
+            Some(reply) => {
+                drop(state);
+                reply(Ok(value));
+            }
+            None if state.delivered && !state.asked => state.early = Some(value),
+            None => {}
         }
     }
 
@@ -121,5 +142,22 @@ mod tests {
         ending.deliver(7);
         assert_eq!(receiver.recv(), Ok(Some(7)));
         ending.check_delivered().unwrap();
+    }
+
+    #[test]
+    fn a_value_that_comes_before_the_question_waits_for_it() {
+        let ending = Ending::<u32>::default();
+        ending.deliver(7);
+        ending.check_delivered().unwrap();
+        let (sender, receiver) = mpsc::channel();
+        let again = sender.clone();
+        assert!(ending.ask(Box::new(move |result| sender.send(result.ok()).unwrap())));
+        assert!(!ending.ask(Box::new(move |result| again.send(result.ok()).unwrap())));
+        assert_eq!([receiver.recv(), receiver.recv()], [Ok(Some(7)), Ok(None)]);
+
+        let failed = Ending::<u32>::default();
+        failed.deliver(7);
+        failed.fail(Error::Aborted, || ());
+        assert!(!failed.ask(Box::new(|result| assert_eq!(result.unwrap_err().code(), "ABORTED"))));
     }
 }

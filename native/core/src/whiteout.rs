@@ -2,10 +2,12 @@
 //! have stored whiteouts as files, devices, directories, symlinks and hard links, and container runtimes apply all of them.
 //! (OCI image-spec, layer.md, "Representing Changes")
 
-const PREFIX: &[u8] = b".wh.";
+/// Names that begin with this are whiteouts.
+pub const PREFIX: &[u8] = b".wh.";
 /// Names with this prefix belong to AUFS; only the opaque marker has a meaning.
 const RESERVED: &[u8] = b".wh..wh.";
-const OPAQUE: &[u8] = b".wh..wh..opq";
+/// The name of the opaque marker.
+pub const OPAQUE: &[u8] = b".wh..wh..opq";
 
 /// The effect of a whiteout on the directory that lies below its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 mod blob;
 mod bootstrap;
 mod codec;
+mod contexts;
 mod layer;
 mod members;
 mod pack;
@@ -26,5 +27,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("blob", blob::execute),
     ("codec", codec::execute),
     ("verify", verify::execute),
+    ("contexts", contexts::execute),
     ("pack", pack::execute),
 ];

@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 use nydus_core::budget::{Budget, Limits};
 use nydus_core::codec::Compression;
 use nydus_core::digest::Digester;
-use nydus_core::format::Format;
+use nydus_core::format::{Format, Referring};
 use nydus_core::pipeline::{
     Dedup, ImagePacker, ImageScanner, MergedImage, PackOptions, ScanOptions, ScannedLayer,
 };
@@ -19,6 +19,8 @@ use super::parts::{Parts, piece_size};
 
 const MAX_LAYERS: usize = 3;
 const CHUNK_SIZE: u32 = 4096;
+/// Of contexts, if chunks stay in layers.
+const SPAN: u32 = 2 * CHUNK_SIZE;
 
 /// What the image may take: holes, which an input has for nothing, would take most of the time.
 fn budget() -> Arc<Budget> {
@@ -84,6 +86,9 @@ fn format_of(form: u8) -> Result<Format> {
         0b0100 => format.set_batch_size(CHUNK_SIZE)?,
         0b1000 => format.set_auto_batches()?,
         _ => {}
+    }
+    if form & 0b1_1101 == 0b1_0001 {
+        format.referring = Some(Referring { span: SPAN, is_compatible: false });
     }
     Ok(format)
 }

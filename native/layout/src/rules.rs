@@ -176,6 +176,8 @@ pub enum Sentence {
     BlobTocSize,
     /// RAFS-BLOB: `blob {position}: it is neither encrypted nor of a reference type, and has keys or digests of one`
     BlobKeys,
+    /// RAFS-BLOB: `blob {position}: it is not encrypted, and has a key`
+    BlobCipher,
     /// RAFS-BLOB: `blob {position}: its chunks lie in a layer, and it names no RAFS blob that leads to them`
     BlobLayer,
     /// RAFS-BLOB: `blob {position}: a table of contents of {size} bytes, and its digest is zero`

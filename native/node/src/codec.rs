@@ -20,14 +20,15 @@ pub(crate) fn run<T: 'static>(
     work: impl FnOnce(&mut Contexts) -> Result<T> + Send + 'static,
 ) {
     static POOL: OnceLock<Option<Pool>> = OnceLock::new();
-    let pool = POOL.get_or_init(|| {
-        Pool::new(std::thread::available_parallelism().map_or(1, usize::from), &std::sync::Arc::default())
-            .ok()
-    });
+    let pool = POOL.get_or_init(|| Pool::new(cores(), &std::sync::Arc::default()).ok());
     // If the pool cannot take the job, dropping it settles the promise with an error.
     if let Some(pool) = pool {
         let _ = pool.run(Box::new(move |contexts| reply(guarded(|| work(contexts)))));
     }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Compresses like a chunk, with the default codec; null if the result would not be smaller.
@@ -97,7 +98,7 @@ pub fn inflate_context<'env>(
 pub fn gzip<'env>(env: &'env Env, parts: Vec<BufferSlice<'_>>) -> napi::Result<Object<'env>> {
     let parts: Vec<Vec<u8>> = parts.iter().map(|part| part.to_vec()).collect();
     let (reply, promise) = promise::<Buffer>(env)?;
-    run(reply, move |_| Ok(codec::gzip(parts.iter().map(|part| &part[..]))?.into()));
+    run(reply, move |_| Ok(codec::gzip(parts.iter().map(|part| &part[..]), cores())?.into()));
     Ok(promise)
 }
 

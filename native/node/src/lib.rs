@@ -8,6 +8,7 @@ mod budget;
 mod codec;
 mod dictionary;
 mod digest;
+mod extractor;
 mod guard;
 mod judge;
 mod memory;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use napi::bindgen_prelude::{Buffer, BufferSlice, Env, Object};
 use napi_derive::napi;
-use nydus_core::Grown;
-use nydus_core::digest::hex;
+use nydus_core::digest::{digest_of_hex, hex};
+use nydus_core::directory::{Directory, DirectoryOptions, Whiteouts};
 use nydus_core::pipeline::{
-    self, BlobTail, Files, FlatImage, LayerSummary, LeftOut, MergedImage, Part, Prefetched, SealedBlob,
-    UsedBlob,
+    self, BaseImage, BlobTail, Files, FlatImage, Home, LayerSummary, LeftOut, MergedImage, Part, Prefetched,
+    SealedBlob, SourceLayer, UsedBlob,
 };
+use nydus_core::{Error, Frame, Grown};
 
 use crate::budget::RunBudget;
 use crate::dictionary::Dictionary;
@@ -33,9 +34,9 @@ pub struct NativeLayerSummary {
     pub source_digest: Option<String>,
     /// The number of these bytes.
     pub source_size: i64,
-    /// Digest of the uncompressed tar.
-    pub diff_id: String,
-    /// Size of the uncompressed tar.
+    /// Digest of the uncompressed tar; absent for a directory.
+    pub diff_id: Option<String>,
+    /// Size of the uncompressed tar, or of the directory's files.
     pub tar_size: i64,
     /// Number of entries.
     pub entry_count: u32,
@@ -59,7 +60,7 @@ impl From<LayerSummary> for NativeLayerSummary {
         Self {
             source_digest: source.digest.as_ref().map(sha256_name),
             source_size: number(source.size),
-            diff_id: sha256_name(&source.diff_id),
+            diff_id: source.diff_id.as_ref().map(sha256_name),
             tar_size: number(source.tar_size),
             entry_count: summary.entry_count,
             data_size: number(summary.data_size),
@@ -105,6 +106,39 @@ pub struct NativeBlobTail {
     pub bytes: Buffer,
     /// As `NativeSealedBlob` has it.
     pub entered: String,
+    /// The layer that it was made of, if its chunks may stay there.
+    pub layer: Option<NativeSourceLayer>,
+}
+
+/// The layer that a blob was made of.
+#[napi(object)]
+pub struct NativeSourceLayer {
+    /// SHA-256 of the layer in hex.
+    pub id: String,
+    /// Bytes of the layer.
+    pub size: i64,
+    /// True if a blob that holds its chunks itself is of no use.
+    pub is_strict: bool,
+}
+
+/// A blob, and the bootstrap inside it.
+#[napi(object)]
+pub struct NativeHome {
+    /// SHA-256 of the blob in hex.
+    pub id: String,
+    /// Its own bootstrap.
+    pub bootstrap: Buffer,
+}
+
+/// An image that is there, on which a layer is put.
+#[napi(object)]
+pub struct NativeBaseImage {
+    /// Its bootstrap.
+    pub bootstrap: Buffer,
+    /// SHA-256, in hex, of a blob that is to be left out.
+    pub without: Option<String>,
+    /// The other blobs, lowest first, among whose chunks are those of the blob that is left out.
+    pub homes: Vec<NativeHome>,
 }
 
 /// A layer that was read back from the end of its blob.
@@ -120,6 +154,8 @@ pub struct NativeRecalledLayer {
     pub new_chunk_count: u32,
     /// The number of batches in which small files are compressed together.
     pub batches: u32,
+    /// Whether its chunks stay in the source layer.
+    pub refers: bool,
 }
 
 /// The metadata of a complete image.
@@ -356,6 +392,11 @@ pub fn number(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
+/// The id of a blob. One of another length is no digest, and so the id of no blob.
+fn id_of(hex: &str) -> [u8; 64] {
+    hex.as_bytes().try_into().unwrap_or([b'0'; 64])
+}
+
 /// The conversion of one image.
 #[napi(js_name = "NativeImagePacker")]
 pub struct ImagePacker(pipeline::ImagePacker);
@@ -391,6 +432,19 @@ impl ImagePacker {
         Outcome(opened.map(LayerPacker))
     }
 
+    /// Opens the next layer, lowest first, which is a directory of this machine and is read at once.
+    #[napi(catch_unwind, ts_return_type = "Outcome<NativeLayerPacker>")]
+    #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
+    pub fn open_directory(
+        &self,
+        layer: u32,
+        blob_path: String,
+        directory: NativeDirectorySource,
+    ) -> Outcome<LayerPacker> {
+        let open = || self.0.open_directory(layer, Path::new(&blob_path), directory.try_into()?);
+        Outcome(open().map(LayerPacker))
+    }
+
     /// Takes the next layer's place in line, lowest first.
     #[napi(catch_unwind, ts_return_type = "Outcome<undefined>")]
     pub fn reserve(&self, layer: u32) -> Outcome<()> {
@@ -413,11 +467,14 @@ impl ImagePacker {
         tail: NativeBlobTail,
     ) -> napi::Result<Object<'env>> {
         let (reply, promise) = promise::<Option<NativeRecalledLayer>>(env)?;
-        let NativeBlobTail { id, size, bytes, entered } = tail;
-        // An id of another length is no digest, and so the id of no blob.
-        let id = id.as_bytes().try_into().unwrap_or([b'0'; 64]);
-        let size = u64::try_from(size).unwrap_or(0);
-        let tail = BlobTail { id, size, bytes: bytes.to_vec(), entered };
+        let NativeBlobTail { id, size, bytes, entered, layer: source } = tail;
+        let named = |id: String, size| (id_of(&id), u64::try_from(size).unwrap_or(0));
+        let source = source.map(|NativeSourceLayer { id, size, is_strict }| {
+            let (id, size) = named(id, size);
+            SourceLayer { id, size, is_strict }
+        });
+        let (id, size) = named(id, size);
+        let tail = BlobTail { id, size, bytes: bytes.to_vec(), entered, layer: source };
         self.0.recall(
             layer,
             tail,
@@ -429,10 +486,29 @@ impl ImagePacker {
                         chunk_count: number(layer.references),
                         new_chunk_count: layer.chunks,
                         batches: layer.batches,
+                        refers: layer.refers,
                     })
                 }));
             }),
         );
+        Ok(promise)
+    }
+
+    /// Takes an image that is there as the layer with this number, below all others. Settles with the number of its names when it is
+    /// there for `bootstrap`.
+    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<number>>")]
+    pub fn base<'env>(
+        &self,
+        env: &'env Env,
+        layer: u32,
+        image: NativeBaseImage,
+    ) -> napi::Result<Object<'env>> {
+        let (reply, promise) = promise::<i64>(env)?;
+        let NativeBaseImage { bootstrap, without, homes } = image;
+        let home = |NativeHome { id, bootstrap }| Home { id: id_of(&id), bootstrap: bootstrap.to_vec() };
+        let without = without.map(|id| (id_of(&id), homes.into_iter().map(home).collect()));
+        let image = BaseImage { bootstrap: bootstrap.to_vec(), without };
+        self.0.base(layer, image, Box::new(move |names| reply(names.map(number))));
         Ok(promise)
     }
 
@@ -476,16 +552,109 @@ impl ImagePacker {
     }
 }
 
+/// A directory that is packed as a layer.
+#[napi(object)]
+pub struct NativeDirectorySource {
+    /// Its path.
+    pub path: String,
+    /// User and group of every entry, instead of the directory's.
+    pub owner: Option<NativeOwner>,
+    /// Modification time of every entry in seconds since 1970, instead of the directory's.
+    pub mtime: Option<i64>,
+    /// Leaves out the attributes in which the machine keeps its own security labels and signatures.
+    pub without_labels: bool,
+    /// The form of whiteouts.
+    #[napi(ts_type = "'oci' | 'overlayfs' | 'none'")]
+    pub whiteouts: String,
+    /// True if nothing lies below, so that whiteouts are left out.
+    pub is_lowest: bool,
+}
+
+/// An owner by numbers.
+#[napi(object)]
+pub struct NativeOwner {
+    /// The user.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+}
+
+impl TryFrom<NativeDirectorySource> for Directory {
+    type Error = Error;
+
+    fn try_from(source: NativeDirectorySource) -> Result<Self, Error> {
+        let NativeDirectorySource { path, owner, mtime, without_labels, whiteouts, is_lowest } = source;
+        let unknown = || Error::invalid_argument(format!("there are no whiteouts of the form {whiteouts:?}"));
+        let options = DirectoryOptions {
+            owner: owner.map(|NativeOwner { uid, gid }| (uid, gid)),
+            mtime,
+            without_labels,
+            whiteouts: Whiteouts::named(&whiteouts).ok_or_else(unknown)?,
+            is_lowest,
+        };
+        Ok(Self { path: path.into(), options })
+    }
+}
+
+/// A part of the log of a tar's structure.
+#[napi(object)]
+pub struct NativeFrame {
+    /// One frame of zstd.
+    pub bytes: Buffer,
+    /// Bytes that it decompresses to.
+    pub size: u32,
+}
+
 /// A layer in conversion.
 #[napi(js_name = "NativeLayerPacker")]
 pub struct LayerPacker(pipeline::LayerPacker);
 
 #[napi]
 impl LayerPacker {
-    /// Spares the digest of the bytes, which the caller verifies. Only before the first bytes are written.
+    /// Spares the digest of the bytes, because the caller verifies that it is this one, in hex. Only before the first bytes are
+    /// written.
     #[napi(catch_unwind)]
-    pub fn spare_digest(&self) {
-        self.0.spare_digest();
+    #[allow(clippy::needless_pass_by_value)] // Arguments from JavaScript are owned.
+    pub fn spare_digest(&self, digest: String) {
+        if let Some(digest) = digest_of_hex(digest.as_bytes()) {
+            self.0.spare_digest(digest);
+        }
+    }
+
+    /// Takes the marks of an upper directory of overlayfs for whiteouts, too. Only before the first bytes are written.
+    #[napi(catch_unwind)]
+    pub fn take_overlay_marks(&self) {
+        self.0.take_overlay_marks();
+    }
+
+    /// Logs the structure of the layer's tar, for `structure`. Only before the first bytes are written.
+    #[napi(catch_unwind)]
+    pub fn log_structure(&self) {
+        self.0.log_structure();
+    }
+
+    /// Takes the log of a layer that has been read; nothing if there is none, or it was too long.
+    #[napi(catch_unwind)]
+    pub fn structure(&self) -> Option<Vec<NativeFrame>> {
+        let frames = self.0.structure()?;
+        Some(
+            frames
+                .into_iter()
+                .map(|Frame { bytes, size }| NativeFrame { bytes: bytes.into(), size })
+                .collect(),
+        )
+    }
+
+    /// Records how the layer is compressed, for `compression`. Only before the first bytes are written.
+    #[napi(catch_unwind)]
+    pub fn learn_compression(&self) {
+        self.0.learn_compression();
+    }
+
+    /// Takes the record of a layer that has been read; nothing if none can be made.
+    #[napi(catch_unwind)]
+    pub fn compression(&self) -> Option<Buffer> {
+        self.0.compression().map(Into::into)
     }
 
     /// Takes a copy of the bytes without waiting. Returns true if there is room for more; if not, `room` settles when there is.

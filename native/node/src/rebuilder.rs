@@ -27,6 +27,8 @@ pub struct NativeTarUnit {
     pub steps: Buffer,
     /// Packed chunk records, in the order of the tar.
     pub chunks: Buffer,
+    /// Chunks of which the tar has only a part: position, and where the part begins and ends, as numbers of 32 bits.
+    pub cuts: Buffer,
     /// Ranges of the blob, by their offsets.
     pub ranges: Vec<Buffer>,
     /// The offsets of the ranges.
@@ -63,9 +65,15 @@ pub struct Rebuilder(rebuild::Rebuilder);
 
 /// Makes a rebuilder. It is a function instead of a constructor, so that a refusal is an outcome.
 #[napi(catch_unwind, ts_return_type = "Outcome<NativeRebuilder>")]
-pub fn open_rebuilder(compressor: String, level: Option<i32>, threads: u32) -> Outcome<Rebuilder> {
-    let options = RebuildOptions { compressor, level, threads: count(threads) };
-    Outcome(rebuild::Rebuilder::new(&options).map(Rebuilder))
+pub fn open_rebuilder(
+    compressor: String,
+    level: Option<i32>,
+    threads: u32,
+    record: Option<Buffer>,
+) -> Outcome<Rebuilder> {
+    let record = record.map(|bytes| bytes.to_vec());
+    let options = RebuildOptions { compressor, level, threads: count(threads), record };
+    Outcome(rebuild::Rebuilder::new(options).map(Rebuilder))
 }
 
 #[napi]
@@ -109,10 +117,12 @@ impl Rebuilder {
 }
 
 fn unit_of(unit: NativeTarUnit) -> Result<Unit> {
-    let NativeTarUnit { blob, compressor, digester, literals, steps, chunks, ranges, starts } = unit;
+    let NativeTarUnit { blob, compressor, digester, literals, steps, chunks, cuts, ranges, starts } = unit;
     let unknown = || Error::unsupported(format!("chunks cannot be decompressed from {compressor}"));
     let (words, _) = steps.as_chunks::<4>();
     let (pairs, _) = words.as_chunks::<2>();
+    let (cut_words, _) = cuts.as_chunks::<4>();
+    let (triples, _) = cut_words.as_chunks::<3>();
     let range = |(start, bytes): (i64, Buffer)| (u64::try_from(start).unwrap_or(0), bytes.to_vec());
     Ok(Unit {
         blob,
@@ -124,6 +134,12 @@ fn unit_of(unit: NativeTarUnit) -> Result<Unit> {
             .map(|&[bytes, count]| (u32::from_le_bytes(bytes), u32::from_le_bytes(count)))
             .collect(),
         chunks: ChunkRecord::iter(&chunks).collect(),
+        cuts: triples
+            .iter()
+            .map(|&[position, from, to]| {
+                (u32::from_le_bytes(position), u32::from_le_bytes(from), u32::from_le_bytes(to))
+            })
+            .collect(),
         ranges: starts.into_iter().zip(ranges).map(range).collect(),
     })
 }

@@ -1,4 +1,4 @@
-//! Builds a RAFS blob from one layer tar, with the options that the upstream converter uses for each layer.
+//! Builds a RAFS blob from one layer, a tar or a directory, with the options that the upstream converter uses for each layer.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Context, Result, bail};
 use nydus_builder::attributes::Attributes;
 use nydus_builder::{
-    ArtifactStorage, BlobManager, BootstrapManager, BuildContext, Builder, ConversionType, Features, HashChunkDict,
-    Prefetch, PrefetchPolicy, TarballBuilder, WhiteoutSpec,
+    ArtifactStorage, BlobManager, BootstrapManager, BuildContext, Builder, ConversionType, DirectoryBuilder, Features,
+    HashChunkDict, Prefetch, PrefetchPolicy, TarballBuilder, WhiteoutSpec,
 };
 use nydus_rafs::metadata::{RafsSuperConfig, RafsVersion};
 use nydus_storage::device::BlobFeatures;
@@ -36,7 +36,7 @@ pub struct Options<'a> {
     pub chunk_dict: Option<&'a Path>,
 }
 
-/// Builds the blob and returns its SHA-256, because the builder reports another id for a blob with an inlined bootstrap.
+/// Builds the blob of a tar or of a directory and returns its SHA-256, because the builder reports another id for a blob with an inlined bootstrap.
 pub fn create(source: &Path, blob: &Path, options: &Options<'_>) -> Result<String> {
     let version = match options.version {
         5 => RafsVersion::V5,
@@ -45,6 +45,7 @@ pub fn create(source: &Path, blob: &Path, options: &Options<'_>) -> Result<Strin
     };
     let compressor = compress::Algorithm::from_str(options.compressor).context("no such compressor")?;
     let digester = digest::Algorithm::from_str(options.digester).context("no such digester")?;
+    let conversion = if source.is_dir() { ConversionType::DirectoryToRafs } else { ConversionType::TarToRafs };
     let mut context = BuildContext::new(
         String::new(),
         // In version 6 every chunk starts at a multiple of 4096; upstream's tool sets this by the version.
@@ -54,7 +55,7 @@ pub fn create(source: &Path, blob: &Path, options: &Options<'_>) -> Result<Strin
         digester,
         true,
         WhiteoutSpec::None,
-        ConversionType::TarToRafs,
+        conversion,
         source.to_owned(),
         Prefetch::new(PrefetchPolicy::Fs)?,
         Some(ArtifactStorage::SingleFile(blob.to_owned())),
@@ -86,9 +87,12 @@ pub fn create(source: &Path, blob: &Path, options: &Options<'_>) -> Result<Strin
         blobs.set_chunk_dict(Arc::new(dict));
     }
     let mut bootstraps = BootstrapManager::new(None, None);
-    TarballBuilder::new(ConversionType::TarToRafs)
-        .build(&mut context, &mut bootstraps, &mut blobs)
-        .with_context(|| format!("cannot build {}", source.display()))?;
+    let built = if source.is_dir() {
+        DirectoryBuilder::new().build(&mut context, &mut bootstraps, &mut blobs)
+    } else {
+        TarballBuilder::new(conversion).build(&mut context, &mut bootstraps, &mut blobs)
+    };
+    built.with_context(|| format!("cannot build {}", source.display()))?;
     sha256_of(blob)
 }
 

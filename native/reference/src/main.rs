@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-const USAGE: &str = "usage: nydus-reference create [--fs-version 5|6] [--aligned-chunk] [--compressor zstd|none|lz4_block] [--digester blake3|sha256] [--chunk-size BYTES] [--batch-size BYTES] [--chunk-dict BOOT] SOURCE.tar OUT.blob
+const USAGE: &str = "usage: nydus-reference create [--fs-version 5|6] [--aligned-chunk] [--compressor zstd|none|lz4_block] [--digester blake3|sha256] [--chunk-size BYTES] [--batch-size BYTES] [--chunk-dict BOOT] SOURCE OUT.blob
        nydus-reference bootstrap BLOB OUT.boot
        nydus-reference merge [--chunk-dict BOOT] [--json] OUT.boot SRC.boot...
        nydus-reference check BOOT

@@ -3,10 +3,11 @@
  * the folder holds too much, and a file in use stays in any case: a run gives it a second name of its own as long as it reads it.
  */
 import { randomBytes } from 'node:crypto';
-import { link, lstat, mkdir, readdir, rm, utimes } from 'node:fs/promises';
+import { link, lstat, readdir, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ByteStream } from '../../io/streams.js';
 import { readFileRange } from '../../io/file-range.js';
+import { makeFolders } from '../../io/make-folders.js';
 import { errorCode } from '../../io/system-error.js';
 import { writeWhole } from '../../io/whole-file.js';
 
@@ -29,7 +30,7 @@ export class KeptFolder {
 
   /** `aside` is a temporary folder of the run, on the same file system. */
   static async open(path: string, aside: string, maxBytes: number): Promise<KeptFolder> {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeFolders(path, 0o700);
     return new KeptFolder(path, aside, maxBytes);
   }
 

@@ -4,17 +4,17 @@ import { checkImage } from '../../check/check.js';
 import type { CheckResult } from '../../check/result.js';
 import { LocalIoError, UsageError } from '../../errors.js';
 import { parsePlatforms } from '../../oci/platform.js';
-import { openSource, type OpenOptions } from '../../registry/open.js';
-import type { ImageSource } from '../../registry/stores/store.js';
+import { openSource } from '../../registry/open.js';
 import { silentReporter } from '../../reporter.js';
 import type { CommandCall, CommandTable } from '../command.js';
 import type { CliContext } from '../context.js';
+import { backedSource } from '../backend.js';
 import { openOptions } from '../flags/environment.js';
-import { ACCEPTED_FLAGS, BACKEND_FLAGS, CHECK_FLAGS, SEVERITIES } from '../flags/check.js';
+import { ACCEPTED_FLAGS, CHECK_FLAGS, SEVERITIES } from '../flags/check.js';
+import { type BackendPlace, backendOf, idleBackendNotes } from '../flags/backend.js';
 import { GLOBAL_FLAGS } from '../flags/global.js';
 import { requireFlags, type FlagValues } from '../flags/flags.js';
 import { imageWord } from '../flags/image-word.js';
-import { refuseLater } from '../flags/later.js';
 import { limitsOf } from '../flags/limits.js';
 import { hostPlatform, machineArchitecture } from '../flags/machine.js';
 import { keepIn, tryToKeep } from '../kept-files.js';
@@ -80,7 +80,8 @@ async function runCheck(call: CommandCall, positional: Positional): Promise<void
   const location = imageWord(flags, 'target', positional.target, notes);
   if (location === undefined) requireFlags(['target']);
   const sourceLocation = imageWord(flags, 'source', positional.source, notes);
-  notes.push(...refuseLater(flags, BACKEND_FLAGS));
+  const backends = { source: backendOf(flags, 'source-'), target: backendOf(flags, 'target-') };
+  notes.push(...idleBackendNotes(flags, 'source-'), ...idleBackendNotes(flags, 'target-'));
   const json = flags.isOn('json');
   const reports = reportsOf(flags);
   const sample = sampleOf(flags);
@@ -105,7 +106,14 @@ async function runCheck(call: CommandCall, positional: Positional): Promise<void
   section?.start(`check ${location ?? ''}`);
   let result: CheckResult;
   try {
-    const found = await check(call, { target: location ?? '', source: sourceLocation, sample, reports, say });
+    const found = await check(call, {
+      target: location ?? '',
+      source: sourceLocation,
+      sample,
+      reports,
+      say,
+      backends,
+    });
     result = { ...found, findings: withHints(found.findings, RUNNING) };
   } catch (cause) {
     const error = asNydusError(cause);
@@ -153,22 +161,29 @@ interface Asked {
   /** Percent; undefined for all. */
   readonly sample: number | undefined;
   readonly reports: readonly WantedReport[];
+  readonly backends: Readonly<Record<'source' | 'target', BackendPlace | undefined>>;
   readonly say: (line: string) => void;
 }
 
 async function check({ flags, log, context, words }: CommandCall, asked: Asked): Promise<CheckResult> {
-  const { reports, sample, say } = asked;
+  const { reports, sample, say, backends } = asked;
   returnFreedMemory();
   const transfer = transferOptions(flags);
   const budget = openBudget(limitsOf(flags));
-  await using target = openSource(asked.target, {
+  const targetOptions = {
     ...(await openOptions(context.env, registryFlags(flags, 'target'), { transfer, budget })),
     side: 'target',
-  });
-  await using source = openOptional(
-    asked.source,
-    await openOptions(context.env, registryFlags(flags, 'source'), { transfer, budget }),
+  } as const;
+  await using target = await backedSource(
+    openSource(asked.target, targetOptions),
+    backends.target,
+    targetOptions,
   );
+  const sourceOptions = await openOptions(context.env, registryFlags(flags, 'source'), { transfer, budget });
+  await using source =
+    asked.source === undefined
+      ? undefined
+      : await backedSource(openSource(asked.source, sourceOptions), backends.source, sourceOptions);
   const platform = flags.text('platform');
   const selection = platform === undefined ? undefined : parsePlatforms(platform, machineArchitecture());
   const platforms = selection?.kind === 'list' ? selection.platforms : undefined;
@@ -249,8 +264,4 @@ function sampleOf(flags: FlagValues): number | undefined {
       hint: '--sample 5%',
     });
   return Number(percent) === 100 ? undefined : Number(percent);
-}
-
-function openOptional(location: string | undefined, options: OpenOptions): ImageSource | undefined {
-  return location === undefined ? undefined : openSource(location, options);
 }

@@ -2,10 +2,12 @@
 import type { Choice, Generated } from '../../dedup/generate.js';
 import { UsageError } from '../../errors.js';
 import type { CommandCall, CommandTable } from '../command.js';
-import { CHUNKDICT_FLAGS, LATER_CHUNKDICT_FLAGS, sharedOptionsOf } from '../flags/dedup.js';
+import { CHUNKDICT_FLAGS, sharedOptionsOf } from '../flags/dedup.js';
+import { backedSource, backedTarget } from '../backend.js';
+import { backendOf, idleBackendNotes } from '../flags/backend.js';
+import { secondBinaryNotes } from '../flags/later.js';
 import { openOptions } from '../flags/environment.js';
 import { requireFlags } from '../flags/flags.js';
-import { refuseLater } from '../flags/later.js';
 import { limitsOf } from '../flags/limits.js';
 import { OpenStores } from '../stores.js';
 import { registryFlags, transferOptions } from '../flags/registry.js';
@@ -34,6 +36,7 @@ export const CHUNKDICT: CommandTable = {
     ['[images...]', 'Nydus images; the same as --sources'],
   ],
   usage: 'generate [options] IMAGE…',
+  action: 'generate',
   flags: CHUNKDICT_FLAGS,
   examples: EXAMPLES,
   run: async (call) => {
@@ -43,7 +46,8 @@ export const CHUNKDICT: CommandTable = {
       throw new UsageError(`chunkdict has no action "${action ?? ''}"`, {
         hint: 'nydusify chunkdict generate',
       });
-    for (const note of refuseLater(flags, LATER_CHUNKDICT_FLAGS)) printMessage(context, `note: ${note}`);
+    const notes = [...idleBackendNotes(flags, ''), ...secondBinaryNotes(flags)];
+    for (const note of notes) printMessage(context, `note: ${note}`);
     const listed = (flags.text('sources') ?? '').split(',').filter((name) => name !== '');
     const sources = [...listed, ...images];
     if (sources.length === 0) requireFlags(['sources']);
@@ -71,10 +75,12 @@ async function generate(
   const settings = { workDir, budget, transfer: transferOptions(flags) };
   const options = await openOptions(context.env, registryFlags(flags, 'source'), settings);
   await using open = new OpenStores();
-  const stores = images.map((image) => open.add(openSource(image, options)));
-  const target = open.add(
-    openTarget(to, await openOptions(context.env, registryFlags(flags, 'target'), settings)),
-  );
+  const backend = backendOf(flags, '');
+  const stores = [];
+  for (const image of images)
+    stores.push(open.add(await backedSource(openSource(image, options), backend, options)));
+  const targetOptions = await openOptions(context.env, registryFlags(flags, 'target'), settings);
+  const target = open.add(await backedTarget(openTarget(to, targetOptions), backend, targetOptions, false));
   return await generateDictionary(
     stores,
     target,

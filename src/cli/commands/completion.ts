@@ -1,7 +1,7 @@
 /** `nydusify completion`: the script for a shell, and the answers that the scripts ask for. */
 import { UsageError } from '../../errors.js';
 import type { CommandTable } from '../command.js';
-import { complete } from '../completion/complete.js';
+import { complete, type CompletedCommand } from '../completion/complete.js';
 import { SCRIPTS } from '../completion/scripts.js';
 import { GLOBAL_FLAGS } from '../flags/global.js';
 import { FLAGS_OF } from '../flags/tables.js';
@@ -21,9 +21,9 @@ Examples:
 /** The scripts call it with the words of the command line behind `--`. */
 const WORDS = 'words';
 
-export function completionOf(
-  commands: readonly { readonly name: string; readonly summary: string }[],
-): CommandTable {
+type Named = Omit<CompletedCommand, 'flags'>;
+
+export function completionOf(commands: readonly Named[]): CommandTable {
   return {
     description:
       'Prints the script that completes commands, flags, their values and files in a shell.\n\n' +
@@ -58,15 +58,12 @@ function isShell(text: string): text is keyof typeof SCRIPTS {
   return Object.hasOwn(SCRIPTS, text);
 }
 
-function answer(
-  typed: readonly string[],
-  commands: readonly { readonly name: string; readonly summary: string }[],
-): readonly string[] {
+function answer(typed: readonly string[], commands: readonly Named[]): readonly string[] {
   // PowerShell drops an empty word, so its script marks the last one.
   const words = typed.map((word, i) => (i === typed.length - 1 ? word.replace(/^=/, '') : word));
   const completion = complete(words, {
     globalFlags: GLOBAL_FLAGS,
-    commands: commands.map(({ name, summary }) => ({ name, summary, flags: FLAGS_OF[name] ?? [] })),
+    commands: commands.map((command) => ({ ...command, flags: FLAGS_OF[command.name] ?? [] })),
     words: {
       completion: Object.keys(SCRIPTS).map((shell) => ({ word: shell, meaning: '' })),
     },

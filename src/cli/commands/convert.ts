@@ -4,7 +4,9 @@ import { LocalIoError } from '../../errors.js';
 import type { Reporter } from '../../reporter.js';
 import type { CommandCall, CommandTable } from '../command.js';
 import type { CliContext } from '../context.js';
+import type { Hooks } from '../hooks.js';
 import { deployName } from '../deploy-name.js';
+import { backedTarget } from '../backend.js';
 import { openOptions } from '../flags/environment.js';
 import { FILE_PROBLEMS } from '../flags/file-problems.js';
 import { openCache } from '../flags/open-cache.js';
@@ -116,15 +118,23 @@ async function run(
     await locations.sourceLocation(request.source, { workDir, budget, signal: context.signal }),
     sourceOptions,
   );
-  await using target = openTarget(request.target, {
+  const targetOptions = {
     ...(await openOptions(context.env, registries.target, { retry: pushRetry, workDir, budget, transfer })),
     imageName: request.imageName,
     verifyPresent: request.verifyPresent,
-  });
+  };
+  await using target = await backedTarget(
+    openTarget(request.target, targetOptions),
+    request.backends.target,
+    targetOptions,
+    request.backendForce,
+  );
   await using dictionary = await openDictionary(request.dictionary, () =>
     openOptions(context.env, registries.dictionary, { workDir, budget, transfer }),
   );
   await using cacheStore = await openCache(request, { retry: pushRetry, workDir, budget, transfer }, context);
+  await using hooks =
+    request.hook === undefined ? undefined : await openHooks(request.hook, workDir, context);
   const cache = request.cache === undefined ? undefined : { ...request.cache, store: cacheStore };
   const mode = log.quiet ? 'none' : request.progress;
   const progress = await openProgress(mode, context);
@@ -136,6 +146,7 @@ async function run(
       { source, target, cache },
       {
         ...options,
+        hooks,
         dictionary: dictionary.dictionary,
         openOriginal: (location) => openSource(location, sourceOptions),
       },
@@ -158,6 +169,12 @@ async function run(
     if (request.outputJson !== undefined) writeNothing(request.outputJson, context);
     throw error;
   }
+}
+
+/** The code of hooks is loaded only for a run with one. */
+async function openHooks(file: string, workDir: string | undefined, context: CliContext): Promise<Hooks> {
+  const { Hooks } = await import('../hooks.js');
+  return Hooks.open(file, workDir, context);
 }
 
 function withAnnotations(reporter: Reporter, { stderr }: CliContext): Reporter {

@@ -2,6 +2,7 @@
 import type { CopyComparison } from '../../copy/compare.js';
 import type { CopyResult } from '../../copy/copy.js';
 import type { CallOptions } from '../../reporter.js';
+import { backedSource } from '../backend.js';
 import { setOutputs } from '../ci/github-files.js';
 import type { CommandCall, CommandTable } from '../command.js';
 import { deployName } from '../deploy-name.js';
@@ -102,9 +103,11 @@ async function run({ flags, log, context }: CommandCall, request: CopyRequest): 
   const budget = openBudget(request.limits);
   const transfer = { ...request.transfer, chunkSize: request.pushChunkSize };
   const settings = { workDir, budget, transfer };
-  await using source = openSource(
-    await sourceLocation(request.source, { workDir, budget, signal }),
-    await openOptions(context.env, registries.source, settings),
+  const sourceOptions = await openOptions(context.env, registries.source, settings);
+  await using source = await backedSource(
+    openSource(await sourceLocation(request.source, { workDir, budget, signal }), sourceOptions),
+    request.backend,
+    sourceOptions,
   );
   const targetOptions = await openOptions(context.env, registries.target, { ...settings, retry: pushRetry });
   const form = flags.oneOf('progress', PROGRESS_FORMS) ?? 'auto';

@@ -26,25 +26,29 @@ blob, whose own bootstrap is shown. Of images only manifests and bootstraps are 
 
 Examples:
   $ nydusify inspect registry.example/app:1.0-nydus              platforms, layers, chunks, what deduplication saved
+  $ nydusify inspect --layers registry.example/app:1.0-nydus     what nydusify reverse would make of each layer, and why
   $ nydusify inspect image.boot                                  summary and files of a bootstrap
   $ nydusify inspect --json image.boot | jq .findings            what is wrong with it, for a program
   $ nydusify inspect --dump registry.example/app:1.0-nydus       as text, to be searched and compared
   $ nydusify inspect --at 0x3040 image.boot
+  $ nydusify inspect --backend-cleanup --backend-type s3 --backend-config-file s3.json registry.example/app:1-nydus registry.example/app:2-nydus
   $ nydusify inspect --diff old.boot registry.example/app:1.0-nydus`;
 
 export const INSPECT: CommandTable = {
   description: 'Shows what an image, a bootstrap or a RAFS blob holds.',
   words: [
     ['<image>', 'what to look into: an image or a file'],
-    ['[other]', 'with --diff: what to compare it with'],
+    ['[others...]', 'with --diff: what to compare it with; with --backend-cleanup: further images'],
   ],
   usage: '[options] IMAGE|FILE',
   flags: INSPECT_FLAGS,
   examples: EXAMPLES,
   run: async (call) => {
-    const [location = '', other] = call.words;
+    const [location = '', other, ...more] = call.words;
     await using looking = new Looking(call);
-    await inspect(looking, location, other);
+    if (call.flags.isOn('backend-cleanup')) await showBackendUse(looking, call.words);
+    else if (more.length > 0) throw new UsageError(`one image at a time, and not also ${more.join(' ')}`);
+    else await inspect(looking, location, other);
     looking.stats();
   },
 };
@@ -60,6 +64,12 @@ async function inspect(looking: Looking, location: string, other: string | undef
     });
   }
   const local = await isLocalFile(location);
+  if (flags.isOn('layers')) {
+    if (local || dump || diff || at !== undefined)
+      throw new UsageError('--layers is for images, and goes together with no other view');
+    await showLayers(looking, location);
+    return;
+  }
   const plain = !dump && !diff && at === undefined;
   if (looking.json && !plain)
     throw new UsageError('--json is for the summary; --dump, --at and --diff print text');
@@ -106,6 +116,38 @@ async function showImages(looking: Looking, location: string): Promise<void> {
   const shown = { ...summary, images };
   if (looking.json) await looking.printJson(summaryJson(shown));
   else await looking.print(summaryLines(shown));
+}
+
+/** Says how each layer would come back. The code that converts back is loaded only for this. */
+async function showLayers(looking: Looking, location: string): Promise<void> {
+  const { reverseProspects } = await import('../../reverse/prospects.js');
+  const { layersJson, layersLines } = await import('../text/inspect-layers.js');
+  const { platform } = looking;
+  const source = await looking.source(location);
+  const images = await reverseProspects(
+    source,
+    {
+      ...(platform === undefined ? {} : { platforms: { kind: 'list', platforms: [platform] } }),
+      openOriginal: await looking.opener(),
+    },
+    looking.call,
+  );
+  if (looking.json) await looking.printJson(layersJson(source.location, images));
+  else await looking.print(layersLines(source.location, images));
+}
+
+/** Lists what no image names; all images whose blobs lie in the backend must be given. */
+async function showBackendUse(looking: Looking, locations: readonly string[]): Promise<void> {
+  const { backendUse } = await import('../../look/unnamed-blobs.js');
+  const { backendUseJson, backendUseLines } = await import('../text/backend-use.js');
+  for (const view of ['dump', 'diff', 'layers'])
+    if (looking.flags.isOn(view)) throw new UsageError(`--backend-cleanup goes not together with --${view}`);
+  const sources = [];
+  for (const location of locations) sources.push(await looking.source(location));
+  await using backend = await looking.backend();
+  const use = await backendUse(backend, sources, looking.call);
+  if (looking.json) await looking.printJson(backendUseJson(backend.location, use));
+  else await looking.print(backendUseLines(use));
 }
 
 /** The bootstrap in a file, in a RAFS blob, or of an image. */

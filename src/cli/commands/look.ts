@@ -1,9 +1,12 @@
 /** The common part of all commands that look inside images: flags, opening, notes, and the count of traffic. */
 import { stat } from 'node:fs/promises';
+import type { BlobBackend } from '../../backend/backend.js';
+import { UsageError } from '../../errors.js';
+import type { ImageChoice } from '../../image/choose.js';
 import type { Image } from '../../image/image.js';
 import type { Half } from '../../image/kinds.js';
-import type { Filesystem } from '../../look/filesystem.js';
-import { imageBytes, openFilesystem, type LookOptions } from '../../look/open.js';
+import type { ChunkedFilesystem, Filesystem } from '../../look/filesystem.js';
+import { imageBytes, openChunked, openFilesystem, type LookOptions } from '../../look/open.js';
 import { countTraffic, type Traffic } from '../../look/traffic.js';
 import type { Budget } from '../../limits.js';
 import { NydusFilesystem } from '../../look/nydus.js';
@@ -12,11 +15,14 @@ import { openBootstrapInTurns } from '../../native/judge.js';
 import { formatPlatform, parsePlatform } from '../../oci/platform.js';
 import type { Platform } from '../../oci/descriptor.js';
 import { openSource } from '../../registry/open.js';
+import type { Location } from '../../registry/location.js';
 import type { ImageSource } from '../../registry/stores/store.js';
 import type { CallOptions, ConvertEvent } from '../../reporter.js';
 import { readBootstrapFile } from '../bootstrap-file.js';
 import type { CommandCall } from '../command.js';
 import type { CliContext } from '../context.js';
+import { backedSource, openPlace } from '../backend.js';
+import { backendOf } from '../flags/backend.js';
 import { openOptions } from '../flags/environment.js';
 import type { FlagValues } from '../flags/flags.js';
 import { limitsOf } from '../flags/limits.js';
@@ -47,7 +53,8 @@ export class Looking implements AsyncDisposable {
   readonly traffic: Traffic = { requests: 0, bytes: 0 };
   readonly #command: RunningCommand;
   readonly #quiet: boolean;
-  readonly #sources: ImageSource[] = [];
+  /** Stores and filesystems that are closed together with this, the last one first. */
+  readonly #opened: AsyncDisposable[] = [];
   /** What all images of the command take together. */
   readonly #budget: Budget;
   #imageBytes = 0;
@@ -81,9 +88,23 @@ export class Looking implements AsyncDisposable {
   /** The image's store, which counts; closed together with this. */
   async source(location: string): Promise<ImageSource> {
     const options = await openOptions(this.context.env, registryFlags(this.flags), { budget: this.#budget });
-    const source = countTraffic(openSource(location, options), this.traffic);
-    this.#sources.push(source);
+    const opened = await backedSource(openSource(location, options), backendOf(this.flags, ''), options);
+    const source = countTraffic(opened, this.traffic);
+    this.#opened.push(source);
     return source;
+  }
+
+  /** Opens further stores with the same credentials; the caller closes them. */
+  async opener(): Promise<(location: Location) => ImageSource> {
+    const options = await openOptions(this.context.env, registryFlags(this.flags), { budget: this.#budget });
+    return (location) => countTraffic(openSource(location, options), this.traffic);
+  }
+
+  /** The backend that flags name. The caller closes it. Throws UsageError without one. */
+  async backend(): Promise<BlobBackend> {
+    const place = backendOf(this.flags, '');
+    if (place === undefined) throw new UsageError('--backend-type says which storage backend is meant');
+    return openPlace(place, await openOptions(this.context.env, registryFlags(this.flags)));
   }
 
   /** The filesystem behind a location, or of a bootstrap in a file. */
@@ -99,23 +120,49 @@ export class Looking implements AsyncDisposable {
       this.countImage(imageBytes(image));
       this.#noteLayers(image, options.path !== undefined);
     };
-    const choice = { platform: this.platform, preferred: hostPlatform(), half: this.half };
+    const source = await this.source(location);
+    return this.reading(() => openFilesystem(source, { ...this.#choice, onImage, ...options }, this.call));
+  }
+
+  /** The filesystem of an image many of whose files will be read. Throws UsageError for the file of a bootstrap. */
+  async chunked(location: string): Promise<ChunkedFilesystem> {
+    if (await isLocalFile(location))
+      throw new UsageError('a bootstrap alone holds no file contents', {
+        hint: 'name the image instead: its blobs are read by range',
+      });
+    const onImage = (image: Image): void => {
+      this.countImage(imageBytes(image));
+      this.#noteLayers(image, false);
+    };
+    const source = await this.source(location);
+    const workDir = this.flags.text('work-dir');
+    const options = { ...this.#choice, onImage, workDir };
+    const filesystem = await this.reading(() => openChunked(source, options, this.call));
+    this.#opened.push(filesystem);
+    return filesystem;
+  }
+
+  /** Runs what reads for long and reports it. What is printed behind finds a free terminal. */
+  async reading<T>(read: () => Promise<T>): Promise<T> {
     try {
-      return await openFilesystem(await this.source(location), { ...choice, onImage, ...options }, this.call);
+      return await read();
     } finally {
-      // What is printed from here on must find a free terminal.
       (await this.#progress)?.stop();
       this.#progress = undefined;
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const source of this.#sources.splice(0)) await source[Symbol.asyncDispose]();
+    for (const opened of this.#opened.splice(0).reverse()) await opened[Symbol.asyncDispose]();
   }
 
   get platform(): Platform | undefined {
     const text = this.flags.text('platform');
     return text === undefined ? undefined : parsePlatform(text, machineArchitecture());
+  }
+
+  get #choice(): ImageChoice {
+    return { platform: this.platform, preferred: hostPlatform(), half: this.half };
   }
 
   get half(): Half | undefined {

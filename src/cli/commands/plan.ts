@@ -11,6 +11,8 @@ import { FILE_PROBLEMS } from '../flags/file-problems.js';
 import { PLAN_FLAGS } from '../flags/convert.js';
 import type { CacheRequest } from '../flags/cache.js';
 import { openCache } from '../flags/open-cache.js';
+import type { ImageSource } from '../../registry/stores/store.js';
+import { backedSource } from '../backend.js';
 import { openOptions } from '../flags/environment.js';
 import { type ConvertRequest, convertRequest } from '../flags/options.js';
 import { asksForInput } from '../flags/prefetch-list.js';
@@ -93,6 +95,10 @@ async function run(
     ]);
   const { options, registries } = request;
   const { workDir } = options;
+  const openPlannedTarget = async (place: typeof request.target): Promise<ImageSource> => {
+    const targetOptions = await openOptions(context.env, registries.target, { workDir, budget });
+    return backedSource(openSource(place, targetOptions), request.backends.target, targetOptions);
+  };
   const budget = openBudget(request.limits);
   const sourceOptions = await openOptions(context.env, registries.source, { workDir, budget });
   await using source = openSource(
@@ -101,9 +107,7 @@ async function run(
   );
   // Folders and files are not looked into: they are rewritten or made anew.
   await using target =
-    request.target.kind === 'registry'
-      ? openSource(request.target, await openOptions(context.env, registries.target, { workDir, budget }))
-      : undefined;
+    request.target.kind === 'registry' ? await openPlannedTarget(request.target) : undefined;
   await using dictionary = await openDictionary(request.dictionary, () =>
     openOptions(context.env, registries.dictionary, { workDir, budget }),
   );

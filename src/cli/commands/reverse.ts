@@ -1,7 +1,9 @@
 /** `nydusify reverse`, and `convert --reverse`: a Nydus image becomes an ordinary one. */
+import { setFlagsFromString } from 'node:v8';
 import type { ReverseResult } from '../../reverse/reverse.js';
 import type { CommandCall, CommandTable } from '../command.js';
 import { CONVERT_FLAGS, REVERSE_FLAGS } from '../flags/convert.js';
+import { backedSource } from '../backend.js';
 import { openOptions } from '../flags/environment.js';
 import { FILE_PROBLEMS } from '../flags/file-problems.js';
 import { type ConvertRequest, convertRequest } from '../flags/options.js';
@@ -12,7 +14,7 @@ import { listFiles } from '../list-files.js';
 import { endingWithEvent, endWithResult } from '../last-event.js';
 import { setOutputs } from '../ci/github-files.js';
 import { reverseDocument } from '../report/reverse.js';
-import { tryReportFile, writeWholeReportFile } from '../report-file.js';
+import { tryResultFiles, writeResultFiles } from '../result-files.js';
 import { printJson, printLine, printLines, printMessage } from '../text/print.js';
 import { withAdvice } from '../text/remedies.js';
 
@@ -51,43 +53,53 @@ async function reverse(call: CommandCall): Promise<void> {
   });
   const notes = [...request.notes, ...unheededNotes(flags, CONVERT_FLAGS)];
   for (const note of notes) printMessage(context, `note: ${note}`);
-  const { digestFile, imageFile } = request;
-  if (imageFile !== undefined) tryReportFile(imageFile, IMAGE_FILE);
-  if (digestFile !== undefined) tryReportFile(digestFile, DIGEST_FILE);
+  tryResultFiles(request);
   const result = await run(request, call);
   const image = await deployName(request.target, result.root);
   // A document follows the files, so that it is the only one if a file cannot be written.
   if (!request.json) printLine(context.stdout, image);
-  if (imageFile !== undefined) await writeWholeReportFile(imageFile, image, IMAGE_FILE);
-  if (digestFile !== undefined) await writeWholeReportFile(digestFile, result.root.digest, DIGEST_FILE);
-  setOutputs({ image, digest: result.root.digest }, flags, context);
+  const names = { image, digest: result.root.digest };
+  await writeResultFiles(request, names);
+  setOutputs(names, flags, context);
   const document = reverseDocument(image, result);
   if (request.json) printJson(context.stdout, document, 2);
   if (request.progress === 'json' && !log.quiet) await endWithResult(document, context);
 }
 
-const IMAGE_FILE = '--image-file';
-const DIGEST_FILE = '--digest-file';
-
 async function run(
   request: ConvertRequest,
   { name, declared, flags, context, log }: CommandCall,
 ): Promise<ReverseResult> {
-  const [{ openBudget }, { reverseImage }, { openSource, openTarget }, { openProgress }, locations] =
-    await Promise.all([
-      import('../../native/budget.js'),
-      import('../../reverse/reverse.js'),
-      import('../../registry/open.js'),
-      import('../text/progress.js'),
-      import('../flags/locations.js'),
-    ]);
+  const [
+    { returnFreedMemory },
+    { openBudget },
+    { reverseImage },
+    { openSource, openTarget },
+    { openProgress },
+    locations,
+  ] = await Promise.all([
+    import('../../native/program.js'),
+    import('../../native/budget.js'),
+    import('../../reverse/reverse.js'),
+    import('../../registry/open.js'),
+    import('../text/progress.js'),
+    import('../flags/locations.js'),
+  ]);
+  returnFreedMemory();
+  collectBuffersEarly();
   const { registries, pushRetry, options } = request;
   const { workDir } = options;
   const budget = openBudget(request.limits);
   const transfer = { ...request.transfer, chunkSize: request.pushChunkSize };
   const sourceOptions = await openOptions(context.env, registries.source, { workDir, budget, transfer });
-  await using source = openSource(
-    await locations.sourceLocation(request.source, { workDir, budget, signal: context.signal }),
+  const location = await locations.sourceLocation(request.source, {
+    workDir,
+    budget,
+    signal: context.signal,
+  });
+  await using source = await backedSource(
+    openSource(location, sourceOptions),
+    request.backends.source,
     sourceOptions,
   );
   await using target = openTarget(request.target, {
@@ -118,4 +130,14 @@ async function run(
   } finally {
     progress.stop();
   }
+}
+
+/**
+ * Layers pass through V8 as short-lived buffers outside of its heap, and they are freed only when it looks for garbage. A small space
+ * for new objects, and marking when much memory lies outside, make that happen earlier: 230 instead of 290 MB for four layers with
+ * 96,000 entries, for 1 to 7 % of the processor time.
+ */
+function collectBuffersEarly(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
+  setFlagsFromString('--incremental-marking');
 }

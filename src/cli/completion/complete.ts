@@ -14,6 +14,7 @@ export type Completion =
 
 export interface CompletedCommand {
   readonly name: string;
+  readonly alias?: string | undefined;
   readonly summary: string;
   readonly flags: readonly Flag[];
 }
@@ -28,8 +29,8 @@ export interface Completed {
 
 const NOTHING: Completion = { kind: 'words', candidates: [] };
 const HELP = 'help';
-/** Commands that take the path of a file as it is. Elsewhere a word is an image, whose names the registry alone knows. */
-const TAKES_FILES: readonly string[] = ['inspect'];
+/** Commands that take the path of a file or folder as it is. Elsewhere a word is an image, whose names the registry alone knows. */
+const TAKES_PATHS: Readonly<Record<string, 'files' | 'folders'>> = { inspect: 'files', build: 'folders' };
 /** Images that lie in files; completed behind the colon. */
 const LOCAL_IMAGE = /^(oci|oci-archive|docker-archive):(?!.*:)/;
 
@@ -52,7 +53,8 @@ export function complete(words: readonly string[], completed: Completed): Comple
   const local = LOCAL_IMAGE.exec(typed);
   if (local !== null)
     return { kind: local[1] === 'oci' ? 'folders' : 'files', prefix: (local[1] ?? '').length + 1 };
-  return TAKES_FILES.includes(line.command) ? { kind: 'files', prefix: 0 } : NOTHING;
+  const kind = TAKES_PATHS[line.command];
+  return kind === undefined ? NOTHING : { kind, prefix: 0 };
 }
 
 interface Line {
@@ -88,8 +90,9 @@ function readLine(words: readonly string[], { globalFlags, commands }: Completed
     if (name === undefined) {
       if (command !== undefined) wordCount++;
       else {
-        command = word;
-        flags = [...(commands.find((one) => one.name === word)?.flags ?? []), ...globalFlags];
+        const called = commands.find(({ name: own, alias }) => [own, alias].includes(word));
+        command = called?.name ?? word;
+        flags = [...(called?.flags ?? []), ...globalFlags];
       }
       continue;
     }
@@ -127,7 +130,7 @@ function values(flag: OpenFlag, typed: string, prefix: string): Completion {
 
 function flagCandidates({ command, flags, given }: Line): readonly Candidate[] {
   const left = flags.filter(
-    ({ name, hidden, pair }) => hidden !== true && (pair === true || !given.has(name)),
+    ({ name, hidden, pair, list }) => hidden !== true && (pair === true || list === true || !given.has(name)),
   );
   return [
     ...left.map(({ name, help }) => ({ word: `--${name}`, meaning: help })),

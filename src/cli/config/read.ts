@@ -9,9 +9,9 @@ import { readSettings } from '../../io/settings-file.js';
 import { localIoError } from '../../io/system-error.js';
 import { type Environment, homeFolder } from '../../io/variables.js';
 import { parseRegistry } from '../../oci/reference.js';
-import { mirrorUrl, type RegistrySettings } from '../../registry/distribution/registry-settings.js';
+import { hostUrl, type RegistrySettings } from '../../registry/distribution/registry-settings.js';
 import type { FileSettings, Flag, Setting } from '../flags/flags.js';
-import { nearestWord } from '../text/similar.js';
+import { nearestWord } from '../../similar.js';
 import { isTable, TomlPlaces } from './toml-places.js';
 
 export interface ConfigRequest {
@@ -220,7 +220,7 @@ class ConfigFile {
       }),
       mirrors: list('mirrors').map((text) => {
         try {
-          return mirrorUrl(text).href;
+          return hostUrl(text).href;
         } catch (error) {
           const why = error instanceof Error ? error.message : String(error);
           throw this.#fault(this.#at.valueAt([...path, 'mirrors']), why);

@@ -3,7 +3,7 @@ import { alternatives } from './choices.js';
 import type { Severity } from '../../check/finding.js';
 import type { Flag } from './flags.js';
 import { OUTPUT } from './global.js';
-import { backendFlags } from './later.js';
+import { backendFlags } from './backend.js';
 import { LIMIT_FLAGS } from './limits.js';
 import { REGISTRY_FLAGS } from './registry.js';
 
@@ -18,7 +18,10 @@ export const REPORT_FORMATS = ['json', 'html', 'markdown', 'junit'] as const;
 const IMAGES = 'Images:';
 const ACCEPTED = 'Accepted without effect:';
 
-export const BACKEND_FLAGS = [...backendFlags('source-'), ...backendFlags('target-')];
+const BACKEND_FLAGS: readonly Flag[] = [
+  ...backendFlags('source-', 'where the blobs of the source are: oss, s3 or localfs'),
+  ...backendFlags('target-', 'where the blobs of the target are: oss, s3 or localfs'),
+];
 
 /** Flags that upstream needs; here they are accepted and have no effect. */
 export const ACCEPTED_FLAGS: readonly (Flag & { readonly note: string })[] = [

@@ -1,14 +1,16 @@
 /** The flags of `convert`, after upstream's (design: nydusify `convert`, its names, defaults, environment). */
 import { DEFAULT_CONCURRENCY } from '../../io/concurrency.js';
+import { backendFlags, FORCE_PUSH } from './backend.js';
 import { CACHE_FLAGS } from './cache.js';
 import { alternatives } from './choices.js';
 import { CHUNK_DICT_FLAGS } from './chunk-dict.js';
 import type { Flag } from './flags.js';
 import { ALIGNED_CHUNK, FORMAT_FLAGS, LATER_FORMAT_FLAGS } from './format.js';
 import { REFERRING_FLAGS } from './referring.js';
+import { TAR_RECIPE_FLAG } from './tar-recipe.js';
 import { OUTPUT } from './global.js';
 import { LIMIT_FLAGS } from './limits.js';
-import { LATER_PLACES, type LaterFlag } from './later.js';
+import type { LaterFlag } from './later.js';
 import { PREFETCH_FLAGS } from './prefetch.js';
 import { REGISTRY, REGISTRY_FLAGS } from './registry.js';
 import { REVERSE_OWN_FLAGS, reverseFlagsOf } from './reverse.js';
@@ -152,6 +154,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
   ...PREFETCH_FLAGS,
   ...CHUNK_DICT_FLAGS,
   ...REFERRING_FLAGS,
+  TAR_RECIPE_FLAG,
   ...REVERSE_OWN_FLAGS,
   ...REGISTRY_FLAGS,
   {
@@ -185,6 +188,12 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     group: REGISTRY,
     help: 'read and digest what the target says it has already, for registries that do not verify what is pushed',
   },
+  ...backendFlags(
+    '',
+    'store blobs here and not in the registry, which gets manifest, config and bootstrap: oss, s3 or localfs',
+  ),
+  FORCE_PUSH,
+  ...backendFlags('source-', 'with --reverse: where the blobs of the source are: oss, s3 or localfs'),
   ...CACHE_FLAGS,
   ...LIMIT_FLAGS,
   {
@@ -248,6 +257,13 @@ export const CONVERT_FLAGS: readonly Flag[] = [
     group: OUTPUT,
     help: 'write image.name, containerimage.digest and containerimage.descriptor as JSON, as docker buildx build does',
   },
+  {
+    name: 'hook',
+    type: 'string',
+    value: 'file',
+    group: OUTPUT,
+    help: 'call a module (.mjs) or program before manifests are pushed, and after: beforePushManifest, afterPushManifest',
+  },
   { name: 'json', type: 'boolean', group: OUTPUT, help: 'print the result as JSON' },
   {
     name: 'nydus-image',
@@ -262,7 +278,7 @@ export const CONVERT_FLAGS: readonly Flag[] = [
 ];
 
 /** Every flag of upstream that is refused. */
-export const LATER_FLAGS: readonly LaterFlag[] = [...LATER_PLACES, ...LATER_FORMAT_FLAGS];
+export const LATER_FLAGS: readonly LaterFlag[] = LATER_FORMAT_FLAGS;
 
 export const PLAN_FLAGS: readonly Flag[] = [
   ...CONVERT_FLAGS,

@@ -1,21 +1,18 @@
 /** Turns the flags of `copy` into a request. */
-import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { CopyOptions } from '../../copy/copy.js';
-import { UsageError } from '../../errors.js';
 import { COPY_CONCURRENCY } from '../../io/concurrency.js';
 import type { Limits } from '../../limits.js';
 import { allPlatforms, parsePlatforms, type PlatformSelection } from '../../oci/platform.js';
 import type { Reference } from '../../oci/reference.js';
-import { type Location, parseLocation } from '../../registry/location.js';
+import type { Location } from '../../registry/location.js';
+import { type BackendPlace, backendOf, idleBackendNotes } from './backend.js';
 import { parseByteSize } from './byte-size.js';
 import { connectionsFor, transfersFor } from './connections.js';
-import { LATER_COPY_FLAGS } from './copy.js';
 import { type FlagValues, requireFlags } from './flags.js';
+import { secondBinaryNotes } from './later.js';
 import { imageWord } from './image-word.js';
-import { refuseLater } from './later.js';
 import { limitsOf } from './limits.js';
-import type { UnopenedArchive } from './locations.js';
+import { sourceOf, targetOf, type UnopenedArchive } from './locations.js';
 import { machineArchitecture } from './machine.js';
 import { type PushRetry, pushRetryOf } from './push-retry.js';
 import { registryFlags, type RegistryFlags, transferOptions } from './registry.js';
@@ -27,6 +24,8 @@ export interface CopyRequest {
   /** The full name of the image in a target that is an archive. */
   readonly imageName: Reference | undefined;
   readonly options: CopyOptions;
+  /** Where the blobs of the source lie, if its registry does not have them. */
+  readonly backend: BackendPlace | undefined;
   readonly registries: Readonly<Record<'source' | 'target', RegistryFlags>>;
   readonly pushRetry: PushRetry | undefined;
   /** Bytes of a chunk; 0 sends blobs whole. */
@@ -45,8 +44,9 @@ export function copyRequest(flags: FlagValues, words: readonly (string | undefin
   const to = imageWord(flags, 'target', words[1], notes);
   const missing = [...(from === undefined ? ['source'] : []), ...(to === undefined ? ['target'] : [])];
   requireFlags(missing);
-  notes.push(...refuseLater(flags, LATER_COPY_FLAGS));
-  if (flags.isGiven('nydus-image')) notes.push('--nydus-image has no effect: no second binary is needed');
+  const backend = backendOf(flags, 'source-');
+  notes.push(...idleBackendNotes(flags, 'source-'));
+  notes.push(...secondBinaryNotes(flags));
   const source = sourceOf(from ?? '');
   const transfer = transferOptions(flags);
   const concurrency = transfersFor(flags.number('concurrency') ?? COPY_CONCURRENCY, transfer.connections);
@@ -56,6 +56,7 @@ export function copyRequest(flags: FlagValues, words: readonly (string | undefin
     imageName: source.kind === 'registry' ? source.reference : undefined,
     options: { platforms: platformsOf(flags), referrers: flags.isOn('referrers'), concurrency },
     registries: { source: registryFlags(flags, 'source'), target: registryFlags(flags, 'target') },
+    backend,
     pushRetry: pushRetryOf(flags),
     pushChunkSize: parseByteSize('push-chunk-size', flags.text('push-chunk-size') ?? '0'),
     limits: limitsOf(flags),
@@ -70,32 +71,4 @@ function platformsOf(flags: FlagValues): PlatformSelection {
   const text = flags.text('platform');
   if (flags.isOn('all-platforms') || text === undefined) return allPlatforms;
   return parsePlatforms(text, machineArchitecture());
-}
-
-/** The path behind upstream's `file://`; undefined for other text. */
-function filePath(text: string): string | undefined {
-  const path = /^file:\/\/(.*)$/s.exec(text)?.[1];
-  if (path === '') throw new UsageError('"file://" names no file');
-  return path === undefined ? undefined : resolve(path);
-}
-
-/** A folder is an OCI layout. The content of a file says which kind of archive it is. */
-function sourceOf(text: string): Location | UnopenedArchive {
-  const path = filePath(text);
-  if (path === undefined) return parseLocation(text);
-  return isFolder(path) ? { kind: 'oci', path } : { kind: 'archive', path };
-}
-
-/** In a file the image is named as in the source. */
-function targetOf(text: string, source: Location | UnopenedArchive): Location {
-  const path = filePath(text);
-  if (path === undefined) return parseLocation(text);
-  const name =
-    source.kind === 'registry' ? source.reference.tag : source.kind === 'archive' ? undefined : source.name;
-  const kind = isFolder(path) ? 'oci' : 'oci-archive';
-  return { kind, path, ...(name === undefined || name.startsWith('@') ? {} : { name }) };
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }

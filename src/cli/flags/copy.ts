@@ -2,7 +2,7 @@
 import { COPY_CONCURRENCY } from '../../io/concurrency.js';
 import { CONVERT_FLAGS } from './convert.js';
 import type { Flag } from './flags.js';
-import { backendFlags } from './later.js';
+import { backendFlags } from './backend.js';
 import { LIMIT_FLAGS } from './limits.js';
 import { REGISTRY_FLAGS } from './registry.js';
 
@@ -14,8 +14,6 @@ const MACHINE = 'Work:';
 function ofConvert(...names: readonly string[]): readonly Flag[] {
   return CONVERT_FLAGS.filter(({ name }) => names.includes(name));
 }
-
-export const LATER_COPY_FLAGS = backendFlags('source-');
 
 export const COPY_FLAGS: readonly Flag[] = [
   { name: 'source', type: 'string', value: 'image', env: 'SOURCE', group: IMAGES, help: 'image to copy' },
@@ -74,5 +72,8 @@ export const COPY_FLAGS: readonly Flag[] = [
     help: 'blobs in flight',
   },
   ...ofConvert('progress', 'digest-file', 'image-file', 'json', 'nydus-image'),
-  ...LATER_COPY_FLAGS,
+  ...backendFlags(
+    'source-',
+    'where the blobs of the source are; the copy has them in its registry: oss, s3 or localfs',
+  ),
 ];

@@ -7,7 +7,7 @@ import { parsePlatform } from '../../oci/platform.js';
 import { parseByteSize } from './byte-size.js';
 import type { Flag, FlagValues } from './flags.js';
 import { OUTPUT } from './global.js';
-import { backendFlags } from './later.js';
+import { backendFlags } from './backend.js';
 import { LIMIT_FLAGS } from './limits.js';
 import { hostPlatform, machineArchitecture } from './machine.js';
 import { allowedHosts, ONE_REGISTRY_FLAGS, REGISTRY_FLAGS, TRUST_FLAGS } from './registry.js';
@@ -70,8 +70,6 @@ const MACHINE_FLAGS: readonly Flag[] = [
   { name: 'json', type: 'boolean', group: OUTPUT, help: 'print the answer as JSON' },
 ];
 
-export const LATER_CHUNKDICT_FLAGS = backendFlags('');
-
 export const CHUNKDICT_FLAGS: readonly Flag[] = [
   {
     name: 'sources',
@@ -112,7 +110,7 @@ export const CHUNKDICT_FLAGS: readonly Flag[] = [
     hidden: true,
     help: 'no second binary is needed',
   },
-  ...LATER_CHUNKDICT_FLAGS,
+  ...backendFlags('', 'where the blobs of all these images are: oss, s3 or localfs'),
 ];
 
 export const DEDUP_FLAGS: readonly Flag[] = [

@@ -27,6 +27,8 @@ export interface Flag {
   readonly env?: string;
   /** Takes two words, as in `--report html FILE` or `--report html=FILE`, and may be given several times; `value` names both. */
   readonly pair?: boolean;
+  /** May be given several times; the values are the lines of one text. */
+  readonly list?: boolean;
   /** Of a switch: words that may stand behind `=`, with the switches that they stand for, which are turned on beside it. */
   readonly words?: Readonly<Record<string, string>>;
   readonly help: string;
@@ -128,6 +130,13 @@ export class FlagValues {
     });
   }
 
+  /** The values of a flag that may be given several times; undefined without any. */
+  list(name: string): readonly string[] | undefined {
+    return this.text(name)
+      ?.split('\n')
+      .filter((value) => value !== '');
+  }
+
   /** A whole number. Throws UsageError. */
   number(name: string): number | undefined {
     const text = this.text(name);
@@ -167,7 +176,7 @@ export function flagHelp({ help, alias, env, default: preset }: Flag): string {
 export function addFlags(command: Command, flags: readonly Flag[]): void {
   for (const flag of flags) {
     const option = new Option(flagSyntax(flag), flagHelp(flag)).helpGroup(flag.group);
-    if (flag.pair === true)
+    if (flag.pair === true || flag.list === true)
       option.argParser((given: string, before: string | undefined) =>
         before === undefined ? given : `${before}\n${given}`,
       );

@@ -124,28 +124,54 @@ export const ALIGNED_CHUNK: Flag = {
 
 /** Throws UsageError. Ranges are checked with the other options'. */
 export function formatOptionsOf(flags: FlagValues): Partial<FormatOptions> {
+  const format = treeFormatOf(flags);
+  const dedup = flags.oneOf('dedup', DEDUP_SCOPES);
+  const flatten = flattenOf(flags);
+  const referring = referringOf(flags, format);
+  return {
+    ...format,
+    ...referring,
+    ...(dedup === undefined ? {} : { dedup }),
+    ...(flatten === undefined ? {} : { flatten }),
+  };
+}
+
+/** The format of one tree, without what is about the layers of an image. Throws UsageError. */
+export function treeFormatOf(
+  flags: FlagValues,
+): Partial<FormatOptions> & Pick<FormatOptions, 'fsVersion' | 'chunkSize' | 'batchSize'> {
   const fsVersion = versionOf(flags);
   const compressor = compressorOf(flags);
   const chunkSize = parseByteSize('fs-chunk-size', flags.text('fs-chunk-size') ?? '');
   const alignChunks = ALIGNMENT_FLAGS.some((name) => flags.isOn(name)) && fsVersion === 5;
   const digester = digesterOf(flags);
-  const dedup = flags.oneOf('dedup', DEDUP_SCOPES);
-  const flatten = flattenOf(flags);
   const compat = flags.oneOf('compat', READER_NAMES);
-  const batchText = flags.text('batch-size') ?? '0';
-  const batchSize = batchText === 'auto' ? batchText : parseByteSize('batch-size', batchText);
-  const referring = referringOf(flags, { fsVersion, chunkSize, batchSize });
+  const batchSize = batchSizeOf(flags.text('batch-size') ?? '0');
   return {
     fsVersion,
     ...compressor,
     chunkSize,
     alignChunks,
     batchSize,
-    ...referring,
     ...(digester === undefined ? {} : { digester }),
-    ...(dedup === undefined ? {} : { dedup }),
-    ...(flatten === undefined ? {} : { flatten }),
     ...(compat === undefined ? {} : { compat }),
+  };
+}
+
+function batchSizeOf(text: string): FormatOptions['batchSize'] {
+  return text === 'auto' ? text : parseByteSize('batch-size', text);
+}
+
+/** The values of these flags that were given, for a command that takes all others from an image. Throws UsageError. */
+export function givenFormatOf(
+  flags: FlagValues,
+): Partial<Pick<FormatOptions, 'compressor' | 'compressionLevel' | 'batchSize' | 'dedup'>> {
+  const batch = flags.text('batch-size');
+  const dedup = flags.oneOf('dedup', DEDUP_SCOPES);
+  return {
+    ...(flags.isGiven('compressor') ? compressorOf(flags) : {}),
+    ...(batch === undefined ? {} : { batchSize: batchSizeOf(batch) }),
+    ...(dedup === undefined ? {} : { dedup }),
   };
 }
 

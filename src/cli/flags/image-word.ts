@@ -5,7 +5,7 @@ import type { FlagValues } from './flags.js';
 /** A word wins over the configuration file, and over the environment, of which a note is given. Throws UsageError when the command line itself gives two images. */
 export function imageWord(
   flags: FlagValues,
-  name: 'source' | 'target',
+  name: 'source' | 'target' | 'base',
   word: string | undefined,
   notes: string[],
 ): string | undefined {

@@ -28,23 +28,6 @@ export function laterFlag(
   return { name, type, ...fromEnvironment, group, hidden: true, help, asksForNothing, partOf };
 }
 
-/** The storage backend of one side; upstream ignores its configuration when the type is not given. */
-export function backendFlags(prefix: string): readonly LaterFlag[] {
-  const partOf = [`${prefix}backend-type`];
-  return [
-    laterFlag(`${prefix}backend-type`, 'string', 'BACKEND_TYPE'),
-    { ...laterFlag(`${prefix}backend-config`, 'string', 'BACKEND_CONFIG', { partOf }), secret: true },
-    laterFlag(`${prefix}backend-config-file`, 'string', 'BACKEND_CONFIG_FILE', { partOf }),
-  ];
-}
-
-/** Flags about places and work; those about the format stand with the others of their kind. */
-export const LATER_PLACES: readonly LaterFlag[] = [
-  ...backendFlags('source-'),
-  ...backendFlags(''),
-  laterFlag('backend-force-push', 'boolean', 'BACKEND_FORCE_PUSH', { partOf: ['backend-type'] }),
-];
-
 /** Returns notes about flags without effect. Throws UsageError for the first flag that asks for something. */
 export function refuseLater(flags: FlagValues, later: readonly LaterFlag[]): readonly string[] {
   const notes: string[] = [];
@@ -56,6 +39,11 @@ export function refuseLater(flags: FlagValues, later: readonly LaterFlag[]): rea
     notes.push(`--${name} has no effect without ${partOf.map((owner) => `--${owner}`).join(' or ')}`);
   }
   return notes;
+}
+
+/** Upstream needs `nydus-image` beside it; scripts that say where it is go on. */
+export function secondBinaryNotes(flags: FlagValues): readonly string[] {
+  return flags.isGiven('nydus-image') ? ['--nydus-image has no effect: no second binary is needed'] : [];
 }
 
 /** A switch that is off and an empty text ask for nothing. */

@@ -1,4 +1,5 @@
 /** The flags of the commands that look inside images, apart from the commands, whose modules `--help` of others need not load. */
+import { backendFlags } from './backend.js';
 import type { Flag } from './flags.js';
 import { OUTPUT } from './global.js';
 import { LIMIT_FLAGS } from './limits.js';
@@ -34,12 +35,22 @@ const LOOK_FLAGS: readonly Flag[] = [
   },
   ...ONE_REGISTRY_FLAGS,
   ...TRUST_FLAGS,
+  ...backendFlags('', 'where blobs are that the registry does not have: oss, s3 or localfs'),
   ...LIMIT_FLAGS,
 ];
 
 const BOOTSTRAP = 'Bootstrap:';
 
+/** The flags that choose and reach an image, without those of an answer. */
+export const IMAGE_FLAGS = LOOK_FLAGS.filter(({ group }) => group !== OUTPUT);
+
 export const INSPECT_FLAGS: readonly Flag[] = [
+  {
+    name: 'layers',
+    type: 'boolean',
+    group: 'Layers:',
+    help: 'say for each layer what nydusify reverse would make: the original (relink), the original layer below a new manifest (exact-layer), the same tar (exact-tar) or one with the same files (rebuild), and why',
+  },
   {
     name: 'dump',
     type: 'boolean',
@@ -58,6 +69,12 @@ export const INSPECT_FLAGS: readonly Flag[] = [
     type: 'boolean',
     group: BOOTSTRAP,
     help: 'compare two bootstraps by what they mean; exit 1 when they differ',
+  },
+  {
+    name: 'backend-cleanup',
+    type: 'boolean',
+    group: 'Storage backend:',
+    help: 'list the blobs that none of these images names, and uploads that were not ended; removes nothing',
   },
   ...LOOK_FLAGS,
 ];
@@ -91,6 +108,39 @@ export const CAT_FLAGS: readonly Flag[] = [
     help: 'print a binary file on a terminal, too, escaped',
   },
   ...LOOK_FLAGS.filter(({ name }) => name !== 'json'),
+];
+
+export const OWNERS = ['image', 'self'] as const;
+
+const MACHINE = 'Work:';
+
+const MAKING = 'Making files:';
+
+export const WORK_DIR: Flag = {
+  name: 'work-dir',
+  type: 'string',
+  value: 'folder',
+  group: MACHINE,
+  help: 'for the files of an ordinary image, which must be pulled as a whole; default: the temporary folder of the system ($TMPDIR)',
+};
+
+export const EXTRACT_FLAGS: readonly Flag[] = [
+  {
+    name: 'overwrite',
+    type: 'boolean',
+    group: MAKING,
+    help: 'replace files that have other content; without it they are an error',
+  },
+  {
+    name: 'owner',
+    type: 'string',
+    value: 'image|self',
+    choices: OWNERS,
+    group: MAKING,
+    help: 'to whom files belong; default: as root the owners of the image, else this user',
+  },
+  ...LOOK_FLAGS,
+  WORK_DIR,
 ];
 
 export const STAT_FLAGS: readonly Flag[] = [

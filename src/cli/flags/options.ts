@@ -7,8 +7,9 @@ import { DEFAULT_CONCURRENCY } from '../../io/concurrency.js';
 import type { Limits } from '../../limits.js';
 import { allPlatforms, parsePlatforms, type PlatformSelection } from '../../oci/platform.js';
 import { formatReference, parseReference, type Reference, withTag } from '../../oci/reference.js';
-import { formatLocation, type Location, parseLocation, toLocation } from '../../registry/location.js';
+import { formatLocation, type Location, parseLocation } from '../../registry/location.js';
 import { parseByteSize } from './byte-size.js';
+import { type BackendPlace, backendOf, FORCE_PUSH, idleBackendNotes } from './backend.js';
 import { cacheRequest, type CacheRequest } from './cache.js';
 import { connectionsFor, transfersFor } from './connections.js';
 import { chunkDictOf, type DictionaryPlace } from './chunk-dict.js';
@@ -16,13 +17,14 @@ import { INDEX_MARKS, ISOLATIONS, LATER_FLAGS, PROGRESS_FORMS } from './convert.
 import { type FlagValues, requireFlags } from './flags.js';
 import { imageWord } from './image-word.js';
 import { formatNotes, formatOptionsOf } from './format.js';
-import { refuseLater } from './later.js';
+import { refuseLater, secondBinaryNotes } from './later.js';
 import { limitsOf } from './limits.js';
-import type { UnopenedArchive } from './locations.js';
+import { sourceOf, targetOf as namedTarget, type UnopenedArchive } from './locations.js';
 import { hostPlatform, machineArchitecture } from './machine.js';
 import { type ListFiles, prefetchOf } from './prefetch-list.js';
 import { type PushRetry, pushRetryOf } from './push-retry.js';
 import { allowedHosts, registryFlags, type RegistryFlags, transferOptions } from './registry.js';
+import { keepsTarRecipe } from './tar-recipe.js';
 
 export type ProgressMode = 'auto' | 'tty' | 'plain' | 'json' | 'none';
 
@@ -35,6 +37,10 @@ export interface ConvertRequest {
   readonly registries: Readonly<Record<'source' | 'target' | 'dictionary', RegistryFlags>>;
   readonly dictionary: DictionaryPlace | undefined;
   readonly cache: CacheRequest | undefined;
+  /** Where blobs lie that are not in the registries. */
+  readonly backends: Readonly<Record<'source' | 'target', BackendPlace | undefined>>;
+  /** Send blobs that the target's backend has, too. */
+  readonly backendForce: boolean;
   readonly pushRetry: PushRetry | undefined;
   /** Bytes of a chunk; 0 sends blobs whole. */
   readonly pushChunkSize: number;
@@ -50,6 +56,8 @@ export interface ConvertRequest {
   /** Print the result as a JSON document. */
   readonly json: boolean;
   readonly progress: ProgressMode;
+  /** The module or program of hooks. */
+  readonly hook: string | undefined;
   /** Notes to print before the work starts. */
   readonly notes: readonly string[];
   readonly options: Partial<ConvertOptions>;
@@ -79,13 +87,15 @@ export function convertRequest(
   if (targetProblem !== undefined)
     throw new UsageError(`target archive directory not accessible: ${targetProblem}`);
   const target = targetOf(flags, source ?? '', positional[1], notes);
+  const backends = { source: sourceBackendOf(flags), target: backendOf(flags, '') };
+  notes.push(...idleBackendNotes(flags, 'source-'), ...idleBackendNotes(flags, ''));
   notes.push(...refuseLater(flags, LATER_FLAGS));
   const prefetch = prefetchOf(flags, files);
   notes.push(...prefetch.notes);
   // A command that writes no Nydus image declares no flag of the format.
   const format = flags.originOf('fs-chunk-size') === undefined ? {} : formatOptionsOf(flags);
   notes.push(...formatNotes(flags, format));
-  if (flags.isGiven('nydus-image')) notes.push('--nydus-image has no effect: no second binary is needed');
+  notes.push(...secondBinaryNotes(flags));
   if (flags.isOn('docker-v2-format')) {
     notes.push('--docker-v2-format is deprecated: Docker media types are kept unless --oci is given');
   }
@@ -93,7 +103,15 @@ export function convertRequest(
   if (dictionary === undefined && flags.isOn('chunk-dict-insecure'))
     notes.push('--chunk-dict-insecure has no effect without --chunk-dict');
   const targetRegistry = registryFlags(flags, 'target');
-  const cache = cacheRequest(flags, toLocation(target), targetRegistry, notes);
+  const from: Location | UnopenedArchive =
+    sourceArchive === undefined ? sourceOf(source ?? '') : { kind: 'archive', path: resolve(sourceArchive) };
+  const to = typeof target === 'string' ? namedTarget(target, from) : target;
+  const cache = cacheRequest(flags, to, targetRegistry, notes);
+  const keepTarRecipe = keepsTarRecipe(flags);
+  if (keepTarRecipe && cache !== undefined)
+    notes.push(
+      'the build cache is written and not read: --keep-tar-recipe makes recipes of the layers themselves',
+    );
   const transfer = transferOptions(flags);
   const concurrency = transfersFor(flags.number('concurrency') ?? DEFAULT_CONCURRENCY, transfer.connections);
   const options: Partial<ConvertOptions> = withoutAbsent({
@@ -110,6 +128,7 @@ export function convertRequest(
     ...format,
     prefetch: prefetch.patterns,
     ociRefStrict: flags.isOn('oci-ref-strict'),
+    keepTarRecipe,
     concurrency,
     threads: flags.number('threads') ?? availableParallelism(),
     workDir: flags.text('work-dir'),
@@ -117,12 +136,9 @@ export function convertRequest(
     allowedHosts: allowedHosts(flags),
   });
   return {
-    source:
-      sourceArchive === undefined
-        ? parseLocation(source ?? '')
-        : { kind: 'archive', path: resolve(sourceArchive) },
-    target: targetArchive === undefined ? toLocation(target) : inArchive(targetArchive, toLocation(target)),
-    imageName: imageNameOf(toLocation(target)),
+    source: from,
+    target: targetArchive === undefined ? to : inArchive(targetArchive, to),
+    imageName: imageNameOf(to),
     registries: {
       source: registryFlags(flags, 'source'),
       target: targetRegistry,
@@ -130,6 +146,8 @@ export function convertRequest(
     },
     dictionary,
     cache,
+    backends,
+    backendForce: flags.isOn(FORCE_PUSH.name),
     pushRetry: pushRetryOf(flags),
     pushChunkSize: parseByteSize('push-chunk-size', flags.text('push-chunk-size') ?? '0'),
     verifyPresent: flags.isOn('verify-present'),
@@ -139,11 +157,23 @@ export function convertRequest(
     digestFile: flags.text('digest-file'),
     imageFile: flags.text('image-file'),
     metadataFile: flags.text('metadata-file'),
+    hook: flags.text('hook'),
     json: flags.isOn('json'),
     progress: flags.oneOf('progress', PROGRESS_FORMS) ?? 'auto',
     notes,
     options,
   };
+}
+
+/** Upstream reads models with these two words, which nothing here does. Its variable names the backends of both sides at once. */
+const MODEL_SOURCES: ReadonlySet<string | undefined> = new Set(['modelfile', 'model-artifact']);
+
+function sourceBackendOf(flags: FlagValues): BackendPlace | undefined {
+  if (MODEL_SOURCES.has(flags.text('source-backend-type')))
+    throw new UsageError('--source-backend-type: models are not converted', {
+      hint: "upstream's converter takes them; leave the flag out to convert an image",
+    });
+  return backendOf(flags, 'source-');
 }
 
 /** Text is parsed by the caller, when all flags have been found to be right. */

@@ -50,9 +50,6 @@ const MAX_REFERRED_CHUNK = 4 << 20;
 /** Flags that conflict with any value, and why. */
 const CONFLICTING = {
   'chunk-dict': 'chunks of a dictionary lie in blobs',
-  'build-cache': 'a cache holds blobs with their chunks',
-  'build-cache-tag': 'a cache holds blobs with their chunks',
-  'cache-dir': 'a cache holds blobs with their chunks',
 } as const;
 
 /** Throws UsageError. */
@@ -76,10 +73,14 @@ export function referringOf(
     throw conflict(`fs-chunk-size ${format.chunkSize}`, 'at most 4 MiB can be read from a layer');
   if (format.batchSize !== 0)
     throw conflict(`batch-size ${format.batchSize}`, 'chunks that stay are not compressed again');
-  if (flags.text('dedup') === 'image')
-    throw conflict('dedup image', 'a layer that cannot be referred to is read again');
+  if (flags.text('dedup') === 'image' && flags.isOn('zran-compat'))
+    throw new UsageError('--zran-compat conflicts with --dedup image: upstream has no such images', {
+      hint: 'leave out one of --zran-compat and --dedup',
+    });
   if (flags.isOn('docker-v2-format'))
     throw conflict('docker-v2-format', 'the manifest keeps the original as its subject, as only OCI has it');
+  if (flags.isOn('build-cache-trust-unkeyed'))
+    throw conflict('build-cache-trust-unkeyed', 'records without a key are of blobs that hold their chunks');
   for (const [name, reason] of Object.entries(CONFLICTING))
     if (flags.text(name) !== undefined) throw conflict(name, reason);
   return { ociRef: flags.isOn('zran-compat') ? 'upstream' : 'zran', zranSpan };

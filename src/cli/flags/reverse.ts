@@ -80,6 +80,9 @@ const SHARED: ReadonlySet<string> = new Set([
   'digest-file',
   'image-file',
   'json',
+  'source-backend-type',
+  'source-backend-config',
+  'source-backend-config-file',
   ...REVERSE_OWN_FLAGS.map(({ name }) => name),
 ]);
 
@@ -97,8 +100,13 @@ export function unheededNotes(flags: FlagValues, convert: readonly Flag[]): read
 
 /** Notes about flags of converting back in a conversion. */
 export function idleNotes(flags: FlagValues): readonly string[] {
-  return REVERSE_OWN_FLAGS.filter(({ name }) => flags.isGiven(name) && !flags.isFromFile(name)).map(
-    ({ name }) => `--${name} has no effect without --reverse`,
+  const own = REVERSE_OWN_FLAGS.map(({ name }) => name).filter(
+    (name) => flags.isGiven(name) && !flags.isFromFile(name),
+  );
+  // Upstream's variables name the backends of both sides at once.
+  const isTyped = flags.originOf('source-backend-type')?.kind === 'command line';
+  return [...own, ...(isTyped ? ['source-backend-type'] : [])].map(
+    (name) => `--${name} has no effect without --reverse`,
   );
 }
 
@@ -121,7 +129,7 @@ export function reverseOptionsOf(flags: FlagValues, { options }: ConvertRequest)
     keepAttestations,
     oci: oci ?? false,
     sourceLocation,
-    compression: compressionOf(flags),
+    ...(flags.isGiven(COMPRESSOR) ? { compression: compressionOf(flags) } : {}),
   };
 }
 

@@ -1,7 +1,7 @@
 /** What a conversion has made, as documents for programs. Members are added, never renamed. */
 import type { ConvertResult, ImageReport } from '../../convert/convert.js';
-import type { Descriptor } from '../../oci/descriptor.js';
 import { prefetchJson } from './prefetch.js';
+import { contentJson } from './content.js';
 
 /** The answer of `convert --json`. `image` is the name that is to be deployed. */
 export function convertDocument(image: string, result: ConvertResult): object {
@@ -44,6 +44,7 @@ function platformJson(image: ImageReport): object {
     sourceBytes: image.sourceBytes,
     targetBytes: image.targetBytes,
     repeatedBytes: image.repeatedBytes,
+    ...(image.recipeBytes === 0 ? {} : { recipeBytes: image.recipeBytes }),
     ...(image.prefetched === undefined ? {} : { prefetch: prefetchJson(image.prefetched) }),
     layers: layers.map(({ source: layer, blob, stats, batches, outcome, cache, savedBytes, leftOut }) => ({
       source: contentJson(layer),
@@ -68,10 +69,6 @@ function platformJson(image: ImageReport): object {
           })),
         }),
   };
-}
-
-function contentJson({ mediaType, digest, size }: Descriptor): object {
-  return { mediaType, digest, size };
 }
 
 /** The members that `docker buildx build --metadata-file` writes of an image that was pushed, as far as a conversion has them. */

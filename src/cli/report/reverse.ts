@@ -1,6 +1,6 @@
 /** What converting back has made, as a document for programs. Members are added, never renamed. */
-import type { Descriptor } from '../../oci/descriptor.js';
 import type { ReversedImage, ReverseResult } from '../../reverse/reverse.js';
+import { contentJson } from './content.js';
 
 /** The answer of `reverse --json`. `image` is the name that is to be deployed. */
 export function reverseDocument(image: string, result: ReverseResult): object {
@@ -25,16 +25,13 @@ function platformJson({ platform, nydus, manifest, config, how, why, layers }: R
     config: contentJson(config),
     how,
     why,
-    layers: layers.map(({ layer, diffId, blob, tarBytes, outcome }) => ({
+    layers: layers.map(({ layer, diffId, blob, tarBytes, exact, outcome }) => ({
       layer: contentJson(layer),
       diffId,
       ...(blob === undefined ? {} : { blob: contentJson(blob) }),
       ...(tarBytes === undefined ? {} : { tarBytes }),
+      exact,
       outcome,
     })),
   };
-}
-
-function contentJson({ mediaType, digest, size }: Descriptor): object {
-  return { mediaType, digest, size };
 }

@@ -56,7 +56,7 @@ function layerTable(layers: readonly LayerSummary[], nydus: boolean): readonly s
     formatBytes(size),
     ...(nydus
       ? [
-          kind === 'bootstrap' ? 'bootstrap' : kindOf(blob),
+          kind === 'blob' ? kindOf(blob) : kind,
           blob === undefined ? '-' : String(blob.chunks),
           blob === undefined ? '-' : String(blob.used.chunks),
           blob === undefined ? '-' : formatBytes(blob.used.uncompressed),

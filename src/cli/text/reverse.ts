@@ -27,14 +27,15 @@ function imageLines({ platform, how, why, layers }: ReversedImage): readonly str
     how === 'relink'
       ? `${platform}: the original manifest, from ${why}`
       : `${platform}: layers made again, because ${why}`;
-  const rows = layers.map(({ layer, blob, tarBytes, outcome }, i) => [
+  const rows = layers.map(({ layer, blob, tarBytes, exact, outcome }, i) => [
     String(i + 1),
     blob === undefined ? '-' : digestHex(blob.digest).slice(0, 12),
     tarBytes === undefined ? '-' : formatBytes(tarBytes),
+    exact,
     digestHex(layer.digest).slice(0, 12),
     formatBytes(layer.size),
     outcome,
   ]);
-  const head = ['layer', 'blob', 'tar', 'digest', 'size', 'layer was'];
-  return [summary, ...table([head, ...rows], new Set([0, 1, 3, 5])).map((line) => `  ${line}`), ''];
+  const head = ['layer', 'blob', 'tar', 'as before', 'digest', 'size', 'layer was'];
+  return [summary, ...table([head, ...rows], new Set([0, 1, 3, 4, 6])).map((line) => `  ${line}`), ''];
 }

@@ -162,6 +162,9 @@ function extraLines(image: ImageReport, result: ConvertResult, before: string): 
   return [
     ...leftOutLines(image.layers).map((line) => `${before}${line}`),
     ...dictionaryLines(image, before),
+    ...(image.recipeBytes === 0
+      ? []
+      : [`${before}recipes of the tars of its layers: ${formatBytes(image.recipeBytes)}`]),
     ...savingLines(image, before),
     ...batchLines(image, result, before),
     ...list,

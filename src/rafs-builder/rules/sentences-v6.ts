@@ -130,6 +130,7 @@ export const SENTENCES_V6 = {
     'RAFS-BLOB',
     'blob {position}: it is neither encrypted nor of a reference type, and has keys or digests of one',
   ],
+  'blob-cipher': ['RAFS-BLOB', 'blob {position}: it is not encrypted, and has a key'],
   'blob-layer': [
     'RAFS-BLOB',
     'blob {position}: its chunks lie in a layer, and it names no RAFS blob that leads to them',

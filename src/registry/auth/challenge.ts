@@ -32,6 +32,9 @@ export function parseChallenges(header: string): Challenge[] {
   }
 }
 
+/** For the list of a registry's repositories. */
+export const CATALOG_SCOPE = 'registry:catalog:*';
+
 /** A scope such as `repository:NAME:pull`. */
 export function repositoryScope(repository: string, access: 'pull' | 'pull,push' | 'delete'): string {
   return `repository:${repository}:${access}`;

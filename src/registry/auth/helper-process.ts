@@ -3,10 +3,7 @@
  * wait ends with the helper itself, and the time limit ends all processes that it has started.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
-import { delimiter, isAbsolute, join } from 'node:path';
-import { given } from '../../io/variables.js';
+import { findProgram } from '../../io/find-program.js';
 
 const ANSWER_LIMIT = 1024 * 1024;
 /** Milliseconds that the last bytes of an answer may take after its helper has ended. */
@@ -26,25 +23,6 @@ export interface Ended {
   readonly text: string;
 }
 
-/** The folders of programs where there is no `PATH`. */
-const DEFAULT_PATH = '/usr/bin:/bin';
-
-/**
- * Finds a program by `PATH`. As in Go, folders that are not absolute do not count, nor does an empty one, which is the working folder:
- * another user may have put a program there. Throws the system's error ENOENT.
- */
-async function findProgram(program: string, path: string): Promise<string> {
-  for (const folder of path.split(delimiter).filter(isAbsolute)) {
-    const candidate = join(folder, program);
-    const isThere = await access(candidate, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) return candidate;
-  }
-  throw Object.assign(new Error(`${program} is not in PATH`), { code: 'ENOENT' });
-}
-
 /** Runs `program VERB`. Rejects when it cannot be started. Afterwards no timer, pipe or process of it keeps this process running. */
 export async function runHelper(
   program: string,
@@ -52,7 +30,7 @@ export async function runHelper(
   input: string,
   { env, timeoutMs, signal }: HelperRun,
 ): Promise<Ended> {
-  const found = await findProgram(program, given(env, 'PATH') ?? DEFAULT_PATH);
+  const found = await findProgram(program, env);
   signal?.throwIfAborted();
   // A group of its own, so that the children of a script can be ended with it.
   const child = spawn(found, [verb], {

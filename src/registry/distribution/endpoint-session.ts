@@ -54,7 +54,11 @@ export class EndpointSession {
     });
     for (const value of Object.values(endpoint.headers)) options.transport.redactor.add(value);
     options.transport.hosts.add(endpoint.root?.host ?? endpoint.host);
-    if (endpoint.root?.protocol === 'http:') options.transport.allowPlainHttp(endpoint.root.host);
+    if (endpoint.root?.protocol === 'http:') {
+      options.transport.allowPlainHttp(endpoint.root.host);
+      // Its logins are those of its name, which a program may serve under another address.
+      options.transport.allowPlainHttp(endpoint.host);
+    }
   }
 
   /** Any status is an answer. Throws RegistryError, AuthError, and the signal's reason once it has fired. */

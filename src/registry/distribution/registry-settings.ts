@@ -11,6 +11,8 @@ export interface RegistrySettings {
   readonly insecure?: boolean | undefined;
   /** PEM files of authorities to trust for it and for its mirrors. */
   readonly ca?: readonly string[] | undefined;
+  /** The URL at which it is reached, in place of its own name; logins for the name hold there. */
+  readonly endpoint?: string | undefined;
   /** URLs, asked in order for blobs and for manifests by digest; only the registry itself knows what a tag means. */
   readonly mirrors?: readonly string[] | undefined;
 }
@@ -22,25 +24,30 @@ export type SettingsByRegistry = Readonly<Record<string, RegistrySettings>>;
 export function endpointsBySettings(
   itself: Endpoint,
   registry: string,
-  { plainHttp = false, insecure = false, ca = [], mirrors = [] }: RegistrySettings,
+  { plainHttp = false, insecure = false, ca = [], endpoint, mirrors = [] }: RegistrySettings,
 ): readonly Endpoint[] {
   return [
     ...mirrors.map((text): Endpoint => {
-      const root = mirrorUrl(text);
+      const root = hostUrl(text);
       const tls = { ca, skipVerify: false };
       return { ...itself, host: root.host, root, capabilities: ['pull'], tls, namespace: registry };
     }),
     {
       ...itself,
-      root: plainHttp ? new URL(`http://${itself.host}/v2`) : undefined,
+      root:
+        endpoint !== undefined
+          ? hostUrl(endpoint)
+          : plainHttp
+            ? new URL(`http://${itself.host}/v2`)
+            : undefined,
       // Undefined leaves the choice to the option for all of a side.
       tls: { ca, skipVerify: insecure ? true : undefined },
     },
   ];
 }
 
-/** The root of a mirror's API. Throws FormatError. */
-export function mirrorUrl(text: string): URL {
+/** The root of the API of a mirror or an endpoint. Throws FormatError. */
+export function hostUrl(text: string): URL {
   if (hasUserInfo(text)) {
     throw new FormatError(`"${withoutUserInfo(text)}" holds a user and a password`, {
       hint: 'leave them out: the logins that are stored for the host are used',

@@ -4,7 +4,7 @@
  * power failure could take away again, because all of it is on the disk before.
  */
 import type { Stats } from 'node:fs';
-import { lstat, mkdir, stat } from 'node:fs/promises';
+import { lstat, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { FormatError, LocalIoError, NydusError, RegistryError } from '../../errors.js';
 import { removeAbandoned } from '../../io/abandoned.js';
@@ -12,6 +12,7 @@ import { withFileLock } from '../../io/file-lock.js';
 import { openFile, readFileRange, readRange, readSmallFile } from '../../io/file-range.js';
 import { forReading, verifiedDigest } from '../../io/fixed-pieces.js';
 import type { GrowingContent } from '../../io/growing.js';
+import { makeFolders } from '../../io/make-folders.js';
 import { syncFolder } from '../../io/folder.js';
 import {
   type ByteStream,
@@ -395,7 +396,7 @@ class LayoutTarget extends Layout implements ImageTarget, Attachable, UnnamedSin
   ): Promise<void> {
     const folder = typeof path === 'string' ? dirname(path) : join(this.path, 'blobs', 'sha256');
     try {
-      const first = await mkdir(folder, { recursive: true });
+      const first = await makeFolders(folder);
       if (first !== undefined) this.#noteParents(resolve(first));
       await writeWhole(path, content, { aside: this.path, durable: this.#durable, signal });
     } catch (cause) {

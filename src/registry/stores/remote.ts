@@ -30,6 +30,7 @@ import {
 import { referrerOf } from './referrer-scan.js';
 import { addReferrer } from '../distribution/referrers-tag.js';
 import { remoteReferrers } from '../distribution/referrers.js';
+import { remoteRepositories, remoteTags } from '../distribution/name-lists.js';
 import {
   type ContentSource,
   demandTag,
@@ -48,6 +49,8 @@ import {
   type Referable,
   type ReferrerList,
   type ReferrerOptions,
+  type RepositoryLister,
+  type TagLister,
   type TagOptions,
   verifiedFor,
 } from './store.js';
@@ -62,7 +65,9 @@ export function openRemoteTarget(reference: Reference, options: ClientOptions): 
 }
 
 /** Reading, which sources and targets share. */
-abstract class RemoteRepository implements ContentSource, Located, Mirrored, Referable, AsyncDisposable {
+abstract class RemoteRepository
+  implements ContentSource, Located, Mirrored, Referable, TagLister, RepositoryLister, AsyncDisposable
+{
   readonly place: Location;
   readonly location: string;
   protected readonly client: RegistryClient;
@@ -176,6 +181,14 @@ abstract class RemoteRepository implements ContentSource, Located, Mirrored, Ref
 
   async referrers(subject: Digest, options: ReferrerOptions = {}): Promise<ReferrerList> {
     return remoteReferrers(this.pointer, subject, options);
+  }
+
+  async tags(options: CallOptions = {}): Promise<readonly string[]> {
+    return remoteTags(this.pointer, options);
+  }
+
+  async repositories(options: CallOptions = {}): Promise<readonly string[]> {
+    return remoteRepositories(this.pointer, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -298,12 +311,6 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, G
   }
 
   async mount(descriptor: Descriptor, from: Location, options: CallOptions = {}): Promise<boolean> {
-    if (!inOneRegistry(from, this.place)) return false;
-    return (await this.exists(descriptor, options)) || (await this.#mount(descriptor, from, options));
-  }
-
-  /** Takes a blob that is not in the repository over from another one. */
-  async #mount(descriptor: Descriptor, from: Location, options: CallOptions): Promise<boolean> {
     if (from.kind !== 'registry' || !inOneRegistry(from, this.place)) return false;
     const { repository } = from.reference;
     if (repository === this.reference.repository) return false;
@@ -352,7 +359,7 @@ class RemoteTarget extends RemoteRepository implements ImageTarget, Mountable, G
       await this.#putDocument(descriptor, bytes, options);
     } else {
       if (await this.exists(descriptor, options)) return 'present';
-      if (mountFrom !== undefined && (await this.#mount(descriptor, mountFrom, options))) return 'mounted';
+      if (mountFrom !== undefined && (await this.mount(descriptor, mountFrom, options))) return 'mounted';
       await this.#uploads.push(descriptor, content, options);
     }
     return 'pushed';

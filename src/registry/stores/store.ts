@@ -147,7 +147,7 @@ export function takesUnnamed(store: object): store is UnnamedSink {
 
 /** An optional ability: the target takes a blob over from another repository of the same registry, without a transfer. */
 export interface Mountable {
-  /** True when the blob is now in the target. `from` is the place of the source. */
+  /** True when the blob is now in the target, which did not have it when the caller asked. `from` is the place of the source. */
   mount(descriptor: Descriptor, from: Location, options?: CallOptions): Promise<boolean>;
 }
 
@@ -173,6 +173,18 @@ export interface Measurable {
 
 export function isMeasurable(store: object): store is Measurable {
   return 'sizeOf' in store && typeof store.sizeOf === 'function';
+}
+
+/** An optional ability: blobs of Nydus lie in a storage backend, so that manifests need not list them. */
+export interface Backed extends Measurable {
+  /** The backend's name. It is printable and holds no secret. */
+  readonly backend: string;
+  /** As `sizeOf`, of a blob in the backend alone. */
+  sizeInBackend(digest: Digest, options?: CallOptions): Promise<number | undefined>;
+}
+
+export function hasBackend(store: object): store is Backed {
+  return 'backend' in store && 'sizeInBackend' in store && typeof store.sizeInBackend === 'function';
 }
 
 /** An optional ability: the store lists the manifests that refer to a manifest. */
@@ -205,4 +217,23 @@ export interface Mirrored {
 
 export function isMirrored(store: object): store is Mirrored {
   return 'distrust' in store && typeof store.distrust === 'function';
+}
+
+/** An optional ability: the store lists the tags of its repository. */
+export interface TagLister {
+  /** An empty list when there is no such repository. */
+  tags(options?: CallOptions): Promise<readonly string[]>;
+}
+
+/** An optional ability: the store lists the repositories of its registry. */
+export interface RepositoryLister {
+  repositories(options?: CallOptions): Promise<readonly string[]>;
+}
+
+export function listsRepositories(store: object): store is RepositoryLister {
+  return 'repositories' in store && typeof store.repositories === 'function';
+}
+
+export function listsTags(store: object): store is TagLister {
+  return 'tags' in store && typeof store.tags === 'function';
 }

@@ -1,9 +1,11 @@
 // Upstream's own cache code as a command: it reads a build cache, and writes one.
 //
-//	buildcache read REFERENCE VERSION
+//	buildcache read REFERENCE VERSION [LAYER…]
+//	buildcache watch REFERENCE VERSION
 //	buildcache write REFERENCE VERSION SOURCE NYDUS
 //
-// `read` prints the records as JSON, one line for each: {"source": …, "target": …}. `write` records that the data layers of the image NYDUS were made
+// `read` prints the records as JSON, one line for each: {"source": …, "target": …}. `watch` reads the cache every 100 milliseconds until its input
+// ends, and prints a line of JSON for each read: {"error": …}, which is empty for a cache that could be read. `write` records that the data layers of the image NYDUS were made
 // of the layers of the image SOURCE. Registries are on this machine and speak plain HTTP.
 package main
 
@@ -11,7 +13,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
+	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
@@ -34,7 +38,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) < 3 {
-		return fmt.Errorf("usage: buildcache read REFERENCE VERSION [LAYER…] | write REFERENCE VERSION SOURCE NYDUS")
+		return fmt.Errorf("usage: buildcache read REFERENCE VERSION [LAYER…] | watch REFERENCE VERSION | write REFERENCE VERSION SOURCE NYDUS")
 	}
 	folder, err := os.MkdirTemp("", "buildcache-")
 	if err != nil {
@@ -59,10 +63,39 @@ func run(ctx context.Context, args []string) error {
 		}
 		return list(ctx, args[3:])
 	}
+	if args[0] == "watch" {
+		return watch(ctx, provider, matcher, args[1])
+	}
 	if len(args) != 5 {
 		return fmt.Errorf("write takes a source and a Nydus image")
 	}
 	return write(ctx, provider, remote, matcher, args[3], args[4])
+}
+
+// watch reads the cache again and again, each time as a run of its own does.
+func watch(ctx context.Context, provider accelcontent.Provider, matcher platforms.MatchComparer, ref string) error {
+	ended := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		close(ended)
+	}()
+	ticks := time.NewTicker(100 * time.Millisecond)
+	defer ticks.Stop()
+	for {
+		line := map[string]string{"error": ""}
+		own, remote := provider.NewRemoteCache(ctx, ref)
+		if _, err := remote.Fetch(own, matcher); err != nil {
+			line["error"] = err.Error()
+		}
+		if err := json.NewEncoder(os.Stdout).Encode(line); err != nil {
+			return err
+		}
+		select {
+		case <-ended:
+			return nil
+		case <-ticks.C:
+		}
+	}
 }
 
 // list prints what the cache has for each of these source layers.

@@ -5,9 +5,18 @@ import { type DiffId, sha256 } from '../../../src/oci/digest.js';
 
 export const PLATFORM = { os: 'linux', architecture: 'amd64' };
 
-export function madeUpRecord(name: string): { readonly record: CacheRecord; readonly bytes: Buffer } {
+export interface MadeUpRecord {
+  readonly record: CacheRecord;
+  /** The blob. */
+  readonly bytes: Buffer;
+  /** The source layer. */
+  readonly source: Buffer;
+}
+
+export function madeUpRecord(name: string): MadeUpRecord {
   const bytes = Buffer.from(`blob ${name}`);
-  const source = sha256(`source ${name}`);
+  const layer = Buffer.from(`source ${name}`);
+  const source = sha256(layer);
   const record = recordOf({
     blob: { digest: sha256(bytes), size: bytes.length },
     source,
@@ -18,5 +27,5 @@ export function madeUpRecord(name: string): { readonly record: CacheRecord; read
     entered: 'none',
   });
   assert.ok(record);
-  return { record, bytes };
+  return { record, bytes, source: layer };
 }

@@ -5,6 +5,7 @@
 import type { CacheLayout } from '../../../src/cache/update.js';
 import { writeCache } from '../../../src/cache/write.js';
 import { contentOf } from '../../../src/io/streams.js';
+import { sha256 } from '../../../src/oci/digest.js';
 import { MEDIA } from '../../../src/oci/media-types.js';
 import { anonymous } from '../../../src/registry/auth/credentials.js';
 import { openTarget } from '../../../src/registry/open.js';
@@ -12,10 +13,13 @@ import { madeUpRecord, PLATFORM } from './made-up-record.js';
 
 /** Writes the made-up record of this name. */
 export async function writeMadeUp(location: string, name: string, layout: CacheLayout): Promise<void> {
-  const { record, bytes } = madeUpRecord(name);
+  const { record, bytes, source } = madeUpRecord(name);
   await using cache = openTarget(location, { credentials: anonymous });
   const blob = { mediaType: MEDIA.nydusBlob, digest: record.digest, size: record.size };
   await cache.push(blob, contentOf(bytes));
+  // Upstream's reader refuses a cache if the repository lacks one of the source layers.
+  const layer = { mediaType: MEDIA.ociLayerTar, digest: sha256(source), size: source.length };
+  await cache.push(layer, contentOf(source));
   const writing = { cache, target: cache, maxRecords: 200, layout, version: undefined };
   await writeCache(writing, [{ platform: PLATFORM, records: [record] }], {});
 }

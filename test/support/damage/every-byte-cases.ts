@@ -16,21 +16,24 @@ import { SECTIONS, TAR_HEADER_SIZE } from '../../../src/rafs-builder/layout/blob
 import { decodeTarHeader } from '../../../src/rafs-builder/blob/section-header.js';
 import { tocOf } from '../images/blob-toc.js';
 import { converted, sourceImage } from '../images/memory-conversion.js';
+import { dataLayersOf } from '../../../src/image/kinds.js';
 import { MemoryStore } from '../registries/memory-store.js';
 import { bootstrapFindings } from './findings.js';
 import { everyByteOf, type FileReport, type Subject, type Thoroughness } from './every-byte.js';
+import { type BlobRecord, rafsBlobOf } from '../../../src/rafs-builder/model/tree.js';
+import type { FormatOptions } from '../../../src/native/addon-types.js';
 import { sectionNames, sectionNamesV5, structNames } from './every-byte-names.js';
-import {
-  PACKING,
-  referenceDigests,
-  referenceJson,
-  referenceLayers,
-  type ReferenceOption,
-} from '../images/fixtures.js';
+import { PACKING, referenceDigests, referenceJson, referenceLayers } from '../images/fixtures.js';
 import { bareV5Parts, isFramedV5, v5Image, v5Parts } from '../images/v5-image.js';
 
+/** The options of fixtures, and chunks that stay in their layers: with contexts, dictionaries and records of their own. */
+const OPTIONS = {
+  ...PACKING,
+  'v6-ref': { ociRef: 'zran', zranSpan: 64 << 10 },
+} as const satisfies Readonly<Record<string, Partial<FormatOptions>>>;
+
 /** Cases that are converted with other options than the usual ones: small images that have, together, every structure. */
-const CONVERTED: readonly (readonly [name: string, option: ReferenceOption])[] = [
+const CONVERTED: readonly (readonly [name: string, option: keyof typeof OPTIONS])[] = [
   ['all-deleted', 'v5-zstd'],
   ['basic', 'v5-zstd'],
   ['chunks', 'v5-zstd-aligned'],
@@ -41,6 +44,7 @@ const CONVERTED: readonly (readonly [name: string, option: ReferenceOption])[] =
   ['basic', 'v6-lz4-batch64k'],
   ['hardlinks', 'v6-lz4-batch64k'],
   ['dedup', 'v6-zstd-batch'],
+  ['zran', 'v6-ref'],
 ];
 
 /** `CASE`, `CASE:OPTION`: converted by us; `CASE/v5-…`: a v5 image with the reference's bootstrap. */
@@ -77,7 +81,7 @@ export async function subjectsOfCase(name: string): Promise<Subject[]> {
 async function targetOf(name: string): Promise<MemoryStore> {
   const [written = '', packing] = name.split(':');
   if (packing !== undefined)
-    return converted(sourceImage(referenceLayers(written)), PACKING[packing as ReferenceOption]); // a name of `CONVERTED`
+    return converted(sourceImage(referenceLayers(written)), OPTIONS[packing as keyof typeof OPTIONS]); // a name of `CONVERTED`
   const [first = '', option] = name.split('/');
   if (option === undefined) return converted(sourceImage(referenceLayers(first)));
   const parts = isFramedV5(first) ? await v5Parts(first) : await bareV5Parts(first, option);
@@ -86,13 +90,13 @@ async function targetOf(name: string): Promise<MemoryStore> {
 }
 
 function bootstrapSubject(opened: OpenedImage): Subject {
-  const { image, layer } = opened;
+  const { image, layer, data } = opened;
   const bytes = bootstrapOf(layer) ?? Buffer.alloc(0);
   // Each look reads again what the look before it could read, so that only unseen changes come that far.
   const read = (changed: Buffer): OpenedImage => {
     const { read: values } = inspectBootstrap(changed, {});
     if (values === undefined) throw new Error('a bootstrap that cannot be read had no finding');
-    return { image, layer, ...values };
+    return { image, layer, data, ...values };
   };
   return {
     file: 'bootstrap',
@@ -125,7 +129,7 @@ async function* againstManifest(opened: OpenedImage): AsyncGenerator<Finding> {
 
 function blobSubject(opened: OpenedImage, target: MemoryStore, blob: Descriptor, number: number): Subject {
   const bytes = Buffer.from(target.content.get(blob.digest) ?? []);
-  const used = opened.blobs.find(({ record }) => record.id === digestHex(blob.digest));
+  const used = opened.blobs.find(({ record }) => rafsBlobOf(record) === digestHex(blob.digest));
   const { start, nameOf } = opened.version === 5 ? endOfV5(bytes) : endOfV6(bytes);
   return {
     file: `blob ${number}`,
@@ -183,14 +187,20 @@ function withBlob(
   const id = digestHex(blob.digest);
   const blobs = opened.blobs.map((used) => ({
     ...used,
-    record: used.record.id === id ? { ...used.record, id: digestHex(put.digest) } : used.record,
+    record: rafsBlobOf(used.record) === id ? renamed(used.record, digestHex(put.digest)) : used.record,
   }));
   const { manifest } = opened.image;
   const layers = manifest.value.layers.map((layer) =>
     layer.digest === blob.digest ? { ...layer, ...put } : layer,
   );
   const image = { ...opened.image, store, manifest: { ...manifest, value: { ...manifest.value, layers } } };
-  return { opened: { ...opened, image, blobs }, verified: new Set(), threads: 1 };
+  const data = { ...opened.data, blobs: dataLayersOf(image.manifest.value) };
+  return { opened: { ...opened, image, data, blobs }, verified: new Set(), threads: 1 };
+}
+
+/** The record of a blob that has another digest now; the layer that it may refer to stays. */
+function renamed(record: BlobRecord, id: string): BlobRecord {
+  return record.rafsBlob === undefined ? { ...record, id } : { ...record, rafsBlob: id };
 }
 
 async function all(findings: AsyncIterable<Finding>): Promise<Finding[]> {

@@ -11,6 +11,9 @@ export const REASONS: Readonly<Record<string, string>> = {
   'ExtendedSuperBlock.prefetchTableOffset': 'without entries any place will do',
   'DeviceSlot.mappedBlock': 'the last blob may lie farther back on a flattened device',
   'BlobEntry.features': 'HAS_TAR_HEADER and the like follow from the blob alone',
+  'BlobEntry.tocDigest': 'upstream notes it of blobs that refer to a layer, and no reader looks',
+  'BlobEntry.metaSize':
+    'of blobs that refer to a layer: readers take the size from the manifest, and any number here',
   'BlobEntry.compressedSize': 'known from the blob: seen when blobs are read',
   'InodeExtended.union':
     'a directory or symlink that is all inline: the address of blocks that it does not have',
@@ -27,6 +30,9 @@ export const REASONS: Readonly<Record<string, string>> = {
     'a fifo: the reference stores the numbers of its tar header there, and no reader takes them for anything',
   'InodeV5.childIndex': 'an empty directory: the number of entries that it does not have',
   'InodeV5.flags': 'a link whose other names a higher layer took away keeps the flag',
+  'name of xattr':
+    'of a further name of a hard link: readers ask the first one, and the reference stores others here',
+  'value of xattr': 'as the name',
   'SuperBlockV5.flags': 'reserved flags, and flags that may be set without need or missing in old images',
   'SuperBlockV5.prefetchTableOffset': 'without entries any place will do',
   'SuperBlockV5.blobTableOffset': 'without blobs any place will do',

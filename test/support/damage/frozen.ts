@@ -15,10 +15,11 @@ import type { Subject } from './every-byte.js';
 import { bootstrapFindings } from './findings.js';
 import { subjectsOfCase } from './every-byte-cases.js';
 import { applyEdits, type Edit } from './mutations.js';
-import { MUTATED, usableMutations } from './mutation-run.js';
+import { STORED } from './mutated-bases.js';
+import { usableMutations } from './mutation-run.js';
 
 /** Bases of the mutations, as in `basic/v6-zstd`. */
-export const FROZEN_BASES: readonly string[] = MUTATED.map((base) => base.join('/'));
+export const FROZEN_BASES: readonly string[] = STORED.map((base) => base.join('/'));
 /** Mutations of each base; in all, as many as one run of `npm run mutations` makes. */
 const FROZEN_MUTATIONS = 10_000;
 /** Mutations under one digest. */

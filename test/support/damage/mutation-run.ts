@@ -1,25 +1,8 @@
 /** Mutations of stored bootstraps against our verdict, and that of the upstream reader: what it refuses, we refuse. */
 import { bootstrapFindings } from './findings.js';
+import type { MutatedBase } from './mutated-bases.js';
 import { applyEdits, type Edit, mutations } from './mutations.js';
-import { referenceBootstrap } from '../references/reference-bootstraps.js';
 import type { ReferenceVerdict } from '../references/reference-verdicts.js';
-
-/** Small ones that have, together, every structure of both formats. */
-export const MUTATED: readonly (readonly [name: string, option: string])[] = [
-  ['basic', 'v6-zstd'],
-  ['devices', 'v6-zstd'],
-  ['symlinks', 'v6-none'],
-  ['hardlinks', 'v6-zstd'],
-  ['chunks', 'v6-zstd-64k'],
-  ['no-data', 'v6-zstd'],
-  ['basic', 'v5-zstd'],
-  ['devices', 'v5-zstd'],
-  ['hardlinks', 'v5-zstd'],
-  ['chunks', 'v5-zstd'],
-  ['basic', 'v6-lz4'],
-  ['basic', 'v6-sha256'],
-  ['hardlinks', 'v6-zstd-batch'],
-];
 
 /** A verdict must not take longer, whatever the bytes are. Of processor time: a busy machine is not our fault. */
 const LIMIT_MS = 1000;
@@ -51,13 +34,12 @@ export function* usableMutations(bytes: Buffer, seed: number): Generator<readonl
 }
 
 /** Throws whatever our rules throw, with the mutation that did it: they must find, never fail. */
-export function runMutations(
-  [name, option]: readonly [name: string, option: string],
+export async function runMutations(
+  { name: base, bytes: make }: Pick<MutatedBase, 'name' | 'bytes'>,
   count: number,
   seed: number,
-): { readonly run: MutationRun; readonly bytes: Buffer } {
-  const bytes = referenceBootstrap(name, option);
-  const base = `${name}/${option}`;
+): Promise<{ readonly run: MutationRun; readonly bytes: Buffer }> {
+  const bytes = await make();
   const variants: (readonly Edit[])[] = [];
   const refused: boolean[] = [];
   let unreadable = 0;

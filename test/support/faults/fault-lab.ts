@@ -3,34 +3,30 @@
  * another one that wants tokens, while a script spoils chosen requests. What came of it is read from the registries' folders,
  * without any code of the client.
  */
-import { createHash } from 'node:crypto';
-import { cp, mkdir, mkdtemp, readdir, readFile } from 'node:fs/promises';
-import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { cp, mkdir, mkdtemp, readdir } from 'node:fs/promises';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CONVERT_FLAGS } from '../../../src/cli/flags/convert.js';
 import { asNydusError, renderError } from '../../../src/cli/text/errors.js';
 import { jsonLines, plainLines } from '../../../src/cli/text/progress.js';
-import type { FormatOptions } from '../../../src/native/addon-types.js';
 import { convertImage } from '../../../src/convert/convert.js';
-import { copyImage } from '../../../src/copy/copy.js';
-import type { ContentDigest } from '../../../src/embedded-registry/content-digest.js';
 import { type FaultRule, faultScript } from '../../../src/embedded-registry/faults.js';
 import { startRegistry } from '../../../src/embedded-registry/server.js';
-import { Storage } from '../../../src/embedded-registry/storage.js';
 import { anonymous, type CredentialStore } from '../../../src/registry/auth/credentials.js';
 import { openSource, openTarget } from '../../../src/registry/open.js';
-import { reverseImage } from '../../../src/reverse/reverse.js';
 import type { Descriptor } from '../../../src/oci/descriptor.js';
 import type { ConvertEvent } from '../../../src/reporter.js';
-import { buildImage, putImage } from '../images/image-builder.js';
+import { type BuiltImage, buildImage, putImage } from '../images/image-builder.js';
 import { noise as incompressible } from '../images/opaque-image.js';
 import { dir, file, layer, symlink, whiteout } from '../images/tar.js';
 import { startTokenServer } from '../registries/token-server.js';
 import { removeFolder } from '../temp-folder.js';
 import { listReferrers } from '../../../src/registry/stores/store.js';
 import { parseLocation } from '../../../src/registry/location.js';
+import { isOfNydus, runScenario, type Scenario } from './fault-runs.js';
+import { inspectTarget } from './inspect-target.js';
+import { hideSubject, LARGE, moveLocation, sendWithPause } from './odd-answers.js';
 
 const USER = 'me';
 /** With a colon, a letter beyond ASCII and characters that URLs encode: in whatever way it is written, it must not show. */
@@ -44,48 +40,13 @@ export const TARGET_TAG = '1-nydus';
 
 export type Host = 'source' | 'target' | 'tokens';
 
-/**
- * `usual`: three small layers, from one registry into another. `chunks`: the same with `--push-chunk-size`. `large`: one layer whose
- * blob is sent while it is made. `mount`: both repositories in one registry. `elsewhere`: the target opens its uploads at another origin.
- * `referrer`: an image that names its source as `subject`, in a registry that keeps no list of referrers by itself. `copy`: the source
- * copied as it is. `cached`: the usual layers, two of which a build cache beside the target has. `relink`, `rebuild`: a Nydus image of
- * them, beside its original, is converted back. A format: the usual layers in it.
- */
-export type Scenario =
-  | 'usual'
-  | 'chunks'
-  | 'large'
-  | 'mount'
-  | 'elsewhere'
-  | 'referrer'
-  | 'copy'
-  | 'cached'
-  | 'relink'
-  | 'rebuild'
-  | FormatScenario;
-export type FormatScenario = 'v5' | 'lz4' | 'batches';
-
 /** The repository of the build cache, and the one that its blobs were made in. */
 export const CACHE_NAME = 'caches/app';
 const CACHE_TAG = '1';
 const EARLIER_NAME = 'earlier/app';
 
-/** Other formats than the usual one. */
-const FORMATS: Readonly<Record<FormatScenario, Partial<FormatOptions>>> = {
-  v5: { fsVersion: 5 },
-  lz4: { compressor: 'lz4_block' },
-  batches: { batchSize: 0x1_0000 },
-};
-
-export function isFormatScenario(scenario: Scenario): scenario is FormatScenario {
-  return Object.hasOwn(FORMATS, scenario);
-}
-
 /** Bytes, of `chunks`: some for each blob. */
 const CHUNK_BYTES = 16_000;
-/** Bytes of the layer of `large`, and the pause near its end, so that there is a while in which its blob is being made. */
-const LARGE = { bytes: 8 * 1024 * 1024, lastBytes: 1024 * 1024, pauseMs: 600 };
-
 /** One request as it arrived at one of the three hosts. */
 export interface SeenRequest {
   readonly host: Host;
@@ -120,6 +81,8 @@ export interface Observation {
   readonly foreign: readonly ForeignHeader[];
   /** Requests that were struck. */
   readonly struck: number;
+  /** Digest that the target's tag pointed to before the run; undefined without a tag. */
+  readonly before: string | undefined;
   /** Digest that the target's tag points to; undefined without a tag. */
   readonly tagged: string | undefined;
   /** Parts below the tag that are missing or wrong. */
@@ -177,12 +140,15 @@ export async function openFaultLab(scenario: Scenario = 'usual'): Promise<FaultL
   const image = buildImage({ layers });
   await using seeding = await startRegistry({ root: sourceRoot });
   const at = (tag: string): string => `${seeding.host}/${SOURCE_NAME}:${tag}`;
-  await using seed = openTarget(at(isBack(scenario) ? ORIGINAL_TAG : SOURCE_TAG), { credentials: anonymous });
+  await using seed = openTarget(at(isOfNydus(scenario) ? ORIGINAL_TAG : SOURCE_TAG), {
+    credentials: anonymous,
+  });
   await putImage(seed, image);
-  const parts = isBack(scenario) ? await seedNydus(at) : image.parts.map(({ descriptor }) => descriptor);
+  const parts = isOfNydus(scenario) ? await seedNydus(at) : image.parts.map(({ descriptor }) => descriptor);
   const config = parts.find(({ mediaType }) => mediaType.includes('config'))?.digest ?? '';
   const targetSeed = join(root, 'target');
   if (scenario === 'cached') await fillCache(targetSeed, layers.slice(0, 2));
+  if (scenario === 'join') await putAtTarget(targetSeed, image);
   let number = 0;
   return {
     config,
@@ -190,7 +156,8 @@ export async function openFaultLab(scenario: Scenario = 'usual'): Promise<FaultL
       const folder = join(root, `run-${number++}`);
       await mkdir(folder);
       try {
-        const seeded = { source: sourceRoot, target: scenario === 'cached' ? targetSeed : undefined };
+        const isSeeded = scenario === 'cached' || scenario === 'join';
+        const seeded = { source: sourceRoot, target: isSeeded ? targetSeed : undefined };
         return await observe(folder, seeded, scenario, experiment);
       } finally {
         await removeFolder(folder);
@@ -212,9 +179,13 @@ async function fillCache(root: string, layers: readonly Uint8Array[]): Promise<v
   await convertImage({ source, target, cache: { store } }, { threads: 1 });
 }
 
-/** True for scenarios whose source is a Nydus image. */
-function isBack(scenario: Scenario): scenario is 'relink' | 'rebuild' {
-  return scenario === 'relink' || scenario === 'rebuild';
+/** Puts the image under the target's tag in the registry in `root`. */
+async function putAtTarget(root: string, image: BuiltImage): Promise<void> {
+  await using registry = await startRegistry({ root });
+  await using target = openTarget(`${registry.host}/${TARGET_NAME}:${TARGET_TAG}`, {
+    credentials: anonymous,
+  });
+  await putImage(target, image);
 }
 
 /** Puts the Nydus image beside its original; returns its config. */
@@ -237,6 +208,7 @@ async function observe(
   const sourceRoot = scenario === 'mount' ? targetRoot : seeded.source;
   const held = scenario === 'mount' ? seeded.source : seeded.target;
   if (held !== undefined) await cp(held, targetRoot, { recursive: true });
+  const before = await inspectTarget(targetRoot, TARGET_NAME, TARGET_TAG);
   const workDir = join(folder, 'work');
   const requests: SeenRequest[] = [];
   const foreign: ForeignHeader[] = [];
@@ -340,32 +312,14 @@ async function observe(
     });
     await using store =
       scenario === 'cached' ? openTarget(`${to.host}/${CACHE_NAME}:${CACHE_TAG}`, options) : undefined;
-    const call = { reporter: { emit } };
-    if (scenario === 'copy') await copyImage({ source, target }, {}, call);
-    else if (isBack(scenario)) {
-      await reverseImage(
-        { source, target },
-        {
-          mode: scenario,
-          threads: 1,
-          openOriginal: (location) => openSource(location, options),
-        },
-        call,
-      );
-    } else {
-      await convertImage(
-        { source, target, cache: store === undefined ? undefined : { store } },
-        {
-          ...(isFormatScenario(scenario) ? FORMATS[scenario] : {}),
-          mergePlatform: scenario !== 'referrer',
-          withReferrer: scenario === 'referrer',
-          workDir,
-          sourceLocation: parseLocation('example.com/library/app:1'),
-          threads: 1,
-        },
-        call,
-      );
-    }
+    await runScenario(scenario, {
+      source,
+      target,
+      store,
+      workDir,
+      openOriginal: (location) => openSource(location, options),
+      call: { reporter: { emit } },
+    });
     if (scenario === 'referrer') {
       const list = await listReferrers(target, (await source.resolve()).digest);
       if (list.referrers.length !== 1) unlisted.push(`${list.referrers.length} referrers are listed`);
@@ -382,7 +336,9 @@ async function observe(
   }
   const elapsedMs = performance.now() - started;
   await tokens.close();
-  const { tagged, damage } = await inspectTarget(targetRoot, TARGET_NAME, TARGET_TAG);
+  const { tagged, damage } = await inspectTarget(targetRoot, TARGET_NAME, TARGET_TAG, {
+    hasSubject: scenario === 'referring',
+  });
   // Whatever becomes of a run, the cache is whole.
   const cache = scenario === 'cached' ? (await inspectTarget(targetRoot, CACHE_NAME, CACHE_TAG)).damage : [];
   return {
@@ -396,52 +352,12 @@ async function observe(
       (sum, each) => sum + each.struck(),
       0,
     ),
+    before: before.tagged,
     tagged,
     damage: [...damage, ...cache, ...unlisted],
     left: await readdir(workDir, { recursive: true }).catch(() => []),
     tokens: [...tokens.issued],
   };
-}
-
-/** Takes the confirmation of a subject from the answer. */
-function hideSubject(response: ServerResponse): void {
-  const writeHead = response.writeHead.bind(response);
-  Object.assign(response, {
-    writeHead: (status: number, headers: OutgoingHttpHeaders = {}) =>
-      writeHead(
-        status,
-        Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'oci-subject')),
-      ),
-  });
-}
-
-/** Uploads that the answer opens go on at `origin`. */
-function moveLocation(response: ServerResponse, origin: string): void {
-  const writeHead = response.writeHead.bind(response);
-  Object.assign(response, {
-    writeHead: (status: number, headers: OutgoingHttpHeaders = {}) => {
-      const { location } = headers;
-      const isUpload = typeof location === 'string' && /^\/v2\/.*\/uploads\//.test(location);
-      return writeHead(status, isUpload ? { ...headers, location: `${origin}${location}` } : headers);
-    },
-  });
-}
-
-/** Sends a large blob with a pause near its end; false for every other request. */
-async function sendWithPause(
-  { method, url = '', headers }: IncomingMessage,
-  response: ServerResponse,
-  root: string,
-): Promise<boolean> {
-  const hex = /\/blobs\/sha256:([0-9a-f]{64})$/.exec(url)?.[1];
-  if (method !== 'GET' || hex === undefined || headers.range !== undefined) return false;
-  const bytes = await readFile(join(root, 'blobs', hex));
-  if (bytes.length < LARGE.bytes) return false;
-  response.writeHead(200, { 'content-length': bytes.length });
-  response.write(bytes.subarray(0, -LARGE.lastBytes));
-  await sleep(LARGE.pauseMs);
-  response.end(bytes.subarray(-LARGE.lastBytes));
-  return true;
 }
 
 /** Credentials for exactly these hosts, so that a question about any other one shows. */
@@ -450,40 +366,4 @@ function login(...hosts: readonly string[]): CredentialStore {
     get: async (host: string) => (hosts.includes(host) ? { username: USER, password: PASSWORD } : undefined),
     description: 'the fault laboratory',
   };
-}
-
-/** Follows a tag through a registry's folder: every digest named must be there, and be that of its bytes. */
-export async function inspectTarget(
-  root: string,
-  repository: string,
-  tag: string,
-): Promise<{ readonly tagged: string | undefined; readonly damage: readonly string[] }> {
-  const storage = new Storage(root);
-  const tagged = await storage.tagged(repository, tag);
-  const damage: string[] = [];
-  const visit = async (digest: ContentDigest, kind: 'manifest' | 'blob'): Promise<void> => {
-    const held =
-      kind === 'blob'
-        ? await storage.holds(repository, digest)
-        : (await storage.manifestType(repository, digest)) !== undefined;
-    const bytes = held ? await readFile(storage.blobPath(digest)).catch(() => undefined) : undefined;
-    if (bytes === undefined) {
-      damage.push(`${kind} ${digest} is missing`);
-      return;
-    }
-    if (`sha256:${createHash('sha256').update(bytes).digest('hex')}` !== digest)
-      damage.push(`${kind} ${digest} has other bytes`);
-    if (kind === 'blob') return;
-    const { manifests = [], config, layers = [] } = JSON.parse(bytes.toString('utf8')) as Named; // as manifests and indexes are
-    for (const child of manifests) await visit(child.digest, 'manifest');
-    for (const child of config === undefined ? [] : [config, ...layers]) await visit(child.digest, 'blob');
-  };
-  if (tagged !== undefined) await visit(tagged, 'manifest');
-  return { tagged, damage };
-}
-
-interface Named {
-  readonly manifests?: readonly { readonly digest: ContentDigest }[];
-  readonly config?: { readonly digest: ContentDigest };
-  readonly layers?: readonly { readonly digest: ContentDigest }[];
 }

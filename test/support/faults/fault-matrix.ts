@@ -12,9 +12,9 @@ import {
   type Host,
   type Observation,
   PASSWORD,
-  type Scenario,
   type SeenRequest,
 } from './fault-lab.js';
+import type { Scenario } from './fault-runs.js';
 
 /** `once`: one request is struck. `for good`: every request of its kind and content from there on. */
 export type Mode = 'once' | 'for good';
@@ -98,6 +98,10 @@ const ROWS: Readonly<
   batches: undefined,
   relink: undefined,
   rebuild: undefined,
+  optimize: undefined,
+  referring: undefined,
+  flatten: undefined,
+  join: undefined,
   chunks: {
     'send a blob (PATCH)': 'send a chunk (PATCH)',
     'finish an upload (PUT)': 'finish an upload in chunks (PUT)',
@@ -202,7 +206,7 @@ const PUBLIC_HEADERS: ReadonlySet<string> = new Set([
 
 /** Promises that a run has broken, whatever was wrong with its requests. `reference` is the digest that a run without faults gives. */
 export function brokenPromises(seen: Observation, reference: string): string[] {
-  const { error, tagged, damage, left } = seen;
+  const { error, before, tagged, damage, left } = seen;
   const broken: string[] = [];
   if (seen.struck === 0) broken.push('the script struck nothing');
   if (seen.elapsedMs > TIME_LIMIT_MS) broken.push(`took ${Math.round(seen.elapsedMs / 1000)} s`);
@@ -211,7 +215,8 @@ export function brokenPromises(seen: Observation, reference: string): string[] {
     if (tagged !== reference) broken.push(`the tag is ${tagged ?? 'absent'}, not ${reference}`);
   } else {
     // Only the answer to the very last request may be lost after it has been carried out.
-    if (tagged !== undefined && tagged !== reference) broken.push(`it failed, and the tag is ${tagged}`);
+    if (tagged !== before && tagged !== reference)
+      broken.push(`it failed, and the tag is ${tagged ?? 'gone'}`);
     if (!(error instanceof NydusError) || error instanceof InternalError)
       broken.push(
         `not an error of ours: ${error instanceof Error ? (error.stack ?? error.message) : typeof error}`,

@@ -17,7 +17,8 @@ import { buildImage, putImage } from '../images/image-builder.js';
 import { noise } from '../images/opaque-image.js';
 import { file, layer } from '../images/tar.js';
 import { removeFolder } from '../temp-folder.js';
-import { inspectTarget, SOURCE_NAME, sampleLayers, TARGET_NAME, TARGET_TAG } from './fault-lab.js';
+import { SOURCE_NAME, sampleLayers, TARGET_NAME, TARGET_TAG } from './fault-lab.js';
+import { inspectTarget } from './inspect-target.js';
 import { kindOf } from './fault-matrix.js';
 import { productCommand } from '../project.js';
 

@@ -6,8 +6,9 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { mapOrdered } from '../../../src/io/concurrency.js';
-import { isFormatScenario, openFaultLab, type Scenario, type SeenRequest } from './fault-lab.js';
+import { openFaultLab, type SeenRequest } from './fault-lab.js';
 import { type Cell, type CellResult, cellsOf, type Mode, runCell, secretsOf } from './fault-matrix.js';
+import { isFormatScenario, type Scenario } from './fault-runs.js';
 
 /** Conversions at a time in one process: most of a cell is waiting. */
 const AT_ONCE = 6;
@@ -26,12 +27,23 @@ const SCENARIOS: readonly Scenarios[] = [
   'cached',
   'relink',
   'rebuild',
+  'optimize',
+  'referring',
+  'flatten',
+  'join',
 ];
 /** Those whose cells the first table of docs/reliability.md has. */
 export const UNCACHED = SCENARIOS.filter((scenario) => scenario !== 'cached');
-/** Every format makes the same requests, and converting back most of them, so that one cell of so many is enough. The number divides no number of faults. */
+/** Every format makes the same requests, and the other scenarios most of them, so that one cell of so many is enough. The number divides no number of faults. */
 const EVERY_OF_FORMAT = 5;
-const SAMPLED: ReadonlySet<Scenario> = new Set(['relink', 'rebuild']);
+const SAMPLED: ReadonlySet<Scenario> = new Set([
+  'relink',
+  'rebuild',
+  'optimize',
+  'referring',
+  'flatten',
+  'join',
+]);
 
 /** The cells that one process runs. */
 export interface Share {

@@ -7,8 +7,9 @@ import type { FaultRule } from '../../../src/embedded-registry/faults.js';
 import { NydusError } from '../../../src/errors.js';
 import { mapOrdered } from '../../../src/io/concurrency.js';
 import { isTransient } from '../../../src/registry/http/statuses.js';
-import { type FaultLab, type Host, type Observation, openFaultLab, type Scenario } from './fault-lab.js';
+import { type FaultLab, type Host, type Observation, openFaultLab } from './fault-lab.js';
 import { brokenPromises, type Mode } from './fault-matrix.js';
+import type { Scenario } from './fault-runs.js';
 
 export const STATUSES = [
   400, 401, 403, 404, 405, 406, 408, 409, 410, 411, 413, 415, 422, 425, 429, 451, 499, 500, 501, 502, 503,

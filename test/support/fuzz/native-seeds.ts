@@ -6,9 +6,13 @@ import { gzipSync } from 'node:zlib';
 import { compressSync } from 'lz4-napi';
 import { compress, decompress } from '../../../src/native/codec.js';
 import { type ImagePackerOptions, openImagePacker } from '../../../src/native/packer.js';
+import { readAndJudge } from '../../../src/native/judge.js';
+import { PackedChunkTable } from '../../../src/native/tables.js';
+import { sha256 } from '../../../src/oci/digest.js';
 import { readBlobFrame } from '../../../src/rafs-builder/blob/frame.js';
+import { sectionContent } from '../../../src/rafs-builder/blob/section.js';
 import { PACK_DEFAULTS, scanImage } from '../images/pack.js';
-import { dir, file, hardlink, layer, symlink, whiteout } from '../images/tar.js';
+import { dir, file, gzipEvery, hardlink, layer, symlink, whiteout } from '../images/tar.js';
 import { v5Parts } from '../images/v5-image.js';
 import { removeFolder } from '../temp-folder.js';
 
@@ -144,8 +148,51 @@ async function verified(): Promise<Buffer[]> {
   );
 }
 
+/** Layers as they are stored: of one member and of several. */
+const STORED = [gzipSync(LAYERS[0] ?? ''), gzipEvery(700, SMALL_FILES)];
+const REFERRING = { ociRef: 'zran', zranSpan: 64 << 10, chunkSize: 0x1000, digester: 'sha256' } as const;
+
+/** Chunks that stay in their layers: the table of chunks, the contexts and the layer. */
+async function referred(): Promise<Buffer[]> {
+  const { bootstrap, blobs } = await pack(REFERRING, STORED);
+  return Promise.all(
+    blobs.map(async (blob, index) => {
+      const frame = await readBlobFrame(blob.length, (start, end) =>
+        Promise.resolve(blob.subarray(start, end)),
+      );
+      const { dataSize, tail } = frame;
+      const sections = await Promise.all(
+        Array.from(frame.sections, async ([name, section]) => {
+          const { offset, compressedSize, uncompressedSize } = section.entry;
+          const content = await sectionContent(section, decompress);
+          return { name, offset, compressedSize, uncompressedSize, content };
+        }),
+      );
+      const blobOfImage = {
+        id: sha256(blob).slice(7),
+        size: blob.length,
+        dataSize,
+        tail,
+        sections,
+        copy: undefined,
+      };
+      const { table, contexts } = readAndJudge(bootstrap).judgeBlob(blobOfImage, index).chunks;
+      return Buffer.concat([
+        Buffer.of(20, 0),
+        part(PackedChunkTable.from(table).bytes),
+        Buffer.of(contexts?.count ?? 0),
+        part(contexts?.bytes ?? Buffer.alloc(0)),
+        STORED[index] ?? TEXT,
+      ]);
+    }),
+  );
+}
+
 /** Usual, uncompressed, with duplicates across layers, in batches, in batches that the packer chooses, in RAFS v5, and in LZ4. */
 const FORMS = [0, 1, 2, 4, 8, 12, 0x10, 0x5d, 0x6e, 0xbf];
+
+/** Chunks stay in their layers, alone and with duplicates across layers. */
+const IN_LAYERS = [0x11, 0x33];
 
 const MAKERS: Readonly<Record<string, () => Promise<Buffer[]>>> = {
   layer: () => Promise.resolve(LAYERS.map((tar) => Buffer.concat([Buffer.of(0xbf), gzipSync(tar)]))),
@@ -163,10 +210,14 @@ const MAKERS: Readonly<Record<string, () => Promise<Buffer[]>>> = {
   blob: blobs,
   codec: codecs,
   verify: verified,
+  contexts: referred,
   pack: () =>
-    Promise.resolve(
-      FORMS.map((form) => Buffer.concat([Buffer.of(0x7f, form), ...[...LAYERS, SMALL_FILES].map(part)])),
-    ),
+    Promise.resolve([
+      ...FORMS.map((form) => Buffer.concat([Buffer.of(0x7f, form), ...[...LAYERS, SMALL_FILES].map(part)])),
+      ...IN_LAYERS.map((form) =>
+        Buffer.concat([Buffer.of(0x7f, form), ...[...STORED, SMALL_FILES].map(part)]),
+      ),
+    ]),
 };
 
 /** Seeds of the target with this name in native/fuzz. */

@@ -1,5 +1,5 @@
 /** Layers of whatever entries, for properties: parents that are missing, links, devices or files, in any order and over each other. */
-import fc from 'fast-check';
+import { fc } from '../properties.js';
 import {
   block,
   char,

@@ -22,7 +22,7 @@ import {
 } from './tar.js';
 
 /** Numbers that look random (mulberry32), the same for the same seed. */
-class Random {
+export class Random {
   #state: number;
 
   constructor(seed: number) {

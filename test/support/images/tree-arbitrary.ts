@@ -1,6 +1,6 @@
 /** Random images for property tests: whatever a bootstrap can hold, odd names first. */
 import { createHash } from 'node:crypto';
-import fc from 'fast-check';
+import { fc } from '../properties.js';
 import { compareRaw, type RawName, type RawPath } from '../../../src/oci/raw-name.js';
 import {
   type Blob,

@@ -212,7 +212,7 @@ export async function exchange(client: Client, path: string, registry: OpenRegis
     const converted = `${registry.host}/converted/${client.name}:1`;
     await runTool(path, client.push(registry, layout, pushed), { env });
 
-    const options = { credentials: registry.login ? login : anonymous, insecure: registry.tls };
+    const options = openOptionsFor(registry);
     await using source = openSource(pushed, options);
     const { digest } = await source.resolve();
     if (digest !== made) throw new Error(`${client.name} pushed ${made}, we read ${digest}`);
@@ -239,6 +239,14 @@ export async function exchange(client: Client, path: string, registry: OpenRegis
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** How this package reaches such a registry. */
+export function openOptionsFor({ login: isGuarded, tls }: OpenRegistry): {
+  readonly credentials: CredentialStore;
+  readonly insecure: boolean;
+} {
+  return { credentials: isGuarded ? login : anonymous, insecure: tls };
 }
 
 const login: CredentialStore = {

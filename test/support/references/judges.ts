@@ -21,7 +21,7 @@ import { referenceCheck, referenceRead, referenceTool } from './reference-builde
 import { type GoClient, goClient, snapshotterTool, systemTool } from './tools.js';
 import { runTool, tryRun } from '../run-tool.js';
 import { countEntries, touchedDirectories, treeDifferences } from '../images/tree-differences.js';
-import { umociTree } from './umoci.js';
+import { type UmociTree, umociTree } from './umoci.js';
 
 export interface Verdict {
   readonly judge: string;
@@ -135,6 +135,10 @@ async function detect(image: JudgedImage): Promise<string> {
 export interface JudgeOptions {
   /** Called as each verdict falls. */
   readonly onVerdict?: (verdict: Verdict) => void;
+  /** The tree that umoci makes of the source, for callers that have several images of one source judged. */
+  readonly unpacked?: () => Promise<UmociTree>;
+  /** False: registry clients do not copy the image. */
+  readonly clients?: boolean;
 }
 
 /**
@@ -144,7 +148,7 @@ export interface JudgeOptions {
 export async function judgeImage(
   target: string,
   source: { readonly layout: string; readonly tag: string },
-  { onVerdict }: JudgeOptions = {},
+  { onVerdict, unpacked: unpackedBefore, clients = true }: JudgeOptions = {},
 ): Promise<Verdict[]> {
   const work = await mkdtemp(join(tmpdir(), 'judges-'));
   const verdicts: Verdict[] = [];
@@ -177,7 +181,7 @@ export async function judgeImage(
     });
     const expected = memo(async () => {
       demand('umoci', 'skopeo', 'root');
-      return umociTree(source.layout, source.tag, work);
+      return unpackedBefore?.() ?? umociTree(source.layout, source.tag, work);
     });
     const compare = async (tree: string): Promise<string> => {
       const { tree: unpacked, startedSeconds } = await expected();
@@ -213,6 +217,7 @@ export async function judgeImage(
     );
     await judge('Linux EROFS mount = umoci', async () => compare(await kernel()));
     await judge('nydus-snapshotter', () => detect(image));
+    if (!clients) return verdicts;
     await judge('skopeo copies manifests and blobs unchanged', () => copyWithSkopeo(image));
     await judge('crane copies it unchanged', () => copyWith('crane', image));
     await judge('regctl copies it unchanged', () => copyWith('regctl', image));

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { findCommand } from '../needs.js';
@@ -41,6 +41,8 @@ const GO_PROGRAMS = {
   actionlint: 'github.com/rhysd/actionlint/cmd/actionlint@v1.7.12',
   /** Runs workflows and actions of GitHub, also without containers. */
   act: 'github.com/nektos/act@v0.2.89',
+  /** A server of S3 over a folder. */
+  versitygw: 'github.com/versity/versitygw/cmd/versitygw@v1.8.0',
 } as const;
 
 export type GoProgram = keyof typeof GO_PROGRAMS;
@@ -137,6 +139,34 @@ export function buildCacheTool(): Promise<Tool> {
     return buildInto(join(toolFolder, name), async (compiler, folder) => {
       const built = join(folder, name);
       await runTool(compiler, ['build', '-o', built, '.'], { cwd: source });
+      return built;
+    });
+  });
+}
+
+/** Upstream's acceleration service: its server, its client, and its templates of a configuration. */
+export type AccelerationPart = 'acceld' | 'accelctl' | 'config.nydus.yaml' | 'config.nydus.ref.yaml';
+
+/** Built from the modules that `test/judges/acceld` pins whenever these change (about a minute); a folder with every part. */
+export function accelerationTools(): Promise<Tool> {
+  return once('acceld', async () => {
+    const source = join(projectRoot, 'test', 'judges', 'acceld');
+    const hash = createHash('sha256');
+    for (const file of ['go.mod', 'go.sum']) hash.update(await readFile(join(source, file)));
+    const name = `acceleration-${hash.digest('hex').slice(0, 12)}`;
+    return buildInto(join(toolFolder, name), async (compiler, folder) => {
+      const module = 'github.com/goharbor/acceleration-service';
+      const built = join(folder, 'parts');
+      await mkdir(built);
+      await runTool(
+        compiler,
+        ['build', '-o', `${built}/`, `${module}/cmd/acceld`, `${module}/cmd/accelctl`],
+        { cwd: source },
+      );
+      const root = await runTool(compiler, ['list', '-m', '-f', '{{.Dir}}', module], { cwd: source });
+      const templates = join(root.toString('utf8').trim(), 'misc', 'config');
+      for (const file of ['config.nydus.yaml', 'config.nydus.ref.yaml'])
+        await writeFile(join(built, file), await readFile(join(templates, file)));
       return built;
     });
   });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { listTree } from './reference-builder.js';
 import { runTool, tryRun } from '../run-tool.js';
 
-interface Unpacked {
+export interface UmociTree {
   /** The tree as canonical lines. */
   readonly tree: string;
   /** Seconds since 1970 when unpacking began: what was made without an entry of its own is no older. */
@@ -53,7 +53,7 @@ async function gnuTarTree(layers: readonly string[], work: string): Promise<stri
 }
 
 /** Unpacks `layout:tag` below `work` and lists it. Other compressions are first brought to gzip by skopeo. Needs root. */
-export async function umociTree(layout: string, tag: string, work: string): Promise<Unpacked> {
+export async function umociTree(layout: string, tag: string, work: string): Promise<UmociTree> {
   const layers = await layersOf(layout, tag);
   let image = `${layout}:${tag}`;
   if (!layers.every(({ mediaType }) => UNPACKABLE.includes(mediaType))) {

@@ -25,7 +25,7 @@ export interface RealRegistry extends AsyncDisposable {
   readonly folder: string;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
@@ -47,7 +47,7 @@ ${extra}`;
  * Starts a registry's program in a folder of its own, which goes away with it. Throws when it does not answer within ten
  * seconds, with what it said.
  */
-async function startProgram(
+export async function startProgram(
   command: string,
   argumentsFor: (folder: string, host: string) => Promise<readonly string[]>,
 ): Promise<RealRegistry> {

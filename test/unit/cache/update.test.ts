@@ -48,7 +48,7 @@ function root(isIndex: boolean, ...manifests: CacheManifest[]): CacheRoot {
     size: 4,
   };
   const index = { kind: 'index', mediaType: MEDIA.ociIndex, manifests: [], raw: {} } as const;
-  return { descriptor, index: isIndex ? index : undefined, manifests };
+  return { descriptor, index: isIndex ? index : undefined, manifests, lost: [] };
 }
 
 const names = (records: readonly CacheRecord[]): string[] =>

@@ -1,16 +1,24 @@
 /** Sections of real blobs that are right by themselves, digests included, and contradict a bootstrap. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { before, test } from 'node:test';
+import { bootstrapOf } from '../../../src/image/bootstrap-layer.js';
 import { openImage, type OpenedImage, type UsedBlob } from '../../../src/check/opened.js';
 import { loadSubject } from '../../../src/check/subject.js';
 import type { NativeSection } from '../../../src/native/addon-types.js';
 import { decompress } from '../../../src/native/codec.js';
+import { readAndJudge } from '../../../src/native/judge.js';
 import { digestHex } from '../../../src/oci/digest.js';
 import { allPlatforms } from '../../../src/oci/platform.js';
 import { type BlobFrame, readBlobFrame } from '../../../src/rafs-builder/blob/frame.js';
 import { sectionContent } from '../../../src/rafs-builder/blob/section.js';
-import { blobMetaHeader, chunkMeta, SECTIONS } from '../../../src/rafs-builder/layout/blob.js';
-import { blobFeatures } from '../../../src/rafs-builder/layout/v6.js';
+import {
+  blobMetaHeader,
+  chunkMeta,
+  SECTIONS,
+  TAR_HEADER_SIZE,
+} from '../../../src/rafs-builder/layout/blob.js';
+import { blobEntry, blobFeatures } from '../../../src/rafs-builder/layout/v6.js';
 import { referenceLayers } from '../../support/images/fixtures.js';
 import { converted, sourceImage } from '../../support/images/memory-conversion.js';
 
@@ -39,7 +47,11 @@ before(async () => {
 });
 
 /** Judges the blob with other contents of sections; undefined stands for content that cannot be read. */
-function judge(changed: Readonly<Record<string, Buffer | undefined>>, number: number | null = 0) {
+function judge(
+  changed: Readonly<Record<string, Buffer | undefined>>,
+  number: number | null = 0,
+  { judgeBlob }: Pick<OpenedImage, 'judgeBlob'> = opened,
+) {
   const sections: NativeSection[] = Array.from(frame.sections, ([name, { entry }]) => ({
     name,
     offset: entry.offset,
@@ -48,7 +60,7 @@ function judge(changed: Readonly<Record<string, Buffer | undefined>>, number: nu
     content: name in changed ? changed[name] : contents.get(name),
   }));
   const { dataSize, tail } = frame;
-  return opened.judgeBlob(
+  return judgeBlob(
     { id: used.record.id, size, dataSize, tail, sections, copy: undefined },
     number ?? undefined,
   );
@@ -137,3 +149,34 @@ test('chunk records that are marked as of another kind are a finding, and not ta
     assert.equal(chunks.table.length, 0);
   }
 });
+
+test('a table of contents has the size and the digest that the bootstrap notes', () => {
+  const toc = frame.tail.subarray(Math.max(...[...frame.sections.values()].map(endOf)) - frame.dataSize);
+  const noted = (tocSize: number, digest: Uint8Array): string[] => {
+    const bytes = Buffer.from(bootstrapOf(opened.layer) ?? assert.fail());
+    const entry = bytes.lastIndexOf(used.record.id) - blobEntry.offset.blobId;
+    bytes.writeUInt32LE(tocSize, entry + blobEntry.offset.tocSize);
+    bytes.set(digest, entry + blobEntry.offset.tocDigest);
+    return messages(judge({}, 0, readAndJudge(bytes)));
+  };
+  const digest = createHash('sha256').update(toc).digest();
+  assert.deepEqual(noted(toc.length, digest), []);
+  const differs = 'BLOB-META the bootstrap and the blob differ in the';
+  assert.deepEqual(
+    noted(toc.length + 128, digest).map((message) => message.split(':')[0]),
+    [`${differs} size of the table of contents`],
+  );
+  assert.deepEqual(
+    noted(
+      toc.length,
+      digest.map((byte) => byte ^ 1),
+    ),
+    [`${differs} digest of the table of contents`],
+  );
+});
+
+const endOf = ({
+  entry,
+}: {
+  readonly entry: { readonly offset: number; readonly compressedSize: number };
+}): number => entry.offset + entry.compressedSize + TAR_HEADER_SIZE;

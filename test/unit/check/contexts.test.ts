@@ -27,7 +27,8 @@ import {
   sourceImage,
   storedImage,
 } from '../../support/images/memory-conversion.js';
-import { file, layer } from '../../support/images/tar.js';
+import { file, layer, whiteout } from '../../support/images/tar.js';
+import { inOneBlock } from '../../support/images/one-block.js';
 import { MemoryStore } from '../../support/registries/memory-store.js';
 
 const words = (seed: number, count: number): string =>
@@ -198,6 +199,28 @@ test('what upstream writes and clients cannot read is called unreadable, with th
     /BLOB-CONTEXT .*there are \d+ contexts for \d+ chunks: clients read nothing/,
   );
   assert.deepEqual(await idsOf(await converted(repeated, { ociRef: 'zran' }), repeated), []);
+
+  const zeros = Buffer.alloc((16 << 20) + 1);
+  const long = layer(file('zeros', zeros), file('behind', words(5, 100)));
+  const block = storedImage([inOneBlock(long)], [long]);
+  const beyond = await check(await converted(block, { ociRef: 'upstream' }));
+  assert.equal(beyond.verdict, 'bad');
+  assert.match(
+    beyond.findings.map(formatFinding).join('\n'),
+    /BLOB-CONTEXT .*context 0 makes 1677\d+ bytes: clients make at most 16 MiB at once, and fail to read its chunks/,
+  );
+  assert.deepEqual(await idsOf(await converted(block, { ociRef: 'zran' }), block), [], 'it is stored');
+  await assert.rejects(converted(block, { ociRef: 'zran', ociRefStrict: true }), /more than 16 MiB behind/);
+});
+
+test('a layer of which no file is left is no fault, whatever form it has', async () => {
+  const hidden = layer(file('a', words(5, 3000)));
+  const above = layer(whiteout('a'), file('b', words(6, 3000)));
+  for (const packed of [gzipSync(hidden), hidden]) {
+    const source = storedImage([packed, gzipSync(above)], [hidden, above]);
+    for (const sample of [undefined, 10])
+      assert.deepEqual((await check(await converted(source, REFERRING), source, { sample })).findings, []);
+  }
 });
 
 test('an original layer that is gone, replaced, cut or damaged is a finding that says so', async () => {
@@ -255,17 +278,19 @@ test('layers that nothing but the original image keeps are noted', async () => {
   assert.deepEqual([verdict, findings.map(({ id }) => id)], ['good', ['BLOB-LAYER-UNREFERENCED']]);
 });
 
-test('contexts that take the same bytes again and again are not inflated without end', async () => {
-  const bytes = gzipSync(Buffer.from(words(31, 60_000)), { level: 0 });
-  const count = 600;
+/** The faults of a layer that all of many contexts take whole, each for its first 1,000 bytes. */
+async function faultsOfMany(data: Buffer, level: number, count: number): Promise<readonly string[]> {
+  const bytes = gzipSync(data, { level });
   const contexts = Buffer.alloc(count * zranContext.size);
   const records = Buffer.alloc(count * chunkRecord.size);
-  const digest = Buffer.from(sha256(Buffer.from(words(31, 60_000)).subarray(0, 1000)).slice(7), 'hex');
+  const digest = Buffer.from(sha256(data.subarray(0, 1000)).slice(7), 'hex');
+  // As clients do, inflating stops before the end of the stream.
+  const outSize = level === 0 ? 1000 : data.length - 1000;
   for (let i = 0; i < count; i++) {
     const context = i * zranContext.size;
     contexts.writeBigUInt64LE(10n, context + zranContext.offset.inOffset);
     contexts.writeUInt32LE(bytes.length - 18, context + zranContext.offset.inSize);
-    contexts.writeUInt32LE(1000, context + zranContext.offset.outSize);
+    contexts.writeUInt32LE(outSize, context + zranContext.offset.outSize);
     const record = i * chunkRecord.size;
     digest.copy(records, record + chunkRecord.offset.digest);
     records.writeUInt32LE(1000, record + chunkRecord.offset.uncompressedSize);
@@ -279,8 +304,22 @@ test('contexts that take the same bytes again and again are not inflated without
     contexts: { bytes: contexts, count },
   });
   await verifier.write(bytes);
-  const { faults } = await verifier.finish();
-  assert.ok(faults.length > 0 && faults.length < count, `${faults.length} of ${count}`);
-  for (const { message } of faults)
-    assert.match(message, /^its context \d+ was not inflated: contexts take the same bytes too often/);
+  return (await verifier.finish()).faults.map(({ message }) => message);
+}
+
+test('contexts that take, or make, the same bytes again and again are not inflated without end', async () => {
+  const text = Buffer.from(words(31, 60_000));
+  for (const [data, level, verb] of [
+    [text, 0, 'take'],
+    [Buffer.alloc(15 << 20), 9, 'make'],
+  ] as const) {
+    const count = 600;
+    const faults = await faultsOfMany(data, level, count);
+    assert.ok(faults.length > 0 && faults.length < count, `${faults.length} of ${count}: ${faults[0] ?? ''}`);
+    for (const message of faults)
+      assert.match(
+        message,
+        new RegExp(`^its context \\d+ was not inflated: contexts ${verb} the same bytes too often`),
+      );
+  }
 });

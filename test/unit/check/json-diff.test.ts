@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../support/properties.js';
 import { diffJson, type JsonDifference } from '../../../src/check/json-diff.js';
 import { FormatError } from '../../../src/errors.js';
 import { parseJson } from '../../../src/oci/json/value.js';

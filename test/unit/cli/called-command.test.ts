@@ -48,9 +48,8 @@ test('a command that does not exist is named, with those that do', () => {
   );
 });
 
-test("each of upstream's other commands is said to be missing, with what helps meanwhile", () => {
-  for (const name of ['mount', 'view', 'build', 'pack', 'export', 'chunkdict', 'optimize', 'commit'])
-    assert.match(refused(name, '--source', 'a'), new RegExp(`^nydusify ${name} is not supported yet; \\w`));
+test('a command that other tools have is said to be missing, with what helps meanwhile', () => {
+  assert.match(refused('export', '--source', 'a'), /^nydusify export is not supported yet; \w/);
 });
 
 test('help for a command is the flag that asks for it', () => {

@@ -25,6 +25,7 @@ const RULES: readonly Rule[] = [
       'cli/text/live-area.ts': 'lines of its own, escaped by terminalLine',
       'cli/text/terminal-text.ts': 'decodes bytes, writes nothing',
       'cli/commands/cat.ts': 'files, escaped by TerminalText on a terminal',
+      'cli/upstream-tools/accelctl.ts': 'a table with tabs, whose cells are escaped',
     },
   },
   {
@@ -39,6 +40,7 @@ const RULES: readonly Rule[] = [
     allowed: {
       'io/variables.ts': 'the reader',
       'cli/process.ts': 'hands the environment to commands',
+      'cli/convert-worker.ts': "hands the service's environment to its conversions",
       'registry/auth/docker-config.ts': 'for programs that use the library',
     },
   },

@@ -108,6 +108,27 @@ test('annotations and fields of the source manifest that we do not know are kept
   assert.deepEqual(manifest.raw['x-list'], []);
 });
 
+test('annotations of a manifest are kept beside those that its index has for it', async (t) => {
+  const annotated = buildImage({ layers: LAYERS, manifest: { annotations: { own: 'manifest', both: 'm' } } });
+  const platform = { architecture: 'amd64', os: 'linux' };
+  const index = buildIndex(
+    [
+      { image: annotated, fields: { platform, annotations: { entry: 'index', both: 'i' } } },
+      { image: buildImage({ layers: LAYERS, platform: arm64 }), fields: { platform: arm64 } },
+    ],
+    {},
+  );
+  const converted = await convert(t, index);
+  const entry = indexOf(converted).manifests[0];
+  assert.ok(entry !== undefined);
+  assert.deepEqual([entry.annotations?.['entry'], entry.annotations?.['both']], ['index', 'i']);
+  const { annotations = {} } = await converted.manifest(entry);
+  assert.deepEqual(
+    [annotations['own'], annotations['both'], annotations['entry']],
+    ['manifest', 'm', undefined],
+  );
+});
+
 test('a layer listed twice is packed once, stored once, and listed twice', async (t) => {
   const [one, two] = LAYERS;
   assert.ok(one !== undefined && two !== undefined);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../support/properties.js';
 import { FormatError } from '../../../src/errors.js';
 import type { TreeNode } from '../../../src/rafs-builder/model/tree.js';
 import { overlay } from '../../../src/merge/overlay.js';

@@ -3,20 +3,22 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { withFileLock } from '../../../src/io/file-lock.js';
 import type { StalledStep } from '../../support/images/stalled-writer.js';
 import { tempFolder } from '../../support/temp-folder.js';
-import { addonThreads, threadsEnd } from '../../support/threads.js';
+import { addonThreads, threadsBegin, threadsEnd } from '../../support/threads.js';
 
 const STALLED = new URL('../../support/images/stalled-conversion.js', import.meta.url);
 const WRITER = new URL('../../support/images/stalled-writer.js', import.meta.url);
 
 /** Starts a worker whose conversion stops in the middle of a layer, and waits until it is there. */
-async function stalledWorker(workDir: string): Promise<Worker> {
+async function stalledWorker(t: TestContext, workDir: string): Promise<Worker> {
   const worker = new Worker(STALLED, { workerData: workDir });
+  // A worker that a failed test leaves behind would keep the process alive.
+  t.after(() => worker.terminate());
   await once(worker, 'message');
   return worker;
 }
@@ -24,10 +26,10 @@ async function stalledWorker(workDir: string): Promise<Worker> {
 test('a terminated worker leaves no folder and no threads', async (t) => {
   const folder = join(await tempFolder(t), 'made', 'for it');
   const before = addonThreads().length;
-  const worker = await stalledWorker(folder);
+  const worker = await stalledWorker(t, folder);
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
   assert.equal(names.filter((name) => name.endsWith('.blob')).length, 1);
-  assert.ok(addonThreads().length > before);
+  await threadsBegin(before);
   await worker.terminate();
   assert.deepEqual(readdirSync(dirname(dirname(folder))), []);
   await threadsEnd(before);
@@ -35,7 +37,7 @@ test('a terminated worker leaves no folder and no threads', async (t) => {
 
 test('a worker that stops its conversion removes the folder itself', async (t) => {
   const folder = await tempFolder(t);
-  const worker = await stalledWorker(folder);
+  const worker = await stalledWorker(t, folder);
   worker.postMessage('stop');
   await once(worker, 'exit');
   assert.deepEqual(readdirSync(folder), []);

@@ -25,6 +25,13 @@ test('folders and archives are a path, then a name or a digest', () => {
   assert.deepEqual(parseLocation('oci-archive:x.tar'), { kind: 'oci-archive', path: resolve('x.tar') });
 });
 
+test('the error for a file of an unknown kind names the prefixes that say it', () => {
+  assert.throws(() => parseLocation('file:///a/b.tar'), {
+    name: 'InvalidReferenceError',
+    hint: /oci:FOLDER, oci-archive:FILE or docker-archive:FILE/,
+  });
+});
+
 test('the error for a prefix without a path shows how to write it', () => {
   for (const text of ['oci:', 'oci-archive::tag', 'docker-archive:'])
     assert.throws(() => parseLocation(text), InvalidReferenceError, text);

@@ -4,10 +4,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { satisfies } from 'semver';
+import * as v from 'valibot';
 import { crates, type Dependency, npmPackages, WORKSPACES } from '../../../tools/supply/dependencies.js';
 import { isAllowed, JUDGES, lapsed, supplyRules } from '../../../tools/supply/rules.js';
 import { billOfMaterials } from '../../../tools/supply/sbom.js';
 import { shippedCrates, shippedPackages } from '../../../tools/supply/shipped.js';
+import { NODE_LINES } from '../../support/node-lines.js';
 import { projectRoot } from '../../support/project.js';
 
 const RULES = supplyRules();
@@ -27,6 +30,30 @@ test('every package of npm has an allowed licence, comes from the registry, and 
   const packages = npmPackages();
   assert.ok(packages.length > 200, `${packages.length} packages`);
   assert.deepEqual(faults(packages), []);
+});
+
+test('no package that users install asks for a newer Node than we do', () => {
+  const { packages } = v.parse(
+    v.object({
+      packages: v.record(
+        v.string(),
+        v.object({
+          dev: v.optional(v.boolean()),
+          engines: v.optional(v.object({ node: v.optional(v.string()) })),
+        }),
+      ),
+    }),
+    JSON.parse(readFileSync(join(projectRoot, 'package-lock.json'), 'utf8')),
+  );
+  const asked = Object.entries(packages).flatMap(([path, { dev, engines }]) =>
+    dev === true || engines?.node === undefined ? [] : [[path, engines.node] as const],
+  );
+  assert.ok(asked.length > 20, `${asked.length} packages ask for a line of Node`);
+  const oldest = NODE_LINES[0];
+  assert.deepEqual(
+    asked.filter(([, range]) => !satisfies(oldest, range)),
+    [],
+  );
 });
 
 for (const workspace of WORKSPACES) {

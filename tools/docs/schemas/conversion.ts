@@ -1,6 +1,8 @@
 /** Documents of `convert` and `plan`, and the events of `--progress json`. */
 import * as v from 'valibot';
 import { COPY } from './copy.js';
+import { COMMIT } from './commit.js';
+import { OPTIMIZE } from './optimize.js';
 import { ERROR } from './failure.js';
 import { MEANING } from './prefetch.js';
 import { CONTENT, DESCRIPTOR, DIGEST, SCHEMA_VERSION, TEXT, WHOLE } from './shared.js';
@@ -84,6 +86,10 @@ export const CONVERT = v.strictObject({
           leftOut: LEFT_OUT,
         }),
       ),
+      recipeBytes: v.pipe(
+        v.optional(WHOLE),
+        v.description("Bytes of the recipes of the layers' tars; absent if the image keeps none."),
+      ),
       dictionaryBlobs: v.pipe(
         v.optional(v.array(v.strictObject({ ...CONTENT.entries, chunks: WHOLE, savedBytes: WHOLE }))),
         v.description(
@@ -141,6 +147,12 @@ export const REVERSE = v.strictObject({
           diffId: DIGEST,
           blob: v.pipe(v.optional(CONTENT), v.description('The blob that the layer was made from.')),
           tarBytes: v.pipe(v.optional(WHOLE), v.description('Of a layer that was made from blobs.')),
+          exact: v.pipe(
+            v.picklist(['layer', 'tar', 'files']),
+            v.description(
+              'What is as it was before the conversion: the layer, its tar, made by a recipe, or nothing but its files.',
+            ),
+          ),
           outcome: OUTCOME,
         }),
       ),
@@ -288,6 +300,10 @@ export const EVENT = v.union([
     message: TEXT,
     remedy: v.optional(v.looseObject({ kind: TEXT })),
   }),
-  v.strictObject({ ...TIME, type: v.literal('result'), result: v.union([CONVERT, COPY, REVERSE]) }),
+  v.strictObject({
+    ...TIME,
+    type: v.literal('result'),
+    result: v.union([CONVERT, COPY, REVERSE, OPTIMIZE, COMMIT]),
+  }),
   v.strictObject({ ...TIME, type: v.literal('error'), error: ERROR }),
 ]);

@@ -1,15 +1,18 @@
 /** Every JSON document of the command, described once; the published schemas follow from it, and tests hold real output to both. */
 import { toJsonSchema } from '@valibot/to-json-schema';
 import type * as v from 'valibot';
+import { BUILD } from './build.js';
 import { CACHE } from './cache.js';
 import { CHECK } from './check.js';
+import { COMMIT } from './commit.js';
 import { PRINTED_CONFIG, VERSIONS } from './config.js';
 import { CONVERT, EVENT, PLAN, REVERSE } from './conversion.js';
 import { COPY } from './copy.js';
 import { CHUNKDICT, DEDUP_ESTIMATE } from './dedup.js';
 import { FAILURE } from './failure.js';
 import { LOGIN, LOGOUT } from './login.js';
-import { BRANCH, DIFF, DU, INSPECT, LS, PREFETCH, STAT, TREE } from './look.js';
+import { BRANCH, DIFF, DU, EXTRACT, INSPECT, LS, PREFETCH, STAT, TREE } from './look.js';
+import { OPTIMIZE } from './optimize.js';
 
 interface Document {
   readonly title: string;
@@ -22,6 +25,9 @@ export const DOCUMENTS = {
   plan: { title: 'nydusify plan --json', schema: PLAN },
   copy: { title: 'nydusify copy --json', schema: COPY },
   reverse: { title: 'nydusify reverse --json, and convert --reverse --json', schema: REVERSE },
+  build: { title: 'nydusify build --json', schema: BUILD },
+  optimize: { title: 'nydusify optimize --json', schema: OPTIMIZE },
+  commit: { title: 'nydusify commit --json', schema: COMMIT },
   chunkdict: { title: 'nydusify chunkdict generate --json', schema: CHUNKDICT },
   dedup: { title: 'nydusify dedup estimate --json', schema: DEDUP_ESTIMATE },
   cache: { title: 'nydusify cache ls --json, cache prune --json and cache verify --json', schema: CACHE },
@@ -30,6 +36,7 @@ export const DOCUMENTS = {
   ls: { title: 'nydusify ls --json', schema: LS },
   stat: { title: 'nydusify stat --json', schema: STAT },
   tree: { title: 'nydusify tree --json', schema: TREE },
+  extract: { title: 'nydusify extract --json', schema: EXTRACT },
   du: { title: 'nydusify du --json', schema: DU },
   diff: { title: 'nydusify diff --json', schema: DIFF },
   prefetch: { title: 'nydusify prefetch --json', schema: PREFETCH },

@@ -11,6 +11,7 @@ export const ERROR = v.strictObject({
     'CONTENT',
     'FORMAT',
     'CACHE',
+    'HOOK',
     'UNSUPPORTED',
     'IO',
     'ADDON',

@@ -73,6 +73,19 @@ export const BRANCH: v.GenericSchema<Branch> = v.strictObject({
 export const TREE = v.strictObject({ ...HEAD, ...IMAGES, tree: BRANCH, ...TRAFFIC });
 
 const CHUNKS = v.strictObject({ uncompressed: WHOLE, stored: WHOLE });
+export const EXTRACT = v.strictObject({
+  ...HEAD,
+  ...IMAGES,
+  directory: TEXT,
+  directories: WHOLE,
+  files: v.pipe(WHOLE, v.description('Regular files; further names of them are among the others.')),
+  others: WHOLE,
+  bytes: WHOLE,
+  kept: v.pipe(WHOLE, v.description('Files that were there with the content of the image.')),
+  leftOut: v.array(v.strictObject({ path: TEXT, pathBase64: BASE64, what: TEXT, reason: TEXT })),
+  ...TRAFFIC,
+});
+
 export const DU = v.strictObject({
   ...HEAD,
   ...IMAGES,
@@ -166,7 +179,7 @@ const INSPECTED_IMAGE = v.strictObject({
       layers: v.array(
         v.strictObject({
           ...CONTENT.entries,
-          kind: v.picklist(['blob', 'bootstrap', 'tar']),
+          kind: v.picklist(['blob', 'bootstrap', 'recipes', 'tar']),
           blob: v.optional(BLOB),
         }),
       ),
@@ -199,8 +212,47 @@ const INSPECTED_BOOTSTRAP = v.strictObject({
   ...TRAFFIC,
 });
 
-/** Of an image, or of a bootstrap in a file or a RAFS blob. */
-export const INSPECT = v.union([INSPECTED_IMAGE, INSPECTED_BOOTSTRAP]);
+const INSPECTED_LAYERS = v.strictObject({
+  ...HEAD,
+  location: TEXT,
+  kind: v.literal('layers'),
+  images: v.array(
+    v.strictObject({
+      platform: TEXT,
+      digest: DIGEST,
+      layers: v.array(
+        v.strictObject({
+          way: v.pipe(
+            v.picklist(['relink', 'exact-layer', 'exact-tar', 'rebuild']),
+            v.description(
+              'What converting back gives: the original image, the original layer below a new manifest, the same tar compressed anew, or a canonical tar of the same files.',
+            ),
+          ),
+          why: v.pipe(TEXT, v.description('Where the original was found, or why there is no better way.')),
+          blob: v.optional(CONTENT),
+          layer: v.pipe(v.optional(CONTENT), v.description('The original layer, where it comes back.')),
+          recipeBytes: v.optional(WHOLE),
+        }),
+      ),
+    }),
+  ),
+  ...TRAFFIC,
+});
+
+const INSPECTED_BACKEND = v.strictObject({
+  ...HEAD,
+  location: TEXT,
+  kind: v.literal('backend'),
+  images: v.pipe(WHOLE, v.description('Images whose bootstraps were read.')),
+  named: v.pipe(WHOLE, v.description('Blobs of the backend that these images name.')),
+  unnamed: v.array(v.strictObject({ digest: DIGEST, size: WHOLE, modified: TEXT })),
+  unfinished: v.array(v.strictObject({ digest: DIGEST, id: TEXT, started: TEXT })),
+  missing: v.pipe(v.array(DIGEST), v.description('Blobs that an image names and the backend lacks.')),
+  ...TRAFFIC,
+});
+
+/** Of an image, of the ways back of its layers (`--layers`), of a storage backend (`--backend-cleanup`), or of a bootstrap in a file or a RAFS blob. */
+export const INSPECT = v.union([INSPECTED_IMAGE, INSPECTED_LAYERS, INSPECTED_BACKEND, INSPECTED_BOOTSTRAP]);
 
 export const PREFETCH = v.strictObject({
   ...HEAD,

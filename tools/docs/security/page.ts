@@ -5,6 +5,8 @@ import { PEER } from './peer.js';
 import { MEMORY } from './memory.js';
 import { fuzzCounts } from './fuzz-counts.js';
 import type { AttackTable } from './row.js';
+import { SERVED } from './served.js';
+import { SERVICE_TABLES } from './service.js';
 import { THREADS } from './threads.js';
 import { TRIED_ANSWERS } from './tried-answers.js';
 import { TRIED_UPLOADS } from './tried-uploads.js';
@@ -21,6 +23,8 @@ const TABLES: readonly AttackTable[] = [
   ...THREADS,
   ...LOCAL,
   ...MEMORY,
+  ...SERVED,
+  ...SERVICE_TABLES,
   TRIED_ANSWERS,
   TRIED_UPLOADS,
   TRIED_WAYS,
@@ -38,10 +42,13 @@ const HEAD = `<!-- Written by tools/docs/security/page.ts from the tables beside
 
 # Security
 
-What a hostile party can and cannot do, and the test that proves it. Four parties may be hostile, each with what it controls:
+What a hostile party can and cannot do, and the test that proves it. Seven parties may be hostile, each with what it controls:
 
 - **image author**: every byte of manifests, configs, layers, bootstraps and blobs, and the names in them;
 - **registry**: every answer, and the pace of it; the same holds for mirrors, token servers, proxies, and for hosts to which one of them leads;
+- **storage backend**: every answer of an object store, and the files of a folder that keeps blobs;
+- **client**: every request to \`serve\`, and the pace at which it takes answers;
+- **web page**: a page of any site that a browser on this machine shows while \`serve\` runs;
 - **local user**: another account of the machine that writes to folders which all may write to, such as \`/tmp\`;
 - **webhook sender**: the reference of an image that is to be converted, and nothing else. What holds for an image author holds for it.
 

@@ -211,7 +211,7 @@ export const PEER: readonly AttackTable[] = [
           now: 'contexts are inflated for at most four times the bytes of the layer so far and 64 MiB, each to at most 16 MiB; the others are findings',
         },
         'test/unit/check/contexts.test.ts',
-        'contexts that take the same bytes again and again are not inflated without end',
+        'contexts that take, or make, the same bytes again and again are not inflated without end',
       ),
       attack(
         'image author',

@@ -3,7 +3,16 @@ import type { NamedTest } from '../named-test.js';
 
 /** Parties that may be hostile. */
 export type Attacker =
-  'image author' | 'registry' | 'local user' | 'webhook sender' | 'caller' | 'dependency' | 'power failure';
+  | 'image author'
+  | 'registry'
+  | 'storage backend'
+  | 'client'
+  | 'web page'
+  | 'local user'
+  | 'webhook sender'
+  | 'caller'
+  | 'dependency'
+  | 'power failure';
 
 export interface Attack {
   readonly by: Attacker;

@@ -1,5 +1,8 @@
 //! The parser reports entries, the bytes of files and warnings to the `EntrySink` that its caller supplies.
 
+use std::fmt::Display;
+
+use super::path::quoted;
 use crate::error::Error;
 
 /// The kind of inode that an entry makes in the tree. A whiteout is a file, however it is stored; the overlay
@@ -27,7 +30,8 @@ pub enum EntryKind {
 pub struct Entry {
     /// Components joined by `/`, without leading slash, empty components or `.`; empty for the root.
     pub path: Vec<u8>,
-    /// Offset of the entry's own header (not of its extensions), in bytes of the uncompressed archive.
+    /// Offset of the entry's own header (not of its extensions), in bytes of the uncompressed archive; `NOT_IN_A_TAR` for an entry
+    /// that was read from a directory.
     pub offset: u64,
     /// The kind of inode that the entry makes.
     pub kind: EntryKind,
@@ -53,6 +57,37 @@ pub struct Entry {
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
+/// The offset of an entry that has no header.
+pub const NOT_IN_A_TAR: u64 = u64::MAX;
+
+impl Entry {
+    /// The subject of a sentence about the entry.
+    pub fn place(&self) -> String {
+        if self.offset == NOT_IN_A_TAR {
+            return format!("file {}", quoted(&self.path));
+        }
+        format!("tar entry {} at offset {}", quoted(&self.path), self.offset)
+    }
+
+    /// Makes the error for an entry that makes no sense.
+    pub fn format(&self, reason: impl Display) -> Error {
+        let message = format!("{}: {reason}", self.place());
+        match self.offset {
+            NOT_IN_A_TAR => Error::format(message),
+            offset => Error::format_at(message, &self.path, offset),
+        }
+    }
+
+    /// Makes the error for an entry that is not supported.
+    pub fn unsupported(&self, reason: impl Display) -> Error {
+        let message = format!("{}: {reason}", self.place());
+        match self.offset {
+            NOT_IN_A_TAR => Error::unsupported(message),
+            offset => Error::unsupported_at(message, &self.path, offset),
+        }
+    }
+}
+
 /// Receives entries, file data and warnings in archive order. An error from a method ends the parse, and the parser returns
 /// it.
 ///
@@ -67,6 +102,11 @@ pub trait EntrySink {
     fn zeros(&mut self, count: u64) -> Result<(), Error>;
     /// The file is complete.
     fn end_file(&mut self) -> Result<(), Error>;
+    /// Receives the bytes of the archive that are no file data, in order: headers with their extensions, maps, padding, and all bytes
+    /// behind the end. A header may come in pieces, the last of them after its entry.
+    fn structure(&mut self, _bytes: &[u8]) -> Result<(), Error> {
+        Ok(())
+    }
     /// The parser has dropped or corrected something. `code` is stable: `XATTR_DROPPED`, `PAX_MTIME`, `TAR_MTIME`,
     /// `TAR_TRAILING`.
     fn warn(&mut self, code: &'static str, message: String);

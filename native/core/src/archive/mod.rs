@@ -18,9 +18,11 @@ mod sparse;
 mod steps;
 mod xattr;
 
-pub use entry::{Entry, EntryKind, EntrySink};
+pub use entry::{Entry, EntryKind, EntrySink, NOT_IN_A_TAR};
 pub use header::BLOCK;
 pub use parser::Archive;
+pub(crate) use path::{MAX_PATH, quoted};
+pub(crate) use xattr::{MAX_VALUE as MAX_XATTR_VALUE, name_fault as xattr_name_fault};
 
 /// True if these bytes, the first of a file, may begin an archive: a valid header, a block of zeros, or less than a block.
 pub fn may_begin(bytes: &[u8]) -> bool {

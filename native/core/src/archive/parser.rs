@@ -113,8 +113,13 @@ impl Archive {
     pub fn push<S: EntrySink>(&mut self, bytes: &[u8], sink: &mut S) -> Result<(), Error> {
         let mut rest = bytes;
         while !rest.is_empty() {
+            let before = rest;
             let state = std::mem::replace(&mut self.state, State::Done);
+            let is_data = matches!(state, State::Data { .. });
             self.state = self.step(state, &mut rest, sink)?;
+            if !is_data {
+                sink.structure(before.get(..before.len() - rest.len()).unwrap_or_default())?;
+            }
         }
         Ok(())
     }

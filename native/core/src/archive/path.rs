@@ -3,7 +3,7 @@
 /// Longest name of a file on Linux (`NAME_MAX`) and in RAFS.
 const MAX_NAME: usize = 255;
 /// Longest path that a system call takes (`PATH_MAX` less its NUL); it also bounds the depth of the tree.
-pub(super) const MAX_PATH: usize = 4095;
+pub(crate) const MAX_PATH: usize = 4095;
 
 /// Joins the components with `/`, without empty ones, `.` and slashes at either end; the root becomes empty. The error says
 /// what is wrong with the path; the caller puts a subject such as "the path" before it.
@@ -37,7 +37,7 @@ pub(super) fn normalise(raw: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 /// Quotes the path for messages: UTF-8 stays, control and other bytes become escapes, and a long path is cut.
-pub(super) fn quoted(path: &[u8]) -> String {
+pub(crate) fn quoted(path: &[u8]) -> String {
     const SHOWN: usize = 256;
     let mut text = String::from("\"");
     for chunk in path.get(..SHOWN).unwrap_or(path).utf8_chunks() {

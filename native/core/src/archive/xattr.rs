@@ -3,14 +3,14 @@
 
 /// The longest name with its prefix that RAFS v6 (EROFS) stores.
 const MAX_NAME: usize = 255;
-pub(super) const MAX_VALUE: usize = 65535;
+pub(crate) const MAX_VALUE: usize = 65535;
 
 /// Prefixes that have a number in EROFS and that Linux shows to a container. The ACL names are complete names.
 const PREFIXES: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
 const NAMES: [&[u8]; 2] = [b"system.posix_acl_access", b"system.posix_acl_default"];
 
 /// The reason why an attribute of this name cannot be kept, or `None` when it can.
-pub(super) fn name_fault(name: &[u8]) -> Option<&'static str> {
+pub(crate) fn name_fault(name: &[u8]) -> Option<&'static str> {
     let known = NAMES.contains(&name)
         || PREFIXES.iter().any(|prefix| name.strip_prefix(*prefix).is_some_and(|rest| !rest.is_empty()));
     if !known {

@@ -24,6 +24,18 @@ pub struct BlobKind {
     pub ending: fn(&mut SectionWriter<'_>, Vec<u8>) -> Result<()>,
 }
 
+impl BlobKind {
+    /// True if chunks of such a blob lie in the source layer.
+    pub const fn refers(&self) -> bool {
+        self.features & blob_features::SEPARATE != 0
+    }
+
+    /// The kind of blobs with these features whose chunks lie in the source layer.
+    pub fn referring(features: u32) -> Option<&'static Self> {
+        [&REFERRING_TO_GZIP, &REFERRING_TO_TAR].into_iter().find(|kind| kind.features == features)
+    }
+}
+
 const NATIVE_FEATURES: u32 = blob_features::ALIGNED
     | blob_features::INLINED_FS_META
     | blob_features::INLINED_CHUNK_DIGEST

@@ -78,10 +78,12 @@ impl<P: Placed> Keeper for ReferringKeeper<'_, P> {
         Ok(())
     }
 
-    fn finish(self, _: &mut impl Contents) -> Result<(Referred, Counts)> {
+    fn finish(mut self, _: &mut impl Contents) -> Result<(Referred, Counts)> {
         self.ticket.wait()?;
-        self.ticket.give_back();
+        // Only now is it certain that the chunks stay in the layer, so that it is not decided about again.
         let contexts = self.contexts.finish().map_err(unreferable)?;
+        self.decider.publish()?;
+        self.ticket.give_back();
         Ok((Referred { records: self.records, contexts }, self.decider.counts()))
     }
 }

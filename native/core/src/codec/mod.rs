@@ -12,7 +12,7 @@ mod zstd;
 use crate::error::{Error, Result};
 
 pub use gzip::gzip;
-pub(crate) use gzip::{HEADER as GZIP_HEADER, LEVEL as GZIP_LEVEL};
+pub(crate) use gzip::{BLOCK as GZIP_BLOCK, HEADER as GZIP_HEADER, LEVEL as GZIP_LEVEL, deflate};
 pub(crate) use zstd::CODEC as ZSTD;
 
 /// The largest chunk of the format, and so the most bytes that one call decodes.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::flatten::{Flat, FlatImage, Flatten, Held, Holding};
 use super::image::{Dedup, Image};
@@ -17,15 +17,18 @@ use crate::budget::{Account, Budget};
 use crate::chunk::{Chunked, Chunker, Keeper, ReferringKeeper, Storing};
 use crate::decide::Decider;
 use crate::digest::Digest;
+use crate::directory::Directory;
 use crate::ending::Reply;
 use crate::error::{Error, Result};
 use crate::format::{Format, Referring};
 use crate::meter::StageTimes;
+use crate::overlayfs::OverlayMarks;
 use crate::pool::guarded;
 use crate::rafs::{
-    self, BlobTail, ChunkDictionary, LayerTree, Merged, OtherBlobs, Prefetched, Recalled, UsedBlob,
-    is_of_dictionary, merged_bootstrap, repeated_bytes, saved_by,
+    self, BaseImage, BlobTail, ChunkDictionary, LayerTree, Merged, OtherBlobs, Prefetched, Recalled,
+    UsedBlob, is_of_dictionary, merged_bootstrap, repeated_bytes, saved_by,
 };
+use crate::structure::{Frame, Logging};
 use crate::sync::lock;
 
 /// The options of a conversion.
@@ -94,6 +97,8 @@ pub struct RecalledLayer {
     pub chunks: u32,
     /// The number of batches in its blob.
     pub batches: u32,
+    /// True if its chunks stay in the source layer.
+    pub refers: bool,
 }
 
 /// The metadata of a complete image.
@@ -148,15 +153,26 @@ impl ImagePacker {
     ///
     /// With `Format::referring` the chunks stay in the layer, and an error `Unreferable` says that they cannot.
     pub fn open_layer(&self, number: u32, path: &Path) -> Result<LayerPacker> {
-        self.open(number, path, self.format.referring)
+        self.open(number, path, self.format.referring, None)
     }
 
     /// Opens a layer whose chunks are stored whatever the format says.
     pub fn open_native_layer(&self, number: u32, path: &Path) -> Result<LayerPacker> {
-        self.open(number, path, None)
+        self.open(number, path, None, None)
     }
 
-    fn open(&self, number: u32, path: &Path, referring: Option<Referring>) -> Result<LayerPacker> {
+    /// Opens a layer that is a directory of this machine. It is read at once, and the owner writes nothing.
+    pub fn open_directory(&self, number: u32, path: &Path, directory: Directory) -> Result<LayerPacker> {
+        self.open(number, path, None, Some(directory))
+    }
+
+    fn open(
+        &self,
+        number: u32,
+        path: &Path,
+        referring: Option<Referring>,
+        directory: Option<Directory>,
+    ) -> Result<LayerPacker> {
         self.image.open(number, || {
             let output = Output::create(path, self.storage.clone())?;
             let opening = self.sealing.open(number);
@@ -164,12 +180,19 @@ impl ImagePacker {
                 number,
                 opening,
                 digests_source: AtomicBool::new(true),
+                takes_overlay_marks: AtomicBool::new(false),
+                logs_structure: AtomicBool::new(false),
+                structure: Mutex::default(),
+                learns: AtomicBool::new(false),
+                learned: Mutex::default(),
+                spared: OnceLock::new(),
                 format: self.format.clone(),
                 output,
                 dictionary: self.dictionary.clone(),
                 sealing: Arc::clone(&self.sealing),
                 holding: Arc::clone(&self.holding),
                 tracked: referring.map(Tracked::new),
+                directory,
                 packed: Mutex::default(),
             })
         })
@@ -214,6 +237,11 @@ impl ImagePacker {
                     recalled => recalled?,
                 };
                 let Recalled { mut layer, references, chunks, batches, records } = recalled;
+                let refers = layer.refers();
+                // Packing it would fail.
+                if tail.layer.as_ref().is_some_and(|source| source.is_strict && !refers) {
+                    return Ok(None);
+                }
                 let inodes = layer.names();
                 budget.entries(inodes)?;
                 if dedup == Dedup::Image && !place.adopt(number, &records)? {
@@ -222,8 +250,37 @@ impl ImagePacker {
                 let blob_meta = std::mem::take(&mut layer.blob_meta);
                 sealing.seal(layer);
                 image.settle(number);
-                Ok(Some(RecalledLayer { blob_meta, inodes, references, chunks, batches }))
+                Ok(Some(RecalledLayer { blob_meta, inodes, references, chunks, batches, refers }))
             })
+        });
+    }
+
+    /// Takes an image that is there, by its bootstrap, as layer `number`, below all others. Its blobs stay as they are, and keep their
+    /// order in front of those of the layers, which may refer to their chunks with `Dedup::Image`. Calls back with the number of its names.
+    pub fn base(&self, number: u32, image: BaseImage, reply: Reply<u64>) {
+        self.sealing.open(number);
+        let (sealing, format, dedup) = (Arc::clone(&self.sealing), self.format.clone(), self.dedup);
+        let image_of_layers = Arc::clone(&self.image);
+        let budget = Arc::clone(self.image.budget());
+        answer_from_thread("nydus-base", self.image.meter(), reply, move || {
+            let read = guarded(|| {
+                let account = Account::new(Arc::clone(&budget));
+                let homes = image.without.iter().flat_map(|(_, homes)| homes);
+                let bytes = homes.map(|home| home.bootstrap.len()).sum::<usize>() + image.bootstrap.len();
+                account.earn(bytes as u64);
+                let base = rafs::base(number, &image, &format, &Arc::new(account))?;
+                let names = base.names();
+                budget.entries(names)?;
+                if dedup == Dedup::Image {
+                    image_of_layers.know(base.kept_chunks())?;
+                }
+                sealing.seal(base);
+                Ok(names)
+            });
+            if read.is_err() {
+                sealing.give_up(number);
+            }
+            read
         });
     }
 
@@ -313,12 +370,23 @@ pub struct Converting {
     /// See `Sealing::open`.
     opening: u64,
     digests_source: AtomicBool,
+    takes_overlay_marks: AtomicBool,
+    logs_structure: AtomicBool,
+    /// The log of the tar's structure, from the end of packing until it is taken.
+    structure: Mutex<Option<Vec<Frame>>>,
+    learns: AtomicBool,
+    /// The record of the layer's compression, from the end of packing until it is taken.
+    learned: Mutex<Option<Vec<u8>>>,
+    /// The digest of the layer's bytes, if the owner verifies it.
+    spared: OnceLock<Digest>,
     format: Format,
     output: Output,
     /// Chunks of other images.
     dictionary: Option<Arc<ChunkDictionary>>,
     /// The places of chunks, if they stay in the layer.
     tracked: Option<Tracked>,
+    /// The directory that the layer is, unless it is a tar.
+    directory: Option<Directory>,
     /// The other layers of the image.
     sealing: Arc<Sealing>,
     /// The layers that wait to be flattened.
@@ -358,18 +426,32 @@ impl Role for Converting {
     }
 
     fn digests_source(&self) -> bool {
-        // A blob that refers to the layer names it by its digest.
-        self.tracked.is_some() || self.digests_source.load(Ordering::Relaxed)
+        self.digests_source.load(Ordering::Relaxed)
     }
 
     fn tracked(&self) -> Option<&Tracked> {
         self.tracked.as_ref()
     }
 
+    fn directory(&self) -> Option<&Directory> {
+        self.directory.as_ref()
+    }
+
+    fn learns_compression(&self) -> bool {
+        self.learns.load(Ordering::Relaxed)
+    }
+
+    fn learned(&self, record: Option<Vec<u8>>) {
+        *lock(&self.learned) = record;
+    }
+
     fn end(&self, error: Error) {
         let packed = lock(&self.packed).take();
         drop(packed);
-        self.sealing.end(self.number, self.opening, error);
+        // Layers that wait for this one go on waiting, since it is opened again or the image is given up.
+        if !matches!(error, Error::Unreferable(_)) {
+            self.sealing.end(self.number, self.opening, error);
+        }
     }
 }
 
@@ -386,12 +468,23 @@ fn convert<K: Keeper>(
         LayerTree::new(Arc::clone(&layer.account), version.chunk_bytes)?,
         keeper,
     );
-    let source = stages::read_tar(layer, &mut chunker)?;
+    let account = Arc::clone(&layer.account);
+    let takes_marks = || layer.role.takes_overlay_marks.load(Ordering::Relaxed);
+    let mut marks = OverlayMarks::new(&mut chunker, account, takes_marks);
+    let mut sink = Logging::new(&mut marks, || layer.role.logs_structure.load(Ordering::Relaxed));
+    let source = stages::read_entries(layer, &mut sink)?;
+    *lock(&layer.role.structure) = sink.finish()?;
+    marks.finish();
     let Chunked { contents: mut tree, kept, entry_count, counts, warnings } = chunker.finish()?;
+    if let Some(place) = &layer.kept_place {
+        place.forget();
+    }
     let chunks = stored(kept)?;
     let StoredChunks { data_size, uncompressed_size, .. } = chunks;
     tree.complete();
-    let referred = layer.role.tracked.as_ref().and(source.digest).map(|digest| (digest, source.size));
+    // A blob that refers to the layer names it by its digest.
+    let digest = source.digest.or_else(|| layer.role.spared.get().copied());
+    let referred = layer.role.tracked.as_ref().and(digest).map(|digest| (digest, source.size));
     *lock(&layer.role.packed) = Some(Packed { tree: Box::new(tree), chunks, layer: referred });
     layer.ending.deliver(LayerSummary {
         source,
@@ -408,10 +501,37 @@ fn convert<K: Keeper>(
 pub type LayerPacker = LayerFeed<Converting>;
 
 impl LayerPacker {
-    /// Spares the digest of the layer's bytes, which the summary then lacks, because the owner verifies it. Only before the first
-    /// bytes are written.
-    pub fn spare_digest(&self) {
+    /// Spares the digest of the layer's bytes, which the summary then lacks, because the owner verifies that it is this one. Only
+    /// before the first bytes are written.
+    pub fn spare_digest(&self, digest: Digest) {
+        let _ = self.layer.role.spared.set(digest);
         self.layer.role.digests_source.store(false, Ordering::Relaxed);
+    }
+
+    /// Takes the marks of an upper directory of overlayfs for whiteouts, beside those that layers have. Only before the first bytes
+    /// are written.
+    pub fn take_overlay_marks(&self) {
+        self.layer.role.takes_overlay_marks.store(true, Ordering::Relaxed);
+    }
+
+    /// Logs the structure of the layer's tar, for `structure`. Only before the first bytes are written.
+    pub fn log_structure(&self) {
+        self.layer.role.logs_structure.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes the log of a layer that has been read; `None` if there is none, or it was too long.
+    pub fn structure(&self) -> Option<Vec<Frame>> {
+        lock(&self.layer.role.structure).take()
+    }
+
+    /// Records how the layer is compressed, for `compression`. Only before the first bytes are written.
+    pub fn learn_compression(&self) {
+        self.layer.role.learns.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes the record of a layer that has been read; `None` if there is none, or none can be made.
+    pub fn compression(&self) -> Option<Vec<u8>> {
+        lock(&self.layer.role.learned).take()
     }
 
     /// Calls back when the blob file has more than `size` bytes, when the blob is complete, or when the layer has failed.

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, Weak};
 use super::layer::{Layer, LayerFeed, Role, SharedBuffers};
 use crate::budget::Budget;
 use crate::decide::{Decider, Ticket};
-use crate::dict::{Dictionary, Known, Turns};
+use crate::dict::{Dictionary, Known, Place, Turns};
+use crate::digest::Fingerprint;
 use crate::error::{Error, Result};
 use crate::format::check_chunk_size;
 use crate::meter::Meter;
@@ -35,8 +36,29 @@ pub struct Image<R: Role> {
     meter: Arc<Meter>,
     buffers: SharedBuffers,
     /// The layers whose place in line is taken, and that are not open yet.
-    reserved: Mutex<BTreeMap<u32, Reservation>>,
+    reserved: Arc<Reserved>,
     layers: Mutex<Option<Vec<Weak<Layer<R>>>>>,
+}
+
+type Reserved = Mutex<BTreeMap<u32, Reservation>>;
+
+/// The place in line of a layer that may have to be opened again. It is kept from the beginning, so that the owner, which may learn of
+/// the failure before the layer's other threads have ended, finds it.
+pub struct KeptPlace {
+    number: u32,
+    reserved: Arc<Reserved>,
+}
+
+impl KeptPlace {
+    fn new(number: u32, place: Reservation, reserved: &Arc<Reserved>) -> Self {
+        lock(reserved).insert(number, place);
+        Self { number, reserved: Arc::clone(reserved) }
+    }
+
+    /// Ends keeping the place, since the layer will not be opened again.
+    pub fn forget(&self) {
+        lock(&self.reserved).remove(&self.number);
+    }
 }
 
 /// The place in line of a layer, and the chunks that count as known to it.
@@ -77,7 +99,7 @@ impl<R: Role> Image<R> {
             budget,
             meter,
             buffers: SharedBuffers::default(),
-            reserved: Mutex::default(),
+            reserved: Arc::default(),
             layers: Mutex::new(Some(Vec::new())),
         })
     }
@@ -93,18 +115,34 @@ impl<R: Role> Image<R> {
             return Err(Error::internal("layer opened after the image was disposed of"));
         };
         let reserved = lock(&self.reserved).remove(&number);
-        let Reservation { ticket, dictionary } = reserved.map_or_else(|| self.place_in_line(), Ok)?;
+        let place = reserved.map_or_else(|| self.place_in_line(), Ok)?;
+        let Reservation { ticket, dictionary } = place.clone();
         let role = role().inspect_err(|_| ticket.give_back())?;
+        // Without common decisions a layer that is opened again begins anew.
+        let is_draft = role.tracked().is_some() && self.dedup == Dedup::Image;
+        let decider = if is_draft { Decider::drafting } else { Decider::new }(dictionary, number);
+        let kept_place = is_draft.then(|| KeptPlace::new(number, place, &self.reserved));
         let layer = Arc::new(Layer::new(
             role,
             self.chunk_size,
-            ticket,
+            (ticket, kept_place),
             (Arc::clone(&self.pool), Arc::clone(&self.budget)),
             Arc::clone(&self.buffers),
         ));
         layers.retain(|layer| layer.strong_count() > 0);
         layers.push(Arc::downgrade(&layer));
-        LayerFeed::start(layer, Decider::new(dictionary, number), &self.meter)
+        LayerFeed::start(layer, decider, &self.meter)
+    }
+
+    /// Makes chunks known that no layer of this run stores. Only with common decisions, and before a layer is opened.
+    pub fn know(&self, chunks: impl Iterator<Item = (Fingerprint, Place)>) -> Result<()> {
+        let dictionary = lock(&self.dictionary).chunks.clone();
+        let dictionary =
+            dictionary.ok_or_else(|| Error::internal("an image was read back after its layers"))?;
+        for (chunk, place) in chunks {
+            dictionary.find_or_insert(&chunk, place)?;
+        }
+        Ok(())
     }
 
     /// Takes the next layer's place in line, lowest first. The layer is opened later, or `settle` ends its part.

@@ -2,11 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
+use super::image::KeptPlace;
 use super::output::Output;
 use super::stages;
 use super::tracked::Tracked;
 use crate::budget::{Account, Budget};
 use crate::decide::{Decider, Ticket};
+use crate::directory::Directory;
 use crate::ending::{Ending, Reply};
 use crate::error::{Error, Result};
 use crate::meter::Meter;
@@ -69,7 +71,7 @@ pub trait Role: Send + Sync + Sized + 'static {
     /// The answer that the owner gets at the end.
     type Answer: Send + 'static;
 
-    /// Runs the second thread of a layer, which reads the tar and delivers the answer at its end.
+    /// Runs the second thread of a layer, which reads the tar or the directory and delivers the answer at its end.
     fn read(layer: &Arc<Layer<Self>>, decider: Decider) -> Result<()>;
 
     /// The blob that receives new chunks, if they are stored.
@@ -80,9 +82,22 @@ pub trait Role: Send + Sync + Sized + 'static {
         None
     }
 
+    /// The directory that the entries come from, if not from the bytes that the owner writes.
+    fn directory(&self) -> Option<&Directory> {
+        None
+    }
+
     /// False if the owner verifies the digest of the layer's bytes, which is then not computed again. Asked once the first bytes
     /// are there.
     fn digests_source(&self) -> bool;
+
+    /// True if the compression of the layer is recorded. Asked once the first bytes are there.
+    fn learns_compression(&self) -> bool {
+        false
+    }
+
+    /// Takes the record of the layer's compression before the tar ends; `None` if none can be made.
+    fn learned(&self, _record: Option<Vec<u8>>) {}
 
     /// Releases the role's resources after a failure, and wakes the threads that wait for it.
     fn end(&self, error: Error);
@@ -96,6 +111,8 @@ pub struct Layer<R: Role> {
     pub inflated: ByteQueue<stages::Inflated>,
     pub buffers: SharedBuffers,
     pub ticket: Arc<Ticket>,
+    /// The place in line is kept for a layer whose chunks may turn out not to stay in it, and that is then opened again.
+    pub kept_place: Option<KeptPlace>,
     pub pool: Arc<Pool>,
     /// What the layer takes of the run's budget.
     pub account: Arc<Account>,
@@ -108,7 +125,7 @@ impl<R: Role> Layer<R> {
     pub fn new(
         role: R,
         chunk_size: u32,
-        ticket: Arc<Ticket>,
+        (ticket, kept_place): (Arc<Ticket>, Option<KeptPlace>),
         (pool, budget): (Arc<Pool>, Arc<Budget>),
         buffers: SharedBuffers,
     ) -> Self {
@@ -119,6 +136,7 @@ impl<R: Role> Layer<R> {
             inflated: ByteQueue::new(INFLATED_BYTES),
             buffers,
             ticket,
+            kept_place,
             pool,
             account: Arc::new(Account::new(budget)),
             ending: Ending::default(),
@@ -133,7 +151,10 @@ impl<R: Role> Layer<R> {
         self.ending.fail(error, || {
             self.input.kill();
             self.inflated.kill();
-            self.ticket.give_back();
+            let is_opened_again = self.kept_place.is_some() && matches!(reason, Error::Unreferable(_));
+            if !is_opened_again {
+                self.ticket.give_back();
+            }
             if let Some(output) = self.role.output() {
                 output.kill();
             }
@@ -172,14 +193,17 @@ pub struct LayerFeed<R: Role> {
 impl<R: Role> LayerFeed<R> {
     pub(super) fn start(layer: Arc<Layer<R>>, decider: Decider, meter: &Arc<Meter>) -> Result<Self> {
         let feed = Self { layer, meter: Arc::clone(meter) };
-        let (inflating, clocks) = (Arc::clone(&feed.layer), Arc::clone(meter));
-        spawn("nydus-inflate", move || {
-            let _counted = clocks.enter("inflate");
-            inflating.run(|| stages::inflate(&inflating));
-        })?;
+        let is_directory = feed.layer.role.directory().is_some();
+        if !is_directory {
+            let (inflating, clocks) = (Arc::clone(&feed.layer), Arc::clone(meter));
+            spawn("nydus-inflate", move || {
+                let _counted = clocks.enter("inflate");
+                inflating.run(|| stages::inflate(&inflating));
+            })?;
+        }
         let (reading, clocks) = (Arc::clone(&feed.layer), Arc::clone(meter));
         spawn("nydus-tar", move || {
-            let _counted = clocks.enter("tar");
+            let _counted = clocks.enter(if is_directory { "directory" } else { "tar" });
             reading.run(|| R::read(&reading, decider));
         })?;
         Ok(feed)

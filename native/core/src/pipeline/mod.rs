@@ -29,7 +29,8 @@ mod tests;
 mod tracked;
 
 pub use crate::rafs::{
-    BlobTail, ChunkDictionary, DictionaryBlob, Files, LeftOut, Part, Prefetched, UsedBlob,
+    BaseImage, BlobTail, ChunkDictionary, DictionaryBlob, Files, Home, LeftOut, Part, Prefetched,
+    SourceLayer, UsedBlob,
 };
 pub use convert::{ImagePacker, LayerPacker, MergedImage, PackOptions, RecalledLayer, SealedBlob};
 pub use flatten::{FlatImage, Flatten};

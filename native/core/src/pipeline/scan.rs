@@ -123,14 +123,14 @@ impl Role for Scanning {
         if layer.role.output.is_some() {
             let keeper = Storing::new(LayerUnits::new(layer)?, &layer.ticket, decider);
             let mut chunker = Chunker::new(cut, Arc::clone(&layer.account), table, keeper);
-            let source = stages::read_tar(layer, &mut Only::new(&mut chunker, layer.role.only))?;
+            let source = stages::read_entries(layer, &mut Only::new(&mut chunker, layer.role.only))?;
             let mut found = chunker.finish()?;
             let chunks = found.kept.wait_written()?;
             layer.ending.deliver(scanned(source, found, chunks));
         } else {
             let keeper = Noting::new(&layer.ticket, decider);
             let mut chunker = Chunker::new(cut, Arc::clone(&layer.account), table, keeper);
-            let source = stages::read_tar(layer, &mut Only::new(&mut chunker, layer.role.only))?;
+            let source = stages::read_entries(layer, &mut Only::new(&mut chunker, layer.role.only))?;
             let mut found = chunker.finish()?;
             let chunks = std::mem::take(&mut found.kept).into();
             layer.ending.deliver(scanned(source, found, chunks));

@@ -29,6 +29,8 @@ pub struct Sealing {
     layers: Mutex<BTreeMap<u32, State>>,
     openings: AtomicU64,
     changed: Condvar,
+    /// The blobs of an image that was read back as the lowest layer.
+    kept: Mutex<Vec<(u32, SealedChunks)>>,
 }
 
 impl Sealing {
@@ -61,6 +63,7 @@ impl Sealing {
 
     /// Records that a layer is sealed.
     pub fn seal(&self, layer: SealedLayer) {
+        lock(&self.kept).extend(layer.kept());
         lock(&self.layers).insert(layer.number, State::Sealed(Box::new(layer)));
         self.changed.notify_all();
     }
@@ -72,11 +75,20 @@ impl Sealing {
         numbers: &[u32],
         check: impl Fn() -> Result<()>,
     ) -> Result<Vec<(u32, Option<SealedChunks>)>> {
+        let kept = lock(&self.kept).clone();
+        let (mut found, mut waited) = (Vec::with_capacity(numbers.len()), Vec::new());
+        for number in numbers {
+            match kept.iter().find(|(other, _)| other == number) {
+                Some((_, chunks)) => found.push((*number, Some(chunks.clone()))),
+                None => waited.push(*number),
+            }
+        }
         let mut layers = lock(&self.layers);
         loop {
             check()?;
-            if are_sealed(&layers, numbers)? {
-                return Ok(blobs_of(&layers, numbers));
+            if are_sealed(&layers, &waited)? {
+                found.extend(blobs_of(&layers, &waited));
+                return Ok(found);
             }
             layers = waiting(Wait::Blocked, || wait(&self.changed, layers));
         }

@@ -1,4 +1,6 @@
-//! A conversion and a scan share these stages: inflating, and reading the tar.
+//! A conversion and a scan share these stages: inflating, and reading the entries.
+
+use std::sync::Arc;
 
 use super::layer::{BLOCK, Layer, Role};
 use super::tracked::LayerInflater;
@@ -6,7 +8,9 @@ use crate::archive::{Archive, EntrySink};
 use crate::budget::WINDOW;
 use crate::chunk::Warning;
 use crate::decide::Counts;
+use crate::deflate::learn::Learner;
 use crate::digest::{Digest, Sha256Stream};
+use crate::directory;
 use crate::error::{Error, Result};
 use crate::inflate::Output;
 #[cfg(test)]
@@ -43,9 +47,9 @@ pub struct Source {
     pub digest: Option<Digest>,
     /// The number of these bytes.
     pub size: u64,
-    /// SHA-256 of the uncompressed tar.
-    pub diff_id: Digest,
-    /// Bytes of the uncompressed tar.
+    /// SHA-256 of the uncompressed tar; a directory has none.
+    pub diff_id: Option<Digest>,
+    /// Bytes of the uncompressed tar, or of the directory's files.
     pub tar_size: u64,
 }
 
@@ -124,9 +128,14 @@ pub fn inflate<R: Role>(layer: &Layer<R>) -> Result<()> {
     let mut next = layer.input.pop()?;
     // The owner may spare the digest until its first write.
     let mut digest = layer.role.digests_source().then(Sha256Stream::default);
+    let learns = next.is_some() && layer.role.learns_compression();
+    let mut learner = if learns { Some(Learner::start(Arc::clone(&layer.pool))?) } else { None };
     while let Some(bytes) = next {
         #[cfg(test)]
         trip(layer, Fault::Inflate);
+        if let Some(learner) = &mut learner {
+            learner.push(&bytes);
+        }
         if let Some(digest) = &mut digest {
             digest.update(&bytes);
         }
@@ -148,11 +157,20 @@ pub fn inflate<R: Role>(layer: &Layer<R>) -> Result<()> {
     inflater.finish(&mut blocks)?;
     blocks.earned = read;
     blocks.flush()?;
+    if let Some(learner) = learner {
+        layer.role.learned(learner.finish());
+    }
     layer.inflated.push(Inflated::End(digest.map(|digest| digest.digest()), read), 0)
 }
 
-/// Runs the second thread: parses the tar and passes its entries to `sink`.
-pub fn read_tar<R: Role>(layer: &Layer<R>, sink: &mut impl EntrySink) -> Result<Source> {
+/// Runs the second thread: passes the entries of the layer to `sink`, out of the tar or the directory.
+pub fn read_entries<R: Role>(layer: &Layer<R>, sink: &mut impl EntrySink) -> Result<Source> {
+    let Some(directory) = layer.role.directory() else { return read_tar(layer, sink) };
+    let size = directory::read(directory, &layer.account, || layer.check(), sink)?;
+    Ok(Source { digest: None, size, diff_id: None, tar_size: size })
+}
+
+fn read_tar<R: Role>(layer: &Layer<R>, sink: &mut impl EntrySink) -> Result<Source> {
     let mut tar = Sha256Stream::default();
     let mut archive = Archive::new();
     let (digest, size) = loop {
@@ -171,5 +189,5 @@ pub fn read_tar<R: Role>(layer: &Layer<R>, sink: &mut impl EntrySink) -> Result<
         }
     };
     archive.finish(sink)?;
-    Ok(Source { digest, size, diff_id: tar.digest(), tar_size: tar.size() })
+    Ok(Source { digest, size, diff_id: Some(tar.digest()), tar_size: tar.size() })
 }

@@ -12,7 +12,7 @@ use crate::blob::Grown;
 use crate::codec::Compression;
 use crate::digest::sha256;
 use crate::error::{Error, Result};
-use crate::format::Format;
+use crate::format::{Format, Referring};
 
 /// The longest wait: far more than any test needs, and far less than a person waits.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -398,5 +398,27 @@ proptest! {
         for number in 0..layers {
             prop_assert!(!bench.blob(number).exists());
         }
+    }
+}
+
+/// The owner may learn that chunks cannot stay in a layer while the layer's threads still run, and opens it again at once.
+#[test]
+fn a_layer_that_is_opened_again_because_its_chunks_are_stored_has_its_place_in_line() {
+    let [lower, upper] = [&[("a", &b"same"[..])][..], &[("b", b"same"), ("c", b"own")]].map(tar_of);
+    let mut options = scoped(Dedup::Image);
+    options.format.referring = Some(Referring { span: 1 << 20, is_compatible: false });
+    options.threads = 1;
+    for _ in 0..200 {
+        let bench = Bench::new(&options);
+        let (first, second) = (bench.open(0), bench.open(1));
+        let bytes = upper.clone();
+        let waiting = std::thread::spawn(move || pack(&second, &bytes));
+        let frame = [0x28, 0xB5, 0x2F, 0xFD, 0, 0x68, 1, 0, 0];
+        let refused = write_all(&first, &frame, 1).and_then(|()| pack(&first, b""));
+        assert_eq!(refused.unwrap_err().code(), "UNREFERABLE");
+        let stored = bench.packer.open_native_layer(0, &bench.folder.path().join("again")).unwrap();
+        assert_eq!(pack(&stored, &lower).unwrap().counts.new_chunks, 1);
+        let summary = waiting.join().unwrap().unwrap();
+        assert_eq!(summary.counts.new_chunks, 1, "the lower layer has decided before");
     }
 }

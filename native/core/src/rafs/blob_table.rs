@@ -52,6 +52,19 @@ impl Blob {
         }
     }
 
+    /// Describes chunks that only another description of the same blob has: that of an image knows those that its files refer to.
+    fn complete_with(&mut self, other: &Self) {
+        if Arc::ptr_eq(&self.chunks, &other.chunks) || self.chunks.len() != other.chunks.len() {
+            return;
+        }
+        let slots = Arc::make_mut(&mut self.chunks).chunks_exact_mut(chunk_record::SIZE);
+        for (slot, known) in slots.zip(other.chunks.chunks_exact(chunk_record::SIZE)) {
+            if slot.iter().all(|&byte| byte == 0) {
+                slot.copy_from_slice(known);
+            }
+        }
+    }
+
     /// The chunk with this index.
     pub fn chunk(&self, index: u32) -> Option<ChunkRecord> {
         self.packed(index).map(ChunkRecord::decode)
@@ -130,15 +143,19 @@ impl BlobTable {
     }
 
     /// Numbers blobs by first reference in walk order and leaves out those that no file refers to (Nydus
-    /// builder/src/merge.rs). Equal ids become one blob. `of_layer` returns the blob of a layer.
+    /// builder/src/merge.rs), behind those that are kept. Equal ids become one blob. `of_layer` returns the blob of a layer.
     pub fn of_merged(
         walk: &Walk,
         tree: &Tree,
         stores: &[Store],
         chunk_size: u32,
+        kept: &[(u32, Blob)],
         of_layer: impl Fn(u32) -> Option<Blob>,
     ) -> Result<Self> {
         let mut table = Self::default();
+        for (number, blob) in kept {
+            table.add(*number, blob.clone());
+        }
         for (store, inode) in walk.inodes(tree, stores) {
             if inode.kind != Kind::File {
                 continue;
@@ -157,7 +174,12 @@ impl BlobTable {
                         known.record.id == blob.record.id && known.sparse.is_none() == blob.sparse.is_none()
                     };
                     match table.blobs.iter().position(is_same) {
-                        Some(known) => table.set(layer, u32::try_from(known).unwrap_or(u32::MAX)),
+                        Some(known) => {
+                            if let Some(known) = table.blobs.get_mut(known) {
+                                known.complete_with(&blob);
+                            }
+                            table.set(layer, u32::try_from(known).unwrap_or(u32::MAX));
+                        }
                         None => table.add(layer, blob),
                     }
                 }

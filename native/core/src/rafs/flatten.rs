@@ -49,7 +49,7 @@ impl Flattening {
             used.push(vec![false; chunks]);
         }
         let recalled = vec![false; numbers.len()];
-        let (tree, stores) = overlaid(&mut trees, stores, (&numbers, &recalled), places, false)?;
+        let (tree, stores) = overlaid(&mut trees, stores, (&numbers, &recalled), (None, places), false)?;
         let alive = stores.iter().map(|store| vec![false; store.len()]).collect();
         let borrowed = vec![HashSet::new(); stores.len()];
         let (moved, blobs) = (vec![Moved::new(); stores.len()], vec![None; numbers.len()]);
@@ -136,15 +136,28 @@ impl Flattening {
         let Self { tree, stores, numbers, .. } = self;
         let root = tree.node(ROOT).inode();
         let mut parts: Vec<Part> = numbers.iter().map(|_| Part::new(root)).collect();
+        let mut implied = Vec::new();
         for &node in Walk::new(tree, stores).rows.iter().skip(1) {
             let at = *tree.node(node);
-            // The last store holds directories that no layer has an entry for.
-            let Some(part) = parts.get_mut(usize::from(at.inode().store)) else { continue };
+            let Some(part) = parts.get_mut(usize::from(at.inode().store)) else {
+                // The last store holds directories that no layer has an entry for.
+                implied.push(at.dir);
+                continue;
+            };
             if at.dir == NONE {
                 let parent = part.directory(tree, stores, at.parent)?;
                 part.tree.add(stores, parent, at.name(), at.inode())?;
             } else {
                 part.directory(tree, stores, at.dir)?;
+            }
+        }
+        // The target of a symlink leads through some of them to a name elsewhere: the top layer has those that no other needs.
+        for dir in implied {
+            if parts.iter().any(|part| part.directories.contains_key(&dir)) {
+                continue;
+            }
+            if let Some(top) = parts.last_mut() {
+                top.directory(tree, stores, dir)?;
             }
         }
         Ok(parts
@@ -175,9 +188,10 @@ impl Flattening {
             chunks,
             |walk, record| {
                 let own = record.map(|record| blob_of(record, chunks));
-                let mut table = BlobTable::of_merged(walk, tree, &self.stores, format.chunk_size, |layer| {
-                    if layer == number { own.clone() } else { self.blob(layer, dictionary) }
-                })?;
+                let of_layer =
+                    |layer| if layer == number { own.clone() } else { self.blob(layer, dictionary) };
+                let chunk_size = format.chunk_size;
+                let mut table = BlobTable::of_merged(walk, tree, &self.stores, chunk_size, &[], of_layer)?;
                 // With `Dedup::Image` it may be that only upper layers still refer to the blob's chunks.
                 if let Some(own) = own.filter(|_| table.position(number).is_none()) {
                     table.add(number, own);
@@ -207,7 +221,7 @@ impl Flattening {
     /// Writes the bootstrap of the image. All blobs must have been closed.
     pub fn merged(&self, format: &Format, dictionary: Option<&ChunkDictionary>) -> Result<Merged> {
         let Self { tree, stores, moved, has_chunks, .. } = self;
-        let layers = Layers { tree, stores, moved, has_chunks: *has_chunks };
+        let layers = Layers { tree, stores, moved, has_chunks: *has_chunks, kept: Vec::new() };
         write_merged(&layers, format, |number| self.blob(number, dictionary))
     }
 

@@ -11,9 +11,11 @@ use super::prefetch::{Prefetched, prefetched_rows, summary};
 use super::recall::entered_directories;
 use super::{Bootstrap, Moved};
 use crate::blob::{BlobFile, BlobKind, BlobRecord, SectionWriter, Spool, StoredChunks, id as blob_id};
-use crate::digest::Digest;
+use crate::dict::Place;
+use crate::digest::{Digest, Fingerprint};
 use crate::error::{Error, Result};
 use crate::format::Format;
+use crate::table::ChunkRecord;
 
 /// The chunk size in the bootstrap of an image without any chunk, whatever the caller has chosen (Nydus
 /// builder/src/merge.rs).
@@ -34,6 +36,8 @@ pub struct SealedLayer {
     /// True if the layer was read back from its blob, which does not tell the order of its entries.
     is_recalled: bool,
     kind: &'static BlobKind,
+    /// The blobs of an image that was read back as the lowest layer, each with its number; `None` for an ordinary layer.
+    base: Option<Vec<(u32, Blob)>>,
 }
 
 impl SealedLayer {
@@ -46,12 +50,57 @@ impl SealedLayer {
         blob_meta: Vec<u8>,
         kind: &'static BlobKind,
     ) -> Self {
-        Self { number, blob, tree, moved, blob_meta, entered: String::new(), is_recalled: true, kind }
+        let entered = String::new();
+        Self { number, blob, tree, moved, blob_meta, entered, is_recalled: true, kind, base: None }
+    }
+
+    /// An image that was read back, with its blobs and their numbers.
+    pub const fn base(
+        number: u32,
+        blobs: Vec<(u32, Blob)>,
+        tree: LayerTree,
+        moved: Moved,
+        kind: &'static BlobKind,
+    ) -> Self {
+        Self {
+            number,
+            blob: None,
+            tree,
+            moved,
+            blob_meta: Vec::new(),
+            entered: String::new(),
+            is_recalled: true,
+            kind,
+            base: Some(blobs),
+        }
+    }
+
+    /// True if its chunks stay in the source layer.
+    pub const fn refers(&self) -> bool {
+        self.kind.refers()
     }
 
     /// The number of names in the layer.
     pub fn names(&self) -> u64 {
         self.tree.inodes() as u64
+    }
+
+    /// The blobs of an image that was read back, with the numbers that references call them by.
+    pub fn kept(&self) -> impl Iterator<Item = (u32, SealedChunks)> {
+        let blobs = self.base.as_deref().unwrap_or_default();
+        blobs.iter().map(|(number, blob)| (*number, SealedChunks(blob.clone())))
+    }
+
+    /// The chunks of these blobs that its files refer to, the highest blob first: its files are seen.
+    pub fn kept_chunks(&self) -> impl Iterator<Item = (Fingerprint, Place)> {
+        let blobs = self.base.as_deref().unwrap_or_default();
+        blobs.iter().rev().flat_map(|(number, blob)| {
+            let chunks = (0u32..).map_while(|index| Some((index, blob.chunk(index)?)));
+            chunks.filter(|(_, chunk)| chunk.uncompressed_size > 0).map(|(index, chunk)| {
+                let ChunkRecord { digest, uncompressed_size: len, .. } = chunk;
+                (Fingerprint { digest, crc32: 0, len }, Place { layer: *number, index })
+            })
+        })
     }
 
     /// The chunks that upper layers may refer to.
@@ -93,7 +142,8 @@ pub fn seal(
     };
     let Closed { blob, moved, blob_meta, entered } =
         close(file, (&tree.tree, tree.stores()), chunks, |_, record| table(record), format, layer)?;
-    Ok(SealedLayer { number, blob, tree, moved, blob_meta, entered, is_recalled: false, kind: format.kind })
+    let (is_recalled, kind) = (false, format.kind);
+    Ok(SealedLayer { number, blob, tree, moved, blob_meta, entered, is_recalled, kind, base: None })
 }
 
 /// A blob to which its sections have been appended.
@@ -196,8 +246,13 @@ pub fn merged_bootstrap(
     let (mut trees, mut stores) = (Vec::new(), Vec::new());
     let mut has_chunks = false;
     let mut kind = format.kind;
+    let mut base: Option<(u32, Vec<(u32, Blob)>)> = None;
     for layer in layers {
         has_chunks |= layer.blob.is_some() || layer.tree.order.iter().copied().any(is_of_dictionary);
+        if let Some(blobs) = layer.base {
+            has_chunks |= !blobs.is_empty();
+            base = Some((layer.number, blobs));
+        }
         let (tree, store) = layer.tree.into_parts();
         // The reference's merge takes what the last layer says.
         if places.last() == Some(&layer.number) {
@@ -210,8 +265,10 @@ pub fn merged_bootstrap(
         trees.push(Some(tree));
         stores.push(store.unwrap_or_default());
     }
-    let (tree, stores) = overlaid(&mut trees, stores, (&numbers, &recalled), places, true)?;
-    let made = Layers { tree: &tree, stores: &stores, moved: &moved, has_chunks };
+    let (lowest, kept) = base.unzip();
+    let (tree, stores) = overlaid(&mut trees, stores, (&numbers, &recalled), (lowest, places), true)?;
+    let made =
+        Layers { tree: &tree, stores: &stores, moved: &moved, has_chunks, kept: kept.unwrap_or_default() };
     write_merged(&made, &Format { kind, ..format.clone() }, |number| {
         if is_of_dictionary(number) {
             return dictionary?.blob(number);
@@ -221,19 +278,35 @@ pub fn merged_bootstrap(
     })
 }
 
-/// Merges the trees of layers, which have these numbers and may be recalled, at their places. Returns the tree that a container sees,
-/// and the stores that it leads to. With `frees` each layer's tree is freed when it has been merged with those below.
+/// Merges the trees of layers, which have these numbers and may be recalled, at their places. `lowest` is the number of an image that
+/// is merged already. Returns the tree that a container sees, and the stores that it leads to. With `frees` each layer's tree is freed
+/// when it has been merged with those below.
 pub(super) fn overlaid(
     trees: &mut [Option<Tree>],
     stores: Vec<Store>,
     (numbers, recalled): (&[u32], &[bool]),
-    places: &[u32],
+    (lowest, places): (Option<u32>, &[u32]),
     frees: bool,
 ) -> Result<(Tree, Vec<Store>)> {
-    let mut overlay = Overlay::new(stores)?;
+    let position_of = |number: u32| {
+        let missing = || Error::internal(format!("layer {number} is not there to be merged"));
+        numbers.iter().position(|&other| other == number).ok_or_else(missing)
+    };
+    let (mut overlay, places) = match lowest {
+        None => (Overlay::new(stores)?, places),
+        Some(lowest) => {
+            let store = position_of(lowest)?;
+            let tree = trees.get_mut(store).and_then(Option::take);
+            let (Some(tree), Some((&first, places)), 0) = (tree, places.split_first(), store) else {
+                return Err(Error::internal("an image is not the lowest layer"));
+            };
+            debug_assert_eq!(first, lowest, "the image is the first place");
+            (Overlay::onto(tree, stores)?, places)
+        }
+    };
     for (position, &number) in places.iter().enumerate() {
         let missing = || Error::internal(format!("layer {number} is not there to be merged"));
-        let store = numbers.iter().position(|&other| other == number).ok_or_else(missing)?;
+        let store = position_of(number)?;
         let is_recalled = recalled.get(store).copied().unwrap_or(false);
         let tree = trees.get_mut(store).ok_or_else(missing)?;
         overlay.add(
@@ -258,18 +331,20 @@ pub(super) struct Layers<'a> {
     pub moved: &'a [Moved],
     /// False if no file has any content.
     pub has_chunks: bool,
+    /// Blobs that stand in front of all others, whether files refer to them or not, each with its number.
+    pub kept: Vec<(u32, Blob)>,
 }
 
 /// Writes the bootstrap of merged layers; `of_layer` returns the blob of a layer, or of the dictionary.
 pub(super) fn write_merged(
-    &Layers { tree, stores, moved, has_chunks }: &Layers<'_>,
+    &Layers { tree, stores, moved, has_chunks, ref kept }: &Layers<'_>,
     format: &Format,
     of_layer: impl Fn(u32) -> Option<Blob>,
 ) -> Result<Merged> {
     let walk = Walk::new(tree, stores);
     let chunk_size = if has_chunks { format.chunk_size } else { CHUNKLESS_CHUNK_SIZE };
     let format = &Format { chunk_size, ..format.clone() };
-    let table = BlobTable::of_merged(&walk, tree, stores, chunk_size, of_layer)?;
+    let table = BlobTable::of_merged(&walk, tree, stores, chunk_size, kept, of_layer)?;
     let resolved = prefetched_rows(&format.prefetch, &walk, tree, stores)?;
     let (bootstrap, _) = (format.version.write)(&Bootstrap {
         tree,

@@ -5,6 +5,7 @@
 //! the one of the image. A row of `VERSIONS` holds the writer of a bootstrap: each is a folder with a function from
 //! `Bootstrap` to bytes.
 
+mod base;
 mod blob_table;
 mod bootstrap;
 mod dictionary;
@@ -20,6 +21,7 @@ mod repeats;
 mod v5;
 mod v6;
 
+pub use base::{BaseImage, Home, base};
 use bootstrap::{Bootstrap, Moved};
 pub use dictionary::{ChunkDictionary, DictionaryBlob, is_of_dictionary};
 pub use flatten::Flattening;
@@ -28,10 +30,10 @@ pub use left_out::{Files, LeftOut};
 pub use model::{LayerTree, Tree};
 pub use prefetch::{Part, Prefetched};
 use recall::Draft;
-pub use recall::{BlobTail, OtherBlobs, Recalled, recall};
+pub use recall::{BlobTail, OtherBlobs, Recalled, SourceLayer, recall};
 pub use repeats::UsedBlob;
 
-use crate::blob::{BlobKind, BlobRecord};
+use crate::blob::BlobKind;
 use crate::error::Result;
 
 /// A version of the format.
@@ -47,8 +49,8 @@ pub struct Version {
     pub chunk_bytes: u64,
     /// Writes a bootstrap.
     pub write: fn(&Bootstrap<'_>) -> Result<Written>,
-    /// Reads the bootstrap of one layer back; returns the record of its blob if it stores chunks.
-    pub read: fn(&[u8], &mut Draft, &OtherBlobs<'_>) -> Result<Option<BlobRecord>>,
+    /// Reads a bootstrap back, of one layer or of an image.
+    pub read: fn(&[u8], &mut Draft, &OtherBlobs<'_>) -> Result<()>,
 }
 
 /// The bytes of a bootstrap, and the moved chunks that a merge needs to know of a layer's own bootstrap.

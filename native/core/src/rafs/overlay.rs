@@ -28,13 +28,18 @@ pub struct Overlay {
 
 impl Overlay {
     /// An empty tree over the stores of layers.
-    pub fn new(mut stores: Vec<Store>) -> Result<Self> {
-        let made =
-            u16::try_from(stores.len()).map_err(|_| Error::unsupported("the image has too many layers"))?;
-        let mut own = Store::default();
-        let root = At { store: made, number: own.push(Inode::implied_directory())? };
-        stores.push(own);
-        Ok(Self { tree: Tree::new(root), stores, made })
+    pub fn new(stores: Vec<Store>) -> Result<Self> {
+        let (stores, made) = with_own(stores)?;
+        let mut overlay = Self { tree: Tree::new(At { store: made, number: NONE }), stores, made };
+        let root = overlay.implied_directory()?;
+        overlay.tree.set_inode(ROOT, root);
+        Ok(overlay)
+    }
+
+    /// The tree of an image that is merged already, whose store is the first of these.
+    pub fn onto(tree: Tree, stores: Vec<Store>) -> Result<Self> {
+        let (stores, made) = with_own(stores)?;
+        Ok(Self { tree, stores, made })
     }
 
     /// Merges the next layer, lowest first: `upper` is its tree, `store` the number of its own store, `layer` its name in
@@ -56,6 +61,14 @@ impl Overlay {
         let own = own.ok_or_else(|| Error::internal("a tree without its store"))?;
         Ok(At { store: self.made, number: own.push(Inode::implied_directory())? })
     }
+}
+
+/// Adds the store of directories that no layer has; returns its number, too.
+fn with_own(mut stores: Vec<Store>) -> Result<(Vec<Store>, u16)> {
+    let made =
+        u16::try_from(stores.len()).map_err(|_| Error::unsupported("the image has too many layers"))?;
+    stores.push(Store::default());
+    Ok((stores, made))
 }
 
 /// The merge of one layer with those below it.

@@ -1,16 +1,10 @@
 //! How a tar becomes a layer: as it is, as one gzip member, or as frames of zstd. Blocks are compressed each on its own, by any
 //! number of threads, and their size is fixed, so equal tars give equal bytes on every machine.
 
-use miniz_oxide::deflate::core::{
-    CompressorOxide, TDEFLFlush, TDEFLStatus, compress_to_output, create_comp_flags_from_zip_params,
-};
-
-use crate::codec::{GZIP_HEADER, GZIP_LEVEL, ZSTD};
+use crate::codec::{GZIP_BLOCK, GZIP_HEADER, GZIP_LEVEL, ZSTD, deflate};
 use crate::error::{Error, Result};
 
-/// A block of gzip ends with a marker of five bytes and begins without a window, which costs less than a percent.
-const GZIP_BLOCK: usize = 1 << 20;
-/// A frame of zstd begins without a window, too, and its window is larger.
+/// A frame begins without a window, as a block of gzip does, and its window is larger.
 const ZSTD_BLOCK: usize = 4 << 20;
 
 /// A compressor with its level.
@@ -87,19 +81,6 @@ impl Count {
         let words = self.0.as_ref().map(|crc| [crc.sum(), crc.amount()]);
         words.into_iter().flatten().flat_map(u32::to_le_bytes).collect()
     }
-}
-
-/// Bare deflate that ends at a whole byte, so that another block can follow.
-fn deflate(block: &[u8], level: i32, is_last: bool) -> Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(block.len() / 2);
-    let mut deflate = CompressorOxide::new(create_comp_flags_from_zip_params(level, 0, 0));
-    let flush = if is_last { TDEFLFlush::Finish } else { TDEFLFlush::Sync };
-    let (status, _) = compress_to_output(&mut deflate, block, flush, |out| {
-        bytes.extend_from_slice(out);
-        true
-    });
-    let wanted = if is_last { TDEFLStatus::Done } else { TDEFLStatus::Okay };
-    if status == wanted { Ok(bytes) } else { Err(Error::internal("deflate refused a block")) }
 }
 
 fn frame(block: &[u8], level: i32) -> Result<Vec<u8>> {

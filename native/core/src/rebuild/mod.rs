@@ -7,6 +7,7 @@
 
 mod framing;
 mod outlet;
+mod recorded;
 mod unit;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, bounded};
 
 use crate::codec::Contexts;
+use crate::deflate::replay::Recorded;
 use crate::digest::{Digest, Sha256Stream};
 use crate::ending::{Ending, Reply};
 use crate::error::{Error, Result};
@@ -21,6 +23,7 @@ use crate::pool::{Pool, guarded, spawn};
 use crate::queue::ByteQueue;
 use framing::Framing;
 use outlet::Outlet;
+use recorded::{Cut, Cutter, Joiner};
 
 pub use unit::Unit;
 
@@ -38,6 +41,8 @@ pub struct RebuildOptions {
     pub level: Option<i32>,
     /// The number of workers that decode and compress.
     pub threads: usize,
+    /// How the layer was compressed, by which it comes back as it was, whatever the compressor.
+    pub record: Option<Vec<u8>>,
 }
 
 /// A complete layer.
@@ -58,6 +63,7 @@ type Coming = Receiver<Result<Vec<u8>>>;
 
 struct Shared {
     framing: Framing,
+    recorded: Option<Arc<Recorded>>,
     pool: Pool,
     units: ByteQueue<Coming>,
     blocks: ByteQueue<Coming>,
@@ -89,8 +95,40 @@ impl Shared {
         Ok(coming)
     }
 
+    /// Joins the units to the tar, and cuts it into the segments of a record. Returns the tar's digest and size.
+    fn join_recorded(&self, recorded: &Arc<Recorded>) -> Result<(Digest, u64)> {
+        let mut tar = Sha256Stream::default();
+        let mut cutter = Cutter::new(Arc::clone(recorded));
+        while let Some(unit) = self.units.pop()? {
+            let bytes = received(&unit)?;
+            tar.update(&bytes);
+            let mut rest = &bytes[..];
+            while !rest.is_empty() {
+                if let Some(cut) = cutter.take(&mut rest)? {
+                    self.replay(recorded, cut)?;
+                }
+            }
+        }
+        while let Some(cut) = cutter.end()? {
+            self.replay(recorded, cut)?;
+        }
+        self.blocks.close();
+        let size = tar.size();
+        Ok((tar.digest(), size))
+    }
+
+    fn replay(&self, recorded: &Arc<Recorded>, Cut { number, content }: Cut) -> Result<()> {
+        let recorded = Arc::clone(recorded);
+        let len = content.len();
+        let coming = self.start(move |_| recorded.replay(number, &content))?;
+        self.blocks.push(coming, len)
+    }
+
     /// Joins the units to the tar, and cuts it into blocks. Returns the tar's digest and size.
     fn join(&self) -> Result<(Digest, u64)> {
+        if let Some(recorded) = &self.recorded {
+            return self.join_recorded(recorded);
+        }
         let mut tar = Sha256Stream::default();
         let mut framing = self.framing.begin();
         let size = self.framing.block;
@@ -128,11 +166,15 @@ impl Shared {
     /// Digests the compressed blocks and hands them to the caller. Returns their digest and size.
     fn deliver(&self) -> Result<(Digest, u64)> {
         let mut whole = Sha256Stream::default();
-        let head = self.framing.head();
+        let mut joiner = self.recorded.as_ref().map(|recorded| Joiner::new(Arc::clone(recorded)));
+        let head = if joiner.is_some() { Vec::new() } else { self.framing.head() };
         whole.update(&head);
         self.outlet.push(head)?;
         while let Some(block) = self.blocks.pop()? {
-            let bytes = received(&block)?;
+            let mut bytes = received(&block)?;
+            if let Some(joiner) = &mut joiner {
+                bytes = joiner.join(bytes);
+            }
             whole.update(&bytes);
             self.outlet.push(bytes)?;
         }
@@ -152,11 +194,14 @@ pub struct Rebuilder {
 }
 
 impl Rebuilder {
-    /// Starts threads that wait for units. `InvalidArgument` for an unknown compressor, `Unsupported` for a level that it lacks.
-    pub fn new(options: &RebuildOptions) -> Result<Self> {
+    /// Starts threads that wait for units. `InvalidArgument` for an unknown compressor, `Unsupported` for a level that it lacks,
+    /// `Format` for a record that cannot be read.
+    pub fn new(options: RebuildOptions) -> Result<Self> {
         let framing = Framing::new(&options.compressor, options.level)?;
+        let recorded = options.record.map(Recorded::read).transpose()?.map(Arc::new);
         let shared = Arc::new(Shared {
             framing,
+            recorded,
             pool: Pool::new(options.threads, &Arc::default())?,
             units: ByteQueue::new(UNIT_BYTES),
             blocks: ByteQueue::new(framing.block.saturating_mul(options.threads.max(1))),

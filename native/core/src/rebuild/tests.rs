@@ -7,7 +7,7 @@ use crate::digest::{Digester, sha256};
 use crate::table::ChunkRecord;
 
 fn options(compressor: &str, threads: usize) -> RebuildOptions {
-    RebuildOptions { compressor: compressor.to_owned(), level: None, threads }
+    RebuildOptions { compressor: compressor.to_owned(), level: None, threads, record: None }
 }
 
 /// A unit of one literal and chunks of `bytes`.
@@ -37,6 +37,7 @@ fn unit(literal: &[u8], pieces: &[&[u8]]) -> Unit {
         literals: literal.to_vec(),
         steps: vec![(u32::try_from(literal.len()).unwrap(), u32::try_from(pieces.len()).unwrap())],
         chunks,
+        cuts: Vec::new(),
         ranges: vec![(100, stored)],
     }
 }
@@ -48,7 +49,7 @@ fn text(seed: u32, len: usize) -> Vec<u8> {
 
 /// Runs a rebuild to its end.
 fn rebuilt(options: &RebuildOptions, units: Vec<Unit>) -> Result<(Vec<u8>, Rebuilt)> {
-    let rebuilder = Rebuilder::new(options)?;
+    let rebuilder = Rebuilder::new(options.clone())?;
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
             let mut all = Vec::new();
@@ -73,6 +74,17 @@ fn rebuilt(options: &RebuildOptions, units: Vec<Unit>) -> Result<(Vec<u8>, Rebui
         let bytes = reader.join().unwrap()?;
         Ok((bytes, receiver.recv().unwrap()?))
     })
+}
+
+#[test]
+fn a_chunk_can_be_cut() {
+    let (one, two) = (text(1, 9000), text(2, 5000));
+    let cut = |cuts| Unit { cuts, ..unit(b"head", &[&one, &one, &two, &two]) };
+    let options = options("none", 2);
+    let (tar, _) = rebuilt(&options, vec![cut(vec![(1, 10, 20), (2, 0, 4999)])]).unwrap();
+    assert_eq!(tar, [b"head", &one[..], &one[10..20], &two[..4999], &two[..]].concat());
+    let outside = rebuilt(&options, vec![cut(vec![(0, 1, 9001)])]);
+    assert_eq!(outside.unwrap_err().code(), "INTERNAL");
 }
 
 fn parts() -> (Vec<Unit>, Vec<u8>) {
@@ -148,7 +160,7 @@ fn a_chunk_that_is_not_what_its_record_says_ends_the_run_and_is_named() {
 fn unknown_compressors_and_levels_are_refused() {
     let code = |name, level| {
         let options = RebuildOptions { level, ..options(name, 1) };
-        Rebuilder::new(&options).err().map(|error| error.code())
+        Rebuilder::new(options).err().map(|error| error.code())
     };
     assert_eq!(code("lzma", None), Some("INVALID_ARGUMENT"));
     assert_eq!(code("gzip", Some(10)), Some("UNSUPPORTED"));
@@ -158,7 +170,7 @@ fn unknown_compressors_and_levels_are_refused() {
 
 #[test]
 fn an_aborted_run_answers_every_caller_that_waits() {
-    let rebuilder = Rebuilder::new(&options("gzip", 1)).unwrap();
+    let rebuilder = Rebuilder::new(options("gzip", 1)).unwrap();
     let (sender, receiver) = mpsc::channel();
     let bytes = sender.clone();
     let read = |sender: mpsc::Sender<&'static str>| -> Reply<Option<Vec<u8>>> {

@@ -21,6 +21,8 @@ pub struct Unit {
     pub steps: Vec<(u32, u32)>,
     /// The chunks, in the order of the tar. A chunk in a batch says where, as it does for a verifier.
     pub chunks: Vec<ChunkRecord>,
+    /// Chunks of which the tar has only a part: the chunk's position, and where the part begins and ends in it.
+    pub cuts: Vec<(u32, u32, u32)>,
     /// Ranges of the blob, each with its offset.
     pub ranges: Vec<(u64, Vec<u8>)>,
 }
@@ -36,7 +38,8 @@ impl Unit {
     /// Decodes and verifies the chunks. `Format` for a chunk that is not what its record says.
     pub fn decode(&self, contexts: &mut Contexts) -> Result<Vec<u8>> {
         let mut tar = Vec::with_capacity(self.size());
-        let mut chunks = self.chunks.iter();
+        let mut chunks = self.chunks.iter().zip(0u32..);
+        let mut cuts = self.cuts.iter().peekable();
         let mut literals = &self.literals[..];
         let mut decoder = Decoder { unit: self, contexts, room: Vec::new(), batch: None, last: None };
         for &(bytes, count) in &self.steps {
@@ -45,8 +48,19 @@ impl Unit {
             tar.extend_from_slice(now);
             literals = later;
             for _ in 0..count {
-                let chunk = chunks.next().ok_or_else(|| Error::internal("a unit has too few chunks"))?;
+                let (chunk, position) =
+                    chunks.next().ok_or_else(|| Error::internal("a unit has too few chunks"))?;
+                let start = tar.len();
                 decoder.append(chunk, &mut tar)?;
+                if let Some(&(_, from, to)) = cuts.next_if(|cut| cut.0 == position) {
+                    let (from, to) = (from as usize, to as usize);
+                    if from > to || to > tar.len() - start {
+                        return Err(Error::internal("a chunk is cut outside of it"));
+                    }
+                    tar.truncate(start + to);
+                    tar.drain(start..start + from);
+                    decoder.last = None;
+                }
             }
         }
         Ok(tar)

@@ -45,11 +45,10 @@ impl EntryLimits {
         let first = u32::try_from(self.promised).unwrap_or(u32::MAX);
         self.promised = self.promised.saturating_add(chunks);
         let Some(count) = u32::try_from(chunks).ok().filter(|_| self.promised <= MAX_REFERENCES) else {
-            return Err(too_much(entry, &format!("layer refers to more than {MAX_REFERENCES} chunks")));
+            return Err(entry.unsupported(format!("layer refers to more than {MAX_REFERENCES} chunks")));
         };
         if entry.mtime.unsigned_abs() > MAX_NUMBER {
-            let message = format!("{}: modification time {} is out of range", place(entry), entry.mtime);
-            return Err(Error::format_at(message, &entry.path, entry.offset));
+            return Err(entry.format(format!("modification time {} is out of range", entry.mtime)));
         }
         let names: usize =
             entry.xattrs.iter().map(|(name, value)| xattr_head::SIZE + name.len() + value.len()).sum();
@@ -58,7 +57,7 @@ impl EntryLimits {
         self.bytes += entry_head::SIZE + bytes;
         if self.bytes > MAX_ENTRY_BYTES {
             let reason = format!("layer's names and attributes exceed {MAX_ENTRY_BYTES} bytes");
-            return Err(too_much(entry, &reason));
+            return Err(entry.unsupported(reason));
         }
         self.count = self
             .count
@@ -76,14 +75,6 @@ impl EntryLimits {
     pub const fn count(&self) -> u32 {
         self.count
     }
-}
-
-fn place(entry: &Entry) -> String {
-    format!("tar entry {:?} at offset {}", String::from_utf8_lossy(&entry.path), entry.offset)
-}
-
-fn too_much(entry: &Entry, reason: &str) -> Error {
-    Error::unsupported_at(format!("{}: {reason}", place(entry)), &entry.path, entry.offset)
 }
 
 #[cfg(test)]

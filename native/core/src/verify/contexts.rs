@@ -15,6 +15,10 @@ use crate::zran::{Context, ContextTable, Decoder, MAX_INPUT, MAX_OUTPUT};
 /// a small layer with many contexts does not keep the reader busy for ever.
 const MOST_TIMES: u64 = 4;
 const FREE: u64 = 64 << 20;
+/// Contexts that do not overlap make at most this many bytes of each byte (RFC 1951: a byte holds up to four pairs of codes, each for
+/// up to 258 bytes). All together may make `MOST_TIMES` as many, and `FREE_MADE` more.
+const DEFLATE_RATIO: u64 = 1032;
+const FREE_MADE: u64 = 1 << 30;
 
 /// A context, and the chunks that lie in what it makes.
 struct Planned {
@@ -34,14 +38,16 @@ pub struct ContextCutter<'a> {
     position: u64,
     /// The last of these bytes.
     kept: Vec<u8>,
-    /// Bytes of all contexts so far.
+    /// Compressed bytes of all contexts so far.
     taken: u64,
+    /// Bytes that they make.
+    made: u64,
 }
 
 impl<'a> ContextCutter<'a> {
     /// Makes a cutter whose contexts are inflated in `pool`.
     pub fn new(shared: &'a Arc<Shared>, pool: Pool, table: Arc<ContextTable>) -> Self {
-        Self { shared, pool, table, ahead: Vec::new(), position: 0, kept: Vec::new(), taken: 0 }
+        Self { shared, pool, table, ahead: Vec::new(), position: 0, kept: Vec::new(), taken: 0, made: 0 }
     }
 
     /// Cuts the layer to its end, and delivers the answer.
@@ -119,6 +125,11 @@ impl<'a> ContextCutter<'a> {
         self.taken += u64::from(planned.context.in_size);
         if self.taken > self.position.saturating_mul(MOST_TIMES).saturating_add(FREE) {
             planned.fail(self.shared, "was not inflated: contexts take the same bytes too often");
+            return Ok(());
+        }
+        self.made += u64::from(planned.context.out_size);
+        if self.made > self.position.saturating_mul(MOST_TIMES * DEFLATE_RATIO).saturating_add(FREE_MADE) {
+            planned.fail(self.shared, "was not inflated: contexts make the same bytes too often");
             return Ok(());
         }
         let start = self.position - self.kept.len() as u64;

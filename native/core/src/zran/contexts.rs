@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nydus_layout::zran_context;
 
 use super::decode::{Decoder, Start};
-use super::dictionary::reduced;
+use super::dictionary::Reducer;
 use super::table::MAX_OUTPUT;
 use super::{History, Place, Referring, Stop};
 use crate::bytes::put;
@@ -23,6 +23,8 @@ const THEIR_OUTPUT: u64 = 2 << 20;
 const MOST_CUT: usize = 3;
 /// The most bytes of the next member that a context may take in: at least one, and not all of a block.
 const MOST_ADDED: usize = 16;
+/// The compressed bytes of a context in which the references to its dictionary are looked for first.
+const FIRST_INPUT: usize = 64 << 10;
 /// The longest header of a gzip member that is looked for.
 const MAX_HEADER: usize = 256 << 10;
 
@@ -46,7 +48,7 @@ pub struct Contexts {
     rule: Referring,
     chunk_size: u64,
     history: Arc<History>,
-    decoder: Option<Decoder>,
+    decoder: Option<(Decoder, Reducer)>,
     open: Option<Open>,
     count: u32,
     records: Vec<u8>,
@@ -170,19 +172,26 @@ impl Contexts {
     /// cut or extended until they do not.
     fn made_good(&mut self, open: &mut Open) -> Result<Vec<u8>, Refused> {
         let gone = Refused("its compressed bytes are too far apart to be tried");
-        let mut decoder = match self.decoder.take() {
-            Some(decoder) => decoder,
-            None => Decoder::new().ok_or(Refused("there is no memory to try it"))?,
+        let (mut decoder, mut reducer) = match self.decoder.take() {
+            Some(both) => both,
+            None => (Decoder::new().ok_or(Refused("there is no memory to try it"))?, Reducer::default()),
         };
         let size = |len: u64| usize::try_from(len).unwrap_or(usize::MAX);
         let (in_len, out_len) = (size(open.in_len), size(open.out_len));
         let from = open.stop.in_offset;
-        let beyond = if open.ends_member { MAX_HEADER + MOST_ADDED } else { 0 };
-        let input = self.history.read(from, in_len + beyond).filter(|input| input.len() >= in_len);
-        let input = input.ok_or(gone)?;
-        let exact = input.get(..in_len).unwrap_or_default();
-        let dictionary = reduced(&mut decoder, &open.stop, exact, out_len);
+        let kept = |len: usize| self.history.read(from, len).filter(|input| input.len() >= len).ok_or(gone);
+        // Blocks may be empty, so the first bytes are nearly always enough, but not always.
+        let first = in_len.min(FIRST_INPUT);
+        let dictionary = match reducer.reduced(&mut decoder, &open.stop, &kept(first)?, out_len) {
+            Some(dictionary) => dictionary,
+            None => reducer
+                .reduced(&mut decoder, &open.stop, &kept(in_len)?, out_len)
+                .ok_or(Refused("a context makes too little"))?,
+        };
         if open.ends_member {
+            let beyond = in_len + MAX_HEADER + MOST_ADDED;
+            let input = self.history.read(from, beyond).filter(|input| input.len() >= in_len);
+            let input = input.ok_or(gone)?;
             let start = Start { byte: open.stop.byte, bits: open.stop.bits, dictionary: &dictionary };
             let mut output = vec![0; out_len];
             let mut reads = |len: usize| {
@@ -196,7 +205,7 @@ impl Contexts {
             ))?;
             open.in_len = len as u64;
         }
-        self.decoder = Some(decoder);
+        self.decoder = Some((decoder, reducer));
         Ok(dictionary)
     }
 }

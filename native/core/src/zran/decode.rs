@@ -83,24 +83,24 @@ impl Decoder {
         Some(rest)
     }
 
-    /// Decodes as much as fits, whatever a reader says of the end. Returns the number of bytes made.
-    pub fn prefix(&mut self, start: Start<'_>, input: &[u8], output: &mut [u8]) -> usize {
-        if self.begin(start).is_none() {
-            return 0;
-        }
+    /// Decodes as much as fits, whatever a reader says of the end. Returns the number of bytes made, which is less than fits only
+    /// where a member ends; `None` if the input ends before, or makes no sense.
+    pub fn prefix(&mut self, start: Start<'_>, input: &[u8], output: &mut [u8]) -> Option<usize> {
+        self.begin(start)?;
         let (mut rest, mut made) = (input, 0);
         while made < output.len() {
-            let Ok(step) = self.0.step(rest, output.get_mut(made..).unwrap_or_default(), false) else {
-                break;
-            };
+            let step = self.0.step(rest, output.get_mut(made..)?, false).ok()?;
             rest = rest.get(step.used..).unwrap_or_default();
             made += step.made;
             // A dictionary is not referred to beyond its member.
-            if step.is_end || (step.used == 0 && step.made == 0) {
+            if step.is_end {
                 break;
             }
+            if step.used == 0 && step.made == 0 {
+                return None;
+            }
         }
-        made
+        Some(made)
     }
 
     fn begin(&mut self, start: Start<'_>) -> Option<()> {

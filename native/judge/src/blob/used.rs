@@ -19,6 +19,10 @@ pub struct BlobRecord {
     pub meta_compressed_size: u64,
     pub meta_uncompressed_size: u64,
     pub meta_compressor: u32,
+    /// Bytes of the table of contents with its header; 0 if the bootstrap does not know them.
+    pub toc_size: u32,
+    /// SHA-256 of these bytes.
+    pub toc_digest: [u8; DIGEST_SIZE],
     /// The algorithms of chunks, by their numbers.
     pub compressor: u32,
     pub digester: u32,
@@ -40,6 +44,8 @@ impl BlobRecord {
             meta_compressed_size: blob.wide(blob_entry::META_COMPRESSED_SIZE),
             meta_uncompressed_size: blob.wide(blob_entry::META_UNCOMPRESSED_SIZE),
             meta_compressor: blob.word(blob_entry::META_COMPRESSOR),
+            toc_size: blob.word(blob_entry::TOC_SIZE),
+            toc_digest: blob.digest(blob_entry::TOC_DIGEST),
             compressor: blob.word(blob_entry::COMPRESSOR),
             digester: blob.word(blob_entry::DIGESTER),
         }
@@ -56,6 +62,8 @@ impl BlobRecord {
             meta_compressed_size: 0,
             meta_uncompressed_size: 0,
             meta_compressor: 0,
+            toc_size: 0,
+            toc_digest: [0; DIGEST_SIZE],
             compressor: tables.codecs.compressor,
             digester: tables.codecs.digester.number(),
         }

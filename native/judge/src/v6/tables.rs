@@ -353,6 +353,11 @@ impl<'a> Blob<'a> {
         self.word(blob_entry::FEATURES) & features != 0
     }
 
+    /// A field of 32 bytes.
+    pub fn digest(&self, field: usize) -> [u8; 32] {
+        slice(self.bytes, self.at + field, 32).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default()
+    }
+
     /// True if all bytes of a field are zero.
     pub fn is_zero(&self, field: usize, size: usize) -> bool {
         slice(self.bytes, self.at + field, size).is_some_and(crate::bytes::is_zero)

@@ -25,7 +25,7 @@ async function answer(...words: readonly string[]): Promise<readonly string[]> {
 }
 
 test('commands are offered until one is given, also behind flags of the program', async () => {
-  assert.deepEqual(await answer('co'), ['words', 'convert', 'copy', 'completion']);
+  assert.deepEqual(await answer('co'), ['words', 'convert', 'copy', 'commit', 'completion']);
   assert.deepEqual(await answer('--log-level', 'warn', '-D', 'con'), ['words', 'convert']);
   assert.deepEqual(await answer('help', 'con'), ['words', 'convert']);
   assert.deepEqual(await answer('he'), ['words', 'help']);
@@ -46,6 +46,11 @@ test('flags of the command and of the program are offered, but no hidden ones an
   assert.deepEqual(await answer('convert', '--oci', '--oci-r'), ['words', '--oci-ref']);
   assert.deepEqual(await answer('convert', '--with-referrer', '--with'), ['words']);
   assert.deepEqual(await answer('check', '--report', 'html', 'x', '--repo'), ['words', '--report']);
+  assert.deepEqual(await answer('pack', '--env', 'A=1', '--env', 'B=2', '--en'), [
+    'words',
+    '--entrypoint',
+    '--env',
+  ]);
   assert.deepEqual(await answer('convert', '--', '--oc'), ['words']);
 });
 
@@ -68,6 +73,7 @@ test('a path is left to the shell, with the place where it begins', async () => 
   assert.deepEqual(await answer('check', '--report', 'html', ''), ['files 0']);
   assert.deepEqual(await answer('check', '--report=html', ''), ['files 0']);
   assert.deepEqual(await answer('inspect', ''), ['files 0']);
+  for (const name of ['build', 'pack']) assert.deepEqual(await answer(name, ''), ['folders 0']);
   assert.deepEqual(await answer('ls', 'oci:bu'), ['folders 4']);
   assert.deepEqual(await answer('ls', 'docker-archive:'), ['files 15']);
   assert.deepEqual(await answer('ls', 'registry.example/'), ['words']);

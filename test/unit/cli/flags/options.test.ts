@@ -113,14 +113,12 @@ test('a suffix goes behind the tag, which is added where it is missing', () => {
 });
 
 test('a flag whose feature does not exist yet is refused by name, from wherever it comes', () => {
-  const cases: readonly (readonly string[])[] = [
-    ['--backend-type', 'oss'],
-    ['--source-backend-type', 'modelfile'],
-    ['--encrypt'],
-  ];
-  for (const argv of cases)
-    assert.equal(refusal(['a', 'b', ...argv]), `${argv[0] ?? ''} is not supported yet`);
-  assert.equal(refusal(BY_FLAGS, { BACKEND_TYPE: 'oss' }), '--source-backend-type is not supported yet');
+  assert.equal(refusal(['a', 'b', '--encrypt']), '--encrypt is not supported yet');
+  const models = '--source-backend-type: models are not converted';
+  for (const kind of ['modelfile', 'model-artifact']) {
+    assert.equal(refusal(['a', 'b', '--source-backend-type', kind]), models);
+    assert.equal(refusal(BY_FLAGS, { BACKEND_TYPE: kind }), models);
+  }
 });
 
 test('chunks stay in their layers with --oci-ref, and what cannot be combined with it is refused by both names', () => {
@@ -138,13 +136,21 @@ test('chunks stay in their layers with --oci-ref, and what cannot be combined wi
     2 << 20,
     'blake3',
   ]);
-  const conflicts = ['--fs-version 5', '--dedup image', '--fs-chunk-size 8M', '--docker-v2-format'];
+  const conflicts = ['--fs-version 5', '--chunk-dict x/y:1', '--fs-chunk-size 8M', '--docker-v2-format'];
   for (const flag of conflicts)
     assert.match(
       refusal(['a', 'b', '--oci-ref', ...flag.split(' ')]),
       new RegExp(`^--oci-ref conflicts with ${flag.split(' ')[0] ?? ''}`),
     );
   assert.match(refusal(['a', 'b', '--batch-size', '1M', '--oci-ref']), /--batch-size/);
+  const unkeyed = ['--build-cache', 'x/y:1', '--build-cache-trust-unkeyed'];
+  assert.match(refusal(['a', 'b', '--oci-ref', ...unkeyed]), /^--oci-ref conflicts with --build-cache-trust/);
+  assert.match(
+    refusal(['a', 'b', '--oci-ref', '--zran-compat', '--dedup', 'image']),
+    /--zran-compat.*--dedup/,
+  );
+  for (const flag of ['--dedup image', '--build-cache x/y:1', '--cache-dir /x'])
+    assert.equal(request(['a', 'b', '--oci-ref', ...flag.split(' ')]).options.ociRef, 'zran', flag);
   assert.equal(refusal(['a', 'b', '--zran-compat']), '--zran-compat has no effect without --oci-ref');
 });
 
@@ -189,10 +195,6 @@ test('a part of a feature asks for nothing when nothing asks for the feature, an
   assert.deepEqual(
     notes.map((note) => note.split(' ')[0]),
     ['--source-backend-config', '--backend-config', '--build-cache-version'],
-  );
-  assert.equal(
-    refusal(['a', 'b', '--backend-config', '{}', '--backend-type', 'oss']),
-    '--backend-type is not supported yet',
   );
 });
 
@@ -354,4 +356,40 @@ test('what --compressor takes, refuses and says in its help follows from the tab
     CONVERT_FLAGS.find(({ name }) => name === 'compressor')?.help,
     'zstd, zstd:LEVEL (1 to 22, 3 when not given; higher is smaller and slower), lz4_block or none',
   );
+});
+
+test('a storage backend has rules of upstream and its texts', () => {
+  const of = (argv: readonly string[], env?: Record<string, string>): unknown => {
+    const { backends, backendForce, notes } = request(argv, env);
+    return [backends.target, backends.source, backendForce, notes];
+  };
+  const text = { type: 'oss', config: { text: '{}' } };
+  assert.deepEqual(of(['a', 'b', '--backend-type', 'oss', '--backend-config', '{}']), [
+    text,
+    undefined,
+    false,
+    [],
+  ]);
+  assert.deepEqual(
+    of(['a', 'b', '--backend-type', 's3', '--backend-config-file', 'f.json', '--backend-force-push']),
+    [{ type: 's3', config: { file: 'f.json' } }, undefined, true, []],
+  );
+  // One variable names the backends of both sides.
+  assert.deepEqual(of(BY_FLAGS, { BACKEND_TYPE: 'oss', BACKEND_CONFIG: '{}' }), [text, text, false, []]);
+  for (const side of ['', 'source-']) {
+    const type = [`--${side}backend-type`, 's3'];
+    const config = [`--${side}backend-config`, '{}'];
+    assert.equal(
+      refusal(['a', 'b', ...type]),
+      `backend configuration is empty, please specify option '--${side}backend-config'`,
+    );
+    assert.equal(
+      refusal(['a', 'b', ...type, ...config, `--${side}backend-config-file`, 'f']),
+      `--${side}backend-config conflicts with --${side}backend-config-file`,
+    );
+    assert.equal(
+      refusal(['a', 'b', `--${side}backend-type`, 'gcs', ...config]),
+      `--${side}backend-type should be one of [oss s3 localfs], not "gcs"`,
+    );
+  }
 });

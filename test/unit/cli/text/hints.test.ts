@@ -14,6 +14,7 @@ import { LS } from '../../../../src/cli/commands/ls.js';
 import { PLAN } from '../../../../src/cli/commands/plan.js';
 import { STAT } from '../../../../src/cli/commands/stat.js';
 import { TREE } from '../../../../src/cli/commands/tree.js';
+import { parseOwner, parsePort, parseTime, parseWords } from '../../../../src/cli/flags/build-values.js';
 import { parseByteSize } from '../../../../src/cli/flags/byte-size.js';
 import { GLOBAL_FLAGS } from '../../../../src/cli/flags/global.js';
 import { parseGoDuration } from '../../../../src/cli/flags/push-retry.js';
@@ -137,10 +138,15 @@ function mustBe(good: (value: string) => boolean): (value: string) => void {
 const OFFERED: readonly (readonly [RegExp, (value: string) => unknown])[] = [
   [/^write it as (0x\w+), (\d+) or (\w+)$/, (value) => parseByteSize('x', value)],
   [/^write it as (\S+), (\S+) or (1m30s)$/, parseGoDuration],
+  [/^write it as (\d+:\d+)$/, parseOwner],
+  [/^write it as (\d+), (\d+-\d+-\d+) or (\S+Z)$/, parseTime],
+  [/^write it as (\[.*\])$/, (value) => parseWords('x', value)],
+  [/^write it as (\d+), (\d+\/udp) or (\S+\/tcp)$/, parsePort],
   [/^write it as (\S+\/s) or (\S+\/s)$/, (value) => parseRate('x', value)],
   [/such as (linux\/\w+) or (linux\/\S+)$/, parsePlatform],
   [/^--report (\w+)=/, mustBe(isReportFormat)],
   [/^--sample (\d+)%$/, mustBe((value) => Number(value) > 0 && Number(value) <= 100)],
+  [/^write it as (oci:\w+), (oci-archive:\w+) or (docker-archive:\w+)$/, parseLocation],
   [/write (oci-archive:FILE|docker-archive:FILE)/, parseLocation],
   [/^compression levels .*$/, () => undefined],
 ];

@@ -1,7 +1,7 @@
 /** Text from outside cannot act: not on a terminal, not on a CI server, not in a report. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../../support/properties.js';
 import { painted, terminalLine } from '../../../../src/cli/text/paint.js';
 import { printable, printableJson } from '../../../../src/cli/text/printable.js';
 import { TerminalText } from '../../../../src/cli/text/terminal-text.js';

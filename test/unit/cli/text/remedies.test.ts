@@ -154,12 +154,16 @@ test('advice is the remedy and then the hint, in errors, warnings and findings',
   assert.deepEqual(hinted, { ...found, hint: 'convert without --merge-platform' });
 });
 
-/** Flags of other programs: what those do with an index, and how packages come to lack the addon. */
+/** Flags of other programs: what those do with an index, how packages come to lack the addon, and how nydusd is called. */
 const OF_OTHER_PROGRAMS: ReadonlySet<string> = new Set([
   '--all copies the whole index, in some versions without artifactType', // skopeo copy
   'without --platform the whole index', // crane pull
   'npm leaves it out with --omit=optional and with a lock file of another platform: install without, or run `',
+  ...['--config', '--mountpoint', '--bootstrap', '--apisock', '--log-level'], // nydusd
 ]);
+
+/** Custom properties of a style sheet begin as flags do. */
+const CUSTOM_PROPERTY = /var\(--[a-z-]+\)|--[a-z-]+: #[0-9a-f]{6};/g;
 
 test('no text of the library names a flag or a command', () => {
   const src = join(projectRoot, 'src');
@@ -175,7 +179,10 @@ test('no text of the library names a flag or a command', () => {
         ts.isTemplateMiddle(node) ||
         ts.isTemplateTail(node);
       const named =
-        isText && /(?:^|[^a-z0-9-])--[a-z]|\bnydusify (?:[a-z]+ |--)|\bdocker login\b/.test(node.text);
+        isText &&
+        /(?:^|[^a-z0-9-])--[a-z]|\bnydusify (?:[a-z]+ |--)|\bdocker login\b/.test(
+          node.text.replaceAll(CUSTOM_PROPERTY, ''),
+        );
       if (named && !OF_OTHER_PROGRAMS.has(node.text)) faults.push(`${name}: ${node.text}`);
       ts.forEachChild(node, visit);
     };

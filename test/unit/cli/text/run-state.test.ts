@@ -1,7 +1,7 @@
 /** The total of a run: it never falls, knows all platforms, and guesses the rest of the time from the last seconds. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../../support/properties.js';
 import { RunState } from '../../../../src/cli/text/run-state.js';
 import { sha256 } from '../../../../src/oci/digest.js';
 import type { ConvertEvent, Stage } from '../../../../src/reporter.js';

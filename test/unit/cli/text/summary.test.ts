@@ -29,6 +29,7 @@ function resultOf(repeatedBytes: number): ConvertResult {
     repeatedBytes,
     prefetched: undefined,
     dictionaryBlobs: [],
+    recipeBytes: 0,
     sourceBytes: 1000,
     nydusBytes: 1000,
     targetBytes: 1000,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../../support/properties.js';
 import * as tar from 'tar-stream';
 import { FormatError } from '../../../../src/errors.js';
 import { collect, contentOf } from '../../../../src/io/streams.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../../support/properties.js';
 import { type Node, parseTree } from 'jsonc-parser';
 import { treeSteps } from '../../../../src/oci/json/tree.js';
 import { atOnce } from '../../../../src/turns.js';

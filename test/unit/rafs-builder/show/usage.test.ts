@@ -1,7 +1,7 @@
 /** Sizes of directories: exact on trees small enough to count by hand, and against counting each directory for itself. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { fc } from '../../../support/properties.js';
 import { usageByDirectory, type ChunkSizes } from '../../../../src/rafs-builder/show/usage.js';
 import { buildLayerTree } from '../../../../src/merge/layer-tree.js';
 import {

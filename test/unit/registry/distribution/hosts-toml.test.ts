@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { FormatError } from '../../../../src/errors.js';
 import { parseReference } from '../../../../src/oci/reference.js';
 import { endpointsOf } from '../../../../src/registry/distribution/endpoints.js';
-import { mirrorUrl } from '../../../../src/registry/distribution/registry-settings.js';
+import { hostUrl } from '../../../../src/registry/distribution/registry-settings.js';
 import { parseHostsToml } from '../../../../src/registry/distribution/hosts-toml.js';
 import { tempFolder } from '../../../support/temp-folder.js';
 
@@ -153,7 +153,7 @@ test('settings of a registry stand for a hosts.toml where there is none for it',
     ],
   ]);
   assert.throws(
-    () => mirrorUrl('https://me:secret@mirror.example'),
+    () => hostUrl('https://me:secret@mirror.example'),
     (error) => error instanceof FormatError && !error.message.includes('secret'),
   );
 });

@@ -7,7 +7,7 @@ use super::descend::{Descent, descend};
 use super::names::display_name;
 use super::store::{Inode, Kind, Mark, NONE, Store};
 use super::tree::{At, ROOT, Tree};
-use crate::archive::{Entry, EntryKind};
+use crate::archive::{Entry, EntryKind, NOT_IN_A_TAR};
 use crate::budget::Account;
 use crate::dict::Place;
 use crate::error::{Error, Result};
@@ -284,8 +284,13 @@ const fn device(major: u32, minor: u32) -> u32 {
 }
 
 fn refusal(entry: &Entry, reason: impl std::fmt::Display, hint: Option<&'static str>) -> Error {
-    let message = format!("tar entry \"{}\" at offset {}: {reason}", display_name(&entry.path), entry.offset);
-    let error = Error::format_at(message, &entry.path, entry.offset);
+    let error = match entry.offset {
+        NOT_IN_A_TAR => entry.format(reason),
+        offset => {
+            let message = format!("tar entry \"{}\" at offset {offset}: {reason}", display_name(&entry.path));
+            Error::format_at(message, &entry.path, offset)
+        }
+    };
     match hint {
         Some(hint) => error.with_hint(hint),
         None => error,

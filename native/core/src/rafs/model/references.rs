@@ -44,7 +44,7 @@ impl References {
     }
 
     /// Replaces every place.
-    pub fn map(&mut self, to: impl Fn(Place) -> Place) {
+    pub fn map(&mut self, mut to: impl FnMut(Place) -> Place) {
         self.singles.iter_mut().for_each(|place| *place = to(*place));
         self.runs.iter_mut().for_each(|run| run.place = to(run.place));
     }

@@ -7,10 +7,12 @@ use nydus_layout::wire::chunk_record;
 use nydus_layout::{chunk_flags, chunk_info};
 
 use super::super::Moved;
+use super::super::blob_table::Blob;
 use super::super::model::{At, FileChunks, Inode, Kind, MAX_DEPTH, NONE, ROOT, Store, Stretch, Tree, Walk};
-use super::damaged;
 use super::input::Input;
-use super::others::Other;
+use super::others::{Other, OtherBlobs};
+use super::{SourceLayer, damaged};
+use crate::blob::{BlobKind, BlobRecord, REFERRING_TO_TAR};
 use crate::budget::Account;
 use crate::dict::Place;
 use crate::error::Result;
@@ -20,43 +22,106 @@ use crate::table::{ChunkRecord, MAX_CHUNKS};
 /// The number of the only store.
 const OWN: u16 = 0;
 
+/// A bootstrap, by what it is the bootstrap of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// Of one layer: it describes the chunks of the layer's own blob.
+    Layer,
+    /// Of an image: it describes the chunks of all blobs that it names. Their numbers begin with this one.
+    Image(u32),
+}
+
+/// A blob whose chunks the bootstrap describes.
+pub struct Described {
+    /// The number by which references call it.
+    pub number: u32,
+    /// Its description in the blob table.
+    pub record: BlobRecord,
+    /// The place of its first chunk among the records.
+    first: u32,
+    count: u32,
+}
+
+impl Described {
+    /// The bytes of its chunks' records among those of all.
+    pub fn bytes(&self) -> std::ops::Range<usize> {
+        let at = |chunk: u32| chunk as usize * chunk_record::SIZE;
+        at(self.first)..at(self.first + self.count)
+    }
+}
+
+/// A blob of the bootstrap's table.
+enum Named {
+    /// Its position among the described ones.
+    Here(usize),
+    Elsewhere(Other),
+}
+
 /// A layer's tree and chunks.
 pub struct Draft {
     /// Names and directories.
     pub tree: Tree,
     /// The one store of names and inodes.
     pub stores: Vec<Store>,
-    /// Packed chunk records, by index; zero for chunks that no file refers to.
+    /// Packed chunk records of the described blobs, one blob after the other; zero for chunks that no file refers to.
     pub records: Vec<u8>,
+    /// The blobs that the bootstrap describes, in the order of its table: of a layer at most its own.
+    pub described: Vec<Described>,
     /// Where the chunk table says that chunks lie in their files; empty if the format has no such table.
     pub chunk_positions: Positions,
     /// The layer's number, by which references call it.
     pub number: u32,
-    /// The blobs of the bootstrap's table, in its order; `None` stands for the layer's own blob.
-    pub blobs: Vec<Option<Other>>,
+    scope: Scope,
+    /// The blobs of the bootstrap's table, in its order.
+    blobs: Vec<Named>,
     /// Bytes of a chunk.
     pub chunk_size: u32,
-    /// The number of the codec of chunks.
-    pub compressor: u32,
+    /// The kind of the layer's own blob.
+    pub kind: &'static BlobKind,
+    /// The layer that chunks may lie in.
+    pub layer: Option<SourceLayer>,
     format: Format,
     account: Arc<Account>,
     references: u32,
 }
 
 impl Draft {
-    /// Begins with an empty root.
-    pub fn new(number: u32, format: &Format, account: Arc<Account>) -> Result<Self> {
+    /// Begins with an empty root, for the bootstrap of a layer.
+    pub fn new(
+        number: u32,
+        format: &Format,
+        layer: Option<SourceLayer>,
+        account: Arc<Account>,
+    ) -> Result<Self> {
+        Self::of((number, Scope::Layer), format, layer, account)
+    }
+
+    /// Begins with an empty root, for a bootstrap that describes all blobs which it names; references call these by numbers from
+    /// `first_blob` on.
+    pub fn of_image(number: u32, first_blob: u32, format: &Format, account: Arc<Account>) -> Result<Self> {
+        Self::of((number, Scope::Image(first_blob)), format, None, account)
+    }
+
+    fn of(
+        (number, scope): (u32, Scope),
+        format: &Format,
+        layer: Option<SourceLayer>,
+        account: Arc<Account>,
+    ) -> Result<Self> {
         let mut store = Store::default();
         let root = At { store: OWN, number: store.push(Inode::implied_directory())? };
         Ok(Self {
             tree: Tree::new(root),
             stores: vec![store],
             records: Vec::new(),
+            described: Vec::new(),
             chunk_positions: Positions::default(),
             number,
+            scope,
             blobs: Vec::new(),
             chunk_size: format.chunk_size,
-            compressor: format.compression.codec.number,
+            kind: format.kind,
+            layer,
             format: format.clone(),
             account,
             references: 0,
@@ -66,6 +131,23 @@ impl Draft {
     /// The format of the layer.
     pub const fn format(&self) -> &Format {
         &self.format
+    }
+
+    /// Chooses the kind of a layer without chunks, whose bootstrap has these flags.
+    pub fn set_chunkless_kind(&mut self, flags: u32) {
+        let kind = &REFERRING_TO_TAR;
+        let of_kind = Format { kind, ..self.format.clone() }.compressor_flag();
+        if self.layer.is_some() && flags & of_kind != 0 {
+            self.kind = kind;
+        }
+    }
+
+    /// The number of the codec of chunks.
+    pub const fn compressor(&self) -> u32 {
+        match self.kind.compressor {
+            Some(number) => number,
+            None => self.format.compression.codec.number,
+        }
     }
 
     /// The number of references so far.
@@ -80,7 +162,69 @@ impl Draft {
 
     /// The numbers of the blobs in the bootstrap's table, in its order.
     pub fn order(&self) -> Vec<u32> {
-        self.blobs.iter().map(|blob| blob.as_ref().map_or(self.number, Other::number)).collect()
+        let number = |blob: &Named| match blob {
+            Named::Here(position) => self.described.get(*position).map_or(self.number, |own| own.number),
+            Named::Elsewhere(other) => other.number(),
+        };
+        self.blobs.iter().map(number).collect()
+    }
+
+    /// True if this is the bootstrap of an image.
+    pub fn is_of_image(&self) -> bool {
+        self.scope != Scope::Layer
+    }
+
+    /// Takes the ids of the bootstrap's table; `None` is the placeholder for the layer's own. Returns for each blob whether
+    /// `describe` must follow for it.
+    pub fn name_blobs(&mut self, ids: &[Option<[u8; 64]>], others: &OtherBlobs<'_>) -> Result<Vec<bool>> {
+        let found = match self.scope {
+            Scope::Layer => others.find(ids)?,
+            Scope::Image(_) => ids.iter().map(|_| None).collect(),
+        };
+        let mut here = 0;
+        let mut described = Vec::with_capacity(found.len());
+        self.blobs = Vec::with_capacity(found.len());
+        for other in found {
+            described.push(other.is_none());
+            self.blobs.push(match other {
+                Some(other) => Named::Elsewhere(other),
+                None => Named::Here(here),
+            });
+            here += usize::from(described.last() == Some(&true));
+        }
+        if here > 1 && self.scope == Scope::Layer {
+            return Err(damaged("it has two blobs of its own"));
+        }
+        Ok(described)
+    }
+
+    /// Takes the description of the next blob that has one, and makes room for its chunks.
+    pub fn describe(&mut self, record: BlobRecord, count: u32) -> Result<()> {
+        let first = self.chunk_count();
+        let all = first.checked_add(count).filter(|_| count <= MAX_CHUNKS);
+        let all = all.ok_or_else(|| damaged("too many chunks"))?;
+        self.account.metadata(u64::from(count) * chunk_record::SIZE as u64)?;
+        self.records.resize(all as usize * chunk_record::SIZE, 0);
+        let number = match self.scope {
+            Scope::Layer => self.number,
+            Scope::Image(number) => {
+                let next =
+                    u32::try_from(self.described.len()).ok().and_then(|count| number.checked_add(count));
+                next.ok_or_else(|| damaged("too many blobs"))?
+            }
+        };
+        self.described.push(Described { number, record, first, count });
+        Ok(())
+    }
+
+    /// The blobs that the bootstrap describes, with their chunks.
+    pub fn described_blobs(&self) -> Vec<(u32, Blob)> {
+        let blob = |own: &Described| {
+            let chunks = self.records.get(own.bytes()).unwrap_or_default().to_vec();
+            let (record, chunks) = (own.record.clone(), Arc::new(chunks));
+            (own.number, Blob { record, chunks, batches: Arc::default(), sparse: None })
+        };
+        self.described.iter().map(blob).collect()
     }
 
     /// The store.
@@ -137,8 +281,14 @@ impl Draft {
     /// The chunk with this index in the blob at this position of the table, as references call it.
     pub fn place(&self, blob: u32, index: u32) -> Result<Place> {
         let place = match self.blobs.get(blob as usize) {
-            Some(None) => (index < self.chunk_count()).then_some(Place { layer: self.number, index }),
-            Some(Some(other)) => other.slot(index).map(|slot| Place { layer: other.number(), index: slot }),
+            Some(Named::Here(position)) => self
+                .described
+                .get(*position)
+                .filter(|own| index < own.count)
+                .map(|own| Place { layer: own.number, index }),
+            Some(Named::Elsewhere(other)) => {
+                other.slot(index).map(|slot| Place { layer: other.number(), index: slot })
+            }
             None => None,
         };
         place.ok_or_else(|| damaged("a file refers to a chunk that is not there"))
@@ -155,16 +305,6 @@ impl Draft {
         Ok(())
     }
 
-    /// Makes room for so many chunks.
-    pub fn expect_chunks(&mut self, count: u32) -> Result<()> {
-        if count > MAX_CHUNKS {
-            return Err(damaged("too many chunks"));
-        }
-        self.account.metadata(u64::from(count) * chunk_record::SIZE as u64)?;
-        self.records = vec![0; count as usize * chunk_record::SIZE];
-        Ok(())
-    }
-
     /// Takes the record of a chunk; returns the chunk as references call it, and its place in its file, in bytes.
     pub fn chunk(&mut self, record: &[u8]) -> Result<(Place, u64)> {
         let record = Input(record);
@@ -177,10 +317,11 @@ impl Draft {
         }
         let place = self.place(blob, index)?;
         let file_offset = long(chunk_info::FILE_OFFSET)?;
-        if place.layer != self.number {
+        let Some(Named::Here(position)) = self.blobs.get(blob as usize) else {
             // The blob that stores the chunk describes it.
             return Ok((place, file_offset));
-        }
+        };
+        let first = self.described.get(*position).map_or(0, |own| own.first);
         let crc32 = word(chunk_info::CRC32)?;
         let chunk = ChunkRecord {
             digest: record.array(chunk_info::DIGEST as u64)?,
@@ -192,7 +333,7 @@ impl Draft {
             uncompressed_offset: long(chunk_info::UNCOMPRESSED_OFFSET)?,
             in_batch: false,
         };
-        let slot = self.records.as_chunks_mut().0.get_mut(index as usize);
+        let slot = self.records.as_chunks_mut().0.get_mut((first + index) as usize);
         *slot.ok_or_else(|| damaged("a chunk behind the last one"))? = chunk.encode();
         Ok((place, file_offset))
     }
@@ -201,33 +342,43 @@ impl Draft {
 /// Where chunks lie in their files, in chunks.
 #[derive(Default)]
 pub struct Positions {
-    /// The layer's own number.
-    number: u32,
-    /// Those of the layer's own chunks, by index.
-    own: Vec<u32>,
+    /// Those of described blobs, by number, each a column by index.
+    own: Vec<(u32, Vec<u32>)>,
     /// Those of chunks in other blobs.
     others: HashMap<Place, u32>,
 }
 
 impl Positions {
-    /// Begins with no position of `count` own chunks.
-    pub fn new(number: u32, count: u32) -> Self {
-        Self { number, own: vec![NONE; count as usize], others: HashMap::new() }
+    /// Begins with no position of the chunks of these blobs.
+    pub fn new(described: &[Described]) -> Self {
+        let own = described.iter().map(|own| (own.number, vec![NONE; own.count as usize]));
+        Self { own: own.collect(), others: HashMap::new() }
     }
 
     /// Notes where the table says that a chunk lies.
     pub fn note(&mut self, place: Place, position: u32) {
-        if place.layer != self.number {
+        if let Some(column) = self.column(place.layer) {
+            let column = self.own.get_mut(column).map(|(_, column)| column);
+            if let Some(slot) = column.and_then(|column| column.get_mut(place.index as usize)) {
+                *slot = position;
+            }
+        } else {
             self.others.insert(place, position);
-        } else if let Some(slot) = self.own.get_mut(place.index as usize) {
-            *slot = position;
         }
     }
 
     fn get(&self, place: Place) -> u32 {
-        let own = self.own.get(place.index as usize);
-        let known = if place.layer == self.number { own } else { self.others.get(&place) };
+        let known = match self.column(place.layer).and_then(|column| self.own.get(column)) {
+            Some((_, column)) => column.get(place.index as usize),
+            None => self.others.get(&place),
+        };
         known.copied().unwrap_or(NONE)
+    }
+
+    /// The position of a blob's column: numbers follow one another.
+    fn column(&self, number: u32) -> Option<usize> {
+        let (first, _) = self.own.first()?;
+        usize::try_from(number.checked_sub(*first)?).ok().filter(|&column| column < self.own.len())
     }
 
     /// The chunks that occur at more than one place in files: the table names the last one, which a merge inherits.
@@ -242,8 +393,9 @@ impl Positions {
             }
             let chunks = stores.get(usize::from(store)).map(|store| store.chunks(inode, chunk_size));
             for (place, number) in chunks.into_iter().flat_map(numbered) {
+                // A chunk that the table does not have stands where its files have it.
                 let known = self.get(place);
-                if known != number {
+                if known != number && known != NONE {
                     moved.insert(place, known);
                 }
             }

@@ -4,7 +4,7 @@
 
 use super::super::model::{At, Inode, Kind, Mark, NONE, Store, Tree, Walk, inode_at};
 use super::damaged;
-use crate::digest::hex;
+use crate::digest::{hex, unhex};
 use crate::error::Result;
 
 /// No directory that looks implied has an entry: so it is in nearly all layers.
@@ -41,7 +41,9 @@ pub fn mark_implied(walk: &Walk, tree: &Tree, stores: &mut [Store], entered: &st
     let bits = match entered {
         NO_ENTRY => vec![0; found.len().div_ceil(8)],
         ALL_ENTRIES => vec![0xFF; found.len().div_ceil(8)],
-        text => unhex(text).filter(|bits| bits.len() == found.len().div_ceil(8)).ok_or_else(unfitting)?,
+        text => unhex(text.as_bytes())
+            .filter(|bits| bits.len() == found.len().div_ceil(8))
+            .ok_or_else(unfitting)?,
     };
     for (number, at) in found.into_iter().enumerate() {
         let byte = bits.get(number / 8).copied().unwrap_or_default();
@@ -63,13 +65,6 @@ fn lookalikes<'a>(walk: &'a Walk, tree: &'a Tree, stores: &'a [Store]) -> impl I
         let times = (mtime, mtime_nsec, uid, gid) == (0, 0, 0, 0);
         times && xattrs == NONE && mode == 0o755 && kind == Kind::Directory
     })
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let bytes = pairs.iter().map(|&[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect();
-    if rest.is_empty() { bytes } else { None }
 }
 
 fn unfitting() -> crate::Error {

@@ -21,7 +21,9 @@ pub use others::OtherBlobs;
 use super::blob_table::Blob;
 use super::image::SealedLayer;
 use super::model::Walk;
+use crate::blob::BlobRecord;
 use crate::budget::Account;
+use crate::digest::digest_of_hex;
 use crate::error::{Error, Result};
 use crate::format::Format;
 
@@ -36,6 +38,19 @@ pub struct BlobTail {
     pub bytes: Vec<u8>,
     /// See `entered_directories`.
     pub entered: String,
+    /// The layer that it was made of, if its chunks may lie there.
+    pub layer: Option<SourceLayer>,
+}
+
+/// The layer that a blob was made of.
+#[derive(Clone, Debug)]
+pub struct SourceLayer {
+    /// Its digest in hex.
+    pub id: [u8; 64],
+    /// Its size in bytes.
+    pub size: u64,
+    /// True if a blob that holds its chunks itself is of no use.
+    pub is_strict: bool,
 }
 
 /// A layer that was read back, and counts of what it holds.
@@ -63,12 +78,13 @@ pub fn recall(
 ) -> Result<Recalled> {
     let sections = tail::sections(&tail.bytes, tail.size, format)?;
     let chunk_bytes = format.version.chunk_bytes;
-    let mut draft = Draft::new(number, format, Arc::clone(&account))?;
-    let record = (format.version.read)(&sections.bootstrap, &mut draft, others)?;
+    let mut draft = Draft::new(number, format, tail.layer.clone(), Arc::clone(&account))?;
+    (format.version.read)(&sections.bootstrap, &mut draft, others)?;
+    let record = draft.described.first().map(|own| own.record.clone());
     let references = draft.references();
     let chunks = draft.chunk_count();
     let order = draft.order();
-    let Draft { tree, mut stores, chunk_positions, mut records, .. } = draft;
+    let Draft { tree, mut stores, chunk_positions, mut records, kind, .. } = draft;
     let walk = Walk::new(&tree, &stores);
     mark_implied(&walk, &tree, &mut stores, &tail.entered)?;
     let moved = chunk_positions.moved(&walk, &tree, &stores, format.chunk_size);
@@ -81,14 +97,17 @@ pub fn recall(
     let found = batches::batches(&sections.blob_meta, features, &mut records)?;
     let batches = u32::try_from(found.len()).unwrap_or(u32::MAX);
     let records = Arc::new(records);
+    let digest = digest_of_hex(&tail.id).ok_or_else(|| damaged("it has no digest"))?;
+    let is_compatible = kind.refers() && format.referring.is_some_and(|rule| rule.is_compatible);
+    let toc_digest = sections.toc_digest.filter(|_| is_compatible);
     let blob = record.map(|record| Blob {
-        record: record.named(tail.id),
+        record: BlobRecord { toc_digest, ..record.foreign(&digest, tail.size) },
         chunks: Arc::clone(&records),
         batches: Arc::new(found),
         sparse: None,
     });
     let tree = super::model::LayerTree::recalled(tree, stores, order, account, chunk_bytes);
-    let layer = SealedLayer::recalled(number, blob, tree, moved, sections.blob_meta, format.kind);
+    let layer = SealedLayer::recalled(number, blob, tree, moved, sections.blob_meta, kind);
     Ok(Recalled { layer, references, chunks, batches, records })
 }
 

@@ -5,7 +5,7 @@ use nydus_layout::{BLOCK_SIZE, blob_meta_header, section, tar_header, toc_entry,
 use super::damaged;
 use super::input::Input;
 use crate::codec::{CODECS, Contexts};
-use crate::digest::sha256;
+use crate::digest::{Digest, sha256};
 use crate::error::Result;
 use crate::format::Format;
 
@@ -20,13 +20,15 @@ pub struct Sections {
     pub bootstrap: Vec<u8>,
     /// The content of its `.blob.meta` file; empty without chunks, and in RAFS v5.
     pub blob_meta: Vec<u8>,
+    /// SHA-256 of the entries of the table of contents, if there is one.
+    pub toc_digest: Option<Digest>,
 }
 
 /// Takes the sections from the end of a blob of `size` bytes.
 pub fn sections(tail: &[u8], size: u64, format: &Format) -> Result<Sections> {
     if !format.kind.has_toc {
         let bootstrap = last_section(tail, section::BOOTSTRAP)?.to_vec();
-        return Ok(Sections { bootstrap, blob_meta: Vec::new() });
+        return Ok(Sections { bootstrap, blob_meta: Vec::new(), toc_digest: None });
     }
     let start = size.checked_sub(tail.len() as u64).ok_or_else(|| damaged("it is larger than the blob"))?;
     let toc = last_section(tail, section::TOC)?;
@@ -56,7 +58,7 @@ pub fn sections(tail: &[u8], size: u64, format: &Format) -> Result<Sections> {
         (None, None) => Vec::new(),
         _ => return Err(damaged("its chunk records are incomplete")),
     };
-    Ok(Sections { bootstrap, blob_meta })
+    Ok(Sections { bootstrap, blob_meta, toc_digest: Some(sha256(toc)) })
 }
 
 /// The section before the tar header at the very end.

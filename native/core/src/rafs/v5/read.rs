@@ -1,4 +1,4 @@
-//! Reads the bootstrap of one layer back, as `write` writes it: one blob, children of a directory next to each other.
+//! Reads a bootstrap back, as `write` writes it: children of a directory next to each other.
 
 use nydus_layout::chunk_info;
 use nydus_layout::v5::{self as layout, extended_blob, inode as field, inode_flags, super_block};
@@ -12,8 +12,8 @@ use crate::blob::BlobRecord;
 use crate::dict::Place;
 use crate::error::Result;
 
-/// Fills the draft; returns the record of the blob if the layer stores chunks.
-pub fn read(bytes: &[u8], draft: &mut Draft, others: &OtherBlobs<'_>) -> Result<Option<BlobRecord>> {
+/// Fills the draft.
+pub fn read(bytes: &[u8], draft: &mut Draft, others: &OtherBlobs<'_>) -> Result<()> {
     let input = Input(bytes);
     let word = |at: usize| input.u32(at as u64);
     if word(super_block::MAGIC)? != layout::SUPER_MAGIC || word(super_block::VERSION)? != layout::VERSION {
@@ -27,7 +27,7 @@ pub fn read(bytes: &[u8], draft: &mut Draft, others: &OtherBlobs<'_>) -> Result<
     if word(super_block::FLAGS)? & wanted != wanted {
         return Err(damaged("its chunks are stored in another way"));
     }
-    let record = tables(input, draft, others)?;
+    tables(input, draft, others)?;
     let rows = word(super_block::INODE_TABLE_ENTRIES)?;
     let table = input.u64(super_block::INODE_TABLE_OFFSET as u64)?;
     let mut reader = Reader { input, table, rows, made: vec![None; rows as usize] };
@@ -54,11 +54,11 @@ pub fn read(bytes: &[u8], draft: &mut Draft, others: &OtherBlobs<'_>) -> Result<
         }
         pending.get_mut(from..).unwrap_or_default().reverse();
     }
-    Ok(record)
+    Ok(())
 }
 
 /// Reads the blob table.
-fn tables(input: Input<'_>, draft: &mut Draft, others: &OtherBlobs<'_>) -> Result<Option<BlobRecord>> {
+fn tables(input: Input<'_>, draft: &mut Draft, others: &OtherBlobs<'_>) -> Result<()> {
     let count = input.u32(super_block::EXTENDED_ENTRIES as u64)?;
     let outside = || damaged("a table outside of it");
     let extended = input.u64(super_block::EXTENDED_OFFSET as u64)?;
@@ -72,21 +72,23 @@ fn tables(input: Input<'_>, draft: &mut Draft, others: &OtherBlobs<'_>) -> Resul
         // A zero ends each id but the last.
         at = start.checked_add(id.len() as u64 + 1).ok_or_else(outside)?;
     }
-    draft.blobs = others.find(&ids)?;
-    let own = ids.iter().position(Option::is_none);
-    let own = own.and_then(|own| extended.chunks_exact(extended_blob::SIZE).nth(own));
-    own.map(|entry| own_blob(Input(entry), draft)).transpose()
+    let described = draft.name_blobs(&ids, others)?;
+    for ((entry, id), is_described) in extended.chunks_exact(extended_blob::SIZE).zip(ids).zip(described) {
+        if is_described {
+            blob(Input(entry), id, draft)?;
+        }
+    }
+    Ok(())
 }
 
-/// Reads the entry of the layer's own blob.
-fn own_blob(entry: Input<'_>, draft: &mut Draft) -> Result<BlobRecord> {
-    draft.expect_chunks(entry.u32(extended_blob::CHUNK_COUNT as u64)?)?;
-    Ok(BlobRecord {
-        id: None,
+/// Reads the entry of a blob whose chunks the bootstrap describes.
+fn blob(entry: Input<'_>, id: Option<[u8; 64]>, draft: &mut Draft) -> Result<()> {
+    let record = BlobRecord {
+        id,
         meta: None,
         toc_digest: None,
         chunk_size: draft.chunk_size,
-        compressor: draft.compressor,
+        compressor: draft.compressor(),
         digester: draft.format().digester,
         features: entry.u32(extended_blob::FEATURES as u64)?,
         compressed_size: entry.u64(extended_blob::COMPRESSED_SIZE as u64)?,
@@ -95,7 +97,8 @@ fn own_blob(entry: Input<'_>, draft: &mut Draft) -> Result<BlobRecord> {
         meta_offset: 0,
         meta_compressed_size: 0,
         meta_uncompressed_size: 0,
-    })
+    };
+    draft.describe(record, entry.u32(extended_blob::CHUNK_COUNT as u64)?)
 }
 
 struct Reader<'a> {

@@ -1,4 +1,4 @@
-//! Reads the bootstrap of one layer back, as `write` writes it: extended inodes, one blob, no shared attributes.
+//! Reads a bootstrap back, as `write` writes it: extended inodes, no shared attributes.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,13 +10,13 @@ use nydus_layout::{dirent, extended_super_block, inode_extended, super_block, xa
 use super::fields::kind_of;
 use super::model::{At, Inode, Kind, Mark, NONE, ROOT};
 use super::recall::{Draft, Input, OtherBlobs, Positions, damaged};
-use crate::blob::BlobRecord;
+use crate::blob::{BlobKind, BlobRecord};
 use crate::error::Result;
 
 const BLOCK: u64 = BLOCK_SIZE as u64;
 
-/// Fills the draft; returns the record of the blob if the layer stores chunks.
-pub fn read(bytes: &[u8], draft: &mut Draft, others: &OtherBlobs<'_>) -> Result<Option<BlobRecord>> {
+/// Fills the draft.
+pub fn read(bytes: &[u8], draft: &mut Draft, others: &OtherBlobs<'_>) -> Result<()> {
     let input = Input(bytes);
     let field = |at: usize| input.u32((layout::SUPER_OFFSET + at) as u64);
     if field(super_block::MAGIC)? != layout::SUPER_MAGIC {
@@ -24,7 +24,7 @@ pub fn read(bytes: &[u8], draft: &mut Draft, others: &OtherBlobs<'_>) -> Result<
     }
     let meta = u64::from(field(super_block::META_BLOCK)?) * BLOCK;
     let root = u32::from(input.u16((layout::SUPER_OFFSET + super_block::ROOT_NID) as u64)?);
-    let record = tables(input, draft, others)?;
+    tables(input, draft, others)?;
     let inodes = Inodes { input, meta };
     let stored = inodes.at(root)?;
     let made = stored.inode(draft)?;
@@ -59,11 +59,11 @@ pub fn read(bytes: &[u8], draft: &mut Draft, others: &OtherBlobs<'_>) -> Result<
             Ok(())
         })?;
     }
-    Ok(record)
+    Ok(())
 }
 
 /// Reads the blob table and the chunk table.
-fn tables(input: Input<'_>, draft: &mut Draft, others: &OtherBlobs<'_>) -> Result<Option<BlobRecord>> {
+fn tables(input: Input<'_>, draft: &mut Draft, others: &OtherBlobs<'_>) -> Result<()> {
     let base = layout::EXTENDED_SUPER_OFFSET;
     let word = |at: usize| input.u32((base + at) as u64);
     let long = |at: usize| input.u64((base + at) as u64);
@@ -76,13 +76,23 @@ fn tables(input: Input<'_>, draft: &mut Draft, others: &OtherBlobs<'_>) -> Resul
     if !rest.is_empty() {
         return Err(damaged("its blob table is cut off"));
     }
-    let id = |entry: &[u8; blob_entry::SIZE]| Input(entry).array(blob_entry::BLOB_ID as u64);
-    let ids = entries.iter().map(|entry| id(entry).map(|id| (id != *layout::OWN_BLOB_ID).then_some(id)));
-    let ids = ids.collect::<Result<Vec<_>>>()?;
-    draft.blobs = others.find(&ids)?;
-    let own = ids.iter().position(Option::is_none).and_then(|own| entries.get(own));
-    let record = own.map(|entry| own_blob(Input(entry), draft)).transpose()?;
-    draft.chunk_positions = Positions::new(draft.number, draft.chunk_count());
+    let layer = draft.layer.as_ref().map(|layer| layer.id);
+    let id = |entry: &[u8; blob_entry::SIZE]| {
+        let id = Input(entry).array(blob_entry::BLOB_ID as u64)?;
+        let is_own = id == *layout::OWN_BLOB_ID || Some(id) == layer;
+        Ok((!is_own).then_some(id))
+    };
+    let ids = entries.iter().map(id).collect::<Result<Vec<_>>>()?;
+    let described = draft.name_blobs(&ids, others)?;
+    for ((entry, id), is_described) in entries.iter().zip(ids).zip(described) {
+        if is_described {
+            blob(Input(entry), id, draft)?;
+        }
+    }
+    if draft.described.is_empty() {
+        draft.set_chunkless_kind(word(extended_super_block::FLAGS)?);
+    }
+    draft.chunk_positions = Positions::new(&draft.described);
     let (start, size) =
         (long(extended_super_block::CHUNK_TABLE_OFFSET)?, long(extended_super_block::CHUNK_TABLE_SIZE)?);
     let chunk_size = u64::from(draft.chunk_size);
@@ -90,22 +100,32 @@ fn tables(input: Input<'_>, draft: &mut Draft, others: &OtherBlobs<'_>) -> Resul
         let (place, offset) = draft.chunk(record)?;
         draft.chunk_positions.note(place, u32::try_from(offset / chunk_size).unwrap_or(NONE));
     }
-    Ok(record)
+    Ok(())
 }
 
-/// Reads the entry of the layer's own blob.
-fn own_blob(entry: Input<'_>, draft: &mut Draft) -> Result<BlobRecord> {
+/// Reads the entry of a blob whose chunks the bootstrap describes.
+fn blob(entry: Input<'_>, id: Option<[u8; 64]>, draft: &mut Draft) -> Result<()> {
     let word = |at: usize| entry.u32(at as u64);
     let number = |at: usize| entry.u64(at as u64);
     let digester = draft.format().digester;
-    if word(blob_entry::COMPRESSOR)? != draft.compressor || word(blob_entry::DIGESTER)? != digester.number() {
+    let is_own = entry.array(blob_entry::BLOB_ID as u64)? == *layout::OWN_BLOB_ID;
+    let layer = if is_own { None } else { draft.layer.as_ref().map(|layer| (layer.id, layer.size)) };
+    if let Some((_, size)) = layer {
+        draft.kind = BlobKind::referring(word(blob_entry::FEATURES)?)
+            .filter(|_| number(blob_entry::COMPRESSED_SIZE).is_ok_and(|stored| stored == size))
+            .ok_or_else(|| damaged("it refers to its layer in another way"))?;
+    }
+    let is_other = !draft.is_of_image() && word(blob_entry::COMPRESSOR)? != draft.compressor();
+    if is_other || word(blob_entry::DIGESTER)? != digester.number() {
         return Err(damaged("its chunks are stored in another way"));
     }
-    draft.expect_chunks(word(blob_entry::CHUNK_COUNT)?)?;
-    Ok(BlobRecord {
-        id: None,
-        meta: None,
-        toc_digest: None,
+    // What a layer's own bootstrap cannot say of its blob, an image's may.
+    let is_known = |digest: &[u8; 32]| draft.is_of_image() && *digest != [0; 32];
+    let digest = |at: usize| entry.array(at as u64).map(|digest| Some(digest).filter(is_known));
+    let record = BlobRecord {
+        id: layer.map_or(id, |(id, _)| Some(id)),
+        meta: digest(blob_entry::META_DIGEST)?.zip(Some(number(blob_entry::META_SIZE)?)),
+        toc_digest: digest(blob_entry::TOC_DIGEST)?,
         chunk_size: word(blob_entry::CHUNK_SIZE)?,
         compressor: word(blob_entry::COMPRESSOR)?,
         digester,
@@ -116,7 +136,8 @@ fn own_blob(entry: Input<'_>, draft: &mut Draft) -> Result<BlobRecord> {
         meta_offset: number(blob_entry::META_OFFSET)?,
         meta_compressed_size: number(blob_entry::META_COMPRESSED_SIZE)?,
         meta_uncompressed_size: number(blob_entry::META_UNCOMPRESSED_SIZE)?,
-    })
+    };
+    draft.describe(record, word(blob_entry::CHUNK_COUNT)?)
 }
 
 /// The area of inodes.

@@ -35,6 +35,7 @@ pub fn judge(blob: &Blob<'_>, bootstraps: Bootstraps<'_>, findings: &mut Vec<Fin
             }
         }
         judge_size(blob, description, findings);
+        sections::judge_toc(blob, description, findings);
     }
     // Only a bootstrap says how chunks are compressed. A blob without one is never read by clients either.
     let known: Vec<&UsedBlob<'_>> = bootstraps.used.into_iter().chain(bootstraps.own).collect();

@@ -146,8 +146,11 @@ fn judge_blob(image: &Image<'_>, position: usize, blob: Blob<'_>, findings: &mut
     if refers && !is_own && !names_blob {
         report(Sentence::BlobLayer, &[]);
     }
+    let has_key = !blob.is_zero(blob_entry::CIPHER_IV, IV_SIZE);
+    if has_key && blob.has(blob_features::SEPARATE) && !blob.has(blob_features::ENCRYPTED) {
+        report(Sentence::BlobCipher, &[]);
+    }
     if !blob.has(blob_features::SEPARATE | blob_features::ENCRYPTED) {
-        let has_key = !blob.is_zero(blob_entry::CIPHER_IV, IV_SIZE);
         if names_blob || has_key || blob.wide(blob_entry::META_SIZE) != 0 {
             report(Sentence::BlobKeys, &[]);
         }

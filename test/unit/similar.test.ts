@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nearestWord } from '../../../../src/cli/text/similar.js';
+import { nearestWord } from '../../src/similar.js';
 
 test('a word is meant when a third of its letters or fewer are wrong, added, left out or exchanged', () => {
   const words = ['concurrency', 'compressor', 'platform', 'ca', 'threads'];

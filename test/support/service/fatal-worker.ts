@@ -1,0 +1,15 @@
+/** A process that takes the service's jobs as the real one does, and dies of those whose source is named so. */
+import type { FromWorker, ToWorker } from '../../../src/service/jobs/request.js';
+
+const send = (message: FromWorker): void => {
+  process.send?.(message);
+};
+
+process.on('message', (message: ToWorker) => {
+  if (message.type === 'abort') return;
+  const { request } = message;
+  if (request.kind === 'convert' && request.source.includes('fatal')) process.kill(process.pid, 'SIGKILL');
+  send({ type: 'done', answer: { kind: 'converted', result: {} }, residentBytes: 0 });
+});
+process.once('disconnect', () => process.exit());
+send({ type: 'ready' });
