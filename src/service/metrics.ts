@@ -1,6 +1,7 @@
 /** What Prometheus reads: upstream's names, and ours. No label holds an image, a tag, a digest or a sender's text. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { QueueCount, TaskQueue } from './queue/queue.js';
+import type { TaskQueue } from './queue/queue.js';
+import { TASK_KINDS, TASK_STATES } from './queue/task.js';
 
 const DEFAULT_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** Conversions take minutes, which the default buckets do not tell apart. */
@@ -11,7 +12,7 @@ export interface MetricSources {
   /** `server.name`. */
   readonly name: string;
   readonly version: string;
-  readonly queue: TaskQueue;
+  readonly queue: Pick<TaskQueue, 'count'>;
   readonly workers: () => { readonly busy: number; readonly free: number };
   readonly storeBytes: () => number;
 }
@@ -34,13 +35,13 @@ export function openMetrics(sources: MetricSources) {
     new Histogram({ name, help, labelNames: [...labelNames], buckets: [...buckets], registers });
   new Gauge({
     name: 'nydusify_queue_jobs',
-    help: 'Tasks by state.',
-    labelNames: ['state'],
+    help: 'Tasks by state and kind.',
+    labelNames: ['state', 'kind'],
     registers,
     async collect() {
-      const { states, oldestMs } = await sources.queue.count();
-      for (const [state, count] of Object.entries<QueueCount['states'][keyof QueueCount['states']]>(states))
-        this.set({ state }, count);
+      const { kinds, oldestMs } = await sources.queue.count();
+      for (const kind of TASK_KINDS)
+        for (const state of TASK_STATES) this.set({ state, kind }, kinds[kind][state]);
       oldest.set(oldestMs / 1000);
     },
   });

@@ -5,7 +5,6 @@ import { once } from 'node:events';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { setTimeout as passed } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { nydusify } from '../support/command.js';
 import { file, layer } from '../support/images/tar.js';
@@ -16,6 +15,7 @@ import { tempFolder } from '../support/temp-folder.js';
 import { FormatError } from '../../src/errors.js';
 import { ArchiveUnpacker } from '../../src/native/unpack.js';
 import { sha256 } from '../../src/oci/digest.js';
+import { waitFor } from '../support/wait-for.js';
 
 const tar = layer(file('a/x', '1'));
 const saved = layer(
@@ -137,10 +137,6 @@ async function handlesInterrupts(pid: number): Promise<boolean> {
   return (BigInt(`0x${caught}`) & (1n << 1n)) !== 0n;
 }
 
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await passed(20);
-}
-
 test('waiting for a pipe that nothing writes to can be interrupted', async (t) => {
   const pipe = join(await tempFolder(t), 'pipe');
   await runTool('mkfifo', [pipe]);
@@ -148,7 +144,7 @@ test('waiting for a pipe that nothing writes to can be interrupted', async (t) =
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const closed = once(child, 'close');
-  await until(() => handlesInterrupts(child.pid ?? 0));
+  await waitFor(() => handlesInterrupts(child.pid ?? 0));
   setTimeout(() => child.kill('SIGINT'), 500);
   const [status] = (await closed) as [number];
   assert.equal(status, 130);

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { startRegistry } from '../../src/embedded-registry/server.js';
 import { takeIn } from '../../src/service/intake.js';
 import type { Task } from '../../src/service/queue/task.js';
@@ -12,6 +11,7 @@ import { freePort } from '../support/registries/real-registries.js';
 import { openRunnerBench, type RunnerBench } from '../support/service/runner-bench.js';
 import { pushImage } from '../support/service/running.js';
 import { tempFolder } from '../support/temp-folder.js';
+import { waitFor } from '../support/wait-for.js';
 
 const WORKER = join(dirname(productCommand), 'convert-worker.js');
 
@@ -66,11 +66,6 @@ function states(tasks: readonly Task[], host: string): Readonly<Record<string, s
   return Object.fromEntries(
     tasks.map(({ source, state }) => [source.slice(host.length + 1).replace(/:1$/, ''), state]),
   );
-}
-
-async function waitFor(condition: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 1500 && !(await condition()); i++) await sleep(20);
-  assert.ok(await condition());
 }
 
 test('429 is waited for as long as the registry asks, and does not count as an attempt', async (t) => {

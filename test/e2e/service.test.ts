@@ -23,6 +23,7 @@ import {
   type StartOptions,
 } from '../support/service/running.js';
 import { tempFolder } from '../support/temp-folder.js';
+import { waitFor } from '../support/wait-for.js';
 
 const CONVERSIONS = '/api/v1/conversions';
 const SYNC = `${CONVERSIONS}?sync=true`;
@@ -243,11 +244,6 @@ test('SIGHUP reads rules and secrets again, and a bad file leaves the old ones i
   assert.deepEqual([...(await tagsOf('reloaded/app'))].sort(), ['1', '1-other']);
 });
 
-async function waitFor(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !condition(); i++) await sleep(20);
-  assert.ok(condition());
-}
-
 test('a process that dies is replaced, and its conversion is tried again', async (t) => {
   if (!needs(t, 'docker-registry')) return;
   const run = await service(t);
@@ -297,7 +293,7 @@ test('the log is one JSON object a line on request, and metrics are there when a
   const run = await service(t);
   const { status, text } = await run.ask('GET', '/metrics', { headers: { host: 'evil.example' } });
   assert.equal(status, 200);
-  assert.match(text, /^nydusify_queue_jobs\{state="waiting"\} 0$/m);
+  assert.match(text, /^nydusify_queue_jobs\{state="waiting",kind="sweep"\} 0$/m);
   await run.ask('GET', '/never/seen/before');
   const after404 = (await run.ask('GET', '/metrics')).text;
   assert.match(after404, /^acceleration_service_api_requests_total\{code="404",.*url="\/\*"\} 1$/m);

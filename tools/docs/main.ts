@@ -20,7 +20,14 @@ import { completionScripts } from './completion.js';
 import { LAYOUT_FILES } from './layout.js';
 import { missingTests } from './named-test.js';
 import { withSection } from './page-section.js';
-import { codesTable, driverKeys, endpointsTable, schemasTable, serviceKeys } from './service.js';
+import {
+  codesTable,
+  driverKeys,
+  endpointsTable,
+  metricsTable,
+  schemasTable,
+  serviceKeys,
+} from './service.js';
 import { DIFFERENCE_TESTS, differencesTable } from './service-differences.js';
 import { terminalPage } from './terminal.js';
 import { SECURITY_TESTS, securityPage } from './security/page.js';
@@ -49,6 +56,7 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
       'service-endpoints': endpointsTable(),
       'service-schemas': schemasTable(),
       'service-codes': codesTable(),
+      'service-metrics': metricsTable(),
     }).reduce((page, [name, text]) => withSection(page, name, text), readFileSync('docs/service.md', 'utf8')),
   'docs/upstream.md': () =>
     withSection(

@@ -10,6 +10,7 @@ import {
   SCHEMAS,
 } from '../../src/service/http/api/endpoints.js';
 import { CODES } from '../../src/service/http/errors.js';
+import { openMetrics } from '../../src/service/metrics.js';
 import { markdownTable } from '../../test/support/markdown-table.js';
 
 export function serviceKeys(): string {
@@ -77,5 +78,29 @@ export function codesTable(): string {
   return markdownTable(
     ['code', 'status', 'meaning'],
     Object.entries(CODES).map(([code, { status, text }]) => [`\`${code}\``, String(status), text]),
+  );
+}
+
+/** What `/metrics` has where the server has the name that is its default. */
+export function metricsTable(): string {
+  const { registry } = openMetrics({
+    name: 'API',
+    version: '',
+    queue: { count: () => Promise.reject(new Error('nothing is collected')) },
+    workers: () => ({ busy: 0, free: 0 }),
+    storeBytes: () => 0,
+  });
+  return markdownTable(
+    ['metric', 'type', 'labels', 'meaning'],
+    registry
+      .getMetricsAsArray()
+      .map((metric) => [
+        `\`${metric.name}\``,
+        String(metric.type),
+        'labelNames' in metric && Array.isArray(metric.labelNames)
+          ? metric.labelNames.map((label) => `\`${String(label)}\``).join(' ')
+          : '',
+        metric.help,
+      ]),
   );
 }

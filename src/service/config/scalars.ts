@@ -74,10 +74,16 @@ export function whole({
   });
 }
 
-/** Go's forms of a number: `200`, `0x10`, `0o17` or `017`, `0b1`, with `_` between digits. */
+const INTEGER = /^[+-]?(?:[0-9]+|0x[0-9a-f]+|0o[0-7]+|0b[01]+)$/i;
+const DECIMAL = /^[+-]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:e[+-]?[0-9]+)?$/i;
+
+/**
+ * Go's forms of a number: `200`, `0x10`, `0o17` or `017`, `0b1`, with `_` between digits, and decimals such as `1e3` or `2.0`. Go cuts off
+ * what a decimal has beyond a whole number, which nobody means: that is none here.
+ */
 export function wholeNumber(given: string): number | undefined {
   const plain = given.replaceAll('_', '');
-  if (!/^[+-]?(?:[0-9]+|0x[0-9a-f]+|0o[0-7]+|0b[01]+)$/i.test(plain)) return undefined;
+  if (!INTEGER.test(plain) && !DECIMAL.test(plain)) return undefined;
   const sign = plain.startsWith('-') ? -1 : 1;
   const digits = plain.replace(/^[+-]/, '');
   const value = sign * Number(/^0[0-7]+$/.test(digits) ? `0o${digits}` : digits);

@@ -3,7 +3,7 @@
  * (test/support/service/queue-contract.ts).
  */
 import { NydusError } from '../../errors.js';
-import type { NewTask, Task, TaskFailure, TaskProgress, TaskResult, TaskState } from './task.js';
+import type { NewTask, Task, TaskFailure, TaskKind, TaskProgress, TaskResult, TaskState } from './task.js';
 
 export interface Added {
   readonly task: Task;
@@ -30,8 +30,12 @@ export interface TaskPage {
   readonly next: string | undefined;
 }
 
+export type StateCount = Readonly<Record<TaskState, number>>;
+
 export interface QueueCount {
-  readonly states: Readonly<Record<TaskState, number>>;
+  /** Tasks of all kinds. */
+  readonly states: StateCount;
+  readonly kinds: Readonly<Record<TaskKind, StateCount>>;
   /** Age in milliseconds of the oldest task that could begin; 0 when none could. */
   readonly oldestMs: number;
   readonly paused: boolean;

@@ -4,7 +4,8 @@
  * `convert` makes one target; `look` lists the tags of a repository and makes `convert` tasks of them; `sweep` lists the repositories of
  * a registry and makes `look` tasks of them.
  */
-export type TaskKind = 'convert' | 'look' | 'sweep';
+export const TASK_KINDS = ['convert', 'look', 'sweep'] as const;
+export type TaskKind = (typeof TASK_KINDS)[number];
 export type TaskOrigin = 'hand' | 'webhook' | 'look' | 'sweep';
 export const TASK_STATES = [
   'waiting',

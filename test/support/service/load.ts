@@ -8,6 +8,7 @@ import { parseDocument } from '../../../src/oci/manifest.js';
 import { anonymous } from '../../../src/registry/auth/credentials.js';
 import { openSource } from '../../../src/registry/open.js';
 import { residentBytes } from '../../../src/service/jobs/resident.js';
+import { TASK_KINDS } from '../../../src/service/queue/task.js';
 import { childrenOf } from './processes.js';
 import { pushImage, type ServiceRun, startService } from './running.js';
 import type { Owner } from '../temp-folder.js';
@@ -214,7 +215,9 @@ webhooks: [{ name: load, type: generic, unauthenticated: true }]`,
     const answer = await this.#run?.ask('GET', '/metrics').catch(() => undefined);
     if (answer?.status !== 200) return false;
     return ['waiting', 'delayed', 'active'].every((state) =>
-      answer.text.includes(`\nnydusify_queue_jobs{state="${state}"} 0\n`),
+      TASK_KINDS.every((kind) =>
+        answer.text.includes(`\nnydusify_queue_jobs{state="${state}",kind="${kind}"} 0\n`),
+      ),
     );
   }
 

@@ -523,16 +523,21 @@ const LISTING: Readonly<Record<string, Case>> = {
     await queue.add([job('a'), job('b'), job('c', { delayMs: 9 })]);
     await take(queue);
     await queue.record(job('d'), 'x');
-    const { states } = await queue.count();
-    assert.deepEqual(states, {
-      waiting: 1,
-      delayed: 1,
-      active: 1,
-      completed: 0,
-      skipped: 1,
-      cancelled: 0,
-      failed: 0,
-    });
+    const none = { waiting: 0, delayed: 0, active: 0, completed: 0, skipped: 0, cancelled: 0, failed: 0 };
+    const { states, kinds } = await queue.count();
+    assert.deepEqual(states, { ...none, waiting: 1, delayed: 1, active: 1, skipped: 1 });
+    assert.deepEqual(kinds, { convert: states, look: none, sweep: none });
+  },
+  'each kind is counted for itself': async ({ queue }) => {
+    await queue.add([job('a'), job('b', { kind: 'look' }), job('c', { kind: 'look', delayMs: 9 })]);
+    await queue.add([job('d', { kind: 'sweep' }), job('e', { kind: 'sweep' })]);
+    const { states, kinds } = await queue.count();
+    assert.equal(states.waiting, 4);
+    assert.equal(states.delayed, 1);
+    assert.deepEqual(
+      [kinds.convert.waiting, kinds.look.waiting, kinds.look.delayed, kinds.sweep.waiting],
+      [1, 1, 1, 2],
+    );
   },
   'the age of the oldest that could begin': async ({ queue, pass }) => {
     assert.equal((await queue.count()).oldestMs, 0);

@@ -221,8 +221,17 @@ test('numbers are read as Go reads them', () => {
     ['0b11', 3],
     ['2_077', 2077],
     ['"80"', 80],
+    ['8e3', 8000],
+    ['80.0', 80],
+    ['+2_0.e+2', 2000],
   ] as const)
     assert.equal(read(`server: { port: ${text} }`).settings.server.port, port, text);
+  for (const text of ['80.5', '1e-3', '0x', '1e', '.', '1e99'])
+    assert.throws(
+      () => read(`server: { port: ${text} }`),
+      /server\.port should be a whole number, not/,
+      text,
+    );
 });
 
 test('a folder of conversions that the threshold does not count is a warning', () => {

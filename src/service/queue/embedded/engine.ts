@@ -3,7 +3,15 @@ import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterDeath, ALONE_FROM } from '../deaths.js';
-import type { NewTask, Task, TaskProgress, TaskState } from '../task.js';
+import {
+  type NewTask,
+  type Task,
+  TASK_KINDS,
+  TASK_STATES,
+  type TaskKind,
+  type TaskProgress,
+  type TaskState,
+} from '../task.js';
 import {
   type Added,
   type Kept,
@@ -13,6 +21,7 @@ import {
   type QueueCount,
   QueueFullError,
   type Shrunk,
+  type StateCount,
   type TaskFilter,
   type TaskPage,
   type TaskQueue,
@@ -228,16 +237,19 @@ export class EmbeddedQueue implements TaskQueue {
   count(): Promise<QueueCount> {
     return this.#read(() => {
       const now = this.#now();
-      const states = { ...NO_TASKS };
-      // Both are answered by indexes alone, since probes and metrics ask often.
-      for (const row of this.#prepared('SELECT state, count(*) AS n FROM tasks GROUP BY state').all()) {
+      const kinds = { convert: { ...NO_TASKS }, look: { ...NO_TASKS }, sweep: { ...NO_TASKS } };
+      // Both are answered by indexes alone, since probes and metrics ask often. The file holds no other kinds and states.
+      for (const row of this.#prepared(COUNT).all()) {
         const state = row['state'] === 'pending' ? 'waiting' : textOf(row['state']);
-        states[state as TaskState] = Number(row['n']); // the file holds no other states
+        kinds[row['kind'] as TaskKind][state as TaskState] = Number(row['n']);
       }
-      states.delayed = Number(
-        this.#row("SELECT count(*) AS n FROM tasks WHERE state = 'pending' AND ready > ?", [now])?.['n'] ?? 0,
-      );
-      states.waiting -= states.delayed;
+      for (const row of this.#prepared(COUNT_DELAYED).all(now)) {
+        const states = kinds[row['kind'] as TaskKind];
+        states.delayed = Number(row['n']);
+        states.waiting -= states.delayed;
+      }
+      const states = { ...NO_TASKS };
+      for (const state of TASK_STATES) for (const kind of TASK_KINDS) states[state] += kinds[kind][state];
       const oldest = this.#row(
         "SELECT min(created) AS at FROM tasks WHERE state = 'pending' AND ready <= ?",
         [now],
@@ -245,6 +257,7 @@ export class EmbeddedQueue implements TaskQueue {
       const at = oldest?.['at'];
       return {
         states,
+        kinds,
         oldestMs: typeof at === 'number' ? Math.max(0, now - at) : 0,
         paused: this.#isPaused(),
       };
@@ -517,7 +530,11 @@ function parts(outcome: Exclude<Outcome, { readonly kind: 'retry' }>): {
 const DUE = `SELECT count(*) AS n FROM
   (SELECT 1 FROM tasks WHERE state = 'pending' AND ready <= ? LIMIT ${SORTED + 1})`;
 
-const NO_TASKS: Readonly<Record<TaskState, number>> = {
+const COUNT = 'SELECT state, kind, count(*) AS n FROM tasks GROUP BY state, kind';
+const COUNT_DELAYED =
+  "SELECT kind, count(*) AS n FROM tasks WHERE state = 'pending' AND ready > ? GROUP BY kind";
+
+const NO_TASKS: StateCount = {
   waiting: 0,
   delayed: 0,
   active: 0,

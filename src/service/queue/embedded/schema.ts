@@ -46,6 +46,11 @@ const MIGRATIONS: readonly string[] = [
   // Tasks whose time has not come are passed over without a look at their rows.
   `DROP INDEX tasks_next;
    CREATE INDEX tasks_next ON tasks (priority, number, ready) WHERE state = 'pending';`,
+  // Tasks are counted by state and kind, again without a look at their rows.
+  `DROP INDEX tasks_state;
+   CREATE INDEX tasks_state ON tasks (state, kind);
+   DROP INDEX tasks_ready;
+   CREATE INDEX tasks_ready ON tasks (ready, kind) WHERE state = 'pending';`,
 ];
 
 /** Counts the tasks that wait as they come and go, in memory, since each new one asks for their number. */

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { CliContext } from '../../../../src/cli/context.js';
 import { jsonLines, openProgress, plainLines } from '../../../../src/cli/text/progress.js';
 import type { ProgressMode } from '../../../../src/cli/flags/options.js';
 import { sha256 } from '../../../../src/oci/digest.js';
 import type { ConvertEvent, Stage } from '../../../../src/reporter.js';
 import { ScreenTerminal } from '../../../support/screen-terminal.js';
+import { waitFor } from '../../../support/wait-for.js';
 
 const layers = [
   { mediaType: 'x', digest: sha256('1'), size: 1000 },
@@ -127,7 +127,7 @@ test('on a terminal there is a live area with a line of bars for each layer unde
   const screen = new ScreenTerminal(100, 24);
   const progress = await openProgress('auto', context(screen, screen));
   for (const event of EVENTS.slice(0, 3)) progress.reporter.emit(event);
-  await until(() => screen.text().includes('500 B of 4.00 kB'));
+  await waitFor(() => screen.text().includes('500 B of 4.00 kB'));
   assert.match(screen.text(), /1\/2 .* pull ██+░+ pack ░+ push ░+ +1.00 kB/);
   progress.reporter.emit({ type: 'warning', code: 'X', message: 'mind the gap' });
   progress.stop();
@@ -147,13 +147,13 @@ test('a layer that is copied has a bar for it, and stays until the target has it
   const [second] = EVENTS.slice(2, 3);
   assert.ok(second?.type === 'layer.progress');
   progress.reporter.emit({ ...second, layer: 1 });
-  await until(() => /2\/2 .* push ░+ +3.00 kB/.test(screen.text()));
+  await waitFor(() => /2\/2 .* push ░+ +3.00 kB/.test(screen.text()));
   assert.match(screen.text(), /1\/2 .* pull ░+ pack ░+ push ░+ copy ░+ +1.00 kB/);
   progress.reporter.emit({ type: 'layer.done', platform: 'linux/amd64', layer: 0, stats, outcome: 'pushed' });
   copied(500);
-  await until(() => /1\/2 .* pull █+ pack █+ push █+ copy █+░+ +1.00 kB/.test(screen.text()));
+  await waitFor(() => /1\/2 .* pull █+ pack █+ push █+ copy █+░+ +1.00 kB/.test(screen.text()));
   copied(1000);
-  await until(() => !screen.text().includes('1/2 '));
+  await waitFor(() => !screen.text().includes('1/2 '));
   progress.stop();
 });
 
@@ -193,11 +193,11 @@ test('a request that waits to be made again is counted while it waits, and not l
   for (const event of EVENTS.slice(0, 4)) progress.reporter.emit(event);
   for (const delayMs of [300, 1200])
     progress.reporter.emit({ type: 'retry', what: 'push', attempt: 1, delayMs, cause: new Error('cut') });
-  await until(() =>
+  await waitFor(() =>
     screen.text().includes(' % · 2 requests waiting to be tried again · pulled 1.00 kB of 4.00 kB'),
   );
-  await until(() => screen.text().includes(' % · 1 request waiting to be tried again · pulled'));
-  await until(() => screen.text().includes(' % · pulled 1.00 kB of 4.00 kB'));
+  await waitFor(() => screen.text().includes(' % · 1 request waiting to be tried again · pulled'));
+  await waitFor(() => screen.text().includes(' % · pulled 1.00 kB of 4.00 kB'));
   progress.stop();
 });
 
@@ -260,10 +260,6 @@ test('the first word of a warning is painted in plain lines, too, where there ar
   progress.stop();
   assert.deepEqual(output.lines, ['\x1b[33mwarning\x1b[39m: mind the gap\n']);
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(20);
-}
 
 test('without a terminal there are plain lines, and none on request but warnings', async () => {
   const shown = async (mode: ProgressMode): Promise<string> => {

@@ -19,10 +19,7 @@ import {
   type ObservedUploads,
   watched,
 } from '../../../support/registries/observed-uploads.js';
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
-}
+import { waitFor } from '../../../support/wait-for.js';
 
 test('a blob is sent while it is being made, and only the PUT that ends the session waits for the digest', async (t) => {
   for (const chunkSize of [0, 300_000]) {
@@ -38,7 +35,7 @@ test('a blob is sent while it is being made, and only the PUT that ends the sess
     const growing = new GrowingBytes(bytes);
     const push = target.pushGrowing(growing);
     growing.grow(400_000);
-    await until(() => received >= (chunkSize === 0 ? 400_000 : 300_000));
+    await waitFor(() => received >= (chunkSize === 0 ? 400_000 : 300_000));
     growing.grow(bytes.length, true);
     const { content, starts } = watched(contentOf(bytes));
     assert.equal(await push?.finish(descriptor, content), 'pushed');
@@ -56,7 +53,7 @@ test('a growing upload that is cut goes on from where the registry is', async (t
   const growing = new GrowingBytes(bytes);
   const push = target.pushGrowing(growing);
   growing.grow(400_000);
-  await until(() => r.seen.some(({ method }) => method === 'PATCH'));
+  await waitFor(() => r.seen.some(({ method }) => method === 'PATCH'));
   growing.grow(bytes.length, true);
   const { content, starts } = watched(contentOf(bytes));
   assert.equal(await push?.finish(descriptor, content), 'pushed');
@@ -89,9 +86,9 @@ test('a growing upload is cancelled when the target turns out to have the blob',
   const growing = new GrowingBytes(bytes);
   const push = target.pushGrowing(growing);
   growing.grow(100_000);
-  await until(() => r.methods().includes('POST PUT POST'));
+  await waitFor(() => r.methods().includes('POST PUT POST'));
   assert.equal(await push?.finish(descriptor, contentOf(bytes)), 'present');
-  await until(() => r.methods().endsWith('DELETE'));
+  await waitFor(() => r.methods().endsWith('DELETE'));
 });
 
 /** When a registry notices that the token which the stream began with has expired, and what it keeps of the bytes. */
@@ -154,7 +151,7 @@ for (const [title, spoil] of Object.entries(EXPIRIES)) {
     const growing = new GrowingBytes(bytes);
     const push = target.pushGrowing(growing);
     growing.grow(400_000);
-    await until(() => received >= 400_000);
+    await waitFor(() => received >= 400_000);
     tokens.revoke();
     growing.grow(bytes.length, true);
     assert.equal(await push?.finish(descriptor, contentOf(bytes)), 'pushed');
@@ -181,9 +178,9 @@ test('the right to cancel uploads is asked for separately, and need not be grant
   const growing = new GrowingBytes(bytes);
   const push = target.pushGrowing(growing);
   growing.grow(100_000);
-  await until(() => r.methods().endsWith('POST'));
+  await waitFor(() => r.methods().endsWith('POST'));
   assert.equal(await push?.finish(descriptor, contentOf(bytes)), 'present');
-  await until(() => r.methods().endsWith('DELETE DELETE'));
+  await waitFor(() => r.methods().endsWith('DELETE DELETE'));
   const more = noise(1000, 8);
   await target.push(describe(MEDIA.ociLayerTar, more), contentOf(more));
   const asked = tokens.requests.map(({ scopes }) => scopes.join(' '));
