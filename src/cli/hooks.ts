@@ -95,10 +95,14 @@ async function moduleCall(path: string): Promise<Call> {
   return async (moment, info) => {
     const hook = functions[moment];
     if (typeof hook !== 'function') return;
+    // Node ends a process in which nothing but a promise is left, and would end the run in silence.
+    const alive = setInterval(() => undefined, 60_000);
     try {
       await (hook as (given: HookInfo) => unknown)(info); // checked above; whatever it takes, it gets this
     } catch (cause) {
       throw new HookError(`${moment} of ${path}: ${messageOf(cause)}`, { cause });
+    } finally {
+      clearInterval(alive);
     }
   };
 }

@@ -1,4 +1,5 @@
 /** Calls of the caller's own code before an image is published, and after. Upstream's hook plugin has the same two moments. */
+import { orAborted } from '../io/abort.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import type { CallOptions } from '../reporter.js';
 import type { ConvertedImage } from './image.js';
@@ -23,7 +24,7 @@ export interface PublishHooks {
   readonly afterPush?: ((image: HookedImage) => Promise<void>) | undefined;
 }
 
-export function hookedImage({ source, target }: Run, image: ConvertedImage): HookedImage {
+function hookedImage({ source, target }: Run, image: ConvertedImage): HookedImage {
   const blobs = [...image.layers.map(({ blob }) => blob), ...image.dictionaryBlobs];
   return {
     platform: image.platform,
@@ -32,6 +33,17 @@ export function hookedImage({ source, target }: Run, image: ConvertedImage): Hoo
     manifest: image.nydus.descriptor,
     blobs: [...new Map(blobs.map((blob) => [blob.digest, blob])).values()],
   };
+}
+
+/** Ends with the signal, whether the hook does or not. */
+export async function beforePush(
+  run: Run,
+  image: ConvertedImage,
+  bootstrap: Uint8Array,
+  { signal }: CallOptions,
+): Promise<void> {
+  const called = run.options.hooks?.beforePush?.(hookedImage(run, image), bootstrap);
+  if (called !== undefined) await orAborted(called, signal);
 }
 
 /** The images are published, so a hook that fails changes nothing of that. */
@@ -44,7 +56,7 @@ export async function afterPush(
   if (hooks?.afterPush === undefined) return;
   for (const image of new Set(images)) {
     try {
-      await hooks.afterPush(hookedImage(run, image));
+      await orAborted(hooks.afterPush(hookedImage(run, image)), call.signal);
     } catch (cause) {
       call.signal?.throwIfAborted();
       const reason = cause instanceof Error ? cause.message : String(cause);

@@ -18,7 +18,7 @@ import { cachedOrConverted, type ConvertedLayer, type LayerContext, type LayerJo
 import { LookAhead } from './look-ahead.js';
 import { assembleNydus, assembleOci, keepOriginal, type StoredDocument } from './halves.js';
 import type { LeftOut } from './flat-image.js';
-import { hookedImage } from './hooks.js';
+import { beforePush } from './hooks.js';
 import type { Run } from './run.js';
 import type { SourceImage } from './source-images.js';
 
@@ -163,7 +163,7 @@ export async function convertOneImage(
     targetBytes:
       nydusBytes + (oci === undefined ? 0 : oci.addedBytes + sumOf([oci.config.descriptor, ...layers])),
   };
-  await options.hooks?.beforePush?.(hookedImage(run, made), bootstrap);
+  await beforePush(run, made, bootstrap, uploads.call);
   return made;
 }
 

@@ -1,13 +1,14 @@
 /** Hooks: the caller's own code sees each image before it is published, and after. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { nydusify, registry, type TestRegistry } from '../support/command.js';
 import { buildImage, buildIndex } from '../support/images/image-builder.js';
 import { file, layer } from '../support/images/tar.js';
 import { tempFolder } from '../support/temp-folder.js';
+import { waitFor } from '../support/wait-for.js';
 
 interface Call {
   readonly moment: string;
@@ -127,6 +128,34 @@ test('a program gets the moment as its argument and the image on standard input,
   assert.equal(refused.status, 1);
   assert.match(refused.stderr, /beforePushManifest of \S+hook ended with 3/);
   assert.equal(await lab.hasTag(`${lab.host}/library/app:2`), false);
+});
+
+test('a signal ends a run whose hook never does', async (t) => {
+  const { lab, source, target, folder } = await prepare(t);
+  const [forever, program, started] = ['forever.mjs', 'program', 'started'].map((name) => join(folder, name));
+  assert.ok(forever !== undefined && program !== undefined && started !== undefined);
+  const note = `writeFileSync(${JSON.stringify(started)}, '')`;
+  await writeFile(
+    forever,
+    `import { writeFileSync } from 'node:fs';
+     export const beforePushManifest = () => { ${note}; return new Promise(() => {}); };`,
+  );
+  await writeFile(program, `#!/bin/sh\ntrap '' TERM INT\n: > ${started}\nexec sleep 30\n`);
+  await chmod(program, 0o755);
+  for (const hook of [forever, program]) {
+    let kill: ((signal: NodeJS.Signals) => void) | undefined;
+    const ended = nydusify(['convert', '--progress', 'plain', '--hook', hook, source, target], {
+      onStderr: (_, send) => (kill = send),
+    });
+    await waitFor(() => existsSync(started));
+    const stoppedAt = performance.now();
+    kill?.('SIGINT');
+    const { status, stderr } = await ended;
+    assert.equal(status, 130, stderr);
+    assert.ok(performance.now() - stoppedAt < 5000);
+    assert.equal(await lab.hasTag(target), false);
+    await rm(started);
+  }
 });
 
 test('a hook that cannot be used is refused before anything is read', async (t) => {
