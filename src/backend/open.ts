@@ -55,7 +55,18 @@ function transportTo(
   redactor.add(keys?.token);
   const plainHttp = scheme === 'http:';
   return new Transport(
-    { side, proxies, trust, userAgent, timeouts, connections, rate, insecure, plainHttp },
+    {
+      side,
+      peer: 'storage backend',
+      proxies,
+      trust,
+      userAgent,
+      timeouts,
+      connections,
+      rate,
+      insecure,
+      plainHttp,
+    },
     redactor,
   );
 }

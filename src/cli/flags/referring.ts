@@ -50,6 +50,7 @@ const MAX_REFERRED_CHUNK = 4 << 20;
 /** Flags that conflict with any value, and why. */
 const CONFLICTING = {
   'chunk-dict': 'chunks of a dictionary lie in blobs',
+  'backend-type': 'readers look for the original layers where the blobs are',
 } as const;
 
 /** Throws UsageError. */

@@ -14,12 +14,14 @@ export interface FailedExchange {
   readonly proxy: URL | undefined;
   readonly redactor: Redactor;
   readonly side: Side;
+  /** What the server is, such as `registry`. */
+  readonly peer: string;
   readonly signal: AbortSignal | undefined;
 }
 
 /** Errors of ours, which a request's body throws, pass as they are. Throws the signal's reason once it has fired. */
 export function connectionFailure(cause: unknown, failed: FailedExchange): NydusError {
-  const { url, proxy, redactor, side, signal } = failed;
+  const { url, proxy, redactor, side, peer, signal } = failed;
   signal?.throwIfAborted();
   if (cause instanceof NydusError) return cause;
   const details = { cause, request: failed.label, side };
@@ -37,13 +39,13 @@ export function connectionFailure(cause: unknown, failed: FailedExchange): Nydus
   const code = errorCode(cause) ?? '';
   const host = proxy === undefined ? url.host : `${url.host} (by way of proxy ${proxy.host})`;
   if (code === 'EPROTO' || /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)/.test(code)) {
-    return new RegistryError(`registry ${host} does not speak TLS`, {
+    return new RegistryError(`${peer} ${host} does not speak TLS`, {
       ...details,
       remedy: { kind: 'plain-http' },
     });
   }
   if (/^ERR_SSL_|^ERR_TLS_(?!CERT)/.test(code)) {
-    return new RegistryError(`registry ${host}: no TLS connection comes about (${code})`, {
+    return new RegistryError(`${peer} ${host}: no TLS connection comes about (${code})`, {
       ...details,
       remedy: /CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|BAD_CERTIFICATE/.test(code)
         ? { kind: 'client-certificate', host: url.host }
@@ -51,7 +53,7 @@ export function connectionFailure(cause: unknown, failed: FailedExchange): Nydus
     });
   }
   if (isCertificateError(code)) {
-    return new RegistryError(`registry ${host}: its TLS certificate is not trusted (${code})`, {
+    return new RegistryError(`${peer} ${host}: its TLS certificate is not trusted (${code})`, {
       ...details,
       remedy: isUnknownAuthority(cause)
         ? { kind: 'trust-ca' }
@@ -60,13 +62,13 @@ export function connectionFailure(cause: unknown, failed: FailedExchange): Nydus
   }
   const reason = CONNECTION_REASONS[code];
   if (reason !== undefined) {
-    return new RegistryError(`registry ${host}: ${reason.text}`, {
+    return new RegistryError(`${peer} ${host}: ${reason.text}`, {
       ...details,
       retryable: reason.retryable,
       ...connectionAdvice(code, url, proxy),
     });
   }
-  return new RegistryError(`registry ${host}: ${redactor.text(systemReason(cause))}`, details);
+  return new RegistryError(`${peer} ${host}: ${redactor.text(systemReason(cause))}`, details);
 }
 
 /** The refusal of a host that the user has not named, and whose address only this machine or its network reaches. */

@@ -23,7 +23,7 @@ export function isTooSlow(bytes: number, ms: number, judgedAfterMs = JUDGED_AFTE
 export async function* lively(
   stream: ByteStream,
   waitMs: number,
-  host: string,
+  server: string,
   judgedAfterMs = JUDGED_AFTER_MS,
 ): ByteStream {
   const iterator = stream[Symbol.asyncIterator]();
@@ -43,7 +43,7 @@ export async function* lively(
       all += result.value.length;
       if (isTooSlow(all, allMs, judgedAfterMs)) {
         throw new RegistryError(
-          `registry ${host}: it sends too slowly (${all} bytes in ${Math.round(allMs / 1000)} s)`,
+          `${server}: it sends too slowly (${all} bytes in ${Math.round(allMs / 1000)} s)`,
         );
       }
       if (got >= MIN_BYTES_PER_WAIT) {
@@ -51,7 +51,7 @@ export async function* lively(
         got = 0;
       } else if (waitedMs >= waitMs) {
         throw new RegistryError(
-          `registry ${host}: it sends next to nothing (${got} bytes in ${Math.round(waitedMs / 1000)} s)`,
+          `${server}: it sends next to nothing (${got} bytes in ${Math.round(waitedMs / 1000)} s)`,
           { retryable: true },
         );
       }

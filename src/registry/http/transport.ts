@@ -31,6 +31,8 @@ export type Headers = Readonly<Record<string, string>>;
 export interface TransportOptions {
   /** Errors name it. */
   readonly side: Side;
+  /** What the servers are, in errors: `registry` by default. */
+  readonly peer?: string | undefined;
   /** Do not verify certificates. */
   readonly insecure?: boolean | undefined;
   /** Plain HTTP is fine for every host of this side. */
@@ -198,7 +200,7 @@ export class Transport implements AsyncDisposable {
     body: ReplayableContent | undefined,
     signal: AbortSignal | undefined,
   ): Promise<HttpResponse> {
-    const { userAgent, rate } = this.#options;
+    const { userAgent, rate, peer = 'registry' } = this.#options;
     const { answerMs, headersMs, idleMs } = this.#timeouts;
     const startMs = performance.now();
     const label = `${method} ${redactUrl(url)}`;
@@ -219,6 +221,7 @@ export class Transport implements AsyncDisposable {
         proxy,
         redactor: this.redactor,
         side: this.side,
+        peer,
         signal,
       });
     // A connection whose answer has just been read to its end is free in the next turn of the event loop.
@@ -247,7 +250,7 @@ export class Transport implements AsyncDisposable {
         throw new ProxyRefusal(answer.status);
       }
       return toResponse(answer, url, log, fail, (stream) =>
-        paced(lively(stream, idleMs, url.host), rate, signal),
+        paced(lively(stream, idleMs, `${peer} ${url.host}`), rate, signal),
       );
     } catch (cause) {
       log(`failed: ${this.redactor.text(systemReason(cause))}`);

@@ -231,7 +231,7 @@ for (const dialect of DIALECTS) {
         ],
         [{}, { status: 507, code: 'QuotaExceeded' }, /: there is no room in the bucket blobs$/, 3],
         [{}, { status: 418, code: `X${KEYS.secret}\n\u001b[31m` }, /: status 418 \(XREDACTED/, 3],
-        [{}, 'cut', /127\.0\.0\.1/, 3],
+        [{}, 'cut', /^storage backend 127\.0\.0\.1/, 3],
       ];
     for (const [changes, fault, message, exitCode] of cases) {
       const error = await attempt(changes, fault);

@@ -136,7 +136,13 @@ test('chunks stay in their layers with --oci-ref, and what cannot be combined wi
     2 << 20,
     'blake3',
   ]);
-  const conflicts = ['--fs-version 5', '--chunk-dict x/y:1', '--fs-chunk-size 8M', '--docker-v2-format'];
+  const conflicts = [
+    '--fs-version 5',
+    '--chunk-dict x/y:1',
+    '--fs-chunk-size 8M',
+    '--docker-v2-format',
+    '--backend-type s3 --backend-config {}',
+  ];
   for (const flag of conflicts)
     assert.match(
       refusal(['a', 'b', '--oci-ref', ...flag.split(' ')]),

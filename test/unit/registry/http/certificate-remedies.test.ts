@@ -12,6 +12,7 @@ test('an authority is asked for only where one would help', () => {
       proxy: undefined,
       redactor: new Redactor(),
       side: 'source',
+      peer: 'registry',
       signal: undefined,
     });
     assert.ok(error instanceof RegistryError);
