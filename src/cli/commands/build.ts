@@ -7,8 +7,8 @@ import { parsePlatform } from '../../oci/platform.js';
 import { parseLocation } from '../../registry/location.js';
 import type { CallOptions } from '../../reporter.js';
 import { openPlace } from '../backend.js';
-import { setOutputs } from '../ci/github-files.js';
 import type { CommandCall, CommandTable } from '../command.js';
+import { deliver } from '../deliver.js';
 import { deployName } from '../deploy-name.js';
 import { openDictionary } from '../dictionary.js';
 import { type BackendPlace, backendOf, idleBackendNotes } from '../flags/backend.js';
@@ -265,10 +265,13 @@ async function toImage({ call, directory, options }: BuildRun, target: string): 
   );
   if (shows(call)) await printLines(context.stderr, builtImageSummary(made));
   const image = await deployName(place, made.root);
-  const names = { image, digest: made.root.digest };
-  await writeResultFiles(files, names);
-  setOutputs(names, flags, context);
-  await finish(call, builtImageDocument(image, made), image);
+  const { root } = made;
+  await deliver(call, {
+    image,
+    root,
+    document: builtImageDocument(image, made),
+    writeFiles: () => writeResultFiles(files, { image, digest: root.digest }),
+  });
 }
 
 /** Bytes of a config at most, as clients allow. */

@@ -5,6 +5,7 @@ import type { Reporter } from '../../reporter.js';
 import type { CommandCall, CommandTable } from '../command.js';
 import type { CliContext } from '../context.js';
 import type { Hooks } from '../hooks.js';
+import { deliver } from '../deliver.js';
 import { deployName } from '../deploy-name.js';
 import { backedTarget } from '../backend.js';
 import { openOptions } from '../flags/environment.js';
@@ -15,14 +16,13 @@ import { type ConvertRequest, convertRequest } from '../flags/options.js';
 import { idleNotes } from '../flags/reverse.js';
 import { asksForInput } from '../flags/prefetch-list.js';
 import { listFiles } from '../list-files.js';
-import { endingWithEvent, endWithResult } from '../last-event.js';
-import { setOutputs } from '../ci/github-files.js';
+import { endingWithEvent } from '../last-event.js';
 import { ciLog } from '../ci/server.js';
 import { buildMetadata, convertDocument } from '../report/conversion.js';
 import { tryReportFile, writeReportFile, writeWholeReportFile } from '../report-file.js';
 import { annotate } from '../text/annotations.js';
 import { LogSection } from '../text/log-section.js';
-import { printJson, printLine, printLines, printMessage } from '../text/print.js';
+import { printLines, printMessage } from '../text/print.js';
 import { printableJson } from '../text/printable.js';
 import { withAdvice } from '../text/remedies.js';
 
@@ -62,7 +62,8 @@ export const CONVERT: CommandTable = {
   },
 };
 
-async function convert({ words, context, flags, log }: CommandCall): Promise<void> {
+async function convert(call: CommandCall): Promise<void> {
+  const { words, context, flags, log } = call;
   const [source, target] = words;
   const request = convertRequest(flags, [source, target], {
     ...FILE_PROBLEMS,
@@ -78,13 +79,9 @@ async function convert({ words, context, flags, log }: CommandCall): Promise<voi
     if (path !== undefined) tryReportFile(path, flag);
   const result = await run(request, { log, flags, context });
   const image = await deployName(request.target, result.root);
-  // A document follows the files, so that it is the only one if a file cannot be written.
-  if (!request.json) printLine(context.stdout, image);
-  await writeFiles(request, image, result);
-  setOutputs({ image, digest: result.root.digest }, flags, context);
   const document = convertDocument(image, result);
-  if (request.json) printJson(context.stdout, document, 2);
-  if (request.progress === 'json' && !log.quiet) await endWithResult(document, context);
+  const writeNamed = (): Promise<void> => writeFiles(request, image, result);
+  await deliver(call, { image, root: result.root, document, writeFiles: writeNamed });
 }
 
 async function run(

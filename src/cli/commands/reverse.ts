@@ -9,13 +9,13 @@ import { FILE_PROBLEMS } from '../flags/file-problems.js';
 import { type ConvertRequest, convertRequest } from '../flags/options.js';
 import { asksForInput } from '../flags/prefetch-list.js';
 import { reverseOptionsOf, unheededNotes } from '../flags/reverse.js';
+import { deliver } from '../deliver.js';
 import { deployName } from '../deploy-name.js';
 import { listFiles } from '../list-files.js';
-import { endingWithEvent, endWithResult } from '../last-event.js';
-import { setOutputs } from '../ci/github-files.js';
+import { endingWithEvent } from '../last-event.js';
 import { reverseDocument } from '../report/reverse.js';
 import { tryResultFiles, writeResultFiles } from '../result-files.js';
-import { printJson, printLine, printLines, printMessage } from '../text/print.js';
+import { printLines, printMessage } from '../text/print.js';
 import { withAdvice } from '../text/remedies.js';
 
 const EXAMPLES = `
@@ -46,7 +46,7 @@ export const REVERSE: CommandTable = {
 };
 
 async function reverse(call: CommandCall): Promise<void> {
-  const { words, flags, context, log } = call;
+  const { words, flags, context } = call;
   const request = convertRequest(flags, words, {
     ...FILE_PROBLEMS,
     ...(await listFiles(asksForInput(flags), context)),
@@ -56,14 +56,14 @@ async function reverse(call: CommandCall): Promise<void> {
   tryResultFiles(request);
   const result = await run(request, call);
   const image = await deployName(request.target, result.root);
-  // A document follows the files, so that it is the only one if a file cannot be written.
-  if (!request.json) printLine(context.stdout, image);
-  const names = { image, digest: result.root.digest };
-  await writeResultFiles(request, names);
-  setOutputs(names, flags, context);
   const document = reverseDocument(image, result);
-  if (request.json) printJson(context.stdout, document, 2);
-  if (request.progress === 'json' && !log.quiet) await endWithResult(document, context);
+  const { root } = result;
+  await deliver(call, {
+    image,
+    root,
+    document,
+    writeFiles: () => writeResultFiles(request, { image, digest: root.digest }),
+  });
 }
 
 async function run(
