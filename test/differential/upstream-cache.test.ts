@@ -35,11 +35,11 @@ interface Lab {
   root(): Promise<CacheRoot>;
 }
 
-async function lab(t: TestContext, real: RealRegistry): Promise<Lab | undefined> {
+async function lab(t: TestContext, real: RealRegistry, tag = 'cache'): Promise<Lab | undefined> {
   const tool = pathOrSkip(t, await buildCacheTool());
   if (tool === undefined) return undefined;
   const repository = `${real.host}/app`;
-  const cacheRef = `${repository}:cache`;
+  const cacheRef = `${repository}:${tag}`;
   const upstream = async (...args: readonly string[]): Promise<string> => {
     const { status, stdout, stderr } = await tryRun(tool, args);
     assert.equal(status, 0, stderr);
@@ -145,4 +145,25 @@ test('upstream does not find blobs that refer to others, and finds the others be
   assert.deepEqual(await made.upstreamReads(result), [first, undefined, third]);
   const again = await made.convert(image, { mode: 'ro' }, { dedup: 'image' });
   assert.deepEqual([again.cache?.hits, again.root.digest], [3, result.root.digest]);
+});
+
+test('of 500 layers through 200 records ours keeps those used last, and upstream those that came first', async (t) => {
+  if (!needs(t, 'docker-registry')) return;
+  await using real = await startDockerRegistry();
+  const [ours, theirs] = [await lab(t, real, 'ours'), await lab(t, real, 'theirs')];
+  if (ours === undefined || theirs === undefined) return;
+  const blobs: string[] = [];
+  for (const image of ['a', 'b', 'c', 'd', 'e']) {
+    const files = Array.from({ length: 100 }, (_, i) => `${image}${i}`);
+    const result = await ours.convert(await ours.put(image, files), { maxRecords: 200 });
+    await theirs.upstreamWrites(image, `${image}-nydus`);
+    blobs.push(...blobsOf(result));
+  }
+  const kept = async (cache: Lab): Promise<readonly number[]> => {
+    const records = (await cache.root()).manifests.flatMap((manifest) => manifest.records);
+    return records.map(({ digest }) => blobs.indexOf(digest)).toSorted((a, b) => a - b);
+  };
+  const numbers = (from: number): readonly number[] => Array.from({ length: 200 }, (_, i) => from + i);
+  assert.deepEqual(await kept(ours), numbers(300));
+  assert.deepEqual(await kept(theirs), numbers(0));
 });
