@@ -4,7 +4,8 @@
  *   node dist/test/run.js [--no-skips] [NAME…]
  *
  * A step such as the linter counts as one test. Skipped tests are listed at the end with their reason; `--no-skips`
- * makes them failures. With NAMEs only test files whose path, or tests whose title, match are run.
+ * makes them failures. With NAMEs only test files whose path, or tests whose title, match are run. A file that fails in a whole run is run
+ * once more, alone; a test that passes then is listed as unsteady.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -13,14 +14,25 @@ import { finished } from 'node:stream/promises';
 import { run } from 'node:test';
 import { projectRoot } from './support/project.js';
 
+interface Failure {
+  readonly title: string;
+  /** Of a test; undefined for a step. */
+  readonly file?: string | undefined;
+}
+
 interface Tally {
   passed: number;
-  failed: string[];
+  failed: Failure[];
   skipped: string[];
+  /** Tests that failed once, and passed alone. */
+  unsteady: string[];
 }
 
 const tests = import.meta.dirname;
-const tally: Tally = { passed: 0, failed: [], skipped: [] };
+const tally: Tally = { passed: 0, failed: [], skipped: [], unsteady: [] };
+
+/** Where tests of more files fail, the change or the machine is at fault, and not chance. */
+const MAX_UNSTEADY = 2;
 
 function print(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -56,7 +68,7 @@ async function step(
     tally.passed += options.count?.(text) ?? 1;
     print(`ok    ${title} (${seconds} s)`);
   } else {
-    tally.failed.push(`${title}: ${[command, ...args].join(' ')}`);
+    tally.failed.push({ title: `${title}: ${[command, ...args].join(' ')}` });
     print(`FAIL  ${title} (${seconds} s)\n${text}`);
   }
 }
@@ -114,11 +126,12 @@ function textOf(cause: unknown): string | undefined {
   return [cause.stack ?? cause.message, ...(below === undefined ? [] : [`because: ${below}`])].join('\n');
 }
 
+interface PassEvent extends TestEvent {
+  readonly details: { readonly duration_ms: number; readonly type?: string };
+}
+
 /** Sums the time of a file's outermost tests. */
-function noteTime(
-  times: Map<string, number>,
-  event: TestEvent & { readonly details: { readonly duration_ms: number } },
-): void {
+function noteTime(times: Map<string, number>, event: PassEvent): void {
   if (event.nesting > 0 || isFile(event)) return;
   const file = againOf(event);
   times.set(file, (times.get(file) ?? 0) + event.details.duration_ms);
@@ -136,36 +149,49 @@ interface NodeTestOptions {
   readonly namePattern?: string | undefined;
 }
 
+interface Heard {
+  readonly pass: (event: PassEvent) => void;
+  /** `text` is what went wrong. */
+  readonly fail: (event: TestEvent, text: string) => void;
+}
+
 /** Runs test files with node:test, each in a process of its own. */
-async function nodeTests(title: string, files: readonly string[], options: NodeTestOptions): Promise<void> {
-  if (files.length === 0) return;
-  const started = Date.now();
-  const before = { passed: tally.passed, failed: tally.failed.length };
+async function runFiles(files: readonly string[], options: NodeTestOptions, heard: Heard): Promise<void> {
   const stream = run({
     files: [...files],
     concurrency: options.concurrency,
     timeout: 20 * 60_000,
     ...(options.namePattern === undefined ? {} : { testNamePatterns: [options.namePattern] }),
   });
-  const times = new Map<string, number>();
-  stream.on('test:pass', (event) => {
-    noteTime(times, event);
-    if (!noteSkip(event) && event.details.type !== 'suite' && !isFile(event)) tally.passed++;
-  });
+  stream.on('test:pass', heard.pass);
   stream.on('test:fail', (event) => {
-    noteTime(times, event);
-    if (noteSkip(event)) return;
     const { error } = event.details;
     // A suite or file fails with its tests, which are listed themselves.
     const ofSubtests = 'failureType' in error && error.failureType === 'subtestsFailed';
     if (ofSubtests && (event.details.type === 'suite' || isFile(event))) return;
     const text = textOf(error.cause) ?? error.message;
-    print(`FAIL  ${titleOf(event)}\n      ${text.split('\n').slice(0, 60).join('\n      ')}`);
-    print(`      again: npm test -- ${againOf(event)}`);
-    tally.failed.push(titleOf(event));
+    heard.fail(event, text.split('\n').slice(0, 60).join('\n      '));
   });
   stream.resume();
   await finished(stream);
+}
+
+async function nodeTests(title: string, files: readonly string[], options: NodeTestOptions): Promise<void> {
+  if (files.length === 0) return;
+  const started = Date.now();
+  const before = { passed: tally.passed, failed: tally.failed.length };
+  const times = new Map<string, number>();
+  await runFiles(files, options, {
+    pass: (event) => {
+      noteTime(times, event);
+      if (!noteSkip(event) && event.details.type !== 'suite' && !isFile(event)) tally.passed++;
+    },
+    fail: (event, text) => {
+      if (noteSkip(event)) return;
+      print(`FAIL  ${titleOf(event)}\n      ${text}\n      again: npm test -- ${againOf(event)}`);
+      tally.failed.push({ title: titleOf(event), file: event.file });
+    },
+  });
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   const verdict = tally.failed.length === before.failed ? 'ok  ' : 'FAIL';
   print(
@@ -174,6 +200,33 @@ async function nodeTests(title: string, files: readonly string[], options: NodeT
   const slowest = [...times].sort(([, a], [, b]) => b - a).slice(0, 6);
   if (files.length > 6)
     print(`      slowest: ${slowest.map(([file, ms]) => `${file} ${Math.round(ms / 1000)} s`).join(', ')}`);
+}
+
+/**
+ * Runs the few files that have failed once more, alone. Random cases are the same again, so what passes now has failed by its timing or
+ * by the machine. It counts as passed, and is said at the end.
+ */
+async function failedAgain(): Promise<void> {
+  const files = new Set(tally.failed.flatMap(({ file }) => file ?? []));
+  if (files.size === 0 || files.size > MAX_UNSTEADY) return;
+  print(`\nonce more, alone: ${[...files].map(sourceOf).join(', ')}`);
+  const [passed, failed] = [new Set<string>(), new Set<string>()];
+  await runFiles(
+    [...files],
+    { concurrency: 1 },
+    {
+      pass: (event) => passed.add(titleOf(event)),
+      fail: (event, text) => {
+        failed.add(titleOf(event));
+        print(`FAIL  ${titleOf(event)}, again\n      ${text}`);
+      },
+    },
+  );
+  tally.unsteady = tally.failed.flatMap(({ title, file }) =>
+    file !== undefined && passed.has(title) && !failed.has(title) ? [title] : [],
+  );
+  tally.failed = tally.failed.filter(({ title }) => !tally.unsteady.includes(title));
+  tally.passed += tally.unsteady.length;
 }
 
 /** Folders of tests. Quick ones run side by side; those that load the machine, or time things, one after another. */
@@ -202,6 +255,7 @@ async function everything(): Promise<void> {
   for (const [kind, concurrency] of KINDS) {
     await nodeTests(kind, testFiles(join(tests, kind)), { concurrency });
   }
+  await failedAgain();
 }
 
 async function named(names: readonly string[]): Promise<void> {
@@ -236,7 +290,11 @@ const noSkips = process.argv.includes('--no-skips');
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
 await (names.length === 0 ? everything() : named(names));
 
-if (tally.failed.length > 0) print(`\nfailed:\n${tally.failed.map((name) => `  ${name}`).join('\n')}`);
+if (tally.unsteady.length > 0)
+  print(
+    `\nunsteady, passed when run again alone; each is a defect to mend:\n${tally.unsteady.map((title) => `  ${title}`).join('\n')}`,
+  );
+if (tally.failed.length > 0) print(`\nfailed:\n${tally.failed.map(({ title }) => `  ${title}`).join('\n')}`);
 if (tally.skipped.length > 0)
   print(
     `\nskipped${noSkips ? ' (a failure here)' : ''}:\n${tally.skipped.map((name) => `  ${name}`).join('\n')}`,
