@@ -14,8 +14,9 @@ import { openSource } from '../../src/registry/open.js';
 import { markdownTable } from '../../test/support/markdown-table.js';
 import { productCommand } from '../../test/support/project.js';
 import { startDockerRegistry } from '../../test/support/registries/real-registries.js';
-import { runTool, tryRun } from '../../test/support/run-tool.js';
+import { runTool } from '../../test/support/run-tool.js';
 import { benchImages } from '../bench/images.js';
+import { type Cost, costOf, requireCommands } from '../bench/run.js';
 import { writePageSection } from '../docs/page-section.js';
 import { killedCopies } from './killed.js';
 import { say } from '../say.js';
@@ -25,39 +26,19 @@ type Kind = (typeof KINDS)[number];
 
 const MERGED = 'merged index';
 
-interface Taken {
-  readonly seconds: number;
-  /** Of the processor, of the tool alone. */
-  readonly cpu: number;
-}
-
 interface Tool {
   readonly name: string;
-  readonly copy: (from: string, to: string) => Promise<Taken>;
-}
-
-/** Runs a command, and lets the shell measure it. */
-async function timed(...command: readonly string[]): Promise<Taken> {
-  const { status, stderr } = await tryRun('bash', [
-    '-c',
-    'TIMEFORMAT="%R %U %S"; time "$@"',
-    'timed',
-    ...command,
-  ]);
-  const [seconds = 0, user = 0, system = 0] = (stderr.split('\n').at(-1) ?? '').split(' ').map(Number);
-  if (status !== 0) throw new Error(`${command.join(' ')}: ${stderr}`);
-  return { seconds, cpu: user + system };
+  readonly copy: (from: string, to: string) => Promise<Cost>;
 }
 
 const OURS: Tool = {
   name: 'nydusify copy',
-  copy: (from, to) => timed(process.execPath, productCommand, 'copy', '--progress', 'none', from, to),
+  copy: (from, to) => costOf(process.execPath, [productCommand, 'copy', '--progress', 'none', from, to]),
 };
 const SKOPEO: Tool = {
   name: 'skopeo copy --all',
   copy: (from, to) =>
-    timed(
-      'skopeo',
+    costOf('skopeo', [
       'copy',
       '--all',
       '-q',
@@ -65,7 +46,7 @@ const SKOPEO: Tool = {
       '--dest-tls-verify=false',
       asSkopeo(from),
       asSkopeo(to),
-    ),
+    ]),
 };
 
 function asSkopeo(location: string): string {
@@ -77,7 +58,7 @@ interface Cell {
   readonly from: Kind;
   readonly to: Kind;
   readonly tool: string;
-  readonly taken: Taken;
+  readonly cost: Cost;
   readonly requests: number;
   readonly isEqual: boolean;
 }
@@ -98,6 +79,7 @@ async function main(args: readonly string[]): Promise<void> {
       write: { type: 'boolean', default: false },
     },
   });
+  requireCommands({ time: 'time', skopeo: 'skopeo' });
   const folder = await mkdtemp(join(tmpdir(), 'nydusify-copies-'));
   try {
     const names = values.names.split(',');
@@ -152,14 +134,14 @@ async function copies(image: string, source: string, folder: string, runs: numbe
   let number = 0;
   for (const kind of KINDS) {
     for (const to of KINDS) {
-      const fastest = new Map<string, Taken>();
+      const fastest = new Map<string, Cost>();
       const equal = new Map<string, boolean>();
       for (let run = 0; run < runs; run++) {
         for (const { name, copy } of [OURS, SKOPEO]) {
           const target = places(real.host, `to-${number++}`)[to];
-          const taken = await copy(from[kind], target);
+          const cost = await copy(from[kind], target);
           const before = fastest.get(name);
-          if (before === undefined || taken.seconds < before.seconds) fastest.set(name, taken);
+          if (before === undefined || cost.wall < before.wall) fastest.set(name, cost);
           equal.set(name, (await digestOf(target)) === digest);
           await removeFiles(folder, target);
         }
@@ -170,18 +152,19 @@ async function copies(image: string, source: string, folder: string, runs: numbe
         await copy(fromCounted[kind], target);
         const made = requests - before;
         await removeFiles(folder, target);
-        const taken = fastest.get(name) ?? { seconds: 0, cpu: 0 };
+        const cost = fastest.get(name);
+        if (cost === undefined) continue;
         cells.push({
           image,
           from: kind,
           to,
           tool: name,
-          taken,
+          cost,
           requests: made,
           isEqual: equal.get(name) === true,
         });
         say(
-          `  ${image}: ${kind} to ${to}, ${name}: ${taken.seconds} s, ${taken.cpu.toFixed(2)} s of CPU, ${made} requests`,
+          `  ${image}: ${kind} to ${to}, ${name}: ${cost.wall.toFixed(1)} s, ${cost.cpu.toFixed(2)} s of CPU, ${made} requests`,
         );
       }
     }
@@ -209,8 +192,8 @@ function report(cells: readonly Cell[], runs: number): string {
       return [
         image,
         `${from} → ${to}`,
-        both(({ taken }) => taken.seconds.toFixed(1)),
-        both(({ taken }) => taken.cpu.toFixed(2)),
+        both(({ cost }) => cost.wall.toFixed(1)),
+        both(({ cost }) => cost.cpu.toFixed(2)),
         from === 'registry' || to === 'registry' ? both(({ requests }) => String(requests)) : '',
         both(({ isEqual }) => (isEqual ? 'same' : 'another')),
       ];
