@@ -30,9 +30,10 @@ async function tlsRegistry(
   signer: Authority,
   options: ServerOptions = {},
   address = '127.0.0.1',
+  names?: readonly string[],
 ): Promise<TlsRegistry> {
   const root = await tempFolder(t);
-  const { cert, key } = await signer.issue(`server-${Math.random().toString(36).slice(2)}`);
+  const { cert, key } = await signer.issue(`server-${Math.random().toString(36).slice(2)}`, names);
   const seen: IncomingMessage[] = [];
   const listener = registryListener({ root });
   const server = createServer(
@@ -130,19 +131,21 @@ test('a client certificate of certs.d is sent to its host, which refuses request
   assert.equal(status, 0, stderr);
 });
 
-test('a registry at an IPv6 address is reached with TLS', async (t) => {
+test('a registry at an IPv6 address is reached with TLS, if its certificate is for that address', async (t) => {
   if (!needs(t, 'openssl')) return;
   const folder = await tempFolder(t);
   const signer = await authority(folder);
-  const { host } = await tlsRegistry(t, signer, {}, '::1');
-  const { status, stderr } = await nydusify([
-    'convert',
-    '--ca',
-    signer.file,
-    `${host}/a:1`,
-    `oci:${join(folder, 'out')}:1`,
-  ]);
-  assert.equal(status, 0, stderr);
+  for (const [names, isFor] of [
+    [undefined, true],
+    [['DNS:registry.example', 'IP:0:0:0:0:0:0:0:1'], true],
+    [['IP:::2', 'IP:127.0.0.1'], false],
+    [['DNS:::1', 'DNS:localhost'], false],
+  ] as const) {
+    const { host } = await tlsRegistry(t, signer, {}, '::1', names);
+    const { status, stderr } = await nydusify(['ls', '--ca', signer.file, `${host}/a:1`]);
+    assert.equal(status, isFor ? 0 : 3, stderr);
+    assert.match(stderr, isFor ? /^/ : /certificate is not trusted \(ERR_TLS_CERT_ALTNAME_INVALID\)/);
+  }
 });
 
 test('mirrors of hosts.toml are asked first, in their order and within their capabilities, and the registry answers the rest', async (t) => {

@@ -2,7 +2,9 @@
  * The authorities to trust, and our client certificates: those of the machine, those that the user adds, and those that Docker's
  * `certs.d` folders and `hosts.toml` hold for one host, which are used with that host and port alone.
  */
+import { X509Certificate } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
+import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import {
   checkServerIdentity,
@@ -179,12 +181,20 @@ interface HostFiles {
  * in browsers: its common name is no name that an authority has looked at (RFC 9525, 2).
  */
 export function identityFault(host: string, certificate: PeerCertificate): Error | undefined {
+  // Node 22.23 takes an IPv6 address for a name, which no certificate has then.
+  if (isIPv6(host)) {
+    if (new X509Certificate(certificate.raw).checkIP(host) !== undefined) return undefined;
+    return identityError(`the certificate is not for the address ${host}`);
+  }
   const { subject, ...named } = certificate;
   // Node takes the common name where subjectAltName holds mail addresses or the like alone.
   if ((named.subjectaltname ?? '') !== '')
     return checkServerIdentity(host, { ...named, subject: { ...subject, CN: '' } });
-  const fault = new Error(`the certificate has no subjectAltName, and so is not for ${host}`);
-  return Object.assign(fault, { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
+  return identityError(`the certificate has no subjectAltName, and so is not for ${host}`);
+}
+
+function identityError(message: string): Error {
+  return Object.assign(new Error(message), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
 }
 
 /** Undefined when nothing differs from Node's own defaults. */
