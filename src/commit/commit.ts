@@ -12,7 +12,7 @@ import { entryFor, replacedIndex } from '../convert/merge-index.js';
 import { stopwatch } from '../convert/stopwatch.js';
 import { Uploads } from '../convert/uploads.js';
 import { Copier, type CopiedContent } from '../copy/copier.js';
-import { namingAllBlobs } from '../copy/copy.js';
+import { readWhole } from '../copy/copy.js';
 import { FormatError, UnsupportedError } from '../errors.js';
 import { type BootstrapLayer, fetchBootstrap } from '../image/bootstrap-layer.js';
 import { chooseImage, imageEntries } from '../image/choose.js';
@@ -20,7 +20,7 @@ import { ownDigests } from '../image/identity.js';
 import { type Image, platformOf, readConfig } from '../image/image.js';
 import { bootstrapLayerOf, recordedSource } from '../image/kinds.js';
 import { groupHalves, type PairableImage } from '../image/pairs.js';
-import { readReferenceAt, type ReferenceTree } from '../image/reference-tree.js';
+import type { ReferenceTree } from '../image/reference-tree.js';
 import { readFileRange } from '../io/file-range.js';
 import { openScratch } from '../io/scratch.js';
 import { type ByteStream, contentOf } from '../io/streams.js';
@@ -90,11 +90,7 @@ export async function commitImage(
     const span = stopwatch(() => performance.now()).push;
     await using uploads = new Uploads(target, options.concurrency, span, call);
     const before = await tagOf(target, uploads.call);
-    const source = await namingAllBlobs(images.base, uploads.call);
-    const root = await source.resolve(uploads.call);
-    call.reporter?.emit({ type: 'resolved', source: source.location, manifest: root });
-    const tree = await readReferenceAt(source, root, uploads.call);
-    await tree.loadJson(uploads.call.signal);
+    const { source, tree } = await readWhole(images.base, uploads.call);
     const run = { target, uploads, options, path: scratch.file('changes.blob') };
     const made = await commitOn(run, await baseOf(tree, options, uploads.call), changes).catch(
       (error: unknown) => {

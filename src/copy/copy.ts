@@ -3,6 +3,7 @@
  * that no client can pull an incomplete image and an interrupted run does not move the tag.
  */
 import { UsageError } from '../errors.js';
+import { readReferenceAt, type ReferenceTree } from '../image/reference-tree.js';
 import type { Descriptor } from '../oci/descriptor.js';
 import { COPY_CONCURRENCY } from '../io/concurrency.js';
 import { contentOf } from '../io/streams.js';
@@ -82,6 +83,19 @@ export async function namingAllBlobs(source: ImageSource, call: CallOptions): Pr
   if (!hasBackend(source)) return source;
   const { selfContained } = await import('./self-contained.js');
   return selfContained(source, call);
+}
+
+/** A source with all of its blobs named, and what its reference leads to. */
+export async function readWhole(
+  from: ImageSource,
+  call: CallOptions,
+): Promise<{ readonly source: ImageSource; readonly tree: ReferenceTree }> {
+  const source = await namingAllBlobs(from, call);
+  const root = await source.resolve(call);
+  call.reporter?.emit({ type: 'resolved', source: source.location, manifest: root });
+  const tree = await readReferenceAt(source, root, call);
+  await tree.loadJson(call.signal);
+  return { source, tree };
 }
 
 function distrustedBy(source: ImageSource): number {

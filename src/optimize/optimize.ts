@@ -10,13 +10,13 @@ import { entryFor, replacedIndex } from '../convert/merge-index.js';
 import { stopwatch } from '../convert/stopwatch.js';
 import { Uploads } from '../convert/uploads.js';
 import { Copier, type CopiedContent } from '../copy/copier.js';
-import { namingAllBlobs } from '../copy/copy.js';
+import { readWhole } from '../copy/copy.js';
 import { UnsupportedError, UsageError } from '../errors.js';
 import { imageEntries } from '../image/choose.js';
 import { ownDigests } from '../image/identity.js';
 import { type Entry, platformOf } from '../image/image.js';
 import { isContainerImage, notAnImage } from '../image/kinds.js';
-import { readReferenceAt, type ReferenceTree } from '../image/reference-tree.js';
+import type { ReferenceTree } from '../image/reference-tree.js';
 import { openScratch } from '../io/scratch.js';
 import { withBudget } from '../native/budget.js';
 import type { Descriptor, Platform } from '../oci/descriptor.js';
@@ -72,11 +72,7 @@ export async function optimizeImage(
     const span = stopwatch(() => performance.now()).push;
     await using uploads = new Uploads(target, options.concurrency, span, call);
     const before = await tagOf(target, uploads.call);
-    const source = await namingAllBlobs(images.source, uploads.call);
-    const root = await source.resolve(uploads.call);
-    call.reporter?.emit({ type: 'resolved', source: source.location, manifest: root });
-    const tree = await readReferenceAt(source, root, uploads.call);
-    await tree.loadJson(uploads.call.signal);
+    const { source, tree } = await readWhole(images.source, uploads.call);
     const found = await lookUpAll(tree, options, uploads.call);
     const run = { uploads, options, blobPath: (image: number) => scratch.file(`${image}.blob`) };
     const { made, kept, contents } = await place({ source, target }, tree, found, run).catch(

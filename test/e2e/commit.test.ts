@@ -19,7 +19,13 @@ import { parsePlatform } from '../../src/oci/platform.js';
 import type { ConvertEvent } from '../../src/reporter.js';
 import type { ImageSource } from '../../src/registry/stores/store.js';
 import { reverseImage } from '../../src/reverse/reverse.js';
-import { manifestOf, OCI, putImage, sourceImage } from '../support/images/memory-conversion.js';
+import {
+  converted as nydusOf,
+  manifestOf,
+  OCI,
+  putImage,
+  sourceImage,
+} from '../support/images/memory-conversion.js';
 import { noise } from '../support/images/opaque-image.js';
 import { randomImage } from '../support/images/random-layers.js';
 import { char, dir, file, hardlink, layer, symlink, whiteout } from '../support/images/tar.js';
@@ -79,12 +85,6 @@ const FORMATS: Readonly<Record<string, Partial<ConvertOptions>>> = {
   'v5 zstd': { fsVersion: 5, chunkSize: 0x1_0000 },
   'v5 lz4, chunks of lower layers referred to': { fsVersion: 5, compressor: 'lz4_block', dedup: 'image' },
 };
-
-async function nydusOf(source: MemoryStore, options: Partial<ConvertOptions> = {}): Promise<MemoryStore> {
-  const target = new MemoryStore('memory.test/nydus:1');
-  await convertImage({ source, target }, { threads: 2, ...options });
-  return target;
-}
 
 interface Made {
   readonly store: MemoryStore;
@@ -305,7 +305,7 @@ test('every commit counts, and one too many is refused', async () => {
 
 test('what overlayfs has elsewhere, broken tars and other images are refused, and the tag stays', async () => {
   const base = await nydusOf(sourceImage(LAYERS));
-  const target = new MemoryStore('memory.test/target:1');
+  const target = new MemoryStore('memory.test/committed:1');
   const renamed = dir('moved', { pax: [['SCHILY.xattr.trusted.overlay.redirect', '/bin']] });
   await assert.rejects(committed(base, layer(renamed), {}, target), UnsupportedError);
   await assert.rejects(committed(base, Buffer.from('no tar'), {}, target), /is no tar|tar/);

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkImage } from '../../src/check/check.js';
-import { convertImage } from '../../src/convert/convert.js';
 import type { ConvertOptions } from '../../src/convert/options.js';
 import { fetchBootstrap } from '../../src/image/bootstrap-layer.js';
 import type { Image } from '../../src/image/image.js';
@@ -24,7 +23,13 @@ import { openSource } from '../../src/registry/open.js';
 import type { ImageSource } from '../../src/registry/stores/store.js';
 import type { ConvertEvent } from '../../src/reporter.js';
 import { reverseImage } from '../../src/reverse/reverse.js';
-import { manifestOf, OCI, putImage, sourceImage } from '../support/images/memory-conversion.js';
+import {
+  converted as nydusOf,
+  manifestOf,
+  OCI,
+  putImage,
+  sourceImage,
+} from '../support/images/memory-conversion.js';
 import { noise } from '../support/images/opaque-image.js';
 import { randomImage } from '../support/images/random-layers.js';
 import { dir, file, hardlink, layer, symlink, whiteout } from '../support/images/tar.js';
@@ -91,12 +96,6 @@ const FORMATS: Readonly<Record<string, Partial<ConvertOptions>>> = {
   'v5 zstd': { fsVersion: 5, chunkSize: 0x1000 },
   'v5 lz4, chunks of lower layers referred to': { fsVersion: 5, compressor: 'lz4_block', dedup: 'image' },
 };
-
-async function nydusOf(source: MemoryStore, options: Partial<ConvertOptions> = {}): Promise<MemoryStore> {
-  const target = new MemoryStore('memory.test/nydus:1');
-  await convertImage({ source, target }, { threads: 2, ...options });
-  return target;
-}
 
 interface Made {
   readonly store: MemoryStore;

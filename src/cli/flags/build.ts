@@ -8,7 +8,7 @@ import { backendFlags } from './backend.js';
 import { parseOwner, parsePort, parseTime, parseWords } from './build-values.js';
 import { CHUNK_DICT_FLAGS } from './chunk-dict.js';
 import { demandCompactSettings } from './compact.js';
-import { CONVERT_FLAGS } from './convert.js';
+import { ofConvert } from './convert.js';
 import type { Flag, FlagValues } from './flags.js';
 import { FORMAT_FLAGS } from './format.js';
 import { LIMIT_FLAGS } from './limits.js';
@@ -23,11 +23,6 @@ const MACHINE = 'Work:';
 
 /** Upstream's folder of the result. */
 export const OUTPUT_DIR = './.nydus-build-output';
-
-/** Flags that mean here what they mean for a conversion. */
-function ofConvert(...names: readonly string[]): readonly Flag[] {
-  return CONVERT_FLAGS.filter(({ name }) => names.includes(name));
-}
 
 /** Of the flags about the format those that are about one tree. Upstream's `build` has another variable for the size of chunks. */
 const OWN_FORMAT = [

@@ -1,21 +1,12 @@
 /** The flags of `commit`, after upstream's where it has them. */
 import { MAXIMUM_TIMES } from '../../commit/options.js';
 import { UsageError } from '../../errors.js';
-import { COPY_CONCURRENCY } from '../../io/concurrency.js';
-import { backendFlags } from './backend.js';
-import { CONVERT_FLAGS } from './convert.js';
+import { ofConvert } from './convert.js';
+import { endsFlags } from './ends.js';
 import type { Flag, FlagValues } from './flags.js';
-import { LIMIT_FLAGS } from './limits.js';
-import { REGISTRY_FLAGS } from './registry.js';
 
 const IMAGES = 'Images:';
 const RESULT = 'Result:';
-const MACHINE = 'Work:';
-
-/** Flags that mean here what they mean for a conversion. */
-function ofConvert(...names: readonly string[]): readonly Flag[] {
-  return CONVERT_FLAGS.filter(({ name }) => names.includes(name));
-}
 
 /** These say where upstream finds a container. */
 const CONTAINER_FLAGS: readonly Flag[] = [
@@ -123,23 +114,7 @@ export const COMMIT_FLAGS: readonly Flag[] = [
     help: 'refuse an image on which so many changes were put before; every one of them counts',
   },
   ...ofConvert('compressor', 'batch-size', 'dedup').map(ofNewBlob),
-  ...REGISTRY_FLAGS,
-  ...ofConvert('push-retry-count', 'push-retry-delay', 'push-chunk-size', 'verify-present'),
-  ...LIMIT_FLAGS,
-  ...ofConvert('work-dir', 'threads'),
-  {
-    name: 'concurrency',
-    type: 'string',
-    value: 'n',
-    default: String(COPY_CONCURRENCY),
-    group: MACHINE,
-    help: 'blobs in flight',
-  },
-  ...ofConvert('progress', 'digest-file', 'image-file', 'json', 'nydus-image'),
-  ...backendFlags(
-    'source-',
-    'where the blobs of the base are; the result has them in its registry: oss, s3 or localfs',
-  ),
+  ...endsFlags('where the blobs of the base are; the result has them in its registry: oss, s3 or localfs'),
 ];
 
 /** The new blob is as those of the base unless something else is asked for. */

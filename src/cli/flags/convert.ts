@@ -293,3 +293,8 @@ export const PLAN_FLAGS: readonly Flag[] = [
 ];
 
 export const REVERSE_FLAGS: readonly Flag[] = reverseFlagsOf(CONVERT_FLAGS);
+
+/** Flags of a conversion that another command has, too, with the same meaning. */
+export function ofConvert(...names: readonly string[]): readonly Flag[] {
+  return CONVERT_FLAGS.filter(({ name }) => names.includes(name));
+}

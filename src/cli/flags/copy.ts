@@ -1,6 +1,6 @@
 /** The flags of `copy`, after upstream's. */
 import { COPY_CONCURRENCY } from '../../io/concurrency.js';
-import { CONVERT_FLAGS } from './convert.js';
+import { ofConvert } from './convert.js';
 import type { Flag } from './flags.js';
 import { backendFlags } from './backend.js';
 import { LIMIT_FLAGS } from './limits.js';
@@ -9,11 +9,6 @@ import { REGISTRY_FLAGS } from './registry.js';
 const IMAGES = 'Images:';
 const CHOICE = 'What is copied:';
 const MACHINE = 'Work:';
-
-/** Flags that mean here what they mean for a conversion. */
-function ofConvert(...names: readonly string[]): readonly Flag[] {
-  return CONVERT_FLAGS.filter(({ name }) => names.includes(name));
-}
 
 export const COPY_FLAGS: readonly Flag[] = [
   { name: 'source', type: 'string', value: 'image', env: 'SOURCE', group: IMAGES, help: 'image to copy' },

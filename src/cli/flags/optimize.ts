@@ -1,22 +1,12 @@
 /** The flags of `optimize`, after upstream's. */
-import { COPY_CONCURRENCY } from '../../io/concurrency.js';
-import { backendFlags } from './backend.js';
-import { CONVERT_FLAGS } from './convert.js';
+import { endsFlags } from './ends.js';
 import type { Flag } from './flags.js';
-import { LIMIT_FLAGS } from './limits.js';
-import { REGISTRY_FLAGS } from './registry.js';
 
 const IMAGES = 'Images:';
 const CHOICE = 'What is optimised:';
-const MACHINE = 'Work:';
 
 /** Upstream's one way. */
 export const POLICIES = ['separated-blob-with-prefetch-files'] as const;
-
-/** Flags that mean here what they mean for a conversion. */
-function ofConvert(...names: readonly string[]): readonly Flag[] {
-  return CONVERT_FLAGS.filter(({ name }) => names.includes(name));
-}
 
 export const OPTIMIZE_FLAGS: readonly Flag[] = [
   {
@@ -68,21 +58,5 @@ export const OPTIMIZE_FLAGS: readonly Flag[] = [
     group: CHOICE,
     help: 'only the Nydus images for os/arch[/variant], or for a comma list of them; all others stay as they are',
   },
-  ...REGISTRY_FLAGS,
-  ...ofConvert('push-retry-count', 'push-retry-delay', 'push-chunk-size', 'verify-present'),
-  ...LIMIT_FLAGS,
-  ...ofConvert('work-dir', 'threads'),
-  {
-    name: 'concurrency',
-    type: 'string',
-    value: 'n',
-    default: String(COPY_CONCURRENCY),
-    group: MACHINE,
-    help: 'blobs in flight',
-  },
-  ...ofConvert('progress', 'digest-file', 'image-file', 'json', 'nydus-image'),
-  ...backendFlags(
-    'source-',
-    'where the blobs of the source are; the result has them in its registry: oss, s3 or localfs',
-  ),
+  ...endsFlags('where the blobs of the source are; the result has them in its registry: oss, s3 or localfs'),
 ];
